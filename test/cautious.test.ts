@@ -182,7 +182,7 @@ test('is decided when a rule is made: to set it later would be another step', ()
 test('one direction at a time', () => {
   expect(() => adamw({ cautious: true, grams: true })).toThrow(OptionError)
   expect(() => adamw({ cautious: true, grams: true })).toThrow(
-    'adamw: grams: expected false beside cautious, got true',
+    'adamw: grams: expected false with cautious, got true',
   )
   expect(() => lion({ maxLr: -1 })).toThrow('lion: maxLr: expected a finite number ≥ 0, got -1')
   for (const given of [{ cautious: true }, { grams: true }, { cautiousWeightDecay: true }]) {

@@ -365,10 +365,10 @@ describe('rules', () => {
     expect(adam.lr).toMatchObject({
       default: 0.001,
       schedulable: true,
-      documentation: 'η ≥ 0, may be scheduled',
+      documentation: 'learning rate η ≥ 0, may be scheduled',
     })
     expect(lion.beta2.default).toBe(0.99)
-    expect(antigrad(['rules', 'adamw']).stdout).toMatch(/^ {2}weightDecay +0\.01 +λ ≥ 0/m)
+    expect(antigrad(['rules', 'adamw']).stdout).toMatch(/^ {2}weightDecay +0\.01 +weight decay λ ≥ 0/m)
     // A default that is a rule has a table of its own.
     expect(antigrad(['rules', 'muon']).stdout).toMatch(/^ {2}fallback +adamw\(\) /m)
   })

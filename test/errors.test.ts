@@ -349,7 +349,7 @@ describe('rules', () => {
       [],
     ]
     expect(refusal(() => new Optimizer(shared, { name: 'Adam' } as Anything), OptionError).message).toBe(
-      `rule: expected a rule whose name is one of ${[...Object.keys(definitions).sort(), 'delayedStart'].join(', ')}, or that is imported as well, got "Adam"`,
+      `rule: expected one of ${[...Object.keys(definitions).sort(), 'delayedStart'].join(', ')}, or another imported rule, got "Adam"`,
     )
     for (const rule of values) {
       refusal(() => new Optimizer(shared, rule as Anything), OptionError, 'rule')

@@ -241,7 +241,7 @@ describe('lines of equations', () => {
     })
     for (const lr of [cosine(1, { steps: 9 }), (t: number) => t]) {
       expect(messageOf(() => own(any({ lr })))).toContain(
-        "own: lr: expected a finite number ≥ 0, or { default, scheduled: true } in the rule's options, got ",
+        'own: lr: expected a finite number ≥ 0 (only options declared with scheduled: true accept schedules), got ',
       )
     }
     expect(messageOf(() => own({ lr: -1 }))).toBe('own: lr: expected a finite number ≥ 0, got -1')

@@ -397,7 +397,7 @@ describe('the method as a value', () => {
       () => optimizer.add({ b: Float32Array.of(1) }, { groups: [{ match: 'b', rule: method }] }),
     ]) {
       expect(refusal(call).message).toMatch(
-        /expected a rule such as adam\(\).*methods are for minimize alone/,
+        /expected a rule such as adam\(\).*methods are only for minimize/,
       )
     }
     const unknown = { method: 'newton' } as Anything

@@ -668,7 +668,7 @@ describe('a schedule that takes metrics', () => {
   test('there has to be one, and a number', () => {
     for (const schedule of [0.1, cosine(1, { steps: 3 }), () => 1] as Scheduled[]) {
       expect(() => observeMetric(schedule, 1)).toThrow(
-        /observeMetric: schedule: expected one with reduceOnPlateau\(\) in it/,
+        /observeMetric: schedule: expected a schedule that contains reduceOnPlateau\(\)/,
       )
     }
     // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through

@@ -1,4 +1,4 @@
-// A page for each rule: its words and options as in docs/rules.md, its equations, its way down, its cost.
+// Pages for the rules: description and options as in docs/rules.md, equations, convergence and cost.
 import { readFileSync } from 'node:fs'
 import { definitions } from '../../dist/rules/definitions.js'
 import { documentation } from '../../dist/rules/documentation.js'
@@ -10,7 +10,7 @@ const antigrad = await import('../../dist/index.js')
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-/** An equation's words, up to a colon, are not part of it; what is no equation stays a text. */
+/** Formats an equation as MathML. Words before a colon stay text, and so does text that is not an equation. */
 function equation(text) {
   const parts = text.replace(/\.$/, '').split(': ')
   for (let k = 0; k < parts.length; k++) {
@@ -25,34 +25,38 @@ function equation(text) {
 const sizes = sizesIn(read('docs/rules.md'))
 const { rows: measured, machine } = JSON.parse(read('bench/results/targets.json'))
 
-/** What it takes, where it was measured. */
+/** The size of the rule's bundle, and the measured time per update. */
 function cost(name) {
   const [alone, more] = sizes[name].map((bytes) => (bytes / 1000).toFixed(1))
-  const beside = more === '0.0' ? '' : `; one that has \`adamw\` gets ${more} kB more`
-  const size = `A page with \`Optimizer\` and \`${name}\` is ${alone} kB, gzipped${beside}.`
+  const beside = more === '0.0' ? '' : ` The rule adds ${more} kB to a page that has \`adamw\` already.`
+  const size = `A page with \`Optimizer\` and \`${name}\` is ${alone} kB, gzipped.${beside}`
   const times = measured.filter(({ what }) => what.startsWith(`${name}, float32, less the facade, to the`))
   const lines = times.map(({ n, detail, figure }) => {
     const [time] = detail.split(' a parameter')
     return `| ${n.toLocaleString('en')} | ${time} | ${figure.median.toFixed(2)} |`
   })
-  const table = ['| parameters | a parameter | times the bound |', '|---|---|---|', ...lines].join('\n')
-  const where = `One thread of ${machine.processor} (${machine.instructionSet}), natively, float32, ${machine.date}. The bound is memory or arithmetic, whichever takes longer: [performance](../performance.md).`
+  const table = [
+    '| parameters | time per parameter | relative to the bound |',
+    '|---|---|---|',
+    ...lines,
+  ].join('\n')
+  const where = `One thread of ${machine.processor} (${machine.instructionSet}), natively, float32, ${machine.date}. The bound is the larger of memory time and arithmetic time: [performance](../performance.md).`
   return [size, ...(lines.length > 0 ? [table, where] : [])].join('\n\n')
 }
 
 export const ruleNames = Object.keys(definitions)
 
-/** What VitePress makes pages of. */
+/** The pages, for VitePress. */
 export const rulePages = () =>
   Object.values(definitions).map((definition) => {
     const { name, wantsShapes } = definition
     const way = wantsShapes
-      ? 'It is for matrices, and has no way down functions of two parameters.'
-      : `Each at the best of 25 rates from 1e-5 to 10, in 1,000 updates.\n\n${curves(antigrad[name])}\n\n<RaceFrame rule="${name}" />`
+      ? 'This rule is for matrices, so it does not run on functions of two parameters.'
+      : `Distance of F from its minimum over 1,000 updates, with the best of 25 learning rates from 1e-5 to 10.\n\n${curves(antigrad[name])}\n\n<RaceFrame rule="${name}" />`
     const words = rulePage(antigrad, definition, documentation, (all) => all.map(equation).join('\n\n'))
-    const parts = [`# ${name}`, words, '## Its way down', way, '## What it takes', cost(name), MORE]
+    const parts = [`# ${name}`, words, '## Convergence', way, '## Size and speed', cost(name), MORE]
     return { params: { rule: name }, content: parts.join('\n\n') }
   })
 
 const MORE =
-  'All rules are [side by side](../rules.md), with [what they have in common](../rules.md#what-rules-have-in-common).'
+  '[All rules](../rules.md) on one page, with [their common properties](../rules.md#common-to-all-rules).'

@@ -58,7 +58,7 @@ const kinds = [
     ],
   ],
   [
-    /^'\w+'(?: or '\w+')*(?: or a list of 1 to (\d+) triples of finite numbers)?$/,
+    /^'\w+'(?: or '\w+')*(?: or an array of 1 to (\d+) triples of finite numbers)?$/,
     ([expected, most]) => {
       const words = [...expected.matchAll(/'(\w+)'/g)].map(([, each]) => each)
       if (most === undefined) return [words, word]
@@ -70,7 +70,7 @@ const kinds = [
     },
   ],
   [
-    /^a rule such as adamw\(\), for any tensor$/,
+    /^a rule such as adamw\(\), which supports all shapes$/,
     (_, { adam, sgd }) => [
       [adam({ lr: 0.5 }), sgd()],
       [...noNumber, 'adamw', { name: 'muon' }],

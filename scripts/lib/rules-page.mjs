@@ -1,4 +1,4 @@
-// docs/rules.md, made from the rules: their declarations, and the comments on them and on their options.
+// Writes docs/rules.md from the declarations of the rules and the comments on the rules and their options.
 import { join } from 'node:path'
 import { ruleDocumentation } from './option-documentation.mjs'
 import { examplesOf } from './option-examples.mjs'
@@ -7,21 +7,21 @@ import { wrapped } from './wrap.mjs'
 
 let about
 
-/** What the sources say of each rule. */
+/** Documentation of each rule, read from the sources. */
 export function aboutRules() {
   about ??= ruleDocumentation(join(root, 'ts/rules'))
   return about
 }
 
-/** The sizes that a page has, which differ a little with all that a bundle has. */
+/** The sizes in an existing page. Measured sizes vary slightly with the contents of a bundle. */
 export function sizesIn(page) {
   const rows = page.matchAll(/^\| \[`(\w+)`\].*\| ([\d.]+) \| ([\d.]+) \|$/gm)
   return Object.fromEntries([...rows].map(([, name, ...sizes]) => [name, sizes.map((kB) => 1000 * kB)]))
 }
 
 /**
- * @returns the page's text, from the package's exports, its rules' declarations, the words on their options, and
- * the bytes of each, alone and beside the one that adds none to itself
+ * @returns the page's text, from the package's exports, the rules' declarations, the comments on their options, and
+ * the bytes of each rule's bundle, alone and in addition to a bundle with the reference rule
  */
 export function rulesPage(antigrad, definitions, documentation, sizes) {
   const about = aboutRules()
@@ -39,13 +39,13 @@ export function rulesPage(antigrad, definitions, documentation, sizes) {
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-## What rules have in common
+## Common to all rules
 
 ${common(definitions)}
-## What options take
+## Ranges of options
 
 ${examples(antigrad, definitions)}
-| takes | for example | refuses, for example |
+| range | valid, for example | invalid, for example |
 |---|---|---|
 ${exampleRows(antigrad, definitions).join('\n')}
 
@@ -53,8 +53,8 @@ ${sections.join('\n')}`
 }
 
 /**
- * @param operations how the equations of a rule's passes are written
- * @returns what there is to say of one rule: words, state, order of operations, options
+ * @param operations formats the equations of a rule's passes
+ * @returns the section on one rule: description, state, order of operations, options
  */
 export function rulePage(antigrad, { name, options }, documentation, operations = asList) {
   const { paragraphs, state, equations, coefficients } = aboutRules()[name]
@@ -67,10 +67,10 @@ export function rulePage(antigrad, { name, options }, documentation, operations 
   })
   const titles = [
     'option',
-    'takes',
-    'unless given',
+    'range',
+    'default',
     ...presets.map(([system]) => `\`${name}.${system}\``),
-    '',
+    'meaning',
   ]
   return [
     ...[...paragraphs, state].map((text) => wrapped(text)),
@@ -85,7 +85,7 @@ const asList = (equations) =>
 
 const [BEGIN, END] = ['<!-- rules, written by npm run table:options -->', '<!-- /rules -->']
 
-/** @returns the README's text with a line for each rule between its markers: what its comment begins with */
+/** @returns the README's text with one line per rule between the markers: the first sentence of the rule's comment */
 export function withRules(readme, definitions) {
   const about = aboutRules()
   const lines = Object.keys(definitions).map((name) => {
@@ -99,7 +99,7 @@ export function withRules(readme, definitions) {
 
 const OR_SCHEDULE = ', a schedule or a function'
 
-/** How the page begins, with the first preset that there is for an example. */
+/** The first paragraphs of the page, with the first preset as the example. */
 function introduction(antigrad, definitions, sizes) {
   const [name, system] = Object.keys(definitions)
     .flatMap((name) => Object.keys(antigrad[name]).map((system) => [name, system]))
@@ -107,21 +107,21 @@ function introduction(antigrad, definitions, sizes) {
   const [beside] = Object.entries(sizes).find(([, [, more]]) => more === 0)
   return `# Rules
 
-Every rule with its options, its state and where it comes from. \`npm run table:options\` writes this page from
-the rules' declarations and comments. All that differs from system to system is in
-[numerics.md](numerics.md#where-systems-differ).
+This page lists every update rule with its source, its equations, its state and its options.
+\`npm run table:options\` writes the page from the rules' declarations and comments.
+[numerics.md](numerics.md#where-systems-differ) lists the differences between libraries.
 
-Where systems give a rule other values than ours, a *preset* has theirs: that is plain options and nothing
-else. \`${name}.${system}({ lr: 1e-2 })\` is \`${name}\` with that system's values and another η, and says all of
-its options. In the tables below a preset has a column, with what it changes.
+A *preset* is a rule with the defaults of another library: \`${name}.${system}({ lr: 1e-2 })\` returns a plain
+\`${name}\` rule with that library's values and another η. In the tables below, the column of a preset shows
+the values that differ.
 
-A page that imports \`Optimizer\` and one rule gets so many kB, WebAssembly included, minified by esbuild and
-gzipped; one that has \`${beside}\` already gets so many *more* by the rule. Most of what a rule beyond the core's
-brings is the catalogue's module, which is the same for all of them.
+The column *kB* is the size of a page with \`Optimizer\` and one rule: WebAssembly included, minified by
+esbuild and gzipped. The column *more* is what the rule adds to a page that has \`${beside}\` already. Rules
+outside of the core add about the same, because they share one WebAssembly module with all kernels.
 `
 }
 
-/** What rules have in common, and which of them have it. */
+/** The section on properties that rules share, with the names of the rules that have them. */
 function common(definitions) {
   const having = (has) => {
     const names = Object.values(definitions).filter(has)
@@ -132,35 +132,37 @@ function common(definitions) {
   const matrices = having(({ fallback }) => fallback)
   const matricesAlone = having(({ wantsShapes }) => wantsShapes)
   const points = having(({ wantsPoint }) => wantsPoint)
-  return `θ are the parameters, g the gradient, η is \`lr\`, λ is \`weightDecay\`, and t counts a tensor's updates from 1;
-m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
+  return `θ denotes the parameters, g the gradient, η the option \`lr\` and λ the option \`weightDecay\`. t counts the
+updates of a tensor from 1. m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
 
-Below its state each rule has its *order of operations*, as its source states it, pass by pass. x' is the new
-x, each \`+ − × ÷ √\` is rounded on its own, and what has no brackets goes from left to right. Names are the
-source's: d is 1 and coefficients are the options, but for what stands behind the equations, and u is what a
-pass over a tensor leaves for the next one. ∏β is the product of all β so far, and Σ is over a tensor of n
-elements. [numerics.md](numerics.md#the-rules) has what rules have in common.
+Below its state, each rule lists its *order of operations*, one item per pass over a tensor, with the names
+of the source code. x' is the new value of x. Every \`+ − × ÷ √\` is rounded on its own. Operations of equal
+precedence are evaluated from left to right. The line below the equations defines the coefficients. By
+default d is 1, and the others are the options. u is the array that a pass leaves for the next one. ∏β is
+the product of all β so far, and Σ sums over the n elements of a tensor.
+[numerics.md](numerics.md#the-rules) describes the arithmetic of all rules.
 
-- **A rule is a value**: \`rule({ lr })\` is a plain, frozen object with a \`name\` and all of its options, which
-  may be compared, stored as JSON, or sent to a worker. One that was stored as JSON is as good as one from its
-  function, and is checked as that is. The program has to import the function too, since bundles leave out
-  what is not imported; if it does not, an \`OptionError\` says so.
-- \`lr\`, \`weightDecay\` and \`momentum\` may be [schedules](schedules.md). A function of t = 0, 1, … will do too,
-  but a rule with a function in it cannot be stored or sent.
-- \`weightDecay\` adds λ·θ to the gradient, as Torch's does, except where it says otherwise. Where the decay is
-  decoupled, a rule may have \`cautiousWeightDecay\`, which spares what the step enlarges (Chen et al., 2025),
-  and \`maxLr\`: unless it is 0, λ·η²/\`maxLr\` takes the place of λ·η (Defazio, 2025).
-${item(`Norms ‖·‖ are of one tensor. So what a tensor is matters in ${norms}.`)}
-${item(`Tensors of two dimensions or more, as the optimizer's \`shapes\` say, are matrices to ${matrices}, each of which says below what other tensors get. Without any shapes it is an error to ask for ${matricesAlone}.`)}
-${item(`No schedule is needed with ${points}: \`params\` is the average x, and the gradient is wanted at \`optimizer.gradientPoint()\`; a step without a look at it is an error.`)}
-- Every rule has \`maximize\`. Where it has \`cautious\`, only what agrees with the gradient moves, and farther
-  (Liang et al., 2024); where it has \`grams\`, all moves, but with the gradient's sign (Cao et al., 2024).
-- \`delayedStart(k, rule)\` is a rule too: for k updates statistics are collected, and θ stays (the essay; Liu
-  et al., 2020, section 3.1).
+- **A rule is a value**: \`rule({ lr })\` returns a plain, frozen object with a \`name\` and all options. You
+  can compare it, store it as JSON or send it to a worker. A rule from JSON is checked like a rule from its
+  function. The program must also import the function, because bundles omit unused code; otherwise an
+  \`OptionError\` names the import.
+- \`lr\`, \`weightDecay\` and \`momentum\` may be [schedules](schedules.md) or functions of t = 0, 1, … A rule
+  that contains a function cannot be stored or sent.
+- \`weightDecay\` adds λ·θ to the gradient, as in PyTorch, unless the rule's table states otherwise. With
+  decoupled decay, \`cautiousWeightDecay\` skips the decay of elements that the step moves away from 0 (Chen
+  et al., 2025). Unless \`maxLr\` is 0, the decay uses λ·η²/\`maxLr\` instead of λ·η (Defazio, 2025).
+${item(`Norms ‖·‖ are computed per tensor. The division of the parameters into tensors therefore affects ${norms}.`)}
+${item(`A tensor whose shape in the optimizer's \`shapes\` has two or more dimensions is a matrix for ${matrices}. The section of each of these rules describes the update of other tensors. ${matricesAlone} throws if no tensor has a shape.`)}
+${item(`${points} need no schedule. Their \`params\` are the average x, and the gradient must be evaluated at \`optimizer.gradientPoint()\`. A step without a call of this method is an error.`)}
+- Every rule has \`maximize\`. \`cautious\` drops the elements of the step that disagree with the gradient in
+  sign, and scales up the others (Liang et al., 2024). \`grams\` keeps all elements and gives them the
+  gradient's signs (Cao et al., 2024).
+- \`delayedStart(k, rule)\` is a rule, too: for k updates the rule collects its statistics while θ keeps its
+  value (the essay; Liu et al., 2020, section 3.1).
 `
 }
 
-/** What errors say, with those of the first rule whose η may be a schedule. */
+/** The section on errors, with messages of the first rule whose η may be a schedule. */
 function examples(antigrad, definitions) {
   const { name } = Object.values(definitions).find(({ options }) => options.lr?.schedulable)
   const messageOf = (lr) => {
@@ -171,19 +173,20 @@ function examples(antigrad, definitions) {
     }
   }
   const [number, schedule] = [-1, { schedule: 'warmup', value: 1, steps: 2, from: -1 }].map(messageOf)
-  return `What is not in an option's range is an \`OptionError\` that says what was expected in the words below, and what
-came:
+  return `A value out of an option's range throws an \`OptionError\`. Its message contains the expected range in the
+words of the tables, and the value:
 
 - ${number}
-- ${schedule}, as each number of a schedule has to be
+- ${schedule}
 
-Refused are words that are not in an option's
-list, too, texts, lists and null in a number's place, and options that a rule does not have. Tests try all
-this with every option of every rule.
+The second message is about a number in a schedule, which must be in the range of the option.
+
+Unknown words, strings, arrays and null instead of numbers, and unknown options throw as well. Tests try all
+of this with every option of every rule.
 `
 }
 
-/** The numbers, and what stands beside them, that each kind of options takes and refuses, as messages write them. */
+/** Rows with the valid and invalid values of each kind of option, formatted as in messages. */
 function exampleRows(antigrad, definitions) {
   const shown = (values) => {
     const received = values.map((value) => new antigrad.OptionError('', '', value).received)

@@ -29,9 +29,9 @@ describe('what is wrong in a line', () => {
     ['theta = theta − lr*g', 14, '-', '−'],
     ['theta = toString', 8, 'one of', 'toString'],
     ['theta = valueOf(g)', 8, 'a function', 'valueOf'],
-    ['theta = theta - lr*g; t = 1', 22, 'a name that may be assigned', 't'],
-    ['lr = 2; theta = theta - lr*g', 0, 'a name that may be assigned', 'lr'],
-    ['sqrt = g; theta = theta - sqrt', 0, 'another name', 'sqrt'],
+    ['theta = theta - lr*g; t = 1', 22, 'a name that can be assigned', 't'],
+    ['lr = 2; theta = theta - lr*g', 0, 'a name that can be assigned', 'lr'],
+    ['sqrt = g; theta = theta - sqrt', 0, 'a name that is not reserved', 'sqrt'],
     ['x = 1', 5, 'a line theta = …', 'none'],
     ['# theta = g', 11, 'a line theta = …', 'none'],
     ['', 0, 'a line theta = …', 'none'],
@@ -39,16 +39,26 @@ describe('what is wrong in a line', () => {
     ['theta = max(g)', 8, 'max(a, b), or max(abs(a)) over all elements', 'max(a)'],
     ['a = g > 1; theta = a', 4, 'a number', 'a condition'],
     ['theta = theta; - g', 15, 'a line such as', '- g'],
-    ['pi = g; theta = theta - pi', 0, 'another name', 'pi'],
-    ['over = g; theta = theta - over', 0, 'another name', 'over'],
-    ['norm = g; theta = theta - norm', 0, 'another name', 'norm'],
+    ['pi = g; theta = theta - pi', 0, 'a name that is not reserved', 'pi'],
+    ['over = g; theta = theta - over', 0, 'a name that is not reserved', 'over'],
+    ['norm = g; theta = theta - norm', 0, 'a name that is not reserved', 'norm'],
     ['theta = all_sum(g)*g', 8, 'a function', 'all_sum'],
     ['theta = xall.sum(g)', 12, 'a number, a name or an operator', '.'],
     ['a = sum(g); b = sum(g*a); c = sum(g*b); theta = c*g', undefined, 'at most 2 stages of sums', 'more'],
-    ['a = sum(g); b = all.sum(g*a); theta = b*g', undefined, 'sums over all tensors', 'one that does'],
-    ['theta = g*sum(2)', 10, 'sums over what is by element', 'one of a number'],
-    ['theta = all.mean(t) - theta', 8, 'sums over what is by element', 'one of a number'],
-    ['theta = allǃmean(g)', 11, 'another letter', 'ǃ'],
+    [
+      'a = sum(g); b = all.sum(g*a); theta = b*g',
+      undefined,
+      'a sum over all tensors',
+      'a sum of sums',
+    ],
+    ['theta = g*sum(2)', 10, 'a sum over a value with one number per element', 'a sum over one number'],
+    [
+      'theta = all.mean(t) - theta',
+      8,
+      'a sum over a value with one number per element',
+      'a sum over one number',
+    ],
+    ['theta = allǃmean(g)', 11, 'a different letter', 'ǃ'],
     ['theta = lr*g*(sum(g) + sum(theta) + norm(g*theta))', undefined, 'at most 2 sums in a stage', '3'],
   ])('%j', (step, position, expected, received) => {
     const { error } = refusal(() => make(step, { options }))
@@ -65,7 +75,7 @@ describe('what is wrong in a line', () => {
   test('a state or a scalar that is not what it should be', () => {
     const { error } = refusal(() => make('theta = theta - g\np = g', { scalars: { p: 1 } }))
     expect(error.position).toBe(18)
-    expect(error.message).toContain('p: a number, got one for each element')
+    expect(error.message).toContain('p: one number per tensor, got one number per element')
   })
 })
 

@@ -207,7 +207,7 @@ describe('weights by the model refuse', () => {
   test.each<[object, RegExp]>([
     [{ weights: '1/a' }, /^weights: expected an expression of f, t, got "a"/],
     [{ sigma: '0.1*y' }, /^sigma: expected an expression of f, t, got "y"/],
-    [{ weights: '1/f', loss: 'poisson' }, /^weights: expected none by the model, of counts/],
+    [{ weights: '1/f', loss: 'poisson' }, /^weights: expected no expression for counts/],
     [{ weights: '1/f', sigma: t.map(() => 1) }, /^weights: expected none if sigma is set/],
   ])('%j', (options, message) => {
     expect(of(options)).toThrow(OptionError)

@@ -1,4 +1,7 @@
-/** What a user says of a rule: read once, checked, and frozen, as it goes along with rules and saved runs. */
+/**
+ * Reads and checks a user's rule definition: each property once, into a frozen object that rules and saved runs
+ * contain.
+ */
 
 import { ArgumentError } from '../core/errors.js'
 import { createRecord, isObject, isRecord, ownProperties } from '../core/untrusted-input.js'
@@ -12,7 +15,7 @@ import type {
 } from '../rules/equation-rule.js'
 import { MAX_STATES } from './layout.js'
 
-/** Names that mean something in a step, in a rule, or in a group. */
+/** Names with a meaning in a step, in a rule, or in a group. */
 const RESERVED_NAMES = [
   'theta',
   'g',
@@ -34,22 +37,20 @@ const RESERVED_EVERYWHERE = [
   'updates',
   'delayedStart',
 ]
-/** Functions that equations have beside those of expressions. */
+/** Functions of equations that expressions do not have. */
 const EXTRA_FUNCTIONS = ['over', 'sum', 'mean', 'norm']
 const WORD = new RegExp(`^${NAME}$`, 'u')
 
-/** How many options and scalars there may be, and characters in a name. */
+/** Maximum number of options and of scalars, maximum length of a name, and maximum length of a step. */
 const MAX_ENTRIES = 64
 const MAX_NAME_LENGTH = 100
 const MAX_STEP_LENGTH = 100_000
 
-/**
- * @throws ArgumentError where it is no object with these, or a name is taken or no name
- */
+/** @throws ArgumentError if the definition is malformed, or a name is invalid or taken */
 export function readDeclaration(name: unknown, given: unknown): ResolvedRuleDefinition {
   const what = 'defineRule'
   if (typeof name !== 'string' || !/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(name) || name.length > MAX_NAME_LENGTH)
-    throw new ArgumentError(`${what}: name`, 'a word of letters and digits', name)
+    throw new ArgumentError(`${what}: name`, 'a name of letters, digits, _ and -', name)
   checkTaken(`${what}: name`, name)
   if (definitionNamed(name) !== undefined)
     throw new ArgumentError(`${what}: name`, 'a name that no other rule has', name)
@@ -58,7 +59,7 @@ export function readDeclaration(name: unknown, given: unknown): ResolvedRuleDefi
   const [unknown] = Object.keys(rest)
   if (unknown !== undefined) throw new ArgumentError(what, 'one of options, state, scalars, step', unknown)
   if (typeof step !== 'string' || step.length > MAX_STEP_LENGTH)
-    throw new ArgumentError(`${what}: step`, `a text of lines, at most ${MAX_STEP_LENGTH} characters`, step)
+    throw new ArgumentError(`${what}: step`, `a string of at most ${MAX_STEP_LENGTH} characters`, step)
   const taken = new Set<string>()
   return Object.freeze({
     options: table(`${what}: options`, options, taken, readOption, MAX_ENTRIES),
@@ -76,32 +77,32 @@ function table<T>(
   most: number,
 ): Readonly<Record<string, T>> {
   if (given === undefined) return Object.freeze({})
-  if (!isRecord(given)) throw new ArgumentError(what, 'an object by name', given)
+  if (!isRecord(given)) throw new ArgumentError(what, 'an object with one property per name', given)
   const values = ownProperties(given)
   const names = Object.keys(values)
-  if (names.length > most) throw new ArgumentError(what, `at most ${most}`, names.length)
+  if (names.length > most) throw new ArgumentError(what, `at most ${most} names`, names.length)
   for (const name of names) {
     checkName(what, name)
-    if (taken.has(name)) throw new ArgumentError(what, 'a name that stands for one thing', name)
+    if (taken.has(name)) throw new ArgumentError(what, 'a name that is declared once', name)
     taken.add(name)
   }
   return Object.freeze(createRecord(names, (name) => read(`${what}: ${name}`, values[name])))
 }
 
-/** @throws ArgumentError where a name cannot be one of the user's */
+/** @throws ArgumentError if a name is invalid */
 function checkName(what: string, name: string): void {
   checkTaken(what, name)
   if (!WORD.test(name) || name.length > MAX_NAME_LENGTH)
-    throw new ArgumentError(what, 'a name of letters', name)
+    throw new ArgumentError(what, 'a name of letters, digits and _', name)
 }
 
-/** @throws ArgumentError where it means something already, in a step, in a rule or in JavaScript */
+/** @throws ArgumentError if the name has a meaning in a step, in a rule or in JavaScript */
 function checkTaken(what: string, name: string): void {
   const isTaken = [...RESERVED_NAMES, ...RESERVED_EVERYWHERE].includes(name) || isFunctionOrConstant(name)
-  if (isTaken) throw new ArgumentError(what, `another name than ${name}, which has a meaning`, name)
+  if (isTaken) throw new ArgumentError(what, 'a name that is not reserved', name)
 }
 
-/** Whether it is the name of a function or of a number. */
+/** Whether the name is that of a function or of a constant. */
 export const isFunctionOrConstant = (name: string): boolean =>
   [...EXTRA_FUNCTIONS, ...functions, ...Object.keys(constants)].includes(name)
 
@@ -125,10 +126,10 @@ function readOption(what: string, given: unknown): EquationOption {
     { default: withoutNegativeZero(value), ...limits },
     scheduled && { scheduled },
   )
-  // Groups may multiply it.
+  // `lr` is a number even if its default is a boolean, because groups may scale it.
   const isFlag = typeof value === 'boolean' && !what.endsWith(': lr')
   if (isFlag && Object.keys(option).length > 1)
-    throw new ArgumentError(what, 'no limits of what is true or false', Object.keys(option)[1])
+    throw new ArgumentError(what, 'no limits for a boolean option', Object.keys(option)[1])
   if (!isFlag && !isWithin(option)(value))
     throw new ArgumentError(`${what}: default`, describeRange(option), value)
   return Object.freeze(option)
@@ -140,7 +141,7 @@ export const isWithin =
   (x: unknown): boolean =>
     typeof x === 'number' && Number.isFinite(x) && x >= min && x <= max && x > above && x < below
 
-/** The same in words. */
+/** Describes an option's range in words. */
 export function describeRange({ min, max, above, below }: EquationOption): string {
   const signs = Object.entries({ '≥': min, '>': above, '≤': max, '<': below })
   const limits = signs.filter(([, limit]) => limit !== undefined).map(([sign, limit]) => `${sign} ${limit}`)
@@ -164,5 +165,5 @@ function readScalar(what: string, given: unknown): number {
   return withoutNegativeZero(given)
 }
 
-/** 0 for −0, which JSON does not have: equations that are equal there are one rule. */
+/** Replaces −0 by 0, because JSON has no −0: definitions that are equal as JSON are one rule. */
 const withoutNegativeZero = <T>(x: T): T => (x === 0 ? (0 as T) : x)

@@ -1,4 +1,4 @@
-/** From what a user declares to a rule's definition, as `ts/rules/define.ts` has it. */
+/** Turns a user's rule definition into a rule's definition (see `ts/rules/define.ts`). */
 
 import type { Kernel } from '../arena/kernel.js'
 import { EQUATIONS_SOURCE, PIPELINE } from '../arena/manifest.js'
@@ -16,7 +16,7 @@ import { compileStages, type StagePrograms } from './program.js'
 import { type RuleStep, readStep } from './read.js'
 import { Scalars } from './scalars.js'
 
-/** A rule's definition, and what it was made of. */
+/** A rule's definition with its intermediate results. */
 export interface CompiledRule {
   readonly name: string
   readonly declared: ResolvedRuleDefinition
@@ -25,17 +25,17 @@ export interface CompiledRule {
   readonly definition: Definition
 }
 
-/** By name and text: equal equations are one rule. */
+/** Compiled rules by name and definition: equal equations are one rule. */
 const compiledRules = new Map<string, CompiledRule>()
 const MAX_COMPILED_RULES = 256
 
-/** @throws EquationError where the lines of the step are none */
+/** @throws EquationError if a line of the step is invalid */
 export function compileRule(name: string, declared: ResolvedRuleDefinition): CompiledRule {
   const key = JSON.stringify([name, declared])
   const known = compiledRules.get(key) ?? compile(name, declared, key)
   compiledRules.delete(key)
   compiledRules.set(key, known)
-  // Those that are in use know theirs.
+  // Rules in use keep a reference to their own compiled form.
   if (compiledRules.size > MAX_COMPILED_RULES)
     compiledRules.delete(compiledRules.keys().next().value as string)
   return known
@@ -50,12 +50,13 @@ function compile(name: string, declared: ResolvedRuleDefinition, text: string): 
   const kernels = makeKernels(name, text, programs, {
     state: Object.keys(state),
     tensor: scalars.names,
-    // Of all of its numbers, so that rows have room for them.
+    // The length of the whole row, so that rows have room for the program.
     row: { all: row.length - 1 },
   })
   const constantsAt = row[layout.ROW_POSITIONS.constants] + PIPELINE
   const states = Object.entries(state)
-  // Under a name that no rule has, as two may have one name and other equations.
+  // Registered under a name that no rule can have, because two custom rules may have the same name and different
+  // equations.
   const definition = define('a rule of equations', {
     options: makeOptionTable(name, declared),
     kernels,
@@ -80,7 +81,7 @@ function compile(name: string, declared: ResolvedRuleDefinition, text: string): 
     }),
     starts: () =>
       Object.fromEntries(states.map(([name, { start }]) => [name, start === 'gradient' ? 0 : start])),
-    // All or none: who may be flushed need not be.
+    // Flushing affects all states or none.
     flushes: () => states.every(([, { flush }]) => flush),
   } as never) as unknown as Definition
   const defaults = Object.freeze({ ...definition.defaults, name })
@@ -110,16 +111,16 @@ function makeOptionTable(name: string, declared: ResolvedRuleDefinition): Option
   return { ...table, maximize: false, equations } as never
 }
 
-/** What is no number of an option: of a schedule the message says how the option would take one. */
+/** Rejects a schedule for an option that is not declared as schedulable; the message explains how to declare it. */
 function refuseSchedule(own: EquationOption): ReadOption<number> {
   return (what, given) => {
     if (own.scheduled || !(isSchedule(given) || typeof given === 'function')) return undefined
-    const expected = `${describeRange(own)}, or { default, scheduled: true } in the rule's options`
+    const expected = `${describeRange(own)} (only options declared with scheduled: true accept schedules)`
     throw new OptionError(what, expected, given)
   }
 }
 
-/** The row but for the pipeline's coefficients, with room for constants. */
+/** The row's header and programs, with room for the constants. The pipeline's coefficients stay 0. */
 function makeRow({ stages, constants }: StagePrograms, state: ResolvedRuleDefinition['state']): Float64Array {
   const numbers: number[] = []
   const places = stages.map(({ instructions, sums }, k) => {
@@ -151,7 +152,7 @@ function makeKernels(
   const kinds = [layout.SUMS, layout.SECOND_SUMS].slice(0, stages.length - 1)
   return [...kinds, stages.length > 1 ? layout.UPDATE_PER_TENSOR : layout.UPDATE].map((kind, k) => ({
     number: layout.kernelNumber(kind, shape.state.length),
-    // Two rules may have one name.
+    // The hash distinguishes two rules with the same name.
     name: `${name} ${hash.toString(16)}: stage ${k + 1}`,
     source: hash,
     ...shape,

@@ -1,4 +1,4 @@
-/** What a rule of equations does, as a text that is read again as the same equations. */
+/** Formats a custom rule as a string that `defineRule` reads as the same equations. */
 
 import { OPERATIONS } from '../arena/manifest.js'
 import { ArgumentError } from '../core/errors.js'
@@ -10,14 +10,14 @@ import * as layout from './layout.js'
 import type { EquationStage } from './program.js'
 
 /**
- * The lines of a rule, and in comments what is made of them: its stages, the operations of each in their order, and the
- * bytes of state that a parameter has. `defineRule` reads the text as the same rule.
+ * The lines of a rule, followed by comments about the compiled program: its stages, the operations of each stage in
+ * order, and the bytes of state per parameter. `defineRule` reads the string as the same rule.
  *
- * @throws ArgumentError where it is no rule of {@link equations}
+ * @throws ArgumentError if the rule was not made with {@link defineRule}
  */
 export function describeRule(rule: EquationRule): string {
   if (!isObject(rule) || !Object.hasOwn(rule, 'equations'))
-    throw new ArgumentError('describeRule: rule', 'a rule of equations', rule)
+    throw new ArgumentError('describeRule: rule', 'a rule made with defineRule', rule)
   const { name, equations } = rule
   const { step, programs, declared } = compileRule(name, readDeclaration(name, equations))
   const states = Object.keys(declared.state)
@@ -32,7 +32,7 @@ export function describeRule(rule: EquationRule): string {
   }
   const textOf = (node: number, depth = 0): string => {
     const found = step.graph.nodes[node]
-    // A scalar may be made of others that are made of others.
+    // Scalars may consist of other scalars, recursively.
     if (depth > MAX_DEPTH) return '…'
     if (found.kind === 'constant') return `${found.value}`
     if (found.kind !== 'operation') return 'name' in found ? found.name.trim() : ''
@@ -51,17 +51,17 @@ export function describeRule(rule: EquationRule): string {
     }),
     ...sums.map(
       ({ slot: number, sum }) =>
-        `#   ${SUM_DESCRIPTIONS[sum.kind]} of ${slot(number)}${sum.isOfAll ? ', of all tensors' : ''}`,
+        `#   ${SUM_DESCRIPTIONS[sum.kind]} of ${slot(number)}${sum.isOfAll ? ' over all tensors' : ''}`,
     ),
   ]
   const elements = step.states.length
-  const bytes = `${STATE_HEADING} ${states.join(', ') || 'none'}; ${4 * elements} bytes a parameter in float32, ${8 * elements} in float64`
+  const bytes = `${STATE_HEADING} ${states.join(', ') || 'none'}; ${4 * elements} bytes per parameter in float32, ${8 * elements} in float64`
 
   const [lines] = declared.step.split(STATE_HEADING)
   return [lines.trim(), '', bytes, ...programs.stages.flatMap(stageText)].join('\n')
 }
 
-/** What comes behind the lines begins so. */
+/** The first comment after the lines starts with this heading. */
 const STATE_HEADING = '# state:'
 const MAX_DEPTH = 5
 const OPERATORS: Readonly<Record<string, string>> = {
@@ -70,4 +70,4 @@ const OPERATORS: Readonly<Record<string, string>> = {
   multiply: '*',
   divide: '/',
 }
-const SUM_DESCRIPTIONS = ['the sum', 'the sum of squares', 'the largest size']
+const SUM_DESCRIPTIONS = ['the sum', 'the sum of squares', 'the largest absolute value']

@@ -1,4 +1,35 @@
-/** Rules of one's own, written as their equations. */
+/**
+ * Custom rules, written as equations. This is the main module of ts/equations.
+ *
+ * `defineRule` reads the lines of a paper's update rule, and returns a function that makes the rule with its options,
+ * like `adam` does. No code is generated from the string. The lines are compiled to a small program of numbered
+ * operations, which the row of coefficients carries to the kernels. An interpreter runs the program over blocks of
+ * elements: crates/kernels/src/programs/equations.rs in Rust, and interpreter.ts in TypeScript, bit-identically.
+ *
+ * The modules follow the order of compilation:
+ *
+ * 1. declaration.ts reads and checks the user's definition: options, states, scalars and the string of lines.
+ * 2. statements.ts splits the string into assignments, and read.ts parses them into a graph. In the graph each name
+ *    stands for its latest value, so that equal subexpressions are one node.
+ * 3. read.ts classifies each node: one number for all tensors with the same update counter, one number per tensor, or
+ *    one number per element. Sums over elements separate the step into at most three stages.
+ * 4. program.ts orders the elementwise operations of each stage, fuses multiply-add and similar patterns, and assigns
+ *    slots. layout.ts encodes the program in a row.
+ * 5. scalars.ts evaluates all other nodes in float64: once per update, and once per tensor between stages.
+ * 6. define.ts combines these parts into a rule definition (ts/rules/define.ts). describe.ts prints it.
+ *
+ * Example: the heavy ball. `lr` and `alpha` are numbers of an update, `v` and `theta` are arrays, and the step is one
+ * stage of two operations: the fused alpha·v − lr·g, and a sum.
+ *
+ * ```ts
+ * const heavyBall = defineRule('heavyBall', {
+ *   options: { lr: { default: 0.1, scheduled: true }, alpha: 0.9 },
+ *   state: { v: 0 },
+ *   step: 'v = alpha*v - lr*g; theta = theta + v',
+ * })
+ * new Optimizer(params, heavyBall({ lr: 0.01 }))
+ * ```
+ */
 
 import { extensions } from '../extensions.js'
 import type { Definition } from '../rules/define.js'
@@ -8,7 +39,7 @@ import { readDeclaration } from './declaration.js'
 import { compileRule } from './define.js'
 import { registerKernels } from './interpreter.js'
 
-/** Its options as they may be given: all have defaults. */
+/** The options of a custom rule, all optional. */
 export type EquationOptions<E extends RuleDefinition> = {
   readonly [K in keyof E['options'] | 'maximize']?: K extends keyof E['options']
     ? OptionValue<E['options'][K]> | undefined
@@ -24,23 +55,23 @@ declare module '../extensions.js' {
 }
 
 extensions.defineFromEquations = (name, options) => {
-  // Not what somebody has put on every object.
+  // Ignores an inherited `equations`.
   const isOwn = options !== undefined && Object.hasOwn(options, 'equations')
   const { equations } = isOwn ? (options as { equations?: unknown }) : { equations: undefined }
   return equations === undefined ? undefined : compileRule(name, readDeclaration(name, equations)).definition
 }
 
 /**
- * A rule of one's own, by its equations: gives the function that makes it with its options, as `adam` is one.
+ * Defines a custom rule by its equations. Returns a function that makes the rule with its options, like `adam`.
  *
- * In the lines of `step`, `theta` is the parameter and `g` the gradient, as the pipeline hands it on; names of options,
- * states and scalars are theirs, and `t` is this tensor's update, from 1. A line sees what lines before it have assigned;
- * what was assigned to `theta`, to states and to scalars stays. Largest parts of a line with no element in them, from left
- * to right, are one number in float64, which is rounded to the dtype once; all else is rounded operation by operation, on
- * all engines to the same bits.
+ * In the lines of `step`, `theta` is the parameter and `g` the gradient after the pipeline. Options, states and scalars
+ * have their names, and `t` counts the updates of the tensor from 1. A line uses the values that earlier lines
+ * assigned. The last values of `theta`, of states and of scalars are stored. The largest subexpressions without
+ * elements, read from left to right, are computed as one float64 number and rounded to the dtype once. Every other
+ * operation is rounded to the dtype, with bit-identical results on all engines.
  *
  * ```ts
- * const tiger = equations('tiger', {
+ * const tiger = defineRule('tiger', {
  *   options: { lr: { default: 1e-3, min: 0, scheduled: true }, beta: { default: 0.965, min: 0, below: 1 } },
  *   state: { m: 0 },
  *   step: `m = beta*m + (1 - beta)*g
@@ -49,9 +80,9 @@ extensions.defineFromEquations = (name, options) => {
  * new Optimizer(params, tiger({ lr: 3e-4 }))
  * ```
  *
- * @param name what messages and saved runs call it
- * @param given options with defaults and limits, at most six arrays of state, scalars, and the lines
- * @throws ArgumentError where a name is taken or a value is none of these, EquationError where a line cannot be read
+ * @param name name of the rule in messages and saved runs
+ * @param given options with defaults and limits, at most six state arrays, scalars, and the lines
+ * @throws ArgumentError if a name is taken or a value is invalid, EquationError if a line cannot be read
  */
 export function defineRule<const N extends string, const E extends RuleDefinition>(
   name: N,

@@ -1,6 +1,6 @@
 import { EquationError, truncate } from '../core/errors.js'
 
-/** An error of a place in the text of equations. */
+/** Makes an error with its position in the string of equations. */
 export function makeEquationError(
   name: string,
   text: string,

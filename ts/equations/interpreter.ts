@@ -1,6 +1,6 @@
 /**
- * The kernels of equations in TypeScript, which read their programs in the row;
- * crates/kernels/src/programs/equations.rs is the twin.
+ * The kernels of custom rules in TypeScript. They interpret the program in the row of coefficients;
+ * crates/kernels/src/programs/equations.rs is the Rust twin.
  */
 
 import type { Arena } from '../arena/arena.js'
@@ -31,15 +31,15 @@ import * as layout from './layout.js'
 type ScalarOperation = (a: number, b: number, c: number, d: number) => number
 const scalarOperations: { [D in Dtype]?: readonly ScalarOperation[] } = {}
 
-/** A program of a row, for one element after the other. */
+/** Interprets a program of a row, element by element. */
 class RowProgram {
   readonly slots: FloatArray
-  /** What is summed: slots and kinds. */
+  /** The slots to sum, each with its kind of sum. */
   readonly sums: readonly (readonly [slot: number, kind: number])[]
   readonly #operations: readonly ScalarOperation[]
   readonly #instructions: readonly Instruction[]
 
-  /** @param place where the row says where the program begins; values are the tensor's own */
+  /** @param place position in the row that contains the program's offset @param values the tensor's own numbers */
   constructor(dtype: Dtype, row: Float64Array, place: number, values: readonly number[]) {
     scalarOperations[dtype] ??= OPERATIONS.map((code) => toScalarOperation(code, dtype) as ScalarOperation)
     this.#operations = scalarOperations[dtype]
@@ -61,7 +61,7 @@ class RowProgram {
     this.slots.set(constants, layout.FIRST_CONSTANT)
   }
 
-  /** Computes with element number `i`. */
+  /** Runs the program for element `i`. */
   run(i: number, theta: FloatArray, g: FloatArray, states: readonly FloatArray[]): void {
     const slots = this.slots
     slots[layout.THETA] = theta[i]
@@ -75,7 +75,7 @@ class RowProgram {
 
 const readCoefficients = (row: unknown): Float64Array => (row as Row).coefficients
 
-/** The last stage of a rule: parameters and state become what the program makes of them. */
+/** The last stage of a rule: writes the program's results to parameters and state. */
 const update =
   (dtype: Dtype): Loop =>
   (theta, g, state, row, from, to, tensor) => {
@@ -95,14 +95,14 @@ const update =
     }
   }
 
-/** Leaves the gradient as it was prepared, where later stages look for it. */
+/** Stores the gradient after the pipeline, where later stages read it. */
 const keepGradient: Loop = (_theta, g, _state, _row, from, to, _tensor, direction) => {
   if (g !== direction) direction.set(g.subarray(from, to), from)
 }
 
 const passes = new WeakMap<Arena, SegmentPass>()
 
-/** A stage that sums; parameters and state stay as they are. */
+/** A stage that computes sums; parameters and state stay unchanged. */
 function makeSumStage(arena: Arena, array: number, states: number, program: number): MatrixStage {
   const { dtype, lengths, offsets, words } = arena
   const pass = passes.get(arena) ?? makePass(arena)
@@ -145,7 +145,7 @@ function makeSumStage(arena: Arena, array: number, states: number, program: numb
         sumBlock(machine, low, high, block)
       }
       const blocks = Math.ceil(lengths[i] / BLOCK)
-      // Right once all blocks have been there.
+      // The totals are correct once all blocks have been summed.
       machine.sums.forEach(([, kind], k) => {
         let total = 0
         for (let b = first; b < first + blocks; b++) {
@@ -158,7 +158,7 @@ function makeSumStage(arena: Arena, array: number, states: number, program: numb
   }
 }
 
-/** NaN where one is. */
+/** The maximum of two numbers; NaN if one of them is NaN. */
 export const maxOrNaN = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a)
 
 function combineSums(kind: number, numbers: FloatArray): number {
@@ -168,7 +168,7 @@ function combineSums(kind: number, numbers: FloatArray): number {
   return largest
 }
 
-/** Makes all kernels known: the interpreted ones of so many arrays of state each. */
+/** Registers the interpreting kernels, one set per number of state arrays. */
 export function registerKernels(): void {
   for (let states = 0; states <= layout.MAX_STATES; states++) {
     const state = Array.from({ length: states }, (_, k) => `${k}`)

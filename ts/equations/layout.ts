@@ -1,6 +1,6 @@
 /**
- * How a row of coefficients carries a program, behind those of the pipeline; crates/kernels/src/programs/equations.rs
- * reads it. All numbers are whole but the constants.
+ * Encoding of a program in a row of coefficients, after the pipeline's coefficients;
+ * crates/kernels/src/programs/equations.rs decodes it. All numbers except the constants are integers.
  */
 
 import * as manifest from '../arena/manifest.js'
@@ -8,11 +8,11 @@ import { type Code, operations } from '../expressions/operations.js'
 import type { Instruction } from '../expressions/steps.js'
 
 export const MAX_STATES = 6
-/** Sums that a stage takes at most, and numbers by tensor that one may use. */
+/** Maximum number of sums of a stage, and maximum number of per-tensor numbers in a stage. */
 export const MAX_SUMS = 2
 export const MAX_VALUES = 4
 
-/** Kinds of kernels: a last stage without and with numbers by tensor, and the stages before it. */
+/** Kinds of kernels: the last stage without and with per-tensor numbers, and the stages that sum. */
 export const UPDATE = 0
 export const UPDATE_PER_TENSOR = 1
 export const SUMS = 2
@@ -21,7 +21,10 @@ export const SECOND_SUMS = 3
 export const kernelNumber = (kind: number, states: number): number =>
   manifest.EQUATIONS + kind * (MAX_STATES + 1) + states
 
-/** Where a row says where programs begin (0 for none), constants and how many these are, and which states are flushed. */
+/**
+ * Positions in the row of the programs' offsets (0 if absent), of the constants' offset and count, and of the mask of
+ * flushed states.
+ */
 const rowSlot = (place: number): number => manifest.PIPELINE + place
 export const ROW_POSITIONS = {
   update: rowSlot(manifest.EQUATION_UPDATE),
@@ -32,7 +35,7 @@ export const ROW_POSITIONS = {
 } as const
 export const HEADER_LENGTH = manifest.EQUATION
 
-/** Slots: what they stand for. Constants follow, and then what is computed. */
+/** Slots of the inputs. Constants follow, and then temporaries. */
 export const THETA = 0
 export const GRADIENT = 1
 export const FIRST_STATE = 2
@@ -42,14 +45,14 @@ export const MAX_SLOTS = manifest.EQUATION_SLOTS
 export const MAX_COMPUTED = manifest.EQUATION_TEMPORARIES
 export const MAX_INSTRUCTIONS = manifest.EQUATION_INSTRUCTIONS
 
-/** What is summed: the numbers, their squares, or the largest size. */
+/** Kinds of sums: of values, of squares, or the largest absolute value. */
 export const VALUES = 0
 export const SQUARES = 1
 export const MAX_ABS = 2
 
 const SHIFT = 256
 
-/** An instruction as one number: its numbers are a byte each from the lowest on. */
+/** Encodes an instruction as one number, with one byte per field from the lowest byte on. */
 export const encode = (instruction: Instruction): number =>
   instruction.reduceRight((number, byte) => number * SHIFT + byte, 0)
 
@@ -59,5 +62,5 @@ export function decode(number: number): Instruction {
   return bytes as unknown as Instruction
 }
 
-/** How many operands an operation has. */
+/** Number of operands of an operation. */
 export const operandCount = (code: Code): number => operations[code][0]

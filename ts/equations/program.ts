@@ -1,4 +1,4 @@
-/** The programs of a step: what each of its stages computes, in numbered slots. */
+/** Programs of a step: the operations of each stage, in numbered slots. */
 
 import { EquationError } from '../core/errors.js'
 import { symmetric } from '../expressions/graph.js'
@@ -13,29 +13,29 @@ import {
   type StepSum,
 } from './read.js'
 
-/** What a stage runs. */
+/** The program of one stage. */
 export interface EquationStage {
   readonly instructions: readonly steps.Instruction[]
-  /** What it sums: where that is, and which sums these are; the last stage has none. */
+  /** The sums of the stage with the slots of their operands; empty for the last stage. */
   readonly sums: readonly { readonly slot: number; readonly sum: StepSum }[]
-  /** The nodes whose numbers by tensor it uses, in the order of their slots. */
+  /** Nodes of the per-tensor numbers in use, in slot order. */
   readonly values: readonly number[]
 }
 
 export interface StagePrograms {
   readonly stages: readonly EquationStage[]
-  /** The nodes of its constants, in the order of their slots. */
+  /** Nodes of the constants, in slot order. */
   readonly constants: readonly number[]
 }
 
-/** @throws EquationError where there is no room for all of it */
+/** @throws EquationError if the step exceeds a limit */
 export function compileStages(name: string, step: RuleStep): StagePrograms {
   const { theta, states, scalars, sums, levels } = step
   const most = (most: number, what: string, count: number) => {
     if (count > most) throw new EquationError(`equations ${name}`, `at most ${most} ${what}`, `${count}`)
   }
   const last = Math.max(...[theta, ...states, ...scalars].map(({ final }) => levels[final]))
-  // Where numbers by tensor are wanted before any sum is, a stage without one makes room for them.
+  // If per-tensor numbers are needed before any sum, a stage without sums provides them.
   const taken = Array.from({ length: last }, (_, level) =>
     sums.filter(({ operand }) => levels[operand] === level),
   )
@@ -46,16 +46,16 @@ export function compileStages(name: string, step: RuleStep): StagePrograms {
   ]
   const constants = [...new Set(orders.flatMap(({ leaves }) => leaves[COMMON_VALUE]))]
   const room = layout.MAX_SLOTS - layout.FIRST_CONSTANT - layout.MAX_COMPUTED
-  most(room, 'numbers that are the same for all', constants.length)
+  most(room, 'numbers that are the same for all elements', constants.length)
   const stages = orders.map((order) => {
     const values = order.leaves[PER_TENSOR]
-    most(layout.MAX_VALUES, 'numbers by tensor in a stage', values.length)
+    most(layout.MAX_VALUES, 'numbers per tensor in a stage', values.length)
     const slots = new steps.Slots(layout.FIRST_CONSTANT + constants.length)
     const stage = { ...makeStage(step, order, constants, slots), values }
     most(layout.MAX_INSTRUCTIONS, 'operations in a stage', stage.instructions.length)
     most(
       layout.MAX_COMPUTED,
-      'numbers an element at once',
+      'temporary numbers per element',
       slots.count - layout.FIRST_CONSTANT - constants.length,
     )
     return stage
@@ -63,12 +63,12 @@ export function compileStages(name: string, step: RuleStep): StagePrograms {
   return { stages, constants }
 }
 
-/** What a stage takes or writes, and in which order it computes that. */
+/** The inputs and outputs of a stage, and the order of its operations. */
 interface StageOrder {
   readonly sums: readonly StepSum[]
   readonly changed: readonly PersistentVariable[]
   readonly order: readonly steps.ProgramStep[]
-  /** What it needs that is not by element, by sort. */
+  /** Inputs that are not per element, by sort. */
   readonly leaves: readonly (readonly number[])[]
 }
 
@@ -83,7 +83,7 @@ function orderStages(
   const all = graph.nodes.flatMap((node, number): steps.ProgramStep[] => {
     if (uses[number] === 0 || sorts[number] !== PER_ELEMENT || node.kind !== 'operation') return []
     const { operation: code, operands } = node
-    // Where one number for all elements comes first, kernels load it once.
+    // Places a number that is the same for all elements first, so that kernels load it once.
     const isTurned = symmetric.has(code) && sorts[operands[1]] < PER_ELEMENT
     return [{ number, code, operands: isTurned ? operands.toReversed() : operands, section: 0 }]
   })
@@ -93,7 +93,10 @@ function orderStages(
   return { sums, changed, order, leaves }
 }
 
-/** In an order in which what a step takes comes just before it, the longest way first: kernels do some with the next. */
+/**
+ * Orders operations so that an operand directly precedes its use, longest path first, because kernels fuse consecutive
+ * operations.
+ */
 function orderByCriticalPath(
   order: readonly steps.ProgramStep[],
   wanted: readonly number[],
@@ -137,7 +140,8 @@ function makeStage(
     order,
     sums.map(({ operand }) => operand),
   )
-  // What is computed goes to its place at once, where nobody reads what is there any more; of several the first.
+  // Writes a result directly to its destination if nothing reads the old value afterwards. If a result has several
+  // destinations, this applies to the first one.
   const left: PersistentVariable[] = []
   for (const target of changed) {
     const { leaf, final } = target
@@ -151,7 +155,7 @@ function makeStage(
 
   const instructions = steps.placeSteps(order, lastUse, places, slots)
   const copy = (node: number, to: number) => instructions.push(steps.instruction('copy', to, [place(node)]))
-  // What is written over while somebody still wants it is put aside first.
+  // Saves values that are still needed before they are overwritten.
   const to = left.map(({ leaf }) => place(leaf))
   for (const node of new Set(left.map(({ final }) => final))) {
     if (!left.some(({ leaf }) => leaf === node)) continue

@@ -1,4 +1,4 @@
-/** From the lines of a step to a graph, in which each name stands for what was assigned to it last. */
+/** Parses the lines of a step into a graph. Each name stands for the value that was assigned to it last. */
 
 import { hintFor } from '#hints'
 import { EquationError } from '../core/errors.js'
@@ -10,60 +10,63 @@ import { makeEquationError } from './error.js'
 import { MAX_ABS, SQUARES, VALUES } from './layout.js'
 import { type MakeError, parseStatements, type Statement, withoutComments } from './statements.js'
 
-/** What a node is: a number for all tensors that have had the same updates, one by tensor, or one by element. */
+/** Sorts of nodes: one number for all tensors with the same number of updates, one per tensor, or one per element. */
 export const COMMON_VALUE = 0
 export const PER_TENSOR = 1
 export const PER_ELEMENT = 2
 
 /** A sum over the elements of a tensor, or of all tensors of the rule. */
 export interface StepSum {
-  /** The node that it is, and the node that is summed. */
+  /** The node of the sum, and the node of its operand. */
   readonly node: number
   readonly operand: number
   readonly kind: typeof VALUES | typeof SQUARES | typeof MAX_ABS
   readonly isOfAll: boolean
-  /** Where its text is. */
+  /** Position in the string. */
   readonly at: number
 }
 
-/** An assigned name that stays: what it is called, the node that it began as, and the one that it became. */
+/** A stored variable: its name, the node of its old value, and the node of its new value. */
 export interface PersistentVariable {
   readonly name: string
   readonly leaf: number
   readonly final: number
 }
 
-/** A step that has been read. */
+/** A parsed step. */
 export interface RuleStep {
   readonly graph: Graph
   readonly theta: PersistentVariable
   readonly states: readonly PersistentVariable[]
   readonly scalars: readonly PersistentVariable[]
   readonly sums: readonly StepSum[]
-  /** By node: what it is, and how many stages of sums come before it. */
+  /** The sort of each node, and the number of summing stages that precede it. */
   readonly sorts: readonly number[]
   readonly levels: readonly number[]
-  /** The nodes of names that stand for themselves. */
+  /** The nodes of inputs, by name. */
   readonly leaves: ReadonlyMap<string, number>
 }
 
-/** Names that sums are called by; `max` has one operand then. */
+/** Functions that sum over elements; `max` does so if it has one operand. */
 const SUM_FUNCTIONS = ['sum', 'mean', 'norm', 'max'] as const
 type SumName = (typeof SUM_FUNCTIONS)[number]
-/** What stands for `all.` in front of one: a name has no point in it, and places stay. No text may have this letter. */
+/**
+ * Replaces `all.` before a sum's name, because names contain no point; the length stays the same. A step must not
+ * contain this letter.
+ */
 const TOTAL_MARK = '\u01c3'
 const TOTAL_PREFIX = `all${TOTAL_MARK}`
 
 const MAX_STATEMENTS = 200
 const MAX_NODES = 2000
-/** Stages of sums that come before the last one. */
+/** Maximum number of summing stages before the last stage. */
 const MAX_SUM_STAGES = 2
 
-/** Of how many elements a tensor is, and all of them are. */
+/** Names of the number of elements of a tensor, and of all tensors. */
 export const LENGTH = ' length'
 export const ALL_LENGTH = ' all length'
 
-/** @throws EquationError where a line is none, and where it wants what there is not */
+/** @throws EquationError if a line is invalid or uses an unknown name */
 export function readStep(name: string, { options, state, scalars, step }: ResolvedRuleDefinition): RuleStep {
   const graph = new Graph()
   const fail = (at: number, expected: string, received: string) =>
@@ -125,7 +128,7 @@ export function readStep(name: string, { options, state, scalars, step }: Resolv
   return { ...read, sorts, levels }
 }
 
-/** @throws EquationError where nothing uses what was declared */
+/** @throws EquationError if a declared name is not used */
 function checkAllUsed(
   rule: string,
   tables: Readonly<Record<string, object>>,
@@ -138,14 +141,14 @@ function checkAllUsed(
   }
 }
 
-/** The text of a step without comments, in which sums over all tensors have a mark. */
+/** Removes comments, and marks sums over all tensors. */
 function prepareText(step: string, fail: MakeError): string {
   const own = step.indexOf(TOTAL_MARK)
-  if (own >= 0) throw fail(own, 'another letter', TOTAL_MARK)
+  if (own >= 0) throw fail(own, 'a different letter', TOTAL_MARK)
   return withoutComments(step).replace(/\ball\.(?=(?:sum|mean|norm|max)\s*\()/g, TOTAL_PREFIX)
 }
 
-/** @throws EquationError where there are too many */
+/** @throws EquationError if there are too many lines */
 function readStatements(text: string, fail: MakeError): Statement[] {
   const statements = parseStatements(text, fail)
   if (statements.length > MAX_STATEMENTS)
@@ -153,7 +156,7 @@ function readStatements(text: string, fail: MakeError): Statement[] {
   return statements
 }
 
-/** What begins as the gradient is that at the first update. */
+/** The value of a state that starts as the first gradient: g at the first update, the state itself afterwards. */
 function applyFirstUpdate(graph: Graph, t: number, first: number, later: number): number {
   return graph.operation('select', graph.operation('equal', t, graph.constant(1)), first, later)
 }
@@ -164,12 +167,12 @@ function failUnknown(name: string, at: number, names: readonly string[], fail: M
 
 function checkTarget(target: string, at: number, options: object, fail: MakeError): void {
   if (target === 't' || Object.hasOwn(options, target))
-    throw fail(at, 'a name that may be assigned', `${target}, which is given`)
+    throw fail(at, 'a name that can be assigned', `${target}, which is an input`)
   if (isFunctionOrConstant(target) || Object.hasOwn(callable, target))
-    throw fail(at, 'another name', `${target}, which has a meaning`)
+    throw fail(at, 'a name that is not reserved', target)
 }
 
-/** What lines may call: what expressions may, divisions that give 0, and sums. */
+/** Functions of equations: all functions of expressions, `over`, and sums. */
 function makeCalls(
   graph: Graph,
   leaf: (name: string) => number,
@@ -197,7 +200,7 @@ function makeCalls(
     if (name === 'norm') return graph.operation('sqrt', node)
     return name === 'sum' ? node : graph.operation('divide', node, leaf(isOfAll ? ALL_LENGTH : LENGTH))
   }
-  /** Squares are summed as norms sum them: in float64. */
+  /** Sums products of a node with itself as squares, in float64 like norms. */
   const sumOf = (operand: number, isOfAll: boolean, at: number): number => {
     const node = graph.nodes[operand]
     const [a, b] = node.kind === 'operation' && node.operation === 'multiply' ? node.operands : []
@@ -213,7 +216,10 @@ function makeCalls(
   return { ...calls, max: { count: 1, most: 2, make } }
 }
 
-/** What each node is. What scalars are depends on what becomes of them. */
+/**
+ * Finds the sort and the stage of each node. A scalar whose new value is per tensor makes more nodes per tensor, hence
+ * the loop.
+ */
 function classifyNodes({ graph, scalars, states, sums, leaves }: Omit<RuleStep, 'sorts' | 'levels'>) {
   const elements = new Set(['theta', 'g', ...states.map(({ name }) => name)].map((name) => leaves.get(name)))
   const byTensor = new Set<number>()
@@ -239,7 +245,7 @@ function classifyNodes({ graph, scalars, states, sums, leaves }: Omit<RuleStep, 
   }
 }
 
-/** @throws EquationError where a number would be one by element, or a sum one of a number, or of too many others */
+/** @throws EquationError if a scalar would need one number per element, or if the operand of a sum is invalid */
 function checkSorts(
   { scalars, sums, sorts, levels }: RuleStep,
   statements: readonly Statement[],
@@ -247,13 +253,15 @@ function checkSorts(
 ): void {
   const end = (name: string) => statements.findLast(({ target }) => target === name)?.at ?? 0
   for (const { name, final } of scalars) {
-    if (sorts[final] === PER_ELEMENT) throw fail(end(name), `${name}: a number`, 'one for each element')
+    if (sorts[final] === PER_ELEMENT)
+      throw fail(end(name), `${name}: one number per tensor`, 'one number per element')
   }
   for (const { operand, isOfAll, at } of sums) {
-    if (sorts[operand] !== PER_ELEMENT) throw fail(at, 'sums over what is by element', 'one of a number')
+    if (sorts[operand] !== PER_ELEMENT)
+      throw fail(at, 'a sum over a value with one number per element', 'a sum over one number')
     if (levels[operand] >= MAX_SUM_STAGES)
-      throw fail(at, `at most ${MAX_SUM_STAGES} stages of sums, each of what the one before gave`, 'more')
+      throw fail(at, `at most ${MAX_SUM_STAGES} stages of sums, each of which uses the previous one`, 'more')
     if (isOfAll && levels[operand] > 0)
-      throw fail(at, 'sums over all tensors of what needs no other sums', 'one that does')
+      throw fail(at, 'a sum over all tensors that uses no other sum', 'a sum of sums')
   }
 }

@@ -1,4 +1,4 @@
-/** The numbers of a step that are not by element, in float64. */
+/** Evaluates the nodes of a step that are not per element, in float64. */
 
 import { EquationError } from '../core/errors.js'
 import { type Code, toScalarOperation } from '../expressions/operations.js'
@@ -19,12 +19,15 @@ type OptionNumbers = Readonly<Record<string, unknown>>
 type Counter = Readonly<Record<string, number>>
 type TensorColumns = Readonly<Record<string, Float64Array>>
 
-/** Where a tensor has what a stage has summed, and what the next one uses: no name of a user's has a blank. */
+/**
+ * Name of a tensor's value `k`: a sum of the last stage, later an input of the next one. Users' names contain no
+ * spaces.
+ */
 export const valueName = (k: number): string => `value ${k}`
-/** Where the first sums are, once there are others. */
+/** Prefix of the names under which the first sums are kept if a second summing stage follows. */
 const FIRST_SUM_PREFIX = 'first '
 
-/** 0 where no trace of it is left, whatever its sign is. */
+/** Replaces numbers near 0 by 0, whatever their sign. */
 const withoutTrace = (x: number): number => (x < 0 ? -flushTrace(-x) || 0 : flushTrace(x))
 
 const numberedNames = (count: number, name: (k: number) => string): string[] =>
@@ -35,28 +38,28 @@ interface AllTensorSums {
   readonly length: number
 }
 
-/** What computes some nodes' numbers from those before. */
+/** Computes the values of some nodes from the values of earlier nodes. */
 type ComputeScalars = (values: Float64Array) => void
 
 export class Scalars {
-  /** The scalars that tensors have in common that have had the same updates, and those that each has of its own. */
+  /** Scalars that are equal for all tensors with the same number of updates, and scalars with one value per tensor. */
   readonly common: readonly PersistentVariable[]
   readonly byTensor: readonly PersistentVariable[]
-  /** What a tensor has beside these. */
+  /** Names of all values per tensor, including these scalars. */
   readonly names: readonly string[]
   readonly #name: string
   readonly #step: RuleStep
   readonly #programs: StagePrograms
   readonly #starts: Counter
-  /** The nodes of t, and of options. */
+  /** The nodes of t and of the options. */
   readonly #t: number
   readonly #options: readonly { readonly name: string; readonly node: number }[]
   readonly #computed: ComputeScalars
-  /** By stage: what is computed once its sums are there. */
+  /** Per stage, the computation that follows its sums. */
   readonly #between: readonly ComputeScalars[]
-  /** All numbers of an update by its clock. */
+  /** The values of all nodes by update counter. */
   readonly #values = new WeakMap<object, Float64Array>()
-  /** What all tensors of a rule have summed, and how many elements they have, by the rule's numbers. */
+  /** Sums over all tensors of a rule, and their total number of elements, by the rule's `numbers`. */
   readonly #totals = new WeakMap<object, AllTensorSums>()
 
   constructor(
@@ -91,9 +94,9 @@ export class Scalars {
   }
 
   /**
-   * Computes what tensors have in common at the next update.
+   * Computes the common scalars of the next update.
    *
-   * @throws EquationError where a scalar is not finite
+   * @throws EquationError if a scalar is not finite
    */
   advance(clock: Counter, numbers: OptionNumbers, next: Record<string, number>): void {
     let values = this.#values.get(next)
@@ -105,7 +108,7 @@ export class Scalars {
     }
     const options = this.#options
     const common = this.common
-    // By index: each small step does all of it.
+    // Loops by index, because every small step runs this code.
     values[this.#t] = next.t
     for (let k = 0; k < options.length; k++) values[options[k].node] = Number(numbers[options[k].name])
     for (let k = 0; k < common.length; k++) {
@@ -124,14 +127,14 @@ export class Scalars {
     throw new EquationError(`${this.#name}: ${name} at t = ${t}`, 'a finite number', `${x}`)
   }
 
-  /** Writes the constants of an update, which {@link advance} has computed. */
+  /** Writes the constants of an update that {@link advance} has computed. */
   write(clock: object, row: Float64Array, at: number): void {
     const values = this.#values.get(clock) as Float64Array
     const { constants } = this.#programs
     for (let k = 0; k < constants.length; k++) row[at + k] = values[constants[k]]
   }
 
-  /** Sums over all tensors; those of one each have names. */
+  /** Computes sums over all tensors from the tensors' own sums. */
   total(
     numbers: object,
     tensors: readonly { readonly sums: TensorPositions; readonly length: number }[],
@@ -147,7 +150,7 @@ export class Scalars {
     this.#totals.set(numbers, { sums, length })
   }
 
-  /** Makes what tensor number `i` has ready for the stage after `stage`. */
+  /** Prepares the values of tensor `i` for the stage after `stage`. */
   between(
     numbers: object,
     clock: Counter,
@@ -160,9 +163,9 @@ export class Scalars {
     const { stages } = this.#programs
     const values = this.#values.get(clock) as Float64Array
     const totals = this.#totals.get(numbers) as AllTensorSums
-    // Engines may pass by a tensor without elements, where the values of the update before are still.
+    // Engines may skip tensors without elements, whose values are still from the previous update.
     if (length === 0) for (const k of stages[stage].sums.keys()) tensor[valueName(k)][i] = 0
-    // Where others follow, the first sums are put aside, as all sums come to one place.
+    // All sums are written to the same place, so the first sums are saved if a second summing stage follows.
     if (stage === 0 && stages.length > 2)
       stages[0].sums.forEach((_, k) => {
         tensor[FIRST_SUM_PREFIX + k][i] = tensor[valueName(k)][i]
@@ -195,7 +198,10 @@ type TensorPositions = Readonly<Record<string, number>>
 
 type ScalarInstruction = readonly [number: number, operation: Code, ...operands: number[]]
 
-/** Without lists and, for the usual ones, without calls: a small step takes hardly longer than this. */
+/**
+ * Evaluates without arrays and, for the usual operations, without function calls: this code dominates the time of a
+ * small step.
+ */
 function compileScalars(lines: readonly ScalarInstruction[]): ComputeScalars {
   const functions = lines.map(([, operation]) => toScalarOperation(operation, 'float64') as ScalarFunction)
   const usual = lines.map(([, operation]) => COMMON_OPERATIONS.indexOf(operation))

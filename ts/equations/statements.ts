@@ -1,9 +1,9 @@
-/** The lines of a step, before anything is known of what is in them. */
+/** Splits a step into statements, before their contents are parsed. */
 
 import type { EquationError } from '../core/errors.js'
 import { NAME } from '../expressions/names.js'
 
-/** What is assigned to what, and where both are in the text. */
+/** An assignment: its target, and the positions of the target and the expression in the string. */
 export interface Statement {
   readonly target: string
   readonly at: number
@@ -18,13 +18,13 @@ const ASSIGNMENT_PATTERN = new RegExp(`^\\s*(${NAME})\\s*=(?!=)`, 'u')
 const COMPOUND = new RegExp(`^\\s*(${NAME})\\s*([-+*/^]|\\*\\*)=(?!=)`, 'u')
 const STATEMENT_PATTERN = /[^\n;]+|[\n;]/g
 
-/** A text without its comments: blanks are in their place. */
+/** Replaces comments by spaces, so that positions stay the same. */
 export const withoutComments = (text: string): string =>
   text.replace(COMMENT_PATTERN, (comment) => ' '.repeat(comment.length))
 
 /**
- * Lines, or what is between semicolons. One that does not begin with `name =` goes on with the one before, in a line of
- * its own.
+ * Splits at line ends and semicolons. A line that does not begin with `name =` continues the previous statement, unless
+ * a semicolon precedes it.
  */
 export function parseStatements(text: string, fail: MakeError): Statement[] {
   const statements: Statement[] = []

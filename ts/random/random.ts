@@ -1,18 +1,21 @@
-/** 2³² and 2⁵³: how many words there are, and fractions in [0, 1). */
+/** 2³², the number of words, and 2⁵³, the number of fractions in [0, 1). */
 export const WORD_COUNT = 0x1_0000_0000
 export const FRACTION_COUNT = 0x20_0000_0000_0000
 
-/** So many words are drawn at once where they are wanted one by one. */
+/** Number of words that `next` generates at once. */
 const BLOCK_WORDS = 32
 
 /**
- * Random words of 32 bits that are the same everywhere: xoshiro128** 1.1 (Blackman and Vigna, 2018,
- * https://prng.di.unimi.it/xoshiro128starstar.c), in integers alone. Its state comes from the seed by the steps of
- * SplitMix (Steele, Lea and Flood, 2014), with the finalizer of MurmurHash3 (Appleby, 2011) in the place of its own,
- * which has 64 bits.
+ * Reproducible 32-bit random words: xoshiro128** 1.1 (Blackman and Vigna, 2018,
+ * https://prng.di.unimi.it/xoshiro128starstar.c), in integer arithmetic only. The seeds are expanded into the state as
+ * in SplitMix (Steele, Lea and Flood, 2014), with the 32-bit finalizer of MurmurHash3 (Appleby, 2011) instead of
+ * SplitMix's 64-bit finalizer.
  */
 export class WordStream {
-  /** The next one. Some are drawn ahead: until it is seeded again, nobody may {@link fill} a list. */
+  /**
+   * Returns the next word. It generates words ahead, so after a call {@link fill} must not be used until the next
+   * `seed`.
+   */
   readonly next: () => number
   #a = 0
   #b = 0
@@ -31,9 +34,10 @@ export class WordStream {
     }
   }
 
-  /** Begins. @param seeds integers from 0 to 2³² − 1: a seed, and which of its streams is meant */
+  /** Starts a stream. @param seeds integers from 0 to 2³² − 1: the seed, and optionally the indices of the stream */
   seed(...seeds: readonly number[]): this {
-    // The finalizer is one to one: with one seed not all four can be 0, with several the chance is 2⁻¹²⁸.
+    // The finalizer is a bijection. With one seed the four words of the state cannot all be 0; with several the
+    // probability is 2⁻¹²⁸.
     let a = 0
     let b = 0
     let c = 0
@@ -50,13 +54,13 @@ export class WordStream {
   }
 
   /**
-   * Writes the next integers from 0 to `count` − 1, each as likely as the other; of 2³² all words are such. Many at
-   * once take a fraction of the time, as the state is in variables.
+   * Fills `to` with the next integers from 0 to `count` − 1, uniformly distributed. With a `count` of 2³² they are the
+   * words. Filling an array takes a fraction of the time of single words, because the state is kept in local variables.
    */
   fill(to: Uint32Array, count = WORD_COUNT): void {
-    // Words of the last multiple of `count`, which is cut off, would make some numbers likelier.
+    // Rejects words beyond the last whole multiple of `count`, which would make some integers more likely.
     const limit = WORD_COUNT - (WORD_COUNT % count)
-    // Of integers of 32 bits: % of other numbers takes ten times as long.
+    // A 32-bit unsigned integer, because % of other numbers takes ten times as long.
     const divisor = count >>> 0
     let a = this.#a
     let b = this.#b
@@ -84,7 +88,7 @@ export class WordStream {
   }
 }
 
-/** Words of such seeds, one by one. */
+/** Returns a function that draws the words of these seeds one by one. */
 export const random = (...seeds: readonly number[]): (() => number) => new WordStream().seed(...seeds).next
 
 /** A number in [0, 1), a multiple of 2⁻⁵³. */
@@ -93,13 +97,13 @@ export function fraction(next: () => number): number {
   return (high * 0x400_0000 + (next() >>> 6)) / FRACTION_COUNT
 }
 
-/** An integer from 0 to `count` − 1, each as likely as the other; `count` is at most 2³². */
+/** A uniformly distributed integer from 0 to `count` − 1; `count` is at most 2³². */
 export function integerBelow(count: number, next: () => number): number {
   for (;;) {
     const word = next()
-    // The remainder, as % is slow for what is no small integer: so few bits leave the quotient exact.
+    // The remainder without %, which is slow except for small integers. The quotient of such short integers is exact.
     const rest = word - count * Math.floor(word / count)
-    // Words of the last multiple of `count`, which is cut off, would make some numbers likelier.
+    // Rejects words beyond the last whole multiple of `count`, which would make some integers more likely.
     if (word - rest + count <= WORD_COUNT) return rest
   }
 }

@@ -1,12 +1,13 @@
 /**
- * Sobol's sequence (1967) in the order of Antonov and Saleev (1979), 32 bits a coordinate. Polynomials and first
- * direction numbers are the first ones of `new-joe-kuo-6.21201` (Joe and Kuo, 2008, Constructing Sobol sequences with
- * better two-dimensional projections, SIAM J. Sci. Comput. 30, 2635–2654; https://web.maths.unsw.edu.au/~fkuo/sobol/).
+ * Sobol sequence (1967) in the Gray-code order of Antonov and Saleev (1979), 32 bits per coordinate. The primitive
+ * polynomials and initial direction numbers are the first ones of `new-joe-kuo-6.21201` (Joe and Kuo, 2008,
+ * Constructing Sobol sequences with better two-dimensional projections, SIAM J. Sci. Comput. 30, 2635–2654;
+ * https://web.maths.unsw.edu.au/~fkuo/sobol/).
  */
 
 const BITS = 32
 
-/** From the second dimension on: the polynomial, all of its coefficients as bits, and m₁, m₂, … */
+/** One entry per dimension from the second on: the polynomial, with all coefficients as bits, and m₁, m₂, … */
 const TABLE = [
   '3 1',
   '7 1 3',
@@ -51,10 +52,10 @@ const TABLE = [
 
 export const SOBOL_DIMENSIONS = TABLE.length + 1
 
-/** The direction numbers v₁, v₂, … of a dimension, from 0 on, as words whose first bit is a half. */
+/** The direction numbers v₁, v₂, … of a dimension (counted from 0), as words whose highest bit stands for ½. */
 export function directions(dimension: number): Uint32Array {
   const v = new Uint32Array(BITS)
-  // The first dimension has no polynomial: all of its m are 1.
+  // The first dimension has no polynomial; all of its m are 1.
   if (dimension === 0) return v.map((_, k) => 1 << (BITS - 1 - k))
   const [polynomial, ...m] = TABLE[dimension - 1].split(' ').map(Number)
   const degree = m.length
@@ -69,7 +70,7 @@ export function directions(dimension: number): Uint32Array {
   return v
 }
 
-/** Visits the sequence's first coordinates in a dimension, as words, each turned by `shift`. */
+/** Calls `visit` with the first coordinates of the sequence in a dimension, as words XORed with `shift`. */
 export function visitSobol(
   dimension: number,
   count: number,
@@ -80,7 +81,7 @@ export function visitSobol(
   let word = shift
   for (let i = 0; i < count; i++) {
     visit(word >>> 0, i)
-    // From one point to the next a Gray code changes the bit of the lowest 0 of the number.
+    // From point i to the next, the Gray code flips the bit at the lowest 0 of i.
     word ^= v[31 - Math.clz32(~i & (i + 1))]
   }
 }

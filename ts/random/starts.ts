@@ -10,21 +10,21 @@ import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
 export type Box = Readonly<Record<string, readonly [low: number, high: number]>>
 
 export interface GridOptions<D extends Dtype = Dtype> {
-  /** Of the columns, in which `minimizeMany` computes then; 'float64'. */
+  /** Dtype of the columns, and so of `minimizeMany`'s arithmetic; 'float64' by default. */
   readonly dtype?: D
 }
 
 export interface StartsOptions<D extends Dtype = Dtype> extends GridOptions<D> {
-  /** An integer from 0 to 2³² − 1: the same one gives the same starts, on every machine. */
+  /** An integer from 0 to 2³² − 1. Equal seeds yield equal starts on every machine. */
   readonly seed?: number
 }
 
-/** Starts for `minimizeMany`: a column for each parameter of the box. */
+/** Starting points for `minimizeMany`: one column per parameter of the box. */
 export type StartColumns<B extends Box = Box, D extends Dtype = Dtype> = {
   readonly [Name in keyof B]: D extends 'float32' ? Float32Array : Float64Array
 }
 
-/** All are numbered by 32 bits, and columns have to fit into memory. */
+/** Indices have 32 bits, and the columns must fit into memory. */
 const MAX_STARTS = 1 << 30
 
 const countOption = integerBetween(1, MAX_STARTS, undefined, '2^30')
@@ -32,12 +32,12 @@ const countOption = integerBetween(1, MAX_STARTS, undefined, '2^30')
 const commonOptions = { seed: optional(integerBetween(0, WORD_COUNT - 1)), dtype: dtype() }
 
 /**
- * All points of a grid whose outer lines are the box's ends, exactly; the last parameter changes from one start to
- * the next. An axis with one point has it in its middle.
+ * All points of a grid. The outermost points lie exactly on the ends of the ranges, and the last parameter changes
+ * fastest. An axis with one point has it in the middle.
  *
- * @param box ranges by parameter: finite, from low to high; equal ends hold a parameter
- * @param counts how many points each axis has, ≥ 1, or how many by parameter; their product is at most 2³⁰
- * @throws OptionError where one of these is out of its range, or an option is unknown
+ * @param box ranges by parameter: finite, from low to high; equal ends fix a parameter
+ * @param counts number of points per axis, ≥ 1, or an object of counts by parameter; their product is at most 2³⁰
+ * @throws OptionError if an argument is out of its range, or an option is unknown
  */
 export function gridStarts<const B extends Box, D extends Dtype = 'float64'>(
   box: B,
@@ -64,12 +64,12 @@ export function gridStarts<const B extends Box, D extends Dtype = 'float64'>(
 }
 
 /**
- * Independent points, uniform in the box. More of them begin with the same ones.
+ * Independent points, uniform in the box. A larger `count` extends the sequence of points.
  *
- * @param box as for `gridStarts`
+ * @param box ranges by parameter, see `gridStarts`
  * @param count from 1 to 2³⁰
- * @param options `seed`, 0, and `dtype`, 'float64'
- * @throws OptionError where one of these is out of its range, or an option is unknown
+ * @param options `seed`, 0 by default, and `dtype`, 'float64' by default
+ * @throws OptionError if an argument is out of its range, or an option is unknown
  */
 export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
   box: B,
@@ -87,14 +87,14 @@ export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
 }
 
 /**
- * A Latin hypercube (McKay, Beckman and Conover, 1979): each range is cut into `count` equal parts, and in each part
- * of each range lies one start, anywhere in it. Other counts give other points. Rounding to float32 may move one to
- * the border of its part.
+ * A Latin hypercube (McKay, Beckman and Conover, 1979): each range is divided into `count` equal parts, and each part
+ * of each range contains exactly one start, at a random place. Other counts yield other points. Rounding to float32 may
+ * move a start to the border of its part.
  *
- * @param box as for `gridStarts`
+ * @param box ranges by parameter, see `gridStarts`
  * @param count from 1 to 2³⁰
- * @param options `seed`, 0, and `dtype`, 'float64'
- * @throws OptionError where one of these is out of its range, or an option is unknown
+ * @param options `seed`, 0 by default, and `dtype`, 'float64' by default
+ * @throws OptionError if an argument is out of its range, or an option is unknown
  */
 export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'float64'>(
   box: B,
@@ -105,13 +105,13 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
   readOption('count', countOption, count)
   const made = columns(count)
   const next = random(seed)
-  // So fine that a part's number and the place in it are one number without rounding.
+  // Fine enough that the index of a part plus the fraction in it is one number without rounding.
   let fine = FRACTION_COUNT
   for (let rest = count - 1; rest > 0; rest >>= 1) fine /= 2
   const parts = new Uint32Array(count)
   for (let p = 0; p < names.length; p++) {
     for (let i = 0; i < count; i++) {
-      // Fisher and Yates' shuffle, from the inside out.
+      // Fisher-Yates shuffle, inside-out variant.
       const other = integerBelow(i + 1, next)
       parts[i] = parts[other]
       parts[other] = i
@@ -125,17 +125,19 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
 }
 
 /**
- * Sobol's sequence (1967) with the direction numbers of Joe and Kuo (2008): even in the box and in each pair of
- * parameters. More of them begin with the same ones. Take a power of two of them, all from the first one on: only
- * then each half, quarter, … of each range has its share (Owen, 2020, On dropping the first Sobol' point).
+ * Sobol sequence (1967) with the direction numbers of Joe and Kuo (2008): low discrepancy in the box and in each pair
+ * of parameters. A larger `count` extends the sequence of points. Use a power of two as `count`, and do not drop the
+ * first point. Only then does each half, quarter, … of each range contain its share (Owen, 2020, On dropping the
+ * first Sobol' point).
  *
- * Without a seed the first start is the box's lower corner. With one, all points are moved by a random digital shift,
- * which keeps them as even and makes each uniform in the box. A coordinate has 32 bits before it is scaled.
+ * Without a seed the first start is the lower corner of the box. A seed applies a random digital shift to all points,
+ * which keeps the discrepancy low and makes each point uniform in the box. A coordinate has 32 bits before it is
+ * scaled.
  *
- * @param box as for `gridStarts`; at most 40 parameters
- * @param count from 1 to 2³⁰; best a power of two
- * @param options `seed`, none, and `dtype`, 'float64'
- * @throws OptionError where one of these is out of its range, or an option is unknown
+ * @param box ranges by parameter, see `gridStarts`; at most 40 parameters
+ * @param count from 1 to 2³⁰, preferably a power of two
+ * @param options `seed`, none by default, and `dtype`, 'float64' by default
+ * @throws OptionError if an argument is out of its range, or an option is unknown
  */
 export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
   box: B,
@@ -158,7 +160,7 @@ export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
   return made.all as StartColumns<B, D>
 }
 
-/** A copy of the box, and what makes columns of it; everything is read once and checked. */
+/** Reads and checks all arguments once. Returns a copy of the box, and functions that make columns. */
 function prepareColumns(
   box: Box,
   options: StartsOptions,
@@ -170,10 +172,10 @@ function prepareColumns(
   return {
     names,
     seed,
-    /** The number that is `part` of `whole` on the way from low to high: both ends are met. */
+    /** The point at the fraction `part` / `whole` between low and high. Both ends are exact. */
     place(p: number, part: number, whole: number): number {
       const [low, high] = [lows[p], highs[p]]
-      // From the nearer end, so that it never leaves the range.
+      // Starts from the nearer end, so that rounding never leaves the range.
       return 2 * part <= whole
         ? low + (high - low) * (part / whole)
         : high - (high - low) * ((whole - part) / whole)
@@ -192,7 +194,7 @@ function readBox(box: Box, Floats: typeof Float32Array | typeof Float64Array) {
   const ends = ranges.map(([name, range]) => {
     const [low, high] = Array.isArray(range) && range.length === 2 ? (range as readonly unknown[]) : []
     const isNumber = typeof low === 'number' && typeof high === 'number'
-    // Both ends and what is between them have to be finite in the dtype.
+    // Both ends and their difference must be finite in the dtype.
     if (!isNumber || !(low <= high) || !Floats.of(low, high, high - low).every(Number.isFinite)) {
       throw new OptionError(`box: ${name}`, '[low, high], finite, low ≤ high', describeRange(range))
     }

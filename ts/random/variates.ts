@@ -1,18 +1,18 @@
-/** Random numbers of distributions, from words that are the same everywhere. */
+/** Random variates of several distributions, from reproducible words. */
 
 import { cos, exp, log } from '../functions/index.js'
 import { fraction } from './random.js'
 
-/** A number of the normal distribution (Box and Muller, 1958). */
+/** A normal variate (Box and Muller, 1958). */
 export function normal(next: () => number): number {
   const radius = Math.sqrt(-2 * log(1 - fraction(next)))
   return radius * cos(2 * Math.PI * fraction(next))
 }
 
-/** Below it counts are few enough to go through them. */
+/** Mean below which inversion is used, because counts are small. */
 const MAX_INVERSION_MEAN = 10
 
-/** A count of the Poisson distribution. @param mean finite and ≥ 0 */
+/** A Poisson variate. @param mean finite and ≥ 0 */
 export function poisson(mean: number, next: () => number): number {
   return mean < MAX_INVERSION_MEAN ? poissonByInversion(mean, next) : poissonByRejection(mean, next)
 }
@@ -21,7 +21,7 @@ function poissonByInversion(mean: number, next: () => number): number {
   let rest = fraction(next)
   let chance = exp(-mean)
   let count = 0
-  // What rounding leaves ends where no chance is left.
+  // Stops when the probability underflows to 0, because rounding may leave a rest.
   while (rest >= chance && chance > 0) {
     rest -= chance
     count++
@@ -30,7 +30,7 @@ function poissonByInversion(mean: number, next: () => number): number {
   return count
 }
 
-/** Transformed rejection with a squeeze: PTRS (Hörmann, 1993), whose constants these are. */
+/** Transformed rejection with squeeze, PTRS, with the constants of Hörmann (1993). */
 function poissonByRejection(mean: number, next: () => number): number {
   const b = 0.931 + 2.53 * Math.sqrt(mean)
   const a = -0.059 + 0.02483 * b
@@ -48,7 +48,7 @@ function poissonByRejection(mean: number, next: () => number): number {
   }
 }
 
-/** log(n!) by Stirling's series of log Γ, from 10 on. */
+/** log(n!), from Stirling's series of log Γ for arguments from 10 on. */
 function logFactorial(n: number): number {
   let x = n + 1
   let below = 0

@@ -1,4 +1,4 @@
-/** A rule that tensors have, with its options at the update under way. */
+/** A rule as groups of tensors use it, with the values of its options at the current update. */
 
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE_DECAY, PIPELINE_L2, PIPELINE_LIMIT, PIPELINE_SCALE, POINT } from '../arena/manifest.js'
@@ -10,14 +10,17 @@ import { addDelay, isMatrix, type ResolvedRule } from './resolve.js'
 import type { AnyRule } from './rule.js'
 import { makeRuleSchedule, type RuleNumbers, type RuleSchedule } from './values.js'
 
-/** How many there were. */
+/** Counter from which rules and functions are numbered. */
 let count = 0
 
 export class RuleInUse {
-  /** No other has it. */
+  /** Unique number of this rule in use. */
   readonly number = count++
   declare readonly definition: Definition
-  /** The definition's; objects of this class are alike for the compiler, and definitions are not. */
+  /**
+   * Copy of the definition's function: all objects of this class have one shape for the compiler, and definitions do
+   * not.
+   */
   declare readonly advance: Definition['advance']
   declare readonly corrections: Definition['corrections']
   declare readonly delay: number
@@ -25,28 +28,28 @@ export class RuleInUse {
   declare readonly groupOptions: readonly string[] | null
   declare readonly lrScale: number
   declare readonly clip: TensorLimits | null
-  /** The kernels of a step, in order, and the one for the point where a gradient is wanted. */
+  /** The kernels of a step, in order. */
   declare readonly stages: readonly Kernel[]
-  /** Where in a row the first one's coefficients stand. */
+  /** Positions of the first stage's coefficients in a row. */
   declare readonly positions: Kernel['row']
   declare readonly point: Kernel | undefined
-  /** The numbers of all of these, by stage; holes for none. */
+  /** Numbers of the kernels by stage, with holes for absent kernels. */
   declare readonly kernels: number[]
-  /** Those that its segments have at every update. */
+  /** Segment flags that are set at every update. */
   declare readonly flags: number
   declare readonly state: readonly string[]
-  /** Those of these that have numbers by row and by column. */
+  /** The names in `state` whose arrays store values per row and per column. */
   declare readonly lines: readonly string[]
-  /** The names of what it has by tensor; stages may leave off the end of both lists. */
+  /** Names of the values per tensor. A stage may use a prefix of this list and of `state`. */
   declare readonly byTensor: readonly string[]
-  /** The options, schedules among them; another one after `set`. */
+  /** The options, including schedules. `set` replaces this object. */
   rule!: AnyRule
   numbers!: RuleNumbers
-  /** What clocks of all its tensors have in common, where they show anything yet. */
+  /** The counter fields that all tensors of the rule share, as soon as they differ from their initial values. */
   shared: CounterFields
-  /** The t of these, where they are scheduled; −1 before any. */
+  /** The update t at which the schedules were last evaluated; −1 before the first evaluation. */
   evaluated = -1
-  /** Counts changes of the numbers. */
+  /** Incremented whenever the numbers change. */
   version = 0
   #resolved: ResolvedRule
   #value: unknown
@@ -69,11 +72,11 @@ export class RuleInUse {
     this.state = stateNames(definition, rule as never)
     this.lines = lineStateNames(this.stages)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
-    // A copy: groups with clips of their own have the same rule, and sums over all tensors are kept by its numbers.
+    // A copy, because `numbers` identifies the sums over all tensors: groups with different clips use the same rule.
     this.change(rule, { ...rule })
   }
 
-  /** The rule as the user sees it: frozen. */
+  /** The frozen rule that users see. */
   get value(): unknown {
     this.#value ??= addDelay(this)
     return this.#value
@@ -94,7 +97,7 @@ export class RuleInUse {
     this.version++
   }
 
-  /** Whether state that there is goes on to be right under other options. */
+  /** Whether existing state stays valid under other options. */
   keepsState(rule: AnyRule): boolean {
     const { definition, rule: before } = this
     const stages = definition.stages(rule as never)
@@ -110,14 +113,14 @@ export class RuleInUse {
     )
   }
 
-  /** Rows and columns of each of the matrices that a tensor is, and how many these are; null if it is none. */
+  /** Rows and columns of each matrix in a tensor, and the number of matrices; null if the tensor is not a matrix. */
   matrixOf(shape: readonly number[] | undefined, length: number): Matrix | null {
     if (!isMatrix(shape)) return null
     const [rows, columns] = this.definition.matrix(shape)
     return [rows, columns, length === 0 ? 0 : length / (rows * columns)]
   }
 
-  /** How long an array of state is of a tensor of this shape. */
+  /** Length of a state array for a tensor of this shape. */
   lengthOf(name: string, shape: readonly number[] | undefined, length: number): number {
     const line = this.lines.indexOf(name)
     if (line < 0) return length
@@ -125,17 +128,17 @@ export class RuleInUse {
     return matrix === null ? 0 : matrix[line] * matrix[2]
   }
 
-  /** Whether `evaluate` has anything to do. */
+  /** Whether `evaluate` still has something to do. */
   get isScheduled(): boolean {
     return !this.#isConstant
   }
 
-  /** Whether no function of the user's is in its schedules. */
+  /** Whether the schedules contain no user functions. */
   get isPlain(): boolean {
     return this.#schedule?.isPlain ?? true
   }
 
-  /** Evaluates what is scheduled at update t, from 0. Functions of the user may run, and throw. */
+  /** Evaluates the schedules at update t, counted from 0. User functions may run and throw. */
   evaluate(t: number): void {
     const schedule = this.#schedule
     if (schedule === null) return
@@ -145,23 +148,23 @@ export class RuleInUse {
     this.version++
   }
 
-  /** The same of a tensor that comes to it, unless it has been said already: it is the rule's, and not a tensor's. */
+  /** Adopts the shared fields of a tensor that joins this rule, unless the rule already has values of its own. */
   adopt(clock: CounterFields): void {
     if (this.definition.estimateShared && makeKey(this.shared) === makeKey(this.definition.shared))
       this.share(clock)
   }
 
-  /** Takes over from a clock what all have in common. */
+  /** Copies the shared fields from a counter. */
   share(clock: CounterFields): void {
     this.shared = createRecord(Object.keys(this.shared), (name) => clock[name])
   }
 
-  /** Whether subnormal numbers of the state may be flushed. */
+  /** Whether subnormal numbers in the state may be flushed to 0. */
   flushes(dtype: Dtype): boolean {
     return this.definition.flushes(this.numbers as never, smallestNormal[dtype])
   }
 
-  /** Writes what the clock does not change into a row; `scale` is the gradients' factor. */
+  /** Writes the coefficients that do not depend on the counter into a row; `scale` is the factor of the gradients. */
   write(row: Float64Array, scale: number, limit: number, dtype: Dtype): void {
     const { definition, numbers } = this
     row[PIPELINE_SCALE] = (numbers as { maximize?: unknown }).maximize === true ? -scale : scale
@@ -172,12 +175,12 @@ export class RuleInUse {
   }
 }
 
-/** What objects and functions say, once each. */
+/** Keys of objects and functions that have been computed. */
 const keys = new WeakMap<object, string>()
 
 /**
- * The same string for what says the same, and goes on to: schedules by what they say, functions by what they are, and 0
- * is not −0.
+ * A string that is equal for equal values: schedules are compared by content, functions by identity, and 0 differs from
+ * −0.
  */
 function makeKey(value: unknown): string {
   if (Object(value) !== value)
@@ -191,10 +194,10 @@ function makeKey(value: unknown): string {
   return key
 }
 
-/** Rules in use, by what they say. */
+/** Rules in use by key. */
 export type Uses = Map<string, RuleInUse>
 
-/** Finds a rule that is in use already, or takes one into use. */
+/** Finds the rule in use that equals `resolved`, or registers a new one. */
 export function findOrAddRule(resolved: ResolvedRule, uses: Uses, fresh?: RuleInUse): RuleInUse {
   const { rule, clip, delay, isDelayed, groupOptions, lrScale } = resolved
   const key = `${makeKey(rule)}${makeKey(clip)}${delay} ${isDelayed} ${groupOptions} ${lrScale}`

@@ -30,13 +30,15 @@ export const AdaBeliefLoop = twice<typeof AdaBeliefKernel>(
 export const definition = defineDirection('adabelief', {
   options: {
     lr: 1e-3,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
+    /** decay rate of v, the second moment of g − m */
     beta2: 0.999,
-    /** where the divisor is exactly 0 the parameter only decays */
+    /** if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-16,
     /** ε' ≥ 0, added to v at each update */
     epsRoot: nonNegative(1e-16),
-    /** taken from the parameters as η·λ·θ */
+    /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 0,
     ...decayOptions,
     maximize: false,
@@ -58,10 +60,10 @@ export const definition = defineDirection('adabelief', {
 export interface AdaBelief extends RuleOf<typeof definition> {}
 
 /**
- * AdaBelief (Zhuang et al., 2020, algorithm 2): AdamW, whose v is of the gradient's distance from m,
- * v ← β₂·v + (1−β₂)·(g−m)² + ε', where m is the new one. The authors' ε and ε' are one option; its rectification
- * is not here.
+ * AdaBelief (Zhuang et al., 2020, algorithm 2): AdamW with a second moment of g − m instead of g, v ← β₂·v +
+ * (1−β₂)·(g−m)² + ε', where m is the new first moment. The authors use one option for ε and ε'. Their rectification is
+ * not implemented.
  *
- * State: m, v. @throws OptionError where an option is unknown or out of its range
+ * State: m, v. @throws OptionError if an option is unknown or out of its range
  */
 export const adabelief = rule<AdaBelief>(definition)

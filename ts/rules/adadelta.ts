@@ -21,13 +21,13 @@ export const AdadeltaLoop = twice<typeof AdadeltaKernel>(
 
 export const definition = defineDirection('adadelta', {
   options: {
-    /** 1 in the paper */
+    /** the paper has no learning rate, which is η = 1 */
     lr: 1,
     /** ρ in [0, 1) */
     rho: fraction(0.9),
-    /** ε > 0: the first steps have about its root as their size */
+    /** ε > 0; the first steps have a size of about √ε */
     eps: positive(1e-6),
-    /** added to the gradient */
+    /** λ·θ is added to the gradient */
     weightDecay: 0,
     maximize: false,
   },
@@ -47,10 +47,10 @@ export const definition = defineDirection('adadelta', {
 export interface Adadelta extends RuleOf<typeof definition> {}
 
 /**
- * Adadelta (Zeiler, 2012, algorithm 1), as in `torch.optim.Adadelta` and Optax: v ← ρ·v + (1−ρ)·g²,
- * Δ = √(w + ε)/√(v + ε)·g, w ← ρ·w + (1−ρ)·Δ², θ ← θ − η·Δ. (TensorFlow.js divides by the root of the v before.)
+ * Adadelta (Zeiler, 2012, algorithm 1), as in `torch.optim.Adadelta` and Optax: v ← ρ·v + (1−ρ)·g², Δ = √(w + ε)/√(v +
+ * ε)·g, w ← ρ·w + (1−ρ)·Δ², θ ← θ − η·Δ. (TensorFlow.js divides by the root of the previous v.)
  *
- * State: v, the mean of g², and w, that of Δ².
- * @throws OptionError where an option is unknown or out of its range
+ * State: v, the mean of g², and w, the mean of Δ².
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const adadelta = rule<Adadelta>(definition)

@@ -17,12 +17,12 @@ import { define } from './define.js'
 import { Prepared } from './norms.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** A piece of a matrix has at least so many rows. */
+/** Minimum rows per piece of a matrix. */
 const ROWS = 64
 
 /**
- * How many pieces a matrix is cut into, of how many rows, and how many are measured together;
- * crates/kernels/src/rules/adafactor.rs says why.
+ * Number of pieces that a matrix is split into, rows per piece, and rows per partial sum of squares.
+ * crates/kernels/src/rules/adafactor.rs explains these sizes.
  */
 function cuts(height: number, columns: number) {
   const least = Math.max(ROWS, Math.ceil(BLOCK / columns))
@@ -30,12 +30,15 @@ function cuts(height: number, columns: number) {
   return { least, pieces, some: Math.max(1, Math.floor(BLOCK / columns)) }
 }
 
-/** Σ g² by row, and by column of each piece; Σ θ² and Σ U² of some rows; factors whose product is 1/√V̂. */
+/**
+ * Workspace: Σ g² per row and, for each piece, per column; partial sums of θ² and U²; row and column factors, whose
+ * product is 1/√V̂.
+ */
 const sumsAndFactors = ([height, columns, count]: Matrix) => {
   const { pieces, some } = cuts(height, columns)
   return {
     rows: { float64: height * count },
-    // In whole lines.
+    // Padded to whole cache lines.
     pieces: { float64: Math.ceil(columns / 16) * 16 * count * pieces },
     squares: { float64: 2 * Math.ceil((height * count) / some) },
     rowFactors: height * count,
@@ -50,23 +53,25 @@ const computeRho = ({ lr, relativeStep }: { lr: number; relativeStep: boolean },
 /** ρ·max(ε₂, RMS(θ)). */
 const scaleRho = (rho: number, rms: number, eps2: number): number => rho * (rms > eps2 ? rms : eps2)
 
-/** The rate where U is divided by RMS(U)/d if that is above 1. */
+/** The rate after U has been clipped to an RMS of d. */
 function clipped(full: number, rms: number, d: number): number {
   const excess = rms / d
   return excess > 1 ? full / excess : full
 }
 
-/** The three passes over a tensor whose matrices are factored; crates/kernels/src/rules/adafactor.rs states them. */
+/**
+ * The three passes over a tensor with factored matrices; crates/kernels/src/rules/adafactor.rs states the equations.
+ */
 const factored =
   (f: Round): MatrixLoopOf<typeof FactoredKernel, typeof sumsAndFactors> =>
   ({ theta, g, state, shape: [height, columns, count], holds, zeroes }, row, scratch) => {
-    // With momentum there is m.
+    // m exists only with momentum.
     const { r, c, m }: { readonly [N in 'r' | 'c']: FloatArray } & { readonly m?: FloatArray } = state
     const { rowFactors, columnFactors } = scratch
     const { least, pieces, some } = cuts(height, columns)
     const { beta2, oneMinusBeta2, added, floor, rho, scales, eps2, clip, fixed, share } = row
     const [cap, beta1, oneMinusBeta1] = [f(row.cap), f(row.beta1), f(row.oneMinusBeta1)]
-    // Of nothing the step is 0, unless the cap is its factor.
+    // If V̂ is 0, the step is 0, unless the cap replaces the factor.
     const ofNothing = floor > 0 ? Infinity : 0
     const root = (x: number) => (x === 0 ? ofNothing : 1 / Math.sqrt(x))
     for (let matrix = 0; matrix < count; matrix++) {
@@ -131,7 +136,7 @@ const factored =
   }
 
 /**
- * r' = β₂·r + (1−β₂)·(Σⱼg²/k + added), c' = β₂·c + (1−β₂)·(Σᵢg²/n + added) of n rows and k columns; U =
+ * r' = β₂·r + (1−β₂)·(Σⱼg²/k + added), c' = β₂·c + (1−β₂)·(Σᵢg²/n + added) for n rows and k columns; U =
  * g·min(1/√(r'/max(mean(r'), floor))·1/√c', cap); θ' = θ·d − rate·U.
  */
 const FactoredLoop = twice(factored)
@@ -139,14 +144,14 @@ const FactoredLoop = twice(factored)
 /** With `beta1`: r', c' and U as before; m' = β₁·m + (1−β₁)·(rate·U); θ' = θ·d − m'. */
 const FactoredMomentumLoop = twice(factored)
 
-/** Not factored. */
+/** Without factoring. */
 const UnfactoredLoop = twice<typeof UnfactoredKernel>(
   (f) =>
     (_theta, g, { v }, { beta2, oneMinusBeta2, added, floor }, from, to, _, direction) => {
       for (let i = from; i < to; i++) {
         v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(f(g[i] * g[i]) + added)))
         const root = f(Math.sqrt(v[i]))
-        // A NaN in v is taken over.
+        // A NaN in v propagates.
         const divisor = floor > root ? floor : root
         direction[i] = divisor === 0 ? 0 : f(g[i] / divisor)
       }
@@ -172,37 +177,37 @@ const UnfactoredMomentumLoop = twice<typeof UnfactoredMomentumKernel>(
 )
 
 /**
- * β₂ = 1 − tᵗᵃᵘ; added = ε₁, floor = 0 and cap = ∞, or with `epsPlacement: 'floor'` 0, ε₁ and 1/ε₁; rate =
- * ρ·max(ε₂, √(Σθ²/N))/max(1, √(ΣU²/N)/D), where D is the option d, ρ = min(η, 1/√t); d = 1 − λ·η, or with
- * λ·rate without that division, or λ.
+ * β₂ = 1 − t^τ. With `epsPlacement: 'square'` added = ε₁, floor = 0 and cap = ∞. With `'floor'` added = 0, floor = ε₁
+ * and cap = 1/ε₁. rate = ρ·max(ε₂, √(Σθ²/N))/max(1, √(ΣU²/N)/D), where D is the option d and ρ = min(η, 1/√t). d = 1 −
+ * λ·η; with `decayScale: 'rate'` d = 1 − λ·ρ·max(ε₂, √(Σθ²/N)), with `'none'` d = 1 − λ.
  */
 export const definition = define('adafactor', {
   options: {
-    /** with `relativeStep` the largest ρ */
+    /** with `relativeStep` the upper bound of ρ */
     lr: 1e-2,
-    /** τ ≤ 0 of β̂₂ = 1 − tᵗᵃᵘ at update t, from 1 */
+    /** exponent τ ≤ 0 of β̂₂ = 1 − t^τ at update t, counted from 1 */
     beta2Decay: nonPositive(-0.8),
-    /** ε₁ ≥ 0; null is the dtype's spacing at 1, 2⁻²³ or 2⁻⁵² */
+    /** ε₁ ≥ 0; null stands for the machine epsilon of the dtype, 2⁻²³ or 2⁻⁵² */
     eps1: nullable(nonNegative(), null),
-    /** where ε₁ stands: `'floor'`, the default: mean(r) is at least ε₁, and √V̂ too; `'square'`: it is added to g² */
+    /** place of ε₁: `'floor'`, the default, is a lower bound for mean(r) and for √V̂; `'square'` adds it to g² */
     epsPlacement: choice('floor', 'square'),
-    /** ε₂ ≥ 0, what RMS(θ) is at least */
+    /** ε₂ ≥ 0, lower bound of RMS(θ) */
     eps2: nonNegative(1e-3),
-    /** U is divided by RMS(U)/d where that is above 1; null does not clip */
+    /** clips the RMS of U: U is divided by RMS(U)/d if that is above 1; null does not clip */
     d: nullable(nonNegative(), 1),
-    /** ρ = min(η, 1/√t), and not η */
+    /** ρ = min(η, 1/√t) instead of η */
     relativeStep: true,
-    /** the rate is ρ·max(ε₂, RMS(θ)), and not ρ */
+    /** the rate is ρ·max(ε₂, RMS(θ)) instead of ρ */
     scaleParameter: true,
-    /** whether matrices have r and c; false is what other tensors get: v, as long as themselves */
+    /** whether matrices store r and c; with false they store v, in the tensor's size, as all other tensors do */
     factored: true,
-    /** the least of both of the last two dimensions of a tensor that is factored */
+    /** smallest size of the last two dimensions for which a tensor is factored */
     minFactored: atLeast(1, 1),
-    /** m is an average of steps, and 0 has none */
+    /** m is the average of the steps; 0 keeps no m */
     beta1: 0,
-    /** taken from the parameters by η */
+    /** decoupled, with the factor that `decayScale` selects */
     weightDecay: 0,
-    /** what λ·θ is multiplied by: `'lr'`, the default, is η, `'rate'` the tensor's own, and `'none'` 1 */
+    /** factor of λ·θ: `'lr'`, the default, is η, `'rate'` the tensor's own rate before clipping, `'none'` 1 */
     decayScale: choice('lr', 'rate', 'none'),
     maximize: false,
   },
@@ -264,17 +269,17 @@ export interface Adafactor extends RuleOf<typeof definition> {}
 const square = { eps1: 1e-30, epsPlacement: 'square' } as const
 
 /**
- * Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5): of a matrix only the rows' and columns' means of g²
- * are kept, V̂ = r·c/mean(r); U = g/√V̂ is divided by max(1, RMS(U)/d), and θ ← θ − ρ·max(ε₂, RMS(θ))·U. The
- * last two dimensions are a matrix; a tensor with fewer, or whose shape is not known (`shapes`), has v, as long
- * as itself.
+ * Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5): stores only the row means r and column means c of g² for a
+ * matrix, V̂ = r·c/mean(r). U = g/√V̂ is divided by max(1, RMS(U)/d), and θ ← θ − ρ·max(ε₂, RMS(θ))·U. The last two
+ * dimensions of a tensor form matrices. A tensor with fewer dimensions, or without a shape (`shapes`), stores v in its
+ * own size.
  *
- * Defaults are Torch's. `adafactor.optax` has Optax's: a given η as it is, and λ·θ not multiplied by it;
- * `adafactor.keras` and `adafactor.timm` have those of Keras and of timm, MLX and fairseq, which with an η of
- * your own want `relativeStep: false`.
+ * Defaults are PyTorch's. `adafactor.optax` uses Optax's values: η is not reduced over time, and λ·θ is not multiplied
+ * by it. `adafactor.keras` uses the values of Keras, and `adafactor.timm` the values of timm, MLX and fairseq. If you
+ * pass an η to one of these two, also pass `relativeStep: false`.
  *
- * State: r and c, or v; with beta1 > 0 m.
- * @throws OptionError where an option is unknown or out of its range
+ * State: r and c, or v; with beta1 > 0 also m.
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const adafactor = Object.assign(rule<Adafactor>(definition), {
   optax: preset<Adafactor>(definition, {

@@ -16,20 +16,20 @@ export const AdagradLoop = twice<typeof AdagradKernel>(
     },
 )
 
-/** η here is η/(1 + (t−1)·lrDecay); c is 1, or in the essay's form 1/t. */
+/** η here is η/(1 + (t−1)·lrDecay); c is 1, or 1/t in the essay's form. */
 export const definition = defineDirection('adagrad', {
   options: {
-    /** `'torch'`, the default: the sum of squares; `'essay'`: their mean, √(s/t), and ε = 0 unless given */
+    /** `'torch'`, the default, sums the squares; `'essay'` averages them, √(s/t), and has a default ε of 0 */
     form: choice('torch', 'essay'),
-    /** with η/√t the essay's form is the other */
+    /** the `'essay'` form with η/√t equals the `'torch'` form with η */
     lr: 1e-2,
-    /** ≥ 0: update t (from 1) has η/(1 + (t−1)·lrDecay) */
+    /** ≥ 0: the learning rate of update t, counted from 1, is η/(1 + (t−1)·lrDecay) */
     lrDecay: nonNegative(0),
-    /** added to the gradient */
+    /** λ·θ is added to the gradient */
     weightDecay: 0,
-    /** ≥ 0: what s starts from */
+    /** ≥ 0: initial value of s */
     initialAccumulator: nonNegative(0),
-    /** where √s + ε is exactly 0 the parameter stays */
+    /** if √s + ε is exactly 0, the parameter keeps its value */
     eps: 1e-10,
     maximize: false,
   },
@@ -55,9 +55,10 @@ export interface Adagrad extends RuleOf<typeof definition> {}
 /**
  * Adagrad (Duchi, Hazan and Singer, 2011): s ← s + g·g, θ ← θ − η·g/(√s + ε).
  *
- * Defaults are Torch's; `adagrad.optax` has Optax's sum from 0.1, and 1e-7, which Optax adds to it under the root.
+ * Defaults are PyTorch's. `adagrad.optax` starts the sum at 0.1 as Optax does, plus the 1e-7 that Optax adds to it
+ * under the root.
  *
- * State: s. @throws OptionError where an option is unknown or out of its range
+ * State: s. @throws OptionError if an option is unknown or out of its range
  */
 export const adagrad = Object.assign(rule<Adagrad>(definition), {
   optax: preset<Adagrad>(definition, { initialAccumulator: 0.1 + 1e-7, eps: 0 }),

@@ -1,4 +1,6 @@
-/** What Adam and AdamW have in common; apart, so that whoever imports one of them gets no other rule. */
+/**
+ * Code that Adam and AdamW share, in its own module, so that a bundle with one of the rules does not include the other.
+ */
 
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamKernel, type AdamPerRowKernel, AmsGradKernel } from '../arena/manifest.js'
@@ -34,7 +36,7 @@ const AmsGradLoop = twice<typeof AmsGradKernel>(
         m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
         v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const size = f(h * v[i])
-        // A NaN in v is taken over, one in the largest is left behind.
+        // A NaN in v propagates; a NaN in `largest` is overwritten.
         largest[i] = largest[i] > size ? largest[i] : size
         const divisor = f(f(f(Math.sqrt(largest[i])) * c2) + eps)
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
@@ -49,7 +51,10 @@ interface AdamForms {
 
 type AdamKernels = readonly [typeof AdamKernel, typeof AmsGradKernel, typeof AdamPerRowKernel]
 
-/** Both have these kernels, and types of state know the third one where it is not imported. */
+/**
+ * The kernels of both rules. The type includes the third kernel even if it is not imported, because types of state need
+ * it.
+ */
 export const kernels = [
   kernel(AdamKernel, AdamLoop),
   kernel(AmsGradKernel, AmsGradLoop),
@@ -59,7 +64,10 @@ export const stages = ({ amsgrad, perRow }: AdamForms): AdamKernels[number][] =>
   amsgrad ? AmsGradKernel : perRow ? (extensions.rows?.adamKernel as AdamKernels[2]) : AdamKernel,
 ]
 
-/** As `multiplyBetas`; but products are 0, and correct nothing, where rows have their own. (A call more costs 5 ns.) */
+/**
+ * Same as `multiplyBetas`, except that the products are 0 with `perRow`, because each row corrects its own bias. (One
+ * more call would cost 5 ns.)
+ */
 export function advance(
   clock: CounterOf<typeof products>,
   { beta1, beta2, perRow }: Betas & AdamForms,
@@ -69,8 +77,8 @@ export function advance(
   next.product2 = perRow ? 0 : flushTrace(clock.product2 * beta2)
 }
 
-/** @throws OptionError where there is no kernel for it */
+/** @throws OptionError if no kernel implements the combination */
 export function check({ amsgrad, perRow }: AdamForms): void {
   if (perRow && (amsgrad || extensions.rows === undefined))
-    throw new OptionError('perRow', 'rows to be imported, and no amsgrad', perRow)
+    throw new OptionError('perRow', 'sparseRows to be imported, and no amsgrad', perRow)
 }

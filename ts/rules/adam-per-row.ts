@@ -26,5 +26,5 @@ const AdamPerRowLoop = twice<typeof AdamPerRowKernel>(
     },
 )
 
-/** Beside the moments it has those of ones. */
+/** In addition to the moments m and v it stores w1 and w2, the same moments of a constant gradient of 1. */
 export const AdamPerRow = kernel(AdamPerRowKernel, AdamPerRowLoop)

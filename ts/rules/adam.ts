@@ -7,7 +7,7 @@ import { type CounterOf, maskedByEps } from './define.js'
 import { type CorrectionPositions, correctAmsgrad, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** Where ε is added to √v, before the correction: c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1. */
+/** Coefficients if ε is added to the uncorrected √v: c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1. */
 function correctTogether(
   { product2 }: CounterOf<typeof products>,
   row: Float64Array,
@@ -17,7 +17,7 @@ function correctTogether(
   row[positions.c2] = 1
 }
 
-/** Where the largest is of corrected v: h = 1/(1−∏β₂), c₂ = 1. */
+/** Coefficients if AMSGrad takes the maximum of the corrected v: h = 1/(1−∏β₂), c₂ = 1. */
 function correctLargest(
   { product2 }: CounterOf<typeof products>,
   row: Float64Array,
@@ -28,24 +28,31 @@ function correctLargest(
 }
 
 /**
- * c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂); h = 1, or with `amsgradMoment: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. With
- * `epsMoment: 'raw'` c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1.
+ * c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), h = 1. With `amsgradMoment: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. With `epsMoment:
+ * 'raw'` c₁ = η·√(1−∏β₂)/(1−∏β₁) and c₂ = 1.
  */
 export const definition = defineDirection('adam', {
   options: {
     lr: 1e-3,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.999,
-    /** where the divisor is exactly 0 the parameter stays; 0 is the essay's form */
+    /** if the divisor is exactly 0, the parameter keeps its value; 0 is the essay's form */
     eps: 1e-8,
-    /** added to the gradient (as `adamw` does not) */
+    /** λ·θ is added to the gradient (`adamw` decays the parameters instead) */
     weightDecay: 0,
     amsgrad: false,
-    /** of which v that is the largest: `'raw'`, the default, as in Torch; `'corrected'`: of v̂, as in Optax */
+    /**
+     * second moment of which AMSGrad takes the maximum: `'raw'`, the default, is v, as in PyTorch; `'corrected'` is v̂,
+     * as in Optax
+     */
     amsgradMoment: choice('raw', 'corrected'),
-    /** to which root it is added: `'corrected'`, the default: √v̂; `'raw'`: √v, as in Torch's SparseAdam */
+    /** root to which ε is added: `'corrected'`, the default, is √v̂; `'raw'` is √v, as in PyTorch's SparseAdam */
     epsMoment: choice('corrected', 'raw'),
-    /** corrections by the updates of each row, not of the tensor, with gradients by `sparseRows`, whose import it wants */
+    /**
+     * corrects the bias with each row's own number of updates, for gradients from `sparseRows`, which must be imported
+     */
     perRow: false,
     maximize: false,
   },
@@ -66,7 +73,7 @@ export const definition = defineDirection('adam', {
     if (epsMoment === 'raw' && (perRow || (amsgrad && amsgradMoment === 'corrected')))
       throw new OptionError(
         'adam: epsMoment',
-        "'corrected' with perRow, or where the largest is of corrected v",
+        "'corrected' with perRow or amsgradMoment: 'corrected'",
         epsMoment,
       )
   },
@@ -78,12 +85,12 @@ export const definition = defineDirection('adam', {
 export interface Adam extends RuleOf<typeof definition> {}
 
 /**
- * Adam (Kingma and Ba, 2015, algorithm 1): m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·g²,
- * θ ← θ − η·m̂/(√v̂ + ε), with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` has TensorFlow.js's ε of 1e-7,
- * `adam.sparse` the place of ε in Torch's SparseAdam, for gradients by `sparseRows`.
+ * Adam (Kingma and Ba, 2015, algorithm 1): m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·g², θ ← θ − η·m̂/(√v̂ + ε), with m̂ =
+ * m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` uses TensorFlow.js's ε of 1e-7. `adam.sparse` adds ε to √v as PyTorch's
+ * SparseAdam does, for gradients from `sparseRows`.
  *
  * State: m, v, and `largest` with AMSGrad.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const adam = Object.assign(rule<Adam>(definition), {
   sparse: preset<Adam>(definition, { epsMoment: 'raw' }),

@@ -13,7 +13,7 @@ export const AdamaxLoop = twice<typeof AdamaxKernel>(
         m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
         const faded = f(beta2 * n[i])
         const size = f(Math.abs(g[i]) + inside)
-        // A NaN in g is taken over, one in n is left behind.
+        // A NaN in g propagates; a NaN in n is overwritten.
         n[i] = faded > size ? faded : size
         const divisor = f(n[i] + outside)
         theta[i] = f(f(theta[i] * decay) - (divisor === 0 ? 0 : f(f(c1 * m[i]) / divisor)))
@@ -21,17 +21,22 @@ export const AdamaxLoop = twice<typeof AdamaxKernel>(
     },
 )
 
-/** c₁ = η/(1−∏β₁); one of inside and outside is ε, and the other one 0. */
+/**
+ * c₁ = η/(1−∏β₁). With `epsPlacement: 'gradient'` inside = ε and outside = 0, with `'divisor'` inside = 0 and outside =
+ * ε.
+ */
 export const definition = defineDirection('adamax', {
   options: {
     lr: 2e-3,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
+    /** decay rate of n, the maximum of |g| */
     beta2: 0.999,
-    /** where the divisor is exactly 0 the parameter stays */
+    /** if the divisor is exactly 0, the parameter keeps its value */
     eps: 1e-8,
-    /** `'gradient'`, the default: ε is added to |g|, as in Torch; `'divisor'`: to n */
+    /** `'gradient'`, the default, adds ε to |g|, as in PyTorch; `'divisor'` adds it to n */
     epsPlacement: choice('gradient', 'divisor'),
-    /** added to the gradient */
+    /** λ·θ is added to the gradient */
     weightDecay: 0,
     maximize: false,
   },
@@ -57,12 +62,12 @@ export const definition = defineDirection('adamax', {
 export interface Adamax extends RuleOf<typeof definition> {}
 
 /**
- * Adamax (Kingma and Ba, 2015, algorithm 2), Adam with the largest |g| for the root of the mean square, as in
+ * Adamax (Kingma and Ba, 2015, algorithm 2), Adam with a decaying maximum of |g| instead of the root mean square, as in
  * `torch.optim.Adamax`: m ← β₁·m + (1−β₁)·g, n ← max(β₂·n, |g| + ε), θ ← θ − η·m̂/n, with m̂ = m/(1−β₁ᵗ).
  *
- * `adamax.tfjs` has the form and the values of TensorFlow.js: n ← max(β₂·n, |g|), θ ← θ − η·m̂/(n + ε).
+ * `adamax.tfjs` uses the form and the values of TensorFlow.js: n ← max(β₂·n, |g|), θ ← θ − η·m̂/(n + ε).
  *
- * State: m, n. @throws OptionError where an option is unknown or out of its range
+ * State: m, n. @throws OptionError if an option is unknown or out of its range
  */
 export const adamax = Object.assign(rule<Adamax>(definition), {
   tfjs: preset<Adamax>(definition, { eps: 1e-7, epsPlacement: 'divisor' }),

@@ -8,15 +8,19 @@ import { preset, type RuleOf, rule } from './rule.js'
 export const definition = defineDirection('adamw', {
   options: {
     lr: 1e-3,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.999,
-    /** where the divisor is exactly 0 the parameter only decays */
+    /** if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,
-    /** taken from the parameters as η·λ·θ */
+    /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 1e-2,
     ...decayOptions,
     amsgrad: false,
-    /** corrections by the updates of each row, not of the tensor, with gradients by `sparseRows`, whose import it wants */
+    /**
+     * corrects the bias with each row's own number of updates, for gradients from `sparseRows`, which must be imported
+     */
     perRow: false,
     maximize: false,
   },
@@ -36,14 +40,14 @@ export const definition = defineDirection('adamw', {
 export interface AdamW extends RuleOf<typeof definition> {}
 
 /**
- * AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam with the decay taken from the parameters,
- * θ ← (1 − η·λ)·θ − η·m̂/(√v̂ + ε), not added to the gradient.
+ * AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam with decoupled weight decay, θ ← (1 − η·λ)·θ − η·m̂/(√v̂ + ε),
+ * which is not added to the gradient.
  *
- * A term λ'·‖θ‖² in the loss, as the essay has it, has the gradient 2·λ'·θ: say `weightDecay: 2·λ'`. Defaults are
- * Torch's; `adamw.optax` has Optax's λ of 1e-4.
+ * The essay adds λ'·‖θ‖² to the loss, whose gradient is 2·λ'·θ: pass `weightDecay: 2·λ'`. Defaults are PyTorch's;
+ * `adamw.optax` uses Optax's λ of 1e-4.
  *
  * State: m, v, and `largest` with AMSGrad.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const adamw = Object.assign(rule<AdamW>(definition), {
   optax: preset<AdamW>(definition, { weightDecay: 1e-4 }),

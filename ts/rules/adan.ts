@@ -40,22 +40,22 @@ const computeDecay = ({ lr, weightDecay, proximal }: Decay) =>
   proximal ? 1 / (1 + lr * weightDecay) : 1 - lr * weightDecay
 
 /**
- * ahead = β₂, which is 0 at t = 1, and so is 1−β₂; d = 1/(1 + η·λ) and r = η·d, or without `proximal` d = 1
- * − η·λ and r = η; c₁ = r/(1−∏β₁), c₂ = (r·β₂)/(1−∏β₂), c₃ = 1/√(1−∏β₃).
+ * ahead = β₂; at t = 1 both ahead and 1−β₂ are 0. d = 1/(1 + η·λ) and r = η·d; without `proximal` d = 1 − η·λ and r =
+ * η. c₁ = r/(1−∏β₁), c₂ = (r·β₂)/(1−∏β₂), c₃ = 1/√(1−∏β₃).
  */
 export const definition = defineDirection('adan', {
   options: {
     lr: 1e-3,
-    /** the part of m that is kept, where the paper says what is taken up */
+    /** decay rate of m; the paper's β₁ is 1 minus this */
     beta1: 0.98,
-    /** of the gradient's change */
+    /** decay rate of n, the mean change of the gradient */
     beta2: 0.92,
-    /** β₃ in [0, 1), of the squares */
+    /** β₃ in [0, 1), decay rate of q, the mean square */
     beta3: fraction(0.99),
-    /** where the divisor is exactly 0 the parameter only decays */
+    /** if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,
     weightDecay: 0,
-    /** the decay divides by 1 + η·λ after the step, as in the paper; else it is AdamW's */
+    /** divides by 1 + η·λ after the step, as in the paper; false multiplies by 1 − η·λ, as AdamW does */
     proximal: true,
     maximize: false,
   },
@@ -81,7 +81,7 @@ export const definition = defineDirection('adan', {
     row[AdanKernel.row.c1] = rate / (1 - product1)
     row[AdanKernel.row.c2] = (rate * beta2) / (1 - product2)
     row[AdanKernel.row.c3] = 1 / Math.sqrt(1 - product3)
-    // Before the first gradient there was none to change.
+    // The first gradient has no predecessor, so its change is 0.
     row[AdanKernel.row.oneMinusBeta2] = t === 1 ? 0 : 1 - beta2
     row[AdanKernel.row.ahead] = t === 1 ? 0 : beta2
   },
@@ -93,12 +93,13 @@ export const definition = defineDirection('adan', {
 export interface Adan extends RuleOf<typeof definition> {}
 
 /**
- * Adan (Xie et al., 2022, algorithm 1): Adam with Nesterov's momentum by the change of the gradient, δ = g − gₜ₋₁ (0
- * at first): m of g, n of δ, q of (g + β₂·δ)², θ ← (θ − η·(m̂ + β₂·n̂)/(√q̂ + ε)) / (1 + η·λ).
+ * Adan (Xie et al., 2022, algorithm 1): Adam with Nesterov's momentum from the change of the gradient, δ = g − gₜ₋₁ (0
+ * at first). m averages g, n averages δ, and q averages (g + β₂·δ)²: θ ← (θ − η·(m̂ + β₂·n̂)/(√q̂ + ε)) / (1 + η·λ).
  *
- * β are what is kept, as in the authors' code; the paper's are 1 − β, and its ε is inside the root. Optax 0.2.8 is
- * another rule: it has 1 − β₂ where β₂ belongs, in the step and in q. There is no restart.
+ * Each β is a decay rate, as in the authors' code. The paper's β is 1 minus the decay rate, and its ε is inside the
+ * root. Optax 0.2.8 implements another rule: it uses 1 − β₂ instead of β₂ in the step and in q. The restart condition
+ * is not implemented.
  *
- * State: m, n, q, `previous`. @throws OptionError where an option is unknown or out of its range
+ * State: m, n, q, `previous`. @throws OptionError if an option is unknown or out of its range
  */
 export const adan = rule<Adan>(definition)

@@ -30,34 +30,35 @@ export const AdEMAMixLoop = twice<typeof AdEmaMixKernel>(
 )
 
 /**
- * β₃ at a part of its warm-up: its logarithm is a harmonic mean, weighted by the part, of those of β₁ and β₃, so that
- * the memory 1/|log β| grows by the same at each update.
+ * β₃ at a fraction of its warm-up. 1/log β₃ is interpolated linearly between 1/log β₁ and 1/log β₃, so that the memory
+ * 1/|log β| grows by the same amount per update.
  */
 function warmed(beta1: number, beta3: number, part: number): number {
   return Math.min(exp(1 / ((1 - part) / log(beta1) + part / log(beta3))), beta3)
 }
 
 /**
- * d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂); c₃ = η·α, in its warm-up η·((α·t)/T); β₃ in its warm-up is
- * min(exp(1/((1−s)/log β₁ + s/log β₃)), β₃), s = t/T.
+ * d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). c₃ = η·α; during its warm-up of T updates c₃ = η·((α·t)/T). During the
+ * warm-up of β₃ it is min(exp(1/((1−s)/log β₁ + s/log β₃)), β₃), s = t/T.
  */
 export const definition = defineDirection('ademamix', {
   options: {
     lr: 1e-3,
-    /** of the fast momentum */
+    /** decay rate of the fast momentum m1 */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.999,
-    /** β₃ in [0, 1), of the slow momentum */
+    /** β₃ in [0, 1), decay rate of the slow momentum m2 */
     beta3: fraction(0.9999),
-    /** α ≥ 0, the weight of the slow momentum */
+    /** α ≥ 0, weight of the slow momentum */
     alpha: nonNegative(5),
-    /** ≥ 0: for so many updates α rises from 0; the paper has all that there will be */
+    /** ≥ 0: updates during which α rises from 0; in the paper the whole run */
     alphaWarmup: nonNegative(0),
-    /** ≥ 0: for so many updates β₃ rises from β₁; the paper has all that there will be */
+    /** ≥ 0: updates during which β₃ rises from β₁; in the paper the whole run */
     beta3Warmup: nonNegative(0),
-    /** where the divisor is exactly 0 the parameter only decays */
+    /** if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,
-    /** taken from the parameters as η·λ·θ */
+    /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 0,
     ...decayOptions,
     maximize: false,
@@ -89,13 +90,13 @@ export const definition = defineDirection('ademamix', {
 export interface AdEMAMix extends RuleOf<typeof definition> {}
 
 /**
- * AdEMAMix (Pagliardini, Ablin and Grangier, 2024, algorithm 1): AdamW with a second momentum m₂ that forgets much
- * later: θ ← (1 − η·λ)·θ − η·(m̂₁ + α·m₂)/(√v̂ + ε). With a warm-up of T updates α(t) = α·t/T, and
- * β₃(t) = exp(log β₁·log β₃ / ((1−t/T)·log β₃ + (t/T)·log β₁)), at most β₃.
+ * AdEMAMix (Pagliardini, Ablin and Grangier, 2024, algorithm 1): AdamW with a second, much slower momentum m₂: θ ← (1 −
+ * η·λ)·θ − η·(m̂₁ + α·m₂)/(√v̂ + ε). During a warm-up of T updates α(t) = α·t/T, and β₃(t) = exp(log β₁·log β₃ /
+ * ((1−t/T)·log β₃ + (t/T)·log β₁)), at most β₃.
  *
- * An α of 5 is Optax's; the authors' code has 2, and the paper between 4 and 10. t counts the tensor's updates from
- * 1, where Optax' schedules count from 0.
+ * The default α of 5 is Optax's; the authors' code uses 2, and the paper uses 4 to 10. t counts the tensor's updates
+ * from 1, whereas Optax's schedules count from 0.
  *
- * State: m1, m2, v. @throws OptionError where an option is unknown or out of its range
+ * State: m1, m2, v. @throws OptionError if an option is unknown or out of its range
  */
 export const ademamix = rule<AdEMAMix>(definition)

@@ -18,7 +18,7 @@ export const AdoptLoop = twice<typeof AdoptKernel>(
     ) => {
       for (let i = from; i < to; i++) {
         const root = f(Math.sqrt(v[i]))
-        // A NaN in v is taken over.
+        // A NaN in v propagates.
         const divisor = eps > root ? eps : root
         const divided = divisor === 0 ? 0 : f(g[i] / divisor)
         const clipped = divided < low ? low : divided > high ? high : divided
@@ -30,21 +30,23 @@ export const AdoptLoop = twice<typeof AdoptKernel>(
 )
 
 /**
- * high = (t−1)ᵏ, k by `clipExponent`, and low = −high; d = 1, or 1 − η·λ with `decoupledWeightDecay`; at t =
- * 1 η, 1−β₁ and β₂ are 0, and d = 1.
+ * high = (t−1)ᵏ, where k is `clipExponent`, and low = −high. d = 1, or 1 − η·λ with `decoupledWeightDecay`. At t = 1 η,
+ * 1−β₁ and β₂ are 0, and d = 1.
  */
 export const definition = defineDirection('adopt', {
   options: {
     lr: 1e-3,
+    /** decay rate of m, the first moment of the quotients */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.9999,
-    /** the least divisor; where it is exactly 0 so is the quotient */
+    /** lower bound of the divisor; if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-6,
     /** ≥ 0: the quotient is clipped to ±(t−1) to this power; null does not clip */
     clipExponent: nullable(nonNegative(), 0.25),
-    /** added to the gradient, or decoupled */
+    /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
-    /** from the second update on */
+    /** starts at the second update */
     decoupledWeightDecay: false,
     ...decayOptions,
     maximize: false,
@@ -57,7 +59,7 @@ export const definition = defineDirection('adopt', {
   },
   corrections(rule, { t }, row) {
     const { lr, beta1, beta2, clipExponent } = rule
-    // The first update only makes v.
+    // The first update only initializes v.
     const moves = t > 1
     const kept = moves ? beta2 : 0
     row[AdoptKernel.row.lr] = moves ? lr : 0
@@ -76,13 +78,13 @@ export const definition = defineDirection('adopt', {
 export interface Adopt extends RuleOf<typeof definition> {}
 
 /**
- * ADOPT (Taniguchi et al., 2024, algorithm 2): the gradient is divided by the root of what v was before it, and
- * clipped: m ← β₁·m + (1−β₁)·clip(g/max(√v, ε), ±(t−1)^¼), θ ← θ − η·m, then v ← β₂·v + (1−β₂)·g². The first
- * update only makes v ← g².
+ * ADOPT (Taniguchi et al., 2024, algorithm 2): divides the gradient by the root of the previous v and clips the
+ * quotient: m ← β₁·m + (1−β₁)·clip(g/max(√v, ε), ±(t−1)^¼), θ ← θ − η·m, then v ← β₂·v + (1−β₂)·g². The first update
+ * only sets v ← g².
  *
- * Defaults are the authors' and Optax's; `adopt.timm` has timm's exponent, 0.333.
+ * Defaults are the authors' and Optax's; `adopt.timm` uses timm's exponent, 0.333.
  *
- * State: m, v. @throws OptionError where an option is unknown or out of its range
+ * State: m, v. @throws OptionError if an option is unknown or out of its range
  */
 export const adopt = Object.assign(rule<Adopt>(definition), {
   timm: preset<Adopt>(definition, { clipExponent: 0.333 }),

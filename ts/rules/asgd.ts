@@ -7,24 +7,24 @@ import { GradientDescentLoop } from './gradient-descent.js'
 import { type RuleOf, rule } from './rule.js'
 
 /**
- * η is `lr` at t = 1, then η/(1 + λ′·η·t)^α with the η and the t of the update before; λ + λ′ is what g has
- * of θ.
+ * η is `lr` at t = 1, afterwards η/(1 + λ′·η·t)^α with the η and the t of the previous update. (λ + λ′)·θ is added to
+ * g.
  */
 export const definition = defineDirection('asgd', {
   options: {
-    /** acts from the update after its own on */
+    /** a changed value takes effect one update later */
     lr: 1e-2,
-    /** λ′ ≥ 0: how soon the rate falls, and a decay that is added to the gradient */
+    /** λ′ ≥ 0: how early the rate decreases, and the factor of θ that is added to the gradient */
     lambda: nonNegative(1e-4),
-    /** α ≥ 0: how fast it falls then */
+    /** α ≥ 0: exponent of the decrease of the rate */
     alpha: nonNegative(0.75),
-    /** added to the gradient */
+    /** λ·θ is added to the gradient */
     weightDecay: 0,
     maximize: false,
   },
   kernels: [kernel(GradientDescentKernel, GradientDescentLoop)],
   stages: () => [GradientDescentKernel],
-  /** The rate of the update under way, and that of the next one, which is fixed already. */
+  /** The rate of the current update, and the rate of the next update, which is already fixed. */
   clock: { rate: 0, nextRate: 0 },
   advance(clock, { lr, lambda, alpha }, next) {
     next.rate = clock.t === 0 ? lr : clock.nextRate
@@ -41,12 +41,13 @@ export const definition = defineDirection('asgd', {
 export interface Asgd extends RuleOf<typeof definition> {}
 
 /**
- * Averaged SGD (Polyak and Juditsky, 1992), as in `torch.optim.ASGD`: gradient descent θ ← θ − ηₜ·(g + λ′·θ) whose
- * rate falls, ηₜ = η/(1 + λ′·η·(t−1))^α with the η of the update before.
+ * Averaged SGD (Polyak and Juditsky, 1992), as in `torch.optim.ASGD`: gradient descent θ ← θ − ηₜ·(g + λ′·θ) with a
+ * decreasing rate, ηₜ = η/(1 + λ′·η·(t−1))^α with the η of the previous update.
  *
- * The average is the optimizer's: with `average: swa({ start: t0 + 1 })` it is Torch's `ax` with `t0`, from update
- * t0 + 2 on. (Before, Torch's is the parameters themselves; its t0 of a million is, for most runs, no average.)
+ * The optimizer computes the average: with `average: swa({ start: t0 + 1 })` it equals PyTorch's `ax` with `t0`, from
+ * update t0 + 2 on. (Before, PyTorch's `ax` is the parameters themselves. Its default t0 of 1 million disables the
+ * average for most runs.)
  *
- * No state. @throws OptionError where an option is unknown or out of its range
+ * No state. @throws OptionError if an option is unknown or out of its range
  */
 export const asgd = rule<Asgd>(definition)

@@ -1,4 +1,4 @@
-/** What modifies any direction, and decoupled decays; crates/kernels/src/rules/cautious.rs. */
+/** Modifiers of directions (`cautious`, `grams`) and decoupled weight decay; crates/kernels/src/rules/cautious.rs. */
 
 import { type Kernel, kernel, twice } from '../arena/kernel.js'
 import { CautiousKernel, MASK_KEEPS_ALL, MASK_TAKES_SIGN, MASKED } from '../arena/manifest.js'
@@ -7,7 +7,7 @@ import type { ValuesOf } from '../options/kinds.js'
 import { type CounterFields, type Declaration, type Definition, define } from './define.js'
 import type { RuleOptionTable, TableOf } from './options.js'
 
-/** θ ← d·θ − rate·w, or where the decay is cautious θ − rate·w where w·θ < 0. */
+/** θ ← d·θ − rate·w; with cautious weight decay θ − rate·w if w·θ < 0. */
 const CautiousLoop = twice<typeof CautiousKernel>(
   (f) =>
     (theta, w, _state, { decay }, from, to, { rate, spares }) => {
@@ -29,10 +29,10 @@ interface DirectionModifiers {
 
 const modifiers = { cautious: false, grams: false }
 
-/** What rules with a decoupled decay have besides; {@link decoupledDecay} reads it. */
+/** Options of rules with decoupled weight decay; {@link decoupledDecay} reads `maxLr`. */
 export const decayOptions = { maxLr: 0, cautiousWeightDecay: false }
 
-/** d of a decoupled decay, where there is one. */
+/** Factor d of a decoupled weight decay. */
 export function decoupledDecay({
   lr,
   weightDecay,
@@ -46,8 +46,9 @@ export function decoupledDecay({
 }
 
 /**
- * Makes a rule known that gives a direction u: its one stage is θ ← d·θ − u. With an option of these, the
- * direction is left for a second one. (That stage has no state, so that types of state are those of K.)
+ * Defines a rule with one stage θ ← d·θ − u, whose direction u can be modified. If one of the options is set, the first
+ * stage leaves the direction for a second stage. (The second stage has no state, so it does not change the types of
+ * state that K declares.)
  */
 export function defineDirection<
   const N extends string,
@@ -87,7 +88,7 @@ export function defineDirection<
   }
   const check = (rule: CautiousValues & DirectionModifiers) => {
     declaration.check?.(rule)
-    if (rule.cautious && rule.grams) throw new OptionError(`${name}: grams`, 'false beside cautious', true)
+    if (rule.cautious && rule.grams) throw new OptionError(`${name}: grams`, 'false with cautious', true)
   }
   const kernels = [...declaration.kernels, Cautious]
   const modified = { options, kernels, flags, stages, between, check }

@@ -1,4 +1,4 @@
-/** What a rule is made of: one declaration, from which all else derives. */
+/** Definitions of rules: one declaration per rule, from which everything else is derived. */
 
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE } from '../arena/manifest.js'
@@ -10,34 +10,37 @@ import type { NumbersOf } from '../schedules/option.js'
 import { registerModule } from '../webassembly/module.js'
 import { makeOptionTable, type RuleOptionTable, type TableOf } from './options.js'
 
-/** The fields of a rule's own clock. */
+/** The rule's own counter fields with their initial values. */
 export type CounterFields = Readonly<Record<string, number>>
 
-/** What is counted for tensors that have had the same updates: t is the update under way, from 1. */
+/** The update counter of tensors with the same number of updates; t is the current update, counted from 1. */
 export type CounterOf<C> = { -readonly [K in keyof C]: number } & { t: number }
 
-/** A rule, said once. What takes a rule gets its numbers at one update where schedules could be. */
+/**
+ * Declaration of a rule. Functions with a parameter of type `NumbersOf` receive the numbers of one update instead of
+ * schedules.
+ */
 export interface Declaration<O, K extends readonly Kernel[], C extends CounterFields> {
-  /** All kernels that it may use. */
+  /** All kernels that the rule can use. */
   readonly kernels: K
   /** The kernels of one step, in order. */
   stages(rule: ValuesOf<O>): readonly K[number][]
-  /** The kernel that writes the point at which the next gradient is wanted, unless that is θ. */
+  /** The kernel that writes the point at which the next gradient is to be evaluated, unless that point is θ. */
   point?(rule: ValuesOf<O>): K[number] | undefined
   /**
-   * Whether a step without a look at that point is an error. Such a rule has a second sequence beside the
-   * parameters: so it cannot be delayed, nor looked ahead from.
+   * Whether a step is an error unless `gradientPoint()` was read before it. Such a rule keeps a second sequence besides
+   * the parameters, so it supports neither a delayed start nor lookahead.
    */
   readonly wantsPoint?: boolean
-  /** What the fields of its clock start from; t is always there. */
+  /** Initial values of the rule's counter fields, in addition to t. */
   readonly clock?: C
-  /** Those of these that all tensors of the rule have in common, also where they have had other updates. */
+  /** The counter fields that all tensors of the rule share, even if their numbers of updates differ. */
   readonly shared?: CounterFields
-  /** Writes the clock of the next update, whose t stands already, and changes nothing else. */
+  /** Writes the counter of the next update into `next`, whose t is already set, and changes nothing else. */
   advance?(clock: CounterOf<C>, rule: NumbersOf<O>, next: CounterOf<C>): void
-  /** Writes the coefficients that the clock does not change; `positions` are those of the first stage's kernel. */
+  /** Writes the coefficients that do not depend on the counter; `positions` belong to the kernel of the first stage. */
   coefficients(rule: NumbersOf<O>, row: Float64Array, positions: K[number]['row'], dtype: Dtype): void
-  /** Writes those that it does, after `advance`. */
+  /** Writes the coefficients that depend on the counter; called after `advance`. */
   corrections?(
     rule: NumbersOf<O>,
     clock: Readonly<CounterOf<C>>,
@@ -45,8 +48,8 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
     positions: K[number]['row'],
   ): void
   /**
-   * Between two stages: makes what tensor number `i`, of `length` elements, has by tensor, from what was
-   * summed, in arrays by name. Matrices have so many `rows` each, and other tensors 0.
+   * Called between two stages. Computes the values per tensor of tensor `i`, which has `length` elements, from its
+   * sums. `tensor` contains the arrays by name. `rows` is the number of rows of each of its matrices, 0 if it has none.
    */
   between?(
     rule: NumbersOf<O>,
@@ -58,62 +61,68 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
     rows: number,
   ): void
   /**
-   * After the first stage: makes what they share of what was summed of all tensors of the rule, in the order
-   * of names; `tensors` are theirs.
+   * Called after the first stage. Computes what the tensors of the rule share from the sums of all of them, in the
+   * order of tensor names; `tensors` are the tensors of `members`.
    */
   estimateShared?(
     rule: NumbersOf<O>,
     members: readonly SharedMember<C>[],
     tensors: readonly { readonly length: number }[],
   ): void
-  /** The rule of tensors of a shape that it does not take; undefined for those that it does. */
+  /** The rule for tensors of a shape that this rule does not support; undefined if it supports the shape. */
   fallback?(rule: ValuesOf<O>, shape: readonly number[] | undefined): object | undefined
   /**
-   * Whether it is for matrices alone: where none of its tensors has a shape, and the fallback would be all that runs,
-   * an optimizer is an error.
+   * Whether the rule is for matrices only. An optimizer throws if none of the rule's tensors has a shape, because only
+   * the fallback would run.
    */
   readonly wantsShapes?: boolean
-  /** Rows and columns of each of the matrices that a tensor of a shape is; its first dimension by all others. */
+  /**
+   * Rows and columns of each matrix in a tensor of this shape. Default: one matrix, the first dimension by the product
+   * of the others.
+   */
   matrix?(shape: readonly number[]): readonly [rows: number, columns: number]
-  /** Whether gradients may be of some rows alone: an update of one depends on nothing of the others, and on no step without. */
+  /**
+   * Whether sparse gradients are supported: the update of a row depends on no other row, and on no step without that
+   * row.
+   */
   readonly takesRows?: boolean
-  /** Options that no `set` may change: what tensors have follows from them and from shapes. */
+  /** Options that `set` cannot change, because the state of a tensor follows from them and from its shape. */
   readonly fixed?: readonly string[]
-  /** d of θ ← d·θ − u, the decoupled decay; 1 by default. */
+  /** Factor d of θ ← d·θ − u for decoupled weight decay; 1 by default. */
   decay?(rule: NumbersOf<O>): number
-  /** λ of a decay that is added to the gradient; 0 by default. */
+  /** Coefficient λ of a decay that is added to the gradient; 0 by default. */
   l2?(rule: NumbersOf<O>): number
-  /** What arrays of state start from; 0 by default. */
+  /** Initial values of state arrays; 0 by default. */
   starts?(rule: ValuesOf<O>): { readonly [N in K[number]['state'][number]]?: StateStart }
-  /** What the pipeline does to its directions, as flags of segments; 0 by default. */
+  /** Segment flags that tell the pipeline how to modify the directions; 0 by default. */
   flags?(rule: ValuesOf<O>): number
-  /** Whether subnormal numbers of its state may become 0; true by default. */
+  /** Whether subnormal numbers in the state may be flushed to 0; true by default. */
   flushes?(rule: NumbersOf<O>, smallestNormal: number): boolean
   /** Defaults that depend on other options. */
   implied?(rule: ValuesOf<O>): Partial<ValuesOf<O>>
-  /** What single options cannot show: throws an OptionError. */
+  /** Checks combinations of options and throws an OptionError. */
   check?(rule: ValuesOf<O>): void
 }
 
-/** A tensor of a rule that measures all of its tensors together. */
+/** A tensor of a rule that computes quantities over all of its tensors. */
 export interface SharedMember<C extends CounterFields = CounterFields> {
-  /** Of the update under way; where it is left out, of its last one. */
+  /** Counter of the current update, or of the tensor's last update if the tensor is left out of this step. */
   readonly clock: CounterOf<C>
-  /** The coefficients of the stages to come; null where it is left out. */
+  /** Coefficients of the remaining stages; null if the tensor is left out of this step. */
   readonly row: Float64Array | null
-  /** What it has by tensor. */
+  /** Sums of the tensor by name. */
   readonly sums: Readonly<Record<string, number>>
-  /** Its parameters and its clock stay as they are. */
+  /** Keeps the tensor's parameters and counter unchanged in this step. */
   hold(): void
 }
 
-/** What an array of state starts from: a number everywhere, or the parameters. */
+/** Initial value of a state array: a number for all elements, or the parameters. */
 export type StateStart = number | 'parameters'
 
-/** What some rules have nothing for. */
+/** Members that some rules do not define. */
 type OptionalMember = 'advance' | 'corrections' | 'between' | 'estimateShared' | 'fallback'
 
-/** A declaration with its name, and with what it left out. */
+/** A declaration with its name and with defaults for the omitted members. */
 export interface Definition<
   N extends string = string,
   O = OptionTable,
@@ -125,17 +134,17 @@ export interface Definition<
   readonly options: O
   /** The rule with the defaults of all options. */
   readonly defaults: { readonly name: N } & ValuesOf<O>
-  /** The options that may be schedules. */
+  /** Names of the options that may be schedules. */
   readonly schedulable: readonly string[]
-  /** The most coefficients that its rows have beside the pipeline's, whatever its options are. */
+  /** Maximum number of coefficients in a row of the rule, without the coefficients of the pipeline. */
   readonly coefficientCount: number
-  /** What messages call it where others have its name; saved runs of one do not fit another. */
+  /** Name in messages if it differs from the rule's name; runs saved with one variant do not load into another. */
   readonly variant?: string
 }
 
 const definitions = new Map<string, Definition>()
 
-/** Makes a rule known by its name, for as long as its function is imported. */
+/** Registers a rule under its name. A rule is known if its function is imported. */
 export function define<
   const N extends string,
   G extends RuleOptionTable<G>,
@@ -165,7 +174,7 @@ export function define<
     flushes: () => true,
     implied: () => ({}),
     check: () => {},
-    // Own ones, also where there are none: a `fallback` on every object is not this rule's.
+    // Own properties, even if undefined, so that a `fallback` on Object.prototype is not mistaken for the rule's.
     advance: undefined,
     corrections: undefined,
     between: undefined,
@@ -182,17 +191,17 @@ export function define<
   return definition
 }
 
-/** The rule of that name, if it was imported, or comes with its equations. */
+/** The definition of an imported rule, or of a custom rule with its equations in `options`. */
 export function definitionNamed(name: string, options?: object): Definition | undefined {
   return definitions.get(name) ?? extensions.defineFromEquations?.(name, options)
 }
 
-/** The rules that were imported, whatever the order in which they were. */
+/** The definitions of all imported rules, sorted by name. */
 export function importedDefinitions(): Definition[] {
   return [...definitions.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** The names of the arrays of state that a rule has, in the order in which they lie. */
+/** Names of the state arrays of a rule, in memory order. */
 export function stateNames<O>(definition: Definition<string, O>, rule: ValuesOf<O>): string[] {
   const point = definition.point(rule)
   const kernels: readonly Kernel[] = [...definition.stages(rule), ...(point === undefined ? [] : [point])]
@@ -200,13 +209,13 @@ export function stateNames<O>(definition: Definition<string, O>, rule: ValuesOf<
   return [...new Set([...elementwise, ...lineStateNames(kernels)])]
 }
 
-/** The names of state by row and by column. */
+/** Names of state arrays with values per row and per column. */
 export const lineStateNames = (stages: readonly Kernel[]): readonly string[] =>
   stages.flatMap(({ lines = [] }) => lines)
 
 /**
- * Whether the root of a subnormal number of the state cannot be seen beside ε, as it can be without ε:
- * 0 instead would be another step then.
+ * Whether ε hides the root of a subnormal number in the state. If it does not, flushing the number to 0 would change
+ * the step.
  */
 export function maskedByEps({ eps }: { readonly eps: number }, smallestNormal: number): boolean {
   return eps * eps >= smallestNormal

@@ -1,4 +1,4 @@
-/** All rules by name: for tools and tests. The core knows only those that a program imports. */
+/** All rules by name, for tools and tests. The core knows only the rules that a program imports. */
 
 import { type Definition, definitionNamed } from './define.js'
 import type { EquationRule } from './equation-rule.js'
@@ -7,21 +7,21 @@ import type { DelayedStart } from './rule.js'
 
 type RuleFunctions = typeof rules
 
-/** Every rule that is not a wrapper of another. */
+/** Every built-in rule that does not wrap another rule. */
 export type BuiltInRule = {
   [K in keyof RuleFunctions]: RuleFunctions[K] extends (...options: never) => infer R ? R : never
 }[keyof RuleFunctions]
 
-/** A rule: a plain, frozen description, told apart by its `name`. */
+/** A rule: a plain, frozen description, identified by its `name`. */
 export type Rule = BuiltInRule | DelayedStart<BuiltInRule>
 
-/** A rule of one's own, by `defineRule`. */
+/** A custom rule, made with `defineRule`. */
 export type CustomRule = EquationRule | DelayedStart<EquationRule>
 
-/** The rules of some names: these are what TypeScript infers of several rules in one list. */
+/** The rules with these names. TypeScript infers such a type for a list of several rules. */
 export type RuleByName<N extends Rule['name']> = Extract<Rule, { readonly name: N }>
 
-/** What is declared of each rule. */
+/** Definitions of all built-in rules by name. */
 export const definitions = Object.fromEntries(
   Object.keys(rules).map((name) => [name, definitionNamed(name)]),
 ) as Readonly<Record<BuiltInRule['name'], Definition>>

@@ -6,13 +6,13 @@ import { resolveInner } from './resolve.js'
 import type { DelayedStart } from './rule.js'
 
 /**
- * Any rule with a delayed start: for the first `updates` updates of a tensor the rule collects its
- * statistics (moments, sums, velocity), and the parameters stay. Schedules and bias corrections
- * count these updates. (A remedy for Adam's large first steps that Liu et al., 2020, section 3.1, try
- * with 2000 updates; there the first moment waits too.)
+ * A rule with a delayed start: during the first `updates` updates of a tensor the rule collects its statistics
+ * (moments, sums, velocity), and the parameters keep their values. Schedules and bias corrections count these updates.
+ * (Liu et al., 2020, section 3.1, try this with 2,000 updates as a remedy for Adam's large first steps. In their
+ * version the first moment waits too.)
  *
- * @throws OptionError where `updates` is not an integer ≥ 0 or `rule` is not a rule or has an
- * option out of its range
+ * @throws OptionError if `updates` is not an integer ≥ 0, if `rule` is not a rule, or if one of its options is out of
+ * its range
  */
 export function delayedStart<R extends BuiltInRule | EquationRule>(
   updates: number,

@@ -1,46 +1,46 @@
-/** Types of rules that are written as their equations; `ts/equations` makes them. */
+/** Types of custom rules, which are written as equations; `ts/equations` compiles them. */
 
 import type { Scheduled } from '../schedules/schedule.js'
 import type { WithState } from './rule.js'
 
-/** An option: what it is unless given, and in which range it is; the same of a schedule's numbers. */
+/** An option: its default and its range. A schedule's values must be in the same range. */
 export interface EquationOption {
   readonly default: number | boolean
   readonly min?: number
   readonly max?: number
-  /** It is above, or below, and not equal. */
+  /** Exclusive limits: the value must be greater than `above` and less than `below`. */
   readonly above?: number
   readonly below?: number
-  /** Whether it may be a schedule; false by default. */
+  /** Whether the option may be a schedule; false by default. */
   readonly scheduled?: boolean
 }
 
-/** What a state begins with: a number, the parameters, or the first gradient. */
+/** Initial value of a state: a number, the parameters, or the first gradient. */
 export type EquationStart = number | 'parameters' | 'gradient'
 
-/** An array of state, a number for each element. */
+/** A state array with one number per element. */
 export interface EquationState {
   readonly start: EquationStart
   /**
-   * Whether its subnormal numbers may become 0 at every 256th update, as they cost time; true by default. They do where
-   * all states of a rule may.
+   * Whether subnormal numbers in this array may be flushed to 0 at every 256th update, because they slow down
+   * arithmetic; true by default. They are flushed only if all states of the rule allow it.
    */
   readonly flush?: boolean
 }
 
-/** A rule's equations, as the user says them. */
+/** A custom rule as the user writes it. */
 export interface RuleDefinition {
-  /** By name: a number or true or false for one with no limits. */
+  /** Options by name; a number or a boolean stands for an option without limits. */
   readonly options?: Readonly<Record<string, EquationOption | number | boolean>>
-  /** Arrays of state by name, at most six. */
+  /** State arrays by name, at most six. */
   readonly state?: Readonly<Record<string, EquationState | EquationStart>>
-  /** Numbers that a tensor has one of each, in float64, by name: what they begin with. */
+  /** Scalars by name, with their initial values: each tensor has one float64 number per scalar. */
   readonly scalars?: Readonly<Record<string, number>>
-  /** The lines. */
+  /** The equations, one per line. */
   readonly step: string
 }
 
-/** The same, all of it said. */
+/** A rule definition with all defaults filled in. */
 export interface ResolvedRuleDefinition {
   readonly options: Readonly<Record<string, EquationOption>>
   readonly state: Readonly<Record<string, Required<EquationState>>>
@@ -48,18 +48,18 @@ export interface ResolvedRuleDefinition {
   readonly step: string
 }
 
-/** What an option may be given as. */
+/** The type of an option's value. */
 export type OptionValue<O> = O extends { readonly scheduled: true }
   ? Scheduled
   : O extends boolean | { readonly default: boolean }
     ? boolean
     : number
 
-/** A rule of one's own: its name, its equations and its options. */
+/** A custom rule: its name, its equations and its options. */
 export type EquationRule<N extends string = string, E extends RuleDefinition | null = null> = {
   readonly name: N
   readonly equations: ResolvedRuleDefinition
-  /** Climbs instead. */
+  /** Maximizes the objective instead of minimizing it. */
   readonly maximize: boolean
 } & (E extends RuleDefinition
   ? { readonly [K in keyof E['options']]: OptionValue<E['options'][K]> } & WithState<

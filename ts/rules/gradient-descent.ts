@@ -31,6 +31,6 @@ export interface GradientDescent extends RuleOf<typeof definition> {}
 /**
  * Gradient descent (Cauchy, 1847): θ ← θ − η·g.
  *
- * No state. @throws OptionError where an option is unknown or out of its range
+ * No state. @throws OptionError if an option is unknown or out of its range
  */
 export const gradientDescent = rule<GradientDescent>(definition)

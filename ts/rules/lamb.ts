@@ -27,25 +27,27 @@ const LambLoop = twice<typeof LambKernel>(
 )
 
 /**
- * c₁ = 1/(1−∏β₁), c₂ = 1/√(1−∏β₂), taken₁ = 1−β₁, or 1 without `gradAveraging`; with `decoupled` λ = 0 and d
- * = 1 − η·λ; rate = η·(d·√Σθ²/√Σu²).
+ * c₁ = 1/(1−∏β₁), c₂ = 1/√(1−∏β₂). taken₁ = 1−β₁, or 1 without `gradAveraging`. With `decoupled` λ = 0 and d = 1 − η·λ.
+ * rate = η·(d·√Σθ²/√Σu²).
  */
 export const definition = define('lamb', {
   options: {
     lr: 1e-3,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.999,
-    /** where the divisor is exactly 0 so is the quotient */
+    /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-6,
     /** λ·θ is part of the direction */
     weightDecay: 0,
-    /** takes the decay from the parameters before they are measured, as η·λ·θ, and not into the direction */
+    /** subtracts η·λ·θ from the parameters before their norm is taken, instead of adding λ·θ to the direction */
     decoupled: false,
-    /** the ratio of norms also where there is no decay; else it is 1 there */
+    /** scales by the ratio of norms even if λ is 0; false uses a ratio of 1 then */
     alwaysAdapt: true,
-    /** no ratio above 1 */
+    /** limits the ratio of norms to 1 */
     trustClip: false,
-    /** m takes (1−β₁)·g, and not g */
+    /** m averages the gradients; false adds g instead of (1−β₁)·g */
     gradAveraging: true,
     maximize: false,
   },
@@ -66,14 +68,14 @@ export const definition = define('lamb', {
     row[LambKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },
   between({ lr, weightDecay, decoupled, alwaysAdapt, trustClip }, _, { parameters, direction, rate }, i) {
-    // Decay that comes before shrinks the norm with the parameters.
+    // A decay that precedes the step scales the norm of the parameters as well.
     const norm = Math.sqrt(parameters[i]) * (decoupled ? Math.abs(1 - lr * weightDecay) : 1)
     const adapts = (alwaysAdapt || weightDecay !== 0) && norm > 0 && direction[i] > 0
     const ratio = adapts ? norm / Math.sqrt(direction[i]) : 1
     rate[i] = lr * (trustClip && ratio > 1 ? 1 : ratio)
   },
   decay: ({ lr, weightDecay, decoupled }) => (decoupled ? 1 - lr * weightDecay : 1),
-  // However small u is, the ratio of norms makes it count.
+  // The ratio of norms scales up even the smallest u, so no subnormal number may be flushed.
   flushes: () => false,
 })
 
@@ -81,14 +83,14 @@ export const definition = define('lamb', {
 export interface Lamb extends RuleOf<typeof definition> {}
 
 /**
- * LAMB (You et al., 2020, algorithm 2): Adam's direction u = m̂/(√v̂ + ε) + λ·θ, each tensor's times the ratio
- * of norms ‖θ‖/‖u‖, which is 1 where one of them is 0: θ ← θ − η·(‖θ‖/‖u‖)·u.
+ * LAMB (You et al., 2020, algorithm 2): Adam's direction u = m̂/(√v̂ + ε) + λ·θ, scaled per tensor by the ratio of
+ * norms ‖θ‖/‖u‖: θ ← θ − η·(‖θ‖/‖u‖)·u. The ratio is 1 if one of the norms is 0.
  *
- * Defaults are Optax's. `lamb.timm` has timm's: a λ of 0.01, no ratio where λ is 0; it clips the global norm
- * to 1 first, which is the optimizer's `clip: { norm: 1 }` here.
+ * Defaults are Optax's. `lamb.timm` uses timm's values: λ is 0.01, and the ratio is 1 if λ is 0. timm also clips the
+ * global norm to 1 before the step. The optimizer's option `clip: { norm: 1 }` does the same.
  *
  * State: m, v.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const lamb = Object.assign(rule<Lamb>(definition), {
   timm: preset<Lamb>(definition, { weightDecay: 0.01, alwaysAdapt: false }),

@@ -21,23 +21,25 @@ const computeDecay = ({ lr, weightDecay }: { readonly lr: number; readonly weigh
   1 - lr * weightDecay
 
 /**
- * taken₁ = η·(1−β₁), d = 1 − η·λ, c₁ = (η/η̄)·d, or 0 where η̄ is; η̄' = β₁·η̄ + (1−β₁)·η from 0; c₂ =
- * 1/√(1−∏β₂).
+ * taken₁ = η·(1−β₁), d = 1 − η·λ, c₂ = 1/√(1−∏β₂). c₁ = (η/η̄)·d, or 0 if η̄ is 0, where η̄' = β₁·η̄ + (1−β₁)·η starts
+ * at 0.
  */
 export const definition = defineDirection('laprop', {
   options: {
     lr: 4e-4,
+    /** decay rate of m, the first moment of the quotients */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.999,
-    /** where the divisor is exactly 0 so is the quotient */
+    /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-15,
-    /** taken from the parameters after the step as η·λ·θ */
+    /** decoupled: η·λ·θ is subtracted from the parameters after the step */
     weightDecay: 0,
     maximize: false,
   },
   kernels: [kernel(LaPropKernel, LaPropLoop)],
   stages: () => [LaPropKernel],
-  /** ∏β₂, and an average of η that forgets as m does. */
+  /** ∏β₂, and the average of η with the decay rate of m. */
   clock: { product2: 1, averageLr: 0 },
   advance(clock, { lr, beta1, beta2 }, next) {
     next.product2 = flushTrace(clock.product2 * beta2)
@@ -63,13 +65,13 @@ export const definition = defineDirection('laprop', {
 export interface LaProp extends RuleOf<typeof definition> {}
 
 /**
- * LaProp (Ziyin, Wang and Ueda, 2020, algorithm 1): the gradient is divided before the momentum takes it up,
- * m ← β₁·m + η(1−β₁)·g/(√v̂ + ε), θ ← (1 − η·λ)·(θ − m·η/η̄), where η̄ is an average of η as m is one of its
- * quotients: with one η that is Adam's correction of the bias.
+ * LaProp (Ziyin, Wang and Ueda, 2020, algorithm 1): normalizes the gradient before averaging it, m ← β₁·m +
+ * η(1−β₁)·g/(√v̂ + ε), θ ← (1 − η·λ)·(θ − m·η/η̄). η̄ averages η with the same decay rate. If η is constant, the factor
+ * η/η̄ is Adam's bias correction.
  *
- * Defaults are the authors' and timm's. They move by m, not m·η/η̄, where η is exactly 0; here nothing moves. The
- * authors' λ is not times η.
+ * Defaults are the authors' and timm's. If η is exactly 0, these two implementations move by m, and antigrad does not
+ * move. The authors' λ is not multiplied by η.
  *
- * State: m, v. @throws OptionError where an option is unknown or out of its range
+ * State: m, v. @throws OptionError if an option is unknown or out of its range
  */
 export const laprop = rule<LaProp>(definition)

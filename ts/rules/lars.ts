@@ -30,32 +30,37 @@ const LarsNesterovLoop = twice<typeof LarsNesterovKernel>(
 )
 
 /**
- * undampened is 1 − dampening, at t = 1 instead 1. g has λ·θ in it, and λ here is 0, but with `denominator:
- * 'sum'`. ratio = (τ·√Σθ²)/(√Σg² + ε), there (τ·√Σθ²)/((√Σg² + λ·√Σθ²) + ε); rate = η·ratio and η here is 1,
- * or with `lrPlacement: 'outside'` rate = ratio.
+ * undampened is 1 − dampening, and 1 at t = 1. g includes λ·θ, and λ here is 0. With `denominator: 'sum'` g does not
+ * include λ·θ. ratio = (τ·√Σθ²)/(√Σg² + ε), with `'sum'` (τ·√Σθ²)/((√Σg² + λ·√Σθ²) + ε). rate = η·ratio and η here is
+ * 1; with `lrPlacement: 'outside'` rate = ratio.
  */
 export const definition = define('lars', {
   options: {
     lr: 1e-3,
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0.9),
-    /** τ ≥ 0 of the momentum */
+    /** ≥ 0: the momentum adds 1 − dampening of the new step */
     dampening: nonNegative(0),
-    /** θ ← θ − η·(u + μ·b) */
+    /** Nesterov's momentum, θ ← θ − η·(u + μ·b) */
     nesterov: false,
-    /** added to the gradient */
+    /** λ·θ is added to the gradient */
     weightDecay: 0,
-    /** the factor of the ratio of norms, ≥ 0 */
+    /** τ ≥ 0, factor of the ratio of norms */
     trustCoefficient: nonNegative(1e-3),
-    /** added to the norm below */
+    /** added to the norm in the denominator */
     eps: 0,
-    /** what the norm of θ is divided by: 'update' has ‖g + λ·θ‖, 'sum' has ‖g‖ + λ·‖θ‖, as the paper */
+    /**
+     * denominator of the ratio of norms: `'update'`, the default, is ‖g + λ·θ‖; `'sum'` is ‖g‖ + λ·‖θ‖, as in the paper
+     */
     denominator: choice('update', 'sum'),
-    /** whether η is in what the momentum remembers: it is 'inside' with Optax, as in the paper, or 'outside' */
+    /**
+     * place of η: `'inside'`, the default, multiplies the gradients that the momentum sums, as in the paper and Optax;
+     * `'outside'` multiplies the momentum
+     */
     lrPlacement: choice('inside', 'outside'),
-    /** the ratio of norms also where there is no decay; else it is 1 there */
+    /** scales by the ratio of norms even if λ is 0; false uses a ratio of 1 then */
     alwaysAdapt: true,
-    /** no rate above η (LARC) */
+    /** limits the rate to η (LARC) */
     trustClip: false,
     maximize: false,
   },
@@ -89,15 +94,15 @@ export const definition = define('lars', {
 export interface Lars extends RuleOf<typeof definition> {}
 
 /**
- * LARS (You, Gitman and Ginsburg, 2017): momentum, in which each tensor's gradient u = g + λ·θ is scaled by
- * r = τ·‖θ‖/‖u‖, or by 1 where one of the norms is 0: b ← μ·b + η·r·u, θ ← θ − b. Biases and norms' scales are
- * customarily left out of decay and ratio: `groups: [{ ...noDecay(), rule: sgd(…) }]`.
+ * LARS (You, Gitman and Ginsburg, 2017): momentum that scales the gradient u = g + λ·θ of each tensor by r = τ·‖θ‖/‖u‖:
+ * b ← μ·b + η·r·u, θ ← θ − b. r is 1 if one of the norms is 0. Biases and the scales of normalization layers are
+ * usually excluded from decay and ratio: `groups: [{ ...noDecay(), rule: sgd(…) }]`.
  *
- * Defaults are Optax's. `lars.timm` has timm's: the paper's sum of norms below, η outside of the momentum,
- * which is 0, and no ratio where λ is 0.
+ * Defaults are Optax's. `lars.timm` uses timm's values: the denominator is the paper's sum of norms, η is outside of
+ * the momentum, the momentum is 0, and the ratio is 1 if λ is 0.
  *
  * State: b.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const lars = Object.assign(rule<Lars>(definition), {
   timm: preset<Lars>(definition, {

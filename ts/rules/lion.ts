@@ -18,13 +18,13 @@ export const LionLoop = twice<typeof LionKernel>(
 /** d = 1 − η·λ. */
 export const definition = defineDirection('lion', {
   options: {
-    /** a third to a tenth of what AdamW wants */
+    /** a third to a tenth of AdamW's */
     lr: 1e-4,
-    /** of the direction */
+    /** weight of m in the direction */
     beta1: 0.9,
-    /** of the momentum that is kept */
+    /** decay rate of m */
     beta2: 0.99,
-    /** taken from the parameters as η·λ·θ; three to ten times AdamW's */
+    /** decoupled: η·λ·θ is subtracted from the parameters; three to ten times AdamW's */
     weightDecay: 0,
     ...decayOptions,
     maximize: false,
@@ -45,12 +45,12 @@ export const definition = defineDirection('lion', {
 export interface Lion extends RuleOf<typeof definition> {}
 
 /**
- * Lion (Chen et al., 2023, algorithm 2): θ ← (1 − η·λ)·θ − η·sign(β₁·m + (1−β₁)·g), m ← β₂·m + (1−β₂)·g. The sign
- * of 0 is 0, and that of NaN is NaN.
+ * Lion (Chen et al., 2023, algorithm 2): θ ← (1 − η·λ)·θ − η·sign(β₁·m + (1−β₁)·g), m ← β₂·m + (1−β₂)·g. The sign of 0
+ * is 0, and the sign of NaN is NaN.
  *
- * Defaults are the paper's and timm's; `lion.optax` has Optax's λ of 1e-3, and `lion.keras` Keras' η of 1e-3.
+ * Defaults are the paper's and timm's. `lion.optax` uses Optax's λ of 1e-3, and `lion.keras` uses Keras's η of 1e-3.
  *
- * State: m. @throws OptionError where an option is unknown or out of its range
+ * State: m. @throws OptionError if an option is unknown or out of its range
  */
 export const lion = Object.assign(rule<Lion>(definition), {
   optax: preset<Lion>(definition, { weightDecay: 1e-3 }),

@@ -52,22 +52,23 @@ const MarsLionLoop = twice<typeof MarsLionKernel>(
 )
 
 /**
- * ahead = (γ·β₁)/(1−β₁), 0 at t = 1; rate = 1/√Σu² where that root is above 1, else 1; d = 1 − η·λ, c₁ =
- * η/(1−∏β₁), c₂ = 1/√(1−∏β₂).
+ * ahead = (γ·β₁)/(1−β₁), and 0 at t = 1. rate = 1/√Σu² if that root is above 1, else 1. d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂
+ * = 1/√(1−∏β₂).
  */
 export const definition = define('mars', {
   options: {
-    /** what steps by c: `'adamw'`, the default, or `'lion'`, by the sign of m */
+    /** rule that uses c as its gradient: `'adamw'`, the default, or `'lion'`, the sign of m */
     form: choice('adamw', 'lion'),
     lr: 3e-3,
+    /** decay rate of m, the first moment */
     beta1: 0.95,
-    /** of AdamW's form */
+    /** only with `form: 'adamw'` */
     beta2: 0.99,
-    /** γ ≥ 0: how much of the gradient's change is added, times β₁/(1−β₁); may be scheduled */
+    /** γ ≥ 0, factor of β₁/(1−β₁)·(g − gₜ₋₁), the correction of the gradient; may be scheduled */
     gamma: scheduled(nonNegative, 0.025),
-    /** of AdamW's form; where the divisor is exactly 0 the parameter only decays */
+    /** only with `form: 'adamw'`; if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,
-    /** taken from the parameters as η·λ·θ */
+    /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 0,
     maximize: false,
   },
@@ -92,7 +93,7 @@ export const definition = define('mars', {
     row[MarsAdamWKernel.row.oneMinusBeta2] = 1 - beta2
   },
   corrections({ form, lr, beta1, gamma }, { t, product1, product2 }, row) {
-    // Before the first gradient there was none to change.
+    // The first gradient has no predecessor, so its change is 0.
     row[MarsKernel.row.ahead] = t === 1 ? 0 : (gamma * beta1) / (1 - beta1)
     if (form === 'lion') return
     row[MarsAdamWKernel.row.c1] = lr / (1 - product1)
@@ -110,15 +111,15 @@ export const definition = define('mars', {
 export interface Mars extends RuleOf<typeof definition> {}
 
 /**
- * MARS (Yuan et al., 2024, algorithms 2 and 3), which reduces the gradient's variance by its change:
- * c = g + γ·β₁/(1−β₁)·(g − gₜ₋₁), at first g; c ← c/max(1, ‖c‖) of each tensor; then AdamW by c, or with
- * `form: 'lion'` m ← β₁·m + (1−β₁)·c, θ ← (1 − η·λ)·θ − η·sign(m).
+ * MARS (Yuan et al., 2024, algorithms 2 and 3): reduces the variance of the gradient by adding its change, c = g +
+ * γ·β₁/(1−β₁)·(g − gₜ₋₁), and c = g at first. Each tensor's c is divided by max(1, ‖c‖). AdamW follows with c as
+ * gradient, or, with `form: 'lion'`, m ← β₁·m + (1−β₁)·c, θ ← (1 − η·λ)·θ − η·sign(m).
  *
- * Its gₜ₋₁ is of the batch before (MARS-approx). The authors use it for matrices alone, and AdamW for all else: say
- * so in `groups`. Defaults are theirs; `mars.timm` has timm's β₁ of 0.9.
+ * gₜ₋₁ is the gradient of the previous batch (MARS-approx). The authors apply MARS to matrices only, and AdamW to all
+ * other tensors: use `groups` for this. Defaults are the authors'; `mars.timm` uses timm's β₁ of 0.9.
  *
- * State: previous, m, and in AdamW's form v.
- * @throws OptionError where an option is unknown or out of its range
+ * State: previous, m, and with `form: 'adamw'` v.
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const mars = Object.assign(rule<Mars>(definition), {
   timm: preset<Mars>(definition, { beta1: 0.9 }),

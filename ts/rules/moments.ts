@@ -1,4 +1,4 @@
-/** What rules with moments have in common: running products of β₁ and β₂, and the corrections that these make. */
+/** Code that rules with moments share: running products of β₁ and β₂, and the bias corrections that use them. */
 
 import { AmsGradKernel } from '../arena/manifest.js'
 import type { CounterOf } from './define.js'
@@ -8,10 +8,10 @@ export interface Betas {
   readonly beta2: number
 }
 
-/** ∏β₁ and ∏β₂ so far. Running products stay right when a β is changed on the way. */
+/** ∏β₁ and ∏β₂ so far. The products stay correct if a β is changed during the run. */
 export const products = { product1: 1, product2: 1 }
 
-/** Multiplies the next β₁ and β₂ into the clock's products. */
+/** Multiplies β₁ and β₂ of the next update into the counter's products. */
 export function multiplyBetas(
   clock: CounterOf<typeof products>,
   { beta1, beta2 }: Betas,
@@ -21,13 +21,13 @@ export function multiplyBetas(
   next.product2 = flushTrace(clock.product2 * beta2)
 }
 
-/** 0 where no trace of it is left in 1 − x: subnormal numbers are slow, and stop shrinking. */
+/** 0 if 1 − x no longer depends on x: subnormal numbers are slow, and stop shrinking. */
 export const flushTrace = (product: number): number => (product < 1e-300 ? 0 : product)
 
-/** Where coefficients of these names stand in a row, as each kernel has them. */
+/** Positions of the coefficients with these names in a row. */
 export type PositionsOf<N extends string> = { readonly [K in N]: number }
 
-/** Writes ε, β₁ and β₂, and 1 − β of both. */
+/** Writes ε, β₁, β₂, 1 − β₁ and 1 − β₂. */
 export function writeBetas(
   { eps, beta1, beta2 }: Betas & { readonly eps: number },
   row: Float64Array,
@@ -40,7 +40,7 @@ export function writeBetas(
   row[positions.oneMinusBeta2] = 1 - beta2
 }
 
-/** Where bias corrections stand. */
+/** Positions of the bias corrections in a row. */
 export type CorrectionPositions = PositionsOf<'c1' | 'c2'>
 
 /** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). */
@@ -54,7 +54,7 @@ export function correctBias(
   row[positions.c2] = 1 / Math.sqrt(1 - product2)
 }
 
-/** The same, and h = 1. */
+/** c₁ and c₂ as in `correctBias`, and with AMSGrad h = 1. */
 export function correctAmsgrad(
   rule: { readonly lr: number; readonly amsgrad: boolean },
   clock: CounterOf<typeof products>,

@@ -18,7 +18,7 @@ export const MomentumLoop = twice<typeof MomentumKernel>(
 export const definition = defineDirection('momentum', {
   options: {
     lr: 1e-3,
-    /** α in [0, 1); may be scheduled */
+    /** α in [0, 1), factor of the velocity; may be scheduled */
     momentum: scheduled(fraction, 0.9),
     maximize: false,
   },
@@ -34,9 +34,9 @@ export const definition = defineDirection('momentum', {
 export interface Momentum extends RuleOf<typeof definition> {}
 
 /**
- * Momentum, the heavy ball (Polyak, 1964; as Sutskever et al., 2013, equations 1 and 2, write it), with
- * the learning rate inside the velocity: v ← α·v − η·g, θ ← θ + v. (Torch's is `sgd({ momentum })`.)
+ * Momentum, the heavy ball (Polyak, 1964, in the form of Sutskever et al., 2013, equations 1 and 2), with the learning
+ * rate inside the velocity: v ← α·v − η·g, θ ← θ + v. (PyTorch's form is `sgd({ momentum })`.)
  *
- * State: v. @throws OptionError where an option is unknown or out of its range
+ * State: v. @throws OptionError if an option is unknown or out of its range
  */
 export const momentum = rule<Momentum>(definition)

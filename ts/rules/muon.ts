@@ -12,10 +12,10 @@ import { Scaled } from './norms.js'
 import { addDelay, isMatrix, resolve } from './resolve.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** a, b and c of X ← a·X + (b·P + c·P·P)·X, at each time. */
+/** Coefficients a, b and c of X ← a·X + (b·P + c·P·P)·X, per iteration. */
 type Triples = readonly (readonly [a: number, b: number, c: number])[]
 
-/** Triples that a row has room for; the last one is for all times that follow. */
+/** Maximum number of triples in a row. The last triple also serves all further iterations. */
 const TRIPLES = 8
 
 const named = {
@@ -52,22 +52,22 @@ const MuonMomentumLoop = twice<typeof MuonMomentumKernel>(
 const number = new Float32Array(1)
 const bits = new Uint32Array(number.buffer)
 
-/** Rounded to the nearest bfloat16, ties to even; from float64 by way of float32. */
+/** Rounds float64 to float32, and then to the nearest bfloat16, ties to even. */
 function toBfloat16(x: number): number {
   number[0] = x
   bits[0] = (bits[0] + 0x7fff + ((bits[0] >>> 16) & 1)) & 0xffff0000
   return Number.isNaN(x) ? x : number[0]
 }
 
-/** P, b·P + c·P·P, and another X. */
+/** Workspace: P, b·P + c·P·P, and the next X. */
 const squares = ([rows, columns]: Matrix) => {
   const least = Math.min(rows, columns)
   return { p: least * least, q: least * least, other: rows * columns }
 }
 
 /**
- * X = u/max(√Σu², ε), transposed if it is high; some times P = X·Xᵀ, Q = c·(P·P) + b·P, X' = Q·X + a·X, each
- * sum with k ascending; u = X.
+ * X = u/max(√Σu², ε), transposed if it has more rows than columns. Each iteration computes P = X·Xᵀ, Q = c·(P·P) + b·P,
+ * X' = Q·X + a·X, each sum with k ascending. Finally u = X.
  */
 const NewtonSchulzLoop = twice(
   (f): MatrixLoopOf<typeof NewtonSchulzKernel, typeof squares> =>
@@ -78,7 +78,7 @@ const NewtonSchulzLoop = twice(
       const isRounded = row.bfloat16 !== 0
       const round = (x: number) => (isRounded ? toBfloat16(x) : x)
 
-      /** C ← α·A·B + β·D, or A·B without D: one sum an element, k ascending. */
+      /** C ← α·A·B + β·D, or A·B without D. Each element is one sum, with k ascending. */
       const multiply = (
         a: FloatArray,
         b: FloatArray,
@@ -104,7 +104,7 @@ const NewtonSchulzLoop = twice(
       for (let i = 0; i < count; i++) g[i] = round(g[i])
       for (let at = 0; at < count; at += BLOCK) sum += sumColumn('gradients', g.subarray(at, at + BLOCK))
       const norm = Math.sqrt(sum)
-      // A norm that is NaN is taken over, and divided by nothing all is 0.
+      // A NaN in the norm propagates. A divisor of 0 yields zeros.
       const larger = row.eps > norm ? row.eps : norm
       const divisor = larger === 0 ? Infinity : round(f(larger))
       let [x, next] = isWide ? [g, other] : [other, g]
@@ -134,7 +134,7 @@ type Coefficients = keyof typeof named | Triples
 function coefficients(): Option<Coefficients> {
   const expected = `${Object.keys(named)
     .map((name) => `'${name}'`)
-    .join(' or ')} or a list of 1 to ${TRIPLES} triples of finite numbers`
+    .join(' or ')} or an array of 1 to ${TRIPLES} triples of finite numbers`
   const read = (_: string, value: unknown): Triples | undefined => {
     const triples = toBoundedArray(value, TRIPLES)?.map((triple) => toBoundedArray(triple, 3) ?? [])
     const isRight = triples?.every((triple) => triple.length === 3 && triple.every(Number.isFinite))
@@ -145,42 +145,48 @@ function coefficients(): Option<Coefficients> {
   return option<Coefficients, Coefficients>(expected, 'original', accepts, read)
 }
 
-/** A rule for what is no matrix. */
+/** An option that holds the rule for tensors that are not matrices. */
 function otherRule(value: object): Option<object> {
   const read = (what: string, given: unknown): object | undefined => {
     const resolved = resolve(given, what)
     return resolved.definition.fallback === undefined ? addDelay(resolved) : undefined
   }
-  return option('a rule such as adamw(), for any tensor', value, () => false, read)
+  return option('a rule such as adamw(), which supports all shapes', value, () => false, read)
 }
 
-/** nesterov = 1−μ, or 0; a, b and c by iteration; d = 1 − η·λ, rate = η·s, s by `scale`. */
+/**
+ * nesterov = 1−μ, or 0 without `nesterov`. a, b and c depend on the iteration. d = 1 − η·λ, rate = η·s, where `scale`
+ * determines s.
+ */
 export const definition = define('muon', {
   options: {
     lr: 1e-3,
-    /** μ in [0, 1); may be scheduled */
+    /** μ in [0, 1), decay rate of the momentum; may be scheduled */
     momentum: scheduled(fraction, 0.95),
-    /** m = μ·b + (1−μ)·g, and not b */
+    /** Nesterov's momentum: the direction is μ·b + (1−μ)·g instead of b */
     nesterov: true,
-    /** taken from the parameters as η·λ·θ */
+    /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 0.1,
-    /** how often X is made anew; from 1 to 100 */
+    /** number of Newton-Schulz iterations, from 1 to 100 */
     nsSteps: integerBetween(1, 100, 5),
     /**
-     * a, b and c of X ← a·X + (b·P + c·P·P)·X: `'original'` (Jordan), `'quintic'` (Dion's five),
-     * `'polarExpress'` (Amsel et al., 2025), or a list of up to eight, the last of which is for all that follow
+     * a, b and c of X ← a·X + (b·P + c·P·P)·X: `'original'` (Jordan), `'quintic'` (Dion's five triples),
+     * `'polarExpress'` (Amsel et al., 2025), or an array of up to eight triples, one per iteration; the last triple
+     * serves all further iterations
      */
     coefficients: coefficients(),
     /**
-     * what O is scaled by, for A rows and B columns: `'original'` has √max(1, A/B), `'matchRmsAdamW'`
-     * 0.2·√max(A, B), `'spectralUnclamped'` √(A/B)
+     * scale s of the orthogonal matrix with A rows and B columns: `'original'` is √max(1, A/B), `'matchRmsAdamW'` is
+     * 0.2·√max(A, B), `'spectralUnclamped'` is √(A/B)
      */
     scale: choice('original', 'matchRmsAdamW', 'spectralUnclamped'),
-    /** the least that the matrix is divided by; where that is 0 so is the quotient */
+    /**
+     * lower bound of the matrix norm, by which the matrix is divided; if the divisor is exactly 0, the quotient is 0
+     */
     eps: 1e-7,
-    /** in which X is computed: `'bfloat16'` rounds where PyTorch does, and takes longer */
+    /** precision of X: `'parameters'`, the default, or `'bfloat16'`, which rounds where PyTorch rounds and is slower */
     precision: choice('parameters', 'bfloat16'),
-    /** the rule of tensors that are no matrices: without a shape, or with less than two dimensions */
+    /** rule for tensors that are not matrices: tensors without a shape, or with fewer than two dimensions */
     fallback: otherRule(adamw()),
     maximize: false,
   },
@@ -211,7 +217,7 @@ export const definition = define('muon', {
         : scale === 'matchRmsAdamW'
           ? 0.2 * Math.sqrt(rows > columns ? rows : columns)
           : Math.sqrt(ratio)
-    // An empty one has no ratio.
+    // An empty matrix has no ratio.
     rate[i] = length === 0 ? 0 : lr * factor
   },
   decay: ({ lr, weightDecay }) => 1 - lr * weightDecay,
@@ -225,19 +231,20 @@ export const definition = define('muon', {
 export interface Muon extends RuleOf<typeof definition> {}
 
 /**
- * Muon (Jordan, 2024): momentum b ← μ·b + (1−μ)·g, of which each matrix is made orthogonal by Newton and Schulz's
- * iteration, X ← a·X + (b·P + c·P·P)·X with P = X·Xᵀ, before it is a step, θ ← (1 − η·λ)·θ − η·s·X.
+ * Muon (Jordan, 2024): momentum b ← μ·b + (1−μ)·g, orthogonalized per matrix by the Newton-Schulz iteration X ← a·X +
+ * (b·P + c·P·P)·X with P = X·Xᵀ. The step is θ ← (1 − η·λ)·θ − η·s·X.
  *
- * A tensor is a matrix where `shapes` says that it has two dimensions or more: its first one by all others. All
- * that are none get the rule `fallback`, whose options `set(match, …)` changes, and which `report()` names; where
- * `shapes` says nothing of any of its tensors, as of those of `minimize`, that is a TensorError. Customarily
- * embeddings and the last layer get another rule too: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
+ * A tensor is a matrix if its shape in `shapes` has at least two dimensions: the first one by the product of the
+ * others. All other tensors use the rule `fallback`. `set(match, …)` changes the options of the fallback, and
+ * `report()` names it. If `shapes` contains none of the rule's tensors, as in `minimize`, a TensorError is thrown.
+ * Embeddings and the last layer usually get another rule as well: `groups: [{ match: ['embed', 'head'], rule: adamw()
+ * }]`.
  *
- * Defaults are PyTorch's but for the precision, which `muon.torch` has as well. `muon.kellerJordan`,
- * `muon.timm` and `muon.keras` have the values of those.
+ * Defaults are PyTorch's, except for `precision`. `muon.torch` also uses PyTorch's precision. `muon.kellerJordan`,
+ * `muon.timm` and `muon.keras` use the values of these implementations.
  *
  * State: b.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const muon = Object.assign(rule<Muon>(definition), {
   torch: preset<Muon>(definition, { precision: 'bfloat16' }),

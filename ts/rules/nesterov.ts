@@ -17,24 +17,23 @@ export const NesterovLoop = twice<typeof NesterovKernel>(
     },
 )
 
-/** Not an update: the point at which the shifted form wants the gradient. */
+/** Not an update: the point at which the shifted form needs the gradient. */
 export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point }, { alpha }, from, to) => {
   for (let i = from; i < to; i++) {
     point[i] = f(theta[i] + f(alpha * v[i]))
   }
 })
 
-/** ahead = 1 + α. The first equations are of the reparametrized form, the second of the shifted one. */
+/** ahead = 1 + α. The first equations belong to the reparametrized form, the second ones to the shifted form. */
 export const definition = define('nesterov', {
   options: {
     lr: 1e-3,
-    /** α in [0, 1); may be scheduled */
+    /** α in [0, 1), factor of the velocity; may be scheduled */
     momentum: scheduled(fraction, 0.9),
     /**
-     * - `'reparametrized'`, the default: v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'
-     * - `'shifted'`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v; take the gradient at `optimizer.gradientPoint()`
-     *
-     * Both visit the same points under u = θ + α·v.
+     * `'reparametrized'`, the default, evaluates the gradient at the parameters u: v' = α·v − η·∇F(u), u ← u − α·v +
+     * (1+α)·v'. `'shifted'` evaluates it at `optimizer.gradientPoint()`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v. Both forms
+     * visit the same points, with u = θ + α·v
      */
     form: choice('reparametrized', 'shifted'),
     maximize: false,
@@ -57,10 +56,10 @@ export const definition = define('nesterov', {
 export interface Nesterov extends RuleOf<typeof definition> {}
 
 /**
- * Nesterov's momentum (Nesterov, 1983; as Sutskever et al., 2013, equations 3 and 4, write it), in u = θ + α·v:
- * v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'; or with `form: 'shifted'` v ← α·v − η·∇F(θ + α·v), θ ← θ + v.
+ * Nesterov's momentum (Nesterov, 1983, in the form of Sutskever et al., 2013, equations 3 and 4), in terms of u = θ +
+ * α·v: v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'. With `form: 'shifted'`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v.
  *
  * State: v; in the shifted form also the last `point`.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const nesterov = rule<Nesterov>(definition)

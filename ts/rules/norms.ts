@@ -1,21 +1,21 @@
-/** The passes that rules have in common which measure whole tensors; crates/kernels/src/rules/norms.rs. */
+/** Passes that measure whole tensors, shared by several rules; crates/kernels/src/rules/norms.rs. */
 
 import { kernel, twice } from '../arena/kernel.js'
 import { BothNormsKernel, GradientNormKernel, PreparedKernel, ScaledKernel } from '../arena/manifest.js'
 
-/** Keeps the gradient as it was prepared. */
+/** Stores the gradient after the pipeline. */
 const PreparedLoop = twice<typeof PreparedKernel>(() => (_theta, g, _state, _row, from, to, _, direction) => {
   for (let i = from; i < to; i++) direction[i] = g[i]
 })
 
-/** Keeps the gradient as it was prepared; θ² and g² are summed. */
+/** Stores the gradient after the pipeline; sums θ² and g². */
 const BothNormsLoop = twice<typeof BothNormsKernel>(
   () => (_theta, g, _state, _row, from, to, _, direction) => {
     for (let i = from; i < to; i++) direction[i] = g[i]
   },
 )
 
-/** Keeps the gradient as it was prepared; g² is summed. */
+/** Stores the gradient after the pipeline; sums g². */
 const GradientNormLoop = twice<typeof GradientNormKernel>(
   () => (_theta, g, _state, _row, from, to, _, direction) => {
     for (let i = from; i < to; i++) direction[i] = g[i]

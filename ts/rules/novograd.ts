@@ -15,18 +15,20 @@ const NovoGradLoop = twice<typeof NovoGradKernel>(
 )
 
 /**
- * rate = 1/(√v' + ε), where v' = β₂·v + (1−β₂)·Σg², or Σg² while v is 0; taken₁ = 1, or 1−β₁ with
- * `gradAveraging`.
+ * rate = 1/(√v' + ε), where v' = β₂·v + (1−β₂)·Σg², or Σg² while v is 0. taken₁ = 1, or 1−β₁ with `gradAveraging`.
  */
 export const definition = define('novograd', {
   options: {
     lr: 1e-3,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
+    /** decay rate of v, the squared norm */
     beta2: 0.25,
+    /** added to √v */
     eps: 1e-6,
-    /** λ·θ is part of what the momentum takes up */
+    /** λ·θ is added to the normalized gradient, before the momentum */
     weightDecay: 0,
-    /** the momentum takes up (1−β₁) of it, and not all */
+    /** m averages the normalized gradients; false adds all of g/(√v + ε) + λ·θ instead of 1−β₁ of it */
     gradAveraging: false,
     maximize: false,
   },
@@ -49,13 +51,13 @@ export const definition = define('novograd', {
 export interface NovoGrad extends RuleOf<typeof definition> {}
 
 /**
- * NovoGrad (Ginsburg et al., 2019): v ← β₂·v + (1−β₂)·‖g‖² is one number a tensor, which begins with the first
- * ‖g‖² that is not 0, and m ← β₁·m + g/(√v + ε) + λ·θ, θ ← θ − η·m.
+ * NovoGrad (Ginsburg et al., 2019): keeps one second moment per tensor, v ← β₂·v + (1−β₂)·‖g‖². It starts at the first
+ * ‖g‖² that is not 0. m ← β₁·m + g/(√v + ε) + λ·θ, θ ← θ − η·m.
  *
- * Defaults are Optax's; `novograd.timm` has timm's.
+ * Defaults are Optax's; `novograd.timm` uses timm's values.
  *
  * State: m.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const novograd = Object.assign(rule<NovoGrad>(definition), {
   timm: preset<NovoGrad>(definition, { beta1: 0.95, beta2: 0.98, eps: 1e-8 }),

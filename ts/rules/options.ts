@@ -1,4 +1,4 @@
-/** Options that many rules have: each is declared here, and a rule takes it in by its name, with its own default. */
+/** Options that many rules share. Each option is declared here, and a rule includes it by name with its own default. */
 
 import { createRecord, isObject } from '../core/untrusted-input.js'
 import { flag, fraction, nonNegative, type Option } from '../options/kinds.js'
@@ -7,7 +7,7 @@ import { scheduled } from '../schedules/option.js'
 const rate = (value: number) => scheduled(nonNegative, value)
 
 const numbers = {
-  /** η ≥ 0, may be scheduled */
+  /** learning rate η ≥ 0, may be scheduled */
   lr: rate,
   /** β₁ in [0, 1) */
   beta1: fraction,
@@ -15,40 +15,43 @@ const numbers = {
   beta2: fraction,
   /** ε ≥ 0 */
   eps: nonNegative,
-  /** λ ≥ 0, may be scheduled */
+  /** weight decay λ ≥ 0, may be scheduled */
   weightDecay: rate,
-  /** η_max ≥ 0: where it is not 0 the decay is corrected, (η²/η_max)·λ·θ for η·λ·θ (Defazio, 2025) */
+  /** η_max ≥ 0; unless it is 0, the decay is (η²/η_max)·λ·θ instead of η·λ·θ (Defazio, 2025) */
   maxLr: nonNegative,
 }
 
 interface Flags {
-  /** takes the decay from the parameters, as AdamW does */
+  /** subtracts η·λ·θ from the parameters, as AdamW does */
   readonly decoupledWeightDecay: Option<boolean>
-  /** the decay spares what the step enlarges (Chen et al., 2025) */
+  /** skips the decay of elements that the step moves away from 0 (Chen et al., 2025) */
   readonly cautiousWeightDecay: Option<boolean>
-  /** the largest v so far under the root (Reddi, Kale and Kumar, 2018) */
+  /** divides by the root of the largest v so far (Reddi, Kale and Kumar, 2018) */
   readonly amsgrad: Option<boolean>
-  /** climbs instead */
+  /** maximizes the objective instead of minimizing it */
   readonly maximize: Option<boolean>
-  /** moves only where the direction agrees with the gradient, and farther (Liang et al., 2024) */
+  /**
+   * drops the elements of the step that disagree with the gradient in sign, and scales up the others (Liang et al.,
+   * 2024)
+   */
   readonly cautious: Option<boolean>
-  /** the direction's size with the gradient's sign (Cao et al., 2024); not beside `cautious` */
+  /** takes the signs of the gradient and the sizes of the step (Cao et al., 2024); excludes `cautious` */
   readonly grams: Option<boolean>
 }
 
 type OptionMakers = typeof numbers
-/** What is said of each is said above, in editors too. */
+/** Types of the shared options; editors show the comments above. */
 type SharedOptionTable = Flags & { readonly [K in keyof OptionMakers]: ReturnType<OptionMakers[K]> }
 
-/** What a rule declares: kinds of its own, what shared options are unless given, and flags by what these are. */
+/** Options in a rule's declaration: own options with their kind, shared options with their default. */
 export type RuleOptionTable<G> = {
   readonly [K in keyof G]: Option | (K extends keyof OptionMakers ? number : boolean)
 }
 
-/** Names of those that are shared. */
+/** Names of the shared options in a declaration. */
 type SharedNames<G> = { [K in keyof G]: G[K] extends Option ? never : K }[keyof G] & keyof SharedOptionTable
 
-/** The table of a rule's options. A comment in the rule comes after the one above. */
+/** The table of a rule's options. A rule's own comment on a shared option follows the shared comment. */
 export type TableOf<G> = Pick<SharedOptionTable, SharedNames<G>> & {
   readonly [K in keyof G]: G[K] extends Option
     ? G[K]

@@ -6,7 +6,7 @@ import { type CounterOf, define, maskedByEps, type SharedMember } from './define
 import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** Σu and Σ|s| are of all tensors. */
+/** Σu and Σ|s| are sums over all tensors. */
 const ProdigyMomentsLoop = twice<typeof ProdigyMomentsKernel>(
   (f) =>
     (theta, g, { s, m, v, start }, { beta1, taken1, beta2, taken2, beta3, pull }, from, to, _, direction) => {
@@ -29,7 +29,7 @@ const ProdigyLoop = twice<typeof ProdigyKernel>(
     },
 )
 
-/** d, the largest estimate so far, and N; 0 before the first update. */
+/** d, the largest estimate so far, and N; all are 0 before the first update. */
 const shared = { d: 0, dMax: 0, numerator: 0 }
 const clock = { ...products, ...shared }
 type ProdigyCounter = CounterOf<typeof clock>
@@ -46,7 +46,7 @@ interface ProdigyOptions {
   readonly useBiasCorrection: boolean
 }
 
-/** γ = d·η, with Adam's bias correction where it is wanted. */
+/** γ = d·η, multiplied by Adam's bias correction with `useBiasCorrection`. */
 function effectiveRate(
   { lr, useBiasCorrection }: ProdigyOptions,
   { d, product1, product2 }: ProdigyCounter,
@@ -54,7 +54,7 @@ function effectiveRate(
   return d * lr * (useBiasCorrection ? Math.sqrt(1 - product2) / (1 - product1) : 1)
 }
 
-/** The next d of tensors that share one, from what was summed of them. */
+/** Computes the next d of tensors that share one d, from their sums. */
 function estimate(rule: ProdigyOptions, members: readonly SharedMember<typeof clock>[]): void {
   const { beta1, beta3, eps, weightDecay, d0, dCoef, growthRate } = rule
   const present = members.filter(({ row }) => row !== null)
@@ -73,41 +73,43 @@ function estimate(rule: ProdigyOptions, members: readonly SharedMember<typeof cl
   const next = Math.min(nextMax, (d === d0 ? Math.max(d, estimated) : d) * growthRate)
   present.forEach(({ row }, k) => {
     if (row === null) return
-    // Without momentum m is d·g, and the d is the new one.
+    // Without momentum m is d·g, with the new d.
     row[ProdigyKernel.row.rate] = rates[k] * (beta1 === 0 ? next / d : 1)
     row[ProdigyKernel.row.eps] = next * eps
-    // Not −0, which would make +0 of −0.
+    // +0 instead of −0: adding −0·θ would turn a θ of −0 into +0.
     row[ProdigyKernel.row.shrink] = 0 - weightDecay * rates[k]
   })
   for (const { clock } of members) Object.assign(clock, { d: next, dMax: nextMax, numerator: nextNumerator })
 }
 
 /**
- * taken₁ = (1−β₁)·d, taken₂ = (1−β₂)·d², pull = (d/d₀)·γ, or with `safeguardWarmup` (d/d₀)·d. rate = γ =
- * d·η, with `useBiasCorrection` times √(1−∏β₂)/(1−∏β₁), and where β₁ is 0 γ·(d'/d); shrink = 0 − λ·γ: 1 − λγ
- * would be 1 in float32 for a γ of 1e-6. ε here is d'·ε, of the next d.
+ * taken₁ = (1−β₁)·d, taken₂ = (1−β₂)·d². pull = (d/d₀)·γ, or (d/d₀)·d with `safeguardWarmup`. The rate is γ = d·η,
+ * multiplied by √(1−∏β₂)/(1−∏β₁) with `useBiasCorrection`; if β₁ is 0, rate = γ·(d'/d). shrink = 0 − λ·γ, because 1 −
+ * λγ would be 1 in float32 for a γ of 1e-6. ε here is d'·ε, with the next d.
  */
 export const definition = define('prodigy', {
   options: {
-    /** a factor of d: leave it at 1, or put a schedule here */
+    /** a factor of d: keep it at 1, or pass a schedule */
     lr: 1,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.999,
-    /** β₃ in [0, 1), of the estimate of d; √β₂ by default */
+    /** β₃ in [0, 1), decay rate of the estimate of d; √β₂ by default */
     beta3: fraction(0.999499874937461),
-    /** times d; where the divisor is exactly 0 the parameter only decays */
+    /** multiplied by d; if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,
-    /** taken from the parameters as γ·λ·θ */
+    /** decoupled: γ·λ·θ is subtracted from the parameters */
     weightDecay: 0,
-    /** d₀ > 0, what d begins with: less than the distance to the solution */
+    /** d₀ > 0, initial value of d; must be less than the distance to the solution */
     d0: positive(1e-6),
-    /** > 0, a factor of the estimate of d: try half or twice before anything else */
+    /** > 0, factor of the estimate of d: try 0.5 or 2 before you tune anything else */
     dCoef: positive(1),
-    /** ≥ 1: d grows by no more than this factor at an update; by default without a limit */
+    /** ≥ 1, largest growth of d per update; unlimited by default */
     growthRate: atLeast(1, Number.MAX_VALUE),
-    /** √(1−β₂ᵗ)/(1−β₁ᵗ) as a factor of the steps, as in Adam */
+    /** multiplies the steps by √(1−β₂ᵗ)/(1−β₁ᵗ), as Adam does */
     useBiasCorrection: false,
-    /** leaves η out of the denominator of the estimate, for a schedule that warms up */
+    /** omits η from the denominator of the estimate, for schedules with a warm-up */
     safeguardWarmup: false,
     maximize: false,
   },
@@ -134,7 +136,8 @@ export const definition = define('prodigy', {
     row[ProdigyKernel.row.pull] = (d / d0) * (safeguardWarmup ? d : effectiveRate(rule, clock))
   },
   estimateShared(rule, members) {
-    // After another set of options, or a saved run, tensors of one rule may have come by different ways.
+    // After `set` or a load, tensors of one rule may have different values of d, so each set of equal values is
+    // estimated separately.
     const groups = groupBy(members, ({ clock: { d, dMax, numerator } }) =>
       [d || rule.d0, dMax || rule.d0, numerator].join(' '),
     )
@@ -149,17 +152,17 @@ export const definition = define('prodigy', {
 export interface Prodigy extends RuleOf<typeof definition> {}
 
 /**
- * Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam without a learning rate to be found. Its rate γ = d·η has
- * the largest d̂ so far of N/D, by which the distance to the solution is estimated: N ← β₃·N +
- * (d/d₀)·γ·⟨g, θ₀−θ⟩ and s ← β₃·s + (d/d₀)·γ·g, D = Σ|s|, over **all tensors that have this rule with the
- * same options**. m and v are Adam's of d·g, and θ ← θ + θ·(−λγ) − γ·m/(√v + d·ε).
+ * Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam with an estimated learning rate γ = d·η. d is the largest
+ * estimate N/D so far of the distance to the solution. N ← β₃·N + (d/d₀)·γ·⟨g, θ₀−θ⟩ and s ← β₃·s + (d/d₀)·γ·g, D =
+ * Σ|s|, summed over **all tensors that use this rule with the same options**. m and v are Adam's moments of d·g, and θ
+ * ← θ + θ·(−λγ) − γ·m/(√v + d·ε).
  *
- * Where D is 0, as long as all gradients are, nothing changes: the count of updates neither. A tensor without a
- * gradient has no part in an update's sums. A new tensor begins with the d that there is. What is not finite in one
- * gradient is in d, and so in all tensors. Defaults are the authors'; `prodigy.optax` has Optax's, which corrects the
- * bias.
+ * While D is 0, because all gradients have been 0, an update changes nothing, not even the count of updates. A tensor
+ * without a gradient does not contribute to an update's sums. A new tensor starts with the current d. A NaN or infinity
+ * in one gradient enters d, and so all tensors. Defaults are the authors'; `prodigy.optax` uses Optax's, which correct
+ * the bias.
  *
- * State: m, v, s, and `start`, the first parameters θ₀. @throws OptionError where an option is unknown or out of its
+ * State: m, v, s, and `start`, the initial parameters θ₀. @throws OptionError if an option is unknown or out of its
  * range
  */
 export const prodigy = Object.assign(rule<Prodigy>(definition), {

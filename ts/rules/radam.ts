@@ -26,8 +26,8 @@ export const RAdamLoop = twice<typeof RAdamKernel>(
 )
 
 /**
- * rₜ, the rectification; null where ρₜ is not above the threshold. `reaches` says that there is enough of it at the
- * threshold.
+ * The rectification rₜ; null if ρₜ is not above the threshold. With `reaches`, a ρₜ equal to the threshold is
+ * sufficient.
  */
 export function rectification(
   { t, product2 }: CounterOf<typeof products>,
@@ -37,30 +37,32 @@ export function rectification(
 ): number | null {
   const rhoInf = 2 / (1 - beta2) - 1
   const rho = rhoInf - (2 * t * product2) / (1 - product2)
-  // At 4 r would be 0, or with β₂ = 0.6, where ρ ends there, 0/0.
+  // At ρ = 4 r would be 0, or 0/0 with β₂ = 0.6, whose ρ∞ is 4.
   const isRectified = rho > 4 && (reaches ? rho >= threshold : rho > threshold)
   if (!isRectified) return null
   return Math.sqrt(((rho - 4) * (rho - 2) * rhoInf) / ((rhoInf - 4) * (rhoInf - 2) * rho))
 }
 
 /**
- * c₁ = η·r/(1−∏β₁), c₂ = 1/√(1−∏β₂), or in Torch's form c₁ = η·r·√(1−∏β₂)/(1−∏β₁), c₂ = 1; not rectified, c₁
- * = η/(1−∏β₁). d = 1, or 1 − η·λ with `decoupledWeightDecay`.
+ * c₁ = η·r/(1−∏β₁), c₂ = 1/√(1−∏β₂). PyTorch's form: c₁ = η·r·√(1−∏β₂)/(1−∏β₁), c₂ = 1. Without rectification: c₁ =
+ * η/(1−∏β₁). d = 1, or 1 − η·λ with `decoupledWeightDecay`.
  */
 export const definition = defineDirection('radam', {
   options: {
-    /** `'torch'`, the default: ε is added to √v before its bias correction; `'optax'`: after it */
+    /** `'torch'`, the default, adds ε to √v before the bias correction; `'optax'` adds it afterwards */
     form: choice('torch', 'optax'),
     lr: 1e-3,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
-    /** with 0.6 or less it never rectifies */
+    /** with 0.6 or less, steps are never rectified */
     beta2: 0.999,
+    /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
-    /** added to the gradient, or decoupled */
+    /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
     decoupledWeightDecay: false,
     ...decayOptions,
-    /** ≥ 4: where ρₜ is above it, the step is rectified; 5 is Torch's and Optax's, the paper has 4 */
+    /** ≥ 4: steps are rectified if ρₜ is above it; 5 as in PyTorch and Optax, the paper uses 4 */
     threshold: atLeast(4, 5),
     maximize: false,
   },
@@ -73,7 +75,7 @@ export const definition = defineDirection('radam', {
     const bias1 = 1 - clock.product1
     const bias2 = 1 - clock.product2
     const r = rectification(clock, beta2, threshold, form === 'optax')
-    // Torch adds ε to √v as it is, Optax to √v̂.
+    // PyTorch adds ε to √v, Optax to √v̂.
     const uncorrected = r !== null && form === 'torch'
     row[RAdamKernel.row.c1] = (lr * (r ?? 1) * (uncorrected ? Math.sqrt(bias2) : 1)) / bias1
     row[RAdamKernel.row.c2] = uncorrected ? 1 : 1 / Math.sqrt(bias2)
@@ -88,11 +90,11 @@ export const definition = defineDirection('radam', {
 export interface RAdam extends RuleOf<typeof definition> {}
 
 /**
- * RAdam (Liu et al., 2020, algorithm 2): with ρ∞ = 2/(1−β₂) − 1 and ρₜ = ρ∞ − 2tβ₂ᵗ/(1−β₂ᵗ),
- * θ ← θ − η·rₜ·m̂/(√v̂ + ε) where ρₜ is above the threshold, else θ ← θ − η·m̂;
- * rₜ = √( (ρₜ−4)(ρₜ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρₜ) ). `radam.optax` has the form of Optax.
+ * RAdam (Liu et al., 2020, algorithm 2): with ρ∞ = 2/(1−β₂) − 1 and ρₜ = ρ∞ − 2tβ₂ᵗ/(1−β₂ᵗ), θ ← θ − η·rₜ·m̂/(√v̂ + ε)
+ * if ρₜ is above the threshold, else θ ← θ − η·m̂. rₜ = √( (ρₜ−4)(ρₜ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρₜ) ). `radam.optax` uses the
+ * form of Optax.
  *
- * State: m, v. @throws OptionError where an option is unknown or out of its range
+ * State: m, v. @throws OptionError if an option is unknown or out of its range
  */
 export const radam = Object.assign(rule<RAdam>(definition), {
   optax: preset<RAdam>(definition, { form: 'optax' }),

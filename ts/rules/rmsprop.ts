@@ -43,14 +43,14 @@ export const RmsPropCenteredLoop = twice<typeof RmsPropCenteredKernel>(
         v[i] = f(f(alpha * v[i]) + f(oneMinusAlpha * f(g[i] * g[i])))
         a[i] = f(f(alpha * a[i]) + f(oneMinusAlpha * g[i]))
         const variance = f(v[i] - f(a[i] * a[i]))
-        // A NaN stays.
+        // A NaN propagates.
         const sigma = f(f(Math.sqrt(f((variance < 0 ? 0 : variance) + inside))) + outside)
         theta[i] = f(f(theta[i] * decay) - f(lr * (sigma === 0 ? 0 : f(g[i] / sigma))))
       }
     },
 )
 
-/** With both. */
+/** With `centered` and `momentum`. */
 export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumKernel>(
   (f) =>
     (theta, g, { v, a, b }, { decay, lr, alpha, oneMinusAlpha, inside, outside, inner, mu }, from, to) => {
@@ -66,30 +66,33 @@ export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumK
 )
 
 /**
- * One of inside and outside is ε, and the other one 0. With momentum one of inner and η here is η, and the
- * other one 1. In the essay's form α = 0 at t = 1.
+ * With `epsPlacement: 'inside'` inside = ε and outside = 0, with `'outside'` inside = 0 and outside = ε. With momentum,
+ * `lrPlacement` selects which of inner and η here is η; the other one is 1. In the essay's form α = 0 at t = 1.
  */
 export const definition = defineDirection('rmsprop', {
   options: {
     /**
-     * `'torch'`, the default: v starts from 0; `'essay'`: from the first gradient's square, and ε = 0
-     * unless given, so that the first step is η·sign(g)
+     * `'torch'`, the default, starts v at 0; `'essay'` starts it at the square of the first gradient and has a default
+     * ε of 0, so that the first step is η·sign(g)
      */
     form: choice('torch', 'essay'),
     lr: 1e-2,
-    /** α in [0, 1) */
+    /** α in [0, 1), decay rate of v */
     alpha: fraction(0.99),
-    /** where the divisor is exactly 0, the quotient counts as 0 */
+    /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
-    /** `'outside'`, the default: √v + ε, as in Torch; `'inside'`: √(v + ε) */
+    /** `'outside'`, the default, divides by √v + ε, as in PyTorch; `'inside'` divides by √(v + ε) */
     epsPlacement: choice('outside', 'inside'),
-    /** divides by the root of the variance, v − a² with a the average gradient, or 0 if that is negative */
+    /** replaces v by the variance v − a², where a is the average gradient; a negative variance counts as 0 */
     centered: false,
-    /** added to the gradient */
+    /** λ·θ is added to the gradient */
     weightDecay: 0,
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0),
-    /** of η, with momentum: `'outside'`, the default, of b, as in Torch; or `'inside'` */
+    /**
+     * place of η with momentum: `'outside'`, the default, multiplies b, as in PyTorch; `'inside'` multiplies the
+     * quotients that b sums
+     */
     lrPlacement: choice('outside', 'inside'),
     maximize: false,
   },
@@ -126,15 +129,15 @@ export const definition = defineDirection('rmsprop', {
 export interface RmsProp extends RuleOf<typeof definition> {}
 
 /**
- * RMSProp (Hinton, Coursera lecture 6e, 2012): v ← α·v + (1−α)·g², θ ← θ − η·g/(√v + ε); with
- * momentum, b ← μ·b + g/(√v + ε) and θ ← θ − η·b, as in `torch.optim.RMSprop`. With `centered` (Graves, 2013)
- * max(v − a², 0) stands for v under the root, and a ← α·a + (1−α)·g.
+ * RMSProp (Hinton, Coursera lecture 6e, 2012): v ← α·v + (1−α)·g², θ ← θ − η·g/(√v + ε). With momentum b ← μ·b + g/(√v
+ * + ε) and θ ← θ − η·b, as in `torch.optim.RMSprop`. With `centered` (Graves, 2013) the root is taken of max(v − a², 0)
+ * instead of v, and a ← α·a + (1−α)·g.
  *
- * `rmsprop.optax` has the form and the values of Optax, √(v + ε) and b ← μ·b + η·g/√(v + ε), θ ← θ − b;
- * `rmsprop.tfjs` those of TensorFlow.js, but that its centered form takes the ε away.
+ * `rmsprop.optax` uses the form and the values of Optax: √(v + ε) and b ← μ·b + η·g/√(v + ε), θ ← θ − b. `rmsprop.tfjs`
+ * uses the form and the values of TensorFlow.js, except that TensorFlow.js subtracts ε in the centered form.
  *
- * State: v, a where it is centered, and b where there is momentum.
- * @throws OptionError where an option is unknown or out of its range
+ * State: v, with `centered` also a, and with momentum also b.
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const rmsprop = Object.assign(rule<RmsProp>(definition), {
   optax: preset<RmsProp>(definition, { alpha: 0.9, epsPlacement: 'inside', lrPlacement: 'inside' }),

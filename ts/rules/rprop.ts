@@ -12,7 +12,7 @@ export const RpropLoop = twice<typeof RpropKernel>(
       for (let i = from; i < to; i++) {
         const p = f(g[i] * before[i])
         const size = f(f(h[i] + first) * (p > 0 ? plus : p < 0 ? minus : 1))
-        // A NaN in it stays.
+        // A NaN propagates.
         const enough = least > size ? least : size
         h[i] = enough > most ? most : enough
         const used = p < 0 ? 0 : g[i]
@@ -22,18 +22,18 @@ export const RpropLoop = twice<typeof RpropKernel>(
     },
 )
 
-/** plus and minus are η⁺ and η⁻, least and most the limits of steps; first is η at t = 1, later 0. */
+/** plus and minus are η⁺ and η⁻, least and most are the limits of h. first is η at t = 1, and 0 afterwards. */
 export const definition = defineDirection('rprop', {
   options: {
-    /** η ≥ 0, the size of a tensor's first steps; read at its first update, and not later */
+    /** η ≥ 0, size of a tensor's first steps; read at the tensor's first update only */
     lr: nonNegative(1e-2),
-    /** η⁻ in [0, 1): the step's factor where the gradient has changed its sign */
+    /** η⁻ in [0, 1), factor of h if the gradient has changed its sign */
     etaMinus: fraction(0.5),
-    /** η⁺ ≥ 1: its factor where the gradient has kept its sign */
+    /** η⁺ ≥ 1, factor of h if the gradient has kept its sign */
     etaPlus: atLeast(1, 1.2),
-    /** > 0: the least step */
+    /** > 0, lower limit of h */
     minStep: positive(1e-6),
-    /** > 0: the largest step */
+    /** > 0, upper limit of h */
     maxStep: positive(50),
     maximize: false,
   },
@@ -58,9 +58,10 @@ export interface Rprop extends RuleOf<typeof definition> {}
 
 /**
  * Rprop (Riedmiller and Braun, 1993) without weight-backtracking, as in `torch.optim.Rprop` and Optax, for gradients of
- * the whole data. Each element has a step h of its own: h·η⁺ where the gradient has kept its sign, h·η⁻ where it
- * has changed it, and there it counts as 0, within minStep and maxStep; θ ← θ − h·sign(g).
+ * the full data set. Each element has its own step size h: θ ← θ − h·sign(g). h is multiplied by η⁺ if the gradient has
+ * kept its sign. If the sign has changed, h is multiplied by η⁻ and the gradient counts as 0. h stays between minStep
+ * and maxStep.
  *
- * State: `before`, the last gradient, and h. @throws OptionError where an option is unknown or out of its range
+ * State: `before`, the last gradient, and h. @throws OptionError if an option is unknown or out of its range
  */
 export const rprop = rule<Rprop>(definition)

@@ -1,11 +1,11 @@
-/** Rules as values: plain, frozen, checked. */
+/** Rules as values: plain, frozen and checked. */
 
 import type { Kernel } from '../arena/kernel.js'
 import type { ValuesOf } from '../options/kinds.js'
 import { overlay } from '../options/read.js'
 import type { Definition } from './define.js'
 
-/** Not there at run time: what a rule's type knows of its state. */
+/** A property that exists only in types: the names of a rule's state. */
 declare const state: unique symbol
 
 interface StateNames<Always extends string, Sometimes extends string> {
@@ -13,11 +13,11 @@ interface StateNames<Always extends string, Sometimes extends string> {
   readonly sometimes: Sometimes
 }
 
-/** The names of the arrays of state that any of some kernels has. */
+/** Names of the state arrays of at least one of the kernels. */
 type AnyState<K extends Kernel> =
   | K['state'][number]
   | (K extends { readonly lines: readonly (infer L extends string)[] } ? L : never)
-/** The names of those that all have: an intersection, as arguments of functions are inferred. */
+/** Names of the state arrays of every kernel. The intersection results from inference of function parameters. */
 type EveryState<K extends Kernel> = (K extends unknown ? (name: AnyState<K>) => void : never) extends (
   name: infer Name extends string,
 ) => void
@@ -25,31 +25,31 @@ type EveryState<K extends Kernel> = (K extends unknown ? (name: AnyState<K>) => 
   : never
 type KernelStateNames<K extends Kernel> = StateNames<EveryState<K>, Exclude<AnyState<K>, EveryState<K>>>
 
-/** What a rule's type knows of its state, where all of it is always there. */
+/** The state of a rule whose arrays always exist. */
 export type WithState<Names extends string> = { readonly [state]?: StateNames<Names, never> }
 
-/** A rule as its declaration has it: its name, and a value for each option. */
+/** The type of a rule, from its declaration: its name, and a value for each option. */
 export type RuleOf<D> =
   D extends Definition<infer N, infer O, infer K, infer _>
     ? { readonly name: N } & ValuesOf<O> & { readonly [state]?: KernelStateNames<K[number]> }
     : never
 
-/** A rule's options as the user may give them: all have defaults. */
+/** The options of a rule as users pass them: all are optional. */
 export type Options<R> = {
   readonly [K in keyof R as K extends 'name' ? never : K & string]?: R[K] | undefined
 }
 
-/** A rule whose parameters move late; see `delayedStart`. */
+/** A rule whose parameters start to move after a delay; see `delayedStart`. */
 export interface DelayedStart<R = unknown> {
   readonly name: 'delayedStart'
   readonly updates: number
   readonly rule: R
 }
 
-/** The options of any rule; those of the inner one where its start is delayed. */
+/** The options of a rule, or of the inner rule if its start is delayed. */
 export type OptionsOf<R> = R extends DelayedStart<infer Inner> ? OptionsOf<Inner> : Options<R>
 
-/** The arrays of state that a rule has for each tensor, under the symbols of its equations. */
+/** The state arrays of a rule for each tensor, under the symbols of its equations. */
 export type StateOf<R, T> =
   R extends DelayedStart<infer Inner>
     ? StateOf<Inner, T>
@@ -59,17 +59,17 @@ export type StateOf<R, T> =
         : { readonly [N in Always]: T } & { readonly [N in Sometimes]?: T }
       : unknown
 
-/** Any rule that is not delayed, as those see it who know nothing of it. */
+/** Any rule that is not delayed, for code that does not depend on which rule it is. */
 export type AnyRule = { readonly name: string } & Readonly<Record<string, unknown>>
 
-/** The function that makes a rule's descriptions. */
+/** Returns the function that makes a rule's descriptions. */
 export function rule<R extends { readonly name: string }>(
   definition: Pick<Definition<R['name']>, 'name'>,
 ): (options?: Options<R>) => R {
   return (options = {}) => describeRuleOptions(definition as Definition, options) as unknown as R
 }
 
-/** The function that makes them as another system does: with other values where none are given. */
+/** Returns the function that makes a rule's descriptions with the defaults of another library. */
 export function preset<R extends { readonly name: string }>(
   definition: Pick<Definition<R['name']>, 'name'>,
   values: Options<R>,
@@ -80,7 +80,7 @@ export function preset<R extends { readonly name: string }>(
 /**
  * The frozen description of a rule with all of its options.
  *
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export function describeRuleOptions(definition: Definition, given: object, preset?: object): AnyRule {
   const values: Record<string, unknown> = { ...preset }
@@ -92,10 +92,10 @@ export function describeRuleOptions(definition: Definition, given: object, prese
 }
 
 /**
- * The rule with some options changed; those that are undefined stay. For speed it is not frozen: it
- * must not be handed out.
+ * A copy of the rule with some options changed; undefined options keep their values. For speed the copy is not frozen,
+ * so it must not reach users.
  *
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export function changeRule<R extends AnyRule>(definition: Definition, rule: R, given: object): R {
   const values = { ...rule }

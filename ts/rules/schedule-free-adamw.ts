@@ -13,23 +13,24 @@ import {
   writeRate,
 } from './schedule-free.js'
 
-/** β is β₁; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ; c₂ = 1/√(1−∏β₂). */
+/** β is β₁. γ = η, or η·(t/warmupSteps) during the warm-up. c = w/Σw, w = tʳ·γₘₐₓᵖ, c₂ = 1/√(1−∏β₂). */
 export const definition = define('scheduleFreeAdamW', {
   options: {
-    /** no schedule is needed */
+    /** needs no schedule */
     lr: 0.0025,
-    /** how near to x, and not to z, the gradient is taken */
+    /** weight of x in y = (1−β₁)·z + β₁·x, where the gradient is evaluated */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.999,
-    /** where the divisor is exactly 0 so is the quotient */
+    /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
-    /** taken from z as γ·λ·y */
+    /** γ·λ·y is subtracted from z */
     weightDecay: 0,
-    /** ≥ 0: for so many updates η grows in equal steps, the first of which is η/warmupSteps */
+    /** ≥ 0: updates during which η grows linearly, starting with η/warmupSteps */
     warmupSteps: nonNegative(0),
-    /** r ≥ 0 of the weights tʳ·γₘₐₓᵖ of the average */
+    /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0 of these weights */
+    /** p ≥ 0, exponent of γₘₐₓ in these weights */
     weightLrPower: nonNegative(2),
     maximize: false,
   },
@@ -56,12 +57,12 @@ export const definition = define('scheduleFreeAdamW', {
 export interface ScheduleFreeAdamW extends RuleOf<typeof definition> {}
 
 /**
- * Schedule-Free AdamW (Defazio et al., 2024, algorithm 1): v ← β₂·v + (1−β₂)·g², z ← z − γ·(g/(√v̂ + ε) + λ·y) and
- * x ← (1−c)·x + c·z, with the gradient g at y = (1−β₁)·z + β₁·x. The parameters are x, the average, to be
- * evaluated and saved; **the gradient is taken at `optimizer.gradientPoint()`**, which is y, and a step without a look
- * at it is an error. c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up, without bias correction.
+ * Schedule-Free AdamW (Defazio et al., 2024, algorithm 1): v ← β₂·v + (1−β₂)·g², z ← z − γ·(g/(√v̂ + ε) + λ·y) and x ←
+ * (1−c)·x + c·z, with the gradient g at y = (1−β₁)·z + β₁·x. The parameters are the average x, which you evaluate and
+ * save. **Evaluate the gradient at `optimizer.gradientPoint()`**, which is y; a step without a call of this method is
+ * an error. c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up, without bias correction.
  *
  * State: z, which starts from the parameters, v, and the last `point`.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const scheduleFreeAdamW = rule<ScheduleFreeAdamW>(definition)

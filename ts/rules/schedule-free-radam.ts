@@ -12,33 +12,33 @@ interface Rates {
   readonly silentSgdPhase: boolean
 }
 
-/** γ; with what is rectified, or null. */
+/** γ and the rectification r, which is null if the update is not rectified. */
 function computeRate(clock: CounterOf<typeof products>, { lr, beta2, silentSgdPhase }: Rates) {
   const r = rectification(clock, beta2)
   return { r, gamma: r === null ? (silentSgdPhase ? 0 : lr) : lr * r }
 }
 
 /**
- * β is β₁; γ = η·r, with `radam`'s r where ρ > 4; not rectified, γ is 0 or η; c and c₂ as in
- * `scheduleFreeAdamW`.
+ * β is β₁. γ = η·r with `radam`'s r if ρ > 4; otherwise γ is 0, or η without `silentSgdPhase`. c and c₂ are defined as
+ * in `scheduleFreeAdamW`.
  */
 export const definition = define('scheduleFreeRAdam', {
   options: {
-    /** no schedule is needed */
+    /** needs no schedule */
     lr: 0.0025,
-    /** how near to x, and not to z, the gradient is taken */
+    /** weight of x in y = (1−β₁)·z + β₁·x, where the gradient is evaluated */
     beta1: 0.9,
-    /** with 0.6 or less it never rectifies */
+    /** with 0.6 or less, steps are never rectified */
     beta2: 0.999,
-    /** where the divisor is exactly 0 so is the quotient */
+    /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
-    /** taken from z as γ·λ·y */
+    /** γ·λ·y is subtracted from z */
     weightDecay: 0,
-    /** r ≥ 0 of the weights tʳ·γₘₐₓᵖ of the average */
+    /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0 of these weights */
+    /** p ≥ 0, exponent of γₘₐₓ in these weights */
     weightLrPower: nonNegative(2),
-    /** stands still where it is not rectified, the first updates; else these are SGD's */
+    /** keeps the parameters during the first updates, which are not rectified; false makes SGD steps then */
     silentSgdPhase: true,
     maximize: false,
   },
@@ -66,12 +66,12 @@ export const definition = define('scheduleFreeRAdam', {
 export interface ScheduleFreeRAdam extends RuleOf<typeof definition> {}
 
 /**
- * Schedule-Free RAdam (Defazio et al., 2024), of the authors' package: {@link scheduleFreeAdamW} with RAdam's
- * rectification for a warm-up. Where ρₜ > 4, γ = η·rₜ (see {@link radam}); otherwise the parameters stand still, or
- * g itself is the step, by `silentSgdPhase`. **The gradient is taken at `optimizer.gradientPoint()`**, and a step without a
- * look at it is an error.
+ * Schedule-Free RAdam (Defazio et al., 2024), from the authors' package: {@link scheduleFreeAdamW} with RAdam's
+ * rectification as its warm-up. If ρₜ > 4, γ = η·rₜ (see {@link radam}). Otherwise the parameters keep their values,
+ * or, without `silentSgdPhase`, g itself is the step. **Evaluate the gradient at `optimizer.gradientPoint()`**; a step
+ * without a call of this method is an error.
  *
  * State: z, which starts from the parameters, v, and the last `point`.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const scheduleFreeRAdam = rule<ScheduleFreeRAdam>(definition)

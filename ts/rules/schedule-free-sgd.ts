@@ -3,20 +3,20 @@ import { define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 import { addWeight, Point, Sgd, warmedUpRate, weightCounters, writeRate } from './schedule-free.js'
 
-/** β is the momentum; γ = η, or η·(t/warmupSteps); c = w/Σw, w = tʳ·γₘₐₓᵖ. */
+/** β is the momentum. γ = η, or η·(t/warmupSteps) during the warm-up. c = w/Σw, w = tʳ·γₘₐₓᵖ. */
 export const definition = define('scheduleFreeSgd', {
   options: {
-    /** no schedule is needed */
+    /** needs no schedule */
     lr: 1,
-    /** β in [0, 1): how near to x, and not to z, the gradient is taken */
+    /** β in [0, 1), weight of x in y = (1−β)·z + β·x, where the gradient is evaluated */
     momentum: fraction(0.9),
     /** λ·y is added to the gradient */
     weightDecay: 0,
-    /** ≥ 0: for so many updates η grows in equal steps, the first of which is η/warmupSteps */
+    /** ≥ 0: updates during which η grows linearly, starting with η/warmupSteps */
     warmupSteps: nonNegative(0),
-    /** r ≥ 0 of the weights tʳ·γₘₐₓᵖ of the average */
+    /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0 of these weights */
+    /** p ≥ 0, exponent of γₘₐₓ in these weights */
     weightLrPower: nonNegative(2),
     maximize: false,
   },
@@ -42,12 +42,12 @@ export const definition = define('scheduleFreeSgd', {
 export interface ScheduleFreeSgd extends RuleOf<typeof definition> {}
 
 /**
- * Schedule-Free SGD (Defazio et al., 2024): z ← z − γ·(g + λ·y) and x ← (1−c)·x + c·z, with the gradient g at
- * y = (1−β)·z + β·x. The parameters are x, the average, to be evaluated and saved; **the gradient is taken at
- * `optimizer.gradientPoint()`**, which is y, and a step without a look at it is an error. No schedule, no end of
- * the run need be known: c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up.
+ * Schedule-Free SGD (Defazio et al., 2024): z ← z − γ·(g + λ·y) and x ← (1−c)·x + c·z, with the gradient g at y =
+ * (1−β)·z + β·x. The parameters are the average x, which you evaluate and save. **Evaluate the gradient at
+ * `optimizer.gradientPoint()`**, which is y; a step without a call of this method is an error. Neither a schedule nor
+ * the length of the run is needed: c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up.
  *
  * State: z, which starts from the parameters, and the last `point`.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const scheduleFreeSgd = rule<ScheduleFreeSgd>(definition)

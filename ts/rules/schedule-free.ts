@@ -1,4 +1,4 @@
-/** What the Schedule-Free rules share; crates/kernels/src/rules/schedule_free.rs states the equations. */
+/** Code that the Schedule-Free rules share; crates/kernels/src/rules/schedule_free.rs states the equations. */
 
 import { kernel, twice } from '../arena/kernel.js'
 import {
@@ -44,7 +44,7 @@ const AdamLoop = twice<typeof ScheduleFreeAdamKernel>(
     },
 )
 
-/** Not an update: y, where the gradient is wanted. */
+/** Not an update: y, the point at which the gradient is needed. */
 const PointLoop = twice<typeof ScheduleFreePointKernel>(
   (f) =>
     (theta, _, { z, point }, { oneMinusBeta }, from, to) => {
@@ -52,7 +52,7 @@ const PointLoop = twice<typeof ScheduleFreePointKernel>(
     },
 )
 
-/** Not an update: y, where the gradient is wanted. */
+/** Not an update: y, the point at which the gradient is needed. */
 const AdamPointLoop = twice<typeof ScheduleFreeAdamPointKernel>(
   (f) =>
     (theta, _, { z, point }, { oneMinusBeta }, from, to) => {
@@ -65,7 +65,7 @@ export const Adam = kernel(ScheduleFreeAdamKernel, AdamLoop)
 export const Point = kernel(ScheduleFreePointKernel, PointLoop)
 export const AdamPoint = kernel(ScheduleFreeAdamPointKernel, AdamPointLoop)
 
-/** The largest γ so far, and the sum of the weights that x has given to z. */
+/** The largest γ so far, and the sum of the weights w so far. */
 export const weightCounters = { lrMax: 0, weightSum: 0 }
 
 interface WeightPowers {
@@ -83,7 +83,7 @@ function averagingWeight(
 
 const power = (x: number, y: number): number => (y === 0 ? 1 : y === 1 ? x : y === 2 ? x * x : pow(x, y))
 
-/** Tells the clock of an update whose rate is γ. */
+/** Records an update with rate γ in the counter. */
 export function addWeight(
   clock: CounterOf<typeof weightCounters>,
   powers: WeightPowers,
@@ -94,7 +94,7 @@ export function addWeight(
   next.weightSum = clock.weightSum + averagingWeight(next, powers)
 }
 
-/** Writes γ and c = w/Σw, which is 0 where no weight was. */
+/** Writes γ and c = w/Σw; c is 0 if the sum of the weights is 0. */
 export function writeRate(
   clock: CounterOf<typeof weightCounters>,
   powers: WeightPowers,
@@ -106,7 +106,7 @@ export function writeRate(
   row[positions.c] = clock.weightSum === 0 ? 0 : averagingWeight(clock, powers) / clock.weightSum
 }
 
-/** γ of an update: η, and a part of it while it warms up. */
+/** γ of an update: η, or a fraction of η during the warm-up. */
 export function warmedUpRate(
   t: number,
   { lr, warmupSteps }: { readonly lr: number; readonly warmupSteps: number },
@@ -121,7 +121,7 @@ interface AdaptiveOptions {
   readonly weightDecay: number
 }
 
-/** Writes the coefficients that stay of a rule with v. */
+/** Writes the coefficients that are constant during a run, for a rule with v. */
 export function writeAdaptive({ beta1, beta2, eps, weightDecay }: AdaptiveOptions, row: Float64Array): void {
   row[ScheduleFreeAdamKernel.row.oneMinusBeta] = 1 - beta1
   row[ScheduleFreeAdamKernel.row.lambda] = weightDecay

@@ -29,20 +29,20 @@ export const SgdNesterovLoop = twice<typeof SgdNesterovKernel>(
     },
 )
 
-/** undampened is 1 − dampening, at t = 1 instead 1; d = 1, or 1 − η·λ with `decoupledWeightDecay`. */
+/** undampened is 1 − dampening, and 1 at t = 1. d = 1, or 1 − η·λ with `decoupledWeightDecay`. */
 export const definition = defineDirection('sgd', {
   options: {
     lr: 1e-3,
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0),
-    /** τ ≥ 0 */
+    /** τ ≥ 0: b takes up 1−τ of each gradient after the first */
     dampening: nonNegative(0),
-    /** added to the gradient, or decoupled */
+    /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
     /** SGDW (Loshchilov and Hutter, 2019, algorithm 1) */
     decoupledWeightDecay: false,
     ...decayOptions,
-    /** θ ← θ − η·(g + μ·b); wants a momentum > 0 and no dampening */
+    /** Nesterov's momentum, θ ← θ − η·(g + μ·b); requires a momentum > 0 and no dampening */
     nesterov: false,
     maximize: false,
   },
@@ -50,7 +50,7 @@ export const definition = defineDirection('sgd', {
     if (nesterov && (momentum === 0 || dampening !== 0)) {
       throw new OptionError(
         'sgd: nesterov',
-        'a momentum > 0 and no dampening with it',
+        'a momentum > 0 and no dampening',
         `a momentum of ${momentum} and a dampening of ${dampening}`,
       )
     }
@@ -80,11 +80,11 @@ export const definition = defineDirection('sgd', {
 export interface Sgd extends RuleOf<typeof definition> {}
 
 /**
- * SGD (Robbins and Monro, 1951) as `torch.optim.SGD` defines it: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first
- * update b ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` it is SGDW
- * (Loshchilov and Hutter, 2019, algorithm 1): θ ← (1 − η·λ)·θ instead of the first step.
+ * SGD (Robbins and Monro, 1951) as `torch.optim.SGD` defines it: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first update b
+ * ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` it is SGDW (Loshchilov and
+ * Hutter, 2019, algorithm 1): θ ← (1 − η·λ)·θ replaces g ← g + λ·θ.
  *
- * State: b, where there is momentum.
- * @throws OptionError where an option is unknown or out of its range
+ * State: b, with momentum.
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const sgd = rule<Sgd>(definition)

@@ -26,7 +26,7 @@ export const SignumLoop = twice<typeof SignumKernel>(
 export const definition = defineDirection('signSgd', {
   options: {
     lr: 1e-3,
-    /** β in [0, 1): the sign is that of an average of gradients, which is Signum; may be scheduled */
+    /** β in [0, 1): the step is the sign of the average gradient m (Signum); may be scheduled */
     momentum: scheduled(fraction, 0),
     maximize: false,
   },
@@ -43,10 +43,10 @@ export const definition = defineDirection('signSgd', {
 export interface SignSgd extends RuleOf<typeof definition> {}
 
 /**
- * The sign of the gradient (signSGD: Bernstein et al., 2018, algorithm 1): θ ← θ − η·sign(g). With momentum it
- * is Signum (algorithm 2): m ← β·m + (1−β)·g, θ ← θ − η·sign(m). Where g, or m, is 0 the parameter stays.
+ * The sign of the gradient (signSGD: Bernstein et al., 2018, algorithm 1): θ ← θ − η·sign(g). With momentum it is
+ * Signum (algorithm 2): m ← β·m + (1−β)·g, θ ← θ − η·sign(m). If g or m is 0, the parameter keeps its value.
  *
- * State: m, where there is momentum.
- * @throws OptionError where an option is unknown or out of its range
+ * State: m, with momentum.
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const signSgd = rule<SignSgd>(definition)

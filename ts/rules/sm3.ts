@@ -15,15 +15,15 @@ import { define } from './define.js'
 import { Prepared, Scaled } from './norms.js'
 import { type RuleOf, rule } from './rule.js'
 
-/** A matrix is cut into so many pieces at most, each of which has its own largest ν by column in Rust. */
+/** Maximum number of pieces of a matrix. In Rust each piece has its own column maxima of ν. */
 const PIECES = 16
 
-/** 0 for a number above −∞; a NaN passes. */
+/** 0 for a number above −∞; NaN for NaN. */
 const zeroOrNan = (x: number): number => (x > -Infinity ? 0 : x)
 const larger = (a: number, b: number): number => (a > b ? a : b) + zeroOrNan(a)
 const smaller = (a: number, b: number): number => (a > b ? b : a) + zeroOrNan(b)
 
-/** The largest ν by column, of each piece, in whole lines. */
+/** Workspace: the column maxima of ν for each piece, padded to whole cache lines. */
 const found = ([rows, columns]: Matrix) => ({ found: Math.min(rows, PIECES) * Math.ceil(columns / 16) * 16 })
 
 const covered =
@@ -46,12 +46,9 @@ const covered =
     c.set(found.subarray(0, columns))
   }
 
-/**
- * ν = min(rᵢ, cⱼ) + g·g; u = g/√(ν + ε); rᵢ' = maxⱼ ν; cⱼ' = maxᵢ ν, where a NaN is both the least and the
- * largest.
- */
+/** ν = min(rᵢ, cⱼ) + g·g; u = g/√(ν + ε); rᵢ' = maxⱼ ν; cⱼ' = maxᵢ ν. A NaN propagates through min and max. */
 const Sm3CoveredLoop = twice(covered)
-/** The same with `momentum`. */
+/** With `momentum` the same equations. */
 const Sm3CoveredMomentumLoop = twice(covered)
 
 /** Without `factored`. */
@@ -81,20 +78,20 @@ const moved =
 
 /** With `momentum`. */
 const Sm3MomentumLoop = twice<typeof Sm3MomentumKernel>(moved)
-/** Without `factored`, with `momentum`. */
+/** Without `factored` and with `momentum`. */
 const Sm3SingleMomentumLoop = twice<typeof Sm3SingleMomentumKernel>(moved)
 
-/** β₁ is the momentum; without any, rate = η. */
+/** β₁ is the momentum; without momentum rate = η. */
 export const definition = define('sm3', {
   options: {
     lr: 0.1,
-    /** β₁ in [0, 1): m is an average of directions, and 0 has none */
+    /** β₁ in [0, 1), decay rate of m, the average direction; 0 keeps no m */
     momentum: fraction(0.9),
-    /** under the root; where the root is exactly 0 so is the quotient */
+    /** added under the root; if the root is exactly 0, the quotient is 0 */
     eps: 1e-8,
-    /** added to the gradient */
+    /** λ·θ is added to the gradient */
     weightDecay: 0,
-    /** whether matrices have r and c; false is what other tensors get: v, as long as themselves */
+    /** whether matrices store r and c; with false they store v, in the tensor's size, as all other tensors do */
     factored: true,
     maximize: false,
   },
@@ -127,7 +124,7 @@ export const definition = define('sm3', {
     if (momentum === 0) rate[i] = lr
   },
   l2: ({ weightDecay }) => weightDecay,
-  // What is under the root never decays; without momentum nothing does.
+  // The values under the root never decay, so subnormal numbers only arise in m.
   flushes: ({ momentum, eps }, smallestNormal) => momentum > 0 && eps >= smallestNormal,
 })
 
@@ -135,13 +132,13 @@ export const definition = define('sm3', {
 export interface Sm3 extends RuleOf<typeof definition> {}
 
 /**
- * SM3-II (Anil, Gupta, Koren and Singer, 2019), Adagrad in little memory: of a matrix only the largest ν of each
- * row and column are kept, ν = min(rᵢ, cⱼ) + g²; u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ − η·m. A tensor of
- * two dimensions or more is a matrix, its first one by all others; a vector, or one whose shape is not known
- * (`shapes`), has ν itself. Defaults are Optax's, which has a number for each index of each dimension: of
- * matrices that is the same.
+ * SM3-II (Anil, Gupta, Koren and Singer, 2019), Adagrad with little memory: stores only the largest ν of each row and
+ * column of a matrix, ν = min(rᵢ, cⱼ) + g². u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ − η·m. A tensor with two or more
+ * dimensions is a matrix, the first one by the product of the others. A vector, or a tensor without a shape (`shapes`),
+ * stores ν itself. Defaults are Optax's. Optax stores one number per index of each dimension, which is the same for
+ * matrices.
  *
- * State: r and c, or v; with a momentum m.
- * @throws OptionError where an option is unknown or out of its range
+ * State: r and c, or v; with momentum also m.
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const sm3 = rule<Sm3>(definition)

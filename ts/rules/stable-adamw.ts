@@ -11,7 +11,7 @@ const StableMomentsLoop = twice<typeof StableMomentsKernel>(
         m[i] = f(f(beta1 * m[i]) + f(oneMinusBeta1 * g[i]))
         v[i] = f(f(beta2 * v[i]) + f(oneMinusBeta2 * f(g[i] * g[i])))
         const root = f(Math.sqrt(v[i]))
-        // A NaN in v is taken over.
+        // A NaN in v propagates.
         const divisor = eps > root ? eps : root
         direction[i] = divisor === 0 ? 0 : f(g[i] / divisor)
       }
@@ -28,15 +28,17 @@ const StableAdamWLoop = twice<typeof StableAdamWKernel>(
     },
 )
 
-/** β₁ and β₂ here correct the bias, 1−β̂ = (1−β)/(1−∏β); rate = η/max(1, √(Σu²/n)), d = 1 − rate·λ. */
+/** β₁ and β₂ here include the bias correction, 1−β̂ = (1−β)/(1−∏β). rate = η/max(1, √(Σu²/n)), d = 1 − rate·λ. */
 export const definition = define('stableAdamW', {
   options: {
     lr: 1e-3,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.99,
-    /** where a divisor is exactly 0 so is the quotient */
+    /** if a divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
-    /** taken from the parameters by the tensor's own rate */
+    /** decoupled: rate·λ·θ is subtracted from the parameters, with the tensor's own rate */
     weightDecay: 1e-2,
     maximize: false,
   },
@@ -67,10 +69,10 @@ export const definition = define('stableAdamW', {
 export interface StableAdamW extends RuleOf<typeof definition> {}
 
 /**
- * StableAdamW (Wortsman et al., 2023, algorithm 2): AdamW, whose η is divided by RMS(g/max(√v, ε)) for each
- * tensor where that is above 1, and whose β correct the bias as β̂ = β·(1−βᵗ⁻¹)/(1−βᵗ).
+ * StableAdamW (Wortsman et al., 2023, algorithm 2): AdamW with update clipping: each tensor's η is divided by
+ * RMS(g/max(√v, ε)) if that is above 1. The bias is corrected in the decay rates, β̂ = β·(1−βᵗ⁻¹)/(1−βᵗ).
  *
  * State: m, v.
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const stableAdamW = rule<StableAdamW>(definition)

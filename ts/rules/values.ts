@@ -1,4 +1,4 @@
-/** What a rule's options are at one update. */
+/** Values of a rule's options at one update. */
 
 import { OptionError } from '../core/errors.js'
 import type { Option, OptionTable } from '../options/kinds.js'
@@ -7,26 +7,26 @@ import { compile, findConstantStart, isPlain, type Scheduled } from '../schedule
 import type { Definition } from './define.js'
 import type { AnyRule } from './rule.js'
 
-/** A rule with numbers for schedules, as those see it who know nothing of it. */
+/** A rule with numbers instead of schedules, for code that does not depend on which rule it is. */
 export type RuleNumbers = NumbersOf<OptionTable>
 
-/** Apart from rules: so that numbers which change often lie in these objects, and not beside them. */
+/** A class of its own, so that JavaScript engines store the frequently changing numbers inside its objects. */
 class ScheduledValues {
   [option: string]: unknown
 }
 
-/** An option that is scheduled. */
+/** A scheduled option. */
 interface ScheduledOption {
   readonly key: string
   readonly option: Option
   readonly at: (t: number) => number
 }
 
-/** A rule's schedules. */
+/** The schedules of a rule. */
 export class RuleSchedule {
-  /** The update, from 0, from which on all values stay; Infinity where nobody knows. */
+  /** The update, counted from 0, after which all values are constant; Infinity if unknown. */
   readonly constantFrom: number
-  /** Whether no function of the user's is in them. */
+  /** Whether the schedules contain no user functions. */
   readonly isPlain: boolean
   readonly #name: string
   readonly #entries: readonly ScheduledOption[]
@@ -42,18 +42,18 @@ export class RuleSchedule {
   }
 
   /**
-   * The rule at update t, counted from 0. It is the same object at each call: use it before anything of
-   * the user's is called, as that may step this optimizer.
+   * The rule at update t, counted from 0. Every call returns the same object: use it before you call user code, which
+   * may step this optimizer.
    *
-   * @throws OptionError where a schedule gives a value out of its option's range, and whatever a function
-   * throws; the values are those of the last call then
+   * @throws OptionError if a schedule yields a value out of its option's range, and whatever a user function throws. In
+   * both cases the values of the last call remain.
    */
   at(t: number): RuleNumbers {
     this.#write(0, t)
     return this.#values as RuleNumbers
   }
 
-  /** Calls all functions before it writes a value: they may call `at` themselves. */
+  /** Calls all functions before it writes any value, because the functions may call `at` themselves. */
   #write(number: number, t: number): void {
     const { key, option, at } = this.#entries[number]
     const x = at(t)
@@ -66,7 +66,7 @@ export class RuleSchedule {
 const isValue = (value: unknown): boolean =>
   value === null || (typeof value !== 'object' && typeof value !== 'function')
 
-/** The schedules of a checked rule; null where it has none, and so is its own values. */
+/** The schedules of a checked rule; null if the rule has no schedules and serves as its own values. */
 export function makeRuleSchedule({ options, schedulable }: Definition, rule: AnyRule): RuleSchedule | null {
   const keys = schedulable.filter((key) => !isValue(rule[key]))
   if (keys.length === 0) return null

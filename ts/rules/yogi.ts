@@ -24,13 +24,15 @@ export const YogiLoop = twice<typeof YogiKernel>(
 export const definition = defineDirection('yogi', {
   options: {
     lr: 1e-2,
+    /** decay rate of m, the first moment */
     beta1: 0.9,
+    /** decay rate of v, the second moment */
     beta2: 0.999,
-    /** where the divisor is exactly 0 the parameter only decays */
+    /** if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-3,
-    /** ≥ 0: what m and v start from */
+    /** ≥ 0: initial value of m and v */
     initialAccumulator: nonNegative(1e-6),
-    /** taken from the parameters as η·λ·θ */
+    /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 0,
     ...decayOptions,
     maximize: false,
@@ -50,9 +52,9 @@ export const definition = defineDirection('yogi', {
 export interface Yogi extends RuleOf<typeof definition> {}
 
 /**
- * Yogi (Zaheer et al., 2018, algorithm 2): AdamW, whose v moves toward g² by (1−β₂)·g² and so never faster than the
- * gradient says: v ← v − (1−β₂)·sign(v − g²)·g². m and v start from 1e-6 and are corrected as Adam's, as in Optax.
+ * Yogi (Zaheer et al., 2018, algorithm 2): AdamW with a second moment that changes by at most (1−β₂)·g² per update: v ←
+ * v − (1−β₂)·sign(v − g²)·g². As in Optax, m and v start at 1e-6 and are bias-corrected like Adam's.
  *
- * State: m, v. @throws OptionError where an option is unknown or out of its range
+ * State: m, v. @throws OptionError if an option is unknown or out of its range
  */
 export const yogi = rule<Yogi>(definition)

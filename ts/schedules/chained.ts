@@ -31,10 +31,10 @@ const kind = declare(
 )
 
 /**
- * The product of schedules at the same t, as Torch's `ChainedScheduler`: say one as it is, and the others
- * as factors of it. Only the product has to be in the option's range.
+ * The product of several schedules at the same t, like PyTorch's `ChainedScheduler`. Pass one schedule with its values,
+ * and the others as factors. Only the product must be in the option's range.
  *
  * @param schedules 1 to 100 numbers, schedules or functions
- * @throws OptionError where one is none
+ * @throws OptionError if an element is not a number, a schedule or a function
  */
 export const chained: (schedules: readonly Scheduled[]) => Chained = schedule(kind)

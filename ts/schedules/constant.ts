@@ -5,9 +5,9 @@ const kind = declare(
   'constant',
   {
     value: level(),
-    /** ≥ 0: what the first updates have is factor·value */
+    /** ≥ 0: factor of the value during the first `steps` updates */
     factor: nonNegative(1 / 3),
-    /** ≥ 0: how many these are; Torch has 5 */
+    /** ≥ 0: number of updates with the factor; PyTorch's default is 5 */
     steps: integerAtLeast(0, 0),
   },
   {
@@ -30,10 +30,10 @@ declare module './schedule.js' {
 }
 
 /**
- * `value` always, as Optax's `constant_schedule`; with `steps`, the updates before have factor·value, as Torch's
+ * The constant `value`, like Optax's `constant_schedule`. The first `steps` updates use factor·value, like PyTorch's
  * `ConstantLR`.
  *
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const constant: (value: number, options?: GivenOf<typeof kind.fields, 'value'>) => Constant =
   schedule(kind)

@@ -6,11 +6,11 @@ const kind = declare(
   'cosineRestarts',
   {
     value: level(),
-    /** ≥ 1: how many updates the first cosine takes; Torch's `T_0` */
+    /** ≥ 1: length of the first cycle in updates; PyTorch's `T_0` */
     steps: integerAtLeast(1),
-    /** ≥ 1: how many times as long as the one before it each one is; Torch's `T_mult` */
+    /** ≥ 1: length of a cycle relative to the previous one; PyTorch's `T_mult` */
     factor: integerAtLeast(1, 1),
-    /** where each would end */
+    /** value at the end of each cycle */
     endValue: level(0),
   },
   {
@@ -43,10 +43,10 @@ declare module './schedule.js' {
 }
 
 /**
- * Half cosines from `value` to `endValue`, one after the other (SGDR; Loshchilov and Hutter, 2017), as Torch's
- * `CosineAnnealingWarmRestarts`.
+ * Half cosines from `value` to `endValue`, restarted at the end of each cycle (SGDR; Loshchilov and Hutter, 2017), like
+ * PyTorch's `CosineAnnealingWarmRestarts`.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const cosineRestarts: (
   value: number,

@@ -7,13 +7,13 @@ const kind = declare(
   'cosine',
   {
     value: level(),
-    /** ≥ 1: how many updates it takes to get to `endValue` */
+    /** ≥ 1: number of updates until the value is `endValue` */
     steps: integerAtLeast(1),
-    /** where it ends, or turns: Torch's `eta_min`, and value·alpha of Optax */
+    /** final value, or the turning point if `periodic`: PyTorch's `eta_min`, value·alpha in Optax */
     endValue: level(0),
-    /** ≥ 0: of the half cosine */
+    /** ≥ 0: exponent of the half cosine */
     exponent: nonNegative(1),
-    /** goes up again, and so on, as Torch's; else it stays, as Optax's */
+    /** continues the cosine upward and downward, like PyTorch; false keeps `endValue`, like Optax */
     periodic: flag(false),
   },
   {
@@ -39,8 +39,8 @@ declare module './schedule.js' {
 
 /**
  * endValue + (value − endValue)·(½·(1 + cos(π·t/steps)))^exponent (Loshchilov and Hutter, 2017): Optax's
- * `cosine_decay_schedule`, and with `periodic` Torch's `CosineAnnealingLR`.
+ * `cosine_decay_schedule`, and with `periodic` PyTorch's `CosineAnnealingLR`.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const cosine: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Cosine = schedule(kind)

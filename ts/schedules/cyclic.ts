@@ -6,17 +6,20 @@ import { between } from './shapes.js'
 const kind = declare(
   'cyclic',
   {
-    /** where each cycle starts and ends; Torch's `base_lr` */
+    /** value at the start and the end of each cycle; PyTorch's `base_lr` */
     value: level(),
-    /** where the first one turns; Torch's `max_lr` */
+    /** maximum of the first cycle; PyTorch's `max_lr` */
     maxValue: level(),
-    /** ≥ 1: the updates from `value` to the turn */
+    /** ≥ 1: number of updates from `value` to the maximum */
     stepSizeUp: integerAtLeast(1, 2000),
-    /** ≥ 1: those back; null is as many */
+    /** ≥ 1: number of updates back to `value`; null uses `stepSizeUp` */
     stepSizeDown: nullable(integerAtLeast(1)),
-    /** `'triangular'`; `'triangular2'`, each half as high as the one before; `'expRange'`, the height times γᵗ */
+    /**
+     * height of the cycles: `'triangular'` is constant, `'triangular2'` halves it per cycle, `'expRange'` multiplies it
+     * by γᵗ
+     */
     mode: choice('triangular', 'triangular2', 'expRange'),
-    /** γ ≥ 0 of `'expRange'` */
+    /** γ ≥ 0 for `'expRange'` */
     gamma: nonNegative(1),
   },
   {
@@ -28,7 +31,7 @@ const kind = declare(
         const share = rest <= stepSizeUp ? rest / stepSizeUp : (length - rest) / down
         const height =
           mode === 'triangular2' ? pow(0.5, Math.floor(t / length)) : mode === 'expRange' ? pow(gamma, t) : 1
-        // What grows without end is not to be multiplied by 0.
+        // An infinite height times 0 would be NaN.
         if (share === 0) return value
         if (height > 1) return value + (maxValue - value) * share * height
         return between(value, maxValue, share * height)
@@ -49,9 +52,9 @@ declare module './schedule.js' {
 }
 
 /**
- * Up and down between `value` and `maxValue` (Smith, 2017), as Torch's `CyclicLR`. Momentum is not cycled beside it,
- * as Torch does by default: schedule it as well.
+ * Linear cycles between `value` and `maxValue` (Smith, 2017), like PyTorch's `CyclicLR`. Momentum is not cycled along,
+ * unlike PyTorch's default: pass a schedule for it as well.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const cyclic: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Cyclic = schedule(kind)

@@ -6,15 +6,15 @@ const kind = declare(
   'exponential',
   {
     value: level(),
-    /** γ ≥ 0; Optax's `decay_rate` */
+    /** γ ≥ 0, factor per `steps` updates; Optax's `decay_rate` */
     gamma: nonNegative(),
-    /** ≥ 1: the updates that one γ takes */
+    /** ≥ 1: number of updates per factor γ */
     steps: integerAtLeast(1, 1),
-    /** ≥ 0: the update with which it begins to move */
+    /** ≥ 0: the update at which the decay begins */
     begin: integerAtLeast(0, 0),
-    /** moves by whole factors only */
+    /** rounds the exponent down to an integer */
     staircase: flag(false),
-    /** what it never passes: it is at least that where γ < 1, else at most; null is no limit */
+    /** bound that the value never passes: a lower bound if γ < 1, else an upper bound; null is no bound */
     endValue: nullable(level()),
   },
   {
@@ -41,10 +41,10 @@ declare module './schedule.js' {
 }
 
 /**
- * value·γ^(t/steps), as Torch's `ExponentialLR` (of one `steps`) and Optax's `exponential_decay`. The value
- * with which it starts is not limited by `endValue`.
+ * value·γ^(t/steps), like PyTorch's `ExponentialLR`, whose `steps` are 1, and Optax's `exponential_decay`. `endValue`
+ * does not limit the initial value.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const exponential: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Exponential =
   schedule(kind)

@@ -1,4 +1,4 @@
-/** All schedules. The optimizer reads no list: it knows a schedule when its function is imported. */
+/** All schedules. The optimizer knows a schedule only if the schedule's function is imported. */
 
 export { type Chained, chained } from './chained.js'
 export { type Constant, constant } from './constant.js'

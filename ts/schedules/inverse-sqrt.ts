@@ -5,9 +5,9 @@ const kind = declare(
   'inverseSqrt',
   {
     value: level(),
-    /** ≥ 0: how many updates it rises, from 0 */
+    /** ≥ 0: number of updates during which the value rises from 0 */
     warmupSteps: integerAtLeast(0, 0),
-    /** ≥ 1: how far it is stretched; by default `warmupSteps`, or 10,000 without these */
+    /** ≥ 1: time scale of the decay in updates; null uses `warmupSteps`, or 10,000 without a warm-up */
     timescale: nullable(integerAtLeast(1)),
   },
   {
@@ -31,10 +31,10 @@ declare module './schedule.js' {
 }
 
 /**
- * value·t/warmupSteps, then value / √((t − warmupSteps + timescale) / timescale): Hugging Face's
- * `get_inverse_sqrt_schedule`. See {@link noam} for that of the Transformer's paper.
+ * value·t/warmupSteps, then value / √((t − warmupSteps + timescale) / timescale), like Hugging Face's
+ * `get_inverse_sqrt_schedule`. {@link noam} is the schedule of the Transformer paper.
  *
- * @throws OptionError where an option is unknown or out of its range
+ * @throws OptionError if an option is unknown or out of its range
  */
 export const inverseSqrt: (value: number, options?: GivenOf<typeof kind.fields, 'value'>) => InverseSqrt =
   schedule(kind)

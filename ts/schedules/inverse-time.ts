@@ -5,13 +5,13 @@ const kind = declare(
   'inverseTime',
   {
     value: level(),
-    /** ≥ 0 */
+    /** ≥ 0: growth of the divisor per `steps` updates */
     decayRate: nonNegative(),
-    /** ≥ 1: the updates that one `decayRate` takes */
+    /** ≥ 1: number of updates per `decayRate` */
     steps: integerAtLeast(1, 1),
-    /** ≥ 0: the update with which it begins to move */
+    /** ≥ 0: the update at which the decay begins */
     begin: integerAtLeast(0, 0),
-    /** moves after each `steps` updates only */
+    /** changes the value only after every `steps` updates */
     staircase: flag(false),
   },
   {
@@ -36,9 +36,9 @@ declare module './schedule.js' {
 }
 
 /**
- * value / (1 + decayRate·t/steps), as Keras' `InverseTimeDecay`.
+ * value / (1 + decayRate·t/steps), like Keras's `InverseTimeDecay`.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const inverseTime: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => InverseTime =
   schedule(kind)

@@ -7,7 +7,7 @@ import { reached } from './shapes.js'
 export interface Joined {
   readonly schedule: 'joined'
   readonly schedules: readonly Scheduled[]
-  /** integers ≥ 1, each above the one before: the updates with which all but the first begin */
+  /** strictly ascending integers ≥ 1: the updates at which the second and further schedules begin */
   readonly boundaries: readonly number[]
 }
 
@@ -32,7 +32,7 @@ const kind = declare(
       const last = boundaries.at(-1) ?? 0
       return last + findConstantStart(schedules[schedules.length - 1])
     },
-    /** A warm-up goes on in the next part where it lasts until that begins. */
+    /** The warm-up of a part continues in the next part if it lasts until that part begins. */
     warmupSteps({ schedules, boundaries }) {
       let steps = 0
       for (let k = 0; k < schedules.length; k++) {
@@ -51,12 +51,12 @@ const kind = declare(
 )
 
 /**
- * One schedule after the other: each begins at its own t = 0, with the update that `boundaries` say. Optax's
- * `join_schedules`; Torch's `SequentialLR` with `milestones`.
+ * Several schedules one after the other. Each begins with its own t = 0 at its element of `boundaries`. Like Optax's
+ * `join_schedules`, and PyTorch's `SequentialLR` with `milestones`.
  *
  * @param schedules 1 to 100 numbers, schedules or functions
- * @throws OptionError where one is none, or `boundaries` are not integers ≥ 1, each above the one before, one
- * less than there are schedules
+ * @throws OptionError if an element is not a number, a schedule or a function, or if `boundaries` are not strictly
+ * ascending integers ≥ 1, one less than there are schedules
  */
 export const joined: (schedules: readonly Scheduled[], options: Pick<Joined, 'boundaries'>) => Joined =
   schedule(kind)

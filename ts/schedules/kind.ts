@@ -1,4 +1,4 @@
-/** What a kind of schedules is made of: one declaration, from which all else derives. */
+/** Definitions of schedule kinds: one declaration per kind, from which everything else is derived. */
 
 import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
@@ -26,12 +26,18 @@ import {
   scaled,
 } from './schedule.js'
 
-/** A field of a schedule. What reads one is told the range of the option, and how many schedules there may still be. */
+/**
+ * A field of a schedule. Its reader also receives the range of the option and the number of schedules that may still be
+ * nested.
+ */
 export interface ScheduleField<T = unknown, D extends T | undefined = T | undefined> extends Option<T, D> {
-  // Methods, so that tables may hold fields of any type.
-  /** Where a factor of the schedule is the field's. */
+  // Methods, because their bivariant parameters let tables contain fields of any type.
+  /** The value after the whole schedule is multiplied by a factor. Absent if the factor does not affect the field. */
   scaled?(value: T, factor: number): T
-  /** Where there are schedules in it: these after a metric. The same value where none takes one. */
+  /**
+   * For fields that contain schedules: the schedules after a metric. Returns the same value if no schedule accepts
+   * metrics.
+   */
   observed?(value: T, metric: number): T
 }
 
@@ -40,13 +46,13 @@ export type ScheduleFields = Readonly<Record<string, ScheduleField>>
 export interface ScheduleBehavior<F> {
   /** The schedule as a function of t. */
   at(schedule: ValuesOf<F>): (t: number) => number
-  /** The update from which on its value stays; Infinity where there is none. */
+  /** The update after which the value is constant; Infinity if it never is. */
   constantFrom(schedule: ValuesOf<F>): number
-  /** How many updates it rises at first; 0 by default. */
+  /** Number of updates at the beginning during which the value rises; 0 by default. */
   warmupSteps?(schedule: ValuesOf<F>): number
-  /** What a metric makes of it, for a schedule that takes metrics. */
+  /** The schedule after a metric. Present only for schedules that accept metrics. */
   observed?(schedule: ValuesOf<F>, metric: number): ValuesOf<F>
-  /** What single fields cannot show: throws an OptionError. */
+  /** Checks combinations of fields and throws an OptionError. */
   check?(schedule: ValuesOf<F>, what: string): void
 }
 
@@ -56,11 +62,11 @@ export interface DeclaredSchedule<N extends string, F> extends ScheduleKind {
   readonly fields: F
 }
 
-/** A schedule as its declaration has it. */
+/** The type of a schedule, from its declaration. */
 export type ScheduleOf<D> =
   D extends DeclaredSchedule<infer N, infer F> ? { readonly schedule: N } & ValuesOf<F> : never
 
-/** Makes a kind known by its name, for as long as its function is imported. */
+/** Registers a kind under its name. A kind is known if its function is imported. */
 export function declare<const N extends string, F extends ScheduleFields>(
   name: N,
   fields: F,
@@ -74,11 +80,11 @@ export function declare<const N extends string, F extends ScheduleFields>(
     constantFrom,
     warmupSteps,
     read(given, what, range, rest) {
-      // Of what is deep, the first places.
+      // Shortens the path of deeply nested schedules.
       const place = what.length > 150 ? `${what.slice(0, 100)}…` : what
       const path = what === '' ? name : `${place}: ${name}`
       const { schedule: _, ...inner } = given
-      // What is in it is named by where all of it is.
+      // Errors in nested fields contain the path of the whole schedule.
       const values = { schedule: name, ...readOptions(path, inner, fields, undefined, [range, rest]) }
       check?.(values, path)
       return Object.freeze(values) as unknown as Schedule
@@ -100,7 +106,10 @@ export function declare<const N extends string, F extends ScheduleFields>(
   return kind
 }
 
-/** The function that makes schedules of a kind: its first field comes by itself, and the others by name. */
+/**
+ * Returns the function that makes schedules of a kind: the first field is the first argument, and the others are
+ * options.
+ */
 export function schedule<S>({ name, fields, read }: DeclaredSchedule<string, ScheduleFields>) {
   const [first, ...others] = Object.keys(fields)
   const table = createRecord(others, () => passThrough())
@@ -112,12 +121,12 @@ export function schedule<S>({ name, fields, read }: DeclaredSchedule<string, Sch
   }
 }
 
-/** What is no number must not become one in a product. */
+/** NaN for anything but a number, because a product would convert it to a number. */
 export function number(x: unknown): number {
   return typeof x === 'number' ? x : NaN
 }
 
-/** A number of the option: it is in its range, and what a factor of the schedule goes into. */
+/** A field with a number in the range of the option. Scaling the schedule scales this number. */
 export function level<D extends number | undefined = undefined>(
   value?: D,
 ): ScheduleField<number, Exactly<D>> {
@@ -125,18 +134,18 @@ export function level<D extends number | undefined = undefined>(
     if (accepts(x)) return x as number
     throw new OptionError(what, expected, x)
   }
-  // It may be null, too.
+  // The value may also be null.
   return { ...customOption(read, value), scaled: (x, factor) => x && x * factor }
 }
 
-/** A number of the option, or a schedule in the schedule. */
+/** A field with a number in the range of the option, or with a nested schedule. */
 export function inner(): ScheduleField<Scheduled, undefined> {
   return { ...customOption(readSchedule), scaled, observed: afterMetric }
 }
 
 const MAX_SCHEDULES_IN_LIST = 10_000
 
-/** Reads a list, each element once; what it is of is said by `expected`. */
+/** Reads an array, each element once; `expected` describes the elements in messages. */
 function readList(
   what: string,
   given: unknown,
@@ -148,9 +157,9 @@ function readList(
   throw new OptionError(what, `${expected}, at most ${longest.toLocaleString('en')}`, given)
 }
 
-/** Updates at which something happens, in order. */
+/** Indices of updates in ascending order. */
 export function updates(from: number, isStrict: boolean): ScheduleField<readonly number[], undefined> {
-  const expected = `a list of integers ≥ ${from}, ${isStrict ? 'each above the one before' : 'in ascending order'}`
+  const expected = `an array of integers ≥ ${from}, ${isStrict ? 'in strictly ascending order' : 'in ascending order'}`
   return customOption((what, given) => {
     const list = readList(what, given, expected)
     let before = isStrict ? from - 1 : from
@@ -165,18 +174,18 @@ export function updates(from: number, isStrict: boolean): ScheduleField<readonly
 /** Factors ≥ 0. */
 export function factors(): ScheduleField<readonly number[], undefined> {
   return customOption((what, given) => {
-    const list = readList(what, given, 'a list of finite numbers ≥ 0')
+    const list = readList(what, given, 'an array of finite numbers ≥ 0')
     return Object.freeze(list.map((x, i) => readOption(`${what}[${i}]`, nonNegative(), x)))
   })
 }
 
-/** One schedule or more. `isProduct` says whether these are factors of one another. */
+/** At least one schedule. `isProduct` tells whether the schedules are multiplied. */
 export function schedules(isProduct: boolean): ScheduleField<readonly Scheduled[], undefined> {
-  const expected = 'a list of numbers, schedules or functions, at least one'
+  const expected = 'an array of numbers, schedules or functions, at least one'
   const read = (what: string, given: unknown, range: ScheduleRange, rest: ScheduleBudget) => {
     const list = readList(what, given, expected, 100)
     if (list.length === 0) throw new OptionError(what, expected, given)
-    // Of a product, the option's range is for the whole, which is checked at each update.
+    // The range of the option applies to the product, which is checked at each update.
     const own = isProduct ? FINITE : range
     return Object.freeze(list.map((x, i) => readSchedule(`${what}[${i}]`, x, own, rest)))
   }

@@ -6,11 +6,11 @@ const kind = declare(
   'linear',
   {
     value: level(),
-    /** where it ends, and stays */
+    /** final value */
     endValue: level(),
-    /** ≥ 1: how many updates that takes */
+    /** ≥ 1: number of updates until the value is `endValue` */
     steps: integerAtLeast(1),
-    /** ≥ 0: the update with which it begins to move */
+    /** ≥ 0: the update at which the change begins */
     begin: integerAtLeast(0, 0),
   },
   {
@@ -33,9 +33,9 @@ declare module './schedule.js' {
 }
 
 /**
- * A straight line from `value` to `endValue` within `steps` updates, as Optax's `linear_schedule`. Torch's
- * `LinearLR` has value·start_factor and value·end_factor for these.
+ * A straight line from `value` to `endValue` within `steps` updates, like Optax's `linear_schedule`. PyTorch's
+ * `LinearLR` writes the two values as value·start_factor and value·end_factor.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const linear: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Linear = schedule(kind)

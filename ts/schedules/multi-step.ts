@@ -7,7 +7,9 @@ const kind = declare(
   'multiStep',
   {
     value: level(),
-    /** integers ≥ 0 in ascending order: the updates from which on it is multiplied, twice where one is there twice */
+    /**
+     * ascending integers ≥ 0: updates at which the value is multiplied by γ; a repeated milestone multiplies repeatedly
+     */
     milestones: updates(0, false),
     /** γ ≥ 0 */
     gamma: nonNegative(0.1),
@@ -31,9 +33,9 @@ declare module './schedule.js' {
 }
 
 /**
- * value·γ^(how many `milestones` are ≤ t), as Torch's `MultiStepLR`.
+ * value·γⁿ, where n is the number of `milestones` ≤ t, like PyTorch's `MultiStepLR`.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const multiStep: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => MultiStep =
   schedule(kind)

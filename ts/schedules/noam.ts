@@ -5,9 +5,9 @@ const kind = declare(
   'noam',
   {
     value: level(),
-    /** d ≥ 1: the model's width */
+    /** d ≥ 1: width of the model */
     modelSize: integerAtLeast(1),
-    /** w ≥ 1: how many updates it rises */
+    /** w ≥ 1: number of updates during which the value rises */
     warmupSteps: integerAtLeast(1, 4000),
   },
   {
@@ -31,9 +31,9 @@ declare module './schedule.js' {
 }
 
 /**
- * value·d^−½·min(n^−½, n·w^−1½) with n = t + 1 (Vaswani et al., 2017, section 5.3, where `value` is 1). The first
- * update is the paper's number 1, and the highest rate, value/√(d·w), is that of number w.
+ * value·d^−½·min(n^−½, n·w^−1½) with n = t + 1 (Vaswani et al., 2017, section 5.3, where `value` is 1). n is the
+ * paper's number of the update. The maximum value/√(d·w) is reached at n = w.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const noam: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Noam = schedule(kind)

@@ -13,27 +13,37 @@ import { firstRise, pieces } from './shapes.js'
 
 const fields = {
   value: level(),
-  /** ≥ 1: how many updates it takes; after them it stays. Torch's `total_steps`, Optax's `transition_steps` */
+  /**
+   * ≥ 1: length of the cycle in updates, after which the value is constant. PyTorch's `total_steps`, Optax's
+   * `transition_steps`
+   */
   steps: integerAtLeast(1),
-  /** in [0, 1]: the share of them in which it rises */
+  /** in [0, 1]: fraction of the updates during which the value rises */
   pctStart: unitInterval(0.3),
-  /** by half cosines, or by straight lines */
+  /** half cosines or straight lines */
   annealStrategy: choice('cos', 'linear'),
-  /** > 0: it starts from value/divFactor */
+  /** > 0: the initial value is value/divFactor */
   divFactor: positive(25),
-  /** > 0: it ends at that, divided by finalDivFactor */
+  /** > 0: the final value is the initial value divided by finalDivFactor */
   finalDivFactor: positive(1e4),
-  /** with Torch: falls to where it started in as many updates as it rises, and then to the end */
+  /**
+   * only with `form: 'torch'`: falls back to the initial value in as many updates as it rises, and then to the final
+   * value
+   */
   threePhase: flag(false),
-  /** `'torch'`, the default, or `'optax'`, where the phases begin an update later and straight lines are three */
+  /**
+   * `'torch'`, the default, or `'optax'`, whose phases begin one update later, and whose linear form has three phases
+   */
   form: choice('torch', 'optax'),
-  /** with Optax's straight lines, in [0, 1]: the share of updates after which it has fallen to where it started */
+  /**
+   * only for Optax's linear form, in [0, 1]: fraction of the updates after which the value is back at the initial value
+   */
   pctFinal: unitInterval(0.85),
 } as const
 
 type OneCycleValues = ValuesOf<typeof fields>
 
-/** The ends of phases, and the values there. */
+/** Borders of the phases, and the values there. */
 function phases({ value, steps, ...options }: OneCycleValues): [number[], number[]] {
   const { pctStart, annealStrategy, divFactor, finalDivFactor, threePhase, form, pctFinal } = options
   const first = value / divFactor
@@ -72,7 +82,7 @@ const kind = declare('oneCycle', fields, {
   check(schedule, what) {
     const [borders] = phases(schedule)
     if (borders.every((border, k) => k === 0 || border > borders[k - 1])) return
-    const expected = 'phases of more than 0 updates, one after the other, from steps, pctStart and pctFinal'
+    const expected = 'ascending ends of phases from steps, pctStart and pctFinal'
     throw new OptionError(what, expected, borders.join(', '))
   },
 })
@@ -87,10 +97,10 @@ declare module './schedule.js' {
 }
 
 /**
- * From value/divFactor up to `value` and down to value/divFactor/finalDivFactor within `steps` updates (Smith and
- * Topin, 2018), as Torch's `OneCycleLR`, or with `form: 'optax'` as `cosine_onecycle_schedule` and
- * `linear_onecycle_schedule`. Momentum is not cycled beside it: schedule it as well.
+ * Rises from value/divFactor to `value` and falls to value/divFactor/finalDivFactor within `steps` updates (Smith and
+ * Topin, 2018), like PyTorch's `OneCycleLR`. With `form: 'optax'` it equals `cosine_onecycle_schedule` or
+ * `linear_onecycle_schedule`. Momentum is not cycled along: pass a schedule for it as well.
  *
- * @throws OptionError where an option is missing, unknown or out of its range, or a phase has no length
+ * @throws OptionError if an option is missing, unknown or out of its range, or if a phase has no updates
  */
 export const oneCycle: (value: number, options: GivenOf<typeof fields, 'value'>) => OneCycle = schedule(kind)

@@ -3,12 +3,12 @@
 import type { NumberOption, Option } from '../options/kinds.js'
 import { readSchedule, type Scheduled } from './schedule.js'
 
-/** The same at one update: numbers for schedules. */
+/** The values of options at one update: numbers instead of schedules. */
 export type NumbersOf<O> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? (Scheduled extends T ? number : T) : never
 }
 
-/** A number that may also be a schedule or a function of t. */
+/** An option that accepts a number, a schedule or a function of t. */
 export function scheduled(kind: NumberOption, value: number): Option<Scheduled, number> {
   const range = kind(value)
   return {

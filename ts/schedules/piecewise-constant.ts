@@ -23,10 +23,10 @@ declare module './schedule.js' {
 }
 
 /**
- * `value`, multiplied from each of `boundaries` on by one of `scales`: Optax's `piecewise_constant_schedule`, with
- * two lists for its record.
+ * `value`, multiplied by an element of `scales` at each of `boundaries`, like Optax's `piecewise_constant_schedule`.
+ * Optax takes one dictionary instead of the two arrays.
  *
- * @throws OptionError where an option is missing, unknown or out of its range, or the lists differ in length
+ * @throws OptionError if an option is missing, unknown or out of its range, or if the arrays differ in length
  */
 export const piecewiseConstant: (
   value: number,

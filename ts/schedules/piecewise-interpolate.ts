@@ -4,7 +4,7 @@ import { check, fields as common, computeValues } from './piecewise.js'
 import { firstRise, pieces } from './shapes.js'
 
 const own = {
-  /** straight lines, or half cosines */
+  /** straight lines or half cosines */
   interpolation: choice('linear', 'cosine'),
 }
 
@@ -30,10 +30,10 @@ declare module './schedule.js' {
 }
 
 /**
- * From `value` to scales[0]·value at boundaries[0], from there to scales[1] times that, and so on: Optax's
- * `piecewise_interpolate_schedule`.
+ * Interpolates from `value` to scales[0]·value at boundaries[0], then to scales[1] times that value at boundaries[1],
+ * and so on, like Optax's `piecewise_interpolate_schedule`.
  *
- * @throws OptionError where an option is missing, unknown or out of its range, or the lists differ in length
+ * @throws OptionError if an option is missing, unknown or out of its range, or if the arrays differ in length
  */
 export const piecewiseInterpolate: (
   value: number,

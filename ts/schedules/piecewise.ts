@@ -1,13 +1,13 @@
-/** What the two piecewise schedules have in common. */
+/** Code that the two piecewise schedules share. */
 
 import { OptionError } from '../core/errors.js'
 import { factors, level, updates } from './kind.js'
 
 export const fields = {
   value: level(),
-  /** integers ≥ 1, each above the one before */
+  /** strictly ascending integers ≥ 1 */
   boundaries: updates(1, true),
-  /** ≥ 0: the factor of the value at each */
+  /** ≥ 0: factor of the value at each boundary */
   scales: factors(),
 } as const
 
@@ -17,7 +17,7 @@ interface Piecewise {
   readonly scales: readonly number[]
 }
 
-/** The value at 0 and at each boundary: scales add up, as in Optax. */
+/** The values at 0 and at each boundary. The scales accumulate, as in Optax. */
 export function computeValues({ value, scales }: Piecewise): number[] {
   const values = [value]
   for (const scale of scales) values.push(values[values.length - 1] * scale)

@@ -7,13 +7,13 @@ const kind = declare(
   'polynomial',
   {
     value: level(),
-    /** where it ends, and stays */
+    /** final value */
     endValue: level(0),
-    /** ≥ 0: 1 is a straight line */
+    /** ≥ 0: exponent; 1 is a straight line */
     power: nonNegative(1),
-    /** ≥ 1: how many updates it takes */
+    /** ≥ 1: number of updates until the value is `endValue` */
     steps: integerAtLeast(1),
-    /** ≥ 0: the update with which it begins to move */
+    /** ≥ 0: the update at which the change begins */
     begin: integerAtLeast(0, 0),
   },
   {
@@ -36,10 +36,10 @@ declare module './schedule.js' {
 }
 
 /**
- * endValue + (value − endValue)·(1 − t/steps)^power, as Optax's `polynomial_schedule`; Torch's `PolynomialLR` is the
- * one to 0, and has 5 `steps` unless told.
+ * endValue + (value − endValue)·(1 − t/steps)^power, like Optax's `polynomial_schedule`. PyTorch's `PolynomialLR` is
+ * the same with an `endValue` of 0; its default for `steps` is 5.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const polynomial: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Polynomial =
   schedule(kind)

@@ -12,27 +12,27 @@ import {
 import { declare, level, type ScheduleOf, schedule } from './kind.js'
 
 const fields = {
-  /** what it is now */
+  /** current value */
   value: level(),
-  /** in [0, 1]: what a plateau multiplies it by */
+  /** in [0, 1]: factor of a reduction */
   factor: unitInterval(0.1),
-  /** ≥ 0: so many metrics in a row may be no better than the best */
+  /** ≥ 0: number of consecutive metrics without improvement that are tolerated */
   patience: integerAtLeast(0, 10),
-  /** ≥ 0: by how much a better one has to be better */
+  /** ≥ 0: minimum improvement on the best metric */
   threshold: nonNegative(1e-4),
-  /** whether that is a part of the best one, or a difference */
+  /** whether `threshold` is relative to the best metric or absolute */
   thresholdMode: choice('rel', 'abs'),
-  /** whether smaller metrics are better, or larger ones */
+  /** whether smaller or larger metrics are better */
   mode: choice('min', 'max'),
-  /** ≥ 0: for so many metrics after a reduction none counts as bad */
+  /** ≥ 0: number of metrics after a reduction that do not count as bad */
   cooldown: integerAtLeast(0, 0),
-  /** where reductions end */
+  /** lower bound of reductions */
   minValue: level(0),
-  /** the best metric so far; null before the first */
+  /** best metric so far; null before the first metric */
   best: nullable(finite()),
-  /** how many in a row were no better */
+  /** number of consecutive metrics without improvement */
   badCount: integerAtLeast(0, 0),
-  /** how many are left of the cooldown */
+  /** remaining metrics of the cooldown */
   cooldownCounter: integerAtLeast(0, 0),
 }
 
@@ -58,7 +58,7 @@ const kind = declare('reduceOnPlateau', fields, {
   },
 })
 
-/** What is not finite is never better. */
+/** A metric that is not finite is never an improvement. */
 function isBetterThanBest({ best, ...options }: ValuesOf<typeof fields>, metric: number): boolean {
   if (!Number.isFinite(metric)) return false
   if (best === null) return true
@@ -77,13 +77,13 @@ declare module './schedule.js' {
 }
 
 /**
- * A value that {@link observe} multiplies by `factor` once more than `patience` metrics in a row were no better than
- * the best: Torch's `ReduceLROnPlateau`. What it has seen, `best`, `badCount` and `cooldownCounter`, are fields as the others: so
- * it is saved with a rule, and goes on where it was.
+ * A value that {@link observeMetric} multiplies by `factor` after more than `patience` consecutive metrics without
+ * improvement on the best one: PyTorch's `ReduceLROnPlateau`. The fields `best`, `badCount` and `cooldownCounter` are
+ * its state, so a saved rule contains them, and a loaded run continues with them.
  *
- * @throws OptionError where an option is unknown or out of its range, or `minValue` above the value
+ * @throws OptionError if an option is unknown or out of its range, or if `minValue` is above the value
  * @example
- * optimizer.set({ lr: observe(optimizer.rule.lr, loss) })
+ * optimizer.set({ lr: observeMetric(optimizer.rule.lr, loss) })
  */
 export const reduceOnPlateau: (value: number, options?: GivenOf<typeof fields, 'value'>) => ReduceOnPlateau =
   schedule(kind)

@@ -1,11 +1,11 @@
-/** Schedules as values. Each kind has a module in ts/schedules, and is known when its function is imported. */
+/** Schedules as values. Each kind has its own module in ts/schedules, and is known if its function is imported. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
 
-/** Descriptions by name. Each kind's module adds its own, so that this one knows none. */
+/** Schedules by name. Each kind's module adds its entry, so this module does not depend on any kind. */
 // biome-ignore lint/suspicious/noEmptyInterface: see above
 export interface Schedules {}
 
@@ -15,20 +15,20 @@ export type Schedule = Schedules[keyof Schedules]
 /** A number, a schedule, or a function of t. A function cannot be saved or sent to a worker. */
 export type Scheduled = number | Schedule | ((t: number) => number)
 
-/** What numbers may be, in words and as a test. */
+/** A range of numbers, in words and as a test. */
 export interface ScheduleRange {
   readonly expected: string
   readonly accepts: (value: unknown) => boolean
 }
 
-/** How many schedules there are left to be read: what is deeper would not fit on a stack some day. */
+/** Number of schedules that may still be read. The limit prevents stack overflows on deeply nested input. */
 export interface ScheduleBudget {
   left: number
 }
 
-/** What is known of a kind of schedules; `schedules/kind.ts` makes it. */
+/** The functions of a schedule kind; `schedules/kind.ts` makes them. */
 export interface ScheduleKind {
-  /** A checked, frozen copy of what has been copied once already, without a prototype. */
+  /** Checks a copy without a prototype, and returns a frozen schedule. */
   read(
     given: Readonly<Record<string, unknown>>,
     what: string,
@@ -39,28 +39,28 @@ export interface ScheduleKind {
   constantFrom(schedule: never): number
   warmupSteps(schedule: never): number
   scaled(schedule: never, factor: number): Schedule
-  /** The same schedule where nothing in it takes metrics. */
+  /** The schedule after a metric. Returns the same object if nothing in it accepts metrics. */
   observed(schedule: never, metric: number): Schedule
 }
 
-/** By name: those whose functions are imported. */
+/** Kinds by name, for the imported functions. */
 export const kinds = new Map<string, ScheduleKind>()
 
 export const FINITE: ScheduleRange = { expected: 'a finite number', accepts: Number.isFinite }
 
-/** What messages add for an option that is schedulable; the command line takes numbers alone. */
+/** Suffix of messages for options that accept schedules. The command line accepts only numbers. */
 export const SCHEDULES = ', a schedule or a function'
 
-/** How many others may be in a schedule. */
+/** Maximum number of schedules inside of a schedule. */
 const MAX_NESTED_SCHEDULES = 100
 
 export const budget = (): ScheduleBudget => ({ left: MAX_NESTED_SCHEDULES })
 
 /**
- * What was given as a number or a schedule, each property read once: a frozen copy.
+ * Reads a number, a schedule or a function: each property once, into a frozen copy.
  *
- * @throws OptionError where it is not a schedule all through, as one that comes from JSON may be, where its
- * function is not imported, and where a number in it is out of the range
+ * @throws OptionError if the value or a nested value is not a schedule, if a schedule's function is not imported, or if
+ * a number is out of the range
  */
 export function readSchedule(what: string, given: unknown, range: ScheduleRange, rest = budget()): Scheduled {
   if (typeof given === 'function') return given as (t: number) => number
@@ -84,14 +84,14 @@ export function readSchedule(what: string, given: unknown, range: ScheduleRange,
 }
 
 /**
- * The number that a schedule has at update t; a number is itself at each t. For loops that set an option
- * before each step, as a rule that has a function for a schedule cannot be saved.
+ * The value of a schedule at update t. A number is constant. Use it in loops that set an option before each step,
+ * instead of a function as schedule, because a rule with a function cannot be saved.
  *
- * @param t the update, from 0: `optimizer.updates` before its step
- * @throws OptionError where `schedule` is none, t is not an integer ≥ 0, or what a function returned makes
- * no finite number
+ * @param t update, counted from 0: the value of `optimizer.updates` before the step
+ * @throws OptionError if `schedule` is not a schedule, if t is not an integer ≥ 0, or if a function makes the value
+ * something else than a finite number
  * @example
- * optimizer.set({ lr: evaluate(rate, optimizer.updates) })
+ * optimizer.set({ lr: evaluateSchedule(rate, optimizer.updates) })
  */
 export function evaluateSchedule(schedule: Scheduled, t: number): number {
   const read = readSchedule('evaluateSchedule: schedule', schedule, FINITE)
@@ -103,25 +103,25 @@ export function evaluateSchedule(schedule: Scheduled, t: number): number {
 }
 
 /**
- * A schedule that takes metrics, as `reduceOnPlateau`, after one: a new value, to be set. All such schedules that are
- * in it take it.
+ * The schedule after one more metric, as a new value. Every schedule in it that accepts metrics, such as
+ * `reduceOnPlateau`, observes the metric.
  *
- * @param metric what is to be small, or large: the loss on data that is held back, once an epoch. One that is not
- * finite is no better than any.
- * @throws OptionError where there is no such schedule in it, or the metric is no number
+ * @param metric the quantity to monitor, such as the validation loss of an epoch. A metric that is not finite is never
+ * an improvement.
+ * @throws OptionError if the schedule contains none that accepts metrics, or if the metric is not a number
  * @example
- * optimizer.set({ lr: observe(optimizer.rule.lr, loss) })
+ * optimizer.set({ lr: observeMetric(optimizer.rule.lr, loss) })
  */
 export function observeMetric<S extends Scheduled>(schedule: S, metric: number): S {
   const read = readSchedule('observeMetric: schedule', schedule, FINITE)
   if (typeof metric !== 'number') throw new OptionError('observeMetric: metric', 'a number', metric)
   const after = afterMetric(read, metric)
   if (after === read)
-    throw new OptionError('observeMetric: schedule', 'one with reduceOnPlateau() in it', schedule)
+    throw new OptionError('observeMetric: schedule', 'a schedule that contains reduceOnPlateau()', schedule)
   return after as S
 }
 
-/** The same where it does not take metrics. */
+/** The schedule after a metric, or the same object if it does not accept metrics. */
 export function afterMetric(scheduled: Scheduled, metric: number): Scheduled {
   return isSchedule(scheduled) ? getKind(scheduled).observed(scheduled as never, metric) : scheduled
 }
@@ -133,7 +133,7 @@ export function compile(scheduled: Scheduled): (t: number) => number {
   return getKind(scheduled).at(scheduled as never)
 }
 
-/** What a schedule gives, times a factor. */
+/** A schedule, multiplied by a factor. */
 export function scaled(scheduled: Scheduled, factor: number): Scheduled {
   if (typeof scheduled === 'number') return scheduled * factor
   if (typeof scheduled === 'function') {
@@ -145,19 +145,19 @@ export function scaled(scheduled: Scheduled, factor: number): Scheduled {
   return getKind(scheduled).scaled(scheduled as never, factor)
 }
 
-/** The update from which on the value stays; Infinity where nobody knows. */
+/** The update after which the value is constant; Infinity if unknown. */
 export function findConstantStart(scheduled: Scheduled): number {
   if (typeof scheduled === 'number') return 0
   if (typeof scheduled === 'function') return Infinity
   return getKind(scheduled).constantFrom(scheduled as never)
 }
 
-/** Whether no function of the user's is in what has been read: a schedule, a match, or anything else. */
+/** Whether a value that has been read contains no functions: a schedule, a match, or anything else. */
 export function isPlain(scheduled: unknown): boolean {
   return isObject(scheduled) ? Object.values(scheduled).every(isPlain) : typeof scheduled !== 'function'
 }
 
-/** How many updates the schedule rises at first, which is its warm-up; 0 where it does not. */
+/** Number of updates at the beginning during which the schedule rises; 0 if it does not. */
 export function warmupSteps(scheduled: unknown): number {
   return isSchedule(scheduled) ? getKind(scheduled).warmupSteps(scheduled as never) : 0
 }
@@ -166,5 +166,5 @@ export function isSchedule(value: unknown): value is Schedule {
   return isObject(value) && Object.hasOwn(value, 'schedule')
 }
 
-/** That of a schedule that has been read. */
+/** The kind of a schedule that has been read. */
 const getKind = ({ schedule }: Schedule): ScheduleKind => kinds.get(schedule) as ScheduleKind

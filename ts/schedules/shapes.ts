@@ -1,21 +1,21 @@
-/** What several schedules compute. All of it has the same bits in every JavaScript engine. */
+/** Curves that several schedules use. All results are bit-identical in every JavaScript engine. */
 
 import { cos } from '../functions/trigonometric.js'
 
 /**
- * From a to b for p from 0 to 1. Rounding does not lead beyond: below 1, p takes at least as much from b − a as may
- * have been added to it.
+ * Interpolates from a to b for p from 0 to 1. Rounding never leads beyond b: below 1, p reduces b − a by at least as
+ * much as rounding can have increased it.
  */
 export const between = (a: number, b: number, p: number): number => (p >= 1 ? b : a + (b - a) * p)
 
-/** Half a cosine: from 1 to 0 for p from 0 to 1. */
+/** Half a cosine, from 1 to 0 for p from 0 to 1. */
 export const halfCosine = (p: number): number => (1 + cos(Math.PI * p)) / 2
 
-/** How far something is, from 0 to 1, that begins at update `begin` and takes `steps`. */
+/** Progress from 0 to 1 of a change that begins at update `begin` and takes `steps` updates. */
 export const progress = (t: number, begin: number, steps: number): number =>
   t <= begin ? 0 : Math.min(1, (t - begin) / steps)
 
-/** How many numbers of an ascending list are ≤ t. */
+/** Number of elements ≤ t in an ascending array. */
 export function reached(list: readonly number[], t: number): number {
   let [from, to] = [0, list.length]
   while (from < to) {
@@ -26,7 +26,7 @@ export function reached(list: readonly number[], t: number): number {
   return from
 }
 
-/** Straight lines, or half cosines, from each value to the next: `values[k]` is at `borders[k]`. */
+/** Interpolates linearly or by half cosines between consecutive values; `values[k]` is the value at `borders[k]`. */
 export function pieces(borders: readonly number[], values: readonly number[], isCosine: boolean) {
   const last = borders.length - 1
   return (t: number): number => {
@@ -38,7 +38,7 @@ export function pieces(borders: readonly number[], values: readonly number[], is
   }
 }
 
-/** The border up to which values rise from the first one on; 0 where they do not. */
+/** The border up to which the first values rise; 0 if they do not. */
 export function firstRise(borders: readonly number[], values: readonly number[]): number {
   let k = 0
   while (k + 1 < values.length && values[k + 1] > values[k]) k++

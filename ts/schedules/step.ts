@@ -6,7 +6,7 @@ const kind = declare(
   'step',
   {
     value: level(),
-    /** ≥ 1: after so many updates each it is multiplied */
+    /** ≥ 1: number of updates between multiplications by γ */
     stepSize: integerAtLeast(1),
     /** γ ≥ 0 */
     gamma: nonNegative(0.1),
@@ -30,8 +30,8 @@ declare module './schedule.js' {
 }
 
 /**
- * value·γ^⌊t/stepSize⌋, as Torch's `StepLR`.
+ * value·γ^⌊t/stepSize⌋, like PyTorch's `StepLR`.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const step: (value: number, options: GivenOf<typeof kind.fields, 'value'>) => Step = schedule(kind)

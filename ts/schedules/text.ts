@@ -1,4 +1,4 @@
-/** Schedules as the command line and the page have them: JSON, or as a program would write them. */
+/** Schedules in the notation of the command line and the page: JSON, or function calls as in a program. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
@@ -8,26 +8,26 @@ import { evaluateSchedule, FINITE, findConstantStart, readSchedule, type Schedul
 const makers = functions as unknown as Readonly<Record<string, (...given: unknown[]) => unknown>>
 const words: Readonly<Record<string, unknown>> = { true: true, false: false, null: null }
 
-/** Updates to be drawn of schedules that never stay. */
+/** Number of updates to plot if a schedule never becomes constant. */
 const DEFAULT_UPDATES = 1000
-/** How much of it shows that the others stay. */
+/** Factor by which plots extend beyond the update at which a schedule becomes constant. */
 const CONSTANT_MARGIN = 1.05
 
-/** Up to which update there is something to be seen. */
+/** Number of updates to plot. */
 export function countUpdates(all: readonly Scheduled[]): number {
   const last = Math.max(...all.map(findConstantStart))
   return last === Infinity ? DEFAULT_UPDATES : Math.max(10, Math.ceil(CONSTANT_MARGIN * last))
 }
 
-/** How deep lists, objects and calls may be in each other. */
+/** Maximum nesting depth of arrays, objects and calls. */
 const MAX_DEPTH = 50
 
 /**
- * The schedule in a text such as `warmup(cosine(0.1, { steps: 90 }), { steps: 10 })` or
- * `{ "schedule": "cosine", "value": 0.1, "steps": 90 }`.
+ * Parses a string such as `warmup(cosine(0.1, { steps: 90 }), { steps: 10 })` or `{ "schedule": "cosine", "value": 0.1,
+ * "steps": 90 }`.
  *
- * @param what what it is for, in messages
- * @throws OptionError where there is none, or a schedule refuses what it is given
+ * @param what name of the schedule in messages
+ * @throws OptionError if the string is not a schedule, or if a value is out of its range
  */
 export function parseSchedule(text: string, what: string): Scheduled {
   const reader = new ScheduleReader(text, what)
@@ -73,7 +73,7 @@ class ScheduleReader {
     return makers[token](...this.#list(')', inner))
   }
 
-  /** Nothing may follow. */
+  /** Checks that nothing follows. */
   end(): void {
     if (this.#token !== '') this.#fail('the end')
   }
@@ -96,7 +96,7 @@ class ScheduleReader {
     this.#take()
   }
 
-  /** What is between brackets, with commas in between; one at the end does no harm. */
+  /** Reads items between parentheses or brackets, separated by commas. A trailing comma is allowed. */
   #list<T>(end: string, item: () => T): T[] {
     const items: T[] = []
     while (this.#token !== end) {

@@ -6,15 +6,18 @@ const kind = declare(
   'warmupStableDecay',
   {
     value: level(),
-    /** ≥ 0: how many updates it rises, from 0 */
+    /** ≥ 0: number of updates during which the value rises from 0 */
     warmupSteps: integerAtLeast(0),
-    /** ≥ 0: how many it stays */
+    /** ≥ 0: number of updates with a constant value */
     stableSteps: integerAtLeast(0),
-    /** ≥ 1: how many it falls */
+    /** ≥ 1: number of updates during which the value falls */
     decaySteps: integerAtLeast(1),
-    /** `'cosine'`, `'linear'`, or `'1-sqrt'`, 1 − √ of the share of `decaySteps` (Hägele et al., 2024) */
+    /**
+     * shape of the decay: `'cosine'`, `'linear'`, or `'1-sqrt'`, 1 − √ of the fraction of `decaySteps` (Hägele et al.,
+     * 2024)
+     */
     decayType: choice('cosine', 'linear', '1-sqrt'),
-    /** where it ends, and stays */
+    /** final value */
     endValue: level(0),
   },
   {
@@ -42,11 +45,11 @@ declare module './schedule.js' {
 }
 
 /**
- * value·t/warmupSteps, then `value`, then down to `endValue` (WSD; Hu et al., 2024), as Hugging Face's
- * `get_wsd_schedule`, which, though, begins its warm-up with the minimum. `warmup` around another does not begin
- * with 0.
+ * value·t/warmupSteps, then `value`, then down to `endValue` (WSD; Hu et al., 2024), like Hugging Face's
+ * `get_wsd_schedule`, whose warm-up, however, begins at the minimum. For a warm-up that does not begin at 0, wrap the
+ * schedule in `warmup`.
  *
- * @throws OptionError where an option is missing, unknown or out of its range
+ * @throws OptionError if an option is missing, unknown or out of its range
  */
 export const warmupStableDecay: (
   value: number,

@@ -3,11 +3,11 @@ import { declare, inner, level, number, schedule } from './kind.js'
 import { compile, findConstantStart, isSchedule, type Scheduled, warmupSteps } from './schedule.js'
 
 interface WarmupOptions {
-  /** ≥ 1: how many updates it takes */
+  /** ≥ 1: length of the warm-up in updates */
   readonly steps: number
   /**
-   * null: update t (from 0) has value·(t+1)/steps; or the value at t = 0: from + (value − from)·t/steps, as Optax's
-   * `linear_schedule`
+   * null: the value at update t (from 0) is value·(t+1)/steps; a number: the initial value, from + (value −
+   * from)·t/steps, like Optax's `linear_schedule`
    */
   readonly from: number | null
 }
@@ -15,7 +15,7 @@ interface WarmupOptions {
 /** A linear warm-up; see {@link warmup}. */
 export interface Warmup extends WarmupOptions {
   readonly schedule: 'warmup'
-  /** what is reached, a number or another schedule */
+  /** value after the warm-up, a number or another schedule */
   readonly value: Scheduled
 }
 
@@ -46,13 +46,13 @@ function rising(reached: number, steps: number, from: number | null, t: number):
 }
 
 /**
- * A learning rate (or weight decay, or momentum) that rises linearly to `value` within `steps`
- * updates. By default the first update has value/steps and update `steps` has all of it; with
- * `from: 0` the first update has 0, as in Optax. (Goyal et al., 2017, section 2.2.)
+ * A learning rate (or weight decay, or momentum) that rises linearly to `value` within `steps` updates. By default the
+ * first update uses value/steps, and update number `steps` uses the full value. With `from: 0` the first update uses 0,
+ * as in Optax. (Goyal et al., 2017, section 2.2.)
  *
- * `value` may be another schedule, whose t goes on meanwhile.
+ * `value` may be another schedule, whose t also advances during the warm-up.
  *
- * @throws OptionError where `steps` is not an integer ≥ 1 or `from` is not a finite number
+ * @throws OptionError if `steps` is not an integer ≥ 1 or `from` is not a finite number
  */
 export const warmup: (
   value: Scheduled,
