@@ -229,7 +229,9 @@ describe.skipIf(!isThere)('workers', () => {
     expect(await merged(store)).toBe(direct)
     for (const telemetry of [null, 7, {}, { tracer: 1 }]) {
       const run = runQueued(plan, { store, url: socket, telemetry: telemetry as never })
-      await expect(run).rejects.toThrow(/^telemetry: expected a BullMQ telemetry object, such as new BullMQOtel\(\), got /)
+      await expect(run).rejects.toThrow(
+        /^telemetry: expected a BullMQ telemetry object, such as new BullMQOtel\(\), got /,
+      )
     }
   })
 
