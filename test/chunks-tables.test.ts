@@ -184,11 +184,11 @@ describe('NDJSON', () => {
     ['{"well":1,"t":0,"y":1}\n{"well":1,"t":\n', /line 2: expected an object in JSON, got /],
     ['{"well":1,"t":0,"y":1}\n[1,2,3]\n', /line 2: expected an object in JSON, got \[1,2,3\]/],
     ['{"well":1,"t":0,"y":1}\n7\n', /line 2: expected an object/],
-    ['{"well":1,"t":0,"y":1}\n{"well":1,"t":0}\n', /line 2: y is empty; --drop-invalid leaves such rows out/],
+    ['{"well":1,"t":0,"y":1}\n{"well":1,"t":0}\n', /line 2: y is empty; --drop-invalid drops such rows/],
     ['{"well":1,"t":0,"y":null}\n', /line 1: y is empty/],
     ['{"well":1,"t":0,"y":1e999}\n', /line 1: y is too large/],
-    ['{"well":1,"t":0,"y":"NaN"}\n', /line 1: y is "?NaN"?, no number/],
-    ['{"well":1,"t":0,"y":true}\n', /line 1: y is "?true"?, no number/],
+    ['{"well":1,"t":0,"y":"NaN"}\n', /line 1: y is "?NaN"?, not a number/],
+    ['{"well":1,"t":0,"y":true}\n', /line 1: y is "?true"?, not a number/],
     ['{"well":1,"t":0,"y":[1]}\n', /line 1: y is an object or a list/],
     ['{"well":12345678901234567890,"t":0,"y":1}\n', /line 1: well has more digits than a number keeps/],
     ['{"well":"","t":0,"y":1}\n', /line 1: well is empty/],
@@ -239,7 +239,7 @@ describe('columns', () => {
       /--group: expected one of .*I64.*, got "well of F64"/,
     )
     expect(refused(safetensors({ ...all, y: F64(rows.map((_, k) => (k === 3 ? NaN : 1))) }))).toMatch(
-      /row 4: y is NaN; --drop-invalid leaves such rows out/,
+      /row 4: y is NaN; --drop-invalid drops such rows/,
     )
     expect(refused(safetensors({ ...all, y: F64(rows.map((_, k) => (k === 3 ? Infinity : 1))) }))).toMatch(
       /row 4: y is too large/,

@@ -63,7 +63,7 @@ describe('a table in Latin-1', () => {
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
       expect(stderr).toBe(
         'antigrad: latin1.csv: expected text in UTF-8, got the byte 0xE9 at offset 6; iconv -f WINDOWS-1252 -t UTF-8 ' +
-          'converts what is in Latin-1\n',
+          'converts Latin-1\n',
       )
     }
   })

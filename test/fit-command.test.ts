@@ -463,9 +463,9 @@ describe('rows that are no numbers', () => {
       ...{ env, cwd: folder, encoding: 'utf8' },
     })
     expect(stderr.trimEnd().split('\n')).toEqual([
-      'antigrad: holes.csv: line 3: x is "NaN", no number: the row was dropped',
+      'antigrad: holes.csv: line 3: x is "NaN", not a number: the row was dropped',
       'antigrad: holes.csv: line 5: x is empty: the row was dropped',
-      'antigrad: holes.csv: line 6: the y is "Infinity", no number: the row was dropped',
+      'antigrad: holes.csv: line 6: the y is "Infinity", not a number: the row was dropped',
       'antigrad: holes.csv: line 8: the y is empty: the row was dropped',
       'antigrad: holes.csv: line 9: the y is empty: the row was dropped',
       'antigrad: holes.csv: and 4 more: 9 of 12 rows were dropped',
@@ -484,15 +484,15 @@ describe('rows that are no numbers', () => {
     ['x,y\n1,2\n2,-4\n3,7\n4,0\n', '--loss poisson', ['line 3: y is -4, not at least 0']],
     ['x,y,g\n1,2,a\n2,3, \n3,7,a\n4,0,a\n', '--group g', ['line 3: g is empty']],
     ['x,y\n1,2\n2,4\n3,7\n4,1e999\n', '', ['line 5: y is too large']],
-    ['x,y\n1,2\n2,4\n3,7\n1,2,3\n', '', ['line 5: there are 3 cells, and in the header 2']],
-    ['x,y\n1,2\n2,4\n3,7\n1,\u001b[31mred\n', '', ['line 5: y is "�[31mred", no number']],
+    ['x,y\n1,2\n2,4\n3,7\n1,2,3\n', '', ['line 5: the row has 3 cells, but the header has 2']],
+    ['x,y\n1,2\n2,4\n3,7\n1,\u001b[31mred\n', '', ['line 5: y is "�[31mred", not a number']],
   ])('%j %s', (text, args, told) => {
     write('some.csv', text)
     const model = args.includes('poisson') ? 'a + x/a' : 'line'
     const refused = run(`some.csv ${args}`, model)
     expect(refused).toEqual({
       ...{ status: 2, stdout: '' },
-      stderr: `antigrad: some.csv: ${told[0]}; --drop-invalid leaves such rows out\n`,
+      stderr: `antigrad: some.csv: ${told[0]}; --drop-invalid drops such rows\n`,
     })
     const { stdout, stderr } = run(`some.csv --drop-invalid ${args}`, model)
     expect(stdout).not.toBe('')
@@ -519,10 +519,13 @@ describe('files that are refused: status 2, one line on stderr, nothing on stdou
     ['x z\n1 2\n', '--y: expected a column of bad.csv: "x", "z", got "y"'],
     ['x (s),x [ms],y\n1,2,3\n', '--x: expected a column of bad.csv: "x (s)", "x [ms]", "y", got "x"'],
     ['x,y,x\n1,2,3\n', '--x: expected a column whose name bad.csv has once, got "x"'],
-    ['x,y\n1,2\n2,"3,5"\n', 'bad.csv: line 3: y is "3,5", no number with a decimal point (--decimal ,)'],
-    ['x;y\n1;2\n2.5;3\n4;3,5\n', 'bad.csv: line 4: y is "3,5", no number with a decimal point (--decimal ,)'],
-    ['x;y\n0,5;2\n2;3.5\n', 'bad.csv: line 3: y is "3.5", no number with a decimal comma (--decimal .)'],
-    ['x\ty\n1\t2\n5\t6,0,1\n', 'bad.csv: line 3: y is "6,0,1", no number'],
+    ['x,y\n1,2\n2,"3,5"\n', 'bad.csv: line 3: y is "3,5", not a number with a decimal point (--decimal ,)'],
+    [
+      'x;y\n1;2\n2.5;3\n4;3,5\n',
+      'bad.csv: line 4: y is "3,5", not a number with a decimal point (--decimal ,)',
+    ],
+    ['x;y\n0,5;2\n2;3.5\n', 'bad.csv: line 3: y is "3.5", not a number with a decimal comma (--decimal .)'],
+    ['x\ty\n1\t2\n5\t6,0,1\n', 'bad.csv: line 3: y is "6,0,1", not a number'],
     ['x,y\n1,2\n2,"3\n4,5\n', 'bad.csv: a quote that opens in line 3 or below is not closed'],
     ['"x,y\n1,2\n', 'bad.csv: a quote that opens in line 1 or below is not closed'],
     [
@@ -817,9 +820,9 @@ describe('what follows from the fit', () => {
     write('long.csv', '1,0\n0,1,2\n')
     for (const [file, message] of [
       ['none.csv', 'none.csv: '],
-      ['words.csv', 'words.csv: line 2: cell 2 is "one", no finite number'],
-      ['long.csv', 'long.csv: line 2: expected 2 numbers, as before, got 3'],
-      ['decay.csv', 'decay.csv: line 1: cell 1 is "t", no finite number'],
+      ['words.csv', 'words.csv: line 2: cell 2 is "one", not a finite number'],
+      ['long.csv', 'long.csv: line 2: expected 2 numbers, as in the first row, got 3'],
+      ['decay.csv', 'decay.csv: line 1: cell 1 is "t", not a finite number'],
       ['cov.csv --sigma y', "'--covariance <file>' cannot be used with option '--sigma <column>'"],
     ]) {
       const { status, stdout, stderr } = run(`${args} --covariance ${file}`)

@@ -82,7 +82,7 @@ test('a damaged one is left out, and said', async () => {
   expect(found?.step).toBe(1)
   expect(found?.skipped.map(({ path }) => path)).toEqual([paths[2], paths[1]])
   expect(onWarning).toHaveBeenCalledTimes(2)
-  expect(onWarning.mock.calls[0][0]).toContain(`${paths[2]} is damaged, and left out: tensor state/v/w`)
+  expect(onWarning.mock.calls[0][0]).toContain(`${paths[2]} is damaged and was skipped: tensor state/v/w`)
   writeFileSync(paths[0], 'x')
   expect(await kept.latest()).toBeNull()
   // What is not ours stays; what a killed process has left goes.

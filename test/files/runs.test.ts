@@ -569,7 +569,7 @@ describe('damage', () => {
     await writeFile(path, large())
     const file = await openFile(path)
     truncateSync(path, 9_000_000)
-    await expect(file.read('state/m/w')).rejects.toThrow('one that has become shorter')
+    await expect(file.read('state/m/w')).rejects.toThrow('a file that became shorter')
     await file.close()
     await expect(readFile(path)).rejects.toThrow(FileError)
   })

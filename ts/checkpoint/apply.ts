@@ -1,4 +1,4 @@
-/** Saved runs over models: what differs, and what is written. */
+/** Compares a saved run with a model and writes it into the model. */
 
 import { PARAMETERS } from '../arena/manifest.js'
 import { readBuffer, readByteOffset } from '../core/buffers.js'
@@ -14,7 +14,7 @@ import { RuleInUse } from '../rules/active-rule.js'
 import type { Progress } from '../step/progress.js'
 import type { RestoredRun } from './read.js'
 
-/** What of a saved run does not fit a model, and which tensors do, with their state or without. */
+/** The differences between a saved run and a model, and the tensors that can be restored, with or without state. */
 export interface CheckpointComparison {
   readonly differences: readonly CheckpointDifference[]
   readonly fitting: readonly (readonly [tensor: Tensor, saved: RestoredTensor, hasState: boolean])[]
@@ -57,16 +57,16 @@ export function compare(restored: RestoredRun, model: Model, around: StepOptions
   return { differences: found, fitting }
 }
 
-/** A rule as far as its state goes, and its equations if it has any. */
+/** Describes a rule by its state, and by its equations if it is a custom rule. */
 function describeRuleState({ definition, state, delay, isDelayed }: RuleInUse): string {
   const { name, variant = name } = definition
   return `the rule ${isDelayed ? `delayedStart(${delay}) of ` : ''}${variant} with ${state.join(', ') || 'no'} state`
 }
 
 /**
- * Writes what was saved over a model: all of it, or where there are differences what fits.
+ * Writes a saved run into a model: all of it, or the matching parts if there are differences.
  *
- * @throws EngineError or MemoryError where a tensor that thaws has to move; nothing has changed then
+ * @throws EngineError or MemoryError if a tensor to be unfrozen must move and that fails; the model is then unchanged
  */
 export function applySaved(
   restored: RestoredRun,
@@ -88,7 +88,7 @@ export function applySaved(
   }
   model.restart([model.base])
   const left = new Set(model.tensors)
-  // Batches are counted anew, and so must not be left where nothing is restored.
+  // The counting of accumulated batches restarts, so tensors that are not restored must discard theirs.
   for (const tensor of left) tensor.forgetBatches()
   for (const [name, other, hasState] of fitting) {
     const tensor = model.named(name) as Tensor
@@ -102,12 +102,12 @@ export function applySaved(
       if (other.clock !== null) part.setClock(tensor, other.clock)
     }
     writeTensor(tensor, other, hasState, isWhole)
-    // State that began as other parameters says nothing of these.
+    // State that started as a copy of the previous parameters is invalid for the restored parameters.
     if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.unfreeze(tensor)
     if (isWhole && other.averaged !== null) tensor.averaged = { ...other.averaged }
     tensor.gathered = isWhole && other.gathered
   }
-  // With tensors of the same rule and options they share one, as before.
+  // Tensors with equal rules and options share a rule object again.
   for (const tensor of left) tensor.part.assign(tensor, model.used(tensor.use.resolved))
   progress.updates = restored.updates
   progress.batches = isWhole ? restored.batches : 0
@@ -116,9 +116,9 @@ export function applySaved(
   model.update()
 }
 
-/** Copies of what lies in the model's own memory: it might be written before it is read. */
+/** Copies arrays that lie in the model's own memory, because they could be overwritten before they are read. */
 function copyOverlapping(saved: RestoredTensor, own: ReadonlySet<unknown>): RestoredTensor {
-  // To ask a short array for its buffer makes one; in front of those of a model there are tables.
+  // Reading the buffer of a short array would allocate one. Arrays of a model never have the byte offset 0.
   const isOwn = (array: FloatArray) => readByteOffset(array) > 0 && own.has(readBuffer(array))
   if (!saved.arrays.some(([array]) => isOwn(array))) return saved
   const planes = saved.planes.map(([plane, values]) => [plane, copyArray(values)] as const)

@@ -1,4 +1,4 @@
-/** Saved runs as they come back: read once, and checked. */
+/** Reads and validates saved runs. Each property is read only once. */
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import { CheckpointError, joinFirst, OptionError, shown, truncate } from '../core/errors.js'
@@ -25,10 +25,10 @@ import { addDelay, type ResolvedRule, resolve, selectForShape } from '../rules/r
 import { renamer } from './rename.js'
 import { equationHashes, VERSION } from './write.js'
 
-/** A saved run, checked. */
+/** A validated saved run. */
 export interface RestoredRun {
   readonly dtype: Dtype
-  /** The parameters, in their shape. */
+  /** The parameters in the user's structure. */
   readonly params: unknown
   readonly rule: object
   readonly shared: CounterFields
@@ -39,7 +39,7 @@ export interface RestoredRun {
   readonly batches: number
   readonly skips: number
   readonly tensors: ReadonlyMap<string, RestoredTensor>
-  /** What has changed since; empty where the equations are the same. */
+  /** Warnings about equations that have changed since the run was saved. */
   readonly warnings: readonly string[]
 }
 
@@ -55,13 +55,13 @@ function open(given: unknown, tensor: string | null, what: string): UntrustedObj
 }
 
 /**
- * Reads a saved run. Code of the user's may run here: afterwards `confirm` says whether arrays are still
- * as they were.
+ * Reads a saved run. User code can run during this call (getters). Afterwards, `confirm` checks whether the arrays are
+ * unchanged.
  *
- * @param rename what its tensors are called by now; see `LoadOptions`
- * @param keepsNests whether new names have to leave lists and records as they are
- * @throws CheckpointError where it is none, or one of another version; OptionError where a rule, an option or a name
- * in it is none
+ * @param rename new names of the tensors; see `LoadOptions`
+ * @param keepsNests whether new names must keep the structure of arrays and objects
+ * @throws CheckpointError if the value is not a saved run of this version; OptionError if it contains an invalid rule,
+ * option or name
  */
 export function readSaved(given: unknown, rename: unknown, keepsNests: boolean): RestoredRun {
   const saved = open(given, null, 'what save() returns')
@@ -75,7 +75,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   const around = readStepOptions(open(saved.options, null, 'options'))
   const tensors = new Map<string, RestoredTensor>()
   const bag = open(saved.tensors, null, 'tensors by name')
-  // Most often one object is the rule of all.
+  // In most runs, all tensors share one rule object.
   const rules = new Map([[saved.rule, base]])
   const uses: Uses = new Map()
   const nameOf = renamer(rename, bag)
@@ -108,7 +108,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
 
 function count(given: unknown, what: string, most = Number.MAX_SAFE_INTEGER): number {
   const isRight = Number.isSafeInteger(given) && (given as number) >= 0 && (given as number) <= most
-  // Not −0.
+  // The value −0 is refused.
   return isRight
     ? (given as number) + 0
     : throwMismatch(null, `${what}: an integer from 0 to ${most}`, shown(given))
@@ -154,7 +154,8 @@ function readTensor(
   const byTensor = exact('byTensor', use.byTensor, numberReader(name))
   const readClock = (value: unknown, what: string, key: string) => {
     if (key === 't') return count(value, `${truncate(name)}: ${what}`)
-    // A product, which begins as 1, only falls; what begins as 0, or is an equation's, may be any number.
+    // Products start at 1 and stay nonnegative. Counters that start at 0 and counters of custom rules can be any
+    // number.
     const isFree = use.definition.clock[key] !== 1 || (use.rule as { equations?: object }).equations
     if (isFree && typeof value === 'number') return value
     return isNonNegative(value) ? value : throwMismatch(name, `${what}: a finite number ≥ 0`, shown(value))
@@ -168,7 +169,7 @@ function readTensor(
       ? null
       : throwMismatch(name, `no ${what}, as the options do not ask for it`, shown(saved[what]))
   }
-  /** One of another plane, in an object with more. */
+  /** Reads an array of another plane, which is a property of an object. */
   const inBag = (plane: number, what: string) => (value: unknown) => {
     const bag = open(value, name, what)
     planes.push([plane, array(bag.values, `${what}: values`, length)])
@@ -203,7 +204,7 @@ function readTensor(
   }
 }
 
-/** What groups gave its rule. */
+/** Reads the names of the rule's options that groups have set. */
 function readOwn(
   { own, lrScale, clip }: UntrustedObject,
   name: string,
@@ -243,7 +244,7 @@ function fraction(given: unknown, name: string): number {
   return isFraction ? given : throwMismatch(name, 'average: product: a number in [0, 1]', shown(given))
 }
 
-/** A record that has these names and no others. */
+/** Reads an object with exactly these property names. */
 function readExactFields<T>(
   given: unknown,
   tensor: string | null,
@@ -273,10 +274,10 @@ function readShape(given: unknown, name: string, length: number): readonly numbe
 }
 
 /**
- * The parameters in the shape of their names, each of which is there once. Under new names lists and records stay, and
- * their keys become others.
+ * Builds the parameters in the structure of their names. Each name must occur exactly once. Renaming changes the keys
+ * of arrays and objects, but not their structure.
  *
- * @param keepsNests whether it is an error where a name wants something else
+ * @param keepsNests whether a new name that requires another structure is an error
  */
 function readStructure(
   structure: unknown,
@@ -286,7 +287,7 @@ function readStructure(
 ): unknown {
   const left = new Set(renames.keys())
   const seen = new Set<unknown>()
-  /** What is there, and what its names begin with. */
+  /** Returns the parameters below a path, and the common prefix of their names. */
   const walk = (given: unknown, path: string, depth: number): readonly [params: unknown, name: string] => {
     if (typeof given === 'string') {
       if (given !== path || !left.delete(given))
@@ -298,7 +299,7 @@ function readStructure(
     const isList = children !== given
     const isNest = isObject(given) && (isList || !isArrayLike(given))
     if (depth > 99 || !isNest) throwMismatch(null, 'a structure of names', shown(given))
-    // Lists that are in one another twice each would take forever.
+    // Without this check, arrays that contain each other twice per level would take exponential time.
     if (seen.has(given)) throwMismatch(null, 'a tree', 'a part twice')
     seen.add(given)
     const params: Record<string, unknown> = isList ? ([] as never) : {}
@@ -307,7 +308,7 @@ function readStructure(
       const inner = path === '' ? key : `${path}.${key}`
       const [value, name] = walk(child, inner, depth + 1)
       const parts = name.split('.')
-      // A key may have dots in it, and at the top it is the whole name.
+      // A key may contain dots. At the top level, the key is the whole name.
       const own = parts.splice(path === '' ? 0 : -key.split('.').length).join('.')
       const rest = parts.join('.')
       front ??= rest
@@ -325,9 +326,10 @@ function readStructure(
 }
 
 /**
- * Tells what has changed since. Nothing of the user's may run from here on.
+ * Checks that the arrays are unchanged since they were read, and emits the warnings. No user code may run after this
+ * call.
  *
- * @throws CheckpointError where an array was transferred, or has shrunk, since it was read
+ * @throws CheckpointError if an array was transferred or has shrunk since it was read
  */
 export function confirm({ tensors, warnings }: RestoredRun, onWarning: (message: string) => void): void {
   for (const warning of warnings) onWarning(warning)

@@ -1,13 +1,13 @@
-/** Saved runs whose tensors have other names by now. */
+/** Renaming of the tensors of a saved run. */
 
 import { joinFirst, OptionError } from '../core/errors.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
 
 /**
- * What makes new names of old ones, or anything else.
+ * Makes a function that maps old names to new ones. Its results are not validated.
  *
- * @param saved has all old names
- * @throws OptionError where it is none, or has a name that was not saved
+ * @param saved object whose keys are the old names
+ * @throws OptionError if `given` is neither a function nor an object, or contains a name that was not saved
  */
 export function renamer(given: unknown, saved: object): (name: string) => unknown {
   if (typeof given === 'function') return (name) => given(name)

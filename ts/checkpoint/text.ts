@@ -1,14 +1,14 @@
-/** A saved run as a text: JSON, in which arrays, and numbers that JSON does not know, are marked. */
+/** Conversion of saved runs to JSON, in which arrays and nonfinite numbers are replaced by markers. */
 
 import type { FloatArray } from '../core/numbers.js'
 import { isFloatArray } from '../core/typed-arrays.js'
 
-/** Stand for what JSON cannot say. */
+/** Keys of the markers for values that JSON cannot represent. */
 const ARRAY_KEY = '#array'
 const NUMBER_KEY = '#number'
 const NUMBERS = /(NaN|Infinity|-0)$/
 
-/** @param arrays gets them, in the order of the text */
+/** @param arrays receives the arrays, in the order of the text */
 export function toText(saved: unknown, arrays: FloatArray[]): string {
   return JSON.stringify(saved, (_, value) => {
     if (isFloatArray(value)) return { [ARRAY_KEY]: arrays.push(value) - 1 }
@@ -18,10 +18,10 @@ export function toText(saved: unknown, arrays: FloatArray[]): string {
 }
 
 /**
- * What {@link toText} was given, with these arrays; what is in it is checked by who reads it.
+ * Restores the argument of {@link toText} with these arrays. The caller must validate the result.
  *
- * @param parse with a reviver, as `JSON.parse`
- * @throws SyntaxError if it is no JSON; RangeError if it is nested deeper than the stack
+ * @param parse a function with a reviver, such as `JSON.parse`
+ * @throws SyntaxError if the text is not JSON; RangeError if its nesting exceeds the call stack
  */
 export function fromText(
   text: string,
@@ -30,7 +30,7 @@ export function fromText(
 ): unknown {
   return parse(text, (_, value) => {
     const { [ARRAY_KEY]: array, [NUMBER_KEY]: number } = Object(value)
-    // A tensor may have such a name, with which a text in the structure ends.
+    // A tensor may have the name of a marker. Its value in the structure is then a string that ends with it, no index.
     return array >= 0 ? arrays[array] : NUMBERS.test(number) ? Number(number) : value
   })
 }

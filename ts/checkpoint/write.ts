@@ -1,4 +1,4 @@
-/** A run as one plain object: typed arrays and what JSON knows, so that structuredClone takes it. */
+/** Converts a run to a plain object of typed arrays and JSON values, which structuredClone accepts. */
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import { OptionError } from '../core/errors.js'
@@ -17,68 +17,68 @@ import type { Progress } from '../step/progress.js'
 /** The version of the format. */
 export const VERSION = 3
 
-/** What is saved of a tensor: copies. */
+/** The saved form of a tensor. All arrays are copies. */
 export interface SavedTensor {
   readonly shape: readonly number[] | null
   readonly rule: Rule
-  /** The options that groups gave it; null where they gave the rule. */
+  /** Names of the options that groups have set; null if a group has set the rule. */
   readonly own: readonly string[] | null
   readonly lrScale: number
-  /** How groups clip it, where that is not left to the optimizer. */
+  /** Clipping by groups, if it differs from the optimizer's. */
   readonly clip?: TensorLimits
   readonly frozen: boolean
-  /** The numbers of the groups that it matched. */
+  /** Indices of the groups that matched the tensor. */
   readonly groups: readonly number[]
-  /** What is counted of its updates: t, and what else its rule counts. Null where it is frozen. */
+  /** The update counter t and the rule's other counters. Null if the tensor is frozen. */
   readonly clock: Readonly<Record<string, number>> | null
-  /** What all tensors of its rule have in common, whether or not one is updated now: Prodigy's d. */
+  /** Values that all tensors of the rule share, such as Prodigy's d. */
   readonly shared: Readonly<Record<string, number>>
   readonly params: FloatArray
-  /** By the symbols of its rule's equations. */
+  /** State arrays by the symbols of the rule's equations. */
   readonly state: Readonly<Record<string, FloatArray>>
-  /** What its rule keeps of it as a whole, by name. */
+  /** State per tensor (scalars), by name. */
   readonly byTensor: Readonly<Record<string, number>>
-  /** Null without the option; `count` and `product` say what was averaged so far. */
+  /** The average of the parameters, and its progress (`count`, `product`); null without the option. */
   readonly average: ({ readonly values: FloatArray } & Readonly<AverageProgress>) | null
   /** The slow weights of lookahead. */
   readonly slow: FloatArray | null
-  /** The sum of gradients so far, and whether some batch had one. */
+  /** The sum of the accumulated gradients, and whether any batch had a gradient. */
   readonly accumulated: { readonly values: FloatArray; readonly present: AccumulatedRows } | null
 }
 
-/** The names of tensors in the shape of the parameters. */
+/** The names of the tensors in the structure of the parameters. */
 export type Structure = string | readonly Structure[] | { readonly [key: string]: Structure }
 
-/** A run that can go on; see `Optimizer.save`. All arrays in it are copies. */
+/** A saved run that can be resumed; see `Optimizer.save`. All arrays are copies. */
 export interface SavedRun {
   readonly format: 'antigrad'
   /** The version of the format. Other versions are not read. */
   readonly version: 3
-  /** Hashes of the kernels' equations by kernel. */
+  /** Hashes of the equations, by kernel. */
   readonly equations: Readonly<Record<string, number>>
   readonly dtype: Dtype
   readonly structure: Structure
-  /** The rule of tensors that no group gives another one. */
+  /** The default rule, of tensors for which no group sets another rule. */
   readonly rule: Rule
-  /** What tensors of that have in common. */
+  /** Values that all tensors of the default rule share. */
   readonly shared: Readonly<Record<string, number>>
-  /** For tensors to come. Null where one matched by a function. */
+  /** The groups, for tensors that are added later. Null if a group matches by a function. */
   readonly groups: readonly object[] | null
-  /** What the optimizer does around its rules. */
+  /** Options of the optimizer other than its rules, such as clipping and averages. */
   readonly options: Readonly<Record<string, unknown>>
-  /** The t of schedules at the next step. */
+  /** Number of updates, which is the t of schedules at the next step. */
   readonly updates: number
-  /** Batches accumulated for the next update. */
+  /** Number of batches accumulated for the next update. */
   readonly batches: number
-  /** Steps skipped in a row. */
+  /** Number of consecutive skipped steps. */
   readonly consecutiveSkips: number
   readonly tensors: Readonly<Record<string, SavedTensor>>
 }
 
-/** What is saved of an array: a copy, or for who waits on changes himself the view. */
+/** Returns the saved form of an array: a copy, or the view itself if the caller tracks changes. */
 export type CopyArray = (view: FloatArray, tensor: Tensor, progress: Progress) => FloatArray
 
-/** @throws OptionError where a rule has a function, which cannot be saved; MemoryError where there is none for copies */
+/** @throws OptionError if a rule contains a function, which cannot be saved; MemoryError if memory is exhausted */
 export function save(progress: Progress, groups: Groups | null, keep: CopyArray): SavedRun {
   const { model, around } = progress
   for (const use of model.uses) checkPlain(use.value)
@@ -132,13 +132,13 @@ function saveTensor(tensor: Tensor, progress: Progress, keep: CopyArray): SavedT
   }
 }
 
-/** The hashes of all equations that some rules use. */
+/** Hashes of all equations that these rules use. */
 export function equationHashes(uses: readonly RuleInUse[]): Record<string, number> {
   const kernels = uses.flatMap(({ stages, point }) => stages.concat(point ?? []))
   return Object.fromEntries(kernels.map(({ name, source }) => [name, source]))
 }
 
-/** Options that say no more than what the user has to say. */
+/** The options as users pass them: unlimited and absent ones are omitted. */
 function plainOptions({
   clip,
   maxConsecutiveSkips,
@@ -157,7 +157,7 @@ function plainOptions({
   return omitUndefined(given)
 }
 
-/** @throws OptionError where there is a function: it names the option */
+/** @throws OptionError that names the option if a value is a function */
 function checkPlain(value: unknown, path = 'save'): void {
   if (typeof value === 'function') {
     throw new OptionError(path, 'a number or a schedule, as a function cannot be saved', value)

@@ -1,4 +1,4 @@
-/** Files of runs that others can read: safetensors. */
+/** The entry `antigrad/files`: saved runs as safetensors files, which other programs can read. */
 
 export type { FileDtype, TensorData } from './format/dtypes.js'
 export { type FileSource, openFile, type TensorFile, type TensorInfo } from './format/read.js'

@@ -1,16 +1,16 @@
-/** How a table is written: what is between cells, and how their numbers are to be read. */
+/** The format of a text table: field delimiter, decimal sign and comment prefix, and their detection. */
 
 import { type CsvSyntax, Splitter } from './split.js'
 
 export interface Format extends CsvSyntax {
   readonly decimal: Decimal
-  /** Whether the other one of comma and point is known to stand between thousands. */
+  /** Whether the other sign (comma or point) can separate thousands. */
   readonly isGrouped: boolean
-  /** Whether rows are objects of JSON, and the rest of this says nothing. */
+  /** Whether rows are JSON objects, for which the other properties have no meaning. */
   readonly isJson?: true | undefined
 }
 
-/** How rows of objects are written. */
+/** The format of NDJSON. */
 export const JSON_LINES: Format = {
   delimiter: ',',
   decimal: '.',
@@ -21,27 +21,27 @@ export const JSON_LINES: Format = {
 
 export type Decimal = '.' | ','
 
-/** What is known of it. */
+/** Properties of the format that the user has specified. */
 export interface FormatOptions {
   readonly delimiter?: string | undefined
   readonly decimal?: Decimal | undefined
   readonly comment?: string | undefined
 }
 
-/** Those that are found by themselves; where several do, the first one. */
+/** Delimiters that can be detected. If several fit equally well, the first one is used. */
 const DELIMITERS = ['\t', ';', ' ', ',']
 const DECIMALS = ['.', ','] as const
-/** Rows that are looked at. */
+/** Number of rows that the detection reads. */
 const SAMPLE_ROWS = 100
 
-/** Blanks that stand between thousands: the usual one, and those that keep lines together or are thin. */
+/** Spaces that can separate thousands: space, no-break space, thin space and narrow no-break space. */
 const BLANKS = '\u0020\u00a0\u2009\u202f'
 
-/** Numbers with a decimal sign, and with another sign between thousands or none. */
+/** A regular expression for numbers with this decimal sign, with or without a separator of thousands. */
 function pattern(decimal: Decimal, isGrouped: boolean): RegExp {
   const [sign, other] = decimal === '.' ? ['\\.', ','] : [',', '\\.']
   const digits = `\\d{1,3}(?:([${BLANKS}${isGrouped ? other : ''}])\\d{3}(?:\\1\\d{3})*)?|\\d+`
-  // A comma at the end is one between cells.
+  // A trailing comma is a field delimiter, not a decimal sign.
   const part = decimal === '.' ? '\\.\\d*' : ',\\d+'
   return new RegExp(
     `^[+\u2212-]?(?:(?:${digits})(?:${part})?|${sign}\\d+)(?:e[+\u2212-]?\\d+)?[${BLANKS}]?%?$`,
@@ -53,10 +53,10 @@ const patterns = {
   '.': { plain: pattern('.', false), grouped: pattern('.', true) },
   ',': { plain: pattern(',', false), grouped: pattern(',', true) },
 }
-/** Most numbers are such. */
+/** The common notation of numbers, which needs no further parsing. */
 const SIMPLE = /^[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?$/i
 
-/** What a cell is as a number, of which 5 % is 0.05; NaN where it is none. */
+/** Makes a parser of numbers, which reads 5% as 0.05. It returns NaN for cells that are not numbers. */
 export function numberReader({ decimal, isGrouped }: Format): (cell: string) => number {
   const known = patterns[decimal][isGrouped ? 'grouped' : 'plain']
   const between = new RegExp(`[${BLANKS}${decimal === '.' ? ',' : '.'}%]`, 'g')
@@ -68,12 +68,12 @@ export function numberReader({ decimal, isGrouped }: Format): (cell: string) => 
   }
 }
 
-/** Looks at the beginning of a table, or at all of it. */
+/** Detects the format of a table from its beginning or from the whole text. */
 export function findFormat(sample: string, { delimiter, decimal, comment = '#' }: FormatOptions): Format {
   const found = delimiter ?? detectDelimiter(sample, decimal, comment)
   const cells = splitRows(sample, { delimiter: found, comment }).flat()
   if (decimal !== undefined) return { delimiter: found, decimal, isGrouped: true, comment }
-  // Cells that are numbers by one sign alone show which it is; of 1,234 there is no telling.
+  // Cells that are numbers with only one of the decimal signs decide. A cell such as 1,234 is ambiguous.
   const [points, commas] = DECIMALS.map((sign) => {
     const other = patterns[sign === '.' ? ',' : '.'].grouped
     return cells.findIndex((cell) => patterns[sign].grouped.test(cell) && !other.test(cell))
@@ -85,22 +85,22 @@ export function findFormat(sample: string, { delimiter, decimal, comment = '#' }
   return { delimiter: found, decimal: sign, isGrouped: (sign === '.' ? points : commas) >= 0, comment }
 }
 
-/** The first rows; all of what has no end of a line. */
+/** Splits the first rows of a sample. A last row without a line end is included. */
 function splitRows(sample: string, signs: CsvSyntax): string[][] {
   const rows: string[][] = []
   const splitter = new Splitter(signs, (cells) => {
-    if (rows.push(cells) === SAMPLE_ROWS) throw new RangeError('these are enough')
+    if (rows.push(cells) === SAMPLE_ROWS) throw new RangeError('enough rows')
   })
   try {
     splitter.write(sample)
     splitter.end()
   } catch {
-    // It goes on after the sample, or behind these rows.
+    // The sample ends within a row, or has more rows than needed.
   }
   return rows
 }
 
-/** The one by which the largest part of cells are numbers. */
+/** The delimiter with the largest fraction of numeric cells. */
 function detectDelimiter(sample: string, decimal: Decimal | undefined, comment: string): string {
   const isNumber = (cell: string) =>
     DECIMALS.some((sign) => (decimal ?? sign) === sign && patterns[sign].grouped.test(cell))

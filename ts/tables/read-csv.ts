@@ -1,4 +1,4 @@
-/** Numbers of a CSV file, or of NDJSON, as it streams by: of its text no more than a row is kept. */
+/** Streaming reader of numbers in CSV and NDJSON files. It holds at most one row of text in memory. */
 
 import type { Readable } from 'node:stream'
 import { AntigradError, getMessage, OptionError } from '../core/errors.js'
@@ -8,37 +8,39 @@ import { type Cell, ObjectReader } from './read-ndjson.js'
 import { MAX_ROW_LENGTH, Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
 
-/** A column that is read, and the option that asks for it. */
+/** A requested column, and the option that requests it. */
 export interface ColumnRequest {
   readonly option: string
   readonly column: string
-  /** What its numbers must be; finite they always are. */
+  /** Required sign of the numbers, which must always be finite. */
   readonly sign?: 'above 0' | 'at least 0'
 }
 
 export interface TableRequest {
-  /** The file's name, for people. */
+  /** Name of the file in messages. */
   readonly name: string
   readonly columns: readonly ColumnRequest[]
-  /** Has what rows are grouped by. */
+  /** The column of group labels. */
   readonly group: ColumnRequest | undefined
-  /** Columns of labels, of which all rows of a group have the same. */
+  /** Further columns of labels. All rows of a group must have the same label. */
   readonly labels?: readonly ColumnRequest[]
-  /** What is not said is found in the first rows. */
+  /** Field delimiter; detected from the first rows if undefined. */
   readonly delimiter: string | undefined
   readonly decimal: Decimal | undefined
-  /** What lines begin with that are no rows; #. */
+  /** Comment prefix: lines that begin with it are skipped. Default `#`. */
   readonly comment: string | undefined
-  /** Whether rows are left out in which a number is missing. */
+  /** Whether rows with invalid or missing numbers are dropped. */
   readonly dropsInvalid: boolean
   readonly onProgress: (rows: number) => void
-  /** What is known of how it is written, instead of what is found. */
+  /** The known format, which replaces the detection. */
   readonly format?: Format
-  /** Gets the number of each row's group and the bytes (or rows) before it, instead of a table that keeps the numbers. */
+  /**
+   * Called with each row's group index and its offset in bytes (or rows). The numbers are then not stored in a table.
+   */
   readonly onRow?: (group: number, begin: number) => void
 }
 
-/** Columns by which rows are told apart. */
+/** The columns of group labels and further labels. */
 export const groupingColumns = ({
   group,
   labels = [],
@@ -47,34 +49,34 @@ export const groupingColumns = ({
   ...(group === undefined ? [] : [group]),
 ]
 
-/** Names of all columns that are asked for, each once. */
+/** Distinct names of all requested columns. */
 export const collectColumnNames = (asked: Pick<TableRequest, 'columns' | 'group' | 'labels'>): string[] => [
   ...new Set([...asked.columns, ...groupingColumns(asked)].map(({ column }) => column)),
 ]
 
 export interface Table {
-  /** A list for each column that is wanted: the numbers of each group. */
+  /** For each requested column, the numbers of each group. */
   readonly columns: readonly (readonly Float64Array[])[]
-  /** Names of groups in the order in which they first come; without a column of groups one that is empty. */
+  /** Group labels in order of first appearance. Without a column of groups, it contains one empty string. */
   readonly groups: readonly string[]
-  /** A list for each column of labels: that of each group. */
+  /** For each column of labels, the label of each group. */
   readonly labels: readonly (readonly string[])[]
-  /** Rows that were left out, and how many there were. */
+  /** Number of dropped rows, and total number of rows. */
   readonly leftOut: number
   readonly rows: number
-  /** What was wrong with the first of those that were left out. */
+  /** Why the first dropped rows were dropped. */
   readonly reasons: readonly string[]
   readonly format: Format
 }
 
-/** Characters that are looked at before a table is read, and lines at least. */
+/** Length of the sample for the detection of the format, in characters. */
 const SAMPLE_LENGTH = 1 << 16
 const MIN_SAMPLE_LINES = 2
 
-/** Rows that were left out of which the reason is told. */
+/** Maximum number of dropped rows whose reason is reported. */
 const MAX_REPORTED_ROWS = 5
 
-/** @throws AntigradError where it cannot be read, or has not the columns that are wanted */
+/** Reads a CSV or NDJSON table. @throws AntigradError if it cannot be read or lacks a requested column */
 export async function readCsv(source: Readable, request: TableRequest): Promise<Table> {
   const rows = new TableRows(request)
   const decoder = new Utf8Decoder()
@@ -117,7 +119,7 @@ export async function readCsv(source: Readable, request: TableRequest): Promise<
   return rows.table()
 }
 
-/** The rows so far. */
+/** Collects the rows of a table. */
 export class TableRows {
   readonly #request: TableRequest
   readonly #unit: string
@@ -125,7 +127,7 @@ export class TableRows {
   readonly #groups = new Map<string, number>()
   readonly #labels: string[][]
   readonly #reasons: string[] = []
-  /** Where in a row the columns are that are wanted, and the groups'. */
+  /** Positions of the requested columns and of the group labels in a row. */
   #places: readonly number[] = []
   #groupAt = -1
   #labelPlaces: readonly number[] = []
@@ -133,11 +135,11 @@ export class TableRows {
   #rows = 0
   #leftOut = 0
   #format: Format = { delimiter: ',', decimal: '.', isGrouped: false, comment: '' }
-  /** Bytes before the row. */
+  /** Returns the number of bytes before the current row. */
   #before = () => 0
   #toNumber: (cell: string) => number = Number
 
-  /** @param unit what is counted where something is wrong */
+  /** @param unit what messages count, such as `line` */
   constructor(request: TableRequest, unit = 'line') {
     this.#request = request
     this.#unit = unit
@@ -151,14 +153,14 @@ export class TableRows {
     this.#format = format
   }
 
-  /** What reads rows that are objects: the columns that are wanted are all there are. */
+  /** Makes a reader of NDJSON, which extracts only the requested columns. */
   objects(): ObjectReader {
     const { columns, format, name } = this.#request
     const told = groupingColumns(this.#request)
     const names = collectColumnNames(this.#request)
     this.columns(names)
     const onRow = (cells: readonly Cell[], line: number, keys: readonly string[]) => {
-      // In a part of a file the first row may be any.
+      // Column names are checked in the first row, but not if only a part of a file is read.
       if (this.#rows === 0 && format === undefined) {
         for (const { option, column } of [...columns, ...told]) {
           if (!keys.includes(column))
@@ -171,7 +173,7 @@ export class TableRows {
     return new ObjectReader(names, labels, onRow, (problem) => this.fail(problem))
   }
 
-  /** @param line in which it ends */
+  /** @param line line in which the row ends */
   add(cells: readonly string[], line: number): void {
     if (this.#width === 0) this.#readHeader(cells)
     else this.take(cells, line)
@@ -184,7 +186,7 @@ export class TableRows {
     this.columns(names)
   }
 
-  /** Finds the columns that are wanted. */
+  /** Locates the requested columns. */
   columns(names: readonly string[]): void {
     const find = ({ option, column }: ColumnRequest): number => {
       const at = findColumn(names, column)
@@ -202,23 +204,23 @@ export class TableRows {
     this.#width = names.length
   }
 
-  /** Takes a row, or leaves it out. */
+  /** Adds a row, or drops it if it is invalid. */
   take(cells: readonly Cell[], line: number): void {
     this.#rows++
     if (this.#rows % 1024 === 0) this.#request.onProgress(this.#rows)
     const problem = this.#take(cells)
     if (problem === null) return
     if (!this.#request.dropsInvalid)
-      this.fail(`${this.#unit} ${line}: ${problem}; --drop-invalid leaves such rows out`)
+      this.fail(`${this.#unit} ${line}: ${problem}; --drop-invalid drops such rows`)
     this.#leftOut++
     if (this.#reasons.length < MAX_REPORTED_ROWS) this.#reasons.push(`${this.#unit} ${line}: ${problem}`)
   }
 
-  /** Takes a row's numbers, or says why it does not. */
+  /** Adds the numbers of a row, or returns the reason why the row is invalid. */
   #take(cells: readonly Cell[]): string | null {
     const { columns, group, labels = [] } = this.#request
     if (cells.length > this.#width && cells.slice(this.#width).some((cell) => cell !== '')) {
-      return `there are ${cells.length} cells, and in the header ${this.#width}`
+      return `the row has ${cells.length} cells, but the header has ${this.#width}`
     }
     const numbers: number[] = []
     for (const [k, { column, sign }] of columns.entries()) {
@@ -240,14 +242,14 @@ export class TableRows {
     return null
   }
 
-  /** What is there instead of a number. */
+  /** Describes a cell that is not a number. */
   #describe(cell: Cell): string {
     if (cell === '') return 'empty'
     if (typeof cell === 'number') return `${cell}`
     const { decimal } = this.#format
     const other = decimal === '.' ? ',' : '.'
     const isOther = !Number.isNaN(numberReader({ ...this.#format, decimal: other })(cell))
-    return `${quote(cell)}, no number${isOther ? ` with a decimal ${decimal === '.' ? 'point' : 'comma'} (--decimal ${other})` : ''}`
+    return `${quote(cell)}, not a number${isOther ? ` with a decimal ${decimal === '.' ? 'point' : 'comma'} (--decimal ${other})` : ''}`
   }
 
   #groupOf(name: string): number {
@@ -258,7 +260,7 @@ export class TableRows {
     return this.#groups.size - 1
   }
 
-  /** @throws OptionError where a row of a group has another label */
+  /** @throws OptionError if rows of a group have different labels */
   #label(k: number, group: number, label: string): void {
     const list = this.#labels[k]
     if (list.length === group) list.push(label)
@@ -276,7 +278,7 @@ export class TableRows {
     throw new AntigradError(`${this.#request.name}: ${problem}`)
   }
 
-  /** What reading has thrown. */
+  /** Converts an error of the reader to a message with file and line. */
   explain(thrown: unknown, splitter: Splitter | ObjectReader | null): AntigradError {
     const line = splitter?.line ?? 1
     const problem =
@@ -304,11 +306,11 @@ export class TableRows {
 }
 
 /**
- * How many bytes there are before a character, of a text that streams by; places are asked for in their order. Text has the
- * bytes that it was decoded from, as the decoder refuses all others.
+ * Converts character positions of a streamed text to byte positions. Positions must be requested in ascending order.
+ * The conversion is exact, because the decoder refuses invalid bytes.
  */
 class Bytes {
-  /** Texts that are not passed, the first character that is not, and the bytes before it. */
+  /** Pieces of text from the current position on, the position in characters, and the same position in bytes. */
   #texts: string[] = []
   #character = 0
   #bytes = 0
@@ -330,7 +332,7 @@ class Bytes {
   }
 }
 
-/** Numbers that become more. */
+/** A growing array of numbers. */
 class Numbers {
   #numbers = new Float64Array(8)
   #length = 0
@@ -349,7 +351,7 @@ class Numbers {
   }
 }
 
-/** A name with a unit behind it, as in t (s) or t [s], is known without it too, unless others are. */
+/** Finds a column. A name with a unit, such as `t (s)` or `t [s]`, is also found without the unit if that is unique. */
 function findColumn(names: readonly string[], column: string): number {
   const at = names.indexOf(column)
   if (at >= 0) return at
@@ -358,7 +360,7 @@ function findColumn(names: readonly string[], column: string): number {
   return others.length === 0 ? found : -1
 }
 
-/** What is wrong with a number. */
+/** Why a number is invalid; null if it is valid. */
 function complaint(x: number, sign: ColumnRequest['sign']): string | null {
   if (!Number.isFinite(x)) return 'too large'
   if (sign === undefined || x > 0 || (x === 0 && sign === 'at least 0')) return null

@@ -1,4 +1,4 @@
-/** A file of nothing but numbers, as many in each row. */
+/** Reader of matrices: files of numbers without a header, with rows of equal length. */
 
 import type { Readable } from 'node:stream'
 import { AntigradError, getMessage } from '../core/errors.js'
@@ -7,12 +7,12 @@ import { type FormatOptions, findFormat, numberReader } from './format.js'
 import { Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
 
-/** Characters at most: some thousand for each row of a matrix that a fit may have. */
+/** Maximum number of characters: some thousand per row of the largest matrix that a fit supports. */
 const MAX_MATRIX_LENGTH = 1 << 25
 
 /**
- * @param name the file's, for people
- * @throws AntigradError where it cannot be read, or a cell is no number
+ * @param name name of the file in messages
+ * @throws AntigradError if the file cannot be read, or a cell is not a number
  */
 export async function readMatrix(source: Readable, name: string, given: FormatOptions): Promise<number[][]> {
   const fail = (problem: string): never => {
@@ -26,9 +26,9 @@ export async function readMatrix(source: Readable, name: string, given: FormatOp
     const splitter = new Splitter(format, (cells, _, line) => {
       const numbers = cells.map(toNumber)
       const wrong = numbers.findIndex((x) => !Number.isFinite(x))
-      if (wrong >= 0) fail(`line ${line}: cell ${wrong + 1} is ${quote(cells[wrong])}, no finite number`)
+      if (wrong >= 0) fail(`line ${line}: cell ${wrong + 1} is ${quote(cells[wrong])}, not a finite number`)
       if (rows.length > 0 && numbers.length !== rows[0].length) {
-        fail(`line ${line}: expected ${rows[0].length} numbers, as before, got ${numbers.length}`)
+        fail(`line ${line}: expected ${rows[0].length} numbers, as in the first row, got ${numbers.length}`)
       }
       rows.push(numbers)
     })

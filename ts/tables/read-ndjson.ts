@@ -1,9 +1,9 @@
-/** Rows of NDJSON, an object a line, as its text streams by. */
+/** Streaming reader of NDJSON, which has one JSON object per line. */
 
 import { toPrintable } from '../core/text.js'
 import { MAX_ROW_LENGTH } from './split.js'
 
-/** A cell of a table: of text, or a number that is one already. */
+/** A cell of a table, as text or as a number. */
 export type Cell = string | number
 
 export class ObjectReader {
@@ -11,16 +11,16 @@ export class ObjectReader {
   readonly #labels: ReadonlySet<string>
   readonly #onRow: (cells: readonly Cell[], line: number, keys: readonly string[]) => void
   readonly #fail: (problem: string) => never
-  /** What has no end of a line yet. */
+  /** Pieces of the current line, whose end has not arrived yet. */
   #parts: string[] = []
   #length = 0
   #before = 0
-  /** The line that is read. */
+  /** Number of the current line. */
   #line = 0
 
   /**
-   * @param names of columns, in the order of a row's cells
-   * @param labels those of them by which rows are told apart
+   * @param names names of the columns, in the order of a row's cells
+   * @param labels names of the columns that contain labels
    */
   constructor(
     names: readonly string[],
@@ -38,12 +38,12 @@ export class ObjectReader {
     return this.#line
   }
 
-  /** Characters before the row that is passed on. */
+  /** Number of characters before the current row. */
   get begin(): number {
     return this.#before
   }
 
-  /** @throws RangeError where a row is too long */
+  /** @throws RangeError if a row is too long */
   write(text: string): void {
     let from = 0
     for (let to = text.indexOf('\n'); to >= 0; to = text.indexOf('\n', from)) {
@@ -87,17 +87,17 @@ export class ObjectReader {
     this.#onRow(cells, this.#line, Object.keys(object))
   }
 
-  /** What is null is empty. */
+  /** Converts a value to a cell; null becomes an empty cell. */
   #cell(name: string, value: unknown): Cell {
     if (value === null) return ''
     if (typeof value === 'object') {
-      this.#fail(`line ${this.#line}: ${toPrintable(name)} is an object or a list, and no cell`)
+      this.#fail(`line ${this.#line}: ${toPrintable(name)} is an object or an array, not a single value`)
     }
     if (typeof value !== 'number') return String(value)
-    // Two that differ in their last digits would be one.
+    // Labels that differ only in their last digits would be rounded to the same number.
     if (this.#labels.has(name) && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
       this.#fail(
-        `line ${this.#line}: ${toPrintable(name)} has more digits than a number keeps: make it a text`,
+        `line ${this.#line}: ${toPrintable(name)} has more digits than a number can hold: write it as a string`,
       )
     }
     return value

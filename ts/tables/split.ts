@@ -1,22 +1,22 @@
 /**
- * Rows of a table and their cells, as its text streams by. Libraries that do so either know no runs of blanks, no
- * lines, and no quotes in the middle of a cell, or are too heavy for a page.
+ * Streaming splitter of text tables into rows and cells. Existing libraries either lack runs of spaces as delimiters,
+ * line numbers and quotes within cells, or are too large for a web page.
  */
 
-/** What is between cells, and what lines begin with that are no rows. */
+/** Field delimiter and comment prefix. */
 export interface CsvSyntax {
   readonly delimiter: string
   readonly comment: string
 }
 
-/** Cells without blanks and quotes around them, and the lines that the row begins and ends in. */
+/** Callback that receives trimmed, unquoted cells, and the first and the last line of the row. */
 export type OnRow = (cells: string[], first: number, last: number) => void
 
-/** Characters of a row at most: more are a quote that nothing closes. */
+/** Maximum number of characters in a row. A longer row is probably an unclosed quote. */
 export const MAX_ROW_LENGTH = 1 << 25
 
 const BLANKS = /[ \t]*/y
-/** Where a tab is between cells. */
+/** Space characters, if the delimiter is a tab. */
 const SPACES = / */y
 const END = /[\r\n]/g
 const ENDS = /\r\n|\r|\n/g
@@ -24,15 +24,15 @@ const ENDS = /\r\n|\r|\n/g
 export class Splitter {
   readonly #signs: CsvSyntax
   readonly #onRow: OnRow
-  /** Where a cell that is not quoted ends. */
+  /** Matches the end of an unquoted cell. */
   readonly #stop: RegExp
-  /** What is not split yet, and what came after it. */
+  /** Text that has not been split yet, and pieces that arrived after it. */
   #text = ''
   #more: string[] = []
   #length = 0
-  /** The line of the next row. */
+  /** Line number of the next row. */
   #line = 1
-  /** Characters before `#text`, and those in it before the row that is split. */
+  /** Number of characters before `#text`, and number of characters in `#text` before the current row. */
   #before = 0
   #at = 0
 
@@ -46,23 +46,23 @@ export class Splitter {
     return this.#line
   }
 
-  /** Characters before the row that is passed on. */
+  /** Number of characters before the current row. */
   get begin(): number {
     return this.#before + this.#at
   }
 
-  /** @throws RangeError where a row is too long */
+  /** @throws RangeError if a row is too long */
   write(text: string): void {
     this.#more.push(text)
     this.#length += text.length
-    // A long row is looked at again only when there is twice as much of it.
+    // An unfinished row is scanned again only after its length has doubled, so that the total time stays linear.
     const isFew = this.#length < this.#text.length
     if (isFew && this.#text.length + this.#length <= MAX_ROW_LENGTH) return
     this.#split(false)
     if (this.#text.length > MAX_ROW_LENGTH) throw new RangeError('a row is too long')
   }
 
-  /** @throws SyntaxError where a quote is not closed */
+  /** @throws SyntaxError if a quote is not closed */
   end(): void {
     this.#split(true)
     if (this.#text !== '') throw new SyntaxError('a quote is not closed')
@@ -90,7 +90,7 @@ export class Splitter {
     this.#text = text.slice(at)
   }
 
-  /** A row without quotes, which is a line. */
+  /** Splits a row without quotes, which is exactly one line. */
   #plain(line: string, end: number): number {
     if (end < 0) return end
     const { delimiter } = this.#signs
@@ -100,7 +100,7 @@ export class Splitter {
     return end
   }
 
-  /** A row in which there may be quotes: where it ends, or −1 if there has to be more of it. */
+  /** Splits a row that may contain quotes. Returns its end, or −1 if the row is incomplete. */
   #quoted(text: string, begin: number, isEnd: boolean): number {
     const { delimiter } = this.#signs
     const cells: string[] = []
@@ -119,13 +119,13 @@ export class Splitter {
       this.#stop.lastIndex = to
       const stop = this.#stop.exec(text)?.index ?? text.length
       if (stop === text.length && !isEnd) return -1
-      // What follows a quote is a part of the cell, and the quote then one that is meant.
+      // If text follows the closing quote, the whole cell is taken literally, with its quotes.
       const isQuoted = cell !== null && text.slice(to, stop).trim() === ''
       cells.push((isQuoted ? (cell as string).replaceAll('""', '"') : text.slice(from, stop)).trim())
       at = stop
       if (delimiter === ' ') at = skip(text, at)
       const isOver = at >= text.length || text[at] === '\n' || text[at] === '\r'
-      // After a CR an LF may follow.
+      // The CR may be followed by an LF that has not arrived yet.
       if (isOver && at + 1 >= text.length && !isEnd) return -1
       if (isOver) {
         this.#pass(cells, this.#line + lines)
@@ -136,20 +136,20 @@ export class Splitter {
     }
   }
 
-  /** What has only empty cells is no row. */
+  /** Passes a row on, unless all its cells are empty. */
   #pass(cells: string[], last: number): void {
     if (cells[0] !== '' || cells.some((cell) => cell !== '')) this.#onRow(cells, this.#line, last)
     this.#line++
   }
 }
 
-/** Where something is from a place on; Infinity if nowhere. */
+/** Position of a string from an index on; Infinity if it does not occur. */
 function find(text: string, what: string, from: number): number {
   const at = text.indexOf(what, from)
   return at < 0 ? Infinity : at
 }
 
-/** The end of a line; −1 if it has not come yet, or is a CR after which an LF may follow. */
+/** The end of a line; −1 if it has not arrived yet, or is a final CR that an LF may follow. */
 function findLineEnd(text: string, from: number, isEnd: boolean): number {
   END.lastIndex = from
   const at = END.exec(text)?.index ?? -1
@@ -161,14 +161,14 @@ function pastEnd(text: string, end: number): number {
   return text.startsWith('\r\n', end) ? end + 2 : end + 1
 }
 
-/** Past blanks, but not past a delimiter, unless that is a blank of which many are one. */
+/** Skips spaces, but no delimiter, unless runs of spaces are the delimiter. */
 function skip(text: string, from: number, delimiter = ''): number {
   const blanks = delimiter === '\t' ? SPACES : BLANKS
   blanks.lastIndex = from
   return from + (blanks.exec(text)?.[0].length ?? 0)
 }
 
-/** The quote that closes a cell; two are one that is meant. */
+/** Position of the quote that closes a cell. Doubled quotes are literal quotes. */
 function closing(text: string, from: number): number {
   let at = text.indexOf('"', from)
   while (at >= 0 && text[at + 1] === '"') at = text.indexOf('"', at + 2)

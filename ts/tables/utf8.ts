@@ -1,20 +1,20 @@
-/** Text in UTF-8, as its bytes stream by: bytes that are none are an error and never another character. */
+/** Streaming UTF-8 decoder. Invalid bytes are an error and are never replaced by another character. */
 
 const BYTE_ORDER_MARK = '\ufeff'
 
-/** Bytes are decoded up to the last whole character, so that text and bytes have the same borders. */
+/** Decodes bytes up to the last complete character, so that pieces of text correspond exactly to pieces of bytes. */
 export class Utf8Decoder {
-  /** Bytes of a character whose others have not come yet, and bytes before them. */
+  /** Bytes of an incomplete character, and the number of bytes before them. */
   #rest: Uint8Array = new Uint8Array(0)
   #offset = 0
   #begin = 0
 
-  /** Bytes before the text: those of a byte order mark. */
+  /** Number of bytes before the text, which is the length of a byte order mark. */
   get begin(): number {
     return this.#begin
   }
 
-  /** @throws TypeError that says which byte is no text, and how a file is converted */
+  /** @throws TypeError that names the invalid byte and explains how to convert the file */
   write(chunk: Uint8Array): string {
     const bytes = joined(this.#rest, chunk)
     const length = bytes.length - unfinished(bytes)
@@ -26,7 +26,7 @@ export class Utf8Decoder {
     return isMarked ? text.slice(1) : text
   }
 
-  /** @throws TypeError where the last character is cut off */
+  /** @throws TypeError if the last character is incomplete */
   end(): void {
     this.#decode(this.#rest)
   }
@@ -39,17 +39,17 @@ export class Utf8Decoder {
     const at = text === null ? firstInvalid(before) : zero
     const shown = `0x${bytes[at].toString(16).padStart(2, '0').toUpperCase()}`
     const problem = `expected text in UTF-8, got the byte ${shown} at offset ${this.#offset + at}`
-    // In UTF-16 every other byte of a number is 0.
+    // In UTF-16, every second byte of a digit is 0.
     const isUtf16 = bytes[at] === 0 || bytes[at] >= 0xfe
     throw new TypeError(
       isUtf16
         ? `${problem}: a binary file, or UTF-16, which iconv -f UTF-16 -t UTF-8 converts`
-        : `${problem}; iconv -f WINDOWS-1252 -t UTF-8 converts what is in Latin-1`,
+        : `${problem}; iconv -f WINDOWS-1252 -t UTF-8 converts Latin-1`,
     )
   }
 }
 
-/** All of a text. @throws TypeError as `Utf8Decoder` does */
+/** Decodes a complete text. @throws TypeError if it is not valid UTF-8 (see `Utf8Decoder`) */
 export function decodeUtf8(bytes: Uint8Array): string {
   const decoder = new Utf8Decoder()
   const text = decoder.write(bytes)
@@ -75,7 +75,7 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return all
 }
 
-/** Bytes at the end that begin a character and do not complete it. */
+/** Number of bytes at the end that belong to an incomplete character. */
 function unfinished(bytes: Uint8Array): number {
   for (let count = 1; count <= Math.min(3, bytes.length); count++) {
     const byte = bytes[bytes.length - count]
@@ -85,9 +85,9 @@ function unfinished(bytes: Uint8Array): number {
   return 0
 }
 
-/** Where the first character is that is none. Of what is left to search, half is decoded in each turn. */
+/** Position of the first invalid character, found by bisection. */
 function firstInvalid(bytes: Uint8Array): number {
-  // All before `start` is whole characters; up to `valid` there is no mistake, and up to `invalid` there is one.
+  // All characters before `start` are complete. The bytes up to `valid` are valid, the bytes up to `invalid` are not.
   let [start, valid, invalid] = [0, 0, bytes.length]
   while (invalid - valid > 1) {
     const middle = (valid + invalid) >> 1

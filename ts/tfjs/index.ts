@@ -1,4 +1,4 @@
-/** Optimizers for TensorFlow.js: what `model.compile` takes, with any rule of antigrad. */
+/** Optimizers for TensorFlow.js models (`model.compile`) with any rule of antigrad. */
 
 import { OptionError } from '../core/errors.js'
 import type { LoadOptions, Optimizer } from '../optimizer.js'
@@ -10,20 +10,21 @@ import { type InnerOptimizer, VariableRun } from './variable-run.js'
 export type { TfjsOptions, VariableContent } from './options.js'
 export type { NamedTensor, Tfjs, TfjsTensor, Variable } from './types.js'
 
-/** What an optimizer for TensorFlow.js has beside what every one of them has. */
+/** Members of the optimizer in addition to those of every TensorFlow.js optimizer. */
 export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rule['name'] = never> {
   /**
-   * The optimizer that makes the steps, by names of variables; null before the first one. Its `set`, `freeze`,
-   * `unfreeze`, `report` and `lastStep` are for all to use; tensors come and are written by themselves.
+   * The underlying optimizer, whose tensors have the names of the variables; null before the first step. You can use
+   * its `set`, `freeze`, `unfreeze`, `report` and `lastStep`. Tensors are added and updated automatically.
    */
   readonly optimizer: Optimizer<Readonly<Record<string, Float32Array>>, R, N> | null
 
   /**
-   * Writes parameters into the variables. They hold the point where the rule wants its next gradient, which is
-   * that of the parameters but for Schedule-Free rules and Nesterov's shifted form. To evaluate a model, show
-   * 'params' or 'average'; before it is trained on or saved with its optimizer, 'gradientPoint' again.
+   * Writes parameters into the variables. During training, the variables hold the point at which the rule needs its
+   * next gradient. This point equals the parameters except for Schedule-Free rules and Nesterov's shifted form. Call
+   * `show('params')` or `show('average')` to evaluate a model, and `show('gradientPoint')` before resuming training or
+   * saving the model with its optimizer.
    *
-   * @throws OptionError where there was no step yet, `what` is none of these, or there is no average
+   * @throws OptionError if there was no step yet, if `what` is invalid, or if there is no average
    */
   show(what: VariableContent): void
 
@@ -31,11 +32,11 @@ export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rul
   setWeights(weights: readonly NamedTensor[]): Promise<void>
 }
 
-/** Makes optimizers for one copy of TensorFlow.js. */
+/** Constructor of optimizers for one copy of TensorFlow.js. */
 export interface TfjsOptimizerClass<O> {
   /**
-   * @param rule such as `adamw({ lr: 1e-3 })`
-   * @throws what the constructor of `Optimizer` throws
+   * @param rule update rule, such as `adamw({ lr: 1e-3 })`
+   * @throws the errors of the constructor of `Optimizer`
    */
   new <R extends Rule | CustomRule, N extends Rule['name'] = never>(
     rule: R,
@@ -47,16 +48,18 @@ export interface TfjsOptimizerClass<O> {
 const classes = new WeakMap<object, unknown>()
 
 /**
- * The class of antigrad's optimizers for a copy of TensorFlow.js, which learns to load models that were saved with
- * them: call it before `loadLayersModel`. Nothing of TensorFlow.js is imported here, so there is one copy of it.
+ * Creates the class of antigrad's optimizers for a copy of TensorFlow.js and registers it for loading saved models.
+ * Call this function before `loadLayersModel`. It does not import TensorFlow.js, so that your program contains only one
+ * copy.
  *
- * Parameters and state lie in an `Optimizer`; each step reads the gradients, and writes new values to the variables.
- * No tensor outlives a step. What else assigns to variables is seen, and goes on from there.
+ * Parameters and state are stored in an `Optimizer`. Each step reads the gradients and writes new values to the
+ * variables. No tensor outlives a step. Other assignments to variables are detected, and training continues from the
+ * assigned values.
  *
- * @param tf as `import * as tf from '@tensorflow/tfjs'` gives it
- * @param _imports `rules` and `schedules` that a loaded model may have and nothing else in the program calls, as for
- * `Optimizer.load`: to name them is what imports them
- * @throws OptionError where `tf` is not TensorFlow.js
+ * @param tf the module, as in `import * as tf from '@tensorflow/tfjs'`
+ * @param _imports `rules` and `schedules` that loaded models may contain and that the program does not call otherwise
+ * (as for `Optimizer.load`): naming them here imports them
+ * @throws OptionError if `tf` is not TensorFlow.js
  * @example
  * const TfjsOptimizer = optimizerClass(tf)
  * model.compile({ optimizer: new TfjsOptimizer(adamw({ lr: 1e-3 })), loss: 'meanSquaredError' })
@@ -84,7 +87,7 @@ function makeClass(tf: TfjsModule): unknown {
     }
 
     readonly #run: VariableRun
-    /** What was given to be saved: not wanted any more at the next step. */
+    /** Tensors that were returned for saving. They are disposed at the next step. */
     #lent: NamedTensor[] = []
 
     constructor(rule: Rule | CustomRule, options: TfjsOptions = {}) {

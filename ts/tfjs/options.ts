@@ -1,25 +1,25 @@
-/** Options of an optimizer for TensorFlow.js, and what variables can hold. */
+/** Options of an optimizer for TensorFlow.js, and the possible contents of variables. */
 
 import { OptionError } from '../core/errors.js'
 import type { OptimizerOptions } from '../model/options.js'
 import type { Rule } from '../rules/definitions.js'
 
-/** As those of `Optimizer`; groups match the names of variables, as in `'*\/bias'`, and shapes are the variables'. */
+/** Options of `Optimizer`. Groups match the names of variables, such as `'*\/bias'`; shapes come from the variables. */
 export type TfjsOptions<R = Rule, N extends Rule['name'] = never> = Omit<
   OptimizerOptions<unknown, R, N>,
   'shapes' | 'zeroGrads'
 >
 
-/** What variables can hold: what the rule has reached, where it wants the next gradient, or the average. */
+/** Possible contents of variables: the parameters, the point of the next gradient, or the average. */
 export type VariableContent = 'params' | 'gradientPoint' | 'average'
 
-/** Options of `Optimizer` that nobody can give here. */
+/** Options of `Optimizer` that are not available here, with the reason. */
 const UNAVAILABLE_OPTIONS = {
   shapes: 'variables have theirs',
   zeroGrads: 'gradients come anew for each step',
 }
 
-/** @throws OptionError where one of them is there that TensorFlow.js leaves no use for */
+/** @throws OptionError if one of the unavailable options is given */
 export function checkAvailable(options: Readonly<Record<string, unknown>>): void {
   for (const [name, why] of Object.entries(UNAVAILABLE_OPTIONS)) {
     const value = options[name]
@@ -27,7 +27,7 @@ export function checkAvailable(options: Readonly<Record<string, unknown>>): void
   }
 }
 
-/** Where it runs is not saved. */
+/** The options of the engine, which are not saved. */
 export const engineOptions = ({ engine, instructionSet, threads }: TfjsOptions) => ({
   engine,
   instructionSet,

@@ -1,4 +1,4 @@
-/** Tensors and variables of TensorFlow.js: read, written and validated. */
+/** Reading, writing and validating tensors and variables of TensorFlow.js. */
 
 import { TensorError } from '../core/errors.js'
 import { isObject } from '../core/untrusted-input.js'
@@ -9,14 +9,14 @@ export interface NamedVariable {
   readonly variable: Variable
 }
 
-/** Good until TensorFlow.js does something else: the backend in WebAssembly copies nothing then. */
+/** The values of a tensor, valid until the next operation of TensorFlow.js: its WebAssembly backend returns a view. */
 export function valuesOf(tf: TfjsModule, tensor: TfjsTensor): Float32Array {
   return tf.backend().typedArrayFromHeap?.(tensor) ?? (tensor.dataSync() as Float32Array)
 }
 
 /**
- * Always a new tensor: kernels keep what they have made of the weights of one, such as packed matrices, and users
- * keep what `dataSync` gave them.
+ * Assigns a new tensor to a variable. Tensors are never overwritten, because kernels cache data derived from them (such
+ * as packed matrices), and users may hold results of `dataSync`.
  */
 export function assign(tf: TfjsModule, variable: Variable, values: Float32Array): void {
   const isCopied = tf.backend().typedArrayFromHeap !== undefined
@@ -25,10 +25,10 @@ export function assign(tf: TfjsModule, variable: Variable, values: Float32Array)
   tensor.dispose()
 }
 
-/** @throws TensorError where there is none of that name, or not in float32 */
+/** @throws TensorError if the variable does not exist or is not float32 */
 export function variableOf(tf: TfjsModule, name: string): Variable {
   const variable = tf.engine().registeredVariables[name]
-  if (variable === undefined) throw new TensorError(name, 'the name of a variable', 'one that there is not')
+  if (variable === undefined) throw new TensorError(name, 'the name of a variable', 'an unknown name')
   if (variable.dtype === 'float32') return variable
   throw new TensorError(name, 'a variable in float32', `one in ${variable.dtype}`)
 }
@@ -49,7 +49,7 @@ export function checkShape(name: string, { shape }: Variable, expected: readonly
     throw new TensorError(name, `the shape [${expected}]`, `a variable of the shape [${shape}]`)
 }
 
-/** A gradient has as many numbers as its variable, in float32; a variable on which the loss does not depend has none. */
+/** Checks that a gradient is float32 and has the size of its variable. It may be missing if the loss is independent. */
 export function checkGradient({ name, tensor }: NamedTensor, { size }: Variable): void {
   if (!tensor || (tensor.size === size && tensor.dtype === 'float32')) return
   throw new TensorError(

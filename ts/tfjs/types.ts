@@ -1,4 +1,4 @@
-/** What is used of TensorFlow.js, so that nothing of it has to be installed for these types. */
+/** Types of the used parts of TensorFlow.js, so that these types do not require its installation. */
 
 export interface TfjsTensor {
   readonly shape: number[]
@@ -10,7 +10,7 @@ export interface TfjsTensor {
 }
 
 export interface Variable extends TfjsTensor {
-  /** Another one after each `assign`, never one with other values. */
+  /** Identifies the values: each `assign` sets a new object, and the values of an object never change. */
   readonly dataId: object
   readonly isDisposed: boolean
   assign(to: TfjsTensor): void
@@ -21,19 +21,19 @@ export interface NamedTensor {
   readonly tensor: TfjsTensor
 }
 
-/** `@tensorflow/tfjs`, or `@tensorflow/tfjs-core` where the models come from the same copy of it. */
+/** `@tensorflow/tfjs`, or `@tensorflow/tfjs-core` if the models use the same copy of it. */
 export interface Tfjs {
   readonly Optimizer: abstract new () => object
   // biome-ignore lint/suspicious/noExplicitAny: TensorFlow.js has types of its own for all of these
   readonly [name: string]: any
 }
 
-/** The parts of it, with the types above. */
+/** The used parts of TensorFlow.js, with the types above. */
 export interface TfjsModule {
   readonly Optimizer: new () => object
   tensor(values: Float32Array | string[], shape: number[], dtype: string): TfjsTensor
   backend(): {
-    /** Where tensors lie in WebAssembly: a view, good until its memory grows. */
+    /** Returns a view of a tensor's values in WebAssembly memory, which is valid until that memory grows. */
     typedArrayFromHeap?(tensor: TfjsTensor): Float32Array
   }
   engine(): { readonly registeredVariables: Record<string, Variable | undefined> }

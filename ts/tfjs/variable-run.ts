@@ -1,4 +1,4 @@
-/** An `Optimizer` whose parameters are variables of TensorFlow.js. */
+/** An `Optimizer` whose parameters are TensorFlow.js variables. */
 
 import { OptionError, TensorError } from '../core/errors.js'
 import { omitUndefined } from '../core/untrusted-input.js'
@@ -19,12 +19,14 @@ import {
 import type { NamedTensor, TfjsModule, Variable } from './types.js'
 import { fromWeights, toWeights } from './weights.js'
 
-/** A variable that is updated. */
+/** A variable that the optimizer updates. */
 interface KnownVariable {
-  /** What the optimizer calls it: the variable's name where it came, which a loaded one may not have. */
+  /**
+   * The variable's name in the optimizer: its name when it was added. After loading, variables may have other names.
+   */
   readonly name: string
   variable: Variable
-  /** What was read or written last; null where nothing was yet. */
+  /** The `dataId` that was last read or written; null if there was none yet. */
   dataId: object | null
 }
 
@@ -37,11 +39,11 @@ export class VariableRun {
   readonly #options: TfjsOptions
   #optimizer: InnerOptimizer | null = null
   readonly #known = new Map<string, KnownVariable>()
-  /** Shapes of what was loaded, by name, until its variables come. */
+  /** Shapes of loaded tensors by name, until their variables appear. */
   #loaded = new Map<string, readonly number[] | null>()
   #shown: VariableContent = 'gradientPoint'
 
-  /** @throws what the constructor of `Optimizer` throws: when a model is compiled, not when it is trained */
+  /** @throws the errors of the constructor of `Optimizer`, so that they occur when the model is compiled */
   constructor(tf: TfjsModule, rule: Rule | CustomRule, options: TfjsOptions) {
     this.#tf = tf
     this.#rule = rule
@@ -50,12 +52,12 @@ export class VariableRun {
     this.#makeOptimizer({ trial: Float32Array.of(0) }, { trial: [1] })
   }
 
-  /** Null before the first step. */
+  /** The underlying optimizer; null before the first step. */
   get optimizer(): InnerOptimizer | null {
     return this.#optimizer
   }
 
-  /** @throws OptionError where variables hold something else than the point where the rule wants its gradient */
+  /** @throws OptionError if the variables do not hold the point at which the rule needs its gradient */
   checkPoint(call: string): void {
     if (this.#shown === 'gradientPoint') return
     throw new OptionError(
@@ -65,7 +67,7 @@ export class VariableRun {
     )
   }
 
-  /** Gradients by what the optimizer calls their variables, which it knows from now on. */
+  /** Reads gradients by the optimizer's names of their variables, and adds unknown variables. */
   readGradients(given: unknown): Tensors {
     const named = toNamedTensors(given)
     const variables = named.map(({ name }) => variableOf(this.#tf, name))
@@ -73,15 +75,15 @@ export class VariableRun {
     this.#meet(named.map(({ name }, i) => ({ name, variable: variables[i] })))
     const gradients: Record<string, Float32Array> = {}
     for (const { name, tensor } of named) {
-      // A variable on which the loss does not depend has none.
+      // A variable has no gradient if the loss does not depend on it.
       if (tensor) gradients[(this.#known.get(name) as KnownVariable).name] = valuesOf(this.#tf, tensor)
     }
     return gradients
   }
 
-  /** After {@link readGradients}. */
+  /** Makes a step with the result of {@link readGradients}. */
   step(gradients: Tensors): void {
-    // Without any variable there is none.
+    // There is no optimizer if there is no variable.
     if (this.#optimizer?.step(gradients)) this.#write(this.#optimizer, 'gradientPoint')
   }
 
@@ -94,7 +96,7 @@ export class VariableRun {
     this.#write(this.#optimizer, what)
   }
 
-  /** The run as named tensors; none before the first step. */
+  /** The run as named tensors; empty before the first step. */
   getWeights(): NamedTensor[] {
     if (this.#optimizer === null) return []
     this.#readChanged(this.#optimizer)
@@ -109,7 +111,7 @@ export class VariableRun {
     this.#shown = 'gradientPoint'
   }
 
-  /** The rule and its options. */
+  /** The rule and the options, for saving. */
   getConfig(): object {
     const running = engineOptions(this.#options)
     const options = Object.entries(this.#options).filter(([name]) => !Object.hasOwn(running, name))
@@ -118,11 +120,11 @@ export class VariableRun {
       if (typeof value !== 'function') return value
       throw new OptionError(`getConfig: ${key}`, 'plain data, as a function cannot be saved', value)
     })
-    // TensorFlow.js makes an X of each _x when it loads, in values too.
+    // When loading, TensorFlow.js converts each _x to X, also in values. Escaping underscores prevents that.
     return { antigrad: text.replaceAll('_', '\\u005f') }
   }
 
-  /** Knows these variables from now on, and has the values of all that it knows. */
+  /** Adds unknown variables, and reads the changed values of known ones. */
   #meet(variables: readonly NamedVariable[]): void {
     const strangers = variables.filter(({ name }) => !this.#known.has(name))
     if (strangers.length > 0) {
@@ -132,7 +134,7 @@ export class VariableRun {
     for (const { name, variable } of variables) {
       const known = this.#known.get(name) as KnownVariable
       if (known.variable === variable) continue
-      // A model that was disposed left its name.
+      // The name may belong to a disposed model.
       checkShape(name, variable, known.variable.shape)
       known.variable = variable
     }
@@ -147,7 +149,7 @@ export class VariableRun {
     } else this.#optimizer.add(values, { shapes })
     for (const { name, variable } of strangers)
       this.#known.set(name, { name, variable, dataId: variable.dataId })
-    // These gradients are taken where the rule wants them.
+    // These gradients were computed at the values of the variables, where the rule expects its first gradients.
     this.#optimizer.gradientPoint()
   }
 
@@ -156,7 +158,7 @@ export class VariableRun {
     return new Optimizer(values, this.#rule, options) as unknown as InnerOptimizer
   }
 
-  /** Variables of a loaded model have their names, or, where these were taken, their order. */
+  /** Matches variables of a loaded model by name or, if TensorFlow.js has renamed them, by order. */
   #claim(strangers: readonly NamedVariable[]): void {
     const names = [...this.#loaded.keys()]
     const hasNames = strangers.every(({ name }) => this.#loaded.has(name))
@@ -179,13 +181,13 @@ export class VariableRun {
     }
   }
 
-  /** What somebody else has assigned to variables are the parameters now. */
+  /** Adopts values that other code has assigned to variables as parameters. */
   #readChanged(optimizer: InnerOptimizer): void {
     for (const known of this.#known.values()) {
       const { name, variable, dataId } = known
       if (variable.dataId === dataId || variable.isDisposed) continue
       const values = valuesOf(this.#tf, variable)
-      // A model that was loaded has what was saved, which for some rules is not where the parameters are.
+      // Variables of a loaded model hold the saved gradient point, which for some rules differs from the parameters.
       const shown = this.#viewsOf(optimizer, this.#shown)[name]
       if (!isSame(values, shown)) optimizer.params[name].set(values)
       known.dataId = variable.dataId

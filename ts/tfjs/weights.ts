@@ -1,14 +1,14 @@
-/** A saved run as named tensors, which TensorFlow.js writes beside a model's weights. */
+/** Conversion of a saved run to named tensors, which TensorFlow.js stores together with a model's weights. */
 
 import { fromText, toText } from '../checkpoint/text.js'
 import type { SavedRun } from '../checkpoint/write.js'
 import { TensorError } from '../core/errors.js'
 import type { NamedTensor, TfjsModule, TfjsTensor } from './types.js'
 
-/** Names of optimizer weights and of model weights are one list in the file. */
+/** Prefix that distinguishes optimizer weights from model weights, which share one list in the file. */
 const WEIGHT_PREFIX = 'antigrad'
 
-/** The first is a text with all but the arrays, which follow. */
+/** Converts a saved run to tensors: first a string tensor with everything except the arrays, then the arrays. */
 export function toWeights(saved: SavedRun, tf: TfjsModule): NamedTensor[] {
   const arrays: Float32Array[] = []
   const text = toText(saved, arrays)
@@ -21,7 +21,7 @@ export function toWeights(saved: SavedRun, tf: TfjsModule): NamedTensor[] {
   ]
 }
 
-/** @throws TensorError where these are not what {@link toWeights} made; what is in them is checked by who reads it */
+/** Converts tensors of {@link toWeights} back, without validating the run. @throws TensorError if they are others */
 export async function fromWeights(weights: readonly NamedTensor[]): Promise<SavedRun> {
   const expected = 'the weights of an optimizer of antigrad, as model.save writes them'
   const [first, ...others] = weights
@@ -33,7 +33,7 @@ export async function fromWeights(weights: readonly NamedTensor[]): Promise<Save
   try {
     return fromText(text, arrays) as SavedRun
   } catch {
-    // No JSON, or nested deeper than the stack.
+    // The text is not JSON, or its nesting exceeds the call stack.
     throw new TensorError('setWeights', expected, text)
   }
 }

@@ -1,4 +1,6 @@
-/** The checksums in a file's metadata, so that damage is seen: CRC-32 of tensors and of texts, in eight hexadecimal digits. */
+/**
+ * Checksums in the metadata that detect damage: CRC-32 of tensors and of metadata texts, as eight hexadecimal digits.
+ */
 
 import { crc32 } from '#disk'
 import { toBoundedArray } from '../../core/untrusted-input.js'
@@ -6,14 +8,14 @@ import { FileError } from '../sources/errors.js'
 import type { FileHeader } from './header.js'
 import { readJson } from './json.js'
 
-/** In the metadata: pairs of a tensor's name and its sum, in an order that others may go by. */
+/** Metadata key of the pairs of tensor names and checksums. Other metadata can refer to their order. */
 const CHECKSUMS_KEY = 'antigrad.tensors'
-/** The same of all other texts, with that of the tensors. */
+/** Metadata key of the checksums of all other texts, including the text of the tensors' checksums. */
 export const TEXTS = 'antigrad.texts'
 
 export const formatSum = (sum: number): string => sum.toString(16).padStart(8, '0')
 
-/** Of a text, in UTF-8. */
+/** Checksum of a text in UTF-8. */
 export const computeChecksum = (text: string): string => formatSum(crc32(new TextEncoder().encode(text)))
 
 export function addChecksums(
@@ -26,9 +28,9 @@ export function addChecksums(
 }
 
 /**
- * The sums by names of tensors, all of which are in the file; none if it was written by somebody else.
+ * Reads the checksums of all tensors, by name. The result is empty if antigrad has not written the file.
  *
- * @throws FileError for a text that is not what was written; for others that somebody has added there is no sum
+ * @throws FileError if a text differs from its checksum. Texts that other programs have added have no checksum.
  */
 export function readChecksums({ metadata, tensors }: FileHeader): ReadonlyMap<string, string> {
   for (const [name, sum] of readPairs(metadata, TEXTS) ?? []) {
@@ -44,7 +46,7 @@ export function readChecksums({ metadata, tensors }: FileHeader): ReadonlyMap<st
   return sums
 }
 
-/** Names and sums; undefined without such a text. */
+/** Reads pairs of names and checksums; undefined if the metadata lack the key. */
 function readPairs(metadata: FileHeader['metadata'], key: string): ReadonlyMap<string, string> | undefined {
   const text = metadata.get(key)
   if (text === undefined) return undefined

@@ -1,4 +1,4 @@
-/** float16 and bfloat16, as bits in 16-bit words. */
+/** Conversion of float16 and bfloat16, which are stored as 16-bit words. */
 
 import type { FloatArray } from '../../core/numbers.js'
 
@@ -6,8 +6,8 @@ const float = new Float32Array(1)
 const word = new Uint32Array(float.buffer)
 
 /**
- * The bits of a float32 that is rounded to a narrower format next: cut toward 0, and odd where something was lost.
- * Rounded to the nearest first, a number just above the middle would become the middle.
+ * The bits of a number as float32, rounded to odd: truncated toward 0, with the last bit set if the result is inexact.
+ * Rounding to nearest twice would be wrong, because a number just above a midpoint would first become the midpoint.
  */
 function toBits(x: number): number {
   float[0] = x
@@ -17,7 +17,7 @@ function toBits(x: number): number {
   return word[0] | 1
 }
 
-/** The upper bits of a number, rounded: of two that are as near, the even one. */
+/** The upper bits of a number, rounded to nearest, ties to even. */
 const roundBits = (bits: number, shift: number): number =>
   (bits + (1 << (shift - 1)) - 1 + ((bits >>> shift) & 1)) >>> shift
 
@@ -39,13 +39,13 @@ export function toFloat16(values: FloatArray): Uint16Array {
   return words
 }
 
-/** Of the bits of a float32 without its sign. */
+/** Converts the bits of a float16 without its sign. */
 function decodeFloat16(bits: number): number {
   if (bits > 0x7f80_0000) return 0x7e00
-  // From 65520 on, ∞ is the nearest.
+  // Values of 65520 and more round to ∞.
   if (bits >= 0x477f_f000) return 0x7c00
   if (bits >= 0x3880_0000) return roundBits(bits - 0x3800_0000, 13)
-  // A subnormal one counts steps of 2⁻²⁴.
+  // Subnormal values are multiples of 2⁻²⁴.
   const exponent = bits >>> 23
   return exponent < 102 ? 0 : roundBits((bits & 0x7f_ffff) | 0x80_0000, 126 - exponent)
 }
@@ -56,7 +56,7 @@ export function fromBfloat16(words: Uint16Array, into = new Float32Array(words.l
   return into
 }
 
-/** All float16: to look one up takes a third of the time. */
+/** Table of all float16 values. Lookup takes a third of the time of the conversion. */
 let table: Float32Array | undefined
 
 export function fromFloat16(words: Uint16Array, into = new Float32Array(words.length)): Float32Array {

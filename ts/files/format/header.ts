@@ -1,6 +1,6 @@
 /**
- * The header of a safetensors file: its length in 8 bytes, and JSON that says of each tensor its dtype, shape and
- * place. Whatever a file does against the format's rules is an error: nothing else in it can be believed then.
+ * The header of a safetensors file: its length in 8 bytes, followed by JSON with the dtype, shape and byte range of
+ * each tensor. Every violation of the format is an error, because the rest of such a file cannot be trusted.
  */
 
 import { truncate } from '../../core/errors.js'
@@ -11,34 +11,34 @@ import { FileError } from '../sources/errors.js'
 import { BITS } from './dtypes.js'
 import { readJson } from './json.js'
 
-/** A tensor as a header has it. */
+/** The description of a tensor in the header. */
 export interface TensorInfo {
-  /** The format's name of it, such as F32. */
+  /** Name of the dtype in the safetensors format, such as F32. */
   readonly dtype: string
   readonly shape: readonly number[]
-  /** Its place, in bytes from the header's end. */
+  /** Byte range of the tensor, counted from the end of the header. */
   readonly begin: number
   readonly end: number
 }
 
 export interface FileHeader {
-  /** Texts by name. */
+  /** Metadata strings by name. */
   readonly metadata: ReadonlyMap<string, string>
-  /** In the order of their bytes. */
+  /** Tensors by name, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>
 }
 
 const LENGTH_BYTES = 8
-/** No reader takes a longer header. */
+/** Maximum length of a header that readers of the format accept. */
 export const MAX_HEADER_BYTES = 100_000_000
 const METADATA = '__metadata__'
-/** The header, a tensor in it, and its shape. */
+/** Nesting of the header's JSON: the header, a tensor, and its shape. */
 const NESTING = { deepest: 3, areNamed: true }
 
 /**
- * How long the header is, from the first bytes of a file.
+ * Reads the length of the header from the first bytes of a file.
  *
- * @throws FileError where no header fits there
+ * @throws FileError if the file cannot contain a header of this length
  */
 export function headerLength(first: Uint8Array, size: number): number {
   if (size < LENGTH_BYTES) throw new FileError('file', `at least ${LENGTH_BYTES} bytes`, size)
@@ -55,9 +55,11 @@ export function headerLength(first: Uint8Array, size: number): number {
 }
 
 /**
- * @param bytes the header's, behind its length
- * @param size of the bytes behind it
- * @throws FileError where something is against the format
+ * Parses and validates a header.
+ *
+ * @param bytes bytes of the header, without its length
+ * @param size number of bytes after the header
+ * @throws FileError if the header violates the format
  */
 export function parseHeader(bytes: Uint8Array, size: number): FileHeader {
   const text = decodeText(bytes)
@@ -77,7 +79,7 @@ export function parseHeader(bytes: Uint8Array, size: number): FileHeader {
       }
     } else tensors.push([name, readInfo(name, value)])
   }
-  // Objects keep the last of two.
+  // JSON.parse keeps the last of duplicate keys, so the keys are counted in the text.
   if (readKeys(text) !== keys) throw new FileError('header', 'each name once', 'a name twice')
   tensors.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
   let end = 0
@@ -100,7 +102,7 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** How many names a text has that is JSON: strings in front of a colon. */
+/** Number of keys in a JSON text: strings that are followed by a colon. */
 function readKeys(text: string): number {
   let keys = 0
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
@@ -133,7 +135,7 @@ function readInfo(name: string, given: object): TensorInfo {
       data_offsets,
     )
   const bits = lengths.reduce((product, length) => product * length, BITS[dtype])
-  // Products are exact as long as they can be right.
+  // Products that could match a file's size are computed exactly.
   if (bits !== (to - from) * 8)
     throw new FileError(
       describeTensor(name),
@@ -144,9 +146,9 @@ function readInfo(name: string, given: object): TensorInfo {
 }
 
 /**
- * A header with its length in front: the tensors' bytes are one behind the other, from a multiple of 8 on.
+ * Encodes a header with its length in front. The bytes of the tensors follow contiguously, aligned to 8 bytes.
  *
- * @throws FileError where it is longer than readers take, or a name is no Unicode
+ * @throws FileError if the header is longer than readers accept, or a name is not valid Unicode
  */
 export function encodeHeader({ metadata, tensors }: FileHeader): Uint8Array {
   const entries = [...tensors].map(([name, { dtype, shape, begin, end }]) => {
@@ -155,7 +157,7 @@ export function encodeHeader({ metadata, tensors }: FileHeader): Uint8Array {
   })
   const texts = metadata.size > 0 ? [[METADATA, Object.fromEntries(metadata)] as const] : []
   const text = JSON.stringify(Object.fromEntries<object>([...texts, ...entries]))
-  // Half of a surrogate pair is escaped as JSON has it, which readers refuse.
+  // JSON.stringify escapes lone surrogates, which readers refuse.
   const lone = /(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/.exec(text)
   if (lone !== null) throw new FileError('tensor', 'a name in Unicode', lone[0])
   const bytes = new TextEncoder().encode(text)

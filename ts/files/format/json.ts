@@ -1,20 +1,20 @@
-/** JSON in a file's header and metadata. */
+/** Parsing of JSON in the header and the metadata of a file. */
 
 import { fromText } from '../../checkpoint/text.js'
 import { type Nesting, parseJson } from '../../core/json.js'
 import { FileError } from '../sources/errors.js'
 
-/** More than parameters, or schedules in one another, are nested: 100 each. */
+/** Nesting limit of a run, which exceeds that of parameters and of schedules (100 levels each). */
 const RUN = { deepest: 1000 }
 
-/** @throws FileError if it is no JSON, or nested otherwise */
+/** @throws FileError if the text is not JSON, or its nesting is invalid */
 export const readJson = (what: string, text: string | undefined, nesting: Nesting): unknown =>
   parsed(what, text, `JSON, nested at most ${nesting.deepest} deep`, (text) => parseJson(text, nesting))
 
 /**
- * A run's text, or metrics, with these arrays.
+ * Parses the text of a run or of metrics, with these arrays.
  *
- * @throws FileError if it is no JSON, or nested deeper than any run
+ * @throws FileError if the text is not JSON, or nested deeper than any run
  */
 export const parseRun = (what: string, text: string | undefined, arrays: readonly unknown[]): unknown =>
   parsed(what, text, "a run's JSON", (text) =>

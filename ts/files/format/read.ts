@@ -1,4 +1,4 @@
-/** Safetensors files as they are read: the header at once, tensors when they are asked for. */
+/** Reader of safetensors files. It reads the header at once and each tensor on request. */
 
 import { crc32, openSource } from '#disk'
 import { withMemoryError } from '../../core/copy.js'
@@ -14,47 +14,47 @@ export type { FileSource } from '../sources/sources.js'
 export type { TensorData } from './dtypes.js'
 export type { TensorInfo } from './header.js'
 
-/** How many bytes are read at once, and how many such pieces: one is summed while the others are read. */
+/** Number of bytes per read, and number of concurrent reads: one piece is summed while the others are read. */
 const MAX_PIECE_BYTES = 1 << 22
 const MAX_PIECES = 4
-/** Of those that take longer, as they become other numbers. */
+/** Number of bytes per read of tensors that are widened, which takes longer. */
 const MAX_WIDENED_BYTES = 1 << 20
 
-/** An open file: names, dtypes and shapes are known, and tensors are read when they are asked for. */
+/** An open file. Names, dtypes and shapes are available at once. Tensors are read on request. */
 export interface TensorFile {
-  /** Texts by name: what a file says beside its tensors. */
+  /** Metadata strings by name. */
   readonly metadata: ReadonlyMap<string, string>
-  /** In the order of their bytes. */
+  /** Tensors by name, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /**
-   * Reads one tensor: F32, F16 and BF16 as a Float32Array, F64 as a Float64Array, integers as arrays of theirs,
-   * BOOL as a Uint8Array of 0 and 1. Where antigrad has written the file, its checksum is compared.
+   * Reads one tensor: F32, F16 and BF16 as a Float32Array, F64 as a Float64Array, integers as the corresponding typed
+   * array, BOOL as a Uint8Array of 0 and 1. If antigrad has written the file, the checksum is verified.
    *
-   * @throws FileError where there is none of that name, it has changed since, or is of a dtype that JavaScript has no
-   * array for: `bytes` are there then
+   * @throws FileError if the tensor does not exist, its checksum differs, or JavaScript has no typed array for its dtype
+   * (use {@link bytes})
    */
   read(name: string): Promise<TensorData>
-  /** The bytes of one tensor as they are in the file; for errors see {@link read}. */
+  /** Reads the bytes of one tensor without conversion; for errors see {@link read}. */
   bytes(name: string): Promise<ArrayBuffer>
-  /** Closes the file; what was read stays. */
+  /** Closes the file. Arrays that were read stay valid. */
   close(): Promise<void>
 }
 
-/** A tensor while it is read. */
+/** The destination of a tensor that is being read. */
 interface ReadTarget<T> {
   readonly name: string
   readonly info: TensorInfo
-  /** How many bytes are read of it at once. */
+  /** Number of bytes per read. */
   readonly piece: number
-  /** Where such bytes of it go. */
+  /** Returns the memory for a piece of the tensor. */
   place(at: number, length: number): Uint8Array
-  /** They are there. */
+  /** Processes a piece that has been read. */
   take?(bytes: Uint8Array, at: number): void
-  /** All of it. */
+  /** The complete result. */
   readonly result: T
 }
 
-/** A part of it that is on its way. */
+/** A piece of a tensor that is being read. */
 interface ReadPiece<T> {
   readonly target: ReadTarget<T>
   readonly at: number
@@ -87,7 +87,7 @@ export class OpenTensorFile implements TensorFile {
     return bytes
   }
 
-  /** Reads tensors one after the other, of which the next are on their way while one is looked at. */
+  /** Reads tensors in order. Further pieces are read while one is being processed. */
   async *readAll(names: Iterable<string>): AsyncGenerator<[name: string, values: TensorData]> {
     yield* this.#readInto(names, createTarget)
   }
@@ -121,7 +121,7 @@ export class OpenTensorFile implements TensorFile {
         }
         done += bytes.length
         if (done < MAX_WIDENED_BYTES) continue
-        // Pieces that have come meanwhile would follow at once.
+        // Pieces that have already arrived would otherwise be processed without a pause.
         done = 0
         await nextTurn()
       }
@@ -130,7 +130,7 @@ export class OpenTensorFile implements TensorFile {
     }
   }
 
-  /** Begins to read a piece each time that one is asked for. */
+  /** Starts the read of one further piece per request. */
   *#begin<T>(
     names: Iterable<string>,
     targetOf: (name: string, info: TensorInfo) => ReadTarget<T>,
@@ -143,7 +143,7 @@ export class OpenTensorFile implements TensorFile {
       do {
         const bytes = target.place(at, Math.min(target.piece, end - begin - at))
         const read = this.#source.read(bytes, this.#start + begin + at)
-        // It is awaited later, and may have failed before.
+        // The read is awaited later. Until then its failure must not count as an unhandled rejection.
         read.catch(() => {})
         yield { target, at, bytes, read }
         at += target.piece
@@ -205,7 +205,7 @@ function createTarget(name: string, info: TensorInfo): ReadTarget<TensorData> {
   }
   const size = info.end - info.begin
   const result = withMemoryError(2 * size, () => new Float32Array(size / 2))
-  // One is widened while others are on their way.
+  // One piece is widened while the others are read.
   const pieces = Array.from(
     { length: MAX_PIECES + 1 },
     () => new Uint8Array(Math.min(MAX_WIDENED_BYTES, size)),
@@ -220,7 +220,7 @@ function createTarget(name: string, info: TensorInfo): ReadTarget<TensorData> {
   }
 }
 
-/** What {@link openFile} gives, with all that it has. */
+/** Opens a file as {@link openFile} does, with the internal interface. */
 export async function openSafetensors(place: FileSource): Promise<OpenTensorFile> {
   const source = place instanceof Blob ? blobSource(place) : await openSource(place)
   try {
@@ -238,10 +238,10 @@ export async function openSafetensors(place: FileSource): Promise<OpenTensorFile
 }
 
 /**
- * Opens a safetensors file and reads its header, of which each rule of the format is checked.
+ * Opens a safetensors file, and reads and validates its header.
  *
  * @param place a path, or in a browser a Blob, such as a File
- * @throws FileError where it is none; what the file system throws where it is not there
+ * @throws FileError if it is not a safetensors file; the file system's error if it cannot be opened
  */
 export function openFile(place: FileSource): Promise<TensorFile> {
   return openSafetensors(place)

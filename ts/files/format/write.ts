@@ -1,4 +1,4 @@
-/** Tensors as a safetensors file, piece by piece. */
+/** Writer of safetensors files, which writes tensors piece by piece. */
 
 import { crc32 } from '#disk'
 import { nextTurn } from '../../core/event-loop.js'
@@ -8,25 +8,25 @@ import { addChecksums } from './checksums.js'
 import { BITS, FILE_DTYPES, type FileDtype, toBytes } from './dtypes.js'
 import { encodeHeader, type FileHeader, type TensorInfo } from './header.js'
 
-/** What is written of a tensor. */
+/** A tensor to be written. */
 export interface WritableTensor {
   readonly name: string
   readonly shape: readonly number[]
   readonly dtype: FileDtype
   readonly length: number
-  /** Some of its values as they are to be written, asked for piece by piece. */
+  /** Returns a range of the values. Ranges are requested in order. */
   values(from: number, to: number): FloatArray
-  /** Nobody asks for those before any more. */
+  /** Tells that no earlier values will be requested. */
   release?(to: number): void
 }
 
-/** How many bytes are copied and summed at once, and how many such pieces there are: the others are being written. */
+/** Number of bytes per piece, and number of pieces: one is copied and summed while the others are written. */
 const MAX_PIECE_BYTES = 1 << 20
 const MAX_PIECES = 4
-/** How many numbers of another dtype are made at once, which takes up to 2 ms: then others get their turn. */
+/** Maximum number of values that are converted at once, in up to 2 ms, before the event loop continues. */
 const MAX_CONVERTED = 1 << 17
 
-/** The places of tensors, one behind the other, and all else that a header has; before anything is written. */
+/** Lays out the tensors contiguously and prepares the header, before anything is written. */
 export function prepareHeader(tensors: readonly WritableTensor[], metadata: FileHeader['metadata']) {
   const infos = new Map<string, TensorInfo>()
   let begin = 0
@@ -35,7 +35,7 @@ export function prepareHeader(tensors: readonly WritableTensor[], metadata: File
     infos.set(name, { dtype: FILE_DTYPES[dtype], shape, begin, end })
     begin = end
   }
-  /** Of the same length, whatever the sums. */
+  /** Encodes the header. Its length does not depend on the checksums. */
   const header = (sums: readonly number[]) => {
     const named = tensors.map(({ name }, i) => [name, sums[i] ?? 0] as const)
     return encodeHeader({ metadata: addChecksums(metadata, named), tensors: infos })
@@ -43,7 +43,7 @@ export function prepareHeader(tensors: readonly WritableTensor[], metadata: File
   return { tensors, header, start: header([]).length }
 }
 
-/** Writes all, and the header last: it has the sums of what was written. */
+/** Writes the tensors, and the header last, because it contains their checksums. */
 export async function writeAll(sink: Sink, { tensors, header, start }: ReturnType<typeof prepareHeader>) {
   const sums: number[] = []
   const pieces = Array.from({ length: MAX_PIECES }, () => new Uint8Array(MAX_PIECE_BYTES))
@@ -51,10 +51,10 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
   let turn = 0
   let filled = 0
   let at = start
-  /** Goes on when the next piece is free. */
+  /** Writes the current piece and waits until the next one is free. */
   const flush = async () => {
     writing[turn] = sink.write(pieces[turn].subarray(0, filled), at)
-    // It is awaited later, and may have failed before.
+    // The write is awaited later. Until then its failure must not count as an unhandled rejection.
     writing[turn].catch(() => {})
     at += filled
     filled = 0
@@ -85,7 +85,7 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
     await flush()
     await Promise.all(writing)
   } finally {
-    // Nobody writes any more when this has failed.
+    // No write may be in progress when this function fails.
     await Promise.allSettled(writing)
   }
   await sink.write(header(sums), 0)

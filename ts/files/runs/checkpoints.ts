@@ -1,4 +1,4 @@
-/** Checkpoints: the last files of a run in a folder, of which the newest whole one is found again. */
+/** Checkpoints: the latest files of a run in a folder, and the search for the newest intact one. */
 
 import { openFolder, openSink, TEMPORARY_SUFFIX } from '#disk'
 import { toText } from '../../checkpoint/text.js'
@@ -14,41 +14,41 @@ import { FileError } from '../sources/errors.js'
 import type { FileSource } from '../sources/sources.js'
 import { beginWrite, readRun, type Saveable } from './runs.js'
 
-/** What is said of a checkpoint. */
+/** Information that is stored with a checkpoint. */
 export interface CheckpointOptions {
-  /** What the run has come to, as its caller counts; how many updates it had, by default. */
+  /** Progress of the run, in the caller's own count. Default: the number of updates. */
   readonly step?: number
-  /** Numbers by name. */
+  /** Metrics by name. */
   readonly metrics?: Readonly<Record<string, number>>
 }
 
-/** A checkpoint that is whole. */
+/** An intact checkpoint. */
 export interface Checkpoint {
   readonly path: string
   readonly saved: SavedRun
   readonly step: number
   readonly metrics: Readonly<Record<string, number>>
-  /** Damaged checkpoints that were passed over, with the reasons. */
+  /** Newer checkpoints that were skipped because they are damaged, with the reasons. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
 }
 
 export interface CheckpointsOptions {
-  /** How many of the newest stay; 3 by default, and with null all. */
+  /** Number of newest checkpoints to keep; null keeps all. Default 3. */
   readonly keep?: number | null
-  /** Is told of damaged ones; console.warn by default. */
+  /** Called with a message about each damaged checkpoint. Default `console.warn`. */
   readonly onWarning?: (message: string) => void
 }
 
-/** Checkpoints in a folder, into which nobody else writes. */
+/** Checkpoints in a folder, which must not be used for anything else. */
 export interface Checkpoints {
   /**
-   * Writes one, of the state at this call, as `writeFile` does; then older ones go. Several calls write one after the
-   * other.
+   * Writes a checkpoint of the state at this call, as `writeFile` does, and then removes old ones. Concurrent calls are
+   * executed one after the other.
    *
-   * @returns where it is
+   * @returns path of the checkpoint
    */
   save(optimizer: Saveable, options?: CheckpointOptions): Promise<string>
-  /** Reads the newest that is whole; null where there is none. */
+  /** Reads the newest intact checkpoint; null if there is none. */
   latest(): Promise<Checkpoint | null>
 }
 
@@ -62,26 +62,26 @@ const saveOptions = { step: passThrough<number>(), metrics: passThrough<Readonly
 
 const STEP = 'checkpoint.step'
 const METRICS = 'checkpoint.metrics'
-/** The last number of a name; more digits would not be found again. */
+/** Largest number in a file name. Names with more digits would not be recognized. */
 const MAX_NUMBER = 999_999_999_999_999
-/** In the order in which they were written, whatever the steps are. */
+/** File names of checkpoints. Their first number counts the writes, independently of the steps. */
 const FILE_NAME = /^(\d{6,15})-step-\d+\.safetensors$/
 const fileName = (number: number, step: number) =>
   `${String(number).padStart(6, '0')}-step-${step}.safetensors`
 
 /**
- * Checkpoints in a folder, which is made where it is not there.
+ * Manages checkpoints in a folder, which is created if it does not exist.
  *
- * A process may be killed at any moment: the files that were whole before stay until the new one is on the disk.
+ * The process may be killed at any moment: intact files are removed only after the new one is on the disk.
  *
- * @throws OptionError for options; in a page, where there are no folders
+ * @throws OptionError if an option is invalid, or in a browser, which has no folders
  */
 export function checkpoints(directory: string | URL, options: CheckpointsOptions = {}): Checkpoints {
   const { keep, onWarning } = readOptions('options', options, optionTable)
   const folder = openFolder(directory)
   let before: Promise<unknown> = Promise.resolve()
 
-  /** The newest first. */
+  /** Names of all checkpoints, newest first. */
   const all = async () => {
     const names = (await folder.names()).filter((name) => FILE_NAME.test(name))
     return names.sort((a, b) => fileNumber(b) - fileNumber(a))
@@ -116,7 +116,7 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
       const skipped: { path: string; reason: string }[] = []
       const tried = new Set<string>()
       for (;;) {
-        // Asked again each time: another process may have saved meanwhile, and removed what was there before.
+        // The folder is listed again each time, because another process may have added and removed checkpoints.
         const name = (await all()).find((name) => !tried.has(name))
         if (name === undefined) return null
         tried.add(name)
@@ -127,14 +127,14 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
           if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
           if (!(error instanceof FileError)) throw error
           skipped.push({ path, reason: error.message })
-          onWarning(`antigrad: ${path} is damaged, and left out: ${error.message}`)
+          onWarning(`antigrad: ${path} is damaged and was skipped: ${error.message}`)
         }
       }
     },
   }
 }
 
-/** What is written beside a run. */
+/** The metadata of a checkpoint. */
 function describeCheckpoint(optimizer: Saveable, given: CheckpointOptions) {
   const { step, metrics } = readOptions('options', given, saveOptions)
   const count = step ?? (optimizer as { updates?: number })?.updates
@@ -144,7 +144,7 @@ function describeCheckpoint(optimizer: Saveable, given: CheckpointOptions) {
 
 const fileNumber = (name: string) => Number(FILE_NAME.exec(name)?.[1])
 
-/** @throws FileError if it is none, or damaged */
+/** Reads a checkpoint. @throws FileError if the file is not a checkpoint or is damaged */
 export async function readCheckpoint(place: FileSource): Promise<Omit<Checkpoint, 'path' | 'skipped'>> {
   const file = await openSafetensors(place)
   try {

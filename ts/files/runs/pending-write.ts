@@ -1,24 +1,27 @@
-/** What is still to be written of an array that may change meanwhile: from its view, and from what is kept of before. */
+/** An array that is being written while it may change. It combines the live view with copies of previous values. */
 
 import { copyArray } from '../../core/copy.js'
 import type { FloatArray } from '../../core/numbers.js'
 
-/** Some rows as they were. */
+/** Copies of some rows. */
 interface KeptRows {
-  /** In order. */
+  /** Sorted row indices. */
   readonly rows: Uint32Array
-  /** One behind the other. */
+  /** Values of the rows, concatenated. */
   readonly values: FloatArray
 }
 
 export class PendingWrite {
   readonly #view: FloatArray
-  /** What comes before there is written. */
+  /** Position up to which the array has been written. */
   #written = 0
-  /** All from `#start` on, where that is kept; else what the view has. */
+  /** A copy of all values from `#start` on if the array has been copied, otherwise the live view. */
   #values: FloatArray
   #start = 0
-  /** Else rows, how long each is, and a bit for each: whether it is kept. */
+  /**
+   * If only rows have been copied: the copies, the length of a row, and one bit per row that tells whether it is
+   * copied.
+   */
   #keptRows: KeptRows[] = []
   #width = 0
   #isKept: Uint8Array | undefined
@@ -28,12 +31,12 @@ export class PendingWrite {
     this.#values = view
   }
 
-  /** Whether all of it is kept: nothing is to be kept any more. */
+  /** Whether the whole remainder has been copied, so that no further copies are needed. */
   get isKept(): boolean {
     return this.#values !== this.#view
   }
 
-  /** All of it is about to change. */
+  /** Copies the remainder, because the whole array is about to change. */
   keep(): void {
     const rest = copyArray(this.#view.subarray(this.#written))
     this.#restore(rest, this.#written)
@@ -42,7 +45,7 @@ export class PendingWrite {
     this.#keptRows = []
   }
 
-  /** Only some rows of so many are, none of which is there twice. */
+  /** Copies some distinct rows, because only they are about to change. @param count number of rows of the array */
   keepRows(changing: Uint32Array, count: number): void {
     const view = this.#view
     const width = view.length / count
@@ -52,7 +55,7 @@ export class PendingWrite {
       .filter((row) => (row + 1) * width > this.#written && (isKept[row >> 3] & (1 << (row & 7))) === 0)
       .sort()
     if (rows.length === 0) return
-    // Of the view's type.
+    // The copy has the type of the view.
     const values = copyArray(view.subarray(0, rows.length * width))
     for (let k = 0; k < rows.length; k++) {
       values.set(view.subarray(rows[k] * width, (rows[k] + 1) * width), k * width)
@@ -62,7 +65,7 @@ export class PendingWrite {
     this.#keptRows.push({ rows, values })
   }
 
-  /** Numbers as they were. */
+  /** Returns a range of the original values. */
   read(from: number, to: number): FloatArray {
     const values = this.#values.subarray(from - this.#start, to - this.#start)
     if (this.#keptRows.length === 0) return values
@@ -71,7 +74,7 @@ export class PendingWrite {
     return own
   }
 
-  /** Puts the rows that are kept into a copy of what begins there. */
+  /** Puts the copied rows into a copy of the view that begins at `from`. */
   #restore(own: FloatArray, from: number): void {
     const [width, to] = [this.#width, from + own.length]
     for (const { rows, values } of this.#keptRows) {
@@ -83,7 +86,7 @@ export class PendingWrite {
     }
   }
 
-  /** Nobody asks again for what comes before there. */
+  /** Tells that no values before `to` will be requested again. */
   release(to: number): void {
     this.#written = to
     const { length } = this.#keptRows
@@ -92,7 +95,7 @@ export class PendingWrite {
   }
 }
 
-/** Where the first of these numbers, which are in order, is that is larger. */
+/** Index of the first of the sorted numbers that is at least `least`. */
 function firstAtLeast(numbers: Uint32Array, least: number): number {
   let [from, to] = [0, numbers.length]
   while (from < to) {

@@ -1,7 +1,7 @@
 /**
- * Runs as files. The tensors' names are `params/<name>`, `state/<symbol>/<name>`, `average/<name>`, `slow/<name>` and
- * `accumulated/<name>`; all else of a saved run is JSON in the metadata, in which arrays are numbers of the list of
- * checksums.
+ * Saved runs as files. The names of the tensors are `params/<name>`, `state/<symbol>/<name>`, `average/<name>`,
+ * `slow/<name>` and `accumulated/<name>`. Everything else in a saved run is JSON in the metadata, in which arrays are
+ * represented by indices into the list of checksums.
  */
 
 import { openSink } from '#disk'
@@ -21,21 +21,21 @@ import { FileError } from '../sources/errors.js'
 import { BlobSink, type FileSource, type Sink } from '../sources/sources.js'
 import { RunSnapshot } from './snapshot.js'
 
-/** An optimizer, whatever its types. */
+/** An optimizer of any type. */
 export interface Saveable {
   save(): SavedRun
 }
 
-/** What is written of an optimizer. */
+/** Options of the content of a file. */
 export interface WriteOptions {
   /**
-   * 'run', all that it takes to go on; or the parameters, or their average, alone, by their names: for other
-   * programs. 'run' by default.
+   * 'run' for everything that is needed to resume, or 'params' or 'average' for only the parameters or their average,
+   * by name, for other programs. Default 'run'.
    */
   readonly content?: 'run' | 'params' | 'average'
-  /** Of parameters or averages: the optimizer's by default; others are rounded to the nearest. */
+  /** Dtype of parameters or averages. Default: the optimizer's dtype. Other dtypes are rounded to nearest. */
   readonly dtype?: FileDtype
-  /** Texts that stand beside the tensors. */
+  /** Additional metadata strings. */
   readonly metadata?: Readonly<Record<string, string>>
 }
 
@@ -51,15 +51,16 @@ const KEY_PREFIX = 'antigrad.'
 const KEYS = { version: `${KEY_PREFIX}version`, run: `${KEY_PREFIX}run` }
 
 /**
- * Writes an optimizer as a safetensors file: as it is at this call, while it goes on. The file is there when all of
- * it is on the disk; until then another of that name stays. Pieces are written one after the other, with 4 MiB of
- * memory on top; where something changes meanwhile (`step`, `restore`, `appendRows`), what was not written yet is
- * copied before. Who writes into `params` or `state` himself has to wait.
+ * Writes an optimizer as a safetensors file. The file contains the state at this call, while the optimizer can
+ * continue. The file appears under its name only when it is complete on disk; until then a previous file stays. Writing
+ * needs 4 MiB of additional memory. If a call such as `step`, `restore` or `appendRows` changes the optimizer in the
+ * meantime, values that are not yet written are copied first. Do not write to `params` or `state` directly until the
+ * promise resolves.
  *
- * @param path where; a folder has to be there
- * @throws (rejects with) what `save()` throws; OptionError for an option; FileError where a name is no Unicode or
- * names take more than 100 MB, or something is there that is no file; what the file system throws, and nothing is left
- * behind then
+ * @param path path of the file, in an existing folder
+ * @throws (rejects with) the errors of `save()`; OptionError if an option is invalid; FileError if a name is not valid
+ * Unicode, if names take more than 100 MB, or if the path is not a regular file; errors of the file system, without
+ * leaving a partial file
  */
 export async function writeFile(
   path: string | URL,
@@ -70,7 +71,7 @@ export async function writeFile(
   await writing(() => openSink(path))
 }
 
-/** The same as a Blob, for pages: to be downloaded, or written to a file that the user has chosen. */
+/** Returns the file of {@link writeFile} as a Blob, which a web page can offer for download or write to a file. */
 export async function toBlob(optimizer: Saveable, options: WriteOptions = {}): Promise<Blob> {
   const writing = beginWrite(optimizer, options)
   const sink = new BlobSink()
@@ -80,11 +81,11 @@ export async function toBlob(optimizer: Saveable, options: WriteOptions = {}): P
 
 type WriteTo = (open: () => Promise<Sink>) => Promise<void>
 
-/** All that may be wrong with what was given is found here, and the state is that of this moment. */
+/** Validates all arguments and takes a snapshot of the current state. */
 export function beginWrite(optimizer: unknown, options: unknown): WriteTo {
   const { content, dtype, metadata } = readOptions('options', options, optionTable)
   if (content === 'run' && dtype !== undefined)
-    throw new OptionError('dtype', 'none for a run, which goes on to the same bits', dtype)
+    throw new OptionError('dtype', 'no value for a run, which must resume with the same bits', dtype)
   const given = readMetadata(metadata)
   const snapshot = new RunSnapshot(optimizer)
   return writeSnapshot(snapshot, () => {
@@ -106,7 +107,7 @@ export function beginWrite(optimizer: unknown, options: unknown): WriteTo {
   })
 }
 
-/** What writes a snapshot, which ends with it; what is described is checked before. */
+/** Makes a function that writes and then closes a snapshot, after validating the header. */
 export function writeSnapshot(
   snapshot: RunSnapshot,
   describe: () => {
@@ -165,7 +166,7 @@ interface NamedArray {
   readonly array: FloatArray
 }
 
-/** All arrays of a run, in the order in which its text has them. */
+/** All arrays of a run, in the order of its text. */
 function namedArrays({ tensors }: SavedRun): NamedArray[] {
   return Object.entries(tensors).flatMap(([name, tensor]) => {
     const named = (front: string, array: FloatArray | undefined) =>
@@ -180,7 +181,7 @@ function namedArrays({ tensors }: SavedRun): NamedArray[] {
   })
 }
 
-/** One array of each tensor, by the tensor's own name. */
+/** One array per tensor, under the tensor's own name. */
 function selectContent({ tensors }: SavedRun, what: 'params' | 'average'): NamedArray[] {
   return Object.entries(tensors).map(([name, tensor]) => {
     const array = what === 'params' ? tensor.params : tensor.average?.values
@@ -189,16 +190,16 @@ function selectContent({ tensors }: SavedRun, what: 'params' | 'average'): Named
   })
 }
 
-/** State by row or column, and tensors whose shape nobody has said, are lines. */
+/** The shape of an array in the file. State per row or column, and tensors without a shape, are one-dimensional. */
 const fileShape = ({ shape, params }: SavedTensor, { length }: FloatArray): readonly number[] =>
   shape === null || length !== params.length ? [length] : shape
 
 /**
- * Reads a run: what `Optimizer.load` and `optimizer.restore` take.
+ * Reads a saved run for `Optimizer.load` or `optimizer.restore`.
  *
  * @param place a path, or in a browser a Blob, such as a File
- * @throws (rejects with) FileError where it is no safetensors file, no run, or damaged; what the file system throws
- * where it is not there
+ * @throws (rejects with) FileError if the file is not a safetensors file, is not a saved run, or is damaged; the file
+ * system's error if it cannot be opened
  */
 export async function readFile(place: FileSource): Promise<SavedRun> {
   const file = await openSafetensors(place)
@@ -209,7 +210,7 @@ export async function readFile(place: FileSource): Promise<SavedRun> {
   }
 }
 
-/** What a file's metadata say of a run, with its arrays by their names in the file. */
+/** Reads the run in a file's metadata, with its arrays given by their names in the file. */
 function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string, unknown>): SavedRun {
   const version = metadata.get(KEYS.version)
   const text = metadata.get(KEYS.run)
@@ -228,9 +229,9 @@ function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string
   return parseRun(`metadata: ${KEYS.run}`, text, list) as SavedRun
 }
 
-/** @throws FileError where it is none, or damaged */
+/** @throws FileError if the file is not a saved run or is damaged */
 export async function readRun(file: OpenTensorFile): Promise<SavedRun> {
-  // Nothing is read before it is known to be a run, and of its dtype.
+  // No tensor is read before the file is known to be a run with tensors of the right dtype.
   const { dtype } = described(file, new Map())
   const expected = dtype === 'float32' ? FILE_DTYPES.float32 : FILE_DTYPES.float64
   const arrays = new Map<string, unknown>()

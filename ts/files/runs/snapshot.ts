@@ -1,4 +1,4 @@
-/** A run as it is at one moment, while it goes on: copied as far as something is about to change it, and no further. */
+/** A copy-on-write snapshot of a running optimizer: values are copied only when they are about to change. */
 
 import type { CopyArray, SavedRun } from '../../checkpoint/write.js'
 import { OptionError } from '../../core/errors.js'
@@ -11,15 +11,15 @@ import { Optimizer, saveWith } from '../../optimizer.js'
 import type { Progress } from '../../step/progress.js'
 import { PendingWrite } from './pending-write.js'
 
-/** A call of the optimizer's, or the gradients by which it is to be updated. */
+/** A change of the optimizer: the name of a call, or the gradients of a step. */
 type Change = string | StepGradients
 
-/** Calls that change nothing that is saved: of steps there are the gradients as well. */
+/** Calls that change no saved values by themselves. Steps are also announced with their gradients. */
 const READ_ONLY_CALLS: readonly Change[] = ['save', 'state', 'set', 'zeroGrad', 'add', 'step', 'stepAsync']
 
 type ChangeListener = (change: Change) => void
 
-/** Who is to be told of changes: several files may be written at once. */
+/** Listeners of changes per optimizer. There can be several, because several files may be written at once. */
 const listeners = new WeakMap<Progress, Set<ChangeListener>>()
 
 function subscribe(progress: Progress, keeper: ChangeListener): void {
@@ -36,22 +36,22 @@ function unsubscribe(progress: Progress, listener: ChangeListener): void {
   if (all?.size === 0) delete progress.keep
 }
 
-/** What of an array is about to change: nothing, all, or some rows. */
+/** The rows of an array that are about to change: none (false), all (true), or some. */
 type ChangedRows = boolean | Uint32Array
 
-/** An array that is to be written. */
+/** An array that is still to be written. */
 interface WatchedTensor {
   readonly tensor: Tensor
   readonly pending: PendingWrite
 }
 
 export class RunSnapshot {
-  /** Arrays in it are live: {@link read} has what they were. */
+  /** The saved run. Its arrays are live views; {@link read} returns their original values. */
   readonly saved: SavedRun
   readonly #pending = new Map<FloatArray, WatchedTensor>()
   readonly #progress: Progress
 
-  /** @throws as `optimizer.save()` */
+  /** @throws the errors of `optimizer.save()` */
   constructor(optimizer: unknown) {
     if (!(optimizer instanceof Optimizer)) throw new OptionError('optimizer', 'an Optimizer', optimizer)
     let found: Progress | undefined
@@ -68,7 +68,7 @@ export class RunSnapshot {
   readonly #keep: ChangeListener = (change) => {
     if (READ_ONLY_CALLS.includes(change)) return
     for (const [view, { tensor, pending }] of this.#pending) {
-      // A tensor may have moved since: then all was kept.
+      // If the tensor has moved to other memory, its values have already been copied.
       if (pending.isKept) continue
       const changed = this.#changed(change, view, tensor)
       if (changed === true) pending.keep()
@@ -86,7 +86,7 @@ export class RunSnapshot {
     const isUpdate = batches + 1 >= accumulate.batches
     const wasGathered = isUpdate && tensor.gathered !== false
     if (!isUpdate && view !== accumulated?.values) return false
-    // These take all tensors along, whether they have gradients or not.
+    // Averages change for all tensors, whether they have gradients or not.
     if (view === averaged?.values && average !== null)
       return averageWeight(average, updates + 1, tensor.averaged) !== null
     if (lookahead !== null && (view === params || view === slow) && (updates + 1) % lookahead.steps === 0)
@@ -94,17 +94,17 @@ export class RunSnapshot {
     return view !== slow && (wasGathered || findChangedRows(change, view, tensor))
   }
 
-  /** Numbers of an array as they were. */
+  /** Returns a range of an array's original values. */
   read(view: FloatArray, from: number, to: number): FloatArray {
     return this.#findPending(view).read(from, to)
   }
 
-  /** Leaves all others out. */
+  /** Stops watching all other arrays. */
   keepOnly(views: ReadonlySet<FloatArray>): void {
     for (const view of this.#pending.keys()) if (!views.has(view)) this.#pending.delete(view)
   }
 
-  /** Nobody asks again for what comes before there. */
+  /** Tells that no values before `to` will be requested again. */
   release(view: FloatArray, to: number): void {
     this.#findPending(view).release(to)
     if (to === view.length) this.#pending.delete(view)
@@ -114,14 +114,14 @@ export class RunSnapshot {
     return (this.#pending.get(view) as WatchedTensor).pending
   }
 
-  /** Of all that is left. */
+  /** Stops watching all arrays. */
   close(): void {
     this.#pending.clear()
     unsubscribe(this.#progress, this.#keep)
   }
 }
 
-/** What an update by these gradients changes of an array of a tensor. */
+/** The rows of a tensor's array that an update with these gradients changes. */
 function findChangedRows(gradients: StepGradients, { length }: FloatArray, tensor: Tensor): ChangedRows {
   const gradient = gradients === ALL_GRADIENTS ? undefined : gradients[tensor.number]
   if (!(gradient instanceof RowGradient)) return gradients === ALL_GRADIENTS || gradient !== undefined

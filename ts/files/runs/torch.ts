@@ -1,6 +1,7 @@
 /**
- * Optimizers of Torch, as lines of Python in docs/files.md write and read them: `params/<index>`, and what
- * `state_dict()` has under an index as `<key>/<index>`; `torch.optim` and `param_groups` are in the metadata.
+ * Exchange of optimizers with PyTorch, in the file format of the Python code in docs/files.md. Tensors are called
+ * `params/<index>` and, for the entries of `state_dict()`, `<key>/<index>`. The metadata contain `torch.optim` and
+ * `param_groups`.
  */
 
 import { openSink } from '#disk'
@@ -37,7 +38,7 @@ import { RunSnapshot } from './snapshot.js'
 
 type TorchOptions = Readonly<Record<string, unknown>>
 
-/** A rule of Torch: ours, what its groups have, and its state by our symbols. */
+/** The port of a PyTorch optimizer: the corresponding rule, the options of its groups, and its state by our symbols. */
 interface RulePort {
   readonly rule: (options: never) => Rule
   readonly options: readonly string[]
@@ -93,7 +94,7 @@ const rulePorts: Readonly<Record<string, RulePort>> = {
   },
 }
 
-/** Our options by those of Torch, but for names that differ by their letters' case alone. */
+/** Names of our options by PyTorch's names. Names that differ only in snake case and camel case are omitted. */
 const renamedOptions: Readonly<Record<string, string | readonly [string, string]>> = {
   betas: ['beta1', 'beta2'],
   etas: ['etaMinus', 'etaPlus'],
@@ -106,7 +107,7 @@ const toOurName = (name: string) =>
     ? renamedOptions[name]
     : name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 
-/** How Torch computes, and what its schedulers remember. */
+/** PyTorch options that only affect how PyTorch computes, and values that its schedulers store. */
 const IGNORED_OPTIONS = [
   'params',
   'foreach',
@@ -123,9 +124,9 @@ function findPort(name: string | undefined): RulePort {
   throw new FileError('metadata: torch.optim', `one of ${Object.keys(rulePorts).join(', ')}`, name)
 }
 
-/** @throws FileError for what is no option there; OptionError where one is out of its range */
+/** @throws FileError if an option is unknown; OptionError if an option is out of range */
 function toRule(name: string, group: TorchOptions): Rule {
-  // Since 2.7 AdamW is Adam with a flag.
+  // Since PyTorch 2.7, AdamW is Adam with a flag.
   const isAdam = name === 'Adam' || name === 'AdamW'
   const port = findPort(isAdam ? (group[decoupled] === (name === 'Adam') ? otherName(name) : name) : name)
   const options: Record<string, unknown> = {}
@@ -159,25 +160,25 @@ function readGroups({ metadata }: TensorFile): TorchGroup[] {
   })
 }
 
-/** Groups, one of them, and its betas or parameters. */
+/** Nesting of the groups' JSON: the array of groups, a group, and its betas or parameters. */
 const NESTING = { deepest: 3 }
 
-/** How parameters of Torch, which have numbers, are called here. */
+/** Names for PyTorch's parameters, which only have indices. */
 export interface FromTorchOptions {
   /**
-   * In the order of Torch's groups; those that `toTorch` has written, or else numbers, unless given.
+   * Names in the order of PyTorch's groups. Default: the names that `toTorch` has written, otherwise the indices.
    */
   readonly names?: readonly string[]
 }
 
 /**
- * Reads an optimizer of Torch, written by the lines of Python in docs/files.md: its parameters, groups and state, for
- * `Optimizer.load` and `optimizer.restore`. SGD, Adam, AdamW, RMSprop, Adagrad, RAdam, NAdam, Adamax, Adadelta, Rprop
- * and ASGD (until its average begins).
+ * Reads a PyTorch optimizer that the Python code in docs/files.md has written: its parameters, groups and state, for
+ * `Optimizer.load` or `optimizer.restore`. Supported are SGD, Adam, AdamW, RMSprop, Adagrad, RAdam, NAdam, Adamax,
+ * Adadelta, Rprop and ASGD (until its averaging begins).
  *
  * @param place a path, or in a browser a Blob
- * @throws (rejects with) FileError where it is no such file or has a rule or an option that is not here; OptionError
- * for names
+ * @throws (rejects with) FileError if the file has another format, or an unsupported rule or option; OptionError if the
+ * names are invalid
  */
 export async function fromTorch(place: FileSource, options: FromTorchOptions = {}): Promise<SavedRun> {
   const { names } = readOptions('options', options, { names: passThrough<readonly string[]>() })
@@ -214,7 +215,7 @@ async function readTensors(file: TensorFile, given: readonly string[] | undefine
     const values = await readFloats(file, `params/${index}`)
     const { shape } = file.tensors.get(`params/${index}`) as TensorInfo
     params.push([names[index], values])
-    // What Torch has as one number is here a list of one.
+    // A zero-dimensional PyTorch tensor becomes an array of one element.
     shapes.push([names[index], shape.length === 0 ? [1] : shape])
   }
   const rules = groups.map(({ options }) => toRule(optimizer, options))
@@ -236,7 +237,7 @@ async function readFloats(file: TensorFile, name: string): Promise<FloatArray> {
   throw new FileError(`tensor ${name}`, 'floats', file.tensors.get(name)?.dtype)
 }
 
-/** Fills the state of a new tensor; one that Torch has never updated has none. */
+/** Fills the state of a new tensor. A parameter that PyTorch has never updated has no state. */
 async function readState(file: TensorFile, index: number, port: RulePort, tensor: SavedTensor) {
   const has = (key: string) => file.tensors.has(`${key}/${index}`)
   const scalar = async (key: string) => (await readFloats(file, `${key}/${index}`))[0]
@@ -249,7 +250,7 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
       throw new FileError(`tensor ${keys[k]}/${index}`, `${state.length} numbers`, values.length)
     state.set(values)
   }
-  // SGD counts nothing: what matters is whether its buffer has begun.
+  // PyTorch's SGD has no step counter. The existence of its momentum buffer tells whether there was an update.
   const t = isSgd ? 1 : await scalar('step')
   if (!isCount(t)) throw new FileError(`tensor step/${index}`, 'an integer', t)
   if (has('mu') && (await scalar('mu')) !== 1)
@@ -265,10 +266,12 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
   }
 }
 
-/** How many updates are multiplied one by one, which takes a millisecond. */
+/** Number of factors that are multiplied one by one, which takes about a millisecond. */
 const MULTIPLIED = 0x100000
 
-/** As a run multiplies it, update by update; what is more than a million of them by squares. */
+/**
+ * Computes x^t as a run does, by one multiplication per update. Factors beyond about 1 million are added by squaring.
+ */
 function computePower(x: number, t: number): number {
   let product = 1
   for (let k = 0; k < t && k < MULTIPLIED; k++) product *= x
@@ -281,11 +284,11 @@ function computePower(x: number, t: number): number {
 }
 
 /**
- * Writes parameters, groups and state of an optimizer for Torch, where the lines of Python in docs/files.md read them:
- * as they are at this call, as {@link writeFile} does. Frozen tensors are left out. What an optimizer does around its
- * rule (clips, averages) is code there.
+ * Writes parameters, groups and state of an optimizer for PyTorch, which the Python code in docs/files.md reads. Like
+ * {@link writeFile}, it writes the state at this call. Frozen tensors are omitted. Clipping and averages are not
+ * written, because they are user code in PyTorch.
  *
- * @throws (rejects with) OptionError where Torch has no such rule, option or schedule, or tensors have several rules
+ * @throws (rejects with) OptionError if PyTorch lacks the rule, an option or a schedule, or if there are several rules
  */
 export async function toTorch(path: string | URL, optimizer: Saveable): Promise<void> {
   const snapshot = new RunSnapshot(optimizer)
@@ -340,7 +343,7 @@ function describeSnapshot(snapshot: RunSnapshot): {
   return { tensors, metadata }
 }
 
-/** @throws OptionError where Torch has no such rule, or not with these options */
+/** @throws OptionError if PyTorch does not have the rule, or not with these options */
 function toTorchOptions({ rule, lrScale }: SavedTensor): [torch: string, options: TorchOptions] {
   const known = Object.entries(rulePorts).find(([, port]) => port.rule({} as never).name === rule.name)
   if (known === undefined) throw new OptionError('optimizer', 'a rule that Torch has', rule.name)
@@ -366,11 +369,11 @@ interface TorchTensor {
   readonly shape: readonly number[]
   readonly values: FloatArray
   readonly isLive: boolean
-  /** Whether it is, and stands here for the last time. */
+  /** Whether this is the last use of a live array, after which it can be released. */
   readonly isLast: boolean
 }
 
-/** What `state_dict()` has of a tensor, and the tensor. */
+/** The parameter and the entries of `state_dict()` for a tensor. */
 function toTorchTensors(tensor: SavedTensor, port: RulePort): TorchTensor[] {
   const { clock, params, state } = tensor
   const shape = tensor.shape ?? [params.length]
@@ -388,7 +391,7 @@ function toTorchTensors(tensor: SavedTensor, port: RulePort): TorchTensor[] {
   const { t, momenta, nextRate } = clock as Record<string, number>
   const isAveraged = t > 0 && nextRate !== undefined
   const parts = [live('params', params, !isAveraged)]
-  // Torch has no state of what was never updated.
+  // PyTorch has no state for parameters that were never updated.
   if (t === 0) return parts
   const isSgd = port.rule === rulePorts.SGD.rule
   return [

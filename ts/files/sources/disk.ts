@@ -1,4 +1,4 @@
-/** Files of Node, Bun and Deno. */
+/** File access in Node, Bun and Deno. */
 
 import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
@@ -11,18 +11,17 @@ import { endedError, type Sink, type Source } from './sources.js'
 
 type Crc32 = (bytes: Uint8Array, before?: number) => number
 
-// Node has it from 20.15 on.
+// zlib.crc32 is available from Node 20.15 on.
 export const crc32: Crc32 = (zlib as { crc32?: Crc32 }).crc32 ?? slow
 
 /**
- * After how many bytes what was written goes on to the disk, while more is written: at the end there is little to wait
- * for then.
+ * Number of written bytes after which a sync to disk starts while writing continues. The final sync is then short.
  */
 const BYTES_PER_SYNC = 1 << 25
 
-/** What files are called until they are whole. */
+/** Suffix of a file's name until the file is complete. */
 export const TEMPORARY_SUFFIX = '.tmp'
-/** How many characters of its name such a file has: at four bytes each there is room for what follows. */
+/** Number of characters of the original name in a temporary name, which leaves room for the suffix (4 bytes each). */
 const FRONT = 48
 
 const toPath = (place: string | URL): string => (typeof place === 'string' ? place : fileURLToPath(place))
@@ -48,10 +47,10 @@ export async function openSource(place: string | URL): Promise<Source> {
 }
 
 /**
- * Where a name leads, so that a link stays one, also to a file that is not there yet; and the rights of the file that
- * is there.
+ * Resolves symbolic links, also dangling ones, so that writing keeps the link, and returns the mode of an existing
+ * file.
  *
- * @throws FileError where it is none, and would be lost
+ * @throws FileError if the target exists and is not a regular file
  */
 async function resolveTarget(path: string): Promise<{ readonly path: string; readonly mode?: number }> {
   try {
@@ -66,16 +65,16 @@ async function resolveTarget(path: string): Promise<{ readonly path: string; rea
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
     const target = await readlink(path).catch(() => null)
     if (target === null) return { path }
-    // Not joined, as `..` behind a link is not the folder that the text has before it.
+    // The path is not normalized, because `..` after a link does not mean the folder that precedes it in the text.
     return resolveTarget(isAbsolute(target) ? target : `${dirname(path)}${sep}${target}`)
   }
 }
 
 /**
- * A file that is there under its name when it is whole and on the disk, and not before: whatever was there before
- * stays until then.
+ * Opens a file for writing under a temporary name. It gets its name when it is complete on disk. A previous file stays
+ * until then.
  *
- * @throws FileError where something is there that is no file
+ * @throws FileError if the path exists and is not a regular file
  */
 export async function openSink(place: string | URL): Promise<Sink> {
   const { path, mode } = await resolveTarget(toPath(place))
@@ -103,7 +102,7 @@ export async function openSink(place: string | URL): Promise<Sink> {
       if (fresh < BYTES_PER_SYNC || syncing !== undefined) return
       fresh = 0
       syncing = sync()
-      // Awaited in the end: systems tell of a failure once, and not whoever syncs afterwards.
+      // All syncs are awaited at the end, because operating systems report a failed write to only one sync.
       syncing.catch(() => {})
     },
     async finish() {
@@ -117,7 +116,7 @@ export async function openSink(place: string | URL): Promise<Sink> {
   }
 }
 
-/** A name is on the disk when its folder is. Windows opens none, and writes names by itself. */
+/** Syncs a folder, which makes a new name durable. Windows cannot open folders and writes names automatically. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return
   const folder = await open(path, 'r')
@@ -128,12 +127,12 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** A folder of files, which is made where it is not there. */
+/** A folder of files, which is created if it does not exist. */
 export interface DiskFolder {
-  /** Where one of these is. */
+  /** The path of a file in the folder. */
   readonly pathOf: (name: string) => string
   readonly names: () => Promise<string[]>
-  /** A folder stays: what is in it is somebody's. */
+  /** Removes a file. A subfolder is kept, because it belongs to the user. */
   readonly remove: (name: string) => Promise<void>
 }
 

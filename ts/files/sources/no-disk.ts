@@ -1,4 +1,4 @@
-/** In a page there are blobs alone. */
+/** File access in browsers, where only Blobs are supported. */
 
 import { OptionError } from '../../core/errors.js'
 import type { DiskFolder } from './disk.js'

@@ -1,26 +1,26 @@
-/** What files are read from and written to: bytes at a place, wherever they lie. */
+/** Sources and sinks of bytes, independent of the storage. */
 
 import { nextTurn } from '../../core/event-loop.js'
 import { FileError } from './errors.js'
 
-/** A file's bytes. */
+/** A readable file. */
 export interface Source {
   readonly size: number
-  /** Fills an array with what begins there. @throws FileError where the file ends before */
+  /** Fills an array with the bytes from position `at` on. @throws FileError if the file is too short */
   read(into: Uint8Array, at: number): Promise<void>
   close(): Promise<void>
 }
 
-/** Where a file is written, from several places on. The bytes are another's again when the promise resolves. */
+/** A writable file with random access. The caller may reuse the bytes when the promise of a write resolves. */
 export interface Sink {
   write(bytes: Uint8Array, at: number): Promise<void>
-  /** All is there: whoever asks for the file finds it from now on. */
+  /** Completes the file, which then becomes visible. */
   finish(): Promise<void>
-  /** Leaves nothing behind. */
+  /** Discards everything that was written. */
   abort(): Promise<void>
 }
 
-/** A place in a file system, or bytes that a page has. */
+/** A file: a path, a file URL or a Blob. */
 export type FileSource = string | URL | Blob
 
 export const blobSource = (blob: Blob): Source => ({
@@ -33,15 +33,15 @@ export const blobSource = (blob: Blob): Source => ({
   async close() {},
 })
 
-export const endedError = () => new FileError('file', 'all of its bytes', 'one that has become shorter')
+export const endedError = () => new FileError('file', 'all of its bytes', 'a file that became shorter')
 
-/** Collects pieces for a blob, which lies where the browser wants it. */
+/** Collects pieces for a Blob. The browser decides where to store it. */
 export class BlobSink implements Sink {
-  /** By where they begin. */
+  /** Pieces by their positions. */
   readonly #pieces = new Map<number, Blob>()
 
   async write(bytes: Uint8Array, at: number): Promise<void> {
-    // A blob of its own has copied it.
+    // The Blob constructor copies the bytes.
     this.#pieces.set(at, new Blob([bytes as BlobPart]))
     await nextTurn()
   }
@@ -55,10 +55,10 @@ export class BlobSink implements Sink {
   }
 }
 
-/** How many bytes are read at once for tensors that are smaller. */
+/** Number of bytes that one read fetches for many small tensors. */
 const WINDOW_BYTES = 1 << 20
 
-/** Small pieces are read many at once: each call of the file system takes as long as thousands of bytes. */
+/** Combines reads of small pieces, because a call of the file system takes as long as reading thousands of bytes. */
 export function readInWindows(source: Source): Source {
   let window: Promise<Uint8Array> | undefined
   let [start, end] = [0, 0]
