@@ -1,4 +1,4 @@
-// A page for each rule: its words and options as in docs/rules.md, its equations, its way down, its cost.
+// One page per rule: its section of docs/rules.md, its equations, convergence plots and cost.
 import { readFileSync } from 'node:fs'
 import { definitions } from '../../dist/rules/definitions.js'
 import { documentation } from '../../dist/rules/documentation.js'
@@ -10,7 +10,7 @@ const antigrad = await import('../../dist/index.js')
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-/** An equation's words, up to a colon, are not part of it; what is no equation stays a text. */
+/** Renders an equation after its words, which end at a colon. Other text stays as it is. */
 function equation(text) {
   const parts = text.replace(/\.$/, '').split(': ')
   for (let k = 0; k < parts.length; k++) {
@@ -25,7 +25,7 @@ function equation(text) {
 const sizes = sizesIn(read('docs/rules.md'))
 const { rows: measured, machine } = JSON.parse(read('bench/results/targets.json'))
 
-/** What it takes, where it was measured. */
+/** The size and the measured time of a rule. */
 function cost(name) {
   const [alone, more] = sizes[name].map((bytes) => (bytes / 1000).toFixed(1))
   const beside = more === '0.0' ? '' : `; one that has \`adamw\` gets ${more} kB more`
@@ -42,15 +42,15 @@ function cost(name) {
 
 export const ruleNames = Object.keys(definitions)
 
-/** What VitePress makes pages of. */
+/** The parameters and contents from which VitePress builds the pages. */
 export const rulePages = () =>
   Object.values(definitions).map((definition) => {
     const { name, wantsShapes } = definition
     const way = wantsShapes
-      ? 'It is for matrices, and has no way down functions of two parameters.'
-      : `Each at the best of 25 rates from 1e-5 to 10, in 1,000 updates.\n\n${curves(antigrad[name])}\n\n<RaceFrame rule="${name}" />`
+      ? 'The rule is for matrices, so it has no paths on functions of two parameters.'
+      : `1,000 updates each, at the best of 25 learning rates from 1e-5 to 10.\n\n${curves(antigrad[name])}\n\n<RaceFrame rule="${name}" />`
     const words = rulePage(antigrad, definition, documentation, (all) => all.map(equation).join('\n\n'))
-    const parts = [`# ${name}`, words, '## Its way down', way, '## What it takes', cost(name), MORE]
+    const parts = [`# ${name}`, words, '## Convergence', way, '## Cost', cost(name), MORE]
     return { params: { rule: name }, content: parts.join('\n\n') }
   })
 
