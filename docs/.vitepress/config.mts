@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { defineConfig, type SiteConfig } from 'vitepress'
 import { anchorOf } from '../../scripts/lib/anchor.mjs'
 
-// By its address, so that VitePress does not bundle the library.
+// Imported by URL, so that VitePress does not bundle the library.
 const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
 
-/** Every page of docs/, by what a reader wants; a page that is in no list is an error. */
+/** Every page of docs/, by topic. A page that is missing here is an error. */
 const sections: Readonly<Record<string, readonly string[]>> = {
   Begin: ['start', 'which', 'coming-from', 'recipes', 'not-here'],
   Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules', 'equations'],
@@ -27,22 +27,20 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   'How it is made': ['how-it-works', 'numerics', 'performance', 'reliability', 'releasing'],
 }
 
-const { keywords }: { keywords: Readonly<Record<string, string>> } = await import(
-  new URL('./keywords.mjs', import.meta.url).href
-)
+const { indexOptions, searchOptions } = await import(new URL('./search.mjs', import.meta.url).href)
 
 const text = (page: string) => readFileSync(new URL(`../${page}.md`, import.meta.url), 'utf8')
 const titleOf = (page: string) => /^# (.*)$/m.exec(text(page))?.[1] ?? page
 const link = (page: string) => `/docs/${page}`
 
-/** A column without a title has a cell there, not a title that says nothing. */
+/** Turns empty header cells of tables into ordinary cells, because an empty header has no meaning. */
 function emptyHeaders({ tokens }: { tokens: { type: string; tag: string; content: string }[] }): void {
   tokens.forEach((token, i) => {
     if (token.type === 'th_open' && tokens[i + 1].content === '') token.tag = tokens[i + 2].tag = 'td'
   })
 }
 
-/** All pages in one text, in the order of the lists, and a list of them: for programs that read. */
+/** Writes llms.txt, a list of all pages, and llms-full.txt, the text of all pages. */
 function writeTexts({ outDir, pages }: SiteConfig): void {
   const listed = Object.values(sections).flat()
   const lost = pages.filter(
@@ -56,7 +54,7 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
     ([title, names]) =>
       `## ${title}\n\n${names.map((name) => `- [${titleOf(name)}](${link(name).slice(1)}.html)`).join('\n')}`,
   )
-  // The programs that pages link to, as they are.
+  // The example programs that pages link to.
   cpSync(new URL('../../examples', import.meta.url), join(outDir, 'examples'), {
     recursive: true,
     filter: (path) => !/\.(md|checkpoint(\.new)?)$/.test(path),
@@ -69,7 +67,7 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
   )
 }
 
-/** Pages of routes are no files, beside which Vite would find Vue when it renders them. */
+/** Makes Vue external: Vite cannot resolve it for pages of dynamic routes, which are no files. */
 const vueOfOurs = {
   ...{ name: 'vue-of-ours', enforce: 'pre' as const },
   resolveId: (id: string, _: unknown, { ssr }: { ssr?: boolean }) =>
@@ -82,7 +80,7 @@ export default defineConfig({
     lang: 'en',
     description: 'First-order optimizers for TypeScript, the same bits everywhere',
   },
-  // The addresses are the paths in the repository, so that its links hold in both.
+  // URLs equal the paths in the repository, so that links work in both.
   ...{ srcDir: '..', outDir: './dist', cacheDir: './.vitepress/cache' },
   srcExclude: [
     'README.md',
@@ -111,19 +109,7 @@ export default defineConfig({
     search: {
       provider: 'local',
       options: {
-        // The index has a page's keywords below its title; the page itself does not show them.
-        _render(src, env, md) {
-          const page = /^docs\/([\w-]+)\.md$/.exec(env.relativePath)?.[1] ?? ''
-          const html = md.render(src, env)
-          return Object.hasOwn(keywords, page) ? html.replace('</h1>', `</h1><p>${keywords[page]}</p>`) : html
-        },
-        miniSearch: {
-          searchOptions: {
-            // Guides before the reference and what is for maintainers. (It is written into the page: it uses nothing else.)
-            boostDocument: (id: string) =>
-              /docs\/api|CHANGELOG|contributing|SECURITY|releasing/i.test(id) ? 0.1 : 1,
-          },
-        },
+        miniSearch: { options: indexOptions, searchOptions },
       },
     },
     outline: [2, 3],

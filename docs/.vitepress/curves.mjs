@@ -1,4 +1,4 @@
-// How a rule comes down test functions, as a picture: F less its least value by updates, at the best of some rates.
+// Convergence plots of a rule on test functions: F minus its minimum against updates, at the best learning rate tried.
 import { minimize, objectives } from '../../dist/index.js'
 
 const RATES = Array.from({ length: 25 }, (_, k) => Number((10 ** (k / 4 - 5)).toPrecision(2)))
@@ -7,7 +7,7 @@ const [HIGHEST, LOWEST] = [3, -12] // powers of ten
 const FUNCTIONS = { rosenbrock: "Rosenbrock's valley", himmelblau: "Himmelblau's function", bowl: 'a bowl' }
 const [WIDTH, HEIGHT, LEFT, TOP] = [640, 260, 44, 8]
 
-/** F less its least value after each update, as powers of ten. */
+/** The decimal logarithm of F minus its minimum, after each update. */
 function descent(make, objective, lr) {
   const least = objective.value(objective.minima(2)[0])
   const height = (x) => Math.max(LOWEST, Math.log10(Math.max(objective.value(x) - least, 10 ** LOWEST)))
@@ -17,7 +17,7 @@ function descent(make, objective, lr) {
   return heights
 }
 
-/** Of the rates that are tried, the one that comes to 1e-9 soonest and stays, else the lowest at the end. */
+/** The learning rate that reaches 1e-9 first and stays below, or else has the lowest final value. */
 function best(make, objective) {
   const runs = RATES.map((lr) => ({ lr, heights: descent(make, objective, lr) }))
   const rank = ({ heights }) => {
@@ -31,7 +31,7 @@ function best(make, objective) {
 const x = (t) => LEFT + ((WIDTH - LEFT) * t) / UPDATES
 const y = (height) => TOP + ((HEIGHT - TOP) * (HIGHEST - Math.min(HIGHEST, height))) / (HIGHEST - LOWEST)
 
-/** @returns a figure in HTML of the rule's way down each function */
+/** @returns an HTML figure with the rule's convergence on each function */
 export function curves(make) {
   const runs = Object.entries(FUNCTIONS).map(([key, words]) => ({ words, ...best(make, objectives[key]()) }))
   const marks = [0, -3, -6, -9, -12].map(

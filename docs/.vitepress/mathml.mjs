@@ -14,7 +14,7 @@ export function mathml(text) {
   return `<math display="block"><mtable columnalign="right left" displaystyle="true">${rows.join('')}</mtable></math>`
 }
 
-/** Of a sum, a product or a choice, brackets are kept; of a whole numerator, a root or a power they go. */
+/** Keeps parentheses around sums, products and choices, and drops them around numerators, roots and powers. */
 class Parser {
   #tokens = []
   #at = 0
@@ -31,7 +31,7 @@ class Parser {
     }
   }
 
-  /** The two sides of an equation, or null where it is none. */
+  /** The two sides of an equation, or null if the text is no equation. */
   statement() {
     try {
       const left = this.#factor()

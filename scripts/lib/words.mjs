@@ -318,6 +318,8 @@ function scriptBlocks(/** @type {string} */ file, /** @type {string} */ text, fi
 /** Whether a string is prose rather than code, a path or a style. */
 const isSentence = (/** @type {string} */ text) =>
   !/[;{}=<>]|\n.*\n|^\s*[.#/@-]/.test(text) &&
+  // A long string without punctuation is a list of words.
+  (/[.,:]\s/.test(text) || wordsIn(text) <= MAX_WORDS) &&
   (text.match(/(?<![\w./-])[A-Za-z][a-z]+(?![\w./-])/g)?.length ?? 0) >= 4
 
 /** Paragraphs, headings, items of lists and cells of tables. */

@@ -18,7 +18,7 @@ const SAME = 1e-6
 const EXACT = 1e-20
 /**
  * The limit for the cosine between residuals and derivatives, which is 0 at a minimum. It is a tenth of the limit in
- * docs/fits.md.
+ * docs/fits-method.md.
  */
 const COSINE = 1e-4
 

@@ -1,10 +1,13 @@
 /** The documentation's site, built as `npm run docs` builds it, and visited in Chromium. */
 
 import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { definitions } from '../../dist/rules/definitions.js'
+import { indexOptions, searchOptions } from '../../docs/.vitepress/search.mjs'
 import { buildSite } from '../../scripts/lib/build-site.mjs'
 import { home } from '../children.js'
 import { once } from '../shared-setup.js'
@@ -128,6 +131,82 @@ test('search finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt'
       .toContainEqual(expect.stringMatching(new RegExp(`docs/${name}(\\.html)?(#|$)`)))
   }
   await page.close()
+})
+
+/** Words of newcomers, and the page that has to be among the first three hits. */
+const everydayQueries: readonly [query: string, page: string][] = [
+  ['install', 'everywhere'],
+  ['Next.js', 'everywhere'],
+  ['Cloudflare', 'everywhere'],
+  ['serverless', 'everywhere'],
+  ['bundle size', 'everywhere'],
+  ['which optimizer', 'which'],
+  ['PyTorch', 'coming-from'],
+  ['learning rate finder', 'recipes'],
+  ['constraint', 'not-here'],
+  ['global minimum', 'not-here'],
+  ['early stopping', 'not-here'],
+  ['mixed precision', 'not-here'],
+  ['GPU', 'not-here'],
+  ['ODE', 'not-here'],
+  ['differential equation', 'fits-functions'],
+  ['NaN gradients', 'optimizer'],
+  ['gradient clipping', 'optimizer'],
+  ['loss curve', 'optimizer'],
+  ['weight decay', 'rules'],
+  ['learning rate decay', 'schedules'],
+  ['custom optimizer', 'equations'],
+  ['freeze layers', 'models'],
+  ['transfer learning', 'models'],
+  ['embedding', 'rows'],
+  ['stopping criterion', 'minimize'],
+  ['local minima', 'expressions'],
+  ['hyperparameter tuning', 'sweep'],
+  ['curve fitting', 'fits'],
+  ['nonlinear regression', 'fits'],
+  ['outliers', 'fits'],
+  ['EC50', 'fits-models'],
+  ['linear regression', 'fits-models'],
+  ['peak fitting', 'fits-models'],
+  ['CSV', 'fits-command-line'],
+  ['Excel', 'fits-command-line'],
+  ['confidence interval', 'fits-errors'],
+  ['error bars', 'fits-errors'],
+  ['model selection', 'fits-compare'],
+  ['global fit', 'fits-shared'],
+  ['cancel', 'errors'],
+  ['abort', 'errors'],
+  ['export', 'files'],
+  ['save model', 'models'],
+  ['multithreading', 'threads'],
+  ['deterministic', 'numerics'],
+  ['cluster', 'chunks'],
+  ['speed', 'performance'],
+  ['visualization', 'page'],
+  ['neural network', 'tfjs'],
+]
+
+describe("search finds the pages for newcomers' words", () => {
+  let index: { search(query: string): { id: string }[] }
+  beforeAll(async () => {
+    // The index of the built site, loaded as the search box loads it.
+    const chunks = join(site.folder, 'assets/chunks')
+    const file = readdirSync(chunks).find((name) => name.startsWith('@localSearchIndex')) as string
+    const { default: json } = await import(pathToFileURL(join(chunks, file)).href)
+    // cspell:ignore minisearch
+    const MiniSearch = createRequire(join(home, 'docs/package.json'))('minisearch')
+    const options = { storeFields: ['title', 'titles'], ...indexOptions }
+    index = MiniSearch.loadJSON(json, {
+      ...options,
+      searchOptions: { fuzzy: 0.2, prefix: true, ...searchOptions },
+    })
+  })
+
+  test.each(everydayQueries)('%s: %s', (query, name) => {
+    const first = index.search(query).slice(0, 3)
+    const pages = first.map(({ id }) => /docs\/([\w-]+)\.html/.exec(id)?.[1])
+    expect(pages).toContain(name)
+  })
 })
 
 test('search finds, without any other host', async () => {

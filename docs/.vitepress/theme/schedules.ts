@@ -1,4 +1,4 @@
-// What ScheduleCurve loads: the library reads the text and computes the values.
+// Code that ScheduleCurve loads on demand: the library parses the text and computes the values.
 import { parseSchedule } from '../../../dist/schedules/text.js'
 import { computeScheduleCurve } from '../../../page/src/schedule-curve.js'
 
