@@ -81,3 +81,12 @@ test('the table in ts/extensions.ts lists all extensions with their modules', ()
   expect(declared.length).toBeGreaterThan(3)
   expect(listed.sort()).toEqual(declared.sort())
 })
+
+test('pages import the package and ts/page.ts, and no other module', () => {
+  const imports = filesIn('page/src').flatMap((file) =>
+    [...readFileSync(join(home, file), 'utf8').matchAll(/from '([^']*)'/g)].map(([, name]) => name),
+  )
+  expect(imports.filter((name) => name === 'antigrad').length).toBeGreaterThan(5)
+  const inner = imports.filter((name) => name.includes('/dist/') || name.includes('/ts/'))
+  expect([...new Set(inner)].filter((name) => !name.endsWith('/dist/page.js'))).toEqual([])
+})

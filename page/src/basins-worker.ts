@@ -8,7 +8,7 @@ import {
   OptionError,
   type Rule,
 } from 'antigrad'
-import { getMessage } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/page.js'
 import { CONVERGED, DIVERGED, type OutcomePoints, UNFINISHED } from './outcomes.js'
 import { build, CUSTOM, type RuleEntry } from './rules.js'
 import { readSchedules } from './schedules.js'

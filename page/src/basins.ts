@@ -1,9 +1,7 @@
 /** The basin plot: the minimum that a rule reaches from each starting point in view. It is loaded on demand. */
 
 import type { Point, View } from 'antigrad'
-import { getMessage } from '../../dist/core/errors.js'
-import { formatCount } from '../../dist/core/text.js'
-import { toFractions } from '../../dist/plots/view.js'
+import { formatCount, getMessage, toFractions } from '../../dist/page.js'
 import { computePlotBox, computePoint, drawAxes } from './contour.js'
 import { formatNumber, formatPoint, h, labeled } from './dom.js'
 import { titles } from './functions.js'

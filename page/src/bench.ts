@@ -2,8 +2,7 @@
 
 import { type EngineName, engines, type Rule } from 'antigrad'
 import uPlot from 'uplot'
-import { getMessage } from '../../dist/core/errors.js'
-import { formatCount } from '../../dist/core/text.js'
+import { formatCount, getMessage } from '../../dist/page.js'
 import { digitBelow, formatNumber, h, labeled, select } from './dom.js'
 import { makePlainLoop } from './loops.js'
 import { type Measurement, measure, type SubjectName, selectSizes } from './measure.js'

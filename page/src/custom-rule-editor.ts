@@ -1,6 +1,6 @@
 /** The text field for the equations of a custom rule. */
 
-import { getMessage } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/page.js'
 import { h, uniqueId } from './dom.js'
 import { CUSTOM, fields, type RuleEntry, readCustomRule } from './rules.js'
 import { MAX_EQUATIONS_LENGTH } from './state.js'

@@ -1,9 +1,7 @@
 /** Custom rules, which the user types as equations. This module is loaded on demand. */
 
 import { defineRule, EquationError, type EquationRule } from 'antigrad'
-import { getMessage } from '../../dist/core/errors.js'
-import { parseStatements, withoutComments } from '../../dist/equations/statements.js'
-import { definitionNamed } from '../../dist/rules/define.js'
+import { definitionNamed, getMessage, parseStatements, withoutComments } from '../../dist/page.js'
 import { readLiteral } from './literal.js'
 import { CUSTOM, type CustomRuleEntry, extraNames, type RuleEntry, setCustomRuleReader } from './rules.js'
 import { TIGER } from './scenes.js'

@@ -1,6 +1,6 @@
 /** A function sampled on a grid: heights for drawing, and contour levels. */
 
-import { sampleGrid } from '../../dist/plots/view.js'
+import { sampleGrid } from '../../dist/page.js'
 import type { ObjectiveView } from './functions.js'
 
 /** Grid points per side, an odd number. Phones use fewer, because their plots are small and their processors slow. */

@@ -1,7 +1,7 @@
 /** Finds options without effect: changes each option and compares the points of some updates. */
 
 import { Minimization } from 'antigrad'
-import { getMessage } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/page.js'
 import { makeClip, type Race } from './race.js'
 import { build, fields, getOption, type OptionField, type OptionValue, type RuleEntry } from './rules.js'
 

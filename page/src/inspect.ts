@@ -2,8 +2,7 @@
 
 import { equations } from 'virtual:equations'
 import { Optimizer, type Point } from 'antigrad'
-import { formatCount } from '../../dist/core/text.js'
-import { definitions } from '../../dist/rules/definitions.js'
+import { definitions, formatCount } from '../../dist/page.js'
 import type { Pull } from './contour.js'
 import { formatNumber, h, labeled } from './dom.js'
 import { makeClip, type Race, type Racer } from './race.js'

@@ -1,7 +1,7 @@
 /** The chart of the objective over the updates. */
 
 import uPlot from 'uplot'
-import { formatCount } from '../../dist/core/text.js'
+import { formatCount } from '../../dist/page.js'
 import 'uplot/dist/uPlot.min.css'
 import { formatNumber } from './dom.js'
 import type { Race } from './race.js'

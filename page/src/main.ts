@@ -1,8 +1,7 @@
 /** The race page: one state, one race at a time, and everything that displays it. */
 
 import type { Point } from 'antigrad'
-import { getMessage } from '../../dist/core/errors.js'
-import { formatCount } from '../../dist/core/text.js'
+import { formatCount, getMessage } from '../../dist/page.js'
 import { copyLink, decodePart, onOtherAddress, remember, showProblems } from './address.js'
 import type { Basins } from './basins.js'
 import type { Bench } from './bench.js'

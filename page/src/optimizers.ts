@@ -1,6 +1,6 @@
 /** The list of optimizers, with a form for the options of each. */
 
-import { getMessage } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/page.js'
 import { explainedField, formatNumber, h, labeled, select, uniqueId } from './dom.js'
 import { loadCustomRules, loadSchedules } from './lazy.js'
 import type { Race } from './race.js'

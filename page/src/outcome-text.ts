@@ -1,6 +1,6 @@
 /** Sentences on how racers and races end. */
 
-import { formatCount } from '../../dist/core/text.js'
+import { formatCount } from '../../dist/page.js'
 import { formatNumber, formatPoint } from './dom.js'
 import type { Race, Racer } from './race.js'
 

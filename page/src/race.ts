@@ -5,7 +5,7 @@
  */
 
 import { Minimization, type MinimizeReason, noise, type Point } from 'antigrad'
-import { getMessage } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/page.js'
 import type { ObjectiveView } from './functions.js'
 import { build, describeEntry, type RuleEntry } from './rules.js'
 import type { RaceState } from './state.js'

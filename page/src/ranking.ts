@@ -1,6 +1,6 @@
 /** The ranking table: when each racer arrived, and why it stopped. */
 
-import { formatCount } from '../../dist/core/text.js'
+import { formatCount } from '../../dist/page.js'
 import { formatNumber, h } from './dom.js'
 import { describeReason } from './outcome-text.js'
 import type { Race, Racer } from './race.js'

@@ -11,13 +11,18 @@ import {
   type Scheduled,
   warmup,
 } from 'antigrad'
-import { enter } from '../../dist/command-line/race.js'
-import { integerAtLeast, nonNegative, optional, type Option as RuleOption } from '../../dist/options/kinds.js'
-import { readOption } from '../../dist/options/read.js'
-import type { Definition } from '../../dist/rules/define.js'
-import { definitions } from '../../dist/rules/definitions.js'
-import { documentation } from '../../dist/rules/documentation.js'
-import * as rules from '../../dist/rules/index.js'
+import {
+  type Definition,
+  definitions,
+  documentation,
+  enter,
+  integerAtLeast,
+  nonNegative,
+  optional,
+  type Option as RuleOption,
+  readOption,
+  rules,
+} from '../../dist/page.js'
 
 export type RuleName = BuiltInRule['name']
 export type OptionValue = number | boolean | string | null

@@ -1,7 +1,6 @@
 /** A schedule's values as a polyline of any size. */
 
-import { compile, type Scheduled } from '../../dist/schedules/schedule.js'
-import { countUpdates } from '../../dist/schedules/text.js'
+import { compile, countUpdates, type Scheduled } from '../../dist/page.js'
 
 /**
  * Points of an SVG polyline over the updates until the schedule is constant, with its extreme values and last update.

@@ -1,8 +1,6 @@
 /** The parser of typed schedules, and small plots of them. This module is loaded on demand. */
 
-import { formatCount } from '../../dist/core/text.js'
-import type { Scheduled } from '../../dist/schedules/schedule.js'
-import { parseSchedule } from '../../dist/schedules/text.js'
+import { formatCount, parseSchedule, type Scheduled } from '../../dist/page.js'
 import { formatNumber, h } from './dom.js'
 import { setScheduleParser } from './rules.js'
 import { computeScheduleCurve } from './schedule-curve.js'

@@ -1,7 +1,7 @@
 /** The state of a race, and its encoding in the page's address, so that a link can share it. */
 
 import { type ObjectiveName, objectives, type Point, type View } from 'antigrad'
-import { getMessage } from '../../dist/core/errors.js'
+import { getMessage } from '../../dist/page.js'
 import { decodePart } from './address.js'
 import {
   build,

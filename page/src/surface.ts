@@ -23,7 +23,7 @@ import {
 import { Line2 } from 'three/addons/lines/Line2.js'
 import { LineGeometry } from 'three/addons/lines/LineGeometry.js'
 import { LineMaterial } from 'three/addons/lines/LineMaterial.js'
-import { axisMarks, isInside, toFractions } from '../../dist/plots/view.js'
+import { axisMarks, isInside, toFractions } from '../../dist/page.js'
 import { formatNumber } from './dom.js'
 import { GRID, type HeightField } from './height-field.js'
 import type { Race, Racer } from './race.js'

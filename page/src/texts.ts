@@ -1,6 +1,6 @@
 /** The text of the race's function for `minimizeMany`. */
 
-import { objectiveText as textOfObjective } from '../../dist/jobs/objective-texts.js'
+import { objectiveText as textOfObjective } from '../../dist/page.js'
 import type { RaceState } from './state.js'
 
 /** @throws Error with a sentence if a custom function is invalid */

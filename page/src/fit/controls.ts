@@ -1,6 +1,6 @@
 /** The controls that choose the model and the columns of the fit. */
 
-import { losses } from '../../../dist/fits/problem/loss.js'
+import { losses } from '../../../dist/page.js'
 import { h, labeled, select, uniqueId } from '../dom.js'
 import { type FitPageState, modelNames } from './state.js'
 import type { DataTable } from './table.js'

@@ -1,8 +1,6 @@
 /** Input of the table by pasting, typing, opening or dropping, with a report of the dropped rows. */
 
-import { getMessage } from '../../../dist/core/errors.js'
-import { formatCount } from '../../../dist/core/text.js'
-import { decodeUtf8 } from '../../../dist/tables/utf8.js'
+import { decodeUtf8, formatCount, getMessage } from '../../../dist/page.js'
 import { h, labeled, uniqueId } from '../dom.js'
 import { example } from './example.js'
 import { type DataTable, readTable } from './table.js'

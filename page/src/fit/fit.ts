@@ -2,7 +2,7 @@
 
 import { expression } from 'antigrad'
 import { type FitManyOptions, fitMany } from 'antigrad/fit'
-import { getMessage } from '../../../dist/core/errors.js'
+import { getMessage } from '../../../dist/page.js'
 import { copyLink, onOtherAddress, remember, showProblems } from '../address.js'
 import { download, h, labeled } from '../dom.js'
 import { onThemeChange } from '../theme.js'

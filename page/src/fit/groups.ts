@@ -1,6 +1,6 @@
 /** Groups of rows with the same label, and the table of their fits, in which the user selects one. */
 
-import { formatCount } from '../../../dist/core/text.js'
+import { formatCount } from '../../../dist/page.js'
 import { formatNumber, h } from '../dom.js'
 import type { ShownFit } from './displayed-fit.js'
 import { formatEstimate } from './parameters.js'

@@ -1,7 +1,7 @@
 /** Points, curve, band and a lower panel of residuals as SVG. The displayed plot is identical to the saved one. */
 
 import { extent, ticks } from 'd3-array'
-import { type AxisScale, makeScales } from '../../../dist/axes/scale.js'
+import { type AxisScale, makeScales } from '../../../dist/page.js'
 import { formatNumber, uniqueId } from '../dom.js'
 import { theme } from '../theme.js'
 

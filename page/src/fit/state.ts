@@ -8,7 +8,7 @@ import {
   type ModelName,
   models,
 } from 'antigrad/fit'
-import { losses } from '../../../dist/fits/problem/loss.js'
+import { losses } from '../../../dist/page.js'
 import { decodePart } from '../address.js'
 
 /** The library's models of one independent variable. The page has no controls for further columns. */

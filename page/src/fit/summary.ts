@@ -1,7 +1,7 @@
 /** The statistics of a fit, its end reason, and its JSON file. */
 
 import { type FitReason, profile } from 'antigrad/fit'
-import { formatCount } from '../../../dist/core/text.js'
+import { formatCount } from '../../../dist/page.js'
 import { formatNumber, h } from '../dom.js'
 import { type ShownFit, type WholeFit, wholeFit } from './displayed-fit.js'
 

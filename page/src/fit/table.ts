@@ -1,8 +1,7 @@
 /** Reader of pasted tables of numbers, with or without a header. */
 
 import { expression } from 'antigrad'
-import { findFormat, numberReader } from '../../../dist/tables/format.js'
-import { Splitter } from '../../../dist/tables/split.js'
+import { findFormat, numberReader, Splitter } from '../../../dist/page.js'
 
 export interface TableColumn {
   /** Name of the column in expressions. */
