@@ -487,7 +487,7 @@ describe('bounds', () => {
   })
 
   test.each([
-    [3, /bounds: expected \[min, max\] of x, y, got 3/],
+    [3, /bounds: expected \[min, max\] for x, y, got 3/],
     [{ z: [0, 1] }, /bounds: expected names among x, y, got "z"/],
     [[[0, 1]], /bounds: expected 2 entries, one per parameter, got "1"/],
     [{ x: [0, 1, 2] }, /bounds: x: expected \[min, max\] or \{ min, max \}/],
@@ -698,13 +698,7 @@ test.each([
   [valley, [1, 2], adam(), { tolerence: 1 }, /options: expected one of .*, got "tolerence"/],
   [valley, [1, 2], adam(), { data: { z: [1] } }, /data: expected columns among/],
   [expression('x + t'), [1], adam(), { data: { t: [] } }, /data: t: expected at least one row, got "none"/],
-  [
-    expression('x + t'),
-    [1],
-    adam(),
-    { data: { t: [[1], [2]] } },
-    /data: t: expected 1 arrays, one per run/,
-  ],
+  [expression('x + t'), [1], adam(), { data: { t: [[1], [2]] } }, /data: t: expected 1 arrays, one per run/],
   [
     expression('x + t'),
     [1, 2],

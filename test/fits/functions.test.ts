@@ -414,7 +414,7 @@ describe('what a function does', () => {
       },
     }
     expect(() => fitOne(wrong, data, { start })).toThrow(
-      /^model: jacobian: expected .* by b in row 1, as differences/,
+      /^model: jacobian: expected .* by b in row 1 \(finite differences\)/,
     )
     let calls = 0
     const right = {
