@@ -20,8 +20,8 @@
  * const f = expression('(1 - x)^2 + 100*(y - x^2)^2')
  * const starts = { x: [-1.5, 0, 2], y: [2, -1, 1] }
  * const { x, iterations, reason } = await minimizeMany(f, starts, adam({ lr: 1e-2 }))
- * x.y[2] // the y of the third run's end point, close to 1
- * minimizeReasons[reason[2]] // 'converged'
+ * x.y[0] // the y of the first run's end point, close to 1
+ * minimizeReasons[reason[0]] // 'converged'
  */
 
 import type { Expression } from '../expressions/expression.js'
