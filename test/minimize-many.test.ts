@@ -487,7 +487,7 @@ describe('bounds', () => {
   })
 
   test.each([
-    [3, /bounds: expected \[min, max\] of x, y, got 3/],
+    [3, /bounds: expected \[min, max\] for x, y, got 3/],
     [{ z: [0, 1] }, /bounds: expected names among x, y, got "z"/],
     [[[0, 1]], /bounds: expected 2 entries, one per parameter, got "1"/],
     [{ x: [0, 1, 2] }, /bounds: x: expected \[min, max\] or \{ min, max \}/],

@@ -342,7 +342,7 @@ describe('bounds', () => {
   })
 
   test.each([
-    [{ x: [0, 1] }, /bounds: expected a list with \[min, max\] for each parameter/],
+    [{ x: [0, 1] }, /bounds: expected an array of \[min, max\] per parameter/],
     [[[0, 1]], /bounds: expected 2 entries, one per parameter/],
     [
       [

@@ -413,7 +413,7 @@ describe('a user function', () => {
       },
     }
     expect(() => fitOne(wrong, data, { start })).toThrow(
-      /^model: jacobian: expected .* by b in row 1, as differences/,
+      /^model: jacobian: expected .* by b in row 1 \(finite differences\)/,
     )
     let calls = 0
     const right = {

@@ -178,7 +178,7 @@ test('a fit without possible replicates reports the reason', () => {
     { x: Array.from(y[0], (_, row) => row), y: y.map((of) => of.map((at) => Math.round(20 * Math.abs(at)))) },
     { shared: ['k'], loss: 'poisson', start: { a: 60, c: { start: 9, min: 0 }, k: 0.7 } },
   )
-  expect(() => bootstrapSync(counts)).toThrow(/kind.*of counts/)
+  expect(() => bootstrapSync(counts)).toThrow(/kind.*for counts/)
   expect(() => bootstrapSync(counts, { kind: 'cases', count: 1_000_000_0 })).toThrow(/count/)
 })
 

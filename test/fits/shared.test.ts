@@ -409,7 +409,7 @@ test('weights by the model are reported if they are not finite, and are NaN for 
   expect([found.errors.shared.k, found.errors.local.a[1]]).toEqual([NaN, NaN])
   expect(() => fitSharedSync(decay, data, { shared: ['k'], start, weights: '1/q' })).toThrow(/weights.*f, x/)
   expect(() => fitSharedSync(decay, data, { shared: ['k'], start, sigma: 'f', loss: 'poisson' })).toThrow(
-    /sigma.*of counts/,
+    /sigma.*for counts/,
   )
   const { x, y } = decays(3, 12)
   const lists = [0, 1, 2].map((k) => y.filter((_, row) => row % 3 === k))
@@ -621,7 +621,7 @@ test('more groups than a call can have arguments are supported in messages and s
   const many = <T>(of: (k: number) => T) => Array.from({ length: groups }, (_, k) => of(k))
   const data = { x: [0, 1], y: many(() => [NaN, NaN]) }
   const { message } = fitSharedSync(expression('a + k*x'), data, { shared: ['k'], start: { a: 1, k: 1 } })
-  expect(message).toContain('as in group 0')
+  expect(message).toContain('starts, in group 0')
   const each = { ...data, y: many(() => [1, 2]), plate: many((k) => k) }
   const options = { shared: [], sharedBy: { k: 'plate' }, start: { a: 1, k: 1 } }
   expect(() => fitSharedSync(expression('a + k*x'), each, options)).toThrow(
@@ -650,7 +650,7 @@ describe('invalid shared fits are refused before any work', () => {
     ['local: expected none that is also in shared, got "k"', decay, data, { ...options, local: ['k'] }],
     ['local: expected c too, because it is not shared', decay, data, { ...options, local: ['a'] }],
     ['shared: expected each name once, got "k"', decay, data, { ...options, shared: ['k', 'k'] }],
-    ['shared: expected at least one parameter that varies', decay, data, { ...options, shared: [] }],
+    ['shared: expected at least one free parameter', decay, data, { ...options, shared: [] }],
     ['group: expected a column: x, y, g', decay, data, { ...options, group: 'h' }],
     ['data: g[1]: expected a string or a number', decay, { ...data, g: ['a', null, 'b', 'b'] }, options],
     ['data: y: expected 4 rows, like g, got "3 rows"', decay, { ...data, y: [1, 2, 3] }, options],
@@ -668,7 +668,12 @@ describe('invalid shared fits are refused before any work', () => {
       data,
       { ...options, start: { ...start, k: [1, 2] } },
     ],
-    ['start: a: expected a number, or 2', decay, data, { ...options, start: { ...start, a: [1, 2, 3] } }],
+    [
+      'start: a: expected a number, or one per group (2)',
+      decay,
+      data,
+      { ...options, start: { ...start, a: [1, 2, 3] } },
+    ],
     ['start: c: expected a number', decay, data, { ...options, start: { a: 1, k: 1 } }],
     [
       'data: modelOf: expected indices of models',

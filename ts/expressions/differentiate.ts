@@ -7,7 +7,7 @@ import type { Operation } from './operations.js'
 
 /**
  * Returns the derivative with respect to each operand, from the derivative d of the operation, its operands and its
- * value y; null if there is none.
+ * value y; null for an operand without a derivative.
  */
 type DerivativeRule = (
   b: Builder,

@@ -241,8 +241,10 @@ export function readColumns<Column>(
  *
  * @throws ExpressionError if the text is invalid. The error has the position and, for characters such as × or ², the
  * valid spelling.
- * @example minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], adam({ lr: 1e-2 }))
- * @example minimize(expression('(a*exp(-b*t) + c - y)^2').with({ t, y }), [1, 1, 0], adam())
+ * @example
+ * minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], adam({ lr: 1e-2 }))
+ * @example
+ * minimize(expression('(a*exp(-b*t) + c - y)^2').with({ t, y }), [1, 1, 0], adam())
  */
 export function expression<Text extends string>(text: Text): Expression<NamesOf<Text>> {
   if (typeof text !== 'string') throw new OptionError('expression', 'a string', text)

@@ -97,8 +97,8 @@ export function compile(
 }
 
 /**
- * Slots of the names, followed by those of the constants. All constants of the graph get a slot, so that its programs
- * share one layout.
+ * Slots of the names, followed by the slots of the constants. All constants of the graph get a slot, so that its
+ * programs share one layout.
  */
 function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
   const constants: number[] = []

@@ -50,8 +50,8 @@ const { nearest, productError } = numbers.float64
 const { sin, cos } = trigonometric.float64
 
 /**
- * 2·e^(−z²)·q/(1 + q) and its logarithmic derivative, each as real and imaginary part, followed by the index of the
- * grid, 0 or 1. q is e^(2π·i·z/STEP), or its negative on the other grid, so that its real part is positive.
+ * 2·e^(−z²)·q/(1 + q) and its logarithmic derivative, each as real and imaginary part. The last element is the index
+ * of the grid, 0 or 1. q is e^(2π·i·z/STEP), or its negative on the other grid, so that its real part is positive.
  */
 const pole = new Float64Array(5)
 function findPole(x: number, y: number): void {

@@ -1,16 +1,16 @@
 /**
  * Minimizes one expression in many independent runs at once. Runs may differ in their starting points, bounds, rule
- * options and data. Typical uses are multi-start searches, sweeps over learning rates, and fits of many small data sets.
- * `antigrad/fit` uses the batches and engines of this module for its own programs.
+ * options and data. Typical uses are multi-start searches, sweeps over learning rates, and fits of many small data
+ * sets. `antigrad/fit` uses the batches and engines of this module for its own programs.
  *
  * 1. The expression is compiled to two programs, its value and its gradient (ts/expressions). `ManyRuns` (run.ts) reads
  *    and copies all arguments.
- * 2. Runs with the same rule options (option-sets.ts) and the same count of data rows form batches. A batch is one block
- *    of memory. It is divided into cohorts, and a cohort has one lane per run (batch/). An array holds the same quantity
- *    of all lanes, so that one vector instruction updates several runs.
- * 3. An engine call advances a batch by up to 256 updates (engines/). The native engine distributes cohorts over threads,
- *    and the WebAssembly engine over workers if `workers()` is set. The TypeScript engine is the readable reference. All
- *    engines perform the same operations in the same order, so the results are bit-identical.
+ * 2. Runs with the same rule options (option-sets.ts) and the same count of data rows form batches. A batch is one
+ *    block of memory. It is divided into cohorts, and a cohort has one lane per run (batch/). Each array holds one
+ *    quantity of all lanes, so that one vector instruction updates several runs.
+ * 3. An engine call advances a batch by up to 256 updates (engines/). The native engine distributes cohorts over
+ *    threads. The WebAssembly engine distributes them over workers if `workers()` is set. The TypeScript engine is the
+ *    readable reference. All engines perform the same operations in the same order, so the results are bit-identical.
  * 4. A run ends by the criteria of `minimize`. Its results are stored, and the last lane of the cohort takes its place.
  * 5. Between calls the event loop gets its turn, progress is reported, and points are recorded (paths.ts).
  *
@@ -20,8 +20,8 @@
  * const f = expression('(1 - x)^2 + 100*(y - x^2)^2')
  * const starts = { x: [-1.5, 0, 2], y: [2, -1, 1] }
  * const { x, iterations, reason } = await minimizeMany(f, starts, adam({ lr: 1e-2 }))
- * x.y[2] // the y of the third run's end point, close to 1
- * minimizeReasons[reason[2]] // 'converged'
+ * x.y[0] // the y of the first run's end point, close to 1
+ * minimizeReasons[reason[0]] // 'converged'
  */
 
 import type { Expression } from '../expressions/expression.js'

@@ -29,7 +29,7 @@ export class Recorder {
   constructor(every: number, runs: number, parameters: number, maxIterations: number) {
     const numbers = runs * parameters * (Math.floor(maxIterations / every) + 1)
     if (numbers > MAX_RECORDED) {
-      const expected = `at most ${MAX_RECORDED} numbers in all points of ${runs} runs with ${maxIterations} updates (use a larger interval)`
+      const expected = `at most ${MAX_RECORDED} numbers in all points of ${runs} runs with ${maxIterations} updates`
       throw new OptionError('recordEvery', expected, `${every}, for ${numbers}`)
     }
     this.every = every

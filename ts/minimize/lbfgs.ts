@@ -237,7 +237,8 @@ function add(a: Float64Array, factor: number, b: Float64Array): void {
  * runs in TypeScript, in float64 except for parameters and gradients, with bit-identical results everywhere.
  *
  * @throws OptionError if an option is unknown or out of its range
- * @example minimize(rosenbrock(), [-1.5, 2], lbfgs())
+ * @example
+ * minimize(rosenbrock(), [-1.5, 2], lbfgs())
  */
 export const lbfgs: (options?: Partial<LbfgsValues>) => Lbfgs = method({
   name: 'lbfgs',

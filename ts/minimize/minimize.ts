@@ -100,7 +100,8 @@ export interface MinimizeResult {
  * or engine options
  * @throws OptionError, TensorError or EngineError like `new Optimizer`, before the first update; OptionError if the
  * gradient does not fill all of `out`
- * @example minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }), { tolerance: 1e-9, maxIterations: 50_000 })
+ * @example
+ * minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }), { tolerance: 1e-9, maxIterations: 50_000 })
  */
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
@@ -133,8 +134,10 @@ export function minimize(
  * Performs {@link minimize} one update at a time, for animations, or to pause and resume a run. It takes the same
  * arguments and visits the same points.
  *
- * @example const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 })) while
- * (minimization.step()) console.log(minimization.params) console.log(minimization.reason)
+ * @example
+ * const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }))
+ * while (minimization.step()) console.log(minimization.params)
+ * console.log(minimization.reason)
  */
 export class Minimization {
   /** Current point: the live parameters, read-only. */

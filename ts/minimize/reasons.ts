@@ -3,9 +3,9 @@
  * - 'converged': no parameter changed by the tolerance, because the gradient is small. Judged by its change nearby, the
  *   gradient vanishes within 100 tolerances of the point. All values are finite. A gradient component that pushes a
  *   parameter out of its bounds counts as 0.
- * - 'stalled': no parameter changed by the tolerance in 100 updates, although the gradient is not small. Possible
- *   causes: the (scheduled) learning rate is too low, steps are lost in rounding, a rule such as Adam still divides by
- *   earlier, larger gradients, or its momentum pushes a parameter against its bound
+ * - 'stalled': no parameter changed by the tolerance in 100 updates, although the gradient is not small. The
+ *   (scheduled) learning rate may be too low, or steps may be lost in rounding. A rule such as Adam may still divide by
+ *   earlier, larger gradients, or its momentum may push a parameter against its bound.
  * - 'max-iterations': the parameters were still moving after the last update
  * - 'diverged': a parameter, the value, the gradient or the rule's state is infinite or NaN
  * - 'callback': the callback returned true

@@ -38,7 +38,7 @@ export type StandardErrorsReason =
   | 'no-degrees-of-freedom'
 
 export interface StandardErrors {
-  /** Standard errors by parameter; NaN for a parameter at a bound, and for all parameters if there are none. */
+  /** Standard errors by parameter; NaN for a parameter at a bound. All are NaN unless the Hessian is usable. */
   readonly errors: Float64Array
   /** Covariance matrix as an array of rows; NaN where the standard errors are NaN. */
   readonly covariance: readonly Float64Array[]
@@ -57,7 +57,7 @@ export interface StandardErrors {
   readonly direction: Float64Array | null
   /**
    * - 'minimum': the Hessian is positive definite, and the minimum is within a hundredth of a standard error
-   * - 'not-at-minimum': the minimum is farther away; the standard errors are those of the quadratic approximation
+   * - 'not-at-minimum': the minimum is farther away; the standard errors belong to the quadratic approximation
    * - 'singular': along a direction the curvature is only rounding error, so some parameters are known only jointly, or
    *   not at all
    * - 'saddle': along a direction the value has a maximum, so there are no standard errors
@@ -87,8 +87,10 @@ const MAX_DISTANCE_IN_ERRORS = 0.01
  * @param objective the minimized objective
  * @param x the point, as in the result's `x`; copied and converted to float64
  * @throws OptionError for invalid arguments. If the Hessian is not positive definite, `reason` says so.
- * @example const objective = expression('(y - a*exp(-b*t))^2').with({ t, y }) const { x } = minimize(objective, [1, 1],
- * lbfgs()) const { errors, reason } = standardErrors(objective, x, { kind: 'sum-of-squares', observations: t.length })
+ * @example
+ * const objective = expression('(y - a*exp(-b*t))^2').with({ t, y })
+ * const { x } = minimize(objective, [1, 1], lbfgs())
+ * const { errors, reason } = standardErrors(objective, x, { kind: 'sum-of-squares', observations: t.length })
  */
 export function standardErrors(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
@@ -110,7 +112,7 @@ export function standardErrors(
       : kind === 'chi-squared'
         ? 2
         : (2 * here) / ((observations as number) - count)
-  // This unit ignores parameters at bounds, which are not known yet. That hardly affects the steps.
+  // This unit ignores parameters at bounds, which are not known yet. The difference hardly affects the steps.
   const found = second
     ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
     : secondDifferences(value, slopes, at, positiveUnit(unitOf(at.length)), box)

@@ -58,7 +58,8 @@ const tolerances = { 4: { rtol: 1e-2, atol: 1e-3 }, 8: { rtol: 1e-5, atol: 1e-8 
  * @param x the point, copied. A Float32Array selects float32; a Float64Array or an array of numbers selects float64.
  * @throws OptionError for invalid arguments; if the value is not a number, if the gradient does not fill all of `out`,
  * or if either function changes x. Errors of the functions themselves are passed on.
- * @example const { ok, index, analytic, numeric } = checkGradient(objective, [0.5, -1])
+ * @example
+ * const { ok, index, analytic, numeric } = checkGradient(objective, [0.5, -1])
  */
 export function checkGradient(
   objective: Required<Objective>,

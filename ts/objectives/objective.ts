@@ -21,7 +21,7 @@ export interface TwiceDifferentiable extends Objective {
 export interface TestObjective extends Required<Objective> {
   /** Key of the objective in `objectives`. */
   readonly name: string
-  /** Global minima in n dimensions; empty if there is none, or none is known. */
+  /** Global minima in n dimensions; empty if no minimum exists or is known. */
   minima(dimensions: number): readonly Float64Array[]
   /** A starting point whose path to the minimum is worth plotting. */
   readonly start: Point

@@ -25,7 +25,7 @@ interface BorderedEquations {
   /** 1 for each local parameter that may move, 0 for a fixed one. */
   readonly moves: readonly number[]
   readonly damping: number
-  /** Smallest usable pivot, relative to D. A parameter with a smaller pivot is undetermined and does not move. */
+  /** Smallest usable pivot, relative to D. A parameter with a smaller pivot is unidentifiable and does not move. */
   readonly least: number
 }
 

@@ -179,8 +179,8 @@ function moveLocals(b: Builder, problem: Problem, local: number, read: (name: st
 }
 
 /**
- * Merges the outputs of a model into one model with its derivatives. In each row they are those of the row's own
- * output.
+ * Merges the outputs of a model into one model with its derivatives. In each row, the merged model equals the output
+ * to which the row belongs.
  */
 function joinModels(graph: Graph, b: Builder, problems: readonly Problem[], point: readonly number[]) {
   const [{ free }] = problems

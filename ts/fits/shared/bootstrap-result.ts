@@ -46,7 +46,7 @@ export class SharedBootstrap {
     return this.#values((group) => this.#groupAt(group).bias)
   }
 
-  /** Notes on the results, in words; empty if there are none. */
+  /** Notes on the results, in words; empty without notes. */
   get message(): string {
     return this.#groupAt(0).message
   }
@@ -65,7 +65,7 @@ export class SharedBootstrap {
 
   /**
    * Bootstrap of one group: replicates of its local and shared parameters, and bands. If the model has several outputs,
-   * bands are those of the first one.
+   * the bands describe the first one.
    *
    * @param group index into `groups`
    */

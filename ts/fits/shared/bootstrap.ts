@@ -30,7 +30,7 @@ export interface SharedReplicates {
   readonly local: readonly (readonly Float64Array[])[]
 }
 
-/** @throws OptionError if the fit cannot be resampled by this method, or not so many times */
+/** @throws OptionError if the fit cannot be resampled by this method, or the count is too large */
 export function checkRefits(
   { parsed, solver, options }: SharedRun,
   { kind, count }: BootstrapManyValues,

@@ -15,13 +15,13 @@ export type SharedData = Readonly<Record<string, FitData[string] | readonly Grou
  * group by group. Time and memory therefore grow linearly with the number of groups. The results are bit-identical on
  * every engine and with any number of threads. The native engine does not block the event loop.
  *
- * @param model an `expression` or one of `models`; for several outputs, an object of such models by response column; or
- * an array of models, from which the data column `modelColumn` selects one per group by its index
- * @param data columns, including the one that the option `group` names, which labels the group of each row; without
- * `group`, each column is an array per group, or one array of numbers for all groups
+ * @param model an `expression` or one of `models`. For several outputs, pass an object of models by response column. In
+ * an array of models, the data column `modelColumn` has the index of each group's model.
+ * @param data columns by name. The column that the option `group` names labels the group of each row. Without `group`,
+ * each column is an array per group, or one array of numbers for all groups.
  * @throws (rejects with) OptionError before the first iteration; the signal's reason
- * @example const { values, errors } = await fitShared(models.fourPL(), { x, y, curve }, { group: 'curve', shared:
- * ['top', 'bottom'] })
+ * @example
+ * const { values, errors } = await fitShared(models.fourPL(), { x, y, curve }, { group: 'curve', shared: ['top', 'bottom'] })
  */
 export async function fitShared(
   model: SharedModel,

@@ -106,7 +106,7 @@ export class SharedFit {
     return shared.map((_, i) => shared.map((_, j) => this.#covariance(i, j)))
   }
 
-  /** Parameters that ended at a bound. All other results are those of a fit in which these parameters are fixed. */
+  /** Parameters that ended at a bound. All other results treat these parameters as fixed. */
   get atBound(): string[] {
     return this.#namesInState(AT_BOUND)
   }

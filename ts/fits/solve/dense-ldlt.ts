@@ -3,7 +3,7 @@
  * triangle of a matrix.
  */
 
-/** L below the diagonal, and 1/D on it. 1/D is 0 for a parameter that does not move or is undetermined. */
+/** L below the diagonal, and 1/D on it. 1/D is 0 for a parameter that does not move or is unidentifiable. */
 export interface DenseFactors {
   readonly size: number
   readonly factors: Float64Array

@@ -44,10 +44,10 @@ const NORM_UPDATE_TOLERANCE = 1e-14
 
 /** From this ratio of rows to columns, a first reduction without pivoting pays off. */
 const TALL_RATIO = 2
-/** The unpivoted result is final if each column's remainder exceeds this fraction of its length. */
+/** The result without pivoting is final if each column's remainder exceeds this fraction of its length. */
 const LEADING_TOLERANCE = 1e-3
 
-/** Triangularizes a matrix with at least as many rows as columns. The columns and b are overwritten. */
+/** Reduces a matrix with at least as many rows as columns to a triangle. The columns and b are overwritten. */
 export function triangularize(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
   const size = columns.length
   if (b.length < TALL_RATIO * size) return triangularizeWithPivots(columns, b)
@@ -303,7 +303,7 @@ export function invertUpper(columns: readonly Float64Array[]): Float64Array[] {
   return rows.map((row, i) => fillArray(size, (j) => dot(row, rows[j], Math.max(i, j))))
 }
 
-/** Triangularizes R with the rows of a diagonal matrix below it, by Givens rotations (Givens, 1958). */
+/** Reduces R, with the rows of a diagonal matrix below it, to a triangle by Givens rotations (Givens, 1958). */
 function eliminateDiagonal(
   { columns, right }: PivotedTriangle,
   diagonal: Float64Array,

@@ -1,6 +1,6 @@
 /**
  * Levenberg-Marquardt with whole arrays, one fit at a time, for function models and for more parameters than compiled
- * programs allow. The steps are those of MINPACK (Moré, 1978), within a trust region whose radius follows the success
+ * programs allow. The steps follow MINPACK (Moré, 1978), within a trust region whose radius follows the success
  * of previous steps. A parameter that would leave its range is held at the bound.
  *
  * All values are scaled as in givens-qr.ts, so no square underflows or overflows.

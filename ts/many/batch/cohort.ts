@@ -29,7 +29,7 @@ interface CohortCounts {
   /** Count of the state arrays. */
   readonly states: number
   readonly rows: number
-  /** Count of all data columns, and of those that differ between runs. */
+  /** Count of all data columns, and of the columns that differ between runs. */
   readonly columns: number
   readonly byRun: number
   /** Numbers per row of a column that differs between runs. */
@@ -145,7 +145,7 @@ export class Cohort {
     return Float64Array.from(this.#layout.short, (column) => column[lane])
   }
 
-  /** Bounds of a lane; null if there are none. */
+  /** Bounds of a lane; null for unbounded runs. */
   box(lane: number): BoundsBox | null {
     if (this.#bounds.length === 0) return null
     const limits = this.#bounds.map((plane) => plane[lane])

@@ -50,7 +50,8 @@ const optionTable = {
  * effect with the native engine or in synchronous calls.
  *
  * @throws OptionError if an option is unknown or the URL is invalid
- * @example await minimizeMany(f, starts, adam(), { workers: workers() })
+ * @example
+ * await minimizeMany(f, starts, adam(), { workers: workers() })
  */
 export function workers(options: WorkersOptions = {}): Workers {
   return new ImportedWorkers(readOptions('workers: options', options, optionTable))
