@@ -63,7 +63,7 @@ fn lent_gradients_give_the_bits_of_those_in_the_arena() {
             memory.run(set, stage, Some(&borrowed)).expect("it fits");
         }
         assert!(memory.outside() == start.outside(), "{size} bytes, {}", set.name());
-        // Those of the arena are unspecified after a step.
+        // The arena's own gradients are unspecified after a step.
         for (tensor, length) in memory.lengths.clone().into_iter().enumerate() {
             (0..length).for_each(|i| memory.set(GRADIENTS, tensor, i, own.get(GRADIENTS, tensor, i)));
         }
@@ -87,7 +87,7 @@ fn lent_gradients_are_read_by_ranges_too() {
                     arena.run_range(stage, from, to, Some(&borrowed), &mut scratch).expect("it fits");
                 }
             }
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { arena.gather(stage) }.expect("it fits");
         }
         for (tensor, length) in memory.lengths.clone().into_iter().enumerate() {

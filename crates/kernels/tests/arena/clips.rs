@@ -53,7 +53,7 @@ fn a_factor_by_tensor_scales_its_gradient_beside_the_rows() {
                     unsafe { arena.run_range(stage, from, to, borrowed, &mut Scratch::new()) }
                         .expect("it fits");
                 }
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { arena.gather(stage) }.expect("it fits");
             }
             let place = format!("{size} bytes, {}, borrowed: {lends}, {job:?}", set.name());

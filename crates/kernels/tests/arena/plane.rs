@@ -36,7 +36,7 @@ fn memory(size: usize, lengths: &[usize], staying: &[usize]) -> Memory {
     memory
 }
 
-/// What the stage is to make of it, element by element.
+/// Expected results of the stage, element by element.
 fn expected(start: &Memory, stage: usize, staying: &[usize]) -> Memory {
     let f = round(start.size);
     let (w, array) = (f(WEIGHT), own(stage));

@@ -20,7 +20,7 @@ fn is_present(step: usize, tensor: usize) -> bool {
 struct Case {
     job: Job,
     clip: f64,
-    /// What gradients are multiplied by.
+    /// Factor of the gradients.
     factor: f64,
 }
 
@@ -45,7 +45,7 @@ fn cases(size: usize) -> [Case; 4] {
 
 struct Data {
     params: Vec<Vec<f64>>,
-    /// By step and tensor.
+    /// Gradients by step and tensor.
     gradients: Vec<Vec<Vec<f64>>>,
 }
 
@@ -121,7 +121,7 @@ fn check(
             (0..LENGTHS.len()).map(|i| guarded[i].last(LENGTHS[i] * size)).collect();
         let borrowed = lends.then_some(&pointers[..]);
         for (tensor, i) in memory.elements(0..LENGTHS.len()) {
-            // What is left of the last step must not be seen.
+            // Leftovers of the last step must not affect the result.
             memory.set(GRADIENTS, tensor, i, if lends { 9.0 } else { gradients[tensor][i] });
         }
         let run = |memory: &mut Memory, stage, borrowed| {
@@ -207,7 +207,7 @@ fn ranges_from_the_last_to_the_first_give_the_same_bits() {
             // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
             unsafe { arena.run_range(stage, from, to, borrowed, &mut scratch) }.expect("it fits");
         }
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { arena.gather(stage) }.expect("it fits");
     });
 }
