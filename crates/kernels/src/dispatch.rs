@@ -355,7 +355,7 @@ macro_rules! code {
     };
 }
 
-/// One row an instruction set: its name, its vectors, and how to find out about it.
+/// One row per instruction set: its name, its vectors, and its detection.
 macro_rules! instruction_sets {
     ($(
         $(#[$cfg:meta])*
@@ -467,7 +467,7 @@ impl Arena {
     /// is then unspecified, but nothing outside of them is touched.
     #[inline(always)]
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
-        // SAFETY: the caller guarantees the bytes, and for the instruction set of the code.
+        // SAFETY: the caller guarantees the bytes, and the instruction set of the code.
         unsafe { Self::read(base, bytes, |size| set.code(size)) }
     }
 }
@@ -483,7 +483,7 @@ impl CachedArena {
         bytes: usize,
         set: InstructionSet,
     ) -> Result<Self, ArenaError> {
-        // SAFETY: the caller guarantees the bytes, and for the instruction set of the code.
+        // SAFETY: the caller guarantees the bytes, and the instruction set of the code.
         unsafe { Self::read(words, base, bytes, |size| set.code(size)) }
     }
 }
@@ -495,7 +495,7 @@ impl Batch {
     /// `base` must be valid for reads and writes of `bytes` bytes for as long as the batch is used, and the
     /// instruction set available.
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
-        // SAFETY: the caller guarantees the bytes, and for the instruction set of the code.
+        // SAFETY: the caller guarantees the bytes, and the instruction set of the code.
         unsafe { Self::read(base, bytes, |size| (set.code(size), set.many(size))) }
     }
 }

@@ -28,6 +28,6 @@ pub unsafe fn write<T: Copy>(to: *mut T, at: usize, x: T) {
 pub unsafe fn get<'a, T>(from: *const T, at: usize) -> &'a T {
     // SAFETY: the caller guarantees that it is there.
     let from = unsafe { from.add(at) };
-    // SAFETY: the caller guarantees that it is a `T`, and for how it changes.
+    // SAFETY: the caller guarantees that it is a `T`, and how it changes.
     unsafe { &*from }
 }

@@ -14,7 +14,7 @@ use proptest::{prelude::*, test_runner::RngSeed};
 
 use guard_pages::Guarded;
 
-// Numbers that are lent are of tests/arena alone.
+// Only tests/arena borrows gradients.
 #[allow(dead_code)]
 #[path = "arena/guard_pages.rs"]
 mod guard_pages;

@@ -1,4 +1,4 @@
-//! Gradients that JavaScript lends for the length of a call.
+//! Gradients that JavaScript owns, borrowed for the duration of a call.
 
 use std::ptr;
 

@@ -68,7 +68,7 @@ unsafe fn called<T: Callable>(
         return callable.call(number, None);
     }
     let mut values = Vec::new();
-    // Without memory for it nothing is lent, and gradients are copied.
+    // If allocation fails, gradients are copied instead of borrowed.
     if values.try_reserve_exact(count).is_err() {
         return Ok(false);
     }

@@ -96,7 +96,7 @@ pub fn keep(handle: &External<Handle>, words: Uint32ArraySlice) -> Option<bool> 
     handle.0.keep(&words)
 }
 
-/// Runs a stage over the elements from `from` to `to` of the plane; ends as the function of `attach`.
+/// Runs a stage over the elements from `from` to `to` of the flat parameter array; ends as the function of `attach`.
 #[napi(catch_unwind)]
 pub fn run_range(handle: &External<Handle>, stage: u32, from: u32, to: u32) -> Result<Outcome> {
     outcome(|| Ok(handle.0.run_range(stage as usize, from as usize, to as usize)))

@@ -55,7 +55,7 @@ pub struct Steps {
 // SAFETY: another thread calls `run` alone, with what it was given of `kept`, and the facade starts no second call
 // meanwhile. All else is used on the thread that made it, where `Bytes` are dropped too: `maker` checks it.
 unsafe impl Send for Steps {}
-// SAFETY: as for `Send`.
+// SAFETY: same as for `Send`.
 unsafe impl Sync for Steps {}
 
 impl Steps {
@@ -137,7 +137,7 @@ impl Steps {
         if self.is_in_pieces(kept, stage) {
             return Ok(self.run_in_pieces(*arena, stage, borrowed)?);
         }
-        // SAFETY: nothing else accesses the arena, and what is lent has been checked.
+        // SAFETY: nothing else accesses the arena, and the borrowed gradients have been checked.
         Ok(with_scratch(|scratch| unsafe { arena.run(stage, borrowed, scratch) }).is_ok())
     }
 
@@ -176,7 +176,7 @@ impl Steps {
         }
     }
 
-    /// Runs a stage over a range of the plane; false as for `run`.
+    /// Runs a stage over a range of the flat parameter array; false as for `run`.
     pub fn run_range(&self, stage: usize, from: usize, to: usize) -> bool {
         // SAFETY: nothing else accesses the arena.
         self.with(|arena| with_scratch(|scratch| unsafe { arena.run_range(stage, from, to, None, scratch) }))

@@ -134,7 +134,7 @@ impl Decoder {
     /// The place must be below `ALL`, and what is packed not end before this bit.
     #[inline(never)]
     unsafe fn bit(&mut self, at: usize) -> bool {
-        // SAFETY: the caller guarantees the place, and for a byte at `next` where one is wanted.
+        // SAFETY: the caller guarantees the place, and a byte at `next` where one is wanted.
         unsafe {
             let probability = self.probabilities.get_unchecked_mut(at);
             let bound = (self.range >> 11) * u32::from(*probability);
@@ -221,7 +221,7 @@ impl Decoder {
     #[inline(never)]
     unsafe fn length(&mut self, at: usize, place: usize) -> usize {
         let short = at + 2 + place * 16;
-        // SAFETY: the caller guarantees that these are lengths, of which `LENGTHS_SIZE` has room for all trees, and for
+        // SAFETY: the caller guarantees that these are lengths, of which `LENGTHS_SIZE` has room for all trees, and
         // what is packed.
         unsafe {
             if !self.bit(at) {

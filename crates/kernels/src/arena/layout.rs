@@ -49,7 +49,7 @@ tables! {
         arrays,
         tensors,
         segments,
-        /// One for each tensor, and the plane's behind them.
+        /// One row for each tensor, followed by the row of the flat parameter array.
         rows,
         /// Numbers in a row.
         row_length,
@@ -61,7 +61,7 @@ tables! {
         blocks,
     }
 
-    /// It has elements `first` to `first + length − 1` of the plane, or of its own extent.
+    /// The array contains elements `first` to `first + length − 1` of the flat parameter array, or of its own extent.
     Array of usize {
         extent,
         /// Position of the array, in lines.
@@ -134,7 +134,7 @@ pub const MASK_KEEPS_ALL: usize = 128;
 /// The segment is one tensor, of which some rows have gradients: they are in its list.
 pub const BY_ROW: usize = 1 << 10;
 
-/// A flag of a tensor: passes over the plane leave it out.
+/// A flag of a tensor: passes over the flat parameter array leave it out.
 pub const EXCLUDED: usize = 1;
 
 /// Numbers of the arrays that every arena has. State arrays follow.

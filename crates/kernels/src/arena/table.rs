@@ -71,7 +71,7 @@ impl Numbers {
 }
 
 impl Tensor {
-    /// Whether passes over the plane leave it out.
+    /// Whether passes over the flat parameter array leave it out.
     pub fn stays(&self) -> bool {
         self.flags & EXCLUDED != 0
     }
@@ -225,7 +225,7 @@ impl Tables {
         Numbers::new(at.cast_const().cast(), count)
     }
 
-    /// A stretch must start on a line and end within the plane.
+    /// A range must start on a line and end within the flat parameter array.
     #[inline(always)]
     fn check(&self, offset: usize, length: usize) -> Result<(), ArenaError> {
         let fits = offset <= self.header.length && length <= self.header.length - offset;
@@ -235,7 +235,7 @@ impl Tables {
         Ok(())
     }
 
-    /// The first tensor that ends behind the element at `at`; tensors are in the plane's order.
+    /// The first tensor that ends behind the element at `at`; tensors are in the flat parameter array's order.
     pub fn tensor_from(&self, at: usize) -> Result<usize, ArenaError> {
         partition(self.header.tensors, |number| {
             self.tensor(number).map(|tensor| tensor.offset + tensor.length <= at)

@@ -26,15 +26,15 @@ pub type Prepare = unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize)
 
 /// A kernel for one dtype and instruction set, and what it needs.
 pub struct Entry {
-    /// None where only sums are wanted.
+    /// None for a kernel that only computes sums.
     pub pass: Option<Pass>,
     /// The same, which adds the row's λ·θ to gradients that want nothing else before it; None where that is a pass of its own.
     #[cfg(not(target_arch = "wasm32"))]
     pub decayed: Option<Pass>,
-    /// The same with its sums; None where these are passes of their own, as in WebAssembly, where code size matters.
+    /// The pass with its sums. None if the sums are separate passes, as in WebAssembly, where code size matters.
     #[cfg(not(target_arch = "wasm32"))]
     pub summed: Option<PassSummed>,
-    /// The same over rows; None where they take one pass each.
+    /// The pass over rows. None if each row takes a pass of its own.
     pub by_row: Option<PassByRow>,
     /// How many arrays of state it has, coefficients behind the pipeline's, and values by tensor.
     pub state: usize,

@@ -209,7 +209,7 @@ impl<V: Compiled> ThreadTeam<'_, V> {
     pub unsafe fn run<W: Work<V>>(&mut self, work: &W) {
         let shared = Shared(work);
         self.0.run(work.pieces(), &|number, scratch| {
-            // SAFETY: the caller guarantees all that the work points to, and for the instruction set.
+            // SAFETY: the caller guarantees all that the work points to, and the instruction set.
             unsafe { V::piece(shared.work(), number, scratch) }
         });
     }
@@ -253,6 +253,6 @@ pub unsafe fn compute<V: Compiled, K: MatrixKernel>(
     let lines = K::Lines::each(|k| found.lines[k].cast());
     // SAFETY: the caller guarantees all coefficients.
     let row = K::Row::each(|k| unsafe { row.get(k) });
-    // SAFETY: the caller guarantees all that was found, that nothing else uses it, and for the instruction set.
+    // SAFETY: the caller guarantees all that was found, that nothing else uses it, and the instruction set.
     unsafe { K::run(&matrices, &row, state, lines, &mut ThreadTeam::<V>(workers, PhantomData)) }
 }

@@ -72,7 +72,7 @@ impl Sum {
     }
 }
 
-/// One pass over elements: a rule's only stage, or one of several.
+/// One pass over elements: a rule's only stage, or one of several stages.
 pub trait Kernel {
     /// Its coefficients, behind the pipeline's.
     type Row: Lanes;
@@ -147,7 +147,7 @@ pub struct Streams {
     /// Destination of directions.
     pub direction: *mut u8,
     pub state: [*mut u8; MAX_STATE],
-    /// Elements of the plane that these are of: whether caches hold it.
+    /// Elements of the flat parameter array that these are of: whether caches hold it.
     #[cfg(target_arch = "x86_64")]
     pub plane: usize,
 }
@@ -297,7 +297,7 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
             let count = BLOCK.min(length - at);
             if !is_there {
                 let block = streams.advanced(at * size_of::<V::Scalar>());
-                // SAFETY: the caller guarantees the row, and for the arrays, of which this is a block.
+                // SAFETY: the caller guarantees the row, and the arrays, of which this is a block.
                 unsafe { pass::<V, K, false>(&block, row, tensor, count) };
             }
             for (sum, sums) in K::SUMS.iter().zip(&mut *sums) {
@@ -387,7 +387,7 @@ unsafe fn add_one<V: Vector>(streams: &Streams, sum: Sum, stripes: &mut Stripes<
         from = last.as_ptr();
     }
     for k in (0..STRIPES).step_by(V::LANES) {
-        // SAFETY: `last` is a line of stripes, and where it is not read, the caller guarantees one.
+        // SAFETY: `last` is a line of stripes. If it is not read, the caller guarantees a line.
         let x = unsafe { load_at::<V>(from, k) };
         match sum {
             Sum::Values => stripes.add_all(k, x.widen()),
@@ -400,11 +400,11 @@ unsafe fn add_one<V: Vector>(streams: &Streams, sum: Sum, stripes: &mut Stripes<
 /// A row of a tensor: its first element, and the first of its gradients, relative to the tensor's.
 pub type RowAt = [usize; 2];
 
-/// The same over rows of `length` elements each, with coefficients that are read once for all of them. Gradients are
-/// prepared on the way, where they are to be.
+/// Same as `pass` over rows of `length` elements each, with coefficients that are loaded once for all rows. Gradients
+/// are prepared on the way, if required.
 ///
 /// # Safety
-/// Same as for `pass`, of each row; rows are whole vectors.
+/// Same as for `pass`, for each row; rows must be whole vectors.
 #[inline(always)]
 pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
     streams: &Streams,
@@ -450,13 +450,7 @@ unsafe fn update_rows<V: Vector, K: Kernel>(
     }
 }
 
-/// One vector's worth of a pass.
-///
-/// This and all that it calls is `inline(always)`: only inside of a caller that is compiled for an
-/// instruction set do the vectors' operations become single instructions.
-///
-/// # Safety
-/// Every array must have a whole vector at `at`.
+/// Applies a pass to one vector.
 #[inline(always)]
 unsafe fn lanes<V: Vector, K: Kernel, const DECAYS: bool>(
     streams: &Streams,

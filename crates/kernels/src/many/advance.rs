@@ -172,10 +172,10 @@ impl Batch {
         unsafe { self.advance_some(cohort, scratch, &(0..usize::MAX), team).map(|_| ()) }
     }
 
-    /// The same over some rows, unless lanes are rows; says whether these were the last ones.
+    /// Same as `advance_by` for some rows, unless lanes are rows. Returns whether these were the last rows.
     ///
     /// # Safety
-    /// Same as for `advance_by`, and between such calls for one update as for `advance_part`.
+    /// Same as for `advance_by`, and between such calls for one update same as for `advance_part`.
     unsafe fn advance_some(
         &self,
         cohort: usize,
@@ -215,7 +215,7 @@ impl Batch {
         while done < all {
             let live = cohort.live.get();
             let now = if self.entry.is_none() && live > BLOCK { CLOSING.min(all - done) } else { all - done };
-            // From the last block on: what fills the places of runs that have stopped has had these updates.
+            // In reverse order of blocks: runs that replace stopped runs have already made these updates.
             for first in (0..live).step_by(BLOCK).rev() {
                 // SAFETY: `live` does not exceed the number of lanes, and the caller guarantees that no other thread
                 // uses the cohort and the scratch.

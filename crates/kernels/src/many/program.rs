@@ -229,7 +229,7 @@ impl<'a> Routine<'a> {
     pub unsafe fn rows(&self, shared: usize, own: usize, count: usize) -> Result<(), ArenaError> {
         let Counts { head, body, .. } = self.program.counts;
         let moves = [0, shared, own];
-        // SAFETY: the caller guarantees the slots, and for the rows from there on.
+        // SAFETY: the caller guarantees the slots, and the rows from there on.
         unsafe { self.each(head..head + body, |stride| moves[stride], count) }
     }
 

@@ -218,7 +218,7 @@ impl Run<'_> {
         largest(parameters.map(|p| unsafe { self.gradient::<T>(p) }))
     }
 
-    /// The same without what a bound holds: as `freeNorm` in `ts/minimize/convergence.ts`.
+    /// The norm of the gradient without components that a bound holds, as `freeNorm` in `ts/minimize/convergence.ts`.
     ///
     /// # Safety
     /// Same as for `judge`.
@@ -406,7 +406,7 @@ impl Run<'_> {
     }
 }
 
-/// As in `ts/objectives/bounds.ts`; which zero a zero is `f64::clamp` leaves open.
+/// Same as in `ts/objectives/bounds.ts`; `f64::clamp` does not specify which zero it returns.
 fn within(x: f64, min: f64, max: f64) -> f64 {
     if x < min {
         min

@@ -133,7 +133,7 @@ impl Work<'_> {
                 return Err(ArenaError::new(&"there is no such run"));
             }
             let own = run * (columns - shared) * row_lanes * size;
-            // SAFETY: the caller guarantees what the runs have in their slots, and for this thread's scratch.
+            // SAFETY: the caller guarantees what the runs have in their slots, and this thread's scratch.
             unsafe { self.spread::<T>(&body, lane, scratch.single) };
             for k in 0..sums {
                 let sum = body.sum(k)?;

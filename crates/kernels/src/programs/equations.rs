@@ -122,7 +122,7 @@ impl Step {
     }
 }
 
-/// Some of the slots, a bit each.
+/// Some of the slots, one bit per slot.
 #[derive(Clone, Copy)]
 struct Slots(u128);
 
@@ -374,18 +374,18 @@ const NEAR: usize = 1 << 18;
 /// prefetching of all data costs a quarter.
 #[cfg(target_arch = "x86_64")]
 const FAR: usize = 1 << 23;
-/// The same where most of a program are pairs, whose loops are so long that processors see what comes; where all of it is,
-/// nothing is asked for.
+/// The same threshold if a program consists mostly of pairs, whose loops are so long that processors prefetch on their
+/// own. If it consists of pairs only, nothing is prefetched.
 #[cfg(target_arch = "x86_64")]
 const FAR_OF_PAIRS: usize = 1 << 25;
-/// The block that is asked for while one is computed, and the lines that can be on their way at once.
+/// Blocks between the prefetched block and the current one, and lines that can be in flight at once.
 const AHEAD: usize = 2;
 const AT_ONCE: usize = 32;
 
-/// Elements from which on two operations in one loop take less time.
+/// Number of elements from which on a fused loop of two operations is faster.
 const SHORT: usize = 64;
 
-/// Asks for some bytes, so that they are there when they are needed.
+/// Prefetches some bytes.
 #[inline(always)]
 fn fetch(from: *const u8, bytes: usize) {
     for at in (0..bytes).step_by(LINE) {

@@ -10,7 +10,7 @@ use crate::vector::{Vector, VectorPair, splat, store_at};
 #[derive(Clone, Copy)]
 pub struct Operand {
     pub at: *const u8,
-    /// All ones, or 0.
+    /// Mask with all bits set, or 0.
     pub mask: usize,
 }
 
@@ -53,7 +53,7 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands,
     const { assert!(size_of::<V>() <= LINE) };
     let to = to.cast::<V::Scalar>();
     if O::OPERANDS == 4 && operands[0].mask | operands[2].mask == 0 && !SMALL {
-        // SAFETY: the caller guarantees the result and for each operand, four of which there are.
+        // SAFETY: the caller guarantees the result and each of the four operands.
         return unsafe { blend::<V, O>(to, operands, length) };
     }
     let mut from = operands.map(|Operand { at, mask }| OperandWalk { at, step: mask & size_of::<V>() });
@@ -83,7 +83,7 @@ pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands,
         at += 2 * V::LANES;
     }
     while !is_last && at < length {
-        // SAFETY: the caller guarantees each operand up to the end of the last line, which is one of a vector, or for a
+        // SAFETY: the caller guarantees each operand up to the end of the last line, which also ends a vector, or one
         // line of it.
         let operands = from.map(|from| unsafe { one::<V>(from, 0) });
         // SAFETY: the caller guarantees as many numbers of the result.
@@ -101,7 +101,7 @@ pub fn twos<V: Vector>(length: usize) -> usize {
     if 2 * size_of::<V>() <= LINE { length.div_ceil(two) } else { length / two }
 }
 
-/// The same where the first and the third operand are one number for all lanes: these are loaded once.
+/// Same as above if the first and the third operand are one number for all lanes, which is loaded once.
 ///
 /// # Safety
 /// Same as for `operate`.
@@ -114,7 +114,8 @@ unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands
     let c = unsafe { one::<V>(c, 0) };
     let twos = twos::<V>(length);
     for number in 0..twos {
-        // SAFETY: the caller guarantees the others up to the end of the last line, and `twos` goes no further.
+        // SAFETY: the caller guarantees the other operands up to the end of the last line, and `twos` does not exceed
+        // it.
         let [b, d] = [b, d].map(|from| unsafe { two::<V>(from, 2 * number) });
         let result = O::apply([VectorPair(a, a), b, VectorPair(c, c), d]);
         // SAFETY: the caller guarantees as many numbers of the result.
@@ -156,7 +157,7 @@ pub unsafe fn operate_in_float64(to: *mut u8, operands: &Operands, length: usize
             wide.iter_mut().zip(narrow).for_each(|(wide, &narrow)| *wide = f64::from(narrow));
         }
         let mut results = [0.0_f64; WIDENED];
-        // It does not look at the last ones.
+        // The operation ignores the last operands.
         let widened = [0, 1, 2, 2].map(|k| Operand { at: wide[k].as_ptr().cast(), ..operands[k] });
         // SAFETY: each array has whole lines and belongs to this function.
         unsafe { operate(results.as_mut_ptr().cast(), &widened, count) };

@@ -239,8 +239,8 @@ unsafe fn factored<V: Compiled>(
         rate: 0.0,
         decay: 0.0,
     };
-    // SAFETY: the caller guarantees the matrices, for r, c and m, and for the instruction set; in the scratch there is
-    // room for all else; this was just checked. Passes follow one another, and `parts` numbers were written by the one
+    // SAFETY: the caller guarantees the matrices, for r, c and m, and the instruction set; in the scratch there is room
+    // for all else; this was just checked. Passes follow one another, and `parts` numbers were written by the one
     // before.
     unsafe {
         team.run(&factoring);
@@ -480,7 +480,7 @@ unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
     m: *mut V::Scalar,
 ) {
     let mut at = 0;
-    // SAFETY: the caller guarantees the line, and for as many elements of θ and m.
+    // SAFETY: the caller guarantees the line, and as many elements of θ and m.
     unsafe {
         // Several vectors at a time, so that several operations are in flight.
         while at + 4 * V::LANES <= line.length && !SMALL {

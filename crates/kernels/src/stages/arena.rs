@@ -19,7 +19,7 @@ pub struct Arena {
 // SAFETY: its creator guarantees the bytes on any thread, and several threads only ever `run` on ranges that do not
 // overlap.
 unsafe impl Sync for Arena {}
-// SAFETY: as for `Sync`.
+// SAFETY: same as for `Sync`.
 unsafe impl Send for Arena {}
 
 impl Arena {
@@ -53,7 +53,7 @@ impl Arena {
         Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
     }
 
-    /// Elements of the plane, padding included: what ranges are ranges of.
+    /// Elements of the flat parameter array, padding included: what ranges are ranges of.
     pub fn length(&self) -> usize {
         self.tables.header.length
     }

@@ -1,4 +1,4 @@
-//! Segments tensor by tensor: because each tensor has values of its own, lends its gradient, or is summed.
+//! Runs segments tensor by tensor, if each tensor has its own values, a borrowed gradient, or sums.
 
 use crate::arena::*;
 #[cfg(not(target_arch = "wasm32"))]
@@ -18,8 +18,8 @@ use crate::target::SMALL;
 const END: usize = if SMALL { LINE } else { sums::STRIPES * size_of::<f64>() };
 
 impl Arena {
-    /// Runs a segment tensor by tensor: because of what each has of its own, or lends, or sums. Says which tensor comes
-    /// next.
+    /// Runs a segment tensor by tensor, if each has its own values, a borrowed gradient, or sums. Returns the next
+    /// tensor.
     ///
     /// # Safety
     /// Same as for `run_passes`.
@@ -226,7 +226,7 @@ impl Arena {
             // SAFETY: `part_by` has found the streams, and the kernel has a pass.
             unsafe { self.stretch(&job, streams, length, values, scratch) };
         };
-        // SAFETY: the caller guarantees that nothing else accesses the part, and for the gradient, if it is lent.
+        // SAFETY: the caller guarantees that nothing else accesses the part, and that a borrowed gradient is valid.
         unsafe { self.part_by(&job, number, first, last, gradient, run) }
     }
 
@@ -252,7 +252,7 @@ impl Arena {
             run(&streams, length, &values);
             return Ok(());
         };
-        // A gradient that is lent ends where its tensor ends: its last, broken line is copied first.
+        // A borrowed gradient ends where its tensor ends: its last, incomplete line is copied first.
         let whole = length & !(END / self.size() - 1);
         let rest = length - whole;
         let mut end = [0_u64; END / 8];

@@ -70,7 +70,7 @@ pub struct CachedArena {
 
 // SAFETY: as for `Arena`: its creator guarantees the bytes on any thread. Nothing of it changes.
 unsafe impl Send for CachedArena {}
-// SAFETY: as for `Send`.
+// SAFETY: same as for `Send`.
 unsafe impl Sync for CachedArena {}
 
 impl CachedArena {

@@ -158,7 +158,7 @@ impl Arena {
         })
     }
 
-    /// A stretch of neighboring tensors, what pads them included.
+    /// A range of neighboring tensors, what pads them included.
     ///
     /// # Safety
     /// Same as for `run_passes`.

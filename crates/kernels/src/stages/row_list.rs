@@ -110,7 +110,7 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         let at = |place: usize| g.wrapping_add((place * list.length + first) * self.size());
         let Range { start, end } = named.entries;
-        // SAFETY: the caller guarantees the gradients of the list, of which `place` is one, and for room.
+        // SAFETY: the caller guarantees the gradients of the list, of which `place` is one, and room.
         unsafe { to.copy_from_nonoverlapping(at(named.place), count * self.size()) };
         for k in start + 1..end {
             let [_, place] = list.entry(k)?;

@@ -1,8 +1,8 @@
 //! Gradients of some rows of a tensor, as of an embedding: a stage goes over these rows alone.
 //!
-//! They lie one behind the other where the tensor's gradients begin, or are lent; its list says which rows they are of.
-//! The gradient of a row that is listed more than once is the sum. It is written to a buffer, as is what has to be
-//! scaled, clipped or decayed first.
+//! The gradients are contiguous, at the beginning of the tensor's gradients, or borrowed. The tensor's list names their
+//! rows. The gradient of a row that is listed more than once is the sum. It is written to a buffer, as is what has to
+//! be scaled, clipped or decayed first.
 
 use std::mem;
 

@@ -45,7 +45,7 @@ impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
     ///
     /// # Safety
-    /// Nothing else may access this arena during the call; what is lent must be readable.
+    /// Nothing else may access this arena during the call; borrowed gradients must be readable.
     #[inline(always)]
     pub unsafe fn run(
         &self,
@@ -62,8 +62,9 @@ impl Arena {
         }
     }
 
-    /// Runs a stage over the elements from `from` to `to` of the plane, both of which must be multiples of
-    /// [`crate::BLOCK`], or the plane's end. Says whether sums by tensor are wanted, which [`Self::gather`] makes.
+    /// Runs a stage over the elements from `from` to `to` of the flat parameter array, both of which must be multiples
+    /// of [`crate::BLOCK`], or the flat parameter array's end. Says whether sums by tensor are wanted, which
+    /// [`Self::gather`] makes.
     ///
     /// # Safety
     /// Same as for `run`, but other threads may run the same stage on ranges that do not overlap, unless it takes
@@ -81,10 +82,10 @@ impl Arena {
         unsafe { self.run_stage::<true>(stage, from, to, borrowed, scratch) }
     }
 
-    /// The same without what [`Self::run_matrices`] and [`Self::run_rows`] do.
+    /// Same as `run_range`, without the work of [`Self::run_matrices`] and [`Self::run_rows`].
     ///
     /// # Safety
-    /// Same as for `run`, but other threads may run the same stage by this function on ranges that do not overlap.
+    /// Same as for `run`, but other threads may run the same stage with this function on ranges that do not overlap.
     #[inline(always)]
     pub unsafe fn run_passes(
         &self,
@@ -120,7 +121,7 @@ impl Arena {
         let mut sums = false;
         self.each_job(stage, from, to, |job, segment| {
             if let Some(compute) = job.entry.compute {
-                // The core has no such kernels, nor this code.
+                // The core has neither such kernels nor this code.
                 if MATRICES && cfg!(feature = "catalogue") {
                     // SAFETY: the caller guarantees that nothing else accesses the arena where the stage takes
                     // matrices.
@@ -237,7 +238,7 @@ impl Arena {
         }))
     }
 
-    /// Runs a kernel over a stretch, through the pipeline where that is wanted.
+    /// Runs a kernel over a range, through the pipeline where that is wanted.
     ///
     /// # Safety
     /// The streams must have `length` numbers, rounded up to a line, and nothing else use them.

@@ -7,7 +7,8 @@ use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, Segment, kernel, noise, places};
 use crate::reference::{DECAYED, Job, PLAIN};
 
-/// Adam on tensors of many lengths, and momentum on some more, whose arrays begin in the middle of the plane.
+/// Adam on tensors of many lengths, and momentum on some more, whose arrays begin in the middle of the flat parameter
+/// array.
 fn mixed(size: usize, job: &Job) -> Memory {
     // Few of them under Miri, which is slow.
     let [long, longest] = if cfg!(miri) { [33, 65] } else { [700, 2 * BLOCK + 33] };
@@ -81,7 +82,7 @@ fn lent_gradients_are_read_by_ranges_too() {
             let arena = memory.arena(set).expect("it fits");
             let length = arena.length();
             for from in (0..length).step_by(BLOCK).rev() {
-                // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
+                // SAFETY: only this thread uses the arena, and borrowed gradients are as long as their tensors.
                 unsafe {
                     let (to, mut scratch) = (length.min(from + BLOCK), Scratch::new());
                     arena.run_range(stage, from, to, Some(&borrowed), &mut scratch).expect("it fits");

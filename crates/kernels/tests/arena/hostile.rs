@@ -147,7 +147,7 @@ proptest! {
             let borrowed: Vec<*const [u8]> = (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
             let length = arena.length();
             for stage in (0..=SYNCHRONIZE).chain([SYNCHRONIZE + 1, usize::MAX]) {
-                // SAFETY: only this thread uses the arena, and what is lent has been checked.
+                // SAFETY: only this thread uses the arena, and the borrowed gradients have been checked.
                 unsafe {
                     let _ = arena.run(stage, None, &mut scratch);
                     let _ = arena.gather(stage);

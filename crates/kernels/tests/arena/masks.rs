@@ -115,7 +115,7 @@ fn a_masked_direction_is_counted_and_moves_what_is_left() {
             let length = arena.length();
             for from in (0..length).step_by(BLOCK).rev() {
                 let (to, borrowed) = (length.min(from + BLOCK), lends.then_some(&pointers[..]));
-                // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
+                // SAFETY: only this thread uses the arena, and borrowed gradients are as long as their tensors.
                 unsafe { arena.run_range(0, from, to, borrowed, &mut Scratch::new()) }.expect("it fits");
             }
             // SAFETY: see above.

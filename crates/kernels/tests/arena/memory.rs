@@ -56,12 +56,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// All zero, with a row for each tensor and one for the plane, and without segments.
+    /// All zero, with a row for each tensor and one for the flat parameter array, and without segments.
     pub fn new(size: usize, families: &[Family], row_length: usize) -> Self {
         Self::with_planes(size, families, row_length, &[])
     }
 
-    /// The same with some of the arrays that passes over the plane have.
+    /// The same with some of the arrays that passes over the flat parameter array have.
     pub fn with_planes(size: usize, families: &[Family], row_length: usize, planes: &[usize]) -> Self {
         Self::with_scratch(size, families, row_length, planes, 0)
     }
@@ -177,7 +177,7 @@ impl Memory {
         self.set_word(Header::AT.segments, number as u32 + 1);
     }
 
-    /// Passes over the plane leave the tensor out.
+    /// Passes over the flat parameter array leave the tensor out.
     pub fn stays(&mut self, tensor: usize) {
         self.set_word(self.tensor_at(tensor) + Tensor::AT.flags, EXCLUDED as u32);
     }
@@ -325,7 +325,7 @@ impl Memory {
         stage: usize,
         borrowed: BorrowedGradients,
     ) -> Result<(), ArenaError> {
-        // SAFETY: only this thread uses the arena; what tests lend is as long as its tensors.
+        // SAFETY: only this thread uses the arena; the borrowed gradients of tests are as long as their tensors.
         unsafe { self.arena(set)?.run(stage, borrowed, &mut Scratch::new()) }
     }
 }

@@ -1,4 +1,4 @@
-//! Passes over the plane: which elements, and what becomes of each.
+//! Passes over the flat parameter array: which elements, and what becomes of each.
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{Arena, BLOCK, InstructionSet, Scratch};
