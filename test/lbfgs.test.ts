@@ -396,9 +396,7 @@ describe('the method as a value', () => {
       () => delayedStart(1, method),
       () => optimizer.add({ b: Float32Array.of(1) }, { groups: [{ match: 'b', rule: method }] }),
     ]) {
-      expect(refusal(call).message).toMatch(
-        /expected a rule such as adam\(\).*methods are only for minimize/,
-      )
+      expect(refusal(call).message).toMatch(/expected a rule such as adam\(\).*methods are only for minimize/)
     }
     const unknown = { method: 'newton' } as Anything
     expect(refusal(() => minimize(bowl(), [1], unknown)).message).toMatch(/so far: lbfgs\), got "newton"/)
