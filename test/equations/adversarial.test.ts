@@ -45,12 +45,7 @@ describe('what is wrong in a line', () => {
     ['theta = all_sum(g)*g', 8, 'a function', 'all_sum'],
     ['theta = xall.sum(g)', 12, 'a number, a name or an operator', '.'],
     ['a = sum(g); b = sum(g*a); c = sum(g*b); theta = c*g', undefined, 'at most 2 stages of sums', 'more'],
-    [
-      'a = sum(g); b = all.sum(g*a); theta = b*g',
-      undefined,
-      'a sum over all tensors',
-      'a sum of sums',
-    ],
+    ['a = sum(g); b = all.sum(g*a); theta = b*g', undefined, 'a sum over all tensors', 'a sum of sums'],
     ['theta = g*sum(2)', 10, 'a sum over a value with one number per element', 'a sum over one number'],
     [
       'theta = all.mean(t) - theta',
