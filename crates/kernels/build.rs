@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// What every kernel's result depends on.
+/// Sources that affect every kernel's result.
 const SHARED: [&str; 3] = ["src/kernel/mod.rs", "src/kernel/pipeline.rs", "src/sums/mod.rs"];
-/// What has a kernel's equations, or runs them.
+/// Sources that contain a kernel's equations or run them.
 const OWN: [&str; 3] = ["src/rules", "src/stages/plane.rs", "src/programs/equations.rs"];
 
 fn main() -> io::Result<()> {

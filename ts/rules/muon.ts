@@ -231,8 +231,8 @@ export const definition = define('muon', {
 export interface Muon extends RuleOf<typeof definition> {}
 
 /**
- * Muon (Jordan, 2024): momentum b ← μ·b + (1−μ)·g, orthogonalized per matrix by the Newton-Schulz iteration X ← a·X +
- * (b·P + c·P·P)·X with P = X·Xᵀ. The step is θ ← (1 − η·λ)·θ − η·s·X.
+ * Muon (Jordan, 2024): momentum b ← μ·b + (1−μ)·g, made orthogonal per matrix by the Newton-Schulz iteration
+ * X ← a·X + (b·P + c·P·P)·X with P = X·Xᵀ. The step is θ ← (1 − η·λ)·θ − η·s·X.
  *
  * A tensor is a matrix if its shape in `shapes` has at least two dimensions: the first one by the product of the
  * others. All other tensors use the rule `fallback`. `set(match, …)` changes the options of the fallback, and

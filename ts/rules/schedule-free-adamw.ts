@@ -30,7 +30,7 @@ export const definition = define('scheduleFreeAdamW', {
     warmupSteps: nonNegative(0),
     /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0, exponent of γₘₐₓ in these weights */
+    /** p ≥ 0, exponent of the largest γ so far in these weights */
     weightLrPower: nonNegative(2),
     maximize: false,
   },

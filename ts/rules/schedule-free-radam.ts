@@ -36,7 +36,7 @@ export const definition = define('scheduleFreeRAdam', {
     weightDecay: 0,
     /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0, exponent of γₘₐₓ in these weights */
+    /** p ≥ 0, exponent of the largest γ so far in these weights */
     weightLrPower: nonNegative(2),
     /** keeps the parameters during the first updates, which are not rectified; false makes SGD steps then */
     silentSgdPhase: true,

@@ -31,7 +31,7 @@ import {
  * nested.
  */
 export interface ScheduleField<T = unknown, D extends T | undefined = T | undefined> extends Option<T, D> {
-  // Methods, because their bivariant parameters let tables contain fields of any type.
+  // Methods, whose parameters TypeScript checks less strictly, so that tables may contain fields of any type.
   /** The value after the whole schedule is multiplied by a factor. Absent if the factor does not affect the field. */
   scaled?(value: T, factor: number): T
   /**

@@ -7,8 +7,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 static mut SCRATCH: Scratch = Scratch::new();
 
-/// Runs a stage over the elements from `from` to `to` of the plane of the arena of `bytes` bytes at `address`,
-/// sums by tensor included where these are all; false if it was overwritten.
+/// Runs a stage over the elements from `from` to `to` of the flat parameter array of the arena of `bytes` bytes at
+/// `address`. If these are all elements, sums per tensor are included. False if the arena was overwritten.
 #[wasm_bindgen]
 pub fn run(address: usize, bytes: usize, stage: usize, from: usize, to: usize) -> bool {
     // SAFETY: see the crate's top; the module's only thread is in here.
@@ -22,11 +22,11 @@ pub fn run(address: usize, bytes: usize, stage: usize, from: usize, to: usize) -
 /// Adds up the sums by tensor of a stage that ran by ranges.
 #[wasm_bindgen]
 pub fn gather(address: usize, bytes: usize, stage: usize) -> bool {
-    // SAFETY: as above.
+    // SAFETY: see above.
     with(address, bytes, |arena| unsafe { arena.gather(stage) })
 }
 
-/// What a plan begins with, in front of its passes: the word by which it is known, and how many these are.
+/// Header of a plan, in front of its passes: the word that identifies it, and the number of passes.
 #[repr(C)]
 struct Plan {
     word: u32,
@@ -36,14 +36,14 @@ struct Plan {
 #[cfg(target_arch = "wasm32")]
 const _: () = assert!(size_of::<Plan>() == antigrad_kernels::PLAN * 4);
 
-/// Finds what a stage runs, and writes it to `to`, where there is room for `most` passes; `word` is what it is known
-/// by, and not 0. False where it is more than passes, or more of them.
+/// Plans a stage, and writes the plan to `to`, which has room for `most` passes. `word` identifies the plan and is not
+/// 0. False if the stage is more than plain passes, or has more passes.
 #[wasm_bindgen]
 pub fn plan(address: usize, bytes: usize, stage: usize, to: usize, most: usize, word: u32) -> bool {
     let plan = to as *mut Plan;
     let mut count = 0;
     let mut is_planned = false;
-    // SAFETY: see the crate's top, also of the room. What is half written is not known by any word.
+    // SAFETY: see the top of the crate, also for the room. A partly written plan is not identified by any word.
     unsafe {
         (*plan).word = 0;
         let passes = (&raw mut (*plan).passes).cast::<Planned>();
@@ -64,9 +64,10 @@ pub fn plan(address: usize, bytes: usize, stage: usize, to: usize, most: usize, 
     is_planned
 }
 
-/// Runs the plan at `at` that is known by `word`. False, and nothing is done, where there is none.
+/// Runs the plan at `at` that `word` identifies. Returns false, and does nothing, if there is none.
 ///
-/// Who can write over a plan can write over the module's stack, too: so its passes are trusted, as addresses are.
+/// Code that can overwrite a plan can also overwrite the module's stack. So the passes of a plan are trusted, like
+/// addresses.
 #[wasm_bindgen]
 pub fn rerun(at: usize, word: u32) -> bool {
     let plan = at as *const Plan;

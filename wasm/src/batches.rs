@@ -4,7 +4,7 @@ use antigrad_kernels::InstructionSet;
 use antigrad_kernels::many::Batch;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Makes the updates at hand of the batch of `bytes` bytes at `address`; false if it is none.
+/// Makes the updates of this call for the batch of `bytes` bytes at `address`; false if the batch is invalid.
 #[wasm_bindgen]
 pub fn advance(address: usize, bytes: usize) -> bool {
     // SAFETY: see the crate's top; the module's only thread is in here.
@@ -16,9 +16,9 @@ pub fn advance(address: usize, bytes: usize) -> bool {
     }
 }
 
-/// Does the part of an update from row `from` to row `to` − 1, or those pieces of rows where lanes are rows, of a batch that is
-/// told of one update, in which one cohort has runs: see `Batch::advance_part`. Returns 1 if parts are left, 0 if the update
-/// is done, −1 if there is no such batch.
+/// Performs the part of an update from row `from` to row `to` − 1, or with rows in lanes the pieces of rows with these
+/// numbers. The batch must request one update, and one cohort must have runs: see `Batch::advance_part`. Returns 1 if
+/// parts are left, 0 if the update is done, −1 if the batch is invalid.
 #[wasm_bindgen]
 pub fn advance_part(address: usize, bytes: usize, from: usize, to: usize) -> i32 {
     // SAFETY: see the crate's top; the module's only thread is in here.

@@ -1,7 +1,7 @@
-//! The WebAssembly modules: calls of the kernels on the memory that one was given. They know no rule.
+//! The WebAssembly modules: calls of the kernels on the module's memory. This crate knows no rule.
 //!
-//! Addresses are trusted: JavaScript hands out regions of the memory behind the module's own data,
-//! one a caller, and a wrong one could only reach the memory's other regions, or trap.
+//! Addresses are trusted: JavaScript assigns regions of the memory behind the module's own data, one per caller. A
+//! wrong address could only reach other regions of the same memory, or trap.
 
 #[cfg(not(feature = "batches"))]
 mod arenas;

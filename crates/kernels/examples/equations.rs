@@ -105,7 +105,7 @@ fn memory(size: usize, length: usize, kernel: usize, own: &[f64]) -> Vec<[u64; 8
         let array = Array { extent: Extent::Elements as usize, position: line, first: 0, length };
         array.write(|at, word| words[Header::SIZE + number * Array::SIZE + at] = word as u32);
         places.push(line);
-        // As arenas have them: apart by more than whole pages.
+        // Distances as in arenas: not whole pages.
         line += length * size / LINE + 5;
     }
     let first = Header::SIZE + arrays * Array::SIZE;

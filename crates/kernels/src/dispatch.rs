@@ -1,4 +1,5 @@
-//! From a kernel's number to code for the instruction set at hand: here all kernels and all sets are known.
+//! Selects the code of a kernel for the current instruction set. This module knows all kernels and all instruction
+//! sets.
 
 use crate::arena::{ArenaError, LINE, Numbers};
 #[cfg(feature = "equations")]
@@ -59,7 +60,7 @@ macro_rules! entries {
     };
 }
 
-/// The same of operations.
+/// The same dispatch for operations.
 macro_rules! operate {
     (($vector:ty) $($operation:ident,)*) => { &[$(operate::<$vector, operations::$operation>,)*] };
     (($narrow:ty, $wide:ty) $($operation:ident,)*) => {
@@ -71,7 +72,7 @@ macro_rules! operate {
     };
 }
 
-/// The same of pairs of operations.
+/// The same dispatch for pairs of operations.
 #[cfg(feature = "equations")]
 macro_rules! pairs {
     (($vector:ty) $($a:ident $a_all:literal, $b:ident $b_all:literal, $at:literal;)*) => {
@@ -109,9 +110,9 @@ macro_rules! code {
 
             const _: () = assert!(size_of::<$f32>() <= WIDEST && size_of::<$f64>() <= WIDEST);
 
-            // SAFETY (all of them): whoever makes an `Arena`, a `CachedArena` or a `Batch` vouches that the instruction
-            // set is available (see `new` of each), and each is called with arrays as the one function wants that it
-            // calls: see # Safety there.
+            // SAFETY (all of them): the creator of an `Arena`, a `CachedArena` or a `Batch` guarantees that the
+            // instruction set is available (see `new` of each). Each function is called with the arrays that its callee
+            // requires: see # Safety there.
             $(#[target_feature(enable = $feature)])?
             unsafe fn run<V: Vector, K: Kernel, const DECAYS: bool>(
                 streams: &Streams,
@@ -146,7 +147,7 @@ macro_rules! code {
                 length: usize,
                 rows: &[RowAt],
             ) {
-                // As above.
+                // SAFETY: as above.
                 if K::BY_ROW && !SMALL {
                     unsafe { kernel::pass_by_row::<V, K>(streams, row, preparation, length, rows) }
                 }
@@ -354,7 +355,7 @@ macro_rules! code {
     };
 }
 
-/// One row an instruction set: its name, its vectors, and how to find out about it.
+/// One row per instruction set: its name, its vectors, and its detection.
 macro_rules! instruction_sets {
     ($(
         $(#[$cfg:meta])*
@@ -362,7 +363,7 @@ macro_rules! instruction_sets {
     )*) => {
         $($(#[$cfg])* code!($module, $f32, $f64 $(, $feature)?);)*
 
-        /// What code is compiled for.
+        /// Target of compiled code.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum InstructionSet { $($(#[$cfg])* $variant),* }
 
@@ -394,8 +395,8 @@ macro_rules! instruction_sets {
     };
 }
 
-/// The same behind one lane, and behind the narrowest and the widest vectors in plain Rust: with these, tests run code
-/// that is generic over vectors at widths that the processor may lack.
+/// Adds one-lane code, and plain Rust code with the narrowest and the widest vectors. These let tests run code that is
+/// generic over vectors at widths that the processor may lack.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! instruction_sets_beside_scalar {
     ($($row:tt)*) => {
@@ -452,7 +453,7 @@ impl InstructionSet {
         let x = x.as_mut_ptr();
         let [y, z, w] = others.map(<[T]>::as_ptr);
         let operands = [x.cast_const(), y, z, w].map(|at| Operand { at: at.cast(), mask: usize::MAX });
-        // SAFETY: just checked.
+        // SAFETY: this was just checked.
         unsafe { self.many(size_of::<T>()).operations[number](x.cast(), &operands, length) }
     }
 }
@@ -466,7 +467,7 @@ impl Arena {
     /// is then unspecified, but nothing outside of them is touched.
     #[inline(always)]
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
-        // SAFETY: the caller vouches for the bytes, and for the instruction set of the code.
+        // SAFETY: the caller guarantees the bytes, and the instruction set of the code.
         unsafe { Self::read(base, bytes, |size| set.code(size)) }
     }
 }
@@ -475,14 +476,14 @@ impl CachedArena {
     /// Copies the tables, checks them, and finds what the first stage runs.
     ///
     /// # Safety
-    /// As for [`Arena::new`].
+    /// Same as for [`Arena::new`].
     pub unsafe fn new(
         words: &[u32],
         base: *mut u8,
         bytes: usize,
         set: InstructionSet,
     ) -> Result<Self, ArenaError> {
-        // SAFETY: the caller vouches for the bytes, and for the instruction set of the code.
+        // SAFETY: the caller guarantees the bytes, and the instruction set of the code.
         unsafe { Self::read(words, base, bytes, |size| set.code(size)) }
     }
 }
@@ -494,7 +495,7 @@ impl Batch {
     /// `base` must be valid for reads and writes of `bytes` bytes for as long as the batch is used, and the
     /// instruction set available.
     pub unsafe fn new(base: *mut u8, bytes: usize, set: InstructionSet) -> Result<Self, ArenaError> {
-        // SAFETY: the caller vouches for the bytes, and for the instruction set of the code.
+        // SAFETY: the caller guarantees the bytes, and the instruction set of the code.
         unsafe { Self::read(base, bytes, |size| (set.code(size), set.many(size))) }
     }
 }

@@ -1,14 +1,14 @@
-//! The update loops of antigrad: every rule, the one loop that runs them, and the sums.
+//! The update loops of antigrad: every rule, the loop that runs a rule, and the sums.
 //!
-//! Nothing here knows of JavaScript or of who owns the memory. An [`Arena`] is a region of bytes
-//! that describes itself (see [`layout`]); [`Arena::run`] runs a stage of a step on it.
+//! This crate depends neither on JavaScript nor on the owner of the memory. An [`Arena`] is a region of bytes
+//! that describes itself (see [`layout`]). [`Arena::run`] runs a stage of a step on it.
 //!
-//! The same bits on every instruction set: each `+ − × ÷ √` is rounded on its own, in the order
+//! Results are bit-identical on every instruction set: each `+ − × ÷ √` is rounded on its own, in the order
 //! that the rule's file states, and a rule is written once for lanes of any width.
 //!
-//! # Sound
+//! # Soundness
 //!
-//! A crate that forbids unsafe code cannot execute an instruction that the processor may lack, as vectors
+//! A crate that forbids unsafe code cannot execute an instruction that the processor may lack, because vectors
 //! are private:
 //!
 //! ```compile_fail,E0603
@@ -16,7 +16,7 @@
 //! use antigrad_kernels::vector::Vector;
 //! ```
 //!
-//! It can neither make an arena of some address, nor run a stage, which another thread may run at once:
+//! Such a crate can neither make an arena at an arbitrary address, nor run a stage, which another thread may be running:
 //!
 //! ```compile_fail,E0133
 //! #![forbid(unsafe_code)]
@@ -47,7 +47,7 @@
 //! }
 //! ```
 //!
-//! Where unsafe code is allowed, the same lines compile:
+//! If unsafe code is allowed, the same lines compile:
 //!
 //! ```no_run
 //! use antigrad_kernels::{Arena, InstructionSet, Scratch};
@@ -61,32 +61,32 @@
 //! ## One assumption
 //!
 //! A step may run on another thread (`run_async` of the addon) while JavaScript writes to the arena. Tables, coefficients,
-//! lists of rows and numbers by tensor are read and written atomically. The arrays by element, row and column are
-//! not: parameters, gradients, state and scratch are read by plain loads. Such a race is undefined behavior to Rust, and
-//! this crate takes part in one where JavaScript does write them. It assumes this of the compiler, and nothing more:
+//! lists of rows and per-tensor numbers are read and written atomically. The arrays per element, row and column are
+//! not: parameters, gradients, state and scratch are read by plain loads. Such a race is undefined behavior in Rust, and
+//! this crate takes part in one if JavaScript writes these arrays. The crate assumes only the following of the compiler:
 //!
-//! **A racing load gives some bits, and a racing store changes no bytes but its own.**
+//! **A racing load yields some bits, and a racing store changes no bytes but its own.**
 //!
-//! LLVM says as much of its own instructions: a plain load that races is no undefined behavior but returns `undef` ("Atomic
-//! Instructions and Concurrency Guide", NotAtomic), and no stores to shared memory are invented. Rust adds to it: a
-//! load of a single number is marked as one that is never `undef`, which a race would make undefined behavior there too; a
-//! load of a vector has no such mark (both as of Rust 1.95, see `rustc --emit=llvm-ir`). And of arrays that are taken as
-//! slices (`from_raw_parts`) Rust may assume that nobody else writes them. So the assumption is one on the instructions
-//! that come of it, which are plain moves, and no promise of Rust's.
+//! LLVM guarantees this for its own instructions: a plain load that races is not undefined behavior but returns `undef`
+//! ("Atomic Instructions and Concurrency Guide", NotAtomic), and LLVM invents no stores to shared memory. Rust demands
+//! more. It marks a load of a single number as never `undef`, so a race makes it undefined behavior in LLVM as well. A
+//! load of a vector has no such mark (both as of Rust 1.95, see `rustc --emit=llvm-ir`). Rust may also assume that
+//! nothing else writes to arrays that are taken as slices (`from_raw_parts`). So the assumption concerns the resulting
+//! instructions, which are plain moves. Rust does not promise it.
 //!
-//! Spoiled bits remain numbers. All floats of any bits are valid, and of what arrays have
+//! Corrupted bits remain numbers. Every bit pattern is a valid float, and of the contents of these arrays
 //!
-//! - nothing is a length, a pointer, a `bool` or an enum. Comparisons of such numbers choose numbers, or whether a loop
-//!   runs, not where it ends;
-//! - one index is made, in `functions/quarter_turns.rs`: the exponent of a large angle says where in a table of constants
-//!   the digits of 2/π begin. It is made of a copy on the stack, and the access is checked.
+//! - nothing is a length, a pointer, a `bool` or an enum. Comparisons of such numbers select numbers, or decide whether a
+//!   loop runs, but not where it ends;
+//! - one index is computed, in `functions/quarter_turns.rs`: the exponent of a large angle selects where the digits of
+//!   2/π begin in a table of constants. The index is computed from a copy on the stack, and the access is checked.
 //!
-//! From memory that JavaScript may write, each number that says where something is, how long or how often is read
-//! atomically, and it is the number that was read that is checked and used: in `arena/table.rs` (`Tables`: header, arrays,
-//! tensors, segments), in `stages/row_list.rs` (`Arena::list`, and `List::entry` whenever it reads one), in
-//! `programs/equations.rs` (`Program::read` and `Program::wanted`, of a row's program) and in `rules/muon.rs` (the steps).
-//! A [`CachedArena`] has tables of its own, which nobody writes. A [`many::Batch`] is nobody else's memory while it is
-//! used, and its numbers are checked too.
+//! From memory that JavaScript may write, each number that is a position, a length or a count is read
+//! atomically, and the number that was read is the one that is checked and used: in `arena/table.rs` (`Tables`: header,
+//! arrays, tensors, segments), in `stages/row_list.rs` (`Arena::list`, and `List::entry` for each entry), in
+//! `programs/equations.rs` (`Program::read` and `Program::wanted`, for the program in a row) and in `rules/muon.rs` (the
+//! number of steps). A [`CachedArena`] has its own tables, which nothing writes. The memory of a [`many::Batch`] has no
+//! other user during a call, and its numbers are checked, too.
 #![deny(clippy::multiple_unsafe_ops_per_block)]
 
 mod arena;
@@ -112,7 +112,7 @@ pub use stages::plan::{CachedArena, PLAN, Planned, run_planned};
 pub use stages::run::BorrowedGradients;
 pub use sums::BLOCK;
 
-/// How an arena is laid out, for whoever writes its tables.
+/// Layout of an arena, for code that writes its tables.
 pub mod layout {
     pub use crate::arena::{
         ACCUMULATED, AVERAGE, Array, BY_ROW, CLIPPED_PER_TENSOR, EXCLUDED, Extent, FLUSH_STATE, GRADIENTS,

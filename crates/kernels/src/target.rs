@@ -1,4 +1,4 @@
-//! What the processor or the page that code is built for asks of it.
+//! Requirements of the compiled code on the processor or the page.
 
 /// Whether code is small rather than quick: the WebAssembly build is optimized for size, as pages load it.
 pub const SMALL: bool = cfg!(target_arch = "wasm32");

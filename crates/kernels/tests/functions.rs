@@ -19,7 +19,7 @@ const SPECIAL: [f64; 35] = [
     0.0, -0.0, 1.0, -1.0, 2.0, -3.0, 0.5, -0.5, 1e-45, -1e-45, 5e-324, -1e-310, 1.2e-38, 2.3e-308, 3e38, -3e38,
     1.7e308, -1.7e308, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 0.4375, 0.625, 0.6875, 1.1875, 2.4375,
     88.75, -87.4, -103.9, 709.75, -745.1, 3216.5, -1647100.5, 4503599627370497.0,
-    // Of all numbers the nearest to a multiple of π/2.
+    // The number closest to a multiple of π/2.
     5.319372648326541e255,
 ];
 
@@ -56,7 +56,7 @@ fn arguments() -> Vec<[f64; 2]> {
     all
 }
 
-/// What a test needs of a dtype.
+/// Operations of a dtype that a test needs.
 trait Number: Copy + Into<f64> {
     const NAME: &str;
     fn round(x: f64) -> Self;
@@ -228,8 +228,7 @@ proptest! {
     }
 }
 
-/// What does several things at once, as what it does one after the other: x is the result so far, and its operands are
-/// a, b, c and d.
+/// A fused operation, and the operations that it combines: x is the result so far, and a, b, c and d are the operands.
 type Steps = &'static [(&'static str, [char; 2])];
 
 #[rustfmt::skip]
@@ -316,7 +315,7 @@ fn a_quotient_by_zero_is_zero_and_the_larger_of_a_nan_is_the_second() {
     assert!(larger[..2] == [2.0, 3.0] && larger[2].is_nan() && larger[3].is_sign_positive());
 }
 
-/// Every pair of special numbers, beside what Rust's own operators make of it.
+/// Compares conditions with Rust's own operators, for every pair of special numbers.
 fn check_conditions<T: Number>() {
     let pairs: Vec<[T; 2]> = SPECIAL.iter().flat_map(|&x| SPECIAL.map(|y| [x, y].map(T::round))).collect();
     let [a, b] = [0, 1].map(|k| pairs.iter().map(|pair| pair[k]).collect::<Vec<T>>());
@@ -388,7 +387,7 @@ fn both_languages_have_the_bits_of_one_file() {
     );
 }
 
-/// Of each operation, as in tests/arena/digests.rs.
+/// Prints a digest of each operation, as in tests/arena/digests.rs.
 fn print_digests<T: Number>() {
     let [x, y, z] = columns::<T>().map(|column| column[..6_000].to_vec());
     for (operation, set) in OPERATIONS.iter().flat_map(|&operation| sets().map(move |set| (operation, set))) {

@@ -14,12 +14,12 @@ use proptest::{prelude::*, test_runner::RngSeed};
 
 use guard_pages::Guarded;
 
-// Numbers that are lent are of tests/arena alone.
+// Only tests/arena borrows gradients.
 #[allow(dead_code)]
 #[path = "arena/guard_pages.rs"]
 mod guard_pages;
 
-/// What is behind a batch, and belongs to nobody.
+/// Contents of the memory after a batch, which must not change.
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
 const ROWS: usize = 4;
 const LANES: usize = 2 * BLOCK;
@@ -41,12 +41,12 @@ impl Memory {
         Self::of_rows(size, runs, ROWS, 0)
     }
 
-    /// @param row_lanes those of a column, where lanes are rows; else 0
+    /// @param row_lanes numbers per column with rows in lanes; otherwise 0
     fn of_rows(size: usize, runs: usize, rows: usize, row_lanes: usize) -> Self {
         Self::with_coefficients(size, runs, rows, row_lanes, 5)
     }
 
-    /// With room for rows of so many coefficients.
+    /// Same as `new`, with room for rows of this many coefficients.
     fn with_coefficients(size: usize, runs: usize, rows: usize, row_lanes: usize, length: usize) -> Self {
         let data_lanes = if row_lanes > 0 { runs } else { apart(size, runs) };
         let mut memory = Self { words: vec![], bytes: 0, size, places: vec![], rooms: vec![], data_lanes };
@@ -173,7 +173,7 @@ impl Memory {
     fn bytes_at(&mut self, line: usize, at: usize, bytes: &[u8]) {
         assert!(line * LINE + at + bytes.len() <= self.bytes);
         let to = self.words.as_mut_ptr().cast::<u8>().wrapping_add(line * LINE + at);
-        // SAFETY: just checked.
+        // SAFETY: this was just checked.
         unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) }
     }
 
@@ -187,7 +187,7 @@ impl Memory {
         done.is_ok()
     }
 
-    /// Does a part of the update at hand; says whether parts are left.
+    /// Performs a part of the current update; returns whether parts are left.
     fn advance_part(&mut self, set: InstructionSet, part: Range<usize>) -> bool {
         let bytes = self.bytes;
         // SAFETY: as in `advance`; the tests do one part after the other.
@@ -198,7 +198,7 @@ impl Memory {
         left.unwrap()
     }
 
-    /// Where a run has ended, after how many updates and why.
+    /// A run's end: its value, its number of updates, and the reason.
     fn result(&self, run: usize) -> (f64, f64, u32) {
         let at = self.words.as_ptr().cast::<u8>().wrapping_add(self.line("results") * LINE);
         let numbers = at.wrapping_add(LANES * self.size).cast::<f64>();
@@ -215,8 +215,8 @@ impl Memory {
     }
 }
 
-/// Numbers from a row of so many runs to the next one, as `ts/many/batch/batch.ts` has it: rows that begin in one set
-/// of the first-level cache would push each other out.
+/// Numbers from a row to the next one, as in `ts/many/batch/batch.ts`: rows that begin in the same set of the
+/// first-level cache would evict each other.
 fn apart(size: usize, runs: usize) -> usize {
     let lanes = runs.next_multiple_of(LINE / size);
     if (lanes * size).is_multiple_of(4096) { lanes + LINE / size } else { lanes }
@@ -248,7 +248,8 @@ fn start(run: usize) -> f64 {
     start.max(min).min(max)
 }
 
-/// Sizes, and numbers of runs about those of vectors and blocks; with the last one rows are a vector further apart.
+/// Sizes, and numbers of runs close to whole vectors and blocks; the last case has rows that are one vector further
+/// apart.
 fn shapes() -> Vec<(usize, usize)> {
     if cfg!(miri) {
         return vec![(8, LANES)];
@@ -310,7 +311,7 @@ fn runs_that_share_all_data_need_no_lanes_of_it() {
 #[test]
 fn a_change_a_hair_below_the_tolerance_is_below_it() {
     for set in sets() {
-        // One that is no whole vector, and some of which all are short alike.
+        // One run, which is not a whole vector, and several runs with equal short steps.
         for runs in [1, 16] {
             let mut memory = Memory::new(8, runs);
             for run in 0..runs {
@@ -363,7 +364,7 @@ fn a_run_at_rest_stops_with_the_first_update_that_counts() {
     for (size, set) in [4, 8].into_iter().flat_map(|size| sets().map(move |set| (size, set))) {
         let mut memory = Memory::new(size, 17);
         memory.double("settings", Settings::AT.exempt as usize, 1.0);
-        // Beside one that ends with an update that does not count, so that all are looked at then.
+        // Next to a run that ends with an update that does not count, so that all runs are examined then.
         (0..17).for_each(|run| memory.unbounded(run, if run == 5 { f64::NAN } else { mean(run) }));
         assert!(memory.advance(set));
         for run in 0..17 {
@@ -484,7 +485,7 @@ fn a_program_without_a_kernel_has_a_reason_beside_its_parameters() {
     for size in [4, 8] {
         let mut memory = counting(size, 40);
         assert!(memory.advance(InstructionSet::best()));
-        // The reason's slot is none.
+        // The slot of the reason is not among them.
         let mut memory = counting(size, 40);
         memory.program_with("gradient", &[[operation("Add"), 2, 1, 2, 0, 0]], &[], &[2, 4]);
         assert!(!memory.advance(InstructionSet::best()));
@@ -507,7 +508,7 @@ fn in_rows(size: usize, runs: usize, rows: usize) -> Memory {
     for run in 0..runs {
         memory.number("planes", run, run as f64 / 3.0);
         for row in 0..row_lanes {
-            // What pads a column must not be summed.
+            // Padding of a column must not be summed.
             memory.number("lane_data", run * row_lanes + row, if row < rows { t_of(run, row) } else { 1e30 });
         }
     }
@@ -698,7 +699,7 @@ fn no_place_lies_over_another_one() {
     for (name, line) in &places {
         let mut others: Vec<_> =
             places.iter().filter(|(other, _)| other != name).map(|(_, line)| *line).collect();
-        // The header's is none of those.
+        // The number in the header is not among them.
         others.push(0);
         for other in others {
             let mut memory = Memory::new(8, 40);
@@ -706,7 +707,7 @@ fn no_place_lies_over_another_one() {
             assert!(!memory.advance(set), "{name} at line {other} instead of {line}");
         }
     }
-    // What is empty may lie anywhere.
+    // An empty range may have any address.
     let mut memory = Memory::new(8, 40);
     memory.set("data", memory.line("planes"));
     assert!(memory.advance(set));
@@ -810,7 +811,7 @@ proptest! {
     }
 }
 
-/// Of runs that the rule moves and of those that a program does, as in tests/arena/digests.rs.
+/// Digests of runs that a rule moves, and of runs that a program moves, as in tests/arena/digests.rs.
 #[test]
 #[cfg_attr(miri, ignore)] // It compares nothing by itself.
 fn digests() {

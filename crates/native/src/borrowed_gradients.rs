@@ -1,4 +1,4 @@
-//! Gradients that JavaScript lends for the length of a call.
+//! Gradients that JavaScript owns, borrowed for the duration of a call.
 
 use std::ptr;
 
@@ -6,8 +6,8 @@ use antigrad_kernels::Arena;
 use napi::bindgen_prelude::TypedArrayType;
 use napi::{Error, Result, sys};
 
-/// Typed arrays by tensor; `undefined` for a tensor that has none. What they point to is good until the
-/// call returns, as nothing of JavaScript runs before.
+/// Typed arrays by tensor; `undefined` for a tensor without one. The pointers are valid until the call returns, because
+/// no JavaScript runs before.
 pub struct BorrowedGradients {
     pub bytes: Vec<*const [u8]>,
     /// The bytes of a number of each; none for a tensor that has no gradient, 0 for other dtypes.
@@ -15,10 +15,10 @@ pub struct BorrowedGradients {
 }
 
 impl BorrowedGradients {
-    /// None where there is no memory for it.
+    /// Returns None if memory allocation fails.
     ///
     /// # Safety
-    /// The values must be of the call under way.
+    /// The values must belong to the current call.
     pub unsafe fn new(env: sys::napi_env, values: &[sys::napi_value]) -> Option<Self> {
         let mut borrowed = Self { bytes: Vec::new(), sizes: Vec::new() };
         borrowed.bytes.try_reserve_exact(values.len()).ok()?;
@@ -26,11 +26,11 @@ impl BorrowedGradients {
         for value in values {
             let (mut dtype, mut length, mut data) = (-1, 0, ptr::null_mut());
             let (buffer, offset) = (ptr::null_mut(), ptr::null_mut());
-            // SAFETY: the caller vouches that the value is of the call under way; what is not wanted may be null.
+            // SAFETY: the caller guarantees that the value belongs to the current call; unneeded outputs may be null.
             let status = unsafe {
                 sys::napi_get_typedarray_info(env, *value, &mut dtype, &mut length, &mut data, buffer, offset)
             };
-            // What is no typed array is missing.
+            // Any other value than a typed array counts as missing.
             let found = status == sys::Status::napi_ok;
             let size = match dtype {
                 dtype if dtype == TypedArrayType::Float32 as i32 => 4,

@@ -9,7 +9,8 @@ use napi::{Env, Error, JsError, Result, Status, sys};
 use crate::borrowed_gradients::BorrowedGradients;
 use crate::outcome::{Failure, outcome};
 
-/// What may be called without anything, or with a stage and with gradients that are lent; says whether it was done.
+/// A target of a JavaScript function: callable without arguments, or with a stage and borrowed gradients. Returns
+/// whether the stage ran.
 pub trait Callable: Sync {
     fn call_again(&self) -> bool;
     fn call(&self, stage: u32, borrowed: Option<BorrowedGradients>) -> std::result::Result<bool, Failure>;
@@ -22,7 +23,7 @@ pub trait Callable: Sync {
 pub unsafe fn function<'env, T: Callable>(env: &'env Env, callable: *const T) -> Result<Object<'env>> {
     let mut function = ptr::null_mut();
     let data = callable.cast_mut().cast();
-    // SAFETY: the name is none, and the result is read only where the call succeeds.
+    // SAFETY: the name is empty, and the result is only read if the call succeeds.
     let status =
         unsafe { sys::napi_create_function(env.raw(), ptr::null(), 0, Some(call::<T>), data, &mut function) };
     match Status::from(status) {
@@ -32,9 +33,9 @@ pub unsafe fn function<'env, T: Callable>(env: &'env Env, callable: *const T) ->
 }
 
 unsafe extern "C" fn call<T: Callable>(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: they are of the call under way, and `function`'s caller vouches for what it carries.
+    // SAFETY: the values belong to the current call, and the caller of `function` guarantees the data that it carries.
     let outcome = outcome(|| unsafe { called::<T>(env, info) });
-    // SAFETY: the environment is that of the call under way.
+    // SAFETY: the environment belongs to the current call.
     let value = outcome.and_then(|outcome| unsafe { ToNapiValue::to_napi_value(env, outcome) });
     value.unwrap_or_else(|error| {
         // SAFETY: as above; it is thrown once the call returns, which comes next.
@@ -44,7 +45,7 @@ unsafe extern "C" fn call<T: Callable>(env: sys::napi_env, info: sys::napi_callb
 }
 
 /// # Safety
-/// Both must be of the call under way, of a function that [`function`] has made.
+/// Both must belong to the current call of a function that [`function`] has made.
 unsafe fn called<T: Callable>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -55,26 +56,26 @@ unsafe fn called<T: Callable>(
     let nowhere = ptr::null_mut();
     // SAFETY: there is room for one argument, and `count` says how many came.
     unsafe { sys::napi_get_cb_info(env, info, &mut count, &mut stage, nowhere, &mut data) };
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees this.
     let Some(callable) = (unsafe { data.cast::<T>().as_ref() }) else { return Ok(false) };
     if count == 0 {
         return Ok(callable.call_again());
     }
     let mut number = 0;
-    // SAFETY: the argument is of the call under way; a value that is no number leaves 0.
+    // SAFETY: the argument belongs to the current call; a value that is not a number leaves 0.
     unsafe { sys::napi_get_value_uint32(env, stage, &mut number) };
     if count < 2 {
         return callable.call(number, None);
     }
     let mut values = Vec::new();
-    // Without memory for it nothing is lent, and gradients are copied.
+    // If allocation fails, gradients are copied instead of borrowed.
     if values.try_reserve_exact(count).is_err() {
         return Ok(false);
     }
     values.resize(count, ptr::null_mut());
     // SAFETY: there is room for as many as `count` says.
     unsafe { sys::napi_get_cb_info(env, info, &mut count, values.as_mut_ptr(), nowhere, &mut data) };
-    // SAFETY: they are of the call under way.
+    // SAFETY: the values belong to the current call.
     match unsafe { BorrowedGradients::new(env, &values[1..]) } {
         Some(borrowed) => callable.call(number, Some(borrowed)),
         None => Ok(false),

@@ -23,12 +23,12 @@ impl Bytes {
     pub fn new<'a>(env: &Env, owner: &impl JsValue<'a>) -> Result<Self> {
         let owner = owner.raw();
         let mut is_buffer = false;
-        // SAFETY: the value is of the call under way.
+        // SAFETY: the value belongs to the current call.
         check(unsafe { sys::napi_is_arraybuffer(env.raw(), owner, &mut is_buffer) })?;
         let buffer = if is_buffer { owner } else { fixed_buffer(env, owner)? };
         let (start, length) = extent(env.raw(), buffer)?;
         let mut reference = ptr::null_mut();
-        // SAFETY: both are of the call under way, and the result is written only where it succeeds.
+        // SAFETY: both belong to the current call, and the result is only written if the call succeeds.
         check(unsafe { sys::napi_create_reference(env.raw(), owner, 0, &mut reference) })?;
         Ok(Self { env: env.raw(), reference, start, length, stay: !is_buffer })
     }
@@ -67,17 +67,17 @@ impl Bytes {
     }
 }
 
-/// Where the bytes of an `ArrayBuffer` are, and how many.
+/// Address and length of the bytes of an `ArrayBuffer`.
 fn extent(env: sys::napi_env, buffer: sys::napi_value) -> Result<(*mut u8, usize)> {
     let (mut start, mut length) = (ptr::null_mut(), 0);
-    // SAFETY: the buffer is of the call under way; if it is none, that is what this returns.
+    // SAFETY: the buffer belongs to the current call; for any other value the function returns an error.
     check(unsafe { sys::napi_get_arraybuffer_info(env, buffer, &mut start, &mut length) })?;
     Ok((start.cast(), length))
 }
 
 // SAFETY: it goes along with a call to another thread, but is used and dropped on JavaScript's alone.
 unsafe impl Send for Bytes {}
-// SAFETY: as above.
+// SAFETY: see above.
 unsafe impl Sync for Bytes {}
 
 impl Drop for Bytes {

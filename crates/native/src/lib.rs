@@ -44,18 +44,18 @@ pub fn init(_exports: Object, env: Env) -> Result<()> {
     memories::keep_originals(&env)
 }
 
-/// What JavaScript has of an arena; a call on another thread holds the same.
+/// JavaScript's handle of an arena; a call on another thread holds the same steps.
 pub struct Handle(Arc<Steps>);
 
-/// The arena in `length` bytes from `offset` on of an `ArrayBuffer`, or of a `WebAssembly.Memory` that does not
-/// grow, with these tables, which are copied; runs on the instruction set of that name, or on the best one, and on up
-/// to `threads` threads. A memory saves a look at the buffer in each call.
+/// Attaches an arena in `length` bytes from `offset` on of an `ArrayBuffer`, or of a `WebAssembly.Memory` that does not
+/// grow, with a copy of these tables. It runs on the instruction set of that name, or on the best one, and on up to
+/// `threads` threads. With a memory, calls need not look up the buffer.
 ///
-/// What comes back is a function `(stage, ...gradients)` that runs a stage, with gradients that are lent
-/// by tensor, or else with the arena's; without an argument it runs the first one, where `keep` has planned it. It
-/// says whether it did: not if one that is lent lies in the arena, if tables are none, or if the buffer was
-/// transferred or resized. A text instead is a panic's, after
-/// which the arena is broken. Its `handle` is for the functions below.
+/// Returns a function `(stage, ...gradients)` that runs a stage with borrowed gradients by tensor, or with the arena's
+/// gradients. Without an argument it runs the first stage, if `keep` has planned it. The function returns whether the
+/// stage ran. It does not run if a borrowed gradient lies in the arena, if tables are invalid, or if the buffer was
+/// transferred or resized. A returned string is the message of a panic, after which the arena is unusable. The
+/// function's `handle` is an argument of the functions below.
 #[napi(catch_unwind)]
 pub fn attach<'env>(
     env: &'env Env,
@@ -71,15 +71,15 @@ pub fn attach<'env>(
     let memory = Bytes::new(env, &owner)?;
     let (base, bytes) =
         memory.part(offset, length).ok_or_else(|| Error::from_reason("the arena is not in the buffer"))?;
-    // SAFETY: the function keeps their owner alive, and so does a call on another thread; a call by the
-    // handle looks whether it lives, and each call whether the bytes are there, unless they stay.
+    // SAFETY: the function keeps the bytes' owner alive, and so does a call on another thread. A call with the handle
+    // checks whether the owner lives, and each call whether the bytes still exist, unless they cannot move.
     let steps = unsafe { Steps::new(base, bytes, set, threads, memory, &words) }
         .map_err(|fault| Error::from_reason(fault.to_string()))?;
     let steps = Arc::new(steps);
     // SAFETY: the function holds the handle, which owns the steps.
     let mut run = unsafe { bound::function(env, Arc::as_ptr(&steps)) }?;
     let handle = External::new(Handle(steps)).into_unknown(env)?;
-    // Nobody can take them away from the function again.
+    // The property cannot be removed from the function again.
     let fixed = |name, value| -> Result<Property> {
         let property = Property::new().with_utf8_name(name)?.with_value(value);
         Ok(property.with_property_attributes(PropertyAttributes::Default))
@@ -88,15 +88,15 @@ pub fn attach<'env>(
     Ok(run)
 }
 
-/// Takes the tables, which have changed: until then all calls go by what they were. Says whether the function of
-/// `attach` may be called without an argument, which runs the first stage by a plan; null, and nothing has changed,
-/// where they are none.
+/// Takes changed tables; until then all calls use the previous tables. Returns whether the function of `attach` may be
+/// called without an argument, which runs the first stage by a plan. Returns null, and changes nothing, if the tables
+/// are invalid.
 #[napi(catch_unwind)]
 pub fn keep(handle: &External<Handle>, words: Uint32ArraySlice) -> Option<bool> {
     handle.0.keep(&words)
 }
 
-/// Runs a stage over the elements from `from` to `to` of the plane; ends as the function of `attach`.
+/// Runs a stage over the elements from `from` to `to` of the flat parameter array; ends as the function of `attach`.
 #[napi(catch_unwind)]
 pub fn run_range(handle: &External<Handle>, stage: u32, from: u32, to: u32) -> Result<Outcome> {
     outcome(|| Ok(handle.0.run_range(stage as usize, from as usize, to as usize)))
@@ -123,8 +123,8 @@ pub fn run_async(handle: &External<Handle>, stage: u32) -> Result<AsyncTask<Call
     Ok(AsyncTask::new(Call { steps, kept, stage: stage as usize }))
 }
 
-/// Asks for huge pages for a `WebAssembly.Memory` that does not grow, which nobody has written to yet. Says whether the
-/// system has taken it.
+/// Requests huge pages for a `WebAssembly.Memory` that does not grow and has not been written to. Returns whether the
+/// system has accepted the request.
 #[napi(catch_unwind)]
 pub fn advise(env: &Env, memory: Unknown) -> Result<bool> {
     let memory = Bytes::new(env, &memory)?;

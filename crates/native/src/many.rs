@@ -14,8 +14,9 @@ use crate::outcome::{Failure, Outcome, outcome};
 use crate::steps::POOL;
 use crate::{checked, set_named};
 
-/// Makes the updates at hand of a batch, which lies in `length` bytes from `offset` on of an `ArrayBuffer`, or of a
-/// `WebAssembly.Memory` that does not grow, on up to `threads` threads. False if it is none; a text is a panic's, after which it is broken.
+/// Makes the updates of this call for a batch in `length` bytes from `offset` on of an `ArrayBuffer`, or of a
+/// `WebAssembly.Memory` that does not grow, on up to `threads` threads. Returns false if the batch is invalid. A
+/// returned string is the message of a panic, after which the batch is unusable.
 #[napi(catch_unwind)]
 pub fn advance_many(
     env: &Env,
@@ -56,7 +57,7 @@ pub struct Many {
     memory: Bytes,
 }
 
-// SAFETY: the facade starts no second call while one is under way.
+// SAFETY: the facade starts no second call during a call.
 unsafe impl Send for Many {}
 
 impl Many {

@@ -1,16 +1,16 @@
-//! `WebAssembly.Memory` objects, whose bytes stay where they are as long as they do not grow. What is one is
-//! asked of the functions that the environment had when the addon was loaded: whatever somebody puts in
-//! their place later, or says of an object of his own, is not believed.
+//! `WebAssembly.Memory` objects, whose bytes stay in place as long as the memory does not grow. The functions that
+//! identify a memory are those that the environment had when the addon was loaded. So later replacements of these
+//! functions, and claims of user objects, have no effect.
 
 use std::ptr;
 
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Error, JsValue, Result, sys};
 
-/// Gives the buffer of a memory that does not grow: one at its maximum throws, and nothing has changed. Of another
-/// one, whose bytes may move, it gives nothing. It throws for what is no memory. (Caught here, as an exception that
-/// leaves JavaScript takes twenty times as long; and once a memory, as small arenas share one. A class may have taken
-/// the memory's place.)
+/// Returns the buffer of a memory that does not grow: `grow` throws at the maximum, and changes nothing. Returns
+/// nothing for a memory whose bytes may move. Throws for any other value. (The exception is caught in JavaScript,
+/// because an exception that leaves JavaScript takes twenty times as long. This happens once per memory, because small
+/// arenas share one. A class may have replaced the memory's prototype.)
 const BUFFER_OF: &str = "((prototype, { apply }, { has, add }) => {
   const fixed = new WeakSet()
   for (; prototype; prototype = Object.getPrototypeOf(prototype)) {
@@ -28,14 +28,14 @@ const BUFFER_OF: &str = "((prototype, { apply }, { has, add }) => {
   return () => { throw new TypeError('no WebAssembly') }
 })(globalThis.WebAssembly?.Memory?.prototype, Reflect, WeakSet.prototype)";
 
-/// That function; it lives as long as the environment.
+/// The function above; it lives as long as the environment.
 struct BufferOf(sys::napi_ref);
 
 /// Keeps what an environment has now.
 pub fn keep_originals(env: &Env) -> Result<()> {
     let function: Unknown = env.run_script(BUFFER_OF)?;
     let mut reference = ptr::null_mut();
-    // SAFETY: both are of the call under way.
+    // SAFETY: both belong to the current call.
     match unsafe { sys::napi_create_reference(env.raw(), function.raw(), 1, &mut reference) } {
         sys::Status::napi_ok => env.set_instance_data(BufferOf(reference), (), |_| {}),
         _ => Err(Error::from_reason("no reference to WebAssembly.Memory")),
@@ -50,13 +50,13 @@ pub fn fixed_buffer(env: &Env, memory: sys::napi_value) -> Result<sys::napi_valu
     let mut kind = sys::ValueType::napi_undefined;
     // SAFETY: the reference is this environment's, and lives as long.
     unsafe { sys::napi_get_reference_value(env.raw(), *reference, &mut function) };
-    // SAFETY: the environment is that of the call under way.
+    // SAFETY: the environment belongs to the current call.
     unsafe { sys::napi_get_undefined(env.raw(), &mut this) };
-    // SAFETY: there is one argument, a value of the call under way; where the two others are null, it fails.
+    // SAFETY: there is one argument, a value of the current call; if one of the other two is null, the call fails.
     let status = unsafe { sys::napi_call_function(env.raw(), this, function, 1, &memory, &mut buffer) };
     if status != sys::Status::napi_ok {
         let mut thrown = ptr::null_mut();
-        // SAFETY: there is room for the exception, or for undefined where none has been thrown.
+        // SAFETY: there is room for the exception, or for undefined if nothing was thrown.
         unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &mut thrown) };
         return Err(expected());
     }

@@ -8,7 +8,7 @@ pub type Outcome = Either<bool, String>;
 
 /// Why a call cannot say whether it has.
 pub enum Failure {
-    /// What it worked on is broken.
+    /// A panic; the data that the call worked on is unusable.
     Panic(Panic),
     /// Nothing has changed.
     Argument(Error),

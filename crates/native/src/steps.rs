@@ -1,4 +1,4 @@
-//! What is done with an arena, on as many threads as it is worth.
+//! Runs steps of an arena, on as many threads as pay off.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ thread_local! {
     static SCRATCH: UnsafeCell<Scratch> = const { UnsafeCell::new(Scratch::new()) };
 }
 
-/// The thread of JavaScript that made something. Test builds stop whoever uses that on another one.
+/// The JavaScript thread that created an object. Test builds abort if another thread uses the object.
 struct Maker(#[cfg(any(debug_assertions, feature = "trial"))] ThreadId);
 
 impl Maker {
@@ -55,12 +55,12 @@ pub struct Steps {
 // SAFETY: another thread calls `run` alone, with what it was given of `kept`, and the facade starts no second call
 // meanwhile. All else is used on the thread that made it, where `Bytes` are dropped too: `maker` checks it.
 unsafe impl Send for Steps {}
-// SAFETY: as for `Send`.
+// SAFETY: same as for `Send`.
 unsafe impl Sync for Steps {}
 
 impl Steps {
     /// # Safety
-    /// As for `CachedArena::new`, for as long as its memory says that the bytes are there.
+    /// Same as for `CachedArena::new`, for as long as its memory says that the bytes are there.
     pub unsafe fn new(
         base: *mut u8,
         bytes: usize,
@@ -69,7 +69,7 @@ impl Steps {
         memory: Bytes,
         words: &[u32],
     ) -> Result<Self, ArenaError> {
-        // SAFETY: the caller vouches for the bytes and the instruction set (see # Safety).
+        // SAFETY: the caller guarantees the bytes and the instruction set (see # Safety).
         let kept = unsafe { CachedArena::new(words, base, bytes, set) }?;
         Ok(Self {
             base,
@@ -82,21 +82,21 @@ impl Steps {
         })
     }
 
-    /// What is known of the tables. Of JavaScript's thread alone.
+    /// The checked tables. Only for JavaScript's thread.
     pub fn kept(&self) -> &Arc<CachedArena> {
         self.maker.check();
-        // SAFETY: that thread exchanges it only in `keep`, while nobody has what this returns.
+        // SAFETY: this thread only replaces the tables in `keep`, while nothing uses the returned reference.
         unsafe { &*self.kept.get() }
     }
 
-    /// Takes other tables: all of them, or nothing, and None where they are none. Says whether there is a plan. Of
-    /// JavaScript's thread alone.
+    /// Replaces the tables, entirely or not at all. None if the tables are invalid. Returns whether there is a plan.
+    /// Only for JavaScript's thread.
     pub fn keep(&self, words: &[u32]) -> Option<bool> {
         self.maker.check();
         if !self.memory.are_there() {
             return None;
         }
-        // SAFETY: whoever made this vouches for the bytes and has found the instruction set available.
+        // SAFETY: its creator guarantees the bytes and has found the instruction set available.
         let kept = unsafe { CachedArena::new(words, self.base, self.bytes, self.set) }.ok()?;
         let is_planned = self.memory.stay && kept.is_planned() && !self.is_in_pieces(&kept, 0);
         // SAFETY: this is the thread that made it, and no reference that `kept` gave outlives a call.
@@ -112,12 +112,12 @@ impl Steps {
     /// Runs the first stage again, of which `keep` has said that there is a plan.
     #[inline(always)]
     pub fn run_again(&self) -> bool {
-        // SAFETY: nothing else runs on the arena, whose bytes stay.
+        // SAFETY: nothing else accesses the arena, whose bytes stay.
         self.memory.stay && unsafe { self.kept().run_planned(|| SCRATCH.with(UnsafeCell::get)) }
     }
 
-    /// Runs a stage over all of the arena. False, and nothing is done, if what is lent lies in it, if the
-    /// buffer was transferred or resized, or if a table is none.
+    /// Runs a stage over the whole arena. Returns false, and does nothing, if a borrowed gradient lies in the arena, if
+    /// the buffer was transferred or resized, or if a table is invalid.
     pub fn run(
         &self,
         kept: &CachedArena,
@@ -137,7 +137,7 @@ impl Steps {
         if self.is_in_pieces(kept, stage) {
             return Ok(self.run_in_pieces(*arena, stage, borrowed)?);
         }
-        // SAFETY: nothing else runs on the arena, and what is lent has been checked.
+        // SAFETY: nothing else accesses the arena, and the borrowed gradients have been checked.
         Ok(with_scratch(|scratch| unsafe { arena.run(stage, borrowed, scratch) }).is_ok())
     }
 
@@ -171,20 +171,20 @@ impl Steps {
         let done = unsafe { arena.run_matrices(stage, 0, length, &mut pooled) };
         match pooled.panic {
             Some(panic) => Err(panic),
-            // SAFETY: as above.
+            // SAFETY: see above.
             None => Ok(done.and_then(|()| unsafe { by_row_and_gathered(&arena, stage, borrowed) }).is_ok()),
         }
     }
 
-    /// Runs a stage over a range of the plane; false as for `run`.
+    /// Runs a stage over a range of the flat parameter array; false as for `run`.
     pub fn run_range(&self, stage: usize, from: usize, to: usize) -> bool {
-        // SAFETY: nothing else runs on the arena.
+        // SAFETY: nothing else accesses the arena.
         self.with(|arena| with_scratch(|scratch| unsafe { arena.run_range(stage, from, to, None, scratch) }))
     }
 
     /// Adds up the sums of a stage that ran by ranges; false as for `run`.
     pub fn gather(&self, stage: usize) -> bool {
-        // SAFETY: nothing else runs on the arena.
+        // SAFETY: nothing else accesses the arena.
         self.with(|arena| unsafe { arena.gather(stage) })
     }
 
@@ -194,24 +194,24 @@ impl Steps {
 }
 
 impl Drop for Steps {
-    /// What a call on another thread had goes back to the one that made it.
+    /// Returns the data of a call on another thread to the thread that created it.
     fn drop(&mut self) {
         self.maker.check();
     }
 }
 
-/// What is left of a stage that ran in pieces.
+/// The rest of a stage that ran in pieces.
 ///
 /// # Safety
-/// Nothing else may run on the arena.
+/// Nothing else may access the arena.
 unsafe fn by_row_and_gathered(
     arena: &Arena,
     stage: usize,
     borrowed: antigrad_kernels::BorrowedGradients,
 ) -> Result<(), ArenaError> {
-    // SAFETY: the caller vouches that nothing else runs on the arena.
+    // SAFETY: the caller guarantees that nothing else accesses the arena.
     with_scratch(|scratch| unsafe { arena.run_rows(stage, borrowed, scratch) })?;
-    // SAFETY: as above.
+    // SAFETY: see above.
     unsafe { arena.gather(stage) }
 }
 

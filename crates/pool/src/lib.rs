@@ -16,7 +16,7 @@ pub use panics::{Panic, catch_panic, silence_panics};
 
 /// How long a helper spins before it sleeps; a sleeping one takes some 25 µs to wake.
 const SPIN: Duration = Duration::from_micros(50);
-/// In `Shared::gate`: nobody may enter.
+/// A bit of `Shared::gate`: no further helper may enter.
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
 /// Called with the number of a thread, of which no two work at once, and of a piece.
@@ -49,7 +49,7 @@ impl<'a> Job<'a> {
             }
         });
         if let Err(panic) = done {
-            // Nobody begins another piece.
+            // No thread begins another piece.
             self.next.fetch_max(self.count, Relaxed);
             self.first_panic().get_or_insert(panic);
         }
@@ -69,7 +69,7 @@ struct Shared {
     /// Counts jobs; helpers look at it while they wait.
     generation: AtomicU32,
     job: AtomicPtr<Job<'static>>,
-    /// How many helpers work at the job, or `CLOSED` with those that have yet to leave.
+    /// Number of helpers that work on the job, or `CLOSED` plus the number of helpers that have yet to leave.
     gate: AtomicUsize,
     /// How many helpers may work at the job.
     invited: AtomicUsize,
@@ -128,7 +128,7 @@ impl Pool {
             helper.thread().unpark();
         }
         job.work(0);
-        // From here on nobody enters; `job` may go once those inside have left.
+        // From here on no helper enters. `job` may end once the helpers inside have left.
         let mut inside = shared.gate.fetch_or(CLOSED, AcqRel) & !CLOSED;
         let mut spins = 0;
         while inside > 0 {
@@ -191,7 +191,7 @@ impl Shared {
                 // this helper has left. It may be a later job than that of `generation`: `run`
                 // stores it before it opens the gate, whose value was just read.
                 let job = unsafe { &*self.job.load(Relaxed) };
-                // That one may want fewer threads.
+                // The next job may use fewer threads.
                 if number + 1 < job.threads {
                     job.work(number + 1);
                 }

@@ -6,11 +6,11 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
 thread_local! {
-    /// What the hook knows of this thread's last panic, until somebody takes it.
+    /// The hook's record of this thread's last panic, until it is taken.
     static LAST: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// What a panic said, and with [`silence_panics`] where it was.
+/// Message of a panic; with [`silence_panics`] also its location.
 #[derive(Debug)]
 pub struct Panic(String);
 
@@ -20,7 +20,7 @@ impl fmt::Display for Panic {
     }
 }
 
-/// What `work` returns, or the panic that ended it. What it worked on must not be used again then.
+/// Returns the result of `work`, or the panic that ended it. After a panic the data of `work` must not be used again.
 #[inline(always)]
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Panic(told(&*payload)))
@@ -35,8 +35,8 @@ fn told(payload: &(dyn Any + Send)) -> String {
     LAST.take().or_else(said).unwrap_or_else(|| "a panic".to_owned())
 }
 
-/// Prints nothing of a panic that is caught, as its message is in the error. Where one comes after another
-/// that nobody has caught, the process is about to end: both are printed.
+/// Prints nothing for a panic that is caught, because its message is in the error. If a second panic follows one that
+/// was not caught, the process is about to end, and both are printed.
 pub fn silence_panics() {
     panic::set_hook(Box::new(|panic| {
         let text = panic.to_string().replace('\n', " ");

@@ -135,7 +135,7 @@ fn a_helpers_panic_is_the_callers_and_the_helper_lives_on() {
     for _ in 0..times(100) {
         let here = thread::current().id();
         let begun = AtomicUsize::new(0);
-        // Neither goes on before the other is there.
+        // Both threads wait for each other.
         let end = pool.run(2, 2, &|_, _| {
             begun.fetch_add(1, AcqRel);
             while begun.load(Acquire) < 2 {

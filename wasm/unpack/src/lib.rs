@@ -1,6 +1,6 @@
-//! LZMA (Pavlov; 7-Zip's SDK has its specification): it makes of a module three quarters of what gzip makes. What browsers
-//! bring for gzip is asynchronous, and an optimizer is made at once; and JavaScript, which begins slowly, would take
-//! longer for this than all that follows.
+//! LZMA decoder (Pavlov; 7-Zip's SDK has the specification). LZMA compresses a module to three quarters of its gzip
+//! size. Browsers only decompress gzip asynchronously, but an optimizer is created synchronously. JavaScript is slow at
+//! first, and would take longer for this than everything that follows.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 const PLACES: usize = 4;
 const STATES: usize = 12;
 
-// Where probabilities begin: a few choices by state, lengths, distances, and literals.
+// Positions of the probabilities: a few choices by state, lengths, distances, and literals.
 const IS_MATCH: usize = 0;
 const IS_LONG: usize = IS_MATCH + STATES * PLACES;
 const IS_REPEATED: usize = IS_LONG + STATES * PLACES;
@@ -30,7 +30,7 @@ struct Decoder {
     next: *const u8,
     range: u32,
     code: u32,
-    /// That a bit is 0, in 2048ths.
+    /// Probabilities that a bit is 0, in 2048ths.
     probabilities: [u16; ALL],
 }
 
@@ -57,7 +57,7 @@ impl Decoder {
         // The last four distances, less 1.
         let mut distances = [0; 4];
         let mut at = 0;
-        // SAFETY: the caller vouches for the packing and the room: no distance leads before the start of what has been
+        // SAFETY: the caller guarantees the packing and the room: no distance leads before the start of what has been
         // written, and nothing goes beyond its end.
         unsafe {
             (0..4).for_each(|_| self.shift());
@@ -113,7 +113,7 @@ impl Decoder {
     /// # Safety
     /// There must be one at `next`.
     unsafe fn shift(&mut self) {
-        // SAFETY: the caller vouches for this byte.
+        // SAFETY: the caller guarantees this byte.
         unsafe {
             self.code = (self.code << 8) | u32::from(self.next.read());
             self.next = self.next.add(1);
@@ -121,11 +121,11 @@ impl Decoder {
     }
 
     /// # Safety
-    /// As for `shift`, where the range is small.
+    /// Same as for `shift`, where the range is small.
     unsafe fn normalize(&mut self) {
         if self.range < 1 << 24 {
             self.range <<= 8;
-            // SAFETY: the caller vouches for a byte at `next`.
+            // SAFETY: the caller guarantees a byte at `next`.
             unsafe { self.shift() };
         }
     }
@@ -134,7 +134,7 @@ impl Decoder {
     /// The place must be below `ALL`, and what is packed not end before this bit.
     #[inline(never)]
     unsafe fn bit(&mut self, at: usize) -> bool {
-        // SAFETY: the caller vouches for the place, and for a byte at `next` where one is wanted.
+        // SAFETY: the caller guarantees the place, and a byte at `next` where one is wanted.
         unsafe {
             let probability = self.probabilities.get_unchecked_mut(at);
             let bound = (self.range >> 11) * u32::from(*probability);
@@ -163,19 +163,19 @@ impl Decoder {
             if is_one {
                 self.code -= self.range;
             }
-            // SAFETY: the caller vouches for a byte at `next` where one is wanted.
+            // SAFETY: the caller guarantees a byte at `next` where one is wanted.
             unsafe { self.normalize() };
             value * 2 + usize::from(is_one)
         })
     }
 
-    /// From the highest bit on.
+    /// Decodes a tree from the highest bit on.
     ///
     /// # Safety
-    /// A tree of so many bits must end below `ALL`, and what is packed not end before them.
+    /// A tree of this many bits must end below `ALL`, and the packed data must not end before its bits.
     #[inline(never)]
     unsafe fn tree(&mut self, at: usize, bits: usize) -> usize {
-        // SAFETY: the caller vouches for the tree, of which `node` is one.
+        // SAFETY: the caller guarantees the tree, of which `node` is one.
         let node = (0..bits).fold(1, |node, _| node * 2 + usize::from(unsafe { self.bit(at + node) }));
         node - (1 << bits)
     }
@@ -183,22 +183,23 @@ impl Decoder {
     /// From the lowest bit on.
     ///
     /// # Safety
-    /// As for `tree`.
+    /// Same as for `tree`.
     #[inline(never)]
     unsafe fn reversed(&mut self, at: usize, bits: usize) -> usize {
         let mut node = 1;
         (0..bits).fold(0, |value, k| {
-            // SAFETY: the caller vouches for the tree, of which `node` is one.
+            // SAFETY: the caller guarantees the tree, of which `node` is one.
             let bit = usize::from(unsafe { self.bit(at + node) });
             node = node * 2 + bit;
             value + (bit << k)
         })
     }
 
-    /// After a match the byte that would have gone on with it says more, up to where it differs.
+    /// Decodes a literal. After a match, the byte that would continue the match is the context, up to the first
+    /// difference.
     ///
     /// # Safety
-    /// What is packed must not end before this literal.
+    /// The packed data must not end before this literal.
     unsafe fn literal(&mut self, before: u8, matched: Option<u8>) -> u8 {
         let at = LITERALS + usize::from(before >> 5) * LITERAL;
         let (mut expected, mut mask) = matched.map_or((0, 0), |byte| (usize::from(byte), 256));
@@ -206,8 +207,8 @@ impl Decoder {
         while node < 256 {
             expected *= 2;
             let bit = expected & mask;
-            // SAFETY: of eight literals each has places for `node`, below 256, three times: by itself and by either bit
-            // that is expected; the caller vouches for what is packed.
+            // SAFETY: each of the eight literal contexts has places for `node`, below 256, three times: alone, and for
+            // either expected bit. The caller guarantees the packed data.
             let is_one = unsafe { self.bit(at + mask + bit + node) };
             node = node * 2 + usize::from(is_one);
             mask &= if is_one { bit } else { !bit };
@@ -220,7 +221,7 @@ impl Decoder {
     #[inline(never)]
     unsafe fn length(&mut self, at: usize, place: usize) -> usize {
         let short = at + 2 + place * 16;
-        // SAFETY: the caller vouches that these are lengths, of which `LENGTHS_SIZE` has room for all trees, and for
+        // SAFETY: the caller guarantees that these are lengths, of which `LENGTHS_SIZE` has room for all trees, and
         // what is packed.
         unsafe {
             if !self.bit(at) {
@@ -233,14 +234,14 @@ impl Decoder {
         }
     }
 
-    /// Of a match that is no repetition.
+    /// Decodes the distance of a match that is not a repetition.
     ///
     /// # Safety
-    /// What is packed must not end before this distance.
+    /// The packed data must not end before this distance.
     unsafe fn distance(&mut self, count: usize) -> usize {
-        // SAFETY: four trees of slots, one of short distances for each slot below 14 (places up to `from − slot +
-        // 2^bits`, which is 115 at most), and one of low bits have room for all of their nodes; the caller vouches for
-        // what is packed.
+        // SAFETY: four trees of slots, one tree of short distances for each slot below 14 (places up to `from − slot +
+        // 2^bits`, which is at most 115), and one tree of low bits have room for all of their nodes. The caller
+        // guarantees the packed data.
         unsafe {
             let slot = self.tree(SLOTS + (count - 2).min(3) * 64, 6);
             if slot < 4 {

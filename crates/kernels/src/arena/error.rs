@@ -1,7 +1,7 @@
 use std::fmt;
 
-/// What is wrong with an arena; as one word, which is returned in a register. In WebAssembly, where bytes count and
-/// nobody reads it, it says nothing.
+/// A fault of an arena, as one word that is returned in a register. In WebAssembly, where code size matters and no
+/// caller reads the message, the error is empty.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ArenaError(#[cfg(not(target_arch = "wasm32"))] &'static &'static str);
 
@@ -16,7 +16,7 @@ impl ArenaError {
         Self()
     }
 
-    /// Where several threads have found something wrong.
+    /// The error if several threads have found faults.
     pub const OVERWRITTEN: Self = Self::new(&"it was overwritten");
 }
 

@@ -19,7 +19,7 @@ macro_rules! tables {
             pub const NAMES: &[&str] = &[$(stringify!($field)),*];
             /// How many numbers it has.
             pub const SIZE: usize = Self::NAMES.len();
-            /// Where each of them is.
+            /// Positions of the fields.
             pub const AT: Self = {
                 let mut count = 0;
                 Self { $($field: { count += 1; (count - 1) as $type }),* }
@@ -42,14 +42,14 @@ pub(crate) use tables;
 
 tables! {
     Header of usize {
-        /// Of the sources: see [`super::HASH`].
+        /// Hash of the sources: see [`super::HASH`].
         hash,
         /// Bytes of an element: 4 or 8.
         element_size,
         arrays,
         tensors,
         segments,
-        /// One for each tensor, and the plane's behind them.
+        /// One row for each tensor, followed by the row of the flat parameter array.
         rows,
         /// Numbers in a row.
         row_length,
@@ -61,10 +61,10 @@ tables! {
         blocks,
     }
 
-    /// It has elements `first` to `first + length − 1` of the plane, or of its own extent.
+    /// The array contains elements `first` to `first + length − 1` of the flat parameter array, or of its own extent.
     Array of usize {
         extent,
-        /// Where it begins, in lines.
+        /// Position of the array, in lines.
         position,
         first,
         length,
@@ -79,17 +79,17 @@ tables! {
         /// Rows and columns of each of the matrices that it is, one behind the other; or 0.
         rows,
         columns,
-        /// Where its own numbers begin in arrays by row, and in arrays by column.
+        /// Position of the tensor's numbers in arrays per row and per column.
         first_row,
         first_column,
         /// How many rows its shape has, in which gradients may be centralized and clipped, or of which some have
         /// gradients; 0 where it has none.
         units,
-        /// Of its name, where noise is added to its gradients.
+        /// Key of the tensor's name, if noise is added to its gradients.
         key,
         /// Elements of one of these rows.
         unit_length,
-        /// Where its list of rows begins in ROW_LISTS.
+        /// Position of the tensor's row list in ROW_LISTS.
         list,
     }
 
@@ -111,7 +111,7 @@ tables! {
 
 // So that rows of coefficients are aligned.
 const _: () = assert!((Header::SIZE | Array::SIZE | Tensor::SIZE | Segment::SIZE).is_multiple_of(2));
-// As many as segments have kernels.
+// Segments have this many kernels.
 const _: () = assert!(STAGES == 4);
 
 /// The parameters are collected, but stay (a delayed start).
@@ -124,20 +124,20 @@ pub const FLUSH_STATE: usize = 2;
 pub const MASKED: usize = 4;
 /// Gradients are scaled by a number of their tensor's in SCALES, too.
 pub const CLIPPED_PER_TENSOR: usize = 8;
-/// The norm of the parameters is wanted beside that of the gradients.
+/// The norm of the parameters is needed in addition to that of the gradients.
 pub const NEEDS_PARAM_NORM: usize = 16;
 /// Gradients are centralized or clipped by unit, or get noise, before the first stage.
 pub const PER_UNIT: usize = 32;
-/// Beside MASKED: k is the sign of u·g (Grams), or 1 (nothing is masked).
+/// With MASKED: k is the sign of u·g (Grams), or 1 (nothing is masked).
 pub const MASK_TAKES_SIGN: usize = 64;
 pub const MASK_KEEPS_ALL: usize = 128;
 /// The segment is one tensor, of which some rows have gradients: they are in its list.
 pub const BY_ROW: usize = 1 << 10;
 
-/// A flag of a tensor: passes over the plane leave it out.
+/// A flag of a tensor: passes over the flat parameter array leave it out.
 pub const EXCLUDED: usize = 1;
 
-/// The arrays that every arena has, by number; those of the state follow.
+/// Numbers of the arrays that every arena has. State arrays follow.
 pub const PARAMETERS: usize = 0;
 pub const GRADIENTS: usize = 1;
 /// Σ g² by tensor.
@@ -146,14 +146,14 @@ pub const SQUARES: usize = 2;
 pub const PARAMETER_SQUARES: usize = 3;
 /// Factors of the gradients by tensor.
 pub const SCALES: usize = 4;
-/// What sums by tensor are made of: some numbers for each block of each tensor.
+/// Partial sums: some numbers per block of each tensor, from which sums per tensor are computed.
 pub const PARTIALS: usize = 5;
 
 /// Sums of gradients, averages and slow copies of the parameters; of length 0 unless they were asked for.
 pub const ACCUMULATED: usize = 6;
 pub const AVERAGE: usize = 7;
 pub const SLOW: usize = 8;
-/// What rules compute with that take tensors as matrices; of length 0 unless there is one.
+/// Workspace of rules that process tensors as matrices; of length 0 without such a rule.
 pub const SCRATCH: usize = 9;
 /// Which rows have gradients. A tensor's list is their count, their numbers, and, behind room for all of these, which
 /// of the rows that lie where the tensor's gradients begin each is.

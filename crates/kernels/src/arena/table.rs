@@ -12,7 +12,7 @@ use crate::memory;
 /// No row is longer.
 const MAX_COEFFICIENTS: usize = 1 << 16;
 
-/// Where float64 numbers lie that JavaScript may write.
+/// Address of float64 numbers that JavaScript may write.
 #[derive(Clone, Copy)]
 pub struct Numbers {
     at: *const AtomicU64,
@@ -36,7 +36,7 @@ impl Numbers {
     #[cfg(feature = "equations")]
     #[inline(always)]
     pub fn find(self, k: usize) -> Option<f64> {
-        // SAFETY: just checked.
+        // SAFETY: this was just checked.
         (k < self.count).then(|| unsafe { self.get(k) })
     }
 
@@ -44,17 +44,17 @@ impl Numbers {
     /// The number at `k` must be within what it was made of.
     #[inline(always)]
     pub unsafe fn get(self, k: usize) -> f64 {
-        // SAFETY: the caller vouches that it is there; all that reads or writes it here is atomic.
+        // SAFETY: the caller guarantees that it is there; all that reads or writes it here is atomic.
         f64::from_bits(unsafe { memory::get(self.at, k) }.load(Relaxed))
     }
 
-    /// Those from number `count` on.
+    /// The numbers from number `count` on.
     ///
     /// # Safety
-    /// So many must be there.
+    /// At least `count` numbers must exist.
     pub unsafe fn skip(self, count: usize) -> Self {
         Self {
-            // SAFETY: the caller vouches for `count` numbers, so their end is within or behind what it was made of.
+            // SAFETY: the caller guarantees `count` numbers, so their end is within or behind what it was made of.
             at: unsafe { self.at.add(count) },
             #[cfg(feature = "equations")]
             count: self.count.saturating_sub(count),
@@ -62,7 +62,7 @@ impl Numbers {
     }
 
     /// # Safety
-    /// As for `get`.
+    /// Same as for `get`.
     #[inline(always)]
     pub unsafe fn set(self, k: usize, x: f64) {
         // SAFETY: as in `get`.
@@ -71,7 +71,7 @@ impl Numbers {
 }
 
 impl Tensor {
-    /// Whether passes over the plane leave it out.
+    /// Whether passes over the flat parameter array leave it out.
     pub fn stays(&self) -> bool {
         self.flags & EXCLUDED != 0
     }
@@ -89,7 +89,7 @@ impl Segment {
 /// All tables of an arena.
 #[derive(Clone, Copy)]
 pub struct Tables {
-    /// Where tables are read, and where rows are: two places where the tables are a copy.
+    /// Addresses of the tables, and of the rows. They differ if the tables are a copy.
     words: *const AtomicU32,
     base: *const u8,
     pub header: Header,
@@ -102,21 +102,21 @@ impl Tables {
     /// `base` must be valid for reads and writes of `bytes` bytes as long as the tables are used.
     #[inline(always)]
     pub unsafe fn new(base: *const u8, bytes: usize) -> Result<Self, ArenaError> {
-        // SAFETY: the caller vouches for `bytes` bytes, which hold so many words.
+        // SAFETY: the caller guarantees `bytes` bytes, which hold `bytes / 4` words.
         unsafe { Self::read(base.cast(), bytes / 4, base, bytes) }
     }
 
-    /// The same of tables in words that lie elsewhere, and that nobody writes; rows of coefficients are at their place.
+    /// Same as `new` for tables in separate words, which nothing writes. Rows of coefficients stay in the arena.
     ///
     /// # Safety
-    /// As for `new`, and the words must stay where they are.
+    /// Same as for `new`, and the words must stay where they are.
     pub unsafe fn apart(words: &[AtomicU32], base: *const u8, bytes: usize) -> Result<Self, ArenaError> {
-        // SAFETY: a slice has all of its words, and the caller vouches for `bytes` bytes at `base`.
+        // SAFETY: a slice has all of its words, and the caller guarantees `bytes` bytes at `base`.
         unsafe { Self::read(words.as_ptr(), words.len(), base, bytes) }
     }
 
     /// # Safety
-    /// As for `new`, and `count` words must be at `words` as long as the tables are used.
+    /// Same as for `new`, and `count` words must be at `words` as long as the tables are used.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     unsafe fn read(
@@ -128,7 +128,7 @@ impl Tables {
         if !base.cast::<u64>().is_aligned() || count < Header::SIZE {
             return Err(ArenaError::new(&"it is too short, or not aligned"));
         }
-        // SAFETY: there are as many words as a header has, as was just checked.
+        // SAFETY: there are as many words as a header has; this was just checked.
         let header = Header::read(|at| unsafe { memory::get(words, at) }.load(Relaxed) as usize);
         if header.hash != HASH as usize {
             return Err(ArenaError::new(&"it was made for other kernels"));
@@ -155,7 +155,7 @@ impl Tables {
         Ok(Self { words, base, header })
     }
 
-    /// Where tensors begin, segments, and rows, in words.
+    /// Positions of the tensors, segments and rows, in words.
     fn first_tensor(&self) -> usize {
         Header::SIZE + self.header.arrays * Array::SIZE
     }
@@ -220,12 +220,12 @@ impl Tables {
         Ok(Numbers::new(self.base.wrapping_add(at).cast(), row_length))
     }
 
-    /// So many numbers at an address within the arena.
+    /// `count` numbers at an address within the arena.
     pub fn numbers(at: *mut u8, count: usize) -> Numbers {
         Numbers::new(at.cast_const().cast(), count)
     }
 
-    /// A stretch must start on a line and end within the plane.
+    /// A range must start on a line and end within the flat parameter array.
     #[inline(always)]
     fn check(&self, offset: usize, length: usize) -> Result<(), ArenaError> {
         let fits = offset <= self.header.length && length <= self.header.length - offset;
@@ -235,7 +235,7 @@ impl Tables {
         Ok(())
     }
 
-    /// The first tensor that ends behind the element at `at`; tensors are in the plane's order.
+    /// The first tensor that ends behind the element at `at`; tensors are in the flat parameter array's order.
     pub fn tensor_from(&self, at: usize) -> Result<usize, ArenaError> {
         partition(self.header.tensors, |number| {
             self.tensor(number).map(|tensor| tensor.offset + tensor.length <= at)

@@ -5,7 +5,7 @@ use super::numbers::{LARGEST, apart, product_error, sum_error};
 use crate::vector::{Vector, splat, splats};
 use std::f64::consts::PI;
 
-/// What π has beyond float64.
+/// Error of π in float64.
 const PI_LOW: f64 = 1.2246467991473532e-16;
 
 /// From where on products would be too large or too small, 2^±900, and by what sides are multiplied there, 2⁻⁶⁴ and
@@ -36,7 +36,7 @@ apart! {
         let product = u * denominator;
         let missing = numerator - product - product_error(u, denominator, product);
         let low = (missing + (numerator_low - u * denominator_low)) / denominator;
-        // Where all is so small, the product's error is none.
+        // For such small numbers the product has no error.
         let low = splat::<V>(SMALL).if_greater(quotient, zero, low);
         let rest = u + (rest_of(u, base_low) + low);
         let pi = splat::<V>(PI);

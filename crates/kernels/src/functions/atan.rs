@@ -46,7 +46,7 @@ pub fn nearest_to<V: Vector>(size: V) -> [V; 3] {
     [c, size.if_greater(far, splat(high), base), size.if_greater(far, splat(low), base_low)]
 }
 
-/// What is missing of atan c + atan u in the sum of its base and u.
+/// Rounding error of atan c + atan u as the sum of its base and u.
 #[inline(always)]
 pub fn rest_of<V: Vector>(u: V, base_low: V) -> V {
     let z = u * u;

@@ -6,8 +6,8 @@ const SQRT_HALF: f64 = f64::from_bits(0x3fe6a09e << 32);
 /// ∛v to within 1/240 of it, where √½/2 ≤ v < 4·√½.
 const START: &[f64] = &[0.462375, 0.824363, -0.384512, 0.111827, -0.0130433];
 
-/// The cube root in float64. x = 8ᵍ·v, and from a polynomial each of two steps (Halley, 1694) has three times as many
-/// digits of ∛v as before. Before the second one they are made so few that their square is exact.
+/// Cube root in float64. x = 8ᵍ·v. A polynomial and two steps (Halley, 1694) approximate ∛v, and each step triples the
+/// number of digits. Before the second step the digits are reduced until their square is exact.
 #[inline(always)]
 pub fn cbrt<V: Vector>(x: V) -> V {
     let size = x.abs();

@@ -53,12 +53,12 @@ const SLOPE_IN_T: &[f64] = &[-0.138, 0.204, 0.0875, -1.06, 0.871];
 /// 2/√π and 1/√(2π) in two parts.
 const SLOPE: [f64; 2] = [FRAC_2_SQRT_PI, 1.533545961316588e-17];
 const DENSITY: [f64; 2] = [0.3989422804014327, -2.49232720227773e-17];
-/// What √½ has beyond float64, and √(2π).
+/// Error of √½ in float64, and √(2π).
 const SQRT_HALF_LOW: f64 = -4.833646656726457e-17;
 const SQRT_2_PI: f64 = 2.5066282746310007;
 /// The quantile of ½ + q is about q times this of q², where |q| ≤ ¼.
 const CENTRAL: &[f64] = &[2.50662877, 2.624542, 5.8217263, 13.5699777, 81.3715204];
-/// That of 1 − e^(−r²/2) is about r less this of (r − 4)/(r + 4).
+/// Coefficients of 1 − e^(−r²/2), which is about r minus these times (r − 4)/(r + 4).
 const FROM_TAIL: &[f64] = &[
     0.598807444,
     -0.747168671,

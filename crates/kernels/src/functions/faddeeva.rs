@@ -11,7 +11,7 @@ use super::trigonometric::cos_sin_near;
 use crate::vector::{Vector, splat, splats};
 use std::f64::consts::SQRT_2;
 
-/// Between two points of a grid, with so few bits that all of these are exact; and half of that, and 1 by it.
+/// Distance of grid points, with few enough bits that all points are exact; and half of it, and its reciprocal.
 const STEP: f64 = 0.51171875;
 const HALF: f64 = 0.255859375;
 const BY_HALF: f64 = 3.9083969465648853;
@@ -43,8 +43,8 @@ const WEIGHTS: &[[f64; 2]] = &[
 ];
 
 apart! {
-    /// 2·e^(−z²)·q/(1 + q) and its logarithmic slope, both real and imaginary, where q is e^(2π·i·z/STEP), or −q on the other
-    /// grid, as its real part is above 0; and in a bit which grid it is.
+    /// 2·e^(−z²)·q/(1 + q) and its logarithmic slope, both real and imaginary. q is e^(2π·i·z/STEP), or −q on the other
+    /// grid, because its real part must be above 0. A bit tells which grid is used.
     fn pole<V: Vector>(x: V, y: V) -> [V; 5] {
         let [zero, one, two, turn] = splats([0.0, 1.0, 2.0, TURN]);
         let (far_x, far_y) = (splat::<V>(FAR_X), splat::<V>(FAR_Y));
@@ -79,7 +79,8 @@ fn sum_of_grid<V: Vector>(x: V, y: V, grid: V, term: impl Fn([V; 2], [V; 2]) -> 
     sum
 }
 
-/// What is near of x ≥ 0 and y ≥ 0; else what is far of x and y by the larger one, which is given too. NaN where y is below 0.
+/// Results near 0 and far from 0, for x ≥ 0 and y ≥ 0. The larger of x and y decides between them, and is returned,
+/// too. NaN if y is below 0.
 #[inline(always)]
 fn either<V: Vector>(x: V, y: V, near: V, far: impl Fn([V; 2], V, V) -> V) -> V {
     let zero = splat::<V>(0.0);

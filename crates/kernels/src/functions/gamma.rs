@@ -8,8 +8,8 @@ use super::trigonometric::sin_cos_in_two;
 use crate::vector::{Vector, splat, splats};
 use std::f64::consts::PI;
 
-/// By powers of z = 1/y² ≤ 1/100: y·(log Γ(y) − (y − ½)·log y + y − ½·log(2π)), y²·(log y − 1/(2·y) − ψ(y)),
-/// y³·(ψ′(y) − 1/y − ½·z) and y⁴·(ψ″(y) + z + 1/y³).
+/// Coefficients of powers of z = 1/y² ≤ 1/100, for y·(log Γ(y) − (y − ½)·log y + y − ½·log(2π)), y²·(log y − 1/(2·y) −
+/// ψ(y)), y³·(ψ′(y) − 1/y − ½·z) and y⁴·(ψ″(y) + z + 1/y³).
 const LOG_GAMMA: &[f64] = &[
     0.08333333333333333,
     -0.0027777777777774886,
@@ -194,7 +194,7 @@ apart! {
 }
 
 apart! {
-    /// What Γ(x) is beside e^±log Γ(y), without its sign: for x > 0 one by a product.
+    /// Ratio of Γ(x) to e^±log Γ(y), without its sign; for x > 0 the reciprocal of a product.
     fn factor_of<V: Vector>(x: V, size: V) -> Sum<V> {
         let (zero, one) = (splat::<V>(0.0), splat::<V>(1.0));
         let products = products(size);

@@ -9,7 +9,7 @@ const LOW: f64 = -40.0;
 const HIGH: f64 = 710.6;
 /// Below it, 2⁻⁵⁴, x is the result.
 const TINY: f64 = 5.551115123125783e-17;
-/// From here on, e⁻ˣ is nothing beside eˣ.
+/// From here on, e⁻ˣ is negligible compared with eˣ.
 const FAR: f64 = 40.0;
 
 apart! {

@@ -1,7 +1,7 @@
 use super::numbers::{LARGEST, LN2_HIGH, LN2_LOW, Of, polynomial, split};
 use crate::vector::{Vector, splat};
 
-/// √½, in so few bits that both dtypes have it.
+/// √½, with few enough bits for both dtypes.
 const SQRT_HALF: f64 = f64::from_bits(0x3fe6a09e << 32);
 
 /// (log((1 + s)/(1 − s))/s − 2)/s² by powers of s², where (1 + s)/(1 − s) is between √½ and √2.

@@ -1,11 +1,11 @@
-//! Logarithms in float64, of the one that is a sum of two numbers.
+//! Logarithms in float64, from a logarithm that is a sum of two numbers.
 
 use super::numbers::{apart, product_error, sum_error};
 use super::pow::log_in_two;
 use crate::vector::{Vector, splat};
 use std::f64::consts::{LOG2_E, LOG10_E};
 
-/// What 1/log 2 and 1/log 10 have beyond float64.
+/// Errors of 1/log 2 and of 1/log 10 in float64.
 const LOG2_E_LOW: f64 = 2.0355273740931033e-17;
 const LOG10_E_LOW: f64 = 1.098319650216765e-17;
 

@@ -1,7 +1,8 @@
-//! Elementary functions of vectors, with the same bits for lanes of any width; the twins in TypeScript are
-//! ts/functions. There the largest errors seen are in docs/numerics.md; scripts/coefficients.py has the constants.
+//! Elementary functions of vectors, bit-identical for lanes of any width. Their TypeScript twins are in ts/functions.
+//! docs/numerics.md lists the largest observed errors, and scripts/coefficients.py computes the constants.
 //!
-//! Made of + − × ÷, comparisons and the bits of numbers. Where lanes may differ, both ways are computed.
+//! The functions consist of + − × ÷, comparisons and operations on bits. If lanes may take different branches, both
+//! branches are computed.
 
 mod angles;
 mod atan;

@@ -1,4 +1,4 @@
-//! What the functions share: exponents, exact errors of sums and products, polynomials, log 2.
+//! Code that the functions share: exponents, exact errors of sums and products, polynomials, log 2.
 
 use crate::vector::{Vector, splat};
 
@@ -12,7 +12,7 @@ macro_rules! apart {
 }
 pub(super) use apart;
 
-/// What float32 and float64 have their own of.
+/// A constant with one value for float32 and another one for float64.
 #[derive(Clone, Copy)]
 pub struct Of<T>(pub T, pub T);
 
@@ -30,7 +30,7 @@ impl Of<f64> {
     }
 }
 
-/// So few bits that its product with an exponent is exact; the rest is `LN2_LOW`.
+/// Few enough bits that a product with an exponent is exact; the rest is `LN2_LOW`.
 pub const LN2_HIGH: Of<f64> = Of(0.69314575, 0.6931471805598903);
 pub const LN2_LOW: Of<f64> = Of(1.4286068e-6, 5.497923018708371e-14);
 
@@ -41,7 +41,7 @@ const MIN_NORMAL: Of<f64> = Of(f32::MIN_POSITIVE as f64, f64::MIN_POSITIVE);
 pub const MANTISSA: Of<u32> = Of(23, 52);
 /// 2 to that.
 pub const UNIT: Of<f64> = Of(8388608.0, 4503599627370496.0);
-/// What is added to exponents.
+/// Bias of exponents.
 const BIAS: Of<f64> = Of(127.0, 1023.0);
 
 /// k and m of x = 2ᵏ·m for finite x > 0, with c ≤ m < 2·c.
@@ -60,7 +60,8 @@ pub fn split<V: Vector>(x: V, c: f64) -> [V; 2] {
     [k, above.shl(exponent).shr(exponent).add_bits(splat(c))]
 }
 
-/// What `scale` takes for k: where it is added to k, as to another number, the nearest k + 2·BIAS is in the last bits.
+/// The number that `scale` takes for k: added to k, as to another number, it has the nearest k + 2·BIAS in the last
+/// bits.
 #[inline(always)]
 pub fn to_exponent<V: Vector>() -> V {
     splat(1.5 * UNIT.get::<V>() + 2.0 * BIAS.get::<V>())
@@ -85,14 +86,14 @@ pub fn to_whole<V: Vector>() -> V {
     splat(1.5 * UNIT.get::<V>())
 }
 
-/// What rounding took from sum = a + b (Knuth, 1969, section 4.2.2).
+/// Rounding error of sum = a + b (Knuth, 1969, section 4.2.2).
 #[inline(always)]
 pub fn sum_error<V: Vector>(a: V, b: V, sum: V) -> V {
     let of_b = sum - a;
     a - (sum - of_b) + (b - of_b)
 }
 
-/// What rounding took from product = a·b (Dekker, 1971); |a| and |b| below 2⁹⁹⁶, or 2¹¹⁵ in float32.
+/// Rounding error of product = a·b (Dekker, 1971), for |a| and |b| below 2⁹⁹⁶, or 2¹¹⁵ in float32.
 #[inline(always)]
 pub fn product_error<V: Vector>(a: V, b: V, product: V) -> V {
     let (a_high, b_high) = (upper_half(a), upper_half(b));

@@ -2,7 +2,7 @@ use super::exp::exp_of_sum;
 use super::numbers::{LARGEST, LN2_HIGH, LN2_LOW, Of, UNIT, bounded, polynomial, product_error, split};
 use crate::vector::{Vector, splat, splats};
 
-/// √¾, in so few bits that both dtypes have it.
+/// √¾, with few enough bits for both dtypes.
 const SQRT_3_4: f64 = f64::from_bits(0x3febb67a << 32);
 const SQRT_3_2: f64 = 1.224744871391589;
 /// log 1.5 and 2/3 in two parts; the first of the former has as many bits below 1 as that of log 2.
@@ -13,7 +13,7 @@ const TWO_THIRDS_LOW: Of<f64> = Of(-1.9868216e-8, 3.700743415417188e-17);
 
 /// The largest number below 1 is 0 to this power, so a larger one changes nothing.
 const MAX_POWER: Of<f64> = Of(1e10, 1e20);
-/// Where e to this power is 0 or ∞.
+/// e to this power is 0 or ∞.
 const OUT_OF_RANGE: Of<f64> = Of(110.0, 750.0);
 
 /// (log((1 + s)/(1 − s))/s − 2 − ⅔·s²)/s⁴ by powers of s², where (1 + s)/(1 − s) is between √⅔ and √1.5.
@@ -67,8 +67,9 @@ fn positive_power<V: Vector>(x: V, y: V) -> V {
     exp_of_sum(exponent, OUT_OF_RANGE.splat::<V>().if_greater(exponent.abs(), tail, zero))
 }
 
-/// log x of finite x > 0 as a sum of two, with about 15 bits more than a number holds: log x = k·log 2 + log b +
-/// log(m/b), b 1 or 1.5 as in fdlibm, and the leading terms of the last are sums of two numbers (Dekker, 1971).
+/// log x for finite x > 0 as a sum of two numbers, with about 15 bits more than one number: log x = k·log 2 + log b +
+/// log(m/b), where b is 1 or 1.5 as in fdlibm, and the leading terms of the last logarithm are sums of two numbers
+/// (Dekker, 1971).
 #[inline(always)]
 pub fn log_in_two<V: Vector>(x: V) -> [V; 2] {
     let (zero, two) = (splat::<V>(0.0), splat::<V>(2.0));

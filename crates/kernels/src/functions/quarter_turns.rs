@@ -2,7 +2,7 @@ use super::numbers::{Of, UNIT, product_error, sum_error, to_whole};
 use crate::vector::{Scalar, Stored, Vector, splat, splats};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
-/// π/2 in four parts; the first three have so few bits that a multiple up to 2²⁰, in float32 2¹¹, is exact.
+/// π/2 in four parts. The first three have few enough bits that a multiple up to 2²⁰, in float32 2¹¹, is exact.
 const PARTS: Of<[f64; 4]> = Of(
     [1.5705566, 0.00023967028, 1.5890691e-8, 2.563344e-12],
     [1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32],
@@ -30,12 +30,12 @@ const TWO_BY_PI_DIGITS: [u64; 53] = [
 pub struct Turned<V> {
     /// How many quarter turns are nearest, modulo 4, in the last bits.
     pub turns: V,
-    /// What remains, |r| ≤ π/4, as a sum of two.
+    /// The remainder, |r| ≤ π/4, as a sum of two numbers.
     pub high: V,
     pub low: V,
 }
 
-/// What is left of x after quarter turns.
+/// The remainder of x after quarter turns.
 #[inline(always)]
 pub fn quarter_turns<V: Vector>(x: V) -> Turned<V> {
     let turned = subtract_turns(x);

@@ -38,7 +38,7 @@ pub fn tanh<V: Vector>(x: V) -> V {
     let power = high * factor;
     let d = power + one;
     let t = splat::<V>(2.0) / d;
-    // What rounding took from d, which 1/d = t/2 turns into what t has too much; and from the difference.
+    // Rounding error of d, which 1/d = t/2 turns into an error of t, and rounding error of the difference.
     let excess = t * t * (splat::<V>(0.5) * (one - (d - power) + low * factor));
     let difference = one - t;
     let far = difference + (one - difference - t + excess);

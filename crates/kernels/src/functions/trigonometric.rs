@@ -43,7 +43,7 @@ pub fn cos<V: Vector>(x: V) -> V {
     sin_of_turns(Turned { turns: turned.turns + splat(1.0), ..turned })
 }
 
-/// The cosine and the sine of an x of a few turns at most; nobody asks for the sign of −0.
+/// Cosine and sine of an x of at most a few turns; the sign of −0 does not matter.
 #[inline(always)]
 pub fn cos_sin_near<V: Vector>(x: V) -> [V; 2] {
     let turned = subtract_turns(x);

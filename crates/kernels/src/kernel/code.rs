@@ -1,4 +1,4 @@
-//! What runs: kernels by number, and the pipeline's passes, for one dtype and instruction set.
+//! Code by number: kernels and the pipeline's passes, for one dtype and instruction set.
 
 use super::lanes::Lanes;
 use super::matrices::Compute;
@@ -26,15 +26,15 @@ pub type Prepare = unsafe fn(*const u8, *const u8, &Preparation, *mut u8, usize)
 
 /// A kernel for one dtype and instruction set, and what it needs.
 pub struct Entry {
-    /// None where only sums are wanted.
+    /// None for a kernel that only computes sums.
     pub pass: Option<Pass>,
     /// The same, which adds the row's λ·θ to gradients that want nothing else before it; None where that is a pass of its own.
     #[cfg(not(target_arch = "wasm32"))]
     pub decayed: Option<Pass>,
-    /// The same with its sums; None where these are passes of their own, as in WebAssembly, where bytes count.
+    /// The pass with its sums. None if the sums are separate passes, as in WebAssembly, where code size matters.
     #[cfg(not(target_arch = "wasm32"))]
     pub summed: Option<PassSummed>,
-    /// The same over rows; None where they take one pass each.
+    /// The pass over rows. None if each row takes a pass of its own.
     pub by_row: Option<PassByRow>,
     /// How many arrays of state it has, coefficients behind the pipeline's, and values by tensor.
     pub state: usize,
@@ -43,14 +43,14 @@ pub struct Entry {
     pub row: usize,
     pub tensor: usize,
     pub sums: &'static [Sum],
-    /// Of a kernel of matrices, instead of a pass.
+    /// For kernels of matrices, which have no pass.
     pub compute: Option<Compute>,
-    /// What such a kernel computes in, if threads may do a small tensor each.
+    /// Bytes of workspace of such a kernel, if each thread may process its own small tensors.
     #[cfg(not(target_arch = "wasm32"))]
     pub room: Option<WorkspaceBytes>,
     /// Whether its output is the gradient as it is.
     pub copies: bool,
-    /// Of a kernel that does what its row says: which of the programs there is its own, and what sums by it.
+    /// For kernels that interpret their row: the index of their program in the row, and their summing code.
     #[cfg(feature = "equations")]
     pub program: Option<usize>,
     #[cfg(feature = "equations")]
@@ -85,9 +85,9 @@ impl Entry {
         let (state, row) = (K::State::NAMES.len(), K::Row::NAMES.len());
         let tensor = K::Tensor::NAMES.len();
         assert!(state <= MAX_STATE && tensor <= MAX_TENSOR && K::SUMS.len() <= tensor);
-        // What is summed is what a pass has written.
+        // Sums read the output of the pass.
         assert!(K::SUMS.is_empty() || (K::SUMS.len() <= MAX_SUMS && matches!(K::OUTPUT, Output::Gradients)));
-        // What sums values is left out of the core.
+        // The core has no code that sums values.
         let sums_values =
             matches!(K::SUMS, [Sum::Values | Sum::Sizes, ..] | [_, Sum::Values | Sum::Sizes, ..]);
         assert!(cfg!(feature = "catalogue") || !sums_values);
@@ -97,7 +97,7 @@ impl Entry {
             #[cfg(not(target_arch = "wasm32"))]
             decayed: if super::can_decay::<K>() { Some(decayed) } else { None },
             #[cfg(not(target_arch = "wasm32"))]
-            // Where all there is to be done is one sum, it is a pass already.
+            // If the kernel only copies and computes one sum, a plain pass is enough.
             summed: if K::SUMS.is_empty() || (K::COPIES && K::SUMS.len() == 1) { None } else { Some(summed) },
             by_row,
             state,
@@ -128,9 +128,9 @@ impl Entry {
 
 /// Kernels' numbers are below it.
 pub const KERNELS: usize = 1024;
-/// The first number of a kernel that does what its row says, behind those of the core.
+/// First number of kernels that interpret their row, after the core's numbers.
 pub const EQUATIONS: usize = 256;
-/// The first number of a kernel of the catalogue, behind those of equations.
+/// First number of the catalogue's kernels, after the kernels of equations.
 pub const CATALOGUE: usize = 320;
 const _: () = assert!(EQUATIONS + 4 * (MAX_STATE + 1) <= CATALOGUE);
 
@@ -144,7 +144,8 @@ pub const fn number_of(name: &str) -> usize {
     CATALOGUE + (hash >> 9) as usize % (KERNELS - CATALOGUE)
 }
 
-/// Where in the table the kernel of each number stands, behind its end for none; `names` are those behind the core's.
+/// Position in the table of the kernel with each number, beyond the table's end if there is none; `names` follow the
+/// core's.
 #[cfg(feature = "elementwise")]
 pub const fn positions(core: usize, names: &[&str]) -> [u8; KERNELS] {
     const NONE: u8 = u8::MAX;
@@ -161,19 +162,19 @@ pub const fn positions(core: usize, names: &[&str]) -> [u8; KERNELS] {
 
 /// All code for one dtype and instruction set.
 pub struct Code {
-    /// 0 is none, 1 sums the gradients' squares, and passes over the plane are the next ones; the numbers of the core's
-    /// are their positions.
+    /// 0 is no kernel, 1 sums the squares of gradients, and passes over the flat parameter array follow. Numbers of
+    /// core kernels are their positions.
     pub kernels: &'static [Entry],
     #[cfg(feature = "elementwise")]
     pub positions: &'static [u8; KERNELS],
-    /// Those that do what their rows say: the first one has the number [`EQUATIONS`].
+    /// Kernels that interpret their rows; the first one has the number [`EQUATIONS`].
     #[cfg(feature = "equations")]
     pub equations: &'static [Entry],
     pub prepare: Prepare,
     pub mask: unsafe fn(*const u8, *const u8, *mut u8, Factors, usize),
     pub flush: unsafe fn(*mut u8, usize),
     pub squares: unsafe fn(*const u8, usize) -> f64,
-    /// Adds squares of so many numbers to stripes, the first one's to that of the last number.
+    /// Adds the squares of numbers to stripes. The last argument is the stripe of the first number.
     #[cfg(feature = "catalogue")]
     pub add_squares: unsafe fn(*const u8, usize, usize, &mut [f64; STRIPES]),
     pub values: unsafe fn(*const u8, usize, u64) -> f64,

@@ -11,7 +11,7 @@ use crate::sums::BLOCK;
 use crate::sums::product::{self, Product};
 use crate::vector::{Scalar, Vector};
 
-/// A kernel of this kind: a stage by itself.
+/// A kernel for matrices, which is a stage of its own.
 pub trait MatrixKernel {
     /// Its coefficients, behind the pipeline's; as they are, not rounded.
     type Row: Lanes;
@@ -19,13 +19,13 @@ pub trait MatrixKernel {
     type State: Lanes;
     type Lines: Lanes;
 
-    /// What it computes in, if threads may do a small tensor each; else they share every one.
+    /// Bytes of workspace, if each thread may process its own small tensors; otherwise threads share every tensor.
     const WORKSPACE: Option<WorkspaceBytes> = None;
 
-    /// What it does with a tensor; a fault changes nothing.
+    /// Processes a tensor; an error leaves it unchanged.
     ///
     /// # Safety
-    /// The instruction set must be available, and nothing else use the tensor and what comes with it.
+    /// The instruction set must be available, and nothing else may use the tensor and its arrays.
     unsafe fn run<V: Compiled>(
         matrices: &Matrices<V::Scalar>,
         row: &<Self::Row as Lanes>::Of<f64>,
@@ -45,9 +45,9 @@ pub struct Matrices<S> {
     pub theta: *mut S,
     /// The gradient, and the direction that a stage leaves for the next one.
     pub g: *mut S,
-    /// Of the tensor's name.
+    /// Key of the tensor's name.
     pub key: u32,
-    /// What the pipeline would do around a pass.
+    /// Pipeline operations that would surround a pass.
     pub around: usize,
     pub scratch: Workspace,
     pub code: &'static Code,
@@ -65,7 +65,7 @@ impl<S> Matrices<S> {
     #[inline(never)]
     pub unsafe fn squares(&self, from: *const S, length: usize) -> f64 {
         sum_of_blocks(length, |at, count| {
-            // SAFETY: the caller vouches for `length` numbers, of which `at` is one.
+            // SAFETY: the caller guarantees `length` numbers, of which `at` is one.
             let from = unsafe { from.add(at) };
             // SAFETY: as above, for `count` from there on; the code is of an instruction set that is available.
             unsafe { (self.code.squares)(from.cast(), count) }
@@ -75,11 +75,11 @@ impl<S> Matrices<S> {
     /// Σ x, or of their bits that a mask leaves.
     ///
     /// # Safety
-    /// As for `squares`.
+    /// Same as for `squares`.
     #[inline(never)]
     pub unsafe fn values(&self, from: *const S, length: usize, mask: u64) -> f64 {
         sum_of_blocks(length, |at, count| {
-            // SAFETY: the caller vouches for `length` numbers, of which `at` is one.
+            // SAFETY: the caller guarantees `length` numbers, of which `at` is one.
             let from = unsafe { from.add(at) };
             // SAFETY: as above, for `count` from there on; the code is of an instruction set that is available.
             unsafe { (self.code.values)(from.cast(), count, mask) }
@@ -91,7 +91,7 @@ fn sum_of_blocks(length: usize, of: impl Fn(usize, usize) -> f64) -> f64 {
     (0..length).step_by(BLOCK).fold(0.0, |total, at| total + of(at, BLOCK.min(length - at)))
 }
 
-/// Rows and columns of each matrix, and how many there are; by unit, 0 for a tensor that is no matrix.
+/// Rows and columns of each matrix, and how many there are; by unit, 0 for a tensor that is not a matrix.
 #[derive(Clone, Copy)]
 pub struct Shape {
     pub rows: usize,
@@ -106,7 +106,7 @@ impl Shape {
     }
 }
 
-/// What a kernel computes in. It takes as many arrays as `scratch` of its rule in TypeScript names, in that order.
+/// Workspace of a kernel. Kernels take as many arrays as `scratch` of the rule in TypeScript names, in that order.
 #[derive(Clone, Copy)]
 pub struct Workspace {
     /// The start of a line, and how many bytes there are.
@@ -119,7 +119,7 @@ impl Workspace {
         Self { at, bytes }
     }
 
-    /// The next array, of so many numbers; it begins with a line.
+    /// Takes the next array, of `count` numbers, from the beginning of a line.
     pub fn take<T: Scalar>(&mut self, count: usize) -> Result<*mut T, ArenaError> {
         // 64 bits hold this product.
         self.take_bytes(count as u64 * size_of::<T>() as u64).map(<*mut u8>::cast)
@@ -159,7 +159,7 @@ unsafe impl<V: Vector> Work<V> for Product<V::Scalar> {
 
     #[inline(always)]
     unsafe fn piece(&self, number: usize, scratch: &mut Scratch) {
-        // SAFETY: the caller vouches for the matrices; a scratch has a panel, from a line on.
+        // SAFETY: the caller guarantees the matrices; a scratch has a panel, from a line on.
         unsafe { product::block::<V>(self, number, scratch.panel()) }
     }
 }
@@ -169,11 +169,11 @@ pub trait Compiled: Vector {
     /// A piece of work, compiled for it.
     ///
     /// # Safety
-    /// As for [`Work::piece`], and the instruction set must be available.
+    /// Same as for [`Work::piece`], and the instruction set must be available.
     unsafe fn piece<W: Work<Self>>(work: &W, number: usize, scratch: &mut Scratch);
 }
 
-/// Who does pieces of work.
+/// Threads that process pieces of work.
 pub trait Workers {
     /// Calls `piece` once for each number below `count`, and returns when all are done.
     fn run(&mut self, count: usize, piece: &(dyn Fn(usize, &mut Scratch) + Sync));
@@ -204,12 +204,12 @@ impl<V: Compiled> ThreadTeam<'_, V> {
     /// Does all pieces of some work.
     ///
     /// # Safety
-    /// As for [`Compiled::piece`].
+    /// Same as for [`Compiled::piece`].
     #[inline(never)]
     pub unsafe fn run<W: Work<V>>(&mut self, work: &W) {
         let shared = Shared(work);
         self.0.run(work.pieces(), &|number, scratch| {
-            // SAFETY: the caller vouches for all that the work points to, and for the instruction set.
+            // SAFETY: the caller guarantees all that the work points to, and the instruction set.
             unsafe { V::piece(shared.work(), number, scratch) }
         });
     }
@@ -226,7 +226,7 @@ impl<'a, W> Shared<'a, W> {
     }
 }
 
-/// What there is of a tensor of any dtype.
+/// A tensor with its arrays, of any dtype.
 #[derive(Clone, Copy)]
 pub struct MatrixTensor {
     pub matrices: Matrices<u8>,
@@ -237,10 +237,11 @@ pub struct MatrixTensor {
 /// A kernel for one dtype and instruction set.
 pub type Compute = unsafe fn(&MatrixTensor, Numbers, &mut dyn Workers) -> Result<(), ArenaError>;
 
-/// What [`MatrixKernel::run`] does, given the kernel's own coefficients.
+/// Calls [`MatrixKernel::run`] with the kernel's own coefficients.
 ///
 /// # Safety
-/// As there; all that was found must be there, and the row have all coefficients of the kernel, from its beginning on.
+/// Same as for `run`. All arrays that were found must exist, and the row must have all coefficients of the kernel from
+/// its beginning.
 pub unsafe fn compute<V: Compiled, K: MatrixKernel>(
     found: &MatrixTensor,
     row: Numbers,
@@ -250,8 +251,8 @@ pub unsafe fn compute<V: Compiled, K: MatrixKernel>(
     let matrices = Matrices { shape, theta: theta.cast(), g: g.cast(), key, around, scratch, code };
     let state = K::State::each(|k| found.state[k].cast());
     let lines = K::Lines::each(|k| found.lines[k].cast());
-    // SAFETY: the caller vouches for all coefficients.
+    // SAFETY: the caller guarantees all coefficients.
     let row = K::Row::each(|k| unsafe { row.get(k) });
-    // SAFETY: the caller vouches for all that was found, that nothing else uses it, and for the instruction set.
+    // SAFETY: the caller guarantees all that was found, that nothing else uses it, and the instruction set.
     unsafe { K::run(&matrices, &row, state, lines, &mut ThreadTeam::<V>(workers, PhantomData)) }
 }

@@ -1,4 +1,4 @@
-//! What a rule is made of: kernels, each a pass over elements, and the loop that runs one.
+//! Building blocks of rules: kernels, each a pass over elements, and the loop that runs a kernel.
 
 pub mod code;
 pub mod lanes;
@@ -33,7 +33,7 @@ tables! {
 
 pub const PIPELINE: &[&str] = Pipeline::NAMES;
 
-/// What a pass gives for each element, and where that is stored.
+/// The result of a pass per element, and where it is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
     /// The new θ.
@@ -60,7 +60,7 @@ pub enum Sum {
 }
 
 impl Sum {
-    /// As the manifest names it.
+    /// Name in the manifest.
     pub fn name(self) -> &'static str {
         match self {
             Self::Parameters => "parameters",
@@ -72,17 +72,17 @@ impl Sum {
     }
 }
 
-/// One pass over elements: a rule's only stage, or one of several.
+/// One pass over elements: a rule's only stage, or one of several stages.
 pub trait Kernel {
     /// Its coefficients, behind the pipeline's.
     type Row: Lanes;
     /// Its arrays of state. Stages of one rule share the list; a stage may leave off its end.
     type State: Lanes;
-    /// What it has by tensor, in float64, and reads rounded to the dtype.
+    /// Values per tensor, in float64. Kernels read them rounded to the dtype.
     type Tensor: Lanes;
 
     const OUTPUT: Output;
-    /// What is summed into the first of the values by tensor.
+    /// Sums that go into the first of the values per tensor.
     const SUMS: &'static [Sum] = &[];
     /// Whether its output is the gradient as it is: nothing is to be done where that is in its place.
     const COPIES: bool = false;
@@ -139,15 +139,15 @@ impl<D: Direction> Kernel for D {
     }
 }
 
-/// Where some elements are, the same number in each array.
+/// Addresses of some elements, the same number in each array.
 #[derive(Clone, Copy)]
 pub struct Streams {
     pub theta: *mut u8,
     pub g: *const u8,
-    /// Where a direction is written to.
+    /// Destination of directions.
     pub direction: *mut u8,
     pub state: [*mut u8; MAX_STATE],
-    /// Elements of the plane that these are of: whether caches hold it.
+    /// Elements of the flat parameter array that these are of: whether caches hold it.
     #[cfg(target_arch = "x86_64")]
     pub plane: usize,
 }
@@ -162,7 +162,7 @@ impl Streams {
         plane: 0,
     };
 
-    /// The same from so many bytes later on.
+    /// The streams advanced by `bytes` bytes.
     #[inline(always)]
     pub fn advanced(mut self, bytes: usize) -> Self {
         self.theta = self.theta.wrapping_add(bytes);
@@ -173,7 +173,7 @@ impl Streams {
     }
 }
 
-/// What a pass multiplies by, in each lane.
+/// Coefficients of a pass in each lane.
 struct Coefficients<V: Vector, K: Kernel> {
     row: <K::Row as Lanes>::Of<V>,
     tensor: <K::Tensor as Lanes>::Of<V>,
@@ -186,7 +186,7 @@ impl<V: Vector, K: Kernel> Coefficients<V, K> {
     /// The row must have all coefficients of the kernel.
     #[inline(always)]
     unsafe fn new(row: Numbers, tensor: &[f64; MAX_TENSOR]) -> Self {
-        // SAFETY: the caller vouches for the row.
+        // SAFETY: the caller guarantees the row.
         let coefficient = |k: usize| splat::<V>(unsafe { row.get(k) });
         Self {
             row: K::Row::each(|k| coefficient(PIPELINE.len() + k)),
@@ -237,27 +237,27 @@ pub unsafe fn pass<V: Vector, K: Kernel, const DECAYS: bool>(
     tensor: &[f64; MAX_TENSOR],
     length: usize,
 ) {
-    // By value: what lies in memory would be loaded again after each store.
+    // A copy: values in memory would be loaded again after each store.
     let streams = *streams;
     let mut at = 0;
     if takes_four::<V, K>() {
-        // SAFETY: the caller vouches for the row.
+        // SAFETY: the caller guarantees the row.
         let by = unsafe { Coefficients::<Four<V>, K>::new(row, tensor) };
         while at + 4 * V::LANES <= length {
-            // SAFETY: the caller vouches for `length` numbers of each array.
+            // SAFETY: the caller guarantees `length` numbers of each array.
             unsafe { lanes::<_, _, DECAYS>(&streams, &by, at) };
             at += 4 * V::LANES;
         }
     }
-    // SAFETY: the caller vouches for the row.
+    // SAFETY: the caller guarantees the row.
     let by = unsafe { Coefficients::<V, K>::new(row, tensor) };
     let lanes = |at: usize| {
-        // SAFETY: the caller vouches for the arrays up to the end of the last vector.
+        // SAFETY: the caller guarantees the arrays up to the end of the last vector.
         unsafe { lanes::<_, _, DECAYS>(&streams, &by, at) }
     };
     // A cache line at a time, or two vectors, so that several are in flight.
     let scalar = size_of::<V::Scalar>();
-    // Where code is small, only the shortest loops in float32 gain from it.
+    // Builds for small code only unroll the shortest float32 loops.
     let is_short = !K::DIVIDES && K::Tensor::NAMES.is_empty() && K::Row::NAMES.len() <= 3 && scalar == 4;
     let is_long = if SMALL { is_short } else { !takes_four::<V, K>() && !is_heavy::<V, K>() };
     let line = (64 / scalar).max(2 * V::LANES);
@@ -279,7 +279,7 @@ pub type Sums = [[f64; STRIPES]; MAX_SUMS];
 /// The same, which adds what the kernel sums to stripes; the first element belongs to the first one.
 ///
 /// # Safety
-/// As for `pass`.
+/// Same as for `pass`.
 #[inline(always)]
 pub unsafe fn pass_summed<V: Vector, K: Kernel>(
     streams: &Streams,
@@ -290,24 +290,25 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
 ) {
     let streams = *streams;
     let is_there = K::COPIES && ptr::eq(streams.g, streams.direction);
-    // Registers do not hold two sums beside a pass: these follow it by blocks that are in the first-level cache.
+    // Registers cannot hold two sums in addition to a pass, so the sums follow the pass per block, from the first-level
+    // cache.
     if K::SUMS.len() == 2 && registers::<V>() < 32 {
         for at in (0..length).step_by(BLOCK) {
             let count = BLOCK.min(length - at);
             if !is_there {
                 let block = streams.advanced(at * size_of::<V::Scalar>());
-                // SAFETY: the caller vouches for the row, and for the arrays, of which this is a block.
+                // SAFETY: the caller guarantees the row, and the arrays, of which this is a block.
                 unsafe { pass::<V, K, false>(&block, row, tensor, count) };
             }
             for (sum, sums) in K::SUMS.iter().zip(&mut *sums) {
                 let mut stripes = Stripes::<V>::new(sums);
                 let (lines, rest) = (count / STRIPES, count % STRIPES);
                 for line in 0..lines {
-                    // SAFETY: the caller vouches for the arrays, which have this line of stripes.
+                    // SAFETY: the caller guarantees the arrays, which have this line of stripes.
                     unsafe { add_one(&streams, *sum, &mut stripes, at + line * STRIPES, STRIPES) };
                 }
                 if rest > 0 {
-                    // SAFETY: the caller vouches for the arrays, which have the rest of the block.
+                    // SAFETY: the caller guarantees the arrays, which have the rest of the block.
                     unsafe { add_one(&streams, *sum, &mut stripes, at + lines * STRIPES, rest) };
                 }
                 *sums = stripes.to_array();
@@ -315,31 +316,31 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
         }
         return;
     }
-    // SAFETY: the caller vouches for the row.
+    // SAFETY: the caller guarantees the row.
     let by = unsafe { Coefficients::<V, K>::new(row, tensor) };
     let mut stripes = [Stripes::<V>::new(&sums[0]), Stripes::<V>::new(&sums[1])];
     let (mut at, mut summed) = (0, 0);
     while at < length {
         for k in (0..STRIPES).step_by(V::LANES) {
             if !is_there && at + k < length {
-                // SAFETY: the caller vouches for the arrays up to the end of the last vector.
+                // SAFETY: the caller guarantees the arrays up to the end of the last vector.
                 unsafe { lanes::<_, _, false>(&streams, &by, at + k) };
             }
         }
         at += STRIPES;
         if at > summed + LAG {
-            // SAFETY: the caller vouches for `length` numbers; this line of stripes is more than one before their end.
+            // SAFETY: the caller guarantees `length` numbers; this line of stripes is more than one before their end.
             unsafe { add::<V, K>(&streams, &mut stripes, summed, STRIPES) };
             summed += STRIPES;
         }
     }
     while summed + STRIPES <= length {
-        // SAFETY: the caller vouches for `length` numbers, which have this line of stripes.
+        // SAFETY: the caller guarantees `length` numbers, which have this line of stripes.
         unsafe { add::<V, K>(&streams, &mut stripes, summed, STRIPES) };
         summed += STRIPES;
     }
     if summed < length {
-        // SAFETY: the caller vouches for `length` numbers, of which so many are left.
+        // SAFETY: the caller guarantees `length` numbers, of which this many are left.
         unsafe { add::<V, K>(&streams, &mut stripes, summed, length - summed) };
     }
     *sums = [stripes[0].to_array(), stripes[1].to_array()];
@@ -348,11 +349,11 @@ pub unsafe fn pass_summed<V: Vector, K: Kernel>(
 /// Elements by which sums are behind the pass: they would wait for its divisions, and what follows for them.
 const LAG: usize = 128;
 
-/// Adds elements from `at` on to their stripes of each sum, of those that are `left`.
+/// Adds elements from `at` on to their stripes of each sum; `left` elements remain.
 ///
 /// # Safety
-/// What the kernel sums must be readable for `left` numbers from number `at` on, or for a line of stripes where more are
-/// left.
+/// The arrays that the kernel sums must be readable for `left` numbers from number `at` on, or for a line of stripes if
+/// more are left.
 #[inline(always)]
 unsafe fn add<V: Vector, K: Kernel>(
     streams: &Streams,
@@ -361,15 +362,15 @@ unsafe fn add<V: Vector, K: Kernel>(
     left: usize,
 ) {
     for (sum, stripes) in K::SUMS.iter().zip(stripes) {
-        // SAFETY: the caller vouches for the numbers of each sum.
+        // SAFETY: the caller guarantees the numbers of each sum.
         unsafe { add_one(streams, *sum, stripes, at, left) };
     }
 }
 
-/// The same of one sum.
+/// Adds elements for one sum.
 ///
 /// # Safety
-/// As for `add`.
+/// Same as for `add`.
 #[inline(always)]
 unsafe fn add_one<V: Vector>(streams: &Streams, sum: Sum, stripes: &mut Stripes<V>, at: usize, left: usize) {
     let from = match sum {
@@ -378,15 +379,15 @@ unsafe fn add_one<V: Vector>(streams: &Streams, sum: Sum, stripes: &mut Stripes<
         Sum::Gradients | Sum::Values | Sum::Nonzero => streams.direction,
     };
     let mut from = from.cast_const().cast::<V::Scalar>().wrapping_add(at);
-    // What pads a tensor is not always 0.
+    // Padding of a tensor is not always 0.
     let mut last = [V::Scalar::from_f64(0.0); STRIPES];
     if left < STRIPES {
-        // SAFETY: the caller vouches for the numbers that are left, fewer than `last` has.
+        // SAFETY: the caller guarantees the numbers that are left, fewer than `last` has.
         unsafe { last.as_mut_ptr().copy_from_nonoverlapping(from, left) };
         from = last.as_ptr();
     }
     for k in (0..STRIPES).step_by(V::LANES) {
-        // SAFETY: `last` is a line of stripes, and where it is not read, the caller vouches for one.
+        // SAFETY: `last` is a line of stripes. If it is not read, the caller guarantees a line.
         let x = unsafe { load_at::<V>(from, k) };
         match sum {
             Sum::Values => stripes.add_all(k, x.widen()),
@@ -396,14 +397,14 @@ unsafe fn add_one<V: Vector>(streams: &Streams, sum: Sum, stripes: &mut Stripes<
     }
 }
 
-/// A row of a tensor: its first element, and the first of its gradients behind those of the tensor.
+/// A row of a tensor: its first element, and the first of its gradients, relative to the tensor's.
 pub type RowAt = [usize; 2];
 
-/// The same over rows of `length` elements each, with coefficients that are read once for all of them. Gradients are prepared
-/// on the way, where they are to be.
+/// Same as `pass` over rows of `length` elements each, with coefficients that are loaded once for all rows. Gradients
+/// are prepared on the way, if required.
 ///
 /// # Safety
-/// As for `pass`, of each row; rows are whole vectors.
+/// Same as for `pass`, for each row; rows must be whole vectors.
 #[inline(always)]
 pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
     streams: &Streams,
@@ -412,18 +413,18 @@ pub unsafe fn pass_by_row<V: Vector, K: Kernel>(
     length: usize,
     rows: &[RowAt],
 ) {
-    // SAFETY: the caller vouches for the row.
+    // SAFETY: the caller guarantees the row.
     let by = unsafe { Coefficients::<V, K>::new(row, &[0.0; MAX_TENSOR]) };
     match preparation {
-        // SAFETY: the caller vouches for the arrays of each row.
+        // SAFETY: the caller guarantees the arrays of each row.
         None => unsafe { update_rows(streams, &by, length, rows, None) },
-        // SAFETY: as above.
+        // SAFETY: see above.
         Some(it) => unsafe { update_rows(streams, &by, length, rows, Some(&PreparationLanes::new(it))) },
     }
 }
 
 /// # Safety
-/// As for `pass_by_row`.
+/// Same as for `pass_by_row`.
 #[inline(always)]
 unsafe fn update_rows<V: Vector, K: Kernel>(
     streams: &Streams,
@@ -437,54 +438,48 @@ unsafe fn update_rows<V: Vector, K: Kernel>(
         let (own, given) = (streams.advanced(own), streams.advanced(given));
         let streams = Streams { g: given.g, direction: given.direction, ..own };
         for at in (0..length).step_by(V::LANES) {
-            // SAFETY: the caller vouches for the row up to its end, which is one of a vector.
+            // SAFETY: the caller guarantees the row up to its end, which is one of a vector.
             let [parameters, given] = unsafe { load_lanes(&streams, at) };
             let gradient = match preparation {
                 None => given,
                 Some(it) => it.apply(given, parameters),
             };
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { update_lanes(&streams, by, at, parameters, gradient) };
         }
     }
 }
 
-/// One vector's worth of a pass.
-///
-/// This and all that it calls is `inline(always)`: only inside of a caller that is compiled for an
-/// instruction set do the vectors' operations become single instructions.
-///
-/// # Safety
-/// Every array must have a whole vector at `at`.
+/// Applies a pass to one vector.
 #[inline(always)]
 unsafe fn lanes<V: Vector, K: Kernel, const DECAYS: bool>(
     streams: &Streams,
     by: &Coefficients<V, K>,
     at: usize,
 ) {
-    // SAFETY: the caller vouches for a vector of each array.
+    // SAFETY: the caller guarantees a vector of each array.
     let [parameters, given] = unsafe { load_lanes(streams, at) };
     let gradient = if DECAYS { decayed(given, by.l2, parameters) } else { given };
-    // SAFETY: as above.
+    // SAFETY: see above.
     unsafe { update_lanes(streams, by, at, parameters, gradient) };
 }
 
 /// Parameters and gradients.
 ///
 /// # Safety
-/// As for `lanes`.
+/// Same as for `lanes`.
 #[inline(always)]
 unsafe fn load_lanes<V: Vector>(streams: &Streams, at: usize) -> [V; 2] {
     let Streams { theta, g, .. } = *streams;
     let (theta, g) = (theta.cast_const().cast::<V::Scalar>(), g.cast::<V::Scalar>());
-    // SAFETY: the caller vouches for a vector of each array.
+    // SAFETY: the caller guarantees a vector of each array.
     let parameters = unsafe { V::load(theta.wrapping_add(at)) };
-    // SAFETY: as above.
+    // SAFETY: see above.
     [parameters, unsafe { V::load(g.wrapping_add(at)) }]
 }
 
 /// # Safety
-/// As for `lanes`.
+/// Same as for `lanes`.
 #[inline(always)]
 unsafe fn update_lanes<V: Vector, K: Kernel>(
     streams: &Streams,
@@ -496,15 +491,15 @@ unsafe fn update_lanes<V: Vector, K: Kernel>(
     let Streams { theta, direction, state, .. } = *streams;
     let theta = theta.cast::<V::Scalar>().wrapping_add(at);
     let to = |k: usize| state[k].cast::<V::Scalar>().wrapping_add(at);
-    // SAFETY: the caller vouches for a vector of each array of state.
+    // SAFETY: the caller guarantees a vector of each array of state.
     let mut states = K::State::each(|k| unsafe { V::load(to(k)) });
     let output = K::apply(&by.row, &by.tensor, by.decay, parameters, gradient, &mut states);
-    // SAFETY: as above.
+    // SAFETY: see above.
     K::State::visit(&states, |k, x| unsafe { x.store(to(k)) });
     match K::OUTPUT {
-        // SAFETY: the caller vouches for a vector of the parameters.
+        // SAFETY: the caller guarantees a vector of the parameters.
         Output::Parameters => unsafe { output.store(theta) },
-        // SAFETY: the caller vouches for a vector of what directions are written to.
+        // SAFETY: the caller guarantees a vector of what directions are written to.
         Output::Gradients => unsafe { output.store(direction.cast::<V::Scalar>().wrapping_add(at)) },
         Output::State => {}
     }

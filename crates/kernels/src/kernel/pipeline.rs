@@ -1,4 +1,4 @@
-//! What surrounds a pass: what is wanted of a gradient before it, and of the state afterwards.
+//! The pipeline around a pass: preparation of gradients before it, and treatment of the state after it.
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -21,7 +21,7 @@ pub const BLOCK: usize = 512;
 #[repr(align(64))]
 pub struct Scratch {
     panel: UnsafeCell<MaybeUninit<[u8; PANEL]>>,
-    /// What small matrices are computed in, once a thread does some by itself.
+    /// Workspace for small matrices, allocated once a thread processes some on its own.
     #[cfg(not(target_arch = "wasm32"))]
     room: Vec<Line>,
 }
@@ -34,7 +34,7 @@ struct Line(#[expect(dead_code)] MaybeUninit<[u8; LINE]>);
 const MAX_LINES: usize = PANEL / 2;
 const _: () = assert!(MAX_LINES >= size_of::<[f64; BLOCK]>());
 
-/// Elements, of so many bytes each, that go through the pipeline at a time.
+/// Number of elements, of `size` bytes each, that go through the pipeline at a time.
 #[cfg_attr(not(feature = "equations"), allow(unused_variables))]
 #[inline(always)]
 pub fn block_of(entry: &Entry, size: usize) -> usize {
@@ -55,7 +55,7 @@ impl Scratch {
         }
     }
 
-    /// Room for so many bytes, from a line on; none where there is no memory for it.
+    /// Memory of this many bytes, aligned to a line; None if allocation fails.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn room(&mut self, bytes: usize) -> Option<*mut u8> {
         self.room.try_reserve_exact(bytes.div_ceil(LINE)).ok()?;
@@ -80,7 +80,7 @@ impl Default for Scratch {
     }
 }
 
-/// What is done around a pass, beside what flags of a segment say: gradients still have to be scaled, clipped and decayed.
+/// A flag in addition to the segment's flags: gradients still have to be scaled, clipped and decayed.
 pub const PREPARES: usize = 1 << 8;
 /// They are set to 0 afterwards.
 pub const ZEROES: usize = 1 << 9;
@@ -102,12 +102,12 @@ impl Preparation {
     #[inline(always)]
     pub unsafe fn new(row: Numbers) -> Self {
         let Pipeline { scale, limit, l2, .. } = Pipeline::AT;
-        // SAFETY: the caller vouches for the pipeline's coefficients, of which `Pipeline::AT` has the places.
+        // SAFETY: the caller guarantees the pipeline's coefficients, of which `Pipeline::AT` has the places.
         let coefficient = |k: usize| unsafe { row.get(k) };
         Self { scale: coefficient(scale), limit: coefficient(limit), l2: coefficient(l2) }
     }
 
-    /// By bits, in one comparison: this is a part of each step. (Twice −0 is 0.)
+    /// Compares bits in one comparison, because every step does this. (−0 doubled is 0.)
     #[inline(always)]
     pub fn is_needed(&self) -> bool {
         let scale = self.scale.to_bits() ^ 1_f64.to_bits();
@@ -115,7 +115,7 @@ impl Preparation {
         scale | limit | self.l2.to_bits() << 1 != 0
     }
 
-    /// Whether gradients of so many bytes each are neither scaled nor clipped. (λ may round to 0, which adds nothing.)
+    /// Whether gradients of this size are neither scaled nor clipped. (λ may round to 0, which adds nothing.)
     #[inline(always)]
     pub fn only_decays(&self, size: usize) -> bool {
         let l2 = if size == 4 { f64::from(self.l2 as f32) } else { self.l2 };
@@ -171,31 +171,31 @@ pub unsafe fn prepare<V: Vector>(
     // Most have a decay alone, and scaling and clipping would take as long as the rest.
     let decays = preparation.only_decays(size_of::<V::Scalar>());
     while decays && at < length && !SMALL {
-        // SAFETY: the caller vouches for gradients up to the end of the last vector.
+        // SAFETY: the caller guarantees gradients up to the end of the last vector.
         let g = unsafe { load_at::<V>(g, at) };
-        // SAFETY: the caller vouches for as many parameters.
+        // SAFETY: the caller guarantees as many parameters.
         let theta = unsafe { load_at::<V>(theta, at) };
-        // SAFETY: the caller vouches for so many prepared ones.
+        // SAFETY: the caller guarantees this many prepared gradients.
         unsafe { store_at(decayed(g, in_lanes.l2, theta), prepared, at) };
         at += V::LANES;
     }
     while at < length {
-        // SAFETY: the caller vouches for gradients up to the end of the last vector.
+        // SAFETY: the caller guarantees gradients up to the end of the last vector.
         let g = unsafe { load_at::<V>(g, at) };
-        // SAFETY: the caller vouches for as many parameters.
+        // SAFETY: the caller guarantees as many parameters.
         let theta = unsafe { load_at::<V>(theta, at) };
-        // SAFETY: the caller vouches for so many prepared ones.
+        // SAFETY: the caller guarantees this many prepared gradients.
         unsafe { store_at(in_lanes.apply(g, theta), prepared, at) };
         at += V::LANES;
     }
 }
 
-/// What a direction u is multiplied by: 1 where it agrees with the gradient, u·g > 0.
+/// Factors of a direction u: 1 if it agrees with the gradient, u·g > 0.
 #[derive(Clone, Copy)]
 pub struct Factors {
-    /// Where u·g < 0.
+    /// Factor if u·g < 0.
     pub against: f64,
-    /// Where u·g is 0, also by rounding, or NaN.
+    /// Factor if u·g is 0, also after rounding, or NaN.
     pub neither: f64,
 }
 
@@ -218,12 +218,12 @@ pub unsafe fn mask<V: Vector>(
     let (against, neither) = (splat::<V>(factors.against), splat::<V>(factors.neither));
     let mut at = 0;
     while at < length {
-        // SAFETY: the caller vouches for both arrays up to the end of the last vector.
+        // SAFETY: the caller guarantees both arrays up to the end of the last vector.
         let u = zero - unsafe { load_at::<V>(negated, at) };
-        // SAFETY: as above.
+        // SAFETY: see above.
         let agreement = u * unsafe { load_at::<V>(g, at) };
         let k = agreement.if_greater(zero, one, zero.if_greater(agreement, against, neither));
-        // SAFETY: the caller vouches for so many masked ones.
+        // SAFETY: the caller guarantees this many masked directions.
         unsafe { store_at(u * k, masked, at) };
         at += V::LANES;
     }

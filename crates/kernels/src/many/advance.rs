@@ -22,13 +22,14 @@ use std::ops::Range;
 /// Subnormal numbers of the state become 0 at each update of which this is a divisor, as in `ts/model/cohorts.ts`.
 const FLUSHING: u64 = 256;
 
-/// After so many updates by a program, cohorts close up: most of its runs stop after a few, and not at the same one.
+/// Updates by a program after which a cohort closes up. Most of its runs stop after a few updates, and not in the same
+/// one.
 const CLOSING: usize = 4;
 
-/// Where a thread computes: blocks, and then slots of one vector.
+/// Workspace of a thread: blocks, followed by slots of one vector.
 #[derive(Clone, Copy)]
 pub struct Scratch {
-    /// What the gradient's program computes, and the objective's.
+    /// Slots of the gradient's program, and of the objective's.
     pub computed: *mut u8,
     pub values: *mut u8,
     /// The parameters before a step.
@@ -41,7 +42,7 @@ pub struct Scratch {
     /// Columns, and the slots of a single run.
     pub columns: *mut u8,
     pub single: *mut u8,
-    /// In which a single run looks around, as float64.
+    /// Directions in which a single run explores, in float64.
     pub directions: *mut u8,
     pub number: usize,
 }
@@ -51,7 +52,7 @@ pub const fn width<T>() -> usize {
     BLOCK + GAP / size_of::<T>()
 }
 
-/// What has become of a block's parameters, for [`moved`].
+/// Parameters of a block before and after a step, for [`moved`].
 pub struct Movement {
     pub theta: *const u8,
     pub stride: usize,
@@ -61,9 +62,9 @@ pub struct Movement {
     pub tolerance: f64,
 }
 
-/// What there is for many runs at once, for one dtype and instruction set.
+/// Code for many runs at once, for one dtype and instruction set.
 pub struct ManyCode {
-    /// By number.
+    /// Operations by number.
     pub operations: &'static [Operate],
     /// For equations.
     #[cfg(feature = "equations")]
@@ -90,14 +91,14 @@ pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut 
         for p in 0..parameters {
             let now = theta.wrapping_add(p * stride).cast::<V::Scalar>().wrapping_add(at);
             let then = before.cast::<V::Scalar>().wrapping_add(p * width::<V::Scalar>() + at);
-            // SAFETY: the caller vouches for whole blocks of the parameters.
+            // SAFETY: the caller guarantees whole blocks of the parameters.
             let now = unsafe { V::load(now) };
             // SAFETY: as above, of what was before.
             let change = (now - unsafe { V::load(then) }).abs();
             most = change.if_greater(most, change, most);
             total = total + change;
         }
-        // SAFETY: the caller vouches for a whole block of the largest changes.
+        // SAFETY: the caller guarantees a whole block of the largest changes.
         unsafe { store_at(most, largest.cast(), at) };
         // SAFETY: as above, of the sums.
         unsafe { store_at(total, sum.cast(), at) };
@@ -121,13 +122,13 @@ pub unsafe fn moved<V: Vector>(movement: &Movement, largest: *mut u8, sum: *mut 
 }
 
 impl Batch {
-    /// Makes the updates at hand of all runs of a cohort that live.
+    /// Makes the updates of this call for all living runs of a cohort.
     ///
     /// # Safety
-    /// Nobody else may use this cohort or this scratch meanwhile.
+    /// No other thread may use this cohort or this scratch during the call.
     pub unsafe fn advance(&self, cohort: usize, scratch: usize) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches that nobody else uses the cohort and the scratch, with which this thread does all
-        // pieces.
+        // SAFETY: the caller guarantees that no other thread uses the cohort and the scratch, with which this thread
+        // processes all pieces.
         unsafe {
             self.advance_by(cohort, scratch, &|count, piece| {
                 (0..count).for_each(|number| piece(scratch, number));
@@ -136,12 +137,12 @@ impl Batch {
         }
     }
 
-    /// Does a part of an update by a program, of at most a block of runs: some rows or, where lanes are rows, some pieces of
-    /// them. The last part makes the update. Says whether parts are left.
+    /// Performs a part of an update by a program, for at most a block of runs: some rows, or with rows in lanes some
+    /// pieces of rows. The last part makes the update. Returns whether parts are left.
     ///
     /// # Safety
-    /// As for `advance`; parts must come one after the other from 0 on, with nothing else done to this cohort or this
-    /// scratch meanwhile. Where lanes are rows, the sums of all pieces must be there at once.
+    /// Same as for `advance`. Parts must follow one after the other from 0 on, without other access to this cohort or
+    /// this scratch in between. With rows in lanes, the sums of all pieces must exist at once.
     pub unsafe fn advance_part(
         &self,
         cohort: usize,
@@ -149,7 +150,7 @@ impl Batch {
         part: &Range<usize>,
     ) -> Result<bool, ArenaError> {
         let is_left = Cell::new(false);
-        // SAFETY: the caller vouches that nobody else uses the cohort and the scratch, also between parts.
+        // SAFETY: the caller guarantees that no other thread uses the cohort and the scratch, also between parts.
         let done = unsafe {
             self.advance_some(cohort, scratch, part, &|count, piece| {
                 (part.start..part.end.min(count)).for_each(|number| piece(scratch, number));
@@ -160,19 +161,21 @@ impl Batch {
         if is_left.get() { Ok(true) } else { done.map(|all| !all) }
     }
 
-    /// The same by a team, each of whom has a scratch: where lanes are rows it does pieces of them.
+    /// Same as `advance` with a team of threads, each with its own scratch. With rows in lanes, the team shares the
+    /// pieces of rows.
     ///
     /// # Safety
-    /// As for `advance`, and nobody else may use the scratches of the team meanwhile, of which each thread has its own.
+    /// Same as for `advance`. No other thread may use the scratches of the team during the call, and each thread must
+    /// have its own.
     pub unsafe fn advance_by(&self, cohort: usize, scratch: usize, team: RowTeam) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches for the cohort, the scratch and the team; these are all rows.
+        // SAFETY: the caller guarantees the cohort, the scratch and the team; these are all rows.
         unsafe { self.advance_some(cohort, scratch, &(0..usize::MAX), team).map(|_| ()) }
     }
 
-    /// The same over some rows, unless lanes are rows; says whether these were the last ones.
+    /// Same as `advance_by` for some rows, unless lanes are rows. Returns whether these were the last rows.
     ///
     /// # Safety
-    /// As for `advance_by`, and between such calls for one update as for `advance_part`.
+    /// Same as for `advance_by`, and between such calls for one update same as for `advance_part`.
     unsafe fn advance_some(
         &self,
         cohort: usize,
@@ -184,16 +187,16 @@ impl Batch {
             return Err(ArenaError::new(&"there is no such cohort or scratch"));
         }
         if cfg!(feature = "rules") && self.header.size == 4 {
-            // SAFETY: both are there, as was just checked, and the caller vouches that nobody else uses them.
+            // SAFETY: both exist; this was just checked, and the caller guarantees that no other thread uses them.
             unsafe { self.advance_as::<f32>(cohort, scratch, rows, team) }
         } else {
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { self.advance_as::<f64>(cohort, scratch, rows, team) }
         }
     }
 
     /// # Safety
-    /// As for `advance_some`; the batch must have this cohort and this scratch, and numbers be `T`.
+    /// Same as for `advance_some`; the batch must have this cohort and this scratch, and numbers be `T`.
     unsafe fn advance_as<T: Scalar>(
         &self,
         cohort: usize,
@@ -212,9 +215,9 @@ impl Batch {
         while done < all {
             let live = cohort.live.get();
             let now = if self.entry.is_none() && live > BLOCK { CLOSING.min(all - done) } else { all - done };
-            // From the last block on: what fills the places of runs that have stopped has had these updates.
+            // In reverse order of blocks: runs that replace stopped runs have already made these updates.
             for first in (0..live).step_by(BLOCK).rev() {
-                // SAFETY: `live` was found to be no more than there are lanes, and the caller vouches that nobody else
+                // SAFETY: `live` does not exceed the number of lanes, and the caller guarantees that no other thread
                 // uses the cohort and the scratch.
                 if !unsafe { self.block::<T>(&cohort, &scratch, first, done..done + now, rows, team)? } {
                     return Ok(false);
@@ -227,10 +230,10 @@ impl Batch {
         Ok(true)
     }
 
-    /// Some of the updates at hand of the runs in a block of lanes; says whether all rows are done.
+    /// Makes some updates of this call for the runs in a block of lanes. Returns whether all rows are done.
     ///
     /// # Safety
-    /// As for `advance_as`; the cohort must have lanes from the first one on that live, no more than it has lanes.
+    /// Same as for `advance_as`. The cohort must have living lanes from the first one on, not more than it has lanes.
     unsafe fn block<T: Scalar>(
         &self,
         cohort: &Cohort,
@@ -251,28 +254,28 @@ impl Batch {
                 break;
             }
             if self.header.row_lanes == 0 {
-                // SAFETY: `Batch::new` found the slots, and the caller vouches that nobody else uses them.
+                // SAFETY: `Batch::new` found the slots, and the caller guarantees that no other thread uses them.
                 if !unsafe { gradient.run_rows::<T>(block.count, rows) }? {
                     return Ok(false);
                 }
             } else {
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { gradient.head(block.count) }?;
                 let numbers = cohort.run(first);
-                // SAFETY: as above, the numbers of these runs too; the caller vouches for the team.
+                // SAFETY: as above, the numbers of these runs too; the caller guarantees the team.
                 unsafe { self.sum_rows::<T>(&gradient, &slots, numbers, block.count, scratch, team) }?;
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { gradient.tail(block.count) }?;
             }
             if cfg!(feature = "rules")
                 && let Some(entry) = self.entry
             {
-                // SAFETY: these lanes live, nobody else uses them, and the gradient's program has just run.
+                // SAFETY: these lanes live, no other thread uses them, and the gradient's program has just run.
                 unsafe { self.step::<T>(&block, entry, update) }?;
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { self.stop::<T>(&mut block, update) }?;
             } else {
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { self.iterate::<T>(&mut block, update) }?;
             }
         }
@@ -284,7 +287,7 @@ impl Batch {
     /// Writes the results of runs that stop with this update; others of the block take their places.
     ///
     /// # Safety
-    /// As for `step`.
+    /// Same as for `step`.
     unsafe fn stop<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), ArenaError> {
         let Header { parameters, lanes, size, .. } = self.header;
         let Settings { most_updates, exempt, .. } = self.settings;
@@ -299,14 +302,14 @@ impl Batch {
             count: block.count,
             tolerance,
         };
-        // SAFETY: `Batch::new` found whole blocks of all of them, and the caller vouches that nobody else uses them;
-        // the instruction set is available.
+        // SAFETY: `Batch::new` found whole blocks of all of them, and the caller guarantees that no other thread uses
+        // them; the instruction set is available.
         let found = unsafe { (self.many.moved)(&movement, scratch.largest, scratch.sum) };
         let all = t >= most_updates || block.is_short;
         if !found && !all {
             return Ok(());
         }
-        // Where all runs end, their values are computed together.
+        // If all runs end here, their values are computed together.
         let mut values = None;
         if t >= most_updates {
             let slots = self.block_slots(cohort, scratch, first);
@@ -319,18 +322,18 @@ impl Batch {
         for lane in (0..block.count).rev() {
             // SAFETY: as above; `lane` is one of a block.
             let largest = unsafe { memory::read(scratch.largest.cast::<T>(), lane) }.to_f64();
-            // SAFETY: as above.
+            // SAFETY: see above.
             let sum = unsafe { memory::read(scratch.sum.cast::<T>(), lane) }.to_f64();
             let is_short = largest <= tolerance * (1.0 + 1e-6);
             if !is_short && sum < f64::INFINITY && !all {
                 continue;
             }
-            // SAFETY: as above.
+            // SAFETY: see above.
             let value = Cell::new(values.map(|at| unsafe { memory::read(at, lane) }.to_f64()));
             let run = Run { batch: self, block, update, lane: first + lane, in_block: lane, value };
-            // SAFETY: the caller vouches for the block, of which this is a lane that lives.
+            // SAFETY: the caller guarantees the block, of which this is a lane that lives.
             if let Some(reason) = unsafe { run.judge::<T>() }? {
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { run.write::<T>(reason) }?;
                 block.count -= 1;
                 // SAFETY: the cohort has both lanes.
@@ -346,14 +349,15 @@ impl Batch {
     /// The program's outputs become the parameters, and runs stop that it tells to.
     ///
     /// # Safety
-    /// As for `step`.
+    /// Same as for `step`.
     unsafe fn iterate<T: Scalar>(&self, block: &mut Block, update: usize) -> Result<(), ArenaError> {
         let Header { parameters, .. } = self.header;
         let Block { cohort, gradient, first, count, .. } = *block;
         let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
         for p in 0..parameters {
             let output = gradient.output(p)?;
-            // SAFETY: `Batch::new` found whole blocks of both, and the caller vouches that nobody else uses them.
+            // SAFETY: `Batch::new` found whole blocks of both, and the caller guarantees that no other thread uses
+            // them.
             unsafe { cohort.theta(p, first).copy_from_nonoverlapping(output, bytes) };
         }
         let reasons = gradient.output(parameters)?.cast::<T>();
@@ -370,7 +374,7 @@ impl Batch {
             }
         }
         let mut ended = &ended[..number];
-        // SAFETY: these lanes live, and the caller vouches that nobody else uses them.
+        // SAFETY: these lanes live, and the caller guarantees that no other thread uses them.
         unsafe { self.put::<T>(block, ended, self.t(update)) }?;
         block.count -= number;
         // The last ones that go on take the places of the first ones that do not.
@@ -393,7 +397,7 @@ impl Batch {
     /// The rule, a parameter after the other; what was before is kept.
     ///
     /// # Safety
-    /// As for `block`; lanes of the block must live, and the gradient's program have run over them.
+    /// Same as for `block`; lanes of the block must live, and the gradient's program have run over them.
     unsafe fn step<T: Scalar>(&self, block: &Block, entry: &Entry, update: usize) -> Result<(), ArenaError> {
         let Header { parameters, flushes, bounded, .. } = self.header;
         let Block { cohort, scratch, gradient, first, count, .. } = *block;
@@ -405,7 +409,8 @@ impl Batch {
         for p in 0..parameters {
             let theta = cohort.theta(p, first);
             let before = scratch.before.cast::<T>().wrapping_add(p * width::<T>()).cast::<u8>();
-            // SAFETY: `Batch::new` found whole blocks of both, and the caller vouches that nobody else uses them.
+            // SAFETY: `Batch::new` found whole blocks of both, and the caller guarantees that no other thread uses
+            // them.
             unsafe { before.copy_from_nonoverlapping(theta, bytes) };
             let mut g = gradient.output(p)?;
             if preparation.is_needed() {
@@ -421,13 +426,13 @@ impl Batch {
             // SAFETY: as above, of the state and the row too.
             unsafe { pass(&streams, row, &[0.0; MAX_TENSOR], count) };
             if t <= self.settings.delay {
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { theta.copy_from_nonoverlapping(before, bytes) };
             }
             if flushes != 0 && (t as u64).is_multiple_of(FLUSHING) {
                 for (k, state) in streams.state.iter().enumerate().take(entry.state) {
                     if programs::flushes(entry, row, k) {
-                        // SAFETY: as above.
+                        // SAFETY: see above.
                         unsafe { (self.code.flush)(*state, count) };
                     }
                 }
@@ -543,22 +548,22 @@ impl Cohort<'_> {
         self.short(Short::SIZE, 0).cast::<u32>().wrapping_add(lane)
     }
 
-    /// Lanes whose runs have stopped: the last ones that live, behind them, take their places, each once.
+    /// Fills the lanes of stopped runs with the last living runs behind them, each once.
     ///
     /// # Safety
-    /// The lanes must be there, and nobody else use the cohort.
+    /// The lanes must exist, and no other thread may use the cohort.
     unsafe fn close<T: Scalar>(&self, lanes: Range<usize>) {
         let live = self.live.get();
         let behind = live - lanes.end;
         for k in 0..lanes.len().min(behind) {
-            // SAFETY: the caller vouches for the lanes, and behind them these live.
+            // SAFETY: the caller guarantees the lanes, and behind them these live.
             unsafe { self.copy::<T>(live - 1 - k, lanes.start + k) };
         }
         self.live.set(live - lanes.len());
     }
 
     /// # Safety
-    /// Both lanes must be there, and nobody else use the cohort.
+    /// Both lanes must exist, and no other thread may use the cohort.
     unsafe fn copy<T: Scalar>(&self, from: usize, to: usize) {
         let Header { size, rows, columns, shared, data_lanes, .. } = self.batch.header;
         if from == to {
@@ -567,24 +572,24 @@ impl Cohort<'_> {
         let step = data_lanes * size;
         let one = |lanes: *mut u8| {
             let lanes = lanes.cast::<T>();
-            // SAFETY: the caller vouches for lane `from`.
+            // SAFETY: the caller guarantees lane `from`.
             let number = unsafe { lanes.wrapping_add(from).read() };
-            // SAFETY: the caller vouches for lane `to`.
+            // SAFETY: the caller guarantees lane `to`.
             unsafe { lanes.wrapping_add(to).write(number) };
         };
         (0..self.planes()).for_each(|k| one(self.plane(k, 0)));
-        // Where lanes are rows, they have their places by run.
+        // With rows in lanes, these values are stored by run.
         let own = if self.batch.has_own_lanes() { rows * (columns - shared) } else { 0 };
         (0..own).for_each(|k| one(self.data.wrapping_add(k * step)));
         (0..Short::SIZE).for_each(|column| {
-            // SAFETY: the caller vouches for lane `from`.
+            // SAFETY: the caller guarantees lane `from`.
             let number = unsafe { *self.short(column, from) };
-            // SAFETY: the caller vouches for lane `to`.
+            // SAFETY: the caller guarantees lane `to`.
             unsafe { *self.short(column, to) = number };
         });
-        // SAFETY: the caller vouches for lane `from`.
+        // SAFETY: the caller guarantees lane `from`.
         let run = unsafe { *self.run(from) };
-        // SAFETY: the caller vouches for lane `to`.
+        // SAFETY: the caller guarantees lane `to`.
         unsafe { *self.run(to) = run };
     }
 }

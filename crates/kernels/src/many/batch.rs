@@ -1,7 +1,7 @@
 //! A batch of runs in a region of memory that describes itself: `ts/many/batch/batch.ts` writes it.
 //!
-//! Nobody else holds that memory. What is in it is checked all the same, when a call begins and where slots
-//! are used, so that no mistake reads or writes outside of it.
+//! The region has no other user. Its contents are checked nevertheless, at the beginning of a call and when slots are
+//! used, so that a bug cannot read or write outside of it.
 
 use super::advance::ManyCode;
 use super::layout::*;
@@ -25,15 +25,15 @@ pub struct Batch {
     pub gradient: Program,
 }
 
-// SAFETY: whoever makes one vouches for the bytes on any thread, and several threads only ever advance other
-// cohorts, with other scratches.
+// SAFETY: its creator guarantees the bytes on any thread, and several threads only ever advance other cohorts, with
+// other scratches.
 unsafe impl Sync for Batch {}
 
 impl Batch {
     /// Reads and checks the header; `code` is given a number's bytes.
     ///
     /// # Safety
-    /// As for `new` in [`crate::dispatch`], which has the code.
+    /// Same as for `new` in [`crate::dispatch`], which has the code.
     pub(crate) unsafe fn read(
         base: *mut u8,
         bytes: usize,
@@ -42,7 +42,7 @@ impl Batch {
         if !base.cast::<u64>().is_aligned() || bytes < Header::SIZE * 4 {
             return Err(ArenaError::new(&"it is too short, or not aligned"));
         }
-        // SAFETY: the caller vouches for the bytes, and a header fits, as was just checked.
+        // SAFETY: the caller guarantees the bytes, and a header fits; this was just checked.
         let header = Header::read(|at| unsafe { memory::read(base.cast::<u32>(), at) as usize });
         let Header { parameters, columns, shared, constants, slots, lanes, .. } = header;
         let is_known =
@@ -84,7 +84,7 @@ impl Batch {
         if header.row_length < row || entry.is_some_and(|entry| entry.tensor > 0) {
             return Err(ArenaError::new(&"the kernel does not fit"));
         }
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: the caller guarantees the bytes.
         let program = |line: usize, outputs: usize| unsafe { Program::new(base, bytes, line, outputs) };
         let outputs = parameters + usize::from(entry.is_none());
         let (value, gradient) = (program(header.value, 1)?, program(header.gradient, outputs)?);
@@ -122,7 +122,7 @@ impl Batch {
         Ok(batch)
     }
 
-    /// The number of an update of those at hand, from 1.
+    /// Number of an update of this call, counted from 1.
     pub fn t(&self, update: usize) -> f64 {
         self.settings.done + update as f64 + 1.0
     }
@@ -167,7 +167,7 @@ impl Batch {
         ((columns - shared) as u64 * rows as u64).saturating_mul(data_lanes as u64 * size as u64)
     }
 
-    /// The same of all cohorts; where lanes are rows, run by run, in it column by column.
+    /// Same for all cohorts. With rows in lanes, data is stored run by run, and per run column by column.
     fn own_data_bytes(&self) -> u64 {
         let Header { columns, shared, row_lanes, data_lanes, size, cohorts, .. } = self.header;
         match row_lanes {
@@ -178,13 +178,13 @@ impl Batch {
         }
     }
 
-    /// Where the data of a cohort's runs begin; where lanes are rows, those of all runs.
+    /// Address of a cohort's data; with rows in lanes, of the data of all runs.
     pub fn lane_data(&self, cohort: usize) -> *mut u8 {
         let cohort = if self.header.row_lanes > 0 { 0 } else { cohort };
         self.place(self.header.lane_data).wrapping_add(cohort * self.lane_data_bytes() as usize)
     }
 
-    /// What pieces of rows sum up to, of those that are done at once.
+    /// Bytes of the sums of pieces of rows that are processed at once.
     pub fn pieces_bytes(&self) -> u64 {
         let Header { row_lanes, size, .. } = self.header;
         let pieces = if row_lanes > 0 { PIECES } else { 0 };
@@ -196,15 +196,15 @@ impl Batch {
         self.header.parameters as u64 * self.header.size as u64 + Outcome::SIZE as u64 * 8 + 4
     }
 
-    /// Slots of blocks for both programs, what was before a step, its largest change and its sum, a prepared gradient; and slots
-    /// of one vector, of a single run and of columns, and directions.
+    /// Bytes of slots of blocks for both programs, of the parameters before a step, its largest change and its sum, and
+    /// of a prepared gradient; and of slots of one vector, of a single run and of columns, and of directions.
     pub fn scratch_bytes(&self) -> u64 {
         let Header { parameters, slots, size, .. } = self.header;
         let blocks = 2 * slots as u64 + parameters as u64 + 3;
         blocks * (BLOCK * size + GAP) as u64 + (2 * slots as u64 + parameters as u64) * LINE as u64
     }
 
-    /// The coefficients of one of the updates at hand.
+    /// Coefficients of an update of this call.
     pub fn row(&self, update: usize) -> Numbers {
         let length = self.header.row_length;
         Tables::numbers(self.place(self.header.coefficients).wrapping_add(update * length * 8), length)

@@ -1,8 +1,8 @@
-//! How a batch is laid out. The manifest carries it to TypeScript, as that of arenas.
+//! Layout of a batch. The manifest transfers it to TypeScript, like the layout of arenas.
 
 use crate::arena::{LINE, tables};
 
-/// Runs of a cohort that are computed together. A slot of so many numbers takes 1 or 2 KiB.
+/// Runs of a cohort that are computed together. A slot of this many numbers takes 1 or 2 KiB.
 pub const BLOCK: usize = 256;
 
 /// Bytes between planes, and between slots: what lies at one place of each must not look alike to a
@@ -14,25 +14,25 @@ pub const GAP: usize = 5 * LINE;
 pub const NO_KERNEL: usize = u32::MAX as usize;
 
 tables! {
-    /// As 32-bit words; what is a place counts lines from the beginning.
+    /// Fields as 32-bit words; positions count lines from the beginning.
     Header of usize {
         /// The hash of the kernels' sources.
         hash,
         /// Bytes of a number: 4 or 8.
         size,
         parameters,
-        /// Of data, and how many of them, the first ones, are the same for all runs.
+        /// Columns of data, and the number of leading columns that are the same for all runs.
         columns,
         shared,
         constants,
-        /// Of both programs: parameters, columns, constants and what they compute.
+        /// Slots of both programs: parameters, columns, constants and temporaries.
         slots,
-        /// Of data: rows, and numbers that each row of a cohort has of a column that differs by run: as many as the
-        /// cohort has runs, rounded up to whole vectors, of which there may be one more.
+        /// Rows of data, and the numbers per row of a cohort in a column that differs by run: the number of the
+        /// cohort's runs, rounded up to whole vectors, optionally plus one vector.
         rows,
         data_lanes,
-        /// Where lanes are rows: numbers from a column to the next one, and `data_lanes` are the batch's runs; 0 where
-        /// lanes are runs.
+        /// With rows in lanes, the numbers from a column to the next one, and `data_lanes` is the number of the batch's
+        /// runs; 0 with runs in lanes.
         row_lanes,
         /// The rule's, or [`NO_KERNEL`].
         kernel,
@@ -74,7 +74,7 @@ tables! {
         sums,
     }
 
-    /// An operation's number, the slot of the result, and those of four operands.
+    /// Number of the operation, slot of the result, and slots of four operands.
     Instruction of usize {
         operation,
         to,
@@ -90,7 +90,7 @@ tables! {
         /// Updates that all runs have had.
         done,
         most_updates,
-        /// For so many updates a short step does not count, and for so many the parameters stay.
+        /// Updates during which a short step does not count, and updates during which the parameters stay.
         exempt,
         delay,
     }

@@ -9,7 +9,7 @@ use crate::vector::Scalar;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Where a program's words are, all of which there are.
+/// Address of a program's words, all of which exist.
 #[derive(Clone, Copy)]
 pub struct Program {
     words: *const u32,
@@ -17,7 +17,7 @@ pub struct Program {
     bytes: u64,
 }
 
-/// Where a program's slots are.
+/// Addresses of a program's slots.
 #[derive(Clone, Copy)]
 pub struct Slots {
     /// The first parameter, and how far it is to the next one.
@@ -33,29 +33,30 @@ pub struct Slots {
     pub lanes: Lanes,
 }
 
-/// What lanes are.
+/// The meaning of lanes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Lanes {
     /// Runs, which all have the same data.
     Runs,
     /// Runs with data of their own, lane by lane.
     OwnData,
-    /// Rows of a run. What they share is in `parameters`, a vector of equal numbers for each slot, and instead of columns
-    /// there is a mark for each slot: [`SHARED`], [`BY_ROW`], or 0 where the body does not use it.
+    /// Rows of a run. Values that the rows share are in `parameters`, one vector of equal numbers per slot. Instead of
+    /// columns there is a mark per slot: [`SHARED`], [`BY_ROW`], or 0 if the body does not use it.
     Rows,
 }
 
 pub const SHARED: u8 = 1;
 pub const BY_ROW: u8 = 2;
 
-/// By what an operand moves where lanes are rows: an index of what [`Routine::rows`] is given.
+/// Distance by which an operand moves from row to row, with rows in lanes: an index into the argument of
+/// [`Routine::rows`].
 const STAYS: usize = 0;
 const WITH_ROWS: usize = 1;
 const WITH_RUN: usize = 2;
 
 impl Program {
     /// # Safety
-    /// As for [`Batch::new`].
+    /// Same as for [`Batch::new`].
     pub unsafe fn new(
         base: *const u8,
         bytes: usize,
@@ -68,7 +69,7 @@ impl Program {
             return Err(short);
         }
         let words = base.wrapping_add(line * LINE).cast::<u32>();
-        // SAFETY: the caller vouches for the bytes, and the counts end within them, as was just checked.
+        // SAFETY: the caller guarantees the bytes, and the counts end within them; this was just checked.
         let counts = Counts::read(|at| unsafe { memory::read(words, at) as usize });
         let Counts { head, body, tail, sums } = counts;
         let instructions = head as u64 + body as u64 + tail as u64;
@@ -80,7 +81,7 @@ impl Program {
         Ok(Self { words: words.wrapping_add(Counts::SIZE), counts, bytes: all * 4 })
     }
 
-    /// Of all its words.
+    /// Bytes of all its words.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -102,7 +103,7 @@ impl Program {
 
     /// The word at a place that `new` has found to be there.
     fn word(&self, at: usize) -> usize {
-        // SAFETY: whoever made this vouches for the bytes, within which `new` has found all words.
+        // SAFETY: its creator guarantees the bytes, within which `new` has found all words.
         unsafe { memory::read(self.words, at) as usize }
     }
 
@@ -126,8 +127,8 @@ struct Step {
     strides: [usize; 4],
 }
 
-/// So many instructions, from the body's first one on, are looked up once for many runs of a routine; the others
-/// each time. (WebAssembly's stack is short.)
+/// Instructions of the body that are looked up once for many runs of a routine; the others are looked up each time.
+/// (WebAssembly's stack is small.)
 const LOOKED_UP: usize = if cfg!(target_arch = "wasm32") { 64 } else { 256 };
 
 /// A program on slots.
@@ -144,7 +145,7 @@ impl<'a> Routine<'a> {
     pub fn new(batch: &'a Batch, program: &'a Program, slots: Slots) -> Result<Self, ArenaError> {
         let Counts { head, body, .. } = program.counts;
         let is_of_runs = slots.lanes != Lanes::Rows;
-        // What runs for each row comes first, unless lanes are rows there and another routine has them.
+        // The body for each row comes first, unless rows are in lanes and another routine has the body.
         let first = match batch.header.row_lanes {
             0 if body == 0 => 0,
             1.. if is_of_runs => head + body,
@@ -160,21 +161,21 @@ impl<'a> Routine<'a> {
         Ok(routine)
     }
 
-    /// Runs it over all rows of the data, for some of the lanes.
+    /// Runs the routine over all rows of the data, for some of the lanes.
     ///
     /// # Safety
-    /// Slots must be there for `count` lanes, rounded up to whole lines, and nobody else's; so must a line for each column
-    /// and, where lanes have data of their own, all rows of these.
+    /// Slots must exist for `count` lanes, rounded up to whole lines, without other users. So must a line per column
+    /// and, if lanes have their own data, all rows of it.
     pub unsafe fn run<T: Scalar>(&self, count: usize) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches for the slots; these are all rows.
+        // SAFETY: the caller guarantees the slots; these are all rows.
         unsafe { self.run_rows::<T>(count, &(0..usize::MAX)).map(|_| ()) }
     }
 
-    /// Runs it over some rows: what comes before the rows with the first one, what comes after them with the last one. Says
-    /// whether all rows are done. Calls for one row after the other give what a call for all rows gives.
+    /// Runs the routine over some rows: the head with the first row, the tail with the last one. Returns whether all
+    /// rows are done. Consecutive calls for single rows yield the same as one call for all rows.
     ///
     /// # Safety
-    /// As for `run`; between such calls nobody may write to the slots.
+    /// Same as for `run`; nothing may write to the slots between such calls.
     pub unsafe fn run_rows<T: Scalar>(&self, count: usize, rows: &Range<usize>) -> Result<bool, ArenaError> {
         let Counts { head, body, sums, .. } = self.program.counts;
         let all = if body > 0 { self.batch.header.rows } else { 0 };
@@ -182,64 +183,64 @@ impl<'a> Routine<'a> {
             for k in 0..sums {
                 let bytes = (count * size_of::<T>()).next_multiple_of(LINE);
                 let sum = self.target(self.program.sum(k))?;
-                // SAFETY: the caller vouches for the slot, of which these are whole lines.
+                // SAFETY: the caller guarantees the slot, of which these are whole lines.
                 unsafe { sum.write_bytes(0, bytes) };
             }
-            // SAFETY: the caller vouches for the slots.
+            // SAFETY: the caller guarantees the slots.
             unsafe { self.head(count) }?;
         }
         for row in rows.start..all.min(rows.end) {
-            // SAFETY: the caller vouches for the slots, and the data have this row.
+            // SAFETY: the caller guarantees the slots, and the data have this row.
             unsafe { self.spread::<T>(row) };
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { self.each(head..head + body, |stride| row * stride, count) }?;
         }
         if rows.end >= all {
-            // SAFETY: the caller vouches for the slots.
+            // SAFETY: the caller guarantees the slots.
             unsafe { self.tail(count) }?;
         }
         Ok(rows.end >= all)
     }
 
-    /// What is before the rows.
+    /// Runs the part before the rows.
     ///
     /// # Safety
-    /// As for `run`.
+    /// Same as for `run`.
     pub unsafe fn head(&self, count: usize) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches for the slots.
+        // SAFETY: the caller guarantees the slots.
         unsafe { self.each(0..self.program.counts.head, |_| 0, count) }
     }
 
-    /// What is after the rows.
+    /// Runs the part after the rows.
     ///
     /// # Safety
-    /// As for `run`.
+    /// Same as for `run`.
     pub unsafe fn tail(&self, count: usize) -> Result<(), ArenaError> {
         let Counts { head, body, tail, .. } = self.program.counts;
-        // SAFETY: the caller vouches for the slots.
+        // SAFETY: the caller guarantees the slots.
         unsafe { self.each(head + body..head + body + tail, |_| 0, count) }
     }
 
-    /// Some rows of a run, where lanes are rows: from how many bytes of columns on, of those that runs share and of the
-    /// run's own.
+    /// Runs some rows of a run, with rows in lanes. `shared` and `own` are byte offsets in the columns that runs share,
+    /// and in the run's own columns.
     ///
     /// # Safety
-    /// As for `run`; of each column there must be `count` numbers from there on, rounded up to whole lines.
+    /// Same as for `run`. Each column must have `count` numbers from there on, rounded up to whole lines.
     pub unsafe fn rows(&self, shared: usize, own: usize, count: usize) -> Result<(), ArenaError> {
         let Counts { head, body, .. } = self.program.counts;
         let moves = [0, shared, own];
-        // SAFETY: the caller vouches for the slots, and for the rows from there on.
+        // SAFETY: the caller guarantees the slots, and the rows from there on.
         unsafe { self.each(head..head + body, |stride| moves[stride], count) }
     }
 
-    /// Where a sum is: a number for each lane.
+    /// Address of a sum: one number per lane.
     pub fn sum(&self, number: usize) -> Result<*mut u8, ArenaError> {
         self.target(self.program.sum(number))
     }
 
     /// How a slot is used where lanes are rows.
     pub fn mark_of(&self, slot: usize) -> u8 {
-        // SAFETY: a scratch has a line for each slot, and all slots are asked by those that have counted them.
+        // SAFETY: a scratch has a line for each slot, and only code that has counted the slots asks for them.
         unsafe { memory::read(self.slots.columns, slot) }
     }
 
@@ -268,12 +269,12 @@ impl<'a> Routine<'a> {
         })
     }
 
-    /// Where an output is: a number for each lane.
+    /// Address of an output: one number per lane.
     pub fn output(&self, number: usize) -> Result<*mut u8, ArenaError> {
         self.target(self.program.output(number))
     }
 
-    /// Where what is computed goes.
+    /// Destination of a result.
     fn target(&self, number: usize) -> Result<*mut u8, ArenaError> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
         if number < parameters + columns + constants {
@@ -283,7 +284,7 @@ impl<'a> Routine<'a> {
     }
 
     /// # Safety
-    /// As for `run`; by what `moves` says operands must be there too.
+    /// Same as for `run`; by what `moves` says operands must be there too.
     unsafe fn each(
         &self,
         numbers: Range<usize>,
@@ -298,8 +299,8 @@ impl<'a> Routine<'a> {
             };
             let Step { operation, to, operands, strides } = step;
             if self.slots.lanes == Lanes::Runs {
-                // SAFETY: `look_up` has found the slots, the caller vouches that `count` lanes of them are there, and
-                // whoever made the batch for the instruction set.
+                // SAFETY: `look_up` has found the slots. The caller guarantees that `count` lanes of them exist, and
+                // the batch's creator guarantees the instruction set.
                 unsafe { operation(*to, operands, count) };
             } else {
                 let moved = std::array::from_fn(|k| operands[k].moved(moves(strides[k])));
@@ -323,7 +324,7 @@ impl<'a> Routine<'a> {
         })
     }
 
-    /// Where a slot is in the first row, and how far it is to the next row.
+    /// Address of a slot in the first row, and its distance to the next row.
     fn slot(&self, number: usize) -> Result<(Operand, usize), ArenaError> {
         let Header { parameters, columns, shared, constants, size, data_lanes, row_lanes, .. } =
             self.batch.header;
@@ -340,7 +341,7 @@ impl<'a> Routine<'a> {
             });
         };
         let Some(constant) = column.checked_sub(columns) else {
-            // Where they lie: `Batch::new` found all rows of them, whole vectors each.
+            // Columns stay in place: `Batch::new` found all of their rows, in whole vectors.
             return Ok(match (slots.lanes, column.checked_sub(shared)) {
                 (Lanes::OwnData, Some(own)) => {
                     let step = data_lanes * size;
@@ -368,7 +369,7 @@ impl<'a> Routine<'a> {
     /// Fills the columns' vectors with a row of data, where all lanes have the same.
     ///
     /// # Safety
-    /// As for `run`; the data must have that row.
+    /// Same as for `run`; the data must have that row.
     unsafe fn spread<T: Scalar>(&self, row: usize) {
         let Header { columns, shared, data, data_lanes, .. } = self.batch.header;
         for column in 0..if self.slots.lanes == Lanes::OwnData { shared } else { columns } {
@@ -380,7 +381,7 @@ impl<'a> Routine<'a> {
             };
             let to = self.slots.columns.wrapping_add(column * LINE).cast::<T>();
             (0..LINE / size_of::<T>()).for_each(|lane| {
-                // SAFETY: `Batch::new` found the data, and the caller vouches for the row.
+                // SAFETY: `Batch::new` found the data, and the caller guarantees the row.
                 let number = unsafe { from.read() };
                 // SAFETY: a scratch has a line for each column.
                 unsafe { memory::write(to, lane, number) };

@@ -22,14 +22,14 @@ pub enum Reason {
 /// How far the gradient may be from vanishing, in tolerances; and in how many directions that is sought.
 const REACH: f64 = 100.0;
 const PROBES: usize = 3;
-/// So many short steps in a row, on which nothing changes, are no accident.
+/// Number of consecutive short steps without any change after which a run stops: such a series is no accident.
 const PATIENCE: f64 = 100.0;
 
 impl Batch {
     /// Writes where runs of a block have ended that their program stops: lanes in the block, and why.
     ///
     /// # Safety
-    /// As for `Batch::advance`; the lanes live.
+    /// Same as for `Batch::advance`; the lanes live.
     pub unsafe fn put<T: Scalar>(
         &self,
         block: &Block,
@@ -42,18 +42,18 @@ impl Batch {
         let mut runs = [0; BLOCK];
         let mut at = self.place(self.header.results);
         for (run, (lane, _)) in runs.iter_mut().zip(ended) {
-            // SAFETY: the caller vouches for the lane.
+            // SAFETY: the caller guarantees the lane.
             *run = unsafe { *cohort.run(first + lane) } as usize;
             if *run >= all {
                 return Err(ArenaError::new(&"there is no such run"));
             }
         }
         let ended = runs.iter().zip(ended);
-        // Column by column, as these lie so.
+        // Column by column, which is the memory order.
         for p in 0..parameters {
             let (from, to) = (cohort.theta(p, first).cast::<T>(), at.cast::<T>());
             ended.clone().for_each(|(run, (lane, _))| {
-                // SAFETY: the caller vouches for the lane.
+                // SAFETY: the caller guarantees the lane.
                 let x = unsafe { memory::read(from, *lane) };
                 // SAFETY: the number of the run was checked, and `Batch::new` found room for all.
                 unsafe { memory::write(to, *run, x) };
@@ -72,8 +72,8 @@ impl Batch {
     }
 }
 
-/// A run after an update, whose gradient is still in the slots of its block. In its cohort, and in its block, it has a lane
-/// that lives: what is unsafe here relies on it, and that nobody else uses the cohort or the scratch.
+/// A run after an update, whose gradient is still in the slots of its block. The run has a living lane in its cohort
+/// and in its block. The unsafe code here relies on this, and on exclusive access to the cohort and the scratch.
 pub struct Run<'a> {
     pub batch: &'a Batch,
     pub block: &'a Block<'a>,
@@ -89,21 +89,21 @@ impl Run<'_> {
     /// Why it has stopped, if it has.
     ///
     /// # Safety
-    /// As for `Batch::advance`; the lanes live, and the gradient is that of the update.
+    /// Same as for `Batch::advance`; the lanes live, and the gradient is that of the update.
     pub unsafe fn judge<T: Scalar>(&self) -> Result<Option<Reason>, ArenaError> {
         let Settings { tolerance, most_updates, exempt, .. } = self.batch.settings;
         let t = self.t();
-        // SAFETY: the caller vouches for the run.
+        // SAFETY: the caller guarantees the run.
         let change = unsafe { self.change::<T>() };
         if change.is_nan() || change == f64::INFINITY {
             return Ok(Some(Reason::Diverged));
         }
         if change < tolerance && t > exempt {
-            // SAFETY: as above.
+            // SAFETY: see above.
             return unsafe { self.when_short::<T>(change) };
         }
         if t >= most_updates {
-            // SAFETY: as above.
+            // SAFETY: see above.
             let is_finite = unsafe { self.is_finite::<T>() }?;
             return Ok(Some(if is_finite { Reason::MaxIterations } else { Reason::Diverged }));
         }
@@ -113,28 +113,28 @@ impl Run<'_> {
     }
 
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     unsafe fn when_short<T: Scalar>(&self, change: f64) -> Result<Option<Reason>, ArenaError> {
         let t = self.t();
-        // SAFETY: the caller vouches for the run.
+        // SAFETY: the caller guarantees the run.
         if !unsafe { self.is_finite::<T>() }? {
             return Ok(Some(Reason::Diverged));
         }
-        // SAFETY: as above.
+        // SAFETY: see above.
         if unsafe { self.is_at_rest::<T>() }? {
             return Ok(Some(Reason::Converged));
         }
         if t >= self.batch.settings.most_updates {
             return Ok(Some(Reason::MaxIterations));
         }
-        // SAFETY: as above.
+        // SAFETY: see above.
         let norm = unsafe { self.free_norm::<T>() }?;
         let cohort = self.block.cohort;
         // SAFETY: as above; `Batch::new` found such numbers for each lane.
         let began = Short::read(|column| unsafe { *cohort.short(column, self.lane) });
         if began.since == 0.0 || norm < 0.99 * began.gradient_norm || change > 1.01 * began.change {
             let begins = Short { change, gradient_norm: norm, since: t };
-            // SAFETY: as above.
+            // SAFETY: see above.
             begins.write(|column, x| unsafe { *cohort.short(column, self.lane) = x });
         } else if t - began.since >= PATIENCE {
             return Ok(Some(Reason::Stalled));
@@ -145,26 +145,26 @@ impl Run<'_> {
     /// Writes its result.
     ///
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     pub unsafe fn write<T: Scalar>(&self, reason: Reason) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches for the run.
+        // SAFETY: the caller guarantees the run.
         let value = unsafe { self.value::<T>() }?;
-        // SAFETY: as above.
+        // SAFETY: see above.
         let gradient_norm = unsafe { self.gradient_norm::<T>() }?;
-        // SAFETY: as above.
+        // SAFETY: see above.
         let change = unsafe { self.change::<T>() };
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { self.put::<T>([value, gradient_norm, change], reason as u32) }
     }
 
     /// Writes the point, and with it the value, the gradient's norm, the change, and why it has stopped.
     ///
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     unsafe fn put<T: Scalar>(&self, values: [f64; 3], reason: u32) -> Result<(), ArenaError> {
         let Header { parameters, cohorts, lanes, .. } = self.batch.header;
         let runs = cohorts * lanes;
-        // SAFETY: the caller vouches for the run.
+        // SAFETY: the caller guarantees the run.
         let run = unsafe { *self.block.cohort.run(self.lane) } as usize;
         if run >= runs {
             return Err(ArenaError::new(&"there is no such run"));
@@ -172,7 +172,7 @@ impl Run<'_> {
         let mut at = self.batch.place(self.batch.header.results);
         let numbers = at.wrapping_add(parameters * runs * size_of::<T>()).cast::<f64>();
         for p in 0..parameters {
-            // SAFETY: the caller vouches for the run.
+            // SAFETY: the caller guarantees the run.
             let x = unsafe { self.theta::<T>(p) };
             // SAFETY: the number of the run was checked, and `Batch::new` found room for all.
             unsafe { memory::write(at.cast(), run, x) };
@@ -184,7 +184,7 @@ impl Run<'_> {
             .write(|column, x| unsafe { memory::write(numbers, column * runs + run, x) });
         // SAFETY: as above; behind these it found a reason for each.
         let reasons = unsafe { numbers.add(Outcome::SIZE * runs) }.cast::<u32>();
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { memory::write(reasons, run, reason) };
         Ok(())
     }
@@ -194,71 +194,71 @@ impl Run<'_> {
     }
 
     /// # Safety
-    /// As for `judge`; `p` must be a parameter.
+    /// Same as for `judge`; `p` must be a parameter.
     unsafe fn theta<T: Scalar>(&self, p: usize) -> T {
-        // SAFETY: the caller vouches for the run and the parameter, whose plane `Batch::new` found.
+        // SAFETY: the caller guarantees the run and the parameter, whose plane `Batch::new` found.
         unsafe { self.block.cohort.theta(p, self.lane).cast::<T>().read() }
     }
 
     /// A derivative at the last update, before clipping and decay.
     ///
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     unsafe fn gradient<T: Scalar>(&self, p: usize) -> Result<f64, ArenaError> {
         let at = self.block.gradient.output(p)?.cast::<T>();
-        // SAFETY: the caller vouches for the run, whose lane in the block is one of the output.
+        // SAFETY: the caller guarantees the run, whose lane in the block is one of the output.
         Ok(unsafe { memory::read(at, self.in_block) }.to_f64())
     }
 
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     unsafe fn gradient_norm<T: Scalar>(&self) -> Result<f64, ArenaError> {
         let parameters = 0..self.batch.header.parameters;
-        // SAFETY: the caller vouches for the run.
+        // SAFETY: the caller guarantees the run.
         largest(parameters.map(|p| unsafe { self.gradient::<T>(p) }))
     }
 
-    /// The same without what a bound holds: as `freeNorm` in `ts/minimize/convergence.ts`.
+    /// The norm of the gradient without components that a bound holds, as `freeNorm` in `ts/minimize/convergence.ts`.
     ///
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     unsafe fn free_norm<T: Scalar>(&self) -> Result<f64, ArenaError> {
         let parameters = 0..self.batch.header.parameters;
         largest(parameters.map(|p| {
-            // SAFETY: the caller vouches for the run.
+            // SAFETY: the caller guarantees the run.
             let is_held = unsafe { self.is_held::<T>(p) }?;
-            // SAFETY: as above.
+            // SAFETY: see above.
             if is_held { Ok(0.0) } else { unsafe { self.gradient::<T>(p) } }
         }))
     }
 
-    /// What a parameter may be.
+    /// Lower and upper bound of a parameter.
     ///
     /// # Safety
-    /// As for `theta`; there must be bounds.
+    /// Same as for `theta`; there must be bounds.
     unsafe fn bounds<T: Scalar>(&self, p: usize) -> [f64; 2] {
-        // SAFETY: the caller vouches for the run and the parameter, and that there are bounds, whose planes
-        // `Batch::new` found.
+        // SAFETY: the caller guarantees the run and the parameter, and that there are bounds, whose planes `Batch::new`
+        // found.
         [0, 1].map(|side| unsafe { self.block.cohort.bound(p, side, self.lane).cast::<T>().read() }.to_f64())
     }
 
     /// Whether a parameter is at a bound, and pulled out of its box: as `isHeld` in `ts/minimize/convergence.ts`.
     ///
     /// # Safety
-    /// As for `theta`.
+    /// Same as for `theta`.
     unsafe fn is_held<T: Scalar>(&self, p: usize) -> Result<bool, ArenaError> {
         if self.batch.header.bounded == 0 {
             return Ok(false);
         }
         let row = self.batch.row(self.update);
         let Pipeline { scale, l2, .. } = Pipeline::AT;
-        // SAFETY: the caller vouches for the run and the parameter.
+        // SAFETY: the caller guarantees the run and the parameter.
         let x = unsafe { self.theta::<T>(p) }.to_f64();
         // SAFETY: as above; there are bounds.
         let [min, max] = unsafe { self.bounds::<T>(p) };
         // SAFETY: each row begins with the pipeline's coefficients.
         let coefficient = |k: usize| unsafe { row.get(k) };
-        // SAFETY: the caller vouches for the run.
+        // SAFETY: the caller guarantees the run.
         let pull = sign(coefficient(scale)) * unsafe { self.gradient::<T>(p) }? + coefficient(l2) * x;
         Ok((pull > 0.0 && x <= min) || (pull < 0.0 && x >= max))
     }
@@ -266,11 +266,11 @@ impl Run<'_> {
     /// The largest change of a parameter, which is taken in the dtype.
     ///
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     unsafe fn change<T: Scalar>(&self) -> f64 {
         let changes = (0..self.batch.header.parameters).map(|p| {
             let before = self.block.scratch.before.cast::<T>().wrapping_add(p * width::<T>() + self.in_block);
-            // SAFETY: the caller vouches for the run.
+            // SAFETY: the caller guarantees the run.
             let now = unsafe { self.theta::<T>(p) };
             // SAFETY: as above; `step` has kept what was before.
             Ok((now - unsafe { before.read() }).to_f64())
@@ -281,28 +281,28 @@ impl Run<'_> {
     /// The parameters are known to be finite.
     ///
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     unsafe fn is_finite<T: Scalar>(&self) -> Result<bool, ArenaError> {
         let state = |k: usize| {
             let at = |p: usize| self.block.cohort.state(p, k, self.lane).cast::<T>();
-            // SAFETY: the caller vouches for the run; `Batch::new` found the planes of its state.
+            // SAFETY: the caller guarantees the run; `Batch::new` found the planes of its state.
             (0..self.batch.header.parameters).all(|p| unsafe { at(p).read() }.to_f64().is_finite())
         };
-        // SAFETY: the caller vouches for the run.
+        // SAFETY: the caller guarantees the run.
         Ok(unsafe { self.value::<T>() }?.is_finite()
-            // SAFETY: as above.
+            // SAFETY: see above.
             && unsafe { self.gradient_norm::<T>() }?.is_finite()
             && (0..self.batch.states()).all(state))
     }
 
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     unsafe fn value<T: Scalar>(&self) -> Result<f64, ArenaError> {
         if let Some(value) = self.value.get() {
             return Ok(value);
         }
         (0..self.batch.header.parameters).for_each(|p| {
-            // SAFETY: the caller vouches for the run.
+            // SAFETY: the caller guarantees the run.
             let x = unsafe { self.theta::<T>(p) };
             // SAFETY: a scratch has a line for each slot of a single run.
             unsafe { self.near::<T>(p).write(x) };
@@ -311,13 +311,13 @@ impl Run<'_> {
         // SAFETY: as above, which is as much as one lane takes.
         unsafe { value.run::<T>(1) }?;
         let at = value.output(0)?.cast::<T>();
-        // SAFETY: as above.
+        // SAFETY: see above.
         let value = unsafe { at.read() }.to_f64();
         self.value.set(Some(value));
         Ok(value)
     }
 
-    /// Where the parameter of a single run is.
+    /// Address of the parameter of a single run.
     fn near<T>(&self, p: usize) -> *mut T {
         self.block.scratch.single.wrapping_add(p * LINE).cast()
     }
@@ -341,7 +341,7 @@ impl Run<'_> {
     /// Whether the gradient is as good as zero: see `isAtRest` in `ts/minimize/convergence.ts`.
     ///
     /// # Safety
-    /// As for `judge`.
+    /// Same as for `judge`.
     unsafe fn is_at_rest<T: Scalar>(&self) -> Result<bool, ArenaError> {
         let parameters = self.batch.header.parameters;
         let tolerance = self.batch.settings.tolerance;
@@ -351,15 +351,15 @@ impl Run<'_> {
         let coefficient = |k: usize| unsafe { row.get(k) };
         let (l2, decoupled) = (coefficient(l2), 1.0 - coefficient(decay));
         let sign = sign(coefficient(scale));
-        // SAFETY: the caller vouches for the run, here and in all that follows.
+        // SAFETY: the caller guarantees the run, here and in all that follows.
         let x = |p: usize| unsafe { self.theta::<T>(p) }.to_f64();
         let finest = |p: usize| tolerance.max(T::EPSILON * x(p).abs());
         let pull = |p: usize, at: f64, g: f64| {
-            // SAFETY: as above.
+            // SAFETY: see above.
             let is_still = decoupled * x(p).abs() >= finest(p) || unsafe { self.is_held::<T>(p) }?;
             Ok(if is_still { 0.0 } else { sign * g + l2 * at })
         };
-        // SAFETY: as above.
+        // SAFETY: see above.
         let here = |p: usize| pull(p, x(p), unsafe { self.gradient::<T>(p) }?);
         let size = largest((0..parameters).map(here))?;
         if size == 0.0 {
@@ -378,7 +378,7 @@ impl Run<'_> {
                 if self.batch.header.bounded != 0 {
                     // SAFETY: as above; there are bounds.
                     let [min, max] = unsafe { self.bounds::<T>(p) };
-                    // SAFETY: as above.
+                    // SAFETY: see above.
                     near = if unsafe { self.is_held::<T>(p) }? { x(p) } else { within(near, min, max) };
                 }
                 // SAFETY: a scratch has a line for each slot of a single run.
@@ -388,7 +388,7 @@ impl Run<'_> {
             unsafe { gradient.run::<T>(1) }?;
             let answer = |p: usize| {
                 let at = gradient.output(p)?.cast::<T>();
-                // SAFETY: as above.
+                // SAFETY: see above.
                 let g = unsafe { at.read() }.to_f64();
                 // SAFETY: just written.
                 let near = unsafe { self.near::<T>(p).read() }.to_f64();
@@ -406,7 +406,7 @@ impl Run<'_> {
     }
 }
 
-/// As in `ts/objectives/bounds.ts`; which zero a zero is `f64::clamp` leaves open.
+/// Same as in `ts/objectives/bounds.ts`; `f64::clamp` does not specify which zero it returns.
 fn within(x: f64, min: f64, max: f64) -> f64 {
     if x < min {
         min

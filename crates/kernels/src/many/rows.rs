@@ -1,8 +1,9 @@
-//! Rows in lanes. Runs with so many rows that these fill blocks are lanes before and after the rows, but for these the
-//! lanes are rows of one run. So a single run is as quick as many, and threads share its rows.
+//! Rows in lanes. If runs have enough rows to fill blocks, the lanes are runs before and after the rows, and rows of
+//! one run in between. So a single run is as fast as many, and threads share its rows.
 //!
-//! Each lane sums up the rows that it meets in a piece. At its end the lanes' sums are added up by halves, and then those
-//! of pieces in order: which is added to which follows from the number of rows. `ts/expressions/run.ts` does the same.
+//! Each lane sums up its rows of a piece. At the end of a piece the sums of the lanes are added up by halves, and then
+//! the sums of the pieces in order. The number of rows alone determines the order of additions. `ts/expressions/run.ts`
+//! does the same.
 
 use super::advance::Scratch;
 use super::batch::Batch;
@@ -14,7 +15,8 @@ use crate::vector::Scalar;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Who does pieces of work: all below a count, each by a thread that nobody else has the number of. Says whether all are done.
+/// A team of threads: calls the work for all indices below a count, each call with a thread number that no other thread
+/// uses. Returns whether all are done.
 pub type RowTeam<'a> = &'a dyn Fn(usize, &(dyn Fn(usize, usize) + Sync)) -> bool;
 
 /// Pieces whose sums are there at once.
@@ -26,11 +28,11 @@ pub const MAX_PIECES: usize = 256;
 /// The rows of a block of runs.
 struct Work<'a> {
     batch: &'a Batch,
-    /// Where the runs have what all rows share.
+    /// Slots of the runs with the values that all rows share.
     runs: &'a Slots,
     /// Their numbers.
     numbers: *const u32,
-    /// Where sums of pieces go.
+    /// Destination of the sums of pieces.
     sums: *mut u8,
     /// Rows of a piece, and how many pieces a run has.
     size: usize,
@@ -41,10 +43,10 @@ struct Work<'a> {
 unsafe impl Sync for Work<'_> {}
 
 impl Batch {
-    /// Writes the sums over the rows of `count` runs to where the routine that has these in lanes looks for them.
+    /// Writes the sums over the rows of `count` runs to the slots in which the routine with runs in lanes reads them.
     ///
     /// # Safety
-    /// As for [`Routine::run`]; `numbers` are the runs', and the scratch is the one that the routine has.
+    /// Same as for [`Routine::run`]. `numbers` must be the runs' numbers, and the scratch the routine's.
     pub unsafe fn sum_rows<T: Scalar>(
         &self,
         routine: &Routine,
@@ -67,7 +69,7 @@ impl Batch {
             let failed = AtomicBool::new(false);
             let some = |thread: usize, number: usize| {
                 let from = all.start + number * together;
-                // SAFETY: the team gives each number to one thread, with a scratch of its own; the caller vouches for
+                // SAFETY: the team gives each number to one thread, with a scratch of its own; the caller guarantees
                 // the rest.
                 let done = unsafe { work.sum::<T>(thread, all.start, from..all.end.min(from + together)) };
                 if done.is_err() {
@@ -86,7 +88,7 @@ impl Batch {
                     // SAFETY: just written, of pieces whose sums are there at once.
                     let add = |sum: T, piece: usize| sum + unsafe { of(piece).read() };
                     let sum = (0..pieces).fold(T::from_f64(0.0), add);
-                    // SAFETY: the caller vouches for the slots of the routine, in which `run` is one of `count` lanes.
+                    // SAFETY: the caller guarantees the slots of the routine, in which `run` is one of `count` lanes.
                     unsafe { memory::write(lanes, run, sum) };
                 }
             }
@@ -96,10 +98,11 @@ impl Batch {
 }
 
 impl Work<'_> {
-    /// Some pieces of rows; a run's have neighboring numbers.
+    /// Sums some pieces of rows; the pieces of a run have consecutive numbers.
     ///
     /// # Safety
-    /// As for [`Batch::sum_rows`]; nobody else may use the scratch of this thread's number, nor do these pieces.
+    /// Same as for [`Batch::sum_rows`]. No other thread may use the scratch of this thread's number, or sum these
+    /// pieces.
     unsafe fn sum<T: Scalar>(
         &self,
         thread: usize,
@@ -124,13 +127,13 @@ impl Work<'_> {
         let sums = self.batch.gradient.sums();
         for number in numbers {
             let (lane, piece) = (number / self.pieces, number % self.pieces);
-            // SAFETY: the caller vouches for the numbers of all runs, of which `lane` is one.
+            // SAFETY: the caller guarantees the numbers of all runs, of which `lane` is one.
             let run = unsafe { memory::read(self.numbers, lane) } as usize;
             if columns > shared && run >= data_lanes {
                 return Err(ArenaError::new(&"there is no such run"));
             }
             let own = run * (columns - shared) * row_lanes * size;
-            // SAFETY: the caller vouches for what the runs have in their slots, and for this thread's scratch.
+            // SAFETY: the caller guarantees what the runs have in their slots, and this thread's scratch.
             unsafe { self.spread::<T>(&body, lane, scratch.single) };
             for k in 0..sums {
                 let sum = body.sum(k)?;
@@ -139,7 +142,7 @@ impl Work<'_> {
             }
             let (begin, end) = (piece * self.size, rows.min((piece + 1) * self.size));
             let rest = (end - begin) % BLOCK;
-            // What is no whole block comes first: operations fill up lines, and those lanes have no row.
+            // An incomplete block comes first, because operations fill up lines, and the additional lanes have no row.
             if rest > 0 {
                 let row = end - rest;
                 // SAFETY: `Batch::new` found the data, whose columns have all rows, rounded up to whole lines; slots
@@ -160,7 +163,7 @@ impl Work<'_> {
                 let sum = body.sum(k)?.cast::<T>();
                 // SAFETY: a slot of this thread's scratch is a block, which was set to 0 above.
                 let lanes = unsafe { std::slice::from_raw_parts_mut(sum, BLOCK) };
-                // SAFETY: `Batch::new` found the sums of pieces that are there at once, and nobody else does this
+                // SAFETY: `Batch::new` found the sums of the pieces that exist at once, and no other thread sums this
                 // piece.
                 unsafe { memory::write(self.sums.cast::<T>(), (number - first) * sums + k, halved(lanes)) };
             }
@@ -171,7 +174,7 @@ impl Work<'_> {
     /// Writes what rows of a run share as vectors of equal numbers.
     ///
     /// # Safety
-    /// As for [`Batch::sum_rows`], and `to` must be this thread's line for each slot.
+    /// Same as for [`Batch::sum_rows`], and `to` must be this thread's line for each slot.
     unsafe fn spread<T: Scalar>(&self, body: &Routine, lane: usize, to: *mut u8) {
         let Header { parameters, columns, constants, slots, .. } = self.batch.header;
         let inputs = parameters + columns + constants;
@@ -181,9 +184,9 @@ impl Work<'_> {
                 Some(computed) => self.runs.computed.wrapping_add(computed * self.runs.step),
             };
             let line = to.wrapping_add(slot * LINE).cast::<T>();
-            // SAFETY: the caller vouches for the slots of the runs, of which `lane` is one.
+            // SAFETY: the caller guarantees the slots of the runs, of which `lane` is one.
             let number = unsafe { memory::read(of_runs.cast::<T>(), lane) };
-            // SAFETY: the caller vouches for a line of each slot.
+            // SAFETY: the caller guarantees a line of each slot.
             (0..LINE / size_of::<T>()).for_each(|k| unsafe { memory::write(line, k, number) });
         }
     }

@@ -1,8 +1,9 @@
-//! Kernels of rules that are written as equations: one for each count of arrays of state, whatever the rule. What it does
-//! is a program, which stands in its row of coefficients behind the pipeline's, and so do its constants.
+//! Kernels of custom rules, which are written as equations: one kernel per number of state arrays. The kernel
+//! interprets the program in its row of coefficients. The program and its constants follow the pipeline's coefficients.
 //!
-//! JavaScript may write a row at any time. So each number is read once, and all of a program is checked before any of it
-//! runs: one that says what cannot be is left out. `ts/equations` writes programs, and runs them in TypeScript.
+//! JavaScript may write to a row at any time. Each number is therefore read once, and the whole program is checked
+//! before any instruction runs. An invalid program does not run. `ts/equations` writes the programs, and interprets
+//! them in TypeScript.
 
 use std::mem::MaybeUninit;
 
@@ -21,24 +22,24 @@ const STATE: usize = 2;
 const VALUES: usize = STATE + MAX_STATE;
 const CONSTANTS: usize = VALUES + MAX_TENSOR;
 
-/// What is summed of a slot, by number.
+/// Kinds of sums of a slot, by number.
 const SUM: usize = 0;
 const SUM_OF_SQUARES: usize = 1;
 const LARGEST: usize = 2;
 const KINDS: usize = LARGEST + 1;
 
-/// Bytes of elements that an instruction runs over before the next one, at most; and of those that come from far.
+/// Bytes of elements that one instruction processes before the next instruction, and the same for distant memory.
 const BLOCK: usize = 4096;
 const FAR_BLOCK: usize = BLOCK / 2;
 
-/// What a program is read into. Nothing of it is there before it is written: to clear it takes as long as a small step.
+/// The decoded program. It is not initialized, because clearing it takes as long as a small step.
 #[repr(align(64))]
 struct EquationScratch {
     /// Constants, a line each, and a block of each temporary slot: of the first-level cache, and of WebAssembly's stack,
     /// which is short.
     numbers: MaybeUninit<[u8; ROOM]>,
     steps: [MaybeUninit<Step>; MAX_INSTRUCTIONS],
-    /// Where the slots are that its instructions name.
+    /// Operands by slot.
     slots: [MaybeUninit<Operand>; MAX_SLOTS],
 }
 
@@ -55,7 +56,7 @@ impl EquationScratch {
 
 const ROOM: usize = if cfg!(target_arch = "wasm32") { 12 << 10 } else { 32 << 10 };
 
-/// Whatever there is, a block has all stripes of sums.
+/// Every block has all stripes of sums.
 const _: () = {
     let constants = MAX_SLOTS - CONSTANTS - MAX_TEMPORARIES;
     let temporary = MAX_TEMPORARIES * STRIPES * size_of::<f64>();
@@ -91,11 +92,11 @@ impl Words {
     }
 }
 
-/// What is computed, from where and to where.
+/// An instruction: the operation, its operands and its result.
 #[derive(Clone, Copy)]
 struct Step {
     operation: Operate,
-    /// What does it and the next one.
+    /// Code for this instruction fused with the next one.
     both: Option<OperateBoth>,
     code: u8,
     to: u8,
@@ -114,14 +115,14 @@ impl Step {
                 bits | u8::from((VALUES..temporary).contains(&usize::from(*slot))) << k
             })
         });
-        // What the first one writes the second one reads there, and nowhere else.
+        // The next instruction reads the result of the first one at this operand, and at no other.
         let reads = next.from.map(|slot| slot == self.to);
         let is_read = reads[at] && reads.iter().filter(|reads| **reads).count() == 1;
         (is_read && all == wanted).then_some(operate)
     }
 }
 
-/// Some of the slots, a bit each.
+/// Some of the slots, one bit per slot.
 #[derive(Clone, Copy)]
 struct Slots(u128);
 
@@ -144,7 +145,7 @@ impl Slots {
     }
 }
 
-/// What is known of a kernel that does what its row says.
+/// Description of a kernel that interprets its row.
 #[derive(Clone, Copy)]
 pub struct Kind {
     pub operations: &'static [Operate],
@@ -173,7 +174,7 @@ struct Program<'a> {
 }
 
 impl<'a> Program<'a> {
-    /// None where it is none.
+    /// Returns None if the program is invalid.
     #[inline(always)]
     fn read<T: Scalar>(
         kind: Kind,
@@ -189,7 +190,7 @@ impl<'a> Program<'a> {
         let temporary = CONSTANTS.checked_add(constants).filter(|slot| *slot <= MAX_SLOTS)?;
         let end = MAX_SLOTS.min(temporary + MAX_TEMPORARIES);
 
-        // What may be read, which is what has been written.
+        // Slots that have been written and may be read.
         let mut by_element = Slots::between(0, STATE + states);
         let for_all = Slots::between(VALUES, VALUES + values).with(Slots::between(CONSTANTS, temporary));
         // Sums change nothing.
@@ -235,9 +236,9 @@ impl<'a> Program<'a> {
         let mut next = numbers.as_mut_ptr().cast::<u8>();
         let line = LINE / size_of::<T>();
         let mut put = |slot: &mut MaybeUninit<Operand>, number: f64| {
-            // SAFETY: there is a line for each slot that is not temporary, as was asserted above.
+            // SAFETY: there is a line for each slot that is not temporary, as asserted above.
             let at = |k: usize| unsafe { next.cast::<T>().add(k) };
-            // SAFETY: as above.
+            // SAFETY: see above.
             (0..line).for_each(|k| unsafe { at(k).write(T::from_f64(number)) });
             slot.write(Operand { at: next, mask: 0 });
             next = next.wrapping_add(LINE);
@@ -280,14 +281,14 @@ impl<'a> Program<'a> {
         })
     }
 
-    /// Runs it over `length` elements, block by block; `then` is told how many elements of a block there are.
+    /// Runs the program over `length` elements, block by block. `then` receives the number of elements of each block.
     ///
     /// # Safety
-    /// The streams must be valid for so many numbers, rounded up to whole lines, the instruction set available, and
-    /// the room still there.
+    /// The streams must be valid for `length` numbers, rounded up to whole lines. The instruction set must be
+    /// available, and the room still valid.
     #[inline(always)]
     unsafe fn run<T: Scalar>(&mut self, length: usize, mut then: impl FnMut(&Self, usize)) {
-        // What fits the second-level cache is there already.
+        // Data that fits into the second-level cache needs no prefetch.
         if length * size_of::<T>() * self.streams > NEAR {
             self.block = self.block.min(FAR_BLOCK / size_of::<T>());
         }
@@ -311,9 +312,9 @@ impl<'a> Program<'a> {
                     (0..self.streams).for_each(|slot| fetch(next(slot), to - from));
                 }
                 if let Some(both) = step.both {
-                    // SAFETY: `read` has written all of them, and pairs only those of which there is a next one.
+                    // SAFETY: `read` has written all steps, and only pairs a step with an existing next step.
                     let both_steps = [step, unsafe { self.steps[last].assume_init_ref() }];
-                    // SAFETY: the caller vouches for the streams and the instruction set; temporary slots have a block,
+                    // SAFETY: the caller guarantees the streams and the instruction set; temporary slots have a block,
                     // and those for all a line.
                     unsafe {
                         both(
@@ -323,7 +324,7 @@ impl<'a> Program<'a> {
                         )
                     };
                 } else {
-                    // SAFETY: as above.
+                    // SAFETY: see above.
                     unsafe { (step.operation)(self.to(step), &self.from(step), count) };
                 }
                 k = last + 1;
@@ -336,7 +337,7 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// What is summed: slots and how.
+    /// The slots to sum, with their kinds of sums.
     fn wanted(&self, words: Words, program: usize) -> Option<[Option<(usize, usize)>; MAX_SUMS]> {
         let (count, first) = words.sums(program)?;
         let mut wanted = [None; MAX_SUMS];
@@ -359,7 +360,7 @@ impl<'a> Program<'a> {
         step.from.map(|slot| self.slot(usize::from(slot)))
     }
 
-    /// Where a slot is that was checked.
+    /// Address of a slot that was checked.
     #[inline(always)]
     fn slot(&self, number: usize) -> Operand {
         // SAFETY: `read` lets through no instruction, nor sum, of a slot that it does not write.
@@ -369,27 +370,27 @@ impl<'a> Program<'a> {
 
 /// Bytes that a second-level cache holds.
 const NEAR: usize = 1 << 18;
-/// Bytes that a third-level cache may not hold. What it holds processors fetch themselves, and to be asked for all of it
-/// costs a quarter.
+/// Bytes that may exceed the third-level cache. For smaller data processors prefetch on their own, and explicit
+/// prefetching of all data costs a quarter.
 #[cfg(target_arch = "x86_64")]
 const FAR: usize = 1 << 23;
-/// The same where most of a program are pairs, whose loops are so long that processors see what comes; where all of it is,
-/// nothing is asked for.
+/// The same threshold if a program consists mostly of pairs, whose loops are so long that processors prefetch on their
+/// own. If it consists of pairs only, nothing is prefetched.
 #[cfg(target_arch = "x86_64")]
 const FAR_OF_PAIRS: usize = 1 << 25;
-/// The block that is asked for while one is computed, and the lines that can be on their way at once.
+/// Blocks between the prefetched block and the current one, and lines that can be in flight at once.
 const AHEAD: usize = 2;
 const AT_ONCE: usize = 32;
 
-/// Elements from which on two operations in one loop take less time.
+/// Number of elements from which on a fused loop of two operations is faster.
 const SHORT: usize = 64;
 
-/// Asks for some bytes, so that they are there when they are needed.
+/// Prefetches some bytes.
 #[inline(always)]
 fn fetch(from: *const u8, bytes: usize) {
     for at in (0..bytes).step_by(LINE) {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: all such processors have it, and it does nothing where nothing is.
+        // SAFETY: all x86-64 processors support prefetching, and it has no effect on invalid addresses.
         unsafe {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
             _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast());
@@ -399,10 +400,11 @@ fn fetch(from: *const u8, bytes: usize) {
     }
 }
 
-/// An update; nothing where the program is none.
+/// Runs the update; does nothing if the program is invalid.
 ///
 /// # Safety
-/// As for [`crate::kernel::pass`], but for whole lines; and the instruction set of the kind's operations must be available.
+/// Same as for [`crate::kernel::pass`], but for whole lines. The instruction set of the kind's operations must be
+/// available.
 #[inline(never)]
 pub unsafe fn update<T: Scalar>(
     kind: Kind,
@@ -415,7 +417,7 @@ pub unsafe fn update<T: Scalar>(
     let kind = if length < SHORT { Kind { pairs: &[], ..kind } } else { kind };
     let mut room = EquationScratch::new();
     if let Some(mut program) = Program::read::<T>(kind, streams, Words(row), tensor, &mut room) {
-        // SAFETY: the caller vouches for the streams and the instruction set; the room is there until this returns.
+        // SAFETY: the caller guarantees the streams and the instruction set; the room is there until this returns.
         unsafe { program.run::<T>(length, |_, _| ()) }
     }
 }
@@ -445,10 +447,10 @@ fn each<T: Scalar>(values: &[T], stripes: &mut [f64; STRIPES], add: impl Fn(f64,
 /// See [`tally`].
 pub type Tally = unsafe fn(*const u8, usize, usize, &mut [f64; STRIPES]);
 
-/// The sums over a block of sums; NaN where the program is none.
+/// Computes the sums over one block; NaN if the program is invalid.
 ///
 /// # Safety
-/// As for [`update`].
+/// Same as for [`update`].
 #[inline(never)]
 pub unsafe fn measure<T: Scalar>(
     kind: Kind,
@@ -471,7 +473,7 @@ pub unsafe fn measure<T: Scalar>(
             unsafe { tally(program.slot(*slot).at, count, *what, stripes) }
         }
     };
-    // SAFETY: the caller vouches for the streams and the instruction set; the room is there until this returns.
+    // SAFETY: the caller guarantees the streams and the instruction set; the room is there until this returns.
     unsafe { program.run::<T>(length, run) };
     std::array::from_fn(|k| match wanted[k] {
         Some((_, LARGEST)) => stripes[k].into_iter().fold(0.0, larger),
@@ -506,8 +508,9 @@ const COUNTS: usize = MAX_STATE + 1;
 /// In WebAssembly many runs have no sums.
 const ENTRIES: usize = COUNTS * if cfg!(feature = "catalogue") { 4 } else { 2 };
 
-/// The kernels, in the order of their numbers: updates, those with values by tensor, sums, and second sums; of each
-/// those with no array of state first. Sums begin with a pass that leaves the gradient as it was prepared.
+/// The kernels in the order of their numbers: updates, updates with per-tensor values, sums, and second sums, each in
+/// ascending order of the number of state arrays. Summing kernels begin with a pass that stores the gradient after the
+/// pipeline.
 pub const fn entries(
     [update, by_tensor]: [[Pass; COUNTS]; 2],
     prepare: Pass,
@@ -532,7 +535,7 @@ pub const fn entries(
                 program: Some(kind - 1),
                 measure: Some(measures[kind - 2][state]),
                 tensor: MAX_TENSOR,
-                // As many as a row wants: it says what they are.
+                // The row determines which sums are computed; this is the maximum.
                 sums: &[Sum::Values; MAX_SUMS],
                 ..own
             },

@@ -1,4 +1,4 @@
-//! What programs are made of, for many runs and for rules that are equations; and the kernels of such rules.
+//! Operations of programs, for many runs and for custom rules, and the kernels of custom rules.
 
 #[cfg(feature = "equations")]
 pub mod equations;
@@ -9,7 +9,7 @@ pub mod pairs;
 use crate::arena::{Numbers, tables};
 use crate::kernel::code::Entry;
 
-/// The most slots of a program, those of them that are temporary, and its instructions.
+/// Maximum number of slots of a program, of temporary slots, and of instructions.
 pub const MAX_SLOTS: usize = 128;
 pub const MAX_TEMPORARIES: usize = 64;
 pub const MAX_INSTRUCTIONS: usize = 256;

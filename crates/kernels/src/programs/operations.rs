@@ -1,4 +1,4 @@
-//! What programs are made of. `ts/expressions/operations.ts` has the same operations, and what they give.
+//! Operations of programs. `ts/expressions/operations.ts` defines the same operations and their results.
 
 use crate::arena::LINE;
 use crate::functions;
@@ -10,7 +10,7 @@ use crate::vector::{Vector, VectorPair, splat, store_at};
 #[derive(Clone, Copy)]
 pub struct Operand {
     pub at: *const u8,
-    /// All ones, or 0.
+    /// Mask with all bits set, or 0.
     pub mask: usize,
 }
 
@@ -21,7 +21,7 @@ impl Operand {
     }
 }
 
-/// Those of an operation; it may have fewer, and does not look at the others.
+/// Operands of an operation. Operations with fewer operands ignore the remaining ones.
 pub type Operands = [Operand; 4];
 
 /// An operation over some lanes: where the result goes, its operands and how many lanes there are.
@@ -32,112 +32,114 @@ pub trait Operation {
     const OPERANDS: usize;
     /// How many vectors are computed at once, so that none has to wait for its own results: 1, 2 or 4.
     const IN_FLIGHT: usize;
-    /// Whether float32 is computed in float64 too, and rounded once: a function of so many operations that twice as
-    /// many lanes gain less than constants and care of its own would cost.
+    /// Whether float32 is computed in float64 as well, and rounded once. This is for functions of so many operations
+    /// that doubling the lanes gains less than float32 constants and float32 code would cost.
     const IN_FLOAT64: bool;
 
     fn apply<V: Vector>(operands: [V; 4]) -> V;
 }
 
-/// One that programs have, by its number.
+/// An operation with its number in programs.
 #[cfg(feature = "equations")]
 pub trait Listed: Operation {
     const NUMBER: u8;
 }
 
 /// # Safety
-/// Where the result goes there must be `length` numbers, rounded up to whole lines, and so many in each
-/// operand, or one line if its mask is 0. The result may lie where an operand is, and not otherwise overlap.
+/// The result must have room for `length` numbers, rounded up to whole lines. Each operand must have as many, or one
+/// line if its mask is 0. The result may coincide with an operand, and must not overlap otherwise.
 #[inline(always)]
 pub unsafe fn operate<V: Vector, O: Operation>(to: *mut u8, operands: &Operands, length: usize) {
     const { assert!(size_of::<V>() <= LINE) };
     let to = to.cast::<V::Scalar>();
     if O::OPERANDS == 4 && operands[0].mask | operands[2].mask == 0 && !SMALL {
-        // SAFETY: the caller vouches for the result and for each operand, four of which there are.
+        // SAFETY: the caller guarantees the result and each of the four operands.
         return unsafe { blend::<V, O>(to, operands, length) };
     }
     let mut from = operands.map(|Operand { at, mask }| OperandWalk { at, step: mask & size_of::<V>() });
     let mut at = 0;
     while O::IN_FLIGHT >= 4 && at + 4 * V::LANES <= length {
         let operands = from.map(|from| {
-            // SAFETY: the caller vouches for `length` numbers of each operand, of which four vectors are left, or for a
+            // SAFETY: the caller guarantees `length` numbers of each operand, of which four vectors are left, or for a
             // line.
             let first = unsafe { two::<V>(from, 0) };
-            // SAFETY: as above.
+            // SAFETY: see above.
             VectorPair(first, unsafe { two(from, 2) })
         });
-        // SAFETY: the caller vouches for as many numbers of the result.
+        // SAFETY: the caller guarantees as many numbers of the result.
         unsafe { store_at(O::apply(operands), to, at) };
         from = from.map(|from| from.moved(4));
         at += 4 * V::LANES;
     }
-    // What is left of a line is computed too: no other loop is needed where it holds two vectors.
+    // The padding of a line is computed, too, so no other loop is needed if a line holds two vectors.
     let is_last = O::IN_FLIGHT >= 2 && 2 * size_of::<V>() <= LINE;
     while O::IN_FLIGHT >= 2 && (at + 2 * V::LANES <= length || is_last && at < length) {
-        // SAFETY: the caller vouches for each operand up to the end of the last line, which is one of two vectors if
-        // the last of them are not all within `length`; or for a line of it.
+        // SAFETY: the caller guarantees each operand up to the end of the last line, or one line of it. A line holds
+        // two vectors if the last vectors are not entirely within `length`.
         let operands = from.map(|from| unsafe { two::<V>(from, 0) });
-        // SAFETY: the caller vouches for as many numbers of the result.
+        // SAFETY: the caller guarantees as many numbers of the result.
         unsafe { store_at(O::apply(operands), to, at) };
         from = from.map(|from| from.moved(2));
         at += 2 * V::LANES;
     }
     while !is_last && at < length {
-        // SAFETY: the caller vouches for each operand up to the end of the last line, which is one of a vector, or for
-        // a line of it.
+        // SAFETY: the caller guarantees each operand up to the end of the last line, which also ends a vector, or one
+        // line of it.
         let operands = from.map(|from| unsafe { one::<V>(from, 0) });
-        // SAFETY: the caller vouches for as many numbers of the result.
+        // SAFETY: the caller guarantees as many numbers of the result.
         unsafe { store_at(O::apply(operands), to, at) };
         from = from.map(|from| from.moved(1));
         at += V::LANES;
     }
 }
 
-/// How often two vectors are computed at once. What is left of a line is computed too where it holds two, as the next
-/// operation reads it.
+/// Number of loop iterations with two vectors. The padding of a line that holds two vectors is computed, too, because
+/// the next operation reads it.
 #[inline(always)]
 pub fn twos<V: Vector>(length: usize) -> usize {
     let two = 2 * V::LANES;
     if 2 * size_of::<V>() <= LINE { length.div_ceil(two) } else { length / two }
 }
 
-/// The same where the first and the third operand are one number for all lanes: these are loaded once.
+/// Same as above if the first and the third operand are one number for all lanes, which is loaded once.
 ///
 /// # Safety
-/// As for `operate`.
+/// Same as for `operate`.
 #[inline(always)]
 unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands, length: usize) {
     let [a, b, c, d] = operands.map(|Operand { at, mask }| OperandWalk { at, step: mask & size_of::<V>() });
-    // SAFETY: the caller vouches for a line of it.
+    // SAFETY: the caller guarantees a line of it.
     let a = unsafe { one::<V>(a, 0) };
-    // SAFETY: as above.
+    // SAFETY: see above.
     let c = unsafe { one::<V>(c, 0) };
     let twos = twos::<V>(length);
     for number in 0..twos {
-        // SAFETY: the caller vouches for the others up to the end of the last line, and `twos` goes no further.
+        // SAFETY: the caller guarantees the other operands up to the end of the last line, and `twos` does not exceed
+        // it.
         let [b, d] = [b, d].map(|from| unsafe { two::<V>(from, 2 * number) });
         let result = O::apply([VectorPair(a, a), b, VectorPair(c, c), d]);
-        // SAFETY: the caller vouches for as many numbers of the result.
+        // SAFETY: the caller guarantees as many numbers of the result.
         unsafe { store_at(result, to, 2 * number * V::LANES) };
     }
     for number in 2 * twos..length.div_ceil(V::LANES) {
         // SAFETY: as above; the end of a line is one of a vector.
         let b = unsafe { one(b, number) };
-        // SAFETY: as above.
+        // SAFETY: see above.
         let d = unsafe { one(d, number) };
-        // SAFETY: the caller vouches for as many numbers of the result.
+        // SAFETY: the caller guarantees as many numbers of the result.
         unsafe { store_at(O::apply([a, b, c, d]), to, number * V::LANES) };
     }
 }
 
-/// So many numbers are widened at a time, of as many operands as such operations have.
+/// Numbers that are widened at a time, per operand.
 const WIDENED: usize = 64;
 pub const MAX_WIDENED: usize = 3;
 
-/// What `operate` does to float64, done to float32: each result is rounded once more.
+/// Applies `operate` for float64 to float32 numbers, and rounds each result once more.
 ///
 /// # Safety
-/// As for `operate`, of numbers of four bytes; `operate` is that for float64, of an operation with few operands.
+/// Same as for `operate`, with numbers of four bytes. `operate` must be the float64 code of an operation with few
+/// operands.
 #[inline(always)]
 pub unsafe fn operate_in_float64(to: *mut u8, operands: &Operands, length: usize, operate: Operate) {
     const LANES: usize = LINE / size_of::<f32>();
@@ -149,18 +151,18 @@ pub unsafe fn operate_in_float64(to: *mut u8, operands: &Operands, length: usize
         for (wide, &Operand { at, mask }) in wide.iter_mut().zip(operands) {
             // No more than there are: behind them nothing may ever have been written.
             let all = if mask == 0 { LANES } else { count };
-            // SAFETY: the caller vouches for so many from here on, or for a line.
+            // SAFETY: the caller guarantees this many numbers from here on, or one line.
             let narrow =
                 unsafe { std::slice::from_raw_parts(at.cast::<f32>().wrapping_add(mask & from), all) };
             wide.iter_mut().zip(narrow).for_each(|(wide, &narrow)| *wide = f64::from(narrow));
         }
         let mut results = [0.0_f64; WIDENED];
-        // It does not look at the last ones.
+        // The operation ignores the last operands.
         let widened = [0, 1, 2, 2].map(|k| Operand { at: wide[k].as_ptr().cast(), ..operands[k] });
-        // SAFETY: each has whole lines, and nobody else's.
+        // SAFETY: each array has whole lines and belongs to this function.
         unsafe { operate(results.as_mut_ptr().cast(), &widened, count) };
         for (lane, &result) in results[..lanes].iter().enumerate() {
-            // SAFETY: the caller vouches for whole lines.
+            // SAFETY: the caller guarantees whole lines.
             unsafe { memory::write(to, from + lane, result as f32) };
         }
     }
@@ -184,7 +186,7 @@ impl OperandWalk {
 /// There must be a vector of that number of the operand.
 #[inline(always)]
 unsafe fn one<V: Vector>(from: OperandWalk, number: usize) -> V {
-    // SAFETY: the caller vouches for that vector.
+    // SAFETY: the caller guarantees that vector.
     unsafe { V::load(from.moved(number).at.cast()) }
 }
 
@@ -192,9 +194,9 @@ unsafe fn one<V: Vector>(from: OperandWalk, number: usize) -> V {
 /// There must be vectors of that number of the operand and of the next one.
 #[inline(always)]
 unsafe fn two<V: Vector>(from: OperandWalk, number: usize) -> VectorPair<V> {
-    // SAFETY: the caller vouches for the first of both vectors.
+    // SAFETY: the caller guarantees the first of both vectors.
     let first = unsafe { one(from, number) };
-    // SAFETY: the caller vouches for the second one.
+    // SAFETY: the caller guarantees the second one.
     VectorPair(first, unsafe { one(from, number + 1) })
 }
 
@@ -319,7 +321,8 @@ operations! {
     FaddeevaByY(a, b): functions::faddeeva_by_y(a, b);
 }
 
-/// What bounds do to a parameter, and no program: NaN stays NaN. Its twin is `within` in `ts/objectives/bounds.ts`.
+/// Keeps a parameter within bounds; not part of programs. NaN stays NaN. Its twin is `within` in
+/// `ts/objectives/bounds.ts`.
 pub struct Clamp;
 
 impl Operation for Clamp {

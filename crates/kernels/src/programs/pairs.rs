@@ -59,8 +59,8 @@ pub(crate) use for_each_pair;
 /// Both over some lanes: where their results go, their operands, and how many lanes there are.
 ///
 /// # Safety
-/// As for [`super::operations::operate`], of both, whose operands `A_ALL` and `B_ALL` are for all. The second reads what the
-/// first gives as operand `AT`, and in no other.
+/// Same as for [`super::operations::operate`], of both, whose operands `A_ALL` and `B_ALL` are for all. The second
+/// reads what the first gives as operand `AT`, and in no other.
 #[inline(always)]
 pub unsafe fn operate<
     V: Vector,
@@ -74,15 +74,15 @@ pub unsafe fn operate<
     [a, b]: &[Operands; 2],
     length: usize,
 ) {
-    // SAFETY: the caller vouches for a line of what is for all of the first one.
+    // SAFETY: the caller guarantees a line of what is for all of the first one.
     let all_a = unsafe { for_all::<V, A_ALL>(a) };
-    // SAFETY: the caller vouches for a line of what is for all of the second one.
+    // SAFETY: the caller guarantees a line of what is for all of the second one.
     let all_b = unsafe { for_all::<V, B_ALL>(b) };
     let two = 2 * V::LANES;
     let twos = twos::<V>(length);
     for number in 0..twos {
         let (all_a, all_b) = (twice(all_a), twice(all_b));
-        // SAFETY: the caller vouches for all else up to the end of the last line, and `twos` goes no further.
+        // SAFETY: the caller guarantees all else up to the end of the last line, and `twos` goes no further.
         unsafe { step::<VectorPair<V>, A, B, A_ALL, B_ALL, AT>(to, a, b, all_a, all_b, number * two) };
     }
     for number in 2 * twos..length.div_ceil(V::LANES) {
@@ -94,7 +94,8 @@ pub unsafe fn operate<
 /// Both of the lanes from number `at` on.
 ///
 /// # Safety
-/// As for `operate`; there must be a vector from number `at` on of both results, and of the operands that are not for all.
+/// Same as for `operate`; there must be a vector from number `at` on of both results, and of the operands that are not
+/// for all.
 #[inline(always)]
 unsafe fn step<V: Vector, A: Operation, B: Operation, const A_ALL: u8, const B_ALL: u8, const AT: usize>(
     to: [*mut u8; 2],
@@ -104,27 +105,28 @@ unsafe fn step<V: Vector, A: Operation, B: Operation, const A_ALL: u8, const B_A
     all_b: [V; 4],
     at: usize,
 ) {
-    // SAFETY: the caller vouches for the operands of the first one that are not for all.
+    // SAFETY: the caller guarantees the elementwise operands of the first operation.
     let first = A::apply(unsafe { lanes::<V, A>(a, all_a, A_ALL, at) });
-    // SAFETY: the caller vouches for those of the second one, but for what the first gives, which is not loaded.
+    // SAFETY: the caller guarantees the operands of the second operation, except for the first result, which is not
+    // loaded.
     let mut operands = unsafe { lanes::<V, B>(b, all_b, B_ALL | 1 << AT, at) };
     operands[AT] = first;
-    // SAFETY: the caller vouches for both results.
+    // SAFETY: the caller guarantees both results.
     unsafe { store_at(first, to[0].cast(), at) };
-    // SAFETY: as above.
+    // SAFETY: see above.
     unsafe { store_at(B::apply(operands), to[1].cast(), at) };
 }
 
-/// The lanes from number `at` on of an operation's operands, but for those that are `known`.
+/// The lanes of an operation's operands from element `at` on, except for `known` operands.
 ///
 /// # Safety
-/// A vector from number `at` on must be there of each operand of the operation that is not `known`.
+/// Each operand of the operation that is not `known` must have a vector from element `at` on.
 #[inline(always)]
 unsafe fn lanes<V: Vector, O: Operation>(operands: &Operands, all: [V; 4], known: u8, at: usize) -> [V; 4] {
     let mut lanes = all;
     for k in 0..O::OPERANDS {
         if known >> k & 1 == 0 {
-            // SAFETY: the caller vouches for it, as it is not known.
+            // SAFETY: the caller guarantees this operand, because it is not known.
             lanes[k] = unsafe { load_at(operands[k].at.cast(), at) };
         }
     }
@@ -140,7 +142,7 @@ unsafe fn for_all<V: Vector, const ALL: u8>(operands: &Operands) -> [V; 4] {
     let mut all = [splat::<V>(0.0); 4];
     for k in 0..all.len() {
         if ALL >> k & 1 == 1 {
-            // SAFETY: the caller vouches for a line of it, which is a vector at least.
+            // SAFETY: the caller guarantees a line of it, which is a vector at least.
             all[k] = unsafe { V::load(operands[k].at.cast()) };
         }
     }

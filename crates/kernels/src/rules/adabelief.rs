@@ -1,6 +1,6 @@
-//! AdaBelief (Zhuang et al., 2020, algorithm 2): Adam, whose v is of the gradient's distance from what m expects.
+//! AdaBelief (Zhuang et al., 2020, algorithm 2): Adam with a second moment of g − m instead of g.
 //!
-//! m is the new one, and ε' is added at each update. c₁ and c₂ are Adam's.
+//! m is the new first moment, and ε' is added at each update. c₁ and c₂ are Adam's coefficients.
 
 use super::adam::Moments;
 use crate::kernel::Direction;

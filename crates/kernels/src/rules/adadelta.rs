@@ -1,6 +1,6 @@
 //! Adadelta (Zeiler, 2012, algorithm 1).
 //!
-//! v and w are the means of g² and of Δ². Where √(v + ε) is exactly 0 the parameter stays.
+//! v and w are the means of g² and of Δ². If √(v + ε) is exactly 0, the parameter keeps its value.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;

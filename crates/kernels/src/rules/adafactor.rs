@@ -1,10 +1,10 @@
-//! Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5). Of a matrix only the rows' and the columns' means
-//! of g² are kept, r and c: V̂ = r·c/mean(r). Then U = g/√V̂, and θ ← d·θ − rate·U, where the rate is
-//! ρ·max(ε₂, RMS(θ)) / max(1, RMS(U)/d).
+//! Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5). For a matrix it stores only the row means and the column
+//! means of g², r and c: V̂ = r·c/mean(r). Then U = g/√V̂, and θ ← d·θ − rate·U, with the rate ρ·max(ε₂, RMS(θ)) /
+//! max(1, RMS(U)/d).
 //!
-//! `Factored` goes three times through a tensor: it sums g² by row and by column, of which r and c are made;
-//! then U² and θ²; then it moves θ. U is made anew each time: to keep it would move more bytes. Tensors that
-//! are no matrices have v, one for each element: `Unfactored`, and TypeScript makes the rate.
+//! `Factored` passes over a tensor three times. The first pass sums g² per row and column, for r and c. The second one
+//! sums U² and θ², and the third one moves θ. U is recomputed each time, because storing it would move more bytes.
+//! Tensors that are not matrices have an elementwise v (`Unfactored`), and TypeScript computes their rate.
 
 use std::ptr;
 
@@ -18,8 +18,8 @@ use crate::target::SMALL;
 use crate::vector::{Scalar, Vector, splat};
 
 lanes! {
-    /// `beta2` is β̂₂; `added` to g², `floor` of √v, `cap` of 1/√V̂. Then ρ, whether RMS(θ) `scales` it, ε₂, the `clip`
-    /// of RMS(U), and the decay, `fixed` and as a `share` of the rate.
+    /// `beta2` is β̂₂. `added` is added to g², `floor` bounds √v from below, and `cap` bounds 1/√V̂. Then ρ, whether
+    /// RMS(θ) `scales` it, ε₂, the `clip` of RMS(U), and the decay, `fixed` and as a `share` of the rate.
     Row {
         beta2, one_minus_beta2, added, floor, cap, beta1, one_minus_beta1,
         rho, scales, eps2, clip, fixed, share,
@@ -29,11 +29,11 @@ lanes! {
     SecondMoment { v }
     Momentum { m }
     Both { v, m }
-    /// Of rows, and of columns.
+    /// Means of rows, and of columns.
     Means { r, c }
 }
 
-/// θ, r and c, from the gradient as it was prepared.
+/// Updates θ, r and c from the gradient after the pipeline.
 pub struct Factored;
 
 impl MatrixKernel for Factored {
@@ -48,12 +48,12 @@ impl MatrixKernel for Factored {
         means: Means<*mut V::Scalar>,
         team: &mut ThreadTeam<V>,
     ) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
+        // SAFETY: the caller guarantees the matrix, its arrays and the instruction set.
         unsafe { factored(matrices, row, None, means, team) }
     }
 }
 
-/// The same with m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m.
+/// Same as `Factored`, with m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m.
 pub struct FactoredMomentum;
 
 impl MatrixKernel for FactoredMomentum {
@@ -68,7 +68,7 @@ impl MatrixKernel for FactoredMomentum {
         means: Means<*mut V::Scalar>,
         team: &mut ThreadTeam<V>,
     ) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
+        // SAFETY: the caller guarantees the matrix, its arrays and the instruction set.
         unsafe { factored(matrices, row, Some(state.m), means, team) }
     }
 }
@@ -88,7 +88,7 @@ impl Kernel for Unfactored {
     fn apply<V: Vector>(row: &Row<V>, _: &Measured<V>, _: V, _: V, g: V, s: &mut SecondMoment<V>) -> V {
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g + row.added);
         let root = s.v.sqrt();
-        // A NaN in v is taken over.
+        // A NaN in v propagates.
         g.div_or_zero(row.floor.max(root))
     }
 }
@@ -126,22 +126,22 @@ impl Kernel for UnfactoredMomentum {
     }
 }
 
-/// A piece of a matrix has at least so many rows, and a block's elements: so sums of columns by piece are few.
+/// Minimum rows of a piece. A piece also has at least a block of elements, so there are few sums of columns per piece.
 const ROWS: usize = 64;
 
-/// How rows are cut into units, in which g² is summed: a piece of a matrix, or some whole matrices where these
-/// are small. No bit depends on the threads.
+/// Division of rows into units, in which g² is summed: a piece of a matrix, or several whole matrices if they are
+/// small. The result does not depend on the number of threads.
 #[derive(Clone, Copy)]
 struct Cuts {
     height: usize,
     columns: usize,
-    /// Columns in whole lines, from one piece's sums to the next one's.
+    /// Columns, padded to whole lines: the distance from one piece's sums to the next one's.
     across: usize,
     /// Rows of all matrices.
     rows: usize,
-    /// Rows of a piece; the last one of a matrix has more.
+    /// Rows of a piece; the last piece of a matrix has more.
     least: usize,
-    /// Pieces of a matrix, and if it is one, matrices of a unit.
+    /// Pieces of a matrix, and if this is 1, matrices of a unit.
     pieces: usize,
     together: usize,
     units: usize,
@@ -161,12 +161,12 @@ impl Cuts {
         Self { height, columns, across, rows: height * count, least, pieces, together, units, some }
     }
 
-    /// How often some rows are measured and moved.
+    /// Number of groups of `some` rows.
     fn parts(&self) -> usize {
         self.rows.div_ceil(self.some)
     }
 
-    /// The rows of a unit, and which piece of its matrix it is.
+    /// The rows of a unit, and the index of the piece in its matrix.
     fn unit(&self, unit: usize) -> (usize, usize, usize) {
         if self.pieces == 1 {
             let rows = self.together * self.height;
@@ -181,17 +181,17 @@ impl Cuts {
 
 #[derive(Clone, Copy)]
 enum Pass {
-    /// Sums g² by row and by column, by unit.
+    /// Sums g² per row and per column, for each unit.
     Sum,
-    /// Makes of the sums r and c and the factors, by matrix.
+    /// Computes r, c and the factors from the sums, for each matrix.
     Factor,
-    /// Sums θ² and U², by some rows.
+    /// Sums θ² and U², for each group of rows.
     Measure,
-    /// Moves m and θ, by some rows.
+    /// Moves m and θ, for each group of rows.
     Move,
 }
 
-/// A pass over a tensor, and what it reads and writes.
+/// A pass over a tensor, and the memory it reads and writes.
 struct Factoring<'a, S> {
     matrices: &'a Matrices<S>,
     row: &'a Row<f64>,
@@ -199,10 +199,10 @@ struct Factoring<'a, S> {
     means: Means<*mut S>,
     cuts: Cuts,
     pass: Pass,
-    /// Σ g² by row, and by column of each piece of each matrix.
+    /// Σ g² per row, and per column for each piece of each matrix.
     rows: *mut f64,
     pieces: *mut f64,
-    /// By some rows Σ θ² and Σ U².
+    /// Partial sums of θ² and of U², each over some rows.
     squares: *mut f64,
     /// Factors of rows and of columns, whose product is 1/√V̂.
     row_factors: *mut S,
@@ -212,7 +212,7 @@ struct Factoring<'a, S> {
 }
 
 /// # Safety
-/// As for [`MatrixKernel::run`].
+/// Same as for [`MatrixKernel::run`].
 unsafe fn factored<V: Compiled>(
     matrices: &Matrices<V::Scalar>,
     row: &Row<f64>,
@@ -239,8 +239,8 @@ unsafe fn factored<V: Compiled>(
         rate: 0.0,
         decay: 0.0,
     };
-    // SAFETY: the caller vouches for the matrices, for r, c and m, and for the instruction set; in the scratch there is
-    // room for all else, as was just found. Passes follow one another, and `parts` numbers were written by the one
+    // SAFETY: the caller guarantees the matrices, for r, c and m, and the instruction set; in the scratch there is room
+    // for all else; this was just checked. Passes follow one another, and `parts` numbers were written by the one
     // before.
     unsafe {
         team.run(&factoring);
@@ -276,12 +276,12 @@ unsafe impl<V: Vector> Work<V> for Factoring<'_, V::Scalar> {
 
     #[inline(always)]
     unsafe fn piece(&self, number: usize, _: &mut Scratch) {
-        // SAFETY: the caller vouches for all that the work points to; numbers are below `pieces`.
+        // SAFETY: the caller guarantees all that the work points to; numbers are below `pieces`.
         unsafe {
             match self.pass {
                 Pass::Sum => self.sum_unit::<V>(number),
                 Pass::Factor => self.factor(number),
-                // Backwards: what was read last is still in the cache.
+                // In reverse order, because the rows that were read last are still in the cache.
                 Pass::Measure => self.some_rows::<V>(self.cuts.parts() - 1 - number),
                 Pass::Move => self.some_rows::<V>(number),
             }
@@ -291,8 +291,8 @@ unsafe impl<V: Vector> Work<V> for Factoring<'_, V::Scalar> {
 
 impl<S: Scalar> Factoring<'_, S> {
     /// # Safety
-    /// All that it points to must be there: the matrices and `means`, m where it is some, sums and factors of all rows,
-    /// columns and pieces. Unit `unit` must be one of its own, and nobody else do it.
+    /// All pointers must be valid: the matrices and `means`, m if present, sums and factors of all rows, columns and
+    /// pieces. Unit `unit` must exist, and no other thread may process it.
     #[inline(always)]
     unsafe fn sum_unit<V: Vector<Scalar = S>>(&self, unit: usize) {
         let Self { cuts, rows, pieces, .. } = *self;
@@ -303,11 +303,11 @@ impl<S: Scalar> Factoring<'_, S> {
             let begins = row == first || row % cuts.height == 0;
             let place = (row / cuts.height * cuts.pieces + piece) * cuts.across;
             let left = last.min((row / cuts.height + 1) * cuts.height) - row;
-            // SAFETY: the caller vouches for all of them.
+            // SAFETY: the caller guarantees all of this.
             unsafe {
                 let lines = g.add(row * cuts.columns);
-                // Several streams keep more of the memory busy than one, and columns are read less often. As many
-                // as registers have room for.
+                // Several streams keep more of the memory busy than one, and columns are read less often. The number of
+                // streams is as large as the registers permit.
                 let summed = if left >= 4 && size_of::<V>() == 64 {
                     sum_lines::<V, 4>(lines, pieces.add(place), cuts.columns, begins, rows.add(row));
                     4
@@ -323,23 +323,23 @@ impl<S: Scalar> Factoring<'_, S> {
         }
     }
 
-    /// Makes of a matrix' sums r and c, and factors of rows and columns whose product is 1/√V̂. (Loops that do one
-    /// thing each become vectors.)
+    /// Computes r and c from a matrix's sums, and factors of rows and columns whose product is 1/√V̂. (Loops that do
+    /// one thing each are vectorized.)
     ///
     /// # Safety
-    /// As for `sum_unit`, of a matrix.
+    /// Same as for `sum_unit`, for a matrix.
     #[inline(always)]
     unsafe fn factor(&self, number: usize) {
         let Self { cuts, rows, pieces, row_factors, column_factors, means: Means { r, c }, .. } = *self;
         let Row { beta2, one_minus_beta2, added, floor, .. } = *self.row;
         let Cuts { height, columns, .. } = cuts;
-        // Of nothing the step is 0, unless the cap is its factor.
+        // If V̂ is 0, the step is 0, unless the cap replaces the factor.
         let of_nothing = if floor > 0.0 { f64::INFINITY } else { 0.0 };
         let root = |x: f64| if x == 0.0 { of_nothing } else { 1.0 / x.sqrt() };
         let moved = |average: S, sum: f64, count: usize| {
             S::from_f64(beta2 * average.to_f64() + one_minus_beta2 * (sum / count as f64 + added))
         };
-        // SAFETY: the caller vouches for all of them.
+        // SAFETY: the caller guarantees all of this.
         unsafe {
             let [r, row_factors] = [r, row_factors].map(|at| at.add(number * height));
             let [c, column_factors] = [c, column_factors].map(|at| at.add(number * columns));
@@ -371,7 +371,7 @@ impl<S: Scalar> Factoring<'_, S> {
     /// Sums θ² and U², or moves m and θ.
     ///
     /// # Safety
-    /// As for `sum_unit`, of some rows.
+    /// Same as for `sum_unit`, for a group of rows.
     #[inline(always)]
     unsafe fn some_rows<V: Vector<Scalar = S>>(&self, number: usize) {
         let Cuts { height, columns, rows, some, .. } = self.cuts;
@@ -382,7 +382,7 @@ impl<S: Scalar> Factoring<'_, S> {
         let Self { pass, m, row_factors, column_factors, .. } = *self;
         let mut sums = [Stripes::<V>::new(&[0.0; STRIPES]); 2];
         let (first, last) = (number * some, rows.min((number + 1) * some));
-        // SAFETY: the caller vouches for all of them.
+        // SAFETY: the caller guarantees all of this.
         unsafe {
             for row in first..last {
                 let at = row * columns;
@@ -423,13 +423,13 @@ struct Line<S> {
 }
 
 impl<S: Scalar> Line<S> {
-    /// U = g·min(row·column, cap) from element `at` on, as far as there are elements `left`. A NaN is taken over.
+    /// U = g·min(row·column, cap) from element `at` on; `left` elements remain. A NaN propagates.
     ///
     /// # Safety
-    /// Of the line's gradients and columns `left` elements must be there from `at` on.
+    /// The line's gradients and columns must have `left` elements from `at` on.
     #[inline(always)]
     unsafe fn direction<V: Vector<Scalar = S>>(&self, at: usize, left: usize) -> V {
-        // SAFETY: the caller vouches for `left` elements from there on.
+        // SAFETY: the caller guarantees `left` elements from there on.
         let [g, column] = [self.g, self.columns].map(|x| unsafe { V::load_some(x.wrapping_add(at), left) });
         g * V::splat(self.cap).min(V::splat(self.row) * column)
     }
@@ -446,7 +446,7 @@ unsafe fn measure<V: Vector>(
     [of_theta, of_u]: &mut [Stripes<V>; 2],
 ) {
     let whole = line.length - line.length % STRIPES;
-    // SAFETY: the caller vouches for all of them.
+    // SAFETY: the caller guarantees all of this.
     unsafe {
         for at in (0..whole).step_by(STRIPES) {
             for k in (0..STRIPES).step_by(V::LANES) {
@@ -459,7 +459,7 @@ unsafe fn measure<V: Vector>(
         for k in (0..STRIPES).step_by(V::LANES) {
             if k < left {
                 of_theta.add(k, V::load_some(theta.add(whole + k), left - k));
-                // A factor that is infinite makes NaN of what is not there.
+                // An infinite factor turns padding into NaN, so the padding is masked.
                 let there = V::load_some(ones.as_ptr(), left - k);
                 of_u.add(k, line.direction::<V>(whole + k, left - k).zero_unless(there));
             }
@@ -467,10 +467,10 @@ unsafe fn measure<V: Vector>(
     }
 }
 
-/// θ ← d·θ − rate·U, or m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m, of a row.
+/// θ ← d·θ − rate·U, or m ← β₁·m + (1−β₁)·(rate·U), θ ← d·θ − m, for a row.
 ///
 /// # Safety
-/// θ must be as long as the line, and m too where there is momentum.
+/// θ must be as long as the line, and with momentum m as well.
 #[inline(always)]
 unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
     line: &Line<V::Scalar>,
@@ -480,9 +480,9 @@ unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
     m: *mut V::Scalar,
 ) {
     let mut at = 0;
-    // SAFETY: the caller vouches for the line, and for as many elements of θ and m.
+    // SAFETY: the caller guarantees the line, and as many elements of θ and m.
     unsafe {
-        // Some at a time, so that several are in flight.
+        // Several vectors at a time, so that several operations are in flight.
         while at + 4 * V::LANES <= line.length && !SMALL {
             for k in 0..4 {
                 move_lanes::<V, MOMENTUM>(line, by, holds, theta, m, at + k * V::LANES, V::LANES);
@@ -500,7 +500,7 @@ unsafe fn move_line<V: Vector, const MOMENTUM: bool>(
 }
 
 /// # Safety
-/// As for `move_line`, as far as there are elements `left`.
+/// Same as for `move_line`, for `left` remaining elements.
 #[inline(always)]
 unsafe fn move_lanes<V: Vector, const MOMENTUM: bool>(
     line: &Line<V::Scalar>,
@@ -511,7 +511,7 @@ unsafe fn move_lanes<V: Vector, const MOMENTUM: bool>(
     at: usize,
     left: usize,
 ) {
-    // SAFETY: the caller vouches for all of them.
+    // SAFETY: the caller guarantees all of this.
     unsafe {
         let mut step = splat::<V>(rate) * line.direction(at, left);
         if MOMENTUM {

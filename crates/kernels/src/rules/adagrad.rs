@@ -1,7 +1,7 @@
 //! Adagrad (Duchi, Hazan and Singer, 2011).
 //!
-//! c is 1 for the sum of squares (the paper, Torch) and 1/t for their mean (the essay).
-//! Where the divisor is exactly 0 the parameter stays.
+//! c is 1 for the sum of squares (the paper, PyTorch) and 1/t for their mean (the essay). If the divisor is exactly 0,
+//! the parameter keeps its value.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;

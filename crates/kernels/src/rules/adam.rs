@@ -1,9 +1,9 @@
-//! Adam (Kingma and Ba, 2015, algorithm 1), AdamW (Loshchilov and Hutter, 2019) and AMSGrad
-//! (Reddi, Kale and Kumar, 2018).
+//! Adam (Kingma and Ba, 2015, algorithm 1), AdamW (Loshchilov and Hutter, 2019) and AMSGrad (Reddi, Kale and Kumar,
+//! 2018).
 //!
-//! c₁ = η/(1−∏β₁) and c₂ = 1/√(1−∏β₂) are the bias corrections. AMSGrad divides by the root of the largest h·v
-//! so far: h is 1, or in Optax's form 1/(1−∏β₂), and c₂ is 1 then. Where the divisor is exactly 0 (only without
-//! ε), the quotient counts as 0.
+//! c₁ = η/(1−∏β₁) and c₂ = 1/√(1−∏β₂) are the bias corrections. AMSGrad divides by the root of the largest h·v so far:
+//! h is 1, or in Optax's form 1/(1−∏β₂), and c₂ is 1 then. If the divisor is exactly 0 (only without ε), the quotient
+//! is 0.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;
@@ -11,7 +11,7 @@ use crate::vector::Vector;
 
 lanes! {
     Corrected { c1, c2, eps, beta1, one_minus_beta1, beta2, one_minus_beta2 }
-    /// The same, and h.
+    /// The coefficients of Adam, and h.
     CorrectedLargest { c1, c2, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, h }
     Moments { m, v }
     LargestMoments { m, v, largest }
@@ -46,7 +46,7 @@ impl Direction for AmsGrad {
         s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         let size = row.h * s.v;
-        // A NaN in v is taken over, one in the largest is left behind.
+        // A NaN in v propagates; a NaN in `largest` is overwritten.
         s.largest = s.largest.max(size);
         (row.c1 * s.m).div_or_zero(s.largest.sqrt() * row.c2 + row.eps)
     }

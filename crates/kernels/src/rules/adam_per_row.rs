@@ -1,7 +1,7 @@
-//! Adam and AdamW whose bias corrections count the updates of each row by itself, for gradients by row.
+//! Adam and AdamW with bias corrections that count the updates of each row separately, for sparse gradients.
 //!
-//! w₁ and w₂ are moments of ones, updated where m and v are: so they are 1 − ∏β₁ and 1 − ∏β₂ over the updates
-//! that an element has had. c₁ is η, and c₂ 1. Where the divisor is exactly 0, the quotient counts as 0.
+//! w₁ and w₂ are moments of a constant gradient of 1, updated together with m and v. They equal 1 − ∏β₁ and 1 − ∏β₂
+//! over the updates of their element. c₁ is η, and c₂ is 1. If the divisor is exactly 0, the quotient is 0.
 
 use super::adam::Corrected;
 use crate::kernel::Direction;

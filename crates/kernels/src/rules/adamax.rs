@@ -1,7 +1,7 @@
-//! Adamax (Kingma and Ba, 2015, algorithm 2), Adam with the largest |g| instead of the root of their squares.
+//! Adamax (Kingma and Ba, 2015, algorithm 2), Adam with the largest |g| instead of the root mean square.
 //!
-//! c₁ = η/(1−∏β₁). Torch has ε inside of the maximum (εᵢ), TensorFlow outside (εₒ); the other one is 0. Where
-//! the divisor is exactly 0 the parameter stays.
+//! c₁ = η/(1−∏β₁). PyTorch adds ε inside of the maximum (εᵢ), TensorFlow outside (εₒ); the other ε is 0. If the divisor
+//! is exactly 0, the parameter keeps its value.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;
@@ -24,7 +24,7 @@ impl Direction for Adamax {
     fn direction<V: Vector>(row: &Largest<V>, g: V, s: &mut MomentLargest<V>) -> V {
         s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
         let (faded, size) = (row.beta2 * s.n, g.abs() + row.inside);
-        // A NaN in g is taken over, one in n is left behind.
+        // A NaN in g propagates; a NaN in n is overwritten.
         s.n = faded.max(size);
         (row.c1 * s.m).div_or_zero(s.n + row.outside)
     }

@@ -1,14 +1,13 @@
 //! Adan (Xie et al., 2022, algorithm 1).
 //!
-//! c₁ = η/(1−∏β₁), c₂ = η·β₂/(1−∏β₂) and c₃ = 1/√(1−∏β₃). The first row has 0 for both factors of the gradient's
-//! change.
+//! c₁ = η/(1−∏β₁), c₂ = η·β₂/(1−∏β₂) and c₃ = 1/√(1−∏β₃). In the first row both factors of the gradient's change are 0.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {
-    /// `ahead` is β₂ as δ's factor in h.
+    /// `ahead` is β₂, the factor of δ in h.
     Accelerated { c1, c2, c3, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, beta3, one_minus_beta3, ahead }
     Changes { m, n, q, previous }
 }

@@ -1,6 +1,6 @@
 //! AdEMAMix (Pagliardini, Ablin and Grangier, 2024, algorithm 1): Adam with a second, much slower momentum.
 //!
-//! c₁ and c₂ are Adam's, and c₃ = η·α: nothing corrects the bias of m₂.
+//! c₁ and c₂ are Adam's coefficients, and c₃ = η·α. m₂ has no bias correction.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;

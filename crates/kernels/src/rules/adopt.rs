@@ -1,6 +1,6 @@
-//! ADOPT (Taniguchi et al., 2024, algorithm 2): the gradient is divided by what was known before it, and clipped.
+//! ADOPT (Taniguchi et al., 2024, algorithm 2): the gradient is divided by the root of the previous v, and clipped.
 //!
-//! The first row has η = 0, 1−β₁ = 0 and β₂ = 0: v starts from g·g, and nothing moves.
+//! In the first row η = 0, 1−β₁ = 0 and β₂ = 0, so v starts at g·g, and the parameters stay.
 
 use super::adam::Moments;
 use crate::kernel::Direction;
@@ -22,7 +22,7 @@ impl Direction for Adopt {
     #[inline(always)]
     fn direction<V: Vector>(row: &Limited<V>, g: V, s: &mut Moments<V>) -> V {
         let root = s.v.sqrt();
-        // A NaN in v is taken over.
+        // A NaN in v propagates.
         let divided = g.div_or_zero(row.eps.max(root));
         s.m = row.beta1 * s.m + row.one_minus_beta1 * row.high.min(row.low.max(divided));
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);

@@ -1,18 +1,19 @@
-//! What modifies any direction u (θ ← d·θ − u), on its way from one stage to the next:
+//! Modifiers of a direction u (θ ← d·θ − u), applied between two stages:
 //!
-//! - the cautious modifier (Liang et al., 2024) keeps what agrees with the gradient, k = [u·g > 0], and enlarges
-//!   that: w = u·k, θ ← d·θ − w / max(mean(k), 10⁻³);
-//! - Grams (Cao et al., 2024) has the direction's size and the gradient's sign: w = u·sign(u·g), θ ← d·θ − w;
-//! - cautious weight decay (Chen et al., 2025) spares what the direction enlarges: θ ← (w·θ < 0 ? 1 : d)·θ − w.
+//! - the cautious modifier (Liang et al., 2024) keeps the elements that agree with the gradient, k = [u·g > 0], and
+//!   scales them up: w = u·k, θ ← d·θ − w / max(mean(k), 10⁻³);
+//! - Grams (Cao et al., 2024) combines the direction's size with the gradient's sign: w = u·sign(u·g), θ ← d·θ − w;
+//! - cautious weight decay (Chen et al., 2025) skips elements that the step moves away from 0: θ ← (w·θ < 0 ? 1 : d)·θ
+//!   − w.
 //!
-//! The stage before it leaves w, as the flag `MASKED` and those beside it say; `pipeline::mask` has how.
+//! The previous stage leaves w, as `MASKED` and the related flags specify; see `pipeline::mask`.
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};
 use crate::vector::{Vector, splat};
 
 lanes! {
-    /// How many w are not 0; 1 / max(mean(k), 10⁻³), or 1; whether the decay is cautious, 1 or 0.
+    /// Number of nonzero elements of w; 1 / max(mean(k), 10⁻³), or 1; whether the decay is cautious, 1 or 0.
     Agreement { agreeing, rate, spares }
 }
 

@@ -1,4 +1,4 @@
-//! LAMB (You et al., 2020, algorithm 2). The second pass is `norms::Scaled`, by the rate η·‖θ‖/‖u‖.
+//! LAMB (You et al., 2020, algorithm 2). The second pass is `norms::Scaled`, with the rate η·‖θ‖/‖u‖.
 //!
 //! c₁ = 1/(1−∏β₁) and c₂ = 1/√(1−∏β₂) are the bias corrections.
 
@@ -13,7 +13,7 @@ lanes! {
     Row { c1, c2, eps, beta1, taken1, beta2, one_minus_beta2, lambda }
 }
 
-/// u, where the gradient was.
+/// Writes u over the gradient.
 pub struct Lamb;
 
 impl Kernel for Lamb {

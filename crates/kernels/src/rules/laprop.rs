@@ -1,6 +1,6 @@
-//! LaProp (Ziyin, Wang and Ueda, 2020, algorithm 1): momentum of gradients that are divided before.
+//! LaProp (Ziyin, Wang and Ueda, 2020, algorithm 1): momentum of normalized gradients.
 //!
-//! c₁ corrects the bias of m, and c₂ = 1/√(1−∏β₂) that of v.
+//! c₁ corrects the bias of m, and c₂ = 1/√(1−∏β₂) corrects the bias of v.
 
 use super::adam::Moments;
 use crate::kernel::Direction;

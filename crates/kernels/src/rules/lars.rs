@@ -1,7 +1,7 @@
 //! LARS (You, Gitman and Ginsburg, 2017), after a pass that has summed θ² and g² (`norms::BothNorms`).
 //!
-//! TypeScript makes the tensor's rate of its norms. Where η stands inside of b it is part of the rate, and
-//! where λ·θ has been added to g before the norm was taken, λ is 0 here.
+//! TypeScript computes the tensor's rate from its norms. If η belongs inside of b, it is part of the rate. If λ·θ was
+//! added to g before the norm was taken, λ is 0 here.
 
 use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output};

@@ -1,7 +1,7 @@
-//! MARS (Yuan et al., 2024, algorithms 2 and 3): of the gradient and a part of its change, c, each tensor has
-//! c/max(1, ‖c‖); then Adam or Lion by that.
+//! MARS (Yuan et al., 2024, algorithms 2 and 3): c is the gradient plus a multiple of its change. Each tensor's c is
+//! divided by max(1, ‖c‖). Adam or Lion follows with the result as its gradient.
 //!
-//! At the first update `ahead` is 0. c₁ and c₂ are Adam's.
+//! At the first update `ahead` is 0. c₁ and c₂ are Adam's coefficients.
 
 use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output, Sum};
@@ -18,7 +18,7 @@ lanes! {
     Momentum { previous, m }
 }
 
-/// c, where the gradient was, and ‖c‖².
+/// Writes c over the gradient, and sums ‖c‖².
 pub struct Mars;
 
 impl Kernel for Mars {
@@ -37,7 +37,7 @@ impl Kernel for Mars {
     }
 }
 
-/// θ by Adam's u; the rate is 1/max(1, ‖c‖).
+/// Moves θ by Adam's u; the rate is 1/max(1, ‖c‖).
 pub struct MarsAdamW;
 
 impl Kernel for MarsAdamW {
@@ -56,7 +56,7 @@ impl Kernel for MarsAdamW {
     }
 }
 
-/// θ by the sign of m.
+/// Moves θ by the sign of m.
 pub struct MarsLion;
 
 impl Kernel for MarsLion {

@@ -1,19 +1,49 @@
-//! The rules: each file is one, readable beside its paper.
+//! Update rules. Each file implements one rule in the notation of its paper: θ are the parameters, g the gradient, η
+//! the learning rate.
 //!
-//! θ are the parameters, g the gradient, η the learning rate. What depends on the update's number
-//! alone arrives as finished coefficients, by name. `ts/rules/<rule>.ts` computes them and states the
-//! same equations in the same order.
+//! A rule consists of kernels. A kernel is a type with three sets of named numbers and one function:
+//!
+//! - `Row`: coefficients, the same for all elements. Everything that depends only on the update's number is computed by
+//!   TypeScript (`ts/rules/<rule>.ts`) in float64 and arrives as a finished coefficient, for example c₁ = η/(1−∏β₁).
+//! - `State`: one number per element that the rule stores, such as the moments m and v.
+//! - `Tensor`: float64 numbers per tensor, such as sums of squares and the rate that TypeScript computes from them.
+//! - `apply`: the equations for one vector of elements, written once for lanes of any width. `+ − × ÷ √` are rounded
+//!   operation by operation, so the order of operations determines the bits. The loop in TypeScript uses the same
+//!   order.
+//!
+//! `OUTPUT` tells whether `apply` returns the new parameters or a direction for the next stage. `kernel/mod.rs`
+//! contains the loop over the elements of a segment, and `kernel/pipeline.rs` the steps around it (clipping, decay,
+//! flushing).
+//!
+//! Example: the kernel of the heavy ball.
+//!
+//! ```text
+//! lanes! {
+//!     Ball { lr, alpha }
+//!     Velocity { v }
+//! }
+//!
+//! fn apply<V: Vector>(row: &Ball<V>, _: &Nothing, _: V, theta: V, g: V, s: &mut Velocity<V>) -> V {
+//!     s.v = row.alpha * s.v - row.lr * g;
+//!     theta + s.v
+//! }
+//! ```
+//!
+//! Rules that need sums over a whole tensor have several stages (`norms.rs`, `lamb.rs`). Rules for matrices implement
+//! `MatrixKernel` instead (`adafactor.rs`, `muon.rs`, `sm3.rs`). `for_each_kernel!` below lists all kernels; a new rule
+//! is added there. CONTRIBUTING.md describes the steps.
 
 #![cfg_attr(not(feature = "catalogue"), allow(dead_code))]
-// Equations are to be read beside their papers: where one reads and writes arrays, that is one block.
+// Equations should read as in their papers, so code that reads and writes arrays may share one unsafe block.
 #![allow(clippy::multiple_unsafe_ops_per_block)]
 
 use crate::kernel::code;
 
-/// The one list of kernels. First the core, which every build has: its order numbers them, from 2 on, as 0 is none and 1
-/// sums the gradients' squares, and passes over the plane come first, in the order of their stages. Then the
-/// catalogue, whose names number them: those that many runs may have, which are the only stages of elementwise
-/// rules, those that take tensors as matrices, and all others, each part in alphabetical order.
+/// The list of all kernels. First the core, which every build contains: positions determine its numbers from 2 on,
+/// because 0 is no kernel and 1 sums the squares of gradients. Passes over the flat parameter array come first, in the
+/// order of their stages. The catalogue follows, where names determine the numbers: kernels that many runs support,
+/// which are the only stages of elementwise rules; kernels that process tensors as matrices; and all others. Each part
+/// is in alphabetical order.
 macro_rules! for_each_kernel {
     ($then:ident!($($arguments:tt)*)) => {
         $then! {
@@ -122,7 +152,7 @@ macro_rules! positions {
     };
 }
 
-/// Where in the table of kernels each number stands.
+/// Position of each number in the table of kernels.
 #[cfg(feature = "elementwise")]
 pub(crate) static POSITIONS: [u8; code::KERNELS] = for_each_kernel!(positions!());
 

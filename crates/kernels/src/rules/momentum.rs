@@ -1,4 +1,4 @@
-//! Momentum, the heavy ball (Polyak, 1964; as Sutskever et al., 2013, equations 1 and 2, write it).
+//! Momentum, the heavy ball (Polyak, 1964, in the form of Sutskever et al., 2013, equations 1 and 2).
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};

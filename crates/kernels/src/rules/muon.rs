@@ -1,10 +1,8 @@
-//! Muon (Jordan, 2024), up to the last pass (`norms::Scaled`): b ← b + (1−μ)·(g − b),
-//! m = b − (1−μ)·(b − g) with Nesterov's momentum or b, and O = NS(m), a matrix near to m's own, in
-//! which all singular values are about 1.
+//! Muon (Jordan, 2024), without its last pass (`norms::Scaled`): b ← b + (1−μ)·(g − b), m = b − (1−μ)·(b − g) with
+//! Nesterov's momentum, otherwise m = b, and O = NS(m), a matrix close to m in which all singular values are about 1.
 //!
-//! NS: X = m / max(‖m‖, ε), transposed if it has more rows than columns, and then some times
-//! P = X·Xᵀ, X ← a·X + (b·P + c·P·P)·X. Where it is computed in bfloat16, m, ‖m‖, the quotient, P and what
-//! is in brackets, and X are rounded to it; sums are not.
+//! NS: X = m / max(‖m‖, ε), transposed if it has more rows than columns. Each iteration computes P = X·Xᵀ, X ← a·X +
+//! (b·P + c·P·P)·X. In bfloat16, m, ‖m‖, the quotient, P, the sum in parentheses, and X are rounded; sums are not.
 
 use std::ptr;
 
@@ -17,8 +15,8 @@ use crate::sums::product::{Product, rounded};
 use crate::vector::{Vector, splat};
 
 lanes! {
-    /// `nesterov` is 1 − μ or 0; then how often, ε, whether in bfloat16, and a, b, c for each of the first times, of
-    /// which the last ones are for all that follow.
+    /// `nesterov` is 1 − μ or 0. Then the number of iterations, ε, whether to use bfloat16, and a, b, c of each of the
+    /// first iterations; the last triple serves all further iterations.
     Row {
         one_minus_mu, nesterov, steps, eps, bfloat16,
         a0, b0, c0, a1, b1, c1, a2, b2, c2, a3, b3, c3, a4, b4, c4, a5, b5, c5, a6, b6, c6, a7, b7, c7,
@@ -27,7 +25,7 @@ lanes! {
 }
 
 impl Row<f64> {
-    /// a, b and c of each of the first times.
+    /// a, b and c of each of the first iterations.
     fn triples(&self) -> [[f64; 3]; 8] {
         [
             [self.a0, self.b0, self.c0],
@@ -42,10 +40,10 @@ impl Row<f64> {
     }
 }
 
-/// Nobody wants more, and a row that says so was overwritten.
+/// A larger number means that the row was overwritten, because no rule requests it.
 const MAX_STEPS: f64 = 100.0;
 
-/// b, and m where the gradient was.
+/// Updates b, and writes m over the gradient.
 pub struct MuonMomentum;
 
 impl Kernel for MuonMomentum {
@@ -62,7 +60,7 @@ impl Kernel for MuonMomentum {
     }
 }
 
-/// O where m was.
+/// Writes O over m.
 pub struct NewtonSchulz;
 
 impl MatrixKernel for NewtonSchulz {
@@ -96,14 +94,14 @@ impl MatrixKernel for NewtonSchulz {
         let is_rounded = row.bfloat16 != 0.0;
         let is_wide = rows <= columns;
         let all = Divided { from: g, to: g, length: rows * columns, divisor: 1.0, is_rounded };
-        // SAFETY: the caller vouches for the matrix, and there is room for the others; each product writes to
-        // another one than it reads.
+        // SAFETY: the caller guarantees the matrix, and there is room for the others; each product writes to a matrix
+        // that it does not read.
         unsafe {
             if is_rounded {
                 team.run(&all);
             }
             let norm = matrices.squares(g, rows * columns).sqrt();
-            // A norm that is NaN is taken over, and divided by nothing all is 0.
+            // A NaN in the norm propagates. A divisor of 0 yields zeros.
             let larger = if row.eps > norm { row.eps } else { norm };
             team.run(&Divided { divisor: if larger == 0.0 { f64::INFINITY } else { larger }, ..all });
             let [mut x, mut next] = if is_wide { [g, other] } else { [other, g] };
@@ -113,7 +111,7 @@ impl MatrixKernel for NewtonSchulz {
             let triples = row.triples();
             for step in 0..row.steps as usize {
                 let [a, b, c] = triples[step.min(triples.len() - 1)];
-                // Until X is made anew there, `next` is its transposed.
+                // Until X is recomputed there, `next` contains the transpose.
                 team.run(&Transposed { from: x, to: next, rows: least, columns: most });
                 let square = Product {
                     a: x.cast_const(),
@@ -137,7 +135,7 @@ impl MatrixKernel for NewtonSchulz {
                 }
                 (x, next) = (next, x);
             }
-            // (Both may be where it is.)
+            // (Source and destination may be the same.)
             team.run(&Divided { from: x, to: if is_wide { g } else { other }, ..all });
             if !is_wide {
                 team.run(&Transposed { from: other, to: g, rows: least, columns: most });
@@ -147,22 +145,22 @@ impl MatrixKernel for NewtonSchulz {
     }
 }
 
-/// Numbers that are divided and rounded, where they are or elsewhere.
+/// Divides and rounds numbers, in place or into another array.
 #[derive(Clone, Copy)]
 struct Divided<S> {
     from: *const S,
-    /// The same ones, or some that do not overlap them.
+    /// The source itself, or an array that does not overlap it.
     to: *mut S,
     length: usize,
     divisor: f64,
-    /// To bfloat16, the divisor too.
+    /// Rounds to bfloat16, including the divisor.
     is_rounded: bool,
 }
 
-/// So many of them are one piece of work: whole vectors.
+/// Elements per piece of work; whole vectors.
 const PIECE: usize = 1 << 12;
 
-// SAFETY: pieces are other numbers, and what is read stays, or is what is written.
+// SAFETY: pieces are different numbers. The source is constant, or equals the destination.
 unsafe impl<V: Vector> Work<V> for Divided<V::Scalar> {
     fn pieces(&self) -> usize {
         self.length.div_ceil(PIECE)
@@ -175,10 +173,10 @@ unsafe impl<V: Vector> Work<V> for Divided<V::Scalar> {
         let divisor = if is_rounded { rounded(divisor) } else { divisor };
         let end = length.min((number + 1) * PIECE);
         for at in (number * PIECE..end).step_by(V::LANES) {
-            // SAFETY: the caller vouches for both.
+            // SAFETY: the caller guarantees both.
             unsafe {
                 let x = V::load_some(from.add(at), end - at);
-                // By 1 nothing changes, and it takes long.
+                // Division by 1 changes nothing, and is slow.
                 let x = if self.divisor == 1.0 { x } else { x / divisor };
                 let x = if is_rounded { rounded(x) } else { x };
                 x.store_some(to.add(at), end - at);
@@ -187,7 +185,7 @@ unsafe impl<V: Vector> Work<V> for Divided<V::Scalar> {
     }
 }
 
-/// The transposed of a matrix, elsewhere.
+/// Transposes a matrix into another array.
 #[derive(Clone, Copy)]
 struct Transposed<S> {
     from: *const S,
@@ -196,12 +194,12 @@ struct Transposed<S> {
     columns: usize,
 }
 
-/// Rows that are one piece of work.
+/// Rows per piece of work.
 const ROWS: usize = 64;
-/// Rows and columns that are moved at a time, so that what they become stays in the cache.
+/// Rows and columns that are moved at a time, so that the destination stays in the cache.
 const SQUARE: usize = 16;
 
-// SAFETY: pieces are other rows, and what is read stays.
+// SAFETY: pieces are different rows, and the source is constant.
 unsafe impl<V: Vector> Work<V> for Transposed<V::Scalar> {
     fn pieces(&self) -> usize {
         self.rows.div_ceil(ROWS)
@@ -215,7 +213,7 @@ unsafe impl<V: Vector> Work<V> for Transposed<V::Scalar> {
             for left in (0..columns).step_by(SQUARE) {
                 for j in left..columns.min(left + SQUARE) {
                     for i in top..end.min(top + SQUARE) {
-                        // SAFETY: the caller vouches for both.
+                        // SAFETY: the caller guarantees both.
                         unsafe { to.add(j * rows + i).write(from.add(i * columns + j).read()) };
                     }
                 }

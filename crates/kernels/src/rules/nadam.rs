@@ -1,6 +1,6 @@
 //! NAdam (Dozat, 2016), Adam with Nesterov's momentum.
 //!
-//! The momenta μₜ and the bias corrections are in c₀, c₁ and c₂.
+//! c₀, c₁ and c₂ contain the momenta μₜ and the bias corrections.
 
 use super::adam::Moments;
 use crate::kernel::Direction;
@@ -8,7 +8,7 @@ use crate::kernel::lanes::lanes;
 use crate::vector::Vector;
 
 lanes! {
-    /// `c0` is behind those that Adam has, too.
+    /// `c0` follows Adam's coefficients.
     Ahead { c1, c2, eps, beta1, one_minus_beta1, beta2, one_minus_beta2, c0 }
 }
 

@@ -1,8 +1,7 @@
-//! Nesterov's momentum (Nesterov, 1983) in its two forms, which visit the same points under
-//! u = θ + α·v.
+//! Nesterov's momentum (Nesterov, 1983) in two forms, which visit the same points with u = θ + α·v.
 //!
-//! Shifted: the heavy ball with the gradient taken at u; its update is [`super::momentum`]'s, and
-//! [`Point`] gives u. Reparametrized: v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'.
+//! Shifted: the heavy ball with the gradient at u. Its update is [`super::momentum`]'s, and [`Point`] computes u.
+//! Reparametrized: v' = α·v − η·g, u ← (u − α·v) + (1+α)·v'.
 
 use super::momentum::{Ball, Velocity};
 use crate::kernel::lanes::{Nothing, lanes};
@@ -32,7 +31,7 @@ impl Kernel for Nesterov {
     }
 }
 
-/// Not an update: the point θ + α·v, at which the shifted form wants the gradient.
+/// Not an update: the point θ + α·v, at which the shifted form needs the gradient.
 pub struct Point;
 
 impl Kernel for Point {

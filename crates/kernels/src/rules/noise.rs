@@ -1,9 +1,9 @@
 //! Gradient noise (Neelakantan et al., 2015): g ← g + σ·n, σ² = η/(1+t)^γ, with n from N(0, 1).
 //!
-//! Element i of a tensor gets its n from seed, t, the key of the tensor's name, and i alone, so that no order and no
-//! thread matters. Of each four, Philox 4×32-10 (Salmon, Moraes, Dror and Shaw, 2011) gives four words, and each two of
-//! these two numbers: n = √(−2·log u)·cos a and the same with sin a (Box and Muller, 1958). In float64, rounded at
-//! the end.
+//! n of element i of a tensor depends only on the seed, t, the key of the tensor's name, and i, and not on the order or
+//! the threads. For four elements, Philox 4×32-10 (Salmon, Moraes, Dror and Shaw, 2011) generates four words. Each pair
+//! of words yields two numbers: n = √(−2·log u)·cos a, and the same with sin a (Box and Muller, 1958), computed in
+//! float64 and rounded at the end.
 
 use std::f64::consts::TAU;
 use std::slice;
@@ -14,7 +14,7 @@ use crate::kernel::pipeline::Scratch;
 use crate::sums::BLOCK;
 use crate::vector::{Scalar, Vector, splat};
 
-/// What noise is added to.
+/// The gradients that receive noise.
 pub struct Noise<S> {
     g: *mut S,
     length: usize,
@@ -32,21 +32,21 @@ impl<S> Noise<S> {
     }
 }
 
-/// Philox's key, and its counter behind the element's.
+/// Philox's key, and the part of its counter after the element's index.
 #[derive(Clone, Copy)]
 struct Counters {
     seed: [u32; 2],
     key_and_t: [u32; 3],
 }
 
-/// Numbers at a time: four from each of so many counters.
+/// Numbers that are generated at a time: four per counter.
 const COUNTERS: usize = 16;
 const NUMBERS: usize = 4 * COUNTERS;
 
 /// 2⁻³².
 const UNIT: f64 = 1.0 / 4294967296.0;
 
-// SAFETY: pieces are other blocks.
+// SAFETY: pieces are different blocks.
 unsafe impl<V: Vector> Work<V> for Noise<V::Scalar> {
     fn pieces(&self) -> usize {
         self.length.div_ceil(BLOCK)
@@ -56,7 +56,7 @@ unsafe impl<V: Vector> Work<V> for Noise<V::Scalar> {
     unsafe fn piece(&self, number: usize, _: &mut Scratch) {
         let start = number * BLOCK;
         let count = BLOCK.min(self.length - start);
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees this.
         let g = unsafe { slice::from_raw_parts_mut(self.g.add(start), count) };
         let mut normal = [0.0; NUMBERS];
         for (k, some) in g.chunks_mut(NUMBERS).enumerate() {
@@ -68,8 +68,8 @@ unsafe impl<V: Vector> Work<V> for Noise<V::Scalar> {
     }
 }
 
-/// Makes the normal numbers of the counters from `first` on, in float64 whatever the dtype.
-// Both dtypes have the same code in WebAssembly, where bytes count.
+/// Generates the normal numbers of the counters from `first` on, in float64 for both dtypes.
+// Both dtypes share this code in WebAssembly, where code size matters.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn draw<V: Vector<Scalar = f64>>(counters: Counters, first: u32, normal: &mut [f64; NUMBERS]) {
@@ -84,7 +84,7 @@ fn draw<V: Vector<Scalar = f64>>(counters: Counters, first: u32, normal: &mut [f
     }
     const { assert!((NUMBERS / 2).is_multiple_of(V::LANES)) };
     for at in (0..NUMBERS / 2).step_by(V::LANES) {
-        // SAFETY: both arrays are whole vectors, as was asserted.
+        // SAFETY: both arrays are whole vectors, as asserted.
         unsafe {
             let (u_of, a_of) = (u.as_mut_ptr().add(at), a.as_mut_ptr().add(at));
             let radius = (splat::<V>(-2.0) * log(V::load(u_of))).sqrt();

@@ -1,5 +1,5 @@
-//! What rules have in common that measure whole tensors: a pass that sums the squares of what they
-//! compare, and one that ends a step by a rate for each tensor, which TypeScript makes of the sums.
+//! Passes that rules with norms of whole tensors share: a first pass that sums squares, and a last pass that moves the
+//! parameters by one rate per tensor. TypeScript computes the rate from the sums.
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, Sum};
@@ -8,11 +8,11 @@ use crate::vector::Vector;
 lanes! {
     /// Σ θ², Σ u² of the direction u, and the tensor's rate.
     Norms { parameters, direction, rate }
-    /// Σ g², and what a rule makes of it.
+    /// Σ g², and the rate that a rule computes from it.
     Squares { gradients, rate }
 }
 
-/// Keeps the gradient as it was prepared.
+/// Stores the gradient after the pipeline.
 pub struct Prepared;
 
 impl Kernel for Prepared {
@@ -29,7 +29,7 @@ impl Kernel for Prepared {
     }
 }
 
-/// Keeps the gradient as it was prepared, and sums θ² and g².
+/// Stores the gradient after the pipeline, and sums θ² and g².
 pub struct BothNorms;
 
 impl Kernel for BothNorms {
@@ -47,7 +47,7 @@ impl Kernel for BothNorms {
     }
 }
 
-/// Keeps the gradient as it was prepared, and sums g².
+/// Stores the gradient after the pipeline, and sums g².
 pub struct GradientNorm;
 
 impl Kernel for GradientNorm {

@@ -1,16 +1,16 @@
 //! NovoGrad (Ginsburg et al., 2019), after a pass that has summed g² (`norms::GradientNorm`).
 //!
-//! The tensor's rate is 1/(√v + ε), in which v ← β₂·v + (1−β₂)·‖g‖² is one number; TypeScript makes it.
+//! The tensor's rate is 1/(√v + ε), with one number v ← β₂·v + (1−β₂)·‖g‖² per tensor. TypeScript computes the rate.
 
 use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output};
 use crate::vector::Vector;
 
 lanes! {
-    /// `taken1` is 1, or 1 − β₁ where gradients are averaged.
+    /// `taken1` is 1, or 1 − β₁ if gradients are averaged.
     Row { lr, beta1, taken1, lambda }
     Moment { m }
-    /// Σ g², what is made of it, and v.
+    /// Σ g², the rate, and v.
     Layer { gradients, rate, v }
 }
 

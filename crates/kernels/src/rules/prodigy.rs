@@ -1,24 +1,24 @@
-//! Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam, whose rate is a distance d that it estimates.
+//! Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam with an estimated distance d as its rate.
 //!
-//! TypeScript makes the next d of Σ g·(θ₀ − θ) and Σ |s| over all tensors. (1 − λγ)·θ would not see a γ of 1e-6
-//! in float32, and d grows by what is lost: so `shrink`·θ is added.
+//! TypeScript computes the next d from Σ g·(θ₀ − θ) and Σ |s| over all tensors. In float32 (1 − λγ)·θ would not see a γ
+//! of 1e-6, and d grows through such small changes, so `shrink`·θ is added instead.
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, Sum};
 use crate::vector::Vector;
 
 lanes! {
-    /// `taken1` is (1 − β₁)·d, `taken2` (1 − β₂)·d², `pull` w, `rate` γ `eps` d·ε, and `shrink` −λγ.
+    /// `taken1` is (1 − β₁)·d, `taken2` (1 − β₂)·d², `pull` w, `rate` γ, `eps` d·ε, and `shrink` −λγ.
     Row { beta1, taken1, beta2, taken2, beta3, pull, rate, eps, shrink }
     /// `start` is θ₀.
     Distances { s, m, v, start }
-    /// s too, since the last stage settles what is subnormal.
+    /// Includes s, because the last stage flushes subnormal numbers.
     Moments { s, m, v }
     /// Σ g·(θ₀ − θ) and Σ |s|.
     Progress { progress, path }
 }
 
-/// m, v, s, and g·(θ₀ − θ) where the gradient was.
+/// Updates m, v and s, and writes g·(θ₀ − θ) over the gradient.
 pub struct ProdigyMoments;
 
 impl Kernel for ProdigyMoments {

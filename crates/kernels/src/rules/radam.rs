@@ -1,7 +1,7 @@
-//! RAdam (Liu et al., 2020, algorithm 2): Adam, rectified where the variance of the adaptive learning rate is
-//! tractable, and otherwise momentum without adaptation.
+//! RAdam (Liu et al., 2020, algorithm 2): Adam, rectified if the variance of the adaptive learning rate is tractable,
+//! and otherwise momentum without adaptation.
 //!
-//! The rectification r and the bias corrections are in c₁ and c₂.
+//! c₁ and c₂ contain the rectification r and the bias corrections.
 
 use super::adam::Moments;
 use crate::kernel::Direction;
@@ -24,7 +24,7 @@ impl Direction for RAdam {
     fn direction<V: Vector>(row: &Rectified<V>, g: V, s: &mut Moments<V>) -> V {
         s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
-        // Where it is not rectified, the divisor is 1: dividing by it changes no bit.
+        // Without rectification the divisor is 1, and dividing by 1 changes no bit.
         let one = row.unrectified;
         let divisor = row.unrectified.if_zero(s.v.sqrt() * row.c2 + row.eps, one);
         (row.c1 * s.m).div_or_zero(divisor)

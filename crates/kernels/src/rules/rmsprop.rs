@@ -1,8 +1,8 @@
 //! RMSProp (Hinton, Coursera lecture 6e, 2012), also with momentum, and centered (Graves, 2013).
 //!
-//! Torch has ε outside of the root and η outside of b, Optax and TensorFlow have them inside; the other ε is 0,
-//! and the other η 1. The essay's form starts from v = g·g (its first row has α = 0) and has no ε.
-//! Where the divisor is exactly 0, the quotient counts as 0.
+//! PyTorch has ε outside of the root and η outside of b, Optax and TensorFlow have both inside. The other ε is 0, and
+//! the other η is 1. The essay's form starts at v = g·g (its first row has α = 0) and has no ε. If the divisor is
+//! exactly 0, the quotient is 0.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;
@@ -85,7 +85,7 @@ impl Direction for RmsPropCenteredMomentum {
     }
 }
 
-/// v − a·a, and 0 where rounding makes it negative; NaN stays NaN.
+/// v − a·a, and 0 if rounding makes it negative; NaN stays NaN.
 #[inline(always)]
 fn variance<V: Vector>(v: V, a: V) -> V {
     let (zero, variance) = (splat::<V>(0.0), v - a * a);

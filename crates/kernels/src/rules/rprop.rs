@@ -1,7 +1,7 @@
-//! Rprop (Riedmiller and Braun, 1993) without weight-backtracking, as in Torch.
+//! Rprop (Riedmiller and Braun, 1993) without weight-backtracking, as in PyTorch.
 //!
-//! h begins with η, which its first row adds to 0. Where the product of gradients is NaN, h stays, and
-//! the sign of g is NaN if g is.
+//! h starts at η, which its first row adds to 0. If the product of gradients is NaN, h stays unchanged. The sign of g
+//! is NaN if g is NaN.
 
 use crate::kernel::Direction;
 use crate::kernel::lanes::lanes;

@@ -1,6 +1,6 @@
-//! Schedule-Free (Defazio et al., 2024): the parameters are x, an average of the iterates z, and the
-//! gradient g is taken between them, at y. It is divided by a root as in Adam, but for SGD and where RAdam
-//! does not rectify.
+//! Schedule-Free (Defazio et al., 2024): the parameters are x, an average of the iterates z, and the gradient g is
+//! evaluated at y, between x and z. g is divided by a root as in Adam, except for SGD and in updates that RAdam does
+//! not rectify.
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output};
@@ -8,7 +8,7 @@ use crate::vector::Vector;
 
 lanes! {
     Free { gamma, c, one_minus_beta, lambda }
-    /// The same, and what v takes; `unrectified` is 1 or 0.
+    /// The coefficients of SGD, and those of v; `unrectified` is 1 or 0.
     FreeAdam { gamma, c, one_minus_beta, lambda, c2, eps, beta2, one_minus_beta2, unrectified }
     Iterate { z }
     IteratePoint { z, point }
@@ -51,7 +51,7 @@ impl Kernel for ScheduleFreeAdam {
     #[inline(always)]
     fn apply<V: Vector>(row: &FreeAdam<V>, _: &Nothing, _: V, x: V, g: V, s: &mut Adaptive<V>) -> V {
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
-        // Where it is not rectified, the divisor is 1: dividing by it changes no bit.
+        // Without rectification the divisor is 1, and dividing by 1 changes no bit.
         let one = row.unrectified;
         let divisor = row.unrectified.if_zero(s.v.sqrt() * row.c2 + row.eps, one);
         let y = toward(x, s.z, row.one_minus_beta);
@@ -77,7 +77,7 @@ impl Kernel for ScheduleFreePoint {
     }
 }
 
-/// The same beside v.
+/// Not an update: the point y, for rules with v.
 pub struct ScheduleFreeAdamPoint;
 
 impl Kernel for ScheduleFreeAdamPoint {

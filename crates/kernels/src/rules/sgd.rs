@@ -1,4 +1,4 @@
-//! SGD with momentum as Torch defines it: without the dampening τ at the first update, and with Nesterov's
+//! SGD with momentum as PyTorch defines it: without the dampening τ at the first update, and with Nesterov's
 //! correction.
 
 use crate::kernel::Direction;

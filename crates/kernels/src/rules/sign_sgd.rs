@@ -1,5 +1,5 @@
-//! signSGD (Bernstein et al., 2018, algorithm 1), and with momentum Signum (algorithm 2). Zeros and NaN are their
-//! own sign.
+//! signSGD (Bernstein et al., 2018, algorithm 1), and with momentum Signum (algorithm 2). The sign of 0 is 0, and the
+//! sign of NaN is NaN.
 
 use super::gradient_descent::Rate;
 use crate::kernel::Direction;

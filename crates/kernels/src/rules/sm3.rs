@@ -1,11 +1,11 @@
-//! SM3-II (Anil, Gupta, Koren and Singer, 2019). Of a matrix the largest ν are kept by row and by column, r and
-//! c: ν = min(rᵢ, cⱼ) + g·g, u = g/√(ν + ε), rᵢ ← maxⱼ ν, cⱼ ← maxᵢ ν. A tensor that is no matrix has v
-//! by element: v ← v + g·g, u = g/√(v + ε). Then θ ← θ − η·m, m ← β₁·m + (1−β₁)·u; without
-//! momentum `norms::Scaled` moves θ.
+//! SM3-II (Anil, Gupta, Koren and Singer, 2019). For a matrix it stores the largest ν of each row and column, r and c:
+//! ν = min(rᵢ, cⱼ) + g·g, u = g/√(ν + ε), rᵢ ← maxⱼ ν, cⱼ ← maxᵢ ν. A tensor that is not a matrix has an elementwise v:
+//! v ← v + g·g, u = g/√(v + ε). Then θ ← θ − η·m, m ← β₁·m + (1−β₁)·u. Without momentum `norms::Scaled` moves θ.
 //!
-//! r, c and v never decay, so nothing but m can become subnormal on the way.
+//! r, c and v never decay, so only m can become subnormal.
 //!
-//! The largest of numbers does not depend on their order, nor do the bits on how a matrix is cut.
+//! A maximum does not depend on the order of numbers, so the result does not depend on the division of a matrix into
+//! pieces.
 
 use std::array;
 
@@ -23,11 +23,11 @@ lanes! {
     Cover { v }
     Momentum { m }
     Both { v, m }
-    /// Of rows, and of columns.
+    /// Maxima of rows, and of columns.
     Largest { r, c }
 }
 
-/// u where the gradient was, r and c.
+/// Writes u over the gradient, and updates r and c.
 pub struct Sm3Covered;
 
 impl MatrixKernel for Sm3Covered {
@@ -42,12 +42,12 @@ impl MatrixKernel for Sm3Covered {
         largest: Largest<*mut V::Scalar>,
         team: &mut ThreadTeam<V>,
     ) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
+        // SAFETY: the caller guarantees the matrix, its arrays and the instruction set.
         unsafe { covered(matrices, row, largest, team) }
     }
 }
 
-/// The same where m is kept for the stage behind it.
+/// Same as `Sm3Covered`, for a following stage with m.
 pub struct Sm3CoveredMomentum;
 
 impl MatrixKernel for Sm3CoveredMomentum {
@@ -62,12 +62,12 @@ impl MatrixKernel for Sm3CoveredMomentum {
         largest: Largest<*mut V::Scalar>,
         team: &mut ThreadTeam<V>,
     ) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
+        // SAFETY: the caller guarantees the matrix, its arrays and the instruction set.
         unsafe { covered(matrices, row, largest, team) }
     }
 }
 
-/// v, and u where the gradient was.
+/// Updates v, and writes u over the gradient.
 pub struct Sm3Single;
 
 impl Kernel for Sm3Single {
@@ -100,7 +100,7 @@ impl Kernel for Sm3Momentum {
     }
 }
 
-/// The same of a tensor that has v.
+/// Same as `Sm3Momentum`, for a tensor with v.
 pub struct Sm3SingleMomentum;
 
 impl Kernel for Sm3SingleMomentum {
@@ -122,11 +122,11 @@ fn moved<V: Vector>(row: &Row<V>, decay: V, theta: V, u: V, m: &mut V) -> V {
     theta * decay - row.lr * *m
 }
 
-/// A matrix is cut into so many pieces at most, each of which has its own largest ν by column.
+/// Maximum number of pieces of a matrix. Each piece has its own column maxima of ν.
 const PIECES: usize = 16;
 
 /// # Safety
-/// As for [`MatrixKernel::run`].
+/// Same as for [`MatrixKernel::run`].
 unsafe fn covered<V: Compiled>(
     matrices: &Matrices<V::Scalar>,
     row: &Row<f64>,
@@ -143,8 +143,8 @@ unsafe fn covered<V: Compiled>(
     if count != 1 {
         return Err(ArenaError::new(&"it is several matrices"));
     }
-    // SAFETY: the caller vouches for the matrix and for r and c, which have all of its rows and columns, and for the
-    // instruction set; in the scratch there is room for a row of each piece.
+    // SAFETY: the caller guarantees the matrix, its r and c with all rows and columns, and the instruction set. The
+    // scratch has room for a row of each piece.
     unsafe {
         team.run(&Covering { g: matrices.g, r, c, found, rows, columns, across, some, eps: row.eps });
         for j in 0..columns {
@@ -189,7 +189,7 @@ struct Covering<S> {
     g: *mut S,
     r: *mut S,
     c: *const S,
-    /// By column, of each piece.
+    /// Column maxima of each piece.
     found: *mut S,
     rows: usize,
     columns: usize,
@@ -210,7 +210,7 @@ unsafe impl<V: Vector> Work<V> for Covering<V::Scalar> {
     unsafe fn piece(&self, number: usize, _: &mut Scratch) {
         let Self { g, r, c, found, rows, columns, across, some, eps } = *self;
         let first = number * some;
-        // SAFETY: the caller vouches for all of them.
+        // SAFETY: the caller guarantees all of this.
         unsafe {
             let found = found.add(number * across);
             found.write_bytes(0, across);
@@ -247,15 +247,15 @@ struct Line<V: Vector> {
 }
 
 impl<V: Vector> Line<V> {
-    /// Writes u and `found` of the columns of `N` vectors, of which `count` are left where it is one, and takes ν into
-    /// account for the row; of others, which have no gradient, it is no larger than r.
+    /// Writes u and the maxima of the columns of `N` vectors; if `N` is 1, `count` columns are left. Updates the row's
+    /// maximum of ν. Padding columns have no gradient, so their ν is no larger than r.
     ///
     /// # Safety
-    /// `count` columns from `j` on must be there, or `N` vectors of them, and of `found` whole vectors.
+    /// `count` columns from `j` on must exist, or `N` vectors of them, and whole vectors of `found`.
     #[inline(always)]
     unsafe fn cover<const N: usize>(&self, j: usize, count: usize, most: &mut V) {
         let at = |k: usize| j + k * V::LANES;
-        // SAFETY: the caller vouches for these columns of g, c and `found`.
+        // SAFETY: the caller guarantees these columns of g, c and `found`.
         unsafe {
             let g: [V; N] = array::from_fn(|k| V::load_some(self.g.add(at(k)), count));
             let nu = array::from_fn::<V, N, _>(|k| {
@@ -267,7 +267,7 @@ impl<V: Vector> Line<V> {
             let u: [V; N] = array::from_fn(|k| g[k].div_or_zero(root[k]));
             for k in 0..N {
                 u[k].store_some(self.g.add(at(k)), count);
-                // What is a NaN already stays one.
+                // A NaN stays NaN.
                 let nan = nan_of(nu[k]);
                 let found = self.found.add(at(k));
                 (nu[k].max(V::load(found)) + nan).store(found);

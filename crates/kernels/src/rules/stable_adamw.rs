@@ -1,7 +1,7 @@
 //! StableAdamW (Wortsman et al., 2023, algorithm 2), in which the β̂ correct the bias.
 //!
-//! The rate is η / max(1, RMS(g / max(√v, ε))): the first pass leaves what is in the RMS where the
-//! gradient was, and sums its squares.
+//! The rate is η / max(1, RMS(g / max(√v, ε))). The first pass writes g / max(√v, ε) over the gradient, and sums its
+//! squares.
 
 use crate::kernel::lanes::lanes;
 use crate::kernel::{Kernel, Output, Sum};
@@ -9,13 +9,13 @@ use crate::rules::adam::Moments;
 use crate::vector::Vector;
 
 lanes! {
-    /// Of β̂₁ and β̂₂.
+    /// β₁ and β₂ stand for β̂₁ and β̂₂.
     Row { eps, beta1, one_minus_beta1, beta2, one_minus_beta2 }
-    /// Σ of what is in the RMS, the tensor's rate and its decay d.
+    /// Σ (g / max(√v, ε))², the tensor's rate and its decay d.
     Steady { ratios, rate, decay }
 }
 
-/// m, v, and g / max(√v, ε) where the gradient was.
+/// Updates m and v, and writes g / max(√v, ε) over the gradient.
 pub struct StableMoments;
 
 impl Kernel for StableMoments {
@@ -31,7 +31,7 @@ impl Kernel for StableMoments {
         s.m = row.beta1 * s.m + row.one_minus_beta1 * g;
         s.v = row.beta2 * s.v + row.one_minus_beta2 * (g * g);
         let root = s.v.sqrt();
-        // A NaN in v is taken over.
+        // A NaN in v propagates.
         g.div_or_zero(row.eps.max(root))
     }
 }

@@ -1,6 +1,5 @@
-//! A rule of two stages for tests alone: the direction, scaled for each tensor by the ratio of two
-//! norms, as LAMB and LARS have it. m ← α·m + g and u = m, then θ ← d·θ − (η·ratio)·u, where TypeScript
-//! makes the ratio of the sums of θ² and u².
+//! A rule with two stages, only for tests: the direction is scaled per tensor by the ratio of two norms, as in LAMB and
+//! LARS. m ← α·m + g and u = m, then θ ← d·θ − (η·ratio)·u. TypeScript computes the ratio from the sums of θ² and u².
 
 use crate::kernel::lanes::{Nothing, lanes};
 use crate::kernel::{Kernel, Output, Sum};
@@ -12,7 +11,7 @@ lanes! {
     Norms { parameters, direction, ratio }
 }
 
-/// m, and u where the gradient was.
+/// Updates m, and writes u over the gradient.
 pub struct Measure;
 
 impl Kernel for Measure {
@@ -45,7 +44,7 @@ impl Kernel for Move {
     }
 }
 
-/// A mistake of ours: θ ← θ − g, and a panic where a gradient is 1e30 or more.
+/// A deliberate bug: θ ← θ − g, and a panic if a gradient is 1e30 or more.
 pub struct Fails;
 
 impl Kernel for Fails {

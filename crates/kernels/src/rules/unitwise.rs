@@ -1,8 +1,8 @@
-//! Gradients centralized (Yong et al., 2020): g ← g − mean(g) of each row of a matrix. Then gradients clipped by
-//! unit (AGC; Brock, De, Smith and Simonyan, 2021): where ‖g‖ of a row is larger than κ·max(‖θ‖, ε),
-//! g ← g·(κ·max(‖θ‖, ε)/‖g‖). There a tensor that is no matrix is one row.
+//! Centralizes gradients (Yong et al., 2020): g ← g − mean(g) for each row of a matrix. Then clips gradients per unit
+//! (AGC; Brock, De, Smith and Simonyan, 2021): if ‖g‖ of a row is larger than κ·max(‖θ‖, ε), g ← g·(κ·max(‖θ‖, ε)/‖g‖).
+//! For clipping, a tensor that is not a matrix is one row.
 //!
-//! Last noise, which `noise.rs` states. It is no part of a rule, but a stage of its own before all others.
+//! Finally adds noise (`noise.rs`). This kernel does not belong to a rule. It is a stage of its own, before all others.
 
 use std::slice;
 
@@ -15,12 +15,12 @@ use crate::sums::VALUE;
 use crate::vector::{Scalar, Vector};
 
 lanes! {
-    /// κ, infinite to clip nothing, and ε; whether rows are centralized, 1 or 0; the noise's standard deviation,
-    /// 0 for none, its seed and t.
+    /// κ, infinite without clipping, and ε; whether rows are centralized, 1 or 0; the noise's standard deviation, 0
+    /// without noise, its seed and t.
     Row { kappa, eps, centralizes, sigma, seed, t }
 }
 
-/// g, where it was.
+/// Updates g in place.
 pub struct Unitwise;
 
 impl MatrixKernel for Unitwise {
@@ -37,7 +37,7 @@ impl MatrixKernel for Unitwise {
     ) -> Result<(), ArenaError> {
         let Row { kappa, eps, sigma, seed, t, .. } = *row;
         let centralizes = row.centralizes > 0.0 && matrices.shape.count > 0;
-        // SAFETY: the caller vouches for the matrix and what comes with it, and for the instruction set.
+        // SAFETY: the caller guarantees the matrix, its arrays and the instruction set.
         unsafe {
             if centralizes || kappa < f64::INFINITY {
                 team.run(&Clipping { matrices, kappa, eps, centralizes });
@@ -58,7 +58,7 @@ struct Clipping<'a, S> {
     centralizes: bool,
 }
 
-// SAFETY: pieces are other rows.
+// SAFETY: pieces are different rows.
 unsafe impl<V: Vector> Work<V> for Clipping<'_, V::Scalar> {
     fn pieces(&self) -> usize {
         let shape = self.matrices.shape;
@@ -71,7 +71,7 @@ unsafe impl<V: Vector> Work<V> for Clipping<'_, V::Scalar> {
         let Shape { rows, columns, .. } = matrices.shape;
         let some = matrices.shape.rows_of_a_block();
         for row in number * some..rows.min((number + 1) * some) {
-            // SAFETY: the caller vouches for both.
+            // SAFETY: the caller guarantees both.
             unsafe {
                 let g = slice::from_raw_parts_mut(matrices.g.add(row * columns), columns);
                 let theta = slice::from_raw_parts(matrices.theta.add(row * columns), columns);
@@ -86,7 +86,7 @@ unsafe impl<V: Vector> Work<V> for Clipping<'_, V::Scalar> {
                     continue;
                 }
                 let [of_theta, of_g] = [theta, &*g].map(|values| norm(values, matrices));
-                // A NaN is taken over, and is no limit.
+                // A NaN propagates, and does not clip.
                 let limit = kappa * if eps > of_theta { eps } else { of_theta };
                 if of_g > limit {
                     let factor = V::Scalar::from_f64(limit / of_g);
@@ -99,7 +99,7 @@ unsafe impl<V: Vector> Work<V> for Clipping<'_, V::Scalar> {
     }
 }
 
-/// √Σx², also where a square is too large for a number.
+/// √Σx², even if a square overflows.
 #[inline(always)]
 fn norm<S: Scalar>(values: &[S], matrices: &Matrices<S>) -> f64 {
     // SAFETY: they are there.

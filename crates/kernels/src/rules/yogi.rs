@@ -1,6 +1,6 @@
-//! Yogi (Zaheer et al., 2018, algorithm 2): Adam, whose v moves by no more than (1−β₂)·g².
+//! Yogi (Zaheer et al., 2018, algorithm 2): Adam with a v that changes by at most (1−β₂)·g².
 //!
-//! c₁ and c₂ are Adam's.
+//! c₁ and c₂ are Adam's coefficients.
 
 use super::adam::{Corrected, Moments};
 use crate::kernel::Direction;

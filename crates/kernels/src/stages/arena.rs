@@ -1,4 +1,4 @@
-//! A region of memory that describes itself: tables (see [`crate::arena`]), and then arrays.
+//! A region of memory that describes itself: tables (see [`crate::arena`]), followed by arrays.
 
 use std::sync::atomic::AtomicU32;
 
@@ -16,44 +16,44 @@ pub struct Arena {
     pub(crate) code: &'static Code,
 }
 
-// SAFETY: whoever makes one vouches for the bytes on any thread, and several threads only ever `run` on
-// ranges that do not overlap.
+// SAFETY: its creator guarantees the bytes on any thread, and several threads only ever `run` on ranges that do not
+// overlap.
 unsafe impl Sync for Arena {}
-// SAFETY: as for `Sync`.
+// SAFETY: same as for `Sync`.
 unsafe impl Send for Arena {}
 
 impl Arena {
     /// Reads the header at `base` and checks that its tables lie within `bytes`; `code` is given an element's bytes.
     ///
     /// # Safety
-    /// As for `new` in [`crate::dispatch`], which has the code.
+    /// Same as for `new` in [`crate::dispatch`], which has the code.
     #[inline(always)]
     pub(crate) unsafe fn read(
         base: *mut u8,
         bytes: usize,
         code: impl FnOnce(usize) -> &'static Code,
     ) -> Result<Self, ArenaError> {
-        // SAFETY: the caller vouches for the bytes.
+        // SAFETY: the caller guarantees the bytes.
         let tables = unsafe { Tables::new(base, bytes) }?;
         Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
     }
 
-    /// The same of tables that lie elsewhere.
+    /// Same as `new`, with tables outside of the region.
     ///
     /// # Safety
-    /// As above, and for [`Tables::apart`].
+    /// Same as for `new`, and for [`Tables::apart`].
     pub(crate) unsafe fn apart(
         words: &[AtomicU32],
         base: *mut u8,
         bytes: usize,
         code: impl FnOnce(usize) -> &'static Code,
     ) -> Result<Self, ArenaError> {
-        // SAFETY: the caller vouches for the bytes, and that the words stay.
+        // SAFETY: the caller guarantees the bytes, and that the words stay.
         let tables = unsafe { Tables::apart(words, base, bytes) }?;
         Ok(Self { base, bytes, tables, code: code(tables.header.element_size) })
     }
 
-    /// Elements of the plane, padding included: what ranges are ranges of.
+    /// Elements of the flat parameter array, padding included: what ranges are ranges of.
     pub fn length(&self) -> usize {
         self.tables.header.length
     }
@@ -110,9 +110,9 @@ impl Arena {
         streams.advanced(elements * self.size())
     }
 
-    /// Finds where the elements from `start` on are in each array of the job, which must have them up to `end`.
-    /// (What is returned would be copied, and wide reads of narrow writes stall.)
-    // Once in WebAssembly, where bytes count and most steps go by a plan.
+    /// Finds the elements from `start` on in each array of the job. The arrays must extend to `end`. (The result is
+    /// written in place: a returned value would be copied, and wide reads of narrow writes stall.)
+    // Not inlined in WebAssembly, where code size matters and most steps use a plan.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub(crate) fn find(
@@ -141,7 +141,7 @@ impl Arena {
         if are_there { Ok(()) } else { Err(ArenaError::new(&"an array does not have these elements")) }
     }
 
-    /// Where the element at `start` of an array is, and whether it has all up to `end`, rounded up to a line.
+    /// Address of the element `start` of an array, and whether the array extends to `end`, rounded up to a line.
     #[inline(always)]
     pub(crate) fn elements(
         &self,
@@ -151,7 +151,7 @@ impl Arena {
     ) -> Result<(*mut u8, bool), ArenaError> {
         let array = self.tables.array(number)?;
         let end = self.padded(end);
-        // What wraps around is not there.
+        // A product that wraps around is rejected below.
         let bytes = |elements: usize| (elements as u64).wrapping_mul(self.size() as u64);
         let at = (array.position as u64 * LINE as u64).wrapping_add(bytes(start.wrapping_sub(array.first)));
         let is_there = (array.extent == Extent::Elements as usize)

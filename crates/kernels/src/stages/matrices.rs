@@ -15,7 +15,7 @@ impl Arena {
     /// Runs a stage over the tensors that begin in the range and are matrices in it.
     ///
     /// # Safety
-    /// Nothing else may run on this arena meanwhile.
+    /// Nothing else may access this arena during the call.
     pub unsafe fn run_matrices(
         &self,
         stage: usize,
@@ -25,7 +25,7 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         self.each_job(stage, from, to, |job, segment| {
             if let Some(compute) = job.entry.compute {
-                // SAFETY: the caller vouches that nothing else runs on the arena.
+                // SAFETY: the caller guarantees that nothing else accesses the arena.
                 unsafe { self.matrices(compute, &job, segment, from, to, workers) }?;
             }
             Ok(true)
@@ -33,10 +33,10 @@ impl Arena {
         Ok(())
     }
 
-    /// Those of one segment, on one thread.
+    /// Runs the stage over the matrices of one segment, on one thread.
     ///
     /// # Safety
-    /// As for `run_matrices`.
+    /// Same as for `run_matrices`.
     #[inline(never)] // By value, as `walk`.
     pub(crate) unsafe fn matrices_alone(
         self,
@@ -47,12 +47,12 @@ impl Arena {
         to: usize,
         scratch: &mut Scratch,
     ) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches that nothing else runs on the arena.
+        // SAFETY: the caller guarantees that nothing else accesses the arena.
         unsafe { self.matrices(compute, &job, segment, from, to, &mut SingleThread(scratch)) }
     }
 
     /// # Safety
-    /// As for `run_matrices`.
+    /// Same as for `run_matrices`.
     unsafe fn matrices(
         &self,
         compute: Compute,
@@ -66,11 +66,11 @@ impl Arena {
         let run = |found: &MatrixTensor, workers: &mut dyn Workers| {
             // SAFETY: `job` has checked the row, with which all of the pipeline's coefficients are there.
             let row = unsafe { job.row.skip(PIPELINE.len()) };
-            // SAFETY: whoever made the arena vouches for the instruction set, `job` has checked the row, `found` has
-            // found all of it, and the caller vouches that nothing else runs on the arena.
+            // SAFETY: the arena's creator guarantees the instruction set, `job` has checked the row, `found` has found
+            // all of it, and the caller guarantees that nothing else accesses the arena.
             unsafe { compute(found, row, workers) }?;
             if job.around & FLUSH_STATE != 0 {
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { self.flush(job, found) };
             }
             Ok(())
@@ -86,7 +86,7 @@ impl Arena {
             if tensor.offset < from || tensor.length == 0 {
                 continue;
             }
-            // Tensors that lie over one another are none; they must not be done at once.
+            // Overlapping tensors are skipped, because they must not be processed at once.
             from = tensor.offset + tensor.length;
             let found = self.found(job, &tensor)?;
             #[cfg(not(target_arch = "wasm32"))]
@@ -111,7 +111,7 @@ impl Arena {
         let lines = found.lines.iter().zip([rows * count, columns * count]).take(job.entry.lines);
         let elements = found.state.iter().map(|state| (state, length)).take(job.entry.state);
         for (state, length) in elements.chain(lines) {
-            // SAFETY: the caller vouches for the state, `length` numbers each by the shape; the instruction set is
+            // SAFETY: the caller guarantees the state, `length` numbers each by the shape; the instruction set is
             // available.
             unsafe { (self.code.flush)(*state, length) };
         }
@@ -151,7 +151,8 @@ impl Arena {
         Ok(MatrixTensor { matrices, state, lines: by_line })
     }
 
-    /// Where number `first` of an array is, and for how many bytes it goes on: for `count` numbers at least.
+    /// Address of element `first` of an array, and the number of bytes available there, which hold at least `count`
+    /// numbers.
     fn room(
         &self,
         array: usize,

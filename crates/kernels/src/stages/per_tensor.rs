@@ -1,4 +1,4 @@
-//! Segments tensor by tensor: because each tensor has values of its own, lends its gradient, or is summed.
+//! Runs segments tensor by tensor, if each tensor has its own values, a borrowed gradient, or sums.
 
 use crate::arena::*;
 #[cfg(not(target_arch = "wasm32"))]
@@ -18,11 +18,11 @@ use crate::target::SMALL;
 const END: usize = if SMALL { LINE } else { sums::STRIPES * size_of::<f64>() };
 
 impl Arena {
-    /// Runs a segment tensor by tensor: because of what each has of its own, or lends, or sums. Says
-    /// which tensor comes next.
+    /// Runs a segment tensor by tensor, if each has its own values, a borrowed gradient, or sums. Returns the next
+    /// tensor.
     ///
     /// # Safety
-    /// As for `run_passes`.
+    /// Same as for `run_passes`.
     #[allow(clippy::too_many_arguments)]
     #[inline(never)] // By value: what lies in memory in one case would do so in each.
     pub(crate) unsafe fn walk(
@@ -59,11 +59,11 @@ impl Arena {
             if job.sums.is_empty() {
                 let (first, last) = (start.max(tensor.offset), end.min(tensor.offset + tensor.length));
                 let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
-                // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent, which `lent_to`
-                // has found to be as long as its tensor.
+                // SAFETY: the caller guarantees that nothing else accesses the range, and the borrowed gradients are
+                // valid, which `lent_to` has found to be as long as its tensor.
                 unsafe { self.part(&job, number, first, last, gradient, scratch) }?;
             } else {
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { self.summed(&job, number, &tensor, start, to, gradient, scratch) }?;
             }
             number += 1;
@@ -74,7 +74,7 @@ impl Arena {
     /// The blocks of a tensor that begin in the range, and the sums over each.
     ///
     /// # Safety
-    /// As for `run_passes`.
+    /// Same as for `run_passes`.
     #[allow(clippy::too_many_arguments)]
     unsafe fn summed(
         &self,
@@ -100,7 +100,7 @@ impl Arena {
             }
             let last = end.min(first + sums::BLOCK);
             let gradient = gradient.map(|at| at.wrapping_add((first - tensor.offset) * self.size()));
-            // SAFETY: the block is one of those that the array has numbers for, as was just checked.
+            // SAFETY: the array has a number for this block; this was just checked.
             let set =
                 |k: usize, sum: f64| unsafe { partials.set((tensor.block + block) * MAX_TENSOR + k, sum) };
             #[cfg(not(target_arch = "wasm32"))]
@@ -111,14 +111,15 @@ impl Arena {
                     // available.
                     unsafe { pass(streams, job.row, values, length, &mut stripes) };
                 };
-                // SAFETY: the caller vouches that nothing else runs on the block, and for what is lent.
+                // SAFETY: the caller guarantees that nothing else accesses the block, and the borrowed gradients are
+                // valid.
                 unsafe { self.part_by(job, number, first, last, gradient, pass) }?;
                 for (k, stripes) in stripes.into_iter().enumerate().take(job.sums.len()) {
                     set(k, sums::combine(stripes));
                 }
                 continue;
             }
-            // SAFETY: the caller vouches that nothing else runs on the block, and for what is lent.
+            // SAFETY: the caller guarantees that nothing else accesses the block, and the borrowed gradients are valid.
             unsafe { self.part(job, number, first, last, gradient, scratch) }?;
             let mut streams = Streams::NOWHERE;
             self.find(job, first, last, &mut streams)?;
@@ -140,9 +141,9 @@ impl Arena {
                 let sum = match sum {
                     // SAFETY: `find` has found `count` parameters, and the instruction set is available.
                     Sum::Parameters => unsafe { (self.code.squares)(theta, count) },
-                    // SAFETY: as above, of gradients; the caller vouches for those that are lent.
+                    // SAFETY: as above, for gradients; the caller guarantees borrowed gradients.
                     Sum::Gradients => unsafe { (self.code.squares)(source.unwrap_or(streams.g), count) },
-                    // SAFETY: as above.
+                    // SAFETY: see above.
                     Sum::Values => unsafe { (self.code.values)(streams.g, count, sums::VALUE) },
                     // SAFETY: as above, of the first array of state, which a kernel with such a sum has.
                     Sum::Sizes => unsafe { (self.code.values)(s, count, sums::SIZE) },
@@ -158,11 +159,11 @@ impl Arena {
     /// Adds up what a stage has summed by block, in order, by tensor.
     ///
     /// # Safety
-    /// As for `run`.
+    /// Same as for `run`.
     #[inline(never)]
     pub unsafe fn gather(self, stage: usize) -> Result<(), ArenaError> {
         self.each_job(stage, 0, usize::MAX, |job, segment| {
-            // Of listed rows there is the sum at once.
+            // The sum over listed rows is already complete.
             if job.sums.is_empty() || segment.flags & BY_ROW != 0 {
                 return Ok(true);
             }
@@ -181,7 +182,7 @@ impl Arena {
                     #[cfg(feature = "equations")]
                     let is_largest =
                         job.entry.program.is_some_and(|program| equations::is_largest(job.row, program, k));
-                    // SAFETY: the array has numbers for all of the tensor's blocks, as was just checked.
+                    // SAFETY: the array has numbers for all of the tensor's blocks; this was just checked.
                     let part =
                         |block: usize| unsafe { partials.get((tensor.block + block) * MAX_TENSOR + k) };
                     // SAFETY: it has a number for each tensor.
@@ -202,7 +203,7 @@ impl Arena {
     /// A part of one tensor, with a gradient of its own or the arena's.
     ///
     /// # Safety
-    /// As for `run_passes`; the part must be of that tensor.
+    /// Same as for `run_passes`; the part must be of that tensor.
     pub(crate) unsafe fn part(
         &self,
         job: &Job,
@@ -225,14 +226,14 @@ impl Arena {
             // SAFETY: `part_by` has found the streams, and the kernel has a pass.
             unsafe { self.stretch(&job, streams, length, values, scratch) };
         };
-        // SAFETY: the caller vouches that nothing else runs on the part, and for the gradient, if it is lent.
+        // SAFETY: the caller guarantees that nothing else accesses the part, and that a borrowed gradient is valid.
         unsafe { self.part_by(&job, number, first, last, gradient, run) }
     }
 
     /// The same, by whatever takes some streams and the tensor's values.
     ///
     /// # Safety
-    /// As for `part`; what is run must be safe on such streams.
+    /// Same as for `part`; what is run must be safe on such streams.
     #[inline(always)] // In WebAssembly it is there once.
     unsafe fn part_by(
         &self,
@@ -251,14 +252,14 @@ impl Arena {
             run(&streams, length, &values);
             return Ok(());
         };
-        // A gradient that is lent ends where its tensor ends: its last, broken line is copied first.
+        // A borrowed gradient ends where its tensor ends: its last, incomplete line is copied first.
         let whole = length & !(END / self.size() - 1);
         let rest = length - whole;
         let mut end = [0_u64; END / 8];
         let end = end.as_mut_ptr().cast::<u8>();
         run(&Streams { g, ..streams }, whole, &values);
         if rest > 0 {
-            // SAFETY: the caller vouches for the gradient; what is copied is shorter than that.
+            // SAFETY: the caller guarantees the gradient; what is copied is shorter than that.
             unsafe { end.copy_from_nonoverlapping(g.wrapping_add(whole * self.size()), rest * self.size()) };
             run(&Streams { g: end, ..self.advanced(&streams, whole) }, rest, &values);
         }
@@ -276,7 +277,7 @@ impl Arena {
         Ok(values)
     }
 
-    /// What is lent to a tensor, which is to be this many numbers at least.
+    /// The borrowed gradient of a tensor, which must have at least this many numbers.
     pub(crate) fn lent_to(
         &self,
         number: usize,

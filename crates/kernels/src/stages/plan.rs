@@ -1,4 +1,4 @@
-//! What a stage runs, found once: most steps run what the one before has run.
+//! Plans of stages: the looked-up and checked passes of a stage. Most steps run the same passes as the step before.
 
 use std::sync::atomic::AtomicU32;
 
@@ -21,11 +21,11 @@ pub struct Planned {
     pass: Pass,
     #[cfg(not(target_arch = "wasm32"))]
     decayed: Option<Pass>,
-    /// What prepares gradients, where coefficients want that.
+    /// Code that prepares gradients, if the coefficients require it.
     prepare: Prepare,
     /// Bytes of an element.
     size: u16,
-    /// Elements that go through the pipeline at a time, where that is not always so many.
+    /// Elements that go through the pipeline at a time, if the kernel needs its own number.
     #[cfg(feature = "equations")]
     block: u16,
     row: Numbers,
@@ -68,14 +68,14 @@ pub struct CachedArena {
     _words: Vec<AtomicU32>,
 }
 
-// SAFETY: as for `Arena`: whoever makes one vouches for the bytes on any thread. Nothing of it changes.
+// SAFETY: as for `Arena`: its creator guarantees the bytes on any thread. Nothing of it changes.
 unsafe impl Send for CachedArena {}
-// SAFETY: as for `Send`.
+// SAFETY: same as for `Send`.
 unsafe impl Sync for CachedArena {}
 
 impl CachedArena {
     /// # Safety
-    /// As for `new` in [`crate::dispatch`], which has the code.
+    /// Same as for `new` in [`crate::dispatch`], which has the code.
     pub(crate) unsafe fn read(
         words: &[u32],
         base: *mut u8,
@@ -83,11 +83,11 @@ impl CachedArena {
         code: impl FnOnce(usize) -> &'static Code,
     ) -> Result<Self, ArenaError> {
         let own = copied(words)?;
-        // SAFETY: the caller vouches for the bytes; the words are kept beside the arena, and what a list holds does not
-        // move with it.
+        // SAFETY: the caller guarantees the bytes. The words are kept next to the arena, and the contents of a vector
+        // do not move with it.
         let arena = unsafe { Arena::apart(&own, base, bytes, code) }?;
         let mut passes = Vec::new();
-        // As many as segments at most; what is too much is given back.
+        // At most as many passes as segments; unused capacity is released.
         let has_room = passes.try_reserve_exact(arena.tables.header.segments).is_ok();
         let is_planned = has_room
             && arena.plan(0, |planned| {
@@ -118,16 +118,16 @@ impl CachedArena {
     /// Runs the first stage; false, and nothing is done, where it is more than passes.
     ///
     /// # Safety
-    /// As for `Arena::run`.
+    /// Same as for `Arena::run`.
     #[inline(always)]
     pub unsafe fn run_planned(&self, scratch: impl Fn() -> *mut Scratch) -> bool {
-        // SAFETY: whoever made this vouches for the bytes, and the caller that nothing else runs on them.
+        // SAFETY: its creator guarantees the bytes, and the caller that nothing else accesses them.
         unsafe { run_planned(&self.passes, scratch) };
         self.is_planned()
     }
 }
 
-/// As tables are read; as a list, which may move while there are pointers to what it holds.
+/// Copies the words into a vector of atomics, whose contents do not move while pointers to them exist.
 fn copied(words: &[u32]) -> Result<Vec<AtomicU32>, ArenaError> {
     let mut own = Vec::new();
     own.try_reserve_exact(words.len()).map_err(|_| ArenaError::new(&"there is no memory for its tables"))?;
@@ -138,18 +138,17 @@ fn copied(words: &[u32]) -> Result<Vec<AtomicU32>, ArenaError> {
 /// Runs the passes of a plan.
 ///
 /// # Safety
-/// The arena that they were planned on must be where it was, and nothing else may run on it, nor use the scratch.
+/// The arena that they were planned on must be where it was, and nothing else may access it, nor use the scratch.
 #[inline(always)]
 pub unsafe fn run_planned(passes: &[Planned], scratch: impl Fn() -> *mut Scratch) {
     for planned in passes {
         // SAFETY: the row was checked, and is where it was.
         if unsafe { Preparation::new(planned.row) }.is_needed() {
-            // SAFETY: the caller vouches for the arena and the scratch.
+            // SAFETY: the caller guarantees the arena and the scratch.
             unsafe { planned.run_prepared(&scratch) };
         } else {
             let Planned { pass, row, length, streams, .. } = planned;
-            // SAFETY: all of them were checked, the instruction set is the arena's, and the caller vouches for the
-            // rest.
+            // SAFETY: all of them were checked, the instruction set is the arena's, and the caller guarantees the rest.
             unsafe { pass(streams, *row, &[0.0; MAX_TENSOR], *length) }
         }
     }
@@ -160,7 +159,7 @@ impl Planned {
     /// find that takes a fifth of a small step, which mostly needs none.)
     ///
     /// # Safety
-    /// As for `run_planned`.
+    /// Same as for `run_planned`.
     #[inline(never)]
     unsafe fn run_prepared(&self, scratch: &impl Fn() -> *mut Scratch) {
         // SAFETY: as in `run_planned`.
@@ -170,7 +169,7 @@ impl Planned {
             // SAFETY: as in `run_planned`.
             return unsafe { decayed(&self.streams, self.row, &[0.0; MAX_TENSOR], self.length) };
         }
-        // SAFETY: the caller vouches that nothing else uses the scratch.
+        // SAFETY: the caller guarantees that nothing else uses the scratch.
         let [prepared, _] = unsafe { &mut *scratch() }.blocks();
         #[cfg(not(feature = "equations"))]
         let most = pipeline::BLOCK;
@@ -182,7 +181,7 @@ impl Planned {
             // SAFETY: as in `run_planned`; the buffer holds a block, rounded up to whole vectors.
             unsafe { (self.prepare)(block.theta, block.g, &preparation, prepared, count) };
             block.g = prepared;
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { (self.pass)(&block, self.row, &[0.0; MAX_TENSOR], count) };
         }
     }

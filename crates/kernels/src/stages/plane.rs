@@ -96,7 +96,7 @@ impl Arena {
     /// Runs such a stage over the elements from `from` to `to` of all tensors that do not stay.
     ///
     /// # Safety
-    /// As for `run_passes`.
+    /// Same as for `run_passes`.
     #[inline(never)] // By value, as `walk`.
     pub(crate) unsafe fn over_plane(
         self,
@@ -116,13 +116,14 @@ impl Arena {
             }
             let (start, end) = (from.max(tensor.offset), to.min(tensor.offset + tensor.length));
             if tensor.stays() {
-                // SAFETY: the caller vouches that nothing else runs on the range.
+                // SAFETY: the caller guarantees that nothing else accesses the range.
                 unsafe { self.neighbors(&job, stretch, scratch) }?;
                 stretch = to..to;
             } else if let Some(borrowed) = borrowed {
                 let gradient = self.lent_to(number, tensor.length, borrowed)?;
                 let gradient = gradient.wrapping_add((start - tensor.offset) * self.size());
-                // SAFETY: as above, and for what is lent, which `lent_to` has found to be as long as its tensor.
+                // SAFETY: as above, and the borrowed gradients are valid, which `lent_to` has found to be as long as
+                // its tensor.
                 unsafe { self.part(&job, number, start, end, Some(gradient), scratch) }?;
             } else if stretch.is_empty() {
                 stretch = start..end;
@@ -130,7 +131,7 @@ impl Arena {
                 stretch.end = end;
             }
         }
-        // SAFETY: the caller vouches that nothing else runs on the range.
+        // SAFETY: the caller guarantees that nothing else accesses the range.
         unsafe { self.neighbors(&job, stretch, scratch) }
     }
 
@@ -157,10 +158,10 @@ impl Arena {
         })
     }
 
-    /// A stretch of neighboring tensors, what pads them included.
+    /// A range of neighboring tensors, what pads them included.
     ///
     /// # Safety
-    /// As for `run_passes`.
+    /// Same as for `run_passes`.
     unsafe fn neighbors(
         &self,
         job: &Job,
@@ -172,7 +173,7 @@ impl Arena {
         }
         let mut streams = Streams::NOWHERE;
         self.find(job, stretch.start, stretch.end, &mut streams)?;
-        // SAFETY: `find` has found all of it, and the caller vouches that nothing else runs on it.
+        // SAFETY: `find` has found all of it, and the caller guarantees that nothing else accesses it.
         unsafe { self.stretch(job, &streams, stretch.len(), &[0.0; MAX_TENSOR], scratch) }
         Ok(())
     }

@@ -88,7 +88,7 @@ impl Arena {
             return Err(ArenaError::new(&"a list of rows does not fit"));
         }
         let list = self.start(array.position * LINE + tensor.list * 4).cast_const().cast::<AtomicU32>();
-        // SAFETY: just checked.
+        // SAFETY: this was just checked.
         let count = unsafe { &*list }.load(Relaxed) as usize;
         if count > rows {
             return Err(ArenaError::new(&"a list has more rows than its tensor"));
@@ -110,14 +110,14 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         let at = |place: usize| g.wrapping_add((place * list.length + first) * self.size());
         let Range { start, end } = named.entries;
-        // SAFETY: the caller vouches for the gradients of the list, of which `place` is one, and for room.
+        // SAFETY: the caller guarantees the gradients of the list, of which `place` is one, and room.
         unsafe { to.copy_from_nonoverlapping(at(named.place), count * self.size()) };
         for k in start + 1..end {
             let [_, place] = list.entry(k)?;
             match self.size() {
                 // SAFETY: as above; `entry` has checked the place.
                 4 => unsafe { add::<f32>(to.cast(), at(place).cast(), count) },
-                // SAFETY: as above.
+                // SAFETY: see above.
                 _ => unsafe { add::<f64>(to.cast(), at(place).cast(), count) },
             }
         }
@@ -138,7 +138,7 @@ impl Arena {
         for k in named.entries.clone() {
             let [_, place] = list.entry(k)?;
             let at = g.wrapping_add((place * list.length + first) * self.size());
-            // SAFETY: the caller vouches for the gradients of the list, of which `entry` has found `place` to be one.
+            // SAFETY: the caller guarantees the gradients of the list, of which `entry` has found `place` to be one.
             unsafe { at.write_bytes(0, count * self.size()) };
         }
         Ok(())
@@ -146,14 +146,14 @@ impl Arena {
 }
 
 /// # Safety
-/// Both must have so many numbers, and not overlap.
+/// Both must have `count` numbers, and not overlap.
 unsafe fn add<T: Scalar>(to: *mut T, from: *const T, count: usize) {
     for i in 0..count {
-        // SAFETY: the caller vouches for `count` numbers of both.
+        // SAFETY: the caller guarantees `count` numbers of both.
         let sum = unsafe { memory::read(to, i) };
-        // SAFETY: as above.
+        // SAFETY: see above.
         let x = unsafe { memory::read(from, i) };
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { memory::write(to, i, sum + x) };
     }
 }
@@ -173,7 +173,7 @@ pub unsafe fn add_squares<V: Vector>(
     let lead = ((STRIPES - first) % STRIPES).min(length);
     let end = lead + (length - lead) / STRIPES * STRIPES;
     let one = |stripes: &mut [f64; STRIPES], i: usize| {
-        // SAFETY: the caller vouches for `length` numbers, of which this is one.
+        // SAFETY: the caller guarantees `length` numbers, of which this is one.
         let x = unsafe { memory::read(from, i) }.to_f64();
         stripes[(first + i) % STRIPES] += x * x;
     };
@@ -182,7 +182,7 @@ pub unsafe fn add_squares<V: Vector>(
         let mut sums = Stripes::<V>::new(stripes);
         for at in (lead..end).step_by(STRIPES) {
             for k in (0..STRIPES).step_by(V::LANES) {
-                // SAFETY: the caller vouches for `length` numbers, which have this line of stripes.
+                // SAFETY: the caller guarantees `length` numbers, which have this line of stripes.
                 sums.add(k, unsafe { load_at::<V>(from, at + k) });
             }
         }

@@ -1,8 +1,8 @@
 //! Gradients of some rows of a tensor, as of an embedding: a stage goes over these rows alone.
 //!
-//! They lie one behind the other where the tensor's gradients begin, or are lent; its list says which rows they are of.
-//! The gradient of a row that is listed more than once is the sum. It is written to a buffer, as is what has to be
-//! scaled, clipped or decayed first.
+//! The gradients are contiguous, at the beginning of the tensor's gradients, or borrowed. The tensor's list names their
+//! rows. The gradient of a row that is listed more than once is the sum. It is written to a buffer, as is what has to
+//! be scaled, clipped or decayed first.
 
 use std::mem;
 
@@ -24,7 +24,7 @@ const BUFFER: usize = PANEL / 2;
 /// Elements of one line, at most.
 type Line = [u64; LINE / 8];
 
-/// What a block of [`Scratch`] is used for here: gradients of rows, each from a line on.
+/// The use of a block of [`Scratch`] here: gradients of rows, each at the beginning of a line.
 struct Buffer {
     start: *mut u8,
     /// Elements from one to the next.
@@ -58,7 +58,7 @@ impl Arena {
     /// Runs a stage over the tensors of which rows are listed.
     ///
     /// # Safety
-    /// As for `run`.
+    /// Same as for `run`.
     pub unsafe fn run_rows(
         &self,
         stage: usize,
@@ -67,7 +67,8 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         self.each_job(stage, 0, self.length(), |job, segment| {
             if segment.flags & BY_ROW != 0 {
-                // SAFETY: the caller vouches that nothing else runs on the arena, and for what is lent.
+                // SAFETY: the caller guarantees that nothing else accesses the arena, and the borrowed gradients are
+                // valid.
                 unsafe { self.rows(job, segment, 0, self.length(), borrowed, scratch) }?;
             }
             Ok(true)
@@ -75,10 +76,11 @@ impl Arena {
         Ok(())
     }
 
-    /// Runs a stage over the listed rows, of those that begin in the range; sums are of the whole tensor, where that does.
+    /// Runs a stage over the listed rows that begin in the range. Sums cover the whole tensor if the tensor begins in
+    /// the range.
     ///
     /// # Safety
-    /// As for `run_range`.
+    /// Same as for `run_range`.
     #[inline(never)] // By value, as `walk`.
     pub(crate) unsafe fn rows(
         self,
@@ -106,7 +108,7 @@ impl Arena {
             }
             if (from..to).contains(&tensor.offset) {
                 let by_tensor = self.by_tensor(&job, 0)?;
-                // SAFETY: `find` has found the gradients of all of the tensor, and `lent_to` those that are lent.
+                // SAFETY: `find` has found all gradients of the tensor, and `lent_to` the borrowed gradients.
                 let squares = unsafe { self.squares_of_rows(&list, streams.g, scratch) }?;
                 // SAFETY: it has a number for each tensor.
                 unsafe { by_tensor.set(number, squares) };
@@ -121,8 +123,8 @@ impl Arena {
         let begins = |row: usize| (from..to).contains(&(tensor.offset + row * list.length));
         for first in (0..list.length).step_by(pipeline::BLOCK) {
             let columns = [first, pipeline::BLOCK.min(list.length - first)];
-            // SAFETY: `find` has found all rows, it or `lent_to` the gradients of the list, and the caller vouches that
-            // nothing else runs on rows that begin in the range.
+            // SAFETY: `find` has found all rows, it or `lent_to` the gradients of the list, and the caller guarantees
+            // that nothing else accesses rows that begin in the range.
             unsafe { self.columns(job, &list, columns, &streams, begins, scratch) }?;
         }
         Ok(())
@@ -131,7 +133,7 @@ impl Arena {
     /// Some columns of the listed rows for which `begins` is true.
     ///
     /// # Safety
-    /// The streams must have all rows and the gradients of the list, and nothing else may run on them.
+    /// The streams must have all rows and the gradients of the list, and nothing else may access them.
     unsafe fn columns(
         &self,
         mut job: Job,
@@ -161,40 +163,40 @@ impl Arena {
             if named.is_repeated() || zeroes {
                 let at = in_buffer.count * stride;
                 let to = start.wrapping_add(at * self.size());
-                // SAFETY: the caller vouches for the gradients of the list; the buffer has room for `most` rows.
+                // SAFETY: the caller guarantees the gradients of the list; the buffer has room for `most` rows.
                 unsafe { self.sum_of(list, &named, columns, streams.g, to) }?;
                 in_buffer.push([own, at]);
             } else {
                 in_place.push([own, named.given(list) + first]);
             }
             if zeroes {
-                // SAFETY: the caller vouches for the gradients of the list.
+                // SAFETY: the caller guarantees the gradients of the list.
                 unsafe { self.zero(list, &named, columns, streams.direction) }?;
             }
-            // What is in the buffer comes first: others may be prepared there.
+            // Rows in the buffer come first, because other rows may be prepared there.
             if in_buffer.count == most || in_place.count == most {
                 let rows = in_buffer.take();
-                // SAFETY: the caller vouches for the rows, and that nothing else runs on them; these are `most` at
+                // SAFETY: the caller guarantees the rows, and that nothing else accesses them; these are `most` at
                 // most.
                 unsafe { self.some_rows(&job, &buffered, count, &buffer, rows, scratch) };
             }
             if in_place.count == most {
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { self.some_rows(&job, streams, count, &buffer, in_place.take(), scratch) };
             }
         }
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { self.some_rows(&job, &buffered, count, &buffer, in_buffer.take(), scratch) };
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { self.some_rows(&job, streams, count, &buffer, in_place.take(), scratch) };
         Ok(())
     }
 
-    /// Some rows, whose streams are those of the tensor, but for gradients.
+    /// Updates some rows. Their streams are the tensor's, except for gradients.
     ///
     /// # Safety
-    /// The streams must have the rows, and nothing else may run on them. The buffer must have room for so many, of which
-    /// each may be at its place already.
+    /// The streams must have the rows, and nothing else may access them. The buffer must have room for this many rows,
+    /// and a row's gradient may already be in its place there.
     unsafe fn some_rows(
         &self,
         job: &Job,
@@ -204,7 +206,8 @@ impl Arena {
         rows: &[RowAt],
         scratch: &Scratch,
     ) {
-        // What is behind the last whole line of a row is another row's: the rest of it is updated in lines of its own.
+        // Elements after the last whole line of a row share a line with the next row, so they are updated in lines of
+        // their own.
         let line = LINE / self.size();
         let whole = length / line * line;
         // SAFETY: `job` has checked the row of coefficients.
@@ -212,7 +215,7 @@ impl Arena {
         let scaled = Preparation { scale: own.scale * job.scale, ..own };
         let preparation = buffer.prepares.then_some(scaled);
         if let Some(by_row) = job.entry.by_row.filter(|_| job.around == 0 || buffer.prepares) {
-            // SAFETY: the caller vouches for the rows, `job` has checked that of coefficients, and the instruction set
+            // SAFETY: the caller guarantees the rows, `job` has checked that of coefficients, and the instruction set
             // is available.
             unsafe { by_row(streams, job.row, preparation.as_ref(), whole, rows) };
         } else if let Some(preparation) = preparation {
@@ -221,43 +224,43 @@ impl Arena {
                 let to = k * buffer.stride;
                 let Streams { theta, g, .. } = self.row_of(streams, row);
                 let slot = buffer.start.wrapping_add(to * self.size());
-                // SAFETY: the caller vouches for the rows, and that the buffer has room for so many.
+                // SAFETY: the caller guarantees the rows, and that the buffer has room for them.
                 unsafe { (self.code.prepare)(theta, g, &preparation, slot, whole) };
                 *prepared = [row[0], to];
             }
             let streams = Streams { g: buffer.start, ..*streams };
             let job = Job { around: 0, ..*job };
-            // SAFETY: the caller vouches for the rows; their gradients have just been written to the buffer.
+            // SAFETY: the caller guarantees the rows; their gradients have just been written to the buffer.
             unsafe { self.passes(&job, &streams, whole, &prepared[..rows.len()], scratch) };
         } else {
-            // SAFETY: the caller vouches for the rows.
+            // SAFETY: the caller guarantees the rows.
             unsafe { self.passes(job, streams, whole, rows, scratch) };
         }
         if whole < length {
             for row in rows {
                 let streams = self.advanced(&self.row_of(streams, row), whole);
-                // SAFETY: the caller vouches for the rows, of which this is what is left behind whole lines.
+                // SAFETY: the caller guarantees the rows, of which this is what is left behind whole lines.
                 unsafe { self.rest(job, &streams, length - whole, scratch) };
             }
         }
     }
 
     /// # Safety
-    /// As for `some_rows`, of rows of whole lines.
+    /// Same as for `some_rows`, of rows of whole lines.
     unsafe fn passes(&self, job: &Job, streams: &Streams, length: usize, rows: &[RowAt], scratch: &Scratch) {
         for row in rows.iter().filter(|_| length > 0) {
-            // SAFETY: the caller vouches for `length` numbers of each row, which are whole lines.
+            // SAFETY: the caller guarantees `length` numbers of each row, which are whole lines.
             unsafe { self.stretch(job, &self.row_of(streams, row), length, &[0.0; MAX_TENSOR], scratch) };
         }
     }
 
-    /// The streams of a row. (What directions would be written to has as many rows as the parameters.)
+    /// The streams of a row. (The array for directions would have as many rows as the parameters.)
     fn row_of(&self, streams: &Streams, &[own, given]: &RowAt) -> Streams {
         Streams { g: self.advanced(streams, given).g, ..self.advanced(streams, own) }
     }
 
     /// # Safety
-    /// As for `some_rows`, of one; `length` is less than a line has.
+    /// Same as for `some_rows`, of one; `length` is less than a line has.
     #[inline(never)]
     unsafe fn rest(&self, job: &Job, streams: &Streams, length: usize, scratch: &Scratch) {
         let bytes = length * self.size();
@@ -265,21 +268,21 @@ impl Arena {
         let mut lines: [Line; 2 + MAX_STATE] = [[0; LINE / 8]; 2 + MAX_STATE];
         let at: [*mut u8; 2 + MAX_STATE] = lines.each_mut().map(|line| line.as_mut_ptr().cast());
         let [theta, g, state @ ..] = at;
-        // SAFETY: the caller vouches for `length` numbers of the row, less than a line has room for.
+        // SAFETY: the caller guarantees `length` numbers of the row, less than a line has room for.
         unsafe { theta.copy_from_nonoverlapping(streams.theta, bytes) };
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { g.copy_from_nonoverlapping(streams.g, bytes) };
         for (line, own) in state.iter().zip(streams.state).take(states) {
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { line.copy_from_nonoverlapping(own, bytes) };
         }
         let in_lines = Streams { theta, g, state, ..*streams };
         // SAFETY: each stream is a line of its own, and longer than `length` numbers.
         unsafe { self.stretch(job, &in_lines, length, &[0.0; MAX_TENSOR], scratch) };
-        // SAFETY: the caller vouches for `length` numbers of the row, on which nothing else runs.
+        // SAFETY: the caller guarantees `length` numbers of the row, on which nothing else runs.
         unsafe { streams.theta.copy_from_nonoverlapping(theta, bytes) };
         for (line, own) in state.iter().zip(streams.state).take(states) {
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { own.copy_from_nonoverlapping(*line, bytes) };
         }
     }
@@ -310,7 +313,7 @@ impl Arena {
                 let count = if named.is_repeated() { left.min(pipeline::BLOCK) } else { left };
                 let mut from = g.wrapping_add((named.given(list) + column) * self.size());
                 if named.is_repeated() {
-                    // SAFETY: the caller vouches for the gradients of the list; the buffer has room for a block of the
+                    // SAFETY: the caller guarantees the gradients of the list; the buffer has room for a block of the
                     // pipeline.
                     unsafe { self.sum_of(list, &named, [column, count], g, buffer) }?;
                     from = buffer;

@@ -1,6 +1,6 @@
-//! Stages: from segments to passes over stretches of arrays.
+//! Runs stages: from segments to passes over ranges of arrays.
 //!
-//! What runs on a thread is a range of the plane: it finds the segments that lie in it, and walks them.
+//! A thread runs a range of the flat parameter array. It finds the segments in the range, and visits them.
 
 use std::ptr;
 
@@ -15,11 +15,11 @@ use crate::stages::arena::Arena;
 use crate::stages::{NORM, POINT, SUM_SQUARES, UNITS};
 use crate::sums;
 
-/// The bytes of gradients that are not the arena's, by tensor: each as long as its tensor, or of its listed rows one
-/// behind the other; null where there is none.
+/// Bytes of caller-owned gradients by tensor, each as long as its tensor. For listed rows they are the rows' gradients,
+/// contiguously. Null if the arena has the gradient.
 pub type BorrowedGradients<'a> = Option<&'a [*const [u8]]>;
 
-/// What a stage does to one segment.
+/// A stage's work on one segment.
 #[derive(Clone, Copy)]
 pub struct Job {
     pub entry: &'static Entry,
@@ -28,13 +28,14 @@ pub struct Job {
     /// The first that has numbers by tensor.
     pub by_tensor: usize,
     pub row: Numbers,
-    /// What is summed by tensor after the pass.
+    /// Sums per tensor that follow the pass.
     pub sums: &'static [Sum],
-    /// Whether each tensor is by itself, as it has numbers, or a list, of its own.
+    /// Whether tensors are processed one by one, because they have their own values or row lists.
     pub walks: bool,
-    /// The gradients' factor, beside the row's.
+    /// Factor of the gradients, in addition to the row's factor.
     pub scale: f64,
-    /// What the pipeline does around the pass: `HOLD_PARAMS`, `FLUSH_STATE`, `CLIPPED_PER_TENSOR`, `MASKED` with its like, and the following.
+    /// Pipeline operations around the pass: `HOLD_PARAMS`, `FLUSH_STATE`, `CLIPPED_PER_TENSOR`, `MASKED` and related
+    /// flags, and the following flag.
     pub around: usize,
     /// Whether a tensor's rows are its units.
     pub by_unit: bool,
@@ -44,7 +45,7 @@ impl Arena {
     /// Runs a stage over all elements, sums by tensor included.
     ///
     /// # Safety
-    /// Nothing else may run on this arena meanwhile; what is lent must be readable.
+    /// Nothing else may access this arena during the call; borrowed gradients must be readable.
     #[inline(always)]
     pub unsafe fn run(
         &self,
@@ -52,21 +53,22 @@ impl Arena {
         borrowed: BorrowedGradients,
         scratch: &mut Scratch,
     ) -> Result<(), ArenaError> {
-        // SAFETY: the caller vouches that nothing else runs on the arena, and for what is lent.
+        // SAFETY: the caller guarantees that nothing else accesses the arena, and the borrowed gradients are valid.
         if unsafe { self.run_range(stage, 0, self.length(), borrowed, scratch) }? {
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { self.gather(stage) }
         } else {
             Ok(())
         }
     }
 
-    /// Runs a stage over the elements from `from` to `to` of the plane, both of which must be multiples
-    /// of [`crate::BLOCK`], or the plane's end. Says whether sums by tensor are wanted, which [`Self::gather`] makes.
+    /// Runs a stage over the elements from `from` to `to` of the flat parameter array, both of which must be multiples
+    /// of [`crate::BLOCK`], or the flat parameter array's end. Says whether sums by tensor are wanted, which
+    /// [`Self::gather`] makes.
     ///
     /// # Safety
-    /// As for `run`, but other threads may run the same stage on ranges that do not overlap, unless it takes tensors as
-    /// matrices: these share the arena's scratch.
+    /// Same as for `run`, but other threads may run the same stage on ranges that do not overlap, unless it takes
+    /// tensors as matrices: these share the arena's scratch.
     #[inline(always)]
     pub unsafe fn run_range(
         &self,
@@ -76,14 +78,14 @@ impl Arena {
         borrowed: BorrowedGradients,
         scratch: &mut Scratch,
     ) -> Result<bool, ArenaError> {
-        // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
+        // SAFETY: the caller guarantees that nothing else accesses the range, and the borrowed gradients are valid.
         unsafe { self.run_stage::<true>(stage, from, to, borrowed, scratch) }
     }
 
-    /// The same without what [`Self::run_matrices`] and [`Self::run_rows`] do.
+    /// Same as `run_range`, without the work of [`Self::run_matrices`] and [`Self::run_rows`].
     ///
     /// # Safety
-    /// As for `run`, but other threads may run the same stage by this function on ranges that do not overlap.
+    /// Same as for `run`, but other threads may run the same stage with this function on ranges that do not overlap.
     #[inline(always)]
     pub unsafe fn run_passes(
         &self,
@@ -93,12 +95,12 @@ impl Arena {
         borrowed: BorrowedGradients,
         scratch: &mut Scratch,
     ) -> Result<bool, ArenaError> {
-        // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
+        // SAFETY: the caller guarantees that nothing else accesses the range, and the borrowed gradients are valid.
         unsafe { self.run_stage::<false>(stage, from, to, borrowed, scratch) }
     }
 
     /// # Safety
-    /// As for `run_range`; without `MATRICES` as for `run_passes`.
+    /// Same as for `run_range`; without `MATRICES` as for `run_passes`.
     #[inline(always)]
     unsafe fn run_stage<const MATRICES: bool>(
         &self,
@@ -112,16 +114,17 @@ impl Arena {
             return Err(ArenaError::new(&"a range does not begin or end with a block"));
         }
         if stage > NORM && stage != UNITS {
-            // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
+            // SAFETY: the caller guarantees that nothing else accesses the range, and the borrowed gradients are valid.
             return unsafe { self.over_plane(stage, from, to, borrowed, scratch) }.map(|()| false);
         }
         let mut tensor = None;
         let mut sums = false;
         self.each_job(stage, from, to, |job, segment| {
             if let Some(compute) = job.entry.compute {
-                // The core has no such kernels, nor this code.
+                // The core has neither such kernels nor this code.
                 if MATRICES && cfg!(feature = "catalogue") {
-                    // SAFETY: the caller vouches that nothing else runs on the arena where the stage takes matrices.
+                    // SAFETY: the caller guarantees that nothing else accesses the arena where the stage takes
+                    // matrices.
                     unsafe { self.matrices_alone(compute, job, segment, from, to, scratch) }?;
                 }
                 return Ok(true);
@@ -132,7 +135,8 @@ impl Arena {
                 return Err(ArenaError::new(&"there are no gradients by row"));
                 #[cfg(feature = "catalogue")]
                 if MATRICES {
-                    // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
+                    // SAFETY: the caller guarantees that nothing else accesses the range, and the borrowed gradients
+                    // are valid.
                     unsafe { self.rows(job, segment, from, to, borrowed, scratch) }?;
                 }
                 #[cfg(feature = "catalogue")]
@@ -141,13 +145,14 @@ impl Arena {
             sums |= !job.sums.is_empty();
             let (start, end) = (from.max(segment.offset), to.min(segment.offset + segment.length));
             if borrowed.is_some() || job.walks {
-                // SAFETY: the caller vouches that nothing else runs on the range, and for what is lent.
+                // SAFETY: the caller guarantees that nothing else accesses the range, and the borrowed gradients are
+                // valid.
                 let next = unsafe { self.walk(job, segment, start, end, to, borrowed, scratch, tensor) }?;
                 tensor = Some(next);
             } else if start < end {
                 let mut streams = Streams::NOWHERE;
                 self.find(&job, start, end, &mut streams)?;
-                // SAFETY: `find` has found the streams, and the caller vouches that nothing else runs on the range.
+                // SAFETY: `find` has found the streams, and the caller guarantees that nothing else accesses the range.
                 unsafe { self.stretch(&job, &streams, end - start, &[0.0; MAX_TENSOR], scratch) };
             }
             Ok(true)
@@ -179,8 +184,8 @@ impl Arena {
         Ok(true)
     }
 
-    /// What the stage does to the segment; None if nothing.
-    // Once in WebAssembly, where bytes count and most steps go by a plan.
+    /// The stage's work on the segment; None if there is none.
+    // Not inlined in WebAssembly, where code size matters and most steps use a plan.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub(crate) fn job(&self, stage: usize, segment: &Segment) -> Result<Option<Job>, ArenaError> {
@@ -233,7 +238,7 @@ impl Arena {
         }))
     }
 
-    /// Runs a kernel over a stretch, through the pipeline where that is wanted.
+    /// Runs a kernel over a range, through the pipeline where that is wanted.
     ///
     /// # Safety
     /// The streams must have `length` numbers, rounded up to a line, and nothing else use them.
@@ -247,13 +252,13 @@ impl Arena {
         scratch: &Scratch,
     ) {
         if job.around != 0 {
-            // SAFETY: the caller vouches for the streams.
+            // SAFETY: the caller guarantees the streams.
             return unsafe { self.piped(*job, streams, length, values, scratch) };
         }
         let is_there = job.entry.copies && ptr::eq(streams.g, streams.direction);
         if let Some(pass) = job.entry.pass.filter(|_| !is_there) {
-            // SAFETY: the caller vouches for the streams, whoever made the arena for the instruction set, and `job` has
-            // checked the row.
+            // SAFETY: the caller guarantees the streams, the arena's creator guarantees the instruction set, and `job`
+            // has checked the row.
             unsafe { pass(streams, job.row, values, length) }
         }
     }
@@ -261,7 +266,7 @@ impl Arena {
     /// Block by block through a buffer that stays in the first-level cache.
     ///
     /// # Safety
-    /// As for `stretch`.
+    /// Same as for `stretch`.
     #[inline(never)]
     unsafe fn piped(
         self,
@@ -276,7 +281,7 @@ impl Arena {
         // SAFETY: `job` has checked the row.
         let mut preparation = unsafe { Preparation::new(job.row) };
         preparation.scale *= job.scale;
-        // Of later stages the row is the same. What masks compares with the gradients, and has no parameters.
+        // In later stages the row is the same. Masks compare with the gradients and need no parameters.
         #[cfg(not(target_arch = "wasm32"))]
         let decayed = job
             .entry
@@ -291,7 +296,7 @@ impl Arena {
             let count = most.min(length - done);
             let mut block = self.advanced(streams, done);
             if does(PREPARES) && decayed.is_none() {
-                // SAFETY: the caller vouches for the streams; the buffer holds a block, rounded up to whole vectors.
+                // SAFETY: the caller guarantees the streams; the buffer holds a block, rounded up to whole vectors.
                 unsafe { (self.code.prepare)(block.theta, block.g, &preparation, prepared, count) };
                 block.g = prepared;
             }
@@ -302,7 +307,7 @@ impl Arena {
                 block.theta = held;
             } else if does(HOLD_PARAMS) {
                 let padded = self.padded(count);
-                // SAFETY: as above, and the caller vouches for the streams.
+                // SAFETY: as above, and the caller guarantees the streams.
                 unsafe { held.copy_from_nonoverlapping(block.theta, padded * self.size()) };
                 block.theta = held;
             }
@@ -311,19 +316,19 @@ impl Arena {
             if does(MASKED) {
                 let against = if does(MASK_TAKES_SIGN) { -1.0 } else { f64::from(does(MASK_KEEPS_ALL)) };
                 let factors = Factors { against, neither: f64::from(does(MASK_KEEPS_ALL)) };
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { (self.code.mask)(held, block.g, block.direction, factors, count) };
             }
             if does(FLUSH_STATE) {
                 for (k, state) in block.state.iter().enumerate().take(job.entry.state) {
                     if flushes(job.entry, job.row, k) {
-                        // SAFETY: the caller vouches for `count` numbers of each array of state.
+                        // SAFETY: the caller guarantees `count` numbers of each array of state.
                         unsafe { (self.code.flush)(*state, count) };
                     }
                 }
             }
             if does(ZEROES) {
-                // SAFETY: the caller vouches for `count` gradients of the arena.
+                // SAFETY: the caller guarantees `count` gradients of the arena.
                 unsafe { block.direction.write_bytes(0, count * self.size()) };
             }
         }

@@ -9,10 +9,10 @@ use crate::kernel::matrices::{Matrices, MatrixTensor, SingleThread, Workers, Wor
 
 /// Bytes of scratch that a small one takes at most: half of a second-level cache, of which others are there too.
 const MAX_WORKSPACE: u64 = 1 << 18;
-/// So many are done at once at most.
+/// Maximum number of tensors that are processed at once.
 const AT_ONCE: usize = 16;
 
-/// Those that wait until they are enough.
+/// Small tensors that wait until there are enough of them.
 pub struct SmallTensors {
     room: Option<WorkspaceBytes>,
     size: usize,
@@ -40,7 +40,7 @@ impl SmallTensors {
         self.count == AT_ONCE
     }
 
-    /// Does those that wait.
+    /// Processes the waiting tensors.
     pub fn run(
         &mut self,
         run: &impl Fn(&MatrixTensor, &mut dyn Workers) -> Result<(), ArenaError>,
@@ -75,7 +75,7 @@ impl SmallTensors {
     }
 }
 
-/// What threads share.
+/// Data that threads share.
 struct Shared<T>(T);
 
 // SAFETY: tensors do not overlap, each thread has a scratch of its own, and all else is only read.

@@ -1,5 +1,5 @@
-//! Sums in one fixed order, whatever the width of the vectors or the number of threads: by block
-//! sixteen striped sums in float64 that a fixed tree combines, and the blocks of a tensor in order.
+//! Sums in a fixed order that does not depend on the vector width or the number of threads. Each block has sixteen
+//! striped float64 sums, which a fixed tree combines. The blocks of a tensor are added in order.
 
 pub mod product;
 
@@ -20,24 +20,23 @@ pub const BLOCK: usize = 1 << 14;
 #[inline(always)]
 pub unsafe fn of_squares<V: Vector>(from: *const V::Scalar, length: usize) -> f64 {
     if SMALL {
-        // SAFETY: the caller vouches for `length` numbers.
+        // SAFETY: the caller guarantees `length` numbers.
         return of(unsafe { slice::from_raw_parts(from, length) }, |x| x * x);
     }
     let mut sums = Stripes::<V>::new(&[0.0; STRIPES]);
     let whole = length - length % STRIPES;
     for at in (0..whole).step_by(STRIPES) {
         for k in (0..STRIPES).step_by(V::LANES) {
-            // SAFETY: the caller vouches for `length` numbers, of which these are whole lines of stripes.
+            // SAFETY: the caller guarantees `length` numbers, of which these are whole lines of stripes.
             sums.add(k, unsafe { load_at::<V>(from, at + k) });
         }
     }
     let left = length - whole;
     for k in (0..STRIPES).step_by(V::LANES) {
         if k < left {
-            // SAFETY: the caller vouches for `length` numbers, and this one is there.
+            // SAFETY: the caller guarantees `length` numbers, and this one is there.
             let from = unsafe { from.add(whole + k) };
-            // Where there is nothing, +0 is added to what is no −0.
-            // SAFETY: as above; so many are left from it on.
+            // Adding +0 beyond the end changes no sum, because no sum is −0. SAFETY: as above; `left` elements remain.
             sums.add(k, unsafe { V::load_some(from, left - k) });
         }
     }
@@ -79,7 +78,7 @@ pub unsafe fn of_nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
     let mut counts = zero;
     let mut at = 0;
     while at < length {
-        // SAFETY: the caller vouches for the array up to the end of the last vector.
+        // SAFETY: the caller guarantees the array up to the end of the last vector.
         let x = unsafe { load_at::<V>(from.cast(), at) };
         counts = counts + x.if_greater(zero, one, zero.if_greater(x, one, zero));
         at += V::LANES;
@@ -87,7 +86,7 @@ pub unsafe fn of_nonzero<V: Vector>(from: *const u8, length: usize) -> f64 {
     Stored::new(counts).iter().map(|lane| lane.to_f64()).sum()
 }
 
-/// Striped sums in registers. (What compilers make of loops over arrays of stripes is not always wide vectors.)
+/// Striped sums in registers. (Compilers do not always turn loops over arrays of stripes into wide vectors.)
 #[derive(Clone, Copy)]
 pub struct Stripes<V: Vector>([V::Wide; STRIPES]);
 
@@ -100,7 +99,7 @@ impl<V: Vector> Stripes<V> {
 
     #[inline(always)]
     pub fn new(sums: &[f64; STRIPES]) -> Self {
-        // SAFETY: the last of those that are used ends with the array.
+        // SAFETY: the last vector in use ends with the array.
         Self(array::from_fn(|k| unsafe { load_at(sums.as_ptr(), k % Self::USED * V::Wide::LANES) }))
     }
 
@@ -120,7 +119,7 @@ impl<V: Vector> Stripes<V> {
         self.add_all(from, squares(x));
     }
 
-    /// Adds so many parts.
+    /// Adds `count` parts.
     #[inline(always)]
     pub fn add_all(&mut self, from: usize, parts: [V::Wide; 2]) {
         for (k, part) in parts.into_iter().enumerate().take(V::PARTS) {
@@ -135,12 +134,12 @@ fn squares<V: Vector>(x: V) -> [V::Wide; 2] {
     x.widen().map(|x| x * x)
 }
 
-/// Σ x² of some rows, each in the same order; each x² is added to its column's sum, row by row, which begins with
-/// that of the first row where `begins`.
+/// Σ x² of some rows, each in the same order. Each x² is also added to its column's sum, row by row. If `begins`, the
+/// column's sum starts with the first row.
 ///
 /// # Safety
-/// `from` must be readable for `N` rows of `length` numbers, one behind the other, `rows` writable for `N` numbers, and
-/// `columns` readable and writable for `length`, rounded up to whole lines of stripes.
+/// `from` must be readable for `N` contiguous rows of `length` numbers, `rows` writable for `N` numbers, and `columns`
+/// readable and writable for `length` numbers, rounded up to whole lines of stripes.
 #[inline(always)]
 pub unsafe fn sum_lines<V: Vector, const N: usize>(
     from: *const V::Scalar,
@@ -151,15 +150,14 @@ pub unsafe fn sum_lines<V: Vector, const N: usize>(
 ) {
     let mut sums = [Stripes::<V>::new(&[0.0; STRIPES]); N];
     for at in (0..length).step_by(STRIPES) {
-        // SAFETY: the caller vouches for column `at` of each row.
+        // SAFETY: the caller guarantees column `at` of each row.
         let from = unsafe { from.add(at) };
-        // SAFETY: the caller vouches for the sum of column `at`.
+        // SAFETY: the caller guarantees the sum of column `at`.
         let columns = unsafe { columns.add(at) };
         let left = length - at;
         // Whole vectors are loaded without a mask.
         if left < STRIPES || SMALL {
-            // SAFETY: the caller vouches for so many columns that are left, and for their sums in whole lines of
-            // stripes.
+            // SAFETY: the caller guarantees the remaining columns, and their sums in whole lines of stripes.
             unsafe { sum_stripes(from, columns, length, left, begins, &mut sums) };
         } else {
             // SAFETY: as above; a whole line of stripes is left.
@@ -167,15 +165,16 @@ pub unsafe fn sum_lines<V: Vector, const N: usize>(
         }
     }
     for (row, sums) in sums.into_iter().enumerate() {
-        // SAFETY: the caller vouches for `N` numbers.
+        // SAFETY: the caller guarantees `N` numbers.
         unsafe { memory::write(rows, row, combine(sums.to_array())) };
     }
 }
 
-/// The same of as many columns as stripes, of which some are `left`.
+/// Same as `sum_lines` for as many columns as there are stripes, of which `left` exist.
 ///
 /// # Safety
-/// As for `sum_lines`, from the first of these columns on; `left` of them must be there, and the sums of a line of stripes.
+/// Same as for `sum_lines`, from the first of these columns on. `left` of the columns must exist, and the sums of a
+/// line of stripes.
 #[inline(always)]
 unsafe fn sum_stripes<V: Vector, const N: usize>(
     from: *const V::Scalar,
@@ -186,12 +185,12 @@ unsafe fn sum_stripes<V: Vector, const N: usize>(
     sums: &mut [Stripes<V>; N],
 ) {
     let into = columns.cast::<[f64; STRIPES]>();
-    // SAFETY: the caller vouches for the sums of a line of stripes.
+    // SAFETY: the caller guarantees the sums of a line of stripes.
     let mut totals = Stripes::<V>::new(if begins { &[0.0; STRIPES] } else { unsafe { &*into } });
     for (row, sums) in sums.iter_mut().enumerate() {
         for k in (0..STRIPES).step_by(V::LANES) {
             if k < left {
-                // SAFETY: the caller vouches for column `k` of each row, as it is one of those that are left.
+                // SAFETY: the caller guarantees column `k` of each row, because it is one of the remaining columns.
                 let from = unsafe { from.add(row * length + k) };
                 // SAFETY: as above, and for those behind it that are left.
                 let squares = squares(unsafe { V::load_some(from, left - k) });
@@ -200,7 +199,7 @@ unsafe fn sum_stripes<V: Vector, const N: usize>(
             }
         }
     }
-    // SAFETY: the caller vouches for the sums of a line of stripes.
+    // SAFETY: the caller guarantees the sums of a line of stripes.
     unsafe { *into = totals.to_array() };
 }
 

@@ -19,7 +19,7 @@ const ROWS: usize = if SMALL { 4 } else { 6 };
 /// Bytes of a panel: of each term as many as four of the widest vectors take.
 pub const PANEL: usize = TERMS * 4 * WIDEST;
 
-/// C ← α·A·B + β·D, or A·B where there is no D. C overlaps nothing.
+/// C ← α·A·B + β·D, or A·B without D. C overlaps no other matrix.
 #[derive(Clone, Copy)]
 pub struct Product<S> {
     /// `rows` × `depth`, row by row.
@@ -56,18 +56,18 @@ impl<S> Product<S> {
 #[inline(always)]
 pub unsafe fn block<V: Vector>(product: &Product<V::Scalar>, number: usize, panel: *mut u8) {
     let panel = panel.cast();
-    // As many sums as registers hold.
+    // As many sums as the registers can hold.
     if size_of::<V>() == 64 {
-        // SAFETY: the caller vouches for the matrices and the panel.
+        // SAFETY: the caller guarantees the matrices and the panel.
         unsafe { block_by::<V, 4>(product, number, panel) }
     } else {
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { block_by::<V, 2>(product, number, panel) }
     }
 }
 
 /// # Safety
-/// As for `block`.
+/// Same as for `block`.
 #[inline(always)]
 unsafe fn block_by<V: Vector, const N: usize>(
     product: &Product<V::Scalar>,
@@ -88,14 +88,14 @@ unsafe fn block_by<V: Vector, const N: usize>(
             let count = width.min(right - column);
             let end = if is_symmetric { bottom.min(column + width) } else { bottom };
             if top < end {
-                // SAFETY: the panel has room for so many terms of a whole width, as was asserted, and the caller
-                // vouches for B, which has these terms and columns.
+                // SAFETY: the panel has room for this many terms of a whole width, as asserted, and the caller
+                // guarantees that B has these terms and columns.
                 unsafe { pack::<V, N>(product, from, terms, column, count, panel) };
             }
             let mut row = top;
             while row < end {
                 let place = Place { row, rows: ROWS.min(bottom - row), column, columns: count };
-                // SAFETY: `pack` has just written the panel, and the caller vouches for the matrices, which have these
+                // SAFETY: `pack` has just written the panel, and the caller guarantees the matrices, which have these
                 // terms, rows and columns.
                 unsafe { tile::<V, N>(product, &place, from, terms, panel) };
                 row += ROWS;
@@ -105,12 +105,12 @@ unsafe fn block_by<V: Vector, const N: usize>(
         from += TERMS;
     }
     if is_symmetric {
-        // SAFETY: the caller vouches for C, which has these rows and columns, and as many columns as rows.
+        // SAFETY: the caller guarantees C, which has these rows and columns, and as many columns as rows.
         unsafe { mirror(product, top..bottom, left..right, width) };
     }
 }
 
-/// Where some elements of C are.
+/// Position of some elements of C.
 struct Place {
     row: usize,
     rows: usize,
@@ -136,18 +136,18 @@ unsafe fn pack<V: Vector, const N: usize>(
         for v in 0..N {
             let first = v * V::LANES;
             let from = b.wrapping_add(k * product.columns + first);
-            // SAFETY: the caller vouches for these columns of B; of those behind them none is read.
+            // SAFETY: the caller guarantees these columns of B; of those behind them none is read.
             let lanes = unsafe { V::load_some(from, columns.saturating_sub(first)) };
-            // SAFETY: the caller vouches for the panel.
+            // SAFETY: the caller guarantees the panel.
             unsafe { store_at(lanes, panel, k * N * V::LANES + first) };
         }
     }
 }
 
-/// Adds some terms to a tile of C, and finishes it once these are the last.
+/// Adds some terms to a tile of C, and finishes the tile after the last terms.
 ///
 /// # Safety
-/// A must have these terms of the rows of the tile, C, and D where there is one, the tile, and the panel all terms.
+/// A must have these terms of the tile's rows. C, and D if present, must have the tile, and the panel all terms.
 #[inline(always)]
 unsafe fn tile<V: Vector, const N: usize>(
     product: &Product<V::Scalar>,
@@ -161,7 +161,7 @@ unsafe fn tile<V: Vector, const N: usize>(
     // Rows that are missing repeat the last one.
     let row_at = |row: usize| row.min(place.rows - 1);
     let rows: [*const V::Scalar; ROWS] = array::from_fn(|row| {
-        // SAFETY: the caller vouches for the first of these terms of each row of the tile.
+        // SAFETY: the caller guarantees the first of these terms of each row of the tile.
         unsafe { a.add((place.row + row_at(row)) * depth + from) }
     });
     let mut sums = [[splat::<V>(0.0); N]; ROWS];
@@ -170,23 +170,23 @@ unsafe fn tile<V: Vector, const N: usize>(
             for (v, sum) in sums.iter_mut().enumerate() {
                 let first = v * V::LANES;
                 let at = c.wrapping_add(start(row_at(row)) + first);
-                // SAFETY: the caller vouches for the tile of C; of columns behind it none is read.
+                // SAFETY: the caller guarantees the tile of C; of columns behind it none is read.
                 *sum = unsafe { V::load_some(at, place.columns.saturating_sub(first)) };
             }
         }
     }
     for k in 0..terms {
-        // SAFETY: the caller vouches for all terms of the panel, `N` vectors each.
+        // SAFETY: the caller guarantees all terms of the panel, `N` vectors each.
         let b: [V; N] = array::from_fn(|v| unsafe { load_at::<V>(panel, (k * N + v) * V::LANES) });
         for (sums, row) in sums.iter_mut().zip(rows) {
-            // SAFETY: the caller vouches for these terms of each row of the tile.
+            // SAFETY: the caller guarantees these terms of each row of the tile.
             let x = V::splat(unsafe { memory::read(row, k) });
             for (sum, b) in sums.iter_mut().zip(b) {
                 *sum = *sum + x * b;
             }
         }
     }
-    // A copy, so that the sums, whose address nobody has, stay in registers above.
+    // A copy without an address, so that the sums above stay in registers.
     let done = sums;
     let sum =
         |row: usize, j: usize| (&raw const done).cast::<V::Scalar>().wrapping_add(row * N * V::LANES + j);
@@ -196,11 +196,11 @@ unsafe fn tile<V: Vector, const N: usize>(
             let (at, left) = (start(row) + j, place.columns - j);
             // SAFETY: a tile has no more rows than `done`, and no more columns than its `N` vectors.
             let sum = unsafe { V::load(sum(row, j)) };
-            // SAFETY: the caller vouches for the tile of D, if there is one.
+            // SAFETY: the caller guarantees the tile of D, if there is one.
             let x = if is_last { unsafe { finished(product, at, left, sum) } } else { sum };
-            // SAFETY: the caller vouches for the tile of C.
+            // SAFETY: the caller guarantees the tile of C.
             let to = unsafe { c.add(at) };
-            // SAFETY: as above, for so many columns that are left.
+            // SAFETY: as above, for the remaining columns.
             unsafe { x.store_some(to, left) };
         }
     }
@@ -212,13 +212,13 @@ unsafe fn tile<V: Vector, const N: usize>(
 /// C must have these rows and columns, and as many columns as rows.
 #[inline(always)]
 unsafe fn mirror<S: Scalar>(product: &Product<S>, rows: Range<usize>, columns: Range<usize>, width: usize) {
-    // As many as a line has, so that what is written stays in the cache.
+    // The elements of one line, so that written data stays in the cache.
     const AT_ONCE: usize = 16;
     for top in rows.clone().step_by(AT_ONCE) {
         for column in columns.clone() {
             let end = column / ROWS * ROWS / width * width;
             for row in top..end.min(top + AT_ONCE).min(rows.end) {
-                // SAFETY: the caller vouches for this row and column of C.
+                // SAFETY: the caller guarantees this row and column of C.
                 let x = unsafe { memory::read(product.c, row * product.columns + column) };
                 // SAFETY: as above, and C is as wide as it is high.
                 unsafe { memory::write(product.c, column * product.columns + row, x) };
@@ -236,9 +236,9 @@ unsafe fn finished<V: Vector>(product: &Product<V::Scalar>, at: usize, left: usi
     let Product { d, alpha, beta, is_rounded, .. } = *product;
     let mut x = sum;
     if !d.is_null() {
-        // SAFETY: the caller vouches for these elements of D.
+        // SAFETY: the caller guarantees these elements of D.
         let from = unsafe { d.add(at) };
-        // SAFETY: as above, for so many that are left.
+        // SAFETY: as above, for the remaining elements.
         let d = unsafe { V::load_some(from, left) };
         x = splat::<V>(beta) * d + splat::<V>(alpha) * sum;
     }

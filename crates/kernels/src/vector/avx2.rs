@@ -3,16 +3,16 @@
 use super::vector;
 use std::arch::x86_64::*;
 
-/// All bits of the first `count` lanes, each of so many bytes.
+/// All bits of the first `count` lanes, of the given bytes per lane.
 ///
 /// # Safety
-/// AVX2 must be available, and the lanes no more than a vector has.
+/// AVX2 must be available, and `count` must not exceed the lanes of a vector.
 #[inline(always)]
 unsafe fn mask_of(count: usize, bytes: usize) -> __m256i {
     static ENDS: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
-    // SAFETY: the caller vouches that the lanes are 32 bytes at most, so this is one of the first 33 of 64.
+    // SAFETY: the caller guarantees that the lanes are 32 bytes at most, so this is one of the first 33 of 64.
     let from = unsafe { ENDS.as_ptr().byte_add(32 - count * bytes) };
-    // SAFETY: from there on there are 32 bytes, and the caller vouches for AVX2.
+    // SAFETY: from there on there are 32 bytes, and the caller guarantees AVX2.
     unsafe { _mm256_loadu_si256(from.cast()) }
 }
 

@@ -78,13 +78,13 @@ where
 
     #[inline(always)]
     unsafe fn load(from: *const T) -> Self {
-        // SAFETY: the caller vouches for `N` numbers, as many as the array has, of any alignment.
+        // SAFETY: the caller guarantees `N` numbers, as many as the array has, of any alignment.
         Self(unsafe { from.cast::<[T; N]>().read_unaligned() })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
-        // SAFETY: the caller vouches for `N` numbers, as many as the array has, of any alignment.
+        // SAFETY: the caller guarantees `N` numbers, as many as the array has, of any alignment.
         unsafe { to.cast::<[T; N]>().write_unaligned(self.0) }
     }
 

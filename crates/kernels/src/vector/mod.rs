@@ -145,10 +145,10 @@ pub trait Vector:
     #[inline(always)]
     unsafe fn load_some(from: *const Self::Scalar, count: usize) -> Self {
         if count < Self::LANES {
-            // SAFETY: the caller vouches for `count` numbers, and these are not all lanes.
+            // SAFETY: the caller guarantees `count` numbers, and these are not all lanes.
             unsafe { load_part(from, count) }
         } else {
-            // SAFETY: the caller vouches for `count` numbers, which are `LANES` at least.
+            // SAFETY: the caller guarantees `count` numbers, which are `LANES` at least.
             unsafe { Self::load(from) }
         }
     }
@@ -160,10 +160,10 @@ pub trait Vector:
     #[inline(always)]
     unsafe fn store_some(self, to: *mut Self::Scalar, count: usize) {
         if count < Self::LANES {
-            // SAFETY: the caller vouches for `count` numbers, and these are not all lanes.
+            // SAFETY: the caller guarantees `count` numbers, and these are not all lanes.
             unsafe { store_part(self, to, count) }
         } else {
-            // SAFETY: the caller vouches for `count` numbers, which are `LANES` at least.
+            // SAFETY: the caller guarantees `count` numbers, which are `LANES` at least.
             unsafe { self.store(to) }
         }
     }
@@ -247,9 +247,9 @@ pub trait Vector:
 /// `from` must be readable for `LANES` numbers from number `at` on.
 #[inline(always)]
 pub unsafe fn load_at<V: Vector>(from: *const V::Scalar, at: usize) -> V {
-    // SAFETY: the caller vouches for these lanes.
+    // SAFETY: the caller guarantees these lanes.
     let from = unsafe { from.add(at) };
-    // SAFETY: as above.
+    // SAFETY: see above.
     unsafe { V::load(from) }
 }
 
@@ -259,9 +259,9 @@ pub unsafe fn load_at<V: Vector>(from: *const V::Scalar, at: usize) -> V {
 /// `to` must be writable for `LANES` numbers from number `at` on.
 #[inline(always)]
 pub unsafe fn store_at<V: Vector>(vector: V, to: *mut V::Scalar, at: usize) {
-    // SAFETY: the caller vouches for these lanes.
+    // SAFETY: the caller guarantees these lanes.
     let to = unsafe { to.add(at) };
-    // SAFETY: as above.
+    // SAFETY: see above.
     unsafe { vector.store(to) }
 }
 
@@ -271,7 +271,8 @@ pub fn splat<V: Vector>(x: f64) -> V {
     V::splat(V::Scalar::from_f64(x))
 }
 
-/// The same of some numbers. Not by a list's `map`: the compiler may leave it a call, and vectors would go through memory.
+/// Same as above, for an array of vectors. Array `map` is not used: the compiler may leave it a call, and vectors would
+/// go through memory.
 #[inline(always)]
 pub fn splats<V: Vector, const N: usize>(numbers: [f64; N]) -> [V; N] {
     let mut vectors = [splat(0.0); N];
@@ -282,30 +283,31 @@ pub fn splats<V: Vector, const N: usize>(numbers: [f64; N]) -> [V; N] {
 }
 
 /// # Safety
-/// As for [`Vector::load_some`]; not all lanes.
+/// Same as for [`Vector::load_some`]; not all lanes.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 unsafe fn load_part<V: Vector>(from: *const V::Scalar, count: usize) -> V {
     let mut lanes = Stored::new(splat::<V>(0.0));
-    // SAFETY: the caller vouches for `count` numbers at `from`, fewer than lanes, of which `lanes` has all.
+    // SAFETY: the caller guarantees `count` numbers at `from`, fewer than lanes, of which `lanes` has all.
     unsafe { copy_part::<V>(from, lanes.as_mut_ptr(), count) };
     lanes.load()
 }
 
 /// # Safety
-/// As for [`Vector::store_some`]; not all lanes.
+/// Same as for [`Vector::store_some`]; not all lanes.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 unsafe fn store_part<V: Vector>(vector: V, to: *mut V::Scalar, count: usize) {
-    // SAFETY: the caller vouches for `count` numbers at `to`, fewer than lanes, of which a stored vector has all.
+    // SAFETY: the caller guarantees `count` numbers at `to`, fewer than lanes, of which a stored vector has all.
     unsafe { copy_part::<V>(Stored::new(vector).as_ptr(), to, count) };
 }
 
-/// By halves, quarters and so on, of which each is a move. (What is loaded behind a masked store would wait for it, and
-/// a vector behind these for all of them: so where vectors are long, `load_some` has a mask.)
+/// Copies halves, quarters and so on, each as one move. (A load after a masked store would wait for the store, and a
+/// vector load after these moves waits for all of them. So `load_some` uses a mask if vectors are long.)
 ///
 /// # Safety
-/// `count` numbers must be readable at `from` and writable at `to`; they are fewer than lanes, and do not overlap.
+/// `count` numbers must be readable at `from` and writable at `to`. `count` must be less than the lanes of a vector,
+/// and the ranges must not overlap.
 #[inline(always)]
 unsafe fn copy_part<V: Vector>(from: *const V::Scalar, to: *mut V::Scalar, count: usize) {
     let (mut done, mut width) = (0, V::LANES / 2);
@@ -314,9 +316,9 @@ unsafe fn copy_part<V: Vector>(from: *const V::Scalar, to: *mut V::Scalar, count
             // SAFETY: larger bits of `count` are done, so `done + width` is `count` at most, for which the caller
             // vouches.
             let to = unsafe { to.add(done) };
-            // SAFETY: as above.
+            // SAFETY: see above.
             let from = unsafe { from.add(done) };
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { to.copy_from_nonoverlapping(from, width) };
             done += width;
         }

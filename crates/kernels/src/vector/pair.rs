@@ -44,18 +44,18 @@ impl<V: Vector> Vector for VectorPair<V> {
 
     #[inline(always)]
     unsafe fn load(from: *const V::Scalar) -> Self {
-        // SAFETY: the caller vouches for twice as many numbers as one of both takes.
+        // SAFETY: the caller guarantees twice as many numbers as one of both takes.
         let first = unsafe { V::load(from) };
-        // SAFETY: as above.
+        // SAFETY: see above.
         let second = unsafe { load_at(from, V::LANES) };
         Self(first, second)
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut V::Scalar) {
-        // SAFETY: the caller vouches for twice as many numbers as one of both takes.
+        // SAFETY: the caller guarantees twice as many numbers as one of both takes.
         unsafe { self.0.store(to) };
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { store_at(self.1, to, V::LANES) };
     }
 

@@ -19,12 +19,12 @@ macro_rules! scalar {
             }
             #[inline(always)]
             unsafe fn load(from: *const $scalar) -> Self {
-                // SAFETY: the caller vouches for the address.
+                // SAFETY: the caller guarantees the address.
                 unsafe { from.read() }
             }
             #[inline(always)]
             unsafe fn store(self, to: *mut $scalar) {
-                // SAFETY: the caller vouches for the address.
+                // SAFETY: the caller guarantees the address.
                 unsafe { to.write(self) }
             }
             #[inline(always)]

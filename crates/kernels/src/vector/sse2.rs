@@ -39,7 +39,7 @@ vector! {
 fn select_ps(mask: __m128, yes: __m128, no: __m128) -> __m128 {
     // SAFETY: SSE2 is part of x86-64.
     let [yes, no] = [unsafe { _mm_and_ps(mask, yes) }, unsafe { _mm_andnot_ps(mask, no) }];
-    // SAFETY: as above.
+    // SAFETY: see above.
     unsafe { _mm_or_ps(yes, no) }
 }
 
@@ -47,6 +47,6 @@ fn select_ps(mask: __m128, yes: __m128, no: __m128) -> __m128 {
 fn select_pd(mask: __m128d, yes: __m128d, no: __m128d) -> __m128d {
     // SAFETY: SSE2 is part of x86-64.
     let [yes, no] = [unsafe { _mm_and_pd(mask, yes) }, unsafe { _mm_andnot_pd(mask, no) }];
-    // SAFETY: as above.
+    // SAFETY: see above.
     unsafe { _mm_or_pd(yes, no) }
 }

@@ -14,7 +14,7 @@ impl<V: Vector> Stored<V> {
             assert!(align_of::<V>() >= align_of::<V::Scalar>());
         }
         let mut lanes = MaybeUninit::<V>::uninit();
-        // SAFETY: so many numbers have its size, as was asserted.
+        // SAFETY: the array has the size of the vector, as asserted.
         unsafe { vector.store(lanes.as_mut_ptr().cast()) };
         Self(lanes)
     }
@@ -31,7 +31,7 @@ impl<V: Vector> Deref for Stored<V> {
 
     #[inline(always)]
     fn deref(&self) -> &[V::Scalar] {
-        // SAFETY: `new` has written so many, and they are aligned.
+        // SAFETY: `new` has written this many numbers, and they are aligned.
         unsafe { slice::from_raw_parts(self.0.as_ptr().cast(), V::LANES) }
     }
 }
@@ -39,7 +39,7 @@ impl<V: Vector> Deref for Stored<V> {
 impl<V: Vector> DerefMut for Stored<V> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [V::Scalar] {
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), V::LANES) }
     }
 }

@@ -7,7 +7,8 @@ use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, Segment, kernel, noise, places};
 use crate::reference::{DECAYED, Job, PLAIN};
 
-/// Adam on tensors of many lengths, and momentum on some more, whose arrays begin in the middle of the plane.
+/// Adam on tensors of many lengths, and momentum on some more, whose arrays begin in the middle of the flat parameter
+/// array.
 fn mixed(size: usize, job: &Job) -> Memory {
     // Few of them under Miri, which is slow.
     let [long, longest] = if cfg!(miri) { [33, 65] } else { [700, 2 * BLOCK + 33] };
@@ -63,7 +64,7 @@ fn lent_gradients_give_the_bits_of_those_in_the_arena() {
             memory.run(set, stage, Some(&borrowed)).expect("it fits");
         }
         assert!(memory.outside() == start.outside(), "{size} bytes, {}", set.name());
-        // Those of the arena are unspecified after a step.
+        // The arena's own gradients are unspecified after a step.
         for (tensor, length) in memory.lengths.clone().into_iter().enumerate() {
             (0..length).for_each(|i| memory.set(GRADIENTS, tensor, i, own.get(GRADIENTS, tensor, i)));
         }
@@ -81,13 +82,13 @@ fn lent_gradients_are_read_by_ranges_too() {
             let arena = memory.arena(set).expect("it fits");
             let length = arena.length();
             for from in (0..length).step_by(BLOCK).rev() {
-                // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
+                // SAFETY: only this thread uses the arena, and borrowed gradients are as long as their tensors.
                 unsafe {
                     let (to, mut scratch) = (length.min(from + BLOCK), Scratch::new());
                     arena.run_range(stage, from, to, Some(&borrowed), &mut scratch).expect("it fits");
                 }
             }
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { arena.gather(stage) }.expect("it fits");
         }
         for (tensor, length) in memory.lengths.clone().into_iter().enumerate() {

@@ -49,11 +49,11 @@ fn a_factor_by_tensor_scales_its_gradient_beside_the_rows() {
                 let arena = memory.arena(set).expect("it fits");
                 for from in (0..arena.length()).step_by(BLOCK).rev() {
                     let (to, borrowed) = (arena.length().min(from + BLOCK), lends.then_some(&pointers[..]));
-                    // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
+                    // SAFETY: only this thread uses the arena, and borrowed gradients are as long as their tensors.
                     unsafe { arena.run_range(stage, from, to, borrowed, &mut Scratch::new()) }
                         .expect("it fits");
                 }
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe { arena.gather(stage) }.expect("it fits");
             }
             let place = format!("{size} bytes, {}, borrowed: {lends}, {job:?}", set.name());

@@ -1,4 +1,4 @@
-//! Prints a hash of what each kernel makes of an arena: `npm run test:arm` compares those of two processors.
+//! Prints a hash of each kernel's results; `npm run test:arm` compares the hashes of two processors.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

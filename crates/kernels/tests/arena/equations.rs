@@ -93,7 +93,7 @@ fn number(kind: usize, states: usize) -> u16 {
     (EQUATIONS + 7 * kind + states) as u16
 }
 
-/// Adam in five instructions; its constants are those of `PLAIN`, in the order of the kernel's row, and d.
+/// Adam in five instructions. Its constants are `PLAIN`'s, in the order of the kernel's row, and d.
 const ADAM: [Step; 5] = [
     ("Blend", STATE, &[CONSTANTS + 3, STATE, CONSTANTS + 4, G]),
     ("BlendSquare", STATE + 1, &[CONSTANTS + 5, STATE + 1, CONSTANTS + 6, G]),
@@ -112,7 +112,7 @@ fn power_of_2(n: i32) -> f64 {
     f64::from_bits(((1023 + n) as u64) << 52)
 }
 
-/// Ordinary numbers, and some that overflow, vanish or are none.
+/// Ordinary numbers, and numbers that overflow, underflow or are NaN.
 fn fill(memory: &mut Memory, states: usize, seed: u32) {
     let mut next = noise(seed);
     let strange = [0.0, -0.0, 1e-45, 1e-39, 1e-310, f64::INFINITY, f64::NAN, 1e30];
@@ -178,14 +178,14 @@ fn adam_as_equations_has_the_bits_of_adam() {
     }
 }
 
-/// What two operations in a row give where one loop may do both, and where another operation keeps them apart.
+/// Results of two consecutive operations: fused into one loop, and separated by another operation.
 #[test]
 fn pairs_have_the_bits_of_their_operations_apart() {
     let lengths: Vec<usize> = if cfg!(miri) { vec![1, 0, 67] } else { (0..70).chain([1025, 2100]).collect() };
     const T: u8 = CONSTANTS + 4;
     let elements = [STATE + 1, G, STATE, THETA];
-    // Where the first one's result goes, and the second's, and whether the second reads the first's result as a pair does and
-    // as another operand; and which operand is for all where the pair's is not, or the other way round.
+    // Destinations of the two results; whether the second operation reads the first result as a fused pair does, or as
+    // another operand; and which operands are the same for all elements, in the pair and in the test.
     let results = [
         (T, THETA, [true, false]),
         (STATE, THETA, [true, false]),
@@ -235,7 +235,7 @@ fn pairs_have_the_bits_of_their_operations_apart() {
     }
 }
 
-/// Miri sees where lanes are read that nobody has written.
+/// Miri detects reads of lanes that were never written.
 #[test]
 fn what_one_operation_leaves_the_next_reads_however_each_goes_through_a_line() {
     const T: u8 = CONSTANTS + 2;
@@ -486,7 +486,7 @@ fn what_is_no_program_does_nothing() {
         &[("Copy", THETA, &[128])],
         &[("Copy", THETA, &[STATE + 1])],
         &[("Copy", THETA, &[VALUES])],
-        // What may not be written.
+        // Instructions with destinations that must not be written.
         &[("Copy", G, &[CONSTANTS])],
         &[("Copy", STATE + 1, &[CONSTANTS])],
         &[("Copy", CONSTANTS, &[CONSTANTS])],
@@ -505,7 +505,7 @@ fn what_is_no_program_does_nothing() {
         };
         assert!(changes(&good, &|_| ()));
         assert!(bad.iter().all(|update| !changes(update, &|_| ())));
-        // Places, counts and instructions that are none.
+        // Invalid positions, counts and instructions.
         for (at, x) in
             [(4, 1e9), (4, f64::NAN), (4, 6.5), (7, 1e9), (7, -1.0), (8, 200.0), (8, f64::INFINITY)]
         {
@@ -584,7 +584,7 @@ proptest! {
             let (_held, base) = Guarded::copy(from, bytes, is_at_end);
             // SAFETY: the bytes are held, and only this thread uses them.
             let arena = unsafe { antigrad_kernels::Arena::new(base, bytes, set) }.expect("it fits");
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe {
                 let _ = arena.run(0, None, &mut Scratch::new());
                 from.copy_from_nonoverlapping(base, bytes);

@@ -10,14 +10,14 @@ use crate::reference::{Job, PLAIN, combined, round, striped};
 /// How many matrices, their rows and columns.
 type Shape = [usize; 3];
 
-/// As the rule's row has them.
+/// Coefficients as in the rule's row.
 const ROW: [f64; 13] = [0.75, 0.25, 1e-9, 1e-3, 4.0, 0.5, 0.5, 0.01, 1.0, 1e-3, 0.5, 0.125, 0.25];
 
 fn memory(size: usize, [count, rows, columns]: Shape, has_momentum: bool) -> Memory {
     let lengths = [count * rows * columns];
     let family = Family { lengths: &lengths, state: 3, by_tensor: 0 };
     let row: Vec<f64> = Job { own: [0.0; 9], ..PLAIN }.row()[..4].iter().chain(&ROW).copied().collect();
-    // By column in whole lines of float32.
+    // Columns in whole lines of float32.
     let across = columns.next_multiple_of(16);
     let room = 8 * (4 * (count * (rows + across) + 64) + count * across * rows / 64);
     let mut memory = Memory::with_scratch(size, &[family], row.len(), &[], room / size);
@@ -47,7 +47,7 @@ fn memory(size: usize, [count, rows, columns]: Shape, has_momentum: bool) -> Mem
     memory
 }
 
-/// What it makes of the memory, by array: θ, and then those of the state.
+/// The expected arrays: θ and the state arrays.
 fn plain(memory: &Memory, size: usize, [count, rows, columns]: Shape, has_momentum: bool) -> Vec<Vec<f64>> {
     let f = round(size);
     let [beta2, one_minus_beta2, added, floor, cap, beta1, one_minus_beta1, rho, _, eps2, clip, fixed, share] =

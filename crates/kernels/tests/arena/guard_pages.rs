@@ -1,7 +1,7 @@
 //! Numbers that end where memory ends.
 
-/// A copy of some numbers, before and behind which nothing can be read where the system helps: they lie at one end of
-/// their pages, and at the other one up to a page is there.
+/// A copy of some numbers between unreadable pages, if the system supports this. One end of the copy is the end of its
+/// pages; at the other end, up to a page is accessible.
 pub struct Guarded {
     memory: *mut u8,
     bytes: usize,
@@ -30,7 +30,7 @@ mod system {
 
     /// `bytes`, whole pages, which may be used, between two pages that may not.
     pub fn pages(bytes: usize) -> *mut u8 {
-        // SAFETY: private, anonymous memory that nobody else has (0: neither read nor write; 0x22).
+        // SAFETY: private, anonymous memory without other users (0: neither read nor write; 0x22).
         let memory = unsafe { mmap(std::ptr::null_mut(), bytes + 2 * PAGE, 0, 0x22, -1, 0) };
         assert!(memory as isize != -1);
         let used = memory.wrapping_byte_add(PAGE);

@@ -17,7 +17,8 @@ const SMALL: [usize; 12] = [20, 0, 40, 5, 300, 64, 60, 77, 120, 100, 60, 104];
 const LENGTHS: [usize; 12] =
     if cfg!(miri) { SMALL } else { [20, 0, BLOCK + 40, 5, 300, 64, 60, 77, 120, 1280, 60, 640] };
 
-/// Six segments: with a mask, of two stages (those of the trial rule, if it is there), of all, and three of matrices.
+/// Six segments: with a mask, with two stages (of the trial rule, if compiled), with all stages, and three with
+/// matrices.
 fn memory(size: usize, lengths: [usize; 12]) -> Memory {
     let two = if cfg!(feature = "trial") { ["Measure", "Move"] } else { ["SgdMomentum", "Momentum"] };
     let families = [
@@ -95,7 +96,7 @@ fn value() -> impl Strategy<Value = u32> {
     ]
 }
 
-/// What is written where: in the header half of the time.
+/// Offsets and words to write; half of the offsets are in the header.
 fn corruption() -> impl Strategy<Value = Vec<(usize, u32)>> {
     let at = prop_oneof![1 => 1_usize..Header::SIZE, 3 => 1_usize..480];
     prop::collection::vec((at, value()), 1..6)
@@ -133,20 +134,20 @@ proptest! {
             let mut scratch = Scratch::new();
             if let Ok(kept) = kept {
                 let own = &raw mut scratch;
-                // SAFETY: as above.
+                // SAFETY: see above.
                 unsafe {
                     kept.run_planned(|| own);
                     let _ = kept.arena().run(0, None, &mut scratch);
                 }
             }
-            // SAFETY: as above.
+            // SAFETY: see above.
             let Ok(arena) = (unsafe { Arena::new(base, bytes, set) }) else { continue };
-            // As the addon does it: what is not its tensor's length is refused.
+            // Rejects gradients that are not as long as their tensor, like the addon.
             let takes = (0..LENGTHS.len()).all(|i| arena.takes(i, size, LENGTHS[i]));
             let borrowed: Vec<*const [u8]> = (0..LENGTHS.len()).map(|i| gradients[i].last(LENGTHS[i] * size)).collect();
             let length = arena.length();
             for stage in (0..=SYNCHRONIZE).chain([SYNCHRONIZE + 1, usize::MAX]) {
-                // SAFETY: only this thread uses the arena, and what is lent has been checked.
+                // SAFETY: only this thread uses the arena, and the borrowed gradients have been checked.
                 unsafe {
                     let _ = arena.run(stage, None, &mut scratch);
                     let _ = arena.gather(stage);
@@ -167,15 +168,14 @@ fn tables_that_are_cut_short_are_a_fault() {
     let (base, bytes) = memory.bytes();
     // A few under Miri, which is slow.
     for count in (0..=words.len()).rev().step_by(if cfg!(miri) { 97 } else { 1 }) {
-        // What reads behind them ends the process.
+        // A read beyond the end terminates the process.
         let (_held, start) = Guarded::copy(words.as_ptr().cast(), 4 * count, true);
-        // SAFETY: so many words are there.
+        // SAFETY: this many words exist.
         let cut = unsafe { std::slice::from_raw_parts(start.cast(), count) };
         // SAFETY: only this thread uses the arena.
         let kept = unsafe { CachedArena::new(cut, base, bytes, sets().next().unwrap()) };
         assert_eq!(kept.is_ok(), count == words.len(), "{count} of {}", words.len());
-        // Where they lie in the arena, its bytes end with them.
-        // SAFETY: as above.
+        // The bytes of the arena end with the tables. SAFETY: see above.
         assert!(unsafe { Arena::new(start, 4 * count, sets().next().unwrap()) }.is_err());
     }
 }
@@ -188,7 +188,7 @@ fn a_header_alone_is_an_arena_of_nothing_up_to_its_limits() {
         change(&mut header);
         let mut words = vec![0_u64; lines * LINE / 8];
         let first = words.as_mut_ptr().cast::<u32>();
-        // SAFETY: so many words are there.
+        // SAFETY: this many words exist.
         header.write(|at, x| unsafe { first.add(at).write(x as u32) });
         words
     };
@@ -211,7 +211,7 @@ fn a_header_alone_is_an_arena_of_nothing_up_to_its_limits() {
 #[test]
 fn numbers_by_tensor_end_within_the_arena() {
     let clean = memory(4, SMALL);
-    // Of two tensors that are clipped.
+    // Scale of two tensors that are clipped.
     let at = array_at(SCALES) + Array::AT.position;
     let run = |position: usize| {
         let mut memory = clean.clone();

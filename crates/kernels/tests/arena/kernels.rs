@@ -75,7 +75,7 @@ fn check(name: &str, size: usize, length: usize, job: &Job, number: impl Fn(usiz
     }
 }
 
-/// What the scalar set makes of an arena.
+/// The results of the scalar instruction set.
 fn scalar(start: &Memory) -> Memory {
     let mut memory = start.clone();
     memory.run(InstructionSet::Scalar, 0, None).expect("it fits");

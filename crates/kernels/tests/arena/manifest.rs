@@ -17,7 +17,7 @@ fn kernels_of_the_core_are_numbered_by_the_list_and_all_others_by_their_names() 
     let kernels = manifest::kernels();
     let (core, others): (Vec<_>, Vec<_>) = kernels.iter().partition(|kernel| kernel.is_core);
     assert!(core.iter().map(|kernel| kernel.number).eq(2..2 + core.len() as u16));
-    // Whatever else is in the list.
+    // The numbers hold whatever other kernels the list contains.
     let number = |name| others.iter().find(|kernel| kernel.name == name).expect("it is there").number;
     assert_eq!(["Lion", "Unitwise", "Lamb"].map(number), [828, 845, 594]);
     let numbers: HashSet<_> = others.iter().map(|kernel| kernel.number).collect();

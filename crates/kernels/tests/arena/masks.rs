@@ -9,7 +9,7 @@ use crate::reference::{DECAYED, Job, PLAIN, prepared, round, update};
 
 const LENGTHS: [usize; 6] = [3, 0, 2 * BLOCK + 33, 1, 257, 40];
 
-/// The flag beside MASKED, and the factors of a direction where it agrees, where not, and where there is neither.
+/// The flag in addition to MASKED, and the factors of a direction: if it agrees, if it disagrees, and if neither holds.
 const MASKED_KERNELS: [(usize, [f64; 3]); 3] =
     [(0, [1.0, 0.0, 0.0]), (MASK_TAKES_SIGN, [1.0, -1.0, 0.0]), (MASK_KEEPS_ALL, [1.0, 1.0, 1.0])];
 
@@ -89,7 +89,7 @@ fn a_masked_direction_is_counted_and_moves_what_is_left() {
     let jobs = [PLAIN, DECAYED, all.clone(), Job { holds: true, ..all }];
     let names = ["Adam", "SgdNesterov", "SignSgd", "RmsPropMomentum"];
     let all = places().flat_map(|place| names.map(|name| (place, name)));
-    // What is no mask is tried with one rule.
+    // Everything but masks is tested with one rule.
     let some = all.flat_map(|one| MASKED_KERNELS.map(|masked| (one, masked)));
     for (((size, set), name), (flag, factors)) in
         some.filter(|((_, name), (flag, _))| *flag == 0 || *name == "Adam")
@@ -115,10 +115,10 @@ fn a_masked_direction_is_counted_and_moves_what_is_left() {
             let length = arena.length();
             for from in (0..length).step_by(BLOCK).rev() {
                 let (to, borrowed) = (length.min(from + BLOCK), lends.then_some(&pointers[..]));
-                // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
+                // SAFETY: only this thread uses the arena, and borrowed gradients are as long as their tensors.
                 unsafe { arena.run_range(0, from, to, borrowed, &mut Scratch::new()) }.expect("it fits");
             }
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { arena.gather(0) }.expect("it fits");
             let place = format!("{name}, {size} bytes, {}, {flag}, borrowed: {lends}, {job:?}", set.name());
             let count = memory.first_arrays[0] + kernel(name).state.len();

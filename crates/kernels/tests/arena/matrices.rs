@@ -8,11 +8,11 @@ use crate::guard_pages::Guarded;
 use crate::memory::{Family, Memory, Segment, array_at, bits, kernel, noise, places, sets};
 use crate::reference::{Job, PLAIN, round};
 
-/// Where in a row the steps are, and a, b, c at the first time; behind the pipeline's.
+/// Positions of the steps, and of a, b, c of the first step, after the pipeline's coefficients.
 const STEPS: usize = 2;
 const FIRST: usize = 5;
 
-/// One matrix, in a stage by itself: twice a·X + (b·P + c·P·P)·X.
+/// One matrix, in a stage of its own: a·X + (b·P + c·P·P)·X, twice.
 fn memory(size: usize, shape: [usize; 2]) -> Memory {
     memory_of(size, &[shape])
 }

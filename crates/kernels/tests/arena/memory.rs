@@ -8,7 +8,7 @@ use antigrad_kernels::layout::{
 use antigrad_kernels::manifest::{Description, HASH, kernels};
 use antigrad_kernels::{Arena, ArenaError, BLOCK, BorrowedGradients, InstructionSet, Scratch};
 
-/// What lies where nothing may be written.
+/// Contents of memory that must not be written.
 const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
 /// Words of canaries before and behind the arena.
 const BORDER: usize = 64;
@@ -24,7 +24,7 @@ pub struct Family<'a> {
     pub by_tensor: usize,
 }
 
-/// What is done to some tensors.
+/// The operations on some tensors.
 #[derive(Clone, Copy)]
 pub struct Segment {
     pub array: usize,
@@ -56,17 +56,17 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// All zero, with a row for each tensor and one for the plane, and without segments.
+    /// All zero, with a row for each tensor and one for the flat parameter array, and without segments.
     pub fn new(size: usize, families: &[Family], row_length: usize) -> Self {
         Self::with_planes(size, families, row_length, &[])
     }
 
-    /// The same with some of the arrays that passes over the plane have.
+    /// The same with some of the arrays that passes over the flat parameter array have.
     pub fn with_planes(size: usize, families: &[Family], row_length: usize, planes: &[usize]) -> Self {
         Self::with_scratch(size, families, row_length, planes, 0)
     }
 
-    /// The same with so many numbers for what takes tensors as matrices.
+    /// Same as `new`, with this many numbers of scratch for kernels of matrices.
     pub fn with_scratch(
         size: usize,
         families: &[Family],
@@ -177,12 +177,13 @@ impl Memory {
         self.set_word(Header::AT.segments, number as u32 + 1);
     }
 
-    /// Passes over the plane leave the tensor out.
+    /// Passes over the flat parameter array leave the tensor out.
     pub fn stays(&mut self, tensor: usize) {
         self.set_word(self.tensor_at(tensor) + Tensor::AT.flags, EXCLUDED as u32);
     }
 
-    /// It has so many rows, of which these have gradients: of each the number, and which gradient is its own.
+    /// Gives a tensor `units` rows, some of which have gradients: the list contains the row's number and the position
+    /// of its gradient.
     pub fn list(&mut self, tensor: usize, units: usize, list: &[(u32, u32)]) {
         let at = self.tensor_at(tensor);
         self.set_word(at + Tensor::AT.units, units as u32);
@@ -195,24 +196,24 @@ impl Memory {
         }
     }
 
-    /// It is a matrix of so many rows and columns.
+    /// Makes a tensor a matrix with these rows and columns.
     pub fn matrix(&mut self, tensor: usize, [rows, columns]: [u32; 2]) {
         self.set_word(self.tensor_at(tensor) + Tensor::AT.rows, rows);
         self.set_word(self.tensor_at(tensor) + Tensor::AT.columns, columns);
     }
 
-    /// Makes an array of elements one that has numbers by row or by column.
+    /// Makes an elementwise array one with numbers per row or per column.
     pub fn by_line(&mut self, array: usize) {
         self.set_word(array_at(array) + layout::Array::AT.extent, Extent::Lines as u32);
         self.set_word(array_at(array) + layout::Array::AT.first, 0);
     }
 
-    /// Where a tensor's words begin.
+    /// Position of a tensor's words.
     pub fn tensor_at(&self, tensor: usize) -> usize {
         array_at(self.arrays.len()) + tensor * Tensor::SIZE
     }
 
-    /// Where a segment's begin.
+    /// Position of a segment's words.
     pub fn segment_at(&self, segment: usize) -> usize {
         self.tensor_at(self.lengths.len()) + segment * layout::Segment::SIZE
     }
@@ -324,12 +325,12 @@ impl Memory {
         stage: usize,
         borrowed: BorrowedGradients,
     ) -> Result<(), ArenaError> {
-        // SAFETY: only this thread uses the arena; what tests lend is as long as its tensors.
+        // SAFETY: only this thread uses the arena; the borrowed gradients of tests are as long as their tensors.
         unsafe { self.arena(set)?.run(stage, borrowed, &mut Scratch::new()) }
     }
 }
 
-/// Where an array's words begin.
+/// Position of an array's words.
 pub fn array_at(array: usize) -> usize {
     Header::SIZE + array * layout::Array::SIZE
 }

@@ -1,4 +1,4 @@
-//! What surrounds a pass, and sums; and arenas that are refused.
+//! The pipeline around a pass, sums, and rejected arenas.
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{Arena, BLOCK, InstructionSet, Scratch};
@@ -244,6 +244,6 @@ fn a_range_begins_and_ends_with_a_block() {
         let run = unsafe { arena.run_range(0, from, to, None, &mut Scratch::new()) };
         assert!(run.is_err(), "{from} to {to}");
     }
-    // SAFETY: as above.
+    // SAFETY: see above.
     unsafe { assert!(arena.run_range(0, BLOCK, length, None, &mut Scratch::new()).is_ok()) }
 }

@@ -52,7 +52,7 @@ fn a_plan_gives_the_bits_of_the_stage_and_is_none_where_there_is_more_to_do() {
         drop(words);
         assert_eq!(kept.is_planned(), is_plan);
         for _ in 0..2 {
-            // SAFETY: as above.
+            // SAFETY: see above.
             assert_eq!(unsafe { kept.run_planned(|| own) }, is_plan);
             if is_plan {
                 expected.run(set, 0, None).expect("it fits");

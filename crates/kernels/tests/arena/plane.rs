@@ -1,4 +1,4 @@
-//! Passes over the plane: which elements, and what becomes of each.
+//! Passes over the flat parameter array: which elements, and what becomes of each.
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{Arena, BLOCK, InstructionSet, Scratch};
@@ -36,7 +36,7 @@ fn memory(size: usize, lengths: &[usize], staying: &[usize]) -> Memory {
     memory
 }
 
-/// What the stage is to make of it, element by element.
+/// Expected results of the stage, element by element.
 fn expected(start: &Memory, stage: usize, staying: &[usize]) -> Memory {
     let f = round(start.size);
     let (w, array) = (f(WEIGHT), own(stage));

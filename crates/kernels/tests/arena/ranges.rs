@@ -1,4 +1,4 @@
-//! Ranges of the plane, in any order and on any thread.
+//! Ranges of the flat parameter array, in any order and on any thread.
 
 use antigrad_kernels::layout::*;
 use antigrad_kernels::{Arena, BLOCK, InstructionSet, Scratch};

@@ -1,15 +1,15 @@
-//! Kernels once more, for one element, as plainly as can be: in float64, rounded after each operation.
+//! Reference implementations of kernels, one element at a time, in float64 and rounded after each operation.
 //!
-//! A new kernel needs none of this: without a reference, all instruction sets are compared with the
-//! scalar one, and what that computes with the loop in TypeScript, by `test/same-bits.test.ts`, where
-//! a kernel that does nothing, or goes the wrong way, is found.
+//! A new kernel needs no reference. Without one, all instruction sets are compared with the scalar one.
+//! `test/same-bits.test.ts` compares the scalar results with the loop in TypeScript, and fails if a kernel does nothing
+//! or moves in the wrong direction.
 
 use antigrad_kernels::manifest::Description;
 
 use crate::memory::{Family, Memory, Segment};
 use antigrad_kernels::layout::*;
 
-/// What is done to a segment, but for its kernel.
+/// The operations on a segment other than its kernel.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub scale: f64,
@@ -86,7 +86,7 @@ pub fn prepared(f: &impl Fn(f64) -> f64, job: &Job, theta: f64, g: f64) -> f64 {
     if l2 == 0.0 { clamped } else { f(clamped + f(l2 * theta)) }
 }
 
-/// What becomes of a number of the state.
+/// A number of the state after flushing.
 pub fn settled(size: usize, job: &Job, x: f64) -> f64 {
     let normal = if size == 4 { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
     if job.flushes && x.abs() < normal && x != 0.0 { 0.0 } else { x }
@@ -194,7 +194,7 @@ pub fn sum_of_squares(values: &[f64]) -> f64 {
     values.chunks(16384).map(striped).fold(0.0, |total, sum| total + sum)
 }
 
-/// The same of one block.
+/// The striped sum of one block.
 pub fn striped(block: &[f64]) -> f64 {
     let mut sums = [0.0; 16];
     for (i, x) in block.iter().enumerate() {

@@ -11,7 +11,8 @@ use crate::reference::{Job, PLAIN};
 const LIST: [(u32, u32); 7] = [(1, 2), (7, 0), (7, 5), (8, 3), (19, 4), (19, 1), (19, 6)];
 const ROWS: usize = 20;
 
-/// An arena whose second tensor has rows of so many elements, and one of the same numbers whose gradients are all there.
+/// An arena whose second tensor has sparse gradients for rows of this length, and one with the same numbers as dense
+/// gradients.
 fn twins(kernel: &Description, size: usize, job: &Job, columns: usize, list: &[(u32, u32)]) -> [Memory; 2] {
     let mut dense = job.memory(kernel, size, &[3, ROWS * columns, 5]);
     let array = dense.first_arrays[0];
@@ -53,7 +54,7 @@ fn twins(kernel: &Description, size: usize, job: &Job, columns: usize, list: &[(
     [dense, rows]
 }
 
-/// Of the rules that take rows.
+/// Kernels that support sparse gradients.
 fn by_row() -> impl Iterator<Item = Description> {
     let prefixes = ["GradientDescent", "Sgd", "Adagrad", "RmsProp"];
     let takes =
@@ -136,12 +137,12 @@ fn ranges_share_the_rows_out() {
             let mut scratch = antigrad_kernels::Scratch::new();
             for from in (0..length).step_by(BLOCK).rev() {
                 let arena = pieces.arena(set).expect("it fits");
-                // SAFETY: nothing else runs on the arena.
+                // SAFETY: nothing else accesses the arena.
                 unsafe { arena.run_range(stage, from, length.min(from + BLOCK), None, &mut scratch) }
                     .expect("it fits");
             }
             let arena = pieces.arena(set).expect("it fits");
-            // SAFETY: as above.
+            // SAFETY: see above.
             unsafe { arena.gather(stage) }.expect("it fits");
         }
         assert!(pieces.contents() == whole.contents(), "{size} bytes, {}", set.name());

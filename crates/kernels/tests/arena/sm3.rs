@@ -23,7 +23,7 @@ fn memory(size: usize, [rows, columns]: Shape, has_momentum: bool) -> Memory {
     let mut job = PLAIN;
     job.own[3] = EPS;
     let pieces = (rows * columns / PIECE).clamp(1, PIECES);
-    // By column in whole lines of float32.
+    // Columns in whole lines of float32.
     let room = pieces * columns.next_multiple_of(16);
     let mut memory = Memory::with_scratch(size, &[family], job.row().len(), &[], room);
     memory.matrix(0, [rows as u32, columns as u32]);
@@ -45,7 +45,7 @@ fn memory(size: usize, [rows, columns]: Shape, has_momentum: bool) -> Memory {
     memory
 }
 
-/// What it makes of the memory: u, r and c.
+/// The expected arrays: u, r and c.
 fn plain(memory: &Memory, size: usize, [rows, columns]: Shape, first: usize) -> [Vec<f64>; 3] {
     let f = round(size);
     let all = |array: usize, length: usize| (0..length).map(|i| memory.get(array, 0, i)).collect();
@@ -68,7 +68,7 @@ fn shapes() -> &'static [Shape] {
     if cfg!(miri) {
         &[[3, 5], [7, 4]]
     } else {
-        // The last ones are several pieces: of a row each, and at most so many.
+        // The last matrices consist of several pieces: of one row each, and of the maximum number of pieces.
         &[[1, 1], [1, 40], [40, 1], [17, 33], [200, 300], [3, 20_000], [3_000, 101]]
     }
 }

@@ -20,7 +20,7 @@ fn is_present(step: usize, tensor: usize) -> bool {
 struct Case {
     job: Job,
     clip: f64,
-    /// What gradients are multiplied by.
+    /// Factor of the gradients.
     factor: f64,
 }
 
@@ -45,7 +45,7 @@ fn cases(size: usize) -> [Case; 4] {
 
 struct Data {
     params: Vec<Vec<f64>>,
-    /// By step and tensor.
+    /// Gradients by step and tensor.
     gradients: Vec<Vec<Vec<f64>>>,
 }
 
@@ -121,7 +121,7 @@ fn check(
             (0..LENGTHS.len()).map(|i| guarded[i].last(LENGTHS[i] * size)).collect();
         let borrowed = lends.then_some(&pointers[..]);
         for (tensor, i) in memory.elements(0..LENGTHS.len()) {
-            // What is left of the last step must not be seen.
+            // Leftovers of the last step must not affect the result.
             memory.set(GRADIENTS, tensor, i, if lends { 9.0 } else { gradients[tensor][i] });
         }
         let run = |memory: &mut Memory, stage, borrowed| {
@@ -178,7 +178,7 @@ fn lay_out(memory: &mut Memory, step: usize, flags: usize, updates: &[usize]) {
     }
 }
 
-/// Every case in both dtypes on every instruction set, with the arena's gradients and lent ones.
+/// Every case in both dtypes on every instruction set, with the arena's gradients and borrowed gradients.
 fn check_all(run: &dyn Fn(InstructionSet, &mut Memory, usize, BorrowedGradients)) {
     for (size, set) in places() {
         for (number, case) in cases(size).iter().enumerate() {
@@ -204,10 +204,10 @@ fn ranges_from_the_last_to_the_first_give_the_same_bits() {
         let length = arena.length();
         for from in (0..length).step_by(BLOCK).rev() {
             let (to, mut scratch) = (length.min(from + BLOCK), Scratch::new());
-            // SAFETY: only this thread uses the arena, and what is lent is as long as its tensor.
+            // SAFETY: only this thread uses the arena, and borrowed gradients are as long as their tensors.
             unsafe { arena.run_range(stage, from, to, borrowed, &mut scratch) }.expect("it fits");
         }
-        // SAFETY: as above.
+        // SAFETY: see above.
         unsafe { arena.gather(stage) }.expect("it fits");
     });
 }
@@ -226,7 +226,7 @@ fn threads_give_the_same_bits() {
                     for from in (thread * BLOCK..length).step_by(3 * BLOCK) {
                         let (to, mut scratch) = (length.min(from + BLOCK), Scratch::new());
                         let Shared(borrowed) = *shared;
-                        // SAFETY: ranges do not overlap, and what is lent is as long as its tensor.
+                        // SAFETY: ranges do not overlap, and borrowed gradients are as long as their tensors.
                         unsafe { arena.run_range(stage, from, to, borrowed, &mut scratch) }.expect("it fits");
                     }
                 });
