@@ -1,5 +1,5 @@
-// npm run table:nist: fits NIST's certified problems, and writes their table into docs/fits.md. The numbers are the same
-// on every machine.
+// npm run table:nist: fits NIST's certified problems, and writes their table into docs/fits.md. The numbers are
+// identical on all machines.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { problemsHeading, tableOfProblems } from './lib/nist.mjs'
@@ -8,7 +8,7 @@ import { setup } from './setup.mjs'
 
 script(async () => {
   await setup()
-  // Only now: the set-up is what builds it.
+  // Imported here, because the set-up builds it.
   const antigrad = { ...(await import('../dist/index.js')), ...(await import('../dist/fits/index.js')) }
   const page = join(root, 'docs/fits.md')
   const text = readFileSync(page, 'utf8')

@@ -1,5 +1,5 @@
-// npm run table:rules: runs every rule that minimizeMany takes on every test objective that has
-// a minimum, and writes docs/objectives.md. The numbers are the same on every machine; it takes half a minute.
+// npm run table:rules: runs every rule that minimizeMany supports on every test objective with a minimum, and writes
+// docs/objectives.md. The numbers are identical on all machines. The run takes half a minute.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, say, script } from './lib/run.mjs'
@@ -9,19 +9,19 @@ const rates = [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3]
 const count = 64
 const seed = 1
 const maxIterations = 2000
-// Looks at every tenth point, which takes a tenth of the time.
+// Only every tenth point is examined, which takes a tenth of the time.
 const every = 10
 const near = 0.01
 
 script(async () => {
   await setup()
-  // Only now: the set-up is what builds them.
+  // Imported here, because the set-up builds them.
   const antigrad = await import('../dist/index.js')
   const { expression, minimizeMany, objectives, sobolStarts } = antigrad
   const { sweepable } = await import('../dist/jobs/sweep.js')
   const { objectiveText } = await import('../dist/jobs/objective-texts.js')
 
-  /** How each rate did: the share of starts that reach a minimum, and the median of their updates. */
+  /** Per learning rate, the updates of the starting points that reach a minimum. */
   async function measure(objective, name) {
     const [x0, x1, y0, y1] = objective.view
     const starts = sobolStarts({ x: [x0, x1], y: [y0, y1] }, count, { seed })
@@ -68,20 +68,22 @@ script(async () => {
   const range = `${rates.slice(0, 3).join(', ')}, … ${rates.at(-1)}`
   const text = `# Rules on the test functions
 
-How every rule that \`minimizeMany\` takes does on every test function in two dimensions that has a minimum.
-\`npm run table:rules\` runs it all and writes this page; its numbers are the same on every machine.
+Results of every rule that \`minimizeMany\` supports on every two-dimensional test function with a minimum.
+\`npm run table:rules\` runs all of them and writes this page. Its numbers are identical on all machines.
 
-Each rule has ${rates.length} learning rates, ${range}, and its defaults else. With each rate it
-starts from the same ${count} points, Sobol's of seed ${seed} in the function's \`view\`, in float64, and makes at
-most ${maxIterations} updates. A start *arrives* if its run comes within ${near} of a global minimum and stays
-there to the end; its updates are those until it is there for good, as every tenth point shows it. The best
-rate is the one with which most starts arrive, and of those the one with the least median of their updates.
+Each rule runs with ${rates.length} learning rates, ${range}, and with the defaults of all other
+options. For each learning rate, it starts from the same ${count} points (a Sobol sequence with seed ${seed} in the
+function's \`view\`), in float64, and makes at most ${maxIterations} updates. A start *arrives* if its run comes within
+${near} of a global minimum and stays there until the end. Its updates are counted until it stays there, at
+every tenth point. The best learning rate is the one with the most arriving starts, and among those the one
+with the smallest median of updates.
 
-So a table tells how well a rule does when its rate is known, and the same everywhere. It does not tell how
-hard a rate is to find, nor what a schedule would do: rules that divide by the gradient's size keep jumping
-about a minimum as far as their rate reaches, and arrive only with a small one. \`adamw\` decays by default,
-which moves minima that are not at 0; the first updates of \`radam\` are not adapted, so that a large rate
-throws it far away. Where there are many minima a table tells more of the starts than of the rules.
+A table thus shows how well a rule performs with a known, constant learning rate. It does not show how hard
+it is to find that rate, or how the rule performs with a schedule. Rules that divide by the size of the
+gradient keep jumping around a minimum by about their learning rate, and arrive only if the rate is small.
+\`adamw\` uses weight decay by default, which moves minima that are not at 0. The first updates of \`radam\` are
+not adaptive, so a large learning rate moves it far away. For functions with many minima, a table says more
+about the starts than about the rules.
 
 ${sections.join('\n')}`
   writeFileSync(join(root, 'docs/objectives.md'), text)

@@ -1,16 +1,17 @@
-// The nonlinear regressions of NIST's Statistical Reference Datasets: read, fitted, and compared with what is certified.
+// Reads and fits the nonlinear regression problems of NIST's Statistical Reference Datasets, and compares the results
+// with the certified values.
 import { readdirSync, readFileSync } from 'node:fs'
 
 const folder = new URL('../../test/data/nist/', import.meta.url)
-/** Certified numbers have eleven. */
+/** Number of digits of the certified values. */
 const MAX_DIGITS = 11
 
-/** Names of the problems, in the order of their files. */
+/** Names of the problems, in the order of the files. */
 export const problemNames = readdirSync(folder)
   .filter((file) => file.endsWith('.dat'))
   .map((file) => file.slice(0, -'.dat'.length))
 
-/** A file: its model as an expression, its columns, where to start, and what is certified. */
+/** Reads a problem: the model as an expression, the columns, the starting values and the certified values. */
 export function readProblem(name) {
   const text = readFileSync(new URL(`${name}.dat`, folder), 'utf8').replaceAll('\r', '')
   const [, left, right] = /\n\s*(y|log\[y\])\s+=([\s\S]*?)\+\s*e\s*\n/.exec(
@@ -20,7 +21,7 @@ export function readProblem(name) {
   const rows = [...text.matchAll(/\n\s*(b\d+)\s*=\s*(\S+)\s+(\S+)\s+(\S+)\s+(\S+)/g)]
   const parameters = rows.map(([, parameter]) => parameter)
   const column = (k) => Object.fromEntries(rows.map((row) => [row[1], Number(row[k])]))
-  // The heading "Data:" comes twice; the columns follow the last one.
+  // The heading "Data:" occurs twice. The columns follow the second one.
   const [head, ...lines] = text
     .slice(text.lastIndexOf('Data:') + 'Data:'.length)
     .trim()
@@ -42,17 +43,19 @@ export function readProblem(name) {
   }
 }
 
-/** How many digits of a number are right: −log10 of its relative error. */
+/** Number of correct digits: −log10 of the relative error. */
 const digitsOf = (found, certified) => -Math.log10(Math.abs(found - certified) / Math.abs(certified))
 
-/** Of the worst parameter, and at least 0. */
+/** Correct digits of the worst parameter, at least 0. */
 const digits = (found, certified) =>
   Object.keys(certified).reduce(
     (least, name) => Math.min(least, Math.max(0, digitsOf(found[name], certified[name]))),
     MAX_DIGITS,
   )
 
-/** Fits a problem from one of its two starts: the fit, and digits of values, errors and χ². */
+/**
+ * Fits a problem from one of its two starting points. Returns the fit and the correct digits of values, errors and χ².
+ */
 export function fitProblem(antigrad, problem, start, options) {
   const { model, data, starts, values, errors, chiSquared } = problem
   const found = antigrad.fit(antigrad.expression(model), data, { y: 'y', start: starts[start], ...options })
@@ -66,10 +69,10 @@ export function fitProblem(antigrad, problem, start, options) {
 
 export const tolerances = [undefined, 1e-14]
 
-/** The section of docs/fits.md that has the table. */
+/** The section of docs/fits.md that contains the table. */
 export const problemsHeading = '## Certified problems'
 
-/** The table there. */
+/** The table of docs/fits.md. */
 export function tableOfProblems(antigrad) {
   const cells = ({ found, values, errors, chiSquared }) => {
     const said =

@@ -1,4 +1,4 @@
-// docs/rules.md, made from the rules: their declarations, and the comments on them and on their options.
+// Generates docs/rules.md from the declarations of the rules and from the comments on rules and options.
 import { join } from 'node:path'
 import { ruleDocumentation } from './option-documentation.mjs'
 import { examplesOf } from './option-examples.mjs'
@@ -7,21 +7,21 @@ import { wrapped } from './wrap.mjs'
 
 let about
 
-/** What the sources say of each rule. */
+/** The documentation of each rule in the sources. */
 export function aboutRules() {
   about ??= ruleDocumentation(join(root, 'ts/rules'))
   return about
 }
 
-/** The sizes that a page has, which differ a little with all that a bundle has. */
+/** Reads the bundle sizes in an existing page. They change slightly with every change of the library. */
 export function sizesIn(page) {
   const rows = page.matchAll(/^\| \[`(\w+)`\].*\| ([\d.]+) \| ([\d.]+) \|$/gm)
   return Object.fromEntries([...rows].map(([, name, ...sizes]) => [name, sizes.map((kB) => 1000 * kB)]))
 }
 
 /**
- * @returns the page's text, from the package's exports, its rules' declarations, the words on their options, and
- * the bytes of each, alone and beside the one that adds none to itself
+ * @returns the page's text, from the package's exports, the rules' declarations, the option documentation, and the bundle
+ * sizes of each rule
  */
 export function rulesPage(antigrad, definitions, documentation, sizes) {
   const about = aboutRules()
@@ -39,13 +39,13 @@ export function rulesPage(antigrad, definitions, documentation, sizes) {
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-## What rules have in common
+## Common properties
 
 ${common(definitions)}
-## What options take
+## Values of options
 
 ${examples(antigrad, definitions)}
-| takes | for example | refuses, for example |
+| values | accepted, for example | refused, for example |
 |---|---|---|
 ${exampleRows(antigrad, definitions).join('\n')}
 
@@ -53,8 +53,8 @@ ${sections.join('\n')}`
 }
 
 /**
- * @param operations how the equations of a rule's passes are written
- * @returns what there is to say of one rule: words, state, order of operations, options
+ * @param operations formats the equations of a rule's passes
+ * @returns the documentation of one rule: description, state, order of operations, options
  */
 export function rulePage(antigrad, { name, options }, documentation, operations = asList) {
   const { paragraphs, state, equations, coefficients } = aboutRules()[name]
@@ -65,13 +65,7 @@ export function rulePage(antigrad, { name, options }, documentation, operations 
     const own = values.map((text, i) => (i > 0 && text === values[0] ? '' : text))
     return `| ${[`\`${option}\``, takes, ...own, inTable(documentation[name][option])].join(' | ')} |`
   })
-  const titles = [
-    'option',
-    'takes',
-    'unless given',
-    ...presets.map(([system]) => `\`${name}.${system}\``),
-    '',
-  ]
+  const titles = ['option', 'values', 'default', ...presets.map(([system]) => `\`${name}.${system}\``), '']
   return [
     ...[...paragraphs, state].map((text) => wrapped(text)),
     operations(equations),
@@ -85,7 +79,7 @@ const asList = (equations) =>
 
 const [BEGIN, END] = ['<!-- rules, written by npm run table:options -->', '<!-- /rules -->']
 
-/** @returns the README's text with a line for each rule between its markers: what its comment begins with */
+/** @returns the README's text with one line per rule between the markers: the first sentence of the rule's comment */
 export function withRules(readme, definitions) {
   const about = aboutRules()
   const lines = Object.keys(definitions).map((name) => {
@@ -99,7 +93,7 @@ export function withRules(readme, definitions) {
 
 const OR_SCHEDULE = ', a schedule or a function'
 
-/** How the page begins, with the first preset that there is for an example. */
+/** The introduction of the page, with the first existing preset as an example. */
 function introduction(antigrad, definitions, sizes) {
   const [name, system] = Object.keys(definitions)
     .flatMap((name) => Object.keys(antigrad[name]).map((system) => [name, system]))
@@ -107,21 +101,21 @@ function introduction(antigrad, definitions, sizes) {
   const [beside] = Object.entries(sizes).find(([, [, more]]) => more === 0)
   return `# Rules
 
-Every rule with its options, its state and where it comes from. \`npm run table:options\` writes this page from
-the rules' declarations and comments. All that differs from system to system is in
-[numerics.md](numerics.md#where-systems-differ).
+This page lists every update rule with its options, its state and its source in the literature.
+\`npm run table:options\` generates it from the declarations and comments of the rules. All differences from
+other libraries are described in [numerics.md](numerics.md#where-systems-differ).
 
-Where systems give a rule other values than ours, a *preset* has theirs: that is plain options and nothing
-else. \`${name}.${system}({ lr: 1e-2 })\` is \`${name}\` with that system's values and another η, and says all of
-its options. In the tables below a preset has a column, with what it changes.
+A *preset* holds the default values of another library if they differ from ours. It consists of plain options:
+\`${name}.${system}({ lr: 1e-2 })\` is \`${name}\` with that library's defaults and another η. In the tables
+below, each preset has a column with the values that it changes.
 
-A page that imports \`Optimizer\` and one rule gets so many kB, WebAssembly included, minified by esbuild and
-gzipped; one that has \`${beside}\` already gets so many *more* by the rule. Most of what a rule beyond the core's
-brings is the catalogue's module, which is the same for all of them.
+The column kB is the size of a page that imports \`Optimizer\` and the rule, minified by esbuild and gzipped,
+including WebAssembly. The column *more* is the increase for a page that already imports \`${beside}\`. Most of the
+increase for rules outside the core is the WebAssembly module of the catalogue, which all these rules share.
 `
 }
 
-/** What rules have in common, and which of them have it. */
+/** The common properties of rules, and the rules that have them. */
 function common(definitions) {
   const having = (has) => {
     const names = Object.values(definitions).filter(has)
@@ -135,32 +129,34 @@ function common(definitions) {
   return `θ are the parameters, g the gradient, η is \`lr\`, λ is \`weightDecay\`, and t counts a tensor's updates from 1;
 m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
 
-Below its state each rule has its *order of operations*, as its source states it, pass by pass. x' is the new
-x, each \`+ − × ÷ √\` is rounded on its own, and what has no brackets goes from left to right. Names are the
-source's: d is 1 and coefficients are the options, but for what stands behind the equations, and u is what a
-pass over a tensor leaves for the next one. ∏β is the product of all β so far, and Σ is over a tensor of n
-elements. [numerics.md](numerics.md#the-rules) has what rules have in common.
+The *order of operations* of each rule follows its state, pass by pass, as in the source code. x' is the new
+value of x. Each \`+ − × ÷ √\` is rounded separately, and operations without parentheses are evaluated from left
+to right. Names are those of the source code: d is 1, and coefficients equal the options unless the text after
+the equations defines them. u is the result that one pass over a tensor leaves for the next. ∏β is the product
+of all β so far, and Σ is over the n elements of a tensor. [numerics.md](numerics.md#the-rules) describes the
+common numerics.
 
-- **A rule is a value**: \`rule({ lr })\` is a plain, frozen object with a \`name\` and all of its options, which
-  may be compared, stored as JSON, or sent to a worker. One that was stored as JSON is as good as one from its
-  function, and is checked as that is. The program has to import the function too, since bundles leave out
-  what is not imported; if it does not, an \`OptionError\` says so.
-- \`lr\`, \`weightDecay\` and \`momentum\` may be [schedules](schedules.md). A function of t = 0, 1, … will do too,
-  but a rule with a function in it cannot be stored or sent.
-- \`weightDecay\` adds λ·θ to the gradient, as Torch's does, except where it says otherwise. Where the decay is
-  decoupled, a rule may have \`cautiousWeightDecay\`, which spares what the step enlarges (Chen et al., 2025),
-  and \`maxLr\`: unless it is 0, λ·η²/\`maxLr\` takes the place of λ·η (Defazio, 2025).
-${item(`Norms ‖·‖ are of one tensor. So what a tensor is matters in ${norms}.`)}
-${item(`Tensors of two dimensions or more, as the optimizer's \`shapes\` say, are matrices to ${matrices}, each of which says below what other tensors get. Without any shapes it is an error to ask for ${matricesAlone}.`)}
-${item(`No schedule is needed with ${points}: \`params\` is the average x, and the gradient is wanted at \`optimizer.gradientPoint()\`; a step without a look at it is an error.`)}
-- Every rule has \`maximize\`. Where it has \`cautious\`, only what agrees with the gradient moves, and farther
-  (Liang et al., 2024); where it has \`grams\`, all moves, but with the gradient's sign (Cao et al., 2024).
-- \`delayedStart(k, rule)\` is a rule too: for k updates statistics are collected, and θ stays (the essay; Liu
-  et al., 2020, section 3.1).
+- **A rule is a value**: \`rule({ lr })\` is a plain, frozen object with a \`name\` and all of its options. It can
+  be compared, stored as JSON, or sent to a worker. A rule that was stored as JSON is equivalent to one from
+  its function and is validated in the same way. The program must also import the rule's function, because
+  bundles omit functions that are not imported; otherwise an \`OptionError\` says so.
+- \`lr\`, \`weightDecay\` and \`momentum\` can be [schedules](schedules.md) or functions of t = 0, 1, …, but a rule
+  that contains a function cannot be stored or sent.
+- \`weightDecay\` adds λ·θ to the gradient, as in PyTorch, unless stated otherwise. Rules with decoupled weight
+  decay can have \`cautiousWeightDecay\`, which does not decay elements that the step enlarges (Chen et al.,
+  2025), and \`maxLr\`: unless it is 0, λ·η²/\`maxLr\` replaces λ·η (Defazio, 2025).
+${item(`Norms ‖·‖ are norms of one tensor. The division of parameters into tensors therefore matters for ${norms}.`)}
+${item(`Tensors with two or more dimensions, according to the optimizer's \`shapes\`, are matrices for ${matrices}. Each of these rules states below how it updates other tensors. Without any shapes, ${matricesAlone} throws an error.`)}
+${item(`No schedule is needed with ${points}: \`params\` is the average x, and the gradient must be evaluated at \`optimizer.gradientPoint()\`. A step without a call of this method is an error.`)}
+- Every rule has \`maximize\`. With \`cautious\`, only elements whose step agrees with the gradient move, but
+  farther (Liang et al., 2024). With \`grams\`, all elements move, with the sign of the gradient (Cao et al.,
+  2024).
+- \`delayedStart(k, rule)\` is also a rule: it collects statistics for k updates while θ stays constant (the
+  essay; Liu et al., 2020, section 3.1).
 `
 }
 
-/** What errors say, with those of the first rule whose η may be a schedule. */
+/** Examples of error messages, from the first rule whose η can be a schedule. */
 function examples(antigrad, definitions) {
   const { name } = Object.values(definitions).find(({ options }) => options.lr?.schedulable)
   const messageOf = (lr) => {
@@ -171,19 +167,18 @@ function examples(antigrad, definitions) {
     }
   }
   const [number, schedule] = [-1, { schedule: 'warmup', value: 1, steps: 2, from: -1 }].map(messageOf)
-  return `What is not in an option's range is an \`OptionError\` that says what was expected in the words below, and what
-came:
+  return `A value outside of an option's range causes an \`OptionError\` that states the expected values, in the words
+of the table below, and the received value:
 
 - ${number}
-- ${schedule}, as each number of a schedule has to be
+- ${schedule}; every number in a schedule is checked
 
-Refused are words that are not in an option's
-list, too, texts, lists and null in a number's place, and options that a rule does not have. Tests try all
-this with every option of every rule.
+Unknown words, strings, arrays and null instead of numbers, and unknown options are also refused. Tests check
+all of this for every option of every rule.
 `
 }
 
-/** The numbers, and what stands beside them, that each kind of options takes and refuses, as messages write them. */
+/** Rows with numbers that each kind of option accepts and refuses, formatted as in messages. */
 function exampleRows(antigrad, definitions) {
   const shown = (values) => {
     const received = values.map((value) => new antigrad.OptionError('', '', value).received)
