@@ -1,4 +1,4 @@
-// npm run api: writes docs/api.txt, which a test compares with what there is.
+// npm run api: writes docs/api.txt, which a test compares with the current API.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { apiOf } from './lib/api.mjs'

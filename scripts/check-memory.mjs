@@ -1,6 +1,6 @@
 // npm run check:memory [-- address thread miri] [--seconds 300]: AddressSanitizer over Rust's tests and over random
-// programs that call the addon, with spoiled tables as well; ThreadSanitizer over threads; Miri over a few tests.
-// What is not here for a part is said, and that part is left out.
+// programs that call the addon, also with corrupted tables; ThreadSanitizer over threads; Miri over a few tests.
+// Parts whose tools are missing are skipped with a message.
 import { cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -10,7 +10,7 @@ import { setup } from './setup.mjs'
 const target = 'x86_64-unknown-linux-gnu'
 const folder = join(root, 'target/memory')
 
-/** Why a part cannot run, or null. */
+/** Why a part cannot run; null if it can. */
 function missing(...names) {
   if (output('cargo', ['+nightly', '--version']) === undefined)
     return 'a nightly Rust: rustup toolchain install nightly'
@@ -19,14 +19,16 @@ function missing(...names) {
   return absent.length === 0 ? null : `rustup component add --toolchain nightly ${absent.join(' ')}`
 }
 
-/** Whether it can run; if not, why is said. */
+/** Whether a part can run. If not, the reason is printed. */
 function isThere(what, ...names) {
   const why = missing(...names)
-  if (why !== null) say(`NOT RUN: ${what} wants ${why}`)
+  if (why !== null) say(`NOT RUN: ${what} needs ${why}`)
   return why === null
 }
 
-/** Rust's tests under a nightly, built apart from all others: those that are named so, or all. How many are left. */
+/**
+ * Runs all Rust tests, or the named ones, with a nightly toolchain and a separate build. Returns the number of others.
+ */
 async function rustTests(name, args, env, named = []) {
   const start = Date.now()
   Object.assign(process.env, { CARGO_TARGET_DIR: folder, ...env })
@@ -38,13 +40,13 @@ async function rustTests(name, args, env, named = []) {
   const absent = named.filter((part) => !new RegExp(`^test .*${part}.* \\.\\.\\. ok$`, 'm').test(stdout))
   if (passed === 0 || absent.length > 0)
     throw new Failure(
-      `${name}: no test has run${absent.length > 0 ? ` that is named ${absent.join(' or ')}` : ''}.`,
+      `${name}: no test ran${absent.length > 0 ? ` with the name ${absent.join(' or ')}` : ''}.`,
     )
   say(`${name}: ${passed} tests, nothing found, ${seconds(start)}.`)
   return ignored + left
 }
 
-/** With lines in what a sanitizer says. */
+/** Settings for a sanitizer, with line numbers in its reports. */
 const sanitized = (kind) => ({ RUSTFLAGS: `-Zsanitizer=${kind}`, CARGO_PROFILE_TEST_DEBUG: '1' })
 
 async function address(time) {
@@ -57,12 +59,12 @@ async function address(time) {
 }
 
 async function addressOfAddon(time) {
-  // Node has none of it, so the library comes from outside.
+  // Node is not built with AddressSanitizer, so its library is preloaded.
   const library = output('gcc', ['-print-file-name=libasan.so'])
   if (library === undefined || !existsSync(library))
-    return say("NOT RUN: AddressSanitizer over the addon wants gcc's libasan")
+    return say("NOT RUN: AddressSanitizer over the addon needs gcc's libasan")
   await setup()
-  // As it is shipped, but for what takes long to link.
+  // The release profile, without the options that make linking slow.
   const profile = {
     CARGO_PROFILE_RELEASE_LTO: 'off',
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
@@ -74,7 +76,7 @@ async function addressOfAddon(time) {
   const addon = join(folder, 'antigrad.node')
   cpSync(join(folder, target, 'release/libantigrad_native.so'), addon)
   const { fuzz } = await import('./lib/fuzz.mjs')
-  // Node's signals are its own, and where memory ends an error is to say so.
+  // Node handles its own signals, and failed allocations must lead to an error message.
   const settings = 'detect_leaks=0:handle_segv=0:allocator_may_return_null=1:quarantine_size_mb=64'
   const variables = [`LD_PRELOAD=${library}`, `ASAN_OPTIONS=${settings}`, `ANTIGRAD_ADDON=${addon}`]
   const start = Date.now()
@@ -83,7 +85,7 @@ async function addressOfAddon(time) {
     ['/usr/bin/env', ...variables, process.execPath],
   )
   if (status !== 0) throw new Failure('AddressSanitizer, the addon: see above.')
-  say(`AddressSanitizer, programs that call the addon, before with spoiled tables: ${seconds(start)}.`)
+  say(`AddressSanitizer, programs that call the addon, also with corrupted tables: ${seconds(start)}.`)
 }
 
 /** Tests in which threads share an arena. */
@@ -91,7 +93,7 @@ const threaded = ['in_the_middle', 'at_once', 'thread']
 
 async function thread() {
   if (!isThere('ThreadSanitizer', 'rust-src')) return
-  // The standard library has to be built with it, too.
+  // The standard library must also be built with the sanitizer.
   const build = ['test', '-Zbuild-std', '--target', target]
   const env = sanitized('thread')
   await rustTests('ThreadSanitizer, pool', [...build, '-p', 'antigrad-pool', '--tests'], env)
@@ -100,7 +102,7 @@ async function thread() {
   say('NOT RUN: ThreadSanitizer over asynchronous steps: Node itself would have to be built with it.')
 }
 
-/** Those that Miri, some thousand times slower, does in minutes, all together: with small lengths (`cfg!(miri)`). */
+/** Tests that Miri, which is about a thousand times slower, runs in minutes: they use small lengths (`cfg!(miri)`). */
 const small = {
   arena: ['borrowed_gradients::', 'plan::', 'equations::', 'rows::', 'corrupt', 'cut_short'],
   many: ['corrupt', 'until_it_says_stop'],

@@ -1,11 +1,11 @@
-// npm run check:supply: licenses, sources and advisories of what Cargo.lock and package-lock.json name. What cannot be
-// asked here is said, and no failure; a finding is one.
+// npm run check:supply: checks licenses, sources and advisories of the packages in Cargo.lock and package-lock.json. A
+// finding is a failure. An unreachable service is only reported.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure, root, say, script, which } from './lib/run.mjs'
 
-/** What packages of npm may have: these are tools, and what is bundled of them is listed in dist/LICENSES.md. */
+/** Allowed licenses of npm packages, which are tools. Bundled packages are listed in dist/LICENSES.md. */
 const licenses = [
   ...[
     'MIT',
@@ -21,7 +21,7 @@ const licenses = [
   ...['(MIT AND Zlib)', 'MPL-2.0', 'PSF-2.0', 'CC-BY-4.0', 'CC BY-SA 4.0', 'WTFPL'],
 ]
 
-/** Runs one; null where `unasked` is in what it printed, which says that the advisories cannot be had. */
+/** Runs a check; null if its output matches `unasked`, which means that the advisories are not available. */
 function check(name, unasked, command, ...args) {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: root,
@@ -43,12 +43,12 @@ script(() => {
   const strange = theirs.filter(([, { license }]) => !licenses.includes(license))
   if (strange.length > 0) {
     const list = strange.map(([path, { license }]) => `${path}: ${license}`)
-    throw new Failure(`Licenses that are not in the list of this script:\n${list.join('\n')}`)
+    throw new Failure(`Licenses that the list in this script does not allow:\n${list.join('\n')}`)
   }
   say(`Licenses of ${theirs.length} packages of npm: nothing found.`)
-  // The lock names no addresses: so all come from the registry, and have to be what they were.
+  // The lockfile must contain no addresses, so that all packages come from the registry, and a hash of every package.
   const loose = theirs.filter(([, { resolved, integrity }]) => resolved || !integrity).map(([path]) => path)
-  if (loose.length > 0) throw new Failure(`Not of the registry, or without a hash: ${loose.join(', ')}`)
+  if (loose.length > 0) throw new Failure(`Not from the registry, or without a hash: ${loose.join(', ')}`)
   const refused = /audit endpoint returned an error|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT/
   check("npm's advisories", refused, 'npm', 'audit', '--loglevel=error')
   if (!which('cargo-deny')) throw new Failure('Run `cargo install cargo-deny --locked`, then start again.')

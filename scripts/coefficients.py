@@ -1,8 +1,8 @@
 """Prints the constants of ts/functions, after `pip install mpmath`: python3 scripts/coefficients.py
 
-Polynomials interpolate at Chebyshev's nodes, which is close to the best there is; that of exp, which needs it most,
-is the best one. Where a polynomial in z ≥ 0 is multiplied by z, the nodes are those roots of the next Chebyshev
-polynomial that remain when the least one lies at 0: so z times the error has equal peaks.
+Polynomials interpolate at Chebyshev nodes, which is close to the minimax polynomial. The polynomial of exp, which needs
+the accuracy most, is the minimax polynomial. If a polynomial in z ≥ 0 is multiplied by z, the nodes are the remaining
+roots of the next Chebyshev polynomial after its smallest root is moved to 0, so that z times the error has equal peaks.
 """
 
 import struct
@@ -68,13 +68,13 @@ def float32(x):
 
 
 def show32(name, values):
-    """The shortest digits that a float32 is told by."""
+    """The shortest decimal digits that identify a float32."""
     short = (next(f"{float32(x):.{n}g}" for n in range(1, 18) if float32(f"{float32(x):.{n}g}") == float32(x)) for x in values)
     print(f"{name}, float32:", ", ".join(short))
 
 
 def parts(name, x, *grids, show=show):
-    """x as multiples of 2^−grid, and what remains."""
+    """Splits x into multiples of 2^−grid and a remainder."""
     values = []
     for grid in grids:
         part = floor(x * mpf(2) ** grid) / mpf(2) ** grid
@@ -101,7 +101,7 @@ def both(name, approximate, count, count32):
 
 
 def rest_of_exp(count):
-    # Below 1 an ulp is half as large.
+    # Below 1, an ulp is half as large.
     return best(log(2) / 2 * WIDER, lambda r: (exp(r) - 1 - r) / r**2, lambda r: r**2 * (2 if r < 0 else 1), count)
 
 
@@ -150,7 +150,7 @@ show("erf", between(mpf(0), mpf(0.25) * WIDER, lambda z: erf(sqrt(z)) / sqrt(z) 
 
 
 def scaled_tail(t):
-    """(1 + 2·x)·erfcx x for t = (x − 4)/(x + 4); far away by its asymptotic series."""
+    """(1 + 2·x)·erfcx x for t = (x − 4)/(x + 4); for large x by its asymptotic series."""
     x = 4 * (1 + t) / (1 - t)
     if x < 60:
         return (1 + 2 * x) * exp(x * x) * erfc(x)
@@ -178,7 +178,7 @@ def quantile(p):
 
 
 def less(t):
-    """r less the quantile of 1 − e^(−r²/2) for t = (r − 4)/(r + 4)."""
+    """r minus the quantile of 1 − e^(−r²/2) for t = (r − 4)/(r + 4)."""
     r = 4 * (1 + t) / (1 - t)
     return r + quantile(exp(-r * r / 2))
 

@@ -1,5 +1,5 @@
-// npm run docs: sets everything up and builds the documentation's site in docs/dist, as static files. With --serve
-// it then serves them on this machine alone.
+// npm run docs: runs the set-up and builds the documentation site in docs/dist as static files. With --serve, it then
+// serves them on this machine only.
 import { join } from 'node:path'
 import { buildSite } from './lib/build-site.mjs'
 import { root, say, script } from './lib/run.mjs'
@@ -9,10 +9,10 @@ script(async () => {
   await setup()
   const outDir = join(root, 'docs/dist')
   await buildSite(outDir)
-  say('The site is in docs/dist: copy that folder to wherever files are served.')
+  say('The site is in docs/dist: copy this folder to any static file server.')
   if (!process.argv.includes('--serve')) return
-  // Only now: the set-up is what installs it.
+  // Imported here, because the set-up installs it.
   const { preview } = await import('vite')
   const server = await preview({ root, configFile: false, build: { outDir }, preview: { host: '127.0.0.1' } })
-  say(`It is at ${server.resolvedUrls.local[0]} (Ctrl-C ends it).`)
+  say(`The site is at ${server.resolvedUrls.local[0]} (Ctrl-C ends the server).`)
 })

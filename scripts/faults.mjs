@@ -1,5 +1,5 @@
-// npm run test:faults: chunks with a real Redis, a real Slurm and a bucket of moto's, whose workers are killed, stand still, are canceled; minutes.
-// What is not installed is said, and left out.
+// npm run test:faults: fault injection for chunks. Workers of a real Redis, a real Slurm and a moto bucket are killed,
+// suspended and canceled, which takes minutes. Parts whose software is not installed are skipped with a message.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

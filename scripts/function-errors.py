@@ -1,7 +1,7 @@
 """Measures the float64 functions of crates/kernels on x86-64, where a long double has 64 bits, after
 `pip install numpy`: python3 scripts/function-errors.py exp 30000000
 
-Prints the largest error in units of the last place, and its arguments; of subnormal values apart.
+Prints the largest error in units of the last place and its arguments, separately for subnormal values.
 """
 
 import subprocess
@@ -13,11 +13,11 @@ NAMES = {"pow": np.power, "atan": np.arctan}
 
 
 def errors(actual, exact):
-    """Infinite where one is NaN and the other is not, or where a sign is wrong."""
+    """The errors; infinite if only one value is NaN, or if a sign is wrong."""
     rounded = exact.astype(np.float64)
     same = (actual == rounded) | (np.isnan(actual) & np.isnan(rounded))
     trivial = (rounded == 0) | ~np.isfinite(rounded)
-    # Next after the largest number is 2¹⁰²⁴.
+    # Infinity counts as 2¹⁰²⁴, the successor of the largest finite number.
     finite = np.where(np.isinf(actual), np.sign(actual) * np.exp2(np.longdouble(1024)), actual)
     exponent = np.maximum(np.frexp(exact)[1] - 1, -1022)
     found = np.abs(finite - exact) / np.exp2((exponent - 52).astype(np.longdouble))

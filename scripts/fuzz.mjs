@@ -1,11 +1,11 @@
-// npm run fuzz -- --seconds 600 [--seed 1]: random programs on all engines, until one fails; test/programs has them.
-// npm run soak -- the same: in Bun, Deno, other Nodes and browsers too, as many of them as are there.
+// npm run fuzz -- --seconds 600 [--seed 1]: runs random programs (test/programs) on all engines until one fails.
+// npm run soak -- with the same arguments also runs them in Bun, Deno, other Node versions and browsers, if available.
 import { script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
 script(async () => {
   await setup()
-  // Only now: it takes packages that the set-up brings.
+  // Imported here, because it needs packages that the set-up installs.
   const { fuzz } = await import('./lib/fuzz.mjs')
   return fuzz(process.argv.slice(2))
 })

@@ -1,11 +1,12 @@
-"""Writes test/data/fits.json: random fits as SciPy solves them, with values, covariance and the least cost.
+"""Writes test/data/fits.json: random fits as SciPy solves them, with values, covariance and minimum cost.
 
 python -m pip install scipy && python scripts/golden-fits.py
 
-Unbounded squared residuals are MINPACK's (`method="lm"`, as `curve_fit` has it), all others `least_squares`' own
-method. Derivatives are exact but for rounding, by complex steps. The covariance is (JᵀJ)⁻¹, and unless σ is known
-times 2·cost/(n − p); of a robust loss J is the one that `least_squares` scales by its second derivatives. For counts
-the residuals are those of the deviance, and the covariance is Fisher's.
+Unbounded fits of squared residuals use MINPACK (`method="lm"`, as in `curve_fit`), all others the default method of
+`least_squares`. Derivatives are computed by complex steps and exact up to rounding. The covariance is (JᵀJ)⁻¹, which is
+multiplied by 2·cost/(n − p) unless σ is known. For a robust loss, J is the Jacobian that `least_squares` scales by the
+second derivatives of the loss. For counts, the residuals are deviance residuals and the covariance is the inverse Fisher
+information.
 """
 
 import json
@@ -20,7 +21,7 @@ COUNT = 200
 draw = np.random.default_rng(17)
 uniform = draw.uniform
 
-# Expressions of columns t, or u and v; and what their parameters are drawn from.
+# Expressions in the columns t, or u and v, and the ranges from which their parameters are drawn.
 MODELS = [
     ("a*exp(-b*t) + c", {"a": (1, 5), "b": (0.3, 1.5), "c": (0.2, 1)}),
     ("a/(1 + exp(-(t - m)/s))", {"a": (1, 5), "m": (2, 4), "s": (0.3, 1)}),
@@ -36,7 +37,7 @@ MODELS = [
     ("a*log(t + b) + c", {"a": (1, 3), "b": (0.5, 2), "c": (-1, 1)}),
 ]
 KINDS = ["squared", "sigma", "absolute", "bounds", "fixed", "huber", "softL1", "cauchy", "poisson"]
-# Models that are above 0, as counts are.
+# Models with positive values, which are suitable for counts.
 COUNTED = ["a*exp(-b*t) + c", "a*exp(-(t - m)^2/(2*s^2)) + c", "a*t/(k + t)"]
 FUNCTIONS = {name: getattr(np, name) for name in ("exp", "log", "sin", "cos")}
 
@@ -47,7 +48,7 @@ def function_of(text):
 
 
 def derivatives(f, x):
-    """By complex steps."""
+    """The Jacobian, by complex steps."""
     columns = []
     for i in range(len(x)):
         moved = x.astype(complex)
@@ -132,7 +133,7 @@ def problem(k):
     absolute = kind in ("absolute", "poisson")
     covariance = inverse * (1 if absolute else 2 * found.cost / (rows - len(free)))
     errors = np.sqrt(np.diag(covariance))
-    # What SciPy itself does not find twice, what a bound holds, and what the data hardly tell is no reference.
+    # Fits that SciPy does not reproduce, that end at a bound, or that the data hardly determine are no reference.
     same = np.all(np.abs(found.x - again.x) < 1e-6 * errors) and np.all(errors < 0.5 * np.abs(found.x))
     inside = all(low < x < high for x, (low, high) in zip(found.x, bounds.values()))
     if not (found.success and same and inside):

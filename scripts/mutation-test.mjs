@@ -1,7 +1,7 @@
-// npm run hunt -- [kernels runs] [--seed 31] [--count n] [--only 1,2]: makes mistakes that a seed draws from the
-// kernels, and from what keeps and solves runs, and says which of them the tests find. All are in one build, each
-// behind a switch, and each is tried by the tests alone that come to it, the quickest first. What is found is kept in
-// target/mutations, so that a hunt which was ended goes on. A mistake that nothing finds changes nothing, or wants a test.
+// npm run hunt -- [kernels runs] [--seed 31] [--count n] [--only 1,2]: mutation testing. Draws mutants by seed from the
+// kernels and from the code of runs and solvers, and reports which of them the tests kill. All mutants are in one
+// build, each behind a switch. Each is tried by the tests that reach it, fastest first. Results are stored in
+// target/mutations, so that an interrupted run can resume. A surviving mutant is either equivalent or needs a test.
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -12,7 +12,7 @@ import { drawn, sitesIn, sourcesAt, worktree } from './lib/mutants.mjs'
 import { random } from './lib/random.mjs'
 import { Failure, output, root, say, script } from './lib/run.mjs'
 
-/** What is hunted through, how many mistakes, and by which tests. */
+/** The mutated sources, the number of mutants, and the tests that try them. */
 const grounds = {
   kernels: {
     paths: ['crates/kernels/src'],
@@ -70,7 +70,7 @@ const grounds = {
   },
 }
 
-/** Runs a program; what it prints, and whether it ended well and in so many milliseconds of its own. */
+/** Runs a program with a limit of working time. Returns its output and how it ended. */
 function ran(command, args, { cwd, env = {}, timeout = Infinity }) {
   const { ANTIGRAD_ENGINE: _, ...inherited } = process.env
   const child = spawn(command, args, { cwd, env: { ...inherited, NO_COLOR: '1', ...env } })
@@ -87,7 +87,7 @@ function ran(command, args, { cwd, env = {}, timeout = Infinity }) {
   }).finally(() => clearInterval(watch))
 }
 
-/** Does the same for all of a list, so many at a time. */
+/** Processes all items of a list, with at most `atOnce` at a time. */
 async function each(list, work, atOnce = 1) {
   const rest = [...list]
   const worker = async () => {
@@ -96,7 +96,7 @@ async function each(list, work, atOnce = 1) {
   await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
-/** Writes what a switch is into the sources, and the mistakes behind switches; gives those that found no place. */
+/** Writes the switch and the mutants behind it into the sources. Returns the mutants that cannot be placed. */
 function put(folder, sources, mistakes, isLeftOut) {
   const files = new Map()
   for (const mistake of mistakes) files.set(mistake.file, [...(files.get(mistake.file) ?? []), mistake])
@@ -115,7 +115,7 @@ function put(folder, sources, mistakes, isLeftOut) {
 
 const append = (file, text) => rewrite(file, readFileSync(file, 'utf8').split(text)[0] + text)
 
-/** On the first line, so that lines keep their numbers. */
+/** Adds the import of the switch to the first line, so that line numbers stay the same. */
 function withSwitch(file, text) {
   if (file.endsWith('.rs')) return text
   const way = relative(dirname(file), 'ts/mistakes.js')
@@ -123,7 +123,7 @@ function withSwitch(file, text) {
 }
 
 const ofRust = `
-/// Whether a mistake is made now; that it was come to is kept, and written down where that is wanted.
+/// Whether a mutant is enabled. Also records that the mutant was reached.
 #[inline(never)]
 pub(crate) fn is_made(number: u32) -> bool {
     use mistakes::*;
@@ -145,7 +145,7 @@ fn choose_first() -> u32 {
     mistakes::MADE.store(number, mistakes::Relaxed);
     number
 }
-/// Makes another one from now on; gives those that were come to since the last call.
+/// Enables another mutant. Returns the mutants that were reached since the last call.
 pub fn choose(number: u32) -> Vec<u32> {
     use mistakes::*;
     MADE.store(number, Relaxed);
@@ -159,7 +159,7 @@ mod mistakes {
 }
 `
 
-/** For the addon: what calls it is one process for all mistakes. */
+/** Exports the switch of the addon, so that one process can try all mutants. */
 const ofAddon = `
 #[napi]
 pub fn choose(number: u32) -> Vec<u32> {
@@ -183,7 +183,7 @@ globalThis.chooseMistake = (number) => {
 }
 `
 
-/** Builds Rust's tests; what does not compile behind a switch is left out. */
+/** Builds the Rust tests. Mutants that do not compile behind a switch are skipped. */
 async function buildRust(folder, sources, mistakes) {
   append(join(folder, 'crates/kernels/src/lib.rs'), ofRust)
   append(join(folder, 'crates/native/src/lib.rs'), ofAddon)
@@ -193,7 +193,7 @@ async function buildRust(folder, sources, mistakes) {
     const left = put(folder, sources, mistakes, ({ number }) => refused.has(number))
     const cargo = (...args) => ran('cargo', [...args, '--message-format=json'], { cwd: folder, env })
     const kernels = ['-p', 'antigrad-kernels', '--features', 'trial']
-    // Without code it is quicker.
+    // `cargo check` is faster, because it generates no code.
     const { text } = await cargo('check', ...kernels)
     const before = refused.size
     const refuse = (text) => {
@@ -205,7 +205,7 @@ async function buildRust(folder, sources, mistakes) {
     if (refuse(text)) continue
     say('addon')
     const ofNode = await cargo('build', '--profile', 'trial', '-p', 'antigrad-native')
-    // What constants may be is asked where code is made, and the error lies in the library that asks.
+    // Constant evaluation fails only during code generation, and the error points to the library that evaluates it.
     if (ofNode.status !== 0 && refuse(ofNode.text)) continue
     if (ofNode.status !== 0) throw new Failure(ofNode.text.slice(-4000))
     const addon = join(root, 'target/mutations/antigrad.node')
@@ -213,14 +213,14 @@ async function buildRust(folder, sources, mistakes) {
     say('tests')
     const built = await cargo('test', '--no-run', ...kernels)
     const messages = jsonOf(built.text)
-    // Build scripts are programs, too.
+    // The filter excludes build scripts, which are also executables.
     const programs = messages.flatMap(({ executable, profile }) => (profile?.test && executable) || [])
     if (built.status !== 0 || programs.length === 0)
       throw new Failure(messages.map(({ message }) => message?.rendered ?? '').join(''))
     const tests = []
     for (const program of programs) {
       const list = output(program, ['--list', '--format', 'terse']).split('\n')
-      // Digests are compared by `npm run test:arm` alone.
+      // Only `npm run test:arm` compares digests.
       for (const [, name] of list.map((text) => /^(.*): test$/.exec(text)).filter(Boolean))
         if (!name.endsWith('digests'))
           tests.push({
@@ -240,7 +240,7 @@ async function buildRust(folder, sources, mistakes) {
   }
 }
 
-/** The switches of the line at which a compiler stumbles, or of the next one to it: an error may show late. */
+/** The mutants on the line of a compiler error, or on the nearest line, because errors may be reported late. */
 function nearestTo(line, text) {
   const switches = text
     .split('\n')
@@ -263,7 +263,7 @@ const jsonOf = (text) =>
     }
   })
 
-/** Where errors are in these sources, or else what they go back to. */
+/** The positions of compiler errors in these sources, or of the code that causes them. */
 const errorsOf = (text) =>
   jsonOf(text)
     .filter(({ message }) => message?.level === 'error')
@@ -278,7 +278,7 @@ const errorsOf = (text) =>
       return own.length > 0 ? own : others
     })
 
-/** Builds TypeScript, types aside. */
+/** Builds TypeScript without checking types. */
 async function buildTypeScript(folder, sources, mistakes) {
   const left = put(folder, sources, mistakes, () => false)
   writeFileSync(join(folder, 'ts/mistakes.ts'), ofTypeScript)
@@ -295,7 +295,7 @@ async function buildTypeScript(folder, sources, mistakes) {
   return { left, tests: [], env: {} }
 }
 
-/** Who comes to which mistake, and how long it takes. */
+/** Measures which mutants each test reaches, and how long it takes. */
 async function measure(tests, folder) {
   await each(tests, async (test) => {
     const file = join(folder, `reached-${test.name.replaceAll(/\W/g, '-')}`)
@@ -304,7 +304,7 @@ async function measure(tests, folder) {
     const { status, text } = await test.run({ ANTIGRAD_REACHED: file }, 900_000)
     test.time = Date.now() - start
     test.isSound = status === 0
-    if (!test.isSound) say(`LEFT OUT: ${test.name} fails without a mistake: ${text.slice(-500)}`)
+    if (!test.isSound) say(`SKIPPED: ${test.name} fails without a mutant: ${text.slice(-500)}`)
     test.reached = new Set(existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [])
     rmSync(file, { force: true })
   })
@@ -316,13 +316,13 @@ async function findsIn(tests, number) {
   if (reaching.length === 0) return 'NOT FOUND: nothing comes to it'
   for (const { name, run, time } of reaching) {
     const { status, signal } = await run({ ANTIGRAD_MISTAKE: String(number) }, 10 * time + 60_000)
-    // SIGKILL is the clock's.
+    // SIGKILL comes from the time limit.
     if (status !== 0) return `found by ${name}${signal ? `: ${signal}` : ''}`
   }
   return `NOT FOUND by ${reaching.length} tests`
 }
 
-/** Mistakes that change nothing, each with the reason. */
+/** Equivalent mutants, each with the reason. */
 const equivalents = JSON.parse(readFileSync(join(root, 'test/equivalents.json'), 'utf8'))
 
 async function hunt(name, { seed, count, only, at }) {
@@ -353,7 +353,7 @@ async function hunt(name, { seed, count, only, at }) {
     for (const mistake of left.filter(({ isAlone }) => isAlone))
       tell(mistake, 'NOT TRIED: it has no place behind a switch')
     const tried = rest.filter(({ number }) => !left.some((other) => other.number === number))
-    say(`${tried.length} mistakes in one build`)
+    say(`${tried.length} mutants in one build`)
     const byNumber = new Map(tried.map((mistake) => [mistake.number, mistake]))
     let numbers = [...byNumber.keys()]
     for (const file of ground.files.map((name) => `test/${name}.test.js`)) {
@@ -366,7 +366,7 @@ async function hunt(name, { seed, count, only, at }) {
     const sound = await measure(tests, join(root, 'target/mutations'))
     await each(numbers, async (number) => tell(byNumber.get(number), await findsIn(sound, number)))
     const next = left.filter(({ isAlone }) => !isAlone)
-    if (next.length === rest.length) throw new Failure('Nothing of what is left finds a place.')
+    if (next.length === rest.length) throw new Failure('None of the remaining mutants can be placed.')
     rest = next
   }
   const tally = (start) => Object.values(outcomes).filter((outcome) => outcome.startsWith(start)).length

@@ -1,8 +1,8 @@
-// node scripts/mutations.mjs draw [--seed n] [--count n]: draws mistakes by seed from the sources, into
-// test/mutations.json. node scripts/mutations.mjs follow: writes there where these lines stand now, and says which
-// are gone. node scripts/mutations.mjs run [--only 1,2] [--at commit] [--rust] [-- files of vitest]: makes each in a
-// worktree, builds what it needs, and says which the tests find; Rust's tests are asked first where `--rust` is
-// given. It is for whoever changes many tests at once: what was found before has to be found after.
+// node scripts/mutations.mjs draw [--seed n] [--count n]: draws mutants from the sources by seed, and writes them to
+// test/mutations.json. node scripts/mutations.mjs follow: updates the line numbers there, and lists lines that are
+// gone. node scripts/mutations.mjs run [--only 1,2] [--at commit] [--rust] [-- files of vitest]: makes each mutant in a
+// worktree, rebuilds, and reports which mutants the tests kill; with `--rust`, the Rust tests run first. Use it when
+// you change many tests at once: every mutant that was killed before must be killed afterwards.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -12,7 +12,7 @@ import { drawn, filesIn, sitesIn, worktree } from './lib/mutants.mjs'
 import { random } from './lib/random.mjs'
 import { root, say } from './lib/run.mjs'
 
-/** Folders and files of the sources; the first room that has a file gets it. */
+/** Parts of the sources, with their folders and files. A file belongs to the first part that contains it. */
 const rooms = {
   rules: [
     'ts/rules',
@@ -46,7 +46,7 @@ const rooms = {
 }
 const list = join(root, 'test/mutations.json')
 
-/** Draws so many from each room as it has lines, two at least. */
+/** Draws mutants from each part in proportion to its lines, at least two per part. */
 function draw(seed, count) {
   const next = random(seed)
   const seen = new Set()
@@ -56,12 +56,12 @@ function draw(seed, count) {
   })
   const total = found.reduce((sum, { size }) => sum + size, 0)
   const shares = found.map(({ size }) => Math.max(2, Math.round((count * size) / total)))
-  // What rounding has left over or lacks is the largest room's.
+  // The largest part compensates for rounding.
   shares[shares.indexOf(Math.max(...shares))] += count - shares.reduce((sum, share) => sum + share, 0)
   return found.flatMap(({ sites }, i) => drawn(sites, shares[i], next))
 }
 
-/** Where the lines of the list stand now: in their file, or else in the only one that has them. */
+/** Locates the lines of the list: in their file, or in the only other file that contains them. */
 function follow(mutations) {
   const files = ['ts', 'crates'].flatMap(filesIn).filter((file) => /\.(ts|rs)$/.test(file))
   const texts = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8').split('\n')]))
@@ -89,7 +89,7 @@ const profile = {
   CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
 }
 
-/** Whether a program ends well; what it prints is kept. */
+/** Whether a program succeeds; its output is added to the log. */
 function succeeds(folder, log, command, ...args) {
   const { ANTIGRAD_ENGINE: _, ...inherited } = process.env
   const env = {
@@ -98,7 +98,7 @@ function succeeds(folder, log, command, ...args) {
     NO_COLOR: '1',
     CARGO_TARGET_DIR: join(root, 'target/mutations/cargo'),
   }
-  // What a mistake never ends is found, too.
+  // A timeout also counts as killed.
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: folder,
     env,
@@ -110,7 +110,7 @@ function succeeds(folder, log, command, ...args) {
   return status === 0
 }
 
-/** Rust's tests, with what is there for tests alone, as `npm test` has them. */
+/** Runs the Rust tests with the features for tests, as `npm test` does. */
 function rustTests(folder, log, file, ...args) {
   const isPool = file.includes('/pool/')
   return succeeds(
@@ -143,7 +143,7 @@ const vitest = (folder, log, files) =>
     ...files,
   )
 
-/** Whose build has a mistake that is no longer in the sources; the next one of that kind is without it. */
+/** Builds that still contain a reverted mutant and must be rebuilt. */
 const stale = new Set()
 
 function rebuild(folder, log, build) {
@@ -156,7 +156,7 @@ function restore(folder, build) {
   if (stale.delete(build) && !build(folder, log)) throw new Error(log.join('\n'))
 }
 
-/** Who finds a mutation: a compiler, Rust's tests, a test; or nobody. */
+/** Determines what kills a mutant: a compiler, the Rust tests, or a test; or that it survives. */
 function findsIn(folder, { file, line, before, after }, files, isRustTested) {
   const path = join(folder, file)
   const text = existsSync(path) ? readFileSync(path, 'utf8') : ''

@@ -1,5 +1,5 @@
-// npm run build:npm: the addons in native/ as packages of their own, one a platform, in the folder npm/
-// or in another one. Without `--all`, which a release has, platforms whose addon is not there are left out.
+// npm run build:npm: makes one package per platform from the addons in native/, in the folder npm/ or in another one.
+// Platforms without an addon are skipped, unless `--all` is given, as in releases.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -22,6 +22,6 @@ for (const target of readdirSync(folder)) {
   cpSync(`native/${file}`, `${folder}/${target}/${file}`)
 }
 if (process.argv.includes('--all') && missing.length > 0) {
-  console.error(`native/ has no ${missing.join(', ')}`)
+  console.error(`native/ does not contain ${missing.join(', ')}`)
   process.exit(1)
 }

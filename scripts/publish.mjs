@@ -1,5 +1,5 @@
-// What a release runs, and its rehearsal: lays out one package a platform, names them in package.json, and publishes
-// all, the main package last, so that it never names what is not there. Arguments go to `npm publish`.
+// Used by releases and their rehearsal: makes one package per platform, lists them in package.json, and publishes all
+// of them. The main package is published last, so that its dependencies exist. Arguments are passed to `npm publish`.
 import { readdirSync } from 'node:fs'
 import { Failure, runAloud, script } from './lib/run.mjs'
 

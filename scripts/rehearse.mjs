@@ -1,5 +1,6 @@
-// npm run rehearse: a release to a registry of its own on loopback, by what the workflow runs, and its installation in
-// fresh folders by each package manager: with the addon and without, upgraded, downgraded, mixed. Needs `npm run setup`.
+// npm run rehearse: rehearses a release. Publishes to a local registry with the commands of the release workflow, and
+// installs the result in fresh folders with each package manager: with and without the addon, upgraded, downgraded and
+// with mixed versions. Needs `npm run setup`.
 import { spawn, spawnSync } from 'node:child_process'
 import {
   cpSync,
@@ -20,12 +21,12 @@ import { Failure, root, run, say, script } from './lib/run.mjs'
 
 const tools = join(root, 'target/rehearsal')
 const platform = `${process.platform}-${process.arch}`
-/** Which are not the project's: they come into target/rehearsal, 430 MB. */
+/** External tools, which are installed into target/rehearsal (430 MB). */
 const wanted = {
   ...{ verdaccio: '6.10.4', [`node-${platform}`]: '24.21.0', [`@oven/bun-${platform}`]: '1.4.5' },
   ...{ pnpm: '12.21.0', yarn: '1.22.22', '@yarnpkg/cli-dist': '4.18.1' },
 }
-// The newest registry and managers want a newer Node than the oldest that is supported.
+// The newest registry and package managers need a newer Node than the oldest version that antigrad supports.
 const node = join(tools, `node_modules/node-${platform}/bin/node`)
 const program = (path) => join(tools, 'node_modules', path)
 
@@ -41,7 +42,7 @@ script(async () => {
     const next = version.replace(/\d+$/, (patch) => `${Number(patch) + 1}`)
     for (const each of [version, next]) await release(work, each, registry, token)
     tryOut(work, registry, version, next)
-    say('The release was installed by all of them.')
+    say('All package managers installed the release.')
   } finally {
     server.kill()
     rmSync(work, { recursive: true, force: true })
@@ -53,7 +54,7 @@ async function install() {
   const made = JSON.stringify(wanted)
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === made) return
   mkdirSync(tools, { recursive: true })
-  // A tag that its dependency names is not in every registry.
+  // The override replaces a tag in a dependency, which not every registry has.
   const manifest = { private: true, overrides: { 'node-fetch': '2.7.0' }, dependencies: wanted }
   writeFileSync(join(tools, 'package.json'), JSON.stringify(manifest))
   await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], { label: 'npm', cwd: tools })
@@ -70,7 +71,7 @@ const freePort = () =>
 
 function startRegistry(work, port) {
   const config = join(work, 'verdaccio.yaml')
-  // No uplinks: what is not published here does not exist.
+  // The registry has no uplinks: packages that are not published here do not exist.
   writeFileSync(
     config,
     `storage: ${work}/storage
@@ -94,10 +95,12 @@ async function signUp(registry) {
     }).catch(() => null)
     if (response?.ok) return (await response.json()).token
   }
-  throw new Failure('the registry does not start')
+  throw new Failure('the registry did not start')
 }
 
-/** A copy of what the workflow has, as that version; other platforms' addons stand in by name. */
+/**
+ * Publishes a copy of the workflow's files with another version. Placeholders replace the addons of other platforms.
+ */
 async function release(work, version, registry, token) {
   const folder = join(work, `release-${version}`)
   mkdirSync(join(folder, 'native'), { recursive: true })
@@ -127,7 +130,7 @@ async function release(work, version, registry, token) {
 const credentials = (registry, token) =>
   `registry=${registry}\n${registry.replace('http:', '')}:_authToken=${token}\n`
 
-/** How each installs a version, with what is optional or without, in a folder that has its settings. */
+/** The install commands of each package manager, with and without optional packages, and the settings of the folder. */
 const managers = {
   npm: {
     add: (what, optional) => [
@@ -147,7 +150,7 @@ const managers = {
       [program('yarn/bin/yarn.js'), 'add', what, ...(optional ? [] : ['--ignore-optional'])],
     ],
   },
-  // It has no option for that: the platform's package is always there.
+  // Yarn 4 has no option to omit optional packages, so the platform's package is always installed.
   'Yarn 4': { add: (what) => [node, [program('@yarnpkg/cli-dist/bin/yarn.js'), 'add', what]], isWhole: true },
   Bun: {
     add: (what, optional) => [
@@ -207,7 +210,7 @@ enableGlobalCache: false\nnpmMinimalAgeGate: 0\n`,
 
 function add(name, manager, folder, what, optional) {
   const [command, args] = manager.add(what, optional)
-  // Neither settings nor caches of this machine.
+  // Settings and caches of this machine are not used.
   const env = {
     ...{
       PATH: `${join(node, '..')}:${process.env.PATH}`,
@@ -231,7 +234,8 @@ const installed = (folder) =>
 
 function expect(name, what, seen, wantedOf) {
   for (const [key, value] of Object.entries(wantedOf)) {
-    if (seen[key] !== value) throw new Failure(`${name}: not so: ${what}: ${JSON.stringify(seen)}`)
+    if (seen[key] !== value)
+      throw new Failure(`${name}: expected, but not true: ${what}: ${JSON.stringify(seen)}`)
   }
   say(`${name}: ${what}`)
 }

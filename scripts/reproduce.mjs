@@ -1,4 +1,4 @@
-// npm run reproduce: builds dist/ twice, and fails unless both have the same files with the same bytes.
+// npm run reproduce: builds dist/ twice, and fails unless both builds have the same files with the same bytes.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,9 +17,9 @@ script(async () => {
   const others = [...new Set([...first.keys(), ...second.keys()])].filter(
     (path) => first.get(path) !== second.get(path),
   )
-  if (others.length > 0) throw new Failure(`Not the same twice: ${others.join(', ')}`)
+  if (others.length > 0) throw new Failure(`These files differ between the builds: ${others.join(', ')}`)
   const whole = createHash('sha256')
     .update([...first].join('\n'))
     .digest('hex')
-  say(`${first.size} files, the same twice: ${whole}`)
+  say(`${first.size} files are identical in both builds: ${whole}`)
 })

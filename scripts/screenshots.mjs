@@ -1,6 +1,5 @@
-// node scripts/screenshots.mjs: builds the pages and takes the pictures of them that docs/ has, of a
-// race in progress and of a fit, on a screen and on a phone, in light and in dark. Arguments are
-// beginnings of names, of those to be taken.
+// node scripts/screenshots.mjs: builds the pages and takes their screenshots for docs/: of a race in progress and of a
+// fit, on a screen and on a phone, in the light and the dark theme. Arguments are prefixes of the names to be taken.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +7,7 @@ import { buildPage } from './lib/build-page.mjs'
 import { root, say, script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
-/** Eight optimizers that are in different places after so many updates. */
+/** Eight optimizers at clearly different positions at the displayed update. */
 const race =
   'f=rosenbrock&from=-1.5,2&gradientDescent=lr:0.001&momentum=lr:0.001&nesterov=lr:0.001&adagrad=lr:0.5' +
   '&rmsprop=lr:0.003&adam=lr:0.1&adamw=lr:0.03,weightDecay:0&radam=lr:0.002'
@@ -58,7 +57,7 @@ script(async () => {
   }
 })
 
-/** Takes a picture of the whole page once it is ready. */
+/** Takes a screenshot of the whole page once it is ready. */
 async function take(browser, name, address, { width, colorScheme }, ready) {
   const wanted = process.argv.slice(2)
   if (wanted.length > 0 && !wanted.some((part) => name.startsWith(part))) return
@@ -79,7 +78,7 @@ async function take(browser, name, address, { width, colorScheme }, ready) {
   await page.close()
 }
 
-/** Looks at an update at which everybody is somewhere else, and waits for what is said of it. */
+/** Displays an update at which the optimizers are at different positions, and waits for its explanation. */
 async function begun(page) {
   await page.waitForFunction((updates) => Number(document.querySelector('.timeline').max) >= updates, UPDATES)
   await page.locator('.timeline').fill(String(UPDATES))
@@ -87,7 +86,7 @@ async function begun(page) {
   await page.getByText('with its values').waitFor()
 }
 
-/** With the 128 colors that suit it best: a third of the size, and no difference that the eye sees. */
+/** Reduces a PNG to its best 128 colors: a third of the size without a visible difference. */
 async function smaller(png) {
   const { default: upng } = await import('upng-js')
   const image = upng.decode(png)

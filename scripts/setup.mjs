@@ -1,6 +1,5 @@
-// Everything that a fresh clone needs: `npm start` and `npm test` begin with it. Each step looks
-// first whether it is done already, so that a second run takes about a second. It uses no
-// packages, because it is what installs them.
+// Sets up a fresh clone; `npm start` and `npm test` run it first. Each step first checks whether it is already done, so
+// that a second run takes about a second. This script uses no packages, because it installs them.
 import { createHash } from 'node:crypto'
 import {
   existsSync,
@@ -23,18 +22,18 @@ const at = (path) => join(root, path)
 const read = (path) => readFileSync(at(path), 'utf8')
 
 /**
- * Does what is missing. `lint` adds rustfmt and clippy; `trial` an addon that can fail; `browser` adds Chromium, and `otherBrowsers`
- * Firefox and WebKit; their paths are put into CHROME_PATH, FIREFOX_PATH and WEBKIT_DRIVER_PATH. Only the
- * tests need these.
+ * Runs the missing steps. `lint` adds rustfmt and clippy, `trial` an addon that can fail, `browser` Chromium, and
+ * `otherBrowsers` Firefox and WebKit, whose paths are stored in CHROME_PATH, FIREFOX_PATH and WEBKIT_DRIVER_PATH. Only
+ * tests need these options.
  *
- * @returns the names of optional steps that could not be done
+ * @returns the names of optional steps that failed
  */
 export const setup = ({ lint = false, trial = false, browser = false, otherBrowsers = false } = {}) =>
   doSteps([
     [tools],
     [npmPackages],
     [wasmTarget],
-    [wasmBindgen, wasmPack], // Compiled side by side.
+    [wasmBindgen, wasmPack], // Compiled in parallel.
     [addon, wasm],
     [typescript],
     lint ? [rustLinters] : [],
@@ -43,7 +42,7 @@ export const setup = ({ lint = false, trial = false, browser = false, otherBrows
     ...(otherBrowsers ? [[firefox], [webkit]] : []),
   ])
 
-/** What Rust's own checks need. */
+/** Sets up what the Rust checks need. */
 export const setupForRust = () => doSteps([[tools], [rustLinters]])
 
 async function doSteps(groups) {
@@ -61,7 +60,7 @@ async function doSteps(groups) {
         say(`${label}: ${thrown.message}\n  Without it the tests in ${step.name} are NOT RUN.`)
       }
     })
-    // Waits for all of them: one that fails must not leave the other one running unseen.
+    // Waits for all steps, so that no step continues unseen after another one has failed.
     const failed = (await Promise.allSettled(steps)).find(({ status }) => status === 'rejected')
     if (failed) throw failed.reason
   }
@@ -73,7 +72,7 @@ async function doStep({ name, doing, isDone, make, isThere = isDone }, label) {
   const start = Date.now()
   say(`${label}: ${doing}…`)
   await make()
-  if (!isThere()) throw new Failure(`${name}: still not there after ${doing}.`)
+  if (!isThere()) throw new Failure(`${name}: still missing after ${doing}.`)
   say(`${label}: done in ${seconds(start)}`)
 }
 
@@ -108,7 +107,7 @@ const npmPackages = {
   name: 'npm packages',
   doing: 'npm ci',
   isDone: () => {
-    // npm writes down here what it has installed.
+    // npm records the installed packages in this file.
     const list = 'node_modules/.package-lock.json'
     if (!existsSync(at(list))) return false
     const wanted = Object.entries(JSON.parse(read('package-lock.json')).packages)
@@ -118,10 +117,9 @@ const npmPackages = {
     )
   },
   make: () =>
-    // .npmrc silences npm, but errors are wanted here; and the packages for development are
-    // needed whatever NODE_ENV says.
+    // .npmrc silences npm, but its errors are needed here. Development packages are needed regardless of NODE_ENV.
     run('npm', ['ci', '--include=dev', '--loglevel=notice', '--no-audit', '--no-fund'], {
-      advice: 'npm has to reach its registry; the lines above say what went wrong.',
+      advice: 'npm must be able to reach its registry; see the lines above for the error.',
     }),
 }
 
@@ -132,14 +130,14 @@ const wasmTarget = {
   make: addWasmRoute,
 }
 
-// Our own copies of cargo's tools; nothing that the user installed is overwritten.
+// Cargo tools are installed into a separate folder, so that the user's versions are not overwritten.
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'antigrad/tools')
 
-/** PATH as wasm-pack is to see it; the checks use it too, so that they find what it finds. */
+/** PATH for wasm-pack. The checks use the same PATH, so that they find the same programs. */
 const buildPath = () => [join(cache, 'bin'), ...wasmRoute().path, process.env.PATH].join(delimiter)
 
 const wasmBindgen = cargoTool({
-  // wasm-pack accepts only the version of the crate.
+  // wasm-pack requires the same version as the crate.
   version: /name = "wasm-bindgen"\nversion = "(.+)"/.exec(read('Cargo.lock'))[1],
   program: 'wasm-bindgen',
   crate: 'wasm-bindgen-cli',
@@ -153,7 +151,7 @@ const wasmPack = cargoTool({
   minutes: 3,
 })
 
-/** A program of cargo, compiled into a folder of our own. */
+/** A cargo tool, compiled into the project's own folder. */
 export function cargoTool({ version, program, crate, minutes }) {
   return {
     name: `${program} ${version}`,
@@ -166,15 +164,15 @@ export function cargoTool({ version, program, crate, minutes }) {
       const args = ['install', crate, '--version', `=${version}`, '--root', cache, '--force']
       const options = {
         label: program,
-        advice: 'cargo has to reach crates.io or its mirror; the lines above say what went wrong.',
-        // Quick to compile matters more than quick to run.
+        advice: 'cargo must be able to reach crates.io or its mirror; see the lines above for the error.',
+        // Compile time matters more than run time.
         env: { CARGO_PROFILE_RELEASE_OPT_LEVEL: '1', CARGO_PROFILE_RELEASE_LTO: 'off' },
       }
       try {
         await run('cargo', [...args, '--locked'], { ...options, isQuiet: true })
       } catch (error) {
         if (!(error instanceof Failure)) throw error
-        // A mirror may lag behind the versions that the tool was locked to.
+        // A mirror may lack the versions in the tool's lockfile.
         say(`  ${program}: a locked version of a dependency is not available; compiling with other versions`)
         await run('cargo', args, options).catch((second) => {
           say([error.message, error.output].filter(Boolean).join('\n'))
@@ -196,7 +194,7 @@ const rustSources = [
 ]
 
 const addon = builtAddon('Node addon', 'native', ['--release'])
-// For tests: a kernel of it panics.
+// An addon for tests, one of whose kernels panics.
 const failingAddon = builtAddon('Node addon that fails', 'target/trial/addon', [
   ...['--profile', 'trial', '--features', 'trial'],
 ])
@@ -213,7 +211,7 @@ function builtAddon(name, folder, args) {
         'node_modules/.bin/napi',
         [
           ...['build', ...args, '--platform', '--manifest-path', 'crates/native/Cargo.toml'],
-          // ts/ loads the addon and has its types: napi's own are put out of the way.
+          // ts/ declares the types of the addon, so napi's declarations are written to an unused place.
           ...['--output-dir', folder, '--no-js', '--dts', relative(folder, 'target/setup/addon.d.ts')],
         ],
         { label: 'addon', advice: "The lines above are the Rust compiler's." },
@@ -222,7 +220,9 @@ function builtAddon(name, folder, args) {
   })
 }
 
-/** With the kernels of the core, with the catalogue's too, and with equations; of many runs, of fits; and what unpacks these. */
+/**
+ * Modules with the kernels of the core, of the catalogue, of custom rules, of many runs and of fits, and the unpacker.
+ */
 const wasmModules = ['core', 'catalogue', 'equations', 'many', 'fits', 'unpack']
 const wasmFile = (name) => `ts/webassembly/${name}.ts`
 
@@ -236,15 +236,15 @@ const wasm = built({
       (name) => existsSync(at(wasmFile(name))) && existsSync(at(`wasm/pkg/${name}/named.wasm`)),
     ),
   make: async () => {
-    // One after the other: cargo lets only one use its folder.
+    // Sequentially, because cargo locks its target folder.
     for (const name of wasmModules) await makeWasmModule(name)
   },
 })
 
-// Loops stay as long as they are written: bundles carry modules as text. The catalogue's were 1 to 4% slower.
+// Bundles contain modules as text, so their loops are not unrolled. (The catalogue's loops were 1 to 4% slower that way.)
 const flags = ['unroll-runtime', 'enable-load-pre'].map((flag) => `"-Cllvm-args=-${flag}=0"`)
 const short = ['--config', `target.wasm32-unknown-unknown.rustflags=[${flags}]`]
-/** Cargo's arguments per module; the others are features. */
+/** Cargo arguments per module. The names of the other modules are features. */
 const cargoArguments = {
   core: short,
   many: ['--features', 'many', ...short],
@@ -261,33 +261,33 @@ async function makeWasmModule(name) {
     [
       ...['build', isUnpacker ? 'wasm/unpack' : 'wasm', '--release', '--target', 'web', '--no-opt'],
       ...['--out-dir', at(folder)],
-      // Force leaves out a check that only a standard library from rustup passes.
+      // `--mode force` skips a check that only passes with rustup's standard library.
       ...['--mode', 'force', ...args, ...(cargoArguments[name] ?? ['--features', name])],
     ],
     {
       label: 'wasm-pack',
       advice: "The lines above are the Rust compiler's or wasm-pack's.",
-      // A folder of their own, so that the addon is compiled beside them.
+      // A separate target folder allows the addon to be compiled in parallel.
       env: { CARGO_TARGET_DIR: at('target/wasm'), ...env, PATH: buildPath() },
     },
   )
   const module = filesIn(folder).find((file) => file.endsWith('_bg.wasm'))
-  // What Rust's target has by default, and simd.
+  // The default features of Rust's target, plus simd.
   const features = ['simd', 'bulk-memory', 'mutable-globals', 'nontrapping-float-to-int']
   features.push('sign-ext', 'reference-types', 'multivalue')
   const enable = features.map((feature) => `--enable-${feature}`)
-  // What names the compiler.
+  // Sections that name the compiler are removed.
   const strip = ['--strip-producers', '--strip-target-features']
-  // Nothing reads below address 1024, the far end of the stack: so a constant that is added to an
-  // address can become an offset, which costs no instruction (momentum: .20 to .16 ns).
+  // No code accesses addresses below 1024, the far end of the stack. Constants that are added to an address can
+  // therefore become offsets, which cost no instruction (momentum: 0.20 to 0.16 ns).
   const optimize = ['-O3', '--converge', '--low-memory-unused', ...enable, ...strip, module, '-o']
   await keepOurs(module, enable)
-  // The same code with the names of its functions, for the test that disassembles it.
+  // The same code with function names, for the test that disassembles it.
   await run('node_modules/.bin/wasm-opt', [...optimize, `${folder}/named.wasm`, '--debuginfo'])
   await run('node_modules/.bin/wasm-opt', [...optimize, module])
   mkdirSync(dirname(at(wasmFile(name))), { recursive: true })
   const bytes = readFileSync(at(module))
-  // What each page has comes as it is: so it begins sooner, and what unpacks it would be as large as what is gained.
+  // The core's module is not packed: it starts sooner, and the unpacker would be as large as the savings.
   const isPacked = name !== 'core' && !isUnpacker
   const most = name === 'equations' ? ", get most(): import('./module.js').WasmModule { return this }" : ''
   writeFileSync(
@@ -300,16 +300,18 @@ async function makeWasmModule(name) {
   )
 }
 
-/** Bytes as ts/webassembly/packed-module.ts reads them. */
+/** Packs bytes in the format that ts/webassembly/packed-module.ts reads. */
 async function packed(bytes) {
-  // Not before npm's packages are there.
+  // Imported here, because the set-up installs it.
   const { default: lzma } = await import('lzma')
   return Buffer.from(lzma.compress(bytes, 9)).toString('base64')
 }
 
-/** Leaves out what wasm-bindgen exports for objects, and texts of panics and Rust's allocator: a trap has none. */
+/**
+ * Removes wasm-bindgen's exports for objects, and the messages of panics and of the allocator, which traps do not show.
+ */
 async function keepOurs(module, enable) {
-  // No tool sees that nothing reads them.
+  // Optimizers cannot detect that no code reads these messages.
   const texts = new RegExp(
     [
       /[\w./-]+dlmalloc[\w./-]+\.rs|(?:crates|\/rustc)\/[\w./-]+?\.rs/,
@@ -331,7 +333,7 @@ async function keepOurs(module, enable) {
   await run('node_modules/.bin/wasm-metadce', given)
 }
 
-/** Bytes as characters: ts/webassembly/module.ts says how. */
+/** Encodes bytes as characters in the format of ts/webassembly/module.ts. */
 function textOf(bytes) {
   const range = Array.from({ length: 127 - 40 }, (_, k) => String.fromCharCode(40 + k))
   const characters = range.filter((character) => !'<\\`'.includes(character))
@@ -358,13 +360,13 @@ const typescript = built({
   make: () => run('node', ['scripts/build-ts.mjs']),
 })
 
-/** A step that is done while its inputs are those that a stamp remembers. */
+/** A step that counts as done while a stamp matches the hash of its inputs. */
 function built({ name, doing, inputs, compiler = () => '', isThere, make }) {
   const stamp = `target/setup/${name.replaceAll(' ', '-')}.stamp`
   const state = () => {
     const hash = createHash('sha256').update(compiler())
     for (const file of ['scripts/setup.mjs', 'scripts/lib', ...inputs()].flatMap(filesIn)) {
-      // Made by the build.
+      // Files that the build generates are not inputs.
       const made = ['ts/core/package.ts', 'ts/rules/documentation.ts', 'ts/many/engines/worker-text.ts']
       if (made.includes(file)) continue
       hash.update(`\n${file}\n`).update(readFileSync(at(file)))
@@ -377,7 +379,7 @@ function built({ name, doing, inputs, compiler = () => '', isThere, make }) {
     isThere,
     isDone: () => isThere() && existsSync(at(stamp)) && read(stamp) === state(),
     make: async () => {
-      // Before the compiler reads them, so that what is edited meanwhile is compiled next time.
+      // The hash is taken before compiling, so that edits during the build trigger another build.
       const before = state()
       rmSync(at(stamp), { force: true })
       await make()
@@ -387,7 +389,7 @@ function built({ name, doing, inputs, compiler = () => '', isThere, make }) {
   }
 }
 
-/** The file itself, or all files in that folder and below, in order; none if it is not there. */
+/** The file itself, or all files below the folder, sorted; empty if the path does not exist. */
 function filesIn(path) {
   if (!existsSync(at(path))) return []
   if (!statSync(at(path)).isDirectory()) return [path]
@@ -429,13 +431,13 @@ const firefox = installed({
 const webkit = installed({
   name: 'WebKit',
   variable: 'WEBKIT_DRIVER_PATH',
-  // It has no headless mode.
+  // WebKit has no headless mode.
   programs: () => [which('Xvfb') && which('WebKitWebDriver')],
   packages: ['webkit2gtk-driver', 'xvfb'],
   isOptional: true,
 })
 
-/** Finds a browser, or its driver, and leaves the path in an environment variable; else asks apt for it. */
+/** Finds a browser or its driver and stores its path in an environment variable; otherwise installs it with apt. */
 function installed({ name, variable, programs, packages, isOptional = false }) {
   return {
     name,

@@ -1,4 +1,4 @@
-// npm start: sets everything up and runs the program's race, with the arguments given here.
+// npm start: runs the set-up, and then `antigrad race` with the given arguments.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { ended, root, script } from './lib/run.mjs'

@@ -1,4 +1,4 @@
-// npm run table:options: writes docs/rules.md and the README's list from the rules, and measures what each weighs.
+// npm run table:options: writes docs/rules.md and the README's list from the rules, and measures their bundle sizes.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sizesOf } from './lib/bundle.mjs'
@@ -8,7 +8,7 @@ import { setup } from './setup.mjs'
 
 script(async () => {
   await setup()
-  // Only now: the set-up is what builds them.
+  // Imported here, because the set-up builds them.
   const antigrad = await import('../dist/index.js')
   const { definitions } = await import('../dist/rules/definitions.js')
   const { documentation } = await import('../dist/rules/documentation.js')

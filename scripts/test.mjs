@@ -1,7 +1,7 @@
-// npm test: sets everything up and runs all checks up to the first that fails: Rust's beside TypeScript's, and
-// then, alone, the tests that measure times. `--part rust`, `typescript` or `package` (which has the pages too) is a
-// third of it, and `--part long` what takes long; other arguments go to vitest. What the checks print goes to
-// stderr; stdout has one last line, the number of tests.
+// npm test: runs the set-up and all checks until the first failure: Rust checks in parallel with TypeScript checks, and
+// then, alone, the tests that measure times. `--part rust`, `typescript` or `package` (with the pages) runs a third of
+// the checks, `--part long` the long ones. Other arguments are passed to vitest. The output of the checks goes to
+// stderr; stdout receives one last line with the number of tests.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,13 +10,13 @@ import { Failure, runWatched, say, script, seconds } from './lib/run.mjs'
 import { setup, setupForRust } from './setup.mjs'
 
 const native = ['--workspace', '--exclude', 'antigrad-wasm', '--exclude', 'antigrad-unpack']
-// What is there for tests alone: a rule of two stages, and the narrowest and widest vectors in plain Rust, on
-// which the kernels run as on the instruction sets, also on those that this processor lacks.
+// Features for tests only: a rule with two stages, and the narrowest and widest vectors emulated in plain Rust, so that
+// kernels also run with vector widths that this processor lacks.
 const forTests = ['--features', 'antigrad-kernels/trial,antigrad-kernels/emulated']
 const temporary = mkdtempSync(join(tmpdir(), 'antigrad-test-'))
 const bin = (name) => `node_modules/.bin/${name}`
 
-// A check that counts its tests has `count`, which reads the numbers from what it printed.
+// Checks that count their tests have `count`, which reads the numbers from their output.
 const rust = [
   { name: 'Rust format', command: ['cargo', 'fmt', '--all', '--check'] },
   {
@@ -53,7 +53,7 @@ const typescript = [
   { name: 'types of the pages', command: [bin('tsc'), '-p', 'page/tsconfig.json'] },
 ]
 
-/** The tests of some of the projects in vitest.config.ts. */
+/** Runs the tests of some projects in vitest.config.ts. */
 function vitest(projects, ...args) {
   const report = join(temporary, `${projects.join('-')}.json`)
   return {
@@ -72,7 +72,7 @@ function vitest(projects, ...args) {
 
 const browsers = { browser: true, otherBrowsers: true }
 
-/** What has to be there, chains of checks that run side by side, and those that run afterwards. */
+/** Parts of the tests: required set-up, chains of checks that run in parallel, and checks that run afterwards. */
 const parts = {
   rust: () => ({ ready: setupForRust, chains: [rust] }),
   typescript: (given) => ({
@@ -90,13 +90,13 @@ const parts = {
     chains: [[...typescript, vitest(['package', 'typescript', 'modules'], ...given)], rust],
     afterwards: [vitest(['alone'], ...given)],
   }),
-  // The package, as it is installed, in all other runtimes.
+  // Tests of the installed package in all other runtimes.
   runtimes: (given) => ({
     ready: () => setup(),
     chains: [[vitest(['package'], 'test/package/runtimes', ...given)]],
     env: { ANTIGRAD_ALL_RUNTIMES: '1' },
   }),
-  // What is large, and all other runtimes. (`npm run fuzz` is more of what is drawn.)
+  // Large tests, and all other runtimes. (`npm run fuzz` runs more random programs.)
   long: (given) => ({
     ready: () => setup({ trial: true }),
     chains: [[vitest(['package', 'typescript'], ...long, ...given)]],
@@ -149,14 +149,14 @@ script(async () => {
   Object.assign(process.env, env)
   const missing = await ready()
   try {
-    // One that prints as it goes is enough.
+    // Only one chain shows its output while it runs.
     const ends = await Promise.allSettled(chains.map((checks, i) => runChain(checks, i > 0)))
     const end = ends.find(({ status }) => status === 'rejected')
     if (end) throw end.reason
     await runChain(afterwards, false)
     if (part !== 'rust') say(`Tested here: ${describeSets(await instructionSets())}.`)
   } catch (thrown) {
-    // A check that failed without counting (a lint, a compiler) is one failure.
+    // A failed check that counts no tests (a lint or a compiler) counts as one failure.
     if (failed === 0) failed = 1
     throw thrown
   } finally {

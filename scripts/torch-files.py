@@ -1,10 +1,11 @@
-"""Holds docs/files.md and test/data/torch against Torch itself: the page's lines of Python run as they stand.
+"""Checks docs/files.md and test/data/torch with PyTorch itself. The Python code of the page runs unchanged.
 
-python -m pip install torch safetensors && python scripts/torch-files.py [folder of Torch's own states, <rule>.pt]
+python -m pip install torch safetensors && python scripts/torch-files.py [folder of PyTorch states, <rule>.pt]
 
-For each rule of test/data/groups.json: Torch reads the committed file, and what it writes then has the same tensors; it
-goes on from a file that `toTorch` has written, to 1e-12 of the largest so far. With a folder, the committed file has also
-what Torch writes of its own state. Wants the built package; no test needs this.
+For each rule of test/data/groups.json, PyTorch reads the committed file and must write the same tensors. It must also
+resume from a file that `toTorch` has written, with deviations below 1e-12 of the largest value so far. With a folder, the
+committed file must also equal the file that PyTorch writes from its own state. Needs the built package; no test needs
+this script.
 """
 
 import json
@@ -17,7 +18,7 @@ import tempfile
 import torch
 from safetensors import safe_open
 
-# ASGD computes its rate in this, whatever the parameters are.
+# ASGD computes its learning rate in this dtype, independent of the dtype of the parameters.
 torch.set_default_dtype(torch.float64)
 root = pathlib.Path(__file__).parent.parent
 page = (root / "docs/files.md").read_text()
@@ -28,7 +29,7 @@ for block in blocks:
         exec(block, lines)
 write_optimizer, read_optimizer = lines["write_optimizer"], lines["read_optimizer"]
 
-# Reads a file of Torch's here, and writes it back.
+# Reads a file of PyTorch with antigrad and writes it back.
 BACK = """
 import { Optimizer } from './dist/index.js'
 import { fromTorch, toTorch } from './dist/files/index.js'
@@ -54,7 +55,7 @@ def compare(name, path, expected):
 
 
 def optimizer_of(run, update):
-    """As it is made at first, with parameters as they are before an update, or behind the last one for `update` < 0."""
+    """A new optimizer, with the parameters before an update, or after the last update for `update` < 0."""
     values = run["parameters"][update]
     params = [torch.tensor(one, dtype=torch.float64, requires_grad=True) for one in values]
     kind = getattr(torch.optim, run["system"].split(".")[-1])
@@ -63,7 +64,7 @@ def optimizer_of(run, update):
 
 
 def goes_on(run, path):
-    """The largest difference from Torch's own run, as a part of the largest value so far."""
+    """The largest difference from PyTorch's own run, relative to the largest value so far."""
     saved_after = run["savedAfter"]
     optimizer, params = optimizer_of(run, saved_after)
     for param in params:

@@ -76,8 +76,8 @@ test('what many rules have is taken in by its name, and a rule has more to say o
 
 test.each([
   ['an option without a comment', '{ lr: 1 }', /^one: no comment on lr$/],
-  ['a spread of which nothing is known', '{ ...somewhere }', /one\.ts: nothing known of \.\.\.somewhere$/],
-  ['options that are computed', 'make()', /one\.ts: no object: make\(\)$/],
+  ['a spread of which nothing is known', '{ ...somewhere }', /one\.ts: cannot resolve \.\.\.somewhere$/],
+  ['options that are computed', 'make()', /one\.ts: not an object: make\(\)$/],
   ['a mistake in the source', '{', /one\.ts: /],
 ])('%s is an error', (_, options, message) => {
   const text = `import { define } from './define.js'\nexport const definition = define('one', { options: ${options} })`

@@ -1,2 +1,2 @@
-/** What GitHub makes of a heading, which links of the docs have. */
+/** The anchor that GitHub generates for a heading. */
 export function anchorOf(heading: string): string

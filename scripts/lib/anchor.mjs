@@ -1,4 +1,4 @@
-/** What GitHub makes of a heading, which links of the docs have. */
+/** The anchor that GitHub generates for a heading, for links in the docs. */
 export const anchorOf = (heading) =>
   heading
     .trim()

@@ -1,9 +1,9 @@
-// What users can rely on, as a text: every export of every entry with its types, from the published declarations by
-// TypeScript's checker, and every option with its default, from the tables that the sources declare.
+// Writes the public API as text: every export of every entry with its types, from the published declarations by
+// TypeScript's checker, and every option with its default, from the option tables in the sources.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseSync } from 'oxc-parser'
-// The newest one has no checker for programs.
+// The newest TypeScript version has no checker API for programs.
 import ts from '../../test/types/oldest/node_modules/typescript/lib/typescript.js'
 
 const ENTRIES = {
@@ -17,12 +17,12 @@ const ENTRIES = {
 const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim()
 
 /**
- * @param dist has the declarations, as `dist/node`
- * @param sources has the tables, as `ts`
+ * @param dist folder of the declarations, such as `dist/node`
+ * @param sources folder of the option tables, such as `ts`
  */
 export const apiOf = (dist, sources) => `${exportsIn(dist)}\n${tablesIn(sources)}`
 
-/** Entries, and what they export, member by member. */
+/** The entries and their exports, member by member. */
 export function exportsIn(dist) {
   const { ModuleKind, ModuleResolutionKind, ScriptTarget, SymbolFlags, TypeFormatFlags } = ts
   const files = Object.values(ENTRIES).map((file) => join(dist, `${file}.d.ts`))
@@ -36,7 +36,7 @@ export function exportsIn(dist) {
   const exported = (file) => checker.getExportsOfModule(checker.getSymbolAtLocation(file))
   const own = (symbol) => (symbol.flags & SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol)
 
-  /** Types that are not exported, but that those which are speak of, by name. */
+  /** Types that are not exported but occur in exported types, by name. */
   const inner = new Map()
   for (const file of program.getSourceFiles()) {
     if (!file.fileName.startsWith(dist) || !ts.isExternalModule(file)) continue
@@ -66,7 +66,7 @@ export function exportsIn(dist) {
         return [line, ...parameters(memberType, '    ')]
       })
 
-  /** The options that functions take, one by one. */
+  /** Lists the options that a function takes. */
   function parameters(type, indent) {
     const signatures = [...type.getCallSignatures(), ...type.getConstructSignatures()]
     return signatures.flatMap((signature) =>
@@ -121,7 +121,7 @@ export function exportsIn(dist) {
   return [...sections, ['# of these types', ...others.flat()]].flat().join('\n')
 }
 
-/** Whatever is an object of kinds of options: its names, with what the source says of each. */
+/** Lists the option tables: objects of option kinds, with the source text of each kind. */
 export function tablesIn(sources) {
   const lines = []
   const constants = new Map()

@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { root } from './run.mjs'
 
 /**
- * Each page by itself: what two share would have to have all that either needs.
+ * Builds each page separately. Shared chunks would have to contain everything that either page needs.
  *
- * @param docs the address of the docs from there, such as `../docs/`, if they are there
+ * @param docs relative URL of the docs, such as `../docs/`, if they are published with the pages
  */
 export async function buildPage(outDir, docs) {
-  // Only now: the set-up is what installs it.
+  // Imported here, because the set-up installs it.
   const { build } = await import('vite')
   const { NODE_ENV } = process.env
-  // Also where tests build it: what is for development is left out.
+  // Tests also build for production, without development code.
   process.env.NODE_ENV = 'production'
   if (docs !== undefined) process.env.VITE_DOCS = docs
   try {

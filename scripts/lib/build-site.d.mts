@@ -1,2 +1,2 @@
-/** Builds the documentation's site as static files, to be served from the folder `base` of a host. */
+/** Builds the documentation site as static files, to be served from the folder `base` of a host. */
 export function buildSite(outDir: string, base?: string): Promise<void>

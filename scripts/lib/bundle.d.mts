@@ -1,4 +1,4 @@
-/** Bytes of a module, as if in that folder, that esbuild has bundled and minified for browsers, gzipped. */
+/** Gzipped size in bytes of a module in that folder, bundled and minified by esbuild for browsers. */
 export function bundledSize(source: string, folder?: string): Promise<number>
-/** By rule, bytes that a page has with Optimizer and it, and how many more with it than with adamw alone. */
+/** Per rule, bytes of a page with Optimizer and the rule, and additional bytes if the page already has adamw. */
 export function sizesOf(rules: readonly string[]): Promise<Record<string, [alone: number, beside: number]>>

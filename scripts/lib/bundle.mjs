@@ -1,9 +1,9 @@
-// What a page of a few lines weighs, as the README and docs/rules.md say it.
+// Bundle sizes of small pages, as stated in the README and docs/rules.md.
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { root } from './run.mjs'
 
-/** @returns bytes of a module, as if in that folder, that esbuild has bundled and minified for browsers, gzipped */
+/** @returns the gzipped size in bytes of a module in that folder, bundled and minified by esbuild for browsers */
 export async function bundledSize(source, folder = root) {
   const { outputFiles } = await build({
     stdin: { contents: source, resolveDir: folder },
@@ -16,7 +16,7 @@ export async function bundledSize(source, folder = root) {
   return gzipSync(outputFiles[0].contents, { level: 9 }).length
 }
 
-/** @returns by rule, bytes that a page has with Optimizer and it, and how many more with it than with adamw alone */
+/** @returns per rule, bytes of a page with Optimizer and the rule, and additional bytes if the page already has adamw */
 export async function sizesOf(rules) {
   const withRules = (...names) => bundledSize(`export { Optimizer, ${names.join(', ')} } from 'antigrad'`)
   const usual = await withRules('adamw')

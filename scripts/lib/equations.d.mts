@@ -1,2 +1,2 @@
-/** What a kernel's loop computes, from the syntax tree of the function that makes it; null where it is no equations. */
+/** The equations of a kernel's loop, from the syntax tree of the function that makes it; null if it is no such loop. */
 export function equationsOf(loop: object): string | null

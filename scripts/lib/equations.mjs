@@ -1,4 +1,4 @@
-// The equations of a kernel, as its loop in TypeScript states them: each operation, in its order.
+// Derives the equations of a kernel from its loop in TypeScript: each operation, in execution order.
 
 const SYMBOLS = {
   ...{
@@ -16,7 +16,7 @@ const SYMBOLS = {
   direction: 'u',
 }
 
-/** What a name is in an equation: `beta1` is β₁, and `oneMinusBeta1` (1−β₁). */
+/** The symbol of a name in equations: `beta1` is β₁, and `oneMinusBeta1` is (1−β₁). */
 function symbol(name) {
   const complement = /^oneMinus(.)(.*)$/.exec(name)
   if (complement !== null) return `(1−${symbol(complement[1].toLowerCase() + complement[2])})`
@@ -24,7 +24,7 @@ function symbol(name) {
   return (SYMBOLS[word] ?? word) + digits.replaceAll(/\d/g, (digit) => '₀₁₂₃₄₅₆₇₈₉'[digit])
 }
 
-/** How tightly what an expression is made of holds together. */
+/** Operator precedence levels. */
 const [CONDITION, COMPARISON, SUM, PRODUCT, FACTOR] = [0, 1, 2, 3, 4]
 const OPERATORS = {
   '+': [' + ', SUM],
@@ -36,13 +36,13 @@ const OPERATORS = {
   '===': [' = ', COMPARISON],
 }
 
-/** Writes the statements of a loop, one after the other. */
+/** Prints the statements of a loop in order. */
 class Printer {
-  /** Parameters and state, which are the same before and after. */
+  /** Names of parameters and state, whose values persist between updates. */
   #kept
-  /** Arrays that have been written: from then on their elements are new ones. */
+  /** Arrays that have been written. From then on, their elements are the new values. */
   #written = new Set()
-  /** What stands for a constant that is used once. */
+  /** Expressions of constants that are used only once. */
   #inlined = new Map()
 
   constructor(kept) {
@@ -83,13 +83,13 @@ class Printer {
       case 'BinaryExpression': {
         const [sign, tightness] = OPERATORS[node.operator] ?? irregular()
         const [left, right] = [this.#print(node.left), this.#print(node.right)]
-        // What stands on the left comes first anyway, but a quotient is told apart.
+        // The left operand needs no parentheses, except that quotients are set apart.
         const isClear = node.operator !== '/' && left.operator !== '/'
         const text = within(left, tightness + (isClear ? 0 : 1)) + sign + within(right, tightness + 1)
         return { text, tightness, operator: node.operator }
       }
       case 'ConditionalExpression': {
-        // A divisor of 0 makes any quotient 0, which is said once for all rules.
+        // Quotients with a divisor of 0 are 0, which the docs state once for all rules.
         if (isZeroTest(node)) return this.#print(node.alternate)
         const [test, yes, no] = [node.test, node.consequent, node.alternate].map((part) => this.#print(part))
         const text = `${within(test, COMPARISON)} ? ${within(yes, COMPARISON)} : ${within(no, CONDITION)}`
@@ -113,7 +113,7 @@ class Printer {
 
 const within = ({ text, tightness }, least) => (tightness < least ? `(${text})` : text)
 
-/** Thrown where a loop is no sequence of elementwise equations. */
+/** Thrown if a loop is not a sequence of elementwise equations. */
 class Irregular extends Error {}
 function irregular() {
   throw new Irregular()
@@ -129,7 +129,7 @@ const isZeroTest = ({ type, test, consequent }) =>
   test.right.value === 0 &&
   consequent.value === 0
 
-/** How often a constant is used in statements, but to ask whether it is 0. */
+/** Number of uses of a constant in statements, except comparisons with 0. */
 function usesIn(node, name) {
   if (node === null || typeof node !== 'object') return 0
   if (node.type === 'Identifier') return Number(node.name === name)
@@ -138,8 +138,8 @@ function usesIn(node, name) {
 }
 
 /**
- * @param loop the function that makes a kernel's loop for a dtype, as the parser has it
- * @returns its equations, where x' is the new x of parameters and state; null where it is no sequence of such
+ * @param loop syntax tree of the function that makes a kernel's loop for a dtype
+ * @returns its equations, in which x' is the new value of x; null if the loop is not a sequence of equations
  */
 export function equationsOf(loop) {
   const statements = loop?.body?.body?.body
@@ -147,7 +147,7 @@ export function equationsOf(loop) {
   const { body } = statements[0]
   const lines = body.type === 'BlockStatement' ? body.body : [body]
   const [theta, , state] = loop.body.params
-  // One that takes matrices is given all by name, and its comment says what it computes.
+  // Kernels of matrices take all their arguments by name. Their comments state what they compute.
   if (state === undefined) return null
   const printer = new Printer([theta.name, ...(state.properties ?? []).map(({ key }) => key.name)])
   try {

@@ -4,9 +4,9 @@ import { build } from 'esbuild'
 import { root } from './run.mjs'
 
 /**
- * The program of test/programs, which is on top of what the set-up builds: it can be imported only afterwards.
+ * Runs the fuzzer of test/programs. It imports the built package, so it can only be loaded after the set-up.
  *
- * @param node the command in which programs run
+ * @param node command that runs the programs
  */
 export async function fuzz(args, node = [process.execPath]) {
   const outfile = join(root, 'target/programs/fuzz.mjs')

@@ -1,11 +1,11 @@
-// Which instruction sets tests run on.
+// The instruction sets on which tests run.
 
-/** Those that the processor has and the addon, as it was built, uses. */
+/** The instruction sets that the processor has and the built addon uses. */
 export async function instructionSets() {
   const { engines } = await import('../../dist/index.js')
   return engines().native.instructionSets
 }
 
-/** A sentence's part for the last lines of a test. */
+/** Describes instruction sets for the summary of a test run. */
 export const describeSets = (sets) =>
   `the instruction sets ${sets.join(', ') || 'of no addon'}; vectors of 8 and 64 bytes emulated in Rust`

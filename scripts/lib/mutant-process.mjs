@@ -1,6 +1,6 @@
-// A process of a hunt: the tests of one file, without vitest around them, so that hundreds of mistakes are tried one
-// after the other. `node mutant-process.mjs <file>` says what each test comes to; then it gets numbers of mistakes, and says
-// of each which test finds it.
+// A process of mutation testing. It runs the tests of one file without vitest, so that it can try hundreds of mutants
+// in a row. `node mutant-process.mjs <file>` first reports which mutants each test reaches. Then it receives mutant
+// numbers and reports for each one which test kills it.
 import { pathToFileURL } from 'node:url'
 import { collected, prepare } from './mutant-tests.mjs'
 
@@ -9,12 +9,12 @@ const addon =
   process.env.ANTIGRAD_ADDON && process.getBuiltinModule('node:module').createRequire(import.meta.url)
 const choosers = [
   ...(addon ? [addon(process.env.ANTIGRAD_ADDON).choose] : []),
-  // Of TypeScript; it is there when the library is.
+  // Switch of the TypeScript mutants, which exists once the library is loaded.
   (number) => globalThis.chooseMistake?.(number) ?? [],
 ]
 const choose = (number) => choosers.flatMap((chooser) => chooser(number))
 
-/** Whether a test passes while a mistake is made; and what it came to. */
+/** Whether a test passes with a mutant enabled, and which mutants it reached. */
 async function passes(test, number) {
   choose(number)
   process.env.ANTIGRAD_MISTAKE = String(number)
@@ -30,14 +30,14 @@ async function passes(test, number) {
   }
 }
 
-// What fails beside a test is told by the test.
+// Rejections outside of a test are reported by the test that causes them.
 process.on('unhandledRejection', () => {})
 process.on('uncaughtException', () => {})
 await import(pathToFileURL(file).href)
-/** What modules come to as they load, and never again: it has to be there before them. */
+/** Mutants that are reached only while modules load. They must be enabled before the modules are loaded. */
 const early = choose(0)
 
-/** Those that pass without a mistake: [index, time, what it comes to]. */
+/** The tests that pass without a mutant: [index, time, reached mutants]. */
 async function measured() {
   const sound = []
   for (const [i, test] of collected.entries()) {
@@ -58,10 +58,12 @@ const prepared = (test) =>
 
 let sound = null
 
-/** Milliseconds that tests may take beyond the first few dozen; a mistake that none sees is left to another file. */
+/** Time limit in milliseconds for tests after the first few dozen. A surviving mutant is left to another test file. */
 const MORE = 2000
 
-/** From the quickest to the slowest, a few dozen of them before all others: neighbors are often alike. */
+/**
+ * Orders tests from fastest to slowest. A few dozen spread-out tests come first, because neighbors are often similar.
+ */
 function inTurn(tests) {
   const each = Math.ceil(tests.length / 48)
   let left = MORE
@@ -82,7 +84,7 @@ process.on('message', async ({ number, known, isEarly }) => {
     const test = collected[i]
     process.send({ trying: time })
     if (!(await prepared(test)) || (await passes(test, number))) continue
-    // What is broken for good would fail with each mistake.
+    // If the test still fails without the mutant, the process is broken and would fail with every mutant.
     process.send({ number, found: test.name, isClean: await passes(test, 0) })
     return
   }

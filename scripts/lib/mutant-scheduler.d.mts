@@ -1,4 +1,4 @@
-/** Mistakes that the tests of one file do not find, of those with these numbers; `tell` hears of the others. */
+/** Tries mutants with the tests of one file. `tell` receives the killed mutants; the survivors are returned. */
 export function triedBy(
   folder: string,
   file: string,

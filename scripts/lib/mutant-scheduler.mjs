@@ -1,4 +1,4 @@
-// Mistakes behind switches are tried by tests in TypeScript, hundreds in one process: vitest takes seconds to start.
+// Tries switchable mutants with TypeScript tests, hundreds per process, because vitest takes seconds to start.
 import { fork } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,12 +8,12 @@ import { transform } from 'esbuild'
 import { filesIn } from './mutants.mjs'
 import { root, say } from './run.mjs'
 
-/** Only what is another text: a compiler would take it for new. */
+/** Writes a file only if its text has changed, because compilers would otherwise rebuild it. */
 export function rewrite(file, text) {
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text)
 }
 
-/** Tests in TypeScript as JavaScript beside them, which takes what it needs from scripts/lib/mutant-tests.mjs. */
+/** Transpiles TypeScript tests to JavaScript next to them; vitest is replaced by scripts/lib/mutant-tests.mjs. */
 export async function transpileTests(folder) {
   const shim = pathToFileURL(join(root, 'scripts/lib/mutant-tests.mjs')).href
   const dist = pathToFileURL(join(folder, 'dist')).href
@@ -29,7 +29,9 @@ export async function transpileTests(folder) {
   }
 }
 
-/** What test/package/runtimes.test.ts compares among runtimes, among engines here: quick, and one test a case. */
+/**
+ * The cases that test/package/runtimes.test.ts compares among runtimes, here among engines: fast, one test per case.
+ */
 const quickest = `
 import { describe, expect, test } from 'vitest'
 import { cases } from './cases.js'
@@ -49,13 +51,14 @@ describe.each(native)('$name', (variant) => {
 `
 
 /**
- * Says how many milliseconds a process has worked since, or waited for anything but a processor: where the machine has
- * other work, by the clock alone each mistake would be found. By the clock where the system does not tell.
+ * Measures how many milliseconds a process has worked, or waited for something other than a processor. On a busy
+ * machine, wall time would count every mutant as killed by a timeout. Wall time is used if the system does not report
+ * more.
  */
 export function spentBy(pid) {
   const read = (path) => {
     const stat = readFileSync(`/proc/${pid}/${path}/stat`, 'utf8')
-    // Behind the name, which is in brackets: its state, and hundredths of a second.
+    // The fields after the name in parentheses: the state, and times in hundredths of a second.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return { wants: state === 'R' || state === 'D', used: 10 * (Number(fields[10]) + Number(fields[11])) }
   }
@@ -69,7 +72,7 @@ export function spentBy(pid) {
       spent += wants ? Math.min(passed, used - before) : passed
       before = used
     } catch {
-      // There is no such file, or it has just ended.
+      // The file does not exist, or the process has just ended.
       spent += passed
     }
     return spent
@@ -79,7 +82,7 @@ export function spentBy(pid) {
   return look
 }
 
-/** A process that has one file's tests (scripts/lib/mutant-process.mjs): what it says, one message at a time. */
+/** Starts a process for the tests of one file (scripts/lib/mutant-process.mjs), whose messages can be read in order. */
 function hunted(folder, file, env) {
   const child = fork(join(root, 'scripts/lib/mutant-process.mjs'), [join(folder, file)], {
     cwd: folder,
@@ -96,7 +99,7 @@ function hunted(folder, file, env) {
   child.on('message', hear)
   child.on('close', (code, signal) => hear({ ended: signal ?? code }))
   return {
-    /** The next message; `{ ended }` if there is none in that time of its own, or if it has ended. */
+    /** The next message; `{ ended }` if the process exceeds that working time or has ended. */
     async next(timeout) {
       const spent = spentBy(child.pid)
       while (said.length === 0 && spent() < timeout) {
@@ -114,7 +117,7 @@ function hunted(folder, file, env) {
   }
 }
 
-/** Tries mistakes with the tests of one file. `tell` hears of each that is found; those that are left come back. */
+/** Tries mutants with the tests of one file. `tell` receives each killed mutant; the survivors are returned. */
 export async function triedBy(folder, file, env, numbers, tell) {
   let known
   let early = new Set()
@@ -126,14 +129,14 @@ export async function triedBy(folder, file, env, numbers, tell) {
     process.say(known ? { known } : {})
     let message = await process.next(300_000)
     for (; message.ended === undefined && message.known === undefined; message = await process.next(300_000))
-      if (message.leftOut) say(`  left out: ${message.leftOut}: ${message.why}`)
+      if (message.leftOut) say(`  skipped: ${message.leftOut}: ${message.why}`)
     if (message.ended !== undefined && isEarly) {
       tell(rest.shift(), `found by ${file}: ${message.ended}`)
       process.end()
       continue
     }
     if (message.ended !== undefined) {
-      say(`  ${file} ended without a mistake: ${message.ended}`)
+      say(`  ${file} ended without a mutant: ${message.ended}`)
       process.end()
       return [...untouched, ...rest]
     }

@@ -1,7 +1,7 @@
 export interface Mistake {
   readonly number: number
   readonly line: number
-  /** The line, and what it becomes. */
+  /** The original line and the mutated line. */
   readonly before: string
   readonly after: string
 }

@@ -1,8 +1,8 @@
-// Many mistakes in one build, each behind a switch (mutant schemata: Untch, Offutt and Harrold, 1993): where sources
-// had an expression, they have `if it is chosen, the wrong one, else the right one`.
+// Mutant schemata (Untch, Offutt and Harrold, 1993): many mutants in one build, each behind a switch. An expression is
+// replaced by a conditional that selects the mutated or the original expression.
 import { parseSync } from 'oxc-parser'
 
-/** Whether each bracket of a piece is closed in it. */
+/** Whether all brackets in a piece of code are balanced. */
 function isWhole(text) {
   let depth = 0
   for (const c of text) {
@@ -12,14 +12,14 @@ function isWhole(text) {
   return depth === 0
 }
 
-/** Where the texts of a line, right and wrong, are different: [from, to, what is there instead]. */
+/** The difference between the original and the mutated line: [from, to, replacement]. */
 function difference(before, after) {
   const most = Math.min(before.length, after.length)
   let from = 0
   while (from < most && before[from] === after[from]) from++
   let end = 0
   while (end < most - from && before.at(-1 - end) === after.at(-1 - end)) end++
-  // What `!(f(x))` has after `f(x)` is a bracket of its own.
+  // The parenthesis after `f(x)` in `!(f(x))` belongs to the replacement.
   const own = end
   while (end > 0 && ![before, after].every((text) => isWhole(text.slice(from, text.length - end)))) end--
   if (end === 0) end = own
@@ -27,9 +27,9 @@ function difference(before, after) {
 }
 
 /**
- * A file's text with some of its mistakes; those that find no place, or lie in each other, come back.
+ * Adds mutants to the text of a file, and returns those that cannot be placed or that overlap.
  *
- * @param mistakes each with its number, `line`, `before` and `after`
+ * @param mistakes mutants with their number, `line`, `before` and `after`
  */
 export function switched(file, text, mistakes) {
   const isRust = file.endsWith('.rs')
@@ -67,7 +67,7 @@ export function switched(file, text, mistakes) {
   return { text: changed, left }
 }
 
-/** The longest expression around a part of the code, between brackets, commas and what binds less. */
+/** The longest expression around a piece of code, up to brackets, commas and operators of lower precedence. */
 function rustAround(text) {
   const blank = (found) => found.replaceAll(/[^\n]/g, ' ')
   const code = text
@@ -76,13 +76,13 @@ function rustAround(text) {
   const isBorder = (i, isOfLogic) => {
     const [c, before, next] = [code[i], code[i - 1], code[i + 1]]
     if (',;{}'.includes(c)) return true
-    // `a += b` is one expression.
+    // `a += b` counts as one expression.
     if (c === '=') return !'=<>!+-*/'.includes(before) && next !== '='
-    // A field's name.
+    // The colon ends the name of a field.
     if (c === ':') return before !== ':' && next !== ':'
     if (c === '>') return before === '='
     if (c === '.') return before === '.' || next === '.'
-    // A closure's parameters have a bar at their end without a space before it.
+    // A bar without a space before it ends the parameters of a closure.
     if (c === '|') return before !== ' ' && code.slice(i - 2, i) !== ' |'
     if (c === '&') return !isOfLogic && before === ' ' && next === '&'
     return !isOfLogic && c === '|' && next === '|'
@@ -115,14 +115,14 @@ function rustAround(text) {
 const expressions =
   /^(Binary|Logical|Unary|Assignment|Conditional|Call|New|Member|Update|Array|Object)Expression$|^(Numeric)?Literal$/
 
-/** The shortest expression around a part of the code. */
+/** The shortest expression around a piece of code. */
 function typeScriptAround(file, text) {
   const { program, errors } = parseSync(file, text)
   if (errors.length > 0) return () => null
   const found = []
   const visit = (node, parent) => {
     if (typeof node?.type !== 'string') return
-    // Types are none, and a key or a pattern is no expression either.
+    // Types, keys and patterns are not expressions.
     if (/^TS(?!As|NonNull|Satisfies)/.test(node.type)) return
     if (expressions.test(node.type) || node.type === 'ExpressionStatement')
       found.push({

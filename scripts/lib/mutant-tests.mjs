@@ -1,4 +1,5 @@
-// What test files take from vitest, so far as files of a hunt need it: tests are collected, and run by who asks.
+// A replacement of vitest for mutation testing, with the functions that test files use. It collects tests, and the
+// caller runs them.
 import {
   ChaiStyleAssertions,
   chai,
@@ -27,7 +28,7 @@ export const expect = Object.assign(
 Object.assign(expect, chai.expect)
 globalThis[Symbol.for('expect-global')] ??= expect
 
-/** Tests in their order: { name, run }. */
+/** The collected tests in order. */
 export const collected = []
 
 let suite = { name: '', around: null, before: [], beforeEach: [], afterEach: [], isReady: false }
@@ -36,12 +37,12 @@ const hook = (name) => (work) => void suite[name].push(work)
 export const beforeAll = hook('before')
 export const beforeEach = hook('beforeEach')
 export const afterEach = hook('afterEach')
-// Nothing ends before the process does.
+// The hook is ignored: everything ends with the process.
 export const afterAll = () => {}
 
 const chainOf = (one) => (one === null ? [] : [...chainOf(one.around), one])
 
-/** Runs what is to be before all tests of its suites. */
+/** Runs the `beforeAll` hooks of a test's suites. */
 export async function prepare({ chain }) {
   for (const one of chain) {
     if (one.isReady) continue
@@ -80,7 +81,7 @@ function within(name, a, b) {
   suite = around
 }
 
-/** With `each` and conditions, as vitest has them. */
+/** Adds `each` and conditions, such as `skipIf`, as in vitest. */
 function withWays(one) {
   const each = (table) => (name, a, b) => {
     const work = typeof a === 'function' ? a : b
@@ -100,9 +101,9 @@ export const test = withWays(add)
 export const it = test
 export const describe = withWays(within)
 export const inject = () => {
-  throw new Error('There is no run of vitest here.')
+  throw new Error('vitest is not running.')
 }
 export const vi = {}
 export const expectTypeOf = () => {
-  throw new Error('Types are looked at by tsc.')
+  throw new Error('Types are checked by tsc.')
 }

@@ -1,13 +1,13 @@
-/** Where sources are read. */
+/** A source tree that can be read. */
 export interface Sources {
   filesIn(path: string): string[]
   textOf(file: string): string
 }
 
-/** The sources of a commit, whatever the files have become since; `cwd` is in the repository that has it. */
+/** The sources of a commit, independent of the working tree; `cwd` is a folder in its repository. */
 export function sourcesAt(commit: string, cwd?: string): Sources
 
-/** All mistakes that the files of some paths can have, but for those that have been seen; now they are. */
+/** All mutants of the files below some paths, except those in `seen`, to which they are added. */
 export function sitesIn(
   paths: readonly string[],
   seen?: Set<string>,

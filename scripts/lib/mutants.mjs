@@ -1,4 +1,4 @@
-// Mistakes that sources can have, one at a time, and a place in which they are made.
+// Generates single mutants of the sources, and prepares a worktree for them.
 import { execFileSync } from 'node:child_process'
 import {
   cpSync,
@@ -13,11 +13,11 @@ import {
 import { join } from 'node:path'
 import { root } from './run.mjs'
 
-// Generated; for other machines than this one; declarations alone.
+// Excluded files: generated code, code for other machines, and files with declarations only.
 export const left =
   /manifest\.(ts|rs)$|arena\/layout\.ts$|documentation|package\.ts|webassembly\/|neon|simd128|index\.ts$/
 
-/** All files below a path, as they are here. */
+/** All files below a path in the working tree. */
 export const filesIn = (path) =>
   statSync(join(root, path)).isDirectory()
     ? readdirSync(join(root, path))
@@ -26,14 +26,14 @@ export const filesIn = (path) =>
         .flatMap((name) => filesIn(`${path}/${name}`))
     : [path]
 
-/** The same order as here, so that a seed draws the same: names of folders as those of files. */
+/** Sorts paths by their parts, as in the working tree, so that a seed draws the same mutants. */
 const byParts = (a, b) => {
   const [left, right] = [a, b].map((path) => path.split('/'))
   const k = left.findIndex((part, i) => part !== right[i])
   return left[k] < right[k] ? -1 : 1
 }
 
-/** The sources of a commit, whatever the files have become since. */
+/** The sources of a commit, independent of the working tree. */
 export function sourcesAt(commit, cwd = root) {
   const git = (...args) => execFileSync('git', args, { cwd, encoding: 'utf8', maxBuffer: 1 << 26 })
   return {
@@ -55,10 +55,10 @@ const flips = [
   ...[' += ', ' -= '].map((from, i) => [from, [' -= ', ' += '][i]]),
 ]
 
-/** All single mistakes that a file can have, as [line, what is there, what is put there instead]. */
+/** All mutants of a file, as [line, original, replacement]. */
 function sitesOf(file, text) {
   const isRust = file.endsWith('.rs')
-  // Comments and texts are no code; the columns stay.
+  // Comments and strings are blanked out, which keeps the columns.
   const blank = (found) => found.replaceAll(/[^\n]/g, '\0')
   const code = text
     .split(isRust ? '#[cfg(test)]' : '\0')[0]
@@ -112,7 +112,7 @@ function balanced(text) {
   return depth === 0
 }
 
-/** All mistakes that the files of some paths can have, but for those that have been seen; now they are. */
+/** All mutants of the files below some paths, except those in `seen`, to which they are added. */
 export function sitesIn(paths, seen = new Set(), sources = here) {
   const files = paths
     .flatMap((path) => sources.filesIn(path))
@@ -123,14 +123,14 @@ export function sitesIn(paths, seen = new Set(), sources = here) {
   )
 }
 
-/** Takes so many out of a list. */
+/** Draws `count` items from a list and removes them. */
 export const drawn = (sites, count, next) =>
   Array.from(
     { length: Math.min(count, sites.length) },
     () => sites.splice(Math.floor(next() * sites.length), 1)[0],
   )
 
-/** A worktree with all that is built here but for benches; hunts at the same time have one each. */
+/** Creates a worktree with all build results except those of benchmarks. Concurrent runs use separate worktrees. */
 export function worktree(commit, name = commit) {
   const folder = join(root, 'target/mutations', name)
   if (existsSync(folder)) return folder
@@ -145,7 +145,7 @@ export function worktree(commit, name = commit) {
     if (/^(target|node_modules|bench)\//.test(path)) continue
     cpSync(join(root, path), join(folder, path), { recursive: true })
   }
-  // What is mutated is the addon alone, so its hash stays that of the module and of the manifest.
+  // Only the addon is mutated, so its hash must stay equal to that of the WebAssembly module and of the manifest.
   cpSync(join(folder, 'crates/kernels/src'), join(folder, 'target/unchanged/src'), { recursive: true })
   const build = join(folder, 'crates/kernels/build.rs')
   const pinned = `fn main() -> io::Result<()> {\n    env::set_current_dir(${JSON.stringify(join(folder, 'target/unchanged'))})?;`

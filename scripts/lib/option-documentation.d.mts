@@ -1,6 +1,6 @@
-/** By rule, what the comment on each of its options says, from the sources in that folder. */
+/** Per rule, the comment on each of its options, from the sources in that folder. */
 export function optionDocumentation(folder: string): Record<string, Record<string, string>>
-/** What is said of a rule: paragraphs, where it comes from, its state, its equations by kernel, their coefficients. */
+/** Documentation of a rule: paragraphs, literature source, state, equations per kernel, and their coefficients. */
 export interface RuleDocumentation {
   readonly paragraphs: readonly string[]
   readonly source?: string
@@ -8,5 +8,5 @@ export interface RuleDocumentation {
   readonly equations: readonly string[]
   readonly coefficients?: string
 }
-/** By rule. */
+/** The documentation of each rule. */
 export function ruleDocumentation(folder: string): Record<string, RuleDocumentation>

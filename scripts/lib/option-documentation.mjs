@@ -1,10 +1,10 @@
-// What the sources say of rules and their options, read from their syntax trees.
+// Extracts the documentation of rules and their options from the syntax trees of the sources.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseSync } from 'oxc-parser'
 import { equationsOf } from './equations.mjs'
 
-/** The names that a place in the sources sees, and the module that it stands in. */
+/** The names that are visible at a place in the sources, and the module of that place. */
 class Scope {
   #names = new Map()
   #outer
@@ -18,7 +18,7 @@ class Scope {
     this.#names.set(name, found)
   }
 
-  /** Takes in the constants, functions and interfaces among statements. */
+  /** Declares the constants, functions and interfaces among statements. */
   declare(statements) {
     for (const statement of statements) {
       const declaration = statement.declaration ?? statement
@@ -39,7 +39,7 @@ class Scope {
     return this.#names.get(name)?.() ?? this.#outer?.named(name)
   }
 
-  /** What an expression stands for, behind names, imports, fields and types: a node with the scope it stands in. */
+  /** Resolves names, imports, fields and types of an expression to a node and its scope. */
   resolve(node) {
     switch (node.type) {
       case 'Identifier':
@@ -56,14 +56,14 @@ class Scope {
     }
   }
 
-  /** The fields of an interface, or of an object as it is written, with what it takes in by spreads: comments, values. */
+  /** The fields of an interface or object literal, including spreads, with their comments and values. */
   fields(node) {
     if (node.type === 'TSInterfaceDeclaration') {
       const { comments } = this.module
       return new Map(node.body.body.map(({ key, start }) => [key.name, { comment: comments.get(start) }]))
     }
     if (node.type !== 'ObjectExpression') {
-      throw new Error(`${this.module.path}: no object: ${this.module.text.slice(node.start, node.end)}`)
+      throw new Error(`${this.module.path}: not an object: ${this.module.text.slice(node.start, node.end)}`)
     }
     return new Map(
       node.properties.flatMap((property) => {
@@ -75,15 +75,15 @@ class Scope {
         const spread = this.resolve(property.argument)
         if (spread !== undefined) return [...spread.scope.fields(spread.node)]
         const unknown = this.module.text.slice(property.start, property.end)
-        throw new Error(`${this.module.path}: nothing known of ${unknown}`)
+        throw new Error(`${this.module.path}: cannot resolve ${unknown}`)
       }),
     )
   }
 }
 
 /**
- * @param folder of the rules, each of which calls `define` of its `define.ts`, or a function that returns such a call
- * @returns by rule, the fields of what it declares, and the module's scope
+ * @param folder folder of the rules. Each rule calls `define` of `define.ts`, or a function that returns such a call.
+ * @returns per rule, the fields of its declaration and the scope of its module
  */
 function rulesIn(folder) {
   const modules = new Map()
@@ -93,7 +93,7 @@ function rulesIn(folder) {
   }
   const define = moduleAt(join(folder, 'define.ts')).named('define').node
 
-  /** The rule that a call declares, if it does. */
+  /** The rule that a call declares; undefined if it declares none. */
   function declared({ node, scope }) {
     const callee = node.type === 'CallExpression' ? scope.resolve(node.callee) : undefined
     if (callee?.node === define) {
@@ -119,10 +119,10 @@ function rulesIn(folder) {
 }
 
 /**
- * Those of `numbers` and `Flags` in its `options.ts` are options that rules take in by their names, with a value instead
- * of a kind.
+ * Collects the comments on options. The properties of `numbers` and `Flags` in `options.ts` are shared options, which
+ * rules include by name, with a value instead of a kind.
  *
- * @returns by rule, what the comments on each of its options say: on the shared one, and the rule's own
+ * @returns per rule, the comments on each option: the comment on the shared option, and the rule's own
  */
 export function optionDocumentation(folder) {
   const common = readModule(join(folder, 'options.ts'))
@@ -140,12 +140,12 @@ export function optionDocumentation(folder) {
   return Object.fromEntries(rules)
 }
 
-/** Where a rule comes from: the first words in brackets that have a year. */
+/** The literature source of a rule: the first text in parentheses that contains a year. */
 const SOURCE = /\(([^()]*\b(?:18|19|20)\d\d\b[^()]*)\)/
 
 /**
- * @returns by rule, what the comment on its function says, the equations of its loops, and the comment on its
- * definition, which is about their coefficients
+ * @returns per rule, the comment on its function, the equations of its loops, and the comment on its definition, which
+ * describes their coefficients
  */
 export function ruleDocumentation(folder) {
   const rules = rulesIn(folder).map(([name, { fields, module }]) => {
@@ -172,9 +172,11 @@ export function ruleDocumentation(folder) {
   return Object.fromEntries(rules)
 }
 
-/** The equations of kernels' loops, each after the comment on it, which has to say all where they are none. */
+/**
+ * The equations of kernels' loops, each preceded by the loop's comment. Loops without equations must have a comment.
+ */
 function equationsIn({ node, scope }) {
-  // What a function adds to the kernels of many rules is none's own.
+  // Kernels that a shared function adds to many rules do not count as the rule's own.
   const own = node.elements.find(({ type }) => type === 'SpreadElement')
   if (own !== undefined) return equationsIn(scope.resolve(own.argument))
   return node.elements.map((element) => {
@@ -189,10 +191,10 @@ function equationsIn({ node, scope }) {
   })
 }
 
-/** A comment's words. */
+/** The text of a comment in one line. */
 const inOneLine = (comment) => comment.replaceAll(/\s+(\* ?)?/g, ' ').trim()
 
-/** A module's scope, with comments by where what they stand before begins, and those on constants. */
+/** Reads a module: its scope, the comments by position of the following code, and the comments on constants. */
 function readModule(path, moduleAt) {
   const text = readFileSync(path, 'utf8')
   const { program, comments, errors } = parseSync(path, text)

@@ -1,4 +1,4 @@
-/** Values that an option takes, and others that it refuses. */
+/** Values that an option accepts, and values that it refuses. */
 export function examplesOf(
   option: { readonly expected: string; readonly schedulable: boolean },
   antigrad: object,

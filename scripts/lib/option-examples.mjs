@@ -1,4 +1,4 @@
-// What options take and what they refuse, by what their messages expect: for the tests, and for docs/rules.md.
+// Examples of values that options accept and refuse, derived from their error messages, for tests and docs/rules.md.
 
 const noNumber = [NaN, '1', null, true, [1], {}, 1n, Symbol('lr')]
 const infinite = [Infinity, -Infinity]
@@ -6,7 +6,7 @@ const below = [...noNumber, ...infinite, -1, -Number.MIN_VALUE]
 const word = [...noNumber, 'Torch', '', 'constructor', ['torch']]
 const triples = (count) => Array(count).fill([3, -4.5, 2])
 
-/** Of each kind what is accepted and what is refused, from what stands in brackets and from the package. */
+/** Accepted and refused values of each kind of option. Captured groups of the pattern and the package are arguments. */
 const kinds = [
   [
     /^a finite number ≥ 0(, or null)?$/,
@@ -90,16 +90,16 @@ const badSchedules = [
 ]
 
 /**
- * Values that an option takes, and others that it refuses.
+ * Values that an option accepts, and values that it refuses.
  *
- * @throws Error where there are none for what it expects
+ * @throws Error if there are no examples for the option's kind
  */
 export function examplesOf({ expected, schedulable }, antigrad) {
   const own = kinds.flatMap(([pattern, examples]) => {
     const found = pattern.exec(expected)
     return found === null ? [] : [examples(found, antigrad)]
   })
-  if (own.length !== 1) throw new Error(`there are ${own.length} lists of examples for ${expected}`)
+  if (own.length !== 1) throw new Error(`expected one list of examples for ${expected}, got ${own.length}`)
   const [[accepted, refused]] = own
   if (!schedulable) return { accepted, refused }
   const { linear, warmup } = antigrad

@@ -1,15 +1,15 @@
 import type { RuleDocumentation } from './option-documentation.mjs'
 
-/** By name. */
+/** The documentation of each rule, by name. */
 export function aboutRules(): Readonly<Record<string, RuleDocumentation>>
-/** By name, bytes alone and beside adamw, as the page has them. */
+/** Bundle sizes per rule: bytes with the rule alone, and additional bytes if the page already has adamw. */
 export type Sizes = Readonly<Record<string, readonly number[]>>
 export function sizesIn(page: string): Sizes
-/** The text of docs/rules.md, from the package's exports, all declarations, and the words on options. */
+/** The text of docs/rules.md, from the package's exports, the rules' declarations, and the option documentation. */
 export function rulesPage(antigrad: object, definitions: object, documentation: object, sizes: Sizes): string
-/** The README's text, with a line for each rule. */
+/** The README's text with one line per rule. */
 export function withRules(readme: string, definitions: object): string
-/** What there is to say of one rule; `operations` writes the equations of its passes, else they are a list. */
+/** The documentation of one rule; `operations` formats the equations of its passes, by default as a list. */
 export function rulePage(
   antigrad: object,
   definition: object,

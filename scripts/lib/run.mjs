@@ -1,5 +1,5 @@
-// What the scripts share: saying what happens, and running other programs.
-// All of it goes to stderr, because `npm start -- --json` owns stdout.
+// Shared functions of the scripts: messages, and running other programs. All messages go to stderr, because
+// `npm start -- --json` uses stdout.
 import { spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -8,14 +8,14 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A failure that a sentence explains: no stack trace needed. */
+/** A failure that its message explains, so that no stack trace is needed. */
 export class Failure extends Error {}
 
 export const say = (text) => process.stderr.write(`${text}\n`)
 
 export const seconds = (start) => `${Math.round((Date.now() - start) / 1000)} s`
 
-/** The first program of that name on a PATH, or undefined. */
+/** The first program with that name in PATH; undefined if there is none. */
 export const which = (name, path = process.env.PATH ?? '') =>
   path
     .split(delimiter)
@@ -32,22 +32,22 @@ function isProgram(file) {
   }
 }
 
-// rustup's programs are in a folder that a shell searches only after a new login.
+// The folder of rustup's programs is in a shell's PATH only after a new login.
 const cargoBin = join(process.env.CARGO_HOME || join(homedir(), '.cargo'), 'bin')
 if (!process.env.PATH?.split(delimiter).includes(cargoBin) && which('cargo', cargoBin)) {
   process.env.PATH = `${cargoBin}${delimiter}${process.env.PATH ?? ''}`
 }
 
-/** What a program prints on stdout, or undefined if it fails or is not there. */
+/** The output of a program on stdout; undefined if the program fails or does not exist. */
 export function output(command, args) {
   const child = spawnSync(command, args, { cwd: root, encoding: 'utf8' })
   return child.status === 0 ? child.stdout.trim() : undefined
 }
 
 /**
- * Runs a program in `cwd` without its output: every 20 seconds its latest line shows that it is alive. If
- * it fails, its last lines are printed and the sentence ends in `advice`; with `isQuiet` these lines are the
- * failure's `output` and not printed.
+ * Runs a program in `cwd` without showing its output, except for its latest line every 20 seconds. If it fails, its
+ * last lines are printed and the error message ends with `advice`. With `isQuiet`, these lines become the `output` of
+ * the failure instead.
  */
 export async function run(
   command,
@@ -80,10 +80,10 @@ export async function run(
   throw Object.assign(new Failure(sentence), { output: printed })
 }
 
-/** Runs a program that prints as it goes, all on stderr; gives its exit code and its stdout. */
+/** Runs a program and shows its output on stderr. Returns its exit code and its stdout. */
 export const runAloud = (command, ...args) => runWatched(command, args)
 
-/** The same; what it prints comes in one piece at its end where `holds`, and `signal` ends it. */
+/** Runs a program as `runAloud` does. With `holds`, its output is shown when it ends; `signal` aborts it. */
 export async function runWatched(command, args, { holds = false, signal } = {}) {
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', holds ? 'pipe' : 'inherit'] })
   signal?.addEventListener('abort', () => child.kill())
@@ -102,19 +102,19 @@ export async function runWatched(command, args, { holds = false, signal } = {}) 
   return { status, stdout }
 }
 
-/** Waits for a child's end: its exit code, or the name of the signal that ended it. */
+/** Waits for a child process to end. Returns its exit code, or the name of the signal that ended it. */
 export const ended = (child, command) =>
   new Promise((resolve, reject) => {
     child.on('error', ({ code }) => reject(new Failure(`\`${command}\` cannot be run (${code}).`)))
     child.on('close', (code, signal) => resolve(code ?? signal))
   })
 
-/** Runs a script; what fails becomes its sentence and exit code 1. */
+/** Runs a script. A failure prints its message and sets the exit code 1. */
 export async function script(main) {
   try {
     process.exitCode = await main()
   } catch (error) {
-    // Node's own errors about files (no space, no permission) are sentences too.
+    // Node's errors about files (no space, no permission) also explain themselves.
     if (!(error instanceof Failure || error.syscall)) throw error
     say(error.message)
     process.exitCode = 1

@@ -1,5 +1,5 @@
-// Rust's standard library for WebAssembly comes from rustup. Where rustup cannot download it, it
-// is built from the source that Debian packages, with Debian's own Rust in /usr beside rustup's.
+// Rust's standard library for WebAssembly comes from rustup. If rustup cannot download it, it is built from Debian's
+// source package, with Debian's Rust in /usr, which is installed in addition to rustup's.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { apt } from './apt.mjs'
@@ -9,8 +9,8 @@ const target = 'wasm32-unknown-unknown'
 const packages = ['rustc-web', 'cargo-web', 'rust-web-src']
 
 /**
- * How to compile for WebAssembly on this machine, or undefined if that is not possible yet: what
- * to put first in PATH, what to add to the environment and to wasm-pack's arguments.
+ * How to compile for WebAssembly on this machine: additions to PATH, to the environment and to the arguments of
+ * wasm-pack. Undefined if compiling is not possible yet.
  */
 export function wasmRoute() {
   const { libraries, compiler, linker } = rustup()
@@ -19,7 +19,7 @@ export function wasmRoute() {
   if (!existsSync(source) || !which('cargo', '/usr/bin') || !existsSync(linker)) return undefined
   return {
     path: ['/usr/bin'],
-    // RUSTC_BOOTSTRAP allows -Zbuild-std, which belongs to nightly versions, in a stable one.
+    // RUSTC_BOOTSTRAP allows a stable version to use -Zbuild-std, which is a nightly option.
     env: { RUSTC_BOOTSTRAP: '1', CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: linker },
     args: ['--', '-Zbuild-std=std,panic_abort'],
     compiler: output('/usr/bin/rustc', ['-vV']),
@@ -34,14 +34,14 @@ function rustup() {
   return { libraries, compiler, linker: join(libraries, host, 'bin/rust-lld') }
 }
 
-/** Makes one of the two routes possible. */
+/** Installs what one of the two routes needs. */
 export async function addWasmRoute() {
   try {
     await run('rustup', ['target', 'add', target], { env: { RUST_BACKTRACE: '0' } })
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     if (!which('apt-get') || !existsSync(rustup().linker)) throw error
-    say('  rustup could not add it; the source that apt has will do')
+    say('  rustup could not add it; using the source package of apt instead')
     await apt('Rust for WebAssembly', packages)
   }
 }

@@ -1,4 +1,4 @@
-/** @returns a paragraph in lines of at most so many columns, 110 as docs have them */
+/** @returns a paragraph, wrapped to `width` columns (110 in docs) */
 export function wrapped(text, width = 110) {
   const lines = ['']
   for (const word of text.split(' ')) {

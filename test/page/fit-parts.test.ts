@@ -44,7 +44,7 @@ describe('a table', () => {
     ['t\n1\n2', 'only “t”'],
     ['who,t\nAda,1', 'only “t”'],
   ])('%j is none', (text, got) => {
-    expect(() => readTable(text)).toThrow(`two columns of numbers or more, got ${got}`)
+    expect(() => readTable(text)).toThrow(`at least two numeric columns, got ${got}`)
   })
 
   test('with a quote that nothing closes is none', () => {
@@ -194,7 +194,7 @@ describe('a model', () => {
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })
     expect(taskWith({ expression: 'a' })).toMatchObject({ columns: [], isCurve: false })
-    expect(() => taskWith({ expression: 'a + y' })).toThrow('“y” in it, which it is to meet')
+    expect(() => taskWith({ expression: 'a + y' })).toThrow('“y”, the dependent variable')
     expect(() => taskWith({ expression: ' ' })).toThrow('Enter a function')
     expect(() => taskWith({ expression: 'a*(b' })).toThrow('at character 5')
   })

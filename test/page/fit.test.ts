@@ -669,7 +669,7 @@ describe('what comes of it', () => {
     })
     const svg = await saved(page, 'Save the plot')
     expect(svg).toMatch(
-      /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg".*40 points of y against t, the fitted curve/,
+      /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg".*40 points of y against t, with the fitted curve/,
     )
     expect(svg).toContain((await drawn(page)).curve)
   })

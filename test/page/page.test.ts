@@ -158,9 +158,9 @@ describe('a race', () => {
     const states = Object.fromEntries(rows.map(([, name, , , , , state]) => [name, state]))
     expect(states).toMatchObject({
       'adam 0.1': 'converged: moved less than 1e−7',
-      'sgd 0.001': 'stopped at the limit of 3,000',
-      'gradientDescent 1e+300': 'diverged: no longer a finite number',
-      'momentum 0.05': 'diverged: no longer a finite number',
+      'sgd 0.001': 'stopped at the limit of 3,000 updates',
+      'gradientDescent 1e+300': 'diverged: values are no longer finite',
+      'momentum 0.05': 'diverged: values are no longer finite',
       'adagrad 1e-9': 'stalled: steps below 1e−7, although the gradient is 155',
     })
     // The map shows the start, whatever has become of the rest.

@@ -83,7 +83,7 @@ describe('expressions', () => {
     ['x!', 'The operator “!” is not supported'],
     ['x ? y : 1', 'A “?” is not supported'],
     ['x; y', 'A “;” is not supported'],
-    ['"x"', 'A text'],
+    ['"x"', 'A string'],
     ['x.constructor', 'is not supported'],
     ['x["constructor"]', 'is not supported'],
   ])('what is wrong with “%s”', (text, message) => {
@@ -278,7 +278,7 @@ describe('rules of one’s own', () => {
     ["defineRule('x', {\n  step: 3 4 })", 'defineRule: line 2, character 11: expected “,”, got “4”.'],
     [
       'defineRule(x',
-      'defineRule: line 1, character 12: expected the name of the rule, as in defineRule(‘mine’, …), got “x”.',
+      'defineRule: line 1, character 12: expected the name of the rule, such as defineRule(‘mine’, …), got “x”.',
     ],
     [
       `defineRule("x", { step: \`$${'{g}'}\` })`,
