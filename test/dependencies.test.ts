@@ -1,4 +1,4 @@
-/** Each dependency has its reason in CONTRIBUTING.md, and what has one there is a dependency. */
+/** CONTRIBUTING.md explains each dependency, and every explained one is a dependency. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { home } from './children.js'
 
 const read = (...path: string[]) => readFileSync(join(home, ...path), 'utf8')
 
-/** Names in the sections of dependencies, those of this workspace left out. */
+/** Names in the dependency sections, without those of this workspace. */
 function crates(manifest: string): string[] {
   const sections = manifest
     .split(/^(?=\[)/m)
@@ -16,7 +16,7 @@ function crates(manifest: string): string[] {
   return names.filter((name) => !name.startsWith('antigrad-'))
 }
 
-test('CONTRIBUTING.md says of each dependency what it is for', () => {
+test('CONTRIBUTING.md states the purpose of each dependency', () => {
   const { dependencies, devDependencies, peerDependencies, optionalDependencies } = JSON.parse(
     read('package.json'),
   )
