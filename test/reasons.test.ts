@@ -152,7 +152,7 @@ test('many fits by RAdam that have converged have slope 0', () => {
 })
 
 describe('a converged run', () => {
-  test.each(Object.entries(objectives))('has slope 0: %s: %s', (name, make) => {
+  test.each(Object.entries(objectives))('has slope 0: %s', (name, make) => {
     let converged = 0
     for (const dtype of dtypes) {
       for (const lr of [1e-3, 0.01, 0.1, 0.5]) {
