@@ -1,6 +1,6 @@
 /**
- * Adafactor: Torch's and Optax's trajectories from `data/adafactor.json`, fourteen gradients each; the same bits
- * of matrices on every engine; and what is kept of rows and columns as tensors come, grow, freeze and are saved.
+ * Adafactor: PyTorch's and Optax's trajectories from `data/adafactor.json` with fourteen gradients each, bit identity
+ * of matrices on every engine, and row and column statistics when tensors are added, extended, frozen and saved.
  */
 
 import { readFileSync } from 'node:fs'
@@ -26,8 +26,8 @@ const { openLoop }: { openLoop: Entry[] } = JSON.parse(
   readFileSync(new URL('data/adafactor.json', import.meta.url), 'utf8'),
 )
 
-describe.each(variants)('the trajectories of others, $name', ({ name: _, ...engine }) => {
-  test.each(openLoop)('$system $dtype $shape', ({ system, options, ...entry }) => {
+describe.each(variants)('trajectories of other libraries on $name', ({ name: _, ...engine }) => {
+  test.each(openLoop)('are reproduced: $system $dtype $shape', ({ system, options, ...entry }) => {
     const { lr, weight_decay: weightDecay = 0 } = options
     const rule = system === 'optax' ? adafactor.optax({ lr, minFactored: 2 }) : adafactor({ lr, weightDecay })
     // Optax computes β̂ in float32, whatever the dtype.
@@ -35,7 +35,10 @@ describe.each(variants)('the trajectories of others, $name', ({ name: _, ...engi
   })
 })
 
-/** Matrices of one row, one column, less than a vector, several pieces, several to a unit, none; and a vector. */
+/**
+ * Matrices with one row, one column, less than a vector, several pieces, several per unit and no elements; and a
+ * vector.
+ */
 const shapes = [
   ...[
     [1, 200],
@@ -78,7 +81,7 @@ function begin([rule, options]: [Rule, object?], { name: _, ...engine }: Variant
   return new Optimizer(data.initial, rule, { ...options, groups, shapes: [...shapes], ...engine })
 }
 
-/** All bits that there are. */
+/** All bits of the optimizer. */
 function bits(optimizer: Optimizer): string {
   const { tensors } = optimizer.save()
   const arrays = Object.values(tensors).flatMap(({ params, state }) => [params, ...Object.values(state)])
@@ -86,14 +89,14 @@ function bits(optimizer: Optimizer): string {
   return digest([...arrays, ...numbers].map(withOneNaN))
 }
 
-/** Parameters of which a root mean square can be taken, and at last gradients of all kinds. */
+/** Parameters with a nonzero root mean square; the last gradients are of all kinds. */
 function tensors(dtype: Dtype, seed: number): Data {
   const data = makeData(dtype, lengths, seed, true)
   return { ...data, initial: data.initial.map((values) => values.map((x) => (Math.abs(x) < 100 ? x : 1))) }
 }
 
-describe.each(Object.entries(rules))('the same bits of matrices: %s', (_, rule) => {
-  test.each(dtypes)('%s', (dtype) => {
+describe.each(Object.entries(rules))('matrices on %s', (_, rule) => {
+  test.each(dtypes)('have the same bits: %s', (dtype) => {
     const data = tensors(dtype, 5)
     const [expected, ...optimizers] = [reference, ...others].map((variant) => begin(rule, variant, data))
     data.gradients.forEach((gradients, step) => {
@@ -108,7 +111,7 @@ describe.each(Object.entries(rules))('the same bits of matrices: %s', (_, rule) 
 })
 
 test.each(dtypes)(
-  'stepAsync, gradients in place and gradients that lie elsewhere have the same bits: %s',
+  '%s: stepAsync, gradients in place and borrowed gradients give the same bits',
   async (dtype) => {
     const data = tensors(dtype, 6)
     const rule = rules['torch decay maximize clip']
@@ -120,7 +123,7 @@ test.each(dtypes)(
         await sliced.stepAsync(gradients as never)
         const own = inPlace.grads as unknown as FloatArray[]
         for (const [i, gradient] of own.entries()) gradient.set(gradients[i] ?? [])
-        // Those in place are of all tensors.
+        // Gradients in place cover all tensors.
         inPlace.step(
           gradients.every((gradient) => gradient)
             ? undefined
@@ -133,7 +136,7 @@ test.each(dtypes)(
   },
 )
 
-describe('what is kept of rows and columns', () => {
+describe('row and column statistics', () => {
   const engine = { engine: 'typescript' } as const
   const filled = (n: number, seed: number) => makeData('float64', [n], seed).gradients[0][0] as Float64Array
   const made = (rule = adafactor(), options = {}) =>
@@ -145,7 +148,7 @@ describe('what is kept of rows and columns', () => {
   const step = (optimizer: ReturnType<typeof made>, seed: number) =>
     optimizer.step({ w: filled(optimizer.params.w.length, seed), b: filled(7, seed + 1) })
 
-  test('is r and c of a tensor of two dimensions, and v of others', () => {
+  test('are r and c for tensors of two dimensions, and v for others', () => {
     const { state, report } = made()
     expect(Object.keys(state.w)).toEqual(['r', 'c', 'updates'])
     expect([state.w.r?.length, state.w.c?.length, state.b.v?.length]).toEqual([10, 12, 7])
@@ -166,7 +169,7 @@ describe('what is kept of rows and columns', () => {
     expect(c[8] / mean(Float64Array.from([32, 38, 44, 50, 56], (i) => g[i]))).toBeCloseTo(1, 12)
   })
 
-  test('is saved, loaded on another engine and restored', () => {
+  test('are saved, loaded on another engine, and restored', () => {
     for (const rule of [adafactor(), adafactor({ beta1: 0.9 })]) {
       const optimizer = made(rule)
       for (const seed of [3, 5]) step(optimizer, seed)
@@ -183,14 +186,14 @@ describe('what is kept of rows and columns', () => {
   test.each([
     ['r', 60, 'state: r: a Float64Array of length 10'],
     ['c', 10, 'state: c: a Float64Array of length 12'],
-  ])('is refused where it is of another length: %s', (name, length, message) => {
+  ])('are refused if their length is wrong: %s', (name, length, message) => {
     const saved = structuredClone(made().save())
     ;(saved.tensors.w.state as Record<string, Float64Array>)[name] = new Float64Array(length)
     expect(() => Optimizer.load(saved)).toThrow(message)
     expect(() => made().restore(saved)).toThrow(message)
   })
 
-  test('grows with its rows', () => {
+  test('are extended together with the rows', () => {
     const optimizer = made()
     step(optimizer, 3)
     const before = optimizer.state.w
@@ -203,7 +206,7 @@ describe('what is kept of rows and columns', () => {
     expect(optimizer.params.w.every(Number.isFinite)).toBe(true)
   })
 
-  test('goes on to be of the same form: it grows so, and options that would change it are refused', () => {
+  test('keep their form in extended tensors, and options that would change it are refused', () => {
     const optimizer = new Optimizer(filled(60, 1), adafactor({ minFactored: 6 }), {
       shapes: [5, 12],
       ...engine,
@@ -220,7 +223,7 @@ describe('what is kept of rows and columns', () => {
     expect(loaded.rule).toMatchObject({ factored: true, minFactored: 6 })
   })
 
-  test('begins anew where a tensor thaws, there or where it moves to', () => {
+  test('restart when a tensor is unfrozen, in place or after a move', () => {
     const optimizer = made(adafactor(), { groups: [{ match: 'b', frozen: true }] })
     optimizer.step({ w: filled(60, 3) })
     optimizer.freeze('w')
@@ -236,7 +239,7 @@ describe('what is kept of rows and columns', () => {
     expect(optimizer.state.w.c).toEqual(other.state.w.c)
   })
 
-  test('is that of some tensors where a set is of some', () => {
+  test('follow the options of a set on some tensors', () => {
     const [one, two] = [made(), made(adafactor({ lr: 1e-4 }))]
     one.set('**', { lr: 1e-4 })
     for (const optimizer of [one, two]) step(optimizer, 3)

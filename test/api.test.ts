@@ -1,4 +1,7 @@
-/** docs/api.txt is what there is, and would see what breaks a program: an option, a type, a default that is another. */
+/**
+ * docs/api.txt lists the public API. It reveals breaking changes, such as a removed option, a narrower type or a
+ * different default.
+ */
 
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +12,7 @@ import { home } from './children.js'
 
 const [exported, defaults] = readFileSync(join(home, 'docs/api.txt'), 'utf8').split(/(?<=\n)(?=# defaults\n)/)
 
-/** What a copy of a folder is with other words in some files. */
+/** The API listing of a copy of a folder with replaced words in some files. */
 function changed(
   folder: string,
   edits: Record<string, [from: string, to: string]>,
@@ -29,18 +32,18 @@ function changed(
   }
 }
 
-/** Lines of one text that the other has not. */
+/** Lines of one string that the other lacks. */
 const missing = (from: string, to: string) => {
   const there = new Set(to.split('\n'))
   return from.split('\n').filter((line) => !there.has(line))
 }
 
-test('docs/api.txt is what is exported, and what options are by default: npm run api writes it', () => {
+test('docs/api.txt lists the current exports and defaults; npm run api writes it', () => {
   expect(`${exportsIn(join(home, 'dist/node'))}\n`).toBe(exported)
   expect(tablesIn(join(home, 'ts'))).toBe(defaults)
 })
 
-test('a type that is narrower, and an export that is gone, are seen', () => {
+test('a narrower type and a missing export are detected', () => {
   const now = changed(
     'dist/node',
     {
@@ -60,6 +63,6 @@ test.each<[string, string, string, string]>([
   ['a default behind a name', 'fits/problem/confidence-level.ts', '0.95', '0.9'],
   ["a schedule's", 'schedules/step.ts', 'gamma: nonNegative(0.1)', 'gamma: nonNegative(0.2)'],
   ['what is around a rule', 'model/options.ts', "choice('propagate',", "choice('throw', 'propagate',"],
-])('%s is seen', (_, file, from, to) => {
+])('a change is detected: %s', (_, file, from, to) => {
   expect(changed('ts', { [file]: [from, to] }, tablesIn)).not.toBe(defaults)
 })

@@ -1,4 +1,4 @@
-/** stepAsync: the bits of step, off the main thread or in slices, and nothing else meanwhile. */
+/** stepAsync: the bits of step, off the main thread or in slices, with exclusive access. */
 
 import { setImmediate as turn } from 'node:timers/promises'
 import {
@@ -36,7 +36,7 @@ const slices = dtypes
   ])
   .map((data) => ({ ...data, gradients: data.gradients.slice(-3) }))
 
-describe.each(variants)('the bits of step: $name', (variant) => {
+describe.each(variants)('stepAsync has the bits of step on $name', (variant) => {
   async function difference(data: Data, testCase: (typeof cases)[number]): Promise<string | null> {
     const expected = run({ ...variant, threads: 1 }, testCase, data)
     for await (const actual of runAsync(variant, testCase, data)) {
@@ -46,14 +46,14 @@ describe.each(variants)('the bits of step: $name', (variant) => {
     return null
   }
 
-  test.each(cases)('$name', async (testCase) => {
+  test.each(cases)('for $name', async (testCase) => {
     for (const data of short) expect(await difference(data, testCase)).toBeNull()
   })
 
   const names = ['adamw amsgrad', 'delayedStart nesterov', 'clip both zeroGrads sgd nesterov l2 maximize']
   const sample = cases.filter(({ name }) => names.includes(name))
 
-  test.each(slices)('$dtype, $initial.length tensors in several slices', async (data) => {
+  test.each(slices)('for $dtype, $initial.length tensors in several slices', async (data) => {
     expect(sample).toHaveLength(names.length)
     for (const testCase of sample) expect(await difference(data, testCase)).toBeNull()
   })
@@ -67,7 +67,7 @@ function long(options: object, rule: Rule = adam({ lr: 0.1 })) {
 
 const gradients = () => ({ w: noise(3, LONG, 'float32'), b: noise(4, 7, 'float32') })
 
-describe.each(engineNames)('meanwhile: %s', (engine) => {
+describe.each(engineNames)('during stepAsync on %s', (engine) => {
   test.each<[string, (gradient: Float32Array) => unknown]>([
     ['written', (gradient) => gradient.fill(NaN)],
     ['transferred', (gradient) => structuredClone(gradient, { transfer: [gradient.buffer as ArrayBuffer] })],
@@ -84,7 +84,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('whatever else would change it is an error and changes nothing', async () => {
+  test('other calls that would change the optimizer are errors, and change nothing', async () => {
     const [optimizer, expected] = [
       long({ engine }, nesterov({ lr: 0.1, form: 'shifted' })),
       long({ engine }, nesterov({ lr: 0.1, form: 'shifted' })),
@@ -118,7 +118,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
     for (const make of Object.values(refused)) expect(make).not.toThrow()
   })
 
-  test('a call that is in error rejects, changes nothing, and leaves it free', async () => {
+  test('an invalid call rejects, changes nothing, and leaves the optimizer free', async () => {
     const rule = sgd({ lr: (t) => (t === 1 ? -1 : 0.1) })
     const optimizer = long({ engine }, rule)
     await optimizer.stepAsync(gradients())
@@ -141,7 +141,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
     expect(optimizer.updates).toBe(2)
   })
 
-  test('without any gradient nothing happens', async () => {
+  test('a call without any gradient does nothing', async () => {
     const optimizer = long({ engine })
     const before = snapshot(optimizer)
     await optimizer.stepAsync({})
@@ -149,7 +149,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
     expect(snapshot(optimizer)).toBe(before)
   })
 
-  test('several optimizers are under way at once', async () => {
+  test('several optimizers can step at once', async () => {
     const optimizers = Array.from({ length: 6 }, () => long({ engine, threads: 2 }))
     for (let t = 0; t < 2; t++) await Promise.all(optimizers.map((one) => one.stepAsync(gradients())))
     const expected = long({ engine })
@@ -157,7 +157,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
     for (const optimizer of optimizers) expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('getters and schedules cannot step what is being stepped', async () => {
+  test('getters and schedules cannot step the same optimizer', async () => {
     let inner: Promise<unknown> = Promise.resolve()
     const optimizer = long({ engine })
     const sneaky = {
@@ -190,7 +190,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
     expect(scheduled.params[8]).toBe(Math.fround(-0.1))
   })
 
-  test('the event loop gets its turns', async () => {
+  test('the event loop keeps running', async () => {
     const length = engine === 'native' ? 4e6 : 1.5e6
     const optimizer = new Optimizer(new Float32Array(length), adamw({ lr: 0.1 }), {
       engine,
@@ -198,7 +198,7 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
     })
     optimizer.step()
     let turns = 0
-    // Ten, for one is over in so short a time that another process may have had all of it.
+    // Ten steps, because a single one may be shorter than the time slice of another process.
     const steps = 10
     for (let step = 0; step < steps; step++) {
       let isDone = false
@@ -211,16 +211,16 @@ describe.each(engineNames)('meanwhile: %s', (engine) => {
       }
       await promise
     }
-    // In slices: about eleven for the norm and as many for the update.
+    // In slices: about eleven turns for the norm and as many for the update.
     expect(turns / steps).toBeGreaterThan(engine === 'native' ? 3 : 20)
   })
 })
 
-test('on the addon a step does not run on the main thread', async () => {
+test('the addon runs stepAsync off the main thread', async () => {
   const optimizer = new Optimizer(new Float32Array(LONG), adam({ lr: 0.1 }), { engine: 'native' })
   const step = optimizer.stepAsync(new Float32Array(LONG).fill(1))
   const deadline = Date.now() + 10_000
-  // The main thread never yields, and yet the last parameter changes.
+  // The main thread never yields, yet the last parameter changes.
   while (optimizer.params[LONG - 1] === 0 && Date.now() < deadline) {}
   expect(Date.now()).toBeLessThan(deadline)
   await step
@@ -247,7 +247,7 @@ describe('an arena in an ArrayBuffer', () => {
     expect(inChild(body, { before })).toEqual([true, 0])
   })
 
-  test.each(['native', 'typescript'])('may be transferred meanwhile: %s', (engine) => {
+  test.each(['native', 'typescript'])('may be transferred during stepAsync: %s', (engine) => {
     const body = `${made}
       const errors = []
       for (const clip of [{}, { norm: 1 }]) {
@@ -270,7 +270,7 @@ test('an arena in a WebAssembly memory cannot be transferred', async () => {
   try {
     structuredClone(null, { transfer })
   } catch (error) {
-    // Node 20 takes no notice instead.
+    // Node 20 ignores the transfer instead.
     expect(error).toMatchObject({ name: 'DataCloneError' })
   }
   await step

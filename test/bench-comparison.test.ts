@@ -1,4 +1,4 @@
-/** What `npm run bench -- --against` measures can be done by this version. */
+/** This version supports every measurement of `npm run bench -- --against`. */
 
 import * as core from 'antigrad'
 import * as fits from 'antigrad/fit'
@@ -9,12 +9,12 @@ const antigrad = { ...core, ...fits }
 
 const small = subjects.filter(({ name }) => !name.includes('10000000'))
 
-test('subjects have names of their own', () => {
+test('benchmark subjects have unique names', () => {
   expect(new Set(subjects.map(({ name }) => name)).size).toBe(subjects.length)
 })
 
-test.each(small)('$name', ({ make }) => {
+test.each(small)('the benchmark subject $name runs', ({ make }) => {
   const call = make(antigrad)
-  // A step that was made says true, and all else gives a result.
+  // A completed step returns true, and all other calls return a result.
   for (let i = 0; i < 2; i++) expect(call() || undefined).toBeDefined()
 })

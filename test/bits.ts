@@ -1,4 +1,4 @@
-/** Numbers and their bits; imports nothing of what is tested. */
+/** Numbers and their bits. This file imports nothing of the tested code. */
 
 import { random } from '../scripts/lib/random.mjs'
 
@@ -26,16 +26,16 @@ export const bitsOf = (array: FloatArray): Bits =>
     ? new Uint32Array(array.buffer, array.byteOffset, array.length)
     : new BigUint64Array(array.buffer, array.byteOffset, array.length)
 
-/** A hash of words. */
+/** A hash of arrays of words. */
 export function digest(list: Iterable<Uint32Array>): string {
   const halves = Int32Array.of(1, 2)
   for (const words of list) mix(halves, words)
   return [...halves].map((half) => (half >>> 0).toString(16)).join('-')
 }
 
-/** Adds words to a hash of two halves, each of which is MurmurHash3's. */
+/** Adds words to a hash of two halves, each by MurmurHash3. */
 function mix(halves: Int32Array, words: Uint32Array): void {
-  // Numbers of its own, as this is most of the time that tests of all bits take.
+  // Local variables, because this loop takes most of the time of bit tests.
   let [a, b] = halves
   for (let i = 0; i < words.length; i++) {
     let k = Math.imul(words[i], 0xcc9e2d51)
@@ -49,7 +49,7 @@ function mix(halves: Int32Array, words: Uint32Array): void {
   halves[1] = b
 }
 
-/** An array's words, with one bit pattern for NaN. */
+/** An array's words, with a single bit pattern for NaN. */
 export function withOneNaN(array: FloatArray): Uint32Array {
   const copy = array.slice()
   const bits = bitsOf(copy)

@@ -1,6 +1,6 @@
 /**
- * Gradients that the native engine reads where they are: the bits of those that are copied, whatever
- * their memory is, and nothing of them is written.
+ * Gradients that the native engine reads in the caller's memory. Their bits equal those of copied gradients, whatever
+ * the kind of memory, and they are never written to.
  */
 
 import { createRequire } from 'node:module'
@@ -18,7 +18,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { arrayOf, bits, dtypes, type FloatArray, inBits, noise } from './helpers.js'
 
-/** On average long enough to be lent; several end within a line, and one fits into one. */
+/** The average length is large enough to borrow. Several tensors end within a line, and one fits into a line. */
 const lengths = [1023, 5, 70_001, 256, 0, 1, 40_000]
 
 const rules: [string, Rule, OptimizerOptions][] = [
@@ -41,14 +41,14 @@ const make = (dtype: 'float32' | 'float64', rule: Rule, options: OptimizerOption
 
 const outcome = ({ params, state }: { params: unknown; state: unknown }) => inBits({ params, state })
 
-describe.each(dtypes)('%s', (dtype) => {
+describe.each(dtypes)('borrowed gradients on %s', (dtype) => {
   const gradients = (t: number) => lengths.map((length, i) => noise(100 * t + i, length, dtype))
 
-  test.each(rules)('%s', (_, rule, options) => {
+  test.each(rules)('have the bits of copied ones: %s', (_, rule, options) => {
     const expected = make(dtype, rule, { ...options, engine: 'typescript' })
     const lent = [1, 2, 3].map((threads) => make(dtype, rule, { ...options, engine: 'native', threads }))
     for (let t = 0; t < 4; t++) {
-      // Some are missing at the second step, and have their own clocks from then on.
+      // Some gradients are missing at the second step, so these tensors have their own clocks from then on.
       const given = gradients(t).map((gradient, i) => (t === 1 && i % 3 === 0 ? null : gradient))
       const before = inBits(given)
       expected.step(given)
@@ -57,7 +57,7 @@ describe.each(dtypes)('%s', (dtype) => {
         const untouched = inBits(optimizer.grads)
         optimizer.step(given)
         expect(outcome(optimizer)).toBe(outcome(expected))
-        // They were not copied: this is what is tested here.
+        // The gradients were borrowed rather than copied, which is the subject of this test.
         expect(inBits(optimizer.grads)).toBe(untouched)
       }
       expect(inBits(given)).toBe(before)
@@ -69,7 +69,7 @@ describe.each(dtypes)('%s', (dtype) => {
     ['the end of a buffer', (gradient) => moved(gradient, new ArrayBuffer(gradient.byteLength + 8), 8)],
     ['a buffer that may grow', (gradient) => moved(gradient, growing(gradient.byteLength))],
     ['a subclass', (gradient) => Reflect.construct(class extends arrayOf[dtype] {}, [gradient])],
-  ])('from %s', (_, place) => {
+  ])('can lie in %s', (_, place) => {
     const [optimizer, expected] = [
       make(dtype, adam(), { engine: 'native' }),
       make(dtype, adam(), { engine: 'typescript' }),
@@ -79,7 +79,7 @@ describe.each(dtypes)('%s', (dtype) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test.each([{}, { norm: 0.5 }])('clips by row write to gradients: to copies of them (and %o)', (clip) => {
+  test.each([{}, { norm: 0.5 }])('are copied before clips by row overwrite them (and %o)', (clip) => {
     const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
     const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
     const [optimizer, expected] = (['native', 'typescript'] as const).map((engine) =>
@@ -92,7 +92,7 @@ describe.each(dtypes)('%s', (dtype) => {
     expect(inBits(given)).toBe(inBits(gradients(1)))
   })
 
-  test('those that the step itself writes count as they were before', () => {
+  test('count with their values before the step, if the step itself overwrites them', () => {
     const [optimizer, expected] = [
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
@@ -100,14 +100,14 @@ describe.each(dtypes)('%s', (dtype) => {
     const first = optimizer.params[2] as FloatArray
     const within = (length: number | undefined) =>
       new arrayOf[dtype](first.buffer as ArrayBuffer, first.byteOffset, length)
-    // The second one's gradient is what the first update writes.
+    // The second tensor's gradient is memory that the first update writes.
     const overlapping = lengths.map((length, i) => (i === 2 || i === 6 ? within(length) : null))
     expected.step(overlapping.map((gradient) => gradient?.slice() ?? null))
     optimizer.step(overlapping)
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('with zeroGrads, grads are 0 afterwards', () => {
+  test('leave grads at 0 with zeroGrads', () => {
     const optimizer = make(dtype, adam(), { engine: 'native', zeroGrads: true })
     for (const gradient of optimizer.grads) gradient.fill(1)
     optimizer.step(gradients(1))
@@ -129,7 +129,7 @@ function growing(bytes: number): ArrayBuffer {
   return new Growing(bytes, { maxByteLength: bytes + 4096 })
 }
 
-test('the addon refuses what does not fit, and has done nothing', async () => {
+test('the addon refuses invalid gradients, and changes nothing', async () => {
   const addon = addonOf()
   const { Arena } = await import(new URL('../dist/arena/arena.js', import.meta.url).href)
   const { GradientDescentKernel, NORM } = await import(
@@ -170,7 +170,7 @@ test.each([
   const params = Array.from({ length: count }, () => new Float32Array(length))
   const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { engine: 'native' })
   optimizer.step(params.map((_, i) => new Float32Array(length).fill(i + 1)))
-  // What is lent leaves these as they were.
+  // Borrowed gradients leave these values unchanged.
   expect([optimizer.grads[0][0], optimizer.grads[count - 1][length - 1]]).toEqual([1, count])
   expect(optimizer.params[count - 1][0]).toBe(-count)
 })

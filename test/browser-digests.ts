@@ -1,11 +1,11 @@
-/** Which engines a browser has, and what they compute by `step` and by `stepAsync`; in a page or in a worker. */
+/** The engines of a browser and their results by `step` and `stepAsync`, in a page or in a worker. */
 
 import { engines } from 'antigrad'
 import { cases } from './cases.js'
 import { functionDigests } from './function-digests.js'
 import { asyncDigests, digests, rastriginAlongView, sample, variants } from './support.js'
 
-/** Of one rule of each module: where all rules have their bits, that is enough of a worker and of a policy. */
+/** Digests of one rule per module, which suffice for workers and policies if a page has tested all rules. */
 async function report(chosen = sample) {
   const steps: Record<string, unknown> = {}
   const asyncSteps: Record<string, unknown> = {}

@@ -1,6 +1,6 @@
 /**
- * antigrad/bullmq with a real Redis, on a socket in a folder of its own: whatever is killed, stands still or is forgotten, the
- * merge has the bytes of one process. `npm run test:faults` has more of it.
+ * antigrad/bullmq with a real Redis on a socket in a temporary folder. Processes are killed or suspended, and the queue
+ * is deleted; the merge still has the bytes of a single process. `npm run test:faults` runs more such tests.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -39,7 +39,7 @@ function start(command: string, args: readonly string[]): ChildProcess {
   return child
 }
 
-/** When it has ended, and all that it has said is there. */
+/** The status of a child process, after it has ended and its output is complete. */
 const ended = (child: ChildProcess) => ends.get(child)
 
 async function kill(child: ChildProcess): Promise<void> {
@@ -61,7 +61,7 @@ async function until(is: () => boolean): Promise<void> {
   }
 }
 
-/** What a worker says, line by line. */
+/** The output of a worker, line by line. */
 interface Hand {
   readonly child: ChildProcess
   readonly said: Record<string, unknown>[]
@@ -124,8 +124,8 @@ afterAll(() => {
   if (folder) rmSync(folder, { recursive: true })
 })
 
-describe.skipIf(!isThere)('workers', () => {
-  test('share a plan; one is killed, one stands still beyond its lock, and the queue is forgotten', async () => {
+describe.skipIf(!isThere)('queue workers', () => {
+  test('complete a plan although one is killed, one is suspended beyond its lock, and the queue is deleted', async () => {
     const store = newStore()
     const [killed, still, last] = [startWorker(store), startWorker(store), startWorker(store)]
     await until(() => killed.said.length > 0 && still.said.length > 0)
@@ -141,7 +141,7 @@ describe.skipIf(!isThere)('workers', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('have clocks that jump by hours, and a plan whose file is edited and removed meanwhile', async () => {
+  test('tolerate clocks that jump by hours, and a plan whose file is edited and removed', async () => {
     const store = newStore()
     writeFileSync(join(folder, 'edited.json'), JSON.stringify(plan))
     writeFileSync(
@@ -159,7 +159,7 @@ describe.skipIf(!isThere)('workers', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('no data, results or addresses go through the queue; strangers in it do no harm', async () => {
+  test('keep data, results and addresses out of the queue, and ignore foreign entries', async () => {
     const store = newStore()
     const connection = new Redis(socket, { maxRetriesPerRequest: null })
     const lines: string[] = []
@@ -174,10 +174,10 @@ describe.skipIf(!isThere)('workers', () => {
     for (const data of [...hostile, ...more]) {
       const options = { lifo: true, removeOnFail: true }
       await queue.add('chunk', data, options)
-      // As often as it likes, in front of all others.
+      // With many attempts, in front of all others.
       await queue.add('another', data, { ...options, attempts: 1e6 })
     }
-    // Not by BullMQ: what is no JSON, and an id of nothing.
+    // Not added by BullMQ: an entry that is not JSON, and an id without an entry.
     await connection.hset(`bull:${name}:torn`, { name: 'chunk', data: '{', opts: '{' })
     await connection.rpush(`bull:${name}:wait`, 'torn', 'nothing')
     await ended(worker.child)
@@ -190,7 +190,7 @@ describe.skipIf(!isThere)('workers', () => {
     expect(lines.join('')).not.toMatch(/"endings"|medianValue|beta1|store-/)
   })
 
-  test('a chunk that fails three times is set aside, and the rest completes', async () => {
+  test('set a chunk aside after three failures, and complete the rest', async () => {
     const rows = Array.from({ length: 6 }, (_, k) => [0, 1, 2].map((x) => `G${k},${x},${k + x}\n`).join(''))
     writeFileSync(join(folder, 'rows.csv'), `g,x,y\n${rows.join('')}`)
     const { planFits } = await import('antigrad/chunks')
@@ -203,7 +203,7 @@ describe.skipIf(!isThere)('workers', () => {
     expect(worker.said.at(-1)).toEqual({ done: 5, failed: 1 })
   })
 
-  test('are seen by OpenTelemetry, chunk by chunk, and nothing of data or results is', async () => {
+  test('are traced by OpenTelemetry, chunk by chunk, without data or results', async () => {
     const exporter = new InMemorySpanExporter()
     const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
     trace.setGlobalTracerProvider(provider)
@@ -220,7 +220,7 @@ describe.skipIf(!isThere)('workers', () => {
     }
     const spans = exporter.getFinishedSpans()
     const names = spans.map(({ name }) => name.split(' ')[0])
-    // What is done while the queue is filled is in it once more.
+    // A chunk that is processed while the queue is filled is queued once more.
     expect(names.filter((name) => name === 'process').length).toBeGreaterThanOrEqual(24)
     expect(names).toContain('addBulk')
     const said = JSON.stringify(spans.map(({ name, attributes, events }) => ({ name, attributes, events })))
@@ -235,11 +235,11 @@ describe.skipIf(!isThere)('workers', () => {
     }
   })
 
-  test('are stopped, end, and give back what they are at', async () => {
+  test('stop and return their current chunks', async () => {
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 20_000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
     writeFileSync(join(folder, 'stopped.json'), JSON.stringify(long))
-    // By the library, and on the command line; in none anything is left that would keep the process alive.
+    // By the library and on the command line; nothing remains that would keep the process alive.
     const store = newStore()
     const script = `
       import { readFileSync } from 'node:fs'
@@ -284,7 +284,7 @@ describe.skipIf(!isThere)('workers', () => {
     }
   })
 
-  test('that are killed lose their chunk within the time that is said, and another one says so', async () => {
+  test('lose their chunk within the documented time if they are killed, and another worker reports it', async () => {
     const lockSeconds = 8
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 4000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
@@ -307,7 +307,7 @@ describe.skipIf(!isThere)('workers', () => {
     await until(() => said.some(({ outcome }) => outcome === 'stored'))
   })
 
-  test('where no Redis answers it is told at once, without who may use it', async () => {
+  test('report a missing Redis at once, without credentials', async () => {
     await kill(redis as ChildProcess)
     const url = 'redis://someone:secret@127.0.0.1:1'
     const thrown = await runQueued(plan, { store: newStore(), url }).catch((thrown) => thrown)
@@ -318,7 +318,7 @@ describe.skipIf(!isThere)('workers', () => {
 })
 
 test.each(['http://me:secret@host:6379', 'rediz://host', 'unix:///run/redis.sock'])(
-  '%s is no address of a queue',
+  '%s is not an address of a queue',
   async (url) => {
     const thrown = await runQueued('{}', { store: 's', url }).catch((thrown) => thrown)
     expect(thrown).toBeInstanceOf(OptionError)
@@ -329,9 +329,9 @@ test.each(['http://me:secret@host:6379', 'rediz://host', 'unix:///run/redis.sock
   },
 )
 
-describe.skipIf(!isThere || !isLong)('faults, at length', () => {
-  test('workers are killed 50 times', async () => {
-    // So many that there is something left to do at the last kill.
+describe.skipIf(!isThere || !isLong)('long fault tests', () => {
+  test('kill workers 50 times', async () => {
+    // Enough chunks that some remain at the last kill.
     const lr = Array.from({ length: 160 }, (_, k) => 1e-4 * (k + 1))
     const asked = { options: { lr }, starts: 4096, maxIterations: 4000, tolerance: 0 }
     const { plan: long } = await planSweep(asked, { chunkSize: 1 })
@@ -353,7 +353,7 @@ describe.skipIf(!isThere || !isLong)('faults, at length', () => {
     expect(await merged(store, long)).toBe(await merged(alone, long))
   }, 1_200_000)
 
-  test('the process that computes stands still beyond the lock, and goes on', async () => {
+  test('suspend the computing process beyond its lock, and resume it', async () => {
     const store = newStore()
     const hands = [startWorker(store), startWorker(store)]
     await until(() => hands.every(({ said }) => said.length > 0))
@@ -368,7 +368,7 @@ describe.skipIf(!isThere || !isLong)('faults, at length', () => {
   })
 
   test.each([true, false])(
-    'Redis is killed, and comes again with its file: %s',
+    'kill Redis and restart it with its file: %s',
     async (hasFile) => {
       const store = newStore()
       const hands = [startWorker(store), startWorker(store)]

@@ -1,7 +1,8 @@
 /**
- * Saved runs, safetensors files, expressions, tables, JSON and the pages' links, mutated: each is taken or refused in a
- * typed error, soon and with little memory. ANTIGRAD_TEST_BYTES says how many of each; `npm run fuzz -- --bytes` goes
- * on. Batches and tables of arenas are Rust's (tests/many.rs, tests/arena/hostile.rs), and `npm run fuzz -- --spoil`'s.
+ * Mutated saved runs, safetensors files, expressions, tables, JSON and links of pages. Each mutant is accepted, or
+ * refused with a typed error, within little time and memory. ANTIGRAD_TEST_BYTES sets the number of mutants; `npm run
+ * fuzz -- --bytes` runs more. Rust tests (tests/many.rs, tests/arena/hostile.rs) and `npm run fuzz -- --spoil` cover
+ * batches and tables of arenas.
  */
 
 import { beforeAll, expect, test } from 'vitest'
@@ -18,18 +19,18 @@ beforeAll(async () => {
 })
 
 test.each(Object.keys(corpus) as Target[])(
-  '%s',
+  'mutants of %s are accepted or refused with a typed error',
   async (target) => {
     const { found, inputs, taken } = await fuzzBytes(file, target, { seed: 1, runs, seconds: 600 })
     expect(found).toBeNull()
     expect(inputs).toBeGreaterThanOrEqual(runs)
-    // As they are, and some others: what is refused at once says little.
+    // The unmodified corpus and some mutants are accepted; mutants that are refused at once test little.
     expect(taken).toBeGreaterThan(corpus[target].length)
   },
   700_000,
 )
 
-test('the time that is given ends it, however many there are to read', async () => {
+test('the time limit ends the fuzz, however much of the corpus is left', async () => {
   const { found, inputs } = await fuzzBytes(file, 'expressions', { seed: 1, runs: 1e9, seconds: 1 })
   expect(found).toBeNull()
   expect(inputs).toBeGreaterThan(corpus.expressions.length)

@@ -1,4 +1,4 @@
-/** The one table of rules and their option forms; every parametrized test runs all of it. */
+/** The single table of rules and their option forms, which every parametrized test runs. */
 
 import {
   adabelief,
@@ -48,10 +48,10 @@ export interface Case {
   readonly options: Pick<OptimizerOptions, 'clip' | 'zeroGrads'>
 }
 
-/** What it wants is in a bundle only if somebody uses it. */
+/** Naming sparseRows includes its modules in a bundle. */
 const perRow = sparseRows.length > 0
 
-/** Not a schedule of the library's own, and one that falls and rises. */
+/** A user-defined schedule that rises and falls. */
 const sawtooth = (t: number) => 0.05 / (1 + (t % 4))
 
 const table: readonly (readonly [name: string, rule: Rule, options?: Case['options']])[] = [
@@ -198,7 +198,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     nadam.optax({ lr: 0.01, weightDecay: 10, maxLr: 0.02, cautiousWeightDecay: true, grams: true }),
   ],
 
-  // With the default β₂ the first five updates are unrectified, and the others not: both in ten.
+  // With the default β₂, the first five updates are unrectified and the later ones are not; ten updates cover both.
   ['radam', radam({ lr: 0.01 })],
   ['radam optax', radam.optax({ lr: 0.01 })],
   ['radam threshold 4', radam({ lr: 0.01, threshold: 4 })],
@@ -334,7 +334,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     'stableAdamW betas maximize',
     stableAdamW({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.5, eps: 0, maximize: true }),
   ],
-  // Of columns: test/muon-bits.test.ts has other matrices.
+  // Column matrices; test/muon-bits.test.ts covers other matrices.
   ['muon', muon()],
   [
     'muon all options',

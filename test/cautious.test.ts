@@ -1,7 +1,8 @@
 /**
- * What modifies a direction, on every engine: the cautious modifier (Liang et al., 2024), u ← u·k / max(mean(k), 10⁻³)
- * with k = [u·g > 0], by tensor; Grams (Cao et al., 2024), |u|·sign(g); cautious weight decay (Chen et al., 2025),
- * where u·θ < 0 none; and the corrected one (Defazio, 2025), (η²/η_max)·λ. (timm's trajectories are in test/golden.test.ts, and all rules in test/same-bits.test.ts.)
+ * Modifiers of a direction, on every engine. The cautious modifier (Liang et al., 2024): u ← u·k / max(mean(k), 10⁻³)
+ * with k = [u·g > 0], per tensor. Grams (Cao et al., 2024): |u|·sign(g). Cautious weight decay (Chen et al., 2025):
+ * none if u·θ < 0. Corrected decay (Defazio, 2025): (η²/η_max)·λ. (test/golden.test.ts has timm's trajectories, and
+ * test/same-bits.test.ts covers all rules.)
  */
 
 import {
@@ -29,7 +30,7 @@ const threads = [1, 2, 3].map((threads) => ({
 const options = { lr: 0.05, cautious: true }
 const decays = { lr: 0.05, weightDecay: 0.5, cautiousWeightDecay: true }
 
-/** Their directions depend on the gradient alone; with what each leaves of the parameters. */
+/** Rules whose directions depend on the gradient alone, and the factor by which each scales the parameters. */
 const rules: Record<string, readonly [rule: Rule, decay: number]> = {
   adamw: [adamw({ ...options, weightDecay: 0.5 }), 1 - 0.05 * 0.5],
   'adamw grams': [adamw({ lr: 0.05, weightDecay: 0.5, grams: true }), 1 - 0.05 * 0.5],
@@ -46,7 +47,7 @@ const rules: Record<string, readonly [rule: Rule, decay: number]> = {
   radam: [radam({ ...options, beta2: 0.9 }), 1],
 }
 
-/** The awkward ones, and past two borders of blocks. */
+/** Awkward lengths, and one beyond two block boundaries. */
 const lengths = [0, 1, 3, 4, 15, 16, 17, 33, 255, 256, 257, 40_003]
 
 const gradientsAt = (t: number, dtype: Dtype) => lengths.map((n, i) => noise(100 * t + i, n, dtype))
@@ -54,7 +55,7 @@ const gradientsAt = (t: number, dtype: Dtype) => lengths.map((n, i) => noise(100
 const GRADIENTS = 5
 const startsOf = (dtype: Dtype) => lengths.map((length, i) => noise(i, length, dtype))
 
-/** Where the equation leads, and the state that there would be without. */
+/** The parameters by the equation, and the state without a modifier. */
 const courseOf = remembered((name: string, dtype: Dtype) => {
   const [rule, decay] = rules[name]
   const f = roundOf[dtype]
@@ -65,7 +66,7 @@ const courseOf = remembered((name: string, dtype: Dtype) => {
   let [masked, spared] = [0, 0]
   const points = Array.from({ length: GRADIENTS }, (_, t) => {
     const gradients = gradientsAt(t, dtype)
-    // From 0 its parameters become −u.
+    // Starting from 0, the parameters become −u.
     for (const params of twin.params) params.fill(0)
     twin.step(gradients)
     theta = gradients.map((gradient, i) => {
@@ -93,7 +94,7 @@ const courseOf = remembered((name: string, dtype: Dtype) => {
 
 describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(rules))('%s', (name, [rule]) => {
-    test.each(dtypes)('moves each element as the equation says, in %s', (dtype) => {
+    test.each(dtypes)('updates each element by the equation, in %s', (dtype) => {
       const optimizer = new Optimizer(startsOf(dtype), rule, engine)
       const { points, state } = courseOf(name, dtype)
       for (const [t, { gradients, theta }] of points.entries()) {
@@ -106,7 +107,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test.each(dtypes)('what is stated of NaN, 0 and a mean of 0, in %s', (dtype) => {
+  test.each(dtypes)('handles NaN, 0 and a mean of 0 as documented, in %s', (dtype) => {
     const rule = sgd({ lr: 0.5, momentum: 1, cautious: true })
     const optimizer = new Optimizer([array(dtype, 8).fill(1), array(dtype, 8).fill(1)], rule, engine)
     const [first, second] = optimizer.state as unknown as { readonly b: FloatArray }[]
@@ -116,16 +117,16 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
     optimizer.step([array(dtype, [1, -1, 0, -0, 0, 1, NaN, 1]), array(dtype, 8).fill(-1)])
     // b = 2, −2, 1, −1, 0, NaN, NaN, −∞, of which two agree: 8/2 = 4 times ½·b. −∞·0 is NaN.
     expect([...optimizer.params[0]]).toEqual([-3, 5, 1, 1, 1, NaN, NaN, NaN])
-    // b = 3, and none agrees.
+    // b = 3, and no element agrees.
     expect([...optimizer.params[1]]).toEqual(Array(8).fill(1))
-    // One in two thousand counts as one in a thousand.
+    // A mean of 1/2000 is raised to 1/1000.
     const long = new Optimizer(array(dtype, 2000), rule, engine)
     long.step(array(dtype, 2000).fill(1, 0, 1))
     expect(long.params[0]).toBe(-500)
   })
 
   test.each(dtypes)(
-    'beside other rules, in batches, async, saved and loaded: the same bits, in %s',
+    'has the same bits next to other rules, in batches, asynchronously, and after a load, in %s',
     async (dtype) => {
       const make = (forced: object) =>
         new Optimizer(
@@ -160,7 +161,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   )
 })
 
-test('is no other optimizer where all agree', () => {
+test('a cautious optimizer equals a plain one if all elements agree', () => {
   const step = (rule: Rule) => {
     const optimizer = new Optimizer(noise(1, 100, 'float64'), rule)
     for (let t = 0; t < 5; t++) optimizer.step(noise(2, 100, 'float64'))
@@ -169,7 +170,7 @@ test('is no other optimizer where all agree', () => {
   expect(step(adam(options))).toEqual(step(adam({ lr: 0.05 })))
 })
 
-test('is decided when a rule is made: to set it later would be another step', () => {
+test('cautious cannot be set later, because it would need another step', () => {
   const optimizer = new Optimizer(new Float32Array(3), adamw())
   const before = inBits(optimizer.save())
   expect(() => optimizer.set({ cautious: true })).toThrow(OptionError)
@@ -179,7 +180,7 @@ test('is decided when a rule is made: to set it later would be another step', ()
   optimizer.set({ cautious: false })
 })
 
-test('one direction at a time', () => {
+test('only one modifier of the direction is accepted', () => {
   expect(() => adamw({ cautious: true, grams: true })).toThrow(OptionError)
   expect(() => adamw({ cautious: true, grams: true })).toThrow(
     'adamw: grams: expected false with cautious, got true',
@@ -194,15 +195,15 @@ test('one direction at a time', () => {
       else expect(() => optimizer.set(change)).toThrow(/set: options: expected options that keep the state/)
     }
   }
-  // This one is only a number of the second stage's.
+  // This option is only a number of the second stage.
   const optimizer = new Optimizer(new Float32Array(3), adamw({ cautious: true }))
   optimizer.set({ cautiousWeightDecay: true, maxLr: 1 })
 })
 
-test.each(dtypes)('what is stated of 0 and NaN in a decay that is cautious, in %s', (dtype) => {
+test.each(dtypes)('cautious decay handles 0 and NaN as documented, in %s', (dtype) => {
   const rule = sgd({ ...{ lr: 1, weightDecay: 0.5, decoupledWeightDecay: true }, cautiousWeightDecay: true })
   const optimizer = new Optimizer(array(dtype, [4, 4, 4, -4, -4, 4]), rule)
   optimizer.step(array(dtype, [1, 0, -1, -1, 1, NaN]))
-  // Where nothing moves, the decay does: it spares only what a step enlarges.
+  // Decay applies if nothing else moves; it spares only elements that a step enlarges.
   expect([...optimizer.params]).toEqual([1, 2, 5, -1, -5, NaN])
 })

@@ -1,4 +1,4 @@
-/** checkGradient(): a gradient beside central differences. */
+/** checkGradient() compares a gradient with central differences. */
 
 import {
   adam,
@@ -15,7 +15,7 @@ import { bits, noise } from './helpers.js'
 
 type Whole = Required<Objective>
 
-/** Σ wᵢ·sin(xᵢ), all of it rounded to float32 where x is. */
+/** Σ wᵢ·sin(xᵢ), rounded to float32 throughout if x is float32. */
 const waves: Whole = {
   value: (x) => {
     const f = x instanceof Float32Array ? Math.fround : (x: number) => x
@@ -26,7 +26,7 @@ const waves: Whole = {
   },
 }
 
-/** An objective of one number. */
+/** An objective of one variable. */
 const single = (value: (x: number) => number, slope: (x: number) => number): Whole => ({
   value: (x) => value(x[0]),
   gradient(x, out) {
@@ -34,7 +34,7 @@ const single = (value: (x: number) => number, slope: (x: number) => number): Who
   },
 })
 
-/** The same objective with another gradient. */
+/** The same objective with a different gradient. */
 const changed = (objective: Whole, change: (out: { [i: number]: number }) => void): Whole => ({
   ...objective,
   gradient(x, out) {
@@ -48,15 +48,15 @@ const negated = (i: number) =>
     out[i] = -out[i]
   })
 
-describe('a right gradient', () => {
-  test.each(Object.entries(objectives))('of %s', (_, make) => {
+describe('a correct gradient', () => {
+  test.each(Object.entries(objectives))('of %s is accepted', (_, make) => {
     const objective = make()
     const check = checkGradient(objective, objective.start)
     expect(check).toMatchObject({ ok: true, failures: 0, value: objective.value(objective.start) })
     expect(check.relativeError).toBeLessThan(1e-8)
   })
 
-  test('of many elements, in both dtypes, at points large and small', () => {
+  test('of many elements is accepted, in both dtypes, at large and small points', () => {
     for (const dtype of ['float32', 'float64'] as const) {
       for (const scale of [1e-3, 1, 30]) {
         expect(checkGradient(waves, noise(1, 60, dtype, scale)), `${dtype} ${scale}`).toMatchObject({
@@ -66,7 +66,7 @@ describe('a right gradient', () => {
     }
   })
 
-  test('where value and gradient are large, and where both are 0', () => {
+  test('is accepted if value and gradient are large, and if both are 0', () => {
     const large = single(
       (x) => 1e9 + x * x,
       (x) => 2 * x,
@@ -83,7 +83,7 @@ describe('a right gradient', () => {
 })
 
 describe('a wrong gradient', () => {
-  test.each(['float32', 'float64'] as const)('with one sign flipped is found, in %s', (dtype) => {
+  test.each(['float32', 'float64'] as const)('with one flipped sign is detected, in %s', (dtype) => {
     const x = noise(2, 40, dtype, 0.5)
     for (const i of [0, 17, 39]) {
       const { absoluteError, relativeError, numeric, ...check } = checkGradient(negated(i), x)
@@ -96,7 +96,7 @@ describe('a wrong gradient', () => {
     }
   })
 
-  test('off by little is found too, unless the tolerance allows it', () => {
+  test('with a small error is detected, unless the tolerance allows it', () => {
     const off = changed(waves, (out) => {
       out[1] *= 1.0001
     })
@@ -106,8 +106,8 @@ describe('a wrong gradient', () => {
     expect(checkGradient(off, Float32Array.of(0.3, 0.3)).ok).toBe(true)
   })
 
-  test('is told from a right one at atol + rtol·max(|analytic|, |numeric|)', () => {
-    // Differences of this value are exact.
+  test('is detected beyond atol + rtol·max(|analytic|, |numeric|)', () => {
+    // Finite differences of this value are exact.
     const sloping = single(
       (x) => x,
       () => 1.5,
@@ -123,7 +123,7 @@ describe('a wrong gradient', () => {
     }
   })
 
-  test('is shown where it is furthest off, at the first of equals', () => {
+  test('is reported at the element with the largest error, or the first of several', () => {
     const linear = (...slopes: number[]): Whole => ({
       value: (x) => Array.from(x).reduce((sum, xi) => sum + xi, 0),
       gradient: (_, out) => slopes.forEach((slope, i) => void Object.assign(out, { [i]: slope })),
@@ -133,7 +133,7 @@ describe('a wrong gradient', () => {
     expect(checkGradient(linear(1, NaN, Infinity), [0, 0, 0])).toMatchObject({ index: 1, failures: 2 })
   })
 
-  test('counts all elements that are off', () => {
+  test('is reported with the count of wrong elements', () => {
     const forgotten = changed(waves, (out) => {
       out[1] = 0
       out[3] = 0
@@ -141,7 +141,7 @@ describe('a wrong gradient', () => {
     expect(checkGradient(forgotten, [0.1, 0.2, 0.3, 0.4, 0.5])).toMatchObject({ failures: 2 })
   })
 
-  test('that is not finite, or whose value is not, is never within a tolerance', () => {
+  test('that is not finite, or whose value is not finite, is always an error', () => {
     const never = { absoluteError: Infinity, relativeError: Infinity }
     for (const bad of [NaN, Infinity, -Infinity]) {
       const infinite = changed(waves, (out) => {
@@ -160,8 +160,8 @@ describe('a wrong gradient', () => {
   })
 })
 
-describe('values are taken', () => {
-  /** Where they were taken. */
+describe('checkGradient evaluates values', () => {
+  /** The points of evaluation. */
   const points = (x: ArrayLike<number>, options = {}) => {
     const seen: ArrayLike<number>[] = []
     const value = (x: ArrayLike<number>) => {
@@ -174,7 +174,7 @@ describe('values are taken', () => {
     return { first, type: live.constructor.name, others }
   }
 
-  test('in the dtype of x, at x and to both sides of each element', () => {
+  test('in the dtype of x, at x and on both sides of each element', () => {
     const exact = points([1, -8], { step: 2 ** -10 })
     const others = [
       ...[1 + 2 ** -10, 1 - 2 ** -10].map((x) => [x, -8]),
@@ -189,7 +189,7 @@ describe('values are taken', () => {
     expect(points(Float64Array.of(0)).others[0][0] / Math.cbrt(2 ** -52)).toBeCloseTo(1, 12)
   })
 
-  test('and their distance is that between the rounded points', () => {
+  test('at the distance between the rounded points', () => {
     const straight = single(
       (x) => x,
       () => 1,
@@ -210,8 +210,8 @@ describe('values are taken', () => {
   })
 })
 
-describe('what is the user’s', () => {
-  test('x is not changed, nor handed out', () => {
+describe('checkGradient treats user objects carefully', () => {
+  test('by neither changing nor exposing x', () => {
     const x = noise(3, 8, 'float32')
     const before = bits(x)
     const seen: unknown[] = []
@@ -221,13 +221,13 @@ describe('what is the user’s', () => {
     expect(seen.includes(x)).toBe(false)
   })
 
-  test('the report is plain and frozen', () => {
+  test('by returning a plain frozen report', () => {
     const check: GradientCheck = checkGradient(waves, [1])
     expect(Object.isFrozen(check)).toBe(true)
     expect(JSON.parse(JSON.stringify(check))).toEqual(check)
   })
 
-  test('methods see their object, and each is read once', () => {
+  test('by calling methods on their object, and reading each once', () => {
     let reads = 0
     class Scaled {
       scale = 3
@@ -243,7 +243,7 @@ describe('what is the user’s', () => {
     expect(reads).toBe(1)
   })
 
-  test('what it throws is passed on', () => {
+  test('by passing on exceptions', () => {
     const error = new Error('mine')
     const thrower = () => {
       throw error
@@ -253,7 +253,7 @@ describe('what is the user’s', () => {
   })
 })
 
-describe('refuses', () => {
+describe('checkGradient refuses', () => {
   // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
   type Anything = any
   let calls = 0
@@ -288,12 +288,12 @@ describe('refuses', () => {
       [-1, NaN, Infinity, '1', null].map((bad) => [name, counted, [1], { [name]: bad }]),
     ),
     ...[0, -1, NaN, Infinity, '1', null].map((step) => ['step', counted, [1], { step }]),
-  ])('%s: %s, %j, %j', (argument, ...args) => {
+  ])('invalid arguments: %s: %s, %j, %j', (argument, ...args) => {
     expect(refused(...args)[0]).toBe(argument)
     expect(calls).toBe(0)
   })
 
-  test('a gradient that does not fill all of out, or returns it', () => {
+  test('a gradient function that does not fill all of out, or returns it', () => {
     const returning = { value: waves.value, gradient: () => [1, 2] }
     expect(refused(returning, [1, 2])).toEqual([
       'objective: gradient',
@@ -303,7 +303,7 @@ describe('refuses', () => {
     expect(refused(short, Float32Array.of(1, 2))[1]).toContain('did not set out[1]')
   })
 
-  test('a value that is no number', () => {
+  test('a value that is not a number', () => {
     for (const bad of [undefined, '1', 1n, [1]]) {
       expect(refused({ ...waves, value: () => bad }, [1])[0]).toBe('objective: value')
     }
@@ -327,7 +327,7 @@ describe('refuses', () => {
   })
 })
 
-test('differences stand in for a gradient that minimize does not get, to the same numbers', () => {
+test('minimize replaces a missing gradient by the same finite differences', () => {
   const { value, gradient } = rosenbrock()
   const options = { maxIterations: 1 }
   const { gradientNorm } = minimize({ value }, [-1.5, 2], adam(), options)

@@ -1,6 +1,6 @@
 /**
- * Stores in buckets: moto's server on this machine, and a proxy in front of it by which writes collide, answers are lost and
- * servers fail.
+ * Stores in buckets: a local moto server behind a proxy that makes writes collide, loses responses and lets servers
+ * fail.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -25,12 +25,12 @@ const hasRedis = spawnSync('redis-server', ['--version']).status === 0
 const cli = join(home, 'dist/command-line/cli.js')
 const secrets = { AWS_ACCESS_KEY_ID: 'AKIDforTests', AWS_SECRET_ACCESS_KEY: 'verySecretOfTests' }
 
-/** What the proxy does with a request, the next one first: nothing, a status, no answer before or after moto has done it. */
+/** The proxy's behavior for the next requests: none, a status, or a missing response before or after moto has acted. */
 type Fault = 'none' | 'unconditional' | 'lost' | 'unheard' | number
 const faults: Fault[] = []
-/** What it does with all others. */
+/** The behavior for all other requests. */
 let always: Fault = 'none'
-/** Names that a list has at most. */
+/** The maximum number of names per page of a listing. */
 let page = 1000
 
 function proxyTo(port: number): Server {
@@ -118,7 +118,7 @@ const client = () => new S3Client({ endpoint: address, region: 'us-east-1', forc
 const run = (...args: string[]) =>
   spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd: folder, maxBuffer: 1 << 26 })
 
-/** The same, while the proxy in this process answers. */
+/** Runs the command line while the proxy in this process responds. */
 function begin(...args: string[]): Promise<{ status: number | null; printed: string; said: string }> {
   const child = spawn(process.execPath, [cli, ...args], { cwd: folder })
   let said = ''
@@ -141,7 +141,7 @@ const result = { bytes: Buffer.from('{"a":1}\n'), producedBy }
 const name = 'a'.repeat(64)
 
 describe.skipIf(!isThere)('a store in a bucket', () => {
-  test('has what two runs at once compute, with the bytes of one process and nobody’s secrets', async () => {
+  test('contains the results of two concurrent runs, with the bytes of a single process and without secrets', async () => {
     const store = newStore()
     const runs = [1, 2].map(() => begin('run', 'plan.json', '--store', store, '--workers', '1', '--json'))
     const said = await Promise.all(runs)
@@ -160,7 +160,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     for (const secret of Object.values(secrets)) expect(all.join('')).not.toContain(secret)
   })
 
-  test('goes on where another run has stopped', async () => {
+  test('lets a second run continue after the first has stopped', async () => {
     const store = newStore()
     await runChunks(plan, { store, shard: { index: 1, count: 3 } })
     expect((await status(plan, { store })).missing).toEqual([0, 2, 3, 5, 6])
@@ -169,7 +169,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('compares what is there, keeps both of what differs, and sets aside what is damaged', async () => {
+  test('compares existing results, keeps both of two conflicting ones, and sets aside corrupted ones', async () => {
     const store = bucketStore(newStore())
     await store.check()
     expect([...(await store.names()).keys()]).toEqual([])
@@ -197,7 +197,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     )
   })
 
-  test('of more objects than a page has', async () => {
+  test('can have more objects than a page', async () => {
     const store = bucketStore(newStore())
     const names = Array.from({ length: 7 }, (_, k) => `n${k}`)
     for (const name of names) await store.put(name, new Uint8Array(1))
@@ -210,7 +210,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     ['the server fails', [500, 503]],
     ['an answer is lost', ['lost']],
     ['nobody answers', ['unheard']],
-  ])('asks again where %s', async (_, given) => {
+  ])('retries if %s', async (_, given) => {
     const store = bucketStore(newStore())
     faults.push(...given)
     expect(['stored', 'duplicate']).toContain(await storeResult(store, name, result))
@@ -219,7 +219,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     expect((await store.names()).size).toBe(1)
   })
 
-  test('says what is wrong, and nothing of who may use it', async () => {
+  test('reports errors without credentials', async () => {
     const store = bucketStore(newStore())
     const refused = async (what: Promise<unknown>) => {
       const thrown = await what.then(
@@ -249,13 +249,13 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     expect(told.said).toMatch(/s3:\/\/results\/some\/where-\d+\/: /)
   })
 
-  test('is one of those that workers of a queue take', async () => {
+  test('is accepted by queue workers', async () => {
     const url = 'redis://127.0.0.1:1'
     await expect(runQueued(plan, { store: newStore(), url })).rejects.toThrow(/no Redis server answers/)
   })
 
   test.skipIf(!hasRedis)(
-    'has what workers of a queue compute',
+    'contains the results of queue workers',
     async () => {
       const url = join(folder, 'redis.sock')
       const settings = ['--port', '0', '--unixsocket', url, '--dir', folder, '--save', '']
@@ -278,7 +278,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
 const keyOf = (place: string) => `${place.replace('s3://results/', '')}${name}`
 
 test.each(['s3://', 's3:/x', 's3://A/b', 's3://me:secret@bucket/x', 's3://bucket:9000/x', 'S3://x'])(
-  'no bucket is %s',
+  '%s is not a bucket',
   async (store) => {
     const { plan } = await planSweep({ options: { lr: [0.1, 0.2] } }, { chunkSize: 1 })
     const thrown = await status(plan, { store }).catch((thrown) => thrown)

@@ -1,6 +1,7 @@
 /**
- * What people and machines do beside a run: they edit its plan, stop and kill its processes, set clocks, merge too early, remove
- * the store. Nothing that is done is lost, and the merge has the bytes of one process.
+ * Interference with a run: its plan is edited, its processes are suspended and killed, clocks are changed, results are
+ * merged too early, and the store is removed. No completed work is lost, and the merge has the bytes of a single
+ * process.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -39,15 +40,15 @@ const run = (...args: string[]) =>
 
 interface Began {
   readonly child: ChildProcess
-  /** Its status. */
+  /** The exit status. */
   readonly ended: Promise<number | null>
-  /** All that it and its processes have said, once they have ended. */
+  /** All output of the process and its children, after they have ended. */
   readonly said: Promise<string>
 }
 
 const started = new Set<ChildProcess>()
 
-/** A run of which the first chunk is done. */
+/** A run whose first chunk is complete. */
 async function begun(store: string, file = 'plan.json', env: NodeJS.ProcessEnv = {}): Promise<Began> {
   const child = spawn(process.execPath, [cli, 'run', file, '--store', store, '--workers', '2', '--json'], {
     ...{ cwd: folder, env: { ...process.env, ...env } },
@@ -67,12 +68,12 @@ const processesOf = ({ pid }: ChildProcess): number[] =>
     .filter(([, parent]) => parent === pid)
     .map(([child]) => child)
 
-/** As `ps` has it: T where it stands still; empty where there is none. */
+/** The state that `ps` reports: T if suspended; empty if the process does not exist. */
 const stateOf = (pid: number | undefined) =>
   spawnSync('ps', ['-o', 'stat=', '-p', `${pid}`], { encoding: 'utf8' }).stdout
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** What is written while it is removed is removed too. */
+/** Also removes files that are written during the removal. */
 function remove(store: string): void {
   try {
     rmSync(store, { recursive: true })
@@ -88,7 +89,7 @@ async function merged(store: string, of = plan): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
-/** A run ends well, and there is all of it, and nothing else. */
+/** Expects that a run ends successfully, and that the store contains all results and nothing else. */
 async function expectWhole({ ended }: Began, store: string): Promise<void> {
   expect(await ended).toBe(0)
   expect(await merged(store)).toBe(direct)
@@ -116,7 +117,7 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('a run', () => {
-  test('has the plan that it began with, whatever becomes of the file', async () => {
+  test('keeps the plan that it started with, whatever happens to the file', async () => {
     for (const change of [
       () => writeFileSync(at('other.json'), '{"format":1}'),
       () => rmSync(at('other.json')),
@@ -129,14 +130,14 @@ describe('a run', () => {
     }
   })
 
-  test.skipIf(!isUnix)('goes on where it stood still, or one of its processes did', async () => {
+  test.skipIf(!isUnix)('continues after it, or one of its processes, was suspended', async () => {
     const store = newStore()
     const began = await begun(store)
     began.child.kill('SIGSTOP')
     while (!stateOf(began.child.pid).startsWith('T')) await pause(10)
     const before = (await status(plan, { store })).completed.length
     await pause(1000)
-    // What its two processes were at comes to its end, and nothing new begins.
+    // The current chunks of its two processes are completed, and no new ones start.
     const after = (await status(plan, { store })).completed.length
     expect(after).toBeLessThanOrEqual(before + 2)
     expect(after).toBeLessThan(CHUNKS)
@@ -148,7 +149,7 @@ describe('a run', () => {
     await expectWhole(began, store)
   })
 
-  test.skipIf(!isUnix)('that is killed takes its processes with it, also one that stood still', async () => {
+  test.skipIf(!isUnix)('ends its processes when it is killed, even suspended ones', async () => {
     const store = newStore()
     const { child, ended } = await begun(store)
     const hands = processesOf(child)
@@ -158,12 +159,12 @@ describe('a run', () => {
     await ended
     process.kill(hands[0], 'SIGCONT')
     while (hands.some((hand) => /^[^Z]/.test(stateOf(hand)))) await pause(100)
-    // What one of them was writing when it ended lies there for a day, and is nobody's.
+    // A file that a process was writing when it ended is kept for a day and then ignored.
     for (const name of readdirSync(join(store, 'aside'))) rmSync(join(store, 'aside', name))
     await expectWhole(await begun(store), store)
   })
 
-  test('does not mind clocks: they jump by hours, or are days ahead', async () => {
+  test('tolerates clocks that jump by hours or are days ahead', async () => {
     writeFileSync(
       at('clock.mjs'),
       `const { now } = Date
@@ -174,7 +175,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     for (const clock of ['clock.mjs', 'ahead.mjs']) {
       const store = newStore()
       mkdirSync(join(store, 'aside'), { recursive: true })
-      // What another machine is at, and what one has left two days ago.
+      // A file that another machine is writing, and one abandoned two days ago.
       for (const name of ['now', 'old']) writeFileSync(join(store, 'aside', name), '')
       const old = Date.now() / 1000 - 2 * 86_400
       utimesSync(join(store, 'aside', 'old'), old, old)
@@ -187,7 +188,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     }
   })
 
-  test('is merged when it is done, and before that nothing is written', async () => {
+  test('is merged when it is complete; before that, nothing is written', async () => {
     const store = newStore()
     const began = await begun(store)
     const tries: string[] = []
@@ -214,19 +215,19 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     await expectWhole(began, store)
   })
 
-  test('whose store is removed ends, and the next one computes it again', async () => {
+  test('ends if its store is removed, and the next run computes it again', async () => {
     const store = newStore()
     const { ended, said } = await begun(store)
     remove(store)
     const code = await ended
-    // It was removed between two steps of one result.
+    // The store was removed between two steps of one result.
     if (code !== 0)
       expect({ code, said: await said }).toEqual({ code: 2, said: expect.stringMatching(/ENOENT|ENOTEMPTY/) })
     await expect(merged(store)).rejects.toThrow(/results are missing/)
     await expectWhole(await begun(store), store)
   })
 
-  test.skipIf(!isUnix)('shares its store with another plan, and may find it behind a link', async () => {
+  test.skipIf(!isUnix)('can share its store with another plan, also behind a link', async () => {
     const asked = { options: { lr: [0.1, 0.2, 0.3] }, starts: 64, maxIterations: 100 }
     const other = JSON.stringify((await planSweep(asked, { chunkSize: 1 })).plan)
     const alone = newStore()
@@ -246,7 +247,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
   })
 
   test.skipIf(!isUnix)(
-    'goes on when nobody reads what it says, without a terminal and without any output',
+    'continues if nobody reads its output, without a terminal or any output',
     async () => {
       const [read, none] = [newStore(), newStore()]
       const command = `"$0" "$1" run plan.json --workers 2 --store`
@@ -263,7 +264,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
 })
 
 test.skipIf(!existsSync('/dev/full'))(
-  'what cannot be written is said once, and what is computed is kept',
+  'a write error is reported once, and computed results are kept',
   async () => {
     const store = newStore()
     for (const command of [['run', '--json'], ['merge']]) {

@@ -1,6 +1,6 @@
 /**
- * Stores on a file system that is full, and on one that can only be read: real ones, in memory, which root alone may mount. A
- * run ends with an error, has lost nothing, and goes on when there is room.
+ * Stores on a full and on a read-only file system. Both are real file systems in memory, which only root can mount. A
+ * run ends with an error, loses nothing, and continues when space is available.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -24,7 +24,7 @@ const filler = join(mounted, 'filler')
 let plan: Plan
 let direct: string
 
-/** As many bytes are left. */
+/** Leaves this number of bytes free. */
 const fill = (left: number) => {
   rmSync(filler, { force: true })
   const { bavail, bsize } = statfsSync(mounted)
@@ -48,7 +48,7 @@ async function merged(store: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  // Results of some 14 kB each.
+  // Results of about 14 kB each.
   const lr = Array.from({ length: 480 }, (_, k) => 1e-4 * (k + 1))
   const asked = { options: { lr }, starts: 4, maxIterations: 10 }
   plan = (await planSweep(asked, { chunkSize: 60 })).plan
@@ -63,10 +63,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-describe.skipIf(!isThere)('a store', () => {
-  test('that is full ends the run, with what was stored and no half of a result; it goes on with room', async () => {
+describe.skipIf(!isThere)('a store on such a disk', () => {
+  test('ends the run if it is full, with complete results only; the run continues when space is available', async () => {
     await runChunks(plan, { store, shard: { index: 0, count: 4 } })
-    // Enough to find out that it can be written, and not for a result.
+    // Enough space for the write test, but not for a result.
     fill(8192)
     const told = run('run', 'plan.json', '--store', store)
     expect({ ...told, status: told.status }).toMatchObject({ status: 2, stdout: '' })
@@ -88,7 +88,7 @@ describe.skipIf(!isThere)('a store', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('is merged into a file that has no room, of which nothing is left', () => {
+  test('can be merged into a file without space, of which nothing remains', () => {
     const output = 'mounted/out.ndjson'
     writeFileSync(join(folder, output), 'what was there')
     fill(8192)
@@ -103,7 +103,7 @@ describe.skipIf(!isThere)('a store', () => {
     rmSync(join(folder, output))
   })
 
-  test('that can only be read is not written, and is merged', async () => {
+  test('is not written if it is read-only, and can be merged', async () => {
     expect(mount('remount', 'ro')).toBe(true)
     for (const command of [['status'], ['merge']]) {
       const { status, stderr } = run(...command, 'plan.json', '--store', store)

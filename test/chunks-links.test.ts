@@ -1,4 +1,4 @@
-/** Stores on file systems that are not as a local disk: without links, or where answers are lost. */
+/** Stores on file systems that differ from a local disk: without links, or with lost responses. */
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import fs from 'node:fs/promises'
@@ -9,10 +9,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { folderStore } from '../dist/chunks/stores/folder.js'
 import { storeResult, unseal } from '../dist/chunks/stores/store.js'
 
-/** What happens to `link`: it does its work and says so; says that it has not; has none; or the disk is full. */
+/** The behavior of `link`: it succeeds, succeeds but reports an error, is not supported, or the disk is full. */
 let fails: 'never' | 'afterwards' | 'always' = 'never'
 let code = 'EPERM'
-/** What happens to bytes that are written under a result's name. */
+/** Whether writing bytes under a result's name fails. */
 let isFull = false
 
 const { link, open } = fs
@@ -33,7 +33,7 @@ const changed = {
     return file
   },
 }
-/** Also for those that have imported it. */
+/** Also affects modules that have imported the functions. */
 const change = (functions: Partial<typeof fs>) => {
   Object.assign(fs, functions)
   syncBuiltinESMExports()
@@ -57,7 +57,7 @@ let names = 0
 const newName = () => `${names++}`.padStart(64, '0')
 const aside = () => readdirSync(join(folder, 'aside')).length
 
-test.each(['EIO', 'EEXIST', 'ESTALE'])('a link that was made, and %s said, is ours', async (said) => {
+test.each(['EIO', 'EEXIST', 'ESTALE'])('a link that exists although %s was reported counts as ours', async (said) => {
   ;[fails, code] = ['afterwards', said]
   const [store, name] = [folderStore(folder), newName()]
   await store.check()
@@ -66,7 +66,7 @@ test.each(['EIO', 'EEXIST', 'ESTALE'])('a link that was made, and %s said, is ou
 })
 
 test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
-  'without links (%s) a result is there once too',
+  'a result is stored once without links (%s)',
   async (said) => {
     ;[fails, code] = ['always', said]
     const [store, name] = [folderStore(folder), newName()]
@@ -79,7 +79,7 @@ test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
   },
 )
 
-test('without links and with a full disk nothing is left under the name', async () => {
+test('nothing remains under the name without links on a full disk', async () => {
   ;[fails, code, isFull] = ['always', 'EPERM', true]
   const [store, name] = [folderStore(folder), newName()]
   await expect(storeResult(store, name, result)).rejects.toThrow(/ENOSPC/)
@@ -88,7 +88,7 @@ test('without links and with a full disk nothing is left under the name', async 
   expect(await storeResult(store, name, result)).toBe('stored')
 })
 
-test('what somebody left in the middle, under a name, is set aside', async () => {
+test('an incomplete file under the name is set aside', async () => {
   const [store, name] = [folderStore(folder), newName()]
   await store.put(name, Buffer.from('{"a":'))
   expect(await storeResult(store, name, result)).toBe('stored')

@@ -1,4 +1,4 @@
-/** Runs of chunks among untrusted servers, results and addresses, and runs that are killed. */
+/** Runs of chunks with untrusted servers, results and addresses, and killed runs. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -40,7 +40,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const run = (...args: string[]) =>
   spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd: folder, timeout: 100_000 })
 
-/** What a server on this machine answers, while something is done. */
+/** Runs `work` while a local server responds with the listener. */
 async function served<T>(listener: RequestListener, work: (address: string) => Promise<T>): Promise<T> {
   const server = createServer(listener).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -52,7 +52,7 @@ async function served<T>(listener: RequestListener, work: (address: string) => P
   }
 }
 
-/** What a process has said when it and its children have ended. */
+/** The output of a process after it and its children have ended. */
 function started(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -67,7 +67,7 @@ function started(
 }
 
 describe('a data server', () => {
-  /** Answers ranges, and goes on sending. */
+  /** Responds to ranges, and sends without end. */
   const endless = (bytes: Buffer, sent: { bytes: number; isCanceled: boolean }): RequestListener => {
     return ({ headers: { range = '' } }, response) => {
       const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) ?? []
@@ -80,7 +80,7 @@ describe('a data server', () => {
         sent.isCanceled = true
       })
       const send = () => {
-        // More than any socket holds, and less than a test should take.
+        // More than a socket buffers, and less than a test should take.
         while (!response.destroyed && sent.bytes < 1 << 28) {
           sent.bytes += part.length
           if (!response.write(part)) return response.once('drain', send)
@@ -92,7 +92,7 @@ describe('a data server', () => {
     }
   }
 
-  test('that never stops sending is left', async () => {
+  test('that never stops sending is abandoned', async () => {
     for (const work of [
       (data: string) => runChunk(plan, 0, { store: at('unbounded'), data }),
       (data: string) => planFits(data, asked, { group: 'well' }),
@@ -111,7 +111,7 @@ describe('a data server', () => {
     }
   })
 
-  test('that sends less than it says is named', async () => {
+  test('that sends less than announced is named in the error', async () => {
     const listener: RequestListener = ({ headers: { range = '' } }, response) => {
       const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) as RegExpExecArray
       response.statusCode = 206
@@ -131,14 +131,14 @@ describe('addresses', () => {
       'http://me:secret@127.0.0.1:1/x?key=secret',
       'http://127.0.0.1:1/x: expected a URL without a user name and a password',
     ],
-  ])('%s is refused, without what is secret', (address, message) => {
+  ])('are refused without secrets: %s', (address, message) => {
     const refused = { status: 2, stdout: '', stderr: `antigrad: ${message}\n` }
     expect(run('run', 'plan.json', '--store', 's', '--data', address)).toMatchObject(refused)
     const fit = ['fit', address, '--model', 'a*t', '--x', 't', '--start', 'a=1']
     expect(run(...fit)).toMatchObject(refused)
   })
 
-  test('of no data that a plan has are not shown', async () => {
+  test('of data that the plan does not contain are not shown', async () => {
     const { plan } = await planSweep({ options: { lr: [0.1] } }, { chunkSize: 1 })
     writeFileSync(at('sweep.json'), JSON.stringify(plan))
     const { status, stderr } = run('run', 'sweep.json', '--store', 's', '--data', 'https://h/x?key=secret')
@@ -148,7 +148,7 @@ describe('addresses', () => {
     })
   })
 
-  test('of the queue that cannot be parsed are refused, without what is secret', () => {
+  test('of a queue that cannot be parsed are refused without secrets', () => {
     const { status, stderr } = run(
       'run',
       'plan.json',
@@ -164,8 +164,8 @@ describe('addresses', () => {
     })
   })
 
-  test('on the line that goes on after Ctrl-C have neither password nor query', async () => {
-    // It answers how many bytes there are, and then nothing more.
+  test('have neither password nor query in the resume command after Ctrl-C', async () => {
+    // The server reports the size, and then sends nothing.
     let isAsked = () => {}
     const asked = new Promise<void>((resolve) => {
       isAsked = resolve
@@ -193,7 +193,7 @@ describe('addresses', () => {
 describe('control characters', () => {
   const steering = '\u001b[2J\u001b]0;owned\u0007\u009b31m\r'
 
-  test('of results and failures that are forged do not come to the terminal', async () => {
+  test('in forged results and failures do not reach the terminal', async () => {
     const store = at('forged')
     const folderOf = folderStore(store)
     await runChunks(plan, { store, shard: { index: 0, count: 2 } })
@@ -220,7 +220,7 @@ describe('control characters', () => {
   })
 
   test.skipIf(spawnSync('script', ['--version']).status !== 0)(
-    'of a forged result are shown as � where the merge is printed on a terminal',
+    'in a forged result appear as � when the merge is printed on a terminal',
     async () => {
       const store = at('merged')
       const producedBy = { host: 'node', engine: 'native', instructionSet: '', version: '0.1.0' }
@@ -233,16 +233,16 @@ describe('control characters', () => {
       const merge = `'${process.execPath}' '${cli}' merge plan.json --store merged`
       const { stdout } = spawnSync('script', ['-qec', merge, '/dev/null'], { encoding: 'utf8', cwd: folder })
       expect(stdout.replaceAll('\r\n', '\n')).toBe('{"group":"�[2J�]0;owned��31m�"}\n'.repeat(3))
-      // A file has the bytes.
+      // A file receives the original bytes.
       run('merge', 'plan.json', '--store', store, '-o', 'merged.ndjson')
       expect(readFileSync(at('merged.ndjson'), 'utf8')).toBe(bytes.toString().repeat(3))
     },
   )
 })
 
-describe('a run that is killed', () => {
-  test('leaves children that end without a word', async () => {
-    // Killed in the moment in which a child answers.
+describe('a killed run', () => {
+  test('leaves children that end silently', async () => {
+    // Killed at the moment when a child responds.
     writeFileSync(
       at('killing.mjs'),
       `const { send, ppid } = process

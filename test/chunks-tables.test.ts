@@ -1,4 +1,7 @@
-/** Chunks of tables that are no CSV: NDJSON, and columns of safetensors files. The fits have the bytes of those of the CSV file. */
+/**
+ * Chunks of tables in other formats: NDJSON, and columns of safetensors files. Their fits have the bytes of the CSV
+ * file's fits.
+ */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -47,7 +50,7 @@ function safetensors(
   return Buffer.concat([encodeHeader({ metadata: new Map(), tensors }), ...parts])
 }
 const columns = () => ({
-  // One that nobody wants, of another length, and one byte: what follows is at odd places.
+  // An unused column of another length with single bytes, so that later columns start at odd offsets.
   note: { dtype: 'U8', values: Uint8Array.of(1, 2, 3) },
   y: { dtype: 'F64', values: Float64Array.from(rows, ({ y }) => y) },
   well: { dtype: 'I64', values: BigInt64Array.from(rows, ({ well }) => BigInt(well)) },
@@ -69,7 +72,7 @@ let direct: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'antigrad-tables-'))
   writeFileSync(at('wells.csv'), `well,t,y\n${rows.map(({ well, t, y }) => `${well},${t},${y}\n`).join('')}`)
-  // Keys in any order, others besides, blank lines, and both ends of lines.
+  // Keys in any order, additional keys, blank lines, and both kinds of line ends.
   const lines = rows.map(({ well, t, y }, k) =>
     JSON.stringify(k % 3 === 0 ? { y, é: ['€'], t, well: `${well}` } : { well, t, y }),
   )
@@ -82,7 +85,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-describe.each(['ndjson', 'safetensors'])('wells.%s', (kind) => {
+describe.each(['ndjson', 'safetensors'])('the table wells.%s', (kind) => {
   const file = `wells.${kind}`
 
   test('is fitted, planned, run and merged to the bytes of the CSV file', async () => {
@@ -99,7 +102,7 @@ describe.each(['ndjson', 'safetensors'])('wells.%s', (kind) => {
     )
   })
 
-  test('is read at an address by ranges', async () => {
+  test('is read from an address by ranges', async () => {
     const bytes = readFileSync(at(file))
     const ranges: string[] = []
     const server = createServer(({ headers: { range = '' } }, response) => {
@@ -125,7 +128,7 @@ describe.each(['ndjson', 'safetensors'])('wells.%s', (kind) => {
     }
   })
 
-  test('that has changed since is refused', async () => {
+  test('is refused if it has changed since', async () => {
     const plan = await planned(file)
     const bytes = readFileSync(at(file))
     bytes[bytes.length - 2] ^= 1
@@ -137,7 +140,7 @@ describe.each(['ndjson', 'safetensors'])('wells.%s', (kind) => {
     await expect(runChunk(plan, 0, options)).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('has plans of which every place is checked', async () => {
+  test('has plans in which every field is validated', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(file))) as Plan & {
       specification: { table: { columns: { from: number; dtype: string; name: string }[] } }
     }
@@ -194,7 +197,7 @@ describe('NDJSON', () => {
     ['{"well":"","t":0,"y":1}\n', /line 1: well is empty/],
     ['{"__proto__":{"y":1},"well":1,"t":0}\n', /--y: expected a name in rows.ndjson/],
     [`{"well":1,"t":0,"y":1,"z":"${'x'.repeat(2 ** 25 + 2 ** 18)}"}\n`, /expected a row of at most 32 MiB/],
-  ])('what is refused: %#', (text, message) => {
+  ])('is refused if invalid: %#', (text, message) => {
     writeFileSync(at('rows.ndjson'), text)
     const { status, stdout, stderr } = run('fit', 'rows.ndjson', ...FIT, '--json')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -202,7 +205,7 @@ describe('NDJSON', () => {
     expect(stderr.length).toBeLessThan(2000)
   })
 
-  test('leaves rows out that have no number, also where a chunk begins', async () => {
+  test('drops rows with missing numbers, also at the start of a chunk', async () => {
     const lines = rows.map(({ well, t, y }) => JSON.stringify(t === 0 ? { well, t: null } : { well, t, y }))
     writeFileSync(at('holes.ndjson'), `${JSON.stringify(rows[0])}\n${lines.join('\n')}`)
     const fit = run('fit', 'holes.ndjson', ...FIT, '--drop-invalid', '--json')
@@ -217,7 +220,7 @@ describe('NDJSON', () => {
   })
 })
 
-describe('columns', () => {
+describe('binary columns', () => {
   const refused = (bytes: Uint8Array, ...more: string[]) => {
     writeFileSync(at('some.safetensors'), bytes)
     const { status, stdout, stderr } = run('fit', 'some.safetensors', ...FIT, '--json', ...more)
@@ -226,7 +229,7 @@ describe('columns', () => {
   }
   const F64 = (values: number[]) => ({ dtype: 'F64', values: Float64Array.from(values) })
 
-  test('that are missing, of other lengths, or that are none, are told', () => {
+  test('that are missing, invalid or of different lengths are reported', () => {
     const all = columns()
     const { y: _, ...others } = all
     expect(refused(safetensors(others))).toMatch(
@@ -253,7 +256,7 @@ describe('columns', () => {
     expect(refused(Buffer.from('well,t,y\n1,2,3\n'))).toMatch(/some.safetensors: header: expected /)
   })
 
-  test('have groups that are told apart by every digit', async () => {
+  test('can have groups that differ in any digit', async () => {
     const big = 2n ** 60n
     const values = BigInt64Array.from(rows, ({ well }) => big + BigInt(well))
     writeFileSync(at('big.safetensors'), safetensors({ ...columns(), well: { dtype: 'I64', values } }))

@@ -1,4 +1,7 @@
-/** Plans, chunks, stores: whatever happens to workers and results, the merge has the bytes of one process, or says why not. */
+/**
+ * Plans, chunks and stores: whatever happens to workers and results, the merge has the bytes of a single process, or
+ * reports the problem.
+ */
 
 import { spawn, spawnSync } from 'node:child_process'
 import {
@@ -57,7 +60,7 @@ function printed(...args: string[]): string {
   return stdout
 }
 
-/** Names and numbers of rows are of many lengths in bytes, and quotes have ends of lines in them. */
+/** Names and row numbers with various lengths in bytes, and quoted cells with line ends. */
 const next = random(3)
 const GROUPS = 40
 const rowsOf = (k: number) =>
@@ -92,7 +95,7 @@ async function merged(plan: unknown, store: string): Promise<string> {
   return Buffer.concat(parts).toString()
 }
 
-/** Files of results in a store. */
+/** The result files of a store. */
 const filesIn = (store: string) =>
   readdirSync(store)
     .filter((name) => name.length === 2)
@@ -117,7 +120,7 @@ beforeAll(() => {
 })
 
 describe('the command line', () => {
-  test('a run that is killed goes on, and the merge has the bytes of one process', async () => {
+  test('continues a killed run, and merges the bytes of a single process', async () => {
     expect(printed(...FIT, '--plan', 'plan.json', '--chunk-size', '1')).toMatch(
       /^40 chunks of 40 groups, [\d,]+ bytes of data\n$/,
     )
@@ -150,7 +153,7 @@ describe('the command line', () => {
     expect(printed('status', 'plan.json', '--store', store)).toBe('40 of 40 chunks are done\n')
   })
 
-  test('what is read is not written over', () => {
+  test('never overwrites its input', () => {
     const table = readFileSync(at('wells.csv'))
     linkSync(at('wells.csv'), at('same.csv'))
     for (const plan of ['wells.csv', 'same.csv']) {
@@ -167,7 +170,7 @@ describe('the command line', () => {
     expect(readFileSync(at('whole.json'), 'utf8')).toBe(plan)
   })
 
-  test('a sweep is planned, run and merged', async () => {
+  test('plans, runs and merges a sweep', async () => {
     printed(...SWEEP, '--plan', 'sweep.json', '--chunk-size', '3')
     const store = newStore()
     printed('run', 'sweep.json', '--store', store, '--workers', '1')
@@ -177,7 +180,7 @@ describe('the command line', () => {
     expect(plan).toEqual(readPlan(readFileSync(at('sweep.json'), 'utf8')))
   })
 
-  test('a chunk that fails is set aside after three tries, and the rest completes', async () => {
+  test('sets a failing chunk aside after three tries, and completes the rest', async () => {
     const plan = await planned(10)
     const chunks = plan.chunks.map((chunk, k) => (k === 2 ? { ...chunk, sha256: '0'.repeat(64) } : chunk))
     writeFileSync(at('poisoned.json'), JSON.stringify({ ...plan, chunks }))
@@ -216,7 +219,7 @@ describe('the command line', () => {
       ['run', 'plan.json', '--store', 's', '--data', 'plan.json'],
       /plan.json: expected \d+ bytes as the plan says/,
     ],
-  ])('%j is refused, and nothing is made', (args, message) => {
+  ])('refuses %j, and creates no files', (args, message) => {
     const { status, stdout, stderr } = run(...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(message)
@@ -224,9 +227,9 @@ describe('the command line', () => {
   })
 })
 
-describe('bytes', () => {
+describe('merged bytes', () => {
   test.each(['native', 'wasm', 'typescript'] as const)(
-    'of the engine %s are those of one process',
+    'equal those of a single process on the engine %s',
     async (engine) => {
       const store = newStore()
       const plan = await planned(7)
@@ -251,7 +254,7 @@ describe('bytes', () => {
       { min: { b: 0 }, max: { b: 9 }, sigma: '=0.1*f + 0.1' },
       ['--min', 'b=0', '--max', 'b=9', '--sigma', '=0.1*f + 0.1'],
     ],
-  ])('with %s', async (_, more, args) => {
+  ])('equal those of a single process with %s', async (_, more, args) => {
     const given = { ...asked, ...more } as typeof asked
     const options = args.includes('--model') ? [...FIT.slice(0, 2), ...FIT.slice(4, 8)] : FIT
     const { stdout } = run(...options, ...args, '--json')
@@ -261,7 +264,7 @@ describe('bytes', () => {
     expect(await merged(plan, store)).toBe(stdout)
   })
 
-  test('of rows whose groups come in turn: chunks end where no group is open', async () => {
+  test('are correct for interleaved groups: chunks end where no group is open', async () => {
     const rows = ['A', 'B', 'A', 'B', 'C', 'D', 'C', 'D', 'E'].flatMap((well, k) =>
       [0, 1, 2, 3].map((t) => `${well},${t},${t === 2 && k === 5 ? 'x' : 5 - t + k}\n`),
     )
@@ -293,7 +296,7 @@ describe('bytes', () => {
 })
 
 describe('shards', () => {
-  test('have each chunk once', async () => {
+  test('contain each chunk once', async () => {
     const plan = await planned(1)
     const store = newStore()
     const ran: number[] = []
@@ -309,10 +312,10 @@ describe('shards', () => {
     expect(await runChunks(plan, { store, shard: { index: 99, count: 100 } })).toEqual([])
   })
 
-  test('by the variables of schedulers, and what is missing as a list for the next array', async () => {
+  test('follow the variables of schedulers, and list missing chunks for the next array', async () => {
     writeFileSync(at('eight.json'), JSON.stringify(await planned(5)))
     const store = newStore()
-    // What the page has to copy, but for the places and the number of shards.
+    // The commands that the docs page recommends, except for paths and the number of shards.
     const page = readFileSync(join(home, 'docs/chunks-engines.md'), 'utf8')
     const commands = page.replaceAll('\\"', '"').match(/exec antigrad run .*--shard "\$\w+\/100"/g) ?? []
     expect(commands).toHaveLength(3)
@@ -343,7 +346,7 @@ describe('shards', () => {
 })
 
 describe('a store', () => {
-  test('has a result once: the second worker finds it there', async () => {
+  test('contains a result once: the second worker finds it', async () => {
     const plan = await planned(20)
     const store = newStore()
     expect(await runChunk(plan, 1, { store })).toEqual({
@@ -364,7 +367,7 @@ describe('a store', () => {
     )
   })
 
-  test('results that differ are both kept, with their makers, and fail the merge', async () => {
+  test('keeps both of two conflicting results, with their provenance, and fails the merge', async () => {
     const plan = await planned(20)
     const store = newStore()
     await runChunks(plan, { store })
@@ -382,7 +385,7 @@ describe('a store', () => {
     )
   })
 
-  test('what is cut or changed is damaged, whatever byte it is', async () => {
+  test('detects truncated or changed results at any byte', async () => {
     const name = 'a'.repeat(64)
     const producedBy = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
     for (const text of ['', '{"a":1}\n', 'no end of a line']) {
@@ -398,14 +401,14 @@ describe('a store', () => {
     }
   })
 
-  test('what is damaged is told, set aside and computed again', async () => {
+  test('reports, sets aside and recomputes corrupted results', async () => {
     const plan = await planned(10)
     const store = newStore()
     await runChunks(plan, { store })
     const files = filesIn(store)
     truncateSync(files[0], statSync(files[0]).size - 70)
     writeFileSync(files[1], readFileSync(files[1]).fill(32, 5, 6))
-    // Under another's name.
+    // Stored under the name of another result.
     rmSync(files[3])
     renameSync(files[2], files[3])
     const before = await status(plan, { store })
@@ -419,8 +422,8 @@ describe('a store', () => {
   })
 })
 
-describe('data', () => {
-  test('that have changed since are refused before they are read', async () => {
+describe('the data of a plan', () => {
+  test('are refused before reading if they have changed since', async () => {
     writeFileSync(at('changing.csv'), wells)
     const { plan } = await planFits(at('changing.csv'), asked, { group: 'well', chunkSize: 20 })
     writeFileSync(at('changing.csv'), wells.replace(',0,', ',9,'))
@@ -431,7 +434,7 @@ describe('data', () => {
     await expect(runChunk(plan, 1, { store })).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('at an address that gives ranges; who may see it is in no message', async () => {
+  test('can be read by ranges from an address, whose credentials appear in no message', async () => {
     const bytes = Buffer.from(wells)
     let isWhole = false
     let breaks = 0
@@ -450,7 +453,7 @@ describe('data', () => {
       const there = (await planFits(address, asked, { group: 'well', chunkSize: 20, name: 'wells.csv' })).plan
       expect(there.chunks).toEqual(plan.chunks)
       const store = newStore()
-      // As kept connections do that the server has closed meanwhile.
+      // As happens to kept connections that the server has closed.
       breaks = 2
       await runChunks(plan, { store, data: address })
       expect(await merged(plan, store)).toBe(direct)
@@ -470,7 +473,7 @@ describe('data', () => {
 })
 
 describe('a plan', () => {
-  test('names chunks by all that their bytes depend on, and by nothing else', async () => {
+  test('names chunks by everything that determines their bytes, and nothing else', async () => {
     const plan = await planned(20)
     const name = chunkName(plan, 0)
     expect(name).toMatch(/^[\da-f]{64}$/)
@@ -491,7 +494,7 @@ describe('a plan', () => {
       await expect(openWorker(other, { store: newStore() })).rejects.toThrow(/of this package/)
   })
 
-  test('of a stranger is checked, place by place, and costs nothing', async () => {
+  test('from an untrusted source is validated field by field, at low cost', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(20)))
     const sweep = JSON.parse(
       JSON.stringify((await planSweep({ options: { lr: [0.1, 0.2] } }, { chunkSize: 1 })).plan),
@@ -554,7 +557,7 @@ describe('a plan', () => {
     expect(() => readPlan({ ...plan, more: 1 })).toThrow(/plan: expected one of format, .*, got "more"/)
   })
 
-  test.each([[null], [''], [{}], [7], [{ put() {} }]])('no store is %j', async (store) => {
+  test.each([[null], [''], [{}], [7], [{ put() {} }]])('refuses %j as a store', async (store) => {
     const plan = await planned(20)
     for (const call of [
       runChunk(plan, 0, { store: store as never }),

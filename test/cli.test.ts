@@ -1,4 +1,4 @@
-/** The command line, as built, in processes of its own. */
+/** The built command line, in separate processes. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ const cli = fileURLToPath(new URL('../dist/command-line/cli.js', import.meta.url
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 const available = Object.entries(engines()).flatMap(([name, { available }]) => (available ? [name] : []))
 
-/** Runs the command line, after some code of a test's own. */
+/** Runs the command line, after some code of the test. */
 function antigrad(args: string[], { before = '', engine = '', threads = '' } = {}) {
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', preload, cli, ...args], {
@@ -27,7 +27,7 @@ function json(args: string, more: Parameters<typeof antigrad>[1] = {}): any {
   return JSON.parse(stdout)
 }
 
-describe('the whole race', () => {
+describe('the complete race', () => {
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
   let whole: any
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
@@ -36,7 +36,7 @@ describe('the whole race', () => {
     whole = json('')
   })
 
-  test('every rule ran on every engine, with the same bits', () => {
+  test('runs every rule on every engine, with the same bits', () => {
     expect(available).toContain('wasm')
     expect(whole.sameBits).toBe(true)
     expect(whole.rules.length).toBe(22)
@@ -58,13 +58,13 @@ describe('the whole race', () => {
     })
   })
 
-  test('all that can settle do, near the minimum; RMSProp and signSGD oscillate', () => {
+  test('ends near the minimum, except for RMSProp and signSGD, which oscillate', () => {
     for (const { name, rule, iterations, reason, x, value, distance } of whole.rules) {
       const oscillates = rule === 'rmsprop' || rule === 'signSgd'
       expect(reason, name).toBe(oscillates ? 'max-iterations' : 'converged')
       if (oscillates) expect(iterations).toBe(50_000)
       else expect(iterations, name).toBeLessThan(50_000)
-      // A decay in the gradient moves the minimum.
+      // Decay in the gradient moves the minimum.
       const about = oscillates || name === 'adam-l2' ? 2e-3 : 1e-5
       expect(distance, name).toBeLessThan(rule === 'signSgd' ? 0.12 : about)
       expect(distance).toBe(Math.sqrt((x[0] - 1) * (x[0] - 1) + (x[1] - 1) * (x[1] - 1)))
@@ -72,7 +72,7 @@ describe('the whole race', () => {
     }
   })
 
-  test("gradient descent's course is that of a loop written here", () => {
+  test('moves gradient descent like a loop in this test', () => {
     let [x, y, iterations, change] = [-1.5, 2, 0, 1]
     while (change >= 1e-9) {
       const off = y - x * x
@@ -85,18 +85,18 @@ describe('the whole race', () => {
     expect(of('gradient-descent')).toMatchObject({ iterations, x: [x, y] })
   })
 
-  test('Adam is where the library takes it', () => {
+  test('moves Adam like the library', () => {
     const { x, iterations, value } = minimize(rosenbrock(), [-1.5, 2], adam({ lr: 0.1 }))
     expect(of('adam')).toMatchObject({ x: [...x], iterations, value, options: { lr: 0.1, eps: 1e-8 } })
   })
 
-  test('the same equation under two names takes as long', () => {
+  test('takes the same time for one equation under two names', () => {
     expect(of('sgd-momentum').iterations).toBe(of('momentum').iterations)
     expect(of('sgd-nesterov').iterations).toBe(of('nesterov').iterations)
     expect(Math.abs(of('nesterov-shifted').iterations - of('nesterov').iterations)).toBeLessThanOrEqual(1)
   })
 
-  test('JSON says what else was asked of the optimizer', () => {
+  test("records the optimizer's options in JSON", () => {
     expect(of('delayed-start').delayedStart).toBe(10)
     expect(of('warm-up').options.lr).toEqual({ schedule: 'warmup', value: 0.1, steps: 100, from: null })
     expect(of('clip-norm').clip).toEqual({ norm: 1 })
@@ -105,7 +105,7 @@ describe('the whole race', () => {
   })
 })
 
-test('the table has a line a rule, and says that the bits are the same', () => {
+test('the table has a line per rule, and confirms that the bits are equal', () => {
   const args = ['race', '--rule', 'adam', 'rmsprop', 'clip-norm', '--max-iterations', '3000']
   const { status, stdout, stderr } = antigrad(args)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -120,13 +120,13 @@ test('the table has a line a rule, and says that the bits are the same', () => {
   for (const engine of available) expect(stdout).toMatch(new RegExp(`^${engine} +available`, 'm'))
 })
 
-describe('options', () => {
-  test('--rule takes several names and may be repeated; the order is the list’s', () => {
+describe('options of the race', () => {
+  test('include --rule with several names, also repeated; the order is that of the list', () => {
     const { rules } = json('--rule radam adam --rule momentum --max-iterations 3')
     expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
   })
 
-  test('--start, --tolerance and --max-iterations', () => {
+  test('include --start, --tolerance and --max-iterations', () => {
     expect(json('--rule adam --start 1,1').rules[0]).toMatchObject({ iterations: 1, x: [1, 1], distance: 0 })
     expect(json('--rule adam --start -0.5,1e0 --max-iterations 0').rules[0]).toMatchObject({
       iterations: 0,
@@ -142,7 +142,7 @@ describe('options', () => {
     expect(iterations).toBeLessThan(1659)
   })
 
-  test('options of rules replace their own', () => {
+  test("override the rules' own options", () => {
     const short = (args: string) => json(`${args} --max-iterations 3`).rules[0].options
     expect(short('--rule adam --lr 1e-2 --beta1 .8 --beta2 0.99 --eps 0 --amsgrad')).toMatchObject({
       lr: 0.01,
@@ -155,7 +155,7 @@ describe('options', () => {
     expect(short('--rule adamw --weight-decay 0.5').weightDecay).toBe(0.5)
     expect(short('--rule adagrad --form essay')).toMatchObject({ form: 'essay', eps: 0 })
     expect(short('--rule rmsprop --alpha .5 --momentum .25')).toMatchObject({ alpha: 0.5, momentum: 0.25 })
-    // It is still a warm-up.
+    // The schedule is still a warm-up.
     expect(short('--rule warm-up --lr .5').lr).toMatchObject({ value: 0.5, steps: 100 })
     const slow = json('--rule adam --lr 0.01').rules[0]
     expect(slow.iterations).toBe(
@@ -163,7 +163,7 @@ describe('options', () => {
     )
   })
 
-  test('--dtype float32', () => {
+  test('include --dtype float32', () => {
     const { dtype, rules, sameBits } = json('--dtype float32 --rule gradient-descent adam clip-norm')
     expect({ dtype, sameBits }).toEqual({ dtype: 'float32', sameBits: true })
     for (const { x, reason } of rules) {
@@ -172,7 +172,7 @@ describe('options', () => {
     }
   })
 
-  test('--engine, or ANTIGRAD_ENGINE, lets one run alone', () => {
+  test('include --engine, or ANTIGRAD_ENGINE, which runs one engine alone', () => {
     for (const alone of [json('--rule adam --engine wasm'), json('--rule adam', { engine: 'wasm' })]) {
       expect(Object.keys(alone.rules[0].engines)).toEqual(['wasm'])
       expect(alone.raced).toEqual(['wasm'])
@@ -183,7 +183,7 @@ describe('options', () => {
     expect(antigrad(['race', '--rule', 'adam', '--engine', 'wasm']).stdout).toContain('nothing to compare')
   })
 
-  test('what runs away is shown as it is', () => {
+  test('may make a run diverge, which is shown', () => {
     const { rules, sameBits } = json('--rule gradient-descent --lr 1')
     expect(sameBits).toBe(true)
     expect(json('--rule gradient-descent --lr 0').rules[0].reason).toBe('stalled')
@@ -192,7 +192,7 @@ describe('options', () => {
   })
 })
 
-describe('what makes no sense: status 2, one line on stderr, nothing on stdout', () => {
+describe('an invalid command line ends with status 2, one line on stderr and no output', () => {
   test.each([
     ['race --rule bogus', 'nesterov-shifted'],
     ['race --engine gpu', 'native, wasm, typescript'],
@@ -240,18 +240,18 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     expect(stderr).toContain(expected)
   })
 
-  test('an engine in the environment that there is not', () => {
+  test('for an unknown engine in the environment', () => {
     const { status, stdout, stderr } = antigrad(['race'], { engine: 'gpu' })
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: the environment variable ANTIGRAD_ENGINE: .*"gpu"\n$/)
   })
 
-  test('an engine that cannot load', () => {
+  test('for an engine that cannot load', () => {
     const before = "WebAssembly.Module = function () { throw new Error('forbidden here') }"
     const { status, stdout, stderr } = antigrad(['race', '--engine', 'wasm'], { before })
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: the engine wasm .*forbidden here\n$/)
-    // Unless it is asked for, the others run without it, and the report says why.
+    // Without a request, the other engines run, and the report explains the missing one.
     const { raced, engines: report } = json('--rule adam', { before })
     expect(raced).toEqual(available.filter((name) => name !== 'wasm'))
     expect(report.wasm).toMatchObject({
@@ -261,16 +261,16 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
     expect(antigrad(['doctor'], { before }).stdout).toMatch(/^wasm +not available +.*forbidden here$/m)
   })
 
-  test('no command at all', () => {
+  test('for a missing command', () => {
     const { status, stdout, stderr } = antigrad([])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain('Usage: antigrad')
   })
 })
 
-test('engines that disagree: status 1, and at which update', () => {
-  // RMSProp takes two roots an update here, after one for momentum's distance, and this engine's hundred-and-second is
-  // a little off.
+test('race ends with status 1 if engines disagree, and names the update', () => {
+  // RMSProp takes two roots per update here, after one for the distance of momentum. This engine's root number 102 is
+  // slightly wrong.
   const before = `
     const { sqrt } = Math
     let calls = 0
@@ -290,7 +290,7 @@ test('engines that disagree: status 1, and at which update', () => {
   expect(rules[1].engines.typescript.differsAt).toBe(51)
 })
 
-test('whoever reads may go away', async () => {
+test('a reader may close the pipe', async () => {
   const child = spawn(process.execPath, [cli, 'race', '--rule', 'adam'], { env })
   child.stdout.destroy()
   let stderr = ''
@@ -302,7 +302,7 @@ test('whoever reads may go away', async () => {
 })
 
 describe('doctor', () => {
-  test('has what a bug report needs, and compares bits', () => {
+  test('prints the data for a bug report, and compares bits', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'wasm' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/^antigrad +\d+\.\d+\.\d+$/m)
@@ -319,7 +319,7 @@ describe('doctor', () => {
     if (threads > 1) expect(stdout).toMatch(new RegExp(`^native +available +.*, ${threads} threads$`, 'm'))
   })
 
-  test('runs under an environment in which no optimizer can be made, and says so', () => {
+  test('runs and reports an environment in which no optimizer can be created', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'fast', threads: 'many' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(
@@ -328,7 +328,7 @@ describe('doctor', () => {
     expect(stdout).toContain('the same bits as TypeScript, in 22 rules × 2 dtypes')
   })
 
-  test('says where bits differ, with status 1', () => {
+  test('reports different bits with status 1', () => {
     const before = `
       const { sqrt } = Math
       Math.sqrt = (x) => sqrt(x) * (1 + 2 ** -22)`
@@ -338,14 +338,14 @@ describe('doctor', () => {
     expect(stdout).not.toMatch(/gradient-descent DIFFERS/)
   })
 
-  test('without WebAssembly', () => {
+  test('runs without WebAssembly', () => {
     const { status, stdout } = antigrad(['doctor'], { before: 'delete globalThis.WebAssembly' })
     expect(status).toBe(0)
     expect(stdout).toMatch(/^memory +ArrayBuffer: there is no WebAssembly here$/m)
   })
 })
 
-test('doctor --json has the same for programs', () => {
+test('doctor --json prints the same data for programs', () => {
   const { status, stdout } = antigrad(['doctor', '--json'])
   expect(status).toBe(0)
   const { differences, engines: seen, runtime } = JSON.parse(stdout)
@@ -356,8 +356,8 @@ test('doctor --json has the same for programs', () => {
   expect(runtime).toContain(process.versions.node)
 })
 
-describe('rules', () => {
-  test('are all there, with defaults', () => {
+describe('the command `rules`', () => {
+  test('lists all rules with their defaults', () => {
     const { status, stdout, stderr } = antigrad(['rules'])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/^adam +lr=0\.001 beta1=0\.9 beta2=0\.999 eps=1e-8 /m)
@@ -373,21 +373,21 @@ describe('rules', () => {
     expect(antigrad(['rules', 'muon']).stdout).toMatch(/^ {2}fallback +adamw\(\) /m)
   })
 
-  test('that are misspelled are an error that says which was meant', () => {
+  test('suggests the intended name for a misspelled one', () => {
     const { status, stdout, stderr } = antigrad(['rules', 'adma'])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/Did you mean adam\?/)
   })
 })
 
-test.each(['bash', 'zsh', 'fish'])('completion for %s has all commands and options', (shell) => {
+test.each(['bash', 'zsh', 'fish'])('completion for %s contains all commands and options', (shell) => {
   const { status, stdout } = antigrad(['completion', shell])
   expect(status).toBe(0)
   for (const word of ['race', 'sweep', 'completion', '--max-iterations', 'rmsprop'])
     expect(stdout).toContain(word)
 })
 
-test('completion for bash completes', () => {
+test('completion for bash completes words', () => {
   const { stdout: script } = antigrad(['completion', 'bash'])
   const completed = (...words: string[]) =>
     spawnSync(
@@ -404,7 +404,7 @@ test('completion for bash completes', () => {
   expect(completed('antigrad', 'race', '--max-it')).toBe('--max-iterations')
 })
 
-test('help and version', () => {
+test('--help and --version print', () => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   expect(antigrad(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })
   expect(antigrad(['--help']).stdout).toContain('race')

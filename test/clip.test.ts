@@ -1,6 +1,6 @@
 /**
- * Clips of each tensor by itself, on every engine: by norm, by root mean square, and by the norm of its parameters
- * (AGC; Brock et al., 2021). Optax's trajectories are in test/golden.test.ts, all rules in test/same-bits.test.ts.
+ * Clips per tensor, on every engine: by norm, by root mean square, and by the norm of the parameters (AGC; Brock et
+ * al., 2021). test/golden.test.ts has Optax's trajectories, and test/same-bits.test.ts covers all rules.
  */
 
 import {
@@ -27,10 +27,10 @@ const threads = [1, 2, 3].map((threads) => ({
   threads,
 }))
 
-/** The awkward ones, and past two borders of blocks. */
+/** Awkward lengths, and one beyond two block boundaries. */
 const lengths = [0, 1, 3, 4, 15, 16, 17, 33, 255, 256, 257, 40_003]
 
-/** Numbers whose squares have sums without an error, in any order. */
+/** Numbers whose squares have exact sums in any order. */
 const exact = (seed: number, length: number, dtype: Dtype) =>
   noise(seed, length, dtype).map((x) => Math.round(x * 64) / 64)
 
@@ -40,7 +40,7 @@ const squares = (values: FloatArray) => {
   return sum
 }
 
-/** The same of any numbers, in the order of docs/numerics.md. */
+/** The sum of squares of any numbers, in the order of docs/numerics.md. */
 function striped(values: FloatArray): number {
   let total = 0
   for (let block = 0; block < values.length; block += 16_384) {
@@ -57,7 +57,7 @@ function striped(values: FloatArray): number {
   return total
 }
 
-/** What gradients are multiplied by, from their definitions. */
+/** The gradient factors by definition. */
 function factorsOf(gradients: readonly FloatArray[], params: readonly FloatArray[], clip: Clip, share = 1) {
   const norms = gradients.map((g) => Math.sqrt(squares(g)) * share)
   const limits = gradients.map((g, i) => {
@@ -87,7 +87,7 @@ const clips: Record<string, Clip> = {
 const rule = adam({ lr: 0.1, weightDecay: 0.1 })
 const startsOf = remembered((dtype: Dtype) => lengths.map((length, i) => exact(i, length, dtype)))
 
-/** A step's gradients, and where it leads. */
+/** A step's gradients, and its result. */
 const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
   const f = roundOf[dtype]
   const [clip, start] = [clips[name], startsOf(dtype)]
@@ -100,9 +100,9 @@ const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
   return { gradients, params: twin.params, norm, clipped: factors.filter((factor) => factor !== 1).length }
 })
 
-describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
+describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(clips))('%s', (name, clip) => {
-    test.each(dtypes)('is what its definition says, in %s', (dtype) => {
+    test.each(dtypes)('follow their definitions, in %s', (dtype) => {
       let clipped = 0
       for (let t = 0; t < 4; t++) {
         const optimizer = new Optimizer(startsOf(dtype), rule, { clip, ...engine })
@@ -124,7 +124,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test.each(dtypes)('what is stated of 0, NaN and infinity, in %s', (dtype) => {
+  test.each(dtypes)('handle 0, NaN and infinity as documented, in %s', (dtype) => {
     const step = (clip: Clip, gradients: number[][], start = gradients.map((g) => g.map(() => 1))) => {
       const [params, given] = [start, gradients].map((all) => all.map((values) => array(dtype, values)))
       const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { clip, ...engine })
@@ -147,7 +147,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
       expect(finite[0]).toBeCloseTo(-0.5, 6)
       expect(finite[1]).toBeCloseTo(-1, 6)
     }
-    // Parameters of 0 count as ε; where they are NaN the step is, and where infinite nothing is clipped.
+    // Parameters of 0 count as ε. NaN parameters make the step NaN, and infinite ones disable the clip.
     const start = [
       [0, 0],
       [NaN, 1],
@@ -167,11 +167,11 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
       [NaN, NaN],
       [Infinity, -4],
     ])
-    // A NaN in one tensor is none in another, but through the global norm.
+    // A NaN in one tensor affects others only through the global norm.
     expect(step({ tensorNorm: 1, norm: 1 }, [[NaN], [3]])).toEqual([[NaN], [NaN]])
   })
 
-  test('squares that overflow are no norm of infinity', () => {
+  test('compute finite norms if squares overflow', () => {
     const start = [Float64Array.of(0, 0), Float64Array.of(0)]
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip: { tensorNorm: 1 }, ...engine })
     optimizer.step([Float64Array.of(3e200, 4e200), Float64Array.of(0.5)])
@@ -180,7 +180,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
     expect([...optimizer.params[1]]).toEqual([-0.5])
   })
 
-  test.each(dtypes)('by groups, in batches, async, saved and loaded: the same bits, in %s', async (dtype) => {
+  test.each(dtypes)('have the same bits by groups, in batches, asynchronously, and after a load, in %s', async (dtype) => {
     const make = (forced: object) =>
       new Optimizer(
         lengths.map((length, i) => noise(i, length, dtype)),
@@ -211,17 +211,20 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   })
 })
 
-/** Matrices of some rows, of one, of one column, of three dimensions, of none; a vector; and one without a shape. */
+/**
+ * Matrices with several rows, one row, one column, three dimensions and no elements; a vector; and a tensor without a
+ * shape.
+ */
 const shapes = [[7, 5], [1, 40_003], [300, 1], [3, 4, 6], [0, 5], [300, 70], [33], undefined]
 const sizes = shapes.map((shape) => shape?.reduce((product, n) => product * n, 1) ?? 20)
 
-describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine }) => {
+describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, ...engine }) => {
   const make = (dtype: Dtype, clip: Clip, options: object = {}, forced: object = engine) => {
     const start = sizes.map((length, i) => exact(i, length, dtype))
     return new Optimizer(start, adam({ lr: 0.1, weightDecay: 0.1 }), { clip, shapes, ...forced, ...options })
   }
 
-  test.each(dtypes)('each row is clipped as its definition says, in %s', (dtype) => {
+  test.each(dtypes)('clip each row by definition, in %s', (dtype) => {
     const f = roundOf[dtype]
     for (const [factor, eps] of [
       [0.5, 1e-3],
@@ -260,7 +263,7 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
     }
   })
 
-  test.each(dtypes)('each row of a matrix is centralized as its definition says, in %s', (dtype) => {
+  test.each(dtypes)('center each row of a matrix by definition, in %s', (dtype) => {
     const f = roundOf[dtype]
     const factor = 0.5
     for (const adaptive of [undefined, unitwise({ factor })]) {
@@ -294,7 +297,7 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
     }
   })
 
-  test('before the norms of tensors and of all, in batches, async, saved and loaded', async () => {
+  test('precede norms of tensors and the global norm, in batches, asynchronously, and after a load', async () => {
     const groups = [
       { match: '5', clip: {} },
       { match: '2', clip: { centralized: centralized(), adaptive: 0.1 } },
@@ -316,7 +319,7 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
     expect(tensors[0] === tensors[1]).toBe(true)
   })
 
-  test('norms that are told are those before it', () => {
+  test('do not affect reported norms', () => {
     const optimizer = make('float64', { adaptive: unitwise({ factor: 0.01 }), norm: 0.5, tensorNorm: 1 })
     const gradients = sizes.map((length, i) => exact(50 + i, length, 'float64'))
     optimizer.step(gradients)
@@ -325,7 +328,7 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
     expect(Object.values(optimizer.lastStep.norms)).toEqual(norms)
   })
 
-  test('squares that overflow are no norm of infinity, and what is infinite is one', () => {
+  test('compute finite norms if squares overflow, and infinite ones of infinite gradients', () => {
     const start = Float64Array.of(0, 0, 0, 0, 0, 0)
     const clip = { adaptive: unitwise({ factor: 0.5, eps: 2 }) }
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [3, 2], ...engine })
@@ -335,7 +338,7 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
     expect([...optimizer.params.slice(2)]).toEqual([-0.25, -0.5, NaN, 0])
   })
 
-  test.each(dtypes)('without noise −0 stays −0, which noise of 0 would make 0, in %s', (dtype) => {
+  test.each(dtypes)('keep −0 without noise, while noise of 0 would turn it into 0, in %s', (dtype) => {
     const start = array(dtype, Array(16).fill(-0))
     const clip = { adaptive: unitwise({ factor: 0.5 }) }
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [4, 4], ...engine })
@@ -345,7 +348,7 @@ describe.each([...variants, ...threads])('by unit, $name', ({ name: _, ...engine
   })
 })
 
-describe('groups', () => {
+describe('clips of groups', () => {
   const ones = (length: number) => new Float64Array(length).fill(1)
   const start = { body: ones(4), head: ones(4), extra: ones(4) }
   const gradients = { body: ones(4), head: ones(4), extra: ones(4) }
@@ -355,7 +358,7 @@ describe('groups', () => {
   const make = (clip: Clip, head: TensorClip) =>
     new Optimizer(start, rule, { clip, groups: [{ match: 'head', clip: head }] })
 
-  test('have a clip of their own, or none', () => {
+  test("replace the optimizer's clip, or turn it off", () => {
     const none = make({ tensorNorm: 1 }, {})
     none.step(gradients)
     expect(moved(none)).toEqual({ body: 0.5, head: 1, extra: 0.5 })
@@ -367,7 +370,7 @@ describe('groups', () => {
     expect(moved(alone)).toEqual({ body: 1, head: 0.5, extra: 1 })
   })
 
-  test('are saved: loaded runs, tensors that come and a restored optimizer go on with them', () => {
+  test('are saved, and continue in loaded runs, added tensors and restored optimizers', () => {
     const optimizer = make({ tensorNorm: 1 }, {})
     const saved: SavedRun = structuredClone(optimizer.save())
     expect(saved.options).toMatchObject({ clip: { tensorNorm: 1 } })
@@ -376,12 +379,12 @@ describe('groups', () => {
     const loaded = Optimizer.load<typeof start>(saved)
     loaded.step(gradients)
     expect(moved(loaded)).toEqual({ body: 0.5, head: 1, extra: 0.5 })
-    // The optimizer's own clip stays as it is.
+    // The optimizer's own clip is unchanged.
     const restored = new Optimizer(start, rule, { clip: { tensorNorm: 0.5 } })
     restored.restore(saved)
     restored.step(gradients)
     expect(moved(restored)).toEqual({ body: 0.25, head: 1, extra: 0.25 })
-    // A setting of options does not undo it.
+    // Changed options do not remove the clip.
     loaded.set({ lr: 2 })
     loaded.set('head', { lr: 4 })
     for (const params of Object.values(loaded.params)) params.fill(1)
@@ -389,7 +392,7 @@ describe('groups', () => {
     expect(moved(loaded)).toEqual({ body: 1, head: 4, extra: 1 })
   })
 
-  test('of tensors that come later are minded, and what is frozen has no part', () => {
+  test('apply to tensors that are added later, and frozen tensors do not count', () => {
     const optimizer = new Optimizer({ body: ones(4) }, rule, {})
     const more = optimizer.add({ head: ones(4) }, { groups: [{ match: 'head', clip: { tensorNorm: 1 } }] })
     more.step({ body: ones(4), head: ones(4) })
@@ -403,7 +406,7 @@ describe('groups', () => {
   })
 })
 
-describe('is refused', () => {
+describe('an invalid clip is refused', () => {
   const limit = 'a finite number > 0'
   test.each([
     [
@@ -442,12 +445,12 @@ describe('is refused', () => {
       { adaptive: { ...unitwise({ factor: 1 }), factor: 0 } },
       'clip: adaptive: factor: expected a finite number > 0, got 0',
     ],
-  ])('%s', (_, clip, message) => {
+  ])('for %s', (_, clip, message) => {
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(OptionError)
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(message)
   })
 
-  test.each([undefined, null, 0.01, 'row', { factor: 0 }])('unitwise(%j)', (options) => {
+  test.each([undefined, null, 0.01, 'row', { factor: 0 }])('for unitwise(%j)', (options) => {
     expect(() => unitwise(options as never)).toThrow(OptionError)
   })
 
@@ -458,12 +461,12 @@ describe('is refused', () => {
       'groups[0]: clip: expected one of tensorNorm, rms, adaptive, centralized, noise, got "norm"',
     ],
     ['null', null, 'groups[0]: clip: expected { tensorNorm, rms, adaptive, centralized, noise }, got null'],
-  ])('%s of a group', (_, clip, message) => {
+  ])('for %s of a group', (_, clip, message) => {
     const groups = [{ match: '**', clip: clip as never }]
     expect(() => new Optimizer(new Float32Array(3), adam(), { groups })).toThrow(message)
   })
 
-  test('a saved one that is none', () => {
+  test('in a saved run', () => {
     const saved = structuredClone(new Optimizer({ a: new Float32Array(3) }, adam()).save()) as never as {
       tensors: { a: object }
     }

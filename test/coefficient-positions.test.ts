@@ -1,6 +1,6 @@
 /**
- * A rule's coefficients stand where its own kernels have them, in whichever order that is: Rust's files decide on it,
- * each for itself.
+ * A rule's coefficients are written at the positions that its kernels define, in any order; each Rust file defines its
+ * own.
  */
 
 import { expect, test } from 'vitest'
@@ -14,7 +14,7 @@ type Positions = Record<string, number>
 const forms = rules.map(([title, rule]) => ({ title, resolved: resolve(rule) }))
 type Resolved = (typeof forms)[number]['resolved']
 
-/** The kernels of its steps, which have one row. */
+/** The kernels of the rule's steps, which share a row. */
 const stagesOf = ({ definition, rule }: Resolved): readonly Kernel[] => {
   const point = definition.point(rule as never)
   return [...definition.stages(rule as never), ...(point ? [point] : [])]
@@ -22,7 +22,7 @@ const stagesOf = ({ definition, rule }: Resolved): readonly Kernel[] => {
 const positionsOf = (kernels: readonly Kernel[]): Positions =>
   Object.assign({}, ...kernels.map(({ row }) => row))
 
-/** These, and those of its other forms in which the same names have the same positions: one writes for another. */
+/** The kernels of the rule and of its other forms in which the same names have the same positions. */
 function kernelsOf(resolved: Resolved): Kernel[] {
   const stages = stagesOf(resolved)
   const positions = positionsOf(stages)
@@ -43,7 +43,7 @@ function writtenBy(resolved: Resolved) {
   )
 }
 
-/** Does something while the kernels have their coefficients in another order, the same for all. */
+/** Runs work while the kernels have their coefficients in another order, the same for all. */
 function whileRotated<T>(kernels: readonly Kernel[], work: () => T): T {
   const names = Object.entries(positionsOf(kernels)).sort(([, a], [, b]) => a - b)
   const next = Object.fromEntries(names.map(([name], i) => [name, names[(i + 1) % names.length][1]]))
@@ -58,7 +58,7 @@ function whileRotated<T>(kernels: readonly Kernel[], work: () => T): T {
   }
 }
 
-test.each(forms)('kernels that share a row agree on it: $title', ({ resolved }) => {
+test.each(forms)('kernels that share a row agree on the positions: $title', ({ resolved }) => {
   const kernels = stagesOf(resolved)
   const positions = positionsOf(kernels)
   for (const { name, row } of kernels) expect({ ...positions, ...row }, name).toEqual(positions)

@@ -1,4 +1,4 @@
-/** docs/coming-from.md: what the other library prints, and what the lines beside it print here, are the same numbers. */
+/** docs/coming-from.md: the output of the other library and the output of our lines are the same numbers. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -23,7 +23,7 @@ const sections = text
 const numbersIn = (line: string) =>
   [...line.matchAll(/-?\d+(?:\.\d+)?(?:e[-+]?\d+)?/g)].map(([number]) => Number(number))
 
-/** What a block prints; where it cannot be run here, a comment in its last line says so. */
+/** The output of a block. If it cannot run here, a comment in its last line contains the output. */
 async function printed({ language, code }: { language: string; code: string }): Promise<number[]> {
   const last = code.trim().split('\n').at(-1) as string
   if (/^(#|\/\/) /.test(last)) return numbersIn(last)
@@ -46,7 +46,7 @@ async function printed({ language, code }: { language: string; code: string }): 
   return lines.flat() as number[]
 }
 
-/** How many digits both have, where the other has fewer: a part of the largest number. */
+/** The precision of both outputs, if the other library has fewer digits: relative to the largest number. */
 const tolerances: Record<string, number> = {
   'ml-levenberg-marquardt': 3e-4,
   fmin: 1e-4,
@@ -61,8 +61,8 @@ const tolerances: Record<string, number> = {
   'jax-js': 1e-6,
 }
 
-describe.each(sections.filter(({ title }) => title in tolerances))('$title', ({ title, blocks }) => {
-  test('the same numbers', async () => {
+describe.each(sections.filter(({ title }) => title in tolerances))('coming from $title', ({ title, blocks }) => {
+  test('the lines print the same numbers', async () => {
     const ours =
       blocks.find(({ language }) => language === 'ts') ??
       sections.find((one) => one.title === 'torch.optim')?.blocks[1]
@@ -75,6 +75,6 @@ describe.each(sections.filter(({ title }) => title in tolerances))('$title', ({ 
   })
 })
 
-test('every library has a section that is compared, but for TensorFlow.js, which has a page', () => {
+test('every library has a compared section, except for TensorFlow.js, which has its own page', () => {
   expect(sections.map(({ title }) => title)).toEqual([...Object.keys(tolerances), 'TensorFlow.js'])
 })

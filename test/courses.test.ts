@@ -1,7 +1,7 @@
 /**
- * Lives of optimizers come to what they came to, to the bit, after each call: what all engines do alike, as cohorts,
- * clocks, steps and saved runs are written once, no comparison among them shows. The programs are those of a random
- * search, kept as data. ANTIGRAD_WRITE=1 writes what they come to now, and CHANGELOG.md should say why.
+ * Recorded runs of optimizers keep their bits after each call. Cohorts, clocks, steps and saved runs are implemented
+ * once for all engines, so comparisons between engines cannot test them. The programs come from a random search and are
+ * kept as data. ANTIGRAD_WRITE=1 records the current bits, and CHANGELOG.md should explain the change.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -12,15 +12,15 @@ import type { ModelProgram } from './programs/models.js'
 
 interface Kept {
   readonly program: ModelProgram
-  /** By call: its place, and a hash of what was to be seen there. */
+  /** For each call, its place and a hash of its visible results. */
   came: readonly string[]
 }
 
-/** Errors by their kinds and arguments: their words are others' to test. */
+/** Errors by their kinds and arguments; other tests check their words. */
 const withoutWords = (seen: string) =>
   seen.replaceAll(/("error":"\w+(?: of [^:"]*)?)(?::(?:\\.|[^"\\])*)?"/g, '$1"')
 
-/** Kernels' hashes change with every comment in their sources. */
+/** Kernel hashes change with every comment in the sources. */
 const withoutHashes = (saved: string) => saved.replace(/"equations":\{(?:"\w+":\d+,?)*\}/, '')
 
 const hash = (text: string) =>
@@ -42,7 +42,7 @@ if (process.env.ANTIGRAD_WRITE) {
 }
 
 test.each(kept.map(({ program, came }, k) => ({ k, program, came })))(
-  'life $k',
+  'run $k keeps its bits',
   async ({ program, came }) => {
     expect(await come(program)).toEqual(came)
   },

@@ -7,7 +7,7 @@ import { home } from './children.js'
 
 const read = (...path: string[]) => readFileSync(join(home, ...path), 'utf8')
 
-/** Names in the sections of dependencies, those of this workspace left out. */
+/** Names in the dependency sections, without those of this workspace. */
 function crates(manifest: string): string[] {
   const sections = manifest
     .split(/^(?=\[)/m)

@@ -19,12 +19,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { anchorOf } from '../scripts/lib/anchor.mjs'
 import { home } from './children.js'
 
-/** Milliseconds, where cargo may have to compile all that it needs. */
+/** The timeout in milliseconds if cargo must compile everything. */
 const SLOW = 600_000
 
 const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8')
 
-/** What a program printed where it failed, and nothing where it did not. */
+/** The output of a failed program; undefined if it succeeded. */
 function complaint(
   where: Pick<SpawnOptions, 'cwd' | 'env'>,
   command: string,
@@ -40,7 +40,7 @@ interface Block {
   readonly text: string
 }
 
-/** The blocks of code in a text, each with the path that was named last before it. */
+/** The code blocks of a text, each with the path that was named last before it. */
 function blocksOf(markdown: string): Block[] {
   let file = ''
   return markdown.split(/^```/m).flatMap((part, i) => {
@@ -53,7 +53,7 @@ function blocksOf(markdown: string): Block[] {
   })
 }
 
-/** Writes a new file, or puts the lines of a diff in the place of what they replace, which is there once. */
+/** Writes a new file, or applies a diff whose replaced lines occur exactly once. */
 function apply(folder: string, { file, language, text }: Block): void {
   if (language !== 'diff') {
     if (existsSync(join(folder, file))) throw new Error(`${file} exists`)
@@ -71,7 +71,7 @@ function apply(folder: string, { file, language, text }: Block): void {
 describe('the worked rule in contributing/extending.md', () => {
   let folder: string
   let changed: string[]
-  // The engines at hand were built from other kernels than the copy's.
+  // The existing engines were built from other kernels than the copy's.
   const env = {
     ...{ ...process.env, ANTIGRAD_ENGINE: 'typescript' },
     ...{ CARGO_TARGET_DIR: join(home, 'target/docs'), CARGO_PROFILE_DEV_DEBUG: '0' },
@@ -101,7 +101,7 @@ describe('the worked rule in contributing/extending.md', () => {
   }, SLOW)
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  test('leaves the numbers of all other kernels as they are', () => {
+  test('leaves the numbers of all other kernels unchanged', () => {
     const numbersIn = (root: string) =>
       read(root, 'ts/arena/manifest.ts').match(/(?<=^ {2}number: )\d+,\n {2}name: '\w+'/gm) ?? []
     const before = numbersIn(home)
@@ -110,10 +110,11 @@ describe('the worked rule in contributing/extending.md', () => {
   })
 
   test(
-    'compiles as Rust, and does the same on every instruction set',
+    'compiles in Rust, with the same results on every instruction set',
     () => {
       expect(run('cargo', 'fmt', '--check', '-p', 'antigrad-kernels')).toBe('')
-      // Those that run each kernel, and the manifest's, compiled to be run once; Rust's own check has the others.
+      // Only the tests that run each kernel and the manifest, compiled without optimization; the Rust checks run the
+      // others.
       const quick = ['--config', 'profile.test.package.antigrad-kernels.opt-level=0']
       const tests = ['--test', 'arena', '--', 'kernels::', 'manifest::']
       expect(run('cargo', 'test', '--quiet', '-p', 'antigrad-kernels', ...quick, ...tests)).toBe('')
@@ -121,7 +122,7 @@ describe('the worked rule in contributing/extending.md', () => {
     SLOW,
   )
 
-  test('compiles as TypeScript, in the package, its tests and the page, and is formatted', () => {
+  test('compiles in TypeScript, in the package, its tests and the page, and is formatted', () => {
     expect(node('scripts/build-ts.mjs')).toBe('')
     expect(tsc('tsconfig.test.json')).toBe('')
     expect(tsc('page/tsconfig.json')).toBe('')
@@ -138,7 +139,7 @@ describe('the worked rule in contributing/extending.md', () => {
     expect(vitest('test/api.test.ts')).toBe('')
   })
 
-  test('steps as it should', () => {
+  test('steps correctly', () => {
     const script = `
       import { Optimizer, qhm } from './dist/index.js'
       const rule = qhm({ lr: 0.5, beta: 0.75, nu: 0.5, weightDecay: 1 })
@@ -150,7 +151,7 @@ describe('the worked rule in contributing/extending.md', () => {
     expect(node('--input-type=module', '-e', script)).toBe('')
   })
 
-  test('is in the table of cases, and the other tests know it', () => {
+  test('is in the table of cases, and the other tests cover it', () => {
     const tables =
       'the table of cases|Qhm has its equation|qhm (lr|beta|nu|weightDecay|maximize) out of range'
     expect(
@@ -190,13 +191,13 @@ describe('samples', () => {
     writeFileSync(join(root, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
   })
 
-  // All at once: to read the library's types takes longer than they do.
+  // All samples at once, because reading the library's types takes longer than checking them.
   test('compile', () => {
     const tsc = join(home, 'node_modules/typescript/bin/tsc')
     expect(complaint({}, process.execPath, tsc, '--project', root)).toBe('')
   })
 
-  // One after the other in a process: to load the library takes longer than most do.
+  // One after the other in one process, because loading the library takes longer than most samples.
   test.each(samples)('of $page run', async ({ folder, texts }) => {
     for (const [i, text] of texts.entries()) {
       const { code } = await transform(text, { loader: 'ts' })
@@ -210,14 +211,14 @@ describe('samples', () => {
 
 const withoutCode = (text: string) => text.replace(/^ *```[\s\S]*?^ *```/gm, '')
 
-test('what a page shows as TypeScript is run: fragments are JavaScript, and few', () => {
-  // Those of another library's, beside ours, are run by a test of their own.
+test('TypeScript on a page is executed; fragments are JavaScript, and few', () => {
+  // Another test runs the code for other libraries.
   const own = pages.filter((page) => page !== 'docs/coming-from.md')
   const languages = own.flatMap((page) => blocksOf(read(home, page)).map(({ language }) => language))
   expect(languages.filter((language) => /^(js|typescript|ts.+)$/.test(language))).toHaveLength(5)
 })
 
-test('text in docs is wrapped at 110 columns, but for tables and code', () => {
+test('text in docs is wrapped at 110 columns, except for tables and code', () => {
   const long = [...pages, ...guides].flatMap((file) => {
     const text = withoutCode(read(home, file))
     return text.split('\n').filter((line) => line.length > 110 && !line.startsWith('|'))
@@ -230,7 +231,7 @@ test('the README has at most 180 lines', () => {
 })
 
 test.each([...pages, ...guides, 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])(
-  'links of %s lead to files and headings that are there',
+  'links of %s lead to existing files and headings',
   (page) => {
     const links = [...withoutCode(read(home, page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)
     const broken = links.filter((link) => {

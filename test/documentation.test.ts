@@ -1,4 +1,4 @@
-/** What editors say of options: each has words of its own in the published declarations, wherever it is declared. */
+/** Comments on options as editors show them: the published declarations describe each option where it is declared. */
 
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -6,15 +6,15 @@ import { documentation } from '../dist/rules/documentation.js'
 import { home } from './children.js'
 import { wordsOnOptions } from './types/hover.mjs'
 
-test('every option of every function is documented, and those of rules as in their table', () => {
-  // What errors may be given is the language's own.
+test('every option of every function is documented, and options of rules as in their table', () => {
+  // The options of errors belong to the language.
   const { AntigradError: _, ...words } = wordsOnOptions(join(home, 'dist/index.d.ts'))
   const bare = Object.entries(words).flatMap(([name, options]) =>
     Object.keys(options).flatMap((option) => (options[option] === '' ? [`${name}: ${option}`] : [])),
   )
   expect(bare).toEqual([])
   expect(Object.values(words).flatMap(Object.keys).length).toBeGreaterThan(450)
-  // What a rule adds is in a line of its own there, and behind a semicolon in tables.
+  // Additions of a rule are on a separate line in declarations, and after a semicolon in tables.
   const plain = (text: string) => text.replaceAll(/[;\s]+/g, ' ')
   for (const [rule, options] of Object.entries(documentation)) {
     for (const [option, text] of Object.entries(options)) {

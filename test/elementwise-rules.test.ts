@@ -1,6 +1,6 @@
 /**
- * Elementwise rules against their equations, written out for one element in float64, where no other library's
- * trajectories are in test/golden.test.ts; and what they do at the borders of what their papers say.
+ * Elementwise rules compared with their equations for one element in float64, for rules without trajectories in
+ * test/golden.test.ts, and edge cases of their papers.
  */
 
 import { readFileSync } from 'node:fs'
@@ -36,7 +36,7 @@ const { openLoop }: { openLoop: OpenLoop[] } = JSON.parse(
 const ofAsgd = openLoop.find(({ name, dtype }) => name === 'asgd' && dtype === 'float64') as OpenLoop
 const { initial, gradients } = ofAsgd
 
-/** Makes an element's update t, from 1 on. */
+/** Creates the update of an element; t counts from 1. */
 type Update = (theta: number, g: number, t: number) => number
 
 const equations: Readonly<Record<string, readonly [rule: Rule, element: () => Update]>> = {
@@ -97,7 +97,7 @@ const equations: Readonly<Record<string, readonly [rule: Rule, element: () => Up
   ],
 }
 
-test.each(Object.entries(equations))('%s', (_, [rule, element]) => {
+test.each(Object.entries(equations))('follows its equation: %s', (_, [rule, element]) => {
   const optimizer = new Optimizer(Float64Array.from(initial), rule, { engine: 'typescript' })
   const theta = [...initial]
   const updates = theta.map(element)
@@ -110,7 +110,7 @@ test.each(Object.entries(equations))('%s', (_, [rule, element]) => {
   })
 })
 
-test.each([0, 3])("ASGD's average is Torch's, with a t0 of %d", (t0) => {
+test.each([0, 3])("ASGD's average equals PyTorch's, with a t0 of %d", (t0) => {
   const average = swa({ start: t0 + 1 })
   const optimizer = new Optimizer(Float64Array.from(initial), asgd(), { average })
   const ax = initial.map(() => 0)
@@ -124,7 +124,7 @@ test.each([0, 3])("ASGD's average is Torch's, with a t0 of %d", (t0) => {
   })
 })
 
-test('where rounding makes v − a² negative, RMSProp takes 0 for it', () => {
+test('RMSProp replaces a negative v − a², which rounding can cause, by 0', () => {
   const optimizer = new Optimizer(Float32Array.of(0), rmsprop({ centered: true, alpha: 0.5, eps: 1e-3 }))
   let isNegative = false
   for (let t = 0; t < 100; t++) {
@@ -136,14 +136,14 @@ test('where rounding makes v − a² negative, RMSProp takes 0 for it', () => {
   expect(isNegative).toBe(true)
 })
 
-test.each(variants)('without an ε in float32, Adadelta stays: $name', ({ name: _, ...engine }) => {
+test.each(variants)('Adadelta stays at rest without ε in float32: $name', ({ name: _, ...engine }) => {
   const optimizer = new Optimizer(Float32Array.of(1, 1), adadelta({ eps: 1e-60 }), engine)
   for (const g of [0, 1e-30, 1]) optimizer.step(Float32Array.of(g, 0))
   expect([...optimizer.params]).toEqual([1, 1])
 })
 
 describe('Rprop', () => {
-  test('its rate is that of its first update, for each tensor its own', () => {
+  test('uses the learning rate of the first update, per tensor', () => {
     const optimizer = new Optimizer({ a: Float64Array.of(0) }, rprop({ lr: 0.5 }))
     optimizer.step({ a: Float64Array.of(1) })
     const more = optimizer.add({ b: Float64Array.of(0) })
@@ -153,7 +153,7 @@ describe('Rprop', () => {
     expect(more.params.b[0]).toBe(-0.25)
   })
 
-  test('a gradient that has changed its sign counts as 0, also for the next update', () => {
+  test('treats a gradient with a changed sign as 0, also for the next update', () => {
     const optimizer = new Optimizer(Float64Array.of(0), rprop({ lr: 0.5 }))
     const steps = [1, -1, -1, -1].map((g) => {
       const before = optimizer.params[0]
@@ -163,7 +163,7 @@ describe('Rprop', () => {
     expect(steps).toEqual([-0.5, 0, 0.25, 0.25 * 1.2])
   })
 
-  test('steps have a least and a largest size', () => {
+  test('limits steps to a minimum and a maximum size', () => {
     const optimizer = new Optimizer(Float64Array.of(0, 0), rprop({ lr: 1, minStep: 0.9, maxStep: 1.1 }))
     for (const g of [1, -1, 1]) optimizer.step(Float64Array.of(1, g))
     expect([...optimizer.state.h]).toEqual([1.1, 0.9])
@@ -172,7 +172,7 @@ describe('Rprop', () => {
 })
 
 test.each([adamax(), adamax.tfjs(), nadam(), adadelta(), rprop(), asgd(), signSgd({ momentum: 0.9 })])(
-  'a gradient of NaN is seen in its parameter, and nowhere else: $name',
+  'a NaN gradient affects only its own parameter: $name',
   (rule) => {
     const optimizer = new Optimizer(Float64Array.of(1, 1, 1), rule as Rule)
     for (const g of [1, NaN]) optimizer.step(Float64Array.of(1, g, -1))
@@ -180,11 +180,11 @@ test.each([adamax(), adamax.tfjs(), nadam(), adadelta(), rprop(), asgd(), signSg
   },
 )
 
-describe('centered RMSProp with momentum in float32 is no farther from float64 than by the operations of Torch', () => {
+describe("centered RMSProp with momentum in float32 is as close to float64 as PyTorch's operations", () => {
   const options = { lr: 0.01, momentum: 0.9, centered: true, eps: 1e-5 }
   const f = Math.fround
   const [lr, alpha, beta, mu, eps] = [0.01, 0.99, 1 - 0.99, 0.9, 1e-5].map(f)
-  /** As Torch's kernels for AVX2 and AVX-512 round: products of two float32 are exact in float64. */
+  /** Rounds like PyTorch's kernels for AVX2 and AVX-512; products of two float32 are exact in float64. */
   const fma = (a: number, b: number, c: number) => f(a * b + c)
   function byTorch(start: number, gradients: readonly number[]): number {
     let [theta, v, a, b] = [start, 0, 0, 0]
@@ -200,7 +200,7 @@ describe('centered RMSProp with momentum in float32 is no farther from float64 t
   test.each([
     ['noise around 0', 0, 1.1],
     ['noise around a mean 10 times as large', 10, 0.8],
-  ])('%s', (_, mean, most) => {
+  ])('with %s', (_, mean, most) => {
     const [count, updates] = [400, 110]
     const start = noise(1, count, 'float32')
     const means = noise(2, count, 'float32', mean)

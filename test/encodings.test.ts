@@ -1,4 +1,4 @@
-/** Tables in UTF-8, and in other encodings, which are refused with the position of the byte. */
+/** Tables in UTF-8 are accepted. Tables in other encodings are refused with the position of the byte. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ const run = (...args: string[]) =>
     cwd: folder,
   })
 
-/** Bytes in parts of so many. */
+/** Bytes in parts of the given size. */
 const inParts = (bytes: Uint8Array, size: number) =>
   Readable.from(
     Array.from({ length: Math.ceil(bytes.length / size) }, (_, k) =>
@@ -55,7 +55,7 @@ const table = `g,t,y\n${rows.join('\n')}\n`
 const asked = { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }
 
 describe('a table in Latin-1', () => {
-  test('is refused on the command line, with the position and how it is converted', () => {
+  test('is refused on the command line, with the position and a command for conversion', () => {
     writeFileSync(at('latin1.csv'), Buffer.from(table, 'latin1'))
     const fit = ['fit', 'latin1.csv', '--model', asked.model, '--x', 't', '--group', 'g', '--json']
     for (const more of [[], ['--plan', 'plan.json']]) {
@@ -68,7 +68,7 @@ describe('a table in Latin-1', () => {
     }
   })
 
-  test('has no plan, whose chunks would be cut in the middle of rows', async () => {
+  test('cannot be planned, because chunks would end in the middle of rows', async () => {
     writeFileSync(at('chunks.csv'), Buffer.from(table, 'latin1'))
     const options = { group: 'g', chunkSize: 1, dropInvalid: true }
     expect(await messageOf(planFits(at('chunks.csv'), asked, options))).toMatch(
@@ -87,7 +87,7 @@ describe('a table in Latin-1', () => {
   })
 })
 
-describe('UTF-8', () => {
+describe('UTF-8 input', () => {
   test.each<[string, number[], number]>([
     ['a lone continuation', [0x41, 0x80, 0x41], 1],
     ['an overlong form', [0x41, 0xc0, 0x80], 1],
@@ -96,7 +96,7 @@ describe('UTF-8', () => {
     ['cut off by a letter', [0xe2, 0x82, 0x41], 0],
     ['cut off by the end', [0x41, 0xf0, 0x9f, 0x98], 1],
     ['UTF-16', [0xff, 0xfe, 0x41, 0x00], 0],
-  ])('has no %s, in whatever parts it comes', async (_, bytes, offset) => {
+  ])('is refused if it contains %s, however it is divided', async (_, bytes, offset) => {
     const all = Buffer.concat([Buffer.from(`g,t,y\né,1,2\n`), Buffer.from(bytes)])
     const place = all.length - bytes.length + offset
     for (let size = 1; size <= all.length; size++) {
@@ -119,7 +119,7 @@ describe('UTF-8', () => {
       const message = await messageOf(readCsv(inParts(all, size), request))
       const [, offset] = /got the byte .* at offset (\d+)[;:]/.exec(message) ?? []
       expect(offset !== undefined).toBe(!isText)
-      // All before it is text, and with it nothing is.
+      // Everything before this byte is valid, and the sequence with it is not.
       if (offset !== undefined)
         expect(
           Buffer.from(all.subarray(0, Number(offset)).toString()).equals(all.subarray(0, Number(offset))),
@@ -133,7 +133,7 @@ describe('UTF-8', () => {
     )
   })
 
-  test('keeps its marks but the first one', async () => {
+  test('keeps all byte order marks except the first', async () => {
     const bytes = Buffer.from('\ufeffg,t,y\na\ufeffb,1,2\n')
     for (const size of [1, 2, 3, 9, 10, 100]) {
       const { groups, columns } = await readCsv(inParts(bytes, size), request)
@@ -143,7 +143,7 @@ describe('UTF-8', () => {
 })
 
 describe('chunks of a table', () => {
-  test('begin and end at the bytes of rows, in whatever parts it comes', async () => {
+  test('begin and end at row boundaries, however the bytes are divided', async () => {
     const character = fc.constantFrom('a', 'é', '€', '😀', '\ufeff', '"x,""y\r\n"', '\u2028', ' ')
     const row = fc.record({
       group: fc.nat(3),
@@ -164,7 +164,7 @@ describe('chunks of a table', () => {
       const seen: number[] = []
       const onRow = (_: number, begin: number) => void seen.push(begin)
       await readCsv(inParts(Buffer.concat(all), size), { ...request, dropsInvalid: true, onRow })
-      // Rows of blank lines begin behind them, or at them.
+      // A row before blank lines ends after or before them.
       const expected = list.flatMap(({ isBad }, k) => (isBad ? [] : [begins[k + 1]]))
       expect(
         seen.map((begin, k) => Buffer.concat(all).subarray(expected[k], begin).toString().trim()),
@@ -177,7 +177,7 @@ describe('chunks of a table', () => {
     )
   })
 
-  test('have the fits of one process, with rows left out and names of all lengths', async () => {
+  test('have the fits of a single process, with dropped rows and names of all lengths', async () => {
     const text = rows.map((line, k) => (k % 5 === 2 ? line.replace(/[^,]*$/, 'x €😀') : line)).join('\n')
     writeFileSync(at('names.csv'), `\ufeffg,t,y\n${text}`)
     const { plan } = await planFits(at('names.csv'), asked, { group: 'g', chunkSize: 1, dropInvalid: true })

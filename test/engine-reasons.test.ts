@@ -1,4 +1,4 @@
-/** Promise 5: what ran is said, and why, by every call that chooses an engine. */
+/** Promise 5: every call that selects an engine reports the engine and the reasons. */
 
 import { adam, expression, lbfgs, minimize, minimizeMany, minimizeManySync } from 'antigrad'
 import { fitManySync, fit as fitOne, ruleMethod } from 'antigrad/fit'
@@ -11,7 +11,7 @@ const valley = expression('(x - 1)^2 + 2*(y + 1)^2')
 const data = { t: [0, 1, 2, 3], y: [1, 3, 5, 7.5] }
 const start = { a: 1, b: 1 }
 
-/** What each call says, in the order of the results below. */
+/** The reports of each call, in the order of the results below. */
 const said = `
   const valley = antigrad.expression('(x - 1)^2 + 2*(y + 1)^2')
   const line = antigrad.expression('a*t + b')
@@ -27,7 +27,7 @@ const noModules =
 const missing = expect.stringMatching(/^native: antigrad-.* is not installed/)
 const refused = 'wasm: the module does not compile: forbidden here'
 
-test.each(engineNames)('%s, which an option asked for', async (engine) => {
+test.each(engineNames)('%s can be requested by an option', async (engine) => {
   const reasons = { engine, engineReasons: ['requested by the option engine'] }
   const rule = adam({ lr: 0.1 })
   expect(minimize(valley, [1, 2], rule, { engine, maxIterations: 3 })).toMatchObject(reasons)
@@ -40,18 +40,18 @@ test.each(engineNames)('%s, which an option asked for', async (engine) => {
   }
 })
 
-test.each(engineNames)('%s, which the environment asked for', (engine) => {
+test.each(engineNames)('%s can be requested by the environment', (engine) => {
   const asked = 'requested by the environment variable ANTIGRAD_ENGINE'
   expect(
     inChild(`${said} return [said(), said({ engine: 'typescript' })]`, { env: { ANTIGRAD_ENGINE: engine } }),
   ).toEqual([thrice(engine, asked), thrice('typescript', 'requested by the option engine')])
 })
 
-test('by default native runs many runs and fits', () => {
+test('batches of runs and fits use the native engine by default', () => {
   expect(inChild(`${said} return said()`)).toEqual(thrice('native', order))
 })
 
-test('a missing addon and refused WebAssembly are explained', () => {
+test('a missing addon and unavailable WebAssembly are explained', () => {
   withCopy((folder) => {
     expect(inChild(`${said} return said()`, { folder })).toEqual(thrice('wasm', order, missing))
     expect(inChild(`${said} return said()`, { folder, before: noModules })).toEqual(
@@ -69,7 +69,7 @@ test('a missing addon and refused WebAssembly are explained', () => {
   })
 })
 
-test('minimize says what its optimizer says; a method runs in TypeScript', () => {
+test("minimize reports its optimizer's reasons, and methods run in TypeScript", () => {
   const small =
     inChild(`const { engine, engineReasons } = antigrad.minimize(antigrad.bowl(), [1, 2], antigrad.adam())
     return [engine, ...engineReasons]`)
@@ -80,7 +80,7 @@ test('minimize says what its optimizer says; a method runs in TypeScript', () =>
   })
 })
 
-test('a big-endian processor is refused in words, when the package is loaded', () => {
+test('loading the package on a big-endian processor throws an explanation', () => {
   const before = `(await import('node:os')).default.endianness = () => 'BE'
     ;(await import('node:module')).syncBuiltinESMExports()`
   expect(() => inChild('return antigrad.engines()', { before })).toThrow(

@@ -1,4 +1,4 @@
-/** The entries of the package as Node has them by the exports of package.json: `import` and `require` get one library. */
+/** The entries of the package in Node by the exports of package.json; `import` and `require` share one library. */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -14,19 +14,19 @@ const entries = Object.keys(exports).flatMap((path) =>
   typeof exports[path] === 'object' ? [`antigrad${path.slice(1)}`] : [],
 )
 
-test('these are all', () => {
+test('package.json lists exactly these entries', () => {
   expect(entries).toEqual([
     'antigrad',
     ...['fit', 'tfjs', 'chunks', 'files', 'bullmq'].map((name) => `antigrad/${name}`),
   ])
 })
 
-test.each(entries)('%s: what is imported is what is required, and all that modules have', async (entry) => {
+test.each(entries)('%s: import, require and the modules provide the same exports', async (entry) => {
   const required = require(entry)
   const path = require.resolve(entry)
   const module = await import(pathToFileURL(path.replace('/dist/node/', '/dist/')).href)
   expect(Object.keys(required).sort()).toEqual(Object.keys(module).sort())
-  // Node's file, and the one that bundlers follow.
+  // Node's file, and the file for bundlers.
   for (const file of ['load.mjs', 'index.mjs']) {
     const imported = await import(pathToFileURL(path.replace(/index\.js$/, file)).href)
     expect(Object.keys(imported).sort()).toEqual(Object.keys(required).sort())
@@ -34,11 +34,11 @@ test.each(entries)('%s: what is imported is what is required, and all that modul
   }
 })
 
-test('Node imports what it requires, without a scan for names', () => {
+test('Node imports the required file, without scanning for names', () => {
   for (const entry of entries) expect(import.meta.resolve(entry)).toMatch(/\/dist\/node\/(\w+\/)?load\.mjs$/)
 })
 
-test('errors of files are those of the library, by either way', async () => {
+test('file errors are errors of the library, by import and by require', async () => {
   const { AntigradError, Optimizer, adam } = require('antigrad')
   const { FileError, openFile, toBlob } = require('antigrad/files')
   const bad = readFileSync(join(home, 'test/data/safetensors/bad-hole.safetensors'))
@@ -51,7 +51,7 @@ test('errors of files are those of the library, by either way', async () => {
   )
 })
 
-/** Files of dist/node, with the folders of modules that each has itself. */
+/** Files of dist/node, and the module folders that each contains. */
 const folders = {
   expressions: ['equations', 'expressions'],
   many: ['many'],
@@ -65,7 +65,7 @@ const folders = {
 }
 
 test.each(Object.entries(folders))(
-  '%s has modules of %j, and all others from the file that has them',
+  '%s contains the modules of %j, and gets all others from their file',
   (entry, own) => {
     const file = join(home, `dist/node/${entry}/index.js`)
     const text = readFileSync(file, 'utf8')
@@ -79,19 +79,19 @@ test.each(Object.entries(folders))(
       const modules = createRequire(file)(path)[Symbol.for(symbol)]
       expect(Object.keys(modules[module]).length, module).toBeGreaterThan(0)
     }
-    // Nothing of the library is in there a second time.
+    // No module of the library occurs twice.
     const found = [...text.matchAll(/^\/\/ dist\/([^/\n]+)\//gm)].map(([, folder]) => folder)
     expect([...new Set(found)].sort()).toEqual(own)
   },
 )
 
-test('the core has none of their modules', () => {
+test('the core contains none of the modules of other entries', () => {
   expect(readFileSync(join(home, 'dist/node/index.js'), 'utf8')).not.toMatch(
     /^\/\/ dist\/(expressions|equations|many|random|fits|jobs|chunks|files|tables|tfjs|bullmq)\//m,
   )
 })
 
-test('expressions and many runs are loaded by their first call', () => {
+test('expressions and batches are loaded by their first call', () => {
   const script = `
     const antigrad = require('antigrad')
     const loaded = () => Object.keys(require.cache).flatMap((path) => /node\\W(\\w+)\\Windex.js$/.exec(path)?.[1] ?? [])

@@ -1,10 +1,10 @@
-/** Equations in docs/rules.md are what loops compute, operation by operation. */
+/** The equations in docs/rules.md match the loops, operation by operation. */
 
 import { parseSync } from 'oxc-parser'
 import { expect, test } from 'vitest'
 import { equationsOf } from '../scripts/lib/equations.mjs'
 
-/** The equations of a loop with such statements for each element. */
+/** The equations of a loop with these statements per element. */
 function equations(statements: string, before = '') {
   const loop = `(f) => (theta, g, { m, v }, { decay, beta1, oneMinusBeta1, eps }, from, to, { rate }, direction) => {
     ${before}
@@ -26,23 +26,23 @@ test.each([
   ['m[i] = f(f(Math.sqrt(f(v[i] + eps))) + f(Math.sqrt(v[i])))', "m' = √(v + ε) + √v"],
   ['m[i] = f(Math.abs(g[i]) + signum(g[i]))', "m' = |g| + sign(g)"],
   ['m[i] = f(rate * (g[i] > 0 ? 1 : g[i] < 0 ? eps : rate))', "m' = rate·(g > 0 ? 1 : g < 0 ? ε : rate)"],
-])('%s', (statement, expected) => {
+])('the equations of %s match its loop', (statement, expected) => {
   expect(equations(statement)).toBe(expected)
 })
 
-test('what has been written is new from then on, and a direction is neither', () => {
+test('a written variable is new from then on, except for a direction', () => {
   const statements = 'm[i] = g[i]; v[i] = f(v[i] + m[i]); direction[i] = f(v[i] * direction[i])'
   expect(equations(statements)).toBe("m' = g; v' = v + m'; u = v'·u")
 })
 
-test('a constant that is used once is what it stands for, where it was computed', () => {
+test('a constant that is used once is replaced by its value at the place of its computation', () => {
   const statements = 'const kept = f(beta1 * m[i]); m[i] = g[i]; v[i] = f(kept * rate)'
   expect(equations(statements)).toBe("m' = g; v' = β₁·m·rate")
   const twice = 'const delta1 = f(g[i] - m[i]); v[i] = f(delta1 * delta1)'
   expect(equations(twice)).toBe("δ₁ = g − m; v' = δ₁·δ₁")
 })
 
-test('that a quotient by 0 is 0 is said elsewhere', () => {
+test('equations omit that a quotient by 0 is 0, which is documented elsewhere', () => {
   const statements = 'const root = f(v[i] + eps); m[i] = root === 0 ? 0 : f(g[i] / root)'
   expect(equations(statements)).toBe("m' = g/(v + ε)")
 })
@@ -53,6 +53,6 @@ test.each([
   ['a sum', 'm[i] += g[i]', ''],
   ['another function', 'm[i] = f(Math.max(g[i], 0))', ''],
   ['another index', 'm[i] = g[i + 1]', ''],
-])('%s makes no sequence of equations', (_, statements, before) => {
+])('%s cannot be written as a sequence of equations', (_, statements, before) => {
   expect(equations(statements, before)).toBe(null)
 })

@@ -1,6 +1,6 @@
 /**
- * Promise 4, errors before effects: a call that throws says which argument it was, what was expected
- * and what came, and has changed nothing.
+ * Promise 4, errors before effects: a call that throws names the argument, the expected and the received value, and has
+ * changed nothing.
  */
 
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
@@ -35,11 +35,11 @@ import { examplesOf } from '../scripts/lib/option-examples.mjs'
 import { home, inChild, noWasmMemory, withCopy } from './children.js'
 import { snapshot } from './helpers.js'
 
-/** Calls may get anything here. */
+/** Arguments of any type. */
 // biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
 type Anything = any
 
-/** What was thrown, once it is known to be one of ours, complete, and of this kind. */
+/** Returns the exception after checking that it is a complete error of the library and of this kind. */
 function refusal(call: () => unknown, Kind: typeof ArgumentError, argument?: string): ArgumentError {
   try {
     call()
@@ -50,17 +50,17 @@ function refusal(call: () => unknown, Kind: typeof ArgumentError, argument?: str
     expect(name).toBe(Kind.name)
     const said = `${named}: expected ${expected}, got ${received}`
     expect(message.slice(0, said.length)).toBe(said)
-    // Behind it only what was meant.
+    // Only a suggestion may follow.
     expect(message.slice(said.length)).toMatch(/^( \((did you mean .*\?|.* is for .*)\))?$/)
     expect(message.length).toBeLessThan(600)
-    // Or a place in it, as in a schedule.
+    // The error may name a part of the argument, as for schedules.
     if (argument !== undefined) expect(`${named}: `.startsWith(`${argument}: `), named).toBe(true)
     return error as ArgumentError
   }
   throw new Error('nothing was thrown')
 }
 
-/** An optimizer under way: with clipping, a skipped tensor and so two counts of updates. */
+/** An optimizer in the middle of a run, with clipping, a skipped tensor and therefore two update counts. */
 function underWay(rule: Rule = adam({ lr: 0.1 }), options: OptimizerOptions = { clip: { norm: 1 } }) {
   const optimizer = new Optimizer(
     { w: Float32Array.of(1, -0, 3), nested: { list: [Float32Array.of(4, 5)] } },
@@ -77,7 +77,7 @@ function underWay(rule: Rule = adam({ lr: 0.1 }), options: OptimizerOptions = { 
 
 type UnderWay = ReturnType<typeof underWay>
 
-/** The call throws and changes nothing that can be seen, nor what later steps do. */
+/** Expects that the call throws and changes nothing visible, including later steps. */
 function changesNothing(
   call: (optimizer: UnderWay) => unknown,
   Kind: typeof ArgumentError,
@@ -103,7 +103,7 @@ function detached(array: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   return array
 }
 
-/** A list in a list in a list … */
+/** An array nested `depth` times. */
 function nest(depth: number): unknown {
   let node: unknown = Float32Array.of(1)
   for (let i = 0; i < depth; i++) node = [node]
@@ -126,7 +126,7 @@ const cycle: Anything[] = [Float32Array.of(1)]
 cycle.push(cycle)
 const shared = [Float32Array.of(1)]
 
-describe('parameters', () => {
+describe('invalid parameters', () => {
   const f32 = Float32Array.of(1, 2)
   const bad: [title: string, params: unknown, argument: string, received?: string][] = [
     ['nothing', undefined, 'params', 'undefined'],
@@ -161,12 +161,12 @@ describe('parameters', () => {
     ['integers that lie', { w: new LyingTag(2) }, 'params.w', 'an Int8Array of length 2'],
   ]
 
-  test.each(bad)('%s', (_, params, argument, received) => {
+  test.each(bad)('are refused: %s', (_, params, argument, received) => {
     const error = refusal(() => new Optimizer(params as Anything, adam()), TensorError, argument)
     if (received !== undefined) expect(error.received).toBe(received)
   })
 
-  test('a message names the tensor, and the one it differs from', () => {
+  test('lead to a message that names the tensor and the tensor that it differs from', () => {
     const error = refusal(
       () => new Optimizer({ w: f32, deep: { b: new Float64Array(1) } }, adam()),
       TensorError,
@@ -176,7 +176,7 @@ describe('parameters', () => {
     )
   })
 
-  test('a message says how to make an array of numbers, or of what holds them', () => {
+  test('lead to a message that explains how to create a typed array', () => {
     const tensor = { dataSync: () => f32 }
     const hint = (type: string) => ` (${type}.from(list) makes one)`
     const wanted = 'a Float32Array or Float64Array, or an array or object of them'
@@ -192,7 +192,7 @@ describe('parameters', () => {
     expect(step(new Float32Array(3))).toBe('a Float32Array of length 2')
   })
 
-  test('are not touched by a refusal', () => {
+  test('are not modified', () => {
     const w = Float32Array.of(1, -0)
     const params = { w, b: new Float64Array(1) }
     refusal(() => new Optimizer(params, adam()), TensorError)
@@ -200,7 +200,7 @@ describe('parameters', () => {
   })
 })
 
-describe('gradients', () => {
+describe('invalid gradients', () => {
   const g = Float32Array.of(1, 2, 3)
   const bad: [title: string, gradients: unknown, argument: string, received?: string][] = [
     ['an array for a record', g, 'gradients', 'a Float32Array of length 3'],
@@ -236,12 +236,12 @@ describe('gradients', () => {
     ],
   ]
 
-  test.each(bad)('%s', (_, gradients, argument, received) => {
+  test.each(bad)('are refused: %s', (_, gradients, argument, received) => {
     const error = changesNothing((optimizer) => optimizer.step(gradients as Anything), TensorError, argument)
     if (received !== undefined) expect(error.received).toBe(received)
   })
 
-  test('a list for a list, of the wrong length or not a list', () => {
+  test('are refused as an array of the wrong length, or as another value in its place', () => {
     const optimizer = new Optimizer([g, g.slice()], gradientDescent())
     for (const gradients of [[], [g], [g, g, g], { 0: g, 1: g }, { length: 2 }, g]) {
       refusal(() => optimizer.step(gradients as Anything), TensorError, 'gradients')
@@ -249,7 +249,7 @@ describe('gradients', () => {
     expect(optimizer.updates).toBe(0)
   })
 
-  test('a detached array for an empty tensor', () => {
+  test('include a detached array for an empty tensor', () => {
     const optimizer = new Optimizer([g, new Float32Array(0)], gradientDescent())
     const gone = detached(Float32Array.of(1))
     const error = refusal(() => optimizer.step([g, gone]), TensorError, 'gradients.1')
@@ -257,7 +257,7 @@ describe('gradients', () => {
     expect(optimizer.updates).toBe(0)
   })
 
-  test('one tensor: a record or list of it', () => {
+  test('include an object or array for a single tensor', () => {
     const optimizer = new Optimizer(g, gradientDescent())
     for (const gradients of [{}, [g], { g }, 'g', true]) {
       refusal(() => optimizer.step(gradients as Anything), TensorError, 'gradients')
@@ -266,7 +266,7 @@ describe('gradients', () => {
   })
 })
 
-describe('rules', () => {
+describe('invalid rules', () => {
   describe.each(Object.entries(definitions))('%s', (_, { name, options, wantsShapes }) => {
     const rule = { ...antigrad }[name as keyof typeof antigrad] as unknown as (options?: Anything) => Rule
     const forged = (changes: object) => ({ ...rule(), ...changes }) as Rule
@@ -274,16 +274,16 @@ describe('rules', () => {
     const around = { clip: { norm: 1 }, ...(wantsShapes ? { shapes } : {}) }
     const underRule = () => underWay(rule(), around)
 
-    test('an option for each of its definition', () => {
+    test('refuse invalid options of their definition', () => {
       expect(Object.keys(rule())).toEqual(['name', ...Object.keys(options)])
     })
 
     for (const [option, definition] of Object.entries(options)) {
-      test(`${option} out of range`, () => {
+      test(`refuse ${option} out of range`, () => {
         const argument = `${name}: ${option}`
         for (const value of examplesOf(definition, antigrad).refused) {
           const error = refusal(() => rule({ [option]: value }), OptionError, argument)
-          // Where an object is read, a message may be about something in it.
+          // If an object is read, the message may refer to a part of it.
           const isRead = Object(value) === value || (definition.read !== undefined && !definition.schedulable)
           expect(isRead || error.expected.startsWith(definition.expected), error.message).toBe(true)
           refusal(() => new Optimizer(shared, forged({ [option]: value })), OptionError, argument)
@@ -292,7 +292,7 @@ describe('rules', () => {
       })
     }
 
-    test('unknown names', () => {
+    test('refuse unknown names', () => {
       for (const key of ['learningRate', 'LR', 'name', '', 'constructor', 'toString', '__proto__', '0']) {
         const unknown = Object.defineProperty({}, key, { value: 'adam', enumerable: true })
         const argument = `${name}: options`
@@ -306,16 +306,16 @@ describe('rules', () => {
       }
     })
 
-    test('no options but what is none', () => {
+    test('refuse options that are not an object', () => {
       for (const options of [null, 1, 'lr', true, () => {}]) {
         refusal(() => rule(options), OptionError, `${name}: options`)
         changesNothing((o) => o.set(options as Anything), OptionError, `${name}: options`, underRule)
       }
     })
 
-    // Rprop's is where its steps begin.
+    // Rprop's learning rate is only the initial step size.
     if (options.lr.schedulable) {
-      test('a schedule that goes wrong on the way', () => {
+      test('refuse a schedule that becomes invalid during a run', () => {
         let lr: unknown = 1e-3
         for (const wrong of [NaN, -1, Infinity, undefined, null, '1', 1n, {}]) {
           const step = (optimizer: UnderWay) => {
@@ -326,7 +326,7 @@ describe('rules', () => {
               lr = 1e-3
             }
           }
-          // As a matrix: some rules are for these alone.
+          // As a matrix, because some rules accept only matrices.
           const begin = () => underWay(rule({ lr: () => lr }), { shapes: { w: [1, 3] } })
           changesNothing(step, OptionError, `${name}: lr at t = 2`, begin)
         }
@@ -334,7 +334,7 @@ describe('rules', () => {
     }
   })
 
-  test('values that are no rule', () => {
+  test('include values that are not rules', () => {
     const values = [
       undefined,
       null,
@@ -357,7 +357,7 @@ describe('rules', () => {
     }
   })
 
-  test('delayed starts', () => {
+  test('include invalid delayed starts', () => {
     const circular: Anything = { name: 'delayedStart', updates: 0 }
     circular.rule = circular
     for (const inner of [delayedStart(0, adam()), circular, undefined, { name: 'delayedStart' }]) {
@@ -377,7 +377,7 @@ describe('rules', () => {
     refusal(() => new Optimizer(shared, unknown), OptionError, 'delayedStart: options')
   })
 
-  test('what two options say together', () => {
+  test('include conflicting options', () => {
     refusal(() => sgd({ nesterov: true }), OptionError, 'sgd: nesterov')
     const error = refusal(
       () => sgd({ nesterov: true, momentum: 0.9, dampening: 0.1 }),
@@ -399,7 +399,7 @@ describe('rules', () => {
     [adagrad(), { initialAccumulator: 1 }],
     [delayedStart(1, sgd()), { momentum: 0.9 }],
   ]
-  test.each(changesState)('set cannot change which state there is: %o, %o', (rule, options) => {
+  test.each(changesState)('include changes of the state by set: %o, %o', (rule, options) => {
     changesNothing(
       (o) => o.set(options),
       OptionError,
@@ -408,7 +408,7 @@ describe('rules', () => {
     )
   })
 
-  test('set takes none of several where one is bad', () => {
+  test('are refused as a whole if set receives one bad option of several', () => {
     changesNothing((o) => o.set({ lr: 5, beta1: 0.5, eps: NaN }), OptionError, 'adam: eps')
     changesNothing((o) => o.set({ lr: 5, nonsense: 1 } as Anything), OptionError, 'adam: options')
     changesNothing(
@@ -420,14 +420,14 @@ describe('rules', () => {
   })
 })
 
-test('an optimizer is not written as JSON', () => {
+test('an optimizer refuses to be written as JSON', () => {
   const { message } = changesNothing((o) => JSON.stringify({ o }), OptionError, 'JSON.stringify')
   expect(message).toBe(
     'JSON.stringify: expected what save() returns, by structuredClone or v8.serialize, got a whole optimizer',
   )
 })
 
-describe('warm-ups', () => {
+describe('invalid warm-ups', () => {
   const bad: [argument: string, value: unknown, options: unknown][] = [
     ...[undefined, null, '1', NaN, Infinity, {}, [1], { schedule: 'warmup' }].map(
       (value): [string, unknown, unknown] => ['warmup: value', value, { steps: 2 }],
@@ -447,11 +447,11 @@ describe('warm-ups', () => {
     ['warmup: options', 1, null],
     ['warmup: options', 1, 100],
   ]
-  test.each(bad)('%s of warmup(%o, %o)', (argument, value, options) => {
+  test.each(bad)('include %s of warmup(%o, %o)', (argument, value, options) => {
     refusal(() => warmup(value as number, options as Anything), OptionError, argument)
   })
 
-  test('one that contains itself', () => {
+  test('include a warm-up that contains itself', () => {
     const circular: Anything = { schedule: 'warmup', steps: 2, from: null }
     circular.value = circular
     refusal(() => adam({ lr: circular }), OptionError, 'adam: lr')
@@ -459,7 +459,7 @@ describe('warm-ups', () => {
   })
 })
 
-describe("an optimizer's options", () => {
+describe('invalid options of an optimizer', () => {
   const positive = [0, -1, NaN, Infinity, -Infinity, '1', null, true, 1n, [1], {}]
   const bad: [argument: string, options: unknown][] = [
     ...[null, 1, 'wasm', true, () => {}].map((options): [string, unknown] => ['options', options]),
@@ -486,11 +486,11 @@ describe("an optimizer's options", () => {
       { threads },
     ]),
   ]
-  test.each(bad)('%s in %o', (argument, options) => {
+  test.each(bad)('are refused: %s in %o', (argument, options) => {
     refusal(() => new Optimizer(shared, adam(), options as Anything), OptionError, argument)
   })
 
-  test('a message lists the instruction sets that there are', () => {
+  test('lead to a message that lists the available instruction sets', () => {
     const { expected } = refusal(
       () => new Optimizer(shared, adam(), { engine: 'native', instructionSet: 'mmx' }),
       OptionError,
@@ -499,7 +499,7 @@ describe("an optimizer's options", () => {
   })
 })
 
-describe('minimize', () => {
+describe('minimize refuses', () => {
   const f = (x: ArrayLike<number>) => x[0] * x[0]
   const bad: [argument: string, call: () => unknown][] = [
     ...[undefined, null, 1, 'f', {}, { value: 1 }, { gradient: f }].map(
@@ -537,18 +537,18 @@ describe('minimize', () => {
     ['options', () => minimize(f, [1], adam(), null as Anything)],
     ['clip: norm', () => minimize(f, [1], adam(), { clip: { norm: -1 } })],
   ]
-  test.each(bad)('%s', (argument, call) => {
+  test.each(bad)('invalid arguments: %s', (argument, call) => {
     refusal(call, OptionError, argument)
   })
 
-  test('its own options are among those that there are', () => {
+  test('unknown options, with the names of its own options', () => {
     const { expected } = refusal(() => minimize(f, [1], adam(), { maxIter: 1 } as Anything), OptionError)
     expect(expected).toBe(
       'one of tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads',
     )
   })
 
-  test('nothing is called before all arguments are checked', () => {
+  test('any invalid argument before it calls a function', () => {
     let calls = 0
     const count = () => ++calls
     const objective = { value: count, gradient: () => void count() }
@@ -558,7 +558,7 @@ describe('minimize', () => {
     expect(calls).toBe(0)
   })
 
-  test('objectives', () => {
+  test('invalid objectives', () => {
     for (const x of [NaN, Infinity, '1', null]) {
       refusal(() => rosenbrock({ a: x as number }), OptionError, 'rosenbrock: a')
       refusal(() => rosenbrock({ b: x as number }), OptionError, 'rosenbrock: b')
@@ -577,7 +577,7 @@ describe('minimize', () => {
   })
 })
 
-describe('arrays that are odd, and fine', () => {
+describe('unusual but valid arrays', () => {
   class Tensor extends Float32Array {}
   const sharedMemory = new Float32Array(new SharedArrayBuffer(16), 4, 2)
   const otherRealm: Float32Array = runInNewContext('Float32Array.of(1, 2)')
@@ -589,7 +589,7 @@ describe('arrays that are odd, and fine', () => {
     ['in the middle of a buffer', window],
     ['frozen around', Object.preventExtensions(Float32Array.of(1, 2))],
   ]
-  test.each(odd)('%s', (_, array) => {
+  test.each(odd)('are accepted: %s', (_, array) => {
     array.set([1, 2])
     const optimizer = new Optimizer({ w: array, other: array.slice() }, gradientDescent({ lr: 1 }))
     optimizer.step({ w: array })
@@ -599,12 +599,12 @@ describe('arrays that are odd, and fine', () => {
     expect([...array]).toEqual([1, 2])
   })
 
-  test('a length that lies does not matter: the true one counts', () => {
+  test('are read with their true length, whatever they claim', () => {
     const optimizer = new Optimizer(new LyingLength([1, 2, 3, 4]), gradientDescent({ lr: 1 }))
     expect(optimizer.params).toEqual(Float32Array.of(1, 2, 3, 4))
   })
 
-  test('lists and records of another realm', () => {
+  test('can lie in arrays and objects of another realm', () => {
     const params = runInNewContext('({ list: [Float32Array.of(1)], record: { b: Float32Array.of(2) } })')
     const optimizer = new Optimizer(params as { list: Float32Array[]; record: { b: Float32Array } }, adam())
     optimizer.step(params)
@@ -612,7 +612,7 @@ describe('arrays that are odd, and fine', () => {
     expect(optimizer.params.record.b[0]).toBeCloseTo(1.999)
   })
 
-  test('any string names a tensor', () => {
+  test('can have any string as a name', () => {
     const params = Object.create(null)
     for (const name of ['__proto__', 'constructor', 'hasOwnProperty', '', 'a.b', '0', 'toString']) {
       Object.defineProperty(params, name, { value: Float32Array.of(1), enumerable: true })
@@ -628,13 +628,13 @@ describe('arrays that are odd, and fine', () => {
     expect(({} as Anything).polluted).toBeUndefined()
   })
 
-  test('what is inherited or not enumerable is not seen', () => {
+  test('exclude inherited and non-enumerable properties', () => {
     const params = Object.create({ inherited: Float32Array.of(1) }, { hidden: { value: Float32Array.of(1) } })
     params.w = Float32Array.of(1)
     expect(Object.keys(new Optimizer(params, adam()).params)).toEqual(['w'])
   })
 
-  test('each property is read once', () => {
+  test('are read once', () => {
     let reads = 0
     const getter = {
       get w() {
@@ -648,7 +648,7 @@ describe('arrays that are odd, and fine', () => {
     expect(optimizer.params.w[0]).toBe(0)
   })
 
-  test('an error in a getter is passed on and changes nothing', () => {
+  test('may have getters that throw; the exception is passed on, and nothing changes', () => {
     const optimizer = underWay()
     const before = snapshot(optimizer)
     const gradients = {
@@ -667,7 +667,7 @@ describe('engines that cannot load', () => {
     { engine: 'native' }))`
   const addonFile = readdirSync(join(home, 'native')).find((name) => name.endsWith('.node')) as string
 
-  /** A copy of the package with this text instead of the addon. */
+  /** A copy of the package with this file instead of the addon. */
   const withAddon = <T>(text: string | null, use: (folder: string) => T): T =>
     withCopy((folder) => {
       if (text !== null) {
@@ -677,7 +677,7 @@ describe('engines that cannot load', () => {
       return use(folder)
     })
 
-  test('a missing addon, forced by option or by environment', () => {
+  test('are errors if the addon is missing and an option or the environment requests it', () => {
     withAddon(null, (folder) => {
       expect(existsSync(join(folder, 'native'))).toBe(false)
       const missing = {
@@ -698,7 +698,7 @@ describe('engines that cannot load', () => {
     })
   })
 
-  test('without force the next best runs, and says why', () => {
+  test('are replaced by the next best engine, with reasons', () => {
     const report = withAddon(null, (folder) =>
       inChild(
         `const large = new antigrad.Optimizer(new Float32Array(1000), antigrad.adam())
@@ -716,7 +716,7 @@ describe('engines that cannot load', () => {
     })
   })
 
-  test('a broken addon', () => {
+  test('include a corrupted addon', () => {
     const error = withAddon('no addon', (folder) => inChild(force, { folder }))
     expect(error).toMatchObject({
       is: 'EngineError',
@@ -726,7 +726,7 @@ describe('engines that cannot load', () => {
     })
   })
 
-  test('an addon of another version', () => {
+  test('include an addon of another version', () => {
     const error = withAddon(null, (folder) => {
       const stub = join(folder, 'stub.cjs')
       writeFileSync(stub, 'exports.hash = () => 7')
@@ -747,7 +747,7 @@ describe('engines that cannot load', () => {
       noWasmMemory,
       'the arena is not in a WebAssembly memory: could not allocate memory',
     ],
-  ])('WebAssembly: %s', (_, before, reason) => {
+  ])('include WebAssembly: %s', (_, before, reason) => {
     const body = `const params = Float32Array.of(1, 2), rule = antigrad.gradientDescent({ lr: 1 })
       const error = thrownBy(() => new antigrad.Optimizer(params, rule, { engine: 'wasm' }))
       const optimizer = new antigrad.Optimizer(params, rule)
@@ -761,7 +761,7 @@ describe('engines that cannot load', () => {
     })
   })
 
-  test('where nothing else runs, TypeScript does', () => {
+  test('are replaced by TypeScript if no other engine runs', () => {
     const body = `const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.gradientDescent({ lr: 1 }))
       optimizer.step(Float32Array.of(1, 2))
       return { engine: optimizer.engine, count: optimizer.engineReasons.length, params: [...optimizer.params] }`
@@ -769,7 +769,7 @@ describe('engines that cannot load', () => {
     expect(result).toEqual({ engine: 'typescript', count: 3, params: [0, 0] })
   })
 
-  test.each(['rust', 'WASM', 'native '])('an engine %j in the environment', (name) => {
+  test.each(['rust', 'WASM', 'native '])('are errors for the engine %j in the environment', (name) => {
     const body = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
     const error = inChild(body, { env: { ANTIGRAD_ENGINE: name } })
     expect(error).toMatchObject({
@@ -781,7 +781,7 @@ describe('engines that cannot load', () => {
 })
 
 describe('memory', () => {
-  test('none to be had', () => {
+  test('that cannot be allocated is an error', () => {
     const before = `${noWasmMemory}
       const Whole = ArrayBuffer
       globalThis.ArrayBuffer = class extends Whole {
@@ -804,7 +804,7 @@ describe('memory', () => {
     })
   })
 
-  test.each(['native', 'typescript'])('transferred away from under %s', (engine) => {
+  test.each(['native', 'typescript'])('that was transferred away is an error under %s', (engine) => {
     const body = `
       const g = Float32Array.of(1, 2)
       const rules = [antigrad.adam(), antigrad.nesterov({ form: 'shifted' })]
@@ -838,10 +838,10 @@ describe('memory', () => {
     }
   })
 
-  test('a WebAssembly memory cannot be transferred away', () => {
+  test('of WebAssembly cannot be transferred', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), gradientDescent({ lr: 1 }))
     const { buffer } = optimizer.params
-    // Node 20 clones it, later versions refuse.
+    // Node 20 clones it; later versions refuse.
     try {
       structuredClone(buffer, { transfer: [buffer] })
     } catch {}

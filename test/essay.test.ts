@@ -1,6 +1,6 @@
 /**
- * What the essay "Run Away From the Gradient!" says of its methods, as tests. The symbols are the
- * essay's: θ, g, η, σ, α, β; t counts updates from 1.
+ * The statements of the essay "Run Away From the Gradient!" about its methods, as tests. The symbols are the essay's:
+ * θ, g, η, σ, α, β; t counts updates from 1.
  */
 
 import {
@@ -40,14 +40,14 @@ const F = rosenbrock()
 const start = [-1.5, 2]
 
 describe.each(engineNames)('%s', (engine) => {
-  /** An optimizer of float64 on this engine and no other. */
+  /** A float64 optimizer on the engine under test. */
   const optimize = <R extends Rule>(theta: readonly number[], rule: R) => {
     const optimizer = new Optimizer(Float64Array.from(theta), rule, { engine })
     expect(optimizer.engine).toBe(engine)
     return optimizer
   }
 
-  /** The points from the first to the last, down an objective. */
+  /** The points of a run on an objective, from the first to the last. */
   const path = (rule: Rule, updates: number, objective: TestObjective = F, from = start): number[][] => {
     const optimizer = optimize(from, rule)
     const points = [from]
@@ -63,16 +63,16 @@ describe.each(engineNames)('%s', (engine) => {
     const points = path(gradientDescent({ lr: 1e-3 }), 1000)
     const moved = points.slice(1).map(([x, y], t) => Math.hypot(x - points[t][0], y - points[t][1]))
 
-    test('is in the valley within a few updates, then crawls along it', () => {
+    test('reaches the valley within a few updates, and then moves slowly along it', () => {
       const beside = points.map(([x, y]) => Math.abs(y - x * x))
       expect(beside[0]).toBe(0.25)
       expect(Math.max(...beside.slice(12))).toBeLessThan(0.03)
       expect(Math.max(...moved.slice(50))).toBeLessThan(moved[0] / 50)
-      // A thousand updates later it is still far from (1, 1).
+      // After a thousand updates the point is still far from (1, 1).
       expect(points[1000][0]).toBeLessThan(0)
     })
 
-    test('oscillates in a cycle, or diverges, where the learning rate is too large', () => {
+    test('oscillates in a cycle or diverges if the learning rate is too large', () => {
       const [, , last, ...before] = path(
         gradientDescent({ lr: 2 / 4 }),
         6,
@@ -88,21 +88,21 @@ describe.each(engineNames)('%s', (engine) => {
   })
 
   describe('momentum', () => {
-    test('keeps moving where the gradient flattens out', () => {
+    test('keeps moving where the gradient becomes small', () => {
       const [ball] = path(momentum({ lr: 1e-3 }), 300)[300]
       const [plain] = path(gradientDescent({ lr: 1e-3 }), 300)[300]
       expect(plain).toBeLessThan(-1)
       expect(ball).toBeGreaterThan(0.5)
     })
 
-    test("Nesterov's overshoots less", () => {
+    test("overshoots less in Nesterov's form", () => {
       const lowest = (rule: Rule) => Math.min(...path(rule, 100, bowl({ condition: 1 }), [1]).flat())
       const ball = lowest(momentum({ lr: 0.1 }))
       expect(ball).toBeLessThan(-0.5)
       expect(lowest(nesterov({ lr: 0.1 }))).toBeGreaterThan(0.75 * ball)
     })
 
-    test.each([0, 0.5, 0.9, 0.99])("Nesterov's two forms visit the same points, α = %d", (alpha) => {
+    test.each([0, 0.5, 0.9, 0.99])('visits the same points in both forms of Nesterov, α = %d', (alpha) => {
       const options = { lr: 2e-4, momentum: alpha }
       const shifted = optimize(start, nesterov({ ...options, form: 'shifted' }))
       const u = optimize(start, nesterov(options))
@@ -113,7 +113,7 @@ describe.each(engineNames)('%s', (engine) => {
         u.step()
         const ahead = shifted.gradientPoint()
         for (let i = 0; i < 2; i++) {
-          // u = θ + α·v, written out, and as lookahead() gives it
+          // u = θ + α·v, computed here and by gradientPoint().
           expect(ahead[i]).toBe(shifted.params[i] + alpha * shifted.state.v[i])
           expect(Math.abs(u.params[i] - ahead[i])).toBeLessThan(1e-11)
         }
@@ -126,7 +126,7 @@ describe.each(engineNames)('%s', (engine) => {
     const isFloat32 = dtype === 'float32'
     const [smallest, largest] = isFloat32 ? [-149, 127] : [-1074, 1023]
 
-    test('the first step is exactly η·sign(g)', () => {
+    test('takes a first step of exactly η·sign(g)', () => {
       const next = random(1)
       const lr = 0.1 + next()
       const g = new arrayOf[dtype](4000).map((_, i) => {
@@ -150,14 +150,14 @@ describe.each(engineNames)('%s', (engine) => {
         if (Number.isNaN(g[i]) || g[i] === Infinity) {
           expect(after).toBeNaN()
         } else if (square === 0 || square === Infinity) {
-          // The square has under- or overflowed: the parameter stays, to the sign of its zero.
+          // The square has under- or overflowed, so the parameter stays, including the sign of zero.
           expect(after).toBe(theta[i])
           seen.stays++
         } else if (square >= smallestNormal) {
           expect(after).toBe(f(theta[i] - f(f(lr) * Math.sign(g[i]))))
           seen.exact++
         } else {
-          // A subnormal square has lost bits: it is between 2/3 and 2 times the true one.
+          // A subnormal square has lost bits: it is between 2/3 and 2 times the true square.
           const step = (theta[i] - after) * Math.sign(g[i])
           expect(step).toBeGreaterThan(0.7 * lr)
           expect(step).toBeLessThan(1.23 * lr)
@@ -167,7 +167,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(Math.min(...Object.values(seen))).toBeGreaterThan(50)
     })
 
-    test('under a constant gradient it stays η·sign(g), to rounding', () => {
+    test('keeps the step η·sign(g) under a constant gradient, up to rounding', () => {
       const g = arrayOf[dtype].of(3e-5, -2, 7e6)
       const optimizer = new Optimizer(new arrayOf[dtype](3), rmsprop({ form: 'essay', lr: 0.25 }), { engine })
       for (let t = 1; t <= 400; t++) {
@@ -180,14 +180,14 @@ describe.each(engineNames)('%s', (engine) => {
     })
   })
 
-  test('RMSProp goes from side to side of the valley, and on along it', () => {
+  test('RMSProp oscillates across the valley while it moves along it', () => {
     const points = path(rmsprop({ form: 'essay', lr: 1e-2, alpha: 0.9 }), 1000).slice(500)
     const sides = points.map(([x, y]) => Math.sign(y - x * x))
     for (let t = 1; t < points.length; t++) expect(sides[t]).toBe(-sides[t - 1])
     for (let t = 2; t < points.length; t++) expect(points[t][0]).toBeGreaterThan(points[t - 2][0])
   })
 
-  test('RMSProp forgets a steep region, Adagrad does not', () => {
+  test('RMSProp forgets a steep region, and Adagrad does not', () => {
     const last = (rule: Rule) => {
       const optimizer = optimize([0], rule)
       for (let t = 1; t <= 300; t++) {
@@ -201,7 +201,7 @@ describe.each(engineNames)('%s', (engine) => {
   })
 
   describe('Adagrad', () => {
-    test('divides by the root of the mean of the squares so far', () => {
+    test('divides by the root of the mean of all squares so far', () => {
       const optimizer = optimize([5], adagrad({ form: 'essay', lr: 0.5 }))
       let theta = 5
       let sum = 0
@@ -214,7 +214,7 @@ describe.each(engineNames)('%s', (engine) => {
       }
     })
 
-    test("with η/√t it is the sum's, as Torch has it", () => {
+    test('with η/√t divides by the root of the sum, as in PyTorch', () => {
       const essay = optimize([1, 2, 3], adagrad({ form: 'essay', lr: (t) => 0.5 / Math.sqrt(t + 1) }))
       const torch = optimize([1, 2, 3], adagrad({ lr: 0.5, eps: 0 }))
       for (let t = 1; t <= 200; t++) {
@@ -233,14 +233,14 @@ describe.each(engineNames)('%s', (engine) => {
         optimizer.params.fill(0)
         optimizer.step(Float64Array.of(1, t % 25 === 0 ? 1 : 0))
       }
-      // Every update has had a gradient on the left, one in 25 on the right.
+      // Every update had a gradient on the left, and one in 25 on the right.
       expect(optimizer.params[0]).toBeCloseTo(-1, 12)
       expect(optimizer.params[1]).toBeCloseTo(-5, 12)
     })
   })
 
   describe('Adam', () => {
-    test('its moments are the weighted sums of all gradients', () => {
+    test('has moments that are weighted sums of all gradients', () => {
       const optimizer = optimize([0], adam())
       const gradients = noise(3, 60, 'float64')
       for (let t = 1; t <= 60; t++) {
@@ -256,7 +256,7 @@ describe.each(engineNames)('%s', (engine) => {
       }
     })
 
-    test('under a constant gradient its bias-corrected step is η·sign(g)', () => {
+    test('takes bias-corrected steps of η·sign(g) under a constant gradient', () => {
       const optimizer = optimize([0, 0], adam({ lr: 0.25, eps: 0 }))
       for (let t = 1; t <= 100; t++) {
         optimizer.step(Float64Array.of(1e-9, -5e8))
@@ -266,11 +266,11 @@ describe.each(engineNames)('%s', (engine) => {
     })
   })
 
-  describe.each(dtypes)('weight decay, %s', (dtype) => {
+  describe.each(dtypes)('weight decay on %s', (dtype) => {
     const f = roundOf[dtype]
     const options = { lr: 1e-2, beta1: 0.8, beta2: 0.95, eps: 1e-6, weightDecay: 0.3 }
 
-    /** Adam's equations for one parameter, with the decay in the gradient or apart from it. */
+    /** Adam's equations for one parameter, with coupled or decoupled decay. */
     const equations = (theta: number, gradients: Iterable<number>, isApart: boolean) => {
       const { lr, beta1, beta2, eps, weightDecay } = options
       let [m, v, product1, product2] = [0, 0, 1, 1]
@@ -291,7 +291,7 @@ describe.each(engineNames)('%s', (engine) => {
     test.each([
       ['AdamW takes it from the parameters', adamw, true],
       ['Adam adds it to the gradient', adam, false],
-    ] as const)('%s, bit for bit', (_, rule, isApart) => {
+    ] as const)('equals the equations bit for bit: %s', (_, rule, isApart) => {
       const theta = noise(4, 50, dtype, 3)
       const gradients = Array.from({ length: 20 }, (_, t) => noise(100 + t, 50, dtype))
       const optimizer = new Optimizer(theta, rule(options), { engine })
@@ -306,7 +306,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(bits(optimizer.params)).toBe(bits(expected))
     })
 
-    test("the essay's λ·‖θ‖² in the loss is weightDecay: 2·λ", () => {
+    test('of the essay, λ·‖θ‖² in the loss, is weightDecay: 2·λ', () => {
       const lambda = 0.15
       const theta = noise(5, 9, dtype, 3)
       const decays = new Optimizer(theta, adam({ ...options, weightDecay: 2 * lambda }), { engine })
@@ -319,7 +319,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(bits(decays.params)).toBe(bits(lossHasIt.params))
     })
 
-    test('without a gradient AdamW shrinks by 1 − η·λ; with it in the gradient, Adam takes whole steps', () => {
+    test('without a gradient multiplies by 1 − η·λ in AdamW, and causes full steps in Adam with coupled decay', () => {
       const theta = arrayOf[dtype].of(100, 1)
       const zero = new arrayOf[dtype](2)
       const apart = new Optimizer(theta, adamw(options), { engine })
@@ -328,7 +328,7 @@ describe.each(engineNames)('%s', (engine) => {
       within.step(zero)
       expect([...apart.params]).toEqual([f(100 * f(1 - 3e-3)), f(1 - 3e-3)])
       expect(bits(apart.state.m) + bits(apart.state.v)).toMatch(/^0+$/)
-      // However large the parameter, it moves by η: the decay has been divided by its own root.
+      // However large the parameter is, it moves by η, because the decay is divided by its own root.
       expect(100 - within.params[0]).toBeCloseTo(1e-2, 5)
       expect(1 - within.params[1]).toBeCloseTo(1e-2, 5)
     })
@@ -347,11 +347,11 @@ describe.each(engineNames)('%s', (engine) => {
       [0.99, 4, 5],
       [0.999, 4, 5],
       [0.999, 5, 6],
-    ])('β₂ = %d, threshold %d: rectified from update %d', (beta2, threshold, first) => {
+    ])('with β₂ = %d and threshold %d is rectified from update %d on', (beta2, threshold, first) => {
       const lr = 0.01
       const optimizer = optimize([0], radam({ lr, beta2, threshold, eps: 0 }))
       for (let t = 1; t <= 60; t++) {
-        // Such gradients that √v̂ is far from 1, and a rectified update from a plain one.
+        // Gradients for which √v̂ differs from 1, and a rectified update from a plain one.
         optimizer.params[0] = 0
         optimizer.step(Float64Array.of(100 + (t % 7)))
         const { m, v } = optimizer.state
@@ -368,16 +368,16 @@ describe.each(engineNames)('%s', (engine) => {
       }
     })
 
-    test.each(['torch', 'optax'] as const)('form %s: β₂ = 0.6 is never rectified, however late', (form) => {
+    test.each(['torch', 'optax'] as const)('in the form %s with β₂ = 0.6 is never rectified', (form) => {
       const optimizer = optimize([0], radam({ form, lr: 0.01, beta2: 0.6, threshold: 4 }))
       for (let t = 1; t <= 200; t++) optimizer.step(Float64Array.of(3))
       expect(optimizer.params[0]).toBeCloseTo(-200 * 0.01 * 3, 9)
     })
   })
 
-  describe.each(dtypes)('a delayed start, %s', (dtype) => {
+  describe.each(dtypes)('a delayed start on %s', (dtype) => {
     const delayable = rules.filter(([, { name }]) => !name.startsWith('scheduleFree'))
-    test.each(delayable)('of %s moves nothing before its time, but collects', (_, rule) => {
+    test.each(delayable)('of %s moves nothing before its start, but updates the state', (_, rule) => {
       const theta = noise(6, 37, dtype, 3)
       theta.set([-0, 0, NaN, -Infinity])
       const delayed = new Optimizer(theta, delayedStart(4, rule), { engine, clip: { value: 0.5 } })
@@ -390,7 +390,7 @@ describe.each(engineNames)('%s', (engine) => {
         plain.gradientPoint()
         delayed.step(g)
         plain.step(g)
-        // Put back, the plain one goes on as if it had collected without moving.
+        // After a reset of its parameters, the plain run continues as if it had only updated its state.
         if (t <= 4) {
           plain.params.set(theta)
           expect(bits(delayed.params)).toBe(bits(theta))
@@ -403,7 +403,7 @@ describe.each(engineNames)('%s', (engine) => {
     })
   })
 
-  describe.each(dtypes)('a warm-up, %s', (dtype) => {
+  describe.each(dtypes)('a warm-up on %s', (dtype) => {
     const f = roundOf[dtype]
     const steps = (rule: Rule) => {
       const optimizer = new Optimizer(new arrayOf[dtype](1), rule, { engine })
@@ -423,14 +423,14 @@ describe.each(engineNames)('%s', (engine) => {
       expect(by(warmup(0.5, { steps: 2, from: 1.5 }))).toEqual([1.5, 1, 0.5, 0.5, 0.5, 0.5])
     })
 
-    test('of any rule scales its steps', () => {
+    test('scales the steps of any rule', () => {
       const whole = steps(rmsprop({ form: 'essay', lr: 0.5 }))
       const warm = steps(rmsprop({ form: 'essay', lr: warmup(0.5, { steps: 4 }) }))
       expect(warm.map((step, t) => step / whole[t])).toEqual([0.25, 0.5, 0.75, 1, 1, 1])
     })
   })
 
-  describe('the stopping rule', () => {
+  describe('the stopping criterion', () => {
     test('stops at the first change below the tolerance', () => {
       const changes: number[] = []
       let before = Float64Array.from(start)
@@ -455,7 +455,7 @@ describe.each(engineNames)('%s', (engine) => {
       const run = minimize(bowl({ condition: 2 }), [1, 1], rule, options)
       expect(run.reason).toBe('converged')
       expect(run.value).toBeLessThan(1e-8)
-      // At the minimum nothing moves: it stops at the first update that is tested.
+      // At the minimum the run stops at the first update that is tested.
       const still = minimize(bowl({ condition: 2 }), [0, 0], rule, options)
       expect(still).toMatchObject({ reason: 'converged', iterations: settling + 1, maxChange: 0 })
     })
@@ -469,8 +469,8 @@ describe.each(engineNames)('%s', (engine) => {
       adam(),
       adamw(),
       radam(),
-    ] as Rule[])('%o converges to the minimum of a bowl', (rule) => {
-      // Rules that step by η whatever the slope come to rest as it falls.
+    ] as Rule[])('lets %o converge to the minimum of a bowl', (rule) => {
+      // Rules whose step is η for any slope converge as η decreases.
       const falling = { ...rule, lr: (t: number) => 0.1 / (1 + t / 20) } as Rule
       const { reason, x } = minimize(bowl({ condition: 4 }), [1, -2, 3], falling, { engine, tolerance: 1e-6 })
       expect(reason).toBe('converged')
@@ -480,7 +480,7 @@ describe.each(engineNames)('%s', (engine) => {
 })
 
 test("Rosenbrock's Hessian has very different eigenvalues at the minimum", () => {
-  // Second differences of the gradient: [[2 + 8b, −4b], [−4b, 2b]].
+  // Differences of the gradient: [[2 + 8b, −4b], [−4b, 2b]].
   const h = 2 ** -12
   const column = (i: number) => {
     const [above, below] = [h, -h].map((step) => {
@@ -500,6 +500,6 @@ test("Rosenbrock's Hessian has very different eigenvalues at the minimum", () =>
   const [large, small] = [half + root, half - root]
   expect(large).toBeCloseTo(1001.6, 1)
   expect(small).toBeCloseTo(0.3994, 3)
-  // "even hundreds of times larger"
+  // Quoted from the essay: "even hundreds of times larger".
   expect(large / small).toBeGreaterThan(100)
 })

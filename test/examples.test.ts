@@ -1,6 +1,6 @@
 /**
- * examples/: a training that is killed and goes on ends with the same bits, the network's gradient is right, words find
- * their like, and models that integrate are fitted.
+ * examples/: a training run that is killed and resumed ends with the same bits, the network's gradient is correct,
+ * similar words are found, and models with integration are fitted.
  */
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -29,7 +29,7 @@ describe('train.mjs', () => {
     readonly errors: string
   }
 
-  /** Trains on an engine, and is killed after an epoch if one is given. */
+  /** Trains on an engine, and kills the process after an epoch if requested. */
   function train(name: string, engine: string, killedAfter?: number, epochs = 10): Promise<Run> {
     const checkpoint = join(folder, name)
     const flags = [`--epochs=${epochs}`, '--train=1000', '--test=300', `--checkpoint=${checkpoint}`]
@@ -53,7 +53,7 @@ describe('train.mjs', () => {
 
   const epochs = ({ lines }: Run) => lines.flatMap((line) => /^epoch (\d+)/.exec(line)?.[1] ?? []).map(Number)
 
-  test('killed twice, and gone on from its checkpoint on other engines, has the bits of one run', async () => {
+  test('resumes a run that was killed twice on other engines, with the bits of a single run', async () => {
     const whole = await train('whole', 'native')
     expect(whole).toMatchObject({ status: 0, errors: '' })
     expect(epochs(whole)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
@@ -65,7 +65,7 @@ describe('train.mjs', () => {
 
     const first = await train('killed', 'wasm', 2)
     expect([first.signal, epochs(first)[0]]).toEqual(['SIGKILL', 1])
-    // As a kill in the middle of writing leaves it.
+    // The file of a process that was killed while writing.
     writeFileSync(join(folder, 'killed.new'), 'half of')
     const second = await train('killed', 'typescript', 5)
     expect([second.signal, epochs(second)[0]]).toEqual(['SIGKILL', epochs(first).length + 1])
@@ -75,21 +75,21 @@ describe('train.mjs', () => {
     expect(last.lines.slice(-2)).toEqual(whole.lines.slice(-2))
   })
 
-  test('does not go on with other settings', async () => {
+  test('refuses to resume with other settings', async () => {
     expect(await train('short', 'native', undefined, 1)).toMatchObject({ status: 0 })
     const { status, errors } = await train('short', 'native', undefined, 2)
     expect([status, errors]).toEqual([1, expect.stringContaining('belongs to another run')])
   })
 })
 
-test('network.mjs: the gradient is that of the loss', () => {
+test('network.mjs computes the gradient of its loss', () => {
   const generator = new Generator(2)
   const network = new Network(6, 5, 3)
   const data = {
     images: Uint8Array.from({ length: 4 * 6 }, () => 255 * generator.next()),
     labels: Uint8Array.of(0, 2, 1, 2),
   }
-  // What lies at one place in one array, as checkGradient has it.
+  // Views of one array in the order that checkGradient expects.
   const views = (x: Float64Array) => ({
     hidden: { weight: x.subarray(0, 30), bias: x.subarray(30, 35) },
     output: { weight: x.subarray(35, 50), bias: x.subarray(50) },
@@ -104,7 +104,7 @@ test('network.mjs: the gradient is that of the loss', () => {
   expect(checkGradient(objective, x)).toMatchObject({ ok: true, failures: 0 })
 })
 
-test('word-vectors.mjs: learns, to the same bits on every engine', () => {
+test('word-vectors.mjs learns, with the same bits on every engine', () => {
   const runs = ['native', 'wasm', 'typescript'].map((engine) => {
     const flags = ['--epochs=2', '--verses=600']
     const { stdout, stderr, status } = spawnSync(
@@ -124,10 +124,10 @@ test('word-vectors.mjs: learns, to the same bits on every engine', () => {
 })
 
 test.each<[string, Record<string, number>]>([
-  // The boarding school's influenza, for which textbooks have β near 1.7 and γ near .45 a day.
+  // The influenza outbreak in a boarding school, for which textbooks estimate β near 1.7 and γ near 0.45 per day.
   ['sir.mjs', { beta: 1.8, gamma: 0.46, reproduction: 3.9 }],
   ['doses.mjs', { volume: 10.8, k: 0.131, clearance: 1.41 }],
-])('%s: a function that integrates is a model', (name, expected) => {
+])('%s fits a model function with integration', (name, expected) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(home, 'examples', name)], {
     encoding: 'utf8',
   })

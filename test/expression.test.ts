@@ -1,4 +1,4 @@
-/** Expressions: what texts mean, their derivatives, sums over rows of data, and texts that are meant to harm. */
+/** Expressions: their meaning, derivatives and sums over rows of data, and malicious strings. */
 
 import {
   adam,
@@ -18,7 +18,7 @@ import { treeOf } from './programs/expressions.js'
 
 const at = (text: string, ...x: number[]) => expression(text).value(x)
 
-describe('what a text means', () => {
+describe('an expression', () => {
   test.each([
     ['1 + 2*3', 7],
     ['(1 + 2)*3', 9],
@@ -45,24 +45,24 @@ describe('what a text means', () => {
     ['1 == 1 && 2 != 2 ? 1 : 0', 0],
     ['1 == 1 || 2 != 2 ? 1 : 0', 1],
     ['!(1 <= 2) ? 1 : 0', 0],
-  ])('%s', (text, value) => {
+  ])('has the value of %s', (text, value) => {
     expect(at(text)).toBe(value)
   })
 
-  test('names are parameters, in the order in which they first appear, of any alphabet', () => {
+  test('has its names as parameters, in order of first appearance, in any alphabet', () => {
     const f = expression('b*θ_1 - a + b')
     expect(f.names).toEqual(['b', 'θ_1', 'a'])
     expect(f.value([2, 3, 5])).toBe(3)
   })
 
-  test('whole powers are products, others are not', () => {
+  test('computes integer powers as products, and other powers by functions', () => {
     expect(at('x^3', 0.1)).toBe(0.1 * 0.1 * 0.1)
     expect(at('x^-2', 3)).toBe(1 / 9)
     expect(at('x^0', Number.NaN)).toBe(1)
     expect(at('x^n', 0.1, 3)).toBe(functions.pow(0.1, 3))
   })
 
-  test('a NaN passes through min and max from either side, and no comparison but != is true of it', () => {
+  test('passes NaN through min and max from both sides, and in comparisons only != holds for NaN', () => {
     for (const text of ['min(x, 1)', 'min(1, x)', 'max(x, 1)', 'max(1, x)']) {
       expect(at(text, Number.NaN), text).toBeNaN()
     }
@@ -90,7 +90,7 @@ describe('what a text means', () => {
     ['x ? 1', 0],
     ['constructor(1)', 0],
     ['x = 1', 2],
-  ])('%j is refused, with the place', (text, position) => {
+  ])('is refused with the position of the error: %j', (text, position) => {
     expect(() => expression(text)).toThrow(ExpressionError)
     expect(() => expression(text)).toThrow(expect.objectContaining({ position }))
   })
@@ -114,13 +114,13 @@ describe('what a text means', () => {
     ['a*e^(-x)', 2, 'exp(…)', 'e^'],
     ['e**x', 0, 'exp(…)', 'e**'],
     ['x…', 1, 'a number, a name or an operator', '…'],
-  ])('%j is refused, with the place and what to write instead', (text, position, wanted, got) => {
+  ])('is refused with the position and a correction: %j', (text, position, wanted, got) => {
     expect(() => expression(text)).toThrow(expect.objectContaining({ name: 'ExpressionError', position }))
     expect(() => expression(text)).toThrow(`expected ${wanted}`)
     expect(() => expression(text)).toThrow(`got ${got}: `)
   })
 
-  test('letters are names, e is one where it is no base, and π is a number', () => {
+  test('treats letters as names, e as a number if it is not a base, and π as a number', () => {
     expect(expression('α*µ + x₁ + e*E + pow(e, 2) + (e)^2 + pi_1').names).toEqual([
       'α',
       'µ',
@@ -135,7 +135,7 @@ describe('what a text means', () => {
     }
   })
 
-  test('names of what all objects have are names', () => {
+  test('can use names that every object inherits', () => {
     expect(at('constructor + __proto__ + toString', 1, 2, 3)).toBe(6)
   })
 
@@ -146,13 +146,13 @@ describe('what a text means', () => {
     ['signs', `${'-'.repeat(10_000)}x`],
     ['powers', Array(5_000).fill('x').join('^')],
     ['conditionals', 'x<1?1:'.repeat(3_000)],
-  ])('too many %s', (_, text) => {
+  ])('is refused for too many %s', (_, text) => {
     const start = performance.now()
     expect(() => expression(text)).toThrow(ExpressionError)
     expect(performance.now() - start).toBeLessThan(1_000)
   })
 
-  test('what is as long as it may be is fast', () => {
+  test('is parsed quickly at the maximum length', () => {
     const start = performance.now()
     const f = expression(Array(9_999).fill('x').join('*'))
     expect(f.value([1])).toBe(1)
@@ -160,7 +160,7 @@ describe('what a text means', () => {
     expect(performance.now() - start).toBeLessThan(10_000)
   })
 
-  test.each([[3], [null], [['x']]])('%j is no text', (given) => {
+  test.each([[3], [null], [['x']]])('must be a string, not %j', (given) => {
     expect(() => expression(given as never)).toThrow(OptionError)
   })
 })
@@ -168,14 +168,14 @@ describe('what a text means', () => {
 const names = ['x', 'y', 'z']
 const tree = treeOf({ names, literal: fc.integer({ min: 1, max: 9 }) })
 /**
- * Three numbers that no short formula ties to each other or to an integer. At a tie such as `x == 2`
- * the chosen branch has another derivative than its neighborhood, and min and max have two.
+ * Three numbers that no simple formula relates to each other or to an integer. At a tie such as `x == 2`, the chosen
+ * branch has a derivative that differs from its neighborhood, and min and max have two derivatives.
  */
 const point = fc
   .array(fc.double({ min: 0.5, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 })
   .map(([x, y, z]) => [(x * Math.PI) / 3, (y * Math.E) / 3, z * Math.SQRT1_2])
 
-/** All three names in their order, without a change of the value. */
+/** Lists all three names in order, without a change of the value. */
 const withAll = (text: string) => `(0 < 1 ? ${text} : x + y + z)`
 
 describe('random expressions', () => {
@@ -202,7 +202,7 @@ describe('random expressions', () => {
           const slope = (h: number) => (f.value(plus(i, h)) - f.value(plus(i, -h))) / (2 * h)
           const [coarse, fine] = [slope(1e-4), slope(1e-5)]
           const bend = (f.value(plus(i, 1e-5)) + f.value(plus(i, -1e-5)) - 2 * f.value(at)) / 1e-5
-          // Not where it is broken, or too bent for differences; nor beside a pole that cancels: √(z − z).
+          // Excludes discontinuities, strong curvature, and poles that cancel, such as √(z − z).
           const scale = 1 + Math.abs(fine)
           const isSmooth =
             Math.abs(coarse - fine) < 1e-6 * scale && Math.abs(bend) < 1e-4 * scale && scale < 1e6
@@ -226,7 +226,7 @@ test.each([
   ['sqrt(x*x + y*y)', [1.5, 2]],
   ['x < y ? sin(x)*y : cos(y)', [1.5, 2]],
   ['log(exp(x) + exp(y))', [1.5, 2]],
-])('the gradient of %s is that of central differences', (text, x) => {
+])('the gradient of %s agrees with central differences', (text, x) => {
   expect(checkGradient(expression(text), x)).toMatchObject({ ok: true })
 })
 
@@ -236,7 +236,7 @@ test.each([
   ['x > 0 ? (x < 9 ? sqrt(x) : sqrt(9 - x)) : x', 4, 0.25],
   ['min(x, 1/(x - 2))', 2, 1],
   ['(x > 0 ? sqrt(x) : 0) + (x > 1 ? sqrt(x) : x)', 0, 1],
-])('what is not chosen in %s changes no derivative at %d', (text, x, slope) => {
+])('the unused branch in %s affects no derivative at %d', (text, x, slope) => {
   const out = new Float64Array(1)
   expression(text).gradient([x], out)
   expect(out[0]).toBe(slope)
@@ -269,7 +269,7 @@ describe('rows of data', () => {
   const y = [1, 0.6, 0.3, 0.2]
   const f = expression('(a*exp(-b*t) + c - y)^2')
 
-  test('are summed from the first to the last, and what they have in common is done once', () => {
+  test('are summed from first to last, and common subexpressions are computed once', () => {
     const fit = f.with({ y, t })
     expect(fit.parameters).toEqual(['a', 'b', 'c'])
     const [a, b, c] = [1, 0.5, 0.1]
@@ -282,7 +282,7 @@ describe('rows of data', () => {
     expect(checkGradient(fit, [a, b, c])).toMatchObject({ ok: true })
   })
 
-  test('in float32 each operation is rounded', () => {
+  test('are rounded to float32 after each operation', () => {
     const h = Math.fround
     const sum = expression('a*t + b').with({ t: [0.1, 0.2, 0.3] })
     const [a, b] = Float32Array.of(1.1, 0.7)
@@ -304,13 +304,13 @@ describe('rows of data', () => {
     [{ t: 'text' }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
     [{ t: [1, '2'] }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
     [null, /data: expected an object/],
-  ])('%j is refused', (data, message) => {
+  ])('are refused if invalid: %j', (data, message) => {
     expect(() => f.with(data as never)).toThrow(message)
   })
 })
 
 test.each(['typescript', 'wasm', 'native'] as const)(
-  'a product less a number, times another, is no difference of products, on %s',
+  'a product minus a number, times another number, is not compiled as a difference of products on %s',
   (engine) => {
     const start = { a: [2], b: [3], c: [4], d: [5] }
     const valueAt = (text: string) =>
@@ -323,7 +323,7 @@ test.each(['typescript', 'wasm', 'native'] as const)(
   },
 )
 
-test('minimize takes one, and finds what it finds with the gradient by hand', () => {
+test('minimize accepts an expression, and finds the same result as with a manual gradient', () => {
   const rule = adam({ lr: 1e-2 })
   const options = { maxIterations: 50_000 }
   const found = minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], rule, options)
@@ -333,6 +333,6 @@ test('minimize takes one, and finds what it finds with the gradient by hand', ()
   expect(Math.abs(found.iterations - byHand.iterations)).toBeLessThan(0.01 * byHand.iterations)
 })
 
-test('a point of another length is an error that names the parameters', () => {
+test('a point of the wrong length is an error that names the parameters', () => {
   expect(() => expression('x + y').value([1])).toThrow(/x: expected 2 numbers: x, y, got "1 numbers"/)
 })

@@ -1,7 +1,7 @@
 /**
- * Mistakes of ours, in Rust: a panic, or a trap in WebAssembly, ends the call with an error, and not the process.
- * What it was working on is broken from then on; others go on. (The set-up for tests builds an addon with a
- * kernel that panics.)
+ * Bugs in Rust: a panic, or a trap in WebAssembly, ends the call with an error, but not the process. The affected
+ * object is unusable from then on, and others still work. (The set-up for tests builds an addon with a kernel that
+ * panics.)
  */
 
 import { existsSync, readdirSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { home, inChildOfModules, noWasmMemory } from './children.js'
 
-/** For a child: a rule of that kernel, which panics where a gradient is 1e31; and the ways in which an optimizer is used. */
+/** For a child process: a rule of that kernel, which panics for a gradient of 1e31, and the calls of an optimizer. */
 const prepared = `
   const part = (name) => import(new URL(name, antigradUrl))
   const { define } = await part('rules/define.js')
@@ -70,7 +70,7 @@ describe('a panic in Rust', () => {
   if (file === undefined) throw new Error('the addon that fails is not there: `npm test` builds it')
   const trial = { env: { ANTIGRAD_ADDON: join(folder, file) }, isQuiet: true, timeout: 60_000 }
 
-  test('says where it was, and prints nothing', () => {
+  test('is reported with its location, without output', () => {
     const body = `${prepared}
       return errorOf(() => make({ threads: 1 }).step(gradients(BAD)))`
     const { reasons } = inChildOfModules(body, trial) as { reasons: string[] }
@@ -86,7 +86,7 @@ describe('a panic in Rust', () => {
     ['stepAsync of threads', 300_000, '{ threads: 2 }', 'stepAsync(gradients(BAD))', ''],
     ['stepAsync in slices', 300_000, '{ threads: 1 }', 'stepAsync(gradients(BAD))', noWasmMemory],
     ['a step on an ArrayBuffer', 4, '{ threads: 1 }', 'step(gradients(BAD))', noWasmMemory],
-  ])('in %s breaks that optimizer alone', (_, length, options, call, before) => {
+  ])('makes only that optimizer unusable: %s', (_, length, options, call, before) => {
     const body = `${prepared}
       length = ${length}
       const [victim, other] = [make(${options}), make(${options})]
@@ -106,7 +106,7 @@ describe('a panic in Rust', () => {
     expect(rest).toEqual({ isUntouched: true, isLoaded: true, report: 1, length })
   })
 
-  test('on one thread while others work, again and again: all are waited for, and work on', () => {
+  test('on one of several threads is always awaited, and the threads keep working', () => {
     const body = `${prepared}
       length = 1_000_000
       const ends = new Set()
@@ -125,7 +125,7 @@ describe('a panic in Rust', () => {
     expect(inChildOfModules(body, trial)).toEqual(['the trial has failed', true])
   })
 
-  test('in a worker ends neither it nor the process', () => {
+  test('in a worker ends neither the worker nor the process', () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {
@@ -153,7 +153,7 @@ describe('a panic in Rust', () => {
     ['minimizeManySync', 2],
     ['minimizeMany', 1],
     ['minimizeMany', 2],
-  ])('in %s on %i threads ends the call, and the next one is well', (call, threads) => {
+  ])('in %s on %i threads ends the call, and the next call works', (call, threads) => {
     const body = `${prepared}
       const objective = antigrad.expression('x^2')
       const run = (last) => {
@@ -173,10 +173,10 @@ describe('a panic in Rust', () => {
 })
 
 describe('a trap in WebAssembly', () => {
-  // What somebody writes over the module's own data, the tables of its functions among them, makes it trap.
+  // Overwritten data of the module, including its function tables, lead to a trap.
   const trapped = /^it has trapped: /
 
-  test.each(['step()', 'step(gradients())', 'stepAsync()'])('in %s breaks that optimizer alone', (call) => {
+  test.each(['step()', 'step(gradients())', 'stepAsync()'])('makes only that optimizer unusable: %s', (call) => {
     const body = `
       const make = (length) => new antigrad.Optimizer({ w: new Float32Array(length).fill(1) }, antigrad.sgd({ lr: 1 }), { engine: 'wasm', clip: { norm: 1e9 } })
       const gradients = (length = 8) => ({ w: new Float32Array(length).fill(1) })
@@ -206,7 +206,7 @@ describe('a trap in WebAssembly', () => {
     expect(neighbor).toEqual(Array(8).fill(-2))
   })
 
-  test.each(['minimizeManySync', 'minimizeMany'])('in %s ends the call, and the next one is well', (call) => {
+  test.each(['minimizeManySync', 'minimizeMany'])('in %s ends the call, and the next call works', (call) => {
     const before = `
       globalThis.isSpoilt = false
       WebAssembly.Instance = class extends WebAssembly.Instance {
@@ -236,7 +236,7 @@ describe('a trap in WebAssembly', () => {
     ])
   })
 
-  test('a stack that ends is the RangeError that it was, and breaks nothing', () => {
+  test('is not caused by a stack overflow, which stays a RangeError and harms nothing', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(new Float32Array(8), antigrad.sgd({ lr: 1 }), { engine: 'wasm' })
       optimizer.step(new Float32Array(8).fill(1))

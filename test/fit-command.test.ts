@@ -1,4 +1,4 @@
-/** `antigrad fit`: as built, in processes of its own; and its pictures. */
+/** `antigrad fit` as built, in separate processes, and its plots. */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -37,7 +37,7 @@ const write = (name: string, text: string | Buffer) => writeFileSync(join(folder
 const csv = (names: readonly string[], rows: readonly (readonly unknown[])[]) =>
   [names, ...rows].map((row) => `${row.join()}\n`).join('')
 
-/** Rows of two groups, one after the other and then in turn. */
+/** Rows of two groups, first in sequence and then interleaved. */
 const next = random(7)
 const decay = Array.from({ length: 60 }, (_, i) => {
   const group = i < 10 || i % 2 === 0 ? 'A' : 'B'
@@ -52,11 +52,11 @@ const STARTS = '--start a=1,b=1,c=1'
 interface Setting {
   readonly input?: string
   readonly before?: string
-  /** Of Node. */
+  /** Flags for Node. */
   readonly flags?: readonly string[]
 }
 
-/** Runs `antigrad fit`; the model, which has spaces, comes by itself. */
+/** Runs `antigrad fit`; the model is a separate argument because it contains spaces. */
 function run(args: string, model: string | null = MODEL, { input, before = '', flags = [] }: Setting = {}) {
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
   const command = [...flags, '--import', preload, cli, 'fit', ...args.split(' ').filter(Boolean)]
@@ -78,8 +78,8 @@ function lines(args: string, model: string | null = MODEL, more: Setting = {}): 
     .map((line) => JSON.parse(line))
 }
 
-describe('JSON lines', () => {
-  test('have what fit gives', () => {
+describe('lines of JSON', () => {
+  test('contain the results of fit', () => {
     const [found, ...others] = lines(`decay.csv --x t ${STARTS}`)
     const fitted = fitOne(expression(MODEL), { t, y }, { start })
     const {
@@ -112,7 +112,7 @@ describe('JSON lines', () => {
     expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
   })
 
-  test('one a group, in the order in which groups come, as fitMany has them', () => {
+  test('contain one result per group, in the order of the groups, as from fitMany', () => {
     write(
       'turned.csv',
       csv(
@@ -135,7 +135,7 @@ describe('JSON lines', () => {
     expect(found.map(({ errors: { b } }) => b)).toEqual([...errors.b])
   })
 
-  test('--shared prints nothing of a label that would steer a terminal', () => {
+  test('with --shared escape control characters in labels', () => {
     const rows = decay.map(([t, y]) => [t, y, 'A'])
     write('steering.csv', csv(['t', 'y', 'g'], [...rows, [0, 3, '\u001b[31mB']]))
     const { stdout } = run(`steering.csv --x t --group g --shared b ${STARTS}`)
@@ -143,7 +143,7 @@ describe('JSON lines', () => {
     expect(stdout).not.toContain('\u001b')
   })
 
-  test('--shared fits all groups at once', () => {
+  test('with --shared fit all groups together', () => {
     const [all, ...groups] = lines(`decay.csv --x t --group g --shared b ${STARTS}`)
     const g = decay.map(([, , label]) => label)
     const found = fitSharedSync(expression(MODEL), { t, y, g }, { group: 'g', shared: ['b'], start })
@@ -155,7 +155,7 @@ describe('JSON lines', () => {
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
 
-  test('--shared goes with derived quantities, parameters that follow, weights by the model, and pictures', () => {
+  test('with --shared support derived quantities, derived parameters, weights by the model, and plots', () => {
     const args =
       'decay.csv --x t --group g --shared b --derive half=log(2)/b --expr c=a/9 --weights =1/f --start a=3,b=1'
     const [, ...groups] = lines(`${args} --plot together.svg`)
@@ -176,7 +176,7 @@ describe('JSON lines', () => {
     expect(run(args).stdout).toMatch(/\ng +rows +a +± +c +± +half +± +χ²\nA /)
   })
 
-  test('--shared has parameters by the labels of a column, and profiles of what is shared', () => {
+  test('with --shared support parameters per label of a column, and profiles of shared parameters', () => {
     const plateOf = (label: unknown) => (label === 'A' ? 'P 1' : 'P 2')
     const rows = [...decay, ...decay.map(([t, y, g]) => [t, (y as number) + 0.01 * (t as number), `${g}2`])]
     write(
@@ -235,7 +235,7 @@ describe('JSON lines', () => {
     ],
     ['--engine typescript', { start, engine: 'typescript' }],
     ['--engine wasm --threads 1', { start, engine: 'wasm', threads: 1 }],
-  ])('%s', (args, options) => {
+  ])('follow the options: %s', (args, options) => {
     const [found] = lines(`decay.csv --x t ${STARTS} ${args}`)
     const { values, errors, minima } = fitOne(expression(MODEL), { t, y }, options)
     const inJson = JSON.parse(
@@ -244,7 +244,7 @@ describe('JSON lines', () => {
     expect({ values: found.values, errors: found.errors, minima: found.minima }).toEqual(inJson)
   })
 
-  test('weights and σ', () => {
+  test('follow weights and σ', () => {
     const sigma = t.map((t) => 0.1 + t)
     write(
       'sigma.csv',
@@ -262,14 +262,14 @@ describe('JSON lines', () => {
     same('--weights w', { weights: t.map((_, i) => i % 3) })
   })
 
-  test('a model of ours, whose starts are guessed', () => {
+  test('use guessed starts for built-in models', () => {
     const { values } = fitOne(models.line(), { x: t, y }, {})
     for (const args of ['--x t', '--x x=t'])
       expect(lines(`decay.csv ${args}`, 'line')[0].values).toEqual(values)
     expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
-  test('a model without x wants --x, and is told what it would be', () => {
+  test('require --x for a model without x, and suggest it', () => {
     const model = 'a*exp(-b*t)'
     expect(run('decay.csv', model).stderr).toBe(
       'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
@@ -279,7 +279,7 @@ describe('JSON lines', () => {
     )
   })
 
-  test('two columns, of which one has another name in the file, and y a name of the model', () => {
+  test('support two columns, one of them renamed, and a response whose name occurs in the model', () => {
     const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
     write(
       'two.csv',
@@ -310,7 +310,7 @@ describe('JSON lines', () => {
     expect(JSON.parse(stdout).values).toEqual(values)
   })
 
-  test('a column whose name fitMany has for itself is refused by it', () => {
+  test('refuse a column name that fitMany reserves', () => {
     for (const y of ['@cost', '@weight']) {
       expect(() => fitOne(models.line(), { x: [1, 2, 3], [y]: [2, 4, 7] }, { y })).toThrow(
         `y: expected a name that does not begin with @, got "${y}"`,
@@ -318,7 +318,7 @@ describe('JSON lines', () => {
     }
   })
 
-  test('an option of a model may be a list, and a model may have columns beside its x', () => {
+  test('support arrays as model options, and models with further columns besides x', () => {
     const at = Array.from({ length: 40 }, (_, i) => i / 10)
     const wave = at.map((x) => 2 * Math.sin(2 * Math.PI * 0.7 * x + 0.3) + 1 + (next() - 0.5) / 10)
     write(
@@ -347,13 +347,13 @@ describe('JSON lines', () => {
     )
   })
 
-  test('standard input', () => {
+  test('can be computed from standard input', () => {
     const input = readFileSync(join(folder, 'decay.csv'), 'utf8')
     expect(lines(`- --x t ${STARTS}`, MODEL, { input })).toEqual(lines(`decay.csv --x t ${STARTS}`))
   })
 })
 
-describe('files', () => {
+describe('input files', () => {
   const rows = [
     [1, 2],
     [2, 4],
@@ -390,12 +390,12 @@ describe('files', () => {
     ['other comments', '% by whom\nx,y\n1,2\n%3,4\n2,4\n3,7\n', '--comment %'],
     ['units', 'x (s),y [mV],z\n1,2,3\n2,4,3\n3,7,3\n', ''],
     ['digits of all lengths', `x,y,z\n1.${'0'.repeat(500)},2\n2,4\n3,0.7000000000000000000000e+0001\n`, ''],
-  ])('%s', (_, text, args) => {
+  ])('are accepted: %s', (_, text, args) => {
     write('some.csv', text)
     expect(lines(`some.csv ${args}`, 'line')[0]).toMatchObject({ values, observations: 3 })
   })
 
-  test('a million columns', () => {
+  test('can have a million columns', () => {
     const names = Array.from({ length: 1e6 }, (_, i) => `c${i}`)
     const cells = (x: number, y: number) => names.map((_, i) => (i === 5 ? x : i === 999_999 ? y : i))
     write(
@@ -414,21 +414,22 @@ describe('files', () => {
     )
   })
 
-  test('of a pipe two columns are in memory, and not more', () => {
+  test('from a pipe need memory for two columns only', () => {
     const before = `process.on('exit', () => console.error(process.resourceUsage().maxRSS >> 10))`
     const row = (i: number) => `some words;${i % 1000},5;${(i % 1000) + 1}\n`
     const thousand = Array.from({ length: 1000 }, (_, i) => row(i)).join('')
     const input = `words;x;y\n${thousand.repeat(1500)}`
-    // Else a collector that others keep waiting leaves 35 MB more.
+    // A delayed garbage collector would otherwise leave 35 MB more.
     const flags = ['--max-semi-space-size=1']
     const used = (text: string) => Number(run('-', 'line', { before, flags, input: text }).stderr)
     const [many, few] = [used(input), used(`words;x;y\n${thousand}`)]
     expect(few).toBeGreaterThan(10)
-    // Two columns have 24 MB: they grow, are copied for the fit, and again for the engine. Lists of lists took 260 to 330.
+    // Two columns take 24 MB. They grow, are copied for the fit, and again for the engine. Arrays of arrays took 260 to
+    // 330.
     expect(many - few).toBeLessThan(210)
   })
 
-  test('of the text no more than a row is in memory', () => {
+  test('are parsed with at most one row of text in memory', () => {
     const words = 'w'.repeat(1 << 20)
     write(
       'long.csv',
@@ -453,8 +454,8 @@ describe('files', () => {
   })
 })
 
-describe('rows that are no numbers', () => {
-  test('are left out with --drop-invalid, and told of by line and column', () => {
+describe('rows with invalid numbers', () => {
+  test('are dropped with --drop-invalid, and reported by line and column', () => {
     const text =
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
     write('holes.csv', text)
@@ -486,7 +487,7 @@ describe('rows that are no numbers', () => {
     ['x,y\n1,2\n2,4\n3,7\n4,1e999\n', '', ['line 5: y is too large']],
     ['x,y\n1,2\n2,4\n3,7\n1,2,3\n', '', ['line 5: the row has 3 cells, but the header has 2']],
     ['x,y\n1,2\n2,4\n3,7\n1,\u001b[31mred\n', '', ['line 5: y is "�[31mred", not a number']],
-  ])('%j %s', (text, args, told) => {
+  ])('lead to %j for %s', (text, args, told) => {
     write('some.csv', text)
     const model = args.includes('poisson') ? 'a + x/a' : 'line'
     const refused = run(`some.csv ${args}`, model)
@@ -500,7 +501,7 @@ describe('rows that are no numbers', () => {
     expect(said).toEqual(told.map((reason) => `antigrad: some.csv: ${reason}: the row was dropped`))
   })
 
-  test('where none is left there is no fit', () => {
+  test('lead to an error if no row is left', () => {
     write('some.csv', 'x,y\na,1\nb,2\n')
     const { status, stdout, stderr } = run('some.csv --drop-invalid', 'line')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -508,7 +509,7 @@ describe('rows that are no numbers', () => {
   })
 })
 
-describe('files that are refused: status 2, one line on stderr, nothing on stdout', () => {
+describe('invalid files lead to status 2, one line on stderr and no output', () => {
   test.each([
     ['', 'expected a header with names of columns, got an empty file'],
     ['\n\n', 'expected a header with names of columns, got an empty file'],
@@ -543,7 +544,7 @@ describe('files that are refused: status 2, one line on stderr, nothing on stdou
   })
 })
 
-describe('what makes no sense: status 2, one line on stderr, nothing on stdout', () => {
+describe('invalid arguments lead to status 2, one line on stderr and no output', () => {
   test.each([
     ['none.csv --x t', MODEL, 'none.csv: ENOENT'],
     ['. --x t', MODEL, '.: EISDIR'],
@@ -599,8 +600,8 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
   })
 })
 
-describe('the table', () => {
-  test('has values, errors and intervals, and what holds of the fit', () => {
+describe('the printed table', () => {
+  test('lists values, errors, intervals and statistics of the fit', () => {
     const { status, stdout, stderr } = run('decay.csv --x t --start b=1 --fixed c=0.5')
     expect({ status, stderr }).toEqual({
       status: 0,
@@ -624,7 +625,7 @@ describe('the table', () => {
     expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
   })
 
-  test('has a line a group; a fit that cannot be done has a reason, and the status is 1', () => {
+  test('has a line per group; a failed fit has a reason, and the status is 1', () => {
     write(
       'groups.csv',
       csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
@@ -642,7 +643,7 @@ describe('the table', () => {
     expect([c, end]).toEqual([`C," 1 ${'– '.repeat(8)}${why}`, ''])
   })
 
-  test('says in words what the data do not determine, what a bound holds, and where nothing is finite', () => {
+  test('explains unidentifiable parameters, active bounds and non-finite values', () => {
     write(
       'constant.csv',
       csv(
@@ -663,7 +664,7 @@ describe('the table', () => {
     expect(infinite.stdout).toContain('\nrow 0, where t = 0: the model is Infinity where the fit starts\n')
   })
 
-  test('says which minima several starts have found', () => {
+  test('lists the minima that several starts found', () => {
     write(
       'sine.csv',
       csv(
@@ -687,7 +688,7 @@ describe('the table', () => {
     )
   })
 
-  test('is as fast as its rows are many', () => {
+  test('is printed in time proportional to the number of rows', () => {
     const rows = Array.from({ length: 50_000 }, (_, i) => [`${i}`, '次', 'a\nb'])
     const lines = columns(rows, [0]).split('\n')
     expect(lines).toHaveLength(100_000)
@@ -695,10 +696,10 @@ describe('the table', () => {
   })
 })
 
-describe('what follows from the fit', () => {
+describe('options for derived results', () => {
   const half = 'half=log(2)/b'
 
-  test('--derive, --positive and --profile are what the API says', () => {
+  test('--derive, --positive and --profile match the API', () => {
     const args = `decay.csv --x t ${STARTS} --derive ${half} --positive a,b --profile`
     const [found] = lines(args)
     const positive = (one: number) => ({ start: one, positive: true })
@@ -720,7 +721,7 @@ describe('what follows from the fit', () => {
     expect(groups[0]).toMatch(/a +from +to +b +from +to .* half +from +to/)
   })
 
-  test('ends of profiles that there are not are told of', () => {
+  test('--profile reports missing endpoints', () => {
     write(
       'flat.csv',
       csv(
@@ -734,7 +735,7 @@ describe('what follows from the fit', () => {
     expect([profile.b.high, profile.b.highReason]).toEqual([null, 'unbounded'])
   })
 
-  test('--expr is a parameter that follows from others, also from what only it has', () => {
+  test('--expr defines a parameter by others, including parameters that occur only there', () => {
     const [found] = lines(`decay.csv --x t --expr c=a/d --start a=1,b=1,d=4`)
     const given = { a: 1, b: 1, c: { expr: 'a/d' }, d: 4 }
     const other = fitOne(expression(MODEL), { t, y }, { start: given })
@@ -746,7 +747,7 @@ describe('what follows from the fit', () => {
     })
   })
 
-  test('--correlations are those of the fit', () => {
+  test('--correlations match the fit', () => {
     const { stdout } = run(`decay.csv --x t ${STARTS} --correlations`)
     const other = fitOne(expression(MODEL), { t, y }, { start })
     const rows = stdout.trimEnd().split('\n').slice(-3)
@@ -756,7 +757,7 @@ describe('what follows from the fit', () => {
     }
   })
 
-  test('σ and weights after = follow from the model', () => {
+  test('--sigma and --weights accept formulas after =', () => {
     const [found] = lines(`decay.csv --x t ${STARTS} --sigma =0.1*f`)
     const other = fitOne(expression(MODEL), { t, y }, { start, sigma: '0.1*f' })
     expect([found.values, found.errors, found.evaluations]).toEqual([
@@ -768,7 +769,7 @@ describe('what follows from the fit', () => {
     expect(weighted.values.b).toBeCloseTo(found.values.b, 6)
   })
 
-  test('--compare is what the API says of both', () => {
+  test('--compare matches the API', () => {
     const args = `decay.csv --x t ${STARTS} --compare a*exp(-b*t)`
     const [{ compare: found }] = lines(args)
     const [a, b] = [MODEL, 'a*exp(-b*t)'].map((text) =>
@@ -787,11 +788,11 @@ describe('what follows from the fit', () => {
     expect(stdout).toMatch(/^a +a\*exp\(-b\*t\) \+ c +3 /m)
     expect(stdout).toMatch(/^b +a\*exp\(-b\*t\) +2 /m)
     expect(stdout).toMatch(/^a is the full model: F\(1, 57\) = [\d.]+, p = \S+$/m)
-    // A line each, and the same of each group by itself.
+    // A line per group, equal to that of each group alone.
     const groups = lines(`${args} --group g`)
     expect(groups.map(({ compare }) => compare.test)).toEqual(['F', 'F'])
     expect(run(`${args} --group g`).stdout.split('\n')[0]).toMatch(/p +AICc b − a +reason$/)
-    // One of ours guesses its starts; a constant has no column.
+    // A built-in model guesses its starts; a constant needs no column.
     const [{ compare: line }] = lines('decay.csv --x t --compare level --start level=1', 'line')
     expect([line.fullModel, line.models[1]]).toEqual(['a', 'level'])
   })
@@ -806,7 +807,7 @@ describe('what follows from the fit', () => {
     expect(stderr).toContain(message)
   })
 
-  test('--covariance is a file of the covariance of y', () => {
+  test('--covariance reads the covariance of y from a file', () => {
     const few = decay.slice(0, 8)
     const covariance = few.map((_, i) => few.map((_, j) => (i === j ? 0.01 : 0) + 0.002))
     write('few.csv', csv(['t', 'y', 'g'], few))
@@ -850,7 +851,7 @@ describe('what follows from the fit', () => {
 })
 
 describe('Ctrl-C', () => {
-  test('keeps what is done', () => {
+  test('keeps completed fits', () => {
     const before = `process.on('newListener', (name) => name === 'SIGINT' && setTimeout(() => process.kill(process.pid, 'SIGINT'), 1500))`
     const names = Array.from({ length: 4000 }, (_, k) => `w${k}`)
     write(
@@ -879,7 +880,7 @@ describe('Ctrl-C', () => {
     }
   })
 
-  test('ends it with the status 130', () => {
+  test('ends the process with status 130', () => {
     const before = `process.on('newListener', (name) => name === 'SIGINT' && setImmediate(() => process.kill(process.pid, 'SIGINT')))`
     const args =
       'decay.csv --x t --group g --min a=0,b=0,c=0 --max a=9,b=9,c=9 --multi-start 4096 --tolerance 0'
@@ -890,16 +891,16 @@ describe('Ctrl-C', () => {
   })
 })
 
-describe('the picture', () => {
+describe('the plot', () => {
   interface Element {
     readonly name: string
     readonly attributes: Record<string, string>
-    /** The ids of what it is in, joined. */
+    /** The ids of the ancestors, joined. */
     readonly path: string
     text: string
   }
 
-  /** All elements, of an SVG that is well-formed. */
+  /** All elements of a well-formed SVG. */
   function elementsOf(svg: string): Element[] {
     const found: Element[] = []
     const open: Element[] = []
@@ -928,14 +929,14 @@ describe('the picture', () => {
     return Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i], numbers[2 * i + 1]])
   }
 
-  /** From pixels to numbers, by the first and the last tick of an axis. */
+  /** Converts pixels to numbers, using the first and the last tick of an axis. */
   function scale(elements: Element[], panel: string, axis: 'x' | 'y'): (pixel: number) => number {
     const anchor = axis === 'x' ? 'middle' : 'end'
     const marks = elements.filter(
       ({ name, path, attributes }) =>
         name === 'text' && path === panel && attributes['text-anchor'] === anchor,
     )
-    // A text is four pixels below its tick.
+    // A label lies four pixels below its tick.
     const at = ({ attributes }: Element) => Number(attributes[axis]) - (axis === 'y' ? 4 : 0)
     const [first, last] = [marks[0], marks.at(-1) as Element]
     const [a, b] = [first, last].map(({ text }) => Number(text.replace('−', '-')))
@@ -948,7 +949,7 @@ describe('the picture', () => {
     return readFileSync(join(folder, file), 'utf8')
   }
 
-  test('has data, the curve, its band, and residuals', () => {
+  test('shows the data, the curve, its band, and the residuals', () => {
     const elements = elementsOf(drawn('one.svg', `decay.csv --x t ${STARTS}`))
     const found = fitOne(expression(MODEL), { t, y }, { start })
     const of = (panel: string, kind: string) =>
@@ -958,7 +959,7 @@ describe('the picture', () => {
       scale(elements, 'fit', 'y'),
       scale(elements, 'residuals', 'y'),
     ]
-    // What half a pixel is.
+    // The size of half a pixel.
     const [dx, dy, dOff] = [toX, toY, toOff].map((to) => 0.6 * Math.abs(to(1) - to(0)))
     const near = (a: number, b: number, off: number) => expect(Math.abs(a - b)).toBeLessThan(off)
 
@@ -979,7 +980,7 @@ describe('the picture', () => {
     const at = { t: line.map(([x]) => toX(x)) }
     for (const [i, f] of found.predict(at).entries()) near(toY(line[i][1]), f, dy)
 
-    // Above to the right, and beneath back.
+    // The upper edge from left to right, and the lower edge back.
     const shape = pointsOf(band.attributes.d)
     const ends = found.band({ t: shape.map(([x]) => toX(x)) })
     for (const [i, [, py]] of shape.entries()) {
@@ -989,7 +990,7 @@ describe('the picture', () => {
     expect(elements.at(-1)?.text ?? elements.map(({ text }) => text).join()).toContain('± ')
   })
 
-  test('has error bars of σ, and logarithmic axes with marks at decades', () => {
+  test('shows error bars of σ, and logarithmic axes with ticks at decades', () => {
     const doses = [0, 0.001, 0.01, 0.1, 1, 10, 100, 1000]
     const rows = doses.map((x) => [x, 1 + (9 * x) / (1 + x) + 0.1 * Math.cos(9 * x), 0.2])
     write('doses.csv', csv(['x', 'y', 's'], rows))
@@ -1046,7 +1047,7 @@ describe('the picture', () => {
     ])
   })
 
-  test('has each group in a color of its own; the same command gives the same bytes', () => {
+  test('shows each group in its own color, with the same bytes for the same command', () => {
     const args = `decay.csv --x t --group g ${STARTS}`
     const svg = drawn('groups.svg', args)
     expect(drawn('again.svg', `${args} --engine typescript`)).toBe(svg)
@@ -1062,7 +1063,7 @@ describe('the picture', () => {
     expect(legend.map(({ text }) => text.slice(0, 7))).toEqual(['g A, a ', 'g B, a '])
   })
 
-  test('where the model is not defined there is no curve; a fit without a result has its data', () => {
+  test('omits the curve where the model is undefined, and shows the data of a failed fit', () => {
     write(
       'log.csv',
       csv(
@@ -1082,7 +1083,7 @@ describe('the picture', () => {
     expect(readFileSync(join(folder, 'few.svg'), 'utf8')).toContain('(too-few-points)')
   })
 
-  test('names from the file are text', () => {
+  test('escapes names from the file', () => {
     write('names.csv', 'x,"<y>&"\n1,2\n2,4\n3,7\n')
     const args = ['--y', '<y>&', '--model', 'line', '--plot', 'names.svg']
     expect(spawnSync(process.execPath, [cli, 'fit', 'names.csv', ...args], { env, cwd: folder }).status).toBe(
@@ -1092,7 +1093,7 @@ describe('the picture', () => {
     expect(texts).toContain('<y>&')
   })
 
-  test('too far apart to be drawn', () => {
+  test('reports ranges that are too wide to draw', () => {
     write('huge.csv', 'x,y\n-1e308,1\n0,2\n1e308,3\n')
     const { status, stderr } = run('huge.csv --plot huge.svg', 'line')
     expect(status).toBe(2)
@@ -1100,17 +1101,17 @@ describe('the picture', () => {
     expect(existsSync(join(folder, 'huge.svg'))).toBe(false)
   })
 
-  test('as PNG', () => {
+  test('can be written as PNG', () => {
     expect(run(`decay.csv --x t ${STARTS} --plot fit.png`).status).toBe(0)
     expect(readFileSync(join(folder, 'fit.png')).subarray(1, 4).toString()).toBe('PNG')
   })
 })
 
-test('progress has a rate and the time that is left', () => {
+test('progress shows a rate and the remaining time', () => {
   expect(describeRate('fits', 3000, 20_000, 2)).toBe('3,000 of 20,000 fits, 1,500 fits/s, 00:12 left')
 })
 
-test('help', () => {
+test('fit --help prints the options', () => {
   const { status, stdout } = run('--help', null)
   expect(status).toBe(0)
   for (const part of ['--model <model>', 'a*exp(-b*t) + c', '--multi-start <count>', '130 after Ctrl-C']) {

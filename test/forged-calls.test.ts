@@ -1,9 +1,9 @@
-/** The addon called directly, with what the package never gives it: an error, and never a signal. */
+/** Direct calls of the addon with arguments that the package never passes. They lead to errors, never to signals. */
 
 import { describe, expect, test } from 'vitest'
 import { inChildOfModules } from './children.js'
 
-/** For a child: the addon, and an arena of one tensor whose steps subtract its gradient. */
+/** For a child process: the addon, and an arena of one tensor whose steps subtract its gradient. */
 const prepared = `
   antigrad.engines()
   const { createRequire } = await import('node:module')
@@ -29,8 +29,8 @@ const prepared = `
     return { memory, attach: (owner) => addon.attach(owner, 65536, region.byteLength, words, 1) }
   }`
 
-describe('what holds an arena', () => {
-  test('is no memory because it says so', () => {
+describe('the owner of an arena', () => {
+  test('must be a real memory', () => {
     const body = `${prepared}
       const { memory, attach } = inMemory(2)
       const plain = memory.buffer.slice(0)
@@ -64,7 +64,7 @@ describe('what holds an arena', () => {
     expect(shared).not.toBe('function')
   })
 
-  test('is no memory that can grow', () => {
+  test('must be a memory that cannot grow', () => {
     const body = `${prepared}
       const ends = []
       for (const maximum of [undefined, 3, 2]) {
@@ -76,7 +76,7 @@ describe('what holds an arena', () => {
     expect(inChildOfModules(body)).toEqual([growing, growing, 'function'])
   })
 
-  test('is not let go while the function lives, whatever becomes of its buffers', () => {
+  test('stays alive with the function, whatever happens to its buffers', () => {
     const body = `${prepared}
       const held = () => {
         const { memory, attach } = inMemory(2)
@@ -95,7 +95,7 @@ describe('what holds an arena', () => {
     expect(inChildOfModules(body, { flags: ['--expose-gc'] })).toBe('done')
   })
 
-  test('may be a plain ArrayBuffer, which is looked at in each call, and never left to another thread', () => {
+  test('may be a plain ArrayBuffer, which each call checks, and which is never passed to another thread', () => {
     const body = `${prepared}
       const { region, words } = made()
       const buffer = region.buffer.slice(region.byteOffset, region.byteOffset + region.byteLength)
@@ -112,7 +112,7 @@ describe('what holds an arena', () => {
     ])
   })
 
-  test('in a worker is asked by the worker’s own functions', () => {
+  test("in a worker is checked by the worker's own functions", () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {
@@ -134,7 +134,7 @@ describe('what holds an arena', () => {
 })
 
 describe('a batch', () => {
-  /** A batch under way, by words, in a copy with `GAP` bytes around it that are nobody's. */
+  /** A batch in progress as words, in a copy surrounded by `GAP` unused bytes. */
   const batches = `${prepared}
     const GAP = 1 << 16
     const batches = []
@@ -160,7 +160,7 @@ describe('a batch', () => {
       return isNobodys(0) && isNobodys(GAP + bytes.length) ? end : 'outside of it'
     }`
 
-  test('whose places lie over its tables or over one another is none', () => {
+  test('is refused if its arrays overlap its tables or each other', () => {
     const body = `${batches}
       const places = ['value', 'gradient', 'settings', 'coefficients', 'live', 'planes', 'results', 'scratch']
       const ends = []
@@ -210,7 +210,7 @@ describe('a batch', () => {
     expect(ends.false).toBeGreaterThan(100)
   })
 
-  test('that another thread writes to meanwhile stays within its bytes', () => {
+  test('that another thread overwrites stays within its bytes', () => {
     const body = `${batches}
       const ends = []
       for (const bytes of batches) {
@@ -228,7 +228,7 @@ describe('a batch', () => {
     expect(inChildOfModules(body, { timeout: 60_000 })).toEqual(['boolean'])
   })
 
-  test('is refused for threads, sets and places that there are not', () => {
+  test('is refused for invalid threads, instruction sets and offsets', () => {
     const body = `${batches}
       const [{ buffer, byteLength }] = batches
       const calls = [

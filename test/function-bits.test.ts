@@ -1,6 +1,6 @@
 /**
- * Elementary functions have the bits of their twins in Rust, in both dtypes: crates/kernels/tests/functions.rs makes
- * the same arguments, and has the same digests in test/data/function-bits.json.
+ * Elementary functions have the same bits as their Rust counterparts, in both dtypes. crates/kernels/tests/functions.rs
+ * uses the same arguments and the same digests in test/data/function-bits.json.
  */
 
 import { readFileSync } from 'node:fs'
@@ -43,16 +43,16 @@ const special = [
   3216.5,
   -1647100.5,
   4503599627370497,
-  // Of all numbers the nearest to a multiple of π/2.
+  // The float64 number nearest to a multiple of π/2.
   5.319372648326541e255,
 ]
 
-/** Where powers change from one expansion to another. */
+/** The boundary between two expansions of powers. */
 const SQRT_3_2 = 1.224744871391589
 
 const view = new DataView(new ArrayBuffer(8))
 
-/** A number of any kind, from one word or from two. */
+/** A number of any kind, from one word or two. */
 function any(high: number, low: number): number {
   view.setUint32(0, high)
   view.setUint32(4, low)
@@ -63,7 +63,7 @@ function any32(word: number): number {
   return view.getFloat32(0)
 }
 
-/** Arguments of all kinds, as pairs; a third one is the second of the pair as far from the end. */
+/** Arguments of all kinds, as pairs. A third argument is the second of the pair at the same distance from the end. */
 function pairs(): (readonly [number, number])[] {
   let state = 2463534242
   const word = () => {
@@ -91,7 +91,7 @@ function pairs(): (readonly [number, number])[] {
   return [...special.flatMap((x) => special.map((y) => [x, y] as const)), ...random, ...border]
 }
 
-/** FNV-1a of all bits, with one pattern for all NaN. */
+/** FNV-1a of all bits, with one pattern for all NaNs. */
 function digest(values: Float32Array | Float64Array): string {
   let hash = 0x811c9dc5
   for (const value of values) {
@@ -106,7 +106,7 @@ function digest(values: Float32Array | Float64Array): string {
   return (hash >>> 0).toString(16).padStart(8, '0')
 }
 
-describe.each(dtypes)('%s', (dtype) => {
+describe.each(dtypes)('functions in %s', (dtype) => {
   const expected: Record<string, string> = JSON.parse(
     readFileSync(new URL('data/function-bits.json', import.meta.url), 'utf8'),
   )[dtype]
@@ -115,10 +115,10 @@ describe.each(dtypes)('%s', (dtype) => {
   const z = y.toReversed()
   const functions = elementary(dtype)
 
-  test.each(Object.keys(functions) as (keyof typeof functions)[])('%s', (name) => {
+  test.each(Object.keys(functions) as (keyof typeof functions)[])('have the bits of Rust: %s', (name) => {
     const values = x.map((xi, i) => functions[name](xi, y[i], z[i]))
     expect(digest(values)).toBe(expected[name])
-    // Stored values would hide that one is not rounded.
+    // Storing the values would hide a missing rounding.
     const rounded = new arrayOf[dtype](1)
     for (let i = 0; i < x.length; i += 7) {
       rounded[0] = functions[name](x[i], y[i], z[i])
@@ -126,7 +126,7 @@ describe.each(dtypes)('%s', (dtype) => {
     }
   })
 
-  test('of all that are there', () => {
+  test('are all in the list', () => {
     expect(Object.keys(functions).sort()).toEqual(Object.keys(expected).sort())
   })
 })

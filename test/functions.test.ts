@@ -1,4 +1,4 @@
-/** Elementary functions: their errors, special values and symmetries, and that nothing uses Math's instead. */
+/** Elementary functions: errors, special values and symmetries, and no use of Math's functions. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,16 +10,16 @@ import { home } from './children.js'
 import { functionDigests } from './function-digests.js'
 
 type Name = 'exp' | 'log' | 'sin' | 'cos' | 'pow'
-/** Arguments, the correctly rounded value, and by how many ulp the exact one is larger. */
+/** Arguments, the correctly rounded value, and the excess of the exact value in ulp. */
 type Row = readonly number[]
 const functions: Record<Name, (...x: number[]) => number> = { exp, log, sin, cos, pow } as never
 const names = Object.keys(functions) as Name[]
 const table: Record<Name, Row[]> = JSON.parse(readFileSync(join(home, 'test/data/functions.json'), 'utf8'))
 
-/** What docs/numerics.md says. */
+/** The errors stated in docs/numerics.md. */
 const within: Record<Name, number> = { exp: 0.91, log: 0.85, sin: 0.83, cos: 0.84, pow: 0.94 }
 
-/** Of bits that are not to change unnoticed. */
+/** Digests of bits, which must not change unnoticed. */
 const digests: Record<Name, string> = {
   exp: 'ba9a02aa-4475c966',
   log: '81d44675-41baaa07',
@@ -31,14 +31,14 @@ const digests: Record<Name, string> = {
 const float = new Float64Array(1)
 const word = new BigInt64Array(float.buffer)
 
-/** The number before or after x ≠ 0 in size, or others further away. */
+/** The number `steps` ulp after x ≠ 0 in magnitude. */
 function neighbor(x: number, steps: number): number {
   float[0] = x
   word[0] += BigInt(steps)
   return float[0]
 }
 
-/** An ulp where the exact value lies, which below a power of two is half of that above. */
+/** An ulp at the exact value; below a power of two it is half of that above. */
 function ulp(rounded: number, excess: number): number {
   const isSmaller = rounded > 0 === excess < 0
   return Math.abs(rounded - neighbor(rounded, isSmaller ? -1 : 1))
@@ -48,8 +48,8 @@ const any = fc.double()
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true })
 const settings = { seed: 1, numRuns: 5000 }
 
-describe.each(names)('%s', (name) => {
-  test('is less than an ulp from the exact value', () => {
+describe.each(names)('the function %s', (name) => {
+  test('differs from the exact value by less than an ulp', () => {
     let worst = 0
     for (const row of table[name]) {
       const [rounded, excess] = row.slice(-2)
@@ -59,11 +59,11 @@ describe.each(names)('%s', (name) => {
       worst = Math.max(worst, error)
     }
     expect(table[name].length).toBeGreaterThan(300)
-    // The table has hard arguments.
+    // The table contains hard arguments.
     expect(worst).toBeGreaterThan(within[name] - 0.02)
   })
 
-  test('its bits are those of the last version', () => {
+  test('has the bits of the last version', () => {
     expect(functionDigests()[name]).toBe(digests[name])
   })
 })
@@ -97,7 +97,7 @@ test.each([
   ['cos', -Infinity, NaN],
   ['cos', 0, 1],
   ['cos', -0, 1],
-  // Of all numbers the nearest to a multiple of π/2.
+  // The float64 number nearest to a multiple of π/2.
   ['cos', 5.319372648326541e255, -4.687165924254628e-19],
 ] as const)('%s(%s) is %s', (name, x, value) => {
   expect(functions[name](x)).toBe(value)
@@ -161,7 +161,7 @@ test.each([
   expect(pow(x, y)).toBe(value)
 })
 
-test('a power that a number can hold is exact', () => {
+test('a representable power is exact', () => {
   for (let x = 2; x < 100; x++) {
     let exact = x
     for (let y = 1; exact <= Number.MAX_SAFE_INTEGER; y++, exact *= x) {
@@ -177,7 +177,7 @@ test('a power that a number can hold is exact', () => {
   )
 })
 
-test('sine and cosine are odd and even, at most 1, and their squares add up to 1', () => {
+test('sine is odd, cosine is even, both are at most 1, and their squares add up to 1', () => {
   fc.assert(
     fc.property(finite, (x) => {
       expect(sin(-x)).toBe(-sin(x))
@@ -189,7 +189,7 @@ test('sine and cosine are odd and even, at most 1, and their squares add up to 1
   )
 })
 
-test('exp, log and powers never fall where they should rise, not even from a number to the next', () => {
+test('exp, log and powers are monotonic, even between neighboring numbers', () => {
   const rises = (f: (x: number) => number) => (x: number, steps: number) => {
     const [low, high] = [x, neighbor(x, steps)].sort((a, b) => a - b)
     expect(f(low), `${low}, ${high}`).toBeLessThanOrEqual(f(high))
@@ -208,7 +208,7 @@ test('exp, log and powers never fall where they should rise, not even from a num
   )
 })
 
-/** What every engine has to round as IEEE 754 does, or what is exact. */
+/** Functions that every engine must round by IEEE 754, and exact functions. */
 const exact = [
   'PI',
   'LOG10E',
@@ -229,7 +229,7 @@ const exact = [
   'trunc',
 ]
 
-test('but for pictures nothing in the package uses what differs between JavaScript engines', async () => {
+test('only plots use functions that differ between JavaScript engines', async () => {
   const files = readdirSync(join(home, 'ts'), { recursive: true, encoding: 'utf8' })
   const pictures = [join('command-line', 'plot'), 'plots']
   const sources = files.filter(
@@ -240,10 +240,12 @@ test('but for pictures nothing in the package uses what differs between JavaScri
   expect(found.filter(([, names]) => names.length > 0)).toEqual([])
 })
 
-/** What a file has of `Math` beyond that; powers by ** too, which esbuild is told to replace by `Math.pow`. */
+/**
+ * A file's use of further functions of `Math`. Powers by ** count, because esbuild replaces them by `Math.pow` here.
+ */
 async function inexact(file: string): Promise<string[]> {
   const source = readFileSync(join(home, 'ts', file), 'utf8')
-  // This takes out comments.
+  // This removes comments.
   const { code } = await transform(source, { loader: 'ts', supported: { 'exponent-operator': false } })
   return [...code.matchAll(/\bMath\b(?:\.(\w+))?/g)]
     .map(([, name = 'Math']) => name)

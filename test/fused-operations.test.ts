@@ -1,4 +1,4 @@
-/** Operations of programs that do several things at once: each result is rounded, as if they came one after the other. */
+/** Fused operations of programs: each intermediate result is rounded, as if the operations ran one after the other. */
 
 import { describe, expect, test } from 'vitest'
 import { OPERATIONS } from '../dist/arena/manifest.js'
@@ -9,12 +9,12 @@ import { compile } from '../dist/expressions/program.js'
 import { dtypes } from './helpers.js'
 
 const numbers = [0, -0, 1, -3, 0.1, 1 / 3, -7e-5, 1e-45, 1e-310, 1e30, -1e200, Infinity, NaN]
-/** Drawn from by the places of digits, so that all meet all. */
+/** Indexed by digits, so that all numbers meet all others. */
 const draws = Array.from({ length: numbers.length ** 3 }, (_, k) =>
   [k, k / 13, k / 169, k / 7].map((at) => numbers[Math.floor(at) % numbers.length]),
 )
 
-describe.each(dtypes)('%s', (dtype) => {
+describe.each(dtypes)('fused operations on %s', (dtype) => {
   const of = (code: Code) => toScalarOperation(code, dtype)
   const [add, subtract, multiply, divide] = (['add', 'subtract', 'multiply', 'divide'] as const).map(of)
   const over = (a: number, b: number) => (b === 0 ? 0 : divide(a, b))
@@ -36,7 +36,7 @@ describe.each(dtypes)('%s', (dtype) => {
     divideSqrtAdd: (a, b, c) => add(sqrt(divide(a, b)), c),
     larger: (a, b) => (a > b ? a : b),
   }
-  test.each(Object.entries(wanted))('%s', (code, compute) => {
+  test.each(Object.entries(wanted))('equal separate operations: %s', (code, compute) => {
     const one = of(code as Code)
     for (const [a, b, c, d] of draws) {
       const rounded = [a, b, c, d].map((x) => (dtype === 'float32' ? Math.fround(x) : x)) as never[]
@@ -45,7 +45,7 @@ describe.each(dtypes)('%s', (dtype) => {
   })
 })
 
-test('all operations are there in both languages', () => {
+test('both languages have all operations', () => {
   expect([...OPERATIONS].sort()).toEqual(Object.keys(operations).sort())
 })
 
@@ -53,11 +53,11 @@ test.each([
   ['a*b + x*y', ['blend']],
   ['a*b - x*y', ['multiplySubtractMultiply']],
   ['a*b + x*x', ['blend']],
-  // A product that something else needs stays one.
+  // A product that is used elsewhere is not fused.
   ['a*b + x*y + exp(x*y)', ['multiply', 'multiplyAdd', 'exp', 'add']],
   ['exp(a) + x*y', ['exp', 'multiplyAdd']],
   ['a*b + x/y', ['divide', 'multiplyAdd']],
-])('%s is few operations', (text, codes) => {
+])('%s is compiled to few operations', (text, codes) => {
   const graph = new Graph()
   const { root } = parse(text, graph)
   const { head, body, tail } = compile(graph, [root], ['a', 'b', 'x', 'y'], [])

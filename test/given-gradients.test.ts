@@ -1,14 +1,14 @@
-/** Gradients in the shapes in which people have them, once steps go straight, and before. */
+/** Gradients in common forms, on the fast path and before it. */
 
 import { adam, lion, Optimizer, sgd, sparseRows } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from './adversarial/subject.js'
 import { engineNames, inBits } from './helpers.js'
 
-describe.each(engineNames)('%s', (engine) => {
+describe.each(engineNames)('gradients on %s', (engine) => {
   const lengths = [1, 2, 7, 12, 13, 31, 33, 300]
 
-  test.each(lengths)('one array of %i: wherever it lies, as if it were a copy', (n) => {
+  test.each(lengths)('act like a copy wherever they lie, as one array of %i', (n) => {
     const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
     const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })
     const [given, expected] = [make(), make()]
@@ -17,7 +17,7 @@ describe.each(engineNames)('%s', (engine) => {
     const { buffer, byteOffset } = given.grads
     for (let k = 0; k < 8; k++) {
       inside.set(gradient, 1)
-      // A view that begins an element before the optimizer's own gradient, or behind it.
+      // A view that begins one element before or after the optimizer's own gradient.
       const overlapping = new Float32Array(buffer, byteOffset + (k % 2 === 0 ? -4 : 4), n)
       const own = k < 2 ? gradient : k < 4 ? inside.subarray(1, n + 1) : k < 6 ? given.grads : overlapping
       if (k >= 4) own.set(gradient)
@@ -28,7 +28,7 @@ describe.each(engineNames)('%s', (engine) => {
     }
   })
 
-  test('one array of another type, length or realm, a proxy, or a detached one: none is taken, or all of it', () => {
+  test('are refused or used completely if they are an array of another type, length or realm, a proxy, or detached', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), sgd({ lr: 1 }), { engine })
     const gradient = Float32Array.of(0.5, 0.25)
     const detached = Float32Array.of(3, 3)
@@ -36,7 +36,7 @@ describe.each(engineNames)('%s', (engine) => {
     const disguised = Object.setPrototypeOf(Float64Array.of(3, 3), Float32Array.prototype)
     const strangers = [Float32Array.of(3), new Float32Array(3), disguised, detached, [3, 3], '33', 3, {}]
     for (const stranger of [null, new Proxy(gradient, {}), ...strangers]) {
-      // The second of these goes straight.
+      // The second step uses the fast path.
       for (let k = 0; k < 2; k++) expect(optimizer.step(gradient)).toBe(true)
       const before = inBits([optimizer.params, optimizer.grads, optimizer.updates])
       const step = () => optimizer.step(stranger as Anything)
@@ -47,7 +47,7 @@ describe.each(engineNames)('%s', (engine) => {
   })
 })
 
-describe('a record', () => {
+describe('an object of gradients', () => {
   const names = ['b', 'a', 'c.d', 'e']
   const make = () => {
     const params = Object.fromEntries(names.map((name, k) => [name, Float32Array.of(k, -k)]))
@@ -63,20 +63,20 @@ describe('a record', () => {
     return inBits([optimizer.params, optimizer.report()])
   }
 
-  test('the order of names changes nothing', () => {
+  test('may list names in any order', () => {
     const entries = Object.entries(full())
     for (let k = 1; k < entries.length; k++) {
       expect(stepped(Object.fromEntries([...entries.slice(k), ...entries.slice(0, k)]))).toBe(stepped(full()))
     }
   })
 
-  test('what is inherited is no gradient, nor is it looked at', () => {
+  test('may inherit names, which are neither used nor read', () => {
     const { a, ...rest } = full() as Anything
     const heir = Object.assign(Object.create({ a, other: 1 }), rest)
     expect(stepped(heir)).toBe(stepped(rest))
   })
 
-  test('what a getter deletes or adds on the way is missing, or not looked at', () => {
+  test('may have getters that delete or add names, which are then missing or ignored', () => {
     const trap = () => {
       const gradients = full() as Anything
       const { b } = gradients
@@ -95,7 +95,7 @@ describe('a record', () => {
     expect(() => stepped(Object.assign(trap(), { zzz: null }))).toThrow(/a parameter name: b, .*got "zzz"/)
   })
 
-  test('a proxy is asked for each name, in whatever order it lists them', () => {
+  test('may be a proxy that lists its names in any order, each of which is read', () => {
     let turn = 0
     const shuffling = new Proxy(full(), {
       ownKeys: (target) => (turn++ % 2 === 0 ? Reflect.ownKeys(target) : Reflect.ownKeys(target).reverse()),
@@ -103,7 +103,7 @@ describe('a record', () => {
     expect(stepped(shuffling)).toBe(stepped(full()))
   })
 
-  test('a name with a dot is not the tensor of that path', () => {
+  test('with a dot in a name does not refer to the nested tensor', () => {
     const optimizer = new Optimizer(
       { 'a.b': { c: Float32Array.of(1) }, a: { b: Float32Array.of(2) } },
       sgd({ lr: 1 }),
@@ -114,8 +114,8 @@ describe('a record', () => {
   })
 })
 
-test('views of the optimizer, of tensors in several memories, each for another one', () => {
-  // Each is larger than what memories are shared for.
+test('views of the optimizer in several memories can be exchanged as gradients', () => {
+  // Each array is too large for shared memories.
   const n = 600_000
   const run = (copy: (view: Anything) => Anything) => {
     const optimizer: Anything = new Optimizer({ a: new Float32Array(n).fill(1) }, sgd({ lr: 0.5 }))
@@ -131,10 +131,10 @@ test('views of the optimizer, of tensors in several memories, each for another o
   expect(run((view) => view)).toBe(run((view) => view.slice()))
 })
 
-describe.each(engineNames)('%s: of several that are wrong the first that the user gave', (engine) => {
+describe.each(engineNames)("%s: the first invalid gradient in the user's order is reported", (engine) => {
   const names = ['d', 'b', 'c', 'a']
   const each = <T>(make: (name: string) => T) => Object.fromEntries(names.map((name) => [name, make(name)]))
-  /** As many numbers as are lent without a copy. */
+  /** The number of elements from which gradients are lent. */
   const columns = 3000
   const detached = () => {
     const gradient = new Float32Array(2 * columns)
@@ -154,12 +154,12 @@ describe.each(engineNames)('%s: of several that are wrong the first that the use
     rows: () => sparseRows([1], new Float32Array(columns).fill(1)),
   }
 
-  /** The same tensors in memory otherwise: one of them has been frozen, and the run loaded. */
+  /** The same tensors in another memory order: one was frozen, and the run was loaded. */
   const inAnyOrder = () => {
     const make = () => {
       const params = each(() => new Float32Array(2 * columns).fill(1))
       const shapes = each(() => [2, columns])
-      // A rule without rows: they are wrong where it is.
+      // A rule without sparse gradients, for which they are invalid.
       const groups = [{ match: 'b', rule: lion() }]
       return new Optimizer(params, sgd({ lr: 1 }), { engine, shapes, groups })
     }
@@ -172,7 +172,7 @@ describe.each(engineNames)('%s: of several that are wrong the first that the use
   }
   const optimizers = inAnyOrder()
 
-  test.each(Object.keys(wrong))('%s', async (kind) => {
+  test.each(Object.keys(wrong))('for %s', async (kind) => {
     for (const from of names.keys()) {
       for (const make of Object.values(right)) {
         const isWrong = (name: string) => names.indexOf(name) >= from
@@ -188,7 +188,7 @@ describe.each(engineNames)('%s: of several that are wrong the first that the use
     }
   })
 
-  test('and where a schedule has them detached', () => {
+  test('even if a schedule detaches the gradients', () => {
     const gradients = each(() => Float32Array.of(1, 1))
     let isOver = false
     const lr = () => {
@@ -196,7 +196,7 @@ describe.each(engineNames)('%s: of several that are wrong the first that the use
       if (isOver) structuredClone(null, { transfer: Object.values(others).map(({ buffer }) => buffer) })
       return 1
     }
-    // They lie behind those that have less state.
+    // These tensors come after those with less state.
     const groups = ['b', 'c'].map((match) => ({ match, rule: adam() }))
     const params = each(() => Float32Array.of(1, 1))
     const optimizer = new Optimizer(params, sgd({ lr }), { engine, groups })

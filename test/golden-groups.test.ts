@@ -1,7 +1,7 @@
 /**
- * Groups are Torch's parameter groups: `data/groups.json` has runs of it with two groups, a third one that joins
- * later, missing gradients and a learning rate that falls, and one optimizer of ours follows each to the last
- * digits, saved and loaded on the way.
+ * Groups match PyTorch's parameter groups. `data/groups.json` contains PyTorch runs with two groups, a third group
+ * added later, missing gradients and a decreasing learning rate. One optimizer follows each run to the last digits,
+ * with a save and load on the way.
  */
 
 import { readFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ type Options = Readonly<Record<string, unknown>>
 interface Run {
   readonly system: string
   readonly options: Options
-  /** What the second and the third group have of their own. */
+  /** The options of the second and the third group. */
   readonly second: Options
   readonly third: Options
   readonly addedBefore: number
@@ -38,7 +38,7 @@ interface Run {
   readonly missing: readonly number[]
   readonly lrs: readonly (readonly number[])[]
   readonly initial: readonly (readonly number[])[]
-  /** By update and tensor, as the parameters after it. */
+  /** Gradients by update and tensor, like the parameters after each update. */
   readonly gradients: readonly (readonly (readonly number[])[])[]
   readonly parameters: readonly (readonly (readonly number[])[])[]
 }
@@ -70,7 +70,7 @@ const floats = (values: readonly number[]) => Float64Array.from(values)
 const isGathered = (run: Run, t: number, tensor: number) =>
   run.missing[t] !== tensor && (tensor < 2 || t >= run.addedBefore)
 
-test('the runs have a third group, two gaps, and a learning rate that falls', () => {
+test('the runs have a third group, two missing gradients, and a decreasing learning rate', () => {
   expect(runs.map(({ system }) => system)).toEqual(Object.keys(rules))
   for (const run of runs) {
     expect(run.lrs[run.addedBefore].length - run.lrs[run.addedBefore - 1].length).toBe(1)
@@ -81,8 +81,8 @@ test('the runs have a third group, two gaps, and a learning rate that falls', ()
   }
 })
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(runs)('$system', (run) => {
+describe.each(variants)('groups on $name', ({ name: _, ...engine }) => {
+  test.each(runs)('follow the run of $system', (run) => {
     const [first, second, third] = run.initial.map(floats)
     const groups = [{ match: '1', ...ours(run.second) }]
     const rule = rules[run.system](ours(run.options) as never)

@@ -1,7 +1,7 @@
 /**
- * The rules are those of PyTorch and Optax: their trajectories, on every engine. `data/golden.json`
- * has open loops, fourteen given gradients (some zero, late, tiny or oscillating) and the parameters
- * after each, and closed loops on Rosenbrock's function, every hundredth point of 5000 updates.
+ * The rules match PyTorch and Optax: their trajectories are reproduced on every engine. `data/golden.json` contains
+ * open loops with fourteen given gradients (some zero, late, tiny or oscillating) and the parameters after each. It
+ * also contains closed loops on Rosenbrock's function with every hundredth point of 5000 updates.
  */
 
 import { readFileSync } from 'node:fs'
@@ -113,8 +113,8 @@ const rules: Readonly<Record<string, MakeRule>> = {
 }
 
 /**
- * The essay's forms visit the same points as Torch's SGD while the learning rate is constant. They
- * round other things, v instead of b, and so they are compared in float64 alone.
+ * The essay's forms visit the same points as PyTorch's SGD while the learning rate is constant. They round v instead of
+ * b, so they are only compared in float64.
  */
 const essayRules: Readonly<Record<string, readonly MakeRule[]>> = {
   gradientDescent: [gradientDescent],
@@ -141,9 +141,9 @@ const newNames: Readonly<Record<string, string>> = {
   trust_coefficient: 'trustCoefficient',
 }
 
-/** Our rules for an entry, and how it clips. */
+/** The corresponding rules of the library, and the clip of the entry. */
 function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; clip: Clip } {
-  // timm's LAMB clips by itself; here the optimizer does.
+  // timm's LAMB includes clipping; here the optimizer clips.
   const {
     betas,
     max_norm: norm = name === 'lamb+globalClip' ? 1 : undefined,
@@ -168,16 +168,16 @@ function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; cl
 }
 
 /**
- * In float32 these may be farther apart: Optax has the norms of an adaptive clip in it, and the others round θ, or a
- * momentum that is larger than it, at other places than we do: both sides are up to 7 units from float64.
+ * Larger differences are allowed for these in float32. Optax includes the norms of an adaptive clip, and the others
+ * round θ, or a larger momentum, at other places. Both sides differ from float64 by up to 7 units.
  */
 const far = ['optax adamw+agc', 'optax nadamw', 'optax rmsprop+momentum'].concat(
   ['NAdam nadam', 'NAdam nadam+decoupled', 'ASGD asgd'].map((name) => `torch.optim.${name}`),
 )
-/** Optax adds Lion's decay to the direction: no d = 1 − ηλ is rounded. */
+/** Optax adds Lion's decay to the direction, so it does not round d = 1 − ηλ. */
 const wide: Readonly<Record<string, number>> = { adan: 8, lion: 12 }
 
-/** What valid implementations may differ by, given the largest |θᵢ| so far. */
+/** The difference between valid implementations, given the largest |θᵢ| so far. */
 function tolerance(
   { dtype, system, name }: { dtype: Dtype; system: string; name: string },
   largest: number,
@@ -190,12 +190,12 @@ function tolerance(
   return largest * (name.startsWith('radam') ? 1e-10 : 1e-12)
 }
 
-// Points are compared where the gradient is taken: the shifted form's own are elsewhere.
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(golden.openLoop)('open loop: $system $name $dtype', (entry) => {
+// Points are compared at gradientPoint(), because the parameters of the shifted form differ.
+describe.each(variants)('trajectories on $name', ({ name: _, ...engine }) => {
+  test.each(golden.openLoop)('are reproduced in the open loop: $system $name $dtype', (entry) => {
     const { ours, clip } = translated(entry)
     for (const rule of ours) {
-      // Optax's units of a matrix are its columns, which are tensors here.
+      // Optax clips the columns of a matrix as units; here they are tensors.
       const columns = clip.adaptive === undefined ? 1 : (entry.shape?.at(-1) as number)
       const units = (values: readonly number[]) =>
         Array.from({ length: columns }, (_, c) =>
@@ -219,11 +219,11 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     }
   })
 
-  test.each(golden.rosenbrock)('closed loop: $system $name', ({ start, points, everyNth, ...entry }) => {
+  test.each(golden.rosenbrock)('are reproduced in the closed loop: $system $name', ({ start, points, everyNth, ...entry }) => {
     const objective = rosenbrock()
     for (const rule of translated(entry).ours) {
       const optimizer = new Optimizer(Float64Array.from(start), rule, engine)
-      // RMSProp's steps do not shrink, and so its late points depend on rounding.
+      // RMSProp's steps do not decrease, so its late points depend on rounding.
       const [count, error] = rule.name === 'rmsprop' ? [20, 1e-6] : [points.length, 1e-10]
       for (const [number, point] of points.entries()) {
         for (let t = 0; number > 0 && t < everyNth; t++) {
@@ -233,7 +233,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
         const off = distance(optimizer.gradientPoint(), point)
         if (number < count) expect(off, `${rule.name}, point ${number}`).toBeLessThanOrEqual(error)
       }
-      // Where it starts 1e-14 away, RMSProp's end is nearer to the minimum or farther by 4e-4.
+      // A start that differs by 1e-14 changes RMSProp's final distance from the minimum by 4e-4.
       const [ours, theirs] = [optimizer.gradientPoint(), points[points.length - 1]].map((x) =>
         distance(x, [1, 1]),
       )

@@ -1,4 +1,4 @@
-/** Names that are misspelled, or another library's; calls of the wrong kind; what is no number where numbers are wanted. */
+/** Misspelled names, names of other libraries, calls of the wrong kind, and non-numeric values in place of numbers. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -31,7 +31,7 @@ import { describe, expect, test } from 'vitest'
 import { parseSchedule } from '../dist/schedules/text.js'
 import { home } from './children.js'
 
-/** Calls may get anything here. */
+/** Arguments of any type. */
 // biome-ignore lint/suspicious/noExplicitAny: what the types forbid is what is tested
 type Anything = any
 const any = (given: unknown) => given as Anything
@@ -50,7 +50,7 @@ const params = () => ({ w: Float32Array.of(1) })
 const optimizer = new Optimizer(params(), adamw())
 const data = { x: [1, 2, 3], y: [1, 2, 4] }
 
-describe('what was meant', () => {
+describe('a suggestion', () => {
   test.each<[string, () => unknown, string]>([
     ['weight_decay', () => adamw(any({ weight_decay: 1 })), 'weightDecay'],
     ['weigthDecay', () => adamw(any({ weigthDecay: 1 })), 'weightDecay'],
@@ -92,23 +92,23 @@ describe('what was meant', () => {
         adam({ lr: any({ schedule: 'warmup', value: { schedule: 'cosin', value: 1, steps: 9 }, steps: 3 }) }),
       'cosine',
     ],
-  ])('by %s', (name, call, meant) => {
+  ])('is made for %s', (name, call, meant) => {
     expect(messageOf(call)).toMatch(new RegExp(`, got "${name}" \\(did you mean ${meant}\\?\\)$`))
   })
 
-  test('is not guessed of a schedule whose name is none', () => {
+  test('is omitted for a schedule with an unknown name', () => {
     for (const schedule of [1, Symbol('cosin'), { toString: () => 'cosin' }, null])
       expect(messageOf(() => adam({ lr: any({ schedule }) }))).not.toContain('did you mean')
   })
 
   test.each(['fused', 'foreach', 'zzz', '', 'constructor', '__proto__ ', 'a'.repeat(1e6), '\u{1f600}'])(
-    'is not guessed where nothing is like it: %#',
+    'is omitted if no name is similar: %#',
     (name) => {
       expect(messageOf(() => adam(any({ [name]: true })))).not.toContain('(')
     },
   )
 
-  test('what an optimizer is made with, set and load say how to have otherwise', () => {
+  test('explains options that only the constructor accepts, for set and load', () => {
     const [, list] =
       /one of (.*), got/.exec(messageOf(() => new Optimizer(params(), adam(), any({ zzz: 1 })))) ?? []
     const options = (list ?? '').split(', ')
@@ -124,7 +124,7 @@ describe('what was meant', () => {
     other.restore(optimizer.save())
   })
 
-  test('is in bundles for development, and not in those for production', async () => {
+  test('is contained in development bundles, and not in production bundles', async () => {
     const bundle = async (...conditions: string[]) => {
       const { outputFiles } = await build({
         stdin: { contents: "export { Optimizer, sgd } from 'antigrad'", resolveDir: home },
@@ -139,7 +139,7 @@ describe('what was meant', () => {
   test.each([
     ['cosin(1, { steps: 9 })', 1],
     ['warmup(cosin(1, { steps: 9 }), { steps: 3 })', 8],
-  ])('is said of a schedule in a text: %s', (text, at) => {
+  ])('is made for a schedule given as a string: %s', (text, at) => {
     const message = messageOf(() => parseSchedule(text, 'lr'))
     expect(message).toMatch(new RegExp(` at character ${at}, got "cosin" \\(did you mean cosine\\?\\)$`))
   })
@@ -148,18 +148,18 @@ describe('what was meant', () => {
     ['sqrtt(x)', 'got sqrtt (did you mean sqrt?): '],
     ['x + sqr(x)', 'expected x^2 for a square, or sqrt(x) for a root at character 5, got sqr'],
     ['ln(x)', 'expected log, the natural logarithm at character 1, got ln'],
-  ])('is said of a function: %s', (text, message) => {
+  ])('is made for a function: %s', (text, message) => {
     expect(messageOf(() => expression(text))).toContain(message)
   })
 
-  test('a model without brackets', () => {
+  test('is made for a model function that was not called', () => {
     expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
       /\(called, as in models\.line\(\)\), or a function with a start, got a function$/,
     )
   })
 })
 
-describe('on the command line', () => {
+describe('a suggestion on the command line', () => {
   const folder = join(home, 'target/hints')
   mkdirSync(folder, { recursive: true })
   const doses = [0.5, 1, 2, 4, 8, 16, 32]
@@ -183,20 +183,20 @@ describe('on the command line', () => {
     ['fit doses.csv --model fourpl', 'did you mean fourPL?'],
     ['fit doses.csv --model pseudo-voight', 'did you mean pseudoVoigt?'],
     ['plot --schedule warmup(cosin(1,{steps:9}),{steps:3}) -o a.svg', 'got "cosin" (did you mean cosine?)'],
-  ])('antigrad %s', (args, message) => {
+  ])('is printed for antigrad %s', (args, message) => {
     const { status, stderr } = run(args)
     expect(status).toBe(2)
     expect(stderr).toContain(message)
     expect(stderr).toMatch(/^[^\n]*\n$/)
   })
 
-  test('one parameter is singular', () => {
+  test('uses the singular for one parameter', () => {
     const { status, stdout } = run('fit doses.csv --model a*x/x --start a=1')
     expect(status).toBe(0)
     expect(stdout).toContain('\n7 rows, 1 parameter; converged after ')
   })
 
-  test('a model is called as in the API, or as it was before', () => {
+  test('accepts models by their API name or their former name', () => {
     const [api, before] = ['fourPL', 'four-p-l'].map((name) => run(`fit doses.csv --json --model ${name}`))
     expect(api).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(api.stdout).values.ec50).toBeCloseTo(3, 6)
@@ -204,7 +204,7 @@ describe('on the command line', () => {
   })
 })
 
-describe('lines of equations', () => {
+describe('an error in equations', () => {
   const rule = (step: string, more: object = {}) =>
     messageOf(() => defineRule('own', any({ options: { lr: 0.1 }, step, ...more })))
 
@@ -215,7 +215,7 @@ describe('lines of equations', () => {
     ['theta = theta - lr*g\n  m += g', 'line 2, character 3: expected m = m + …, got m +=: '],
     ['theta = theta - lr*sqr(g)', 'expected x^2 for a square, or sqrt(x) for a root, got sqr'],
     ['theta = theta - lr*sqrtt(g)', 'got sqrtt (did you mean sqrt?): '],
-  ])('%s', (step, message, more) => {
+  ])('leads to an explanation: %s', (step, message, more) => {
     expect(rule(step, more)).toContain(message)
   })
 
@@ -223,18 +223,18 @@ describe('lines of equations', () => {
     ['options: beta', { options: { lr: 0.1, beta: 0.9 } }],
     ['state: m', { state: { m: 0 } }],
     ['scalars: p', { scalars: { p: 1 } }],
-  ])('that use none of %s', (place, more) => {
+  ])('lists unused names: %s', (place, more) => {
     expect(rule('theta = theta - lr*g', more)).toBe(
       `equations own: ${place}: expected a line that uses it, got none`,
     )
   })
 
-  test('that assign a state, and read it nowhere, use it', () => {
+  test('is not reported for a state that is assigned but read nowhere', () => {
     const step = 'm = g; theta = theta - lr*g'
     expect(defineRule('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
   })
 
-  test('whose option takes numbers alone say how it would take a schedule', () => {
+  test('explains how an option that accepts only numbers could accept a schedule', () => {
     const own = defineRule('own', {
       options: { lr: { default: 0.1, min: 0 } },
       step: 'theta = theta - lr*g',
@@ -255,7 +255,7 @@ describe('an objective', () => {
   const gradient = (_: unknown, out: Anything) => out.fill(1)
   const methods = [adam(), lbfgs()] as const
 
-  test('that is a text, or a function for many runs, says what makes an expression', async () => {
+  test('that is a string, or a function for a batch, leads to a reference to `expression`', async () => {
     const message = (kind: string) => `objective: expected ${kind}, got `
     const one = message('a function, { value, gradient } or expression(…)')
     for (const rule of methods) {
@@ -281,7 +281,7 @@ describe('an objective', () => {
     expect(calls).toBe(0)
   })
 
-  test.each(methods)('whose value or gradient comes later: $name', (rule) => {
+  test.each(methods)('whose value or gradient is a promise is refused: $name', (rule) => {
     const objective = any({ value: () => Promise.resolve(1), gradient })
     for (const call of [
       () => minimize(objective, [1], any(rule), quick),
@@ -296,7 +296,7 @@ describe('an objective', () => {
   })
 })
 
-/** What is no number; each is new, as some could be written to. */
+/** Values that are not numbers; each is new, because some are writable. */
 const strangers = {
   bigint: () => 1n,
   symbol: () => Symbol('s'),
@@ -306,7 +306,7 @@ const strangers = {
   record: () => ({}),
   function: () => (x: number) => x,
 }
-/** Lists with them; null in a column is what is missing. */
+/** Arrays with such values; null in a column is a missing value. */
 const lists = {
   bigints: () => [1n, 2n],
   symbols: () => [Symbol('s'), Symbol('s')],
@@ -316,7 +316,7 @@ const lists = {
   words: () => BigInt64Array.of(1n, 2n),
 }
 
-describe('what is no number is an error of ours', () => {
+describe('a value that is not a number', () => {
   const line = expression('a*x + b')
   const found = fitOne(line, data, { start: { a: 1, b: 0 } })
   const bound = expression('(a*t + b)^2').with({ t: [1, 2] })
@@ -347,23 +347,23 @@ describe('what is no number is an error of ours', () => {
   }
   const awaited = async (call: (given: Anything) => unknown, given: unknown) => call(given)
 
-  test.each(Object.entries(singles))('%s', async (place, call) => {
+  test.each(Object.entries(singles))('is a library error: %s', async (place, call) => {
     for (const [name, make] of Object.entries(strangers)) {
-      // A record to write to, and a record of no columns: what is missing is said.
+      // An object as output, and an object without columns: missing names are reported instead.
       if (name === 'record' && place.startsWith('a gradient')) continue
       await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
     }
   })
 
-  test.each(Object.entries(places))('%s: lists', async (place, call) => {
+  test.each(Object.entries(places))('is a library error within an array: %s', async (place, call) => {
     for (const [name, make] of Object.entries(lists)) {
-      // A hole is missing there, as NaN is.
+      // A hole is a missing value there, like NaN.
       if (name === 'holes' && place.startsWith('data')) continue
       await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
     }
   })
 
-  test('null and NaN in a column of predict are missing, and nothing is known there', () => {
+  test('is missing data in a column of predict if it is null or NaN, and the result is NaN', () => {
     expect([...found.predict({ x: any([null, Number.NaN]) })]).toEqual([Number.NaN, Number.NaN])
     expect([...found.predict({ x: Int32Array.of(1) })]).toEqual([...found.predict({ x: [1] })])
     expect(valley.value(Int32Array.of(1, 1))).toBe(0)

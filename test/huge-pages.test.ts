@@ -1,4 +1,4 @@
-/** Huge pages: large arenas ask for them, in time, and nothing else does. */
+/** Huge pages: only large arenas request them, and early enough. */
 
 import { readFileSync } from 'node:fs'
 import { adam, engines, Optimizer } from 'antigrad'
@@ -6,10 +6,10 @@ import { describe, expect, test } from 'vitest'
 import { engineNames } from './helpers.js'
 
 const MIB = 1 << 20
-/** Those whose memory is not to be collected between two looks. */
+/** Optimizers whose memory must not be collected between two measurements. */
 const alive: unknown[] = []
 
-/** Bytes of this process for which the system was asked for huge pages (`hg` in their flags). */
+/** Bytes of this process for which huge pages were requested (`hg` in their flags). */
 function asked(): number {
   let [bytes, size] = [0, 0]
   for (const line of readFileSync('/proc/self/smaps', 'utf8').split('\n')) {
@@ -22,7 +22,7 @@ function asked(): number {
 
 describe.runIf(process.platform === 'linux' && engines().native.available)('an arena', () => {
   test.each(engineNames)(
-    '%s: of 16 MiB asks for all of it, smaller ones and gradients for nothing',
+    '%s: of 16 MiB requests huge pages for all of it, and smaller arenas and gradients request none',
     (engine) => {
       const before = asked()
       const gradient = new Float32Array(MIB).fill(0.5)

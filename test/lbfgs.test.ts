@@ -1,4 +1,4 @@
-/** minimize() by L-BFGS: beside Torch's, by what it promises, and what is refused. */
+/** minimize() by L-BFGS, compared with PyTorch's, with its documented properties and refused calls. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,13 +30,13 @@ interface Run {
   readonly start: readonly number[]
   readonly history: number
   readonly points: readonly (readonly number[])[]
-  /** Gradients until then. */
+  /** The number of gradients so far. */
   readonly evaluations: readonly number[]
 }
 
 const golden = JSON.parse(readFileSync(join(home, 'test/data/lbfgs.json'), 'utf8')).runs as Run[]
 
-test.each(golden)('Torch: $objective from $start, history $history', ({ objective, start, ...run }) => {
+test.each(golden)("PyTorch's trajectory is reproduced: $objective from $start, history $history", ({ objective, start, ...run }) => {
   const { history, points, evaluations } = run
   const minimization = new Minimization(objectives[objective](), start, lbfgs({ history }))
   points.forEach((point, i) => {
@@ -58,9 +58,9 @@ const bounded = (
   ['rosenbrock', 'beale', 'himmelblau', 'booth', 'rastrigin', 'styblinskiTang', 'bowl'] as const
 ).map((name) => [name, objectives[name]()] as const)
 
-describe.each(bounded)('%s', (name, objective) => {
-  test.each(dtypes)('%s: from everywhere it comes to rest', (dtype) => {
-    // Half of what one sees of Beale's function leads to plateaus that fall for ever.
+describe.each(bounded)('L-BFGS on %s', (name, objective) => {
+  test.each(dtypes)('%s: converges from everywhere', (dtype) => {
+    // Half of the view of Beale's function leads to plateaus that decrease forever.
     const view = name === 'beale' ? ([1.5, 4.5, -1, 0.9] as const) : objective.view
     for (const start of startsIn(view, 50)) {
       const { reason, evaluations, iterations } = minimize(objective, start, lbfgs(), { dtype })
@@ -70,7 +70,7 @@ describe.each(bounded)('%s', (name, objective) => {
     }
   })
 
-  test('with far fewer gradients than Adam', () => {
+  test('needs far fewer gradients than Adam', () => {
     const { start } = objective
     const gradients = [lbfgs(), adam({ lr: 0.1 })].map((rule) => {
       const { reason, evaluations } = minimize(objective, start, rule, { maxIterations: 50_000 })
@@ -92,7 +92,7 @@ describe('a quadratic function', () => {
     }
   })
 
-  test('of 1000 dimensions and condition 10⁴ in hundreds', () => {
+  test('of 1000 dimensions and condition 1e4 takes hundreds of updates', () => {
     const start = noise(3, 1000, 'float64')
     const { reason, iterations } = minimize(bowl({ condition: 1e4 }), start, lbfgs())
     expect(reason).toBe('converged')
@@ -108,7 +108,7 @@ const scaled = (factor: number, { value, gradient }: Required<Objective> = rosen
   },
 })
 
-test('a power of two as factor of the objective changes no bit', () => {
+test('a power of two as a factor of the objective changes no bit', () => {
   const from = (factor: number) => minimize(scaled(factor), [-1.5, 2], lbfgs())
   const { x, iterations, evaluations } = from(1)
   for (const power of [-300, -40, -1, 1, 40, 300]) {
@@ -118,18 +118,18 @@ test('a power of two as factor of the objective changes no bit', () => {
   }
 })
 
-test('and neither does a constant, but for rounding', () => {
+test('a constant added to the objective changes the result only by rounding', () => {
   const { value, gradient } = rosenbrock()
   for (const constant of [1, -1e3, 1e6, 1e9]) {
     const raised = { value: (x: ArrayLike<number>) => value(x) + constant, gradient }
     const { x, reason } = minimize(raised, [-1.5, 2], lbfgs())
     expect(reason).toBe('converged')
-    // To far less than the 1e-5 within which values are the same but for rounding.
+    // Far below the distance of 1e-5 at which values are equal up to rounding.
     for (const xi of x) expect(Math.abs(xi - 1)).toBeLessThan(1e-10)
   }
 })
 
-test('values never rise, but for rounding', () => {
+test('values never increase, up to rounding', () => {
   fc.assert(
     fc.property(
       fc.array(fc.double({ min: -3, max: 3, noNaN: true }), { minLength: 2, maxLength: 6 }),
@@ -148,9 +148,9 @@ test('values never rise, but for rounding', () => {
   )
 })
 
-describe('where values end', () => {
-  test('the way is kept on which they are numbers', () => {
-    // Its first step leads to a logarithm of what is below 0.
+describe("at the end of an objective's domain", () => {
+  test('the line search stays within the domain', () => {
+    // The first step leads to the logarithm of a negative number.
     const objective: Objective = {
       value: (x) => x[0] - Math.log(x[0]),
       gradient: (x, out) => {
@@ -194,7 +194,7 @@ describe('where values end', () => {
     ],
     ['a gradient of 0', of(0), [1], 'converged'],
     ['the minimum itself', rosenbrock(), [1, 1], 'converged'],
-  ])('%s', (_, objective, start, reason) => {
+  ])('the run ends with a reason: %s', (_, objective, start, reason) => {
     for (const tolerance of [1e-9, 0]) {
       const { x, ...result } = minimize(objective, start, lbfgs(), { tolerance, maxIterations: 2000 })
       expect(result.reason).toBe(reason)
@@ -202,15 +202,15 @@ describe('where values end', () => {
     }
   })
 
-  test('with a tolerance of 0 it goes on as long as something moves', () => {
+  test('a tolerance of 0 continues while something moves', () => {
     const { reason, maxChange, x } = minimize(rosenbrock(), [-1.5, 2], lbfgs(), { tolerance: 0 })
     expect([reason, maxChange]).toEqual(['converged', 0])
     for (const xi of x) expect(Math.abs(xi - 1)).toBeLessThan(1e-12)
   })
 })
 
-describe('as minimize has it', () => {
-  test('the result, its counts, and what is live', () => {
+describe('minimize with lbfgs', () => {
+  test('returns a result with counts and live values', () => {
     let [values, gradients] = [0, 0]
     const { value, gradient } = rosenbrock()
     const seen: string[] = []
@@ -241,7 +241,7 @@ describe('as minimize has it', () => {
     })
   })
 
-  test('maxIterations and the callback end it', () => {
+  test('ends at maxIterations, or by the callback', () => {
     const run = (options: object) => minimize(rosenbrock(), [-1.5, 2], lbfgs(), options)
     expect(run({ maxIterations: 0 })).toMatchObject({
       reason: 'max-iterations',
@@ -253,7 +253,7 @@ describe('as minimize has it', () => {
     expect(run({ callback })).toMatchObject({ reason: 'callback', iterations: 5 })
   })
 
-  test('central differences and expressions', () => {
+  test('supports central differences and expressions', () => {
     const { value } = rosenbrock()
     const text = expression('(1 - x)^2 + 100*(y - x^2)^2')
     for (const dtype of dtypes) {
@@ -267,7 +267,7 @@ describe('as minimize has it', () => {
     }
   })
 
-  test("an objective's error is passed on, and the run can go on after it", () => {
+  test("passes on an objective's exception, after which the run can continue", () => {
     const { value, gradient } = rosenbrock()
     let fails = false
     const objective = {
@@ -289,13 +289,13 @@ describe('as minimize has it', () => {
     }
   })
 
-  test('a gradient that does not fill all of out is an error', () => {
+  test('refuses a gradient function that does not fill all of out', () => {
     const objective = { value: () => 1, gradient: () => {} }
     refusal(() => minimize(objective, [1, 2], lbfgs()), 'objective: gradient')
   })
 
   test.each(['bounds', 'clip', 'engine', 'instructionSet', 'threads', 'iterations'])(
-    'no option %s',
+    'refuses the option %s',
     (name) => {
       const run = (value: unknown) => minimize(bowl(), [1, 2], lbfgs(), { [name]: value } as Anything)
       expect(refusal(() => run([[0, 1]]), 'options').message).toMatch(/others need a rule, not a method/)
@@ -305,7 +305,7 @@ describe('as minimize has it', () => {
 })
 
 describe('a line search', () => {
-  /** A quartic that falls at first and rises in the end, and how often it is asked. */
+  /** A quartic that first decreases and finally increases, and its number of evaluations. */
   const lines = fc
     .record({
       a: fc.double({ min: -5, max: 5, noNaN: true }),
@@ -326,7 +326,7 @@ describe('a line search', () => {
       return { at, ...limits }
     })
 
-  test('ends where the strong Wolfe conditions hold', () => {
+  test('ends at a point that satisfies the strong Wolfe conditions', () => {
     fc.assert(
       fc.property(lines, ({ at, c1, c2 }) => {
         let asked = 0
@@ -345,7 +345,7 @@ describe('a line search', () => {
     )
   })
 
-  test('tries no more than it may, and ends no higher than it began', () => {
+  test('respects its limit of evaluations, and ends no higher than it began', () => {
     fc.assert(
       fc.property(lines, fc.integer({ min: 1, max: 5 }), ({ at, c1, c2 }, maxTrials) => {
         let asked = 0
@@ -362,8 +362,8 @@ describe('a line search', () => {
   })
 })
 
-describe('the method as a value', () => {
-  test('is plain, frozen and good for JSON', () => {
+describe('the method lbfgs', () => {
+  test('is a plain frozen object, and survives JSON', () => {
     const method = lbfgs({ history: 3, c2: undefined as Anything })
     expect(Object.isFrozen(method)).toBe(true)
     expect(method).toEqual({ method: 'lbfgs', history: 3, c1: 1e-4, c2: 0.9, maxLineSearch: 25 })
@@ -381,13 +381,13 @@ describe('the method as a value', () => {
     [{ c2: NaN }, 'lbfgs: c2'],
     [{ lr: 1 }, 'lbfgs: options'],
     [null, 'lbfgs: options'],
-  ])('%j is refused', (options, argument) => {
+  ])('refuses %j', (options, argument) => {
     refusal(() => lbfgs(options as Anything), argument)
     if (options !== null)
       refusal(() => minimize(bowl(), [1], { ...lbfgs(), ...options } as Anything), argument)
   })
 
-  test('where rules are wanted it is refused, and says why', () => {
+  test('is refused in place of a rule, with an explanation', () => {
     const method = lbfgs() as Anything
     const optimizer = new Optimizer({ a: Float32Array.of(1) }, adam())
     for (const call of [
@@ -402,7 +402,7 @@ describe('the method as a value', () => {
     expect(refusal(() => minimize(bowl(), [1], unknown)).message).toMatch(/so far: lbfgs\), got "newton"/)
   })
 
-  test('every option does something', () => {
+  test('has no option without effect', () => {
     const { view } = objectives.himmelblau()
     const run = (options: object) =>
       inBits(startsIn(view, 20).map((start) => minimize(objectives.himmelblau(), start, lbfgs(options))))

@@ -1,6 +1,6 @@
 /**
- * Promise 2: an optimizer owns its memory, and nobody frees it. What is made and dropped must not
- * add up, in a loop that never lets the event loop turn either.
+ * Promise 2: an optimizer owns its memory, which nobody needs to free. Dropped optimizers must not accumulate, even in
+ * a loop without turns of the event loop.
  */
 
 import { describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { engineNames } from './helpers.js'
 
 const MiB = 2 ** 20
 
-/** Counts the memories that are made. */
+/** Counts the memories that are created. */
 const counting = `
   const { Memory } = WebAssembly
   globalThis.memories = 0
@@ -20,7 +20,7 @@ const counting = `
     }
   }`
 
-/** A child that makes optimizers of one engine. */
+/** A child process that creates optimizers of one engine. */
 const runner = (engine: string, before: string) => (body: string) =>
   inChild(
     `const { Optimizer, adam, gradientDescent, nesterov } = antigrad
@@ -35,15 +35,15 @@ const runner = (engine: string, before: string) => (body: string) =>
         return { rss, outside: external + arrayBuffers }
       }
       ${body}`,
-    // Else glibc, once it has freed a large buffer, puts such buffers into its heap and keeps what is
-    // freed there: between −50 and 70 MiB of resident memory that nobody holds.
+    // Otherwise glibc moves large buffers into its heap after freeing one, and keeps freed memory there: between −50
+    // and 70 MiB of unused resident memory.
     { before, flags: ['--expose-gc'], env: { MALLOC_MMAP_THRESHOLD_: `${MiB}` } },
   )
 
-describe.each(engineNames)('%s', (engine) => {
+describe.each(engineNames)('memory on %s', (engine) => {
   const run = runner(engine, counting)
 
-  test('ten thousand are alive at once, each with its own values', () => {
+  test('suffices for ten thousand live optimizers, each with its own values', () => {
     const result = run(`
       const ones = new Float32Array(20).fill(1)
       const rule = gradientDescent({ lr: 1 })
@@ -55,12 +55,12 @@ describe.each(engineNames)('%s', (engine) => {
       const stepped = alive.every(({ params }, i) => params.every((x) => x === (i % 3 === 0 ? i - 1 : i)))
       return { fresh, stepped, engines: [...new Set(alive.map(({ engine }) => engine))], memories }`)
     expect(result).toEqual({ fresh: true, stepped: true, engines: [engine], memories: expect.any(Number) })
-    // Browsers allow about a hundred: they share some slabs.
+    // Browsers allow about a hundred memories; these optimizers share some slabs.
     expect((result as { memories: number }).memories).toBeLessThan(20)
   })
 
-  // With some more of them there would be 32 memories before the event loop turns, and larger ones from then on.
-  test('ninety thousand small ones come and go', () => {
+  // With a few more optimizers, 32 memories would exist before a turn of the event loop, and larger ones from then on.
+  test('does not accumulate for ninety thousand small optimizers', () => {
     const { early, late } = run(`
       const ones = new Float32Array(20).fill(1)
       const make = (count) => {
@@ -72,7 +72,8 @@ describe.each(engineNames)('%s', (engine) => {
         return measure()
       }
       return { early: make(20_000), late: make(70_000) }`) as Record<string, Record<string, number>>
-    // Node lets handles go when its event loop turns, and not here: natively each has its tables and plan, .7 kB.
+    // Node releases handles in turns of the event loop, which do not occur here. Natively each optimizer keeps its
+    // tables and plan, 0.7 kB.
     expect((late.rss - early.rss) / MiB).toBeLessThan(engine === 'native' ? 128 : 64)
     expect((late.outside - early.outside) / MiB).toBeLessThan(16)
   })
@@ -82,10 +83,10 @@ describe.each([
   ...engineNames.map((engine) => [engine, '', ''] as const),
   ['native', ' without memories of WebAssembly', noWasmMemory] as const,
   ['typescript', ' without memories of WebAssembly', noWasmMemory] as const,
-])('%s%s', (engine, _, before) => {
+])('large memory on %s%s', (engine, _, before) => {
   const run = runner(engine, before)
 
-  test('three hundred of 16 MB come and go', () => {
+  test('does not accumulate for three hundred optimizers of 16 MB', () => {
     const { early, late } = run(`
       const ones = new Float32Array(${MiB}).fill(1)
       const make = (count) => {
@@ -98,12 +99,12 @@ describe.each([
         return measure()
       }
       return { early: make(30), late: make(270) }`) as Record<string, Record<string, number>>
-    // A few that wait to be given back to the system, of 4 GB in all.
+    // A few memories of 4 GB in total await their release to the system.
     expect((late.rss - early.rss) / MiB).toBeLessThan(128)
     expect((late.outside - early.outside) / MiB).toBeLessThan(16)
   })
 
-  test('a view keeps its memory when the optimizer is gone', () => {
+  test('stays alive with a view after the optimizer is collected', () => {
     const intact = run(`
       const views = Array.from({ length: 2000 }, (_, i) => {
         const optimizer = new Optimizer(new Float64Array(50).fill(i), adam(), options)
@@ -119,7 +120,7 @@ describe.each([
 })
 
 test.each(engineNames)(
-  '%s: a stepAsync that nobody waits for keeps its memory until it is done',
+  '%s: a stepAsync without references keeps its memory until it is complete',
   (engine) => {
     const result = runner(
       engine,
@@ -148,7 +149,7 @@ test.each(engineNames)(
   },
 )
 
-test('a worker that ends takes its optimizers with it, and no one else', () => {
+test('a worker that ends releases its optimizers, and only these', () => {
   const result = inChild(`
     const { Worker } = await import('node:worker_threads')
     const make = ({ Optimizer, adam }, engine) => Array.from({ length: 500 }, (_, i) => {
@@ -168,7 +169,7 @@ test('a worker that ends takes its optimizers with it, and no one else', () => {
   expect(result).toEqual({ codes: [0, 0, 0], right: true })
 })
 
-test('results that are kept keep no memories of WebAssembly', () => {
+test('results that are kept do not keep WebAssembly memories', () => {
   const found = inChild(
     `const { expression, fit } = antigrad
       const model = expression('a*exp(-b*t) + c')
@@ -204,6 +205,6 @@ test('results that are kept keep no memories of WebAssembly', () => {
   ) as Record<string, number>
   expect(found.converged).toBe(60)
   expect(found.made).toBeGreaterThan(60)
-  // Browsers allow about a hundred.
+  // Browsers allow about a hundred memories.
   expect(found.alive).toBeLessThanOrEqual(16)
 })

@@ -1,4 +1,4 @@
-/** Programs as named lines. */
+/** Programs of named lines. */
 
 import { describe, expect, test } from 'vitest'
 import { Builder } from '../dist/expressions/differentiate.js'
@@ -25,7 +25,7 @@ function valuesOf(text: string, wanted: readonly string[], at: Readonly<Record<s
 }
 
 describe('lines', () => {
-  test('use the lines above them, names, numbers as conditions, and comments', () => {
+  test('can use earlier lines, names, numbers as conditions, and comments', () => {
     const text = `
       # Nielsen's factor
       gain = (before - cost)/predicted
@@ -40,7 +40,7 @@ describe('lines', () => {
     expect(valuesOf(text, ['next', 'other'], at(0))).toEqual([-1, 1])
   })
 
-  test('leave out what constants decide', () => {
+  test('omit what constants decide', () => {
     const graph = new Graph()
     const b = new Builder(graph)
     const { chosen, product } = defineLines('chosen = flag ? x : y\nproduct = one*x')(b, {
@@ -52,7 +52,7 @@ describe('lines', () => {
     expect([chosen, product]).toEqual([graph.name('y'), graph.name('x')])
   })
 
-  test('of a name that nothing defines, or of a wrong text, throw', () => {
+  test('with undefined names or invalid text throw', () => {
     const write = (text: string) => () => defineLines(text)(new Builder(new Graph()), {})
     expect(write('a = b + 1')).toThrow('a line uses b, which is not defined')
     expect(write('a = 1 +')).toThrow(/expected a number, a name or \(/)

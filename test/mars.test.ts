@@ -1,6 +1,6 @@
 /**
- * MARS (Yuan et al., 2024) by its formula, element by element, on every engine. timm's trajectories are in
- * test/golden.test.ts, and all forms in test/same-bits.test.ts.
+ * MARS (Yuan et al., 2024) by its formula, element by element, on every engine. test/golden.test.ts has timm's
+ * trajectories, and test/same-bits.test.ts covers all forms.
  */
 
 import { mars, Optimizer } from 'antigrad'
@@ -11,16 +11,16 @@ import { array, variants } from './support.js'
 const lengths = [0, 1, 3, 15, 17, 33, 257, 40_003]
 const settings = { lr: 0.05, beta1: 0.8, beta2: 0.9, gamma: 0.3, weightDecay: 0.5 }
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
+describe.each(variants)('MARS on $name', ({ name: _, ...engine }) => {
   describe.each(['adamw', 'lion'] as const)('%s', (form) => {
-    test.each(dtypes)('moves as its equations say, in %s', (dtype) => {
+    test.each(dtypes)('follows its equations, in %s', (dtype) => {
       const start = lengths.map((length, i) => noise(i, length, dtype))
       let optimizer = new Optimizer(start, mars({ form, ...settings }), engine)
       const { lr, beta1, beta2, gamma, weightDecay } = settings
       const theta = start.map((values) => Array.from(values))
       const [m, v, previous] = [0, 1, 2].map(() => lengths.map((length): number[] => Array(length).fill(0)))
       for (let t = 1; t <= 5; t++) {
-        // Of the last, small ones are not clipped.
+        // The last gradients are small and not clipped.
         const scale = t < 4 ? 1 : 1e-4
         const gradients = lengths.map((length, i) => noise(10 * t + i, length, dtype).map((x) => x * scale))
         optimizer.step(gradients)
@@ -43,13 +43,13 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       const worst = optimizer.params.map((params: FloatArray, i) =>
         Math.max(0, ...theta[i].map((x, j) => Math.abs(params[j] - x))),
       )
-      // In float32 a sign turns where m is no more than a rounding.
+      // In float32 a sign may differ if m is only rounding error.
       expect(Math.max(...worst)).toBeLessThan(dtype === 'float64' ? 1e-12 : 2e-5)
     })
   })
 })
 
-test.each(dtypes)('a tensor is clipped by its own norm, in %s', (dtype) => {
+test.each(dtypes)('MARS clips a tensor by its own norm, in %s', (dtype) => {
   const optimizer = new Optimizer([array(dtype, 9), array(dtype, 9)], mars({ eps: 1 }))
   // ‖c‖ is 12, and 1.5: both become 1.
   optimizer.step([array(dtype, 9).fill(4), array(dtype, 9).fill(0.5)])

@@ -1,4 +1,4 @@
-/** Many runs at once: the bits of `minimize`, run by run, on every engine, instruction set and number of threads. */
+/** Batches of runs: each run has the bits of `minimize`, on every engine, instruction set and number of threads. */
 
 import {
   adadelta,
@@ -46,7 +46,7 @@ const make = (Floats: Floats, numbers: readonly number[]) =>
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 
-/** Starts all over the plane, the same ones everywhere. */
+/** Starting points spread over the plane, the same in every test. */
 function startsOf(Floats: Floats, count: number) {
   const spread = (i: number, step: number) => 4 * ((i * step) % 1) - 2
   const column = (step: number) => {
@@ -56,10 +56,10 @@ function startsOf(Floats: Floats, count: number) {
   return { x: column(0.6180339887), y: column(0.7548776662) }
 }
 
-/** Every engine with each way in which it can run. */
+/** Every engine in each of its modes. */
 const ways = waysToRun(2)
 
-/** As numbers: a NaN is a NaN, whatever its bits, and 0 is not −0. */
+/** Results as numbers, in which all NaNs are equal and 0 differs from −0. */
 const numbersOf = (result: MinimizeManyResult) =>
   [...Object.values(result.x), result.value, result.gradientNorm, result.maxChange].map((column) => [
     ...column,
@@ -73,7 +73,7 @@ function expectSame(result: MinimizeManyResult, other: MinimizeManyResult): void
 
 type ObjectiveOf = Parameters<typeof minimize>[0]
 
-/** What `minimize` finds for each run. */
+/** Expects the results of `minimize` for each run. */
 function expectThoseOfMinimize(
   result: MinimizeManyResult,
   objective: ObjectiveOf | { readonly of: (run: number) => ObjectiveOf },
@@ -148,10 +148,10 @@ const rules: Readonly<Record<string, Rule>> = {
 describe.each([
   ['float32', Float32Array],
   ['float64', Float64Array],
-] as const)('%s', (_, Floats) => {
+] as const)('minimizeMany on %s', (_, Floats) => {
   const starts = startsOf(Floats, 37)
 
-  test.each(Object.entries(rules))('%s', (name, rule) => {
+  test.each(Object.entries(rules))('equals minimize for %s', (name, rule) => {
     const options = { maxIterations: 600, tolerance: 1e-5 }
     const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, ...way }))
     expect(results.map(({ engine }) => engine)).toEqual(ways.map(({ engine }) => engine))
@@ -160,7 +160,7 @@ describe.each([
     if (name === 'diverging') expect(results[0].reason).toContain(minimizeReasons.indexOf('diverged'))
   })
 
-  // Near arguments in 64 lanes, but for one lane after the other, and then in all.
+  // Similar arguments in 64 lanes, with one unusual lane after the other, and then unusual ones in all lanes.
   const strange = [3217.5, -1.6e6, 1e38, -1e300, 1e-45, Infinity, NaN, -0]
   const near = Array.from({ length: 64 }, (_, lane) => 0.1 + lane / 16)
   const u = strange.flatMap((x) => [
@@ -191,9 +191,9 @@ describe.each([
   ].map((name) => `${name}(u)`)
 
   test.each([...functions, 'u^v', 'v^u', 'atan2(u, v)', 'atan2(v, u)'])(
-    '%s of any argument, in each lane in turn and in all',
+    'computes %s of any argument, in each lane and in all lanes',
     (text) => {
-      // Its gradient is the function's value, and so is the value where x stays 1.
+      // The gradient is the function's value, and so is F if x stays 1.
       const f = expression(`x*${text}`)
       const start = { x: make(Floats, new Array(u.length).fill(1)) }
       const data = { u: u.map((x) => [x]), ...(f.names.includes('v') && { v: v.map((x) => [x]) }) }
@@ -213,7 +213,7 @@ describe.each([
     },
   )
 
-  test.each(['sin', 'cos', 'tan'])('%s of what a rate that diverges makes of a parameter', (name) => {
+  test.each(['sin', 'cos', 'tan'])('computes %s of a parameter that diverges', (name) => {
     const f = expression(`x^2 + y^2 + 9*${name}(2*pi*x) - 7*${name}(3*y)`)
     const options = { maxIterations: 100 }
     const results = ways.map((way) =>
@@ -223,9 +223,9 @@ describe.each([
     expect(Math.max(...results[0].maxChange.filter((x) => x < Infinity))).toBeGreaterThan(1e7)
   })
 
-  test.each(Object.entries(rules))('%s within bounds, by run', (_, rule) => {
+  test.each(Object.entries(rules))('respects bounds per run: %s', (_, rule) => {
     const options = { maxIterations: 600, tolerance: 1e-5 }
-    // Some runs are free of the upper one, some have a point.
+    // Some runs have no upper bound, and some are restricted to a point.
     const max = starts.x.map((x, i) => (i % 5 === 0 ? Infinity : i % 5 === 1 ? -1.2 : x / 2 + 0.2))
     const bounds = { x: { min: -1.2, max }, y: [0.1, 0.7] as const }
     const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, bounds, ...way }))
@@ -237,7 +237,7 @@ describe.each([
     expect(results[0].x.x[1]).toBe(make(Floats, [-1.2])[0])
   })
 
-  test('bounds by number, climbing with a decay, and more runs than a cohort has', () => {
+  test('supports constant bounds, maximization with decay, and more runs than a cohort', () => {
     const many = startsOf(Floats, 5000)
     const hill = expression('cos(x)*exp(-y^2)')
     const rule = sgd({ lr: 0.1, weightDecay: 0.05, maximize: true })
@@ -254,7 +254,7 @@ describe.each([
     ).toBeGreaterThan(40)
   })
 
-  test('clipped by value, climbing, and more runs than a cohort has', () => {
+  test('supports clipping by value, maximization, and more runs than a cohort', () => {
     const many = startsOf(Floats, 5000)
     const hill = expression('cos(x)*exp(-y^2)')
     const rule = adam({ lr: 0.1, maximize: true })
@@ -269,7 +269,7 @@ describe.each([
     expectThoseOfMinimize(first, hill, few, () => rule, options)
   })
 
-  test('rows of data, in one order', () => {
+  test('sums rows of data in a fixed order', () => {
     const t = Float64Array.from({ length: 20 }, (_, i) => i / 4)
     const y = t.map((ti, i) => 2 * Math.exp(-0.7 * ti) + 0.3 + 0.01 * ((i % 3) - 1))
     const f = expression('(a*exp(-b*t) + c - y)^2')
@@ -294,9 +294,9 @@ describe.each([
     expectThoseOfMinimize(results[0], f.with({ t, y }), starts, () => rule, options)
   })
 
-  describe('rows of data that differ by run', () => {
+  describe('with rows of data per run', () => {
     const f = expression('(a*exp(-b*t) + c - y)^2')
-    /** Fits of decays with noise, of so many rows each. */
+    /** Fits of decays with noise, with a number of rows per run. */
     function fitsOf(count: number, rowsOf: (run: number) => number) {
       const column = (at: (run: number, row: number) => number) =>
         Array.from({ length: count }, (_, run) =>
@@ -322,7 +322,7 @@ describe.each([
       ['as many as chance has it', 41, (run: number) => 1 + ((run * 7) % 5)],
       ['one run', 1, () => 3],
       ['each another number', 9, (run: number) => 12 - run],
-    ] as const)('%s', (_, count, rowsOf) => {
+    ] as const)('equals minimize for %s', (_, count, rowsOf) => {
       const { data, starts } = fitsOf(count, rowsOf)
       const results = ways.map((way) => minimizeManySync(f, starts, rule, { ...options, ...way, data }))
       for (const result of results) expectSame(result, results[0])
@@ -331,7 +331,7 @@ describe.each([
       if (count > 30) expect(new Set(results[0].iterations).size).toBeGreaterThan(5)
     })
 
-    test('more runs than a cohort has, one column for all, bounds and options by run', () => {
+    test('supports more runs than a cohort, a common column, and bounds and options per run', () => {
       const { data, starts } = fitsOf(700, () => 90)
       const t = data.t[0]
       const perRun = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
@@ -352,7 +352,7 @@ describe.each([
       }))
     })
 
-    test('more runs than a batch has room for', () => {
+    test('supports more runs than a batch has room for', () => {
       // 16 MiB or 8 of float64 each.
       const rows = 1 << 21
       const sum = expression('(x - t)^2')
@@ -365,7 +365,7 @@ describe.each([
       expect([...result.x.x]).toEqual(t.map(([first]) => first / 2))
     })
 
-    test('without updates', () => {
+    test('returns the start without updates', () => {
       const { data, starts } = fitsOf(5, (run) => 1 + run)
       const result = minimizeManySync(f, starts, rule, { maxIterations: 0, data })
       const objective = { of: (run: number) => f.with({ t: data.t[run], y: data.y[run] }) }
@@ -373,7 +373,7 @@ describe.each([
     })
   })
 
-  test('options that differ by run', () => {
+  test('supports options per run', () => {
     const lr = starts.x.map((_, i) => 10 ** -(1 + (i % 4)))
     const perRun = { lr, beta1: starts.x.map((_, i) => (i % 3) / 4) }
     const results = ways.map((way) =>
@@ -385,7 +385,7 @@ describe.each([
   })
 })
 
-test('all ends come, each of the run that has it', () => {
+test('each reason occurs, for the run with that reason', () => {
   const f = expression('x < 0 ? 1/x^2 : (x < 2 ? (x - 1)^2 : sqrt(5 - x))')
   const x = Float64Array.of(-1, -0.5, 0.5, 1.5, 4.9, 3)
   const options = { maxIterations: 400, tolerance: 1e-6 }
@@ -402,7 +402,7 @@ describe('bounds', () => {
     return Array.from(reason, (r, run) => [x.x[run], x.y[run], minimizeReasons[r]])
   }
 
-  test('it ends where the bounded minimum is, which has converged', () => {
+  test('let a run converge at the minimum within the bounds', () => {
     const bounds = { x: { max: 2 }, y: [0, Infinity] as const }
     const starts = { x: [-5, 9], y: [4, -3] }
     for (const rule of [gradientDescent({ lr: 0.1 }), adam({ lr: 0.05 }), rmsprop({ lr: 0.01 })]) {
@@ -414,20 +414,20 @@ describe('bounds', () => {
     }
   })
 
-  test('who does not move, and is not there, has stalled', () => {
+  test('let a run stall that does not move and is not at the minimum', () => {
     const rule = gradientDescent({ lr: 1e-12 })
-    // Held by one bound, and far from the minimum in the other direction.
+    // At one bound, and far from the minimum in the other direction.
     const [[x0, y0, reason0]] = endsOf({ x: [2], y: [5] }, rule, { bounds: { x: { max: 2 } } })
     expect(y0).toBeGreaterThan(4.99)
     expect([x0, reason0]).toEqual([2, 'stalled'])
-    // At a bound that does not hold it.
+    // At a bound that does not block the gradient.
     const [[x, , reason]] = endsOf({ x: [0], y: [-1] }, rule, { bounds: { x: { min: 0 } } })
     expect(x).toBeLessThan(1e-8)
     expect(reason).toBe('stalled')
   })
 
-  test('what nothing pulls is not held by a bound, and its gradient does not shrink', () => {
-    // At x = 1 the decay undoes the gradient; y gets on by short steps.
+  test('do not block a parameter without gradient, whose gradient does not decrease', () => {
+    // Decay cancels the gradient at x = 1, while y advances by short steps.
     const rule = sgd({ lr: 5e-4, weightDecay: 2 })
     const options = { bounds: { x: { min: 1 } }, tolerance: 1e-3, maxIterations: 20_000 }
     const f = expression('-2*x + (y + 1)^2')
@@ -438,8 +438,8 @@ describe('bounds', () => {
     }
   })
 
-  test('a run that gets on beside a bound has not stalled', () => {
-    // Short steps, from gradients that shrink by a thousandth each update.
+  test('do not let a run stall that advances along a bound', () => {
+    // Short steps, because the gradient decreases by a thousandth per update.
     const rule = gradientDescent({ lr: 5e-4 })
     const options = { bounds: { x: { max: 2 } }, tolerance: 1e-3, maxIterations: 20_000 }
     const f = expression('(x - 1000)^2 + (y + 1)^2')
@@ -452,7 +452,7 @@ describe('bounds', () => {
     }
   })
 
-  test('a decay can hold a parameter at its bound against the gradient', () => {
+  test('can hold a parameter against the gradient, through decay', () => {
     const f = expression('(x - 1)^2/100')
     const starts = { x: Float64Array.of(3) }
     const rule = sgd({ lr: 0.1, weightDecay: 0.05 })
@@ -463,8 +463,8 @@ describe('bounds', () => {
     }
   })
 
-  test('nobody looks around outside', () => {
-    // As steep there as a minimum next to 1 would make it.
+  test('keep all evaluations inside', () => {
+    // The slope there is as steep as that of a minimum next to 1.
     const f = expression('x < 1 ? 1e12*x : -x^2')
     const starts = { x: Float64Array.of(1) }
     const rule = gradientDescent({ lr: 1e-14 })
@@ -475,13 +475,13 @@ describe('bounds', () => {
     }
   })
 
-  test('a NaN stays one', () => {
+  test('keep a NaN', () => {
     const f = expression('sqrt(x)')
     const { reason, x } = minimizeManySync(f, { x: [-1] }, adam(), { bounds: { x: { max: 5 } } })
     expect([x.x[0], minimizeReasons[reason[0]]]).toEqual([NaN, 'diverged'])
   })
 
-  test('without updates a run ends at its start, in the box', () => {
+  test('move a start into the box, even without updates', () => {
     const result = minimizeManySync(bowl, [7, 8], adam(), { data, maxIterations: 0, bounds: [[0, 1], null] })
     expect([result.x.x[0], result.x.y[0], result.value[0]]).toEqual([1, 8, 4 + 81])
   })
@@ -500,7 +500,7 @@ describe('bounds', () => {
     [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or one per run \(2\)/],
     [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one per run/],
     [{ x: [0.5, [1, 0]] }, /bounds: x: expected numbers with min ≤ max in float64, got "0.5 and 0"/],
-  ])('bad ones %#', (bounds, message) => {
+  ])('are refused if invalid: %#', (bounds, message) => {
     const call = () => minimizeManySync(valley, [1, 2, 3, 4], adam(), { bounds } as never)
     expect(call).toThrow(message)
     expect(call).toThrow(OptionError)
@@ -508,14 +508,14 @@ describe('bounds', () => {
 })
 
 describe('paths', () => {
-  /** All points of a run, as `minimize` shows them. */
+  /** All points of a run as `minimize` reports them. */
   function pathOf(start: Float32Array | Float64Array, rule: Rule, path: number, options: object): number[][] {
     const points = [[...start]]
     const keep = (x: ArrayLike<number>, t: number) => {
       if (t % path === 0) points.push(Array.from(x))
     }
     const { x, iterations, reason } = minimize(valley, start, rule, { ...options, callback: keep })
-    // It ends without a call.
+    // The run ends without a callback.
     if (reason === 'diverged' && iterations % path === 0 && points.length === iterations / path)
       points.push([...x])
     return points
@@ -528,7 +528,7 @@ describe('paths', () => {
     [300, Float32Array, momentum({ lr: 1e-3 })],
     [5, Float64Array, rules.diverging],
     [1000, Float64Array, adam({ lr: 0.1 })],
-  ] as const)('each %d-th point, %#', (recordEvery, Floats, rule) => {
+  ] as const)('contain every %d-th point: %#', (recordEvery, Floats, rule) => {
     const starts = startsOf(Floats, 37)
     const options = { maxIterations: 600, tolerance: 1e-3 }
     const results = ways.map((way) =>
@@ -550,7 +550,7 @@ describe('paths', () => {
     }
   })
 
-  test('with bounds, options and data by run, asynchronously too', async () => {
+  test('support bounds, options and data per run, also asynchronously', async () => {
     const f = expression('(x - t)^2')
     const options = {
       ...{ data: { t: [[1], [2, 3], [4]] }, perRun: { lr: [0.1, 0.05, 0.2] } },
@@ -558,14 +558,14 @@ describe('paths', () => {
     }
     const result = await minimizeMany(f, { x: [0, 1, 2] }, gradientDescent(), options)
     expect(result.paths).toEqual(minimizeManySync(f, { x: [0, 1, 2] }, gradientDescent(), options).paths)
-    // The second and third reach their bound, and have converged after an update that moves nothing.
+    // The second and third run reach their bound, and converge after an update that moves nothing.
     expect([...result.iterations]).toEqual([5, 3, 1])
     expect([...(result.paths?.offsets ?? [])]).toEqual([0, 3, 5, 6])
     const steps = [0.5, 0.68, 0.7952, 1, 1.5, 1.5]
     for (const [k, x] of [...(result.paths?.x.x ?? [])].entries()) expect(x).toBeCloseTo(steps[k], 12)
   })
 
-  test('there are none unless they are wanted, and only the start without updates', () => {
+  test('are missing unless requested, and contain only the start without updates', () => {
     expect(minimizeManySync(valley, [1, 2], adam(), { maxIterations: 1 }).paths).toBeNull()
     const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, recordEvery: 1 })
     expect(paths).toEqual({
@@ -579,7 +579,7 @@ describe('paths', () => {
     [1.5, /recordEvery: expected an integer ≥ 1/],
     [null, /recordEvery: expected an integer ≥ 1/],
     [1, /recordEvery: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
-  ])('bad ones %#', (recordEvery, message) => {
+  ])('are refused if invalid: %#', (recordEvery, message) => {
     const options = { recordEvery, maxIterations: 1e6 } as never
     const call = () => minimizeManySync(valley, startsOf(Float64Array, 100), adam(), options)
     expect(call).toThrow(message)
@@ -587,7 +587,7 @@ describe('paths', () => {
   })
 })
 
-test('starts are columns, or all parameters of one run after the other', () => {
+test('starts are columns, or one array with the parameters of one run after the other', () => {
   const { x, y } = startsOf(Float32Array, 5)
   const flat = Float32Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? x : y)[Math.floor(i / 2)])
   const options = { maxIterations: 10 }
@@ -603,11 +603,11 @@ test('starts are columns, or all parameters of one run after the other', () => {
   )
 })
 
-describe('asynchronously', () => {
+describe('an asynchronous batch', () => {
   const starts = startsOf(Float32Array, 70_000)
   const options = { maxIterations: 50, tolerance: 0 }
 
-  test('it is the same, tells its progress, and leaves the event loop free', async () => {
+  test('has the same results, reports progress, and leaves the event loop free', async () => {
     const progress: number[][] = []
     let turns = 0
     const interval = setInterval(() => turns++, 1)
@@ -619,7 +619,7 @@ describe('asynchronously', () => {
     expect(progress.at(-1)).toEqual([70_000, 70_000])
   })
 
-  test('a signal ends it', async () => {
+  test('ends on a signal', async () => {
     const controller = new AbortController()
     const running = minimizeMany(valley, starts, adam(), {
       ...options,
@@ -633,8 +633,8 @@ describe('asynchronously', () => {
     ).rejects.toThrow('no')
   })
 
-  test('a signal ends it where a worker is gone and nobody has heard of it', async () => {
-    /** It begins, and then says nothing. */
+  test('ends on a signal even if a worker has silently disappeared', async () => {
+    /** A worker that starts and then never responds. */
     class Silent {
       onmessage: (event: { data: unknown }) => void = () => {}
       constructor() {
@@ -662,7 +662,7 @@ describe('asynchronously', () => {
     }
   })
 
-  test('what its arguments hold may change while it runs', async () => {
+  test('ignores later changes of its arguments', async () => {
     const t = Float64Array.of(1, 2, 3)
     const x = Float64Array.of(1, 2)
     const f = expression('(x - t)^2')
@@ -734,7 +734,7 @@ test.each([
     { data: { t: [1], u: [[1], [1, 2]] } },
     /data: u: expected 1 rows per column in run 1/,
   ],
-])('bad arguments %#', (objective, starts, rule, options, message) => {
+])('invalid arguments are refused: %#', (objective, starts, rule, options, message) => {
   const call = () => minimizeManySync(objective as never, starts as never, rule as never, options as never)
   expect(call).toThrow(message)
   expect(call).toThrow(OptionError)
@@ -747,12 +747,12 @@ test.each([
     /^instructionSet: expected no value without engine: 'native'/,
   ],
   [{ instructionSet: 'scalar' }, /^instructionSet: expected no value without engine: 'native'/],
-] as const)('an instruction set that cannot be %#', (options, message) => {
+] as const)('an impossible instruction set is refused: %#', (options, message) => {
   expect(() => minimizeManySync(valley, [1, 2], adam(), options)).toThrow(message)
   expect(() => minimizeManySync(valley, [1, 2], adam(), options)).toThrow(OptionError)
 })
 
-test('no updates', () => {
+test('a batch without updates returns the starts', () => {
   const result = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0 })
   expect([...result.x.x, ...result.x.y]).toEqual([3, 4])
   expect(minimizeReasons[result.reason[0]]).toBe('max-iterations')
@@ -760,7 +760,7 @@ test('no updates', () => {
 })
 
 test.each(['native', 'wasm', 'typescript'] as const)(
-  'as many updates as are said, also above 2³²: %s',
+  'the limit of updates is exact, also above 2³²: %s',
   (engine) => {
     const valley = expression('(x - 1)^2 + 2*(y + 1)^2')
     const starts = { x: [0, 3, 8], y: [0, -2, 5] }
@@ -774,12 +774,12 @@ test.each(['native', 'wasm', 'typescript'] as const)(
     ])
     expect(Math.min(...expected.iterations)).toBeGreaterThan(100)
     for (const most of [2 ** 32, 2 ** 33 + 5, 2 ** 53 - 1]) expect(run(most)).toEqual(expected)
-    // As `minimize` has it.
+    // As in `minimize`.
     for (const most of [Infinity, -1, 1.5]) {
       expect(() => run(most)).toThrow(/^maxIterations: expected an integer ≥ 0/)
       expect(() => minimize(valley, [0, 0], adam(), { maxIterations: most })).toThrow(OptionError)
     }
-    // A delay of 2³² + 3 was one of 3.
+    // A delay of 2³² + 3 was once a delay of 3.
     const late = minimizeManySync(valley, starts, delayedStart(2 ** 32 + 3, adam({ lr: 0.1 })), {
       maxIterations: 9,
       engine,
@@ -788,7 +788,7 @@ test.each(['native', 'wasm', 'typescript'] as const)(
   },
 )
 
-test('a clip that it does not have is refused', () => {
+test('an unsupported clip is refused', () => {
   const run = (clip: object) => minimizeManySync(expression('x^2'), [1], adam(), { clip: clip as never })
   for (const clip of [{ norm: 1 }, { value: 1, tensorNorm: 1 }]) {
     expect(() => run(clip)).toThrow(/^clip: expected one of value/)
@@ -802,7 +802,7 @@ test.each([
   [65_536, 2],
   [40_000, 7],
   [9_000, 1],
-])('%i runs give each of %i threads as many cohorts', (count, threads) => {
+])('%i runs are divided into equal cohorts for %i threads', (count, threads) => {
   const { cohorts, lanes } = cohortCount(new Uint32Array(count), [], 4, threads)
   expect(cohorts % threads).toBe(0)
   expect(cohorts * lanes).toBeGreaterThanOrEqual(count)

@@ -1,4 +1,4 @@
-/** minimize() and the objectives that come with it. */
+/** minimize() and the built-in objectives. */
 
 import {
   adam,
@@ -22,7 +22,7 @@ import { array } from './support.js'
 
 const start = [-1.5, 2]
 
-/** The same points each time. */
+/** The same points in every run. */
 const always = { seed: 1, numRuns: 300 }
 const numbers = (limit: number, length: { minLength: number; maxLength: number }) =>
   fc.array(fc.double({ min: -limit, max: limit, noNaN: true }), length)
@@ -41,20 +41,20 @@ const objectives: [title: string, make: fc.Arbitrary<TestObjective>, fewest: num
   ['bowl', fc.double({ min: 1, max: 1000, noNaN: true }).map((condition) => bowl({ condition })), 1],
 ]
 
-describe.each(objectives)('%s', (name, make, fewest) => {
+describe.each(objectives)('the objective %s', (name, make, fewest) => {
   const points = numbers(4, { minLength: fewest, maxLength: 8 })
 
-  test('its gradient is that of its value', () => {
+  test('has the gradient of its value', () => {
     fc.assert(
       fc.property(make, points, (objective, x) => {
-        // What is in `out` before does not matter.
+        // The previous content of `out` does not matter.
         const out = x.map(() => NaN)
         objective.gradient(x, out)
         x.forEach((center, i) => {
           const h = 2 ** -14
           const at = (xi: number) => objective.value(x.with(i, xi))
           const difference = (at(center + h) - at(center - h)) / (2 * h)
-          // The third derivatives are below 24·200·4 and times h²/6; values below 10⁶ round by 1e-10/h.
+          // The third derivatives are below 24·200·4, times h²/6. Values below 1e6 have a rounding error of 1e-10/h.
           expect(Math.abs(out[i] - difference)).toBeLessThan(2e-5)
         })
       }),
@@ -62,7 +62,7 @@ describe.each(objectives)('%s', (name, make, fewest) => {
     )
   })
 
-  test('its minimum is 0, where it says', () => {
+  test('has its minimum of 0 at the documented point', () => {
     fc.assert(
       fc.property(points, ({ length }) => {
         const objective = name === 'bowl' ? bowl() : rosenbrock()
@@ -83,7 +83,7 @@ describe.each(objectives)('%s', (name, make, fewest) => {
   })
 })
 
-test('the textbook numbers', () => {
+test('objectives have the textbook values', () => {
   expect(rosenbrock().value([-1.2, 1])).toBeCloseTo(24.2, 12)
   expect(rosenbrock().value([0, 0, 0])).toBe(2)
   expect(rosenbrock({ a: 2, b: 10 }).value([0, 1])).toBe(14)
@@ -94,7 +94,7 @@ test('the textbook numbers', () => {
 describe('gradients', () => {
   const value = (x: ArrayLike<number>) => rosenbrock().value(x)
 
-  test('the result says whether they were given', () => {
+  test('are reported as analytic or numeric in the result', () => {
     const gradient = rosenbrock().gradient
     const options = { maxIterations: 1 }
     expect(minimize({ value, gradient }, start, adam(), options).gradientSource).toBe('analytic')
@@ -102,10 +102,10 @@ describe('gradients', () => {
     expect(minimize(value, start, adam(), options).gradientSource).toBe('central-differences')
   })
 
-  test('central differences are close to them', () => {
+  test('by central differences are close to analytic ones', () => {
     fc.assert(
       fc.property(numbers(3, { minLength: 2, maxLength: 6 }), (x) => {
-        // Gradient descent with η = 1 moves by what it took for the gradient.
+        // Gradient descent with η = 1 moves by the gradient that it uses.
         const moved = minimize(value, x, gradientDescent({ lr: 1 }), { maxIterations: 1 }).x
         const out = new Float64Array(x.length)
         rosenbrock().gradient(x, out)
@@ -117,7 +117,7 @@ describe('gradients', () => {
     )
   })
 
-  test('central differences cost 2n values an update and lead to the same place', () => {
+  test('by central differences cost 2n values per update and lead to the same point', () => {
     let calls = 0
     const counts = (x: ArrayLike<number>) => {
       calls++
@@ -127,7 +127,7 @@ describe('gradients', () => {
     const rule = gradientDescent({ lr: 0.1 })
     const differences = minimize(counts, [3, -2, 1], rule, options)
     const given = minimize(bowl({ condition: 10 }), [3, -2, 1], rule, options)
-    // One gradient more, nearby, shows that it is at rest.
+    // One more gradient nearby shows that the run has converged.
     expect(calls).toBe(6 * (differences.iterations + 1) + 1)
     expect(differences.evaluations).toEqual({ values: calls, gradients: 0 })
     expect(given.evaluations).toEqual({ values: 1, gradients: given.iterations + 1 })
@@ -135,7 +135,7 @@ describe('gradients', () => {
     for (const xi of [...differences.x, ...given.x]) expect(Math.abs(xi)).toBeLessThan(1e-8)
   })
 
-  test('are taken at the lookahead where the rule wants that', () => {
+  test('are evaluated at the gradient point of the rule', () => {
     const seen: number[][] = []
     const objective: Objective = {
       value: (x) => x[0] * x[0],
@@ -146,12 +146,12 @@ describe('gradients', () => {
     }
     const rule = nesterov({ lr: 0.125, momentum: 0.5, form: 'shifted' })
     const { x } = minimize(objective, [1], rule, { maxIterations: 2 })
-    // v = −.25, θ = .75, θ + v/2 = .625; v = −.125 − .15625, θ = .46875
+    // v = −0.25, θ = 0.75, θ + v/2 = 0.625; v = −0.125 − 0.15625, θ = 0.46875
     expect(seen).toEqual([[1], [0.625]])
     expect([...x]).toEqual([0.46875])
   })
 
-  test('an objective may be an object with a this', () => {
+  test('can come from an object whose methods use this', () => {
     class Parabola {
       #center = 2
       value(x: ArrayLike<number>) {
@@ -167,11 +167,11 @@ describe('gradients', () => {
   })
 })
 
-describe('starting points and dtypes', () => {
+describe('starting points', () => {
   const once = (x: ArrayLike<number>, options: MinimizeOptions = {}) =>
     minimize(bowl(), x, adam(), { maxIterations: 1, ...options }).x
 
-  test('a list is float64 unless told otherwise, an array keeps its type', () => {
+  test('are float64 if they are plain arrays, and otherwise keep their type', () => {
     expect(once([1, 2])).toBeInstanceOf(Float64Array)
     expect(once([1, 2], { dtype: 'float32' })).toBeInstanceOf(Float32Array)
     expect(once(Float32Array.of(1, 2))).toBeInstanceOf(Float32Array)
@@ -179,7 +179,7 @@ describe('starting points and dtypes', () => {
     expect(once(Float64Array.of(1, 2), { dtype: 'float32' })).toBeInstanceOf(Float32Array)
   })
 
-  test('the start is not touched, and the result is a copy of its own', () => {
+  test('are not modified, and the result is a separate array', () => {
     for (const x of [[1, 2], Float32Array.of(1, 2), Float64Array.of(1, 2)]) {
       let live: Float32Array | Float64Array | undefined
       const result = minimize(bowl(), x, adam({ lr: 1 }), {
@@ -194,7 +194,7 @@ describe('starting points and dtypes', () => {
     }
   })
 
-  test('in float32 each point is one of float32', () => {
+  test('in float32 lead to points in float32', () => {
     const single = minimize(rosenbrock(), [-1.5, 2.1], adam({ lr: 0.02 }), {
       dtype: 'float32',
       maxIterations: 20_000,
@@ -208,11 +208,11 @@ describe('starting points and dtypes', () => {
   })
 })
 
-describe('stopping', () => {
+describe('a run stops', () => {
   const run = (options: MinimizeOptions, rule: Rule = adam({ lr: 0.05 })) =>
     minimize(rosenbrock(), start, rule, options)
 
-  test('no iterations at all', () => {
+  test('at once with no iterations', () => {
     let calls = 0
     const value = (x: ArrayLike<number>) => {
       calls++
@@ -231,8 +231,8 @@ describe('stopping', () => {
     expect(run({ tolerance: 0 }).iterations).toBe(10_000)
   })
 
-  test('a tolerance of 0 is never met, a larger one sooner', () => {
-    // Nothing moves at all, and still it goes on.
+  test('never at a tolerance of 0, and sooner at a larger one', () => {
+    // Nothing moves, and the run still continues.
     const still = minimize(bowl(), [0], gradientDescent(), { tolerance: 0, maxIterations: 50 })
     expect(still).toMatchObject({ reason: 'max-iterations', maxChange: 0 })
     const iterations = [1e-3, 1e-6, 1e-9].map((tolerance) => run({ tolerance }).iterations)
@@ -240,7 +240,7 @@ describe('stopping', () => {
     expect(new Set(iterations).size).toBe(3)
   })
 
-  test('when the callback says true, and nothing else', () => {
+  test('if the callback returns true, and for no other value', () => {
     const seen: number[] = []
     const points: string[] = []
     const result = run({
@@ -258,7 +258,7 @@ describe('stopping', () => {
     expect(other.reason).toBe('max-iterations')
   })
 
-  test("a callback's error, and an objective's, is passed on", () => {
+  test('with the exception of a callback or an objective', () => {
     const mine = new Error('mine')
     const fails = () => {
       throw mine
@@ -271,7 +271,7 @@ describe('stopping', () => {
   test.each([
     ['a NaN in the start', [NaN, 1]],
     ['an infinity in the start', [Infinity, 1]],
-  ])('%s', (_, x) => {
+  ])('at once without a finite start or value: %s', (_, x) => {
     let calls = 0
     const callback = () => {
       calls++
@@ -281,7 +281,7 @@ describe('stopping', () => {
     expect(calls).toBe(0)
   })
 
-  test("the optimizer's options are passed on", () => {
+  test('with options of the optimizer passed on', () => {
     const { x } = minimize(bowl(), [1000], gradientDescent({ lr: 1 }), {
       clip: { norm: 2 },
       maxIterations: 3,
@@ -292,7 +292,7 @@ describe('stopping', () => {
 })
 
 describe('bounds', () => {
-  /** Says no outside of its box. */
+  /** Refuses evaluations outside its box. */
   const inside = (min: number, max: number) => ({
     value(x: ArrayLike<number>) {
       for (const xi of Array.from(x)) if (!(xi >= min && xi <= max)) throw new Error(`asked at ${xi}`)
@@ -307,7 +307,7 @@ describe('bounds', () => {
 
   const box = [[0, 1], { min: 0, max: 1 }] as const
 
-  test.each(rules)('%s stays in them, and asks nowhere else', (_, rule) => {
+  test.each(rules)('contain all points and evaluations: %s', (_, rule) => {
     const { value, gradient } = inside(0, 1)
     const options = { bounds: box, maxIterations: 200 }
     for (const objective of [{ value, gradient: gradient.bind({ value }) }, value]) {
@@ -316,26 +316,26 @@ describe('bounds', () => {
     }
   })
 
-  test('the minimum within is found, and its end is called so', () => {
+  test('lead to the minimum within them, with its reason', () => {
     const { x, reason, maxChange } = minimize(inside(0, 1), [0.5, 0.5], adam({ lr: 0.01 }), { bounds: box })
     expect([...x, reason, maxChange]).toEqual([1, 0, 'converged', 0])
   })
 
-  test('bounds are those of the dtype', () => {
+  test('are rounded to the dtype', () => {
     const { x } = minimize(inside(0, 1), Float32Array.of(0.5, 0.5), adam({ lr: 0.01 }), {
       bounds: [{ max: 0.7 }, { min: 0 }],
     })
     expect([...x]).toEqual([Math.fround(0.7), 0])
   })
 
-  test('a parameter without room stays, also with central differences', () => {
+  test('fix a parameter whose bounds are equal, also with central differences', () => {
     const { x, reason } = minimize(inside(0, 1).value, [0.5, 0.5], adam({ lr: 0.1 }), {
       bounds: [[0.25, 0.25], box[1]],
     })
     expect([...x, reason]).toEqual([0.25, 0, 'converged'])
   })
 
-  test('the start is not touched', () => {
+  test('leave the start unmodified', () => {
     const from = Float64Array.of(4, 4)
     minimize(inside(0, 1), from, adam(), { bounds: box })
     expect([...from]).toEqual([4, 4])
@@ -352,20 +352,20 @@ describe('bounds', () => {
       /bounds: 1: min: expected a number/,
     ],
     [[[2, 1], null], /bounds: 0: expected numbers with min ≤ max/],
-  ])('bad ones %#', (bounds, message) => {
+  ])('are refused if invalid: %#', (bounds, message) => {
     const call = () => minimize(inside(0, 1), [0, 0], adam(), { bounds } as never)
     expect(call).toThrow(message)
     expect(call).toThrow(OptionError)
   })
 })
 
-describe('one update at a time', () => {
+describe('Minimization', () => {
   test.each([
     ['converged', adam({ lr: 0.1 }), {}],
     ['max-iterations', nesterov({ form: 'shifted' }), { maxIterations: 100 }],
     ['diverged', gradientDescent({ lr: 1 }), {}],
     ['callback', adam(), { callback: (_: unknown, iteration: number) => iteration === 7 }],
-  ] as const)('the points and the end of minimize: %s', (reason, rule, options) => {
+  ] as const)('visits the points of minimize and ends like it: %s', (reason, rule, options) => {
     const visited: string[] = []
     const { callback } = { callback: undefined, ...options }
     const result = minimize(rosenbrock(), start, rule, {
@@ -383,25 +383,25 @@ describe('one update at a time', () => {
     expect(points).toEqual(visited)
     const { params, value, gradientNorm, iterations, evaluations, maxChange, gradientSource } = minimization
     const { engine, engineReasons } = minimization
-    // Each look at `value` is one more, unless it is known.
+    // Each read of `value` is one evaluation, unless the value is known.
     expect(evaluations.gradients).toBe(result.evaluations.gradients)
     const counts = { iterations, evaluations: result.evaluations }
     const ran = { engine, engineReasons }
     const same = { x: params, value, gradientNorm, ...counts, reason, maxChange, gradientSource, ...ran }
     expect(inBits(same)).toBe(inBits(result))
-    // It stays where it has stopped.
+    // The run stays where it has stopped.
     expect(minimization.step()).toBe(false)
     expect(minimization.iterations).toBe(result.iterations)
   })
 
-  test('nothing to do', () => {
+  test('ends at once without iterations', () => {
     const minimization = new Minimization(bowl(), [1], adam(), { maxIterations: 0 })
     expect([minimization.step(), minimization.reason]).toEqual([false, 'max-iterations'])
   })
 })
 
-describe.each(dtypes)('%s', (dtype) => {
-  test.each(rules)('%s: the same result on each engine', (_, rule) => {
+describe.each(dtypes)('minimize with %s', (dtype) => {
+  test.each(rules)('%s: has the same result on each engine', (_, rule) => {
     const results = engineNames.map((engine) => {
       const result = minimize(rosenbrock(), [-1.2, 1, 0.5, 1.5, -0.3], rule, {
         engine,
@@ -415,24 +415,24 @@ describe.each(dtypes)('%s', (dtype) => {
     expect(new Set(results).size).toBe(1)
   })
 
-  test.each(rules)("%s: the norm is the gradient's, whatever its stages leave there", (_, rule) => {
+  test.each(rules)('%s: reports the norm of the gradient, even if stages overwrite it', (_, rule) => {
     const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
     const g = array(dtype, x)
     rosenbrock().gradient(x, g)
     const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
     expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
-    // Nor is it at rest where only the rule is.
+    // A rest of the rule alone is not convergence.
     expect(reason).not.toBe('converged')
   })
 })
 
-test('the engine is chosen by size, as ever', () => {
+test('minimize selects the engine by size', () => {
   const body = `return [2, 20000].map((n) =>
     antigrad.minimize(antigrad.bowl(), new Float64Array(n).fill(1), antigrad.adam(), { maxIterations: 1 }).engine)`
   expect(inChild(body)).toEqual(['wasm', 'native'])
 })
 
-test('Rosenbrock in ten dimensions', () => {
+test('minimize solves Rosenbrock in ten dimensions', () => {
   const result = minimize(rosenbrock(), new Float64Array(10), adam({ lr: 0.003 }), {
     tolerance: 1e-9,
     maxIterations: 50_000,

@@ -1,6 +1,6 @@
 /**
- * One arena with two rules: tensors lie by rule, each with arrays and kernels of its own, and have the bits
- * that they would have in an optimizer of their own. (Optimizers with groups stand on this.)
+ * One arena with two rules. Tensors are sorted by rule, have their own state arrays and kernels, and the bits of
+ * separate optimizers. (Optimizers with groups rely on this.)
  */
 
 import { adam, nesterov, Optimizer, type Rule } from 'antigrad'
@@ -16,14 +16,14 @@ import { resolve } from '../dist/rules/resolve.js'
 import { dtypes, type FloatArray, inBits, noise } from './helpers.js'
 
 const rules: Rule[] = [adam({ lr: 0.1, weightDecay: 0.1 }), nesterov({ lr: 0.01, form: 'shifted' })]
-/** Several tensors of each rule; the second rule's begin in the middle of the plane. */
+/** Several tensors per rule. The tensors of the second rule begin in the middle of the plane. */
 const lengths = [
   [100, 3, 17_000],
   [40, 0, 33_000, 1],
 ]
 
-describe.each([native, wasm, typescript])('$name', (engine) => {
-  test.each(dtypes)('%s', (dtype) => {
+describe.each([native, wasm, typescript])('two rules on $name', (engine) => {
+  test.each(dtypes)('have the bits of separate optimizers: %s', (dtype) => {
     const uses = rules.map((rule) => new RuleInUse(resolve(rule)))
     const families = uses.map((use, k) => ({
       tensors: lengths[k].length,

@@ -13,13 +13,13 @@ const filesIn = (path: string): string[] =>
     ? readdirSync(join(home, path)).flatMap((name) => filesIn(`${path}/${name}`))
     : [path]
 
-/** What a file imports of `ts`, types included, as paths. */
+/** The paths that a file imports from `ts`, including types. */
 const importsOfTypeScript = (file: string, source: string) =>
   [...source.matchAll(/(?:from |import |import\()'(\.[^']*)\.js'/g)].map(([, path]) =>
     normalize(`${dirname(file)}/${path}.ts`),
   )
 
-/** What a file in Rust names of its crate, comments left out. */
+/** The paths of its crate that a Rust file names, without comments. */
 function importsOfRust(_: string, source: string): string[] {
   const code = source.replaceAll(/\/\/.*/g, '')
   const names = [...code.matchAll(/\bcrate::(\w+)/g)].map(([, name]) => name)
@@ -40,22 +40,22 @@ describe.each([
     independent: ['extensions.ts', 'webassembly'],
   },
   { folder: kernels, root: 'lib.rs', importsOf: importsOfRust, independent: ['target.rs', 'memory.rs'] },
-])('$folder', ({ folder, root, importsOf, independent }) => {
+])('modules of $folder', ({ folder, root, importsOf, independent }) => {
   const rows = tables.matchAll(new RegExp(`^\\| \`${folder}/([\\w./-]+)\` \\|`, 'gm'))
   const modules = [...rows].map(([, name]) => name)
   const files = filesIn(folder).filter((file) => file !== `${folder}/${root}`)
-  /** The module with the longest name that a path begins with. */
+  /** The module with the longest name that starts the path. */
   const moduleOf = (path: string) =>
     modules
       .filter((name) => `${path}/`.startsWith(`${folder}/${name}/`))
       .sort((a, b) => b.length - a.length)[0]
 
-  test('each file belongs to a module of the table, and each module has files', () => {
+  test('cover every file, and none is empty', () => {
     expect(files.filter((file) => moduleOf(file) === undefined)).toEqual([])
     expect([...new Set(files.map(moduleOf))].sort()).toEqual([...modules].sort())
   })
 
-  test.each(modules)('%s imports only from modules above it', (module) => {
+  test.each(modules)('import only from modules above them: %s', (module) => {
     const allowed = modules.slice(0, modules.indexOf(module) + 1)
     const imports = files
       .filter((file) => moduleOf(file) === module)

@@ -1,4 +1,4 @@
-/** Muon on matrices of all kinds: the same bits on every engine, instruction set and number of threads. */
+/** Muon on matrices of all kinds has the same bits on every engine, instruction set and number of threads. */
 
 import { adamw, engines, lamb, muon, Optimizer, type Rule } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ const threaded: readonly Variant[] = [2, 3].map((threads) => ({
   ...{ name: `native, ${threads} threads`, engine: 'native', threads },
 }))
 
-/** Of each block, panel and vector less than one, one and some more; deeper than a panel; empty; no matrix. */
+/** Sizes one below, equal to and above each block, panel and vector; deeper than a panel; empty; not a matrix. */
 const small: Readonly<Record<string, readonly number[]>> = {
   ...{ one: [1, 1], row: [1, 37], column: [37, 1], little: [3, 5], odd: [17, 33], block: [64, 64] },
   ...{
@@ -22,7 +22,7 @@ const small: Readonly<Record<string, readonly number[]>> = {
   },
   ...{ bias: [20], scalar: [], edge: [68, 132] },
 }
-/** So large that threads are asked. */
+/** Matrices large enough to use threads. */
 const large: Readonly<Record<string, readonly number[]>> = { w: [200, 150], v: [150, 270], b: [70] }
 
 const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1)
@@ -45,7 +45,7 @@ interface Setting {
 
 const rules = ({ precision }: Setting) => ({
   rule: muon({ lr: 0.05, precision, coefficients: 'polarExpress' }),
-  // Other rules of several stages and of one beside it, and another Muon.
+  // Other rules with one or several stages, and a second Muon.
   groups: [
     { match: ['odd', 'empty'], rule: lamb({ lr: 0.1 }) },
     { match: 'little', rule: adamw() },
@@ -72,7 +72,7 @@ function begin(
 
 type AnyOptimizer = ReturnType<typeof begin>
 
-/** The gradients of a step: some tensors have none, and late ones are not finite. */
+/** The gradients of a step: some are missing, and late ones are not finite. */
 function gradients({ shapes, dtype }: Setting, t: number) {
   const all: Record<string, FloatArray | undefined> = values(shapes, dtype, t + 7)
   if (t === 1) for (const name of ['odd', 'wide', 'w']) delete all[name]
@@ -82,7 +82,7 @@ function gradients({ shapes, dtype }: Setting, t: number) {
 
 const STEPS = 4
 
-/** All that an optimizer has. */
+/** All contents of an optimizer. */
 function contents(optimizer: AnyOptimizer): [string, FloatArray][] {
   const params = Object.entries(optimizer.params)
   const state = Object.entries(optimizer.state).flatMap(([name, tensor]) =>
@@ -112,7 +112,7 @@ const named = settings.map((setting) => {
   return [`${shapes === small ? 'small' : 'large'}, ${dtype}, in ${precision}`, setting] as const
 })
 
-test('large matrices are worth all threads', () => {
+test('large matrices use all threads', () => {
   const threads = (n: number, rule: Rule) => {
     const shapes = { w: [n, n] }
     return new Optimizer({ w: new Float32Array(n * n) }, rule, { shapes, engine: 'native' }).threads
@@ -121,11 +121,11 @@ test('large matrices are worth all threads', () => {
   for (const one of [threads(60, muon()), threads(200, adamw())]) expect(one).toBe(1)
 })
 
-describe.each(named)('%s', (_, setting) => {
+describe.each(named)('Muon in %s', (_, setting) => {
   const expected: AnyOptimizer = begin(setting, reference)
   for (let t = 0; t < STEPS; t++) expected.step(gradients(setting, t))
 
-  test('is a run in which matrices move, and are finite unless their gradient was not', () => {
+  test('moves all matrices, which stay finite unless their gradient was not', () => {
     const start: Record<string, FloatArray> = values(setting.shapes, setting.dtype, 1)
     for (const [name, array] of Object.entries(expected.params)) {
       if (array.length > 0) expect(array, name).not.toEqual(start[name])
@@ -133,19 +133,19 @@ describe.each(named)('%s', (_, setting) => {
     }
   })
 
-  test.each([...variants, ...threaded])('$name', (variant) => {
+  test.each([...variants, ...threaded])('has the same bits: $name', (variant) => {
     const optimizer = begin(setting, variant)
     for (let t = 0; t < STEPS; t++) optimizer.step(gradients(setting, t))
     expect(difference(expected, optimizer)).toBeNull()
   })
 
-  test.each([...variants, ...threaded])('$name, stepAsync', async (variant) => {
+  test.each([...variants, ...threaded])('has the same bits by stepAsync: $name', async (variant) => {
     const optimizer = begin(setting, variant)
     for (let t = 0; t < STEPS; t++) await optimizer.stepAsync(gradients(setting, t))
     expect(difference(expected, optimizer)).toBeNull()
   })
 
-  test.each([...variants, ...threaded])('$name, saved and restored', (variant) => {
+  test.each([...variants, ...threaded])('has the same bits after save and restore: $name', (variant) => {
     const { name: _, ...engine } = variant
     const first = begin(setting, variant)
     for (let t = 0; t < 2; t++) first.step(gradients(setting, t))

@@ -1,6 +1,6 @@
 /**
- * Muon is PyTorch's, bit for bit but for the last subtraction, where it computes in bfloat16; in the
- * parameters' precision it is what plain loops over whole matrices give. `data/muon.json` has PyTorch's runs.
+ * Muon equals PyTorch's version bit for bit, except for the final subtraction, which PyTorch computes in bfloat16. In
+ * the precision of the parameters it equals plain loops over whole matrices. `data/muon.json` contains PyTorch's runs.
  */
 
 import { readFileSync } from 'node:fs'
@@ -50,7 +50,7 @@ const translated = ({ options }: Entry, precision: 'parameters' | 'bfloat16') =>
 }
 
 describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(openLoop)("PyTorch's $name", (entry) => {
+  test.each(openLoop)("Muon equals PyTorch's $name", (entry) => {
     const [rounded, plain] = (['bfloat16', 'parameters'] as const).map(
       (precision) =>
         new Optimizer({ w: Float32Array.from(entry.initial) }, translated(entry, precision), {
@@ -66,7 +66,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
         off.plain = Math.max(off.plain, Math.abs(plain.params.w[i] - theta))
       })
     })
-    // Parameters are up to 2: PyTorch fuses the last product with the subtraction, and may round otherwise.
+    // Parameters are at most 2. PyTorch fuses the last product with the subtraction, and may round differently.
     expect(off.rounded).toBeLessThanOrEqual(entry.name === 'muon' ? 0 : 2 ** -23)
     expect(off.plain).toBeLessThanOrEqual(2e-3)
     expect(off.plain).toBeGreaterThan(1e-5)
@@ -82,7 +82,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     [[65, 300], { scale: 'matchRmsAdamW', coefficients: [[1.5, -0.5, 0]], nsSteps: 3 }],
     [[4, 3, 2, 2], { lr: 0.1, eps: 1e3 }],
     [[5, 4], { eps: 0, coefficients: [[2, -1.5, 0.5], [1.5, -0.5, 0], [1.875, -1.25, 0.375]] }], // biome-ignore format: triples
-  ] as [number[], Options<Muon>][])('plain loops, %j, %j', (shape, options) => {
+  ] as [number[], Options<Muon>][])('Muon equals plain loops, %j, %j', (shape, options) => {
     const length = shape.reduce((product, n) => product * n)
     const next = random(length)
     const numbers = () => Float64Array.from({ length }, () => next() - 0.5)
@@ -130,7 +130,7 @@ const known: Readonly<Record<string, Rows>> = {
   ],
 }
 
-/** One update as the paper has it, on whole matrices. */
+/** One update by the paper's equations on whole matrices. */
 function plainStep(rule: Muon, theta: number[], b: number[], gradient: number[], rows: number): void {
   const [lr, momentum, weightDecay] = [rule.lr, rule.momentum, rule.weightDecay] as number[]
   const columns = theta.length / rows
@@ -161,7 +161,7 @@ function plainStep(rule: Muon, theta: number[], b: number[], gradient: number[],
 
 const distance = (a: Float32Array, b: Float32Array) => Math.max(...a.map((x, i) => Math.abs(x - b[i])))
 
-describe('what is no matrix', () => {
+describe('a tensor that is not a matrix', () => {
   const values = (length: number, seed = length) => {
     const next = random(seed)
     return Float32Array.from({ length }, () => next() - 0.5)
@@ -171,7 +171,7 @@ describe('what is no matrix', () => {
   const gradients = (t: number) => ({ w: values(12, t), bias: values(4, t), scale: values(3, t) })
   const rest = ['bias', 'scale'] as const
 
-  test('has the fallback, AdamW by default', () => {
+  test('uses the fallback, AdamW by default', () => {
     for (const [rule, other] of [
       [muon(), adamw()],
       [muon({ fallback: sgd({ lr: 0.1, momentum: 0.9 }) }), sgd({ lr: 0.1, momentum: 0.9 })],
@@ -185,7 +185,7 @@ describe('what is no matrix', () => {
     }
   })
 
-  test('takes the options that groups give, and those that `set` gives it', () => {
+  test('receives the options of groups, and those of `set`', () => {
     const groups = [
       { match: 'scale', weightDecay: 0 },
       { match: 'bias', weightDecay: 0, lrScale: 2 },
@@ -219,7 +219,7 @@ describe('what is no matrix', () => {
     ).toThrow(/bias.*nsSteps/s)
   })
 
-  test('is neither the fallback itself nor restored as a matrix', () => {
+  test('is not the fallback itself, and is not restored as a matrix', () => {
     for (const fallback of [muon(), delayedStart(1, muon()), {}, 'adamw', null]) {
       expect(() => muon({ fallback: fallback as never })).toThrow(OptionError)
     }
@@ -230,7 +230,7 @@ describe('what is no matrix', () => {
     }
   })
 
-  test('beside AdamW for other matrices, all are clipped by one norm', () => {
+  test('next to AdamW on other matrices is clipped by the common norm', () => {
     const clip = { norm: 0.1 }
     const groups = [{ match: 'w', rule: adamw({ lr: 0.1 }) }]
     const whole = { w: values(12), v: values(20), bias: values(4) }
@@ -244,17 +244,17 @@ describe('what is no matrix', () => {
     alone.step({ w: scaled })
     expect(distance(optimizer.params.w, alone.params.w)).toBeLessThan(1e-6)
     expect(optimizer.lastStep.norm).toBeCloseTo(norm, 5)
-    // O does not see the norm.
+    // O does not depend on the norm.
     const other = new Optimizer({ v: values(20) }, muon({ lr: 0.1 }), { shapes: { v: [5, 4] } })
     other.step({ v: gradient.v })
     expect(distance(optimizer.params.v, other.params.v)).toBeLessThan(1e-5)
   })
 })
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
+describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
   const filled = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i + 1))
 
-  test('a matrix that grows, or that thaws where it came frozen, has room', () => {
+  test('has room to grow, and to be unfrozen if it was frozen from the start', () => {
     const options = { shapes: { w: [2, 3], f: [6, 5] }, groups: [{ match: 'f', frozen: true }], ...engine }
     const optimizer = new Optimizer({ w: filled(6), f: filled(30) }, muon(), options)
     optimizer.appendRows('w', filled(24))
@@ -270,7 +270,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(optimizer.params).toEqual(other.params)
   })
 
-  test('zeroGrads, clipping, a delayed start and the average are as with any rule', () => {
+  test('supports zeroGrads, clipping, a delayed start and averages like other rules', () => {
     const options = { shapes: { w: [4, 5] }, zeroGrads: true, clip: { value: 0.5 }, ...engine }
     const optimizer = new Optimizer({ w: filled(20) }, delayedStart(1, muon()), {
       ...options,
@@ -283,7 +283,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       optimizer.step()
       expect(optimizer.grads.w).toEqual(new Float32Array(20))
       plain.step({ w: gradient })
-      // Its parameters stay at first, but its momentum does not.
+      // The parameters stay at first, but the momentum changes.
       if (t === 0) {
         expect(optimizer.params.w).toEqual(filled(20))
         plain.params.w.set(filled(20))
@@ -294,7 +294,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
   })
 })
 
-test('what it refuses', () => {
+test('Muon refuses invalid options', () => {
   const wrong: readonly object[] = [
     ...[0, 1.5, 101, NaN, '5'].map((nsSteps) => ({ nsSteps })),
     ...['x', 'toString', [], [[1, 2]], [[1, 2, NaN]], [1, 2, 3], Array(9).fill([1, 2, 3])].map(
@@ -312,14 +312,14 @@ test('what it refuses', () => {
   expect(muon(JSON.parse(JSON.stringify({ ...rule, name: undefined })))).toEqual(rule)
 })
 
-test("presets are other systems' values", () => {
+test('presets contain the values of other systems', () => {
   expect(muon.torch()).toEqual(muon({ precision: 'bfloat16' }))
   expect(muon.kellerJordan({ lr: 0.1 })).toMatchObject({ lr: 0.1, weightDecay: 0, scale: 'original' })
   expect(muon.timm()).toMatchObject({ lr: 0.02, coefficients: 'quintic', nesterov: false })
   expect(muon.keras()).toMatchObject({ scale: 'matchRmsAdamW', weightDecay: 0.004, precision: 'parameters' })
 })
 
-describe('without shapes of any of its tensors it would be its fallback, and so is refused', () => {
+describe('a rule whose tensors all lack shapes', () => {
   const params = () => ({ w: new Float32Array(6).fill(1), bias: new Float32Array(2).fill(1) })
   const wanted = /shapes.*muon.*matrices/s
   const delayed = delayedStart(1, muon())
@@ -359,12 +359,12 @@ describe('without shapes of any of its tensors it would be its fallback, and so 
         )
       },
     ],
-  ])('%s', (_, make) => {
+  ])('is refused, because only its fallback would run: %s', (_, make) => {
     expect(make).toThrow(TensorError)
     expect(make).toThrow(wanted)
   })
 
-  test('what is refused has not been added', () => {
+  test('is refused in add without adding anything', () => {
     const optimizer = new Optimizer({ w: new Float32Array(6) }, adamw())
     const groups = [{ match: 'v', rule: muon() }] as never
     const v = new Float32Array(6)
@@ -372,12 +372,12 @@ describe('without shapes of any of its tensors it would be its fallback, and so 
     expect(optimizer.report().tensors.map(({ name }) => name)).toEqual(['w'])
     const more = optimizer.add({ v }, { groups, shapes: { v: [2, 3] } })
     expect(more.report().tensors.map(({ rule }) => rule.name)).toEqual(['adamw', 'muon'])
-    // Now there is one.
+    // Now one tensor has a shape.
     const last = more.add({ b: { v } }, { groups: [{ match: 'b.v', rule: muon() }] as never })
     expect(last.report().tensors.at(-1)?.rule).toEqual(adamw())
   })
 
-  test('beside one that has a shape others get the fallback, and report() says what updates each', () => {
+  test('next to a tensor with a shape uses the fallback, which report() names', () => {
     const all = { ...params(), scalar: new Float32Array(1), cold: new Float32Array(2) }
     const optimizer = new Optimizer(all, muon({ fallback: sgd() }), {
       shapes: { w: [2, 3], scalar: [] },
@@ -391,7 +391,7 @@ describe('without shapes of any of its tensors it would be its fallback, and so 
       ['scalar', 'sgd'],
       ['cold', 'sgd'],
     ])
-    // A shape of one dimension is an entry too: who gives it knows what it says.
+    // A shape with one dimension is explicit, so the fallback is intended.
     expect(new Optimizer(params(), muon(), { shapes: { bias: [2] } }).report().tensors[0].rule).toEqual(
       adamw(),
     )
@@ -400,7 +400,7 @@ describe('without shapes of any of its tensors it would be its fallback, and so 
       expect(() => new Optimizer(new Float32Array(9), rule)).not.toThrow()
   })
 
-  test('a run that was saved so is refused', () => {
+  test('is refused in a saved run', () => {
     const fallback = new Optimizer(params(), adamw()).save()
     const mine = (rule: Rule) => structuredClone({ ...fallback, rule })
     for (const rule of [muon(), delayed]) {
@@ -418,7 +418,7 @@ describe('without shapes of any of its tensors it would be its fallback, and so 
       new Optimizer(params(), adamw(), { groups: [{ match: 'w', rule: adamw() }] }).save(),
     )
     expect(() => Optimizer.load({ ...ofGroup, groups: [{ match: 'w', rule: muon() }] })).toThrow(wanted)
-    // Which group was meant is not known then, and so nobody says that it was Muon's.
+    // The intended group is unknown, so no error claims that it was Muon's.
     const unknown = new Optimizer(params(), muon(), { groups: [{ match: () => true, rule: adamw() }] })
     expect(Optimizer.load(unknown.save()).report().tensors[0].rule).toEqual(adamw())
     const known = [{ match: () => true, lrScale: 2 }]

@@ -1,4 +1,7 @@
-/** A hunt tries mistakes one after the other in one process, and is sound where one of them breaks it for good. */
+/**
+ * A mutation hunt tries mutants one after the other in one process, and is sound even if a mutant breaks the process
+ * permanently.
+ */
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -41,7 +44,7 @@ describe.each([1, 2])('case %s', (x) => {
 })
 `
 
-test('what is found, by which test, and what is left', async () => {
+test('the hunt reports caught mutants with their tests, and survivors', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   try {
     mkdirSync(join(folder, 'test'))
@@ -53,10 +56,10 @@ test('what is found, by which test, and what is left', async () => {
     expect(left.sort()).toEqual([4, 5])
     expect(told).toEqual({
       1: 'found by test/a.test.mjs: case 2 > with 3',
-      // What it has broken stays so in that process, and only there.
+      // Damage by a mutant persists in that process only.
       2: expect.stringMatching(/^found by test\/a\.test\.mjs: case \d > with 3$/),
       3: 'found by test/a.test.mjs: 7',
-      // What is made as a module loads is there before it, in a process of its own.
+      // Values that are created when a module loads need a separate process.
       6: expect.stringMatching(/^found by test\/a\.test\.mjs: case \d > with 3$/),
       7: 'found by test/a.test.mjs: 0',
     })
@@ -65,7 +68,7 @@ test('what is found, by which test, and what is left', async () => {
   }
 })
 
-test('mistakes are drawn from the commit that is named, in the order in which files are here', () => {
+test('mutants are drawn from the named commit, in the current order of files', () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'ignore' })
   const names = ['src/a/x.ts', 'src/a-b.ts', 'src/c.ts']

@@ -1,9 +1,11 @@
-/** Mistakes of a hunt: each is behind a switch in one text, and without its number the text means what it did. */
+/**
+ * Mutants of a hunt: each is behind a switch in a single source, which keeps its meaning while all switches are off.
+ */
 
 import { expect, test } from 'vitest'
 import { switched } from '../scripts/lib/mutant-schemata.mjs'
 
-/** A text with mistakes, each given as a line's number and what it becomes. */
+/** A source with mutants, each given as a line number and its replacement. */
 function withMistakes(file: string, text: string, mistakes: readonly (readonly [number, string])[]) {
   const lines = text.split('\n')
   const list = mistakes.map(([line, after], i) => ({ number: i + 1, line, before: lines[line - 1], after }))
@@ -17,7 +19,7 @@ for (let i = 0; i < given.length; i++) {
 }
 return total + seen.length`
 
-test('a program with none of its mistakes does what it did, and with one what that makes of it', () => {
+test('a program without mutants behaves as before, and with one mutant as modified', () => {
   const mistakes = [
     [2, 'for (let i = 1; i < given.length; i++) {'],
     [3, '  if (given[i] > 2 || i > 0) total += given[i] * 2'],
@@ -48,7 +50,7 @@ test('a program with none of its mistakes does what it did, and with one what th
     expect(run(text, k + 1), after).toBe(run(`const f = () => {\n${alone(line, after)}\n}`, 0))
 })
 
-test('what lies in another one is left for the next build', () => {
+test('a mutant inside another one is left for the next build', () => {
   const { left } = withMistakes('a.ts', 'const x = a + b * c', [
     [1, 'const x = a - b * c'],
     [1, 'const x = a + b / c'],
@@ -78,6 +80,6 @@ test.each([
     'f("a, b", 1 - x) // + 1',
     'f("a, b", (if crate::is_made(1) {1 - x} else {1 + x})) // + 1',
   ],
-])('Rust: %s', (before, after, expected) => {
+])('a Rust mutant: %s', (before, after, expected) => {
   expect(withMistakes('a.rs', before, [[1, after]]).text).toBe(expected)
 })

@@ -18,7 +18,7 @@ const tracked = execFileSync(
   .split('\n')
   .filter((file) => /\.(ts|mjs|rs)$/.test(file))
 
-/** Participles, prepositions, adverbs and words for people: none of them says what a type or a file holds. */
+/** Participles, prepositions, adverbs and words for people, which do not describe a type or file. */
 const forbidden = new Set(
   (
     'about again alone alike apart around asked at beside begun below between beyond by called caught chosen done drawn elsewhere ' +
@@ -26,7 +26,7 @@ const forbidden = new Set(
     'own ran said seen shown solved somebody sought taken there told tried under wanted what where who whole with without'
   ).split(' '),
 )
-/** Participles that name the thing itself. */
+/** Participles that are terms. */
 const terms = new Set(['chained', 'joined', 'scheduled', 'shared', 'orthogonal', 'centralized', 'fixed'])
 
 const isForbidden = (name: string) => {
@@ -79,12 +79,12 @@ const declarations = typescript.flatMap(declarationsIn)
 const listed = (found: readonly Declaration[]) => found.map(({ file, name }) => `${file}: ${name}`)
 
 describe('names', () => {
-  test('of types say what they hold', () => {
+  test('of types are nouns', () => {
     const found = declarations.filter(({ kind, name }) => kind === 'type' && isForbidden(name))
     expect(listed(found)).toEqual([])
   })
 
-  test('of files say what they hold', () => {
+  test('of files are nouns', () => {
     const found = tracked.filter((file) => isForbidden(basename(file).replace(/\..*/, '')))
     expect(found).toEqual([])
   })
@@ -95,12 +95,12 @@ describe('names', () => {
     expect(listed(found)).toEqual([])
   })
 
-  test('of members, variables and parameters are nouns, never of', () => {
+  test('of members, variables and parameters are nouns, and never `of`', () => {
     const found = declarations.filter(({ kind, name }) => /^(member|variable)$/.test(kind) && name === 'of')
     expect(listed(found)).toEqual([])
   })
 
-  test('two types share a name only if they are the same idea', () => {
+  test('of two types are equal only for the same idea', () => {
     const files = new Map<string, string[]>()
     for (const { kind, name, file } of declarations) {
       if (kind === 'type' && file.startsWith('ts/')) files.set(name, [...(files.get(name) ?? []), file])

@@ -1,6 +1,6 @@
 /**
- * The passes of the bench, by which its figures are judged, read and write what they say: they are taken apart,
- * as the compilers here make them, and run.
+ * The memory passes of the benchmark, which calibrate its figures, read and write what they claim. They are
+ * disassembled as the local compilers build them, and executed.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -24,7 +24,7 @@ interface Instruction {
   text: string
 }
 
-/** The instructions of each function, by its name. */
+/** The instructions of each function, by name. */
 function takeApart(file: string): Map<string, Instruction[]> {
   const { stdout } = spawnSync('objdump', ['-d', '--no-show-raw-insn', file], {
     encoding: 'utf8',
@@ -40,7 +40,7 @@ function takeApart(file: string): Map<string, Instruction[]> {
   )
 }
 
-/** What the loop does, which ends in the last jump back. */
+/** The instructions of the loop that ends with the last backward jump. */
 function loopOf(code: Instruction[]): string[] {
   const target = ({ text }: Instruction) =>
     Number.parseInt(/^j\w+\s+([0-9a-f]+)/.exec(text)?.[1] ?? 'f'.repeat(12), 16)
@@ -50,7 +50,9 @@ function loopOf(code: Instruction[]): string[] {
   return code.slice(first, end).map(({ text }) => text)
 }
 
-/** Vectors of a width that a loop loads and stores: a memory's address has brackets, and what is written is last. */
+/**
+ * The number of vectors that a loop loads and stores. Memory operands have brackets, and the destination comes last.
+ */
 function moved(loop: string[], register: string): { loads: number; stores: number } {
   const withMemory = loop.filter((text) => text.includes(register) && text.includes('('))
   const stores = withMemory.filter((text) => text.endsWith(')')).length
@@ -64,24 +66,24 @@ const isTakenApart =
   spawnSync('objdump', ['--version']).status === 0 &&
   compilers.length > 0
 
-test('CI takes the passes apart', () => {
+test('CI disassembles the passes', () => {
   if (process.env.CI) expect(isTakenApart).toBe(true)
 })
 
-describe.runIf(isTakenApart)('taken apart', () => {
-  describe.each(compilers)('made by %s', (compiler) => {
+describe.runIf(isTakenApart)('the disassembled passes', () => {
+  describe.each(compilers)('by %s', (compiler) => {
     const file = join(temporary, `${compiler}.node`)
     const failure = compile(compiler, file)
     const functions = failure === undefined ? takeApart(file) : new Map<string, Instruction[]>()
 
-    test('compiled', () => expect(failure).toBeUndefined())
+    test('compile', () => expect(failure).toBeUndefined())
 
     describe.each([
       [128, '%xmm'],
       [256, '%ymm'],
       [512, '%zmm'],
-    ])('vectors of %i bits', (bits, register) => {
-      test.each(passes)('%i read, %i written', (reads, writes) => {
+    ])('with vectors of %i bits', (bits, register) => {
+      test.each(passes)('load %i and store %i', (reads, writes) => {
         const { loads, stores } = moved(
           loopOf(functions.get(`pass${bits}_${reads}_${writes}`) ?? []),
           register,
@@ -94,10 +96,10 @@ describe.runIf(isTakenApart)('taken apart', () => {
   })
 })
 
-describe.runIf(compilers.includes('cc'))('run', () => {
-  test.each(passes)('%i read, %i written: every bit stays', (reads, writes) => {
+describe.runIf(compilers.includes('cc'))('the executed passes', () => {
+  test.each(passes)('that read %i and write %i keep every bit', (reads, writes) => {
     const { limits } = loadLimits()
-    // The last line is a part of a vector's, as where a tensor is padded.
+    // The last line is part of a vector, as in a padded tensor.
     const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))
     randomFillSync(memory)
     const before = Uint8Array.from(memory)

@@ -1,6 +1,6 @@
 /**
- * Prodigy is its authors' (the package prodigyopt) and Optax's: trajectories, with d after each update. What is its
- * alone: tensors share a d.
+ * Prodigy matches its authors' package prodigyopt and Optax: trajectories with d after each update. Unlike in other
+ * rules, tensors share d.
  */
 
 import { readFileSync } from 'node:fs'
@@ -35,12 +35,12 @@ function translated({ system, options }: Entry): Prodigy {
   return (system === 'optax' ? prodigy.optax : prodigy)(renamed)
 }
 
-/** What clocks say of d, by tensor. */
+/** The values of d in the clocks, by tensor. */
 const distances = (optimizer: Pick<Optimizer, 'save'>) =>
   Object.values(optimizer.save().tensors).map(({ clock }) => clock?.d)
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(golden)('$system $name $dtype', (entry) => {
+describe.each(variants)('Prodigy on $name', ({ name: _, ...engine }) => {
+  test.each(golden)('reproduces $system $name $dtype', (entry) => {
     const { dtype, initial, gradients, parameters, d } = entry
     const optimizer = new Optimizer(array(dtype, initial), translated(entry), engine)
     const largest = initial.map(Math.abs)
@@ -49,7 +49,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       parameters[step].forEach((x, i) => {
         largest[i] = Math.max(largest[i], Math.abs(x))
         const unit = 2 ** (Math.floor(Math.log2(largest[i])) - 23)
-        // d enlarges what is rounded: these runs in float64 are elsewhere by up to a thousand units.
+        // d amplifies rounding errors: these float64 runs differ by up to a thousand units.
         const tolerance = dtype === 'float32' ? 8 * unit : 1e-12 * largest[i]
         const off = Math.abs(optimizer.params[i] - x)
         expect(off, `step ${step}, index ${i}`).toBeLessThanOrEqual(tolerance)
@@ -69,7 +69,7 @@ interface Plain {
   readonly d0: number
 }
 
-/** The equations as the authors write them, over tensors of which some have no gradient. */
+/** The authors' equations over several tensors, some without a gradient. */
 function* equations(
   initial: readonly number[][],
   { lr, beta1, beta2, weightDecay, d0 }: Plain,
@@ -105,7 +105,7 @@ function* equations(
   }
 }
 
-describe('tensors share a d', () => {
+describe('tensors share d', () => {
   const lengths = [3, 1, 20]
   const initial = lengths.map((length, i) => [...noise(i + 1, length, 'float64', 2)])
   const gradients = Array.from({ length: 16 }, (_, t) =>
@@ -118,7 +118,7 @@ describe('tensors share a d', () => {
     { lr: 1, beta1: 0.9, beta2: 0.999, weightDecay: 0, d0: 1e-3 },
     { lr: 0.5, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, d0: 1e-4 },
     { lr: 1, beta1: 0, beta2: 0.99, weightDecay: 0.01, d0: 1e-3 },
-  ])('by the equations, some without a gradient: $lr $beta1 $beta2 $weightDecay', (options) => {
+  ])('according to the equations, some without a gradient: $lr $beta1 $beta2 $weightDecay', (options) => {
     const optimizer = new Optimizer(
       initial.map((x) => Float64Array.from(x)),
       prodigy(options),
@@ -153,8 +153,8 @@ function go(optimizer: unknown, steps: number, names: readonly string[] = ['a', 
 const make = (rule: Prodigy, options = {}) => new Optimizer({ a: ones(), b: ones(5) }, rule, options as never)
 const start = prodigy({ d0: 1e-3 })
 
-describe('a group', () => {
-  test('is all tensors with the same rule: others have a d of their own', () => {
+describe('tensors with a shared d', () => {
+  test('are all tensors with the same rule, and other rules have their own d', () => {
     const groups = [{ match: 'b', rule: prodigy({ d0: 0.01 }) }]
     const both = go(make(start, { groups }), 20)
     const [a, b] = distances(both as never) as number[]
@@ -165,7 +165,7 @@ describe('a group', () => {
     expect(distances(alone as never)).toEqual([a])
   })
 
-  test('is one again where options have become the same, whichever set says so', () => {
+  test('share it again when their options become equal by any set', () => {
     const sets = [
       (optimizer: Named) => optimizer.set({ lr: 0.5 } as never),
       (optimizer: Named) => optimizer.set('**', { lr: 0.5 } as never),
@@ -180,7 +180,7 @@ describe('a group', () => {
     }
   })
 
-  test('stands beside other rules, also where it stands still itself', () => {
+  test('can be next to other rules, even if they do not move themselves', () => {
     const beside = make(start, { groups: [{ match: 'b', rule: adam() }] })
     const alone = new Optimizer({ b: ones(5) }, adam())
     const zero = { a: ones().fill(0), b: ones(5) }
@@ -191,7 +191,7 @@ describe('a group', () => {
     expect([beside.state.a.updates, beside.state.b.updates]).toEqual([0, 1])
   })
 
-  test('changes nothing as long as all gradients are 0', () => {
+  test('change nothing while all gradients are 0', () => {
     const rule = prodigy({ d0: 1e-3, weightDecay: 0.5, useBiasCorrection: true })
     const late = make(rule)
     for (let t = 0; t < 3; t++) late.step({ a: ones().fill(0), b: ones(5).fill(0) } as never)
@@ -201,7 +201,7 @@ describe('a group', () => {
     expect(late.save().tensors).toEqual(punctual.save().tensors)
   })
 
-  test('goes on to the same bits where it was saved, with holes and a new tensor', () => {
+  test('continue a saved run to the same bits, with missing gradients and a new tensor', () => {
     const run = (half: (optimizer: Named) => Named) => {
       const optimizer = half(go(go(make(start), 6), 3, ['a']))
       go(optimizer, 4)
@@ -218,7 +218,7 @@ describe('a group', () => {
     }
   })
 
-  test('gives a new tensor and a thawed one its d from the first update on', () => {
+  test('include new and unfrozen tensors from their first update on', () => {
     const optimizer = go(make(start), 10)
     const [d] = distances(optimizer as never) as number[]
     expect(d).toBeGreaterThan(1e-2)
@@ -235,7 +235,7 @@ describe('a group', () => {
     )
   })
 
-  test('keeps its d whether or not a tensor is updated: frozen, saved, given another rule and back, and added', () => {
+  test('keep d without updates, and when they are frozen, saved, added, or assigned another rule and back', () => {
     const some = (optimizer: unknown) => optimizer as Optimizer
     const rows: Record<string, (optimizer: Named) => unknown> = {
       'all frozen': (optimizer) => optimizer.freeze('*'),
@@ -283,7 +283,7 @@ describe('a group', () => {
     }
   })
 
-  test('has the d of its own, and not that of a tensor that comes to it', () => {
+  test('keep their own d when another tensor joins', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -293,7 +293,7 @@ describe('a group', () => {
     expect(distances(optimizer as never)[2]).toBe(a)
   })
 
-  test('is none that no tensor has any more: a set after others does as in a run that is loaded', () => {
+  test('do not include rules without tensors, so that set acts as in a loaded run', () => {
     const run = (isLoaded: boolean) => {
       const of = (...x: number[]) => x.map((each) => Float64Array.of(each))
       let optimizer = new Optimizer(of(1, 0.5, -1), prodigy({ d0: 1e-3 }))
@@ -308,7 +308,7 @@ describe('a group', () => {
     expect(d).not.toBe(other)
     expect(run(false)).toEqual(run(true))
   })
-  test('keeps apart what has come by different ways, though its options are the same again', () => {
+  test('stay separate if their histories differ, even if their options become equal again', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -321,7 +321,7 @@ describe('a group', () => {
     expect(again.save().tensors).toEqual(optimizer.save().tensors)
   })
 
-  test('leaves out what is frozen, and is all NaN where one gradient is', () => {
+  test('exclude frozen tensors, and become NaN if one gradient is NaN', () => {
     const frozen = make(start)
     frozen.freeze('b')
     const alone = new Optimizer({ a: ones() }, start)
@@ -335,7 +335,7 @@ describe('a group', () => {
   })
 })
 
-test.each(dtypes)('small moments count as 0 at update 256, in %s', (dtype) => {
+test.each(dtypes)('small moments are flushed at update 256, in %s', (dtype) => {
   const least = dtype === 'float32' ? 2 ** -149 : 2 ** -1074
   const optimizer = new Optimizer(array(dtype, [1, 1]), start)
   for (let t = 1; t <= 256; t++) {
@@ -348,12 +348,12 @@ test.each(dtypes)('small moments count as 0 at update 256, in %s', (dtype) => {
 })
 
 test.each(variants)(
-  '$name: a decay that 1 does not see in float32 is right for each parameter',
+  '$name: a decay below the resolution of 1 in float32 is correct for each parameter',
   ({ name: _, ...engine }) => {
     const weightDecay = 0.03
     const initial = noise(7, 1003, 'float32', 2)
     const optimizer = new Optimizer(initial, prodigy({ weightDecay }), engine)
-    // Where the gradient is 0 there is nothing but the decay, and γ is d₀.
+    // Decay acts alone where the gradient is 0, and γ is d₀.
     optimizer.step(initial.map((_, i) => (i === 0 ? 1 : 0)))
     expect(distances(optimizer as never)).toEqual([1e-6])
     const right = initial.map((x) => x * (1 - weightDecay * 1e-6))
@@ -361,8 +361,8 @@ test.each(variants)(
   },
 )
 
-describe('the same bits as in TypeScript', () => {
-  // Past borders of blocks, in each of which sums are taken by themselves.
+describe('Prodigy has the bits of TypeScript', () => {
+  // Beyond block boundaries; each block is summed separately.
   const lengths = [40_003, 1, 0, 17, 16_384, 50_000]
 
   function* runs(engine: object, dtype: Dtype, rule: Prodigy, isAsync = false) {
@@ -385,8 +385,8 @@ describe('the same bits as in TypeScript', () => {
     ...[1, 2, 3].map((threads) => ({ name: `${threads} threads`, engine: 'native' as const, threads })),
   ]
 
-  describe.each(Object.entries(forms))('%s', (_, rule) => {
-    test.each(dtypes)('%s', async (dtype) => {
+  describe.each(Object.entries(forms))('on %s', (_, rule) => {
+    test.each(dtypes)('for %s', async (dtype) => {
       const { name: _, ...engine } = reference
       const expected = [...runs(engine, dtype, rule)].at(-1) as Optimizer<FloatArray[]>
       const saved = expected.save().tensors

@@ -1,4 +1,4 @@
-/** A release wants a record of a run of all tests with AVX-512, of just what is released. */
+/** A release requires a record of a complete test run with AVX-512 of exactly the released sources. */
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -43,36 +43,36 @@ function write(record: object): void {
 const check = () => run(process.execPath, 'scripts/recorded-run.mjs', '--check')
 const instructionSets = ['scalar', 'sse2', 'avx2', 'avx512']
 
-test('a record of the commit before, which the record follows, is enough', () => {
+test('a record of the parent commit is sufficient if the current commit adds the record', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets })
   commit()
   expect(check()).toEqual({ status: 0, stdout: '', stderr: '' })
 })
 
-test('none is not', () => {
+test('a missing record is refused', () => {
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/npm run record/) })
 })
 
-test('one of another processor is not', () => {
+test('a record of another processor is refused', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets: instructionSets.slice(0, 3) })
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/without avx512/) })
 })
 
-test('one since which something has changed is not', () => {
+test('a record of changed sources is refused', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets })
   writeFileSync(join(folder, 'kernel.rs'), '')
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/changed:\nkernel\.rs/) })
 })
 
-test('one of another history is not', () => {
+test('a record of another history is refused', () => {
   write({ commit: '0'.repeat(40), instructionSets })
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/no commit here/) })
 })
 
-test('what is not committed is not recorded', () => {
+test('uncommitted sources cannot be recorded', () => {
   writeFileSync(join(folder, 'kernel.rs'), '')
   const { status, stderr } = run(process.execPath, 'scripts/recorded-run.mjs')
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/commit first/) })

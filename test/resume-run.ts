@@ -1,11 +1,11 @@
-/** Goes on with a saved run elsewhere: in a page as `hop`, else in a runtime that gets a leg on its standard input. */
+/** Continues a saved run elsewhere: in a page as `hop`, or in a runtime that receives it on standard input. */
 
 import { type EngineName, Optimizer } from 'antigrad'
 import { brought } from './model/long-run.js'
 import { decode, encode, goOn } from './model/resume.js'
 
 export interface Leg {
-  /** As `encode` has it. */
+  /** The output of `encode`. */
   readonly saved: string
   readonly engine: EngineName
   readonly from: number

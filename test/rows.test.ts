@@ -1,4 +1,4 @@
-/** Gradients of some rows of a tensor. Torch's own trajectories are in data/rows.json, whose note says how they were made. */
+/** Sparse gradients. PyTorch's trajectories are in data/rows.json, with a note on how they were made. */
 
 import { readFileSync } from 'node:fs'
 import {
@@ -56,7 +56,7 @@ function make(rule: Anything, dtype: Dtype, columns: number, options: OptimizerO
   return new Optimizer(params, rule, { shapes, ...options } as Anything) as Anything
 }
 
-/** The same with one kind of NaN, as a NaN equals a NaN. */
+/** The same value with one kind of NaN, so that NaNs are equal. */
 function withOneNaN<T>(value: T): T {
   if (ArrayBuffer.isView(value)) {
     const numbers = value as unknown as Float64Array
@@ -65,7 +65,7 @@ function withOneNaN<T>(value: T): T {
   return value
 }
 
-/** The same as a gradient of all rows. */
+/** The same gradient in complete form. */
 function dense(dtype: Dtype, columns: number, indices: readonly number[], values: ArrayLike<number>) {
   const whole = new arrays[dtype](ROWS * columns)
   indices.forEach((index, k) => {
@@ -74,7 +74,7 @@ function dense(dtype: Dtype, columns: number, indices: readonly number[], values
   return whole
 }
 
-describe('Torch', () => {
+describe("PyTorch's sparse gradients", () => {
   const { cases } = JSON.parse(readFileSync(new URL('./data/rows.json', import.meta.url), 'utf8'))
   const ruleOf = ({ optimizer, options }: Anything) => {
     const { betas: [beta1, beta2] = [], lr_decay, initial_accumulator_value, ...same } = options
@@ -87,7 +87,7 @@ describe('Torch', () => {
     `${given.name} ${JSON.stringify(given.options)}`,
     given,
   ])
-  test.each(named)('%s', (_, given) => {
+  test.each(named)('have the same trajectory: %s', (_, given) => {
     const { dtype, shape, initial, updates, parameters, state, options, optimizer: name } = given
     const columns = shape[1]
     const tolerance = dtype === 'float64' ? 5e-13 : name === 'SGD' ? 1e-4 : 1e-5
@@ -95,7 +95,7 @@ describe('Torch', () => {
       wanted.forEach((x, i) => {
         expect(Math.abs(now[i] - x)).toBeLessThanOrEqual(tolerance * (1e-3 + Math.abs(x)))
       })
-    // There the buffer moves all rows.
+    // With momentum, PyTorch's buffer moves all rows.
     const isDense = name === 'SGD' && options.momentum > 0
     const Typed = arrays[dtype as Dtype]
     const all = engineNames.map((engine) => {
@@ -126,10 +126,10 @@ describe('Torch', () => {
   })
 })
 
-describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
-  describe.each(Object.entries(lazy))('%s', (name, rule) => {
+describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) => {
+  describe.each(Object.entries(lazy))('with %s', (name, rule) => {
     test.each([1, 3, 16, 17, 40])(
-      'rows of %i: those that are named move as in a dense step, others do not',
+      'of %i columns move listed rows as in a dense step, and no others',
       (columns) => {
         const indices = [7, 0, 19, 8]
         const values = wave(dtype, indices.length * columns, 9)
@@ -169,7 +169,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     )
   })
 
-  test('the order of rows changes nothing, with norms or without', () => {
+  test('do not depend on the order of rows, with or without norms', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.nat(ROWS - 1), { minLength: 1 }),
@@ -204,7 +204,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
             [b, a],
           ])
             expect(run(...others)).toBe(given)
-          // As if all others were 0.
+          // As if all other rows were 0.
           const isExact = { ...options, engine }
           const [some, all] = [0, 1].map(() =>
             make(gradientDescent({ lr: 0.1 }), dtype, columns, isExact as Anything),
@@ -221,7 +221,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
   })
 
   test.each(engineNames)(
-    '%s: a row that is named more than once gets the sum, in the order given',
+    '%s: add up the gradients of repeated rows in list order',
     (engine) => {
       const columns = 3
       const values = wave(dtype, 5 * columns, 9)
@@ -239,7 +239,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     },
   )
 
-  test('rows that are named more than once have the bits of their sums, in every place', () => {
+  test('of repeated rows have the bits of their sums, at every position', () => {
     const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
     const ways = [
       ...engineNames.map((engine) => ({ engine })),
@@ -304,7 +304,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
   })
 
   test.each(engineNames)(
-    '%s: a norm whose squares overflow is that of the whole gradient, to the bit',
+    '%s: have the norm of the complete gradient if squares overflow, to the bit',
     (engine) => {
       const columns = 30
       const indices = [17, 2, 17, 9, 0, 5, 17, 1]
@@ -328,7 +328,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     },
   )
 
-  test('rows of a table that is longer than two bytes can say come in order too', () => {
+  test('are sorted also for row indices above 16 bits', () => {
     const rows = 200_000
     const indices = [65_536, 3, 131_072, 65_539, 256, 199_999, 3, 0, 65_536, 255, 131_073, 65_536]
     const values = wave(dtype, indices.length, 9)
@@ -355,7 +355,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     expect(found).toEqual(found.map(() => true))
   })
 
-  test('the first tensor may be one number, beside one that threads share', () => {
+  test('are supported if the first tensor is a single number, next to one that threads share', () => {
     const [length, first] = [300_000, wave(dtype, 1, 1)]
     const found = [{ engine: 'typescript' }, { engine: 'native', threads: 2 }].map((way) => {
       const start = { first, large: wave(dtype, length, 2) }
@@ -382,11 +382,11 @@ describe('perRow', () => {
   test.each<[string, (options: object) => Anything]>([
     ['adam', (options) => adam({ lr: 0.1, weightDecay: 0.1, ...options })],
     ['adamw, with a schedule', (options) => adamw({ lr: exponential(0.1, { gamma: 0.99 }), ...options })],
-  ])('%s: each row is as a tensor of its own, to rounding', (_, rule) => {
+  ])('%s: treats each row like a tensor of its own, up to rounding', (_, rule) => {
     const byRow = make(rule({ perRow: true }))
     const tensors = new Optimizer(split(start), rule({}))
     for (let t = 0; t < 60; t++) {
-      // Row 4 comes for the first time when others have had many updates.
+      // Row 4 occurs for the first time after many updates of the other rows.
       const indices = t < 40 ? [t % 4, (t * 7 + 1) % 4 === t % 4 ? 3 - (t % 4) : (t * 7 + 1) % 4] : [4, t % 3]
       const values = Float64Array.from({ length: 2 * columns }, (_, i) => Math.sin(t + i))
       byRow.step({ embed: sparseRows(indices, values) })
@@ -403,7 +403,7 @@ describe('perRow', () => {
     })
   })
 
-  test('the first update of a row that comes late is η, and 3.16 η by the clock of its tensor', () => {
+  test("makes a first update of η in a late row; by the tensor's clock it would be 3.16 η", () => {
     const first = (perRow: boolean) => {
       const optimizer = make(adam({ lr: 1e-3, perRow }))
       for (let t = 0; t < 10_000; t++) optimizer.step({ embed: sparseRows([0], Float64Array.of(1, 1, 1)) })
@@ -414,7 +414,7 @@ describe('perRow', () => {
     expect(first(false)).toBeCloseTo(1e-3 * (0.1 / Math.sqrt(0.001)), 6)
   })
 
-  test('where all rows always come, corrections differ by rounding alone', () => {
+  test('differs only by rounding if all rows are always present', () => {
     const [byRow, plain] = [make(adam({ lr: 0.1, perRow: true })), make(adam({ lr: 0.1 }))]
     for (let t = 0; t < 500; t++) {
       const gradient = start.map((_, i) => Math.sin(t + i))
@@ -425,7 +425,7 @@ describe('perRow', () => {
     })
   })
 
-  test('what it has is state: typed, saved, loaded, grown; no set changes it, and amsgrad has none', () => {
+  test('adds state that is typed, saved, loaded and grown; set cannot change it, and amsgrad excludes it', () => {
     const optimizer = new Optimizer({ embed: start }, adamw({ perRow: true }), {
       shapes: { embed: [5, columns] },
     })
@@ -447,12 +447,12 @@ describe('perRow', () => {
   })
 })
 
-describe('around it', () => {
+describe('sparse gradients with other options', () => {
   const indices = [3, 11]
   const values = () => wave('float32', 2 * 4, 9)
   const gradient = () => ({ before: wave('float32', 5, 4), embed: sparseRows(indices, values()) })
 
-  test.each(engineNames)('%s: stepAsync, whose arrays may be written to at once', async (engine) => {
+  test.each(engineNames)('%s: may be overwritten as soon as stepAsync returns', async (engine) => {
     const [at, later] = [0, 1].map(() => make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } }))
     for (let t = 0; t < 3; t++) {
       at.step(gradient())
@@ -467,7 +467,7 @@ describe('around it', () => {
   })
 
   test.each(engineNames)(
-    '%s: a list that somebody writes over in the middle of a step leads nowhere',
+    '%s: are safe if the list is overwritten in the middle of a step',
     async (engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } })
       const step = optimizer.stepAsync({ embed: sparseRows([13, 11], values()) })
@@ -479,7 +479,7 @@ describe('around it', () => {
     },
   )
 
-  describe.each(engineNames)('%s: batches', (engine) => {
+  describe.each(engineNames)('in batches on %s', (engine) => {
     const [a, b, c] = [0, 1, 2].map((seed) => wave('float32', 8, seed))
     const accumulating = (options: OptimizerOptions = {}) =>
       make(lazy.adam, 'float32', 4, { engine, accumulate: 3, ...options } as Anything)
@@ -488,7 +488,7 @@ describe('around it', () => {
       ['plain', {}],
       ['clipped', { clip: { norm: 0.5 }, recordNorms: true }],
       ['zeroed', { zeroGrads: true, onNonFinite: 'skip' }],
-    ])('rows of all merge, %s', (_, options) => {
+    ])('merge the rows of all batches, %s', (_, options) => {
       const [many, once] = [
         accumulating(options),
         make(lazy.adam, 'float32', 4, { engine, ...options } as Anything),
@@ -518,7 +518,7 @@ describe('around it', () => {
       for (const row of untouched) expect(many.state.embed.m[row * 4]).toBe(0)
     })
 
-    test('in between it is saved and goes on elsewhere, to the same bits; whole gradients may be among them', () => {
+    test('can be saved between batches, continued to the same bits, and mixed with complete gradients', () => {
       const whole = { embed: wave('float32', ROWS * 4, 6) }
       for (const batches of [
         [
@@ -545,7 +545,7 @@ describe('around it', () => {
       }
     })
 
-    test('rows of a saved run that are none are errors', () => {
+    test('refuse invalid row lists of a saved run', () => {
       const optimizer = accumulating()
       optimizer.step({ embed: sparseRows([3, 11], a) })
       for (const present of [[11, 3], [3, 3], [20], [-1], [0.5], ['3'], 3, null]) {
@@ -565,7 +565,7 @@ describe('around it', () => {
     })
   })
 
-  test('steps with and without rows, in any order, go on as they would alone', () => {
+  test('continue correctly if steps with and without rows alternate', () => {
     const whole = () => ({ ...gradient(), embed: wave('float32', ROWS * 4, 6) })
     const run = (engine: (typeof engineNames)[number], looks: boolean) => {
       const optimizer = make(lazy.adamw, 'float32', 4, { engine })
@@ -585,7 +585,7 @@ describe('around it', () => {
     expect(new Set(engineNames.flatMap((engine) => [run(engine, true), run(engine, false)])).size).toBe(1)
   })
 
-  test('saved and loaded, frozen and thawed, grown', () => {
+  test('survive save, load, freeze, unfreeze and growth', () => {
     const optimizer = make(lazy.adam, 'float32', 4)
     optimizer.step(gradient())
     const loaded = Optimizer.load(structuredClone(optimizer.save())) as Anything
@@ -601,14 +601,14 @@ describe('around it', () => {
     expect(optimizer.params.embed[84]).toBeCloseTo(-0.1)
   })
 
-  test('gradients that are not finite, an average, a delay, a flush', () => {
+  test('support non-finite gradients, averages, delays and flushes', () => {
     const bad = sparseRows([5], Float32Array.of(1, NaN, 1, 1))
     const thrower = make(lazy.adam, 'float32', 4, { onNonFinite: 'throw' })
     expect(() => thrower.step({ embed: bad })).toThrow(NonFiniteError)
     const skipper = make(lazy.adam, 'float32', 4, { onNonFinite: 'skip', average: ema(0.5) })
     expect(skipper.step({ embed: bad })).toBe(false)
     expect(skipper.lastStep.nonFinite).toEqual(['embed'])
-    // A square that is too large for a number.
+    // The square overflows.
     expect(skipper.step({ embed: sparseRows([5], Float32Array.of(1e30, 1, 1, 1)) })).toBe(true)
     const found = engineNames.map((engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, average: ema(0.5), zeroGrads: true })
@@ -626,7 +626,7 @@ describe('around it', () => {
     ['adaptive', lazy.adam, { clip: { adaptive: 0.1 } }],
     ['cautious', adamw({ cautious: true }), {}],
   ]
-  test.each(others)('%s: is refused, and nothing has changed', (_, rule, options) => {
+  test.each(others)('%s: are refused, and nothing changes', (_, rule, options) => {
     const optimizer = make(rule, 'float32', 4, options)
     const before = inBits([optimizer.save(), optimizer.grads])
     expect(() => optimizer.step(gradient())).toThrow(OptionError)
@@ -636,7 +636,7 @@ describe('around it', () => {
     expect(inBits([optimizer.save(), optimizer.grads])).toBe(before)
   })
 
-  test('rows that are none are errors, and nothing has changed', async () => {
+  test('with invalid rows are errors, and nothing changes', async () => {
     const optimizer = make(lazy.adam, 'float32', 4)
     optimizer.step(gradient())
     const before = inBits([optimizer.save(), optimizer.grads])
@@ -708,7 +708,7 @@ describe('around it', () => {
     expect(() => optimizer.step(sparseRows([1], four()) as Anything)).toThrow(TensorError)
   })
 
-  test('code that runs between reading and the update changes nothing of it, or is an error', () => {
+  test('are unaffected by code that runs between reading and the update, or it is an error', () => {
     const which = Uint8Array.of(3, 11)
     const given = values()
     let strike = () => {}
@@ -729,7 +729,7 @@ describe('around it', () => {
     expect(inBits([optimizer.save === undefined, optimizer.params, optimizer.state])).toBe(before)
   })
 
-  test('values that lie in the optimizer itself are read before they are written to', () => {
+  test('are read before the update overwrites them if they lie in the optimizer', () => {
     const [own, apart] = [0, 1].map(() => make(lazy.adam, 'float32', 4))
     for (const one of [own, apart]) one.grads.embed.set(wave('float32', ROWS * 4, 8))
     const part = own.grads.embed.subarray(4, 12)
@@ -743,8 +743,8 @@ describe('around it', () => {
     ['plain', {}],
     ['clipped by norm', { clip: { norm: 0.1 } }],
     ['clipped by tensor, one of two batches each', { clip: { tensorNorm: 0.1 }, accumulate: 2 }],
-  ])('many values, %s', (_, options) => {
-    // Of no whole lines, and more than from which on they are lent.
+  ])('with many values, %s', (_, options) => {
+    // The rows do not fill whole lines, and are long enough to be lent.
     const columns = 257
     const indices = [17, 3, 8, 19, 0, 5, 12, 1, 11, 4, 14, 2, 9, 7, 16, 13, 10, 6]
     const step = (engine: Anything, isInPlace: boolean) => {
@@ -768,7 +768,7 @@ describe('around it', () => {
     const expected = step('typescript', false)
 
     test.each(engineNames)(
-      '%s: lent, or where the optimizer has its gradients, they give the same bits',
+      "%s: have the same bits, lent or in the optimizer's memory",
       (engine) => {
         expect(step(engine, false)).toEqual(expected)
         expect(step(engine, true)).toEqual(expected)
@@ -776,7 +776,7 @@ describe('around it', () => {
     )
   })
 
-  test.each(engineNames)('%s: many values of the first tensor that has some', (engine) => {
+  test.each(engineNames)('%s: support many values of the first tensor with rows', (engine) => {
     const embed = wave('float32', 20_000 * 2, 3)
     const indices = Array.from({ length: 3000 }, (_, k) => 3 * k)
     const values = wave('float32', indices.length * 2, 5)
@@ -789,7 +789,7 @@ describe('around it', () => {
     expect(alone).not.toBe(inBits(embed))
   })
 
-  test('types: only rules that take rows take them', () => {
+  test('are accepted by the types of rules that support rows', () => {
     const params = { embed: new Float32Array(8) }
     const shapes = { embed: [4, 2] }
     const one = sparseRows([1], new Float32Array(2))

@@ -1,7 +1,7 @@
 /**
- * The same bits everywhere: every rule and option form on every engine at every instruction set,
- * against the engine in TypeScript. Each kernel has all lengths about a vector's width; other options of the
- * same kernels change numbers and not loops, and have six.
+ * Bit identity: every rule and option form on every engine at every instruction set equals the TypeScript engine. Each
+ * kernel is tested with all lengths around a vector's width. Other options of the same kernels change numbers rather
+ * than loops, and are tested with six lengths.
  */
 
 import { adam, engines, gradientDescent, Optimizer } from 'antigrad'
@@ -25,7 +25,10 @@ import {
 
 const others = variants.filter((variant) => variant !== reference)
 
-/** To four of the widest vectors and one element; and past two borders of a norm's blocks of 16384. */
+/**
+ * Up to four of the widest vectors plus one element, and lengths beyond two block boundaries of a norm, at multiples of
+ * 16384.
+ */
 const lengths: Record<Dtype, readonly number[]> = {
   float32: [...Array(66).keys(), 40_003],
   float64: [...Array(34).keys(), 40_003],
@@ -41,7 +44,7 @@ const dataOf = (lengths: Record<Dtype, readonly number[]>) =>
 const data = dataOf(lengths)
 const fewData = dataOf({ float32: few, float64: few })
 
-/** What decides which loops run: its kernels, and what is done to gradients before and after them. */
+/** Identifies the loops of a case: its kernels, and the operations on gradients before and after them. */
 function loopsOf({ rule, options: { clip = {}, zeroGrads } }: Case): string[] {
   const { name, ...values } = rule.name === 'delayedStart' ? rule.rule : rule
   const { stages, point, flags } = definitions[name]
@@ -57,7 +60,7 @@ function loopsOf({ rule, options: { clip = {}, zeroGrads } }: Case): string[] {
   return [`${kernels} ${flags(values as never)}`, String(around)]
 }
 
-/** The first case of each. */
+/** The first case with each set of loops. */
 const first = new Set(
   [0, 1].flatMap((k) => [
     ...new Map([...cases].reverse().map((each) => [loopsOf(each)[k], each] as const)).values(),
@@ -66,12 +69,12 @@ const first = new Set(
 
 const awkward = [1, 0, 15, 16, 17, 64, 3, 0, 33, 130]
 
-test('WebAssembly and the addon are there to be compared', () => {
+test('WebAssembly and the addon are available for comparison', () => {
   expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
   expect(engines().native.instructionSets).toContain('scalar')
 })
 
-test('the table of cases has every rule, and another value than the default for every option', () => {
+test('the table of cases has every rule, and a non-default value of every option', () => {
   const simple = cases.map(({ rule }) => (rule.name === 'delayedStart' ? rule.rule : rule))
   const missing = Object.values(definitions).flatMap(({ name, options }) =>
     Object.entries(options)
@@ -85,21 +88,21 @@ test('the table of cases has every rule, and another value than the default for 
   expect(missing).toEqual([])
 })
 
-describe(`the same bits as in TypeScript on ${others.map(({ name }) => name).join(', ')}`, () => {
+describe(`the bits of TypeScript on ${others.map(({ name }) => name).join(', ')}`, () => {
   describe.each(cases)('$name', (testCase) => {
-    test.each(dtypes)('%s', (dtype) => {
+    test.each(dtypes)('are reproduced: %s', (dtype) => {
       for (const one of (first.has(testCase) ? data : fewData)[dtype])
         expect(differenceAmong(others, testCase, one)).toBeNull()
     })
 
-    test.each(dtypes)('%s, several tensors, some without a gradient', (dtype) => {
+    test.each(dtypes)('are reproduced with several tensors, some without a gradient: %s', (dtype) => {
       const several = makeData(dtype, awkward, 2, true)
       expect(differenceAmong(others, testCase, several)).toBeNull()
     })
   })
 })
 
-test.each(dtypes)('a tensor without a gradient stays as it is, and its count stands still: %s', (dtype) => {
+test.each(dtypes)('%s: leaves a tensor without a gradient and its count unchanged', (dtype) => {
   const several = makeData(dtype, awkward, 2, true)
   for (const testCase of cases) {
     const updates = awkward.map(() => 0)
@@ -113,7 +116,7 @@ test.each(dtypes)('a tensor without a gradient stays as it is, and its count sta
       expect(snapshot.updates, `${testCase.name}, step ${step}`).toEqual(updates)
       for (const [k, [name, array]] of snapshot.arrays.entries()) {
         const tensor = Number(/\d+/.exec(name))
-        // The shifted form's last lookahead is taken of all tensors.
+        // The last gradient point of the shifted form includes all tensors.
         if (step === 0 || present[tensor] || name.endsWith('.point')) continue
         expect(firstDifference(before[k], array), `${testCase.name}, ${name}`).toBe(-1)
       }
@@ -123,8 +126,8 @@ test.each(dtypes)('a tensor without a gradient stays as it is, and its count sta
   }
 })
 
-describe.each(variants)('what is stated of NaN and −0, on $name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('AMSGrad takes over a NaN in v and leaves one behind in the largest, %s', (dtype) => {
+describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
+  test.each(dtypes)('%s: AMSGrad keeps a NaN in v, and replaces one in the maximum', (dtype) => {
     const ones = array(dtype, 40).fill(1)
     const optimizer = new Optimizer(ones, adam({ amsgrad: true }), engine)
     const { v, largest } = optimizer.state
@@ -136,7 +139,7 @@ describe.each(variants)('what is stated of NaN and −0, on $name', ({ name: _, 
     expect(largest?.every(Number.isNaN)).toBe(true)
   })
 
-  test.each(dtypes)('a clipped NaN is NaN, and a clipped −0 is −0, %s', (dtype) => {
+  test.each(dtypes)('%s: a clipped NaN is NaN, and a clipped −0 is −0', (dtype) => {
     const params = array(dtype, 40).fill(-0)
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { clip: { value: 0.5 }, ...engine })
     const gradient = [NaN, -0, 0, Infinity, -3, 0.5, -0.25, 4]
@@ -146,7 +149,7 @@ describe.each(variants)('what is stated of NaN and −0, on $name', ({ name: _, 
   })
 })
 
-test('how elements are split into tensors changes no bit, where no norm is taken', () => {
+test('the division of elements into tensors changes no bit without a norm', () => {
   const elementwise = cases.filter(
     ({ rule, options: { clip = {} } }) =>
       Object.keys(clip).every((name) => name === 'value') && isElementwise(rule),

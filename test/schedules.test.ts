@@ -1,4 +1,4 @@
-/** Schedules: against Torch's and Optax's, by what they promise, and what is refused. */
+/** Schedules compared with PyTorch's and Optax's, their documented properties, and refused values. */
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -46,7 +46,7 @@ import { findConstantStart, scaled, warmupSteps } from '../dist/schedules/schedu
 import { home } from './children.js'
 import { bits } from './helpers.js'
 
-/** What a user writes for each schedule of the data: Torch's names, then Optax's. */
+/** The user's form of each schedule in the data: PyTorch's names, then Optax's. */
 const golden: Record<string, Schedule> = {
   'StepLR step': step(0.1, { stepSize: 10, gamma: 0.5 }),
   'MultiStepLR multiStep': multiStep(0.1, { milestones: [5, 20, 45] }),
@@ -98,12 +98,12 @@ interface Golden {
 const data = JSON.parse(readFileSync(join(home, 'test/data/schedules.json'), 'utf8')).schedules as Golden[]
 const nameOf = ({ system, name }: Golden) => `${system.split('.').at(-1)} ${name}`
 
-describe('the values of Torch and Optax', () => {
+describe('the values of PyTorch and Optax', () => {
   test('are all compared', () => {
     expect(data.map(nameOf).sort()).toEqual(Object.keys(golden).sort())
   })
 
-  test.each(data.map((entry) => [nameOf(entry), entry.values] as const))('%s', (name, values) => {
+  test.each(data.map((entry) => [nameOf(entry), entry.values] as const))('equal those of %s', (name, values) => {
     expect(values.length).toBe(60)
     const largest = Math.max(...values)
     values.forEach((value, t) => {
@@ -112,7 +112,7 @@ describe('the values of Torch and Optax', () => {
   })
 })
 
-/** Those that the data do not have, by their formulas; `Math` is near enough. */
+/** Formulas of schedules without data; `Math` is accurate enough. */
 const formulas: Record<string, readonly [Schedule, (t: number) => number]> = {
   'a constant': [constant(0.3), () => 0.3],
   'ConstantLR’s factor': [constant(0.3, { steps: 3 }), (t) => (t < 3 ? 0.1 : 0.3)],
@@ -213,7 +213,7 @@ const formulas: Record<string, readonly [Schedule, (t: number) => number]> = {
 }
 
 describe('the formula of', () => {
-  test.each(Object.entries(formulas))('%s', (_, [schedule, formula]) => {
+  test.each(Object.entries(formulas))('%s gives its values', (_, [schedule, formula]) => {
     for (const t of [...Array(60).keys(), 1e6]) {
       const expected = formula(t)
       const error = Math.abs(evaluateSchedule(schedule, t) - expected)
@@ -224,7 +224,7 @@ describe('the formula of', () => {
   })
 })
 
-test('no bit of any of them changes unnoticed', () => {
+test('the bits of all schedules are recorded', () => {
   const schedules = [...Object.values(golden), ...Object.values(formulas).map(([schedule]) => schedule)]
   const plain = schedules.filter((schedule) => !/joined|chained/.test(JSON.stringify(schedule)))
   const values = plain.flatMap((schedule) =>
@@ -236,7 +236,7 @@ test('no bit of any of them changes unnoticed', () => {
   expect(digest.slice(0, 16)).toBe('01a5ac6518baf926')
 })
 
-// Whole multiples of 2⁻²⁰: twice such a number has the same roundings.
+// Multiples of 2⁻²⁰: rounding commutes with doubling.
 const level = fc.integer({ min: 0, max: 1 << 20 }).map((n) => n / (1 << 20))
 const count = fc.integer({ min: 1, max: 40 })
 const whole = fc.integer({ min: 0, max: 40 })
@@ -258,11 +258,11 @@ const apart = (from: number, to: number) => [Math.min(from, to), Math.max(from, 
 
 interface Drawn {
   readonly schedule: Schedule
-  /** Between which numbers it promises to stay. */
+  /** The documented bounds. */
   readonly bounds: readonly [number, number]
-  /** Whether it promises to go one way only: 1 or −1, else 0. */
+  /** 1 or −1 if the schedule is documented as monotonic, and otherwise 0. */
   readonly way: number
-  /** How far it promises to move at most from one update to the next. */
+  /** The documented maximum change per update. */
   readonly slope: number
 }
 
@@ -273,7 +273,7 @@ const drawn = (schedule: Schedule, bounds: readonly [number, number], way = 0, s
   slope,
 })
 
-/** Any schedule of each kind that has numbers alone in it. */
+/** Random numeric schedules of each kind. */
 const kinds: Record<string, fc.Arbitrary<Drawn>> = {
   constant: fc
     .tuple(level, fc.record({ factor: level, steps: whole }))
@@ -341,7 +341,7 @@ const kinds: Record<string, fc.Arbitrary<Drawn>> = {
       }),
     )
     .map(([value, options]) => {
-      // The shortest phase takes an eleventh of it, or an update.
+      // The shortest phase takes an eleventh of the schedule, or an update.
       const slope = (value * Math.PI) / 2 / Math.max(1, options.steps * 0.15 - 1)
       return drawn(oneCycle(value, options), [value / 25 / 1e4, value], 0, slope)
     }),
@@ -417,7 +417,7 @@ const nested: fc.Arbitrary<Schedule> = fc.letrec<{ any: Schedule }>((tie) => ({
 const times = [...Array(130).keys(), 1000, 1e6 + 1, 2 ** 40]
 const valuesOf = (schedule: Scheduled) => times.map((t) => evaluateSchedule(schedule, t))
 
-test('every schedule is among those that are drawn, and has a row in the docs', () => {
+test('every schedule is among the random ones, and has a row in the docs', () => {
   const drawn = [...Object.keys(kinds), 'warmup', 'chained', 'joined']
   expect(Object.keys(functions).sort()).toEqual(drawn.sort())
   const page = readFileSync(join(home, 'docs/schedules.md'), 'utf8')
@@ -425,7 +425,7 @@ test('every schedule is among those that are drawn, and has a row in the docs', 
   expect(readFileSync(join(home, 'README.md'), 'utf8')).toContain(`There are ${drawn.length} kinds`)
 })
 
-describe.each(Object.entries(kinds))('%s', (_, arbitrary) => {
+describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {
   const check = (promise: (drawn: Drawn) => void) => fc.assert(fc.property(arbitrary, promise), { seed: 7 })
 
   test('stays within its bounds, to the bit', () => {
@@ -435,7 +435,7 @@ describe.each(Object.entries(kinds))('%s', (_, arbitrary) => {
     })
   })
 
-  test('goes the way that it promises, and no faster', () => {
+  test('is monotonic as documented, and changes no faster', () => {
     check(({ schedule, way, slope }) => {
       const values = valuesOf(schedule).slice(0, 130)
       const moves = values.slice(1).map((x, t) => x - values[t])
@@ -444,9 +444,9 @@ describe.each(Object.entries(kinds))('%s', (_, arbitrary) => {
     })
   })
 
-  test('rises up to the last update of its warm-up, and no longer', () => {
+  test('increases up to the last update of its warm-up, and no longer', () => {
     check(({ schedule }) => {
-      // What shrinks meanwhile, and what starts again to rise.
+      // A schedule that decreases meanwhile, and one that restarts.
       if (schedule.schedule === 'cyclic' && schedule.mode === 'expRange') return
       if (schedule.schedule === 'cosineRestarts') return
       const steps = warmupSteps(schedule)
@@ -466,7 +466,7 @@ describe('any schedule', () => {
   const check = (promise: (schedule: Schedule) => void) =>
     fc.assert(fc.property(nested, promise), { seed: 11, numRuns: 300 })
 
-  test('is frozen all through, and the same after JSON and a structured clone', () => {
+  test('is deeply frozen, and unchanged by JSON and a structured clone', () => {
     const isFrozen = (x: unknown): boolean =>
       typeof x !== 'object' || x === null || (Object.isFrozen(x) && Object.values(x).every(isFrozen))
     check((schedule) => {
@@ -480,7 +480,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('stays from where on it says so', () => {
+  test('is constant from the reported update on', () => {
     check((schedule) => {
       const from = findConstantStart(schedule)
       if (from === Infinity) return
@@ -489,16 +489,16 @@ describe('any schedule', () => {
     })
   })
 
-  test('is twice as much with a factor of 2', () => {
+  test('doubles with a factor of 2', () => {
     check((schedule) => {
       const values = valuesOf(schedule)
       const twice = valuesOf(scaled(schedule, 2))
-      // Subnormal numbers have other roundings.
+      // Subnormal numbers are rounded differently.
       expect(twice.filter((x, k) => Math.abs(values[k]) > 1e-300 && x !== 2 * values[k])).toEqual([])
     })
   })
 
-  test('gives an optimizer the numbers of evaluateSchedule(), and is saved and loaded with it', () => {
+  test('has the same values in an optimizer and in evaluateSchedule(), and is saved and loaded', () => {
     const runs = { seed: 3, numRuns: 40 }
     const property = fc.property(nested, nested, (lr, decay) => {
       const gradient = (t: number) => Float64Array.of(t % 3, -1)
@@ -522,7 +522,7 @@ describe('any schedule', () => {
   })
 })
 
-test('what goes from one number to another never passes it, whatever is rounded', () => {
+test('interpolation never exceeds its endpoint, however it is rounded', () => {
   const any = fc.double({ min: -1, max: 1, noNaN: true })
   const property = fc.property(any, any, fc.integer({ min: 1, max: 100 }), (value, endValue, rest) => {
     const steps = 2 ** 52
@@ -535,7 +535,7 @@ test('what goes from one number to another never passes it, whatever is rounded'
   fc.assert(property, { seed: 5, numRuns: 3000 })
 })
 
-test('parts meet where one begins with what the other ended with', () => {
+test('parts meet if one begins with the final value of the previous one', () => {
   const schedule = joined(
     [linear(0, { endValue: 1, steps: 10 }), 1, cosine(1, { steps: 20, endValue: 0.25 }), 0.25],
     { boundaries: [10, 15, 35] },
@@ -548,7 +548,7 @@ test('parts meet where one begins with what the other ended with', () => {
   expect([10, 15, 35].map((t) => evaluateSchedule(schedule, t))).toEqual([1, 1, 0.25])
 })
 
-test('a warm-up is known through parts, factors and groups of them', () => {
+test('a warm-up is detected through parts, factors and groups', () => {
   const rising = linear(0, { endValue: 1, steps: 10 })
   expect(warmupSteps(joined([rising, 1, rising], { boundaries: [10, 20] }))).toBe(10)
   expect(warmupSteps(joined([rising, rising], { boundaries: [5] }))).toBe(15)
@@ -560,7 +560,7 @@ test('a warm-up is known through parts, factors and groups of them', () => {
   expect(warmupSteps((t: number) => t)).toBe(0)
 })
 
-test('standing still does not count while a schedule rises at first', () => {
+test('the stopping criterion does not apply while a schedule increases at first', () => {
   const valley = expression('(x - 3)^2')
   const options = { maxIterations: 400, tolerance: 1e-6 }
   const reasonOf = (lr: Scheduled) => minimize(valley, [0], gradientDescent({ lr }), options)
@@ -571,7 +571,7 @@ test('standing still does not count while a schedule rises at first', () => {
   expect(many.iterations[0]).toBe(reasonOf(slow).iterations)
 })
 
-test('a group’s factor goes into the numbers of the option, and not into others', () => {
+test("a group's factor multiplies the numbers of its option only", () => {
   const lr = warmup(chained([cosine(0.5, { steps: 8 }), step(1, { stepSize: 2, gamma: 0.5 })]), { steps: 3 })
   const rule = sgd({ lr })
   const params = { a: Float64Array.of(1), b: Float64Array.of(1) }
@@ -584,7 +584,7 @@ test('a group’s factor goes into the numbers of the option, and not into other
   }
 })
 
-describe('a schedule that takes metrics', () => {
+describe('a schedule with metrics', () => {
   interface Run {
     readonly options: Readonly<Record<string, unknown>>
     readonly metrics: readonly (number | null)[]
@@ -593,7 +593,7 @@ describe('a schedule that takes metrics', () => {
   const { runs } = JSON.parse(readFileSync(join(home, 'test/data/plateau.json'), 'utf8')) as { runs: Run[] }
   const ours = { min_lr: 'minValue', threshold_mode: 'thresholdMode' } as Readonly<Record<string, string>>
 
-  test.each(runs)('has the values of Torch: $options', ({ options, metrics, values }) => {
+  test.each(runs)("has PyTorch's values: $options", ({ options, metrics, values }) => {
     const own = Object.fromEntries(
       Object.entries(options).map(([name, value]) => [ours[name] ?? name, value]),
     )
@@ -605,21 +605,21 @@ describe('a schedule that takes metrics', () => {
     expect(new Set(values).size).toBeGreaterThan(2)
   })
 
-  test('metrics below 0 have to become better too', () => {
+  test('requires improvement of negative metrics, too', () => {
     let schedule = reduceOnPlateau(1, { patience: 2, threshold: 0.1, factor: 0.5 })
     for (const metric of [-1, -1, -1.05, -1.2, -1.2, -1.2]) schedule = observeMetric(schedule, metric)
     expect(schedule).toMatchObject({ value: 1, best: -1.2, badCount: 2 })
     expect(observeMetric(schedule, -1.3)).toMatchObject({ value: 0.5, badCount: 0 })
   })
 
-  test('what is not finite is never better', () => {
+  test('never treats a non-finite metric as an improvement', () => {
     let schedule = reduceOnPlateau(1, { patience: 3, factor: 0.5 })
     for (const metric of [-Infinity, NaN, Infinity]) schedule = observeMetric(schedule, metric)
     expect(schedule).toMatchObject({ best: null, badCount: 3, value: 1 })
     expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
   })
 
-  test('takes them within others, which are copied', () => {
+  test('receives metrics within other schedules, which are copied', () => {
     const plateau = reduceOnPlateau(1, { patience: 0 })
     const constantly = constant(2)
     const inner = joined([constantly, warmup(plateau, { steps: 2 })], { boundaries: [3] })
@@ -634,7 +634,7 @@ describe('a schedule that takes metrics', () => {
     expect([plateau.badCount, plateau.best]).toEqual([0, null])
   })
 
-  test('goes on in a run that is saved, also where groups have a part of it', () => {
+  test('continues in a saved run, also if groups contain a part of it', () => {
     const make = () =>
       new Optimizer(
         { a: Float64Array.of(1), b: Float64Array.of(1) },
@@ -665,7 +665,7 @@ describe('a schedule that takes metrics', () => {
     expect(whole.rule).toEqual(loaded.rule)
   })
 
-  test('there has to be one, and a number', () => {
+  test('requires a metric that is a number', () => {
     for (const schedule of [0.1, cosine(1, { steps: 3 }), () => 1] as Scheduled[]) {
       expect(() => observeMetric(schedule, 1)).toThrow(
         /observeMetric: schedule: expected a schedule that contains reduceOnPlateau\(\)/,
@@ -680,7 +680,7 @@ describe('a schedule that takes metrics', () => {
   })
 })
 
-test('a momentum may be cycled as a rate is', () => {
+test('a momentum can be cycled like a learning rate', () => {
   const rule = momentum({ lr: 0.01, momentum: cyclic(0.95, { maxValue: 0.85, stepSizeUp: 4 }) })
   const optimizer = new Optimizer(Float64Array.of(1), rule)
   for (let t = 0; t < 20; t++) expect(optimizer.step(Float64Array.of(1))).toBe(true)
@@ -692,11 +692,11 @@ test('a momentum may be cycled as a rate is', () => {
 // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
 const all = functions as Record<string, any>
 
-test.each([0, 1])('a share of all, and none of it, is a share: %d', (factor) => {
+test.each([0, 1])('reduceOnPlateau accepts the factors 0 and 1: %d', (factor) => {
   expect(reduceOnPlateau(1, { factor })).toMatchObject({ factor })
 })
 
-describe('refuses', () => {
+describe('a schedule refuses', () => {
   const bad: readonly [string, readonly unknown[], string][] = [
     ...Object.keys(all).flatMap((name): [string, unknown[], string][] => {
       const list = name === 'chained' || name === 'joined'
@@ -795,12 +795,12 @@ describe('refuses', () => {
     expect((error as OptionError).argument).toBe(argument)
   })
 
-  test('what is out of the option’s range, whatever it is in', () => {
+  test("values out of the option's range, at any depth", () => {
     const negative = joined([0.1, warmup(linear(0.1, { endValue: -0.1, steps: 3 }), { steps: 2 })], {
       boundaries: [4],
     })
     expect(() => sgd({ lr: negative })).toThrow('linear: endValue: expected a finite number ≥ 0, got -0.1')
-    // Of a product, only that itself.
+    // In a product, only the product itself must be in range.
     const product = chained([0.1, linear(1, { endValue: -1, steps: 4 })])
     const optimizer = new Optimizer(Float64Array.of(1), sgd({ lr: product }))
     for (let t = 0; t < 3; t++) optimizer.step(Float64Array.of(1))
@@ -809,14 +809,14 @@ describe('refuses', () => {
     )
   })
 
-  test('strangers in JSON', () => {
+  test('unknown properties in JSON', () => {
     const text = '{ "schedule": "cosine", "value": 1, "steps": 5, "eta_min": 0 }'
     expect(() => sgd({ lr: JSON.parse(text) })).toThrow(
       'sgd: lr: cosine: expected one of value, steps, endValue, exponent, periodic, got "eta_min"',
     )
   })
 
-  test('more than a hundred schedules in one, however they are nested, at once', () => {
+  test('more than a hundred nested schedules, however they are combined', () => {
     let wide: Scheduled = 1
     expect(() => {
       for (let k = 0; k < 60; k++) wide = { schedule: 'chained', schedules: [wide, wide] } as Schedule
@@ -825,7 +825,7 @@ describe('refuses', () => {
   })
 })
 
-test('a bundle without a schedule’s function says what to import, and has not paid for it', async () => {
+test("a bundle without a schedule's function names the required import, and does not contain it", async () => {
   const bundle = async (names: string) => {
     const contents = `export { ${names} } from './dist/index.js'`
     const { outputFiles } = await build({
@@ -850,15 +850,15 @@ test('a bundle without a schedule’s function says what to import, and has not 
 })
 
 describe('evaluateSchedule', () => {
-  test('gives a number at each t', () => {
+  test('returns a number at each t', () => {
     for (const t of [0, 1, 1e9]) expect(evaluateSchedule(0.1, t)).toBe(0.1)
   })
 
-  test('gives what a function returns for t', () => {
+  test('returns the result of a function of t', () => {
     expect(evaluateSchedule((t) => 2 * t + 1, 3)).toBe(7)
   })
 
-  test('gives a warm-up by its definition, and after it what it leads to', () => {
+  test('follows the definition of a warm-up, and then the following value', () => {
     const plain = warmup(0.3, { steps: 4 })
     expect([0, 1, 3, 4, 100].map((t) => evaluateSchedule(plain, t))).toEqual([0.075, 0.15, 0.3, 0.3, 0.3])
     const fromZero = warmup((t) => 8 / (t + 1), { steps: 4, from: 0 })
@@ -867,7 +867,7 @@ describe('evaluateSchedule', () => {
     expect(evaluateSchedule(JSON.parse(JSON.stringify(plain)) as Schedule, 1)).toBe(0.15)
   })
 
-  test('set before each step takes the same steps as the schedule in the rule, and can be saved', () => {
+  test('with set before each step equals the schedule in the rule, and can be saved', () => {
     const rate = warmup((t) => Math.cos(t / 10), { steps: 3, from: 0.01 })
     const scheduled = new Optimizer(Float32Array.of(1, -2), adam({ lr: rate }))
     const set = new Optimizer(Float32Array.of(1, -2), adam())
@@ -894,20 +894,20 @@ describe('evaluateSchedule', () => {
   }
 
   test.each([NaN, Infinity, '1', null, undefined, {}, [1], { schedule: 'zigzag' }, { schedule: 1 }, 1n])(
-    'refuses %s for a schedule',
+    'refuses %s as a schedule',
     (schedule) => {
       expect(refused(() => evaluateSchedule(schedule as Anything, 0))).toBe('evaluateSchedule: schedule')
     },
   )
 
-  test('refuses a schedule that is not one all through, and says where', () => {
+  test('refuses a schedule with an invalid part, and names the part', () => {
     const broken = { ...warmup(1, { steps: 2 }), value: 'fast' }
     expect(refused(() => evaluateSchedule(broken as Anything, 0))).toBe(
       'evaluateSchedule: schedule: warmup: value',
     )
   })
 
-  test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])('refuses %s for t, and calls nothing', (t) => {
+  test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])('refuses %s as t, and calls nothing', (t) => {
     let calls = 0
     expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluateSchedule: t')
     expect(calls).toBe(0)
@@ -921,7 +921,7 @@ describe('evaluateSchedule', () => {
     )
   })
 
-  test('passes on what a function throws', () => {
+  test('passes on exceptions of a function', () => {
     const error = new Error('mine')
     const thrower = () => {
       throw error

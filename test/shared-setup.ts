@@ -1,4 +1,4 @@
-/** What several files need and is long in the making (a package, an installed one, a page): made once a run. */
+/** Expensive fixtures for several files (the package, an installation, a page), made once per run. */
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,14 +13,14 @@ declare module 'vitest' {
   }
 }
 
-/** Vitest's `globalSetup`: a folder of the run's, which all workers know. */
+/** Vitest's `globalSetup`: a folder of the run, which all workers know. */
 export default function setup(project: TestProject): () => void {
   const made = mkdtempSync(join(tmpdir(), 'antigrad-made-'))
   project.provide('made', made)
   return () => rmSync(made, { recursive: true, force: true })
 }
 
-/** The folder of that name; whoever asks first fills it, and the others wait. It is for reading only. */
+/** The folder of that name, for reading only. The first caller fills it, and the others wait. */
 export async function once(name: string, fill: (folder: string) => unknown): Promise<string> {
   const folder = join(inject('made'), name)
   const [done, failed] = [`${folder}.done`, `${folder}.failed`]
@@ -40,7 +40,7 @@ export async function once(name: string, fill: (folder: string) => unknown): Pro
   return folder
 }
 
-/** Only one process can make a folder. */
+/** Only one process can create a folder. */
 function isFirst(folder: string): boolean {
   try {
     mkdirSync(folder)

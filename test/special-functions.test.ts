@@ -1,17 +1,17 @@
-/** Functions that expressions compute in float64 for both dtypes: values, derivatives, special arguments. */
+/** Functions of expressions that are computed in float64 for both dtypes: values, derivatives and special arguments. */
 
 import { readFileSync } from 'node:fs'
 import { expression, gradientDescent, minimizeManySync, OptionError } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { home } from './children.js'
 
-/** Arguments, the value, and the derivatives by them. */
+/** Arguments, the value, and its derivatives. */
 type Row = readonly number[]
 const table: Record<string, Row[]> = JSON.parse(
   readFileSync(`${home}/test/data/special-functions.json`, 'utf8'),
 )
 
-/** By how many units in the last place values may be off: docs/expressions.md. */
+/** The maximum errors in units in the last place, as in docs/expressions.md. */
 const within: Record<string, number> = {
   ...{ expm1: 1, log1p: 1, log2: 1, log10: 1, sinh: 1, cosh: 1, cbrt: 1, asin: 1, acos: 1, atan2: 1 },
   ...{ erf: 1, erfc: 1, erfcx: 2, normpdf: 1, normcdf: 2, norminv: 2 },
@@ -29,7 +29,7 @@ function unit(x: number): number {
   return next === Infinity ? 2 ** 971 : next - Math.abs(x)
 }
 
-/** The largest that terms are of which a value is the difference: there is nothing else that it could be exact to. */
+/** The magnitude of the largest terms whose difference is the value, because the error is relative to them. */
 const terms: Record<string, (x: number, value: number) => number> = {
   lgamma: (x, value) => (x < 0 ? Math.max(1, Math.abs(value)) : value),
   digamma: (x, value) => (x < 0 || Math.abs(x - 1.46) < 0.2 ? Math.max(1, Math.abs(value)) : value),
@@ -43,15 +43,15 @@ const slopeTerms: Record<string, (x: number, slope: number, value: number) => nu
 const argumentsOf = (name: string): string => (name === 'atan2' ? 'x, y' : 'x')
 const functionOf = (name: string) => expression(`${name}(${argumentsOf(name)})` as string)
 
-test('the table has all', () => {
+test('the table contains all functions', () => {
   expect(Object.keys(table).sort()).toEqual([...Object.keys(within), 'voigt'].sort())
 })
 
-describe.each(Object.keys(within))('%s', (name) => {
+describe.each(Object.keys(within))('the special function %s', (name) => {
   const f = functionOf(name)
   const count = f.names.length
 
-  test(`is within ${within[name]} of the last place`, () => {
+  test(`is accurate to ${within[name]} units in the last place`, () => {
     for (const row of table[name]) {
       const [x, exact] = [row.slice(0, count), row[count]]
       const size = terms[name]?.(x[0], exact) ?? exact
@@ -61,7 +61,7 @@ describe.each(Object.keys(within))('%s', (name) => {
     }
   })
 
-  test('has derivatives to 8 of the last place', () => {
+  test('has derivatives accurate to 8 units in the last place', () => {
     const slopes = new Float64Array(count)
     for (const row of table[name]) {
       const x = row.slice(0, count)
@@ -85,11 +85,11 @@ describe.each(Object.keys(within))('%s', (name) => {
 describe('voigt', () => {
   const f = expression('voigt(x, sigma, gamma)')
 
-  test('is within 4 of the last place, and within 10 + 2·(x/sigma)² where it is a tail of the Gaussian', () => {
+  test('is accurate to 4 units in the last place, and to 10 + 2·(x/sigma)² in the Gaussian tail', () => {
     for (const [x, sigma, gamma, exact] of table.voigt) {
       const value = f.value([x, sigma, gamma])
       const u = x / sigma
-      // x/sigma is rounded, to whose square the tail's logarithm is proportional.
+      // The rounding of x/sigma affects the logarithm of the tail, which is proportional to its square.
       const bound = Math.abs(u) < 2 ? 4 : gamma / sigma > 1e-2 ? 10 : 10 + 2 * u * u
       expect(Math.abs(value - exact), `${[x, sigma, gamma]}: ${value}, not ${exact}`).toBeLessThanOrEqual(
         bound * unit(exact),
@@ -97,7 +97,7 @@ describe('voigt', () => {
     }
   })
 
-  test('has derivatives to 32 of the last place of the largest one', () => {
+  test('has derivatives accurate to 32 units in the last place of the largest one', () => {
     const slopes = new Float64Array(3)
     for (const [x, sigma, gamma, exact, ...exacts] of table.voigt) {
       f.gradient([x, sigma, gamma], slopes)
@@ -116,7 +116,7 @@ describe('voigt', () => {
     }
   })
 
-  test('is a Gaussian and a Lorentzian at its ends, and NaN for a gamma below 0', () => {
+  test('is a Gaussian and a Lorentzian in the limits, and NaN for negative gamma', () => {
     expect(f.value([1.5, 2, 0])).toBeCloseTo(Math.exp(-(0.75 ** 2) / 2) / (2 * Math.sqrt(2 * Math.PI)), 15)
     for (const x of [0, 1e-3, 1, 1e5, 1e100])
       expect(f.value([x, 1e-12, 2]) / (2 / Math.PI / (x * x + 4))).toBeCloseTo(1, 13)
@@ -374,14 +374,14 @@ describe('special arguments', () => {
         [-inf, nan],
       ],
     ],
-  ])('of %s', (name, cases) => {
+  ])('of %s have the documented values', (name, cases) => {
     const f = functionOf(name)
     for (const [x, value] of cases) expect(f.value([x]), `${name}(${x})`).toBe(value)
     expect(f.value([nan])).toBeNaN()
     expect(f.value(Float32Array.of(nan))).toBeNaN()
   })
 
-  test('of atan2, as C99 has them', () => {
+  test('of atan2 have the values of C99', () => {
     const f = expression('atan2(y, x)')
     const pi = Math.PI
     const all: readonly (readonly [y: number, x: number, value: number])[] = [
@@ -428,7 +428,7 @@ describe('special arguments', () => {
   })
 })
 
-describe.each(['float32', 'float64'] as const)('the same bits on all engines, in %s', (dtype) => {
+describe.each(['float32', 'float64'] as const)('special functions have the same bits on all engines, in %s', (dtype) => {
   const make = (numbers: readonly number[]) =>
     dtype === 'float32' ? Float32Array.from(numbers) : Float64Array.from(numbers)
   const strange = [
@@ -451,7 +451,7 @@ describe.each(['float32', 'float64'] as const)('the same bits on all engines, in
     -1e300,
   ]
 
-  test('voigt and its slopes, with the values of float64 rounded once', () => {
+  test('for voigt and its slopes, which are float64 values rounded once', () => {
     const ordinary = [...table.voigt.slice(0, 200), [6, 1, 0]]
     const rows = [...ordinary, ...strange.map((x) => [x, 1 - x, x * x])]
     const [x, sigma, gamma] = [0, 1, 2].map((k) => make(rows.map((row) => row[k])))
@@ -468,7 +468,7 @@ describe.each(['float32', 'float64'] as const)('the same bits on all engines, in
     expect(run('native')).toEqual(expected)
   })
 
-  test.each([...Object.keys(within), 'floor', 'sign'])('%s and its slopes', (name) => {
+  test.each([...Object.keys(within), 'floor', 'sign'])('for %s and its slopes', (name) => {
     const rows = [...(table[name] ?? []).slice(0, 60), ...strange.map((x) => [x, 0.5 - x])]
     const starts = {
       x: make(rows.map(([x]) => x)),
@@ -486,7 +486,7 @@ describe.each(['float32', 'float64'] as const)('the same bits on all engines, in
   })
 })
 
-test('slopes where nothing is left of terms, and where there is no function', () => {
+test('slopes have their limits where terms vanish, and are NaN where the function is undefined', () => {
   const slopes = new Float64Array(2)
   const at = (text: string, ...x: number[]) => {
     expression(text).gradient(x, slopes)
@@ -500,7 +500,7 @@ test('slopes where nothing is left of terms, and where there is no function', ()
   expect(at('cbrt(x)', 0)).toEqual([inf])
 })
 
-test('floor and sign have no slope', () => {
+test('floor and sign have slope 0', () => {
   const slope = new Float64Array(1)
   for (const text of ['floor(x)', 'sign(x)']) {
     slope[0] = 5
@@ -509,7 +509,7 @@ test('floor and sign have no slope', () => {
   }
 })
 
-test('second derivatives are those of the first, but for trigamma, which has none', () => {
+test('second derivatives are derivatives of the first; trigamma has no second derivative', () => {
   const second = new Float64Array(1)
   expression('lgamma(x)').hessian([3], second)
   expect(second[0]).toBe(expression('trigamma(x)').value([3]))
@@ -518,7 +518,7 @@ test('second derivatives are those of the first, but for trigamma, which has non
   expect(() => expression('trigamma(x)').hessian([3], second)).toThrow(OptionError)
 })
 
-test('a name that later became that of a function is a parameter where no bracket follows', () => {
+test('a name that later became a function is a parameter unless parentheses follow', () => {
   const f = expression('gamma*lgamma(x) + sign')
   expect(f.names).toEqual(['gamma', 'x', 'sign'])
   expect(f.value([2, 4, 1])).toBe(2 * expression('lgamma(x)').value([4]) + 1)

@@ -1,4 +1,4 @@
-/** Gradients of several workers: the bits of their sum are those of the list, whoever has come first. */
+/** Sums of gradients from several workers: the bits depend on the list, not on the order of arrival. */
 
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
@@ -15,24 +15,24 @@ const arrays = { float32: Float32Array, float64: Float64Array }
 const dtypes = Object.keys(arrays) as (keyof typeof arrays)[]
 const partsOf = ({ indices, values }: Anything) => ({ indices: [...indices], values: [...values] })
 
-test('by hand: neighbors, then their sums, each rounded', () => {
-  // 2²⁴ + 1 is no float32, and 2²⁴ + 2 is one.
+test('sumGradients adds neighbors, and then their sums, with rounding', () => {
+  // 2²⁴ + 1 is not a float32, and 2²⁴ + 2 is.
   const [large, one] = [2 ** 24, 1]
   const sum = (...numbers: number[]) => sumGradients(numbers.map((x) => Float32Array.of(x)))[0]
   expect(sum(large, one, one, one)).toBe(large + 2)
   expect(sum(large, one, one)).toBe(large)
   expect(sum(one, one, large)).toBe(large + 2)
-  // ((0 + 1) + (2 + 3)) + 4, where 2²⁴ + 3 is between two, and goes to the even one.
+  // ((0 + 1) + (2 + 3)) + 4; 2²⁴ + 3 lies between two numbers and is rounded to even.
   expect(sum(large, one, one, one, one)).toBe(large + 4)
   expect(sum(large, one, one, one, one, one)).toBe(large + 4)
   expect(sum(one, one, one, one, large)).toBe(large + 4)
   expect(sumGradients([Float64Array.of(large), Float64Array.of(one)])[0]).toBe(large + 1)
-  // Of one part in the order given.
+  // Within one part, in the order given.
   expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(large, one, one))]).values[0]).toBe(large)
   expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(one, one, large))]).values[0]).toBe(large + 2)
 })
 
-test('by hand: rows in order, each once; what a part has not adds nothing', () => {
+test('sumGradients sorts and merges rows, and missing parts add nothing', () => {
   const sum = sumGradients([
     { embed: sparseRows([7, 2, 7], Float32Array.of(1, 2, 3, 4, 5, 6)), body: [null, Float32Array.of(1)] },
     { embed: sparseRows(BigUint64Array.of(3n), Float32Array.of(10, 20)) },
@@ -54,7 +54,7 @@ test('by hand: rows in order, each once; what a part has not adds nothing', () =
   expect(none.b).toBe(null)
 })
 
-test('nothing given is changed, kept or given back', () => {
+test('sumGradients neither changes, keeps nor returns its arguments', () => {
   const [embed, indices, w] = [Float32Array.of(1, 2), [1, 0], Float32Array.of(3)]
   const sum = sumGradients([{ embed: sparseRows(indices, embed), w }])
   for (const array of [sum.w, sum.embed.values]) array.fill(9)
@@ -65,7 +65,7 @@ test('nothing given is changed, kept or given back', () => {
   expect(given.values).toBe(embed)
 })
 
-describe.each(dtypes)('%s', (dtype) => {
+describe.each(dtypes)('sums in %s', (dtype) => {
   const Typed = arrays[dtype] as Float32ArrayConstructor
   const [ROWS, COLUMNS] = [6, 3]
   const number = fc.oneof(
@@ -86,7 +86,7 @@ describe.each(dtypes)('%s', (dtype) => {
     inner: { list: [body && Typed.from(body)] },
   })
 
-  test('whoever arrives first; dense as rows are; in pieces as at once', () => {
+  test('do not depend on arrival, sparse or dense form, or intermediate sums', () => {
     fc.assert(
       fc.property(
         fc
@@ -101,7 +101,7 @@ describe.each(dtypes)('%s', (dtype) => {
           const text = (one: Anything) => inBits([one.embed.indices, one.embed.values, one.inner])
           expect(text(sumGradients(placed))).toBe(text(sum))
 
-          // A row that is named twice in a part is one there, in the order given.
+          // A repeated row of a part is first added up in list order.
           const whole = (one: Anything) => {
             const array = new Typed(ROWS * COLUMNS)
             const { indices, values } = one.embed
@@ -111,7 +111,7 @@ describe.each(dtypes)('%s', (dtype) => {
             return array
           }
           const dense = sumGradients(parts.map((one) => whole(given(one))))
-          // 0 and −0 are equal here: where no other row is, −0 stays what it is.
+          // 0 and −0 compare as equal here: without another part, −0 is kept.
           expect([...whole(sum)].map((x) => x + 0)).toEqual([...dense].map((x) => x + 0))
           const { indices } = sum.embed as Anything
           expect([...indices]).toEqual([...new Set([...indices])].sort((a, b) => a - b))
@@ -130,7 +130,7 @@ describe.each(dtypes)('%s', (dtype) => {
   })
 })
 
-describe('a run of four workers has the bits of one process', () => {
+describe('a run of four workers has the bits of a single process', () => {
   const WORKERS = 4
   const make = (rule: Anything) => {
     const params = {
@@ -212,14 +212,14 @@ describe('a run of four workers has the bits of one process', () => {
 
   const rules = { adamw: adamw({ lr: 0.05 }), sgd: sgd({ lr: 0.05, momentum: 0.9 }) }
   const hands = { threads, processes }
-  test.each(Object.keys(hands) as (keyof typeof hands)[])('%s', async (kind) => {
+  test.each(Object.keys(hands) as (keyof typeof hands)[])('with %s', async (kind) => {
     const made = hands[kind]()
     try {
       for (const rule of Object.values(rules)) {
         const { bits, arrivals } = await together(rule, made)
         expect(bits).toBe(alone(rule))
         expect(arrivals).toHaveLength(24)
-        // They have not come in the order of their numbers.
+        // The parts did not arrive in the order of the workers.
         expect(arrivals.join()).not.toBe('0,1,2,3,'.repeat(6).slice(0, -1))
       }
     } finally {
@@ -228,7 +228,7 @@ describe('a run of four workers has the bits of one process', () => {
   })
 })
 
-describe('what is no list of gradients is an error', () => {
+describe('sumGradients', () => {
   const f = (...numbers: number[]) => Float32Array.from(numbers)
   const some = (...indices: number[]) => sparseRows(indices, new Float32Array(2 * indices.length))
   const detached = () => {
@@ -333,17 +333,17 @@ describe('what is no list of gradients is an error', () => {
       /indices from 0 to 4294967295/,
     ],
   ]
-  test.each(bad)('%s', (_, parts, message) => {
+  test.each(bad)('refuses invalid parts: %s', (_, parts, message) => {
     expect(() => sumGradients(parts())).toThrow(TensorError)
     expect(() => sumGradients(parts())).toThrow(message)
   })
 
-  test('a row may be as far as 32 bits reach', () => {
+  test('accepts row indices up to 32 bits', () => {
     const sum = sumGradients([sparseRows([2 ** 32 - 1], f(1)), sparseRows([0], f(1))])
     expect([...sum.indices]).toEqual([0, 2 ** 32 - 1])
   })
 
-  test('each property is read once, and names that every object has are names', () => {
+  test('reads each property once, and accepts names that every object inherits', () => {
     let reads = 0
     const lying = {
       get w() {
@@ -377,7 +377,7 @@ describe('what is no list of gradients is an error', () => {
   })
 })
 
-test('types: the sum is what the parts are', () => {
+test("has a result of the parts' type", () => {
   const params = { embed: new Float32Array(8), body: { w: new Float32Array(2) } }
   const optimizer = new Optimizer(params, adamw(), { shapes: { embed: [4, 2] } })
   const part = { embed: sparseRows([1], Float32Array.of(1, 2)), body: { w: Float32Array.of(1, 2) } }

@@ -1,4 +1,4 @@
-/** `antigrad sweep`: as built, in processes of its own; and its parts. */
+/** `antigrad sweep` as built, in separate processes, and its parts. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -57,7 +57,7 @@ function lines(args: string): any[] {
     .map((line) => JSON.parse(line))
 }
 
-describe('values of an option', () => {
+describe('option values', () => {
   test.each([
     ['0.1', [0.1]],
     ['.1,1e-2,.1', [0.1, 0.01]],
@@ -70,11 +70,11 @@ describe('values of an option', () => {
     ['-1..1:lin:3', [-1, 0, 1]],
     ['1e-4..1:log:3,5', [1e-4, 1e-2, 1, 5]],
     ['1..1000:log:7', [1, 3.16228, 10, 31.6228, 100, 316.228, 1000]],
-  ])('%s', (text, values) => {
+  ])('are parsed from %s', (text, values) => {
     expect(parseValues('--lr', text)).toEqual(values)
   })
 
-  test('many close ones are told apart, and both ends are exact', () => {
+  test('are distinct if they are close together, with exact ends', () => {
     const values = parseValues('--lr', '0.123456789..0.2:log:9999') as number[]
     expect(new Set(values).size).toBe(9999)
     expect([values[0], values[9998]]).toEqual([0.123456789, 0.2])
@@ -83,7 +83,7 @@ describe('values of an option', () => {
 })
 
 describe('functions by name', () => {
-  test.each(Object.keys(objectives) as ObjectiveName[])('%s is the same as a text', (name) => {
+  test.each(Object.keys(objectives) as ObjectiveName[])('equal their expressions: %s', (name) => {
     const objective = objectives[name]()
     const text = expression(objectiveText(name))
     expect([...text.names]).toEqual(['x', 'y'])
@@ -101,14 +101,14 @@ describe('functions by name', () => {
     }
   })
 
-  test('the bowl of another condition', () => {
+  test('include bowls of other conditions', () => {
     const text = expression(objectiveText('bowl', 7.5))
     expect(text.value([3, 2])).toBe(bowl({ condition: 7.5 }).value([3, 2]))
   })
 })
 
 test.each(Object.keys(definitions) as (keyof typeof definitions)[])(
-  '%s is swept if many runs take it',
+  '%s can be swept if batches support it',
   (name) => {
     const run = () =>
       minimizeManySync(expression('x^2'), { x: [1] }, definitions[name].defaults as Rule, {
@@ -134,7 +134,7 @@ test('docs/objectives.md has a row for each rule on each objective: npm run tabl
   expect(tables).toEqual(having.map((make) => [make().name, sweepable]))
 })
 
-test('progress has a rate and the time that is left', () => {
+test('progress shows a rate and the remaining time', () => {
   const progress = { sets: 3, totalSets: 100, runs: 30_000, totalRuns: 1_000_000 }
   expect(describeProgress({ ...progress, sets: 0, runs: 0 }, 0)).toBe(
     '0 of 100 option sets, 0 of 1,000,000 runs',
@@ -145,8 +145,8 @@ test('progress has a rate and the time that is left', () => {
   expect(describeProgress({ ...progress, runs: 10 }, 1)).toMatch(/, 10 runs\/s, 27:46:39 left$/)
 })
 
-describe('JSON lines', () => {
-  test('are what minimizeMany gives, set by set', () => {
+describe('lines of JSON', () => {
+  test('contain the results of minimizeMany per option set', () => {
     const found = lines('--lr 0.01,0.1 --beta1 0.5,0.9 --starts 64 --max-iterations 3000')
     expect(found.map(({ set, options: { lr, beta1 } }) => [set, lr, beta1])).toEqual([
       [0, 0.01, 0.5],
@@ -184,7 +184,7 @@ describe('JSON lines', () => {
     }
   })
 
-  test('many starts come in parts, which are one', () => {
+  test('combine many starts from several parts', () => {
     const [{ runs, reached, best }] = lines('--function booth --lr 0.1 --starts 40000 --max-iterations 50')
     const starts = sobolStarts({ x: [-10, 10], y: [-10, 10] }, 40_000)
     const limits = { maxIterations: 50 }
@@ -210,9 +210,9 @@ describe('JSON lines', () => {
     ],
     ['--starts 4 --sample grid', () => gridStarts({ x: [-2, 2], y: [-1, 3] }, 4)],
     ['--starts 16 --dtype float32', () => sobolStarts({ x: [-2, 2], y: [-1, 3] }, 16, { dtype: 'float32' })],
-  ])('%s: the starts', (args, make) => {
+  ])('contain the starts of %s', (args, make) => {
     const starts = make()
-    // Without updates runs end where they start.
+    // Without updates, runs end at their starts.
     const [{ runs, best, endings }] = lines(`${args} --max-iterations 0`)
     const values = Array.from(starts.x, (x, i) =>
       expression(objectiveText('rosenbrock')).value(
@@ -228,23 +228,23 @@ describe('JSON lines', () => {
     expect({ runs, still: endings['max-iterations'] }).toEqual({ runs: 16, still: 16 })
   })
 
-  test('an expression, without and with a target', () => {
+  test('are computed for an expression, with and without a target', () => {
     const args = ['--json', '--expression', 'x^4 - x^2', '--box', 'x=-1:2', '--lr', '0.05', '--starts', '32']
     const [plain, aimed] = [[], ['--target', '-0.2']].map((more) =>
       JSON.parse(sweep(...args, ...more).stdout),
     )
     expect(plain.reached).toBe(null)
-    // The start 0.5 · 2⁰ lies on neither side of 0 alone: all but 0 itself go down.
+    // The start 0.5 · 2⁰ lies at 0 itself; all other starts descend.
     expect(aimed.reached).toBeGreaterThanOrEqual(31)
     expect(Math.abs(plain.best.x.x)).toBeCloseTo(Math.SQRT1_2, 5)
   })
 
-  test('the target itself is reached', () => {
+  test('count a run exactly at the target', () => {
     expect(lines('--expression x-x+3 --box x=0:1 --starts 8 --target 3')[0].reached).toBe(8)
     expect(lines('--expression x-x+3 --box x=0:1 --starts 8 --target 2.9')[0].reached).toBe(0)
   })
 
-  test('what diverges counts as infinite, which JSON has as null', () => {
+  test('treat diverged runs as infinite, which is null in JSON', () => {
     const [{ endings, best, medianValue, medianIterations, reached }] = lines(
       '--function saddle --rule gradient-descent --lr 1e9 --starts 8 --seed 1',
     )
@@ -257,12 +257,12 @@ describe('JSON lines', () => {
     })
   })
 
-  test.each(['wasm', 'typescript'])('on the engine %s they are the same', (engine) => {
+  test.each(['wasm', 'typescript'])('are equal on the engine %s', (engine) => {
     const args = '--rule rmsprop --lr 1e-3..0.1:log:3 --starts 32 --max-iterations 500'
     expect(lines(`${args} --engine ${engine}`)).toEqual(lines(args))
   })
 
-  test('a run is that of minimize', () => {
+  test('contain runs of minimize', () => {
     const [{ best }] = lines('--lr 0.1 --starts 1 --seed 9')
     const { x, y } = best.from
     const { value } = minimize(expression(objectiveText('rosenbrock')), [x, y], adam({ lr: 0.1 }))
@@ -271,15 +271,15 @@ describe('JSON lines', () => {
   })
 })
 
-test('a rate that diverges ends as such, and not the process', () => {
+test('a diverging learning rate is reported, and the process continues', () => {
   const args = ['--function', 'rastrigin', '--rule', 'gradient-descent', '--lr', '0.01,1.5', '--json']
   const { status, stdout, stderr } = sweep(...args)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   expect(stdout.trimEnd().split('\n')).toHaveLength(2)
 })
 
-describe('the table', () => {
-  test('has a line a set, and says which one is best', () => {
+describe('the printed table', () => {
+  test('has a line per set, and marks the best one', () => {
     const { status, stdout, stderr } = sweep(...words('--lr 0.001,0.1 --starts 64 --eps 1e-8'))
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const [head, slow, fast, empty, best, end] = stdout.split('\n')
@@ -293,7 +293,7 @@ describe('the table', () => {
     )
   })
 
-  test('has percentages that add up to 100, where runs end at the limit of updates too', () => {
+  test('has percentages that add up to 100, including runs at the limit of updates', () => {
     const args = '--function himmelblau --lr 0.02,0.1 --starts 47 --max-iterations 500'
     const rows = sweep(...words(args))
       .stdout.split('\n')
@@ -322,18 +322,18 @@ describe('the table', () => {
       [0, 8],
       ['0%', '100%'],
     ],
-  ])('has of counts %j the percentages %j', (counts, expected) => {
+  ])('turns the counts %j into the percentages %j', (counts, expected) => {
     expect(percentages(counts)).toEqual(expected)
   })
 
-  test('without an option that varies', () => {
+  test('is printed without a varying option', () => {
     const { stdout } = sweep(...words('--function booth --rule adagrad --lr 0.5 --starts 16'))
     expect(stdout).toMatch(/^runs +converged .*\n +16 .*\n\nBest: adagrad: /)
   })
 })
 
 describe('Ctrl-C', () => {
-  /** Runs a sweep after some code of the test's own; without any it is stopped when it has printed something. */
+  /** Runs a sweep after some code of the test; without such code, it is stopped after its first output. */
   async function interrupted(args: string, before = '') {
     const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
     const options = ['--import', preload, cli, 'sweep', ...words(args)]
@@ -350,8 +350,8 @@ describe('Ctrl-C', () => {
     return { status, stdout, stderr }
   }
 
-  test('leaves the lines so far, and the status is 130', async () => {
-    // Without a tolerance each of these sets takes as long as any other.
+  test('keeps the lines so far, with status 130', async () => {
+    // Without a tolerance, each set takes the same time.
     const args =
       '--lr 1e-4..1:log:2000 --starts 2048 --tolerance 0 --max-iterations 2000 --json -o stopped.svg'
     const { status, stdout, stderr } = await interrupted(args)
@@ -365,12 +365,12 @@ describe('Ctrl-C', () => {
       status: 130,
       stderr: `antigrad: stopped after ${found.length} of 2000 option sets\n`,
     })
-    // What there is is drawn too.
+    // The plot contains the results so far.
     expect(readFileSync(join(folder, 'stopped.svg'), 'utf8')).toContain('<svg')
   })
 
-  test('a set that is not done has the runs that are', async () => {
-    // Nothing is printed before the end: it comes at some column of numbers behind those of two parts.
+  test('reports an incomplete set with its completed runs', async () => {
+    // Nothing is printed before the end, which occurs in a column of numbers after two parts.
     const before = `
       const { subarray } = Float64Array.prototype
       let parts = 0
@@ -389,7 +389,7 @@ describe('Ctrl-C', () => {
   })
 })
 
-test('whoever reads may go away', async () => {
+test('a reader may close the pipe', async () => {
   const args = words('--json --lr 1e-4..1:log:5000 --starts 512 --tolerance 0')
   const child = spawn(process.execPath, [cli, 'sweep', ...args], { env })
   child.stdout.once('data', () => child.stdout.destroy())
@@ -401,7 +401,7 @@ test('whoever reads may go away', async () => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
 })
 
-describe('the picture', () => {
+describe('the plot', () => {
   function draw(...args: string[]): string {
     const file = join(folder, 'sweep.svg')
     rmSync(file, { force: true })
@@ -417,7 +417,7 @@ describe('the picture', () => {
     return svg
   }
 
-  test('has a line for each set of the other options, in both panels', () => {
+  test('has a line in both panels for each set of the other options', () => {
     const svg = draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))
     expect(svg.match(/data-line="beta1 0\.5"/g)).toHaveLength(2)
     expect(svg.match(/data-line="beta1 0\.9"/g)).toHaveLength(2)
@@ -428,15 +428,15 @@ describe('the picture', () => {
     expect(draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))).toBe(svg)
   })
 
-  test('where the share of one that converged is, to the pixel', () => {
+  test('shows the share of converged runs to the pixel', () => {
     const args = words('--function booth --lr 1e-9,0.1 --starts 16')
     const svg = draw(...args)
     const first = /id="panel0"[\s\S]*?data-line="[^"]*"[^>]*><path d="M([\d. ]+)"/.exec(svg)?.[1]
-    // From none, on the lower line, to all.
+    // From 0% on the lower line to 100%.
     expect(first).toBe('88 250 786 66')
   })
 
-  test('words stand side by side, and texts are escaped', () => {
+  test('places labels side by side, and escapes names', () => {
     const svg = draw(
       '--expression',
       'x < 0 && x > -9 ? x^2 : x^2 + x',
@@ -454,24 +454,24 @@ describe('the picture', () => {
     expect(svg).toContain('>essay</text>')
   })
 
-  test('where nothing converges there is no second line', () => {
+  test('has no second line if no run converges', () => {
     expect(draw(...words('--lr 0.1,0.2 --starts 8 --max-iterations 2'))).toContain('id="panel1"')
   })
 
-  test("the docs' picture is what is drawn now", () => {
+  test('in the docs is up to date', () => {
     const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     const [args] = /--.*(?= -o docs)/.exec(scripts['plot:sweep']) as RegExpExecArray
     expect(draw(...words(args)) === readFileSync(join(home, 'docs/sweep.svg'), 'utf8')).toBe(true)
     expect(readFileSync(join(home, 'docs/sweep.md'), 'utf8')).toContain(args)
   })
 
-  test('as PNG', () => {
+  test('can be written as PNG', () => {
     expect(sweep(...words('--lr 0.1,0.2 --starts 8 -o sweep.png')).status).toBe(0)
     expect(readFileSync(join(folder, 'sweep.png')).subarray(1, 4).toString()).toBe('PNG')
   })
 })
 
-describe('what makes no sense: status 2, one line on stderr, nothing on stdout', () => {
+describe('invalid arguments lead to status 2, one line on stderr and no output', () => {
   test.each([
     ['--function bogus', 'Allowed choices are rosenbrock'],
     ['--function beal', 'Did you mean beale?'],
@@ -533,7 +533,7 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
   })
 })
 
-test('help', () => {
+test('sweep --help prints the options', () => {
   const { status, stdout } = sweep('--help')
   expect(status).toBe(0)
   for (const part of ['--box <ranges>', '--lr <values>', '1e-4..1:log:100', '130 after Ctrl-C']) {

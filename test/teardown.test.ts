@@ -1,6 +1,6 @@
 /**
- * Ends in the middle of a step: whatever goes away first, the process lives on, or ends as it was told
- * to, and never by a signal. Each in a process of its own, several times over.
+ * Exits in the middle of a step: whatever ends first, the process survives or exits as requested, never by a signal.
+ * Each case runs several times in a separate process.
  */
 
 import { createRequire } from 'node:module'
@@ -8,7 +8,7 @@ import { engines } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { built, run, well, worker } from './nodes.js'
 
-/** Takes steps until it is stopped, and says when it begins. */
+/** Takes steps until it is stopped, and reports its start. */
 const stepping = {
   stepAsync: `
     const all = await Promise.all([make(), make(1), make(2)])
@@ -22,7 +22,7 @@ const stepping = {
 }
 
 describe('worker.terminate()', () => {
-  test.each(Object.entries(stepping))('of the only environment with the addon, in %s', async (_, body) => {
+  test.each(Object.entries(stepping))('is safe in the only environment with the addon, in %s', async (_, body) => {
     const end = await run(`
       for (let round = 0; round < 10; round++) {
         const worker = ${worker(body)}
@@ -35,7 +35,7 @@ describe('worker.terminate()', () => {
     expect(end).toEqual(well())
   })
 
-  test.each(Object.entries(stepping))('beside a main thread that steps, in %s', async (_, body) => {
+  test.each(Object.entries(stepping))('is safe next to a main thread that steps, in %s', async (_, body) => {
     const end = await run(`
       const [optimizer, expected] = [await make(), await make(1)]
       for (let round = 0; round < 6; round++) {
@@ -64,7 +64,7 @@ describe('a worker that ends by itself', () => {
     ['with a step under way', 'optimizer.stepAsync()', [], 0],
     ['by process.exit() in a step', 'optimizer.stepAsync(); process.exit(5)', [], 5],
     ['by an exception in a step', 'optimizer.stepAsync(); throw new Error("mine")', ['mine'], 1],
-  ])('%s', async (_, ending, errors, code) => {
+  ])('is safe: %s', async (_, ending, errors, code) => {
     const end = await run(`
       for (let round = 0; round < 8; round++) {
         const worker = ${worker(`const optimizer = await make(); optimizer.step(); ${ending}`)}
@@ -79,7 +79,7 @@ describe('a worker that ends by itself', () => {
   })
 })
 
-describe('the process ends in the middle of', () => {
+describe('the process can end in the middle of', () => {
   const scenes = {
     'a stepAsync': 'const optimizer = await make(); const step = optimizer.stepAsync()',
     'its second stepAsync': `
@@ -111,7 +111,7 @@ describe('the process ends in the middle of', () => {
       for (const end of ends) expect(await end).toEqual({ ...well(), code: 7 })
     })
 
-    test('by an exception that nobody catches', async () => {
+    test('by an uncaught exception', async () => {
       const ends = [0, 1].map((time) =>
         run(`${scene}\n setTimeout(() => { console.log('well'); throw new Error('mine') }, ${time})`),
       )
@@ -123,14 +123,14 @@ describe('the process ends in the middle of', () => {
     })
   })
 
-  test('a stepAsync, which it waits for when it ends by itself', async () => {
+  test('a stepAsync, which a normal exit awaits', async () => {
     const end = await run("(await make()).stepAsync().then(() => console.log('well'))")
     expect(end).toEqual(well())
   })
 })
 
 describe('garbage collection', () => {
-  test('of an optimizer in the middle of its stepAsync, and of its gradients', async () => {
+  test('of an optimizer and its gradients is safe during stepAsync', async () => {
     const end = await run(
       `const refs = []
       const drop = async (round) => {
@@ -158,7 +158,7 @@ describe('garbage collection', () => {
     expect(end).toEqual(well('0\n'))
   })
 
-  test('of all that leads to the bytes, while the addon is at work on them', async () => {
+  test('of all references to the memory is safe while the addon uses it', async () => {
     expect(engines().native.available).toBe(true)
     const require = createRequire(import.meta.url)
     const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))

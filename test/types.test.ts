@@ -1,4 +1,4 @@
-/** The published declarations: with the oldest TypeScript that is supported, and with the newest. */
+/** The published declarations, with the oldest supported TypeScript and with the newest. */
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const compilers = [
 ] as const
 
 describe.each(compilers)('%s TypeScript', (_, folder) => {
-  test.each(['false', 'true'])('compiles a program that uses them, skipLibCheck %s', (skipLibCheck) => {
+  test.each(['false', 'true'])('compiles a program with the declarations, skipLibCheck %s', (skipLibCheck) => {
     const tsc = join(home, folder, 'bin/tsc')
     const project = join(home, 'test/types')
     const { status, stdout, stderr } = spawnSync(
@@ -26,7 +26,7 @@ describe.each(compilers)('%s TypeScript', (_, folder) => {
   })
 })
 
-test('interfaces and classes are parameters: methods are left where they are', () => {
+test('interfaces and classes are accepted as parameters, and methods are ignored', () => {
   const { ofNetwork, ofModel, model } = program
   expect(ofNetwork.params.layers[0].bias).toEqual(Float32Array.of(0))
   expect(Object.keys(ofModel.params)).toEqual(['w', 'inner'])
@@ -34,7 +34,7 @@ test('interfaces and classes are parameters: methods are left where they are', (
   expect(model.forward(2)).toBe(5)
 })
 
-test('what their types say of groups, tensors that came and a saved run is so', () => {
+test('the types of groups, added tensors and saved runs are correct', () => {
   expect(model.m).toBe(null)
   expect([model.wasUpdated, model.was, model.count]).toEqual([false, true, 1])
   expect(Object.keys(model.more.params)).toEqual(['embed', 'body', 'head'])

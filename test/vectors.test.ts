@@ -1,6 +1,6 @@
 /**
- * Vectorization is proven: the addon and the module are disassembled, and each kernel's loop must be
- * made of the packed instructions that its equation needs, at each instruction set, and of no others.
+ * Vectorization is verified by disassembly of the addon and the module. At each instruction set, each kernel's loop
+ * must consist of exactly the packed instructions that its equation needs.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -23,7 +23,7 @@ const operations = ['add', 'sub', 'mul', 'div', 'sqrt'] as const
 type Operation = (typeof operations)[number]
 type Counts = Record<Operation, number>
 
-/** Counts operations by a function from an operation to the pattern of its instruction. */
+/** Counts operations, given a function from an operation to the pattern of its instruction. */
 function count(code: string, pattern: (operation: Operation) => RegExp): Counts {
   return Object.fromEntries(
     operations.map((name) => [name, code.match(pattern(name))?.length ?? 0]),
@@ -34,18 +34,18 @@ const sum = (counts: Counts): number => Object.values(counts).reduce((a, b) => a
 
 const none: Counts = { add: 0, sub: 0, mul: 0, div: 0, sqrt: 0 }
 
-/** In JavaScript; a sign or a `++` has no space behind it. */
+/** Operators in JavaScript; a sign or `++` is not followed by a space. */
 const written = { add: / \+\s/g, sub: / -\s/g, mul: / \*\s/g, div: / \/\s/g, sqrt: /Math\.sqrt\(/g }
 
-/** These compute nothing: they pass on the gradient as the pipeline has prepared it. */
+/** Kernels that compute nothing and pass on the prepared gradient. */
 const copying = ['Prepared', 'BothNorms', 'GradientNorm']
 
 const kernels = Object.values(manifest).flatMap((entry) =>
   typeof entry === 'object' && 'number' in entry && !copying.includes(entry.name) ? [entry] : [],
 )
-/** Those that are a pass over elements. */
+/** Kernels that are a pass over elements. */
 const kernelNames = kernels.filter((kernel) => !('isMatrix' in kernel)).map(({ name }) => name)
-/** Some of those whose decay may be all that is done to gradients. */
+/** Some kernels whose decay may be the only change of gradients. */
 const decaying = [
   'GradientDescent',
   'SgdMomentum',
@@ -59,8 +59,8 @@ const decaying = [
 const coreNames = kernels.filter((kernel) => !('module' in kernel)).map(({ name }) => name)
 
 /**
- * What each equation computes for one element, as the text of its loop in TypeScript has it. Both sides
- * of a choice count, since a vector computes both.
+ * The operations of each equation per element, from its loop in TypeScript. Both branches of a choice count, because a
+ * vector computes both.
  */
 const equations = new Map(
   kernels.map(({ name, number }): [string, Counts] => {
@@ -75,8 +75,8 @@ test.each([...equations])('%s has its equation in TypeScript', (_, equation) => 
 })
 
 /**
- * Each vector of an unrolled loop, and of its tail, is one evaluation of the equation: all packed
- * counts must be the same multiple of the equation's, and of what is computed beside it.
+ * Each vector of an unrolled loop, and of its remainder, is one evaluation of the equation. All packed counts must be
+ * the same multiple of the equation's counts and of the additional operations.
  */
 function expectEvaluations(packed: Counts, kernel: string, beside = none): void {
   const own = equations.get(kernel) as Counts
@@ -100,7 +100,7 @@ const reason =
       ? 'objdump (binutils) is not here'
       : null
 
-test('CI takes the addon apart', () => {
+test('CI disassembles the addon', () => {
   if (process.env.CI) expect(reason).toBeNull()
 })
 
@@ -115,9 +115,9 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       return end < 0 ? [] : [{ address: Number.parseInt(line.slice(0, end), 16), text: line.slice(end + 2) }]
     })
     const addresses = Float64Array.from(instructions, ({ address }) => address)
-    /** How many come before an address. */
+    /** The number of instructions before an address. */
     const before = (address: number) => firstWhere(addresses, (at) => at >= address)
-    // By the table of symbols, because functions of the same code share an address.
+    // Uses the symbol table, because functions with the same code share an address.
     for (const [, from, size, name] of objdump('-t', '-C', file).stdout.matchAll(
       /^([0-9a-f]+) .*\.text\t([0-9a-f]+) +(antigrad_kernels::dispatch::.+|antigrad_native::bound::call::<.+)$/gm,
     )) {
@@ -127,8 +127,8 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
     }
   })
 
-  test('a call that runs a plan again does not ask where this thread has its own', () => {
-    // That takes 10 ns, a fifth of a small step.
+  test('repeats a plan without looking up thread-local storage', () => {
+    // The lookup takes 10 ns, a fifth of a small step.
     const calls = [...code].filter(([name]) => name.includes('bound::call<Steps>'))
     expect(calls).toHaveLength(1)
     expect(calls[0][1]).toMatch(/napi_get_cb_info/)
@@ -154,7 +154,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         return text
       }
 
-      test.each(kernelNames)(`${set}, ${dtype}: %s`, (kernel) => {
+      test.each(kernelNames)(`${set}, ${dtype}: vectorizes %s`, (kernel) => {
         const text = find(`${set}::run<${vector}, ${kernel}, false>`)
         const packed = packedIn(text)
         expectEvaluations(packed, kernel)
@@ -162,14 +162,14 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(text, 'what is called gets vectors through memory').not.toMatch(/^call/m)
       })
 
-      test.each(decaying)(`${set}, ${dtype}: %s, which adds λ·θ to gradients`, (kernel) => {
+      test.each(decaying)(`${set}, ${dtype}: vectorizes %s with λ·θ added to gradients`, (kernel) => {
         const text = find(`${set}::run<${vector}, ${kernel}, true>`)
         expectEvaluations(packedIn(text), kernel, { ...none, add: 1, mul: 1 })
         expect(text).not.toMatch(/^call/m)
       })
 
-      test(`${set}, ${dtype}: operations of programs call nothing but what is rare`, () => {
-        // A closure that is given to the standard library is not compiled for the set, and calls each instruction.
+      test(`${set}, ${dtype}: vectorizes operations of programs, which call only rare functions`, () => {
+        // A closure that is passed to the standard library is not compiled for the set, and calls each instruction.
         const named = (start: string) =>
           [...code].filter(([name]) => name.startsWith(`${set}::${start}<${vector},`))
         const [alone, both] = ['operate', 'both'].map(named)
@@ -179,11 +179,11 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         const calls = own.flatMap(([name, text]) =>
           (text.match(/^call.*/gm) ?? []).map((call) => `${name}: ${call}`),
         )
-        // Far arguments of sines, and what comes back from these.
+        // Large arguments of sines, and the results of these.
         expect(calls.filter((call) => !/with_far_lanes|memcpy@/.test(call))).toEqual([])
       })
 
-      test(`${set}, ${dtype}: what prepares a gradient`, () => {
+      test(`${set}, ${dtype}: vectorizes the preparation of gradients`, () => {
         const text = find(`${set}::prepare<${vector}>`)
         const packed = packedIn(text)
         expect(packed).toMatchObject({ mul: expect.any(Number), div: 0, sqrt: 0 })
@@ -191,8 +191,8 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(anyIn(text)).toEqual(packed)
       })
 
-      test(`${set}, ${dtype}: products of matrices`, () => {
-        // Six rows of sums, of as many vectors as registers hold; the end of a tile may be of any width.
+      test(`${set}, ${dtype}: vectorizes products of matrices`, () => {
+        // Six rows of sums, with as many vectors as registers allow; the end of a tile can have any width.
         const packed = packedIn(
           find(`${set}::piece<${vector}, Product<${dtype === 'float32' ? 'f32' : 'f64'}>>`),
         )
@@ -200,8 +200,8 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(packed.add).toBeGreaterThanOrEqual(set === 'avx512' ? 24 : 12)
       })
 
-      test(`${set}, ${dtype}: sums of squares`, () => {
-        // In float64 whatever the dtype; the last tree may be scalar.
+      test(`${set}, ${dtype}: vectorizes sums of squares`, () => {
+        // In float64 for any dtype; the last tree may be scalar.
         const packed = packedIn(find(`${set}::squares<${vector}>`), 'd')
         expect(packed.mul).toBeGreaterThanOrEqual(1)
         expect(packed.add).toBeGreaterThanOrEqual(packed.mul)
@@ -216,7 +216,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
   const code = new Map<string, string>()
 
   beforeAll(() => {
-    // The set-up writes the same code once more, with names.
+    // The set-up writes the same code again, with names.
     const named = readFileSync(file)
     const shipped = Buffer.from(decodeModule(source))
     expect(codeOf(named).equals(codeOf(shipped)), 'named.wasm has the code of the module').toBe(true)
@@ -245,21 +245,21 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
     const scalarIn = (text: string) => count(text, (name) => new RegExp(`\\(f(32|64)\\.${name}\\b`, 'g'))
     const packedIn = (text: string) => count(text, (name) => new RegExp(`\\(${shape}\\.${name}\\b`, 'g'))
 
-    test.each(isCore ? coreNames : kernelNames)(`${dtype}: %s`, (kernel) => {
+    test.each(isCore ? coreNames : kernelNames)(`${dtype}: vectorizes %s`, (kernel) => {
       const text = find(`simd128::run<${vector}, ${kernel}, false>`)
       expectEvaluations(packedIn(text), kernel)
       expect(scalarIn(text)).toEqual(none)
     })
 
     if (isCore) {
-      test(`${dtype}: no kernel of the catalogue`, () => {
+      test(`${dtype}: contains no kernel of the catalogue`, () => {
         const ran = [...code.keys()].filter((key) => key.startsWith(`simd128::run<${vector}`))
         expect(ran.length).toBe(coreNames.length)
         expect([...code.keys()].filter((key) => /matrices|piece/i.test(key))).toEqual([])
       })
     } else {
-      test(`${dtype}: products of matrices`, () => {
-        // Binaryen puts a piece into the one function that calls it.
+      test(`${dtype}: vectorizes products of matrices`, () => {
+        // Binaryen inlines a piece into the only function that calls it.
         const texts = [...code].filter(([name]) => name.includes(`Product<${scalar}>`))
         const text = texts.map(([, text]) => text).join()
         expect(text).not.toMatch(/relaxed/)
@@ -269,20 +269,20 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
       })
     }
 
-    test(`${dtype}: what prepares a gradient`, () => {
+    test(`${dtype}: vectorizes the preparation of gradients`, () => {
       const text = find(`simd128::prepare<${vector}>`)
       expect(packedIn(text).mul).toBeGreaterThanOrEqual(2)
       expect(scalarIn(text)).toEqual(none)
     })
 
-    test(`${dtype}: sums of squares`, () => {
+    test(`${dtype}: vectorizes sums of squares`, () => {
       const text = find(`simd128::squares<${vector}>`)
       expect(text.match(/\(f64x2\.mul\b/g)?.length ?? 0).toBeGreaterThanOrEqual(1)
     })
   }
 })
 
-/** `antigrad_kernels::dispatch::avx2::run::<…::F32x8, …::Adam>` as `avx2::run<F32x8, Adam>`. */
+/** Shortens `antigrad_kernels::dispatch::avx2::run<…::F32x8, …::Adam>` to `avx2::run<F32x8, Adam>`. */
 function shortened(name: string): string {
   return name
     .replace(/\[[0-9a-f]+\]/g, '')

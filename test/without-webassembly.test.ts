@@ -1,4 +1,4 @@
-/** Node without WebAssembly: what wants its memories runs in TypeScript. */
+/** Node without WebAssembly: code that needs its memories runs in TypeScript. */
 
 import { describe, expect, test } from 'vitest'
 import { home, inChild } from './children.js'
@@ -43,7 +43,7 @@ describe('node --jitless', () => {
   const expected = run('typescript', [])
 
   test.each([undefined, 'typescript'])(
-    'engine %s: many runs and fits have the bits of TypeScript',
+    'engine %s: batches and fits have the bits of TypeScript',
     (engine) => {
       const found = run(engine, ['--jitless'])
       for (const name of Object.keys(calls) as (keyof Found)[]) {
@@ -54,7 +54,7 @@ describe('node --jitless', () => {
     },
   )
 
-  test.each(['native', 'wasm'])('engine %s cannot be forced, and the error says why', (engine) => {
+  test.each(['native', 'wasm'])('engine %s cannot be forced, and the error explains why', (engine) => {
     const found = run(engine, ['--jitless'])
     for (const said of Object.values(found)) expect(said).toMatch(/^EngineError: .*WebAssembly/)
   })

@@ -1,4 +1,4 @@
-/** What a page has to try many runs on workers. */
+/** Batches of runs on workers, for tests in a page. */
 
 import * as antigrad from 'antigrad'
 import { workerDigests } from './worker-digests.js'
@@ -12,7 +12,7 @@ const starts = (count: number) => {
   return { x: column(31), y: column(17) }
 }
 
-/** What it throws, or gives. */
+/** The exception or the result of a call. */
 async function outcome(work: () => Promise<unknown>) {
   try {
     return { value: await work() }
@@ -22,7 +22,7 @@ async function outcome(work: () => Promise<unknown>) {
   }
 }
 
-/** What does not end by itself, unless its signal is aborted. */
+/** A batch that runs until its signal is aborted. */
 const endless = (options: object = {}) =>
   minimizeMany(hill, starts(20_000), adam({ lr: 1e-6 }), { tolerance: 0, maxIterations: 1e9, ...options })
 
@@ -30,7 +30,7 @@ Object.assign(globalThis, {
   digests: (threads: number, url?: string) =>
     workerDigests({ threads, workers: workers(url === undefined ? {} : { url }) }),
 
-  /** Short runs, with what is said of them. */
+  /** Short runs with their reports. */
   async short(options: antigrad.MinimizeManyOptions = {}, url?: string) {
     const running = { workers: workers(url === undefined ? {} : { url }), threads: 2, ...options }
     return outcome(async () => {

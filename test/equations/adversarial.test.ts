@@ -1,4 +1,4 @@
-/** Equations of people who mean harm, or make mistakes: a typed error with its place, little time, and nothing changed. */
+/** Malicious or mistaken equations lead to a typed error with a position, within little time, and change nothing. */
 
 import { ArgumentError, adam, defineRule, describeRule, EquationError, Optimizer } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ const engine = 'typescript'
 const make = (step: string, rest: object = {}) => defineRule('attacked', { step, ...rest } as Given)
 const F = Float64Array.of.bind(Float64Array) as (...numbers: number[]) => Float64Array
 
-/** What is thrown, and the milliseconds until then. */
+/** The exception, and the milliseconds until it was thrown. */
 function refusal(call: () => unknown): { error: EquationError; took: number } {
   const begin = performance.now()
   try {
@@ -20,7 +20,7 @@ function refusal(call: () => unknown): { error: EquationError; took: number } {
   throw new Error('nothing was thrown')
 }
 
-describe('what is wrong in a line', () => {
+describe('an invalid line', () => {
   const options = { lr: 1 }
   test.each([
     ['theta = theta - eta*g', 16, 'one of theta, g, t, lr', 'eta'],
@@ -55,7 +55,7 @@ describe('what is wrong in a line', () => {
     ],
     ['theta = allǃmean(g)', 11, 'a different letter', 'ǃ'],
     ['theta = lr*g*(sum(g) + sum(theta) + norm(g*theta))', undefined, 'at most 2 sums in a stage', '3'],
-  ])('%j', (step, position, expected, received) => {
+  ])('is refused with its position: %j', (step, position, expected, received) => {
     const { error } = refusal(() => make(step, { options }))
     expect(error).toBeInstanceOf(EquationError)
     expect(error.message).toContain(expected)
@@ -67,14 +67,14 @@ describe('what is wrong in a line', () => {
     }
   })
 
-  test('a state or a scalar that is not what it should be', () => {
+  test('includes a state or scalar of the wrong kind', () => {
     const { error } = refusal(() => make('theta = theta - g\np = g', { scalars: { p: 1 } }))
     expect(error.position).toBe(18)
     expect(error.message).toContain('p: one number per tensor, got one number per element')
   })
 })
 
-describe('what is wrong in a declaration', () => {
+describe('an invalid declaration', () => {
   const step = 'theta = theta - g'
   test.each<[string, unknown]>([
     ['null', null],
@@ -105,7 +105,7 @@ describe('what is wrong in a declaration', () => {
     ['a start', { step, state: { a: 'zero' } }],
     ['an infinite start', { step, state: { a: Infinity } }],
     ['a scalar that is not finite', { step, scalars: { a: Number.NaN } }],
-  ])('%s', (_, given) => {
+  ])('is refused: %s', (_, given) => {
     const { error } = refusal(() => defineRule('attacked', given as Given))
     expect(error).toBeInstanceOf(ArgumentError)
     expect(error.message).toMatch(/^defineRule/)
@@ -122,13 +122,13 @@ describe('what is wrong in a declaration', () => {
     ['a'.repeat(101)],
     [Symbol('a')],
     [null],
-  ])('named %s', (name) => {
+  ])('includes the name %s', (name) => {
     const { error } = refusal(() => defineRule(name as string, { step: 'theta = theta - g' }))
     expect(error).toBeInstanceOf(ArgumentError)
     expect(error.message).toContain('defineRule: name')
   })
 
-  test('each getter is read once, and what it throws comes through', () => {
+  test('has each getter read once, and passes on its exception', () => {
     let count = 0
     const given = {
       get step() {
@@ -147,7 +147,7 @@ describe('what is wrong in a declaration', () => {
     expect(refusal(() => defineRule('attacked', throwing)).error).toBe(thrown)
   })
 
-  test('what is given may change afterwards', () => {
+  test('cannot arise from later changes of the given objects', () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = g; theta = theta - lr*m' }
     const rule = defineRule('attacked', given)()
     given.options.lr = 7
@@ -171,12 +171,12 @@ describe('polluted prototypes', () => {
     expect(make('theta = theta - g')()).toEqual(plain)
   })
 
-  test('are no names of lines', () => {
+  test('do not define names in lines', () => {
     polluted.lr = 1
     expect(refusal(() => make('theta = theta - lr*g')).error).toBeInstanceOf(EquationError)
   })
 
-  test('make no rule of equations of a built-in one', () => {
+  test('do not turn a built-in rule into one by equations', () => {
     const step = () => {
       const optimizer = new Optimizer(F(1), adam({ lr: 0.1 }), { engine })
       optimizer.step(F(1))
@@ -188,7 +188,7 @@ describe('polluted prototypes', () => {
   })
 })
 
-describe('much of it takes little time', () => {
+describe('large input takes little time', () => {
   const many = (count: number, line: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => line(i)).join('\n')
   test.each([
@@ -208,14 +208,14 @@ describe('much of it takes little time', () => {
       'at most',
     ],
     ['constants', `theta = g${many(100, (i) => ` + ${i + 1}*g`).replaceAll('\n', '')}`, 'at most'],
-  ])('%s', (_, step, expected) => {
+  ])('of %s', (_, step, expected) => {
     const { error, took } = refusal(() => make(step))
     expect(error).toBeInstanceOf(EquationError)
     expect(error.message).toContain(expected)
     expect(took).toBeLessThan(2000)
   })
 
-  test('comments and blanks', () => {
+  test('of comments and blanks', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
@@ -223,7 +223,7 @@ describe('much of it takes little time', () => {
     }
   })
 
-  test('a text of what repeats itself', () => {
+  test('of repetitive text', () => {
     const rule = make(`a = lr\n${many(60, () => 'a = a*a + a')}\ntheta = theta - a*g`, {
       options: { lr: 1e-9 },
     })
@@ -232,7 +232,7 @@ describe('much of it takes little time', () => {
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
-  test('powers of powers are few operations', () => {
+  test('of nested powers, which are few operations', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
     expect(performance.now() - begin).toBeLessThan(2000)
@@ -240,7 +240,7 @@ describe('much of it takes little time', () => {
 })
 
 describe('scalars and counts', () => {
-  test('one that is not finite: an error before anything has changed, at every try', () => {
+  test('that are not finite are an error at every try, before any change', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
@@ -262,7 +262,7 @@ describe('scalars and counts', () => {
     }
   })
 
-  test('of two tensors one whose scalar is not finite: neither changes', () => {
+  test('that are not finite in one of two tensors leave both unchanged', () => {
     const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })
@@ -274,7 +274,7 @@ describe('scalars and counts', () => {
     expect(optimizer.updates).toBe(3)
   })
 
-  test('below 1e-300 one is 0, of either sign, and not before', () => {
+  test('below 1e-300 of either sign are 0, and no others', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 1e-299, s: -1e-299, kept: 1e-299 },
       step: `q = q*0.05; s = s*0.05; kept = kept*0.11
@@ -287,8 +287,8 @@ describe('scalars and counts', () => {
     expect(optimizer.params[0]).toBe(5)
   })
 
-  // One that begins as 1 need not be a product that falls.
-  test.each([0, 1])('negative ones from %d, NaN and infinities that sums make are saved and go on', (p) => {
+  // A scalar that begins at 1 need not be a decreasing product.
+  test.each([0, 1])('that sums make negative from %d, NaN or infinite are saved and continue', (p) => {
     for (const [g, step] of [
       [1, 'q = q - norm(g); p = p - 2; theta = theta - (p + q)*g'],
       [Number.NaN, 'q = q - norm(g); p = p - 2; theta = theta - p*g'],
@@ -304,9 +304,9 @@ describe('scalars and counts', () => {
   })
 })
 
-describe('names', () => {
+describe('a name', () => {
   test.each(['value0', 'value1', 'first0', 'rate', 'gradients', 'direction', 'length', 'all', 'clock'])(
-    '%s',
+    'is accepted or refused: %s',
     (name) => {
       const rule = defineRule('attacked', {
         scalars: { [name]: 1 },
@@ -318,7 +318,7 @@ describe('names', () => {
     },
   )
 
-  test('lrScale wants an option lr', () => {
+  test('other than lr for the learning rate excludes lrScale', () => {
     const rule = make('theta = theta - k*g', { options: { k: 2 } })
     const given = { engine, groups: [{ match: 'b', lrScale: 0.5 }] } as const
     expect(() => new Optimizer({ a: F(1), b: F(1) }, rule(), given)).toThrow(/lrScale/)
@@ -328,7 +328,7 @@ describe('names', () => {
 // biome-ignore lint/suspicious/noExplicitAny: what is spoiled
 type Spoil = (saved: any) => void
 
-describe('runs from strangers', () => {
+describe('a saved run from an untrusted source', () => {
   const rule = defineRule('attacked', {
     options: { lr: { default: 0.1, min: 0, scheduled: true }, beta: 0.9 },
     state: { m: 0 },
@@ -354,24 +354,24 @@ describe('runs from strangers', () => {
     ['another state', ({ rule }) => Object.assign(rule.equations.state, { q: { start: 0, flush: true } })],
     ['an option out of its range', ({ rule }) => Object.assign(rule, { lr: -1 })],
     ['the name of another rule', ({ rule }) => Object.assign(rule, { name: 'adam' })],
-  ])('%s', (_, spoil) => {
+  ])('is refused: %s', (_, spoil) => {
     const { error } = refusal(spoiled(spoil))
     expect(error.name).toMatch(/^(CheckpointError|EquationError|ArgumentError|OptionError)$/)
   })
 
-  test('what is not spoiled goes on', () => {
+  test('continues if it is valid', () => {
     const optimizer = spoiled(() => {})()
     expect(optimizer.updates).toBe(1)
   })
 
-  test('a rule from JSON is the same', () => {
+  test('contains the same rule after JSON', () => {
     const optimizer = new Optimizer({ a: F(1, 2) }, rule(), { engine })
     const other = new Optimizer({ a: F(1, 2) }, JSON.parse(JSON.stringify(rule())), { engine })
     for (const one of [optimizer, other]) one.step({ a: F(1, 1) })
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test('a run of other equations is not restored, whatever arrays these have, and nothing has changed', () => {
+  test('with other equations is not restored, whatever its arrays, and nothing changes', () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',
@@ -400,7 +400,7 @@ describe('runs from strangers', () => {
     }
   })
 
-  test('a declaration has no −0, as JSON has none', () => {
+  test('contains no −0, because JSON has none', () => {
     const rule = defineRule('attacked', {
       ...{ options: { lr: -0 }, state: { m: -0 }, scalars: { p: -0 } },
       step: 'm = lr*g; theta = p*theta',
@@ -409,7 +409,7 @@ describe('runs from strangers', () => {
     expect([options.lr.default, state.m.start, scalars.p, rule().lr]).toEqual([0, 0, 0, 0])
   })
 
-  test('two rules of one name are two', () => {
+  test('may contain two rules of the same name', () => {
     const up = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta + lr*g' })
     const down = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta - lr*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(1) }, down(), {
@@ -425,8 +425,8 @@ describe('runs from strangers', () => {
   })
 })
 
-describe('describe', () => {
-  test('is read as the same rule', () => {
+describe('describeRule', () => {
+  test('returns text that defines the same rule', () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = 0.5*m + norm(g)*g; theta = theta - lr*m' }
     const text = describeRule(defineRule('attacked', given)())
     const again = defineRule('attacked', { ...given, step: text })
@@ -439,7 +439,7 @@ describe('describe', () => {
     expect(run(again())).toEqual(run(defineRule('attacked', given)()))
   })
 
-  test.each([[null], [undefined], [7], [{}], [adam()]])('of %j', (rule) => {
+  test.each([[null], [undefined], [7], [{}], [adam()]])('refuses %j', (rule) => {
     expect(() => describeRule(rule as never)).toThrow(ArgumentError)
   })
 })

@@ -1,4 +1,7 @@
-/** The rules of docs/equations.md, as it writes them, beside other libraries: test/data/equations.py has made their points. */
+/**
+ * The rules in docs/equations.md as printed, compared with other libraries; test/data/equations.py generated the
+ * points.
+ */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +21,7 @@ interface Golden {
 
 const golden: Golden = JSON.parse(readFileSync(join(home, 'test/data/equations.json'), 'utf8'))
 
-/** Options of the runs, where they are others than the rules'. */
+/** Options of the runs that differ from the rules' defaults. */
 const options: Readonly<Record<string, object>> = {
   madgrad: { lr: 0.05 },
   acprop: { lr: 0.05, beta2: 0.99, eps: 1e-8, epsRoot: 1e-8 },
@@ -32,7 +35,7 @@ const options: Readonly<Record<string, object>> = {
   gravity: { lr: 0.05 },
 }
 
-/** What the page exports. */
+/** The exports of the page's code. */
 const rules: Record<string, (options: object) => Rule> = {}
 
 beforeAll(async () => {
@@ -50,7 +53,7 @@ beforeAll(async () => {
 const arraysOf = (tensors: Tensors) =>
   Object.fromEntries(Object.entries(tensors).map(([name, values]) => [name, Float64Array.from(values)]))
 
-test('the page has all of them, in five lines each', () => {
+test('the page contains all rules, in five lines each', () => {
   expect(Object.keys(rules).sort()).toEqual(Object.keys(golden.runs).sort())
   for (const make of Object.values(rules)) {
     const { step } = (make({}) as unknown as { equations: { step: string } }).equations
@@ -58,8 +61,8 @@ test('the page has all of them, in five lines each', () => {
   }
 })
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(Object.entries(golden.runs))('%s', (name, points) => {
+describe.each(variants)('published rules on $name', ({ name: _, ...engine }) => {
+  test.each(Object.entries(golden.runs))('reproduce the other library: %s', (name, points) => {
     const optimizer = new Optimizer(arraysOf(golden.initial), rules[name](options[name]), engine)
     expect(optimizer.engine).toBe(engine.engine)
     const largest = new Map<string, number>()

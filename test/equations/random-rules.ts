@@ -1,8 +1,8 @@
-/** Random rules of equations, each with a reading of it, operation by operation. */
+/** Random rules of equations with an interpretation, operation by operation. */
 
 import fc from 'fast-check'
 
-/** A text, and what it is: a number or a list of them, one for each element. */
+/** The value of an expression: a number, or a list with one number per element. */
 export type Value = number | readonly number[]
 interface Part {
   readonly text: string
@@ -11,11 +11,11 @@ interface Part {
 export interface Names {
   readonly f: (x: number) => number
   readonly values: Readonly<Record<string, Value>>
-  /** Those of all tensors, which `all.` wants. */
+  /** The values of all tensors, for `all.`. */
   readonly tensors: readonly Names[]
 }
 
-/** An operation by element where an operand is one, and else in float64. */
+/** Applies an operation per element if an operand is one, and otherwise in float64. */
 function apply(
   f: (x: number) => number,
   make: (...numbers: number[]) => number,
@@ -34,7 +34,7 @@ const operation = (text: string, make: (...numbers: number[]) => number, ...part
 const name = (text: string): Part => ({ text, of: ({ values }) => values[text] })
 const number = (x: number): Part => ({ text: `${x}`, of: () => x })
 
-/** Sixteen sums by the index modulo 16, added as a tree; tensors here are shorter than a block. */
+/** Sixteen sums by the index modulo 16, added as a tree. Tensors here are shorter than a block. */
 function added(numbers: readonly number[]): number {
   const sums = new Array(16).fill(0)
   numbers.forEach((x, i) => {
@@ -50,7 +50,7 @@ type Combine = (numbers: readonly number[]) => number
 const squares: Combine = (numbers) => added(numbers.map((x) => x * x))
 const largest: Combine = (numbers) => numbers.map(Math.abs).reduce(larger, 0)
 
-/** A sum over this tensor, or of those of all. */
+/** A sum over this tensor, or over all tensors. */
 function sum(kind: string, isOfAll: boolean, part: Part): Part {
   const combine = kind === 'max' ? largest : kind === 'norm' ? squares : added
   const inside = kind === 'max' ? `abs(${part.text})` : part.text
@@ -155,7 +155,7 @@ const line = (target: string) => (part: Part) => ({ target, part })
 const lines = (...targets: readonly (readonly [string, fc.Arbitrary<Part>])[]) =>
   fc.tuple(...targets.map(([target, part]) => part.map(line(target))))
 
-/** A number by element, whatever is drawn, or one that sums have made. */
+/** A random value per element, or one derived from sums. */
 const elements = (
   names: readonly string[],
   depth?: number,
@@ -172,7 +172,7 @@ const sums = (isOfAll: fc.Arbitrary<boolean>, names = ELEMENTS) =>
       return sum(kind, all, part)
     })
 
-/** What was there before, which some of a rule's last lines put in other places: who is first must not be lost. */
+/** Saved values that some final lines move to other places; the first assignment must not lose them. */
 const before = [
   { target: 'm0', part: name('m') },
   { target: 'v0', part: name('v') },
@@ -186,7 +186,7 @@ const swaps = fc.oneof(
   fc.tuple(swap('theta'), swap('v'), swap('m')),
 )
 
-/** A rule's lines: without sums, with some, and with sums of these. */
+/** The lines of a rule: without sums, with some, and with sums of these. */
 export const drawn: fc.Arbitrary<readonly Line[]> = fc
   .constantFrom(0, 0, 1, 2)
   .chain((stages) => {
@@ -211,7 +211,7 @@ export const drawn: fc.Arbitrary<readonly Line[]> = fc
   .chain((lines) => swaps.map((swapped) => [...before, ...lines, ...swapped]))
   .filter((lines) => lines.map(({ part }) => part.text).join('').length < 4000)
 
-/** What such a rule declares: the options, state and scalars that its lines name. */
+/** The declaration of such a rule: the options, state and scalars that its lines name. */
 export function declared(program: readonly Line[], flush = false) {
   const lines = program.map(({ target, part }) => `${target} = ${part.text}`).join('\n')
   const step = lines.includes('lr') ? lines : `${lines}\nrate = lr`
@@ -223,5 +223,5 @@ export function declared(program: readonly Line[], flush = false) {
   }
 }
 
-/** What says that rules have no room for so much. */
+/** The error of a program that exceeds a limit of rules. */
 export const noRoom = /at most \d+ (sums|numbers|operations)/

@@ -1,4 +1,6 @@
-/** Built-in rules and their equations: the same bits on every engine, in parameters and in state, whatever gradients are. */
+/**
+ * Built-in rules and their equations have the same bits on every engine, in parameters and state, for all gradients.
+ */
 
 import {
   type adam,
@@ -18,7 +20,7 @@ import { array, firstDifference, type Variant, variants } from '../support.js'
 import { type Twin, twins } from './rules.js'
 
 const UPDATES = 300
-/** Around the blocks that programs run over, and shorter and longer than vectors. */
+/** Lengths around the blocks of programs, and shorter and longer than vectors. */
 const LENGTHS = { long: 261, longer: 790, odd: 17, short: 3, one: 1, none: 0 }
 
 const tame: Record<Dtype, readonly number[]> = {
@@ -33,8 +35,8 @@ const wild: Record<Dtype, readonly number[]> = {
 type Tensors = Record<string, FloatArray>
 
 /**
- * Elements whose gradients are always special, some that are special at times, and in `longer` and `odd`, for the last
- * updates alone, some that are not finite: so sums are finite for most of the run.
+ * Elements whose gradients are always special, some that are special at times, and some that are not finite. The last
+ * kind occurs in `longer` and `odd` in the last updates only, so sums are finite for most of the run.
  */
 function* gradients(dtype: Dtype): Generator<Tensors> {
   const next = random(5)
@@ -53,7 +55,7 @@ function* gradients(dtype: Dtype): Generator<Tensors> {
         Array.from({ length }, (_, i) => elementOf(name, i)),
       ),
     ])
-    // One stays behind, and has a clock of its own from then on.
+    // One tensor is skipped, and has its own clock from then on.
     yield Object.fromEntries(t % 50 === 7 ? all.slice(1) : all)
   }
 }
@@ -75,7 +77,7 @@ function start(dtype: Dtype): Tensors {
 
 type Snapshot = readonly (readonly [name: string, array: FloatArray])[]
 
-/** Parameters and state, alive. */
+/** Live views of parameters and state. */
 function arraysOf(optimizer: Optimizer<Tensors>): Snapshot {
   const state = optimizer.state as Record<string, Record<string, unknown>>
   return Object.entries(optimizer.params).flatMap(([tensor, params]) => [
@@ -104,13 +106,13 @@ function begin({ name: _, ...engine }: Variant, rule: ReturnType<Twin['own']>, d
   return optimizer
 }
 
-/** The first difference of 300 updates. */
+/** The first difference in 300 updates. */
 function compare({ own, built, options }: Twin, variant: Variant, dtype: Dtype, more = {}, given?: Given) {
   const [a, b] = [own, built].map((make) => begin(variant, make({ ...options, ...more }), dtype, given))
   for (const [t, gradient] of made[dtype].entries()) {
     a.step(gradient)
     b.step(gradient)
-    // Every number in every array, at the updates of flushes too.
+    // Compares every number in every array, also at the updates of flushes.
     const found = t % 16 < 2 || t > UPDATES - 20 ? difference(arraysOf(b), arraysOf(a)) : null
     if (found !== null) return `update ${t + 1}: ${found}`
   }
@@ -121,7 +123,7 @@ const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 
 const adamOf = (name: string) => twins.find((twin) => twin.name === name) as Twin
 
-/** What the whole optimizer does beside the rule. */
+/** Options of the optimizer around the rule. */
 const settings: readonly (readonly [name: string, twin: string, more: object, given: Given])[] = [
   [
     'schedules',
@@ -151,7 +153,7 @@ const settings: readonly (readonly [name: string, twin: string, more: object, gi
   ],
 ]
 
-test('Adam is four operations, and kernels load what is the same for all elements once', () => {
+test('Adam is four operations, and kernels load common values once', () => {
   const { own } = twins.find(({ name }) => name === 'own-adam-unprotected') as Twin
   const operations = Array.from(
     describeRule(own() as never).matchAll(/\w+ ← \w+\(.*\)/g),
@@ -165,17 +167,17 @@ test('Adam is four operations, and kernels load what is the same for all element
   ])
 })
 
-describe.each(variants)('$name', (variant) => {
+describe.each(variants)('equations on $name', (variant) => {
   describe.each(dtypes)('%s', (dtype) => {
-    test.each(twins)('$name', (twin) => {
+    test.each(twins)('equal the built-in rule: $name', (twin) => {
       expect(compare(twin, variant, dtype)).toBeNull()
     })
 
-    test.each(settings)('%s: %s', (_, name, more, given) => {
+    test.each(settings)('equal the built-in rule with other options: %s: %s', (_, name, more, given) => {
       expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
     })
 
-    test('a delayed start, and gradients by rows', () => {
+    test('equal the built-in rule with a delayed start, and with sparse gradients', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const values = (...numbers: number[]) => array(dtype, numbers)
@@ -192,23 +194,26 @@ describe.each(variants)('$name', (variant) => {
       expect(a.params.x[0]).not.toBe(1)
     })
 
-    test.each(twins.filter(({ sums }) => !sums))('$name in many runs', ({ own, built, options }) => {
-      const { name: _, ...engine } = variant
-      const starts = {
-        x: array(dtype, [-1.5, 2, 0, 1e-30, Number.NaN, 7, -0, 3]),
-        y: array(dtype, [2, -1, 0, 1, 1, -1e20, 5, 3]),
-      }
-      const [a, b] = [own, built].map((make) =>
-        minimizeManySync(valley, starts as never, make(options) as never, {
-          ...{ ...engine, maxIterations: UPDATES },
-        }),
-      )
-      expect(a.engine).toBe(engine.engine)
-      for (const name of ['x', 'y'] as const) expect(firstDifference(b.x[name], a.x[name])).toBe(-1)
-      expect(a.reason).toEqual(b.reason)
-    })
+    test.each(twins.filter(({ sums }) => !sums))(
+      'equal the built-in rule in batches: $name',
+      ({ own, built, options }) => {
+        const { name: _, ...engine } = variant
+        const starts = {
+          x: array(dtype, [-1.5, 2, 0, 1e-30, Number.NaN, 7, -0, 3]),
+          y: array(dtype, [2, -1, 0, 1, 1, -1e20, 5, 3]),
+        }
+        const [a, b] = [own, built].map((make) =>
+          minimizeManySync(valley, starts as never, make(options) as never, {
+            ...{ ...engine, maxIterations: UPDATES },
+          }),
+        )
+        expect(a.engine).toBe(engine.engine)
+        for (const name of ['x', 'y'] as const) expect(firstDifference(b.x[name], a.x[name])).toBe(-1)
+        expect(a.reason).toEqual(b.reason)
+      },
+    )
 
-    test('saved in the middle, and set', () => {
+    test('equal the built-in rule after a save, and after set', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const again = (one: Optimizer<Tensors>) => Optimizer.load<Tensors>(structuredClone(one.save()), engine)
@@ -222,25 +227,28 @@ describe.each(variants)('$name', (variant) => {
       }
     })
 
-    test.each(twins.filter(({ sums }) => sums))('$name of 40,000 elements', ({ own, built, options }) => {
-      const length = 40_000
-      const values = (seed: number) => {
-        const next = random(seed)
-        return {
-          large: array(
-            dtype,
-            Array.from({ length }, () => 2 * next() - 1),
-          ),
-          small: array(dtype, [1, -2]),
+    test.each(twins.filter(({ sums }) => sums))(
+      'equal the built-in rule on 40,000 elements: $name',
+      ({ own, built, options }) => {
+        const length = 40_000
+        const values = (seed: number) => {
+          const next = random(seed)
+          return {
+            large: array(
+              dtype,
+              Array.from({ length }, () => 2 * next() - 1),
+            ),
+            small: array(dtype, [1, -2]),
+          }
         }
-      }
-      const { name: _, ...engine } = variant
-      const [a, b] = [own, built].map((make) => new Optimizer<Tensors>(values(1), make(options), engine))
-      for (let t = 0; t < 3; t++) {
-        a.step(values(t + 2))
-        b.step(values(t + 2))
-      }
-      expect(difference(arraysOf(b), arraysOf(a))).toBeNull()
-    })
+        const { name: _, ...engine } = variant
+        const [a, b] = [own, built].map((make) => new Optimizer<Tensors>(values(1), make(options), engine))
+        for (let t = 0; t < 3; t++) {
+          a.step(values(t + 2))
+          b.step(values(t + 2))
+        }
+        expect(difference(arraysOf(b), arraysOf(a))).toBeNull()
+      },
+    )
   })
 })

@@ -1,4 +1,4 @@
-/** Runs as files: what is read is what was saved, at the moment of the call, whatever happens meanwhile. */
+/** Runs as files: a file contains the state at the moment of the call, whatever happens meanwhile. */
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -54,8 +54,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 let count = 0
 const fresh = () => join(folder, `${count++}.safetensors`)
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('a run of all that there is goes on to the same bits from a file, %s', async (dtype) => {
+describe.each(variants)('files on $name', ({ name: _, ...engine }) => {
+  test.each(dtypes)('let a run with all features continue to the same bits, %s', async (dtype) => {
     const run = longRun(dtype, engine)
     goOn(run, 0, 33)
     const path = fresh()
@@ -74,7 +74,7 @@ const savable = cases.filter(
   ({ rule, options }) => !/\[Function/.test(inspect([rule, options], { depth: 9 })),
 )
 
-test.each(savable)('$name comes back as it was saved', async ({ rule, options }) => {
+test.each(savable)('$name is unchanged by a save and load', async ({ rule, options }) => {
   const w = noise(1, 12, 'float32')
   const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32') }, rule, {
     shapes: { w: [3, 4] },
@@ -88,7 +88,7 @@ test.each(savable)('$name comes back as it was saved', async ({ rule, options })
   expect(encode(saved)).toBe(encode(optimizer.save()))
 })
 
-test('names, shapes and the rest are as the docs say', async () => {
+test('names, shapes and metadata match the docs', async () => {
   const params = { layer: { w: noise(1, 6, 'float32') }, b: noise(2, 2, 'float32') }
   const options = {
     shapes: { layer: { w: [2, 3] } },
@@ -143,7 +143,7 @@ function large(): Large {
   return optimizer
 }
 
-/** All of a run, with a hash for each array. */
+/** A run with a hash for each array. */
 const digest = (saved: SavedRun) =>
   JSON.stringify(saved, (_, value) =>
     ArrayBuffer.isView(value)
@@ -191,7 +191,7 @@ const changes: readonly (readonly [string, (optimizer: Large, before: SavedRun) 
   ['set', (optimizer) => optimizer.set({ lr: 7 })],
 ]
 
-test.each(changes)('the state at the call is written, whatever comes: %s', async (_, change) => {
+test.each(changes)('the state at the call is written, whatever follows: %s', async (_, change) => {
   const optimizer = large()
   const before = optimizer.save()
   optimizer.step(gradients)
@@ -201,7 +201,7 @@ test.each(changes)('the state at the call is written, whatever comes: %s', async
   await change(optimizer, before)
   await writing
   expect(digest(await readFile(path))).toEqual(expected)
-  // Later, in the middle.
+  // A later save, halfway.
   const later = digest(optimizer.save())
   const again = writeFile(path, optimizer)
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -211,7 +211,7 @@ test.each(changes)('the state at the call is written, whatever comes: %s', async
 })
 
 test.each(savable)(
-  '$name: a step without some gradients changes nothing that is written',
+  '$name: a step with missing gradients does not change the file',
   async ({ rule, options }) => {
     const sizes = { w: 12, b: 3, c: 5 }
     const all = (seed: number) =>
@@ -246,10 +246,10 @@ const around: readonly (readonly [string, object])[] = [
   ['all of these', { accumulate: 2, lookahead: { steps: 2 }, average: ema(0.5) }],
 ]
 
-test.each(around)('each step of a run changes nothing that is written: %s', async (_, options) => {
+test.each(around)('the steps of a run do not change the file: %s', async (_, options) => {
   const rules = new Map(savable.map(({ rule }) => [rule.name, rule]))
   for (const rule of rules.values()) {
-    // Averages of their own are not beside lookahead.
+    // Rules with their own averages exclude lookahead.
     if ('lookahead' in options && JSON.stringify(rule).includes('scheduleFree')) continue
     const w = noise(1, 12, 'float32')
     const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32'), c: noise(3, 5, 'float32') }, rule, {
@@ -279,8 +279,8 @@ const byRow: readonly (readonly [string, Rule, object])[] = [
   ['sgd with sums', sgd({ lr: 0.1, momentum: 0.9 }), { accumulate: 3 }],
 ]
 
-/** Rows that lie across pieces of a file, in some order, and some twice. */
-test.each(byRow)('steps by rows change nothing that is written: %s', async (_, rule, options) => {
+/** Rows that cross piece boundaries, unsorted and partly repeated. */
+test.each(byRow)('steps with sparse gradients do not change the file: %s', async (_, rule, options) => {
   const [count, columns] = [30_001, 23]
   const given = { embed: numbers(1, count * columns), b: numbers(2, 5) }
   const optimizer = new Optimizer<typeof given, Rule>(given, rule, {
@@ -304,7 +304,7 @@ test.each(byRow)('steps by rows change nothing that is written: %s', async (_, r
   }
 })
 
-describe('memory that a step takes while a file is written', () => {
+describe('a step during a write copies', () => {
   const MIB = 2 ** 18
   const taken = (step: () => unknown) => {
     const { arrayBuffers } = process.memoryUsage()
@@ -324,7 +324,7 @@ describe('memory that a step takes while a file is written', () => {
     ['of some updates', { average: swa({ every: 3 }) }, [4, 10, 0]],
     ['what lookahead moves together, where it does', { lookahead: { steps: 3 } }, [4, 8 + 10, 0]],
     ['what is accumulated, and then all that is updated', { accumulate: 3 }, [2, 28, 0]],
-  ])('%s', async (_, options, most) => {
+  ])('little memory: %s', async (_, options, most) => {
     const { optimizer, gradients } = two(options)
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -333,7 +333,7 @@ describe('memory that a step takes while a file is written', () => {
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('rows alone, each once', async () => {
+  test('changed rows only, each once', async () => {
     const embed = numbers(1, 8 * MIB)
     const columns = 64
     const shape = [embed.length / columns, columns]
@@ -350,7 +350,7 @@ describe('memory that a step takes while a file is written', () => {
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('no piece that is written, whether others follow or not', async () => {
+  test('no written piece, whether or not further pieces follow', async () => {
     const { optimizer, gradients } = two()
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -360,7 +360,7 @@ describe('memory that a step takes while a file is written', () => {
   })
 })
 
-test('a file has several pieces at once, and each tensor what is its own', async () => {
+test('a file is written in several pieces at once, each with the correct tensors', async () => {
   const sizes = [5_000_001, 1, 3, 70_000, 0x100000, 2, 300_000]
   const params = Object.fromEntries(sizes.map((size, k) => [`p${k}`, numbers(k + 1, size)]))
   const optimizer = new Optimizer(params, sgd({ lr: 0.1 }))
@@ -377,7 +377,7 @@ test('a file has several pieces at once, and each tensor what is its own', async
   }
 })
 
-test('two files at once are of two moments', async () => {
+test('two concurrent files contain two states', async () => {
   const optimizer = large()
   const [first, second] = [fresh(), fresh()]
   const one = [digest(optimizer.save()), writeFile(first, optimizer)] as const
@@ -389,14 +389,14 @@ test('two files at once are of two moments', async () => {
   expect(digest(await readFile(second))).toEqual(two[0])
 })
 
-test('while a step is under way there is no state to write', async () => {
+test('a file cannot be started during a step', async () => {
   const optimizer = large()
   const stepping = optimizer.stepAsync(gradients)
   await expect(writeFile(fresh(), optimizer)).rejects.toThrow(BusyError)
   await stepping
 })
 
-describe('what is wrong is said before anything is written', () => {
+describe('an invalid call is refused before anything is written', () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const scheduled = new Optimizer({ w: Float32Array.of(1) }, adam({ lr: () => 0.1 }))
   test.each<[string, unknown, unknown]>([
@@ -411,7 +411,7 @@ describe('what is wrong is said before anything is written', () => {
     ['metadata that are no texts', optimizer, { metadata: { a: 1 } }],
     ['metadata that are a list', optimizer, { metadata: ['a'] }],
     ['metadata of our names', optimizer, { metadata: { 'antigrad.run': '{}' } }],
-  ])('%s', async (_, given, options) => {
+  ])('with %s', async (_, given, options) => {
     const before = encode(optimizer.save())
     const names = readdirSync(folder)
     await expect(writeFile(fresh(), given as never, options as never)).rejects.toThrow(OptionError)
@@ -420,13 +420,13 @@ describe('what is wrong is said before anything is written', () => {
   })
 })
 
-test('a folder that is not there is the file system’s error, and nothing watches then', async () => {
+test('a missing folder is a file-system error, and no listener remains', async () => {
   const optimizer = large()
   await expect(writeFile(join(folder, 'none', 'run'), optimizer)).rejects.toThrow('ENOENT')
   await expect(readFile(join(folder, 'none'))).rejects.toThrow('ENOENT')
 })
 
-test('what was there stays until the new file is whole, and no other is left', async () => {
+test('the old file stays until the new one is complete, and no temporary file remains', async () => {
   const path = fresh()
   const optimizer = large()
   await writeFile(path, optimizer)
@@ -442,26 +442,29 @@ test('what was there stays until the new file is whole, and no other is left', a
   expect(readdirSync(folder)).toEqual(names)
 })
 
-test.skipIf(process.platform === 'win32')('a link stays one, and a file keeps its rights', async () => {
-  const [path, link] = [fresh(), fresh()]
-  await writeFile(path, large())
-  chmodSync(path, 0o600)
-  symlinkSync(path, link)
-  const optimizer = large()
-  optimizer.step(gradients)
-  await writeFile(link, optimizer)
-  expect(lstatSync(link).isSymbolicLink()).toBe(true)
-  expect(statSync(path).mode & 0o777).toBe(0o600)
-  expect(Optimizer.load(await readFile(path)).updates).toBe(optimizer.updates)
-  expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
-})
+test.skipIf(process.platform === 'win32')(
+  'a link stays a link, and a file keeps its permissions',
+  async () => {
+    const [path, link] = [fresh(), fresh()]
+    await writeFile(path, large())
+    chmodSync(path, 0o600)
+    symlinkSync(path, link)
+    const optimizer = large()
+    optimizer.step(gradients)
+    await writeFile(link, optimizer)
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(Optimizer.load(await readFile(path)).updates).toBe(optimizer.updates)
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  },
+)
 
-test.skipIf(process.platform === 'win32')('a link to what is not there yet stays one', async () => {
+test.skipIf(process.platform === 'win32')('a dangling link stays a link', async () => {
   const inner = join(folder, 'inner')
   mkdirSync(join(inner, 'deep'), { recursive: true })
   const [first, second, through] = [fresh(), fresh(), join(folder, 'through')]
   symlinkSync(join(inner, 'deep'), through)
-  // By a link that leads on, whose `..` is that of the folder where it lies.
+  // Through another link, whose `..` refers to the folder that contains it.
   symlinkSync('../target.safetensors', join(inner, 'deep', 'next'))
   symlinkSync(join(through, 'next'), first)
   symlinkSync(first, second)
@@ -483,7 +486,7 @@ test.each([
   ['243 bytes', 'n'.repeat(243)],
   ['255 bytes', 'n'.repeat(255)],
   ['252 bytes in 63 characters', '\u{1f600}'.repeat(63)],
-])('a name of %s', async (_, name) => {
+])('a file can have a name of %s', async (_, name) => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const path = join(folder, name)
   await writeFile(path, optimizer)
@@ -492,14 +495,14 @@ test.each([
   rmSync(path)
 })
 
-test('a name that no file can have is the file system’s error, before anything is written', async () => {
+test('an impossible file name is a file-system error, before anything is written', async () => {
   const names = readdirSync(folder)
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   await expect(writeFile(join(folder, 'n'.repeat(300)), optimizer)).rejects.toThrow('ENAMETOOLONG')
   expect(readdirSync(folder)).toEqual(names)
 })
 
-test.skipIf(process.platform === 'win32')('what is no file is not replaced', async () => {
+test.skipIf(process.platform === 'win32')('a special file is not replaced', async () => {
   const pipe = fresh()
   spawnSync('mkfifo', [pipe])
   const names = readdirSync(folder)
@@ -518,7 +521,7 @@ describe('damage', () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
   optimizer.step({ w: noise(2, 40, 'float32') })
 
-  test('each byte that is another one is seen', async () => {
+  test('of each byte is detected', async () => {
     const bytes = new Uint8Array(await (await toBlob(optimizer)).arrayBuffer())
     const saved = encode(optimizer.save())
     for (let at = 0; at < bytes.length; at++) {
@@ -526,7 +529,7 @@ describe('damage', () => {
         bytes[at] ^= bit
         const read = await readFile(new Blob([bytes])).catch((error) => error)
         if (!(read instanceof FileError)) {
-          // Spaces behind the header, and digits of what says itself nothing, may be others.
+          // Spaces after the header, and redundant digits, may change.
           expect(encode(read), `byte ${at}`).toBe(saved)
         }
         bytes[at] ^= bit
@@ -534,20 +537,20 @@ describe('damage', () => {
     }
   })
 
-  test('in lists without end', async () => {
+  test('by excessively long lists is detected', async () => {
     await expect(readFile(new Blob([nested(50_000) as BlobPart]))).rejects.toThrow(
       "metadata: antigrad.run: expected a run's JSON, got",
     )
   })
 
-  test('in texts that stand beside the tensors', async () => {
+  test('of strings next to the tensors is detected', async () => {
     const metadata = { by: 'me' }
     const bytes = Buffer.from(await (await toBlob(optimizer, { content: 'params', metadata })).arrayBuffer())
     bytes[bytes.indexOf('"me"') + 1] ^= 1
     await expect(openFile(new Blob([bytes]))).rejects.toThrow('metadata: by: expected the checksum')
   })
 
-  test('without the checksums of texts', async () => {
+  test('by missing checksums of strings is detected', async () => {
     const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
     bytes[bytes.indexOf('"antigrad.texts"') + 1] ^= 2
     await expect(readFile(new Blob([bytes]))).rejects.toThrow(
@@ -555,7 +558,7 @@ describe('damage', () => {
     )
   })
 
-  test('texts that others have added are theirs', async () => {
+  test('is not reported for strings that other programs have added', async () => {
     const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
     const end = 8 + Number(bytes.readBigUInt64LE())
     const header = JSON.parse(bytes.toString('utf8', 8, end))
@@ -564,7 +567,7 @@ describe('damage', () => {
     expect(encode(await readFile(other))).toBe(encode(optimizer.save()))
   })
 
-  test('a file that ends too early, or becomes shorter while it is read', async () => {
+  test('by a truncated file, or one that shrinks while it is read, is detected', async () => {
     const path = fresh()
     await writeFile(path, large())
     const file = await openFile(path)
@@ -577,7 +580,7 @@ describe('damage', () => {
   test.each([
     ['no run', { content: 'params' }],
     ['an average', { content: 'average' }],
-  ] as const)('%s', async (_, options) => {
+  ] as const)('is detected: %s', async (_, options) => {
     const averaged = new Optimizer({ w: Float32Array.of(1) }, adam(), { average: ema(0.5) })
     await expect(readFile(await toBlob(averaged, options))).rejects.toThrow('metadata: expected a run')
   })
@@ -586,7 +589,7 @@ describe('damage', () => {
 describe('a file of the current version', () => {
   const checkpoint = JSON.parse(readFileSync(new URL('../data/checkpoint-3.json', import.meta.url), 'utf8'))
 
-  test.each(dtypes)('holds the checkpoint of the current version, %s', async (dtype) => {
+  test.each(dtypes)('contains the checkpoint of the current version, %s', async (dtype) => {
     const file = new URL(`../data/run-3-${dtype}.safetensors`, import.meta.url)
     const saved = decode(JSON.stringify(checkpoint[dtype].saved))
     if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file))

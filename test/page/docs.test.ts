@@ -1,4 +1,4 @@
-/** The documentation's site, built as `npm run docs` builds it, and visited in Chromium. */
+/** The documentation site, built as by `npm run docs`, in Chromium. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,7 +14,7 @@ import { once } from '../shared-setup.js'
 import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { violationsIn } from './site.js'
 
-/** Milliseconds: its packages may have to be installed, and it is built. */
+/** The timeout in milliseconds; its packages may have to be installed, and it is built. */
 const SLOW = 600_000
 
 let site: SiteInChromium
@@ -26,7 +26,7 @@ afterAll(() => site.close())
 
 interface Visit {
   readonly page: Page
-  /** What went wrong in the page, and what it asked of others. */
+  /** Errors of the page, and its requests to other hosts. */
   readonly wrong: string[]
 }
 
@@ -45,7 +45,7 @@ async function visit(path: string, options = {}): Promise<Visit> {
 
 const html = (path: string) => readFileSync(join(site.folder, `${path}.html`), 'utf8')
 
-describe('what is there', () => {
+describe('the site contains', () => {
   test('a page for each page of docs, each rule and each export', async () => {
     const pages = readdirSync(join(home, 'docs')).filter((file) => /^(?!index).*\.md$/.test(file))
     for (const page of pages) expect(html(`docs/${page.slice(0, -3)}`)).toContain('<h1')
@@ -55,11 +55,11 @@ describe('what is there', () => {
     expect(exported.filter((name) => !reference.some((file) => file.endsWith(`/${name}.html`)))).toEqual([])
   })
 
-  test('a rule has its words, equations, options, presets, picture, size and time', () => {
+  test('the description, equations, options, presets, image, size and time of each rule', () => {
     const page = html('docs/rules/adam')
     for (const part of ['Kingma and Ba', '<mfrac>', 'amsgradMoment', 'adam.tfjs', '<polyline', ' kB', ' ns<'])
       expect(page).toContain(part)
-    // The fraction of the last equation: m' above, the root of v' below.
+    // The fraction of the last equation: m' above, and the root of v' below.
     const [, above, below] = /<mfrac><mrow>(.*?)<\/mrow><mrow>(.*?)<\/mfrac>/.exec(page) as RegExpExecArray
     expect([above.includes('<mi>m</mi>'), below.includes('<msqrt>')]).toEqual([true, true])
   })
@@ -90,7 +90,7 @@ test.each([
   ['docs/schedules.html', { width: 1280, height: 900 }, 'light'],
   ['docs/fits.html', { width: 390, height: 844 }, 'dark'],
   ['docs/api/index.html', { width: 1280, height: 900 }, 'light'],
-] as const)('axe finds nothing in "%s", %o, %s', async (path, viewport, colorScheme) => {
+] as const)('axe finds no violation in "%s", %o, %s', async (path, viewport, colorScheme) => {
   const { page, wrong } = await visit(path, { viewport, colorScheme, reducedMotion: 'reduce' })
   expect(await violationsIn(page)).toEqual([])
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(viewport.width)
@@ -209,13 +209,13 @@ describe("search finds the pages for newcomers' words", () => {
   })
 })
 
-test('search finds, without any other host', async () => {
+test('search works without any other host', async () => {
   const { page, wrong } = await visit('docs/')
   await page.keyboard.press('Control+k')
   await page.getByRole('searchbox').fill('lbfgs')
   await page.getByRole('option').first().waitFor()
   expect(await page.getByRole('option').count()).toBeGreaterThan(2)
-  // Guides come before the reference.
+  // Guides precede the reference.
   await page.getByRole('searchbox').fill('EC50')
   const first = async () => `${await page.getByRole('option').first().textContent()}`
   await expect.poll(first).toMatch(/Fits|fits/)
@@ -224,7 +224,7 @@ test('search finds, without any other host', async () => {
   await page.close()
 })
 
-test('a schedule is drawn as it is typed, and what is none is said', async () => {
+test('a schedule is drawn while it is typed, and an invalid one is reported', async () => {
   const { page, wrong } = await visit('docs/schedules.html')
   const [field, line] = ['.typed', '.curves polyline'].map((where) => page.locator(where))
   await page.getByText(/^from 0.000 to 0.09765, updates 0 to 524$/).waitFor()
@@ -240,11 +240,11 @@ test('a schedule is drawn as it is typed, and what is none is said', async () =>
   await page.close()
 })
 
-test('a rule races in its page, and data are fitted in theirs', async () => {
+test('a rule races in its page, and data are fitted in their page', async () => {
   const { page, wrong } = await visit('docs/rules/lion.html')
   await page.getByRole('button', { name: 'Race it here' }).click()
   const race = page.frameLocator('iframe.live')
-  // What an update's numbers are comes as a table too.
+  // The numbers of an update are also shown as a table.
   const names = race.locator('.ranking tbody th')
   await names.nth(1).waitFor()
   expect((await names.allTextContents()).join()).toMatch(/lion.*,adam/)

@@ -20,7 +20,7 @@ afterAll(async () => {
   await site?.close()
 })
 
-describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
+describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
   let tab: Driven
 
   beforeAll(async () => {
@@ -48,18 +48,21 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
 
   const hash = 'f=rosenbrock&from=-1.5,2&maxIterations=400&nesterov=lr:0.001,form:shifted&adam=lr:0.1'
 
-  test.skipIf(!isThere)('a race runs, and every point is that of minimize in Node, bit for bit', async () => {
-    await tab.open(`${site.address}#${hash}`)
-    await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
-    expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
-    await choose('speed', '3000')
-    await click('Play')
-    await expect.poll(status('race')).toContain('The race is over')
-    await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
-    await click('Save the points')
-    expect(pointsIn(await tab.evaluate('saved'))).toEqual(await expectedPoints(hash))
-    expect(tab.errors).toEqual([])
-  })
+  test.skipIf(!isThere)(
+    'a race runs, and every point equals that of minimize in Node, bit for bit',
+    async () => {
+      await tab.open(`${site.address}#${hash}`)
+      await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
+      expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
+      await choose('speed', '3000')
+      await click('Play')
+      await expect.poll(status('race')).toContain('The race is over')
+      await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
+      await click('Save the points')
+      expect(pointsIn(await tab.evaluate('saved'))).toEqual(await expectedPoints(hash))
+      expect(tab.errors).toEqual([])
+    },
+  )
 
   test.skipIf(!isThere)('the engines are reported and measured', async () => {
     await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
@@ -71,13 +74,13 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     await click('Measure')
     await expect.poll(status('bench'), { timeout: 60_000 }).toContain('Done: gradientDescent on')
     const cells = await texts('.bench .results td')
-    // Six sizes a number, three sizes a step, of two engines and a plain loop.
+    // Six sizes per number and three sizes per step, for two engines and a plain loop.
     expect(cells).toHaveLength(27)
     for (const cell of cells) expect(Number(cell), cells.join()).toBeGreaterThan(0)
     expect(tab.errors).toEqual([])
   })
 
-  test.skipIf(!isThere)('basins are run in a worker, under the same policy', async () => {
+  test.skipIf(!isThere)('basins run in a worker under the same policy', async () => {
     await tab.open(`${site.address}#f=booth&maxIterations=300&momentum=lr:0.01`)
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
     await click('Race')

@@ -1,4 +1,4 @@
-/** The race page in Chromium, by mouse, by keyboard, and bit by bit. */
+/** The race page in Chromium, by mouse and by keyboard, bit by bit. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -51,14 +51,14 @@ const settings = (page: Page) => page.getByText('Start and stopping criteria').c
 const openSurface = (page: Page) => page.getByText('Surface (3D view)').click()
 const hashOf = (page: Page) => new URL(page.url()).hash
 
-/** Races to the end. */
+/** Runs a race to its end. */
 async function race(page: Page): Promise<void> {
   await page.getByLabel('speed').selectOption('3000')
   await button(page, 'Play').click()
   await page.getByText('The race is over').waitFor()
 }
 
-/** The saved file's lines by racer. */
+/** The lines of the saved file, by racer. */
 async function points(page: Page): Promise<string[][]> {
   const [download] = await Promise.all([
     page.waitForEvent('download'),
@@ -67,7 +67,7 @@ async function points(page: Page): Promise<string[][]> {
   return pointsIn(readFileSync(await download.path(), 'utf8'))
 }
 
-/** Saves the points: those of the race in the address, which follows when it rests. */
+/** Saves the points and compares them with the race in the address, which is updated when the race stops. */
 async function expectPoints(page: Page): Promise<string[][]> {
   const found = await points(page)
   await expect.poll(() => expectedPoints(hashOf(page))).toEqual(found)
@@ -96,7 +96,7 @@ const mixture = [
 ].join('&')
 
 describe('a race', () => {
-  test('the start is dragged, and every point is that of minimize in Node, bit for bit', async () => {
+  test('has a draggable start, and every point equals that of minimize in Node, bit for bit', async () => {
     const page = await open(mixture)
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
@@ -105,7 +105,7 @@ describe('a race', () => {
     expect(found.map(({ length }) => length)).toEqual(Array(6).fill(401))
   })
 
-  test('whoever gets its link has the same race', async () => {
+  test('is the same for everyone who opens its link', async () => {
     const page = await open(mixture)
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     await settings(page)
@@ -126,7 +126,7 @@ describe('a race', () => {
     expect(await points(other)).toEqual(await points(page))
   })
 
-  test('step, pause, reset, speed', async () => {
+  test('can be stepped, paused, reset, and run at several speeds', async () => {
     const page = await open('f=booth&adam=lr:0.1&maxIterations=5000')
     const count = page.locator('.transport output')
     await button(page, 'Step').click()
@@ -142,7 +142,7 @@ describe('a race', () => {
     expect(await count.textContent()).toBe('0 updates')
   })
 
-  test('the table ranks by arrival and says why each stopped; what diverges breaks nothing', async () => {
+  test('is ranked by arrival, with the reason for each end; a diverging racer does no harm', async () => {
     const page = await open(
       'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
         'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true&adagrad=lr:1e-9',
@@ -163,22 +163,22 @@ describe('a race', () => {
       'momentum 0.05': 'diverged: values are no longer finite',
       'adagrad 1e-9': 'stalled: steps below 1e−7, although the gradient is 155',
     })
-    // The map shows the start, whatever has become of the rest.
+    // The map shows the start whatever happens to the racers.
     expect(await handle(page).isVisible()).toBe(true)
   })
 
-  test('where no minimum is known the table says so', async () => {
+  test('without a known minimum has a note in its table', async () => {
     const page = await open('f=saddle&adam=lr:0.01&maxIterations=100')
     await race(page)
     expect(await page.locator('.ranking tbody td').allTextContents()).toContain('no minimum known')
   })
 })
 
-describe('the picture', () => {
+describe('the image', () => {
   const count = (page: Page) => page.locator('.transport output').textContent()
   const over = (page: Page) => page.getByText('The race is over').waitFor()
 
-  test('a click sets the start and runs; a drag shows all of the paths at once', async () => {
+  test('sets the start and runs on a click, and shows complete paths during a drag', async () => {
     const page = await open('f=booth&adam=lr:0.5&momentum=lr:0.02&maxIterations=400')
     await page.locator('.contour').click({ position: { x: 200, y: 100 } })
     await expect.poll(() => button(page, 'Pause').isVisible()).toBe(true)
@@ -188,7 +188,7 @@ describe('the picture', () => {
     await page.mouse.move(x + width / 2, y + height / 2)
     await page.mouse.down()
     await page.mouse.move(x + 90, y + 120, { steps: 4 })
-    // Still held, and not played: yet the end is there.
+    // The button is still pressed and the race is not played, but the end is visible.
     await expect
       .poll(() => page.locator('.ranking tbody td.why').allTextContents())
       .toEqual([expect.stringMatching(/converged|limit/), expect.stringMatching(/converged|limit/)])
@@ -198,7 +198,7 @@ describe('the picture', () => {
     await expectPoints(page)
   })
 
-  test('the line of time goes back and forth, and says why each goes where it goes', async () => {
+  test('has a timeline in both directions, and explains each update', async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&adam=lr:0.5&maxIterations=200&tolerance=0')
     const timeline = page.locator('.timeline')
     await expect.poll(() => timeline.getAttribute('max')).toBe('200')
@@ -220,7 +220,7 @@ describe('the picture', () => {
     await expect.poll(async () => (await cells())[0]).toContain("m' = β₁·m + (1−β₁)·g")
   })
 
-  test('sliders and noise change the race while they move, and the link has it', async () => {
+  test('changes with sliders and noise while they move, and the link keeps them', async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&maxIterations=300')
     await page.getByLabel('rate of optimizer 1').fill('-2')
     await expect.poll(() => hashOf(page)).toContain('momentum=lr:0.01')
@@ -233,7 +233,7 @@ describe('the picture', () => {
     await expectPoints(page)
   })
 
-  test('a scene by keyboard alone, with its end announced', async () => {
+  test('shows a scene by keyboard alone, and announces its end', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const link = page.getByRole('link', { name: 'Too large a learning rate' })
     for (let i = 0; i < 20 && !(await link.evaluate((it) => it === document.activeElement)); i++)
@@ -254,7 +254,7 @@ describe('the picture', () => {
     await page.getByText('Update 1 with its values').waitFor()
   })
 
-  test('basins open where they are worth a look, unless a race was chosen', async () => {
+  test('shows basins if they are interesting, unless a race was selected', async () => {
     const page = await open('')
     await page.locator('#basins > summary').click()
     await page.locator('.basins tbody tr').nth(3).waitFor()
@@ -267,7 +267,7 @@ describe('the picture', () => {
     expect(await chosen.getByRole('combobox', { name: 'Function', exact: true }).inputValue()).toBe('booth')
   })
 
-  test('options without an effect say so', async () => {
+  test('marks options without effect', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.locator('.entries summary').click()
     const field = page.locator('.field', { has: page.locator('[data-option="amsgradMoment"]') })
@@ -276,7 +276,7 @@ describe('the picture', () => {
     await expect.poll(() => field.locator('.why').count()).toBe(0)
   })
 
-  test('scenes are links that run, with two sentences, and their points are those of Node', async () => {
+  test('has scenes that are links with two sentences, and their points equal those of Node', async () => {
     const page = await open('f=booth&adam=lr:0.5', { reducedMotion: 'no-preference' })
     for (const { title, says } of scenes) {
       const link = page.getByRole('link', { name: title, exact: true })
@@ -284,14 +284,14 @@ describe('the picture', () => {
       await expect.poll(() => page.locator('.says').textContent()).toBe(says.join(' '))
       await expect.poll(() => page.locator('[aria-current="true"]').textContent()).toBe(title)
       const found = await points(page)
-      // The link's: the page's address may still be the race's before it.
+      // The address of the link, because the page's address may still be that of the previous race.
       const expected = await expectedPoints(`${await link.getAttribute('href')}`)
       expect(found.map(({ length }) => length)).toEqual(expected.map(({ length }) => length))
       expect(found.join('\n') === expected.join('\n'), title).toBe(true)
     }
   })
 
-  test('it is saved as SVG, as PNG and as a program', async () => {
+  test('is saved as SVG, as PNG and as a program', async () => {
     const page = await open('f=booth&adam=lr:0.5&maxIterations=50')
     const saved = async (name: string) => {
       const [download] = await Promise.all([page.waitForEvent('download'), button(page, name).click()])
@@ -303,7 +303,7 @@ describe('the picture', () => {
     expect(String(await saved('Save the program'))).toContain('adam({"lr":0.5})')
   })
 
-  test('a part that is missing is said', async () => {
+  test('reports a missing part of the page', async () => {
     const { page } = await visit(site, '')
     await page.route(/(inspect|loss|save|bench)-.*\.js$/, (route) => route.abort())
     await page.reload()
@@ -340,7 +340,7 @@ describe('a schedule', () => {
     await expect.poll(() => picture(page).count()).toBe(0)
   })
 
-  test('that cannot be read is refused with a sentence, and the race stays', async () => {
+  test('that cannot be read is refused with a message, and the race stays', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await lr(page).fill('cosine(1, { steps: 9 }')
     await lr(page).press('Enter')
@@ -350,7 +350,7 @@ describe('a schedule', () => {
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 
-  test('whose part of the page is missing is said, and the race goes on', async () => {
+  test('is reported if its part of the page is missing, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/schedules-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:constant(0.1)&momentum=lr:0.01&maxIterations=50`)
@@ -362,7 +362,7 @@ describe('a schedule', () => {
 })
 
 describe("the visitor's own function", () => {
-  test('is typed, broken and mended', async () => {
+  test('is typed, broken and repaired', async () => {
     const page = await open('f=rosenbrock&adam=lr:0.1&maxIterations=200')
     await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('own')
     const field = page.getByLabel('F(x, y) =')
@@ -382,11 +382,11 @@ describe("the visitor's own function", () => {
   })
 })
 
-describe('a rule of one’s own', () => {
+describe('a custom rule', () => {
   const field = (page: Page) => page.getByLabel('Equations of optimizer 1')
   const scene = scenes.find(({ title }) => title === 'Custom rule')?.hash ?? ''
 
-  test('is typed, raced as in Node, explained, mended, slid, shared and saved', async () => {
+  test('is typed, raced as in Node, explained, repaired, changed by sliders, shared and saved', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=200&adam=lr:0.5')
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
     await field(page).waitFor()
@@ -442,7 +442,7 @@ describe('a rule of one’s own', () => {
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
 
-  test('whose part of the page is slow comes all the same, unless another link was followed', async () => {
+  test('is shown even if its part of the page loads slowly, unless another link was followed', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -462,7 +462,7 @@ describe('a rule of one’s own', () => {
     expect(await other.locator('[aria-current="true"]').textContent()).toBe('A ravine')
   })
 
-  test('is shown though the race before it writes its address late', async () => {
+  test('is shown even if the previous race updates the address late', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.evaluate((hash) => {
       location.hash = hash
@@ -472,7 +472,7 @@ describe('a rule of one’s own', () => {
     await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
   })
 
-  test('whose part of the page is missing is said, and the race goes on', async () => {
+  test('is reported if its part of the page is missing, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)
@@ -485,7 +485,7 @@ describe('a rule of one’s own', () => {
 })
 
 describe('the address', () => {
-  test('what cannot be used of it is said, and the rest is as usual', async () => {
+  test('is used as far as possible, and its unusable parts are reported', async () => {
     const page = await open('f=rosenbrok&from=1&adam=lr:-1&adam=lr:0.5&steps=3')
     const problems = await page.locator('#problems li').allTextContents()
     expect(problems).toHaveLength(4)
@@ -495,22 +495,22 @@ describe('the address', () => {
     expect(await page.getByLabel('start x').inputValue()).toBe('-1.5')
   })
 
-  test('a function in it that cannot be read is said, and the usual one is there', async () => {
+  test('with an unreadable function is reported, and the default function is used', async () => {
     const page = await open('f=own&expression=sin(x&adam=lr:0.1')
     await page.getByText('The expression is invalid').first().waitFor()
     await button(page, 'Step').click()
     expect(await page.locator('.transport output').textContent()).toBe('1 update')
   })
 
-  test('nothing in it is the usual race', async () => {
+  test('without parameters is the default race', async () => {
     const page = await open('')
     expect(await page.locator('#problems').isVisible()).toBe(false)
     expect(await page.locator('.ranking tbody tr').count()).toBe(initial.entries.length)
   })
 })
 
-describe('by keyboard alone', () => {
-  test('add, change, move the start, play, turn the surface, go to the engines and back', async () => {
+describe('the keyboard alone', () => {
+  test('can add, change, move the start, play, turn the surface, and visit the engines', async () => {
     const page = await open('f=booth&from=-7,-4&adam=lr:0.5&maxIterations=100&distance=5')
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
     const tabTo = async (isThere: () => Promise<boolean>) => {
@@ -540,7 +540,7 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('Enter')
     await tabTo(async () => (await focused()) === 'Surface (3D view)')
     await page.keyboard.press('Enter')
-    // It comes when its drawer is opened.
+    // The surface is created when its drawer is opened.
     await page.locator('.surface canvas[data-engine]').waitFor()
     await tabTo(isFocused('.surface canvas'))
     await page.keyboard.press('ArrowLeft')
@@ -551,7 +551,7 @@ describe('by keyboard alone', () => {
     await page.locator('#race').waitFor()
   })
 
-  test('a value that an option refuses is refused with a sentence, and the race stays', async () => {
+  test('can enter a value that is refused with a message, and the race stays', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const lr = page.locator('[data-option="lr"]')
     await lr.fill('much')
@@ -567,7 +567,7 @@ describe('by keyboard alone', () => {
 })
 
 describe('the engines', () => {
-  test('are measured, with progress, a chart and a report; or canceled', async () => {
+  test('are measured with progress, a chart and a report, or canceled', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     const report = page.locator('.report tbody tr')
@@ -578,7 +578,7 @@ describe('the engines', () => {
       'available',
       'available',
     ])
-    // By the page itself, at the first progress: all may be measured before somebody's click comes.
+    // The page cancels at the first progress, because a click from outside may come too late.
     await page.locator('progress').evaluate((progress) => {
       const [measure, cancel] = ['Measure', 'Cancel'].map((name) =>
         [...document.querySelectorAll('button')].find(({ textContent }) => textContent === name),
@@ -596,13 +596,13 @@ describe('the engines', () => {
     await page.getByText('Done: gradientDescent on').waitFor({ timeout: 60_000 })
     expect(await progress()).toBe(1)
     const cells = await page.locator('.bench .results td').allTextContents()
-    // Six sizes a number, three sizes a step, of two engines and a plain loop.
+    // Six sizes per number and three sizes per step, for two engines and a plain loop.
     expect(cells).toHaveLength(27)
     for (const cell of cells) expect(Number(cell), cell).toBeGreaterThan(0)
     expect(await page.locator('.rates canvas').count()).toBe(1)
   })
 
-  test('rules that work by rows and columns have square matrices', async () => {
+  test('are measured on square matrices for rules with row and column statistics', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     await page.getByRole('combobox', { name: 'Rule', exact: true }).selectOption('muon')
@@ -614,17 +614,17 @@ describe('the engines', () => {
     const [wasm, typescript] = await page
       .locator('.bench .results table:first-child tr:last-child td')
       .allTextContents()
-    // Of products of matrices: a vector's update takes a nanosecond and less.
+    // The time of matrix products: a vector's update takes a nanosecond or less.
     expect(Number(wasm)).toBeGreaterThan(20)
     expect(Number(typescript)).toBeGreaterThan(20)
   }, 150_000)
 })
 
-describe('for everybody', () => {
+describe('accessibility and robustness', () => {
   test.each([
     ['wide and light', { viewport: { width: 1280, height: 900 } }],
     ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
-  ] as const)('axe finds nothing: %s', async (_, options) => {
+  ] as const)('axe finds no violation: %s', async (_, options) => {
     const page = await open(mixture, options)
     await page.locator('.entries summary').first().click()
     await page.locator('#basins > summary').click()
@@ -633,7 +633,7 @@ describe('for everybody', () => {
     await button(page, 'Step').click()
     const check = async () => {
       expect(await violationsIn(page)).toEqual([])
-      // Nothing sticks out.
+      // No element exceeds the page's width.
       const { scrollWidth, clientWidth } = await page.evaluate(() => {
         const { scrollWidth, clientWidth } = document.documentElement
         return { scrollWidth, clientWidth }
@@ -645,7 +645,7 @@ describe('for everybody', () => {
     await check()
   })
 
-  test('every option says what it is, to be read and to be heard', async () => {
+  test('every option is described, in text and for screen readers', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.locator('.entries summary').click()
     await settings(page)
@@ -659,7 +659,7 @@ describe('for everybody', () => {
     }
   })
 
-  test('the surface turns by arrow keys, also where nothing moves, and has an axis along F', async () => {
+  test('the surface turns by arrow keys, also with reduced motion, and has an axis along F', async () => {
     const page = await open('f=bowl&adam=lr:0.5')
     await openSurface(page)
     await page.locator('.surface canvas[data-engine]').waitFor()
@@ -673,7 +673,7 @@ describe('for everybody', () => {
     await expect.poll(async () => (await places()).some((place, i) => place !== before[i])).toBe(true)
   })
 
-  test('nothing moves by itself where motion is to be reduced', async () => {
+  test('nothing moves by itself if reduced motion is requested', async () => {
     const page = await open('', { reducedMotion: 'reduce' })
     await openSurface(page)
     const turn = page.getByRole('checkbox', { name: 'rotation' })
@@ -687,14 +687,14 @@ describe('for everybody', () => {
         return before === shot()
       })
     expect(await isStill()).toBe(true)
-    // A small one: a large one that turns may leave a busy machine no time for what is asked here.
+    // A small viewport, because a large rotating surface may leave a busy machine no time for the test.
     const viewport = { width: 360, height: 480 }
     const moving = await open('', { reducedMotion: 'no-preference', viewport })
     await openSurface(moving)
     expect(await moving.getByRole('checkbox', { name: 'rotation' }).isChecked()).toBe(true)
   })
 
-  test('basins that are missing are said, and the race goes on', async () => {
+  test('missing basins are reported, and the race continues', async () => {
     for (const [missing, sentence] of [
       [/basins-(?!worker).*\.js$/, 'No basins: a part of the page could not be loaded'],
       [/basins-worker.*\.js$/, 'No basins: a part of the page could not be loaded'],
@@ -708,7 +708,7 @@ describe('for everybody', () => {
     }
   })
 
-  test('without WebGL there is a sentence in place of the surface, and the race goes on', async () => {
+  test('without WebGL a message replaces the surface, and the race continues', async () => {
     const { page } = await visit(site, 'f=booth&adam=lr:0.5&maxIterations=50')
     await page.addInitScript(() => {
       const { getContext } = HTMLCanvasElement.prototype
@@ -730,7 +730,7 @@ describe('for everybody', () => {
   test.each([
     ['a part that is missing', /main-.*\.js$/, /^The page could not be loaded: .*Failed to fetch/],
     ['a part that throws', /none/, /^The page could not be loaded: RangeError: no numbers/],
-  ])('%s is said', async (_, missing, sentence) => {
+  ])('%s is reported', async (_, missing, sentence) => {
     const page = await site.browser.newPage()
     await page.route(missing, (route) => route.abort())
     await page.addInitScript(() => {
@@ -745,7 +745,7 @@ describe('for everybody', () => {
     await page.close()
   })
 
-  test('the surface that is missing is said, and the race goes on', async () => {
+  test('a missing surface is reported, and the race continues', async () => {
     const { page } = await visit(site, '')
     await page.route(/surface-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:0.5&maxIterations=50`)
@@ -756,7 +756,7 @@ describe('for everybody', () => {
     await page.close()
   })
 
-  test("in the language 'C', which is none, the page is there", async () => {
+  test("the page works in the invalid language 'C'", async () => {
     const { page, errors } = await visit(site, '')
     await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'language', { get: () => 'C' }))
     await page.reload()
@@ -766,7 +766,7 @@ describe('for everybody', () => {
   })
 })
 
-test('it is light', () => {
+test('the race page is small', () => {
   const assets = readdirSync(join(site.folder, 'assets')).filter((name) => !name.startsWith('fit-'))
   const size = (names: readonly string[]) =>
     names.reduce(
@@ -787,8 +787,8 @@ test('it is light', () => {
   ]
   const wanted = ['expression-', 'parse-', 'schedules-', 'custom-rule-', 'basins-']
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
-  // Until it can be played with; with the chart, equations and whatever else follows; with the surface; and with an
-  // expression, schedules, a rule of one's own (on the page and in the worker) or the basins, which few need.
+  // Sizes until the page is usable, with the chart, equations and other later parts, with the surface, and with rarely
+  // needed parts: expressions, schedules, custom rules (on the page and in the worker) and basins.
   expect(parts('surface-', ...late, ...wanted)).toBeLessThan(124_000)
   expect(parts('surface-', ...wanted)).toBeLessThan(163_000)
   expect(parts(...wanted)).toBeLessThan(304_000)

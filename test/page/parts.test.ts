@@ -38,7 +38,7 @@ import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.js'
 import { formula, line, symbols } from '../../page/src/substitute.js'
 
-describe('expressions', () => {
+describe('an expression', () => {
   test.each([
     ['(1 - x)^2 + 100 (y - x^2)^2', [-1.2, 1], 24.2],
     ['x y', [3, 4], 12],
@@ -47,7 +47,7 @@ describe('expressions', () => {
     ['sqrt(x)/(1 + log(y))', [4, Math.E], 1],
     ['e^x', [0, 1], 1],
     ['tan(x) + tanh(y)', [0.5, 0.7], Math.tan(0.5) + Math.tanh(0.7)],
-  ])('%s', (text, x, value) => {
+  ])('is converted: %s', (text, x, value) => {
     const objective = parseObjective(text)
     expect(objective.value(x)).toBeCloseTo(value, 12)
     const out = [NaN, NaN]
@@ -60,7 +60,7 @@ describe('expressions', () => {
     }
   })
 
-  test('a derivative is not divided by what is 0', () => {
+  test('has a derivative without division by 0', () => {
     const out = [NaN, NaN]
     parseObjective('(y - x^2)^2 + sin(x pi) + abs(y) y').gradient([0, 2], out)
     expect(out).toEqual([Math.PI, 8])
@@ -86,7 +86,7 @@ describe('expressions', () => {
     ['"x"', 'A string'],
     ['x.constructor', 'is not supported'],
     ['x["constructor"]', 'is not supported'],
-  ])('what is wrong with “%s”', (text, message) => {
+  ])('is reported if invalid: “%s”', (text, message) => {
     expect(() => parseObjective(text)).toThrow(message)
   })
 
@@ -95,7 +95,7 @@ describe('expressions', () => {
     ['more brackets than a text may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
     ['brackets that are not closed', '('.repeat(20_000)],
     ['signs', `${'-'.repeat(19_000)}x`],
-  ])('what is too deep is told as in a fit: %s', (_, text) => {
+  ])('that is nested too deeply has the same message as in a fit: %s', (_, text) => {
     const told = (parse: (text: string) => unknown) => {
       try {
         return parse(text)
@@ -132,11 +132,11 @@ describe('the address', () => {
     ['the usual state', initial],
     ['one with everything', own],
     ['a bowl', { ...initial, objective: 'bowl', condition: 1e6 }],
-  ] as const)('%s comes back from it', (_, state) => {
+  ] as const)('restores %s', (_, state) => {
     expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
   })
 
-  test('it can be read', () => {
+  test('is readable', () => {
     expect(toHash({ ...initial, entries: [suggested('adam')] })).toBe('f=rosenbrock&from=-1.5,2&adam=lr:0.1')
   })
 
@@ -163,13 +163,13 @@ describe('the address', () => {
     'nesterov=form:upright',
     'toString=1',
     '%',
-  ])('“%s” is refused with one sentence', (part) => {
+  ])('is refused with one sentence: “%s”', (part) => {
     const { state, problems } = fromHash(`#${part}`)
     expect(problems, problems.join()).toHaveLength(1)
     expect(state).toEqual(initial)
   })
 
-  test('no more racers than can be told apart', () => {
+  test('has at most as many racers as can be distinguished', () => {
     const { state, problems } = fromHash(Array(20).fill('adam=lr:0.1').join('&'))
     expect(state.entries).toHaveLength(12)
     expect(problems).toHaveLength(8)
@@ -184,13 +184,13 @@ describe('schedules', () => {
   }
   const hash = toHash({ ...initial, entries: [entry] })
 
-  test('without the part of the page that reads them it says so', () => {
+  test('are reported if their part of the page is missing', () => {
     const { state, problems } = fromHash(hash)
     expect(problems).toEqual(['adamw: lr: the part of the page that reads schedules could not be loaded.'])
     expect(state).toEqual(initial)
   })
 
-  test('are read, and come back from the address, however much of it was escaped', () => {
+  test('are restored from the address, however much of it was escaped', () => {
     readSchedules()
     const whole = fromHash(hash)
     expect(whole).toEqual({ state: { ...initial, entries: [entry] }, problems: [] })
@@ -212,12 +212,12 @@ describe('schedules', () => {
       'adam: lr: linear: endValue: expected a finite number ≥ 0, got -1.',
     ],
     ['adam=beta1:constant(0.5)', 'adam: beta1: expected a number in [0, 1), got "constant(0.5)".'],
-  ])('“%s” is refused with one sentence', (part, problem) => {
+  ])('are refused with one sentence: “%s”', (part, problem) => {
     expect(fromHash(part).problems).toEqual([problem])
   })
 })
 
-describe('rules of one’s own', () => {
+describe('custom rules', () => {
   const entry: RaceState['entries'][number] = {
     ...{ rule: 'own', equations: TIGER },
     options: { lr: 'cosine(0.1,{steps:9})', beta: 0.5, clipNorm: 2 },
@@ -229,12 +229,12 @@ describe('rules of one’s own', () => {
   const hash = toHash(state)
   const linked = (text: string) => `equations=${encodeURIComponent(text)}&own=`
 
-  test('without the part of the page that reads them it says so', () => {
+  test('are reported if their part of the page is missing', () => {
     const { problems } = fromHash(linked(TIGER))
     expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
   })
 
-  test('are read, once for several, and come back from the address, however much of it was escaped', () => {
+  test('are read once for several racers, and restored from the address, however much of it was escaped', () => {
     readEquations()
     readSchedules()
     expect(hash.match(/equations=/g)).toHaveLength(1)
@@ -248,7 +248,7 @@ describe('rules of one’s own', () => {
     })
   })
 
-  test('have sliders for what can be slid, a warm-up where the rate may be scheduled, and need no rate', () => {
+  test('have sliders for suitable options and a warm-up if the rate can be scheduled, and need no learning rate', () => {
     const equations = `defineRule('few', {
       options: { a: { default: 3, min: 0 }, b: { default: 0.5, below: 1 }, eps: 1e-9, zero: 0, flag: true },
       step: 'theta = theta - a*b*(flag == 1 ? g : zero + eps)',
@@ -305,11 +305,11 @@ describe('rules of one’s own', () => {
       'equations x: line 4, character 13: expected one of theta, g, t, a, got b: a = g theta = ⟨here⟩.',
     ],
     [' '.repeat(5000), 'The equations: expected at most 4000 characters.'],
-  ])('“%s” is refused with the place', (text, problem) => {
+  ])('are refused with the position: “%s”', (text, problem) => {
     expect(fromHash(linked(text)).problems).toContain(problem)
   })
 
-  test('a literal is read as a program reads it', () => {
+  test('contain string literals that are read as in a program', () => {
     const text = `export const a = defineRule("a", { // words: 'x'
       'b': { c: -1.5e-3, d: true, e: 1_000 }, /* { */ f: 'it\\'s\\n', step: \`g\`, })`
     const { name, given, stepAt } = readLiteral(text)
@@ -322,26 +322,26 @@ describe('rules of one’s own', () => {
     expect(text.slice(stepAt, stepAt + 1)).toBe('g')
   })
 
-  test('an update’s numbers stand in their lines', () => {
+  test('show the numbers of an update in their lines', () => {
     expect(line('m = beta1*m + (1 - beta1)*g_2', { beta1: 0.9, m: -2, g_2: 3 })).toBe(
       'm = 0.9*(−2) + (1 - 0.9)*3'.replace('m =', '(−2) ='),
     )
     expect(line('2e5*e', { e: 1 })).toBe('2e5*1')
   })
 
-  test('a scene has one', () => {
+  test('occur in a scene', () => {
     expect(
       scenes.filter(({ hash }) => fromHash(hash).state.entries.some(({ rule }) => rule === 'own')),
     ).toHaveLength(1)
   })
 })
 
-test('every option has a sentence that says what it is', () => {
+test('every option is described by a sentence', () => {
   for (const rule of ruleNames)
     for (const { name, help } of fields({ rule })) expect(help, `${rule}: ${name}`).toMatch(/.{4}/)
 })
 
-test('rules for matrices alone are not offered, and a link that has one says why', () => {
+test('rules for matrices are not offered, and a link with such a rule explains why', () => {
   expect(ruleNames).toEqual(expect.arrayContaining(['adafactor', 'sm3']))
   expect(ruleNames).not.toContain('muon')
   expect(notOffered).toBe(
@@ -352,23 +352,26 @@ test('rules for matrices alone are not offered, and a link that has one says why
   expect(state.entries).toEqual([{ rule: 'adam', options: { lr: 0.1 } }])
 })
 
-test.each(ruleNames)('%s: every option of the definition has a control, the learning rate first', (rule) => {
-  const { rule: built } = build(suggested(rule))
-  const names = fields({ rule }).map(({ name }) => name)
-  expect(names[0]).toBe('lr')
-  // Muon's fallback is a rule.
-  const isPlain = ([key, value]: [string, unknown]) =>
-    key !== 'name' && (typeof value !== 'object' || value === null)
-  const plain = Object.entries(built).filter(isPlain)
-  expect(names).toEqual(expect.arrayContaining(plain.map(([key]) => key)))
-  expect(new Set(names).size).toBe(names.length)
-  for (const { name, kind, choices } of fields({ rule })) {
-    const value = (built as unknown as Record<string, unknown>)[name] ?? 0
-    const type = { flag: 'boolean', choice: 'string', number: 'number' }[kind]
-    expect(typeof value, name).toBe(type)
-    if (kind === 'choice') expect(choices).toContain(value)
-  }
-})
+test.each(ruleNames)(
+  '%s: every option of the definition has a control, starting with the learning rate',
+  (rule) => {
+    const { rule: built } = build(suggested(rule))
+    const names = fields({ rule }).map(({ name }) => name)
+    expect(names[0]).toBe('lr')
+    // Muon's fallback is a rule.
+    const isPlain = ([key, value]: [string, unknown]) =>
+      key !== 'name' && (typeof value !== 'object' || value === null)
+    const plain = Object.entries(built).filter(isPlain)
+    expect(names).toEqual(expect.arrayContaining(plain.map(([key]) => key)))
+    expect(new Set(names).size).toBe(names.length)
+    for (const { name, kind, choices } of fields({ rule })) {
+      const value = (built as unknown as Record<string, unknown>)[name] ?? 0
+      const type = { flag: 'boolean', choice: 'string', number: 'number' }[kind]
+      expect(typeof value, name).toBe(type)
+      if (kind === 'choice') expect(choices).toContain(value)
+    }
+  },
+)
 
 test.each([
   [0.0965, 0.09],
@@ -378,12 +381,12 @@ test.each([
   [1, 1],
   [97.2, 90],
   [1e-7, 1e-7],
-])('a scale for %f begins at %f', (x, below) => {
+])('a slider for %f begins at %f', (x, below) => {
   expect(digitBelow(x)).toBe(below)
 })
 
-describe('terrain', () => {
-  test('the lowest is 0, the highest 1, and what is not a number stays so', async () => {
+describe('the height field', () => {
+  test('maps the lowest value to 0 and the highest to 1, and keeps invalid numbers', async () => {
     for (const objective of ['rosenbrock', 'saddle', 'styblinskiTang', 'own'] as const) {
       const expression = 'log(x) + y'
       const { heights } = sampleHeights(await makeLandscape({ ...initial, objective, expression }))
@@ -397,13 +400,13 @@ describe('terrain', () => {
   })
 
   test.each(['rosenbrock', 'saddle', 'styblinskiTang', 'bowl', 'ackley'] as const)(
-    'marks along F are values at their heights: %s',
+    'has tick values along F at their heights: %s',
     async (objective) => {
       const { marks, heightOf } = sampleHeights(await makeLandscape({ ...initial, objective }))
       expect(marks.length).toBeGreaterThan(2)
       for (const [i, [value, height]] of marks.entries()) {
         expect(height).toBe(heightOf(value))
-        // Neither beyond an end, where a height stands for others too, nor crowded.
+        // Ticks lie within the range, whose ends also stand for clipped values, and are not crowded.
         if (i > 0) {
           expect(value).toBeGreaterThan(marks[i - 1][0])
           expect(height - marks[i - 1][1]).toBeGreaterThan(0.1)
@@ -412,7 +415,7 @@ describe('terrain', () => {
     },
   )
 
-  test('as many contours as can be told apart', async () => {
+  test('has as many contours as can be distinguished', async () => {
     const levels = async (objective: RaceState['objective']) =>
       countLevels(sampleHeights(await makeLandscape({ ...initial, objective })))
     expect(await levels('rosenbrock')).toBeGreaterThan(20)
@@ -420,7 +423,7 @@ describe('terrain', () => {
     expect(await levels('rastrigin')).toBeGreaterThanOrEqual(6)
   })
 
-  test('a function that is the same everywhere, or nowhere a number, is flat', async () => {
+  test('is flat for a constant function and for one without numbers', async () => {
     for (const expression of ['3', '0/0']) {
       const { heights } = sampleHeights(await makeLandscape({ ...initial, objective: 'own', expression }))
       expect(heights.every((z) => z === 0)).toBe(true)
@@ -446,18 +449,18 @@ describe.each([
     return (light + 0.05) / (dark + 0.05)
   }
 
-  test('stand out from what they are drawn on', () => {
+  test('contrast with their background', () => {
     for (const color of racers) {
       expect(contrast(color, surface), color).toBeGreaterThan(3)
       expect(contrast(color, low), color).toBeGreaterThan(3)
-      // High up there are few paths, and they are dashed or marked.
+      // Few paths reach high regions, and they are dashed or marked.
       expect(contrast(color, high), color).toBeGreaterThan(1.7)
     }
     expect(contrast(text, surface)).toBeGreaterThan(7)
     expect(contrast(muted, surface)).toBeGreaterThan(4.5)
   })
 
-  // Viénot, Brettel and Mollon, 1999: linear RGB as it is seen without one kind of cone.
+  // Viénot, Brettel and Mollon, 1999: linear RGB as seen without one type of cone.
   const vision: Record<string, number[][]> = {
     usual: [
       [1, 0, 0],
@@ -476,7 +479,7 @@ describe.each([
     ],
   }
 
-  test.each(Object.keys(vision))('whoever share a dash differ in color: %s', (kind) => {
+  test.each(Object.keys(vision))('differ between racers with the same dash: %s', (kind) => {
     const seen = racers.map((hex) => lab(vision[kind].map((row) => dot(row, channels(hex)))))
     for (let i = 0; i < racers.length; i++) {
       for (let j = 0; j < i; j++) {
@@ -504,7 +507,7 @@ function lab(rgb: readonly number[]): number[] {
   ]
 }
 
-describe('measuring', () => {
+describe('measurements', () => {
   const { now } = performance
   const { step } = Optimizer.prototype
 
@@ -513,8 +516,8 @@ describe('measuring', () => {
     Object.assign(Optimizer.prototype, { step })
   })
 
-  // Time is what the test says: a busy machine cannot fail it.
-  test.each([0.1, 1, 50 / 3])('a clock that ticks at %f ms tells what a step takes', async (tick) => {
+  // The test simulates the time, so a busy machine cannot make it fail.
+  test.each([0.1, 1, 50 / 3])('by a clock with ticks of %f ms give the time of a step', async (tick) => {
     const milliseconds = (size: number) => 1e-3 + 1e-6 * size
     let time = 0
     Object.assign(performance, {
@@ -552,11 +555,11 @@ test.each([
   [Number.NaN, 1, 'NaN'],
   [0.001, 5, '0.0'],
   [0, 0.2, '0.00'],
-])('%d ± %d is %s', (x, error, text) => {
+])('%d ± %d is formatted as %s', (x, error, text) => {
   expect(formatWithError(x, error)).toBe(text)
 })
 
-describe('names beside points', () => {
+describe('labels next to points', () => {
   const box = { left: 38, top: 8, width: 320, height: 300 }
   const apart = (a: readonly number[], b: readonly number[], width: number, height: number) =>
     Math.abs(a[0] - b[0]) >= width || Math.abs(a[1] - b[1]) >= height
@@ -565,7 +568,7 @@ describe('names beside points', () => {
     ['at one place', () => [200, 150]],
     ['along a line', (i: number) => [60 + 24 * i, 150]],
     ['in a corner', (i: number) => [40 + i, 10 + i]],
-  ] as const)('twelve %s: none covers another, nor leaves the picture', (_, at) => {
+  ] as const)('of twelve %s do not overlap, and stay within the image', (_, at) => {
     const names = Array.from({ length: 12 }, (_, i) => {
       const [x, y] = at(i)
       return { x, y, width: 70, height: 16 }
@@ -584,7 +587,7 @@ describe('names beside points', () => {
     }
   })
 
-  test('a name stays where it stood, and one without room is left out', () => {
+  test('keep their position, and are omitted without room', () => {
     const [corner] = placeLabels([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
     expect(corner).toEqual([70, 120])
     expect(
@@ -592,7 +595,7 @@ describe('names beside points', () => {
     ).toEqual([null])
   })
 
-  test('are the rule, and all of it where a rule is there twice', () => {
+  test('name the rule, with its options if the rule occurs twice', () => {
     expect(shortNames(['adam 0.1', 'sgd 0.1', 'adam 0.2 amsgrad'])).toEqual([
       'adam 0.1',
       'sgd',
@@ -601,7 +604,7 @@ describe('names beside points', () => {
   })
 })
 
-test('equal axes show as much as before, and a unit as long each way', () => {
+test('equal axes show at least the previous range, with equal units', () => {
   for (const aspect of [0.5, 1, 2.5]) {
     const [x0, x1, y0, y1] = equalView([-2, 2, -1, 3], aspect)
     expect((x1 - x0) / (y1 - y0)).toBeCloseTo(aspect, 12)
@@ -609,7 +612,7 @@ test('equal axes show as much as before, and a unit as long each way', () => {
   }
 })
 
-describe('a race is made ahead, and looked at along its time', () => {
+describe('a race is computed in advance and displayed along its time', () => {
   const state: RaceState = {
     ...initial,
     objective: 'booth',
@@ -618,7 +621,7 @@ describe('a race is made ahead, and looked at along its time', () => {
   }
   const begun = async () => new Race(state, await makeLandscape(state))
 
-  test('back and forth, with what was known by then', async () => {
+  test('in both directions, with the results known by then', async () => {
     const race = await begun()
     race.make(Infinity, Infinity)
     expect([race.isMade, race.isOver, race.time]).toEqual([true, false, 0])
@@ -633,7 +636,7 @@ describe('a race is made ahead, and looked at along its time', () => {
     expect([adam.iterations, adam.reason, adam.arrivedAt, lbfgs.iterations]).toEqual([0, null, null, 0])
   })
 
-  test('the method is where its gradients have brought it', async () => {
+  test('with the method at the position of its gradients', async () => {
     const race = await begun()
     race.advance(6, Infinity)
     const lbfgs = race.racers[1]
@@ -643,7 +646,7 @@ describe('a race is made ahead, and looked at along its time', () => {
     if (lbfgs.iterations < lbfgs.made) expect(lbfgs.timeOf(lbfgs.iterations + 1)).toBeGreaterThan(6)
   })
 
-  test('noise is the library’s, and the same for all', async () => {
+  test("with the library's noise, the same for all racers", async () => {
     const noisy = new Race(
       { ...state, noise: 0.5, entries: [suggested('sgd'), suggested('sgd')] },
       (await begun()).landscape,
@@ -654,7 +657,7 @@ describe('a race is made ahead, and looked at along its time', () => {
     expect(noisy.racers[0].pointAt(1)).not.toEqual(quiet.racers[0].pointAt(1))
   })
 
-  test('“no optimizer came” is said only where an optimizer could', async () => {
+  test('with “no optimizer came” only if a minimum is known', async () => {
     const over = async (changed: Partial<RaceState>) => {
       const all = { ...state, ...changed }
       const race = new Race(all, await makeLandscape(all))
@@ -673,7 +676,7 @@ describe('a race is made ahead, and looked at along its time', () => {
 })
 
 describe('options without effect', () => {
-  test('are found bit by bit', async () => {
+  test('are detected bit by bit', async () => {
     const state: RaceState = { ...initial, entries: [suggested('adam')] }
     const race = new Race(state, await makeLandscape(state))
     const idle = withoutEffect(suggested('adam'), race)
@@ -696,7 +699,7 @@ describe('options without effect', () => {
   })
 })
 
-test('an equation with its numbers', () => {
+test('an equation is shown with its numbers', () => {
   const numbers = { ...symbols((name) => ({ lr: 0.1, momentum: 0.9 })[name]), g: -2, v: 0.5, 'v’': 0.65 }
   expect(formula("v' = α·v − η·g", numbers)).toBe('0.65 = 0.9·0.5 − 0.1·(−2)')
   expect(formula("b' = μ·b + undampened·g", numbers)).toBe("b' = 0.9·b + undampened·(−2)")

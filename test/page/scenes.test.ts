@@ -1,4 +1,4 @@
-/** What the gallery's sentences say is so, by the library in Node. */
+/** The statements of the gallery's scenes, verified by the library in Node. */
 
 import * as all from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -26,14 +26,14 @@ async function raced(title: string) {
 }
 
 const reachedAt = (race: Race) => race.racers.map(({ arrivedAt }) => arrivedAt ?? Infinity)
-/** Changes of a coordinate's sign along a path. */
+/** The number of sign changes of a coordinate along a path. */
 const crossings = (points: readonly (readonly number[])[], i: number) =>
   points.slice(1).filter((point, k) => point[i] * points[k][i] < 0).length
 const pathOf = (race: Race, number: number) =>
   Array.from({ length: race.racers[number].made + 1 }, (_, i) => race.racers[number].pointAt(i))
 const last = (race: Race, number: number) => race.racers[number].pointAt(race.racers[number].made)
 
-test('every scene is a link of two sentences, and its address can be read', () => {
+test('every scene is a link with two sentences and a readable address', () => {
   expect(new Set(scenes.map(({ hash }) => hash)).size).toBe(scenes.length)
   for (const { hash, says } of scenes) {
     const { state, problems } = fromHash(hash)
@@ -43,8 +43,8 @@ test('every scene is a link of two sentences, and its address can be read', () =
   }
 })
 
-describe('what the sentences say is so', () => {
-  test('A ravine', async () => {
+describe("a scene's sentences are true", () => {
+  test('for A ravine', async () => {
     const race = await raced('A ravine')
     expect(race.landscape.objective.value([0, 1])).toBe(100 * race.landscape.objective.value([1, 0]))
     expect(crossings(pathOf(race, 0), 1)).toBeGreaterThan(20)
@@ -53,19 +53,19 @@ describe('what the sentences say is so', () => {
     expect(descent).toBeLessThan(Infinity)
   })
 
-  test('Too large a learning rate', async () => {
+  test('for Too large a learning rate', async () => {
     const race = await raced('Too large a learning rate')
     const [usual, large, tooLarge] = reachedAt(race)
     expect(usual).toBeLessThan(Infinity)
     expect(large).toBeLessThan(Infinity)
     expect(tooLarge).toBe(Infinity)
-    // At each step, as far as it is not there.
+    // At each step before convergence.
     expect(crossings(pathOf(race, 1).slice(0, large), 1)).toBe(large - 1)
     const { values, made } = race.racers[2]
     for (let i = 40; i < made; i++) expect(values[i + 1]).toBeGreaterThan(values[i])
   })
 
-  test('Learning-rate decay', async () => {
+  test('for Learning-rate decay', async () => {
     const race = await raced('Learning-rate decay')
     const moves = (number: number) => {
       const path = pathOf(race, number).slice(-200)
@@ -74,11 +74,11 @@ describe('what the sentences say is so', () => {
     expect(moves(0)).toBeGreaterThan(0.05)
     expect(moves(1)).toBeLessThan(1e-12)
     expect(Math.hypot(...last(race, 1))).toBeLessThan(0.25)
-    // Round and round: on both sides of the minimum to the end.
+    // The path circles the minimum to the end, on both sides of it.
     expect(crossings(pathOf(race, 0).slice(-500), 0)).toBeGreaterThan(4)
   })
 
-  test('Nesterov', async () => {
+  test('for Nesterov', async () => {
     const race = await raced('Nesterov')
     const [heavy, nesterov] = reachedAt(race)
     expect(nesterov).toBeLessThan(heavy)
@@ -88,7 +88,7 @@ describe('what the sentences say is so', () => {
     expect(a).toEqual(b)
   })
 
-  test('A saddle', async () => {
+  test('for A saddle', async () => {
     const race = await raced('A saddle')
     const [descent, momentum, adam] = race.racers.map((_, number) =>
       pathOf(race, number).findIndex(([, y]) => Math.abs(y) > 1),
@@ -101,7 +101,7 @@ describe('what the sentences say is so', () => {
     expect(Math.abs(out[1])).toBeLessThan(1e-3)
   })
 
-  test('Noise and averaging', async () => {
+  test('for Noise and averaging', async () => {
     const race = await raced('Noise and averaging')
     const apart = (number: number) => {
       const path = pathOf(race, number).slice(-500)
@@ -111,7 +111,7 @@ describe('what the sentences say is so', () => {
     expect(race.racers.map(({ made }) => made)).toEqual([2000, 2000])
   })
 
-  test('Several minima', async () => {
+  test('for Several minima', async () => {
     const race = await raced('Several minima')
     const minima = antigrad.objectives.himmelblau().minima(2)
     expect(minima).toHaveLength(4)
@@ -123,16 +123,16 @@ describe('what the sentences say is so', () => {
     expect(new Set(found).size).toBeGreaterThan(1)
   })
 
-  test('L-BFGS', async () => {
+  test('for L-BFGS', async () => {
     const race = await raced('L-BFGS')
     const [lbfgs, adam, momentum] = reachedAt(race)
     expect(lbfgs).toBeLessThan(0.2 * Math.min(adam, momentum))
     expect(Math.max(adam, momentum)).toBeLessThan(Infinity)
-    // By gradients, of which it asks for more than one in some updates.
+    // The target is reached after a number of gradients, because some updates need several.
     expect(race.racers[0].reach).toBeGreaterThan(race.racers[0].made)
   })
 
-  test('Custom rule', async () => {
+  test('for Custom rule', async () => {
     const race = await raced('Custom rule')
     const [own, descent] = race.state.entries
     expect([
@@ -152,14 +152,14 @@ describe('what the sentences say is so', () => {
   })
 })
 
-describe('a program that makes the same race', () => {
+describe('a program for the same race', () => {
   test.each([
     ...scenes.map(({ title, hash }) => [title, hash]),
     [
       'every extra',
       'f=booth&from=1,-2&noise=0.5&maxIterations=50&adam=lr:0.1,warmup:5,delay:2,clipNorm:1,clipValue:0.5',
     ],
-  ])('%s', async (_, hash) => {
+  ])('reproduces it: %s', async (_, hash) => {
     const { state } = fromHash(hash)
     const text = await writeProgram(state)
     const lines: unknown[][] = []
@@ -170,7 +170,7 @@ describe('a program that makes the same race', () => {
     const race = new Race(state, await makeLandscape(state))
     race.make(Infinity, Infinity)
     race.seek(race.made)
-    // What is typed is computed by mathjs in the race.
+    // The race computes typed functions by mathjs.
     const digits = state.objective === 'own' ? 6 : Infinity
     for (const [i, racer] of race.racers.entries()) {
       const [name, x, , iterations, reason] = lines[i]
