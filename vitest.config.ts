@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const folders = ['test/package/**/*.test.ts', 'test/page/**/*.test.ts']
-// What other work on the machine would change: times, threads at rest, memory.
+// Tests of times, idle threads and memory, which other work on the machine would disturb.
 const alone = ['test/**/timing/*.test.ts', 'test/lifetime.test.ts']
 
-// The longest names first, as an alias is whatever a name begins with.
+// The longest names come first, because an alias matches every name that starts with it.
 const entries = {
   'antigrad/bullmq': 'bullmq/',
   'antigrad/chunks': 'chunks/',
@@ -18,18 +18,18 @@ const entries = {
 type Entry = keyof typeof entries
 const aliases = (urlOf: (entry: Entry) => URL | string) =>
   Object.fromEntries((Object.keys(entries) as Entry[]).map((entry) => [entry, fileURLToPath(urlOf(entry))]))
-// Tests import the package by its name, as users do, and get what the set-up built: the files that Node takes by the
-// exports of package.json,
+// Tests import the package by its name, like users, and get files of the last build: the files that Node selects
+// through the exports of package.json,
 const nodes = aliases((entry) => import.meta.resolve(entry))
-// or the modules that bundlers take.
+// or the modules that bundlers select.
 const modules = aliases((entry) => new URL(`dist/${entries[entry]}index.js`, import.meta.url))
 
-/** Tests that get modules, as they look at internals beside the package. */
+/** Tests that use the modules, because they import internals in addition to the package. */
 const ofInternals = [
   ...['coefficient-positions', 'courses', 'hints', 'mixed-rules', 'rules', 'schedules', 'subnormals'],
   ...['adversarial/table', 'fits/engines', 'objectives', 'errors', 'chunks', 'bullmq'],
 ].map((name) => `test/${name}.test.ts`)
-/** Tests that get both. With those above, each export is tried as a module too. */
+/** Tests that run on both. Together with `ofInternals` they test each export as a module too. */
 const ofBoth = ['test/files/*.test.ts', 'test/tfjs.test.ts']
 
 const project = (
@@ -43,12 +43,12 @@ const project = (
   resolve: { alias },
   test: {
     ...{ name, include, maxWorkers, sequence: { groupOrder } },
-    // Vitest's own, and that of its command line, where there is none.
+    // Without this option Vitest uses its own list, and the list of its command line.
     ...(exclude && { exclude: ['**/node_modules/**', ...exclude] }),
-    // As users have it: not through Vite's own modules.
+    // The package is loaded by Node, as in users' programs, and not by Vite.
     server: { deps: { external: [/\/dist\//] } },
     ...{ testTimeout: 120_000, hookTimeout: 300_000 },
-    // Vitest's own second is over before a page on a busy machine has done what it was asked.
+    // The default of one second is too short for a page on a busy machine.
     expect: { poll: { timeout: 20_000 } },
   },
 })
@@ -59,11 +59,11 @@ export default defineConfig({
   test: {
     globalSetup: 'test/shared-setup.ts',
     projects: [
-      // The page imports internals beside the package.
+      // The tests of pages import internals in addition to the package.
       project('package', folders, alone, workers, 0, modules),
       project('typescript', ['test/**/*.test.ts'], [...folders, ...alone, ...ofInternals], workers, 0),
       project('modules', [...ofInternals, ...ofBoth], undefined, workers, 0, modules),
-      // Afterwards, one by one.
+      // These run last, one at a time.
       project('alone', alone, undefined, 1, 1, modules),
     ],
   },

@@ -49,7 +49,7 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
   )
   if (lost.length > 0) throw new Error(`${lost} is in no list of .vitepress/config.mts`)
   const about =
-    'antigrad: first-order optimizers, minimization and fits for TypeScript; the same bits everywhere.'
+    'antigrad: optimizers, minimization and curve fitting for TypeScript, with the same bits everywhere.'
   const lines = Object.entries(sections).map(
     ([title, names]) =>
       `## ${title}\n\n${names.map((name) => `- [${titleOf(name)}](${link(name).slice(1)}.html)`).join('\n')}`,
@@ -78,7 +78,7 @@ export default defineConfig({
   ...{
     title: 'antigrad',
     lang: 'en',
-    description: 'First-order optimizers for TypeScript, the same bits everywhere',
+    description: 'Optimizers, minimization and curve fitting for TypeScript, the same bits everywhere',
   },
   // URLs equal the paths in the repository, so that links work in both.
   ...{ srcDir: '..', outDir: './dist', cacheDir: './.vitepress/cache' },
