@@ -34,7 +34,7 @@
  * export const gradientDescent = rule<GradientDescent>(definition)
  * ```
  *
- * CONTRIBUTING.md shows how to add a rule.
+ * contributing/extending.md shows how to add a rule.
  */
 
 export { type AdaBelief, adabelief } from './adabelief.js'

@@ -31,7 +31,7 @@
 //!
 //! Rules that need sums over a whole tensor have several stages (`norms.rs`, `lamb.rs`). Rules for matrices implement
 //! `MatrixKernel` instead (`adafactor.rs`, `muon.rs`, `sm3.rs`). `for_each_kernel!` below lists all kernels; a new rule
-//! is added there. CONTRIBUTING.md describes the steps.
+//! is added there. contributing/extending.md describes the steps.
 
 #![cfg_attr(not(feature = "catalogue"), allow(dead_code))]
 // Equations should read as in their papers, so code that reads and writes arrays may share one unsafe block.
