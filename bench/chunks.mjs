@@ -89,7 +89,7 @@ async function ofSeconds(count) {
   }
   const { 'bare 1': work, 'bare 2': halves } = times
   const { 'all 1': one, 'all 2': two, 'each 1': each, 'each 2': eachOfTwo } = times
-  const percent = (x) => `${fixed((x - 1) * 100, 1)} %`
+  const percent = (x) => `${fixed((x - 1) * 100, 1)}%`
   console.log(
     `${count} chunks of ${fixed(work / count)} s: the work alone ${fixed(work)} s, one worker ${fixed(one)} s, two ${fixed(two)} s
   overhead ${percent(one / work)}: by chunk ${percent((each * count) / work)}, and ${fixed(one - each * count)} s once

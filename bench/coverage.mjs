@@ -66,4 +66,4 @@ for (const one of cases.filter(({ name }) => name.includes(values.only ?? ''))) 
 }
 console.log(lines.join('\n'))
 if (values.python && !values.only) writeFileSync(here('results/coverage.md'), `${lines.join('\n')}\n`)
-if (!isNear) throw new Error(`A profile's coverage is off from SciPy's by more than ${percent(NEAR)} %`)
+if (!isNear) throw new Error(`A profile's coverage is off from SciPy's by more than ${percent(NEAR)}%`)

@@ -1,7 +1,7 @@
-// node bench/page.mjs: measures the time until the race page is usable in Chromium: on this machine, and on an emulated
-// slow phone with a six times slower processor and a network of 1.6 Mb/s. The page is rebuilt and served gzipped, with
-// empty caches. It is usable when the table has its first row, because the race is then drawn and can be played. On a
-// busy machine only the CPU times are meaningful.
+// node bench/page.mjs: measures the time until the race page is usable in Chromium. It measures on this machine, and on
+// an emulated slow phone with a six times slower processor and a network of 1.6 Mb/s. The page is rebuilt and served
+// gzipped, with empty caches. It is usable when the table has its first row, because the race is then drawn and can be
+// played. On a busy machine only the CPU times are meaningful.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'

@@ -122,7 +122,7 @@ script(async () => {
   }
 })
 
-/** Updates each table of bench/results, except those of other libraries, in a separate process. */
+/** Updates each table of bench/results, except the tables of other libraries, in a separate process. */
 async function everyTable({ python, quick, rounds, threads }) {
   const given = [
     ...(quick ? ['--quick'] : []),

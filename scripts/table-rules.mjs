@@ -49,9 +49,9 @@ script(async () => {
     const found = await measure(objective, name)
     const median = ({ updates }) => updates[updates.length >> 1]
     const [best] = found.sort((a, b) => b.updates.length - a.updates.length || median(a) - median(b))
-    if (best.updates.length === 0) return `| \`${name}\` | – | 0 % | – |`
+    if (best.updates.length === 0) return `| \`${name}\` | – | 0% | – |`
     const share = Math.round((100 * best.updates.length) / count)
-    return `| \`${name}\` | ${best.lr} | ${share} % | ${median(best)} |`
+    return `| \`${name}\` | ${best.lr} | ${share}% | ${median(best)} |`
   }
 
   const sections = []

@@ -126,7 +126,7 @@ test('docs/objectives.md has a row for each rule on each objective: npm run tabl
     const rows = lines.filter((line) => line.startsWith('| `'))
     const number = '(?:[1-9]\\d*|0\\.\\d*[1-9])'
     const row = new RegExp(
-      `^\\| \`(\\w+)\` \\| (?:${number} \\| (?:100|[1-9]\\d?) %|– \\| 0 %) \\| (?:\\d+|–) \\|$`,
+      `^\\| \`(\\w+)\` \\| (?:${number} \\| (?:100|[1-9]\\d?)%|– \\| 0%) \\| (?:\\d+|–) \\|$`,
     )
     return [title, rows.map((text) => row.exec(text)?.[1])]
   })

@@ -64,7 +64,7 @@ function describe(rows, weights, minutes, names) {
   const found =
     list.length > 0
       ? [`Slower than ${names[1]}, or larger:`, ...list.map((line) => `- ${line}`)]
-      : [`Nothing is slower than in ${names[1]}, or larger, by more than ${Math.round((LIMIT - 1) * 100)} %.`]
+      : [`Nothing is slower than in ${names[1]}, or larger, by more than ${Math.round((LIMIT - 1) * 100)}%.`]
   const head = ['nanoseconds of a call', ...names, 'ratio', 'again']
   return { text: [table(head, body), '', ...found].join('\n'), worse: list.length > 0 }
 }

@@ -236,7 +236,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
     if (noJax) without('jax and Optax', noJax)
     if (!limits) without('C', reason)
 
-    // Hardly any run stops within so many updates, so this measures updates including the convergence test.
+    // Hardly any run converges within 1,000 updates, so this measures updates including the convergence test.
     const updates = { problem: rosenbrock, dtype: 'float32', tolerance: 1e-9 }
     // Every run stops after its individual number of updates.
     const ends = { ...updates, tolerance: 1e-5 }

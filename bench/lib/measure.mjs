@@ -1,6 +1,6 @@
-// The measuring method. A subject is { name, call }; or { name, call, run } if `run(times)` does the work of `times`
-// calls in one call; or { name, call, timed } if `timed()` makes some calls with other work in between and returns the
-// nanoseconds per call.
+// The measuring method. A subject is { name, call }, or { name, call, run } if `run(times)` does the work of `times`
+// calls in one call. It is { name, call, timed } if `timed()` makes some calls with other work in between and returns
+// the nanoseconds per call.
 //
 // All subjects of a comparison are measured in rounds: each subject once per round, in an order that is reversed from
 // round to round. Ratios are taken within a round, so that temporary slowdowns of the machine affect both sides. The
@@ -97,7 +97,7 @@ export const ratio = (a, b) => summary(a.map((x, i) => x / b[i]))
 export const difference = (a, b) => summary(a.map((x, i) => x - b[i]))
 
 /**
- * The number of sorted values that the interval excludes at either end: the largest k for which fewer than k of n
+ * The number of sorted values that the interval excludes at either end. It is the largest k for which fewer than k of n
  * values lie below the median (each with probability ½) in at most 2.5% of cases.
  */
 export function intervalRank(n) {

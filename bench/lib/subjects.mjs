@@ -224,7 +224,7 @@ export function unit(limits, dtype) {
   return { division: make('division', 3), root: make('root', 4), numbers }
 }
 
-/** Initializes the arrays of a competitor like those of `ours` with one tensor. */
+/** Initializes the arrays of a competitor like the arrays of `ours` with one tensor. */
 function begin(streams) {
   noise(streams[0], 1)
   noise(streams.at(-1), 2)

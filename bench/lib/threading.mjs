@@ -7,7 +7,7 @@ const PAUSE = 0.2
 const CALLS = 20
 const PAIRS = 3
 
-/** Measures rows with the properties of those in targets.mjs. */
+/** Measures rows with the same properties as the rows of targets.mjs. */
 export async function measureThreading({ limits, reason, timing, quick, progress }) {
   const rows = []
   const skipped = limits ? [] : [`two threads to the pass on two threads: ${reason}`]

@@ -1,7 +1,7 @@
 """Profile intervals of simulated sets by SciPy: nested least squares, and brentq for the ends.
 
-Reads one JSON object from stdin: a case and its sets; writes the ends of each, null where there is none, or none of a
-fit that has not converged.
+Reads one JSON object from stdin: a case and its sets. Writes the ends of each set: null for a missing end, and no ends
+for a fit that has not converged.
 """
 
 import json

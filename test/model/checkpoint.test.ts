@@ -1,6 +1,6 @@
 /**
- * Saved runs from files: `data/checkpoint-<version>.json` has one per dtype, saved in the middle of a run, and the result
- * 40 steps later. For a new version of the format, write a new file and remove the old one:
+ * Saved runs from files: `data/checkpoint-<version>.json` has one per dtype, saved in the middle of a run, and the
+ * result 40 steps later. For a new version of the format, write a new file and remove the old one:
  * ANTIGRAD_WRITE_CHECKPOINT=1 npx vitest run test/model/checkpoint.test.ts
  */
 
@@ -135,7 +135,7 @@ test('a version that is not known and what is no save are refused with a sentenc
   const cases: [unknown, string][] = [
     ...[1, 2, 4, undefined].map((version): [unknown, string] => [
       { ...saved(), version },
-      `optimizer: expected version 3, the only one that this release reads, got ${version}`,
+      `optimizer: expected version 3, the only readable version, got ${version}`,
     ]),
     [{ ...saved(), format: 'other' }, 'optimizer: expected what save() returns, got the format "other"'],
     [{ a: Float64Array.of(1) }, 'optimizer: expected what save() returns, got the format undefined'],

@@ -1,5 +1,5 @@
 // TensorFlow.js: applyGradients of its own optimizers on variables, in production mode. Both backends are synchronous,
-// so there is nothing to wait for. Variants named `+antigrad` use optimizers of antigrad/tfjs instead.
+// so no adapter has to wait. Variants named `+antigrad` use optimizers of antigrad/tfjs instead.
 import * as tf from '@tensorflow/tfjs'
 import '@tensorflow/tfjs-backend-wasm'
 import * as antigrad from '../../../dist/node/index.mjs'
