@@ -30,7 +30,7 @@ const computer = () =>
 
 /**
  * Seconds in which several processes compute all chunks, without workers and stores. Two processes need not be twice as
- * fast as one, for example if the cores are hyperthreads or shared with other virtual machines.
+ * fast as one, for example if two processors share a core, or share it with other virtual machines.
  */
 async function bare(count, processes) {
   const children = Array.from({ length: processes }, () =>

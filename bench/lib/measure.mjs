@@ -12,7 +12,7 @@ import Benchmark from 'benchmark'
  * Measures the nanoseconds per call, with the method that suits its duration:
  *
  * - from 1 µs to 1 ms by benchmark.js, one of whose cycles with a given count is a sample;
- * - shorter calls in batches by our own loop, because benchmark.js recompiles its loop in each cycle, which would
+ * - shorter calls in batches by our own loop, because benchmark.js compiles its loop again in each cycle, which would
  *   distort the result (a call with two parameters takes tens of nanoseconds);
  * - longer calls one by one, because benchmark.js needs several cycles of each.
  */

@@ -130,7 +130,9 @@ export const drawn = (sites, count, next) =>
     () => sites.splice(Math.floor(next() * sites.length), 1)[0],
   )
 
-/** Creates a worktree with all build results except the benchmarks' results. Concurrent runs use separate worktrees. */
+/**
+ * Creates a worktree with all build results except the benchmarks' results. Each concurrent run uses another worktree.
+ */
 export function worktree(commit, name = commit) {
   const folder = join(root, 'target/mutations', name)
   if (existsSync(folder)) return folder
