@@ -1,12 +1,12 @@
-// node bench/chromium.mjs: Adam's updates per second in Chromium beside Node's, as a Markdown table. Engines
-// take turns, each for a tenth of a second, and the median of seven rounds counts.
+// node bench/chromium.mjs: compares Adam's updates per second in Chromium and in Node, as a Markdown table. The engines
+// take turns of a tenth of a second each, and the result is the median of seven rounds.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { launchChromium, serve } from './lib/page.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
-/** Runs in both, as text. */
+/** The measurement, whose source text runs in Node and in Chromium. */
 function measure({ Optimizer, adam }, engines) {
   const rows = {}
   for (const length of [1e3, 1e4, 1e5, 1e6]) {
@@ -25,7 +25,7 @@ function measure({ Optimizer, adam }, engines) {
           done += run.batch
           now = performance.now()
         }
-        // A batch of a millisecond, so that the clock costs nothing.
+        // Batches of a millisecond make the cost of reading the clock negligible.
         run.batch = Math.max(1, Math.round(done / 100))
         if (round >= 0) run.rates.push((1000 * done) / (now - start))
       }

@@ -1,4 +1,4 @@
-// npm run bench:chunks: what plans, workers, stores and queues cost beside the work itself. On a machine with nothing else to do.
+// npm run bench:chunks: measures the overhead of plans, workers, stores and queues. Needs an otherwise idle machine.
 import { fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -14,7 +14,7 @@ const isPart = process.argv[2] === 'part'
 const folder = isPart ? process.argv[3] : mkdtempSync(join(tmpdir(), 'antigrad-bench-'))
 const isQuick = process.argv.includes('--quick')
 
-/** Seconds of a command; what it prints is dropped. */
+/** Runs a command without its output, and returns the seconds. */
 function timed(...args) {
   const began = performance.now()
   const { status, stderr } = spawnSync(process.execPath, [cli, ...args], { cwd: folder, encoding: 'utf8' })
@@ -24,13 +24,13 @@ function timed(...args) {
 
 const fixed = (x, digits = 2) => x.toFixed(digits)
 
-/** What computes a plan's chunks, with nothing around. */
+/** The function that computes a plan's chunks, without workers and stores. */
 const computer = () =>
   createCompute(readPlan(readFileSync(join(folder, 'plan.json'), 'utf8')), undefined, { threads: 1 })
 
 /**
- * Seconds in which as many processes compute all chunks, each its part, with nothing around: what a machine does with two of them
- * need not be twice as much, as where its cores are halves of one or its neighbors'.
+ * Seconds in which several processes compute all chunks, without workers and stores. Two processes need not be twice as
+ * fast as one, for example if two processors share a core, or share it with other virtual machines.
  */
 async function bare(count, processes) {
   const children = Array.from({ length: processes }, () =>
@@ -45,7 +45,7 @@ async function bare(count, processes) {
   return (performance.now() - began) / 1000
 }
 
-/** Seconds of `antigrad run`: all, and from the first chunk on by chunk. */
+/** Seconds of `antigrad run`: in total, and per chunk after the first. */
 async function run(store, workers) {
   const began = performance.now()
   const args = [cli, 'run', 'plan.json', '--store', store, '--workers', `${workers}`, '--json']
@@ -54,12 +54,12 @@ async function run(store, workers) {
   createInterface(child.stdout).on('line', () => times.push(performance.now()))
   const [status] = await once(child, 'close')
   if (status !== 0) throw new Error(`status ${status}`)
-  // What two workers do at once comes at once: counted are those after the first of each.
+  // Workers finish their chunks at about the same time, so counting starts after the first chunk of each worker.
   const each = (times.at(-1) - times[workers - 1]) / (times.length - workers) / 1000
   return { all: (performance.now() - began) / 1000, each }
 }
 
-/** Chunks of a second: what a worker costs beside the work, and two workers beside one. */
+/** Chunks of one second: the overhead of a worker, and the speedup of two workers. */
 async function ofSeconds(count) {
   const planned = (starts) =>
     timed(
@@ -89,7 +89,7 @@ async function ofSeconds(count) {
   }
   const { 'bare 1': work, 'bare 2': halves } = times
   const { 'all 1': one, 'all 2': two, 'each 1': each, 'each 2': eachOfTwo } = times
-  const percent = (x) => `${fixed((x - 1) * 100, 1)} %`
+  const percent = (x) => `${fixed((x - 1) * 100, 1)}%`
   console.log(
     `${count} chunks of ${fixed(work / count)} s: the work alone ${fixed(work)} s, one worker ${fixed(one)} s, two ${fixed(two)} s
   overhead ${percent(one / work)}: by chunk ${percent((each * count) / work)}, and ${fixed(one - each * count)} s once
@@ -97,7 +97,7 @@ async function ofSeconds(count) {
   )
 }
 
-/** As many chunks as there may be in an afternoon, of nothing. */
+/** Many empty chunks, as many as a long run has. */
 function ofNothing(count) {
   const sweep = [
     'sweep',
@@ -128,10 +128,10 @@ function ofNothing(count) {
   )
 }
 
-/** What a Redis takes for chunks that wait. */
+/** Memory of Redis per waiting chunk. */
 async function queued(count) {
   if (spawnSync('redis-server', ['--version']).error)
-    return console.log('no redis-server here: its memory is not measured')
+    return console.log('redis-server is not installed, so its memory is not measured')
   const { Queue } = await import('bullmq')
   const { Redis } = await import('ioredis')
   const socket = join(folder, 'redis.sock')
@@ -169,7 +169,7 @@ async function queued(count) {
   redis.kill()
 }
 
-/** A process of {@link bare}. */
+/** The process that {@link bare} starts. */
 async function part() {
   const compute = computer()
   await compute(0)

@@ -1,5 +1,5 @@
-// npm run bench:coverage: how often 95 % intervals have the truth in them, Wald's and those of profiles, over simulated
-// sets; with --python beside profiles by SciPy's brentq over nested least squares, of the same sets.
+// npm run bench:coverage: coverage of 95% Wald intervals and profile intervals on simulated data. With --python, the
+// profiles are compared with SciPy (brentq over nested least squares) on the same data.
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -11,12 +11,14 @@ const { values } = parseArgs({
 })
 const sets = Number(values.sets ?? 10_000)
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-/** As a reference may differ: .2 % of all sets. */
+/** Allowed difference in coverage from the reference: 0.2% of all data sets. */
 const NEAR = 0.002
-/** An end is another one that differs by more of its distance from the value. */
+/**
+ * Relative tolerance of endpoints: larger differences, relative to the distance from the estimate, count as different.
+ */
 const SAME = 1e-4
 
-/** Ends of the same sets by SciPy, in a Python that has it. */
+/** Endpoints of the same data sets by SciPy, with a Python that has SciPy. */
 function byScipy({ model, truth, of, x, noise, isKnown = false, passesZero = false }, y) {
   const sigma = sigmaOf({ x, noise }) ?? null
   const input = JSON.stringify({ model, truth, of, x, isKnown, passesZero, y, sigma })
@@ -64,4 +66,4 @@ for (const one of cases.filter(({ name }) => name.includes(values.only ?? ''))) 
 }
 console.log(lines.join('\n'))
 if (values.python && !values.only) writeFileSync(here('results/coverage.md'), `${lines.join('\n')}\n`)
-if (!isNear) throw new Error(`A profile's coverage is off from SciPy's by more than ${percent(NEAR)} %`)
+if (!isNear) throw new Error(`A profile's coverage is off from SciPy's by more than ${percent(NEAR)}%`)

@@ -1,5 +1,6 @@
-// node bench/equations.mjs: Adam as its equations beside the fused Adam, by engine, instruction set and size, as a
-// Markdown table. All take turns; each number is a median of ratios of CPU time with the middle half of them.
+// node bench/equations.mjs: compares Adam as a custom rule with the built-in Adam, per engine, instruction set and
+// size, as a Markdown table. All variants take turns. Each number is a median of ratios of CPU time, with the
+// interquartile range.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { adam, defineRule, engines, Optimizer } from '../dist/index.js'
@@ -8,7 +9,10 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const options = { rounds: { type: 'string', default: '41' } }
 const rounds = Number(parseArgs({ options }).values.rounds)
 
-/** The last line of Adam: as the fused one computes it, by `over` and by `/`; with a division by the root; as the paper has it. */
+/**
+ * Variants of Adam's last line: as in the built-in rule, with `over` and with `/`; with a divided root; as in the
+ * paper.
+ */
 const forms = {
   over: 'theta - over(lr/(1 - p1)*m, sqrt(v)*(1/sqrt(1 - p2)) + eps)',
   '`/`': 'theta - lr/(1 - p1)*m/(sqrt(v)*(1/sqrt(1 - p2)) + eps)',
@@ -35,7 +39,7 @@ const written = Object.values(forms).map((last, k) =>
 
 const quantile = (sorted, q) => sorted[Math.round(q * (sorted.length - 1))]
 
-/** An optimizer of so many parameters, and what makes steps of it for some milliseconds. */
+/** An optimizer, and a function that makes its steps for some milliseconds. */
 function stepping(rule, length, how) {
   const params = Float32Array.from({ length }, (_, k) => Math.sin(k))
   const optimizer = new Optimizer(params, rule, { threads: 1, ...how })
@@ -45,10 +49,10 @@ function stepping(rule, length, how) {
     for (let k = 0; k < count; k++) optimizer.step()
     return ((process.cpuUsage().user - began) / count) * 1e3
   }
-  // The compiler has seen enough of it before it is timed, some milliseconds at a time.
+  // Warm-up for JavaScript's compiler.
   let warm = 0
   for (let k = 1; k < 2e5 && warm < 2e8; k *= 2) warm += nanoseconds(k) * k
-  // CPU time comes in steps, and may be 0.
+  // CPU time has a coarse resolution and may be 0.
   const step = Math.max(50 + length / 100, nanoseconds(1 + Math.round(2e6 / (length + 100))))
   const count = Math.ceil(5e6 / step)
   return () => nanoseconds(count)

@@ -1,5 +1,5 @@
-// npm run bench:files [-- --mib 768 --rounds 9 --folder /where]: runs written to a file and read from it, beside `cp` and
-// a sync of the same file, in turns and each with nothing of it in the system's cache. Wants Linux, to empty that, as root.
+// npm run bench:files [-- --mib 768 --rounds 9 --folder /where]: compares writing and reading of runs with `cp` and
+// sync of the same file. Both take turns with an empty page cache. Needs Linux, and root to empty the cache.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,18 +29,18 @@ function shell(command) {
   if (status !== 0) throw new Error(stderr)
 }
 
-/** Nothing of any file is in memory. */
+/** Empties the page cache. */
 function empty() {
   collect()
   shell('sync')
   writeFileSync('/proc/sys/vm/drop_caches', '3')
 }
 
-/** Milliseconds that this thread has computed; where it waits for others, as for a core or in a collection, it has not. */
+/** CPU milliseconds of this thread, without waiting for a core or for garbage collection threads. */
 const computed = () =>
   Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
 
-/** Seconds that it takes, the longest time for which nothing else got its turn, and the most that was computed meanwhile. */
+/** Measures the seconds of a task, the longest blocking of the event loop, and the largest CPU time of one turn. */
 async function timed(work) {
   let [last, longest] = [performance.now(), 0]
   let [before, busiest] = [computed(), 0]
@@ -59,7 +59,9 @@ async function timed(work) {
   return { seconds, longest, busiest }
 }
 
-/** AdamW's arrays are three times the parameters: one large tensor, and some as in a model. */
+/**
+ * A model for AdamW, whose file has three times the size of the parameters: one large tensor and several smaller ones.
+ */
 function model(mib) {
   const numbers = (mib * 2 ** 20) / 12
   const rest = 64
@@ -75,7 +77,7 @@ const optimizer = model(Number(values.mib))
 await writeFile(run, optimizer)
 const { size } = statSync(run)
 
-/** By what the copy has to do beside what ours has to: all are cold, but for what is said to be in memory. */
+/** Kinds of comparison. All files are uncached, unless the name says that they are in memory. */
 const kinds = {
   'written, beside a copy of what has to be read': {
     ours: () => writeFile(mine, optimizer),

@@ -1,10 +1,10 @@
-// What the machine allows, for the bench alone: Adam and momentum by hand with intrinsics, Adam and Adagrad
-// over some rows of a table, passes that move the same streams with trivial arithmetic, the unit that divides
-// and takes roots on its own, and many runs of one function.
+// Hardware limits for the benchmarks: Adam and momentum hand-written with intrinsics, Adam and Adagrad over some
+// rows of a table, passes that move the same streams with trivial arithmetic, divisions and roots alone, and many
+// runs of one function.
 //
-// A Node addon without headers: bench/lib/limits.mjs compiles it with `cc` alone. -ffp-contract=off
-// matters: compilers fuse even intrinsics. A job is made once, with its addresses, and then run by its
-// number, so that a call costs as little as the addon's own.
+// This Node addon needs no headers: bench/lib/limits.mjs compiles it with `cc` alone. The option -ffp-contract=off
+// is necessary, because compilers fuse even intrinsics. A job is created once, with its addresses, and then run by
+// its index, so that a call costs as little as a call of antigrad's addon.
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -22,7 +22,7 @@
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
-// The few declarations of Node-API that are needed; it is stable.
+// Declarations of the few used functions of Node-API, whose ABI is stable.
 typedef struct napi_env__ *napi_env;
 typedef struct napi_value__ *napi_value;
 typedef struct napi_info__ *napi_info;
@@ -43,16 +43,16 @@ typedef void (*Run)(const Job *);
 struct Job {
   Run run;
   char *stream[STREAMS];
-  size_t bytes; // Of a stream, in whole cache lines: what pads a tensor belongs to it.
+  size_t bytes; // Length of a stream in whole cache lines, including a tensor's padding.
   const void *row;
-  const uint32_t *indices; // Of rows of the streams but the gradient's, which has one behind the other.
+  const uint32_t *indices; // Row indices for all streams except the gradient, whose rows are contiguous.
   size_t count, columns;
 };
 
-// ---- Passes: reads + writes of whole vectors that leave every bit as it was. ----
+// ---- Passes: reads and writes of whole vectors that change no bit. ----
 
-// A value that was loaded passes through here, and to a compiler it is another one: so the load stays, and so
-// does the store of what was there before. A test counts both.
+// Makes a loaded value opaque to the compiler, so that it removes neither the load nor the store of the same value.
+// A test counts both.
 #if defined(__aarch64__)
 #define LOADED(vector) __asm__ volatile("" : "+w"(vector))
 #else
@@ -94,10 +94,10 @@ PASS(pass256, 32, TARGET("avx2"))
 PASS(pass512, 64, TARGET("avx512f"))
 #endif
 
-// ---- Adam and momentum by hand; streams θ, m, v, g and θ, v, g. ----
+// ---- Hand-written Adam (streams θ, m, v, g) and momentum (streams θ, v, g). ----
 
 #if defined(__x86_64__)
-// NONZERO_DIV: a / b, but +0 where b is exactly 0.
+// NONZERO_DIV: a / b, but +0 if b is exactly 0.
 #define NONZERO_DIV_512(t, a, b) \
   _mm512_maskz_div_##t(_mm512_cmp_##t##_mask(b, _mm512_setzero_##t(), _CMP_NEQ_UQ), a, b)
 #define NONZERO_DIV_256(t, a, b) \
@@ -105,7 +105,7 @@ PASS(pass512, 64, TARGET("avx512f"))
 #define ZERO_512(t) _mm512_setzero_##t()
 #define ZERO_256(t) _mm256_setzero_##t()
 
-// Unrolled: UNROLL vectors in flight.
+// Loops are unrolled, with UNROLL vectors in flight.
 #define HAND(name, bits, t, scalar, vector, target, UNROLL)                                           \
   target INLINE void name##_adam_over(scalar *theta, scalar *m, scalar *v, const scalar *g, size_t n, \
                                       const vector *row) {                                            \
@@ -142,7 +142,7 @@ PASS(pass512, 64, TARGET("avx512f"))
                        job->columns, row);                                                            \
     }                                                                                                 \
   }                                                                                                   \
-  /* Streams θ, s, g; row decay, η, c, ε. */                                                          \
+  /* Streams: θ, s, g. Coefficients: decay, η, c, ε. */                                               \
   target static void name##_adagrad_rows(const Job *job) {                                            \
     vector row[4];                                                                                    \
     for (int k = 0; k < 4; k++) row[k] = _mm##bits##_set1_##t(((const scalar *)job->row)[k]);         \
@@ -199,17 +199,17 @@ HAND(hand512f32, 512, ps, float, __m512, TARGET("avx512f"), "GCC unroll 2")
 HAND(hand512f64, 512, pd, double, __m512d, TARGET("avx512f"), "GCC unroll 2")
 #endif
 
-// ---- Many runs: Rosenbrock's function by Adam in float32, compiled for it alone. ----
+// ---- Many runs of Adam on Rosenbrock's function in float32, compiled for this function alone. ----
 
 typedef struct Runs {
-  float *x, *y;         // Of each run; where it ends, in the end.
-  uint32_t *iterations; // How many updates it has made.
+  float *x, *y;         // Starting points of the runs, which become their end points.
+  uint32_t *iterations; // Number of updates of each run.
   size_t count, most;
-  const float *rows; // Coefficients by update: d, c1, c2, ε, β₁, 1−β₁, β₂, 1−β₂.
+  const float *rows; // Coefficients per update: d, c1, c2, ε, β₁, 1−β₁, β₂, 1−β₂.
   double tolerance;
 } Runs;
 
-enum { LANES = 1024 }; // Runs that are advanced together; nine arrays of them are 36 KiB.
+enum { LANES = 1024 }; // Number of runs that advance together. Their nine arrays take 36 KiB.
 
 typedef struct Lanes {
   _Alignas(64) float x[LANES], y[LANES], mx[LANES], my[LANES], vx[LANES], vy[LANES], gx[LANES], gy[LANES];
@@ -228,15 +228,15 @@ static int width(void) {
 #define GRADIENT(x, y)                                                                                \
   float w = 100 * (y - x * x), gy = w + w, p = x * gy, r = 1 - x, gx = (-p - p) - (r + r);
 
-// Adam's step of one parameter, operation by operation as antigrad's: the bits are to be the same.
+// Adam's step of one parameter, with the same operations as antigrad, so that the bits are the same.
 #define STEP(theta, m, v, g)                                                                          \
   m = row[4] * m + row[5] * g;                                                                        \
   v = row[6] * v + row[7] * (g * g);                                                                  \
   float divisor_##g = __builtin_sqrtf(v) * row[2] + row[3], step_##g = row[1] * m / divisor_##g;      \
   theta = theta * row[0] - (divisor_##g == 0 ? 0 : step_##g);
 
-/// One update of whole vectors, which are the compiler's to make; says whether a run may have ended: its step
-/// is short, or not finite.
+/// Updates all lanes, in a loop that the compiler vectorizes. Returns whether a run may have ended, because its step
+/// is short or not finite.
 INLINE int update(Lanes *restrict lanes, const float *row, float tolerance, size_t whole) {
   int found = 0;
   for (size_t i = 0; i < whole; i++) {
@@ -253,7 +253,7 @@ INLINE int update(Lanes *restrict lanes, const float *row, float tolerance, size
   return found;
 }
 
-/// Whether the gradient vanishes within 100 tolerances: as isAtRest in ts/minimize/convergence.ts.
+/// Whether the gradient vanishes within 100 tolerances, like isAtRest in ts/minimize/convergence.ts.
 static bool is_at_rest(const Lanes *lanes, size_t lane, double tolerance) {
   float at[2] = {lanes->x[lane], lanes->y[lane]}, g[2] = {lanes->gx[lane], lanes->gy[lane]}, near[2];
   double reach[2], answer[2], direction[2] = {g[0] > 0 ? -1 : 1, g[1] > 0 ? -1 : 1};
@@ -270,14 +270,15 @@ static bool is_at_rest(const Lanes *lanes, size_t lane, double tolerance) {
   return false;
 }
 
-/// What a lane is becomes what another one is.
+/// Copies a lane to another one.
 INLINE void copy_lane(Lanes *lanes, size_t to, size_t from) {
   lanes->x[to] = lanes->x[from], lanes->mx[to] = lanes->mx[from], lanes->vx[to] = lanes->vx[from];
   lanes->y[to] = lanes->y[from], lanes->my[to] = lanes->my[from], lanes->vy[to] = lanes->vy[from];
   lanes->run[to] = lanes->run[from];
 }
 
-/// A run ends with a short step at rest, and with one that is not finite; the last one takes its lane.
+/// Advances all runs. A run ends with a short step and a vanishing gradient, or with a step that is not finite. The
+/// last live run then moves to its lane.
 INLINE void advance(const Runs *runs) {
   static Lanes lanes;
   for (size_t first = 0; first < runs->count; first += LANES) {
@@ -297,7 +298,7 @@ INLINE void advance(const Runs *runs) {
         runs->x[run] = lanes.x[i], runs->y[run] = lanes.y[i], runs->iterations[run] = (uint32_t)t;
         copy_lane(&lanes, i, --live);
       }
-      // What pads the last vector does as the first run does, and finds nothing of its own.
+      // Lanes that pad the last vector repeat the first run, and their results are ignored.
       for (size_t i = live; i < whole; i++) copy_lane(&lanes, i, 0);
     }
   }
@@ -309,7 +310,7 @@ TARGET("avx2") static void many256(const Runs *runs) { advance(runs); }
 TARGET("avx512f,prefer-vector-width=512") static void many512(const Runs *runs) { advance(runs); }
 #endif
 
-// ---- The calls. ----
+// ---- Exported functions. ----
 
 static Job jobs[1 << 16];
 static uint32_t job_count = 0;
@@ -331,15 +332,15 @@ static napi_value answer(napi_env env, double x) {
   return value;
 }
 
-/// width(): the widest vectors that are used, in bits.
+/// width(): width of the widest used vectors, in bits.
 static napi_value call_width(napi_env env, napi_info info) {
   (void)info;
   return answer(env, width());
 }
 
-/// job(kind, writes, row, ...streams): kind 0 is a pass whose first `writes` streams are written;
-/// 1 Adam, 2 momentum, 3 divisions, 4 roots, 5 Adam and 6 Adagrad by row. The caller keeps the arrays alive.
-/// Gives its number.
+/// job(kind, writes, row, ...streams): creates a job and returns its index. Kind 0 is a pass that writes its first
+/// `writes` streams, 1 Adam, 2 momentum, 3 divisions, 4 roots, 5 Adam by row, and 6 Adagrad by row. The caller must
+/// keep the arrays alive.
 static napi_value call_job(napi_env env, napi_info info) {
   napi_value given[3 + STREAMS];
   size_t count = arguments(env, info, given, 3 + STREAMS);
@@ -373,7 +374,7 @@ static napi_value call_job(napi_env env, napi_info info) {
   return answer(env, job_count++);
 }
 
-/// rows(job, indices, columns): which rows a job by row is over, in a Uint32Array; again whenever others are.
+/// rows(job, indices, columns): sets the rows of a job by row, as a Uint32Array. Call it again to change the rows.
 static napi_value call_rows(napi_env env, napi_info info) {
   napi_value given[3];
   arguments(env, info, given, 3);
@@ -383,7 +384,7 @@ static napi_value call_rows(napi_env env, napi_info info) {
   return NULL;
 }
 
-/// run(job, times)
+/// run(job, times): runs a job several times.
 static napi_value call_run(napi_env env, napi_info info) {
   napi_value given[2];
   arguments(env, info, given, 2);
@@ -397,7 +398,7 @@ static void *run_part(void *job) {
   return NULL;
 }
 
-/// runOn(job, threads): once, in as many parts as threads; they are started anew for each call.
+/// runOn(job, threads): runs a job once, divided among threads, which are started for each call.
 static napi_value call_run_on(napi_env env, napi_info info) {
   napi_value given[2];
   arguments(env, info, given, 2);
@@ -423,7 +424,7 @@ static napi_value call_run_on(napi_env env, napi_info info) {
   return NULL;
 }
 
-/// rosenbrock(x, y, iterations, rows, tolerance, bits): x and y become where runs end.
+/// rosenbrock(x, y, iterations, rows, tolerance, bits): runs Adam from all points and overwrites x and y with the ends.
 static napi_value call_rosenbrock(napi_env env, napi_info info) {
   napi_value given[6];
   arguments(env, info, given, 6);
@@ -449,7 +450,7 @@ static void release(napi_env env, void *data, void *hint) {
   free(data);
 }
 
-/// memory(bytes, huge): memory as C has it, with huge pages if they are wanted and to be had.
+/// memory(bytes, huge): allocates memory in C, with huge pages if requested and available.
 static napi_value call_memory(napi_env env, napi_info info) {
   napi_value given[2], buffer = NULL;
   arguments(env, info, given, 2);

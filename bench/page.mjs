@@ -1,7 +1,7 @@
-// node bench/page.mjs: after how long the race page can be used, in Chromium: as it is, and on a slow phone, whose
-// processor is six times slower and whose network gives 1.6 Mb/s. The page is built anew and served gzipped, and no cache
-// is warm. It is usable once the table has its first row: then it has been drawn, and can be played. On a machine that is
-// busy with other things only the processor's time tells anything.
+// node bench/page.mjs: measures the time until the race page is usable in Chromium. It measures on this machine, and on
+// an emulated slow phone with a six times slower processor and a network of 1.6 Mb/s. The page is rebuilt and served
+// gzipped, with empty caches. It is usable when the table has its first row, because the race is then drawn and can be
+// played. On a busy machine only the CPU times are meaningful.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -38,7 +38,7 @@ await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
 const address = `http://127.0.0.1:${server.address().port}/`
 const browser = await launchChromium()
 
-/** Milliseconds from the click on its link, and those of the processor in the page's own thread. */
+/** Milliseconds from the navigation until the page is usable, and the CPU time of the page's main thread. */
 async function usableAfter({ processor, network }) {
   const context = await browser.newContext({ viewport: processor > 1 ? { width: 390, height: 844 } : null })
   const page = await context.newPage()

@@ -1,4 +1,4 @@
-// npm run bench:peers: antigrad beside other libraries, in JavaScript and, with --python, in Python.
+// npm run bench:peers: compares antigrad with other libraries, in JavaScript and, with --python, in Python.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -13,31 +13,32 @@ import { measuring, rules, sizes } from './peers/values.mjs'
 const list = (known) => (text) => {
   const words = text.split(',')
   const stranger = words.find((word) => !known.includes(word))
-  if (stranger !== undefined) throw new InvalidArgumentError(`"${stranger}" is none of ${known.join(', ')}.`)
+  if (stranger !== undefined)
+    throw new InvalidArgumentError(`"${stranger}" is not one of ${known.join(', ')}.`)
   return known.filter((word) => words.includes(word))
 }
 const extras = ['training', 'latency', 'none']
 
 script(async () => {
   const given = new Command('npm run bench:peers --')
-    .description('antigrad beside other libraries: the same work, checked, in turns.')
-    .option('--python', 'Torch, Optax and others too (some gigabytes, once)')
-    .option('--quick', 'Adam at a few sizes, within two minutes')
+    .description('Compares antigrad with other libraries: all do the same work, are checked, and take turns.')
+    .option('--python', 'also PyTorch, Optax and other Python libraries (installs some gigabytes once)')
+    .option('--quick', 'only Adam at a few sizes, in less than two minutes')
     .option('--rules <names>', rules.join(','), list(rules))
     .option('--sizes <sizes>', sizes.join(','), list(sizes))
     .option('--rivals <names>', rivals.map(({ id }) => id).join(','), list(rivals.map(({ id }) => id)))
-    .option('--extras <names>', `what is measured beside the rules: ${extras.join(',')}`, list(extras))
-    .option('--rounds <n>', 'rounds of each comparison, at least 6', wholeFrom6)
-    .option('--json', 'JSON instead of tables')
-    .option('--save', "writes tables, JSON and chart to bench/results/, and docs/rivals.md's table")
-    .option('--no-setup', 'takes antigrad as it is built')
-    .helpOption('-h, --help', 'shows this')
+    .option('--extras <names>', `additional measurements: ${extras.join(',')}`, list(extras))
+    .option('--rounds <n>', 'number of rounds per comparison, at least 6', wholeFrom6)
+    .option('--json', 'print JSON instead of tables')
+    .option('--save', 'write tables, JSON and chart to bench/results/, and the table of docs/rivals.md')
+    .option('--no-setup', 'use the existing build of antigrad')
+    .helpOption('-h, --help', 'show this help')
     .parse()
     .opts()
 
   if (given.setup) await setup()
   const missing = await setUpRivals(given)
-  // After the set-up: they load what it built.
+  // Imported after the set-up, because these modules load the built package.
   const { measurePeers } = await import('./peers/main.mjs')
   const report = await import('./peers/report.mjs')
   const { quick = false } = given
@@ -53,7 +54,7 @@ script(async () => {
   }
   const [load] = loadavg()
   if (load > 0.5)
-    say(`Others are at work here (load ${load.toFixed(1)}): two threads above all will show it.`)
+    say(`The machine is busy (load ${load.toFixed(1)}), which affects especially the results on two threads.`)
   const start = Date.now()
   const result = await measurePeers(options, missing, (text) => say(`${seconds(start)}  ${text}`))
   const text = report.describe(result)
@@ -62,7 +63,7 @@ script(async () => {
   if (given.save) {
     const at = (path) => fileURLToPath(new URL(path, import.meta.url))
     mkdirSync(at('results/'), { recursive: true })
-    // What has only rules that measure stands beside the rest, and not in its place.
+    // Results with only the measuring rules are stored separately and do not replace the others.
     const isApart = options.rules.every((rule) => Object.hasOwn(measuring, rule))
     const name = isApart ? 'peers-measuring' : 'peers'
     writeFileSync(at(`results/${name}.md`), text)
@@ -75,6 +76,6 @@ script(async () => {
 
 function wholeFrom6(text) {
   const n = Number(text)
-  if (!Number.isInteger(n) || n < 6) throw new InvalidArgumentError('An integer of at least 6.')
+  if (!Number.isInteger(n) || n < 6) throw new InvalidArgumentError('Expected an integer of at least 6.')
   return n
 }

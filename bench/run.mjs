@@ -1,39 +1,42 @@
-// npm run bench: how fast the engines are here, against what the machine allows.
+// npm run bench: measures the speed of the engines relative to the hardware limits of this machine.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { runAloud, say, script, seconds } from '../scripts/lib/run.mjs'
 import { setup } from '../scripts/setup.mjs'
 import { asLines } from './lib/rows.mjs'
 
-/** --only takes words of four kinds; a kind without a word is not restricted. */
+/** Kinds of words that --only accepts. A kind without a word is not restricted. */
 const quickOnes = { rule: ['adam', 'momentum'], dtype: ['float32'], size: ['2', '100', '10000', '1000000'] }
 
 script(async () => {
   const program = new Command('npm run bench --')
-    .description('How fast the engines are here, against what the machine allows.')
-    .option('--targets', 'the wanted ratios instead of the table of engines')
-    .option('--denormals', 'what dead gradients and subnormal moments cost instead')
-    .option('--threading', 'what two threads and stepAsync give instead')
-    .option('--many', 'many runs at once, beside C, `minimize` and, with --python, jax and Optax instead')
+    .description('Measures the speed of the engines relative to the hardware limits of this machine.')
+    .option('--targets', 'measure performance targets instead of the table of engines')
+    .option('--denormals', 'measure the cost of vanished gradients and subnormal moments instead')
+    .option('--threading', 'measure two threads and stepAsync instead')
+    .option(
+      '--many',
+      'compare many runs at once with C, `minimize` and, with --python, jax and Optax instead',
+    )
     .option(
       '--fits',
-      'many fits at once, beside ml-levenberg-marquardt, fmin and, with --python, SciPy instead',
+      'compare many fits at once with ml-levenberg-marquardt, fmin and, with --python, SciPy instead',
     )
-    .option('--against <commit>', 'this tree beside that commit, which is built: what has become slower')
-    .option('--tests', 'for --against: the minutes of `npm test` of both, once; half an hour and more')
-    .option('--all', 'all of these, one after the other, saved: for a machine that does nothing else')
-    .option('--python', 'for --many: jax and Optax too; for --fits: SciPy; they are installed (once)')
-    .option('--quick', 'a selection, within a minute')
+    .option('--against <commit>', 'build that commit and report what has become slower since')
+    .option('--tests', 'for --against: also compare the duration of `npm test` (takes half an hour or more)')
+    .option('--all', 'run and save all of these, on an otherwise idle machine')
+    .option('--python', 'for --many: also jax and Optax; for --fits: also SciPy (installed once)')
+    .option('--quick', 'only a selection, in less than a minute')
     .option(
       '--only <words>',
       'rules, dtypes, sizes or engines: adam,float32,1000x1000,native; rules of --targets; parts of --many or --fits; kinds and engines of --against',
       (list) => list.split(','),
     )
-    .option('--rounds <n>', 'pairs of each comparison, at least 15', wholeFrom15)
-    .option('--threads <n>', 'of the native engine', Number, 1)
-    .option('--json', 'JSON instead of a table')
-    .option('--save', 'writes the table, JSON and chart to bench/results/')
-    .helpOption('-h, --help', 'shows this')
+    .option('--rounds <n>', 'number of rounds per comparison, at least 15', wholeFrom15)
+    .option('--threads <n>', 'number of threads of the native engine', Number, 1)
+    .option('--json', 'print JSON instead of a table')
+    .option('--save', 'write the table, JSON and chart to bench/results/')
+    .helpOption('-h, --help', 'show this help')
   const options = program.parse().opts()
 
   if (options.all) return everyTable(options)
@@ -47,7 +50,7 @@ script(async () => {
     process.stdout.write(`${text}\n`)
     return worse ? 1 : 0
   }
-  // After the set-up: they load what it built.
+  // Imported after the set-up, because these modules load the built package.
   const { loadLimits } = await import('./lib/limits.mjs')
   const report = await import('./lib/report.mjs')
   const { limits, reason, compiler, bits } = loadLimits()
@@ -55,7 +58,7 @@ script(async () => {
 
   const { quick = false, threads } = options
   const timing = { rounds: options.rounds ?? (quick ? 15 : 21), milliseconds: quick ? 1 : 5 }
-  // Samples of many runs and fits take seconds: as few of them as there is an interval of.
+  // Samples of many runs and fits take seconds, so the number of rounds is the smallest for which an interval exists.
   const fewRounds = options.rounds ?? 6
   const machine = report.describeMachine({ bits, compiler, reason, threads })
   const shared = { limits, reason, threads, timing, quick, progress }
@@ -119,7 +122,7 @@ script(async () => {
   }
 })
 
-/** Makes each table of bench/results anew but those of other libraries, in a process of its own. */
+/** Updates each table of bench/results, except the tables of other libraries, in a separate process. */
 async function everyTable({ python, quick, rounds, threads }) {
   const given = [
     ...(quick ? ['--quick'] : []),
@@ -140,14 +143,14 @@ async function everyTable({ python, quick, rounds, threads }) {
 
 function wholeFrom15(text) {
   const n = Number(text)
-  if (!Number.isInteger(n) || n < 15) throw new InvalidArgumentError('An integer of at least 15.')
+  if (!Number.isInteger(n) || n < 15) throw new InvalidArgumentError('Expected an integer of at least 15.')
   return n
 }
 
 function refuseStrangers(program, words, known) {
   const stranger = words?.find((word) => !known.includes(word))
   if (stranger !== undefined)
-    program.error(`--only: "${stranger}" is none of ${known.join(', ')}`, { exitCode: 2 })
+    program.error(`--only: "${stranger}" is not one of ${known.join(', ')}`, { exitCode: 2 })
 }
 
 async function selection(program, { only, quick }) {

@@ -1,5 +1,5 @@
-// node bench/workers.mjs: many runs and fits in Chromium and in Firefox, on workers beside the page's own thread, as a
-// Markdown table. All take turns, and the least of so many rounds counts: node bench/workers.mjs --rounds 9
+// node bench/workers.mjs [--rounds 9]: compares many runs and fits on workers with the page's main thread, in Chromium
+// and Firefox, as a Markdown table. All variants take turns, and the fastest of all rounds counts.
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { launch } from 'puppeteer-core'
@@ -9,7 +9,9 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const { rounds } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } }).values
 const counts = [0, 1, 2]
 
-/** Milliseconds by what is done, for each number of workers; runs in pages, as text. */
+/**
+ * Measures the milliseconds of each task for each number of workers. The source text of this function runs in pages.
+ */
 async function measure({ adam, expression, fitMany, minimizeMany, workers }, counts, rounds) {
   const hill = expression('sin(x)*cos(y) + exp(-x^2)')
   const column = (k, count) => Float64Array.from({ length: count }, (_, run) => ((run * k) % 97) / 50)
@@ -35,7 +37,7 @@ async function measure({ adam, expression, fitMany, minimizeMany, workers }, cou
       for (const [k, threads] of counts.entries()) {
         const began = performance.now()
         await work(threads === 0 ? {} : { threads, workers: workers() })
-        // The first round compiles, and starts workers.
+        // The first round includes compilation and the start of workers.
         if (round > 0) least[name][k] = Math.min(least[name][k], performance.now() - began)
       }
     }

@@ -30,7 +30,8 @@ const frequencies = words.map((word) => Number(counts.get(word)))
 const total = frequencies.reduce((a, b) => a + b, 0)
 
 const generator = new Generator(1)
-// As in the paper, negative samples are drawn in proportion to frequency^0.75, and frequent words are subsampled.
+// As in the paper, negative samples are drawn in proportion to frequency^0.75. Many
+// occurrences of frequent words are skipped.
 const draws = Uint16Array.from(frequencies.flatMap((n, i) => new Array(Math.ceil(n ** 0.75)).fill(i)))
 const draw = () => draws[Math.floor(generator.next() * draws.length)]
 const kept = frequencies.map((n) => Math.sqrt((1e-3 * total) / n))

@@ -1,6 +1,6 @@
-// npm run check:memory [-- address thread miri] [--seconds 300]: AddressSanitizer over Rust's tests and over random
-// programs that call the addon, also with corrupted tables; ThreadSanitizer over threads; Miri over a few tests.
-// Parts whose tools are missing are skipped with a message.
+// npm run check:memory [-- address thread miri] [--seconds 300]: checks the memory accesses. AddressSanitizer runs
+// Rust's tests, and random programs that call the addon, also with corrupted tables. ThreadSanitizer checks threads,
+// and Miri runs a few tests. Parts whose tools are missing are skipped with a message.
 import { cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

@@ -1,8 +1,8 @@
 """Prints the constants of ts/functions, after `pip install mpmath`: python3 scripts/coefficients.py
 
 Polynomials interpolate at Chebyshev nodes, which is close to the minimax polynomial. The polynomial of exp, which needs
-the accuracy most, is the minimax polynomial. If a polynomial in z ≥ 0 is multiplied by z, the nodes are the remaining
-roots of the next Chebyshev polynomial after its smallest root is moved to 0, so that z times the error has equal peaks.
+the accuracy most, is the minimax polynomial. If a polynomial in z ≥ 0 is multiplied by z, the smallest root of the next
+Chebyshev polynomial is moved to 0, and the nodes are its remaining roots. Then z times the error has equal peaks.
 """
 
 import struct

@@ -1,5 +1,5 @@
-// npm run fuzz -- --seconds 600 [--seed 1]: runs random programs (test/programs) on all engines until one fails.
-// npm run soak -- with the same arguments also runs them in Bun, Deno, other Node versions and browsers, if available.
+// npm run fuzz -- --seconds 600 [--seed 1]: runs random programs (test/programs) on all engines until one fails. With
+// the same arguments, npm run soak also runs them in Bun, Deno, other Node versions and browsers, if available.
 import { script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 

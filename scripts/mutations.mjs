@@ -1,8 +1,11 @@
-// node scripts/mutations.mjs draw [--seed n] [--count n]: draws mutants from the sources by seed, and writes them to
-// test/mutations.json. node scripts/mutations.mjs follow: updates the line numbers there, and lists lines that are
-// gone. node scripts/mutations.mjs run [--only 1,2] [--at commit] [--rust] [-- files of vitest]: makes each mutant in a
-// worktree, rebuilds, and reports which mutants the tests kill; with `--rust`, the Rust tests run first. Use it when
-// you change many tests at once: every mutant that was killed before must be killed afterwards.
+// Three commands of node scripts/mutations.mjs:
+//
+// - draw [--seed n] [--count n]: draws mutants from the sources by seed, and writes them to test/mutations.json.
+// - follow: updates the line numbers in that file, and lists lines that no longer exist.
+// - run [--only 1,2] [--at commit] [--rust] [-- files of vitest]: makes each mutant in a worktree, rebuilds, and
+//   reports which mutants the tests kill. With `--rust`, the Rust tests run first.
+//
+// Run the mutants when you change many tests at once: every mutant that was killed before must be killed afterwards.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'

@@ -23,7 +23,7 @@ async function record() {
   const tests = stdout.trim().split('\n').at(-1)
   writeFileSync(file, `${JSON.stringify({ commit, instructionSets: sets, tests }, null, 2)}\n`)
   if (!sets.includes(wanted))
-    say(`This processor has no ${wanted}: a release needs a record from one that has.`)
+    say(`This processor has no ${wanted}: a release needs a record from a processor with it.`)
   say(`${name} was written: commit it.`)
 }
 

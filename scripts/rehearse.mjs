@@ -1,6 +1,6 @@
-// npm run rehearse: rehearses a release. Publishes to a local registry with the commands of the release workflow, and
-// installs the result in fresh folders with each package manager: with and without the addon, upgraded, downgraded and
-// with mixed versions. Needs `npm run setup`.
+// npm run rehearse: rehearses a release. It publishes to a local registry with the commands of the release workflow,
+// and installs the result in fresh folders with each package manager. The installs are with and without the addon,
+// upgraded, downgraded and with mixed versions. It needs `npm run setup`.
 import { spawn, spawnSync } from 'node:child_process'
 import {
   cpSync,

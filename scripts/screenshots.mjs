@@ -1,5 +1,5 @@
-// node scripts/screenshots.mjs: builds the pages and takes their screenshots for docs/: of a race in progress and of a
-// fit, on a screen and on a phone, in the light and the dark theme. Arguments are prefixes of the names to be taken.
+// node scripts/screenshots.mjs: builds the pages and takes their screenshots for docs/. They show a race in progress
+// and a fit, on a screen and on a phone, in the light and the dark theme. Arguments are prefixes of file names to take.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

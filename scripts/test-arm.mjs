@@ -1,5 +1,5 @@
 // npm run test:arm [-- arm64 musl avx2 addon]: runs the Rust tests for other processors under QEMU, and with another C
-// library, and tests the addon in a Node for arm64. Hashes of all results are compared with those of this machine.
+// library, and tests the addon in a Node for arm64. Hashes of all results are compared with this machine's hashes.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'

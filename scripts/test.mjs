@@ -10,7 +10,7 @@ import { Failure, runWatched, say, script, seconds } from './lib/run.mjs'
 import { setup, setupForRust } from './setup.mjs'
 
 const native = ['--workspace', '--exclude', 'antigrad-wasm', '--exclude', 'antigrad-unpack']
-// Features for tests only: a rule with two stages, and the narrowest and widest vectors emulated in plain Rust, so that
+// Features for tests only: a rule with two stages, and the narrowest and widest vectors emulated in plain Rust. Thus
 // kernels also run with vector widths that this processor lacks.
 const forTests = ['--features', 'antigrad-kernels/trial,antigrad-kernels/emulated']
 const temporary = mkdtempSync(join(tmpdir(), 'antigrad-test-'))

@@ -227,7 +227,7 @@ describe('antigrad/tfjs refuses', () => {
   test('options without effect', () => {
     const make = (options: object) => new TfjsOptimizer(adamw(), options)
     expect(() => make({ shapes: { w: [2] } })).toThrow(
-      'options: shapes: expected none, as variables have theirs',
+      'options: shapes: expected none, because variables have their own shapes',
     )
     expect(() => make({ zeroGrads: true })).toThrow('options: zeroGrads: expected none')
     expect(() => make({ shapes: undefined, clip: { norm: 1 } })).not.toThrow()

@@ -1,12 +1,12 @@
-// One subject of one build, in a process that measures nothing else: it makes a sample whenever it is asked.
+// Measures one subject of one build in a separate process, which takes a sample on request.
 //
-// Time is the processor's, of all threads of this process: what other programs take is not counted.
+// Times are CPU times of all threads of this process, so other programs do not count.
 import { pathToFileURL } from 'node:url'
 import { subjects } from './subjects.mjs'
 
-/** Before anything counts the compiler sees the calls, for so many milliseconds. */
+/** Milliseconds of warm-up calls for JavaScript's compiler. */
 const WARM_UP = 50
-/** It goes by calls: it sees so many of slower ones, unless that takes longer than any warm-up may. */
+/** Number of warm-up calls for slow subjects, because the compiler counts calls. The total time is limited. */
 const WARM_UP_CALLS = 300
 const LONGEST_WARM_UP = 500
 
@@ -23,18 +23,18 @@ function batch() {
 const answers = {
   async make({ folder, name, milliseconds: wanted }) {
     const entry = (name) => import(pathToFileURL(`${folder}/dist/${name}index.js`))
-    // Versions before the entry `antigrad/fit` have its functions in the first one.
+    // In versions without the entry `antigrad/fit`, the main entry exports its functions.
     const antigrad = { ...(await entry('')), ...(await entry('fits/').catch(() => ({}))) }
     call = subjects.find((subject) => subject.name === name).make(antigrad)
     let all = 0
     for (let calls = 0; all < WARM_UP || (calls < WARM_UP_CALLS && all < LONGEST_WARM_UP); calls++)
       all += batch()
-    // The shortest of three: some batches have the compiler's work in them.
+    // The shortest of three batches, because some batches include compilation.
     const milliseconds = () => Math.min(batch(), batch(), batch())
     while (milliseconds() < wanted / 2) count *= 2
     count = Math.ceil((count * wanted) / milliseconds())
   },
-  /** Nanoseconds of a call. The call before it brings the caches into their usual state. */
+  /** Measures the nanoseconds per call, after a call that brings the caches into their usual state. */
   sample() {
     call()
     return (batch() * 1e6) / count

@@ -1,9 +1,9 @@
-// Two builds beside each other: which calls of one have become slower than the other's.
+// Compares two builds and finds calls that have become slower.
 //
-// For each subject there are some pairs of processes, a new one of each build. In a pair they take turns, in an
-// order that is drawn each time, so that each sample of one stands beside one of the other; the median of the
-// ratios is the pair's. What a process does to all of its samples (where its memory lies, what the compiler has
-// made of its code) is the same throughout a pair, so the interval is that of the median of pairs, not of samples.
+// Each subject is measured in several pairs of new processes, one per build. The processes of a pair take turns in
+// random order, so that each sample of one has a sample of the other next to it. The result of a pair is the median of
+// the ratios. Effects of a process, such as memory addresses and compiled code, are constant within a pair, so the
+// interval is that of the median over pairs, not over samples.
 import { fork } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { compileAtOnce } from '../lib/node-flags.mjs'
 
 const child = fileURLToPath(new URL('child.mjs', import.meta.url))
 
-/** Slower is what has this ratio or more with all of its interval, in two runs. */
+/** A subject is slower if its whole interval lies at or above this ratio in two runs. */
 export const LIMIT = 1.03
 
 class Process {
@@ -24,7 +24,7 @@ class Process {
     this.child.on('exit', (code) => this.answer?.({ error: `the process ended with ${code}` }))
   }
 
-  /** @throws Error with what it answers that it cannot do */
+  /** @throws Error with the error message of the process */
   async ask(ask, given) {
     const answered = new Promise((resolve) => {
       this.answer = resolve
@@ -40,7 +40,7 @@ class Process {
   }
 }
 
-/** One pair: the samples of both, or why there are none. */
+/** Measures one pair: the samples of both builds, or the errors. */
 async function measurePair(name, folders, { rounds, milliseconds }) {
   const both = folders.map(() => new Process())
   try {
@@ -59,12 +59,12 @@ async function measurePair(name, folders, { rounds, milliseconds }) {
   }
 }
 
-/** Measures subjects once: rows { name, figure, nanoseconds }, or { name, failures }. */
+/** Measures all subjects once. Returns rows { name, figure, nanoseconds } or { name, failures }. */
 async function measureOnce(subjects, folders, timing, progress) {
   const rows = new Map(subjects.map(({ name }) => [name, { name, ratios: [], all: [[], []] }]))
   for (let pair = 1; pair <= timing.pairs; pair++) {
     const left = [...rows.values()].filter((row) => row.failures === undefined)
-    // What slows the machine for a while is not to meet the same ones each time.
+    // Random order prevents that temporary slowdowns of the machine always affect the same subjects.
     for (const row of shuffled(left)) {
       const { samples, failures } = await measurePair(row.name, folders, timing)
       if (failures) row.failures = failures
@@ -89,7 +89,7 @@ function shuffled(list) {
 
 const isSlow = ({ figure }) => figure !== undefined && figure.low > LIMIT
 
-/** Rows of all subjects; what looks slower is measured `again`, and is `slower` if it still does. */
+/** Compares all subjects. Subjects that seem slower are measured `again`, and are `slower` if that confirms it. */
 export async function compare(subjects, folders, timing, progress) {
   const rows = await measureOnce(subjects, folders, timing, progress)
   const suspects = rows.filter(isSlow).map(({ name }) => name)
@@ -109,7 +109,7 @@ const bundles = {
   'minimizeMany and expression, gzipped': "export { minimizeMany, expression } from 'antigrad'",
 }
 
-/** Rows { name, bytes } of what users load. */
+/** Rows { name, bytes } of the files that users load. */
 export async function sizes(folders) {
   const addon = (folder) => {
     const file = readdirSync(join(folder, 'native')).find((name) => name.endsWith('.node'))

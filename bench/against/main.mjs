@@ -1,4 +1,4 @@
-// npm run bench -- --against <commit>: builds, measures and says what has become slower.
+// npm run bench -- --against <commit>: builds and measures a commit, and reports what has become slower since.
 import { spawnSync } from 'node:child_process'
 import { root } from '../../scripts/lib/run.mjs'
 import { digitsOf, interval, table } from '../lib/report.mjs'
@@ -8,13 +8,13 @@ import { subjects } from './subjects.mjs'
 
 const kinds = [...new Set(subjects.map(({ kind }) => kind)), 'size']
 const engines = ['native', 'wasm', 'typescript']
-/** Nine pairs are the fewest whose interval leaves out the least and the most. */
+/** Nine is the smallest number of pairs whose interval excludes the smallest and the largest value. */
 const PAIRS = 9
 
-/** What --only takes. */
+/** Words that --only accepts. */
 export const words = [...kinds, ...engines]
 
-/** @returns its text, and whether anything has become slower or larger */
+/** @returns the text of the report, and whether anything has become slower or larger */
 export async function against(commit, { only = [], quick, tests, progress }) {
   const other = await build(commit)
   const folders = [root, other.folder]
@@ -64,12 +64,12 @@ function describe(rows, weights, minutes, names) {
   const found =
     list.length > 0
       ? [`Slower than ${names[1]}, or larger:`, ...list.map((line) => `- ${line}`)]
-      : [`Nothing is slower than in ${names[1]}, or larger, by more than ${Math.round((LIMIT - 1) * 100)} %.`]
+      : [`Nothing is slower than in ${names[1]}, or larger, by more than ${Math.round((LIMIT - 1) * 100)}%.`]
   const head = ['nanoseconds of a call', ...names, 'ratio', 'again']
   return { text: [table(head, body), '', ...found].join('\n'), worse: list.length > 0 }
 }
 
-/** The row of what a build, or each, cannot do. */
+/** The row of a subject that one or both builds cannot run. */
 function lacking(name, failures) {
   return [name, ...failures.map((failure) => failure ?? 'can'), '', '']
 }

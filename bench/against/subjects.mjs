@@ -1,15 +1,15 @@
-// What --against measures: `make(antigrad)` gives the call, made of what a build exports. A build that lacks
-// something throws, and is said to lack it.
+// The subjects of --against: `make(antigrad)` returns the measured call, from the exports of a build. If the build
+// lacks an export, the call throws, and the report says so.
 import { noise } from '../lib/noise.mjs'
 
 const two = [-1.5, 2]
 const inAll = ['native', 'wasm', 'typescript']
 const compiled = ['native', 'wasm']
 
-/** Sides of a matrix of so many parameters. */
+/** Sides of matrices by their number of parameters. */
 const sides = { 2: [1, 2], 10: [2, 5], 1e3: [20, 50], 1e5: [250, 400], 1e7: [2500, 4000] }
 
-/** Many numbers are made of a few. */
+/** An array that repeats a few random numbers. */
 function filled(length, seed) {
   const some = noise(new Float32Array(Math.min(length, 4096)), seed)
   const array = new Float32Array(length)
@@ -17,7 +17,7 @@ function filled(length, seed) {
   return array
 }
 
-/** An optimizer of tensors of these lengths (of one, if it is a number), with gradients in place. */
+/** An optimizer of tensors with these lengths (of one tensor if it is a number), with gradients in place. */
 function optimizerOf({ Optimizer }, rule, lengths, options) {
   const tensors = [lengths].flat().map((length, i) => filled(length, 2 * i + 1))
   const one = !Array.isArray(lengths)
@@ -26,7 +26,7 @@ function optimizerOf({ Optimizer }, rule, lengths, options) {
   return optimizer
 }
 
-/** A subject by kind, what it is, and the engine, which is the library's to choose if none is given. */
+/** A subject with its kind, description and engine; without an engine, the library chooses one. */
 const subject = (kind, what, engine, make, isQuick = false) => ({
   name: [kind, what, engine].filter(Boolean).join(', '),
   ...{ kind, engine, isQuick },
@@ -34,10 +34,10 @@ const subject = (kind, what, engine, make, isQuick = false) => ({
 })
 
 const steps = [
-  // An elementwise rule, one that measures its tensors, one of matrices.
+  // An elementwise rule, a rule that uses norms of tensors, and a rule for matrices.
   ...['adam', 'lamb', 'adafactor'].flatMap((name) =>
     [2, 10, 1e3, 1e5, 1e7].flatMap((n) =>
-      // In TypeScript what more than one pass takes varies by half from process to process.
+      // In TypeScript, the time of more than one pass varies by half between processes.
       (n > 1e3 || name !== 'adam' ? compiled : inAll).map((engine) => {
         const isQuick = n === 2 || (n === 1e3 && name === 'adam')
         return subject('steps', `${name} of ${n}`, engine, stepsOf(name, n), isQuick)

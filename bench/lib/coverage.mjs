@@ -1,16 +1,16 @@
-// How often intervals have the truth in them: fits of simulated sets whose truth is known, by `fitMany`.
+// Coverage of intervals: fits of simulated data with known true parameters by `fitMany`.
 import { fitManySync, fitReasons, profileSync } from '../../dist/fits/index.js'
 import { expression } from '../../dist/index.js'
 import { random } from '../../scripts/lib/random.mjs'
 
 const spread = (from, to, count) =>
   Array.from({ length: count }, (_, k) => from + ((to - from) * k) / (count - 1))
-/** A case by truth, of a parameter that is near 0, above and below it. */
+/** Cases with true values of a parameter near 0, above and below it. */
 const nearZero = (name, { truths, ...one }) =>
   truths.map((truth) => ({ ...one, name: `${name}, ${one.of} = ${truth[one.of]}`, truth, passesZero: true }))
 const dose = (x, { ec50, slope }) => 100 / (1 + (ec50 / x) ** slope)
 
-/** Models, where they are measured, with which noise, and the parameter that is looked at. */
+/** The cases: the model, its x values, the noise, and the examined parameter. */
 export const cases = [
   {
     name: 'a line',
@@ -105,7 +105,7 @@ export const cases = [
   },
 ]
 
-/** Sets of y by a case. */
+/** Simulated sets of y for a case. */
 export function simulate({ x, f, truth, noise }, sets, seed = 1) {
   const next = random(seed)
   const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())
@@ -126,7 +126,7 @@ export function sigmaOf({ x, noise }) {
   return x.map((at) => (typeof noise === 'number' ? noise : noise(at)))
 }
 
-/** Fits of all sets, from the truth. */
+/** Fits of all sets, starting at the true parameters. */
 export function fitted({ model, truth, x, noise, isKnown = false, of }, y, options = {}) {
   const sigma = sigmaOf({ x, noise })
   const errors = sigma === undefined ? { loss: 'poisson' } : { sigma, absoluteSigma: isKnown }
@@ -134,14 +134,13 @@ export function fitted({ model, truth, x, noise, isKnown = false, of }, y, optio
   return { fits, profile: profileSync(fits, of)[of] }
 }
 
-/** Whether the truth is inside; an end that is not there, or that has not been found, is infinitely far away. */
+/** Whether the true value lies inside an interval. Missing endpoints count as infinite. */
 export const isInside = (truth, low, high) => !(truth < low) && !(truth > high)
 
 /**
- * How often the truth is inside, by Wald's intervals and by profiles, of the sets whose fit has converged: others are
- * counted as failed.
+ * Coverage of Wald and profile intervals over the sets whose fit has converged. All other sets count as failed.
  *
- * @param isCounted which sets count
+ * @param isCounted whether a set counts
  */
 export function coverageOf({ truth, of }, { fits, profile }, isCounted = () => true) {
   const sets = Array.from(fits.reason.keys()).filter((fit) => hasConverged(fits, fit) && isCounted(fit))

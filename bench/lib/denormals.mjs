@@ -1,8 +1,8 @@
-// Dying gradients: once they are 0, moments decay into subnormal numbers, with which some processors
-// compute slowly, and there they would stay: ½ to 1 of the last place times β rounds back to itself.
-// 0.9·m stands still at 4 of the smallest numbers, 0.999·v below 500 of them. The library sets them to 0
-// at every 256th update; here are a run with such gradients as it is, and one in which the moments are
-// put back each time, both against a run that is alive.
+// Vanishing gradients: when gradients become 0, moments decay to subnormal numbers, with which some processors compute
+// slowly. Without countermeasures they would stay there, because the product with β rounds back to the same value:
+// 0.9·m stops at 4 times the smallest number, 0.999·v below 500 times. The library flushes them to 0 at every 256th
+// update. Measured are a run with such gradients, and a run whose moments are restored each time, relative to a normal
+// run.
 import { engines } from '../../dist/index.js'
 import { measure, ratio, summary } from './measure.mjs'
 import { ours, planesOf, rules } from './subjects.mjs'
@@ -10,7 +10,7 @@ import { ours, planesOf, rules } from './subjects.mjs'
 const smallest = { float32: 2 ** -149, float64: 2 ** -1074 }
 const PERIOD = 256
 
-/** Where each array of state stands still under these rules' options, in smallest numbers. */
+/** The values at which each state array stops decaying under these rules, in units of the smallest subnormal. */
 const stands = {
   adam: [4, 400],
   adamw: [4, 400],

@@ -1,4 +1,4 @@
-// The table for users who choose: every engine by rule, dtype and size against the bandwidth pass.
+// The table for choosing an engine: every engine per rule, dtype and size, relative to the bandwidth pass.
 import { engines } from '../../dist/index.js'
 import { measure, ratio, summary } from './measure.mjs'
 import { lengthsOf, ours, parametersOf, pass, rules } from './subjects.mjs'
@@ -6,8 +6,8 @@ import { lengthsOf, ours, parametersOf, pass, rules } from './subjects.mjs'
 export const sizes = ['2', '10', '100', '1000', '10000', '100000', '1000000', '10000000', '1000x1000']
 
 /**
- * Measures what `wanted(rule, dtype, size, engine)` says yes to.
- * @returns one row an engine: nanoseconds an update and a parameter, and the ratio to the pass
+ * Measures the combinations for which `wanted(rule, dtype, size, engine)` returns true.
+ * @returns one row per engine: nanoseconds per update and per parameter, and the ratio to the pass
  */
 export function measureEngines({ limits, wanted, threads, timing, progress }) {
   const reports = engines()
@@ -24,7 +24,7 @@ export function measureEngines({ limits, wanted, threads, timing, progress }) {
   return cells.flatMap(({ rule, dtype, size, chosen }, i) => {
     progress(`[${i + 1}/${cells.length}] ${rule}, ${dtype}, ${size}`)
     const subjects = chosen.map((engine) => ours(rules[rule], dtype, lengthsOf(size), { engine, threads }))
-    // Each over its engine's own memory: that of some is in other pages than that of others.
+    // Each pass runs over the memory of its engine, because engines can use pages of different sizes.
     const passes = limits ? subjects.map((subject) => pass(limits, subject)) : []
     const samples = measure([...subjects, ...passes], timing)
     const parameters = parametersOf(size)

@@ -1,5 +1,5 @@
-// Many fits: `fitMany` beside SciPy's curve_fit in a loop, ml-levenberg-marquardt and fmin. Every fit has data of its
-// own, the same for all who take part, and none of the others may end at a smaller χ².
+// Many fits: compares `fitMany` with SciPy's curve_fit in a loop, ml-levenberg-marquardt and fmin. Every fit has
+// different data, which all libraries share, and no other library may reach a smaller χ².
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -14,16 +14,16 @@ const model = expression('a*exp(-b*t) + c')
 const start = [1, 1, 0]
 const names = ['a', 'b', 'c']
 const ROWS = 40
-/** Between two samples, so that nobody pays for threads of the other that still spin. */
+/** Milliseconds between samples, so that spinning threads of one library do not slow another one. */
 const PAUSE = 20
-/** The part by which a χ² of ours may be larger than another one's: rounding, where both have converged. */
+/** Relative amount by which our χ² may exceed that of another library, for rounding if both have converged. */
 const ROUNDING = 1e-9
-/** The part of an interval by which its ends may differ from lmfit's, whose root finder stops early. */
+/** Relative tolerance of interval endpoints against lmfit, whose root finder stops early. */
 const ROUGH = 1e-3
 
 const t = Array.from({ length: ROWS }, (_, k) => k / 10)
 
-/** Curves that differ from fit to fit, and points a little beside them. */
+/** Curves that differ between fits, and data points with small deviations from them. */
 function columnsOf(fits) {
   const spread = (fit, factor, [from, to]) =>
     from + ((to - from) * (Math.imul(fit + 1, factor) >>> 8)) / 2 ** 24
@@ -47,7 +47,7 @@ function chiSquared([a, b, c], y) {
   return sum
 }
 
-/** The same with its derivatives, as fmin's conjugate gradients want them. */
+/** The same function with derivatives, as required by fmin's conjugate gradients. */
 function withSlopes([a, b, c], y, slopes) {
   let sum = 0
   slopes.fill(0)
@@ -62,10 +62,10 @@ function withSlopes([a, b, c], y, slopes) {
   return sum
 }
 
-/** What may be measured alone. */
+/** Parts that can be measured separately. */
 export const fitParts = ['scipy', 'bootstrap', 'profile', 'shared', 'ceres', 'javascript', 'engines']
 
-/** Rows as `measureMany` has them. */
+/** Measures fits and returns rows as `measureMany` does. */
 export async function measureFits({ rounds, quick, missing, only, progress }) {
   const isWanted = (part) => only?.includes(part) ?? true
   const fits = quick ? 5000 : 20_000
@@ -90,7 +90,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     progress(`${what}: ${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}); ${detail}`)
   }
   const microseconds = ({ samples }) => (summary(samples).median / 1000).toPrecision(3)
-  /** How many times as long the other one takes for a fit. */
+  /** Adds a row with the time per fit of another library relative to ours. */
   const against = (what, mine, other, wanted) =>
     add(
       what,
@@ -112,7 +112,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     },
   })
 
-  /** Fits of the first columns, one behind the other. */
+  /** Sequential fits of the first columns. */
   const inLoop = (count, fitted) => ({
     count,
     run() {
@@ -136,7 +136,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     }
   }
 
-  /** Takes samples in turns, each after an untimed call: the others have left their own in the caches. */
+  /** Takes samples in turns. Each follows an untimed call, because the other libraries have filled the caches. */
   const inTurns = async (all) => {
     for (const one of all) one.samples = []
     for (let round = 0; round < rounds; round++) {
@@ -148,7 +148,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     }
   }
 
-  /** Lets everybody run once, compares each χ² with ours, and then takes the samples. */
+  /** Runs every library once, compares its χ² with ours, and then takes the samples. */
   const compare = async (mine, others) => {
     const all = [mine, ...others]
     for (const one of all) {
@@ -216,7 +216,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
           bootstrap(found, { count }).intervals(0.95, 'percentile')
           return Number(process.hrtime.bigint() - from)
         }
-        // Compiled by its second second, as SciPy was by others.
+        // Warm-up: the code is compiled after a few calls.
         for (let k = 0; k < 100; k++) run()
         return { count, run }
       }
@@ -262,7 +262,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     })
   }
 
-  /** Groups of two own and two shared parameters. */
+  /** Groups with two local and two shared parameters. */
   const sizes = [
     [1000, 15],
     [10_000, 25],
@@ -276,7 +276,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
       `${milliseconds(mine)} and ${milliseconds(other)} ms`,
       groups,
     )
-  /** Alone after a few: compiled, as the others are. */
+  /** A call after some warm-up calls, so that its code is compiled. */
   const warm = (mine) => {
     for (let k = 0; k < 100; k++) mine.run()
     return mine
@@ -313,11 +313,11 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
     else {
       const require = createRequire(new URL('../peers/', import.meta.url))
       const { levenbergMarquardt } = await import(require.resolve('ml-levenberg-marquardt'))
-      // It is an ES module that leaves itself to all, and whose Nelder-Mead writes to a name that it never declares.
+      // fmin is an ES module that exports through a global, and its Nelder-Mead assigns to an undeclared variable.
       await import(require.resolve('fmin'))
       globalThis.i = 0
       const { conjugateGradient, nelderMead } = globalThis.fmin
-      // It stops at a χ² that one has to know, or after so many iterations.
+      // ml-levenberg-marquardt stops at a given χ² or after a given number of iterations.
       const byLm = (maxIterations) => (y) =>
         levenbergMarquardt(
           { x: t, y },
@@ -331,7 +331,7 @@ export async function measureFits({ rounds, quick, missing, only, progress }) {
       const few = quick ? 20 : 100
       const forever = inLoop(few, byLm(100))
       const told = inLoop(few, byLm(10))
-      // It writes to where it starts.
+      // fmin overwrites the starting point.
       const simplex = inLoop(
         few,
         (y) => nelderMead((x) => chiSquared(x, y), [...start], { minErrorDelta: 1e-10 }).x,

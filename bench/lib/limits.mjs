@@ -1,4 +1,4 @@
-// Compiles bench/limits.c, which is for the bench alone, and loads it.
+// Compiles and loads bench/limits.c, which only the benchmarks use.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,7 +11,7 @@ const addon = `${folder}limits.node`
 const flags = [
   '-O3',
   '-ffp-contract=off',
-  // No result depends on these two: without them a root, or a choice by comparison, is not vectorized.
+  // These two options change no result, but roots and conditional selections are not vectorized without them.
   '-fno-math-errno',
   '-fno-trapping-math',
   '-fPIC',
@@ -21,21 +21,21 @@ const flags = [
   '-Wno-unknown-pragmas',
 ]
 
-/** Makes the addon by that compiler. @returns what the compiler said, if it failed */
+/** Compiles the addon. @returns the compiler's messages if it failed */
 export function compile(compiler, into) {
-  // A Mac's linker has to be told that Node brings the missing symbols.
+  // On macOS, the linker must be told that Node provides the missing symbols.
   const mac = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
   const { status, stderr } = spawnSync(compiler, [...flags, ...mac, '-o', into, source], { encoding: 'utf8' })
   return status === 0 ? undefined : stderr
 }
 
-/** The first line of what a compiler says of itself; undefined where there is none. */
+/** The first line of a compiler's version; undefined if the compiler does not exist. */
 export function versionOf(compiler) {
   const { status, stdout } = spawnSync(compiler, ['--version'], { encoding: 'utf8' })
   return status === 0 ? stdout.split('\n')[0] : undefined
 }
 
-/** What limits.c exports and which compiler made it; or the reason why it is not there. */
+/** The exports of limits.c and the compiler's version, or the reason why they are not available. */
 export function loadLimits() {
   const compiler = versionOf('cc')
   if (compiler === undefined) return { limits: null, reason: 'there is no C compiler (cc) here' }

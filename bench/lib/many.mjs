@@ -1,5 +1,5 @@
-// Many runs at once: `minimizeMany` beside jax and Optax, C for one function, `minimize` run by run, and
-// what a bundle of it weighs. Everything is checked against ours before its time counts.
+// Many runs at once: compares `minimizeMany` with jax and Optax, with C code for one function and with `minimize` run
+// by run, and measures its bundle size. The results of every participant are checked before it is measured.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,13 +13,13 @@ import { ratio, summary } from './measure.mjs'
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const arrayOf = { float32: Float32Array, float64: Float64Array }
 const rule = adam({ lr: 0.01 })
-/** Between two samples, so that nobody pays for threads of the other that still spin. */
+/** Milliseconds between samples, so that spinning threads of one library do not slow another one. */
 const PAUSE = 20
-/** Batches that jax is tried with, beside all runs at once. */
+/** Batch sizes that jax is tried with, in addition to all runs at once. */
 const BATCHES = [500, 1000, 2000, 5000, 10_000, 100_000]
 
 const rows = Array.from({ length: 100 }, (_, k) => k / 20)
-/** Points on a curve, a little beside it. */
+/** Data points with small deviations from a curve. */
 const measured = rows.map((t, k) => 2 * Math.exp(-1.3 * t) + 0.5 + (((k * 37) % 101) / 101 - 0.5) / 50)
 
 const rosenbrock = {
@@ -35,7 +35,7 @@ const exponential = {
   data: { t: rows, y: measured },
 }
 
-/** Starts all over the box, a column each; no two alike. */
+/** Distinct starting points that cover the box, as columns. */
 function startsOf({ box }, dtype, runs) {
   const factors = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35]
   return Object.fromEntries(
@@ -48,10 +48,10 @@ function startsOf({ box }, dtype, runs) {
 
 const sum = (numbers) => numbers.reduce((total, x) => total + x, 0)
 
-/** What may be measured alone. */
+/** Parts that can be measured separately. */
 export const parts = ['rosenbrock', 'exponential', 'wasm', 'loop', 'size']
 
-/** Rows { part, what, dtype, runs, figure, unit, wanted, met, detail }; a figure that is wanted `least` or `most`. */
+/** Rows { part, what, dtype, runs, figure, unit, wanted, met, detail }; `wanted` is a `least` or a `most`. */
 export async function measureMany({ limits, reason, rounds, quick, python, missing, only, progress }) {
   const isWanted = (part) => only?.includes(part) ?? true
   let part
@@ -71,7 +71,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
     progress(`${what}: ${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}) ${unit}; ${detail}`)
   }
 
-  /** How many times as long the second one takes as the first, for the same runs. */
+  /** Adds a row with the time of another participant relative to ours, for the same runs. */
   const against = (what, setting, mine, other, wanted) => {
     const each = ({ samples, updates }) => (summary(samples).median / updates).toPrecision(3)
     const apart = other.alike?.x < 1 ? `; ${(100 * other.alike.x).toFixed(1)} % end at the same points` : ''
@@ -90,7 +90,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
   }
 
   let made = 0
-  /** jax in one form and batch, not yet checked. */
+  /** jax with one form of the function and one batch size; not yet checked. */
   const jax = async (task, form, count, batch, callers) => {
     const { problem, dtype, runs, tolerance, most } = task
     const asked = await host(dtype, count)
@@ -125,7 +125,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
     }
   }
 
-  /** The batch (and number of callers, on two threads) that takes jax the least time for so many updates. */
+  /** The batch size (and number of callers on two threads) with which jax is fastest. */
   const bestJax = async (task, form, count, few = task.most) => {
     const { runs } = task
     let best
@@ -166,7 +166,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
     }
   }
 
-  /** Rosenbrock's loop in C, as the compiler vectorizes it. */
+  /** A loop for Rosenbrock's function in C, vectorized by the compiler. */
   const inC = ({ problem, dtype, runs, tolerance, most }, bits) => {
     const starts = startsOf(problem, dtype, runs)
     const coefficients = new Float32Array(8 * most)
@@ -197,8 +197,8 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
   }
 
   /**
-   * Lets everybody run once, compares what they found with the first one, and then takes the samples.
-   * @param isExact whose bits have to be the first one's; jax's hardly can be
+   * Runs every participant once, compares the results with the first one's, and then takes the samples.
+   * @param isExact whether a participant must have the same bits as the first; jax rounds differently
    */
   const compare = async (task, participants, isExact = () => true) => {
     for (const participant of participants) {
@@ -210,7 +210,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
       const alike = differences(participants[0].found(), found, task)
       participant.alike = alike
       if (isExact(participant) ? !alike.isSame : alike.iterations < 0.99 || alike.x < 0.99) {
-        throw new Error(`${participant.name} finds something else than ours: ${JSON.stringify(alike)}`)
+        throw new Error(`${participant.name} finds other results than antigrad: ${JSON.stringify(alike)}`)
       }
     }
     for (let round = 0; round < rounds; round++) {
@@ -236,9 +236,9 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
     if (noJax) without('jax and Optax', noJax)
     if (!limits) without('C', reason)
 
-    // Hardly a run has stopped after so many updates: this is what updates take, with the test.
+    // Hardly any run converges within 1,000 updates, so this measures updates including the convergence test.
     const updates = { problem: rosenbrock, dtype: 'float32', tolerance: 1e-9 }
-    // Every run stops, after its own number of updates.
+    // Every run stops after its individual number of updates.
     const ends = { ...updates, tolerance: 1e-5 }
     const tasks = [
       { ...updates, runs: size(1_000_000), most: 1000, few: 100, title: '1,000 updates' },
@@ -367,7 +367,7 @@ export async function measureMany({ limits, reason, rounds, quick, python, missi
   return { rows: table, skipped, versions }
 }
 
-/** The first runs of a task by `minimize`, one behind the other. */
+/** The first runs of a task by `minimize`, sequentially. */
 function oneByOne({ problem, dtype, runs, tolerance, most }, few) {
   const columns = Object.values(startsOf(problem, dtype, runs))
   const starts = Array.from({ length: few }, (_, i) => arrayOf[dtype].from(columns, (column) => column[i]))
@@ -385,7 +385,7 @@ function oneByOne({ problem, dtype, runs, tolerance, most }, few) {
   }
 }
 
-/** It runs once, and has to find the bits of many runs. */
+/** Checks that sequential runs have the same bits as `minimizeMany`. */
 async function checkLoop(loop, many, few) {
   loop.run()
   loop.updates = sum(loop.found.map(({ iterations }) => iterations))
@@ -400,8 +400,8 @@ async function checkLoop(loop, many, few) {
 }
 
 /**
- * How alike two results are: whether bit by bit, the ratio of all updates, and the part of runs that end within a
- * thousandth of the box of one another.
+ * Similarity of two results: bit equality, the ratio of all updates, and the fraction of runs whose ends are within a
+ * thousandth of the box.
  */
 function differences(mine, other, { problem }) {
   const names = Object.keys(problem.box)
@@ -426,7 +426,7 @@ function differences(mine, other, { problem }) {
   }
 }
 
-/** Bytes of a bundle, as a server sends it. */
+/** Gzipped size of a bundle in bytes. */
 async function weigh(contents) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: here('../..') },

@@ -1,20 +1,20 @@
-// How the bench measures. A subject is { name, call }, or { name, call, run } where `run(times)` does
-// with one call what `call` would do in `times` calls, or { name, call, timed } where `timed()` does
-// some calls with something in between and says how many nanoseconds one took.
+// The measuring method. A subject is { name, call }, or { name, call, run } if `run(times)` does the work of `times`
+// calls in one call. It is { name, call, timed } if `timed()` makes some calls with other work in between and returns
+// the nanoseconds per call.
 //
-// Everything in a comparison is measured in rounds: each subject once a round, one behind the other, in
-// an order that turns around from round to round. A ratio is taken within a round, so that what slows
-// the machine for a while slows both of its sides; the figure is the median of the ratios, with an
-// interval by order statistics that has the true median in it in at least 95 % of cases.
+// All subjects of a comparison are measured in rounds: each subject once per round, in an order that is reversed from
+// round to round. Ratios are taken within a round, so that temporary slowdowns of the machine affect both sides. The
+// result is the median of the ratios, with an interval by order statistics that contains the true median with a
+// probability of at least 95%.
 import Benchmark from 'benchmark'
 
 /**
- * Nanoseconds of one call, by whichever clock suits its length:
+ * Measures the nanoseconds per call, with the method that suits its duration:
  *
- * - from 1 µs to 1 ms benchmark.js: one of its cycles is a sample, with a count that it was given;
- * - shorter calls in batches by a loop of our own: benchmark.js's loop, compiled anew for each cycle,
- *   would be a good part of what it measures (a call of two parameters takes tens of nanoseconds);
- * - longer calls one by one: benchmark.js wants several cycles of each before it answers.
+ * - from 1 µs to 1 ms by benchmark.js, one of whose cycles with a given count is a sample;
+ * - shorter calls in batches by our own loop, because benchmark.js compiles its loop again in each cycle, which would
+ *   distort the result (a call with two parameters takes tens of nanoseconds);
+ * - longer calls one by one, because benchmark.js needs several cycles of each.
  */
 export class Sampler {
   constructor(subject, milliseconds) {
@@ -23,13 +23,13 @@ export class Sampler {
     this.count = 1
   }
 
-  /** Finds how many calls a sample needs, and lets the compiler see them. */
+  /** Determines the number of calls per sample, which also warms up the compiler. */
   calibrate() {
     if (this.subject.timed) {
       this.by = 'itself'
       return this
     }
-    // The shortest of three: first calls are slow until the engine's compilers have seen them.
+    // The shortest of three, because first calls are slow until they are compiled.
     const elapsed = () => Math.min(...[1, 2, 3].map(() => batch(this.subject, this.count)))
     let last = elapsed()
     while (last < this.nanoseconds / 2) {
@@ -41,14 +41,14 @@ export class Sampler {
     this.by = each < 1e3 ? 'batch' : each < 1e6 ? 'benchmark.js' : 'single calls'
     if (this.by === 'benchmark.js') {
       for (let i = 0; i < this.count; i++) this.subject.call()
-      // One cycle of `count` calls: a minimum of time that it always passes keeps it from adding more.
+      // One cycle of `count` calls. A tiny minimum time prevents benchmark.js from adding calls.
       const options = { initCount: this.count, minTime: 1e-9, maxTime: 1e-9, minSamples: 1, async: false }
       this.benchmark = new Benchmark(this.subject.name, this.subject.call, options)
     }
     return this
   }
 
-  /** One sample: nanoseconds a call. The call before it brings the caches into their usual state. */
+  /** Takes a sample in nanoseconds per call, after a call that brings the caches into their usual state. */
   sample() {
     this.subject.call()
     if (this.by === 'itself') return this.subject.timed()
@@ -69,7 +69,7 @@ function batch({ call, run }, count) {
 
 /**
  * Measures subjects in `rounds` rounds.
- * @returns a function that gives the samples of a subject, nanoseconds a call, one a round
+ * @returns a function that returns the samples of a subject, in nanoseconds per call, one per round
  */
 export function measure(subjects, { rounds, milliseconds }) {
   const samplers = subjects.map((subject) => new Sampler(subject, milliseconds).calibrate())
@@ -81,7 +81,7 @@ export function measure(subjects, { rounds, milliseconds }) {
   return (subject) => samples.get(subject)
 }
 
-/** The median of figures and the interval of its order statistics. */
+/** The median of values and its interval by order statistics. */
 export function summary(figures) {
   const sorted = [...figures].sort((a, b) => a - b)
   const n = sorted.length
@@ -90,15 +90,15 @@ export function summary(figures) {
   return { median: middle, low: sorted[rank], high: sorted[n - 1 - rank], pairs: n }
 }
 
-/** The summary of the ratios of two lists of samples, round by round. */
+/** The summary of the ratios of two arrays of samples, round by round. */
 export const ratio = (a, b) => summary(a.map((x, i) => x / b[i]))
 
-/** The summary of one list of samples less another. */
+/** The summary of the differences of two arrays of samples, round by round. */
 export const difference = (a, b) => summary(a.map((x, i) => x - b[i]))
 
 /**
- * How many of n sorted values may be left out at either end of the interval: the largest k for which
- * fewer than k of n fall below the median (each with probability ½) in at most 2.5 % of cases.
+ * The number of sorted values that the interval excludes at either end. It is the largest k for which fewer than k of n
+ * values lie below the median (each with probability ½) in at most 2.5% of cases.
  */
 export function intervalRank(n) {
   let probability = 2 ** -n

@@ -1,2 +1,4 @@
-/** What V8 compiles, it compiles at once: else what a step becomes depends on when a thread had time for it. */
+/**
+ * V8 flags for synchronous compilation. Otherwise the compiled code of a step depends on the timing of other threads.
+ */
 export const compileAtOnce = ['--no-concurrent-recompilation', '--no-concurrent-osr', '--no-liftoff']

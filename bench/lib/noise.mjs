@@ -1,4 +1,4 @@
-/** Numbers of both signs between 2⁻⁷ and 1: no moment gets subnormal, however long a run is. */
+/** Fills an array with numbers of both signs between 2⁻⁷ and 1, so that no moment becomes subnormal in long runs. */
 export function noise(array, seed = 1) {
   let state = seed
   for (let i = 0; i < array.length; i++) {

@@ -1,10 +1,10 @@
-/** The package in a browser: an empty page that has all of it as `antigrad`, on loopback. */
+/** Serves an empty page on loopback that has the whole package as the global `antigrad`. */
 
 import { createServer } from 'node:http'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
 
-/** Bundles and serves it; the working directory is the repository's. */
+/** Bundles and serves the page. The working directory must be the repository. */
 export async function serve() {
   const { outputFiles } = await build({
     stdin: {

@@ -1,11 +1,11 @@
-// The bench's answers: the machine, tables, and a chart.
+// Reports of the benchmarks: the machine, tables, and a chart.
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import Table from 'cli-table3'
 import * as echarts from 'echarts'
 import { engines } from '../../dist/index.js'
 
-/** What figures are worth nothing without. */
+/** The description of the machine, without which results are meaningless. */
 export function describeMachine({ bits, compiler, reason, threads }) {
   const [cpu] = os.cpus()
   const file = (path) => {
@@ -28,7 +28,7 @@ export function describeMachine({ bits, compiler, reason, threads }) {
     instructionSet: engines().native.instructionSets.at(-1) ?? 'no addon',
     threads,
     limits: reason ?? `${compiler}, ${bits} bits`,
-    // Others at work would show in every figure.
+    // Other load on the machine would affect every result.
     load: os
       .loadavg()
       .map((x) => x.toFixed(2))
@@ -41,7 +41,7 @@ const sentence = (machine) =>
     .map(([name, value]) => `${name}: ${value}`)
     .join('; ')
 
-/** Markdown, which a terminal shows as well. */
+/** A Markdown table, which is also readable in a terminal. */
 export function table(head, rows) {
   const chars = {
     mid: '',
@@ -157,10 +157,10 @@ export function describeDenormals({ rows, parameters }, machine) {
   return [sentence(machine), '', table(head, body), '', note].join('\n')
 }
 
-/** An interval that tells little: something else was at work on the machine. */
+/** Whether an interval is wide, probably because of other load on the machine. */
 const isWide = ({ median, low, high }) => high - low > 0.2 * median
 
-/** Nanoseconds a parameter by size, a panel a rule, as SVG. */
+/** A chart of nanoseconds per parameter by size, one panel per rule, as SVG. */
 export function chart(rows, machine) {
   const dtype = rows.some((row) => row.dtype === 'float32') ? 'float32' : 'float64'
   const shown = rows.filter((row) => row.dtype === dtype && row.size !== '1000x1000')

@@ -1,6 +1,6 @@
-// How results are kept: JSON with one row a line, which is short to search and to compare.
+// The format of stored results: JSON with one row per line, which is easy to search and compare.
 
-/** Each entry on a line of its own, and each row of one that is a list. */
+/** Formats each property on a separate line, and each element of an array property on a separate line. */
 export function asLines(result) {
   const line = (value) => JSON.stringify(value)
   const text = (value) => {

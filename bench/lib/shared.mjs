@@ -1,5 +1,5 @@
-// Groups that share parameters: `fitShared` beside SciPy, and beside Ceres where that is installed. All have the same
-// data and start, and none may end at a χ² that is another one.
+// Groups with shared parameters: compares `fitShared` with SciPy and, if installed, with Ceres. All have the same data
+// and starting values and must reach the same χ².
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -10,9 +10,9 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const model = expression('a*exp(-k*t) + c*exp(-q*t)')
 const start = { a: 4, c: 1, k: 1, q: 0.2 }
 export const ROWS = 20
-/** The part by which a χ² may be another one. */
+/** Relative tolerance of χ². */
 const SAME = 1e-9
-/** Threads that both sides may have, as far as they use them; how Ceres solves what is left is measured in all ways. */
+/** Number of threads of both sides, and the solvers of Ceres' Schur complement, all of which are measured. */
 const [THREADS, SCHUR] = [2, ['dense', 'sparse', 'iterative']]
 
 export function dataOf(groups) {
@@ -60,7 +60,7 @@ export async function sciPyOf(host, { t, y }, ours) {
   }
 }
 
-/** Ceres as a program of its own; a reason where it cannot be had. */
+/** Compiles the Ceres program; returns the reason if that is not possible. */
 export function buildCeres() {
   const program = here('../../target/bench/ceres')
   mkdirSync(here('../../target/bench/'), { recursive: true })
@@ -75,7 +75,7 @@ export function buildCeres() {
   return { missing: error?.message ?? `${stderr.trim().split('\n')[0]} (libceres-dev?)` }
 }
 
-/** Its ways to solve for what is shared: the quickest is the one to compare with. */
+/** Results of Ceres with all its solvers. The fastest one counts in the comparison. */
 export function ceresOf(program, { t, y }, ours) {
   const input = Buffer.concat([t, ...y].map(({ buffer }) => new Uint8Array(buffer)))
   return SCHUR.map((way) => ({

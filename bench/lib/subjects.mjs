@@ -1,4 +1,4 @@
-// What is measured: optimizers through the public API, and what they are compared with.
+// The subjects of the benchmarks: optimizers through the public API, and the code they are compared with.
 import binaryen from 'binaryen'
 import {
   adagrad,
@@ -16,7 +16,7 @@ import {
 } from '../../dist/index.js'
 import { noise } from './noise.mjs'
 
-/** Rules in the table of engines; yardstick.mjs has all others as well. */
+/** Rules in the table of engines. yardstick.mjs measures all rules. */
 export const rules = {
   adam: adam(),
   adamw: adamw(),
@@ -36,12 +36,12 @@ export const rules = {
 export const arrayOf = { float32: Float32Array, float64: Float64Array }
 export const bytesOf = { float32: 4, float64: 8 }
 
-/** `'1000x1000'` as a list of lengths, or one length. */
+/** Converts a size, such as `'1000x1000'` or one length, to an array of lengths. */
 export const lengthsOf = (size) => (size === '1000x1000' ? new Array(1000).fill(1000) : [Number(size)])
 
 export const parametersOf = (size) => lengthsOf(size).reduce((sum, length) => sum + length, 0)
 
-/** An optimizer with gradients in place; `one` of one tensor is that tensor, not a list. */
+/** An optimizer with gradients in place. A single tensor is passed directly, not in an array. */
 export function ours(rule, dtype, lengths, options) {
   const initial = lengths.map((length, i) => noise(new arrayOf[dtype](length), 2 * i + 1))
   const one = initial.length === 1
@@ -50,7 +50,7 @@ export function ours(rule, dtype, lengths, options) {
   return { name: optimizer.engine, optimizer, call: () => optimizer.step() }
 }
 
-/** The planes of an optimizer, whose tensors lie end to end: what is written first, the gradient last. */
+/** The flat arrays of an optimizer: written arrays first, the gradient last. */
 export function planesOf({ optimizer }) {
   const [params, grads, states] = ['params', 'grads', 'state'].map((name) => [optimizer[name]].flat())
   const { updates: _, ...state } = states[0]
@@ -63,20 +63,20 @@ export function planesOf({ optimizer }) {
 }
 
 /**
- * The pass over an optimizer's own memory; streams in whole lines, as an arena has them. `on(threads)`
- * is the same on several threads.
+ * The bandwidth pass over an optimizer's own memory, whose arrays consist of whole cache lines. `on(threads)` runs it
+ * on several threads.
  */
 export function pass(limits, subject) {
   const planes = planesOf(subject)
   return passOver(limits, planes.slice(0, -1), planes.slice(-1))
 }
 
-/** A pass that writes some arrays as they were, and reads others too. */
+/** A pass that rewrites some arrays unchanged and reads others. */
 export function passOver(limits, written, read) {
   return job(limits, 'pass', 0, written.length, [...written, ...read], written[0])
 }
 
-/** A job of limits.c on some arrays: by single calls, or all calls within C. */
+/** A job of limits.c on some arrays, by single calls or with the loop of calls in C. */
 function job(limits, name, kind, writes, streams, row) {
   const number = limits.job(kind, writes, row, ...streams)
   return {
@@ -96,7 +96,7 @@ function job(limits, name, kind, writes, streams, row) {
   }
 }
 
-/** Arrays for n numbers each in one buffer, their starts spread evenly modulo 4096. */
+/** Arrays of n numbers in one buffer, whose addresses are spread evenly modulo 4096. */
 function staggered(buffer, dtype, n, count, first = 0) {
   const bytes = Math.ceil((n * bytesOf[dtype]) / 64) * 64
   const shift = (4096 / count) & ~63
@@ -107,11 +107,11 @@ function staggered(buffer, dtype, n, count, first = 0) {
 const bytesFor = (dtype, n, count) => count * (n * bytesOf[dtype] + 8192)
 
 const streamCount = { adam: 4, momentum: 3 }
-/** In limits.c. */
+/** Kinds of jobs in limits.c. */
 const kindOf = { adam: 1, momentum: 2 }
 const writesOf = { adam: 3, momentum: 2 }
 
-/** Adam or momentum in C with intrinsics, on memory of its own. */
+/** Adam or momentum in C with intrinsics, on separate memory. */
 export function handwritten(limits, name, dtype, n, { huge = false } = {}) {
   const count = streamCount[name]
   const streams = staggered(limits.memory(bytesFor(dtype, n, count), huge ? 1 : 0), dtype, n, count)
@@ -128,15 +128,17 @@ export function handwritten(limits, name, dtype, n, { huge = false } = {}) {
 
 const table = { rows: 20_000, columns: 32 }
 
-/** Indices as a text has words: the smaller, the more often (a seventh of 1,024, and a quarter of 4,096, are repeated). */
+/**
+ * Indices with the frequencies of words in a text: small indices are frequent (1/7 of 1,024 and 1/4 of 4,096 repeat).
+ */
 function words(count, all) {
   const random = noise(new Float64Array(count), 3)
   return Uint32Array.from(random, (x) => Math.floor(all * Math.abs(x) ** 3))
 }
 
 /**
- * Some rows of an embedding by `step({ embed: sparseRows(indices, values) })`, in the order in which they come: each once, or
- * as a batch of words has them.
+ * Updates of some rows of an embedding by `step({ embed: sparseRows(indices, values) })`, with distinct rows or with
+ * the repeated rows of a batch of words.
  */
 export function byRow(rule, count, { repeats = false, dtype = 'float32', ...options }) {
   const { rows: all, columns } = table
@@ -153,7 +155,7 @@ export function byRow(rule, count, { repeats = false, dtype = 'float32', ...opti
   return { name: optimizer.engine, optimizer, indices, values, call }
 }
 
-/** Matrix factorization: the gradients of a batch of ratings, by row or as whole tensors, clipped by their norm. */
+/** Matrix factorization: gradients of a batch of ratings, as sparse rows or whole tensors, clipped by their norm. */
 export function factorization(isByRow, options) {
   const [ratings, columns] = [256, table.columns]
   const sides = { users: 6_000, items: 4_000 }
@@ -175,7 +177,7 @@ export function factorization(isByRow, options) {
     })
   }
   const some = ({ indices, values }) => sparseRows(indices, values)
-  // To make the whole gradients costs the more, which is left out.
+  // The time to compute whole gradients is not included, although it is larger.
   const call = isByRow
     ? () => optimizer.step({ users: some(batch.users), items: some(batch.items) })
     : () => optimizer.step(whole)
@@ -183,8 +185,8 @@ export function factorization(isByRow, options) {
 }
 
 /**
- * The same rows in C with intrinsics, on memory of its own, where its update has the same bits.
- * @throws Error where it has not
+ * Updates the same rows in C with intrinsics, on separate memory, and checks that the bits are the same.
+ * @throws Error if the bits differ
  */
 export function byRowByHand(limits, name, { optimizer, indices, values, call }) {
   const { columns } = table
@@ -209,9 +211,9 @@ export function byRowByHand(limits, name, { optimizer, indices, values, call }) 
   return { ...hand, indices }
 }
 
-/** Nanoseconds-a-number subjects of the unit that divides: `numbers` are computed by one call. */
+/** Subjects that measure the division unit per number: one call computes `numbers` results. */
 export function unit(limits, dtype) {
-  // Vectors are loaded from whole lines, at which a small array of JavaScript's need not start.
+  // Vectors are loaded from aligned cache lines, and small JavaScript arrays may be unaligned.
   const values = noise(new arrayOf[dtype](limits.memory(4096, 0), 0, 4096 / bytesOf[dtype]))
   values.forEach((x, i) => {
     values[i] = Math.abs(x)
@@ -222,13 +224,13 @@ export function unit(limits, dtype) {
   return { division: make('division', 3), root: make('root', 4), numbers }
 }
 
-/** The start that each rival shares with `ours` of one tensor. */
+/** Initializes the arrays of a competitor like the arrays of `ours` with one tensor. */
 function begin(streams) {
   noise(streams[0], 1)
   noise(streams.at(-1), 2)
 }
 
-/** Adam's and momentum's coefficients for update t, as the rules' files state them. */
+/** Adam's and momentum's coefficients for update t, as in the sources of the rules. */
 function coefficients(name, t, row) {
   if (name === 'momentum') return row.set([1e-3, 0.9])
   let [product1, product2] = [1, 1]
@@ -240,8 +242,8 @@ function coefficients(name, t, row) {
 }
 
 /**
- * Compares three updates of a rival with ours, as bits, before its time counts.
- * @throws Error where they differ
+ * Compares the bits of three updates of a competitor with ours before it is measured.
+ * @throws Error if they differ
  */
 export function verify(rival, name, dtype, n, options) {
   const subject = ours(rules[name], dtype, [n], options)
@@ -260,12 +262,12 @@ export function verify(rival, name, dtype, n, options) {
   return rival
 }
 
-/** The plain loop in JavaScript that rounds each operation; for float32. */
+/** A plain JavaScript loop for float32 that rounds each operation. */
 export function plainLoop(name, n) {
   const streams = Array.from({ length: streamCount[name] }, () => new Float32Array(n))
   begin(streams)
   const row = new Float32Array(8)
-  // From its text, so that it is compiled for these types alone.
+  // The function is created from its text, so that it is compiled only for these types.
   const loop = new Function(`return ${{ adam: plainAdam, momentum: plainMomentum }[name]}`)()
   return { name: 'plain loop', streams, row, call: () => loop(...streams, ...row) }
 }
@@ -288,7 +290,7 @@ function plainMomentum(theta, v, g, lr, alpha) {
   }
 }
 
-/** Adam or momentum in WebAssembly's text, four vectors of float32 at a time. */
+/** Adam or momentum in hand-written WebAssembly text, four float32 vectors at a time. */
 export function wasmByHand(name, n) {
   const count = streamCount[name]
   const pages = Math.ceil((bytesFor('float32', n, count) + 4096) / 65536)
@@ -321,7 +323,7 @@ const op = (operation, ...operands) => `(f32x4.${operation} ${operands.join(' ')
 const get = (local) => `(local.get $${local})`
 const set = (local, value) => `(local.set $${local} ${value})`
 
-/** A loop over `arrays`, whose row of coefficients lies at address 0. */
+/** A loop over `arrays`, with the coefficients at address 0. */
 function loopText(arrays, scalars, temporaries, body) {
   const locals = [...scalars, ...temporaries].map((local) => `(local $${local} v128)`)
   return `(module (import "js" "memory" (memory 1))
@@ -352,7 +354,7 @@ const adamText = () =>
         op(
           'sub',
           op('mul', load('theta', at), get('decay')),
-          // Quotients by 0 become +0.
+          // Quotients with a divisor of 0 become +0.
           `(v128.andnot ${op('div', op('mul', get('c1'), get('mi')), get('divisor'))}
             ${op('eq', get('divisor'), '(v128.const i32x4 0 0 0 0)')})`,
         ),

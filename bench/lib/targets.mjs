@@ -1,4 +1,4 @@
-// What is wanted of the engines, each against the best that the same machine does otherwise.
+// Performance targets of the engines, relative to the best alternatives on the same machine.
 import { adagrad, adam, minimize, Optimizer, rosenbrock } from '../../dist/index.js'
 import { difference, measure, ratio, summary } from './measure.mjs'
 import { noise } from './noise.mjs'
@@ -18,13 +18,13 @@ import {
 } from './subjects.mjs'
 import { all, isSlow, stagesOf, subjectOf } from './yardstick.mjs'
 
-/** Sizes in cache; 10⁷ parameters are in no cache. */
+/** Sizes that fit into caches. 10⁷ parameters exceed all caches. */
 const inCache = [1_000, 10_000, 100_000, 1_000_000]
 const large = 10_000_000
 
 /**
- * Rows { what, n, figure, unit, target, met, detail }. A target is met when the better end of the
- * figure's interval passes. `detail` has nanoseconds a parameter of both sides.
+ * Measures rows { what, n, figure, unit, target, met, detail }. A target is met if the better end of the figure's
+ * interval meets it. `detail` contains the nanoseconds per parameter of both sides.
  */
 export function measureTargets({ limits, reason, threads, timing, quick, progress }) {
   const rows = []
@@ -48,8 +48,8 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
   const wasm = (name, lengths) => ours(rules[name], 'float32', lengths, { engine: 'wasm' })
   const largest = quick ? 1_000_000 : large
 
-  // First, as in a program of few rules: later the compiler has seen every rule on every engine, and
-  // the facade takes half as long again.
+  // This comes first, as in a program with few rules. After every rule has run on every engine, the compiler optimizes
+  // less and the facade takes 1.5 times as long.
   addSmall(add, timing)
   addMinimize(add, timing)
 
@@ -59,7 +59,8 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
         skipped.push(`native ${name} to C by hand: ${reason ?? 'it is for AVX2 and AVX-512'}`)
         break
       }
-      // Called as ours is, and with all its calls made within C: the difference is Node's price.
+      // Once with calls from JavaScript, as ours, and once with all calls in C: the difference is the cost of Node's
+      // calls.
       const c = verify(handwritten(limits, name, 'float32', n), name, 'float32', n, { engine: 'native' })
       const atFirst = n > 1_000 ? 1.05 : name === 'adam' ? 1.1 : 1.25
       against(`native ${name} to C by hand`, n, native(name, 'float32', [n]), c, atFirst)
@@ -148,7 +149,7 @@ export function measureTargets({ limits, reason, threads, timing, quick, progres
   return { rows, skipped }
 }
 
-/** Nanoseconds of a step of few parameters, in each of the ways to make one. */
+/** Nanoseconds of steps with few parameters, for each way to pass gradients. */
 function addSmall(add, timing) {
   const steps = (what, n, call, target) => {
     const subject = { name: what, call }
@@ -184,7 +185,7 @@ function addSmall(add, timing) {
   steps('set({ lr }) and a step of two parameters', 2, setAndStep, 400)
 }
 
-/** Nanoseconds of an iteration in two dimensions, less what the gradient takes. */
+/** Nanoseconds of an iteration of `minimize` in two dimensions, without the gradient. */
 function addMinimize(add, timing) {
   const iterations = 10_000
   const objective = rosenbrock()
@@ -213,10 +214,10 @@ function addMinimize(add, timing) {
   )
 }
 
-/** Elements of a tensor whose update takes no time beside its call. */
+/** Number of elements whose update takes negligible time compared with the call. */
 const FEW = 16
 
-/** Every rule against its yardstick; only some of them, if `names` says which. */
+/** Compares every rule, or the rules in `names`, with its yardstick. */
 export function everyRule({ limits, threads, timing, quick, progress, names = Object.keys(all) }) {
   const rows = []
   for (const dtype of ['float32', 'float64']) {
@@ -226,7 +227,7 @@ export function everyRule({ limits, threads, timing, quick, progress, names = Ob
         if (isSlow(all[name], n)) continue
         const options = { engine: 'native', threads }
         const mine = subjectOf(all[name], dtype, n, options)
-        // What a step takes that has next to nothing to update: the facade, and the calls into the addon.
+        // The time of a step with few elements, which consists of the facade and the calls into the addon.
         const few = subjectOf(all[name], dtype, FEW, options)
         const stages = stagesOf(limits, all[name], mine)
         const passes = stages.map(({ pass }) => pass)

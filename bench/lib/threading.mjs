@@ -1,4 +1,4 @@
-// What two threads give, back to back and with pauses, and what stepAsync leaves to the event loop.
+// The speedup of two threads, back to back and with pauses, and the event loop latency of stepAsync.
 import { measure, ratio, summary } from './measure.mjs'
 import { ours, parametersOf, pass, rules } from './subjects.mjs'
 
@@ -7,7 +7,7 @@ const PAUSE = 0.2
 const CALLS = 20
 const PAIRS = 3
 
-/** Rows as those of the targets; see there. */
+/** Measures rows with the same properties as the rows of targets.mjs. */
 export async function measureThreading({ limits, reason, timing, quick, progress }) {
   const rows = []
   const skipped = limits ? [] : [`two threads to the pass on two threads: ${reason}`]
@@ -21,7 +21,7 @@ export async function measureThreading({ limits, reason, timing, quick, progress
       const n = parametersOf(size)
       const lengths = size === '1000x1000' ? new Array(1000).fill(1000) : [n]
       const make = (threads) => ours(rules[name], 'float32', lengths, { engine: 'native', threads })
-      // Where an optimizer's memory happens to lie counts: each of some pairs has its share of the rounds.
+      // The address of an optimizer's memory matters, so the rounds are divided among several pairs of optimizers.
       const compare = (what, makeBoth, target) => {
         const [mine, other] = [[], []]
         for (let pair = 0; pair < PAIRS; pair++) {
@@ -62,7 +62,7 @@ export async function measureThreading({ limits, reason, timing, quick, progress
   return { rows, skipped }
 }
 
-/** The same subject, but asleep between calls. */
+/** The same subject with pauses between calls. */
 function apart({ name, call }) {
   const clock = new Int32Array(new SharedArrayBuffer(4))
   return {
@@ -81,7 +81,7 @@ function apart({ name, call }) {
   }
 }
 
-/** The longest that the event loop was kept from turning during a step, over some steps. */
+/** The longest blocking of the event loop during a step, over some steps. */
 async function addLatency(add, n) {
   for (const [what, call] of [
     ['step', (optimizer) => optimizer.step()],
@@ -123,7 +123,7 @@ async function longestTurn(end) {
   return longest
 }
 
-/** Processor time of the whole process in a second after a step on two threads. */
+/** CPU time of the whole process in the second after a step on two threads. */
 async function addIdle(add) {
   const { optimizer } = ours(rules.adam, 'float32', [1_000_000], { engine: 'native', threads: 2 })
   const used = []

@@ -1,13 +1,13 @@
-// The yardstick for every rule: what its stages take at least on this machine.
+// The yardstick of every rule: a lower bound of the time of its stages on this machine.
 //
-// A stage cannot be faster than the pass that reads and writes the arrays of its equation, by vectors in C and
-// on the optimizer's own memory; nor than its divisions and roots, which have one unit. The larger of the two
-// is its bound, a step's the sum over its stages, and that of the point behind them. What a stage has to read and
-// write, divide and root is counted in its loop in TypeScript, as tests count instructions: so a new rule is here
-// as soon as it is in the list.
+// A stage cannot be faster than a pass that reads and writes the arrays of its equations, by vectors in C on the
+// optimizer's own memory. It also cannot be faster than its divisions and roots, which share one unit. The bound of a
+// stage is the larger of the two. The bound of a step is the sum over its stages and over the gradient point. The
+// numbers of arrays, divisions and roots are counted in the rule's TypeScript loop, so that new rules are included
+// automatically.
 //
-// Kernels that take matrices whole are a pass over their arrays, once: how much longer they take is the price of
-// going over a matrix more often, and with `muon` that of its products, which are nearly all of a step.
+// For kernels that process whole matrices, the yardstick is a single pass over their arrays. Additional time is the
+// cost of repeated passes and, for `muon`, of matrix products, which are nearly the whole step.
 
 import { getLoop } from '../../dist/arena/kernel.js'
 import { definitions } from '../../dist/rules/definitions.js'
@@ -16,22 +16,22 @@ import { ours, passOver, rules } from './subjects.mjs'
 
 const simple = Object.entries(functions).filter(([name]) => name in definitions)
 
-/** Every rule with its defaults, and the other forms of the table of engines. */
+/** Every rule with its defaults, and the variants in the table of engines. */
 export const all = {
   ...Object.fromEntries(simple.map(([name, make]) => [name, make()])),
   ...rules,
 }
 
-/** Products of matrices take seconds at 10⁶ parameters. */
+/** Whether a size is too slow: matrix products take seconds at 10⁶ parameters. */
 export const isSlow = ({ name }, n) => name === 'muon' && n > 10_000
 
-/** The sides of a matrix of so many parameters. */
+/** Sides of matrices by their number of parameters. */
 const sides = { 16: [4, 4], 10000: [100, 100], 1000000: [1000, 1000], 10000000: [2500, 4000] }
 
 /**
- * A rule's optimizer of one tensor, which has a shape where that matters. What a stage leaves for the next one lies where
- * the gradient was, and is none (SM3's becomes subnormal): so rules of several stages get their gradient anew before each
- * step, and `renewal` is what that takes by itself.
+ * An optimizer of one tensor, with a shape if the rule needs one. Rules with several stages overwrite the gradient with
+ * intermediate results (SM3's become subnormal). Their gradient is therefore restored before each step, and `renewal`
+ * measures the time of that alone.
  */
 export function subjectOf(rule, dtype, n, options) {
   const definition = definitions[rule.name]
@@ -56,16 +56,16 @@ export function subjectOf(rule, dtype, n, options) {
   return { ...subject, renewal }
 }
 
-/** What a kernel reads, writes, divides and roots for one element, by its loop's text. */
+/** Arrays read and written, divisions and roots per element of a kernel, counted in the text of its loop. */
 export function needsOf(kernel) {
   const { number, state, isMatrix, sums } = kernel
   const text = getLoop(number, 'float64').toString()
   const [, head, body] = /^\(([\s\S]*?)\) =>([\s\S]*)$/.exec(text)
-  // Of a tensor that is taken as matrices each array has its name.
+  // Kernels of matrices take their arrays by name.
   const [theta, g, ...rest] = isMatrix ? ['theta', 'g'] : head.replaceAll(/\{[^}]*\}/g, '_').split(/,\s*/)
   const reads = (name) => new RegExp(`\\b${name}\\[`).test(body)
   const writes = (name) => new RegExp(`\\b${name}\\[[^\\]]*\\] = `).test(body)
-  // A direction goes where the gradient was.
+  // The direction overwrites the gradient.
   const names = {
     params: [theta],
     grads: [g, rest.at(-1), 'u'],
@@ -75,7 +75,7 @@ export function needsOf(kernel) {
   const written = those(writes)
   const read = those(reads).filter((array) => !written.includes(array))
   if (sums.includes('parameters') && !written.includes('params')) read.push('params')
-  // Of a matrix loops within loops, which write an element, are once for each.
+  // In kernels of matrices, the innermost loops that write an element run once per element.
   const inner = isMatrix
     ? (body.match(/for \([^{}]*\{[^{}]*\b(theta|g)\[[^\]]*\] = [^{}]*\}/g) ?? []).join()
     : body
@@ -85,7 +85,7 @@ export function needsOf(kernel) {
   return { written, read: [...new Set(read)], ...needs }
 }
 
-/** The stages of a step: each a pass over this optimizer's arrays, with so many divisions and roots. */
+/** The stages of a step: for each one, the pass over the optimizer's arrays, and the numbers of divisions and roots. */
 export function stagesOf(limits, rule, { optimizer }) {
   const definition = definitions[rule.name]
   const point = definition.point(rule)

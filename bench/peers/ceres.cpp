@@ -1,8 +1,8 @@
-// Groups that share parameters by Ceres: ceres ROWS GROUPS SOLVER THREADS < numbers
+// Fits groups with shared parameters with Ceres: ceres ROWS GROUPS SOLVER THREADS < numbers
 //
-// Numbers are float64: the rows' t, then y group by group. One residual block for each group with an analytic Jacobian;
-// own parameters are eliminated first. A line on stdout has nanoseconds of Solve alone, of the problem and Solve, χ², k
-// and q.
+// The numbers are float64: t of the rows, then y group by group. Each group is one residual block with an analytic
+// Jacobian. Local parameters are eliminated first. The output line contains the nanoseconds of Solve alone and including
+// the construction of the problem, χ², k and q.
 
 #include <ceres/ceres.h>
 
@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-/// a·exp(−k·t) + c·exp(−q·t) at the rows of a group: own parameters are a and c, shared ones k and q.
+/// a·exp(−k·t) + c·exp(−q·t) at the rows of a group, with local parameters a and c and shared parameters k and q.
 class Group final : public ceres::CostFunction {
  public:
   Group(const double* t, const double* y, int rows) : t_(t), y_(y) {

@@ -1,4 +1,4 @@
-// The measurement: everybody does the same work, is checked, and takes turns with the others.
+// The comparison: all libraries do the same work, are checked, and take turns.
 import { ratio, summary } from '../lib/measure.mjs'
 import { Host } from './processes.mjs'
 import { ours, rivals } from './rivals.mjs'
@@ -15,32 +15,33 @@ import {
   TOLERANCE,
 } from './values.mjs'
 
-/** A step that takes longer than this would make a round of some seconds: its size is cut. */
+/** Maximum nanoseconds of a step. Sizes with longer steps are skipped, because a round would take seconds. */
 const LONGEST_STEP = 1e9
 
-/** From here on a step's time grows with its parameters, and tells how long ten times as many take. */
+/** From this number of parameters on, the time of a step is proportional to it and can be extrapolated. */
 const LINEAR_FROM = 100_000
 
-/** Between two samples, so that nobody pays for threads of the other that still spin. */
+/** Milliseconds between samples, so that spinning threads of one library do not slow another one. */
 const PAUSE = 5
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** The processes, opened when they are first asked for. */
+/** The processes of the libraries, started on first use. */
 export class Hosts {
   #open = new Map()
-  /** What the libraries say of themselves, by id. */
+  /** Versions of the libraries, by id. */
   versions = {}
 
   async get(participant, threads) {
-    // One process serves all threads where the number is the optimizer's; Python's is the process's.
+    // JavaScript libraries set the number of threads per optimizer and share a process. In Python it is set per
+    // process.
     const key = participant.python ? `${participant.id} ${threads}` : participant.id
     let host = this.#open.get(key)
     if (host === undefined || host.ended) {
       host = new Host(participant.host(threads))
       this.#open.set(key, host)
       this.versions[participant.id] = await host.ask('open').catch((error) => {
-        // Another rule asks again, and hears the same.
+        // The failed process is closed. The next rule starts another one.
         host.close()
         throw error
       })
@@ -48,7 +49,7 @@ export class Hosts {
     return host
   }
 
-  /** Ends those in which another rule could find what the last one taught the compiler. */
+  /** Ends the Node processes, whose compiler would otherwise be influenced by the previous rule. */
   closeNode() {
     for (const [key, host] of this.#open) {
       if (key.includes(' ')) continue
@@ -62,7 +63,7 @@ export class Hosts {
   }
 }
 
-/** A step takes too long. */
+/** Thrown if a step takes too long. */
 class Cut extends Error {
   constructor(ns) {
     super(`cut: a step takes ${(ns / 1e9).toFixed(1)} s`)
@@ -70,7 +71,7 @@ class Cut extends Error {
   }
 }
 
-/** One participant at one rule, size and number of threads. */
+/** A participant with one rule, size and number of threads. */
 class Entrant {
   samples = []
   error = null
@@ -82,15 +83,15 @@ class Entrant {
 }
 
 /**
- * Each rule and size: who takes part is made, checked against the reference and then measured in rounds.
- * A sample is `count` steps one behind the other, after one that is not timed.
+ * For each rule and size, all participants are created, checked against the reference, and then measured in rounds. A
+ * sample consists of `count` consecutive steps, after one untimed step.
  *
  * @returns { rows, notRun }
  */
 export async function compare({ rules, sizes, chosen, threads, hosts, rounds, milliseconds, progress }) {
   const rows = []
   const notRun = []
-  /** Nanoseconds a parameter of a step, by rival and rule, at the last size: what a larger one may take. */
+  /** Nanoseconds per parameter of a step at the previous size, by library and rule, to predict larger sizes. */
   const pace = new Map()
   for (const rule of rules) {
     for (const size of sizes.filter((size) => shapesOf(rule, size))) {
@@ -142,7 +143,7 @@ export async function compare({ rules, sizes, chosen, threads, hosts, rounds, mi
           error: entrant.error,
           isComparable: entrant.isComparable,
           nsPerStep: summary(entrant.samples),
-          // How many times as long it takes as antigrad on as many threads, round by round.
+          // The time relative to antigrad with the same number of threads, round by round.
           ratio: participant === ours || !same ? null : ratio(entrant.samples, same.samples),
         })
       }
@@ -152,11 +153,11 @@ export async function compare({ rules, sizes, chosen, threads, hosts, rounds, mi
   return { rows, notRun }
 }
 
-/** Makes, checks and calibrates everybody of one rule and size, and takes the samples. */
+/** Creates, checks and calibrates all participants of one rule and size, and takes the samples. */
 async function measureCell(entrants, { rule, size, rounds, milliseconds, skip, exact }) {
   const running = []
   const known = new Map()
-  /** In float64: the elementwise rules from values.mjs, the others from antigrad. */
+  /** Reference values in float64: elementwise rules from values.mjs, all others from antigrad. */
   const expect = async ({ options, eps, epsInRoot }) => {
     const count = parametersOf(size)
     if (!measuring[rule]) return reference(rule, count, probes(count), { eps, epsInRoot })
@@ -180,7 +181,7 @@ async function measureCell(entrants, { rule, size, rounds, milliseconds, skip, e
     for (const entrant of round % 2 === 0 ? [...running] : [...running].reverse()) {
       await sleep(PAUSE)
       try {
-        // The caches as a step leaves them; of those of a long step nothing is left anyway.
+        // An untimed step restores the cache contents. A long step exceeds the caches anyway.
         if (!entrant.isLong) await entrant.ask('run', { count: 1 })
         const { ns } = await entrant.ask('run', { count: entrant.count })
         entrant.samples.push(ns / entrant.count)
@@ -195,7 +196,7 @@ async function measureCell(entrants, { rule, size, rounds, milliseconds, skip, e
   for (const { ask } of entrants) await ask('drop').catch(() => {})
 }
 
-/** First the result, then the time. */
+/** Creates a participant and checks its result before it is timed. */
 async function make(entrant, rule, size, expect) {
   const { ask, participant, threads } = entrant
   const indices = probes(parametersOf(size))
@@ -207,14 +208,14 @@ async function make(entrant, rule, size, expect) {
     settings: { ...settings, ...measuring[rule] },
   })
   await ask('gradients', { k: 1 })
-  await ask('run', { count: 1 }) // It may be compiled first.
+  await ask('run', { count: 1 }) // The first step may include compilation.
   const { ns } = await ask('run', { count: 1 })
   if (ns > 3 * LONGEST_STEP) throw new Cut(ns)
   await ask('run', { count: CHECKED_STEPS - 2 })
   await ask('gradients', { k: 2 })
   await ask('run', { count: CHECKED_STEPS })
   const { values } = await ask('read', { indices })
-  // What JSON makes of a NaN is null.
+  // JSON converts NaN to null.
   const found = values.map((x) => x ?? Number.NaN)
   entrant.error = errorOf(found, await expect(entrant.about), indices)
   entrant.isComparable = entrant.error <= TOLERANCE
@@ -223,9 +224,9 @@ async function make(entrant, rule, size, expect) {
   }
 }
 
-/** Finds how many steps a sample needs, and lets compilers see them. */
+/** Determines the number of steps per sample, which also warms up compilers. */
 async function calibrate(entrant, wanted) {
-  // The shortest of three where that takes no time.
+  // For short steps, the shortest of three batches counts.
   const batch = async (count) => {
     let shortest = Number.POSITIVE_INFINITY
     for (let i = 0; i < 3; i++) {

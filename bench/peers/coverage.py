@@ -1,7 +1,7 @@
 """Profile intervals of simulated sets by SciPy: nested least squares, and brentq for the ends.
 
-Reads one JSON object from stdin: a case and its sets; writes the ends of each, null where there is none, or none of a
-fit that has not converged.
+Reads one JSON object from stdin: a case and its sets. Writes the ends of each set: null for a missing end, and no ends
+for a fit that has not converged.
 """
 
 import json
@@ -55,7 +55,7 @@ def ends(y):
             there = leastsq(held, others, **tight)[0]
             return np.sum(held(there) ** 2) - least - rise, there
 
-        # Other models have a pole at 0: steps come nearer to it, and do not leap.
+        # Other models have a pole at 0, so steps approach it instead of jumping over it.
         inner, step = best[at], min(error, abs(best[at])) / 4
         for _ in range(120):
             value, there = off(inner + sign * step)
@@ -65,7 +65,7 @@ def ends(y):
             inner, others = inner + sign * step, there
             step = min(2 * step, abs(inner) / 2)
             if case["passesZero"] and sign * inner < 0 and abs(inner) < 0.02 * error:
-                # Beyond 0 others come back from the other infinity.
+                # Beyond 0, the other parameters return from infinity with the opposite sign.
                 step, others = 2 * abs(inner), -others
         else:
             found.append(None)

@@ -1,4 +1,4 @@
-"""Fits with SciPy's curve_fit, and profiles of lmfit, one behind the other: python fits.py.
+"""Sequential fits with SciPy's curve_fit, and profiles with lmfit: python fits.py.
 
 Commands come as lines of JSON on stdin and are answered on stdout: see serve.py.
 """
@@ -8,7 +8,7 @@ import time
 
 from serve import serve
 
-# Nothing here is large enough for BLAS to have threads.
+# The problems are too small for BLAS threads.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
@@ -38,7 +38,7 @@ class Fits:
 
 
 class Bootstrap:
-    """Fits to a curve and residuals drawn from its own, each from where the fit has ended; quantiles of them."""
+    """Bootstrap of the residuals of a fit, with each refit started at the fit's result; returns quantiles."""
 
     def __init__(self, s):
         self.t, self.count = np.array(s["t"]), s["count"]
@@ -60,7 +60,7 @@ class Bootstrap:
 
 
 class Profiles:
-    """Profiles by lmfit's conf_interval at 95 %, of fits that are made already."""
+    """Profiles of existing fits by lmfit's conf_interval at 95%."""
 
     def __init__(self, s):
         import lmfit
@@ -83,7 +83,7 @@ class Profiles:
 
 
 class Shared:
-    """Groups a·exp(−k·t) + c·exp(−q·t) that share k and q: trf with lsmr, and the exact Jacobian, which is sparse."""
+    """Groups a·exp(−k·t) + c·exp(−q·t) with shared k and q: trf with lsmr and the exact sparse Jacobian."""
 
     def __init__(self, s):
         self.t, self.y = np.array(s["t"]), np.array(s["y"])
@@ -110,7 +110,7 @@ class Shared:
         return csr_matrix((values.ravel(), self.columns, self.ends), (self.y.size, len(p)))
 
     def run(self):
-        # As lsmr is by default, no χ² is the least one to nine digits.
+        # With the default tolerances of lsmr, no fit reaches the minimum of χ² to nine digits.
         inner = {"tr_options": {"atol": 1e-12, "btol": 1e-12}}
         options = {"jac": self.slopes, "method": "trf", "tr_solver": "lsmr"} | inner
         tolerances = {"ftol": 1e-10, "xtol": 1e-10, "gtol": 1e-10}

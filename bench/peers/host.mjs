@@ -1,13 +1,13 @@
-// A process in which one JavaScript library does the work: `node host.mjs <adapter> [variant]`. Messages
-// are what host.py reads line by line. A library has a process of its own, so that neither its garbage
-// nor what the compiler has learned from it is another's.
+// Runs one JavaScript library in a process: `node host.mjs <adapter> [variant]`. Messages have the format of the lines
+// that host.py reads. Each library has a separate process, so that its garbage and the compiler's type feedback do not
+// affect other libraries.
 const [, , name, variant] = process.argv
 const adapter = await import(`./adapters/${name}.mjs`)
 
-/** By the number that the question gives: antigrad on one thread and on two is two of them. */
+/** Subjects by the id in the request. antigrad with one thread and with two threads are two subjects. */
 const subjects = new Map()
 const calls = {
-  /** Versions, or whatever else tells what this is. */
+  /** Versions and other descriptions of the library. */
   open: async () => (await adapter.open?.(variant)) ?? {},
   make: async ({ id, rule, lengths, threads }) => {
     const subject = await adapter.make(rule, lengths, threads, variant)
@@ -15,7 +15,7 @@ const calls = {
     return subject.about ?? {}
   },
   gradients: async ({ id, k }) => void (await subjects.get(id).gradients(k)),
-  /** Nanoseconds that `count` steps took, one behind the other. */
+  /** Nanoseconds of `count` consecutive steps. */
   run: async ({ id, count }) => {
     const subject = subjects.get(id)
     const start = process.hrtime.bigint()
@@ -27,7 +27,7 @@ const calls = {
     await subjects.get(id)?.drop?.()
     subjects.delete(id)
   },
-  /** What only one adapter can do. */
+  /** Calls a method that only one adapter has. */
   call: async ({ method, args }) => adapter[method](args),
 }
 

@@ -21,7 +21,7 @@ clock = time.perf_counter_ns
 
 
 def values(shapes, k):
-    """As `values` in values.mjs, in shapes."""
+    """The values of `values` in values.mjs, in the given shapes."""
     lengths = [math.prod(shape) for shape in shapes]
     i = np.arange(sum(lengths), dtype=np.uint32) + np.uint32(1 + k * 7919)
     flat = ((i * np.uint32(0x9E3779B1)) >> np.uint32(8)).astype(np.float32) / np.float32(2**24) - np.float32(0.5)
@@ -80,7 +80,7 @@ class OnTorch:
 
 
 class Torch(OnTorch):
-    """Torch's fused optimizers, foreach where a rule has no fused one; where there is one tensor it is slower."""
+    """PyTorch's fused optimizers, or foreach if a rule has no fused form, although foreach is slower for one tensor."""
 
     spends = ("train",)
 
@@ -106,7 +106,7 @@ class Torch(OnTorch):
         }[rule]()
 
     def step(self):
-        """Of `train` alone: it clips, updates and zeroes."""
+        """The step of `train`, which clips, updates and zeroes gradients."""
         torch.nn.utils.clip_grad_norm_(self.params, self.norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False)
@@ -133,7 +133,7 @@ class Timm(OnTorch):
         if rule == "lars":
             self.about = {"options": {"denominator": "sum", "lrPlacement": "outside"}}
         elif rule == "adafactor":
-            # A given lr is not scaled with the parameters; its own one is, and 0.01 for 10⁴ steps.
+            # A given lr is not scaled by the parameters. The default is scaled, and is 0.01 for 10⁴ steps.
             self.about = {"options": {"lr": 1e-2}}
         return {
             "lamb": lambda: timm.optim.Lamb(p, max_grad_norm=None, foreach=False, **adam, **decay),
@@ -163,7 +163,7 @@ class Prodigy(OnTorch):
 
 
 class ScheduleFree(OnTorch):
-    """schedulefree: parameters are y while it trains."""
+    """schedulefree, whose parameters are y during training."""
 
     spends = ("scheduleFreeAdamW",)
 
@@ -187,7 +187,7 @@ class Stable(OnTorch):
 
 
 class Optax:
-    """An Optax optimizer's update and apply_updates in one jitted function that may reuse their memory."""
+    """update and apply_updates of an Optax optimizer in one jitted function with donated memory."""
 
     @staticmethod
     def open():
@@ -196,7 +196,7 @@ class Optax:
     def __init__(self, rule, shapes, s):
         lr, adam = s["lr"], {"b1": s["beta1"], "b2": s["beta2"], "eps": s["eps"]}
         decay, contrib = {"weight_decay": s["weightDecay"]}, optax.contrib
-        # Rows are fan-out, as in torch; otherwise it would scale by the transposed matrix.
+        # Rows are the fan-out, as in PyTorch. Otherwise Optax would scale for the transposed matrix.
         rows = contrib.MuonDimensionNumbers(reduction_axis=1, output_axis=0)
         optimizer = {
             "adam": lambda: optax.adam(lr, **adam),
@@ -226,7 +226,7 @@ class Optax:
         self.rule, self.shapes = rule, shapes
         self.about = {"epsInRoot": True} if rule == "adagrad" else {}
         self.params = [jnp.array(tensor) for tensor in values(shapes, 0)]
-        # From copies: what is donated may not be there twice, and some begin with the parameters in their state.
+        # Copies, because donated arrays must not occur twice, and some states start with the parameters themselves.
         self.state = optimizer.init([jnp.array(tensor) for tensor in values(shapes, 0)])
 
         def step(params, state, grads):
@@ -242,7 +242,7 @@ class Optax:
         params, state, grads, step = self.params, self.state, self.grads, self.step
         for _ in range(count):
             params, state = step(params, state, grads)
-        # Calls are queued: one wait at the end is to its advantage.
+        # Calls are queued, so waiting only once at the end favors Optax.
         self.params, self.state = jax.block_until_ready((params, state))
 
     def read(self, indices):
@@ -254,7 +254,7 @@ class Optax:
 def load():
     global torch, deepspeed, timm, prodigyopt, schedulefree, pytorch_optimizer, jax, jnp, optax
     if LIBRARY == "optax":
-        # XLA makes as many threads as there are processors, so one thread is one processor.
+        # XLA starts one thread per processor, so the number of threads is set by the CPU affinity.
         if THREADS < os.cpu_count() and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
         os.environ["JAX_PLATFORMS"] = "cpu"
@@ -274,7 +274,7 @@ def load():
 
         return DeepSpeed
     if LIBRARY == "timm":
-        # The package wants torchvision for its models; its optimizers take one function from them, for groups.
+        # The package needs torchvision for its models, from which its optimizers use only one function for groups.
         package, models = types.ModuleType("timm"), types.ModuleType("timm.models")
         package.__path__ = importlib.util.find_spec("timm").submodule_search_locations
         models.group_parameters = None
@@ -315,7 +315,7 @@ def answer(command):
         start = clock()
         own = subject.run(command["count"])
         ns = clock() - start
-        # OpenMP's threads spin for a while, which is not to be the next one's loss.
+        # OpenMP threads spin for a while, which must not slow the next library.
         time.sleep(0.005)
         return {"ns": own or ns}
     elif call == "read":

@@ -6,25 +6,25 @@ import { compare, Hosts } from './compare.mjs'
 import { absent, ours, rivals } from './rivals.mjs'
 import { measuring, ruleNames } from './values.mjs'
 
-/** How late the event loop may be is looked at with this many parameters. */
+/** Number of parameters for the measurement of the event loop latency. */
 const LATENCY_SIZE = 10_000_000
 
 /**
- * The whole comparison.
+ * Runs the whole comparison.
  *
  * @param options { rules, sizes, rivals (ids, or undefined for all), training, latency, rounds, milliseconds }
- * @param missing sentences by rival's id: why it could not be set up
+ * @param missing reasons why libraries could not be set up, by id
  */
 export async function measurePeers(options, missing, progress) {
   const chosen = ({ id }) => id === ours.id || (!missing[id] && (options.rivals?.includes(id) ?? true))
   const threads = availableParallelism() > 1 ? [1, 2] : [1]
   const hosts = new Hosts()
-  // Before: the load that it tells should be that of others.
+  // Described before the measurement, so that the load is that of other programs.
   const { limits: _, threads: __, ...machine } = describeMachine({})
   try {
     const shared = { chosen, threads, hosts, progress, rounds: options.rounds }
     const { milliseconds, sizes } = options
-    /** Why a rule has no table: `npm run bench` measures antigrad alone. */
+    /** Why a rule has no table. (`npm run bench` measures antigrad alone.) */
     const without = (rule) => {
       if (!Object.hasOwn(antigrad, rule)) return `it has no ${ruleNames[rule]} yet`
       const isAlone = !rivals.some((rival) => chosen(rival) && rival.rules.includes(rule))

@@ -15,7 +15,7 @@ from serve import serve
 import numpy as np
 
 DTYPE, THREADS = np.dtype(sys.argv[1]), int(sys.argv[2])
-# XLA makes as many threads as there are processors, so one thread is one processor.
+# XLA starts one thread per processor, so the number of threads is set by the CPU affinity.
 if THREADS < os.cpu_count() and hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-THREADS:])
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -45,13 +45,13 @@ def residual(p, t, y):
 
 
 def exponential(data):
-    """As one writes it: a sum over the rows."""
+    """The straightforward form: a sum over the rows."""
     t, y = data
     return jax.vmap(jax.grad(lambda p: jnp.sum(residual(p, t, y))))
 
 
 def exponential_by_row(data):
-    """Row after row, of all runs: nothing is as large as runs times rows."""
+    """Row by row for all runs, so that no array has runs × rows elements."""
     t, y = data
     of_row = jax.vmap(jax.grad(residual), in_axes=(0, None, None))
 
@@ -72,7 +72,7 @@ gradients = {
 
 
 def loop(gradient, optimizer, tolerance):
-    """Advances the runs of a batch until each has a step below the tolerance, or has made the most."""
+    """Advances the runs of a batch until each has a step below the tolerance or reaches the maximum of updates."""
 
     def advance(starts, most):
         def goes_on(carry):
@@ -101,7 +101,7 @@ def loop(gradient, optimizer, tolerance):
 
 
 class Many:
-    """Batch after batch; with two callers each has a half of them."""
+    """Runs the batches sequentially, or divided among two callers."""
 
     def __init__(self, s):
         adam = s["adam"]
@@ -124,7 +124,7 @@ class Many:
         self.found = [one(self.parts[0])] if len(self.parts) == 1 else list(self.callers.map(one, self.parts))
 
     def write(self, path):
-        """Parameters, then how many updates, run after run."""
+        """Writes the parameters and then the numbers of updates, run by run."""
         flat = lambda column: np.concatenate([np.asarray(part).reshape(-1) for part in column])
         columns = [flat(column) for column in zip(*(p for p, _ in self.found))]
         iterations = flat(iterations for _, iterations in self.found)

@@ -1,8 +1,8 @@
-// Talks to the processes in which libraries run: one question, one answer.
+// Communication with the processes of the libraries: each request gets one reply.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
-/** A question takes at most this long: a check of 10⁷ parameters, or one slow step. */
+/** Maximum milliseconds per request, such as a check of 10⁷ parameters or one slow step. */
 const PATIENCE = 180_000
 
 export class Host {
@@ -20,7 +20,7 @@ export class Host {
     this.#child.on('exit', (code, signal) =>
       ended(`its process ended (${signal ?? code}): ${this.#errors.slice(-3).join(' / ') || 'silently'}`),
     )
-    this.#child.stdin.on('error', () => {}) // The exit tells.
+    this.#child.stdin.on('error', () => {}) // The exit event reports the error.
     createInterface({ input: this.#child.stderr }).on('line', (line) => this.#errors.push(line))
     if (ipc) {
       this.#child.stdout.resume()
@@ -38,7 +38,7 @@ export class Host {
     waiting?.(reply)
   }
 
-  /** @throws Error with what the library said */
+  /** @throws Error with the message of the library */
   async ask(call, args = {}) {
     if (this.ended) throw new Error(this.ended)
     const reply = await new Promise((resolve) => {

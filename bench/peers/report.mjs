@@ -1,4 +1,4 @@
-// The comparison's answers: tables, a chart, and the table of docs/rivals.md.
+// Reports of the comparison: tables, a chart, and the table of docs/rivals.md.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import * as echarts from 'echarts'
 import { wrapped } from '../../scripts/lib/wrap.mjs'
@@ -9,7 +9,7 @@ import { ruleNames, TOLERANCE } from './values.mjs'
 const everybody = [ours, ...rivals]
 const plain = (text) => text.replaceAll('`', '')
 
-/** 12.3 µs: three figures in the unit that suits. */
+/** Formats a duration with three digits in a suitable unit, such as 12.3 µs. */
 function duration(ns) {
   const [unit, by] = ns < 1e3 ? ['ns', 1] : ns < 1e6 ? ['µs', 1e3] : ['ms', 1e6]
   return `${Number((ns / by).toPrecision(3))} ${unit}`
@@ -27,7 +27,7 @@ const threadsName = (threads) => (threads === 1 ? '1 thread' : `${threads} threa
 const keys = ['id', 'threads']
 const sameRow = (a, b) => keys.every((key) => a[key] === b[key])
 
-/** The lines of one rule: each rival with each number of threads, in the order of rivals.mjs. */
+/** The lines of one rule: each library with each number of threads, in the order of rivals.mjs. */
 function linesOf(rows) {
   const lines = []
   for (const { id } of everybody) {
@@ -119,7 +119,7 @@ function latencyTable({ size, threads, rounds, kinds }) {
   ]
 }
 
-/** What was not run: one line a reason, with what it is about. */
+/** Skipped measurements: one line per reason, with the affected libraries and sizes. */
 function notRunLines(notRun) {
   const groups = new Map()
   for (const { rival, rule, size, threads, why } of notRun) {
@@ -196,11 +196,11 @@ const colors = {
   'loop-fround': '#888888',
 }
 
-/** Nanoseconds a parameter by size on one thread and on two, as SVG. */
+/** A chart of nanoseconds per parameter by size, on one and on two threads, as SVG. */
 export function chart({ rows, machine, options }) {
   const rule = options.rules.includes('adam') ? 'adam' : options.rules[0]
   const shown = rows.filter((row) => row.rule === rule && row.isComparable && !row.size.includes('x'))
-  // Two threads of antigrad's alone would compare nothing.
+  // A panel for two threads with antigrad alone would show no comparison.
   const panels = [1, 2].filter((threads) =>
     shown.some((row) => row.threads === threads && row.id !== ours.id),
   )
@@ -271,7 +271,7 @@ const [BEGIN, END] = [
   '<!-- /bench:peers -->',
 ]
 
-/** The table of docs/rivals.md: Adam beside everybody, between its two markers. */
+/** Writes the table of docs/rivals.md between its markers: Adam in all libraries. */
 export function writeDocs(file, result) {
   if (!existsSync(file)) return false
   const text = readFileSync(file, 'utf8')

@@ -1,4 +1,4 @@
-// Who takes part: where it runs, which rules it has, on how many threads, and how it is called.
+// The compared libraries: the process, the rules, the numbers of threads, and the API that is called.
 import { fileURLToPath } from 'node:url'
 import { elementwise, rules } from './values.mjs'
 
@@ -19,7 +19,7 @@ export const ours = {
   how: '`optimizer.step()` on gradients in `optimizer.grads`',
 }
 
-/** `threads` in which figures are taken; those of one thread are set against antigrad's on one. */
+/** The libraries. `threads` are the measured numbers of threads, each compared with antigrad on the same number. */
 export const rivals = [
   {
     id: 'loop-float64',
@@ -135,7 +135,7 @@ export const rivals = [
   },
 ].map((rival) => ({ threads: [1], python: false, ...rival }))
 
-/** What cannot take part, and why: said in each report. */
+/** Libraries that cannot take part, with the reasons, which each report contains. */
 export const absent = [
   {
     name: '@jax-js/optax',

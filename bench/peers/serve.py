@@ -1,4 +1,4 @@
-"""How a process in Python answers: commands come as lines of JSON on stdin, answers go to stdout.
+"""The request loop of Python processes: requests are lines of JSON on stdin, replies go to stdout.
 
 To be imported before the libraries that are measured.
 """
@@ -7,13 +7,13 @@ import json
 import os
 import sys
 
-# What a library prints must not be taken for an answer.
+# Output of a library must not be mistaken for a reply.
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 
 def serve(answer):
-    """Answers each command with what `answer` gives for it, until there are no more."""
+    """Replies to each request with the result of `answer` until stdin ends."""
     for line in sys.stdin:
         try:
             reply = answer(json.loads(line))

@@ -1,4 +1,4 @@
-// Installs the rivals in bench/peers/, apart from what antigrad itself depends on.
+// Installs the compared libraries in bench/peers/, separately from antigrad's own dependencies.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -9,14 +9,14 @@ import { rivals } from './rivals.mjs'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const venv = `${here}.venv`
 const PYTHON = ['python3.13', 'python3.12', 'python3.11', 'python3']
-/** Torch's wheel brings its libraries for graphics cards, which it does not start without. */
+/** Disk space for PyTorch, whose wheel includes GPU libraries without which it does not start. */
 const GIGABYTES = 8
 
 const torch = '2.15.0'
 const deepspeed = '0.19.8'
 const packages = ['jax==0.10.2', 'optax==0.2.8']
 const fitters = ['scipy==1.17.1', 'lmfit==1.3.4']
-/** Optimizers on torch, without what they need besides: nothing of it is used here. */
+/** Optimizer packages for PyTorch, installed without their other dependencies, which are not used here. */
 const onTorch = ['timm==1.0.31', 'prodigyopt==1.1.2', 'schedulefree==1.4.1', 'pytorch_optimizer==4.1.0']
 const torchNeeds = [
   'filelock',
@@ -38,7 +38,7 @@ const deepspeedNeeds = [
   'tqdm',
 ]
 
-// Scripts would build js-pytorch's bindings for graphics cards.
+// Install scripts are disabled, because they would build js-pytorch's GPU bindings.
 const installPackages = () =>
   step('JavaScript rivals', `${here}node_modules`, readFileSync(`${here}package-lock.json`, 'utf8'), () =>
     run('npm', ['ci', '--prefix', 'bench/peers', '--ignore-scripts', '--no-audit', '--no-fund'], {
@@ -47,9 +47,9 @@ const installPackages = () =>
   )
 
 /**
- * What `fitMany` is set beside.
+ * Installs the libraries that `fitMany` is compared with.
  *
- * @returns why `javascript` or `scipy` is not there
+ * @returns reasons why `javascript` or `scipy` is not available
  */
 export async function setUpFitters({ python }) {
   const missing = {}
@@ -66,8 +66,8 @@ export async function setUpFitters({ python }) {
 }
 
 /**
- * @param given.rivals ids, or undefined for all: DeepSpeed takes minutes, and is left out with the rest
- * @returns why each rival that is not there is not there, by id
+ * @param given.rivals ids of the libraries to install, or undefined for all; DeepSpeed takes minutes
+ * @returns reasons why libraries are not available, by id
  */
 export async function setUpRivals({ python, rivals: chosen }) {
   const missing = {}
@@ -125,7 +125,7 @@ async function setUpPython(program, leave, isWanted) {
   try {
     await step('Torch (several gigabytes)', `${venv}/torch`, torch, async () => {
       await pip('pip', ['--no-deps', `torch==${torch}`])
-      // Its metadata names the libraries; neither triton nor cuda-bindings is needed to start it.
+      // PyTorch's metadata names the libraries. It starts without triton and cuda-bindings.
       const list =
         'import importlib.metadata as m\n' +
         'for r in m.requires("torch"):\n' +
@@ -142,7 +142,7 @@ async function setUpPython(program, leave, isWanted) {
     pip('pip', ['--no-deps', ...onTorch]),
   ).catch((error) => leave(only('timm', 'prodigyopt', 'schedulefree', 'pytorch-optimizer'), reason(error)))
   if (!isWanted({ id: 'deepspeed' })) return
-  // It is compiled for this processor.
+  // DeepSpeed is compiled for this processor.
   await step('DeepSpeed (some minutes)', `${venv}/deepspeed`, deepspeed, async () => {
     await pip('pip', deepspeedNeeds)
     const env = { DS_ACCELERATOR: 'cpu', DS_BUILD_OPS: '0', DS_BUILD_CPU_ADAM: '1' }
@@ -151,7 +151,7 @@ async function setUpPython(program, leave, isWanted) {
   }).catch((error) => leave(only('deepspeed'), reason(error)))
 }
 
-/** Makes something that is there when a stamp beside it has what it was made from. */
+/** Runs an installation step, unless a stamp shows that it was done with the same inputs. */
 async function step(name, target, from, make) {
   const stamp = `${target}.stamp`
   const hash = createHash('sha256').update(from).digest('hex')

@@ -1,6 +1,6 @@
-// The work: the same parameters and gradients in each language, and what has to come out.
+// The common work: the same parameters and gradients in each language, and the expected results.
 
-/** What each rival is set to; names are antigrad's. Everything else is at 0 or off. */
+/** Options of each library, by antigrad's names. All other options are 0 or off. */
 export const settings = {
   lr: 1e-2,
   beta1: 0.9,
@@ -26,13 +26,13 @@ export const measuring = {
   prodigy: { lr: 0.1, d0: 1e-2, useBiasCorrection: true, weightDecay: 1e-2 },
   scheduleFreeAdamW: { lr: 1e-2, weightDecay: 1e-2 },
   stableAdamW: { lr: 1e-2, beta2: 0.99, weightDecay: 1e-2 },
-  // Its step is a part of the parameters: a smaller one lets them grow for longer.
+  // The step is proportional to the parameters, so a smaller one lets them grow for longer.
   adafactor: { lr: 2e-4 },
-  // Without Nesterov's mix, whose first steps Optax corrects.
+  // Without Nesterov momentum, whose first steps Optax corrects.
   muon: { lr: 1e-2, momentum: 0.95, nesterov: false, weightDecay: 1e-2 },
 }
 
-/** `train` is AdamW on gradients that are clipped by their global norm before and zeroed behind it. */
+/** `train` is AdamW with clipping by the global norm before the step and zeroing of the gradients after it. */
 export const elementwise = ['adam', 'adamw', 'sgd', 'adagrad', 'rmsprop', 'radam']
 export const rules = [...elementwise, ...Object.keys(measuring)]
 export const ruleNames = {
@@ -55,7 +55,7 @@ export const ruleNames = {
 
 export const sizes = ['2', '10', '100', '1000', '10000', '100000', '1000000', '10000000', '1000x1000']
 
-/** What the rules that measure have instead of a tensor without a shape: one nearly square matrix. */
+/** Shapes for the measuring rules: one nearly square matrix per size. */
 const matrices = {
   1000: [25, 40],
   10000: [100, 100],
@@ -64,7 +64,7 @@ const matrices = {
   10000000: [2500, 4000],
 }
 
-/** The dimensions of the tensors, or undefined where a rule has none of that size. */
+/** The shapes of the tensors, or undefined if a rule has none of that size. */
 export function shapesOf(rule, size) {
   if (!Object.hasOwn(measuring, rule)) return lengthsOf(size).map((length) => [length])
   return Object.hasOwn(matrices, size) ? [matrices[size]] : undefined
@@ -78,12 +78,12 @@ export function lengthsOf(size) {
 export const parametersOf = (size) => lengthsOf(size).reduce((sum, length) => sum + length, 0)
 
 /**
- * Element i of the parameters (k = 0) or of one set of gradients (1 or 2): from −½ to ½, exact in
- * float32, and from integers alone, so that host.py can have the same.
+ * Element i of the parameters (k = 0) or of a set of gradients (k = 1 or 2): from −½ to ½, exact in float32, and
+ * computed from integers, so that host.py computes the same values.
  */
 export const value = (i, k) => (Math.imul(i + 1 + k * 7919, 0x9e3779b1) >>> 8) / 2 ** 24 - 0.5
 
-/** The values of all tensors; i counts through them. */
+/** The values of all tensors; i counts through all of them. */
 export function values(lengths, k) {
   let from = 0
   return lengths.map((length) => {
@@ -94,13 +94,13 @@ export function values(lengths, k) {
   })
 }
 
-/** Which elements are compared: all, or 1000 over the whole length. */
+/** Indices of the compared elements: all, or 1000 spread over the whole length. */
 export function probes(count) {
   if (count <= 1000) return Array.from({ length: count }, (_, i) => i)
   return Array.from({ length: 1000 }, (_, j) => Math.floor((j * (count - 1)) / 999))
 }
 
-/** The elements of that number in tensors. */
+/** The elements with these indices, counted through all tensors. */
 export function pick(tensors, indices) {
   const ends = []
   let end = 0
@@ -115,12 +115,12 @@ export function pick(tensors, indices) {
   })
 }
 
-/** How often a rival is stepped with either set of gradients before it is looked at. */
+/** Number of steps with each set of gradients before the results are compared. */
 export const CHECKED_STEPS = 4
 
 /**
- * The elementwise rules in float64, after CHECKED_STEPS with gradients 1 and as many with gradients 2.
- * @param eps, epsInRoot where a rival's ε cannot be what `settings` says
+ * Reference values of elementwise rules in float64, after CHECKED_STEPS with gradients 1 and as many with gradients 2.
+ * @param eps, epsInRoot if a library's ε cannot be set as in `settings`
  */
 export function reference(rule, count, indices, { eps = epsMoment(rule), epsInRoot = false } = {}) {
   const { lr, beta1, beta2, momentum, alpha, weightDecay, threshold, norm } = settings
@@ -171,20 +171,20 @@ export function reference(rule, count, indices, { eps = epsMoment(rule), epsInRo
 
 const epsMoment = (rule) => (rule === 'adagrad' ? settings.adagradEps : settings.eps)
 
-/** The largest difference as a part of the largest movement. */
+/** The largest difference relative to the largest movement. */
 export function errorOf(found, expected, indices) {
   let worst = 0
   let movement = 0
   found.forEach((x, j) => {
     const error = Math.abs(x - expected[j])
-    if (!(error <= worst)) worst = error // A NaN is the worst.
+    if (!(error <= worst)) worst = error // NaN counts as the largest error.
     movement = Math.max(movement, Math.abs(expected[j] - value(indices[j], 0)))
   })
   return worst / movement
 }
 
 /**
- * float32 leaves from 1e-7 to 1e-5, and 2e-4 where r_t too is computed in it (Optax' RAdam); another
- * rule, or one without its bias correction, 1e-1 and more.
+ * Tolerance of errors. Rounding in float32 causes errors of 1e-7 to 1e-5, and of 2e-4 if r_t is also computed in
+ * float32 (Optax's RAdam). Another rule, or a missing bias correction, causes errors of 1e-1 and more.
  */
 export const TOLERANCE = 1e-3

@@ -19,7 +19,7 @@ export function makeEditor(
   const about = h(
     'p',
     { className: 'help', id: uniqueId('help') },
-    'The syntax is that of code: options, state per element, scalars per tensor, and the lines of a step, in which theta is the parameter, g the gradient and t the update count.',
+    'Write options, state per element, scalars per tensor, and the lines of a step, where theta is the parameter, g the gradient and t the update count.',
   )
   field.value = entry.equations ?? ''
   field.rows = Math.min(16, field.value.split('\n').length + 1)

@@ -63,7 +63,7 @@ export function roundForRange(x: number, range: number): number {
   return Number((Math.round(x / unit) * unit).toPrecision(12))
 }
 
-/** Formats a point with as many digits as are visible in a view. */
+/** Formats a point with the number of digits that a view can show. */
 export function formatPoint([x0, x1, y0, y1]: View, [x, y]: Point): string {
   return `(${formatNumber(roundForRange(x, x1 - x0))}, ${formatNumber(roundForRange(y, y1 - y0))})`
 }

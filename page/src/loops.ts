@@ -35,5 +35,5 @@ const loops: Readonly<Partial<Record<Rule['name'], PlainLoop>>> = {
   },
 }
 
-/** The plain loop of a rule; undefined if there is none. */
+/** The plain loop of a rule; undefined if the rule has no plain loop. */
 export const makePlainLoop = (rule: Rule) => loops[rule.name] as PlainLoop | undefined

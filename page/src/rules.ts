@@ -92,7 +92,7 @@ const extras: Readonly<Record<string, RuleOption>> = {
 
 export const extraNames: readonly string[] = Object.keys(extras)
 
-/** Momentum-like options. The first one that a rule has gets a slider. */
+/** Momentum-like options. The first of these options in a rule gets a slider. */
 const carrying = ['momentum', 'beta1', 'decay', 'rho', 'beta']
 
 /** All options of a rule, the learning rate first. The method has none. */
@@ -243,6 +243,6 @@ export function describeEntry(entry: RuleEntry): string {
   return [getTitle(entry), ...rate, ...said].join(' ')
 }
 
-/** What is in a schedule is too long for a name. */
+/** Removes the arguments of a schedule, which are too long for a name. */
 const summarizeOptions = (value: OptionValue) =>
   isSchedule(value) ? value.replace(/([({]).*([)}])/s, '$1…$2') : String(value)

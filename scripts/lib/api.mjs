@@ -1,5 +1,5 @@
-// Writes the public API as text: every export of every entry with its types, from the published declarations by
-// TypeScript's checker, and every option with its default, from the option tables in the sources.
+// Writes the public API as text. Every export of every entry comes with its types, from the published declarations by
+// TypeScript's checker. Every option comes with its default, from the option tables in the sources.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseSync } from 'oxc-parser'

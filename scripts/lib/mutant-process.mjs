@@ -1,6 +1,6 @@
 // A process of mutation testing. It runs the tests of one file without vitest, so that it can try hundreds of mutants
 // in a row. `node mutant-process.mjs <file>` first reports which mutants each test reaches. Then it receives mutant
-// numbers and reports for each one which test kills it.
+// numbers, and reports for each number which test kills the mutant.
 import { pathToFileURL } from 'node:url'
 import { collected, prepare } from './mutant-tests.mjs'
 

@@ -13,7 +13,7 @@ export function rewrite(file, text) {
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text)
 }
 
-/** Transpiles TypeScript tests to JavaScript next to them; vitest is replaced by scripts/lib/mutant-tests.mjs. */
+/** Translates TypeScript tests to JavaScript next to them; vitest is replaced by scripts/lib/mutant-tests.mjs. */
 export async function transpileTests(folder) {
   const shim = pathToFileURL(join(root, 'scripts/lib/mutant-tests.mjs')).href
   const dist = pathToFileURL(join(folder, 'dist')).href

@@ -27,7 +27,7 @@ function difference(before, after) {
 }
 
 /**
- * Adds mutants to the text of a file, and returns those that cannot be placed or that overlap.
+ * Adds mutants to the text of a file, and returns the mutants that cannot be placed or that overlap.
  *
  * @param mistakes mutants with their number, `line`, `before` and `after`
  */

@@ -112,7 +112,7 @@ function balanced(text) {
   return depth === 0
 }
 
-/** All mutants of the files below some paths, except those in `seen`, to which they are added. */
+/** All mutants of the files below some paths, except the mutants in `seen`. The new mutants are added to `seen`. */
 export function sitesIn(paths, seen = new Set(), sources = here) {
   const files = paths
     .flatMap((path) => sources.filesIn(path))
@@ -130,7 +130,9 @@ export const drawn = (sites, count, next) =>
     () => sites.splice(Math.floor(next() * sites.length), 1)[0],
   )
 
-/** Creates a worktree with all build results except those of benchmarks. Concurrent runs use separate worktrees. */
+/**
+ * Creates a worktree with all build results except the benchmarks' results. Each concurrent run uses another worktree.
+ */
 export function worktree(commit, name = commit) {
   const folder = join(root, 'target/mutations', name)
   if (existsSync(folder)) return folder

@@ -15,7 +15,7 @@ export const say = (text) => process.stderr.write(`${text}\n`)
 
 export const seconds = (start) => `${Math.round((Date.now() - start) / 1000)} s`
 
-/** The first program with that name in PATH; undefined if there is none. */
+/** The first program with that name in PATH; undefined if PATH has no such program. */
 export const which = (name, path = process.env.PATH ?? '') =>
   path
     .split(delimiter)

@@ -138,7 +138,7 @@ test('an unknown version and an object that is not a saved run are refused with 
   const cases: [unknown, string][] = [
     ...[1, 2, 4, undefined].map((version): [unknown, string] => [
       { ...saved(), version },
-      `optimizer: expected version 3, the only one that this release reads, got ${version}`,
+      `optimizer: expected version 3, the only readable version, got ${version}`,
     ]),
     [{ ...saved(), format: 'other' }, 'optimizer: expected what save() returns, got the format "other"'],
     [{ a: Float64Array.of(1) }, 'optimizer: expected what save() returns, got the format undefined'],

@@ -68,7 +68,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   if (saved.format !== 'antigrad')
     throwMismatch(null, 'what save() returns', `the format ${shown(saved.format)}`)
   if (saved.version !== VERSION)
-    throwMismatch(null, `version ${VERSION}, the only one that this release reads`, shown(saved.version))
+    throwMismatch(null, `version ${VERSION}, the only readable version`, shown(saved.version))
   const { dtype } = saved
   if (dtype !== 'float32' && dtype !== 'float64') throwMismatch(null, 'float32 or float64', shown(dtype))
   const base = resolve(saved.rule, 'saved: rule')

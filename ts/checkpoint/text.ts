@@ -1,4 +1,4 @@
-/** Conversion of saved runs to JSON, in which arrays and nonfinite numbers are replaced by markers. */
+/** Conversion of saved runs to JSON, in which arrays and non-finite numbers are replaced by markers. */
 
 import type { FloatArray } from '../core/numbers.js'
 import { isFloatArray } from '../core/typed-arrays.js'

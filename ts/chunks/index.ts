@@ -1,4 +1,4 @@
-/** What `antigrad/chunks` exports. */
+/** Exports of `antigrad/chunks`. */
 
 export {
   type PlanFitsOptions,

@@ -9,7 +9,7 @@ import {
   type WorkerInit,
 } from './library.js'
 
-// The callback ignores errors: if the parent process was killed, there is nobody to reply to.
+// The callback ignores errors: if the parent process was killed, no process waits for the reply.
 const answer = (said: ChunkReply) => process.send?.(said, undefined, undefined, () => {})
 
 // Ctrl-C reaches both processes, and the parent process decides when to end.

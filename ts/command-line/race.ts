@@ -116,7 +116,7 @@ export interface Lap {
   readonly nanosecondsPerUpdate: number
   readonly iterations: number
   readonly reason: MinimizeReason
-  /** First update after which the parameters differ from the first engine's in any bit; null if there is none. */
+  /** First update after which the parameters differ from the first engine's in any bit; null if they never differ. */
   readonly differsAt: number | null
 }
 

@@ -49,7 +49,7 @@ export function describeRace(finishes: readonly Finish[], raced: readonly Engine
   const apart = finishes.filter(({ sameBits }) => !sameBits).map(({ name }) => name)
   const verdict =
     raced.length === 1
-      ? 'Only one engine ran, so there is nothing to compare it with.'
+      ? 'Only one engine ran, so its results were not compared.'
       : apart.length > 0
         ? `${raced.join(', ')}: NOT the same bits in ${apart.join(', ')}.`
         : `${raced.join(', ')}: the same bits after every one of ${updates} updates.`

@@ -139,7 +139,7 @@ export class TableRows {
   #before = () => 0
   #toNumber: (cell: string) => number = Number
 
-  /** @param unit what messages count, such as `line` */
+  /** @param unit the unit of the numbers in messages, such as `line` */
   constructor(request: TableRequest, unit = 'line') {
     this.#request = request
     this.#unit = unit

@@ -10,7 +10,7 @@ import { type InnerOptimizer, VariableRun } from './variable-run.js'
 export type { TfjsOptions, VariableContent } from './options.js'
 export type { NamedTensor, Tfjs, TfjsTensor, Variable } from './types.js'
 
-/** Members of the optimizer in addition to those of every TensorFlow.js optimizer. */
+/** Members of the optimizer in addition to the members of every TensorFlow.js optimizer. */
 export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rule['name'] = never> {
   /**
    * The underlying optimizer, whose tensors have the names of the variables; null before the first step. You can use

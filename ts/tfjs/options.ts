@@ -15,15 +15,15 @@ export type VariableContent = 'params' | 'gradientPoint' | 'average'
 
 /** Options of `Optimizer` that are not available here, with the reason. */
 const UNAVAILABLE_OPTIONS = {
-  shapes: 'variables have theirs',
-  zeroGrads: 'gradients come anew for each step',
+  shapes: 'variables have their own shapes',
+  zeroGrads: 'each step gets new gradients',
 }
 
 /** @throws OptionError if one of the unavailable options is given */
 export function checkAvailable(options: Readonly<Record<string, unknown>>): void {
   for (const [name, why] of Object.entries(UNAVAILABLE_OPTIONS)) {
     const value = options[name]
-    if (value !== undefined) throw new OptionError(`options: ${name}`, `none, as ${why}`, value)
+    if (value !== undefined) throw new OptionError(`options: ${name}`, `none, because ${why}`, value)
   }
 }
 

@@ -26,7 +26,7 @@ interface KnownVariable {
    */
   readonly name: string
   variable: Variable
-  /** The `dataId` that was last read or written; null if there was none yet. */
+  /** The `dataId` that was last read or written; null before the first. */
   dataId: object | null
 }
 
@@ -164,11 +164,7 @@ export class VariableRun {
     const hasNames = strangers.every(({ name }) => this.#loaded.has(name))
     if (!hasNames && strangers.length !== names.length) {
       const theirs = strangers.map(({ name }) => name).join(', ')
-      throw new TensorError(
-        'variables',
-        `those that were saved: ${names.join(', ')}`,
-        `the variables ${theirs}`,
-      )
+      throw new TensorError('variables', `the saved variables ${names.join(', ')}`, `the variables ${theirs}`)
     }
     const claimed = strangers.map(({ name, variable }, i) => {
       const saved = hasNames ? name : names[i]

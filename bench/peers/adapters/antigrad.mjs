@@ -1,4 +1,4 @@
-// antigrad: gradients are in `optimizer.grads`, `step()` takes them from there.
+// antigrad: gradients are written to `optimizer.grads`, from which `step()` reads them.
 import { performance } from 'node:perf_hooks'
 import * as antigrad from '../../../dist/index.js'
 import { CHECKED_STEPS, measuring, pick, settings, shapesOf, values } from '../values.mjs'
@@ -18,7 +18,7 @@ const rules = {
 
 const isMeasuring = (rule) => Object.hasOwn(measuring, rule)
 
-/** @param options what a rival has otherwise */
+/** @param options options in which another library differs */
 function ruleOf(rule, options = {}) {
   if (!isMeasuring(rule)) return rules[rule]
   // biome-ignore lint/performance/noDynamicNamespaceImportAccess: a rule may not be there yet
@@ -30,11 +30,11 @@ export const open = () => {
   return { native: available, instructionSet: instructionSets.at(-1) ?? 'no addon', cores: threads }
 }
 
-/** `threads` is the most that may be used, as it is for rivals: antigrad may see fit to use fewer. */
+/** @param threads maximum number of threads, as for other libraries; antigrad may use fewer */
 function optimizer(rule, lengths, threads) {
   const options = rule === 'train' ? { clip: { norm }, zeroGrads: true } : {}
   if (isMeasuring(rule)) options.shapes = shapesOf(rule, lengths[0])[0]
-  // One tensor is passed as it is, as users do.
+  // A single tensor is passed directly, as users do.
   const params = lengths.length === 1 ? values(lengths, 0)[0] : values(lengths, 0)
   const free = new Optimizer(params, ruleOf(rule), options)
   return free.threads <= threads ? free : new Optimizer(params, ruleOf(rule), { ...options, threads })
@@ -65,8 +65,8 @@ function steps(made, count) {
 }
 
 /**
- * The step zeroes gradients, or leaves something else there: new ones are written before each, and the clock
- * stands still meanwhile. `point()` is a part of the step where the rule wants it; elsewhere it is nothing.
+ * For rules whose step zeroes or overwrites gradients: new gradients are written before each step, which is not timed.
+ * `gradientPoint()` counts as part of the step if the rule needs it.
  */
 function refilled(fill, made, count) {
   let ns = 0n
@@ -80,7 +80,7 @@ function refilled(fill, made, count) {
   return Number(ns)
 }
 
-/** What a rule that measures gives in float64, after the steps that are checked. */
+/** Reference values of a measuring rule in float64, after the checked steps. */
 export function reference({ rule, length, indices, options }) {
   const made = new Optimizer(Float64Array.from(values([length], 0)[0]), ruleOf(rule, options), {
     shapes: shapesOf(rule, length)[0],
@@ -97,8 +97,7 @@ export function reference({ rule, length, indices, options }) {
 }
 
 /**
- * How late the event loop is during one step, `rounds` times: milliseconds by which a timer of 1 ms comes
- * too late, at worst.
+ * Latency of the event loop during one step, `rounds` times: the largest delay of a timer of 1 ms, in milliseconds.
  */
 export async function latency({ size, rounds }) {
   const made = new Optimizer(values([size], 0)[0], rules.adam)
@@ -113,7 +112,7 @@ export async function latency({ size, rounds }) {
   for (let round = -2; round < rounds; round++) {
     for (const [kind, act] of Object.entries(kinds)) {
       const delay = watch()
-      await sleep(5) // The watch runs before the step does.
+      await sleep(5) // The timer must run before the step starts.
       const start = performance.now()
       await act()
       const end = performance.now()
@@ -137,7 +136,7 @@ export async function latency({ size, rounds }) {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** A timer of 1 ms again and again; the function that it gives ends it and tells its worst delay. */
+/** Starts a repeating timer of 1 ms. The returned function stops it and returns the largest delay. */
 function watch() {
   let last = performance.now()
   let worst = 0

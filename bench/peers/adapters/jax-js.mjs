@@ -1,6 +1,6 @@
-// jax-js, backend wasm: a rule's equations under jit, which makes kernels of them. Its own optimizers are
-// in @jax-js/optax, a package that could not be installed. Arguments of a jitted function are consumed,
-// which is jax-js' way of handing memory on; `.ref` keeps one.
+// jax-js with the wasm backend: the equations of a rule under jit, which compiles them to kernels. Its own optimizers
+// are in @jax-js/optax, a package that could not be installed. Jitted functions consume their arguments, which is how
+// jax-js reuses memory; `.ref` keeps an argument alive.
 import { readFileSync } from 'node:fs'
 import { blockUntilReady, defaultDevice, init, jit, numpy as np } from '@jax-js/jax'
 import { pick, settings, values } from '../values.mjs'
@@ -90,7 +90,7 @@ export function make(rule, lengths) {
       for (const tensor of grads) tensor.dispose()
       grads = values(lengths, k).map((tensor) => np.array(tensor))
     },
-    // Lazy: without a wait a step is only noted.
+    // Evaluation is lazy: without a wait, a step is only queued.
     run: async (count) => {
       for (let i = 0; i < count; i++) {
         step()

@@ -1,4 +1,4 @@
-// js-pytorch: its optim.Adam on its tensors, which are JavaScript arrays of numbers.
+// js-pytorch: its optim.Adam on its own tensors, which are JavaScript arrays of numbers.
 import { readFileSync } from 'node:fs'
 import { torch } from 'js-pytorch'
 import { pick, settings, values } from '../values.mjs'
@@ -11,7 +11,7 @@ export const open = () => {
 }
 
 export function make(_rule, lengths) {
-  // Tensors that do not ask for gradients keep no graph: that is less work for it.
+  // Tensors without requiresGrad keep no graph, which is less work for the library.
   const tensors = (k) => values(lengths, k).map((tensor) => new torch.Tensor(Array.from(tensor)))
   const params = tensors(0)
   const optimizer = new torch.optim.Adam(params, lr, 0, [beta1, beta2], eps)

@@ -1,6 +1,6 @@
-// What a user would write without a library, once with float64 arithmetic (a Float32Array rounds what is
-// stored) and once with float32's rounding, Math.fround after each operation. One function a rule, so
-// that each is compiled for itself; coefficients are computed once a step.
+// Loops that a user would write without a library: once with float64 arithmetic (a Float32Array rounds stored values),
+// and once with float32 rounding by Math.fround after each operation. Each rule is a separate function, so that it is
+// compiled separately. Coefficients are computed once per step.
 import { pick, settings, values } from '../values.mjs'
 
 const { lr, beta1, beta2, eps, momentum, alpha, adagradEps, weightDecay, threshold } = settings

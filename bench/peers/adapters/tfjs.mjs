@@ -1,6 +1,5 @@
-// TensorFlow.js: its own optimizers' applyGradients on variables, in production mode. Both backends run
-// when they are called, so that there is nothing to wait for. A backend with `+antigrad` has optimizers of
-// antigrad/tfjs instead.
+// TensorFlow.js: applyGradients of its own optimizers on variables, in production mode. Both backends are synchronous,
+// so no adapter has to wait. Variants named `+antigrad` use optimizers of antigrad/tfjs instead.
 import * as tf from '@tensorflow/tfjs'
 import '@tensorflow/tfjs-backend-wasm'
 import * as antigrad from '../../../dist/node/index.mjs'
@@ -11,7 +10,7 @@ const { lr, beta1, beta2, eps, momentum, alpha } = settings
 const optimizers = {
   adam: () => tf.train.adam(lr, beta1, beta2, eps),
   sgd: () => tf.train.momentum(lr, momentum),
-  adagrad: () => tf.train.adagrad(lr, 1e-30), // An accumulator has to be positive.
+  adagrad: () => tf.train.adagrad(lr, 1e-30), // The accumulator must be positive.
   rmsprop: () => tf.train.rmsprop(lr, alpha, 0, eps),
 }
 
@@ -27,7 +26,7 @@ const isByAntigrad = (variant) => variant.endsWith('+antigrad')
 export async function open(variant) {
   const [backend] = variant.split('+')
   tf.enableProdMode()
-  if (!(await tf.setBackend(backend))) throw new Error(`the backend ${backend} does not start`)
+  if (!(await tf.setBackend(backend))) throw new Error(`the backend ${backend} did not start`)
   await tf.ready()
   return { version: tf.version.tfjs }
 }

@@ -52,7 +52,7 @@ async function urlSize(address: string): Promise<number> {
 /**
  * Reads the bytes of a chunk: the header and its rows, or its part of each column.
  *
- * @throws (rejects with) DataError if the bytes differ from those that the plan was made from
+ * @throws (rejects with) DataError if the bytes differ from the data that the plan was made from
  */
 export async function readChunkData(plan: Plan, index: number, file: string): Promise<readonly Uint8Array[]> {
   const parts: Uint8Array[] = []

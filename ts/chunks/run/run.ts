@@ -96,8 +96,10 @@ export interface ChunkWorker {
  * once.
  *
  * @param plan a plan, as JSON text or as the parsed object (see `readPlan`)
- * @throws (rejects with) OptionError if the plan is invalid or belongs to another version of the package; EngineError
- * if the engine cannot run; DataError if the data are missing; StoreError if the store cannot be written
+ * @throws (rejects with) OptionError if the plan is invalid or belongs to another version of the package
+ * @throws (rejects with) EngineError if the engine cannot run
+ * @throws (rejects with) DataError if the data are missing
+ * @throws (rejects with) StoreError if the store cannot be written
  */
 export async function openWorker(plan: unknown, options: WorkerOptions): Promise<ChunkWorker> {
   const read = readPlan(plan)

@@ -48,7 +48,7 @@ export function headerLength(first: Uint8Array, size: number): number {
   if (length > size - LENGTH_BYTES)
     throw new FileError(
       'header',
-      `a length of at most ${size - LENGTH_BYTES} bytes, as the file goes on`,
+      `a length of at most ${size - LENGTH_BYTES} bytes (the rest of the file)`,
       length,
     )
   return length
@@ -85,10 +85,11 @@ export function parseHeader(bytes: Uint8Array, size: number): FileHeader {
   let end = 0
   for (const [name, { begin, end: to }] of tensors) {
     if (begin !== end)
-      throw new FileError(describeTensor(name), `bytes from ${end} on, as those before end there`, begin)
+      throw new FileError(describeTensor(name), `bytes from ${end} on (the end of the tensor before)`, begin)
     end = to
   }
-  if (end !== size) throw new FileError('file', `${end} bytes behind the header, as the tensors have`, size)
+  if (end !== size)
+    throw new FileError('file', `${end} bytes after the header (the bytes of the tensors)`, size)
   return { metadata, tensors: new Map(tensors) }
 }
 

@@ -48,7 +48,7 @@ export interface Checkpoints {
    * @returns path of the checkpoint
    */
   save(optimizer: Saveable, options?: CheckpointOptions): Promise<string>
-  /** Reads the newest intact checkpoint; null if there is none. */
+  /** Reads the newest intact checkpoint; null if no checkpoint is intact. */
   latest(): Promise<Checkpoint | null>
 }
 

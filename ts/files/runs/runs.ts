@@ -58,9 +58,10 @@ const KEYS = { version: `${KEY_PREFIX}version`, run: `${KEY_PREFIX}run` }
  * promise resolves.
  *
  * @param path path of the file, in an existing folder
- * @throws (rejects with) the errors of `save()`; OptionError if an option is invalid; FileError if a name is not valid
- * Unicode, if names take more than 100 MB, or if the path is not a regular file; errors of the file system, without
- * leaving a partial file
+ * @throws (rejects with) the errors of `save()`, and errors of the file system, without leaving a partial file
+ * @throws (rejects with) OptionError if an option is invalid
+ * @throws (rejects with) FileError if a name is not valid Unicode, if names take more than 100 MB, or if the path is
+ * not a regular file
  */
 export async function writeFile(
   path: string | URL,

@@ -14,7 +14,7 @@ import { PendingWrite } from './pending-write.js'
 /** A change of the optimizer: the name of a call, or the gradients of a step. */
 type Change = string | StepGradients
 
-/** Calls that change no saved values by themselves. Steps are also announced with their gradients. */
+/** Calls that are no changes of saved values. Steps are also announced with their gradients. */
 const READ_ONLY_CALLS: readonly Change[] = ['save', 'state', 'set', 'zeroGrad', 'add', 'step', 'stepAsync']
 
 type ChangeListener = (change: Change) => void

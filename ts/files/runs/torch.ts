@@ -208,7 +208,7 @@ async function readTensors(file: TensorFile, given: readonly string[] | undefine
     given ??
     (written === undefined ? indices.map(String) : readNames(readJson('metadata: names', written, NESTING)))
   if (names.length !== indices.length || names.length === 0)
-    throw new OptionError('names', `${indices.length} names, as there are parameters`, names)
+    throw new OptionError('names', `${indices.length} names (one for each parameter)`, names)
   const params: [string, FloatArray][] = []
   const shapes: [string, readonly number[]][] = []
   for (const index of indices) {
