@@ -57,13 +57,16 @@ let names = 0
 const newName = () => `${names++}`.padStart(64, '0')
 const aside = () => readdirSync(join(folder, 'aside')).length
 
-test.each(['EIO', 'EEXIST', 'ESTALE'])('a link that exists although %s was reported counts as ours', async (said) => {
-  ;[fails, code] = ['afterwards', said]
-  const [store, name] = [folderStore(folder), newName()]
-  await store.check()
-  expect(await storeResult(store, name, result)).toBe('stored')
-  expect(aside()).toBe(0)
-})
+test.each(['EIO', 'EEXIST', 'ESTALE'])(
+  'a link that exists although %s was reported counts as ours',
+  async (said) => {
+    ;[fails, code] = ['afterwards', said]
+    const [store, name] = [folderStore(folder), newName()]
+    await store.check()
+    expect(await storeResult(store, name, result)).toBe('stored')
+    expect(aside()).toBe(0)
+  },
+)
 
 test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
   'a result is stored once without links (%s)',

@@ -180,35 +180,38 @@ describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _
     expect([...optimizer.params[1]]).toEqual([-0.5])
   })
 
-  test.each(dtypes)('have the same bits by groups, in batches, asynchronously, and after a load, in %s', async (dtype) => {
-    const make = (forced: object) =>
-      new Optimizer(
-        lengths.map((length, i) => noise(i, length, dtype)),
-        adamw({ lr: 0.01 }),
-        {
-          groups: [
-            { match: ['2', '11'], clip: { rms: 0.25 } },
-            { match: '10', rule: lamb({ lr: 0.01 }) },
-            { match: '9', rule: sgd({ lr: 0.1, cautious: true }), clip: {} },
-          ],
-          clip: { adaptive: 0.01, norm: 3 },
-          accumulate: 2,
-          ...forced,
-        },
-      )
-    const expected = make({ engine: 'typescript' })
-    let actual = make(engine)
-    for (let t = 0; t < 8; t++) {
-      const gradients = lengths.map((n, i) =>
-        t > 3 && i === 7 ? null : noise(100 * t + i, n, dtype),
-      ) as never
-      const isLast = expected.step(gradients)
-      expect(await (t % 4 < 2 ? actual.step(gradients) : actual.stepAsync(gradients))).toBe(isLast)
-      if (t === 4) actual = Optimizer.load(structuredClone(actual.save()), engine) as never
-    }
-    const tensors = [expected, actual].map((optimizer) => inBits(optimizer.save().tensors))
-    expect(tensors[0] === tensors[1]).toBe(true)
-  })
+  test.each(dtypes)(
+    'have the same bits by groups, in batches, asynchronously, and after a load, in %s',
+    async (dtype) => {
+      const make = (forced: object) =>
+        new Optimizer(
+          lengths.map((length, i) => noise(i, length, dtype)),
+          adamw({ lr: 0.01 }),
+          {
+            groups: [
+              { match: ['2', '11'], clip: { rms: 0.25 } },
+              { match: '10', rule: lamb({ lr: 0.01 }) },
+              { match: '9', rule: sgd({ lr: 0.1, cautious: true }), clip: {} },
+            ],
+            clip: { adaptive: 0.01, norm: 3 },
+            accumulate: 2,
+            ...forced,
+          },
+        )
+      const expected = make({ engine: 'typescript' })
+      let actual = make(engine)
+      for (let t = 0; t < 8; t++) {
+        const gradients = lengths.map((n, i) =>
+          t > 3 && i === 7 ? null : noise(100 * t + i, n, dtype),
+        ) as never
+        const isLast = expected.step(gradients)
+        expect(await (t % 4 < 2 ? actual.step(gradients) : actual.stepAsync(gradients))).toBe(isLast)
+        if (t === 4) actual = Optimizer.load(structuredClone(actual.save()), engine) as never
+      }
+      const tensors = [expected, actual].map((optimizer) => inBits(optimizer.save().tensors))
+      expect(tensors[0] === tensors[1]).toBe(true)
+    },
+  )
 })
 
 /**

@@ -61,19 +61,22 @@ const tolerances: Record<string, number> = {
   'jax-js': 1e-6,
 }
 
-describe.each(sections.filter(({ title }) => title in tolerances))('coming from $title', ({ title, blocks }) => {
-  test('the lines print the same numbers', async () => {
-    const ours =
-      blocks.find(({ language }) => language === 'ts') ??
-      sections.find((one) => one.title === 'torch.optim')?.blocks[1]
-    const [theirs, here] = [await printed(blocks[0]), await printed(ours as (typeof blocks)[0])]
-    expect(theirs.length).toBeGreaterThan(2)
-    expect(here.length).toBe(theirs.length)
-    theirs.forEach((number, i) => {
-      expect(Math.abs(here[i] - number), `${here} for ${theirs}`).toBeLessThan(tolerances[title])
+describe.each(sections.filter(({ title }) => title in tolerances))(
+  'coming from $title',
+  ({ title, blocks }) => {
+    test('the lines print the same numbers', async () => {
+      const ours =
+        blocks.find(({ language }) => language === 'ts') ??
+        sections.find((one) => one.title === 'torch.optim')?.blocks[1]
+      const [theirs, here] = [await printed(blocks[0]), await printed(ours as (typeof blocks)[0])]
+      expect(theirs.length).toBeGreaterThan(2)
+      expect(here.length).toBe(theirs.length)
+      theirs.forEach((number, i) => {
+        expect(Math.abs(here[i] - number), `${here} for ${theirs}`).toBeLessThan(tolerances[title])
+      })
     })
-  })
-})
+  },
+)
 
 test('every library has a compared section, except for TensorFlow.js, which has its own page', () => {
   expect(sections.map(({ title }) => title)).toEqual([...Object.keys(tolerances), 'TensorFlow.js'])

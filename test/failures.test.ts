@@ -176,8 +176,10 @@ describe('a trap in WebAssembly', () => {
   // Overwritten data of the module, including its function tables, lead to a trap.
   const trapped = /^it has trapped: /
 
-  test.each(['step()', 'step(gradients())', 'stepAsync()'])('makes only that optimizer unusable: %s', (call) => {
-    const body = `
+  test.each(['step()', 'step(gradients())', 'stepAsync()'])(
+    'makes only that optimizer unusable: %s',
+    (call) => {
+      const body = `
       const make = (length) => new antigrad.Optimizer({ w: new Float32Array(length).fill(1) }, antigrad.sgd({ lr: 1 }), { engine: 'wasm', clip: { norm: 1e9 } })
       const gradients = (length = 8) => ({ w: new Float32Array(length).fill(1) })
       const [victim, neighbor] = [make(8), make(8)]
@@ -196,15 +198,16 @@ describe('a trap in WebAssembly', () => {
         later.push(await errorOf(call))
       for (let t = 0; t < 3; t++) neighbor.step(gradients())
       return { first, later, neighbor: [...neighbor.params.w] }`
-    const { first, later, neighbor } = inChildOfModules(body, { isQuiet: true }) as {
-      first: object
-      later: object[]
-      neighbor: number[]
-    }
-    expect(first).toMatchObject(failed('wasm', trapped))
-    for (const end of later) expect(end).toEqual(first)
-    expect(neighbor).toEqual(Array(8).fill(-2))
-  })
+      const { first, later, neighbor } = inChildOfModules(body, { isQuiet: true }) as {
+        first: object
+        later: object[]
+        neighbor: number[]
+      }
+      expect(first).toMatchObject(failed('wasm', trapped))
+      for (const end of later) expect(end).toEqual(first)
+      expect(neighbor).toEqual(Array(8).fill(-2))
+    },
+  )
 
   test.each(['minimizeManySync', 'minimizeMany'])('in %s ends the call, and the next call works', (call) => {
     const before = `

@@ -219,27 +219,30 @@ describe.each(variants)('trajectories on $name', ({ name: _, ...engine }) => {
     }
   })
 
-  test.each(golden.rosenbrock)('are reproduced in the closed loop: $system $name', ({ start, points, everyNth, ...entry }) => {
-    const objective = rosenbrock()
-    for (const rule of translated(entry).ours) {
-      const optimizer = new Optimizer(Float64Array.from(start), rule, engine)
-      // RMSProp's steps do not decrease, so its late points depend on rounding.
-      const [count, error] = rule.name === 'rmsprop' ? [20, 1e-6] : [points.length, 1e-10]
-      for (const [number, point] of points.entries()) {
-        for (let t = 0; number > 0 && t < everyNth; t++) {
-          objective.gradient(optimizer.gradientPoint(), optimizer.grads)
-          optimizer.step()
+  test.each(golden.rosenbrock)(
+    'are reproduced in the closed loop: $system $name',
+    ({ start, points, everyNth, ...entry }) => {
+      const objective = rosenbrock()
+      for (const rule of translated(entry).ours) {
+        const optimizer = new Optimizer(Float64Array.from(start), rule, engine)
+        // RMSProp's steps do not decrease, so its late points depend on rounding.
+        const [count, error] = rule.name === 'rmsprop' ? [20, 1e-6] : [points.length, 1e-10]
+        for (const [number, point] of points.entries()) {
+          for (let t = 0; number > 0 && t < everyNth; t++) {
+            objective.gradient(optimizer.gradientPoint(), optimizer.grads)
+            optimizer.step()
+          }
+          const off = distance(optimizer.gradientPoint(), point)
+          if (number < count) expect(off, `${rule.name}, point ${number}`).toBeLessThanOrEqual(error)
         }
-        const off = distance(optimizer.gradientPoint(), point)
-        if (number < count) expect(off, `${rule.name}, point ${number}`).toBeLessThanOrEqual(error)
+        // A start that differs by 1e-14 changes RMSProp's final distance from the minimum by 4e-4.
+        const [ours, theirs] = [optimizer.gradientPoint(), points[points.length - 1]].map((x) =>
+          distance(x, [1, 1]),
+        )
+        expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(1e-3)
       }
-      // A start that differs by 1e-14 changes RMSProp's final distance from the minimum by 4e-4.
-      const [ours, theirs] = [optimizer.gradientPoint(), points[points.length - 1]].map((x) =>
-        distance(x, [1, 1]),
-      )
-      expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(1e-3)
-    }
-  })
+    },
+  )
 })
 
 const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => Math.hypot(a[0] - b[0], a[1] - b[1])

@@ -36,18 +36,21 @@ interface Run {
 
 const golden = JSON.parse(readFileSync(join(home, 'test/data/lbfgs.json'), 'utf8')).runs as Run[]
 
-test.each(golden)("PyTorch's trajectory is reproduced: $objective from $start, history $history", ({ objective, start, ...run }) => {
-  const { history, points, evaluations } = run
-  const minimization = new Minimization(objectives[objective](), start, lbfgs({ history }))
-  points.forEach((point, i) => {
-    minimization.step()
-    const size = Math.max(...point.map(Math.abs))
-    point.forEach((x, k) => {
-      expect(Math.abs(minimization.params[k] - x)).toBeLessThan(1e-10 * Math.max(1, size))
+test.each(golden)(
+  "PyTorch's trajectory is reproduced: $objective from $start, history $history",
+  ({ objective, start, ...run }) => {
+    const { history, points, evaluations } = run
+    const minimization = new Minimization(objectives[objective](), start, lbfgs({ history }))
+    points.forEach((point, i) => {
+      minimization.step()
+      const size = Math.max(...point.map(Math.abs))
+      point.forEach((x, k) => {
+        expect(Math.abs(minimization.params[k] - x)).toBeLessThan(1e-10 * Math.max(1, size))
+      })
+      expect(minimization.evaluations.gradients).toBe(evaluations[i])
     })
-    expect(minimization.evaluations.gradients).toBe(evaluations[i])
-  })
-})
+  },
+)
 
 function startsIn([x0, x1, y0, y1]: View, count: number): number[][] {
   const next = random(7)

@@ -400,13 +400,10 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       expect(seenBy(g, { norm: 2.5 })).toEqual([1.5, 0, 2])
     })
 
-    test.each([0, 1, 3])(
-      'excludes skipped tensors from the norm, after %d complete steps',
-      (before) => {
-        expect(seenBy([null, Float64Array.of(4)], { norm: 4 }, before)).toEqual([0, 0, 4])
-        expect(seenBy([null, Float64Array.of(4)], { norm: 2 }, before)).toEqual([0, 0, 2])
-      },
-    )
+    test.each([0, 1, 3])('excludes skipped tensors from the norm, after %d complete steps', (before) => {
+      expect(seenBy([null, Float64Array.of(4)], { norm: 4 }, before)).toEqual([0, 0, 4])
+      expect(seenBy([null, Float64Array.of(4)], { norm: 2 }, before)).toEqual([0, 0, 2])
+    })
 
     test('clips by value after the norm', () => {
       const g = [Float64Array.of(-3, 0.25), Float64Array.of(4)]

@@ -176,23 +176,26 @@ describe('the contour', () => {
   test.each([
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
-  ] as const)("has %s's path down %s, through the points that minimize visits", (name, f, rule, from, updates) => {
-    const objective = objectives[f]()
-    const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
-    const root = parse(plotted(args))
-    const { toPixels } = frame(root, objective.view)
-    const path = visited(objective, [...from], rule, updates).map(toPixels)
-    const drawn = lines(one(one(root, 'id', 'contour'), 'data-rule', name).children[0])
-    // Every corner is a visited point, and every visited point is close to the line.
-    for (const corner of drawn.flat()) {
-      expect(Math.min(...path.map((point) => distance(point, corner)))).toBeLessThan(0.08)
-    }
-    for (const point of path) {
-      expect(Math.min(...drawn.map((line) => toLine(point, line)))).toBeLessThan(0.25)
-    }
-    // The direction of the path is correct.
-    expect(distance(drawn[0][0], path[0])).toBeLessThan(0.08)
-  })
+  ] as const)(
+    "has %s's path down %s, through the points that minimize visits",
+    (name, f, rule, from, updates) => {
+      const objective = objectives[f]()
+      const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
+      const root = parse(plotted(args))
+      const { toPixels } = frame(root, objective.view)
+      const path = visited(objective, [...from], rule, updates).map(toPixels)
+      const drawn = lines(one(one(root, 'id', 'contour'), 'data-rule', name).children[0])
+      // Every corner is a visited point, and every visited point is close to the line.
+      for (const corner of drawn.flat()) {
+        expect(Math.min(...path.map((point) => distance(point, corner)))).toBeLessThan(0.08)
+      }
+      for (const point of path) {
+        expect(Math.min(...drawn.map((line) => toLine(point, line)))).toBeLessThan(0.25)
+      }
+      // The direction of the path is correct.
+      expect(distance(drawn[0][0], path[0])).toBeLessThan(0.08)
+    },
+  )
 
   test('of Rosenbrock has 25 levels in geometric progression, with lines where F has these values', () => {
     const objective = rosenbrock()
@@ -312,25 +315,28 @@ describe('the surface', () => {
   })
 })
 
-test.each(Object.keys(objectives) as (keyof typeof objectives)[])('%s: the image shows its minima', (name) => {
-  const objective = objectives[name]()
-  const svg = plotted(`--function ${kebab(name)} --rule adam momentum --max-iterations 100`)
-  expect(svg).not.toMatch(/NaN|Infinity|undefined|null/)
-  const root = parse(svg)
-  const { toPixels } = frame(root, objective.view)
-  const contour = one(root, 'id', 'contour')
-  const stars = all(contour, 'class', 'minimum').map(starAt)
-  const minima = objective.minima(2).map(toPixels)
-  expect(stars).toHaveLength(minima.length)
-  for (const [i, star] of stars.entries()) expect(distance(star, minima[i])).toBeLessThan(0.1)
-  expect(all(one(root, 'id', 'legend'), 'class', 'minimum')).toHaveLength(minima.length > 0 ? 1 : 0)
-  const { cx, cy } = one(contour, 'class', 'start').attributes
-  expect(distance([Number(cx), Number(cy)], toPixels(objective.start))).toBeLessThan(0.1)
-  const title = kebab(name).replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
-  expect(texts(root)[0]).toBe(`${title}, from (${objective.start.join(', ').replaceAll('-', '−')})`)
-  // Each axis of each panel has some ticks.
-  for (const axes of all(root, 'class', 'axes')) expect(texts(axes).length).toBeGreaterThan(7)
-})
+test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
+  '%s: the image shows its minima',
+  (name) => {
+    const objective = objectives[name]()
+    const svg = plotted(`--function ${kebab(name)} --rule adam momentum --max-iterations 100`)
+    expect(svg).not.toMatch(/NaN|Infinity|undefined|null/)
+    const root = parse(svg)
+    const { toPixels } = frame(root, objective.view)
+    const contour = one(root, 'id', 'contour')
+    const stars = all(contour, 'class', 'minimum').map(starAt)
+    const minima = objective.minima(2).map(toPixels)
+    expect(stars).toHaveLength(minima.length)
+    for (const [i, star] of stars.entries()) expect(distance(star, minima[i])).toBeLessThan(0.1)
+    expect(all(one(root, 'id', 'legend'), 'class', 'minimum')).toHaveLength(minima.length > 0 ? 1 : 0)
+    const { cx, cy } = one(contour, 'class', 'start').attributes
+    expect(distance([Number(cx), Number(cy)], toPixels(objective.start))).toBeLessThan(0.1)
+    const title = kebab(name).replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
+    expect(texts(root)[0]).toBe(`${title}, from (${objective.start.join(', ').replaceAll('-', '−')})`)
+    // Each axis of each panel has some ticks.
+    for (const axes of all(root, 'class', 'axes')) expect(texts(axes).length).toBeGreaterThan(7)
+  },
+)
 
 describe('failed runs', () => {
   test('are cut off at the frame if they diverge, with a note in the legend', () => {

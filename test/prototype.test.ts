@@ -362,10 +362,8 @@ describe('options on Object.prototype change nothing', () => {
 describe('a property on Object.prototype before the package is loaded', () => {
   const entries = ['index', 'files/index', 'tfjs/index', 'chunks/index', 'bullmq/index']
 
-  test.each(['intruder', 'lr', 'min', 'names'])(
-    'affects no entry and no export: %s',
-    (name) => {
-      const body = `
+  test.each(['intruder', 'lr', 'min', 'names'])('affects no entry and no export: %s', (name) => {
+    const body = `
       const found = []
       for (const entry of ${JSON.stringify(entries)}) {
         const module = await import(\`${home}dist/node/\${entry}.mjs\`)
@@ -376,8 +374,7 @@ describe('a property on Object.prototype before the package is loaded', () => {
       const { values } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
       const { x } = minimize(expression('(x - 1)^2'), [3], adam({ lr: 0.1 }))
       return { found, values, x }`
-      const before = `Object.prototype[${JSON.stringify(name)}] = 3`
-      expect(inChild(body, { folder: home, before })).toEqual(inChild(body, { folder: home }))
-    },
-  )
+    const before = `Object.prototype[${JSON.stringify(name)}] = 3`
+    expect(inChild(body, { folder: home, before })).toEqual(inChild(body, { folder: home }))
+  })
 })

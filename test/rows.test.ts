@@ -220,24 +220,21 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     )
   })
 
-  test.each(engineNames)(
-    '%s: add up the gradients of repeated rows in list order',
-    (engine) => {
-      const columns = 3
-      const values = wave(dtype, 5 * columns, 9)
-      const f = dtype === 'float32' ? Math.fround : (x: number) => x
-      const sums = new arrays[dtype](2 * columns)
-      for (let j = 0; j < columns; j++) {
-        const [a, b, c, d, e] = [0, 1, 2, 3, 4].map((k) => values[k * columns + j])
-        sums[j] = f(f(a + c) + d)
-        sums[columns + j] = f(b + e)
-      }
-      const [many, once] = [0, 1].map(() => make(lazy.adam, dtype, columns, { engine }))
-      many.step({ embed: sparseRows([4, 2, 4, 4, 2], values) })
-      once.step({ embed: sparseRows([4, 2], sums) })
-      expect(inBits(many.save())).toBe(inBits(once.save()))
-    },
-  )
+  test.each(engineNames)('%s: add up the gradients of repeated rows in list order', (engine) => {
+    const columns = 3
+    const values = wave(dtype, 5 * columns, 9)
+    const f = dtype === 'float32' ? Math.fround : (x: number) => x
+    const sums = new arrays[dtype](2 * columns)
+    for (let j = 0; j < columns; j++) {
+      const [a, b, c, d, e] = [0, 1, 2, 3, 4].map((k) => values[k * columns + j])
+      sums[j] = f(f(a + c) + d)
+      sums[columns + j] = f(b + e)
+    }
+    const [many, once] = [0, 1].map(() => make(lazy.adam, dtype, columns, { engine }))
+    many.step({ embed: sparseRows([4, 2, 4, 4, 2], values) })
+    once.step({ embed: sparseRows([4, 2], sums) })
+    expect(inBits(many.save())).toBe(inBits(once.save()))
+  })
 
   test('of repeated rows have the bits of their sums, at every position', () => {
     const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
@@ -767,13 +764,10 @@ describe('sparse gradients with other options', () => {
     }
     const expected = step('typescript', false)
 
-    test.each(engineNames)(
-      "%s: have the same bits, lent or in the optimizer's memory",
-      (engine) => {
-        expect(step(engine, false)).toEqual(expected)
-        expect(step(engine, true)).toEqual(expected)
-      },
-    )
+    test.each(engineNames)("%s: have the same bits, lent or in the optimizer's memory", (engine) => {
+      expect(step(engine, false)).toEqual(expected)
+      expect(step(engine, true)).toEqual(expected)
+    })
   })
 
   test.each(engineNames)('%s: support many values of the first tensor with rows', (engine) => {

@@ -103,13 +103,16 @@ describe('the values of PyTorch and Optax', () => {
     expect(data.map(nameOf).sort()).toEqual(Object.keys(golden).sort())
   })
 
-  test.each(data.map((entry) => [nameOf(entry), entry.values] as const))('equal those of %s', (name, values) => {
-    expect(values.length).toBe(60)
-    const largest = Math.max(...values)
-    values.forEach((value, t) => {
-      expect(Math.abs(evaluateSchedule(golden[name], t) - value), `t = ${t}`).toBeLessThan(1e-12 * largest)
-    })
-  })
+  test.each(data.map((entry) => [nameOf(entry), entry.values] as const))(
+    'equal those of %s',
+    (name, values) => {
+      expect(values.length).toBe(60)
+      const largest = Math.max(...values)
+      values.forEach((value, t) => {
+        expect(Math.abs(evaluateSchedule(golden[name], t) - value), `t = ${t}`).toBeLessThan(1e-12 * largest)
+      })
+    },
+  )
 })
 
 /** Formulas of schedules without data; `Math` is accurate enough. */

@@ -428,63 +428,66 @@ describe('special arguments', () => {
   })
 })
 
-describe.each(['float32', 'float64'] as const)('special functions have the same bits on all engines, in %s', (dtype) => {
-  const make = (numbers: readonly number[]) =>
-    dtype === 'float32' ? Float32Array.from(numbers) : Float64Array.from(numbers)
-  const strange = [
-    0,
-    -0,
-    inf,
-    -inf,
-    nan,
-    TINY,
-    -TINY,
-    1e-45,
-    1,
-    -1,
-    0.5,
-    2,
-    -2.5,
-    3217.5,
-    -1.6e6,
-    1e38,
-    -1e300,
-  ]
+describe.each(['float32', 'float64'] as const)(
+  'special functions have the same bits on all engines, in %s',
+  (dtype) => {
+    const make = (numbers: readonly number[]) =>
+      dtype === 'float32' ? Float32Array.from(numbers) : Float64Array.from(numbers)
+    const strange = [
+      0,
+      -0,
+      inf,
+      -inf,
+      nan,
+      TINY,
+      -TINY,
+      1e-45,
+      1,
+      -1,
+      0.5,
+      2,
+      -2.5,
+      3217.5,
+      -1.6e6,
+      1e38,
+      -1e300,
+    ]
 
-  test('for voigt and its slopes, which are float64 values rounded once', () => {
-    const ordinary = [...table.voigt.slice(0, 200), [6, 1, 0]]
-    const rows = [...ordinary, ...strange.map((x) => [x, 1 - x, x * x])]
-    const [x, sigma, gamma] = [0, 1, 2].map((k) => make(rows.map((row) => row[k])))
-    const f = expression('voigt(x, sigma, gamma)')
-    const rule = gradientDescent({ lr: 0 })
-    const run = (engine: 'native' | 'wasm' | 'typescript') => {
-      const result = minimizeManySync(f, { x, sigma, gamma }, rule, { engine, maxIterations: 1 })
-      return [[...result.value], [...result.gradientNorm]]
-    }
-    const expected = run('typescript')
-    const exact = make(ordinary.map((_, k) => f.value([x[k], sigma[k], gamma[k]])))
-    expect(expected[0].slice(0, ordinary.length)).toEqual([...exact])
-    expect(run('wasm')).toEqual(expected)
-    expect(run('native')).toEqual(expected)
-  })
+    test('for voigt and its slopes, which are float64 values rounded once', () => {
+      const ordinary = [...table.voigt.slice(0, 200), [6, 1, 0]]
+      const rows = [...ordinary, ...strange.map((x) => [x, 1 - x, x * x])]
+      const [x, sigma, gamma] = [0, 1, 2].map((k) => make(rows.map((row) => row[k])))
+      const f = expression('voigt(x, sigma, gamma)')
+      const rule = gradientDescent({ lr: 0 })
+      const run = (engine: 'native' | 'wasm' | 'typescript') => {
+        const result = minimizeManySync(f, { x, sigma, gamma }, rule, { engine, maxIterations: 1 })
+        return [[...result.value], [...result.gradientNorm]]
+      }
+      const expected = run('typescript')
+      const exact = make(ordinary.map((_, k) => f.value([x[k], sigma[k], gamma[k]])))
+      expect(expected[0].slice(0, ordinary.length)).toEqual([...exact])
+      expect(run('wasm')).toEqual(expected)
+      expect(run('native')).toEqual(expected)
+    })
 
-  test.each([...Object.keys(within), 'floor', 'sign'])('for %s and its slopes', (name) => {
-    const rows = [...(table[name] ?? []).slice(0, 60), ...strange.map((x) => [x, 0.5 - x])]
-    const starts = {
-      x: make(rows.map(([x]) => x)),
-      ...(name === 'atan2' && { y: make(rows.map(([, y]) => y)) }),
-    }
-    const rule = gradientDescent({ lr: 0 })
-    const run = (engine: 'native' | 'wasm' | 'typescript') => {
-      const result = minimizeManySync(functionOf(name), starts, rule, { engine, maxIterations: 1 })
-      expect(result.engine).toBe(engine)
-      return [[...result.value], [...result.gradientNorm]]
-    }
-    const expected = run('typescript')
-    expect(run('wasm')).toEqual(expected)
-    expect(run('native')).toEqual(expected)
-  })
-})
+    test.each([...Object.keys(within), 'floor', 'sign'])('for %s and its slopes', (name) => {
+      const rows = [...(table[name] ?? []).slice(0, 60), ...strange.map((x) => [x, 0.5 - x])]
+      const starts = {
+        x: make(rows.map(([x]) => x)),
+        ...(name === 'atan2' && { y: make(rows.map(([, y]) => y)) }),
+      }
+      const rule = gradientDescent({ lr: 0 })
+      const run = (engine: 'native' | 'wasm' | 'typescript') => {
+        const result = minimizeManySync(functionOf(name), starts, rule, { engine, maxIterations: 1 })
+        expect(result.engine).toBe(engine)
+        return [[...result.value], [...result.gradientNorm]]
+      }
+      const expected = run('typescript')
+      expect(run('wasm')).toEqual(expected)
+      expect(run('native')).toEqual(expected)
+    })
+  },
+)
 
 test('slopes have their limits where terms vanish, and are NaN where the function is undefined', () => {
   const slopes = new Float64Array(2)

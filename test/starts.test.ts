@@ -151,15 +151,18 @@ describe("Sobol's sequence", () => {
     expect(words.map((column) => [1000, 4095, 16383].map((i) => column[i]))).toEqual(golden.far)
   })
 
-  test.each([undefined, 0, 5])('distributes 2ⁿ starts evenly over each dyadic box, with the seed %s', (seed) => {
-    const [x, y, ...others] = lists(sobolStarts(unit(40), 256, seed === undefined ? {} : { seed }))
-    // The first two dimensions are a (0, 8, 2)-net: each box of area 2⁻⁸ contains one point.
-    for (let k = 0; k <= 8; k++) {
-      const boxes = x.map((u, i) => Math.floor(u * 2 ** k) * 2 ** (8 - k) + Math.floor(y[i] * 2 ** (8 - k)))
-      expect(new Set(boxes).size).toBe(256)
-    }
-    for (const column of others) expect(new Set(column.map((u) => Math.floor(u * 256))).size).toBe(256)
-  })
+  test.each([undefined, 0, 5])(
+    'distributes 2ⁿ starts evenly over each dyadic box, with the seed %s',
+    (seed) => {
+      const [x, y, ...others] = lists(sobolStarts(unit(40), 256, seed === undefined ? {} : { seed }))
+      // The first two dimensions are a (0, 8, 2)-net: each box of area 2⁻⁸ contains one point.
+      for (let k = 0; k <= 8; k++) {
+        const boxes = x.map((u, i) => Math.floor(u * 2 ** k) * 2 ** (8 - k) + Math.floor(y[i] * 2 ** (8 - k)))
+        expect(new Set(boxes).size).toBe(256)
+      }
+      for (const column of others) expect(new Set(column.map((u) => Math.floor(u * 256))).size).toBe(256)
+    },
+  )
 
   test('is shifted digitally by a seed', () => {
     const columns = [undefined, 9].map((seed) =>

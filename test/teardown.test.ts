@@ -22,8 +22,10 @@ const stepping = {
 }
 
 describe('worker.terminate()', () => {
-  test.each(Object.entries(stepping))('is safe in the only environment with the addon, in %s', async (_, body) => {
-    const end = await run(`
+  test.each(Object.entries(stepping))(
+    'is safe in the only environment with the addon, in %s',
+    async (_, body) => {
+      const end = await run(`
       for (let round = 0; round < 10; round++) {
         const worker = ${worker(body)}
         await new Promise((resolve) => worker.once('message', resolve))
@@ -32,8 +34,9 @@ describe('worker.terminate()', () => {
         await noThread()
       }
       console.log('well')`)
-    expect(end).toEqual(well())
-  })
+      expect(end).toEqual(well())
+    },
+  )
 
   test.each(Object.entries(stepping))('is safe next to a main thread that steps, in %s', async (_, body) => {
     const end = await run(`

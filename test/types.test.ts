@@ -13,17 +13,20 @@ const compilers = [
 ] as const
 
 describe.each(compilers)('%s TypeScript', (_, folder) => {
-  test.each(['false', 'true'])('compiles a program with the declarations, skipLibCheck %s', (skipLibCheck) => {
-    const tsc = join(home, folder, 'bin/tsc')
-    const project = join(home, 'test/types')
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [tsc, '--project', project, '--skipLibCheck', skipLibCheck],
-      { encoding: 'utf8' },
-    )
-    expect(stdout + stderr).toBe('')
-    expect(status).toBe(0)
-  })
+  test.each(['false', 'true'])(
+    'compiles a program with the declarations, skipLibCheck %s',
+    (skipLibCheck) => {
+      const tsc = join(home, folder, 'bin/tsc')
+      const project = join(home, 'test/types')
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        [tsc, '--project', project, '--skipLibCheck', skipLibCheck],
+        { encoding: 'utf8' },
+      )
+      expect(stdout + stderr).toBe('')
+      expect(status).toBe(0)
+    },
+  )
 })
 
 test('interfaces and classes are accepted as parameters, and methods are ignored', () => {
