@@ -494,7 +494,7 @@ describe('a plan', () => {
       await expect(openWorker(other, { store: newStore() })).rejects.toThrow(/of this package/)
   })
 
-  test('from an untrusted source is validated field by field, at low cost', async () => {
+  test('is validated field by field at low cost if it comes from an untrusted source', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(20)))
     const sweep = JSON.parse(
       JSON.stringify((await planSweep({ options: { lr: [0.1, 0.2] } }, { chunkSize: 1 })).plan),

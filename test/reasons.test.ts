@@ -251,7 +251,7 @@ describe('value and gradientNorm', () => {
     expect(minimize(flat, [1], adam(), options)).toMatchObject({ reason: 'diverged', iterations: 5 })
   })
 
-  test('with infinite state prevent convergence if steps are not tested', () => {
+  test('prevent convergence with infinite state if steps are not tested', () => {
     const options = { tolerance: 0, maxIterations: 5 }
     expect(minimize(ramp(1e160), [1], adam(), options).reason).toBe('diverged')
     expect(minimize(ramp(1), [1], adam(), options).reason).toBe('max-iterations')

@@ -94,7 +94,7 @@ export interface Data {
   readonly initial: readonly FloatArray[]
   /** Initial values of some state elements; the others start as the rule defines. */
   readonly wild: readonly ReadonlyMap<number, number>[]
-  /** By step and tensor. */
+  /** Gradients by step and tensor. */
   readonly gradients: readonly (readonly (FloatArray | null | undefined)[])[]
 }
 

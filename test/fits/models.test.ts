@@ -698,7 +698,7 @@ describe('quantities derived from a peak', () => {
       expect((errors as Record<string, number>)[name]).toBeGreaterThan(0)
   })
 
-  test('of several peaks are numbered', () => {
+  test('are numbered for several peaks', () => {
     const { derived } = models.peaks({ count: 3, shape: 'voigt', baseline: 'line' })
     expect(Object.keys(derived)).toEqual(['fwhm1', 'height1', 'fwhm2', 'height2', 'fwhm3', 'height3'])
     expect(derived.height2).toBe('area2*voigt(0, sigma2, gamma2)')

@@ -119,8 +119,8 @@ describe('the tarball', () => {
   })
 })
 
-describe('in a browser', () => {
-  test('the gzipped size is that of the README, and unused exports cost nothing', async () => {
+describe('the package in a browser', () => {
+  test('has the gzipped size of the README, and unused exports cost nothing', async () => {
     const text = readFileSync(join(home, 'README.md'), 'utf8').replaceAll('\n', ' ')
     const said = /`Optimizer` and `adamw` are (\d+) kB there, .* everything is (\d+) kB/.exec(text)
     const [some, all] = (said ?? []).slice(1).map(Number)
@@ -134,7 +134,7 @@ describe('in a browser', () => {
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
   })
-  test('every fifth rule has the sizes that docs/rules.md states', async () => {
+  test('has the sizes in docs/rules.md for every fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
     // Most of the size is shared; `npm run table:options` measures each rule.
     const some = Object.keys(said).filter((_, i) => i % 5 === 0)
@@ -146,13 +146,13 @@ describe('in a browser', () => {
   })
 })
 
-describe('with the addon', () => {
+describe('the package with the addon', () => {
   let folder: string
   beforeAll(async () => {
     folder = used(await installed())
   })
 
-  test('all engines are available, and the race runs on them', () => {
+  test('provides all engines, and runs the race on them', () => {
     expect(report(folder)).toMatchObject({
       native: { available: true },
       wasm: { available: true, reasons: [] },
@@ -160,7 +160,7 @@ describe('with the addon', () => {
     expect(race(folder)).toMatchObject({ sameBits: true, raced: ['native', 'wasm', 'typescript'] })
   })
 
-  test('require and import return the same classes', () => {
+  test('returns the same classes by require and import', () => {
     const { names, same, imported } = json(folder, process.execPath, addBothScript(folder))
     expect(names).toContain('Optimizer')
     expect(same).toEqual(names)
@@ -170,7 +170,7 @@ describe('with the addon', () => {
   test.each([
     ['import', 'mjs', "import { adamw, Optimizer } from 'antigrad'"],
     ['require', 'cjs', "const { adamw, Optimizer } = require('antigrad')"],
-  ])('an uncaught error is short, and names functions: %s', (_, ending, line) => {
+  ])('prints short uncaught errors that name functions: %s', (_, ending, line) => {
     const script = join(folder, `uncaught.${ending}`)
     writeFileSync(script, `${line}\nnew Optimizer({ w: [1, 2, 3] }, adamw())\n`)
     const { status, stderr } = run(folder, process.execPath, script)
@@ -180,7 +180,7 @@ describe('with the addon', () => {
     expect(stderr.length).toBeLessThan(2_000)
   })
 
-  test('TypeScript finds the types for import and require', () => {
+  test('provides types for import and require', () => {
     const use = `const optimizer = new Optimizer({ w: new Float32Array(3) }, adam({ lr: 0.1 }))
       export const w: Float32Array = optimizer.params.w
       // @ts-expect-error a misspelled name
@@ -207,7 +207,7 @@ test('npm installs no other package', async () => {
   expect(names).toEqual(['antigrad', expect.stringMatching(/^antigrad-/)])
 })
 
-describe('without the addon', () => {
+describe('the package without the addon', () => {
   const withoutNative = (folder: string, reason: RegExp) => {
     const { native, wasm } = report(folder)
     expect(native).toMatchObject({
@@ -220,11 +220,11 @@ describe('without the addon', () => {
   }
   const rest = ({ reasons }: { reasons: string[] }) => reasons.slice(1)
 
-  test('a missing package is reported', async () => {
+  test('reports a missing package', async () => {
     withoutNative(used(await installed({ addon: false })), /^antigrad-.* is not installed$/)
   })
 
-  test('the reasons name only the package for this C library', () => {
+  test('names only the addon package for this C library', () => {
     const { reasons } = withCopy((folder) => inChild('return antigrad.engines().native', { folder })) as Json
     expect(reasons).toEqual([
       expect.stringMatching(/^antigrad-.* is not installed$/),
@@ -233,7 +233,7 @@ describe('without the addon', () => {
   })
 
   test.skipIf(process.platform !== 'linux').each([100, 0.5, -1])(
-    '%s of an addon in native/ is reported',
+    'reports %s of an addon in native/',
     (part) => {
       withCopy((folder) => {
         const [name] = readdirSync(join(home, 'native'))
@@ -254,7 +254,7 @@ describe('without the addon', () => {
   test.each([
     ['nothing.node', /^ANTIGRAD_ADDON=nothing\.node does not load: /],
     ['package.json', /^the addon has another version: its kernels differ$/],
-  ])('ANTIGRAD_ADDON=%s is reported', (ANTIGRAD_ADDON, reason) => {
+  ])('reports ANTIGRAD_ADDON=%s', (ANTIGRAD_ADDON, reason) => {
     // No other addon replaces the requested one, although native/ contains one.
     const { available, reasons } = inChild('return antigrad.engines().native', {
       env: { ANTIGRAD_ADDON },
@@ -262,12 +262,12 @@ describe('without the addon', () => {
     expect({ available, reasons }).toEqual({ available: false, reasons: [expect.stringMatching(reason)] })
   })
 
-  test('a truncated addon is reported', async () => {
+  test('reports a truncated addon', async () => {
     const half: Damage = (_, addon) => addon.subarray(0, addon.length / 2)
     withoutNative(await damaged(half), /^antigrad-.* is damaged: its addon has \d+ bytes instead of \d+$/)
   })
 
-  test('the addon of another platform is reported', async () => {
+  test('reports the addon of another platform', async () => {
     const other: Damage = (_, addon) => {
       // The machine field of the ELF header; in other formats an equally important byte.
       addon[18] ^= 0xff
@@ -276,7 +276,7 @@ describe('without the addon', () => {
     withoutNative(await damaged(other), /^antigrad-.* does not load: /)
   })
 
-  test('the addon of another version is reported', async () => {
+  test('reports the addon of another version', async () => {
     const older: Damage = (manifest, addon) => {
       manifest.version = '0.0.9'
       return addon

@@ -85,7 +85,7 @@ describe('outcomes', () => {
     expect(outcomes.speed(1e9)).toBe(0)
   })
 
-  test('of neighboring minima have different colors, for any number of minima', () => {
+  test('have different colors for neighboring minima, for any number of minima', () => {
     const outcomes = new Outcomes([0, 32, 0, 32], [], 0.01)
     outcomes.take(
       first,

@@ -192,7 +192,7 @@ export class World {
   }
 
   /**
-   * Executes a command and returns its outcome with those of intrusions; `first` is the outcome in the reference world.
+   * Executes a command and returns its outcome and the outcomes of intrusions; `first` is the outcome in the reference world.
    */
   async obey(command: Command, plan: Plan, first?: Outcome): Promise<Outcome> {
     const made = command.call === 'step' || command.call === 'stepAsync' ? this.#gradients(command, plan) : []

@@ -1,4 +1,4 @@
-/** The outcome of a call as a string that shows all bits, except for those of NaN. */
+/** The outcome of a call as a string that shows all bits, except for NaN bits. */
 
 import { digest, withOneNaN } from '../bits.js'
 import { AntigradError, ArgumentError } from './library.js'

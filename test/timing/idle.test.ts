@@ -3,12 +3,12 @@
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 
-describe('an idle optimizer uses no CPU time', () => {
+describe('an idle optimizer', () => {
   const made = (length: number) => `
     const made = (threads) =>
       new antigrad.Optimizer(new Float32Array(${length}), antigrad.sgd(), { engine: 'native', threads })`
 
-  test('in its whole process', () => {
+  test('uses no CPU time in its whole process', () => {
     const body = `${made(200_000)}
       const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
       const optimizer = made(4)
@@ -18,11 +18,11 @@ describe('an idle optimizer uses no CPU time', () => {
       await pause(500)
       const { user, system } = process.cpuUsage(before)
       return (user + system) / 1000`
-    // Of 500 milliseconds; a spinning thread would use all of them.
+    // The measurement takes 500 milliseconds, which a spinning thread would use completely.
     expect(inChild(body)).toBeLessThan(50)
   })
 
-  describe.runIf(process.platform === 'linux')('in its threads, in microseconds', () => {
+  describe.runIf(process.platform === 'linux')('uses no CPU time in its threads, in microseconds', () => {
     const times = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
@@ -30,7 +30,7 @@ describe('an idle optimizer uses no CPU time', () => {
       const helpers = () => readdirSync('/proc/self/task').filter((task) => read(task, 'comm') === 'antigrad\\n')
       const times = () => helpers().map((task) => Number(read(task, 'schedstat').split(' ')[0]) / 1000)`
 
-    test('which spin for 50 after a step and then sleep', () => {
+    test('whose threads spin for 50 after a step and then sleep', () => {
       const body = `${made(200_000)} ${times}
         const optimizer = made(4)
         optimizer.step()
@@ -49,7 +49,7 @@ describe('an idle optimizer uses no CPU time', () => {
       expect(Math.max(...each)).toBeGreaterThan(25)
     })
 
-    test('and which stay asleep if later steps need fewer threads', () => {
+    test('whose other threads stay asleep if later steps need fewer of them', () => {
       // Four pieces, or two: less than the time for which threads spin.
       const body = `${made(33_000)} ${times}
         const two = made(2)

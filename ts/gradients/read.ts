@@ -44,8 +44,7 @@ export const importedRows: {
   /** Collects the accumulated gradients of these rows. */
   collect?: (tensor: object, rows: readonly number[], own: FloatArray) => RowGradient
   /**
-   * The sorted row list of a saved run for a tensor of this shape; undefined if the list is invalid, or if the rule or
-   * the clips do not support sparse gradients.
+   * The sorted row list of a saved run for a tensor of this shape; undefined if the list is invalid or sparse gradients are not supported.
    */
   gathered?: (
     given: unknown,
