@@ -633,7 +633,7 @@ describe('an invalid command', () => {
     }`
   const quietly = (args: string) => antigrad(args, { before: tell, engine: 'wasm' })
 
-  test('is detected before any run, as the detector confirms', () => {
+  test('differs from a run, which the detector reports', () => {
     expect(quietly('plot --rule adam -o told.svg')).toEqual({
       status: 0,
       stdout: '',

@@ -352,7 +352,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     expect(found).toEqual(found.map(() => true))
   })
 
-  test('are supported if the first tensor is a single number, next to one that threads share', () => {
+  test('are supported if the first tensor is a single number, next to a tensor that threads share', () => {
     const [length, first] = [300_000, wave(dtype, 1, 1)]
     const found = [{ engine: 'typescript' }, { engine: 'native', threads: 2 }].map((way) => {
       const start = { first, large: wave(dtype, length, 2) }

@@ -104,7 +104,7 @@ describe('the values of PyTorch and Optax', () => {
   })
 
   test.each(data.map((entry) => [nameOf(entry), entry.values] as const))(
-    'equal those of %s',
+    'are reproduced by %s',
     (name, values) => {
       expect(values.length).toBe(60)
       const largest = Math.max(...values)

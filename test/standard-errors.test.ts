@@ -27,7 +27,7 @@ const ways = (exact: ReturnType<typeof expression>) => ({
 const digits = { exact: 12, 'gradient-differences': 8, 'value-differences': 6 } as const
 
 describe('standardErrors', () => {
-  test('equal those of a fit for a linear model', () => {
+  test("equal a fit's standard errors for a linear model", () => {
     const squares = expression('(y - (a + b*t))^2').with({ t, y })
     const { x } = minimize(squares, [1, 1], lbfgs(), { tolerance: 1e-12 })
     const { errors, covariance, reason, message, derivatives } = standardErrors(squares, x, {
@@ -178,7 +178,7 @@ describe('missing standard errors', () => {
     ])
   })
 
-  test('differ from a remark that the minimum is elsewhere', () => {
+  test('do not occur if the minimum is elsewhere, which a remark reports', () => {
     for (const { reason, distance, errors } of errorsOf('(x - 3)^2/2 + y^2', [2.9, 0])) {
       expect(reason).toBe('not-at-minimum')
       expect(distance).toBeCloseTo(0.1, 6)

@@ -71,7 +71,7 @@ describe('the grid', () => {
 })
 
 describe('random words', () => {
-  test("equal those of the generator's authors for this state", () => {
+  test("equal the published words of the generator's authors for this state", () => {
     const next = random(42)
     expect(golden.words).toEqual(golden.words.map(next))
   })
@@ -99,7 +99,7 @@ describe('random integers', () => {
 })
 
 describe('uniform starts', () => {
-  test('equal those of a second implementation', () => {
+  test('equal a second implementation', () => {
     expect(lists(uniformStarts(unit(3), 5, { seed: 42 }))).toEqual(golden.uniform)
   })
 

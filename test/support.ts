@@ -76,7 +76,7 @@ export function expectTrajectory(
   })
 }
 
-/** Zeros, subnormal numbers and underflowing squares. The wild ones overflow, are infinite or NaN. */
+/** Zeros, subnormal numbers and squares that underflow. The wild ones overflow, are infinite or NaN. */
 const specials: Record<Dtype, { tame: readonly number[]; wild: readonly number[] }> = {
   float32: {
     tame: [0, -0, 1e-45, -3e-40, 1e-23, -4e-23, 2e-38, 1e6],

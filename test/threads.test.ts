@@ -45,7 +45,7 @@ describe('the number of threads', () => {
   })
 })
 
-describe('the number of threads', () => {
+describe('the chosen number of threads', () => {
   /** Adam's arena has four arrays. */
   const withBytes = (bytes: number, options = {}) =>
     new Optimizer(new Float32Array(bytes / 16), adam(), { engine: 'native', ...options })

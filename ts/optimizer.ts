@@ -330,8 +330,10 @@ export class Optimizer<
    * learning rate. With a match, as in `set('**.bias', { lr: 1e-5 })`, the call changes the matching current tensors,
    * whatever their groups say. The latest call wins.
    *
-   * @throws OptionError if the match is invalid, or if an option is unknown to one of these rules or out of range. OptionError also if an option would change the state arrays, the kernels or the initial state (amsgrad, cautious, grams, momentum from or to 0, Nesterov's form, initialAccumulator). TensorError if the match selects no tensor. BusyError during a
-   * step. The optimizer is unchanged after these errors.
+   * @throws OptionError if the match is invalid, or if an option is unknown to one of these rules or out of range.
+   * OptionError also if an option would change the state arrays, the kernels or the initial state (amsgrad, cautious,
+   * grams, momentum from or to 0, Nesterov's form, initialAccumulator). TensorError if the match selects no tensor.
+   * BusyError during a step. The optimizer is unchanged after these errors.
    */
   set(options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | RuleByName<N>>): void
@@ -483,7 +485,8 @@ export class Optimizer<
    * Restores a saved run of the same tensors: parameters, state, counts, averages, options of rules, and which tensors
    * are frozen. The optimizer's own options, such as clip and onNonFinite, stay.
    *
-   * @param options `partial: true` restores the tensors that fit and skips the others; the other options are the same as in `load`
+   * @param options `partial: true` restores the tensors that fit and skips the others; the other options are the same
+   * as in `load`
    * @returns the differences that were skipped; empty unless `partial` is true
    * @throws CheckpointError with all differences of names, shapes, dtypes and rules; BusyError during a step. The
    * optimizer is unchanged after these errors.

@@ -303,7 +303,7 @@ describe('bootstrap intervals', () => {
     return sorted[k] + (at - k) * (sorted[k + 1] - sorted[k])
   }
 
-  test('are percentiles of the replicates by default', () => {
+  test('are percentiles of the replicates for the method `percentile`', () => {
     const refits = bootstrap(one(), { count: 333 })
     const { a } = refits.intervals(0.9, 'percentile')
     expect(a[0]).toBeCloseTo(quantile(refits.values.a, 0.05), 12)

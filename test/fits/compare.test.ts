@@ -146,7 +146,7 @@ test('compare accepts derived, positive and fixed parameters', () => {
   expect(pValue).toBeLessThan(1e-9)
 })
 
-describe('compare', () => {
+describe('compare without a test', () => {
   test('reports AICc but no test for models with equally many parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)

@@ -86,7 +86,7 @@ describe('weights by the model', () => {
     }
   })
 
-  test('equal those of single fits in a batch, on every engine and with a promise', async () => {
+  test('equal the weights of single fits in a batch, on every engine and with a promise', async () => {
     const sets = Array.from({ length: 20 }, (_, k) => measured(30 + k).slice(0, 20 + (k % 3)))
     const options = { start, weights: '1/f^2' } as const
     const all = { t: sets.map(({ length }) => t.slice(0, length)), y: sets }

@@ -143,7 +143,7 @@ const decay = () => {
 const starts = { a: 1, b: 1, c: 0.5 }
 
 describe('pasted data', () => {
-  test('are fitted at once: tables, curve, band and residuals equal those of fit in Node', async () => {
+  test("are fitted at once: tables, curve, band and residuals equal Node's", async () => {
     const page = await open()
     const rows = 30
     const at = Float64Array.from({ length: rows }, (_, i) => i / 3)

@@ -276,7 +276,7 @@ describe('the image', () => {
     await expect.poll(() => field.locator('.why').count()).toBe(0)
   })
 
-  test('has scenes that are links with two sentences, and their points equal those of Node', async () => {
+  test("has scenes that are links with two sentences, and their points equal Node's", async () => {
     const page = await open('f=booth&adam=lr:0.5', { reducedMotion: 'no-preference' })
     for (const { title, says } of scenes) {
       const link = page.getByRole('link', { name: title, exact: true })

@@ -22,7 +22,7 @@ describe('an idle optimizer', () => {
     expect(inChild(body)).toBeLessThan(50)
   })
 
-  describe.runIf(process.platform === 'linux')('uses no CPU time in its threads, in microseconds', () => {
+  describe.runIf(process.platform === 'linux')('measured by its threads, in microseconds', () => {
     const times = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
@@ -30,7 +30,7 @@ describe('an idle optimizer', () => {
       const helpers = () => readdirSync('/proc/self/task').filter((task) => read(task, 'comm') === 'antigrad\\n')
       const times = () => helpers().map((task) => Number(read(task, 'schedstat').split(' ')[0]) / 1000)`
 
-    test('whose threads spin for 50 after a step and then sleep', () => {
+    test('spins for 50 after a step and then sleeps', () => {
       const body = `${made(200_000)} ${times}
         const optimizer = made(4)
         optimizer.step()
@@ -49,7 +49,7 @@ describe('an idle optimizer', () => {
       expect(Math.max(...each)).toBeGreaterThan(25)
     })
 
-    test('whose other threads stay asleep if later steps need fewer of them', () => {
+    test('keeps other threads asleep if later steps need fewer of them', () => {
       // Four pieces, or two: less than the time for which threads spin.
       const body = `${made(33_000)} ${times}
         const two = made(2)
