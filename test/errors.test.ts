@@ -172,7 +172,7 @@ describe('invalid parameters', () => {
       TensorError,
     )
     expect(error.message).toBe(
-      'params.deep.b: expected a Float32Array, like w (one dtype per optimizer), got a Float64Array of length 1',
+      'params.deep.b: expected a Float32Array like w (one dtype per optimizer), got a Float64Array of length 1',
     )
   })
 
