@@ -48,15 +48,15 @@ const negated = (i: number) =>
     out[i] = -out[i]
   })
 
-describe('a correct gradient', () => {
-  test.each(Object.entries(objectives))('of %s is accepted', (_, make) => {
+describe('checkGradient with a correct gradient', () => {
+  test.each(Object.entries(objectives))('accepts the objective %s', (_, make) => {
     const objective = make()
     const check = checkGradient(objective, objective.start)
     expect(check).toMatchObject({ ok: true, failures: 0, value: objective.value(objective.start) })
     expect(check.relativeError).toBeLessThan(1e-8)
   })
 
-  test('of many elements is accepted, in both dtypes, at large and small points', () => {
+  test('accepts many elements, in both dtypes, at large and small points', () => {
     for (const dtype of ['float32', 'float64'] as const) {
       for (const scale of [1e-3, 1, 30]) {
         expect(checkGradient(waves, noise(1, 60, dtype, scale)), `${dtype} ${scale}`).toMatchObject({
@@ -66,7 +66,7 @@ describe('a correct gradient', () => {
     }
   })
 
-  test('is accepted if value and gradient are large, and if both are 0', () => {
+  test('accepts a large value, and value and gradient 0', () => {
     const large = single(
       (x) => 1e9 + x * x,
       (x) => 2 * x,
@@ -82,8 +82,8 @@ describe('a correct gradient', () => {
   })
 })
 
-describe('a wrong gradient', () => {
-  test.each(['float32', 'float64'] as const)('with one flipped sign is detected, in %s', (dtype) => {
+describe('checkGradient with a wrong gradient', () => {
+  test.each(['float32', 'float64'] as const)('detects a flipped sign in %s', (dtype) => {
     const x = noise(2, 40, dtype, 0.5)
     for (const i of [0, 17, 39]) {
       const { absoluteError, relativeError, numeric, ...check } = checkGradient(negated(i), x)
@@ -96,7 +96,7 @@ describe('a wrong gradient', () => {
     }
   })
 
-  test('with a small error is detected, unless the tolerance allows it', () => {
+  test('detects a small error, unless the tolerance allows it', () => {
     const off = changed(waves, (out) => {
       out[1] *= 1.0001
     })
@@ -106,7 +106,7 @@ describe('a wrong gradient', () => {
     expect(checkGradient(off, Float32Array.of(0.3, 0.3)).ok).toBe(true)
   })
 
-  test('is detected beyond atol + rtol·max(|analytic|, |numeric|)', () => {
+  test('compares errors with atol + rtol·max(|analytic|, |numeric|)', () => {
     // Finite differences of this value are exact.
     const sloping = single(
       (x) => x,
@@ -123,7 +123,7 @@ describe('a wrong gradient', () => {
     }
   })
 
-  test('is reported at the element with the largest error, or the first of several', () => {
+  test('reports the element with the largest error, or the first of several', () => {
     const linear = (...slopes: number[]): Whole => ({
       value: (x) => Array.from(x).reduce((sum, xi) => sum + xi, 0),
       gradient: (_, out) => slopes.forEach((slope, i) => void Object.assign(out, { [i]: slope })),
@@ -133,7 +133,7 @@ describe('a wrong gradient', () => {
     expect(checkGradient(linear(1, NaN, Infinity), [0, 0, 0])).toMatchObject({ index: 1, failures: 2 })
   })
 
-  test('is reported with the count of wrong elements', () => {
+  test('reports the count of wrong elements', () => {
     const forgotten = changed(waves, (out) => {
       out[1] = 0
       out[3] = 0
@@ -141,7 +141,7 @@ describe('a wrong gradient', () => {
     expect(checkGradient(forgotten, [0.1, 0.2, 0.3, 0.4, 0.5])).toMatchObject({ failures: 2 })
   })
 
-  test('that is not finite, or whose value is not finite, is always an error', () => {
+  test('treats non-finite gradients and values as errors', () => {
     const never = { absoluteError: Infinity, relativeError: Infinity }
     for (const bad of [NaN, Infinity, -Infinity]) {
       const infinite = changed(waves, (out) => {
@@ -160,7 +160,7 @@ describe('a wrong gradient', () => {
   })
 })
 
-describe('checkGradient evaluates values', () => {
+describe('checkGradient during finite differences', () => {
   /** The points of evaluation. */
   const points = (x: ArrayLike<number>, options = {}) => {
     const seen: ArrayLike<number>[] = []
@@ -174,7 +174,7 @@ describe('checkGradient evaluates values', () => {
     return { first, type: live.constructor.name, others }
   }
 
-  test('in the dtype of x, at x and on both sides of each element', () => {
+  test('evaluates values in the dtype of x, at x and on both sides of each element', () => {
     const exact = points([1, -8], { step: 2 ** -10 })
     const others = [
       ...[1 + 2 ** -10, 1 - 2 ** -10].map((x) => [x, -8]),
@@ -189,7 +189,7 @@ describe('checkGradient evaluates values', () => {
     expect(points(Float64Array.of(0)).others[0][0] / Math.cbrt(2 ** -52)).toBeCloseTo(1, 12)
   })
 
-  test('at the distance between the rounded points', () => {
+  test('uses the distance between the rounded points', () => {
     const straight = single(
       (x) => x,
       () => 1,
@@ -197,7 +197,7 @@ describe('checkGradient evaluates values', () => {
     expect(checkGradient(straight, Float32Array.of(0.7))).toMatchObject({ numeric: 1, absoluteError: 0 })
   })
 
-  test('and the gradient in memory of that dtype', () => {
+  test('passes a gradient array of the dtype', () => {
     for (const x of [Float32Array.of(1, 2), Float64Array.of(1, 2)]) {
       const types: unknown[] = []
       const gradient: Whole['gradient'] = (x, out) => {
@@ -210,8 +210,8 @@ describe('checkGradient evaluates values', () => {
   })
 })
 
-describe('checkGradient treats user objects carefully', () => {
-  test('by neither changing nor exposing x', () => {
+describe('checkGradient with user objects', () => {
+  test('neither changes nor exposes x', () => {
     const x = noise(3, 8, 'float32')
     const before = bits(x)
     const seen: unknown[] = []
@@ -221,13 +221,13 @@ describe('checkGradient treats user objects carefully', () => {
     expect(seen.includes(x)).toBe(false)
   })
 
-  test('by returning a plain frozen report', () => {
+  test('returns a plain frozen report', () => {
     const check: GradientCheck = checkGradient(waves, [1])
     expect(Object.isFrozen(check)).toBe(true)
     expect(JSON.parse(JSON.stringify(check))).toEqual(check)
   })
 
-  test('by calling methods on their object, and reading each once', () => {
+  test('calls methods on their object, and reads each once', () => {
     let reads = 0
     class Scaled {
       scale = 3
@@ -243,7 +243,7 @@ describe('checkGradient treats user objects carefully', () => {
     expect(reads).toBe(1)
   })
 
-  test('by passing on exceptions', () => {
+  test('passes on exceptions', () => {
     const error = new Error('mine')
     const thrower = () => {
       throw error

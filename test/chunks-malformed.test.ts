@@ -92,7 +92,7 @@ describe('a data server', () => {
     }
   }
 
-  test('that never stops sending is abandoned', async () => {
+  test('is abandoned if it never stops sending', async () => {
     for (const work of [
       (data: string) => runChunk(plan, 0, { store: at('unbounded'), data }),
       (data: string) => planFits(data, asked, { group: 'well' }),
@@ -111,7 +111,7 @@ describe('a data server', () => {
     }
   })
 
-  test('that sends less than announced is named in the error', async () => {
+  test('is named in the error if it sends less than announced', async () => {
     const listener: RequestListener = ({ headers: { range = '' } }, response) => {
       const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) as RegExpExecArray
       response.statusCode = 206
@@ -138,7 +138,7 @@ describe('addresses', () => {
     expect(run(...fit)).toMatchObject(refused)
   })
 
-  test('of data that the plan does not contain are not shown', async () => {
+  test('are not shown in messages unless the plan contains them', async () => {
     const { plan } = await planSweep({ options: { lr: [0.1] } }, { chunkSize: 1 })
     writeFileSync(at('sweep.json'), JSON.stringify(plan))
     const { status, stderr } = run('run', 'sweep.json', '--store', 's', '--data', 'https://h/x?key=secret')
@@ -148,7 +148,7 @@ describe('addresses', () => {
     })
   })
 
-  test('of a queue that cannot be parsed are refused without secrets', () => {
+  test('are refused without secrets if a queue address cannot be parsed', () => {
     const { status, stderr } = run(
       'run',
       'plan.json',
@@ -193,7 +193,7 @@ describe('addresses', () => {
 describe('control characters', () => {
   const steering = '\u001b[2J\u001b]0;owned\u0007\u009b31m\r'
 
-  test('in forged results and failures do not reach the terminal', async () => {
+  test('never reach the terminal from forged results and failures', async () => {
     const store = at('forged')
     const folderOf = folderStore(store)
     await runChunks(plan, { store, shard: { index: 0, count: 2 } })
@@ -220,7 +220,7 @@ describe('control characters', () => {
   })
 
   test.skipIf(spawnSync('script', ['--version']).status !== 0)(
-    'in a forged result appear as � when the merge is printed on a terminal',
+    'are printed as � if a forged result is merged on a terminal',
     async () => {
       const store = at('merged')
       const producedBy = { host: 'node', engine: 'native', instructionSet: '', version: '0.1.0' }

@@ -229,7 +229,7 @@ describe('binary columns', () => {
   }
   const F64 = (values: number[]) => ({ dtype: 'F64', values: Float64Array.from(values) })
 
-  test('that are missing, invalid or of different lengths are reported', () => {
+  test('are reported if they are missing, invalid or of different lengths', () => {
     const all = columns()
     const { y: _, ...others } = all
     expect(refused(safetensors(others))).toMatch(

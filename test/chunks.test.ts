@@ -229,7 +229,7 @@ describe('the command line', () => {
 
 describe('merged bytes', () => {
   test.each(['native', 'wasm', 'typescript'] as const)(
-    'equal those of a single process on the engine %s',
+    'equal the bytes of a single process on the engine %s',
     async (engine) => {
       const store = newStore()
       const plan = await planned(7)
@@ -254,7 +254,7 @@ describe('merged bytes', () => {
       { min: { b: 0 }, max: { b: 9 }, sigma: '=0.1*f + 0.1' },
       ['--min', 'b=0', '--max', 'b=9', '--sigma', '=0.1*f + 0.1'],
     ],
-  ])('equal those of a single process with %s', async (_, more, args) => {
+  ])('equal the bytes of a single process with %s', async (_, more, args) => {
     const given = { ...asked, ...more } as typeof asked
     const options = args.includes('--model') ? [...FIT.slice(0, 2), ...FIT.slice(4, 8)] : FIT
     const { stdout } = run(...options, ...args, '--json')
@@ -494,7 +494,7 @@ describe('a plan', () => {
       await expect(openWorker(other, { store: newStore() })).rejects.toThrow(/of this package/)
   })
 
-  test('from an untrusted source is validated field by field, at low cost', async () => {
+  test('is validated field by field at low cost if it comes from an untrusted source', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(20)))
     const sweep = JSON.parse(
       JSON.stringify((await planSweep({ options: { lr: [0.1, 0.2] } }, { chunkSize: 1 })).plan),

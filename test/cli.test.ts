@@ -194,7 +194,7 @@ describe('options of the race', () => {
   })
 })
 
-describe('an invalid command line ends with status 2, one line on stderr and no output', () => {
+describe('an invalid command line', () => {
   test.each([
     ['race --rule bogus', 'nesterov-shifted'],
     ['race --engine gpu', 'native, wasm, typescript'],
@@ -235,20 +235,20 @@ describe('an invalid command line ends with status 2, one line on stderr and no 
     ['race --rule warm-up --lr fast', 'adam: lr: expected a finite number ≥ 0'],
     ['race --rule sgd-nesterov --momentum 0', 'sgd: nesterov'],
     ['race --rule radam --form essay', "radam: form: expected 'torch' or 'optax'"],
-  ])('antigrad %s', (args, expected) => {
+  ])('ends with status 2, one line on stderr and no output: antigrad %s', (args, expected) => {
     const { status, stdout, stderr } = antigrad(args.split(' '))
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
     expect(stderr).toContain(expected)
   })
 
-  test('for an unknown engine in the environment', () => {
+  test('ends with status 2 for an unknown engine in the environment', () => {
     const { status, stdout, stderr } = antigrad(['race'], { engine: 'gpu' })
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: the environment variable ANTIGRAD_ENGINE: .*"gpu"\n$/)
   })
 
-  test('for an engine that cannot load', () => {
+  test('ends with status 2 for an engine that cannot load', () => {
     const before = "WebAssembly.Module = function () { throw new Error('forbidden here') }"
     const { status, stdout, stderr } = antigrad(['race', '--engine', 'wasm'], { before })
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -263,7 +263,7 @@ describe('an invalid command line ends with status 2, one line on stderr and no 
     expect(antigrad(['doctor'], { before }).stdout).toMatch(/^wasm +not available +.*forbidden here$/m)
   })
 
-  test('for a missing command', () => {
+  test('ends with status 2 if the command is missing', () => {
     const { status, stdout, stderr } = antigrad([])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain('Usage: antigrad')

@@ -409,7 +409,7 @@ describe('clips of groups', () => {
   })
 })
 
-describe('an invalid clip is refused', () => {
+describe('an invalid clip', () => {
   const limit = 'a finite number > 0'
   test.each([
     [
@@ -448,12 +448,12 @@ describe('an invalid clip is refused', () => {
       { adaptive: { ...unitwise({ factor: 1 }), factor: 0 } },
       'clip: adaptive: factor: expected a finite number > 0, got 0',
     ],
-  ])('for %s', (_, clip, message) => {
+  ])('is refused: %s', (_, clip, message) => {
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(OptionError)
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(message)
   })
 
-  test.each([undefined, null, 0.01, 'row', { factor: 0 }])('for unitwise(%j)', (options) => {
+  test.each([undefined, null, 0.01, 'row', { factor: 0 }])('is refused in unitwise(%j)', (options) => {
     expect(() => unitwise(options as never)).toThrow(OptionError)
   })
 
@@ -464,12 +464,12 @@ describe('an invalid clip is refused', () => {
       'groups[0]: clip: expected one of tensorNorm, rms, adaptive, centralized, noise, got "norm"',
     ],
     ['null', null, 'groups[0]: clip: expected { tensorNorm, rms, adaptive, centralized, noise }, got null'],
-  ])('for %s of a group', (_, clip, message) => {
+  ])('is refused in a group: %s', (_, clip, message) => {
     const groups = [{ match: '**', clip: clip as never }]
     expect(() => new Optimizer(new Float32Array(3), adam(), { groups })).toThrow(message)
   })
 
-  test('in a saved run', () => {
+  test('is refused in a saved run', () => {
     const saved = structuredClone(new Optimizer({ a: new Float32Array(3) }, adam()).save()) as never as {
       tensors: { a: object }
     }

@@ -172,7 +172,7 @@ describe('invalid parameters', () => {
       TensorError,
     )
     expect(error.message).toBe(
-      'params.deep.b: expected a Float32Array, like w (one dtype per optimizer), got a Float64Array of length 1',
+      'params.deep.b: expected a Float32Array like w (one dtype per optimizer), got a Float64Array of length 1',
     )
   })
 
@@ -780,8 +780,8 @@ describe('engines that cannot load', () => {
   })
 })
 
-describe('memory', () => {
-  test('that cannot be allocated is an error', () => {
+describe('memory errors', () => {
+  test('occur if memory cannot be allocated', () => {
     const before = `${noWasmMemory}
       const Whole = ArrayBuffer
       globalThis.ArrayBuffer = class extends Whole {
@@ -804,7 +804,7 @@ describe('memory', () => {
     })
   })
 
-  test.each(['native', 'typescript'])('that was transferred away is an error under %s', (engine) => {
+  test.each(['native', 'typescript'])('occur if memory was transferred away under %s', (engine) => {
     const body = `
       const g = Float32Array.of(1, 2)
       const rules = [antigrad.adam(), antigrad.nesterov({ form: 'shifted' })]
@@ -838,7 +838,7 @@ describe('memory', () => {
     }
   })
 
-  test('of WebAssembly cannot be transferred', () => {
+  test('cannot occur by transfer of WebAssembly memory', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), gradientDescent({ lr: 1 }))
     const { buffer } = optimizer.params
     // Node 20 clones it; later versions refuse.

@@ -214,7 +214,7 @@ describe.each(engineNames)('%s', (engine) => {
       }
     })
 
-    test('with η/√t divides by the root of the sum, as in PyTorch', () => {
+    test('divides by the root of the sum with η/√t, as in PyTorch', () => {
       const essay = optimize([1, 2, 3], adagrad({ form: 'essay', lr: (t) => 0.5 / Math.sqrt(t + 1) }))
       const torch = optimize([1, 2, 3], adagrad({ lr: 0.5, eps: 0 }))
       for (let t = 1; t <= 200; t++) {
@@ -306,7 +306,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(bits(optimizer.params)).toBe(bits(expected))
     })
 
-    test('of the essay, λ·‖θ‖² in the loss, is weightDecay: 2·λ', () => {
+    test("equals the essay's λ·‖θ‖² in the loss for weightDecay: 2·λ", () => {
       const lambda = 0.15
       const theta = noise(5, 9, dtype, 3)
       const decays = new Optimizer(theta, adam({ ...options, weightDecay: 2 * lambda }), { engine })
@@ -319,7 +319,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(bits(decays.params)).toBe(bits(lossHasIt.params))
     })
 
-    test('without a gradient multiplies by 1 − η·λ in AdamW, and causes full steps in Adam with coupled decay', () => {
+    test('multiplies by 1 − η·λ in AdamW without a gradient, and causes full steps in Adam with coupled decay', () => {
       const theta = arrayOf[dtype].of(100, 1)
       const zero = new arrayOf[dtype](2)
       const apart = new Optimizer(theta, adamw(options), { engine })
@@ -368,7 +368,7 @@ describe.each(engineNames)('%s', (engine) => {
       }
     })
 
-    test.each(['torch', 'optax'] as const)('in the form %s with β₂ = 0.6 is never rectified', (form) => {
+    test.each(['torch', 'optax'] as const)('is never rectified with β₂ = 0.6 in the form %s', (form) => {
       const optimizer = optimize([0], radam({ form, lr: 0.01, beta2: 0.6, threshold: 4 }))
       for (let t = 1; t <= 200; t++) optimizer.step(Float64Array.of(3))
       expect(optimizer.params[0]).toBeCloseTo(-200 * 0.01 * 3, 9)
@@ -377,7 +377,7 @@ describe.each(engineNames)('%s', (engine) => {
 
   describe.each(dtypes)('a delayed start on %s', (dtype) => {
     const delayable = rules.filter(([, { name }]) => !name.startsWith('scheduleFree'))
-    test.each(delayable)('of %s moves nothing before its start, but updates the state', (_, rule) => {
+    test.each(delayable)('moves nothing before the start of %s, but updates the state', (_, rule) => {
       const theta = noise(6, 37, dtype, 3)
       theta.set([-0, 0, NaN, -Infinity])
       const delayed = new Optimizer(theta, delayedStart(4, rule), { engine, clip: { value: 0.5 } })

@@ -106,7 +106,7 @@ describe('a panic in Rust', () => {
     expect(rest).toEqual({ isUntouched: true, isLoaded: true, report: 1, length })
   })
 
-  test('on one of several threads is always awaited, and the threads keep working', () => {
+  test('is always awaited on one of several threads, and the threads keep working', () => {
     const body = `${prepared}
       length = 1_000_000
       const ends = new Set()
@@ -125,7 +125,7 @@ describe('a panic in Rust', () => {
     expect(inChildOfModules(body, trial)).toEqual(['the trial has failed', true])
   })
 
-  test('in a worker ends neither the worker nor the process', () => {
+  test('ends neither a worker nor the process', () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {
@@ -153,7 +153,7 @@ describe('a panic in Rust', () => {
     ['minimizeManySync', 2],
     ['minimizeMany', 1],
     ['minimizeMany', 2],
-  ])('in %s on %i threads ends the call, and the next call works', (call, threads) => {
+  ])('ends the call in %s on %i threads, and the next call works', (call, threads) => {
     const body = `${prepared}
       const objective = antigrad.expression('x^2')
       const run = (last) => {
@@ -209,7 +209,7 @@ describe('a trap in WebAssembly', () => {
     },
   )
 
-  test.each(['minimizeManySync', 'minimizeMany'])('in %s ends the call, and the next call works', (call) => {
+  test.each(['minimizeManySync', 'minimizeMany'])('ends the call in %s, and the next call works', (call) => {
     const before = `
       globalThis.isSpoilt = false
       WebAssembly.Instance = class extends WebAssembly.Instance {

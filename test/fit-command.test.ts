@@ -135,7 +135,7 @@ describe('lines of JSON', () => {
     expect(found.map(({ errors: { b } }) => b)).toEqual([...errors.b])
   })
 
-  test('with --shared escape control characters in labels', () => {
+  test('escape control characters in labels under --shared', () => {
     const rows = decay.map(([t, y]) => [t, y, 'A'])
     write('steering.csv', csv(['t', 'y', 'g'], [...rows, [0, 3, '\u001b[31mB']]))
     const { stdout } = run(`steering.csv --x t --group g --shared b ${STARTS}`)
@@ -143,7 +143,7 @@ describe('lines of JSON', () => {
     expect(stdout).not.toContain('\u001b')
   })
 
-  test('with --shared fit all groups together', () => {
+  test('contain a common fit of all groups under --shared', () => {
     const [all, ...groups] = lines(`decay.csv --x t --group g --shared b ${STARTS}`)
     const g = decay.map(([, , label]) => label)
     const found = fitSharedSync(expression(MODEL), { t, y, g }, { group: 'g', shared: ['b'], start })
@@ -155,7 +155,7 @@ describe('lines of JSON', () => {
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
 
-  test('with --shared support derived quantities, derived parameters, weights by the model, and plots', () => {
+  test('support derived quantities, derived parameters, weights by the model, and plots under --shared', () => {
     const args =
       'decay.csv --x t --group g --shared b --derive half=log(2)/b --expr c=a/9 --weights =1/f --start a=3,b=1'
     const [, ...groups] = lines(`${args} --plot together.svg`)
@@ -176,7 +176,7 @@ describe('lines of JSON', () => {
     expect(run(args).stdout).toMatch(/\ng +rows +a +± +c +± +half +± +χ²\nA /)
   })
 
-  test('with --shared support parameters per label of a column, and profiles of shared parameters', () => {
+  test('support parameters per label of a column, and profiles of shared parameters under --shared', () => {
     const plateOf = (label: unknown) => (label === 'A' ? 'P 1' : 'P 2')
     const rows = [...decay, ...decay.map(([t, y, g]) => [t, (y as number) + 0.01 * (t as number), `${g}2`])]
     write(
@@ -414,7 +414,7 @@ describe('input files', () => {
     )
   })
 
-  test('from a pipe need memory for two columns only', () => {
+  test('are piped with memory for two columns only', () => {
     const before = `process.on('exit', () => console.error(process.resourceUsage().maxRSS >> 10))`
     const row = (i: number) => `some words;${i % 1000},5;${(i % 1000) + 1}\n`
     const thousand = Array.from({ length: 1000 }, (_, i) => row(i)).join('')

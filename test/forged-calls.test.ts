@@ -112,7 +112,7 @@ describe('the owner of an arena', () => {
     ])
   })
 
-  test("in a worker is checked by the worker's own functions", () => {
+  test("is checked by a worker's own functions", () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {
@@ -180,7 +180,7 @@ describe('a batch', () => {
     expect(ends.isDone + ends.isRefused).toBe(ends.all)
   })
 
-  test('of random numbers stays within its bytes', () => {
+  test('stays within its bytes if they are random', () => {
     const body = `${batches}
       let seed = 2463534242
       const below = (limit) => {
@@ -210,7 +210,7 @@ describe('a batch', () => {
     expect(ends.false).toBeGreaterThan(100)
   })
 
-  test('that another thread overwrites stays within its bytes', () => {
+  test('stays within its bytes while another thread overwrites them', () => {
     const body = `${batches}
       const ends = []
       for (const bytes of batches) {

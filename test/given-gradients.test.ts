@@ -103,7 +103,7 @@ describe('an object of gradients', () => {
     expect(stepped(shuffling)).toBe(stepped(full()))
   })
 
-  test('with a dot in a name does not refer to the nested tensor', () => {
+  test('does not address a nested tensor by a name with a dot', () => {
     const optimizer = new Optimizer(
       { 'a.b': { c: Float32Array.of(1) }, a: { b: Float32Array.of(2) } },
       sgd({ lr: 1 }),
@@ -196,7 +196,7 @@ describe.each(engineNames)("%s: the first invalid gradient in the user's order i
       if (isOver) structuredClone(null, { transfer: Object.values(others).map(({ buffer }) => buffer) })
       return 1
     }
-    // These tensors come after those with less state.
+    // These tensors come after tensors with less state.
     const groups = ['b', 'c'].map((match) => ({ match, rule: adam() }))
     const params = each(() => Float32Array.of(1, 1))
     const optimizer = new Optimizer(params, sgd({ lr }), { engine, groups })

@@ -168,7 +168,7 @@ function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; cl
 }
 
 /**
- * Larger differences are allowed for these in float32. Optax includes the norms of an adaptive clip, and the others
+ * Larger differences are allowed for these rules in float32. Optax includes the norms of an adaptive clip, and the others
  * round θ, or a larger momentum, at other places. Both sides differ from float64 by up to 7 units.
  */
 const far = ['optax adamw+agc', 'optax nadamw', 'optax rmsprop+momentum'].concat(

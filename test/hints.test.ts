@@ -255,7 +255,7 @@ describe('an objective', () => {
   const gradient = (_: unknown, out: Anything) => out.fill(1)
   const methods = [adam(), lbfgs()] as const
 
-  test('that is a string, or a function for a batch, leads to a reference to `expression`', async () => {
+  test('leads to a reference to `expression` if it is a string, or a function for a batch', async () => {
     const message = (kind: string) => `objective: expected ${kind}, got `
     const one = message('a function, { value, gradient } or expression(…)')
     for (const rule of methods) {
@@ -269,7 +269,7 @@ describe('an objective', () => {
     await expect(call('x^2')).rejects.toThrow(`${many}"x^2"`)
   })
 
-  test.each(methods)('that is async is refused before it is called: $name', (rule) => {
+  test.each(methods)('is refused before it is called if it is async: $name', (rule) => {
     let calls = 0
     const value = async () => ++calls
     expect(() => minimize(any(value), [1], any(rule), quick)).toThrow('got an async function')
@@ -281,7 +281,7 @@ describe('an objective', () => {
     expect(calls).toBe(0)
   })
 
-  test.each(methods)('whose value or gradient is a promise is refused: $name', (rule) => {
+  test.each(methods)('is refused if its value or gradient is a promise: $name', (rule) => {
     const objective = any({ value: () => Promise.resolve(1), gradient })
     for (const call of [
       () => minimize(objective, [1], any(rule), quick),

@@ -84,8 +84,8 @@ describe.each(bounded)('L-BFGS on %s', (name, objective) => {
   })
 })
 
-describe('a quadratic function', () => {
-  test('of n dimensions takes about n updates', () => {
+describe('L-BFGS on a quadratic function', () => {
+  test('takes about n updates in n dimensions', () => {
     for (let n = 1; n <= 20; n++) {
       const start = Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1))
       const { reason, iterations, value } = minimize(bowl({ condition: 10 }), start, lbfgs({ history: 20 }))
@@ -95,7 +95,7 @@ describe('a quadratic function', () => {
     }
   })
 
-  test('of 1000 dimensions and condition 1e4 takes hundreds of updates', () => {
+  test('takes hundreds of updates in 1000 dimensions with condition 1e4', () => {
     const start = noise(3, 1000, 'float64')
     const { reason, iterations } = minimize(bowl({ condition: 1e4 }), start, lbfgs())
     expect(reason).toBe('converged')
@@ -151,8 +151,8 @@ test('values never increase, up to rounding', () => {
   )
 })
 
-describe("at the end of an objective's domain", () => {
-  test('the line search stays within the domain', () => {
+describe("L-BFGS at the end of an objective's domain", () => {
+  test('stays within the domain in the line search', () => {
     // The first step leads to the logarithm of a negative number.
     const objective: Objective = {
       value: (x) => x[0] - Math.log(x[0]),
@@ -197,7 +197,7 @@ describe("at the end of an objective's domain", () => {
     ],
     ['a gradient of 0', of(0), [1], 'converged'],
     ['the minimum itself', rosenbrock(), [1, 1], 'converged'],
-  ])('the run ends with a reason: %s', (_, objective, start, reason) => {
+  ])('ends with a reason: %s', (_, objective, start, reason) => {
     for (const tolerance of [1e-9, 0]) {
       const { x, ...result } = minimize(objective, start, lbfgs(), { tolerance, maxIterations: 2000 })
       expect(result.reason).toBe(reason)
@@ -205,7 +205,7 @@ describe("at the end of an objective's domain", () => {
     }
   })
 
-  test('a tolerance of 0 continues while something moves', () => {
+  test('continues at tolerance 0 while something moves', () => {
     const { reason, maxChange, x } = minimize(rosenbrock(), [-1.5, 2], lbfgs(), { tolerance: 0 })
     expect([reason, maxChange]).toEqual(['converged', 0])
     for (const xi of x) expect(Math.abs(xi - 1)).toBeLessThan(1e-12)

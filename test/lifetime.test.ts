@@ -1,5 +1,5 @@
 /**
- * Promise 2: an optimizer owns its memory, which nobody needs to free. Dropped optimizers must not accumulate, even in
+ * Promise 2: an optimizer owns its memory, and users need not free it. Dropped optimizers must not accumulate, even in
  * a loop without turns of the event loop.
  */
 

@@ -52,7 +52,7 @@ describe('lines', () => {
     expect([chosen, product]).toEqual([graph.name('y'), graph.name('x')])
   })
 
-  test('with undefined names or invalid text throw', () => {
+  test('throw for undefined names or invalid text', () => {
     const write = (text: string) => () => defineLines(text)(new Builder(new Graph()), {})
     expect(write('a = b + 1')).toThrow('a line uses b, which is not defined')
     expect(write('a = 1 +')).toThrow(/expected a number, a name or \(/)

@@ -294,7 +294,7 @@ describe.each([
     expectThoseOfMinimize(results[0], f.with({ t, y }), starts, () => rule, options)
   })
 
-  describe('with rows of data per run', () => {
+  describe('minimizeMany with rows of data per run', () => {
     const f = expression('(a*exp(-b*t) + c - y)^2')
     /** Fits of decays with noise, with a number of rows per run. */
     function fitsOf(count: number, rowsOf: (run: number) => number) {

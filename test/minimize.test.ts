@@ -102,7 +102,7 @@ describe('gradients', () => {
     expect(minimize(value, start, adam(), options).gradientSource).toBe('central-differences')
   })
 
-  test('by central differences are close to analytic ones', () => {
+  test('are close to analytic ones if they are central differences', () => {
     fc.assert(
       fc.property(numbers(3, { minLength: 2, maxLength: 6 }), (x) => {
         // Gradient descent with η = 1 moves by the gradient that it uses.
@@ -117,7 +117,7 @@ describe('gradients', () => {
     )
   })
 
-  test('by central differences cost 2n values per update and lead to the same point', () => {
+  test('cost 2n values per update by central differences, and lead to the same point', () => {
     let calls = 0
     const counts = (x: ArrayLike<number>) => {
       calls++
@@ -194,7 +194,7 @@ describe('starting points', () => {
     }
   })
 
-  test('in float32 lead to points in float32', () => {
+  test('lead to points in float32 if they are float32', () => {
     const single = minimize(rosenbrock(), [-1.5, 2.1], adam({ lr: 0.02 }), {
       dtype: 'float32',
       maxIterations: 20_000,
@@ -208,11 +208,11 @@ describe('starting points', () => {
   })
 })
 
-describe('a run stops', () => {
+describe('the end of a run', () => {
   const run = (options: MinimizeOptions, rule: Rule = adam({ lr: 0.05 })) =>
     minimize(rosenbrock(), start, rule, options)
 
-  test('at once with no iterations', () => {
+  test('comes at once with no iterations', () => {
     let calls = 0
     const value = (x: ArrayLike<number>) => {
       calls++
@@ -224,14 +224,14 @@ describe('a run stops', () => {
     expect(calls).toBe(1)
   })
 
-  test('after maxIterations', () => {
+  test('comes after maxIterations', () => {
     const result = run({ maxIterations: 17 })
     expect(result).toMatchObject({ iterations: 17, reason: 'max-iterations' })
     expect(result.value).toBe(rosenbrock().value(result.x))
     expect(run({ tolerance: 0 }).iterations).toBe(10_000)
   })
 
-  test('never at a tolerance of 0, and sooner at a larger one', () => {
+  test('never comes at a tolerance of 0, and comes sooner at a larger one', () => {
     // Nothing moves, and the run still continues.
     const still = minimize(bowl(), [0], gradientDescent(), { tolerance: 0, maxIterations: 50 })
     expect(still).toMatchObject({ reason: 'max-iterations', maxChange: 0 })
@@ -240,7 +240,7 @@ describe('a run stops', () => {
     expect(new Set(iterations).size).toBe(3)
   })
 
-  test('if the callback returns true, and for no other value', () => {
+  test('comes if the callback returns true, and for no other value', () => {
     const seen: number[] = []
     const points: string[] = []
     const result = run({
@@ -258,7 +258,7 @@ describe('a run stops', () => {
     expect(other.reason).toBe('max-iterations')
   })
 
-  test('with the exception of a callback or an objective', () => {
+  test('passes on the exception of a callback or an objective', () => {
     const mine = new Error('mine')
     const fails = () => {
       throw mine
@@ -271,7 +271,7 @@ describe('a run stops', () => {
   test.each([
     ['a NaN in the start', [NaN, 1]],
     ['an infinity in the start', [Infinity, 1]],
-  ])('at once without a finite start or value: %s', (_, x) => {
+  ])('comes at once without a finite start or value: %s', (_, x) => {
     let calls = 0
     const callback = () => {
       calls++
@@ -281,7 +281,7 @@ describe('a run stops', () => {
     expect(calls).toBe(0)
   })
 
-  test('with options of the optimizer passed on', () => {
+  test('follows the options that are passed to the optimizer', () => {
     const { x } = minimize(bowl(), [1000], gradientDescent({ lr: 1 }), {
       clip: { norm: 2 },
       maxIterations: 3,

@@ -185,7 +185,7 @@ describe('a tensor that is not a matrix', () => {
     }
   })
 
-  test('receives the options of groups, and those of `set`', () => {
+  test('receives the options of groups and of `set`', () => {
     const groups = [
       { match: 'scale', weightDecay: 0 },
       { match: 'bias', weightDecay: 0, lrScale: 2 },

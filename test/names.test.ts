@@ -78,29 +78,29 @@ const typescript = tracked.filter(
 const declarations = typescript.flatMap(declarationsIn)
 const listed = (found: readonly Declaration[]) => found.map(({ file, name }) => `${file}: ${name}`)
 
-describe('names', () => {
-  test('of types are nouns', () => {
+describe('naming rules', () => {
+  test('require nouns for types', () => {
     const found = declarations.filter(({ kind, name }) => kind === 'type' && isForbidden(name))
     expect(listed(found)).toEqual([])
   })
 
-  test('of files are nouns', () => {
+  test('require nouns for files', () => {
     const found = tracked.filter((file) => isForbidden(basename(file).replace(/\..*/, '')))
     expect(found).toEqual([])
   })
 
-  test('of constants say what they limit', () => {
+  test('require that constants say what they limit', () => {
     const vague = /^(MOST|LEAST|FEW|LITTLE|LONGEST|LARGEST|DEEPEST|SLIGHT|NOTHING|TIRED|UNSURE|ENDLESS)(_|$)/
     const found = declarations.filter(({ kind, name }) => kind === 'constant' && vague.test(name))
     expect(listed(found)).toEqual([])
   })
 
-  test('of members, variables and parameters are nouns, and never `of`', () => {
+  test('require nouns for members, variables and parameters, and never `of`', () => {
     const found = declarations.filter(({ kind, name }) => /^(member|variable)$/.test(kind) && name === 'of')
     expect(listed(found)).toEqual([])
   })
 
-  test('of two types are equal only for the same idea', () => {
+  test('allow equal names of two types only for the same idea', () => {
     const files = new Map<string, string[]>()
     for (const { kind, name, file } of declarations) {
       if (kind === 'type' && file.startsWith('ts/')) files.set(name, [...(files.get(name) ?? []), file])

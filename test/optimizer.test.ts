@@ -38,20 +38,20 @@ const ones = (length = 2) => new Float32Array(length).fill(1)
 describe.each(engineNames)('an optimizer on %s', (engine) => {
   const plain = gradientDescent({ lr: 1 })
 
-  describe('accepts the structure', () => {
-    test('of a single array', () => {
+  describe("an optimizer's parameters", () => {
+    test('can be a single array', () => {
       const optimizer = new Optimizer(Float64Array.of(3, 4), plain, { engine })
       optimizer.step(Float64Array.of(1, 2))
       expect(optimizer.params).toEqual(Float64Array.of(2, 2))
     })
 
-    test('of an array of arrays', () => {
+    test('can be an array of arrays', () => {
       const optimizer = new Optimizer([ones(1), ones(3)], plain, { engine })
       optimizer.step([ones(1), Float32Array.of(0, 1, 2)])
       expect(optimizer.params).toEqual([Float32Array.of(0), Float32Array.of(1, 0, -1)])
     })
 
-    test('of nested objects and arrays', () => {
+    test('can be nested objects and arrays', () => {
       const optimizer = new Optimizer(
         { layers: [{ w: ones(), b: ones(1) }, { w: ones() }], scale: ones(1) },
         plain,
@@ -65,7 +65,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       expect(optimizer.state.layers[0].b.updates).toBe(0)
     })
 
-    test('with empty structures and empty tensors among others', () => {
+    test('can contain empty structures and empty tensors', () => {
       const optimizer = new Optimizer({ none: [], empty: new Float32Array(0), w: ones() }, adam(), {
         engine,
         clip: { norm: 1 },
@@ -80,7 +80,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       expect(alone.updates).toBe(1)
     })
 
-    test('in the order of object keys: indices first, then by insertion', () => {
+    test('are ordered by object keys: indices first, then by insertion', () => {
       const params = { b: ones(), 10: ones(), a: ones(), 2: ones() }
       const optimizer = new Optimizer(params, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
@@ -93,8 +93,8 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
     })
   })
 
-  describe('has views', () => {
-    test('whose values are copied from the input, and which are live', () => {
+  describe("an optimizer's views", () => {
+    test('are live, and contain copies of the input', () => {
       const mine = Float32Array.of(1, 2)
       const g = ones()
       const optimizer = new Optimizer({ w: mine }, plain, { engine })
@@ -115,14 +115,14 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       expect(optimizer.state).toBe(optimizer.state)
     })
 
-    test('whose clones contain the whole buffer, while slice() copies the view alone', () => {
+    test('contain the whole buffer when cloned, while slice() copies the view alone', () => {
       const optimizer = new Optimizer(noise(1, 32, 'float32'), adam(), { engine })
       expect(structuredClone(optimizer.params).buffer.byteLength).toBeGreaterThanOrEqual(131_072)
       const copy = structuredClone(optimizer.params.slice())
       expect([copy.buffer.byteLength, bits(copy)]).toEqual([128, bits(optimizer.params)])
     })
 
-    test('that cannot be replaced', () => {
+    test('cannot be replaced', () => {
       const optimizer = new Optimizer({ list: [ones()] }, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
         expect(Object.isFrozen(views)).toBe(true)
@@ -130,7 +130,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       }
     })
 
-    test.each(dtypes)('of %s without padding or neighbors', (dtype) => {
+    test.each(dtypes)('have the length of the tensor for %s, without padding or neighbors', (dtype) => {
       const Typed = arrayOf[dtype]
       const lengths = [1, 2, 15, 16, 17, 0, 33, 7]
       const optimizer = new Optimizer(
@@ -151,7 +151,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       })
     })
 
-    test.each(separateRules)('%s: in which non-finite values stay within their tensor', (_, rule) => {
+    test.each(separateRules)('keep non-finite values within their tensor: %s', (_, rule) => {
       const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
       const gradients = params.map(({ length }) => noise(length + 1, length, 'float32') as Float32Array)
       const odd = new Optimizer(params, rule, { engine })
@@ -166,7 +166,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       for (const i of [0, 1, 3]) expect(bits(odd.params[i])).toBe(bits(even.params[i]))
     })
 
-    test.each(elementwiseRules)('%s: in which non-finite values stay within their element', (_, rule) => {
+    test.each(elementwiseRules)('keep non-finite values within their element: %s', (_, rule) => {
       const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
       const gradients = params.map(({ length }) => noise(length + 1, length, 'float32') as Float32Array)
       const odd = new Optimizer(params, rule, { engine })
@@ -190,7 +190,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
     })
   })
 
-  describe('with tensors without a gradient', () => {
+  describe('an optimizer with tensors without a gradient', () => {
     test('leaves them and their counts unchanged, also after complete steps', () => {
       const optimizer = new Optimizer({ x: ones(), y: ones() }, plain, { engine })
       optimizer.step({ x: ones(), y: ones() })
@@ -260,7 +260,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
     )
   })
 
-  describe('with gradients in place', () => {
+  describe('an optimizer with gradients in place', () => {
     test('sets them to 0 by zeroGrad and zeroGrads', () => {
       const keeps = new Optimizer([ones(), ones()], plain, { engine })
       keeps.grads[1].set([3, 4])
@@ -295,7 +295,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
     })
   })
 
-  describe('with options between steps', () => {
+  describe('an optimizer with options between steps', () => {
     test('applies set at the next step, and nowhere else', () => {
       const rule = adamw({ lr: 0.1 })
       const changed = new Optimizer(noise(1, 9, 'float32'), rule, { engine })
@@ -348,7 +348,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
     })
   })
 
-  describe('with schedules', () => {
+  describe('an optimizer with schedules', () => {
     test('evaluates them from t = 0, once per update', () => {
       const seen: Record<string, number[]> = { lr: [], weightDecay: [], momentum: [] }
       const watch = (name: string) => (t: number) => {
@@ -377,7 +377,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
     })
   })
 
-  describe('with clipping', () => {
+  describe('an optimizer with clipping', () => {
     /** Gradient descent with η = 1 subtracts exactly the gradient that the rule receives. */
     const seenBy = (
       gradients: (Float64Array | null)[],
@@ -516,7 +516,7 @@ describe('rules as values', () => {
     )
   })
 
-  test('that are not frozen may change later without affecting the optimizer', () => {
+  test('may change later if they are not frozen, without affecting the optimizer', () => {
     const mine = { ...gradientDescent({ lr: 1 }) } as { lr: number } & Rule
     const optimizer = new Optimizer(ones(), mine)
     mine.lr = 100

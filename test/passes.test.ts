@@ -97,7 +97,7 @@ describe.runIf(isTakenApart)('the disassembled passes', () => {
 })
 
 describe.runIf(compilers.includes('cc'))('the executed passes', () => {
-  test.each(passes)('that read %i and write %i keep every bit', (reads, writes) => {
+  test.each(passes)('keep every bit while they read %i and write %i', (reads, writes) => {
     const { limits } = loadLimits()
     // The last line is part of a vector, as in a padded tensor.
     const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))

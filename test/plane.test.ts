@@ -98,7 +98,7 @@ function plain(arena: Arena, stage: number, stays: readonly boolean[], weight: n
   })
 }
 
-/** By ranges, starting with the last one. */
+/** Runs the stage in ranges, starting with the last range. */
 function runBackwards(arena: Arena, runner: Runner, stage: number): void {
   for (let block = Math.ceil(arena.length / BLOCK) - 1; block >= 0; block--) {
     runner.runRange(stage, block * BLOCK, Math.min((block + 1) * BLOCK, arena.length))

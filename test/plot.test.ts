@@ -197,7 +197,7 @@ describe('the contour', () => {
     },
   )
 
-  test('of Rosenbrock has 25 levels in geometric progression, with lines where F has these values', () => {
+  test('has 25 levels of Rosenbrock in geometric progression, with lines where F has these values', () => {
     const objective = rosenbrock()
     const { levels, view } = landscape(objective)
     expect(levels).toHaveLength(25)
@@ -223,7 +223,7 @@ describe('the contour', () => {
     }
   })
 
-  test('of a saddle has levels on both sides of 0', () => {
+  test('has levels on both sides of 0 for a saddle', () => {
     const { levels } = landscape(objectives.saddle())
     expect(levels.length).toBeGreaterThan(20)
     expect(levels).toEqual(levels.map((level) => -level).reverse())
@@ -413,7 +413,7 @@ describe('polylines', () => {
     expect(halved.map((x) => 2 * x)).toEqual(short)
   })
 
-  test('that run back and forth are drawn once', () => {
+  test('are drawn once if they run back and forth', () => {
     const swing = Array.from({ length: 1000 }, (_, i) => [i % 2, 0]).flat()
     expect(withoutRepeats([[...swing, 5, 5]], 1)).toEqual([
       [0, 0, 1, 0],
@@ -594,7 +594,7 @@ describe('a PNG image', () => {
     const source = ${JSON.stringify(code)}
     register('data:text/javascript,' + encodeURIComponent(source))`
 
-  test('without the library leads to an error that says what to install, before any run', () => {
+  test('needs a library; without it an error says what to install, before any run', () => {
     const missing = `export async function resolve(name, context, next) {
       if (name.startsWith('@resvg')) throw new Error('Cannot find it')
       return next(name, context)
@@ -609,7 +609,7 @@ describe('a PNG image', () => {
     plotted('--rule adam --max-iterations 9', { before: hook(missing) })
   })
 
-  test('without a font is refused', () => {
+  test('is refused without a font', () => {
     const bare = `export async function resolve(name, context, next) {
       if (!name.startsWith('@resvg')) return next(name, context)
       const url = 'data:text/javascript,export class Resvg { getBBox() {} }'
@@ -621,7 +621,7 @@ describe('a PNG image', () => {
   })
 })
 
-describe('an invalid command leads to status 2, one line on stderr, no file and no run', () => {
+describe('an invalid command', () => {
   // Every run first compiles this engine's module, or the module that unpacks it.
   const tell = `
     const { Module } = WebAssembly
@@ -633,7 +633,7 @@ describe('an invalid command leads to status 2, one line on stderr, no file and 
     }`
   const quietly = (args: string) => antigrad(args, { before: tell, engine: 'wasm' })
 
-  test('as the detector of runs confirms', () => {
+  test('differs from a run, which the detector reports', () => {
     expect(quietly('plot --rule adam -o told.svg')).toEqual({
       status: 0,
       stdout: '',
@@ -686,7 +686,7 @@ describe('an invalid command leads to status 2, one line on stderr, no file and 
     ['plot -o a.svg --schedule 1 --updates 1', 'an integer from 2 to 1000000'],
     ['plot -o a.svg --updates 9', 'no value without --schedule'],
     ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
-  ])('antigrad %s', (args, expected) => {
+  ])('ends with status 2, one line on stderr, no file and no run: antigrad %s', (args, expected) => {
     const before = readdirSync(folder)
     const { status, stdout, stderr } = quietly(args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -701,7 +701,7 @@ describe('an invalid command leads to status 2, one line on stderr, no file and 
     ['race --plot nowhere/a.png', 'The folder nowhere does not exist.'],
     ['race --plot a.svg --start 1e200,0', 'start: expected a point around which the function can be drawn'],
     ['race --plot a.svg --rule adam --lr -1', 'adam: lr: expected a finite number ≥ 0'],
-  ])('antigrad %s', (args, expected) => {
+  ])('ends with status 2 without a race: antigrad %s', (args, expected) => {
     const { status, stdout, stderr } = antigrad(args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)

@@ -184,7 +184,7 @@ const calls: Readonly<Record<string, () => unknown>> = {
   expressions: () => [bowl.value([1, 2]), decay.with({ t }).value([1, 2, 3])],
 }
 
-/** All names of options besides those of rules and schedules. */
+/** All option names, except options of rules and schedules. */
 const others = [
   ...[
     'accumulate',
@@ -319,10 +319,10 @@ function outcome(call: () => unknown): unknown {
   }
 }
 
-describe('options on Object.prototype change nothing', () => {
+describe('options on Object.prototype', () => {
   const expected = Object.entries(calls).map(([, call]) => outcome(call))
 
-  test('because the calls without them succeed', () => {
+  test('are absent in the reference calls, which succeed', () => {
     const thrown = Object.keys(calls).filter((_, k) => typeof expected[k] === 'string')
     expect(thrown).toEqual([
       ...[
@@ -339,7 +339,7 @@ describe('options on Object.prototype change nothing', () => {
   const some = Array.from({ length: 12 }, (_, k) => names.filter((_, i) => i % 12 === k))
 
   test.each(some.map((names) => [names.join(), names] as const))(
-    'in %s',
+    'change nothing in %s',
     (_, names) => {
       for (const value of [3, true, { min: 0.3, value: 0.25 }]) {
         const found: unknown[] = []

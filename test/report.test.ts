@@ -24,7 +24,7 @@ test('the learning rate is reported if groups set options of every tensor, with 
   expect([again.lastStep.lr, ...rates(again)]).toEqual([optimizer.lastStep.lr, ...rates(optimizer)])
 })
 
-test('the learning rate is per tensor, before and after the first update, and null if there is none', () => {
+test('the learning rate is per tensor, before and after the first update, and null for rules without one', () => {
   const groups = [
     { match: 'a', lrScale: 0.5 },
     { match: 'b', rule: delayedStart(1, sgd({ lr: warmup(1, { steps: 4 }) })) },

@@ -129,7 +129,7 @@ describe("PyTorch's sparse gradients", () => {
 describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) => {
   describe.each(Object.entries(lazy))('with %s', (name, rule) => {
     test.each([1, 3, 16, 17, 40])(
-      'of %i columns move listed rows as in a dense step, and no others',
+      'move the listed rows of %i columns as in a dense step, and no others',
       (columns) => {
         const indices = [7, 0, 19, 8]
         const values = wave(dtype, indices.length * columns, 9)
@@ -204,7 +204,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
             [b, a],
           ])
             expect(run(...others)).toBe(given)
-          // As if all other rows were 0.
+          // Computes norms as if all other rows were 0.
           const isExact = { ...options, engine }
           const [some, all] = [0, 1].map(() =>
             make(gradientDescent({ lr: 0.1 }), dtype, columns, isExact as Anything),
@@ -236,7 +236,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     expect(inBits(many.save())).toBe(inBits(once.save()))
   })
 
-  test('of repeated rows have the bits of their sums, at every position', () => {
+  test('have the bits of the sums of repeated rows, at every position', () => {
     const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
     const ways = [
       ...engineNames.map((engine) => ({ engine })),
@@ -352,7 +352,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     expect(found).toEqual(found.map(() => true))
   })
 
-  test('are supported if the first tensor is a single number, next to one that threads share', () => {
+  test('are supported if the first tensor is a single number, next to a tensor that threads share', () => {
     const [length, first] = [300_000, wave(dtype, 1, 1)]
     const found = [{ engine: 'typescript' }, { engine: 'native', threads: 2 }].map((way) => {
       const start = { first, large: wave(dtype, length, 2) }
@@ -633,7 +633,7 @@ describe('sparse gradients with other options', () => {
     expect(inBits([optimizer.save(), optimizer.grads])).toBe(before)
   })
 
-  test('with invalid rows are errors, and nothing changes', async () => {
+  test('are errors if they contain invalid rows, and nothing changes', async () => {
     const optimizer = make(lazy.adam, 'float32', 4)
     optimizer.step(gradient())
     const before = inBits([optimizer.save(), optimizer.grads])

@@ -75,7 +75,7 @@ describe('a rule', () => {
     }
   })
 
-  test('in an essay form has ε = 0 by default, from JSON too', () => {
+  test('has ε = 0 by default in an essay form, from JSON too', () => {
     expect(adagrad({ form: 'essay' }).eps).toBe(0)
     expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
     expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)

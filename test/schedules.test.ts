@@ -104,7 +104,7 @@ describe('the values of PyTorch and Optax', () => {
   })
 
   test.each(data.map((entry) => [nameOf(entry), entry.values] as const))(
-    'equal those of %s',
+    'are reproduced by %s',
     (name, values) => {
       expect(values.length).toBe(60)
       const largest = Math.max(...values)
@@ -449,7 +449,7 @@ describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {
 
   test('increases up to the last update of its warm-up, and no longer', () => {
     check(({ schedule }) => {
-      // A schedule that decreases meanwhile, and one that restarts.
+      // A schedule that decreases meanwhile, and a schedule that restarts.
       if (schedule.schedule === 'cyclic' && schedule.mode === 'expRange') return
       if (schedule.schedule === 'cosineRestarts') return
       const steps = warmupSteps(schedule)
@@ -870,7 +870,7 @@ describe('evaluateSchedule', () => {
     expect(evaluateSchedule(JSON.parse(JSON.stringify(plain)) as Schedule, 1)).toBe(0.15)
   })
 
-  test('with set before each step equals the schedule in the rule, and can be saved', () => {
+  test('equals the schedule in the rule if set is called before each step, and can be saved', () => {
     const rate = warmup((t) => Math.cos(t / 10), { steps: 3, from: 0.01 })
     const scheduled = new Optimizer(Float32Array.of(1, -2), adam({ lr: rate }))
     const set = new Optimizer(Float32Array.of(1, -2), adam())

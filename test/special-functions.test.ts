@@ -374,14 +374,14 @@ describe('special arguments', () => {
         [-inf, nan],
       ],
     ],
-  ])('of %s have the documented values', (name, cases) => {
+  ])('have the documented values for %s', (name, cases) => {
     const f = functionOf(name)
     for (const [x, value] of cases) expect(f.value([x]), `${name}(${x})`).toBe(value)
     expect(f.value([nan])).toBeNaN()
     expect(f.value(Float32Array.of(nan))).toBeNaN()
   })
 
-  test('of atan2 have the values of C99', () => {
+  test('have the values of C99 for atan2', () => {
     const f = expression('atan2(y, x)')
     const pi = Math.PI
     const all: readonly (readonly [y: number, x: number, value: number])[] = [

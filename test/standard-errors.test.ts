@@ -27,7 +27,7 @@ const ways = (exact: ReturnType<typeof expression>) => ({
 const digits = { exact: 12, 'gradient-differences': 8, 'value-differences': 6 } as const
 
 describe('standardErrors', () => {
-  test('of a linear model equal those of a fit', () => {
+  test("equal a fit's standard errors for a linear model", () => {
     const squares = expression('(y - (a + b*t))^2').with({ t, y })
     const { x } = minimize(squares, [1, 1], lbfgs(), { tolerance: 1e-12 })
     const { errors, covariance, reason, message, derivatives } = standardErrors(squares, x, {
@@ -51,7 +51,7 @@ describe('standardErrors', () => {
     expect(standardErrors(half, x, logL).errors[1] / known.errors.b).toBeCloseTo(1, 8)
   })
 
-  test('of a likelihood have known values for a Poisson rate and for the parameters of a normal distribution', () => {
+  test('have known values for a Poisson rate and for the parameters of a normal distribution', () => {
     const counts = [3, 5, 4, 9, 8, 2]
     const rate = expression('m - n*log(m)').with({ n: counts })
     const mean = counts.reduce((sum, n) => sum + n) / counts.length
@@ -133,11 +133,11 @@ describe('the second derivatives of an expression', () => {
   })
 })
 
-describe('standard errors are missing', () => {
+describe('missing standard errors', () => {
   const errorsOf = (text: string, x: number[], options: StandardErrorsOptions = logL) =>
     Object.entries(ways(expression(text))).map(([, objective]) => standardErrors(objective, x, options))
 
-  test('at a saddle, whose direction is reported', () => {
+  test('occur at a saddle, whose direction is reported', () => {
     for (const { reason, errors, direction } of errorsOf('x^2 + 4*x*y + y^2', [0, 0])) {
       expect(reason).toBe('saddle')
       expect(errors.every(Number.isNaN)).toBe(true)
@@ -149,7 +149,7 @@ describe('standard errors are missing', () => {
     expect(message).toBe('the value falls on both sides along y: this is no minimum')
   })
 
-  test('along directions in which the value is constant', () => {
+  test('occur along directions in which the value is constant', () => {
     for (const { reason, direction } of errorsOf('(x - 2*y)^2/2', [2, 1])) {
       expect(reason).toBe('singular')
       expect(direction?.[1] as number).toBeCloseTo(0.5, 3)
@@ -163,13 +163,13 @@ describe('standard errors are missing', () => {
     ])
   })
 
-  test('if a value is not finite', () => {
+  test('occur if a value is not finite', () => {
     expect(errorsOf('log(x)', [-1]).map(({ reason }) => reason)).toEqual(Array(3).fill('not-finite'))
     expect(standardErrors(() => Number.NaN, [1], logL).reason).toBe('not-finite')
     expect(errorsOf('x^2', [Number.NaN]).map(({ reason }) => reason)).toEqual(Array(3).fill('not-finite'))
   })
 
-  test('for a sum of squares without degrees of freedom', () => {
+  test('occur for a sum of squares without degrees of freedom', () => {
     const squares = expression('(y - a - b*t)^2').with({ t: [0, 1], y: [1, 2] })
     const { reason, message } = standardErrors(squares, [1, 1], { kind: 'sum-of-squares', observations: 2 })
     expect([reason, message]).toEqual([
@@ -178,7 +178,7 @@ describe('standard errors are missing', () => {
     ])
   })
 
-  test('with a remark if the minimum is elsewhere', () => {
+  test('do not occur if the minimum is elsewhere, which a remark reports', () => {
     for (const { reason, distance, errors } of errorsOf('(x - 3)^2/2 + y^2', [2.9, 0])) {
       expect(reason).toBe('not-at-minimum')
       expect(distance).toBeCloseTo(0.1, 6)
@@ -186,7 +186,7 @@ describe('standard errors are missing', () => {
     }
   })
 
-  test('for parameters at a bound, which count as fixed', () => {
+  test('occur for parameters at a bound, which count as fixed', () => {
     const objective = expression('(y - (a + b*t))^2 + a*0').with({ t, y })
     const bounds = { b: [0, 9] } as const
     const x = [y.reduce((sum, at) => sum + at) / y.length, 0]

@@ -40,7 +40,7 @@ describe('the grid', () => {
     [-8e307, 8e307],
     [5e-324, 2],
     [-0.1, 0.1],
-  ])('from %d to %d stays in the range, and increases', (low, high) => {
+  ])('stays in the range from %d to %d, and increases', (low, high) => {
     for (const count of [2, 3, 10, 101, 1000]) {
       const { x } = gridStarts({ x: [low, high] }, count)
       expect([x[0], x[count - 1]]).toEqual([low, high])
@@ -55,7 +55,7 @@ describe('the grid', () => {
     expect(x).toEqual(Float32Array.from(wide.x))
   })
 
-  test('with one point uses the middle, and equal ends fix a parameter', () => {
+  test('uses the middle for one point, and equal ends fix a parameter', () => {
     expect(gridStarts({ x: [1, 4], y: [7, 7], z: [0, 1] }, { x: 1, y: 2, z: 2 })).toEqual({
       x: Float64Array.of(2.5, 2.5, 2.5, 2.5),
       y: Float64Array.of(7, 7, 7, 7),
@@ -71,7 +71,7 @@ describe('the grid', () => {
 })
 
 describe('random words', () => {
-  test("equal those of the generator's authors for this state", () => {
+  test("equal the published words of the generator's authors for this state", () => {
     const next = random(42)
     expect(golden.words).toEqual(golden.words.map(next))
   })
@@ -99,7 +99,7 @@ describe('random integers', () => {
 })
 
 describe('uniform starts', () => {
-  test('equal those of a second implementation', () => {
+  test('equal a second implementation', () => {
     expect(lists(uniformStarts(unit(3), 5, { seed: 42 }))).toEqual(golden.uniform)
   })
 
@@ -123,7 +123,7 @@ describe('the Latin hypercube', () => {
     expect(lists(latinHypercubeStarts(unit(3), 7, { seed: 42 }))).toEqual(golden.latinHypercube)
   })
 
-  test.each([1, 2, 3, 7, 100, 4097])('of %d starts has one start in each part of each range', (count) => {
+  test.each([1, 2, 3, 7, 100, 4097])('has one of %d starts in each part of each range', (count) => {
     for (const column of lists(latinHypercubeStarts(unit(5), count, { seed: 3 }))) {
       const parts = column.map((u) => Math.floor(u * count)).sort((a, b) => a - b)
       expect(parts).toEqual(Array.from({ length: count }, (_, i) => i))
@@ -206,7 +206,7 @@ describe.each(Object.entries(makers))('starts of the kind %s', (name, make) => {
     expect(new Set(y)).toEqual(new Set([-3]))
   })
 
-  test('in float32 are rounded from float64', () => {
+  test('are rounded from float64 for float32', () => {
     const columns = lists(make({ x: [-0.1, 0.7] }, 100, { seed: 2 }))
     expect(lists(make({ x: [-0.1, 0.7] }, 100, { seed: 2, dtype: 'float32' }))).toEqual(
       columns.map((column) => column.map(Math.fround)),
@@ -256,7 +256,7 @@ describe('invalid starts', () => {
     }
   })
 
-  test('of the grid are refused', () => {
+  test('are refused for the grid alone', () => {
     const box = { x: [0, 1], y: [0, 1] } as const
     const make = gridStarts as (box: unknown, counts: unknown, options?: unknown) => unknown
     expect(() => make(box, { x: 2 })).toThrow('counts: y: expected an integer from 1 to 2^30, got undefined')

@@ -130,7 +130,7 @@ describe.each(dtypes)('sums in %s', (dtype) => {
   })
 })
 
-describe('a run of four workers has the bits of a single process', () => {
+describe('a run of four workers', () => {
   const WORKERS = 4
   const make = (rule: Anything) => {
     const params = {
@@ -212,20 +212,23 @@ describe('a run of four workers has the bits of a single process', () => {
 
   const rules = { adamw: adamw({ lr: 0.05 }), sgd: sgd({ lr: 0.05, momentum: 0.9 }) }
   const hands = { threads, processes }
-  test.each(Object.keys(hands) as (keyof typeof hands)[])('with %s', async (kind) => {
-    const made = hands[kind]()
-    try {
-      for (const rule of Object.values(rules)) {
-        const { bits, arrivals } = await together(rule, made)
-        expect(bits).toBe(alone(rule))
-        expect(arrivals).toHaveLength(24)
-        // The parts did not arrive in the order of the workers.
-        expect(arrivals.join()).not.toBe('0,1,2,3,'.repeat(6).slice(0, -1))
+  test.each(Object.keys(hands) as (keyof typeof hands)[])(
+    'has the bits of a single process with %s',
+    async (kind) => {
+      const made = hands[kind]()
+      try {
+        for (const rule of Object.values(rules)) {
+          const { bits, arrivals } = await together(rule, made)
+          expect(bits).toBe(alone(rule))
+          expect(arrivals).toHaveLength(24)
+          // The parts did not arrive in the order of the workers.
+          expect(arrivals.join()).not.toBe('0,1,2,3,'.repeat(6).slice(0, -1))
+        }
+      } finally {
+        for (const hand of made) await hand.end()
       }
-    } finally {
-      for (const hand of made) await hand.end()
-    }
-  })
+    },
+  )
 })
 
 describe('sumGradients', () => {

@@ -76,7 +76,7 @@ export function expectTrajectory(
   })
 }
 
-/** Zeros, subnormal numbers and underflowing squares. The wild ones overflow, are infinite or NaN. */
+/** Zeros, subnormal numbers and squares that underflow. The wild ones overflow, are infinite or NaN. */
 const specials: Record<Dtype, { tame: readonly number[]; wild: readonly number[] }> = {
   float32: {
     tame: [0, -0, 1e-45, -3e-40, 1e-23, -4e-23, 2e-38, 1e6],
@@ -94,7 +94,7 @@ export interface Data {
   readonly initial: readonly FloatArray[]
   /** Initial values of some state elements; the others start as the rule defines. */
   readonly wild: readonly ReadonlyMap<number, number>[]
-  /** By step and tensor. */
+  /** Gradients by step and tensor. */
   readonly gradients: readonly (readonly (FloatArray | null | undefined)[])[]
 }
 

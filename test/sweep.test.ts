@@ -458,7 +458,7 @@ describe('the plot', () => {
     expect(draw(...words('--lr 0.1,0.2 --starts 8 --max-iterations 2'))).toContain('id="panel1"')
   })
 
-  test('in the docs is up to date', () => {
+  test('is up to date in the docs', () => {
     const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     const [args] = /--.*(?= -o docs)/.exec(scripts['plot:sweep']) as RegExpExecArray
     expect(draw(...words(args)) === readFileSync(join(home, 'docs/sweep.svg'), 'utf8')).toBe(true)

@@ -91,7 +91,7 @@ describe('numbers', () => {
     expect(numbersOf('t;y\n0,5;1.234', { decimal })[1]).toEqual(expected)
   })
 
-  test('with ambiguous commas are invalid if points occur as well', () => {
+  test('are invalid if commas are ambiguous and points occur as well', () => {
     expect(numbersOf('t;y\n1,234;1.234')[1]).toEqual([1.234, NaN])
   })
 })

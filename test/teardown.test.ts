@@ -132,8 +132,8 @@ describe('the process can end in the middle of', () => {
   })
 })
 
-describe('garbage collection', () => {
-  test('of an optimizer and its gradients is safe during stepAsync', async () => {
+describe('garbage collection during stepAsync', () => {
+  test('is safe for an optimizer and its gradients', async () => {
     const end = await run(
       `const refs = []
       const drop = async (round) => {
@@ -161,7 +161,7 @@ describe('garbage collection', () => {
     expect(end).toEqual(well('0\n'))
   })
 
-  test('of all references to the memory is safe while the addon uses it', async () => {
+  test('is safe for all references to the memory while the addon uses it', async () => {
     expect(engines().native.available).toBe(true)
     const require = createRequire(import.meta.url)
     const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))

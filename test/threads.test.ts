@@ -19,14 +19,14 @@ const variants: readonly Variant[] = [1, 2, 3, 7].map((threads) => ({
 /** Threads take pieces of 2¹⁵ elements in a step, and of 2¹⁴ in a norm. */
 const [PIECE, BLOCK] = [2 ** 15, 2 ** 14]
 
-describe('the number of threads changes no bit', () => {
+describe('the number of threads', () => {
   const several = [PIECE, 3, PIECE - 1, 0, BLOCK + 1, 1, PIECE + 17]
   const data = dtypes.map((dtype) => {
     const all = makeData(dtype, several, 5, true)
     return [dtype, { ...all, gradients: all.gradients.slice(-4) }] as const
   })
 
-  describe.each(data)('for several tensors, some without a gradient: %s', (_, several) => {
+  describe.each(data)('changes no bit for several tensors, some without a gradient: %s', (_, several) => {
     test.each(cases)('$name', (testCase) => {
       expect(differenceAmong(variants, testCase, several)).toBeNull()
     })
@@ -36,7 +36,7 @@ describe('the number of threads changes no bit', () => {
   const sample = cases.filter(({ name }) => names.includes(name))
   const lengths = [BLOCK, PIECE, 2 * PIECE].flatMap((border) => [border - 1, border, border + 1])
 
-  test.each(dtypes)('for a tensor that ends at a boundary of pieces: %s', (dtype) => {
+  test.each(dtypes)('changes no bit for a tensor that ends at a boundary of pieces: %s', (dtype) => {
     expect(sample).toHaveLength(names.length)
     for (const length of lengths) {
       const one = makeData(dtype, [length], length)
@@ -45,7 +45,7 @@ describe('the number of threads changes no bit', () => {
   })
 })
 
-describe('the number of threads', () => {
+describe('the chosen number of threads', () => {
   /** Adam's arena has four arrays. */
   const withBytes = (bytes: number, options = {}) =>
     new Optimizer(new Float32Array(bytes / 16), adam(), { engine: 'native', ...options })

@@ -1,5 +1,5 @@
 /**
- * A rule of two stages that only tests use: sums per tensor, a scalar per tensor in between, and a second pass.
+ * A rule of two stages that only tests use. It sums per tensor, computes a scalar per tensor, and makes a second pass.
  * crates/kernels/src/rules/trial.rs is its Rust counterpart; both have the bits of test/data/trial.json.
  */
 

@@ -74,7 +74,7 @@ export interface RestoreOptions {
   readonly schedules?: readonly ((...options: never) => Schedule)[]
 }
 
-/** Where a saved run continues, and options for reading it. */
+/** The engine for a saved run, and options for reading it. */
 export interface LoadOptions
   extends RestoreOptions,
     Pick<OptimizerOptions, 'engine' | 'instructionSet' | 'threads'> {}
@@ -336,10 +336,10 @@ export class Optimizer<
    * learning rate. With a match, as in `set('**.bias', { lr: 1e-5 })`, the call changes the matching current tensors,
    * whatever their groups say. The latest call wins.
    *
-   * @throws OptionError if an option is unknown to one of these rules, is out of range, or would change the state
-   * arrays, the kernels or the initial state (amsgrad, cautious, grams, momentum from or to 0, Nesterov's form,
-   * initialAccumulator), or if the match is invalid. TensorError if the match selects no tensor. BusyError during a
-   * step. The optimizer is unchanged after these errors.
+   * @throws OptionError if the match is invalid, or if an option is unknown to one of these rules or out of range.
+   * OptionError also if an option would change the state arrays, the kernels or the initial state (amsgrad, cautious,
+   * grams, momentum from or to 0, Nesterov's form, initialAccumulator). TensorError if the match selects no tensor.
+   * BusyError during a step. The optimizer is unchanged after these errors.
    */
   set(options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | RuleByName<N>>): void
@@ -380,7 +380,7 @@ export class Optimizer<
   }
 
   /**
-   * Adds tensors: objects are merged with those of the parameters, and arrays are appended. All views stay valid. New
+   * Adds tensors: objects are merged with existing objects, and arrays are appended. All views stay valid. New
    * tensors use the current rule, including changes by `set`, and the options of their groups. They start at update 0,
    * while schedules continue.
    *
@@ -495,8 +495,8 @@ export class Optimizer<
    * Restores a saved run of the same tensors: parameters, state, counts, averages, options of rules, and which tensors
    * are frozen. The optimizer's own options, such as clip and onNonFinite, stay.
    *
-   * @param options `partial: true` restores the tensors that fit and skips the others; the other options are those of
-   * `load`
+   * @param options `partial: true` restores the tensors that fit and skips the others; the other options are the same
+   * as in `load`
    * @returns the differences that were skipped; empty unless `partial` is true
    * @throws CheckpointError with all differences of names, shapes, dtypes and rules; BusyError during a step. The
    * optimizer is unchanged after these errors.

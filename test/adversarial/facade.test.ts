@@ -222,8 +222,8 @@ describe('gradientPoint', () => {
   })
 })
 
-describe('a step that throws is not counted', () => {
-  test('because the TypeScript engine allocates nothing during the update', () => {
+describe('a step that throws', () => {
+  test('is not counted, because the TypeScript engine allocates nothing during the update', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.adam({ weightDecay: 0.1 }),
         { engine: 'typescript' })
@@ -235,7 +235,7 @@ describe('a step that throws is not counted', () => {
     expect(inChild(body)).toEqual({ message: null, updates: 1, ofTensor: 1 })
   })
 
-  test('even if the number of gradients overflows the stack as arguments', () => {
+  test('is not counted, even if the number of gradients overflows the stack as arguments', () => {
     const body = `
       const tensors = Array.from({ length: 10000 }, () => new Float32Array(256))
       const optimizer = new antigrad.Optimizer(tensors, antigrad.gradientDescent(), { engine: 'native' })

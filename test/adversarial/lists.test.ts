@@ -173,7 +173,7 @@ describe('the result of a call', () => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('of save() stays unchanged while the optimizer continues', () => {
+  test('keeps the result of save() unchanged while the optimizer continues', () => {
     const optimizer = underWay()
     const saved = optimizer.save()
     const before = inBits(saved)
@@ -184,7 +184,7 @@ describe('the result of a call', () => {
     expect(inBits(saved)).toBe(before)
   })
 
-  test('of load() or restore() is independent of the saved object', () => {
+  test('keeps loaded and restored runs independent of the saved object', () => {
     const saved = underWay().save()
     const loaded = [Optimizer.load(saved) as unknown as ReturnType<typeof underWay>, underWay()]
     loaded[1].restore(saved)
@@ -194,7 +194,7 @@ describe('the result of a call', () => {
     for (const each of loaded) expect(later(each)).toBe(later(underWay()))
   })
 
-  test('of noDecay and layerDecay is a new object each time', () => {
+  test('creates new objects in each call of noDecay and layerDecay', () => {
     const [first] = layerDecay(['w'], 0.5)
     expect(Object.isFrozen(first) || first !== layerDecay(['w'], 0.5)[0]).toBe(true)
     const group = noDecay()

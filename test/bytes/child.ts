@@ -1,4 +1,6 @@
-/** A process that reads what a seed has drawn, until something is wrong; the last input is in a file, if it dies of it. */
+/**
+ * A process that reads the random inputs of a seed until one fails. If the process dies, the last input is in a file.
+ */
 
 import { writeFileSync } from 'node:fs'
 import { AntigradError } from 'antigrad'
@@ -8,14 +10,14 @@ import { readers } from './readers.js'
 
 export interface Found {
   readonly message: string
-  /** The smallest input for it. */
+  /** The smallest failing input. */
   readonly input: string
 }
 
 export interface Answer {
   readonly inputs: number
   readonly bytes: number
-  /** How many were taken: not refused by an error, and something for the reader. */
+  /** The number of accepted inputs, which led to no error and were relevant for the reader. */
   readonly taken: number
   readonly found: Found | null
 }
@@ -30,7 +32,7 @@ const [, , target, seed, runs, seconds, last] = process.argv as [
   string,
 ]
 
-/** Milliseconds for an input beside other work on the machine, and the memory that it and garbage may take. */
+/** The time limit per input in milliseconds on a busy machine, and the memory limit including garbage. */
 const LONGEST = 10_000
 const LARGEST = 400 * 2 ** 20
 
@@ -57,7 +59,7 @@ function edited(text: string, { kind, at, to, word }: Edit): string {
     case 'delete':
       return head + tail
     case 'repeat':
-      // Not for ever: what doubles becomes too long to be read at all.
+      // Repetition is limited, because repeated doubling would make the text too long to read.
       return text.length > 1e5 ? text : head + middle.repeat(2 + (word % 40)) + tail
     case 'insert':
       return head + piece + middle + tail
@@ -75,7 +77,7 @@ function edited(text: string, { kind, at, to, word }: Edit): string {
   }
 }
 
-/** The same of what a text of JSON stands for, so that most of it stays JSON. */
+/** Edits a value within a JSON text, so that most of it stays JSON. */
 function editedWithin(text: string, given: Edit): string {
   let whole: unknown
   try {
@@ -126,7 +128,7 @@ const values = [
   'F16',
 ]
 const isJson = ['saved runs', 'JSON', 'chunk plans', 'safetensors files'].includes(target)
-/** One in six edits of JSON is of its text. */
+/** One in six edits of JSON changes its text. */
 const mutated = (text: string, given: Edit) =>
   isJson && given.word % 6 > 0 ? editedWithin(text, given) : edited(text, given)
 
@@ -154,9 +156,9 @@ const property = fc.asyncProperty(
   },
 )
 
-// Each of the corpus is taken as it is, but for what was found: that is refused.
+// Every input of the corpus is read unmodified first, except for former failures, which must be refused.
 const { failed, counterexample, errorInstance } = await fc.check(property, {
-  // It draws no more when the time is over: an input that is only left out takes time as well.
+  // Stops drawing when the time is over, because skipped inputs take time as well.
   ...{ seed: Number(seed), numRuns: Number(runs), interruptAfterTimeLimit: Number(seconds) * 1000 },
   examples: corpus[target].map((sample) => [sample, []] as [string, Edit[]]),
 })

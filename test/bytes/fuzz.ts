@@ -1,4 +1,4 @@
-/** Readers of bytes, each in a process of its own that reads what is drawn. */
+/** Fuzzing of byte readers, each in a process of its own that reads random inputs. */
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +13,7 @@ export interface Amount {
   readonly seconds: number
 }
 
-/** What reading has come to; a process that dies or hangs has found its last input. */
+/** The result of a reader. If its process dies or hangs, the last input has failed. */
 export async function fuzzBytes(
   file: string,
   target: Target,

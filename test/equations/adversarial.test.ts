@@ -188,7 +188,7 @@ describe('polluted prototypes', () => {
   })
 })
 
-describe('large input takes little time', () => {
+describe('large input', () => {
   const many = (count: number, line: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => line(i)).join('\n')
   test.each([
@@ -208,14 +208,14 @@ describe('large input takes little time', () => {
       'at most',
     ],
     ['constants', `theta = g${many(100, (i) => ` + ${i + 1}*g`).replaceAll('\n', '')}`, 'at most'],
-  ])('of %s', (_, step, expected) => {
+  ])('takes little time: %s', (_, step, expected) => {
     const { error, took } = refusal(() => make(step))
     expect(error).toBeInstanceOf(EquationError)
     expect(error.message).toContain(expected)
     expect(took).toBeLessThan(2000)
   })
 
-  test('of comments and blanks', () => {
+  test('takes little time if it consists of comments and blanks', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
@@ -223,7 +223,7 @@ describe('large input takes little time', () => {
     }
   })
 
-  test('of repetitive text', () => {
+  test('takes little time if the text repeats itself', () => {
     const rule = make(`a = lr\n${many(60, () => 'a = a*a + a')}\ntheta = theta - a*g`, {
       options: { lr: 1e-9 },
     })
@@ -232,7 +232,7 @@ describe('large input takes little time', () => {
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
-  test('of nested powers, which are few operations', () => {
+  test('takes few operations if powers are nested', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
     expect(performance.now() - begin).toBeLessThan(2000)
@@ -240,7 +240,7 @@ describe('large input takes little time', () => {
 })
 
 describe('scalars and counts', () => {
-  test('that are not finite are an error at every try, before any change', () => {
+  test('lead to an error at every try if they are not finite, before any change', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
@@ -262,7 +262,7 @@ describe('scalars and counts', () => {
     }
   })
 
-  test('that are not finite in one of two tensors leave both unchanged', () => {
+  test('leave both tensors unchanged if a scalar of one is not finite', () => {
     const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })
@@ -288,7 +288,7 @@ describe('scalars and counts', () => {
   })
 
   // A scalar that begins at 1 need not be a decreasing product.
-  test.each([0, 1])('that sums make negative from %d, NaN or infinite are saved and continue', (p) => {
+  test.each([0, 1])('are saved and continue if sums make them negative from %d, NaN or infinite', (p) => {
     for (const [g, step] of [
       [1, 'q = q - norm(g); p = p - 2; theta = theta - (p + q)*g'],
       [Number.NaN, 'q = q - norm(g); p = p - 2; theta = theta - p*g'],
@@ -371,7 +371,7 @@ describe('a saved run from an untrusted source', () => {
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test('with other equations is not restored, whatever its arrays, and nothing changes', () => {
+  test('is not restored if its equations differ, whatever its arrays, and nothing changes', () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',

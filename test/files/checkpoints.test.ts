@@ -191,7 +191,7 @@ test('after the last number, a save is refused, and nothing is written', async (
   expect(await kept.latest()).toMatchObject({ step: 1, skipped: [] })
 })
 
-describe('an invalid call is refused before anything is written', () => {
+describe('an invalid call', () => {
   test.each<[string, unknown]>([
     ['a step below 0', { step: -1 }],
     ['half a step', { step: 0.5 }],
@@ -199,7 +199,7 @@ describe('an invalid call is refused before anything is written', () => {
     ['a metric that is a text', { metrics: { loss: '1' } }],
     ['another option', { loss: 1 }],
     ['no options', null],
-  ])('with %s', async (_, options) => {
+  ])('is refused before anything is written, with %s', async (_, options) => {
     await expect(checkpoints(folder).save(fresh(), options as never)).rejects.toThrow(OptionError)
     expect(existsSync(folder)).toBe(false)
   })
@@ -208,10 +208,10 @@ describe('an invalid call is refused before anything is written', () => {
     ['half of one', { keep: 0.5 }],
     ['another option', { count: 3 }],
     ['a warning that is none', { onWarning: 7 }],
-  ])('with options %s', (_, options) => {
+  ])('is refused before anything is written, with options %s', (_, options) => {
     expect(() => checkpoints(folder, options as never)).toThrow(OptionError)
   })
-  test('without an optimizer', async () => {
+  test('is refused before anything is written, without an optimizer', async () => {
     await expect(checkpoints(folder).save({ save: 7 } as never)).rejects.toThrow(OptionError)
     expect(existsSync(folder)).toBe(false)
   })

@@ -396,7 +396,7 @@ test('a file cannot be started during a step', async () => {
   await stepping
 })
 
-describe('an invalid call is refused before anything is written', () => {
+describe('an invalid call', () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const scheduled = new Optimizer({ w: Float32Array.of(1) }, adam({ lr: () => 0.1 }))
   test.each<[string, unknown, unknown]>([
@@ -411,7 +411,7 @@ describe('an invalid call is refused before anything is written', () => {
     ['metadata that are no texts', optimizer, { metadata: { a: 1 } }],
     ['metadata that are a list', optimizer, { metadata: ['a'] }],
     ['metadata of our names', optimizer, { metadata: { 'antigrad.run': '{}' } }],
-  ])('with %s', async (_, given, options) => {
+  ])('is refused before anything is written: %s', async (_, given, options) => {
     const before = encode(optimizer.save())
     const names = readdirSync(folder)
     await expect(writeFile(fresh(), given as never, options as never)).rejects.toThrow(OptionError)
@@ -521,7 +521,7 @@ describe('damage', () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
   optimizer.step({ w: noise(2, 40, 'float32') })
 
-  test('of each byte is detected', async () => {
+  test('is detected in each byte', async () => {
     const bytes = new Uint8Array(await (await toBlob(optimizer)).arrayBuffer())
     const saved = encode(optimizer.save())
     for (let at = 0; at < bytes.length; at++) {
@@ -537,20 +537,20 @@ describe('damage', () => {
     }
   })
 
-  test('by excessively long lists is detected', async () => {
+  test('is detected in excessively long lists', async () => {
     await expect(readFile(new Blob([nested(50_000) as BlobPart]))).rejects.toThrow(
       "metadata: antigrad.run: expected a run's JSON, got",
     )
   })
 
-  test('of strings next to the tensors is detected', async () => {
+  test('is detected in strings next to the tensors', async () => {
     const metadata = { by: 'me' }
     const bytes = Buffer.from(await (await toBlob(optimizer, { content: 'params', metadata })).arrayBuffer())
     bytes[bytes.indexOf('"me"') + 1] ^= 1
     await expect(openFile(new Blob([bytes]))).rejects.toThrow('metadata: by: expected the checksum')
   })
 
-  test('by missing checksums of strings is detected', async () => {
+  test('is detected if checksums of strings are missing', async () => {
     const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
     bytes[bytes.indexOf('"antigrad.texts"') + 1] ^= 2
     await expect(readFile(new Blob([bytes]))).rejects.toThrow(
@@ -567,7 +567,7 @@ describe('damage', () => {
     expect(encode(await readFile(other))).toBe(encode(optimizer.save()))
   })
 
-  test('by a truncated file, or one that shrinks while it is read, is detected', async () => {
+  test('is detected if a file is truncated, or shrinks while it is read', async () => {
     const path = fresh()
     await writeFile(path, large())
     const file = await openFile(path)

@@ -303,7 +303,7 @@ describe('bootstrap intervals', () => {
     return sorted[k] + (at - k) * (sorted[k + 1] - sorted[k])
   }
 
-  test('by percentiles are percentiles of the replicates', () => {
+  test('are percentiles of the replicates for the method `percentile`', () => {
     const refits = bootstrap(one(), { count: 333 })
     const { a } = refits.intervals(0.9, 'percentile')
     expect(a[0]).toBeCloseTo(quantile(refits.values.a, 0.05), 12)
@@ -396,7 +396,7 @@ describe('bootstrap intervals', () => {
     }
   })
 
-  test('of the curve form a band, also for derived quantities', () => {
+  test('form a band of the curve, also for derived quantities', () => {
     const found = one()
     const refits = bootstrap(found, { kind: 'parametric', count: 3000 })
     const [band, wald] = [refits.band({ t: [0, 1, 4] }), found.band({ t: [0, 1, 4] })]

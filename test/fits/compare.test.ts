@@ -146,8 +146,8 @@ test('compare accepts derived, positive and fixed parameters', () => {
   expect(pValue).toBeLessThan(1e-9)
 })
 
-describe('compare reports no test', () => {
-  test('but AICc for models with equally many parameters', () => {
+describe('compare without a test', () => {
+  test('reports AICc but no test for models with equally many parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)
     expect([straight.fullModel, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
@@ -155,7 +155,7 @@ describe('compare reports no test', () => {
     expect(straight.akaikeWeights[1]).toBeGreaterThan(0.999)
   })
 
-  test('for a fit that has not converged', () => {
+  test('reports no test for a fit that has not converged', () => {
     const early = fitOne(
       twoExponentials,
       { t, y: decays },
@@ -166,7 +166,7 @@ describe('compare reports no test', () => {
     expect([Number.isFinite(aicc[0]), aicc[1]]).toEqual([true, Number.NaN])
   })
 
-  test('for a reduced model whose residuals are rounding errors', () => {
+  test('reports no test for a reduced model whose residuals are rounding errors', () => {
     const exact = { x, y: x.map((at) => 3 * at + 0.1) }
     const { test, message } = compare(
       fitOne(models.line(), exact),
@@ -178,7 +178,7 @@ describe('compare reports no test', () => {
     ])
   })
 
-  test('for a full model without degrees of freedom, and no AICc for so few rows', () => {
+  test('reports no test for a full model without degrees of freedom, and no AICc for so few rows', () => {
     const few = { x: [0, 1, 2], y: [1, 2, 4] }
     const { test, message } = compare(
       fitOne(models.line(), few),
@@ -187,7 +187,7 @@ describe('compare reports no test', () => {
     expect([test, message]).toEqual([null, 'b has no degrees of freedom; too few rows for AICc'])
   })
 
-  test('for a full model in another local minimum', () => {
+  test('reports no test for a full model in another local minimum', () => {
     const valley = noisy((at) => Math.sin(3 * at), 5)
     const data = { t, y: valley }
     const simple = fitOne(expression('sin(w*t)'), data, { start: { w: 3 } })
@@ -197,7 +197,7 @@ describe('compare reports no test', () => {
     expect(message).toMatch(/^b has more parameters and a larger χ²/)
   })
 
-  test('except with a remark, if the reduced model lies at a bound of the full model', () => {
+  test('reports a test with a remark if the reduced model lies at a bound of the full model', () => {
     const model = expression('a*exp(-b*t) + c')
     const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
     const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }

@@ -55,7 +55,7 @@ describe('a tail probability', () => {
     }
   })
 
-  test('of one degree of freedom is the complement of the central probability', () => {
+  test('is the complement of the central probability for one degree of freedom', () => {
     for (const f of [1e-9, 0.1, 3.9, 4, 4.1, 30]) {
       for (const below of [1, 4, 2000, Infinity]) {
         expect(fProbability(f, below) + fSurvival(f, 1, below)).toBeCloseTo(1, 14)

@@ -61,7 +61,7 @@ function expectSame(found: Fit, wanted: Fit, part = 1e-5): void {
   expect(Math.abs(found.chiSquared / wanted.chiSquared - 1)).toBeLessThan(1e-8)
 }
 
-describe('a function model agrees with an expression', () => {
+describe('a function model', () => {
   const derive = { half: 'log(2)/b' }
   const wanted = fitOne(text, data, { start, derive })
   const forms = {
@@ -77,7 +77,7 @@ describe('a function model agrees with an expression', () => {
     }),
   }
 
-  test.each(Object.entries(forms))('as %s', (name, found) => {
+  test.each(Object.entries(forms))('agrees with an expression as %s', (name, found) => {
     expectSame(found, wanted)
     expect(found.values.half).toBeCloseTo(wanted.values.half, 7)
     expect(found.errors.half).toBeCloseTo(wanted.errors.half, 6)
@@ -98,13 +98,13 @@ describe('a function model agrees with an expression', () => {
     expect(points[0]).toBeCloseTo(contour(wanted, 'a', 'b', { points: 4 }).points.a[0], 5)
   })
 
-  test('in fewer evaluations with a jacobian', () => {
+  test('needs fewer evaluations with a jacobian', () => {
     const count = (name: keyof typeof forms) => forms[name].evaluations
     expect(count('with a jacobian')).toBeLessThan(count('a function of all rows') / 2)
     expect(count('a function of a row')).toBe(count('a function of all rows'))
   })
 
-  test('in the curve, its band and the residuals', () => {
+  test('agrees with an expression in the curve, its band and the residuals', () => {
     const found = forms['a function of a row']
     expect(found.predict({ t: [0, null as never, 2.5] })[1]).toBeNaN()
     for (const at of [undefined, { t: [0, 2.5] }]) {

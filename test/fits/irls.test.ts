@@ -59,7 +59,7 @@ describe('weights by the model', () => {
     expect(sigma.chiSquared / weights.chiSquared).toBeCloseTo(100, 8)
   })
 
-  test('that are constant change nothing', () => {
+  test('change nothing if they are constant', () => {
     const plain = fitOne(decay, data, { start, weights: t.map(() => 4), tolerance: 1e-14 })
     const same = fitOne(decay, data, { start, weights: '4', tolerance: 1e-14 })
     expect(same.values.b / plain.values.b).toBeCloseTo(1, 10)
@@ -86,7 +86,7 @@ describe('weights by the model', () => {
     }
   })
 
-  test('of a batch equal those of single fits, on every engine and with a promise', async () => {
+  test('equal the weights of single fits in a batch, on every engine and with a promise', async () => {
     const sets = Array.from({ length: 20 }, (_, k) => measured(30 + k).slice(0, 20 + (k % 3)))
     const options = { start, weights: '1/f^2' } as const
     const all = { t: sets.map(({ length }) => t.slice(0, length)), y: sets }
@@ -186,7 +186,7 @@ describe('weights by the model', () => {
     expect(both.at(0).message).toBe('')
   })
 
-  test('that do not settle end at the limit of rounds', () => {
+  test('stop at the limit of rounds if they do not settle', () => {
     // Each round leads to the weights of the other round.
     const weights = 'f < 2 ? (x > 0 ? 9 : 1) : (x > 0 ? 1 : 9)'
     const flips = fitOne(expression('a + 0*x'), { x: [0, 1, 2], y: [1, 3, 3] }, { start: { a: 2 }, weights })

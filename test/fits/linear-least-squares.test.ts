@@ -107,7 +107,7 @@ test('sorting in slices equals sorting at once, and is stable', () => {
     check(length, length)
 })
 
-test('guesses over several slices equal those of sums computed at once', () => {
+test('guesses over several slices equal guesses by sums computed at once', () => {
   const length = 2 * ROWS_PER_SLICE + 5
   const x = Array.from({ length }, (_, row) => row / length)
   const { slope, intercept } =

@@ -113,7 +113,7 @@ describe.each(cases)('missing data of %s', (_, options) => {
     expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
-  test('without the option the fit is not finite, however the model treats NaN', () => {
+  test('the fit is not finite without the option, however the model treats NaN', () => {
     for (const data of [
       { t, y: spoiled(y, [null, 1, 1]) },
       { t: spoiled(t, [NaN, 1, 1]), y },
@@ -229,7 +229,7 @@ describe('a batch with missing data', () => {
     for (const engine of ['wasm', 'typescript'] as const) expect(all({ ...options, engine })).toBe(first)
   })
 
-  test('with common dropped rows equals a batch without these rows', () => {
+  test('equals a batch without the common dropped rows', () => {
     const full = wells.map((column) => column.map((value) => value ?? 1).map((value) => value || 1))
     const left = (column: readonly number[]) => column.filter((_, row) => shared[row] > 0)
     const one = fitManySync(decay, { t, y: full }, { start, weights: shared })
@@ -245,7 +245,7 @@ describe('a batch with missing data', () => {
   })
 })
 
-describe('a fit that is not finite names the location', () => {
+describe('a fit that is not finite', () => {
   test.each<[string, Fit, object | null, string]>([
     [
       'an infinite y',
@@ -309,14 +309,14 @@ describe('a fit that is not finite names the location', () => {
       null,
       'χ² became infinite or NaN during the fit',
     ],
-  ])('as: %s', (_, fit, where, message) => {
+  ])('names the location: %s', (_, fit, where, message) => {
     expect(fit.reason).toBe('not-finite')
     expect(fit.nonFinite).toEqual(where)
     expect(fit.message).toBe(message)
   })
 })
 
-describe('a message names the location', () => {
+describe('a message about non-finite fits', () => {
   test.each<[Fit, string]>([
     [fitOne(decay, { t, y }, { start }), ''],
     [
@@ -336,7 +336,7 @@ describe('a message names the location', () => {
       fitOne(expression('a*b*t'), { t, y }, { start: { a: 1, b: 1 } }),
       'the data determine some parameters only together; fix some of them',
     ],
-  ])('of %#: %s', (fit, message) => {
+  ])('names the location, %#: %s', (fit, message) => {
     expect(fit.message).toBe(message)
     expect(fit.nonFinite).toBe(null)
   })

@@ -18,7 +18,7 @@ describe('an origin', () => {
   const stamps = evenly(50, 1.7e12, 1.7e12 + 1e8)
   const parabola = stamps.map((_, i) => 3 + 0.04 * i + 0.0004 * i ** 2 + 0.01 * normal())
 
-  test('of a decay is the first year, and derived quantities can use it', () => {
+  test('is the first year of a decay, and derived quantities can use it', () => {
     const found = fitOne(
       models.exponential({ origin: 'auto' }),
       { x: years, y: decay },
@@ -38,7 +38,7 @@ describe('an origin', () => {
     expect(fitOne(models.exponential(), { x: years, y: decay }).values.amplitude).toBeGreaterThan(1e170)
   })
 
-  test('of a parabola over milliseconds lies in the middle, so that no digits are lost', () => {
+  test('lies in the middle of a parabola over milliseconds, so that no digits are lost', () => {
     const far = fitOne(models.polynomial({ origin: 'auto' }), { x: stamps, y: parabola })
     const here = fitOne(models.polynomial(), { x: stamps.map((x) => x - far.values.origin), y: parabola })
     expect([far.reason, far.values.origin]).toEqual(['converged', 1.7e12 + 5e7])
@@ -56,7 +56,7 @@ describe('an origin', () => {
     expect([...fitManySync(models.line({ origin: 1990 }), data).values.origin]).toEqual([1990, 1990])
   })
 
-  test('of groups with shared parameters is a number', () => {
+  test('is a number for groups with shared parameters', () => {
     const data = { x: years, y: decay, group: years.map((_, row) => row % 2) }
     const options = { group: 'group', shared: ['slope'] } as const
     expect(() => fitSharedSync(models.line({ origin: 'auto' }), data, options)).toThrow(OptionError)

@@ -232,7 +232,7 @@ const cases: Readonly<Record<string, Case>> = {
       return { x: doses(48, range / 1e5, range), p: { ...p, asymmetry: size(0.5, 2) } }
     },
     units: (x, y) => ({ bottom: y, top: y, ec50: x, slope: 1, asymmetry: 1 }),
-    // A smooth step with five parameters: with more noise the last one is undetermined.
+    // A smooth step with five parameters: with more noise the last one is unidentifiable.
     noise: 0.02,
   },
   michaelisMenten: {
@@ -536,7 +536,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test('accepts any column name except those of its parameters', () => {
+  test('accepts any column name except the names of its parameters', () => {
     expect(own.model('zeit_1').text).toBe(model.text.replace(/\bx\b/g, 'zeit_1'))
     expect(own.model('zeit_1').x).toBe('zeit_1')
     for (const x of [
@@ -698,7 +698,7 @@ describe('quantities derived from a peak', () => {
       expect((errors as Record<string, number>)[name]).toBeGreaterThan(0)
   })
 
-  test('of several peaks are numbered', () => {
+  test('are numbered for several peaks', () => {
     const { derived } = models.peaks({ count: 3, shape: 'voigt', baseline: 'line' })
     expect(Object.keys(derived)).toEqual(['fwhm1', 'height1', 'fwhm2', 'height2', 'fwhm3', 'height3'])
     expect(derived.height2).toBe('area2*voigt(0, sigma2, gamma2)')

@@ -85,14 +85,14 @@ function* endsOf(golden: Golden, options: FitOptions = {}) {
 
 const reasonOf = { none: 'unbounded', bound: 'bound' } as const
 
-describe('endpoints agree with 40-digit arithmetic', () => {
-  test('in 34 cases with 856 endpoints, 24 of which are bounds or missing', () => {
+describe('profile endpoints in 40-digit arithmetic', () => {
+  test('cover 34 cases with 856 endpoints, 24 of which are bounds or missing', () => {
     const ends = cases.flatMap((golden) => [...endsOf(golden)])
     expect(cases).toHaveLength(34)
     expect(ends.filter(({ mark }) => mark === undefined).length).toBeGreaterThan(830)
   })
 
-  test.each(cases)('$name', (golden) => {
+  test.each(cases)('agree with the profiles of $name', (golden) => {
     const most = loose.includes(golden.name) ? 1e-5 : 1e-6
     for (const { key, end, reason, half, expected, mark } of endsOf(golden)) {
       expect(reason, key).toBe(mark === undefined ? 'found' : reasonOf[mark])
@@ -385,7 +385,7 @@ describe('profiles of a batch', () => {
     }
   })
 
-  test('with weights from the model use these weights', () => {
+  test('use the weights of the model', () => {
     const own = { x: t[0], y: y[0] }
     const model = expression('a*exp(-b*x) + c')
     const found = fitOne(model, own, { start, weights: '1/f^2', intervals: profileIntervals() })
@@ -396,7 +396,7 @@ describe('profiles of a batch', () => {
     expect(high).toBeCloseTo(same.high, 7)
   })
 
-  test('of positive parameters stay above 0', () => {
+  test('stay above 0 for positive parameters', () => {
     const flat = [1, 1.02, 0.97, 1.01, 1.03, 0.98, 1.02, 0.99]
     const found = fitOne(
       expression('a*exp(-b*x)'),

@@ -53,8 +53,8 @@ function expectClose(numbers: readonly number[], others: readonly number[], part
     expect(Math.abs(x - others[i])).toBeLessThanOrEqual(part * Math.abs(others[i]))
 }
 
-describe('data', () => {
-  test('in another order of rows give the same fit up to rounding', () => {
+describe('fits of transformed data', () => {
+  test('are the same in another order of rows, up to rounding', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const order = of.t.map((_, k) => [next(), k]).sort(([a], [b]) => a - b)
@@ -66,7 +66,7 @@ describe('data', () => {
     })
   })
 
-  test('in other units give the same fit in these units, to the bit if the units differ by powers of 2', () => {
+  test('are the same in other units, to the bit if the units differ by powers of 2', () => {
     check(
       fc.tuple(data, fc.integer({ min: -20, max: 20 }), fc.integer({ min: -20, max: 20 })),
       ([of, i, j]) => {
@@ -87,7 +87,7 @@ describe('data', () => {
     )
   })
 
-  test('in other units give the same fit up to rounding', () => {
+  test('are the same in other units, up to rounding', () => {
     const unit = fc.double({ min: 1e-6, max: 1e6, noNaN: true })
     check(fc.tuple(data, unit, unit), ([of, ky, kt]) => {
       const scaled = { t: of.t.map((t) => t * kt), y: of.y.map((y) => y * ky) }
@@ -103,7 +103,7 @@ describe('data', () => {
     })
   })
 
-  test('with integer weights give the fit of repeated rows, except for the degrees of freedom', () => {
+  test('equal fits of repeated rows for integer weights, except for the degrees of freedom', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const weights = of.t.map(() => 1 + Math.floor(4 * next()))
@@ -123,7 +123,7 @@ describe('data', () => {
     })
   })
 
-  test('of weight 0 are dropped, to the bit', () => {
+  test('ignore data of weight 0, to the bit', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const weights = of.t.map((_, k) => (k < 6 || next() < 0.6 ? 1 : 0))
@@ -135,7 +135,7 @@ describe('data', () => {
     })
   })
 
-  test('with sigma give the fit with weights 1/σ², to the bit', () => {
+  test('with sigma equal fits with weights 1/σ², to the bit', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const sigma = of.t.map(() => 0.1 + next())
@@ -145,8 +145,8 @@ describe('data', () => {
   })
 })
 
-describe('parameters', () => {
-  test('that are fixed equal numbers in the model, to the bit', () => {
+describe('fit parameters', () => {
+  test('equal numbers in the model if they are fixed, to the bit', () => {
     check(fc.tuple(data, fc.double({ min: -0.5, max: 1, noNaN: true })), ([of, c]) => {
       const one = tight(of, { start: { ...start, c: { start: c, fixed: true } } })
       const other = fitOne(expression(`a*exp(-b*t) + (${c})`), of, {
@@ -160,7 +160,7 @@ describe('parameters', () => {
     })
   })
 
-  test('that are fixed per fit equal common fixed parameters, up to rounding', () => {
+  test('equal common fixed parameters if they are fixed per fit, up to rounding', () => {
     const offsets = [-0.2, 0, 0.1, 0.4]
     const of = dataOf(3, 30)
     const many = fitManySync(decay, of, {
@@ -174,7 +174,7 @@ describe('parameters', () => {
     }
   })
 
-  test('defined by expressions equal a model with the expressions inserted, to the bit, and have errors', () => {
+  test('equal a model with their expressions inserted, to the bit, and have errors', () => {
     check(data, (of) => {
       const one = tight(of, { start: { a: 1, b: 1, c: { expr: 'a/4 + b^2' } } })
       const other = fitOne(expression('a*exp(-b*t) + (a/4 + b^2)'), of, {
@@ -191,7 +191,7 @@ describe('parameters', () => {
     })
   })
 
-  test('within bounds satisfy the Karush-Kuhn-Tucker conditions', () => {
+  test('satisfy the Karush-Kuhn-Tucker conditions within bounds', () => {
     let held = 0
     const ends = fc.tuple(
       fc.double({ min: 0.2, max: 3, noNaN: true }),
@@ -240,7 +240,7 @@ describe('parameters', () => {
     expect(held).toBeGreaterThan(75)
   })
 
-  test('at a bound leave the other values as if they were fixed there', () => {
+  test('leave the other values as if they were fixed, if they are at a bound', () => {
     check(data, (of) => {
       const free = tight(of)
       const max = free.values.a - 3 * free.errors.a
@@ -257,7 +257,7 @@ describe('parameters', () => {
     })
   })
 
-  test('at a bound leave all other results as if they were fixed there', () => {
+  test('leave all other results as if they were fixed, if they are at a bound', () => {
     const losses = ['squared', 'huber', 'softL1', 'cauchy'] as const
     let compared = 0
     check(
@@ -301,7 +301,7 @@ describe('parameters', () => {
     expect(compared).toBeGreaterThan(90)
   })
 
-  test('that are all at bounds leave as many degrees of freedom as rows', () => {
+  test('leave as many degrees of freedom as rows if all are at bounds', () => {
     const of = dataOf(1, 12)
     const one = tight(of, {
       start: { a: { start: 9, min: 9 }, b: { start: 0.1, max: 0.1 }, c: { start: 9, min: 9 } },
@@ -314,7 +314,7 @@ describe('parameters', () => {
     expect(one.reducedChiSquared).toBe(one.chiSquared / 12)
   })
 
-  test('as many as rows have errors if one of them is at a bound', () => {
+  test('have errors if they are as many as the rows, and one of them is at a bound', () => {
     const [t, y] = [
       [0, 1, 2],
       [3, 1.5, 1.2],
@@ -339,7 +339,7 @@ test.each([
   [Infinity, 0.95, 1.959964],
   [Infinity, 1 - 1e-7, 5.326724],
 ])(
-  'with %d degrees of freedom, intervals of level %d extend %d errors to both sides',
+  'intervals with %d degrees of freedom and level %d extend %d errors to both sides',
   (freedom, level, wanted) => {
     const absoluteSigma = freedom === Infinity
     const x = Array.from({ length: absoluteSigma ? 9 : freedom + 2 }, (_, k) => k)
@@ -411,7 +411,7 @@ describe('a batch of fits', () => {
   const columns = { t: ragged.map(({ t }) => t), y: ragged.map(({ y }) => y) }
   const starts = { a: ragged.map((_, i) => 1 + i / 40), b: 1, c: 0 }
 
-  test('of different lengths equals single fits, to the bit', () => {
+  test('equals single fits of different lengths, to the bit', () => {
     const many = fitManySync(decay, columns, { start: starts })
     for (const [i, of] of ragged.entries()) {
       expect(found(many.at(i)), `fit ${i}`).toBe(
@@ -461,7 +461,7 @@ describe('several starts', () => {
   }
 
   test.each(['latinHypercube', 'sobol', 'uniform'] as const)(
-    'of %s find the best minimum and report the others',
+    'find the best minimum of %s and report the others',
     (sample) => {
       const alone = fitOne(wave, { t, y }, { start: box })
       const one = fitOne(wave, { t, y }, { start: box, multiStart: { count: 50, sample, seed: 1 } })

@@ -1,4 +1,4 @@
-/** Fits with so many rows that rows become lanes. Their bits are the same everywhere, alone and in batches. */
+/** Fits with many rows, in which rows become lanes. Their bits are the same everywhere, alone and in batches. */
 
 import { expression } from 'antigrad'
 import {

@@ -208,7 +208,7 @@ test('shared fits have the same bits on every engine and number of threads', () 
   }
 })
 
-describe('a shared fit equals a plain fit with indicator columns', () => {
+describe('a shared fit', () => {
   const groups = ['A', 'B', 'C', 'D']
   const data = decays(4, 12, 5)
   const labels = data.group.map((label) => groups[Number(label.slice(1))])
@@ -241,7 +241,7 @@ describe('a shared fit equals a plain fit with indicator columns', () => {
     ['a shared bound', {}, { k: { start: 0.5, max: 0.65 } }, y],
     ['positive parameters', {}, { a: { start: 4, positive: true }, k: { start: 1, positive: true } }, y],
     ['a fixed one', {}, { c: { start: 0.5, fixed: true } }, y],
-  ])('%s', (name, options, more, numbers) => {
+  ])('equals a plain fit with indicator columns: %s', (name, options, more, numbers) => {
     const given = { a: { start: 4 }, c: { start: 0.1 }, k: { start: 1 }, ...more } as Record<string, object>
     const tight = { tolerance: 1e-14 }
     const one = fitOne(
@@ -327,7 +327,7 @@ describe('a shared fit equals a plain fit with indicator columns', () => {
     }
   })
 
-  test('with a parameter per subset', async () => {
+  test('supports a parameter per subset', async () => {
     const isLeft = plate.map((of) => Number(of === 'left'))
     const text = `${of('a')}*exp(-(kL*left + kR*(1 - left))*x) + c`
     const one = fitOne(
@@ -363,7 +363,7 @@ describe('a shared fit equals a plain fit with indicator columns', () => {
     )
   })
 
-  test('with several responses of one model', () => {
+  test('supports several responses of one model', () => {
     const slope = x.map((at, row) => at * 0.5 + labels[row].charCodeAt(0) / 100)
     const stacked = (a: readonly number[], b: readonly number[]) => [...a, ...b]
     const zeros = x.map(() => 0)
@@ -530,7 +530,7 @@ test('a curve can fit the data exactly', () => {
   expect([lowReason, highReason]).toEqual(['unavailable', 'unavailable'])
 })
 
-test('from a distant start, the fit reaches a minimum or reports that it did not', () => {
+test('a fit from a distant start reaches a minimum, or reports that it did not', () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7]
   const next = random(5)
   const y = [2, 4, 7].map((a) => x.map((at) => a * (at + 1) ** -1.2 + 0.05 * (next() - 0.5)))
@@ -546,7 +546,7 @@ test('from a distant start, the fit reaches a minimum or reports that it did not
   }
 })
 
-test('from a start with the wrong sign, the fit restarts like a plain fit', () => {
+test('a fit from a start with the wrong sign restarts like a plain fit', () => {
   const { x, y, group } = decays(8, 12)
   const near = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
   for (const k of [-3, -1, -0.5, 20]) {

@@ -50,7 +50,7 @@ describe('a covariance of y', () => {
     expect(chiSquared).toBeCloseTo(18.94099202442795, 9)
   })
 
-  test('that is diagonal equals σ', () => {
+  test('equals σ if it is diagonal', () => {
     const sigma = t.map((at) => 0.1 + at / 20)
     const diagonal = sigma.map((s, i) => sigma.map((_, j) => (i === j ? s * s : 0)))
     const tolerance = 1e-14
@@ -156,7 +156,7 @@ describe('a covariance of y', () => {
   })
 })
 
-describe('a covariance is refused', () => {
+describe('a covariance', () => {
   const with_ = (covariance: unknown, options: object = {}) => {
     return () => fitOne(decay, { t, y }, { start, covariance, ...options } as FitOptions as never)
   }
@@ -197,19 +197,19 @@ describe('a covariance is refused', () => {
       /a positive definite matrix, got "-1/,
     ],
     ['that is too large', Array.from({ length: 600 }, () => [1]), /at most 512/],
-  ])('%s', (_, given, message) => {
+  ])('is refused if invalid: %s', (_, given, message) => {
     expect(with_(given)).toThrow(OptionError)
     expect(with_(given)).toThrow(message)
   })
 
-  test('with σ, weights, counts, missing rows or rules', () => {
+  test('is refused with σ, weights, counts, missing rows or rules', () => {
     expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none if covariance is set')
     expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none if covariance is set')
     expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none if covariance is set')
     expect(with_(covariance, { missing: 'drop' })).toThrow('missing: expected none if covariance is set')
   })
 
-  test('in comparisons of fits with different covariances', () => {
+  test('is refused in comparisons of fits with different covariances', () => {
     const one = fitOne(models.line({ x: 't' }), { t, y }, { covariance })
     const other = fitOne(
       decay,

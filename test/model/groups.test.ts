@@ -103,7 +103,7 @@ describe('a match', () => {
     expect(match([one(), [one()]], '**.0')).toEqual(['0', '1.0'])
   })
 
-  test('with maxRank selects by the shapes', () => {
+  test('selects by the shapes with maxRank', () => {
     const params = { scalar: one(), vector: new Float64Array(6), matrix: new Float64Array(6) }
     const shapes = { scalar: [], vector: [6], matrix: [2, 3] }
     const ranks = [0, 1, 2].map((maxRank) =>

@@ -56,7 +56,7 @@ test("requires the average's product of rates to lie in [0, 1]", () => {
   for (const product of [-0.5, 1.5, NaN]) expect(() => load(product)).toThrow(/a number in \[0, 1\]/)
 })
 
-test('encodes all numbers, including those that JSON lacks, and keeps everything else', () => {
+test('encodes all numbers, including numbers that JSON lacks, and keeps everything else', () => {
   const all = { numbers: [0, -0, 1, -1, NaN, Infinity, -Infinity, 5e-324], name: 'a', is: true, none: null }
   expect(fromText(toText(all, []), [])).toEqual(all)
 })

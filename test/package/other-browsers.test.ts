@@ -1,4 +1,7 @@
-/** Every rule's bits in Firefox and in WebKit, on both engines, by `step` and `stepAsync`; and some in a worker. */
+/**
+ * The bits of every rule in Firefox and in WebKit, on both engines, by `step` and `stepAsync`, and of some rules in a
+ * worker.
+ */
 
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -45,7 +48,7 @@ const inWorker = (address: string) => `new Promise((resolve, reject) => {
   worker.onerror = ({ message }) => reject(new Error(message))
 })`
 
-describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
+describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
   let tab: Driven
 
   beforeAll(async () => {
@@ -54,7 +57,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
 
   afterAll(() => tab?.close())
 
-  test.skipIf(!isThere)('in a page, by step and by stepAsync', async () => {
+  test.skipIf(!isThere)('a page has the bits of Node, by step and by stepAsync', async () => {
     await tab.open(`${origin}/`)
     const report = await tab.evaluate('reportAll()')
     const bits = { typescript: expected, wasm: expected }
@@ -67,7 +70,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     expect(tab.errors).toEqual([])
   })
 
-  test.skipIf(!isThere)('in a worker', async () => {
+  test.skipIf(!isThere)('a worker has the bits of Node', async () => {
     await tab.open(`${origin}/`)
     const bits = { typescript: sampled, wasm: sampled }
     expect(await tab.evaluate(inWorker('/app.js'))).toMatchObject({ steps: bits, asyncSteps: bits })
@@ -81,7 +84,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
   })
 
   test.skipIf(!isThere)(
-    'under a strict content security policy the report says that WebAssembly does not run',
+    'the report explains that WebAssembly cannot run under a strict content security policy',
     async () => {
       const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
       await tab.open(`${origin}/?policy=${policy}`)

@@ -1,4 +1,4 @@
-/** What a page, and this Node, do with antigrad/tfjs: a model that is trained, saved, loaded, and trained on. */
+/** Uses antigrad/tfjs in a page and in Node: a model is trained, saved, loaded, and trained again. */
 
 import '@tensorflow/tfjs-backend-cpu'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'

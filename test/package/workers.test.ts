@@ -1,4 +1,6 @@
-/** Many runs and fits on workers in browsers: the bits that there are without, and what becomes of calls that cannot. */
+/**
+ * Batches and fits on workers in browsers: they have the same bits as without workers, also if calls cannot use them.
+ */
 
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -16,7 +18,7 @@ let server: Server
 let origin: string
 let alone: Awaited<ReturnType<typeof workerDigests>>
 
-/** What stands where a worker is asked for. */
+/** Scripts at the address of a worker. */
 const scripts: Record<string, string> = {
   '/worker.js': readFileSync(join(home, 'dist/browser/worker.js'), 'utf8'),
   '/other.js': 'postMessage({})',
@@ -73,100 +75,105 @@ const ofChromium = {
 const strict = (...others: string[]) =>
   `/?policy=${encodeURIComponent(["default-src 'none'", ...others, 'img-src data:'].join('; '))}`
 
-// A browser that dies, as WebKit does where memory is short, is no answer of ours: it is started again, once.
-describe.each([ofChromium, ...otherBrowsers])('$name', { retry: 1 }, ({ name, isThere, launch }) => {
-  let tab: Driven
-  const open = async (address: string) => {
-    await tab.open(address).catch(async () => {
-      tab = await launch()
-      await tab.open(address)
+// A crash of the browser, as in WebKit with little memory, is not a failure of the library; the browser is restarted
+// once.
+describe.each([ofChromium, ...otherBrowsers])(
+  'workers in $name',
+  { retry: 1 },
+  ({ name, isThere, launch }) => {
+    let tab: Driven
+    const open = async (address: string) => {
+      await tab.open(address).catch(async () => {
+        tab = await launch()
+        await tab.open(address)
+      })
+    }
+
+    beforeAll(async () => {
+      if (isThere) tab = await launch()
     })
-  }
 
-  beforeAll(async () => {
-    if (isThere) tab = await launch()
-  })
+    afterAll(() => tab?.close())
 
-  afterAll(() => tab?.close())
-
-  // How many there are changes nothing that is a browser's own.
-  test.skipIf(!isThere).each(name === 'Chromium' ? [1, 2, 3] : [2])(
-    'the same bits, on %i workers',
-    { timeout: 120_000 },
-    async (threads) => {
-      await open(`${origin}/`)
-      const { hashes, said } = await tab.evaluate<typeof alone>(`digests(${threads})`)
-      expect(hashes).toEqual(alone.hashes)
-      expect(said).toContain(`workers: ${threads}`)
-      expect(tab.errors).toEqual([])
-    },
-  )
-
-  test.skipIf(!isThere)('progress and errors are those that there are without', async () => {
-    await open(`${origin}/`)
-    const told = await tab.evaluate<[done: number, total: number][]>('progress()')
-    expect(told.map(([, total]) => total)).toEqual(told.map(() => 150_000))
-    const done = told.map(([done]) => done)
-    expect(done).toEqual([...done].sort((a, b) => a - b))
-    // The end of each batch is reported; a timer reports more in between.
-    expect(done).toEqual(expect.arrayContaining([65_536, 131_072, 150_000]))
-    expect(await tab.evaluate('short({ tolerance: -1 })')).toMatchObject({
-      name: 'OptionError',
-      isOurs: true,
-    })
-    expect(await tab.evaluate('short({ workers: {} })')).toMatchObject({
-      message: expect.stringMatching(/^workers: expected workers\(\), got /),
-    })
-  })
-
-  test.skipIf(!isThere)('a call that is aborted ends, and the next one runs', async () => {
-    await open(`${origin}/`)
-    const { result, told, waited } = await tab.evaluate<{ result: object; told: number[]; waited: number }>(
-      'aborted()',
+    // The number of workers changes nothing that is specific to a browser.
+    test.skipIf(!isThere).each(name === 'Chromium' ? [1, 2, 3] : [2])(
+      'compute the same bits, %i of them',
+      { timeout: 120_000 },
+      async (threads) => {
+        await open(`${origin}/`)
+        const { hashes, said } = await tab.evaluate<typeof alone>(`digests(${threads})`)
+        expect(hashes).toEqual(alone.hashes)
+        expect(said).toContain(`workers: ${threads}`)
+        expect(tab.errors).toEqual([])
+      },
     )
-    expect(result).toMatchObject({ message: 'enough', isOurs: false })
-    // Progress is reported by time, and no run ends by itself.
-    expect(told.filter((done) => done > 0)).toEqual([])
-    expect(waited).toBeLessThan(2_000)
-    expect(await tab.evaluate('short()')).toMatchObject({ value: { isSame: true, said: ['workers: 2'] } })
-  })
 
-  test.skipIf(!isThere)('many calls at once share the workers', async () => {
-    await open(`${origin}/`)
-    expect(await tab.evaluate('crowd(60)')).toBe(60)
-  })
-
-  test.skipIf(!isThere)(
-    'a strict policy refuses what is inlined, and is told; a URL works under it',
-    async () => {
-      await open(origin + strict("script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self'"))
-      expect(await tab.evaluate('short()')).toMatchObject({
-        value: {
-          isSame: true,
-          said: [expect.stringMatching(/^workers: none starts, and all runs on this thread: ./)],
-        },
-      })
-      expect(await tab.evaluate("short({}, '/worker.js')")).toMatchObject({
-        value: { isSame: true, said: ['workers: 2'] },
-      })
-    },
-  )
-
-  test.skipIf(!isThere).each(['/other.js', '/broken.js', '/missing.js', '/index.html', 'no://where'])(
-    'where %s is no worker of ours, all runs without, and it is told why',
-    async (url) => {
+    test.skipIf(!isThere)('report the same progress and errors as without workers', async () => {
       await open(`${origin}/`)
-      expect(await tab.evaluate(`short({}, '${url}')`)).toMatchObject({
-        value: {
-          isSame: true,
-          said: [expect.stringMatching(/^workers: none starts, and all runs on this thread: ./)],
-        },
+      const told = await tab.evaluate<[done: number, total: number][]>('progress()')
+      expect(told.map(([, total]) => total)).toEqual(told.map(() => 150_000))
+      const done = told.map(([done]) => done)
+      expect(done).toEqual([...done].sort((a, b) => a - b))
+      // The end of each batch is reported; a timer reports more in between.
+      expect(done).toEqual(expect.arrayContaining([65_536, 131_072, 150_000]))
+      expect(await tab.evaluate('short({ tolerance: -1 })')).toMatchObject({
+        name: 'OptionError',
+        isOurs: true,
       })
-    },
-  )
-})
+      expect(await tab.evaluate('short({ workers: {} })')).toMatchObject({
+        message: expect.stringMatching(/^workers: expected workers\(\), got /),
+      })
+    })
 
-describe('workers end', () => {
+    test.skipIf(!isThere)('end an aborted call, and run the next one', async () => {
+      await open(`${origin}/`)
+      const { result, told, waited } = await tab.evaluate<{ result: object; told: number[]; waited: number }>(
+        'aborted()',
+      )
+      expect(result).toMatchObject({ message: 'enough', isOurs: false })
+      // Progress is reported by time, and no run ends by itself.
+      expect(told.filter((done) => done > 0)).toEqual([])
+      expect(waited).toBeLessThan(2_000)
+      expect(await tab.evaluate('short()')).toMatchObject({ value: { isSame: true, said: ['workers: 2'] } })
+    })
+
+    test.skipIf(!isThere)('are shared by many concurrent calls', async () => {
+      await open(`${origin}/`)
+      expect(await tab.evaluate('crowd(60)')).toBe(60)
+    })
+
+    test.skipIf(!isThere)(
+      'are refused inline under a strict policy with a reason, and work by URL',
+      async () => {
+        await open(origin + strict("script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self'"))
+        expect(await tab.evaluate('short()')).toMatchObject({
+          value: {
+            isSame: true,
+            said: [expect.stringMatching(/^workers: none starts, and all runs on this thread: ./)],
+          },
+        })
+        expect(await tab.evaluate("short({}, '/worker.js')")).toMatchObject({
+          value: { isSame: true, said: ['workers: 2'] },
+        })
+      },
+    )
+
+    test.skipIf(!isThere).each(['/other.js', '/broken.js', '/missing.js', '/index.html', 'no://where'])(
+      "are replaced with a reason if %s is not the library's worker",
+      async (url) => {
+        await open(`${origin}/`)
+        expect(await tab.evaluate(`short({}, '${url}')`)).toMatchObject({
+          value: {
+            isSame: true,
+            said: [expect.stringMatching(/^workers: none starts, and all runs on this thread: ./)],
+          },
+        })
+      },
+    )
+  },
+)
+
+describe('idle workers end', () => {
   beforeAll(async () => void (await ofChromium.launch()))
   afterAll(() => chromium?.close())
 
@@ -182,7 +189,7 @@ describe('workers end', () => {
     await expect.poll(() => page.workers().length).toBe(0)
   })
 
-  test('with a page that is closed in the middle', async () => {
+  test('together with a page that is closed during a call', async () => {
     const page = await (chromium as Browser).newPage()
     await page.goto(`${origin}/`)
     await page.evaluate('endless()')

@@ -85,7 +85,7 @@ describe('outcomes', () => {
     expect(outcomes.speed(1e9)).toBe(0)
   })
 
-  test('of neighboring minima have different colors, for any number of minima', () => {
+  test('have different colors for neighboring minima, for any number of minima', () => {
     const outcomes = new Outcomes([0, 32, 0, 32], [], 0.01)
     outcomes.take(
       first,
@@ -348,7 +348,7 @@ describe('basins in Chromium', () => {
     expect(await page.locator('.basins .count').first().textContent()).toBe('a schedule')
   })
 
-  test('explain why there are none, and show other ones', async () => {
+  test('explain why they are missing, and show other basins', async () => {
     const page = await open(
       'f=booth&maxIterations=300&lamb=lr:0.01&adam=lr:0.1,clipNorm:1&nesterov=lr:0.001,form:shifted&adam=lr:0.5',
     )

@@ -47,7 +47,7 @@ describe('a table', () => {
     expect(() => readTable(text)).toThrow(`at least two numeric columns, got ${got}`)
   })
 
-  test('with an unclosed quote is refused', () => {
+  test('is refused with an unclosed quote', () => {
     expect(() => readTable('t,y\n1,2\n3,"4\n')).toThrow(
       'A quote that opens in line 3 or below is not closed.',
     )
@@ -67,7 +67,7 @@ describe('rows', () => {
     return selectRows(table, chosen, makeTask(table, chosen, state))
   }
 
-  test('with invalid numbers are dropped, with a reason', () => {
+  test('are dropped with a reason if they contain invalid numbers', () => {
     const { x, y, leftOut } = of({})
     expect([...x]).toEqual([1, 5, 6, 9])
     expect([...y]).toEqual([2, 6, 7, 10])
@@ -79,7 +79,7 @@ describe('rows', () => {
     ])
   })
 
-  test('of a group share the value of a column, in order of first appearance', () => {
+  test('share the value of a column within a group, in order of first appearance', () => {
     const table = readTable('t,y,who\n1,2,b\n2,3,a\n,4,b\n4,5,b')
     const chosen = choose(table, initial)
     const rows = selectRows(table, chosen, makeTask(table, chosen, initial))
@@ -179,7 +179,7 @@ describe('a model', () => {
   const chosen = choose(table, initial)
   const taskWith = (changed: Partial<FitPageState>) => makeTask(table, chosen, { ...initial, ...changed })
 
-  test('of the library accepts a column with the name of a parameter', () => {
+  test('accepts a column with the name of a parameter, if it is a built-in model', () => {
     const task = taskWith({ model: 'line' })
     expect(task).toMatchObject({ text: 'slope*x + intercept', parameters: ['slope', 'intercept'] })
     const state = { ...initial, model: 'line', parameters: { slope: { min: 0 } } } as const
@@ -189,7 +189,7 @@ describe('a model', () => {
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
-  test('of the visitor uses columns whose names occur in it', () => {
+  test("uses columns whose names occur in it, if it is the visitor's model", () => {
     expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })

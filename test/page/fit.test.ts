@@ -143,7 +143,7 @@ const decay = () => {
 const starts = { a: 1, b: 1, c: 0.5 }
 
 describe('pasted data', () => {
-  test('are fitted at once: tables, curve, band and residuals equal those of fit in Node', async () => {
+  test("are fitted at once: tables, curve, band and residuals equal Node's", async () => {
     const page = await open()
     const rows = 30
     const at = Float64Array.from({ length: rows }, (_, i) => i / 3)
@@ -510,7 +510,7 @@ describe('a model', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
-  test("of the library is shown in the field of the visitor's model, which returns later", async () => {
+  test("is shown in the field of the visitor's model if it is built-in; the visitor's model returns later", async () => {
     const page = await open()
     await chosen(page, 'model').selectOption('line')
     await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
@@ -529,7 +529,7 @@ describe('a model', () => {
     expect(await whole.getByText('Residual sum of squares').count()).toBe(0)
   })
 
-  test('with several columns or none has values instead of a curve', async () => {
+  test('has values instead of a curve for several columns or none', async () => {
     const page = await open()
     await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
     await chosen(page, 'y').selectOption('y')
@@ -546,14 +546,14 @@ describe('a model', () => {
     await expectFit(page, fitInNode(expression('a'), { y }, { start: { a: 1 } }))
   })
 
-  test('with unidentifiable parameters is reported', async () => {
+  test('is reported if its parameters are unidentifiable', async () => {
     const page = await open()
     await typed(page).fill('a + b + c*t')
     await page.getByText('Singular').waitFor()
     await page.getByText('the data determine some parameters only together').waitFor()
   })
 
-  test('with an unidentifiable constant is reported by name', async () => {
+  test('is reported by the name of an unidentifiable constant', async () => {
     const page = await open()
     await data(page).fill('t,y\n0,2\n1,2\n2,2\n3,2\n4,2\n5,2\n')
     await typed(page).fill('a*exp(-b*t) + c')
@@ -583,7 +583,7 @@ describe('parameters', () => {
     await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
   })
 
-  test('with invalid numbers are refused with a message, and the fit stays', async () => {
+  test('are refused with a message if they are invalid, and the fit stays', async () => {
     const page = await open()
     const start = page.getByLabel('b: start')
     await start.fill('much')
@@ -629,7 +629,7 @@ describe('many small changes', () => {
     expect(memories).toBeLessThan(30)
   })
 
-  test('of a large table wait for a pause in typing', async () => {
+  test('wait for a pause in typing if the table is large', async () => {
     const page = await open('model=line')
     const rows = Array.from({ length: 20_000 }, (_, i) => `${i},${i % 7}`)
     await data(page).evaluate(
@@ -698,7 +698,7 @@ describe('the result', () => {
     expect(await other.getByLabel('intercept: min').inputValue()).toBe('0.5')
   })
 
-  test('without its data requests the named columns, and fits no others', async () => {
+  test('requests the named columns if the data are missing, and fits no others', async () => {
     const page = await open('model=own&expression=k*dose&x=dose&y=rate&sigma=e&min.k=0')
     expect(await page.getByLabel('k: min').inputValue()).toBe('0')
     const asked = 'paste, drop or open a table with the columns “dose”, “rate”, “e”.'
@@ -722,7 +722,7 @@ describe('the result', () => {
     await expectFit(page, others)
   })
 
-  test('of an invalid address is partial, and the page reports the errors', async () => {
+  test('is partial for an invalid address, and the page reports the errors', async () => {
     const page = await open('model=lime&start.a=2')
     const [problem] = await page.locator('#problems li').allTextContents()
     expect(problem).toContain('The model “lime”')

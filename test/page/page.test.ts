@@ -167,7 +167,7 @@ describe('a race', () => {
     expect(await handle(page).isVisible()).toBe(true)
   })
 
-  test('without a known minimum has a note in its table', async () => {
+  test('has a note in its table if no minimum is known', async () => {
     const page = await open('f=saddle&adam=lr:0.01&maxIterations=100')
     await race(page)
     expect(await page.locator('.ranking tbody td').allTextContents()).toContain('no minimum known')
@@ -276,7 +276,7 @@ describe('the image', () => {
     await expect.poll(() => field.locator('.why').count()).toBe(0)
   })
 
-  test('has scenes that are links with two sentences, and their points equal those of Node', async () => {
+  test("has scenes that are links with two sentences, and their points equal Node's", async () => {
     const page = await open('f=booth&adam=lr:0.5', { reducedMotion: 'no-preference' })
     for (const { title, says } of scenes) {
       const link = page.getByRole('link', { name: title, exact: true })
@@ -340,7 +340,7 @@ describe('a schedule', () => {
     await expect.poll(() => picture(page).count()).toBe(0)
   })
 
-  test('that cannot be read is refused with a message, and the race stays', async () => {
+  test('is refused with a message if it cannot be read, and the race stays', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await lr(page).fill('cosine(1, { steps: 9 }')
     await lr(page).press('Enter')
@@ -495,14 +495,14 @@ describe('the address', () => {
     expect(await page.getByLabel('start x').inputValue()).toBe('-1.5')
   })
 
-  test('with an unreadable function is reported, and the default function is used', async () => {
+  test('is reported if its function cannot be read, and the default function is used', async () => {
     const page = await open('f=own&expression=sin(x&adam=lr:0.1')
     await page.getByText('The expression is invalid').first().waitFor()
     await button(page, 'Step').click()
     expect(await page.locator('.transport output').textContent()).toBe('1 update')
   })
 
-  test('without parameters is the default race', async () => {
+  test('is the default race without parameters', async () => {
     const page = await open('')
     expect(await page.locator('#problems').isVisible()).toBe(false)
     expect(await page.locator('.ranking tbody tr').count()).toBe(initial.entries.length)
@@ -708,7 +708,7 @@ describe('accessibility and robustness', () => {
     }
   })
 
-  test('without WebGL a message replaces the surface, and the race continues', async () => {
+  test('a message replaces the surface without WebGL, and the race continues', async () => {
     const { page } = await visit(site, 'f=booth&adam=lr:0.5&maxIterations=50')
     await page.addInitScript(() => {
       const { getContext } = HTMLCanvasElement.prototype
@@ -787,8 +787,7 @@ test('the race page is small', () => {
   ]
   const wanted = ['expression-', 'parse-', 'schedules-', 'custom-rule-', 'basins-']
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
-  // Sizes until the page is usable, with the chart, equations and other later parts, with the surface, and with rarely
-  // needed parts: expressions, schedules, custom rules (on the page and in the worker) and basins.
+  // Sizes until the page is usable, with later parts (the chart, equations), and with the surface. Rarely needed parts come last: expressions, schedules, custom rules (on the page and in the worker) and basins.
   expect(parts('surface-', ...late, ...wanted)).toBeLessThan(124_000)
   expect(parts('surface-', ...wanted)).toBeLessThan(163_000)
   expect(parts(...wanted)).toBeLessThan(304_000)

@@ -95,7 +95,7 @@ describe('an expression', () => {
     ['more brackets than a text may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
     ['brackets that are not closed', '('.repeat(20_000)],
     ['signs', `${'-'.repeat(19_000)}x`],
-  ])('that is nested too deeply has the same message as in a fit: %s', (_, text) => {
+  ])('has the same message as in a fit if it is nested too deeply: %s', (_, text) => {
     const told = (parse: (text: string) => unknown) => {
       try {
         return parse(text)
@@ -517,7 +517,7 @@ describe('measurements', () => {
   })
 
   // The test simulates the time, so a busy machine cannot make it fail.
-  test.each([0.1, 1, 50 / 3])('by a clock with ticks of %f ms give the time of a step', async (tick) => {
+  test.each([0.1, 1, 50 / 3])('give the time of a step by a clock with ticks of %f ms', async (tick) => {
     const milliseconds = (size: number) => 1e-3 + 1e-6 * size
     let time = 0
     Object.assign(performance, {
@@ -568,7 +568,7 @@ describe('labels next to points', () => {
     ['at one place', () => [200, 150]],
     ['along a line', (i: number) => [60 + 24 * i, 150]],
     ['in a corner', (i: number) => [40 + i, 10 + i]],
-  ] as const)('of twelve %s do not overlap, and stay within the image', (_, at) => {
+  ] as const)('do not overlap for twelve %s, and stay within the image', (_, at) => {
     const names = Array.from({ length: 12 }, (_, i) => {
       const [x, y] = at(i)
       return { x, y, width: 70, height: 16 }
@@ -612,7 +612,7 @@ test('equal axes show at least the previous range, with equal units', () => {
   }
 })
 
-describe('a race is computed in advance and displayed along its time', () => {
+describe('a race that is computed in advance', () => {
   const state: RaceState = {
     ...initial,
     objective: 'booth',
@@ -621,7 +621,7 @@ describe('a race is computed in advance and displayed along its time', () => {
   }
   const begun = async () => new Race(state, await makeLandscape(state))
 
-  test('in both directions, with the results known by then', async () => {
+  test('is displayed in both directions, with the results known by then', async () => {
     const race = await begun()
     race.make(Infinity, Infinity)
     expect([race.isMade, race.isOver, race.time]).toEqual([true, false, 0])
@@ -636,7 +636,7 @@ describe('a race is computed in advance and displayed along its time', () => {
     expect([adam.iterations, adam.reason, adam.arrivedAt, lbfgs.iterations]).toEqual([0, null, null, 0])
   })
 
-  test('with the method at the position of its gradients', async () => {
+  test('shows the method at the position of its gradients', async () => {
     const race = await begun()
     race.advance(6, Infinity)
     const lbfgs = race.racers[1]
@@ -646,7 +646,7 @@ describe('a race is computed in advance and displayed along its time', () => {
     if (lbfgs.iterations < lbfgs.made) expect(lbfgs.timeOf(lbfgs.iterations + 1)).toBeGreaterThan(6)
   })
 
-  test("with the library's noise, the same for all racers", async () => {
+  test("uses the library's noise, the same for all racers", async () => {
     const noisy = new Race(
       { ...state, noise: 0.5, entries: [suggested('sgd'), suggested('sgd')] },
       (await begun()).landscape,
@@ -657,7 +657,7 @@ describe('a race is computed in advance and displayed along its time', () => {
     expect(noisy.racers[0].pointAt(1)).not.toEqual(quiet.racers[0].pointAt(1))
   })
 
-  test('with “no optimizer came” only if a minimum is known', async () => {
+  test('reports “no optimizer came” only if a minimum is known', async () => {
     const over = async (changed: Partial<RaceState>) => {
       const all = { ...state, ...changed }
       const race = new Race(all, await makeLandscape(all))

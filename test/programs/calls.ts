@@ -1,4 +1,4 @@
-/** Random calls of many runs, minimizations and fits: each one is a program by itself. */
+/** Random calls of batches, minimizations and fits; each is a separate program. */
 
 import fc from 'fast-check'
 import { type Dtype, dtypes } from '../bits.js'
@@ -10,11 +10,11 @@ import { coreNames, OWN, type PlainRule, ruleAmong } from './rules.js'
 interface Call {
   readonly places: readonly PlaceName[]
   readonly pollution: Pollution | null
-  /** By a promise in all places but the first world's. */
+  /** Whether all places but the reference call by a promise. */
   readonly isAsync: boolean
-  /** Whether the options are a proxy that tells what it is on every reading but the first. */
+  /** Whether the options are a proxy that returns false values after the first read. */
   readonly isFickle: boolean
-  /** Ended by a signal: before, or as soon as progress is told of. */
+  /** When a signal aborts the call: before it, or on the first progress report. */
   readonly abort: 'before' | 'progress' | null
   readonly options: Readonly<Record<string, unknown>>
 }
@@ -24,12 +24,12 @@ export interface RunsProgram extends Call {
   readonly kind: 'runs'
   readonly text: string
   readonly dtype: Dtype
-  /** How many; they take turns in what follows by run. */
+  /** The number of runs. Values per run are repeated. */
   readonly runs: number
-  /** By run, for the parameters in the order of the expression. */
+  /** Starts per run, for the parameters in the order of the expression. */
   readonly starts: readonly (readonly number[])[]
   readonly rule: PlainRule
-  /** One of the runs alone. */
+  /** Whether only one of the runs is used. */
   readonly isOne: boolean
 }
 
@@ -40,7 +40,7 @@ export interface FitsProgram extends Call {
   /** An expression, or one of `models`. */
   readonly model: string | { readonly name: string; readonly options: object }
   readonly data: Data
-  /** `sigma` and `weights` in its options are those of rows in turn. */
+  /** Whether it is a single fit; `sigma` and `weights` in its options are then repeated over the rows. */
   readonly isOne: boolean
 }
 
@@ -51,7 +51,7 @@ const count = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 5 }) },
   { weight: 1, arbitrary: fc.constantFrom(17, 33, 67) },
 )
-/** How many of them differ. */
+/** The number of distinct runs. */
 const DIFFERENT = 5
 
 const NAMES = ['a', 'b', 'c', 't', 'y']
@@ -66,7 +66,7 @@ const call = {
 
 type Options = Record<string, fc.Arbitrary<unknown>>
 
-/** Some of the options, so that most are what they are by default; now and then one is none. */
+/** Some of the options; the others keep their defaults. Rarely, one is invalid. */
 const some = (good: Options, bad: readonly object[]): fc.Arbitrary<Readonly<Record<string, unknown>>> =>
   fc
     .tuple(fc.subarray(Object.keys(good), { maxLength: 3 }), record(good), rarely(8, fc.constantFrom(...bad)))
@@ -85,7 +85,7 @@ const wrong: readonly object[] = [
 
 const rowsOf = (rows: number) => fc.array(anyNumber, { minLength: rows, maxLength: rows })
 
-/** Columns of one length for all runs, or of each run's own. */
+/** Columns of equal length for all runs, or per run. */
 const columnsOf = (names: readonly string[], isOne: boolean): fc.Arbitrary<Data> => {
   const shared = fc
     .integer({ min: 1, max: 6 })
@@ -101,7 +101,7 @@ const columnsOf = (names: readonly string[], isOne: boolean): fc.Arbitrary<Data>
 
 const different = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 1, maxLength: DIFFERENT })
 
-/** From one number to another, or the same one, or none. */
+/** Limits from one number to another, equal ones, or none. */
 const limits = fc
   .tuple(fc.oneof(anyNumber, fc.constantFrom(-1, 0, 1)), fc.oneof(anyNumber, fc.constantFrom(0, 1, 2)))
   .map(([a, b]) => (Number.isNaN(a + b) ? { min: 0, max: 0 } : { min: Math.min(a, b), max: Math.max(a, b) }))
@@ -115,7 +115,7 @@ export const runsProgram: fc.Arbitrary<RunsProgram> = fc
   })
   .chain(({ tree: { text }, runs, isOne, columns }) => {
     const named = [...new Set(text.match(/\b[abcty]\b/g))]
-    // One at least is a parameter.
+    // At least one name is a parameter.
     const given = columns.filter((name) => named.includes(name) && named.length > columns.length)
     const parameters = named.filter((name) => !given.includes(name))
     return record<RunsProgram>({
@@ -185,13 +185,13 @@ const model = fc.oneof<fc.Arbitrary<FitsProgram['model']>[]>(
   ),
 )
 
-/** Rows near a curve, as fits are meant for. */
+/** Rows near a curve, as in realistic fits. */
 const sensible = fc.tuple(fc.integer({ min: 3, max: 12 }), fc.nat(1000)).map(([rows, seed]) => {
   const t = Array.from({ length: rows }, (_, k) => k / 2)
   return { t, y: t.map((at, k) => 3 * Math.exp(-at / 2) + 1 + 0.05 * Math.sin(seed + 7 * k)) }
 })
 
-/** Several starts want bounds. */
+/** Several starts require bounds. */
 const box = (start: object) =>
   Object.fromEntries(Object.keys(start).map((name) => [name, { start: 1, min: -1, max: 4 }]))
 

@@ -1,13 +1,13 @@
 /**
- * What runs programs: a process that gets one a line, or a page in which `answer` does it. It may die, which is found
- * out then.
+ * The process that runs one program per line, or the page in which `answer` runs it. Its death is detected by the
+ * caller.
  */
 
 import { type Arrival, agree, Course } from './engine-agreement.js'
 import type { Program } from './program.js'
 
 export interface Answer {
-  /** What was wrong; null where nothing was. */
+  /** The failure; null if the program agreed. */
   readonly message: string | null
   readonly reached: readonly string[]
   readonly trail: Course['trail']
@@ -15,7 +15,9 @@ export interface Answer {
   readonly saved: string | null
 }
 
-/** @param source an expression of JavaScript: a program has numbers and keys that JSON has not */
+/**
+ * @param source a JavaScript expression, because programs contain numbers and keys that JSON lacks
+ */
 async function answer(source: string): Promise<Answer> {
   let [course, message] = [new Course(), null as string | null]
   try {

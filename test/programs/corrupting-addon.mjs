@@ -1,5 +1,6 @@
-// For `npm run fuzz -- --spoil`: each call of the addon is made before on a copy of its arena or batch, in which some words are
-// other ones. The copies are ArrayBuffers that end where their bytes end, so that a sanitizer would see who leaves them.
+// For `npm run fuzz -- --spoil`: each call of the addon is first made on a copy of its arena or batch with some
+// corrupted words. The copies are ArrayBuffers that end with their bytes, so that a sanitizer detects access beyond
+// them.
 
 const { dlopen } = process
 process.dlopen = (module, file, ...flags) => {
@@ -7,7 +8,7 @@ process.dlopen = (module, file, ...flags) => {
   if (file.includes('antigrad') && 'attach' in module.exports) module.exports = spoiling(module.exports)
 }
 
-// The same for the same calls: mulberry32.
+// A deterministic generator: mulberry32.
 let a = 1
 function random(below) {
   a = (a + 0x6d2b79f5) | 0
@@ -16,7 +17,7 @@ function random(below) {
   return ((x ^ (x >>> 14)) >>> 0) % below
 }
 
-/** Numbers that are likely to be taken for something. */
+/** Numbers that are likely to be misinterpreted. */
 const words = [
   () => random(40),
   () => random(200) * 16,
@@ -28,7 +29,10 @@ const words = [
 ]
 const word = () => words[random(words.length)]() >>> 0
 
-/** Some words of the first `count` become others; the first two, a hash and a dtype, seldom, as nothing goes on then. */
+/**
+ * Replaces some of the first `count` words. The first two, a hash and a dtype, are rarely replaced, because such calls
+ * are refused at once.
+ */
 function spoil(list, count = list.length) {
   if (count < 3) return
   for (let k = random(6); k >= 0; k--) list[random(50) === 0 ? random(2) : 2 + random(count - 2)] = word()
@@ -40,7 +44,7 @@ function copied(owner, offset, length) {
   return buffer.slice(offset, offset + length)
 }
 
-/** What a call comes to is all the same, as long as the process lives. */
+/** Makes a call and ignores its outcome; only the process must survive. */
 function tried(call) {
   try {
     return call()
@@ -49,15 +53,15 @@ function tried(call) {
   }
 }
 
-/** Larger ones take long to copy, and are no others. */
+/** Larger copies take long, and test nothing new. */
 const LARGEST = 1 << 20
 const STAGES = 10
 
 function spoiling(addon) {
-  /** What was attached, for the functions that get a handle. */
+  /** The arguments of attach, for functions that receive a handle. */
   const attached = new WeakMap()
 
-  /** Calls of all kinds on a copy, with tables that are other ones. */
+  /** Makes calls of all kinds on a copy with corrupted tables. */
   function tryTables(own, [owner, offset, length, , threads, set], isKept) {
     if (length > LARGEST || random(4) > 0) return
     const copy = copied(owner, offset, length)
@@ -69,7 +73,7 @@ function spoiling(addon) {
       spoil(tables)
       tried(() => addon.keep(run.handle, tables))
     }
-    // Rows of coefficients and numbers, which the addon reads where they are.
+    // Rows of coefficients and numbers, which the addon reads in place.
     if (random(2) === 0) spoil(new Uint32Array(copy, 0, length >> 2))
     const lent = () =>
       Array.from(

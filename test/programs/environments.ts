@@ -1,4 +1,4 @@
-/** Other runtimes and browsers in which programs run: those that are there. */
+/** Other available runtimes and browsers in which programs run. */
 
 import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -72,9 +72,9 @@ async function serve(home: string): Promise<Server> {
     entryPoints: [join(home, 'test/programs/child.ts')],
     ...{ bundle: true, format: 'esm', target: 'es2022', write: false, logLevel: 'warning' },
     alias: { 'antigrad/fit': join(home, 'dist/fits/index.js'), antigrad: join(home, 'dist/index.js') },
-    // The rules that there are at first are imported for that alone.
+    // The initial rules are imported only for their effect.
     ignoreAnnotations: true,
-    // Else errors make no suggestions.
+    // Otherwise errors contain no suggestions.
     conditions: ['development'],
   })
   const page = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="app.js"></script>'
@@ -84,13 +84,13 @@ async function serve(home: string): Promise<Server> {
     response.end(isScript ? outputFiles[0].text : page)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  // It keeps nobody from ending.
+  // The server does not keep the process alive.
   return server.unref()
 }
 
 /**
- * @param names those that are wanted, or all
- * @param skip is told of each that is not there
+ * @param names the requested environments, or all
+ * @param skip receives each missing environment
  */
 export async function everywhere(
   home: string,

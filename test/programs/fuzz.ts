@@ -1,6 +1,6 @@
 /**
- * npm run fuzz: programs of seed after seed for as long as is asked, or the one that a failure named; npm run soak:
- * in other runtimes and browsers as well.
+ * npm run fuzz: programs of successive seeds for the requested time, or the program of a failure. npm run soak: also in
+ * other runtimes and browsers.
  */
 
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { Runner, search } from './search.js'
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
 /**
- * @param node the command in which programs run here
+ * @param node the command that runs programs in this runtime
  * @returns the exit status
  */
 export async function fuzz(args: readonly string[], home: string, node: readonly string[]): Promise<number> {
@@ -75,7 +75,7 @@ export async function fuzz(args: readonly string[], home: string, node: readonly
   return 1
 }
 
-/** Each reader of bytes for as long as another. */
+/** Fuzzes each reader of bytes for the same time. */
 async function readBytes(home: string, seed: number, seconds: number): Promise<number> {
   const file = await bundle(home, 'bytes')
   const targets = Object.keys(words) as Target[]

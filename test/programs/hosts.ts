@@ -1,4 +1,4 @@
-/** Processes that run programs, each as long as it lives. */
+/** Processes that run programs, each for a limited number of programs. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -11,20 +11,20 @@ import type { Arrival } from './engine-agreement.js'
 import type { Program } from './program.js'
 
 /**
- * Milliseconds of the processor for a program, where they can be had, and for which it may use none of it; by the clock
- * one of seconds takes as many minutes as others want.
+ * The time limit of a program in milliseconds of CPU time, or of wall-clock time without CPU use. A program of seconds
+ * may take minutes by the clock on a busy machine.
  */
 const LONGEST = 300_000
-/** Programs that one gets, so that what it keeps stays small. */
+/** The number of programs per process, which limits its memory. */
 const MOST = 500
 
-/** A program as text that is an expression of JavaScript, and that `regressions.ts` takes. */
+/** A program as a JavaScript expression that `regressions.ts` accepts. */
 export const sourceOf = (program: unknown) =>
   inspect(program, {
     ...{ depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity, breakLength: 110 },
   })
 
-/** Where programs run one after the other; what dies of one is there again for the next. */
+/** Runs programs one after the other. A process that died is restarted for the next program. */
 export abstract class Host {
   readonly name: string
   protected readonly longest: number
@@ -35,7 +35,9 @@ export abstract class Host {
     this.longest = longest
   }
 
-  /** @param isAlone whether it is the first program, and the last one */
+  /**
+   * @param isAlone whether the program is the first and the last one of its process
+   */
   async ask(program: Program | Arrival, isAlone: boolean): Promise<Answer> {
     if (isAlone || this.#given >= MOST) await this.end()
     this.#given = isAlone ? MOST : this.#given + 1
@@ -69,18 +71,18 @@ export abstract class Host {
     await this.close()
   }
 
-  /** Milliseconds that have gone by for it. */
+  /** Milliseconds that the program has used so far. */
   protected spent(): number {
     return Date.now()
   }
 
-  /** Starts it, unless it is there; that is no part of a program's time. */
+  /** Starts the process unless it is running; the start does not count as a program's time. */
   protected abstract begin(): Promise<void>
   protected abstract answer(source: string): Promise<Answer>
   protected abstract close(): Promise<void>
 }
 
-/** A runtime, given by its command, in which `child.ts` runs on top of `dist`. */
+/** A runtime, given by its command, that runs `child.ts` on top of `dist`. */
 export class ProcessHost extends Host {
   readonly #file: Promise<string>
   readonly #command: readonly string[]
@@ -100,16 +102,16 @@ export class ProcessHost extends Host {
     this.#command = command
   }
 
-  /** Of the processor, all threads'; by the clock where the system does not tell. */
+  /** CPU time of all threads; wall-clock time if the system does not report it. */
   protected override spent(): number {
     if (process.platform !== 'linux') return super.spent()
     try {
       const stat = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8')
-      // Behind the name, which is in brackets; hundredths of a second.
+      // The fields after the name in parentheses, in hundredths of a second.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
       return (Number(fields[11]) + Number(fields[12])) * 10
     } catch {
-      // It has ended, of which its answer tells.
+      // The process has ended, which its answer reports.
       return 0
     }
   }
@@ -129,7 +131,7 @@ export class ProcessHost extends Host {
     child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#said += text
     })
-    // What it has died of is told of by its answer.
+    // The answer reports why the process died.
     child.stdin.on('error', () => {})
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
     await this.#line()
@@ -148,7 +150,7 @@ export class ProcessHost extends Host {
   }
 }
 
-/** A child's program as one file on top of `dist`; `name` is its folder here. */
+/** Bundles a child's program into one file on top of `dist`; `name` is its folder here. */
 export async function bundle(home: string, name: string): Promise<string> {
   const outfile = join(home, `target/${name}/child.mjs`)
   await build({
@@ -160,7 +162,7 @@ export async function bundle(home: string, name: string): Promise<string> {
       antigrad: join(home, 'dist/index.js'),
     },
     external: [join(home, 'dist/*')],
-    // What `library.ts` imports for its effect stays in.
+    // Keeps modules that `library.ts` imports for their effect.
     treeShaking: false,
   })
   return outfile

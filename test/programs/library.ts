@@ -1,4 +1,6 @@
-/** The package as a process has it: at first a few rules and the smaller WebAssembly module, the rest on demand. */
+/**
+ * The package as a process loads it: at first a few rules and the smaller WebAssembly module, and the rest on demand.
+ */
 
 import type * as Antigrad from 'antigrad'
 import type * as Fits from 'antigrad/fit'
@@ -21,12 +23,12 @@ type Whole = typeof Antigrad & typeof Fits
 
 let whole: Whole | undefined
 
-/** Imports the rest: its rules bring the larger module into memories that there are. */
+/** Imports the rest, whose rules load the larger module into existing memories. */
 export async function bring(): Promise<void> {
   whole ??= { ...(await import('antigrad')), ...(await import('antigrad/fit')) }
 }
 
-/** All of it, once it is there. */
+/** The complete package, after it has loaded. */
 export function antigrad(): Whole {
   if (whole === undefined) throw new Error('not before bring()')
   return whole

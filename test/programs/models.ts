@@ -1,4 +1,4 @@
-/** Random programs of an optimizer's life: models, options and commands. */
+/** Random programs of an optimizer: models, options and commands. */
 
 import fc from 'fast-check'
 import { type Dtype, dtypes } from '../bits.js'
@@ -6,7 +6,7 @@ import { optional, rarely, record } from './numbers.js'
 import { type Picker, type PlaceName, type Pollution, picker, places, pollution } from './parts.js'
 import { coreNames, type PlainRule, ruleAmong } from './rules.js'
 
-/** A tensor, and in which of its possible shapes; see `shapeOf`. */
+/** A tensor, and which of its possible shapes it has; see `shapeOf`. */
 export interface Spec {
   readonly length: number
   readonly form: number
@@ -17,36 +17,36 @@ export interface GroupSpec {
   readonly change: Readonly<Record<string, unknown>>
 }
 
-/** Calls of code of the user's in the middle of another one: they are refused and change nothing. */
+/** Calls by user code in the middle of another call, which are refused and change nothing. */
 export const intruders = [
   ...(['step', 'stepAsync', 'set', 'freeze', 'unfreeze', 'add', 'appendRows', 'save', 'restore'] as const),
   ...(['state', 'zeroGrad', 'gradientPoint'] as const),
 ]
 export type Intruder = (typeof intruders)[number]
 
-/** Who reads what a command is given: a getter or a proxy; or schedules, functions that match, and `onWarning`. */
+/** An interruption by a getter or a proxy of the arguments, or by schedules, match functions and `onWarning`. */
 export interface Intrusion {
-  /** `later` is after `stepAsync` has returned. */
+  /** `later` means after `stepAsync` has returned. */
   readonly by: 'getter' | 'proxy' | 'function' | 'later'
   readonly calls: readonly Intruder[]
-  /** At last it throws an error of its own, or gives the memory of a gradient away. */
+  /** The final action: throwing its own error, or transferring the memory of a gradient. */
   readonly end: 'throws' | 'transfers' | null
-  /** So many readings before it are let pass, 0 by default: it may come to a later tensor, or a later step. */
+  /** The number of reads that are not interrupted, 0 by default, so that a later tensor or step can be hit. */
   readonly spared?: number
 }
 
 export type Command = { readonly intrusion?: Intrusion | null } & (
   | {
       readonly call: 'step' | 'stepAsync'
-      /** Through `grads`, without an argument. */
+      /** Whether gradients are passed in `grads`, without an argument. */
       readonly inPlace: boolean
       readonly seed: number
-      /** Bits of the tensors that have no gradient. */
+      /** Bits of the tensors without a gradient. */
       readonly holes: number
       readonly wild: number | null
-      /** Bits of the tensors of which only some rows have one; none by default. */
+      /** Bits of the tensors with a sparse gradient; none by default. */
       readonly byRow?: number
-      /** So many calls one after the other, with nothing in between that looks at anything: 1 by default. */
+      /** The number of consecutive calls without reads in between; 1 by default. */
       readonly times?: number
     }
   | {
@@ -66,11 +66,11 @@ export type Command = { readonly intrusion?: Intrusion | null } & (
   | { readonly call: 'load' | 'fresh'; readonly shift: number }
   | { readonly call: 'restore'; readonly partial: boolean }
   | { readonly call: 'remember' | 'zeroGrad' | 'gradientPoint' | 'bring' }
-  /** Another optimizer comes, steps and stays, in the same memory where it is small. */
+  /** Another optimizer is created, steps and stays alive, in the same memory if it is small. */
   | { readonly call: 'other'; readonly rule: PlainRule; readonly length: number }
 )
 
-/** An optimizer and what is done to it. The first world stays in TypeScript; the others move among the places. */
+/** An optimizer and its commands. The reference world stays in TypeScript, and the others move between places. */
 export interface ModelProgram {
   readonly kind: 'model'
   readonly places: readonly PlaceName[]
@@ -90,7 +90,7 @@ export interface ModelProgram {
 const length = fc.oneof(
   { weight: 60, arbitrary: fc.constantFrom(1, 3, 17, 65, 6, 0) },
   { weight: 10, arbitrary: fc.nat(600) },
-  // Past two borders of the blocks that threads share.
+  // Beyond two boundaries of the blocks that threads share.
   { weight: 1, arbitrary: fc.constant(40_003) },
 )
 const spec: fc.Arbitrary<Spec> = record({ length, form: fc.nat(3) })
@@ -163,7 +163,7 @@ const intrusion = rarely(
   }),
 )
 
-/** What there is of one program: few rules, so that tensors share them. */
+/** The ingredients of a program: few rules, so that tensors share them. */
 interface Pool {
   readonly rule: fc.Arbitrary<PlainRule>
   readonly isLate: boolean
@@ -251,7 +251,7 @@ export const modelProgram: fc.Arbitrary<ModelProgram> = fc
   )
   .chain(([rules, early]) => {
     const pool: Pool = { rule: fc.constantFrom(...rules), isLate: early !== null }
-    // The commands first, as they are what is best made fewer.
+    // Commands come first, because shrinking should reduce them first.
     return record<ModelProgram>({
       commands: fc.array(commandOf(pool), { minLength: 1, maxLength: 20, size: 'max' }),
       kind: fc.constant('model' as const),

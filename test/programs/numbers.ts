@@ -1,4 +1,4 @@
-/** Numbers of any size, as fast-check draws them. */
+/** Random numbers of any magnitude, by fast-check. */
 
 import fc from 'fast-check'
 
@@ -22,12 +22,12 @@ export const anyNumber: fc.Arbitrary<number> = fc.oneof(
   { weight: 2, arbitrary: special },
 )
 
-/** One that a text can have: it has no sign there, and is finite. */
+/** Numbers that can be literals: finite and without a sign. */
 export const anyLiteral = anyNumber.map((x) => (Number.isFinite(x) ? Math.abs(x) : 2))
 
 export const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
 
-/** Once in so many programs, and else null. */
+/** A value once in `times` programs, and otherwise null. */
 export const rarely = <T>(times: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
   fc.oneof({ weight: times - 1, arbitrary: fc.constant(null) }, { weight: 1, arbitrary })
 

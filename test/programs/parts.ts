@@ -1,9 +1,9 @@
-/** What several kinds of programs have: places, picks of tensors, and a spoiled `Object.prototype`. */
+/** Common parts of programs: places, selections of tensors, and a polluted `Object.prototype`. */
 
 import fc from 'fast-check'
 import { rarely, record } from './numbers.js'
 
-/** Where a program runs; those that a machine does not have are left out there. */
+/** The places where a program runs; missing ones are skipped. */
 export const placeNames = [
   ...([
     'typescript',
@@ -22,7 +22,7 @@ export const places: fc.Arbitrary<PlaceName[]> = fc.uniqueArray(fc.constantFrom(
   maxLength: 3,
 })
 
-/** A property that somebody has put on every object: no option of anybody's. */
+/** A property on Object.prototype, which must not act as an option. */
 export interface Pollution {
   readonly key: string
   readonly value: unknown
@@ -67,7 +67,7 @@ export const pollution: fc.Arbitrary<Pollution | null> = rarely(
   }),
 )
 
-/** A group's match or a call's: a tensor's own name by number, or one of `matchOf`. */
+/** A match of a group or a call: a tensor's exact name by its index, or one of `matchOf`. */
 export interface Picker {
   readonly kind: 'name' | 'all' | 'top' | 'bias' | 'rank' | 'function' | 'list'
   readonly tensor: number

@@ -1,4 +1,4 @@
-/** Programs that have found something: they stay. A new one is what `npm run fuzz` has printed. */
+/** Programs that have found bugs. Add new ones as `npm run fuzz` prints them. */
 
 import type { FitsProgram, RunsProgram } from './calls.js'
 import type { Command, ModelProgram } from './models.js'

@@ -1,4 +1,4 @@
-/** Draws programs, gives each to a process, and shrinks the first that fails. */
+/** Generates programs, passes each to a process, and shrinks the first failure. */
 
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
@@ -9,30 +9,32 @@ import { type Host, ProcessHost, sourceOf } from './hosts.js'
 import { difference } from './outcome.js'
 import { type Program, program } from './program.js'
 
-/** Programs that are drawn from one seed. */
+/** The number of programs per seed. */
 const BATCH = 50
 
-/** Runs programs here; each elsewhere too where there are others, in turns: it has to come to the same there. */
+/** Runs programs here, and in turn in one of the other hosts, with the same outcome. */
 export class Runner {
   readonly reached = new Set<string>()
   programs = 0
-  /** Outcomes that were compared: of engines with each other, and of hosts. */
+  /** The number of compared outcomes, between engines and between hosts. */
   comparisons = 0
-  /** The other host in which something was wrong. */
+  /** The other host that failed. */
   failedIn: Host | null = null
   readonly #here: Host
   readonly #others: readonly Host[]
 
-  /** @param home the folder of the package */
+  /**
+   * @param home the folder of the package
+   */
   constructor(home: string, others: readonly Host[] = [], node: readonly string[] = [process.execPath]) {
     this.#here = new ProcessHost('Node', home, node)
     this.#others = others
   }
 
-  /** What is wrong with a program; null where nothing is. */
+  /** The failure of a program; null if it agrees. */
   async run(program: Program): Promise<string | null> {
     const { length } = this.#others
-    // What is shrunk has to fail where it failed.
+    // A shrunk program must fail in the same host.
     const other = this.failedIn ?? (length > 0 ? this.#others[this.programs % length] : null)
     this.programs++
     const [here, there] = [await this.#ask(this.#here, program), other && (await this.#ask(other, program))]
@@ -45,7 +47,7 @@ export class Runner {
   }
 
   async #ask(host: Host, program: Program | Arrival): Promise<Answer> {
-    // It changes where it runs for good.
+    // It changes its process permanently.
     const answer = await host.ask(program, program.kind === 'model' && program.isLate)
     this.comparisons += answer.comparisons
     return answer
@@ -61,7 +63,7 @@ export class Runner {
     return `${place}: ${difference(seen, there.trail[at]?.[1] ?? 'nothing')}`
   }
 
-  /** A run that was saved here goes on there as it does here. */
+  /** Continues a run that was saved here in another host, with the same result. */
   async #hop(saved: string | null, program: Program, other: Host): Promise<string | null> {
     if (saved === null) return null
     const arrival: Arrival = { kind: 'arrival', saved, places: program.places }
@@ -77,29 +79,29 @@ export class Runner {
 export interface Failure {
   readonly seed: number
   readonly path: string
-  /** Where it failed, if not here. */
+  /** The failing host, if it is another one. */
   readonly host: string | null
-  /** The smallest program that fails, as text that `regressions.ts` takes. */
+  /** The smallest failing program, as a string that `regressions.ts` accepts. */
   readonly program: string
   readonly message: string
-  /** Milliseconds until the first failure, and how many programs it took. */
+  /** The milliseconds and the number of programs until the first failure. */
   readonly after: number
   readonly programs: number
 }
 
 export interface Search {
   readonly seed: number
-  /** The way to one program, as a failure says it. */
+  /** The path to a single program, as a failure reports it. */
   readonly path?: string
-  /** How many programs, and for how many milliseconds, at most. */
+  /** Limits on the number of programs and on the milliseconds. */
   readonly programs?: number
   readonly time?: number
-  /** For how many milliseconds a failure is made smaller. */
+  /** The milliseconds for shrinking a failure. */
   readonly shrinking?: number
   readonly onProgress?: (seed: number) => void
 }
 
-/** The first failure among programs of this seed and of those that follow from it, shrunk; null where there is none. */
+/** The first failure among the programs of this seed and the following ones, shrunk; null if all agree. */
 export async function search(runner: Runner, given: Search): Promise<Failure | null> {
   const { programs = Infinity, time = Infinity, shrinking = 60_000, path, onProgress } = given
   const start = Date.now()

@@ -1,11 +1,11 @@
-/** Parameters in several shapes: what a program's tensors are called and where they are. */
+/** Parameters in several structures: the names and positions of a program's tensors. */
 
 import type { Spec } from './models.js'
 
-/** Numbers of tensors in the shape of the parameters. */
+/** Indices of tensors in the structure of the parameters. */
 export type Nested = number | readonly Nested[] | { readonly [key: string]: Nested }
 
-/** As one array, a list, a record whose order is not that of its names, or nested. */
+/** A single array, an array of arrays, an object with unsorted keys, or a nested structure. */
 export function structureOf(kind: number, count: number): Nested {
   const numbers = [...Array(count).keys()]
   if (kind === 0 && count === 1) return 0
@@ -20,7 +20,7 @@ export function structureOf(kind: number, count: number): Nested {
   return nested
 }
 
-/** A structure with something else in the places of tensors. */
+/** A structure with other values in place of tensors. */
 export function build(structure: Nested, leaf: (tensor: number) => unknown): unknown {
   if (typeof structure === 'number') return leaf(structure)
   if (Array.isArray(structure)) return structure.map((child) => build(child, leaf))

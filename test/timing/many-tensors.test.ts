@@ -1,4 +1,4 @@
-/** Optimizers of very many small tensors: no call takes time by the square of how many there are. */
+/** Optimizers of many small tensors: no call takes time proportional to the square of their number. */
 
 import { adamw, lamb, Optimizer, prodigy, type SavedRun } from 'antigrad'
 import { expect, test } from 'vitest'
@@ -12,7 +12,7 @@ function timed(work: () => void): number {
   return performance.now() - start
 }
 
-/** The same in the processor's time, which others on the machine do not make longer. */
+/** CPU time, which other processes do not affect. */
 function busy(work: () => void): number {
   const start = process.cpuUsage()
   work()
@@ -20,7 +20,7 @@ function busy(work: () => void): number {
   return (user + system) / 1000
 }
 
-/** What is done with so many tensors, in milliseconds. */
+/** The times of several operations on a number of tensors, in milliseconds. */
 function times(count: number, rule: ReturnType<typeof adamw> | ReturnType<typeof prodigy>) {
   const params = named(count)
   const names = Object.keys(params)
@@ -52,7 +52,7 @@ function times(count: number, rule: ReturnType<typeof adamw> | ReturnType<typeof
   }
 }
 
-// On a machine with nothing else to do 100,000 take 3 s at most, and 13 times as long as 10,000: three times that is failure.
+// On an idle machine, 100,000 tensors take at most 3 s, and 13 times as long as 10,000. Three times that is a failure.
 test.each([adamw(), prodigy()])(
   '$name: 100,000 tensors take about ten times as long as 10,000',
   (rule) => {
@@ -67,7 +67,7 @@ test.each([adamw(), prodigy()])(
   120_000,
 )
 
-test('tensors that are added one by one: as long for the tenth thousand as for the first', () => {
+test('adding tensors one by one takes constant time, also for the tenth thousand', () => {
   const optimizer = new Optimizer(named(1), adamw())
   let count = 1
   const thousand = () =>
@@ -75,13 +75,13 @@ test('tensors that are added one by one: as long for the tenth thousand as for t
       for (let k = 0; k < 1_000; k++) optimizer.add(named(1, count++))
     })
   const [, second, third, ...others] = Array.from({ length: 10 }, thousand)
-  // By the square it would be several times as long.
+  // Quadratic growth would make it several times as long.
   expect(Math.min(...others.slice(-3))).toBeLessThan(3 * Math.min(second, third))
   expect(optimizer.bytes).toBeLessThan(2 * new Optimizer(named(count), adamw()).bytes)
 })
 
 test.each([adamw(), lamb()])(
-  '$name: they are stepped as fast as those that came together, to the same bits',
+  '$name: tensors that were added one by one are stepped as fast as others, with the same bits',
   (rule) => {
     const params = named(1_000)
     const together = new Optimizer(params, rule)

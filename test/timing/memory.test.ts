@@ -1,6 +1,6 @@
 /**
- * What is made and dropped leaves nothing behind: resident memory after many calls is what it was after a tenth of them.
- * ANTIGRAD_TEST_LARGE=1 makes fifty times as many.
+ * Dropped objects leave nothing behind: resident memory after many calls equals that after a tenth of them.
+ * ANTIGRAD_TEST_LARGE=1 makes fifty times as many calls.
  */
 
 import { expect, test } from 'vitest'
@@ -30,7 +30,7 @@ const subjects = {
     call: 'new antigrad.Optimizer(params, rule({ lr: 1 / (2 + i % 9) }), { groups }).step(params)',
   },
   fits: {
-    // Compiled code takes 25 MiB until some 2,000 have been made.
+    // Compiled code takes 25 MiB during the first 2,000.
     calls: 1_000_000,
     before: `
       const model = antigrad.expression('a*exp(-b*t) + c')
@@ -49,7 +49,7 @@ const subjects = {
 }
 
 test.each(Object.entries(subjects))(
-  '%s come and go',
+  'resident memory stays constant for %s',
   (_, { calls, before, call }) => {
     const count = isLarge ? calls : calls / 50
     const { early, late } = inChild(

@@ -1,11 +1,11 @@
-// Nanoseconds of Adam's step of two parameters, and of the same by a plain loop: the least of rounds that take
-// turns. A process of its own, in which the compiler has seen nothing else.
+// Nanoseconds per step of Adam with two parameters, and of the same step by a plain loop: the minima of alternating
+// rounds. It runs in a separate process, whose compiler has seen no other code.
 import { adam, Optimizer } from '../../dist/index.js'
 
 const ROUNDS = 40
 const STEPS = 20_000
 
-/** Adam in float64 with its own clock: the products of β, which end at 0 where they no longer count. */
+/** Adam in float64 with its own clock: the products of β, which become 0 when they no longer matter. */
 function plainAdam(theta, g, { lr, beta1, beta2, eps }) {
   const m = new Float64Array(theta.length)
   const v = new Float64Array(theta.length)

@@ -1,4 +1,4 @@
-/** The CPU time that the package adds to a process that starts. */
+/** The CPU time that the package adds to the start of a process. */
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -6,13 +6,13 @@ import { expect, test } from 'vitest'
 import { home } from '../children.js'
 
 const ROUNDS = 15
-/** Half, and some for the noise of a busy machine: 0.40 and 0.48 were measured for `require` and `import`. */
+/** Half, plus a margin for a busy machine: 0.40 and 0.48 were measured for `require` and `import`. */
 const LIMIT = 0.5 + 0.05
 
 const worker = (code: string) =>
   `new (require('node:worker_threads').Worker)(${JSON.stringify(code)}, { eval: true })`
 
-/** Arguments of a process, and those of one that does the same without the package. */
+/** The arguments of a process, and of the same process without the package. */
 const starts: Record<string, readonly [readonly string[], readonly string[]]> = {
   require: [
     ['-e', "require('antigrad')"],
@@ -32,7 +32,7 @@ const starts: Record<string, readonly [readonly string[], readonly string[]]> = 
   ],
 }
 
-/** Milliseconds of CPU time of a process. */
+/** The CPU time of a process in milliseconds. */
 function cpuTime(args: readonly string[]): number {
   const preload = join(home, 'test/timing/print-cpu-time.cjs')
   const { status, stderr } = spawnSync(process.execPath, ['-r', preload, ...args], {

@@ -1,2 +1,2 @@
-/** What editors say of each option, by function, class or method that a module of declarations exports. */
+/** The descriptions of options that editors show, by exported function, class or method of a module of declarations. */
 export function wordsOnOptions(file: string): Record<string, Record<string, string>>

@@ -1,4 +1,4 @@
-/** What TypeScript must accept, and refuse, of groups, shapes, tensors that come and runs that are saved. */
+/** Groups, shapes, added tensors and saved runs that TypeScript must accept or refuse. */
 
 import {
   type Adam,
@@ -33,7 +33,7 @@ const parameters = () => ({
 })
 type Model = ReturnType<typeof parameters>
 
-/** A program's own list of groups, and matches. */
+/** A program's own array of groups, and matches. */
 const own: readonly Group<AdamW>[] = [noDecay('embed'), { match: { maxRank: 1 }, lr: 1e-4 }]
 const isLarge: Match = ({ length, shape, name }: TensorDescription) =>
   length > 100 || (shape?.length ?? 0) > 1 || name === ''
@@ -54,7 +54,7 @@ export const mixed = new Optimizer(parameters(), adamw({ lr: 1e-3 }), {
   maxConsecutiveSkips: 3,
   recordNorms: true,
 })
-/** Inferred from the rules in groups, so that options and state may be theirs. */
+/** Inferred from the rules in groups, so that their options and state are known. */
 export const typed: Optimizer<Model, AdamW, 'momentum'> = mixed
 export const alike: OptimizerOptions<Model, AdamW, Rule['name']> = {
   groups: own,
@@ -164,7 +164,7 @@ export const refused = (never: false) => {
 
 const one = () => Float32Array.of(1)
 
-/** Rules of several groups in one list. */
+/** Rules of several groups in one array. */
 const several = new Optimizer({ a: one(), b: one(), c: one() }, adamw(), {
   groups: [
     { match: 'a', rule: momentum() },

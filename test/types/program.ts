@@ -1,4 +1,4 @@
-/** What TypeScript must accept, and refuse, of the declarations that are published: oldest and newest. */
+/** Uses of the published declarations that the oldest and the newest TypeScript must accept or refuse. */
 
 import {
   type Adam,

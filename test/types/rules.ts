@@ -1,4 +1,4 @@
-/** What TypeScript must accept, and refuse, of rules, their options and the names of their state. */
+/** Rules, options and names of state that TypeScript must accept or refuse. */
 
 import type { LoopOf } from '../../dist/arena/kernel.js'
 import * as kernels from '../../dist/arena/manifest.js'

@@ -19,7 +19,7 @@ const ADDRESS_PERIOD = 4096
 const COMMON_ARRAY_COUNT = layout.ROW_LISTS + 1
 /** The maximum number of passes in a plan. With more passes, the saving per pass is negligible. */
 const MAX_PLANNED_PASSES = 16
-/** The maximum number of coefficients of stages outside the rule, without those of the pipeline. */
+/** The maximum number of coefficients of stages outside the rule, in addition to the pipeline's coefficients. */
 const MAX_PLANE_COEFFICIENTS = 6
 
 /** Adjacent tensors that have the same state arrays. */
@@ -30,7 +30,7 @@ export interface Family {
   readonly byTensor: readonly string[]
   /** The number of trailing state arrays that have values per row or per column; 0 by default. */
   readonly lines?: number
-  /** The largest number of coefficients of its kernels, without those of the pipeline. */
+  /** The largest number of coefficients of its kernels, in addition to the pipeline's coefficients. */
   readonly coefficients: number
 }
 

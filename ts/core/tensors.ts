@@ -117,9 +117,9 @@ const describePath = (path: string) => (path === '' ? 'params' : `params.${path}
 /**
  * Flattens parameters into a list of tensors, in the order of array indices or object keys.
  *
- * @throws TensorError if there is no tensor, a value is not a Float32Array or Float64Array or is detached, dtypes are
- * mixed, or two tensors have the same name, such as 'a.b' and b in a. Cycles and repeated arrays or objects are errors
- * too, because their copies would diverge.
+ * @throws TensorError if a value is not a Float32Array or Float64Array, or is detached. TensorError also if there is no
+ * tensor, if dtypes are mixed, or if two tensors have the same name, such as 'a.b' and b in a. Cycles and repeated
+ * arrays or objects are errors too, because their copies would diverge.
  */
 export function flatten(parameters: unknown): Flat {
   const names: string[] = []

@@ -93,7 +93,7 @@ export function checkInstructionSet(name: string): void {
     throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, name)
 }
 
-/** Rust in Node, compiled for each instruction set; the best one that the processor supports is used. */
+/** Rust in Node, compiled for each instruction set; the best supported set is used. */
 export const native: Engine = {
   name: 'native',
   attach(arena: Arena, forced: EngineSettings) {

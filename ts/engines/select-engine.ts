@@ -1,4 +1,4 @@
-/** Selects the requested engine, or the first one that works, and records the reasons. */
+/** Selects the requested engine, or else the first working engine, and records the reasons. */
 
 import { checkInstructionSet, environmentVariable } from '#native'
 import { EngineError, getMessage, OptionError } from '../core/errors.js'
@@ -79,7 +79,7 @@ export interface EngineChoice<R> {
 }
 
 /**
- * Starts the requested engine, or the first one that works. TypeScript is the last resort.
+ * Starts the requested engine, or else the first working engine. TypeScript is the last resort.
  *
  * @param begin starts an engine; its exception is the reason why the engine cannot run
  * @param order the other engines in order of preference

@@ -16,7 +16,7 @@ interface ArenaExports {
   hash(): number
 }
 
-/** The core module, or the larger one that a rule has registered. */
+/** The core module, or the larger module that a rule has registered. */
 const currentModule = () => registeredModule ?? core
 
 const instances = new WeakMap<WebAssembly.Memory, Instance>()
@@ -131,7 +131,7 @@ class WasmRunner implements Runner {
   readonly #address: number
   readonly #bytes: number
   /**
-   * The plan of stage 0: its address, its number (0 if there is none), the exports that made it, and the version of the
+   * The plan of stage 0: its address, its number (0 without a plan), the exports that made it, and the version of the
    * tables.
    */
   readonly #plan: number

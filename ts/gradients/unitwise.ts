@@ -109,7 +109,7 @@ export function unitwise(options: Pick<Unitwise, 'factor'> & Partial<Pick<Unitwi
 
 /**
  * Centers gradients, for `clip: { centralized: centralized() }`: g ← g − mean(g) in each row, before all other clips
- * (Yong, Huang, Hua and Zhang, 2020). Rows are those of `unitwise`; tensors that are not matrices are unchanged.
+ * (Yong, Huang, Hua and Zhang, 2020). Rows are defined as in `unitwise`. Tensors that are not matrices are unchanged.
  */
 export function centralized(): true {
   registerUnitwiseKernel()

@@ -32,7 +32,7 @@ export interface FitsRequest extends ModelSelection {
   readonly maxIterations: number
 }
 
-/** Where the work runs; the results are bit-identical. */
+/** The engine for the work; all engines compute the same bits. */
 export interface ExecutionOptions {
   readonly engine?: EngineName | undefined
   readonly threads?: number | undefined

@@ -174,7 +174,7 @@ function parseModelName(text: string): FitModel | undefined {
 /**
  * Parses values by name, such as a=1,b=0.5.
  *
- * @param read converts the string after =; undefined if there is none
+ * @param read converts the string after =, or undefined if the value is missing
  */
 export function parseList<Value>(
   option: string,

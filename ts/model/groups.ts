@@ -175,7 +175,7 @@ export const shapesExpected = (rule: string) =>
   `dimensions of at least one tensor for ${rule}, a rule for matrices`
 
 /**
- * Overrides a rule's options with those of a group. A `weightDecay` of 0 is allowed for rules without weight decay.
+ * Overrides a rule's options with a group's options. A `weightDecay` of 0 is allowed for rules without weight decay.
  *
  * @throws OptionError if the rule does not have an option
  */

@@ -29,7 +29,7 @@ export const makeStage = (parts: readonly Partition[], number: number, isPass = 
 })
 
 /**
- * Computes the values of the next stage and returns that stage; null if there is nothing to run. Setting `reason` ends
+ * Computes the values of the next stage and returns that stage; null if no stage is needed. Setting `reason` ends
  * the step without an update.
  */
 export type Phase = (progress: Progress) => Stage | null

@@ -59,7 +59,7 @@ export class StepReport {
 
   /**
    * The learning rate of the optimizer's own rule, even if no tensor uses the rule. It is the value at the last update,
-   * or at the first update if there was none yet; NaN if the rule has no learning rate. `report()` lists the learning
+   * or at the first update before any step; NaN if the rule has no learning rate. `report()` lists the learning
    * rate of each tensor.
    */
   get lr(): number {
@@ -82,7 +82,7 @@ export interface TensorReport {
   readonly engine: EngineName
   /**
    * The learning rate η under the current options. For a schedule it is the value at the last update, like PyTorch's
-   * `get_last_lr` before `scheduler.step()`, or at the first update if there was none yet. Null if the tensor is frozen
+   * `get_last_lr` before `scheduler.step()`, or at the first update before any step. Null if the tensor is frozen
    * or its rule has no learning rate.
    */
   readonly lr: number | null

@@ -30,8 +30,7 @@ const MAX_ROW_INDEX = 0xffffffff
  * @param parts the gradients of each worker in the structure of the parameters: arrays, results of `sparseRows`, and
  * nested arrays and objects of them. A tensor's gradient can be null or missing, but each worker needs a part.
  * @returns new arrays; null for a tensor without any gradient
- * @throws TensorError if parts differ in structure, dtype or length, if a tensor's gradient is sparse in one part and
- * an array in another, or if a value is not a gradient
+ * @throws TensorError if parts differ in structure, dtype, length or sparsity, or if a value is not a gradient
  * @example
  * const parts = new Array(workers.length)
  * workers[w].on('message', ({ indices, values }) => { parts[w] = { embed: sparseRows(indices, values) } })

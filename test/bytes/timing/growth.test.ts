@@ -1,4 +1,4 @@
-/** Readers of what anybody may have written: their time grows as their input does, and not by its square. */
+/** Readers of untrusted input take time proportional to its size, not to its square. */
 
 import { Readable } from 'node:stream'
 import { adam, defineRule, expression, Optimizer, type SavedRun } from 'antigrad'
@@ -10,19 +10,19 @@ import { readMatrix } from '../../../dist/tables/read-matrix.js'
 import { decode, encode } from '../../model/resume.js'
 import { corpus } from '../corpus.js'
 
-/** Of so much input: what is timed, made in advance. */
+/** Prepares an input of a given size, and returns the function to measure. */
 type Reader = (size: number) => (() => unknown) | Promise<() => unknown>
 
-/** Times as long for twice as much, at most. */
+/** The maximum ratio of times for twice the size. */
 const GROWTH = 2.5
-/** Milliseconds below which a clock says little. */
+/** Times below this number of milliseconds are unreliable. */
 const LEAST = 4
 
 const list = <T>(length: number, of: (k: number) => T): T[] => Array.from({ length }, (_, k) => of(k))
 const tensors = (count: number) => Object.fromEntries(list(count, (k) => [`t${k}`, Float32Array.of(1)]))
 const rates = (k: number) => ({ lr: 1 / (k + 1) })
 
-/** A run of so many tensors with a rule each. */
+/** A run with a number of tensors, each with its own rule. */
 function savedRun(count: number): SavedRun {
   const groups = list(count, (k) => ({ match: `t${k}`, ...rates(k) }))
   return new Optimizer(tensors(count), adam(), { groups }).save() as SavedRun
@@ -39,7 +39,7 @@ const request = {
     { option: '--y', column: 'y' },
   ],
 }
-/** In pieces as files and the network have them. */
+/** A stream of pieces, like a file or the network. */
 function stream(text: string): Readable {
   const bytes = Buffer.from(text)
   const size = 2 ** 16
@@ -47,7 +47,7 @@ function stream(text: string): Readable {
 }
 const matrix = { delimiter: undefined, decimal: undefined, comment: undefined }
 
-/** A safetensors file of a header and zeros. */
+/** A safetensors file with a header and zeros. */
 function fileOf(header: object, size: number): Blob {
   const front = Buffer.from(JSON.stringify(header))
   const length = Buffer.alloc(8)
@@ -56,7 +56,7 @@ function fileOf(header: object, size: number): Blob {
 }
 const info = (k: number) => ({ dtype: 'F32', shape: [1], data_offsets: [4 * k, 4 * k + 4] })
 
-/** Torch's state of SGD with momentum, a tensor a parameter. */
+/** PyTorch's state of SGD with momentum, one tensor per parameter. */
 function torchFile(count: number): Blob {
   const names = list(count, (k) => [`params/${k}`, `momentum_buffer/${k}`]).flat()
   const groups = JSON.stringify([{ lr: 0.1, momentum: 0.9, params: list(count, (k) => k) }])
@@ -149,7 +149,7 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
       return () => readCsv(stream(text), request)
     },
   ],
-  // Of `--covariance` and `--correlation`.
+  // For `--covariance` and `--correlation`.
   'a matrix': [
     20_000,
     (size) => {
@@ -207,7 +207,7 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
   ],
 }
 
-/** Milliseconds of the processor, which other work on the machine makes little longer: the least of some. */
+/** The minimum CPU time of several rounds in milliseconds, which other work on the machine hardly affects. */
 async function timeOf(read: () => unknown, rounds: number): Promise<number> {
   let least = Infinity
   for (let round = 0; round < rounds; round++) {
@@ -219,10 +219,10 @@ async function timeOf(read: () => unknown, rounds: number): Promise<number> {
   return least
 }
 
-test.each(Object.entries(readers))('%s', async (_, [size, reader]) => {
+test.each(Object.entries(readers))('%s is read in proportional time', async (_, [size, reader]) => {
   const reads = await Promise.all([1, 2, 4].map((factor) => reader(factor * size)))
-  // Code is compiled in the first rounds, and garbage is collected in some: each size has the least of all its rounds.
-  // A neighbor of this machine may hold its caches for seconds: only what is too slow for some 75 rounds is.
+  // The first rounds include compilation, and some rounds include garbage collection, so the minimum counts. Another
+  // machine on the same hardware may occupy the caches for seconds. A failure requires about 75 slow rounds.
   const times = reads.map(() => Infinity)
   for (let attempt = 0, last = false; !last; attempt++) {
     last = attempt === 24

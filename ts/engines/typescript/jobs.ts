@@ -51,7 +51,7 @@ export interface SegmentJob extends MatrixSegment {
   readonly sums: readonly (readonly [kind: Sum, source: FloatArray])[]
   /** The stage of a matrix kernel, which replaces the loop. */
   readonly ofMatrices: MatrixStage | undefined
-  /** The flags that apply to this stage, and those of the current segment. */
+  /** The flags that apply to this stage, and the current segment's flags. */
   readonly heeded: number
   flags: number
 }
