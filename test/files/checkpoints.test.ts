@@ -1,4 +1,4 @@
-/** Checkpoints: the newest whole one is found, whatever has happened to others and whenever a process was killed. */
+/** Checkpoints: `latest` must find the newest undamaged checkpoint, whenever a process was killed. */
 
 import { spawn } from 'node:child_process'
 import {
@@ -32,7 +32,7 @@ afterEach(() => rmSync(join(folder, '..'), { recursive: true }))
 const ones = Float32Array.of(1, 1)
 const fresh = () => new Optimizer({ w: Float32Array.of(3, 4) }, adam({ lr: 0.1 }))
 
-test('the newest stay, by the order in which they were saved', async () => {
+test('checkpoints keeps the newest files in the order in which they were saved', async () => {
   const kept = checkpoints(folder, { keep: 2 })
   expect(await kept.latest()).toBeNull()
   const optimizer = fresh()
@@ -47,13 +47,13 @@ test('the newest stay, by the order in which they were saved', async () => {
   expect(found).toMatchObject({ step: 5, metrics: { loss: 0.5, best: NaN }, skipped: [] })
   expect(found?.path).toBe(join(folder, '000003-step-5.safetensors'))
   expect(found?.saved).toEqual(optimizer.save())
-  // Unless it is said, the step is the number of updates.
+  // By default, the step is the update count.
   await checkpoints(folder, { keep: null }).save(optimizer)
   expect(await kept.latest()).toMatchObject({ step: 3, metrics: {} })
   expect(readdirSync(folder)).toHaveLength(3)
 })
 
-test('several calls are of their moments, one after the other', async () => {
+test('concurrent saves write the state of their calls in order', async () => {
   const kept = checkpoints(folder)
   const optimizer = fresh()
   const saving = [1, 2, 3, 4, 5].map(() => {
@@ -67,7 +67,7 @@ test('several calls are of their moments, one after the other', async () => {
   expect(found?.saved).toEqual(optimizer.save())
 })
 
-test('a damaged one is left out, and said', async () => {
+test('latest skips damaged checkpoints and reports them', async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { onWarning })
   const optimizer = fresh()
@@ -85,7 +85,7 @@ test('a damaged one is left out, and said', async () => {
   expect(onWarning.mock.calls[0][0]).toContain(`${paths[2]} is damaged and was skipped: tensor state/v/w`)
   writeFileSync(paths[0], 'x')
   expect(await kept.latest()).toBeNull()
-  // What is not ours stays; what a killed process has left goes.
+  // `save` deletes temporary files of killed processes and leaves unrelated files alone.
   const left = join(folder, '000009-step-9.safetensors.01234567.tmp')
   writeFileSync(left, 'x')
   await kept.save(optimizer)
@@ -93,7 +93,7 @@ test('a damaged one is left out, and said', async () => {
   expect(existsSync(join(folder, 'notes.txt'))).toBe(true)
 })
 
-test('each bit that is another one is found, or changes nothing', async () => {
+test('latest detects every flipped bit or returns the same run', async () => {
   const path = await checkpoints(folder).save(new Optimizer({ w: Float32Array.of(3, 4) }, sgd({ lr: 0.1 })), {
     step: 12_345,
     metrics: { loss: 0.0625, best: NaN },
@@ -102,7 +102,7 @@ test('each bit that is another one is found, or changes nothing', async () => {
   const expected = JSON.stringify({ ...whole, path: '' })
   const silent: number[] = []
   const harmless: number[] = []
-  // Several folders, as most of the time is waited for the disk.
+  // Each lane has its own folder, because the test mostly waits for the disk.
   const LANES = 8
   const lane = async (k: number) => {
     const kept = checkpoints(join(folder, `${k}`), { onWarning() {} })
@@ -120,16 +120,16 @@ test('each bit that is another one is found, or changes nothing', async () => {
   }
   await Promise.all(Array.from({ length: LANES }, (_, k) => lane(k)))
   expect(silent).toEqual([])
-  // The key of the list of checksums itself, which this version has to have.
+  // The remaining bits belong to the key of the checksum list, which other versions may lack.
   expect(harmless.length).toBeLessThan(bytes.length / 10)
 }, 120_000)
 
-test('of a folder in which another process saves the newest whole one is found', async () => {
+test('latest finds the newest undamaged checkpoint while another process saves', async () => {
   const kept = checkpoints(folder, { onWarning: (message) => expect(message).toBe('') })
   await kept.save(fresh(), { step: 1 })
   const { readdir } = promises
   let saves = 0
-  // Each time that somebody has seen what there is, something else is there.
+  // The folder changes after each of the first three listings.
   const other = async () => {
     const names = await readdir(folder)
     if (++saves <= 3) renameSync(join(folder, names[0]), join(folder, `00000${saves + 1}-step-1.safetensors`))
@@ -146,7 +146,7 @@ test('of a folder in which another process saves the newest whole one is found',
   }
 })
 
-test('a run that is nested too deep is left out, and so is what leads to nothing', async () => {
+test('latest skips too deeply nested runs and dangling links', async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { onWarning })
   await kept.save(fresh(), { step: 1 })
@@ -160,7 +160,7 @@ test('a run that is nested too deep is left out, and so is what leads to nothing
   expect(await kept.latest()).toMatchObject({ step: 1 })
 })
 
-test('a folder of such a name is left out, said, and stays', async () => {
+test("latest skips a folder with a checkpoint's name, reports it and keeps it", async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { keep: 1, onWarning })
   const optimizer = fresh()
@@ -177,7 +177,7 @@ test('a folder of such a name is left out, said, and stays', async () => {
   expect(await kept.latest()).toMatchObject({ step: 3, skipped: [] })
 })
 
-test('behind the last number there is none: it is said, and nothing is written', async () => {
+test('save reports that the last file number is taken and writes nothing', async () => {
   const kept = checkpoints(folder, { keep: 1 })
   const optimizer = fresh()
   const path = await kept.save(optimizer)
@@ -191,7 +191,7 @@ test('behind the last number there is none: it is said, and nothing is written',
   expect(await kept.latest()).toMatchObject({ step: 1, skipped: [] })
 })
 
-describe('what is wrong is said before anything is written', () => {
+describe('invalid options are rejected before anything is written', () => {
   test.each<[string, unknown]>([
     ['a step below 0', { step: -1 }],
     ['half a step', { step: 0.5 }],
@@ -211,7 +211,7 @@ describe('what is wrong is said before anything is written', () => {
   ])('%s', (_, options) => {
     expect(() => checkpoints(folder, options as never)).toThrow(OptionError)
   })
-  test('no optimizer', async () => {
+  test('an object that is no optimizer', async () => {
     await expect(checkpoints(folder).save({ save: 7 } as never)).rejects.toThrow(OptionError)
     expect(existsSync(folder)).toBe(false)
   })
@@ -219,11 +219,11 @@ describe('what is wrong is said before anything is written', () => {
 
 const KILLS = Number(process.env.ANTIGRAD_TEST_KILLS ?? 12)
 
-test(`killed ${KILLS} times at random counts of bytes, the one before or the new one is whole`, async () => {
+test(`a process killed ${KILLS} times at random byte counts leaves the previous or the new checkpoint undamaged`, async () => {
   const draw = random(7)
   let last = 0
   for (let kill = 0; kill < KILLS; kill++) {
-    // A checkpoint has 25 kB; a process writes some of them.
+    // A checkpoint has 25 kB, so a process writes up to three checkpoints.
     const bytes = Math.floor(draw() * 80_000)
     const child = spawn(process.execPath, [join(home, 'test/files/killed-process.mjs'), folder, `${bytes}`], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -234,7 +234,7 @@ test(`killed ${KILLS} times at random counts of bytes, the one before or the new
     })
     const signal = await new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)))
     expect(signal).toBe('SIGKILL')
-    // What it has told of is on the disk; the next one may be.
+    // A checkpoint that the process has reported is on the disk. The next checkpoint may be there.
     const done = Number(told.trim().split('\n').at(-1) || last)
     const found = await checkpoints(folder, { onWarning: (message) => expect(message).toBe('') }).latest()
     const step = found?.step ?? 0

@@ -1,4 +1,7 @@
-/** Files of Python's safetensors, well formed, malformed and odd: `data/safetensors/contents.json` says what is in them. */
+/**
+ * Files that Python's safetensors wrote: well-formed, malformed and unusual. `data/safetensors/contents.json` lists
+ * their contents.
+ */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -29,7 +32,7 @@ interface Contents {
 }
 const { files, malformed, odd }: Contents = JSON.parse(`${bytesOf('contents.json')}`)
 
-/** As contents.json has numbers that JSON does not know. */
+/** Converts a value to the notation of contents.json, which has strings for numbers that JSON does not support. */
 const shown = (value: number | bigint, dtype: string): unknown =>
   dtype === 'BOOL'
     ? value === 1
@@ -41,14 +44,14 @@ const shown = (value: number | bigint, dtype: string): unknown =>
           ? value
           : `${value}`.replace('Infinity', 'inf').replace('NaN', 'nan')
 
-/** From a path, and as a page has it. */
+/** Ways to open a file: from a path in Node, and from a Blob in a page. */
 const ways = [
   ['a path', (file: string) => openFile(new URL(file, folder))],
   ['a Blob', (file: string) => openFile(new Blob([bytesOf(file)]))],
 ] as const
 
 describe.each(ways)('from %s', (_, open) => {
-  test.each(files)('$file is read', async ({ file, metadata, tensors, order }) => {
+  test.each(files)('reads $file', async ({ file, metadata, tensors, order }) => {
     const opened = await open(file)
     expect(Object.fromEntries(opened.metadata)).toEqual(metadata ?? {})
     expect([...opened.tensors.keys()].sort()).toEqual([...order].sort())
@@ -61,13 +64,13 @@ describe.each(ways)('from %s', (_, open) => {
     await opened.close()
   })
 
-  test.each(malformed)('$file is refused: $why', async ({ file }) => {
+  test.each(malformed)('rejects $file: $why', async ({ file }) => {
     const error = await open(file).catch((thrown) => thrown)
     expect(error).toBeInstanceOf(FileError)
     expect(error.message).toMatch(/^(file|header).*: expected .*, got /)
   })
 
-  test.each(odd)('$file is read, though it is odd', async ({ file, values }) => {
+  test.each(odd)('reads the unusual file $file', async ({ file, values }) => {
     const opened = await open(file)
     for (const [name, expected] of Object.entries(values))
       expect([...((await opened.read(name)) as Float32Array)]).toEqual(expected)
@@ -75,7 +78,7 @@ describe.each(ways)('from %s', (_, open) => {
   })
 })
 
-/** A file of a header and so many bytes. */
+/** Makes a file from a header and this count of bytes. */
 const fileOf = (header: string, bytes = 0) => new Blob([bytesIn(header, bytes) as BlobPart])
 const one = (info: string) => `{"a":${info}}`
 
@@ -110,14 +113,14 @@ test.each([
   ['nothing', '', 0],
   ['lists in one another', one(`{"dtype":"U8","shape":${'['.repeat(50_000)}`), 0],
   ['a string that does not end', '{"a', 0],
-])('a header with %s is refused', async (_, header, bytes) => {
+])('openFile rejects a header with %s', async (_, header, bytes) => {
   await expect(openFile(fileOf(header, bytes))).rejects.toThrow(FileError)
 })
 
 test.each([
   ['in one another', (count: number) => '['.repeat(count)],
   ['beside one another', (count: number) => `${'[],'.repeat(count / 2)}[]]`],
-])('49 million brackets %s are refused with little memory', (_, brackets) => {
+])('openFile rejects 49 million brackets %s with little memory', (_, brackets) => {
   const path = join(mkdtempSync(join(tmpdir(), 'antigrad-brackets-')), 'file')
   writeFileSync(path, bytesIn(`{"a":[${brackets(49e6)}}`))
   const script = `const { openFile } = require('antigrad/files')
@@ -128,7 +131,7 @@ test.each([
   expect(stderr).toBe('')
   const [name, mib] = stdout.trim().split(' ')
   expect(name).toBe('FileError')
-  // Its bytes, the text and what Node takes.
+  // The limit covers the bytes of the file, the decoded string and Node itself.
   expect(Number(mib)).toBeLessThan(500)
 })
 
@@ -147,12 +150,12 @@ test.each([
     ['"a":\\'],
   ],
   ['numbers of four bits', one('{"dtype":"F4","shape":[2],"data_offsets":[0,1]}'), 1, ['a']],
-])('a header with %s is taken', async (_, header, bytes, names) => {
+])('openFile accepts a header with %s', async (_, header, bytes, names) => {
   const file = await openFile(fileOf(header, bytes))
   expect([...file.tensors.keys()]).toEqual(names)
 })
 
-test('of dtypes without an array there are bytes', async () => {
+test('a tensor whose dtype has no typed array is readable only as bytes', async () => {
   const file = await openFile(fileOf(one('{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}'), 2))
   await expect(file.read('a')).rejects.toThrow('tensor a: expected a dtype with an array of its own')
   expect((await file.bytes('a')).byteLength).toBe(2)
@@ -160,7 +163,7 @@ test('of dtypes without an array there are bytes', async () => {
 })
 
 describe('half formats', () => {
-  /** All float16, by their definition. */
+  /** All finite float16 values ≥ 0, and infinity, by their definition. */
   const all = Array.from({ length: 0x7c01 }, (_, bits) =>
     bits < 0x400
       ? bits / 2 ** 24
@@ -169,7 +172,7 @@ describe('half formats', () => {
         : (1024 + (bits & 1023)) * 2 ** ((bits >> 10) - 25),
   )
 
-  test('float16: all are themselves, and what is between two becomes the nearer one, or the even one', () => {
+  test('float16 keeps its own values and rounds others to nearest, ties to even', () => {
     const below = (x: number, y: number) => x + (y - x) * (0.5 - 2 ** -40)
     for (let i = 0; i < 0x7c00; i++) {
       const [x, y] = [all[i], all[i + 1]]
@@ -187,7 +190,7 @@ describe('half formats', () => {
     expect([...fromFloat16(Uint16Array.from(all.keys()).subarray(0, 0x7c00))]).toEqual(all.slice(0, -1))
   })
 
-  test('bfloat16: the same', () => {
+  test('bfloat16 keeps its own values and rounds others to nearest, ties to even', () => {
     const float = (bits: number) => new Float32Array(Uint32Array.of(bits << 16).buffer)[0]
     for (let i = 0; i < 0x7f80; i += 7) {
       const [x, y] = [float(i), i === 0x7f7f ? 2 ** 128 : float(i + 1)]
@@ -204,7 +207,7 @@ describe('half formats', () => {
     }
   })
 
-  test('infinite, NaN and −0 stay', () => {
+  test('both formats keep infinities, NaN and −0', () => {
     const odd = [Infinity, -Infinity, -0, 1e300, NaN]
     for (const Typed of [Float32Array, Float64Array]) {
       const values = Typed.from(odd)
@@ -215,7 +218,7 @@ describe('half formats', () => {
   })
 })
 
-test('the checksum is CRC-32, in pieces too', () => {
+test('crc32 computes CRC-32, in pieces too', () => {
   const bytes = new TextEncoder().encode('123456789')
   expect(crc32(bytes)).toBe(0xcbf43926)
   for (let at = 0; at <= bytes.length; at++)
@@ -224,7 +227,7 @@ test('the checksum is CRC-32, in pieces too', () => {
 })
 
 test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
-  'parameters are written as %s',
+  'writeFile writes parameters as %s',
   async (dtype) => {
     const w = Float64Array.of(1 / 3, -2, 65519, 1e-7, 0.1, 7)
     const optimizer = new Optimizer({ layer: { w }, b: Float64Array.of(5) }, adam(), {
@@ -253,7 +256,7 @@ test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
   },
 )
 
-test('a name that is no Unicode is refused before anything is written', async () => {
+test('writeFile rejects a name that is not valid Unicode before it writes anything', async () => {
   const optimizer = new Optimizer({ '\ud800': Float32Array.of(1) }, adam())
   const path = join(tmpdir(), `antigrad-never-${process.pid}`, 'run.safetensors')
   await expect(writeFile(path, optimizer)).rejects.toThrow(FileError)

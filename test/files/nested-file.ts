@@ -1,4 +1,4 @@
-/** A file of a run that nests lists, with correct checksums. */
+/** Makes a file of a run with deeply nested arrays and correct checksums. */
 
 import { crc32 } from '../../dist/files/sources/crc32.js'
 
@@ -17,7 +17,7 @@ export function nested(depth: number): Uint8Array {
   return fileOf(JSON.stringify({ __metadata__: { ...texts, 'antigrad.texts': sums } }))
 }
 
-/** A file of a header and so many bytes. */
+/** Makes a file from a header and this count of bytes. */
 export function fileOf(header: string, bytes = 0): Uint8Array {
   const text = Buffer.from(header)
   const file = Buffer.alloc(8 + text.length + bytes)

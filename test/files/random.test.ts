@@ -1,6 +1,6 @@
 /**
- * Files of random runs that go on while they are written: what is read is what there was at the call, averages and slow
- * weights too. ANTIGRAD_TEST_FILES says how many runs, ANTIGRAD_TEST_SEED which.
+ * Writes files of random runs while the runs continue. A file must contain the state at the call, including averages
+ * and slow weights. ANTIGRAD_TEST_FILES sets the count of runs, ANTIGRAD_TEST_SEED sets the seed.
  */
 
 import {
@@ -114,7 +114,9 @@ class Run {
     this.#optimizer.step(gradients as never)
   }
 
-  /** @returns a promise only of what takes time: a file that was begun is not written before the next command then */
+  /**
+   * @returns a promise only for commands that take time, so that the next command starts while a file is being written
+   */
   obey(command: Command): unknown {
     const optimizer = this.#optimizer
     const count = 'times' in command ? command.times : 1
@@ -153,7 +155,7 @@ class Run {
       case 'set':
         return optimizer.set({ lr: 0.05 } as never)
       case 'restore':
-        // What has grown since is another model.
+        // A model that has grown since the save has other shapes.
         if (this.#before !== undefined) optimizer.restore(this.#before, { partial: true })
         return
       case 'freeze':
@@ -166,21 +168,21 @@ class Run {
     }
   }
 
-  /** Compares all files. */
+  /** Compares all files with the expected runs. */
   async check(): Promise<void> {
     for (const { expected, written } of this.#files)
       expect(encode(await readFile(await written))).toBe(expected)
   }
 }
 
-test(`${RUNS} random runs`, async () => {
+test(`files of ${RUNS} random runs contain the state at each call`, async () => {
   const commands = fc.array(command, { minLength: 3, maxLength: 14 })
   const property = fc.asyncProperty(
     fc.constantFrom(...rules),
     around,
     commands,
     async (rule, { average, lookahead, ...others }, commands) => {
-      // Rules with an average of their own take no other.
+      // Rules with a built-in average accept no other average.
       const hasOwn = rule.name === 'scheduleFreeSgd'
       const run = new Run(rule, (hasOwn ? others : { average, lookahead, ...others }) as OptimizerOptions)
       for (const command of commands) {
@@ -188,7 +190,7 @@ test(`${RUNS} random runs`, async () => {
           const under = run.obey(command)
           if (under instanceof Promise) await under
         } catch (error) {
-          // Not every rule has gradients of rows.
+          // Some rules do not support sparse gradients.
           if (!(error instanceof AntigradError)) throw error
         }
       }

@@ -1,4 +1,4 @@
-/** Runs as files: what is read is what was saved, at the moment of the call, whatever happens meanwhile. */
+/** Runs as files: a file contains the run at the moment of the call, even if the run changes during the write. */
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -55,7 +55,7 @@ let count = 0
 const fresh = () => join(folder, `${count++}.safetensors`)
 
 describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('a run of all that there is goes on to the same bits from a file, %s', async (dtype) => {
+  test.each(dtypes)('a run with all features resumes from a file with the same bits, %s', async (dtype) => {
     const run = longRun(dtype, engine)
     goOn(run, 0, 33)
     const path = fresh()
@@ -69,12 +69,12 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
   })
 })
 
-/** Functions cannot be saved. */
+/** Runs without function options, because functions cannot be saved. */
 const savable = cases.filter(
   ({ rule, options }) => !/\[Function/.test(inspect([rule, options], { depth: 9 })),
 )
 
-test.each(savable)('$name comes back as it was saved', async ({ rule, options }) => {
+test.each(savable)('$name is read back as it was saved', async ({ rule, options }) => {
   const w = noise(1, 12, 'float32')
   const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32') }, rule, {
     shapes: { w: [3, 4] },
@@ -88,7 +88,7 @@ test.each(savable)('$name comes back as it was saved', async ({ rule, options })
   expect(encode(saved)).toBe(encode(optimizer.save()))
 })
 
-test('names, shapes and the rest are as the docs say', async () => {
+test('names, shapes and metadata follow the docs', async () => {
   const params = { layer: { w: noise(1, 6, 'float32') }, b: noise(2, 2, 'float32') }
   const options = {
     shapes: { layer: { w: [2, 3] } },
@@ -132,7 +132,7 @@ const numbers = (seed: number, length: number) => noise(seed, length, 'float32')
 const [W, FROZEN] = [2_000_000, 1_500_000]
 const gradients = { w: numbers(7, W), b: numbers(8, 7) }
 
-/** Several pieces of 4 MiB each. */
+/** Makes an optimizer whose tensors span several pieces of 4 MiB. */
 function large(): Large {
   const params = { frozen: numbers(1, FROZEN), w: numbers(2, W), b: numbers(3, 7) }
   const optimizer = new Optimizer<Readonly<Record<string, Float32Array>>, Rule>(params, adamw({ lr: 0.1 }), {
@@ -143,7 +143,7 @@ function large(): Large {
   return optimizer
 }
 
-/** All of a run, with a hash for each array. */
+/** All fields of a run, with a hash per array. */
 const digest = (saved: SavedRun) =>
   JSON.stringify(saved, (_, value) =>
     ArrayBuffer.isView(value)
@@ -191,27 +191,30 @@ const changes: readonly (readonly [string, (optimizer: Large, before: SavedRun) 
   ['set', (optimizer) => optimizer.set({ lr: 7 })],
 ]
 
-test.each(changes)('the state at the call is written, whatever comes: %s', async (_, change) => {
-  const optimizer = large()
-  const before = optimizer.save()
-  optimizer.step(gradients)
-  const expected = digest(optimizer.save())
-  const path = fresh()
-  const writing = writeFile(path, optimizer)
-  await change(optimizer, before)
-  await writing
-  expect(digest(await readFile(path))).toEqual(expected)
-  // Later, in the middle.
-  const later = digest(optimizer.save())
-  const again = writeFile(path, optimizer)
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
-  await change(optimizer, before)
-  await again
-  expect(digest(await readFile(path))).toEqual(later)
-})
+test.each(changes)(
+  'writeFile writes the state at the call, despite a later change: %s',
+  async (_, change) => {
+    const optimizer = large()
+    const before = optimizer.save()
+    optimizer.step(gradients)
+    const expected = digest(optimizer.save())
+    const path = fresh()
+    const writing = writeFile(path, optimizer)
+    await change(optimizer, before)
+    await writing
+    expect(digest(await readFile(path))).toEqual(expected)
+    // A change in the middle of the write.
+    const later = digest(optimizer.save())
+    const again = writeFile(path, optimizer)
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    await change(optimizer, before)
+    await again
+    expect(digest(await readFile(path))).toEqual(later)
+  },
+)
 
 test.each(savable)(
-  '$name: a step without some gradients changes nothing that is written',
+  '$name: a step without some gradients does not change a file in progress',
   async ({ rule, options }) => {
     const sizes = { w: 12, b: 3, c: 5 }
     const all = (seed: number) =>
@@ -246,10 +249,10 @@ const around: readonly (readonly [string, object])[] = [
   ['all of these', { accumulate: 2, lookahead: { steps: 2 }, average: ema(0.5) }],
 ]
 
-test.each(around)('each step of a run changes nothing that is written: %s', async (_, options) => {
+test.each(around)('steps do not change a file in progress: %s', async (_, options) => {
   const rules = new Map(savable.map(({ rule }) => [rule.name, rule]))
   for (const rule of rules.values()) {
-    // Averages of their own are not beside lookahead.
+    // Rules with a built-in average do not support lookahead.
     if ('lookahead' in options && JSON.stringify(rule).includes('scheduleFree')) continue
     const w = noise(1, 12, 'float32')
     const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32'), c: noise(3, 5, 'float32') }, rule, {
@@ -279,8 +282,8 @@ const byRow: readonly (readonly [string, Rule, object])[] = [
   ['sgd with sums', sgd({ lr: 0.1, momentum: 0.9 }), { accumulate: 3 }],
 ]
 
-/** Rows that lie across pieces of a file, in some order, and some twice. */
-test.each(byRow)('steps by rows change nothing that is written: %s', async (_, rule, options) => {
+/** The rows lie in several pieces of a file, in arbitrary order and partly duplicated. */
+test.each(byRow)('sparse steps do not change a file in progress: %s', async (_, rule, options) => {
   const [count, columns] = [30_001, 23]
   const given = { embed: numbers(1, count * columns), b: numbers(2, 5) }
   const optimizer = new Optimizer<typeof given, Rule>(given, rule, {
@@ -304,7 +307,7 @@ test.each(byRow)('steps by rows change nothing that is written: %s', async (_, r
   }
 })
 
-describe('memory that a step takes while a file is written', () => {
+describe('a step during a write copies', () => {
   const MIB = 2 ** 18
   const taken = (step: () => unknown) => {
     const { arrayBuffers } = process.memoryUsage()
@@ -333,7 +336,7 @@ describe('memory that a step takes while a file is written', () => {
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('rows alone, each once', async () => {
+  test('each sparse row once', async () => {
     const embed = numbers(1, 8 * MIB)
     const columns = 64
     const shape = [embed.length / columns, columns]
@@ -344,13 +347,13 @@ describe('memory that a step takes while a file is written', () => {
     step()
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
-    // Three arrays, and the lists of rows.
+    // Three arrays and the row indices.
     expect(taken(step)).toBeLessThan(3 * 0.5 + 0.2)
     expect(taken(step)).toBeLessThan(0.1)
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('no piece that is written, whether others follow or not', async () => {
+  test('no piece that is already written', async () => {
     const { optimizer, gradients } = two()
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -360,7 +363,7 @@ describe('memory that a step takes while a file is written', () => {
   })
 })
 
-test('a file has several pieces at once, and each tensor what is its own', async () => {
+test('a file keeps all pieces of several large tensors apart', async () => {
   const sizes = [5_000_001, 1, 3, 70_000, 0x100000, 2, 300_000]
   const params = Object.fromEntries(sizes.map((size, k) => [`p${k}`, numbers(k + 1, size)]))
   const optimizer = new Optimizer(params, sgd({ lr: 0.1 }))
@@ -377,7 +380,7 @@ test('a file has several pieces at once, and each tensor what is its own', async
   }
 })
 
-test('two files at once are of two moments', async () => {
+test('two concurrent writes contain two moments of a run', async () => {
   const optimizer = large()
   const [first, second] = [fresh(), fresh()]
   const one = [digest(optimizer.save()), writeFile(first, optimizer)] as const
@@ -389,14 +392,14 @@ test('two files at once are of two moments', async () => {
   expect(digest(await readFile(second))).toEqual(two[0])
 })
 
-test('while a step is under way there is no state to write', async () => {
+test('writeFile rejects a run whose step is in progress', async () => {
   const optimizer = large()
   const stepping = optimizer.stepAsync(gradients)
   await expect(writeFile(fresh(), optimizer)).rejects.toThrow(BusyError)
   await stepping
 })
 
-describe('what is wrong is said before anything is written', () => {
+describe('invalid options are rejected before anything is written', () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const scheduled = new Optimizer({ w: Float32Array.of(1) }, adam({ lr: () => 0.1 }))
   test.each<[string, unknown, unknown]>([
@@ -420,13 +423,13 @@ describe('what is wrong is said before anything is written', () => {
   })
 })
 
-test('a folder that is not there is the file system’s error, and nothing watches then', async () => {
+test('a missing folder throws the file system’s error and leaves no observer', async () => {
   const optimizer = large()
   await expect(writeFile(join(folder, 'none', 'run'), optimizer)).rejects.toThrow('ENOENT')
   await expect(readFile(join(folder, 'none'))).rejects.toThrow('ENOENT')
 })
 
-test('what was there stays until the new file is whole, and no other is left', async () => {
+test('writeFile keeps the old file until the new file is complete, and leaves no temporary file', async () => {
   const path = fresh()
   const optimizer = large()
   await writeFile(path, optimizer)
@@ -442,48 +445,54 @@ test('what was there stays until the new file is whole, and no other is left', a
   expect(readdirSync(folder)).toEqual(names)
 })
 
-test.skipIf(process.platform === 'win32')('a link stays one, and a file keeps its rights', async () => {
-  const [path, link] = [fresh(), fresh()]
-  await writeFile(path, large())
-  chmodSync(path, 0o600)
-  symlinkSync(path, link)
-  const optimizer = large()
-  optimizer.step(gradients)
-  await writeFile(link, optimizer)
-  expect(lstatSync(link).isSymbolicLink()).toBe(true)
-  expect(statSync(path).mode & 0o777).toBe(0o600)
-  expect(Optimizer.load(await readFile(path)).updates).toBe(optimizer.updates)
-  expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
-})
+test.skipIf(process.platform === 'win32')(
+  'writeFile keeps a link and the permissions of a file',
+  async () => {
+    const [path, link] = [fresh(), fresh()]
+    await writeFile(path, large())
+    chmodSync(path, 0o600)
+    symlinkSync(path, link)
+    const optimizer = large()
+    optimizer.step(gradients)
+    await writeFile(link, optimizer)
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(Optimizer.load(await readFile(path)).updates).toBe(optimizer.updates)
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  },
+)
 
-test.skipIf(process.platform === 'win32')('a link to what is not there yet stays one', async () => {
-  const inner = join(folder, 'inner')
-  mkdirSync(join(inner, 'deep'), { recursive: true })
-  const [first, second, through] = [fresh(), fresh(), join(folder, 'through')]
-  symlinkSync(join(inner, 'deep'), through)
-  // By a link that leads on, whose `..` is that of the folder where it lies.
-  symlinkSync('../target.safetensors', join(inner, 'deep', 'next'))
-  symlinkSync(join(through, 'next'), first)
-  symlinkSync(first, second)
-  await writeFile(second, large())
-  expect([first, second, join(through, 'next')].map((path) => lstatSync(path).isSymbolicLink())).toEqual([
-    true,
-    true,
-    true,
-  ])
-  expect(readdirSync(inner).sort()).toEqual(['deep', 'target.safetensors'])
-  expect(Optimizer.load(await readFile(second)).updates).toBe(1)
-  const loop = fresh()
-  symlinkSync(loop, loop)
-  await expect(writeFile(loop, large())).rejects.toThrow('ELOOP')
-})
+test.skipIf(process.platform === 'win32')(
+  'writeFile keeps a link to a file that does not exist yet',
+  async () => {
+    const inner = join(folder, 'inner')
+    mkdirSync(join(inner, 'deep'), { recursive: true })
+    const [first, second, through] = [fresh(), fresh(), join(folder, 'through')]
+    symlinkSync(join(inner, 'deep'), through)
+    // The target of the second link starts with `..`, which refers to the folder that contains this link.
+    symlinkSync('../target.safetensors', join(inner, 'deep', 'next'))
+    symlinkSync(join(through, 'next'), first)
+    symlinkSync(first, second)
+    await writeFile(second, large())
+    expect([first, second, join(through, 'next')].map((path) => lstatSync(path).isSymbolicLink())).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect(readdirSync(inner).sort()).toEqual(['deep', 'target.safetensors'])
+    expect(Optimizer.load(await readFile(second)).updates).toBe(1)
+    const loop = fresh()
+    symlinkSync(loop, loop)
+    await expect(writeFile(loop, large())).rejects.toThrow('ELOOP')
+  },
+)
 
 test.each([
   ['242 bytes', 'n'.repeat(242)],
   ['243 bytes', 'n'.repeat(243)],
   ['255 bytes', 'n'.repeat(255)],
   ['252 bytes in 63 characters', '\u{1f600}'.repeat(63)],
-])('a name of %s', async (_, name) => {
+])('writeFile accepts a name of %s', async (_, name) => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const path = join(folder, name)
   await writeFile(path, optimizer)
@@ -492,14 +501,14 @@ test.each([
   rmSync(path)
 })
 
-test('a name that no file can have is the file system’s error, before anything is written', async () => {
+test('writeFile passes on the file system’s error for an invalid name and writes nothing', async () => {
   const names = readdirSync(folder)
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   await expect(writeFile(join(folder, 'n'.repeat(300)), optimizer)).rejects.toThrow('ENAMETOOLONG')
   expect(readdirSync(folder)).toEqual(names)
 })
 
-test.skipIf(process.platform === 'win32')('what is no file is not replaced', async () => {
+test.skipIf(process.platform === 'win32')('writeFile does not replace anything but a file', async () => {
   const pipe = fresh()
   spawnSync('mkfifo', [pipe])
   const names = readdirSync(folder)
@@ -514,11 +523,11 @@ test.skipIf(process.platform === 'win32')('what is no file is not replaced', asy
   expect(readdirSync(folder)).toEqual(names)
 })
 
-describe('damage', () => {
+describe('damage is detected', () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
   optimizer.step({ w: noise(2, 40, 'float32') })
 
-  test('each byte that is another one is seen', async () => {
+  test('in every byte', async () => {
     const bytes = new Uint8Array(await (await toBlob(optimizer)).arrayBuffer())
     const saved = encode(optimizer.save())
     for (let at = 0; at < bytes.length; at++) {
@@ -526,7 +535,7 @@ describe('damage', () => {
         bytes[at] ^= bit
         const read = await readFile(new Blob([bytes])).catch((error) => error)
         if (!(read instanceof FileError)) {
-          // Spaces behind the header, and digits of what says itself nothing, may be others.
+          // Spaces after the header, and digits of values without effect, may differ.
           expect(encode(read), `byte ${at}`).toBe(saved)
         }
         bytes[at] ^= bit
@@ -534,20 +543,20 @@ describe('damage', () => {
     }
   })
 
-  test('in lists without end', async () => {
+  test('in deeply nested arrays', async () => {
     await expect(readFile(new Blob([nested(50_000) as BlobPart]))).rejects.toThrow(
       "metadata: antigrad.run: expected a run's JSON, got",
     )
   })
 
-  test('in texts that stand beside the tensors', async () => {
+  test('in metadata strings', async () => {
     const metadata = { by: 'me' }
     const bytes = Buffer.from(await (await toBlob(optimizer, { content: 'params', metadata })).arrayBuffer())
     bytes[bytes.indexOf('"me"') + 1] ^= 1
     await expect(openFile(new Blob([bytes]))).rejects.toThrow('metadata: by: expected the checksum')
   })
 
-  test('without the checksums of texts', async () => {
+  test('in the checksums of the metadata strings', async () => {
     const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
     bytes[bytes.indexOf('"antigrad.texts"') + 1] ^= 2
     await expect(readFile(new Blob([bytes]))).rejects.toThrow(
@@ -555,7 +564,7 @@ describe('damage', () => {
     )
   })
 
-  test('texts that others have added are theirs', async () => {
+  test('unknown metadata strings of other programs are accepted', async () => {
     const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
     const end = 8 + Number(bytes.readBigUInt64LE())
     const header = JSON.parse(bytes.toString('utf8', 8, end))
@@ -564,7 +573,7 @@ describe('damage', () => {
     expect(encode(await readFile(other))).toBe(encode(optimizer.save()))
   })
 
-  test('a file that ends too early, or becomes shorter while it is read', async () => {
+  test('a file that ends early or shrinks during a read is rejected', async () => {
     const path = fresh()
     await writeFile(path, large())
     const file = await openFile(path)
@@ -586,7 +595,7 @@ describe('damage', () => {
 describe('a file of the current version', () => {
   const checkpoint = JSON.parse(readFileSync(new URL('../data/checkpoint-3.json', import.meta.url), 'utf8'))
 
-  test.each(dtypes)('holds the checkpoint of the current version, %s', async (dtype) => {
+  test.each(dtypes)('contains the checkpoint of the current version, %s', async (dtype) => {
     const file = new URL(`../data/run-3-${dtype}.safetensors`, import.meta.url)
     const saved = decode(JSON.stringify(checkpoint[dtype].saved))
     if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file))

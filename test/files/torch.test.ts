@@ -1,6 +1,6 @@
 /**
- * Optimizers of Torch: `data/torch` has each rule's state after the update `savedAfter` of the runs in
- * `data/groups.json`, as the lines of Python in docs/files.md write it. They go on here, and back.
+ * Torch optimizers: `data/torch` contains each rule's state after the update `savedAfter` of the runs in
+ * `data/groups.json`. The Python lines in docs/files.md wrote these files. The runs resume here and return to Torch.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -39,10 +39,10 @@ describe.each(runs)('$system', (run) => {
   const load = async () =>
     Optimizer.load<Record<string, Float64Array>, Rule>(await fromTorch(fileOf(run), { names }))
 
-  test('goes on to 1e-12', async () => {
+  test('resumes with a relative error of at most 1e-12', async () => {
     const optimizer = await load()
     const updates = names.map((name) => optimizer.state[name].updates)
-    // SGD of Torch counts none.
+    // Torch's SGD does not count updates.
     expect(updates).toEqual(run.system === 'torch.optim.SGD' ? [1, 1, 1] : [8, 6, 3])
     const largest = run.parameters[0].map((values) => values.map(() => 0))
     run.parameters.forEach((all, t) => {
@@ -69,7 +69,7 @@ describe.each(runs)('$system', (run) => {
     })
   })
 
-  test('and back: the same tensors, and what Torch has in its groups', async () => {
+  test('converts back to the same tensors and parameter groups', async () => {
     const path = join(folder, 'back.safetensors')
     await toTorch(path, await load())
     const [back, given] = [await openFile(path), await openFile(fileOf(run))]
@@ -86,13 +86,13 @@ describe.each(runs)('$system', (run) => {
     })
     expect(back.metadata.get('torch.optim')).toBe(given.metadata.get('torch.optim'))
     await Promise.all([back.close(), given.close()])
-    // It has the names by now.
+    // The optimizer knows the names by now.
     const again = Optimizer.load<Record<string, Float64Array>>(await fromTorch(path))
     expect(Object.keys(again.params)).toEqual(names)
   })
 })
 
-test('what is written is the state at the call', async () => {
+test('toTorch writes the state at the call', async () => {
   const optimizer = new Optimizer({ w: new Float32Array(3_000_000).fill(1) }, sgd({ lr: 0.5, momentum: 0.9 }))
   const path = join(folder, 'moment.safetensors')
   const writing = toTorch(path, optimizer)
@@ -100,7 +100,7 @@ test('what is written is the state at the call', async () => {
   await writing
   const file = await openFile(path)
   expect((await file.read('params/0')).every((value) => value === 1)).toBe(true)
-  // Torch has no buffer before the first step.
+  // Torch has no momentum buffer before the first step.
   expect([...file.tensors.keys()]).toEqual(['params/0'])
   await file.close()
 })
@@ -112,7 +112,7 @@ test.each<[string, Rule, object, string]>([
   ['a schedule', adamw({ lr: cosine(0.1, { steps: 9 }) }), {}, 'numbers, not schedules'],
   ['two rules', adam(), { groups: [{ match: 'b', rule: sgd() }] }, 'one rule: Adam'],
   ['nothing that is updated', adam(), { groups: [{ match: '*', frozen: true }] }, 'tensors that are updated'],
-])('%s is no optimizer of Torch', async (_, rule, options, message) => {
+])('toTorch rejects %s', async (_, rule, options, message) => {
   const optimizer = new Optimizer({ a: Float32Array.of(1), b: Float32Array.of(2) }, rule, options as never)
   const error = await toTorch(join(folder, 'never'), optimizer).catch((thrown) => thrown)
   expect(error).toBeInstanceOf(OptionError)
@@ -125,11 +125,11 @@ test.each<[string, unknown]>([
   ['a pattern', ['a', '*', 'b']],
   ['numbers', [1, 2, 3]],
   ['none', 7],
-])('names that do not fit: %s', async (_, given) => {
+])('fromTorch rejects names that do not match the tensors: %s', async (_, given) => {
   await expect(fromTorch(fileOf(runs[0]), { names: given as never })).rejects.toThrow(OptionError)
 })
 
-/** A file of one parameter, whose metadata say this. */
+/** Makes a file of one parameter with this metadata. */
 async function written(metadata: Readonly<Record<string, string>>): Promise<Blob> {
   const optimizer = new Optimizer({ 'params/0': Float32Array.of(1) }, adam())
   return toBlob(optimizer, { content: 'params', metadata })
@@ -156,7 +156,7 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
     { param_groups: '[{"params":[0,1]}]', 'torch.optim': 'Adam' },
     'tensor: expected one of',
   ],
-])('a file with %s is refused, or has defaults', async (_, metadata, message) => {
+])('fromTorch rejects a file with %s or applies defaults', async (_, metadata, message) => {
   const result = await fromTorch(await written(metadata)).catch((thrown) => thrown)
   if (message === '') expect(result).toMatchObject({ rule: { beta1: 0.9 } })
   else {
@@ -165,7 +165,7 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
   }
 })
 
-test('Adam whose decay is decoupled is AdamW, and AdamW whose is not is Adam', async () => {
+test('fromTorch reads Adam with decoupled decay as AdamW, and AdamW with coupled decay as Adam', async () => {
   const ruleOf = async (optimizer: string, flag: boolean) => {
     const metadata = { param_groups: groups({ decoupled_weight_decay: flag }), 'torch.optim': optimizer }
     return (await fromTorch(await written(metadata))).rule.name
@@ -176,7 +176,7 @@ test('Adam whose decay is decoupled is AdamW, and AdamW whose is not is Adam', a
   expect(await ruleOf('AdamW', false)).toBe('adam')
 })
 
-/** Adam with one parameter, after so many updates. */
+/** Makes a file of Adam with one parameter after `step` updates. */
 function after(step: number, betas: readonly number[]): Uint8Array {
   const tensors = ['params/0', 'exp_avg/0', 'exp_avg_sq/0'].map((name, k) => [
     name,
@@ -193,7 +193,7 @@ function after(step: number, betas: readonly number[]): Uint8Array {
 test.each([
   [0.9, 0.999],
   [1 - 2 ** -53, 1 - 1e-9],
-])('2⁵³ − 2 updates with β %d and %d are read at once', (...betas) => {
+])('fromTorch reads 2⁵³ − 2 updates with β %d and %d immediately', (...betas) => {
   const path = join(folder, 'many')
   writeFileSync(path, after(2 ** 53 - 2, betas))
   const script = `const { fromTorch } = require('antigrad/files')
@@ -206,7 +206,7 @@ test.each([
   expect(product2).toBeCloseTo(0, 9)
 })
 
-test('a million updates are multiplied one by one, and more of them to the last digits', async () => {
+test('fromTorch multiplies β up to 1 million times and uses the exact power beyond', async () => {
   const clockOf = async (t: number) => {
     const { tensors } = await fromTorch(new Blob([after(t, [0.9, 1 - 1e-7]) as BlobPart]))
     return (tensors[0].clock as { product2: number }).product2

@@ -1,4 +1,4 @@
-/** The package in Chromium, through four bundlers and without one's help. */
+/** Runs the package in Chromium, bundled by four bundlers and without a bundler. */
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -18,7 +18,7 @@ import { digests, reference, sample } from '../support.js'
 import { report as files } from './files-program.js'
 import { addDigestScript, installed, remove } from './pack.js'
 
-/** Each bundles an entry into one file, without a plug-in for WebAssembly. */
+/** Functions that bundle an entry into one file without a WebAssembly plug-in, by the bundler's name. */
 const bundlers: Record<string, (folder: string, entry: string, into: string) => Promise<unknown>> = {
   Vite: (folder, entry, into) =>
     vite({
@@ -107,7 +107,7 @@ afterAll(async () => {
   if (folder) remove(folder)
 })
 
-/** Opens a page; gives it, what it requested, and the JSON that it printed. */
+/** Opens a page. Returns the result of `use`, the requests of the page and the JSON that the page printed. */
 async function open<T>(path: string, use: (page: Page, printed: Promise<string>) => Promise<T>) {
   const page = await browser.newPage()
   try {
@@ -129,52 +129,58 @@ async function open<T>(path: string, use: (page: Page, printed: Promise<string>)
 
 const report = async (_: Page, printed: Promise<string>) => JSON.parse(await printed)
 
-test('a file as a Blob has the bytes of Node, and what they were made of comes back', async () => {
+test('writes the same Blob as Node and reads the same run back', async () => {
   expect((await open('files/', report)).result).toEqual(files)
 })
 
-test.each(Object.keys(bundlers))('%s: one file, and the bits that TypeScript has in Node', async (name) => {
-  expect(readdirSync(join(folder, name))).toEqual(['app.js'])
-  const { result, requests } = await open(`${name}/`, report)
-  expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([
-    `${origin}/${name}/`,
-    `${origin}/${name}/app.js`,
-  ])
-  expect(result.engines).toMatchObject({
-    native: { available: false, reasons: ['a native addon needs Node, Bun or Deno'] },
-    wasm: { available: true, reasons: [] },
-  })
-  expect(result.digests).toEqual({ typescript: sampled, wasm: sampled })
-  expect(result.functions).toEqual(functionDigests())
-})
+test.each(Object.keys(bundlers))(
+  "%s: makes one file that computes the bits of Node's TypeScript engine",
+  async (name) => {
+    expect(readdirSync(join(folder, name))).toEqual(['app.js'])
+    const { result, requests } = await open(`${name}/`, report)
+    expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([
+      `${origin}/${name}/`,
+      `${origin}/${name}/app.js`,
+    ])
+    expect(result.engines).toMatchObject({
+      native: { available: false, reasons: ['a native addon needs Node, Bun or Deno'] },
+      wasm: { available: true, reasons: [] },
+    })
+    expect(result.digests).toEqual({ typescript: sampled, wasm: sampled })
+    expect(result.functions).toEqual(functionDigests())
+  },
+)
 
-test.each(Object.keys(bundlers))('%s: many runs on workers, from the same file', async (name) => {
-  writeFileSync(
-    join(folder, 'runs.js'),
-    `import { adam, expression, minimizeMany, workers } from 'antigrad'
+test.each(Object.keys(bundlers))(
+  '%s: minimizes many runs on workers that load the same file',
+  async (name) => {
+    writeFileSync(
+      join(folder, 'runs.js'),
+      `import { adam, expression, minimizeMany, workers } from 'antigrad'
     const runs = (options) => minimizeMany(expression('(x - 1)^2 + exp(x)'), start, adam(), options)
     const start = { x: Float64Array.from({ length: 3000 }, (_, run) => run / 1000) }
     const [{ x, engineReasons }, alone] = [await runs({ threads: 2, workers: workers() }), await runs({})]
     const said = engineReasons.at(-1)
     console.log(JSON.stringify({ said, isSame: x.x.every((value, run) => value === alone.x.x[run]) }))`,
-  )
-  await bundlers[name](folder, 'runs.js', join(folder, `${name}-runs`))
-  expect(readdirSync(join(folder, `${name}-runs`))).toEqual(['app.js'])
-  const { result, requests } = await open(`${name}-runs/`, report)
-  expect(result).toEqual({ said: 'workers: 2', isSame: true })
-  expect(requests.filter((url) => !/^(data|blob):/.test(url))).toEqual([
-    `${origin}/${name}-runs/`,
-    `${origin}/${name}-runs/app.js`,
-  ])
-})
+    )
+    await bundlers[name](folder, 'runs.js', join(folder, `${name}-runs`))
+    expect(readdirSync(join(folder, `${name}-runs`))).toEqual(['app.js'])
+    const { result, requests } = await open(`${name}-runs/`, report)
+    expect(result).toEqual({ said: 'workers: 2', isSame: true })
+    expect(requests.filter((url) => !/^(data|blob):/.test(url))).toEqual([
+      `${origin}/${name}-runs/`,
+      `${origin}/${name}-runs/app.js`,
+    ])
+  },
+)
 
-test('every rule has the bits that TypeScript has in Node', async () => {
+test("computes the bits of Node's TypeScript engine with every rule", async () => {
   const { result } = await open('esbuild/?all', report)
   const expected = digests(reference)
   expect(result.digests).toEqual({ typescript: expected, wasm: expected })
 })
 
-test('under a strict content security policy TypeScript takes over, and the report says why', async () => {
+test('falls back to TypeScript under a strict content security policy and reports the reason', async () => {
   const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
   const { result } = await open(`esbuild/?policy=${policy}`, report)
   expect(result.digests).toEqual({ typescript: sampled })
@@ -195,7 +201,7 @@ test('under a strict content security policy TypeScript takes over, and the repo
   })
 })
 
-test('in a Web Worker', async () => {
+test('runs in a Web Worker', async () => {
   const { result } = await open('all/', async (page, printed) => {
     await page.evaluate(() => void new Worker('/esbuild/app.js', { type: 'module' }))
     return JSON.parse(await printed)
@@ -205,13 +211,13 @@ test('in a Web Worker', async () => {
 
 type Antigrad = typeof import('antigrad')
 
-test('10,000 small optimizers and 200 large ones at once, all in WebAssembly', async () => {
+test('runs 10,000 small and 200 large optimizers at once in WebAssembly', async () => {
   const { result } = await open('all/', (page) =>
     page.evaluate(() => {
       const { Optimizer, adam } = (globalThis as unknown as { antigrad: Antigrad }).antigrad
       const make = (length: number) => new Optimizer(new Float32Array(length), adam({ lr: 0.5 }))
       const start = performance.now()
-      // A large one has 2 MiB.
+      // A large optimizer takes 2 MiB.
       const alive = [10_000, 200].flatMap((count, i) =>
         Array.from({ length: count }, (_, k) => make(i === 0 ? 20 + (k % 80) : 1 << 17)),
       )
@@ -222,7 +228,7 @@ test('10,000 small optimizers and 200 large ones at once, all in WebAssembly', a
         grads.fill(i % 2 === 0 ? 1 : -1)
       }
       for (const optimizer of alive) optimizer.step()
-      // Each has its own numbers: none lies on another one.
+      // Each optimizer must have parameters of its own: no two optimizers may share memory.
       for (const [i, { params }] of alive.entries()) {
         if (!params.every((x) => Math.abs(x - (i % 2 === 0 ? -0.5 : 0.5)) < 1e-6)) wrong++
       }
@@ -232,7 +238,7 @@ test('10,000 small optimizers and 200 large ones at once, all in WebAssembly', a
   expect(result).toMatchObject({ engines: { wasm: 10_200 }, wrong: 0 })
 })
 
-test('memory stays flat while 100,000 optimizers are made and dropped', async () => {
+test('keeps memory flat while 100,000 optimizers are created and dropped', async () => {
   const { result } = await open('all/', async (page) => {
     const churn = (count: number) =>
       page.evaluate((count) => {
@@ -255,13 +261,13 @@ test('memory stays flat while 100,000 optimizers are made and dropped', async ()
     }
     return { peaks, collected }
   })
-  // In MiB; all of them have 1600.
+  // The limits are in MiB. All optimizers together take 1,600 MiB.
   const { peaks, collected } = result
   expect(Math.max(...peaks) - collected[0], peaks.join()).toBeLessThan(700)
   expect(Math.max(...collected) - collected[0], collected.join()).toBeLessThan(60)
 })
 
-/** What a process and all that it has started have in memory; what has ended meanwhile has none. */
+/** Returns the resident memory of a process and its children. An ended process counts as 0. */
 function residentBytes(pid: number): number {
   const read = (file: string) => {
     try {

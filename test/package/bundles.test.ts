@@ -1,4 +1,4 @@
-/** The package in bundles for Node, which run in folders where nothing else is, with the addon and without. */
+/** Bundles the package for Node and runs the bundles in otherwise empty folders, with and without the addon. */
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -14,7 +14,7 @@ import webpack from 'webpack'
 import { home } from '../children.js'
 import { addonIn, env, freshFolder, installed, json, remove, run } from './pack.js'
 
-/** Writes a program with all that it imports into one file of this name in a folder. */
+/** Bundles a program and its imports into one file of this name in a folder. */
 type Bundler = (entry: string, folder: string, name: string) => Promise<unknown>
 
 const byEsbuild =
@@ -49,7 +49,7 @@ const byWebpack =
     })
   }
 
-/** By itself webpack puts the path on this machine in the place of `import.meta.url`. */
+/** By default, webpack replaces `import.meta.url` with a path on this machine. */
 const webpackModule: webpack.Configuration = {
   output: { module: true, chunkFormat: 'module', library: { type: 'module' } },
   module: { parser: { javascript: { importMeta: false } } },
@@ -78,7 +78,7 @@ const requireBanner = {
   js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
 }
 
-/** From an ES module, but for the last two. */
+/** Bundlers by name. All entries are ES modules, except the last two. */
 const bundlers: Record<string, [bundler: Bundler, name: string, entry?: string]> = {
   'esbuild to an ES module': [byEsbuild({ format: 'esm' }), 'app.mjs'],
   'esbuild to an ES module that has require': [
@@ -105,7 +105,7 @@ optimizer.step(new Float32Array(256).fill(1))
 console.log(JSON.stringify({ engine: optimizer.engine, reasons: engines().native.reasons }))`
 
 let source: string
-/** The folder of the addon's package, its name, and that of the addon. */
+/** The folder of the addon's package, the name of the package and the name of the addon. */
 let addonFolder: string
 let addonPackage: string
 let addonName: string
@@ -123,7 +123,7 @@ afterAll(() => {
   if (source) remove(source)
 })
 
-/** Runs what `make` puts into a folder of an app that has a package.json of its own. */
+/** Runs the program that `make` writes into a folder of an app. The app has its own package.json. */
 async function inApp(
   make: (folder: string, app: string) => void | Promise<unknown>,
   name: string,
@@ -152,7 +152,7 @@ describe.each(Object.entries(bundlers))('%s', (_, [bundle, name, entry = 'progra
   afterAll(() => remove(built))
   const copy = (folder: string) => cpSync(join(built, name), join(folder, name))
 
-  test('without the addon', async () => {
+  test('runs on WebAssembly without the addon', async () => {
     const { engine, reasons } = await inApp(copy, name)
     expect({ engine, reasons }).toEqual({
       engine: 'wasm',
@@ -163,7 +163,7 @@ describe.each(Object.entries(bundlers))('%s', (_, [bundle, name, entry = 'progra
     })
   })
 
-  test('with the addon beside it', async () => {
+  test('finds the addon in its own folder', async () => {
     const beside = (folder: string) => {
       copy(folder)
       cpSync(join(addonFolder, addonName), join(folder, addonName))
@@ -171,7 +171,7 @@ describe.each(Object.entries(bundlers))('%s', (_, [bundle, name, entry = 'progra
     expect(await inApp(beside, name)).toEqual({ engine: 'native', reasons: [] })
   })
 
-  test("with the addon's package above it", async () => {
+  test("finds the addon's package in a parent folder", async () => {
     const above = (folder: string, app: string) => {
       copy(folder)
       cpSync(addonFolder, join(app, 'node_modules', addonPackage), { recursive: true })
@@ -179,7 +179,7 @@ describe.each(Object.entries(bundlers))('%s', (_, [bundle, name, entry = 'progra
     expect(await inApp(above, name)).toEqual({ engine: 'native', reasons: [] })
   })
 
-  test('with the addon in ANTIGRAD_ADDON', async () => {
+  test('loads the addon that ANTIGRAD_ADDON names', async () => {
     const result = await inApp(copy, name, { ANTIGRAD_ADDON: join(addonFolder, addonName) })
     expect(result).toEqual({ engine: 'native', reasons: [] })
   })
@@ -190,10 +190,10 @@ const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
 const [, section] = /^## Bundles for Node\n(.*?)^## /ms.exec(text) as unknown as [string, string]
 const recipes = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands]) => commands)
 
-describe('a bundle for browsers that only loads', () => {
+describe('a browser bundle that only loads runs', () => {
   const rate = cosine(1e-3, { steps: 100 })
   const saved = new Optimizer({ w: new Float32Array(4) }, adamw({ lr: rate })).save()
-  /** What `vite build` makes of a module, as it comes to be imported. */
+  /** Bundles the lines of a module with `vite build` and imports the result. */
   const bundled = async (lines: string) => {
     const entry = join(source, `loads-${++count}.mjs`)
     writeFileSync(entry, lines)
@@ -204,13 +204,13 @@ describe('a bundle for browsers that only loads', () => {
   }
   let count = 0
 
-  test('has the rules and schedules that load is given', async () => {
+  test('contains the rules and schedules that are passed to load', async () => {
     const { load } = await bundled(`import { adamw, cosine, Optimizer } from 'antigrad'
       export const load = (saved) => Optimizer.load(saved, { rules: [adamw], schedules: [cosine] })`)
     expect(load(saved).rule).toEqual(adamw({ lr: rate }))
   })
 
-  test('has the others not, and says what would bring them', async () => {
+  test('omits all other rules and schedules and says how to include them', async () => {
     const { load, adamw: rule } = await bundled(`import { adamw, Optimizer } from 'antigrad'
       export const load = (saved, options) => Optimizer.load(saved, options)
       export { sgd } from 'antigrad'`)
@@ -226,7 +226,7 @@ describe('a bundle for browsers that only loads', () => {
   })
 })
 
-test('there are recipes', () => {
+test('docs/everywhere.md contains recipes', () => {
   expect(recipes.length).toBeGreaterThan(2)
 })
 
@@ -248,7 +248,7 @@ test.each(recipes)('docs/everywhere.md: %s', (commands) => {
   }
 })
 
-test('a folder of NODE_PATH, as a layer of Lambda', async () => {
+test('finds the addon in a folder of NODE_PATH, as in a layer of AWS Lambda', async () => {
   const make = (folder: string) =>
     byEsbuild({ format: 'esm' })(join(source, 'program.mjs'), folder, 'app.mjs')
   const result = await inApp(make, 'app.mjs', { NODE_PATH: join(source, 'node_modules') })
@@ -257,9 +257,9 @@ test('a folder of NODE_PATH, as a layer of Lambda', async () => {
 
 test.each([
   ['esbuild', byEsbuild({ format: 'cjs' })],
-  // Which copy is loaded is no matter of shortening, which takes half a minute.
+  // Minification takes half a minute and does not affect which copy is loaded.
   ['webpack', byWebpack({ optimization: { minimize: false } })],
-])('%s: one copy for import and require', async (_, bundle) => {
+])('%s: loads one copy for both import and require', async (_, bundle) => {
   writeFileSync(join(source, 'imports.mjs'), "export * from 'antigrad'")
   writeFileSync(
     join(source, 'both.cjs'),

@@ -1,4 +1,4 @@
-// Checkpoints on the disk, the newest of which is damaged then: prints what is found.
+// Saves checkpoints to the disk, damages the newest checkpoint and prints what `latest` finds before and after.
 import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// What a run is as a file in another runtime or in a page, while it goes on.
+// Writes a run to a Blob while the run continues, in another runtime or in a page.
 import { adamw, Optimizer } from 'antigrad'
 import { readFile, toBlob } from 'antigrad/files'
 

@@ -1,6 +1,6 @@
 /**
- * A run of a thousand updates that is saved every fifty or so, in the middle of batches too, and goes on elsewhere:
- * native, WebAssembly, TypeScript, Chromium, Bun, and round again. It ends with the bits of one that stayed.
+ * Runs 1,000 updates and moves the run between engines and runtimes every 50 updates or so, also within batches.
+ * The order is native, WebAssembly, TypeScript, Chromium and Bun. The run must end with the bits of a run that stayed.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -21,7 +21,7 @@ import { env, installed, remove } from './pack.js'
 import { program } from './runtimes.js'
 
 const LEGS = 20
-/** Calls of `step` in one; odd, so that every other save has a batch of an update in it. */
+/** Calls of `step` per leg. The count is odd, so every other save contains an incomplete batch. */
 const STEPS = 117
 
 let folder: string
@@ -61,7 +61,7 @@ const refuse = (message: string): never => {
   throw new Error(message)
 }
 
-/** Here, where a file has what `v8.serialize` makes. */
+/** Runs a leg in this Node process and copies the run through `v8.serialize`. */
 const here =
   (engine: EngineName, threads = 1): Place =>
   async ({ saved, from, to }) => {
@@ -91,7 +91,7 @@ const inBun: Place = async (leg, round) => {
 
 const places = [here('native', 2), here('wasm'), here('typescript'), inChromium, inBun]
 
-test.each(dtypes)('%s', async (dtype) => {
+test.each(dtypes)('moves a run between all places without changing its bits: %s', async (dtype) => {
   const start = 7
   const still = longRun(dtype, { engine: 'typescript' })
   let saved = encode(longRun(dtype, { engine: 'native' }).save())
@@ -117,6 +117,6 @@ test.each(dtypes)('%s', async (dtype) => {
   )
   expect(still.updates).toBeGreaterThanOrEqual(1000)
   const { clock } = decode(saved).tensors.embed
-  // Some of a tensor's state has been flushed by then, which its clock decides.
+  // After 512 updates, a part of the tensor's state has been flushed. The update counter decides when.
   expect(clock?.t).toBeGreaterThan(512)
 })

@@ -1,4 +1,4 @@
-/** What `npm pack` makes, installed in fresh folders with the addon present, absent and broken. */
+/** Installs the output of `npm pack` in fresh folders with the addon present, absent and broken. */
 
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ const used = (folder: string) => {
 }
 afterAll(() => folders.forEach(remove))
 
-/** What befalls an addon's package. */
+/** A change to the manifest and the addon of an addon's package. */
 type Damage = (manifest: Json, addon: Buffer) => Buffer
 
 async function damaged(damage: Damage): Promise<string> {
@@ -55,7 +55,7 @@ describe('the tarball', () => {
     files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n')
   })
 
-  test('has what users need, and no addon', () => {
+  test('contains the files that users need and no addon', () => {
     const folders = new Set(files.map((file) => file.split('/').slice(0, 2).join('/')))
     expect([...folders].sort()).toEqual([
       ...['package/LICENSE', 'package/README.md', 'package/dist', 'package/package.json'],
@@ -64,24 +64,24 @@ describe('the tarball', () => {
     expect(readFileSync(tarball).length).toBeLessThan(1_600_000)
   })
 
-  test('has the size that docs/everywhere.md says, and so has the addon', () => {
+  test('has the size that docs/everywhere.md states, like the addon', () => {
     const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
     const kilobytes = Number(/about (\d+) kB/.exec(text)?.[1])
     expect(Math.abs(readFileSync(tarball).length / 1000 - kilobytes)).toBeLessThan(15)
-    // What the addon of another platform takes differs.
+    // Addons of other platforms have other sizes.
     const addon = join(home, 'native/antigrad.linux-x64-gnu.node')
     if (!existsSync(addon)) return
     const said = Number(/unpacked ([\d.]+) MB/.exec(text)?.[1])
     expect(Math.abs(readFileSync(addon).length / 1e6 - said)).toBeLessThan(0.15)
   })
 
-  test('runs nothing when it is installed', () => {
+  test('runs no scripts on installation', () => {
     const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     const hooks = ['preinstall', 'install', 'postinstall', 'prepare']
     expect(Object.keys(scripts).filter((name) => hooks.includes(name))).toEqual([])
   })
 
-  test('is not made of a clone that has not been built, or was built as another version', () => {
+  test('cannot be packed from an unbuilt clone or a build of another version', () => {
     const clone = used(freshFolder())
     for (const file of ['package.json', 'scripts/prepack.mjs']) cpSync(join(home, file), join(clone, file))
     const packed = () => run(clone, 'npm', 'pack', '--loglevel=error')
@@ -94,7 +94,7 @@ describe('the tarball', () => {
     expect(packed().stderr).toMatch(/antigrad: dist\/ is of version 0\.0\.9, package\.json of \d/)
   })
 
-  test('has the licenses of what its command line took from other packages', () => {
+  test('contains the licenses of the packages that are bundled into its command line', () => {
     const licenses = execFileSync('tar', ['-xzOf', tarball, 'package/dist/LICENSES.md'], { encoding: 'utf8' })
     const sections = licenses.split(/^## /m).slice(1)
     const names = sections.map((section) => section.split(' ')[0])
@@ -102,25 +102,25 @@ describe('the tarball', () => {
     for (const section of sections) expect(section).toMatch(/copyright/i)
   })
 
-  test('is of the version that the crates have', () => {
+  test('has the version of the crates', () => {
     const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     expect(readFileSync(join(home, 'Cargo.toml'), 'utf8')).toContain(`\nversion = "${version}"\n`)
   })
 
-  test('publint has nothing to say', async () => {
+  test('passes publint', async () => {
     const { messages } = await publint({ pkgDir: home, strict: true, pack: 'npm' })
     expect(messages).toEqual([])
   })
 
-  test('its types are right for every way to resolve them', async () => {
+  test('has types that resolve in every resolution mode', async () => {
     const data = new Uint8Array(readFileSync(tarball))
     const result = await checkPackage(createPackageFromTarballData(data))
     expect(result.types && result.problems).toEqual([])
   })
 })
 
-describe('in a browser', () => {
-  test('it has the size that the README says, gzipped, and what is not imported costs nothing', async () => {
+describe('a browser bundle', () => {
+  test('has the gzipped size that the README states and excludes unused exports', async () => {
     const text = readFileSync(join(home, 'README.md'), 'utf8').replaceAll('\n', ' ')
     const said = /`Optimizer` and `adamw` are (\d+) kB there, .* everything is (\d+) kB/.exec(text)
     const [some, all] = (said ?? []).slice(1).map(Number)
@@ -134,9 +134,9 @@ describe('in a browser', () => {
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
   })
-  test('every fifth rule has the sizes that docs/rules.md says', async () => {
+  test('has the size that docs/rules.md states, for every fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
-    // What all of them share is most of it; `npm run table:options` measures each.
+    // Code that all rules share dominates the sizes. `npm run table:options` measures every rule.
     const some = Object.keys(said).filter((_, i) => i % 5 === 0)
     for (const [name, sizes] of Object.entries(await sizesOf(some))) {
       sizes.forEach((bytes, i) => {
@@ -146,13 +146,13 @@ describe('in a browser', () => {
   })
 })
 
-describe('with the addon', () => {
+describe('an installation with the addon', () => {
   let folder: string
   beforeAll(async () => {
     folder = used(await installed())
   })
 
-  test('all engines are there, and the race runs on them', () => {
+  test('finds all engines and runs the race on them', () => {
     expect(report(folder)).toMatchObject({
       native: { available: true },
       wasm: { available: true, reasons: [] },
@@ -160,7 +160,7 @@ describe('with the addon', () => {
     expect(race(folder)).toMatchObject({ sameBits: true, raced: ['native', 'wasm', 'typescript'] })
   })
 
-  test('require and import get the same classes', () => {
+  test('loads the same classes with require and import', () => {
     const { names, same, imported } = json(folder, process.execPath, addBothScript(folder))
     expect(names).toContain('Optimizer')
     expect(same).toEqual(names)
@@ -170,7 +170,7 @@ describe('with the addon', () => {
   test.each([
     ['import', 'mjs', "import { adamw, Optimizer } from 'antigrad'"],
     ['require', 'cjs', "const { adamw, Optimizer } = require('antigrad')"],
-  ])('an error that nobody catches is short, and names functions: %s', (_, ending, line) => {
+  ])('prints a short stack trace with function names for an uncaught error: %s', (_, ending, line) => {
     const script = join(folder, `uncaught.${ending}`)
     writeFileSync(script, `${line}\nnew Optimizer({ w: [1, 2, 3] }, adamw())\n`)
     const { status, stderr } = run(folder, process.execPath, script)
@@ -180,7 +180,7 @@ describe('with the addon', () => {
     expect(stderr.length).toBeLessThan(2_000)
   })
 
-  test('TypeScript finds the types of both', () => {
+  test('provides types for both import and require', () => {
     const use = `const optimizer = new Optimizer({ w: new Float32Array(3) }, adam({ lr: 0.1 }))
       export const w: Float32Array = optimizer.params.w
       // @ts-expect-error a misspelled name
@@ -200,14 +200,14 @@ describe('with the addon', () => {
   })
 })
 
-test('npm installs nothing else', async () => {
+test('adds no further packages to node_modules', async () => {
   const names = readdirSync(join(used(await installed()), 'node_modules')).filter(
     (name) => !name.startsWith('.'),
   )
   expect(names).toEqual(['antigrad', expect.stringMatching(/^antigrad-/)])
 })
 
-describe('without it', () => {
+describe('an installation without a working addon', () => {
   const withoutNative = (folder: string, reason: RegExp) => {
     const { native, wasm } = report(folder)
     expect(native).toMatchObject({
@@ -220,11 +220,11 @@ describe('without it', () => {
   }
   const rest = ({ reasons }: { reasons: string[] }) => reasons.slice(1)
 
-  test('absent', async () => {
+  test('reports a missing addon', async () => {
     withoutNative(used(await installed({ addon: false })), /^antigrad-.* is not installed$/)
   })
 
-  test("the reasons speak of this C library's package alone", () => {
+  test("names only the package of this machine's C library", () => {
     const { reasons } = withCopy((folder) => inChild('return antigrad.engines().native', { folder })) as Json
     expect(reasons).toEqual([
       expect.stringMatching(/^antigrad-.* is not installed$/),
@@ -232,48 +232,51 @@ describe('without it', () => {
     ])
   })
 
-  test.skipIf(process.platform !== 'linux').each([100, 0.5, -1])('%s of one in native/', (part) => {
-    withCopy((folder) => {
-      const [name] = readdirSync(join(home, 'native'))
-      const addon = readFileSync(join(home, 'native', name))
-      const length = Math.abs(part) < 1 ? part * addon.length : part
-      mkdirSync(join(folder, 'native'))
-      writeFileSync(join(folder, 'native', name), addon.subarray(0, length))
-      expect(inChild('return antigrad.engines().native', { folder })).toMatchObject({
-        available: false,
-        reasons: expect.arrayContaining([
-          expect.stringMatching(/native.*damaged: its addon has \d+ bytes instead/),
-        ]),
+  test.skipIf(process.platform !== 'linux').each([100, 0.5, -1])(
+    'rejects %s of an addon in native/',
+    (part) => {
+      withCopy((folder) => {
+        const [name] = readdirSync(join(home, 'native'))
+        const addon = readFileSync(join(home, 'native', name))
+        const length = Math.abs(part) < 1 ? part * addon.length : part
+        mkdirSync(join(folder, 'native'))
+        writeFileSync(join(folder, 'native', name), addon.subarray(0, length))
+        expect(inChild('return antigrad.engines().native', { folder })).toMatchObject({
+          available: false,
+          reasons: expect.arrayContaining([
+            expect.stringMatching(/native.*damaged: its addon has \d+ bytes instead/),
+          ]),
+        })
       })
-    })
-  })
+    },
+  )
 
   test.each([
     ['nothing.node', /^ANTIGRAD_ADDON=nothing\.node does not load: /],
     ['package.json', /^the addon has another version: its kernels differ$/],
-  ])('ANTIGRAD_ADDON=%s', (ANTIGRAD_ADDON, reason) => {
-    // Nothing stands in for what was asked for, though native/ has one.
+  ])('does not replace the addon of ANTIGRAD_ADDON=%s', (ANTIGRAD_ADDON, reason) => {
+    // An addon that the user requested is never replaced, although native/ contains a working addon.
     const { available, reasons } = inChild('return antigrad.engines().native', {
       env: { ANTIGRAD_ADDON },
     }) as Json
     expect({ available, reasons }).toEqual({ available: false, reasons: [expect.stringMatching(reason)] })
   })
 
-  test('half of it', async () => {
+  test('rejects a truncated addon', async () => {
     const half: Damage = (_, addon) => addon.subarray(0, addon.length / 2)
     withoutNative(await damaged(half), /^antigrad-.* is damaged: its addon has \d+ bytes instead of \d+$/)
   })
 
-  test("another platform's", async () => {
+  test('rejects the addon of another platform', async () => {
     const other: Damage = (_, addon) => {
-      // The machine in ELF's header; in other formats something as vital.
+      // The machine field of ELF's header, or an equally vital byte of other formats.
       addon[18] ^= 0xff
       return addon
     }
     withoutNative(await damaged(other), /^antigrad-.* does not load: /)
   })
 
-  test("another version's", async () => {
+  test('rejects the addon of another version', async () => {
     const older: Damage = (manifest, addon) => {
       manifest.version = '0.0.9'
       return addon

@@ -1,4 +1,4 @@
-/** The package in Chromium as one file, by `<script type="module">` alone, and on no server but one of plain files. */
+/** Loads the package in Chromium as one file through `<script type="module">`, from a server of static files. */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { freshFolder, remove } from './pack.js'
 
 const file = (name: string) => readFileSync(join(home, 'dist/browser', name))
 
-/** What a page does, and this Node: `library` is the module. */
+/** The program that the page and this Node process run. `library` is the imported module. */
 const program = `async (library) => {
   const { adamw, cosine, Optimizer, engines } = library
   const optimizer = new Optimizer({ w: Float32Array.of(1, 2, 3), b: Float32Array.of(0.5) }, adamw({ lr: cosine(0.1, { steps: 9 }) }))
@@ -48,7 +48,7 @@ afterAll(async () => {
   if (site) remove(site.folder)
 })
 
-test.each(['antigrad', 'optimizer'])('%s.mjs has the bits of Node, in one request', async (name) => {
+test.each(['antigrad', 'optimizer'])('%s.mjs computes the bits of Node after one request', async (name) => {
   const page = await site.browser.newPage()
   const requests: string[] = []
   page.on('request', (request) => requests.push(request.url()))
@@ -66,7 +66,7 @@ test.each(['antigrad', 'optimizer'])('%s.mjs has the bits of Node, in one reques
   expect(there.wasm).toBe(true)
 })
 
-test('they have the sizes that docs/everywhere.md says, and import nothing', () => {
+test('the files have the sizes that docs/everywhere.md states and import nothing', () => {
   const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8').replaceAll('\n', ' ')
   for (const name of ['antigrad', 'optimizer']) {
     const said = Number(new RegExp(`\`dist/browser/${name}.mjs\`[^|]*?\\((\\d+) kB`).exec(text)?.[1])

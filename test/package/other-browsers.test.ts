@@ -1,4 +1,4 @@
-/** Every rule's bits in Firefox and in WebKit, on both engines, by `step` and `stepAsync`; and some in a worker. */
+/** Runs every rule in Firefox and WebKit on both engines with `step` and `stepAsync`, and some rules in a worker. */
 
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -54,7 +54,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
 
   afterAll(() => tab?.close())
 
-  test.skipIf(!isThere)('in a page, by step and by stepAsync', async () => {
+  test.skipIf(!isThere)('computes the bits of Node in a page, with step and stepAsync', async () => {
     await tab.open(`${origin}/`)
     const report = await tab.evaluate('reportAll()')
     const bits = { typescript: expected, wasm: expected }
@@ -67,13 +67,13 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     expect(tab.errors).toEqual([])
   })
 
-  test.skipIf(!isThere)('in a worker', async () => {
+  test.skipIf(!isThere)('computes the bits of Node in a worker', async () => {
     await tab.open(`${origin}/`)
     const bits = { typescript: sampled, wasm: sampled }
     expect(await tab.evaluate(inWorker('/app.js'))).toMatchObject({ steps: bits, asyncSteps: bits })
   })
 
-  test.skipIf(!isThere)("Rastrigin's function has the values and derivatives of Node", async () => {
+  test.skipIf(!isThere)("computes the values and derivatives of Rastrigin's function like Node", async () => {
     await tab.open(`${origin}/`)
     const found = await tab.evaluate<number[]>('rastriginAlongView()')
     const different = rastriginAlongView().filter((value, i) => value !== found[i])
@@ -81,7 +81,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
   })
 
   test.skipIf(!isThere)(
-    'under a strict content security policy the report says that WebAssembly does not run',
+    'reports under a strict content security policy that WebAssembly cannot run',
     async () => {
       const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
       await tab.open(`${origin}/?policy=${policy}`)

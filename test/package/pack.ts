@@ -1,4 +1,4 @@
-/** The package as `npm pack` makes it, in fresh folders, and programs that use it there. */
+/** Installs the package that `npm pack` makes in fresh folders and runs programs there. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,13 +10,13 @@ import { inject } from 'vitest'
 import { home } from '../children.js'
 import { once } from '../shared-setup.js'
 
-/** What programs here see of the environment. */
+/** Environment of the programs. */
 export const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 
 // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
 export type Json = any
 
-/** A folder outside of the repository, so that nothing but what is installed there is found. */
+/** Creates a folder outside the repository, so that programs find only packages that are installed there. */
 export function freshFolder(): string {
   return mkdtempSync(join(tmpdir(), 'antigrad-package-'))
 }
@@ -24,12 +24,12 @@ export function freshFolder(): string {
 export const remove = (folder: string) => rmSync(folder, { recursive: true, force: true })
 
 export function npm(folder: string, ...args: string[]): string {
-  // The repository's .npmrc silences npm, but errors are wanted here.
+  // The repository's .npmrc silences npm, but these tests need its errors.
   const options = ['--loglevel=error', '--no-audit', '--no-fund', '--prefer-offline']
   return execFileSync('npm', [...args, ...options], { cwd: folder, env, encoding: 'utf8', stdio: 'pipe' })
 }
 
-/** The tarball that `npm pack` makes of a folder. */
+/** Packs a folder with `npm pack` and returns the path of the tarball. */
 function pack(folder: string, into: string): string {
   return join(into, npm(folder, 'pack', '--ignore-scripts', '--pack-destination', into).trim())
 }
@@ -37,12 +37,12 @@ function pack(folder: string, into: string): string {
 const tarballIn = (folder: string) =>
   join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) as string)
 
-/** The main package's tarball. */
+/** The tarball of the main package. */
 export const packed = async () => tarballIn(await once('packed', (folder) => pack(home, folder)))
 
 /**
- * Both packages for this platform as a release has them, except that the main package's optional
- * dependency is a file.
+ * Packs both packages for this platform like a release, except that the main package's optional dependency is a
+ * file.
  *
  * @returns the main package's tarball
  */
@@ -80,7 +80,7 @@ export function editJson(file: string, edit: (json: Json) => void): void {
   writeFileSync(file, JSON.stringify(json, null, 2))
 }
 
-/** A fresh folder in which npm has installed a release, with its optional dependency or without. */
+/** Creates a fresh folder in which npm has installed a release, with or without its optional dependency. */
 export async function installed({ addon = true } = {}): Promise<string> {
   const made = await once(`installed ${addon ? 'with' : 'without'} the addon`, async (folder) => {
     writeFileSync(join(folder, 'package.json'), '{ "name": "project", "private": true, "type": "module" }')
@@ -91,7 +91,7 @@ export async function installed({ addon = true } = {}): Promise<string> {
   return folder
 }
 
-/** The name of the addon's package in such a folder, that package's folder, and the file. */
+/** Finds the addon's package in such a folder: the package's name, its folder and the addon's file. */
 export function addonIn(folder: string) {
   const modules = join(folder, 'node_modules')
   const name = readdirSync(modules).find((name) => name.startsWith('antigrad-')) as string
@@ -117,7 +117,7 @@ export function json(folder: string, program: string, ...args: string[]): Json {
   return JSON.parse(stdout)
 }
 
-/** The script that prints a runtime's engines and digests, as one JavaScript file that imports the package. */
+/** Writes the script that prints a runtime's engines and digests: one JavaScript file that imports the package. */
 export async function addDigestScript(folder: string): Promise<string> {
   await build({
     entryPoints: [join(home, 'test/digests.ts')],
@@ -131,7 +131,7 @@ export async function addDigestScript(folder: string): Promise<string> {
   return 'digests.js'
 }
 
-/** A program that prints which names `import` and `require` have, and which are the same in both. */
+/** Writes a program that prints the names that `import` and `require` export, and the names whose values agree. */
 export function addBothScript(folder: string): string {
   writeFileSync(
     join(folder, 'both.js'),

@@ -1,4 +1,4 @@
-/** examples/lambda.mjs as one file, in a folder where nothing else is, and from a cold start. */
+/** Bundles examples/lambda.mjs into one file and runs it in an otherwise empty folder, from a cold start. */
 
 import { cpSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,7 +40,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => Object.values(folders).forEach(remove))
 
-test.each(Object.entries(folders))('one file, %s', (name, folder) => {
+test.each(Object.entries(folders))('examples/lambda.mjs runs as one file, %s', (name, folder) => {
   const { answer, wrong, load, first } = json(folder, process.execPath, 'call.mjs')
   const { values } = antigrad.fit(antigrad.expression('a*exp(-b*t) + c'), body, {
     start: { a: 1, b: 1, c: 0 },
@@ -52,6 +52,6 @@ test.each(Object.entries(folders))('one file, %s', (name, folder) => {
   expect(wrong).toMatchObject({ statusCode: 400, body: expect.stringContaining('y') })
   expect(statSync(join(folder, 'index.mjs')).size).toBeLessThan(1e6)
   console.log(`cold, ${name}: ${load.toFixed(0)} ms to load, ${first.toFixed(0)} ms to the first answer`)
-  // On an idle machine some tens of ms.
+  // An idle machine needs some tens of milliseconds.
   expect(load + first).toBeLessThan(3000)
 })

@@ -1,6 +1,6 @@
 /**
- * The package in other runtimes: the oldest Node, the newest, Bun and Deno; with ANTIGRAD_ALL_RUNTIMES=1 those
- * between, too.
+ * Runs the package in other runtimes: the oldest and the newest Node, Bun and Deno. ANTIGRAD_ALL_RUNTIMES=1 adds the
+ * versions between the oldest and the newest.
  */
 
 import { cpSync, writeFileSync } from 'node:fs'
@@ -19,15 +19,15 @@ import { program } from './runtimes.js'
 const all = process.env.ANTIGRAD_ALL_RUNTIMES === '1'
 const chosen = Object.entries(runtimes).filter(([, { always }]) => all || always)
 
-/** For bundles and the addon beside them. */
+/** A folder for bundles and the addon next to them. */
 const alone = freshFolder()
 const bundles = { 'app.mjs': 'esm', 'app.cjs': 'cjs' } as const
 let folder: string
 let script: string
-/** By what forces an engine: all are to have the same. */
+/** The same expected value per engine variant: all engines must compute the same bits. */
 const onEach = <T>(expected: T) => Object.fromEntries(variants.map(({ name }) => [name, expected]))
 const expected = { digests: onEach(digests(reference)), many: onEach(manyDigests(reference)) }
-/** The second checkpoint, and the third, which was damaged; before both there was a step. */
+/** The expected checkpoints: the third, and the second after the third was damaged. A step precedes each of them. */
 const files = {
   ...report,
   files: 2,
@@ -66,7 +66,7 @@ describe.each(chosen)('%s', (_, runtime) => {
     path = await program(runtime)
   }, 300_000)
 
-  test('every engine computes the bits that TypeScript does in this Node', () => {
+  test("computes the bits of this Node's TypeScript engine on every engine", () => {
     const report = json(folder, path, ...runtime.options, script)
     expect(report.versions).toMatchObject(runtime.versions)
     expect(report.engines).toMatchObject({ native: { available: true }, wasm: { available: true } })
@@ -74,30 +74,30 @@ describe.each(chosen)('%s', (_, runtime) => {
     expect(report.functions).toEqual(functionDigests())
   })
 
-  test('require and import get the same classes', () => {
+  test('loads the same classes with require and import', () => {
     const { names, same, imported } = json(folder, path, ...runtime.options, addBothScript(folder))
     expect(names).toContain('Optimizer')
     expect([same, imported]).toEqual([names, names])
   })
 
-  test.each(Object.keys(bundles))('a bundle finds the addon beside it: %s', (name) => {
+  test.each(Object.keys(bundles))('finds the addon next to a bundle: %s', (name) => {
     const { native, is } = json(alone, path, ...runtime.options, name)
     expect(native).toMatchObject({ available: true, reasons: [] })
     expect(is).toBe('function')
   })
 
-  test('files: the bytes of this Node, what they were made of again, and the newest checkpoint that is whole', () => {
+  test('writes the file bytes of this Node, reads them back and finds the newest undamaged checkpoint', () => {
     expect(json(folder, path, ...runtime.options, 'files-on-disk.js')).toEqual(files)
   })
 
-  test('the race runs', () => {
+  test('runs the race', () => {
     const cli = 'node_modules/antigrad/dist/command-line/cli.js'
     const result = json(folder, path, ...runtime.options, cli, 'race', '--max-iterations', '200', '--json')
     expect(result).toMatchObject({ sameBits: true, raced: ['native', 'wasm', 'typescript'] })
   })
 })
 
-test('Deno without --allow-env: the engines run, as if no variable were set', async () => {
+test('Deno without --allow-env runs the engines as if no environment variable were set', async () => {
   const path = await program(runtimes.Deno)
   const file = 'no-environment.mjs'
   writeFileSync(

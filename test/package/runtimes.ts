@@ -1,4 +1,4 @@
-/** Programs of other runtimes, which npm's packages bring into target/runtimes, where they stay. */
+/** Programs of other runtimes, installed from npm into target/runtimes and kept there. */
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { folderOf, pathOf, type Runtime } from '../runtimes.js'
 import { once } from '../shared-setup.js'
 import { npm } from './pack.js'
 
-/** The path of a runtime's program, which is installed if it is not there. */
+/** Returns the path of a runtime's program. Installs the program if it is missing. */
 export async function program(runtime: Runtime): Promise<string> {
   const { source } = runtime
   const path = pathOf(home, runtime)

@@ -1,4 +1,6 @@
-/** What a page, and this Node, do with antigrad/tfjs: a model that is trained, saved, loaded, and trained on. */
+/**
+ * The program that a page and this Node run with antigrad/tfjs: train a model, save it, load it and resume training.
+ */
 
 import '@tensorflow/tfjs-backend-cpu'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'

@@ -1,4 +1,6 @@
-/** antigrad/tfjs in Chromium, in a bundle that has TensorFlow.js once; and in Node by `import` and `require`. */
+/**
+ * Runs antigrad/tfjs in Chromium, bundled with one copy of TensorFlow.js, and in Node through `import` and `require`.
+ */
 
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -40,7 +42,7 @@ afterAll(async () => {
 
 mkdirSync(join(home, 'target/tmp'), { recursive: true })
 
-/** What the program prints in a Node process of its own, which has one copy of TensorFlow.js. */
+/** Runs the program in a separate Node process with one copy of TensorFlow.js and returns its output. */
 function inNode(backend: string) {
   const file = join(home, 'target/tmp', `tfjs-${process.pid}-${backend}.mjs`)
   writeFileSync(
@@ -54,7 +56,7 @@ function inNode(backend: string) {
   }
 }
 
-test.each(['cpu', 'wasm'])('a page trains, saves and goes on, to the bits of Node: %s', async (backend) => {
+test.each(['cpu', 'wasm'])('a page trains, saves and resumes with the bits of Node: %s', async (backend) => {
   const page = await site.browser.newPage()
   await page.goto(site.address)
   await page.waitForFunction('globalThis.program')
@@ -64,7 +66,7 @@ test.each(['cpu', 'wasm'])('a page trains, saves and goes on, to the bits of Nod
   expect(seen).toEqual(inNode(backend))
 })
 
-test('the bundle has TensorFlow.js once', () => {
+test('the bundle contains TensorFlow.js once', () => {
   const cores = inputs.filter((file) => /tfjs-core\/dist\/(index|engine)\.js$/.test(file))
   expect(cores.length).toBe(2)
   expect(inputs.filter((file) => file.endsWith('dist/optimizer.js')).length).toBe(1)
@@ -79,7 +81,7 @@ const require = createRequire(import.meta.url)
 const one = require('antigrad')
 const { optimizerClass } = require('antigrad/tfjs')`,
   ],
-])('in Node it has the classes of antigrad: %s', (_, lines) => {
+])('antigrad/tfjs shares the classes of antigrad in Node: %s', (_, lines) => {
   const file = join(home, 'target/tmp', `tfjs-classes-${process.pid}.mjs`)
   writeFileSync(
     file,

@@ -1,4 +1,7 @@
-/** Many runs and fits on workers in browsers: the bits that there are without, and what becomes of calls that cannot. */
+/**
+ * Runs many minimizations and fits on workers in browsers. Results must have the bits of runs without workers.
+ * Calls without working workers must still finish.
+ */
 
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -16,7 +19,7 @@ let server: Server
 let origin: string
 let alone: Awaited<ReturnType<typeof workerDigests>>
 
-/** What stands where a worker is asked for. */
+/** Scripts that the test server delivers as workers. */
 const scripts: Record<string, string> = {
   '/worker.js': readFileSync(join(home, 'dist/browser/worker.js'), 'utf8'),
   '/other.js': 'postMessage({})',
@@ -73,7 +76,7 @@ const ofChromium = {
 const strict = (...others: string[]) =>
   `/?policy=${encodeURIComponent(["default-src 'none'", ...others, 'img-src data:'].join('; '))}`
 
-// A browser that dies, as WebKit does where memory is short, is no answer of ours: it is started again, once.
+// WebKit dies when memory is short, which says nothing about antigrad. The browser is restarted once.
 describe.each([ofChromium, ...otherBrowsers])('$name', { retry: 1 }, ({ name, isThere, launch }) => {
   let tab: Driven
   const open = async (address: string) => {
@@ -89,9 +92,9 @@ describe.each([ofChromium, ...otherBrowsers])('$name', { retry: 1 }, ({ name, is
 
   afterAll(() => tab?.close())
 
-  // How many there are changes nothing that is a browser's own.
+  // The count of workers affects nothing that differs between browsers.
   test.skipIf(!isThere).each(name === 'Chromium' ? [1, 2, 3] : [2])(
-    'the same bits, on %i workers',
+    'computes the same bits on %i workers',
     { timeout: 120_000 },
     async (threads) => {
       await open(`${origin}/`)
@@ -102,13 +105,13 @@ describe.each([ofChromium, ...otherBrowsers])('$name', { retry: 1 }, ({ name, is
     },
   )
 
-  test.skipIf(!isThere)('progress and errors are those that there are without', async () => {
+  test.skipIf(!isThere)('reports the progress and errors of runs without workers', async () => {
     await open(`${origin}/`)
     const told = await tab.evaluate<[done: number, total: number][]>('progress()')
     expect(told.map(([, total]) => total)).toEqual(told.map(() => 150_000))
     const done = told.map(([done]) => done)
     expect(done).toEqual([...done].sort((a, b) => a - b))
-    // The end of each batch is reported; a timer reports more in between.
+    // The end of each batch is reported. A timer reports progress within a batch.
     expect(done).toEqual(expect.arrayContaining([65_536, 131_072, 150_000]))
     expect(await tab.evaluate('short({ tolerance: -1 })')).toMatchObject({
       name: 'OptionError',
@@ -119,25 +122,25 @@ describe.each([ofChromium, ...otherBrowsers])('$name', { retry: 1 }, ({ name, is
     })
   })
 
-  test.skipIf(!isThere)('a call that is aborted ends, and the next one runs', async () => {
+  test.skipIf(!isThere)('aborts a call and runs the next one', async () => {
     await open(`${origin}/`)
     const { result, told, waited } = await tab.evaluate<{ result: object; told: number[]; waited: number }>(
       'aborted()',
     )
     expect(result).toMatchObject({ message: 'enough', isOurs: false })
-    // Progress is reported by time, and no run ends by itself.
+    // The test expects no progress, because progress is reported by time and no run ends before the abort.
     expect(told.filter((done) => done > 0)).toEqual([])
     expect(waited).toBeLessThan(2_000)
     expect(await tab.evaluate('short()')).toMatchObject({ value: { isSame: true, said: ['workers: 2'] } })
   })
 
-  test.skipIf(!isThere)('many calls at once share the workers', async () => {
+  test.skipIf(!isThere)('shares the workers among many concurrent calls', async () => {
     await open(`${origin}/`)
     expect(await tab.evaluate('crowd(60)')).toBe(60)
   })
 
   test.skipIf(!isThere)(
-    'a strict policy refuses what is inlined, and is told; a URL works under it',
+    'reports that a strict policy refuses inlined workers, and works with a URL',
     async () => {
       await open(origin + strict("script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self'"))
       expect(await tab.evaluate('short()')).toMatchObject({
@@ -153,7 +156,7 @@ describe.each([ofChromium, ...otherBrowsers])('$name', { retry: 1 }, ({ name, is
   )
 
   test.skipIf(!isThere).each(['/other.js', '/broken.js', '/missing.js', '/index.html', 'no://where'])(
-    'where %s is no worker of ours, all runs without, and it is told why',
+    'runs on this thread and reports the reason if %s is no antigrad worker',
     async (url) => {
       await open(`${origin}/`)
       expect(await tab.evaluate(`short({}, '${url}')`)).toMatchObject({
@@ -170,7 +173,7 @@ describe('workers end', () => {
   beforeAll(async () => void (await ofChromium.launch()))
   afterAll(() => chromium?.close())
 
-  test('two seconds after the last call, and start again', async () => {
+  test('two seconds after the last call, and start again on the next call', async () => {
     const page = await (chromium as Browser).newPage()
     await page.goto(`${origin}/`)
     for (let k = 0; k < 2; k++) {
@@ -182,7 +185,7 @@ describe('workers end', () => {
     await expect.poll(() => page.workers().length).toBe(0)
   })
 
-  test('with a page that is closed in the middle', async () => {
+  test('when their page is closed during a call', async () => {
     const page = await (chromium as Browser).newPage()
     await page.goto(`${origin}/`)
     await page.evaluate('endless()')

@@ -1,4 +1,4 @@
-/** The picture of basins in Chromium, pixel by pixel, and its parts without a browser. */
+/** Checks the plot of basins in Chromium pixel by pixel, and its parts without a browser. */
 
 import { expression, himmelblau, minimizeManySync, minimizeReasons, momentum, objectives } from 'antigrad'
 import type { Page } from 'playwright-core'
@@ -24,7 +24,7 @@ import { serveToChromium, type Visit, visit } from './site.js'
 const ALL = SIDE * SIDE
 
 describe('pieces', () => {
-  test('have every start once, the coarsest first', () => {
+  test('contain every start once, in order of increasing resolution', () => {
     const pieces = cut()
     const starts = pieces.flatMap(({ starts }) => [...starts])
     expect(starts.length).toBe(ALL)
@@ -32,7 +32,7 @@ describe('pieces', () => {
     expect(pieces[0].starts.length).toBe(32 * 32)
   })
 
-  test('a start is in its own pixel', () => {
+  test('a start lies in its own pixel', () => {
     const view = [-2, 2, -1, 3] as const
     for (const start of [0, SIDE - 1, 12_345, ALL - 1]) {
       expect(startNear(view, computeStart(view, start))).toBe(start)
@@ -51,7 +51,7 @@ describe('outcomes', () => {
     iterations: Array.from({ length: count }, (_, k) => 10 + k),
   })
 
-  test('minima are told apart by the distance, and what is near one that is found later is in it', () => {
+  test('separate minima by the distance and assign earlier points to minima that are found later', () => {
     const outcomes = new Outcomes([-1, 1, -1, 1], [[0, 0]], 0.01)
     const kinds = [
       [0.005, 0, UNFINISHED],
@@ -67,7 +67,7 @@ describe('outcomes', () => {
     expect(Array.from(first.starts.slice(0, 4), (start) => outcomes.kinds[start])).toEqual([
       ...[FIRST, FIRST, UNFINISHED, DIVERGED],
     ])
-    // Until finer ones are there, a start stands for its surroundings.
+    // A coarse start represents its surroundings until finer starts are finished.
     expect(outcomes.shown[15 * SIDE + 15]).toBe(0)
     expect(outcomes.shown[16 * SIDE + 16]).toBe(16 * SIDE + 16)
     outcomes.take(
@@ -85,7 +85,7 @@ describe('outcomes', () => {
     expect(outcomes.speed(1e9)).toBe(0)
   })
 
-  test('neighbors have other colors, and there is no end of minima', () => {
+  test('give neighbors different colors for any number of minima', () => {
     const outcomes = new Outcomes([0, 32, 0, 32], [], 0.01)
     outcomes.take(
       first,
@@ -101,7 +101,7 @@ describe('outcomes', () => {
   })
 })
 
-describe('functions as texts', () => {
+describe('objectives as strings', () => {
   const points = Array.from({ length: 20 }, (_, i) => [2 * Math.sin(7 * i + 1), 2 * Math.cos(5 * i)])
 
   test.each(Object.keys(objectives) as (keyof typeof objectives)[])('%s', async (name) => {
@@ -148,7 +148,7 @@ describe('functions as texts', () => {
   }
 })
 
-describe('in Chromium', () => {
+describe('the plot in Chromium', () => {
   let site: SiteInChromium
   let visits: Visit[] = []
 
@@ -168,7 +168,7 @@ describe('in Chromium', () => {
     await site?.close()
   })
 
-  /** Its workers tell what they are asked and what they answer. */
+  /** Logs the requests and the answers of the page's workers. */
   const watch = () => {
     const log: unknown[] = []
     globalThis.Worker = class extends Worker {
@@ -215,7 +215,7 @@ describe('in Chromium', () => {
       return at.map((pixel) => [...data.subarray(4 * pixel, 4 * pixel + 3)])
     }, at)
 
-  test('each pixel is what minimizeMany in Node comes to', async () => {
+  test('shows in each pixel the result of minimizeMany in Node', async () => {
     const page = await open('f=himmelblau&momentum=lr:0.01')
     await done(page, 'momentum 0.01')
     const { view, minima } = himmelblau()
@@ -270,8 +270,8 @@ describe('in Chromium', () => {
     }
   })
 
-  test('a change of settings ends what is not finished, and its answers never come', async () => {
-    // Nobody arrives: each piece takes all updates. The first job looks for minima.
+  test('cancels unfinished pieces after a change of settings and never shows their results', async () => {
+    // No run converges, so each piece takes all updates. The first job searches for minima.
     const page = await open('f=rosenbrock&maxIterations=20000&rmsprop=lr:0.01')
     const isAnswered = async () => (await logOf(page)).some(([kind, job]) => kind === 'answer' && job === 2)
     await expect.poll(isAnswered, { timeout: 60_000 }).toBe(true)
@@ -287,7 +287,7 @@ describe('in Chromium', () => {
     const log = await logOf(page)
     const jobs = [...new Set(log.filter(([kind]) => kind === 'order').map(([, job]) => job))]
     expect(jobs).toContain(begun)
-    // A change ends the piece under way; of some of them the answer may have been on its way.
+    // A change cancels the current piece. The answer of a canceled piece may already have been sent.
     const late = jobs.slice(0, -1).map((job, i) => {
       const next = log.findIndex(([kind, other]) => kind === 'order' && other === jobs[i + 1])
       return log.slice(next).filter(([kind, other]) => kind === 'answer' && other === job).length
@@ -298,14 +298,14 @@ describe('in Chromium', () => {
     expect(await page.locator('.picture').getAttribute('aria-label')).toContain(
       'Basins of rmsprop 0.02 on Himmelblau',
     )
-    // What is finished is not run again, wherever the race starts.
+    // A finished plot is not recomputed when the start of the race changes.
     await page.locator('.picture').click({ position: { x: 100, y: 100 } })
     await expect.poll(() => new URL(page.url()).hash).toContain('from=')
     await page.waitForTimeout(200)
     expect(await logOf(page)).toEqual(log)
   })
 
-  test('closed it does nothing, nor while engines are timed', async () => {
+  test('computes nothing while it is closed or while engines are measured', async () => {
     const page = await open('f=rosenbrock&maxIterations=200000&rmsprop=lr:0.01')
     const last = async () => (await logOf(page)).findLast(([kind]) => kind !== 'answer')?.[0]
     await expect.poll(last).toBe('order')
@@ -319,7 +319,7 @@ describe('in Chromium', () => {
     await expect.poll(last).toBe('order')
   })
 
-  test('a click races from there; the slider changes the learning rate', async () => {
+  test('starts a race on a click and changes the learning rate with the slider', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=2000&momentum=lr:0.01')
     await done(page, 'momentum 0.01')
     expect(await page.locator('.basins .hint').textContent()).toMatch(
@@ -338,14 +338,14 @@ describe('in Chromium', () => {
     expect(await page.locator('.entries [data-option="lr"]').inputValue()).toBe('0.0105')
   })
 
-  test('a schedule is run too, and leaves the slider nothing to change', async () => {
+  test('runs a schedule and disables the slider of the learning rate', async () => {
     const page = await open('f=booth&maxIterations=200&momentum=lr:linear(0.01,{endValue:0.001,steps:50})')
     await done(page, 'momentum linear(…)')
     expect(await page.getByLabel('learning rate').isDisabled()).toBe(true)
     expect(await page.locator('.basins .count').first().textContent()).toBe('a schedule')
   })
 
-  test('where there are none it says why, and others are shown', async () => {
+  test('explains why an optimizer has no basins and shows the basins of another one', async () => {
     const page = await open(
       'f=booth&maxIterations=300&lamb=lr:0.01&adam=lr:0.1,clipNorm:1&nesterov=lr:0.001,form:shifted&adam=lr:0.5',
     )
@@ -362,7 +362,7 @@ describe('in Chromium', () => {
     await says('nesterov 0.001 form shifted is not one.')
   })
 
-  test('who goes round a minimum for ever is at it, whether it is known or not', async () => {
+  test('counts an orbit around a minimum as this minimum, known or not', async () => {
     const page = await open('f=styblinskiTang&maxIterations=300&signSgd=lr:0.05&distance=0.1')
     await done(page, 'signSgd 0.05')
     const rows = await legend(page)
@@ -372,7 +372,7 @@ describe('in Chromium', () => {
     for (const [, , share] of rows) expect(Number.parseFloat(share)).toBeGreaterThan(15)
   })
 
-  test("the visitor's own function has its minima found", async () => {
+  test('finds the minima of a custom function', async () => {
     const own = encodeURIComponent('(x^2 - 1)^2 + cosh(y) 2')
     const page = await open(`f=own&expression=${own}&view=-2,2,-2,2&momentum=lr:0.01`)
     await done(page, 'momentum 0.01')

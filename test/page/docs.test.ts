@@ -1,4 +1,4 @@
-/** The documentation's site, built as `npm run docs` builds it, and visited in Chromium. */
+/** Builds the documentation site like `npm run docs` and visits it in Chromium. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,7 +14,7 @@ import { once } from '../shared-setup.js'
 import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { violationsIn } from './site.js'
 
-/** Milliseconds: its packages may have to be installed, and it is built. */
+/** Timeout in milliseconds: the build may install packages first. */
 const SLOW = 600_000
 
 let site: SiteInChromium
@@ -26,7 +26,7 @@ afterAll(() => site.close())
 
 interface Visit {
   readonly page: Page
-  /** What went wrong in the page, and what it asked of others. */
+  /** Errors of the page, and its requests to other hosts. */
   readonly wrong: string[]
 }
 
@@ -45,8 +45,8 @@ async function visit(path: string, options = {}): Promise<Visit> {
 
 const html = (path: string) => readFileSync(join(site.folder, `${path}.html`), 'utf8')
 
-describe('what is there', () => {
-  test('a page for each page of docs, each rule and each export', async () => {
+describe('the site contains', () => {
+  test('a page per page of docs, per rule and per export', async () => {
     const pages = readdirSync(join(home, 'docs')).filter((file) => /^(?!index).*\.md$/.test(file))
     for (const page of pages) expect(html(`docs/${page.slice(0, -3)}`)).toContain('<h1')
     for (const rule of Object.keys(definitions)) expect(html(`docs/rules/${rule}`)).toContain('<math')
@@ -55,16 +55,16 @@ describe('what is there', () => {
     expect(exported.filter((name) => !reference.some((file) => file.endsWith(`/${name}.html`)))).toEqual([])
   })
 
-  test('a rule has its words, equations, options, presets, picture, size and time', () => {
+  test('the description, equations, options, presets, plot, size and time of a rule', () => {
     const page = html('docs/rules/adam')
     for (const part of ['Kingma and Ba', '<mfrac>', 'amsgradMoment', 'adam.tfjs', '<polyline', ' kB', ' ns<'])
       expect(page).toContain(part)
-    // The fraction of the last equation: m' above, the root of v' below.
+    // The fraction of the last equation: m' in the numerator, the root of v' in the denominator.
     const [, above, below] = /<mfrac><mrow>(.*?)<\/mrow><mrow>(.*?)<\/mfrac>/.exec(page) as RegExpExecArray
     expect([above.includes('<mi>m</mi>'), below.includes('<msqrt>')]).toEqual([true, true])
   })
 
-  test('the programs that pages link to', () => {
+  test('the programs that its pages link to', () => {
     for (const page of ['recipes', 'tfjs']) {
       const programs = [...html(`docs/${page}`).matchAll(/href="\.\.(\/examples\/[\w-]+\.(?:mjs|html))"/g)]
       expect(programs.length).toBeGreaterThan(0)
@@ -72,7 +72,7 @@ describe('what is there', () => {
     }
   })
 
-  test('lists for programs', () => {
+  test('llms.txt with links that exist', () => {
     const list = readFileSync(join(site.folder, 'llms.txt'), 'utf8')
     const links = [...list.matchAll(/\]\((.*?)\)/g)].map(([, link]) => link.replace(/\.html$/, ''))
     expect(links.length).toBeGreaterThan(25)
@@ -90,7 +90,7 @@ test.each([
   ['docs/schedules.html', { width: 1280, height: 900 }, 'light'],
   ['docs/fits.html', { width: 390, height: 844 }, 'dark'],
   ['docs/api/index.html', { width: 1280, height: 900 }, 'light'],
-] as const)('axe finds nothing in "%s", %o, %s', async (path, viewport, colorScheme) => {
+] as const)('axe finds no violation in "%s", %o, %s', async (path, viewport, colorScheme) => {
   const { page, wrong } = await visit(path, { viewport, colorScheme, reducedMotion: 'reduce' })
   expect(await violationsIn(page)).toEqual([])
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(viewport.width)
@@ -133,7 +133,7 @@ test('search finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt'
   await page.close()
 })
 
-/** Words of newcomers, and the page that has to be among the first three hits. */
+/** Queries of newcomers, and the page that must be among the first three hits. */
 const everydayQueries: readonly [query: string, page: string][] = [
   ['install', 'everywhere'],
   ['Next.js', 'everywhere'],
@@ -186,10 +186,10 @@ const everydayQueries: readonly [query: string, page: string][] = [
   ['neural network', 'tfjs'],
 ]
 
-describe("search finds the pages for newcomers' words", () => {
+describe("search finds the pages for newcomers' queries", () => {
   let index: { search(query: string): { id: string }[] }
   beforeAll(async () => {
-    // The index of the built site, loaded as the search box loads it.
+    // The search index of the built site, loaded in the same way as by the search box.
     const chunks = join(site.folder, 'assets/chunks')
     const file = readdirSync(chunks).find((name) => name.startsWith('@localSearchIndex')) as string
     const { default: json } = await import(pathToFileURL(join(chunks, file)).href)
@@ -209,7 +209,7 @@ describe("search finds the pages for newcomers' words", () => {
   })
 })
 
-test('search finds, without any other host', async () => {
+test('search works without requests to other hosts', async () => {
   const { page, wrong } = await visit('docs/')
   await page.keyboard.press('Control+k')
   await page.getByRole('searchbox').fill('lbfgs')
@@ -224,7 +224,7 @@ test('search finds, without any other host', async () => {
   await page.close()
 })
 
-test('a schedule is drawn as it is typed, and what is none is said', async () => {
+test('the site plots a schedule while it is typed and reports an invalid schedule', async () => {
   const { page, wrong } = await visit('docs/schedules.html')
   const [field, line] = ['.typed', '.curves polyline'].map((where) => page.locator(where))
   await page.getByText(/^from 0.000 to 0.09765, updates 0 to 524$/).waitFor()
@@ -240,11 +240,11 @@ test('a schedule is drawn as it is typed, and what is none is said', async () =>
   await page.close()
 })
 
-test('a rule races in its page, and data are fitted in theirs', async () => {
+test("a rule's page races the rule, and the page on fits fits data", async () => {
   const { page, wrong } = await visit('docs/rules/lion.html')
   await page.getByRole('button', { name: 'Race it here' }).click()
   const race = page.frameLocator('iframe.live')
-  // What an update's numbers are comes as a table too.
+  // The values of an update are also shown as a table.
   const names = race.locator('.ranking tbody th')
   await names.nth(1).waitFor()
   expect((await names.allTextContents()).join()).toMatch(/lion.*,adam/)

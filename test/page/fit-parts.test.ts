@@ -1,4 +1,4 @@
-/** Parts of the page of fits that need no browser. */
+/** Parts of the fit page that need no browser. */
 
 import { profileIntervals } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
@@ -43,17 +43,17 @@ describe('a table', () => {
     ['a b c', 'none'],
     ['t\n1\n2', 'only “t”'],
     ['who,t\nAda,1', 'only “t”'],
-  ])('%j is none', (text, got) => {
+  ])('rejects %j', (text, got) => {
     expect(() => readTable(text)).toThrow(`two columns of numbers or more, got ${got}`)
   })
 
-  test('with a quote that nothing closes is none', () => {
+  test('rejects a quote without an end', () => {
     expect(() => readTable('t,y\n1,2\n3,"4\n')).toThrow(
       'A quote that opens in line 3 or below is not closed.',
     )
   })
 
-  test('rows have the lines that they begin at', () => {
+  test('knows the line at which each row begins', () => {
     expect(readTable('# x\n"t\n(s)",y\n1,2\n\n3,"4\n"\n5,6').lines).toEqual([4, 6, 8])
   })
 })
@@ -67,7 +67,7 @@ describe('rows', () => {
     return selectRows(table, chosen, makeTask(table, chosen, state))
   }
 
-  test('that are no numbers are left out, with a reason', () => {
+  test('are dropped with a reason if they are not numeric', () => {
     const { x, y, leftOut } = of({})
     expect([...x]).toEqual([1, 5, 6, 9])
     expect([...y]).toEqual([2, 6, 7, 10])
@@ -79,7 +79,7 @@ describe('rows', () => {
     ])
   })
 
-  test('of groups have the value of a column in common, in the order in which they come', () => {
+  test('are grouped by the values of a column, in order of appearance', () => {
     const table = readTable('t,y,who\n1,2,b\n2,3,a\n,4,b\n4,5,b')
     const chosen = choose(table, initial)
     const rows = selectRows(table, chosen, makeTask(table, chosen, initial))
@@ -100,7 +100,7 @@ describe('rows', () => {
     expect(missing(table, { ...initial, group: 'whom', x: 'who' })).toEqual(['who', 'whom'])
   })
 
-  test('only for columns that are used', () => {
+  test('are dropped only because of columns in use', () => {
     expect(of({ sigma: 's' }).leftOut).toContain('Line 5: s is not positive.')
     expect(of({ sigma: 's' }).leftOut).toContain('Line 6: “n/a” in s is not a number.')
     expect([...of({ expression: 'a*t + b*s' }).data.s]).toEqual([1, 0, 2])
@@ -108,7 +108,7 @@ describe('rows', () => {
   })
 })
 
-describe('weights, losses and what is derived', () => {
+describe('weights, losses and derived quantities', () => {
   const table = readTable('t,y,w\n1,2,1\n2,3,-1\n3,4,0\n4,5,2')
   const of = (changed: Partial<FitPageState>) => {
     const state = { ...initial, ...changed }
@@ -119,7 +119,7 @@ describe('weights, losses and what is derived', () => {
     return { options, leftOut: rows.leftOut }
   }
 
-  test('are options of the library', () => {
+  test('become options of the library', () => {
     expect(of({})).toEqual({ options: {}, leftOut: [] })
     expect(of({ weights: 'w' })).toEqual({
       options: { weights: new Float64Array([1, 0, 2]) },
@@ -132,14 +132,14 @@ describe('weights, losses and what is derived', () => {
     })
   })
 
-  test('where there is σ there are no weights', () => {
+  test('weights are ignored if σ is given', () => {
     expect(of({ sigma: 't', weights: 'w' }).options).toEqual({
       sigma: new Float64Array([1, 2, 3, 4]),
       absoluteSigma: false,
     })
   })
 
-  test('parameters may be positive, or follow from others, which then are there too', () => {
+  test('parameters may be positive or defined by an expression with further parameters', () => {
     const state = {
       ...initial,
       expression: 'a*exp(-b*t) + c',
@@ -155,7 +155,7 @@ describe('weights, losses and what is derived', () => {
     expect(hash).toContain('positive.b=true')
     expect(hash).toContain('expr.c=2*d')
     expect(fromHash(`#${hash}`)).toEqual({ state, problems: [] })
-    // Of a model of the library, what it does not know starts at 1.
+    // Unknown parameters start at 1 in a library model.
     const ours = { ...state, model: 'line', parameters: { intercept: { expr: 'slope + off' } } } as const
     expect(fitOptions(makeTask(table, choose(table, ours), ours), ours, {}).start).toEqual({
       ...{ slope: {}, intercept: { expr: 'slope + off' }, off: { start: 1 } },
@@ -164,7 +164,7 @@ describe('weights, losses and what is derived', () => {
     expect(fromHash(toHash(odd)).state.parameters).toEqual(odd.parameters)
   })
 
-  test('that cannot be read are told of', () => {
+  test('invalid definitions and options are reported', () => {
     expect(() => of({ derive: 'half; q = 1' })).toThrow(
       'Derived quantities: expected a definition such as half = log(2)/b, got “half”.',
     )
@@ -179,17 +179,17 @@ describe('a model', () => {
   const chosen = choose(table, initial)
   const taskWith = (changed: Partial<FitPageState>) => makeTask(table, chosen, { ...initial, ...changed })
 
-  test("of the library takes a column that has a parameter's name", () => {
+  test('from the library may have a parameter with the name of a column', () => {
     const task = taskWith({ model: 'line' })
     expect(task).toMatchObject({ text: 'slope*x + intercept', parameters: ['slope', 'intercept'] })
     const state = { ...initial, model: 'line', parameters: { slope: { min: 0 } } } as const
     const rows = selectRows(table, chosen, task)
     expect(rows.data).toEqual({ x: new Float64Array([1, 3]), y: new Float64Array([2, 4]) })
-    // What is not given is guessed.
+    // The library guesses the remaining start values.
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
-  test('of the visitor has columns where names are columns', () => {
+  test('treats names of columns in a custom expression as columns', () => {
     expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })
@@ -201,7 +201,7 @@ describe('a model', () => {
 })
 
 describe('the address', () => {
-  test('gives back what it is made of', () => {
+  test('restores the state that it describes', () => {
     const state: FitPageState = {
       ...{ model: 'own', expression: 'a & b=%', x: 't (s)', y: 'y&', sigma: 's', absoluteSigma: true },
       ...{
@@ -220,7 +220,7 @@ describe('the address', () => {
     expect(fromHash(toHash(initial))).toEqual({ state: initial, problems: [] })
   })
 
-  test('says what cannot be used of it', () => {
+  test('reports its invalid parts', () => {
     const { state, problems } = fromHash('#model=lime&band=wide&start.a=much&min.=1&speed=3&max.a=2&x')
     expect(problems).toHaveLength(5)
     expect(problems[0]).toMatch(/^The model “lime”: expected own, .*line/)
@@ -229,6 +229,6 @@ describe('the address', () => {
   })
 })
 
-test('the example is the same everywhere', () => {
+test('the example data are the same on every platform', () => {
   expect(example().split('\n').slice(0, 3)).toEqual(['t,y', '0,2.876', '0.25,2.493'])
 })

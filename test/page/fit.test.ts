@@ -1,4 +1,4 @@
-/** The page of fits in Chromium: what is pasted or dropped, typed, shown and saved. */
+/** The fit page in Chromium: pasted, dropped and typed input, results and saved files. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ afterEach(async () => {
   for (const { visit: opened, atFirst } of visits) {
     await opened.page.close()
     expect(opened.errors).toEqual([])
-    // Nothing is asked of anybody once the page is there.
+    // The page requests nothing after it has loaded.
     const later = opened.requests.slice(atFirst).filter((url) => !/^(data|blob):/.test(url))
     expect(later).toEqual([])
     for (const url of opened.requests)
@@ -53,7 +53,7 @@ async function open(hash = '', options?: PageOptions): Promise<Page> {
 }
 
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
-/** Decays of Ada and of Bob, row by row in turns. */
+/** Decays of Ada and Bob in alternating rows. */
 function ofTwo() {
   const t = Array.from({ length: 20 }, (_, i) => i / 5)
   const rows = t.flatMap((at, i) =>
@@ -82,7 +82,7 @@ async function saved(page: Page, name: string): Promise<string> {
   return readFileSync(await download.path(), 'utf8')
 }
 
-/** What the tables have to say of a fit: names, values, intervals; then the numbers of the whole. */
+/** The expected content of the tables: names, values and intervals, then the statistics of the fit. */
 function told(fit: Fit): { parameters: string[][]; whole: string[] } {
   const { values, errors, free } = fit
   const intervals = fit.intervals()
@@ -103,7 +103,7 @@ function told(fit: Fit): { parameters: string[][]; whole: string[] } {
   }
 }
 
-/** What they say. */
+/** The actual content of the tables. */
 async function seen(page: Page): Promise<ReturnType<typeof told>> {
   const cells = (name: string) =>
     page
@@ -117,14 +117,14 @@ async function seen(page: Page): Promise<ReturnType<typeof told>> {
   }
 }
 
-/** The page says just that, as soon as it has fitted. */
+/** Waits until the page shows exactly the expected fit. */
 const expectFit = (page: Page, expected: Fit) => expect.poll(() => seen(page)).toEqual(told(expected))
 
-/** Pixels of a path, one pair after the other. */
+/** The points of a path as pairs of pixels. */
 const placesIn = (d: string) =>
   [...d.matchAll(/[ML](\S+) ([^MLVZh]+)/g)].map(([, x, y]) => [Number(x), Number(y)] as const)
 
-/** Paths in the order in which they are drawn, by what is special about them. */
+/** The plot's paths in drawing order, found by their distinctive attributes. */
 async function drawn(page: Page) {
   const d = (selector: string) =>
     page
@@ -142,8 +142,8 @@ const decay = () => {
 }
 const starts = { a: 1, b: 1, c: 0.5 }
 
-describe('what is pasted', () => {
-  test('is fitted at once: tables, curve, band and residuals are those of fit in Node', async () => {
+describe('pasted data', () => {
+  test('are fitted at once with the table, curve, band and residuals of fit in Node', async () => {
     const page = await open()
     const rows = 30
     const at = Float64Array.from({ length: rows }, (_, i) => i / 3)
@@ -151,7 +151,7 @@ describe('what is pasted', () => {
       Number((3 / (1 + Math.exp(4 - 1.3 * t)) + 0.1 * Math.sin(7 * i)).toFixed(3)),
     )
     await paste(page, ['time (s)\tv', ...Array.from(at, (t, i) => `${t}\t${numbers[i]}`)].join('\n'))
-    // The model goes with the name of the column.
+    // The default model uses the name of the column.
     await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*time_s) + c')
     await typed(page).fill('top/(1 + exp(k*(mid - time_s)))')
     await page.getByLabel('mid: start').fill('3')
@@ -168,7 +168,7 @@ describe('what is pasted', () => {
     const places = placesIn(picture.curve)
     const t = Float64Array.from(places, (_, i) => (i * at[rows - 1]) / (places.length - 1))
     const [f, { low, high }] = [expected.predict({ t }), expected.band({ t })]
-    // Two places of the curve say where the axis is; then all others do what they say.
+    // Two points of the curve determine the axis. All other points are checked against it.
     const off = ({ curve }: { curve: string }, path: string, values: ArrayLike<number>) => {
       const [first, last] = [0, -1].map((i) => placesIn(curve).at(i)?.[1] as number)
       const up = (value: number) => first + ((value - f[0]) / (f[f.length - 1] - f[0])) * (last - first)
@@ -178,11 +178,11 @@ describe('what is pasted', () => {
     expect(off(picture, picture.curve, f)).toBeLessThan(0.3)
     expect(off(picture, picture.band, [...low, ...high.reverse()])).toBeLessThan(0.3)
     expect(off(picture, picture.points, numbers)).toBeLessThan(0.3)
-    // Residuals have an axis of their own.
+    // Residuals have their own axis.
     const below = placesIn(picture.residuals).map(([, y]) => y)
     const r = [...expected.residuals]
     const scale = (below[1] - below[0]) / (r[1] - r[0])
-    // What is more is higher up.
+    // Larger values lie higher.
     expect(scale).toBeLessThan(0)
     expect((places[places.length - 1][1] - places[0][1]) / (f[f.length - 1] - f[0])).toBeLessThan(0)
     for (const [i, y] of below.entries())
@@ -195,7 +195,7 @@ describe('what is pasted', () => {
     expect(off(other, other.band, [...wide.low, ...wide.high.reverse()])).toBeLessThan(0.3)
   })
 
-  test('may have weights, another loss, derived quantities and profiles, which the address keeps', async () => {
+  test('support weights, another loss, derived quantities and profiles, which the address keeps', async () => {
     const page = await open()
     await chosen(page, 'weights').selectOption('1/f')
     await chosen(page, 'loss').selectOption('softL1')
@@ -247,7 +247,7 @@ describe('what is pasted', () => {
     await page.getByText('derive: half: expected parameters among a, b, c').waitFor()
   })
 
-  test('may be groups: each is a fit by itself, and one is looked at', async () => {
+  test('support groups: each group has its own fit, and the page shows one', async () => {
     const page = await open()
     const { t, rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -288,7 +288,7 @@ describe('what is pasted', () => {
     await expect.poll(() => page.getByRole('region', { name: 'Groups' }).count()).toBe(0)
   })
 
-  test('may have numbers as groups, which are neither x nor y; and says what an axis does not show', async () => {
+  test('support numeric group labels that are neither x nor y, and report values that an axis cannot show', async () => {
     const page = await open('model=fourPL')
     const rows = [1, 2].flatMap((plate) =>
       [0, 0.1, 0.3, 1, 3, 10, 30].map((dose, i) => [plate, dose, 100 / (1 + dose / plate) + (i % 3)]),
@@ -309,12 +309,12 @@ describe('what is pasted', () => {
     await page.getByText('1 row has a dose below 0').waitFor()
     await page.getByLabel('bottom: shared').check()
     await page.getByText('group 1: 1 row has a dose below 0').waitFor()
-    // What makes joint fits has come.
+    // The module for joint fits has loaded.
     const opened = visits[visits.length - 1]
     opened.atFirst = opened.visit.requests.length
   })
 
-  test('may be groups that share parameters: one fit, by the keyboard, which the link keeps', async () => {
+  test('support groups that share parameters in one joint fit, by keyboard, which the link keeps', async () => {
     const page = await open('', { viewport: { width: 320, height: 800 } })
     const { rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -349,7 +349,7 @@ describe('what is pasted', () => {
     await expect.poll(() => seen(page)).toEqual(toldOf(0))
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320)
     expect(await violationsIn(page)).toEqual([])
-    // What makes joint fits comes now, and nothing else.
+    // The page now loads the module for joint fits and nothing else.
     const opened = visits[visits.length - 1]
     expect(
       opened.visit.requests.slice(opened.atFirst).every((url) => /\/fit-shared-[^/]*\.js$/.test(url)),
@@ -392,13 +392,13 @@ describe('what is pasted', () => {
     await expect.poll(async () => (await seen(linked)).whole).toEqual(whole)
     expect(await linked.getByLabel('b: shared').isChecked()).toBe(true)
     visits[visits.length - 1].atFirst = visits[visits.length - 1].visit.requests.length
-    // Without groups nothing is shared.
+    // Without groups, no parameter is shared.
     await chosen(linked, 'group').selectOption('')
     await expect.poll(async () => (await seen(linked)).whole[0]).not.toBe(whole[0])
     expect(await linked.getByLabel('b: shared').isDisabled()).toBe(true)
   })
 
-  test('is drawn with logarithms on request: what has none is left out', async () => {
+  test('are plotted on logarithmic axes without the values that have no logarithm', async () => {
     const page = await open()
     const doses = [0, 0.001, 0.01, 0.1, 1, 10, 100, 1000]
     const rows = doses.map((x) => `${x},${(1 + (9 * x) / (1 + x) + 0.1 * Math.cos(9 * x)).toFixed(4)},0.2`)
@@ -421,7 +421,7 @@ describe('what is pasted', () => {
     await expect.poll(() => hashOf(page)).toMatch(/logX=true&logY=true/)
   })
 
-  test('may have rows that are no numbers: they are told by line, and left out', async () => {
+  test('may contain non-numeric rows, which are dropped and listed by line', async () => {
     const page = await open()
     const lines = example().split('\n')
     const broken = [...lines.slice(0, 5), 'soon,1', '3,', ...lines.slice(5), '1,2,3']
@@ -435,7 +435,7 @@ describe('what is pasted', () => {
     await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } }))
   })
 
-  test('may be no table: the page says so, and goes on with the next', async () => {
+  test('are reported if they are no table, and the next table is fitted', async () => {
     const page = await open()
     await data(page).fill('hello')
     await page.getByText('Expected a table with at least two numeric columns, got none.').waitFor()
@@ -458,7 +458,7 @@ describe('a file', () => {
   }
   const sigma = [0.1, 0.2, 0.1, 0.3, 0.1]
 
-  test('is dropped anywhere; σ weighs its rows', async () => {
+  test('can be dropped anywhere, and its σ column weights the rows', async () => {
     const page = await open('model=line')
     const dropped = await page.evaluateHandle((csv) => {
       const transfer = new DataTransfer()
@@ -475,7 +475,7 @@ describe('a file', () => {
     expect(await page.getByLabel('prediction band').isDisabled()).toBe(true)
   })
 
-  test('is opened, and refused if it is too large or not in UTF-8', async () => {
+  test('is opened, but rejected if it is too large or not UTF-8', async () => {
     const page = await open('model=line')
     const choose = (name: string, text: string, encoding: BufferEncoding = 'utf8') =>
       page
@@ -493,12 +493,12 @@ describe('a file', () => {
 })
 
 describe('a model', () => {
-  test('is typed, broken and mended', async () => {
+  test('is typed, broken and corrected', async () => {
     const page = await open()
     await typed(page).fill('a*exq(-b*t)')
     await page.getByText('at character 3').waitFor()
     expect(await typed(page).getAttribute('aria-invalid')).toBe('true')
-    // The data are still there, and nothing is said of a fit.
+    // The page keeps the data and shows no fit.
     expect(placesIn((await drawn(page)).points)).toHaveLength(40)
     expect((await drawn(page)).curve).toBe('')
     await typed(page).fill('a*exp(-b*t')
@@ -510,7 +510,7 @@ describe('a model', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
-  test('of the library is told in the field of the own one, which comes back', async () => {
+  test('from the library appears in the field of the custom model, which is restored afterward', async () => {
     const page = await open()
     await chosen(page, 'model').selectOption('line')
     await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
@@ -518,7 +518,7 @@ describe('a model', () => {
     await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*t) + c')
   })
 
-  test('without σ has a sum of squares, and with it χ²', async () => {
+  test('without σ has a sum of squares, and with σ a χ²', async () => {
     const page = await open('model=line')
     const whole = page.getByRole('region', { name: 'Fit statistics', exact: true })
     await data(page).fill('x,y,s\n1,2,1\n2,4.1,1\n3,6,2\n4,8.2,1')
@@ -529,7 +529,7 @@ describe('a model', () => {
     expect(await whole.getByText('Residual sum of squares').count()).toBe(0)
   })
 
-  test('of several columns, or of none, has values instead of a curve', async () => {
+  test('has a table of values instead of a curve if it uses several columns or no column', async () => {
     const page = await open()
     await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
     await chosen(page, 'y').selectOption('y')
@@ -546,14 +546,14 @@ describe('a model', () => {
     await expectFit(page, fitInNode(expression('a'), { y }, { start: { a: 1 } }))
   })
 
-  test('that the data do not decide is said to be so', async () => {
+  test('is reported as singular if the data determine parameters only together', async () => {
     const page = await open()
     await typed(page).fill('a + b + c*t')
     await page.getByText('Singular').waitFor()
     await page.getByText('the data determine some parameters only together').waitFor()
   })
 
-  test('that a constant does not decide is said by name', async () => {
+  test('is reported with the name of the parameter that constant data do not determine', async () => {
     const page = await open()
     await data(page).fill('t,y\n0,2\n1,2\n2,2\n3,2\n4,2\n5,2\n')
     await typed(page).fill('a*exp(-b*t) + c')
@@ -564,7 +564,7 @@ describe('a model', () => {
 })
 
 describe('parameters', () => {
-  test('have starts, bounds, and may be fixed, by keyboard alone', async () => {
+  test('take start values and bounds and can be fixed by keyboard alone', async () => {
     const page = await open()
     await page.getByLabel('a: start').focus()
     await page.keyboard.type('2')
@@ -583,7 +583,7 @@ describe('parameters', () => {
     await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
   })
 
-  test('that are no numbers are refused with a sentence, and the fit stays', async () => {
+  test('reject non-numeric values with an explanation, and the fit stays', async () => {
     const page = await open()
     const start = page.getByLabel('b: start')
     await start.fill('much')
@@ -597,7 +597,7 @@ describe('parameters', () => {
 })
 
 describe('many small changes', () => {
-  /** How many memories have been made since. */
+  /** Counts the WebAssembly memories that the page creates from now on. */
   const counting = () => {
     const counts = { memories: 0 }
     const { Memory } = WebAssembly
@@ -610,7 +610,7 @@ describe('many small changes', () => {
     Object.assign(globalThis, { counts })
   }
 
-  test('are one fit a frame, of the newest, in memories that are used again', async () => {
+  test('cause one fit of the newest state per frame and reuse memories', async () => {
     const page = await open()
     await page.getByText('Converged').waitFor()
     await page.evaluate(counting)
@@ -629,7 +629,7 @@ describe('many small changes', () => {
     expect(memories).toBeLessThan(30)
   })
 
-  test('of a large table that somebody types in wait for a pause', async () => {
+  test('in the text of a large table wait for a pause', async () => {
     const page = await open('model=line')
     const rows = Array.from({ length: 20_000 }, (_, i) => `${i},${i % 7}`)
     await data(page).evaluate(
@@ -651,13 +651,13 @@ describe('many small changes', () => {
       }
       return durations.sort((a, b) => a - b)[3]
     })
-    // To read the table takes longer.
+    // Reading the table takes longer than 10 ms.
     expect(usual).toBeLessThan(10)
   })
 })
 
-describe('what comes of it', () => {
-  test('is saved: the bits of fit in Node, and the picture', async () => {
+describe('the result', () => {
+  test('is saved with the bits of fit in Node, and the plot is saved too', async () => {
     const page = await open('start.c=0.5')
     const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: starts })
     await expectFit(page, expected)
@@ -674,14 +674,14 @@ describe('what comes of it', () => {
     expect(svg).toContain((await drawn(page)).curve)
   })
 
-  test('is in the link, but for the data', async () => {
+  test('is in the link, except for the data', async () => {
     const page = await open()
     const [ofB, options] = [{ x: [1, 2, 3, 4], y: [3, 5.1, 7, 8.9] }, { start: { intercept: { min: 0.5 } } }]
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     await data(page).fill('a,b,secret\n1,3,1\n2,5.1,1\n3,7,2\n4,8.9,1')
     await chosen(page, 'model').selectOption('line')
     await page.getByLabel('intercept: min').fill('0.5')
-    // Before the fit of what has been chosen.
+    // Copies the link before the changed columns have been fitted.
     const copy = await button(page, 'Copy the link').elementHandle()
     await chosen(page, 'y').evaluate((select: HTMLSelectElement, copy) => {
       select.value = 'b'
@@ -698,7 +698,7 @@ describe('what comes of it', () => {
     expect(await other.getByLabel('intercept: min').inputValue()).toBe('0.5')
   })
 
-  test('without its data asks for the columns that it names, and fits no others', async () => {
+  test('needs data: a link without data asks for the named columns and fits no other columns', async () => {
     const page = await open('model=own&expression=k*dose&x=dose&y=rate&sigma=e&min.k=0')
     expect(await page.getByLabel('k: min').inputValue()).toBe('0')
     const asked = 'paste, drop or open a table with the columns “dose”, “rate”, “e”.'
@@ -712,7 +712,7 @@ describe('what comes of it', () => {
     })
     await expectFit(page, fitted)
     expect(await page.getByText(asked).count()).toBe(0)
-    // Another table has other columns, and nobody asks for the last one's.
+    // Another table has other columns. The page no longer asks for the columns of the link.
     await data(page).fill('t,y\n1,2\n2,4.1\n3,6')
     const others = fitInNode(
       expression('k*t'),
@@ -722,14 +722,14 @@ describe('what comes of it', () => {
     await expectFit(page, others)
   })
 
-  test('cannot all come of an address that is wrong: the page says what', async () => {
+  test('ignores and reports the invalid parts of the address', async () => {
     const page = await open('model=lime&start.a=2')
     const [problem] = await page.locator('#problems li').allTextContents()
     expect(problem).toContain('The model “lime”')
     expect(await page.getByLabel('a: start').inputValue()).toBe('2')
     await page.evaluate(() => {
       location.replace('#model=line')
-      // What a fit that ends just then does.
+      // Writes the same address as a fit that ends at this moment.
       history.replaceState(null, '', '#model=lime')
     })
     await page.getByText('y = slope*t + intercept').waitFor()
@@ -737,16 +737,16 @@ describe('what comes of it', () => {
   })
 })
 
-describe('for everybody', () => {
+describe('the page', () => {
   test.each([
     ['wide and light', { viewport: { width: 1280, height: 900 } }],
     ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
-  ] as const)('axe finds nothing: %s', async (_, options) => {
+  ] as const)('passes axe: %s', async (_, options) => {
     const page = await open('', options)
     await page.getByText('Converged').waitFor()
     const check = async () => {
       expect(await violationsIn(page)).toEqual([])
-      // Nothing sticks out.
+      // No content overflows the viewport.
       const width = await page.evaluate(() => document.documentElement.scrollWidth)
       expect(width).toBe(options.viewport.width)
     }
@@ -762,7 +762,7 @@ describe('for everybody', () => {
     await check()
   })
 
-  test('the picture goes with the colors of the system', async () => {
+  test('draws the plot in the color scheme of the system', async () => {
     const page = await open('', { colorScheme: 'light' })
     const ground = () => page.locator('.curve svg > rect').getAttribute('fill')
     await expect.poll(ground).toBe(light.surface)
@@ -770,7 +770,7 @@ describe('for everybody', () => {
     await expect.poll(ground).toBe(dark.surface)
   })
 
-  test('the race is a link away, and back', async () => {
+  test('links to the race, which links back', async () => {
     const { page, errors } = await visit({ ...site, address: `${site.address}fit.html` }, '')
     await page.getByRole('link', { name: 'Optimizer race' }).click()
     await page.locator('.ranking tbody tr').first().waitFor()
@@ -780,7 +780,7 @@ describe('for everybody', () => {
     await page.close()
   })
 
-  test('a part that is missing is said', async () => {
+  test('reports a module that could not be loaded', async () => {
     const page = await site.browser.newPage()
     let scripts = 0
     await page.route(/fit-.*\.js$/, (route) => (++scripts === 1 ? route.continue() : route.abort()))
@@ -789,7 +789,7 @@ describe('for everybody', () => {
     await page.close()
   })
 
-  test('where the policy forbids WebAssembly there is another engine, with the same fit', async () => {
+  test('computes the same fit on another engine if the policy forbids WebAssembly', async () => {
     const { page } = await visit({ ...site, address: `${site.address}fit.html` }, '')
     const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
     await page.route(/fit\.html/, async (route) => {
@@ -803,7 +803,7 @@ describe('for everybody', () => {
   })
 })
 
-test('it is light', async () => {
+test('stays below its size limits', async () => {
   const { page, requests } = await visit({ ...site, address: `${site.address}fit.html` }, '')
   await page.close()
   const files = requests.filter((url) => url.startsWith(site.address)).map((url) => new URL(url).pathname)

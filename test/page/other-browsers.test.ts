@@ -1,4 +1,4 @@
-/** The pages in Firefox and in WebKit, whose language is 'C' here. */
+/** The pages in Firefox and WebKit, whose language is 'C' here. */
 
 import { expression } from 'antigrad'
 import { fit as fitInNode } from 'antigrad/fit'
@@ -48,7 +48,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
 
   const hash = 'f=rosenbrock&from=-1.5,2&maxIterations=400&nesterov=lr:0.001,form:shifted&adam=lr:0.1'
 
-  test.skipIf(!isThere)('a race runs, and every point is that of minimize in Node, bit for bit', async () => {
+  test.skipIf(!isThere)('runs a race with exactly the points of minimize in Node', async () => {
     await tab.open(`${site.address}#${hash}`)
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
     expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
@@ -61,7 +61,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     expect(tab.errors).toEqual([])
   })
 
-  test.skipIf(!isThere)('the engines are reported and measured', async () => {
+  test.skipIf(!isThere)('reports and measures the engines', async () => {
     await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
     await click('Engines')
@@ -71,13 +71,13 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     await click('Measure')
     await expect.poll(status('bench'), { timeout: 60_000 }).toContain('Done: gradientDescent on')
     const cells = await texts('.bench .results td')
-    // Six sizes a number, three sizes a step, of two engines and a plain loop.
+    // Six sizes per number and three sizes per step, for two engines and a plain loop.
     expect(cells).toHaveLength(27)
     for (const cell of cells) expect(Number(cell), cells.join()).toBeGreaterThan(0)
     expect(tab.errors).toEqual([])
   })
 
-  test.skipIf(!isThere)('basins are run in a worker, under the same policy', async () => {
+  test.skipIf(!isThere)('computes basins in a worker under the same policy', async () => {
     await tab.open(`${site.address}#f=booth&maxIterations=300&momentum=lr:0.01`)
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
     await click('Race')
@@ -87,7 +87,7 @@ describe.each(otherBrowsers)('$name', ({ isThere, launch }) => {
     expect(await texts('.basins tbody tr')).toEqual(['1: (1, 3)0100%'])
     expect(tab.errors).toEqual([])
   })
-  test.skipIf(!isThere)('a fit has the numbers of fit in Node', async () => {
+  test.skipIf(!isThere)('fits data with the numbers of fit in Node', async () => {
     await tab.open(`${site.address}fit.html#start.c=0.5`)
     const [t, y] = readTable(example()).columns.map(({ numbers }) => numbers)
     const { values, errors } = fitInNode(

@@ -1,4 +1,4 @@
-/** The race page in Chromium, by mouse, by keyboard, and bit by bit. */
+/** The race page in Chromium, by mouse and keyboard. All bits are compared with Node. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -51,14 +51,14 @@ const settings = (page: Page) => page.getByText('Start and stopping criteria').c
 const openSurface = (page: Page) => page.getByText('Surface (3D view)').click()
 const hashOf = (page: Page) => new URL(page.url()).hash
 
-/** Races to the end. */
+/** Runs the race to its end. */
 async function race(page: Page): Promise<void> {
   await page.getByLabel('speed').selectOption('3000')
   await button(page, 'Play').click()
   await page.getByText('The race is over').waitFor()
 }
 
-/** The saved file's lines by racer. */
+/** The lines of the saved file, per racer. */
 async function points(page: Page): Promise<string[][]> {
   const [download] = await Promise.all([
     page.waitForEvent('download'),
@@ -67,7 +67,7 @@ async function points(page: Page): Promise<string[][]> {
   return pointsIn(readFileSync(await download.path(), 'utf8'))
 }
 
-/** Saves the points: those of the race in the address, which follows when it rests. */
+/** Saves the points and compares them with the race in the address. The address is written after the race pauses. */
 async function expectPoints(page: Page): Promise<string[][]> {
   const found = await points(page)
   await expect.poll(() => expectedPoints(hashOf(page))).toEqual(found)
@@ -96,7 +96,7 @@ const mixture = [
 ].join('&')
 
 describe('a race', () => {
-  test('the start is dragged, and every point is that of minimize in Node, bit for bit', async () => {
+  test('starts at the dragged start and has exactly the points of minimize in Node', async () => {
     const page = await open(mixture)
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
@@ -105,7 +105,7 @@ describe('a race', () => {
     expect(found.map(({ length }) => length)).toEqual(Array(6).fill(401))
   })
 
-  test('whoever gets its link has the same race', async () => {
+  test('is the same for every user of its link', async () => {
     const page = await open(mixture)
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     await settings(page)
@@ -126,7 +126,7 @@ describe('a race', () => {
     expect(await points(other)).toEqual(await points(page))
   })
 
-  test('step, pause, reset, speed', async () => {
+  test('can be stepped, paused, reset and played at another speed', async () => {
     const page = await open('f=booth&adam=lr:0.1&maxIterations=5000')
     const count = page.locator('.transport output')
     await button(page, 'Step').click()
@@ -142,7 +142,7 @@ describe('a race', () => {
     expect(await count.textContent()).toBe('0 updates')
   })
 
-  test('the table ranks by arrival and says why each stopped; what diverges breaks nothing', async () => {
+  test('ranks the optimizers by arrival with their stop reasons, even if some diverge', async () => {
     const page = await open(
       'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
         'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true&adagrad=lr:1e-9',
@@ -163,22 +163,22 @@ describe('a race', () => {
       'momentum 0.05': 'diverged: no longer a finite number',
       'adagrad 1e-9': 'stalled: steps below 1e−7, although the gradient is 155',
     })
-    // The map shows the start, whatever has become of the rest.
+    // The map shows the start although some optimizers diverge.
     expect(await handle(page).isVisible()).toBe(true)
   })
 
-  test('where no minimum is known the table says so', async () => {
+  test('shows in the table that no minimum is known', async () => {
     const page = await open('f=saddle&adam=lr:0.01&maxIterations=100')
     await race(page)
     expect(await page.locator('.ranking tbody td').allTextContents()).toContain('no minimum known')
   })
 })
 
-describe('the picture', () => {
+describe('the plot', () => {
   const count = (page: Page) => page.locator('.transport output').textContent()
   const over = (page: Page) => page.getByText('The race is over').waitFor()
 
-  test('a click sets the start and runs; a drag shows all of the paths at once', async () => {
+  test('sets the start and runs on a click, and shows the complete paths during a drag', async () => {
     const page = await open('f=booth&adam=lr:0.5&momentum=lr:0.02&maxIterations=400')
     await page.locator('.contour').click({ position: { x: 200, y: 100 } })
     await expect.poll(() => button(page, 'Pause').isVisible()).toBe(true)
@@ -188,7 +188,7 @@ describe('the picture', () => {
     await page.mouse.move(x + width / 2, y + height / 2)
     await page.mouse.down()
     await page.mouse.move(x + 90, y + 120, { steps: 4 })
-    // Still held, and not played: yet the end is there.
+    // The mouse button is still pressed and the race is not playing, but the table shows the end.
     await expect
       .poll(() => page.locator('.ranking tbody td.why').allTextContents())
       .toEqual([expect.stringMatching(/converged|limit/), expect.stringMatching(/converged|limit/)])
@@ -198,7 +198,7 @@ describe('the picture', () => {
     await expectPoints(page)
   })
 
-  test('the line of time goes back and forth, and says why each goes where it goes', async () => {
+  test('follows the timeline in both directions and explains each update', async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&adam=lr:0.5&maxIterations=200&tolerance=0')
     const timeline = page.locator('.timeline')
     await expect.poll(() => timeline.getAttribute('max')).toBe('200')
@@ -220,7 +220,7 @@ describe('the picture', () => {
     await expect.poll(async () => (await cells())[0]).toContain("m' = β₁·m + (1−β₁)·g")
   })
 
-  test('sliders and noise change the race while they move, and the link has it', async () => {
+  test('changes with the sliders and the noise during their movement, and so does the link', async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&maxIterations=300')
     await page.getByLabel('rate of optimizer 1').fill('-2')
     await expect.poll(() => hashOf(page)).toContain('momentum=lr:0.01')
@@ -233,7 +233,7 @@ describe('the picture', () => {
     await expectPoints(page)
   })
 
-  test('a scene by keyboard alone, with its end announced', async () => {
+  test('runs a scene by keyboard alone and announces its end', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const link = page.getByRole('link', { name: 'Too large a learning rate' })
     for (let i = 0; i < 20 && !(await link.evaluate((it) => it === document.activeElement)); i++)
@@ -254,7 +254,7 @@ describe('the picture', () => {
     await page.getByText('Update 1 with its values').waitFor()
   })
 
-  test('basins open where they are worth a look, unless a race was chosen', async () => {
+  test("opens the basins of Himmelblau's function by default, and of a chosen race's function", async () => {
     const page = await open('')
     await page.locator('#basins > summary').click()
     await page.locator('.basins tbody tr').nth(3).waitFor()
@@ -267,7 +267,7 @@ describe('the picture', () => {
     expect(await chosen.getByRole('combobox', { name: 'Function', exact: true }).inputValue()).toBe('booth')
   })
 
-  test('options without an effect say so', async () => {
+  test('marks options without an effect', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.locator('.entries summary').click()
     const field = page.locator('.field', { has: page.locator('[data-option="amsgradMoment"]') })
@@ -276,7 +276,7 @@ describe('the picture', () => {
     await expect.poll(() => field.locator('.why').count()).toBe(0)
   })
 
-  test('scenes are links that run, with two sentences, and their points are those of Node', async () => {
+  test('offers scenes as links with two sentences, which run with the points of Node', async () => {
     const page = await open('f=booth&adam=lr:0.5', { reducedMotion: 'no-preference' })
     for (const { title, says } of scenes) {
       const link = page.getByRole('link', { name: title, exact: true })
@@ -284,14 +284,14 @@ describe('the picture', () => {
       await expect.poll(() => page.locator('.says').textContent()).toBe(says.join(' '))
       await expect.poll(() => page.locator('[aria-current="true"]').textContent()).toBe(title)
       const found = await points(page)
-      // The link's: the page's address may still be the race's before it.
+      // The link's address is compared, because the page's address may still describe the previous race.
       const expected = await expectedPoints(`${await link.getAttribute('href')}`)
       expect(found.map(({ length }) => length)).toEqual(expected.map(({ length }) => length))
       expect(found.join('\n') === expected.join('\n'), title).toBe(true)
     }
   })
 
-  test('it is saved as SVG, as PNG and as a program', async () => {
+  test('is saved as SVG, as PNG and as a program', async () => {
     const page = await open('f=booth&adam=lr:0.5&maxIterations=50')
     const saved = async (name: string) => {
       const [download] = await Promise.all([page.waitForEvent('download'), button(page, name).click()])
@@ -303,7 +303,7 @@ describe('the picture', () => {
     expect(String(await saved('Save the program'))).toContain('adam({"lr":0.5})')
   })
 
-  test('a part that is missing is said', async () => {
+  test('reports modules that could not be loaded', async () => {
     const { page } = await visit(site, '')
     await page.route(/(inspect|loss|save|bench)-.*\.js$/, (route) => route.abort())
     await page.reload()
@@ -321,7 +321,7 @@ describe('a schedule', () => {
   const lr = (page: Page) => page.locator('[data-option="lr"]')
   const picture = (page: Page) => page.locator('.schedule')
 
-  test('is typed, drawn, raced as in Node, and shared by the link', async () => {
+  test('is typed, plotted, raced like in Node and shared by the link', async () => {
     const page = await open('f=rosenbrock&from=-1.5,2&maxIterations=300&adam=lr:0.1')
     expect(await picture(page).count()).toBe(0)
     await lr(page).fill('warmup(cosine(0.2, { steps: 180, endValue: 0.01 }), { steps: 20 })')
@@ -340,7 +340,7 @@ describe('a schedule', () => {
     await expect.poll(() => picture(page).count()).toBe(0)
   })
 
-  test('that cannot be read is refused with a sentence, and the race stays', async () => {
+  test('is rejected with an explanation if it is invalid, and the race stays', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await lr(page).fill('cosine(1, { steps: 9 }')
     await lr(page).press('Enter')
@@ -350,7 +350,7 @@ describe('a schedule', () => {
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 
-  test('whose part of the page is missing is said, and the race goes on', async () => {
+  test('is reported if its module could not be loaded, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/schedules-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:constant(0.1)&momentum=lr:0.01&maxIterations=50`)
@@ -361,8 +361,8 @@ describe('a schedule', () => {
   })
 })
 
-describe("the visitor's own function", () => {
-  test('is typed, broken and mended', async () => {
+describe('a custom function', () => {
+  test('is typed, broken and corrected', async () => {
     const page = await open('f=rosenbrock&adam=lr:0.1&maxIterations=200')
     await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('own')
     const field = page.getByLabel('F(x, y) =')
@@ -382,11 +382,11 @@ describe("the visitor's own function", () => {
   })
 })
 
-describe('a rule of one’s own', () => {
+describe('a custom rule', () => {
   const field = (page: Page) => page.getByLabel('Equations of optimizer 1')
   const scene = scenes.find(({ title }) => title === 'Custom rule')?.hash ?? ''
 
-  test('is typed, raced as in Node, explained, mended, slid, shared and saved', async () => {
+  test('is typed, raced like in Node, explained, corrected, adjusted by sliders, shared and saved', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=200&adam=lr:0.5')
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
     await field(page).waitFor()
@@ -442,7 +442,7 @@ describe('a rule of one’s own', () => {
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
 
-  test('whose part of the page is slow comes all the same, unless another link was followed', async () => {
+  test('is shown when its module loads slowly, unless the user has followed another link', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -462,7 +462,7 @@ describe('a rule of one’s own', () => {
     expect(await other.locator('[aria-current="true"]').textContent()).toBe('A ravine')
   })
 
-  test('is shown though the race before it writes its address late', async () => {
+  test('is shown although the previous race writes its address late', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.evaluate((hash) => {
       location.hash = hash
@@ -472,7 +472,7 @@ describe('a rule of one’s own', () => {
     await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
   })
 
-  test('whose part of the page is missing is said, and the race goes on', async () => {
+  test('is reported if its module could not be loaded, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)
@@ -485,7 +485,7 @@ describe('a rule of one’s own', () => {
 })
 
 describe('the address', () => {
-  test('what cannot be used of it is said, and the rest is as usual', async () => {
+  test('reports invalid parts and uses defaults instead', async () => {
     const page = await open('f=rosenbrok&from=1&adam=lr:-1&adam=lr:0.5&steps=3')
     const problems = await page.locator('#problems li').allTextContents()
     expect(problems).toHaveLength(4)
@@ -495,22 +495,22 @@ describe('the address', () => {
     expect(await page.getByLabel('start x').inputValue()).toBe('-1.5')
   })
 
-  test('a function in it that cannot be read is said, and the usual one is there', async () => {
+  test('reports an invalid function and uses the default function', async () => {
     const page = await open('f=own&expression=sin(x&adam=lr:0.1')
     await page.getByText('The expression is invalid').first().waitFor()
     await button(page, 'Step').click()
     expect(await page.locator('.transport output').textContent()).toBe('1 update')
   })
 
-  test('nothing in it is the usual race', async () => {
+  test('shows the default race if it is empty', async () => {
     const page = await open('')
     expect(await page.locator('#problems').isVisible()).toBe(false)
     expect(await page.locator('.ranking tbody tr').count()).toBe(initial.entries.length)
   })
 })
 
-describe('by keyboard alone', () => {
-  test('add, change, move the start, play, turn the surface, go to the engines and back', async () => {
+describe('the keyboard alone', () => {
+  test('adds and changes an optimizer, moves the start, plays, turns the surface and switches to the engines and back', async () => {
     const page = await open('f=booth&from=-7,-4&adam=lr:0.5&maxIterations=100&distance=5')
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
     const tabTo = async (isThere: () => Promise<boolean>) => {
@@ -540,7 +540,7 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('Enter')
     await tabTo(async () => (await focused()) === 'Surface (3D view)')
     await page.keyboard.press('Enter')
-    // It comes when its drawer is opened.
+    // The surface appears when its drawer is opened.
     await page.locator('.surface canvas[data-engine]').waitFor()
     await tabTo(isFocused('.surface canvas'))
     await page.keyboard.press('ArrowLeft')
@@ -551,7 +551,7 @@ describe('by keyboard alone', () => {
     await page.locator('#race').waitFor()
   })
 
-  test('a value that an option refuses is refused with a sentence, and the race stays', async () => {
+  test('enters an invalid option value, which is rejected with an explanation, and the race stays', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const lr = page.locator('[data-option="lr"]')
     await lr.fill('much')
@@ -567,7 +567,7 @@ describe('by keyboard alone', () => {
 })
 
 describe('the engines', () => {
-  test('are measured, with progress, a chart and a report; or canceled', async () => {
+  test('are measured with progress, a chart and a report, or the measurement is canceled', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     const report = page.locator('.report tbody tr')
@@ -578,7 +578,7 @@ describe('the engines', () => {
       'available',
       'available',
     ])
-    // By the page itself, at the first progress: all may be measured before somebody's click comes.
+    // The page itself clicks at the first progress, because the measurement may end before a click of the test arrives.
     await page.locator('progress').evaluate((progress) => {
       const [measure, cancel] = ['Measure', 'Cancel'].map((name) =>
         [...document.querySelectorAll('button')].find(({ textContent }) => textContent === name),
@@ -596,13 +596,13 @@ describe('the engines', () => {
     await page.getByText('Done: gradientDescent on').waitFor({ timeout: 60_000 })
     expect(await progress()).toBe(1)
     const cells = await page.locator('.bench .results td').allTextContents()
-    // Six sizes a number, three sizes a step, of two engines and a plain loop.
+    // Six sizes per number and three sizes per step, for two engines and a plain loop.
     expect(cells).toHaveLength(27)
     for (const cell of cells) expect(Number(cell), cell).toBeGreaterThan(0)
     expect(await page.locator('.rates canvas').count()).toBe(1)
   })
 
-  test('rules that work by rows and columns have square matrices', async () => {
+  test('measure matrix rules on square matrices', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     await page.getByRole('combobox', { name: 'Rule', exact: true }).selectOption('muon')
@@ -614,17 +614,17 @@ describe('the engines', () => {
     const [wasm, typescript] = await page
       .locator('.bench .results table:first-child tr:last-child td')
       .allTextContents()
-    // Of products of matrices: a vector's update takes a nanosecond and less.
+    // The time of matrix products. An update of a vector element takes at most a nanosecond.
     expect(Number(wasm)).toBeGreaterThan(20)
     expect(Number(typescript)).toBeGreaterThan(20)
   }, 150_000)
 })
 
-describe('for everybody', () => {
+describe('the page', () => {
   test.each([
     ['wide and light', { viewport: { width: 1280, height: 900 } }],
     ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
-  ] as const)('axe finds nothing: %s', async (_, options) => {
+  ] as const)('passes axe: %s', async (_, options) => {
     const page = await open(mixture, options)
     await page.locator('.entries summary').first().click()
     await page.locator('#basins > summary').click()
@@ -633,7 +633,7 @@ describe('for everybody', () => {
     await button(page, 'Step').click()
     const check = async () => {
       expect(await violationsIn(page)).toEqual([])
-      // Nothing sticks out.
+      // No content overflows the viewport.
       const { scrollWidth, clientWidth } = await page.evaluate(() => {
         const { scrollWidth, clientWidth } = document.documentElement
         return { scrollWidth, clientWidth }
@@ -645,7 +645,7 @@ describe('for everybody', () => {
     await check()
   })
 
-  test('every option says what it is, to be read and to be heard', async () => {
+  test('describes every option, visibly and for screen readers', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.locator('.entries summary').click()
     await settings(page)
@@ -659,7 +659,7 @@ describe('for everybody', () => {
     }
   })
 
-  test('the surface turns by arrow keys, also where nothing moves, and has an axis along F', async () => {
+  test('turns the surface by arrow keys, even with reduced motion, and labels the axis of F', async () => {
     const page = await open('f=bowl&adam=lr:0.5')
     await openSurface(page)
     await page.locator('.surface canvas[data-engine]').waitFor()
@@ -673,7 +673,7 @@ describe('for everybody', () => {
     await expect.poll(async () => (await places()).some((place, i) => place !== before[i])).toBe(true)
   })
 
-  test('nothing moves by itself where motion is to be reduced', async () => {
+  test('moves nothing automatically under reduced motion', async () => {
     const page = await open('', { reducedMotion: 'reduce' })
     await openSurface(page)
     const turn = page.getByRole('checkbox', { name: 'rotation' })
@@ -687,14 +687,14 @@ describe('for everybody', () => {
         return before === shot()
       })
     expect(await isStill()).toBe(true)
-    // A small one: a large one that turns may leave a busy machine no time for what is asked here.
+    // The window is small, because a large turning surface may leave a busy machine no time for this check.
     const viewport = { width: 360, height: 480 }
     const moving = await open('', { reducedMotion: 'no-preference', viewport })
     await openSurface(moving)
     expect(await moving.getByRole('checkbox', { name: 'rotation' }).isChecked()).toBe(true)
   })
 
-  test('basins that are missing are said, and the race goes on', async () => {
+  test('reports basins that could not be loaded, and the race continues', async () => {
     for (const [missing, sentence] of [
       [/basins-(?!worker).*\.js$/, 'No basins: a part of the page could not be loaded'],
       [/basins-worker.*\.js$/, 'No basins: a part of the page could not be loaded'],
@@ -708,7 +708,7 @@ describe('for everybody', () => {
     }
   })
 
-  test('without WebGL there is a sentence in place of the surface, and the race goes on', async () => {
+  test('shows an explanation instead of the surface without WebGL, and the race continues', async () => {
     const { page } = await visit(site, 'f=booth&adam=lr:0.5&maxIterations=50')
     await page.addInitScript(() => {
       const { getContext } = HTMLCanvasElement.prototype
@@ -730,7 +730,7 @@ describe('for everybody', () => {
   test.each([
     ['a part that is missing', /main-.*\.js$/, /^The page could not be loaded: .*Failed to fetch/],
     ['a part that throws', /none/, /^The page could not be loaded: RangeError: no numbers/],
-  ])('%s is said', async (_, missing, sentence) => {
+  ])('reports %s', async (_, missing, sentence) => {
     const page = await site.browser.newPage()
     await page.route(missing, (route) => route.abort())
     await page.addInitScript(() => {
@@ -745,7 +745,7 @@ describe('for everybody', () => {
     await page.close()
   })
 
-  test('the surface that is missing is said, and the race goes on', async () => {
+  test('reports a surface that could not be loaded, and the race continues', async () => {
     const { page } = await visit(site, '')
     await page.route(/surface-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:0.5&maxIterations=50`)
@@ -756,7 +756,7 @@ describe('for everybody', () => {
     await page.close()
   })
 
-  test("in the language 'C', which is none, the page is there", async () => {
+  test("works with the invalid language 'C'", async () => {
     const { page, errors } = await visit(site, '')
     await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'language', { get: () => 'C' }))
     await page.reload()
@@ -766,7 +766,7 @@ describe('for everybody', () => {
   })
 })
 
-test('it is light', () => {
+test('stays below its size limits', () => {
   const assets = readdirSync(join(site.folder, 'assets')).filter((name) => !name.startsWith('fit-'))
   const size = (names: readonly string[]) =>
     names.reduce(
@@ -787,8 +787,9 @@ test('it is light', () => {
   ]
   const wanted = ['expression-', 'parse-', 'schedules-', 'custom-rule-', 'basins-']
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
-  // Until it can be played with; with the chart, equations and whatever else follows; with the surface; and with an
-  // expression, schedules, a rule of one's own (on the page and in the worker) or the basins, which few need.
+  // The limits apply until the page is usable, then with the chart, equations and other late modules, then with the
+  // surface. The last limit adds modules that few users need: expressions, schedules, custom rules (on the page and in
+  // the worker) and basins.
   expect(parts('surface-', ...late, ...wanted)).toBeLessThan(124_000)
   expect(parts('surface-', ...wanted)).toBeLessThan(163_000)
   expect(parts(...wanted)).toBeLessThan(304_000)

@@ -60,7 +60,7 @@ describe('expressions', () => {
     }
   })
 
-  test('a derivative is not divided by what is 0', () => {
+  test('a derivative is not divided by 0', () => {
     const out = [NaN, NaN]
     parseObjective('(y - x^2)^2 + sin(x pi) + abs(y) y').gradient([0, 2], out)
     expect(out).toEqual([Math.PI, 8])
@@ -86,7 +86,7 @@ describe('expressions', () => {
     ['"x"', 'A text'],
     ['x.constructor', 'is not supported'],
     ['x["constructor"]', 'is not supported'],
-  ])('what is wrong with “%s”', (text, message) => {
+  ])('an error explains what is wrong with “%s”', (text, message) => {
     expect(() => parseObjective(text)).toThrow(message)
   })
 
@@ -95,7 +95,7 @@ describe('expressions', () => {
     ['more brackets than a text may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
     ['brackets that are not closed', '('.repeat(20_000)],
     ['signs', `${'-'.repeat(19_000)}x`],
-  ])('what is too deep is told as in a fit: %s', (_, text) => {
+  ])('a too deep expression has the error message of a fit: %s', (_, text) => {
     const told = (parse: (text: string) => unknown) => {
       try {
         return parse(text)
@@ -132,11 +132,11 @@ describe('the address', () => {
     ['the usual state', initial],
     ['one with everything', own],
     ['a bowl', { ...initial, objective: 'bowl', condition: 1e6 }],
-  ] as const)('%s comes back from it', (_, state) => {
+  ] as const)('%s is restored from the address', (_, state) => {
     expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
   })
 
-  test('it can be read', () => {
+  test('is readable', () => {
     expect(toHash({ ...initial, entries: [suggested('adam')] })).toBe('f=rosenbrock&from=-1.5,2&adam=lr:0.1')
   })
 
@@ -163,13 +163,13 @@ describe('the address', () => {
     'nesterov=form:upright',
     'toString=1',
     '%',
-  ])('“%s” is refused with one sentence', (part) => {
+  ])('“%s” is rejected with one sentence', (part) => {
     const { state, problems } = fromHash(`#${part}`)
     expect(problems, problems.join()).toHaveLength(1)
     expect(state).toEqual(initial)
   })
 
-  test('no more racers than can be told apart', () => {
+  test('accepts at most as many racers as there are distinct styles', () => {
     const { state, problems } = fromHash(Array(20).fill('adam=lr:0.1').join('&'))
     expect(state.entries).toHaveLength(12)
     expect(problems).toHaveLength(8)
@@ -184,13 +184,13 @@ describe('schedules', () => {
   }
   const hash = toHash({ ...initial, entries: [entry] })
 
-  test('without the part of the page that reads them it says so', () => {
+  test('report that their module could not be loaded', () => {
     const { state, problems } = fromHash(hash)
     expect(problems).toEqual(['adamw: lr: the part of the page that reads schedules could not be loaded.'])
     expect(state).toEqual(initial)
   })
 
-  test('are read, and come back from the address, however much of it was escaped', () => {
+  test('are read and restored from the address, whether escaped or not', () => {
     readSchedules()
     const whole = fromHash(hash)
     expect(whole).toEqual({ state: { ...initial, entries: [entry] }, problems: [] })
@@ -212,12 +212,12 @@ describe('schedules', () => {
       'adam: lr: linear: endValue: expected a finite number ≥ 0, got -1.',
     ],
     ['adam=beta1:constant(0.5)', 'adam: beta1: expected a number in [0, 1), got "constant(0.5)".'],
-  ])('“%s” is refused with one sentence', (part, problem) => {
+  ])('“%s” is rejected with one sentence', (part, problem) => {
     expect(fromHash(part).problems).toEqual([problem])
   })
 })
 
-describe('rules of one’s own', () => {
+describe('custom rules', () => {
   const entry: RaceState['entries'][number] = {
     ...{ rule: 'own', equations: TIGER },
     options: { lr: 'cosine(0.1,{steps:9})', beta: 0.5, clipNorm: 2 },
@@ -229,12 +229,12 @@ describe('rules of one’s own', () => {
   const hash = toHash(state)
   const linked = (text: string) => `equations=${encodeURIComponent(text)}&own=`
 
-  test('without the part of the page that reads them it says so', () => {
+  test('report that their module could not be loaded', () => {
     const { problems } = fromHash(linked(TIGER))
     expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
   })
 
-  test('are read, once for several, and come back from the address, however much of it was escaped', () => {
+  test('are read once for several entries and restored from the address, whether escaped or not', () => {
     readEquations()
     readSchedules()
     expect(hash.match(/equations=/g)).toHaveLength(1)
@@ -248,7 +248,7 @@ describe('rules of one’s own', () => {
     })
   })
 
-  test('have sliders for what can be slid, a warm-up where the rate may be scheduled, and need no rate', () => {
+  test('have sliders for numeric options, a warm-up if the rate can be scheduled, and need no rate', () => {
     const equations = `defineRule('few', {
       options: { a: { default: 3, min: 0 }, b: { default: 0.5, below: 1 }, eps: 1e-9, zero: 0, flag: true },
       step: 'theta = theta - a*b*(flag == 1 ? g : zero + eps)',
@@ -305,11 +305,11 @@ describe('rules of one’s own', () => {
       'equations x: line 4, character 13: expected one of theta, g, t, a, got b: a = g theta = ⟨here⟩.',
     ],
     [' '.repeat(5000), 'The equations: expected at most 4000 characters.'],
-  ])('“%s” is refused with the place', (text, problem) => {
+  ])('“%s” is rejected with its position', (text, problem) => {
     expect(fromHash(linked(text)).problems).toContain(problem)
   })
 
-  test('a literal is read as a program reads it', () => {
+  test('a literal is read like in a program', () => {
     const text = `export const a = defineRule("a", { // words: 'x'
       'b': { c: -1.5e-3, d: true, e: 1_000 }, /* { */ f: 'it\\'s\\n', step: \`g\`, })`
     const { name, given, stepAt } = readLiteral(text)
@@ -322,26 +322,26 @@ describe('rules of one’s own', () => {
     expect(text.slice(stepAt, stepAt + 1)).toBe('g')
   })
 
-  test('an update’s numbers stand in their lines', () => {
+  test('an update’s values are inserted into its lines', () => {
     expect(line('m = beta1*m + (1 - beta1)*g_2', { beta1: 0.9, m: -2, g_2: 3 })).toBe(
       'm = 0.9*(−2) + (1 - 0.9)*3'.replace('m =', '(−2) ='),
     )
     expect(line('2e5*e', { e: 1 })).toBe('2e5*1')
   })
 
-  test('a scene has one', () => {
+  test('one scene contains a custom rule', () => {
     expect(
       scenes.filter(({ hash }) => fromHash(hash).state.entries.some(({ rule }) => rule === 'own')),
     ).toHaveLength(1)
   })
 })
 
-test('every option has a sentence that says what it is', () => {
+test('every option has a description', () => {
   for (const rule of ruleNames)
     for (const { name, help } of fields({ rule })) expect(help, `${rule}: ${name}`).toMatch(/.{4}/)
 })
 
-test('rules for matrices alone are not offered, and a link that has one says why', () => {
+test('matrix rules are not offered, and a link to one explains why', () => {
   expect(ruleNames).toEqual(expect.arrayContaining(['adafactor', 'sm3']))
   expect(ruleNames).not.toContain('muon')
   expect(notOffered).toBe(
@@ -383,7 +383,7 @@ test.each([
 })
 
 describe('terrain', () => {
-  test('the lowest is 0, the highest 1, and what is not a number stays so', async () => {
+  test('maps the lowest value to 0 and the highest to 1, and keeps NaN', async () => {
     for (const objective of ['rosenbrock', 'saddle', 'styblinskiTang', 'own'] as const) {
       const expression = 'log(x) + y'
       const { heights } = sampleHeights(await makeLandscape({ ...initial, objective, expression }))
@@ -397,13 +397,13 @@ describe('terrain', () => {
   })
 
   test.each(['rosenbrock', 'saddle', 'styblinskiTang', 'bowl', 'ackley'] as const)(
-    'marks along F are values at their heights: %s',
+    'places the marks along F at the heights of their values: %s',
     async (objective) => {
       const { marks, heightOf } = sampleHeights(await makeLandscape({ ...initial, objective }))
       expect(marks.length).toBeGreaterThan(2)
       for (const [i, [value, height]] of marks.entries()) {
         expect(height).toBe(heightOf(value))
-        // Neither beyond an end, where a height stands for others too, nor crowded.
+        // Marks lie neither crowded nor beyond an end, because the end heights also represent values outside the range.
         if (i > 0) {
           expect(value).toBeGreaterThan(marks[i - 1][0])
           expect(height - marks[i - 1][1]).toBeGreaterThan(0.1)
@@ -412,7 +412,7 @@ describe('terrain', () => {
     },
   )
 
-  test('as many contours as can be told apart', async () => {
+  test('draws no more contours than are distinguishable', async () => {
     const levels = async (objective: RaceState['objective']) =>
       countLevels(sampleHeights(await makeLandscape({ ...initial, objective })))
     expect(await levels('rosenbrock')).toBeGreaterThan(20)
@@ -420,7 +420,7 @@ describe('terrain', () => {
     expect(await levels('rastrigin')).toBeGreaterThanOrEqual(6)
   })
 
-  test('a function that is the same everywhere, or nowhere a number, is flat', async () => {
+  test('is flat for a constant function and for a function without finite values', async () => {
     for (const expression of ['3', '0/0']) {
       const { heights } = sampleHeights(await makeLandscape({ ...initial, objective: 'own', expression }))
       expect(heights.every((z) => z === 0)).toBe(true)
@@ -446,18 +446,18 @@ describe.each([
     return (light + 0.05) / (dark + 0.05)
   }
 
-  test('stand out from what they are drawn on', () => {
+  test('have a high contrast to their background', () => {
     for (const color of racers) {
       expect(contrast(color, surface), color).toBeGreaterThan(3)
       expect(contrast(color, low), color).toBeGreaterThan(3)
-      // High up there are few paths, and they are dashed or marked.
+      // Few paths reach the high region, and these paths are dashed or marked.
       expect(contrast(color, high), color).toBeGreaterThan(1.7)
     }
     expect(contrast(text, surface)).toBeGreaterThan(7)
     expect(contrast(muted, surface)).toBeGreaterThan(4.5)
   })
 
-  // Viénot, Brettel and Mollon, 1999: linear RGB as it is seen without one kind of cone.
+  // Viénot, Brettel and Mollon, 1999: linear RGB as perceived without one type of cone.
   const vision: Record<string, number[][]> = {
     usual: [
       [1, 0, 0],
@@ -476,7 +476,7 @@ describe.each([
     ],
   }
 
-  test.each(Object.keys(vision))('whoever share a dash differ in color: %s', (kind) => {
+  test.each(Object.keys(vision))('differ between racers with the same dash: %s', (kind) => {
     const seen = racers.map((hex) => lab(vision[kind].map((row) => dot(row, channels(hex)))))
     for (let i = 0; i < racers.length; i++) {
       for (let j = 0; j < i; j++) {
@@ -513,8 +513,8 @@ describe('measuring', () => {
     Object.assign(Optimizer.prototype, { step })
   })
 
-  // Time is what the test says: a busy machine cannot fail it.
-  test.each([0.1, 1, 50 / 3])('a clock that ticks at %f ms tells what a step takes', async (tick) => {
+  // The test replaces the clock, so a busy machine cannot make it fail.
+  test.each([0.1, 1, 50 / 3])('a clock that ticks at %f ms measures the time of a step', async (tick) => {
     const milliseconds = (size: number) => 1e-3 + 1e-6 * size
     let time = 0
     Object.assign(performance, {
@@ -552,11 +552,11 @@ test.each([
   [Number.NaN, 1, 'NaN'],
   [0.001, 5, '0.0'],
   [0, 0.2, '0.00'],
-])('%d ± %d is %s', (x, error, text) => {
+])('formats %d ± %d as %s', (x, error, text) => {
   expect(formatWithError(x, error)).toBe(text)
 })
 
-describe('names beside points', () => {
+describe('labels next to points', () => {
   const box = { left: 38, top: 8, width: 320, height: 300 }
   const apart = (a: readonly number[], b: readonly number[], width: number, height: number) =>
     Math.abs(a[0] - b[0]) >= width || Math.abs(a[1] - b[1]) >= height
@@ -565,7 +565,7 @@ describe('names beside points', () => {
     ['at one place', () => [200, 150]],
     ['along a line', (i: number) => [60 + 24 * i, 150]],
     ['in a corner', (i: number) => [40 + i, 10 + i]],
-  ] as const)('twelve %s: none covers another, nor leaves the picture', (_, at) => {
+  ] as const)('twelve %s: labels neither overlap nor leave the plot', (_, at) => {
     const names = Array.from({ length: 12 }, (_, i) => {
       const [x, y] = at(i)
       return { x, y, width: 70, height: 16 }
@@ -584,7 +584,7 @@ describe('names beside points', () => {
     }
   })
 
-  test('a name stays where it stood, and one without room is left out', () => {
+  test('a label keeps its place, and a label without room is omitted', () => {
     const [corner] = placeLabels([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
     expect(corner).toEqual([70, 120])
     expect(
@@ -592,7 +592,7 @@ describe('names beside points', () => {
     ).toEqual([null])
   })
 
-  test('are the rule, and all of it where a rule is there twice', () => {
+  test("are the rule's name, or the full name if a rule occurs twice", () => {
     expect(shortNames(['adam 0.1', 'sgd 0.1', 'adam 0.2 amsgrad'])).toEqual([
       'adam 0.1',
       'sgd',
@@ -601,7 +601,7 @@ describe('names beside points', () => {
   })
 })
 
-test('equal axes show as much as before, and a unit as long each way', () => {
+test('equal axes extend the view and use the same unit in both directions', () => {
   for (const aspect of [0.5, 1, 2.5]) {
     const [x0, x1, y0, y1] = equalView([-2, 2, -1, 3], aspect)
     expect((x1 - x0) / (y1 - y0)).toBeCloseTo(aspect, 12)
@@ -609,7 +609,7 @@ test('equal axes show as much as before, and a unit as long each way', () => {
   }
 })
 
-describe('a race is made ahead, and looked at along its time', () => {
+describe('a race is computed ahead and shown along its time', () => {
   const state: RaceState = {
     ...initial,
     objective: 'booth',
@@ -618,7 +618,7 @@ describe('a race is made ahead, and looked at along its time', () => {
   }
   const begun = async () => new Race(state, await makeLandscape(state))
 
-  test('back and forth, with what was known by then', async () => {
+  test('moves in both directions with the knowledge of that time', async () => {
     const race = await begun()
     race.make(Infinity, Infinity)
     expect([race.isMade, race.isOver, race.time]).toEqual([true, false, 0])
@@ -633,7 +633,7 @@ describe('a race is made ahead, and looked at along its time', () => {
     expect([adam.iterations, adam.reason, adam.arrivedAt, lbfgs.iterations]).toEqual([0, null, null, 0])
   })
 
-  test('the method is where its gradients have brought it', async () => {
+  test('shows L-BFGS at the point that its gradient evaluations have reached', async () => {
     const race = await begun()
     race.advance(6, Infinity)
     const lbfgs = race.racers[1]
@@ -643,7 +643,7 @@ describe('a race is made ahead, and looked at along its time', () => {
     if (lbfgs.iterations < lbfgs.made) expect(lbfgs.timeOf(lbfgs.iterations + 1)).toBeGreaterThan(6)
   })
 
-  test('noise is the library’s, and the same for all', async () => {
+  test('uses the library’s noise, identical for all racers', async () => {
     const noisy = new Race(
       { ...state, noise: 0.5, entries: [suggested('sgd'), suggested('sgd')] },
       (await begun()).landscape,
@@ -654,7 +654,7 @@ describe('a race is made ahead, and looked at along its time', () => {
     expect(noisy.racers[0].pointAt(1)).not.toEqual(quiet.racers[0].pointAt(1))
   })
 
-  test('“no optimizer came” is said only where an optimizer could', async () => {
+  test('says “no optimizer came” only if an optimizer could arrive', async () => {
     const over = async (changed: Partial<RaceState>) => {
       const all = { ...state, ...changed }
       const race = new Race(all, await makeLandscape(all))
@@ -673,7 +673,7 @@ describe('a race is made ahead, and looked at along its time', () => {
 })
 
 describe('options without effect', () => {
-  test('are found bit by bit', async () => {
+  test('are found by comparing bits', async () => {
     const state: RaceState = { ...initial, entries: [suggested('adam')] }
     const race = new Race(state, await makeLandscape(state))
     const idle = withoutEffect(suggested('adam'), race)
@@ -696,7 +696,7 @@ describe('options without effect', () => {
   })
 })
 
-test('an equation with its numbers', () => {
+test('an equation contains its numbers', () => {
   const numbers = { ...symbols((name) => ({ lr: 0.1, momentum: 0.9 })[name]), g: -2, v: 0.5, 'v’': 0.65 }
   expect(formula("v' = α·v − η·g", numbers)).toBe('0.65 = 0.9·0.5 − 0.1·(−2)')
   expect(formula("b' = μ·b + undampened·g", numbers)).toBe("b' = 0.9·b + undampened·(−2)")

@@ -1,4 +1,4 @@
-/** The pages of examples/, as a server of plain files gives them: no bundler, and no other host. */
+/** The pages of examples/ on a server of static files, without a bundler or another host. */
 
 import * as core from 'antigrad'
 import * as fits from 'antigrad/fit'
@@ -17,7 +17,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => site?.close())
 
-/** An open page; it must ask no other host, and end without an error. */
+/** Opens a page, which must not request other hosts or throw errors. */
 async function open(name: string) {
   const page = await site.browser.newPage({ viewport: { width: 390, height: 844 } })
   const wrong: string[] = []
@@ -31,7 +31,7 @@ async function open(name: string) {
 const output = (page: Page, id: string) =>
   page.locator(`#${id}`).evaluate((element) => (element as HTMLOutputElement).value)
 
-test('page.html fits what is typed, to the digits of Node, and says what is wrong', async () => {
+test('page.html fits typed data with the digits of Node and reports errors', async () => {
   const { page, wrong } = await open('page.html')
   const { values } = antigrad.fit(
     antigrad.expression('a*exp(-b*t) + c'),
@@ -50,9 +50,9 @@ test('page.html fits what is typed, to the digits of Node, and says what is wron
   await page.close()
 })
 
-test('digits.html learns in the page, stays responsive, and guesses what is drawn', async () => {
+test('digits.html trains in the page, stays responsive and recognizes drawn digits', async () => {
   const { page, wrong } = await open('digits.html')
-  // Whoever asks from time to time may miss the first epoch.
+  // Polling may miss the first epoch.
   const told = await page.evaluateHandle(() => {
     const progress = document.getElementById('progress') as HTMLOutputElement
     const told: string[] = []
@@ -65,7 +65,7 @@ test('digits.html learns in the page, stays responsive, and guesses what is draw
   expect(Number.parseFloat(await output(page, 'progress'))).toBeGreaterThan(90)
   const box = await page.locator('#drawing').boundingBox()
   if (box === null) throw new Error('there is no place to draw')
-  // A one, from above to below.
+  // A digit 1, drawn from top to bottom.
   await page.mouse.move(box.x + 98, box.y + 35)
   await page.mouse.down()
   await page.mouse.move(box.x + 98, box.y + 160, { steps: 10 })

@@ -1,4 +1,4 @@
-/** What the gallery's sentences say is so, by the library in Node. */
+/** Checks the statements of the gallery's sentences with the library in Node. */
 
 import * as all from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -26,14 +26,14 @@ async function raced(title: string) {
 }
 
 const reachedAt = (race: Race) => race.racers.map(({ arrivedAt }) => arrivedAt ?? Infinity)
-/** Changes of a coordinate's sign along a path. */
+/** Sign changes of a coordinate along a path. */
 const crossings = (points: readonly (readonly number[])[], i: number) =>
   points.slice(1).filter((point, k) => point[i] * points[k][i] < 0).length
 const pathOf = (race: Race, number: number) =>
   Array.from({ length: race.racers[number].made + 1 }, (_, i) => race.racers[number].pointAt(i))
 const last = (race: Race, number: number) => race.racers[number].pointAt(race.racers[number].made)
 
-test('every scene is a link of two sentences, and its address can be read', () => {
+test('every scene is a link with two sentences and a valid address', () => {
   expect(new Set(scenes.map(({ hash }) => hash)).size).toBe(scenes.length)
   for (const { hash, says } of scenes) {
     const { state, problems } = fromHash(hash)
@@ -43,7 +43,7 @@ test('every scene is a link of two sentences, and its address can be read', () =
   }
 })
 
-describe('what the sentences say is so', () => {
+describe('the sentences of a scene are true', () => {
   test('A ravine', async () => {
     const race = await raced('A ravine')
     expect(race.landscape.objective.value([0, 1])).toBe(100 * race.landscape.objective.value([1, 0]))
@@ -59,7 +59,7 @@ describe('what the sentences say is so', () => {
     expect(usual).toBeLessThan(Infinity)
     expect(large).toBeLessThan(Infinity)
     expect(tooLarge).toBe(Infinity)
-    // At each step, as far as it is not there.
+    // The path crosses at each step until it arrives.
     expect(crossings(pathOf(race, 1).slice(0, large), 1)).toBe(large - 1)
     const { values, made } = race.racers[2]
     for (let i = 40; i < made; i++) expect(values[i + 1]).toBeGreaterThan(values[i])
@@ -74,7 +74,7 @@ describe('what the sentences say is so', () => {
     expect(moves(0)).toBeGreaterThan(0.05)
     expect(moves(1)).toBeLessThan(1e-12)
     expect(Math.hypot(...last(race, 1))).toBeLessThan(0.25)
-    // Round and round: on both sides of the minimum to the end.
+    // The path circles the minimum: it crosses the axis until the end.
     expect(crossings(pathOf(race, 0).slice(-500), 0)).toBeGreaterThan(4)
   })
 
@@ -128,7 +128,7 @@ describe('what the sentences say is so', () => {
     const [lbfgs, adam, momentum] = reachedAt(race)
     expect(lbfgs).toBeLessThan(0.2 * Math.min(adam, momentum))
     expect(Math.max(adam, momentum)).toBeLessThan(Infinity)
-    // By gradients, of which it asks for more than one in some updates.
+    // The reach counts gradients, and L-BFGS evaluates several gradients in some updates.
     expect(race.racers[0].reach).toBeGreaterThan(race.racers[0].made)
   })
 
@@ -152,7 +152,7 @@ describe('what the sentences say is so', () => {
   })
 })
 
-describe('a program that makes the same race', () => {
+describe('a saved program computes the same race', () => {
   test.each([
     ...scenes.map(({ title, hash }) => [title, hash]),
     [
@@ -170,7 +170,7 @@ describe('a program that makes the same race', () => {
     const race = new Race(state, await makeLandscape(state))
     race.make(Infinity, Infinity)
     race.seek(race.made)
-    // What is typed is computed by mathjs in the race.
+    // The race computes typed functions with mathjs.
     const digits = state.objective === 'own' ? 6 : Infinity
     for (const [i, racer] of race.racers.entries()) {
       const [name, x, , iterations, reason] = lines[i]

@@ -1,4 +1,4 @@
-/** The race page as it would be served: built once, in a folder of some host. */
+/** The race page as served in production: built once, in a folder of a host. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -19,7 +19,7 @@ import { type Site, type SiteInChromium, serveFolder, toChromium } from '../stat
 readSchedules()
 readEquations()
 
-// Nothing from elsewhere, and no code from text.
+// The policy forbids requests to other hosts and code from strings.
 const policy =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 
@@ -27,12 +27,15 @@ const policy =
 export const serve = async (): Promise<Site> =>
   serveFolder(await once('page', buildPage), { 'Content-Security-Policy': policy })
 
-/** The built page, served, and a Chromium to look at it. */
+/** Serves the built page and opens Chromium. */
 export const serveToChromium = (): Promise<SiteInChromium> => toChromium(serve)
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
-/** What axe finds; a policy allows no script in a page, so it comes by the debugger, as a person's extension would. */
+/**
+ * Violations that axe finds. The policy allows no foreign script, so axe is injected through the debugger, like a
+ * browser extension.
+ */
 export async function violationsIn(page: Page): Promise<readonly unknown[]> {
   await page.evaluate(readFileSync(axeFile, 'utf8'))
   const { violations } = await page.evaluate(() =>
@@ -43,7 +46,7 @@ export async function violationsIn(page: Page): Promise<readonly unknown[]> {
 
 export type PageOptions = Parameters<Browser['newPage']>[0]
 
-/** What an open page did: each has to do without errors, and without any other host. */
+/** The record of an open page. Pages must run without errors and without requests to other hosts. */
 export interface Visit {
   readonly page: Page
   readonly requests: readonly string[]
@@ -51,7 +54,7 @@ export interface Visit {
 }
 
 export async function visit(site: SiteInChromium, hash: string, options: PageOptions = {}): Promise<Visit> {
-  // Without a graphics card a surface that turns takes a processor of its own.
+  // Without a graphics card, a turning surface occupies a CPU core.
   const still = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const
   const page = await site.browser.newPage({ ...still, ...options })
   page.setDefaultTimeout(20_000)
@@ -65,7 +68,7 @@ export async function visit(site: SiteInChromium, hash: string, options: PageOpt
   return { page, requests, errors }
 }
 
-/** A saved file's lines by racer. */
+/** The lines of a saved file, per racer. */
 export function pointsIn(csv: string): string[][] {
   const [, ...lines] = csv.trim().split('\n')
   const racers: string[][] = []
@@ -77,7 +80,7 @@ export function pointsIn(csv: string): string[][] {
   return racers
 }
 
-/** The same lines from `minimize` here in Node, for the race that an address describes. */
+/** The same lines from `minimize` in Node, for the race that an address describes. */
 export async function expectedPoints(hash: string): Promise<string[][]> {
   const { state, problems } = fromHash(hash)
   expect(problems).toEqual([])
@@ -92,13 +95,13 @@ export async function expectedPoints(hash: string): Promise<string[][]> {
       ...{ tolerance, maxIterations, ...(entry.rule !== METHOD && { clip: makeClip(entry, noise) }) },
       callback: (x, iteration) => void lines.push(line(x, iteration)),
     })
-    // A last point that is not finite is not shown to the callback.
+    // The callback does not see a non-finite last point.
     if (reason === 'diverged') lines.push(line(x, iterations))
     return lines
   })
 }
 
-/** Counts frames, and pictures of the surface, for two seconds. */
+/** Counts animation frames and drawings of the surface for 2 seconds. */
 export const frames = `new Promise((resolve) => {
   const { prototype } = WebGL2RenderingContext
   const { clear } = prototype

@@ -1,4 +1,4 @@
-/** The race page leaves a browser's frames to the browser. */
+/** The race page leaves the browser most of each frame's time. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Driven, otherBrowsers } from '../../browser-drivers.js'
@@ -14,7 +14,7 @@ describe('in Chromium', () => {
 
   afterAll(() => site?.close())
 
-  test('a surface that the processor draws leaves most frames to the rest, whatever it is called', async () => {
+  test("a surface drawn in software leaves most frames to other work, whatever the renderer's name", async () => {
     const { page } = await visit(site, 'f=booth&adam=lr:0.1', { reducedMotion: 'no-preference' })
     await page.addInitScript(() => {
       const { prototype } = globalThis.WebGL2RenderingContext
@@ -78,7 +78,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
   })
 
   test.skipIf(!isThere)(
-    'the surface leaves most frames to the rest, or a sentence is in its place',
+    'the surface leaves most frames to other work, or an explanation replaces it',
     async () => {
       await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
       const texts = (selector: string) =>
@@ -97,7 +97,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
       const found = await tab.evaluate<{ frames: number; pictures: number }>(frames)
       expect(found.pictures).toBeGreaterThan(0)
-      // Or pictures are so quick that frames come all the same: most screens have 120 in these two seconds.
+      // Otherwise drawings must be so fast that frames still arrive: most screens show 120 frames in these 2 seconds.
       expect(found.frames, JSON.stringify(found)).toBeGreaterThan(Math.min(2 * found.pictures, 80))
     },
   )
