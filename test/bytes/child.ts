@@ -1,4 +1,7 @@
-/** A process that reads what a seed has drawn, until something is wrong; the last input is in a file, if it dies of it. */
+/**
+ * A process that reads random inputs of a seed until an input fails. If the process dies, a file contains the last
+ * input.
+ */
 
 import { writeFileSync } from 'node:fs'
 import { AntigradError } from 'antigrad'
@@ -8,14 +11,14 @@ import { readers } from './readers.js'
 
 export interface Found {
   readonly message: string
-  /** The smallest input for it. */
+  /** The smallest failing input. */
   readonly input: string
 }
 
 export interface Answer {
   readonly inputs: number
   readonly bytes: number
-  /** How many were taken: not refused by an error, and something for the reader. */
+  /** Count of accepted inputs, which the reader neither rejected nor ignored. */
   readonly taken: number
   readonly found: Found | null
 }
@@ -30,7 +33,7 @@ const [, , target, seed, runs, seconds, last] = process.argv as [
   string,
 ]
 
-/** Milliseconds for an input beside other work on the machine, and the memory that it and garbage may take. */
+/** Maximal milliseconds per input on a busy machine, and maximal bytes of memory including garbage. */
 const LONGEST = 10_000
 const LARGEST = 400 * 2 ** 20
 
@@ -57,7 +60,7 @@ function edited(text: string, { kind, at, to, word }: Edit): string {
     case 'delete':
       return head + tail
     case 'repeat':
-      // Not for ever: what doubles becomes too long to be read at all.
+      // Repetition is limited, because repeated doubling makes an input too long to read.
       return text.length > 1e5 ? text : head + middle.repeat(2 + (word % 40)) + tail
     case 'insert':
       return head + piece + middle + tail
@@ -75,7 +78,7 @@ function edited(text: string, { kind, at, to, word }: Edit): string {
   }
 }
 
-/** The same of what a text of JSON stands for, so that most of it stays JSON. */
+/** Edits a value inside of JSON, so that most of the result stays JSON. */
 function editedWithin(text: string, given: Edit): string {
   let whole: unknown
   try {
@@ -126,7 +129,7 @@ const values = [
   'F16',
 ]
 const isJson = ['saved runs', 'JSON', 'chunk plans', 'safetensors files'].includes(target)
-/** One in six edits of JSON is of its text. */
+/** One in six edits of JSON edits the source string. */
 const mutated = (text: string, given: Edit) =>
   isJson && given.word % 6 > 0 ? editedWithin(text, given) : edited(text, given)
 
@@ -154,9 +157,9 @@ const property = fc.asyncProperty(
   },
 )
 
-// Each of the corpus is taken as it is, but for what was found: that is refused.
+// Every sample of the corpus must be accepted, except the inputs of earlier bugs, which must be rejected.
 const { failed, counterexample, errorInstance } = await fc.check(property, {
-  // It draws no more when the time is over: an input that is only left out takes time as well.
+  // The search stops drawing after the time limit, because even a skipped input takes time.
   ...{ seed: Number(seed), numRuns: Number(runs), interruptAfterTimeLimit: Number(seconds) * 1000 },
   examples: corpus[target].map((sample) => [sample, []] as [string, Edit[]]),
 })

@@ -1,4 +1,4 @@
-/** What readers of bytes are to read, and what has once been found; fuzzers begin with them. */
+/** Valid inputs of the byte readers, and inputs that once exposed a bug. Fuzzers start with them. */
 
 import {
   adam,
@@ -23,10 +23,10 @@ import { toHash as raceHash, initial as raceState } from '../../page/src/state.j
 import { twins } from '../equations/rules.js'
 import { encode } from '../model/resume.js'
 
-/** A safetensors file as JSON: what its header says, and bytes as characters; see `readers.ts`. */
+/** A safetensors file as JSON: its header, and its bytes as characters (see `readers.ts`). */
 const fileOf = (header: object, data: string, isSound = false) => JSON.stringify({ header, data, isSound })
 
-/** A run as `antigrad/files` writes it, whose checksums are right whatever else becomes of it. */
+/** A run in the format of `antigrad/files`. Its checksums stay correct after edits. */
 async function savedFile(rule: Rule, options: object = {}): Promise<string> {
   const params = { w: Float32Array.of(1, 2, 3, 4), b: Float32Array.of(5) }
   const optimizer = new Optimizer(params, rule, { shapes: { w: [2, 2] }, ...options } as never)
@@ -39,7 +39,7 @@ async function savedFile(rule: Rule, options: object = {}): Promise<string> {
   return fileOf(header, bytes.toString('latin1', end), true)
 }
 
-/** An optimizer of Torch with one parameter, of which all numbers are 0. */
+/** A Torch optimizer with one parameter, in which all numbers are 0. */
 const torchFile = (optim: string, group: object, state: readonly string[]) => {
   const names = ['params/0', ...state.map((key) => `${key}/0`)]
   const tensors = names.map((name, k) => [
@@ -132,7 +132,7 @@ export const corpus = {
       },
       '\0\x01\x02\xff'.repeat(6).slice(0, 23),
     ),
-    // What is no JSON is the bytes themselves.
+    // A string that is not JSON represents the raw bytes.
     '\x02\0\0\0\0\0\0\0{}',
     '\x39\0\0\0\0\0\0\0{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}    abc',
     await savedFile(adam({ lr: 0.1 })),
@@ -186,7 +186,7 @@ export const corpus = {
 
 export type Target = keyof typeof corpus
 
-/** Pieces that mean something to a reader. */
+/** Tokens that are meaningful to a reader. */
 export const words: Readonly<Record<Target, readonly string[]>> = {
   'saved runs': [
     ...[

@@ -1,4 +1,4 @@
-/** Readers of bytes, each in a process of its own that reads what is drawn. */
+/** Runs each byte reader on random inputs in its own process. */
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +13,7 @@ export interface Amount {
   readonly seconds: number
 }
 
-/** What reading has come to; a process that dies or hangs has found its last input. */
+/** Runs a reader and returns the result. If the process dies or hangs, its last input is the finding. */
 export async function fuzzBytes(
   file: string,
   target: Target,

@@ -1,4 +1,4 @@
-/** What reads bytes that may be anybody's: it takes them, or says in a typed error why not. */
+/** Readers of untrusted bytes. Each reader accepts an input or rejects it with a typed error. */
 
 import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
@@ -18,7 +18,7 @@ import type { Target } from './corpus.js'
 
 readEquations()
 
-/** Parsed as users do it: what is no JSON is nothing to read. */
+/** Parses like a user. Invalid JSON returns null. */
 function parsed<T>(parse: () => T): T | null {
   try {
     return parse()
@@ -34,7 +34,7 @@ const own = () => {
   return optimizer
 }
 
-/** What is told of a link is read back as it is. Browsers put no half of a character into an address. */
+/** The page must restore the state that it wrote into a link. Browsers put no lone surrogates into an address. */
 function isStable<State>(
   hash: string,
   page: { fromHash(hash: string): { state: State }; toHash(state: State): string },
@@ -46,7 +46,7 @@ function isStable<State>(
   return again.state
 }
 
-/** A step of what has been loaded: what was let in must not be what breaks. */
+/** Steps a loaded optimizer: an accepted run must not fail later. */
 function step(optimizer: Optimizer<never>): void {
   const gradients = structuredClone(optimizer.gradientPoint())
   optimizer.step(gradients as never)
@@ -59,14 +59,14 @@ const options = {
 const state = { m: 0, v: 0, b: 0, largest: 0, previous: 'gradient' as const }
 const scalars = { p1: 1, p2: 1 }
 
-/** Lines with a declaration of the corpus' names, but for those that they do not use, which are an error. */
+/** A declaration with those names of the corpus that the lines use, because unused names are an error. */
 function declared(step: string) {
   const words = new Set(step.match(/\w+/g))
   const used = <T extends object>(table: T) =>
     Object.fromEntries(Object.entries(table).filter(([name]) => words.has(name))) as Partial<T>
   return { options: used(options), state: used(state), scalars: used(scalars), step }
 }
-/** What a corpus has as a file: a header and its bytes as JSON, or bytes alone. */
+/** The bytes of a corpus entry: a JSON header with its bytes, or raw bytes. */
 function bytesOf(text: string): Uint8Array {
   const given = parsed(() => JSON.parse(text))
   const { header, data, isSound } = (given ?? {}) as Record<string, unknown>
@@ -79,7 +79,7 @@ function bytesOf(text: string): Uint8Array {
   return Buffer.concat([length, front, bytes])
 }
 
-/** Puts the right checksums into a header, so that other things are wrong with it. */
+/** Inserts correct checksums into a header, so that the reader reaches later checks. */
 function makeSound(header: unknown, bytes: Uint8Array): void {
   const tensors = Object(header) as Record<string, { data_offsets?: unknown } | undefined>
   const metadata = Object(tensors.__metadata__) as Record<string, unknown>
@@ -102,7 +102,7 @@ function makeSound(header: unknown, bytes: Uint8Array): void {
   )
 }
 
-/** What comes of it; null where it is refused. */
+/** The result of the work, or null if the library rejects the input. */
 async function taken<T>(work: () => Promise<T>): Promise<T | null> {
   try {
     return await work()
@@ -112,7 +112,7 @@ async function taken<T>(work: () => Promise<T>): Promise<T | null> {
   }
 }
 
-/** Each throws no error but the library's; it gives false where the bytes were nothing for it. */
+/** Readers by target. They throw only errors of the library, and return false if they ignore the input. */
 export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
   'saved runs'(text) {
     const saved = parsed(() => decode(text))
@@ -166,7 +166,7 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
     try {
       readTable(text)
     } catch (error) {
-      // The page's own, in words for whoever has pasted it.
+      // The page's own errors are plain `Error` objects with a message for the user.
       if ((error as Error).constructor !== Error) throw error
     }
     const request = {
@@ -211,7 +211,7 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
   'chunk plans'(text) {
     const plan = readPlan(text)
     for (const k of plan.chunks.keys()) chunkName(plan, k)
-    // What is read is what it is read from.
+    // A plan must equal the plan that is read back from its JSON.
     const again = readPlan(JSON.parse(JSON.stringify(plan)))
     if (chunkName(again, 0) !== chunkName(plan, 0)) throw new Error('another name when it is read again')
   },

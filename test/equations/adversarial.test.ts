@@ -1,4 +1,4 @@
-/** Equations of people who mean harm, or make mistakes: a typed error with its place, little time, and nothing changed. */
+/** Malicious and mistaken equations must cause a typed error with its position, take little time and change nothing. */
 
 import { ArgumentError, adam, defineRule, describeRule, EquationError, Optimizer } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ const engine = 'typescript'
 const make = (step: string, rest: object = {}) => defineRule('attacked', { step, ...rest } as Given)
 const F = Float64Array.of.bind(Float64Array) as (...numbers: number[]) => Float64Array
 
-/** What is thrown, and the milliseconds until then. */
+/** Returns the error of a call and the milliseconds until it was thrown. */
 function refusal(call: () => unknown): { error: EquationError; took: number } {
   const begin = performance.now()
   try {
@@ -20,7 +20,7 @@ function refusal(call: () => unknown): { error: EquationError; took: number } {
   throw new Error('nothing was thrown')
 }
 
-describe('what is wrong in a line', () => {
+describe('an invalid line is rejected', () => {
   const options = { lr: 1 }
   test.each([
     ['theta = theta - eta*g', 16, 'one of theta, g, t, lr', 'eta'],
@@ -67,14 +67,14 @@ describe('what is wrong in a line', () => {
     }
   })
 
-  test('a state or a scalar that is not what it should be', () => {
+  test('with a state or a scalar of the wrong kind', () => {
     const { error } = refusal(() => make('theta = theta - g\np = g', { scalars: { p: 1 } }))
     expect(error.position).toBe(18)
     expect(error.message).toContain('p: one number per tensor, got one number per element')
   })
 })
 
-describe('what is wrong in a declaration', () => {
+describe('an invalid declaration is rejected', () => {
   const step = 'theta = theta - g'
   test.each<[string, unknown]>([
     ['null', null],
@@ -122,13 +122,13 @@ describe('what is wrong in a declaration', () => {
     ['a'.repeat(101)],
     [Symbol('a')],
     [null],
-  ])('named %s', (name) => {
+  ])('with the name %s', (name) => {
     const { error } = refusal(() => defineRule(name as string, { step: 'theta = theta - g' }))
     expect(error).toBeInstanceOf(ArgumentError)
     expect(error.message).toContain('defineRule: name')
   })
 
-  test('each getter is read once, and what it throws comes through', () => {
+  test('getters are read once, and their errors pass through', () => {
     let count = 0
     const given = {
       get step() {
@@ -147,7 +147,7 @@ describe('what is wrong in a declaration', () => {
     expect(refusal(() => defineRule('attacked', throwing)).error).toBe(thrown)
   })
 
-  test('what is given may change afterwards', () => {
+  test('a declaration may change after the call', () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = g; theta = theta - lr*m' }
     const rule = defineRule('attacked', given)()
     given.options.lr = 7
@@ -171,12 +171,12 @@ describe('polluted prototypes', () => {
     expect(make('theta = theta - g')()).toEqual(plain)
   })
 
-  test('are no names of lines', () => {
+  test('are not visible as names in lines', () => {
     polluted.lr = 1
     expect(refusal(() => make('theta = theta - lr*g')).error).toBeInstanceOf(EquationError)
   })
 
-  test('make no rule of equations of a built-in one', () => {
+  test('do not turn a built-in rule into a rule of equations', () => {
     const step = () => {
       const optimizer = new Optimizer(F(1), adam({ lr: 0.1 }), { engine })
       optimizer.step(F(1))
@@ -188,7 +188,7 @@ describe('polluted prototypes', () => {
   })
 })
 
-describe('much of it takes little time', () => {
+describe('large declarations take little time', () => {
   const many = (count: number, line: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => line(i)).join('\n')
   test.each([
@@ -215,7 +215,7 @@ describe('much of it takes little time', () => {
     expect(took).toBeLessThan(2000)
   })
 
-  test('comments and blanks', () => {
+  test('of comments and spaces', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
@@ -223,7 +223,7 @@ describe('much of it takes little time', () => {
     }
   })
 
-  test('a text of what repeats itself', () => {
+  test('whose expanded form is exponentially long', () => {
     const rule = make(`a = lr\n${many(60, () => 'a = a*a + a')}\ntheta = theta - a*g`, {
       options: { lr: 1e-9 },
     })
@@ -232,7 +232,7 @@ describe('much of it takes little time', () => {
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
-  test('powers of powers are few operations', () => {
+  test('whose nested powers become few operations', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
     expect(performance.now() - begin).toBeLessThan(2000)
@@ -240,7 +240,7 @@ describe('much of it takes little time', () => {
 })
 
 describe('scalars and counts', () => {
-  test('one that is not finite: an error before anything has changed, at every try', () => {
+  test('a scalar that is not finite throws before anything changes, at every attempt', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
@@ -262,7 +262,7 @@ describe('scalars and counts', () => {
     }
   })
 
-  test('of two tensors one whose scalar is not finite: neither changes', () => {
+  test('a non-finite scalar of one tensor leaves both tensors unchanged', () => {
     const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })
@@ -274,7 +274,7 @@ describe('scalars and counts', () => {
     expect(optimizer.updates).toBe(3)
   })
 
-  test('below 1e-300 one is 0, of either sign, and not before', () => {
+  test('a scalar below 1e-300 of either sign becomes 0, but not a larger one', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 1e-299, s: -1e-299, kept: 1e-299 },
       step: `q = q*0.05; s = s*0.05; kept = kept*0.11
@@ -287,8 +287,8 @@ describe('scalars and counts', () => {
     expect(optimizer.params[0]).toBe(5)
   })
 
-  // One that begins as 1 need not be a product that falls.
-  test.each([0, 1])('negative ones from %d, NaN and infinities that sums make are saved and go on', (p) => {
+  // A scalar that begins as 1 is not necessarily a decreasing product.
+  test.each([0, 1])('negative scalars from %d, NaN and infinities of sums are saved and resumed', (p) => {
     for (const [g, step] of [
       [1, 'q = q - norm(g); p = p - 2; theta = theta - (p + q)*g'],
       [Number.NaN, 'q = q - norm(g); p = p - 2; theta = theta - p*g'],
@@ -318,7 +318,7 @@ describe('names', () => {
     },
   )
 
-  test('lrScale wants an option lr', () => {
+  test('lrScale requires an option lr', () => {
     const rule = make('theta = theta - k*g', { options: { k: 2 } })
     const given = { engine, groups: [{ match: 'b', lrScale: 0.5 }] } as const
     expect(() => new Optimizer({ a: F(1), b: F(1) }, rule(), given)).toThrow(/lrScale/)
@@ -328,7 +328,7 @@ describe('names', () => {
 // biome-ignore lint/suspicious/noExplicitAny: what is spoiled
 type Spoil = (saved: any) => void
 
-describe('runs from strangers', () => {
+describe('malicious saved runs are rejected', () => {
   const rule = defineRule('attacked', {
     options: { lr: { default: 0.1, min: 0, scheduled: true }, beta: 0.9 },
     state: { m: 0 },
@@ -359,19 +359,19 @@ describe('runs from strangers', () => {
     expect(error.name).toMatch(/^(CheckpointError|EquationError|ArgumentError|OptionError)$/)
   })
 
-  test('what is not spoiled goes on', () => {
+  test('but an unmodified run resumes', () => {
     const optimizer = spoiled(() => {})()
     expect(optimizer.updates).toBe(1)
   })
 
-  test('a rule from JSON is the same', () => {
+  test('a rule from JSON is the same rule', () => {
     const optimizer = new Optimizer({ a: F(1, 2) }, rule(), { engine })
     const other = new Optimizer({ a: F(1, 2) }, JSON.parse(JSON.stringify(rule())), { engine })
     for (const one of [optimizer, other]) one.step({ a: F(1, 1) })
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test('a run of other equations is not restored, whatever arrays these have, and nothing has changed', () => {
+  test('a run of other equations is rejected without any change, whatever arrays it has', () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',
@@ -400,7 +400,7 @@ describe('runs from strangers', () => {
     }
   })
 
-  test('a declaration has no −0, as JSON has none', () => {
+  test('a declaration replaces −0 by 0, like JSON', () => {
     const rule = defineRule('attacked', {
       ...{ options: { lr: -0 }, state: { m: -0 }, scalars: { p: -0 } },
       step: 'm = lr*g; theta = p*theta',
@@ -409,7 +409,7 @@ describe('runs from strangers', () => {
     expect([options.lr.default, state.m.start, scalars.p, rule().lr]).toEqual([0, 0, 0, 0])
   })
 
-  test('two rules of one name are two', () => {
+  test('two rules of the same name stay apart', () => {
     const up = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta + lr*g' })
     const down = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta - lr*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(1) }, down(), {
@@ -425,8 +425,8 @@ describe('runs from strangers', () => {
   })
 })
 
-describe('describe', () => {
-  test('is read as the same rule', () => {
+describe('describeRule', () => {
+  test('prints equations that define the same rule', () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = 0.5*m + norm(g)*g; theta = theta - lr*m' }
     const text = describeRule(defineRule('attacked', given)())
     const again = defineRule('attacked', { ...given, step: text })
@@ -439,7 +439,7 @@ describe('describe', () => {
     expect(run(again())).toEqual(run(defineRule('attacked', given)()))
   })
 
-  test.each([[null], [undefined], [7], [{}], [adam()]])('of %j', (rule) => {
+  test.each([[null], [undefined], [7], [{}], [adam()]])('rejects %j', (rule) => {
     expect(() => describeRule(rule as never)).toThrow(ArgumentError)
   })
 })

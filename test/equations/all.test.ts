@@ -1,4 +1,4 @@
-/** Sums over all tensors are of those alone that have a rule with the same options and clips. */
+/** Sums over all tensors include only tensors whose rule has the same options and clips. */
 
 import { defineRule, Optimizer } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -17,14 +17,14 @@ const gradients = { a: Float32Array.of(0.5, 0.25, -1), b: Float32Array.of(3, 2) 
 const UPDATES = 3
 
 describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  /** What comes of one tensor that has the rule for itself. */
+  /** The result for one tensor that is the only tensor of the rule. */
   const alone = (name: 'a' | 'b') => {
     const optimizer = new Optimizer({ [name]: params[name] }, rule, engine)
     for (let k = 0; k < UPDATES; k++) optimizer.step({ [name]: gradients[name] })
     return optimizer.params[name]
   }
 
-  test.each([{}, { tensorNorm: 1e9 }])('tensors that a group clips by %o have sums of their own', (clip) => {
+  test.each([{}, { tensorNorm: 1e9 }])('tensors that a group clips by %o have separate sums', (clip) => {
     const make = () => new Optimizer(params, rule, { ...engine, groups: [{ match: 'b', clip }] })
     const [optimizer, other] = [make(), make()]
     for (let k = 0; k < UPDATES; k++) optimizer.step(gradients)
@@ -34,7 +34,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(inBits(loaded.params)).toBe(inBits(optimizer.params))
   })
 
-  test('sums of tensors without elements are 0 at each update, wherever they lie', () => {
+  test('sums over tensors without elements are 0 at each update, wherever these tensors lie', () => {
     const rule = defineRule('counted', {
       options: { lr: { default: 0.1 } },
       scalars: { p: 0, q: 0 },
@@ -46,7 +46,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     const lengths = [0, 1, 0, 0, 1, 0]
     const ones = lengths.map((length) => new Float32Array(length).fill(1))
     const optimizer = new Optimizer(ones, rule(), { ...engine, onNonFinite: 'skip' })
-    // Those that have a gradient lie apart from the others from now on, though the step is skipped.
+    // From now on, the tensors with a gradient lie apart from the other tensors, although the step is skipped.
     optimizer.step(ones.map((one, i) => (i % 3 === 1 ? one.map(() => NaN) : null)))
     for (let k = 1; k <= UPDATES; k++) {
       optimizer.step(ones)

@@ -1,4 +1,4 @@
-/** Prints what rules by equations compute on each engine: `npm run test:arm` compares them with another processor's. */
+/** Prints digests of rules by equations on each engine. `npm run test:arm` compares them with another processor's. */
 
 import { digests, variants } from '../support.js'
 import { twins } from './rules.js'

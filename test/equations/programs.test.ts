@@ -1,6 +1,6 @@
 /**
- * Random rules on every engine, beside a reading of them that knows nothing of slots, fused operations, stages and
- * blocks: operation by operation, as docs/equations.md says it.
+ * Compares random rules on every engine with an operation-by-operation interpreter that follows docs/equations.md.
+ * The interpreter knows nothing of slots, fused operations, stages and blocks.
  */
 
 import { defineRule, Optimizer } from 'antigrad'
@@ -16,12 +16,12 @@ const SEED = Number(process.env.ANTIGRAD_TEST_SEED ?? 33)
 const LENGTHS = { a: 19, b: 3, c: 1 }
 const UPDATES = 3
 
-/** Below it a scalar counts as 0. */
+/** Scalars below 1e-300 count as 0. */
 const shortened = (x: number) => (Math.abs(x) < 1e-300 ? 0 : x)
 
 type Tensors = Record<string, FloatArray>
 
-/** Updates as they are said; undefined where a scalar is not finite. */
+/** The updates by the interpreter, or undefined if a scalar is not finite. */
 function said(
   program: readonly Line[],
   lr: number,
@@ -69,7 +69,7 @@ const element = fc.oneof(
   { weight: 3, arbitrary: fc.double({ min: -3, max: 3 }) },
   { weight: 1, arbitrary: special },
 )
-/** Also some that float32 has not, or not exactly, and the middle between its largest number and infinity. */
+/** Rates include numbers that float32 cannot represent, and the midpoint between its largest number and infinity. */
 const rate = fc.oneof(
   { weight: 2, arbitrary: fc.constant(0.1) },
   {
@@ -87,7 +87,7 @@ const tensors = (dtype: Dtype) =>
     ),
   ) as fc.Arbitrary<Tensors>
 
-/** Undefined where there is more than rules have room for. */
+/** Defines the rule, or returns undefined if the rule exceeds a size limit. */
 function made(program: readonly Line[]) {
   try {
     return defineRule('drawn', declared(program))
@@ -135,7 +135,7 @@ function check(
 
 describe.each(variants)('$name', (variant) => {
   test.each(dtypes)(
-    '%s: random rules compute what they say',
+    'computes random rules like the interpreter, %s',
     (dtype) => {
       fc.assert(
         fc.property(
@@ -152,7 +152,7 @@ describe.each(variants)('$name', (variant) => {
   )
 })
 
-test('as many operations as there may be are done on every engine', () => {
+test('runs the maximal count of operations on every engine', () => {
   const long = (lines: number) => {
     const step = Array.from({ length: lines }, () => 'theta = sqrt(abs(theta)*lr + g) - g').join('\n')
     return defineRule('long', { options: { lr: 0.75 }, step })()

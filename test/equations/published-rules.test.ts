@@ -1,4 +1,6 @@
-/** The rules of docs/equations.md, as it writes them, beside other libraries: test/data/equations.py has made their points. */
+/**
+ * Compares the rules of docs/equations.md with other libraries. test/data/equations.py computed the reference points.
+ */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +20,7 @@ interface Golden {
 
 const golden: Golden = JSON.parse(readFileSync(join(home, 'test/data/equations.json'), 'utf8'))
 
-/** Options of the runs, where they are others than the rules'. */
+/** Options of the runs that differ from the rules' defaults. */
 const options: Readonly<Record<string, object>> = {
   madgrad: { lr: 0.05 },
   acprop: { lr: 0.05, beta2: 0.99, eps: 1e-8, epsRoot: 1e-8 },
@@ -32,7 +34,7 @@ const options: Readonly<Record<string, object>> = {
   gravity: { lr: 0.05 },
 }
 
-/** What the page exports. */
+/** The rules that the page exports. */
 const rules: Record<string, (options: object) => Rule> = {}
 
 beforeAll(async () => {
@@ -50,7 +52,7 @@ beforeAll(async () => {
 const arraysOf = (tensors: Tensors) =>
   Object.fromEntries(Object.entries(tensors).map(([name, values]) => [name, Float64Array.from(values)]))
 
-test('the page has all of them, in five lines each', () => {
+test('the page contains all rules, each in at most five lines', () => {
   expect(Object.keys(rules).sort()).toEqual(Object.keys(golden.runs).sort())
   for (const make of Object.values(rules)) {
     const { step } = (make({}) as unknown as { equations: { step: string } }).equations

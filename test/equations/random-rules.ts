@@ -1,8 +1,8 @@
-/** Random rules of equations, each with a reading of it, operation by operation. */
+/** Random rules by equations, each with an operation-by-operation interpreter. */
 
 import fc from 'fast-check'
 
-/** A text, and what it is: a number or a list of them, one for each element. */
+/** A value of the interpreter: one number per tensor, or an array with one number per element. */
 export type Value = number | readonly number[]
 interface Part {
   readonly text: string
@@ -11,11 +11,11 @@ interface Part {
 export interface Names {
   readonly f: (x: number) => number
   readonly values: Readonly<Record<string, Value>>
-  /** Those of all tensors, which `all.` wants. */
+  /** Names of all tensors, which `all.` sums over. */
   readonly tensors: readonly Names[]
 }
 
-/** An operation by element where an operand is one, and else in float64. */
+/** An elementwise operation if an operand is an array, otherwise an operation in float64. */
 function apply(
   f: (x: number) => number,
   make: (...numbers: number[]) => number,
@@ -34,7 +34,7 @@ const operation = (text: string, make: (...numbers: number[]) => number, ...part
 const name = (text: string): Part => ({ text, of: ({ values }) => values[text] })
 const number = (x: number): Part => ({ text: `${x}`, of: () => x })
 
-/** Sixteen sums by the index modulo 16, added as a tree; tensors here are shorter than a block. */
+/** Adds by index modulo 16 into 16 sums, which are added as a tree. All tensors here are shorter than a block. */
 function added(numbers: readonly number[]): number {
   const sums = new Array(16).fill(0)
   numbers.forEach((x, i) => {
@@ -50,7 +50,7 @@ type Combine = (numbers: readonly number[]) => number
 const squares: Combine = (numbers) => added(numbers.map((x) => x * x))
 const largest: Combine = (numbers) => numbers.map(Math.abs).reduce(larger, 0)
 
-/** A sum over this tensor, or of those of all. */
+/** A sum over this tensor or over all tensors. */
 function sum(kind: string, isOfAll: boolean, part: Part): Part {
   const combine = kind === 'max' ? largest : kind === 'norm' ? squares : added
   const inside = kind === 'max' ? `abs(${part.text})` : part.text
@@ -86,7 +86,7 @@ const compared: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   '==': (a, b) => a === b,
 }
 
-/** Expressions over these names. */
+/** Random expressions over these names. */
 function parts(names: readonly string[], depth = 4): fc.Arbitrary<Part> {
   const leaf = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...names).map(name) },
@@ -103,7 +103,7 @@ function parts(names: readonly string[], depth = 4): fc.Arbitrary<Part> {
         .tuple(fc.constantFrom('+', '-', '*', '*', '/'), pair)
         .map(([sign, [a, b]]) => operation(`(${a.text} ${sign} ${b.text})`, binary[sign], a, b)),
     },
-    // Shapes that engines fuse.
+    // Shapes of expressions that engines fuse.
     {
       weight: 3,
       arbitrary: fc
@@ -145,7 +145,7 @@ const STATES = ['m', 'v']
 const COMMON = ['lr', 't', 'p']
 const ELEMENTS = ['theta', 'g', ...STATES, ...COMMON]
 
-/** `target = part`. */
+/** The assignment `target = part`. */
 export interface Line {
   readonly target: string
   readonly part: Part
@@ -155,7 +155,7 @@ const line = (target: string) => (part: Part) => ({ target, part })
 const lines = (...targets: readonly (readonly [string, fc.Arbitrary<Part>])[]) =>
   fc.tuple(...targets.map(([target, part]) => part.map(line(target))))
 
-/** A number by element, whatever is drawn, or one that sums have made. */
+/** An elementwise expression: a random expression, or an expression that contains sums. */
 const elements = (
   names: readonly string[],
   depth?: number,
@@ -172,7 +172,10 @@ const sums = (isOfAll: fc.Arbitrary<boolean>, names = ELEMENTS) =>
       return sum(kind, all, part)
     })
 
-/** What was there before, which some of a rule's last lines put in other places: who is first must not be lost. */
+/**
+ * Copies of the previous values. Some of the last lines assign them to other names, so an early write must not lose
+ * them.
+ */
 const before = [
   { target: 'm0', part: name('m') },
   { target: 'v0', part: name('v') },
@@ -186,7 +189,7 @@ const swaps = fc.oneof(
   fc.tuple(swap('theta'), swap('v'), swap('m')),
 )
 
-/** A rule's lines: without sums, with some, and with sums of these. */
+/** The lines of a rule: without sums, with sums, and with sums of sums. */
 export const drawn: fc.Arbitrary<readonly Line[]> = fc
   .constantFrom(0, 0, 1, 2)
   .chain((stages) => {
@@ -211,7 +214,7 @@ export const drawn: fc.Arbitrary<readonly Line[]> = fc
   .chain((lines) => swaps.map((swapped) => [...before, ...lines, ...swapped]))
   .filter((lines) => lines.map(({ part }) => part.text).join('').length < 4000)
 
-/** What such a rule declares: the options, state and scalars that its lines name. */
+/** The declaration of such a rule: the options, state and scalars that its lines name. */
 export function declared(program: readonly Line[], flush = false) {
   const lines = program.map(({ target, part }) => `${target} = ${part.text}`).join('\n')
   const step = lines.includes('lr') ? lines : `${lines}\nrate = lr`
@@ -223,5 +226,5 @@ export function declared(program: readonly Line[], flush = false) {
   }
 }
 
-/** What says that rules have no room for so much. */
+/** Matches the errors of rules that exceed a size limit. */
 export const noRoom = /at most \d+ (sums|numbers|operations)/

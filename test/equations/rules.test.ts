@@ -1,4 +1,7 @@
-/** Built-in rules and their equations: the same bits on every engine, in parameters and in state, whatever gradients are. */
+/**
+ * Compares built-in rules with their equations: all parameters and states must have the same bits on every engine,
+ * including special gradients.
+ */
 
 import {
   type adam,
@@ -18,7 +21,7 @@ import { array, firstDifference, type Variant, variants } from '../support.js'
 import { type Twin, twins } from './rules.js'
 
 const UPDATES = 300
-/** Around the blocks that programs run over, and shorter and longer than vectors. */
+/** Lengths around the size of a block, and lengths below and above the width of a vector. */
 const LENGTHS = { long: 261, longer: 790, odd: 17, short: 3, one: 1, none: 0 }
 
 const tame: Record<Dtype, readonly number[]> = {
@@ -33,8 +36,8 @@ const wild: Record<Dtype, readonly number[]> = {
 type Tensors = Record<string, FloatArray>
 
 /**
- * Elements whose gradients are always special, some that are special at times, and in `longer` and `odd`, for the last
- * updates alone, some that are not finite: so sums are finite for most of the run.
+ * Some elements always have special gradients and some have them occasionally. In `longer` and `odd`, some gradients of
+ * the last updates are not finite, so sums are finite for most of the run.
  */
 function* gradients(dtype: Dtype): Generator<Tensors> {
   const next = random(5)
@@ -53,7 +56,7 @@ function* gradients(dtype: Dtype): Generator<Tensors> {
         Array.from({ length }, (_, i) => elementOf(name, i)),
       ),
     ])
-    // One stays behind, and has a clock of its own from then on.
+    // One tensor misses an update and has its own update counter from then on.
     yield Object.fromEntries(t % 50 === 7 ? all.slice(1) : all)
   }
 }
@@ -75,7 +78,7 @@ function start(dtype: Dtype): Tensors {
 
 type Snapshot = readonly (readonly [name: string, array: FloatArray])[]
 
-/** Parameters and state, alive. */
+/** Live parameters and state. */
 function arraysOf(optimizer: Optimizer<Tensors>): Snapshot {
   const state = optimizer.state as Record<string, Record<string, unknown>>
   return Object.entries(optimizer.params).flatMap(([tensor, params]) => [
@@ -110,7 +113,7 @@ function compare({ own, built, options }: Twin, variant: Variant, dtype: Dtype, 
   for (const [t, gradient] of made[dtype].entries()) {
     a.step(gradient)
     b.step(gradient)
-    // Every number in every array, at the updates of flushes too.
+    // Compares every number of every array, including the updates in which state is flushed.
     const found = t % 16 < 2 || t > UPDATES - 20 ? difference(arraysOf(b), arraysOf(a)) : null
     if (found !== null) return `update ${t + 1}: ${found}`
   }
@@ -121,7 +124,7 @@ const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 
 const adamOf = (name: string) => twins.find((twin) => twin.name === name) as Twin
 
-/** What the whole optimizer does beside the rule. */
+/** Settings of the optimizer that are independent of the rule. */
 const settings: readonly (readonly [name: string, twin: string, more: object, given: Given])[] = [
   [
     'schedules',
@@ -151,7 +154,7 @@ const settings: readonly (readonly [name: string, twin: string, more: object, gi
   ],
 ]
 
-test('Adam is four operations, and kernels load what is the same for all elements once', () => {
+test('Adam is four operations, and kernels load values that all elements share once', () => {
   const { own } = twins.find(({ name }) => name === 'own-adam-unprotected') as Twin
   const operations = Array.from(
     describeRule(own() as never).matchAll(/\w+ ← \w+\(.*\)/g),
@@ -175,7 +178,7 @@ describe.each(variants)('$name', (variant) => {
       expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
     })
 
-    test('a delayed start, and gradients by rows', () => {
+    test('supports a delayed start and sparse gradients', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const values = (...numbers: number[]) => array(dtype, numbers)
@@ -192,7 +195,7 @@ describe.each(variants)('$name', (variant) => {
       expect(a.params.x[0]).not.toBe(1)
     })
 
-    test.each(twins.filter(({ sums }) => !sums))('$name in many runs', ({ own, built, options }) => {
+    test.each(twins.filter(({ sums }) => !sums))('computes many runs of $name', ({ own, built, options }) => {
       const { name: _, ...engine } = variant
       const starts = {
         x: array(dtype, [-1.5, 2, 0, 1e-30, Number.NaN, 7, -0, 3]),
@@ -208,7 +211,7 @@ describe.each(variants)('$name', (variant) => {
       expect(a.reason).toEqual(b.reason)
     })
 
-    test('saved in the middle, and set', () => {
+    test('supports save, load and set in the middle of a run', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const again = (one: Optimizer<Tensors>) => Optimizer.load<Tensors>(structuredClone(one.save()), engine)
@@ -222,25 +225,28 @@ describe.each(variants)('$name', (variant) => {
       }
     })
 
-    test.each(twins.filter(({ sums }) => sums))('$name of 40,000 elements', ({ own, built, options }) => {
-      const length = 40_000
-      const values = (seed: number) => {
-        const next = random(seed)
-        return {
-          large: array(
-            dtype,
-            Array.from({ length }, () => 2 * next() - 1),
-          ),
-          small: array(dtype, [1, -2]),
+    test.each(twins.filter(({ sums }) => sums))(
+      'computes $name on 40,000 elements',
+      ({ own, built, options }) => {
+        const length = 40_000
+        const values = (seed: number) => {
+          const next = random(seed)
+          return {
+            large: array(
+              dtype,
+              Array.from({ length }, () => 2 * next() - 1),
+            ),
+            small: array(dtype, [1, -2]),
+          }
         }
-      }
-      const { name: _, ...engine } = variant
-      const [a, b] = [own, built].map((make) => new Optimizer<Tensors>(values(1), make(options), engine))
-      for (let t = 0; t < 3; t++) {
-        a.step(values(t + 2))
-        b.step(values(t + 2))
-      }
-      expect(difference(arraysOf(b), arraysOf(a))).toBeNull()
-    })
+        const { name: _, ...engine } = variant
+        const [a, b] = [own, built].map((make) => new Optimizer<Tensors>(values(1), make(options), engine))
+        for (let t = 0; t < 3; t++) {
+          a.step(values(t + 2))
+          b.step(values(t + 2))
+        }
+        expect(difference(arraysOf(b), arraysOf(a))).toBeNull()
+      },
+    )
   })
 })

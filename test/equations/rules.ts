@@ -1,4 +1,4 @@
-/** Built-in rules once more, as their equations: what a name here computes has the bits of the rule beside it. */
+/** Built-in rules written as equations. The rule of each name has the same bits as the built-in rule next to it. */
 
 import {
   adabelief,
@@ -33,13 +33,13 @@ import {
 
 type Options = Readonly<Record<string, unknown>>
 
-/** Equations, and options which these and a built-in rule have in common. */
+/** Equations, and the options that they share with a built-in rule. */
 export interface Twin {
   readonly name: string
   readonly own: (options?: Options) => Rule
   readonly built: (options?: Options) => Rule
   readonly options: Options
-  /** Whether a tensor's elements have to do with each other. */
+  /** Whether the elements of a tensor affect each other through sums. */
   readonly sums: boolean
 }
 
@@ -47,14 +47,14 @@ const rate = (value: number) => ({ default: value, min: 0, scheduled: true })
 const fraction = (value: number) => ({ default: value, min: 0, below: 1 })
 const positive = (value: number) => ({ default: value, min: 0 })
 const betas = { beta1: fraction(0.9), beta2: fraction(0.999) }
-/** What Adam and its like have. */
+/** The declaration that Adam and its variants share. */
 const moments = {
   options: { lr: rate(1e-3), ...betas, eps: positive(1e-8), weightDecay: rate(0) },
   state: { m: 0, v: 0 },
   scalars: { p1: 1, p2: 1 },
 } as const
 
-/** The pipeline adds no 0·θ: a gradient of −0 stays that. */
+/** Without weight decay, the pipeline does not add 0·θ, so a gradient of −0 stays −0. */
 const coupled = 'g = weightDecay > 0 ? g + weightDecay*theta : g'
 const products = `p1 = p1*beta1
   p2 = p2*beta2`
@@ -72,10 +72,10 @@ function twin<R extends Rule>(
   given: RuleDefinition,
   built: (options: never) => R,
   options: Options = {},
-  /** Those of the built-in rule alone, which say the form that the equations have. */
+  /** Options of the built-in rule alone, which select the form that the equations have. */
   form: Options = {},
 ): void {
-  // Those that several rules have in common.
+  // The options that several rules share.
   const used = Object.entries(given.options ?? {}).filter(([option]) =>
     new RegExp(`\\b${option}\\b`).test(given.step),
   )

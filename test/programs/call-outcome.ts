@@ -1,4 +1,4 @@
-/** What a call of many runs or fits comes to in one place. */
+/** The outcome of a call of many runs or fits in one place. */
 
 import type { MinimizeManyOptions, Rule } from 'antigrad'
 import type { Fit, FitManyOptions, FitModel } from 'antigrad/fit'
@@ -11,10 +11,10 @@ import { revive } from './plain.js'
 
 type Program = RunsProgram | FitsProgram
 
-/** What is given itself: every object may have more just now. */
+/** Copies the own properties, because every object may inherit a polluted property at this moment. */
 const own = (given: object): Record<string, unknown> => ({ __proto__: null, ...given })
 
-/** Options of which each may be read once: who reads one again gets something else. */
+/** Options that may be read only once each: a second read returns something else. */
 function fickle<T extends object>(options: T): T {
   const seen = new Set<PropertyKey>()
   return new Proxy(options, {
@@ -26,11 +26,11 @@ function fickle<T extends object>(options: T): T {
   })
 }
 
-/** For so many runs: they take turns. */
+/** Cycles through the list to fill this count of runs. */
 const inTurns = <T>(list: readonly T[], count: number): T[] =>
   Array.from({ length: count }, (_, i) => list[i % list.length])
 
-/** Lists by run are as long as there are runs; what is not by run stays. */
+/** Cycles per-run arrays to the count of runs. Shared data stay unchanged. */
 const byRun = <T>(data: Readonly<Record<string, T>>, count: number) =>
   Object.fromEntries(
     Object.entries(data).map(([name, column]) => [
@@ -39,7 +39,7 @@ const byRun = <T>(data: Readonly<Record<string, T>>, count: number) =>
     ]),
   )
 
-/** The options of so many runs. */
+/** The options of a program with its count of runs. */
 function optionsOf(program: Program): Readonly<Record<string, unknown>> {
   const options = own(revive(program.options, () => {}) as object)
   const { data, each, start } = options
@@ -71,7 +71,7 @@ function optionsOf(program: Program): Readonly<Record<string, unknown>> {
   }
 }
 
-/** The steady place calls without a promise, and with plain options. */
+/** Runs the call. In the reference place, the call is synchronous and has plain options. */
 export async function callIn(
   program: Program,
   { name: _, ...forced }: Variant,

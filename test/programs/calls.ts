@@ -1,4 +1,4 @@
-/** Random calls of many runs, minimizations and fits: each one is a program by itself. */
+/** Random calls of many runs, minimizations and fits. Each call is a program. */
 
 import fc from 'fast-check'
 import { type Dtype, dtypes } from '../bits.js'
@@ -10,11 +10,11 @@ import { coreNames, OWN, type PlainRule, ruleAmong } from './rules.js'
 interface Call {
   readonly places: readonly PlaceName[]
   readonly pollution: Pollution | null
-  /** By a promise in all places but the first world's. */
+  /** Whether the call returns a promise in all places except the reference place. */
   readonly isAsync: boolean
-  /** Whether the options are a proxy that tells what it is on every reading but the first. */
+  /** Whether the options are a proxy that returns its true values only on the first read. */
   readonly isFickle: boolean
-  /** Ended by a signal: before, or as soon as progress is told of. */
+  /** When a signal aborts the call: before the call, or at the first progress report. */
   readonly abort: 'before' | 'progress' | null
   readonly options: Readonly<Record<string, unknown>>
 }
@@ -24,12 +24,12 @@ export interface RunsProgram extends Call {
   readonly kind: 'runs'
   readonly text: string
   readonly dtype: Dtype
-  /** How many; they take turns in what follows by run. */
+  /** Count of runs. Per-run values repeat cyclically. */
   readonly runs: number
-  /** By run, for the parameters in the order of the expression. */
+  /** Start per run, for the parameters in the order of the expression. */
   readonly starts: readonly (readonly number[])[]
   readonly rule: PlainRule
-  /** One of the runs alone. */
+  /** Whether the program is a single run. */
   readonly isOne: boolean
 }
 
@@ -37,21 +37,21 @@ export interface RunsProgram extends Call {
 export interface FitsProgram extends Call {
   readonly kind: 'fits'
   readonly fits: number
-  /** An expression, or one of `models`. */
+  /** An expression, or the name of a function of `models`. */
   readonly model: string | { readonly name: string; readonly options: object }
   readonly data: Data
-  /** `sigma` and `weights` in its options are those of rows in turn. */
+  /** Whether the program is a single fit, whose `sigma` and `weights` apply per row. */
   readonly isOne: boolean
 }
 
 export type Data = Readonly<Record<string, readonly number[] | readonly (readonly number[])[]>>
 
-/** Enough for several vectors of any width, or few. */
+/** Counts that fill several vectors of any width, and small counts. */
 const count = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 5 }) },
   { weight: 1, arbitrary: fc.constantFrom(17, 33, 67) },
 )
-/** How many of them differ. */
+/** Count of distinct runs. */
 const DIFFERENT = 5
 
 const NAMES = ['a', 'b', 'c', 't', 'y']
@@ -66,7 +66,7 @@ const call = {
 
 type Options = Record<string, fc.Arbitrary<unknown>>
 
-/** Some of the options, so that most are what they are by default; now and then one is none. */
+/** A few options, so that most options keep their defaults. Occasionally an option is invalid. */
 const some = (good: Options, bad: readonly object[]): fc.Arbitrary<Readonly<Record<string, unknown>>> =>
   fc
     .tuple(fc.subarray(Object.keys(good), { maxLength: 3 }), record(good), rarely(8, fc.constantFrom(...bad)))
@@ -85,7 +85,7 @@ const wrong: readonly object[] = [
 
 const rowsOf = (rows: number) => fc.array(anyNumber, { minLength: rows, maxLength: rows })
 
-/** Columns of one length for all runs, or of each run's own. */
+/** Columns of equal length: shared by all runs, or one column per run. */
 const columnsOf = (names: readonly string[], isOne: boolean): fc.Arbitrary<Data> => {
   const shared = fc
     .integer({ min: 1, max: 6 })
@@ -101,7 +101,7 @@ const columnsOf = (names: readonly string[], isOne: boolean): fc.Arbitrary<Data>
 
 const different = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 1, maxLength: DIFFERENT })
 
-/** From one number to another, or the same one, or none. */
+/** An interval between two numbers, which may be equal. NaN becomes the interval from 0 to 0. */
 const limits = fc
   .tuple(fc.oneof(anyNumber, fc.constantFrom(-1, 0, 1)), fc.oneof(anyNumber, fc.constantFrom(0, 1, 2)))
   .map(([a, b]) => (Number.isNaN(a + b) ? { min: 0, max: 0 } : { min: Math.min(a, b), max: Math.max(a, b) }))
@@ -115,7 +115,7 @@ export const runsProgram: fc.Arbitrary<RunsProgram> = fc
   })
   .chain(({ tree: { text }, runs, isOne, columns }) => {
     const named = [...new Set(text.match(/\b[abcty]\b/g))]
-    // One at least is a parameter.
+    // At least one name is a parameter.
     const given = columns.filter((name) => named.includes(name) && named.length > columns.length)
     const parameters = named.filter((name) => !given.includes(name))
     return record<RunsProgram>({
@@ -185,13 +185,13 @@ const model = fc.oneof<fc.Arbitrary<FitsProgram['model']>[]>(
   ),
 )
 
-/** Rows near a curve, as fits are meant for. */
+/** Rows near a curve, as in typical data. */
 const sensible = fc.tuple(fc.integer({ min: 3, max: 12 }), fc.nat(1000)).map(([rows, seed]) => {
   const t = Array.from({ length: rows }, (_, k) => k / 2)
   return { t, y: t.map((at, k) => 3 * Math.exp(-at / 2) + 1 + 0.05 * Math.sin(seed + 7 * k)) }
 })
 
-/** Several starts want bounds. */
+/** Several starts require bounds. */
 const box = (start: object) =>
   Object.fromEntries(Object.keys(start).map((name) => [name, { start: 1, min: -1, max: 4 }]))
 

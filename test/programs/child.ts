@@ -1,13 +1,13 @@
 /**
- * What runs programs: a process that gets one a line, or a page in which `answer` does it. It may die, which is found
- * out then.
+ * Runs programs in a process that reads one program per line, or in a page that calls `answer`. The process may die,
+ * which the host detects.
  */
 
 import { type Arrival, agree, Course } from './engine-agreement.js'
 import type { Program } from './program.js'
 
 export interface Answer {
-  /** What was wrong; null where nothing was. */
+  /** The error, or null if the program passed. */
   readonly message: string | null
   readonly reached: readonly string[]
   readonly trail: Course['trail']
@@ -15,7 +15,7 @@ export interface Answer {
   readonly saved: string | null
 }
 
-/** @param source an expression of JavaScript: a program has numbers and keys that JSON has not */
+/** @param source a JavaScript expression, because a program contains numbers and keys that JSON does not support */
 async function answer(source: string): Promise<Answer> {
   let [course, message] = [new Course(), null as string | null]
   try {

@@ -1,4 +1,4 @@
-/** An optimizer on one engine that obeys the commands of a program, and what can be seen of it. */
+/** An optimizer on one engine that executes the commands of a program, and its observable state. */
 
 import type { Gradients, Optimizer as OptimizerOf, OptimizerOptions, Rule, SavedRun } from 'antigrad'
 import { arrayOf, type FloatArray, random } from '../bits.js'
@@ -13,11 +13,11 @@ import { matchOf, refuse, revive, wildValues } from './plain.js'
 import type { PlainRule } from './rules.js'
 import { build, type Nested, namesOf, shapeOf, structureOf } from './structures.js'
 
-/** What there is by now, the same in all worlds. */
+/** The current model, identical in all worlds. */
 export interface Plan {
   structure: Nested
   tensors: { length: number; shape: readonly number[] | undefined }[]
-  /** With rules as a program has them, and what is matched by a tensor's number when the group came. */
+  /** Groups with the program's rules, and the indices of the tensors that matched when the group was added. */
   groups: {
     readonly match: { readonly picker: Picker; readonly names: readonly string[] } | readonly string[]
     readonly [key: string]: unknown
@@ -30,7 +30,7 @@ export interface Plan {
 type Any = OptimizerOf<any, Rule, never>
 
 export function planOf({ specs, structure, groups }: ModelProgram): Plan {
-  // Ranks must be known where one is asked for.
+  // All ranks must be known if a group matches by rank.
   const isRanked = groups.some(({ picker }) => picker.kind === 'rank')
   const nested = structureOf(structure, specs.length)
   const names = namesOf(nested)
@@ -47,7 +47,7 @@ const tensorOf = (spec: Spec, isRanked: boolean) => ({
   shape: shapeOf(spec) ?? (isRanked ? [spec.length] : undefined),
 })
 
-/** What an added tensor's key is, and where it goes. */
+/** The key of an added tensor, and the place in the structure where it is added. */
 function added(plan: Plan, { specs, inner, frozen, change }: Command & { call: 'add' }) {
   const { structure, tensors } = plan
   const first = tensors.length
@@ -69,7 +69,7 @@ function added(plan: Plan, { specs, inner, frozen, change }: Command & { call: '
   }
 }
 
-/** What kernels' sources are by hash changes with every comment in them, and is no part of a life. */
+/** Removes the hashes of the kernels' sources, which change with every edit of these sources. */
 const withoutHashes = <S extends object>(saved: S) => ({ ...saved, equations: null })
 
 function values(dtype: ModelProgram['dtype'], length: number, seed: number): FloatArray {
@@ -77,7 +77,7 @@ function values(dtype: ModelProgram['dtype'], length: number, seed: number): Flo
   return new arrayOf[dtype](length).map(() => (next() < 0.1 ? 0 : 4 * next() - 2))
 }
 
-/** Changes the plan as a command that was obeyed does. */
+/** Changes the plan in the same way as an executed command changes the optimizer. */
 export function follow(plan: Plan, command: Command): void {
   if (command.call === 'add') {
     const { after, groups } = added(plan, command)
@@ -91,7 +91,7 @@ export function follow(plan: Plan, command: Command): void {
   }
 }
 
-/** Gradients of some rows, of which some may be there more than once; of a tensor that has none it is the gradient. */
+/** Gradients of some rows, possibly with duplicates. A tensor without rows receives its dense gradient. */
 function someRows(gradient: FloatArray | null, { shape, length }: Plan['tensors'][number], seed: number) {
   if (gradient === null || shape === undefined || shape.length < 2 || length === 0) return gradient
   const columns = length / shape[0]
@@ -104,12 +104,12 @@ export class World {
   variant: Variant
   readonly #program: ModelProgram
   readonly #variants: readonly Variant[]
-  /** A world that is steady is never loaded or interrupted, and so shows what is lost by that elsewhere. */
+  /** A steady world is never loaded or interrupted. It therefore reveals what other worlds lose through loading. */
   readonly #isSteady: boolean
   readonly #intrusions: Intrusions
   readonly #others: OptimizerOf<FloatArray, Rule>[] = []
   #remembered: SavedRun | null = null
-  /** Whether a saved run's groups had to be left out, as one has a function. */
+  /** Whether the groups of a saved run had to be omitted because a group contains a function. */
   #hasNoGroups = false
 
   constructor(
@@ -156,7 +156,7 @@ export class World {
     return matchOf(picker, names, this.#intrusions.onFunction)
   }
 
-  /** Whether tensors may have state of a form that new ones of their shapes have not: one that grew keeps its own. */
+  /** Whether tensors may have state in another form than new tensors of their shapes: a grown tensor keeps its form. */
   #keepsForms({ hasGrown }: Plan): boolean {
     return hasGrown && inText(this.#program).includes('adafactor')
   }
@@ -166,7 +166,7 @@ export class World {
     this.variant = this.#variants[(this.#variants.indexOf(this.variant) + shift) % length]
   }
 
-  /** What somebody calls in the middle of another call. */
+  /** Calls that user code makes in the middle of another call. */
   #intrude(call: Intruder): unknown {
     const { optimizer } = this
     const more = this.#program.dtype === 'float32' ? Float32Array.of(1) : Float64Array.of(1)
@@ -189,7 +189,10 @@ export class World {
     }
   }
 
-  /** What a command comes to, and what was called in its middle; `first` is what it came to in the steady world. */
+  /**
+   * Executes a command and returns its outcome with the log of interruptions. `first` is the outcome in the steady
+   * world.
+   */
   async obey(command: Command, plan: Plan, first?: Outcome): Promise<Outcome> {
     const made = command.call === 'step' || command.call === 'stepAsync' ? this.#gradients(command, plan) : []
     this.#intrusions.arm(command.intrusion ?? null, made)
@@ -237,7 +240,7 @@ export class World {
         const size = plan.tensors[number].shape?.slice(1).reduce((product, n) => product * n, 1) ?? 1
         return optimizer.appendRows(names[number], values(dtype, command.rows * size, 7))
       }
-      // An optimizer that has come from elsewhere has to be asked for its point again.
+      // A loaded optimizer must be asked for its gradient point again.
       case 'load':
       case 'fresh': {
         const saved = structuredClone(optimizer.save())
@@ -247,11 +250,11 @@ export class World {
           this.optimizer = Optimizer.load(saved, { ...forced, onWarning: refuse }) as unknown as Any
           this.#hasNoGroups = saved.groups === null
         } else if (!this.#isSteady) {
-          // Of an optimizer that has gone elsewhere nothing must be left.
+          // The restore must overwrite all state that this other optimizer has accumulated.
           const other = this.#make(plan, (i) => values(dtype, plan.tensors[i].length, 99 + i))
           other.gradientPoint()
           const gradients = build(plan.structure, (i) => values(dtype, plan.tensors[i].length, 98 + i))
-          // Some equations have no first update.
+          // Some equations fail in the first update.
           await outcomeOf(() => other.step(gradients as never))
           other.restore(saved, { onWarning: refuse })
           this.optimizer = other
@@ -279,7 +282,7 @@ export class World {
     }
   }
 
-  /** Steps that follow each other take the straight path; in the steady world a look in between keeps them off it. */
+  /** Consecutive steps take the fast path. In the steady world, a read of the state between steps prevents this. */
   #step(given: Gradients<never> | undefined, times = 1): unknown {
     const steps: unknown[] = [this.optimizer.step(given)]
     while (steps.length < times) {
@@ -287,7 +290,7 @@ export class World {
       try {
         steps.push(this.optimizer.step(given))
       } catch (thrown) {
-        // Those before it have changed something.
+        // The previous steps have changed the optimizer.
         return [...steps, String(thrown)]
       }
     }
@@ -297,9 +300,9 @@ export class World {
   async #stepAsync(given: Gradients<never> | undefined, first: Outcome | undefined): Promise<boolean> {
     const { optimizer } = this
     const promise = optimizer.stepAsync(given)
-    // An error is told of at the end.
+    // The error is reported at the end.
     promise.catch(() => {})
-    // There is no step under way where none has begun: the steady world knows that only afterwards.
+    // If no step has begun, no call can interrupt it. The outcome in the steady world tells whether a step has begun.
     if (!this.#isSteady && first?.log?.length) this.#intrusions.later()
     const settle = () => {
       if (this.#isSteady) this.#intrusions.later()
@@ -325,7 +328,7 @@ export class World {
     return this.#others.map(({ params, updates }) => ({ params, updates }))
   }
 
-  /** Gradients by tensor. */
+  /** Gradients per tensor. */
   #gradients({ inPlace, seed, holes, wild }: Command & { call: 'step' | 'stepAsync' }, plan: Plan) {
     const { dtype } = this.#program
     return plan.tensors.map(({ length }, i) => {
@@ -338,7 +341,7 @@ export class World {
     })
   }
 
-  /** The argument of a step, or what is in `grads`. */
+  /** The argument of a step, or the content of `grads`. */
   #given(
     { inPlace, seed, byRow = 0 }: Command & { call: 'step' | 'stepAsync' },
     plan: Plan,
@@ -358,7 +361,7 @@ export class World {
     return undefined
   }
 
-  /** All that must be the same in all worlds, whatever was called. */
+  /** All state that must be identical in all worlds after any call. */
   get seen(): string {
     const { updates, rule, params, state, engine, threads } = this.optimizer
     const average = this.#program.around.average === undefined ? null : this.optimizer.average
@@ -369,7 +372,7 @@ export class World {
     return inText({ updates, rule, params, state, average, tensors: reported, unmatched: unmatchedTensors })
   }
 
-  /** The run as text; null where a function keeps it from being saved. */
+  /** The run as a string, or null if a function prevents saving. */
   get saved(): string | null {
     try {
       return encode(this.optimizer.save())
@@ -378,10 +381,11 @@ export class World {
     }
   }
 
-  /** What is known of a step after it. */
+  /** The observable results of a step. */
   told(command: Command): string {
     if (command.call !== 'step' && command.call !== 'stepAsync') return ''
-    // Not lr: where no tensor of the base rule is updated it is what it was, or NaN after loading.
+    // The learning rate is omitted. If no tensor of the base rule is updated, it keeps its value, or is NaN after
+    // loading.
     const { norm, norms, reason, skipped, nonFinite, consecutiveSkips } = this.optimizer.lastStep
     const grads = this.#program.around.zeroGrads === true && command.inPlace && this.optimizer.grads
     return inText({ norm, norms, reason, skipped, nonFinite, skips: consecutiveSkips, grads })

@@ -1,5 +1,7 @@
-// For `npm run fuzz -- --spoil`: each call of the addon is made before on a copy of its arena or batch, in which some words are
-// other ones. The copies are ArrayBuffers that end where their bytes end, so that a sanitizer would see who leaves them.
+// Wraps the addon for `npm run fuzz -- --spoil`. Before each call, the call runs on a copy of its arena or batch in
+// which
+// some words are corrupted. Each copy is an ArrayBuffer without spare bytes, so that a sanitizer detects out-of-bounds
+// accesses.
 
 const { dlopen } = process
 process.dlopen = (module, file, ...flags) => {
@@ -7,7 +9,7 @@ process.dlopen = (module, file, ...flags) => {
   if (file.includes('antigrad') && 'attach' in module.exports) module.exports = spoiling(module.exports)
 }
 
-// The same for the same calls: mulberry32.
+// Draws the same numbers for the same calls with mulberry32.
 let a = 1
 function random(below) {
   a = (a + 0x6d2b79f5) | 0
@@ -16,7 +18,7 @@ function random(below) {
   return ((x ^ (x >>> 14)) >>> 0) % below
 }
 
-/** Numbers that are likely to be taken for something. */
+/** Numbers that are likely to be valid indices, offsets or lengths. */
 const words = [
   () => random(40),
   () => random(200) * 16,
@@ -28,19 +30,22 @@ const words = [
 ]
 const word = () => words[random(words.length)]() >>> 0
 
-/** Some words of the first `count` become others; the first two, a hash and a dtype, seldom, as nothing goes on then. */
+/**
+ * Corrupts some of the first `count` words. The first two words, a hash and a dtype, are rarely corrupted because their
+ * corruption ends every call early.
+ */
 function spoil(list, count = list.length) {
   if (count < 3) return
   for (let k = random(6); k >= 0; k--) list[random(50) === 0 ? random(2) : 2 + random(count - 2)] = word()
 }
 
-/** A copy of the bytes of an arena or a batch. */
+/** Copies the bytes of an arena or a batch. */
 function copied(owner, offset, length) {
   const buffer = owner instanceof WebAssembly.Memory ? owner.buffer : owner
   return buffer.slice(offset, offset + length)
 }
 
-/** What a call comes to is all the same, as long as the process lives. */
+/** Ignores errors of a call. Only the survival of the process matters. */
 function tried(call) {
   try {
     return call()
@@ -49,15 +54,15 @@ function tried(call) {
   }
 }
 
-/** Larger ones take long to copy, and are no others. */
+/** Maximal bytes of a copy. Larger arenas take long to copy and exercise the same code. */
 const LARGEST = 1 << 20
 const STAGES = 10
 
 function spoiling(addon) {
-  /** What was attached, for the functions that get a handle. */
+  /** The arguments of `attach` per handle. */
   const attached = new WeakMap()
 
-  /** Calls of all kinds on a copy, with tables that are other ones. */
+  /** Makes calls of all kinds on a copy with corrupted tables. */
   function tryTables(own, [owner, offset, length, , threads, set], isKept) {
     if (length > LARGEST || random(4) > 0) return
     const copy = copied(owner, offset, length)
@@ -69,7 +74,7 @@ function spoiling(addon) {
       spoil(tables)
       tried(() => addon.keep(run.handle, tables))
     }
-    // Rows of coefficients and numbers, which the addon reads where they are.
+    // Corrupts the rows of coefficients and numbers, which the addon reads in place.
     if (random(2) === 0) spoil(new Uint32Array(copy, 0, length >> 2))
     const lent = () =>
       Array.from(
@@ -103,7 +108,7 @@ function spoiling(addon) {
       if (length <= LARGEST && random(2) === 0) {
         const copy = copied(owner, offset, length)
         const list = new Uint32Array(copy, 0, length >> 2)
-        // The header, programs and settings come first.
+        // The list begins with the header, programs and settings.
         spoil(list, Math.min(list.length, [32, 120, 1000, list.length][random(4)]))
         for (let k = 0; k < 3; k++) tried(() => addon.advanceMany(copy, 0, length, threads, set))
       }

@@ -1,4 +1,6 @@
-/** Runs a program in the TypeScript engine and on others: the same bits after each call, and the same errors. */
+/**
+ * Runs a program on the TypeScript engine and on other engines: all must have the same bits and errors after each call.
+ */
 
 import { digest } from '../bits.js'
 import { decode, encode, goOn } from '../model/resume.js'
@@ -15,7 +17,7 @@ import type { Program } from './program.js'
 
 const reference: Variant = { name: 'typescript', engine: 'typescript' }
 
-/** Those places of a program that there are here; another one of the best engine stands for any that is not. */
+/** Variants for the places of a program. The best available engine replaces a place that this machine lacks. */
 function variantsOf(places: readonly PlaceName[]): Variant[] {
   const { native, wasm } = engines()
   return places.map((name): Variant => {
@@ -32,7 +34,9 @@ function variantsOf(places: readonly PlaceName[]): Variant[] {
 const everything = { kind: 'all', tensor: 0 } as const
 const whole = { inPlace: false, holes: 0, wild: null }
 
-/** What every life ends with, so that what is latent shows; in one of two nothing but rules are left before. */
+/**
+ * The commands that end every program and expose hidden state. In every second program, all tensors are frozen first.
+ */
 const epilogue = ({ seed }: ModelProgram): readonly Command[] => [
   ...(seed % 2 === 1 ? [{ call: 'freeze', picker: everything } as const] : []),
   { call: 'load', shift: 1 },
@@ -44,23 +48,23 @@ const epilogue = ({ seed }: ModelProgram): readonly Command[] => [
   { call: 'stepAsync', seed: 2, ...whole },
 ]
 
-/** Characters of a text that is told as it is. */
+/** Maximal length of a string that the trail contains in full. */
 const SHORT = 400
 
-/** What a program came to: the same wherever it runs. */
+/** The outcome of a program, which must be the same on every host. */
 export class Course {
-  /** Calls and what they came to, such as 'freeze: threw', for a test that all is reached. */
+  /** Calls with their outcomes, such as 'freeze: threw', for a test that every outcome is reached. */
   readonly reached = new Set<string>()
-  /** Of each place in it, its name and what was to be seen there: a text, or the hash of a long one. */
+  /** Name of each place and the observed state: a short string or the hash of a long string. */
   readonly trail: [place: string, seen: string][] = []
-  /** How often two outcomes were compared. */
+  /** Count of comparisons of two outcomes. */
   comparisons = 0
-  /** The run that a life ended with, where it can be saved. */
+  /** The run at the end of the program, if it can be saved. */
   saved: string | null = null
 
   /**
-   * @returns the text that all have
-   * @throws Error where one has another
+   * @returns the string that all places have in common
+   * @throws Error if a place has another string
    */
   same(texts: readonly string[], place: string, names: readonly string[]): string {
     const [first, ...others] = texts
@@ -83,7 +87,7 @@ export class Course {
   }
 }
 
-/** @throws Error where two places differ, or anything else is wrong */
+/** @throws Error if two places differ, or if anything else is wrong */
 export async function agree(program: Program | Arrival): Promise<Course> {
   const course = new Course()
   if (program.kind === 'model') await live(program, course)
@@ -105,7 +109,7 @@ async function call(program: RunsProgram | FitsProgram, course: Course): Promise
   course.outcome(program.kind, expected)
 }
 
-/** A run that was saved elsewhere, as text, and where it goes on. */
+/** A run that another host saved, as a string, and the place where it resumes. */
 export interface Arrival {
   readonly kind: 'arrival'
   readonly saved: string

@@ -1,4 +1,4 @@
-/** Other runtimes and browsers in which programs run: those that are there. */
+/** Other runtimes and browsers in which programs run, if this machine has them. */
 
 import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -32,7 +32,7 @@ const chromiumItself: Browser = {
   },
 }
 
-/** A browser in which `child.ts` is a page's script. */
+/** A browser whose page runs `child.ts` as a script. */
 class PageHost extends Host {
   readonly #browser: Browser
   readonly #address: string
@@ -72,9 +72,9 @@ async function serve(home: string): Promise<Server> {
     entryPoints: [join(home, 'test/programs/child.ts')],
     ...{ bundle: true, format: 'esm', target: 'es2022', write: false, logLevel: 'warning' },
     alias: { 'antigrad/fit': join(home, 'dist/fits/index.js'), antigrad: join(home, 'dist/index.js') },
-    // The rules that there are at first are imported for that alone.
+    // The initial rules are imported only for this side effect.
     ignoreAnnotations: true,
-    // Else errors make no suggestions.
+    // Errors contain suggestions only under this condition.
     conditions: ['development'],
   })
   const page = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="app.js"></script>'
@@ -84,13 +84,13 @@ async function serve(home: string): Promise<Server> {
     response.end(isScript ? outputFiles[0].text : page)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  // It keeps nobody from ending.
+  // The server does not keep the process alive.
   return server.unref()
 }
 
 /**
- * @param names those that are wanted, or all
- * @param skip is told of each that is not there
+ * @param names the requested hosts, or all hosts
+ * @param skip callback for each host that is missing
  */
 export async function everywhere(
   home: string,

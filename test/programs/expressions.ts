@@ -1,13 +1,13 @@
-/** Random expressions: their texts, and what a plain evaluation makes of them. */
+/** Random expressions: their source strings and the values of a straightforward evaluation. */
 
 import fc from 'fast-check'
 import * as functions from '../../dist/functions/index.js'
 import { anyLiteral } from './numbers.js'
 
-/** A tree that knows its text, and its value without any of what is tested. */
+/** A tree with its source string and its value, computed without the code under test. */
 export interface Plain {
   readonly text: string
-  /** Whether it has no names. */
+  /** Whether the tree contains no names. */
   readonly isConstant: boolean
   at(x: readonly number[]): number
 }
@@ -51,13 +51,13 @@ const conditions: readonly (readonly [string, (a: number, b: number) => boolean]
   ['!=', (a, b) => a !== b],
 ]
 
-/** Small whole powers are products. */
+/** Small integer powers are products. */
 const power = (x: number, n: number) =>
   Number.isInteger(n) && Math.abs(n) <= 64 ? wholePower(x, n) : functions.pow(x, n)
 
 const wholePowers = fc.constantFrom(-2, -1, 0, 1, 2, 3, 7)
 
-/** By repeated squaring from the lowest digit, as a whole power is defined. */
+/** Repeated squaring from the lowest binary digit, as integer powers are defined. */
 function wholePower(x: number, n: number): number {
   let product = 1
   let square = x

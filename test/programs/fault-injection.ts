@@ -1,14 +1,14 @@
-/** Code of the user's that runs in the middle of a call. */
+/** User code that runs in the middle of a call. */
 
 import type { Intruder, Intrusion } from './models.js'
 import { inWords, Mine } from './outcome.js'
 
-/** What any of the calls is answered. */
+/** The error of every call that interrupts a step. */
 const refusalOf = (call: Intruder) =>
   `BusyError: ${call}: a step of this optimizer is under way; await the promise of stepAsync first`
 
 export class Intrusions {
-  /** A world that is steady does not do what is refused: it shows what is to become of it. */
+  /** Whether the world is steady: it skips the refused calls and logs the expected errors instead. */
   readonly #isSteady: boolean
   readonly #call: (intruder: Intruder) => unknown
   #armed: Intrusion | null = null
@@ -21,7 +21,7 @@ export class Intrusions {
     this.#call = call
   }
 
-  /** To be called by whatever code of the user's there is: a schedule, a function that matches. */
+  /** Callback for all user code of a program: schedules and matching functions. */
   readonly onFunction = () => {
     if (this.#armed?.by === 'function') this.strike()
   }
@@ -33,13 +33,13 @@ export class Intrusions {
     this.#log = []
   }
 
-  /** What became of it. */
+  /** Ends the interruption and returns its log. */
   async disarm(): Promise<readonly string[]> {
     this.#armed = null
     return Promise.all(this.#log)
   }
 
-  /** The same to whoever reads it, who is interrupted. */
+  /** Wraps an argument so that reading it triggers the interruption. All reads return the original values. */
   read<T>(given: T): T {
     const by = this.#armed?.by
     if (typeof given !== 'object' || given === null || ArrayBuffer.isView(given)) return given
@@ -67,19 +67,19 @@ export class Intrusions {
     return copy as T
   }
 
-  /** After the call has returned its promise. */
+  /** Triggers an interruption after the call has returned its promise. */
   later(): void {
     if (this.#armed?.by === 'later') this.strike()
   }
 
-  /** Once: a second reading is not interrupted. */
+  /** Interrupts once. A second read is not interrupted. */
   strike(): void {
     const armed = this.#armed
     if (armed === null || this.#spared++ < (armed.spared ?? 0)) return
     this.#armed = null
     for (const call of armed.calls) this.#log.push(this.#isSteady ? refusalOf(call) : this.#attempt(call))
     if (armed.end === 'transfers') {
-      // One: which of several is told of depends on where tensors are.
+      // Only one array is transferred: with several, the error would depend on the order of the tensors.
       const array = this.#arrays.find((one) => one !== null)
       if (array) structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] })
     }

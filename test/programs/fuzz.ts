@@ -1,6 +1,6 @@
 /**
- * npm run fuzz: programs of seed after seed for as long as is asked, or the one that a failure named; npm run soak:
- * in other runtimes and browsers as well.
+ * `npm run fuzz` runs programs of successive seeds for the requested time, or the program that a failure named.
+ * `npm run soak` also runs the programs in other runtimes and browsers.
  */
 
 import { join } from 'node:path'
@@ -75,7 +75,7 @@ export async function fuzz(args: readonly string[], home: string, node: readonly
   return 1
 }
 
-/** Each reader of bytes for as long as another. */
+/** Runs every reader of bytes for the same time. */
 async function readBytes(home: string, seed: number, seconds: number): Promise<number> {
   const file = await bundle(home, 'bytes')
   const targets = Object.keys(words) as Target[]

@@ -1,4 +1,4 @@
-/** Processes that run programs, each as long as it lives. */
+/** Processes that run programs. Each process runs programs until it dies or is replaced. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -11,20 +11,21 @@ import type { Arrival } from './engine-agreement.js'
 import type { Program } from './program.js'
 
 /**
- * Milliseconds of the processor for a program, where they can be had, and for which it may use none of it; by the clock
- * one of seconds takes as many minutes as others want.
+ * Maximal CPU milliseconds per program, and maximal milliseconds in which it uses no CPU time. The wall clock would
+ * also
+ * count the time of other processes.
  */
 const LONGEST = 300_000
-/** Programs that one gets, so that what it keeps stays small. */
+/** Maximal count of programs per process, which keeps retained memory small. */
 const MOST = 500
 
-/** A program as text that is an expression of JavaScript, and that `regressions.ts` takes. */
+/** A program as a JavaScript expression in the form of `regressions.ts`. */
 export const sourceOf = (program: unknown) =>
   inspect(program, {
     ...{ depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity, breakLength: 110 },
   })
 
-/** Where programs run one after the other; what dies of one is there again for the next. */
+/** A host runs programs one after another. After a crash, the next program starts a new process. */
 export abstract class Host {
   readonly name: string
   protected readonly longest: number
@@ -35,7 +36,7 @@ export abstract class Host {
     this.longest = longest
   }
 
-  /** @param isAlone whether it is the first program, and the last one */
+  /** @param isAlone whether the process runs no other program before or after this one */
   async ask(program: Program | Arrival, isAlone: boolean): Promise<Answer> {
     if (isAlone || this.#given >= MOST) await this.end()
     this.#given = isAlone ? MOST : this.#given + 1
@@ -69,18 +70,18 @@ export abstract class Host {
     await this.close()
   }
 
-  /** Milliseconds that have gone by for it. */
+  /** Milliseconds that the host has consumed. */
   protected spent(): number {
     return Date.now()
   }
 
-  /** Starts it, unless it is there; that is no part of a program's time. */
+  /** Starts the host if it is not running. The time to start does not count for a program. */
   protected abstract begin(): Promise<void>
   protected abstract answer(source: string): Promise<Answer>
   protected abstract close(): Promise<void>
 }
 
-/** A runtime, given by its command, in which `child.ts` runs on top of `dist`. */
+/** A runtime, named by its command, that runs `child.ts` on top of `dist`. */
 export class ProcessHost extends Host {
   readonly #file: Promise<string>
   readonly #command: readonly string[]
@@ -100,16 +101,16 @@ export class ProcessHost extends Host {
     this.#command = command
   }
 
-  /** Of the processor, all threads'; by the clock where the system does not tell. */
+  /** CPU time of all threads, or wall-clock time if the system does not report CPU time. */
   protected override spent(): number {
     if (process.platform !== 'linux') return super.spent()
     try {
       const stat = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8')
-      // Behind the name, which is in brackets; hundredths of a second.
+      // These fields follow the name in parentheses. Their unit is 10 ms.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
       return (Number(fields[11]) + Number(fields[12])) * 10
     } catch {
-      // It has ended, of which its answer tells.
+      // The process has ended. Its answer reports the cause.
       return 0
     }
   }
@@ -129,7 +130,7 @@ export class ProcessHost extends Host {
     child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#said += text
     })
-    // What it has died of is told of by its answer.
+    // The answer reports why the process died.
     child.stdin.on('error', () => {})
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
     await this.#line()
@@ -148,7 +149,7 @@ export class ProcessHost extends Host {
   }
 }
 
-/** A child's program as one file on top of `dist`; `name` is its folder here. */
+/** Bundles the child program on top of `dist` into one file. `name` is its folder here. */
 export async function bundle(home: string, name: string): Promise<string> {
   const outfile = join(home, `target/${name}/child.mjs`)
   await build({
@@ -160,7 +161,7 @@ export async function bundle(home: string, name: string): Promise<string> {
       antigrad: join(home, 'dist/index.js'),
     },
     external: [join(home, 'dist/*')],
-    // What `library.ts` imports for its effect stays in.
+    // Modules that `library.ts` imports for their effects must stay in the bundle.
     treeShaking: false,
   })
   return outfile

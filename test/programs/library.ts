@@ -1,4 +1,4 @@
-/** The package as a process has it: at first a few rules and the smaller WebAssembly module, the rest on demand. */
+/** The package as a process loads it: first a few rules and the small WebAssembly module, the rest on demand. */
 
 import type * as Antigrad from 'antigrad'
 import type * as Fits from 'antigrad/fit'
@@ -21,12 +21,12 @@ type Whole = typeof Antigrad & typeof Fits
 
 let whole: Whole | undefined
 
-/** Imports the rest: its rules bring the larger module into memories that there are. */
+/** Imports the rest. Its rules add the large WebAssembly module to existing memories. */
 export async function bring(): Promise<void> {
   whole ??= { ...(await import('antigrad')), ...(await import('antigrad/fit')) }
 }
 
-/** All of it, once it is there. */
+/** The complete package, after `bring`. */
 export function antigrad(): Whole {
   if (whole === undefined) throw new Error('not before bring()')
   return whole

@@ -1,4 +1,4 @@
-/** Random programs of an optimizer's life: models, options and commands. */
+/** Random programs of an optimizer: models, options and commands. */
 
 import fc from 'fast-check'
 import { type Dtype, dtypes } from '../bits.js'
@@ -6,7 +6,7 @@ import { optional, rarely, record } from './numbers.js'
 import { type Picker, type PlaceName, type Pollution, picker, places, pollution } from './parts.js'
 import { coreNames, type PlainRule, ruleAmong } from './rules.js'
 
-/** A tensor, and in which of its possible shapes; see `shapeOf`. */
+/** A tensor and its shape among the possible shapes (see `shapeOf`). */
 export interface Spec {
   readonly length: number
   readonly form: number
@@ -17,36 +17,41 @@ export interface GroupSpec {
   readonly change: Readonly<Record<string, unknown>>
 }
 
-/** Calls of code of the user's in the middle of another one: they are refused and change nothing. */
+/** Calls that user code makes during another call. They must be refused and change nothing. */
 export const intruders = [
   ...(['step', 'stepAsync', 'set', 'freeze', 'unfreeze', 'add', 'appendRows', 'save', 'restore'] as const),
   ...(['state', 'zeroGrad', 'gradientPoint'] as const),
 ]
 export type Intruder = (typeof intruders)[number]
 
-/** Who reads what a command is given: a getter or a proxy; or schedules, functions that match, and `onWarning`. */
+/**
+ * The user code that interrupts a command. Getters and proxies read its arguments. Functions are schedules, matching
+ * functions and `onWarning`.
+ */
 export interface Intrusion {
-  /** `later` is after `stepAsync` has returned. */
+  /** `later` runs after `stepAsync` has returned. */
   readonly by: 'getter' | 'proxy' | 'function' | 'later'
   readonly calls: readonly Intruder[]
-  /** At last it throws an error of its own, or gives the memory of a gradient away. */
+  /** The last action of the interruption: it throws its own error, or transfers the memory of a gradient. */
   readonly end: 'throws' | 'transfers' | null
-  /** So many readings before it are let pass, 0 by default: it may come to a later tensor, or a later step. */
+  /**
+   * Count of reads that pass before the interruption, 0 by default. The interruption may hit a later tensor or step.
+   */
   readonly spared?: number
 }
 
 export type Command = { readonly intrusion?: Intrusion | null } & (
   | {
       readonly call: 'step' | 'stepAsync'
-      /** Through `grads`, without an argument. */
+      /** Whether gradients are passed through `grads`, without an argument. */
       readonly inPlace: boolean
       readonly seed: number
-      /** Bits of the tensors that have no gradient. */
+      /** Bit mask of the tensors without a gradient. */
       readonly holes: number
       readonly wild: number | null
-      /** Bits of the tensors of which only some rows have one; none by default. */
+      /** Bit mask of the tensors with sparse gradients, by default 0. */
       readonly byRow?: number
-      /** So many calls one after the other, with nothing in between that looks at anything: 1 by default. */
+      /** Count of consecutive calls without a read of the state in between, 1 by default. */
       readonly times?: number
     }
   | {
@@ -66,15 +71,15 @@ export type Command = { readonly intrusion?: Intrusion | null } & (
   | { readonly call: 'load' | 'fresh'; readonly shift: number }
   | { readonly call: 'restore'; readonly partial: boolean }
   | { readonly call: 'remember' | 'zeroGrad' | 'gradientPoint' | 'bring' }
-  /** Another optimizer comes, steps and stays, in the same memory where it is small. */
+  /** Another optimizer is created, steps and stays alive. A small one shares the memory. */
   | { readonly call: 'other'; readonly rule: PlainRule; readonly length: number }
 )
 
-/** An optimizer and what is done to it. The first world stays in TypeScript; the others move among the places. */
+/** An optimizer and its commands. The first world stays in TypeScript. The other worlds move among the places. */
 export interface ModelProgram {
   readonly kind: 'model'
   readonly places: readonly PlaceName[]
-  /** Whether the process begins with a few rules and the smaller WebAssembly module; see 'bring'. */
+  /** Whether the process begins with a few rules and the small WebAssembly module (see 'bring'). */
   readonly isLate: boolean
   readonly pollution: Pollution | null
   readonly dtype: Dtype
@@ -90,7 +95,7 @@ export interface ModelProgram {
 const length = fc.oneof(
   { weight: 60, arbitrary: fc.constantFrom(1, 3, 17, 65, 6, 0) },
   { weight: 10, arbitrary: fc.nat(600) },
-  // Past two borders of the blocks that threads share.
+  // A length beyond two borders of the blocks that threads share.
   { weight: 1, arbitrary: fc.constant(40_003) },
 )
 const spec: fc.Arbitrary<Spec> = record({ length, form: fc.nat(3) })
@@ -107,7 +112,7 @@ const tensorClip = {
 const sparse = <T>(fields: Record<string, fc.Arbitrary<T>>) =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constant({}) },
-    // One or two of them.
+    // One or two tensors.
     {
       weight: 2,
       arbitrary: fc
@@ -163,7 +168,7 @@ const intrusion = rarely(
   }),
 )
 
-/** What there is of one program: few rules, so that tensors share them. */
+/** The rules and names of one program: few rules, so that tensors share them. */
 interface Pool {
   readonly rule: fc.Arbitrary<PlainRule>
   readonly isLate: boolean
@@ -251,7 +256,7 @@ export const modelProgram: fc.Arbitrary<ModelProgram> = fc
   )
   .chain(([rules, early]) => {
     const pool: Pool = { rule: fc.constantFrom(...rules), isLate: early !== null }
-    // The commands first, as they are what is best made fewer.
+    // Commands come first, because shrinking their count helps most.
     return record<ModelProgram>({
       commands: fc.array(commandOf(pool), { minLength: 1, maxLength: 20, size: 'max' }),
       kind: fc.constant('model' as const),

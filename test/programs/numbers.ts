@@ -1,4 +1,4 @@
-/** Numbers of any size, as fast-check draws them. */
+/** Numbers of any magnitude, drawn by fast-check. */
 
 import fc from 'fast-check'
 
@@ -22,15 +22,15 @@ export const anyNumber: fc.Arbitrary<number> = fc.oneof(
   { weight: 2, arbitrary: special },
 )
 
-/** One that a text can have: it has no sign there, and is finite. */
+/** A literal of an expression, which is finite and has no sign. */
 export const anyLiteral = anyNumber.map((x) => (Number.isFinite(x) ? Math.abs(x) : 2))
 
 export const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
 
-/** Once in so many programs, and else null. */
+/** A drawn value once in `times` draws, otherwise null. */
 export const rarely = <T>(times: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
   fc.oneof({ weight: times - 1, arbitrary: fc.constant(null) }, { weight: 1, arbitrary })
 
-/** An ordinary object, as users write them. */
+/** An ordinary object with the standard prototype, as in user code. */
 export const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
   fc.record<T>(fields, { noNullPrototype: true })

@@ -1,9 +1,9 @@
-/** What a call comes to, as text in which all bits show, but for those of a NaN. */
+/** The outcome of a call as a string that shows all bits, except the bits of NaNs. */
 
 import { digest, withOneNaN } from '../bits.js'
 import { AntigradError, ArgumentError } from './library.js'
 
-/** What code of the user's throws in the middle of a call. */
+/** The error that user code throws in the middle of a call. */
 export class Mine extends Error {
   override name = 'Mine'
 }
@@ -11,14 +11,14 @@ export class Mine extends Error {
 export interface Outcome {
   readonly value: string | null
   readonly error: string | null
-  /** What became of calls in the middle. */
+  /** Outcomes of the calls that interrupted this call. */
   readonly log?: readonly string[]
 }
 
-/** @throws what is an error of nobody's */
+/** @throws unexpected errors, which are neither the library's nor the test's */
 export function inWords(error: unknown): string {
   if (error instanceof ArgumentError) return `${error.name} of ${error.argument}: ${error.message}`
-  // Of scalars of several tensors that are not finite at once it is that of the one which lies first.
+  // If scalars of several tensors are not finite, the message names the first in memory, which depends on the engine.
   const shown = (message: string) => message.replace(/: \w+ at t = .*/, ': a scalar that is not finite')
   if (error instanceof AntigradError || error instanceof Mine) return `${error.name}: ${shown(error.message)}`
   throw error
@@ -33,7 +33,7 @@ export async function outcomeOf(call: () => unknown): Promise<Outcome> {
   }
 }
 
-/** Text that is the same where all bits are, but for those of a NaN, whatever the order of keys. */
+/** A string that is equal if and only if all bits are equal, except the bits of NaNs and the order of keys. */
 export function inText(value: unknown): string {
   return JSON.stringify(value, (_, inner) => {
     if (ArrayBuffer.isView(inner)) {
@@ -48,7 +48,7 @@ export function inText(value: unknown): string {
   })
 }
 
-/** Where two texts differ first, with a little of both. */
+/** The first difference of two strings, with an excerpt of both. */
 export function difference(expected: string, received: string): string {
   let at = 0
   while (at < expected.length && expected[at] === received[at]) at++

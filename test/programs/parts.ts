@@ -1,9 +1,9 @@
-/** What several kinds of programs have: places, picks of tensors, and a spoiled `Object.prototype`. */
+/** Parts that several kinds of programs share: places, selections of tensors, and a polluted `Object.prototype`. */
 
 import fc from 'fast-check'
 import { rarely, record } from './numbers.js'
 
-/** Where a program runs; those that a machine does not have are left out there. */
+/** Places in which a program runs. A machine skips places that it lacks. */
 export const placeNames = [
   ...([
     'typescript',
@@ -22,7 +22,7 @@ export const places: fc.Arbitrary<PlaceName[]> = fc.uniqueArray(fc.constantFrom(
   maxLength: 3,
 })
 
-/** A property that somebody has put on every object: no option of anybody's. */
+/** A property that pollutes every object. No option has this name. */
 export interface Pollution {
   readonly key: string
   readonly value: unknown
@@ -67,7 +67,7 @@ export const pollution: fc.Arbitrary<Pollution | null> = rarely(
   }),
 )
 
-/** A group's match or a call's: a tensor's own name by number, or one of `matchOf`. */
+/** The match of a group or a call: the name of a tensor, by index, or a matcher from `matchOf`. */
 export interface Picker {
   readonly kind: 'name' | 'all' | 'top' | 'bias' | 'rank' | 'function' | 'list'
   readonly tensor: number

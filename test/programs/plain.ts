@@ -1,19 +1,19 @@
 /**
- * What becomes of a program's plain data where it runs. It imports nothing of the package, so that a process has at
- * first what `library.ts` gives it; and nothing that draws.
+ * Turns the plain data of a program into arguments. This module does not import the package, so that a process starts
+ * with the part of the package that `library.ts` imports. It does not import fast-check either.
  */
 
 import type { Match } from 'antigrad'
 import type { Dtype } from '../bits.js'
 import type { Picker, Pollution } from './parts.js'
 
-/** Which values are in gradients that are not tame: not finite, or finite with squares that are not. */
+/** Extreme gradient values: non-finite values, and finite values whose squares overflow or underflow. */
 export const wildValues: Readonly<Record<Dtype, readonly number[]>> = {
   float32: [NaN, Infinity, -Infinity, 3e38, 1e-45, 1e-30],
   float64: [NaN, Infinity, -Infinity, 1e200, 5e-324, 1e-200],
 }
 
-/** Runs something while every object has that property. */
+/** Runs a callback while every object inherits the property. */
 export async function whilePolluted<T>(given: Pollution | null, work: () => Promise<T>): Promise<T> {
   if (given === null) return work()
   const { key, value } = given
@@ -30,7 +30,7 @@ export async function whilePolluted<T>(given: Pollution | null, work: () => Prom
   }
 }
 
-/** A fresh match: what is done with one must not be seen in another. */
+/** A new matcher per use, so that changes to one matcher cannot affect another. */
 export function matchOf({ kind, tensor }: Picker, names: readonly string[], onCall = () => {}): Match {
   const name = names[tensor % names.length]
   if (kind === 'name') return name
@@ -45,7 +45,7 @@ export function matchOf({ kind, tensor }: Picker, names: readonly string[], onCa
   }
 }
 
-/** A rule as the library takes it: lists of values are functions of t again. */
+/** A rule in the form that the library accepts: arrays of values become functions of t. */
 export function revive(rule: unknown, onCall: () => void): unknown {
   if (typeof rule !== 'object' || rule === null) return rule
   if (Array.isArray(rule)) return rule.map((one) => revive(one, onCall))
@@ -60,7 +60,7 @@ export function revive(rule: unknown, onCall: () => void): unknown {
   return Object.fromEntries(entries.map(([key, value]) => [key, revive(value, onCall)]))
 }
 
-/** For `onWarning`: there is to be none. */
+/** Callback for `onWarning` that fails, because no warning is expected. */
 export function refuse(warning: string): never {
   throw new Error(warning)
 }

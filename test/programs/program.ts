@@ -1,4 +1,4 @@
-/** All kinds of programs: plain data that fast-check shrinks, and that goes to another process. */
+/** All kinds of programs: plain data that fast-check shrinks and that can be sent to another process. */
 
 import fc from 'fast-check'
 import { type FitsProgram, fitsProgram, type RunsProgram, runsProgram } from './calls.js'

@@ -1,4 +1,4 @@
-/** Programs that have found something: they stay. A new one is what `npm run fuzz` has printed. */
+/** Programs that once exposed a bug. Add each new program that `npm run fuzz` prints. */
 
 import type { FitsProgram, RunsProgram } from './calls.js'
 import type { Command, ModelProgram } from './models.js'

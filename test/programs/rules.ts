@@ -1,4 +1,4 @@
-/** Rules as plain data, in which a function is the list of its first values. */
+/** Rules as plain data, in which an array of the first values represents a function. */
 
 import fc from 'fast-check'
 import { defineRule } from '../../dist/equations/equations.js'
@@ -8,7 +8,7 @@ import { declared, drawn, noRoom } from '../equations/random-rules.js'
 import { twins } from '../equations/rules.js'
 import { rarely } from './numbers.js'
 
-/** What a program has in the place of a function of t. */
+/** The representation of a function of t in a program. */
 export interface Cyclic {
   readonly values: readonly number[]
 }
@@ -26,7 +26,7 @@ function plainOf(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainOf(inner)]))
 }
 
-/** Nothing can be saved with one. */
+/** A rule with a function cannot be saved. */
 const hasFunction = (rule: PlainRule) => JSON.stringify(rule).includes('"values"')
 
 const byName = new Map<string, PlainRule[]>()
@@ -49,14 +49,14 @@ const schedules: readonly object[] = [
   },
   { schedule: 'warmup', value: 0.05, steps: 3, from: 0 },
   { values: [0.05, 0.025, 0.1, 0] },
-  // Out of the range of a rate: an error in the middle of a run.
+  // The last value is outside the range of a rate and causes an error in the middle of a run.
   { values: [0.05, 0.025, 0.1, -1] },
 ]
 
-/** Stands for any rule by its equations. */
+/** Represents any rule that is defined by equations. */
 export const OWN = 'equations'
 
-/** Each name as often as another, but for Prodigy's, whose tensors share numbers, and for equations. */
+/** All names with equal probability, except Prodigy's, whose tensors share numbers, and rules by equations. */
 const names = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...byName.keys()) },
   { weight: 1, arbitrary: fc.constant('prodigy') },
@@ -68,7 +68,7 @@ const formOf = (name: string) => fc.constantFrom(...(byName.get(name) as PlainRu
 const withSchedule = (rule: PlainRule, lr: object | null): PlainRule =>
   lr === null || !('lr' in rule) ? rule : { ...rule, lr }
 
-/** What an option may be instead, or may not: then the rule stays as it is. */
+/** Replacement values of an option. If the option refuses a value, the rule stays unchanged. */
 const numbers = [0, Number.MIN_VALUE, 1e-8, 0.1, 0.5, 0.9, 0.999, 1 - 2 ** -53, 1, 2, 5, 1e8]
 
 function withNumber(rule: PlainRule, change: readonly [option: number, x: number] | null): PlainRule {
@@ -83,7 +83,7 @@ function withNumber(rule: PlainRule, change: readonly [option: number, x: number
   }
 }
 
-/** A rule by its equations: random ones, or those of a rule that there is. */
+/** A rule by equations: random equations, or the equations of a built-in rule. */
 const own: fc.Arbitrary<PlainRule> = fc.oneof(
   fc.constantFrom(...twins.map(({ own, options }) => plainOf(own(options)) as PlainRule)),
   fc
@@ -99,7 +99,7 @@ const own: fc.Arbitrary<PlainRule> = fc.oneof(
     .filter((rule) => rule !== null),
 )
 
-/** A rule of the table: in one of four cases with another number, in one of five with another schedule. */
+/** A rule of the table. One in four has another number, one in five has another schedule. */
 export const ruleAmong = (among: fc.Arbitrary<string> = names): fc.Arbitrary<PlainRule> =>
   fc
     .tuple(
@@ -109,7 +109,7 @@ export const ruleAmong = (among: fc.Arbitrary<string> = names): fc.Arbitrary<Pla
     )
     .map(([rule, number, lr]) => withSchedule(withNumber(rule, number), lr))
 
-/** Those that are there before the larger module is. */
+/** Rules that are available before the large module. */
 export const coreNames = [
   'gradientDescent',
   'momentum',

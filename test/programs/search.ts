@@ -1,4 +1,4 @@
-/** Draws programs, gives each to a process, and shrinks the first that fails. */
+/** Draws programs, sends each program to a process and shrinks the first failing program. */
 
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
@@ -9,16 +9,16 @@ import { type Host, ProcessHost, sourceOf } from './hosts.js'
 import { difference } from './outcome.js'
 import { type Program, program } from './program.js'
 
-/** Programs that are drawn from one seed. */
+/** Count of programs per seed. */
 const BATCH = 50
 
-/** Runs programs here; each elsewhere too where there are others, in turns: it has to come to the same there. */
+/** Runs programs here and in turn on the other hosts, which must have the same outcomes. */
 export class Runner {
   readonly reached = new Set<string>()
   programs = 0
-  /** Outcomes that were compared: of engines with each other, and of hosts. */
+  /** Count of compared outcomes, between engines and between hosts. */
   comparisons = 0
-  /** The other host in which something was wrong. */
+  /** The other host in which a program failed. */
   failedIn: Host | null = null
   readonly #here: Host
   readonly #others: readonly Host[]
@@ -29,10 +29,10 @@ export class Runner {
     this.#others = others
   }
 
-  /** What is wrong with a program; null where nothing is. */
+  /** The error of a program, or null if it passes. */
   async run(program: Program): Promise<string | null> {
     const { length } = this.#others
-    // What is shrunk has to fail where it failed.
+    // A shrunk program must fail in the host where the original program failed.
     const other = this.failedIn ?? (length > 0 ? this.#others[this.programs % length] : null)
     this.programs++
     const [here, there] = [await this.#ask(this.#here, program), other && (await this.#ask(other, program))]
@@ -45,7 +45,7 @@ export class Runner {
   }
 
   async #ask(host: Host, program: Program | Arrival): Promise<Answer> {
-    // It changes where it runs for good.
+    // The program changes its process permanently.
     const answer = await host.ask(program, program.kind === 'model' && program.isLate)
     this.comparisons += answer.comparisons
     return answer
@@ -61,7 +61,7 @@ export class Runner {
     return `${place}: ${difference(seen, there.trail[at]?.[1] ?? 'nothing')}`
   }
 
-  /** A run that was saved here goes on there as it does here. */
+  /** Resumes a saved run on the other host and compares its outcome with this host's. */
   async #hop(saved: string | null, program: Program, other: Host): Promise<string | null> {
     if (saved === null) return null
     const arrival: Arrival = { kind: 'arrival', saved, places: program.places }
@@ -77,29 +77,29 @@ export class Runner {
 export interface Failure {
   readonly seed: number
   readonly path: string
-  /** Where it failed, if not here. */
+  /** The host of the failure, or null for this host. */
   readonly host: string | null
-  /** The smallest program that fails, as text that `regressions.ts` takes. */
+  /** The smallest failing program, in the form of `regressions.ts`. */
   readonly program: string
   readonly message: string
-  /** Milliseconds until the first failure, and how many programs it took. */
+  /** Milliseconds until the first failure, and the count of programs. */
   readonly after: number
   readonly programs: number
 }
 
 export interface Search {
   readonly seed: number
-  /** The way to one program, as a failure says it. */
+  /** The path to a single program, as printed by a failure. */
   readonly path?: string
-  /** How many programs, and for how many milliseconds, at most. */
+  /** Maximal count of programs, and maximal milliseconds. */
   readonly programs?: number
   readonly time?: number
-  /** For how many milliseconds a failure is made smaller. */
+  /** Maximal milliseconds to shrink a failure. */
   readonly shrinking?: number
   readonly onProgress?: (seed: number) => void
 }
 
-/** The first failure among programs of this seed and of those that follow from it, shrunk; null where there is none. */
+/** The first failure among programs of this seed and its successors, shrunk, or null if all programs pass. */
 export async function search(runner: Runner, given: Search): Promise<Failure | null> {
   const { programs = Infinity, time = Infinity, shrinking = 60_000, path, onProgress } = given
   const start = Date.now()

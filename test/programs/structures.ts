@@ -1,11 +1,11 @@
-/** Parameters in several shapes: what a program's tensors are called and where they are. */
+/** Parameters in several structures: the names of a program's tensors and their places. */
 
 import type { Spec } from './models.js'
 
-/** Numbers of tensors in the shape of the parameters. */
+/** Indices of tensors in the structure of the parameters. */
 export type Nested = number | readonly Nested[] | { readonly [key: string]: Nested }
 
-/** As one array, a list, a record whose order is not that of its names, or nested. */
+/** A single array, a list, an object whose keys are unsorted, or a nested structure. */
 export function structureOf(kind: number, count: number): Nested {
   const numbers = [...Array(count).keys()]
   if (kind === 0 && count === 1) return 0
@@ -20,14 +20,14 @@ export function structureOf(kind: number, count: number): Nested {
   return nested
 }
 
-/** A structure with something else in the places of tensors. */
+/** Replaces the tensors of a structure by the results of `leaf`. */
 export function build(structure: Nested, leaf: (tensor: number) => unknown): unknown {
   if (typeof structure === 'number') return leaf(structure)
   if (Array.isArray(structure)) return structure.map((child) => build(child, leaf))
   return Object.fromEntries(Object.entries(structure).map(([key, child]) => [key, build(child, leaf)]))
 }
 
-/** The dotted names by tensor. */
+/** The dotted name of each tensor. */
 export function namesOf(structure: Nested, path: readonly string[] = [], names: string[] = []): string[] {
   if (typeof structure === 'number') names[structure] = path.join('.')
   else for (const [key, child] of Object.entries(structure)) namesOf(child, [...path, key], names)

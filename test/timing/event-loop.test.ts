@@ -1,10 +1,10 @@
-/** The main thread's longest turn while many runs and fits are computed, in CPU time. */
+/** Measures the main thread's longest task in CPU time while many runs and fits are computed. */
 
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 
-/** Milliseconds that are promised, and half of them more for a machine that is busy. */
+/** Limit in milliseconds: the documented limit plus 50% for a busy machine. */
 const LONGEST = 50 * 1.5
 
 const setUp = `
@@ -40,7 +40,7 @@ const setUp = `
   }
 `
 
-/** By what is done: the work. */
+/** The work per test, by description. */
 const works = {
   'a million starts in one list': `
     const list = Array.from(columnOf(1_000_000, -2, 2))
@@ -81,7 +81,7 @@ const works = {
     return longestTurn(() => profile(found))`,
 }
 
-describe.skipIf(!existsSync('/proc/self/schedstat'))('no turn takes more than 50 ms', () => {
+describe.skipIf(!existsSync('/proc/self/schedstat'))('no task takes more than 50 ms', () => {
   describe.each(['native', 'wasm', 'typescript'])('%s', (engine) => {
     test.each(Object.entries(works))(
       '%s',
@@ -97,7 +97,7 @@ describe.each(['wasm', 'typescript'])('%s: a long call', (engine) => {
   const runs = engine === 'wasm' ? 60_000 : 20_000
   const call = `minimizeMany(valley, startsOf(${runs}), adam({ lr: 1e-5 }), { ...options, engine: '${engine}', maxIterations: 1_000_000 })`
 
-  test('reports progress several times a second, and is ended at once by a signal', () => {
+  test('reports progress several times per second and stops immediately on a signal', () => {
     const body = `${setUp}
       const controller = new AbortController()
       const told = []
@@ -130,7 +130,7 @@ const longParts = {
     return watch((onProgress) => fitShared(decay, data, { start, engine, shared: ['b'], onProgress }))`,
 }
 
-test.each(Object.entries(longParts))('%s reports progress several times a second', (_, work) => {
+test.each(Object.entries(longParts))('%s reports progress several times per second', (_, work) => {
   const body = `${setUp}
     const engine = 'typescript'
     const watch = async (work) => {

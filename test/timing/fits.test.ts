@@ -1,11 +1,11 @@
-/** The event loop while fits are under way whose starts are guessed. */
+/** Measures the event loop while fits with guessed start values run. */
 
 import { type FitData, type FitModel, fitMany, fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 import { random } from '../helpers.js'
 
-/** Of what is promised, as other processes may run too: 20 ms, 60, and 100 for an abort. */
+/** Factor on the documented limits for other processes: 20 ms and 60 ms per task, and 100 ms for an abort. */
 const ALLOWANCE = 3
 
 const next = random(26)
@@ -22,7 +22,7 @@ function rows(count: number): FitData {
   return { x, y: x.map((at) => curve(at, 0.3)) }
 }
 
-/** Milliseconds of the turns that the event loop makes meanwhile, the longest first. */
+/** Durations in milliseconds of the event loop's tasks during the work, longest first. */
 async function turnsDuring(work: () => Promise<unknown>): Promise<number[]> {
   const turns: number[] = []
   let isOver = false
@@ -46,7 +46,7 @@ const cases: readonly (readonly [string, () => FitData])[] = [
 ]
 
 describe.each(cases)('%s', (_, make) => {
-  test('leave the event loop its turns, and tell of themselves at once', async () => {
+  test('yield to the event loop and report progress immediately', async () => {
     const data = make()
     const told: number[] = []
     const began = performance.now()
@@ -54,17 +54,17 @@ describe.each(cases)('%s', (_, make) => {
       fitMany(models.fourPL(), data, { onProgress: () => told.push(performance.now() - began) }),
     )
     expect(turns[0]).toBeLessThan(60 * ALLOWANCE)
-    // But for the first few, in which code is compiled.
+    // The first few tasks are excluded, because code is compiled in them.
     expect(turns[Math.max(3, Math.floor(turns.length / 1000))]).toBeLessThan(20 * ALLOWANCE)
     expect(told[0]).toBeLessThan(100 * ALLOWANCE)
   })
 
-  test.each([1, 2, 3])('end soon after a signal that comes with report %i of progress', async (report) => {
+  test.each([1, 2, 3])('end soon after a signal that comes with progress report %i', async (report) => {
     const data = make()
     const controller = new AbortController()
     let aborted = Number.NaN
     let reports = 0
-    // The first report comes while starts are guessed.
+    // The first report comes while start values are guessed.
     const onProgress = () => {
       reports++
       if (reports !== report) return
@@ -77,7 +77,7 @@ describe.each(cases)('%s', (_, make) => {
   })
 })
 
-/** The least milliseconds of some rounds, by a clock. */
+/** The minimal duration of several rounds in milliseconds, measured by a clock. */
 function least(rounds: number, work: () => unknown, clock = () => performance.now()): number {
   const times = Array.from({ length: rounds }, () => {
     const began = clock()
@@ -87,13 +87,13 @@ function least(rounds: number, work: () => unknown, clock = () => performance.no
   return Math.min(...times)
 }
 
-/** Milliseconds of the processor, which others on the machine do not make more: for work on one thread. */
+/** CPU milliseconds of this process, which other processes do not increase. Use it for work on one thread. */
 function processor(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
 }
 
-test('a fit of a million rows takes about as long as a loop that evaluates them as often', () => {
+test('a fit of 1 million rows takes about as long as a loop with the same evaluations', () => {
   const count = 1_000_000
   const x = Float64Array.from({ length: count }, (_, k) => (4 * k) / count)
   const y = x.map((at) => 3 * Math.exp(-1.3 * at) + 0.5 + 0.05 * (next() - 0.5))
@@ -173,13 +173,14 @@ test('a fit of a function takes at most 100 µs more than its calls', () => {
   const fits = () => {
     for (let k = 0; k < count; k++) fitOne(called, { t, y }, { start })
   }
-  // It is compiled meanwhile. The calls are in it: they are a few of these µs.
+  // The function is compiled in the meantime. Its calls are included and take a few of these microseconds.
   expect(least(40, fits, processor) / count).toBeLessThan(0.1 * ALLOWANCE)
 })
 
-test('refits of a bootstrap take less than as many fits from there do', () => {
-  // In turns, as a processor's speed changes, and in a process of their own, where nothing else is to be collected. It is
-  // .85; if they were not drawn where programs want them it would be above 1.
+test('bootstrap replicates take less time than the same count of fits from the same start', () => {
+  // The calls alternate because the CPU frequency changes, in a separate process without other garbage. The ratio is
+  // 0.85.
+  // Without drawing the data in the programs' layout, it would exceed 1.
   const ratio = inChild(`
     let state = 26
     const next = () => (state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 32

@@ -3,12 +3,12 @@
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 
-describe('an idle optimizer costs no processor time', () => {
+describe('an idle optimizer uses no CPU time', () => {
   const made = (length: number) => `
     const made = (threads) =>
       new antigrad.Optimizer(new Float32Array(${length}), antigrad.sgd(), { engine: 'native', threads })`
 
-  test('as all of its process shows', () => {
+  test('according to the CPU time of its process', () => {
     const body = `${made(200_000)}
       const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
       const optimizer = made(4)
@@ -18,11 +18,11 @@ describe('an idle optimizer costs no processor time', () => {
       await pause(500)
       const { user, system } = process.cpuUsage(before)
       return (user + system) / 1000`
-    // Milliseconds of 500; one thread that spins would have all of them.
+    // The limit is 50 ms of 500 ms. A thread that spins would use all of them.
     expect(inChild(body)).toBeLessThan(50)
   })
 
-  describe.runIf(process.platform === 'linux')('as its threads show, in microseconds', () => {
+  describe.runIf(process.platform === 'linux')('according to the CPU time of its threads', () => {
     const times = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
@@ -30,7 +30,7 @@ describe('an idle optimizer costs no processor time', () => {
       const helpers = () => readdirSync('/proc/self/task').filter((task) => read(task, 'comm') === 'antigrad\\n')
       const times = () => helpers().map((task) => Number(read(task, 'schedstat').split(' ')[0]) / 1000)`
 
-    test('they spin for 50 after a step and then sleep', () => {
+    test('threads spin for 50 µs after a step and then sleep', () => {
       const body = `${made(200_000)} ${times}
         const optimizer = made(4)
         optimizer.step()
@@ -44,13 +44,13 @@ describe('an idle optimizer costs no processor time', () => {
         return times().map((time, i) => (time - before[i]) / 40)`
       const each = inChild(body) as number[]
       expect(each).toHaveLength(3)
-      // With the work itself, some ten; one that never sleeps would have 5000.
+      // Work and spinning take some tens of microseconds. A thread that never sleeps would take 5,000 µs.
       for (const time of each) expect(time).toBeLessThan(500)
       expect(Math.max(...each)).toBeGreaterThan(25)
     })
 
-    test('and steps that need fewer threads keep none of the others awake', () => {
-      // Four pieces, or two: less than the time for which threads spin.
+    test('steps that need fewer threads do not keep the other threads awake', () => {
+      // Steps of four pieces and two pieces take less time than threads spin.
       const body = `${made(33_000)} ${times}
         const two = made(2)
         const four = new antigrad.Optimizer(new Float32Array(4 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 4 })

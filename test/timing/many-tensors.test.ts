@@ -1,4 +1,4 @@
-/** Optimizers of very many small tensors: no call takes time by the square of how many there are. */
+/** Optimizers of many small tensors: no call takes time quadratic in the count of tensors. */
 
 import { adamw, lamb, Optimizer, prodigy, type SavedRun } from 'antigrad'
 import { expect, test } from 'vitest'
@@ -12,7 +12,7 @@ function timed(work: () => void): number {
   return performance.now() - start
 }
 
-/** The same in the processor's time, which others on the machine do not make longer. */
+/** CPU time of the work, which other processes do not increase. */
 function busy(work: () => void): number {
   const start = process.cpuUsage()
   work()
@@ -20,7 +20,7 @@ function busy(work: () => void): number {
   return (user + system) / 1000
 }
 
-/** What is done with so many tensors, in milliseconds. */
+/** The milliseconds of all calls with this count of tensors. */
 function times(count: number, rule: ReturnType<typeof adamw> | ReturnType<typeof prodigy>) {
   const params = named(count)
   const names = Object.keys(params)
@@ -52,7 +52,7 @@ function times(count: number, rule: ReturnType<typeof adamw> | ReturnType<typeof
   }
 }
 
-// On a machine with nothing else to do 100,000 take 3 s at most, and 13 times as long as 10,000: three times that is failure.
+// On an idle machine, 100,000 tensors take at most 3 s, 13 times as long as 10,000. The limit is three times that.
 test.each([adamw(), prodigy()])(
   '$name: 100,000 tensors take about ten times as long as 10,000',
   (rule) => {
@@ -67,7 +67,7 @@ test.each([adamw(), prodigy()])(
   120_000,
 )
 
-test('tensors that are added one by one: as long for the tenth thousand as for the first', () => {
+test('adding the tenth thousand tensors takes as long as adding the first', () => {
   const optimizer = new Optimizer(named(1), adamw())
   let count = 1
   const thousand = () =>
@@ -75,13 +75,13 @@ test('tensors that are added one by one: as long for the tenth thousand as for t
       for (let k = 0; k < 1_000; k++) optimizer.add(named(1, count++))
     })
   const [, second, third, ...others] = Array.from({ length: 10 }, thousand)
-  // By the square it would be several times as long.
+  // Quadratic time would be several times as long.
   expect(Math.min(...others.slice(-3))).toBeLessThan(3 * Math.min(second, third))
   expect(optimizer.bytes).toBeLessThan(2 * new Optimizer(named(count), adamw()).bytes)
 })
 
 test.each([adamw(), lamb()])(
-  '$name: they are stepped as fast as those that came together, to the same bits',
+  '$name: added tensors step as fast as initial tensors, with the same bits',
   (rule) => {
     const params = named(1_000)
     const together = new Optimizer(params, rule)

@@ -1,6 +1,7 @@
 /**
- * What is made and dropped leaves nothing behind: resident memory after many calls is what it was after a tenth of them.
- * ANTIGRAD_TEST_LARGE=1 makes fifty times as many.
+ * Created and dropped objects leave no memory behind: resident memory after all calls equals that after a tenth of
+ * them.
+ * ANTIGRAD_TEST_LARGE=1 makes 50 times as many calls.
  */
 
 import { expect, test } from 'vitest'
@@ -30,7 +31,7 @@ const subjects = {
     call: 'new antigrad.Optimizer(params, rule({ lr: 1 / (2 + i % 9) }), { groups }).step(params)',
   },
   fits: {
-    // Compiled code takes 25 MiB until some 2,000 have been made.
+    // Compiled code takes up to 25 MiB until about 2,000 have been created.
     calls: 1_000_000,
     before: `
       const model = antigrad.expression('a*exp(-b*t) + c')
@@ -49,7 +50,7 @@ const subjects = {
 }
 
 test.each(Object.entries(subjects))(
-  '%s come and go',
+  '%s leave no memory behind',
   (_, { calls, before, call }) => {
     const count = isLarge ? calls : calls / 50
     const { early, late } = inChild(

@@ -1,4 +1,4 @@
-// Loaded first (`node -r`): a process prints its CPU time in µs as its last line.
+// Preloaded with `node -r`: prints the CPU time of the process in µs as its last line.
 const { isMainThread } = require('node:worker_threads')
 
 if (isMainThread) {

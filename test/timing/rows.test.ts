@@ -1,4 +1,4 @@
-/** Gradients of rows: repeated indices and a norm cost about as much again as the update itself, and no multiple of it. */
+/** Sparse gradients: repeated indices and a norm cost about as much as the update itself, not a multiple of it. */
 
 import { adam, Optimizer, type OptimizerOptions, sparseRows } from 'antigrad'
 import { expect, test } from 'vitest'
@@ -19,7 +19,7 @@ function stepping(indexOf: (k: number) => number, options: OptimizerOptions): ()
   }
 }
 
-/** What it takes of the processor's time, in microseconds. */
+/** CPU time of the work in microseconds. */
 function busy(work: () => void): number {
   const start = process.cpuUsage()
   work()
@@ -27,9 +27,9 @@ function busy(work: () => void): number {
   return user + system
 }
 
-// Twice as much is wanted; it was 15.7 times natively, and 11.5 times in WebAssembly.
+// The goal is a factor of 2. Earlier versions took 15.7 times as long natively, and 11.5 times in WebAssembly.
 test.each(['native', 'wasm'] as const)(
-  '%s: a batch of words with a norm costs less than four times as much as rows that are distinct',
+  '%s: a batch of words with a norm costs less than four times as much as distinct rows',
   (engine) => {
     const plain = stepping((k) => (k * 7919) % ROWS, { engine })
     const both = stepping((k) => Math.floor(ROWS * ((k * 0.618034) % 1) ** 3), { engine, clip: { norm: 1 } })

@@ -1,11 +1,11 @@
-// Nanoseconds of Adam's step of two parameters, and of the same by a plain loop: the least of rounds that take
-// turns. A process of its own, in which the compiler has seen nothing else.
+// Measures the nanoseconds of Adam's step of two parameters and of the same step in a plain loop. Rounds alternate, and
+// the minimum counts. The process is separate, so that the compiler has seen no other code.
 import { adam, Optimizer } from '../../dist/index.js'
 
 const ROUNDS = 40
 const STEPS = 20_000
 
-/** Adam in float64 with its own clock: the products of β, which end at 0 where they no longer count. */
+/** Adam in float64 with its own update counter: powers of β, set to 0 when they become negligible. */
 function plainAdam(theta, g, { lr, beta1, beta2, eps }) {
   const m = new Float64Array(theta.length)
   const v = new Float64Array(theta.length)

@@ -1,4 +1,4 @@
-/** The CPU time that the package adds to a process that starts. */
+/** Measures the CPU time that the package adds to the start of a process. */
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -6,13 +6,15 @@ import { expect, test } from 'vitest'
 import { home } from '../children.js'
 
 const ROUNDS = 15
-/** Half, and some for the noise of a busy machine: 0.40 and 0.48 were measured for `require` and `import`. */
+/**
+ * The goal is half of an empty process, plus a margin for a busy machine. `require` measured 0.40 and `import` 0.48.
+ */
 const LIMIT = 0.5 + 0.05
 
 const worker = (code: string) =>
   `new (require('node:worker_threads').Worker)(${JSON.stringify(code)}, { eval: true })`
 
-/** Arguments of a process, and those of one that does the same without the package. */
+/** Arguments of a process with the package and of the same process without the package. */
 const starts: Record<string, readonly [readonly string[], readonly string[]]> = {
   require: [
     ['-e', "require('antigrad')"],
@@ -32,7 +34,7 @@ const starts: Record<string, readonly [readonly string[], readonly string[]]> = 
   ],
 }
 
-/** Milliseconds of CPU time of a process. */
+/** CPU milliseconds of a process. */
 function cpuTime(args: readonly string[]): number {
   const preload = join(home, 'test/timing/print-cpu-time.cjs')
   const { status, stderr } = spawnSync(process.execPath, ['-r', preload, ...args], {

@@ -1,4 +1,4 @@
-/** Readers of tables take time in proportion to the table, however it is written. */
+/** Readers of tables take time proportional to the size of the table, in every notation. */
 
 import { Readable } from 'node:stream'
 import { test } from 'vitest'
@@ -15,7 +15,7 @@ const request = {
   ...{ dropsInvalid: true, onProgress() {} },
 }
 
-/** In parts as they come from a file. */
+/** A stream of chunks, as read from a file. */
 const inParts = (text: string) => {
   const bytes = Buffer.from(text)
   const size = 1 << 16
@@ -27,10 +27,10 @@ const inParts = (text: string) => {
 }
 const csv = (text: string) => readCsv(inParts(text), request)
 const matrix = (text: string) => readMatrix(inParts(text), 'cov.csv', {})
-/** With the bytes before each row, as plans have them. */
+/** Reads with the byte offset of each row, as plans do. */
 const places = (text: string) => readCsv(inParts(text), { ...request, onRow() {} })
 
-/** In one part, as a table in memory: 1 MB and more. */
+/** A single chunk of at least 1 MB, as for a table in memory. */
 const asOne = (text: string) => Readable.from([Buffer.from(text)])
 const atOnce = (text: string) => readCsv(asOne(text), request)
 const placesAtOnce = (text: string) => readCsv(asOne(text), { ...request, onRow() {} })
@@ -55,7 +55,7 @@ test.each<[string, (text: string) => Promise<unknown>, (n: number) => string]>([
   ['objects in one part', atOnce, (n) => '{"t":1,"y":2}\n'.repeat(5 * n)],
   ['rows with their places in one part', placesAtOnce, (n) => `${header}${'é1,"2"\n1,2\n'.repeat(3 * n)}`],
   ['one long row in one part', atOnce, (n) => `${header}1,${'"2"x '.repeat(10 * n)}`],
-])('%s', (_, read, textOf) =>
+])('the time grows linearly for %s', (_, read, textOf) =>
   expectProportional(N, (n) => {
     const text = textOf(n)
     return () => read(text).catch(() => {})

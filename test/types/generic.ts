@@ -1,4 +1,4 @@
-/** Functions and classes over parameters of any shape: all of it must compile, and does nothing. */
+/** Generic functions and classes over parameters of any shape. All code must compile and is never run. */
 
 import {
   type Adam,
@@ -12,7 +12,7 @@ import {
   type Views,
 } from 'antigrad'
 
-/** Training of any parameters, by a gradient that is written in place. */
+/** Trains any parameters with a gradient that is written in place. */
 export function train<P extends Params>(params: P, gradient: (params: Views<P>, grads: Views<P>) => number) {
   const optimizer = new Optimizer(params, adam(), { average: ema(0.99) })
   const before = gradient(optimizer.params, optimizer.grads)
@@ -21,7 +21,7 @@ export function train<P extends Params>(params: P, gradient: (params: Views<P>, 
   return [before, gradient(optimizer.gradientPoint(), optimizer.grads), optimizer.state] as const
 }
 
-/** By one that is returned, in the shape of what came. */
+/** Trains with a gradient that is returned in the shape of the parameters. */
 export function descend<P extends Record<string, Float32Array>>(params: P, gradient: (of: Views<P>) => P) {
   const optimizer = new Optimizer(params, adam())
   optimizer.step(gradient(optimizer.params))
@@ -30,7 +30,7 @@ export function descend<P extends Record<string, Float32Array>>(params: P, gradi
   return optimizer
 }
 
-/** Others that need not be generic get them too. */
+/** Passes generic parameters to functions that are not generic. */
 export function shown<P extends Record<string, Float32Array>>(params: P, show: (of: Params) => void): number {
   const { params: views, grads } = new Optimizer(params, adam())
   show(views)
@@ -51,7 +51,7 @@ export class Trainer<P extends Params, R extends Rule> {
   }
 }
 
-/** Interfaces and classes too. */
+/** Accepts interfaces and classes too. */
 export function both<P, Q extends Params>(params: P & Tree<P>, others: Q, use: (of: Views<P>) => void) {
   const optimizer = new Optimizer<P, Adam>(params, adam())
   use(optimizer.params)

@@ -1,2 +1,4 @@
-/** What editors say of each option, by function, class or method that a module of declarations exports. */
+/**
+ * The documentation that editors show for each option, by exported function, class or method of a declaration module.
+ */
 export function wordsOnOptions(file: string): Record<string, Record<string, string>>

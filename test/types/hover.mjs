@@ -15,7 +15,7 @@ export function wordsOnOptions(file) {
     if (!(symbol.flags & SymbolFlags.Value)) continue
     const type = checker.getTypeOfSymbol(symbol)
     look(exported.name, type)
-    // Of objects of functions, of functions with others, of classes what is static, and of what they make.
+    // Covers objects of functions, functions with properties, static members of classes, and instances.
     for (const whole of [type, ...type.getConstructSignatures().map((of) => of.getReturnType())]) {
       for (const member of whole.getProperties()) {
         look(`${exported.name}.${member.name}`, checker.getTypeOfSymbol(member))

@@ -1,4 +1,4 @@
-/** What TypeScript must accept, and refuse, of groups, shapes, tensors that come and runs that are saved. */
+/** Types that TypeScript must accept or reject for groups, shapes, added tensors and saved runs. */
 
 import {
   type Adam,
@@ -33,7 +33,7 @@ const parameters = () => ({
 })
 type Model = ReturnType<typeof parameters>
 
-/** A program's own list of groups, and matches. */
+/** Groups and matchers of a user program. */
 const own: readonly Group<AdamW>[] = [noDecay('embed'), { match: { maxRank: 1 }, lr: 1e-4 }]
 const isLarge: Match = ({ length, shape, name }: TensorDescription) =>
   length > 100 || (shape?.length ?? 0) > 1 || name === ''
@@ -54,7 +54,7 @@ export const mixed = new Optimizer(parameters(), adamw({ lr: 1e-3 }), {
   maxConsecutiveSkips: 3,
   recordNorms: true,
 })
-/** Inferred from the rules in groups, so that options and state may be theirs. */
+/** The types are inferred from the rules in groups, so that options and state may belong to these rules. */
 export const typed: Optimizer<Model, AdamW, 'momentum'> = mixed
 export const alike: OptimizerOptions<Model, AdamW, Rule['name']> = {
   groups: own,

@@ -1,4 +1,4 @@
-/** Names of parameters: those in a text that is a literal, and of models. All of it must compile, and does nothing. */
+/** Names of parameters, inferred from literal strings and models. All code must compile and is never run. */
 
 import {
   adam,
@@ -22,7 +22,7 @@ import {
 
 type Same<A, B> = [A, B] extends [B, A] ? true : false
 type Of<E> = E extends Expression<infer Names> ? Names : never
-/** What the compiler takes for the names of a text. */
+/** Names that the compiler infers from a string. */
 const read = <Text extends string>(text: Text) => expression(text)
 const named = {
   decay: read('a*exp(-b*t) + c'),
@@ -41,7 +41,7 @@ export const names: [
   Same<Of<typeof named.both>, 'gamma' | 'x' | 'sign'>,
 ] = [true, true, true, true, true, true]
 
-/** Texts of which not all is known. */
+/** Strings that are not completely known to the compiler. */
 const open = (text: string, which: boolean) => ({
   any: read(text),
   begun: read(`a*${text}`),

@@ -1,4 +1,4 @@
-/** What TypeScript must accept, and refuse, of the declarations that are published: oldest and newest. */
+/** Types that TypeScript, oldest and newest, must accept or reject with the published declarations. */
 
 import {
   type Adam,

@@ -1,4 +1,4 @@
-/** What TypeScript must accept, and refuse, of rules, their options and the names of their state. */
+/** Types that TypeScript must accept or reject for rules, their options and the names of their state. */
 
 import type { LoopOf } from '../../dist/arena/kernel.js'
 import * as kernels from '../../dist/arena/manifest.js'

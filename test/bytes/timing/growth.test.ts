@@ -1,4 +1,4 @@
-/** Readers of what anybody may have written: their time grows as their input does, and not by its square. */
+/** Readers of untrusted input take time proportional to the size of their input, not to its square. */
 
 import { Readable } from 'node:stream'
 import { adam, defineRule, expression, Optimizer, type SavedRun } from 'antigrad'
@@ -10,19 +10,19 @@ import { readMatrix } from '../../../dist/tables/read-matrix.js'
 import { decode, encode } from '../../model/resume.js'
 import { corpus } from '../corpus.js'
 
-/** Of so much input: what is timed, made in advance. */
+/** Prepares input of a size and returns the work to be timed. */
 type Reader = (size: number) => (() => unknown) | Promise<() => unknown>
 
-/** Times as long for twice as much, at most. */
+/** Maximal growth of the time when the input doubles. */
 const GROWTH = 2.5
-/** Milliseconds below which a clock says little. */
+/** Milliseconds below which a measurement is unreliable. */
 const LEAST = 4
 
 const list = <T>(length: number, of: (k: number) => T): T[] => Array.from({ length }, (_, k) => of(k))
 const tensors = (count: number) => Object.fromEntries(list(count, (k) => [`t${k}`, Float32Array.of(1)]))
 const rates = (k: number) => ({ lr: 1 / (k + 1) })
 
-/** A run of so many tensors with a rule each. */
+/** A run of `count` tensors, each with its own rule. */
 function savedRun(count: number): SavedRun {
   const groups = list(count, (k) => ({ match: `t${k}`, ...rates(k) }))
   return new Optimizer(tensors(count), adam(), { groups }).save() as SavedRun
@@ -39,7 +39,7 @@ const request = {
     { option: '--y', column: 'y' },
   ],
 }
-/** In pieces as files and the network have them. */
+/** A stream of chunks, as from files and the network. */
 function stream(text: string): Readable {
   const bytes = Buffer.from(text)
   const size = 2 ** 16
@@ -56,7 +56,7 @@ function fileOf(header: object, size: number): Blob {
 }
 const info = (k: number) => ({ dtype: 'F32', shape: [1], data_offsets: [4 * k, 4 * k + 4] })
 
-/** Torch's state of SGD with momentum, a tensor a parameter. */
+/** Torch's state of SGD with momentum, with one tensor per parameter. */
 function torchFile(count: number): Blob {
   const names = list(count, (k) => [`params/${k}`, `momentum_buffer/${k}`]).flat()
   const groups = JSON.stringify([{ lr: 0.1, momentum: 0.9, params: list(count, (k) => k) }])
@@ -149,7 +149,7 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
       return () => readCsv(stream(text), request)
     },
   ],
-  // Of `--covariance` and `--correlation`.
+  // A matrix of `--covariance` or `--correlation`.
   'a matrix': [
     20_000,
     (size) => {
@@ -207,7 +207,7 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
   ],
 }
 
-/** Milliseconds of the processor, which other work on the machine makes little longer: the least of some. */
+/** CPU milliseconds, which other processes hardly increase: the minimum of several rounds. */
 async function timeOf(read: () => unknown, rounds: number): Promise<number> {
   let least = Infinity
   for (let round = 0; round < rounds; round++) {
@@ -219,10 +219,10 @@ async function timeOf(read: () => unknown, rounds: number): Promise<number> {
   return least
 }
 
-test.each(Object.entries(readers))('%s', async (_, [size, reader]) => {
+test.each(Object.entries(readers))('the time grows linearly for %s', async (_, [size, reader]) => {
   const reads = await Promise.all([1, 2, 4].map((factor) => reader(factor * size)))
-  // Code is compiled in the first rounds, and garbage is collected in some: each size has the least of all its rounds.
-  // A neighbor of this machine may hold its caches for seconds: only what is too slow for some 75 rounds is.
+  // Code is compiled in the first rounds, and some rounds collect garbage, so each size counts its fastest round.
+  // Another virtual machine may occupy the caches for seconds. Only an input that is slow in some 75 rounds fails.
   const times = reads.map(() => Infinity)
   for (let attempt = 0, last = false; !last; attempt++) {
     last = attempt === 24
