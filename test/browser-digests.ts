@@ -1,11 +1,13 @@
-/** Which engines a browser has, and what they compute by `step` and by `stepAsync`; in a page or in a worker. */
+/**
+ * Reports the engines of a browser and the bits that they compute with `step` and `stepAsync`, in a page or a worker.
+ */
 
 import { engines } from 'antigrad'
 import { cases } from './cases.js'
 import { functionDigests } from './function-digests.js'
 import { asyncDigests, digests, rastriginAlongView, sample, variants } from './support.js'
 
-/** Of one rule of each module: where all rules have their bits, that is enough of a worker and of a policy. */
+/** Covers one rule of each module, which suffices for workers and policies when another test covers all rules. */
 async function report(chosen = sample) {
   const steps: Record<string, unknown> = {}
   const asyncSteps: Record<string, unknown> = {}

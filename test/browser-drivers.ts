@@ -1,4 +1,4 @@
-/** Firefox and WebKit: Playwright drives neither as a distribution ships it. */
+/** Drives Firefox and WebKit. Playwright does not drive either of them in a Linux distribution's build. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,13 +8,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { launch as launchFirefox } from 'puppeteer-core'
 
-/** One tab of a browser. */
+/** A tab of a browser. */
 export interface Driven {
   /** Opens an address and waits until it has loaded. */
   open(address: string): Promise<void>
-  /** An expression's value in the page; a promise's once it is there. It has to be JSON. */
+  /** The value of an expression in the page, which must be JSON. A promise is awaited. */
   evaluate<T>(expression: string): Promise<T>
-  /** What the tab has reported as errors so far, where the browser tells. */
+  /** Errors that the tab has reported so far, if the browser reports errors. */
   readonly errors: readonly string[]
   close(): Promise<void>
 }
@@ -25,7 +25,9 @@ export interface Browser {
   launch(): Promise<Driven>
 }
 
-/** Milliseconds for what a browser does: at the lowest priority three minutes were not enough for it to start. */
+/**
+ * Timeout in milliseconds of browser operations. At the lowest priority, a browser needed more than 3 minutes to start.
+ */
 export const PATIENCE = 600_000
 
 async function firefox(executablePath: string): Promise<Driven> {
@@ -48,7 +50,10 @@ async function firefox(executablePath: string): Promise<Driven> {
   }
 }
 
-/** MiniBrowser on a screen of its own, over WebDriver. The plain locale of containers makes its language 'C'. */
+/**
+ * Starts MiniBrowser on its own virtual screen, driven through WebDriver. The locale of containers makes its language
+ * 'C'.
+ */
 async function webkit(driver: string): Promise<Driven> {
   const home = mkdtempSync(join(tmpdir(), 'antigrad-webkit-'))
   const children: ChildProcess[] = []
@@ -80,7 +85,7 @@ async function webkit(driver: string): Promise<Driven> {
     await listening(port)
     const { sessionId } = (await call('POST', '/session', { capabilities: {} })) as { sessionId: string }
     const session = `/session/${sessionId}`
-    // Else it is 1024 wide.
+    // The default width is 1024 pixels.
     await call('POST', `${session}/window/rect`, { x: 0, y: 0, width: 1280, height: 1000 })
     await call('POST', `${session}/timeouts`, { script: PATIENCE, pageLoad: PATIENCE })
     return {
@@ -131,7 +136,7 @@ const paths = {
 
 const hasXvfb = () => spawnSync('Xvfb', ['-help']).error === undefined
 
-/** The set-up installs both where it can; what is not there is skipped, and said. */
+/** The setup script installs both browsers if it can. Tests skip a missing browser and say so. */
 export const otherBrowsers: readonly Browser[] = [
   { name: 'Firefox', isThere: existsSync(paths.Firefox), launch: () => firefox(paths.Firefox) },
   { name: 'WebKit', isThere: existsSync(paths.WebKit) && hasXvfb(), launch: () => webkit(paths.WebKit) },

@@ -1,4 +1,4 @@
-/** The built package, a copy of it to break, and Node processes that try it. */
+/** The built package, a copy of it to break, and Node processes that load it. */
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-/** For `before`: a runtime that has no memory for WebAssembly, so that arenas are `ArrayBuffer`s. */
+/** Code for `before`: simulates a runtime without WebAssembly memory, so that arenas are `ArrayBuffer`s. */
 export const noWasmMemory =
   "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
 
@@ -19,7 +19,10 @@ const copied = [
 /** The folder of the package. */
 export const home = fileURLToPath(new URL('..', import.meta.url))
 
-/** A copy of what `import` and `require` get, without the addon, for a test to break; it is removed after `use`. */
+/**
+ * Copies the files that `import` and `require` load, without the addon, for a test to break. Removes the copy after
+ * `use`.
+ */
 export function withCopy<T>(use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   try {
@@ -31,23 +34,23 @@ export function withCopy<T>(use: (folder: string) => T): T {
 }
 
 interface ChildOptions {
-  /** Runs before the package is loaded. */
+  /** Code that runs before the package is loaded. */
   before?: string
-  /** That of a copy. */
+  /** The folder of a copy of the package, by default the package itself. */
   folder?: string
-  /** Whether the package is loaded module by module; by default as Node loads it. */
+  /** Whether the package is loaded module by module. By default it is loaded like in Node. */
   isOfModules?: boolean
   flags?: string[]
-  /** Milliseconds; it has none by default. */
+  /** Timeout in milliseconds, by default none. */
   timeout?: number
   env?: Record<string, string>
-  /** Whether anything on stderr is an error; not by default. */
+  /** Whether output on stderr fails the call, by default false. */
   isQuiet?: boolean
 }
 
 /**
- * Runs the body of an async function, which sees the package with `antigrad/fit` as `antigrad` and where it is as
- * `antigradUrl`, in a Node of its own and returns what it returned, through JSON.
+ * Runs the body of an async function in a separate Node process and returns its result through JSON. The body sees the
+ * package with `antigrad/fit` as `antigrad`, and the package's URL as `antigradUrl`.
  */
 export function inChild(body: string, options: ChildOptions = {}): unknown {
   const { before = '', folder, isOfModules, flags = [], env = {}, timeout, isQuiet = false } = options
@@ -77,6 +80,6 @@ export function inChild(body: string, options: ChildOptions = {}): unknown {
   return JSON.parse(stdout)
 }
 
-/** The same with the package loaded module by module, for a body that imports internals from `antigradUrl`. */
+/** Like `inChild`, with the package loaded module by module, for a body that imports internals from `antigradUrl`. */
 export const inChildOfModules: typeof inChild = (body, options) =>
   inChild(body, { ...options, isOfModules: true })

@@ -1,6 +1,6 @@
 /**
- * Prints which engines a runtime has and what they compute; for package/, which runs it wherever JavaScript
- * runs. Another engine than V8 is among them: Bun's JavaScriptCore.
+ * Prints the engines of a runtime and the bits that they compute. The tests in package/ run it in every runtime,
+ * including Bun, whose JavaScript engine is JavaScriptCore.
  */
 
 import { engines } from 'antigrad'
@@ -9,7 +9,7 @@ import { functionDigests } from './function-digests.js'
 import { manyDigests } from './many-digests.js'
 import { digests, sample, variants } from './support.js'
 
-// What bundlers make and workers run is one rule of each module where it works: the page's address says which.
+// Bundles and workers run one rule of each module. The page's address can request all rules.
 const isAll = globalThis.location === undefined || globalThis.location.search.includes('all')
 const chosen = isAll ? cases : sample
 

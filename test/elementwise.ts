@@ -1,4 +1,4 @@
-/** Which rules update each element by itself, and measure no tensor. */
+/** The rules that update each element independently and compute no norms of tensors. */
 
 import type { Rule } from 'antigrad'
 import { definitions } from '../dist/rules/definitions.js'
@@ -11,7 +11,7 @@ export function isElementwise(rule: Rule): boolean {
   return !isCautious && !wantsShapes && kernels.every(({ sums }) => sums.length === 0)
 }
 
-/** Rules whose tensors go on as if each had an optimizer of its own. */
+/** Rules whose tensors evolve as if each tensor had its own optimizer. */
 export const separateRules = rules.filter(([, rule]) => definitions[rule.name].estimateShared === undefined)
 
 export const elementwiseRules = rules.filter(([, rule]) => isElementwise(rule))

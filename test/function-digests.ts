@@ -1,17 +1,17 @@
-/** A hash of 100,000 values of each elementary function; runs in browsers too. */
+/** Hashes 100,000 values of each elementary function. This module also runs in browsers. */
 
 import { cos, exp, log, pow, sin } from '../dist/functions/index.js'
 import { digest, random, withOneNaN } from './bits.js'
 
 const COUNT = 100_000
 
-/** Numbers of all sizes, infinities and NaN among them, and as many small ones. */
+/** Numbers of all magnitudes including infinities and NaN, and the same count of small numbers. */
 function argumentsOf(seed: number): Float64Array {
   const next = random(seed)
   const word = () => next() * 2 ** 32
   const anything = new Float64Array(Uint32Array.from({ length: COUNT }, word).buffer)
   const small = Float64Array.from({ length: COUNT / 2 }, () => 20 * next() - 10)
-  // Not by a call with all of them as arguments: a worker's stack is small.
+  // Passing all numbers as arguments would overflow a worker's small stack.
   const all = new Float64Array(COUNT)
   all.set(anything)
   all.set(small, COUNT / 2)

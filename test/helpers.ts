@@ -1,4 +1,4 @@
-/** What several test files share; runs in browsers too. */
+/** Helpers of several test files. This module also runs in browsers. */
 
 import type { BuiltInRule } from 'antigrad'
 import type { FloatArray } from './bits.js'
@@ -8,12 +8,12 @@ export * from './bits.js'
 
 export const engineNames = ['native', 'wasm', 'typescript'] as const
 
-/** The bits of numbers as text, which tells −0 from 0. */
+/** The bits of numbers as a string, which distinguishes −0 from 0. */
 export function bits(numbers: FloatArray): string {
   return Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength).toString('hex')
 }
 
-/** Anything with tensors in it, as text that shows each bit of them. */
+/** A value with tensors as a string that shows each bit of the tensors. */
 export function inBits(value: unknown): string {
   return JSON.stringify(value, (_, inner) => {
     if (ArrayBuffer.isView(inner)) return bits(inner as FloatArray)
@@ -21,7 +21,7 @@ export function inBits(value: unknown): string {
   })
 }
 
-/** A function of plain arguments that computes once what it is asked again: what all engines are compared with. */
+/** Memoizes a function of plain arguments. It computes the reference that all engines are compared with. */
 export function remembered<Given extends readonly unknown[], Found>(
   compute: (...given: Given) => Found,
 ): (...given: Given) => Found {
@@ -33,7 +33,7 @@ export function remembered<Given extends readonly unknown[], Found>(
   }
 }
 
-/** All that a call can change in an optimizer. */
+/** All state of an optimizer that a call can change. */
 export function snapshot(optimizer: {
   updates: number
   rule: unknown
@@ -45,13 +45,13 @@ export function snapshot(optimizer: {
   return inBits({ updates, rule, params, grads, state })
 }
 
-/** The same without `grads`, which `step(gradients)` leaves as an engine likes. */
+/** Like `snapshot` without `grads`, whose content after `step(gradients)` depends on the engine. */
 export function outcome(optimizer: { updates: number; rule: unknown; params: unknown; state: unknown }) {
   const { updates, rule, params, state } = optimizer
   return inBits({ updates, rule, params, state })
 }
 
-/** The cases that are a rule of numbers alone: not delayed, scheduled, clipped or zeroing. */
+/** The cases without delayed starts, schedules, clipping and zeroed gradients: rules with numeric options alone. */
 export const rules = cases.flatMap(({ name, rule, options }): [name: string, rule: BuiltInRule][] => {
   const values = [...Object.values(options), ...Object.values(rule)]
   const isPlain = values.every((value) => typeof value !== 'object' && typeof value !== 'function')

@@ -1,4 +1,4 @@
-/** Hashes of what many runs and fits find on an engine; for digests.ts. */
+/** Hashes the results of many runs and fits on an engine, for digests.ts. */
 
 import {
   adam,
@@ -14,7 +14,7 @@ import { fitManySync } from 'antigrad/fit'
 import { arrayOf, digest, dtypes, noise, withOneNaN } from './bits.js'
 import type { Variant } from './support.js'
 
-/** More than a block of lanes, and no multiple of a vector. */
+/** More runs than a block of lanes, and not a multiple of a vector's width. */
 const RUNS = 301
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2 + sin(3*x)*exp(-y^2)')

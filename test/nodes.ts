@@ -1,13 +1,13 @@
-/** Nodes of their own that end in the middle of something. */
+/** Node processes that end in the middle of an operation. */
 
 import { spawn } from 'node:child_process'
 import { pathToFileURL } from 'node:url'
 import { home } from './children.js'
 
-/** Where a file of the built package is, for a script. */
+/** The URL of a file of the built package, quoted for a script. */
 export const built = (file: string) => JSON.stringify(pathToFileURL(`${home}dist/${file}`).href)
 
-/** The body of an async function as a script, with what scripts here need. */
+/** Turns the body of an async function into a script with the helpers that scripts need. */
 function script(body: string): string {
   return `
     const { Worker, parentPort } = require('node:worker_threads')
@@ -41,10 +41,10 @@ function script(body: string): string {
     ;(async () => { ${body} })()`
 }
 
-/** An expression: a worker that runs the body of an async function. */
+/** A JavaScript expression that starts a worker with the body of an async function. */
 export const worker = (body: string) => `new Worker(${JSON.stringify(script(body))}, { eval: true })`
 
-/** How a Node of its own ends, and what it has said. */
+/** Runs a script in a separate Node process and returns its exit code, signal and output. */
 export function run(body: string, flags: string[] = []) {
   const child = spawn(process.execPath, [...flags, '-e', script(body)], {
     timeout: 100_000,
@@ -62,5 +62,5 @@ export function run(body: string, flags: string[] = []) {
   )
 }
 
-/** The end of one that has said so, and nothing else. */
+/** The expected result of a process that prints this output and exits normally. */
 export const well = (stdout = 'well\n') => ({ code: 0, signal: null, stdout, stderr: '' })

@@ -1,4 +1,5 @@
-// A worker of antigrad/bullmq, as tests start many: plan, store, address of the Redis, seconds of a lock. Says each chunk that it has stored.
+// A worker of antigrad/bullmq. Tests start several. Its arguments are the plan, the store, the address of Redis and the
+// seconds of a lock. It prints each chunk that it has stored.
 import { readFileSync } from 'node:fs'
 import { runQueued } from '../dist/bullmq/index.js'
 

@@ -1,11 +1,13 @@
-/** Goes on with a saved run elsewhere: in a page as `hop`, else in a runtime that gets a leg on its standard input. */
+/**
+ * Resumes a saved run elsewhere: through `hop` in a page, otherwise in a runtime that reads a leg from standard input.
+ */
 
 import { type EngineName, Optimizer } from 'antigrad'
 import { brought } from './model/long-run.js'
 import { decode, encode, goOn } from './model/resume.js'
 
 export interface Leg {
-  /** As `encode` has it. */
+  /** The saved run in the form of `encode`. */
   readonly saved: string
   readonly engine: EngineName
   readonly from: number

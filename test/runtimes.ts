@@ -1,4 +1,4 @@
-/** Other runtimes than this Node, which npm's packages bring into target/runtimes, where they stay. */
+/** Runtimes other than this Node, installed from npm into target/runtimes and kept there. */
 
 import { join } from 'node:path'
 
@@ -10,13 +10,13 @@ const deno = platform === 'linux' ? `${platform}-${arch}-glibc` : `${platform}-$
 const bun = platform === 'win32' ? `windows-${arch}` : target.replace('arm64', 'aarch64')
 
 export interface Runtime {
-  /** What npm installs. */
+  /** The npm package of the runtime. */
   readonly source: string
   readonly program: string
   readonly options: readonly string[]
-  /** What `process.versions` has. */
+  /** The expected content of `process.versions`. */
   readonly versions: Readonly<Record<string, string>>
-  /** Whether every `npm test` runs it. */
+  /** Whether every `npm test` runs this runtime. */
   readonly always: boolean
 }
 
@@ -49,10 +49,10 @@ export const runtimes = {
   },
 } satisfies Readonly<Record<string, Runtime>>
 
-/** Where npm installs it. */
+/** The folder into which npm installs the runtime. */
 export const folderOf = (home: string, { source }: Runtime) =>
   join(home, 'target/runtimes', source.replaceAll('/', '-'))
 
-/** Where its program is, if it is there. */
+/** The path of the runtime's program, if it is installed. */
 export const pathOf = (home: string, runtime: Runtime) =>
   join(folderOf(home, runtime), 'node_modules', runtime.program)

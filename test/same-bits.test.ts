@@ -1,7 +1,7 @@
 /**
- * The same bits everywhere: every rule and option form on every engine at every instruction set,
- * against the engine in TypeScript. Each kernel has all lengths about a vector's width; other options of the
- * same kernels change numbers and not loops, and have six.
+ * Compares every rule and option form on every engine and instruction set with the TypeScript engine. Each kernel runs
+ * with all lengths around a vector's width. Further options of the same kernels change numbers and not loops, so they
+ * run with six lengths.
  */
 
 import { adam, engines, gradientDescent, Optimizer } from 'antigrad'
@@ -25,7 +25,10 @@ import {
 
 const others = variants.filter((variant) => variant !== reference)
 
-/** To four of the widest vectors and one element; and past two borders of a norm's blocks of 16384. */
+/**
+ * All lengths up to four of the widest vectors plus one element, and a length beyond two norm blocks of 16,384
+ * elements.
+ */
 const lengths: Record<Dtype, readonly number[]> = {
   float32: [...Array(66).keys(), 40_003],
   float64: [...Array(34).keys(), 40_003],
@@ -41,7 +44,7 @@ const dataOf = (lengths: Record<Dtype, readonly number[]>) =>
 const data = dataOf(lengths)
 const fewData = dataOf({ float32: few, float64: few })
 
-/** What decides which loops run: its kernels, and what is done to gradients before and after them. */
+/** The loops of a case: its kernels, and the passes over gradients before and after them. */
 function loopsOf({ rule, options: { clip = {}, zeroGrads } }: Case): string[] {
   const { name, ...values } = rule.name === 'delayedStart' ? rule.rule : rule
   const { stages, point, flags } = definitions[name]
@@ -57,7 +60,7 @@ function loopsOf({ rule, options: { clip = {}, zeroGrads } }: Case): string[] {
   return [`${kernels} ${flags(values as never)}`, String(around)]
 }
 
-/** The first case of each. */
+/** The first case of each set of loops. */
 const first = new Set(
   [0, 1].flatMap((k) => [
     ...new Map([...cases].reverse().map((each) => [loopsOf(each)[k], each] as const)).values(),
@@ -66,7 +69,7 @@ const first = new Set(
 
 const awkward = [1, 0, 15, 16, 17, 64, 3, 0, 33, 130]
 
-test('WebAssembly and the addon are there to be compared', () => {
+test('WebAssembly and the addon are available for the comparison', () => {
   expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
   expect(engines().native.instructionSets).toContain('scalar')
 })
@@ -99,7 +102,7 @@ describe(`the same bits as in TypeScript on ${others.map(({ name }) => name).joi
   })
 })
 
-test.each(dtypes)('a tensor without a gradient stays as it is, and its count stands still: %s', (dtype) => {
+test.each(dtypes)('a tensor without a gradient and its update count stay unchanged: %s', (dtype) => {
   const several = makeData(dtype, awkward, 2, true)
   for (const testCase of cases) {
     const updates = awkward.map(() => 0)
@@ -113,7 +116,7 @@ test.each(dtypes)('a tensor without a gradient stays as it is, and its count sta
       expect(snapshot.updates, `${testCase.name}, step ${step}`).toEqual(updates)
       for (const [k, [name, array]] of snapshot.arrays.entries()) {
         const tensor = Number(/\d+/.exec(name))
-        // The shifted form's last lookahead is taken of all tensors.
+        // The last gradient point of the shifted form covers all tensors.
         if (step === 0 || present[tensor] || name.endsWith('.point')) continue
         expect(firstDifference(before[k], array), `${testCase.name}, ${name}`).toBe(-1)
       }
@@ -123,8 +126,8 @@ test.each(dtypes)('a tensor without a gradient stays as it is, and its count sta
   }
 })
 
-describe.each(variants)('what is stated of NaN and −0, on $name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('AMSGrad takes over a NaN in v and leaves one behind in the largest, %s', (dtype) => {
+describe.each(variants)('the documented treatment of NaN and −0, on $name', ({ name: _, ...engine }) => {
+  test.each(dtypes)('AMSGrad takes over a NaN in v and keeps a NaN in the maximum, %s', (dtype) => {
     const ones = array(dtype, 40).fill(1)
     const optimizer = new Optimizer(ones, adam({ amsgrad: true }), engine)
     const { v, largest } = optimizer.state
@@ -146,7 +149,7 @@ describe.each(variants)('what is stated of NaN and −0, on $name', ({ name: _, 
   })
 })
 
-test('how elements are split into tensors changes no bit, where no norm is taken', () => {
+test('splitting elements into tensors changes no bit unless a norm is computed', () => {
   const elementwise = cases.filter(
     ({ rule, options: { clip = {} } }) =>
       Object.keys(clip).every((name) => name === 'value') && isElementwise(rule),

@@ -1,6 +1,6 @@
 /**
- * The Schedule-Free rules are their authors': trajectories of the package schedulefree, whose parameters are y while
- * it trains, where ours are x. What is theirs alone: gradients belong to `gradientPoint()`.
+ * Compares the Schedule-Free rules with the authors' package schedulefree, whose parameters are y during training. The
+ * parameters here are x, and gradients are evaluated at `gradientPoint()`.
  */
 
 import { readFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ interface Entry {
   readonly dtype: Dtype
   readonly initial: readonly number[]
   readonly gradients: readonly (readonly number[])[]
-  /** y after each update, and x after the last. */
+  /** y after each update, and x after the last update. */
   readonly parameters: readonly (readonly number[])[]
   readonly evaluation: readonly number[]
 }
@@ -48,7 +48,7 @@ function translated({ name, options }: Entry): Rule {
 }
 
 describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test.each(golden)('schedulefree $name $dtype', (entry) => {
+  test.each(golden)("follows schedulefree's $name, $dtype", (entry) => {
     const { dtype, initial, gradients, parameters, evaluation } = entry
     const optimizer = new Optimizer(array(dtype, initial), translated(entry), engine)
     const largest = initial.map(Math.abs)
@@ -79,7 +79,7 @@ const expectBlind = (step: () => unknown) => {
   )
 }
 
-describe('a step without a look at gradientPoint()', () => {
+describe('a step without a call of gradientPoint()', () => {
   test('is an error that changes nothing', async () => {
     const optimizer = new Optimizer(ones(), free)
     expectBlind(() => optimizer.step(ones()))
@@ -97,7 +97,7 @@ describe('a step without a look at gradientPoint()', () => {
     expect(optimizer.updates).toBe(2)
   })
 
-  test('is one where the look was followed by no update', () => {
+  test('is allowed if no update has followed the last gradient point', () => {
     const optimizer = new Optimizer(ones(), free, { onNonFinite: 'skip' })
     optimizer.gradientPoint()
     expect(optimizer.step(ones().fill(NaN))).toBe(false)
@@ -105,14 +105,14 @@ describe('a step without a look at gradientPoint()', () => {
     expectBlind(() => optimizer.step(ones()))
   })
 
-  test('is one where a look serves all batches of an update', () => {
+  test('is allowed if one gradient point serves all batches of an update', () => {
     const optimizer = new Optimizer(ones(), free, { accumulate: { batches: 2 } })
     optimizer.gradientPoint()
     expect([optimizer.step(ones()), optimizer.step(ones())]).toEqual([false, true])
     expectBlind(() => optimizer.step(ones()))
   })
 
-  test('is an error as long as any tensor has such a rule that is not frozen', () => {
+  test('is an error while any tensor that is not frozen has such a rule', () => {
     const groups = [{ match: 'free', rule: free }]
     const optimizer = new Optimizer({ free: ones(), other: ones() }, adam(), { groups })
     expectBlind(() => optimizer.step({ other: ones() }))
@@ -129,7 +129,7 @@ describe('a step without a look at gradientPoint()', () => {
     expect(optimizer.step()).toBe(false)
   })
 
-  test('is one where the parameters are others since', () => {
+  test('is an error if the parameters have changed since', () => {
     const optimizer = new Optimizer(ones(), free)
     const saved = optimizer.save()
     optimizer.gradientPoint()
@@ -139,7 +139,7 @@ describe('a step without a look at gradientPoint()', () => {
   })
 })
 
-/** A run whose gradients are 2·(y − target). */
+/** Runs steps with the gradients 2·(y − target). */
 function go(optimizer: Optimizer<{ a: Float64Array; b: Float64Array }>, steps: number): void {
   for (let t = 0; t < steps; t++) {
     const { a, b } = optimizer.gradientPoint()
@@ -152,7 +152,7 @@ test.each([
   scheduleFreeSgd({ warmupSteps: 8, r: 1 }),
   scheduleFreeAdamW({ lr: 0.1 }),
   scheduleFreeRAdam({ lr: 0.1 }),
-])('$name goes on to the same bits where it was saved', (rule) => {
+])('$name resumes a saved run with the same bits', (rule) => {
   const make = () => new Optimizer({ a: ones(), b: ones() }, rule) as never as Parameters<typeof go>[0]
   const whole = make()
   go(whole, 20)
@@ -164,7 +164,7 @@ test.each([
   expect(again.save().tensors).toEqual(whole.save().tensors)
 })
 
-test('weights tʳ·γₘₐₓᵖ and a warm-up are those of the form in which y is kept', () => {
+test('weights tʳ·γₘₐₓᵖ and a warm-up agree with the form that stores y', () => {
   const [lr, beta, lambda, warmupSteps, r, p] = [0.3, 0.8, 0.05, 6, 1.5, 3]
   const options = { lr, momentum: beta, weightDecay: lambda, warmupSteps, r, weightLrPower: p }
   const optimizer = new Optimizer(Float64Array.of(2), scheduleFreeSgd(options))
@@ -185,7 +185,7 @@ test('weights tʳ·γₘₐₓᵖ and a warm-up are those of the form in which y
   }
 })
 
-test('RAdam’s first updates stand still, or are those of SGD', () => {
+test('RAdam’s first updates are skipped, or are steps of SGD', () => {
   const after = (silentSgdPhase: boolean) => {
     const optimizer = new Optimizer(ones(), scheduleFreeRAdam({ lr: 0.5, silentSgdPhase }))
     optimizer.gradientPoint()
@@ -196,14 +196,14 @@ test('RAdam’s first updates stand still, or are those of SGD', () => {
   expect(after(false)).toEqual(Array(2).fill(Float64Array.of(0.5, 0, 0.75)))
 })
 
-test('without a learning rate the average stays', () => {
+test('the average stays if the learning rate is 0', () => {
   const optimizer = new Optimizer(ones(), scheduleFreeAdamW({ lr: 0 }))
   optimizer.gradientPoint()
   optimizer.step(ones())
   expect([optimizer.params, optimizer.state.z]).toEqual([ones(), ones()])
 })
 
-test('z starts from the parameters: of new tensors, new rows, thawed and partly restored ones', () => {
+test('z starts from the parameters of new tensors, new rows, unfrozen and partly restored tensors', () => {
   const optimizer = new Optimizer({ a: ones() }, free, { shapes: { a: [3, 1] } })
   optimizer.gradientPoint()
   optimizer.step({ a: ones() })
@@ -223,7 +223,7 @@ test('z starts from the parameters: of new tensors, new rows, thawed and partly 
   expect([more.params.b[0], more.state.b.z[0], more.state.a.updates]).toEqual([9, 9, 0])
 })
 
-test('what would move the average alone is refused', () => {
+test('options that would move only the average are rejected', () => {
   expect(() => delayedStart(3, free)).toThrow('delayedStart: rule: expected a rule in which the parameters')
   const delayed = { name: 'delayedStart', updates: 3, rule: free } as never
   expect(() => new Optimizer(ones(), delayed)).toThrow(OptionError)
@@ -237,15 +237,15 @@ test('what would move the average alone is refused', () => {
   expect(optimizer.step({ a: ones() })).toBe(true)
 })
 
-test('minimize takes gradients at the point, and ends where the average is at rest', () => {
+test('minimize evaluates gradients at the gradient point and ends when the average converges', () => {
   const { x, reason } = minimize(booth(), [3, 3], scheduleFreeAdamW({ lr: 0.2 }))
   expect(Math.hypot(x[0] - 1, x[1] - 3)).toBeLessThan(1e-6)
   expect(reason).toBe('converged')
 })
 
-test('minimize is not at rest where only the gradient at the point vanishes', () => {
+test('minimize continues if only the gradient at the gradient point vanishes', () => {
   const lr = 2 ** -40
-  // z is −2·lr after two updates, x −1.5·lr and y −1.55·lr.
+  // After two updates, z is −2·lr, x is −1.5·lr and y is −1.55·lr.
   const gradient = (x: ArrayLike<number>, out: { [i: number]: number }) => {
     out[0] = Math.abs(x[0] / lr + 1.55) < 0.01 ? 0 : 1
   }

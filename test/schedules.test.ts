@@ -1,4 +1,4 @@
-/** Schedules: against Torch's and Optax's, by what they promise, and what is refused. */
+/** Schedules: compared with Torch and Optax, checked against documented properties, and rejected options. */
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -46,7 +46,7 @@ import { findConstantStart, scaled, warmupSteps } from '../dist/schedules/schedu
 import { home } from './children.js'
 import { bits } from './helpers.js'
 
-/** What a user writes for each schedule of the data: Torch's names, then Optax's. */
+/** The user's expression for each schedule of the data: Torch's names, then Optax's. */
 const golden: Record<string, Schedule> = {
   'StepLR step': step(0.1, { stepSize: 10, gamma: 0.5 }),
   'MultiStepLR multiStep': multiStep(0.1, { milestones: [5, 20, 45] }),
@@ -112,7 +112,7 @@ describe('the values of Torch and Optax', () => {
   })
 })
 
-/** Those that the data do not have, by their formulas; `Math` is near enough. */
+/** Formulas of the schedules that the data do not contain. `Math` is accurate enough. */
 const formulas: Record<string, readonly [Schedule, (t: number) => number]> = {
   'a constant': [constant(0.3), () => 0.3],
   'ConstantLR’s factor': [constant(0.3, { steps: 3 }), (t) => (t < 3 ? 0.1 : 0.3)],
@@ -224,7 +224,7 @@ describe('the formula of', () => {
   })
 })
 
-test('no bit of any of them changes unnoticed', () => {
+test('no bit of any schedule changes unnoticed', () => {
   const schedules = [...Object.values(golden), ...Object.values(formulas).map(([schedule]) => schedule)]
   const plain = schedules.filter((schedule) => !/joined|chained/.test(JSON.stringify(schedule)))
   const values = plain.flatMap((schedule) =>
@@ -236,7 +236,7 @@ test('no bit of any of them changes unnoticed', () => {
   expect(digest.slice(0, 16)).toBe('01a5ac6518baf926')
 })
 
-// Whole multiples of 2⁻²⁰: twice such a number has the same roundings.
+// Integer multiples of 2⁻²⁰. Twice such a number has the same roundings.
 const level = fc.integer({ min: 0, max: 1 << 20 }).map((n) => n / (1 << 20))
 const count = fc.integer({ min: 1, max: 40 })
 const whole = fc.integer({ min: 0, max: 40 })
@@ -258,11 +258,11 @@ const apart = (from: number, to: number) => [Math.min(from, to), Math.max(from, 
 
 interface Drawn {
   readonly schedule: Schedule
-  /** Between which numbers it promises to stay. */
+  /** The interval that contains all values. */
   readonly bounds: readonly [number, number]
-  /** Whether it promises to go one way only: 1 or −1, else 0. */
+  /** The direction of a monotonic schedule: 1 or −1. Other schedules have 0. */
   readonly way: number
-  /** How far it promises to move at most from one update to the next. */
+  /** The largest change from one update to the next. */
   readonly slope: number
 }
 
@@ -273,7 +273,7 @@ const drawn = (schedule: Schedule, bounds: readonly [number, number], way = 0, s
   slope,
 })
 
-/** Any schedule of each kind that has numbers alone in it. */
+/** Random schedules of each kind, with numeric options only. */
 const kinds: Record<string, fc.Arbitrary<Drawn>> = {
   constant: fc
     .tuple(level, fc.record({ factor: level, steps: whole }))
@@ -341,7 +341,7 @@ const kinds: Record<string, fc.Arbitrary<Drawn>> = {
       }),
     )
     .map(([value, options]) => {
-      // The shortest phase takes an eleventh of it, or an update.
+      // The shortest phase takes an eleventh of the steps, or one update.
       const slope = (value * Math.PI) / 2 / Math.max(1, options.steps * 0.15 - 1)
       return drawn(oneCycle(value, options), [value / 25 / 1e4, value], 0, slope)
     }),
@@ -417,7 +417,7 @@ const nested: fc.Arbitrary<Schedule> = fc.letrec<{ any: Schedule }>((tie) => ({
 const times = [...Array(130).keys(), 1000, 1e6 + 1, 2 ** 40]
 const valuesOf = (schedule: Scheduled) => times.map((t) => evaluateSchedule(schedule, t))
 
-test('every schedule is among those that are drawn, and has a row in the docs', () => {
+test('every schedule is among the random schedules and has a row in the docs', () => {
   const drawn = [...Object.keys(kinds), 'warmup', 'chained', 'joined']
   expect(Object.keys(functions).sort()).toEqual(drawn.sort())
   const page = readFileSync(join(home, 'docs/schedules.md'), 'utf8')
@@ -428,14 +428,14 @@ test('every schedule is among those that are drawn, and has a row in the docs', 
 describe.each(Object.entries(kinds))('%s', (_, arbitrary) => {
   const check = (promise: (drawn: Drawn) => void) => fc.assert(fc.property(arbitrary, promise), { seed: 7 })
 
-  test('stays within its bounds, to the bit', () => {
+  test('stays within its bounds exactly', () => {
     check(({ schedule, bounds: [low, high] }) => {
       const beyond = valuesOf(schedule).filter((x) => !(x >= low && x <= high))
       expect(beyond).toEqual([])
     })
   })
 
-  test('goes the way that it promises, and no faster', () => {
+  test('keeps its direction and its largest slope', () => {
     check(({ schedule, way, slope }) => {
       const values = valuesOf(schedule).slice(0, 130)
       const moves = values.slice(1).map((x, t) => x - values[t])
@@ -444,9 +444,9 @@ describe.each(Object.entries(kinds))('%s', (_, arbitrary) => {
     })
   })
 
-  test('rises up to the last update of its warm-up, and no longer', () => {
+  test('rises until the last update of its warm-up and no longer', () => {
     check(({ schedule }) => {
-      // What shrinks meanwhile, and what starts again to rise.
+      // Schedules that shrink during the warm-up, or that rise again later, are excluded.
       if (schedule.schedule === 'cyclic' && schedule.mode === 'expRange') return
       if (schedule.schedule === 'cosineRestarts') return
       const steps = warmupSteps(schedule)
@@ -466,7 +466,7 @@ describe('any schedule', () => {
   const check = (promise: (schedule: Schedule) => void) =>
     fc.assert(fc.property(nested, promise), { seed: 11, numRuns: 300 })
 
-  test('is frozen all through, and the same after JSON and a structured clone', () => {
+  test('is deeply frozen and unchanged by JSON and a structured clone', () => {
     const isFrozen = (x: unknown): boolean =>
       typeof x !== 'object' || x === null || (Object.isFrozen(x) && Object.values(x).every(isFrozen))
     check((schedule) => {
@@ -480,7 +480,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('stays from where on it says so', () => {
+  test('is constant from the update that it reports', () => {
     check((schedule) => {
       const from = findConstantStart(schedule)
       if (from === Infinity) return
@@ -489,7 +489,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('is twice as much with a factor of 2', () => {
+  test('doubles with a factor of 2', () => {
     check((schedule) => {
       const values = valuesOf(schedule)
       const twice = valuesOf(scaled(schedule, 2))
@@ -498,7 +498,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('gives an optimizer the numbers of evaluateSchedule(), and is saved and loaded with it', () => {
+  test('passes the values of evaluateSchedule() to an optimizer, and is saved and loaded with it', () => {
     const runs = { seed: 3, numRuns: 40 }
     const property = fc.property(nested, nested, (lr, decay) => {
       const gradient = (t: number) => Float64Array.of(t % 3, -1)
@@ -522,7 +522,7 @@ describe('any schedule', () => {
   })
 })
 
-test('what goes from one number to another never passes it, whatever is rounded', () => {
+test('a schedule between two numbers never passes its end value, despite rounding', () => {
   const any = fc.double({ min: -1, max: 1, noNaN: true })
   const property = fc.property(any, any, fc.integer({ min: 1, max: 100 }), (value, endValue, rest) => {
     const steps = 2 ** 52
@@ -535,7 +535,7 @@ test('what goes from one number to another never passes it, whatever is rounded'
   fc.assert(property, { seed: 5, numRuns: 3000 })
 })
 
-test('parts meet where one begins with what the other ended with', () => {
+test('parts of a joined schedule meet if one begins with the last value of the other', () => {
   const schedule = joined(
     [linear(0, { endValue: 1, steps: 10 }), 1, cosine(1, { steps: 20, endValue: 0.25 }), 0.25],
     { boundaries: [10, 15, 35] },
@@ -548,7 +548,7 @@ test('parts meet where one begins with what the other ended with', () => {
   expect([10, 15, 35].map((t) => evaluateSchedule(schedule, t))).toEqual([1, 1, 0.25])
 })
 
-test('a warm-up is known through parts, factors and groups of them', () => {
+test('warmupSteps finds a warm-up in joined, chained and nested schedules', () => {
   const rising = linear(0, { endValue: 1, steps: 10 })
   expect(warmupSteps(joined([rising, 1, rising], { boundaries: [10, 20] }))).toBe(10)
   expect(warmupSteps(joined([rising, rising], { boundaries: [5] }))).toBe(15)
@@ -560,7 +560,7 @@ test('a warm-up is known through parts, factors and groups of them', () => {
   expect(warmupSteps((t: number) => t)).toBe(0)
 })
 
-test('standing still does not count while a schedule rises at first', () => {
+test('convergence does not count while a schedule rises initially', () => {
   const valley = expression('(x - 3)^2')
   const options = { maxIterations: 400, tolerance: 1e-6 }
   const reasonOf = (lr: Scheduled) => minimize(valley, [0], gradientDescent({ lr }), options)
@@ -571,7 +571,7 @@ test('standing still does not count while a schedule rises at first', () => {
   expect(many.iterations[0]).toBe(reasonOf(slow).iterations)
 })
 
-test('a group’s factor goes into the numbers of the option, and not into others', () => {
+test('a group’s factor scales the values of its option and no other numbers', () => {
   const lr = warmup(chained([cosine(0.5, { steps: 8 }), step(1, { stepSize: 2, gamma: 0.5 })]), { steps: 3 })
   const rule = sgd({ lr })
   const params = { a: Float64Array.of(1), b: Float64Array.of(1) }
@@ -605,21 +605,21 @@ describe('a schedule that takes metrics', () => {
     expect(new Set(values).size).toBeGreaterThan(2)
   })
 
-  test('metrics below 0 have to become better too', () => {
+  test('negative metrics must improve too', () => {
     let schedule = reduceOnPlateau(1, { patience: 2, threshold: 0.1, factor: 0.5 })
     for (const metric of [-1, -1, -1.05, -1.2, -1.2, -1.2]) schedule = observeMetric(schedule, metric)
     expect(schedule).toMatchObject({ value: 1, best: -1.2, badCount: 2 })
     expect(observeMetric(schedule, -1.3)).toMatchObject({ value: 0.5, badCount: 0 })
   })
 
-  test('what is not finite is never better', () => {
+  test('metrics that are not finite are never better', () => {
     let schedule = reduceOnPlateau(1, { patience: 3, factor: 0.5 })
     for (const metric of [-Infinity, NaN, Infinity]) schedule = observeMetric(schedule, metric)
     expect(schedule).toMatchObject({ best: null, badCount: 3, value: 1 })
     expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
   })
 
-  test('takes them within others, which are copied', () => {
+  test('observes metrics within other schedules, which are copied', () => {
     const plateau = reduceOnPlateau(1, { patience: 0 })
     const constantly = constant(2)
     const inner = joined([constantly, warmup(plateau, { steps: 2 })], { boundaries: [3] })
@@ -634,7 +634,7 @@ describe('a schedule that takes metrics', () => {
     expect([plateau.badCount, plateau.best]).toEqual([0, null])
   })
 
-  test('goes on in a run that is saved, also where groups have a part of it', () => {
+  test('resumes in a saved run, even if groups contain it', () => {
     const make = () =>
       new Optimizer(
         { a: Float64Array.of(1), b: Float64Array.of(1) },
@@ -665,7 +665,7 @@ describe('a schedule that takes metrics', () => {
     expect(whole.rule).toEqual(loaded.rule)
   })
 
-  test('there has to be one, and a number', () => {
+  test('observeMetric requires a reduceOnPlateau schedule and a number', () => {
     for (const schedule of [0.1, cosine(1, { steps: 3 }), () => 1] as Scheduled[]) {
       expect(() => observeMetric(schedule, 1)).toThrow(
         /observeMetric: schedule: expected a schedule that contains reduceOnPlateau\(\)/,
@@ -680,7 +680,7 @@ describe('a schedule that takes metrics', () => {
   })
 })
 
-test('a momentum may be cycled as a rate is', () => {
+test('a momentum may be cycled like a rate', () => {
   const rule = momentum({ lr: 0.01, momentum: cyclic(0.95, { maxValue: 0.85, stepSizeUp: 4 }) })
   const optimizer = new Optimizer(Float64Array.of(1), rule)
   for (let t = 0; t < 20; t++) expect(optimizer.step(Float64Array.of(1))).toBe(true)
@@ -692,11 +692,11 @@ test('a momentum may be cycled as a rate is', () => {
 // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
 const all = functions as Record<string, any>
 
-test.each([0, 1])('a share of all, and none of it, is a share: %d', (factor) => {
+test.each([0, 1])('the factors 0 and 1 are valid: %d', (factor) => {
   expect(reduceOnPlateau(1, { factor })).toMatchObject({ factor })
 })
 
-describe('refuses', () => {
+describe('invalid options are rejected', () => {
   const bad: readonly [string, readonly unknown[], string][] = [
     ...Object.keys(all).flatMap((name): [string, unknown[], string][] => {
       const list = name === 'chained' || name === 'joined'
@@ -795,12 +795,12 @@ describe('refuses', () => {
     expect((error as OptionError).argument).toBe(argument)
   })
 
-  test('what is out of the option’s range, whatever it is in', () => {
+  test('if a value is outside the option’s range, at any depth', () => {
     const negative = joined([0.1, warmup(linear(0.1, { endValue: -0.1, steps: 3 }), { steps: 2 })], {
       boundaries: [4],
     })
     expect(() => sgd({ lr: negative })).toThrow('linear: endValue: expected a finite number ≥ 0, got -0.1')
-    // Of a product, only that itself.
+    // Only the value of a product is checked.
     const product = chained([0.1, linear(1, { endValue: -1, steps: 4 })])
     const optimizer = new Optimizer(Float64Array.of(1), sgd({ lr: product }))
     for (let t = 0; t < 3; t++) optimizer.step(Float64Array.of(1))
@@ -809,14 +809,14 @@ describe('refuses', () => {
     )
   })
 
-  test('strangers in JSON', () => {
+  test('if JSON contains unknown fields', () => {
     const text = '{ "schedule": "cosine", "value": 1, "steps": 5, "eta_min": 0 }'
     expect(() => sgd({ lr: JSON.parse(text) })).toThrow(
       'sgd: lr: cosine: expected one of value, steps, endValue, exponent, periodic, got "eta_min"',
     )
   })
 
-  test('more than a hundred schedules in one, however they are nested, at once', () => {
+  test('if a schedule contains more than 100 schedules, without delay', () => {
     let wide: Scheduled = 1
     expect(() => {
       for (let k = 0; k < 60; k++) wide = { schedule: 'chained', schedules: [wide, wide] } as Schedule
@@ -825,7 +825,7 @@ describe('refuses', () => {
   })
 })
 
-test('a bundle without a schedule’s function says what to import, and has not paid for it', async () => {
+test('a bundle without a schedule’s function names the missing import and does not contain its code', async () => {
   const bundle = async (names: string) => {
     const contents = `export { ${names} } from './dist/index.js'`
     const { outputFiles } = await build({
@@ -850,15 +850,15 @@ test('a bundle without a schedule’s function says what to import, and has not 
 })
 
 describe('evaluateSchedule', () => {
-  test('gives a number at each t', () => {
+  test('returns a number for each t', () => {
     for (const t of [0, 1, 1e9]) expect(evaluateSchedule(0.1, t)).toBe(0.1)
   })
 
-  test('gives what a function returns for t', () => {
+  test('returns the value of a function at t', () => {
     expect(evaluateSchedule((t) => 2 * t + 1, 3)).toBe(7)
   })
 
-  test('gives a warm-up by its definition, and after it what it leads to', () => {
+  test('evaluates a warm-up by its definition and then the following schedule', () => {
     const plain = warmup(0.3, { steps: 4 })
     expect([0, 1, 3, 4, 100].map((t) => evaluateSchedule(plain, t))).toEqual([0.075, 0.15, 0.3, 0.3, 0.3])
     const fromZero = warmup((t) => 8 / (t + 1), { steps: 4, from: 0 })
@@ -867,7 +867,7 @@ describe('evaluateSchedule', () => {
     expect(evaluateSchedule(JSON.parse(JSON.stringify(plain)) as Schedule, 1)).toBe(0.15)
   })
 
-  test('set before each step takes the same steps as the schedule in the rule, and can be saved', () => {
+  test('reproduces a schedule in the rule if it is set before each step, and the run can be saved', () => {
     const rate = warmup((t) => Math.cos(t / 10), { steps: 3, from: 0.01 })
     const scheduled = new Optimizer(Float32Array.of(1, -2), adam({ lr: rate }))
     const set = new Optimizer(Float32Array.of(1, -2), adam())
@@ -894,26 +894,29 @@ describe('evaluateSchedule', () => {
   }
 
   test.each([NaN, Infinity, '1', null, undefined, {}, [1], { schedule: 'zigzag' }, { schedule: 1 }, 1n])(
-    'refuses %s for a schedule',
+    'rejects %s as a schedule',
     (schedule) => {
       expect(refused(() => evaluateSchedule(schedule as Anything, 0))).toBe('evaluateSchedule: schedule')
     },
   )
 
-  test('refuses a schedule that is not one all through, and says where', () => {
+  test('rejects a schedule with an invalid part and names the part', () => {
     const broken = { ...warmup(1, { steps: 2 }), value: 'fast' }
     expect(refused(() => evaluateSchedule(broken as Anything, 0))).toBe(
       'evaluateSchedule: schedule: warmup: value',
     )
   })
 
-  test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])('refuses %s for t, and calls nothing', (t) => {
-    let calls = 0
-    expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluateSchedule: t')
-    expect(calls).toBe(0)
-  })
+  test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])(
+    'rejects %s as t without calling the schedule',
+    (t) => {
+      let calls = 0
+      expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluateSchedule: t')
+      expect(calls).toBe(0)
+    },
+  )
 
-  test.each([NaN, -Infinity, '1', undefined, null, 1n])('refuses a function that returns %s', (x) => {
+  test.each([NaN, -Infinity, '1', undefined, null, 1n])('rejects a function that returns %s', (x) => {
     const schedule = (() => x) as Scheduled
     expect(refused(() => evaluateSchedule(schedule, 5))).toBe('evaluateSchedule: schedule at t = 5')
     expect(refused(() => evaluateSchedule(warmup(schedule, { steps: 9 }), 5))).toBe(
@@ -921,7 +924,7 @@ describe('evaluateSchedule', () => {
     )
   })
 
-  test('passes on what a function throws', () => {
+  test('passes on the error of a function', () => {
     const error = new Error('mine')
     const thrower = () => {
       throw error

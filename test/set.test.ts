@@ -1,4 +1,4 @@
-/** `set` beside groups: what a group gave stays, unless a match says otherwise. */
+/** `set` with groups: options of a group stay unless a pattern matches the group's tensors. */
 
 import {
   adamw,
@@ -27,7 +27,7 @@ function make() {
   )
 }
 
-/** lr and weightDecay by tensor. */
+/** lr and weightDecay per tensor. */
 function rates(optimizer: Pick<Optimizer, 'report'>): Record<string, [number, number]> {
   const { tensors } = optimizer.report()
   return Object.fromEntries(
@@ -38,7 +38,7 @@ function rates(optimizer: Pick<Optimizer, 'report'>): Record<string, [number, nu
   )
 }
 
-test('options of groups stay, and lrScale goes on to multiply', () => {
+test('options of groups stay, and lrScale remains a factor', () => {
   const optimizer = make()
   expect(rates(optimizer)).toEqual({
     'a.w': [0.125, 0.5],
@@ -51,14 +51,14 @@ test('options of groups stay, and lrScale goes on to multiply', () => {
   expect(optimizer.rule).toMatchObject({ lr: 1, weightDecay: 0.75 })
 })
 
-test('a schedule is scaled as a number is', () => {
+test('a schedule is scaled like a number', () => {
   const optimizer = make()
   optimizer.set({ lr: (t) => 2 * t })
   const at = optimizer.report().tensors.map(({ rule }) => (rule as { lr: unknown }).lr)
   expect(at.map((lr) => (typeof lr === 'function' ? lr(3) : lr))).toEqual([3, 3, 6, 4])
 })
 
-test('a match changes what groups gave; what is said last wins', () => {
+test('a pattern overrides options of groups, and the last call wins', () => {
   const optimizer = make()
   optimizer.set('**.bias', { lr: 8, weightDecay: 0.25 })
   expect(rates(optimizer)['a.bias']).toEqual([8, 0.25])
@@ -68,7 +68,7 @@ test('a match changes what groups gave; what is said last wins', () => {
   expect(rates(optimizer).c).toEqual([1, 0])
 })
 
-test('it is the same after a run was saved, and for tensors to come', () => {
+test('set works the same after a run was loaded, and for tensors that are added later', () => {
   const optimizer = Optimizer.load(structuredClone(make().save()))
   optimizer.set({ lr: 1, weightDecay: 0.75 })
   optimizer.add({ b: { bias: one() } }, { shapes: { b: { bias: [1] } } })
@@ -76,7 +76,7 @@ test('it is the same after a run was saved, and for tensors to come', () => {
   expect(rates(optimizer)).toEqual(expected)
 })
 
-test('a rule without decay has none; without another option it is an error that says where', () => {
+test('a rule without weight decay ignores it, and another missing option is an error with its place', () => {
   const params = { w: one(), bias: one() }
   new Optimizer(params, momentum(), { groups: [noDecay()] as never, shapes: { w: [1, 1] } })
   const groups = [{ match: 'bias', weightDecay: 0.1 }] as never
@@ -87,8 +87,8 @@ test('a rule without decay has none; without another option it is an error that 
   )
 })
 
-/** Where nothing is changed between them, steps ask nothing but the gradients. */
-describe.each(engineNames)('%s: what is set between steps that ask nothing', (engine) => {
+/** Steps without changes in between read only the gradients. */
+describe.each(engineNames)('%s: set between steps that read only gradients', (engine) => {
   const make = () =>
     new Optimizer({ a: Float32Array.of(1, 2), b: Float32Array.of(3) }, adamw({ lr: 0.25 }), { engine })
   const gradients = { a: Float32Array.of(1, -2), b: Float32Array.of(0.5) }
@@ -104,7 +104,7 @@ describe.each(engineNames)('%s: what is set between steps that ask nothing', (en
     ['a schedule', (optimizer) => optimizer.set({ lr: cosine(1, { steps: 4 }) })],
     ['a function', (optimizer) => optimizer.set({ lr: (t) => 1 / (t + 1) })],
     ['options of one tensor', (optimizer) => optimizer.set('b', { lr: 0.5 })],
-  ])('%s, as in a run that is loaded', (_, set) => {
+  ])('%s, like in a run that is loaded', (_, set) => {
     const straight = stepped(make())
     set(straight)
     const loaded = Optimizer.load<Run['params'] & object>(stepped(make()).save(), {
@@ -115,13 +115,13 @@ describe.each(engineNames)('%s: what is set between steps that ask nothing', (en
     expect(inBits(straight.params)).not.toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('what is refused changes nothing', () => {
+  test('a rejected option changes nothing', () => {
     const optimizer = stepped(make())
     expect(() => optimizer.set({ lr: 0.5, eps: -1 })).toThrow(OptionError)
     expect(inBits(stepped(optimizer).params)).toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('a function may not step', () => {
+  test('a schedule function may not call step', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), adamw(), { engine })
     for (let k = 0; k < 3; k++) optimizer.step(gradients.a)
     const before = inBits(optimizer.params)

@@ -1,4 +1,4 @@
-/** The set-up's own compilations of cargo's programs, with a cargo that a test writes. */
+/** The setup script's compilations of cargo programs, with a fake cargo that the test writes. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { home } from './children.js'
 const folder = mkdtempSync(join(tmpdir(), 'antigrad-setup-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Installs a tool by a cargo whose attempts, with locked versions and without, end with these statuses. */
+/** Installs a tool with a cargo whose attempts, with and without locked versions, exit with these statuses. */
 function install(locked: number, unlocked: number) {
   const path = mkdtempSync(join(folder, 'cargo-'))
   mkdirSync(join(path, 'bin'))
@@ -32,19 +32,19 @@ esac
   return { status, stderr }
 }
 
-test('prints nothing of an attempt with locked versions that the next attempt makes good', () => {
+test('prints nothing of a failed attempt with locked versions if the next attempt succeeds', () => {
   const { status, stderr } = install(101, 0)
   expect(status).toBe(0)
   expect(stderr).not.toMatch(/error|fail/i)
   expect(stderr).toContain('tool: a locked version of a dependency is not available')
 })
 
-test('prints both attempts where both fail', () => {
+test('prints both attempts if both fail', () => {
   const { status, stderr } = install(101, 101)
   expect(status).toBe(1)
   expect(stderr).toMatch(/no such version at all.*no such locked version/s)
 })
 
-test('makes one attempt where that succeeds', () => {
+test('makes one attempt if it succeeds', () => {
   expect(install(0, 101)).toEqual({ status: 0, stderr: '' })
 })

@@ -1,4 +1,7 @@
-/** What several files need and is long in the making (a package, an installed one, a page): made once a run. */
+/**
+ * Slow shared fixtures of several test files, such as a package, an installation or a page. Each is made once per test
+ * run.
+ */
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,14 +16,14 @@ declare module 'vitest' {
   }
 }
 
-/** Vitest's `globalSetup`: a folder of the run's, which all workers know. */
+/** Vitest's `globalSetup`: makes a folder for the test run, which all workers know. */
 export default function setup(project: TestProject): () => void {
   const made = mkdtempSync(join(tmpdir(), 'antigrad-made-'))
   project.provide('made', made)
   return () => rmSync(made, { recursive: true, force: true })
 }
 
-/** The folder of that name; whoever asks first fills it, and the others wait. It is for reading only. */
+/** The read-only folder of this name. The first caller fills the folder, and the other callers wait. */
 export async function once(name: string, fill: (folder: string) => unknown): Promise<string> {
   const folder = join(inject('made'), name)
   const [done, failed] = [`${folder}.done`, `${folder}.failed`]
@@ -40,7 +43,7 @@ export async function once(name: string, fill: (folder: string) => unknown): Pro
   return folder
 }
 
-/** Only one process can make a folder. */
+/** Whether this process creates the folder. Only one process can succeed. */
 function isFirst(folder: string): boolean {
   try {
     mkdirSync(folder)

@@ -1,6 +1,6 @@
 /**
- * A plan as an array of a real Slurm: munged, slurmctld and slurmd of this machine, as root, in a folder of their own. What is
- * canceled is repeated by nobody: `status --missing` submits it again. Part of `npm run test:faults`.
+ * Runs a plan as an array job of a real Slurm: munged, slurmctld and slurmd on this machine, as root, in a new folder.
+ * No task repeats canceled work automatically: `status --missing` submits it again. Part of `npm run test:faults`.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -73,7 +73,7 @@ PartitionName=all Nodes=${host} Default=YES MaxTime=INFINITE State=UP
       ['slurmctld', '-f', at('slurm.conf'), '-c'],
       ['slurmd', '-f', at('slurm.conf'), '-N', host],
     ]) {
-      // They go into the background, and keep what they were given to write to.
+      // The daemons move to the background and keep their output streams open.
       const { status } = spawnSync(command, args, {
         cwd: folder,
         stdio: 'ignore',
@@ -91,14 +91,14 @@ PartitionName=all Nodes=${host} Default=YES MaxTime=INFINITE State=UP
       try {
         process.kill(Number(readFileSync(join(folder, name), 'utf8')))
       } catch {
-        // It has not begun.
+        // The daemon has not started yet.
       }
     }
     spawnSync('sleep', ['2'])
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('an array of which tasks are canceled, and what is missing is submitted again', () => {
+  test('an array job with canceled tasks completes after its missing chunks are submitted again', () => {
     const sweep = ['sweep', '--lr', '1e-3..0.1:log:16', '--starts', '512', '--max-iterations', '2000']
     const direct = antigrad(...sweep, '--json').stdout
     expect(antigrad(...sweep, '--plan', 'plan.json', '--chunk-size', '1').status).toBe(0)
@@ -108,7 +108,7 @@ exec ${process.execPath} ${cli} run plan.json --store results --shard "$SLURM_AR
 `
     writeFileSync(join(folder, 'job.sh'), script)
     const [, job] = /batch job (\d+)/.exec(run('sbatch', 'job.sh').stdout) ?? []
-    // There is one processor: they wait for two others.
+    // The machine has one processor, so these tasks wait for two other tasks.
     expect(run('scancel', `${job}_2`, `${job}_3`).status).toBe(0)
     while (run('squeue', '-h').stdout !== '') spawnSync('sleep', ['0.5'])
     const { status, stdout } = antigrad(

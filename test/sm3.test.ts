@@ -1,4 +1,4 @@
-/** SM3: Optax's trajectories from `data/sm3.json`; the paper's cover, element by element; the same bits of matrices. */
+/** SM3: Optax's trajectories from `data/sm3.json`, the paper's cover per element, and the same bits for matrices. */
 
 import { readFileSync } from 'node:fs'
 import { Optimizer, type Rule, sm3 } from 'antigrad'
@@ -20,7 +20,7 @@ describe.each(variants)("Optax's trajectories, $name", ({ name: _, ...engine }) 
   })
 })
 
-/** Matrices of one row, one column, less than a vector, several pieces, none; and vectors. */
+/** Matrices of one row, of one column, smaller than a vector, of several pieces and empty, and vectors. */
 const shapes = [
   ...[
     [1, 200],
@@ -68,14 +68,14 @@ describe.each(Object.entries(rules))('the same bits of matrices: %s', (_, [rule,
   })
 })
 
-describe('what is kept of rows and columns', () => {
+describe('the state of rows and columns', () => {
   const make = (engine: object) =>
     new Optimizer({ w: new Float64Array(6), b: new Float64Array(2) }, sm3({ lr: 1, momentum: 0, eps: 0 }), {
       shapes: { w: [2, 3] },
       ...engine,
     })
 
-  test.each(variants)('is the largest ν of each: $name', ({ name: _, ...engine }) => {
+  test.each(variants)('is the largest ν of each row and column: $name', ({ name: _, ...engine }) => {
     const optimizer = make(engine)
     optimizer.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6), b: Float64Array.of(3, 0) })
     expect([...(optimizer.state.w.r ?? [])]).toEqual([9, 36])
@@ -83,14 +83,14 @@ describe('what is kept of rows and columns', () => {
     expect([...(optimizer.state.b.v ?? [])]).toEqual([9, 0])
     expect([...optimizer.params.b]).toEqual([-1, 0])
     optimizer.step({ w: Float64Array.of(4, 0, 0, 3, 0, 0), b: Float64Array.of(4, 0) })
-    // min(9, 16) + 16 and min(36, 16) + 9; elsewhere the least of both.
+    // The values are min(9, 16) + 16 and min(36, 16) + 9. The other values are the smaller of both.
     expect([...(optimizer.state.w.r ?? [])]).toEqual([25, 36])
     expect([...(optimizer.state.w.c ?? [])]).toEqual([25, 25, 36])
     expect([optimizer.params.w[0], optimizer.params.w[3]]).toEqual([-1 - 4 / 5, -1 - 3 / 5])
     expect(optimizer.params.b[0]).toBe(-1 - 4 / 5)
   })
 
-  test.each(variants)('has the NaN of a gradient: $name', ({ name: _, ...engine }) => {
+  test.each(variants)('contains the NaN of a gradient: $name', ({ name: _, ...engine }) => {
     const optimizer = make(engine)
     optimizer.step({ w: Float64Array.of(1, NaN, 3, 4, 5, 6) })
     optimizer.step({ w: Float64Array.of(1, 1, 1, 1, 1, 1) })
@@ -98,7 +98,7 @@ describe('what is kept of rows and columns', () => {
     expect([...(optimizer.state.w.c ?? [])]).toEqual([NaN, NaN, NaN])
   })
 
-  test('is saved, and loaded on another engine', () => {
+  test('is saved and loaded on another engine', () => {
     const optimizer = make({ engine: 'typescript' })
     optimizer.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6), b: Float64Array.of(1, 2) })
     const loaded = Optimizer.load(optimizer.save(), { engine: 'wasm' }) as unknown as typeof optimizer

@@ -1,17 +1,17 @@
-/** Functions that expressions compute in float64 for both dtypes: values, derivatives, special arguments. */
+/** Functions that expressions compute in float64 for both dtypes: values, derivatives and special arguments. */
 
 import { readFileSync } from 'node:fs'
 import { expression, gradientDescent, minimizeManySync, OptionError } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { home } from './children.js'
 
-/** Arguments, the value, and the derivatives by them. */
+/** The arguments, the value, and the partial derivatives. */
 type Row = readonly number[]
 const table: Record<string, Row[]> = JSON.parse(
   readFileSync(`${home}/test/data/special-functions.json`, 'utf8'),
 )
 
-/** By how many units in the last place values may be off: docs/expressions.md. */
+/** Maximal errors in units in the last place, as documented in docs/expressions.md. */
 const within: Record<string, number> = {
   ...{ expm1: 1, log1p: 1, log2: 1, log10: 1, sinh: 1, cosh: 1, cbrt: 1, asin: 1, acos: 1, atan2: 1 },
   ...{ erf: 1, erfc: 1, erfcx: 2, normpdf: 1, normcdf: 2, norminv: 2 },
@@ -29,7 +29,7 @@ function unit(x: number): number {
   return next === Infinity ? 2 ** 971 : next - Math.abs(x)
 }
 
-/** The largest that terms are of which a value is the difference: there is nothing else that it could be exact to. */
+/** The largest magnitude of terms whose difference is the value. Rounding errors are relative to this magnitude. */
 const terms: Record<string, (x: number, value: number) => number> = {
   lgamma: (x, value) => (x < 0 ? Math.max(1, Math.abs(value)) : value),
   digamma: (x, value) => (x < 0 || Math.abs(x - 1.46) < 0.2 ? Math.max(1, Math.abs(value)) : value),
@@ -43,7 +43,7 @@ const slopeTerms: Record<string, (x: number, slope: number, value: number) => nu
 const argumentsOf = (name: string): string => (name === 'atan2' ? 'x, y' : 'x')
 const functionOf = (name: string) => expression(`${name}(${argumentsOf(name)})` as string)
 
-test('the table has all', () => {
+test('the table contains all functions', () => {
   expect(Object.keys(table).sort()).toEqual([...Object.keys(within), 'voigt'].sort())
 })
 
@@ -51,7 +51,7 @@ describe.each(Object.keys(within))('%s', (name) => {
   const f = functionOf(name)
   const count = f.names.length
 
-  test(`is within ${within[name]} of the last place`, () => {
+  test(`has values within ${within[name]} units in the last place`, () => {
     for (const row of table[name]) {
       const [x, exact] = [row.slice(0, count), row[count]]
       const size = terms[name]?.(x[0], exact) ?? exact
@@ -61,7 +61,7 @@ describe.each(Object.keys(within))('%s', (name) => {
     }
   })
 
-  test('has derivatives to 8 of the last place', () => {
+  test('has derivatives within 8 units in the last place', () => {
     const slopes = new Float64Array(count)
     for (const row of table[name]) {
       const x = row.slice(0, count)
@@ -85,11 +85,11 @@ describe.each(Object.keys(within))('%s', (name) => {
 describe('voigt', () => {
   const f = expression('voigt(x, sigma, gamma)')
 
-  test('is within 4 of the last place, and within 10 + 2·(x/sigma)² where it is a tail of the Gaussian', () => {
+  test('has values within 4 units in the last place, and within 10 + 2·(x/sigma)² in a Gaussian tail', () => {
     for (const [x, sigma, gamma, exact] of table.voigt) {
       const value = f.value([x, sigma, gamma])
       const u = x / sigma
-      // x/sigma is rounded, to whose square the tail's logarithm is proportional.
+      // x/sigma is rounded, and the logarithm of the tail is proportional to its square.
       const bound = Math.abs(u) < 2 ? 4 : gamma / sigma > 1e-2 ? 10 : 10 + 2 * u * u
       expect(Math.abs(value - exact), `${[x, sigma, gamma]}: ${value}, not ${exact}`).toBeLessThanOrEqual(
         bound * unit(exact),
@@ -97,7 +97,7 @@ describe('voigt', () => {
     }
   })
 
-  test('has derivatives to 32 of the last place of the largest one', () => {
+  test('has derivatives within 32 units in the last place of the largest derivative', () => {
     const slopes = new Float64Array(3)
     for (const [x, sigma, gamma, exact, ...exacts] of table.voigt) {
       f.gradient([x, sigma, gamma], slopes)
@@ -116,7 +116,7 @@ describe('voigt', () => {
     }
   })
 
-  test('is a Gaussian and a Lorentzian at its ends, and NaN for a gamma below 0', () => {
+  test('is a Gaussian and a Lorentzian at its limits, and NaN for a negative gamma', () => {
     expect(f.value([1.5, 2, 0])).toBeCloseTo(Math.exp(-(0.75 ** 2) / 2) / (2 * Math.sqrt(2 * Math.PI)), 15)
     for (const x of [0, 1e-3, 1, 1e5, 1e100])
       expect(f.value([x, 1e-12, 2]) / (2 / Math.PI / (x * x + 4))).toBeCloseTo(1, 13)
@@ -374,14 +374,14 @@ describe('special arguments', () => {
         [-inf, nan],
       ],
     ],
-  ])('of %s', (name, cases) => {
+  ])('yield the values of %s', (name, cases) => {
     const f = functionOf(name)
     for (const [x, value] of cases) expect(f.value([x]), `${name}(${x})`).toBe(value)
     expect(f.value([nan])).toBeNaN()
     expect(f.value(Float32Array.of(nan))).toBeNaN()
   })
 
-  test('of atan2, as C99 has them', () => {
+  test('yield the values of atan2 in C99', () => {
     const f = expression('atan2(y, x)')
     const pi = Math.PI
     const all: readonly (readonly [y: number, x: number, value: number])[] = [
@@ -451,7 +451,7 @@ describe.each(['float32', 'float64'] as const)('the same bits on all engines, in
     -1e300,
   ]
 
-  test('voigt and its slopes, with the values of float64 rounded once', () => {
+  test('voigt and its derivatives, with the values of float64 rounded once', () => {
     const ordinary = [...table.voigt.slice(0, 200), [6, 1, 0]]
     const rows = [...ordinary, ...strange.map((x) => [x, 1 - x, x * x])]
     const [x, sigma, gamma] = [0, 1, 2].map((k) => make(rows.map((row) => row[k])))
@@ -468,7 +468,7 @@ describe.each(['float32', 'float64'] as const)('the same bits on all engines, in
     expect(run('native')).toEqual(expected)
   })
 
-  test.each([...Object.keys(within), 'floor', 'sign'])('%s and its slopes', (name) => {
+  test.each([...Object.keys(within), 'floor', 'sign'])('%s and its derivatives', (name) => {
     const rows = [...(table[name] ?? []).slice(0, 60), ...strange.map((x) => [x, 0.5 - x])]
     const starts = {
       x: make(rows.map(([x]) => x)),
@@ -486,7 +486,7 @@ describe.each(['float32', 'float64'] as const)('the same bits on all engines, in
   })
 })
 
-test('slopes where nothing is left of terms, and where there is no function', () => {
+test('derivatives are right if terms vanish or the function is undefined', () => {
   const slopes = new Float64Array(2)
   const at = (text: string, ...x: number[]) => {
     expression(text).gradient(x, slopes)
@@ -500,7 +500,7 @@ test('slopes where nothing is left of terms, and where there is no function', ()
   expect(at('cbrt(x)', 0)).toEqual([inf])
 })
 
-test('floor and sign have no slope', () => {
+test('floor and sign have derivative 0', () => {
   const slope = new Float64Array(1)
   for (const text of ['floor(x)', 'sign(x)']) {
     slope[0] = 5
@@ -509,7 +509,7 @@ test('floor and sign have no slope', () => {
   }
 })
 
-test('second derivatives are those of the first, but for trigamma, which has none', () => {
+test('second derivatives are derivatives of the first, except for trigamma, which has no derivative', () => {
   const second = new Float64Array(1)
   expression('lgamma(x)').hessian([3], second)
   expect(second[0]).toBe(expression('trigamma(x)').value([3]))
@@ -518,7 +518,7 @@ test('second derivatives are those of the first, but for trigamma, which has non
   expect(() => expression('trigamma(x)').hessian([3], second)).toThrow(OptionError)
 })
 
-test('a name that later became that of a function is a parameter where no bracket follows', () => {
+test('the name of a later added function is a parameter unless parentheses follow', () => {
   const f = expression('gamma*lgamma(x) + sign')
   expect(f.names).toEqual(['gamma', 'x', 'sign'])
   expect(f.value([2, 4, 1])).toBe(2 * expression('lgamma(x)').value([4]) + 1)

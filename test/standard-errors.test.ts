@@ -1,4 +1,4 @@
-/** Errors of what `minimize` has found, from second derivatives; and why there are none. */
+/** Standard errors of a minimum that `minimize` has found, from second derivatives, and the reasons without them. */
 
 import {
   expression,
@@ -15,7 +15,7 @@ const t = [0, 1, 2, 3, 4, 5, 6, 7]
 const y = [5, 3.1, 2, 1.6, 1.2, 1.1, 0.9, 1.1]
 const logL = { kind: 'negative-log-likelihood' } as const
 
-/** Objectives of three kinds from one that is exact: itself, its gradient, its values. */
+/** Three kinds of objectives from an exact expression: the expression, its gradient, and its values. */
 const ways = (exact: ReturnType<typeof expression>) => ({
   exact,
   'gradient-differences': {
@@ -27,7 +27,7 @@ const ways = (exact: ReturnType<typeof expression>) => ({
 const digits = { exact: 12, 'gradient-differences': 8, 'value-differences': 6 } as const
 
 describe('standardErrors', () => {
-  test('of a linear model are those of a fit', () => {
+  test('agree with a fit for a linear model', () => {
     const squares = expression('(y - (a + b*t))^2').with({ t, y })
     const { x } = minimize(squares, [1, 1], lbfgs(), { tolerance: 1e-12 })
     const { errors, covariance, reason, message, derivatives } = standardErrors(squares, x, {
@@ -51,7 +51,7 @@ describe('standardErrors', () => {
     expect(standardErrors(half, x, logL).errors[1] / known.errors.b).toBeCloseTo(1, 8)
   })
 
-  test('of a likelihood are what is known: a Poisson rate, and the parameters of a normal distribution', () => {
+  test('equal the known errors of likelihoods: a Poisson rate and the parameters of a normal distribution', () => {
     const counts = [3, 5, 4, 9, 8, 2]
     const rate = expression('m - n*log(m)').with({ n: counts })
     const mean = counts.reduce((sum, n) => sum + n) / counts.length
@@ -67,7 +67,7 @@ describe('standardErrors', () => {
     expect(covariance[0][1]).toBeCloseTo(0, 12)
   })
 
-  test.each(Object.keys(digits) as (keyof typeof digits)[])('%s know lengths of any size', (way) => {
+  test.each(Object.keys(digits) as (keyof typeof digits)[])('%s handle scales of any magnitude', (way) => {
     for (const size of [1e-9, 1e-4, 1, 1e7, 1e12]) {
       const text = `((a - 3*${size})/${size})^2/2 + exp(b*10) - b*10 + .3*(a - 3*${size})/${size}*(b*10)`
       const objective = ways(expression(text))[way]
@@ -86,7 +86,7 @@ describe('standardErrors', () => {
     for (let i = 0; i < 3; i++) expect(other.errors[i] / exact.errors[i]).toBeCloseTo(1, digits[way])
   })
 
-  test('take second derivatives that an objective has', () => {
+  test('use the second derivatives of an objective', () => {
     const hessian = (_: ArrayLike<number>, out: { [i: number]: number }) => {
       ;[out[0], out[1], out[2], out[3]] = [2, 1, 1, 3]
     }
@@ -101,7 +101,7 @@ describe('standardErrors', () => {
     expect(() => standardErrors(filling, [0, 0], logL)).toThrow('objective: hessian: expected all of out')
   })
 
-  test('leave what they are given as it is, and do not mind who writes to it', () => {
+  test('do not change their arguments and tolerate an objective that overwrites its argument', () => {
     const x = Float64Array.of(1, 2)
     const spoiling = (at: ArrayLike<number>) => {
       const value = (at[0] - 1) ** 2 / 2 + (at[1] - 2) ** 2 / 2
@@ -114,7 +114,7 @@ describe('standardErrors', () => {
 })
 
 describe('the second derivatives of an expression', () => {
-  test('are those of paper, also with rows and conditions', () => {
+  test('equal those derived by hand, also with rows and conditions', () => {
     const of = (text: string, x: number[]) => {
       const out = new Float64Array(x.length ** 2)
       expression(text).hessian(x, out)
@@ -133,11 +133,11 @@ describe('the second derivatives of an expression', () => {
   })
 })
 
-describe('there are no errors', () => {
+describe('standard errors are unavailable', () => {
   const errorsOf = (text: string, x: number[], options: StandardErrorsOptions = logL) =>
     Object.entries(ways(expression(text))).map(([, objective]) => standardErrors(objective, x, options))
 
-  test('at a saddle, which is told by its direction', () => {
+  test('at a saddle, whose direction is returned', () => {
     for (const { reason, errors, direction } of errorsOf('x^2 + 4*x*y + y^2', [0, 0])) {
       expect(reason).toBe('saddle')
       expect(errors.every(Number.isNaN)).toBe(true)
@@ -149,7 +149,7 @@ describe('there are no errors', () => {
     expect(message).toBe('the value falls on both sides along y: this is no minimum')
   })
 
-  test('along what the value does not depend on, or only together', () => {
+  test('along directions that do not affect the value', () => {
     for (const { reason, direction } of errorsOf('(x - 2*y)^2/2', [2, 1])) {
       expect(reason).toBe('singular')
       expect(direction?.[1] as number).toBeCloseTo(0.5, 3)
@@ -163,13 +163,13 @@ describe('there are no errors', () => {
     ])
   })
 
-  test('where something is not finite', () => {
+  test('if a value is not finite', () => {
     expect(errorsOf('log(x)', [-1]).map(({ reason }) => reason)).toEqual(Array(3).fill('not-finite'))
     expect(standardErrors(() => Number.NaN, [1], logL).reason).toBe('not-finite')
     expect(errorsOf('x^2', [Number.NaN]).map(({ reason }) => reason)).toEqual(Array(3).fill('not-finite'))
   })
 
-  test('of a sum of squares without a row to spare', () => {
+  test('for a sum of squares without degrees of freedom', () => {
     const squares = expression('(y - a - b*t)^2').with({ t: [0, 1], y: [1, 2] })
     const { reason, message } = standardErrors(squares, [1, 1], { kind: 'sum-of-squares', observations: 2 })
     expect([reason, message]).toEqual([
@@ -178,7 +178,7 @@ describe('there are no errors', () => {
     ])
   })
 
-  test('but a remark where the minimum is elsewhere', () => {
+  test("except away from the minimum, where they come with the reason 'not-at-minimum'", () => {
     for (const { reason, distance, errors } of errorsOf('(x - 3)^2/2 + y^2', [2.9, 0])) {
       expect(reason).toBe('not-at-minimum')
       expect(distance).toBeCloseTo(0.1, 6)
@@ -186,7 +186,7 @@ describe('there are no errors', () => {
     }
   })
 
-  test('of what a bound holds, which counts as fixed', () => {
+  test('for a parameter at a bound, which counts as fixed', () => {
     const objective = expression('(y - (a + b*t))^2 + a*0').with({ t, y })
     const bounds = { b: [0, 9] } as const
     const x = [y.reduce((sum, at) => sum + at) / y.length, 0]
@@ -202,7 +202,7 @@ describe('there are no errors', () => {
   })
 })
 
-describe('standardErrors refuse', () => {
+describe('standardErrors rejects', () => {
   test.each<[object, RegExp]>([
     [{}, /^kind: expected one of negative-log-likelihood, chi-squared, sum-of-squares/],
     [{ kind: 'chi' }, /^kind: expected one of/],
@@ -218,7 +218,7 @@ describe('standardErrors refuse', () => {
     expect(() => standardErrors(expression('x^2'), [0], options as never)).toThrow(message)
   })
 
-  test('a sum of squares below 0, values that are none, and async objectives', () => {
+  test('negative sums of squares, invalid values and async objectives', () => {
     expect(() => standardErrors(expression('x^2 - 1'), [0], { kind: 'chi-squared' })).toThrow(
       /^objective: value: expected a number ≥ 0 with kind: 'chi-squared', got -1/,
     )

@@ -1,4 +1,4 @@
-/** Starts for `minimizeMany`: against SciPy, against a second implementation, and by what is promised of each kind. */
+/** Starts for `minimizeMany`, compared with SciPy, with a second implementation, and with the documented properties. */
 
 import { readFileSync } from 'node:fs'
 import {
@@ -16,7 +16,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { integerBelow, random, WordStream } from '../dist/random/random.js'
 
-/** Written by starts.py beside it. */
+/** starts.py in the same folder wrote this file. */
 const golden = JSON.parse(readFileSync(new URL('data/starts.json', import.meta.url), 'utf8'))
 
 const unit = (dimensions: number): Box =>
@@ -25,7 +25,7 @@ const lists = (columns: StartColumns) => Object.values(columns).map((column) => 
 const makers = { uniformStarts, latinHypercubeStarts, sobolStarts }
 
 describe('the grid', () => {
-  test('has both ends exactly, and the last parameter changes first', () => {
+  test('contains both ends exactly, and the last parameter changes first', () => {
     expect(gridStarts({ x: [-2, 2], y: [-1, 3] }, { x: 2, y: 3 })).toEqual({
       x: Float64Array.of(-2, -2, -2, 2, 2, 2),
       y: Float64Array.of(-1, 1, 3, -1, 1, 3),
@@ -38,7 +38,7 @@ describe('the grid', () => {
     [-8e307, 8e307],
     [5e-324, 2],
     [-0.1, 0.1],
-  ])('from %d to %d it never leaves the range, and rises', (low, high) => {
+  ])('from %d to %d stays in the range and increases', (low, high) => {
     for (const count of [2, 3, 10, 101, 1000]) {
       const { x } = gridStarts({ x: [low, high] }, count)
       expect([x[0], x[count - 1]]).toEqual([low, high])
@@ -53,7 +53,7 @@ describe('the grid', () => {
     expect(x).toEqual(Float32Array.from(wide.x))
   })
 
-  test('one point is in the middle, and equal ends hold a parameter', () => {
+  test('puts a single point into the middle and fixes a parameter with equal ends', () => {
     expect(gridStarts({ x: [1, 4], y: [7, 7], z: [0, 1] }, { x: 1, y: 2, z: 2 })).toEqual({
       x: Float64Array.of(2.5, 2.5, 2.5, 2.5),
       y: Float64Array.of(7, 7, 7, 7),
@@ -61,7 +61,7 @@ describe('the grid', () => {
     })
   })
 
-  test('one count is for all axes', () => {
+  test('applies a single count to all axes', () => {
     const columns = gridStarts(unit(3), 4)
     const points = lists(columns)[0].map((_, i) => lists(columns).map((column) => column[i]))
     expect(new Set(points.map(String)).size).toBe(64)
@@ -69,7 +69,7 @@ describe('the grid', () => {
 })
 
 describe('random words', () => {
-  test("are those of the generator's authors, from this seed's state", () => {
+  test("equal the reference output of the generator's authors, from this seed's state", () => {
     const next = random(42)
     expect(golden.words).toEqual(golden.words.map(next))
   })
@@ -81,9 +81,9 @@ describe('random words', () => {
 })
 
 describe('random integers', () => {
-  // Of 3·10⁹ three words in ten are none.
+  // For 3·10⁹, three in ten words are rejected.
   test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
-    'many at once as one by one, below %d',
+    'are the same in batches and one by one, below %d',
     (count) => {
       const next = random(1, 2, 3)
       const words = new WordStream().seed(1, 2, 3)
@@ -97,7 +97,7 @@ describe('random integers', () => {
 })
 
 describe('uniform starts', () => {
-  test('are those of a second implementation', () => {
+  test('equal the starts of a second implementation', () => {
     expect(lists(uniformStarts(unit(3), 5, { seed: 42 }))).toEqual(golden.uniform)
   })
 
@@ -111,17 +111,17 @@ describe('uniform starts', () => {
     const [x, y] = lists(uniformStarts(unit(2), 40_000, { seed: 7 }))
     const counts = new Float64Array(16)
     for (const [i, u] of x.entries()) counts[4 * Math.floor(4 * u) + Math.floor(4 * y[i])]++
-    // χ² of 15 degrees of freedom is above 37.7 once in a thousand times.
+    // χ² with 15 degrees of freedom exceeds 37.7 with probability 0.001.
     expect(counts.reduce((sum, count) => sum + (count - 2500) ** 2 / 2500, 0)).toBeLessThan(37.7)
   })
 })
 
 describe('the Latin hypercube', () => {
-  test('is that of a second implementation', () => {
+  test('equals the starts of a second implementation', () => {
     expect(lists(latinHypercubeStarts(unit(3), 7, { seed: 42 }))).toEqual(golden.latinHypercube)
   })
 
-  test.each([1, 2, 3, 7, 100, 4097])('of %d starts has one in each part of each range', (count) => {
+  test.each([1, 2, 3, 7, 100, 4097])('puts one of %d starts into each part of each range', (count) => {
     for (const column of lists(latinHypercubeStarts(unit(5), count, { seed: 3 }))) {
       const parts = column.map((u) => Math.floor(u * count)).sort((a, b) => a - b)
       expect(parts).toEqual(Array.from({ length: count }, (_, i) => i))
@@ -136,22 +136,22 @@ describe('the Latin hypercube', () => {
 })
 
 describe("Sobol's sequence", () => {
-  test('begins as everybody’s', () => {
+  test('begins like in every implementation', () => {
     expect(sobolStarts({ x: [0, 1], y: [0, 1] }, 8)).toEqual({
       x: Float64Array.of(0, 0.5, 0.75, 0.25, 0.375, 0.875, 0.625, 0.125),
       y: Float64Array.of(0, 0.5, 0.25, 0.75, 0.375, 0.875, 0.125, 0.625),
     })
   })
 
-  test("is SciPy's in all 40 dimensions, near and far", () => {
+  test("equals SciPy's in all 40 dimensions, near and far", () => {
     const words = lists(sobolStarts(unit(40), 2 ** 14)).map((column) => column.map((u) => u * 2 ** 32))
     expect(words.map((column) => column.slice(0, 17))).toEqual(golden.sobol)
     expect(words.map((column) => [1000, 4095, 16383].map((i) => column[i]))).toEqual(golden.far)
   })
 
-  test.each([undefined, 0, 5])('2ⁿ starts are even in each dyadic box, with the seed %s', (seed) => {
+  test.each([undefined, 0, 5])('is even in each dyadic box for 2ⁿ starts, with the seed %s', (seed) => {
     const [x, y, ...others] = lists(sobolStarts(unit(40), 256, seed === undefined ? {} : { seed }))
-    // The first two dimensions are a (0, 8, 2)-net: each box of area 2⁻⁸ has one point.
+    // The first two dimensions are a (0, 8, 2)-net: each box of area 2⁻⁸ contains one point.
     for (let k = 0; k <= 8; k++) {
       const boxes = x.map((u, i) => Math.floor(u * 2 ** k) * 2 ** (8 - k) + Math.floor(y[i] * 2 ** (8 - k)))
       expect(new Set(boxes).size).toBe(256)
@@ -159,7 +159,7 @@ describe("Sobol's sequence", () => {
     for (const column of others) expect(new Set(column.map((u) => Math.floor(u * 256))).size).toBe(256)
   })
 
-  test('a seed is a digital shift', () => {
+  test('applies a seed as a digital shift', () => {
     const columns = [undefined, 9].map((seed) =>
       lists(sobolStarts(unit(4), 64, seed === undefined ? {} : { seed })),
     )
@@ -173,27 +173,27 @@ describe("Sobol's sequence", () => {
     }
   })
 
-  test('has at most 40 parameters', () => {
+  test('accepts at most 40 parameters', () => {
     expect(() => sobolStarts(unit(41), 2)).toThrow('box: expected at most 40 parameters, got 41')
   })
 })
 
 describe.each(Object.entries(makers))('%s', (name, make) => {
-  test('the same seed gives the same starts, another one others', () => {
+  test('the same seed yields the same starts, and another seed yields others', () => {
     const box = { x: [-2, 2], y: [-1, 3] } as const
     expect(make(box, 100, { seed: 1 })).toEqual(make(box, 100, { seed: 1 }))
     expect(make(box, 100, { seed: 1 })).not.toEqual(make(box, 100, { seed: 2 }))
     if (name !== 'sobolStarts') expect(make(box, 10)).toEqual(make(box, 10, { seed: 0 }))
   })
 
-  test('more of them begin with the same ones, but for the hypercube', () => {
+  test('a larger count begins with the starts of a smaller count, except for the hypercube', () => {
     const few = lists(make(unit(3), 10, { seed: 1 }))
     const begin = lists(make(unit(3), 100, { seed: 1 })).map((column) => column.slice(0, 10))
     if (name === 'latinHypercubeStarts') expect(begin).not.toEqual(few)
     else expect(begin).toEqual(few)
   })
 
-  test.each(['float32', 'float64'] as const)('in %s they lie in the box', (dtype) => {
+  test.each(['float32', 'float64'] as const)('all starts lie in the box in %s', (dtype) => {
     const { x, y } = make({ x: [0.1, 0.1 + 1e-7], y: [-3, -3] }, 1000, { seed: 4, dtype })
     expect(x).toBeInstanceOf(dtype === 'float32' ? Float32Array : Float64Array)
     const round = dtype === 'float32' ? Math.fround : (u: number) => u
@@ -201,7 +201,7 @@ describe.each(Object.entries(makers))('%s', (name, make) => {
     expect(new Set(y)).toEqual(new Set([-3]))
   })
 
-  test('float32 is float64, rounded', () => {
+  test('float32 starts are rounded float64 starts', () => {
     const columns = lists(make({ x: [-0.1, 0.7] }, 100, { seed: 2 }))
     expect(lists(make({ x: [-0.1, 0.7] }, 100, { seed: 2, dtype: 'float32' }))).toEqual(
       columns.map((column) => column.map(Math.fround)),
@@ -251,7 +251,7 @@ describe('errors', () => {
     }
   })
 
-  test('of the grid alone', () => {
+  test('belong to the grid alone', () => {
     const box = { x: [0, 1], y: [0, 1] } as const
     const make = gridStarts as (box: unknown, counts: unknown, options?: unknown) => unknown
     expect(() => make(box, { x: 2 })).toThrow('counts: y: expected an integer from 1 to 2^30, got undefined')
@@ -261,7 +261,7 @@ describe('errors', () => {
   })
 })
 
-test('minimizeMany takes them', () => {
+test('minimizeMany accepts starts', () => {
   const starts = sobolStarts({ x: [-2, 2], y: [-1, 3] }, 16, { dtype: 'float32' })
   const { x } = minimizeManySync(expression('(1 - x)^2 + y^2'), starts, adam({ lr: 0.1 }))
   expect(x.x).toBeInstanceOf(Float32Array)

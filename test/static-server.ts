@@ -1,4 +1,4 @@
-/** Folders that are served on this machine alone, and a Chromium that visits them. */
+/** Serves folders on this machine and visits them with Chromium. */
 
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -14,11 +14,11 @@ const types: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 }
 
-/** The folder of some host in which pages must work; they know nothing of it. */
+/** The path below which pages are served. Pages must work without knowing it. */
 export const FOLDER = '/some/folder/'
 
 export interface Site {
-  /** Where the page is on the disk. */
+  /** The folder of the page on the disk. */
   readonly folder: string
   readonly address: string
   close(): Promise<void>
@@ -28,7 +28,7 @@ export interface SiteInChromium extends Site {
   readonly browser: Browser
 }
 
-/** Serves what a folder has. */
+/** Serves the files of a folder. */
 export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<Site> {
   const server = createServer(({ url = '' }, response) => {
     const { pathname } = new URL(url, 'http://localhost')
@@ -49,7 +49,7 @@ export async function serveFolder(folder: string, headers: Record<string, string
   }
 }
 
-/** How Chromium starts; in Playwright's own half a minute it does not where there is much other work. */
+/** Launch options of Chromium. Playwright's default timeout of 30 s is too short on a busy machine. */
 export const chromiumOptions = {
   executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],

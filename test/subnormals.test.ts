@@ -1,6 +1,6 @@
 /**
- * Moments whose gradient stays 0 end at 0 and not at a subnormal number, with which many processors
- * compute slowly: at every 256th update of a tensor, subnormal numbers of its state become +0.
+ * Moments whose gradient stays 0 become 0. Subnormal numbers would be slow on many processors, so every 256th update of
+ * a tensor replaces the subnormal numbers of its state by +0.
  */
 
 import {
@@ -27,15 +27,15 @@ const smallest = { float32: 2 ** -149, float64: 2 ** -1074 }
 
 const isSubnormal = (x: number, dtype: Dtype) => x !== 0 && Math.abs(x) < smallestNormal[dtype]
 
-/** Whether the rule's declaration lets subnormal numbers of its state become 0. */
+/** Whether the rule's declaration flushes subnormal numbers of its state. */
 function settles(rule: Rule, dtype: Dtype): boolean {
   const { definition, rule: checked } = resolve(rule)
   return definition.flushes(checked as never, smallestNormal[dtype])
 }
 
 /**
- * The rules that count updates whose gradients are 0, and do not need shapes: those that measure all of their tensors
- * together, or are for matrices alone, have their own tests.
+ * The rules that count updates with zero gradients and need no shapes. Rules that measure all tensors together, or that
+ * are for matrices only, have their own tests.
  */
 const counting = rules.filter(([, { name }]) => {
   const { estimateShared, wantsShapes } = definitions[name]
@@ -51,7 +51,7 @@ function begin({ name: _, ...engine }: Variant, rule: Rule, initial: FloatArray)
   return { optimizer, state: Object.fromEntries(arrays) as unknown as State }
 }
 
-/** Some of everything: about the border of the subnormal numbers, about 0, ordinary, not finite. */
+/** Numbers near the subnormal limit, near 0, ordinary and not finite. */
 function numbers(dtype: Dtype, length: number): FloatArray {
   const [normal, least] = [smallestNormal[dtype], smallest[dtype]]
   const border = [
@@ -68,10 +68,10 @@ function numbers(dtype: Dtype, length: number): FloatArray {
   return array(dtype, length).map((_, i) => both[i % both.length])
 }
 
-/** Past a block of the loops in Rust, and not a whole vector. */
+/** Longer than a block of the Rust loops, and not a multiple of a vector's width. */
 const LENGTH = 1109
 
-/** Any parameters and state before an update, and its gradients: many are 0 or small. */
+/** Updates random parameters and state once. Many of the gradients are 0 or small. */
 function updated(variant: Variant, rule: Rule, dtype: Dtype, update: number) {
   const { optimizer, state } = begin(variant, rule, array(dtype, LENGTH))
   for (let t = 1; t < update; t++) {
@@ -95,7 +95,7 @@ function updated(variant: Variant, rule: Rule, dtype: Dtype, update: number) {
 
 const known = new Map<string, ReturnType<typeof updated>>()
 
-/** The same in TypeScript. */
+/** The result of `updated` on the TypeScript engine. */
 function expectedAfter(update: number, rule: Rule, dtype: Dtype) {
   const key = JSON.stringify([update, rule, dtype])
   const result = known.get(key) ?? updated(reference, rule, dtype, update)
@@ -103,7 +103,7 @@ function expectedAfter(update: number, rule: Rule, dtype: Dtype) {
   return result
 }
 
-/** Of an update, whatever t is: the arrays of state that are the same one update earlier, and are no look at a point. */
+/** Arrays of state that do not depend on t: they have the same values one update earlier, and are no gradient point. */
 function timeless(rule: Rule, dtype: Dtype): string[] {
   const { definition, rule: checked } = resolve(rule)
   const written = new Set<string>(
@@ -120,7 +120,7 @@ describe.each(variants)('on $name', (variant) => {
     const settling = counting.filter(([, rule]) => settles(rule, dtype))
     const keeping = counting.filter(([, rule]) => !settles(rule, dtype))
 
-    test.each(settling)('a subnormal moment counts as +0 after update 256: %s', (_, rule) => {
+    test.each(settling)('update 256 replaces subnormal moments by +0: %s', (_, rule) => {
       const { state: before } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state, params } = updated(variant, rule, dtype, PERIOD)
       for (const name of timeless(rule, dtype)) {
@@ -131,20 +131,20 @@ describe.each(variants)('on $name', (variant) => {
       expect(firstDifference(expectedAfter(PERIOD, rule, dtype).params, params)).toBe(-1)
     })
 
-    test.each(counting)('but not one update earlier: %s', (_, rule) => {
+    test.each(counting)('update 255 keeps subnormal moments: %s', (_, rule) => {
       const { state: expected } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state } = updated(variant, rule, dtype, PERIOD - 1)
       for (const name in expected) expect(firstDifference(expected[name], state[name]), name).toBe(-1)
     })
 
-    test.each(keeping)('without ε it still counts: %s', (_, rule) => {
+    test.each(keeping)('rules without ε keep subnormal moments: %s', (_, rule) => {
       const { state: before } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state } = updated(variant, rule, dtype, PERIOD)
       for (const name of timeless(rule, dtype))
         expect(firstDifference(before[name], state[name]), name).toBe(-1)
     })
 
-    test('the border: the largest subnormal number goes, the smallest normal one stays', () => {
+    test('flushes the largest subnormal number and keeps the smallest normal number', () => {
       const [normal, least] = [smallestNormal[dtype], smallest[dtype]]
       const becomes: [number, number][] = [
         ...[normal, -normal, normal + least, 0, -0, Infinity, -Infinity, NaN].map((x): [number, number] => [
@@ -153,7 +153,7 @@ describe.each(variants)('on $name', (variant) => {
         ]),
         ...[normal - least, least - normal, least, -least].map((x): [number, number] => [x, 0]),
       ]
-      // v ← 0·v − 1·g; with a v of −0, zeros keep their sign.
+      // v ← 0·v − 1·g. Zeros keep their sign if v is −0.
       const { optimizer, state } = begin(
         variant,
         momentum({ lr: 1, momentum: 0 }),
@@ -181,7 +181,7 @@ describe.each(variants)('on $name', (variant) => {
       ['radam', radam({ beta1: 0.8, beta2: 0.8 })],
       ['delayed adam', delayedStart(1e6, adam({ beta1: 0.8, beta2: 0.8 }))],
     ]
-    test.each(dying)('moments whose gradient stays 0 end at 0: %s', (_, rule) => {
+    test.each(dying)('moments whose gradient stays 0 become 0: %s', (_, rule) => {
       const { optimizer, state } = begin(variant, rule, array(dtype, 5).fill(1))
       for (let t = 0; t < 10; t++) optimizer.step(array(dtype, [1, -2, 0.1, 3, 1e-5]))
       const zero = array(dtype, 5)
@@ -192,7 +192,7 @@ describe.each(variants)('on $name', (variant) => {
     })
   })
 
-  test('each tensor at its own 256th update', () => {
+  test('each tensor is flushed at its own 256th update', () => {
     const { name: _, ...engine } = variant
     const one = Float32Array.of(1)
     const optimizer = new Optimizer({ a: one, b: one.slice() }, momentum(), engine)
@@ -206,7 +206,7 @@ describe.each(variants)('on $name', (variant) => {
     }
   })
 
-  test('in stepAsync, and in the midst of large arrays', async () => {
+  test('flushes in stepAsync and within large arrays', async () => {
     const length = 300_007
     const { optimizer, state } = begin(
       variant.engine === 'native' ? { ...variant, threads: 3 } : variant,
@@ -220,7 +220,7 @@ describe.each(variants)('on $name', (variant) => {
   })
 })
 
-test.each(dtypes)('what becomes 0 does not show beside the ε of a rule by default: %s', (dtype) => {
+test.each(dtypes)('flushed numbers are invisible next to the default ε of a rule: %s', (dtype) => {
   const f = roundOf[dtype]
   for (const { name, eps, beta2 = 0 } of [
     { ...adagrad(), name: 'adagrad' },
@@ -234,7 +234,7 @@ test.each(dtypes)('what becomes 0 does not show beside the ε of a rule by defau
   }
 })
 
-test.each(dtypes)('an ε counts whose square is a normal number: %s', (dtype) => {
+test.each(dtypes)('an ε counts if its square is a normal number: %s', (dtype) => {
   const least = Math.sqrt(smallestNormal[dtype])
   for (const [eps, settled] of [
     [least, true],
@@ -257,12 +257,16 @@ test.each(dtypes)('nearly all arrays of state have had subnormal numbers: %s', (
   expect(subnormal.length).toBeGreaterThan(0.8 * moments.length)
 })
 
-/** Rules with a divisor, which ε hides; where only a sign is asked for, as for a cautious decay, 0 is another one. */
+/**
+ * Rules with a divisor, in which ε hides flushed numbers. Rules that use only a sign are excluded, because 0 has
+ * another
+ * sign.
+ */
 const dividing = counting.filter(
   ([, rule]) => 'eps' in rule && !('cautiousWeightDecay' in rule && rule.cautiousWeightDecay),
 )
 
-describe.each(dtypes)('divisors show nothing of numbers that became 0: %s', (dtype) => {
+describe.each(dtypes)('divisors hide flushed numbers: %s', (dtype) => {
   test.each(dividing.filter(([, rule]) => settles(rule, dtype)))('%s', (_, rule) => {
     const { state: kept } = expectedAfter(PERIOD - 1, rule, dtype)
     const names = timeless(rule, dtype)
@@ -274,13 +278,13 @@ describe.each(dtypes)('divisors show nothing of numbers that became 0: %s', (dty
       optimizer.step()
       return optimizer.params
     })
-    // Not finite are those whose state is.
+    // Elements with non-finite state are excluded.
     const differences = params.map((x, i) => (Number.isFinite(expected[i]) ? Math.abs(x - expected[i]) : 0))
     expect(Math.max(...differences)).toBeLessThan(1e-6)
   })
 })
 
-test('a look at the point flushes nothing', () => {
+test('reading the gradient point flushes nothing', () => {
   const { optimizer, state } = begin(reference, nesterov({ form: 'shifted' }), new Float32Array(3))
   for (let t = 1; t <= PERIOD; t++) optimizer.step()
   state.v.fill(4e-45)

@@ -1,4 +1,4 @@
-/** Gradients of several workers: the bits of their sum are those of the list, whoever has come first. */
+/** Gradients of several workers: the bits of their sum depend on the order of the list, not on the order of arrival. */
 
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
@@ -15,24 +15,24 @@ const arrays = { float32: Float32Array, float64: Float64Array }
 const dtypes = Object.keys(arrays) as (keyof typeof arrays)[]
 const partsOf = ({ indices, values }: Anything) => ({ indices: [...indices], values: [...values] })
 
-test('by hand: neighbors, then their sums, each rounded', () => {
-  // 2²⁴ + 1 is no float32, and 2²⁴ + 2 is one.
+test('sums neighbors first, then their sums, each rounded', () => {
+  // float32 can represent 2²⁴ + 2, but not 2²⁴ + 1.
   const [large, one] = [2 ** 24, 1]
   const sum = (...numbers: number[]) => sumGradients(numbers.map((x) => Float32Array.of(x)))[0]
   expect(sum(large, one, one, one)).toBe(large + 2)
   expect(sum(large, one, one)).toBe(large)
   expect(sum(one, one, large)).toBe(large + 2)
-  // ((0 + 1) + (2 + 3)) + 4, where 2²⁴ + 3 is between two, and goes to the even one.
+  // In ((0 + 1) + (2 + 3)) + 4, the sum 2²⁴ + 3 lies between two numbers and rounds to the even one.
   expect(sum(large, one, one, one, one)).toBe(large + 4)
   expect(sum(large, one, one, one, one, one)).toBe(large + 4)
   expect(sum(one, one, one, one, large)).toBe(large + 4)
   expect(sumGradients([Float64Array.of(large), Float64Array.of(one)])[0]).toBe(large + 1)
-  // Of one part in the order given.
+  // Duplicate rows of one part are added in their order.
   expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(large, one, one))]).values[0]).toBe(large)
   expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(one, one, large))]).values[0]).toBe(large + 2)
 })
 
-test('by hand: rows in order, each once; what a part has not adds nothing', () => {
+test('sums sparse rows in order without duplicates, and skips missing gradients', () => {
   const sum = sumGradients([
     { embed: sparseRows([7, 2, 7], Float32Array.of(1, 2, 3, 4, 5, 6)), body: [null, Float32Array.of(1)] },
     { embed: sparseRows(BigUint64Array.of(3n), Float32Array.of(10, 20)) },
@@ -54,7 +54,7 @@ test('by hand: rows in order, each once; what a part has not adds nothing', () =
   expect(none.b).toBe(null)
 })
 
-test('nothing given is changed, kept or given back', () => {
+test('neither changes, keeps nor returns the arguments', () => {
   const [embed, indices, w] = [Float32Array.of(1, 2), [1, 0], Float32Array.of(3)]
   const sum = sumGradients([{ embed: sparseRows(indices, embed), w }])
   for (const array of [sum.w, sum.embed.values]) array.fill(9)
@@ -86,7 +86,7 @@ describe.each(dtypes)('%s', (dtype) => {
     inner: { list: [body && Typed.from(body)] },
   })
 
-  test('whoever arrives first; dense as rows are; in pieces as at once', () => {
+  test('sums are independent of the order of arrival, of sparsity and of slicing', () => {
     fc.assert(
       fc.property(
         fc
@@ -101,7 +101,7 @@ describe.each(dtypes)('%s', (dtype) => {
           const text = (one: Anything) => inBits([one.embed.indices, one.embed.values, one.inner])
           expect(text(sumGradients(placed))).toBe(text(sum))
 
-          // A row that is named twice in a part is one there, in the order given.
+          // Duplicate rows of a part are added first, in their order.
           const whole = (one: Anything) => {
             const array = new Typed(ROWS * COLUMNS)
             const { indices, values } = one.embed
@@ -111,7 +111,7 @@ describe.each(dtypes)('%s', (dtype) => {
             return array
           }
           const dense = sumGradients(parts.map((one) => whole(given(one))))
-          // 0 and −0 are equal here: where no other row is, −0 stays what it is.
+          // 0 and −0 are equal here, because −0 stays unchanged in rows that no other part has.
           expect([...whole(sum)].map((x) => x + 0)).toEqual([...dense].map((x) => x + 0))
           const { indices } = sum.embed as Anything
           expect([...indices]).toEqual([...new Set([...indices])].sort((a, b) => a - b))
@@ -219,7 +219,7 @@ describe('a run of four workers has the bits of one process', () => {
         const { bits, arrivals } = await together(rule, made)
         expect(bits).toBe(alone(rule))
         expect(arrivals).toHaveLength(24)
-        // They have not come in the order of their numbers.
+        // The workers must not arrive in the order of their indices.
         expect(arrivals.join()).not.toBe('0,1,2,3,'.repeat(6).slice(0, -1))
       }
     } finally {
@@ -228,7 +228,7 @@ describe('a run of four workers has the bits of one process', () => {
   })
 })
 
-describe('what is no list of gradients is an error', () => {
+describe('arguments that are no list of gradients are rejected', () => {
   const f = (...numbers: number[]) => Float32Array.from(numbers)
   const some = (...indices: number[]) => sparseRows(indices, new Float32Array(2 * indices.length))
   const detached = () => {
@@ -338,12 +338,12 @@ describe('what is no list of gradients is an error', () => {
     expect(() => sumGradients(parts())).toThrow(message)
   })
 
-  test('a row may be as far as 32 bits reach', () => {
+  test('row indices may use all 32 bits', () => {
     const sum = sumGradients([sparseRows([2 ** 32 - 1], f(1)), sparseRows([0], f(1))])
     expect([...sum.indices]).toEqual([0, 2 ** 32 - 1])
   })
 
-  test('each property is read once, and names that every object has are names', () => {
+  test('each property is read once, and property names of Object.prototype are ordinary names', () => {
     let reads = 0
     const lying = {
       get w() {
@@ -377,7 +377,7 @@ describe('what is no list of gradients is an error', () => {
   })
 })
 
-test('types: the sum is what the parts are', () => {
+test('the sum has the type of its parts', () => {
   const params = { embed: new Float32Array(8), body: { w: new Float32Array(2) } }
   const optimizer = new Optimizer(params, adamw(), { shapes: { embed: [4, 2] } })
   const part = { embed: sparseRows([1], Float32Array.of(1, 2)), body: { w: Float32Array.of(1, 2) } }

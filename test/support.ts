@@ -1,4 +1,4 @@
-/** What the parametrized tests share: the engines to force, data from a fixed generator, and runs. */
+/** Helpers of the parametrized tests: engines to force, data from a fixed generator, and runs. */
 
 import { type EngineName, engines, Optimizer, type OptimizerOptions, objectives, type Rule } from 'antigrad'
 import { expect } from 'vitest'
@@ -9,7 +9,7 @@ import { remembered } from './helpers.js'
 
 export const STEPS = 10
 
-/** An engine and, for the native one, an instruction set and a number of threads. */
+/** An engine with an instruction set and a thread count, if it is the native engine. */
 export interface Variant {
   readonly name: string
   readonly engine: EngineName
@@ -19,7 +19,7 @@ export interface Variant {
 
 export const reference: Variant = { name: 'typescript', engine: 'typescript' }
 
-/** All that can be forced here; the reference is the first. */
+/** All variants that can be forced here. The first is the reference. */
 export const variants: readonly Variant[] = [
   reference,
   ...(engines().wasm.available ? [{ name: 'wasm', engine: 'wasm' } as const] : []),
@@ -28,7 +28,7 @@ export const variants: readonly Variant[] = [
   ),
 ]
 
-/** All ways in which fits and many runs can: instruction sets, numbers of threads, the other engines. */
+/** All variants for fits and many runs: instruction sets, thread counts and the other engines. */
 export const waysToRun = (...threads: number[]): readonly Omit<Variant, 'name'>[] => [
   ...engines().native.instructionSets.map((instructionSet) => ({
     engine: 'native' as const,
@@ -44,7 +44,7 @@ export function array(dtype: Dtype, values: Iterable<number> | number): FloatArr
   return typeof values === 'number' ? new Typed(values) : Typed.from(values)
 }
 
-/** What a system has made of given gradients. */
+/** The parameters that another system computed from fixed gradients. */
 export interface Trajectory {
   readonly dtype: Dtype
   readonly shape: readonly number[]
@@ -53,7 +53,11 @@ export interface Trajectory {
   readonly parameters: readonly (readonly number[])[]
 }
 
-/** Takes its steps: in float64 points may differ by `exact` of the largest so far, in float32 by 4 units. */
+/**
+ * Repeats the steps of a trajectory. In float64, points may differ by `exact` of the largest value so far, in float32
+ * by
+ * 4 units in the last place.
+ */
 export function expectTrajectory(
   rule: Rule,
   { dtype, shape, initial, gradients, parameters }: Trajectory,
@@ -73,7 +77,9 @@ export function expectTrajectory(
   })
 }
 
-/** Zeros, subnormals and squares that underflow; the wild ones overflow, are infinite or NaN. */
+/**
+ * Tame values are zeros, subnormals and numbers whose squares underflow. Wild values overflow or are infinite or NaN.
+ */
 const specials: Record<Dtype, { tame: readonly number[]; wild: readonly number[] }> = {
   float32: {
     tame: [0, -0, 1e-45, -3e-40, 1e-23, -4e-23, 2e-38, 1e6],
@@ -89,18 +95,18 @@ const specials: Record<Dtype, { tame: readonly number[]; wild: readonly number[]
 export interface Data {
   readonly dtype: Dtype
   readonly initial: readonly FloatArray[]
-  /** What some elements of the state start from; the others start as the rule says. */
+  /** Initial state of some elements, which overrides the rule's initial state. */
   readonly wild: readonly ReadonlyMap<number, number>[]
-  /** By step and tensor. */
+  /** Gradients per step and tensor. */
   readonly gradients: readonly (readonly (FloatArray | null | undefined)[])[]
 }
 
 /**
- * Data for tensors of these lengths. A quarter of the elements are wild: they may start as anything,
- * and their last three gradients may be anything. So infinities and NaN are there, but most elements
- * stay finite, and a norm is one for seven steps.
+ * Makes data for tensors of these lengths. A quarter of the elements are wild: their initial state and their last three
+ * gradients may be any number. The data thus contain infinities and NaN, but most elements stay finite, and norms are
+ * finite for seven steps.
  *
- * @param gaps leaves out some gradients
+ * @param gaps whether some gradients are omitted
  */
 function dataFrom(dtype: Dtype, lengths: readonly number[], seed = 1, gaps = false): Data {
   const next = random(seed)
@@ -134,19 +140,19 @@ function dataFrom(dtype: Dtype, lengths: readonly number[], seed = 1, gaps = fal
 
 export const makeData = remembered(dataFrom)
 
-/** Arrays with their names, and the updates of each tensor. */
+/** Named arrays, and the update count of each tensor. */
 export interface Snapshot {
   readonly arrays: readonly (readonly [name: string, array: FloatArray])[]
   readonly updates: readonly number[]
 }
 
-/** For rules of matrices alone each tensor is a column. */
+/** Shapes for matrix rules, which make each tensor a column. */
 function shapesFor(rule: Case['rule'], { initial }: Data) {
   const name = rule.name === 'delayedStart' ? rule.rule.name : rule.name
   return definitions[name]?.wantsShapes && { shapes: initial.map(({ length }) => [length, 1]) }
 }
 
-/** An optimizer of a case on a forced engine, with all that may be in its state. */
+/** Makes an optimizer of a case on a forced engine, with arbitrary initial state. */
 function begin(variant: Variant, { rule, options }: Case, data: Data) {
   const { name: _, ...forced } = variant
   const optimizer = new Optimizer(data.initial, rule, { ...shapesFor(rule, data), ...options, ...forced })
@@ -167,7 +173,7 @@ function begin(variant: Variant, { rule, options }: Case, data: Data) {
   const params = optimizer.params as unknown as readonly FloatArray[]
   const grads = optimizer.grads as unknown as readonly FloatArray[]
   const always = [...named('params', params), ...state.map(([name, array]) => [name, array] as const)]
-  // Every third step reads the gradients in place: all of them, the last ones where there is a gap.
+  // Every third step reads all gradients in place. A missing gradient keeps its previous values.
   const isInPlace = (step: number) => step % 3 === 2
   return {
     optimizer,
@@ -189,8 +195,8 @@ function begin(variant: Variant, { rule, options }: Case, data: Data) {
 }
 
 /**
- * Runs a case on a forced engine and yields after each step its live parameters and state, and the
- * gradients where they are specified.
+ * Runs a case on a forced engine. After each step, yields its live parameters and state, and the gradients if they are
+ * specified.
  */
 export function* run(variant: Variant, testCase: Case, data: Data): Generator<Snapshot> {
   const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
@@ -201,7 +207,7 @@ export function* run(variant: Variant, testCase: Case, data: Data): Generator<Sn
   }
 }
 
-/** The same with `stepAsync`. */
+/** Like `run`, with `stepAsync`. */
 export async function* runAsync(variant: Variant, testCase: Case, data: Data): AsyncGenerator<Snapshot> {
   const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
   for (const step of data.gradients.keys()) {
@@ -211,7 +217,7 @@ export async function* runAsync(variant: Variant, testCase: Case, data: Data): A
   }
 }
 
-/** The first element whose bits differ, or −1; a NaN equals a NaN. */
+/** The index of the first element whose bits differ, or −1. All NaNs are equal. */
 export function firstDifference(a: FloatArray, b: FloatArray): number {
   if (a.length !== b.length) return Math.min(a.length, b.length)
   if (Buffer.compare(bytesOf(a), bytesOf(b)) === 0) return -1
@@ -224,7 +230,7 @@ export function firstDifference(a: FloatArray, b: FloatArray): number {
 
 const bytesOf = (array: FloatArray) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 
-/** The first difference of two snapshots for people, or null. */
+/** Describes the first difference of two snapshots, or returns null. */
 export function compare(expected: Snapshot, actual: Snapshot): string | null {
   for (const [k, [name, array]] of expected.arrays.entries()) {
     const [, other] = actual.arrays[k]
@@ -237,7 +243,7 @@ export function compare(expected: Snapshot, actual: Snapshot): string | null {
 
 const show = (array: FloatArray, i: number) => `${array[i]} (0x${bitsOf(array)[i].toString(16)})`
 
-/** Runs a case on several engines side by side; the first difference from the reference, or null. */
+/** Runs a case on several engines in parallel. Returns the first difference from the reference, or null. */
 export function differenceAmong(others: readonly Variant[], testCase: Case, data: Data): string | null {
   const runs = others.map((variant) => run(variant, testCase, data))
   let step = 0
@@ -255,17 +261,17 @@ export function differenceAmong(others: readonly Variant[], testCase: Case, data
   return null
 }
 
-/** A rule of the core, one of the catalogue's, and one that sums. */
+/** A rule of the core, a rule of the catalogue, and a rule with sums. */
 export const sample: readonly Case[] = cases.filter(({ name }) => ['adam', 'adamax', 'lamb'].includes(name))
 
-/** A hash of all bits of all steps by case and dtype, with one bit pattern for NaN. */
+/** Hashes of all bits of all steps per case and dtype. All NaNs have the same bit pattern. */
 export function digests(variant: Variant, chosen: readonly Case[] = cases): Record<string, string> {
   return Object.fromEntries(
     digested(chosen).map(({ name, testCase, data }) => [name, digest(wordsOf(run(variant, testCase, data)))]),
   )
 }
 
-/** The same of `stepAsync`. */
+/** Like `digests`, with `stepAsync`. */
 export async function asyncDigests(
   variant: Variant,
   chosen: readonly Case[] = cases,
@@ -280,7 +286,7 @@ export async function asyncDigests(
 }
 
 function digested(chosen: readonly Case[]) {
-  // Long enough for the last compiler of a JavaScript engine, short and missing ones beside it.
+  // The first tensor is long enough for the optimizing compiler of a JavaScript engine. The others are short or empty.
   const lengths = [5003, 1, 0, 17, 65]
   return dtypes.flatMap((dtype) => {
     const data = makeData(dtype, lengths, 3, true)

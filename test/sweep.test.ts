@@ -1,4 +1,4 @@
-/** `antigrad sweep`: as built, in processes of its own; and its parts. */
+/** `antigrad sweep`: the built command in separate processes, and its modules. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -74,7 +74,7 @@ describe('values of an option', () => {
     expect(parseValues('--lr', text)).toEqual(values)
   })
 
-  test('many close ones are told apart, and both ends are exact', () => {
+  test('are distinct even if they are close, and both ends are exact', () => {
     const values = parseValues('--lr', '0.123456789..0.2:log:9999') as number[]
     expect(new Set(values).size).toBe(9999)
     expect([values[0], values[9998]]).toEqual([0.123456789, 0.2])
@@ -82,8 +82,8 @@ describe('values of an option', () => {
   })
 })
 
-describe('functions by name', () => {
-  test.each(Object.keys(objectives) as ObjectiveName[])('%s is the same as a text', (name) => {
+describe('objectives as expressions', () => {
+  test.each(Object.keys(objectives) as ObjectiveName[])('%s has the same bits as its expression', (name) => {
     const objective = objectives[name]()
     const text = expression(objectiveText(name))
     expect([...text.names]).toEqual(['x', 'y'])
@@ -101,14 +101,14 @@ describe('functions by name', () => {
     }
   })
 
-  test('the bowl of another condition', () => {
+  test('the bowl has the same bits for another condition number', () => {
     const text = expression(objectiveText('bowl', 7.5))
     expect(text.value([3, 2])).toBe(bowl({ condition: 7.5 }).value([3, 2]))
   })
 })
 
 test.each(Object.keys(definitions) as (keyof typeof definitions)[])(
-  '%s is swept if many runs take it',
+  '%s is offered if and only if minimizeMany supports it',
   (name) => {
     const run = () =>
       minimizeManySync(expression('x^2'), { x: [1] }, definitions[name].defaults as Rule, {
@@ -119,7 +119,7 @@ test.each(Object.keys(definitions) as (keyof typeof definitions)[])(
   },
 )
 
-test('docs/objectives.md has a row for each rule on each objective: npm run table:rules', () => {
+test('docs/objectives.md has a row for each rule on each objective (npm run table:rules)', () => {
   const [, ...sections] = readFileSync(join(home, 'docs/objectives.md'), 'utf8').split(/^## /m)
   const tables = sections.map((section) => {
     const [title, ...lines] = section.trim().split('\n')
@@ -134,7 +134,7 @@ test('docs/objectives.md has a row for each rule on each objective: npm run tabl
   expect(tables).toEqual(having.map((make) => [make().name, sweepable]))
 })
 
-test('progress has a rate and the time that is left', () => {
+test('progress shows a rate and the remaining time', () => {
   const progress = { sets: 3, totalSets: 100, runs: 30_000, totalRuns: 1_000_000 }
   expect(describeProgress({ ...progress, sets: 0, runs: 0 }, 0)).toBe(
     '0 of 100 option sets, 0 of 1,000,000 runs',
@@ -146,7 +146,7 @@ test('progress has a rate and the time that is left', () => {
 })
 
 describe('JSON lines', () => {
-  test('are what minimizeMany gives, set by set', () => {
+  test('equal the results of minimizeMany, set by set', () => {
     const found = lines('--lr 0.01,0.1 --beta1 0.5,0.9 --starts 64 --max-iterations 3000')
     expect(found.map(({ set, options: { lr, beta1 } }) => [set, lr, beta1])).toEqual([
       [0, 0.01, 0.5],
@@ -184,7 +184,7 @@ describe('JSON lines', () => {
     }
   })
 
-  test('many starts come in parts, which are one', () => {
+  test('merge the batches of many starts', () => {
     const [{ runs, reached, best }] = lines('--function booth --lr 0.1 --starts 40000 --max-iterations 50')
     const starts = sobolStarts({ x: [-10, 10], y: [-10, 10] }, 40_000)
     const limits = { maxIterations: 50 }
@@ -210,9 +210,9 @@ describe('JSON lines', () => {
     ],
     ['--starts 4 --sample grid', () => gridStarts({ x: [-2, 2], y: [-1, 3] }, 4)],
     ['--starts 16 --dtype float32', () => sobolStarts({ x: [-2, 2], y: [-1, 3] }, 16, { dtype: 'float32' })],
-  ])('%s: the starts', (args, make) => {
+  ])('begin from the starts of %s', (args, make) => {
     const starts = make()
-    // Without updates runs end where they start.
+    // Runs without updates end at their starts.
     const [{ runs, best, endings }] = lines(`${args} --max-iterations 0`)
     const values = Array.from(starts.x, (x, i) =>
       expression(objectiveText('rosenbrock')).value(
@@ -228,23 +228,23 @@ describe('JSON lines', () => {
     expect({ runs, still: endings['max-iterations'] }).toEqual({ runs: 16, still: 16 })
   })
 
-  test('an expression, without and with a target', () => {
+  test('accept an expression with and without a target', () => {
     const args = ['--json', '--expression', 'x^4 - x^2', '--box', 'x=-1:2', '--lr', '0.05', '--starts', '32']
     const [plain, aimed] = [[], ['--target', '-0.2']].map((more) =>
       JSON.parse(sweep(...args, ...more).stdout),
     )
     expect(plain.reached).toBe(null)
-    // The start 0.5 · 2⁰ lies on neither side of 0 alone: all but 0 itself go down.
+    // The direction of descent from 0 is undefined. All other starts descend.
     expect(aimed.reached).toBeGreaterThanOrEqual(31)
     expect(Math.abs(plain.best.x.x)).toBeCloseTo(Math.SQRT1_2, 5)
   })
 
-  test('the target itself is reached', () => {
+  test('count a value equal to the target as reached', () => {
     expect(lines('--expression x-x+3 --box x=0:1 --starts 8 --target 3')[0].reached).toBe(8)
     expect(lines('--expression x-x+3 --box x=0:1 --starts 8 --target 2.9')[0].reached).toBe(0)
   })
 
-  test('what diverges counts as infinite, which JSON has as null', () => {
+  test('treat diverged runs as infinite, which JSON represents as null', () => {
     const [{ endings, best, medianValue, medianIterations, reached }] = lines(
       '--function saddle --rule gradient-descent --lr 1e9 --starts 8 --seed 1',
     )
@@ -257,12 +257,12 @@ describe('JSON lines', () => {
     })
   })
 
-  test.each(['wasm', 'typescript'])('on the engine %s they are the same', (engine) => {
+  test.each(['wasm', 'typescript'])('are the same on the engine %s', (engine) => {
     const args = '--rule rmsprop --lr 1e-3..0.1:log:3 --starts 32 --max-iterations 500'
     expect(lines(`${args} --engine ${engine}`)).toEqual(lines(args))
   })
 
-  test('a run is that of minimize', () => {
+  test('equal a run of minimize', () => {
     const [{ best }] = lines('--lr 0.1 --starts 1 --seed 9')
     const { x, y } = best.from
     const { value } = minimize(expression(objectiveText('rosenbrock')), [x, y], adam({ lr: 0.1 }))
@@ -271,7 +271,7 @@ describe('JSON lines', () => {
   })
 })
 
-test('a rate that diverges ends as such, and not the process', () => {
+test('report a diverging rate without ending the process', () => {
   const args = ['--function', 'rastrigin', '--rule', 'gradient-descent', '--lr', '0.01,1.5', '--json']
   const { status, stdout, stderr } = sweep(...args)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -279,7 +279,7 @@ test('a rate that diverges ends as such, and not the process', () => {
 })
 
 describe('the table', () => {
-  test('has a line a set, and says which one is best', () => {
+  test('has a line per set and names the best set', () => {
     const { status, stdout, stderr } = sweep(...words('--lr 0.001,0.1 --starts 64 --eps 1e-8'))
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const [head, slow, fast, empty, best, end] = stdout.split('\n')
@@ -293,7 +293,7 @@ describe('the table', () => {
     )
   })
 
-  test('has percentages that add up to 100, where runs end at the limit of updates too', () => {
+  test('has percentages with a sum of 100, even if runs reach the limit of updates', () => {
     const args = '--function himmelblau --lr 0.02,0.1 --starts 47 --max-iterations 500'
     const rows = sweep(...words(args))
       .stdout.split('\n')
@@ -322,18 +322,18 @@ describe('the table', () => {
       [0, 8],
       ['0%', '100%'],
     ],
-  ])('has of counts %j the percentages %j', (counts, expected) => {
+  ])('turns the counts %j into the percentages %j', (counts, expected) => {
     expect(percentages(counts)).toEqual(expected)
   })
 
-  test('without an option that varies', () => {
+  test('needs no varying option', () => {
     const { stdout } = sweep(...words('--function booth --rule adagrad --lr 0.5 --starts 16'))
     expect(stdout).toMatch(/^runs +converged .*\n +16 .*\n\nBest: adagrad: /)
   })
 })
 
 describe('Ctrl-C', () => {
-  /** Runs a sweep after some code of the test's own; without any it is stopped when it has printed something. */
+  /** Runs a sweep after preloading code of the test. Without code, the sweep is interrupted after its first output. */
   async function interrupted(args: string, before = '') {
     const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
     const options = ['--import', preload, cli, 'sweep', ...words(args)]
@@ -350,8 +350,8 @@ describe('Ctrl-C', () => {
     return { status, stdout, stderr }
   }
 
-  test('leaves the lines so far, and the status is 130', async () => {
-    // Without a tolerance each of these sets takes as long as any other.
+  test('keeps the lines so far and exits with status 130', async () => {
+    // Without a tolerance, all sets take the same time.
     const args =
       '--lr 1e-4..1:log:2000 --starts 2048 --tolerance 0 --max-iterations 2000 --json -o stopped.svg'
     const { status, stdout, stderr } = await interrupted(args)
@@ -365,12 +365,12 @@ describe('Ctrl-C', () => {
       status: 130,
       stderr: `antigrad: stopped after ${found.length} of 2000 option sets\n`,
     })
-    // What there is is drawn too.
+    // The plot contains the finished sets.
     expect(readFileSync(join(folder, 'stopped.svg'), 'utf8')).toContain('<svg')
   })
 
-  test('a set that is not done has the runs that are', async () => {
-    // Nothing is printed before the end: it comes at some column of numbers behind those of two parts.
+  test('reports the finished runs of an unfinished set', async () => {
+    // Nothing is printed before the end. The interruption comes at a column of numbers after two batches.
     const before = `
       const { subarray } = Float64Array.prototype
       let parts = 0
@@ -389,7 +389,7 @@ describe('Ctrl-C', () => {
   })
 })
 
-test('whoever reads may go away', async () => {
+test('a reader may close the output early', async () => {
   const args = words('--json --lr 1e-4..1:log:5000 --starts 512 --tolerance 0')
   const child = spawn(process.execPath, [cli, 'sweep', ...args], { env })
   child.stdout.once('data', () => child.stdout.destroy())
@@ -401,7 +401,7 @@ test('whoever reads may go away', async () => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
 })
 
-describe('the picture', () => {
+describe('the plot', () => {
   function draw(...args: string[]): string {
     const file = join(folder, 'sweep.svg')
     rmSync(file, { force: true })
@@ -417,26 +417,26 @@ describe('the picture', () => {
     return svg
   }
 
-  test('has a line for each set of the other options, in both panels', () => {
+  test('has a line per set of the other options in both panels', () => {
     const svg = draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))
     expect(svg.match(/data-line="beta1 0\.5"/g)).toHaveLength(2)
     expect(svg.match(/data-line="beta1 0\.9"/g)).toHaveLength(2)
     expect(svg).toContain('adam on Rosenbrock, from 32 starts (sobol)')
     expect(svg).toContain('reached the target')
     for (const tick of ['0.001', '0.01', '0.1', '1', '100%']) expect(svg).toContain(`>${tick}</text>`)
-    // The same command draws the same picture.
+    // The same command draws the same plot.
     expect(draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))).toBe(svg)
   })
 
-  test('where the share of one that converged is, to the pixel', () => {
+  test('shows the fraction of converged runs with pixel accuracy', () => {
     const args = words('--function booth --lr 1e-9,0.1 --starts 16')
     const svg = draw(...args)
     const first = /id="panel0"[\s\S]*?data-line="[^"]*"[^>]*><path d="M([\d. ]+)"/.exec(svg)?.[1]
-    // From none, on the lower line, to all.
+    // The line rises from no run, at the lower edge, to all runs.
     expect(first).toBe('88 250 786 66')
   })
 
-  test('words stand side by side, and texts are escaped', () => {
+  test('labels categories side by side and escapes text', () => {
     const svg = draw(
       '--expression',
       'x < 0 && x > -9 ? x^2 : x^2 + x',
@@ -454,24 +454,24 @@ describe('the picture', () => {
     expect(svg).toContain('>essay</text>')
   })
 
-  test('where nothing converges there is no second line', () => {
+  test('has no second line if no run converges', () => {
     expect(draw(...words('--lr 0.1,0.2 --starts 8 --max-iterations 2'))).toContain('id="panel1"')
   })
 
-  test("the docs' picture is what is drawn now", () => {
+  test('equals the plot in the docs', () => {
     const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     const [args] = /--.*(?= -o docs)/.exec(scripts['plot:sweep']) as RegExpExecArray
     expect(draw(...words(args)) === readFileSync(join(home, 'docs/sweep.svg'), 'utf8')).toBe(true)
     expect(readFileSync(join(home, 'docs/sweep.md'), 'utf8')).toContain(args)
   })
 
-  test('as PNG', () => {
+  test('is written as PNG', () => {
     expect(sweep(...words('--lr 0.1,0.2 --starts 8 -o sweep.png')).status).toBe(0)
     expect(readFileSync(join(folder, 'sweep.png')).subarray(1, 4).toString()).toBe('PNG')
   })
 })
 
-describe('what makes no sense: status 2, one line on stderr, nothing on stdout', () => {
+describe('invalid arguments exit with status 2, one line on stderr and nothing on stdout', () => {
   test.each([
     ['--function bogus', 'Allowed choices are rosenbrock'],
     ['--function beal', 'Did you mean beale?'],
@@ -533,7 +533,7 @@ describe('what makes no sense: status 2, one line on stderr, nothing on stdout',
   })
 })
 
-test('help', () => {
+test('--help describes the options and exit statuses', () => {
   const { status, stdout } = sweep('--help')
   expect(status).toBe(0)
   for (const part of ['--box <ranges>', '--lr <values>', '1e-4..1:log:100', '130 after Ctrl-C']) {

@@ -1,4 +1,4 @@
-/** Tables of text: how they are written, and what their cells are. */
+/** Tables of text: their formats and the values of their cells. */
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { Splitter } from '../dist/tables/split.js'
 
 type Row = readonly [cells: readonly string[], first: number, last: number]
 
-/** Rows of a text that comes in parts. */
+/** The rows of a text that arrives in chunks. */
 function split(parts: readonly string[], delimiter: string, comment = '#'): Row[] {
   const rows: Row[] = []
   const splitter = new Splitter({ delimiter, comment }, (...row) => rows.push(row))
@@ -21,7 +21,7 @@ const numbersOf = (text: string, given: FormatOptions = {}) => {
   return split([text], format.delimiter, format.comment).map(([cells]) => cells.map(numberReader(format)))
 }
 
-describe('what is between cells', () => {
+describe('the delimiter', () => {
   test.each([
     ['t,y\n1,2', ','],
     ['t;y\n1,5;2,5', ';'],
@@ -37,11 +37,11 @@ describe('what is between cells', () => {
     ['t', ','],
     ['', ','],
     ['a;b;c', ';'],
-  ])('%j', (text, delimiter) => {
+  ])('is recognized in %j', (text, delimiter) => {
     expect(findFormat(text, {}).delimiter).toBe(delimiter)
   })
 
-  test('is never in the middle of decimal commas', () => {
+  test('is never found inside of decimal commas', () => {
     const number = fc.double({ min: -1e4, max: 1e4, noNaN: true }).map((x) => Math.round(x * 100) / 100)
     const check = (rows: number[][], delimiter: string) => {
       const written = rows.map((row) => row.map((x) => x.toFixed(2).replace('.', ',')).join(delimiter))
@@ -80,24 +80,24 @@ describe('numbers', () => {
     ['%', NaN],
     [',', NaN],
     ['e5', NaN],
-  ])('%j', (cell, x) => {
+  ])('are read from %j', (cell, x) => {
     expect(numbersOf(`t;y\n1;${cell}`)[1]?.[1] ?? NaN).toBe(x)
   })
 
   test.each<[string, Decimal | undefined, number[]]>([
     ['what shows a decimal comma has points between thousands', undefined, [0.5, 1234]],
     ['a sign that is said', '.', [NaN, 1.234]],
-  ])('%s', (_, decimal, expected) => {
+  ])('follow %s', (_, decimal, expected) => {
     expect(numbersOf('t;y\n0,5;1.234', { decimal })[1]).toEqual(expected)
   })
 
-  test('with commas of which nothing says what they are are no numbers where points are as well', () => {
+  test('with ambiguous commas are invalid if the table also contains points', () => {
     expect(numbersOf('t;y\n1,234;1.234')[1]).toEqual([1.234, NaN])
   })
 })
 
 describe('rows', () => {
-  test('have the lines that they begin and end in', () => {
+  test('know the lines in which they begin and end', () => {
     const text = '# one\r\n"a\r\nb",c\r\n\n1,"2\n\n"\r"x""y",5" pipe,"a"b\n , \n7,8'
     const rows: Row[] = [
       [['a\r\nb', 'c'], 2, 3],
@@ -108,7 +108,7 @@ describe('rows', () => {
     expect(split([text], ',')).toEqual(rows)
   })
 
-  test('are the same in whatever parts the text comes', () => {
+  test('are independent of the chunks of the text', () => {
     const texts = fc.string({ unit: fc.constantFrom(...'ab,; \t"\r\n#1') })
     const check = (text: string, cuts: number[], delimiter: string) => {
       const places = cuts.map((cut) => cut % (text.length + 1)).sort((a, b) => a - b)

@@ -1,6 +1,6 @@
 /**
- * Ends in the middle of a step: whatever goes away first, the process lives on, or ends as it was told
- * to, and never by a signal. Each in a process of its own, several times over.
+ * Environments that end in the middle of a step. The process must survive or end as requested, and never by a signal.
+ * Each test runs several times in its own process.
  */
 
 import { createRequire } from 'node:module'
@@ -8,7 +8,7 @@ import { engines } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { built, run, well, worker } from './nodes.js'
 
-/** Takes steps until it is stopped, and says when it begins. */
+/** Takes steps until it is stopped, and reports its start. */
 const stepping = {
   stepAsync: `
     const all = await Promise.all([make(), make(1), make(2)])
@@ -22,7 +22,7 @@ const stepping = {
 }
 
 describe('worker.terminate()', () => {
-  test.each(Object.entries(stepping))('of the only environment with the addon, in %s', async (_, body) => {
+  test.each(Object.entries(stepping))('ends the only environment with the addon, in %s', async (_, body) => {
     const end = await run(`
       for (let round = 0; round < 10; round++) {
         const worker = ${worker(body)}
@@ -35,7 +35,7 @@ describe('worker.terminate()', () => {
     expect(end).toEqual(well())
   })
 
-  test.each(Object.entries(stepping))('beside a main thread that steps, in %s', async (_, body) => {
+  test.each(Object.entries(stepping))('ends a worker while the main thread steps, in %s', async (_, body) => {
     const end = await run(`
       const [optimizer, expected] = [await make(), await make(1)]
       for (let round = 0; round < 6; round++) {
@@ -58,7 +58,7 @@ describe('worker.terminate()', () => {
   })
 })
 
-describe('a worker that ends by itself', () => {
+describe('a worker ends normally', () => {
   test.each([
     ['at its natural end', '', [], 0],
     ['with a step under way', 'optimizer.stepAsync()', [], 0],
@@ -104,14 +104,14 @@ describe('the process ends in the middle of', () => {
   }
 
   describe.each(Object.entries(scenes))('%s', (_, scene) => {
-    test('by process.exit()', async () => {
+    test('through process.exit()', async () => {
       const ends = [0, 1, 2].map((time) =>
         run(`${scene}\n ${time > 0 ? `await pause(${time})` : ''}\n console.log('well'); process.exit(7)`),
       )
       for (const end of ends) expect(await end).toEqual({ ...well(), code: 7 })
     })
 
-    test('by an exception that nobody catches', async () => {
+    test('through an uncaught exception', async () => {
       const ends = [0, 1].map((time) =>
         run(`${scene}\n setTimeout(() => { console.log('well'); throw new Error('mine') }, ${time})`),
       )
@@ -123,14 +123,14 @@ describe('the process ends in the middle of', () => {
     })
   })
 
-  test('a stepAsync, which it waits for when it ends by itself', async () => {
+  test('a stepAsync, which a normal exit waits for', async () => {
     const end = await run("(await make()).stepAsync().then(() => console.log('well'))")
     expect(end).toEqual(well())
   })
 })
 
 describe('garbage collection', () => {
-  test('of an optimizer in the middle of its stepAsync, and of its gradients', async () => {
+  test('collects an optimizer and its gradients in the middle of its stepAsync', async () => {
     const end = await run(
       `const refs = []
       const drop = async (round) => {
@@ -158,7 +158,7 @@ describe('garbage collection', () => {
     expect(end).toEqual(well('0\n'))
   })
 
-  test('of all that leads to the bytes, while the addon is at work on them', async () => {
+  test('collects all references to the bytes while the addon uses them', async () => {
     expect(engines().native.available).toBe(true)
     const require = createRequire(import.meta.url)
     const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))

@@ -1,4 +1,4 @@
-/** antigrad/tfjs: the bits of an Optimizer on each backend, resumed elsewhere, without a tensor left behind. */
+/** antigrad/tfjs: the bits of an Optimizer on each backend, resumption elsewhere, and no leaked tensors. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -109,7 +109,7 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
     ['elsewhere than at the parameters', nesterov({ lr: 0.01, form: 'shifted' }), {}],
     ['Schedule-Free', scheduleFreeAdamW({ lr: 0.1 }), {}],
     ['two batches, clipped', adam({ lr: 0.1 }), { accumulate: 2, clip: { norm: 0.1 } }],
-  ])('has the bits of an Optimizer: %s', (_, rule, { groups, ...rest }: { groups?: boolean }) => {
+  ])('computes the bits of an Optimizer: %s', (_, rule, { groups, ...rest }: { groups?: boolean }) => {
     const kernel = tf.variable(tf.tensor([1, -2, 3, 4, 5, -6], [2, 3]), true, 'layer/kernel')
     const bias = tf.variable(tf.tensor([0.5, 1, 2]), true, 'layer/bias')
     const options = groups ? { groups: [{ match: '*/bias', rule: adam({ lr: 0.5 }) }] } : rest
@@ -148,7 +148,7 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
     expect(inBits(Float32Array.from(kernel.dataSync()))).toEqual(inBits(reference.params['layer/kernel']))
   })
 
-  test('a model that was saved goes on to the same bits beside it, where its names are taken', async () => {
+  test('resumes a saved model with the same bits next to the original, although its names are taken', async () => {
     const none = tf.memory().numTensors
     const model = network()
     const rule = scheduleFreeAdamW({ lr: warmup(0.05, { steps: 3 }) })
@@ -168,7 +168,7 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
     expect(tf.memory().numTensors).toBe(before)
     await trained(model, 2)
     expect(weightsOf(loaded)).toEqual(weightsOf(model))
-    // What a save lent to the writer went with the next step.
+    // The next step freed the tensors that a save had lent to the writer.
     expect(tf.memory().numTensors).toBe(none + 8)
     optimizer.show('average')
     expect(weightsOf(loaded)).not.toEqual(weightsOf(model))
@@ -179,7 +179,7 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
     await trained(loaded, 1)
   })
 
-  test('what somebody assigns is where it goes on from', async () => {
+  test('resumes from values that the user assigns', async () => {
     const w = tf.variable(tf.tensor([1, 2]), true, 'w')
     const optimizer = new TfjsOptimizer(adam({ lr: 0.1 }))
     const grads = { w: tf.tensor([1, -1]) }
@@ -194,7 +194,7 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
     tf.dispose([grads, held])
   })
 
-  test('a layer that is trained later begins then; a model that was disposed leaves nothing', async () => {
+  test('starts to train a layer when it becomes trainable, and leaks nothing after a model is disposed', async () => {
     const model = network()
     model.layers[0].trainable = false
     const optimizer = new TfjsOptimizer(adam())
@@ -223,8 +223,8 @@ describe.each(['cpu', 'wasm'])('%s', (backend) => {
   })
 })
 
-describe('what is refused', () => {
-  test('options that have no effect', () => {
+describe('antigrad/tfjs rejects', () => {
+  test('options without effect', () => {
     const make = (options: object) => new TfjsOptimizer(adamw(), options)
     expect(() => make({ shapes: { w: [2] } })).toThrow(
       'options: shapes: expected none, as variables have theirs',
@@ -252,7 +252,7 @@ describe('what is refused', () => {
     expect(error).toMatchObject({ argument: expect.stringContaining(argument) })
   })
 
-  test('gradients that do not fit, and nothing has changed', () => {
+  test('gradients that do not fit, without any change', () => {
     const w = tf.variable(tf.tensor([1, 2]), true, 'w')
     const optimizer = new TfjsOptimizer(adam())
     expect(() => optimizer.applyGradients({ w: tf.tensor([1]) })).toThrow(TensorError)
@@ -264,7 +264,7 @@ describe('what is refused', () => {
     expect(() => optimizer.show('average')).toThrow(OptionError)
   })
 
-  test('functions, where a model is saved: the error names them', async () => {
+  test('saving a model with functions, and names them in the error', async () => {
     const model = network()
     model.compile({ optimizer: new TfjsOptimizer(adam({ lr: () => 0.1 })), loss: 'meanSquaredError' })
     expect(await thrownBy(() => saved(model))).toMatchObject({ argument: 'getConfig: lr' })
@@ -274,7 +274,7 @@ describe('what is refused', () => {
     expect(await thrownBy(() => saved(model))).toMatchObject({ argument: 'getConfig: match' })
   })
 
-  test("others' weights, and models that they are not of", async () => {
+  test('foreign weights and models', async () => {
     const optimizer = new TfjsOptimizer(adam())
     const theirs = [{ name: 'iter', tensor: tf.scalar(3, 'int32') }]
     expect(await thrownBy(() => optimizer.setWeights(theirs))).toBeInstanceOf(TensorError)
@@ -297,7 +297,7 @@ describe('what is refused', () => {
   })
 })
 
-test('numbers that JSON has not, and names with underscores, come back', async () => {
+test('NaN, infinities, −0 and names with underscores survive a save', async () => {
   const w = tf.variable(tf.tensor([-0, 1, Number.NaN, Infinity]), true, 'my_layer_x/kernel_y')
   const optimizer = new TfjsOptimizer(adam({ lr: 0.1 }), { groups: [{ match: 'my_layer_*/*', lr: 0.5 }] })
   optimizer.applyGradients({ [w.name]: tf.tensor([0, 1, 1, -Infinity]) })
@@ -309,7 +309,7 @@ test('numbers that JSON has not, and names with underscores, come back', async (
   expect(inBits(loaded.optimizer?.save())).toEqual(inBits(optimizer.optimizer?.save()))
 })
 
-test('a page brings nothing of TensorFlow.js by it, and little of ours', async () => {
+test('a page does not import TensorFlow.js through antigrad/tfjs and grows little', async () => {
   const without = await bundledSize("export { adamw, Optimizer } from 'antigrad'")
   const both = "export { optimizerClass } from 'antigrad/tfjs'; export { adamw, Optimizer } from 'antigrad'"
   expect((await bundledSize(both)) - without).toBeLessThan(3_350)
@@ -331,7 +331,7 @@ describe('examples/tfjs.mjs', () => {
   }
 
   test.each(['cpu', 'wasm'])(
-    'goes on in another process, on another engine, to the same bits: %s',
+    'resumes in another process on another engine with the same bits: %s',
     (backend) => {
       const folder = mkdtempSync(join(tmpdir(), 'antigrad-tfjs-'))
       try {

@@ -1,4 +1,4 @@
-/** Threads of the native engine: no bit depends on them, and they share well. */
+/** Threads of the native engine: results do not depend on their count, and environments share them. */
 
 import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'
@@ -16,10 +16,10 @@ const variants: readonly Variant[] = [1, 2, 3, 7].map((threads) => ({
   threads,
 }))
 
-/** Threads take pieces of 2¹⁵ elements of a step, and of 2¹⁴ of a norm. */
+/** Threads take pieces of 2¹⁵ elements of a step, and of 2¹⁴ elements of a norm. */
 const [PIECE, BLOCK] = [2 ** 15, 2 ** 14]
 
-describe('no bit depends on the number of threads', () => {
+describe('no bit depends on the thread count', () => {
   const several = [PIECE, 3, PIECE - 1, 0, BLOCK + 1, 1, PIECE + 17]
   const data = dtypes.map((dtype) => {
     const all = makeData(dtype, several, 5, true)
@@ -45,12 +45,12 @@ describe('no bit depends on the number of threads', () => {
   })
 })
 
-describe('how many', () => {
+describe('the thread count', () => {
   /** Adam's arena has four arrays. */
   const withBytes = (bytes: number, options = {}) =>
     new Optimizer(new Float32Array(bytes / 16), adam(), { engine: 'native', ...options })
 
-  test('by size: one for every 4 MiB of the arena, up to the number of cores', () => {
+  test('is one per 4 MiB of the arena, up to the number of cores', () => {
     const cores = availableParallelism()
     expect(withBytes(2 ** 10).threads).toBe(1)
     expect(withBytes(2 ** 22).threads).toBe(1)
@@ -59,20 +59,20 @@ describe('how many', () => {
     expect(withBytes(2 ** 25).threads).toBe(Math.min(8, cores))
   })
 
-  test('by option, at any size, and more than there are cores', () => {
+  test('follows the option at any size, and may exceed the number of cores', () => {
     expect(withBytes(2 ** 25, { threads: 1 }).threads).toBe(1)
     expect(withBytes(2 ** 10, { threads: 3 }).threads).toBe(3)
     expect(withBytes(2 ** 10, { threads: 256 }).threads).toBe(256)
   })
 
-  test('one on the other engines, whatever was asked for', () => {
+  test('is one on the other engines, whatever the option says', () => {
     for (const engine of ['wasm', 'typescript'] as const) {
       expect(new Optimizer(new Float32Array(9), adam(), { engine, threads: 4 }).threads).toBe(1)
     }
   })
 
   test.each([...[0, -1, 1.5, 257, Number.NaN, Infinity, '2', null, true, 2n, [2]]])(
-    'the option %s is an error',
+    'rejects the option %s',
     (threads) => {
       const make = () => new Optimizer(new Float32Array(1), adam(), { threads: threads as number })
       expect(make).toThrow(OptionError)
@@ -80,7 +80,7 @@ describe('how many', () => {
     },
   )
 
-  test('by environment variable; the option wins; a bad value is an error', () => {
+  test('follows the environment variable unless the option is set, and a bad value is an error', () => {
     const body = `
       const { adam, Optimizer } = antigrad
       const made = (options) => new Optimizer(new Float32Array(1e6), adam(), { engine: 'native', ...options })
@@ -107,7 +107,7 @@ describe('how many', () => {
   })
 })
 
-test('many optimizers with different numbers of threads take turns', () => {
+test('many optimizers with different thread counts take turns', () => {
   const rule = adamw({ lr: 0.1 })
   const optimizers = Array.from({ length: 24 }, (_, i) => {
     const initial = noise(i, 1 + i * 7919, 'float32')
@@ -125,7 +125,7 @@ test('many optimizers with different numbers of threads take turns', () => {
   for (const [optimizer, alone] of optimizers) expect(bits(optimizer.params)).toBe(bits(alone.params))
 })
 
-/** What each environment computes at once, with `step` and with `stepAsync`; the same on each. */
+/** The work of each environment, with `step` and with `stepAsync`. All results must be equal. */
 const work = `
   const initial = Float32Array.from({ length: 150_001 }, (_, i) => Math.fround(i / 1000))
   const options = { engine: 'native', clip: { norm: 1 }, threads: 3 }
@@ -138,7 +138,7 @@ const work = `
   return Buffer.from(optimizer.params.buffer, optimizer.params.byteOffset, optimizer.params.byteLength)
     .toString('base64')`
 
-test('Node workers and the main thread step at once on the same threads', async () => {
+test('Node workers and the main thread step concurrently on the same threads', async () => {
   const url = JSON.stringify(pathToFileURL(`${home}dist/index.js`).href)
   const source = `import(${url}).then(async (antigrad) => { ${work} })
     .then((result) => require('node:worker_threads').parentPort.postMessage(result))`

@@ -1,6 +1,6 @@
 /**
- * A rule of two stages that only tests have: sums by tensor, a scalar for each tensor in between, a second
- * pass. crates/kernels/src/rules/trial.rs is its twin, and both have the bits of test/data/trial.json.
+ * A test-only rule of two stages: sums per tensor, a scalar per tensor in between, and a second pass. The rule
+ * crates/kernels/src/rules/trial.rs is its twin. Both must have the bits of test/data/trial.json.
  */
 
 import { readFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ import { scheduled } from '../dist/schedules/option.js'
 const row = { lr: 4, alpha: 5 } as const
 const tensor = ['parameters', 'direction', 'ratio'] as const
 const shared = { source: 0, state: ['m'], row, tensor } as const
-// Numbers that no kernel has.
+// No kernel has these numbers.
 const Measure = { ...shared, number: 200, name: 'Measure', sums: ['parameters', 'gradients'] } as const
 const Move = { ...shared, number: 201, name: 'Move', sums: [] } as const
 
@@ -43,7 +43,7 @@ const definition = define('trial', {
   kernels: [kernel(Measure, MeasureLoop), kernel(Move, MoveLoop)],
   stages: () => [Measure, Move],
   clock: { halved: 2 },
-  // ½, ½/2, ½/3, …: by a field of its own, which tensors of one cohort share.
+  // The factors ½, ½/2, ½/3, … use a field of the update counter that tensors of a cohort share.
   advance(clock, _, next) {
     next.halved = clock.t === 0 ? 2 : clock.halved + 2
   },
@@ -61,13 +61,13 @@ const definition = define('trial', {
   decay: ({ decay }) => decay,
 })
 
-/** The optimizer's types know the rules that are shipped. */
+/** The optimizer's types know only the built-in rules. */
 const trial = rule<RuleOf<typeof definition>>(definition) as unknown as (options?: object) => Rule
 
 const lengths = [3, 20_000, 0, 40, 2 * BLOCK, 1]
 const dtypes = { float32: Float32Array, float64: Float64Array }
 
-/** Whole multiples of 2⁻²³ between −1 and 1. */
+/** Integer multiples of 2⁻²³ between −1 and 1. */
 function noise(seed: number) {
   let x = seed
   return () => {
@@ -84,7 +84,7 @@ function data(dtype: keyof typeof dtypes) {
   return { params: tensors(), gradients: [tensors(), tensors(), tensors()] }
 }
 
-/** A tensor's first bits, and FNV-1a of all of them. */
+/** A tensor's first bits, and the FNV-1a hash of all its bits. */
 function digest(values: FloatArray): string {
   const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT: size } = values
   const view = new DataView(buffer, byteOffset, byteLength)
@@ -111,7 +111,7 @@ interface State {
   readonly m: FloatArray
 }
 
-/** Three steps; at the second one tensor has no gradient, so that there are two cohorts at the third. */
+/** Takes three steps. One tensor has no gradient in the second step, so the third step has two cohorts. */
 function run(dtype: keyof typeof dtypes, by = trial(), options = {}) {
   const { params, gradients } = data(dtype)
   const optimizer = new Optimizer(params, by, { engine: 'typescript', clip: { norm: 1 }, ...options })
@@ -152,7 +152,7 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
     expect(after.map(digest)).toEqual(expected.params)
   })
 
-  test('has the same bits where a block of a tensor lies in two slices', async () => {
+  test('has the same bits if a block of a tensor lies in two slices', async () => {
     const next = noise(7)
     const tensors = () => [100, 9 * BLOCK, 5].map((n) => new dtypes[dtype](n).map(next))
     const [params, gradients] = [tensors(), tensors()]
@@ -165,23 +165,23 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
     expect(digests(sliced as never)).toEqual(digests(whole as never))
   })
 
-  test('has the same bits where the rate is scheduled, and gradients are zeroed by the last stage', () => {
+  test('has the same bits if the rate is scheduled and the last stage zeroes gradients', () => {
     const { optimizer, params } = run(dtype, trial({ lr: () => 1 }), { zeroGrads: true })
     expect(params.map(digest)).toEqual(expected.params)
     const grads = optimizer.grads as unknown as readonly FloatArray[]
     expect(grads.every((gradient) => gradient.every((x) => x === 0))).toBe(true)
   })
 
-  test('holds the parameters while its start is delayed, and collects', () => {
+  test('holds the parameters and collects moments during a delayed start', () => {
     const delayed = run(dtype, delayedStart(3, trial() as never))
     expect(delayed.params).toEqual(delayed.initial)
     const first = run(dtype).state[3]
-    // Moments depend on gradients and the norm alone.
+    // Moments depend only on gradients and the norm.
     expect(digest(delayed.state[3].m)).toBe(digest(first.m))
   })
 })
 
-test.each([KERNELS - 1, KERNELS])('jobs are kept by numbers of kernels below 1024: %d', (number) => {
+test.each([KERNELS - 1, KERNELS])('jobs are cached for kernel numbers below 1024: %d', (number) => {
   const Far = { ...shared, number, name: 'Far', tensor: [], sums: [] } as const
   const loop = twice<typeof Far>(() => (theta) => {
     theta[0] = 7

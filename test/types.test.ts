@@ -1,4 +1,4 @@
-/** The published declarations: with the oldest TypeScript that is supported, and with the newest. */
+/** Compiles programs against the published declarations with the oldest supported TypeScript and with the newest. */
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -13,20 +13,23 @@ const compilers = [
 ] as const
 
 describe.each(compilers)('%s TypeScript', (_, folder) => {
-  test.each(['false', 'true'])('compiles a program that uses them, skipLibCheck %s', (skipLibCheck) => {
-    const tsc = join(home, folder, 'bin/tsc')
-    const project = join(home, 'test/types')
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [tsc, '--project', project, '--skipLibCheck', skipLibCheck],
-      { encoding: 'utf8' },
-    )
-    expect(stdout + stderr).toBe('')
-    expect(status).toBe(0)
-  })
+  test.each(['false', 'true'])(
+    'compiles a program that uses the declarations, skipLibCheck %s',
+    (skipLibCheck) => {
+      const tsc = join(home, folder, 'bin/tsc')
+      const project = join(home, 'test/types')
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        [tsc, '--project', project, '--skipLibCheck', skipLibCheck],
+        { encoding: 'utf8' },
+      )
+      expect(stdout + stderr).toBe('')
+      expect(status).toBe(0)
+    },
+  )
 })
 
-test('interfaces and classes are parameters: methods are left where they are', () => {
+test('interfaces and classes are valid parameters, and their methods are left alone', () => {
   const { ofNetwork, ofModel, model } = program
   expect(ofNetwork.params.layers[0].bias).toEqual(Float32Array.of(0))
   expect(Object.keys(ofModel.params)).toEqual(['w', 'inner'])
@@ -34,7 +37,7 @@ test('interfaces and classes are parameters: methods are left where they are', (
   expect(model.forward(2)).toBe(5)
 })
 
-test('what their types say of groups, tensors that came and a saved run is so', () => {
+test('types of groups, added tensors and saved runs agree with the values', () => {
   expect(model.m).toBe(null)
   expect([model.wasUpdated, model.was, model.count]).toEqual([false, true, 1])
   expect(Object.keys(model.more.params)).toEqual(['embed', 'body', 'head'])

@@ -1,6 +1,6 @@
 /**
- * Vectorization is proven: the addon and the module are disassembled, and each kernel's loop must be
- * made of the packed instructions that its equation needs, at each instruction set, and of no others.
+ * Proves vectorization by disassembling the addon and the WebAssembly modules. At each instruction set, a kernel's loop
+ * must consist of exactly the packed instructions that its equation needs.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -23,7 +23,7 @@ const operations = ['add', 'sub', 'mul', 'div', 'sqrt'] as const
 type Operation = (typeof operations)[number]
 type Counts = Record<Operation, number>
 
-/** Counts operations by a function from an operation to the pattern of its instruction. */
+/** Counts operations. `pattern` maps an operation to the pattern of its instruction. */
 function count(code: string, pattern: (operation: Operation) => RegExp): Counts {
   return Object.fromEntries(
     operations.map((name) => [name, code.match(pattern(name))?.length ?? 0]),
@@ -34,18 +34,18 @@ const sum = (counts: Counts): number => Object.values(counts).reduce((a, b) => a
 
 const none: Counts = { add: 0, sub: 0, mul: 0, div: 0, sqrt: 0 }
 
-/** In JavaScript; a sign or a `++` has no space behind it. */
+/** Operators in JavaScript. Signs and `++` have no space after them. */
 const written = { add: / \+\s/g, sub: / -\s/g, mul: / \*\s/g, div: / \/\s/g, sqrt: /Math\.sqrt\(/g }
 
-/** These compute nothing: they pass on the gradient as the pipeline has prepared it. */
+/** These kernels compute nothing. They pass on the gradient that the pipeline has prepared. */
 const copying = ['Prepared', 'BothNorms', 'GradientNorm']
 
 const kernels = Object.values(manifest).flatMap((entry) =>
   typeof entry === 'object' && 'number' in entry && !copying.includes(entry.name) ? [entry] : [],
 )
-/** Those that are a pass over elements. */
+/** Kernels that are a pass over elements. */
 const kernelNames = kernels.filter((kernel) => !('isMatrix' in kernel)).map(({ name }) => name)
-/** Some of those whose decay may be all that is done to gradients. */
+/** Kernels whose weight decay may be the only change to gradients. */
 const decaying = [
   'GradientDescent',
   'SgdMomentum',
@@ -59,8 +59,8 @@ const decaying = [
 const coreNames = kernels.filter((kernel) => !('module' in kernel)).map(({ name }) => name)
 
 /**
- * What each equation computes for one element, as the text of its loop in TypeScript has it. Both sides
- * of a choice count, since a vector computes both.
+ * Operations that each equation computes per element, counted in the source of its TypeScript loop. Both branches of a
+ * choice count, because a vector computes both.
  */
 const equations = new Map(
   kernels.map(({ name, number }): [string, Counts] => {
@@ -75,8 +75,9 @@ test.each([...equations])('%s has its equation in TypeScript', (_, equation) => 
 })
 
 /**
- * Each vector of an unrolled loop, and of its tail, is one evaluation of the equation: all packed
- * counts must be the same multiple of the equation's, and of what is computed beside it.
+ * Each vector of an unrolled loop and of its tail is one evaluation of the equation. All packed counts must therefore
+ * be
+ * the same multiple of the equation's counts plus the additional operations.
  */
 function expectEvaluations(packed: Counts, kernel: string, beside = none): void {
   const own = equations.get(kernel) as Counts
@@ -100,7 +101,7 @@ const reason =
       ? 'objdump (binutils) is not here'
       : null
 
-test('CI takes the addon apart', () => {
+test('CI disassembles the addon', () => {
   if (process.env.CI) expect(reason).toBeNull()
 })
 
@@ -115,9 +116,9 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       return end < 0 ? [] : [{ address: Number.parseInt(line.slice(0, end), 16), text: line.slice(end + 2) }]
     })
     const addresses = Float64Array.from(instructions, ({ address }) => address)
-    /** How many come before an address. */
+    /** Count of addresses below an address. */
     const before = (address: number) => firstWhere(addresses, (at) => at >= address)
-    // By the table of symbols, because functions of the same code share an address.
+    // Uses the symbol table, because functions with identical code share an address.
     for (const [, from, size, name] of objdump('-t', '-C', file).stdout.matchAll(
       /^([0-9a-f]+) .*\.text\t([0-9a-f]+) +(antigrad_kernels::dispatch::.+|antigrad_native::bound::call::<.+)$/gm,
     )) {
@@ -127,8 +128,8 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
     }
   })
 
-  test('a call that runs a plan again does not ask where this thread has its own', () => {
-    // That takes 10 ns, a fifth of a small step.
+  test('a call that repeats a plan does not look up thread-local storage', () => {
+    // The lookup takes 10 ns, a fifth of a small step.
     const calls = [...code].filter(([name]) => name.includes('bound::call<Steps>'))
     expect(calls).toHaveLength(1)
     expect(calls[0][1]).toMatch(/napi_get_cb_info/)
@@ -168,8 +169,9 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(text).not.toMatch(/^call/m)
       })
 
-      test(`${set}, ${dtype}: operations of programs call nothing but what is rare`, () => {
-        // A closure that is given to the standard library is not compiled for the set, and calls each instruction.
+      test(`${set}, ${dtype}: operations of programs call only rarely used functions`, () => {
+        // The standard library does not compile a closure for the instruction set. Such a closure calls each
+        // instruction.
         const named = (start: string) =>
           [...code].filter(([name]) => name.startsWith(`${set}::${start}<${vector},`))
         const [alone, both] = ['operate', 'both'].map(named)
@@ -179,11 +181,11 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         const calls = own.flatMap(([name, text]) =>
           (text.match(/^call.*/gm) ?? []).map((call) => `${name}: ${call}`),
         )
-        // Far arguments of sines, and what comes back from these.
+        // The exceptions are sines of large arguments, and the copies of their results.
         expect(calls.filter((call) => !/with_far_lanes|memcpy@/.test(call))).toEqual([])
       })
 
-      test(`${set}, ${dtype}: what prepares a gradient`, () => {
+      test(`${set}, ${dtype}: the preparation of a gradient`, () => {
         const text = find(`${set}::prepare<${vector}>`)
         const packed = packedIn(text)
         expect(packed).toMatchObject({ mul: expect.any(Number), div: 0, sqrt: 0 })
@@ -192,7 +194,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       })
 
       test(`${set}, ${dtype}: products of matrices`, () => {
-        // Six rows of sums, of as many vectors as registers hold; the end of a tile may be of any width.
+        // A tile has six rows of sums, each of as many vectors as registers hold. The end of a tile may have any width.
         const packed = packedIn(
           find(`${set}::piece<${vector}, Product<${dtype === 'float32' ? 'f32' : 'f64'}>>`),
         )
@@ -201,7 +203,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       })
 
       test(`${set}, ${dtype}: sums of squares`, () => {
-        // In float64 whatever the dtype; the last tree may be scalar.
+        // Sums use float64 for both dtypes. The last additions of the tree may be scalar.
         const packed = packedIn(find(`${set}::squares<${vector}>`), 'd')
         expect(packed.mul).toBeGreaterThanOrEqual(1)
         expect(packed.add).toBeGreaterThanOrEqual(packed.mul)
@@ -216,7 +218,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
   const code = new Map<string, string>()
 
   beforeAll(() => {
-    // The set-up writes the same code once more, with names.
+    // The setup script writes the same code a second time with names.
     const named = readFileSync(file)
     const shipped = Buffer.from(decodeModule(source))
     expect(codeOf(named).equals(codeOf(shipped)), 'named.wasm has the code of the module').toBe(true)
@@ -259,7 +261,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
       })
     } else {
       test(`${dtype}: products of matrices`, () => {
-        // Binaryen puts a piece into the one function that calls it.
+        // Binaryen inlines a piece into the function that calls it.
         const texts = [...code].filter(([name]) => name.includes(`Product<${scalar}>`))
         const text = texts.map(([, text]) => text).join()
         expect(text).not.toMatch(/relaxed/)
@@ -269,7 +271,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
       })
     }
 
-    test(`${dtype}: what prepares a gradient`, () => {
+    test(`${dtype}: the preparation of a gradient`, () => {
       const text = find(`simd128::prepare<${vector}>`)
       expect(packedIn(text).mul).toBeGreaterThanOrEqual(2)
       expect(scalarIn(text)).toEqual(none)
@@ -282,7 +284,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
   }
 })
 
-/** `antigrad_kernels::dispatch::avx2::run::<…::F32x8, …::Adam>` as `avx2::run<F32x8, Adam>`. */
+/** Shortens `antigrad_kernels::dispatch::avx2::run<…::F32x8, …::Adam>` to `avx2::run<F32x8, Adam>`. */
 function shortened(name: string): string {
   return name
     .replace(/\[[0-9a-f]+\]/g, '')

@@ -1,4 +1,6 @@
-/** Two WebAssembly modules: an optimizer begins with the core's, and a rule of the catalogue brings the other. */
+/**
+ * The two WebAssembly modules: an optimizer starts with the core's module, and a rule of the catalogue loads the other.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,10 +18,10 @@ import { home } from './children.js'
 
 const LENGTH = 101
 
-// Of its own: the other tests' import everything, and with it the catalogue.
+// This file has its own function, because other helpers import all rules and with them the catalogue.
 const noise = (length: number, seed: number) =>
   Float32Array.from({ length }, (_, i) => Math.sin(seed * 1e3 + i))
-/** What the build makes of a module. */
+/** Reads the file that the build made for a module. */
 const built = (name: string) => {
   const folder = join(home, 'wasm/pkg', name)
   return readFileSync(join(folder, readdirSync(folder).find((file) => file.endsWith('_bg.wasm')) as string))
@@ -52,7 +54,7 @@ function twins(rule: never) {
   }
 }
 
-test('a rule that is imported later brings its module, and optimizers that are there go on with it', async () => {
+test('a rule that is imported later loads its module, and existing optimizers continue with it', async () => {
   const compiled: number[] = []
   let instances = 0
   WebAssembly.Module = new Proxy(WebAssembly.Module, {
@@ -74,7 +76,7 @@ test('a rule that is imported later brings its module, and optimizers that are t
 
   const { lamb } = await import('../dist/rules/lamb.js')
   expect(registeredModule).toBe(catalogue)
-  // In the same slab: the memory is now the other module's.
+  // The optimizer shares a slab, so the memory now belongs to the other module.
   const late = twins(lamb({ lr: 0.1 }) as never)
   for (let seed = 2; seed < 6; seed++) {
     for (const pair of [late, early, other]) pair.step(seed)
@@ -83,19 +85,19 @@ test('a rule that is imported later brings its module, and optimizers that are t
   expect(instances).toBe(3)
 })
 
-test('a module that does not compile changes nothing, and says so', () => {
+test('a module that does not compile changes nothing and is reported', () => {
   const optimizer = new Optimizer({ x: noise(2, 1) }, adamw({ lr: 0.1 }), { engine: 'wasm' })
   const before = bits(optimizer.params.x)
   const { text } = catalogue
   const half = text.slice(0, text.length / 8)
   for (const wrong of [
     { text: '++' },
-    { ...catalogue, text: '+' }, // No base64.
+    { ...catalogue, text: '+' }, // Invalid base64.
     { ...catalogue, text: '' },
-    { ...catalogue, text: text.slice(0, 16) }, // No more than the size,
-    { ...catalogue, text: half }, // or the first eighth.
-    { ...catalogue, text: `${half}${'/'.repeat(400)}${text.slice(half.length)}` }, // Not what was packed.
-    { ...catalogue, text: `${text.slice(0, 4)}${'/'.repeat(12)}${text.slice(16)}` }, // Larger than a memory can be.
+    { ...catalogue, text: text.slice(0, 16) }, // Only the size.
+    { ...catalogue, text: half }, // Only the first eighth.
+    { ...catalogue, text: `${half}${'/'.repeat(400)}${text.slice(half.length)}` }, // Corrupted packed data.
+    { ...catalogue, text: `${text.slice(0, 4)}${'/'.repeat(12)}${text.slice(16)}` }, // A size beyond the largest memory.
   ]) {
     registerModule(wrong)
     expect(() => optimizer.step({ x: noise(2, 2) })).toThrow(/the module does not compile/)
@@ -106,7 +108,7 @@ test('a module that does not compile changes nothing, and says so', () => {
   expect(bits(optimizer.params.x)).not.toEqual(before)
 })
 
-test('modules are what the build makes, packed into a sixth less than gzip makes of them but for the core', () => {
+test("embedded modules equal the build's output and are a sixth smaller than gzip, except the core", () => {
   for (const [name, module] of Object.entries({ core, catalogue, equations, many })) {
     const bytes = built(name)
     expect(Buffer.from(decodeModule(module)).equals(bytes), name).toBe(true)
@@ -115,7 +117,7 @@ test('modules are what the build makes, packed into a sixth less than gzip makes
   }
 })
 
-test('the module that has what all others have stays, whenever it is brought', async () => {
+test('the module that contains all others stays registered in every order of imports', async () => {
   registerModule(equations)
   for (const other of [catalogue, core]) {
     registerModule(other)
@@ -126,7 +128,7 @@ test('the module that has what all others have stays, whenever it is brought', a
   for (let seed = 1; seed < 4; seed++) pair.step(seed)
 })
 
-test('the catalogue has the kernels of the core under the same numbers, before its own', () => {
+test('the catalogue begins with the kernels of the core, under the same numbers', () => {
   const kernels = Object.values(manifest).flatMap((entry) =>
     typeof entry === 'object' && 'number' in entry ? [entry] : [],
   )

@@ -1,4 +1,4 @@
-/** Node without WebAssembly: what wants its memories runs in TypeScript. */
+/** Node without WebAssembly: calls that need WebAssembly memories run in TypeScript. */
 
 import { describe, expect, test } from 'vitest'
 import { home, inChild } from './children.js'
@@ -12,7 +12,7 @@ const calls = {
     "fitShared(decay, { t: t.map(() => t), y: t.map(() => y) }, { ...start, ...options, shared: ['a'] })",
 }
 
-/** The error, or the engine with its reasons, the numbers of a result and those of a profile. */
+/** Returns the error, or the engine with its reasons, the numbers of a result and the numbers of a profile. */
 const body = (engine: string | undefined) => `
   const { adam, expression, fit, fitMany, fitShared, minimizeMany, minimizeManySync, profile } = antigrad
   const decay = expression('a*exp(-b*t) + c')
@@ -54,7 +54,7 @@ describe('node --jitless', () => {
     },
   )
 
-  test.each(['native', 'wasm'])('engine %s cannot be forced, and the error says why', (engine) => {
+  test.each(['native', 'wasm'])('engine %s cannot be forced, and the error explains why', (engine) => {
     const found = run(engine, ['--jitless'])
     for (const said of Object.values(found)) expect(said).toMatch(/^EngineError: .*WebAssembly/)
   })

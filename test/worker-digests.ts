@@ -1,4 +1,4 @@
-/** Hashes of what many runs and fits find, and what they say of how they ran; in Node, and in a page on workers. */
+/** Hashes the results of many runs and fits and collects their reasons about workers, in Node and in a page. */
 
 import {
   adam,
@@ -14,7 +14,7 @@ import { arrayOf, digest, dtypes, noise, withOneNaN } from './bits.js'
 
 type Running = Pick<MinimizeManyOptions, 'engine' | 'threads' | 'workers'>
 
-/** Several cohorts, the last one with fewer runs, which is no multiple of a vector. */
+/** Several cohorts. The last cohort is smaller and not a multiple of a vector's width. */
 const RUNS = 9001
 const FITS = 601
 
@@ -34,7 +34,7 @@ const inRun = ({ x, value, gradientNorm, maxChange, iterations, reason, paths }:
   ...(paths === null ? [] : [paths.offsets, ...Object.values(paths.x)]),
 ]
 
-/** By what they are of; and all that they say of workers. */
+/** Returns hashes by kind of call, and all reasons that concern workers. */
 export async function workerDigests(running: Running) {
   const said = new Set<string>()
   const hashes: Record<string, string> = {}
@@ -84,7 +84,7 @@ export async function workerDigests(running: Running) {
     const intervals = [0, 1, FITS - 1].flatMap((fit) => Object.values(result.at(fit).intervals()))
     found(`fits, ${name}`, [...columns, ...intervals], result.engineReasons)
     if (name === 'squares') {
-      // Side by side: each ends, or is given up, while others go on.
+      // The calls run concurrently. Each call ends or is aborted while other calls continue.
       const given = [0, 3, 6, 9, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150].map((milliseconds) =>
         profile(result, 'a', { signal: AbortSignal.timeout(milliseconds) }).catch(() => {}),
       )

@@ -1,5 +1,5 @@
 // @ts-check
-// The gradients of one of several workers, as a thread, as a process, or called where one has them all.
+// The gradients of one of several workers: a thread, a process, or a direct call.
 import { setTimeout as pause } from 'node:timers/promises'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 
@@ -16,7 +16,7 @@ export function gradientsOf({ embed, body }, worker, t) {
     const at = indices[Math.floor(i / COLUMNS)] * COLUMNS + (i % COLUMNS)
     return embed[at] * 0.3 + Math.sin(i * 1.3 + worker + t)
   })
-  // One worker has nothing to say of the body.
+  // The third worker has no gradients of the body.
   const list = worker === 2 ? null : body.map((b) => b.map((x, i) => x * 0.1 + Math.cos(i + worker * t)))
   return { embed: { indices, values }, body: list }
 }

@@ -1,4 +1,4 @@
-/** What a page has to try many runs on workers. */
+/** The program of a page that runs many minimizations on workers. */
 
 import * as antigrad from 'antigrad'
 import { workerDigests } from './worker-digests.js'
@@ -12,7 +12,7 @@ const starts = (count: number) => {
   return { x: column(31), y: column(17) }
 }
 
-/** What it throws, or gives. */
+/** The error of the work, or its result. */
 async function outcome(work: () => Promise<unknown>) {
   try {
     return { value: await work() }
@@ -22,7 +22,7 @@ async function outcome(work: () => Promise<unknown>) {
   }
 }
 
-/** What does not end by itself, unless its signal is aborted. */
+/** Runs that end only if their signal is aborted. */
 const endless = (options: object = {}) =>
   minimizeMany(hill, starts(20_000), adam({ lr: 1e-6 }), { tolerance: 0, maxIterations: 1e9, ...options })
 
@@ -30,7 +30,7 @@ Object.assign(globalThis, {
   digests: (threads: number, url?: string) =>
     workerDigests({ threads, workers: workers(url === undefined ? {} : { url }) }),
 
-  /** Short runs, with what is said of them. */
+  /** Runs short minimizations and returns their reasons. */
   async short(options: antigrad.MinimizeManyOptions = {}, url?: string) {
     const running = { workers: workers(url === undefined ? {} : { url }), threads: 2, ...options }
     return outcome(async () => {
@@ -67,7 +67,7 @@ Object.assign(globalThis, {
     return told
   },
 
-  /** Many calls at once. */
+  /** Makes many calls at once. */
   async crowd(count: number) {
     const one = async (k: number) => {
       const result = await minimizeMany(bowl, starts(500 + k), adam({ lr: 0.1 }), {

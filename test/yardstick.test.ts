@@ -1,11 +1,13 @@
-/** The yardstick of `npm run bench -- --targets` has every rule, and counts what its stages need. */
+/**
+ * The yardstick of `npm run bench -- --targets` contains every rule and counts the arrays and operations of its stages.
+ */
 
 import { expect, test } from 'vitest'
 import { all, needsOf } from '../bench/lib/yardstick.mjs'
 import type { Kernel } from '../dist/arena/kernel.js'
 import { definitions } from '../dist/rules/definitions.js'
 
-/** limits.c has no pass over more. */
+/** The maximal count of arrays that a pass of limits.c reads and writes. */
 const MOST_READ = 6
 
 const kernels = new Map<string, Kernel>(
@@ -14,7 +16,7 @@ const kernels = new Map<string, Kernel>(
   ),
 )
 
-test('every rule is on it', () => {
+test('the yardstick contains every rule', () => {
   expect(Object.keys(all)).toEqual(expect.arrayContaining(Object.keys(definitions)))
 })
 
@@ -30,7 +32,7 @@ test.each([
   ['Adam', ['params', 'm', 'v'], ['grads'], 1, 1],
   ['Adadelta', ['params', 'v', 'w'], ['grads'], 1, 2],
   ['GradientDescent', ['params'], ['grads'], 0, 0],
-  // Directions go where the gradients were, and what is summed is read.
+  // Directions overwrite the gradients. Summed arrays are read.
   ['Lamb', ['grads', 'm', 'v'], ['params'], 1, 1],
   ['BothNorms', ['grads'], ['params'], 0, 0],
   ['Scaled', ['params'], ['grads'], 0, 0],
@@ -39,7 +41,7 @@ test.each([
   ['ScheduleFreePoint', ['point'], ['params', 'z'], 0, 0],
   ['NewtonSchulz', ['grads'], [], 0, 0],
   ['Factored', ['params', 'grads'], [], 0, 0],
-  // A matrix has them by element, too.
+  // A matrix has one element per parameter, too.
   ['Sm3Covered', ['grads'], [], 1, 1],
 ])('%s writes %j, reads %j, and has %i ÷ and %i √', (name, written, read, divisions, roots) => {
   const found = needsOf(kernels.get(name) as Kernel)

@@ -215,7 +215,7 @@ describe('large declarations take little time', () => {
     expect(took).toBeLessThan(2000)
   })
 
-  test('of comments and spaces', () => {
+  test('with long comments and runs of spaces', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
@@ -223,7 +223,7 @@ describe('large declarations take little time', () => {
     }
   })
 
-  test('whose expanded form is exponentially long', () => {
+  test('with an exponentially long expansion', () => {
     const rule = make(`a = lr\n${many(60, () => 'a = a*a + a')}\ntheta = theta - a*g`, {
       options: { lr: 1e-9 },
     })
@@ -232,7 +232,7 @@ describe('large declarations take little time', () => {
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
-  test('whose nested powers become few operations', () => {
+  test('with nested powers, which become few operations', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
     expect(performance.now() - begin).toBeLessThan(2000)
