@@ -18,7 +18,9 @@ const tracked = execFileSync(
   .split('\n')
   .filter((file) => /\.(ts|mjs|rs)$/.test(file))
 
-/** Participles, prepositions, adverbs and words for people: none of them says what a type or a file holds. */
+/**
+ * Participles, prepositions, adverbs and words for people: these words do not describe the content of a type or a file.
+ */
 const forbidden = new Set(
   (
     'about again alone alike apart around asked at beside begun below between beyond by called caught chosen done drawn elsewhere ' +
@@ -26,7 +28,7 @@ const forbidden = new Set(
     'own ran said seen shown solved somebody sought taken there told tried under wanted what where who whole with without'
   ).split(' '),
 )
-/** Participles that name the thing itself. */
+/** Participles that are established terms. */
 const terms = new Set(['chained', 'joined', 'scheduled', 'shared', 'orthogonal', 'centralized', 'fixed'])
 
 const isForbidden = (name: string) => {
@@ -79,28 +81,28 @@ const declarations = typescript.flatMap(declarationsIn)
 const listed = (found: readonly Declaration[]) => found.map(({ file, name }) => `${file}: ${name}`)
 
 describe('names', () => {
-  test('of types say what they hold', () => {
+  test('for types describe their content', () => {
     const found = declarations.filter(({ kind, name }) => kind === 'type' && isForbidden(name))
     expect(listed(found)).toEqual([])
   })
 
-  test('of files say what they hold', () => {
+  test('for files describe their content', () => {
     const found = tracked.filter((file) => isForbidden(basename(file).replace(/\..*/, '')))
     expect(found).toEqual([])
   })
 
-  test('of constants say what they limit', () => {
+  test('for constants describe what they limit', () => {
     const vague = /^(MOST|LEAST|FEW|LITTLE|LONGEST|LARGEST|DEEPEST|SLIGHT|NOTHING|TIRED|UNSURE|ENDLESS)(_|$)/
     const found = declarations.filter(({ kind, name }) => kind === 'constant' && vague.test(name))
     expect(listed(found)).toEqual([])
   })
 
-  test('of members, variables and parameters are nouns, never of', () => {
+  test('for members, variables and parameters are nouns, never "of"', () => {
     const found = declarations.filter(({ kind, name }) => /^(member|variable)$/.test(kind) && name === 'of')
     expect(listed(found)).toEqual([])
   })
 
-  test('two types share a name only if they are the same idea', () => {
+  test('may repeat between types only for the same idea', () => {
     const files = new Map<string, string[]>()
     for (const { kind, name, file } of declarations) {
       if (kind === 'type' && file.startsWith('ts/')) files.set(name, [...(files.get(name) ?? []), file])

@@ -1,4 +1,4 @@
-/** Noise on gradients (Neelakantan et al., 2015), on every engine, beside its formula in integers. */
+/** Compares gradient noise (Neelakantan et al., 2015) on every engine with its formula in integers. */
 
 import { execFileSync } from 'node:child_process'
 import {
@@ -56,7 +56,7 @@ function normals(name: string, length: number, t: number, seed: number, f: Funct
   })
 }
 
-/** Those of our own functions. */
+/** Normal numbers that are computed with antigrad's functions. */
 const normalsOf = remembered((name: string, length: number, t: number, seed: number) =>
   normals(name, length, t, seed),
 )
@@ -66,8 +66,8 @@ const names = lengths.map((length) => `a.${length}`)
 const named = (make: (length: number, i: number) => FloatArray) =>
   Object.fromEntries(lengths.map((length, i) => [names[i], make(length, i)]))
 
-test('the formula is that of the paper', () => {
-  // The known answers of Philox's authors.
+test('the formula agrees with the paper', () => {
+  // Known answers of Philox's authors.
   expect(philox([0n, 0n, 0n, 0n], [0n, 0n])).toEqual([0x6627e8d5n, 0xe169c58dn, 0xbc57ac4cn, 0x9b00dbd8n])
   const ones = 0xffffffffn
   expect(philox([ones, ones, ones, ones], [ones, ones])).toEqual([
@@ -93,7 +93,7 @@ describe.each(engines)('$name', ({ name: _, ...engine }) => {
       ...options,
     })
 
-  test.each(dtypes)('each element has its own, in %s', (dtype) => {
+  test.each(dtypes)('draws a separate number for each element, in %s', (dtype) => {
     const f = roundOf[dtype]
     for (const seed of [0, 2 ** 53 - 1]) {
       let optimizer = descend(
@@ -101,7 +101,7 @@ describe.each(engines)('$name', ({ name: _, ...engine }) => {
         { noise: noise({ eta: 0.25, gamma: 1, seed }) },
       )
       for (let k = 0; k < 4; k++) {
-        // Counts have more than 32 bits, too.
+        // Update counts may exceed 32 bits.
         const t = k < 3 ? k : 2 ** 34 + 3
         if (k === 3) {
           const saved = structuredClone(optimizer.save())
@@ -120,7 +120,7 @@ describe.each(engines)('$name', ({ name: _, ...engine }) => {
     }
   })
 
-  test('whatever the order of tensors, their shapes, and when they came', () => {
+  test('is independent of the order of tensors, their shapes and the time of their addition', () => {
     const clip = { noise: noise({ gamma: 0, seed: 5 }) }
     const zeros = named((length) => new Float32Array(length))
     const straight = descend(zeros, clip)
@@ -136,7 +136,7 @@ describe.each(engines)('$name', ({ name: _, ...engine }) => {
     }
   })
 
-  test('after what is done by unit, before clips by norm: in batches, async, saved and loaded', async () => {
+  test('comes after unitwise operations and before norm clipping: in batches, async, saved and loaded', async () => {
     const make = (forced: object) =>
       new Optimizer(
         named((length, i) => new Float32Array(length).fill(i)),
@@ -173,7 +173,7 @@ describe.each(engines)('$name', ({ name: _, ...engine }) => {
     expect(expected.save().options).toMatchObject({ clip: { noise: { eta: 0.01, gamma: 0.55, seed: 3 } } })
   })
 
-  test('only what is updated has some, once for all batches', () => {
+  test('is added only to updated tensors, once for all batches', () => {
     const zeros = () => ({ a: new Float64Array(8), b: new Float64Array(8), c: new Float64Array(8) })
     const groups = [
       { match: 'b', frozen: true },
@@ -191,7 +191,7 @@ describe.each(engines)('$name', ({ name: _, ...engine }) => {
   })
 })
 
-describe('as numbers', () => {
+describe('the random numbers', () => {
   const length = 200_000
   const draw = (name: string, seed: number, steps = 1) => {
     const clip = { noise: noise({ eta: 1, gamma: 0, seed }) }
@@ -207,9 +207,9 @@ describe('as numbers', () => {
   const mean = (values: Float64Array, of: (x: number, i: number) => number) =>
     values.reduce((sum, x, i) => sum + of(x, i), 0) / values.length
 
-  test.each([0, 1, 12_345, 2 ** 40])('they are normal, with seed %d', (seed) => {
+  test.each([0, 1, 12_345, 2 ** 40])('are normally distributed, with seed %d', (seed) => {
     const values = draw('weight', seed)
-    // Five standard deviations of what is measured.
+    // Five standard deviations of the estimate.
     const within = 5 / Math.sqrt(length)
     expect(Math.abs(mean(values, (x) => x))).toBeLessThan(within)
     expect(Math.abs(mean(values, (x) => x ** 2) - 1)).toBeLessThan(within * Math.SQRT2)
@@ -226,7 +226,7 @@ describe('as numbers', () => {
     }
   })
 
-  test('elements, steps, tensors and seeds have nothing to do with one another', () => {
+  test('are independent between elements, steps, tensors and seeds', () => {
     const values = draw('weight', 1)
     const within = 5 / Math.sqrt(length)
     for (const lag of [1, 2, 3, 4, 5, 8, 64, 16_384]) {
@@ -250,14 +250,14 @@ test.each([
   [{ seed: 0.5 }, 'noise: seed: expected an integer from 0 to 2⁵³ − 1, got 0.5'],
   [{ seed: -1 }, 'noise: seed: expected an integer from 0 to 2⁵³ − 1, got -1'],
   [{ sigma: 1 }, 'noise: expected one of eta, gamma, seed, got "sigma"'],
-])('%j is refused', (options, message) => {
+])('%j is rejected', (options, message) => {
   expect(() => noise(options as never)).toThrow(OptionError)
   expect(() => noise(options as never)).toThrow(message)
   const make = () => new Optimizer(new Float32Array(3), adam(), { clip: { noise: options as never } })
   expect(make).toThrow(`clip: ${message}`)
 })
 
-test('it is plain and frozen, and 0 is none', () => {
+test('the options are plain and frozen, and 0 means no noise', () => {
   const given = noise({ eta: 0, seed: -0 })
   expect(given).toEqual({ eta: 0, gamma: 0.55, seed: 0 })
   expect(Object.isFrozen(given)).toBe(true)
@@ -267,7 +267,7 @@ test('it is plain and frozen, and 0 is none', () => {
   expect([...optimizer.params]).toEqual([0.5])
 })
 
-test('what names it without its import is refused, and what has the import alone goes on', () => {
+test('noise options are rejected before the import of noise(), and work after it', () => {
   const script = `
     import { Optimizer } from './dist/optimizer.js'
     import { gradientDescent } from './dist/rules/gradient-descent.js'

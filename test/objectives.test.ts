@@ -1,4 +1,4 @@
-/** The test objectives in two dimensions: gradients, minima, starts and views. */
+/** The two-dimensional test objectives: gradients, minima, starts and views. */
 
 import { checkGradient, type ObjectiveName, objectives, TensorError } from 'antigrad'
 import fc from 'fast-check'
@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 
 const names = Object.keys(objectives) as ObjectiveName[]
 
-/** The textbooks' values at a point, and the least value where there is one. */
+/** The textbook value at a point, and the global minimum if it exists. */
 const known: Record<ObjectiveName, { at: [x: number, y: number, value: number]; least: number | null }> = {
   rosenbrock: { at: [-1.2, 1, 24.2], least: 0 },
   beale: { at: [0, 0, 1.5 ** 2 + 2.25 ** 2 + 2.625 ** 2], least: 0 },
@@ -24,7 +24,7 @@ const known: Record<ObjectiveName, { at: [x: number, y: number, value: number]; 
   bowl: { at: [1, 1, 50.5], least: 0 },
 }
 
-/** As the literature has them, or a part around the minima; docs/objectives.md takes its starts from there. */
+/** Views of the literature, or a part around the minima. docs/objectives.md takes its starts from these views. */
 const views: Record<ObjectiveName, readonly number[]> = {
   rosenbrock: [-2, 2, -1, 3],
   beale: [-4.5, 4.5, -4.5, 4.5],
@@ -52,17 +52,17 @@ describe.each(names)('%s', (name) => {
   )
 
   const gradientAt = (x: ArrayLike<number>) => {
-    // What is in `out` before does not matter.
+    // Previous content of `out` must not matter.
     const out = [NaN, NaN]
     objective.gradient(x, out)
     return out
   }
 
-  test('has its own name, and view', () => {
+  test('has its name and its view', () => {
     expect([objective.name, view]).toEqual([name, views[name]])
   })
 
-  test('its gradient is that of its value, all over the view', () => {
+  test('has the gradient of its value in the whole view', () => {
     fc.assert(
       fc.property(inView, (x) => {
         // Ackley's minimum is the tip of a cone.
@@ -71,7 +71,7 @@ describe.each(names)('%s', (name) => {
         const h = 2 ** -16
         for (const i of [0, 1]) {
           const at = (by: number) => objective.value(x.with(i, x[i] + by))
-          // Of fourth order, so that what remains is the rounding of the values.
+          // Fourth-order differences, whose error is mostly the rounding of the values.
           const difference = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
           const size = Math.max(1, Math.abs(gradient[i]), Math.abs(objective.value(x)))
           expect(Math.abs(gradient[i] - difference) / size).toBeLessThan(1e-9)
@@ -81,12 +81,12 @@ describe.each(names)('%s', (name) => {
     )
   })
 
-  test('the textbook value', () => {
+  test('has the textbook value', () => {
     const [x, y, value] = known[name].at
     expect(objective.value([x, y])).toBeCloseTo(value, 12)
   })
 
-  test('its minima are flat, in view, of the least value, and nothing in view is lower', () => {
+  test('has minima in view with gradient 0 and the smallest value in view', () => {
     const { least } = known[name]
     const minima = objective.minima(2)
     expect(minima.length > 0).toBe(least !== null)
@@ -103,12 +103,12 @@ describe.each(names)('%s', (name) => {
     )
   })
 
-  test('it starts in view, away from the minima and from where it is flat', () => {
+  test('starts in view, away from the minima and from flat regions', () => {
     expect(start[0] > x0 && start[0] < x1 && start[1] > y0 && start[1] < y1).toBe(true)
     for (const minimum of objective.minima(2)) {
       expect(Math.hypot(start[0] - minimum[0], start[1] - minimum[1])).toBeGreaterThan((x1 - x0) / 20)
     }
-    // Griewank's slopes are hardly above 1 in view.
+    // Griewank's slopes hardly exceed 1 in the view.
     expect(Math.hypot(...gradientAt(start))).toBeGreaterThan(name === 'griewank' ? 0.4 : 1)
   })
 })
@@ -121,7 +121,7 @@ test.each([
   'threeHumpCamel',
   'mccormick',
   'saddle',
-] as const)('%s has two dimensions alone', (name) => {
+] as const)('%s accepts only two dimensions', (name) => {
   const objective = objectives[name]()
   expect(() => objective.value([1, 2, 3])).toThrow(TensorError)
   expect(() => objective.gradient([1], [0])).toThrow(
@@ -131,7 +131,7 @@ test.each([
 })
 
 test.each(['rastrigin', 'styblinskiTang', 'ackley', 'griewank', 'levy', 'bowl'] as const)(
-  '%s in five dimensions',
+  '%s works in five dimensions',
   (name) => {
     const objective = objectives[name]()
     const [minimum] = objective.minima(5)
@@ -143,7 +143,7 @@ test.each(['rastrigin', 'styblinskiTang', 'ackley', 'griewank', 'levy', 'bowl'] 
   },
 )
 
-test("Rosenbrock's minima where they are known", () => {
+test("Rosenbrock's minima are returned if they are known", () => {
   const { rosenbrock } = objectives
   expect(rosenbrock().minima(4)).toEqual([Float64Array.of(1, 1, 1, 1)])
   expect(rosenbrock({ a: -3 }).minima(2)).toEqual([Float64Array.of(-3, 9)])

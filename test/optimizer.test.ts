@@ -1,4 +1,4 @@
-/** The facade: shapes, views, skipped tensors, counts, options between steps, the choice of engine. */
+/** The Optimizer class: shapes, views, skipped tensors, counts, options between steps, and the choice of the engine. */
 
 import { availableParallelism } from 'node:os'
 import {
@@ -38,20 +38,20 @@ const ones = (length = 2) => new Float32Array(length).fill(1)
 describe.each(engineNames)('%s', (engine) => {
   const plain = gradientDescent({ lr: 1 })
 
-  describe('shapes', () => {
-    test('one array', () => {
+  describe('parameters', () => {
+    test('may be one array', () => {
       const optimizer = new Optimizer(Float64Array.of(3, 4), plain, { engine })
       optimizer.step(Float64Array.of(1, 2))
       expect(optimizer.params).toEqual(Float64Array.of(2, 2))
     })
 
-    test('a list', () => {
+    test('may be a list', () => {
       const optimizer = new Optimizer([ones(1), ones(3)], plain, { engine })
       optimizer.step([ones(1), Float32Array.of(0, 1, 2)])
       expect(optimizer.params).toEqual([Float32Array.of(0), Float32Array.of(1, 0, -1)])
     })
 
-    test('records and lists in one another', () => {
+    test('may be nested objects and lists', () => {
       const optimizer = new Optimizer(
         { layers: [{ w: ones(), b: ones(1) }, { w: ones() }], scale: ones(1) },
         plain,
@@ -65,7 +65,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(optimizer.state.layers[0].b.updates).toBe(0)
     })
 
-    test('empty ones and empty tensors among others', () => {
+    test('may contain empty lists and empty tensors', () => {
       const optimizer = new Optimizer({ none: [], empty: new Float32Array(0), w: ones() }, adam(), {
         engine,
         clip: { norm: 1 },
@@ -80,7 +80,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(alone.updates).toBe(1)
     })
 
-    test("the order is that of the record's keys: numbers first, then as they were added", () => {
+    test("keep the order of the object's keys: integers first, then by insertion", () => {
       const params = { b: ones(), 10: ones(), a: ones(), 2: ones() }
       const optimizer = new Optimizer(params, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
@@ -94,7 +94,7 @@ describe.each(engineNames)('%s', (engine) => {
   })
 
   describe('views', () => {
-    test('values are copied in, and what is seen afterwards is live', () => {
+    test("show live values, and the user's arrays are copied", () => {
       const mine = Float32Array.of(1, 2)
       const g = ones()
       const optimizer = new Optimizer({ w: mine }, plain, { engine })
@@ -115,14 +115,14 @@ describe.each(engineNames)('%s', (engine) => {
       expect(optimizer.state).toBe(optimizer.state)
     })
 
-    test('a clone of one takes its whole buffer along, and slice() makes a copy alone', () => {
+    test('share one buffer, which structuredClone copies entirely and slice() does not', () => {
       const optimizer = new Optimizer(noise(1, 32, 'float32'), adam(), { engine })
       expect(structuredClone(optimizer.params).buffer.byteLength).toBeGreaterThanOrEqual(131_072)
       const copy = structuredClone(optimizer.params.slice())
       expect([copy.buffer.byteLength, bits(copy)]).toEqual([128, bits(optimizer.params)])
     })
 
-    test('cannot be put in the place of others', () => {
+    test('cannot be replaced', () => {
       const optimizer = new Optimizer({ list: [ones()] }, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
         expect(Object.isFrozen(views)).toBe(true)
@@ -130,7 +130,7 @@ describe.each(engineNames)('%s', (engine) => {
       }
     })
 
-    test.each(dtypes)('of %s have their lengths alone: no padding, no neighbor', (dtype) => {
+    test.each(dtypes)('contain exactly their elements in %s, without padding or neighbors', (dtype) => {
       const Typed = arrayOf[dtype]
       const lengths = [1, 2, 15, 16, 17, 0, 33, 7]
       const optimizer = new Optimizer(
@@ -151,7 +151,7 @@ describe.each(engineNames)('%s', (engine) => {
       })
     })
 
-    test.each(separateRules)('%s: what is not finite stays in its tensor', (_, rule) => {
+    test.each(separateRules)('%s: non-finite values stay in their tensor', (_, rule) => {
       const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
       const gradients = params.map(({ length }) => noise(length + 1, length, 'float32') as Float32Array)
       const odd = new Optimizer(params, rule, { engine })
@@ -166,7 +166,7 @@ describe.each(engineNames)('%s', (engine) => {
       for (const i of [0, 1, 3]) expect(bits(odd.params[i])).toBe(bits(even.params[i]))
     })
 
-    test.each(elementwiseRules)('%s: and in its element', (_, rule) => {
+    test.each(elementwiseRules)('%s: non-finite values stay in their element', (_, rule) => {
       const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
       const gradients = params.map(({ length }) => noise(length + 1, length, 'float32') as Float32Array)
       const odd = new Optimizer(params, rule, { engine })
@@ -191,7 +191,7 @@ describe.each(engineNames)('%s', (engine) => {
   })
 
   describe('tensors without a gradient', () => {
-    test('stay, after complete steps too, and their counts stand still', () => {
+    test('stay unchanged with their counts, even after complete steps', () => {
       const optimizer = new Optimizer({ x: ones(), y: ones() }, plain, { engine })
       optimizer.step({ x: ones(), y: ones() })
       optimizer.step({ x: ones() })
@@ -204,7 +204,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(optimizer.updates).toBe(5)
     })
 
-    test('a step without any is none', () => {
+    test('make a step without gradients do nothing', () => {
       const seen: number[] = []
       const rule = gradientDescent({
         lr: (t) => {
@@ -222,7 +222,7 @@ describe.each(engineNames)('%s', (engine) => {
     })
 
     test.each([...separateRules, ['delayedStart', delayedStart(3, adam({ lr: 0.1 }))] as const])(
-      '%s: any pattern of them is as if each tensor had an optimizer of its own',
+      '%s: behave for any pattern like tensors with separate optimizers',
       (_, rule) => {
         for (const dtype of dtypes) {
           const lengths = [3, 16, 1, 20, 5]
@@ -232,7 +232,7 @@ describe.each(engineNames)('%s', (engine) => {
           const next = random(7)
           for (let t = 0; t < 25; t++) {
             for (const optimizer of [together, ...apart]) optimizer.gradientPoint()
-            // Complete ones among them, and the gradients in place.
+            // Some steps are complete, and some use gradients in place.
             const isComplete = t % 5 === 0
             const gradients = lengths.map((length, i) =>
               isComplete || next() < 0.6
@@ -261,7 +261,7 @@ describe.each(engineNames)('%s', (engine) => {
   })
 
   describe('gradients in place', () => {
-    test('zeroGrad and zeroGrads', () => {
+    test('are zeroed by zeroGrad and zeroGrads', () => {
       const keeps = new Optimizer([ones(), ones()], plain, { engine })
       keeps.grads[1].set([3, 4])
       keeps.zeroGrad()
@@ -273,7 +273,7 @@ describe.each(engineNames)('%s', (engine) => {
       zeroes.step()
       expect(inBits(zeroes.grads)).toBe(inBits([new Float32Array(2), new Float32Array(2)]))
       expect(zeroes.params[1][0]).toBeLessThan(1)
-      // A tensor that is skipped keeps what has been summed up for it.
+      // A skipped tensor keeps its accumulated gradient.
       zeroes.grads[1].set([5, 6])
       zeroes.step([ones(), null])
       expect(zeroes.grads).toEqual([new Float32Array(2), Float32Array.of(5, 6)])
@@ -281,7 +281,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(zeroes.grads[1]).toEqual(Float32Array.of(5, 6))
     })
 
-    test("a lookahead leaves them, zeroGrads or not, and params are other rules' own point", () => {
+    test('are kept by gradientPoint, and the parameters are the gradient point of most rules', () => {
       const shifted = new Optimizer(ones(), nesterov({ form: 'shifted' }), { engine, zeroGrads: true })
       shifted.step(ones())
       shifted.grads.set([3, 4])
@@ -296,7 +296,7 @@ describe.each(engineNames)('%s', (engine) => {
   })
 
   describe('options between steps', () => {
-    test('set takes effect at the next step, and nowhere else', () => {
+    test('take effect in the next step and nowhere else', () => {
       const rule = adamw({ lr: 0.1 })
       const changed = new Optimizer(noise(1, 9, 'float32'), rule, { engine })
       const scheduled = new Optimizer(
@@ -315,7 +315,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(rule).toEqual(adamw({ lr: 0.1 }))
     })
 
-    test('set may bring a schedule, or take it away', () => {
+    test('may introduce or remove a schedule', () => {
       const optimizer = new Optimizer(Float64Array.of(0), gradientDescent({ lr: 1 }), { engine })
       const one = Float64Array.of(1)
       optimizer.step(one)
@@ -328,17 +328,17 @@ describe.each(engineNames)('%s', (engine) => {
       expect(optimizer.params[0]).toBe(-30.5)
     })
 
-    test('a β that changes on the way corrects the bias by the product of those that were', () => {
+    test('may change β, and the bias correction uses the product of all previous βs', () => {
       const optimizer = new Optimizer(Float64Array.of(0), adam({ lr: 1, beta1: 0.5, eps: 0 }), { engine })
       optimizer.step(Float64Array.of(1))
       optimizer.set({ beta1: 0.75, beta2: 0.9 })
       optimizer.params[0] = 0
       optimizer.step(Float64Array.of(1))
-      // A constant gradient: m̂ = v̂ = 1 whatever the βs are.
+      // With a constant gradient, m̂ = v̂ = 1 for all βs.
       expect(optimizer.params[0]).toBeCloseTo(-1, 12)
     })
 
-    test('a delayed rule stays one', () => {
+    test('keep a delayed start', () => {
       const optimizer = new Optimizer(ones(), delayedStart(2, sgd({ lr: 1 })), { engine })
       optimizer.set({ lr: 0.5 })
       expect(optimizer.rule).toEqual(delayedStart(2, sgd({ lr: 0.5 })))
@@ -349,7 +349,7 @@ describe.each(engineNames)('%s', (engine) => {
   })
 
   describe('schedules', () => {
-    test('see t = 0 at the first update, and each update once', () => {
+    test('see t = 0 in the first update, and each update once', () => {
       const seen: Record<string, number[]> = { lr: [], weightDecay: [], momentum: [] }
       const watch = (name: string) => (t: number) => {
         seen[name].push(t)
@@ -364,7 +364,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(seen).toEqual({ lr: [0, 1, 2], weightDecay: [0, 1, 2], momentum: [0, 1, 2] })
     })
 
-    test('a description and the function that it describes are the same', () => {
+    test('are equivalent to the function that they describe', () => {
       const described = warmup(warmup(0.3, { steps: 3 }), { steps: 5, from: 0.01 })
       const inner = (t: number) => (t + 1 < 3 ? 0.3 * ((t + 1) / 3) : 0.3)
       const written = (t: number) => (t < 5 ? 0.01 + (inner(t) - 0.01) * (t / 5) : inner(t))
@@ -378,7 +378,7 @@ describe.each(engineNames)('%s', (engine) => {
   })
 
   describe('clipping', () => {
-    /** What gradient descent with η = 1 takes off is the gradient as it came to the rule. */
+    /** Gradient descent with η = 1 subtracts the gradient that reaches the rule. */
     const seenBy = (
       gradients: (Float64Array | null)[],
       clip: { norm?: number; value?: number },
@@ -393,22 +393,19 @@ describe.each(engineNames)('%s', (engine) => {
       return optimizer.params.flatMap((tensor) => [...tensor].map((x) => 0 - x))
     }
 
-    test('by the norm of all tensors together', () => {
+    test('uses the norm of all tensors together', () => {
       const g = [Float64Array.of(3, 0), Float64Array.of(4)]
       expect(seenBy(g, { norm: 5 })).toEqual([3, 0, 4])
       expect(seenBy(g, { norm: 6 })).toEqual([3, 0, 4])
       expect(seenBy(g, { norm: 2.5 })).toEqual([1.5, 0, 2])
     })
 
-    test.each([0, 1, 3])(
-      'tensors that are skipped are not in the norm, after %d complete steps',
-      (before) => {
-        expect(seenBy([null, Float64Array.of(4)], { norm: 4 }, before)).toEqual([0, 0, 4])
-        expect(seenBy([null, Float64Array.of(4)], { norm: 2 }, before)).toEqual([0, 0, 2])
-      },
-    )
+    test.each([0, 1, 3])('excludes skipped tensors from the norm, after %d complete steps', (before) => {
+      expect(seenBy([null, Float64Array.of(4)], { norm: 4 }, before)).toEqual([0, 0, 4])
+      expect(seenBy([null, Float64Array.of(4)], { norm: 2 }, before)).toEqual([0, 0, 2])
+    })
 
-    test('by value, after the norm', () => {
+    test('limits values after the norm', () => {
       const g = [Float64Array.of(-3, 0.25), Float64Array.of(4)]
       expect(seenBy(g, { value: 0.5 })).toEqual([-0.5, 0.25, 0.5])
       expect(seenBy([Float64Array.of(-3, 0), Float64Array.of(4)], { norm: 2.5, value: 1.75 })).toEqual([
@@ -416,12 +413,12 @@ describe.each(engineNames)('%s', (engine) => {
       ])
     })
 
-    test('a NaN in a gradient is a NaN in the norm, and in every parameter', () => {
+    test('turns a NaN in a gradient into a NaN norm, and thus into NaN parameters', () => {
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { norm: 1 })).toEqual([NaN, NaN, NaN])
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { value: 1 })).toEqual([NaN, 1, 1])
     })
 
-    test.each(dtypes)('that clips nothing changes no bit: %s', (dtype) => {
+    test.each(dtypes)('changes no bit if nothing exceeds the limits: %s', (dtype) => {
       const runs = [{}, { clip: { norm: 1e9, value: 1e9 } }].map((options) => {
         const optimizer = new Optimizer(noise(1, 40, dtype), adam(), { engine, ...options })
         for (let t = 0; t < 5; t++) optimizer.step(noise(t, 40, dtype))
@@ -431,9 +428,9 @@ describe.each(engineNames)('%s', (engine) => {
     })
   })
 
-  test.each(rules)('%s: to maximize is to minimize with the gradient turned round', (_, rule) => {
+  test.each(rules)('%s: maximizing equals minimizing with negated gradients', (_, rule) => {
     for (const dtype of dtypes) {
-      // The gradient is turned round before a decay is added to it, as in Torch.
+      // Like in Torch, the gradient is negated before weight decay is added.
       const up = new Optimizer(noise(1, 20, dtype), { ...rule, maximize: true } as Rule, { engine })
       const down = new Optimizer(noise(1, 20, dtype), { ...rule, maximize: false } as Rule, { engine })
       for (let t = 0; t < 4; t++) {
@@ -462,7 +459,7 @@ describe('state', () => {
     [adam({ amsgrad: true }), ['m', 'v', 'largest']],
     [delayedStart(3, adamw()), ['m', 'v']],
   ]
-  test.each(names)('of %o', (rule, names) => {
+  test.each(names)('has the arrays of %o', (rule, names) => {
     const optimizer = new Optimizer({ w: ones() }, rule)
     expect(Object.keys(optimizer.state.w)).toEqual([...names, 'updates'])
     for (const name of names) {
@@ -473,7 +470,7 @@ describe('state', () => {
     expect(optimizer.state.w.updates).toBe(0)
   })
 
-  test('starts from what a rule says, in every tensor', () => {
+  test("starts with the rule's initial value in every tensor", () => {
     const optimizer = new Optimizer([ones(1), ones(20)], adagrad({ initialAccumulator: 0.1 }))
     expect(inBits(optimizer.state)).toBe(
       inBits([1, 20].map((length) => ({ s: new Float32Array(length).fill(0.1), updates: 0 }))),
@@ -493,7 +490,7 @@ describe('rules are values', () => {
     ...rules,
     ['delayedStart', delayedStart(3, adam())],
     ['warmup', adam({ lr: warmup(warmup(1, { steps: 2 }), { steps: 3, from: 0.5 }) })],
-  ] as [string, Rule][])('%s: frozen, and the same out of JSON', (_, rule) => {
+  ] as [string, Rule][])('%s: the rule is frozen and survives JSON', (_, rule) => {
     expect(Object.isFrozen(rule)).toBe(true)
     const copy = JSON.parse(JSON.stringify(rule))
     expect(copy).toEqual(rule)
@@ -509,7 +506,7 @@ describe('rules are values', () => {
     expect(runs[0]).toBe(runs[1])
   })
 
-  test('equal options make equal rules, with all that was left out', () => {
+  test('equal options make equal rules, including defaults', () => {
     expect(adam({ lr: 1e-3 })).toEqual(adam())
     expect(adam({ beta1: undefined } as object)).toEqual(adam())
     expect(rmsprop({ form: 'essay' }).eps).toBe(0)
@@ -519,7 +516,7 @@ describe('rules are values', () => {
     )
   })
 
-  test('a rule that is not frozen may change afterwards: the optimizer has its own', () => {
+  test('the optimizer copies a rule that is not frozen', () => {
     const mine = { ...gradientDescent({ lr: 1 }) } as { lr: number } & Rule
     const optimizer = new Optimizer(ones(), mine)
     mine.lr = 100
@@ -528,10 +525,10 @@ describe('rules are values', () => {
   })
 })
 
-describe('the choice of engine', () => {
+describe('the choice of the engine', () => {
   const make = 'const make = (n, o) => new antigrad.Optimizer(new Float32Array(n), antigrad.adam(), o)\n'
 
-  test('goes by size, and says why', () => {
+  test('depends on the size and has a reason', () => {
     const result = inChild(`${make} return [3, 100000].map((n) => {
       const { engine, engineReasons } = make(n)
       return { engine, engineReasons }
@@ -542,7 +539,7 @@ describe('the choice of engine', () => {
     ])
   })
 
-  test.each(engineNames)('%s by option and by environment', (engine) => {
+  test.each(engineNames)('may be forced to %s by an option and by the environment', (engine) => {
     const optimizer = new Optimizer(ones(), adam(), { engine })
     expect([optimizer.engine, ...optimizer.engineReasons]).toEqual([engine, 'requested by the option engine'])
     const body = `${make} return [make(3), make(100000), make(3, { engine: 'typescript' })].map(
@@ -555,11 +552,11 @@ describe('the choice of engine', () => {
     ])
   })
 
-  test('an empty variable is none', () => {
+  test('ignores an empty environment variable', () => {
     expect(inChild(`${make} return make(3).engine`, { env: { ANTIGRAD_ENGINE: '' } })).toBe('wasm')
   })
 
-  test('each instruction set that is reported can be forced', () => {
+  test('may be forced to each reported instruction set', () => {
     const { available, instructionSets } = engines().native
     expect(available).toBe(true)
     expect(instructionSets[0]).toBe('scalar')
@@ -572,7 +569,7 @@ describe('the choice of engine', () => {
     expect(new Set(runs).size).toBe(1)
   })
 
-  test('the report', () => {
+  test('is described by engines()', () => {
     expect(engines()).toEqual({
       native: {
         available: true,
@@ -590,7 +587,7 @@ describe('types', () => {
   type F32 = Float32Array<ArrayBuffer>
   type F64 = Float64Array<ArrayBuffer>
 
-  test('views are shaped and typed as what went in', () => {
+  test('give views the shape and dtype of the parameters', () => {
     const one = new Optimizer(new Float64Array(1), adam())
     expectTypeOf(one.params).toEqualTypeOf<F64>()
     expectTypeOf(one.grads).toEqualTypeOf<F64>()
@@ -619,7 +616,7 @@ describe('types', () => {
     expect(list.params).toHaveLength(2)
   })
 
-  test('what cannot work does not compile', () => {
+  test('reject invalid calls', () => {
     const w = new Float32Array(1)
     const optimizer = new Optimizer({ w, deep: { b: w.slice() } }, adam())
     const list = new Optimizer([w, w.slice()], sgd())
@@ -653,7 +650,7 @@ describe('types', () => {
       // @ts-expect-error delayed twice
       () => delayedStart(1, delayedStart(1, adam())),
     ]
-    // From JavaScript they are refused as well.
+    // The calls are rejected in JavaScript as well.
     for (const call of wrong) expect(call).toThrow()
     expect(() => {
       // @ts-expect-error views cannot be replaced

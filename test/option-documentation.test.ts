@@ -1,4 +1,4 @@
-/** The comments on options, from sources that are written in other ways than today's rules. */
+/** Reads comments on options from sources in other notations than the current rules. */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** What is read of these files, beside a `define.ts`. */
+/** Reads the documentation from these files and a `define.ts`. */
 function read(files: Readonly<Record<string, string>>) {
   mkdirSync(join(folder, 'rules'))
   writeFileSync(
@@ -27,7 +27,7 @@ function read(files: Readonly<Record<string, string>>) {
   return optionDocumentation(join(folder, 'rules'))
 }
 
-test('shared options come by names, imports, fields and functions, in the order that an object has', () => {
+test('shared options are found through names, imports, fields and functions, in the order of the object', () => {
   const documentation = read({
     'shared.ts': `
       /** not an option: { lr: 1 } */
@@ -61,7 +61,7 @@ test('shared options come by names, imports, fields and functions, in the order 
   expect(Object.keys(documentation.one)).toEqual(['lr', 'beta', 'last', 'also'])
 })
 
-test('what many rules have is taken in by its name, and a rule has more to say of it, or a kind of its own', () => {
+test('common options are documented by name, and a rule may add to the text or replace it', () => {
   const definition = (name: string, options: string) =>
     `import { define } from './define.js'\nexport const definition = define('${name}', { options: ${options} })`
   const documentation = read({

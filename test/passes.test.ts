@@ -1,6 +1,6 @@
 /**
- * The passes of the bench, by which its figures are judged, read and write what they say: they are taken apart,
- * as the compilers here make them, and run.
+ * The passes of the benchmark, which are the reference for its figures, must read and write the stated arrays. The test
+ * disassembles them as compiled on this machine, and runs them.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -24,7 +24,7 @@ interface Instruction {
   text: string
 }
 
-/** The instructions of each function, by its name. */
+/** The instructions of each function, by name. */
 function takeApart(file: string): Map<string, Instruction[]> {
   const { stdout } = spawnSync('objdump', ['-d', '--no-show-raw-insn', file], {
     encoding: 'utf8',
@@ -40,7 +40,7 @@ function takeApart(file: string): Map<string, Instruction[]> {
   )
 }
 
-/** What the loop does, which ends in the last jump back. */
+/** The instructions of the loop, which ends with the last backward jump. */
 function loopOf(code: Instruction[]): string[] {
   const target = ({ text }: Instruction) =>
     Number.parseInt(/^j\w+\s+([0-9a-f]+)/.exec(text)?.[1] ?? 'f'.repeat(12), 16)
@@ -50,7 +50,11 @@ function loopOf(code: Instruction[]): string[] {
   return code.slice(first, end).map(({ text }) => text)
 }
 
-/** Vectors of a width that a loop loads and stores: a memory's address has brackets, and what is written is last. */
+/**
+ * Counts the vectors of a width that a loop loads and stores. A memory operand has parentheses, and a destination is
+ * the
+ * last operand.
+ */
 function moved(loop: string[], register: string): { loads: number; stores: number } {
   const withMemory = loop.filter((text) => text.includes(register) && text.includes('('))
   const stores = withMemory.filter((text) => text.endsWith(')')).length
@@ -64,17 +68,17 @@ const isTakenApart =
   spawnSync('objdump', ['--version']).status === 0 &&
   compilers.length > 0
 
-test('CI takes the passes apart', () => {
+test('CI disassembles the passes', () => {
   if (process.env.CI) expect(isTakenApart).toBe(true)
 })
 
-describe.runIf(isTakenApart)('taken apart', () => {
+describe.runIf(isTakenApart)('disassembled', () => {
   describe.each(compilers)('made by %s', (compiler) => {
     const file = join(temporary, `${compiler}.node`)
     const failure = compile(compiler, file)
     const functions = failure === undefined ? takeApart(file) : new Map<string, Instruction[]>()
 
-    test('compiled', () => expect(failure).toBeUndefined())
+    test('compiles', () => expect(failure).toBeUndefined())
 
     describe.each([
       [128, '%xmm'],
@@ -94,10 +98,10 @@ describe.runIf(isTakenApart)('taken apart', () => {
   })
 })
 
-describe.runIf(compilers.includes('cc'))('run', () => {
+describe.runIf(compilers.includes('cc'))('executed', () => {
   test.each(passes)('%i read, %i written: every bit stays', (reads, writes) => {
     const { limits } = loadLimits()
-    // The last line is a part of a vector's, as where a tensor is padded.
+    // The last cache line contains a part of a vector, like a padded tensor.
     const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))
     randomFillSync(memory)
     const before = Uint8Array.from(memory)

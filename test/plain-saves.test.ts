@@ -1,9 +1,9 @@
-/** A saved run is plain: typed arrays, and what JSON says again as it was. */
+/** A saved run is plain data: typed arrays, and values that JSON preserves. */
 
 import { adamw, ema, momentum, noDecay, Optimizer, warmup } from 'antigrad'
 import { expect, test } from 'vitest'
 
-test('but for its typed arrays, JSON says a saved run again to the letter', () => {
+test('JSON preserves a saved run exactly, except its typed arrays', () => {
   const params = {
     embed: Float32Array.of(1, 2),
     body: { weight: Float32Array.of(3), bias: Float32Array.of(4) },

@@ -1,6 +1,6 @@
 /**
- * Passes over the whole plane of an arena: what is accumulated, averaged and set back, against a plain
- * loop, and with the same bits on every engine, whole and by ranges.
+ * Passes over the flat parameter array of an arena: accumulation, averages and restores. They are compared with a plain
+ * loop and must have the same bits on every engine, as a whole and in ranges.
  */
 
 import fc from 'fast-check'
@@ -43,7 +43,7 @@ const variants = [
 
 const odd = [0, -0, Infinity, NaN, 1e-40, -1e30]
 
-/** An arena whose plane's row has a pipeline too, which must not matter. */
+/** An arena whose row of the flat array also has a pipeline, which must have no effect. */
 function make(
   dtype: Dtype,
   lengths: readonly number[],
@@ -78,7 +78,7 @@ const agree = (a: Arena, b: Arena) =>
     a.lengths.every((_, i) => firstDifference(a.view(array, i), b.view(array, i)) === -1),
   )
 
-/** The stages' equations once more. */
+/** A second implementation of the stages' equations. */
 function plain(arena: Arena, stage: number, stays: readonly boolean[], weight: number): void {
   const f = roundOf[arena.dtype]
   const w = f(weight)
@@ -98,7 +98,7 @@ function plain(arena: Arena, stage: number, stays: readonly boolean[], weight: n
   })
 }
 
-/** By ranges, the last one first. */
+/** Runs a stage in ranges, last range first. */
 function runBackwards(arena: Arena, runner: Runner, stage: number): void {
   for (let block = Math.ceil(arena.length / BLOCK) - 1; block >= 0; block--) {
     runner.runRange(stage, block * BLOCK, Math.min((block + 1) * BLOCK, arena.length))
@@ -106,7 +106,7 @@ function runBackwards(arena: Arena, runner: Runner, stage: number): void {
   runner.gather(stage)
 }
 
-/** Lengths with their flags: small, and some that cross the borders of blocks. */
+/** Lengths with their flags. Some lengths are small and some cross the borders of blocks. */
 const tensors = fc.array(
   fc.tuple(
     fc.oneof(
@@ -127,7 +127,7 @@ describe.each(variants)('$name', ({ engine, instructionSet, threads }) => {
       for (const isWhole of [true, false]) {
         const [arena, expected] = [make(dtype, lengths, stays, weight), make(dtype, lengths, stays, weight)]
         const runner = attach(arena)
-        // One after the other, so that each finds what the others have left.
+        // The stages run in sequence, so that each stage starts from the results of the others.
         for (const stage of [...stages, ...stages]) {
           if (isWhole) runner.run(stage)
           else runBackwards(arena, runner, stage)
@@ -147,7 +147,7 @@ describe.each(variants)('$name', ({ engine, instructionSet, threads }) => {
     fc.assert(property, { numRuns: 40, seed: 4 })
   })
 
-  test('a pass on an array that is not there is an error, and changes nothing', () => {
+  test('a pass on a missing array throws and changes nothing', () => {
     for (const stage of stages) {
       for (const stays of [false, true]) {
         const has = planes.filter((array) => array !== own.get(stage))
@@ -177,7 +177,7 @@ test('a pass in slices has the same bits', async () => {
   expect(agree(arena, expected)).toBe(true)
 })
 
-test('arrays that are not asked for take no memory', () => {
+test('unused arrays take no memory', () => {
   const bytes = (has: number[]) => make('float64', [1000], [false], 0.5, has).region.byteLength
   expect(bytes([AVERAGE]) - bytes([])).toBeGreaterThanOrEqual(8000)
   expect(bytes(planes) - bytes([])).toBeLessThan(8000 * 3 + 3 * 4096)
@@ -185,12 +185,12 @@ test('arrays that are not asked for take no memory', () => {
   expect(planes.map((array) => two.elements(array).length)).toEqual([0, 0, 0])
 })
 
-test('each kernel has a hash of its own sources', () => {
+test('each kernel has a hash of its sources', () => {
   const kernels = Object.entries(manifest).filter(([name]) => name.endsWith('Kernel'))
   const sources = kernels.map(([, kernel]) => (kernel as { source: number }).source)
   expect(kernels.length).toBeGreaterThan(10)
   expect(sources.every((source) => Number.isInteger(source) && source > 0)).toBe(true)
-  // By file: those of Adam share one, and momentum has another.
+  // Kernels of one file share a hash, like Adam's. Momentum has another file.
   expect(manifest.AdamKernel.source).toBe(manifest.AmsGradKernel.source as number)
   expect(manifest.AdamKernel.source).not.toBe(manifest.MomentumKernel.source)
 })

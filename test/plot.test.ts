@@ -1,4 +1,4 @@
-/** `antigrad plot`, `antigrad race --plot`, and the pictures that they make. */
+/** `antigrad plot`, `antigrad race --plot`, and their figures. */
 
 import { spawnSync } from 'node:child_process'
 import {
@@ -40,7 +40,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 
-/** Runs the command line in the test's folder, after some code of a test's own. */
+/** Runs the command line in the test's folder, after preloading code of a test. */
 function antigrad(args: string, { before = '', engine = '' } = {}) {
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
   const command = [
@@ -57,7 +57,7 @@ function antigrad(args: string, { before = '', engine = '' } = {}) {
   return { status, stdout, stderr }
 }
 
-/** Runs `antigrad plot` and gives the file. */
+/** Runs `antigrad plot` and returns the file's content. */
 function plotted(args: string, more: Parameters<typeof antigrad>[1] = {}): string {
   expect(antigrad(`plot ${args} -o plotted.svg`, more)).toEqual({ status: 0, stdout: '', stderr: '' })
   return readFileSync(join(folder, 'plotted.svg'), 'utf8')
@@ -70,7 +70,7 @@ interface Element {
   text: string
 }
 
-/** SVG as a tree; throws where it is not well-formed. */
+/** Parses SVG into a tree. Throws if the SVG is not well-formed. */
 function parse(svg: string): Element {
   const stack: Element[] = [{ name: '', attributes: {}, children: [], text: '' }]
   const parser = new SaxesParser()
@@ -90,7 +90,7 @@ function parse(svg: string): Element {
   return stack[0].children[0]
 }
 
-/** All elements below one whose attribute has this value; any value if there is none. */
+/** All descendants whose attribute has this value, or any value by default. */
 function all(element: Element, attribute: string, value?: string): Element[] {
   const below = element.children.flatMap((child) => all(child, attribute, value))
   const own = element.attributes[attribute]
@@ -110,7 +110,7 @@ const texts = (element: Element): string[] => [
 
 type Point = [x: number, y: number]
 
-/** The points of a path whose `d` has absolute coordinates. */
+/** The points of a path whose `d` contains absolute coordinates. */
 function lines({ attributes }: Element): Point[][] {
   const parts = attributes.d.split('M').slice(1)
   return parts.map((part) => {
@@ -119,7 +119,7 @@ function lines({ attributes }: Element): Point[][] {
   })
 }
 
-/** A star's middle. */
+/** The center of a star. */
 function starAt(star: Element): Point {
   const points = lines({ ...star, attributes: { d: star.attributes.d.replace('z', '') } }).flat()
   const mean = (i: 0 | 1) => points.reduce((sum, point) => sum + point[i], 0) / points.length
@@ -128,7 +128,7 @@ function starAt(star: Element): Point {
 
 const distance = ([ax, ay]: Point, [bx, by]: Point) => Math.hypot(ax - bx, ay - by)
 
-/** From a point to a polyline. */
+/** The distance from a point to a polyline. */
 function toLine([x, y]: Point, line: Point[]): number {
   const distances = line.slice(1).map(([bx, by], i) => {
     const [ax, ay] = line[i]
@@ -140,7 +140,7 @@ function toLine([x, y]: Point, line: Point[]): number {
   return Math.min(...distances)
 }
 
-/** Where the contour's frame puts a point, and what is there. */
+/** The frame of the contour plot: the pixels of a point, and the elements at a point. */
 function frame(root: Element, [x0, x1, y0, y1]: readonly number[]) {
   const [rect] = one(root, 'id', 'frame').children
   const [left, top, width, height] = ['x', 'y', 'width', 'height'].map((name) =>
@@ -160,7 +160,7 @@ function frame(root: Element, [x0, x1, y0, y1]: readonly number[]) {
   }
 }
 
-/** All points of a run, the start first. */
+/** All points of a run, including the start. */
 function visited(objective: TestObjective, from: Point, rule: Rule, maxIterations: number): Point[] {
   const points = [from]
   const callback = ([x, y]: ArrayLike<number> & Iterable<number>) => {
@@ -172,29 +172,32 @@ function visited(objective: TestObjective, from: Point, rule: Rule, maxIteration
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
-describe('the contour', () => {
+describe('the contour plot', () => {
   test.each([
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
-  ] as const)("has %s's path down %s: the points that minimize visits", (name, f, rule, from, updates) => {
-    const objective = objectives[f]()
-    const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
-    const root = parse(plotted(args))
-    const { toPixels } = frame(root, objective.view)
-    const path = visited(objective, [...from], rule, updates).map(toPixels)
-    const drawn = lines(one(one(root, 'id', 'contour'), 'data-rule', name).children[0])
-    // Nothing but what was visited is a corner, and nothing that was visited is far from the line.
-    for (const corner of drawn.flat()) {
-      expect(Math.min(...path.map((point) => distance(point, corner)))).toBeLessThan(0.08)
-    }
-    for (const point of path) {
-      expect(Math.min(...drawn.map((line) => toLine(point, line)))).toBeLessThan(0.25)
-    }
-    // It is walked in the right direction.
-    expect(distance(drawn[0][0], path[0])).toBeLessThan(0.08)
-  })
+  ] as const)(
+    "shows %s's path on %s through the points that minimize visits",
+    (name, f, rule, from, updates) => {
+      const objective = objectives[f]()
+      const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
+      const root = parse(plotted(args))
+      const { toPixels } = frame(root, objective.view)
+      const path = visited(objective, [...from], rule, updates).map(toPixels)
+      const drawn = lines(one(one(root, 'id', 'contour'), 'data-rule', name).children[0])
+      // Each corner is a visited point, and each visited point lies near the line.
+      for (const corner of drawn.flat()) {
+        expect(Math.min(...path.map((point) => distance(point, corner)))).toBeLessThan(0.08)
+      }
+      for (const point of path) {
+        expect(Math.min(...drawn.map((line) => toLine(point, line)))).toBeLessThan(0.25)
+      }
+      // The line has the right direction.
+      expect(distance(drawn[0][0], path[0])).toBeLessThan(0.08)
+    },
+  )
 
-  test("Rosenbrock's has 25 levels in equal ratios, and lines lie where F has these values", () => {
+  test('has 25 levels in equal ratios for Rosenbrock, at the right places', () => {
     const objective = rosenbrock()
     const { levels, view } = landscape(objective)
     expect(levels).toHaveLength(25)
@@ -204,51 +207,51 @@ describe('the contour', () => {
     const bands = one(root, 'id', 'levels').children
     expect(bands).toHaveLength(25)
     const colors = bands.map(({ attributes }) => Number.parseInt(attributes.fill.slice(1), 16))
-    // Ever darker; the lowest are white but for a few steps.
+    // Colors become darker. The lowest are white up to a few steps.
     expect(new Set(colors).size).toBeGreaterThan(20)
     expect([...colors].sort((a, b) => b - a)).toEqual(colors)
     const { toPoint, isInside } = frame(root, view)
     for (const [i, band] of bands.entries()) {
-      // Without the frame's edge, to which a band goes round.
+      // Points on the frame are excluded, because the band runs along the frame.
       const points = lines(band)
         .flat()
         .filter((point) => isInside(point, -1))
       expect(points.length).toBeGreaterThan(0)
-      // A tenth of a pixel across the valley is a lot of F, but not in a typical place.
+      // A tenth of a pixel across the valley changes F considerably, but not at a typical point.
       const off = points.map((point) => Math.abs(Math.log(objective.value(toPoint(point)) / levels[i])))
       expect(off.sort((a, b) => a - b)[off.length >> 1], `level ${i}`).toBeLessThan(0.1)
     }
   })
 
-  test('a saddle has levels on both sides of 0', () => {
+  test('has levels on both sides of 0 for a saddle', () => {
     const { levels } = landscape(objectives.saddle())
     expect(levels.length).toBeGreaterThan(20)
     expect(levels).toEqual(levels.map((level) => -level).reverse())
   })
 })
 
-describe('the surface', () => {
-  test('is a parallel projection, in which what is higher is drawn higher', () => {
+describe('the surface plot', () => {
+  test('is a parallel projection that draws greater heights higher', () => {
     const land = landscape(objectives.bowl({ condition: 1 }), [0, 0])
     const { place } = surface(land, [0, 0], 100)
     const at = (u: number, v: number) => place([u, v])
-    // In a round bowl in the middle of its view, these four are at one height, so they make a parallelogram.
+    // In a centered round bowl, these four points have the same height and form a parallelogram.
     const [a, b, c, d] = [at(0.25, 0.25), at(0.75, 0.25), at(0.25, 0.75), at(0.75, 0.75)]
     expect(a.x + d.x).toBeCloseTo(b.x + c.x, 10)
     expect(a.y + d.y).toBeCloseTo(b.y + c.y, 10)
     expect(b.x).toBeGreaterThan(a.x)
     expect(c.y).toBeLessThan(a.y)
-    // The middle is on the floor; how much higher others are drawn is as their heights, at points of the grid.
+    // The center lies on the floor. The other points are drawn in proportion to their heights at grid points.
     const lift = (u: number, v: number) => at(0.5, 0.5).y - (at(u, v).y + at(1 - u, 1 - v).y) / 2
     const height = (u: number, v: number) => land.height((6 * u - 3) ** 2 / 2 + (4 * v - 2) ** 2 / 2)
     expect(lift(1, 1)).toBeGreaterThan(10)
     expect(lift(0.25, 0.25) / lift(1, 1)).toBeCloseTo(height(0.25, 0.25) / height(1, 1), 10)
-    // Its edge may be passed by a rounding.
+    // A rounding error may exceed the edge.
     expect(at(-1e-17, -1e-17)).toEqual(at(0, 0))
     expect(lift(0.75, 0.5) / lift(1, 1)).toBeCloseTo(height(0.75, 0.5) / height(1, 1), 10)
   })
 
-  test('is drawn in small cells; axes lie along two edges of the floor, and up at the left', () => {
+  test('consists of small cells, with axes along two edges of the floor and up at the left', () => {
     const dome = {
       ...objectives.saddle(),
       view: [-1, 1, -1, 1] as const,
@@ -256,7 +259,7 @@ describe('the surface', () => {
     }
     const { scenery, place } = surface(landscape(dome, [0, 0]), [0, 0], 100)
     const root = parse(`<svg>${scenery}</svg>`)
-    // The dome's corners are on the floor.
+    // The dome's corners lie on the floor.
     const corner = (u: number, v: number): Point => {
       const { x, y } = place([u, v])
       return [x, y]
@@ -281,7 +284,7 @@ describe('the surface', () => {
     expect(Math.max(...sides.flat().map(Math.abs))).toBeLessThan(20)
   })
 
-  test('hides what is behind a ridge, and nothing else', () => {
+  test('hides exactly the points behind a ridge', () => {
     const ridge = {
       ...objectives.saddle(),
       view: [-1, 1, -1, 1] as const,
@@ -295,7 +298,7 @@ describe('the surface', () => {
     expect([seen.length, hidden.length]).toEqual([2, 1])
   })
 
-  test('paths lie on it: Adam starts at the ring and ends at the star', () => {
+  test("shows Adam's path from the ring to the star", () => {
     const root = parse(plotted('--rule adam'))
     const panel = one(root, 'id', 'surface')
     const drawn = lines(one(panel, 'data-rule', 'adam').children[0]).flat()
@@ -305,35 +308,38 @@ describe('the surface', () => {
     expect(distance(drawn.at(-1) as Point, star)).toBeLessThan(0.5)
   })
 
-  test('has a cell for each square of its grid', () => {
+  test('has a cell per square of its grid', () => {
     const cells = one(parse(plotted('--max-iterations 0')), 'id', 'cells').children
     const count = cells.reduce((sum, { attributes }) => sum + attributes.d.split('z').length - 1, 0)
     expect(count).toBe(40 * 40)
   })
 })
 
-test.each(Object.keys(objectives) as (keyof typeof objectives)[])('%s: a picture with its minima', (name) => {
-  const objective = objectives[name]()
-  const svg = plotted(`--function ${kebab(name)} --rule adam momentum --max-iterations 100`)
-  expect(svg).not.toMatch(/NaN|Infinity|undefined|null/)
-  const root = parse(svg)
-  const { toPixels } = frame(root, objective.view)
-  const contour = one(root, 'id', 'contour')
-  const stars = all(contour, 'class', 'minimum').map(starAt)
-  const minima = objective.minima(2).map(toPixels)
-  expect(stars).toHaveLength(minima.length)
-  for (const [i, star] of stars.entries()) expect(distance(star, minima[i])).toBeLessThan(0.1)
-  expect(all(one(root, 'id', 'legend'), 'class', 'minimum')).toHaveLength(minima.length > 0 ? 1 : 0)
-  const { cx, cy } = one(contour, 'class', 'start').attributes
-  expect(distance([Number(cx), Number(cy)], toPixels(objective.start))).toBeLessThan(0.1)
-  const title = kebab(name).replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
-  expect(texts(root)[0]).toBe(`${title}, from (${objective.start.join(', ').replaceAll('-', '−')})`)
-  // Ticks: some on each axis of each panel.
-  for (const axes of all(root, 'class', 'axes')) expect(texts(axes).length).toBeGreaterThan(7)
-})
+test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
+  '%s: the plot contains its minima',
+  (name) => {
+    const objective = objectives[name]()
+    const svg = plotted(`--function ${kebab(name)} --rule adam momentum --max-iterations 100`)
+    expect(svg).not.toMatch(/NaN|Infinity|undefined|null/)
+    const root = parse(svg)
+    const { toPixels } = frame(root, objective.view)
+    const contour = one(root, 'id', 'contour')
+    const stars = all(contour, 'class', 'minimum').map(starAt)
+    const minima = objective.minima(2).map(toPixels)
+    expect(stars).toHaveLength(minima.length)
+    for (const [i, star] of stars.entries()) expect(distance(star, minima[i])).toBeLessThan(0.1)
+    expect(all(one(root, 'id', 'legend'), 'class', 'minimum')).toHaveLength(minima.length > 0 ? 1 : 0)
+    const { cx, cy } = one(contour, 'class', 'start').attributes
+    expect(distance([Number(cx), Number(cy)], toPixels(objective.start))).toBeLessThan(0.1)
+    const title = kebab(name).replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
+    expect(texts(root)[0]).toBe(`${title}, from (${objective.start.join(', ').replaceAll('-', '−')})`)
+    // Each axis of each panel has ticks.
+    for (const axes of all(root, 'class', 'axes')) expect(texts(axes).length).toBeGreaterThan(7)
+  },
+)
 
-describe('runs that go wrong', () => {
-  test('one that diverges is cut off at the frame, and the legend says so', () => {
+describe('unsuccessful runs', () => {
+  test('are cut off at the frame if they diverge, and the legend says so', () => {
     const svg = plotted('--rule gradient-descent --lr 1')
     expect(svg).not.toMatch(/NaN|Infinity/)
     const root = parse(svg)
@@ -344,20 +350,20 @@ describe('runs that go wrong', () => {
     for (const point of drawn) expect(isInside(point, 0.05)).toBe(true)
   })
 
-  test('one that leaves for good is said to be out of view', () => {
+  test('are labeled as out of view', () => {
     const all = texts(parse(plotted('--rule adam --function saddle --max-iterations 100')))
     expect(all).toContain('not converged, out of view')
   })
 
-  test('one that gets nowhere is said to have stalled', () => {
+  test('are labeled as stalled', () => {
     expect(texts(parse(plotted('--rule gradient-descent --lr 0')))).toContain('stalled, F = 12.5')
   })
 
-  test('points that are not finite end a part', () => {
+  test('are split at points that are not finite', () => {
     const view = [0, 10, 0, 10] as const
     const walk = [1, 1, 2, 2, NaN, 3, 4, 4, 5, 5, Infinity, 5, 6, 6, 6, 1e308, 7, 7, -1e308, 1e308]
     const parts = clip(walk, view)
-    // From so far away, where it came in is lost to rounding.
+    // For such distant points, rounding hides where the path enters the view.
     const expected = [
       [1, 1, 2, 2],
       [4, 4, 5, 5],
@@ -369,7 +375,7 @@ describe('runs that go wrong', () => {
     expect(clip([NaN, NaN, NaN, NaN], view)).toEqual([])
   })
 
-  test('a run without an update, or that stands still, is a picture too', () => {
+  test('are plotted if they make no update or do not move', () => {
     const root = parse(plotted('--rule adam --start 1,1 --max-iterations 5'))
     expect(texts(root)).toContain('converged, F = 0')
     expect(texts(parse(plotted('--rule adam --max-iterations 0')))).toContain('not converged, F = 12.5')
@@ -389,7 +395,7 @@ describe('polylines', () => {
     expect(clip([-5, 5, -5, 8], view)).toEqual([])
   })
 
-  test('lose points, but no more than 0.17 pixels', () => {
+  test('lose points, but deviate by at most 0.17 pixels', () => {
     const next = random(7)
     const line: Point[] = Array.from({ length: 3000 }, (_, i) => [
       i / 30 + next() / 5,
@@ -399,7 +405,7 @@ describe('polylines', () => {
     expect(short.length).toBeLessThan(line.length)
     const drawn = lines({ name: '', text: '', children: [], attributes: { d: `M${short.join(' ')}` } })[0]
     for (const point of line) expect(toLine(point, drawn)).toBeLessThan(0.17)
-    // In other units it is the same.
+    // The result scales with the units.
     const halved = simplify(
       line.flat().map((x) => x / 2),
       2,
@@ -407,7 +413,7 @@ describe('polylines', () => {
     expect(halved.map((x) => 2 * x)).toEqual(short)
   })
 
-  test('that go to and fro are drawn once', () => {
+  test('with repeated segments are drawn once', () => {
     const swing = Array.from({ length: 1000 }, (_, i) => [i % 2, 0]).flat()
     expect(withoutRepeats([[...swing, 5, 5]], 1)).toEqual([
       [0, 0, 1, 0],
@@ -417,7 +423,7 @@ describe('polylines', () => {
   })
 })
 
-test('the same command gives the same bytes, on every engine', () => {
+test('the same command writes the same bytes on every engine', () => {
   const args = '--rule adam rmsprop-momentum --function beale --max-iterations 500'
   const first = plotted(args)
   expect(plotted(args)).toBe(first)
@@ -426,14 +432,14 @@ test('the same command gives the same bytes, on every engine', () => {
   }
 })
 
-test('the legend has a line a rule, and 22 rules have 22 styles', () => {
+test('the legend has a line per rule, and 22 rules have 22 styles', () => {
   const picture = new PathPlot('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
     picture.add({ name, options: `lr ${i}`, iterations: i, reason: 'converged', value: 1e-9, path })
   }
   const root = parse(picture.toSvg())
-  // For whoever cannot see it.
+  // A title for users of screen readers.
   expect(root.children[0]).toMatchObject({
     name: 'title',
     text: expect.stringContaining(entrantNames.join(', ')),
@@ -450,20 +456,20 @@ test('the legend has a line a rule, and 22 rules have 22 styles', () => {
   expect(new Set(styles).size).toBe(22)
 })
 
-test('options of the bowl and of rules', () => {
+test('options of the bowl and of rules appear in the plot', () => {
   const all = texts(
     parse(plotted('--function bowl --condition 7 --rule adam --lr 0.02 --beta1 0.8 --max-iterations 9')),
   )
   expect(all[0]).toContain('Bowl of condition 7')
   expect(all).toContain('lr 0.02, beta1 0.8')
-  // Six rules unless others are asked for.
+  // By default, the command plots six rules.
   const legend = one(parse(plotted('--max-iterations 9')), 'id', 'legend')
   for (const name of ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']) {
     expect(texts(legend)).toContain(name)
   }
 })
 
-test('a start outside of the view makes the view larger', () => {
+test('a start outside of the view extends the view', () => {
   const root = parse(plotted('--rule adam --start 8,-20 --max-iterations 9'))
   const contour = one(root, 'id', 'contour')
   const { cx, cy } = one(contour, 'class', 'start').attributes
@@ -471,7 +477,7 @@ test('a start outside of the view makes the view larger', () => {
 })
 
 describe('schedules', () => {
-  /** x and y of each line's points, where t goes from 0 to `updates` − 1. */
+  /** x and y of each line's points, for t from 0 to `updates` − 1. */
   const linesOf = (svg: string) =>
     [...svg.matchAll(/<path data-line="(\d)"[^>]* d="M([^"]+)"/g)]
       .sort(([, a], [, b]) => Number(a) - Number(b))
@@ -487,13 +493,13 @@ describe('schedules', () => {
       'cyclic(-1,{maxValue:-1e-3,stepSizeUp:7})',
       '{"schedule":"cyclic","value":-1,"maxValue":-.001,"stepSizeUp":7}',
     ],
-  ])('%s is the same as JSON', (program, json) => {
+  ])('are read equally from %s and from JSON', (program, json) => {
     const [first, second] = linesOf(plotted(`--schedule ${program} ${json} --updates 120`))
     expect(first.length).toBeGreaterThan(3)
     expect(second).toEqual(first)
   })
 
-  test('lines lie where the values are', () => {
+  test('are drawn at their values', () => {
     const [rise, stairs] = linesOf(
       plotted('--schedule linear(0,{endValue:1,steps:100}) step(1,{stepSize:50,gamma:0.5}) --updates 101'),
     )
@@ -501,7 +507,7 @@ describe('schedules', () => {
     expect(rise).toHaveLength(4)
     expect([left, right]).toEqual([74, 800])
     expect(top).toBeLessThan(bottom)
-    // 1 up to t = 49, ½ up to t = 99, ¼ then.
+    // The value is 1 up to t = 49, ½ up to t = 99 and then ¼.
     const x = (t: number) => left + ((right - left) * t) / 100
     const y = (value: number) => bottom + (top - bottom) * value
     const corners = [
@@ -517,7 +523,7 @@ describe('schedules', () => {
     })
   })
 
-  test('as many updates as it takes', () => {
+  test('are drawn over a sufficient count of updates', () => {
     const last = (args: string) =>
       plotted(`--schedule ${args}`).match(/>([\d,]+)<\/text>(?=<path d="M74 )/)?.[1]
     expect(last('linear(0,{endValue:1,steps:20000})')).toBe('20,000')
@@ -525,7 +531,7 @@ describe('schedules', () => {
     expect(last('0.5')).toBe('9')
   })
 
-  test('the legend says what was asked for, in XML', () => {
+  test("have a legend with the command's text, escaped for XML", () => {
     const svg = plotted('--schedule {"schedule":"step","value":1,"stepSize":2} 0.1')
     expect(texts(parse(svg))).toEqual(
       expect.arrayContaining(['{"schedule":"step","value":1,"stepSize":2}', '0.1', 't']),
@@ -534,7 +540,7 @@ describe('schedules', () => {
 })
 
 test.each(['--rule adam', '--schedule linear(0,{endValue:1,steps:9})'])(
-  '-o - writes to standard output what would be in a file: %s',
+  '-o - writes the content of the file to standard output: %s',
   (args) => {
     expect(antigrad(`plot ${args} -o -`)).toEqual({ status: 0, stdout: plotted(args), stderr: '' })
     expect(existsSync(join(folder, '-'))).toBe(false)
@@ -542,7 +548,7 @@ test.each(['--rule adam', '--schedule linear(0,{endValue:1,steps:9})'])(
 )
 
 describe('race --plot', () => {
-  test('draws the race just run, and says the same on stdout', () => {
+  test('draws the finished race without changing stdout', () => {
     const args = '--rule adam gradient-descent --start=-0.5,2 --max-iterations 2000'
     const plain = antigrad(`race --json ${args}`)
     const both = antigrad(`race --json ${args} --plot race.svg`)
@@ -550,12 +556,12 @@ describe('race --plot', () => {
     const withoutTimes = (text: string) => text.replace(/"nanosecondsPerUpdate": [\d.]+/g, '')
     expect(withoutTimes(both.stdout)).toBe(withoutTimes(plain.stdout))
     expect(JSON.parse(both.stdout).rules).toHaveLength(2)
-    // It is what `plot` draws, in the race's order.
+    // The figure equals the figure of `plot`, in the order of the race.
     const race = readFileSync(join(folder, 'race.svg'), 'utf8')
     expect(race).toBe(plotted('--rule gradient-descent adam --start=-0.5,2 --max-iterations 2000'))
   })
 
-  test('draws what diverges', () => {
+  test('draws diverging runs', () => {
     expect(antigrad('race --rule gradient-descent --lr 1 --plot race.svg').status).toBe(0)
     const race = readFileSync(join(folder, 'race.svg'), 'utf8')
     expect(race).toBe(plotted('--rule gradient-descent --lr 1'))
@@ -563,7 +569,7 @@ describe('race --plot', () => {
 })
 
 describe('PNG', () => {
-  test('has twice as many pixels each way, and they are of many colors', () => {
+  test('has doubled resolution and many colors', () => {
     expect(antigrad('plot --rule adam -o a.PNG')).toEqual({ status: 0, stdout: '', stderr: '' })
     const png = readFileSync(join(folder, 'a.PNG'))
     expect(png.subarray(0, 8).toString('hex')).toBe('89504e470d0a1a0a')
@@ -574,7 +580,7 @@ describe('PNG', () => {
       if (png.toString('latin1', at + 4, at + 8) === 'IDAT')
         pixels.push(png.subarray(at + 8, at + 8 + png.readUInt32BE(at)))
     }
-    // Rows of a white page differ in nothing; those with contours, cells and text do.
+    // Rows of a white page would be uniform. Rows with contours, cells and text vary.
     const raw = inflateSync(Buffer.concat(pixels))
     const length = raw.length / (2 * Number(height))
     const rows = Array.from({ length: 2 * Number(height) }, (_, i) =>
@@ -588,7 +594,7 @@ describe('PNG', () => {
     const source = ${JSON.stringify(code)}
     register('data:text/javascript,' + encodeURIComponent(source))`
 
-  test('without the library it says what to install, and runs nothing', () => {
+  test('names the missing library and runs nothing', () => {
     const missing = `export async function resolve(name, context, next) {
       if (name.startsWith('@resvg')) throw new Error('Cannot find it')
       return next(name, context)
@@ -599,11 +605,11 @@ describe('PNG', () => {
       expect(stderr).toMatch(/^antigrad: PNG needs .*npm install @resvg\/resvg-js.*\n$/)
     }
     expect(existsSync(join(folder, 'b.png'))).toBe(false)
-    // SVG does not need it.
+    // SVG does not need the library.
     plotted('--rule adam --max-iterations 9', { before: hook(missing) })
   })
 
-  test('without a font it is refused', () => {
+  test('is rejected without a font', () => {
     const bare = `export async function resolve(name, context, next) {
       if (!name.startsWith('@resvg')) return next(name, context)
       const url = 'data:text/javascript,export class Resvg { getBBox() {} }'
@@ -615,8 +621,8 @@ describe('PNG', () => {
   })
 })
 
-describe('what makes no sense: status 2, one line on stderr, no file, and nothing runs', () => {
-  // Whatever runs compiles this engine's module first, and before it what unpacks it.
+describe('invalid arguments exit with status 2 and one line on stderr, without a file or a run', () => {
+  // Every run first compiles this engine's module, and before it the module that unpacks it.
   const tell = `
     const { Module } = WebAssembly
     WebAssembly.Module = class extends Module {
@@ -627,7 +633,7 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     }`
   const quietly = (args: string) => antigrad(args, { before: tell, engine: 'wasm' })
 
-  test('the tell-tale works', () => {
+  test('the detection of runs works', () => {
     expect(quietly('plot --rule adam -o told.svg')).toEqual({
       status: 0,
       stdout: '',
@@ -689,7 +695,7 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     expect(readdirSync(folder)).toEqual(before)
   })
 
-  // A race looks at its engines first, which compiles.
+  // A race examines its engines first, which compiles their modules.
   test.each([
     ['race --plot a.gif', 'a name that ends in .svg or .png'],
     ['race --plot nowhere/a.png', 'The folder nowhere does not exist.'],
@@ -703,7 +709,7 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
     expect(existsSync(join(folder, 'a.svg'))).toBe(false)
   })
 
-  test.skipIf(!existsSync('/dev/full'))('a disk that is full: what was asked for on stdout is there', () => {
+  test.skipIf(!existsSync('/dev/full'))('a full disk is reported after the results on stdout', () => {
     symlinkSync('/dev/full', join(folder, 'full.svg'))
     const plot = antigrad('plot --rule adam -o full.svg')
     expect({ ...plot, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' })
@@ -715,17 +721,17 @@ describe('what makes no sense: status 2, one line on stderr, no file, and nothin
   })
 })
 
-test("the README's picture is what its command makes", () => {
+test("the README's figure equals the output of its command", () => {
   const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
   const [args] = /--.*(?= -o docs)/.exec(scripts['plot:readme']) as RegExpExecArray
   const kept = readFileSync(join(home, 'docs/rosenbrock.svg'), 'utf8')
   expect(kept.length).toBeLessThan(150_000)
-  // Its words and numbers: a tenth of a pixel may differ where Node has other sines.
+  // Its words and numbers must agree. Pixels may differ by 0.1, because Node versions differ in their sines.
   expect(texts(parse(kept))).toEqual(texts(parse(plotted(args))))
   expect(readFileSync(join(home, 'README.md'), 'utf8').slice(0, 200)).toContain('(docs/rosenbrock.svg)')
 })
 
-test('help', () => {
+test('--help describes the options', () => {
   const { status, stdout, stderr } = antigrad('plot --help')
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   for (const option of [

@@ -1,6 +1,6 @@
 /**
- * Ends in the middle of each asynchronous call, by whatever may end a worker or a process: what is left goes on, and
- * what was to end ends as it was told to. ANTIGRAD_TEST_LARGE=1 goes on for longer.
+ * Ends workers and processes in the middle of each asynchronous call, in every possible way. Everything else must
+ * continue, and the ended part must end as requested. ANTIGRAD_TEST_LARGE=1 runs more rounds.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,13 +20,13 @@ const rows = Array.from(
 )
 writeFileSync(table, `well,t,y\n${rows.join('')}`)
 
-/** A new path each time it is asked for. */
+/** A new path on each read. */
 const place = `
     let count = 0
     const { threadId } = require('node:worker_threads')
     const place = () => ${JSON.stringify(`${folder}/`)} + [process.pid, threadId, count++].join('-')`
 
-/** Calls that take long enough to be ended in their middle. */
+/** Calls that take long enough to be interrupted. */
 const calls = {
   stepAsync: 'const optimizer = await make(); const call = () => optimizer.stepAsync()',
   minimizeMany: `
@@ -74,7 +74,7 @@ const calls = {
     const call = () => runChunks(plan, { store: place() })`,
 }
 
-/** One call after another, until somebody ends them. */
+/** Repeats a call until the process or worker ends. */
 const forever = (call: string) => `${call}
   ;(async () => { for (;;) await call() })()
   parentPort?.postMessage('begun')`
@@ -83,7 +83,7 @@ const endings = ['', 'process.exit(5)', 'throw new Error("mine")', 'await new Pr
 
 const names = Object.keys(calls) as (keyof typeof calls)[]
 test.each([[names.slice(0, 5)], [names.slice(5)]])(
-  'workers for each end of %j at once: terminated, by exit and by exceptions',
+  'workers survive each kind of end of %j: termination, exit and exceptions',
   async (names) => {
     const workers = names.flatMap((name) =>
       endings.map((ending) => worker(`${forever(calls[name])}; await pause(20 * Math.random()); ${ending}`)),
@@ -132,7 +132,7 @@ const ends = {
 } as const
 
 test.each(Object.entries(calls))(
-  'the process ends in the middle of %s, by whatever may end it',
+  'the process ends as requested in the middle of %s',
   async (_, call) => {
     for (let round = 0; round < rounds; round++) {
       const found = Object.entries(ends).map(async ([name, [ending, expected]]) => {

@@ -1,6 +1,6 @@
 /**
- * Prodigy is its authors' (the package prodigyopt) and Optax's: trajectories, with d after each update. What is its
- * alone: tensors share a d.
+ * Compares Prodigy with the authors' package prodigyopt and with Optax: trajectories, and d after each update. Tensors
+ * share d, unlike in any other rule.
  */
 
 import { readFileSync } from 'node:fs'
@@ -35,7 +35,7 @@ function translated({ system, options }: Entry): Prodigy {
   return (system === 'optax' ? prodigy.optax : prodigy)(renamed)
 }
 
-/** What clocks say of d, by tensor. */
+/** The distance d in the update counter of each tensor. */
 const distances = (optimizer: Pick<Optimizer, 'save'>) =>
   Object.values(optimizer.save().tensors).map(({ clock }) => clock?.d)
 
@@ -49,7 +49,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       parameters[step].forEach((x, i) => {
         largest[i] = Math.max(largest[i], Math.abs(x))
         const unit = 2 ** (Math.floor(Math.log2(largest[i])) - 23)
-        // d enlarges what is rounded: these runs in float64 are elsewhere by up to a thousand units.
+        // d amplifies rounding errors: these float64 runs differ by up to a thousand units in the last place.
         const tolerance = dtype === 'float32' ? 8 * unit : 1e-12 * largest[i]
         const off = Math.abs(optimizer.params[i] - x)
         expect(off, `step ${step}, index ${i}`).toBeLessThanOrEqual(tolerance)
@@ -69,7 +69,7 @@ interface Plain {
   readonly d0: number
 }
 
-/** The equations as the authors write them, over tensors of which some have no gradient. */
+/** The authors' equations over several tensors, some of which have no gradient. */
 function* equations(
   initial: readonly number[][],
   { lr, beta1, beta2, weightDecay, d0 }: Plain,
@@ -105,7 +105,7 @@ function* equations(
   }
 }
 
-describe('tensors share a d', () => {
+describe('tensors share d', () => {
   const lengths = [3, 1, 20]
   const initial = lengths.map((length, i) => [...noise(i + 1, length, 'float64', 2)])
   const gradients = Array.from({ length: 16 }, (_, t) =>
@@ -118,7 +118,7 @@ describe('tensors share a d', () => {
     { lr: 1, beta1: 0.9, beta2: 0.999, weightDecay: 0, d0: 1e-3 },
     { lr: 0.5, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, d0: 1e-4 },
     { lr: 1, beta1: 0, beta2: 0.99, weightDecay: 0.01, d0: 1e-3 },
-  ])('by the equations, some without a gradient: $lr $beta1 $beta2 $weightDecay', (options) => {
+  ])('as in the equations, with some missing gradients: $lr $beta1 $beta2 $weightDecay', (options) => {
     const optimizer = new Optimizer(
       initial.map((x) => Float64Array.from(x)),
       prodigy(options),
@@ -140,7 +140,7 @@ describe('tensors share a d', () => {
 type Named = Optimizer<{ a: FloatArray; b: FloatArray; c?: FloatArray }>
 const ones = (length = 3) => new Float64Array(length).fill(1)
 
-/** Gradients of ½·Σ(θ − target)², for some tensors. */
+/** Gradients of ½·Σ(θ − target)² for some tensors. */
 function go(optimizer: unknown, steps: number, names: readonly string[] = ['a', 'b']): Named {
   const it = optimizer as Named
   const params = it.params as Readonly<Record<string, FloatArray>>
@@ -154,7 +154,7 @@ const make = (rule: Prodigy, options = {}) => new Optimizer({ a: ones(), b: ones
 const start = prodigy({ d0: 1e-3 })
 
 describe('a group', () => {
-  test('is all tensors with the same rule: others have a d of their own', () => {
+  test('contains all tensors with the same rule, and tensors with another rule have another d', () => {
     const groups = [{ match: 'b', rule: prodigy({ d0: 0.01 }) }]
     const both = go(make(start, { groups }), 20)
     const [a, b] = distances(both as never) as number[]
@@ -165,7 +165,7 @@ describe('a group', () => {
     expect(distances(alone as never)).toEqual([a])
   })
 
-  test('is one again where options have become the same, whichever set says so', () => {
+  test('merges with another one if set makes their options equal', () => {
     const sets = [
       (optimizer: Named) => optimizer.set({ lr: 0.5 } as never),
       (optimizer: Named) => optimizer.set('**', { lr: 0.5 } as never),
@@ -180,7 +180,7 @@ describe('a group', () => {
     }
   })
 
-  test('stands beside other rules, also where it stands still itself', () => {
+  test('works next to other rules, even while all its gradients are 0', () => {
     const beside = make(start, { groups: [{ match: 'b', rule: adam() }] })
     const alone = new Optimizer({ b: ones(5) }, adam())
     const zero = { a: ones().fill(0), b: ones(5) }
@@ -191,7 +191,7 @@ describe('a group', () => {
     expect([beside.state.a.updates, beside.state.b.updates]).toEqual([0, 1])
   })
 
-  test('changes nothing as long as all gradients are 0', () => {
+  test('changes nothing while all gradients are 0', () => {
     const rule = prodigy({ d0: 1e-3, weightDecay: 0.5, useBiasCorrection: true })
     const late = make(rule)
     for (let t = 0; t < 3; t++) late.step({ a: ones().fill(0), b: ones(5).fill(0) } as never)
@@ -201,7 +201,7 @@ describe('a group', () => {
     expect(late.save().tensors).toEqual(punctual.save().tensors)
   })
 
-  test('goes on to the same bits where it was saved, with holes and a new tensor', () => {
+  test('resumes a saved run with the same bits, with missing gradients and a new tensor', () => {
     const run = (half: (optimizer: Named) => Named) => {
       const optimizer = half(go(go(make(start), 6), 3, ['a']))
       go(optimizer, 4)
@@ -218,7 +218,7 @@ describe('a group', () => {
     }
   })
 
-  test('gives a new tensor and a thawed one its d from the first update on', () => {
+  test('shares its d with new and unfrozen tensors from their first update on', () => {
     const optimizer = go(make(start), 10)
     const [d] = distances(optimizer as never) as number[]
     expect(d).toBeGreaterThan(1e-2)
@@ -235,7 +235,7 @@ describe('a group', () => {
     )
   })
 
-  test('keeps its d whether or not a tensor is updated: frozen, saved, given another rule and back, and added', () => {
+  test('keeps its d while tensors are frozen, saved, given another rule temporarily, or added', () => {
     const some = (optimizer: unknown) => optimizer as Optimizer
     const rows: Record<string, (optimizer: Named) => unknown> = {
       'all frozen': (optimizer) => optimizer.freeze('*'),
@@ -283,7 +283,7 @@ describe('a group', () => {
     }
   })
 
-  test('has the d of its own, and not that of a tensor that comes to it', () => {
+  test('keeps its own d when a tensor with another d joins', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -293,7 +293,7 @@ describe('a group', () => {
     expect(distances(optimizer as never)[2]).toBe(a)
   })
 
-  test('is none that no tensor has any more: a set after others does as in a run that is loaded', () => {
+  test('is forgotten with its last tensor, so that a later set acts like in a loaded run', () => {
     const run = (isLoaded: boolean) => {
       const of = (...x: number[]) => x.map((each) => Float64Array.of(each))
       let optimizer = new Optimizer(of(1, 0.5, -1), prodigy({ d0: 1e-3 }))
@@ -308,7 +308,7 @@ describe('a group', () => {
     expect(d).not.toBe(other)
     expect(run(false)).toEqual(run(true))
   })
-  test('keeps apart what has come by different ways, though its options are the same again', () => {
+  test('stays separate from tensors with another history, although their options are equal again', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -321,7 +321,7 @@ describe('a group', () => {
     expect(again.save().tensors).toEqual(optimizer.save().tensors)
   })
 
-  test('leaves out what is frozen, and is all NaN where one gradient is', () => {
+  test('ignores frozen tensors, and becomes NaN through a single NaN gradient', () => {
     const frozen = make(start)
     frozen.freeze('b')
     const alone = new Optimizer({ a: ones() }, start)
@@ -335,7 +335,7 @@ describe('a group', () => {
   })
 })
 
-test.each(dtypes)('small moments count as 0 at update 256, in %s', (dtype) => {
+test.each(dtypes)('small moments count as 0 in update 256, in %s', (dtype) => {
   const least = dtype === 'float32' ? 2 ** -149 : 2 ** -1074
   const optimizer = new Optimizer(array(dtype, [1, 1]), start)
   for (let t = 1; t <= 256; t++) {
@@ -348,12 +348,12 @@ test.each(dtypes)('small moments count as 0 at update 256, in %s', (dtype) => {
 })
 
 test.each(variants)(
-  '$name: a decay that 1 does not see in float32 is right for each parameter',
+  '$name: a decay that is too small for 1 in float32 is applied correctly to each parameter',
   ({ name: _, ...engine }) => {
     const weightDecay = 0.03
     const initial = noise(7, 1003, 'float32', 2)
     const optimizer = new Optimizer(initial, prodigy({ weightDecay }), engine)
-    // Where the gradient is 0 there is nothing but the decay, and γ is d₀.
+    // If the gradient is 0, only the decay acts, and γ is d₀.
     optimizer.step(initial.map((_, i) => (i === 0 ? 1 : 0)))
     expect(distances(optimizer as never)).toEqual([1e-6])
     const right = initial.map((x) => x * (1 - weightDecay * 1e-6))
@@ -362,7 +362,7 @@ test.each(variants)(
 )
 
 describe('the same bits as in TypeScript', () => {
-  // Past borders of blocks, in each of which sums are taken by themselves.
+  // Lengths beyond borders of blocks. Each block is summed separately.
   const lengths = [40_003, 1, 0, 17, 16_384, 50_000]
 
   function* runs(engine: object, dtype: Dtype, rule: Prodigy, isAsync = false) {

@@ -1,7 +1,7 @@
 /**
- * Whatever is done, every engine has the same bits after each call and throws the same errors, and what is refused has
- * changed nothing. ANTIGRAD_TEST_RUNS says how many random programs are tried, ANTIGRAD_TEST_SEED which;
- * `npm run fuzz` goes on.
+ * After each call of a random program, every engine must have the same bits and throw the same errors, and a rejected
+ * call must have changed nothing. ANTIGRAD_TEST_RUNS sets the count of programs, ANTIGRAD_TEST_SEED sets the seed.
+ * `npm run fuzz` runs further programs.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,18 +20,18 @@ const seed = Number(process.env.ANTIGRAD_TEST_SEED ?? 2)
 const runner = new Runner(home)
 afterAll(() => runner.end())
 
-test('every engine is there', () => {
+test('every engine is available', () => {
   expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
 })
 
-test.each(Object.entries(found))('once found: %s', async (_, program) => {
+test.each(Object.entries(found))('earlier bug: %s', async (_, program) => {
   expect(await runner.run(program)).toBeNull()
 })
 
 test.each([
   ['goes on for ever', 'for (;;);', 'no answer within 5 s'],
   ['waits for ever', 'setInterval(() => {}, 1e9)', 'nothing is done for 5 s'],
-])('what %s is ended', async (_, body, message) => {
+])('a program that %s is ended', async (_, body, message) => {
   const file = join(mkdtempSync(join(tmpdir(), 'antigrad-host-')), 'child.mjs')
   writeFileSync(file, `console.log('ready')\nprocess.stdin.once('data', () => { ${body} })`)
   const host = new ProcessHost('one', home, [process.execPath], Promise.resolve(file), 5000)
@@ -40,7 +40,7 @@ test.each([
 })
 
 test(
-  `${programs} random programs`,
+  `${programs} random programs agree on all engines`,
   async () => {
     const random = new Runner(home)
     const failure = await search(random, { seed, programs, shrinking: 30_000 })
@@ -57,7 +57,7 @@ test(
       ),
       ...['step', 'stepAsync', 'set', 'freeze', 'add', 'restore'].map((call) => `${call}: interrupted`),
     ]
-    // Fewer may happen not to reach all.
+    // Fewer programs may miss some calls by chance.
     const missing = expected.filter((call) => !random.reached.has(call))
     if (programs >= 160) expect(missing).toEqual([])
   },

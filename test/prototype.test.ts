@@ -1,4 +1,4 @@
-/** What somebody has put on every object is no option: runs have the same bits with and without it. */
+/** Properties of a polluted Object.prototype are no options: runs have the same bits with and without them. */
 
 import {
   adam,
@@ -47,7 +47,7 @@ const y = [3.1, 2.2, 1.6, 1.3, 1.05, 0.95]
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 2, b: 0.5, c: { start: 0.5 } }
 
-/** Three steps, and what can be seen of them. */
+/** Takes three steps and returns the observable state. */
 function trained(optimizer: unknown): unknown {
   const one = optimizer as Optimizer<ReturnType<typeof params>>
   for (let k = 1; k < 4; k++) {
@@ -61,7 +61,7 @@ function trained(optimizer: unknown): unknown {
 const run = (rule: unknown, options?: object) =>
   trained(new Optimizer(params(), rule as never, options as never))
 
-/** Each leaves out options that it could give. */
+/** Calls that omit optional options. */
 const calls: Readonly<Record<string, () => unknown>> = {
   'every rule': () =>
     Object.keys(definitions).map((name) =>
@@ -184,7 +184,7 @@ const calls: Readonly<Record<string, () => unknown>> = {
   expressions: () => [bowl.value([1, 2]), decay.with({ t }).value([1, 2, 3])],
 }
 
-/** All names of options that there are, beside those of rules and schedules. */
+/** Names of all options, except the options of rules and schedules. */
 const others = [
   ...[
     'accumulate',
@@ -310,7 +310,7 @@ const ofSchedules = [...kinds.values()].flatMap((kind) =>
 )
 const names = [...new Set([...others, ...ofRules, ...ofSchedules])].sort()
 
-/** What a call gives, or its error. */
+/** The result of a call, or its error. */
 function outcome(call: () => unknown): unknown {
   try {
     return call()
@@ -319,10 +319,10 @@ function outcome(call: () => unknown): unknown {
   }
 }
 
-describe('options on every object change nothing', () => {
+describe('inherited options change nothing', () => {
   const expected = Object.entries(calls).map(([, call]) => outcome(call))
 
-  test('the calls give something', () => {
+  test('the calls return results', () => {
     const thrown = Object.keys(calls).filter((_, k) => typeof expected[k] === 'string')
     expect(thrown).toEqual([
       ...[
@@ -335,7 +335,7 @@ describe('options on every object change nothing', () => {
     ])
   })
 
-  // Several at once, as each of them is wrong.
+  // Several names are tested together, because each of them would be a wrong option.
   const some = Array.from({ length: 12 }, (_, k) => names.filter((_, i) => i % 12 === k))
 
   test.each(some.map((names) => [names.join(), names] as const))(
@@ -363,7 +363,7 @@ describe('a property on every object before the package is loaded', () => {
   const entries = ['index', 'files/index', 'tfjs/index', 'chunks/index', 'bullmq/index']
 
   test.each(['intruder', 'lr', 'min', 'names'])(
-    '%s: each entry is imported, and its exports are the same',
+    '%s: each entry point can be imported and has the same exports',
     (name) => {
       const body = `
       const found = []

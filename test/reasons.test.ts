@@ -1,4 +1,4 @@
-/** What minimize() calls the end of a run, and whether that is so. */
+/** Checks that the reason that minimize() reports for the end of a run is true. */
 
 import {
   adagrad,
@@ -23,7 +23,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { dtypes, random, rules } from './helpers.js'
 
-/** A slope that never ends. */
+/** A linear function, whose slope never ends. */
 const ramp = (slope: number): Objective => ({
   value: (x) => slope * x[0],
   gradient: (_, out) => {
@@ -31,7 +31,7 @@ const ramp = (slope: number): Objective => ({
   },
 })
 
-describe('what looked like rest, and was not', () => {
+describe('runs that only seem to converge', () => {
   const cosine = (t: number) => (t < 1000 ? 5e-4 * (1 + Math.cos((Math.PI * t) / 1000)) : 0)
   const lost: [string, MinimizeResult['reason'], () => MinimizeResult][] = [
     ['RAdam far out', 'diverged', () => minimize(rosenbrock(), [-0.7, -1.1], radam({ lr: 0.02 }))],
@@ -72,13 +72,13 @@ describe('what looked like rest, and was not', () => {
       () => minimize(rosenbrock(), [-1.5, 2], sgd(), { clip: { norm: 1e-7 } }),
     ],
   ]
-  test.each(lost)('%s: %s', (_, reason, run) => {
+  test.each(lost)('end with another reason: %s: %s', (_, reason, run) => {
     const result = run()
     expect(result.reason).toBe(reason)
     expect(result.gradientNorm).toBeGreaterThan(1)
   })
 
-  test('a warm-up from 0 as a function goes on', () => {
+  test('continue during a warm-up function from 0', () => {
     for (const steps of [100, 2000]) {
       const lr = (t: number) => 0.1 * Math.min(1, t / steps)
       const { reason, x } = minimize(rosenbrock(), [-1.2, 1], adam({ lr }))
@@ -87,7 +87,7 @@ describe('what looked like rest, and was not', () => {
     }
   })
 
-  test('so does one that is slow, as its steps grow', () => {
+  test('continue during a slow warm-up function with growing steps', () => {
     const lr = (t: number) => 1e-14 * t ** 4
     const { reason, iterations, x } = minimize(bowl(), [1, 1], gradientDescent({ lr }))
     expect(reason).toBe('converged')
@@ -95,14 +95,14 @@ describe('what looked like rest, and was not', () => {
     for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-4)
   })
 
-  test('and so does a schedule that starts again', () => {
+  test('continue with a schedule function that restarts', () => {
     const lr = (t: number) => 0.005 * (1 + Math.cos((Math.PI * (t % 50)) / 49))
     const { reason, x } = minimize(bowl(), [1, 1], gradientDescent({ lr }))
     expect(reason).toBe('converged')
     for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-4)
   })
 
-  test('after a cliff Adam creeps for thousands of updates', () => {
+  test('continue while Adam creeps for thousands of updates after a cliff', () => {
     let calls = 0
     const cliff: Objective = {
       value: (x) => x[0],
@@ -119,7 +119,7 @@ describe('what looked like rest, and was not', () => {
   })
 })
 
-test('of many fits by RAdam those that have converged have no slope left', () => {
+test('many fits with RAdam converge only if no slope is left', () => {
   const next = random(11)
   const times = Array.from({ length: 20 }, (_, i) => i / 4)
   const reasons: Record<string, number> = {}
@@ -151,8 +151,8 @@ test('of many fits by RAdam those that have converged have no slope left', () =>
   expect(reasons.stalled + (reasons.diverged ?? 0)).toBeGreaterThan(3)
 })
 
-describe('rest is called so', () => {
-  test.each(Object.entries(objectives))('%s: a run that has converged has no slope left', (name, make) => {
+describe('convergence is reported', () => {
+  test.each(Object.entries(objectives))('%s: only for runs without a remaining slope', (name, make) => {
     let converged = 0
     for (const dtype of dtypes) {
       for (const lr of [1e-3, 0.01, 0.1, 0.5]) {
@@ -167,15 +167,15 @@ describe('rest is called so', () => {
     if (name !== 'saddle') expect(converged).toBeGreaterThan(5)
   })
 
-  test.each(dtypes)('of every rule, at a minimum, %s', (dtype) => {
+  test.each(dtypes)('for every rule at a minimum, %s', (dtype) => {
     for (const [title, rule] of rules) {
       const { reason, maxChange } = minimize(bowl(), [0, 0], rule, { dtype })
-      // Yogi's m begins with 1e-6, which moves it.
+      // Yogi's m starts at 1e-6 and moves the point.
       if (rule.name !== 'yogi') expect([title, reason, maxChange]).toEqual([title, 'converged', 0])
     }
   })
 
-  test.each(dtypes)('decay and gradient hold each other, %s', (dtype) => {
+  test.each(dtypes)('if weight decay balances the gradient, %s', (dtype) => {
     const decayed: Rule[] = [
       adam({ lr: 0.1, weightDecay: 0.01 }),
       sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 }),
@@ -194,7 +194,7 @@ describe('rest is called so', () => {
     expect(decoupled.gradientNorm).toBeGreaterThan(1e-4)
   })
 
-  test('however the objective is scaled', () => {
+  test('for every scale of the objective', () => {
     for (const scale of [1e-6, 1e6]) {
       const scaled: Objective = {
         value: (x) => scale * rosenbrock().value(x),
@@ -209,8 +209,8 @@ describe('rest is called so', () => {
     }
   })
 
-  test('a short step by chance does not end a run', () => {
-    // At the second update the velocity is −0.75 + 0.75, where the slope is −1.
+  test('an accidentally short step does not end a run', () => {
+    // In the second update, the velocity is −0.75 + 0.75, but the slope is −1.
     const rule = momentum({ lr: 0.75, momentum: 0.5 })
     const parabola = (maxIterations: number) =>
       minimize(bowl({ condition: 2 }), [1], rule, { maxIterations, engine: 'typescript' })
@@ -220,7 +220,7 @@ describe('rest is called so', () => {
     expect(x[0]).toBeCloseTo(0, 6)
   })
 
-  test('settling comes first', () => {
+  test('a run cannot end before its warm-up and delay', () => {
     const lr = warmup((t) => (t < 200 ? 0 : 0.01), { steps: 150 })
     const run = minimize(bowl(), [1, 1], delayedStart(150, gradientDescent({ lr })))
     expect(run.reason).toBe('converged')
@@ -229,7 +229,7 @@ describe('rest is called so', () => {
 })
 
 describe('value and gradientNorm', () => {
-  test('are those of the last point and of the last gradient', () => {
+  test('belong to the last point and the last gradient', () => {
     const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ weightDecay: 0.1 }), {
       clip: { value: 1 },
     })
@@ -244,20 +244,20 @@ describe('value and gradientNorm', () => {
     expect(minimize(bowl(), [1], adam(), { maxIterations: 0 }).gradientNorm).toBeNaN()
   })
 
-  test.each([NaN, Infinity, -Infinity])('a value of %d is no rest', (value) => {
+  test.each([NaN, Infinity, -Infinity])('a value of %d is reported as divergence', (value) => {
     const flat: Objective = { ...ramp(0), value: () => value }
     expect(minimize(flat, [1], adam())).toMatchObject({ reason: 'diverged', iterations: 1, value })
     const options = { tolerance: 0, maxIterations: 5 }
     expect(minimize(flat, [1], adam(), options)).toMatchObject({ reason: 'diverged', iterations: 5 })
   })
 
-  test('infinite state is no rest where steps are not looked at', () => {
+  test('infinite state is reported as divergence even with tolerance 0', () => {
     const options = { tolerance: 0, maxIterations: 5 }
     expect(minimize(ramp(1e160), [1], adam(), options).reason).toBe('diverged')
     expect(minimize(ramp(1), [1], adam(), options).reason).toBe('max-iterations')
   })
 
-  test('the value is taken once', () => {
+  test('the value is evaluated once', () => {
     let calls = 0
     const counted: Objective = {
       value: (x) => {
@@ -276,7 +276,7 @@ describe('a gradient that does not fill out', () => {
   const run = (gradient: unknown, dtype: 'float32' | 'float64', size = 2) =>
     minimize({ value, gradient } as Objective, Array(size).fill(3), adam(), { dtype, maxIterations: 200 })
 
-  test.each(dtypes)('is an error, %s', (dtype) => {
+  test.each(dtypes)('is rejected, %s', (dtype) => {
     const message = 'objective: gradient: expected all of out to be filled, got a call that did not set out'
     expect(() => run(() => {}, dtype)).toThrow(`${message}[0]`)
     const returns = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
@@ -291,14 +291,14 @@ describe('a gradient that does not fill out', () => {
     expect(calls).toBeLessThan(100)
   })
 
-  test('nothing has changed then', () => {
+  test('changes nothing before the error', () => {
     const minimization = new Minimization({ value, gradient: () => {} }, [3, 3], adam())
     expect(() => minimization.step()).toThrow('did not set out[0]')
     expect(minimization).toMatchObject({ iterations: 0, reason: null, maxChange: NaN })
     expect([...minimization.params]).toEqual([3, 3])
   })
 
-  test.each(dtypes)('filling it and returning it is fine, and so is a NaN of its own, %s', (dtype) => {
+  test.each(dtypes)('is not reported if the gradient also returns out or writes a NaN, %s', (dtype) => {
     const both = (x: ArrayLike<number>, out: number[]) => {
       for (let i = 0; i < x.length; i++) out[i] = 2 * x[i]
       return out
@@ -308,7 +308,7 @@ describe('a gradient that does not fill out', () => {
     expect(run(lost, dtype)).toMatchObject({ reason: 'diverged', iterations: 1, gradientNorm: NaN })
   })
 
-  test('one that returns an array does not compile', () => {
+  test('does not compile if it returns an array', () => {
     const returning = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
     // @ts-expect-error It fills nothing.
     const objective: Objective = { value, gradient: returning }

@@ -1,4 +1,4 @@
-/** examples/, the short ones: what each prints is what its recipe promises. */
+/** Runs the short programs of examples/ and checks that they print what the recipes promise. */
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ function linesOf(name: string, ...flags: string[]): string[] {
 
 const numbersIn = (line = '') => (line.match(/-?\d+(?:\.\d+)?(?:e[-+]\d+)?/g) ?? []).map(Number)
 
-test('plain.mjs: the loss falls, and most digits are right', () => {
+test('plain.mjs: the loss decreases, and most digits are classified correctly', () => {
   const lines = linesOf('plain.mjs')
   const [first, second, third] = lines.map((line) => numbersIn(line)[1])
   expect(first).toBeGreaterThan(second)
@@ -25,7 +25,7 @@ test('plain.mjs: the loss falls, and most digits are right', () => {
   expect(numbersIn(lines[3])[0]).toBeGreaterThan(0.87)
 })
 
-test('accumulate.mjs: four small batches are one large one', () => {
+test('accumulate.mjs: four small batches equal one large batch', () => {
   const [small, large, difference, accuracy] = linesOf('accumulate.mjs').map(numbersIn)
   expect([small, large]).toEqual([
     [80, 25, 20],
@@ -35,7 +35,7 @@ test('accumulate.mjs: four small batches are one large one', () => {
   expect(accuracy[0]).toBeGreaterThan(0.7)
 })
 
-test('muon.mjs: the matrix has Muon, the rest AdamW, and it learns faster than Adam alone', () => {
+test('muon.mjs: Muon updates the matrix, AdamW the rest, and training is faster than with Adam alone', () => {
   const lines = linesOf('muon.mjs')
   expect(lines.slice(0, 4)).toEqual([
     'hidden.weight muon',
@@ -48,7 +48,7 @@ test('muon.mjs: the matrix has Muon, the rest AdamW, and it learns faster than A
   expect(numbersIn(lines[7])[0]).toBeGreaterThan(0.86)
 })
 
-test('lora.mjs: an adapter learns beside a base that stays', () => {
+test('lora.mjs: an adapter is trained on a base that stays unchanged', () => {
   const [base, adapter, adapted, same] = linesOf('lora.mjs')
   const [upright, turned] = numbersIn(base)
   const [numbers, beside] = numbersIn(adapter)
@@ -66,20 +66,20 @@ test('average.mjs: the average is better than the last parameters after each epo
   expect(epochs[5][2]).toBeGreaterThan(0.88)
 })
 
-test('gan.mjs: the generator finds mean 3 and deviation .5', () => {
+test('gan.mjs: the generator finds mean 3 and standard deviation 0.5', () => {
   const [, mean, deviation] = numbersIn(linesOf('gan.mjs').at(-1))
   expect(Math.abs(mean - 3)).toBeLessThan(0.1)
   expect(Math.abs(deviation - 0.5)).toBeLessThan(0.05)
 })
 
-test('find-rate.mjs: the loss turns up where plain.mjs would not train, and what it proposes does', () => {
+test('find-rate.mjs: the loss rises at rates at which plain.mjs would not train, and the proposed rate trains', () => {
   const [turn, taken] = numbersIn(linesOf('find-rate.mjs').at(-1))
   expect(turn).toBeGreaterThan(0.01)
   expect(turn).toBeLessThan(0.2)
   expect(taken).toBeCloseTo(turn / 10, 4)
 })
 
-test('torch-port.mjs prints what the script printed in Torch 2.15', () => {
+test('torch-port.mjs: prints the output of the original script in Torch 2.15', () => {
   expect(linesOf('torch-port.mjs')).toEqual([
     '100 0.001267',
     '200 0.001052',
@@ -88,7 +88,7 @@ test('torch-port.mjs prints what the script printed in Torch 2.15', () => {
   ])
 })
 
-test('jax.mjs: gradients of jax-js train as those by hand do', () => {
+test('jax.mjs: gradients of jax-js train like gradients derived by hand', () => {
   const [jax, plain] = [linesOf('jax.mjs'), linesOf('plain.mjs')].map((lines) => lines.map(numbersIn))
   expect(jax).toHaveLength(4)
   expect(jax[2][1]).toBeLessThan(0.35)
@@ -96,14 +96,14 @@ test('jax.mjs: gradients of jax-js train as those by hand do', () => {
   expect(jax[3][0]).toBeGreaterThan(0.86)
 })
 
-test('worker.mjs: this thread stays free, and the run goes on here to the same bits', () => {
+test('worker.mjs: this thread stays responsive, and the run resumes here with the same bits', () => {
   const [ticks, same, accuracy] = linesOf('worker.mjs')
   expect(numbersIn(ticks)[0]).toBeGreaterThan(5)
   expect(same).toBe('resumed after update 90; bit-identical to an uninterrupted run: true')
   expect(numbersIn(accuracy)[0]).toBeGreaterThan(0.8)
 })
 
-test('service.mjs: 1,000 curves a request, and another is answered meanwhile', () => {
+test('service.mjs: a request with 1,000 curves is fitted, and another request is answered meanwhile', () => {
   const [fits, other, away, wrong, many] = linesOf('service.mjs')
   expect(fits).toMatch(/^1000 of 1000 fits converged; first EC50: 0\.45\d* ± 0\.0\d+$/)
   expect(other).toBe('another request was answered in the meantime: well')
@@ -112,7 +112,7 @@ test('service.mjs: 1,000 curves a request, and another is answered meanwhile', (
   expect(many).toBe('400: expected at most 10000 curves, got 10001')
 })
 
-test('each program is named in examples/README.md and in docs/recipes.md, and is short', () => {
+test('each program is short and named in examples/README.md and docs/recipes.md', () => {
   const texts = ['examples/README.md', 'docs/recipes.md'].map((file) =>
     readFileSync(join(home, file), 'utf8'),
   )

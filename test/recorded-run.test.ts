@@ -1,4 +1,4 @@
-/** A release wants a record of a run of all tests with AVX-512, of just what is released. */
+/** A release requires a record of a complete test run with AVX-512 on the released commit. */
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -43,36 +43,36 @@ function write(record: object): void {
 const check = () => run(process.execPath, 'scripts/recorded-run.mjs', '--check')
 const instructionSets = ['scalar', 'sse2', 'avx2', 'avx512']
 
-test('a record of the commit before, which the record follows, is enough', () => {
+test('a record of the previous commit is accepted if only the record follows it', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets })
   commit()
   expect(check()).toEqual({ status: 0, stdout: '', stderr: '' })
 })
 
-test('none is not', () => {
+test('a missing record is rejected', () => {
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/npm run record/) })
 })
 
-test('one of another processor is not', () => {
+test('a record of a processor without AVX-512 is rejected', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets: instructionSets.slice(0, 3) })
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/without avx512/) })
 })
 
-test('one since which something has changed is not', () => {
+test('a record is rejected if files have changed since', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets })
   writeFileSync(join(folder, 'kernel.rs'), '')
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/changed:\nkernel\.rs/) })
 })
 
-test('one of another history is not', () => {
+test('a record of a commit outside the history is rejected', () => {
   write({ commit: '0'.repeat(40), instructionSets })
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/no commit here/) })
 })
 
-test('what is not committed is not recorded', () => {
+test('uncommitted changes are not recorded', () => {
   writeFileSync(join(folder, 'kernel.rs'), '')
   const { status, stderr } = run(process.execPath, 'scripts/recorded-run.mjs')
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/commit first/) })

@@ -1,4 +1,4 @@
-/** The learning rate in force: of the optimizer's rule in `last`, and of each tensor in `report()`. */
+/** The current learning rate: of the optimizer's rule in `lastStep`, and of each tensor in `report()`. */
 
 import { adadelta, adam, cosine, delayedStart, linear, Optimizer, sgd, warmup } from 'antigrad'
 import { expect, test } from 'vitest'
@@ -10,7 +10,7 @@ const rates = (optimizer: Pick<Optimizer, 'report'>) => optimizer.report().tenso
 const at = (t: number) => 0.1 + (t * 0.4) / 10
 const rising = linear(0.1, { endValue: 0.5, steps: 10 })
 
-test('is there where groups give every tensor an option, and a schedule is in each', () => {
+test('the learning rate is reported if groups override options of every tensor, and follows schedules', () => {
   const groups = [{ match: '*', beta1: 0.8 }]
   const optimizer = new Optimizer(params(), adam({ lr: rising }), { groups })
   expect(optimizer.lastStep.lr).toBe(at(0))
@@ -19,12 +19,12 @@ test('is there where groups give every tensor an option, and a schedule is in ea
     expect(optimizer.lastStep.lr).toBeCloseTo(at(t), 14)
     for (const lr of rates(optimizer)) expect(lr).toBe(optimizer.lastStep.lr)
   }
-  // A saved run says the same.
+  // A saved run reports the same rate.
   const again = Optimizer.load(optimizer.save())
   expect([again.lastStep.lr, ...rates(again)]).toEqual([optimizer.lastStep.lr, ...rates(optimizer)])
 })
 
-test('is each tensor’s own, before the first update and after it; null where there is none', () => {
+test('the learning rate is reported per tensor before and after the first update, and is null for rules without one', () => {
   const groups = [
     { match: 'a', lrScale: 0.5 },
     { match: 'b', rule: delayedStart(1, sgd({ lr: warmup(1, { steps: 4 }) })) },
@@ -49,7 +49,7 @@ test('is each tensor’s own, before the first update and after it; null where t
   expect(rates(optimizer)[3]).toBeCloseTo(at(1), 14)
 })
 
-test('is the last update’s as long as there is no other, and evaluated where no tensor has the rule', () => {
+test('the learning rate stays until the next update, and is evaluated even if no tensor has the rule', () => {
   const optimizer = new Optimizer(params(), adam({ lr: cosine(0.4, { steps: 8 }) }))
   for (let t = 0; t < 3; t++) optimizer.step(params())
   const lr = optimizer.lastStep.lr

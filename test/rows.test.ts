@@ -1,4 +1,7 @@
-/** Gradients of some rows of a tensor. Torch's own trajectories are in data/rows.json, whose note says how they were made. */
+/**
+ * Sparse gradients of some rows of a tensor. data/rows.json contains Torch's trajectories, and its note says how they
+ * were made.
+ */
 
 import { readFileSync } from 'node:fs'
 import {
@@ -56,7 +59,7 @@ function make(rule: Anything, dtype: Dtype, columns: number, options: OptimizerO
   return new Optimizer(params, rule, { shapes, ...options } as Anything) as Anything
 }
 
-/** The same with one kind of NaN, as a NaN equals a NaN. */
+/** Replaces all NaNs by the same NaN, because all NaNs count as equal. */
 function withOneNaN<T>(value: T): T {
   if (ArrayBuffer.isView(value)) {
     const numbers = value as unknown as Float64Array
@@ -65,7 +68,7 @@ function withOneNaN<T>(value: T): T {
   return value
 }
 
-/** The same as a gradient of all rows. */
+/** Expands a sparse gradient to a dense gradient. */
 function dense(dtype: Dtype, columns: number, indices: readonly number[], values: ArrayLike<number>) {
   const whole = new arrays[dtype](ROWS * columns)
   indices.forEach((index, k) => {
@@ -95,7 +98,7 @@ describe('Torch', () => {
       wanted.forEach((x, i) => {
         expect(Math.abs(now[i] - x)).toBeLessThanOrEqual(tolerance * (1e-3 + Math.abs(x)))
       })
-    // There the buffer moves all rows.
+    // SGD's momentum buffer moves all rows in Torch.
     const isDense = name === 'SGD' && options.momentum > 0
     const Typed = arrays[dtype as Dtype]
     const all = engineNames.map((engine) => {
@@ -129,7 +132,7 @@ describe('Torch', () => {
 describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
   describe.each(Object.entries(lazy))('%s', (name, rule) => {
     test.each([1, 3, 16, 17, 40])(
-      'rows of %i: those that are named move as in a dense step, others do not',
+      'moves named rows of %i columns like a dense step, and no other rows',
       (columns) => {
         const indices = [7, 0, 19, 8]
         const values = wave(dtype, indices.length * columns, 9)
@@ -169,7 +172,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     )
   })
 
-  test('the order of rows changes nothing, with norms or without', () => {
+  test('is independent of the order of rows, with and without norms', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.nat(ROWS - 1), { minLength: 1 }),
@@ -204,7 +207,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
             [b, a],
           ])
             expect(run(...others)).toBe(given)
-          // As if all others were 0.
+          // The dense gradient is 0 in all other rows.
           const isExact = { ...options, engine }
           const [some, all] = [0, 1].map(() =>
             make(gradientDescent({ lr: 0.1 }), dtype, columns, isExact as Anything),
@@ -220,26 +223,23 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     )
   })
 
-  test.each(engineNames)(
-    '%s: a row that is named more than once gets the sum, in the order given',
-    (engine) => {
-      const columns = 3
-      const values = wave(dtype, 5 * columns, 9)
-      const f = dtype === 'float32' ? Math.fround : (x: number) => x
-      const sums = new arrays[dtype](2 * columns)
-      for (let j = 0; j < columns; j++) {
-        const [a, b, c, d, e] = [0, 1, 2, 3, 4].map((k) => values[k * columns + j])
-        sums[j] = f(f(a + c) + d)
-        sums[columns + j] = f(b + e)
-      }
-      const [many, once] = [0, 1].map(() => make(lazy.adam, dtype, columns, { engine }))
-      many.step({ embed: sparseRows([4, 2, 4, 4, 2], values) })
-      once.step({ embed: sparseRows([4, 2], sums) })
-      expect(inBits(many.save())).toBe(inBits(once.save()))
-    },
-  )
+  test.each(engineNames)('%s: adds the values of a duplicate row in their order', (engine) => {
+    const columns = 3
+    const values = wave(dtype, 5 * columns, 9)
+    const f = dtype === 'float32' ? Math.fround : (x: number) => x
+    const sums = new arrays[dtype](2 * columns)
+    for (let j = 0; j < columns; j++) {
+      const [a, b, c, d, e] = [0, 1, 2, 3, 4].map((k) => values[k * columns + j])
+      sums[j] = f(f(a + c) + d)
+      sums[columns + j] = f(b + e)
+    }
+    const [many, once] = [0, 1].map(() => make(lazy.adam, dtype, columns, { engine }))
+    many.step({ embed: sparseRows([4, 2, 4, 4, 2], values) })
+    once.step({ embed: sparseRows([4, 2], sums) })
+    expect(inBits(many.save())).toBe(inBits(once.save()))
+  })
 
-  test('rows that are named more than once have the bits of their sums, in every place', () => {
+  test('duplicate rows have the bits of their sums on every engine and instruction set', () => {
     const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
     const ways = [
       ...engineNames.map((engine) => ({ engine })),
@@ -304,7 +304,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
   })
 
   test.each(engineNames)(
-    '%s: a norm whose squares overflow is that of the whole gradient, to the bit',
+    '%s: a norm whose squares overflow equals the norm of the dense gradient exactly',
     (engine) => {
       const columns = 30
       const indices = [17, 2, 17, 9, 0, 5, 17, 1]
@@ -328,7 +328,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     },
   )
 
-  test('rows of a table that is longer than two bytes can say come in order too', () => {
+  test('rows of a table with indices of more than 16 bits are in order too', () => {
     const rows = 200_000
     const indices = [65_536, 3, 131_072, 65_539, 256, 199_999, 3, 0, 65_536, 255, 131_073, 65_536]
     const values = wave(dtype, indices.length, 9)
@@ -355,7 +355,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     expect(found).toEqual(found.map(() => true))
   })
 
-  test('the first tensor may be one number, beside one that threads share', () => {
+  test('the first tensor may have one element, next to a tensor that threads share', () => {
     const [length, first] = [300_000, wave(dtype, 1, 1)]
     const found = [{ engine: 'typescript' }, { engine: 'native', threads: 2 }].map((way) => {
       const start = { first, large: wave(dtype, length, 2) }
@@ -382,11 +382,11 @@ describe('perRow', () => {
   test.each<[string, (options: object) => Anything]>([
     ['adam', (options) => adam({ lr: 0.1, weightDecay: 0.1, ...options })],
     ['adamw, with a schedule', (options) => adamw({ lr: exponential(0.1, { gamma: 0.99 }), ...options })],
-  ])('%s: each row is as a tensor of its own, to rounding', (_, rule) => {
+  ])('%s: treats each row like a separate tensor, up to rounding', (_, rule) => {
     const byRow = make(rule({ perRow: true }))
     const tensors = new Optimizer(split(start), rule({}))
     for (let t = 0; t < 60; t++) {
-      // Row 4 comes for the first time when others have had many updates.
+      // Row 4 appears for the first time after many updates of the other rows.
       const indices = t < 40 ? [t % 4, (t * 7 + 1) % 4 === t % 4 ? 3 - (t % 4) : (t * 7 + 1) % 4] : [4, t % 3]
       const values = Float64Array.from({ length: 2 * columns }, (_, i) => Math.sin(t + i))
       byRow.step({ embed: sparseRows(indices, values) })
@@ -403,7 +403,7 @@ describe('perRow', () => {
     })
   })
 
-  test('the first update of a row that comes late is η, and 3.16 η by the clock of its tensor', () => {
+  test("makes the first update of a late row η, instead of 3.16 η with the tensor's update counter", () => {
     const first = (perRow: boolean) => {
       const optimizer = make(adam({ lr: 1e-3, perRow }))
       for (let t = 0; t < 10_000; t++) optimizer.step({ embed: sparseRows([0], Float64Array.of(1, 1, 1)) })
@@ -414,7 +414,7 @@ describe('perRow', () => {
     expect(first(false)).toBeCloseTo(1e-3 * (0.1 / Math.sqrt(0.001)), 6)
   })
 
-  test('where all rows always come, corrections differ by rounding alone', () => {
+  test('changes corrections only by rounding if all rows appear in every step', () => {
     const [byRow, plain] = [make(adam({ lr: 0.1, perRow: true })), make(adam({ lr: 0.1 }))]
     for (let t = 0; t < 500; t++) {
       const gradient = start.map((_, i) => Math.sin(t + i))
@@ -425,7 +425,7 @@ describe('perRow', () => {
     })
   })
 
-  test('what it has is state: typed, saved, loaded, grown; no set changes it, and amsgrad has none', () => {
+  test('is typed, saved, loaded and extended as state, cannot be set, and does not support amsgrad', () => {
     const optimizer = new Optimizer({ embed: start }, adamw({ perRow: true }), {
       shapes: { embed: [5, columns] },
     })
@@ -447,12 +447,12 @@ describe('perRow', () => {
   })
 })
 
-describe('around it', () => {
+describe('sparse gradients with other features', () => {
   const indices = [3, 11]
   const values = () => wave('float32', 2 * 4, 9)
   const gradient = () => ({ before: wave('float32', 5, 4), embed: sparseRows(indices, values()) })
 
-  test.each(engineNames)('%s: stepAsync, whose arrays may be written to at once', async (engine) => {
+  test.each(engineNames)('%s: stepAsync, whose arrays may be overwritten immediately', async (engine) => {
     const [at, later] = [0, 1].map(() => make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } }))
     for (let t = 0; t < 3; t++) {
       at.step(gradient())
@@ -467,7 +467,7 @@ describe('around it', () => {
   })
 
   test.each(engineNames)(
-    '%s: a list that somebody writes over in the middle of a step leads nowhere',
+    '%s: index arrays that are overwritten during a step cause no invalid access',
     async (engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } })
       const step = optimizer.stepAsync({ embed: sparseRows([13, 11], values()) })
@@ -488,7 +488,7 @@ describe('around it', () => {
       ['plain', {}],
       ['clipped', { clip: { norm: 0.5 }, recordNorms: true }],
       ['zeroed', { zeroGrads: true, onNonFinite: 'skip' }],
-    ])('rows of all merge, %s', (_, options) => {
+    ])('merge their rows, %s', (_, options) => {
       const [many, once] = [
         accumulating(options),
         make(lazy.adam, 'float32', 4, { engine, ...options } as Anything),
@@ -518,7 +518,7 @@ describe('around it', () => {
       for (const row of untouched) expect(many.state.embed.m[row * 4]).toBe(0)
     })
 
-    test('in between it is saved and goes on elsewhere, to the same bits; whole gradients may be among them', () => {
+    test('can be saved and resumed elsewhere with the same bits, even with dense gradients among them', () => {
       const whole = { embed: wave('float32', ROWS * 4, 6) }
       for (const batches of [
         [
@@ -545,7 +545,7 @@ describe('around it', () => {
       }
     })
 
-    test('rows of a saved run that are none are errors', () => {
+    test('reject invalid rows of a saved run', () => {
       const optimizer = accumulating()
       optimizer.step({ embed: sparseRows([3, 11], a) })
       for (const present of [[11, 3], [3, 3], [20], [-1], [0.5], ['3'], 3, null]) {
@@ -565,7 +565,7 @@ describe('around it', () => {
     })
   })
 
-  test('steps with and without rows, in any order, go on as they would alone', () => {
+  test('sparse and dense steps in any order have the same bits on every engine', () => {
     const whole = () => ({ ...gradient(), embed: wave('float32', ROWS * 4, 6) })
     const run = (engine: (typeof engineNames)[number], looks: boolean) => {
       const optimizer = make(lazy.adamw, 'float32', 4, { engine })
@@ -585,7 +585,7 @@ describe('around it', () => {
     expect(new Set(engineNames.flatMap((engine) => [run(engine, true), run(engine, false)])).size).toBe(1)
   })
 
-  test('saved and loaded, frozen and thawed, grown', () => {
+  test('tensors can be saved and loaded, frozen and unfrozen, and extended', () => {
     const optimizer = make(lazy.adam, 'float32', 4)
     optimizer.step(gradient())
     const loaded = Optimizer.load(structuredClone(optimizer.save())) as Anything
@@ -601,14 +601,14 @@ describe('around it', () => {
     expect(optimizer.params.embed[84]).toBeCloseTo(-0.1)
   })
 
-  test('gradients that are not finite, an average, a delay, a flush', () => {
+  test('non-finite gradients, averages, delayed starts and flushes work with rows', () => {
     const bad = sparseRows([5], Float32Array.of(1, NaN, 1, 1))
     const thrower = make(lazy.adam, 'float32', 4, { onNonFinite: 'throw' })
     expect(() => thrower.step({ embed: bad })).toThrow(NonFiniteError)
     const skipper = make(lazy.adam, 'float32', 4, { onNonFinite: 'skip', average: ema(0.5) })
     expect(skipper.step({ embed: bad })).toBe(false)
     expect(skipper.lastStep.nonFinite).toEqual(['embed'])
-    // A square that is too large for a number.
+    // A number whose square overflows.
     expect(skipper.step({ embed: sparseRows([5], Float32Array.of(1e30, 1, 1, 1)) })).toBe(true)
     const found = engineNames.map((engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, average: ema(0.5), zeroGrads: true })
@@ -626,7 +626,7 @@ describe('around it', () => {
     ['adaptive', lazy.adam, { clip: { adaptive: 0.1 } }],
     ['cautious', adamw({ cautious: true }), {}],
   ]
-  test.each(others)('%s: is refused, and nothing has changed', (_, rule, options) => {
+  test.each(others)('%s: rejects sparse gradients without any change', (_, rule, options) => {
     const optimizer = make(rule, 'float32', 4, options)
     const before = inBits([optimizer.save(), optimizer.grads])
     expect(() => optimizer.step(gradient())).toThrow(OptionError)
@@ -636,7 +636,7 @@ describe('around it', () => {
     expect(inBits([optimizer.save(), optimizer.grads])).toBe(before)
   })
 
-  test('rows that are none are errors, and nothing has changed', async () => {
+  test('invalid rows are rejected without any change', async () => {
     const optimizer = make(lazy.adam, 'float32', 4)
     optimizer.step(gradient())
     const before = inBits([optimizer.save(), optimizer.grads])
@@ -708,7 +708,7 @@ describe('around it', () => {
     expect(() => optimizer.step(sparseRows([1], four()) as Anything)).toThrow(TensorError)
   })
 
-  test('code that runs between reading and the update changes nothing of it, or is an error', () => {
+  test('user code between the reading of gradients and the update does not change the update, or throws', () => {
     const which = Uint8Array.of(3, 11)
     const given = values()
     let strike = () => {}
@@ -729,7 +729,7 @@ describe('around it', () => {
     expect(inBits([optimizer.save === undefined, optimizer.params, optimizer.state])).toBe(before)
   })
 
-  test('values that lie in the optimizer itself are read before they are written to', () => {
+  test("values inside the optimizer's own memory are read before they are overwritten", () => {
     const [own, apart] = [0, 1].map(() => make(lazy.adam, 'float32', 4))
     for (const one of [own, apart]) one.grads.embed.set(wave('float32', ROWS * 4, 8))
     const part = own.grads.embed.subarray(4, 12)
@@ -744,7 +744,7 @@ describe('around it', () => {
     ['clipped by norm', { clip: { norm: 0.1 } }],
     ['clipped by tensor, one of two batches each', { clip: { tensorNorm: 0.1 }, accumulate: 2 }],
   ])('many values, %s', (_, options) => {
-    // Of no whole lines, and more than from which on they are lent.
+    // The values end within a cache line, and their count exceeds the limit above which arrays are borrowed.
     const columns = 257
     const indices = [17, 3, 8, 19, 0, 5, 12, 1, 11, 4, 14, 2, 9, 7, 16, 13, 10, 6]
     const step = (engine: Anything, isInPlace: boolean) => {
@@ -767,16 +767,13 @@ describe('around it', () => {
     }
     const expected = step('typescript', false)
 
-    test.each(engineNames)(
-      '%s: lent, or where the optimizer has its gradients, they give the same bits',
-      (engine) => {
-        expect(step(engine, false)).toEqual(expected)
-        expect(step(engine, true)).toEqual(expected)
-      },
-    )
+    test.each(engineNames)('%s: borrowed values and values in `grads` have the same bits', (engine) => {
+      expect(step(engine, false)).toEqual(expected)
+      expect(step(engine, true)).toEqual(expected)
+    })
   })
 
-  test.each(engineNames)('%s: many values of the first tensor that has some', (engine) => {
+  test.each(engineNames)('%s: many values of the first tensor that is not empty', (engine) => {
     const embed = wave('float32', 20_000 * 2, 3)
     const indices = Array.from({ length: 3000 }, (_, k) => 3 * k)
     const values = wave('float32', indices.length * 2, 5)
@@ -789,7 +786,7 @@ describe('around it', () => {
     expect(alone).not.toBe(inBits(embed))
   })
 
-  test('types: only rules that take rows take them', () => {
+  test('only rules that support rows accept rows in their types', () => {
     const params = { embed: new Float32Array(8) }
     const shapes = { embed: [4, 2] }
     const one = sparseRows([1], new Float32Array(2))

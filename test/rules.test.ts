@@ -1,4 +1,4 @@
-/** Rules as values: read once, checked, frozen; and their schedules. */
+/** Rules as values: each option is read once and checked, and the rule is frozen, including its schedules. */
 
 import { readFileSync } from 'node:fs'
 import * as antigrad from 'antigrad'
@@ -31,14 +31,14 @@ const scheduleFor = (rule: Rule) => {
   return schedule
 }
 
-/** An object with a property that is 1 the first time and NaN later. */
+/** An object whose property is 0.5 on the first read and NaN later. */
 function fickle(name: string): object {
   let reads = 0
   return Object.defineProperty({}, name, { enumerable: true, get: () => (reads++ === 0 ? 0.5 : NaN) })
 }
 
-describe('a description', () => {
-  test('has its options in the order of its declaration, and is frozen', () => {
+describe('a rule', () => {
+  test('has its options in the order of its declaration and is frozen', () => {
     const rule = adam({ maximize: true, lr: 1 })
     expect(JSON.stringify(rule)).toBe(
       '{"name":"adam","lr":1,"beta1":0.9,"beta2":0.999,"eps":1e-8,"weightDecay":0,"amsgrad":false,"amsgradMoment":"raw","epsMoment":"corrected","perRow":false,"maximize":true,"cautious":false,"grams":false}',
@@ -60,7 +60,7 @@ describe('a description', () => {
     expect(names).toEqual(['nothing'])
   })
 
-  test('goes on where an object has more than its own properties', () => {
+  test('ignores inherited properties of an options object', () => {
     Object.defineProperty(Object.prototype, 'intruder', {
       value: () => 0,
       enumerable: true,
@@ -75,7 +75,7 @@ describe('a description', () => {
     }
   })
 
-  test('in the essay’s forms has ε = 0 unless it is given, from JSON too', () => {
+  test('in the essay’s form defaults to ε = 0, also from JSON', () => {
     expect(adagrad({ form: 'essay' }).eps).toBe(0)
     expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
     expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)
@@ -83,7 +83,7 @@ describe('a description', () => {
     expect(changeRule(definition, rule, { form: 'essay' }).eps).toBe(1e-10)
   })
 
-  test('that changes keeps what is not given, and is a new object', () => {
+  test('keeps the other options when it is changed, and becomes a new object', () => {
     const { definition, rule } = resolve(adam({ lr: 1 }))
     const other = changeRule(definition, rule, { beta1: 0.5, lr: undefined })
     expect(other).toEqual({ ...rule, beta1: 0.5 })
@@ -95,7 +95,7 @@ describe('a description', () => {
   })
 })
 
-describe('a rule that is resolved', () => {
+describe('resolve', () => {
   test.each([
     ['null', null, /^rule: expected a rule such as adam\(\), got null$/],
     ['a name that is no text', { name: 3 }, /^rule: expected a rule such as adam\(\)/],
@@ -122,12 +122,12 @@ describe('a rule that is resolved', () => {
       /^radam: form: expected 'torch' or 'optax', got "tourch"$/,
     ],
     ['an impossible combination', { name: 'sgd', nesterov: true }, /^sgd: nesterov: /],
-  ])('is an error: %s', (_, given, message) => {
+  ])('rejects %s', (_, given, message) => {
     expect(() => resolve(given)).toThrow(OptionError)
     expect(() => resolve(given)).toThrow(message)
   })
 
-  test('comes with its definition and its delay', () => {
+  test('returns the rule with its definition and its delay', () => {
     const { rule, definition, delay } = resolve(JSON.parse(JSON.stringify(delayedStart(7, sgd({ lr: 1 })))))
     expect(rule).toEqual(sgd({ lr: 1 }))
     expect(definition).toBe(definitions.sgd)
@@ -136,13 +136,13 @@ describe('a rule that is resolved', () => {
 })
 
 describe.each(Object.values(definitions))('$name', ({ name, options, kernels }) => {
-  test('has words for each of its options', () => {
+  test('has documentation for each of its options', () => {
     for (const [option, { schedulable }] of Object.entries(options)) {
       expect(documentation[name][option]).toMatch(schedulable ? /\S.*schedule/ : /\S/)
     }
   })
 
-  test('has a source, and words for each array of its state', () => {
+  test('has a source, and documentation for each array of its state', () => {
     const { source, state } = about[name]
     expect(source).toMatch(/\S/)
     const words = state?.split(/[^\w]+/)
@@ -150,8 +150,8 @@ describe.each(Object.values(definitions))('$name', ({ name, options, kernels }) 
       expect(words).toEqual(expect.arrayContaining([...state, ...lines]))
   })
 
-  // What each refuses is in errors.test.ts.
-  test.each(Object.entries(options))('takes what is in the range of %s', (option, definition) => {
+  // errors.test.ts covers the rejected values.
+  test.each(Object.entries(options))('accepts the documented range of %s', (option, definition) => {
     const make = { ...antigrad }[name] as (options: object) => Rule
     for (const value of examplesOf(definition, antigrad).accepted) {
       const rule = make({ ...beside[`${name}: ${option}`], [option]: value })
@@ -161,19 +161,19 @@ describe.each(Object.values(definitions))('$name', ({ name, options, kernels }) 
   })
 })
 
-/** What an option wants of others, where their defaults are not right for all of its values. */
+/** Further options that some values of an option require, because the defaults of these options do not fit. */
 const beside: Readonly<Record<string, object>> = {
   'sgd: nesterov': { momentum: 0.9 },
   'rprop: minStep': { maxStep: Number.MAX_VALUE },
   'rprop: maxStep': { minStep: Number.MIN_VALUE },
 }
 
-test('the page of rules is what their declarations say', () => {
+test("docs/rules.md equals the page that the rules' declarations produce", () => {
   const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
   expect(page).toBe(rulesPage(antigrad, definitions, documentation, sizesIn(page)))
 })
 
-test("the README's list of rules is what their comments say", () => {
+test("the README's list of rules equals the list that their comments produce", () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
   const listed = [...readme.matchAll(/^\| \[`(\w+)`\]\(docs\/rules\.md#/gm)].map(([, name]) => name)
   expect(listed).toEqual(Object.keys(definitions))
@@ -187,19 +187,19 @@ test.each(Object.values(definitions))('$name has a loop for each of its kernels'
   }
 })
 
-test('the shifted form of Nesterov’s momentum has a point', () => {
+test('the shifted form of Nesterov’s momentum has a gradient point', () => {
   const { definition, rule } = resolve(nesterov({ form: 'shifted' }))
   expect(definition.stages(rule).map(({ name }) => name)).toEqual(['Momentum'])
   expect(definition.point(rule)?.name).toBe('Point')
 })
 
 describe('a schedule', () => {
-  test('has its options read once', () => {
+  test('reads its options once', () => {
     const given = Object.assign(fickle('from'), { steps: 2 }) as { steps: number }
     expect(warmup(1, given)).toEqual({ schedule: 'warmup', value: 1, steps: 2, from: 0.5 })
   })
 
-  test('is copied and frozen, each property read once', () => {
+  test('is copied and frozen, and each property is read once', () => {
     const inner = { schedule: 'warmup', value: 1, steps: 2, from: null }
     const given = { schedule: 'warmup', value: inner, steps: 4, from: null } as Warmup
     const rule = adam({ lr: given })
@@ -210,7 +210,7 @@ describe('a schedule', () => {
     expect(adam({ lr: twice as Warmup }).lr).toEqual({ schedule: 'warmup', value: 0.5, steps: 1, from: null })
   })
 
-  test('is refused where it is nested too deep, and where it holds itself', () => {
+  test('is rejected if it is nested too deeply or contains itself', () => {
     const nested = (depth: number) => {
       let value: Scheduled = 1
       for (let i = 0; i < depth; i++) value = { schedule: 'warmup', value, steps: 1, from: null }
@@ -224,7 +224,7 @@ describe('a schedule', () => {
     expect(() => adam({ lr: circle as Warmup })).toThrow(OptionError)
   })
 
-  test('is refused where a number in it is out of the option’s range', () => {
+  test('is rejected if one of its numbers is outside the option’s range', () => {
     expect(() => adam({ lr: warmup(1, { steps: 2, from: -1 }) })).toThrow(
       'adam: lr: warmup: from: expected a finite number ≥ 0, got -1',
     )
@@ -233,7 +233,7 @@ describe('a schedule', () => {
     )
   })
 
-  test('gives the same values as its definition, and says from when on they stay', () => {
+  test('has the values of its definition and knows when they become constant', () => {
     const schedule = scheduleFor(
       adam({ lr: warmup(0.3, { steps: 7 }), weightDecay: warmup(2, { steps: 3, from: 1 }) }),
     )
@@ -249,7 +249,7 @@ describe('a schedule', () => {
     expect(makeRuleSchedule(definitions.adam, resolve(adam()).rule)).toBe(null)
   })
 
-  test('that is out of range at an update is an error, and changes no value', () => {
+  test('throws if it is out of range at an update, and changes no value', () => {
     const schedule = scheduleFor(
       adam({ lr: (t) => t + 1, weightDecay: warmup((t) => (t === 3 ? ('2' as never) : 2), { steps: 1 }) }),
     )
@@ -261,7 +261,7 @@ describe('a schedule', () => {
     )
   })
 
-  test('whose function asks for another update is complete', () => {
+  test('is complete although its function requests another update', () => {
     let inside = false
     const schedule = scheduleFor(
       adam({
@@ -281,13 +281,13 @@ describe('a schedule', () => {
   })
 })
 
-/** A rule's function, with its presets. */
+/** A rule's function with its presets. */
 interface PresetFunction extends Readonly<Record<string, () => Readonly<Record<string, unknown>>>> {
   (): Readonly<Record<string, unknown>>
 }
 
 describe('presets', () => {
-  test('have a column in the page of rules, with what each of them changes', () => {
+  test('have a column in docs/rules.md with the options that each of them changes', () => {
     const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
     const functions = antigrad as unknown as Readonly<Record<string, PresetFunction>>
     for (const name of Object.keys(definitions)) {
@@ -309,7 +309,7 @@ describe('presets', () => {
     }
   })
 
-  test("are other systems' values, and the user's come first", () => {
+  test("contain the values of other systems, which the user's options override", () => {
     expect(antigrad.adagrad.optax({ lr: 0.5 })).toEqual(
       adagrad({ lr: 0.5, initialAccumulator: 0.1 + 1e-7, eps: 0 }),
     )

@@ -33,7 +33,7 @@ const [, , target, seed, runs, seconds, last] = process.argv as [
   string,
 ]
 
-/** Maximal milliseconds per input on a busy machine, and maximal bytes of memory including garbage. */
+/** Maximal CPU milliseconds per input on a busy machine, and maximal growth of memory in bytes, including garbage. */
 const LONGEST = 10_000
 const LARGEST = 400 * 2 ** 20
 
