@@ -52,8 +52,7 @@ function loopOf(code: Instruction[]): string[] {
 
 /**
  * Counts the vectors of a width that a loop loads and stores. A memory operand has parentheses, and a destination is
- * the
- * last operand.
+ * the last operand.
  */
 function moved(loop: string[], register: string): { loads: number; stores: number } {
   const withMemory = loop.filter((text) => text.includes(register) && text.includes('('))

@@ -1,7 +1,7 @@
 /**
  * After each call of a random program, every engine must have the same bits and throw the same errors, and a rejected
- * call must have changed nothing. ANTIGRAD_TEST_RUNS sets the count of programs, ANTIGRAD_TEST_SEED sets the seed.
- * `npm run fuzz` runs further programs.
+ * call must have changed nothing. ANTIGRAD_TEST_RUNS sets the count of programs, ANTIGRAD_TEST_SEED sets the seed. `npm
+ * run fuzz` runs further programs.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

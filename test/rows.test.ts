@@ -172,7 +172,7 @@ describe.each(Object.keys(arrays) as Dtype[])('%s', (dtype) => {
     )
   })
 
-  test('is independent of the order of rows, with and without norms', () => {
+  test('steps are independent of the order of rows, with and without norms', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.nat(ROWS - 1), { minLength: 1 }),

@@ -32,19 +32,19 @@ esac
   return { status, stderr }
 }
 
-test('prints nothing of a failed attempt with locked versions if the next attempt succeeds', () => {
+test('the setup script hides a failed attempt with locked versions if the next attempt succeeds', () => {
   const { status, stderr } = install(101, 0)
   expect(status).toBe(0)
   expect(stderr).not.toMatch(/error|fail/i)
   expect(stderr).toContain('tool: a locked version of a dependency is not available')
 })
 
-test('prints both attempts if both fail', () => {
+test('the setup script prints both attempts if both fail', () => {
   const { status, stderr } = install(101, 101)
   expect(status).toBe(1)
   expect(stderr).toMatch(/no such version at all.*no such locked version/s)
 })
 
-test('makes one attempt if it succeeds', () => {
+test('the setup script makes one attempt if it succeeds', () => {
   expect(install(0, 101)).toEqual({ status: 0, stderr: '' })
 })

@@ -83,7 +83,7 @@ describe('the state of rows and columns', () => {
     expect([...(optimizer.state.b.v ?? [])]).toEqual([9, 0])
     expect([...optimizer.params.b]).toEqual([-1, 0])
     optimizer.step({ w: Float64Array.of(4, 0, 0, 3, 0, 0), b: Float64Array.of(4, 0) })
-    // The values are min(9, 16) + 16 and min(36, 16) + 9. The other values are the smaller of both.
+    // ν is min(9, 16) + 16 and min(36, 16) + 9 for two elements, and the minimum of row and column for the others.
     expect([...(optimizer.state.w.r ?? [])]).toEqual([25, 36])
     expect([...(optimizer.state.w.c ?? [])]).toEqual([25, 25, 36])
     expect([optimizer.params.w[0], optimizer.params.w[3]]).toEqual([-1 - 4 / 5, -1 - 3 / 5])

@@ -251,7 +251,7 @@ describe('errors', () => {
     }
   })
 
-  test('belong to the grid alone', () => {
+  test('cover the counts of the grid', () => {
     const box = { x: [0, 1], y: [0, 1] } as const
     const make = gridStarts as (box: unknown, counts: unknown, options?: unknown) => unknown
     expect(() => make(box, { x: 2 })).toThrow('counts: y: expected an integer from 1 to 2^30, got undefined')

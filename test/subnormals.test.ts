@@ -259,8 +259,7 @@ test.each(dtypes)('nearly all arrays of state have had subnormal numbers: %s', (
 
 /**
  * Rules with a divisor, in which ε hides flushed numbers. Rules that use only a sign are excluded, because 0 has
- * another
- * sign.
+ * another sign.
  */
 const dividing = counting.filter(
   ([, rule]) => 'eps' in rule && !('cautiousWeightDecay' in rule && rule.cautiousWeightDecay),

@@ -15,7 +15,7 @@ const arrays = { float32: Float32Array, float64: Float64Array }
 const dtypes = Object.keys(arrays) as (keyof typeof arrays)[]
 const partsOf = ({ indices, values }: Anything) => ({ indices: [...indices], values: [...values] })
 
-test('sums neighbors first, then their sums, each rounded', () => {
+test('sumGradients adds neighbors first, then their sums, each rounded', () => {
   // float32 can represent 2²⁴ + 2, but not 2²⁴ + 1.
   const [large, one] = [2 ** 24, 1]
   const sum = (...numbers: number[]) => sumGradients(numbers.map((x) => Float32Array.of(x)))[0]
@@ -32,7 +32,7 @@ test('sums neighbors first, then their sums, each rounded', () => {
   expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(one, one, large))]).values[0]).toBe(large + 2)
 })
 
-test('sums sparse rows in order without duplicates, and skips missing gradients', () => {
+test('sumGradients returns ordered rows without duplicates and skips missing gradients', () => {
   const sum = sumGradients([
     { embed: sparseRows([7, 2, 7], Float32Array.of(1, 2, 3, 4, 5, 6)), body: [null, Float32Array.of(1)] },
     { embed: sparseRows(BigUint64Array.of(3n), Float32Array.of(10, 20)) },
@@ -54,7 +54,7 @@ test('sums sparse rows in order without duplicates, and skips missing gradients'
   expect(none.b).toBe(null)
 })
 
-test('neither changes, keeps nor returns the arguments', () => {
+test('sumGradients neither changes, keeps nor returns its arguments', () => {
   const [embed, indices, w] = [Float32Array.of(1, 2), [1, 0], Float32Array.of(3)]
   const sum = sumGradients([{ embed: sparseRows(indices, embed), w }])
   for (const array of [sum.w, sum.embed.values]) array.fill(9)

@@ -55,8 +55,7 @@ export interface Trajectory {
 
 /**
  * Repeats the steps of a trajectory. In float64, points may differ by `exact` of the largest value so far, in float32
- * by
- * 4 units in the last place.
+ * by 4 units in the last place.
  */
 export function expectTrajectory(
   rule: Rule,

@@ -70,7 +70,7 @@ describe('values of an option', () => {
     ['-1..1:lin:3', [-1, 0, 1]],
     ['1e-4..1:log:3,5', [1e-4, 1e-2, 1, 5]],
     ['1..1000:log:7', [1, 3.16228, 10, 31.6228, 100, 316.228, 1000]],
-  ])('%s', (text, values) => {
+  ])('are parsed from %s', (text, values) => {
     expect(parseValues('--lr', text)).toEqual(values)
   })
 
@@ -271,7 +271,7 @@ describe('JSON lines', () => {
   })
 })
 
-test('report a diverging rate without ending the process', () => {
+test('a diverging rate is reported without ending the process', () => {
   const args = ['--function', 'rastrigin', '--rule', 'gradient-descent', '--lr', '0.01,1.5', '--json']
   const { status, stdout, stderr } = sweep(...args)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

@@ -76,8 +76,7 @@ test.each([...equations])('%s has its equation in TypeScript', (_, equation) => 
 
 /**
  * Each vector of an unrolled loop and of its tail is one evaluation of the equation. All packed counts must therefore
- * be
- * the same multiple of the equation's counts plus the additional operations.
+ * be the same multiple of the equation's counts plus the additional operations.
  */
 function expectEvaluations(packed: Counts, kernel: string, beside = none): void {
   const own = equations.get(kernel) as Counts

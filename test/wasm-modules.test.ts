@@ -76,7 +76,7 @@ test('a rule that is imported later loads its module, and existing optimizers co
 
   const { lamb } = await import('../dist/rules/lamb.js')
   expect(registeredModule).toBe(catalogue)
-  // The optimizer shares a slab, so the memory now belongs to the other module.
+  // The new optimizers share the slab of the others, so its memory now belongs to the other module.
   const late = twins(lamb({ lr: 0.1 }) as never)
   for (let seed = 2; seed < 6; seed++) {
     for (const pair of [late, early, other]) pair.step(seed)

@@ -74,7 +74,7 @@ describe('an invalid line is rejected', () => {
   })
 })
 
-describe('an invalid declaration is rejected', () => {
+describe('a declaration', () => {
   const step = 'theta = theta - g'
   test.each<[string, unknown]>([
     ['null', null],
@@ -105,7 +105,7 @@ describe('an invalid declaration is rejected', () => {
     ['a start', { step, state: { a: 'zero' } }],
     ['an infinite start', { step, state: { a: Infinity } }],
     ['a scalar that is not finite', { step, scalars: { a: Number.NaN } }],
-  ])('%s', (_, given) => {
+  ])('is rejected: %s', (_, given) => {
     const { error } = refusal(() => defineRule('attacked', given as Given))
     expect(error).toBeInstanceOf(ArgumentError)
     expect(error.message).toMatch(/^defineRule/)
@@ -122,13 +122,13 @@ describe('an invalid declaration is rejected', () => {
     ['a'.repeat(101)],
     [Symbol('a')],
     [null],
-  ])('with the name %s', (name) => {
+  ])('is rejected with the name %s', (name) => {
     const { error } = refusal(() => defineRule(name as string, { step: 'theta = theta - g' }))
     expect(error).toBeInstanceOf(ArgumentError)
     expect(error.message).toContain('defineRule: name')
   })
 
-  test('getters are read once, and their errors pass through', () => {
+  test('reads getters once and passes on their errors', () => {
     let count = 0
     const given = {
       get step() {
@@ -147,7 +147,7 @@ describe('an invalid declaration is rejected', () => {
     expect(refusal(() => defineRule('attacked', throwing)).error).toBe(thrown)
   })
 
-  test('a declaration may change after the call', () => {
+  test('may change after the call', () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = g; theta = theta - lr*m' }
     const rule = defineRule('attacked', given)()
     given.options.lr = 7
@@ -188,7 +188,7 @@ describe('polluted prototypes', () => {
   })
 })
 
-describe('large declarations take little time', () => {
+describe('large declarations', () => {
   const many = (count: number, line: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => line(i)).join('\n')
   test.each([
@@ -208,14 +208,14 @@ describe('large declarations take little time', () => {
       'at most',
     ],
     ['constants', `theta = g${many(100, (i) => ` + ${i + 1}*g`).replaceAll('\n', '')}`, 'at most'],
-  ])('%s', (_, step, expected) => {
+  ])('are rejected quickly: %s', (_, step, expected) => {
     const { error, took } = refusal(() => make(step))
     expect(error).toBeInstanceOf(EquationError)
     expect(error.message).toContain(expected)
     expect(took).toBeLessThan(2000)
   })
 
-  test('with long comments and runs of spaces', () => {
+  test('are rejected quickly if they contain long comments and runs of spaces', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
@@ -223,7 +223,7 @@ describe('large declarations take little time', () => {
     }
   })
 
-  test('with an exponentially long expansion', () => {
+  test('compile quickly even if their expansion is exponentially long', () => {
     const rule = make(`a = lr\n${many(60, () => 'a = a*a + a')}\ntheta = theta - a*g`, {
       options: { lr: 1e-9 },
     })
@@ -232,7 +232,7 @@ describe('large declarations take little time', () => {
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
-  test('with nested powers, which become few operations', () => {
+  test('compile nested powers to few operations', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
     expect(performance.now() - begin).toBeLessThan(2000)
@@ -328,7 +328,7 @@ describe('names', () => {
 // biome-ignore lint/suspicious/noExplicitAny: what is spoiled
 type Spoil = (saved: any) => void
 
-describe('malicious saved runs are rejected', () => {
+describe('untrusted saved runs and rules', () => {
   const rule = defineRule('attacked', {
     options: { lr: { default: 0.1, min: 0, scheduled: true }, beta: 0.9 },
     state: { m: 0 },
@@ -354,24 +354,24 @@ describe('malicious saved runs are rejected', () => {
     ['another state', ({ rule }) => Object.assign(rule.equations.state, { q: { start: 0, flush: true } })],
     ['an option out of its range', ({ rule }) => Object.assign(rule, { lr: -1 })],
     ['the name of another rule', ({ rule }) => Object.assign(rule, { name: 'adam' })],
-  ])('%s', (_, spoil) => {
+  ])('are rejected: %s', (_, spoil) => {
     const { error } = refusal(spoiled(spoil))
     expect(error.name).toMatch(/^(CheckpointError|EquationError|ArgumentError|OptionError)$/)
   })
 
-  test('but an unmodified run resumes', () => {
+  test('resume if they are unmodified', () => {
     const optimizer = spoiled(() => {})()
     expect(optimizer.updates).toBe(1)
   })
 
-  test('a rule from JSON is the same rule', () => {
+  test('are the same after JSON', () => {
     const optimizer = new Optimizer({ a: F(1, 2) }, rule(), { engine })
     const other = new Optimizer({ a: F(1, 2) }, JSON.parse(JSON.stringify(rule())), { engine })
     for (const one of [optimizer, other]) one.step({ a: F(1, 1) })
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test('a run of other equations is rejected without any change, whatever arrays it has', () => {
+  test('are not restored into other equations, whatever arrays these have, and change nothing', () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',
@@ -400,7 +400,7 @@ describe('malicious saved runs are rejected', () => {
     }
   })
 
-  test('a declaration replaces −0 by 0, like JSON', () => {
+  test('contain no −0, like JSON', () => {
     const rule = defineRule('attacked', {
       ...{ options: { lr: -0 }, state: { m: -0 }, scalars: { p: -0 } },
       step: 'm = lr*g; theta = p*theta',
@@ -409,7 +409,7 @@ describe('malicious saved runs are rejected', () => {
     expect([options.lr.default, state.m.start, scalars.p, rule().lr]).toEqual([0, 0, 0, 0])
   })
 
-  test('two rules of the same name stay apart', () => {
+  test('stay apart if two rules have the same name', () => {
     const up = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta + lr*g' })
     const down = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta - lr*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(1) }, down(), {

@@ -1,6 +1,6 @@
 /**
- * Compares random rules on every engine with an operation-by-operation interpreter that follows docs/equations.md.
- * The interpreter knows nothing of slots, fused operations, stages and blocks.
+ * Compares random rules on every engine with an operation-by-operation interpreter that follows docs/equations.md. The
+ * interpreter knows nothing of slots, fused operations, stages and blocks.
  */
 
 import { defineRule, Optimizer } from 'antigrad'

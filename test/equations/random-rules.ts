@@ -155,7 +155,7 @@ const line = (target: string) => (part: Part) => ({ target, part })
 const lines = (...targets: readonly (readonly [string, fc.Arbitrary<Part>])[]) =>
   fc.tuple(...targets.map(([target, part]) => part.map(line(target))))
 
-/** An elementwise expression: a random expression, or an expression that contains sums. */
+/** A random expression with one value per element, or one value per tensor if `own` contains sums. */
 const elements = (
   names: readonly string[],
   depth?: number,

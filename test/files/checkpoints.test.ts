@@ -120,7 +120,7 @@ test('latest detects every flipped bit or returns the same run', async () => {
   }
   await Promise.all(Array.from({ length: LANES }, (_, k) => lane(k)))
   expect(silent).toEqual([])
-  // The remaining bits belong to the key of the checksum list, which other versions may lack.
+  // A few bits without effect would be acceptable.
   expect(harmless.length).toBeLessThan(bytes.length / 10)
 }, 120_000)
 

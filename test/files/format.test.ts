@@ -162,7 +162,7 @@ test('a tensor whose dtype has no typed array is readable only as bytes', async 
   await expect(file.read('b')).rejects.toThrow('tensor: expected one of a, got "b"')
 })
 
-describe('half formats', () => {
+describe('half-precision formats', () => {
   /** All finite float16 values ≥ 0, and infinity, by their definition. */
   const all = Array.from({ length: 0x7c01 }, (_, bits) =>
     bits < 0x400

@@ -1,6 +1,6 @@
-// Resumes from the newest checkpoint and writes further checkpoints until it has written this count of bytes.
-// Then the process kills itself, within a write or between writing, syncing and renaming. Each sync and each close
-// counts as 4,000 bytes.
+// Resumes from the newest checkpoint and writes further checkpoints until it has written this count of bytes. Then the
+// process kills itself, within a write or between writing, syncing and renaming. Each sync and each close counts as
+// 4,000 bytes.
 import { mkdirSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { adam, Optimizer } from 'antigrad'

@@ -129,7 +129,7 @@ async function open<T>(path: string, use: (page: Page, printed: Promise<string>)
 
 const report = async (_: Page, printed: Promise<string>) => JSON.parse(await printed)
 
-test('writes the same Blob as Node and reads the same run back', async () => {
+test('Chromium writes the same Blob as Node and reads the same run back', async () => {
   expect((await open('files/', report)).result).toEqual(files)
 })
 
@@ -174,13 +174,13 @@ test.each(Object.keys(bundlers))(
   },
 )
 
-test("computes the bits of Node's TypeScript engine with every rule", async () => {
+test("every rule computes the bits of Node's TypeScript engine in Chromium", async () => {
   const { result } = await open('esbuild/?all', report)
   const expected = digests(reference)
   expect(result.digests).toEqual({ typescript: expected, wasm: expected })
 })
 
-test('falls back to TypeScript under a strict content security policy and reports the reason', async () => {
+test('the TypeScript engine takes over under a strict content security policy, and the report contains the reason', async () => {
   const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
   const { result } = await open(`esbuild/?policy=${policy}`, report)
   expect(result.digests).toEqual({ typescript: sampled })
@@ -201,7 +201,7 @@ test('falls back to TypeScript under a strict content security policy and report
   })
 })
 
-test('runs in a Web Worker', async () => {
+test('the package runs in a Web Worker', async () => {
   const { result } = await open('all/', async (page, printed) => {
     await page.evaluate(() => void new Worker('/esbuild/app.js', { type: 'module' }))
     return JSON.parse(await printed)
@@ -211,7 +211,7 @@ test('runs in a Web Worker', async () => {
 
 type Antigrad = typeof import('antigrad')
 
-test('runs 10,000 small and 200 large optimizers at once in WebAssembly', async () => {
+test('Chromium runs 10,000 small and 200 large optimizers at once in WebAssembly', async () => {
   const { result } = await open('all/', (page) =>
     page.evaluate(() => {
       const { Optimizer, adam } = (globalThis as unknown as { antigrad: Antigrad }).antigrad
@@ -238,7 +238,7 @@ test('runs 10,000 small and 200 large optimizers at once in WebAssembly', async 
   expect(result).toMatchObject({ engines: { wasm: 10_200 }, wrong: 0 })
 })
 
-test('keeps memory flat while 100,000 optimizers are created and dropped', async () => {
+test('memory stays flat while 100,000 optimizers are created and dropped', async () => {
   const { result } = await open('all/', async (page) => {
     const churn = (count: number) =>
       page.evaluate((count) => {

@@ -190,7 +190,7 @@ const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
 const [, section] = /^## Bundles for Node\n(.*?)^## /ms.exec(text) as unknown as [string, string]
 const recipes = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands]) => commands)
 
-describe('a browser bundle that only loads runs', () => {
+describe('a browser bundle that only calls load', () => {
   const rate = cosine(1e-3, { steps: 100 })
   const saved = new Optimizer({ w: new Float32Array(4) }, adamw({ lr: rate })).save()
   /** Bundles the lines of a module with `vite build` and imports the result. */
@@ -248,7 +248,7 @@ test.each(recipes)('docs/everywhere.md: %s', (commands) => {
   }
 })
 
-test('finds the addon in a folder of NODE_PATH, as in a layer of AWS Lambda', async () => {
+test('a bundle finds the addon in a folder of NODE_PATH, as in a layer of AWS Lambda', async () => {
   const make = (folder: string) =>
     byEsbuild({ format: 'esm' })(join(source, 'program.mjs'), folder, 'app.mjs')
   const result = await inApp(make, 'app.mjs', { NODE_PATH: join(source, 'node_modules') })

@@ -1,6 +1,6 @@
 /**
- * Runs 1,000 updates and moves the run between engines and runtimes every 50 updates or so, also within batches.
- * The order is native, WebAssembly, TypeScript, Chromium and Bun. The run must end with the bits of a run that stayed.
+ * Runs 1,000 updates and moves the run between engines and runtimes every 50 updates or so, also within batches. The
+ * order is native, WebAssembly, TypeScript, Chromium and Bun. The run must end with the bits of a run that stayed.
  */
 
 import { spawnSync } from 'node:child_process'

@@ -200,7 +200,7 @@ describe('an installation with the addon', () => {
   })
 })
 
-test('adds no further packages to node_modules', async () => {
+test('npm installs no packages besides antigrad and its addon', async () => {
   const names = readdirSync(join(used(await installed()), 'node_modules')).filter(
     (name) => !name.startsWith('.'),
   )

@@ -41,8 +41,7 @@ const tarballIn = (folder: string) =>
 export const packed = async () => tarballIn(await once('packed', (folder) => pack(home, folder)))
 
 /**
- * Packs both packages for this platform like a release, except that the main package's optional dependency is a
- * file.
+ * Packs both packages for this platform like a release, except that the main package's optional dependency is a file.
  *
  * @returns the main package's tarball
  */

@@ -27,7 +27,7 @@ let script: string
 /** The same expected value per engine variant: all engines must compute the same bits. */
 const onEach = <T>(expected: T) => Object.fromEntries(variants.map(({ name }) => [name, expected]))
 const expected = { digests: onEach(digests(reference)), many: onEach(manyDigests(reference)) }
-/** The expected checkpoints: the third, and the second after the third was damaged. A step precedes each of them. */
+/** The expected checkpoints: the third, and the second after damage to the third. Two updates precede the first. */
 const files = {
   ...report,
   files: 2,

@@ -1,6 +1,6 @@
 /**
- * Runs many minimizations and fits on workers in browsers. Results must have the bits of runs without workers.
- * Calls without working workers must still finish.
+ * Runs many minimizations and fits on workers in browsers. Results must have the bits of runs without workers. Calls
+ * without working workers must still finish.
  */
 
 import { readFileSync } from 'node:fs'

@@ -32,7 +32,7 @@ describe('pieces', () => {
     expect(pieces[0].starts.length).toBe(32 * 32)
   })
 
-  test('a start lies in its own pixel', () => {
+  test('place each start in its own pixel', () => {
     const view = [-2, 2, -1, 3] as const
     for (const start of [0, SIDE - 1, 12_345, ALL - 1]) {
       expect(startNear(view, computeStart(view, start))).toBe(start)
@@ -104,12 +104,15 @@ describe('outcomes', () => {
 describe('objectives as strings', () => {
   const points = Array.from({ length: 20 }, (_, i) => [2 * Math.sin(7 * i + 1), 2 * Math.cos(5 * i)])
 
-  test.each(Object.keys(objectives) as (keyof typeof objectives)[])('%s', async (name) => {
-    const condition = 37.5
-    const text = await stateObjectiveText({ ...initial, objective: name, condition })
-    const objective = name === 'bowl' ? objectives.bowl({ condition }) : objectives[name]()
-    compare(text, objective)
-  })
+  test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
+    'have the values of the built-in objective %s',
+    async (name) => {
+      const condition = 37.5
+      const text = await stateObjectiveText({ ...initial, objective: name, condition })
+      const objective = name === 'bowl' ? objectives.bowl({ condition }) : objectives[name]()
+      compare(text, objective)
+    },
+  )
 
   test.each([
     '(1 - x)^2 + 100 (y - x^2)^2',
@@ -121,7 +124,7 @@ describe('objectives as strings', () => {
     'x^2',
     'exp(y)',
     '3',
-  ])('%s', (text) => {
+  ])('keep their values in the notation of the library: %s', (text) => {
     const written = textForLibrary(text)
     expect([...expression(written).names].sort()).toEqual(['x', 'y'])
     compare(written, parseObjective(text))

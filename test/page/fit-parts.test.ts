@@ -34,7 +34,7 @@ describe('a table', () => {
     ['names that expressions have already', 'exp,pi\n1,2', { exp_1: [1], pi_2: [2] }],
     ['equal names, and none', 'v,v,\n1,2,3', { v: [1], v_2: [2], column3: [3] }],
     ['names that are no words', 'µ (°C),2θ\n1,2', { µ_C: [1], column2: [2] }],
-  ])('%s', (_, text, expected) => {
+  ])('is read with %s', (_, text, expected) => {
     expect(columnsOf(text)).toEqual(expected)
   })
 
@@ -108,7 +108,7 @@ describe('rows', () => {
   })
 })
 
-describe('weights, losses and derived quantities', () => {
+describe('the settings of a fit', () => {
   const table = readTable('t,y,w\n1,2,1\n2,3,-1\n3,4,0\n4,5,2')
   const of = (changed: Partial<FitPageState>) => {
     const state = { ...initial, ...changed }
@@ -132,14 +132,14 @@ describe('weights, losses and derived quantities', () => {
     })
   })
 
-  test('weights are ignored if σ is given', () => {
+  test('ignore weights if σ is given', () => {
     expect(of({ sigma: 't', weights: 'w' }).options).toEqual({
       sigma: new Float64Array([1, 2, 3, 4]),
       absoluteSigma: false,
     })
   })
 
-  test('parameters may be positive or defined by an expression with further parameters', () => {
+  test('make parameters positive or define them by expressions with further parameters', () => {
     const state = {
       ...initial,
       expression: 'a*exp(-b*t) + c',
@@ -164,7 +164,7 @@ describe('weights, losses and derived quantities', () => {
     expect(fromHash(toHash(odd)).state.parameters).toEqual(odd.parameters)
   })
 
-  test('invalid definitions and options are reported', () => {
+  test('are reported if they are invalid', () => {
     expect(() => of({ derive: 'half; q = 1' })).toThrow(
       'Derived quantities: expected a definition such as half = log(2)/b, got “half”.',
     )

@@ -174,11 +174,11 @@ describe('a race', () => {
   })
 })
 
-describe('the plot', () => {
+describe('the race page', () => {
   const count = (page: Page) => page.locator('.transport output').textContent()
   const over = (page: Page) => page.getByText('The race is over').waitFor()
 
-  test('sets the start and runs on a click, and shows the complete paths during a drag', async () => {
+  test('sets the start and runs on a click in the plot, and shows the complete paths during a drag', async () => {
     const page = await open('f=booth&adam=lr:0.5&momentum=lr:0.02&maxIterations=400')
     await page.locator('.contour').click({ position: { x: 200, y: 100 } })
     await expect.poll(() => button(page, 'Pause').isVisible()).toBe(true)
@@ -220,7 +220,7 @@ describe('the plot', () => {
     await expect.poll(async () => (await cells())[0]).toContain("m' = β₁·m + (1−β₁)·g")
   })
 
-  test('changes with the sliders and the noise during their movement, and so does the link', async () => {
+  test('changes the race and its link while sliders and noise change', async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&maxIterations=300')
     await page.getByLabel('rate of optimizer 1').fill('-2')
     await expect.poll(() => hashOf(page)).toContain('momentum=lr:0.01')
@@ -291,7 +291,7 @@ describe('the plot', () => {
     }
   })
 
-  test('is saved as SVG, as PNG and as a program', async () => {
+  test('saves the race as SVG, as PNG and as a program', async () => {
     const page = await open('f=booth&adam=lr:0.5&maxIterations=50')
     const saved = async (name: string) => {
       const [download] = await Promise.all([page.waitForEvent('download'), button(page, name).click()])

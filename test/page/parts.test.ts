@@ -47,7 +47,7 @@ describe('expressions', () => {
     ['sqrt(x)/(1 + log(y))', [4, Math.E], 1],
     ['e^x', [0, 1], 1],
     ['tan(x) + tanh(y)', [0.5, 0.7], Math.tan(0.5) + Math.tanh(0.7)],
-  ])('%s', (text, x, value) => {
+  ])('compute the value and gradient of %s', (text, x, value) => {
     const objective = parseObjective(text)
     expect(objective.value(x)).toBeCloseTo(value, 12)
     const out = [NaN, NaN]
@@ -60,7 +60,7 @@ describe('expressions', () => {
     }
   })
 
-  test('a derivative is not divided by 0', () => {
+  test('do not divide a derivative by 0', () => {
     const out = [NaN, NaN]
     parseObjective('(y - x^2)^2 + sin(x pi) + abs(y) y').gradient([0, 2], out)
     expect(out).toEqual([Math.PI, 8])
@@ -86,7 +86,7 @@ describe('expressions', () => {
     ['"x"', 'A text'],
     ['x.constructor', 'is not supported'],
     ['x["constructor"]', 'is not supported'],
-  ])('an error explains what is wrong with “%s”', (text, message) => {
+  ])('are rejected with an explanation: “%s”', (text, message) => {
     expect(() => parseObjective(text)).toThrow(message)
   })
 
@@ -95,7 +95,7 @@ describe('expressions', () => {
     ['more brackets than a text may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
     ['brackets that are not closed', '('.repeat(20_000)],
     ['signs', `${'-'.repeat(19_000)}x`],
-  ])('a too deep expression has the error message of a fit: %s', (_, text) => {
+  ])('share the error message of fits if they are too deep: %s', (_, text) => {
     const told = (parse: (text: string) => unknown) => {
       try {
         return parse(text)
@@ -132,7 +132,7 @@ describe('the address', () => {
     ['the usual state', initial],
     ['one with everything', own],
     ['a bowl', { ...initial, objective: 'bowl', condition: 1e6 }],
-  ] as const)('%s is restored from the address', (_, state) => {
+  ] as const)('restores %s', (_, state) => {
     expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
   })
 
@@ -163,7 +163,7 @@ describe('the address', () => {
     'nesterov=form:upright',
     'toString=1',
     '%',
-  ])('“%s” is rejected with one sentence', (part) => {
+  ])('rejects “%s” with one sentence', (part) => {
     const { state, problems } = fromHash(`#${part}`)
     expect(problems, problems.join()).toHaveLength(1)
     expect(state).toEqual(initial)
@@ -212,7 +212,7 @@ describe('schedules', () => {
       'adam: lr: linear: endValue: expected a finite number ≥ 0, got -1.',
     ],
     ['adam=beta1:constant(0.5)', 'adam: beta1: expected a number in [0, 1), got "constant(0.5)".'],
-  ])('“%s” is rejected with one sentence', (part, problem) => {
+  ])('are rejected with one sentence: “%s”', (part, problem) => {
     expect(fromHash(part).problems).toEqual([problem])
   })
 })
@@ -305,11 +305,11 @@ describe('custom rules', () => {
       'equations x: line 4, character 13: expected one of theta, g, t, a, got b: a = g theta = ⟨here⟩.',
     ],
     [' '.repeat(5000), 'The equations: expected at most 4000 characters.'],
-  ])('“%s” is rejected with its position', (text, problem) => {
+  ])('are rejected with the position: “%s”', (text, problem) => {
     expect(fromHash(linked(text)).problems).toContain(problem)
   })
 
-  test('a literal is read like in a program', () => {
+  test('are read from literals like in a program', () => {
     const text = `export const a = defineRule("a", { // words: 'x'
       'b': { c: -1.5e-3, d: true, e: 1_000 }, /* { */ f: 'it\\'s\\n', step: \`g\`, })`
     const { name, given, stepAt } = readLiteral(text)
@@ -322,14 +322,14 @@ describe('custom rules', () => {
     expect(text.slice(stepAt, stepAt + 1)).toBe('g')
   })
 
-  test('an update’s values are inserted into its lines', () => {
+  test('show their lines with the values of an update', () => {
     expect(line('m = beta1*m + (1 - beta1)*g_2', { beta1: 0.9, m: -2, g_2: 3 })).toBe(
       'm = 0.9*(−2) + (1 - 0.9)*3'.replace('m =', '(−2) ='),
     )
     expect(line('2e5*e', { e: 1 })).toBe('2e5*1')
   })
 
-  test('one scene contains a custom rule', () => {
+  test('appear in one scene', () => {
     expect(
       scenes.filter(({ hash }) => fromHash(hash).state.entries.some(({ rule }) => rule === 'own')),
     ).toHaveLength(1)
@@ -504,7 +504,7 @@ function lab(rgb: readonly number[]): number[] {
   ]
 }
 
-describe('measuring', () => {
+describe('a measurement', () => {
   const { now } = performance
   const { step } = Optimizer.prototype
 
@@ -514,7 +514,7 @@ describe('measuring', () => {
   })
 
   // The test replaces the clock, so a busy machine cannot make it fail.
-  test.each([0.1, 1, 50 / 3])('a clock that ticks at %f ms measures the time of a step', async (tick) => {
+  test.each([0.1, 1, 50 / 3])('finds the time of a step with a clock that ticks at %f ms', async (tick) => {
     const milliseconds = (size: number) => 1e-3 + 1e-6 * size
     let time = 0
     Object.assign(performance, {
@@ -565,7 +565,7 @@ describe('labels next to points', () => {
     ['at one place', () => [200, 150]],
     ['along a line', (i: number) => [60 + 24 * i, 150]],
     ['in a corner', (i: number) => [40 + i, 10 + i]],
-  ] as const)('twelve %s: labels neither overlap nor leave the plot', (_, at) => {
+  ] as const)('neither overlap nor leave the plot: twelve %s', (_, at) => {
     const names = Array.from({ length: 12 }, (_, i) => {
       const [x, y] = at(i)
       return { x, y, width: 70, height: 16 }
@@ -584,7 +584,7 @@ describe('labels next to points', () => {
     }
   })
 
-  test('a label keeps its place, and a label without room is omitted', () => {
+  test('keep their places and are omitted if there is no room', () => {
     const [corner] = placeLabels([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
     expect(corner).toEqual([70, 120])
     expect(
@@ -609,7 +609,7 @@ test('equal axes extend the view and use the same unit in both directions', () =
   }
 })
 
-describe('a race is computed ahead and shown along its time', () => {
+describe('a race', () => {
   const state: RaceState = {
     ...initial,
     objective: 'booth',
@@ -618,7 +618,7 @@ describe('a race is computed ahead and shown along its time', () => {
   }
   const begun = async () => new Race(state, await makeLandscape(state))
 
-  test('moves in both directions with the knowledge of that time', async () => {
+  test('is computed ahead and can be shown at each time in both directions', async () => {
     const race = await begun()
     race.make(Infinity, Infinity)
     expect([race.isMade, race.isOver, race.time]).toEqual([true, false, 0])

@@ -1,7 +1,6 @@
 // Wraps the addon for `npm run fuzz -- --spoil`. Before each call, the call runs on a copy of its arena or batch in
-// which
-// some words are corrupted. Each copy is an ArrayBuffer without spare bytes, so that a sanitizer detects out-of-bounds
-// accesses.
+// which some words are corrupted. Each copy is an ArrayBuffer without spare bytes, so that a sanitizer detects
+// out-of-bounds accesses.
 
 const { dlopen } = process
 process.dlopen = (module, file, ...flags) => {

@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz` runs programs of successive seeds for the requested time, or the program that a failure named.
- * `npm run soak` also runs the programs in other runtimes and browsers.
+ * `npm run fuzz` runs programs of successive seeds for the requested time, or the program that a failure named. `npm
+ * run soak` also runs the programs in other runtimes and browsers.
  */
 
 import { join } from 'node:path'

@@ -12,8 +12,7 @@ import type { Program } from './program.js'
 
 /**
  * Maximal CPU milliseconds per program, and maximal milliseconds in which it uses no CPU time. The wall clock would
- * also
- * count the time of other processes.
+ * also count the time of other processes.
  */
 const LONGEST = 300_000
 /** Maximal count of programs per process, which keeps retained memory small. */

@@ -112,7 +112,7 @@ const tensorClip = {
 const sparse = <T>(fields: Record<string, fc.Arbitrary<T>>) =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constant({}) },
-    // One or two tensors.
+    // One or two of the options.
     {
       weight: 2,
       arbitrary: fc

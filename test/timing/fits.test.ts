@@ -179,8 +179,7 @@ test('a fit of a function takes at most 100 µs more than its calls', () => {
 
 test('bootstrap replicates take less time than the same count of fits from the same start', () => {
   // The calls alternate because the CPU frequency changes, in a separate process without other garbage. The ratio is
-  // 0.85.
-  // Without drawing the data in the programs' layout, it would exceed 1.
+  // 0.85. Without drawing the data in the programs' layout, it would exceed 1.
   const ratio = inChild(`
     let state = 26
     const next = () => (state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 32

@@ -1,7 +1,6 @@
 /**
  * Created and dropped objects leave no memory behind: resident memory after all calls equals that after a tenth of
- * them.
- * ANTIGRAD_TEST_LARGE=1 makes 50 times as many calls.
+ * them. ANTIGRAD_TEST_LARGE=1 makes 50 times as many calls.
  */
 
 import { expect, test } from 'vitest'
