@@ -29,8 +29,8 @@ test.each(Object.entries(found))('earlier bug: %s', async (_, program) => {
 })
 
 test.each([
-  ['goes on for ever', 'for (;;);', 'no answer within 5 s'],
-  ['waits for ever', 'setInterval(() => {}, 1e9)', 'nothing is done for 5 s'],
+  ['runs forever', 'for (;;);', 'no answer within 5 s'],
+  ['waits forever', 'setInterval(() => {}, 1e9)', 'nothing is done for 5 s'],
 ])('a program that %s is ended', async (_, body, message) => {
   const file = join(mkdtempSync(join(tmpdir(), 'antigrad-host-')), 'child.mjs')
   writeFileSync(file, `console.log('ready')\nprocess.stdin.once('data', () => { ${body} })`)

@@ -156,7 +156,7 @@ const digest = (saved: SavedRun) =>
 const changes: readonly (readonly [string, (optimizer: Large, before: SavedRun) => unknown])[] = [
   ['nothing', () => {}],
   ['step', (optimizer) => optimizer.step(gradients)],
-  ['steps', (optimizer) => [1, 2, 3].map(() => optimizer.step(gradients))],
+  ['several steps', (optimizer) => [1, 2, 3].map(() => optimizer.step(gradients))],
   ['stepAsync', (optimizer) => optimizer.stepAsync(gradients)],
   [
     'unfreeze',
@@ -181,7 +181,7 @@ const changes: readonly (readonly [string, (optimizer: Large, before: SavedRun) 
     },
   ],
   [
-    'grow, and a step of rows',
+    'appendRows and a sparse step',
     (optimizer) => {
       optimizer.appendRows('w', numbers(9, 10))
       optimizer.step({ w: sparseRows([3, W + 9], numbers(7, 2)) } as never)
@@ -245,8 +245,8 @@ test.each(savable)(
 const around: readonly (readonly [string, object])[] = [
   ['sums of three batches', { accumulate: 3 }],
   ['lookahead', { lookahead: { steps: 2 } }],
-  ['a mean of some', { average: swa({ start: 1, every: 2 }) }],
-  ['all of these', { accumulate: 2, lookahead: { steps: 2 }, average: ema(0.5) }],
+  ['an average of some updates', { average: swa({ start: 1, every: 2 }) }],
+  ['all of these together', { accumulate: 2, lookahead: { steps: 2 }, average: ema(0.5) }],
 ]
 
 test.each(around)('steps do not change a file in progress: %s', async (_, options) => {
@@ -323,10 +323,10 @@ describe('a step during a write copies', () => {
 
   test.each<[string, object, readonly number[]]>([
     ['its tensors and their state', {}, [4, 0, 0]],
-    ['and all averages, where they move', { average: ema(0.5) }, [4 + 10, 0, 0]],
-    ['of some updates', { average: swa({ every: 3 }) }, [4, 10, 0]],
-    ['what lookahead moves together, where it does', { lookahead: { steps: 3 } }, [4, 8 + 10, 0]],
-    ['what is accumulated, and then all that is updated', { accumulate: 3 }, [2, 28, 0]],
+    ['all averages when they change', { average: ema(0.5) }, [4 + 10, 0, 0]],
+    ['averages only in some updates', { average: swa({ every: 3 }) }, [4, 10, 0]],
+    ['all tensors when lookahead moves them', { lookahead: { steps: 3 } }, [4, 8 + 10, 0]],
+    ['accumulated gradients, and then all updated arrays', { accumulate: 3 }, [2, 28, 0]],
   ])('%s', async (_, options, most) => {
     const { optimizer, gradients } = two(options)
     const expected = digest(optimizer.save())
@@ -403,17 +403,17 @@ describe('invalid options are rejected before anything is written', () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const scheduled = new Optimizer({ w: Float32Array.of(1) }, adam({ lr: () => 0.1 }))
   test.each<[string, unknown, unknown]>([
-    ['no optimizer', { save: () => optimizer.save() }, {}],
+    ['an object that is no optimizer', { save: () => optimizer.save() }, {}],
     ['null', null, {}],
-    ['a function for a schedule', scheduled, {}],
-    ['a dtype of a run', optimizer, { dtype: 'float16' }],
-    ['a dtype that is none', optimizer, { what: 'params', dtype: 'int8' }],
-    ['an average that there is not', optimizer, { what: 'average' }],
-    ['an option that nobody knows', optimizer, { compress: true }],
-    ['options that are none', optimizer, 7],
-    ['metadata that are no texts', optimizer, { metadata: { a: 1 } }],
-    ['metadata that are a list', optimizer, { metadata: ['a'] }],
-    ['metadata of our names', optimizer, { metadata: { 'antigrad.run': '{}' } }],
+    ['a function as a schedule', scheduled, {}],
+    ['a dtype for a run', optimizer, { dtype: 'float16' }],
+    ['an invalid dtype', optimizer, { what: 'params', dtype: 'int8' }],
+    ['a missing average', optimizer, { what: 'average' }],
+    ['an unknown option', optimizer, { compress: true }],
+    ['invalid options', optimizer, 7],
+    ['metadata with values other than strings', optimizer, { metadata: { a: 1 } }],
+    ['an array as metadata', optimizer, { metadata: ['a'] }],
+    ['metadata with reserved names', optimizer, { metadata: { 'antigrad.run': '{}' } }],
   ])('%s', async (_, given, options) => {
     const before = encode(optimizer.save())
     const names = readdirSync(folder)
@@ -584,8 +584,8 @@ describe('damage is detected', () => {
   })
 
   test.each([
-    ['no run', { content: 'params' }],
-    ['an average', { content: 'average' }],
+    ['only parameters', { content: 'params' }],
+    ['only an average', { content: 'average' }],
   ] as const)('if a file contains %s', async (_, options) => {
     const averaged = new Optimizer({ w: Float32Array.of(1) }, adam(), { average: ema(0.5) })
     await expect(readFile(await toBlob(averaged, options))).rejects.toThrow('metadata: expected a run')

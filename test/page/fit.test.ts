@@ -740,7 +740,7 @@ describe('the result', () => {
 describe('the page', () => {
   test.each([
     ['wide and light', { viewport: { width: 1280, height: 900 } }],
-    ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
+    ['a phone with dark colors', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
   ] as const)('passes axe: %s', async (_, options) => {
     const page = await open('', options)
     await page.getByText('Converged').waitFor()

@@ -623,7 +623,7 @@ describe('the engines', () => {
 describe('the page', () => {
   test.each([
     ['wide and light', { viewport: { width: 1280, height: 900 } }],
-    ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
+    ['a phone with dark colors', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
   ] as const)('passes axe: %s', async (_, options) => {
     const page = await open(mixture, options)
     await page.locator('.entries summary').first().click()
@@ -728,8 +728,8 @@ describe('the page', () => {
   })
 
   test.each([
-    ['a part that is missing', /main-.*\.js$/, /^The page could not be loaded: .*Failed to fetch/],
-    ['a part that throws', /none/, /^The page could not be loaded: RangeError: no numbers/],
+    ['a missing module', /main-.*\.js$/, /^The page could not be loaded: .*Failed to fetch/],
+    ['a module that throws', /none/, /^The page could not be loaded: RangeError: no numbers/],
   ])('reports %s', async (_, missing, sentence) => {
     const page = await site.browser.newPage()
     await page.route(missing, (route) => route.abort())

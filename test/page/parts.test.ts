@@ -91,9 +91,9 @@ describe('expressions', () => {
   })
 
   test.each([
-    ['brackets', `${'('.repeat(9_000)}x${')'.repeat(9_000)}`],
-    ['more brackets than a text may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
-    ['brackets that are not closed', '('.repeat(20_000)],
+    ['parentheses', `${'('.repeat(9_000)}x${')'.repeat(9_000)}`],
+    ['more parentheses than an expression may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
+    ['unclosed parentheses', '('.repeat(20_000)],
     ['signs', `${'-'.repeat(19_000)}x`],
   ])('share the error message of fits if they are too deep: %s', (_, text) => {
     const told = (parse: (text: string) => unknown) => {
@@ -129,9 +129,9 @@ describe('the address', () => {
   }
 
   test.each([
-    ['the usual state', initial],
-    ['one with everything', own],
-    ['a bowl', { ...initial, objective: 'bowl', condition: 1e6 }],
+    ['the default state', initial],
+    ['a state with all settings', own],
+    ['the state of a bowl', { ...initial, objective: 'bowl', condition: 1e6 }],
   ] as const)('restores %s', (_, state) => {
     expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
   })
@@ -562,9 +562,9 @@ describe('labels next to points', () => {
     Math.abs(a[0] - b[0]) >= width || Math.abs(a[1] - b[1]) >= height
 
   test.each([
-    ['at one place', () => [200, 150]],
-    ['along a line', (i: number) => [60 + 24 * i, 150]],
-    ['in a corner', (i: number) => [40 + i, 10 + i]],
+    ['points at one place', () => [200, 150]],
+    ['points along a line', (i: number) => [60 + 24 * i, 150]],
+    ['points in a corner', (i: number) => [40 + i, 10 + i]],
   ] as const)('neither overlap nor leave the plot: twelve %s', (_, at) => {
     const names = Array.from({ length: 12 }, (_, i) => {
       const [x, y] = at(i)

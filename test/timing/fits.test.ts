@@ -41,8 +41,8 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number[]> {
 }
 
 const cases: readonly (readonly [string, () => FitData])[] = [
-  ['10,000 curves', () => curves(10_000)],
-  ['a curve of a million rows', () => rows(1_000_000)],
+  ['fits of 10,000 curves', () => curves(10_000)],
+  ['fits of a curve with 1 million rows', () => rows(1_000_000)],
 ]
 
 describe.each(cases)('%s', (_, make) => {
