@@ -10,10 +10,10 @@ export type FloatArray = Float32Array | Float64Array
 
 export const arrayOf = { float32: Float32Array, float64: Float64Array }
 export const roundOf = { float32: Math.fround, float64: (x: number) => x }
-/** Half a unit in the last place of 1. */
+/** Half a unit in the last place of 1, per dtype. */
 export const epsilonOf = { float32: 2 ** -24, float64: 2 ** -53 }
 
-/** `length` numbers in (−scale, scale). */
+/** `length` random numbers in (−scale, scale). */
 export function noise(seed: number, length: number, dtype: Dtype, scale = 1): FloatArray {
   const next = random(seed)
   return new arrayOf[dtype](length).map(() => scale * (2 * next() - 1))

@@ -50,7 +50,10 @@ async function firefox(executablePath: string): Promise<Driven> {
   }
 }
 
-/** MiniBrowser on a screen of its own, over WebDriver. The plain locale of containers makes its language 'C'. */
+/**
+ * Starts MiniBrowser on its own virtual screen, driven through WebDriver. The locale of containers makes its language
+ * 'C'.
+ */
 async function webkit(driver: string): Promise<Driven> {
   const home = mkdtempSync(join(tmpdir(), 'antigrad-webkit-'))
   const children: ChildProcess[] = []

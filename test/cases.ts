@@ -415,7 +415,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['clip norm out of reach', sgd({ lr: 0.05, momentum: 0.9 }), { clip: { norm: 1e300 } }],
   ['clip value nesterov', nesterov({ lr: 0.05 }), { clip: { value: 0.5 } }],
   ['clip value radam', radam({ lr: 0.01 }), { clip: { value: 0.5 } }],
-  // In float32 this limit is rounded to 0.
+  // This limit is rounded to 0 in float32.
   ['clip value of nothing', gradientDescent({ lr: 0.05 }), { clip: { value: 1e-60 } }],
   ['clip tensorNorm adam', adam({ lr: 0.01 }), { clip: { tensorNorm: 1 } }],
   ['clip rms nesterov shifted', nesterov({ lr: 0.05, form: 'shifted' }), { clip: { rms: 0.5 } }],

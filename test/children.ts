@@ -31,7 +31,7 @@ export function withCopy<T>(use: (folder: string) => T): T {
 }
 
 interface ChildOptions {
-  /** Runs before the package is loaded. */
+  /** Code that runs before the package is loaded. */
   before?: string
   /** The folder of a copy. */
   folder?: string

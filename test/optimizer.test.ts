@@ -525,7 +525,7 @@ describe('rules as values', () => {
   })
 })
 
-describe('the choice of engine', () => {
+describe('the choice of the engine', () => {
   const make = 'const make = (n, o) => new antigrad.Optimizer(new Float32Array(n), antigrad.adam(), o)\n'
 
   test('depends on the size, with a reason', () => {

@@ -185,7 +185,7 @@ test('arrays that are not requested take no memory', () => {
   expect(planes.map((array) => two.elements(array).length)).toEqual([0, 0, 0])
 })
 
-test('each kernel has a hash of its own sources', () => {
+test('each kernel has a hash of its sources', () => {
   const kernels = Object.entries(manifest).filter(([name]) => name.endsWith('Kernel'))
   const sources = kernels.map(([, kernel]) => (kernel as { source: number }).source)
   expect(kernels.length).toBeGreaterThan(10)

@@ -110,7 +110,7 @@ const texts = (element: Element): string[] => [
 
 type Point = [x: number, y: number]
 
-/** The points of a path whose `d` has absolute coordinates. */
+/** The points of a path whose `d` contains absolute coordinates. */
 function lines({ attributes }: Element): Point[][] {
   const parts = attributes.d.split('M').slice(1)
   return parts.map((part) => {
@@ -172,7 +172,7 @@ function visited(objective: TestObjective, from: Point, rule: Rule, maxIteration
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
-describe('the contour', () => {
+describe('the contour plot', () => {
   test.each([
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
@@ -308,7 +308,7 @@ describe('the surface', () => {
     expect(distance(drawn.at(-1) as Point, star)).toBeLessThan(0.5)
   })
 
-  test('has a cell for each square of its grid', () => {
+  test('has a cell per square of its grid', () => {
     const cells = one(parse(plotted('--max-iterations 0')), 'id', 'cells').children
     const count = cells.reduce((sum, { attributes }) => sum + attributes.d.split('z').length - 1, 0)
     expect(count).toBe(40 * 40)

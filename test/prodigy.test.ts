@@ -140,7 +140,7 @@ describe('tensors share d', () => {
 type Named = Optimizer<{ a: FloatArray; b: FloatArray; c?: FloatArray }>
 const ones = (length = 3) => new Float64Array(length).fill(1)
 
-/** Gradients of ½·Σ(θ − target)², for some tensors. */
+/** Gradients of ½·Σ(θ − target)² for some tensors. */
 function go(optimizer: unknown, steps: number, names: readonly string[] = ['a', 'b']): Named {
   const it = optimizer as Named
   const params = it.params as Readonly<Record<string, FloatArray>>

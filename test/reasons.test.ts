@@ -39,7 +39,7 @@ describe('a run that only seems to have converged', () => {
     ['a steep step, float64', 'diverged', () => minimize(ramp(1e160), [1], adam())],
     ['a steep step, float32', 'diverged', () => minimize(ramp(1e20), [1], adam(), { dtype: 'float32' })],
     [
-      'far out, all of it finite',
+      'far out with finite values',
       'stalled',
       () => minimize(objectives.styblinskiTang(), [0.5, 4.5], radam({ lr: 0.1 })),
     ],
@@ -49,25 +49,29 @@ describe('a run that only seems to have converged', () => {
       () => minimize(rosenbrock(), [-1.2, 1], gradientDescent({ lr: cosine })),
     ],
     ['no learning rate', 'stalled', () => minimize(rosenbrock(), [-1.2, 1], adam({ lr: 0 }))],
-    ['hardly any', 'stalled', () => minimize(rosenbrock(), [-1.2, 1], gradientDescent({ lr: 1e-12 }))],
     [
-      'below an ulp',
+      'a tiny learning rate',
+      'stalled',
+      () => minimize(rosenbrock(), [-1.2, 1], gradientDescent({ lr: 1e-12 })),
+    ],
+    [
+      'steps below an ulp',
       'stalled',
       () =>
         minimize(bowl({ condition: 1 }), [1000, 1000], gradientDescent({ lr: 1e-8 }), { dtype: 'float32' }),
     ],
     [
-      'below an ulp, by Adam',
+      'steps of Adam below an ulp',
       'stalled',
       () => minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-8 }), { dtype: 'float32' }),
     ],
     [
-      'below an ulp, with decay',
+      'steps below an ulp with weight decay',
       'stalled',
       () => minimize(rosenbrock(), [-1.5, 2], adamw({ lr: 1e-8, weightDecay: 0.5 }), { dtype: 'float32' }),
     ],
     [
-      'clipped to nothing',
+      'gradients clipped to almost 0',
       'stalled',
       () => minimize(rosenbrock(), [-1.5, 2], sgd(), { clip: { norm: 1e-7 } }),
     ],
@@ -276,7 +280,7 @@ describe('a gradient function that does not fill out', () => {
   const run = (gradient: unknown, dtype: 'float32' | 'float64', size = 2) =>
     minimize({ value, gradient } as Objective, Array(size).fill(3), adam(), { dtype, maxIterations: 200 })
 
-  test.each(dtypes)('is an error, %s', (dtype) => {
+  test.each(dtypes)('is rejected, %s', (dtype) => {
     const message = 'objective: gradient: expected all of out to be filled, got a call that did not set out'
     expect(() => run(() => {}, dtype)).toThrow(`${message}[0]`)
     const returns = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]

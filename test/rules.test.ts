@@ -98,21 +98,21 @@ describe('a rule', () => {
 describe('a resolved rule', () => {
   test.each([
     ['null', null, /^rule: expected a rule such as adam\(\), got null$/],
-    ['a name that is no text', { name: 3 }, /^rule: expected a rule such as adam\(\)/],
+    ['a name that is no string', { name: 3 }, /^rule: expected a rule such as adam\(\)/],
     [
-      'another name',
+      'an unknown name',
       { name: 'nobody' },
       /^rule: expected one of .*adam.*, or another imported rule, got "nobody"$/,
     ],
     ['a name of Object.prototype', { name: 'toString' }, /^rule: expected one of /],
     [
-      'delayed twice',
+      'a nested delay',
       { name: 'delayedStart', updates: 1, rule: delayedStart(1, adam()) },
       /^delayedStart: rule: .*without a delay/,
     ],
-    ['a delay that is none', { name: 'delayedStart', updates: -1, rule: adam() }, /^delayedStart: updates: /],
+    ['an invalid delay', { name: 'delayedStart', updates: -1, rule: adam() }, /^delayedStart: updates: /],
     [
-      'an option of a delay',
+      'an unknown option of a delay',
       { name: 'delayedStart', updates: 1, rule: adam(), lr: 1 },
       /^delayedStart: options: /,
     ],
@@ -122,7 +122,7 @@ describe('a resolved rule', () => {
       /^radam: form: expected 'torch' or 'optax', got "tourch"$/,
     ],
     ['an impossible combination', { name: 'sgd', nesterov: true }, /^sgd: nesterov: /],
-  ])('is an error: %s', (_, given, message) => {
+  ])('rejects %s', (_, given, message) => {
     expect(() => resolve(given)).toThrow(OptionError)
     expect(() => resolve(given)).toThrow(message)
   })

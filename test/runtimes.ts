@@ -16,7 +16,7 @@ export interface Runtime {
   readonly options: readonly string[]
   /** The expected `process.versions`. */
   readonly versions: Readonly<Record<string, string>>
-  /** Whether every `npm test` runs it. */
+  /** Whether every `npm test` runs this runtime. */
   readonly always: boolean
 }
 

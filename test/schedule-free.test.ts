@@ -139,7 +139,7 @@ describe('a step without gradientPoint()', () => {
   })
 })
 
-/** A run whose gradients are 2·(y − target). */
+/** Runs steps with the gradients 2·(y − target). */
 function go(optimizer: Optimizer<{ a: Float64Array; b: Float64Array }>, steps: number): void {
   for (let t = 0; t < steps; t++) {
     const { a, b } = optimizer.gradientPoint()

@@ -431,7 +431,7 @@ test('every schedule is among the random ones, and has a row in the docs', () =>
 describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {
   const check = (promise: (drawn: Drawn) => void) => fc.assert(fc.property(arbitrary, promise), { seed: 7 })
 
-  test('stays within its bounds, to the bit', () => {
+  test('stays within its bounds exactly', () => {
     check(({ schedule, bounds: [low, high] }) => {
       const beyond = valuesOf(schedule).filter((x) => !(x >= low && x <= high))
       expect(beyond).toEqual([])
@@ -916,7 +916,7 @@ describe('evaluateSchedule', () => {
     expect(calls).toBe(0)
   })
 
-  test.each([NaN, -Infinity, '1', undefined, null, 1n])('refuses a function that returns %s', (x) => {
+  test.each([NaN, -Infinity, '1', undefined, null, 1n])('rejects a function that returns %s', (x) => {
     const schedule = (() => x) as Scheduled
     expect(refused(() => evaluateSchedule(schedule, 5))).toBe('evaluateSchedule: schedule at t = 5')
     expect(refused(() => evaluateSchedule(warmup(schedule, { steps: 9 }), 5))).toBe(

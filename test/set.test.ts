@@ -27,7 +27,7 @@ function make() {
   )
 }
 
-/** lr and weightDecay by tensor. */
+/** lr and weightDecay per tensor. */
 function rates(optimizer: Pick<Optimizer, 'report'>): Record<string, [number, number]> {
   const { tensors } = optimizer.report()
   return Object.fromEntries(

@@ -9,7 +9,7 @@ import { remembered } from './helpers.js'
 
 export const STEPS = 10
 
-/** An engine and, for the native one, an instruction set and a number of threads. */
+/** An engine with an instruction set and a thread count, if it is the native engine. */
 export interface Variant {
   readonly name: string
   readonly engine: EngineName
@@ -204,7 +204,7 @@ export function* run(variant: Variant, testCase: Case, data: Data): Generator<Sn
   }
 }
 
-/** The same with `stepAsync`. */
+/** Like `run`, with `stepAsync`. */
 export async function* runAsync(variant: Variant, testCase: Case, data: Data): AsyncGenerator<Snapshot> {
   const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
   for (const step of data.gradients.keys()) {
@@ -261,14 +261,14 @@ export function differenceAmong(others: readonly Variant[], testCase: Case, data
 /** A rule of the core, one of the catalogue, and one with sums. */
 export const sample: readonly Case[] = cases.filter(({ name }) => ['adam', 'adamax', 'lamb'].includes(name))
 
-/** A hash of all bits of all steps by case and dtype, with one bit pattern for NaN. */
+/** Hashes of all bits of all steps per case and dtype. All NaNs have the same bit pattern. */
 export function digests(variant: Variant, chosen: readonly Case[] = cases): Record<string, string> {
   return Object.fromEntries(
     digested(chosen).map(({ name, testCase, data }) => [name, digest(wordsOf(run(variant, testCase, data)))]),
   )
 }
 
-/** The same of `stepAsync`. */
+/** Like `digests`, with `stepAsync`. */
 export async function asyncDigests(
   variant: Variant,
   chosen: readonly Case[] = cases,

@@ -119,7 +119,7 @@ test.each(Object.keys(definitions) as (keyof typeof definitions)[])(
   },
 )
 
-test('docs/objectives.md has a row for each rule on each objective: npm run table:rules', () => {
+test('docs/objectives.md has a row for each rule on each objective (npm run table:rules)', () => {
   const [, ...sections] = readFileSync(join(home, 'docs/objectives.md'), 'utf8').split(/^## /m)
   const tables = sections.map((section) => {
     const [title, ...lines] = section.trim().split('\n')
@@ -424,7 +424,7 @@ describe('the plot', () => {
     expect(svg).toContain('adam on Rosenbrock, from 32 starts (sobol)')
     expect(svg).toContain('reached the target')
     for (const tick of ['0.001', '0.01', '0.1', '1', '100%']) expect(svg).toContain(`>${tick}</text>`)
-    // The same command draws the same picture.
+    // The same command draws the same plot.
     expect(draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))).toBe(svg)
   })
 

@@ -61,7 +61,7 @@ describe('worker.terminate()', () => {
   })
 })
 
-describe('a worker that ends by itself', () => {
+describe('a worker ends normally', () => {
   test.each([
     ['at its natural end', '', [], 0],
     ['with a step under way', 'optimizer.stepAsync()', [], 0],
@@ -107,7 +107,7 @@ describe('the process can end in the middle of', () => {
   }
 
   describe.each(Object.entries(scenes))('%s', (_, scene) => {
-    test('by process.exit()', async () => {
+    test('through process.exit()', async () => {
       const ends = [0, 1, 2].map((time) =>
         run(`${scene}\n ${time > 0 ? `await pause(${time})` : ''}\n console.log('well'); process.exit(7)`),
       )

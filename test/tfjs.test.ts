@@ -104,12 +104,12 @@ describe.each(['cpu', 'wasm'])('TensorFlow.js on %s', (backend) => {
       adamw({ lr: warmup(cosine(0.1, { steps: 9 }), { steps: 2 }) }),
       { groups: true },
     ],
-    ['by tensor', lamb({ lr: 0.1 }), {}],
-    ['by matrix', muon({ lr: 0.1 }), {}],
-    ['elsewhere than at the parameters', nesterov({ lr: 0.01, form: 'shifted' }), {}],
+    ['a layerwise rule', lamb({ lr: 0.1 }), {}],
+    ['a matrix rule', muon({ lr: 0.1 }), {}],
+    ['a separate gradient point', nesterov({ lr: 0.01, form: 'shifted' }), {}],
     ['Schedule-Free', scheduleFreeAdamW({ lr: 0.1 }), {}],
     ['two batches, clipped', adam({ lr: 0.1 }), { accumulate: 2, clip: { norm: 0.1 } }],
-  ])('has the bits of an Optimizer: %s', (_, rule, { groups, ...rest }: { groups?: boolean }) => {
+  ])('computes the bits of an Optimizer: %s', (_, rule, { groups, ...rest }: { groups?: boolean }) => {
     const kernel = tf.variable(tf.tensor([1, -2, 3, 4, 5, -6], [2, 3]), true, 'layer/kernel')
     const bias = tf.variable(tf.tensor([0.5, 1, 2]), true, 'layer/bias')
     const options = groups ? { groups: [{ match: '*/bias', rule: adam({ lr: 0.5 }) }] } : rest
@@ -235,13 +235,13 @@ describe('antigrad/tfjs refuses', () => {
 
   test.each<[string, () => unknown, typeof OptionError | typeof TensorError, string]>([
     ['no TensorFlow.js', () => optimizerClass({} as never), OptionError, 'tf'],
-    ['nothing', () => optimizerClass(null as never), OptionError, 'tf'],
+    ['null instead of TensorFlow.js', () => optimizerClass(null as never), OptionError, 'tf'],
     ['no rule', () => new TfjsOptimizer('adam' as never), OptionError, 'rule'],
-    ['an option of none', () => new TfjsOptimizer(adam(), { beta1: 0 } as never), OptionError, 'options'],
-    ['to show before a step', () => new TfjsOptimizer(adam()).show('params'), OptionError, 'show'],
+    ['an unknown option', () => new TfjsOptimizer(adam(), { beta1: 0 } as never), OptionError, 'options'],
+    ['show before the first step', () => new TfjsOptimizer(adam()).show('params'), OptionError, 'show'],
     ['no gradients', () => new TfjsOptimizer(adam()).applyGradients(null as never), TensorError, 'gradients'],
     [
-      'a variable that there is not',
+      'an unknown variable',
       () => new TfjsOptimizer(adam()).applyGradients({ gone: tf.scalar(1) }),
       TensorError,
       'gone',

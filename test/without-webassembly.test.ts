@@ -12,7 +12,7 @@ const calls = {
     "fitShared(decay, { t: t.map(() => t), y: t.map(() => y) }, { ...start, ...options, shared: ['a'] })",
 }
 
-/** The error, or the engine with its reasons, the numbers of a result and those of a profile. */
+/** Returns the error, or the engine with its reasons, the numbers of a result and the numbers of a profile. */
 const body = (engine: string | undefined) => `
   const { adam, expression, fit, fitMany, fitShared, minimizeMany, minimizeManySync, profile } = antigrad
   const decay = expression('a*exp(-b*t) + c')

@@ -167,12 +167,12 @@ of two lines. Those are it.
     expect(found.map((each) => each.line)).toEqual([line, line])
   })
 
-  test('knows nothing of data', () => {
+  test('ignores data files', () => {
     expect(blocksOf('x.json', '{}')).toBeUndefined()
   })
 })
 
-/** Sentences that stay although the check finds them, by a part of the excerpt, with the reason. */
+/** Exceptions: sentences that stay although the check finds them, as a file, a part of the excerpt and a reason. */
 const exceptions: readonly [file: string, part: string, reason: string][] = []
 
 test('the prose of the project reads at once', () => {

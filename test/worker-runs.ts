@@ -67,7 +67,7 @@ Object.assign(globalThis, {
     return told
   },
 
-  /** Many calls at once. */
+  /** Makes many calls at once. */
   async crowd(count: number) {
     const one = async (k: number) => {
       const result = await minimizeMany(bowl, starts(500 + k), adam({ lr: 0.1 }), {

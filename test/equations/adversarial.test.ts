@@ -78,31 +78,31 @@ describe('an invalid declaration', () => {
   const step = 'theta = theta - g'
   test.each<[string, unknown]>([
     ['null', null],
-    ['a list', [step]],
-    ['a long text', { step: `${step}${' '.repeat(100_000)}` }],
-    ['a function of lines', { step, state: { over: 0 } }],
-    ['a number that has a name', { step, options: { pi: 3 } }],
-    ['a rate that is none', { step, options: { lr: true } }],
+    ['an array', [step]],
+    ['a long string', { step: `${step}${' '.repeat(100_000)}` }],
+    ['a state with the name of a function', { step, state: { over: 0 } }],
+    ['an option with the name of a constant', { step, options: { pi: 3 } }],
+    ['an invalid learning rate', { step, options: { lr: true } }],
     ['no lines', {}],
-    ['lines that are a list', { step: [step] }],
-    ['another key', { step, states: {} }],
+    ['lines as an array', { step: [step] }],
+    ['an unknown key', { step, states: {} }],
     ['seven states', { step, state: { a: 0, b: 0, c: 0, d: 0, e: 0, f: 0, h: 0 } }],
     [
       'many options',
       { step, options: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`o${i}`, 1])) },
     ],
-    ['a name for two things', { step, state: { a: 0 }, scalars: { a: 0 } }],
+    ['a duplicate name', { step, state: { a: 0 }, scalars: { a: 0 } }],
     ['theta', { step, state: { theta: 0 } }],
-    ['a function', { step, scalars: { sqrt: 0 } }],
+    ['a scalar with the name of a function', { step, scalars: { sqrt: 0 } }],
     ["a group's key", { step, options: { match: 1 } }],
     ['__proto__', { step, options: JSON.parse('{"__proto__": 1}') }],
-    ['a name with a blank', { step, options: { 'a b': 1 } }],
+    ['a name with a space', { step, options: { 'a b': 1 } }],
     ['NaN', { step, options: { a: Number.NaN } }],
     ['an infinite limit', { step, options: { a: { default: 1, max: Infinity } } }],
     ['a default out of its range', { step, options: { a: { default: 1, below: 1 } } }],
-    ['limits of a flag', { step, options: { a: { default: true, min: 0 } } }],
-    ['a text', { step, options: { a: '1' } }],
-    ['a start', { step, state: { a: 'zero' } }],
+    ['limits of a boolean option', { step, options: { a: { default: true, min: 0 } } }],
+    ['a string as an option', { step, options: { a: '1' } }],
+    ['a string as a start', { step, state: { a: 'zero' } }],
     ['an infinite start', { step, state: { a: Infinity } }],
     ['a scalar that is not finite', { step, scalars: { a: Number.NaN } }],
   ])('is refused: %s', (_, given) => {
@@ -192,7 +192,7 @@ describe('large input', () => {
   const many = (count: number, line: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => line(i)).join('\n')
   test.each([
-    ['brackets', `theta = ${'('.repeat(5000)}g${')'.repeat(5000)}`, '200 levels'],
+    ['parentheses', `theta = ${'('.repeat(5000)}g${')'.repeat(5000)}`, '200 levels'],
     ['signs', `theta = ${'-'.repeat(15_000)}g`, '200 levels'],
     ['conditions', `theta = ${'g > 0 ? 1 : '.repeat(1000)}g`, '200 levels'],
     ['a long line', `theta = g${' + g'.repeat(10_000)}`, '20000 characters'],
@@ -203,7 +203,7 @@ describe('large input', () => {
       'operations',
     ],
     [
-      'numbers at once',
+      'simultaneous numbers',
       `${many(70, (i) => `a${i} = sqrt(g + ${i})`)}\ntheta = ${many(70, (i) => `a${i}*a${69 - i} +`).replaceAll('\n', ' ')} g`,
       'at most',
     ],
@@ -344,14 +344,17 @@ describe('a saved run from an untrusted source', () => {
   }
 
   test.each<[string, Spoil]>([
-    ['a scalar that is a text', ({ tensors }) => Object.assign(tensors.a.clock, { p: '1' })],
-    ['one that is not there', ({ tensors }) => delete tensors.a.clock.p],
+    ['a string as a scalar', ({ tensors }) => Object.assign(tensors.a.clock, { p: '1' })],
+    ['a missing scalar', ({ tensors }) => delete tensors.a.clock.p],
     ['t beyond 2^53', ({ tensors }) => Object.assign(tensors.a.clock, { t: 2 ** 60 })],
-    ['t below 0', ({ tensors }) => Object.assign(tensors.a.clock, { t: -1 })],
-    ['a line that is none', ({ rule }) => Object.assign(rule.equations, { step: 'theta = theta - *' })],
+    ['a negative t', ({ tensors }) => Object.assign(tensors.a.clock, { t: -1 })],
+    ['an invalid line', ({ rule }) => Object.assign(rule.equations, { step: 'theta = theta - *' })],
     ['no lines', ({ rule }) => Object.assign(rule.equations, { step: null })],
     ['no equations', ({ rule }) => Object.assign(rule, { equations: null })],
-    ['another state', ({ rule }) => Object.assign(rule.equations.state, { q: { start: 0, flush: true } })],
+    [
+      'an additional state',
+      ({ rule }) => Object.assign(rule.equations.state, { q: { start: 0, flush: true } }),
+    ],
     ['an option out of its range', ({ rule }) => Object.assign(rule, { lr: -1 })],
     ['the name of another rule', ({ rule }) => Object.assign(rule, { name: 'adam' })],
   ])('is refused: %s', (_, spoil) => {

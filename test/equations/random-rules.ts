@@ -86,7 +86,7 @@ const compared: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   '==': (a, b) => a === b,
 }
 
-/** Expressions over these names. */
+/** Random expressions over these names. */
 function parts(names: readonly string[], depth = 4): fc.Arbitrary<Part> {
   const leaf = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...names).map(name) },
@@ -103,7 +103,7 @@ function parts(names: readonly string[], depth = 4): fc.Arbitrary<Part> {
         .tuple(fc.constantFrom('+', '-', '*', '*', '/'), pair)
         .map(([sign, [a, b]]) => operation(`(${a.text} ${sign} ${b.text})`, binary[sign], a, b)),
     },
-    // Shapes that engines fuse.
+    // Shapes of expressions that engines fuse.
     {
       weight: 3,
       arbitrary: fc
@@ -145,7 +145,7 @@ const STATES = ['m', 'v']
 const COMMON = ['lr', 't', 'p']
 const ELEMENTS = ['theta', 'g', ...STATES, ...COMMON]
 
-/** `target = part`. */
+/** The assignment `target = part`. */
 export interface Line {
   readonly target: string
   readonly part: Part

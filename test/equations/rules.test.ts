@@ -132,7 +132,7 @@ const settings: readonly (readonly [name: string, twin: string, more: object, gi
     {},
   ],
   ['maximize', 'own-adam', { maximize: true }, {}],
-  ['clips', 'own-adam', {}, { clip: { norm: 20, value: 1, tensorNorm: 15 } }],
+  ['clipping', 'own-adam', {}, { clip: { norm: 20, value: 1, tensorNorm: 15 } }],
   ['noise', 'own-lamb', {}, { clip: { noise: noise({ seed: 3 }) } }],
   [
     'several batches, averages and lookahead',

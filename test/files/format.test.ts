@@ -84,43 +84,47 @@ const one = (info: string) => `{"a":${info}}`
 
 test.each([
   [
-    'a name twice, once escaped',
+    'a duplicate name, once escaped',
     '{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}',
     0,
   ],
-  ['a field twice', one('{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}'), 1],
-  ['metadata twice', '{"__metadata__":{"a":"\\\\\\""},"__metadata__":{"a":"b"}}', 0],
-  ['a text of metadata twice', '{"__metadata__":{"a":"b","a":"b"}}', 0],
-  ['a field that nobody knows', one('{"dtype":"U8","shape":[1],"data_offsets":[0,1],"more":1}'), 1],
-  ['a field that is missing', one('{"dtype":"U8","shape":[1]}'), 1],
-  ['a list as a tensor', one('[1]'), 0],
+  ['a duplicate field', one('{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}'), 1],
+  ['duplicate metadata', '{"__metadata__":{"a":"\\\\\\""},"__metadata__":{"a":"b"}}', 0],
+  ['a duplicate metadata string', '{"__metadata__":{"a":"b","a":"b"}}', 0],
+  ['an unknown field', one('{"dtype":"U8","shape":[1],"data_offsets":[0,1],"more":1}'), 1],
+  ['a missing field', one('{"dtype":"U8","shape":[1]}'), 1],
+  ['an array as a tensor', one('[1]'), 0],
   ['null', one('null'), 0],
-  ['a negative length', one('{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}'), 1],
-  ['half a length', one('{"dtype":"U8","shape":[0.5],"data_offsets":[0,1]}'), 1],
+  ['a negative dimension', one('{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}'), 1],
+  ['a fractional dimension', one('{"dtype":"U8","shape":[0.5],"data_offsets":[0,1]}'), 1],
   [
     'a product that is too large',
     one('{"dtype":"U8","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,0]}'),
     0,
   ],
-  ['infinite lengths', one('{"dtype":"U8","shape":[1e308,1e308,0],"data_offsets":[0,0]}'), 0],
+  ['infinite dimensions', one('{"dtype":"U8","shape":[1e308,1e308,0],"data_offsets":[0,0]}'), 0],
   ['three offsets', one('{"dtype":"U8","shape":[1],"data_offsets":[0,1,1]}'), 1],
-  ['offsets the wrong way round', one('{"dtype":"U8","shape":[1],"data_offsets":[1,0]}'), 1],
-  ['half a byte', one('{"dtype":"F4","shape":[3],"data_offsets":[0,1]}'), 1],
-  ['a dtype of every object', one('{"dtype":"constructor","shape":[1],"data_offsets":[0,1]}'), 1],
-  ['a space in front', ' {}', 0],
+  ['reversed offsets', one('{"dtype":"U8","shape":[1],"data_offsets":[1,0]}'), 1],
+  ['a fractional count of bytes', one('{"dtype":"F4","shape":[3],"data_offsets":[0,1]}'), 1],
+  [
+    'a dtype named like a property of Object.prototype',
+    one('{"dtype":"constructor","shape":[1],"data_offsets":[0,1]}'),
+    1,
+  ],
+  ['a leading space', ' {}', 0],
   ['a byte order mark', '\ufeff{}', 0],
-  ['a text behind', '{}x', 0],
-  ['nothing', '', 0],
-  ['lists in one another', one(`{"dtype":"U8","shape":${'['.repeat(50_000)}`), 0],
-  ['a string that does not end', '{"a', 0],
-])('a header with %s is refused', async (_, header, bytes) => {
+  ['trailing text', '{}x', 0],
+  ['no content', '', 0],
+  ['nested arrays', one(`{"dtype":"U8","shape":${'['.repeat(50_000)}`), 0],
+  ['an unterminated string', '{"a', 0],
+])('openFile rejects a header with %s', async (_, header, bytes) => {
   await expect(openFile(fileOf(header, bytes))).rejects.toThrow(FileError)
 })
 
 test.each([
-  ['in one another', (count: number) => '['.repeat(count)],
-  ['beside one another', (count: number) => `${'[],'.repeat(count / 2)}[]]`],
-])('49 million brackets %s are refused with little memory', (_, brackets) => {
+  ['nested in each other', (count: number) => '['.repeat(count)],
+  ['next to each other', (count: number) => `${'[],'.repeat(count / 2)}[]]`],
+])('openFile rejects 49 million brackets %s with little memory', (_, brackets) => {
   const path = join(mkdtempSync(join(tmpdir(), 'antigrad-brackets-')), 'file')
   writeFileSync(path, bytesIn(`{"a":[${brackets(49e6)}}`))
   const script = `const { openFile } = require('antigrad/files')
@@ -136,9 +140,9 @@ test.each([
 })
 
 test.each([
-  ['nothing', '{}', 0, []],
+  ['no tensors', '{}', 0, []],
   [
-    'a name of every object',
+    'a tensor named like a property of Object.prototype',
     '{"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
     1,
     ['__proto__'],
@@ -227,7 +231,7 @@ test('the checksum is CRC-32, also in pieces', () => {
 })
 
 test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
-  'parameters are written as %s',
+  'writeFile writes parameters as %s',
   async (dtype) => {
     const w = Float64Array.of(1 / 3, -2, 65519, 1e-7, 0.1, 7)
     const optimizer = new Optimizer({ layer: { w }, b: Float64Array.of(5) }, adam(), {

@@ -168,7 +168,7 @@ class Run {
     }
   }
 
-  /** Compares all files. */
+  /** Compares all files with the expected runs. */
   async check(): Promise<void> {
     for (const { expected, written } of this.#files)
       expect(encode(await readFile(await written))).toBe(expected)

@@ -69,7 +69,7 @@ describe.each(variants)('files on $name', ({ name: _, ...engine }) => {
   })
 })
 
-/** Functions cannot be saved. */
+/** Runs without function options, because functions cannot be saved. */
 const savable = cases.filter(
   ({ rule, options }) => !/\[Function/.test(inspect([rule, options], { depth: 9 })),
 )
@@ -132,7 +132,7 @@ const numbers = (seed: number, length: number) => noise(seed, length, 'float32')
 const [W, FROZEN] = [2_000_000, 1_500_000]
 const gradients = { w: numbers(7, W), b: numbers(8, 7) }
 
-/** Several pieces of 4 MiB each. */
+/** Makes an optimizer whose tensors span several pieces of 4 MiB. */
 function large(): Large {
   const params = { frozen: numbers(1, FROZEN), w: numbers(2, W), b: numbers(3, 7) }
   const optimizer = new Optimizer<Readonly<Record<string, Float32Array>>, Rule>(params, adamw({ lr: 0.1 }), {
@@ -156,7 +156,7 @@ const digest = (saved: SavedRun) =>
 const changes: readonly (readonly [string, (optimizer: Large, before: SavedRun) => unknown])[] = [
   ['nothing', () => {}],
   ['step', (optimizer) => optimizer.step(gradients)],
-  ['steps', (optimizer) => [1, 2, 3].map(() => optimizer.step(gradients))],
+  ['several steps', (optimizer) => [1, 2, 3].map(() => optimizer.step(gradients))],
   ['stepAsync', (optimizer) => optimizer.stepAsync(gradients)],
   [
     'unfreeze',
@@ -181,7 +181,7 @@ const changes: readonly (readonly [string, (optimizer: Large, before: SavedRun) 
     },
   ],
   [
-    'grow, and a step of rows',
+    'appendRows and a sparse step',
     (optimizer) => {
       optimizer.appendRows('w', numbers(9, 10))
       optimizer.step({ w: sparseRows([3, W + 9], numbers(7, 2)) } as never)
@@ -242,8 +242,8 @@ test.each(savable)(
 const around: readonly (readonly [string, object])[] = [
   ['sums of three batches', { accumulate: 3 }],
   ['lookahead', { lookahead: { steps: 2 } }],
-  ['a mean of some', { average: swa({ start: 1, every: 2 }) }],
-  ['all of these', { accumulate: 2, lookahead: { steps: 2 }, average: ema(0.5) }],
+  ['an average of some updates', { average: swa({ start: 1, every: 2 }) }],
+  ['all of these together', { accumulate: 2, lookahead: { steps: 2 }, average: ema(0.5) }],
 ]
 
 test.each(around)('the steps of a run do not change the file: %s', async (_, options) => {
@@ -344,7 +344,7 @@ describe('a step during a write copies', () => {
     step()
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
-    // Three arrays, and the lists of rows.
+    // Three arrays and the row indices.
     expect(taken(step)).toBeLessThan(3 * 0.5 + 0.2)
     expect(taken(step)).toBeLessThan(0.1)
     expect(digest(await readFile(await writing))).toEqual(expected)
@@ -400,7 +400,7 @@ describe('an invalid call', () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const scheduled = new Optimizer({ w: Float32Array.of(1) }, adam({ lr: () => 0.1 }))
   test.each<[string, unknown, unknown]>([
-    ['no optimizer', { save: () => optimizer.save() }, {}],
+    ['an object that is no optimizer', { save: () => optimizer.save() }, {}],
     ['null', null, {}],
     ['a function for a schedule', scheduled, {}],
     ['a dtype of a run', optimizer, { dtype: 'float16' }],
@@ -517,7 +517,7 @@ test.skipIf(process.platform === 'win32')('a special file is not replaced', asyn
   expect(readdirSync(folder)).toEqual(names)
 })
 
-describe('damage', () => {
+describe('damage is detected', () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
   optimizer.step({ w: noise(2, 40, 'float32') })
 

@@ -106,9 +106,9 @@ test('the file contains the state at the call', async () => {
 })
 
 test.each<[string, Rule, object, string]>([
-  ['a rule that Torch has not', lion(), {}, 'a rule that Torch has'],
-  ['an option that Torch has not', adam({ cautious: true }), {}, "options that Torch's Adam has"],
-  ['a form that Torch has not', rmsprop({ form: 'essay' }), {}, "options that Torch's RMSprop has"],
+  ['a rule that Torch lacks', lion(), {}, 'a rule that Torch has'],
+  ['an option that Torch lacks', adam({ cautious: true }), {}, "options that Torch's Adam has"],
+  ['a form that Torch lacks', rmsprop({ form: 'essay' }), {}, "options that Torch's RMSprop has"],
   ['a schedule', adamw({ lr: cosine(0.1, { steps: 9 }) }), {}, 'numbers, not schedules'],
   ['two rules', adam(), { groups: [{ match: 'b', rule: sgd() }] }, 'one rule: Adam'],
   ['nothing that is updated', adam(), { groups: [{ match: '*', frozen: true }] }, 'tensors that are updated'],
@@ -120,8 +120,8 @@ test.each<[string, Rule, object, string]>([
 })
 
 test.each<[string, unknown]>([
-  ['too few', ['a', 'b']],
-  ['twice one', ['a', 'b', 'a']],
+  ['too few names', ['a', 'b']],
+  ['a duplicate name', ['a', 'b', 'a']],
   ['a pattern', ['a', '*', 'b']],
   ['numbers', [1, 2, 3]],
   ['none', 7],
@@ -137,18 +137,22 @@ async function written(metadata: Readonly<Record<string, string>>): Promise<Blob
 const groups = (group: object) => JSON.stringify([{ params: [0], ...group }])
 
 test.each<[string, Readonly<Record<string, string>>, string]>([
-  ['nothing of Torch', {}, 'metadata: param_groups: expected JSON'],
-  ['no JSON', { param_groups: '[', 'torch.optim': 'Adam' }, 'expected JSON'],
-  ['another rule', { param_groups: groups({}), 'torch.optim': 'LBFGS' }, 'expected one of SGD, Adam'],
-  ['what every object has', { param_groups: groups({}), 'torch.optim': 'toString' }, 'expected one of SGD'],
+  ['no metadata of Torch', {}, 'metadata: param_groups: expected JSON'],
+  ['invalid JSON', { param_groups: '[', 'torch.optim': 'Adam' }, 'expected JSON'],
+  ['an unknown rule', { param_groups: groups({}), 'torch.optim': 'LBFGS' }, 'expected one of SGD, Adam'],
+  [
+    'a name of Object.prototype',
+    { param_groups: groups({}), 'torch.optim': 'toString' },
+    'expected one of SGD',
+  ],
   [
     'an unknown option',
     { param_groups: groups({ more: 1 }), 'torch.optim': 'Adam' },
     'options that Adam has',
   ],
   ['an option of another type', { param_groups: groups({ lr: '1' }), 'torch.optim': 'Adam' }, 'lr: expected'],
-  ['betas that are none', { param_groups: groups({ betas: 7 }), 'torch.optim': 'Adam' }, ''],
-  ['other indices', { param_groups: '[{"params":[1]}]', 'torch.optim': 'Adam' }, 'in order'],
+  ['invalid betas', { param_groups: groups({ betas: 7 }), 'torch.optim': 'Adam' }, ''],
+  ['wrong indices', { param_groups: '[{"params":[1]}]', 'torch.optim': 'Adam' }, 'in order'],
   ['no indices', { param_groups: '[{}]', 'torch.optim': 'Adam' }, 'in order'],
   ['no groups', { param_groups: '[]', 'torch.optim': 'Adam' }, 'names: expected 0 names'],
   [
@@ -193,7 +197,7 @@ function after(step: number, betas: readonly number[]): Uint8Array {
 test.each([
   [0.9, 0.999],
   [1 - 2 ** -53, 1 - 1e-9],
-])('2⁵³ − 2 updates with β %d and %d are read at once', (...betas) => {
+])('fromTorch reads 2⁵³ − 2 updates with β %d and %d immediately', (...betas) => {
   const path = join(folder, 'many')
   writeFileSync(path, after(2 ** 53 - 2, betas))
   const script = `const { fromTorch } = require('antigrad/files')

@@ -48,7 +48,7 @@ afterAll(async () => {
   if (site) remove(site.folder)
 })
 
-test.each(['antigrad', 'optimizer'])('%s.mjs has the bits of Node, in one request', async (name) => {
+test.each(['antigrad', 'optimizer'])('%s.mjs computes the bits of Node after one request', async (name) => {
   const page = await site.browser.newPage()
   const requests: string[] = []
   page.on('request', (request) => requests.push(request.url()))

@@ -76,7 +76,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
     expect(await tab.evaluate(inWorker('/app.js'))).toMatchObject({ steps: bits, asyncSteps: bits })
   })
 
-  test.skipIf(!isThere)("Rastrigin's function has the values and derivatives of Node", async () => {
+  test.skipIf(!isThere)("computes the values and derivatives of Rastrigin's function like Node", async () => {
     await tab.open(`${origin}/`)
     const found = await tab.evaluate<number[]>('rastriginAlongView()')
     const different = rastriginAlongView().filter((value, i) => value !== found[i])

@@ -29,7 +29,7 @@ export function npm(folder: string, ...args: string[]): string {
   return execFileSync('npm', [...args, ...options], { cwd: folder, env, encoding: 'utf8', stdio: 'pipe' })
 }
 
-/** The tarball that `npm pack` makes of a folder. */
+/** Packs a folder with `npm pack` and returns the path of the tarball. */
 function pack(folder: string, into: string): string {
   return join(into, npm(folder, 'pack', '--ignore-scripts', '--pack-destination', into).trim())
 }
@@ -116,7 +116,7 @@ export function json(folder: string, program: string, ...args: string[]): Json {
   return JSON.parse(stdout)
 }
 
-/** The script that prints a runtime's engines and digests, as one JavaScript file that imports the package. */
+/** Writes the script that prints a runtime's engines and digests: one JavaScript file that imports the package. */
 export async function addDigestScript(folder: string): Promise<string> {
   await build({
     entryPoints: [join(home, 'test/digests.ts')],

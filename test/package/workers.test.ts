@@ -177,7 +177,7 @@ describe('idle workers end', () => {
   beforeAll(async () => void (await ofChromium.launch()))
   afterAll(() => chromium?.close())
 
-  test('two seconds after the last call, and start again', async () => {
+  test('two seconds after the last call, and start again on the next call', async () => {
     const page = await (chromium as Browser).newPage()
     await page.goto(`${origin}/`)
     for (let k = 0; k < 2; k++) {

@@ -64,7 +64,7 @@ describe('the site contains', () => {
     expect([above.includes('<mi>m</mi>'), below.includes('<msqrt>')]).toEqual([true, true])
   })
 
-  test('the programs that pages link to', () => {
+  test('the programs that its pages link to', () => {
     for (const page of ['recipes', 'tfjs']) {
       const programs = [...html(`docs/${page}`).matchAll(/href="\.\.(\/examples\/[\w-]+\.(?:mjs|html))"/g)]
       expect(programs.length).toBeGreaterThan(0)
@@ -72,7 +72,7 @@ describe('the site contains', () => {
     }
   })
 
-  test('lists for programs', () => {
+  test('llms.txt with links that exist', () => {
     const list = readFileSync(join(site.folder, 'llms.txt'), 'utf8')
     const links = [...list.matchAll(/\]\((.*?)\)/g)].map(([, link]) => link.replace(/\.html$/, ''))
     expect(links.length).toBeGreaterThan(25)
@@ -133,7 +133,7 @@ test('search finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt'
   await page.close()
 })
 
-/** Words of newcomers, and the page that has to be among the first three hits. */
+/** Queries of newcomers, and the page that must be among the first three hits. */
 const everydayQueries: readonly [query: string, page: string][] = [
   ['install', 'everywhere'],
   ['Next.js', 'everywhere'],
@@ -186,10 +186,10 @@ const everydayQueries: readonly [query: string, page: string][] = [
   ['neural network', 'tfjs'],
 ]
 
-describe("search finds the pages for newcomers' words", () => {
+describe("search finds the pages for newcomers' queries", () => {
   let index: { search(query: string): { id: string }[] }
   beforeAll(async () => {
-    // The index of the built site, loaded as the search box loads it.
+    // The search index of the built site, loaded in the same way as by the search box.
     const chunks = join(site.folder, 'assets/chunks')
     const file = readdirSync(chunks).find((name) => name.startsWith('@localSearchIndex')) as string
     const { default: json } = await import(pathToFileURL(join(chunks, file)).href)

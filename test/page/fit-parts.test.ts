@@ -17,18 +17,18 @@ describe('a table', () => {
     ['tabs', 't\ty\n1\t2\n3\t4', { t: [1, 3], y: [2, 4] }],
     ['semicolons, with decimal commas', 't;y\n1,5;2\n-3;4,25e1', { t: [1.5, -3], y: [2, 42.5] }],
     ['semicolons, with points', 't;y\n1.5;2\n3;4', { t: [1.5, 3], y: [2, 4] }],
-    ['blanks that line it up', '  t    y\n 1.0   2\n10.0  -4e-1 ', { t: [1, 10], y: [2, -0.4] }],
-    ['no names', '1,2\n3,4', { x: [1, 3], y: [2, 4] }],
+    ['aligning spaces', '  t    y\n 1.0   2\n10.0  -4e-1 ', { t: [1, 10], y: [2, -0.4] }],
+    ['no column names', '1,2\n3,4', { x: [1, 3], y: [2, 4] }],
     [
-      'no names, and blanks between decimal commas',
+      'no column names, and spaces between decimal commas',
       '0,1 2,5\n0,2 1.234,5',
       { x: [0.1, 0.2], y: [2.5, 1234.5] },
     ],
-    ['tabs, percents and other signs', 't\ty\n1,5\t\u22122,5 %', { t: [1.5], y: [-0.025] }],
-    ['no names of three columns', '1 2 .3\n3 4 5.', { x: [1, 3], y: [2, 4], column3: [0.3, 5] }],
+    ['tabs, percent signs and other symbols', 't\ty\n1,5\t\u22122,5 %', { t: [1.5], y: [-0.025] }],
+    ['three columns without names', '1 2 .3\n3 4 5.', { x: [1, 3], y: [2, 4], column3: [0.3, 5] }],
     ['quotes', '"t, in s","say ""y"""\n"1","2"', { t_in_s: [1], say_y: [2] }],
-    ['a name of two lines', '"t\nin s",y\n1,2', { t_in_s: [1], y: [2] }],
-    ['other ends of lines, and a mark at the start', '\uFEFFt,y\r\n1,2\r3,4\r\n', { t: [1, 3], y: [2, 4] }],
+    ['a column name of two lines', '"t\nin s",y\n1,2', { t_in_s: [1], y: [2] }],
+    ['other line ends and a byte order mark', '\uFEFFt,y\r\n1,2\r3,4\r\n', { t: [1, 3], y: [2, 4] }],
     ['comments and blank lines', '# measured\n\nt,y\n1,2\n\n# late\n3,4', { t: [1, 3], y: [2, 4] }],
     ['a column of texts', 'who,t,y\nAda,1,2\nBob,3,4', { t: [1, 3], y: [2, 4] }],
     ['names that expressions have already', 'exp,pi\n1,2', { exp_1: [1], pi_2: [2] }],
@@ -119,7 +119,7 @@ describe('weights, losses and derived quantities', () => {
     return { options, leftOut: rows.leftOut }
   }
 
-  test('are options of the library', () => {
+  test('become options of the library', () => {
     expect(of({})).toEqual({ options: {}, leftOut: [] })
     expect(of({ weights: 'w' })).toEqual({
       options: { weights: new Float64Array([1, 0, 2]) },
@@ -229,6 +229,6 @@ describe('the address', () => {
   })
 })
 
-test('the example is the same everywhere', () => {
+test('the example data are the same on every platform', () => {
   expect(example().split('\n').slice(0, 3)).toEqual(['t,y', '0,2.876', '0.25,2.493'])
 })

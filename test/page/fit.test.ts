@@ -195,7 +195,7 @@ describe('pasted data', () => {
     expect(off(other, other.band, [...wide.low, ...wide.high.reverse()])).toBeLessThan(0.3)
   })
 
-  test('may have weights, another loss, derived quantities and profiles, which the address keeps', async () => {
+  test('support weights, another loss, derived quantities and profiles, which the address keeps', async () => {
     const page = await open()
     await chosen(page, 'weights').selectOption('1/f')
     await chosen(page, 'loss').selectOption('softL1')

@@ -1,4 +1,4 @@
-/** The pages in Firefox and in WebKit, whose language is 'C' here. */
+/** The pages in Firefox and WebKit, whose language is 'C' here. */
 
 import { expression } from 'antigrad'
 import { fit as fitInNode } from 'antigrad/fit'
@@ -64,7 +64,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
     },
   )
 
-  test.skipIf(!isThere)('the engines are reported and measured', async () => {
+  test.skipIf(!isThere)('reports and measures the engines', async () => {
     await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
     await click('Engines')
@@ -90,7 +90,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
     expect(await texts('.basins tbody tr')).toEqual(['1: (1, 3)0100%'])
     expect(tab.errors).toEqual([])
   })
-  test.skipIf(!isThere)('a fit has the numbers of fit in Node', async () => {
+  test.skipIf(!isThere)('fits data with the numbers of fit in Node', async () => {
     await tab.open(`${site.address}fit.html#start.c=0.5`)
     const [t, y] = readTable(example()).columns.map(({ numbers }) => numbers)
     const { values, errors } = fitInNode(

@@ -321,7 +321,7 @@ describe('a schedule', () => {
   const lr = (page: Page) => page.locator('[data-option="lr"]')
   const picture = (page: Page) => page.locator('.schedule')
 
-  test('is typed, drawn, raced as in Node, and shared by the link', async () => {
+  test('is typed, plotted, raced like in Node and shared by the link', async () => {
     const page = await open('f=rosenbrock&from=-1.5,2&maxIterations=300&adam=lr:0.1')
     expect(await picture(page).count()).toBe(0)
     await lr(page).fill('warmup(cosine(0.2, { steps: 180, endValue: 0.01 }), { steps: 20 })')

@@ -91,9 +91,9 @@ describe('an expression', () => {
   })
 
   test.each([
-    ['brackets', `${'('.repeat(9_000)}x${')'.repeat(9_000)}`],
-    ['more brackets than a text may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
-    ['brackets that are not closed', '('.repeat(20_000)],
+    ['parentheses', `${'('.repeat(9_000)}x${')'.repeat(9_000)}`],
+    ['more parentheses than an expression may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
+    ['unclosed parentheses', '('.repeat(20_000)],
     ['signs', `${'-'.repeat(19_000)}x`],
   ])('has the same message as in a fit if it is nested too deeply: %s', (_, text) => {
     const told = (parse: (text: string) => unknown) => {

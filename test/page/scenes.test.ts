@@ -156,7 +156,7 @@ describe('a program for the same race', () => {
   test.each([
     ...scenes.map(({ title, hash }) => [title, hash]),
     [
-      'every extra',
+      'all additional settings',
       'f=booth&from=1,-2&noise=0.5&maxIterations=50&adam=lr:0.1,warmup:5,delay:2,clipNorm:1,clipValue:0.5',
     ],
   ])('reproduces it: %s', async (_, hash) => {

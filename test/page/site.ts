@@ -1,4 +1,4 @@
-/** The race page as it would be served: built once, in a folder of some host. */
+/** The race page as served in production: built once, in a folder of a host. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

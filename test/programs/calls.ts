@@ -37,7 +37,7 @@ export interface RunsProgram extends Call {
 export interface FitsProgram extends Call {
   readonly kind: 'fits'
   readonly fits: number
-  /** An expression, or one of `models`. */
+  /** An expression, or the name of a function of `models`. */
   readonly model: string | { readonly name: string; readonly options: object }
   readonly data: Data
   /** Whether it is a single fit; `sigma` and `weights` in its options are then repeated over the rows. */
@@ -46,7 +46,7 @@ export interface FitsProgram extends Call {
 
 export type Data = Readonly<Record<string, readonly number[] | readonly (readonly number[])[]>>
 
-/** Enough for several vectors of any width, or few. */
+/** Counts that fill several vectors of any width, and small counts. */
 const count = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 5 }) },
   { weight: 1, arbitrary: fc.constantFrom(17, 33, 67) },

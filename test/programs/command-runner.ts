@@ -329,7 +329,7 @@ export class World {
     return this.#others.map(({ params, updates }) => ({ params, updates }))
   }
 
-  /** Gradients by tensor. */
+  /** Gradients per tensor. */
   #gradients({ inPlace, seed, holes, wild }: Command & { call: 'step' | 'stepAsync' }, plan: Plan) {
     const { dtype } = this.#program
     return plan.tensors.map(({ length }, i) => {

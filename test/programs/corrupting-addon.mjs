@@ -38,7 +38,7 @@ function spoil(list, count = list.length) {
   for (let k = random(6); k >= 0; k--) list[random(50) === 0 ? random(2) : 2 + random(count - 2)] = word()
 }
 
-/** A copy of the bytes of an arena or a batch. */
+/** Copies the bytes of an arena or a batch. */
 function copied(owner, offset, length) {
   const buffer = owner instanceof WebAssembly.Memory ? owner.buffer : owner
   return buffer.slice(offset, offset + length)
@@ -107,7 +107,7 @@ function spoiling(addon) {
       if (length <= LARGEST && random(2) === 0) {
         const copy = copied(owner, offset, length)
         const list = new Uint32Array(copy, 0, length >> 2)
-        // The header, programs and settings come first.
+        // The list begins with the header, programs and settings.
         spoil(list, Math.min(list.length, [32, 120, 1000, list.length][random(4)]))
         for (let k = 0; k < 3; k++) tried(() => addon.advanceMany(copy, 0, length, threads, set))
       }

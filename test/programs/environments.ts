@@ -32,7 +32,7 @@ const chromiumItself: Browser = {
   },
 }
 
-/** A browser in which `child.ts` is a page's script. */
+/** A browser whose page runs `child.ts` as a script. */
 class PageHost extends Host {
   readonly #browser: Browser
   readonly #address: string

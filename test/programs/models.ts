@@ -74,7 +74,7 @@ export type Command = { readonly intrusion?: Intrusion | null } & (
 export interface ModelProgram {
   readonly kind: 'model'
   readonly places: readonly PlaceName[]
-  /** Whether the process begins with a few rules and the smaller WebAssembly module; see 'bring'. */
+  /** Whether the process begins with a few rules and the small WebAssembly module (see 'bring'). */
   readonly isLate: boolean
   readonly pollution: Pollution | null
   readonly dtype: Dtype
@@ -107,7 +107,7 @@ const tensorClip = {
 const sparse = <T>(fields: Record<string, fc.Arbitrary<T>>) =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constant({}) },
-    // One or two of them.
+    // One or two of the options.
     {
       weight: 2,
       arbitrary: fc

@@ -31,6 +31,6 @@ export const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, 
 export const rarely = <T>(times: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
   fc.oneof({ weight: times - 1, arbitrary: fc.constant(null) }, { weight: 1, arbitrary })
 
-/** An ordinary object, as users write them. */
+/** An ordinary object with the standard prototype, as in user code. */
 export const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
   fc.record<T>(fields, { noNullPrototype: true })

@@ -27,7 +27,7 @@ export function build(structure: Nested, leaf: (tensor: number) => unknown): unk
   return Object.fromEntries(Object.entries(structure).map(([key, child]) => [key, build(child, leaf)]))
 }
 
-/** The dotted names by tensor. */
+/** The dotted name of each tensor. */
 export function namesOf(structure: Nested, path: readonly string[] = [], names: string[] = []): string[] {
   if (typeof structure === 'number') names[structure] = path.join('.')
   else for (const [key, child] of Object.entries(structure)) namesOf(child, [...path, key], names)

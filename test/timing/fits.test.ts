@@ -41,8 +41,8 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number[]> {
 }
 
 const cases: readonly (readonly [string, () => FitData])[] = [
-  ['10,000 curves', () => curves(10_000)],
-  ['a curve of a million rows', () => rows(1_000_000)],
+  ['fits of 10,000 curves', () => curves(10_000)],
+  ['fits of a curve with 1 million rows', () => rows(1_000_000)],
 ]
 
 describe.each(cases)('fits of %s', (_, make) => {
@@ -64,7 +64,7 @@ describe.each(cases)('fits of %s', (_, make) => {
     const controller = new AbortController()
     let aborted = Number.NaN
     let reports = 0
-    // The first report comes while starts are guessed.
+    // The first report comes while start values are guessed.
     const onProgress = () => {
       reports++
       if (reports !== report) return

@@ -39,14 +39,14 @@ const header = 't,y\n'
 const N = 20_000
 
 test.each<[string, (text: string) => Promise<unknown>, (n: number) => string]>([
-  ['a matrix in quotes', matrix, (n) => '"1","2","3"\n'.repeat(n)],
+  ['a quoted matrix', matrix, (n) => '"1","2","3"\n'.repeat(n)],
   ['a matrix of one row', matrix, (n) => `${'1 '.repeat(3 * n)}\n`],
-  ['a matrix of one row in quotes', matrix, (n) => '"1",'.repeat(n)],
+  ['a quoted matrix of one row', matrix, (n) => '"1",'.repeat(n)],
   ['a matrix of one column', matrix, (n) => '1\r'.repeat(4 * n)],
-  ['a table in quotes', csv, (n) => `${header}${'"1","2"\n'.repeat(n)}`],
-  ['a table with blanks before its cells', csv, (n) => `${header}${'"1", \t   "2"\n'.repeat(n)}`],
+  ['a quoted table', csv, (n) => `${header}${'"1","2"\n'.repeat(n)}`],
+  ['a table with spaces before its cells', csv, (n) => `${header}${'"1", \t   "2"\n'.repeat(n)}`],
   ['a table of one long row', csv, (n) => `${header}${'"1",'.repeat(n)}`],
-  ['a table with a quote that nothing closes', csv, (n) => `${header}"${'1,2\n'.repeat(40 * n)}`],
+  ['a table with an unclosed quote', csv, (n) => `${header}"${'1,2\n'.repeat(40 * n)}`],
   ['a table of blank lines and comments', csv, (n) => `${header}${'\n# "\r\n'.repeat(4 * n)}1,2`],
   ['objects', csv, (n) => '{"t":1,"y":2}\n'.repeat(n)],
   ['rows with their places', places, (n) => `${header}${'é1,"2"\n1,2\n'.repeat(n)}`],
