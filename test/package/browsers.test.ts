@@ -160,17 +160,16 @@ test.each(Object.keys(bundlers))('%s: batches run on workers from the same file'
     const [{ x, engineReasons }, alone] = [await runs({ threads: 2, workers: workers() }), await runs({})]
     const said = engineReasons.at(-1)
     console.log(JSON.stringify({ said, isSame: x.x.every((value, run) => value === alone.x.x[run]) }))`,
-    )
-    await bundlers[name](folder, 'runs.js', join(folder, `${name}-runs`))
-    expect(readdirSync(join(folder, `${name}-runs`))).toEqual(['app.js'])
-    const { result, requests } = await open(`${name}-runs/`, report)
-    expect(result).toEqual({ said: 'workers: 2', isSame: true })
-    expect(requests.filter((url) => !/^(data|blob):/.test(url))).toEqual([
-      `${origin}/${name}-runs/`,
-      `${origin}/${name}-runs/app.js`,
-    ])
-  },
-)
+  )
+  await bundlers[name](folder, 'runs.js', join(folder, `${name}-runs`))
+  expect(readdirSync(join(folder, `${name}-runs`))).toEqual(['app.js'])
+  const { result, requests } = await open(`${name}-runs/`, report)
+  expect(result).toEqual({ said: 'workers: 2', isSame: true })
+  expect(requests.filter((url) => !/^(data|blob):/.test(url))).toEqual([
+    `${origin}/${name}-runs/`,
+    `${origin}/${name}-runs/app.js`,
+  ])
+})
 
 test('every rule has the bits of TypeScript in Node', async () => {
   const { result } = await open('esbuild/?all', report)
