@@ -1,6 +1,6 @@
 /**
- * Adafactor: PyTorch's and Optax's trajectories from `data/adafactor.json` with fourteen gradients each, bit identity
- * of matrices on every engine, and row and column statistics when tensors are added, extended, frozen and saved.
+ * Adafactor: PyTorch's and Optax's trajectories from `data/adafactor.json` with fourteen gradients each. Matrices have
+ * the same bits on every engine. Row and column statistics survive when tensors are added, extended, frozen and saved.
  */
 
 import { readFileSync } from 'node:fs'

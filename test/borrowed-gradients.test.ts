@@ -1,6 +1,6 @@
 /**
- * Gradients that the native engine reads in the caller's memory. Their bits equal those of copied gradients, whatever
- * the kind of memory, and they are never written to.
+ * Gradients that the native engine reads in the caller's memory. The results equal the results with copied
+ * gradients, whatever the kind of memory. Borrowed gradients are never written to.
  */
 
 import { createRequire } from 'node:module'

@@ -239,7 +239,7 @@ describe.skipIf(!isThere)('queue workers', () => {
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 20_000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
     writeFileSync(join(folder, 'stopped.json'), JSON.stringify(long))
-    // By the library and on the command line; nothing remains that would keep the process alive.
+    // The library and the command line end alike; nothing remains that would keep the process alive.
     const store = newStore()
     const script = `
       import { readFileSync } from 'node:fs'

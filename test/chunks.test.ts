@@ -264,7 +264,7 @@ describe('merged bytes', () => {
     expect(await merged(plan, store)).toBe(stdout)
   })
 
-  test('are correct for interleaved groups: chunks end where no group is open', async () => {
+  test('are correct for interleaved groups: chunks end only between groups', async () => {
     const rows = ['A', 'B', 'A', 'B', 'C', 'D', 'C', 'D', 'E'].flatMap((well, k) =>
       [0, 1, 2, 3].map((t) => `${well},${t},${t === 2 && k === 5 ? 'x' : 5 - t + k}\n`),
     )
@@ -453,7 +453,7 @@ describe('the data of a plan', () => {
       const there = (await planFits(address, asked, { group: 'well', chunkSize: 20, name: 'wells.csv' })).plan
       expect(there.chunks).toEqual(plan.chunks)
       const store = newStore()
-      // As happens to kept connections that the server has closed.
+      // Kept connections fail like this after the server has closed them.
       breaks = 2
       await runChunks(plan, { store, data: address })
       expect(await merged(plan, store)).toBe(direct)

@@ -7,7 +7,7 @@ import { home } from './children.js'
 
 const read = (...path: string[]) => readFileSync(join(home, ...path), 'utf8')
 
-/** Names in the dependency sections, without those of this workspace. */
+/** Names in the dependency sections, without packages of this workspace. */
 function crates(manifest: string): string[] {
   const sections = manifest
     .split(/^(?=\[)/m)

@@ -114,7 +114,7 @@ describe('the process can end in the middle of', () => {
       for (const end of ends) expect(await end).toEqual({ ...well(), code: 7 })
     })
 
-    test('by an uncaught exception', async () => {
+    test('after an uncaught exception', async () => {
       const ends = [0, 1].map((time) =>
         run(`${scene}\n setTimeout(() => { console.log('well'); throw new Error('mine') }, ${time})`),
       )

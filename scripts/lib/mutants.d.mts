@@ -7,7 +7,7 @@ export interface Sources {
 /** The sources of a commit, independent of the working tree; `cwd` is a folder in its repository. */
 export function sourcesAt(commit: string, cwd?: string): Sources
 
-/** All mutants of the files below some paths, except those in `seen`, to which they are added. */
+/** All mutants of the files below some paths, except the mutants in `seen`, to which the new mutants are added. */
 export function sitesIn(
   paths: readonly string[],
   seen?: Set<string>,

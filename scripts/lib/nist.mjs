@@ -45,7 +45,7 @@ export function readProblem(name) {
 /** How many digits of a number are right: −log10 of its relative error. */
 const digitsOf = (found, certified) => -Math.log10(Math.abs(found - certified) / Math.abs(certified))
 
-/** Of the worst parameter, and at least 0. */
+/** Number of correct digits of the worst parameter, at least 0. */
 const digits = (found, certified) =>
   Object.keys(certified).reduce(
     (least, name) => Math.min(least, Math.max(0, digitsOf(found[name], certified[name]))),

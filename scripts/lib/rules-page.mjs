@@ -20,8 +20,8 @@ export function sizesIn(page) {
 }
 
 /**
- * @returns the page's text, from the package's exports, the rules' declarations, the comments on their options, and
- * the bytes of each rule's bundle, alone and in addition to a bundle with the reference rule
+ * @param sizes bytes of each rule's bundle, alone and in addition to a bundle with the reference rule
+ * @returns the page's text
  */
 export function rulesPage(antigrad, definitions, documentation, sizes) {
   const about = aboutRules()

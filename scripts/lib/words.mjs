@@ -401,7 +401,7 @@ export function blocksOf(file, text) {
   if (file.endsWith('.md')) return markdownBlocks(text)
   if (/\.(?:rs|c|cpp)$/.test(file)) return lineBlocks(text, /^\s*\/\/[/!]*/)
   if (/\.(?:py|yml|toml)$/.test(file)) {
-    const quoted = [...text.matchAll(/^\s*"""([\s\S]*?)"""/gm)]
+    const quoted = [...text.matchAll(/^\s*"""(?=\S)([\s\S]*?)"""/gm)]
     const lineOf = linesOf(text)
     return [
       ...lineBlocks(text, /^\s*#+/),

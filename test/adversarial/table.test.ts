@@ -125,7 +125,7 @@ async function ordinary(call: Call, name: string, args: readonly unknown[]): Pro
   return `${error} ${seen(value)} ${seen(subject)}`
 }
 
-/** Whether a call returns a promise: `profile` and `bootstrap` do so for all results except those of `fit`. */
+/** Whether a call returns a promise: `profile` and `bootstrap` do so for all results except the results of `fit`. */
 const givesPromise = (name: string, call: Call) =>
   /Async|Many$|fitShared$/.test(name) ||
   (/^(profile|bootstrap)$/.test(name) && (argsOf(call)[0] as object).constructor.name !== 'Fit')

@@ -32,7 +32,7 @@ interface Contents {
 }
 const { files, malformed, odd }: Contents = JSON.parse(`${bytesOf('contents.json')}`)
 
-/** Numbers as in contents.json, including those that JSON lacks. */
+/** Numbers as in contents.json, including values that JSON lacks. */
 const shown = (value: number | bigint, dtype: string): unknown =>
   dtype === 'BOOL'
     ? value === 1

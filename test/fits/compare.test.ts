@@ -178,7 +178,7 @@ describe('compare without a test', () => {
     ])
   })
 
-  test('reports no test for a full model without degrees of freedom, and no AICc for so few rows', () => {
+  test('reports no test for a full model without degrees of freedom, and no AICc for too few rows', () => {
     const few = { x: [0, 1, 2], y: [1, 2, 4] }
     const { test, message } = compare(
       fitOne(models.line(), few),

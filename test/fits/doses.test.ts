@@ -60,7 +60,7 @@ const fitted = ({ x, y, sigma, isKnown }: Omit<Doses, 'ends'>, options = {}) =>
   fitOne(models.fourPL(), { x, y }, { sigma: x.map(() => sigma), absoluteSigma: isKnown, ...options })
 
 describe('four-parameter curves with few doses', () => {
-  /** The endpoints that differ from those of the search, as 'name side reason'. */
+  /** The endpoints that differ from the results of the search, as 'name side reason'. */
   function wrongEnds(doses: Doses): string[] {
     const found = fitted(doses)
     const { values } = found

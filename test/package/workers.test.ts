@@ -131,7 +131,7 @@ describe.each([ofChromium, ...otherBrowsers])(
         'aborted()',
       )
       expect(result).toMatchObject({ message: 'enough', isOurs: false })
-      // Progress is reported by time, and no run ends by itself.
+      // Progress is reported by time, and no run ends without a call.
       expect(told.filter((done) => done > 0)).toEqual([])
       expect(waited).toBeLessThan(2_000)
       expect(await tab.evaluate('short()')).toMatchObject({ value: { isSame: true, said: ['workers: 2'] } })

@@ -673,7 +673,7 @@ describe('accessibility and robustness', () => {
     await expect.poll(async () => (await places()).some((place, i) => place !== before[i])).toBe(true)
   })
 
-  test('nothing moves by itself if reduced motion is requested', async () => {
+  test('no animation runs if reduced motion is requested', async () => {
     const page = await open('', { reducedMotion: 'reduce' })
     await openSurface(page)
     const turn = page.getByRole('checkbox', { name: 'rotation' })

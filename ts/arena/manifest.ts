@@ -4,13 +4,13 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 
 export * from './layout.js'
 
-/** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xbe280167
+/** Hash of the sources of the engines. An engine with another hash is refused. */
+export const HASH = 0x63a1ff64
 
-/** Of what runs equations, as each kernel has one. */
+/** Hash of the interpreter of custom rules, like the hash of each kernel. */
 export const EQUATIONS_SOURCE = 0x6015c4a5
 
-/** Where the numbers of a batch's header are. */
+/** Indices of the words in a batch's header. */
 export const BATCH = {
   hash: 0,
   size: 1,
@@ -44,22 +44,22 @@ export const BATCH = {
   pieces: 29,
 } as const
 
-/** Those of its float64 settings. */
+/** Indices of the float64 settings of a batch. */
 export const BATCH_SETTINGS = { tolerance: 0, done: 1, mostUpdates: 2, exempt: 3, delay: 4 } as const
 
-/** Those of a lane: since when its steps are short. */
+/** Indices of the words of a lane that count its short steps. */
 export const BATCH_SHORT = { change: 0, gradientNorm: 1, since: 2 } as const
 
-/** Those of a run that has stopped. */
+/** Indices of the words that describe a stopped run. */
 export const BATCH_OUTCOME = { value: 0, gradientNorm: 1, change: 2, updates: 3 } as const
 
-/** Those at the beginning of a program. */
+/** Indices of the words at the beginning of a program. */
 export const COUNTS = { head: 0, body: 1, tail: 2, sums: 3 } as const
 
-/** Those of an instruction. */
+/** Indices of the words of an instruction. */
 export const INSTRUCTION = { operation: 0, to: 1, a: 2, b: 3, c: 4, d: 5 } as const
 
-/** What programs are made of, by number. */
+/** Operations of programs, by number. */
 export const OPERATIONS = [
   'add',
   'subtract',
@@ -137,9 +137,10 @@ export const OPERATIONS = [
   'faddeevaByY',
 ] as const
 
-// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients
-// with their places, of what there is by tensor, what is summed into the first of these, whether
-// it takes each tensor whole, as matrices, the names of state by row and column, and the WebAssembly module that has it where the core's does not.
+// The kernels. Each has a number, a hash of its computation, and the names of its state arrays. Its coefficients have
+// their indices. Further fields are the values per tensor, the sums that the first of these values hold, and
+// whether the kernel takes whole tensors as matrices. The last fields are the names of the state per row and
+// column, and the WebAssembly module that has the kernel if the core does not.
 
 export const AccumulateKernel = {
   number: 2,

@@ -69,7 +69,7 @@ export class Expression<Names extends string = string> {
    */
   with<N extends string, D extends Data>(
     // A `this` parameter, because a method that depends on `Names` would make expressions of known names incompatible
-    // with those of any names.
+    // with expressions of any names.
     this: Expression<N>,
     data: D & OnlyNames<N, D>,
   ): BoundExpression<NamesBeside<N, D>> {

@@ -13,7 +13,7 @@ import { timesExp } from './times-exp.js'
 import { trigonometric } from './trigonometric.js'
 
 /**
- * The grid spacing, half of it, and the reciprocal of the half. The spacing has so few bits that all grid points are
+ * The grid spacing, half of it, and the reciprocal of the half. The spacing has few bits, so all grid points are
  * exact.
  */
 const STEP = 0.51171875

@@ -8,7 +8,7 @@ floats[0] = 1
 /** Index of the word with sign and exponent. It depends on the byte order of the machine. */
 const HIGH = words[1] === 0 ? 0 : 1
 
-/** The upper part of log 2 has so few bits that its product with an exponent is exact; LN2_LOW is the rest. */
+/** The upper part of log 2 has few bits, so its product with an exponent is exact. LN2_LOW is the rest. */
 export const LN2_HIGH: PerDtype<number> = { float32: Math.fround(0.69314575), float64: 0.6931471805598903 }
 export const LN2_LOW: PerDtype<number> = {
   float32: Math.fround(1.4286068e-6),

@@ -3,7 +3,7 @@ import { type PerDtype, single, twice } from './twice.js'
 
 const TWO_BY_PI = 0.6366197723675814
 /**
- * π/2 as a sum of four numbers. The first three have so few bits that their multiples up to 2²⁰, or 2¹¹ in float32, are
+ * π/2 as a sum of four numbers. The first three have few bits, so their multiples up to 2²⁰ (float32: 2¹¹) are
  * exact.
  */
 const PARTS: PerDtype<readonly number[]> = {

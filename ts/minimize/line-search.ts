@@ -30,7 +30,7 @@ const BRACKET_MARGIN = 0.1
 /**
  * Returns the first trial that satisfies the strong Wolfe conditions F(t) ≤ F(0) + c1·t·F'(0) and |F'(t)| ≤ c2·|F'(0)|.
  * The search follows Nocedal and Wright (2006), algorithms 3.5 and 3.6, with the cubic of (3.59). Growth and margins
- * are those of Torch's `strong_wolfe`. If no trial satisfies the conditions, the lowest one is returned, which is
+ * equal Torch's `strong_wolfe`. If no trial satisfies the conditions, the lowest one is returned, which is
  * `start` if none is lower.
  *
  * Close to a minimum, values differ only by rounding. Then a value that equals F(0) within the noise is accepted, and

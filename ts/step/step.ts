@@ -14,10 +14,10 @@
  *
  * Example: `step` with Adam and `clip: { norm: 1 }` has four phases and two stages.
  *
- *   begin           builds segments of the tensors       → stage NORM sums g² per tensor
- *   checkGradients  adds the sums in the order of names  → no stage
- *   scaled          writes the factor and coefficients   → stage 0 updates θ, m and v
- *   commit          advances the clocks                  → no stage
+ * - `begin` builds segments of the tensors. The stage NORM sums g² per tensor.
+ * - `checkGradients` adds the sums in the order of names.
+ * - `scaled` writes the factor and the coefficients. Stage 0 updates θ, m and v.
+ * - `commit` advances the clocks.
  *
  * There are three ways to run a sequence. `run` runs each stage at once. `runAsync` runs stages off the main thread or
  * in slices. `runStraight` is a fast path that skips the layout of segments. It is used if nothing has changed since the

@@ -64,7 +64,7 @@ pub fn plan(address: usize, bytes: usize, stage: usize, to: usize, most: usize, 
     is_planned
 }
 
-/// Runs the plan at `at` that `word` identifies. Returns false, and does nothing, if there is none.
+/// Runs the plan at `at` that `word` identifies. Returns false, and does nothing, if no plan is there.
 ///
 /// Code that can overwrite a plan can also overwrite the module's stack. So the passes of a plan are trusted, like
 /// addresses.

@@ -4,7 +4,7 @@
 //! that describes itself (see [`layout`]). [`Arena::run`] runs a stage of a step on it.
 //!
 //! Results are bit-identical on every instruction set: each `+ − × ÷ √` is rounded on its own, in the order
-//! that the rule's file states, and a rule is written once for lanes of any width.
+//! that the rule's file states. A rule is written once for lanes of any width.
 //!
 //! # Soundness
 //!
@@ -67,8 +67,8 @@
 //!
 //! **A racing load yields some bits, and a racing store changes no bytes but its own.**
 //!
-//! LLVM guarantees this for its own instructions: a plain load that races is not undefined behavior but returns `undef`
-//! ("Atomic Instructions and Concurrency Guide", NotAtomic), and LLVM invents no stores to shared memory. Rust demands
+//! LLVM guarantees this for its own instructions. A plain load that races is not undefined behavior but returns `undef`
+//! ("Atomic Instructions and Concurrency Guide", NotAtomic). LLVM invents no stores to shared memory. Rust demands
 //! more. It marks a load of a single number as never `undef`, so a race makes it undefined behavior in LLVM as well. A
 //! load of a vector has no such mark (both as of Rust 1.95, see `rustc --emit=llvm-ir`). Rust may also assume that
 //! nothing else writes to arrays that are taken as slices (`from_raw_parts`). So the assumption concerns the resulting
@@ -81,11 +81,10 @@
 //! - one index is computed, in `functions/quarter_turns.rs`: the exponent of a large angle selects where the digits of
 //!   2/π begin in a table of constants. The index is computed from a copy on the stack, and the access is checked.
 //!
-//! From memory that JavaScript may write, each number that is a position, a length or a count is read
-//! atomically, and the number that was read is the one that is checked and used: in `arena/table.rs` (`Tables`: header,
-//! arrays, tensors, segments), in `stages/row_list.rs` (`Arena::list`, and `List::entry` for each entry), in
-//! `programs/equations.rs` (`Program::read` and `Program::wanted`, for the program in a row) and in `rules/muon.rs` (the
-//! number of steps). A [`CachedArena`] has its own tables, which nothing writes. The memory of a [`many::Batch`] has no
+//! Positions, lengths and counts in memory that JavaScript may write are read atomically, once, before they are checked
+//! and used. These reads are in `arena/table.rs` (`Tables`: header, arrays, tensors, segments) and
+//! `stages/row_list.rs` (`Arena::list`, and `List::entry` for each entry). The others are in `programs/equations.rs`
+//! (`Program::read` and `Program::wanted`, for the program in a row) and `rules/muon.rs` (the number of steps). A [`CachedArena`] has its own tables, which nothing writes. The memory of a [`many::Batch`] has no
 //! other user during a call, and its numbers are checked, too.
 #![deny(clippy::multiple_unsafe_ops_per_block)]
 

@@ -29,51 +29,67 @@ pub fn modules() -> [(&'static str, String); 2] {
 fn numbers() -> String {
     let mut text = String::from(HEAD);
     let constants: &[(&str, &str, usize)] = &[
-        ("LINE", "Arrays and tensors start at multiples of so many bytes.", arena::LINE),
+        ("LINE", "Alignment of arrays and tensors in bytes.", arena::LINE),
         (
             "STAGES",
-            "Kernels of a segment: the stages of a step, and the pass for the point behind them.",
+            "Number of kernels per segment: one per stage of a step, and one for the gradient point.",
             arena::STAGES,
         ),
-        ("POINT", "The stage that writes the points where gradients are wanted.", stages::POINT),
-        ("NORM", "The stage that sums the squares of gradients.", stages::NORM),
-        ("ACCUMULATE", "Stages over the plane: gradients are added to ACCUMULATED.", stages::ACCUMULATE),
-        ("RELEASE", "What was accumulated is added to the gradients, and set to 0.", stages::RELEASE),
-        ("AVERAGING", "AVERAGE moves toward the parameters.", stages::AVERAGING),
-        ("SYNCHRONIZE", "SLOW moves toward the parameters, and these are set to it.", stages::SYNCHRONIZE),
-        ("UNITS", "The stage before all others that clips gradients by unit, and adds noise.", stages::UNITS),
-        ("PLAN", "Words of a plan in front of its passes, and of each of these.", stages::plan::PLAN),
+        ("POINT", "Stage that writes the gradient points.", stages::POINT),
+        ("NORM", "Stage that sums the squares of the gradients.", stages::NORM),
+        ("ACCUMULATE", "Stage over the plane that adds the gradients to ACCUMULATED.", stages::ACCUMULATE),
+        (
+            "RELEASE",
+            "Stage that adds ACCUMULATED to the gradients and sets ACCUMULATED to 0.",
+            stages::RELEASE,
+        ),
+        ("AVERAGING", "Stage that moves AVERAGE toward the parameters.", stages::AVERAGING),
+        (
+            "SYNCHRONIZE",
+            "Stage that moves SLOW toward the parameters, and copies SLOW to the parameters.",
+            stages::SYNCHRONIZE,
+        ),
+        ("UNITS", "First stage, which clips gradients per unit and adds noise.", stages::UNITS),
+        ("PLAN", "Numbers of words of a plan's header, and of each pass in the plan.", stages::plan::PLAN),
         ("PLANNED", "", stages::plan::PLANNED),
-        ("SUM_SQUARES", "The kernel of NORM, which is no pass.", stages::SUM_SQUARES),
-        ("HOLD_PARAMS", "Flags of a segment: its parameters stay.", arena::HOLD_PARAMS),
-        ("FLUSH_STATE", "Afterwards, subnormal numbers of its state become +0.", arena::FLUSH_STATE),
+        ("SUM_SQUARES", "Kernel of the stage NORM.", stages::SUM_SQUARES),
+        ("HOLD_PARAMS", "Flag of a segment: the parameters do not change.", arena::HOLD_PARAMS),
+        (
+            "FLUSH_STATE",
+            "Flag of a segment: subnormal numbers of the state become +0 after the step.",
+            arena::FLUSH_STATE,
+        ),
         (
             "MASKED",
-            "The first stage leaves its direction where that agrees with the gradient, and counts those.",
+            "Flag of a segment: the first stage keeps elements whose direction agrees with the gradient, and counts them.",
             arena::MASKED,
         ),
         (
             "CLIPPED_PER_TENSOR",
-            "Gradients are scaled by a number of their tensor's, too.",
+            "Flag of a segment: gradients are also multiplied by a scale of their tensor.",
             arena::CLIPPED_PER_TENSOR,
         ),
         (
             "NEEDS_PARAM_NORM",
-            "The norm of the parameters is wanted beside that of the gradients.",
+            "Flag of a segment: the stage NORM also sums the squares of the parameters.",
             arena::NEEDS_PARAM_NORM,
         ),
         (
             "PER_UNIT",
-            "Gradients are centralized or clipped by unit, or get noise, before the first stage.",
+            "Flag of a segment: the stage UNITS centralizes gradients, clips them per unit, or adds noise.",
             arena::PER_UNIT,
         ),
-        ("MASK_TAKES_SIGN", "Beside MASKED, its direction has the gradient's sign.", arena::MASK_TAKES_SIGN),
-        ("MASK_KEEPS_ALL", "Beside MASKED, all of its direction is left.", arena::MASK_KEEPS_ALL),
-        ("BY_ROW", "It is one tensor, of which listed rows have gradients.", arena::BY_ROW),
-        ("KERNELS", "Kernels' numbers are below it.", code::KERNELS),
-        ("PER_UNIT_KERNEL", "The kernel that does it.", rules::PER_UNIT),
-        ("EXCLUDED", "A flag of a tensor: stages over the plane leave it out.", arena::EXCLUDED),
-        ("PARAMETERS", "The arrays that every arena has.", arena::PARAMETERS),
+        (
+            "MASK_TAKES_SIGN",
+            "Flag of a segment with MASKED: the direction takes the gradient's sign.",
+            arena::MASK_TAKES_SIGN,
+        ),
+        ("MASK_KEEPS_ALL", "Flag of a segment with MASKED: all elements are kept.", arena::MASK_KEEPS_ALL),
+        ("BY_ROW", "Flag of a segment: it is one tensor, whose listed rows have gradients.", arena::BY_ROW),
+        ("KERNELS", "Upper limit of kernel numbers, exclusive.", code::KERNELS),
+        ("PER_UNIT_KERNEL", "Kernel of the stage UNITS.", rules::PER_UNIT),
+        ("EXCLUDED", "Flag of a tensor: stages over the plane skip it.", arena::EXCLUDED),
+        ("PARAMETERS", "Arrays that every arena has.", arena::PARAMETERS),
         ("GRADIENTS", "", arena::GRADIENTS),
         ("SQUARES", "", arena::SQUARES),
         ("PARAMETER_SQUARES", "", arena::PARAMETER_SQUARES),
@@ -81,43 +97,47 @@ fn numbers() -> String {
         ("PARTIALS", "", arena::PARTIALS),
         (
             "ACCUMULATED",
-            "Those of stages over the plane, of length 0 unless they were asked for.",
+            "Arrays of stages over the plane; their length is 0 if no option needs them.",
             arena::ACCUMULATED,
         ),
         ("AVERAGE", "", arena::AVERAGE),
         ("SLOW", "", arena::SLOW),
-        ("SCRATCH", "What rules compute with that take tensors as matrices.", arena::SCRATCH),
-        ("ROW_LISTS", "Which rows have gradients, by tensor.", arena::ROW_LISTS),
+        ("SCRATCH", "Workspace of rules for matrices.", arena::SCRATCH),
+        ("ROW_LISTS", "Lists of the rows that have gradients, per tensor.", arena::ROW_LISTS),
         ("ELEMENTS", "Extents of arrays.", Extent::Elements as usize),
         ("TENSORS", "", Extent::Tensors as usize),
         ("BLOCKS", "", Extent::Blocks as usize),
         ("BY_LINE", "", Extent::Lines as usize),
         ("LISTS", "", Extent::Lists as usize),
-        ("BLOCK", "Elements of a tensor that are summed on their own.", sums::BLOCK),
-        ("PARTS", "Sums that a block has room for.", MAX_TENSOR),
-        ("BLOCK_OF_RUNS", "Runs that are computed together.", many::BLOCK),
-        ("GAP_OF_RUNS", "Bytes between their arrays.", many::GAP),
-        ("MIN_BLOCKS", "Where lanes are rows: blocks of a piece of rows at least.", many::MIN_BLOCKS),
-        ("MAX_PIECES", "Pieces of a run at most, and how many are summed at once.", many::MAX_PIECES),
+        ("BLOCK", "Number of elements of a block, whose sum is computed separately.", sums::BLOCK),
+        ("PARTS", "Maximum number of sums per block.", MAX_TENSOR),
+        ("BLOCK_OF_RUNS", "Number of runs per block.", many::BLOCK),
+        ("GAP_OF_RUNS", "Gap between the arrays of runs in bytes.", many::GAP),
+        ("MIN_BLOCKS", "Minimum number of blocks per piece if lanes are rows.", many::MIN_BLOCKS),
+        (
+            "MAX_PIECES",
+            "Maximum number of pieces per run, and the number of pieces that are summed together.",
+            many::MAX_PIECES,
+        ),
         ("PIECES", "", many::PIECES),
-        ("CONVERGED", "Why a run has stopped.", Reason::Converged as usize),
+        ("CONVERGED", "Reasons why a run has stopped.", Reason::Converged as usize),
         ("STALLED", "", Reason::Stalled as usize),
         ("MAX_ITERATIONS", "", Reason::MaxIterations as usize),
         ("DIVERGED", "", Reason::Diverged as usize),
         (
             "EQUATIONS",
-            "The first kernel that does what its row says. It is an update that has no state; with each array of state \
-             there is the next one. Behind them are as many with values by tensor, then sums, then second sums.",
+            "First kernel of custom rules. Kernel EQUATIONS + k has k arrays of state. The same number of kernels follow for rules \
+             with values per tensor, then with sums, then with second sums.",
             code::EQUATIONS,
         ),
         (
             "EQUATION_SLOTS",
-            "Of their programs: slots at most, temporary ones, and instructions.",
+            "Limits of the programs of custom rules: slots, temporary slots, and instructions.",
             programs::MAX_SLOTS,
         ),
         ("EQUATION_TEMPORARIES", "", programs::MAX_TEMPORARIES),
         ("EQUATION_INSTRUCTIONS", "", programs::MAX_INSTRUCTIONS),
-        ("NO_KERNEL", "In place of a kernel's number: a program makes the updates.", many::NO_KERNEL),
+        ("NO_KERNEL", "Kernel number of batches whose updates a program makes.", many::NO_KERNEL),
     ];
     for (name, doc, value) in constants {
         if !doc.is_empty() {
@@ -126,14 +146,22 @@ fn numbers() -> String {
         let _ = writeln!(text, "export const {name} = {value}");
     }
     for (table, doc, names) in [
-        ("HEADER", "The words of an arena's header: how many there are, and where each is.", Header::NAMES),
-        ("ARRAY", "Those of an array.", Array::NAMES),
-        ("TENSOR", "Those of a tensor.", Tensor::NAMES),
-        ("SEGMENT", "Those of a segment.", Segment::NAMES),
-        ("PIPELINE", "The coefficients of the pipeline in each row; a kernel's own follow.", PIPELINE),
+        ("HEADER", "Number of words of an arena's header, and the index of each word.", Header::NAMES),
+        ("ARRAY", "Number of words of an array's table entry, and the index of each word.", Array::NAMES),
+        ("TENSOR", "Number of words of a tensor's table entry, and the index of each word.", Tensor::NAMES),
+        (
+            "SEGMENT",
+            "Number of words of a segment's table entry, and the index of each word.",
+            Segment::NAMES,
+        ),
+        (
+            "PIPELINE",
+            "Number of coefficients of the pipeline in each row, and their indices. The kernel's coefficients follow.",
+            PIPELINE,
+        ),
         (
             "EQUATION",
-            "What a row with equations has first behind them: where programs and constants begin.",
+            "Number of coefficients that follow in the row of a custom rule, and their indices: where programs and constants begin.",
             programs::Places::NAMES,
         ),
     ] {
@@ -150,29 +178,33 @@ fn tables() -> String {
     let mut text = String::from(HEAD);
     text += "\nimport { wasmModule as catalogue } from '../webassembly/catalogue.js'\n";
     text += "\nexport * from './layout.js'\n";
-    let _ = write!(text, "\n/** Of the sources: an engine that was built from others is refused. */\n");
+    let _ = write!(
+        text,
+        "\n/** Hash of the sources of the engines. An engine with another hash is refused. */\n"
+    );
     let _ = writeln!(text, "export const HASH = 0x{HASH:08x}");
-    let _ = write!(text, "\n/** Of what runs equations, as each kernel has one. */\n");
+    let _ = write!(text, "\n/** Hash of the interpreter of custom rules, like the hash of each kernel. */\n");
     let _ = writeln!(text, "export const EQUATIONS_SOURCE = 0x{:08x}", source("equations"));
     for (table, doc, names) in [
-        ("BATCH", "Where the numbers of a batch's header are.", many::Header::NAMES),
-        ("BATCH_SETTINGS", "Those of its float64 settings.", many::Settings::NAMES),
-        ("BATCH_SHORT", "Those of a lane: since when its steps are short.", many::Short::NAMES),
-        ("BATCH_OUTCOME", "Those of a run that has stopped.", many::Outcome::NAMES),
-        ("COUNTS", "Those at the beginning of a program.", many::Counts::NAMES),
-        ("INSTRUCTION", "Those of an instruction.", many::Instruction::NAMES),
+        ("BATCH", "Indices of the words in a batch's header.", many::Header::NAMES),
+        ("BATCH_SETTINGS", "Indices of the float64 settings of a batch.", many::Settings::NAMES),
+        ("BATCH_SHORT", "Indices of the words of a lane that count its short steps.", many::Short::NAMES),
+        ("BATCH_OUTCOME", "Indices of the words that describe a stopped run.", many::Outcome::NAMES),
+        ("COUNTS", "Indices of the words at the beginning of a program.", many::Counts::NAMES),
+        ("INSTRUCTION", "Indices of the words of an instruction.", many::Instruction::NAMES),
     ] {
         let names: Vec<_> = names.iter().map(|name| camel(name)).collect();
         let _ =
             write!(text, "\n/** {doc} */\nexport const {table} = {} as const\n", positions(&names, 0, ""));
     }
     let operations = many::OPERATIONS.iter().map(|name| format!("'{}'", camel(name)));
-    let _ = write!(text, "\n/** What programs are made of, by number. */\n");
+    let _ = write!(text, "\n/** Operations of programs, by number. */\n");
     let operations: Vec<_> = operations.collect();
     let _ = writeln!(text, "export const OPERATIONS = [\n  {},\n] as const", operations.join(",\n  "));
-    text += "\n// The kernels: number, hash of what they compute, names of the state's arrays, of the coefficients\n\
-             // with their places, of what there is by tensor, what is summed into the first of these, whether\n\
-             // it takes each tensor whole, as matrices, the names of state by row and column, and the WebAssembly module that has it where the core's does not.\n";
+    text += "\n// The kernels. Each has a number, a hash of its computation, and the names of its state arrays. Its coefficients have\n\
+             // their indices. Further fields are the values per tensor, the sums that the first of these values hold, and\n\
+             // whether the kernel takes whole tensors as matrices. The last fields are the names of the state per row and\n\
+             // column, and the WebAssembly module that has the kernel if the core does not.\n";
     let list = |names: &[&str]| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     for Description { name, number, source, state, row, tensor, sums, is_matrix, lines, is_core, .. } in
         kernels().iter().filter(|k| k.is_shipped)

@@ -23,7 +23,7 @@ const SPECIAL: [f64; 35] = [
     5.319372648326541e255,
 ];
 
-/// Where powers change from one expansion to another.
+/// The argument at which powers change from one expansion to another.
 const SQRT_3_2: f64 = 1.224744871391589;
 
 /// Arguments of all kinds, as pairs.

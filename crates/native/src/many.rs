@@ -14,8 +14,8 @@ use crate::outcome::{Failure, Outcome, outcome};
 use crate::steps::POOL;
 use crate::{checked, set_named};
 
-/// Makes the updates of this call for a batch in `length` bytes from `offset` on of an `ArrayBuffer`, or of a
-/// `WebAssembly.Memory` that does not grow, on up to `threads` threads. Returns false if the batch is invalid. A
+/// Makes the updates of this call for a batch, on up to `threads` threads. The batch has `length` bytes, from `offset`
+/// on, of an `ArrayBuffer` or of a `WebAssembly.Memory` that does not grow. Returns false if the batch is invalid. A
 /// returned string is the message of a panic, after which the batch is unusable.
 #[napi(catch_unwind)]
 pub fn advance_many(

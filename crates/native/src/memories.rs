@@ -1,5 +1,5 @@
 //! `WebAssembly.Memory` objects, whose bytes stay in place as long as the memory does not grow. The functions that
-//! identify a memory are those that the environment had when the addon was loaded. So later replacements of these
+//! identify a memory are taken from the environment when the addon is loaded. So later replacements of these
 //! functions, and claims of user objects, have no effect.
 
 use std::ptr;

@@ -35,8 +35,8 @@ fn told(payload: &(dyn Any + Send)) -> String {
     LAST.take().or_else(said).unwrap_or_else(|| "a panic".to_owned())
 }
 
-/// Prints nothing for a panic that is caught, because its message is in the error. If a second panic follows one that
-/// was not caught, the process is about to end, and both are printed.
+/// Prints nothing for a panic that is caught, because its message is in the error. If a second panic follows an
+/// uncaught panic, the process is about to end, and both are printed.
 pub fn silence_panics() {
     panic::set_hook(Box::new(|panic| {
         let text = panic.to_string().replace('\n', " ");

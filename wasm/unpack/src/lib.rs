@@ -239,8 +239,8 @@ impl Decoder {
     /// # Safety
     /// The packed data must not end before this distance.
     unsafe fn distance(&mut self, count: usize) -> usize {
-        // SAFETY: four trees of slots, one tree of short distances for each slot below 14 (places up to `from − slot +
-        // 2^bits`, which is at most 115), and one tree of low bits have room for all of their nodes. The caller
+        // SAFETY: each tree has room for all of its nodes: four trees of slots, a tree of short distances for each slot
+        // below 14, and a tree of low bits. (Places go up to `from − slot + 2^bits`, which is at most 115.) The caller
         // guarantees the packed data.
         unsafe {
             let slot = self.tree(SLOTS + (count - 2).min(3) * 64, 6);

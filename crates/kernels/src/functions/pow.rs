@@ -67,9 +67,10 @@ fn positive_power<V: Vector>(x: V, y: V) -> V {
     exp_of_sum(exponent, OUT_OF_RANGE.splat::<V>().if_greater(exponent.abs(), tail, zero))
 }
 
-/// log x for finite x > 0 as a sum of two numbers, with about 15 bits more than one number: log x = k·log 2 + log b +
-/// log(m/b), where b is 1 or 1.5 as in fdlibm, and the leading terms of the last logarithm are sums of two numbers
-/// (Dekker, 1971).
+/// log x for finite x > 0 as a sum of two numbers, which have about 15 bits more than one number.
+///
+/// log x = k·log 2 + log b + log(m/b), where b is 1 or 1.5 as in fdlibm. The leading terms of the last logarithm are
+/// sums of two numbers (Dekker, 1971).
 #[inline(always)]
 pub fn log_in_two<V: Vector>(x: V) -> [V; 2] {
     let (zero, two) = (splat::<V>(0.0), splat::<V>(2.0));

@@ -144,8 +144,8 @@ pub const fn number_of(name: &str) -> usize {
     CATALOGUE + (hash >> 9) as usize % (KERNELS - CATALOGUE)
 }
 
-/// Position in the table of the kernel with each number, beyond the table's end if there is none; `names` follow the
-/// core's.
+/// Position in the table of the kernel with each number, or a position beyond the table's end if no kernel has the
+/// number. `names` follow the core's.
 #[cfg(feature = "elementwise")]
 pub const fn positions(core: usize, names: &[&str]) -> [u8; KERNELS] {
     const NONE: u8 = u8::MAX;

@@ -196,8 +196,9 @@ impl Batch {
         self.header.parameters as u64 * self.header.size as u64 + Outcome::SIZE as u64 * 8 + 4
     }
 
-    /// Bytes of slots of blocks for both programs, of the parameters before a step, its largest change and its sum, and
-    /// of a prepared gradient; and of slots of one vector, of a single run and of columns, and of directions.
+    /// Number of scratch bytes. Blocks need slots for both programs, the parameters before a step, the largest change of
+    /// the step, its sum, and a prepared gradient. Slots of one vector are needed for a single run, columns and
+    /// directions.
     pub fn scratch_bytes(&self) -> u64 {
         let Header { parameters, slots, size, .. } = self.header;
         let blocks = 2 * slots as u64 + parameters as u64 + 3;

@@ -27,8 +27,8 @@ tables! {
         constants,
         /// Slots of both programs: parameters, columns, constants and temporaries.
         slots,
-        /// Rows of data, and the numbers per row of a cohort in a column that differs by run: the number of the
-        /// cohort's runs, rounded up to whole vectors, optionally plus one vector.
+        /// Number of rows of data, and numbers per row of a cohort in a column that differs by run. The latter is the
+        /// number of the cohort's runs, rounded up to whole vectors, optionally plus one vector.
         rows,
         data_lanes,
         /// With rows in lanes, the numbers from a column to the next one, and `data_lanes` is the number of the batch's

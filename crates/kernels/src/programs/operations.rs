@@ -32,8 +32,8 @@ pub trait Operation {
     const OPERANDS: usize;
     /// How many vectors are computed at once, so that none has to wait for its own results: 1, 2 or 4.
     const IN_FLIGHT: usize;
-    /// Whether float32 is computed in float64 as well, and rounded once. This is for functions of so many operations
-    /// that doubling the lanes gains less than float32 constants and float32 code would cost.
+    /// Whether float32 is computed in float64 as well, and rounded once. This suits functions with many operations,
+    /// for which doubling the lanes gains less than float32 constants and float32 code would cost.
     const IN_FLOAT64: bool;
 
     fn apply<V: Vector>(operands: [V; 4]) -> V;

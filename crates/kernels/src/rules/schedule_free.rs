@@ -1,4 +1,4 @@
-//! Schedule-Free (Defazio et al., 2024): the parameters are x, an average of the iterates z, and the gradient g is
+//! Schedule-Free (Defazio et al., 2024). The parameters are x, an average of the iterates z. The gradient g is
 //! evaluated at y, between x and z. g is divided by a root as in Adam, except for SGD and in updates that RAdam does
 //! not rectify.
 
@@ -8,7 +8,7 @@ use crate::vector::Vector;
 
 lanes! {
     Free { gamma, c, one_minus_beta, lambda }
-    /// The coefficients of SGD, and those of v; `unrectified` is 1 or 0.
+    /// The coefficients of SGD, followed by the coefficients of v; `unrectified` is 1 or 0.
     FreeAdam { gamma, c, one_minus_beta, lambda, c2, eps, beta2, one_minus_beta2, unrectified }
     Iterate { z }
     IteratePoint { z, point }

@@ -184,7 +184,7 @@ impl Arena {
         Ok(true)
     }
 
-    /// The stage's work on the segment; None if there is none.
+    /// The stage's work on the segment; None if the stage skips the segment.
     // Not inlined in WebAssembly, where code size matters and most steps use a plan.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]

@@ -138,8 +138,8 @@ fn squares<V: Vector>(x: V) -> [V::Wide; 2] {
 /// column's sum starts with the first row.
 ///
 /// # Safety
-/// `from` must be readable for `N` contiguous rows of `length` numbers, `rows` writable for `N` numbers, and `columns`
-/// readable and writable for `length` numbers, rounded up to whole lines of stripes.
+/// `from` must be readable for `N` contiguous rows of `length` numbers. `rows` must be writable for `N` numbers.
+/// `columns` must be readable and writable for `length` numbers, rounded up to whole lines of stripes.
 #[inline(always)]
 pub unsafe fn sum_lines<V: Vector, const N: usize>(
     from: *const V::Scalar,

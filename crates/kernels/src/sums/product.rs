@@ -56,7 +56,7 @@ impl<S> Product<S> {
 #[inline(always)]
 pub unsafe fn block<V: Vector>(product: &Product<V::Scalar>, number: usize, panel: *mut u8) {
     let panel = panel.cast();
-    // As many sums as the registers can hold.
+    // The number of sums fits the registers.
     if size_of::<V>() == 64 {
         // SAFETY: the caller guarantees the matrices and the panel.
         unsafe { block_by::<V, 4>(product, number, panel) }

@@ -184,8 +184,8 @@ fn pairs_have_the_bits_of_their_operations_apart() {
     let lengths: Vec<usize> = if cfg!(miri) { vec![1, 0, 67] } else { (0..70).chain([1025, 2100]).collect() };
     const T: u8 = CONSTANTS + 4;
     let elements = [STATE + 1, G, STATE, THETA];
-    // Destinations of the two results; whether the second operation reads the first result as a fused pair does, or as
-    // another operand; and which operands are the same for all elements, in the pair and in the test.
+    // Destinations of the two results, and whether the second operation reads the first result like a fused pair or as
+    // another operand. The last field says which operands are the same for all elements, in the pair and in the test.
     let results = [
         (T, THETA, [true, false]),
         (STATE, THETA, [true, false]),
