@@ -1,6 +1,6 @@
-// Hardware limits for the benchmarks. They are Adam and momentum, hand-written with intrinsics, Adam and Adagrad over
-// some rows of a table, passes that move the same streams with trivial arithmetic, divisions and roots alone, and
-// many runs of one function.
+// Hardware limits for the benchmarks. Adam, momentum, and the updates of some rows of a table are hand-written with
+// intrinsics. Other passes move the same streams with trivial arithmetic, or compute only divisions and roots. The last
+// limit is many runs of one function.
 //
 // This Node addon needs no headers: bench/lib/limits.mjs compiles it with `cc` alone. The option -ffp-contract=off
 // is necessary, because compilers fuse even intrinsics. A job is created once, with its addresses, and then run by
