@@ -58,7 +58,7 @@ describe('train.mjs', () => {
     expect(whole).toMatchObject({ status: 0, errors: '' })
     expect(epochs(whole)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     expect(whole.lines.at(-1)).toMatch(/^hash of the parameters: [\da-f]{64}$/)
-    expect(Number(/ ([\d.]+) %/.exec(whole.lines[9])?.[1])).toBeGreaterThan(70)
+    expect(Number(/ ([\d.]+)%/.exec(whole.lines[9])?.[1])).toBeGreaterThan(70)
 
     const { saved } = deserialize(readFileSync(join(folder, 'whole')))
     expect(saved.rule.lr).toMatchObject({ schedule: 'warmup', value: { schedule: 'cosine' } })
