@@ -260,7 +260,7 @@ describe.each(Object.entries({ core, catalogue }))('the module %s', (name, sourc
       })
     } else {
       test(`${dtype}: products of matrices`, () => {
-        // Binaryen merges a piece into the only function that calls it.
+        // Binaryen inlines a piece into the function that calls it.
         const texts = [...code].filter(([name]) => name.includes(`Product<${scalar}>`))
         const text = texts.map(([, text]) => text).join()
         expect(text).not.toMatch(/relaxed/)

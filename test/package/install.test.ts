@@ -81,7 +81,7 @@ describe('the tarball', () => {
     expect(Object.keys(scripts).filter((name) => hooks.includes(name))).toEqual([])
   })
 
-  test('cannot be packed from a clone without a build or with a build of another version', () => {
+  test('cannot be packed from an unbuilt clone or a build of another version', () => {
     const clone = used(freshFolder())
     for (const file of ['package.json', 'scripts/prepack.mjs']) cpSync(join(home, file), join(clone, file))
     const packed = () => run(clone, 'npm', 'pack', '--loglevel=error')
