@@ -192,9 +192,9 @@ describe('large input', () => {
   const many = (count: number, line: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => line(i)).join('\n')
   test.each([
-    ['parentheses', `theta = ${'('.repeat(5000)}g${')'.repeat(5000)}`, '200 levels'],
-    ['signs', `theta = ${'-'.repeat(15_000)}g`, '200 levels'],
-    ['conditions', `theta = ${'g > 0 ? 1 : '.repeat(1000)}g`, '200 levels'],
+    ['parentheses', `theta = ${'('.repeat(5000)}g${')'.repeat(5000)}`, '200 nested levels'],
+    ['signs', `theta = ${'-'.repeat(15_000)}g`, '200 nested levels'],
+    ['conditions', `theta = ${'g > 0 ? 1 : '.repeat(1000)}g`, '200 nested levels'],
     ['a long line', `theta = g${' + g'.repeat(10_000)}`, '20000 characters'],
     ['lines', `theta = g\n${many(1000, () => 'theta = g')}`, '200 lines'],
     [
