@@ -376,7 +376,7 @@ export class FixedParameterSolver {
   readonly #starts: ReadonlyMap<string, Float64Array>
   readonly parameter: number
   /** Upper limit of positive parameters. Its reciprocal is the lower limit. */
-  readonly maxIterations: number
+  readonly scaleLimit: number
 
   /**
    * @param parameter index of the fixed parameter among the free parameters
@@ -390,7 +390,7 @@ export class FixedParameterSolver {
     most: number,
     signs: readonly number[] = [],
   ) {
-    this.maxIterations = most
+    this.scaleLimit = most
     this.compiled = compiled
     this.#fixed = loadProfilePrograms(compiled).withFixedParameter(
       compiled.problem.free[parameter],

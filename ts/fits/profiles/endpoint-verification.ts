@@ -211,13 +211,13 @@ function isDominatedByNoise(
 
 /** Whether a positive parameter is at its scale limit. */
 function isAtScaleLimit(
-  { compiled, parameter, maxIterations }: FixedParameterSolver,
+  { compiled, parameter, scaleLimit }: FixedParameterSolver,
   there: readonly number[],
 ): boolean {
   const { free } = compiled.problem
   const { scales } = loadProfilePrograms(compiled)
   return there.some(
-    (x, j) => j !== parameter && scales.has(free[j]) && (x > maxIterations / 2 || x < 2 / maxIterations),
+    (x, j) => j !== parameter && scales.has(free[j]) && (x > scaleLimit / 2 || x < 2 / scaleLimit),
   )
 }
 

@@ -11,7 +11,12 @@ import type { Problem } from '../problem/problem.js'
 import { type EliminationSize, eliminateLocals } from './elimination.js'
 import { slopeNodes } from './function-curve.js'
 import { dot, product, triangleIndex, weightedSquares } from './ldlt.js'
-import { clampToBounds, findLinearParameters, freeDirections, numberedNames } from './levenberg-marquardt.js'
+import {
+  clampToBounds,
+  findNonlinearParameters,
+  freeDirections,
+  numberedNames,
+} from './levenberg-marquardt.js'
 import { sumRows } from './normal-equations.js'
 
 /** Column with the index of the output that a row belongs to, for models with several outputs. */
@@ -208,9 +213,9 @@ export const problemColumns = ({ columns, y, weight }: Problem) =>
   columns.filter((name) => name !== y && name !== weight)
 
 /** Whether the model is nonlinear in each parameter, in at least one of its outputs, and linear in others. */
-export function linearParameters(problems: readonly Problem[]): boolean[] {
+export function nonlinearParameters(problems: readonly Problem[]): boolean[] {
   const lists = problems.map((problem) =>
-    findLinearParameters(problem.graph, slopeNodes(problem), problem.free),
+    findNonlinearParameters(problem.graph, slopeNodes(problem), problem.free),
   )
   return lists[0].map((_, i) => lists.some((list) => list[i]))
 }

@@ -167,7 +167,7 @@ export function compileIteration(
   const slopes = slopeNodes(problem)
   const sums = algebra.sums(b, problem, slopes, second)
   // The linear parameters find their scale first. Otherwise the first step may send the nonlinear ones far away.
-  const waits = findLinearParameters(graph, slopes, free)
+  const waits = findNonlinearParameters(graph, slopes, free)
   const isPartly = waits.includes(true)
   // At a turn only the linear parameters are still to be solved for, so costs are not compared.
   const hasTurns = alternates && isPartly
@@ -260,7 +260,7 @@ export function compileIteration(
  * Whether each parameter waits for the linear ones: true for the nonlinear parameters of a model that is linear in
  * others.
  */
-export function findLinearParameters(
+export function findNonlinearParameters(
   graph: Graph,
   slopes: readonly number[],
   free: readonly string[],

@@ -3,7 +3,7 @@
 import type { Program } from '../../expressions/program.js'
 import { scaleParameters } from '../problem/problem.js'
 import { slopeNodes } from './function-curve.js'
-import { findLinearParameters } from './levenberg-marquardt.js'
+import { findNonlinearParameters } from './levenberg-marquardt.js'
 import { byNormalEquations, byQr } from './local-model.js'
 import { ModelPrograms } from './program-cache.js'
 import { traceStep } from './trace-program.js'
@@ -13,7 +13,7 @@ export class ProfilePrograms {
   /** Free parameters that are positive, by the user's choice or because the model requires it. */
   readonly scales: ReadonlySet<string>
   readonly #compiled: ModelPrograms
-  #linear: readonly boolean[] | null = null
+  #nonlinear: readonly boolean[] | null = null
   readonly #traces = new Map<string, Program>()
   readonly #fixed = new Map<string, ModelPrograms>()
 
@@ -27,8 +27,8 @@ export class ProfilePrograms {
   /** Whether a free parameter is positive, or is nonlinear in a model that is linear in others. */
   isNonlinear(i: number): boolean {
     const { problem } = this.#compiled
-    this.#linear ??= findLinearParameters(problem.graph, slopeNodes(problem), problem.free)
-    return this.#linear[i] || this.scales.has(problem.free[i])
+    this.#nonlinear ??= findNonlinearParameters(problem.graph, slopeNodes(problem), problem.free)
+    return this.#nonlinear[i] || this.scales.has(problem.free[i])
   }
 
   /**

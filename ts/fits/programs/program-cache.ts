@@ -9,7 +9,7 @@ import { slopeNodes } from './function-curve.js'
 import { compileScales, givensQr } from './givens-qr.js'
 import {
   compileIteration,
-  findLinearParameters,
+  findNonlinearParameters,
   type IterationMode,
   type IterationState,
   iterationState,
@@ -111,7 +111,7 @@ export class ModelPrograms {
     const { graph, free, functionModel } = this.problemInSteps
     this.isDense = functionModel !== null || free.length > MAX_COMPILED_PARAMETERS
     this.isPartlyLinear =
-      !this.isDense && findLinearParameters(graph, slopeNodes(this.problemInSteps), free).includes(true)
+      !this.isDense && findNonlinearParameters(graph, slopeNodes(this.problemInSteps), free).includes(true)
     // QR programs have many nodes, so they use a separate graph.
     this.#make = () => new FitPrograms(makeSteps(), givensQr, settings, true)
   }

@@ -122,7 +122,7 @@ class ArrowheadDescent {
       const { decrement } = step
       // Such a short step needs no evaluation at its end, as in single fits.
       if (this.#damping === 0 && decrement * this.#arrow.degreesOfFreedom <= this.#least * this.#now.cost) {
-        const point = this.#arrow.movedDistance(this.#shared, step)
+        const point = this.#arrow.movedPoint(this.#shared, step)
         return { ...this.#stop(CONVERGED), point, cost: this.#now.cost - decrement, end: this.#now }
       }
       const reason = yield* this.#tryStep(step)

@@ -65,7 +65,7 @@ export class ArrowheadSolver {
   readonly isBounded: boolean
   readonly degreesOfFreedom: number
   /** Whether each shared parameter waits for the parameters in which the models are linear. */
-  readonly #linear: Uint8Array
+  readonly #waits: Uint8Array
   /** Whether the models are linear in some parameters, and nonlinear in others. */
   readonly isPartlyLinear: boolean
   /** Whether the current point is the last trial point. Otherwise it is the start of the last step. */
@@ -87,14 +87,14 @@ export class ArrowheadSolver {
       1,
       rows - this.size - count(({ local, groups }) => local * groups.length),
     )
-    this.#linear = new Uint8Array(this.size)
-    for (const { local, sharedPlaces, linear } of families) {
+    this.#waits = new Uint8Array(this.size)
+    for (const { local, sharedPlaces, waits } of families) {
       for (const [k, place] of sharedPlaces.entries()) {
-        if (!linear[local + k]) continue
-        for (const at of typeof place === 'number' ? [place] : place) this.#linear[at] = 1
+        if (!waits[local + k]) continue
+        for (const at of typeof place === 'number' ? [place] : place) this.#waits[at] = 1
       }
     }
-    this.isPartlyLinear = families.some(({ linear }) => linear.includes(true))
+    this.isPartlyLinear = families.some(({ waits }) => waits.includes(true))
   }
 
   /** Sets the local parameters. Later evaluations and steps start from this point. */
@@ -140,9 +140,9 @@ export class ArrowheadSolver {
   }
 
   /** All parameters after a step from the current point. */
-  movedDistance(at: Float64Array, step: ArrowheadStep): ArrowheadPoint {
+  movedPoint(at: Float64Array, step: ArrowheadStep): ArrowheadPoint {
     const [shared, delta] = this.stepAlong(at, step)
-    return { shared, local: this.batches.map((family) => family.movedDistance(delta)) }
+    return { shared, local: this.batches.map((family) => family.movedPoint(delta)) }
   }
 
   /**
@@ -171,7 +171,7 @@ export class ArrowheadSolver {
     const moves = Uint8Array.from(gradient, (g, k) =>
       Number(
         held.shared !== k &&
-          !(isFirst && this.#linear[k] === 1) &&
+          !(isFirst && this.#waits[k] === 1) &&
           canMove(shared[k], g, this.min[k], this.max[k]),
       ),
     )

@@ -13,7 +13,7 @@ import {
   type EvaluationOptions,
   type EvaluationProgram,
   type LaneField,
-  linearParameters,
+  nonlinearParameters,
   RESPONSE,
   VALUE,
   WEIGHT,
@@ -109,7 +109,7 @@ export class GroupBatch implements EliminationSize {
   readonly outputs: readonly GroupOutput[]
   readonly rows: Uint32Array
   /** Whether the model is nonlinear in each parameter and linear in others, so that the parameter waits. */
-  readonly linear: readonly boolean[]
+  readonly waits: readonly boolean[]
   readonly isBounded: boolean
   readonly #ranges: readonly GroupRange[]
   readonly #fixed: readonly Float64Array[]
@@ -134,7 +134,7 @@ export class GroupBatch implements EliminationSize {
     this.shared = free.length - local
     this.outputs = outputs
     this.problem = outputs[0].compiled.problemInSteps
-    this.linear = findLinear(this.problem, outputs)
+    this.waits = findWaiting(this.problem, outputs)
     this.isBounded = isBounded
     this.#runner = runner
     const alike = new Map<number, number[]>()
@@ -236,7 +236,7 @@ export class GroupBatch implements EliminationSize {
   }
 
   /** Local parameters after the step that the last evaluation computed. */
-  movedDistance(delta: Float64Array): Float64Array[] {
+  movedPoint(delta: Float64Array): Float64Array[] {
     const { min, max } = this.problem
     const { step, coupling } = this.eliminated()
     return this.read('trial').map((x, i) => {
@@ -273,7 +273,7 @@ export class GroupBatch implements EliminationSize {
     const known = this.#lanes.get(second)
     if (known !== undefined) return known
     const problems = this.outputs.map(({ compiled }) => compiled.problemInSteps)
-    const look = loadEvaluation(problems, this, { waits: this.linear, isBounded: this.isBounded, second })
+    const look = loadEvaluation(problems, this, { waits: this.waits, isBounded: this.isBounded, second })
     const columns = this.outputs.length > 1 ? stackOutputs(this.outputs) : this.outputs[0].columns
     const data = look.program.columns.map((name) => columns.get(name) as DataColumn)
     const lanes = new GroupLanes(look.program, this.#ranges, data, this.#runner)
@@ -300,12 +300,12 @@ export interface LocalIndex {
 export const getIndex = (place: number | Uint32Array, group: number) =>
   typeof place === 'number' ? place : place[group]
 
-const linearByProblem = new WeakMap<Problem, readonly boolean[]>()
+const waitingByProblem = new WeakMap<Problem, readonly boolean[]>()
 
-function findLinear(first: Problem, outputs: readonly GroupOutput[]): readonly boolean[] {
-  if (outputs.length > 1) return linearParameters(outputs.map(({ compiled }) => compiled.problemInSteps))
-  const known = linearByProblem.get(first) ?? linearParameters([first])
-  linearByProblem.set(first, known)
+function findWaiting(first: Problem, outputs: readonly GroupOutput[]): readonly boolean[] {
+  if (outputs.length > 1) return nonlinearParameters(outputs.map(({ compiled }) => compiled.problemInSteps))
+  const known = waitingByProblem.get(first) ?? nonlinearParameters([first])
+  waitingByProblem.set(first, known)
   return known
 }
 

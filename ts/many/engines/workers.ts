@@ -333,7 +333,7 @@ function createShare(
   const { x, ...others } = batch.results()
   const results = [...x, ...Object.values(others)].flatMap((column) =>
     cohorts.map((cohort) =>
-      encodeText(column.subarray(cohort * perRun, cohort * perRun + batch.counts[cohort])),
+      toBytes(column.subarray(cohort * perRun, cohort * perRun + batch.counts[cohort])),
     ),
   )
   const read = shape.isRecorded ? cohorts.map((cohort) => batch.bytesOf(cohort)[1]) : []
@@ -344,7 +344,7 @@ async function advanceShare(share: BatchShare, batch: Batch, isNew: boolean): Pr
   const { thread, batch: number, cohorts, read, results } = share
   const { byteOffset, byteLength } = batch.region
   const place = (bytes: Uint8Array): ByteRange => [bytes.byteOffset - byteOffset, bytes.byteLength]
-  const counts = encodeText(batch.counts)
+  const counts = toBytes(batch.counts)
   const about = {
     bytes: byteLength,
     counts: place(counts),
@@ -393,5 +393,5 @@ function endShare(share: BatchShare): void {
   share.thread.load--
 }
 
-const encodeText = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
+const toBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
   new Uint8Array(buffer, byteOffset, byteLength)
