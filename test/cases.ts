@@ -198,7 +198,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     nadam.optax({ lr: 0.01, weightDecay: 10, maxLr: 0.02, cautiousWeightDecay: true, grams: true }),
   ],
 
-  // With the default β₂, the first five updates are unrectified and the later ones are not; ten updates cover both.
+  // With the default β₂, the first five updates are unrectified and the next five are rectified.
   ['radam', radam({ lr: 0.01 })],
   ['radam optax', radam.optax({ lr: 0.01 })],
   ['radam threshold 4', radam({ lr: 0.01, threshold: 4 })],
@@ -334,7 +334,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     'stableAdamW betas maximize',
     stableAdamW({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.5, eps: 0, maximize: true }),
   ],
-  // Column matrices; test/muon-bits.test.ts covers other matrices.
+  // Matrices of one column. test/muon-bits.test.ts covers other matrices.
   ['muon', muon()],
   [
     'muon all options',

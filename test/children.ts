@@ -19,7 +19,10 @@ const copied = [
 /** The folder of the package. */
 export const home = fileURLToPath(new URL('..', import.meta.url))
 
-/** Makes a copy of the importable package without the addon, for a test to modify; it is removed after `use`. */
+/**
+ * Copies the files that `import` and `require` load, without the addon, for a test to break. Removes the copy after
+ * `use`.
+ */
 export function withCopy<T>(use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   try {
@@ -35,13 +38,13 @@ interface ChildOptions {
   before?: string
   /** The folder of a copy. */
   folder?: string
-  /** Whether the package is loaded module by module; by default it is loaded as Node does. */
+  /** Whether the package is loaded module by module. By default it is loaded like in Node. */
   isOfModules?: boolean
   flags?: string[]
-  /** The timeout in milliseconds; none by default. */
+  /** Timeout in milliseconds, by default none. */
   timeout?: number
   env?: Record<string, string>
-  /** Whether output on stderr is an error; false by default. */
+  /** Whether output on stderr fails the call, by default false. */
   isQuiet?: boolean
 }
 

@@ -9,7 +9,7 @@ import { functionDigests } from './function-digests.js'
 import { manyDigests } from './many-digests.js'
 import { digests, sample, variants } from './support.js'
 
-// Bundles and workers run one rule per module; the page's address requests it.
+// Bundles and workers run one rule of each module. The page's address can request all rules.
 const isAll = globalThis.location === undefined || globalThis.location.search.includes('all')
 const chosen = isAll ? cases : sample
 

@@ -1,4 +1,4 @@
-/** A hash of 100,000 values of each elementary function; it also runs in browsers. */
+/** Hashes 100,000 values of each elementary function. This module also runs in browsers. */
 
 import { cos, exp, log, pow, sin } from '../dist/functions/index.js'
 import { digest, random, withOneNaN } from './bits.js'

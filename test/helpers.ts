@@ -1,4 +1,4 @@
-/** Helpers for several test files; they also run in browsers. */
+/** Helpers of several test files. This module also runs in browsers. */
 
 import type { BuiltInRule } from 'antigrad'
 import type { FloatArray } from './bits.js'

@@ -76,9 +76,9 @@ test('options of several rules are included by name, and a rule can add a commen
 
 test.each([
   ['an option without a comment', '{ lr: 1 }', /^one: no comment on lr$/],
-  ['a spread of which nothing is known', '{ ...somewhere }', /one\.ts: cannot resolve \.\.\.somewhere$/],
-  ['options that are computed', 'make()', /one\.ts: not an object: make\(\)$/],
-  ['a mistake in the source', '{', /one\.ts: /],
+  ['a spread of an unknown object', '{ ...somewhere }', /one\.ts: cannot resolve \.\.\.somewhere$/],
+  ['a computed options object', 'make()', /one\.ts: not an object: make\(\)$/],
+  ['a syntax error in the source', '{', /one\.ts: /],
 ])('%s is an error', (_, options, message) => {
   const text = `import { define } from './define.js'\nexport const definition = define('one', { options: ${options} })`
   expect(() => read({ 'rules/one.ts': text })).toThrow(message)

@@ -70,7 +70,7 @@ interface Element {
   text: string
 }
 
-/** Parses SVG into a tree; throws if it is not well-formed. */
+/** Parses SVG into a tree. Throws if the SVG is not well-formed. */
 function parse(svg: string): Element {
   const stack: Element[] = [{ name: '', attributes: {}, children: [], text: '' }]
   const parser = new SaxesParser()
@@ -207,7 +207,7 @@ describe('the contour plot', () => {
     const bands = one(root, 'id', 'levels').children
     expect(bands).toHaveLength(25)
     const colors = bands.map(({ attributes }) => Number.parseInt(attributes.fill.slice(1), 16))
-    // Colors darken with the level; the lowest are almost white.
+    // Colors become darker. The lowest are white up to a few steps.
     expect(new Set(colors).size).toBeGreaterThan(20)
     expect([...colors].sort((a, b) => b - a)).toEqual(colors)
     const { toPoint, isInside } = frame(root, view)
@@ -477,7 +477,7 @@ test('a start outside the view enlarges the view', () => {
 })
 
 describe('schedules', () => {
-  /** The points of each line; t goes from 0 to `updates` − 1. */
+  /** x and y of each line's points, for t from 0 to `updates` − 1. */
   const linesOf = (svg: string) =>
     [...svg.matchAll(/<path data-line="(\d)"[^>]* d="M([^"]+)"/g)]
       .sort(([, a], [, b]) => Number(a) - Number(b))
@@ -580,7 +580,7 @@ describe('a PNG image', () => {
       if (png.toString('latin1', at + 4, at + 8) === 'IDAT')
         pixels.push(png.subarray(at + 8, at + 8 + png.readUInt32BE(at)))
     }
-    // Rows of a blank page are equal; rows with contours, cells and text are not.
+    // Rows of a white page would be uniform. Rows with contours, cells and text vary.
     const raw = inflateSync(Buffer.concat(pixels))
     const length = raw.length / (2 * Number(height))
     const rows = Array.from({ length: 2 * Number(height) }, (_, i) =>
@@ -594,7 +594,7 @@ describe('a PNG image', () => {
     const source = ${JSON.stringify(code)}
     register('data:text/javascript,' + encodeURIComponent(source))`
 
-  test('needs a library; without it an error says what to install, before any run', () => {
+  test('needs a library, and an error names the missing library before any run', () => {
     const missing = `export async function resolve(name, context, next) {
       if (name.startsWith('@resvg')) throw new Error('Cannot find it')
       return next(name, context)

@@ -362,7 +362,7 @@ test.each(variants)(
 )
 
 describe('Prodigy has the bits of TypeScript', () => {
-  // Beyond block boundaries; each block is summed separately.
+  // Lengths beyond borders of blocks. Each block is summed separately.
   const lengths = [40_003, 1, 0, 17, 16_384, 50_000]
 
   function* runs(engine: object, dtype: Dtype, rule: Prodigy, isAsync = false) {

@@ -1,7 +1,7 @@
 /**
- * Random programs of the public API: every engine has the same bits after each call and throws the same errors, and a
- * refused call changes nothing. ANTIGRAD_TEST_RUNS sets the number of programs, and ANTIGRAD_TEST_SEED the seed; `npm
- * run fuzz` runs more.
+ * After each call of a random program, every engine must have the same bits and throw the same errors, and a rejected
+ * call must have changed nothing. ANTIGRAD_TEST_RUNS sets the count of programs, ANTIGRAD_TEST_SEED sets the seed. `npm
+ * run fuzz` runs further programs.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -29,8 +29,8 @@ test.each(Object.entries(found))('a former failure stays fixed: %s', async (_, p
 })
 
 test.each([
-  ['goes on for ever', 'for (;;);', 'no answer within 5 s'],
-  ['waits for ever', 'setInterval(() => {}, 1e9)', 'nothing is done for 5 s'],
+  ['runs forever', 'for (;;);', 'no answer within 5 s'],
+  ['waits forever', 'setInterval(() => {}, 1e9)', 'nothing is done for 5 s'],
 ])('a program that %s is ended', async (_, body, message) => {
   const file = join(mkdtempSync(join(tmpdir(), 'antigrad-host-')), 'child.mjs')
   writeFileSync(file, `console.log('ready')\nprocess.stdin.once('data', () => { ${body} })`)

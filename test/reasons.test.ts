@@ -224,7 +224,7 @@ describe('a converged run', () => {
     expect(x[0]).toBeCloseTo(0, 6)
   })
 
-  test('takes precedence over other reasons', () => {
+  test('is detected only after the warm-up and the delay', () => {
     const lr = warmup((t) => (t < 200 ? 0 : 0.01), { steps: 150 })
     const run = minimize(bowl(), [1, 1], delayedStart(150, gradientDescent({ lr })))
     expect(run.reason).toBe('converged')
@@ -255,7 +255,7 @@ describe('value and gradientNorm', () => {
     expect(minimize(flat, [1], adam(), options)).toMatchObject({ reason: 'diverged', iterations: 5 })
   })
 
-  test('prevent convergence with infinite state if steps are not tested', () => {
+  test('report divergence for infinite state, even with tolerance 0', () => {
     const options = { tolerance: 0, maxIterations: 5 }
     expect(minimize(ramp(1e160), [1], adam(), options).reason).toBe('diverged')
     expect(minimize(ramp(1), [1], adam(), options).reason).toBe('max-iterations')

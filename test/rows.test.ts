@@ -400,7 +400,7 @@ describe('perRow', () => {
     })
   })
 
-  test("makes a first update of η in a late row; by the tensor's clock it would be 3.16 η", () => {
+  test("makes the first update of a late row η, instead of 3.16 η with the tensor's update counter", () => {
     const first = (perRow: boolean) => {
       const optimizer = make(adam({ lr: 1e-3, perRow }))
       for (let t = 0; t < 10_000; t++) optimizer.step({ embed: sparseRows([0], Float64Array.of(1, 1, 1)) })
@@ -422,7 +422,7 @@ describe('perRow', () => {
     })
   })
 
-  test('adds state that is typed, saved, loaded and grown; set cannot change it, and amsgrad excludes it', () => {
+  test('adds state that is typed, saved, loaded and extended, cannot be set, and does not support amsgrad', () => {
     const optimizer = new Optimizer({ embed: start }, adamw({ perRow: true }), {
       shapes: { embed: [5, columns] },
     })

@@ -129,7 +129,7 @@ describe('a step without gradientPoint()', () => {
     expect(optimizer.step()).toBe(false)
   })
 
-  test('is accepted if the parameters were changed since', () => {
+  test('is an error if the parameters have changed since', () => {
     const optimizer = new Optimizer(ones(), free)
     const saved = optimizer.save()
     optimizer.gradientPoint()

@@ -115,7 +115,7 @@ describe('the values of PyTorch and Optax', () => {
   )
 })
 
-/** Formulas of schedules without data; `Math` is accurate enough. */
+/** Formulas of the schedules that the data do not contain. `Math` is accurate enough. */
 const formulas: Record<string, readonly [Schedule, (t: number) => number]> = {
   'a constant': [constant(0.3), () => 0.3],
   'ConstantLR’s factor': [constant(0.3, { steps: 3 }), (t) => (t < 3 ? 0.1 : 0.3)],

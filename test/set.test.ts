@@ -76,7 +76,7 @@ test('set has the same effect after a save, and on later tensors', () => {
   expect(rates(optimizer)).toEqual(expected)
 })
 
-test('a rule without decay ignores weightDecay 0; any other missing option is an error that names the place', () => {
+test('a rule without decay ignores weightDecay 0, and any other missing option is an error that names the place', () => {
   const params = { w: one(), bias: one() }
   new Optimizer(params, momentum(), { groups: [noDecay()] as never, shapes: { w: [1, 1] } })
   const groups = [{ match: 'bias', weightDecay: 0.1 }] as never

@@ -1,4 +1,4 @@
-/** The set-up compiles cargo programs itself; here with a simulated cargo. */
+/** The setup script's compilations of cargo programs, with a fake cargo that the test writes. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

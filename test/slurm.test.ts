@@ -1,6 +1,6 @@
 /**
- * A plan as an array job of a real Slurm: munged, slurmctld and slurmd on this machine, as root, in a temporary folder.
- * Canceled tasks are not repeated automatically; `status --missing` submits them again. Part of `npm run test:faults`.
+ * Runs a plan as an array job of a real Slurm: munged, slurmctld and slurmd on this machine, as root, in a new folder.
+ * No task repeats canceled work automatically: `status --missing` submits it again. Part of `npm run test:faults`.
  */
 
 import { spawnSync } from 'node:child_process'

@@ -22,7 +22,7 @@ describe.each(variants)("Optax's trajectories of SM3 on $name", ({ name: _, ...e
   })
 })
 
-/** Matrices with one row, one column, less than a vector, several pieces and no elements; and vectors. */
+/** Matrices of one row, of one column, smaller than a vector, of several pieces and empty, and vectors. */
 const shapes = [
   ...[
     [1, 200],
@@ -85,7 +85,7 @@ describe('row and column statistics of SM3', () => {
     expect([...(optimizer.state.b.v ?? [])]).toEqual([9, 0])
     expect([...optimizer.params.b]).toEqual([-1, 0])
     optimizer.step({ w: Float64Array.of(4, 0, 0, 3, 0, 0), b: Float64Array.of(4, 0) })
-    // min(9, 16) + 16 and min(36, 16) + 9; otherwise the minimum of both.
+    // ν is min(9, 16) + 16 and min(36, 16) + 9 for two elements, and the minimum of row and column for the others.
     expect([...(optimizer.state.w.r ?? [])]).toEqual([25, 36])
     expect([...(optimizer.state.w.c ?? [])]).toEqual([25, 25, 36])
     expect([optimizer.params.w[0], optimizer.params.w[3]]).toEqual([-1 - 4 / 5, -1 - 3 / 5])

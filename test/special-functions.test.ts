@@ -512,7 +512,7 @@ test('floor and sign have slope 0', () => {
   }
 })
 
-test('second derivatives are derivatives of the first; trigamma has no second derivative', () => {
+test('second derivatives are derivatives of the first, except for trigamma, which has no derivative', () => {
   const second = new Float64Array(1)
   expression('lgamma(x)').hessian([3], second)
   expect(second[0]).toBe(expression('trigamma(x)').value([3]))

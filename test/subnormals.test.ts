@@ -153,7 +153,7 @@ describe.each(variants)('flushing on $name', (variant) => {
         ]),
         ...[normal - least, least - normal, least, -least].map((x): [number, number] => [x, 0]),
       ]
-      // v ← 0·v − 1·g; with v = −0, zeros keep their sign.
+      // v ← 0·v − 1·g. Zeros keep their sign if v is −0.
       const { optimizer, state } = begin(
         variant,
         momentum({ lr: 1, momentum: 0 }),

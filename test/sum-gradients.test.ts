@@ -22,7 +22,7 @@ test('sumGradients adds neighbors, and then their sums, with rounding', () => {
   expect(sum(large, one, one, one)).toBe(large + 2)
   expect(sum(large, one, one)).toBe(large)
   expect(sum(one, one, large)).toBe(large + 2)
-  // ((0 + 1) + (2 + 3)) + 4; 2²⁴ + 3 lies between two numbers and is rounded to even.
+  // In ((0 + 1) + (2 + 3)) + 4, the sum 2²⁴ + 3 lies between two numbers and rounds to the even one.
   expect(sum(large, one, one, one, one)).toBe(large + 4)
   expect(sum(large, one, one, one, one, one)).toBe(large + 4)
   expect(sum(one, one, one, one, large)).toBe(large + 4)

@@ -19,7 +19,7 @@ export interface Variant {
 
 export const reference: Variant = { name: 'typescript', engine: 'typescript' }
 
-/** All available variants; the first one is the reference. */
+/** All variants that can be forced here. The first is the reference. */
 export const variants: readonly Variant[] = [
   reference,
   ...(engines().wasm.available ? [{ name: 'wasm', engine: 'wasm' } as const] : []),
@@ -92,7 +92,7 @@ const specials: Record<Dtype, { tame: readonly number[]; wild: readonly number[]
 export interface Data {
   readonly dtype: Dtype
   readonly initial: readonly FloatArray[]
-  /** Initial values of some state elements; the others start as the rule defines. */
+  /** Initial state of some elements, which overrides the rule's initial state. */
   readonly wild: readonly ReadonlyMap<number, number>[]
   /** Gradients by step and tensor. */
   readonly gradients: readonly (readonly (FloatArray | null | undefined)[])[]
@@ -170,7 +170,7 @@ function begin(variant: Variant, { rule, options }: Case, data: Data) {
   const params = optimizer.params as unknown as readonly FloatArray[]
   const grads = optimizer.grads as unknown as readonly FloatArray[]
   const always = [...named('params', params), ...state.map(([name, array]) => [name, array] as const)]
-  // Every third step uses gradients in place. They cover all tensors; in a gap the previous ones remain.
+  // Every third step reads all gradients in place. A missing gradient keeps its previous values.
   const isInPlace = (step: number) => step % 3 === 2
   return {
     optimizer,
@@ -214,7 +214,7 @@ export async function* runAsync(variant: Variant, testCase: Case, data: Data): A
   }
 }
 
-/** The first element whose bits differ, or −1; all NaNs are equal. */
+/** The index of the first element whose bits differ, or −1. All NaNs are equal. */
 export function firstDifference(a: FloatArray, b: FloatArray): number {
   if (a.length !== b.length) return Math.min(a.length, b.length)
   if (Buffer.compare(bytesOf(a), bytesOf(b)) === 0) return -1

@@ -234,7 +234,7 @@ describe('lines of JSON', () => {
       JSON.parse(sweep(...args, ...more).stdout),
     )
     expect(plain.reached).toBe(null)
-    // The start 0.5 · 2⁰ lies at 0 itself; all other starts descend.
+    // The direction of descent from 0 is undefined. All other starts descend.
     expect(aimed.reached).toBeGreaterThanOrEqual(31)
     expect(Math.abs(plain.best.x.x)).toBeCloseTo(Math.SQRT1_2, 5)
   })
@@ -333,7 +333,7 @@ describe('the printed table', () => {
 })
 
 describe('Ctrl-C', () => {
-  /** Runs a sweep after some code of the test; without such code, it is stopped after its first output. */
+  /** Runs a sweep after preloading code of the test. Without code, the sweep is interrupted after its first output. */
   async function interrupted(args: string, before = '') {
     const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
     const options = ['--import', preload, cli, 'sweep', ...words(args)]

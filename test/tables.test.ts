@@ -85,9 +85,9 @@ describe('numbers', () => {
   })
 
   test.each<[string, Decimal | undefined, number[]]>([
-    ['what shows a decimal comma has points between thousands', undefined, [0.5, 1234]],
-    ['a sign that is said', '.', [NaN, 1.234]],
-  ])('are read from columns: %s', (_, decimal, expected) => {
+    ['a table with a decimal comma may contain thousands separators', undefined, [0.5, 1234]],
+    ['the option decides', '.', [NaN, 1.234]],
+  ])('use the decimal sign of the table or the option: %s', (_, decimal, expected) => {
     expect(numbersOf('t;y\n0,5;1.234', { decimal })[1]).toEqual(expected)
   })
 

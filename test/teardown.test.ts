@@ -64,9 +64,9 @@ describe('worker.terminate()', () => {
 describe('a worker ends normally', () => {
   test.each([
     ['at its natural end', '', [], 0],
-    ['with a step under way', 'optimizer.stepAsync()', [], 0],
-    ['by process.exit() in a step', 'optimizer.stepAsync(); process.exit(5)', [], 5],
-    ['by an exception in a step', 'optimizer.stepAsync(); throw new Error("mine")', ['mine'], 1],
+    ['during a step', 'optimizer.stepAsync()', [], 0],
+    ['through process.exit() in a step', 'optimizer.stepAsync(); process.exit(5)', [], 5],
+    ['through an exception in a step', 'optimizer.stepAsync(); throw new Error("mine")', ['mine'], 1],
   ])('is safe: %s', async (_, ending, errors, code) => {
     const end = await run(`
       for (let round = 0; round < 8; round++) {

@@ -80,7 +80,7 @@ describe('the chosen number of threads', () => {
     },
   )
 
-  test('can be set by environment variable; the option wins; an invalid value is an error', () => {
+  test('follows the environment variable unless the option is set, and an invalid value is an error', () => {
     const body = `
       const { adam, Optimizer } = antigrad
       const made = (options) => new Optimizer(new Float32Array(1e6), adam(), { engine: 'native', ...options })
@@ -125,7 +125,7 @@ test('many optimizers with different numbers of threads alternate', () => {
   for (const [optimizer, alone] of optimizers) expect(bits(optimizer.params)).toBe(bits(alone.params))
 })
 
-/** The concurrent computations of each environment, with `step` and `stepAsync`; they are the same everywhere. */
+/** The work of each environment, with `step` and with `stepAsync`. All results must be equal. */
 const work = `
   const initial = Float32Array.from({ length: 150_001 }, (_, i) => Math.fround(i / 1000))
   const options = { engine: 'native', clip: { norm: 1 }, threads: 3 }

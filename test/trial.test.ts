@@ -1,6 +1,6 @@
 /**
- * A rule of two stages that only tests use. It sums per tensor, computes a scalar per tensor, and makes a second pass.
- * crates/kernels/src/rules/trial.rs is its Rust counterpart; both have the bits of test/data/trial.json.
+ * A test-only rule of two stages: sums per tensor, a scalar per tensor in between, and a second pass. The rule
+ * crates/kernels/src/rules/trial.rs is its twin. Both must have the bits of test/data/trial.json.
  */
 
 import { readFileSync } from 'node:fs'

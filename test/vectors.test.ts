@@ -34,7 +34,7 @@ const sum = (counts: Counts): number => Object.values(counts).reduce((a, b) => a
 
 const none: Counts = { add: 0, sub: 0, mul: 0, div: 0, sqrt: 0 }
 
-/** Operators in JavaScript; a sign or `++` is not followed by a space. */
+/** Operators in JavaScript. Signs and `++` have no space after them. */
 const written = { add: / \+\s/g, sub: / -\s/g, mul: / \*\s/g, div: / \/\s/g, sqrt: /Math\.sqrt\(/g }
 
 /** Kernels that compute nothing and pass on the prepared gradient. */
@@ -192,7 +192,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       })
 
       test(`${set}, ${dtype}: vectorizes products of matrices`, () => {
-        // Six rows of sums, with as many vectors as registers allow; the end of a tile can have any width.
+        // A tile has six rows of sums, each of as many vectors as registers hold. The end of a tile may have any width.
         const packed = packedIn(
           find(`${set}::piece<${vector}, Product<${dtype === 'float32' ? 'f32' : 'f64'}>>`),
         )
@@ -201,7 +201,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
       })
 
       test(`${set}, ${dtype}: vectorizes sums of squares`, () => {
-        // In float64 for any dtype; the last tree may be scalar.
+        // Sums use float64 for both dtypes. The last additions of the tree may be scalar.
         const packed = packedIn(find(`${set}::squares<${vector}>`), 'd')
         expect(packed.mul).toBeGreaterThanOrEqual(1)
         expect(packed.add).toBeGreaterThanOrEqual(packed.mul)

@@ -14,7 +14,7 @@ import { arrayOf, digest, dtypes, noise, withOneNaN } from './bits.js'
 
 type Running = Pick<MinimizeManyOptions, 'engine' | 'threads' | 'workers'>
 
-/** Several cohorts; the last one has fewer runs, not a multiple of a vector. */
+/** Several cohorts. The last cohort is smaller and not a multiple of a vector's width. */
 const RUNS = 9001
 const FITS = 601
 

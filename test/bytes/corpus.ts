@@ -1,4 +1,4 @@
-/** The inputs of the readers, including former failures; fuzzers start from them. */
+/** Valid inputs of the byte readers, and inputs that once exposed a bug. Fuzzers start with them. */
 
 import {
   adam,
@@ -23,7 +23,7 @@ import { toHash as raceHash, initial as raceState } from '../../page/src/state.j
 import { twins } from '../equations/rules.js'
 import { encode } from '../model/resume.js'
 
-/** A safetensors file as JSON: its header, and its bytes as characters; see `readers.ts`. */
+/** A safetensors file as JSON: its header, and its bytes as characters (see `readers.ts`). */
 const fileOf = (header: object, data: string, isSound = false) => JSON.stringify({ header, data, isSound })
 
 /** A run as `antigrad/files` writes it. Its checksums are recomputed after edits. */

@@ -18,7 +18,7 @@ import type { Target } from './corpus.js'
 
 readEquations()
 
-/** Parses as users do; null if the input is not JSON. */
+/** Parses like a user. Invalid JSON returns null. */
 function parsed<T>(parse: () => T): T | null {
   try {
     return parse()
@@ -102,7 +102,7 @@ function makeSound(header: unknown, bytes: Uint8Array): void {
   )
 }
 
-/** The result of a reader; null if it refuses the input. */
+/** The result of the work, or null if the library rejects the input. */
 async function taken<T>(work: () => Promise<T>): Promise<T | null> {
   try {
     return await work()

@@ -306,7 +306,7 @@ describe('scalars and counts', () => {
 
 describe('a name', () => {
   test.each(['value0', 'value1', 'first0', 'rate', 'gradients', 'direction', 'length', 'all', 'clock'])(
-    'is accepted or refused: %s',
+    'may equal an internal name: %s',
     (name) => {
       const rule = defineRule('attacked', {
         scalars: { [name]: 1 },

@@ -21,7 +21,7 @@ const shortened = (x: number) => (Math.abs(x) < 1e-300 ? 0 : x)
 
 type Tensors = Record<string, FloatArray>
 
-/** Updates by the interpreter; undefined if a scalar is not finite. */
+/** The updates by the interpreter, or undefined if a scalar is not finite. */
 function said(
   program: readonly Line[],
   lr: number,

@@ -1,6 +1,5 @@
 /**
- * The rules in docs/equations.md as printed, compared with other libraries; test/data/equations.py generated the
- * points.
+ * Compares the rules of docs/equations.md with other libraries. test/data/equations.py computed the reference points.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -172,7 +172,10 @@ const sums = (isOfAll: fc.Arbitrary<boolean>, names = ELEMENTS) =>
       return sum(kind, all, part)
     })
 
-/** Saved values that some final lines move to other places; the first assignment must not lose them. */
+/**
+ * Copies of the previous values. Some of the last lines assign them to other names, so an early write must not lose
+ * them.
+ */
 const before = [
   { target: 'm0', part: name('m') },
   { target: 'v0', part: name('v') },

@@ -193,21 +193,21 @@ test('after the last number, a save is refused, and nothing is written', async (
 
 describe('an invalid call', () => {
   test.each<[string, unknown]>([
-    ['a step below 0', { step: -1 }],
-    ['half a step', { step: 0.5 }],
-    ['metrics that are none', { metrics: 7 }],
-    ['a metric that is a text', { metrics: { loss: '1' } }],
-    ['another option', { loss: 1 }],
-    ['no options', null],
+    ['a negative step', { step: -1 }],
+    ['a fractional step', { step: 0.5 }],
+    ['invalid metrics', { metrics: 7 }],
+    ['a string as a metric', { metrics: { loss: '1' } }],
+    ['an unknown option', { loss: 1 }],
+    ['invalid options', null],
   ])('is refused before anything is written, with %s', async (_, options) => {
     await expect(checkpoints(folder).save(fresh(), options as never)).rejects.toThrow(OptionError)
     expect(existsSync(folder)).toBe(false)
   })
   test.each<[string, unknown]>([
-    ['none are kept', { keep: 0 }],
-    ['half of one', { keep: 0.5 }],
-    ['another option', { count: 3 }],
-    ['a warning that is none', { onWarning: 7 }],
+    ['zero files to keep', { keep: 0 }],
+    ['a fractional count of files to keep', { keep: 0.5 }],
+    ['an unknown option', { count: 3 }],
+    ['an invalid onWarning', { onWarning: 7 }],
   ])('is refused before anything is written, with options %s', (_, options) => {
     expect(() => checkpoints(folder, options as never)).toThrow(OptionError)
   })

@@ -153,7 +153,7 @@ test.each([
     1,
     ['"a":\\'],
   ],
-  ['numbers of four bits', one('{"dtype":"F4","shape":[2],"data_offsets":[0,1]}'), 1, ['a']],
+  ['four-bit numbers', one('{"dtype":"F4","shape":[2],"data_offsets":[0,1]}'), 1, ['a']],
 ])('a header with %s is accepted', async (_, header, bytes, names) => {
   const file = await openFile(fileOf(header, bytes))
   expect([...file.tensors.keys()]).toEqual(names)

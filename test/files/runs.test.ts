@@ -320,11 +320,11 @@ describe('a step during a write copies', () => {
 
   test.each<[string, object, readonly number[]]>([
     ['its tensors and their state', {}, [4, 0, 0]],
-    ['and all averages, where they move', { average: ema(0.5) }, [4 + 10, 0, 0]],
-    ['of some updates', { average: swa({ every: 3 }) }, [4, 10, 0]],
-    ['what lookahead moves together, where it does', { lookahead: { steps: 3 } }, [4, 8 + 10, 0]],
-    ['what is accumulated, and then all that is updated', { accumulate: 3 }, [2, 28, 0]],
-  ])('little memory: %s', async (_, options, most) => {
+    ['all averages when they change', { average: ema(0.5) }, [4 + 10, 0, 0]],
+    ['averages only in some updates', { average: swa({ every: 3 }) }, [4, 10, 0]],
+    ['all tensors when lookahead moves them', { lookahead: { steps: 3 } }, [4, 8 + 10, 0]],
+    ['accumulated gradients, and then all updated arrays', { accumulate: 3 }, [2, 28, 0]],
+  ])('%s', async (_, options, most) => {
     const { optimizer, gradients } = two(options)
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -333,7 +333,7 @@ describe('a step during a write copies', () => {
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('changed rows only, each once', async () => {
+  test('each sparse row once', async () => {
     const embed = numbers(1, 8 * MIB)
     const columns = 64
     const shape = [embed.length / columns, columns]
@@ -350,7 +350,7 @@ describe('a step during a write copies', () => {
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('no written piece, whether or not further pieces follow', async () => {
+  test('no piece that is already written', async () => {
     const { optimizer, gradients } = two()
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -402,15 +402,15 @@ describe('an invalid call', () => {
   test.each<[string, unknown, unknown]>([
     ['an object that is no optimizer', { save: () => optimizer.save() }, {}],
     ['null', null, {}],
-    ['a function for a schedule', scheduled, {}],
-    ['a dtype of a run', optimizer, { dtype: 'float16' }],
-    ['a dtype that is none', optimizer, { what: 'params', dtype: 'int8' }],
-    ['an average that there is not', optimizer, { what: 'average' }],
-    ['an option that nobody knows', optimizer, { compress: true }],
-    ['options that are none', optimizer, 7],
-    ['metadata that are no texts', optimizer, { metadata: { a: 1 } }],
-    ['metadata that are a list', optimizer, { metadata: ['a'] }],
-    ['metadata of our names', optimizer, { metadata: { 'antigrad.run': '{}' } }],
+    ['a function as a schedule', scheduled, {}],
+    ['a dtype for a run', optimizer, { dtype: 'float16' }],
+    ['an invalid dtype', optimizer, { what: 'params', dtype: 'int8' }],
+    ['a missing average', optimizer, { what: 'average' }],
+    ['an unknown option', optimizer, { compress: true }],
+    ['invalid options', optimizer, 7],
+    ['metadata with values other than strings', optimizer, { metadata: { a: 1 } }],
+    ['an array as metadata', optimizer, { metadata: ['a'] }],
+    ['metadata with reserved names', optimizer, { metadata: { 'antigrad.run': '{}' } }],
   ])('is refused before anything is written: %s', async (_, given, options) => {
     const before = encode(optimizer.save())
     const names = readdirSync(folder)
@@ -517,7 +517,7 @@ test.skipIf(process.platform === 'win32')('a special file is not replaced', asyn
   expect(readdirSync(folder)).toEqual(names)
 })
 
-describe('damage is detected', () => {
+describe('damage', () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
   optimizer.step({ w: noise(2, 40, 'float32') })
 
@@ -578,9 +578,9 @@ describe('damage is detected', () => {
   })
 
   test.each([
-    ['no run', { content: 'params' }],
-    ['an average', { content: 'average' }],
-  ] as const)('is detected: %s', async (_, options) => {
+    ['only parameters', { content: 'params' }],
+    ['only an average', { content: 'average' }],
+  ] as const)('is detected if a file contains %s', async (_, options) => {
     const averaged = new Optimizer({ w: Float32Array.of(1) }, adam(), { average: ema(0.5) })
     await expect(readFile(await toBlob(averaged, options))).rejects.toThrow('metadata: expected a run')
   })

@@ -111,7 +111,12 @@ test.each<[string, Rule, object, string]>([
   ['a form that Torch lacks', rmsprop({ form: 'essay' }), {}, "options that Torch's RMSprop has"],
   ['a schedule', adamw({ lr: cosine(0.1, { steps: 9 }) }), {}, 'numbers, not schedules'],
   ['two rules', adam(), { groups: [{ match: 'b', rule: sgd() }] }, 'one rule: Adam'],
-  ['nothing that is updated', adam(), { groups: [{ match: '*', frozen: true }] }, 'tensors that are updated'],
+  [
+    'a model without updated tensors',
+    adam(),
+    { groups: [{ match: '*', frozen: true }] },
+    'tensors that are updated',
+  ],
 ])('%s is not an optimizer of PyTorch', async (_, rule, options, message) => {
   const optimizer = new Optimizer({ a: Float32Array.of(1), b: Float32Array.of(2) }, rule, options as never)
   const error = await toTorch(join(folder, 'never'), optimizer).catch((thrown) => thrown)
@@ -124,7 +129,7 @@ test.each<[string, unknown]>([
   ['a duplicate name', ['a', 'b', 'a']],
   ['a pattern', ['a', '*', 'b']],
   ['numbers', [1, 2, 3]],
-  ['none', 7],
+  ['no array', 7],
 ])('wrong names are refused: %s', async (_, given) => {
   await expect(fromTorch(fileOf(runs[0]), { names: given as never })).rejects.toThrow(OptionError)
 })

@@ -258,13 +258,13 @@ test('memory stays constant while 100,000 optimizers are created and dropped', a
     }
     return { peaks, collected }
   })
-  // In MiB; all optimizers together have 1600.
+  // The limits are in MiB. All optimizers together take 1,600 MiB.
   const { peaks, collected } = result
   expect(Math.max(...peaks) - collected[0], peaks.join()).toBeLessThan(700)
   expect(Math.max(...collected) - collected[0], collected.join()).toBeLessThan(60)
 })
 
-/** The resident memory of a process and its descendants; processes that have ended count as 0. */
+/** Returns the resident memory of a process and its children. An ended process counts as 0. */
 function residentBytes(pid: number): number {
   const read = (file: string) => {
     try {

@@ -21,7 +21,7 @@ import { env, installed, remove } from './pack.js'
 import { program } from './runtimes.js'
 
 const LEGS = 20
-/** Calls of `step` per leg; odd, so that every other save has an accumulated batch. */
+/** Calls of `step` per leg. The count is odd, so every other save contains an incomplete batch. */
 const STEPS = 117
 
 let folder: string

@@ -136,7 +136,7 @@ describe('the package in a browser', () => {
   })
   test('has the sizes in docs/rules.md for every fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
-    // Most of the size is shared; `npm run table:options` measures each rule.
+    // Code that all rules share dominates the sizes. `npm run table:options` measures every rule.
     const some = Object.keys(said).filter((_, i) => i % 5 === 0)
     for (const [name, sizes] of Object.entries(await sizesOf(some))) {
       sizes.forEach((bytes, i) => {
@@ -269,7 +269,7 @@ describe('the package without the addon', () => {
 
   test('reports the addon of another platform', async () => {
     const other: Damage = (_, addon) => {
-      // The machine field of the ELF header; in other formats an equally important byte.
+      // The machine field of ELF's header, or an equally vital byte of other formats.
       addon[18] ^= 0xff
       return addon
     }

@@ -13,7 +13,7 @@ import { freshFolder, remove } from './pack.js'
 
 const file = (name: string) => readFileSync(join(home, 'dist/browser', name))
 
-/** The program of a page and of Node; `library` is the module. */
+/** The program that the page and this Node process run. `library` is the imported module. */
 const program = `async (library) => {
   const { adamw, cosine, Optimizer, engines } = library
   const optimizer = new Optimizer({ w: Float32Array.of(1, 2, 3), b: Float32Array.of(0.5) }, adamw({ lr: cosine(0.1, { steps: 9 }) }))

@@ -27,7 +27,7 @@ let script: string
 /** The expected result for each way to force an engine. */
 const onEach = <T>(expected: T) => Object.fromEntries(variants.map(({ name }) => [name, expected]))
 const expected = { digests: onEach(digests(reference)), many: onEach(manyDigests(reference)) }
-/** The second checkpoint, and the damaged third one; each follows a step. */
+/** The expected checkpoints: the third, and the second after damage to the third. Two updates precede the first. */
 const files = {
   ...report,
   files: 2,

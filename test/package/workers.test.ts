@@ -75,8 +75,7 @@ const ofChromium = {
 const strict = (...others: string[]) =>
   `/?policy=${encodeURIComponent(["default-src 'none'", ...others, 'img-src data:'].join('; '))}`
 
-// A crash of the browser, as in WebKit with little memory, is not a failure of the library; the browser is restarted
-// once.
+// WebKit dies when memory is short, which says nothing about antigrad. The browser is restarted once.
 describe.each([ofChromium, ...otherBrowsers])(
   'workers in $name',
   { retry: 1 },
@@ -114,7 +113,7 @@ describe.each([ofChromium, ...otherBrowsers])(
       expect(told.map(([, total]) => total)).toEqual(told.map(() => 150_000))
       const done = told.map(([done]) => done)
       expect(done).toEqual([...done].sort((a, b) => a - b))
-      // The end of each batch is reported; a timer reports more in between.
+      // The end of each batch is reported. A timer reports progress within a batch.
       expect(done).toEqual(expect.arrayContaining([65_536, 131_072, 150_000]))
       expect(await tab.evaluate('short({ tolerance: -1 })')).toMatchObject({
         name: 'OptionError',

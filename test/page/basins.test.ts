@@ -290,7 +290,7 @@ describe('basins in Chromium', () => {
     const log = await logOf(page)
     const jobs = [...new Set(log.filter(([kind]) => kind === 'order').map(([, job]) => job))]
     expect(jobs).toContain(begun)
-    // A change ends the current piece; some results may already have been on their way.
+    // A change cancels the current piece. The answer of a canceled piece may already have been sent.
     const late = jobs.slice(0, -1).map((job, i) => {
       const next = log.findIndex(([kind, other]) => kind === 'order' && other === jobs[i + 1])
       return log.slice(next).filter(([kind, other]) => kind === 'answer' && other === job).length

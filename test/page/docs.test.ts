@@ -14,7 +14,7 @@ import { once } from '../shared-setup.js'
 import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { violationsIn } from './site.js'
 
-/** The timeout in milliseconds; its packages may have to be installed, and it is built. */
+/** Timeout in milliseconds: the build may install packages first. */
 const SLOW = 600_000
 
 let site: SiteInChromium

@@ -30,11 +30,11 @@ describe('a table', () => {
     ['a column name of two lines', '"t\nin s",y\n1,2', { t_in_s: [1], y: [2] }],
     ['other line ends and a byte order mark', '\uFEFFt,y\r\n1,2\r3,4\r\n', { t: [1, 3], y: [2, 4] }],
     ['comments and blank lines', '# measured\n\nt,y\n1,2\n\n# late\n3,4', { t: [1, 3], y: [2, 4] }],
-    ['a column of texts', 'who,t,y\nAda,1,2\nBob,3,4', { t: [1, 3], y: [2, 4] }],
-    ['names that expressions have already', 'exp,pi\n1,2', { exp_1: [1], pi_2: [2] }],
-    ['equal names, and none', 'v,v,\n1,2,3', { v: [1], v_2: [2], column3: [3] }],
-    ['names that are no words', 'µ (°C),2θ\n1,2', { µ_C: [1], column2: [2] }],
-  ])('is read from %s', (_, text, expected) => {
+    ['a column of strings', 'who,t,y\nAda,1,2\nBob,3,4', { t: [1, 3], y: [2, 4] }],
+    ['column names that are reserved in expressions', 'exp,pi\n1,2', { exp_1: [1], pi_2: [2] }],
+    ['duplicate and empty column names', 'v,v,\n1,2,3', { v: [1], v_2: [2], column3: [3] }],
+    ['column names that are no identifiers', 'µ (°C),2θ\n1,2', { µ_C: [1], column2: [2] }],
+  ])('is read with %s', (_, text, expected) => {
     expect(columnsOf(text)).toEqual(expected)
   })
 

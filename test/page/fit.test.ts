@@ -247,7 +247,7 @@ describe('pasted data', () => {
     await page.getByText('derive: half: expected parameters among a, b, c').waitFor()
   })
 
-  test('may have groups, each with its own fit; one is displayed', async () => {
+  test('may have groups, each with its own fit, and the page shows one', async () => {
     const page = await open()
     const { t, rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -435,7 +435,7 @@ describe('pasted data', () => {
     await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } }))
   })
 
-  test('may be no table, which is reported; the next table is fitted', async () => {
+  test('are reported if they are no table, and the next table is fitted', async () => {
     const page = await open()
     await data(page).fill('hello')
     await page.getByText('Expected a table with at least two numeric columns, got none.').waitFor()
@@ -510,7 +510,7 @@ describe('a model', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
-  test("is shown in the field of the visitor's model if it is built-in; the visitor's model returns later", async () => {
+  test('from the library appears in the field of the custom model, which is restored afterward', async () => {
     const page = await open()
     await chosen(page, 'model').selectOption('line')
     await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
@@ -740,7 +740,7 @@ describe('the result', () => {
 describe('accessibility and robustness', () => {
   test.each([
     ['wide and light', { viewport: { width: 1280, height: 900 } }],
-    ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
+    ['a phone with dark colors', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
   ] as const)('axe finds no violation: %s', async (_, options) => {
     const page = await open('', options)
     await page.getByText('Converged').waitFor()

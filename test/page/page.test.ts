@@ -142,7 +142,7 @@ describe('a race', () => {
     expect(await count.textContent()).toBe('0 updates')
   })
 
-  test('is ranked by arrival, with the reason for each end; a diverging racer does no harm', async () => {
+  test('ranks the optimizers by arrival with their stop reasons, even if some diverge', async () => {
     const page = await open(
       'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
         'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true&adagrad=lr:1e-9',
@@ -174,7 +174,7 @@ describe('a race', () => {
   })
 })
 
-describe('the image', () => {
+describe('the race page', () => {
   const count = (page: Page) => page.locator('.transport output').textContent()
   const over = (page: Page) => page.getByText('The race is over').waitFor()
 
@@ -254,7 +254,7 @@ describe('the image', () => {
     await page.getByText('Update 1 with its values').waitFor()
   })
 
-  test('shows basins if they are interesting, unless a race was selected', async () => {
+  test("opens the basins of Himmelblau's function by default, and of a chosen race's function", async () => {
     const page = await open('')
     await page.locator('#basins > summary').click()
     await page.locator('.basins tbody tr').nth(3).waitFor()
@@ -623,7 +623,7 @@ describe('the engines', () => {
 describe('accessibility and robustness', () => {
   test.each([
     ['wide and light', { viewport: { width: 1280, height: 900 } }],
-    ['a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
+    ['a phone with dark colors', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
   ] as const)('axe finds no violation: %s', async (_, options) => {
     const page = await open(mixture, options)
     await page.locator('.entries summary').first().click()
@@ -728,8 +728,8 @@ describe('accessibility and robustness', () => {
   })
 
   test.each([
-    ['a part that is missing', /main-.*\.js$/, /^The page could not be loaded: .*Failed to fetch/],
-    ['a part that throws', /none/, /^The page could not be loaded: RangeError: no numbers/],
+    ['a missing module', /main-.*\.js$/, /^The page could not be loaded: .*Failed to fetch/],
+    ['a module that throws', /none/, /^The page could not be loaded: RangeError: no numbers/],
   ])('%s is reported', async (_, missing, sentence) => {
     const page = await site.browser.newPage()
     await page.route(missing, (route) => route.abort())
@@ -787,7 +787,9 @@ test('the race page is small', () => {
   ]
   const wanted = ['expression-', 'parse-', 'schedules-', 'custom-rule-', 'basins-']
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
-  // Sizes until the page is usable, with later parts (the chart, equations), and with the surface. Rarely needed parts come last: expressions, schedules, custom rules (on the page and in the worker) and basins.
+  // The limits apply until the page is usable, then with the chart, equations and other late modules, then with the
+  // surface. The last limit adds modules that few users need: expressions, schedules, custom rules (on the page and in
+  // the worker) and basins.
   expect(parts('surface-', ...late, ...wanted)).toBeLessThan(124_000)
   expect(parts('surface-', ...wanted)).toBeLessThan(163_000)
   expect(parts(...wanted)).toBeLessThan(304_000)

@@ -129,9 +129,9 @@ describe('the address', () => {
   }
 
   test.each([
-    ['the usual state', initial],
-    ['one with everything', own],
-    ['a bowl', { ...initial, objective: 'bowl', condition: 1e6 }],
+    ['the default state', initial],
+    ['a state with all settings', own],
+    ['the state of a bowl', { ...initial, objective: 'bowl', condition: 1e6 }],
   ] as const)('restores %s', (_, state) => {
     expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
   })
@@ -565,9 +565,9 @@ describe('labels next to points', () => {
     Math.abs(a[0] - b[0]) >= width || Math.abs(a[1] - b[1]) >= height
 
   test.each([
-    ['at one place', () => [200, 150]],
-    ['along a line', (i: number) => [60 + 24 * i, 150]],
-    ['in a corner', (i: number) => [40 + i, 10 + i]],
+    ['points at one place', () => [200, 150]],
+    ['points along a line', (i: number) => [60 + 24 * i, 150]],
+    ['points in a corner', (i: number) => [40 + i, 10 + i]],
   ] as const)('do not overlap for twelve %s, and stay within the image', (_, at) => {
     const names = Array.from({ length: 12 }, (_, i) => {
       const [x, y] = at(i)

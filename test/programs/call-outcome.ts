@@ -14,7 +14,7 @@ type Program = RunsProgram | FitsProgram
 /** An object without prototype, because Object.prototype may be polluted. */
 const own = (given: object): Record<string, unknown> => ({ __proto__: null, ...given })
 
-/** Options that may be read only once each; a second read returns another value. */
+/** Options that may be read only once each: a second read returns something else. */
 function fickle<T extends object>(options: T): T {
   const seen = new Set<PropertyKey>()
   return new Proxy(options, {
@@ -30,7 +30,7 @@ function fickle<T extends object>(options: T): T {
 const inTurns = <T>(list: readonly T[], count: number): T[] =>
   Array.from({ length: count }, (_, i) => list[i % list.length])
 
-/** Lists per run have as many elements as runs; other values are unchanged. */
+/** Cycles per-run arrays to the count of runs. Shared data stay unchanged. */
 const byRun = <T>(data: Readonly<Record<string, T>>, count: number) =>
   Object.fromEntries(
     Object.entries(data).map(([name, column]) => [

@@ -1,4 +1,4 @@
-/** Random calls of batches, minimizations and fits; each is a separate program. */
+/** Random calls of many runs, minimizations and fits. Each call is a program. */
 
 import fc from 'fast-check'
 import { type Dtype, dtypes } from '../bits.js'
@@ -40,7 +40,7 @@ export interface FitsProgram extends Call {
   /** An expression, or the name of a function of `models`. */
   readonly model: string | { readonly name: string; readonly options: object }
   readonly data: Data
-  /** Whether it is a single fit; `sigma` and `weights` in its options are then repeated over the rows. */
+  /** Whether the program is a single fit, whose `sigma` and `weights` apply per row. */
   readonly isOne: boolean
 }
 
@@ -66,7 +66,7 @@ const call = {
 
 type Options = Record<string, fc.Arbitrary<unknown>>
 
-/** Some of the options; the others keep their defaults. Rarely, one is invalid. */
+/** A few options, so that most options keep their defaults. Occasionally an option is invalid. */
 const some = (good: Options, bad: readonly object[]): fc.Arbitrary<Readonly<Record<string, unknown>>> =>
   fc
     .tuple(fc.subarray(Object.keys(good), { maxLength: 3 }), record(good), rarely(8, fc.constantFrom(...bad)))

@@ -7,7 +7,7 @@ import { type Arrival, agree, Course } from './engine-agreement.js'
 import type { Program } from './program.js'
 
 export interface Answer {
-  /** The failure; null if the program agreed. */
+  /** The error, or null if the program passed. */
   readonly message: string | null
   readonly reached: readonly string[]
   readonly trail: Course['trail']

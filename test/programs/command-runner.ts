@@ -91,7 +91,7 @@ export function follow(plan: Plan, command: Command): void {
   }
 }
 
-/** A sparse gradient with some repeated rows; a complete gradient for a tensor without rows. */
+/** Gradients of some rows, possibly with duplicates. A tensor without rows receives its dense gradient. */
 function someRows(gradient: FloatArray | null, { shape, length }: Plan['tensors'][number], seed: number) {
   if (gradient === null || shape === undefined || shape.length < 2 || length === 0) return gradient
   const columns = length / shape[0]
@@ -156,9 +156,7 @@ export class World {
     return matchOf(picker, names, this.#intrusions.onFunction)
   }
 
-  /**
-   * Whether tensors may have another form of state than new tensors of their shapes; an extended tensor keeps its form.
-   */
+  /** Whether tensors may have state in another form than new tensors of their shapes: a grown tensor keeps its form. */
   #keepsForms({ hasGrown }: Plan): boolean {
     return hasGrown && inText(this.#program).includes('adafactor')
   }
@@ -192,7 +190,8 @@ export class World {
   }
 
   /**
-   * Executes a command and returns its outcome and the outcomes of intrusions; `first` is the outcome in the reference world.
+   * Executes a command and returns its outcome with the log of interruptions. `first` is the outcome in the reference
+   * world.
    */
   async obey(command: Command, plan: Plan, first?: Outcome): Promise<Outcome> {
     const made = command.call === 'step' || command.call === 'stepAsync' ? this.#gradients(command, plan) : []
@@ -373,7 +372,7 @@ export class World {
     return inText({ updates, rule, params, state, average, tensors: reported, unmatched: unmatchedTensors })
   }
 
-  /** The saved run as a string; null if a function prevents saving. */
+  /** The run as a string, or null if a function prevents saving. */
   get saved(): string | null {
     try {
       return encode(this.optimizer.save())

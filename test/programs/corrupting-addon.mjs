@@ -44,7 +44,7 @@ function copied(owner, offset, length) {
   return buffer.slice(offset, offset + length)
 }
 
-/** Makes a call and ignores its outcome; only the process must survive. */
+/** Ignores errors of a call. Only the survival of the process matters. */
 function tried(call) {
   try {
     return call()

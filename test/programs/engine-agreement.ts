@@ -15,7 +15,7 @@ import type { Program } from './program.js'
 
 const reference: Variant = { name: 'typescript', engine: 'typescript' }
 
-/** The available variants of a program's places; missing ones are replaced by another variant of the best engine. */
+/** Variants for the places of a program. The best available engine replaces a place that this machine lacks. */
 function variantsOf(places: readonly PlaceName[]): Variant[] {
   const { native, wasm } = engines()
   return places.map((name): Variant => {

@@ -72,7 +72,7 @@ export class Intrusions {
     if (this.#armed?.by === 'later') this.strike()
   }
 
-  /** Intrudes once; a second read is not interrupted. */
+  /** Interrupts once. A second read is not interrupted. */
   strike(): void {
     const armed = this.#armed
     if (armed === null || this.#spared++ < (armed.spared ?? 0)) return

@@ -76,7 +76,7 @@ export abstract class Host {
     return Date.now()
   }
 
-  /** Starts the process unless it is running; the start does not count as a program's time. */
+  /** Starts the host if it is not running. The time to start does not count for a program. */
   protected abstract begin(): Promise<void>
   protected abstract answer(source: string): Promise<Answer>
   protected abstract close(): Promise<void>
@@ -102,7 +102,7 @@ export class ProcessHost extends Host {
     this.#command = command
   }
 
-  /** CPU time of all threads; wall-clock time if the system does not report it. */
+  /** CPU time of all threads, or wall-clock time if the system does not report CPU time. */
   protected override spent(): number {
     if (process.platform !== 'linux') return super.spent()
     try {
@@ -150,7 +150,7 @@ export class ProcessHost extends Host {
   }
 }
 
-/** Bundles a child's program into one file on top of `dist`; `name` is its folder here. */
+/** Bundles the child program on top of `dist` into one file. `name` is its folder here. */
 export async function bundle(home: string, name: string): Promise<string> {
   const outfile = join(home, `target/${name}/child.mjs`)
   await build({

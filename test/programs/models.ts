@@ -6,7 +6,7 @@ import { optional, rarely, record } from './numbers.js'
 import { type Picker, type PlaceName, type Pollution, picker, places, pollution } from './parts.js'
 import { coreNames, type PlainRule, ruleAmong } from './rules.js'
 
-/** A tensor, and which of its possible shapes it has; see `shapeOf`. */
+/** A tensor and its shape among the possible shapes (see `shapeOf`). */
 export interface Spec {
   readonly length: number
   readonly form: number
@@ -44,9 +44,9 @@ export type Command = { readonly intrusion?: Intrusion | null } & (
       /** Bits of the tensors without a gradient. */
       readonly holes: number
       readonly wild: number | null
-      /** Bits of the tensors with a sparse gradient; none by default. */
+      /** Bit mask of the tensors with sparse gradients, by default 0. */
       readonly byRow?: number
-      /** The number of consecutive calls without reads in between; 1 by default. */
+      /** Count of consecutive calls without a read of the state in between, 1 by default. */
       readonly times?: number
     }
   | {

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { rarely, record } from './numbers.js'
 
-/** The places where a program runs; missing ones are skipped. */
+/** Places in which a program runs. A machine skips places that it lacks. */
 export const placeNames = [
   ...([
     'typescript',

@@ -99,7 +99,7 @@ const own: fc.Arbitrary<PlainRule> = fc.oneof(
     .filter((rule) => rule !== null),
 )
 
-/** A rule of the table; in one of four cases with another number, and in one of five with another schedule. */
+/** A rule of the table. One in four has another number, one in five has another schedule. */
 export const ruleAmong = (among: fc.Arbitrary<string> = names): fc.Arbitrary<PlainRule> =>
   fc
     .tuple(

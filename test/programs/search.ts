@@ -31,7 +31,7 @@ export class Runner {
     this.#others = others
   }
 
-  /** The failure of a program; null if it agrees. */
+  /** The error of a program, or null if it passes. */
   async run(program: Program): Promise<string | null> {
     const { length } = this.#others
     // A shrunk program must fail in the same host.
@@ -101,7 +101,7 @@ export interface Search {
   readonly onProgress?: (seed: number) => void
 }
 
-/** The first failure among the programs of this seed and the following ones, shrunk; null if all agree. */
+/** The first failure among programs of this seed and its successors, shrunk, or null if all programs pass. */
 export async function search(runner: Runner, given: Search): Promise<Failure | null> {
   const { programs = Infinity, time = Infinity, shrinking = 60_000, path, onProgress } = given
   const start = Date.now()

@@ -45,7 +45,7 @@ const cases: readonly (readonly [string, () => FitData])[] = [
   ['fits of a curve with 1 million rows', () => rows(1_000_000)],
 ]
 
-describe.each(cases)('fits of %s', (_, make) => {
+describe.each(cases)('%s', (_, make) => {
   test('leave turns to the event loop, and report progress at once', async () => {
     const data = make()
     const told: number[] = []
@@ -178,8 +178,8 @@ test('a fit of a function takes at most 100 µs more than its calls', () => {
 })
 
 test('bootstrap replicates take less time than the same number of separate fits', () => {
-  // Measured alternately, because a processor's speed changes, and in a separate process without other garbage. The
-  // ratio is 0.85; it would exceed 1 if the draws were not written in place.
+  // The calls alternate because the CPU frequency changes, in a separate process without other garbage. The ratio is
+  // 0.85. Without drawing the data in the programs' layout, it would exceed 1.
   const ratio = inChild(`
     let state = 26
     const next = () => (state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 32

@@ -44,7 +44,7 @@ describe('an idle optimizer', () => {
         return times().map((time, i) => (time - before[i]) / 40)`
       const each = inChild(body) as number[]
       expect(each).toHaveLength(3)
-      // About ten with the work itself; a thread that never sleeps would use 5000.
+      // Work and spinning take some tens of microseconds. A thread that never sleeps would take 5,000 µs.
       for (const time of each) expect(time).toBeLessThan(500)
       expect(Math.max(...each)).toBeGreaterThan(25)
     })

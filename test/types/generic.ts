@@ -1,4 +1,4 @@
-/** Functions and classes over parameters of any structure. All of it must compile; nothing is executed. */
+/** Generic functions and classes over parameters of any shape. All code must compile and is never run. */
 
 import {
   type Adam,

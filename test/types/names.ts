@@ -1,4 +1,4 @@
-/** Names of parameters in literal strings and in models. All of it must compile; nothing is executed. */
+/** Names of parameters, inferred from literal strings and models. All code must compile and is never run. */
 
 import {
   adam,
