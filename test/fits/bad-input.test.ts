@@ -261,7 +261,7 @@ function thrown(call: () => unknown): unknown {
 }
 
 for (const [title, call, argument, Wanted = OptionError] of wrong) {
-  test(title, async () => {
+  test(`fits refuse ${title}`, async () => {
     const [model, columns, options] = argumentsOf(call)
     const isOfPromise = ['signal', 'onProgress', 'threads'].includes(argument)
     expectError(
