@@ -296,7 +296,7 @@ describe('merged results', () => {
 })
 
 describe('shards', () => {
-  test('of a plan contain each chunk once', async () => {
+  test('contain each chunk of a plan once', async () => {
     const plan = await planned(1)
     const store = newStore()
     const ran: number[] = []

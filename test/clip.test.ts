@@ -101,7 +101,7 @@ const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
 })
 
 describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _, ...engine }) => {
-  describe.each(Object.entries(clips))('of the kind %s', (name, clip) => {
+  describe.each(Object.entries(clips))('with the clip %s', (name, clip) => {
     test.each(dtypes)('follow their definition, in %s', (dtype) => {
       let clipped = 0
       for (let t = 0; t < 4; t++) {

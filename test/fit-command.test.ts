@@ -310,7 +310,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(JSON.parse(stdout).values).toEqual(values)
   })
 
-  test('is refused for a column name that fitMany reserves', () => {
+  test('must not contain a column name that fitMany reserves', () => {
     for (const y of ['@cost', '@weight']) {
       expect(() => fitOne(models.line(), { x: [1, 2, 3], [y]: [2, 4, 7] }, { y })).toThrow(
         `y: expected a name that does not begin with @, got "${y}"`,

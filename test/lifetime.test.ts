@@ -81,8 +81,8 @@ describe.each(engineNames)('the memory of optimizers on the engine %s', (engine)
 
 describe.each([
   ...engineNames.map((engine) => [engine, '', ''] as const),
-  ['native', ' without memories of WebAssembly', noWasmMemory] as const,
-  ['typescript', ' without memories of WebAssembly', noWasmMemory] as const,
+  ['native', ' without WebAssembly memories', noWasmMemory] as const,
+  ['typescript', ' without WebAssembly memories', noWasmMemory] as const,
 ])('the memory of large optimizers on the engine %s%s', (engine, _, before) => {
   const run = runner(engine, before)
 

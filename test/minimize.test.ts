@@ -117,7 +117,7 @@ describe('the gradients of minimize', () => {
     )
   })
 
-  test('by central differences cost 2n values per update, and lead to the same point', () => {
+  test('cost 2n values per update with central differences, and lead to the same point', () => {
     let calls = 0
     const counts = (x: ArrayLike<number>) => {
       calls++

@@ -223,7 +223,7 @@ describe('gradientPoint', () => {
 })
 
 describe('a step', () => {
-  test('allocates nothing on the TypeScript engine during the update, so it cannot fail halfway', () => {
+  test('allocates nothing on the TypeScript engine during the update, so that no update fails halfway', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.adam({ weightDecay: 0.1 }),
         { engine: 'typescript' })

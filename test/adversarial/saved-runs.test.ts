@@ -268,7 +268,7 @@ describe('the arrays of a saved run', () => {
     ],
     ['shrunk', (array: Float32Array) => (array.buffer as Anything).resize(4)],
   ] as const
-  describe.each(spoilers)('that are %s', (_, spoil) => {
+  describe.each(spoilers)('(%s)', (_, spoil) => {
     const prepared = () =>
       changed(({ tensors }) => {
         const resizable = new Float32Array(new Resizable(24, { maxByteLength: 24 }))
@@ -276,7 +276,7 @@ describe('the arrays of a saved run', () => {
         tensors.w.slow = resizable
       })
 
-    test('are refused if a later getter or a warning callback causes this change', () => {
+    test('are refused if a later getter or a warning callback changes an array', () => {
       const before = prepared()
       spoil(before.tensors.w.slow)
       refused(before, 'slow')
@@ -328,7 +328,7 @@ describe('the arrays of a saved run', () => {
 describe('a warning callback', () => {
   const old = () => ({ ...underWay().save(), equations: {} })
 
-  test('that throws ends load and restore before any change', () => {
+  test('ends load and restore before any change if the callback throws', () => {
     const onWarning = () => {
       throw new EvalError('mine')
     }

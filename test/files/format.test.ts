@@ -222,7 +222,7 @@ describe('half-precision formats', () => {
   })
 })
 
-test('the checksum is CRC-32, even if computed in pieces', () => {
+test('the checksum of a file is CRC-32, even if the checksum is computed in pieces', () => {
   const bytes = new TextEncoder().encode('123456789')
   expect(crc32(bytes)).toBe(0xcbf43926)
   for (let at = 0; at <= bytes.length; at++)

@@ -385,7 +385,7 @@ describe('a fit with difficult input', () => {
     for (const said of [many.chiSquared, many.rSquared, many.aic]) expect(said[1]).toBeNaN()
   })
 
-  test('with an infinite squared residual is reported without affecting other fits of the batch', () => {
+  test('reports an infinite squared residual without affecting other fits of the batch', () => {
     const wild = y.map((x, k) => (k === 2 ? 1e200 : x))
     const many = fitManySync(decay, { t, y: [y, wild, y] }, { start })
     expect([many.reason[0], many.reason[2]].map((k) => fitReasons[k])).toEqual(['converged', 'converged'])

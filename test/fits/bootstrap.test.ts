@@ -146,7 +146,7 @@ describe('bootstrap draws, which depend only on seed, fit and replicate,', () =>
 })
 
 describe('a bootstrap replicate', () => {
-  test('of the kind `cases` is a fit to resampled rows', () => {
+  test('is a fit to resampled rows under the kind `cases`', () => {
     // Two rows can be drawn in four pairs, which a line through 0 distinguishes.
     const data = { x: [1, 2], y: [3, 10] }
     const found = fitOne(expression('a*x'), data, { start: { a: 1 } })
@@ -158,7 +158,7 @@ describe('a bootstrap replicate', () => {
     expect(both).toBeLessThan(130)
   })
 
-  test('of the kind `residuals` is a fit to the curve plus centered, scaled residuals', () => {
+  test('is a fit to the curve plus centered, scaled residuals under the kind `residuals`', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
     const { values } = bootstrap(found, { count: 400 })
@@ -310,7 +310,7 @@ describe('bootstrap intervals', () => {
     expect(a[1]).toBeCloseTo(quantile(refits.values.a, 0.95), 12)
   })
 
-  test('that are corrected for bias and skewness agree approximately with the jackknife', () => {
+  test('agree approximately with the jackknife after correction for bias and skewness', () => {
     const data = dataOf(9, 30, 0.4)
     const found = fitOne(decay, data, { start })
     const refits = bootstrap(found, { kind: 'cases', count: 4000 })

@@ -96,7 +96,7 @@ const mixture = [
 ].join('&')
 
 describe('a race on the page', () => {
-  test('has a draggable starting point, and all its points equal those from minimize in Node, bit for bit', async () => {
+  test('has a draggable starting point, and all its points equal the points of minimize in Node, bit for bit', async () => {
     const page = await open(mixture)
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
