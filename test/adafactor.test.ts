@@ -95,8 +95,8 @@ function tensors(dtype: Dtype, seed: number): Data {
   return { ...data, initial: data.initial.map((values) => values.map((x) => (Math.abs(x) < 100 ? x : 1))) }
 }
 
-describe.each(Object.entries(rules))('matrices on %s', (_, rule) => {
-  test.each(dtypes)('have the same bits: %s', (dtype) => {
+describe.each(Object.entries(rules))('Adafactor matrices with the options "%s"', (_, rule) => {
+  test.each(dtypes)('have the same bits on every engine: %s', (dtype) => {
     const data = tensors(dtype, 5)
     const [expected, ...optimizers] = [reference, ...others].map((variant) => begin(rule, variant, data))
     data.gradients.forEach((gradients, step) => {
@@ -111,7 +111,7 @@ describe.each(Object.entries(rules))('matrices on %s', (_, rule) => {
 })
 
 test.each(dtypes)(
-  '%s: stepAsync, gradients in place and borrowed gradients give the same bits',
+  'stepAsync, gradients in place and borrowed gradients give Adafactor the same bits: %s',
   async (dtype) => {
     const data = tensors(dtype, 6)
     const rule = rules['torch decay maximize clip']
@@ -148,7 +148,7 @@ describe('row and column statistics', () => {
   const step = (optimizer: ReturnType<typeof made>, seed: number) =>
     optimizer.step({ w: filled(optimizer.params.w.length, seed), b: filled(7, seed + 1) })
 
-  test('are r and c for tensors of two dimensions, and v for others', () => {
+  test('are the state r and c of matrices, while other tensors have v', () => {
     const { state, report } = made()
     expect(Object.keys(state.w)).toEqual(['r', 'c', 'updates'])
     expect([state.w.r?.length, state.w.c?.length, state.b.v?.length]).toEqual([10, 12, 7])
@@ -159,7 +159,7 @@ describe('row and column statistics', () => {
     expect(report).toBeTypeOf('function')
   })
 
-  test('are means of squares after the first update', () => {
+  test('are means of squared gradients after the first update', () => {
     const optimizer = made()
     const g = filled(60, 3)
     optimizer.step({ w: g })
@@ -206,7 +206,7 @@ describe('row and column statistics', () => {
     expect(optimizer.params.w.every(Number.isFinite)).toBe(true)
   })
 
-  test('keep their form in extended tensors, and options that would change it are refused', () => {
+  test('keep their form when rows are appended, and refuse options that would change the form', () => {
     const optimizer = new Optimizer(filled(60, 1), adafactor({ minFactored: 6 }), {
       shapes: [5, 12],
       ...engine,
@@ -239,7 +239,7 @@ describe('row and column statistics', () => {
     expect(optimizer.state.w.c).toEqual(other.state.w.c)
   })
 
-  test('follow the options of a set on some tensors', () => {
+  test('follow the options that set changes for some tensors', () => {
     const [one, two] = [made(), made(adafactor({ lr: 1e-4 }))]
     one.set('**', { lr: 1e-4 })
     for (const optimizer of [one, two]) step(optimizer, 3)

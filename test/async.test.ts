@@ -36,7 +36,7 @@ const slices = dtypes
   ])
   .map((data) => ({ ...data, gradients: data.gradients.slice(-3) }))
 
-describe.each(variants)('stepAsync has the bits of step on $name', (variant) => {
+describe.each(variants)('stepAsync on $name has the bits of step', (variant) => {
   async function difference(data: Data, testCase: (typeof cases)[number]): Promise<string | null> {
     const expected = run({ ...variant, threads: 1 }, testCase, data)
     for await (const actual of runAsync(variant, testCase, data)) {
@@ -46,14 +46,14 @@ describe.each(variants)('stepAsync has the bits of step on $name', (variant) => 
     return null
   }
 
-  test.each(cases)('for $name', async (testCase) => {
+  test.each(cases)('for the rule $name', async (testCase) => {
     for (const data of short) expect(await difference(data, testCase)).toBeNull()
   })
 
   const names = ['adamw amsgrad', 'delayedStart nesterov', 'clip both zeroGrads sgd nesterov l2 maximize']
   const sample = cases.filter(({ name }) => names.includes(name))
 
-  test.each(slices)('for $dtype, $initial.length tensors in several slices', async (data) => {
+  test.each(slices)('for $initial.length tensors of $dtype in several slices', async (data) => {
     expect(sample).toHaveLength(names.length)
     for (const testCase of sample) expect(await difference(data, testCase)).toBeNull()
   })
@@ -71,7 +71,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
   test.each<[string, (gradient: Float32Array) => unknown]>([
     ['written', (gradient) => gradient.fill(NaN)],
     ['transferred', (gradient) => structuredClone(gradient, { transfer: [gradient.buffer as ArrayBuffer] })],
-  ])('gradients may be %s as soon as the call has returned', async (_, spoil) => {
+  ])('gradients may be %s as soon as stepAsync has returned its promise', async (_, spoil) => {
     const [optimizer, expected] = [long({ engine }), long({ engine })]
     for (let t = 0; t < 3; t++) {
       const own = gradients()
@@ -84,7 +84,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('other calls that would change the optimizer are errors, and change nothing', async () => {
+  test('other calls that would change the optimizer are refused, and change nothing', async () => {
     const [optimizer, expected] = [
       long({ engine }, nesterov({ lr: 0.1, form: 'shifted' })),
       long({ engine }, nesterov({ lr: 0.1, form: 'shifted' })),
@@ -118,7 +118,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     for (const make of Object.values(refused)) expect(make).not.toThrow()
   })
 
-  test('an invalid call rejects, changes nothing, and leaves the optimizer free', async () => {
+  test('an invalid call is rejected, changes nothing, and does not leave the optimizer busy', async () => {
     const rule = sgd({ lr: (t) => (t === 1 ? -1 : 0.1) })
     const optimizer = long({ engine }, rule)
     await optimizer.stepAsync(gradients())
@@ -141,7 +141,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     expect(optimizer.updates).toBe(2)
   })
 
-  test('a call without any gradient does nothing', async () => {
+  test('a step without any gradient changes nothing', async () => {
     const optimizer = long({ engine })
     const before = snapshot(optimizer)
     await optimizer.stepAsync({})
@@ -157,7 +157,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     for (const optimizer of optimizers) expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('getters and schedules cannot step the same optimizer', async () => {
+  test('a getter or schedule cannot step the same optimizer', async () => {
     let inner: Promise<unknown> = Promise.resolve()
     const optimizer = long({ engine })
     const sneaky = {
@@ -190,7 +190,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     expect(scheduled.params[8]).toBe(Math.fround(-0.1))
   })
 
-  test('the event loop keeps running', async () => {
+  test('the event loop continues to run', async () => {
     const length = engine === 'native' ? 4e6 : 1.5e6
     const optimizer = new Optimizer(new Float32Array(length), adamw({ lr: 0.1 }), {
       engine,

@@ -44,7 +44,7 @@ const outcome = ({ params, state }: { params: unknown; state: unknown }) => inBi
 describe.each(dtypes)('borrowed gradients on %s', (dtype) => {
   const gradients = (t: number) => lengths.map((length, i) => noise(100 * t + i, length, dtype))
 
-  test.each(rules)('have the bits of copied ones: %s', (_, rule, options) => {
+  test.each(rules)('give the same bits as copied gradients: %s', (_, rule, options) => {
     const expected = make(dtype, rule, { ...options, engine: 'typescript' })
     const lent = [1, 2, 3].map((threads) => make(dtype, rule, { ...options, engine: 'native', threads }))
     for (let t = 0; t < 4; t++) {
@@ -69,7 +69,7 @@ describe.each(dtypes)('borrowed gradients on %s', (dtype) => {
     ['the end of a buffer', (gradient) => moved(gradient, new ArrayBuffer(gradient.byteLength + 8), 8)],
     ['a buffer that may grow', (gradient) => moved(gradient, growing(gradient.byteLength))],
     ['a subclass', (gradient) => Reflect.construct(class extends arrayOf[dtype] {}, [gradient])],
-  ])('can lie in %s', (_, place) => {
+  ])('may lie in %s', (_, place) => {
     const [optimizer, expected] = [
       make(dtype, adam(), { engine: 'native' }),
       make(dtype, adam(), { engine: 'typescript' }),
@@ -79,20 +79,23 @@ describe.each(dtypes)('borrowed gradients on %s', (dtype) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test.each([{}, { norm: 0.5 }])('are copied before clips by row overwrite them (and %o)', (clip) => {
-    const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
-    const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
-    const [optimizer, expected] = (['native', 'typescript'] as const).map((engine) =>
-      make(dtype, sgd({ lr: 0.1 }), { ...options, engine }),
-    )
-    const given = gradients(1)
-    expected.step(given)
-    optimizer.step(given)
-    expect(outcome(optimizer)).toBe(outcome(expected))
-    expect(inBits(given)).toBe(inBits(gradients(1)))
-  })
+  test.each([{}, { norm: 0.5 }])(
+    'are copied before a clip of each row overwrites them, with the clip %o in addition',
+    (clip) => {
+      const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
+      const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
+      const [optimizer, expected] = (['native', 'typescript'] as const).map((engine) =>
+        make(dtype, sgd({ lr: 0.1 }), { ...options, engine }),
+      )
+      const given = gradients(1)
+      expected.step(given)
+      optimizer.step(given)
+      expect(outcome(optimizer)).toBe(outcome(expected))
+      expect(inBits(given)).toBe(inBits(gradients(1)))
+    },
+  )
 
-  test('count with their values before the step, if the step itself overwrites them', () => {
+  test('are used with their values before the step, if the step overwrites them', () => {
     const [optimizer, expected] = [
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
@@ -107,7 +110,7 @@ describe.each(dtypes)('borrowed gradients on %s', (dtype) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('leave grads at 0 with zeroGrads', () => {
+  test('leave grads at 0 under the option zeroGrads', () => {
     const optimizer = make(dtype, adam(), { engine: 'native', zeroGrads: true })
     for (const gradient of optimizer.grads) gradient.fill(1)
     optimizer.step(gradients(1))
@@ -166,7 +169,7 @@ function addonOf() {
 test.each([
   ['short tensors', 40, 200],
   ['more tensors than a call has arguments', (1 << 14) + 1, 256],
-])('gradients of %s are copied', (_, count, length) => {
+])('gradients of %s are copied instead of borrowed', (_, count, length) => {
   const params = Array.from({ length: count }, () => new Float32Array(length))
   const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { engine: 'native' })
   optimizer.step(params.map((_, i) => new Float32Array(length).fill(i + 1)))

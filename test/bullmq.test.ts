@@ -124,8 +124,8 @@ afterAll(() => {
   if (folder) rmSync(folder, { recursive: true })
 })
 
-describe.skipIf(!isThere)('queue workers', () => {
-  test('complete a plan although one is killed, one is suspended beyond its lock, and the queue is deleted', async () => {
+describe.skipIf(!isThere)('BullMQ queue workers', () => {
+  test('complete a plan although a worker is killed, a worker is suspended beyond its lock, and the queue is deleted', async () => {
     const store = newStore()
     const [killed, still, last] = [startWorker(store), startWorker(store), startWorker(store)]
     await until(() => killed.said.length > 0 && still.said.length > 0)
@@ -141,7 +141,7 @@ describe.skipIf(!isThere)('queue workers', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('tolerate clocks that jump by hours, and a plan whose file is edited and removed', async () => {
+  test("tolerate clocks that jump by hours, and changes and removal of the plan's file", async () => {
     const store = newStore()
     writeFileSync(join(folder, 'edited.json'), JSON.stringify(plan))
     writeFileSync(
@@ -159,7 +159,7 @@ describe.skipIf(!isThere)('queue workers', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('keep data, results and addresses out of the queue, and ignore foreign entries', async () => {
+  test('store no data, results or addresses in the queue, and ignore foreign queue entries', async () => {
     const store = newStore()
     const connection = new Redis(socket, { maxRetriesPerRequest: null })
     const lines: string[] = []
@@ -190,7 +190,7 @@ describe.skipIf(!isThere)('queue workers', () => {
     expect(lines.join('')).not.toMatch(/"endings"|medianValue|beta1|store-/)
   })
 
-  test('set a chunk aside after three failures, and complete the rest', async () => {
+  test('set a chunk aside after three failures, and complete the other chunks', async () => {
     const rows = Array.from({ length: 6 }, (_, k) => [0, 1, 2].map((x) => `G${k},${x},${k + x}\n`).join(''))
     writeFileSync(join(folder, 'rows.csv'), `g,x,y\n${rows.join('')}`)
     const { planFits } = await import('antigrad/chunks')
@@ -203,7 +203,7 @@ describe.skipIf(!isThere)('queue workers', () => {
     expect(worker.said.at(-1)).toEqual({ done: 5, failed: 1 })
   })
 
-  test('are traced by OpenTelemetry, chunk by chunk, without data or results', async () => {
+  test('report each chunk to OpenTelemetry, without data or results', async () => {
     const exporter = new InMemorySpanExporter()
     const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
     trace.setGlobalTracerProvider(provider)
@@ -235,7 +235,7 @@ describe.skipIf(!isThere)('queue workers', () => {
     }
   })
 
-  test('stop and return their current chunks', async () => {
+  test('return their current chunks to the queue when they stop', async () => {
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 20_000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
     writeFileSync(join(folder, 'stopped.json'), JSON.stringify(long))
@@ -284,7 +284,7 @@ describe.skipIf(!isThere)('queue workers', () => {
     }
   })
 
-  test('lose their chunk within the documented time if they are killed, and another worker reports it', async () => {
+  test('lose their chunk within the documented time if they are killed, and another worker reports the loss', async () => {
     const lockSeconds = 8
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 4000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
@@ -307,7 +307,7 @@ describe.skipIf(!isThere)('queue workers', () => {
     await until(() => said.some(({ outcome }) => outcome === 'stored'))
   })
 
-  test('report a missing Redis at once, without credentials', async () => {
+  test('report an unreachable Redis server at once, without credentials', async () => {
     await kill(redis as ChildProcess)
     const url = 'redis://someone:secret@127.0.0.1:1'
     const thrown = await runQueued(plan, { store: newStore(), url }).catch((thrown) => thrown)
@@ -318,7 +318,7 @@ describe.skipIf(!isThere)('queue workers', () => {
 })
 
 test.each(['http://me:secret@host:6379', 'rediz://host', 'unix:///run/redis.sock'])(
-  '%s is not an address of a queue',
+  'the queue address %s is refused',
   async (url) => {
     const thrown = await runQueued('{}', { store: 's', url }).catch((thrown) => thrown)
     expect(thrown).toBeInstanceOf(OptionError)
@@ -329,8 +329,8 @@ test.each(['http://me:secret@host:6379', 'rediz://host', 'unix:///run/redis.sock
   },
 )
 
-describe.skipIf(!isThere || !isLong)('long fault tests', () => {
-  test('kill workers 50 times', async () => {
+describe.skipIf(!isThere || !isLong)('workers complete a plan', () => {
+  test('while workers are killed 50 times', async () => {
     // Enough chunks that some remain at the last kill.
     const lr = Array.from({ length: 160 }, (_, k) => 1e-4 * (k + 1))
     const asked = { options: { lr }, starts: 4096, maxIterations: 4000, tolerance: 0 }
@@ -353,7 +353,7 @@ describe.skipIf(!isThere || !isLong)('long fault tests', () => {
     expect(await merged(store, long)).toBe(await merged(alone, long))
   }, 1_200_000)
 
-  test('suspend the computing process beyond its lock, and resume it', async () => {
+  test('after a computing process was suspended beyond its lock', async () => {
     const store = newStore()
     const hands = [startWorker(store), startWorker(store)]
     await until(() => hands.every(({ said }) => said.length > 0))
@@ -368,7 +368,7 @@ describe.skipIf(!isThere || !isLong)('long fault tests', () => {
   })
 
   test.each([true, false])(
-    'kill Redis and restart it with its file: %s',
+    'after Redis was killed and restarted, with or without its file: %s',
     async (hasFile) => {
       const store = newStore()
       const hands = [startWorker(store), startWorker(store)]

@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 
 test.each(Object.keys(corpus) as Target[])(
-  'mutants of %s are accepted or refused with a typed error',
+  'mutated bytes of a %s input are accepted or refused with a typed error',
   async (target) => {
     const { found, inputs, taken } = await fuzzBytes(file, target, { seed: 1, runs, seconds: 600 })
     expect(found).toBeNull()
@@ -30,7 +30,7 @@ test.each(Object.keys(corpus) as Target[])(
   700_000,
 )
 
-test('the time limit ends the fuzz, however much of the corpus is left', async () => {
+test('the time limit ends the fuzz test even if inputs remain in the corpus', async () => {
   const { found, inputs } = await fuzzBytes(file, 'expressions', { seed: 1, runs: 1e9, seconds: 1 })
   expect(found).toBeNull()
   expect(inputs).toBeGreaterThan(corpus.expressions.length)

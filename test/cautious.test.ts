@@ -94,7 +94,7 @@ const courseOf = remembered((name: string, dtype: Dtype) => {
 
 describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(rules))('%s', (name, [rule]) => {
-    test.each(dtypes)('updates each element by the equation, in %s', (dtype) => {
+    test.each(dtypes)('updates each element by the cautious equation, in %s', (dtype) => {
       const optimizer = new Optimizer(startsOf(dtype), rule, engine)
       const { points, state } = courseOf(name, dtype)
       for (const [t, { gradients, theta }] of points.entries()) {
@@ -107,7 +107,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test.each(dtypes)('handles NaN, 0 and a mean of 0 as documented, in %s', (dtype) => {
+  test.each(dtypes)('updates NaN, 0 and a mean of 0 cautiously as documented, in %s', (dtype) => {
     const rule = sgd({ lr: 0.5, momentum: 1, cautious: true })
     const optimizer = new Optimizer([array(dtype, 8).fill(1), array(dtype, 8).fill(1)], rule, engine)
     const [first, second] = optimizer.state as unknown as { readonly b: FloatArray }[]
@@ -126,7 +126,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   })
 
   test.each(dtypes)(
-    'has the same bits next to other rules, in batches, asynchronously, and after a load, in %s',
+    'has the same bits with a cautious rule next to other rules, in batches, asynchronously, and after a load, in %s',
     async (dtype) => {
       const make = (forced: object) =>
         new Optimizer(
@@ -161,7 +161,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   )
 })
 
-test('a cautious optimizer equals a plain one if all elements agree', () => {
+test('a cautious optimizer equals a plain optimizer if all signs agree', () => {
   const step = (rule: Rule) => {
     const optimizer = new Optimizer(noise(1, 100, 'float64'), rule)
     for (let t = 0; t < 5; t++) optimizer.step(noise(2, 100, 'float64'))
@@ -170,7 +170,7 @@ test('a cautious optimizer equals a plain one if all elements agree', () => {
   expect(step(adam(options))).toEqual(step(adam({ lr: 0.05 })))
 })
 
-test('cautious cannot be set later, because it would need another step', () => {
+test('the option cautious cannot be changed by set, because another kernel would be necessary', () => {
   const optimizer = new Optimizer(new Float32Array(3), adamw())
   const before = inBits(optimizer.save())
   expect(() => optimizer.set({ cautious: true })).toThrow(OptionError)
@@ -180,7 +180,7 @@ test('cautious cannot be set later, because it would need another step', () => {
   optimizer.set({ cautious: false })
 })
 
-test('only one modifier of the direction is accepted', () => {
+test('a rule accepts only one modifier of the direction', () => {
   expect(() => adamw({ cautious: true, grams: true })).toThrow(OptionError)
   expect(() => adamw({ cautious: true, grams: true })).toThrow(
     'adamw: grams: expected false with cautious, got true',
@@ -200,7 +200,7 @@ test('only one modifier of the direction is accepted', () => {
   optimizer.set({ cautiousWeightDecay: true, maxLr: 1 })
 })
 
-test.each(dtypes)('cautious decay handles 0 and NaN as documented, in %s', (dtype) => {
+test.each(dtypes)('cautious weight decay handles 0 and NaN as documented, in %s', (dtype) => {
   const rule = sgd({ ...{ lr: 1, weightDecay: 0.5, decoupledWeightDecay: true }, cautiousWeightDecay: true })
   const optimizer = new Optimizer(array(dtype, [4, 4, 4, -4, -4, 4]), rule)
   optimizer.step(array(dtype, [1, 0, -1, -1, 1, NaN]))

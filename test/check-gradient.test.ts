@@ -56,7 +56,7 @@ describe('checkGradient with a correct gradient', () => {
     expect(check.relativeError).toBeLessThan(1e-8)
   })
 
-  test('accepts many elements, in both dtypes, at large and small points', () => {
+  test('accepts many elements, in both dtypes, at points with large and small values', () => {
     for (const dtype of ['float32', 'float64'] as const) {
       for (const scale of [1e-3, 1, 30]) {
         expect(checkGradient(waves, noise(1, 60, dtype, scale)), `${dtype} ${scale}`).toMatchObject({
@@ -66,7 +66,7 @@ describe('checkGradient with a correct gradient', () => {
     }
   })
 
-  test('accepts a large value, and value and gradient 0', () => {
+  test('accepts a large objective value, and a value and gradient of 0', () => {
     const large = single(
       (x) => 1e9 + x * x,
       (x) => 2 * x,
@@ -96,7 +96,7 @@ describe('checkGradient with a wrong gradient', () => {
     }
   })
 
-  test('detects a small error, unless the tolerance allows it', () => {
+  test('detects a small error, unless the tolerance allows the error', () => {
     const off = changed(waves, (out) => {
       out[1] *= 1.0001
     })
@@ -106,7 +106,7 @@ describe('checkGradient with a wrong gradient', () => {
     expect(checkGradient(off, Float32Array.of(0.3, 0.3)).ok).toBe(true)
   })
 
-  test('compares errors with atol + rtol·max(|analytic|, |numeric|)', () => {
+  test('compares each error with atol + rtol·max(|analytic|, |numeric|)', () => {
     // Finite differences of this value are exact.
     const sloping = single(
       (x) => x,
@@ -123,7 +123,7 @@ describe('checkGradient with a wrong gradient', () => {
     }
   })
 
-  test('reports the element with the largest error, or the first of several', () => {
+  test('reports the first element with the largest error', () => {
     const linear = (...slopes: number[]): Whole => ({
       value: (x) => Array.from(x).reduce((sum, xi) => sum + xi, 0),
       gradient: (_, out) => slopes.forEach((slope, i) => void Object.assign(out, { [i]: slope })),
@@ -197,7 +197,7 @@ describe('checkGradient during finite differences', () => {
     expect(checkGradient(straight, Float32Array.of(0.7))).toMatchObject({ numeric: 1, absoluteError: 0 })
   })
 
-  test('passes a gradient array of the dtype', () => {
+  test('passes the objective a gradient array of the dtype', () => {
     for (const x of [Float32Array.of(1, 2), Float64Array.of(1, 2)]) {
       const types: unknown[] = []
       const gradient: Whole['gradient'] = (x, out) => {
@@ -227,7 +227,7 @@ describe('checkGradient with user objects', () => {
     expect(JSON.parse(JSON.stringify(check))).toEqual(check)
   })
 
-  test('calls methods on their object, and reads each once', () => {
+  test('calls methods on their object, and reads each method once', () => {
     let reads = 0
     class Scaled {
       scale = 3
@@ -243,7 +243,7 @@ describe('checkGradient with user objects', () => {
     expect(reads).toBe(1)
   })
 
-  test('passes on exceptions', () => {
+  test('passes on exceptions of user functions', () => {
     const error = new Error('mine')
     const thrower = () => {
       throw error
@@ -288,12 +288,12 @@ describe('checkGradient refuses', () => {
       [-1, NaN, Infinity, '1', null].map((bad) => [name, counted, [1], { [name]: bad }]),
     ),
     ...[0, -1, NaN, Infinity, '1', null].map((step) => ['step', counted, [1], { step }]),
-  ])('invalid arguments: %s: %s, %j, %j', (argument, ...args) => {
+  ])('an invalid %s: %s, %j, %j', (argument, ...args) => {
     expect(refused(...args)[0]).toBe(argument)
     expect(calls).toBe(0)
   })
 
-  test('a gradient function that does not fill all of out, or returns it', () => {
+  test('a gradient function that does not fill all of out, or returns an array', () => {
     const returning = { value: waves.value, gradient: () => [1, 2] }
     expect(refused(returning, [1, 2])).toEqual([
       'objective: gradient',
@@ -327,7 +327,7 @@ describe('checkGradient refuses', () => {
   })
 })
 
-test('minimize replaces a missing gradient by the same finite differences', () => {
+test('minimize replaces a missing gradient with the finite differences of checkGradient', () => {
   const { value, gradient } = rosenbrock()
   const options = { maxIterations: 1 }
   const { gradientNorm } = minimize({ value }, [-1.5, 2], adam(), options)

@@ -141,7 +141,7 @@ const result = { bytes: Buffer.from('{"a":1}\n'), producedBy }
 const name = 'a'.repeat(64)
 
 describe.skipIf(!isThere)('a store in a bucket', () => {
-  test('contains the results of two concurrent runs, with the bytes of a single process and without secrets', async () => {
+  test('receives the results of two concurrent runs, with the bytes of a single process and without secrets', async () => {
     const store = newStore()
     const runs = [1, 2].map(() => begin('run', 'plan.json', '--store', store, '--workers', '1', '--json'))
     const said = await Promise.all(runs)
@@ -169,7 +169,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('compares existing results, keeps both of two conflicting ones, and sets aside corrupted ones', async () => {
+  test('keeps both of two conflicting results, and sets aside corrupted results', async () => {
     const store = bucketStore(newStore())
     await store.check()
     expect([...(await store.names()).keys()]).toEqual([])
@@ -197,7 +197,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     )
   })
 
-  test('can have more objects than a page', async () => {
+  test('can have more objects than a page of a listing', async () => {
     const store = bucketStore(newStore())
     const names = Array.from({ length: 7 }, (_, k) => `n${k}`)
     for (const name of names) await store.put(name, new Uint8Array(1))
@@ -206,11 +206,11 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
   })
 
   test.each<[string, Fault[]]>([
-    ['somebody else is at it', [409, 409]],
+    ['another request is in progress', [409, 409]],
     ['the server fails', [500, 503]],
-    ['an answer is lost', ['lost']],
-    ['nobody answers', ['unheard']],
-  ])('retries if %s', async (_, given) => {
+    ['a response is lost', ['lost']],
+    ['no server responds', ['unheard']],
+  ])('tries again if %s', async (_, given) => {
     const store = bucketStore(newStore())
     faults.push(...given)
     expect(['stored', 'duplicate']).toContain(await storeResult(store, name, result))
@@ -219,7 +219,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     expect((await store.names()).size).toBe(1)
   })
 
-  test('reports errors without credentials', async () => {
+  test('is reported in errors without its credentials', async () => {
     const store = bucketStore(newStore())
     const refused = async (what: Promise<unknown>) => {
       const thrown = await what.then(
@@ -278,7 +278,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
 const keyOf = (place: string) => `${place.replace('s3://results/', '')}${name}`
 
 test.each(['s3://', 's3:/x', 's3://A/b', 's3://me:secret@bucket/x', 's3://bucket:9000/x', 'S3://x'])(
-  '%s is not a bucket',
+  'the bucket address %s is refused',
   async (store) => {
     const { plan } = await planSweep({ options: { lr: [0.1, 0.2] } }, { chunkSize: 1 })
     const thrown = await status(plan, { store }).catch((thrown) => thrown)

@@ -116,8 +116,8 @@ afterEach(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-describe('a run', () => {
-  test('keeps the plan that it started with, whatever happens to the file', async () => {
+describe('a run of a plan', () => {
+  test("keeps the plan from its start, even if the plan's file changes", async () => {
     for (const change of [
       () => writeFileSync(at('other.json'), '{"format":1}'),
       () => rmSync(at('other.json')),
@@ -130,7 +130,7 @@ describe('a run', () => {
     }
   })
 
-  test.skipIf(!isUnix)('continues after it, or one of its processes, was suspended', async () => {
+  test.skipIf(!isUnix)('continues after a suspension of the run or of one of its processes', async () => {
     const store = newStore()
     const began = await begun(store)
     began.child.kill('SIGSTOP')
@@ -149,7 +149,7 @@ describe('a run', () => {
     await expectWhole(began, store)
   })
 
-  test.skipIf(!isUnix)('ends its processes when it is killed, even suspended ones', async () => {
+  test.skipIf(!isUnix)('ends all its processes when it is killed, even suspended processes', async () => {
     const store = newStore()
     const { child, ended } = await begun(store)
     const hands = processesOf(child)
@@ -188,7 +188,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     }
   })
 
-  test('is merged when it is complete; before that, nothing is written', async () => {
+  test('is merged only when it is complete, and nothing is written before', async () => {
     const store = newStore()
     const began = await begun(store)
     const tries: string[] = []
@@ -215,7 +215,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     await expectWhole(began, store)
   })
 
-  test('ends if its store is removed, and the next run computes it again', async () => {
+  test('ends if its store is removed, and the next run computes the results again', async () => {
     const store = newStore()
     const { ended, said } = await begun(store)
     remove(store)
@@ -227,7 +227,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     await expectWhole(await begun(store), store)
   })
 
-  test.skipIf(!isUnix)('can share its store with another plan, also behind a link', async () => {
+  test.skipIf(!isUnix)('can share its store with another plan, even through a symbolic link', async () => {
     const asked = { options: { lr: [0.1, 0.2, 0.3] }, starts: 64, maxIterations: 100 }
     const other = JSON.stringify((await planSweep(asked, { chunkSize: 1 })).plan)
     const alone = newStore()
@@ -246,25 +246,22 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     expect(existsSync(at('nowhere'))).toBe(false)
   })
 
-  test.skipIf(!isUnix)(
-    'continues if no process reads its output, without a terminal or any output',
-    async () => {
-      const [read, none] = [newStore(), newStore()]
-      const command = `"$0" "$1" run plan.json --workers 2 --store`
-      const lines = `${command} ${read} --json | head -1; ${command} ${none} <&- >&- 2>&-`
-      const { status, stdout } = spawnSync('sh', ['-c', lines, process.execPath, cli], {
-        ...{ encoding: 'utf8', cwd: folder },
-      })
-      expect(status).toBe(0)
-      expect(JSON.parse(stdout)).toMatchObject({ outcome: 'stored', completed: 1, total: CHUNKS })
-      expect(await merged(read)).toBe(direct)
-      expect(await merged(none)).toBe(direct)
-    },
-  )
+  test.skipIf(!isUnix)('continues if its output is closed or is not read', async () => {
+    const [read, none] = [newStore(), newStore()]
+    const command = `"$0" "$1" run plan.json --workers 2 --store`
+    const lines = `${command} ${read} --json | head -1; ${command} ${none} <&- >&- 2>&-`
+    const { status, stdout } = spawnSync('sh', ['-c', lines, process.execPath, cli], {
+      ...{ encoding: 'utf8', cwd: folder },
+    })
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'stored', completed: 1, total: CHUNKS })
+    expect(await merged(read)).toBe(direct)
+    expect(await merged(none)).toBe(direct)
+  })
 })
 
 test.skipIf(!existsSync('/dev/full'))(
-  'a write error is reported once, and computed results are kept',
+  'a write error of the output is reported once, and computed results are kept',
   async () => {
     const store = newStore()
     for (const command of [['run', '--json'], ['merge']]) {

@@ -63,8 +63,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-describe.skipIf(!isThere)('a store on such a disk', () => {
-  test('ends the run if it is full, with complete results only; the run continues when space is available', async () => {
+describe.skipIf(!isThere)('a store on a small disk', () => {
+  test('ends a run when the disk is full, keeps complete results only, and continues when space is available', async () => {
     await runChunks(plan, { store, shard: { index: 0, count: 4 } })
     // Enough space for the write test, but not for a result.
     fill(8192)
@@ -88,7 +88,7 @@ describe.skipIf(!isThere)('a store on such a disk', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('can be merged into a file without space, of which nothing remains', () => {
+  test('is merged into no file if the disk is full, and no part of the file remains', () => {
     const output = 'mounted/out.ndjson'
     writeFileSync(join(folder, output), 'what was there')
     fill(8192)
@@ -103,7 +103,7 @@ describe.skipIf(!isThere)('a store on such a disk', () => {
     rmSync(join(folder, output))
   })
 
-  test('is not written if it is read-only, and can be merged', async () => {
+  test('is not changed if the disk is read-only, and can still be merged', async () => {
     expect(mount('remount', 'ro')).toBe(true)
     for (const command of [['status'], ['merge']]) {
       const { status, stderr } = run(...command, 'plan.json', '--store', store)

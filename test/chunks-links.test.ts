@@ -58,7 +58,7 @@ const newName = () => `${names++}`.padStart(64, '0')
 const aside = () => readdirSync(join(folder, 'aside')).length
 
 test.each(['EIO', 'EEXIST', 'ESTALE'])(
-  'a link that exists although %s was reported counts as ours',
+  'a hard link that exists despite the error %s counts as created',
   async (said) => {
     ;[fails, code] = ['afterwards', said]
     const [store, name] = [folderStore(folder), newName()]
@@ -69,7 +69,7 @@ test.each(['EIO', 'EEXIST', 'ESTALE'])(
 )
 
 test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
-  'a result is stored once without links (%s)',
+  'a result is stored once on a file system without hard links, which reports %s',
   async (said) => {
     ;[fails, code] = ['always', said]
     const [store, name] = [folderStore(folder), newName()]
@@ -82,7 +82,7 @@ test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
   },
 )
 
-test('nothing remains under the name without links on a full disk', async () => {
+test('no partial result remains on a full disk without hard links', async () => {
   ;[fails, code, isFull] = ['always', 'EPERM', true]
   const [store, name] = [folderStore(folder), newName()]
   await expect(storeResult(store, name, result)).rejects.toThrow(/ENOSPC/)
@@ -91,7 +91,7 @@ test('nothing remains under the name without links on a full disk', async () => 
   expect(await storeResult(store, name, result)).toBe('stored')
 })
 
-test('an incomplete file under the name is set aside', async () => {
+test('an incomplete file with the name of a result is set aside', async () => {
   const [store, name] = [folderStore(folder), newName()]
   await store.put(name, Buffer.from('{"a":'))
   expect(await storeResult(store, name, result)).toBe('stored')

@@ -92,7 +92,7 @@ describe('a data server', () => {
     }
   }
 
-  test('is abandoned if it never stops sending', async () => {
+  test('is abandoned if its response never ends', async () => {
     for (const work of [
       (data: string) => runChunk(plan, 0, { store: at('unbounded'), data }),
       (data: string) => planFits(data, asked, { group: 'well' }),
@@ -111,7 +111,7 @@ describe('a data server', () => {
     }
   })
 
-  test('is named in the error if it sends less than announced', async () => {
+  test('is named in the error if it sends fewer bytes than announced', async () => {
     const listener: RequestListener = ({ headers: { range = '' } }, response) => {
       const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) as RegExpExecArray
       response.statusCode = 206
@@ -123,7 +123,7 @@ describe('a data server', () => {
   })
 })
 
-describe('addresses', () => {
+describe('URLs of data and queues', () => {
   test.each([
     ['http://', 'http://…: expected a URL such as https://host/file'],
     ['https://me:secret@', 'https://…: expected a URL such as https://host/file'],
@@ -131,14 +131,14 @@ describe('addresses', () => {
       'http://me:secret@127.0.0.1:1/x?key=secret',
       'http://127.0.0.1:1/x: expected a URL without a user name and a password',
     ],
-  ])('are refused without secrets: %s', (address, message) => {
+  ])('are refused without showing secrets: %s', (address, message) => {
     const refused = { status: 2, stdout: '', stderr: `antigrad: ${message}\n` }
     expect(run('run', 'plan.json', '--store', 's', '--data', address)).toMatchObject(refused)
     const fit = ['fit', address, '--model', 'a*t', '--x', 't', '--start', 'a=1']
     expect(run(...fit)).toMatchObject(refused)
   })
 
-  test('are not shown in messages unless the plan contains them', async () => {
+  test('appear in messages only if the plan contains them', async () => {
     const { plan } = await planSweep({ options: { lr: [0.1] } }, { chunkSize: 1 })
     writeFileSync(at('sweep.json'), JSON.stringify(plan))
     const { status, stderr } = run('run', 'sweep.json', '--store', 's', '--data', 'https://h/x?key=secret')
@@ -148,7 +148,7 @@ describe('addresses', () => {
     })
   })
 
-  test('are refused without secrets if a queue address cannot be parsed', () => {
+  test('are refused without showing secrets if a queue address cannot be parsed', () => {
     const { status, stderr } = run(
       'run',
       'plan.json',
@@ -164,7 +164,7 @@ describe('addresses', () => {
     })
   })
 
-  test('have neither password nor query in the resume command after Ctrl-C', async () => {
+  test('appear without password and query in the resume command after Ctrl-C', async () => {
     // The server reports the size, and then sends nothing.
     let isAsked = () => {}
     const asked = new Promise<void>((resolve) => {
@@ -193,7 +193,7 @@ describe('addresses', () => {
 describe('control characters', () => {
   const steering = '\u001b[2J\u001b]0;owned\u0007\u009b31m\r'
 
-  test('never reach the terminal from forged results and failures', async () => {
+  test('in forged results and failures never reach the terminal', async () => {
     const store = at('forged')
     const folderOf = folderStore(store)
     await runChunks(plan, { store, shard: { index: 0, count: 2 } })
@@ -220,7 +220,7 @@ describe('control characters', () => {
   })
 
   test.skipIf(spawnSync('script', ['--version']).status !== 0)(
-    'are printed as � if a forged result is merged on a terminal',
+    'in a forged result are printed as � when the result is merged on a terminal',
     async () => {
       const store = at('merged')
       const producedBy = { host: 'node', engine: 'native', instructionSet: '', version: '0.1.0' }
@@ -241,7 +241,7 @@ describe('control characters', () => {
 })
 
 describe('a killed run', () => {
-  test('leaves children that end silently', async () => {
+  test('leaves child processes that end silently', async () => {
     // Killed at the moment when a child responds.
     writeFileSync(
       at('killing.mjs'),

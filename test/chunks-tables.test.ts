@@ -128,7 +128,7 @@ describe.each(['ndjson', 'safetensors'])('the table wells.%s', (kind) => {
     }
   })
 
-  test('is refused if it has changed since', async () => {
+  test('is refused if it has changed since the plan was made', async () => {
     const plan = await planned(file)
     const bytes = readFileSync(at(file))
     bytes[bytes.length - 2] ^= 1
@@ -140,7 +140,7 @@ describe.each(['ndjson', 'safetensors'])('the table wells.%s', (kind) => {
     await expect(runChunk(plan, 0, options)).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('has plans in which every field is validated', async () => {
+  test('is planned in a file in which every field is validated', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(file))) as Plan & {
       specification: { table: { columns: { from: number; dtype: string; name: string }[] } }
     }
@@ -197,7 +197,7 @@ describe('NDJSON', () => {
     ['{"well":"","t":0,"y":1}\n', /line 1: well is empty/],
     ['{"__proto__":{"y":1},"well":1,"t":0}\n', /--y: expected a name in rows.ndjson/],
     [`{"well":1,"t":0,"y":1,"z":"${'x'.repeat(2 ** 25 + 2 ** 18)}"}\n`, /expected a row of at most 32 MiB/],
-  ])('is refused if invalid: %#', (text, message) => {
+  ])('is refused if a row is invalid, case %#', (text, message) => {
     writeFileSync(at('rows.ndjson'), text)
     const { status, stdout, stderr } = run('fit', 'rows.ndjson', ...FIT, '--json')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -205,7 +205,7 @@ describe('NDJSON', () => {
     expect(stderr.length).toBeLessThan(2000)
   })
 
-  test('drops rows with missing numbers, also at the start of a chunk', async () => {
+  test('has its rows with missing numbers dropped, also at the start of a chunk', async () => {
     const lines = rows.map(({ well, t, y }) => JSON.stringify(t === 0 ? { well, t: null } : { well, t, y }))
     writeFileSync(at('holes.ndjson'), `${JSON.stringify(rows[0])}\n${lines.join('\n')}`)
     const fit = run('fit', 'holes.ndjson', ...FIT, '--drop-invalid', '--json')
@@ -220,7 +220,7 @@ describe('NDJSON', () => {
   })
 })
 
-describe('binary columns', () => {
+describe('columns of binary tables', () => {
   const refused = (bytes: Uint8Array, ...more: string[]) => {
     writeFileSync(at('some.safetensors'), bytes)
     const { status, stdout, stderr } = run('fit', 'some.safetensors', ...FIT, '--json', ...more)
@@ -256,7 +256,7 @@ describe('binary columns', () => {
     expect(refused(Buffer.from('well,t,y\n1,2,3\n'))).toMatch(/some.safetensors: header: expected /)
   })
 
-  test('can have groups that differ in any digit', async () => {
+  test('can contain 64-bit integer labels that differ only in the last digit', async () => {
     const big = 2n ** 60n
     const values = BigInt64Array.from(rows, ({ well }) => big + BigInt(well))
     writeFileSync(at('big.safetensors'), safetensors({ ...columns(), well: { dtype: 'I64', values } }))

@@ -153,7 +153,7 @@ describe('the command line', () => {
     expect(printed('status', 'plan.json', '--store', store)).toBe('40 of 40 chunks are done\n')
   })
 
-  test('never overwrites its input', () => {
+  test('never overwrites an input file', () => {
     const table = readFileSync(at('wells.csv'))
     linkSync(at('wells.csv'), at('same.csv'))
     for (const plan of ['wells.csv', 'same.csv']) {
@@ -180,7 +180,7 @@ describe('the command line', () => {
     expect(plan).toEqual(readPlan(readFileSync(at('sweep.json'), 'utf8')))
   })
 
-  test('sets a failing chunk aside after three tries, and completes the rest', async () => {
+  test('sets a failing chunk aside after three tries, and completes the other chunks', async () => {
     const plan = await planned(10)
     const chunks = plan.chunks.map((chunk, k) => (k === 2 ? { ...chunk, sha256: '0'.repeat(64) } : chunk))
     writeFileSync(at('poisoned.json'), JSON.stringify({ ...plan, chunks }))
@@ -219,7 +219,7 @@ describe('the command line', () => {
       ['run', 'plan.json', '--store', 's', '--data', 'plan.json'],
       /plan.json: expected \d+ bytes as the plan says/,
     ],
-  ])('refuses %j, and creates no files', (args, message) => {
+  ])('refuses the arguments %j, and creates no files', (args, message) => {
     const { status, stdout, stderr } = run(...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(message)
@@ -227,9 +227,9 @@ describe('the command line', () => {
   })
 })
 
-describe('merged bytes', () => {
+describe('merged results', () => {
   test.each(['native', 'wasm', 'typescript'] as const)(
-    'equal the bytes of a single process on the engine %s',
+    'equal the bytes of a single process on the %s engine',
     async (engine) => {
       const store = newStore()
       const plan = await planned(7)
@@ -264,7 +264,7 @@ describe('merged bytes', () => {
     expect(await merged(plan, store)).toBe(stdout)
   })
 
-  test('are correct for interleaved groups: chunks end only between groups', async () => {
+  test('equal the bytes of a single process for interleaved groups, because chunks end only between groups', async () => {
     const rows = ['A', 'B', 'A', 'B', 'C', 'D', 'C', 'D', 'E'].flatMap((well, k) =>
       [0, 1, 2, 3].map((t) => `${well},${t},${t === 2 && k === 5 ? 'x' : 5 - t + k}\n`),
     )
@@ -296,7 +296,7 @@ describe('merged bytes', () => {
 })
 
 describe('shards', () => {
-  test('contain each chunk once', async () => {
+  test('contain each chunk of a plan once', async () => {
     const plan = await planned(1)
     const store = newStore()
     const ran: number[] = []
@@ -312,7 +312,7 @@ describe('shards', () => {
     expect(await runChunks(plan, { store, shard: { index: 99, count: 100 } })).toEqual([])
   })
 
-  test('follow the variables of schedulers, and list missing chunks for the next array', async () => {
+  test('follow the environment variables of job schedulers, and list missing chunks for the next job array', async () => {
     writeFileSync(at('eight.json'), JSON.stringify(await planned(5)))
     const store = newStore()
     // The commands that the docs page recommends, except for paths and the number of shards.
@@ -345,8 +345,8 @@ describe('shards', () => {
   })
 })
 
-describe('a store', () => {
-  test('contains a result once: the second worker finds it', async () => {
+describe('a store of results', () => {
+  test("contains a result once, because the second worker finds the first worker's result", async () => {
     const plan = await planned(20)
     const store = newStore()
     expect(await runChunk(plan, 1, { store })).toEqual({
@@ -367,7 +367,7 @@ describe('a store', () => {
     )
   })
 
-  test('keeps both of two conflicting results, with their provenance, and fails the merge', async () => {
+  test('keeps both of two conflicting results, with their provenance, and cannot be merged', async () => {
     const plan = await planned(20)
     const store = newStore()
     await runChunks(plan, { store })
@@ -385,7 +385,7 @@ describe('a store', () => {
     )
   })
 
-  test('detects truncated or changed results at any byte', async () => {
+  test('detects a result that is truncated or changed at any byte', async () => {
     const name = 'a'.repeat(64)
     const producedBy = { host: 'h', engine: 'wasm', instructionSet: 'simd128', version: '0.1.0' }
     for (const text of ['', '{"a":1}\n', 'no end of a line']) {
@@ -422,8 +422,8 @@ describe('a store', () => {
   })
 })
 
-describe('the data of a plan', () => {
-  test('are refused before reading if they have changed since', async () => {
+describe('the data file of a plan', () => {
+  test('is refused before it is read if the file has changed since the plan was made', async () => {
     writeFileSync(at('changing.csv'), wells)
     const { plan } = await planFits(at('changing.csv'), asked, { group: 'well', chunkSize: 20 })
     writeFileSync(at('changing.csv'), wells.replace(',0,', ',9,'))
@@ -434,7 +434,7 @@ describe('the data of a plan', () => {
     await expect(runChunk(plan, 1, { store })).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('can be read by ranges from an address, whose credentials appear in no message', async () => {
+  test('can be read by byte ranges from a URL, whose credentials appear in no message', async () => {
     const bytes = Buffer.from(wells)
     let isWhole = false
     let breaks = 0

@@ -90,7 +90,7 @@ describe('the complete race', () => {
     expect(of('adam')).toMatchObject({ x: [...x], iterations, value, options: { lr: 0.1, eps: 1e-8 } })
   })
 
-  test('takes the same time for one equation under two names', () => {
+  test('takes the same number of updates for one equation under two names', () => {
     expect(of('sgd-momentum').iterations).toBe(of('momentum').iterations)
     expect(of('sgd-nesterov').iterations).toBe(of('nesterov').iterations)
     expect(Math.abs(of('nesterov-shifted').iterations - of('nesterov').iterations)).toBeLessThanOrEqual(1)
@@ -105,7 +105,7 @@ describe('the complete race', () => {
   })
 })
 
-test('the table has a line per rule, and confirms that the bits are equal', () => {
+test("the table of a race has a line per rule, and confirms that the engines' bits are equal", () => {
   const args = ['race', '--rule', 'adam', 'rmsprop', 'clip-norm', '--max-iterations', '3000']
   const { status, stdout, stderr } = antigrad(args)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -121,7 +121,7 @@ test('the table has a line per rule, and confirms that the bits are equal', () =
 })
 
 describe('options of the race', () => {
-  test('include --rule with several names, also repeated; the order is that of the list', () => {
+  test('include --rule, which may have several names or be repeated, and keeps the order of the list of rules', () => {
     const { rules } = json('--rule radam adam --rule momentum --max-iterations 3')
     expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
   })
@@ -172,7 +172,7 @@ describe('options of the race', () => {
     }
   })
 
-  test('include --engine, or ANTIGRAD_ENGINE, which runs one engine alone', () => {
+  test('include --engine and ANTIGRAD_ENGINE, which select a single engine', () => {
     for (const alone of [json('--rule adam --engine wasm'), json('--rule adam', { engine: 'wasm' })]) {
       expect(Object.keys(alone.rules[0].engines)).toEqual(['wasm'])
       expect(alone.raced).toEqual(['wasm'])
@@ -185,7 +185,7 @@ describe('options of the race', () => {
     )
   })
 
-  test('may make a run diverge, which is shown', () => {
+  test('may cause divergence, which the table shows', () => {
     const { rules, sameBits } = json('--rule gradient-descent --lr 1')
     expect(sameBits).toBe(true)
     expect(json('--rule gradient-descent --lr 0').rules[0].reason).toBe('stalled')
@@ -270,7 +270,7 @@ describe('an invalid command line', () => {
   })
 })
 
-test('race ends with status 1 if engines disagree, and names the update', () => {
+test('the command race ends with status 1 if engines disagree, and names the first different update', () => {
   // RMSProp takes two roots per update here, after one for the distance of momentum. This engine's root number 102 is
   // slightly wrong.
   const before = `
@@ -292,7 +292,7 @@ test('race ends with status 1 if engines disagree, and names the update', () => 
   expect(rules[1].engines.typescript.differsAt).toBe(51)
 })
 
-test('a reader may close the pipe', async () => {
+test('a command ends quietly if the reader of its output closes the pipe', async () => {
   const child = spawn(process.execPath, [cli, 'race', '--rule', 'adam'], { env })
   child.stdout.destroy()
   let stderr = ''
@@ -303,8 +303,8 @@ test('a reader may close the pipe', async () => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
 })
 
-describe('doctor', () => {
-  test('prints the data for a bug report, and compares bits', () => {
+describe('the command doctor', () => {
+  test('prints the data for a bug report, and compares the bits of the engines', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'wasm' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/^antigrad +\d+\.\d+\.\d+$/m)
@@ -321,7 +321,7 @@ describe('doctor', () => {
     if (threads > 1) expect(stdout).toMatch(new RegExp(`^native +available +.*, ${threads} threads$`, 'm'))
   })
 
-  test('runs and reports an environment in which no optimizer can be created', () => {
+  test('reports an environment in which no optimizer can be created', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'fast', threads: 'many' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(
@@ -347,7 +347,7 @@ describe('doctor', () => {
   })
 })
 
-test('doctor --json prints the same data for programs', () => {
+test('the command doctor --json prints the data of doctor as JSON', () => {
   const { status, stdout } = antigrad(['doctor', '--json'])
   expect(status).toBe(0)
   const { differences, engines: seen, runtime } = JSON.parse(stdout)
@@ -382,14 +382,17 @@ describe('the command `rules`', () => {
   })
 })
 
-test.each(['bash', 'zsh', 'fish'])('completion for %s contains all commands and options', (shell) => {
-  const { status, stdout } = antigrad(['completion', shell])
-  expect(status).toBe(0)
-  for (const word of ['race', 'sweep', 'completion', '--max-iterations', 'rmsprop'])
-    expect(stdout).toContain(word)
-})
+test.each(['bash', 'zsh', 'fish'])(
+  'the shell completion for %s contains all commands and options',
+  (shell) => {
+    const { status, stdout } = antigrad(['completion', shell])
+    expect(status).toBe(0)
+    for (const word of ['race', 'sweep', 'completion', '--max-iterations', 'rmsprop'])
+      expect(stdout).toContain(word)
+  },
+)
 
-test('completion for bash completes words', () => {
+test('the shell completion for bash completes words', () => {
   const { stdout: script } = antigrad(['completion', 'bash'])
   const completed = (...words: string[]) =>
     spawnSync(
@@ -406,7 +409,7 @@ test('completion for bash completes words', () => {
   expect(completed('antigrad', 'race', '--max-it')).toBe('--max-iterations')
 })
 
-test('--help and --version print', () => {
+test('antigrad prints its help with --help and its version with --version', () => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   expect(antigrad(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })
   expect(antigrad(['--help']).stdout).toContain('race')

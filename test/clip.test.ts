@@ -101,8 +101,8 @@ const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
 })
 
 describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _, ...engine }) => {
-  describe.each(Object.entries(clips))('%s', (name, clip) => {
-    test.each(dtypes)('follow their definitions, in %s', (dtype) => {
+  describe.each(Object.entries(clips))('with the clip %s', (name, clip) => {
+    test.each(dtypes)('follow their definition, in %s', (dtype) => {
       let clipped = 0
       for (let t = 0; t < 4; t++) {
         const optimizer = new Optimizer(startsOf(dtype), rule, { clip, ...engine })
@@ -171,7 +171,7 @@ describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _
     expect(step({ tensorNorm: 1, norm: 1 }, [[NaN], [3]])).toEqual([[NaN], [NaN]])
   })
 
-  test('compute finite norms if squares overflow', () => {
+  test('compute finite norms even if squares overflow', () => {
     const start = [Float64Array.of(0, 0), Float64Array.of(0)]
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip: { tensorNorm: 1 }, ...engine })
     optimizer.step([Float64Array.of(3e200, 4e200), Float64Array.of(0.5)])
@@ -181,7 +181,7 @@ describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _
   })
 
   test.each(dtypes)(
-    'have the same bits by groups, in batches, asynchronously, and after a load, in %s',
+    'have the same bits in groups, in batches, asynchronously, and after a load, in %s',
     async (dtype) => {
       const make = (forced: object) =>
         new Optimizer(
@@ -227,7 +227,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     return new Optimizer(start, adam({ lr: 0.1, weightDecay: 0.1 }), { clip, shapes, ...forced, ...options })
   }
 
-  test.each(dtypes)('clip each row by definition, in %s', (dtype) => {
+  test.each(dtypes)('clip each row by their definition, in %s', (dtype) => {
     const f = roundOf[dtype]
     for (const [factor, eps] of [
       [0.5, 1e-3],
@@ -266,7 +266,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     }
   })
 
-  test.each(dtypes)('center each row of a matrix by definition, in %s', (dtype) => {
+  test.each(dtypes)('center each row of a matrix by their definition, in %s', (dtype) => {
     const f = roundOf[dtype]
     const factor = 0.5
     for (const adaptive of [undefined, unitwise({ factor })]) {
@@ -300,7 +300,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     }
   })
 
-  test('precede norms of tensors and the global norm, in batches, asynchronously, and after a load', async () => {
+  test('run before clips by tensor norm and global norm, in batches, asynchronously, and after a load', async () => {
     const groups = [
       { match: '5', clip: {} },
       { match: '2', clip: { centralized: centralized(), adaptive: 0.1 } },
@@ -322,7 +322,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     expect(tensors[0] === tensors[1]).toBe(true)
   })
 
-  test('do not affect reported norms', () => {
+  test('do not affect the reported gradient norms', () => {
     const optimizer = make('float64', { adaptive: unitwise({ factor: 0.01 }), norm: 0.5, tensorNorm: 1 })
     const gradients = sizes.map((length, i) => exact(50 + i, length, 'float64'))
     optimizer.step(gradients)
@@ -331,7 +331,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     expect(Object.values(optimizer.lastStep.norms)).toEqual(norms)
   })
 
-  test('compute finite norms if squares overflow, and infinite ones of infinite gradients', () => {
+  test('compute finite norms if squares overflow, and infinite norms of infinite gradients', () => {
     const start = Float64Array.of(0, 0, 0, 0, 0, 0)
     const clip = { adaptive: unitwise({ factor: 0.5, eps: 2 }) }
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [3, 2], ...engine })
@@ -341,14 +341,17 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     expect([...optimizer.params.slice(2)]).toEqual([-0.25, -0.5, NaN, 0])
   })
 
-  test.each(dtypes)('keep −0 without noise, while noise of 0 would turn it into 0, in %s', (dtype) => {
-    const start = array(dtype, Array(16).fill(-0))
-    const clip = { adaptive: unitwise({ factor: 0.5 }) }
-    const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [4, 4], ...engine })
-    optimizer.step(array(dtype, Array(16).fill(-0)))
-    // −0 − −0.
-    expect([...optimizer.params]).toEqual(Array(16).fill(0))
-  })
+  test.each(dtypes)(
+    'keep −0 if there is no noise, because noise of 0 would turn −0 into 0, in %s',
+    (dtype) => {
+      const start = array(dtype, Array(16).fill(-0))
+      const clip = { adaptive: unitwise({ factor: 0.5 }) }
+      const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [4, 4], ...engine })
+      optimizer.step(array(dtype, Array(16).fill(-0)))
+      // −0 − −0.
+      expect([...optimizer.params]).toEqual(Array(16).fill(0))
+    },
+  )
 })
 
 describe('clips of groups', () => {
@@ -361,7 +364,7 @@ describe('clips of groups', () => {
   const make = (clip: Clip, head: TensorClip) =>
     new Optimizer(start, rule, { clip, groups: [{ match: 'head', clip: head }] })
 
-  test("replace the optimizer's clip, or turn it off", () => {
+  test("replace or disable the optimizer's clip", () => {
     const none = make({ tensorNorm: 1 }, {})
     none.step(gradients)
     expect(moved(none)).toEqual({ body: 0.5, head: 1, extra: 0.5 })
@@ -373,7 +376,7 @@ describe('clips of groups', () => {
     expect(moved(alone)).toEqual({ body: 1, head: 0.5, extra: 1 })
   })
 
-  test('are saved, and continue in loaded runs, added tensors and restored optimizers', () => {
+  test('are saved, and apply in loaded runs, to added tensors and in restored optimizers', () => {
     const optimizer = make({ tensorNorm: 1 }, {})
     const saved: SavedRun = structuredClone(optimizer.save())
     expect(saved.options).toMatchObject({ clip: { tensorNorm: 1 } })
@@ -395,7 +398,7 @@ describe('clips of groups', () => {
     expect(moved(loaded)).toEqual({ body: 1, head: 4, extra: 1 })
   })
 
-  test('apply to tensors that are added later, and frozen tensors do not count', () => {
+  test('apply to tensors that are added later, and ignore frozen tensors', () => {
     const optimizer = new Optimizer({ body: ones(4) }, rule, {})
     const more = optimizer.add({ head: ones(4) }, { groups: [{ match: 'head', clip: { tensorNorm: 1 } }] })
     more.step({ body: ones(4), head: ones(4) })
@@ -417,7 +420,11 @@ describe('an invalid clip', () => {
       { block: 1 },
       'clip: expected one of norm, value, tensorNorm, rms, adaptive, centralized, noise, got "block"',
     ],
-    ['no object', 3, 'clip: expected { norm, value, tensorNorm, rms, adaptive, centralized, noise }, got 3'],
+    [
+      'a number instead of an object',
+      3,
+      'clip: expected { norm, value, tensorNorm, rms, adaptive, centralized, noise }, got 3',
+    ],
     ['a norm of 0', { tensorNorm: 0 }, `clip: tensorNorm: expected ${limit}, got 0`],
     ['NaN', { rms: NaN }, `clip: rms: expected ${limit}, got NaN`],
     ['infinity', { adaptive: Infinity }, `clip: adaptive: factor: expected ${limit}, got Infinity`],
@@ -478,7 +485,7 @@ describe('an invalid clip', () => {
   })
 })
 
-test('each getter of a clip is read once', () => {
+test('an optimizer reads each getter of a clip once', () => {
   let reads = 0
   const clip = Object.defineProperty({}, 'rms', { enumerable: true, get: () => (reads++ === 0 ? 1 : NaN) })
   expect(new Optimizer(new Float32Array(3), adam(), { clip }).save().options).toMatchObject({

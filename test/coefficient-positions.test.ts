@@ -58,13 +58,16 @@ function whileRotated<T>(kernels: readonly Kernel[], work: () => T): T {
   }
 }
 
-test.each(forms)('kernels that share a row agree on the positions: $title', ({ resolved }) => {
-  const kernels = stagesOf(resolved)
-  const positions = positionsOf(kernels)
-  for (const { name, row } of kernels) expect({ ...positions, ...row }, name).toEqual(positions)
-})
+test.each(forms)(
+  'kernels that share a row of coefficients agree on the positions: $title',
+  ({ resolved }) => {
+    const kernels = stagesOf(resolved)
+    const positions = positionsOf(kernels)
+    for (const { name, row } of kernels) expect({ ...positions, ...row }, name).toEqual(positions)
+  },
+)
 
-test.each(forms)('coefficients follow the order of their own kernels: $title', ({ resolved }) => {
+test.each(forms)('coefficients are stored at the positions of their own kernel: $title', ({ resolved }) => {
   const expected = writtenBy(resolved)
   const received = whileRotated(kernelsOf(resolved), () => writtenBy(resolved))
   expect(received).toEqual(expected)

@@ -62,9 +62,9 @@ const tolerances: Record<string, number> = {
 }
 
 describe.each(sections.filter(({ title }) => title in tolerances))(
-  'coming from $title',
+  'code in the docs page for users of $title',
   ({ title, blocks }) => {
-    test('the lines print the same numbers', async () => {
+    test('prints the same numbers in both libraries', async () => {
       const ours =
         blocks.find(({ language }) => language === 'ts') ??
         sections.find((one) => one.title === 'torch.optim')?.blocks[1]
@@ -78,6 +78,6 @@ describe.each(sections.filter(({ title }) => title in tolerances))(
   },
 )
 
-test('every library has a compared section, except for TensorFlow.js, which has its own page', () => {
+test('the docs compare code with every library except TensorFlow.js, which has its own page', () => {
   expect(sections.map(({ title }) => title)).toEqual([...Object.keys(tolerances), 'TensorFlow.js'])
 })

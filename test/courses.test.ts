@@ -42,7 +42,7 @@ if (process.env.ANTIGRAD_WRITE) {
 }
 
 test.each(kept.map(({ program, came }, k) => ({ k, program, came })))(
-  'run $k keeps its bits',
+  'recorded program $k keeps its bits',
   async ({ program, came }) => {
     expect(await come(program)).toEqual(came)
   },

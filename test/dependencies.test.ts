@@ -16,7 +16,7 @@ function crates(manifest: string): string[] {
   return names.filter((name) => !name.startsWith('antigrad-'))
 }
 
-test('contributing/dependencies.md gives the purpose of each dependency', () => {
+test('contributing/dependencies.md states the purpose of each dependency', () => {
   const { dependencies, devDependencies, peerDependencies, optionalDependencies } = JSON.parse(
     read('package.json'),
   )

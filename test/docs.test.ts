@@ -101,7 +101,7 @@ describe('the worked rule in contributing/extending.md', () => {
   }, SLOW)
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  test('leaves the numbers of all other kernels unchanged', () => {
+  test('does not change the numbers of other kernels', () => {
     const numbersIn = (root: string) =>
       read(root, 'ts/arena/manifest.ts').match(/(?<=^ {2}number: )\d+,\n {2}name: '\w+'/gm) ?? []
     const before = numbersIn(home)
@@ -122,7 +122,7 @@ describe('the worked rule in contributing/extending.md', () => {
     SLOW,
   )
 
-  test('compiles in TypeScript, in the package, its tests and the page, and is formatted', () => {
+  test('compiles in TypeScript, in the package, the tests and the page, and is formatted', () => {
     expect(node('scripts/build-ts.mjs')).toBe('')
     expect(tsc('tsconfig.test.json')).toBe('')
     expect(tsc('page/tsconfig.json')).toBe('')
@@ -132,7 +132,7 @@ describe('the worked rule in contributing/extending.md', () => {
     expect(node(...biome, ...sources)).toBe('')
   })
 
-  test('is in docs/api.txt once npm run api has written it', () => {
+  test('appears in docs/api.txt after npm run api', () => {
     expect(vitest('test/api.test.ts')).toContain('docs/api.txt')
     expect(run('npm', 'run', 'api')).toBe('')
     expect(read(folder, 'docs/api.txt')).toMatch(/^qhm: /m)
@@ -151,9 +151,9 @@ describe('the worked rule in contributing/extending.md', () => {
     expect(node('--input-type=module', '-e', script)).toBe('')
   })
 
-  test('is in the table of cases, and the other tests cover it', () => {
+  test('appears in the table of cases, and is covered by tests of all rules', () => {
     const tables =
-      'the table of cases|Qhm has its equation|qhm (lr|beta|nu|weightDecay|maximize) out of range'
+      'the table of cases|Qhm has its equation|qhm with (lr|beta|nu|weightDecay|maximize) out of range'
     expect(
       vitest('test/errors.test.ts', 'test/same-bits.test.ts', 'test/vectors.test.ts', '-t', tables),
     ).toBe('')
@@ -177,7 +177,7 @@ const samples = pages
   }))
   .filter(({ texts }) => texts.length > 0)
 
-describe('samples', () => {
+describe('code samples in the docs', () => {
   const root = join(home, 'target/samples')
 
   beforeAll(() => {
@@ -198,7 +198,7 @@ describe('samples', () => {
   })
 
   // One after the other in one process, because loading the library takes longer than most samples.
-  test.each(samples)('of $page run', async ({ folder, texts }) => {
+  test.each(samples)('run on the page $page', async ({ folder, texts }) => {
     for (const [i, text] of texts.entries()) {
       const { code } = await transform(text, { loader: 'ts' })
       writeFileSync(join(folder, `sample${i}.mjs`), code)
@@ -211,14 +211,14 @@ describe('samples', () => {
 
 const withoutCode = (text: string) => text.replace(/^ *```[\s\S]*?^ *```/gm, '')
 
-test('TypeScript on a page is executed; fragments are JavaScript, and few', () => {
+test('all TypeScript samples in the docs are executed, and the few other fragments are JavaScript', () => {
   // Another test runs the code for other libraries.
   const own = pages.filter((page) => page !== 'docs/coming-from.md')
   const languages = own.flatMap((page) => blocksOf(read(home, page)).map(({ language }) => language))
   expect(languages.filter((language) => /^(js|typescript|ts.+)$/.test(language))).toHaveLength(5)
 })
 
-test('text in docs is wrapped at 110 columns, except for tables and code', () => {
+test('text in the docs is wrapped at 110 columns, except for tables and code', () => {
   const long = [...pages, ...guides].flatMap((file) => {
     const text = withoutCode(read(home, file))
     return text.split('\n').filter((line) => line.length > 110 && !line.startsWith('|'))
@@ -231,7 +231,7 @@ test('the README has at most 180 lines', () => {
 })
 
 test.each([...pages, ...guides, 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])(
-  'links of %s lead to existing files and headings',
+  'links in %s lead to existing files and headings',
   (page) => {
     const links = [...withoutCode(read(home, page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)
     const broken = links.filter((link) => {

@@ -14,14 +14,14 @@ const entries = Object.keys(exports).flatMap((path) =>
   typeof exports[path] === 'object' ? [`antigrad${path.slice(1)}`] : [],
 )
 
-test('package.json lists exactly these entries', () => {
+test('package.json exports exactly the tested entries', () => {
   expect(entries).toEqual([
     'antigrad',
     ...['fit', 'tfjs', 'chunks', 'files', 'bullmq'].map((name) => `antigrad/${name}`),
   ])
 })
 
-test.each(entries)('%s: import, require and the modules provide the same exports', async (entry) => {
+test.each(entries)('import, require and the ES modules provide the same exports of %s', async (entry) => {
   const required = require(entry)
   const path = require.resolve(entry)
   const module = await import(pathToFileURL(path.replace('/dist/node/', '/dist/')).href)
@@ -34,11 +34,11 @@ test.each(entries)('%s: import, require and the modules provide the same exports
   }
 })
 
-test('Node imports the required file, without scanning for names', () => {
+test('import in Node loads the file for require, without scanning for export names', () => {
   for (const entry of entries) expect(import.meta.resolve(entry)).toMatch(/\/dist\/node\/(\w+\/)?load\.mjs$/)
 })
 
-test('file errors are errors of the library, by import and by require', async () => {
+test('file errors are instances of AntigradError, by import and by require', async () => {
   const { AntigradError, Optimizer, adam } = require('antigrad')
   const { FileError, openFile, toBlob } = require('antigrad/files')
   const bad = readFileSync(join(home, 'test/data/safetensors/bad-hole.safetensors'))
@@ -65,7 +65,7 @@ const folders = {
 }
 
 test.each(Object.entries(folders))(
-  '%s contains the modules of %j, and gets all others from their file',
+  'the entry %s contains only the modules of %j, and requires all other modules from other entries',
   (entry, own) => {
     const file = join(home, `dist/node/${entry}/index.js`)
     const text = readFileSync(file, 'utf8')
@@ -85,13 +85,13 @@ test.each(Object.entries(folders))(
   },
 )
 
-test('the core contains none of the modules of other entries', () => {
+test('the core entry contains no module of other entries', () => {
   expect(readFileSync(join(home, 'dist/node/index.js'), 'utf8')).not.toMatch(
     /^\/\/ dist\/(expressions|equations|many|random|fits|jobs|chunks|files|tables|tfjs|bullmq)\//m,
   )
 })
 
-test('expressions and batches are loaded by their first call', () => {
+test('the modules for expressions and batches are loaded by the first call', () => {
   const script = `
     const antigrad = require('antigrad')
     const loaded = () => Object.keys(require.cache).flatMap((path) => /node\\W(\\w+)\\Windex.js$/.exec(path)?.[1] ?? [])

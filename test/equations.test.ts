@@ -26,33 +26,33 @@ test.each([
   ['m[i] = f(f(Math.sqrt(f(v[i] + eps))) + f(Math.sqrt(v[i])))', "m' = √(v + ε) + √v"],
   ['m[i] = f(Math.abs(g[i]) + signum(g[i]))', "m' = |g| + sign(g)"],
   ['m[i] = f(rate * (g[i] > 0 ? 1 : g[i] < 0 ? eps : rate))', "m' = rate·(g > 0 ? 1 : g < 0 ? ε : rate)"],
-])('the equations of %s match its loop', (statement, expected) => {
+])('the equation text of the loop “%s” is correct', (statement, expected) => {
   expect(equations(statement)).toBe(expected)
 })
 
-test('a written variable is new from then on, except for a direction', () => {
+test("equation text marks a variable as new (m') after its assignment, except for the direction u", () => {
   const statements = 'm[i] = g[i]; v[i] = f(v[i] + m[i]); direction[i] = f(v[i] * direction[i])'
   expect(equations(statements)).toBe("m' = g; v' = v + m'; u = v'·u")
 })
 
-test('a constant that is used once is replaced by its value at the place of its computation', () => {
+test('equation text replaces a constant that is used once with its value at the time of its computation', () => {
   const statements = 'const kept = f(beta1 * m[i]); m[i] = g[i]; v[i] = f(kept * rate)'
   expect(equations(statements)).toBe("m' = g; v' = β₁·m·rate")
   const twice = 'const delta1 = f(g[i] - m[i]); v[i] = f(delta1 * delta1)'
   expect(equations(twice)).toBe("δ₁ = g − m; v' = δ₁·δ₁")
 })
 
-test('equations omit that a quotient by 0 is 0, which is documented elsewhere', () => {
+test('equation text omits the special case of a quotient by 0', () => {
   const statements = 'const root = f(v[i] + eps); m[i] = root === 0 ? 0 : f(g[i] / root)'
   expect(equations(statements)).toBe("m' = g/(v + ε)")
 })
 
 test.each([
   ['a statement before', 'm[i] = g[i]', 'const x = rate'],
-  ['a statement that is none', 'if (g[i] > 0) m[i] = g[i]', ''],
+  ['an if statement', 'if (g[i] > 0) m[i] = g[i]', ''],
   ['a sum', 'm[i] += g[i]', ''],
   ['another function', 'm[i] = f(Math.max(g[i], 0))', ''],
   ['another index', 'm[i] = g[i + 1]', ''],
-])('%s cannot be written as a sequence of equations', (_, statements, before) => {
+])('a loop with %s cannot be written as a sequence of equations', (_, statements, before) => {
   expect(equations(statements, before)).toBe(null)
 })

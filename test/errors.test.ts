@@ -126,7 +126,7 @@ const cycle: Anything[] = [Float32Array.of(1)]
 cycle.push(cycle)
 const shared = [Float32Array.of(1)]
 
-describe('invalid parameters', () => {
+describe('invalid parameters of an optimizer', () => {
   const f32 = Float32Array.of(1, 2)
   const bad: [title: string, params: unknown, argument: string, received?: string][] = [
     ['nothing', undefined, 'params', 'undefined'],
@@ -166,7 +166,7 @@ describe('invalid parameters', () => {
     if (received !== undefined) expect(error.received).toBe(received)
   })
 
-  test('lead to a message that names the tensor and the tensor that it differs from', () => {
+  test('cause an error that names the tensor and the tensor whose dtype it lacks', () => {
     const error = refusal(
       () => new Optimizer({ w: f32, deep: { b: new Float64Array(1) } }, adam()),
       TensorError,
@@ -176,7 +176,7 @@ describe('invalid parameters', () => {
     )
   })
 
-  test('lead to a message that explains how to create a typed array', () => {
+  test('cause an error that explains how to create a typed array', () => {
     const tensor = { dataSync: () => f32 }
     const hint = (type: string) => ` (${type}.from(list) makes one)`
     const wanted = 'a Float32Array or Float64Array, or an array or object of them'
@@ -192,7 +192,7 @@ describe('invalid parameters', () => {
     expect(step(new Float32Array(3))).toBe('a Float32Array of length 2')
   })
 
-  test('are not modified', () => {
+  test('are not modified by the refused call', () => {
     const w = Float32Array.of(1, -0)
     const params = { w, b: new Float64Array(1) }
     refusal(() => new Optimizer(params, adam()), TensorError)
@@ -241,7 +241,7 @@ describe('invalid gradients', () => {
     if (received !== undefined) expect(error.received).toBe(received)
   })
 
-  test('are refused as an array of the wrong length, or as another value in its place', () => {
+  test("are refused if a value is not an array of the tensor's length", () => {
     const optimizer = new Optimizer([g, g.slice()], gradientDescent())
     for (const gradients of [[], [g], [g, g, g], { 0: g, 1: g }, { length: 2 }, g]) {
       refusal(() => optimizer.step(gradients as Anything), TensorError, 'gradients')
@@ -249,7 +249,7 @@ describe('invalid gradients', () => {
     expect(optimizer.updates).toBe(0)
   })
 
-  test('include a detached array for an empty tensor', () => {
+  test('are refused if an empty tensor has a detached array', () => {
     const optimizer = new Optimizer([g, new Float32Array(0)], gradientDescent())
     const gone = detached(Float32Array.of(1))
     const error = refusal(() => optimizer.step([g, gone]), TensorError, 'gradients.1')
@@ -257,7 +257,7 @@ describe('invalid gradients', () => {
     expect(optimizer.updates).toBe(0)
   })
 
-  test('include an object or array for a single tensor', () => {
+  test('are refused if a single tensor has an object or an array of arrays', () => {
     const optimizer = new Optimizer(g, gradientDescent())
     for (const gradients of [{}, [g], { g }, 'g', true]) {
       refusal(() => optimizer.step(gradients as Anything), TensorError, 'gradients')
@@ -266,20 +266,20 @@ describe('invalid gradients', () => {
   })
 })
 
-describe('invalid rules', () => {
-  describe.each(Object.entries(definitions))('%s', (_, { name, options, wantsShapes }) => {
+describe('an optimizer refuses', () => {
+  describe.each(Object.entries(definitions))('the rule %s', (_, { name, options, wantsShapes }) => {
     const rule = { ...antigrad }[name as keyof typeof antigrad] as unknown as (options?: Anything) => Rule
     const forged = (changes: object) => ({ ...rule(), ...changes }) as Rule
     const shapes = { w: [3, 1], nested: { list: [[1, 2]] } }
     const around = { clip: { norm: 1 }, ...(wantsShapes ? { shapes } : {}) }
     const underRule = () => underWay(rule(), around)
 
-    test('refuse invalid options of their definition', () => {
+    test('with invalid option values', () => {
       expect(Object.keys(rule())).toEqual(['name', ...Object.keys(options)])
     })
 
     for (const [option, definition] of Object.entries(options)) {
-      test(`refuse ${option} out of range`, () => {
+      test(`with ${option} out of range`, () => {
         const argument = `${name}: ${option}`
         for (const value of examplesOf(definition, antigrad).refused) {
           const error = refusal(() => rule({ [option]: value }), OptionError, argument)
@@ -292,7 +292,7 @@ describe('invalid rules', () => {
       })
     }
 
-    test('refuse unknown names', () => {
+    test('with unknown option names', () => {
       for (const key of ['learningRate', 'LR', 'name', '', 'constructor', 'toString', '__proto__', '0']) {
         const unknown = Object.defineProperty({}, key, { value: 'adam', enumerable: true })
         const argument = `${name}: options`
@@ -306,7 +306,7 @@ describe('invalid rules', () => {
       }
     })
 
-    test('refuse options that are not an object', () => {
+    test('with options that are not an object', () => {
       for (const options of [null, 1, 'lr', true, () => {}]) {
         refusal(() => rule(options), OptionError, `${name}: options`)
         changesNothing((o) => o.set(options as Anything), OptionError, `${name}: options`, underRule)
@@ -315,7 +315,7 @@ describe('invalid rules', () => {
 
     // Rprop's learning rate is only the initial step size.
     if (options.lr.schedulable) {
-      test('refuse a schedule that becomes invalid during a run', () => {
+      test('with a schedule that becomes invalid during a run', () => {
         let lr: unknown = 1e-3
         for (const wrong of [NaN, -1, Infinity, undefined, null, '1', 1n, {}]) {
           const step = (optimizer: UnderWay) => {
@@ -334,7 +334,7 @@ describe('invalid rules', () => {
     }
   })
 
-  test('include values that are not rules', () => {
+  test('values that are not rules', () => {
     const values = [
       undefined,
       null,
@@ -357,7 +357,7 @@ describe('invalid rules', () => {
     }
   })
 
-  test('include invalid delayed starts', () => {
+  test('delayed starts with an invalid rule or an invalid count of updates', () => {
     const circular: Anything = { name: 'delayedStart', updates: 0 }
     circular.rule = circular
     for (const inner of [delayedStart(0, adam()), circular, undefined, { name: 'delayedStart' }]) {
@@ -377,7 +377,7 @@ describe('invalid rules', () => {
     refusal(() => new Optimizer(shared, unknown), OptionError, 'delayedStart: options')
   })
 
-  test('include conflicting options', () => {
+  test('rules with conflicting options', () => {
     refusal(() => sgd({ nesterov: true }), OptionError, 'sgd: nesterov')
     const error = refusal(
       () => sgd({ nesterov: true, momentum: 0.9, dampening: 0.1 }),
@@ -399,7 +399,7 @@ describe('invalid rules', () => {
     [adagrad(), { initialAccumulator: 1 }],
     [delayedStart(1, sgd()), { momentum: 0.9 }],
   ]
-  test.each(changesState)('include changes of the state by set: %o, %o', (rule, options) => {
+  test.each(changesState)('a call of set that would change the state arrays: %o, %o', (rule, options) => {
     changesNothing(
       (o) => o.set(options),
       OptionError,
@@ -408,7 +408,7 @@ describe('invalid rules', () => {
     )
   })
 
-  test('are refused as a whole if set receives one bad option of several', () => {
+  test('all changes of a set call with one invalid option', () => {
     changesNothing((o) => o.set({ lr: 5, beta1: 0.5, eps: NaN }), OptionError, 'adam: eps')
     changesNothing((o) => o.set({ lr: 5, nonsense: 1 } as Anything), OptionError, 'adam: options')
     changesNothing(
@@ -420,7 +420,7 @@ describe('invalid rules', () => {
   })
 })
 
-test('an optimizer refuses to be written as JSON', () => {
+test('conversion of an optimizer to JSON throws an error', () => {
   const { message } = changesNothing((o) => JSON.stringify({ o }), OptionError, 'JSON.stringify')
   expect(message).toBe(
     'JSON.stringify: expected what save() returns, by structuredClone or v8.serialize, got a whole optimizer',
@@ -447,11 +447,11 @@ describe('invalid warm-ups', () => {
     ['warmup: options', 1, null],
     ['warmup: options', 1, 100],
   ]
-  test.each(bad)('include %s of warmup(%o, %o)', (argument, value, options) => {
+  test.each(bad)('are refused: %s of warmup(%o, %o)', (argument, value, options) => {
     refusal(() => warmup(value as number, options as Anything), OptionError, argument)
   })
 
-  test('include a warm-up that contains itself', () => {
+  test('are refused if a warm-up contains itself', () => {
     const circular: Anything = { schedule: 'warmup', steps: 2, from: null }
     circular.value = circular
     refusal(() => adam({ lr: circular }), OptionError, 'adam: lr')
@@ -490,7 +490,7 @@ describe('invalid options of an optimizer', () => {
     refusal(() => new Optimizer(shared, adam(), options as Anything), OptionError, argument)
   })
 
-  test('lead to a message that lists the available instruction sets', () => {
+  test('cause an error that lists the available instruction sets', () => {
     const { expected } = refusal(
       () => new Optimizer(shared, adam(), { engine: 'native', instructionSet: 'mmx' }),
       OptionError,
@@ -537,18 +537,18 @@ describe('minimize refuses', () => {
     ['options', () => minimize(f, [1], adam(), null as Anything)],
     ['clip: norm', () => minimize(f, [1], adam(), { clip: { norm: -1 } })],
   ]
-  test.each(bad)('invalid arguments: %s', (argument, call) => {
+  test.each(bad)('an invalid argument %s', (argument, call) => {
     refusal(call, OptionError, argument)
   })
 
-  test('unknown options, with the names of its own options', () => {
+  test('unknown options, with an error that lists the valid options', () => {
     const { expected } = refusal(() => minimize(f, [1], adam(), { maxIter: 1 } as Anything), OptionError)
     expect(expected).toBe(
       'one of tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads',
     )
   })
 
-  test('any invalid argument before it calls a function', () => {
+  test('every invalid argument before a user function is called', () => {
     let calls = 0
     const count = () => ++calls
     const objective = { value: count, gradient: () => void count() }
@@ -577,7 +577,7 @@ describe('minimize refuses', () => {
   })
 })
 
-describe('unusual but valid arrays', () => {
+describe('unusual but valid parameters', () => {
   class Tensor extends Float32Array {}
   const sharedMemory = new Float32Array(new SharedArrayBuffer(16), 4, 2)
   const otherRealm: Float32Array = runInNewContext('Float32Array.of(1, 2)')
@@ -599,7 +599,7 @@ describe('unusual but valid arrays', () => {
     expect([...array]).toEqual([1, 2])
   })
 
-  test('are read with their true length, whatever they claim', () => {
+  test('are read with their true length, even if a subclass overrides length', () => {
     const optimizer = new Optimizer(new LyingLength([1, 2, 3, 4]), gradientDescent({ lr: 1 }))
     expect(optimizer.params).toEqual(Float32Array.of(1, 2, 3, 4))
   })
@@ -634,7 +634,7 @@ describe('unusual but valid arrays', () => {
     expect(Object.keys(new Optimizer(params, adam()).params)).toEqual(['w'])
   })
 
-  test('are read once', () => {
+  test('are read once per call', () => {
     let reads = 0
     const getter = {
       get w() {
@@ -648,7 +648,7 @@ describe('unusual but valid arrays', () => {
     expect(optimizer.params.w[0]).toBe(0)
   })
 
-  test('may have getters that throw; the exception is passed on, and nothing changes', () => {
+  test('may have getters that throw an exception, which is passed on without any change', () => {
     const optimizer = underWay()
     const before = snapshot(optimizer)
     const gradients = {
@@ -662,7 +662,7 @@ describe('unusual but valid arrays', () => {
   })
 })
 
-describe('engines that cannot load', () => {
+describe('an engine that cannot load', () => {
   const force = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam(),
     { engine: 'native' }))`
   const addonFile = readdirSync(join(home, 'native')).find((name) => name.endsWith('.node')) as string
@@ -677,7 +677,7 @@ describe('engines that cannot load', () => {
       return use(folder)
     })
 
-  test('are errors if the addon is missing and an option or the environment requests it', () => {
+  test('causes an error if an option or environment variable requests it', () => {
     withAddon(null, (folder) => {
       expect(existsSync(join(folder, 'native'))).toBe(false)
       const missing = {
@@ -698,7 +698,7 @@ describe('engines that cannot load', () => {
     })
   })
 
-  test('are replaced by the next best engine, with reasons', () => {
+  test('is replaced by the next best engine, with reasons', () => {
     const report = withAddon(null, (folder) =>
       inChild(
         `const large = new antigrad.Optimizer(new Float32Array(1000), antigrad.adam())
@@ -716,7 +716,7 @@ describe('engines that cannot load', () => {
     })
   })
 
-  test('include a corrupted addon', () => {
+  test('may be a corrupted addon', () => {
     const error = withAddon('no addon', (folder) => inChild(force, { folder }))
     expect(error).toMatchObject({
       is: 'EngineError',
@@ -726,7 +726,7 @@ describe('engines that cannot load', () => {
     })
   })
 
-  test('include an addon of another version', () => {
+  test('may be an addon of another version', () => {
     const error = withAddon(null, (folder) => {
       const stub = join(folder, 'stub.cjs')
       writeFileSync(stub, 'exports.hash = () => 7')
@@ -736,7 +736,7 @@ describe('engines that cannot load', () => {
   })
 
   test.each([
-    ['there is none', 'delete globalThis.WebAssembly', 'there is no WebAssembly here'],
+    ['WebAssembly does not exist', 'delete globalThis.WebAssembly', 'there is no WebAssembly here'],
     [
       'it may not compile',
       "WebAssembly.Module = class { constructor() { throw new WebAssembly.CompileError('forbidden here') } }",
@@ -747,7 +747,7 @@ describe('engines that cannot load', () => {
       noWasmMemory,
       'the arena is not in a WebAssembly memory: could not allocate memory',
     ],
-  ])('include WebAssembly: %s', (_, before, reason) => {
+  ])('may be WebAssembly: %s', (_, before, reason) => {
     const body = `const params = Float32Array.of(1, 2), rule = antigrad.gradientDescent({ lr: 1 })
       const error = thrownBy(() => new antigrad.Optimizer(params, rule, { engine: 'wasm' }))
       const optimizer = new antigrad.Optimizer(params, rule)
@@ -761,7 +761,7 @@ describe('engines that cannot load', () => {
     })
   })
 
-  test('are replaced by TypeScript if no other engine runs', () => {
+  test('is replaced by TypeScript if no other engine runs', () => {
     const body = `const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.gradientDescent({ lr: 1 }))
       optimizer.step(Float32Array.of(1, 2))
       return { engine: optimizer.engine, count: optimizer.engineReasons.length, params: [...optimizer.params] }`
@@ -769,19 +769,22 @@ describe('engines that cannot load', () => {
     expect(result).toEqual({ engine: 'typescript', count: 3, params: [0, 0] })
   })
 
-  test.each(['rust', 'WASM', 'native '])('are errors for the engine %j in the environment', (name) => {
-    const body = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
-    const error = inChild(body, { env: { ANTIGRAD_ENGINE: name } })
-    expect(error).toMatchObject({
-      is: 'OptionError',
-      argument: 'the environment variable ANTIGRAD_ENGINE',
-      received: JSON.stringify(name),
-    })
-  })
+  test.each(['rust', 'WASM', 'native '])(
+    'causes an error if the environment names the unknown engine %j',
+    (name) => {
+      const body = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
+      const error = inChild(body, { env: { ANTIGRAD_ENGINE: name } })
+      expect(error).toMatchObject({
+        is: 'OptionError',
+        argument: 'the environment variable ANTIGRAD_ENGINE',
+        received: JSON.stringify(name),
+      })
+    },
+  )
 })
 
-describe('memory errors', () => {
-  test('occur if memory cannot be allocated', () => {
+describe('a memory error', () => {
+  test('occurs if memory cannot be allocated', () => {
     const before = `${noWasmMemory}
       const Whole = ArrayBuffer
       globalThis.ArrayBuffer = class extends Whole {
@@ -804,7 +807,7 @@ describe('memory errors', () => {
     })
   })
 
-  test.each(['native', 'typescript'])('occur if memory was transferred away under %s', (engine) => {
+  test.each(['native', 'typescript'])('occurs on the engine %s if the memory was transferred', (engine) => {
     const body = `
       const g = Float32Array.of(1, 2)
       const rules = [antigrad.adam(), antigrad.nesterov({ form: 'shifted' })]
@@ -838,7 +841,7 @@ describe('memory errors', () => {
     }
   })
 
-  test('cannot occur by transfer of WebAssembly memory', () => {
+  test('cannot be caused by a transfer of WebAssembly memory', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), gradientDescent({ lr: 1 }))
     const { buffer } = optimizer.params
     // Node 20 clones it; later versions refuse.

@@ -39,7 +39,7 @@ import {
 const F = rosenbrock()
 const start = [-1.5, 2]
 
-describe.each(engineNames)('%s', (engine) => {
+describe.each(engineNames)('on the engine %s,', (engine) => {
   /** A float64 optimizer on the engine under test. */
   const optimize = <R extends Rule>(theta: readonly number[], rule: R) => {
     const optimizer = new Optimizer(Float64Array.from(theta), rule, { engine })
@@ -63,7 +63,7 @@ describe.each(engineNames)('%s', (engine) => {
     const points = path(gradientDescent({ lr: 1e-3 }), 1000)
     const moved = points.slice(1).map(([x, y], t) => Math.hypot(x - points[t][0], y - points[t][1]))
 
-    test('reaches the valley within a few updates, and then moves slowly along it', () => {
+    test('reaches the valley within a few updates, and then moves slowly along the valley', () => {
       const beside = points.map(([x, y]) => Math.abs(y - x * x))
       expect(beside[0]).toBe(0.25)
       expect(Math.max(...beside.slice(12))).toBeLessThan(0.03)
@@ -102,23 +102,26 @@ describe.each(engineNames)('%s', (engine) => {
       expect(lowest(nesterov({ lr: 0.1 }))).toBeGreaterThan(0.75 * ball)
     })
 
-    test.each([0, 0.5, 0.9, 0.99])('visits the same points in both forms of Nesterov, α = %d', (alpha) => {
-      const options = { lr: 2e-4, momentum: alpha }
-      const shifted = optimize(start, nesterov({ ...options, form: 'shifted' }))
-      const u = optimize(start, nesterov(options))
-      for (let t = 1; t <= 300; t++) {
-        F.gradient(shifted.gradientPoint(), shifted.grads)
-        shifted.step()
-        F.gradient(u.params, u.grads)
-        u.step()
-        const ahead = shifted.gradientPoint()
-        for (let i = 0; i < 2; i++) {
-          // u = θ + α·v, computed here and by gradientPoint().
-          expect(ahead[i]).toBe(shifted.params[i] + alpha * shifted.state.v[i])
-          expect(Math.abs(u.params[i] - ahead[i])).toBeLessThan(1e-11)
+    test.each([0, 0.5, 0.9, 0.99])(
+      "visits the same points in both forms of Nesterov's method with α = %d",
+      (alpha) => {
+        const options = { lr: 2e-4, momentum: alpha }
+        const shifted = optimize(start, nesterov({ ...options, form: 'shifted' }))
+        const u = optimize(start, nesterov(options))
+        for (let t = 1; t <= 300; t++) {
+          F.gradient(shifted.gradientPoint(), shifted.grads)
+          shifted.step()
+          F.gradient(u.params, u.grads)
+          u.step()
+          const ahead = shifted.gradientPoint()
+          for (let i = 0; i < 2; i++) {
+            // u = θ + α·v, computed here and by gradientPoint().
+            expect(ahead[i]).toBe(shifted.params[i] + alpha * shifted.state.v[i])
+            expect(Math.abs(u.params[i] - ahead[i])).toBeLessThan(1e-11)
+          }
         }
-      }
-    })
+      },
+    )
   })
 
   describe.each(dtypes)('RMSProp, %s', (dtype) => {
@@ -187,7 +190,7 @@ describe.each(engineNames)('%s', (engine) => {
     for (let t = 2; t < points.length; t++) expect(points[t][0]).toBeGreaterThan(points[t - 2][0])
   })
 
-  test('RMSProp forgets a steep region, and Adagrad does not', () => {
+  test('RMSProp forgets a steep region, while Adagrad does not', () => {
     const last = (rule: Rule) => {
       const optimizer = optimize([0], rule)
       for (let t = 1; t <= 300; t++) {
@@ -201,7 +204,7 @@ describe.each(engineNames)('%s', (engine) => {
   })
 
   describe('Adagrad', () => {
-    test('divides by the root of the mean of all squares so far', () => {
+    test('divides by the root of the mean of all squared gradients so far', () => {
       const optimizer = optimize([5], adagrad({ form: 'essay', lr: 0.5 }))
       let theta = 5
       let sum = 0
@@ -214,7 +217,7 @@ describe.each(engineNames)('%s', (engine) => {
       }
     })
 
-    test('divides by the root of the sum with η/√t, as in PyTorch', () => {
+    test('with the rate η/√t divides by the root of the sum of squares, as in PyTorch', () => {
       const essay = optimize([1, 2, 3], adagrad({ form: 'essay', lr: (t) => 0.5 / Math.sqrt(t + 1) }))
       const torch = optimize([1, 2, 3], adagrad({ lr: 0.5, eps: 0 }))
       for (let t = 1; t <= 200; t++) {
@@ -289,8 +292,8 @@ describe.each(engineNames)('%s', (engine) => {
     }
 
     test.each([
-      ['AdamW takes it from the parameters', adamw, true],
-      ['Adam adds it to the gradient', adam, false],
+      ['AdamW subtracts the decay from the parameters', adamw, true],
+      ['Adam adds the decay to the gradient', adam, false],
     ] as const)('equals the equations bit for bit: %s', (_, rule, isApart) => {
       const theta = noise(4, 50, dtype, 3)
       const gradients = Array.from({ length: 20 }, (_, t) => noise(100 + t, 50, dtype))
@@ -319,7 +322,7 @@ describe.each(engineNames)('%s', (engine) => {
       expect(bits(decays.params)).toBe(bits(lossHasIt.params))
     })
 
-    test('multiplies by 1 − η·λ in AdamW without a gradient, and causes full steps in Adam with coupled decay', () => {
+    test('multiplies parameters without a gradient by 1 − η·λ in AdamW, and causes full steps in Adam with coupled decay', () => {
       const theta = arrayOf[dtype].of(100, 1)
       const zero = new arrayOf[dtype](2)
       const apart = new Optimizer(theta, adamw(options), { engine })
@@ -377,7 +380,7 @@ describe.each(engineNames)('%s', (engine) => {
 
   describe.each(dtypes)('a delayed start on %s', (dtype) => {
     const delayable = rules.filter(([, { name }]) => !name.startsWith('scheduleFree'))
-    test.each(delayable)('moves nothing before the start of %s, but updates the state', (_, rule) => {
+    test.each(delayable)('moves no parameter before the start of %s, but updates the state', (_, rule) => {
       const theta = noise(6, 37, dtype, 3)
       theta.set([-0, 0, NaN, -Infinity])
       const delayed = new Optimizer(theta, delayedStart(4, rule), { engine, clip: { value: 0.5 } })
@@ -414,7 +417,7 @@ describe.each(engineNames)('%s', (engine) => {
       })
     }
 
-    test('rises to its value, from 1/steps or from a number', () => {
+    test('rises to its final value, from a fraction 1/steps or from a number', () => {
       const by = (lr: Scheduled) => steps(gradientDescent({ lr }))
       expect(by(warmup(0.3, { steps: 4 }))).toEqual([0.25, 0.5, 0.75, 1, 1, 1].map((part) => f(0.3 * part)))
       expect(by(warmup(0.3, { steps: 4, from: 0 }))).toEqual(
@@ -450,7 +453,7 @@ describe.each(engineNames)('%s', (engine) => {
       ['a warm-up from 0', gradientDescent({ lr: warmup(0.1, { steps: 70, from: 0 }) }), 70],
       ['a warm-up of the momentum', momentum({ lr: 0.1, momentum: warmup(0.5, { steps: 80 }) }), 80],
       ['both', delayedStart(30, gradientDescent({ lr: warmup(0.1, { steps: 40 }) })), 40],
-    ])('is not tested during %s', (_, rule, settling) => {
+    ])('does not end a run during %s', (_, rule, settling) => {
       const options = { engine, tolerance: 1e-6 }
       const run = minimize(bowl({ condition: 2 }), [1, 1], rule, options)
       expect(run.reason).toBe('converged')

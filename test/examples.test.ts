@@ -15,7 +15,7 @@ import { Generator } from '../examples/data.mjs'
 import { Network } from '../examples/network.mjs'
 import { home } from './children.js'
 
-describe('train.mjs', () => {
+describe('the example train.mjs', () => {
   let folder: string
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'antigrad-examples-'))
@@ -53,7 +53,7 @@ describe('train.mjs', () => {
 
   const epochs = ({ lines }: Run) => lines.flatMap((line) => /^epoch (\d+)/.exec(line)?.[1] ?? []).map(Number)
 
-  test('resumes a run that was killed twice on other engines, with the bits of a single run', async () => {
+  test('resumes a run after two kills on other engines, with the bits of a single run', async () => {
     const whole = await train('whole', 'native')
     expect(whole).toMatchObject({ status: 0, errors: '' })
     expect(epochs(whole)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
@@ -75,14 +75,14 @@ describe('train.mjs', () => {
     expect(last.lines.slice(-2)).toEqual(whole.lines.slice(-2))
   })
 
-  test('refuses to resume with other settings', async () => {
+  test('refuses to resume a run with other settings', async () => {
     expect(await train('short', 'native', undefined, 1)).toMatchObject({ status: 0 })
     const { status, errors } = await train('short', 'native', undefined, 2)
     expect([status, errors]).toEqual([1, expect.stringContaining('belongs to another run')])
   })
 })
 
-test('network.mjs computes the gradient of its loss', () => {
+test('the example network.mjs computes the correct gradient of its loss', () => {
   const generator = new Generator(2)
   const network = new Network(6, 5, 3)
   const data = {
@@ -104,7 +104,7 @@ test('network.mjs computes the gradient of its loss', () => {
   expect(checkGradient(objective, x)).toMatchObject({ ok: true, failures: 0 })
 })
 
-test('word-vectors.mjs learns, with the same bits on every engine', () => {
+test('the example word-vectors.mjs trains with the same bits on every engine', () => {
   const runs = ['native', 'wasm', 'typescript'].map((engine) => {
     const flags = ['--epochs=2', '--verses=600']
     const { stdout, stderr, status } = spawnSync(
@@ -127,7 +127,7 @@ test.each<[string, Record<string, number>]>([
   // The influenza outbreak in a boarding school, for which textbooks estimate β near 1.7 and γ near 0.45 per day.
   ['sir.mjs', { beta: 1.8, gamma: 0.46, reproduction: 3.9 }],
   ['doses.mjs', { volume: 10.8, k: 0.131, clearance: 1.41 }],
-])('%s fits a model function with integration', (name, expected) => {
+])('the example %s fits a model function that integrates an equation', (name, expected) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(home, 'examples', name)], {
     encoding: 'utf8',
   })

@@ -62,7 +62,7 @@ describe('an expression', () => {
     expect(at('x^n', 0.1, 3)).toBe(functions.pow(0.1, 3))
   })
 
-  test('passes NaN through min and max from both sides, and in comparisons only != holds for NaN', () => {
+  test('propagates NaN through min and max, and compares NaN as unequal to every number', () => {
     for (const text of ['min(x, 1)', 'min(1, x)', 'max(x, 1)', 'max(1, x)']) {
       expect(at(text, Number.NaN), text).toBeNaN()
     }
@@ -120,7 +120,7 @@ describe('an expression', () => {
     expect(() => expression(text)).toThrow(`got ${got}: `)
   })
 
-  test('treats letters as names, e as a number if it is not a base, and π as a number', () => {
+  test('treats letters as names, π as a number, and e as a number or as the base of a power', () => {
     expect(expression('α*µ + x₁ + e*E + pow(e, 2) + (e)^2 + pi_1').names).toEqual([
       'α',
       'µ',
@@ -146,7 +146,7 @@ describe('an expression', () => {
     ['signs', `${'-'.repeat(10_000)}x`],
     ['powers', Array(5_000).fill('x').join('^')],
     ['conditionals', 'x<1?1:'.repeat(3_000)],
-  ])('is refused for too many %s', (_, text) => {
+  ])('is refused if it has too many %s', (_, text) => {
     const start = performance.now()
     expect(() => expression(text)).toThrow(ExpressionError)
     expect(performance.now() - start).toBeLessThan(1_000)
@@ -179,7 +179,7 @@ const point = fc
 const withAll = (text: string) => `(0 < 1 ? ${text} : x + y + z)`
 
 describe('random expressions', () => {
-  test('have the value of a plain evaluation', () => {
+  test('have the values of a direct evaluation', () => {
     fc.assert(
       fc.property(tree, point, (plain, x) => {
         const f = expression(`x*0 + y*0 + z*0 < 1 ? ${plain.text} : 0`)
@@ -189,7 +189,7 @@ describe('random expressions', () => {
     )
   })
 
-  test('have the derivatives of their tangents', () => {
+  test('have derivatives that agree with finite differences', () => {
     let compared = 0
     fc.assert(
       fc.property(tree, point, (plain, x) => {
@@ -290,7 +290,7 @@ describe('rows of data', () => {
     expect(sum.value(Float32Array.of(a, b))).toBe(h(h(rows[0] + rows[1]) + rows[2]))
   })
 
-  test('are copied', () => {
+  test('are copied by the expression', () => {
     const column = Float64Array.from(t)
     const fit = f.with({ t: column, y })
     const before = fit.value([1, 1, 0])
@@ -310,7 +310,7 @@ describe('rows of data', () => {
 })
 
 test.each(['typescript', 'wasm', 'native'] as const)(
-  'a product minus a number, times another number, is not compiled as a difference of products on %s',
+  'the expression of a difference times a number is not compiled as a difference of products on %s',
   (engine) => {
     const start = { a: [2], b: [3], c: [4], d: [5] }
     const valueAt = (text: string) =>
@@ -323,7 +323,7 @@ test.each(['typescript', 'wasm', 'native'] as const)(
   },
 )
 
-test('minimize accepts an expression, and finds the same result as with a manual gradient', () => {
+test('minimize accepts an expression, and returns the same result as with a manual gradient', () => {
   const rule = adam({ lr: 1e-2 })
   const options = { maxIterations: 50_000 }
   const found = minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], rule, options)
@@ -333,6 +333,6 @@ test('minimize accepts an expression, and finds the same result as with a manual
   expect(Math.abs(found.iterations - byHand.iterations)).toBeLessThan(0.01 * byHand.iterations)
 })
 
-test('a point of the wrong length is an error that names the parameters', () => {
+test('an expression refuses a point of the wrong length with an error that names the parameters', () => {
   expect(() => expression('x + y').value([1])).toThrow(/x: expected 2 numbers: x, y, got "1 numbers"/)
 })

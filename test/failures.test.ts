@@ -86,7 +86,7 @@ describe('a panic in Rust', () => {
     ['stepAsync of threads', 300_000, '{ threads: 2 }', 'stepAsync(gradients(BAD))', ''],
     ['stepAsync in slices', 300_000, '{ threads: 1 }', 'stepAsync(gradients(BAD))', noWasmMemory],
     ['a step on an ArrayBuffer', 4, '{ threads: 1 }', 'step(gradients(BAD))', noWasmMemory],
-  ])('makes only that optimizer unusable: %s', (_, length, options, call, before) => {
+  ])('makes only the affected optimizer unusable: %s', (_, length, options, call, before) => {
     const body = `${prepared}
       length = ${length}
       const [victim, other] = [make(${options}), make(${options})]
@@ -106,7 +106,7 @@ describe('a panic in Rust', () => {
     expect(rest).toEqual({ isUntouched: true, isLoaded: true, report: 1, length })
   })
 
-  test('is always awaited on one of several threads, and the threads keep working', () => {
+  test('on one of several threads is reported after all threads have finished, and the threads remain usable', () => {
     const body = `${prepared}
       length = 1_000_000
       const ends = new Set()
@@ -125,7 +125,7 @@ describe('a panic in Rust', () => {
     expect(inChildOfModules(body, trial)).toEqual(['the trial has failed', true])
   })
 
-  test('ends neither a worker nor the process', () => {
+  test('ends neither a Node worker nor the process', () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {
@@ -177,7 +177,7 @@ describe('a trap in WebAssembly', () => {
   const trapped = /^it has trapped: /
 
   test.each(['step()', 'step(gradients())', 'stepAsync()'])(
-    'makes only that optimizer unusable: %s',
+    'makes only the affected optimizer unusable: %s',
     (call) => {
       const body = `
       const make = (length) => new antigrad.Optimizer({ w: new Float32Array(length).fill(1) }, antigrad.sgd({ lr: 1 }), { engine: 'wasm', clip: { norm: 1e9 } })
@@ -239,7 +239,7 @@ describe('a trap in WebAssembly', () => {
     ])
   })
 
-  test('is not caused by a stack overflow, which stays a RangeError and harms nothing', () => {
+  test('is not caused by a stack overflow, which throws a harmless RangeError', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(new Float32Array(8), antigrad.sgd({ lr: 1 }), { engine: 'wasm' })
       optimizer.step(new Float32Array(8).fill(1))

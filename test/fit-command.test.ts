@@ -78,8 +78,8 @@ function lines(args: string, model: string | null = MODEL, more: Setting = {}): 
     .map((line) => JSON.parse(line))
 }
 
-describe('lines of JSON', () => {
-  test('contain the results of fit', () => {
+describe('the JSON output of antigrad fit', () => {
+  test('contains the results of the function fit', () => {
     const [found, ...others] = lines(`decay.csv --x t ${STARTS}`)
     const fitted = fitOne(expression(MODEL), { t, y }, { start })
     const {
@@ -112,7 +112,7 @@ describe('lines of JSON', () => {
     expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
   })
 
-  test('contain one result per group, in the order of the groups, as from fitMany', () => {
+  test('contains the results of fitMany for groups, in the order of the groups', () => {
     write(
       'turned.csv',
       csv(
@@ -135,7 +135,7 @@ describe('lines of JSON', () => {
     expect(found.map(({ errors: { b } }) => b)).toEqual([...errors.b])
   })
 
-  test('escape control characters in labels under --shared', () => {
+  test('escapes control characters in labels with --shared', () => {
     const rows = decay.map(([t, y]) => [t, y, 'A'])
     write('steering.csv', csv(['t', 'y', 'g'], [...rows, [0, 3, '\u001b[31mB']]))
     const { stdout } = run(`steering.csv --x t --group g --shared b ${STARTS}`)
@@ -143,7 +143,7 @@ describe('lines of JSON', () => {
     expect(stdout).not.toContain('\u001b')
   })
 
-  test('contain a common fit of all groups under --shared', () => {
+  test('contains a common fit of all groups with --shared', () => {
     const [all, ...groups] = lines(`decay.csv --x t --group g --shared b ${STARTS}`)
     const g = decay.map(([, , label]) => label)
     const found = fitSharedSync(expression(MODEL), { t, y, g }, { group: 'g', shared: ['b'], start })
@@ -155,7 +155,7 @@ describe('lines of JSON', () => {
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
 
-  test('support derived quantities, derived parameters, weights by the model, and plots under --shared', () => {
+  test('supports derived quantities, derived parameters, weights by the model, and plots with --shared', () => {
     const args =
       'decay.csv --x t --group g --shared b --derive half=log(2)/b --expr c=a/9 --weights =1/f --start a=3,b=1'
     const [, ...groups] = lines(`${args} --plot together.svg`)
@@ -176,7 +176,7 @@ describe('lines of JSON', () => {
     expect(run(args).stdout).toMatch(/\ng +rows +a +± +c +± +half +± +χ²\nA /)
   })
 
-  test('support parameters per label of a column, and profiles of shared parameters under --shared', () => {
+  test('supports parameters per label of a column, and profiles of shared parameters with --shared', () => {
     const plateOf = (label: unknown) => (label === 'A' ? 'P 1' : 'P 2')
     const rows = [...decay, ...decay.map(([t, y, g]) => [t, (y as number) + 0.01 * (t as number), `${g}2`])]
     write(
@@ -235,7 +235,7 @@ describe('lines of JSON', () => {
     ],
     ['--engine typescript', { start, engine: 'typescript' }],
     ['--engine wasm --threads 1', { start, engine: 'wasm', threads: 1 }],
-  ])('follow the options: %s', (args, options) => {
+  ])('follows the options: %s', (args, options) => {
     const [found] = lines(`decay.csv --x t ${STARTS} ${args}`)
     const { values, errors, minima } = fitOne(expression(MODEL), { t, y }, options)
     const inJson = JSON.parse(
@@ -244,7 +244,7 @@ describe('lines of JSON', () => {
     expect({ values: found.values, errors: found.errors, minima: found.minima }).toEqual(inJson)
   })
 
-  test('follow weights and σ', () => {
+  test('follows the options for weights and σ', () => {
     const sigma = t.map((t) => 0.1 + t)
     write(
       'sigma.csv',
@@ -262,14 +262,14 @@ describe('lines of JSON', () => {
     same('--weights w', { weights: t.map((_, i) => i % 3) })
   })
 
-  test('use guessed starts for built-in models', () => {
+  test('contains fits of built-in models, which guess starting values', () => {
     const { values } = fitOne(models.line(), { x: t, y }, {})
     for (const args of ['--x t', '--x x=t'])
       expect(lines(`decay.csv ${args}`, 'line')[0].values).toEqual(values)
     expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
-  test('require --x for a model without x, and suggest it', () => {
+  test('requires --x for a model without x, and the error suggests --x', () => {
     const model = 'a*exp(-b*t)'
     expect(run('decay.csv', model).stderr).toBe(
       'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
@@ -279,7 +279,7 @@ describe('lines of JSON', () => {
     )
   })
 
-  test('support two columns, one of them renamed, and a response whose name occurs in the model', () => {
+  test('supports models of two columns, renamed columns, and a response whose name occurs in the model', () => {
     const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
     write(
       'two.csv',
@@ -310,7 +310,7 @@ describe('lines of JSON', () => {
     expect(JSON.parse(stdout).values).toEqual(values)
   })
 
-  test('refuse a column name that fitMany reserves', () => {
+  test('must not contain a column name that fitMany reserves', () => {
     for (const y of ['@cost', '@weight']) {
       expect(() => fitOne(models.line(), { x: [1, 2, 3], [y]: [2, 4, 7] }, { y })).toThrow(
         `y: expected a name that does not begin with @, got "${y}"`,
@@ -318,7 +318,7 @@ describe('lines of JSON', () => {
     }
   })
 
-  test('support arrays as model options, and models with further columns besides x', () => {
+  test('supports arrays as model options, and models with further columns besides x', () => {
     const at = Array.from({ length: 40 }, (_, i) => i / 10)
     const wave = at.map((x) => 2 * Math.sin(2 * Math.PI * 0.7 * x + 0.3) + 1 + (next() - 0.5) / 10)
     write(
@@ -347,13 +347,13 @@ describe('lines of JSON', () => {
     )
   })
 
-  test('can be computed from standard input', () => {
+  test('can be computed from a table on standard input', () => {
     const input = readFileSync(join(folder, 'decay.csv'), 'utf8')
     expect(lines(`- --x t ${STARTS}`, MODEL, { input })).toEqual(lines(`decay.csv --x t ${STARTS}`))
   })
 })
 
-describe('input files', () => {
+describe('input files of antigrad fit', () => {
   const rows = [
     [1, 2],
     [2, 4],
@@ -390,7 +390,7 @@ describe('input files', () => {
     ['other comments', '% by whom\nx,y\n1,2\n%3,4\n2,4\n3,7\n', '--comment %'],
     ['units', 'x (s),y [mV],z\n1,2,3\n2,4,3\n3,7,3\n', ''],
     ['digits of all lengths', `x,y,z\n1.${'0'.repeat(500)},2\n2,4\n3,0.7000000000000000000000e+0001\n`, ''],
-  ])('are accepted: %s', (_, text, args) => {
+  ])('are read with %s', (_, text, args) => {
     write('some.csv', text)
     expect(lines(`some.csv ${args}`, 'line')[0]).toMatchObject({ values, observations: 3 })
   })
@@ -414,7 +414,7 @@ describe('input files', () => {
     )
   })
 
-  test('are piped with memory for two columns only', () => {
+  test('are read from a pipe with memory for two columns only', () => {
     const before = `process.on('exit', () => console.error(process.resourceUsage().maxRSS >> 10))`
     const row = (i: number) => `some words;${i % 1000},5;${(i % 1000) + 1}\n`
     const thousand = Array.from({ length: 1000 }, (_, i) => row(i)).join('')
@@ -454,7 +454,7 @@ describe('input files', () => {
   })
 })
 
-describe('rows with invalid numbers', () => {
+describe('table rows with invalid numbers', () => {
   test('are dropped with --drop-invalid, and reported by line and column', () => {
     const text =
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
@@ -487,7 +487,7 @@ describe('rows with invalid numbers', () => {
     ['x,y\n1,2\n2,4\n3,7\n4,1e999\n', '', ['line 5: y is too large']],
     ['x,y\n1,2\n2,4\n3,7\n1,2,3\n', '', ['line 5: the row has 3 cells, but the header has 2']],
     ['x,y\n1,2\n2,4\n3,7\n1,\u001b[31mred\n', '', ['line 5: y is "�[31mred", not a number']],
-  ])('lead to %j for %s', (text, args, told) => {
+  ])('cause the errors %j for %s', (text, args, told) => {
     write('some.csv', text)
     const model = args.includes('poisson') ? 'a + x/a' : 'line'
     const refused = run(`some.csv ${args}`, model)
@@ -501,7 +501,7 @@ describe('rows with invalid numbers', () => {
     expect(said).toEqual(told.map((reason) => `antigrad: some.csv: ${reason}: the row was dropped`))
   })
 
-  test('lead to an error if no row is left', () => {
+  test('cause an error if no row remains', () => {
     write('some.csv', 'x,y\na,1\nb,2\n')
     const { status, stdout, stderr } = run('some.csv --drop-invalid', 'line')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -509,7 +509,7 @@ describe('rows with invalid numbers', () => {
   })
 })
 
-describe('invalid files lead to status 2, one line on stderr and no output', () => {
+describe('an invalid file leads to status 2, one line on stderr and no output:', () => {
   test.each([
     ['', 'expected a header with names of columns, got an empty file'],
     ['\n\n', 'expected a header with names of columns, got an empty file'],
@@ -535,7 +535,7 @@ describe('invalid files lead to status 2, one line on stderr and no output', () 
     ],
     [Buffer.from('\ufeffx,y\n1,2\n', 'utf16le'), 'expected text in UTF-8'],
     [Buffer.from(Array.from({ length: 1 << 18 }, () => Math.floor(256 * next()))), 'expected text in UTF-8'],
-  ])('%#', (text, message) => {
+  ])('case %#', (text, message) => {
     write('bad.csv', text)
     const { status, stdout, stderr } = run('bad.csv', 'line')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -544,7 +544,7 @@ describe('invalid files lead to status 2, one line on stderr and no output', () 
   })
 })
 
-describe('invalid arguments lead to status 2, one line on stderr and no output', () => {
+describe('an invalid argument leads to status 2, one line on stderr and no output:', () => {
   test.each([
     ['none.csv --x t', MODEL, 'none.csv: ENOENT'],
     ['. --x t', MODEL, '.: EISDIR'],
@@ -600,7 +600,7 @@ describe('invalid arguments lead to status 2, one line on stderr and no output',
   })
 })
 
-describe('the printed table', () => {
+describe('the table of antigrad fit', () => {
   test('lists values, errors, intervals and statistics of the fit', () => {
     const { status, stdout, stderr } = run('decay.csv --x t --start b=1 --fixed c=0.5')
     expect({ status, stderr }).toEqual({
@@ -625,7 +625,7 @@ describe('the printed table', () => {
     expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
   })
 
-  test('has a line per group; a failed fit has a reason, and the status is 1', () => {
+  test('has a line per group, and a failed fit has a reason and causes status 1', () => {
     write(
       'groups.csv',
       csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
@@ -664,7 +664,7 @@ describe('the printed table', () => {
     expect(infinite.stdout).toContain('\nrow 0, where t = 0: the model is Infinity where the fit starts\n')
   })
 
-  test('lists the minima that several starts found', () => {
+  test('lists the minima that several starting points found', () => {
     write(
       'sine.csv',
       csv(
@@ -696,10 +696,10 @@ describe('the printed table', () => {
   })
 })
 
-describe('options for derived results', () => {
+describe('the command-line option', () => {
   const half = 'half=log(2)/b'
 
-  test('--derive, --positive and --profile match the API', () => {
+  test('--derive gives the results of the API, like --positive and --profile', () => {
     const args = `decay.csv --x t ${STARTS} --derive ${half} --positive a,b --profile`
     const [found] = lines(args)
     const positive = (one: number) => ({ start: one, positive: true })
@@ -735,7 +735,7 @@ describe('options for derived results', () => {
     expect([profile.b.high, profile.b.highReason]).toEqual([null, 'unbounded'])
   })
 
-  test('--expr defines a parameter by others, including parameters that occur only there', () => {
+  test('--expr defines a parameter by other parameters, which may occur only in the expression', () => {
     const [found] = lines(`decay.csv --x t --expr c=a/d --start a=1,b=1,d=4`)
     const given = { a: 1, b: 1, c: { expr: 'a/d' }, d: 4 }
     const other = fitOne(expression(MODEL), { t, y }, { start: given })
@@ -747,7 +747,7 @@ describe('options for derived results', () => {
     })
   })
 
-  test('--correlations match the fit', () => {
+  test('--correlations prints the correlations of the fit', () => {
     const { stdout } = run(`decay.csv --x t ${STARTS} --correlations`)
     const other = fitOne(expression(MODEL), { t, y }, { start })
     const rows = stdout.trimEnd().split('\n').slice(-3)
@@ -757,7 +757,7 @@ describe('options for derived results', () => {
     }
   })
 
-  test('--sigma and --weights accept formulas after =', () => {
+  test('--sigma accepts a formula after =, like --weights', () => {
     const [found] = lines(`decay.csv --x t ${STARTS} --sigma =0.1*f`)
     const other = fitOne(expression(MODEL), { t, y }, { start, sigma: '0.1*f' })
     expect([found.values, found.errors, found.evaluations]).toEqual([
@@ -769,7 +769,7 @@ describe('options for derived results', () => {
     expect(weighted.values.b).toBeCloseTo(found.values.b, 6)
   })
 
-  test('--compare matches the API', () => {
+  test('--compare gives the results of the API', () => {
     const args = `decay.csv --x t ${STARTS} --compare a*exp(-b*t)`
     const [{ compare: found }] = lines(args)
     const [a, b] = [MODEL, 'a*exp(-b*t)'].map((text) =>
@@ -850,8 +850,8 @@ describe('options for derived results', () => {
   })
 })
 
-describe('Ctrl-C', () => {
-  test('keeps completed fits', () => {
+describe('Ctrl-C during antigrad fit', () => {
+  test('prints completed fits', () => {
     const before = `process.on('newListener', (name) => name === 'SIGINT' && setTimeout(() => process.kill(process.pid, 'SIGINT'), 1500))`
     const names = Array.from({ length: 4000 }, (_, k) => `w${k}`)
     write(
@@ -891,7 +891,7 @@ describe('Ctrl-C', () => {
   })
 })
 
-describe('the plot', () => {
+describe('the plot of antigrad fit', () => {
   interface Element {
     readonly name: string
     readonly attributes: Record<string, string>
@@ -1107,11 +1107,11 @@ describe('the plot', () => {
   })
 })
 
-test('progress shows a rate and the remaining time', () => {
+test('the progress of antigrad fit shows a rate and the remaining time', () => {
   expect(describeRate('fits', 3000, 20_000, 2)).toBe('3,000 of 20,000 fits, 1,500 fits/s, 00:12 left')
 })
 
-test('fit --help prints the options', () => {
+test('antigrad fit --help prints the options', () => {
   const { status, stdout } = run('--help', null)
   expect(status).toBe(0)
   for (const part of ['--model <model>', 'a*exp(-b*t) + c', '--multi-start <count>', '130 after Ctrl-C']) {

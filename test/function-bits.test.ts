@@ -115,18 +115,21 @@ describe.each(dtypes)('functions in %s', (dtype) => {
   const z = y.toReversed()
   const functions = elementary(dtype)
 
-  test.each(Object.keys(functions) as (keyof typeof functions)[])('have the bits of Rust: %s', (name) => {
-    const values = x.map((xi, i) => functions[name](xi, y[i], z[i]))
-    expect(digest(values)).toBe(expected[name])
-    // Storing the values would hide a missing rounding.
-    const rounded = new arrayOf[dtype](1)
-    for (let i = 0; i < x.length; i += 7) {
-      rounded[0] = functions[name](x[i], y[i], z[i])
-      expect(rounded[0]).toBe(functions[name](x[i], y[i], z[i]))
-    }
-  })
+  test.each(Object.keys(functions) as (keyof typeof functions)[])(
+    'have the same bits in TypeScript as in Rust: %s',
+    (name) => {
+      const values = x.map((xi, i) => functions[name](xi, y[i], z[i]))
+      expect(digest(values)).toBe(expected[name])
+      // Storing the values would hide a missing rounding.
+      const rounded = new arrayOf[dtype](1)
+      for (let i = 0; i < x.length; i += 7) {
+        rounded[0] = functions[name](x[i], y[i], z[i])
+        expect(rounded[0]).toBe(functions[name](x[i], y[i], z[i]))
+      }
+    },
+  )
 
-  test('are all in the list', () => {
+  test('are all in the list of compared functions', () => {
     expect(Object.keys(functions).sort()).toEqual(Object.keys(expected).sort())
   })
 })

@@ -45,7 +45,7 @@ describe.each(dtypes)('fused operations on %s', (dtype) => {
   })
 })
 
-test('both languages have all operations', () => {
+test('TypeScript and Rust implement all fused operations', () => {
   expect([...OPERATIONS].sort()).toEqual(Object.keys(operations).sort())
 })
 
@@ -57,7 +57,7 @@ test.each([
   ['a*b + x*y + exp(x*y)', ['multiply', 'multiplyAdd', 'exp', 'add']],
   ['exp(a) + x*y', ['exp', 'multiplyAdd']],
   ['a*b + x/y', ['divide', 'multiplyAdd']],
-])('%s is compiled to few operations', (text, codes) => {
+])('the expression %s is compiled to fused operations', (text, codes) => {
   const graph = new Graph()
   const { root } = parse(text, graph)
   const { head, body, tail } = compile(graph, [root], ['a', 'b', 'x', 'y'], [])

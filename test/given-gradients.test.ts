@@ -5,10 +5,10 @@ import { describe, expect, test } from 'vitest'
 import type { Anything } from './adversarial/subject.js'
 import { engineNames, inBits } from './helpers.js'
 
-describe.each(engineNames)('gradients on %s', (engine) => {
+describe.each(engineNames)('the gradients of a step on the engine %s', (engine) => {
   const lengths = [1, 2, 7, 12, 13, 31, 33, 300]
 
-  test.each(lengths)('act like a copy wherever they lie, as one array of %i', (n) => {
+  test.each(lengths)('act like a copy at any position in memory, as one array of %i', (n) => {
     const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
     const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })
     const [given, expected] = [make(), make()]
@@ -28,7 +28,7 @@ describe.each(engineNames)('gradients on %s', (engine) => {
     }
   })
 
-  test('are refused or used completely if they are an array of another type, length or realm, a proxy, or detached', () => {
+  test('are either refused or used completely if the array has another type, length or realm, is a proxy, or is detached', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), sgd({ lr: 1 }), { engine })
     const gradient = Float32Array.of(0.5, 0.25)
     const detached = Float32Array.of(3, 3)
@@ -95,7 +95,7 @@ describe('an object of gradients', () => {
     expect(() => stepped(Object.assign(trap(), { zzz: null }))).toThrow(/a parameter name: b, .*got "zzz"/)
   })
 
-  test('may be a proxy that lists its names in any order, each of which is read', () => {
+  test('may be a proxy that lists its names in any order, and each name is read', () => {
     let turn = 0
     const shuffling = new Proxy(full(), {
       ownKeys: (target) => (turn++ % 2 === 0 ? Reflect.ownKeys(target) : Reflect.ownKeys(target).reverse()),
@@ -103,7 +103,7 @@ describe('an object of gradients', () => {
     expect(stepped(shuffling)).toBe(stepped(full()))
   })
 
-  test('does not address a nested tensor by a name with a dot', () => {
+  test('cannot address a nested tensor by a name with a dot', () => {
     const optimizer = new Optimizer(
       { 'a.b': { c: Float32Array.of(1) }, a: { b: Float32Array.of(2) } },
       sgd({ lr: 1 }),
@@ -114,7 +114,7 @@ describe('an object of gradients', () => {
   })
 })
 
-test('views of the optimizer in several memories can be exchanged as gradients', () => {
+test('views of tensors in several memories can be exchanged as gradients', () => {
   // Each array is too large for shared memories.
   const n = 600_000
   const run = (copy: (view: Anything) => Anything) => {
@@ -131,77 +131,82 @@ test('views of the optimizer in several memories can be exchanged as gradients',
   expect(run((view) => view)).toBe(run((view) => view.slice()))
 })
 
-describe.each(engineNames)("%s: the first invalid gradient in the user's order is reported", (engine) => {
-  const names = ['d', 'b', 'c', 'a']
-  const each = <T>(make: (name: string) => T) => Object.fromEntries(names.map((name) => [name, make(name)]))
-  /** The number of elements from which gradients are lent. */
-  const columns = 3000
-  const detached = () => {
-    const gradient = new Float32Array(2 * columns)
-    structuredClone(null, { transfer: [gradient.buffer] })
-    return gradient
-  }
-  const wrong: Record<string, () => unknown> = {
-    'another length': () => new Float32Array(1),
-    'another type': () => new Float64Array(2 * columns),
-    detached,
-    'no array': () => 0,
-    'values of rows': () => sparseRows([1], new Float32Array(1)),
-    'indices of rows': () => sparseRows([0, 2], new Float32Array(2 * columns)),
-  }
-  const right: Record<string, () => unknown> = {
-    arrays: () => new Float32Array(2 * columns).fill(1),
-    rows: () => sparseRows([1], new Float32Array(columns).fill(1)),
-  }
-
-  /** The same tensors in another memory order: one was frozen, and the run was loaded. */
-  const inAnyOrder = () => {
-    const make = () => {
-      const params = each(() => new Float32Array(2 * columns).fill(1))
-      const shapes = each(() => [2, columns])
-      // A rule without sparse gradients, for which they are invalid.
-      const groups = [{ match: 'b', rule: lion() }]
-      return new Optimizer(params, sgd({ lr: 1 }), { engine, shapes, groups })
+describe.each(engineNames)(
+  "on the engine %s, an error names the first invalid gradient in the user's order",
+  (engine) => {
+    const names = ['d', 'b', 'c', 'a']
+    const each = <T>(make: (name: string) => T) => Object.fromEntries(names.map((name) => [name, make(name)]))
+    /** The number of elements from which gradients are lent. */
+    const columns = 3000
+    const detached = () => {
+      const gradient = new Float32Array(2 * columns)
+      structuredClone(null, { transfer: [gradient.buffer] })
+      return gradient
     }
-    return [null, ...names].map((frozen) => {
-      const optimizer = make()
-      if (frozen === null) return optimizer
-      optimizer.freeze(frozen)
-      return Optimizer.load<Record<string, Float32Array>>(optimizer.save(), { engine })
-    })
-  }
-  const optimizers = inAnyOrder()
+    const wrong: Record<string, () => unknown> = {
+      'another length': () => new Float32Array(1),
+      'another type': () => new Float64Array(2 * columns),
+      detached,
+      'no array': () => 0,
+      'values of rows': () => sparseRows([1], new Float32Array(1)),
+      'indices of rows': () => sparseRows([0, 2], new Float32Array(2 * columns)),
+    }
+    const right: Record<string, () => unknown> = {
+      arrays: () => new Float32Array(2 * columns).fill(1),
+      rows: () => sparseRows([1], new Float32Array(columns).fill(1)),
+    }
 
-  test.each(Object.keys(wrong))('for %s', async (kind) => {
-    for (const from of names.keys()) {
-      for (const make of Object.values(right)) {
-        const isWrong = (name: string) => names.indexOf(name) >= from
-        const gradients = each((name) => (isWrong(name) ? wrong[kind] : name === 'b' ? right.arrays : make)())
-        for (const optimizer of optimizers as Anything[]) {
-          const message = new RegExp(`^gradients\\.${names[from]}:`)
-          const before = inBits([optimizer.params, optimizer.report()])
-          expect(() => optimizer.step(gradients)).toThrow(message)
-          await expect(optimizer.stepAsync(gradients)).rejects.toThrow(message)
-          expect(inBits([optimizer.params, optimizer.report()])).toBe(before)
+    /** The same tensors in another memory order: one was frozen, and the run was loaded. */
+    const inAnyOrder = () => {
+      const make = () => {
+        const params = each(() => new Float32Array(2 * columns).fill(1))
+        const shapes = each(() => [2, columns])
+        // A rule without sparse gradients, for which they are invalid.
+        const groups = [{ match: 'b', rule: lion() }]
+        return new Optimizer(params, sgd({ lr: 1 }), { engine, shapes, groups })
+      }
+      return [null, ...names].map((frozen) => {
+        const optimizer = make()
+        if (frozen === null) return optimizer
+        optimizer.freeze(frozen)
+        return Optimizer.load<Record<string, Float32Array>>(optimizer.save(), { engine })
+      })
+    }
+    const optimizers = inAnyOrder()
+
+    test.each(Object.keys(wrong))('for %s', async (kind) => {
+      for (const from of names.keys()) {
+        for (const make of Object.values(right)) {
+          const isWrong = (name: string) => names.indexOf(name) >= from
+          const gradients = each((name) =>
+            (isWrong(name) ? wrong[kind] : name === 'b' ? right.arrays : make)(),
+          )
+          for (const optimizer of optimizers as Anything[]) {
+            const message = new RegExp(`^gradients\\.${names[from]}:`)
+            const before = inBits([optimizer.params, optimizer.report()])
+            expect(() => optimizer.step(gradients)).toThrow(message)
+            await expect(optimizer.stepAsync(gradients)).rejects.toThrow(message)
+            expect(inBits([optimizer.params, optimizer.report()])).toBe(before)
+          }
         }
       }
-    }
-  })
+    })
 
-  test('even if a schedule detaches the gradients', () => {
-    const gradients = each(() => Float32Array.of(1, 1))
-    let isOver = false
-    const lr = () => {
-      const { d: _, ...others } = gradients
-      if (isOver) structuredClone(null, { transfer: Object.values(others).map(({ buffer }) => buffer) })
-      return 1
-    }
-    // These tensors come after tensors with less state.
-    const groups = ['b', 'c'].map((match) => ({ match, rule: adam() }))
-    const params = each(() => Float32Array.of(1, 1))
-    const optimizer = new Optimizer(params, sgd({ lr }), { engine, groups })
-    optimizer.step(gradients)
-    isOver = true
-    expect(() => optimizer.step(gradients)).toThrow(/^gradients\.b: .*a detached one/)
-  })
-})
+    test('even if a schedule detaches the gradients', () => {
+      const gradients = each(() => Float32Array.of(1, 1))
+      let isOver = false
+      const lr = () => {
+        const { d: _, ...others } = gradients
+        if (isOver) structuredClone(null, { transfer: Object.values(others).map(({ buffer }) => buffer) })
+        return 1
+      }
+      // These tensors come after tensors with less state.
+      const groups = ['b', 'c'].map((match) => ({ match, rule: adam() }))
+      const params = each(() => Float32Array.of(1, 1))
+      const optimizer = new Optimizer(params, sgd({ lr }), { engine, groups })
+      optimizer.step(gradients)
+      isOver = true
+      expect(() => optimizer.step(gradients)).toThrow(/^gradients\.b: .*a detached one/)
+    })
+  },
+)

@@ -70,7 +70,7 @@ const floats = (values: readonly number[]) => Float64Array.from(values)
 const isGathered = (run: Run, t: number, tensor: number) =>
   run.missing[t] !== tensor && (tensor < 2 || t >= run.addedBefore)
 
-test('the runs have a third group, two missing gradients, and a decreasing learning rate', () => {
+test('the recorded runs have three groups, two missing gradients, and a decreasing learning rate', () => {
   expect(runs.map(({ system }) => system)).toEqual(Object.keys(rules))
   for (const run of runs) {
     expect(run.lrs[run.addedBefore].length - run.lrs[run.addedBefore - 1].length).toBe(1)
@@ -81,8 +81,8 @@ test('the runs have a third group, two missing gradients, and a decreasing learn
   }
 })
 
-describe.each(variants)('groups on $name', ({ name: _, ...engine }) => {
-  test.each(runs)('follow the run of $system', (run) => {
+describe.each(variants)('runs with groups on $name', ({ name: _, ...engine }) => {
+  test.each(runs)('follow the recorded run of $system', (run) => {
     const [first, second, third] = run.initial.map(floats)
     const groups = [{ match: '1', ...ours(run.second) }]
     const rule = rules[run.system](ours(run.options) as never)

@@ -191,8 +191,8 @@ function tolerance(
 }
 
 // Points are compared at gradientPoint(), because the parameters of the shifted form differ.
-describe.each(variants)('trajectories on $name', ({ name: _, ...engine }) => {
-  test.each(golden.openLoop)('are reproduced in the open loop: $system $name $dtype', (entry) => {
+describe.each(variants)('trajectories of other libraries on $name', ({ name: _, ...engine }) => {
+  test.each(golden.openLoop)('are reproduced for recorded gradients: $system $name $dtype', (entry) => {
     const { ours, clip } = translated(entry)
     for (const rule of ours) {
       // Optax clips the columns of a matrix as units; here they are tensors.
@@ -220,7 +220,7 @@ describe.each(variants)('trajectories on $name', ({ name: _, ...engine }) => {
   })
 
   test.each(golden.rosenbrock)(
-    'are reproduced in the closed loop: $system $name',
+    "are reproduced on Rosenbrock's function: $system $name",
     ({ start, points, everyNth, ...entry }) => {
       const objective = rosenbrock()
       for (const rule of translated(entry).ours) {

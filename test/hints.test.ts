@@ -50,7 +50,7 @@ const params = () => ({ w: Float32Array.of(1) })
 const optimizer = new Optimizer(params(), adamw())
 const data = { x: [1, 2, 3], y: [1, 2, 4] }
 
-describe('a suggestion', () => {
+describe('a suggestion in an error message', () => {
   test.each<[string, () => unknown, string]>([
     ['weight_decay', () => adamw(any({ weight_decay: 1 })), 'weightDecay'],
     ['weigthDecay', () => adamw(any({ weigthDecay: 1 })), 'weightDecay'],
@@ -102,7 +102,7 @@ describe('a suggestion', () => {
   })
 
   test.each(['fused', 'foreach', 'zzz', '', 'constructor', '__proto__ ', 'a'.repeat(1e6), '\u{1f600}'])(
-    'is omitted if no name is similar: %#',
+    'is omitted if no name is similar, case %#',
     (name) => {
       expect(messageOf(() => adam(any({ [name]: true })))).not.toContain('(')
     },
@@ -124,7 +124,7 @@ describe('a suggestion', () => {
     other.restore(optimizer.save())
   })
 
-  test('is contained in development bundles, and not in production bundles', async () => {
+  test('is part of development bundles, but not of production bundles', async () => {
     const bundle = async (...conditions: string[]) => {
       const { outputFiles } = await build({
         stdin: { contents: "export { Optimizer, sgd } from 'antigrad'", resolveDir: home },
@@ -196,7 +196,7 @@ describe('a suggestion on the command line', () => {
     expect(stdout).toContain('\n7 rows, 1 parameter; converged after ')
   })
 
-  test('accepts models by their API name or their former name', () => {
+  test('is unnecessary for models by their API name or their former name', () => {
     const [api, before] = ['fourPL', 'four-p-l'].map((name) => run(`fit doses.csv --json --model ${name}`))
     expect(api).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(api.stdout).values.ec50).toBeCloseTo(3, 6)
@@ -229,12 +229,12 @@ describe('an error in equations', () => {
     )
   })
 
-  test('is not reported for a state that is assigned but read nowhere', () => {
+  test('does not occur for a state that is assigned but never read', () => {
     const step = 'm = g; theta = theta - lr*g'
     expect(defineRule('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
   })
 
-  test('explains how an option that accepts only numbers could accept a schedule', () => {
+  test('explains how to declare an option that accepts schedules', () => {
     const own = defineRule('own', {
       options: { lr: { default: 0.1, min: 0 } },
       step: 'theta = theta - lr*g',
@@ -255,7 +255,7 @@ describe('an objective', () => {
   const gradient = (_: unknown, out: Anything) => out.fill(1)
   const methods = [adam(), lbfgs()] as const
 
-  test('leads to a reference to `expression` if it is a string, or a function for a batch', async () => {
+  test('leads to an error that mentions `expression` if it is a string, or a function in a batch', async () => {
     const message = (kind: string) => `objective: expected ${kind}, got `
     const one = message('a function, { value, gradient } or expression(…)')
     for (const rule of methods) {
@@ -316,7 +316,7 @@ const lists = {
   words: () => BigInt64Array.of(1n, 2n),
 }
 
-describe('a value that is not a number', () => {
+describe("a value in a fit's data that is not a number", () => {
   const line = expression('a*x + b')
   const found = fitOne(line, data, { start: { a: 1, b: 0 } })
   const bound = expression('(a*t + b)^2').with({ t: [1, 2] })
@@ -347,7 +347,7 @@ describe('a value that is not a number', () => {
   }
   const awaited = async (call: (given: Anything) => unknown, given: unknown) => call(given)
 
-  test.each(Object.entries(singles))('is a library error: %s', async (place, call) => {
+  test.each(Object.entries(singles))('causes a library error: %s', async (place, call) => {
     for (const [name, make] of Object.entries(strangers)) {
       // An object as output, and an object without columns: missing names are reported instead.
       if (name === 'record' && place.startsWith('a gradient')) continue
@@ -355,7 +355,7 @@ describe('a value that is not a number', () => {
     }
   })
 
-  test.each(Object.entries(places))('is a library error within an array: %s', async (place, call) => {
+  test.each(Object.entries(places))('causes a library error within an array: %s', async (place, call) => {
     for (const [name, make] of Object.entries(lists)) {
       // A hole is a missing value there, like NaN.
       if (name === 'holes' && place.startsWith('data')) continue
@@ -363,7 +363,7 @@ describe('a value that is not a number', () => {
     }
   })
 
-  test('is missing data in a column of predict if it is null or NaN, and the result is NaN', () => {
+  test('counts as missing in predict if it is null or NaN, and the prediction is NaN', () => {
     expect([...found.predict({ x: any([null, Number.NaN]) })]).toEqual([Number.NaN, Number.NaN])
     expect([...found.predict({ x: Int32Array.of(1) })]).toEqual([...found.predict({ x: [1] })])
     expect(valley.value(Int32Array.of(1, 1))).toBe(0)

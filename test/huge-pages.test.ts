@@ -20,9 +20,9 @@ function asked(): number {
   return bytes
 }
 
-describe.runIf(process.platform === 'linux' && engines().native.available)('an arena', () => {
+describe.runIf(process.platform === 'linux' && engines().native.available)('an arena of 16 MiB', () => {
   test.each(engineNames)(
-    '%s: of 16 MiB requests huge pages for all of it, and smaller arenas and gradients request none',
+    'requests huge pages for all its memory, unlike smaller arenas and gradients, on the engine %s',
     (engine) => {
       const before = asked()
       const gradient = new Float32Array(MIB).fill(0.5)

@@ -37,7 +37,7 @@ interface Run {
 const golden = JSON.parse(readFileSync(join(home, 'test/data/lbfgs.json'), 'utf8')).runs as Run[]
 
 test.each(golden)(
-  "PyTorch's trajectory is reproduced: $objective from $start, history $history",
+  "L-BFGS reproduces PyTorch's trajectory: $objective from $start, history $history",
   ({ objective, start, ...run }) => {
     const { history, points, evaluations } = run
     const minimization = new Minimization(objectives[objective](), start, lbfgs({ history }))
@@ -62,7 +62,7 @@ const bounded = (
 ).map((name) => [name, objectives[name]()] as const)
 
 describe.each(bounded)('L-BFGS on %s', (name, objective) => {
-  test.each(dtypes)('%s: converges from everywhere', (dtype) => {
+  test.each(dtypes)('converges from all starting points in %s', (dtype) => {
     // Half of the view of Beale's function leads to plateaus that decrease forever.
     const view = name === 'beale' ? ([1.5, 4.5, -1, 0.9] as const) : objective.view
     for (const start of startsIn(view, 50)) {
@@ -111,7 +111,7 @@ const scaled = (factor: number, { value, gradient }: Required<Objective> = rosen
   },
 })
 
-test('a power of two as a factor of the objective changes no bit', () => {
+test('a power of two as a factor of the objective changes no bit of L-BFGS', () => {
   const from = (factor: number) => minimize(scaled(factor), [-1.5, 2], lbfgs())
   const { x, iterations, evaluations } = from(1)
   for (const power of [-300, -40, -1, 1, 40, 300]) {
@@ -121,7 +121,7 @@ test('a power of two as a factor of the objective changes no bit', () => {
   }
 })
 
-test('a constant added to the objective changes the result only by rounding', () => {
+test('a constant added to the objective changes the result of L-BFGS only by rounding', () => {
   const { value, gradient } = rosenbrock()
   for (const constant of [1, -1e3, 1e6, 1e9]) {
     const raised = { value: (x: ArrayLike<number>) => value(x) + constant, gradient }
@@ -132,7 +132,7 @@ test('a constant added to the objective changes the result only by rounding', ()
   }
 })
 
-test('values never increase, up to rounding', () => {
+test('the values of L-BFGS never increase, up to rounding', () => {
   fc.assert(
     fc.property(
       fc.array(fc.double({ min: -3, max: 3, noNaN: true }), { minLength: 2, maxLength: 6 }),
@@ -205,7 +205,7 @@ describe("L-BFGS at the end of an objective's domain", () => {
     }
   })
 
-  test('continues at tolerance 0 while something moves', () => {
+  test('continues at tolerance 0 while a parameter changes', () => {
     const { reason, maxChange, x } = minimize(rosenbrock(), [-1.5, 2], lbfgs(), { tolerance: 0 })
     expect([reason, maxChange]).toEqual(['converged', 0])
     for (const xi of x) expect(Math.abs(xi - 1)).toBeLessThan(1e-12)
@@ -213,7 +213,7 @@ describe("L-BFGS at the end of an objective's domain", () => {
 })
 
 describe('minimize with lbfgs', () => {
-  test('returns a result with counts and live values', () => {
+  test('returns a result with counts and the current parameters', () => {
     let [values, gradients] = [0, 0]
     const { value, gradient } = rosenbrock()
     const seen: string[] = []
@@ -244,7 +244,7 @@ describe('minimize with lbfgs', () => {
     })
   })
 
-  test('ends at maxIterations, or by the callback', () => {
+  test('ends at maxIterations or when the callback returns true', () => {
     const run = (options: object) => minimize(rosenbrock(), [-1.5, 2], lbfgs(), options)
     expect(run({ maxIterations: 0 })).toMatchObject({
       reason: 'max-iterations',
@@ -270,7 +270,7 @@ describe('minimize with lbfgs', () => {
     }
   })
 
-  test("passes on an objective's exception, after which the run can continue", () => {
+  test('passes on an exception of the objective, and the run can continue afterwards', () => {
     const { value, gradient } = rosenbrock()
     let fails = false
     const objective = {
@@ -307,7 +307,7 @@ describe('minimize with lbfgs', () => {
   )
 })
 
-describe('a line search', () => {
+describe('a line search of L-BFGS', () => {
   /** A quartic that first decreases and finally increases, and its number of evaluations. */
   const lines = fc
     .record({
@@ -348,7 +348,7 @@ describe('a line search', () => {
     )
   })
 
-  test('respects its limit of evaluations, and ends no higher than it began', () => {
+  test('respects its limit of evaluations, and never ends at a higher value than at its start', () => {
     fc.assert(
       fc.property(lines, fc.integer({ min: 1, max: 5 }), ({ at, c1, c2 }, maxTrials) => {
         let asked = 0
@@ -366,7 +366,7 @@ describe('a line search', () => {
 })
 
 describe('the method lbfgs', () => {
-  test('is a plain frozen object, and survives JSON', () => {
+  test('is a plain frozen object that JSON preserves', () => {
     const method = lbfgs({ history: 3, c2: undefined as Anything })
     expect(Object.isFrozen(method)).toBe(true)
     expect(method).toEqual({ method: 'lbfgs', history: 3, c1: 1e-4, c2: 0.9, maxLineSearch: 25 })
@@ -405,7 +405,7 @@ describe('the method lbfgs', () => {
     expect(refusal(() => minimize(bowl(), [1], unknown)).message).toMatch(/so far: lbfgs\), got "newton"/)
   })
 
-  test('has no option without effect', () => {
+  test('has only options that have an effect', () => {
     const { view } = objectives.himmelblau()
     const run = (options: object) =>
       inBits(startsIn(view, 20).map((start) => minimize(objectives.himmelblau(), start, lbfgs(options))))

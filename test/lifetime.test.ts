@@ -40,10 +40,10 @@ const runner = (engine: string, before: string) => (body: string) =>
     { before, flags: ['--expose-gc'], env: { MALLOC_MMAP_THRESHOLD_: `${MiB}` } },
   )
 
-describe.each(engineNames)('memory on %s', (engine) => {
+describe.each(engineNames)('the memory of optimizers on the engine %s', (engine) => {
   const run = runner(engine, counting)
 
-  test('suffices for ten thousand live optimizers, each with its own values', () => {
+  test('suffices for ten thousand optimizers at once, each with its own values', () => {
     const result = run(`
       const ones = new Float32Array(20).fill(1)
       const rule = gradientDescent({ lr: 1 })
@@ -60,7 +60,7 @@ describe.each(engineNames)('memory on %s', (engine) => {
   })
 
   // With a few more optimizers, 32 memories would exist before a turn of the event loop, and larger ones from then on.
-  test('does not accumulate for ninety thousand small optimizers', () => {
+  test('does not accumulate when ninety thousand small optimizers are created', () => {
     const { early, late } = run(`
       const ones = new Float32Array(20).fill(1)
       const make = (count) => {
@@ -81,12 +81,12 @@ describe.each(engineNames)('memory on %s', (engine) => {
 
 describe.each([
   ...engineNames.map((engine) => [engine, '', ''] as const),
-  ['native', ' without memories of WebAssembly', noWasmMemory] as const,
-  ['typescript', ' without memories of WebAssembly', noWasmMemory] as const,
-])('large memory on %s%s', (engine, _, before) => {
+  ['native', ' without WebAssembly memories', noWasmMemory] as const,
+  ['typescript', ' without WebAssembly memories', noWasmMemory] as const,
+])('the memory of large optimizers on the engine %s%s', (engine, _, before) => {
   const run = runner(engine, before)
 
-  test('does not accumulate for three hundred optimizers of 16 MB', () => {
+  test('does not accumulate when three hundred optimizers of 16 MB are created', () => {
     const { early, late } = run(`
       const ones = new Float32Array(${MiB}).fill(1)
       const make = (count) => {
@@ -104,7 +104,7 @@ describe.each([
     expect((late.outside - early.outside) / MiB).toBeLessThan(16)
   })
 
-  test('stays alive with a view after the optimizer is collected', () => {
+  test('remains valid while a view exists, even if the optimizer was garbage-collected', () => {
     const intact = run(`
       const views = Array.from({ length: 2000 }, (_, i) => {
         const optimizer = new Optimizer(new Float64Array(50).fill(i), adam(), options)
@@ -120,7 +120,7 @@ describe.each([
 })
 
 test.each(engineNames)(
-  '%s: a stepAsync without references keeps its memory until it is complete',
+  'an unreferenced stepAsync keeps its memory until the step is complete: %s',
   (engine) => {
     const result = runner(
       engine,
@@ -149,7 +149,7 @@ test.each(engineNames)(
   },
 )
 
-test('a worker that ends releases its optimizers, and only these', () => {
+test('a worker that ends releases only its own optimizers', () => {
   const result = inChild(`
     const { Worker } = await import('node:worker_threads')
     const make = ({ Optimizer, adam }, engine) => Array.from({ length: 500 }, (_, i) => {
@@ -169,7 +169,7 @@ test('a worker that ends releases its optimizers, and only these', () => {
   expect(result).toEqual({ codes: [0, 0, 0], right: true })
 })
 
-test('results that are kept do not keep WebAssembly memories', () => {
+test('results that user code keeps do not keep WebAssembly memories alive', () => {
   const found = inChild(
     `const { expression, fit } = antigrad
       const model = expression('a*exp(-b*t) + c')

@@ -24,7 +24,7 @@ function valuesOf(text: string, wanted: readonly string[], at: Readonly<Record<s
   return Array.from(program.outputs, (slot) => runner.slots[slot])
 }
 
-describe('lines', () => {
+describe('lines of a step', () => {
   test('can use earlier lines, names, numbers as conditions, and comments', () => {
     const text = `
       # Nielsen's factor
@@ -40,7 +40,7 @@ describe('lines', () => {
     expect(valuesOf(text, ['next', 'other'], at(0))).toEqual([-1, 1])
   })
 
-  test('omit what constants decide', () => {
+  test('omit branches that constants exclude', () => {
     const graph = new Graph()
     const b = new Builder(graph)
     const { chosen, product } = defineLines('chosen = flag ? x : y\nproduct = one*x')(b, {

@@ -11,8 +11,8 @@ import { array, variants } from './support.js'
 const lengths = [0, 1, 3, 15, 17, 33, 257, 40_003]
 const settings = { lr: 0.05, beta1: 0.8, beta2: 0.9, gamma: 0.3, weightDecay: 0.5 }
 
-describe.each(variants)('MARS on $name', ({ name: _, ...engine }) => {
-  describe.each(['adamw', 'lion'] as const)('%s', (form) => {
+describe.each(variants)('MARS on $name with', ({ name: _, ...engine }) => {
+  describe.each(['adamw', 'lion'] as const)('the rule %s', (form) => {
     test.each(dtypes)('follows its equations, in %s', (dtype) => {
       const start = lengths.map((length, i) => noise(i, length, dtype))
       let optimizer = new Optimizer(start, mars({ form, ...settings }), engine)

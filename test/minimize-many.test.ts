@@ -191,7 +191,7 @@ describe.each([
   ].map((name) => `${name}(u)`)
 
   test.each([...functions, 'u^v', 'v^u', 'atan2(u, v)', 'atan2(v, u)'])(
-    'computes %s of any argument, in each lane and in all lanes',
+    'computes %s of any argument, in a single SIMD lane and in all lanes',
     (text) => {
       // The gradient is the function's value, and so is F if x stays 1.
       const f = expression(`x*${text}`)
@@ -213,7 +213,7 @@ describe.each([
     },
   )
 
-  test.each(['sin', 'cos', 'tan'])('computes %s of a parameter that diverges', (name) => {
+  test.each(['sin', 'cos', 'tan'])('computes %s of a parameter of a diverging run', (name) => {
     const f = expression(`x^2 + y^2 + 9*${name}(2*pi*x) - 7*${name}(3*y)`)
     const options = { maxIterations: 100 }
     const results = ways.map((way) =>
@@ -294,7 +294,7 @@ describe.each([
     expectThoseOfMinimize(results[0], f.with({ t, y }), starts, () => rule, options)
   })
 
-  describe('minimizeMany with rows of data per run', () => {
+  describe('with rows of data per run', () => {
     const f = expression('(a*exp(-b*t) + c - y)^2')
     /** Fits of decays with noise, with a number of rows per run. */
     function fitsOf(count: number, rowsOf: (run: number) => number) {
@@ -318,10 +318,10 @@ describe.each([
     const options = { maxIterations: 400, tolerance: 1e-3 }
 
     test.each([
-      ['equally many', 37, () => 11],
-      ['as many as chance has it', 41, (run: number) => 1 + ((run * 7) % 5)],
-      ['one run', 1, () => 3],
-      ['each another number', 9, (run: number) => 12 - run],
+      ['the same number of rows in all runs', 37, () => 11],
+      ['varying numbers of rows', 41, (run: number) => 1 + ((run * 7) % 5)],
+      ['a single run', 1, () => 3],
+      ['a different number of rows in each run', 9, (run: number) => 12 - run],
     ] as const)('equals minimize for %s', (_, count, rowsOf) => {
       const { data, starts } = fitsOf(count, rowsOf)
       const results = ways.map((way) => minimizeManySync(f, starts, rule, { ...options, ...way, data }))
@@ -352,7 +352,7 @@ describe.each([
       }))
     })
 
-    test('supports more runs than a batch has room for', () => {
+    test('supports more runs than fit into a batch', () => {
       // 16 MiB or 8 of float64 each.
       const rows = 1 << 21
       const sum = expression('(x - t)^2')
@@ -365,7 +365,7 @@ describe.each([
       expect([...result.x.x]).toEqual(t.map(([first]) => first / 2))
     })
 
-    test('returns the start without updates', () => {
+    test('returns the starting point if maxIterations is 0', () => {
       const { data, starts } = fitsOf(5, (run) => 1 + run)
       const result = minimizeManySync(f, starts, rule, { maxIterations: 0, data })
       const objective = { of: (run: number) => f.with({ t: data.t[run], y: data.y[run] }) }
@@ -385,7 +385,7 @@ describe.each([
   })
 })
 
-test('each reason occurs, for the run with that reason', () => {
+test('minimizeMany reports the reason of each run, and each possible reason occurs', () => {
   const f = expression('x < 0 ? 1/x^2 : (x < 2 ? (x - 1)^2 : sqrt(5 - x))')
   const x = Float64Array.of(-1, -0.5, 0.5, 1.5, 4.9, 3)
   const options = { maxIterations: 400, tolerance: 1e-6 }
@@ -394,7 +394,7 @@ test('each reason occurs, for the run with that reason', () => {
   expect(new Set(result.reason).size).toBeGreaterThanOrEqual(3)
 })
 
-describe('bounds', () => {
+describe('the bounds of minimizeMany', () => {
   const bowl = expression('(x - 3)^2 + a*(y + 1)^2')
   const data = { a: [1] }
   const endsOf = (starts: Record<string, number[]>, rule: Rule, options: MinimizeManyOptions) => {
@@ -414,7 +414,7 @@ describe('bounds', () => {
     }
   })
 
-  test('let a run stall that does not move and is not at the minimum', () => {
+  test('let a run stall if it does not move and is not at the minimum', () => {
     const rule = gradientDescent({ lr: 1e-12 })
     // At one bound, and far from the minimum in the other direction.
     const [[x0, y0, reason0]] = endsOf({ x: [2], y: [5] }, rule, { bounds: { x: { max: 2 } } })
@@ -426,7 +426,7 @@ describe('bounds', () => {
     expect(reason).toBe('stalled')
   })
 
-  test('do not block a parameter without gradient, whose gradient does not decrease', () => {
+  test('do not end a run in which a parameter without gradient stays', () => {
     // Decay cancels the gradient at x = 1, while y advances by short steps.
     const rule = sgd({ lr: 5e-4, weightDecay: 2 })
     const options = { bounds: { x: { min: 1 } }, tolerance: 1e-3, maxIterations: 20_000 }
@@ -438,7 +438,7 @@ describe('bounds', () => {
     }
   })
 
-  test('do not let a run stall that advances along a bound', () => {
+  test('do not let a run stall if it advances along a bound', () => {
     // Short steps, because the gradient decreases by a thousandth per update.
     const rule = gradientDescent({ lr: 5e-4 })
     const options = { bounds: { x: { max: 2 } }, tolerance: 1e-3, maxIterations: 20_000 }
@@ -463,7 +463,7 @@ describe('bounds', () => {
     }
   })
 
-  test('keep all evaluations inside', () => {
+  test('contain all points of evaluation', () => {
     // The slope there is as steep as that of a minimum next to 1.
     const f = expression('x < 1 ? 1e12*x : -x^2')
     const starts = { x: Float64Array.of(1) }
@@ -475,13 +475,13 @@ describe('bounds', () => {
     }
   })
 
-  test('keep a NaN', () => {
+  test('leave a NaN parameter unchanged', () => {
     const f = expression('sqrt(x)')
     const { reason, x } = minimizeManySync(f, { x: [-1] }, adam(), { bounds: { x: { max: 5 } } })
     expect([x.x[0], minimizeReasons[reason[0]]]).toEqual([NaN, 'diverged'])
   })
 
-  test('move a start into the box, even without updates', () => {
+  test('move a starting point into the box, even without updates', () => {
     const result = minimizeManySync(bowl, [7, 8], adam(), { data, maxIterations: 0, bounds: [[0, 1], null] })
     expect([result.x.x[0], result.x.y[0], result.value[0]]).toEqual([1, 8, 4 + 81])
   })
@@ -500,14 +500,14 @@ describe('bounds', () => {
     [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or one per run \(2\)/],
     [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one per run/],
     [{ x: [0.5, [1, 0]] }, /bounds: x: expected numbers with min ≤ max in float64, got "0.5 and 0"/],
-  ])('are refused if invalid: %#', (bounds, message) => {
+  ])('are refused if invalid, case %#', (bounds, message) => {
     const call = () => minimizeManySync(valley, [1, 2, 3, 4], adam(), { bounds } as never)
     expect(call).toThrow(message)
     expect(call).toThrow(OptionError)
   })
 })
 
-describe('paths', () => {
+describe('the paths of minimizeMany', () => {
   /** All points of a run as `minimize` reports them. */
   function pathOf(start: Float32Array | Float64Array, rule: Rule, path: number, options: object): number[][] {
     const points = [[...start]]
@@ -528,7 +528,7 @@ describe('paths', () => {
     [300, Float32Array, momentum({ lr: 1e-3 })],
     [5, Float64Array, rules.diverging],
     [1000, Float64Array, adam({ lr: 0.1 })],
-  ] as const)('contain every %d-th point: %#', (recordEvery, Floats, rule) => {
+  ] as const)('contain every %d-th point, case %#', (recordEvery, Floats, rule) => {
     const starts = startsOf(Floats, 37)
     const options = { maxIterations: 600, tolerance: 1e-3 }
     const results = ways.map((way) =>
@@ -565,7 +565,7 @@ describe('paths', () => {
     for (const [k, x] of [...(result.paths?.x.x ?? [])].entries()) expect(x).toBeCloseTo(steps[k], 12)
   })
 
-  test('are missing unless requested, and contain only the start without updates', () => {
+  test('are returned only on request, and contain only the starting point without updates', () => {
     expect(minimizeManySync(valley, [1, 2], adam(), { maxIterations: 1 }).paths).toBeNull()
     const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, recordEvery: 1 })
     expect(paths).toEqual({
@@ -579,7 +579,7 @@ describe('paths', () => {
     [1.5, /recordEvery: expected an integer ≥ 1/],
     [null, /recordEvery: expected an integer ≥ 1/],
     [1, /recordEvery: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
-  ])('are refused if invalid: %#', (recordEvery, message) => {
+  ])('are refused if invalid, case %#', (recordEvery, message) => {
     const options = { recordEvery, maxIterations: 1e6 } as never
     const call = () => minimizeManySync(valley, startsOf(Float64Array, 100), adam(), options)
     expect(call).toThrow(message)
@@ -587,7 +587,7 @@ describe('paths', () => {
   })
 })
 
-test('starts are columns, or one array with the parameters of one run after the other', () => {
+test('starting points are columns per parameter, or one array with the parameters of each run in turn', () => {
   const { x, y } = startsOf(Float32Array, 5)
   const flat = Float32Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? x : y)[Math.floor(i / 2)])
   const options = { maxIterations: 10 }
@@ -603,11 +603,11 @@ test('starts are columns, or one array with the parameters of one run after the 
   )
 })
 
-describe('an asynchronous batch', () => {
+describe('an asynchronous minimizeMany', () => {
   const starts = startsOf(Float32Array, 70_000)
   const options = { maxIterations: 50, tolerance: 0 }
 
-  test('has the same results, reports progress, and leaves the event loop free', async () => {
+  test('has the same results as minimizeManySync, reports progress, and leaves the event loop free', async () => {
     const progress: number[][] = []
     let turns = 0
     const interval = setInterval(() => turns++, 1)
@@ -619,7 +619,7 @@ describe('an asynchronous batch', () => {
     expect(progress.at(-1)).toEqual([70_000, 70_000])
   })
 
-  test('ends on a signal', async () => {
+  test('ends if the signal is aborted', async () => {
     const controller = new AbortController()
     const running = minimizeMany(valley, starts, adam(), {
       ...options,
@@ -633,7 +633,7 @@ describe('an asynchronous batch', () => {
     ).rejects.toThrow('no')
   })
 
-  test('ends on a signal even if a worker has silently disappeared', async () => {
+  test('ends if the signal is aborted, even if a worker thread has disappeared', async () => {
     /** A worker that starts and then never responds. */
     class Silent {
       onmessage: (event: { data: unknown }) => void = () => {}
@@ -734,7 +734,7 @@ test.each([
     { data: { t: [1], u: [[1], [1, 2]] } },
     /data: u: expected 1 rows per column in run 1/,
   ],
-])('invalid arguments are refused: %#', (objective, starts, rule, options, message) => {
+])('minimizeMany refuses invalid arguments, case %#', (objective, starts, rule, options, message) => {
   const call = () => minimizeManySync(objective as never, starts as never, rule as never, options as never)
   expect(call).toThrow(message)
   expect(call).toThrow(OptionError)
@@ -747,12 +747,12 @@ test.each([
     /^instructionSet: expected no value without engine: 'native'/,
   ],
   [{ instructionSet: 'scalar' }, /^instructionSet: expected no value without engine: 'native'/],
-] as const)('an impossible instruction set is refused: %#', (options, message) => {
+] as const)('minimizeMany refuses an impossible instruction set, case %#', (options, message) => {
   expect(() => minimizeManySync(valley, [1, 2], adam(), options)).toThrow(message)
   expect(() => minimizeManySync(valley, [1, 2], adam(), options)).toThrow(OptionError)
 })
 
-test('a batch without updates returns the starts', () => {
+test('minimizeMany without updates returns the starting points', () => {
   const result = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0 })
   expect([...result.x.x, ...result.x.y]).toEqual([3, 4])
   expect(minimizeReasons[result.reason[0]]).toBe('max-iterations')
@@ -760,7 +760,7 @@ test('a batch without updates returns the starts', () => {
 })
 
 test.each(['native', 'wasm', 'typescript'] as const)(
-  'the limit of updates is exact, also above 2³²: %s',
+  'the limit of updates in minimizeMany is exact, even above 2³²: %s',
   (engine) => {
     const valley = expression('(x - 1)^2 + 2*(y + 1)^2')
     const starts = { x: [0, 3, 8], y: [0, -2, 5] }
@@ -788,7 +788,7 @@ test.each(['native', 'wasm', 'typescript'] as const)(
   },
 )
 
-test('an unsupported clip is refused', () => {
+test('minimizeMany refuses an unsupported clip', () => {
   const run = (clip: object) => minimizeManySync(expression('x^2'), [1], adam(), { clip: clip as never })
   for (const clip of [{ norm: 1 }, { value: 1, tensorNorm: 1 }]) {
     expect(() => run(clip)).toThrow(/^clip: expected one of value/)
@@ -802,7 +802,7 @@ test.each([
   [65_536, 2],
   [40_000, 7],
   [9_000, 1],
-])('%i runs are divided into equal cohorts for %i threads', (count, threads) => {
+])('minimizeMany divides %i runs equally between %i threads', (count, threads) => {
   const { cohorts, lanes } = cohortCount(new Uint32Array(count), [], 4, threads)
   expect(cohorts % threads).toBe(0)
   expect(cohorts * lanes).toBeGreaterThanOrEqual(count)

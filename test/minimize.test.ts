@@ -83,7 +83,7 @@ describe.each(objectives)('the objective %s', (name, make, fewest) => {
   })
 })
 
-test('objectives have the textbook values', () => {
+test('the objectives have their textbook values', () => {
   expect(rosenbrock().value([-1.2, 1])).toBeCloseTo(24.2, 12)
   expect(rosenbrock().value([0, 0, 0])).toBe(2)
   expect(rosenbrock({ a: 2, b: 10 }).value([0, 1])).toBe(14)
@@ -91,7 +91,7 @@ test('objectives have the textbook values', () => {
   expect(bowl({ condition: 9 }).value([2])).toBe(18)
 })
 
-describe('gradients', () => {
+describe('the gradients of minimize', () => {
   const value = (x: ArrayLike<number>) => rosenbrock().value(x)
 
   test('are reported as analytic or numeric in the result', () => {
@@ -117,7 +117,7 @@ describe('gradients', () => {
     )
   })
 
-  test('cost 2n values per update by central differences, and lead to the same point', () => {
+  test('cost 2n values per update with central differences, and lead to the same point', () => {
     let calls = 0
     const counts = (x: ArrayLike<number>) => {
       calls++
@@ -151,7 +151,7 @@ describe('gradients', () => {
     expect([...x]).toEqual([0.46875])
   })
 
-  test('can come from an object whose methods use this', () => {
+  test('can come from an object whose methods use `this`', () => {
     class Parabola {
       #center = 2
       value(x: ArrayLike<number>) {
@@ -167,7 +167,7 @@ describe('gradients', () => {
   })
 })
 
-describe('starting points', () => {
+describe('the starting points of minimize', () => {
   const once = (x: ArrayLike<number>, options: MinimizeOptions = {}) =>
     minimize(bowl(), x, adam(), { maxIterations: 1, ...options }).x
 
@@ -208,11 +208,11 @@ describe('starting points', () => {
   })
 })
 
-describe('the end of a run', () => {
+describe('the end of a minimize run', () => {
   const run = (options: MinimizeOptions, rule: Rule = adam({ lr: 0.05 })) =>
     minimize(rosenbrock(), start, rule, options)
 
-  test('comes at once with no iterations', () => {
+  test('comes at once if maxIterations is 0', () => {
     let calls = 0
     const value = (x: ArrayLike<number>) => {
       calls++
@@ -231,7 +231,7 @@ describe('the end of a run', () => {
     expect(run({ tolerance: 0 }).iterations).toBe(10_000)
   })
 
-  test('never comes at a tolerance of 0, and comes sooner at a larger one', () => {
+  test('never comes at a tolerance of 0, and comes sooner at a larger tolerance', () => {
     // Nothing moves, and the run still continues.
     const still = minimize(bowl(), [0], gradientDescent(), { tolerance: 0, maxIterations: 50 })
     expect(still).toMatchObject({ reason: 'max-iterations', maxChange: 0 })
@@ -240,7 +240,7 @@ describe('the end of a run', () => {
     expect(new Set(iterations).size).toBe(3)
   })
 
-  test('comes if the callback returns true, and for no other value', () => {
+  test('comes if the callback returns true, and not for other return values', () => {
     const seen: number[] = []
     const points: string[] = []
     const result = run({
@@ -258,7 +258,7 @@ describe('the end of a run', () => {
     expect(other.reason).toBe('max-iterations')
   })
 
-  test('passes on the exception of a callback or an objective', () => {
+  test('can be an exception of the callback or the objective, which is passed on', () => {
     const mine = new Error('mine')
     const fails = () => {
       throw mine
@@ -271,7 +271,7 @@ describe('the end of a run', () => {
   test.each([
     ['a NaN in the start', [NaN, 1]],
     ['an infinity in the start', [Infinity, 1]],
-  ])('comes at once without a finite start or value: %s', (_, x) => {
+  ])('comes at once if the starting point or value is not finite: %s', (_, x) => {
     let calls = 0
     const callback = () => {
       calls++
@@ -281,7 +281,7 @@ describe('the end of a run', () => {
     expect(calls).toBe(0)
   })
 
-  test('follows the options that are passed to the optimizer', () => {
+  test('depends on options that minimize passes to the optimizer', () => {
     const { x } = minimize(bowl(), [1000], gradientDescent({ lr: 1 }), {
       clip: { norm: 2 },
       maxIterations: 3,
@@ -291,7 +291,7 @@ describe('the end of a run', () => {
   })
 })
 
-describe('bounds', () => {
+describe('the bounds of minimize', () => {
   /** Refuses evaluations outside its box. */
   const inside = (min: number, max: number) => ({
     value(x: ArrayLike<number>) {
@@ -316,12 +316,12 @@ describe('bounds', () => {
     }
   })
 
-  test('lead to the minimum within them, with its reason', () => {
+  test('lead to the constrained minimum, and the run has converged', () => {
     const { x, reason, maxChange } = minimize(inside(0, 1), [0.5, 0.5], adam({ lr: 0.01 }), { bounds: box })
     expect([...x, reason, maxChange]).toEqual([1, 0, 'converged', 0])
   })
 
-  test('are rounded to the dtype', () => {
+  test('are rounded to the dtype of the parameters', () => {
     const { x } = minimize(inside(0, 1), Float32Array.of(0.5, 0.5), adam({ lr: 0.01 }), {
       bounds: [{ max: 0.7 }, { min: 0 }],
     })
@@ -335,7 +335,7 @@ describe('bounds', () => {
     expect([...x, reason]).toEqual([0.25, 0, 'converged'])
   })
 
-  test('leave the start unmodified', () => {
+  test("leave the user's starting point unmodified", () => {
     const from = Float64Array.of(4, 4)
     minimize(inside(0, 1), from, adam(), { bounds: box })
     expect([...from]).toEqual([4, 4])
@@ -352,20 +352,20 @@ describe('bounds', () => {
       /bounds: 1: min: expected a number/,
     ],
     [[[2, 1], null], /bounds: 0: expected numbers with min ≤ max/],
-  ])('are refused if invalid: %#', (bounds, message) => {
+  ])('are refused if invalid, case %#', (bounds, message) => {
     const call = () => minimize(inside(0, 1), [0, 0], adam(), { bounds } as never)
     expect(call).toThrow(message)
     expect(call).toThrow(OptionError)
   })
 })
 
-describe('Minimization', () => {
+describe('a Minimization object', () => {
   test.each([
     ['converged', adam({ lr: 0.1 }), {}],
     ['max-iterations', nesterov({ form: 'shifted' }), { maxIterations: 100 }],
     ['diverged', gradientDescent({ lr: 1 }), {}],
     ['callback', adam(), { callback: (_: unknown, iteration: number) => iteration === 7 }],
-  ] as const)('visits the points of minimize and ends like it: %s', (reason, rule, options) => {
+  ] as const)('visits the points of minimize and ends for the same reason: %s', (reason, rule, options) => {
     const visited: string[] = []
     const { callback } = { callback: undefined, ...options }
     const result = minimize(rosenbrock(), start, rule, {
@@ -394,14 +394,14 @@ describe('Minimization', () => {
     expect(minimization.iterations).toBe(result.iterations)
   })
 
-  test('ends at once without iterations', () => {
+  test('ends at once if maxIterations is 0', () => {
     const minimization = new Minimization(bowl(), [1], adam(), { maxIterations: 0 })
     expect([minimization.step(), minimization.reason]).toEqual([false, 'max-iterations'])
   })
 })
 
 describe.each(dtypes)('minimize with %s', (dtype) => {
-  test.each(rules)('%s: has the same result on each engine', (_, rule) => {
+  test.each(rules)('has the same result on each engine: %s', (_, rule) => {
     const results = engineNames.map((engine) => {
       const result = minimize(rosenbrock(), [-1.2, 1, 0.5, 1.5, -0.3], rule, {
         engine,
@@ -415,24 +415,27 @@ describe.each(dtypes)('minimize with %s', (dtype) => {
     expect(new Set(results).size).toBe(1)
   })
 
-  test.each(rules)('%s: reports the norm of the gradient, even if stages overwrite it', (_, rule) => {
-    const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
-    const g = array(dtype, x)
-    rosenbrock().gradient(x, g)
-    const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
-    expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
-    // A rest of the rule alone is not convergence.
-    expect(reason).not.toBe('converged')
-  })
+  test.each(rules)(
+    'reports the norm of the original gradient, even if the update overwrites the gradient: %s',
+    (_, rule) => {
+      const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
+      const g = array(dtype, x)
+      rosenbrock().gradient(x, g)
+      const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
+      expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
+      // A rest of the rule alone is not convergence.
+      expect(reason).not.toBe('converged')
+    },
+  )
 })
 
-test('minimize selects the engine by size', () => {
+test('minimize selects the engine by the number of parameters', () => {
   const body = `return [2, 20000].map((n) =>
     antigrad.minimize(antigrad.bowl(), new Float64Array(n).fill(1), antigrad.adam(), { maxIterations: 1 }).engine)`
   expect(inChild(body)).toEqual(['wasm', 'native'])
 })
 
-test('minimize solves Rosenbrock in ten dimensions', () => {
+test("minimize finds the minimum of Rosenbrock's function in ten dimensions", () => {
   const result = minimize(rosenbrock(), new Float64Array(10), adam({ lr: 0.003 }), {
     tolerance: 1e-9,
     maxIterations: 50_000,

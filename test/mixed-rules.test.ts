@@ -22,7 +22,7 @@ const lengths = [
   [40, 0, 33_000, 1],
 ]
 
-describe.each([native, wasm, typescript])('two rules on $name', (engine) => {
+describe.each([native, wasm, typescript])('two rules in one optimizer on $name', (engine) => {
   test.each(dtypes)('have the bits of separate optimizers: %s', (dtype) => {
     const uses = rules.map((rule) => new RuleInUse(resolve(rule)))
     const families = uses.map((use, k) => ({

@@ -40,7 +40,7 @@ describe.each([
     independent: ['extensions.ts', 'webassembly'],
   },
   { folder: kernels, root: 'lib.rs', importsOf: importsOfRust, independent: ['target.rs', 'memory.rs'] },
-])('modules of $folder', ({ folder, root, importsOf, independent }) => {
+])('the modules of the folder $folder', ({ folder, root, importsOf, independent }) => {
   const rows = tables.matchAll(new RegExp(`^\\| \`${folder}/([\\w./-]+)\` \\|`, 'gm'))
   const modules = [...rows].map(([, name]) => name)
   const files = filesIn(folder).filter((file) => file !== `${folder}/${root}`)

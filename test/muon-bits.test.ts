@@ -112,7 +112,7 @@ const named = settings.map((setting) => {
   return [`${shapes === small ? 'small' : 'large'}, ${dtype}, in ${precision}`, setting] as const
 })
 
-test('large matrices use all threads', () => {
+test('Muon updates large matrices on all threads', () => {
   const threads = (n: number, rule: Rule) => {
     const shapes = { w: [n, n] }
     return new Optimizer({ w: new Float32Array(n * n) }, rule, { shapes, engine: 'native' }).threads
@@ -125,7 +125,7 @@ describe.each(named)('Muon in %s', (_, setting) => {
   const expected: AnyOptimizer = begin(setting, reference)
   for (let t = 0; t < STEPS; t++) expected.step(gradients(setting, t))
 
-  test('moves all matrices, which stay finite unless their gradient was not', () => {
+  test('changes all matrices, which stay finite if their gradients are finite', () => {
     const start: Record<string, FloatArray> = values(setting.shapes, setting.dtype, 1)
     for (const [name, array] of Object.entries(expected.params)) {
       if (array.length > 0) expect(array, name).not.toEqual(start[name])

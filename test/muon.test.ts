@@ -49,7 +49,7 @@ const translated = ({ options }: Entry, precision: 'parameters' | 'bfloat16') =>
   return muon({ ...Object.fromEntries(ours), precision })
 }
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
+describe.each(variants)('on $name,', ({ name: _, ...engine }) => {
   test.each(openLoop)("Muon equals PyTorch's $name", (entry) => {
     const [rounded, plain] = (['bfloat16', 'parameters'] as const).map(
       (precision) =>
@@ -161,7 +161,7 @@ function plainStep(rule: Muon, theta: number[], b: number[], gradient: number[],
 
 const distance = (a: Float32Array, b: Float32Array) => Math.max(...a.map((x, i) => Math.abs(x - b[i])))
 
-describe('a tensor that is not a matrix', () => {
+describe('a tensor that is not a matrix under Muon', () => {
   const values = (length: number, seed = length) => {
     const next = random(seed)
     return Float32Array.from({ length }, () => next() - 0.5)
@@ -219,7 +219,7 @@ describe('a tensor that is not a matrix', () => {
     ).toThrow(/bias.*nsSteps/s)
   })
 
-  test('is not the fallback itself, and is not restored as a matrix', () => {
+  test('never uses Muon as its fallback, and is not restored as a matrix', () => {
     for (const fallback of [muon(), delayedStart(1, muon()), {}, 'adamw', null]) {
       expect(() => muon({ fallback: fallback as never })).toThrow(OptionError)
     }
@@ -230,7 +230,7 @@ describe('a tensor that is not a matrix', () => {
     }
   })
 
-  test('next to AdamW on other matrices is clipped by the common norm', () => {
+  test('is clipped by the norm of all tensors, including matrices with AdamW', () => {
     const clip = { norm: 0.1 }
     const groups = [{ match: 'w', rule: adamw({ lr: 0.1 }) }]
     const whole = { w: values(12), v: values(20), bias: values(4) }
@@ -254,7 +254,7 @@ describe('a tensor that is not a matrix', () => {
 describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
   const filled = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i + 1))
 
-  test('has room to grow, and to be unfrozen if it was frozen from the start', () => {
+  test('can have rows appended, and can be unfrozen if it was initially frozen', () => {
     const options = { shapes: { w: [2, 3], f: [6, 5] }, groups: [{ match: 'f', frozen: true }], ...engine }
     const optimizer = new Optimizer({ w: filled(6), f: filled(30) }, muon(), options)
     optimizer.appendRows('w', filled(24))
@@ -312,22 +312,22 @@ test('Muon refuses invalid options', () => {
   expect(muon(JSON.parse(JSON.stringify({ ...rule, name: undefined })))).toEqual(rule)
 })
 
-test('presets contain the values of other systems', () => {
+test('the presets of Muon contain the values of other libraries', () => {
   expect(muon.torch()).toEqual(muon({ precision: 'bfloat16' }))
   expect(muon.kellerJordan({ lr: 0.1 })).toMatchObject({ lr: 0.1, weightDecay: 0, scale: 'original' })
   expect(muon.timm()).toMatchObject({ lr: 0.02, coefficients: 'quintic', nesterov: false })
   expect(muon.keras()).toMatchObject({ scale: 'matchRmsAdamW', weightDecay: 0.004, precision: 'parameters' })
 })
 
-describe('a rule whose tensors all lack shapes', () => {
+describe('Muon for tensors that all lack shapes', () => {
   const params = () => ({ w: new Float32Array(6).fill(1), bias: new Float32Array(2).fill(1) })
   const wanted = /shapes.*muon.*matrices/s
   const delayed = delayedStart(1, muon())
 
   test.each<[string, () => unknown]>([
     ['a vector', () => new Optimizer(new Float32Array(10), muon())],
-    ['a record', () => new Optimizer(params(), muon())],
-    ['a delayed one', () => new Optimizer(params(), delayed)],
+    ['an object of tensors', () => new Optimizer(params(), muon())],
+    ['a delayed rule', () => new Optimizer(params(), delayed)],
     ['a preset', () => new Optimizer(params(), muon.torch())],
     ['shapes of nothing', () => new Optimizer(params(), muon(), { shapes: {} })],
     [
@@ -364,7 +364,7 @@ describe('a rule whose tensors all lack shapes', () => {
     expect(make).toThrow(wanted)
   })
 
-  test('is refused in add without adding anything', () => {
+  test('is refused by add, and no tensor is added', () => {
     const optimizer = new Optimizer({ w: new Float32Array(6) }, adamw())
     const groups = [{ match: 'v', rule: muon() }] as never
     const v = new Float32Array(6)
@@ -377,7 +377,7 @@ describe('a rule whose tensors all lack shapes', () => {
     expect(last.report().tensors.at(-1)?.rule).toEqual(adamw())
   })
 
-  test('next to a tensor with a shape uses the fallback, which report() names', () => {
+  test('uses its fallback if another tensor has a shape, and report() names the fallback', () => {
     const all = { ...params(), scalar: new Float32Array(1), cold: new Float32Array(2) }
     const optimizer = new Optimizer(all, muon({ fallback: sgd() }), {
       shapes: { w: [2, 3], scalar: [] },

@@ -44,7 +44,7 @@ describe.each([1, 2])('case %s', (x) => {
 })
 `
 
-test('the hunt reports caught mutants with their tests, and survivors', async () => {
+test('the mutation test reports caught mutants with the failing tests, and surviving mutants', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   try {
     mkdirSync(join(folder, 'test'))
@@ -68,7 +68,7 @@ test('the hunt reports caught mutants with their tests, and survivors', async ()
   }
 })
 
-test('mutants are drawn from the named commit, in the current order of files', () => {
+test('the mutation test draws mutants from the named commit, in the current order of files', () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'ignore' })
   const names = ['src/a/x.ts', 'src/a-b.ts', 'src/c.ts']

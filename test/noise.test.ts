@@ -66,7 +66,7 @@ const names = lengths.map((length) => `a.${length}`)
 const named = (make: (length: number, i: number) => FloatArray) =>
   Object.fromEntries(lengths.map((length, i) => [names[i], make(length, i)]))
 
-test("the formula equals the paper's", () => {
+test("the formula of gradient noise equals the paper's formula", () => {
   // The known answers of Philox's authors.
   expect(philox([0n, 0n, 0n, 0n], [0n, 0n])).toEqual([0x6627e8d5n, 0xe169c58dn, 0xbc57ac4cn, 0x9b00dbd8n])
   const ones = 0xffffffffn
@@ -85,7 +85,7 @@ test("the formula equals the paper's", () => {
   })
 })
 
-describe.each(engines)('noise on $name', ({ name: _, ...engine }) => {
+describe.each(engines)('gradient noise on $name', ({ name: _, ...engine }) => {
   const descend = <P extends object>(params: P, clip: Clip, options: object = {}) =>
     new Optimizer(params as Record<string, FloatArray>, gradientDescent({ lr: 1 }), {
       clip,
@@ -136,7 +136,7 @@ describe.each(engines)('noise on $name', ({ name: _, ...engine }) => {
     }
   })
 
-  test('is added after clips by unit and before clips by norm, in batches, asynchronously, and after a load', async () => {
+  test('is added after clips per unit and before clips by norm, in batches, asynchronously, and after a load', async () => {
     const make = (forced: object) =>
       new Optimizer(
         named((length, i) => new Float32Array(length).fill(i)),
@@ -173,7 +173,7 @@ describe.each(engines)('noise on $name', ({ name: _, ...engine }) => {
     expect(expected.save().options).toMatchObject({ clip: { noise: { eta: 0.01, gamma: 0.55, seed: 3 } } })
   })
 
-  test('is added to updated tensors only, once for all batches', () => {
+  test('is added only to updated tensors, once for all batches of an update', () => {
     const zeros = () => ({ a: new Float64Array(8), b: new Float64Array(8), c: new Float64Array(8) })
     const groups = [
       { match: 'b', frozen: true },
@@ -191,7 +191,7 @@ describe.each(engines)('noise on $name', ({ name: _, ...engine }) => {
   })
 })
 
-describe('the numbers of the noise', () => {
+describe('the random numbers of gradient noise', () => {
   const length = 200_000
   const draw = (name: string, seed: number, steps = 1) => {
     const clip = { noise: noise({ eta: 1, gamma: 0, seed }) }
@@ -207,7 +207,7 @@ describe('the numbers of the noise', () => {
   const mean = (values: Float64Array, of: (x: number, i: number) => number) =>
     values.reduce((sum, x, i) => sum + of(x, i), 0) / values.length
 
-  test.each([0, 1, 12_345, 2 ** 40])('are normal, with seed %d', (seed) => {
+  test.each([0, 1, 12_345, 2 ** 40])('are normally distributed with the seed %d', (seed) => {
     const values = draw('weight', seed)
     // Five standard deviations of the measured values.
     const within = 5 / Math.sqrt(length)
@@ -250,14 +250,14 @@ test.each([
   [{ seed: 0.5 }, 'noise: seed: expected an integer from 0 to 2⁵³ − 1, got 0.5'],
   [{ seed: -1 }, 'noise: seed: expected an integer from 0 to 2⁵³ − 1, got -1'],
   [{ sigma: 1 }, 'noise: expected one of eta, gamma, seed, got "sigma"'],
-])('invalid noise is refused: %j', (options, message) => {
+])('invalid gradient noise is refused: %j', (options, message) => {
   expect(() => noise(options as never)).toThrow(OptionError)
   expect(() => noise(options as never)).toThrow(message)
   const make = () => new Optimizer(new Float32Array(3), adam(), { clip: { noise: options as never } })
   expect(make).toThrow(`clip: ${message}`)
 })
 
-test('noise is a plain frozen object, and eta 0 adds none', () => {
+test('gradient noise is a plain frozen object, and eta 0 adds no noise', () => {
   const given = noise({ eta: 0, seed: -0 })
   expect(given).toEqual({ eta: 0, gamma: 0.55, seed: 0 })
   expect(Object.isFrozen(given)).toBe(true)
@@ -267,7 +267,7 @@ test('noise is a plain frozen object, and eta 0 adds none', () => {
   expect([...optimizer.params]).toEqual([0.5])
 })
 
-test('noise without its import is refused, and a run with the import continues', () => {
+test('gradient noise without its import is refused, and a saved run continues with the import', () => {
   const script = `
     import { Optimizer } from './dist/optimizer.js'
     import { gradientDescent } from './dist/rules/gradient-descent.js'

@@ -62,7 +62,7 @@ describe.each(names)('the objective %s', (name) => {
     expect([objective.name, view]).toEqual([name, views[name]])
   })
 
-  test('has the gradient of its value all over the view', () => {
+  test('has the gradient of its value everywhere in the view', () => {
     fc.assert(
       fc.property(inView, (x) => {
         // Ackley's minimum is the tip of a cone.
@@ -121,7 +121,7 @@ test.each([
   'threeHumpCamel',
   'mccormick',
   'saddle',
-] as const)('%s exists in two dimensions only', (name) => {
+] as const)('the objective %s is defined only in two dimensions', (name) => {
   const objective = objectives[name]()
   expect(() => objective.value([1, 2, 3])).toThrow(TensorError)
   expect(() => objective.gradient([1], [0])).toThrow(
@@ -131,7 +131,7 @@ test.each([
 })
 
 test.each(['rastrigin', 'styblinskiTang', 'ackley', 'griewank', 'levy', 'bowl'] as const)(
-  '%s is correct in five dimensions',
+  'the objective %s is correct in five dimensions',
   (name) => {
     const objective = objectives[name]()
     const [minimum] = objective.minima(5)
@@ -143,7 +143,7 @@ test.each(['rastrigin', 'styblinskiTang', 'ackley', 'griewank', 'levy', 'bowl'] 
   },
 )
 
-test('Rosenbrock has its known minima', () => {
+test("Rosenbrock's function has its known minima", () => {
   const { rosenbrock } = objectives
   expect(rosenbrock().minima(4)).toEqual([Float64Array.of(1, 1, 1, 1)])
   expect(rosenbrock({ a: -3 }).minima(2)).toEqual([Float64Array.of(-3, 9)])

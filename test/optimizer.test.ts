@@ -35,7 +35,7 @@ import {
 
 const ones = (length = 2) => new Float32Array(length).fill(1)
 
-describe.each(engineNames)('an optimizer on %s', (engine) => {
+describe.each(engineNames)('on the engine %s,', (engine) => {
   const plain = gradientDescent({ lr: 1 })
 
   describe("an optimizer's parameters", () => {
@@ -80,7 +80,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       expect(alone.updates).toBe(1)
     })
 
-    test('are ordered by object keys: indices first, then by insertion', () => {
+    test('are ordered like object keys: indices first, and then the order of insertion', () => {
       const params = { b: ones(), 10: ones(), a: ones(), 2: ones() }
       const optimizer = new Optimizer(params, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
@@ -191,7 +191,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
   })
 
   describe('an optimizer with tensors without a gradient', () => {
-    test('leaves them and their counts unchanged, also after complete steps', () => {
+    test('leaves these tensors and their counts unchanged, even after complete steps', () => {
       const optimizer = new Optimizer({ x: ones(), y: ones() }, plain, { engine })
       optimizer.step({ x: ones(), y: ones() })
       optimizer.step({ x: ones() })
@@ -204,7 +204,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       expect(optimizer.updates).toBe(5)
     })
 
-    test('does nothing in a step without any gradient', () => {
+    test('changes nothing in a step without any gradient', () => {
       const seen: number[] = []
       const rule = gradientDescent({
         lr: (t) => {
@@ -222,7 +222,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
     })
 
     test.each([...separateRules, ['delayedStart', delayedStart(3, adam({ lr: 0.1 }))] as const])(
-      '%s: treats any pattern as if each tensor had its own optimizer',
+      'acts like separate optimizers for any pattern of missing gradients: %s',
       (_, rule) => {
         for (const dtype of dtypes) {
           const lengths = [3, 16, 1, 20, 5]
@@ -261,7 +261,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
   })
 
   describe('an optimizer with gradients in place', () => {
-    test('sets them to 0 by zeroGrad and zeroGrads', () => {
+    test('sets the gradients to 0 by zeroGrad and zeroGrads', () => {
       const keeps = new Optimizer([ones(), ones()], plain, { engine })
       keeps.grads[1].set([3, 4])
       keeps.zeroGrad()
@@ -281,7 +281,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       expect(zeroes.grads[1]).toEqual(Float32Array.of(5, 6))
     })
 
-    test('keeps them at gradientPoint, with or without zeroGrads, and returns params for other rules', () => {
+    test('keeps the gradients in gradientPoint, which returns params for rules without a gradient point', () => {
       const shifted = new Optimizer(ones(), nesterov({ form: 'shifted' }), { engine, zeroGrads: true })
       shifted.step(ones())
       shifted.grads.set([3, 4])
@@ -295,8 +295,8 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
     })
   })
 
-  describe('an optimizer with options between steps', () => {
-    test('applies set at the next step, and nowhere else', () => {
+  describe('an optimizer whose options change between steps', () => {
+    test('applies the changes of set at the next step', () => {
       const rule = adamw({ lr: 0.1 })
       const changed = new Optimizer(noise(1, 9, 'float32'), rule, { engine })
       const scheduled = new Optimizer(
@@ -349,7 +349,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
   })
 
   describe('an optimizer with schedules', () => {
-    test('evaluates them from t = 0, once per update', () => {
+    test('evaluates the schedules once per update, starting at t = 0', () => {
       const seen: Record<string, number[]> = { lr: [], weightDecay: [], momentum: [] }
       const watch = (name: string) => (t: number) => {
         seen[name].push(t)
@@ -364,7 +364,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       expect(seen).toEqual({ lr: [0, 1, 2], weightDecay: [0, 1, 2], momentum: [0, 1, 2] })
     })
 
-    test('treats a description like the function that it describes', () => {
+    test('treats a schedule object like the function that the object describes', () => {
       const described = warmup(warmup(0.3, { steps: 3 }), { steps: 5, from: 0.01 })
       const inner = (t: number) => (t + 1 < 3 ? 0.3 * ((t + 1) / 3) : 0.3)
       const written = (t: number) => (t < 5 ? 0.01 + (inner(t) - 0.01) * (t / 5) : inner(t))
@@ -413,7 +413,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
       ])
     })
 
-    test('turns a NaN gradient into a NaN norm, and NaN parameters', () => {
+    test('has a NaN norm and NaN parameters after a NaN gradient', () => {
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { norm: 1 })).toEqual([NaN, NaN, NaN])
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { value: 1 })).toEqual([NaN, 1, 1])
     })
@@ -428,7 +428,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
     })
   })
 
-  test.each(rules)('%s: maximizes by negating the gradient', (_, rule) => {
+  test.each(rules)('an optimizer maximizes by negating the gradient: %s', (_, rule) => {
     for (const dtype of dtypes) {
       // The gradient is negated before decay is added, as in PyTorch.
       const up = new Optimizer(noise(1, 20, dtype), { ...rule, maximize: true } as Rule, { engine })
@@ -445,7 +445,7 @@ describe.each(engineNames)('an optimizer on %s', (engine) => {
   })
 })
 
-describe('the state', () => {
+describe('the state of an optimizer', () => {
   const names: [rule: Rule, names: string[]][] = [
     [gradientDescent(), []],
     [sgd(), []],
@@ -490,7 +490,7 @@ describe('rules as values', () => {
     ...rules,
     ['delayedStart', delayedStart(3, adam())],
     ['warmup', adam({ lr: warmup(warmup(1, { steps: 2 }), { steps: 3, from: 0.5 }) })],
-  ] as [string, Rule][])('%s: are frozen, and unchanged by JSON', (_, rule) => {
+  ] as [string, Rule][])('are frozen, and unchanged by JSON: %s', (_, rule) => {
     expect(Object.isFrozen(rule)).toBe(true)
     const copy = JSON.parse(JSON.stringify(rule))
     expect(copy).toEqual(rule)
@@ -583,7 +583,7 @@ describe('the choice of the engine', () => {
   })
 })
 
-describe('types', () => {
+describe('the types of the library', () => {
   type F32 = Float32Array<ArrayBuffer>
   type F64 = Float64Array<ArrayBuffer>
 

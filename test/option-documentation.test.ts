@@ -27,7 +27,7 @@ function read(files: Readonly<Record<string, string>>) {
   return optionDocumentation(join(folder, 'rules'))
 }
 
-test('shared options are found by names, imports, properties and functions, in object order', () => {
+test('the option documentation resolves shared options by names, imports, properties and functions, in object order', () => {
   const documentation = read({
     'shared.ts': `
       /** not an option: { lr: 1 } */
@@ -61,7 +61,7 @@ test('shared options are found by names, imports, properties and functions, in o
   expect(Object.keys(documentation.one)).toEqual(['lr', 'beta', 'last', 'also'])
 })
 
-test('options of several rules are included by name, and a rule can add a comment or another kind', () => {
+test('the option documentation includes shared options by name, and a rule can change a comment or a kind', () => {
   const definition = (name: string, options: string) =>
     `import { define } from './define.js'\nexport const definition = define('${name}', { options: ${options} })`
   const documentation = read({
@@ -79,7 +79,7 @@ test.each([
   ['a spread of an unknown object', '{ ...somewhere }', /one\.ts: cannot resolve \.\.\.somewhere$/],
   ['a computed options object', 'make()', /one\.ts: not an object: make\(\)$/],
   ['a syntax error in the source', '{', /one\.ts: /],
-])('%s is an error', (_, options, message) => {
+])('the option documentation refuses %s', (_, options, message) => {
   const text = `import { define } from './define.js'\nexport const definition = define('one', { options: ${options} })`
   expect(() => read({ 'rules/one.ts': text })).toThrow(message)
 })

@@ -66,24 +66,24 @@ const isTakenApart =
   spawnSync('objdump', ['--version']).status === 0 &&
   compilers.length > 0
 
-test('CI disassembles the passes', () => {
+test('the CI workflow disassembles the memory passes of the speed limits', () => {
   if (process.env.CI) expect(isTakenApart).toBe(true)
 })
 
-describe.runIf(isTakenApart)('the disassembled passes', () => {
-  describe.each(compilers)('by %s', (compiler) => {
+describe.runIf(isTakenApart)('the disassembled memory passes,', () => {
+  describe.each(compilers)('compiled by %s,', (compiler) => {
     const file = join(temporary, `${compiler}.node`)
     const failure = compile(compiler, file)
     const functions = failure === undefined ? takeApart(file) : new Map<string, Instruction[]>()
 
-    test('compile', () => expect(failure).toBeUndefined())
+    test('are available', () => expect(failure).toBeUndefined())
 
     describe.each([
       [128, '%xmm'],
       [256, '%ymm'],
       [512, '%zmm'],
-    ])('with vectors of %i bits', (bits, register) => {
-      test.each(passes)('load %i and store %i', (reads, writes) => {
+    ])('with vectors of %i bits,', (bits, register) => {
+      test.each(passes)('load %i arrays and store %i arrays', (reads, writes) => {
         const { loads, stores } = moved(
           loopOf(functions.get(`pass${bits}_${reads}_${writes}`) ?? []),
           register,
@@ -96,15 +96,18 @@ describe.runIf(isTakenApart)('the disassembled passes', () => {
   })
 })
 
-describe.runIf(compilers.includes('cc'))('the executed passes', () => {
-  test.each(passes)('keep every bit while they read %i and write %i', (reads, writes) => {
-    const { limits } = loadLimits()
-    // The last line is part of a vector, as in a padded tensor.
-    const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))
-    randomFillSync(memory)
-    const before = Uint8Array.from(memory)
-    const streams = Array.from({ length: reads }, (_, k) => new Float32Array(memory.buffer, 8192 * k, 1001))
-    limits.run(limits.job(0, writes, new Float32Array(8), ...streams), 3)
-    expect(Buffer.from(memory.buffer).equals(before)).toBe(true)
-  })
+describe.runIf(compilers.includes('cc'))('the executed memory passes', () => {
+  test.each(passes)(
+    'leave every bit unchanged when they read %i arrays and write %i arrays',
+    (reads, writes) => {
+      const { limits } = loadLimits()
+      // The last line is part of a vector, as in a padded tensor.
+      const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))
+      randomFillSync(memory)
+      const before = Uint8Array.from(memory)
+      const streams = Array.from({ length: reads }, (_, k) => new Float32Array(memory.buffer, 8192 * k, 1001))
+      limits.run(limits.job(0, writes, new Float32Array(8), ...streams), 3)
+      expect(Buffer.from(memory.buffer).equals(before)).toBe(true)
+    },
+  )
 })

@@ -118,7 +118,7 @@ const tensors = fc.array(
   { minLength: 1, maxLength: 9 },
 )
 
-describe.each(variants)('$name', ({ engine, instructionSet, threads }) => {
+describe.each(variants)('the TypeScript plane on $name', ({ engine, instructionSet, threads }) => {
   const attach = (arena: Arena) => engine.attach(arena, { instructionSet, threads })
 
   test.each(dtypes)('has the bits of a plain loop in each pass, %s', (dtype) => {
@@ -165,7 +165,7 @@ describe.each(variants)('$name', ({ engine, instructionSet, threads }) => {
   })
 })
 
-test('a pass in slices has the same bits', async () => {
+test('an update pass in slices has the same bits as an undivided pass', async () => {
   const lengths = [100, 9 * BLOCK, 5, 3 * BLOCK]
   const stays = [false, false, true, false]
   const [arena, expected] = [make('float32', lengths, stays, 0.25), make('float32', lengths, stays, 0.25)]
@@ -177,7 +177,7 @@ test('a pass in slices has the same bits', async () => {
   expect(agree(arena, expected)).toBe(true)
 })
 
-test('arrays that are not requested take no memory', () => {
+test('state arrays that are not requested take no memory', () => {
   const bytes = (has: number[]) => make('float64', [1000], [false], 0.5, has).region.byteLength
   expect(bytes([AVERAGE]) - bytes([])).toBeGreaterThanOrEqual(8000)
   expect(bytes(planes) - bytes([])).toBeLessThan(8000 * 3 + 3 * 4096)

@@ -172,7 +172,7 @@ function visited(objective: TestObjective, from: Point, rule: Rule, maxIteration
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
-describe('the contour plot', () => {
+describe('the contour plot of antigrad plot', () => {
   test.each([
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
@@ -230,7 +230,7 @@ describe('the contour plot', () => {
   })
 })
 
-describe('the surface', () => {
+describe('the surface plot of antigrad plot', () => {
   test('is a parallel projection that draws greater heights higher', () => {
     const land = landscape(objectives.bowl({ condition: 1 }), [0, 0])
     const { place } = surface(land, [0, 0], 100)
@@ -298,7 +298,7 @@ describe('the surface', () => {
     expect([seen.length, hidden.length]).toEqual([2, 1])
   })
 
-  test('carries the paths: Adam starts at the ring and ends at the star', () => {
+  test("contains Adam's path, which starts at the ring and ends at the star", () => {
     const root = parse(plotted('--rule adam'))
     const panel = one(root, 'id', 'surface')
     const drawn = lines(one(panel, 'data-rule', 'adam').children[0]).flat()
@@ -308,7 +308,7 @@ describe('the surface', () => {
     expect(distance(drawn.at(-1) as Point, star)).toBeLessThan(0.5)
   })
 
-  test('has a cell per square of its grid', () => {
+  test('has one cell per square of its grid', () => {
     const cells = one(parse(plotted('--max-iterations 0')), 'id', 'cells').children
     const count = cells.reduce((sum, { attributes }) => sum + attributes.d.split('z').length - 1, 0)
     expect(count).toBe(40 * 40)
@@ -316,7 +316,7 @@ describe('the surface', () => {
 })
 
 test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
-  '%s: the image shows its minima',
+  'the plot of an objective shows its minima: %s',
   (name) => {
     const objective = objectives[name]()
     const svg = plotted(`--function ${kebab(name)} --rule adam momentum --max-iterations 100`)
@@ -338,7 +338,7 @@ test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
   },
 )
 
-describe('failed runs', () => {
+describe('failed runs in a plot', () => {
   test('are cut off at the frame if they diverge, with a note in the legend', () => {
     const svg = plotted('--rule gradient-descent --lr 1')
     expect(svg).not.toMatch(/NaN|Infinity/)
@@ -350,7 +350,7 @@ describe('failed runs', () => {
     for (const point of drawn) expect(isInside(point, 0.05)).toBe(true)
   })
 
-  test('are reported as out of view if they leave for good', () => {
+  test('are reported as out of view if they leave the view and do not return', () => {
     const all = texts(parse(plotted('--rule adam --function saddle --max-iterations 100')))
     expect(all).toContain('not converged, out of view')
   })
@@ -359,7 +359,7 @@ describe('failed runs', () => {
     expect(texts(parse(plotted('--rule gradient-descent --lr 0')))).toContain('stalled, F = 12.5')
   })
 
-  test('end a part of the path at points that are not finite', () => {
+  test('have paths with gaps at points that are not finite', () => {
     const view = [0, 10, 0, 10] as const
     const walk = [1, 1, 2, 2, NaN, 3, 4, 4, 5, 5, Infinity, 5, 6, 6, 6, 1e308, 7, 7, -1e308, 1e308]
     const parts = clip(walk, view)
@@ -382,7 +382,7 @@ describe('failed runs', () => {
   })
 })
 
-describe('polylines', () => {
+describe('polylines of a plot', () => {
   test('are clipped to a rectangle', () => {
     const view = [0, 10, 0, 10] as const
     expect(clip([-5, 5, 15, 5], view)).toEqual([[0, 5, 10, 5]])
@@ -413,7 +413,7 @@ describe('polylines', () => {
     expect(halved.map((x) => 2 * x)).toEqual(short)
   })
 
-  test('are drawn once if they run back and forth', () => {
+  test('are drawn only once if they run back and forth', () => {
     const swing = Array.from({ length: 1000 }, (_, i) => [i % 2, 0]).flat()
     expect(withoutRepeats([[...swing, 5, 5]], 1)).toEqual([
       [0, 0, 1, 0],
@@ -423,7 +423,7 @@ describe('polylines', () => {
   })
 })
 
-test('the same command writes the same bytes on every engine', () => {
+test('antigrad plot writes the same bytes on every engine', () => {
   const args = '--rule adam rmsprop-momentum --function beale --max-iterations 500'
   const first = plotted(args)
   expect(plotted(args)).toBe(first)
@@ -432,7 +432,7 @@ test('the same command writes the same bytes on every engine', () => {
   }
 })
 
-test('the legend has a line per rule, and 22 rules have 22 styles', () => {
+test('the legend of a plot has a line per rule, and 22 rules have 22 line styles', () => {
   const picture = new PathPlot('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
@@ -456,7 +456,7 @@ test('the legend has a line per rule, and 22 rules have 22 styles', () => {
   expect(new Set(styles).size).toBe(22)
 })
 
-test('options of the bowl and of rules are supported', () => {
+test('antigrad plot supports options of the bowl and of rules', () => {
   const all = texts(
     parse(plotted('--function bowl --condition 7 --rule adam --lr 0.02 --beta1 0.8 --max-iterations 9')),
   )
@@ -469,14 +469,14 @@ test('options of the bowl and of rules are supported', () => {
   }
 })
 
-test('a start outside the view enlarges the view', () => {
+test('a starting point outside the view enlarges the view of a plot', () => {
   const root = parse(plotted('--rule adam --start 8,-20 --max-iterations 9'))
   const contour = one(root, 'id', 'contour')
   const { cx, cy } = one(contour, 'class', 'start').attributes
   expect(frame(root, rosenbrock().view).isInside([Number(cx), Number(cy)], -5)).toBe(true)
 })
 
-describe('schedules', () => {
+describe('schedules in antigrad plot', () => {
   /** x and y of each line's points, for t from 0 to `updates` − 1. */
   const linesOf = (svg: string) =>
     [...svg.matchAll(/<path data-line="(\d)"[^>]* d="M([^"]+)"/g)]
@@ -531,7 +531,7 @@ describe('schedules', () => {
     expect(last('0.5')).toBe('9')
   })
 
-  test('appear in the legend as given, in XML', () => {
+  test('appear in the legend as the user wrote them, escaped for XML', () => {
     const svg = plotted('--schedule {"schedule":"step","value":1,"stepSize":2} 0.1')
     expect(texts(parse(svg))).toEqual(
       expect.arrayContaining(['{"schedule":"step","value":1,"stepSize":2}', '0.1', 't']),
@@ -540,7 +540,7 @@ describe('schedules', () => {
 })
 
 test.each(['--rule adam', '--schedule linear(0,{endValue:1,steps:9})'])(
-  '-o - writes the contents of a file to standard output: %s',
+  'antigrad plot -o - writes the contents of the file to standard output: %s',
   (args) => {
     expect(antigrad(`plot ${args} -o -`)).toEqual({ status: 0, stdout: plotted(args), stderr: '' })
     expect(existsSync(join(folder, '-'))).toBe(false)
@@ -568,7 +568,7 @@ describe('race --plot', () => {
   })
 })
 
-describe('a PNG image', () => {
+describe('a PNG image of a plot', () => {
   test('has twice as many pixels per axis, in many colors', () => {
     expect(antigrad('plot --rule adam -o a.PNG')).toEqual({ status: 0, stdout: '', stderr: '' })
     const png = readFileSync(join(folder, 'a.PNG'))
@@ -633,7 +633,7 @@ describe('an invalid command', () => {
     }`
   const quietly = (args: string) => antigrad(args, { before: tell, engine: 'wasm' })
 
-  test('differs from a run, which the detector reports', () => {
+  test('differs from a valid command, for which the test detects a run', () => {
     expect(quietly('plot --rule adam -o told.svg')).toEqual({
       status: 0,
       stdout: '',
@@ -686,7 +686,7 @@ describe('an invalid command', () => {
     ['plot -o a.svg --schedule 1 --updates 1', 'an integer from 2 to 1000000'],
     ['plot -o a.svg --updates 9', 'no value without --schedule'],
     ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
-  ])('ends with status 2, one line on stderr, no file and no run: antigrad %s', (args, expected) => {
+  ])('leads to status 2, one line on stderr, no file and no run: antigrad %s', (args, expected) => {
     const before = readdirSync(folder)
     const { status, stdout, stderr } = quietly(args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -709,7 +709,7 @@ describe('an invalid command', () => {
     expect(existsSync(join(folder, 'a.svg'))).toBe(false)
   })
 
-  test.skipIf(!existsSync('/dev/full'))('a full disk does not affect output to stdout', () => {
+  test.skipIf(!existsSync('/dev/full'))('leaves output to stdout possible on a full disk', () => {
     symlinkSync('/dev/full', join(folder, 'full.svg'))
     const plot = antigrad('plot --rule adam -o full.svg')
     expect({ ...plot, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' })

@@ -83,7 +83,7 @@ const endings = ['', 'process.exit(5)', 'throw new Error("mine")', 'await new Pr
 
 const names = Object.keys(calls) as (keyof typeof calls)[]
 test.each([[names.slice(0, 5)], [names.slice(5)]])(
-  'workers can end at once during %j: terminated, by exit and by exceptions',
+  'workers can be terminated, exit or throw an exception during %j',
   async (names) => {
     const workers = names.flatMap((name) =>
       endings.map((ending) => worker(`${forever(calls[name])}; await pause(20 * Math.random()); ${ending}`)),
@@ -132,7 +132,7 @@ const ends = {
 } as const
 
 test.each(Object.entries(calls))(
-  'the process can end in the middle of %s, by any cause',
+  'the process can end for any reason in the middle of %s',
   async (_, call) => {
     for (let round = 0; round < rounds; round++) {
       const found = Object.entries(ends).map(async ([name, [ending, expected]]) => {

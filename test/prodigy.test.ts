@@ -105,7 +105,7 @@ function* equations(
   }
 }
 
-describe('tensors share d', () => {
+describe('tensors under Prodigy share d', () => {
   const lengths = [3, 1, 20]
   const initial = lengths.map((length, i) => [...noise(i + 1, length, 'float64', 2)])
   const gradients = Array.from({ length: 16 }, (_, t) =>
@@ -118,23 +118,26 @@ describe('tensors share d', () => {
     { lr: 1, beta1: 0.9, beta2: 0.999, weightDecay: 0, d0: 1e-3 },
     { lr: 0.5, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, d0: 1e-4 },
     { lr: 1, beta1: 0, beta2: 0.99, weightDecay: 0.01, d0: 1e-3 },
-  ])('according to the equations, some without a gradient: $lr $beta1 $beta2 $weightDecay', (options) => {
-    const optimizer = new Optimizer(
-      initial.map((x) => Float64Array.from(x)),
-      prodigy(options),
-    )
-    let step = 0
-    for (const { d, theta } of equations(initial, options, gradients)) {
-      optimizer.step(gradients[step++].map((g) => g && Float64Array.from(g)) as never)
-      for (const ours of distances(optimizer as never)) expect((ours as number) / d).toBeCloseTo(1, 12)
-      theta.forEach((tensor, k) => {
-        tensor.forEach((x, i) => {
-          expect((optimizer.params[k][i] - x) / Math.max(d, Math.abs(x))).toBeCloseTo(0, 11)
+  ])(
+    'according to the equations, even without a gradient in some tensors: $lr $beta1 $beta2 $weightDecay',
+    (options) => {
+      const optimizer = new Optimizer(
+        initial.map((x) => Float64Array.from(x)),
+        prodigy(options),
+      )
+      let step = 0
+      for (const { d, theta } of equations(initial, options, gradients)) {
+        optimizer.step(gradients[step++].map((g) => g && Float64Array.from(g)) as never)
+        for (const ours of distances(optimizer as never)) expect((ours as number) / d).toBeCloseTo(1, 12)
+        theta.forEach((tensor, k) => {
+          tensor.forEach((x, i) => {
+            expect((optimizer.params[k][i] - x) / Math.max(d, Math.abs(x))).toBeCloseTo(0, 11)
+          })
         })
-      })
-    }
-    expect(distances(optimizer as never)[0]).toBeGreaterThan(2 * options.d0)
-  })
+      }
+      expect(distances(optimizer as never)[0]).toBeGreaterThan(2 * options.d0)
+    },
+  )
 })
 
 type Named = Optimizer<{ a: FloatArray; b: FloatArray; c?: FloatArray }>
@@ -153,8 +156,8 @@ function go(optimizer: unknown, steps: number, names: readonly string[] = ['a', 
 const make = (rule: Prodigy, options = {}) => new Optimizer({ a: ones(), b: ones(5) }, rule, options as never)
 const start = prodigy({ d0: 1e-3 })
 
-describe('tensors with a shared d', () => {
-  test('are all tensors with the same rule, and other rules have their own d', () => {
+describe("tensors that share Prodigy's estimate d", () => {
+  test('are all tensors with the same rule, while tensors with other rules have another d', () => {
     const groups = [{ match: 'b', rule: prodigy({ d0: 0.01 }) }]
     const both = go(make(start, { groups }), 20)
     const [a, b] = distances(both as never) as number[]
@@ -165,7 +168,7 @@ describe('tensors with a shared d', () => {
     expect(distances(alone as never)).toEqual([a])
   })
 
-  test('share it again when their options become equal by any set', () => {
+  test('share d again when any call of set makes their options equal', () => {
     const sets = [
       (optimizer: Named) => optimizer.set({ lr: 0.5 } as never),
       (optimizer: Named) => optimizer.set('**', { lr: 0.5 } as never),
@@ -180,7 +183,7 @@ describe('tensors with a shared d', () => {
     }
   })
 
-  test('can be next to other rules, even if they do not move themselves', () => {
+  test('do not affect tensors with other rules, even while all their gradients are 0', () => {
     const beside = make(start, { groups: [{ match: 'b', rule: adam() }] })
     const alone = new Optimizer({ b: ones(5) }, adam())
     const zero = { a: ones().fill(0), b: ones(5) }
@@ -235,7 +238,7 @@ describe('tensors with a shared d', () => {
     )
   })
 
-  test('keep d without updates, and when they are frozen, saved, added, or assigned another rule and back', () => {
+  test('keep d when they are frozen, saved, added, or assigned another rule and back', () => {
     const some = (optimizer: unknown) => optimizer as Optimizer
     const rows: Record<string, (optimizer: Named) => unknown> = {
       'all frozen': (optimizer) => optimizer.freeze('*'),
@@ -283,7 +286,7 @@ describe('tensors with a shared d', () => {
     }
   })
 
-  test('keep their own d when another tensor joins', () => {
+  test('keep the value of d when another tensor joins', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -293,7 +296,7 @@ describe('tensors with a shared d', () => {
     expect(distances(optimizer as never)[2]).toBe(a)
   })
 
-  test('do not include rules without tensors, so that set acts as in a loaded run', () => {
+  test('are not affected by rules without tensors, so that set acts as in a loaded run', () => {
     const run = (isLoaded: boolean) => {
       const of = (...x: number[]) => x.map((each) => Float64Array.of(each))
       let optimizer = new Optimizer(of(1, 0.5, -1), prodigy({ d0: 1e-3 }))
@@ -321,7 +324,7 @@ describe('tensors with a shared d', () => {
     expect(again.save().tensors).toEqual(optimizer.save().tensors)
   })
 
-  test('exclude frozen tensors, and become NaN if one gradient is NaN', () => {
+  test('do not include frozen tensors, and all become NaN if one gradient is NaN', () => {
     const frozen = make(start)
     frozen.freeze('b')
     const alone = new Optimizer({ a: ones() }, start)
@@ -335,7 +338,7 @@ describe('tensors with a shared d', () => {
   })
 })
 
-test.each(dtypes)('small moments are flushed at update 256, in %s', (dtype) => {
+test.each(dtypes)('Prodigy flushes small moments to 0 at update 256, in %s', (dtype) => {
   const least = dtype === 'float32' ? 2 ** -149 : 2 ** -1074
   const optimizer = new Optimizer(array(dtype, [1, 1]), start)
   for (let t = 1; t <= 256; t++) {
@@ -348,7 +351,7 @@ test.each(dtypes)('small moments are flushed at update 256, in %s', (dtype) => {
 })
 
 test.each(variants)(
-  '$name: a decay below the resolution of 1 in float32 is correct for each parameter',
+  'Prodigy applies a decay below the resolution of 1 in float32 correctly to each parameter: $name',
   ({ name: _, ...engine }) => {
     const weightDecay = 0.03
     const initial = noise(7, 1003, 'float32', 2)
@@ -385,7 +388,7 @@ describe('Prodigy has the bits of TypeScript', () => {
     ...[1, 2, 3].map((threads) => ({ name: `${threads} threads`, engine: 'native' as const, threads })),
   ]
 
-  describe.each(Object.entries(forms))('on %s', (_, rule) => {
+  describe.each(Object.entries(forms))('with %s', (_, rule) => {
     test.each(dtypes)('for %s', async (dtype) => {
       const { name: _, ...engine } = reference
       const expected = [...runs(engine, dtype, rule)].at(-1) as Optimizer<FloatArray[]>

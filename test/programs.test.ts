@@ -20,18 +20,21 @@ const seed = Number(process.env.ANTIGRAD_TEST_SEED ?? 2)
 const runner = new Runner(home)
 afterAll(() => runner.end())
 
-test('every engine is available', () => {
+test('every engine is available for random programs', () => {
   expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
 })
 
-test.each(Object.entries(found))('a former failure stays fixed: %s', async (_, program) => {
-  expect(await runner.run(program)).toBeNull()
-})
+test.each(Object.entries(found))(
+  'a program that once failed on an engine still succeeds: %s',
+  async (_, program) => {
+    expect(await runner.run(program)).toBeNull()
+  },
+)
 
 test.each([
   ['runs forever', 'for (;;);', 'no answer within 5 s'],
   ['waits forever', 'setInterval(() => {}, 1e9)', 'nothing is done for 5 s'],
-])('a program that %s is ended', async (_, body, message) => {
+])('a test program that %s is stopped', async (_, body, message) => {
   const file = join(mkdtempSync(join(tmpdir(), 'antigrad-host-')), 'child.mjs')
   writeFileSync(file, `console.log('ready')\nprocess.stdin.once('data', () => { ${body} })`)
   const host = new ProcessHost('one', home, [process.execPath], Promise.resolve(file), 5000)

@@ -322,7 +322,7 @@ function outcome(call: () => unknown): unknown {
 describe('options on Object.prototype', () => {
   const expected = Object.entries(calls).map(([, call]) => outcome(call))
 
-  test('are absent in the reference calls, which succeed', () => {
+  test('do not exist during the reference calls, which succeed', () => {
     const thrown = Object.keys(calls).filter((_, k) => typeof expected[k] === 'string')
     expect(thrown).toEqual([
       ...[
@@ -339,7 +339,7 @@ describe('options on Object.prototype', () => {
   const some = Array.from({ length: 12 }, (_, k) => names.filter((_, i) => i % 12 === k))
 
   test.each(some.map((names) => [names.join(), names] as const))(
-    'change nothing in %s',
+    'do not affect %s',
     (_, names) => {
       for (const value of [3, true, { min: 0.3, value: 0.25 }]) {
         const found: unknown[] = []
@@ -359,7 +359,7 @@ describe('options on Object.prototype', () => {
   )
 })
 
-describe('a property on Object.prototype before the package is loaded', () => {
+describe('a property on Object.prototype that exists before the package is loaded', () => {
   const entries = ['index', 'files/index', 'tfjs/index', 'chunks/index', 'bullmq/index']
 
   test.each(['intruder', 'lr', 'min', 'names'])('affects no entry and no export: %s', (name) => {

@@ -76,7 +76,7 @@ describe('a run that only seems to have converged', () => {
       () => minimize(rosenbrock(), [-1.5, 2], sgd(), { clip: { norm: 1e-7 } }),
     ],
   ]
-  test.each(lost)('continues or has another reason: %s: %s', (_, reason, run) => {
+  test.each(lost)('continues or reports another reason: %s: %s', (_, reason, run) => {
     const result = run()
     expect(result.reason).toBe(reason)
     expect(result.gradientNorm).toBeGreaterThan(1)
@@ -106,7 +106,7 @@ describe('a run that only seems to have converged', () => {
     for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-4)
   })
 
-  test('can be Adam after a cliff, with tiny steps for thousands of updates', () => {
+  test('may be a run of Adam with tiny steps for thousands of updates after a steep cliff', () => {
     let calls = 0
     const cliff: Objective = {
       value: (x) => x[0],
@@ -123,7 +123,7 @@ describe('a run that only seems to have converged', () => {
   })
 })
 
-test('many fits by RAdam that have converged have slope 0', () => {
+test('many fits by RAdam have a gradient of 0 when they report convergence', () => {
   const next = random(11)
   const times = Array.from({ length: 20 }, (_, i) => i / 4)
   const reasons: Record<string, number> = {}
@@ -155,8 +155,8 @@ test('many fits by RAdam that have converged have slope 0', () => {
   expect(reasons.stalled + (reasons.diverged ?? 0)).toBeGreaterThan(3)
 })
 
-describe('a converged run', () => {
-  test.each(Object.entries(objectives))('has slope 0: %s', (name, make) => {
+describe('a run that reports convergence', () => {
+  test.each(Object.entries(objectives))('has a gradient of 0: %s', (name, make) => {
     let converged = 0
     for (const dtype of dtypes) {
       for (const lr of [1e-3, 0.01, 0.1, 0.5]) {
@@ -171,7 +171,7 @@ describe('a converged run', () => {
     if (name !== 'saddle') expect(converged).toBeGreaterThan(5)
   })
 
-  test.each(dtypes)('is reported for every rule that starts at a minimum, %s', (dtype) => {
+  test.each(dtypes)('occurs with every rule at a minimum, %s', (dtype) => {
     for (const [title, rule] of rules) {
       const { reason, maxChange } = minimize(bowl(), [0, 0], rule, { dtype })
       // Yogi's m starts at 1e-6, which moves the point.
@@ -179,7 +179,7 @@ describe('a converged run', () => {
     }
   })
 
-  test.each(dtypes)('is reported if decay and gradient cancel, %s', (dtype) => {
+  test.each(dtypes)('occurs if decay and gradient cancel, %s', (dtype) => {
     const decayed: Rule[] = [
       adam({ lr: 0.1, weightDecay: 0.01 }),
       sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 }),
@@ -213,7 +213,7 @@ describe('a converged run', () => {
     }
   })
 
-  test('is not detected by a single short step', () => {
+  test('does not end after a single short step', () => {
     // In the second update the velocity is −0.75 + 0.75, and the slope is −1.
     const rule = momentum({ lr: 0.75, momentum: 0.5 })
     const parabola = (maxIterations: number) =>
@@ -224,7 +224,7 @@ describe('a converged run', () => {
     expect(x[0]).toBeCloseTo(0, 6)
   })
 
-  test('is detected only after the warm-up and the delay', () => {
+  test('does not end before the end of its warm-up and delay', () => {
     const lr = warmup((t) => (t < 200 ? 0 : 0.01), { steps: 150 })
     const run = minimize(bowl(), [1, 1], delayedStart(150, gradientDescent({ lr })))
     expect(run.reason).toBe('converged')
@@ -232,8 +232,8 @@ describe('a converged run', () => {
   })
 })
 
-describe('value and gradientNorm', () => {
-  test('belong to the last point and the last gradient', () => {
+describe('the results value and gradientNorm', () => {
+  test('are computed at the last point and from the last gradient', () => {
     const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ weightDecay: 0.1 }), {
       clip: { value: 1 },
     })
@@ -261,7 +261,7 @@ describe('value and gradientNorm', () => {
     expect(minimize(ramp(1), [1], adam(), options).reason).toBe('max-iterations')
   })
 
-  test('need one evaluation of the value', () => {
+  test('cost one evaluation of the value', () => {
     let calls = 0
     const counted: Objective = {
       value: (x) => {
@@ -280,7 +280,7 @@ describe('a gradient function that does not fill out', () => {
   const run = (gradient: unknown, dtype: 'float32' | 'float64', size = 2) =>
     minimize({ value, gradient } as Objective, Array(size).fill(3), adam(), { dtype, maxIterations: 200 })
 
-  test.each(dtypes)('is rejected, %s', (dtype) => {
+  test.each(dtypes)('is refused, %s', (dtype) => {
     const message = 'objective: gradient: expected all of out to be filled, got a call that did not set out'
     expect(() => run(() => {}, dtype)).toThrow(`${message}[0]`)
     const returns = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
@@ -295,7 +295,7 @@ describe('a gradient function that does not fill out', () => {
     expect(calls).toBeLessThan(100)
   })
 
-  test('leaves everything unchanged', () => {
+  test('leaves everything unchanged when it is refused', () => {
     const minimization = new Minimization({ value, gradient: () => {} }, [3, 3], adam())
     expect(() => minimization.step()).toThrow('did not set out[0]')
     expect(minimization).toMatchObject({ iterations: 0, reason: null, maxChange: NaN })
@@ -312,7 +312,7 @@ describe('a gradient function that does not fill out', () => {
     expect(run(lost, dtype)).toMatchObject({ reason: 'diverged', iterations: 1, gradientNorm: NaN })
   })
 
-  test('and returns an array does not compile', () => {
+  test('does not compile if it returns an array', () => {
     const returning = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
     // @ts-expect-error It fills nothing.
     const objective: Objective = { value, gradient: returning }

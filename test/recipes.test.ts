@@ -16,7 +16,7 @@ function linesOf(name: string, ...flags: string[]): string[] {
 
 const numbersIn = (line = '') => (line.match(/-?\d+(?:\.\d+)?(?:e[-+]\d+)?/g) ?? []).map(Number)
 
-test('plain.mjs: the loss decreases, and most digits are classified correctly', () => {
+test('the example plain.mjs decreases the loss, and classifies most digits correctly', () => {
   const lines = linesOf('plain.mjs')
   const [first, second, third] = lines.map((line) => numbersIn(line)[1])
   expect(first).toBeGreaterThan(second)
@@ -25,7 +25,7 @@ test('plain.mjs: the loss decreases, and most digits are classified correctly', 
   expect(numbersIn(lines[3])[0]).toBeGreaterThan(0.87)
 })
 
-test('accumulate.mjs: four small batches equal one large batch', () => {
+test('the example accumulate.mjs has the same result with four small batches as with one large batch', () => {
   const [small, large, difference, accuracy] = linesOf('accumulate.mjs').map(numbersIn)
   expect([small, large]).toEqual([
     [80, 25, 20],
@@ -35,7 +35,7 @@ test('accumulate.mjs: four small batches equal one large batch', () => {
   expect(accuracy[0]).toBeGreaterThan(0.7)
 })
 
-test('muon.mjs: Muon trains the matrix and AdamW the rest, faster than Adam alone', () => {
+test('the example muon.mjs trains the matrix with Muon and other tensors with AdamW, faster than Adam alone', () => {
   const lines = linesOf('muon.mjs')
   expect(lines.slice(0, 4)).toEqual([
     'hidden.weight muon',
@@ -48,7 +48,7 @@ test('muon.mjs: Muon trains the matrix and AdamW the rest, faster than Adam alon
   expect(numbersIn(lines[7])[0]).toBeGreaterThan(0.86)
 })
 
-test('lora.mjs: an adapter learns while the base stays frozen', () => {
+test('the example lora.mjs trains an adapter while the base model stays frozen', () => {
   const [base, adapter, adapted, same] = linesOf('lora.mjs')
   const [upright, turned] = numbersIn(base)
   const [numbers, beside] = numbersIn(adapter)
@@ -59,27 +59,27 @@ test('lora.mjs: an adapter learns while the base stays frozen', () => {
   expect(same).toBe('the base is unchanged: true')
 })
 
-test('average.mjs: the average is better than the last parameters after each epoch', () => {
+test('the example average.mjs shows that averaged parameters are better than the last parameters after each epoch', () => {
   const epochs = linesOf('average.mjs').map(numbersIn)
   expect(epochs).toHaveLength(6)
   for (const [, last, average] of epochs) expect(average).toBeGreaterThan(last)
   expect(epochs[5][2]).toBeGreaterThan(0.88)
 })
 
-test('gan.mjs: the generator learns mean 3 and deviation 0.5', () => {
+test('the example gan.mjs trains a generator to mean 3 and standard deviation 0.5', () => {
   const [, mean, deviation] = numbersIn(linesOf('gan.mjs').at(-1))
   expect(Math.abs(mean - 3)).toBeLessThan(0.1)
   expect(Math.abs(deviation - 0.5)).toBeLessThan(0.05)
 })
 
-test('find-rate.mjs: the loss increases at rates that fail in plain.mjs, and the proposed rate works', () => {
+test('the example find-rate.mjs proposes a learning rate that works, and its loss increases at rates that fail', () => {
   const [turn, taken] = numbersIn(linesOf('find-rate.mjs').at(-1))
   expect(turn).toBeGreaterThan(0.01)
   expect(turn).toBeLessThan(0.2)
   expect(taken).toBeCloseTo(turn / 10, 4)
 })
 
-test('torch-port.mjs prints the output of the script in PyTorch 2.15', () => {
+test('the example torch-port.mjs prints the output of the script in PyTorch 2.15', () => {
   expect(linesOf('torch-port.mjs')).toEqual([
     '100 0.001267',
     '200 0.001052',
@@ -88,7 +88,7 @@ test('torch-port.mjs prints the output of the script in PyTorch 2.15', () => {
   ])
 })
 
-test('jax.mjs: gradients of jax-js train like manual gradients', () => {
+test('the example jax.mjs trains with gradients of jax-js like with manual gradients', () => {
   const [jax, plain] = [linesOf('jax.mjs'), linesOf('plain.mjs')].map((lines) => lines.map(numbersIn))
   expect(jax).toHaveLength(4)
   expect(jax[2][1]).toBeLessThan(0.35)
@@ -96,14 +96,14 @@ test('jax.mjs: gradients of jax-js train like manual gradients', () => {
   expect(jax[3][0]).toBeGreaterThan(0.86)
 })
 
-test('worker.mjs: this thread stays free, and the run continues here with the same bits', () => {
+test('the example worker.mjs leaves the main thread free, on which the run continues with the same bits', () => {
   const [ticks, same, accuracy] = linesOf('worker.mjs')
   expect(numbersIn(ticks)[0]).toBeGreaterThan(5)
   expect(same).toBe('resumed after update 90; bit-identical to an uninterrupted run: true')
   expect(numbersIn(accuracy)[0]).toBeGreaterThan(0.8)
 })
 
-test('service.mjs: answers a request while it fits 1,000 curves for another', () => {
+test('the example service.mjs answers a request while it fits 1,000 curves for another request', () => {
   const [fits, other, away, wrong, many] = linesOf('service.mjs')
   expect(fits).toMatch(/^1000 of 1000 fits converged; first EC50: 0\.45\d* ± 0\.0\d+$/)
   expect(other).toBe('another request was answered in the meantime: well')
@@ -112,7 +112,7 @@ test('service.mjs: answers a request while it fits 1,000 curves for another', ()
   expect(many).toBe('400: expected at most 10000 curves, got 10001')
 })
 
-test('each program is short, and is named in examples/README.md and in docs/recipes.md', () => {
+test('each example program is short, and is named in examples/README.md and in docs/recipes.md', () => {
   const texts = ['examples/README.md', 'docs/recipes.md'].map((file) =>
     readFileSync(join(home, file), 'utf8'),
   )

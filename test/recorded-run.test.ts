@@ -43,30 +43,30 @@ function write(record: object): void {
 const check = () => run(process.execPath, 'scripts/recorded-run.mjs', '--check')
 const instructionSets = ['scalar', 'sse2', 'avx2', 'avx512']
 
-test('a record of the parent commit is sufficient if the current commit adds the record', () => {
+test('a record of a test run may belong to the parent commit if the current commit adds the record', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets })
   commit()
   expect(check()).toEqual({ status: 0, stdout: '', stderr: '' })
 })
 
-test('a missing record is refused', () => {
+test('a missing record of a test run is refused', () => {
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/npm run record/) })
 })
 
-test('a record of another processor is refused', () => {
+test('a record of a test run on another processor is refused', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets: instructionSets.slice(0, 3) })
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/without avx512/) })
 })
 
-test('a record of changed sources is refused', () => {
+test('a record of a test run with other sources is refused', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets })
   writeFileSync(join(folder, 'kernel.rs'), '')
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/changed since:\nkernel\.rs/) })
 })
 
-test('a record of another history is refused', () => {
+test('a record of a test run from another history is refused', () => {
   write({ commit: '0'.repeat(40), instructionSets })
   commit()
   expect(check()).toMatchObject({
@@ -75,7 +75,7 @@ test('a record of another history is refused', () => {
   })
 })
 
-test('uncommitted sources cannot be recorded', () => {
+test('a test run of uncommitted sources cannot be recorded', () => {
   writeFileSync(join(folder, 'kernel.rs'), '')
   const { status, stderr } = run(process.execPath, 'scripts/recorded-run.mjs')
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/commit them first/) })

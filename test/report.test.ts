@@ -10,7 +10,7 @@ const rates = (optimizer: Pick<Optimizer, 'report'>) => optimizer.report().tenso
 const at = (t: number) => 0.1 + (t * 0.4) / 10
 const rising = linear(0.1, { endValue: 0.5, steps: 10 })
 
-test('the learning rate is reported if groups set options of every tensor, with a schedule in each', () => {
+test('lastStep reports the learning rate even if groups set a schedule for every tensor', () => {
   const groups = [{ match: '*', beta1: 0.8 }]
   const optimizer = new Optimizer(params(), adam({ lr: rising }), { groups })
   expect(optimizer.lastStep.lr).toBe(at(0))
@@ -24,7 +24,7 @@ test('the learning rate is reported if groups set options of every tensor, with 
   expect([again.lastStep.lr, ...rates(again)]).toEqual([optimizer.lastStep.lr, ...rates(optimizer)])
 })
 
-test('the learning rate is per tensor, before and after the first update, and null for rules without one', () => {
+test('the reported learning rate is a number per tensor, or null for rules without a learning rate', () => {
   const groups = [
     { match: 'a', lrScale: 0.5 },
     { match: 'b', rule: delayedStart(1, sgd({ lr: warmup(1, { steps: 4 }) })) },
@@ -49,7 +49,7 @@ test('the learning rate is per tensor, before and after the first update, and nu
   expect(rates(optimizer)[3]).toBeCloseTo(at(1), 14)
 })
 
-test('the learning rate stays that of the last update, and is evaluated if no tensor uses the rule', () => {
+test('the reported learning rate belongs to the last update, or is evaluated if no tensor uses the rule', () => {
   const optimizer = new Optimizer(params(), adam({ lr: cosine(0.4, { steps: 8 }) }))
   for (let t = 0; t < 3; t++) optimizer.step(params())
   const lr = optimizer.lastStep.lr

@@ -87,7 +87,7 @@ describe("PyTorch's sparse gradients", () => {
     `${given.name} ${JSON.stringify(given.options)}`,
     given,
   ])
-  test.each(named)('have the same trajectory: %s', (_, given) => {
+  test.each(named)('give the same trajectory in antigrad: %s', (_, given) => {
     const { dtype, shape, initial, updates, parameters, state, options, optimizer: name } = given
     const columns = shape[1]
     const tolerance = dtype === 'float64' ? 5e-13 : name === 'SGD' ? 1e-4 : 1e-5
@@ -127,9 +127,9 @@ describe("PyTorch's sparse gradients", () => {
 })
 
 describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) => {
-  describe.each(Object.entries(lazy))('with %s', (name, rule) => {
+  describe.each(Object.entries(lazy))('with the rule %s', (name, rule) => {
     test.each([1, 3, 16, 17, 40])(
-      'move the listed rows of %i columns as in a dense step, and no others',
+      'change only the listed rows of %i columns, with the values of a dense step',
       (columns) => {
         const indices = [7, 0, 19, 8]
         const values = wave(dtype, indices.length * columns, 9)
@@ -220,7 +220,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     )
   })
 
-  test.each(engineNames)('%s: add up the gradients of repeated rows in list order', (engine) => {
+  test.each(engineNames)('add up the gradients of repeated rows in list order: %s', (engine) => {
     const columns = 3
     const values = wave(dtype, 5 * columns, 9)
     const f = dtype === 'float32' ? Math.fround : (x: number) => x
@@ -236,7 +236,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     expect(inBits(many.save())).toBe(inBits(once.save()))
   })
 
-  test('have the bits of the sums of repeated rows, at every position', () => {
+  test('with repeated rows give the bits of summed rows, at every position in the list', () => {
     const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
     const ways = [
       ...engineNames.map((engine) => ({ engine })),
@@ -301,7 +301,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
   })
 
   test.each(engineNames)(
-    '%s: have the norm of the complete gradient if squares overflow, to the bit',
+    'have the norm of the dense gradient to the bit, even if squares overflow: %s',
     (engine) => {
       const columns = 30
       const indices = [17, 2, 17, 9, 0, 5, 17, 1]
@@ -325,7 +325,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     },
   )
 
-  test('are sorted also for row indices above 16 bits', () => {
+  test('are sorted even if row indices exceed 16 bits', () => {
     const rows = 200_000
     const indices = [65_536, 3, 131_072, 65_539, 256, 199_999, 3, 0, 65_536, 255, 131_073, 65_536]
     const values = wave(dtype, indices.length, 9)
@@ -352,7 +352,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     expect(found).toEqual(found.map(() => true))
   })
 
-  test('are supported if the first tensor is a single number, next to a tensor that threads share', () => {
+  test('are supported if the first tensor is a single number and the second tensor is divided between threads', () => {
     const [length, first] = [300_000, wave(dtype, 1, 1)]
     const found = [{ engine: 'typescript' }, { engine: 'native', threads: 2 }].map((way) => {
       const start = { first, large: wave(dtype, length, 2) }
@@ -367,7 +367,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
   })
 })
 
-describe('perRow', () => {
+describe('the option perRow', () => {
   const columns = 3
   const start = Float64Array.from({ length: 5 * columns }, (_, i) => Math.cos(i))
   const split = (whole: ArrayLike<number>) =>
@@ -379,7 +379,7 @@ describe('perRow', () => {
   test.each<[string, (options: object) => Anything]>([
     ['adam', (options) => adam({ lr: 0.1, weightDecay: 0.1, ...options })],
     ['adamw, with a schedule', (options) => adamw({ lr: exponential(0.1, { gamma: 0.99 }), ...options })],
-  ])('%s: treats each row like a tensor of its own, up to rounding', (_, rule) => {
+  ])('treats each row like a separate tensor, up to rounding: %s', (_, rule) => {
     const byRow = make(rule({ perRow: true }))
     const tensors = new Optimizer(split(start), rule({}))
     for (let t = 0; t < 60; t++) {
@@ -400,7 +400,7 @@ describe('perRow', () => {
     })
   })
 
-  test("makes the first update of a late row η, instead of 3.16 η with the tensor's update counter", () => {
+  test("makes the first update of a late row η, while the tensor's update counter leads to 3.16 η", () => {
     const first = (perRow: boolean) => {
       const optimizer = make(adam({ lr: 1e-3, perRow }))
       for (let t = 0; t < 10_000; t++) optimizer.step({ embed: sparseRows([0], Float64Array.of(1, 1, 1)) })
@@ -411,7 +411,7 @@ describe('perRow', () => {
     expect(first(false)).toBeCloseTo(1e-3 * (0.1 / Math.sqrt(0.001)), 6)
   })
 
-  test('differs only by rounding if all rows are always present', () => {
+  test('changes the result only by rounding if all rows are always present', () => {
     const [byRow, plain] = [make(adam({ lr: 0.1, perRow: true })), make(adam({ lr: 0.1 }))]
     for (let t = 0; t < 500; t++) {
       const gradient = start.map((_, i) => Math.sin(t + i))
@@ -449,7 +449,7 @@ describe('sparse gradients with other options', () => {
   const values = () => wave('float32', 2 * 4, 9)
   const gradient = () => ({ before: wave('float32', 5, 4), embed: sparseRows(indices, values()) })
 
-  test.each(engineNames)('%s: may be overwritten as soon as stepAsync returns', async (engine) => {
+  test.each(engineNames)('may be overwritten as soon as stepAsync returns: %s', async (engine) => {
     const [at, later] = [0, 1].map(() => make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } }))
     for (let t = 0; t < 3; t++) {
       at.step(gradient())
@@ -464,7 +464,7 @@ describe('sparse gradients with other options', () => {
   })
 
   test.each(engineNames)(
-    '%s: are safe if the list is overwritten in the middle of a step',
+    'are safe if the list of rows is overwritten in the middle of a step: %s',
     async (engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } })
       const step = optimizer.stepAsync({ embed: sparseRows([13, 11], values()) })
@@ -476,7 +476,7 @@ describe('sparse gradients with other options', () => {
     },
   )
 
-  describe.each(engineNames)('in batches on %s', (engine) => {
+  describe.each(engineNames)('in batches on the engine %s', (engine) => {
     const [a, b, c] = [0, 1, 2].map((seed) => wave('float32', 8, seed))
     const accumulating = (options: OptimizerOptions = {}) =>
       make(lazy.adam, 'float32', 4, { engine, accumulate: 3, ...options } as Anything)
@@ -623,7 +623,7 @@ describe('sparse gradients with other options', () => {
     ['adaptive', lazy.adam, { clip: { adaptive: 0.1 } }],
     ['cautious', adamw({ cautious: true }), {}],
   ]
-  test.each(others)('%s: are refused, and nothing changes', (_, rule, options) => {
+  test.each(others)('are refused, and nothing changes: %s', (_, rule, options) => {
     const optimizer = make(rule, 'float32', 4, options)
     const before = inBits([optimizer.save(), optimizer.grads])
     expect(() => optimizer.step(gradient())).toThrow(OptionError)
@@ -633,7 +633,7 @@ describe('sparse gradients with other options', () => {
     expect(inBits([optimizer.save(), optimizer.grads])).toBe(before)
   })
 
-  test('are errors if they contain invalid rows, and nothing changes', async () => {
+  test('are refused if they contain invalid rows, and nothing changes', async () => {
     const optimizer = make(lazy.adam, 'float32', 4)
     optimizer.step(gradient())
     const before = inBits([optimizer.save(), optimizer.grads])
@@ -705,7 +705,7 @@ describe('sparse gradients with other options', () => {
     expect(() => optimizer.step(sparseRows([1], four()) as Anything)).toThrow(TensorError)
   })
 
-  test('are unaffected by code that runs between reading and the update, or it is an error', () => {
+  test('are unaffected or refused if user code runs between reading and the update', () => {
     const which = Uint8Array.of(3, 11)
     const given = values()
     let strike = () => {}
@@ -726,7 +726,7 @@ describe('sparse gradients with other options', () => {
     expect(inBits([optimizer.save === undefined, optimizer.params, optimizer.state])).toBe(before)
   })
 
-  test('are read before the update overwrites them if they lie in the optimizer', () => {
+  test("are read before the update overwrites them if they are the optimizer's own views", () => {
     const [own, apart] = [0, 1].map(() => make(lazy.adam, 'float32', 4))
     for (const one of [own, apart]) one.grads.embed.set(wave('float32', ROWS * 4, 8))
     const part = own.grads.embed.subarray(4, 12)
@@ -740,7 +740,7 @@ describe('sparse gradients with other options', () => {
     ['plain', {}],
     ['clipped by norm', { clip: { norm: 0.1 } }],
     ['clipped by tensor, one of two batches each', { clip: { tensorNorm: 0.1 }, accumulate: 2 }],
-  ])('with many values, %s', (_, options) => {
+  ])('with many values and the options “%s”', (_, options) => {
     // The rows do not fill whole lines, and are long enough to be lent.
     const columns = 257
     const indices = [17, 3, 8, 19, 0, 5, 12, 1, 11, 4, 14, 2, 9, 7, 16, 13, 10, 6]
@@ -764,13 +764,16 @@ describe('sparse gradients with other options', () => {
     }
     const expected = step('typescript', false)
 
-    test.each(engineNames)("%s: have the same bits, lent or in the optimizer's memory", (engine) => {
-      expect(step(engine, false)).toEqual(expected)
-      expect(step(engine, true)).toEqual(expected)
-    })
+    test.each(engineNames)(
+      "have the same bits in the user's memory and in the optimizer's memory: %s",
+      (engine) => {
+        expect(step(engine, false)).toEqual(expected)
+        expect(step(engine, true)).toEqual(expected)
+      },
+    )
   })
 
-  test.each(engineNames)('%s: support many values of the first tensor with rows', (engine) => {
+  test.each(engineNames)('support many values in the first tensor with rows: %s', (engine) => {
     const embed = wave('float32', 20_000 * 2, 3)
     const indices = Array.from({ length: 3000 }, (_, k) => 3 * k)
     const values = wave('float32', indices.length * 2, 5)

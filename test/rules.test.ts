@@ -75,7 +75,7 @@ describe('a rule', () => {
     }
   })
 
-  test('has ε = 0 by default in an essay form, from JSON too', () => {
+  test('has ε = 0 by default in an essay form, even if it comes from JSON', () => {
     expect(adagrad({ form: 'essay' }).eps).toBe(0)
     expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
     expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)
@@ -95,7 +95,7 @@ describe('a rule', () => {
   })
 })
 
-describe('a resolved rule', () => {
+describe('the resolution of a rule', () => {
   test.each([
     ['null', null, /^rule: expected a rule such as adam\(\), got null$/],
     ['a name that is no string', { name: 3 }, /^rule: expected a rule such as adam\(\)/],
@@ -127,7 +127,7 @@ describe('a resolved rule', () => {
     expect(() => resolve(given)).toThrow(message)
   })
 
-  test('includes its definition and its delay', () => {
+  test('returns the definition and the delay', () => {
     const { rule, definition, delay } = resolve(JSON.parse(JSON.stringify(delayedStart(7, sgd({ lr: 1 })))))
     expect(rule).toEqual(sgd({ lr: 1 }))
     expect(definition).toBe(definitions.sgd)
@@ -142,7 +142,7 @@ describe.each(Object.values(definitions))('the definition of $name', ({ name, op
     }
   })
 
-  test('names a source, and describes each state array', () => {
+  test('names its source, and describes each state array', () => {
     const { source, state } = about[name]
     expect(source).toMatch(/\S/)
     const words = state?.split(/[^\w]+/)
@@ -168,24 +168,27 @@ const beside: Readonly<Record<string, object>> = {
   'rprop: maxStep': { minStep: Number.MIN_VALUE },
 }
 
-test('the page of rules matches the declarations', () => {
+test('docs/rules.md matches the declarations of rules', () => {
   const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
   expect(page).toBe(rulesPage(antigrad, definitions, documentation, sizesIn(page)))
 })
 
-test("the README's list of rules matches the comments", () => {
+test("the README's list of rules matches the comments of rules", () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
   const listed = [...readme.matchAll(/^\| \[`(\w+)`\]\(docs\/rules\.md#/gm)].map(([, name]) => name)
   expect(listed).toEqual(Object.keys(definitions))
   expect(readme).toBe(withRules(readme, definitions))
 })
 
-test.each(Object.values(definitions))('$name has a loop for each of its kernels', ({ kernels }) => {
-  for (const { number } of kernels) {
-    expect(getLoop(number, 'float32')).toBeTypeOf('function')
-    expect(getLoop(number, 'float32')).not.toBe(getLoop(number, 'float64'))
-  }
-})
+test.each(Object.values(definitions))(
+  'the rule $name has a TypeScript loop for each of its kernels',
+  ({ kernels }) => {
+    for (const { number } of kernels) {
+      expect(getLoop(number, 'float32')).toBeTypeOf('function')
+      expect(getLoop(number, 'float32')).not.toBe(getLoop(number, 'float64'))
+    }
+  },
+)
 
 test("the shifted form of Nesterov's momentum has a gradient point", () => {
   const { definition, rule } = resolve(nesterov({ form: 'shifted' }))
@@ -199,7 +202,7 @@ describe('a schedule', () => {
     expect(warmup(1, given)).toEqual({ schedule: 'warmup', value: 1, steps: 2, from: 0.5 })
   })
 
-  test('is copied and frozen, and each property is read once', () => {
+  test('is copied and frozen when its properties are read once', () => {
     const inner = { schedule: 'warmup', value: 1, steps: 2, from: null }
     const given = { schedule: 'warmup', value: inner, steps: 4, from: null } as Warmup
     const rule = adam({ lr: given })
@@ -249,7 +252,7 @@ describe('a schedule', () => {
     expect(makeRuleSchedule(definitions.adam, resolve(adam()).rule)).toBe(null)
   })
 
-  test('is an error at an update if it is out of range, and changes no value', () => {
+  test('causes an error at an update if its value is out of range, and no parameter changes', () => {
     const schedule = scheduleFor(
       adam({ lr: (t) => t + 1, weightDecay: warmup((t) => (t === 3 ? ('2' as never) : 2), { steps: 1 }) }),
     )
@@ -261,7 +264,7 @@ describe('a schedule', () => {
     )
   })
 
-  test('is evaluated completely if its function requests another update', () => {
+  test('is evaluated completely even if its function requests another update', () => {
     let inside = false
     const schedule = scheduleFor(
       adam({
@@ -286,8 +289,8 @@ interface PresetFunction extends Readonly<Record<string, () => Readonly<Record<s
   (): Readonly<Record<string, unknown>>
 }
 
-describe('presets', () => {
-  test('have a column in the page of rules, with their changed options', () => {
+describe('the presets of rules', () => {
+  test('have a column in docs/rules.md with their changed options', () => {
     const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
     const functions = antigrad as unknown as Readonly<Record<string, PresetFunction>>
     for (const name of Object.keys(definitions)) {
@@ -309,7 +312,7 @@ describe('presets', () => {
     }
   })
 
-  test("contain the values of other systems, and the user's options override them", () => {
+  test("contain the values of other libraries, and the user's options take precedence", () => {
     expect(antigrad.adagrad.optax({ lr: 0.5 })).toEqual(
       adagrad({ lr: 0.5, initialAccumulator: 0.1 + 1e-7, eps: 0 }),
     )

@@ -69,7 +69,7 @@ const first = new Set(
 
 const awkward = [1, 0, 15, 16, 17, 64, 3, 0, 33, 130]
 
-test('WebAssembly and the addon are available for comparison', () => {
+test('WebAssembly and the addon are available for the comparison of bits', () => {
   expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
   expect(engines().native.instructionSets).toContain('scalar')
 })
@@ -102,7 +102,7 @@ describe(`the bits of TypeScript on ${others.map(({ name }) => name).join(', ')}
   })
 })
 
-test.each(dtypes)('%s: leaves a tensor without a gradient and its count unchanged', (dtype) => {
+test.each(dtypes)('a step leaves a tensor without a gradient and its count unchanged in %s', (dtype) => {
   const several = makeData(dtype, awkward, 2, true)
   for (const testCase of cases) {
     const updates = awkward.map(() => 0)
@@ -127,19 +127,22 @@ test.each(dtypes)('%s: leaves a tensor without a gradient and its count unchange
 })
 
 describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('%s: AMSGrad keeps a NaN in v, and replaces one in the maximum', (dtype) => {
-    const ones = array(dtype, 40).fill(1)
-    const optimizer = new Optimizer(ones, adam({ amsgrad: true }), engine)
-    const { v, largest } = optimizer.state
-    largest?.fill(NaN)
-    optimizer.step(ones)
-    expect(largest).toEqual(v)
-    expect(v.every((x) => x > 0)).toBe(true)
-    optimizer.step(array(dtype, 40).fill(NaN))
-    expect(largest?.every(Number.isNaN)).toBe(true)
-  })
+  test.each(dtypes)(
+    'are handled by AMSGrad, which keeps a NaN in v and replaces a NaN in the maximum: %s',
+    (dtype) => {
+      const ones = array(dtype, 40).fill(1)
+      const optimizer = new Optimizer(ones, adam({ amsgrad: true }), engine)
+      const { v, largest } = optimizer.state
+      largest?.fill(NaN)
+      optimizer.step(ones)
+      expect(largest).toEqual(v)
+      expect(v.every((x) => x > 0)).toBe(true)
+      optimizer.step(array(dtype, 40).fill(NaN))
+      expect(largest?.every(Number.isNaN)).toBe(true)
+    },
+  )
 
-  test.each(dtypes)('%s: a clipped NaN is NaN, and a clipped −0 is −0', (dtype) => {
+  test.each(dtypes)('are unchanged by a clip by value: %s', (dtype) => {
     const params = array(dtype, 40).fill(-0)
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { clip: { value: 0.5 }, ...engine })
     const gradient = [NaN, -0, 0, Infinity, -3, 0.5, -0.25, 4]
@@ -149,7 +152,7 @@ describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
   })
 })
 
-test('the division of elements into tensors changes no bit without a norm', () => {
+test('the division of elements into tensors changes no bit if no norm is used', () => {
   const elementwise = cases.filter(
     ({ rule, options: { clip = {} } }) =>
       Object.keys(clip).every((name) => name === 'value') && isElementwise(rule),

@@ -79,7 +79,7 @@ const expectBlind = (step: () => unknown) => {
   )
 }
 
-describe('a step without gradientPoint()', () => {
+describe('a Schedule-Free step without gradientPoint()', () => {
   test('is an error that changes nothing', async () => {
     const optimizer = new Optimizer(ones(), free)
     expectBlind(() => optimizer.step(ones()))
@@ -152,7 +152,7 @@ test.each([
   scheduleFreeSgd({ warmupSteps: 8, r: 1 }),
   scheduleFreeAdamW({ lr: 0.1 }),
   scheduleFreeRAdam({ lr: 0.1 }),
-])('$name continues a saved run to the same bits', (rule) => {
+])('the Schedule-Free rule $name continues a saved run to the same bits', (rule) => {
   const make = () => new Optimizer({ a: ones(), b: ones() }, rule) as never as Parameters<typeof go>[0]
   const whole = make()
   go(whole, 20)
@@ -164,7 +164,7 @@ test.each([
   expect(again.save().tensors).toEqual(whole.save().tensors)
 })
 
-test('weights tʳ·γₘₐₓᵖ and a warm-up match the form that stores y', () => {
+test('Schedule-Free weights tʳ·γₘₐₓᵖ and a warm-up match the equivalent form that stores y', () => {
   const [lr, beta, lambda, warmupSteps, r, p] = [0.3, 0.8, 0.05, 6, 1.5, 3]
   const options = { lr, momentum: beta, weightDecay: lambda, warmupSteps, r, weightLrPower: p }
   const optimizer = new Optimizer(Float64Array.of(2), scheduleFreeSgd(options))
@@ -185,7 +185,7 @@ test('weights tʳ·γₘₐₓᵖ and a warm-up match the form that stores y', (
   }
 })
 
-test('the first updates of RAdam do nothing, or equal SGD', () => {
+test('the first updates of Schedule-Free RAdam change nothing or equal SGD', () => {
   const after = (silentSgdPhase: boolean) => {
     const optimizer = new Optimizer(ones(), scheduleFreeRAdam({ lr: 0.5, silentSgdPhase }))
     optimizer.gradientPoint()
@@ -196,14 +196,14 @@ test('the first updates of RAdam do nothing, or equal SGD', () => {
   expect(after(false)).toEqual(Array(2).fill(Float64Array.of(0.5, 0, 0.75)))
 })
 
-test('the average stays if the learning rate is 0', () => {
+test('the Schedule-Free average stays the same if the learning rate is 0', () => {
   const optimizer = new Optimizer(ones(), scheduleFreeAdamW({ lr: 0 }))
   optimizer.gradientPoint()
   optimizer.step(ones())
   expect([optimizer.params, optimizer.state.z]).toEqual([ones(), ones()])
 })
 
-test('z starts at the parameters of new, extended, unfrozen and partly restored tensors', () => {
+test('the Schedule-Free state z starts at the parameters of new, extended, unfrozen and partly restored tensors', () => {
   const optimizer = new Optimizer({ a: ones() }, free, { shapes: { a: [3, 1] } })
   optimizer.gradientPoint()
   optimizer.step({ a: ones() })
@@ -223,7 +223,7 @@ test('z starts at the parameters of new, extended, unfrozen and partly restored 
   expect([more.params.b[0], more.state.b.z[0], more.state.a.updates]).toEqual([9, 9, 0])
 })
 
-test('options that would move only the average are refused', () => {
+test('Schedule-Free rules refuse options that would change only the average', () => {
   expect(() => delayedStart(3, free)).toThrow('delayedStart: rule: expected a rule in which the parameters')
   const delayed = { name: 'delayedStart', updates: 3, rule: free } as never
   expect(() => new Optimizer(ones(), delayed)).toThrow(OptionError)
@@ -237,13 +237,13 @@ test('options that would move only the average are refused', () => {
   expect(optimizer.step({ a: ones() })).toBe(true)
 })
 
-test('minimize evaluates gradients at gradientPoint, and converges when the average is at rest', () => {
+test('minimize evaluates Schedule-Free gradients at gradientPoint, and converges when the average stops changing', () => {
   const { x, reason } = minimize(booth(), [3, 3], scheduleFreeAdamW({ lr: 0.2 }))
   expect(Math.hypot(x[0] - 1, x[1] - 3)).toBeLessThan(1e-6)
   expect(reason).toBe('converged')
 })
 
-test('minimize does not converge if only the gradient at the point vanishes', () => {
+test('minimize with a Schedule-Free rule does not converge if only the gradient at gradientPoint is 0', () => {
   const lr = 2 ** -40
   // After two updates, z is −2·lr, x is −1.5·lr and y is −1.55·lr.
   const gradient = (x: ArrayLike<number>, out: { [i: number]: number }) => {

@@ -215,8 +215,8 @@ const formulas: Record<string, readonly [Schedule, (t: number) => number]> = {
   ],
 }
 
-describe('the formula of', () => {
-  test.each(Object.entries(formulas))('%s gives its values', (_, [schedule, formula]) => {
+describe('the documented formula of', () => {
+  test.each(Object.entries(formulas))("%s gives the schedule's values", (_, [schedule, formula]) => {
     for (const t of [...Array(60).keys(), 1e6]) {
       const expected = formula(t)
       const error = Math.abs(evaluateSchedule(schedule, t) - expected)
@@ -420,7 +420,7 @@ const nested: fc.Arbitrary<Schedule> = fc.letrec<{ any: Schedule }>((tie) => ({
 const times = [...Array(130).keys(), 1000, 1e6 + 1, 2 ** 40]
 const valuesOf = (schedule: Scheduled) => times.map((t) => evaluateSchedule(schedule, t))
 
-test('every schedule is among the random ones, and has a row in the docs', () => {
+test('every schedule occurs in the random tests, and has a row in the docs', () => {
   const drawn = [...Object.keys(kinds), 'warmup', 'chained', 'joined']
   expect(Object.keys(functions).sort()).toEqual(drawn.sort())
   const page = readFileSync(join(home, 'docs/schedules.md'), 'utf8')
@@ -438,7 +438,7 @@ describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {
     })
   })
 
-  test('is monotonic as documented, and changes no faster', () => {
+  test('is monotonic as documented, and changes at most at the documented speed', () => {
     check(({ schedule, way, slope }) => {
       const values = valuesOf(schedule).slice(0, 130)
       const moves = values.slice(1).map((x, t) => x - values[t])
@@ -447,7 +447,7 @@ describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {
     })
   })
 
-  test('increases up to the last update of its warm-up, and no longer', () => {
+  test('increases up to the last update of its warm-up, and not afterwards', () => {
     check(({ schedule }) => {
       // A schedule that decreases meanwhile, and a schedule that restarts.
       if (schedule.schedule === 'cyclic' && schedule.mode === 'expRange') return
@@ -483,7 +483,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('is constant from the reported update on', () => {
+  test('is constant from the update that is reported as its end', () => {
     check((schedule) => {
       const from = findConstantStart(schedule)
       if (from === Infinity) return
@@ -492,7 +492,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('doubles with a factor of 2', () => {
+  test('has twice its values with a factor of 2', () => {
     check((schedule) => {
       const values = valuesOf(schedule)
       const twice = valuesOf(scaled(schedule, 2))
@@ -525,7 +525,7 @@ describe('any schedule', () => {
   })
 })
 
-test('interpolation never exceeds its endpoint, however it is rounded', () => {
+test('the interpolation of a schedule never exceeds its endpoint by rounding', () => {
   const any = fc.double({ min: -1, max: 1, noNaN: true })
   const property = fc.property(any, any, fc.integer({ min: 1, max: 100 }), (value, endValue, rest) => {
     const steps = 2 ** 52
@@ -538,7 +538,7 @@ test('interpolation never exceeds its endpoint, however it is rounded', () => {
   fc.assert(property, { seed: 5, numRuns: 3000 })
 })
 
-test('parts meet if one begins with the final value of the previous one', () => {
+test('the parts of a joined schedule meet if each part begins with the final value of the previous part', () => {
   const schedule = joined(
     [linear(0, { endValue: 1, steps: 10 }), 1, cosine(1, { steps: 20, endValue: 0.25 }), 0.25],
     { boundaries: [10, 15, 35] },
@@ -551,7 +551,7 @@ test('parts meet if one begins with the final value of the previous one', () => 
   expect([10, 15, 35].map((t) => evaluateSchedule(schedule, t))).toEqual([1, 1, 0.25])
 })
 
-test('a warm-up is detected through parts, factors and groups', () => {
+test('a warm-up is detected even inside joined parts, factors and groups', () => {
   const rising = linear(0, { endValue: 1, steps: 10 })
   expect(warmupSteps(joined([rising, 1, rising], { boundaries: [10, 20] }))).toBe(10)
   expect(warmupSteps(joined([rising, rising], { boundaries: [5] }))).toBe(15)
@@ -574,7 +574,7 @@ test('the stopping criterion does not apply while a schedule increases at first'
   expect(many.iterations[0]).toBe(reasonOf(slow).iterations)
 })
 
-test("a group's factor multiplies the numbers of its option only", () => {
+test("a group's lrScale multiplies only the numbers of the learning rate", () => {
   const lr = warmup(chained([cosine(0.5, { steps: 8 }), step(1, { stepSize: 2, gamma: 0.5 })]), { steps: 3 })
   const rule = sgd({ lr })
   const params = { a: Float64Array.of(1), b: Float64Array.of(1) }
@@ -608,7 +608,7 @@ describe('a schedule with metrics', () => {
     expect(new Set(values).size).toBeGreaterThan(2)
   })
 
-  test('requires improvement of negative metrics, too', () => {
+  test('requires an improvement even for negative metrics', () => {
     let schedule = reduceOnPlateau(1, { patience: 2, threshold: 0.1, factor: 0.5 })
     for (const metric of [-1, -1, -1.05, -1.2, -1.2, -1.2]) schedule = observeMetric(schedule, metric)
     expect(schedule).toMatchObject({ value: 1, best: -1.2, badCount: 2 })
@@ -622,7 +622,7 @@ describe('a schedule with metrics', () => {
     expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
   })
 
-  test('receives metrics within other schedules, which are copied', () => {
+  test('receives metrics even inside other schedules, which are copied', () => {
     const plateau = reduceOnPlateau(1, { patience: 0 })
     const constantly = constant(2)
     const inner = joined([constantly, warmup(plateau, { steps: 2 })], { boundaries: [3] })
@@ -637,7 +637,7 @@ describe('a schedule with metrics', () => {
     expect([plateau.badCount, plateau.best]).toEqual([0, null])
   })
 
-  test('continues in a saved run, also if groups contain a part of it', () => {
+  test('continues in a saved run, even if groups contain a part of the schedule', () => {
     const make = () =>
       new Optimizer(
         { a: Float64Array.of(1), b: Float64Array.of(1) },
@@ -853,7 +853,7 @@ test("a bundle without a schedule's function names the required import, and does
 })
 
 describe('evaluateSchedule', () => {
-  test('returns a number at each t', () => {
+  test("returns a number's value at each t", () => {
     for (const t of [0, 1, 1e9]) expect(evaluateSchedule(0.1, t)).toBe(0.1)
   })
 
@@ -861,7 +861,7 @@ describe('evaluateSchedule', () => {
     expect(evaluateSchedule((t) => 2 * t + 1, 3)).toBe(7)
   })
 
-  test('follows the definition of a warm-up, and then the following value', () => {
+  test('follows the definition of a warm-up, and then the schedule after the warm-up', () => {
     const plain = warmup(0.3, { steps: 4 })
     expect([0, 1, 3, 4, 100].map((t) => evaluateSchedule(plain, t))).toEqual([0.075, 0.15, 0.3, 0.3, 0.3])
     const fromZero = warmup((t) => 8 / (t + 1), { steps: 4, from: 0 })

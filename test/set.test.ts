@@ -38,7 +38,7 @@ function rates(optimizer: Pick<Optimizer, 'report'>): Record<string, [number, nu
   )
 }
 
-test('options of groups stay, and lrScale still multiplies', () => {
+test('set leaves options of groups unchanged, and lrScale still multiplies', () => {
   const optimizer = make()
   expect(rates(optimizer)).toEqual({
     'a.w': [0.125, 0.5],
@@ -51,14 +51,14 @@ test('options of groups stay, and lrScale still multiplies', () => {
   expect(optimizer.rule).toMatchObject({ lr: 1, weightDecay: 0.75 })
 })
 
-test('a schedule is scaled like a number', () => {
+test('lrScale scales a schedule in set like a number', () => {
   const optimizer = make()
   optimizer.set({ lr: (t) => 2 * t })
   const at = optimizer.report().tensors.map(({ rule }) => (rule as { lr: unknown }).lr)
   expect(at.map((lr) => (typeof lr === 'function' ? lr(3) : lr))).toEqual([3, 3, 6, 4])
 })
 
-test('a match overrides groups, and the latest call wins', () => {
+test('set with a match overrides groups, and the latest call takes precedence', () => {
   const optimizer = make()
   optimizer.set('**.bias', { lr: 8, weightDecay: 0.25 })
   expect(rates(optimizer)['a.bias']).toEqual([8, 0.25])
@@ -76,7 +76,7 @@ test('set has the same effect after a save, and on later tensors', () => {
   expect(rates(optimizer)).toEqual(expected)
 })
 
-test('a rule without decay ignores weightDecay 0, and any other missing option is an error that names the place', () => {
+test('set ignores weightDecay 0 for a rule without decay, and refuses any other missing option', () => {
   const params = { w: one(), bias: one() }
   new Optimizer(params, momentum(), { groups: [noDecay()] as never, shapes: { w: [1, 1] } })
   const groups = [{ match: 'bias', weightDecay: 0.1 }] as never
@@ -88,7 +88,7 @@ test('a rule without decay ignores weightDecay 0, and any other missing option i
 })
 
 /** Without changes between them, steps only read gradients. */
-describe.each(engineNames)('%s: set between steps on the fast path', (engine) => {
+describe.each(engineNames)('set between steps on the fast path of the engine %s', (engine) => {
   const make = () =>
     new Optimizer({ a: Float32Array.of(1, 2), b: Float32Array.of(3) }, adamw({ lr: 0.25 }), { engine })
   const gradients = { a: Float32Array.of(1, -2), b: Float32Array.of(0.5) }
@@ -121,7 +121,7 @@ describe.each(engineNames)('%s: set between steps on the fast path', (engine) =>
     expect(inBits(stepped(optimizer).params)).toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('refuses steps by a function', () => {
+  test('refuses a step by its schedule function', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), adamw(), { engine })
     for (let k = 0; k < 3; k++) optimizer.step(gradients.a)
     const before = inBits(optimizer.params)

@@ -32,7 +32,7 @@ esac
   return { status, stderr }
 }
 
-test('the set-up prints nothing of a failed locked attempt if the next attempt succeeds', () => {
+test('the set-up hides the output of a failed locked attempt if the next attempt succeeds', () => {
   const { status, stderr } = install(101, 0)
   expect(status).toBe(0)
   expect(stderr).not.toMatch(/error|fail/i)

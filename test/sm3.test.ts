@@ -47,7 +47,7 @@ const threads = [1, 2, 3].map(
 )
 const others = [...variants.filter((variant) => variant !== reference), ...threads]
 
-describe.each(Object.entries(rules))('SM3 matrices on %s', (_, [rule, options]) => {
+describe.each(Object.entries(rules))('SM3 matrices with the options "%s"', (_, [rule, options]) => {
   test.each(dtypes)('have the same bits: %s', (dtype) => {
     const data = makeData(dtype, lengths, 5, true)
     const begin = ({ name: _, ...engine }: Variant) =>

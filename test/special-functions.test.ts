@@ -43,7 +43,7 @@ const slopeTerms: Record<string, (x: number, slope: number, value: number) => nu
 const argumentsOf = (name: string): string => (name === 'atan2' ? 'x, y' : 'x')
 const functionOf = (name: string) => expression(`${name}(${argumentsOf(name)})` as string)
 
-test('the table contains all functions', () => {
+test('the reference table contains all special functions', () => {
   expect(Object.keys(table).sort()).toEqual([...Object.keys(within), 'voigt'].sort())
 })
 
@@ -74,7 +74,7 @@ describe.each(Object.keys(within))('the special function %s', (name) => {
     }
   })
 
-  test('is rounded once more in float32', () => {
+  test('is in float32 the rounded float64 value', () => {
     for (const row of table[name]) {
       const x = Float32Array.from(row.slice(0, count))
       expect(f.value(x)).toBe(Math.fround(f.value([...x])))
@@ -82,7 +82,7 @@ describe.each(Object.keys(within))('the special function %s', (name) => {
   })
 })
 
-describe('voigt', () => {
+describe('the special function voigt', () => {
   const f = expression('voigt(x, sigma, gamma)')
 
   test('is accurate to 4 units in the last place, and to 10 + 2·(x/sigma)² in the Gaussian tail', () => {
@@ -109,7 +109,7 @@ describe('voigt', () => {
     }
   })
 
-  test('is rounded once more in float32', () => {
+  test('is in float32 the rounded float64 value', () => {
     for (const row of [...table.voigt, [6, 1, 0], [0.5, 2, 1]]) {
       const x = Float32Array.from(row.slice(0, 3))
       expect(f.value(x), `${x}`).toBe(Math.fround(f.value([...x])))
@@ -132,7 +132,7 @@ const [inf, nan] = [Infinity, NaN]
 const TINY = 5e-324
 const LARGEST = Number.MAX_VALUE
 
-describe('special arguments', () => {
+describe('the special functions', () => {
   test.each<readonly [name: string, of: readonly (readonly number[])[]]>([
     [
       'expm1',
@@ -374,14 +374,14 @@ describe('special arguments', () => {
         [-inf, nan],
       ],
     ],
-  ])('have the documented values for %s', (name, cases) => {
+  ])('have the documented values for special arguments of %s', (name, cases) => {
     const f = functionOf(name)
     for (const [x, value] of cases) expect(f.value([x]), `${name}(${x})`).toBe(value)
     expect(f.value([nan])).toBeNaN()
     expect(f.value(Float32Array.of(nan))).toBeNaN()
   })
 
-  test('have the values of C99 for atan2', () => {
+  test('have the values of C99 for special arguments of atan2', () => {
     const f = expression('atan2(y, x)')
     const pi = Math.PI
     const all: readonly (readonly [y: number, x: number, value: number])[] = [
@@ -489,7 +489,7 @@ describe.each(['float32', 'float64'] as const)(
   },
 )
 
-test('slopes have their limits where terms vanish, and are NaN where the function is undefined', () => {
+test('derivatives of special functions equal their limits, and are NaN if the function is undefined', () => {
   const slopes = new Float64Array(2)
   const at = (text: string, ...x: number[]) => {
     expression(text).gradient(x, slopes)
@@ -503,7 +503,7 @@ test('slopes have their limits where terms vanish, and are NaN where the functio
   expect(at('cbrt(x)', 0)).toEqual([inf])
 })
 
-test('floor and sign have slope 0', () => {
+test('the functions floor and sign have derivative 0', () => {
   const slope = new Float64Array(1)
   for (const text of ['floor(x)', 'sign(x)']) {
     slope[0] = 5
@@ -512,7 +512,7 @@ test('floor and sign have slope 0', () => {
   }
 })
 
-test('second derivatives are derivatives of the first, except for trigamma, which has no derivative', () => {
+test('second derivatives are correct for all special functions except trigamma, which has no derivative', () => {
   const second = new Float64Array(1)
   expression('lgamma(x)').hessian([3], second)
   expect(second[0]).toBe(expression('trigamma(x)').value([3]))
@@ -521,7 +521,7 @@ test('second derivatives are derivatives of the first, except for trigamma, whic
   expect(() => expression('trigamma(x)').hessian([3], second)).toThrow(OptionError)
 })
 
-test('a name that later became a function is a parameter unless parentheses follow', () => {
+test('a name that became a function in a later version is a parameter unless parentheses follow', () => {
   const f = expression('gamma*lgamma(x) + sign')
   expect(f.names).toEqual(['gamma', 'x', 'sign'])
   expect(f.value([2, 4, 1])).toBe(2 * expression('lgamma(x)').value([4]) + 1)

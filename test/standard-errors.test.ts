@@ -26,7 +26,7 @@ const ways = (exact: ReturnType<typeof expression>) => ({
 })
 const digits = { exact: 12, 'gradient-differences': 8, 'value-differences': 6 } as const
 
-describe('standardErrors', () => {
+describe('the results of standardErrors', () => {
   test("equal a fit's standard errors for a linear model", () => {
     const squares = expression('(y - (a + b*t))^2').with({ t, y })
     const { x } = minimize(squares, [1, 1], lbfgs(), { tolerance: 1e-12 })
@@ -67,7 +67,7 @@ describe('standardErrors', () => {
     expect(covariance[0][1]).toBeCloseTo(0, 12)
   })
 
-  test.each(Object.keys(digits) as (keyof typeof digits)[])('%s are correct at any scale', (way) => {
+  test.each(Object.keys(digits) as (keyof typeof digits)[])('for %s are correct at any scale', (way) => {
     for (const size of [1e-9, 1e-4, 1, 1e7, 1e12]) {
       const text = `((a - 3*${size})/${size})^2/2 + exp(b*10) - b*10 + .3*(a - 3*${size})/${size}*(b*10)`
       const objective = ways(expression(text))[way]
@@ -86,7 +86,7 @@ describe('standardErrors', () => {
     for (let i = 0; i < 3; i++) expect(other.errors[i] / exact.errors[i]).toBeCloseTo(1, digits[way])
   })
 
-  test('use second derivatives of the objective if they exist', () => {
+  test('are computed from second derivatives of the objective if they exist', () => {
     const hessian = (_: ArrayLike<number>, out: { [i: number]: number }) => {
       ;[out[0], out[1], out[2], out[3]] = [2, 1, 1, 3]
     }
@@ -101,7 +101,7 @@ describe('standardErrors', () => {
     expect(() => standardErrors(filling, [0, 0], logL)).toThrow('objective: hessian: expected all of out')
   })
 
-  test('do not modify their arguments, and tolerate modifications by the objective', () => {
+  test("do not change if the objective modifies its argument, and the user's arguments stay unchanged", () => {
     const x = Float64Array.of(1, 2)
     const spoiling = (at: ArrayLike<number>) => {
       const value = (at[0] - 1) ** 2 / 2 + (at[1] - 2) ** 2 / 2
@@ -114,7 +114,7 @@ describe('standardErrors', () => {
 })
 
 describe('the second derivatives of an expression', () => {
-  test('equal manual ones, also with rows and conditions', () => {
+  test('equal manual derivatives, even with rows and conditions', () => {
     const of = (text: string, x: number[]) => {
       const out = new Float64Array(x.length ** 2)
       expression(text).hessian(x, out)
@@ -133,7 +133,7 @@ describe('the second derivatives of an expression', () => {
   })
 })
 
-describe('missing standard errors', () => {
+describe('NaN standard errors', () => {
   const errorsOf = (text: string, x: number[], options: StandardErrorsOptions = logL) =>
     Object.entries(ways(expression(text))).map(([, objective]) => standardErrors(objective, x, options))
 
@@ -178,7 +178,7 @@ describe('missing standard errors', () => {
     ])
   })
 
-  test('do not occur if the minimum is elsewhere, which a remark reports', () => {
+  test('do not occur if the point is not the minimum, which a remark reports', () => {
     for (const { reason, distance, errors } of errorsOf('(x - 3)^2/2 + y^2', [2.9, 0])) {
       expect(reason).toBe('not-at-minimum')
       expect(distance).toBeCloseTo(0.1, 6)
@@ -186,7 +186,7 @@ describe('missing standard errors', () => {
     }
   })
 
-  test('occur for parameters at a bound, which count as fixed', () => {
+  test('occur for parameters at a bound, which are treated as fixed', () => {
     const objective = expression('(y - (a + b*t))^2 + a*0').with({ t, y })
     const bounds = { b: [0, 9] } as const
     const x = [y.reduce((sum, at) => sum + at) / y.length, 0]

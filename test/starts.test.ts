@@ -26,7 +26,7 @@ const unit = (dimensions: number): Box =>
 const lists = (columns: StartColumns) => Object.values(columns).map((column) => Array.from(column))
 const makers = { uniformStarts, latinHypercubeStarts, sobolStarts }
 
-describe('the grid', () => {
+describe('the grid of starting points', () => {
   test('contains both ends exactly, and the last parameter varies fastest', () => {
     expect(gridStarts({ x: [-2, 2], y: [-1, 3] }, { x: 2, y: 3 })).toEqual({
       x: Float64Array.of(-2, -2, -2, 2, 2, 2),
@@ -49,13 +49,13 @@ describe('the grid', () => {
     }
   })
 
-  test('is rounded once in float32', () => {
+  test('is rounded only once in float32', () => {
     const wide = gridStarts({ x: [0.1, 0.7] }, 50)
     const { x } = gridStarts({ x: [0.1, 0.7] }, 50, { dtype: 'float32' })
     expect(x).toEqual(Float32Array.from(wide.x))
   })
 
-  test('uses the middle for one point, and equal ends fix a parameter', () => {
+  test('uses the middle of a range for one point, and equal ends of a range fix a parameter', () => {
     expect(gridStarts({ x: [1, 4], y: [7, 7], z: [0, 1] }, { x: 1, y: 2, z: 2 })).toEqual({
       x: Float64Array.of(2.5, 2.5, 2.5, 2.5),
       y: Float64Array.of(7, 7, 7, 7),
@@ -70,7 +70,7 @@ describe('the grid', () => {
   })
 })
 
-describe('random words', () => {
+describe('words of the random generator', () => {
   test("equal the published words of the generator's authors for this state", () => {
     const next = random(42)
     expect(golden.words).toEqual(golden.words.map(next))
@@ -82,7 +82,7 @@ describe('random words', () => {
   })
 })
 
-describe('random integers', () => {
+describe('integers of the random generator', () => {
   // For 3e9, three words in ten are rejected.
   test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
     'drawn at once equal those drawn one by one, below %d',
@@ -98,7 +98,7 @@ describe('random integers', () => {
   )
 })
 
-describe('uniform starts', () => {
+describe('uniform starting points', () => {
   test('equal a second implementation', () => {
     expect(lists(uniformStarts(unit(3), 5, { seed: 42 }))).toEqual(golden.uniform)
   })
@@ -118,8 +118,8 @@ describe('uniform starts', () => {
   })
 })
 
-describe('the Latin hypercube', () => {
-  test('equals that of a second implementation', () => {
+describe('the Latin hypercube of starting points', () => {
+  test('equals the result of a second implementation', () => {
     expect(lists(latinHypercubeStarts(unit(3), 7, { seed: 42 }))).toEqual(golden.latinHypercube)
   })
 
@@ -183,15 +183,15 @@ describe("Sobol's sequence", () => {
   })
 })
 
-describe.each(Object.entries(makers))('starts of the kind %s', (name, make) => {
-  test('are equal for equal seeds, and differ for others', () => {
+describe.each(Object.entries(makers))('starting points of the kind %s', (name, make) => {
+  test('are equal for equal seeds, and differ for different seeds', () => {
     const box = { x: [-2, 2], y: [-1, 3] } as const
     expect(make(box, 100, { seed: 1 })).toEqual(make(box, 100, { seed: 1 }))
     expect(make(box, 100, { seed: 1 })).not.toEqual(make(box, 100, { seed: 2 }))
     if (name !== 'sobolStarts') expect(make(box, 10)).toEqual(make(box, 10, { seed: 0 }))
   })
 
-  test('begin with the same points if more are requested, except for the hypercube', () => {
+  test('begin with the same points if more points are requested, except for the hypercube', () => {
     const few = lists(make(unit(3), 10, { seed: 1 }))
     const begin = lists(make(unit(3), 100, { seed: 1 })).map((column) => column.slice(0, 10))
     if (name === 'latinHypercubeStarts') expect(begin).not.toEqual(few)
@@ -214,7 +214,7 @@ describe.each(Object.entries(makers))('starts of the kind %s', (name, make) => {
   })
 })
 
-describe('invalid starts', () => {
+describe('invalid calls for starting points', () => {
   const all = { ...makers, gridStarts: gridStarts as unknown as typeof uniformStarts }
   test.each(Object.keys(all) as (keyof typeof all)[])('are refused: %s', (name) => {
     const make = all[name] as (box: unknown, count: unknown, options?: unknown) => unknown
@@ -256,7 +256,7 @@ describe('invalid starts', () => {
     }
   })
 
-  test('are refused for the grid alone', () => {
+  test('are refused if only the grid forbids the arguments', () => {
     const box = { x: [0, 1], y: [0, 1] } as const
     const make = gridStarts as (box: unknown, counts: unknown, options?: unknown) => unknown
     expect(() => make(box, { x: 2 })).toThrow('counts: y: expected an integer from 1 to 2^30, got undefined')

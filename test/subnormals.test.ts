@@ -115,8 +115,8 @@ function timeless(rule: Rule, dtype: Dtype): string[] {
   )
 }
 
-describe.each(variants)('flushing on $name', (variant) => {
-  describe.each(dtypes)('%s', (dtype) => {
+describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
+  describe.each(dtypes)('in %s', (dtype) => {
     const settling = counting.filter(([, rule]) => settles(rule, dtype))
     const keeping = counting.filter(([, rule]) => !settles(rule, dtype))
 
@@ -131,7 +131,7 @@ describe.each(variants)('flushing on $name', (variant) => {
       expect(firstDifference(expectedAfter(PERIOD, rule, dtype).params, params)).toBe(-1)
     })
 
-    test.each(counting)('does not happen one update earlier: %s', (_, rule) => {
+    test.each(counting)('does not happen at update 255: %s', (_, rule) => {
       const { state: expected } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state } = updated(variant, rule, dtype, PERIOD - 1)
       for (const name in expected) expect(firstDifference(expected[name], state[name]), name).toBe(-1)
@@ -181,7 +181,7 @@ describe.each(variants)('flushing on $name', (variant) => {
       ['radam', radam({ beta1: 0.8, beta2: 0.8 })],
       ['delayed adam', delayedStart(1e6, adam({ beta1: 0.8, beta2: 0.8 }))],
     ]
-    test.each(dying)('lets moments whose gradient stays 0 end at 0: %s', (_, rule) => {
+    test.each(dying)('ends with moments of 0 if the gradient stays 0: %s', (_, rule) => {
       const { optimizer, state } = begin(variant, rule, array(dtype, 5).fill(1))
       for (let t = 0; t < 10; t++) optimizer.step(array(dtype, [1, -2, 0.1, 3, 1e-5]))
       const zero = array(dtype, 5)
@@ -206,7 +206,7 @@ describe.each(variants)('flushing on $name', (variant) => {
     }
   })
 
-  test('happens in stepAsync, and within large arrays', async () => {
+  test('happens in stepAsync, and in the middle of large arrays', async () => {
     const length = 300_007
     const { optimizer, state } = begin(
       variant.engine === 'native' ? { ...variant, threads: 3 } : variant,
@@ -220,7 +220,7 @@ describe.each(variants)('flushing on $name', (variant) => {
   })
 })
 
-test.each(dtypes)('flushed numbers are invisible next to a default ε: %s', (dtype) => {
+test.each(dtypes)('flushed subnormal numbers would have no effect next to the default ε: %s', (dtype) => {
   const f = roundOf[dtype]
   for (const { name, eps, beta2 = 0 } of [
     { ...adagrad(), name: 'adagrad' },
@@ -248,7 +248,7 @@ test.each(dtypes)('an ε whose square is a normal number has an effect: %s', (dt
   }
 })
 
-test.each(dtypes)('almost all state arrays contained subnormal numbers: %s', (dtype) => {
+test.each(dtypes)('almost all state arrays of the test contained subnormal numbers: %s', (dtype) => {
   const moments = counting.flatMap(([, rule]) => {
     const { state } = expectedAfter(PERIOD - 1, rule, dtype)
     return timeless(rule, dtype).map((name) => state[name])
@@ -262,7 +262,7 @@ const dividing = counting.filter(
   ([, rule]) => 'eps' in rule && !('cautiousWeightDecay' in rule && rule.cautiousWeightDecay),
 )
 
-describe.each(dtypes)('flushed numbers do not affect divisors: %s', (dtype) => {
+describe.each(dtypes)('flushed subnormal numbers do not affect divisors: %s', (dtype) => {
   test.each(dividing.filter(([, rule]) => settles(rule, dtype)))('of %s', (_, rule) => {
     const { state: kept } = expectedAfter(PERIOD - 1, rule, dtype)
     const names = timeless(rule, dtype)

@@ -15,7 +15,7 @@ const arrays = { float32: Float32Array, float64: Float64Array }
 const dtypes = Object.keys(arrays) as (keyof typeof arrays)[]
 const partsOf = ({ indices, values }: Anything) => ({ indices: [...indices], values: [...values] })
 
-test('sumGradients adds neighbors, and then their sums, with rounding', () => {
+test('sumGradients adds pairs of neighbors, and then their rounded sums', () => {
   // 2²⁴ + 1 is not a float32, and 2²⁴ + 2 is.
   const [large, one] = [2 ** 24, 1]
   const sum = (...numbers: number[]) => sumGradients(numbers.map((x) => Float32Array.of(x)))[0]
@@ -32,7 +32,7 @@ test('sumGradients adds neighbors, and then their sums, with rounding', () => {
   expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(one, one, large))]).values[0]).toBe(large + 2)
 })
 
-test('sumGradients sorts and merges rows, and missing parts add nothing', () => {
+test('sumGradients sorts and merges rows, and ignores missing parts', () => {
   const sum = sumGradients([
     { embed: sparseRows([7, 2, 7], Float32Array.of(1, 2, 3, 4, 5, 6)), body: [null, Float32Array.of(1)] },
     { embed: sparseRows(BigUint64Array.of(3n), Float32Array.of(10, 20)) },
@@ -65,7 +65,7 @@ test('sumGradients neither changes, keeps nor returns its arguments', () => {
   expect(given.values).toBe(embed)
 })
 
-describe.each(dtypes)('sums in %s', (dtype) => {
+describe.each(dtypes)('the sums of sumGradients in %s', (dtype) => {
   const Typed = arrays[dtype] as Float32ArrayConstructor
   const [ROWS, COLUMNS] = [6, 3]
   const number = fc.oneof(
@@ -86,7 +86,7 @@ describe.each(dtypes)('sums in %s', (dtype) => {
     inner: { list: [body && Typed.from(body)] },
   })
 
-  test('do not depend on arrival, sparse or dense form, or intermediate sums', () => {
+  test('do not depend on the order of arrival, the sparse or dense form, or intermediate sums', () => {
     fc.assert(
       fc.property(
         fc
@@ -388,7 +388,7 @@ describe('sumGradients', () => {
   })
 })
 
-test("has a result of the parts' type", () => {
+test('sumGradients returns a result with the type of the parts', () => {
   const params = { embed: new Float32Array(8), body: { w: new Float32Array(2) } }
   const optimizer = new Optimizer(params, adamw(), { shapes: { embed: [4, 2] } })
   const part = { embed: sparseRows([1], Float32Array.of(1, 2)), body: { w: Float32Array.of(1, 2) } }

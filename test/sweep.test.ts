@@ -57,7 +57,7 @@ function lines(args: string): any[] {
     .map((line) => JSON.parse(line))
 }
 
-describe('option values', () => {
+describe('option values of antigrad sweep', () => {
   test.each([
     ['0.1', [0.1]],
     ['.1,1e-2,.1', [0.1, 0.01]],
@@ -74,7 +74,7 @@ describe('option values', () => {
     expect(parseValues('--lr', text)).toEqual(values)
   })
 
-  test('are distinct if they are close together, with exact ends', () => {
+  test('are distinct even if they are close together, and have exact ends', () => {
     const values = parseValues('--lr', '0.123456789..0.2:log:9999') as number[]
     expect(new Set(values).size).toBe(9999)
     expect([values[0], values[9998]]).toEqual([0.123456789, 0.2])
@@ -82,7 +82,7 @@ describe('option values', () => {
   })
 })
 
-describe('functions by name', () => {
+describe('functions of antigrad sweep by name', () => {
   test.each(Object.keys(objectives) as ObjectiveName[])('equal their expressions: %s', (name) => {
     const objective = objectives[name]()
     const text = expression(objectiveText(name))
@@ -101,14 +101,14 @@ describe('functions by name', () => {
     }
   })
 
-  test('include bowls of other conditions', () => {
+  test('include bowls with other condition numbers', () => {
     const text = expression(objectiveText('bowl', 7.5))
     expect(text.value([3, 2])).toBe(bowl({ condition: 7.5 }).value([3, 2]))
   })
 })
 
 test.each(Object.keys(definitions) as (keyof typeof definitions)[])(
-  '%s can be swept if batches support it',
+  'the rule %s can be used in a sweep if batches support the rule',
   (name) => {
     const run = () =>
       minimizeManySync(expression('x^2'), { x: [1] }, definitions[name].defaults as Rule, {
@@ -134,7 +134,7 @@ test('docs/objectives.md has a row for each rule on each objective (npm run tabl
   expect(tables).toEqual(having.map((make) => [make().name, sweepable]))
 })
 
-test('progress shows a rate and the remaining time', () => {
+test('the progress of antigrad sweep shows a rate and the remaining time', () => {
   const progress = { sets: 3, totalSets: 100, runs: 30_000, totalRuns: 1_000_000 }
   expect(describeProgress({ ...progress, sets: 0, runs: 0 }, 0)).toBe(
     '0 of 100 option sets, 0 of 1,000,000 runs',
@@ -145,8 +145,8 @@ test('progress shows a rate and the remaining time', () => {
   expect(describeProgress({ ...progress, runs: 10 }, 1)).toMatch(/, 10 runs\/s, 27:46:39 left$/)
 })
 
-describe('lines of JSON', () => {
-  test('contain the results of minimizeMany per option set', () => {
+describe('the JSON output of antigrad sweep', () => {
+  test('contains the results of minimizeMany per option set', () => {
     const found = lines('--lr 0.01,0.1 --beta1 0.5,0.9 --starts 64 --max-iterations 3000')
     expect(found.map(({ set, options: { lr, beta1 } }) => [set, lr, beta1])).toEqual([
       [0, 0.01, 0.5],
@@ -184,7 +184,7 @@ describe('lines of JSON', () => {
     }
   })
 
-  test('combine many starts from several parts', () => {
+  test('combines the parts of a batch with many starts', () => {
     const [{ runs, reached, best }] = lines('--function booth --lr 0.1 --starts 40000 --max-iterations 50')
     const starts = sobolStarts({ x: [-10, 10], y: [-10, 10] }, 40_000)
     const limits = { maxIterations: 50 }
@@ -210,7 +210,7 @@ describe('lines of JSON', () => {
     ],
     ['--starts 4 --sample grid', () => gridStarts({ x: [-2, 2], y: [-1, 3] }, 4)],
     ['--starts 16 --dtype float32', () => sobolStarts({ x: [-2, 2], y: [-1, 3] }, 16, { dtype: 'float32' })],
-  ])('contain the starts of %s', (args, make) => {
+  ])('contains the runs from the starting points of %s', (args, make) => {
     const starts = make()
     // Without updates, runs end at their starts.
     const [{ runs, best, endings }] = lines(`${args} --max-iterations 0`)
@@ -228,7 +228,7 @@ describe('lines of JSON', () => {
     expect({ runs, still: endings['max-iterations'] }).toEqual({ runs: 16, still: 16 })
   })
 
-  test('are computed for an expression, with and without a target', () => {
+  test('can be requested for an expression, with and without a target', () => {
     const args = ['--json', '--expression', 'x^4 - x^2', '--box', 'x=-1:2', '--lr', '0.05', '--starts', '32']
     const [plain, aimed] = [[], ['--target', '-0.2']].map((more) =>
       JSON.parse(sweep(...args, ...more).stdout),
@@ -239,12 +239,12 @@ describe('lines of JSON', () => {
     expect(Math.abs(plain.best.x.x)).toBeCloseTo(Math.SQRT1_2, 5)
   })
 
-  test('count a run exactly at the target', () => {
+  test('counts a run that ends exactly at the target', () => {
     expect(lines('--expression x-x+3 --box x=0:1 --starts 8 --target 3')[0].reached).toBe(8)
     expect(lines('--expression x-x+3 --box x=0:1 --starts 8 --target 2.9')[0].reached).toBe(0)
   })
 
-  test('treat diverged runs as infinite, which is null in JSON', () => {
+  test('contains null for the infinite values of diverged runs', () => {
     const [{ endings, best, medianValue, medianIterations, reached }] = lines(
       '--function saddle --rule gradient-descent --lr 1e9 --starts 8 --seed 1',
     )
@@ -257,12 +257,12 @@ describe('lines of JSON', () => {
     })
   })
 
-  test.each(['wasm', 'typescript'])('are equal on the engine %s', (engine) => {
+  test.each(['wasm', 'typescript'])('is the same on the engine %s', (engine) => {
     const args = '--rule rmsprop --lr 1e-3..0.1:log:3 --starts 32 --max-iterations 500'
     expect(lines(`${args} --engine ${engine}`)).toEqual(lines(args))
   })
 
-  test('contain runs of minimize', () => {
+  test('contains the results of minimize', () => {
     const [{ best }] = lines('--lr 0.1 --starts 1 --seed 9')
     const { x, y } = best.from
     const { value } = minimize(expression(objectiveText('rosenbrock')), [x, y], adam({ lr: 0.1 }))
@@ -271,15 +271,15 @@ describe('lines of JSON', () => {
   })
 })
 
-test('a diverging learning rate is reported, and the process continues', () => {
+test('antigrad sweep reports a diverging learning rate, and continues', () => {
   const args = ['--function', 'rastrigin', '--rule', 'gradient-descent', '--lr', '0.01,1.5', '--json']
   const { status, stdout, stderr } = sweep(...args)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   expect(stdout.trimEnd().split('\n')).toHaveLength(2)
 })
 
-describe('the printed table', () => {
-  test('has a line per set, and marks the best one', () => {
+describe('the table of antigrad sweep', () => {
+  test('has a line per option set, and marks the best set', () => {
     const { status, stdout, stderr } = sweep(...words('--lr 0.001,0.1 --starts 64 --eps 1e-8'))
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const [head, slow, fast, empty, best, end] = stdout.split('\n')
@@ -332,7 +332,7 @@ describe('the printed table', () => {
   })
 })
 
-describe('Ctrl-C', () => {
+describe('Ctrl-C during antigrad sweep', () => {
   /** Runs a sweep after preloading code of the test. Without code, the sweep is interrupted after its first output. */
   async function interrupted(args: string, before = '') {
     const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
@@ -350,7 +350,7 @@ describe('Ctrl-C', () => {
     return { status, stdout, stderr }
   }
 
-  test('keeps the lines so far, with status 130', async () => {
+  test('keeps the completed lines, and leads to status 130', async () => {
     // Without a tolerance, each set takes the same time.
     const args =
       '--lr 1e-4..1:log:2000 --starts 2048 --tolerance 0 --max-iterations 2000 --json -o stopped.svg'
@@ -389,7 +389,7 @@ describe('Ctrl-C', () => {
   })
 })
 
-test('a reader may close the pipe', async () => {
+test('antigrad sweep ends quietly if the reader of its output closes the pipe', async () => {
   const args = words('--json --lr 1e-4..1:log:5000 --starts 512 --tolerance 0')
   const child = spawn(process.execPath, [cli, 'sweep', ...args], { env })
   child.stdout.once('data', () => child.stdout.destroy())
@@ -401,7 +401,7 @@ test('a reader may close the pipe', async () => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
 })
 
-describe('the plot', () => {
+describe('the plot of antigrad sweep', () => {
   function draw(...args: string[]): string {
     const file = join(folder, 'sweep.svg')
     rmSync(file, { force: true })
@@ -417,7 +417,7 @@ describe('the plot', () => {
     return svg
   }
 
-  test('has a line in both panels for each set of the other options', () => {
+  test('has a line in both panels for each set of options other than the x axis', () => {
     const svg = draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))
     expect(svg.match(/data-line="beta1 0\.5"/g)).toHaveLength(2)
     expect(svg.match(/data-line="beta1 0\.9"/g)).toHaveLength(2)
@@ -471,7 +471,7 @@ describe('the plot', () => {
   })
 })
 
-describe('invalid arguments lead to status 2, one line on stderr and no output', () => {
+describe('an invalid argument of antigrad sweep leads to status 2, one line on stderr and no output:', () => {
   test.each([
     ['--function bogus', 'Allowed choices are rosenbrock'],
     ['--function beal', 'Did you mean beale?'],
@@ -533,7 +533,7 @@ describe('invalid arguments lead to status 2, one line on stderr and no output',
   })
 })
 
-test('sweep --help prints the options', () => {
+test('antigrad sweep --help prints the options', () => {
   const { status, stdout } = sweep('--help')
   expect(status).toBe(0)
   for (const part of ['--box <ranges>', '--lr <values>', '1e-4..1:log:100', '130 after Ctrl-C']) {

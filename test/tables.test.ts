@@ -21,7 +21,7 @@ const numbersOf = (text: string, given: FormatOptions = {}) => {
   return split([text], format.delimiter, format.comment).map(([cells]) => cells.map(numberReader(format)))
 }
 
-describe('the delimiter', () => {
+describe('the delimiter of a table', () => {
   test.each([
     ['t,y\n1,2', ','],
     ['t;y\n1,5;2,5', ';'],
@@ -52,7 +52,7 @@ describe('the delimiter', () => {
   })
 })
 
-describe('numbers', () => {
+describe('numbers in a table', () => {
   test.each<[string, number]>([
     ['1', 1],
     ['+1.5e-3', 0.0015],
@@ -96,8 +96,8 @@ describe('numbers', () => {
   })
 })
 
-describe('rows', () => {
-  test('record the lines in which they begin and end', () => {
+describe('rows of a table', () => {
+  test('are recorded with the lines in which they begin and end', () => {
     const text = '# one\r\n"a\r\nb",c\r\n\n1,"2\n\n"\r"x""y",5" pipe,"a"b\n , \n7,8'
     const rows: Row[] = [
       [['a\r\nb', 'c'], 2, 3],
@@ -108,7 +108,7 @@ describe('rows', () => {
     expect(split([text], ',')).toEqual(rows)
   })
 
-  test('are the same however the text is divided', () => {
+  test('do not depend on the division of the text into chunks', () => {
     const texts = fc.string({ unit: fc.constantFrom(...'ab,; \t"\r\n#1') })
     const check = (text: string, cuts: number[], delimiter: string) => {
       const places = cuts.map((cut) => cut % (text.length + 1)).sort((a, b) => a - b)

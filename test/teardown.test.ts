@@ -21,9 +21,9 @@ const stepping = {
     for (;;) optimizer.step()`,
 }
 
-describe('worker.terminate()', () => {
+describe('the call worker.terminate()', () => {
   test.each(Object.entries(stepping))(
-    'is safe in the only environment with the addon, in %s',
+    'is safe if no other thread uses the addon, during %s',
     async (_, body) => {
       const end = await run(`
       for (let round = 0; round < 10; round++) {
@@ -38,7 +38,7 @@ describe('worker.terminate()', () => {
     },
   )
 
-  test.each(Object.entries(stepping))('is safe next to a main thread that steps, in %s', async (_, body) => {
+  test.each(Object.entries(stepping))('is safe while the main thread steps, during %s', async (_, body) => {
     const end = await run(`
       const [optimizer, expected] = [await make(), await make(1)]
       for (let round = 0; round < 6; round++) {
@@ -61,7 +61,7 @@ describe('worker.terminate()', () => {
   })
 })
 
-describe('a worker ends normally', () => {
+describe('the end of a worker', () => {
   test.each([
     ['at its natural end', '', [], 0],
     ['during a step', 'optimizer.stepAsync()', [], 0],
@@ -82,7 +82,7 @@ describe('a worker ends normally', () => {
   })
 })
 
-describe('the process can end in the middle of', () => {
+describe('the process can end during', () => {
   const scenes = {
     'a stepAsync': 'const optimizer = await make(); const step = optimizer.stepAsync()',
     'its second stepAsync': `
@@ -126,7 +126,7 @@ describe('the process can end in the middle of', () => {
     })
   })
 
-  test('a stepAsync, which a normal exit awaits', async () => {
+  test('stepAsync, and a normal exit waits for the step', async () => {
     const end = await run("(await make()).stepAsync().then(() => console.log('well'))")
     expect(end).toEqual(well())
   })
@@ -161,7 +161,7 @@ describe('garbage collection during stepAsync', () => {
     expect(end).toEqual(well('0\n'))
   })
 
-  test('is safe for all references to the memory while the addon uses it', async () => {
+  test('is safe even if no reference to the memory remains while the addon uses the memory', async () => {
     expect(engines().native.available).toBe(true)
     const require = createRequire(import.meta.url)
     const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))

@@ -92,7 +92,7 @@ const thrownBy = async (call: () => unknown): Promise<unknown> => {
   return null
 }
 
-describe.each(['cpu', 'wasm'])('TensorFlow.js on %s', (backend) => {
+describe.each(['cpu', 'wasm'])('an optimizer in TensorFlow.js on %s', (backend) => {
   beforeAll(async () => {
     await tf.setBackend(backend)
   })
@@ -109,7 +109,7 @@ describe.each(['cpu', 'wasm'])('TensorFlow.js on %s', (backend) => {
     ['a separate gradient point', nesterov({ lr: 0.01, form: 'shifted' }), {}],
     ['Schedule-Free', scheduleFreeAdamW({ lr: 0.1 }), {}],
     ['two batches, clipped', adam({ lr: 0.1 }), { accumulate: 2, clip: { norm: 0.1 } }],
-  ])('computes the bits of an Optimizer: %s', (_, rule, { groups, ...rest }: { groups?: boolean }) => {
+  ])('computes the bits of the class Optimizer: %s', (_, rule, { groups, ...rest }: { groups?: boolean }) => {
     const kernel = tf.variable(tf.tensor([1, -2, 3, 4, 5, -6], [2, 3]), true, 'layer/kernel')
     const bias = tf.variable(tf.tensor([0.5, 1, 2]), true, 'layer/bias')
     const options = groups ? { groups: [{ match: '*/bias', rule: adam({ lr: 0.5 }) }] } : rest
@@ -148,7 +148,7 @@ describe.each(['cpu', 'wasm'])('TensorFlow.js on %s', (backend) => {
     expect(inBits(Float32Array.from(kernel.dataSync()))).toEqual(inBits(reference.params['layer/kernel']))
   })
 
-  test('continues a saved model to the same bits next to the original, whose names are taken', async () => {
+  test('continues a saved model to the same bits while the original model still exists', async () => {
     const none = tf.memory().numTensors
     const model = network()
     const rule = scheduleFreeAdamW({ lr: warmup(0.05, { steps: 3 }) })
@@ -179,7 +179,7 @@ describe.each(['cpu', 'wasm'])('TensorFlow.js on %s', (backend) => {
     await trained(loaded, 1)
   })
 
-  test('continues from values that the user assigns', async () => {
+  test('continues from values that the user assigns to variables', async () => {
     const w = tf.variable(tf.tensor([1, 2]), true, 'w')
     const optimizer = new TfjsOptimizer(adam({ lr: 0.1 }))
     const grads = { w: tf.tensor([1, -1]) }
@@ -194,7 +194,7 @@ describe.each(['cpu', 'wasm'])('TensorFlow.js on %s', (backend) => {
     tf.dispose([grads, held])
   })
 
-  test('starts with a layer when it becomes trainable, and keeps nothing of a disposed model', async () => {
+  test('includes a layer when the layer becomes trainable, and releases disposed models', async () => {
     const model = network()
     model.layers[0].trainable = false
     const optimizer = new TfjsOptimizer(adam())
@@ -252,7 +252,7 @@ describe('antigrad/tfjs refuses', () => {
     expect(error).toMatchObject({ argument: expect.stringContaining(argument) })
   })
 
-  test('gradients that do not fit, and changes nothing', () => {
+  test('gradients of the wrong shape, and changes nothing', () => {
     const w = tf.variable(tf.tensor([1, 2]), true, 'w')
     const optimizer = new TfjsOptimizer(adam())
     expect(() => optimizer.applyGradients({ w: tf.tensor([1]) })).toThrow(TensorError)
@@ -264,7 +264,7 @@ describe('antigrad/tfjs refuses', () => {
     expect(() => optimizer.show('average')).toThrow(OptionError)
   })
 
-  test('functions when a model is saved, naming them', async () => {
+  test('to save a model with schedule functions, and names the functions', async () => {
     const model = network()
     model.compile({ optimizer: new TfjsOptimizer(adam({ lr: () => 0.1 })), loss: 'meanSquaredError' })
     expect(await thrownBy(() => saved(model))).toMatchObject({ argument: 'getConfig: lr' })
@@ -299,7 +299,7 @@ describe('antigrad/tfjs refuses', () => {
   })
 })
 
-test('numbers that JSON lacks, and names with underscores, survive a save', async () => {
+test('NaN, infinity and names with underscores are preserved when a TensorFlow.js model is saved', async () => {
   const w = tf.variable(tf.tensor([-0, 1, Number.NaN, Infinity]), true, 'my_layer_x/kernel_y')
   const optimizer = new TfjsOptimizer(adam({ lr: 0.1 }), { groups: [{ match: 'my_layer_*/*', lr: 0.5 }] })
   optimizer.applyGradients({ [w.name]: tf.tensor([0, 1, 1, -Infinity]) })
@@ -311,13 +311,13 @@ test('numbers that JSON lacks, and names with underscores, survive a save', asyn
   expect(inBits(loaded.optimizer?.save())).toEqual(inBits(optimizer.optimizer?.save()))
 })
 
-test('a bundle contains nothing of TensorFlow.js, and little of the library', async () => {
+test('a bundle with antigrad/tfjs contains no code of TensorFlow.js, and little of the library', async () => {
   const without = await bundledSize("export { adamw, Optimizer } from 'antigrad'")
   const both = "export { optimizerClass } from 'antigrad/tfjs'; export { adamw, Optimizer } from 'antigrad'"
   expect((await bundledSize(both)) - without).toBeLessThan(3_350)
 })
 
-describe('examples/tfjs.mjs', () => {
+describe('the example tfjs.mjs', () => {
   const run = (backend: string, checkpoint: string, epochs: number, engine = 'native') => {
     const flags = [`--backend=${backend}`, `--epochs=${epochs}`, '--train=500', `--checkpoint=${checkpoint}`]
     const { status, stdout, stderr } = spawnSync(

@@ -26,11 +26,14 @@ describe('the number of threads', () => {
     return [dtype, { ...all, gradients: all.gradients.slice(-4) }] as const
   })
 
-  describe.each(data)('changes no bit for several tensors, some without a gradient: %s', (_, several) => {
-    test.each(cases)('$name', (testCase) => {
-      expect(differenceAmong(variants, testCase, several)).toBeNull()
-    })
-  })
+  describe.each(data)(
+    'changes no bit for several tensors, of which some have no gradient: %s',
+    (_, several) => {
+      test.each(cases)('$name', (testCase) => {
+        expect(differenceAmong(variants, testCase, several)).toBeNull()
+      })
+    },
+  )
 
   const names = ['adamw amsgrad', 'sgd', 'clip norm adam', 'clip both zeroGrads delayedStart adamw amsgrad']
   const sample = cases.filter(({ name }) => names.includes(name))
@@ -50,7 +53,7 @@ describe('the chosen number of threads', () => {
   const withBytes = (bytes: number, options = {}) =>
     new Optimizer(new Float32Array(bytes / 16), adam(), { engine: 'native', ...options })
 
-  test('follows the size: one per 4 MiB of the arena, up to the number of cores', () => {
+  test('is one per 4 MiB of the arena, up to the number of cores', () => {
     const cores = availableParallelism()
     expect(withBytes(2 ** 10).threads).toBe(1)
     expect(withBytes(2 ** 22).threads).toBe(1)
@@ -59,13 +62,13 @@ describe('the chosen number of threads', () => {
     expect(withBytes(2 ** 25).threads).toBe(Math.min(8, cores))
   })
 
-  test('can be set by option at any size, and above the number of cores', () => {
+  test('can be set by an option for arenas of any size, even above the number of cores', () => {
     expect(withBytes(2 ** 25, { threads: 1 }).threads).toBe(1)
     expect(withBytes(2 ** 10, { threads: 3 }).threads).toBe(3)
     expect(withBytes(2 ** 10, { threads: 256 }).threads).toBe(256)
   })
 
-  test('is one on the other engines, whatever is requested', () => {
+  test('is always one on the engines other than native', () => {
     for (const engine of ['wasm', 'typescript'] as const) {
       expect(new Optimizer(new Float32Array(9), adam(), { engine, threads: 4 }).threads).toBe(1)
     }
@@ -80,7 +83,7 @@ describe('the chosen number of threads', () => {
     },
   )
 
-  test('follows the environment variable unless the option is set, and an invalid value is an error', () => {
+  test('follows the environment variable unless the option is set, and an invalid variable causes an error', () => {
     const body = `
       const { adam, Optimizer } = antigrad
       const made = (options) => new Optimizer(new Float32Array(1e6), adam(), { engine: 'native', ...options })
@@ -107,7 +110,7 @@ describe('the chosen number of threads', () => {
   })
 })
 
-test('many optimizers with different numbers of threads alternate', () => {
+test('many optimizers with different numbers of threads can step in turn', () => {
   const rule = adamw({ lr: 0.1 })
   const optimizers = Array.from({ length: 24 }, (_, i) => {
     const initial = noise(i, 1 + i * 7919, 'float32')
@@ -138,7 +141,7 @@ const work = `
   return Buffer.from(optimizer.params.buffer, optimizer.params.byteOffset, optimizer.params.byteLength)
     .toString('base64')`
 
-test('Node workers and the main thread can step at the same time on the same threads', async () => {
+test("Node workers and the main thread can step at the same time, and share the addon's threads", async () => {
   const url = JSON.stringify(pathToFileURL(`${home}dist/index.js`).href)
   const source = `import(${url}).then(async (antigrad) => { ${work} })
     .then((result) => require('node:worker_threads').parentPort.postMessage(result))`

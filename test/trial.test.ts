@@ -152,7 +152,7 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
     expect(after.map(digest)).toEqual(expected.params)
   })
 
-  test('has the same bits if a block of a tensor spans two slices', async () => {
+  test('has the same bits even if a block of a tensor spans two slices', async () => {
     const next = noise(7)
     const tensors = () => [100, 9 * BLOCK, 5].map((n) => new dtypes[dtype](n).map(next))
     const [params, gradients] = [tensors(), tensors()]
@@ -165,7 +165,7 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
     expect(digests(sliced as never)).toEqual(digests(whole as never))
   })
 
-  test('has the same bits with a scheduled rate, and gradients zeroed by the last stage', () => {
+  test('has the same bits with a learning-rate schedule, and with gradients that the last stage sets to 0', () => {
     const { optimizer, params } = run(dtype, trial({ lr: () => 1 }), { zeroGrads: true })
     expect(params.map(digest)).toEqual(expected.params)
     const grads = optimizer.grads as unknown as readonly FloatArray[]
@@ -181,21 +181,24 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
   })
 })
 
-test.each([KERNELS - 1, KERNELS])('jobs have unique keys for kernel numbers below 1024: %d', (number) => {
-  const Far = { ...shared, number, name: 'Far', tensor: [], sums: [] } as const
-  const loop = twice<typeof Far>(() => (theta) => {
-    theta[0] = 7
-  })
-  const far = define(`far${number}`, {
-    options: { lr: 1 },
-    kernels: [kernel(Far, loop)],
-    stages: () => [Far],
-    coefficients() {},
-  })
-  const made = rule<RuleOf<typeof far>>(far) as unknown as () => Rule
-  const optimizer = new Optimizer(Float32Array.of(1), made(), { engine: 'typescript' })
-  const step = () => optimizer.step(Float32Array.of(1))
-  if (number >= KERNELS) expect(step).toThrow(TensorError)
-  else step()
-  expect(optimizer.params[0]).toBe(number >= KERNELS ? 1 : 7)
-})
+test.each([KERNELS - 1, KERNELS])(
+  'the jobs of an update have unique keys for kernel numbers below 1024: %d',
+  (number) => {
+    const Far = { ...shared, number, name: 'Far', tensor: [], sums: [] } as const
+    const loop = twice<typeof Far>(() => (theta) => {
+      theta[0] = 7
+    })
+    const far = define(`far${number}`, {
+      options: { lr: 1 },
+      kernels: [kernel(Far, loop)],
+      stages: () => [Far],
+      coefficients() {},
+    })
+    const made = rule<RuleOf<typeof far>>(far) as unknown as () => Rule
+    const optimizer = new Optimizer(Float32Array.of(1), made(), { engine: 'typescript' })
+    const step = () => optimizer.step(Float32Array.of(1))
+    if (number >= KERNELS) expect(step).toThrow(TensorError)
+    else step()
+    expect(optimizer.params[0]).toBe(number >= KERNELS ? 1 : 7)
+  },
+)

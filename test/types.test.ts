@@ -12,9 +12,9 @@ const compilers = [
   ['the newest', 'node_modules/typescript'],
 ] as const
 
-describe.each(compilers)('%s TypeScript', (_, folder) => {
+describe.each(compilers)('the TypeScript version "%s"', (_, folder) => {
   test.each(['false', 'true'])(
-    'compiles a program with the declarations, skipLibCheck %s',
+    "compiles a program with the package's declarations, with skipLibCheck %s",
     (skipLibCheck) => {
       const tsc = join(home, folder, 'bin/tsc')
       const project = join(home, 'test/types')
@@ -29,7 +29,7 @@ describe.each(compilers)('%s TypeScript', (_, folder) => {
   )
 })
 
-test('interfaces and classes are accepted as parameters, and methods are ignored', () => {
+test('the types accept interfaces and classes as parameters, and ignore methods', () => {
   const { ofNetwork, ofModel, model } = program
   expect(ofNetwork.params.layers[0].bias).toEqual(Float32Array.of(0))
   expect(Object.keys(ofModel.params)).toEqual(['w', 'inner'])

@@ -100,7 +100,7 @@ const reason =
       ? 'objdump (binutils) is not here'
       : null
 
-test('CI disassembles the addon', () => {
+test('the CI workflow disassembles the addon', () => {
   if (process.env.CI) expect(reason).toBeNull()
 })
 

@@ -55,7 +55,7 @@ function twins(rule: never) {
   }
 }
 
-test('a rule that is imported later registers its module, and existing optimizers continue with it', async () => {
+test('a rule that is imported later registers its WebAssembly module, and existing optimizers continue with that module', async () => {
   const compiled: number[] = []
   let instances = 0
   WebAssembly.Module = new Proxy(WebAssembly.Module, {
@@ -86,7 +86,7 @@ test('a rule that is imported later registers its module, and existing optimizer
   expect(instances).toBe(3)
 })
 
-test('a module that does not compile is reported, and changes nothing', () => {
+test('a WebAssembly module that does not compile is reported, and changes nothing', () => {
   const optimizer = new Optimizer({ x: noise(2, 1) }, adamw({ lr: 0.1 }), { engine: 'wasm' })
   const before = bits(optimizer.params.x)
   const { text } = catalogue
@@ -109,7 +109,7 @@ test('a module that does not compile is reported, and changes nothing', () => {
   expect(bits(optimizer.params.x)).not.toEqual(before)
 })
 
-test('modules equal the build output, packed to a sixth less than gzip, except for the core', () => {
+test('the WebAssembly modules except the core equal the build output, and are a sixth smaller than with gzip', () => {
   for (const [name, module] of Object.entries({ core, catalogue, equations, many })) {
     const bytes = built(name)
     expect(Buffer.from(decodeModule(module)).equals(bytes), name).toBe(true)
@@ -118,7 +118,7 @@ test('modules equal the build output, packed to a sixth less than gzip, except f
   }
 })
 
-test('the complete module stays registered, whenever it is registered', async () => {
+test('the complete WebAssembly module stays registered when other modules are registered later', async () => {
   registerModule(equations)
   for (const other of [catalogue, core]) {
     registerModule(other)
@@ -129,7 +129,7 @@ test('the complete module stays registered, whenever it is registered', async ()
   for (let seed = 1; seed < 4; seed++) pair.step(seed)
 })
 
-test('the catalogue contains the kernels of the core under the same numbers, before its own', () => {
+test('the catalogue module contains the kernels of the core module under the same numbers, before its own kernels', () => {
   const kernels = Object.values(manifest).flatMap((entry) =>
     typeof entry === 'object' && 'number' in entry ? [entry] : [],
   )

@@ -39,11 +39,11 @@ type Found = Readonly<
 const run = (engine: string | undefined, flags: string[]) =>
   inChild(body(engine), { flags, folder: home }) as Found
 
-describe('node --jitless', () => {
+describe('under node --jitless,', () => {
   const expected = run('typescript', [])
 
   test.each([undefined, 'typescript'])(
-    'engine %s: batches and fits have the bits of TypeScript',
+    'batches and fits with the engine option %s have the bits of TypeScript',
     (engine) => {
       const found = run(engine, ['--jitless'])
       for (const name of Object.keys(calls) as (keyof Found)[]) {
@@ -54,7 +54,7 @@ describe('node --jitless', () => {
     },
   )
 
-  test.each(['native', 'wasm'])('engine %s cannot be forced, and the error explains why', (engine) => {
+  test.each(['native', 'wasm'])('the engine %s cannot be requested, and the error explains why', (engine) => {
     const found = run(engine, ['--jitless'])
     for (const said of Object.values(found)) expect(said).toMatch(/^EngineError: .*WebAssembly/)
   })

@@ -72,15 +72,15 @@ const right = [
 ]
 
 describe('the check of words', () => {
-  test.each(wrong)('finds: %s', (text, problem) => {
+  test.each(wrong)('finds the sentence: %s', (text, problem) => {
     expect(problemsIn(text)).toContain(problem)
   })
 
-  test.each(right)('passes: %s', (text) => {
+  test.each(right)('accepts the sentence: %s', (text) => {
     expect(problemsIn(text)).toEqual([])
   })
 
-  test('splits sentences at periods, blank lines and list items, and not after abbreviations', () => {
+  test('splits sentences at periods, blank lines and list items, but not after abbreviations', () => {
     const texts = (text: string) => sentencesOf(text).map((sentence) => sentence.text)
     expect(texts('One, e.g. two. Three (four). "Five." Six')).toEqual([
       'One, e.g. two.',
@@ -180,7 +180,7 @@ const exceptions: readonly [file: string, part: string, reason: string][] = [
   ['docs/rivals.md', 'AMD EPYC', 'is generated with the measurement'],
 ]
 
-test('the prose of the project reads at once', () => {
+test('the check of words finds no problem in the prose of the project', () => {
   const home = join(import.meta.dirname, '..')
   const files = execFileSync('git', ['ls-files'], { cwd: home, encoding: 'utf8' })
     .split('\n')

@@ -17,11 +17,11 @@ const kernels = new Map<string, Kernel>(
   ),
 )
 
-test('the yardstick covers every rule', () => {
+test("the benchmark's memory passes cover every rule", () => {
   expect(Object.keys(all)).toEqual(expect.arrayContaining(Object.keys(definitions)))
 })
 
-test.each([...kernels.values()])('$name has a pass', (kernel) => {
+test.each([...kernels.values()])('the kernel $name has a memory pass in the benchmark', (kernel) => {
   const { written, read } = needsOf(kernel)
   const arrays = [...written, ...read]
   expect(written.length).toBeGreaterThanOrEqual(1)
@@ -44,12 +44,15 @@ test.each([
   ['Factored', ['params', 'grads'], [], 0, 0],
   // A matrix has these arrays per element, too.
   ['Sm3Covered', ['grads'], [], 1, 1],
-])('%s writes %j, reads %j, and has %i ÷ and %i √', (name, written, read, divisions, roots) => {
-  const found = needsOf(kernels.get(name) as Kernel)
-  expect({ ...found, read: [...found.read].sort() }).toEqual({
-    written,
-    read: [...read].sort(),
-    divisions,
-    roots,
-  })
-})
+])(
+  'the kernel %s writes %j, reads %j, and computes %i quotients and %i square roots',
+  (name, written, read, divisions, roots) => {
+    const found = needsOf(kernels.get(name) as Kernel)
+    expect({ ...found, read: [...found.read].sort() }).toEqual({
+      written,
+      read: [...read].sort(),
+      divisions,
+      roots,
+    })
+  },
+)

@@ -40,7 +40,7 @@ describe('arbitrary writes to an arena', () => {
          for (const at of [${places}]) words[at] = k & 2 ? 0x10000 : kept[at]
        }`,
     ],
-  ])('are harmless natively, during stepAsync: %s', (_, write) => {
+  ])('are harmless during a native stepAsync: %s', (_, write) => {
     const body = `
       const ends = []
       for (const clip of [{}, { norm: 1 }]) {
@@ -81,7 +81,7 @@ describe('arbitrary writes to an arena', () => {
     // WebAssembly reads tables in its memory. The other engines keep copies that cannot be overwritten.
     const expected = engine === 'wasm' ? ['refused', 'unchanged'] : ['done', 'as ever']
     test.each(corruptions)(
-      `%s: are ${expected[0]} by step and by stepAsync, within a short time`,
+      `lead to the outcome “${expected[0]}” in step and stepAsync, within a short time: %s`,
       (_, at, value) => {
         const body = `${made(engine)}
         const ends = []
@@ -114,7 +114,7 @@ describe('arbitrary writes to an arena', () => {
       ['the length of a tensor', TENSOR_AT + layout.TENSOR_LENGTH, 0xffffffff],
       ['the offset of a tensor', TENSOR_AT + layout.TENSOR_OFFSET, 0xfffffff0],
       ['everything', 0, 0xffffffff],
-    ])('%s: may happen in the middle of stepAsync', (_, at, value) => {
+    ])('are safe in the middle of stepAsync: %s', (_, at, value) => {
       const body = `${made(engine)}
         const optimizer = make()
         const neighbor = make()
@@ -133,7 +133,7 @@ describe('arbitrary writes to an arena', () => {
   })
 })
 
-test('a WebAssembly arena never gives access to another arena, whatever is written to it', () => {
+test('arbitrary contents of a WebAssembly arena never give access to another arena', () => {
   const make = () => new Optimizer(new Float32Array(64).fill(1), sgd({ lr: 1 }), { engine: 'wasm' })
   const [victim, attacker] = [make(), make()]
   const { buffer, byteOffset } = attacker.params
@@ -156,7 +156,7 @@ test('a WebAssembly arena never gives access to another arena, whatever is writt
   expect(victim.params.every((x) => x === 1)).toBe(true)
 })
 
-test('a WebAssembly memory is the only victim if the data of a running step are overwritten', () => {
+test("overwriting the data of a running step affects only the step's own WebAssembly memory", () => {
   const body = `
     const victim = new antigrad.Optimizer(new Float32Array(1 << 20).fill(1), antigrad.sgd(), { engine: 'wasm' })
     const ends = new Set()
@@ -183,7 +183,7 @@ describe('a stack overflow in WebAssembly', () => {
     new Optimizer(noise(1, 600, 'float32'), adamw({ lr: 0.1 }), { engine: 'wasm', ...options })
 
   test.each([{}, { clip: { value: 0.5 } }, { clip: { norm: 1 } }])(
-    'leaves all optimizers usable, in this memory and in others: %j',
+    'leaves the optimizers in all memories usable, with the options %j',
     (options) => {
       const [wanting, neighbor, expected] = [make(options), make(options), make(options)]
       expect(wanting.params.buffer).toBe(neighbor.params.buffer)
@@ -252,8 +252,8 @@ const addonInChild = `
     try { return await call() } catch (error) { return error.message }
   }`
 
-describe('the addon without the library', () => {
-  test('keeps the arena alive through its function', () => {
+describe('the addon, called without the library,', () => {
+  test('keeps an arena alive while its step function exists', () => {
     const body = `${addonInChild}
       const step = attached(made())
       const lost = ['handle', 'owner', 'bytes'].filter((name) => Object.hasOwn(step, name)).filter((name) =>
@@ -262,7 +262,7 @@ describe('the addon without the library', () => {
     expect(inChildOfModules(body)).toEqual(['object', []])
   })
 
-  test('does nothing for a handle whose arena was collected', () => {
+  test('ignores a handle whose arena was garbage-collected', () => {
     const body = `${addonInChild}
       const family = { tensors: 1, state: [], byTensor: [], coefficients: 1 }
       const make = () => attached(new Arena('float32', [3_000_000], [family])).handle
@@ -280,7 +280,7 @@ describe('the addon without the library', () => {
     ['shrunk', 'buffer.resize(64)'],
     ['shrunk by a byte', 'buffer.resize(buffer.byteLength - 1)'],
     ['grown', 'buffer.resize(buffer.byteLength + 64)'],
-  ])('does nothing on an ArrayBuffer that was %s', (_, change) => {
+  ])('does nothing if the ArrayBuffer was %s', (_, change) => {
     const body = `${addonInChild}
       const resizable = new ArrayBuffer(4096, { maxByteLength: 8192 })
       const arena = made()
@@ -297,7 +297,7 @@ describe('the addon without the library', () => {
     expect(inChildOfModules(body, { before: noWasmMemory })).toEqual([all(true), all(false), refused])
   })
 
-  test('refuses invalid arguments without allocations', () => {
+  test('refuses invalid arguments without allocating memory', () => {
     const body = `${addonInChild}
       const { region, words } = made()
       const { buffer, byteOffset, byteLength } = region
@@ -345,7 +345,7 @@ test('a transferred ArrayBuffer is an error, even if built-ins were replaced', (
 })
 
 describe.runIf(process.platform === 'linux')('idle threads', () => {
-  test('are not started: three pieces use at most two helpers', () => {
+  test('are not started: a step of three pieces uses at most two helper threads', () => {
     const body = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const optimizer = new antigrad.Optimizer(new Float32Array(3 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 256 })

@@ -116,7 +116,7 @@ const limits = `
     limited(globalThis, name)
   limited(WebAssembly, 'Memory')`
 
-test('memory exhaustion at any allocation ends that call, and nothing else', () => {
+test('memory exhaustion at any allocation ends only the call that allocates', () => {
   const body = `${prepared}
     ${made}
     const wrong = []
@@ -204,7 +204,7 @@ test('memory or stack exhaustion during file access ends the access and leaves t
   for (const name of ['write', 'read']) expect(counts[name], name).toBeGreaterThan(0)
 })
 
-test('near the stack limit a call succeeds or throws the stack error, and works again later', () => {
+test('a call near the stack limit succeeds or throws a stack overflow error, and works again later', () => {
   const body = `${prepared}
     ${made}
     const wrong = []
@@ -263,9 +263,9 @@ function limited(kilobytes: number, body: string) {
   return JSON.parse(stdout)
 }
 
-describe.skipIf(process.platform !== 'linux')('with little memory', () => {
+describe.skipIf(process.platform !== 'linux')('under a memory limit,', () => {
   // A WebAssembly memory reserves 10 GB of addresses, and fits need one.
-  test('steps continue under an address limit, and failed allocations are typed errors', () => {
+  test('steps continue, and failed allocations throw typed errors', () => {
     const body = `
       globalThis.engineNames = ['native', 'typescript']
       ${prepared}

@@ -49,7 +49,7 @@ describe('a schedule', () => {
     expect(Object.isFrozen(warm.value)).toBe(true)
   })
 
-  test('is not accepted as the result of a function', () => {
+  test('is refused as the return value of a schedule function', () => {
     const rule = gradientDescent({ lr: (() => warmup(1, { steps: 4 })) as unknown as () => number })
     const optimizer = new Optimizer(Float32Array.of(1), rule)
     expect(() => optimizer.step(Float32Array.of(1))).toThrow(
@@ -78,7 +78,7 @@ test('functions on Object.prototype are ignored', () => {
   expect(inChild(body, { before: polluted })).toEqual(inChild(body))
 })
 
-describe.each(engineNames)('%s: gradients that change after their check', (engine) => {
+describe.each(engineNames)('gradients that change after their check on the engine %s', (engine) => {
   const length = 300
   const make = (rule: Rule = momentum({ lr: 1 })) => {
     const params = { a: new Float32Array(length), b: new Float32Array(length) }
@@ -103,7 +103,7 @@ describe.each(engineNames)('%s: gradients that change after their check', (engin
       () => new Float32Array(new Resizable(4 * length, { maxByteLength: 4 * length })),
       ({ buffer }: Float32Array) => (buffer as InstanceType<typeof Resizable>).resize(4),
     ],
-  ] as const)('are errors in %s by a getter or a schedule', (_, gradient, spoil) => {
+  ] as const)('are refused if a getter or a schedule causes the change: %s', (_, gradient, spoil) => {
     const optimizer = make()
     const before = snapshot(optimizer)
     const a = gradient()
@@ -131,7 +131,7 @@ describe.each(engineNames)('%s: gradients that change after their check', (engin
     expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
   })
 
-  test('are errors in stepAsync', async () => {
+  test('are refused in stepAsync', async () => {
     const optimizer = make()
     const a = new Float32Array(length)
     const gradients = {
@@ -146,9 +146,9 @@ describe.each(engineNames)('%s: gradients that change after their check', (engin
   })
 })
 
-describe.each(engineNames)('%s: gradients that are views of the optimizer', (engine) => {
+describe.each(engineNames)('gradients that are parameter views on the engine %s', (engine) => {
   const lengths = [3, 300]
-  test.each(lengths)("may be passed in each other's place, %i elements each", async (length) => {
+  test.each(lengths)('may be passed in exchanged order, with %i elements each', async (length) => {
     const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
     const make = () => {
       const params = { a: noise32(1), b: noise32(2) }
@@ -177,7 +177,7 @@ describe.each(engineNames)('%s: gradients that are views of the optimizer', (eng
 })
 
 describe('gradientPoint', () => {
-  test.each(engineNames)('%s: refuses a schedule that steps, and changes nothing', (engine) => {
+  test.each(engineNames)('refuses a schedule that calls step, and changes nothing: %s', (engine) => {
     const optimizer: Optimizer<Float32Array[]> = new Optimizer(
       [Float32Array.of(1), Float32Array.of(2)],
       nesterov({
@@ -204,7 +204,7 @@ describe('gradientPoint', () => {
     expect(point).toEqual(expected)
   })
 
-  test('keeps zeroGrads if it throws', () => {
+  test('keeps the setting of zeroGrads after an exception', () => {
     const optimizer = new Optimizer(new Float32Array(300_000), nesterov({ form: 'shifted' }), {
       engine: 'wasm',
       zeroGrads: true,
@@ -222,8 +222,8 @@ describe('gradientPoint', () => {
   })
 })
 
-describe('a step that throws', () => {
-  test('is not counted, because the TypeScript engine allocates nothing during the update', () => {
+describe('a step', () => {
+  test('allocates nothing on the TypeScript engine during the update, so that no update fails halfway', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.adam({ weightDecay: 0.1 }),
         { engine: 'typescript' })
@@ -235,7 +235,7 @@ describe('a step that throws', () => {
     expect(inChild(body)).toEqual({ message: null, updates: 1, ofTensor: 1 })
   })
 
-  test('is not counted, even if the number of gradients overflows the stack as arguments', () => {
+  test('is not counted if it throws because the gradients as arguments overflow the stack', () => {
     const body = `
       const tensors = Array.from({ length: 10000 }, () => new Float32Array(256))
       const optimizer = new antigrad.Optimizer(tensors, antigrad.gradientDescent(), { engine: 'native' })
@@ -261,7 +261,7 @@ describe('a step that throws', () => {
 
 describe('many tensors', () => {
   test.each(['wasm', 'typescript'] as const)(
-    'take time proportional to their number in stepAsync in slices, %s',
+    'take time proportional to their number when stepAsync runs in slices: %s',
     async (engine) => {
       const time = async (count: number) => {
         const gradients = Array.from({ length: count }, () => Float32Array.of(1))

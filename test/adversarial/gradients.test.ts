@@ -22,7 +22,7 @@ const seen = (optimizer: Anything) =>
     optimizer.lastStep.nonFinite,
   ])
 
-describe.each(engineNames)('gradients on %s', (engine) => {
+describe.each(engineNames)('gradients on the engine %s', (engine) => {
   const ways: [string, OptimizerOptions][] = [
     ['skip', { onNonFinite: 'skip' }],
     ['throw', { onNonFinite: 'throw' }],
@@ -31,29 +31,32 @@ describe.each(engineNames)('gradients on %s', (engine) => {
     ['batches', { accumulate: 2, clip: { norm: 1 } }],
   ]
 
-  test.each(ways)('%s: stepAsync uses their values at the time of the call', async (_, options) => {
-    for (const value of [NaN, Infinity, 1e30]) {
-      const [optimizer, expected] = [make(engine, options), make(engine, options)]
-      for (let k = 0; k < 4; k++) {
-        const given = () => ({ a: Float32Array.of(1, k === 1 ? value : 2), b: Float32Array.of(3, 4) })
-        const outcome = (step: () => unknown) =>
-          Promise.resolve()
-            .then(step)
-            .then(String, ({ name }) => name)
-        const gradients = given()
-        const ended = outcome(() => {
-          const step = optimizer.stepAsync(gradients)
-          gradients.a.fill(0)
-          structuredClone(null, { transfer: [gradients.b.buffer] })
-          return step
-        })
-        expect(await ended).toBe(await outcome(() => expected.step(given())))
-        expect(seen(optimizer)).toBe(seen(expected))
+  test.each(ways)(
+    'are used by stepAsync with their values at the time of the call: %s',
+    async (_, options) => {
+      for (const value of [NaN, Infinity, 1e30]) {
+        const [optimizer, expected] = [make(engine, options), make(engine, options)]
+        for (let k = 0; k < 4; k++) {
+          const given = () => ({ a: Float32Array.of(1, k === 1 ? value : 2), b: Float32Array.of(3, 4) })
+          const outcome = (step: () => unknown) =>
+            Promise.resolve()
+              .then(step)
+              .then(String, ({ name }) => name)
+          const gradients = given()
+          const ended = outcome(() => {
+            const step = optimizer.stepAsync(gradients)
+            gradients.a.fill(0)
+            structuredClone(null, { transfer: [gradients.b.buffer] })
+            return step
+          })
+          expect(await ended).toBe(await outcome(() => expected.step(given())))
+          expect(seen(optimizer)).toBe(seen(expected))
+        }
       }
-    }
-  })
+    },
+  )
 
-  test.each(ways)("%s: may be the optimizer's own, each for the other tensor", async (_, options) => {
+  test.each(ways)("may be the optimizer's own views of other tensors: %s", async (_, options) => {
     const run = async (copies: boolean, step: 'step' | 'stepAsync') => {
       const optimizer = make(engine, options)
       for (let k = 0; k < 4; k++) {
@@ -68,7 +71,7 @@ describe.each(engineNames)('gradients on %s', (engine) => {
     for (const step of ['step', 'stepAsync'] as const) expect(await run(false, step)).toBe(expected)
   })
 
-  test('cannot override how they are copied, as a subclass in the same memory', () => {
+  test("are copied correctly if they belong to a subclass of Float32Array in the optimizer's memory", () => {
     class Lying extends Float32Array {
       override slice(): Anything {
         throw new EvalError('mine')

@@ -21,7 +21,7 @@ const large = (engine: string) => `
   const seen = (optimizer) => JSON.stringify([optimizer.save(), optimizer.report()], (_, value) =>
     ArrayBuffer.isView(value) ? createHash('sha1').update(value).digest('hex') : value)`
 
-describe.each(engineNames)('%s: memory exhaustion', (engine) => {
+describe.each(engineNames)('memory exhaustion on the engine %s', (engine) => {
   const calls = {
     add: 'optimizer.add({ z: params.w, y: params.cold }, { shapes: { z: [length], y: [length] } })',
     appendRows: "optimizer.appendRows('w', params.w)",
@@ -30,7 +30,7 @@ describe.each(engineNames)('%s: memory exhaustion', (engine) => {
     load: `antigrad.Optimizer.load(saved, { engine: '${engine}' })`,
   }
   // Each case runs in a child process, because large arenas share memories once many memories are alive.
-  test.each(Object.entries(calls))('in %s leaves everything unchanged', (name, call) => {
+  test.each(Object.entries(calls))('leaves everything unchanged during %s', (name, call) => {
     const before = `
       let left = Infinity
       for (const [where, name] of [[WebAssembly, 'Memory'], [globalThis, 'ArrayBuffer']]) {
@@ -66,7 +66,7 @@ describe.each(engineNames)('%s: memory exhaustion', (engine) => {
 })
 
 test.each(engineNames)(
-  '%s: memory exhaustion during copies ends save() or restore(), and nothing else',
+  'memory exhaustion during copies ends only save() or restore() on the engine %s',
   (engine) => {
     // Views need no memory.
     const stub = `
@@ -143,7 +143,7 @@ function expectWhole(body: string, { from, by, tries }: { from: number; by: numb
   expect(half).toBe(0)
 }
 
-describe.each(engineNames)('%s: near the stack limit', (engine) => {
+describe.each(engineNames)('a call near the stack limit on the engine %s', (engine) => {
   const calls = {
     step: 'optimizer.step(params)',
     freeze: "optimizer.freeze('t2*')",
@@ -154,7 +154,7 @@ describe.each(engineNames)('%s: near the stack limit', (engine) => {
     save: 'optimizer.save()',
     restore: 'optimizer.restore(saved)',
   }
-  test.each(Object.entries(calls))('%s succeeds or changes nothing', (_, call) => {
+  test.each(Object.entries(calls))('succeeds or changes nothing: %s', (_, call) => {
     const body = `
       const names = Array.from({ length: 12 }, (_, i) => 't' + i)
       const params = Object.fromEntries(names.map((name, i) => [name, Float32Array.of(i, 1, 2, 3)]))
@@ -179,7 +179,7 @@ describe.each(engineNames)('%s: near the stack limit', (engine) => {
   })
 })
 
-describe.each(engineNames)('%s: a step near the stack limit', (engine) => {
+describe.each(engineNames)('a step near the stack limit on the engine %s', (engine) => {
   const sums = '{ scalars: { q: 1 }, step: "q = q/2 + norm(g); theta = theta - g/q" }'
   const depth = `{ state: { m: 0 }, step: 'm = m + norminv(abs(g)) + digamma(9*g) + g^g; theta = theta - m' }`
   const rules = {
@@ -189,7 +189,7 @@ describe.each(engineNames)('%s: a step near the stack limit', (engine) => {
     'equations with sums': `defineRule('attacked', ${sums})()`,
     'equations with functions': `defineRule('attacked', ${depth})()`,
   }
-  test.each(Object.entries(rules))('%s: succeeds or changes nothing', (_, rule) => {
+  test.each(Object.entries(rules))('succeeds or changes nothing with the rule %s', (_, rule) => {
     const body = `
       const params = { a: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), b: Float32Array.of(1, 2, 3, 4) }
       // Functions call few others for the first elements.
@@ -208,10 +208,10 @@ describe.each(engineNames)('%s: a step near the stack limit', (engine) => {
   })
 })
 
-describe.each(engineNames)('%s: memory of other objects', (engine) => {
+describe.each(engineNames)('the memory of user arrays on the engine %s', (engine) => {
   const Resizable = ArrayBuffer as Anything
 
-  test('is copied for parameters and rows in shared, resizable and tracked buffers', () => {
+  test('is copied if parameters and rows lie in shared, resizable or tracked buffers', () => {
     const values = Float32Array.of(1, 2, 3, 4)
     const tracking = new Resizable(16, { maxByteLength: 64 })
     const arrays = [new SharedArrayBuffer(16), new Resizable(16, { maxByteLength: 64 }), tracking].map(
@@ -241,7 +241,7 @@ describe.each(engineNames)('%s: memory of other objects', (engine) => {
 
   const everything2 = (optimizer: Anything) => inBits([optimizer.save(), optimizer.report()])
 
-  test('is safe if rows report a wrong length', () => {
+  test('is read safely if rows report a wrong length', () => {
     class Lying extends Float32Array {
       override get length() {
         return 1
@@ -261,7 +261,7 @@ describe.each(engineNames)('%s: memory of other objects', (engine) => {
     expect(optimizer.report().tensors[0]).toMatchObject({ length: 10, shape: [5, 2] })
   })
 
-  test("may be the optimizer's own views as rows, tensors and gradients", () => {
+  test("may be the optimizer's own memory if its views are passed as rows, tensors or gradients", () => {
     const run = (copy: (view: Anything) => Anything) => {
       const optimizer: Anything = underWay(engine)
       const { cold } = optimizer.params
@@ -284,7 +284,7 @@ describe.each(engineNames)('%s: memory of other objects', (engine) => {
     expect(run((view) => view)).toBe(run((view) => view.slice()))
   })
 
-  test('does not include views from before a move, which are NaN and have no effect', () => {
+  test('does not include old views of moved tensors, which are NaN and have no effect', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const old = [optimizer.params.w, optimizer.average.w, optimizer.grads.w]
     for (const each of [optimizer, untouched]) each.appendRows('w', Float32Array.of(1, 2))

@@ -8,11 +8,11 @@ import { type Anything, everything, later, refusal, shapes, underWay } from './s
 
 const numbers = () => Float32Array.of(1, 2)
 
-describe('a match', () => {
+describe('the match of a group', () => {
   const unused = (match: Match) =>
     new Optimizer({ w: numbers() }, sgd(), { groups: [{ match, frozen: true }] }).report().unusedGroups
 
-  test('can consist of nested arrays that are repeated many times', () => {
+  test('can be a nested array in which the same array occurs many times', () => {
     for (const [pattern, expected] of [
       ['w', []],
       ['v', [0]],
@@ -26,7 +26,7 @@ describe('a match', () => {
     refusal(() => unused(deep), 'groups[0]: match')
   })
 
-  test('is read once, and does not change later', () => {
+  test('is read once, so later changes have no effect', () => {
     const match: Match[] = ['w']
     const group = { match, frozen: true }
     const optimizer = new Optimizer({ w: numbers() }, sgd(), { groups: [group] })
@@ -44,7 +44,7 @@ describe('a match', () => {
     expect(reads).toBe(1)
   })
 
-  test('handles long names and long patterns', () => {
+  test('can be a long pattern for long names', () => {
     const name = 'a'.repeat(200_000)
     const make = (match: Match) =>
       new Optimizer({ [name]: numbers() }, sgd(), { groups: [{ match, frozen: true }] })
@@ -54,7 +54,7 @@ describe('a match', () => {
   })
 })
 
-test('more tensors than a call can have arguments are supported', () => {
+test('an optimizer supports more tensors than a call can have arguments', () => {
   const many = () => Array.from({ length: 150_000 }, () => Float64Array.of(1))
   const optimizer = new Optimizer(many(), sgd({ lr: 1 }), { clip: { norm: 1 }, engine: 'typescript' })
   // The square overflows.
@@ -69,7 +69,7 @@ test('more tensors than a call can have arguments are supported', () => {
   expect(optimizer.params[2][0]).toBeCloseTo(-1 / Math.sqrt(150_000), 3)
 })
 
-test('group values that no rule accepts are errors, even if the group matches nothing yet', () => {
+test('an option value that no rule accepts is refused even in a group that matches no tensor yet', () => {
   const make = (group: object) =>
     new Optimizer({ w: numbers() }, sgd(), { groups: [{ match: 'none', ...group }] })
   refusal(() => make({ eps: NaN }), 'groups[0]: eps')
@@ -84,7 +84,7 @@ test('group values that no rule accepts are errors, even if the group matches no
   make({ lr: () => 1, weightDecay: { schedule: 'warmup', value: 1, steps: 1, from: null } })
 })
 
-test('options of other averages are errors', () => {
+test('an average refuses the options of other averages', () => {
   refusal(() => ema(0.5, { decay: 0.1 } as Anything), 'ema: options')
   refusal(() => ema(0.5, { average: 'swa', start: 0, every: 1 } as Anything), 'ema: options')
   const mixed: Anything = { ...ema(0.5), start: 3 }
@@ -147,7 +147,7 @@ test('properties of Object.prototype are not options', () => {
   expect(inChild(body, { before: polluted })).toEqual(inChild(body))
 })
 
-describe('the result of a call', () => {
+describe('the result of an optimizer call', () => {
   /** Overwrites everything that is writable, recursively. */
   function spoil(value: Anything): void {
     if (typeof value !== 'object' || value === null) return
@@ -173,7 +173,7 @@ describe('the result of a call', () => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('keeps the result of save() unchanged while the optimizer continues', () => {
+  test('stays unchanged while the optimizer continues, if the call was save()', () => {
     const optimizer = underWay()
     const saved = optimizer.save()
     const before = inBits(saved)
@@ -184,7 +184,7 @@ describe('the result of a call', () => {
     expect(inBits(saved)).toBe(before)
   })
 
-  test('keeps loaded and restored runs independent of the saved object', () => {
+  test('is independent of the saved object, if the call was load or restore', () => {
     const saved = underWay().save()
     const loaded = [Optimizer.load(saved) as unknown as ReturnType<typeof underWay>, underWay()]
     loaded[1].restore(saved)
@@ -194,7 +194,7 @@ describe('the result of a call', () => {
     for (const each of loaded) expect(later(each)).toBe(later(underWay()))
   })
 
-  test('creates new objects in each call of noDecay and layerDecay', () => {
+  test('is a new object in each call of noDecay and layerDecay', () => {
     const [first] = layerDecay(['w'], 0.5)
     expect(Object.isFrozen(first) || first !== layerDecay(['w'], 0.5)[0]).toBe(true)
     const group = noDecay()
@@ -207,28 +207,34 @@ describe('the result of a call', () => {
   })
 })
 
-describe.each(engineNames)('%s: a tensor description for a match function', (engine) => {
-  test('is frozen, and has no effect on the optimizer', () => {
-    const [optimizer, untouched] = [underWay(engine), underWay(engine)]
-    const told: Anything[] = []
-    for (const each of [optimizer, untouched])
-      each.freeze((tensor) => told.push(tensor) > 0 && tensor.name === 'w')
-    for (const tensor of told) {
-      expect(Object.isFrozen(tensor)).toBe(true)
-      if (tensor.shape !== undefined) expect(Object.isFrozen(tensor.shape)).toBe(true)
-    }
-    expect(later(optimizer)).toBe(later(untouched))
-  })
+describe.each(engineNames)(
+  'the tensor description that a match function receives on the engine %s',
+  (engine) => {
+    test('is frozen, and does not give access to the optimizer', () => {
+      const [optimizer, untouched] = [underWay(engine), underWay(engine)]
+      const told: Anything[] = []
+      for (const each of [optimizer, untouched])
+        each.freeze((tensor) => told.push(tensor) > 0 && tensor.name === 'w')
+      for (const tensor of told) {
+        expect(Object.isFrozen(tensor)).toBe(true)
+        if (tensor.shape !== undefined) expect(Object.isFrozen(tensor.shape)).toBe(true)
+      }
+      expect(later(optimizer)).toBe(later(untouched))
+    })
 
-  test('may belong to a tensor that disappears during matching', () => {
-    const optimizer = underWay(engine)
-    const before = everything(optimizer)
-    const z = Float32Array.of(1, 2)
-    const match = () => {
-      structuredClone(null, { transfer: [z.buffer] })
-      return true
-    }
-    refusal(() => optimizer.add({ z }, { shapes: { z: [2] }, groups: [{ match, frozen: true }] }), 'params.z')
-    expect(everything(optimizer)).toBe(before)
-  })
-})
+    test('may belong to a tensor whose memory is transferred during matching', () => {
+      const optimizer = underWay(engine)
+      const before = everything(optimizer)
+      const z = Float32Array.of(1, 2)
+      const match = () => {
+        structuredClone(null, { transfer: [z.buffer] })
+        return true
+      }
+      refusal(
+        () => optimizer.add({ z }, { shapes: { z: [2] }, groups: [{ match, frozen: true }] }),
+        'params.z',
+      )
+      expect(everything(optimizer)).toBe(before)
+    })
+  },
+)

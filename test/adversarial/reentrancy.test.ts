@@ -40,12 +40,15 @@ const ways: readonly (readonly [name: string, way: (optimizer: Anything, run: ()
           return [`${name}: ${place.path.join('.')}`, way] as const
         }),
     ),
-  ['what is restored', (optimizer, run) => optimizer.restore(record(saved(), 'updates', run))],
+  ['a getter of the saved run', (optimizer, run) => optimizer.restore(record(saved(), 'updates', run))],
   [
     'options of restore',
     (optimizer, run) => optimizer.restore(saved(), record({ partial: false }, 'partial', run)),
   ],
-  ['a warning', (optimizer, run) => optimizer.restore({ ...saved(), equations: {} }, { onWarning: run })],
+  [
+    'a warning callback',
+    (optimizer, run) => optimizer.restore({ ...saved(), equations: {} }, { onWarning: run }),
+  ],
 ]
 
 function trap({ kind, good }: Place, code: () => void): PropertyDescriptor {
@@ -62,8 +65,8 @@ const after =
     return value
   }
 
-describe.each(engineNames)('%s: a call in the middle of', (engine) => {
-  test.each(ways)('%s is refused', (_, way) => {
+describe.each(engineNames)('on the engine %s,', (engine) => {
+  test.each(ways)('an optimizer call from within %s is refused', (_, way) => {
     for (const [name, call] of inner) {
       const [optimizer, untouched] = [underWay(engine), underWay(engine)]
       const before = everything(optimizer)
@@ -93,7 +96,7 @@ describe.each(engineNames)('%s: a call in the middle of', (engine) => {
     }
   })
 
-  test('a schedule is refused', () => {
+  test('an optimizer call from within a schedule is refused', () => {
     let code = () => {}
     const options: Anything = { accumulate: 1, onNonFinite: 'propagate', maxConsecutiveSkips: undefined }
     const [optimizer, untouched] = [underWay(engine, options), underWay(engine, options)]
@@ -111,7 +114,7 @@ describe.each(engineNames)('%s: a call in the middle of', (engine) => {
     expect(inBits([optimizer.params, optimizer.average])).toBe(inBits([untouched.params, untouched.average]))
   })
 
-  test('stepAsync is refused, and the step ends normally', async () => {
+  test('a stepAsync from within a step is refused, and the step ends normally', async () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     for (let k = 0; k < 4; k++) {
       const step = optimizer.stepAsync(gradients())
@@ -129,7 +132,7 @@ describe.each(engineNames)('%s: a call in the middle of', (engine) => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('an accumulation is refused, and changes nothing', async () => {
+  test('a refused stepAsync changes nothing in the middle of an accumulation', async () => {
     const options: Anything = { onNonFinite: 'throw', maxConsecutiveSkips: undefined }
     const [optimizer, untouched] = [underWay(engine, options), underWay(engine, options)]
     const state = () => inBits([optimizer.save(), optimizer.report()])
@@ -170,7 +173,7 @@ test.each([...inner, ['stepAsync()', (optimizer: Anything) => optimizer.stepAsyn
   },
 )
 
-test('an optimizer without updates does not remain busy', async () => {
+test('an optimizer does not remain busy after a stepAsync that updates no tensor', async () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, sgd())
   optimizer.freeze('**')
   expect(await optimizer.stepAsync({ w: Float32Array.of(1) })).toBe(false)

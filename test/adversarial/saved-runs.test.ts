@@ -42,7 +42,7 @@ test.each(fields)('a saved run without %s is refused', (_, path) => {
   )
 })
 
-describe('a saved structure', () => {
+describe('the structure of a saved run', () => {
   test.each([
     ['a cycle', (saved: Anything) => (saved.structure.body.list[0] = saved.structure)],
     ['a name twice', (saved: Anything) => (saved.structure.more = 'w')],
@@ -99,7 +99,7 @@ describe('a saved structure', () => {
     expect(refusal(() => load({ ...saved, ...deeper }))).toBeInstanceOf(CheckpointError)
   })
 
-  test('can contain a tensor named __proto__, and leads to a bounded list of differences', () => {
+  test('can contain a tensor named __proto__, and the list of differences is bounded', () => {
     const params = JSON.parse('{ "__proto__": [0], "constructor": [0] }', (_, inner) =>
       Array.isArray(inner) ? Float32Array.of(1) : inner,
     )
@@ -177,7 +177,7 @@ const odd = fc.oneof(
   fc.anything(),
 )
 
-test('a saved run with any value at any place is refused, or continues', () => {
+test('a saved run with an arbitrary value in any field is refused or continues', () => {
   const all = places(whole).filter(({ length }) => length > 0)
   fc.assert(
     fc.property(fc.constantFrom(...all), odd, fc.boolean(), (path, value, isGone) => {
@@ -213,7 +213,7 @@ test('a saved run with any value at any place is refused, or continues', () => {
   )
 })
 
-describe('saved arrays', () => {
+describe('the arrays of a saved run', () => {
   class Lying extends Float32Array {
     override get length() {
       return 1
@@ -268,7 +268,7 @@ describe('saved arrays', () => {
     ],
     ['shrunk', (array: Float32Array) => (array.buffer as Anything).resize(4)],
   ] as const
-  describe.each(spoilers)('changed by %s', (_, spoil) => {
+  describe.each(spoilers)('(%s)', (_, spoil) => {
     const prepared = () =>
       changed(({ tensors }) => {
         const resizable = new Float32Array(new Resizable(24, { maxByteLength: 24 }))
@@ -276,7 +276,7 @@ describe('saved arrays', () => {
         tensors.w.slow = resizable
       })
 
-    test('are refused if a later getter or a warning changes them', () => {
+    test('are refused if a later getter or a warning callback changes an array', () => {
       const before = prepared()
       spoil(before.tensors.w.slow)
       refused(before, 'slow')
@@ -302,7 +302,7 @@ describe('saved arrays', () => {
     })
   })
 
-  test.each(engineNames)("may be the optimizer's own views in exchanged places: %s", (engine) => {
+  test.each(engineNames)("may be the optimizer's own views in exchanged order: %s", (engine) => {
     const optimizer = underWay(engine)
     const copied = underWay(engine)
     const swapped = (copy: (view: Anything) => Anything) =>
@@ -328,7 +328,7 @@ describe('saved arrays', () => {
 describe('a warning callback', () => {
   const old = () => ({ ...underWay().save(), equations: {} })
 
-  test('ends the call before any change if it throws', () => {
+  test('ends load and restore before any change if the callback throws', () => {
     const onWarning = () => {
       throw new EvalError('mine')
     }
@@ -343,7 +343,7 @@ describe('a warning callback', () => {
   })
 })
 
-test('messages truncate a name of a million letters', () => {
+test('error messages truncate a name of a million letters', () => {
   const name = 'n'.repeat(1e6)
   const saved: Anything = new Optimizer({ [name]: Float32Array.of(1) }, adam()).save()
   for (const change of ['rule', 'own', 'lrScale', 'clip', 'groups', 'params', 'state', 'shape', 'clock']) {

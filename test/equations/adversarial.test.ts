@@ -20,7 +20,7 @@ function refusal(call: () => unknown): { error: EquationError; took: number } {
   throw new Error('nothing was thrown')
 }
 
-describe('an invalid line', () => {
+describe('an invalid line of a custom rule', () => {
   const options = { lr: 1 }
   test.each([
     ['theta = theta - eta*g', 16, 'one of theta, g, t, lr', 'eta'],
@@ -67,14 +67,14 @@ describe('an invalid line', () => {
     }
   })
 
-  test('includes a state or scalar of the wrong kind', () => {
+  test('is refused if it mixes a number per tensor with a number per element', () => {
     const { error } = refusal(() => make('theta = theta - g\np = g', { scalars: { p: 1 } }))
     expect(error.position).toBe(18)
     expect(error.message).toContain('p: one number per tensor, got one number per element')
   })
 })
 
-describe('an invalid declaration', () => {
+describe('an invalid declaration of a custom rule', () => {
   const step = 'theta = theta - g'
   test.each<[string, unknown]>([
     ['null', null],
@@ -122,13 +122,13 @@ describe('an invalid declaration', () => {
     ['a'.repeat(101)],
     [Symbol('a')],
     [null],
-  ])('includes the name %s', (name) => {
+  ])('is refused for the name %s', (name) => {
     const { error } = refusal(() => defineRule(name as string, { step: 'theta = theta - g' }))
     expect(error).toBeInstanceOf(ArgumentError)
     expect(error.message).toContain('defineRule: name')
   })
 
-  test('has each getter read once, and passes on its exception', () => {
+  test('is read once per getter, and exceptions of getters are passed on', () => {
     let count = 0
     const given = {
       get step() {
@@ -147,7 +147,7 @@ describe('an invalid declaration', () => {
     expect(refusal(() => defineRule('attacked', throwing)).error).toBe(thrown)
   })
 
-  test('cannot arise from later changes of the given objects', () => {
+  test("cannot result from later changes of the user's objects", () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = g; theta = theta - lr*m' }
     const rule = defineRule('attacked', given)()
     given.options.lr = 7
@@ -176,7 +176,7 @@ describe('polluted prototypes', () => {
     expect(refusal(() => make('theta = theta - lr*g')).error).toBeInstanceOf(EquationError)
   })
 
-  test('do not turn a built-in rule into one by equations', () => {
+  test('do not turn a built-in rule into a custom rule', () => {
     const step = () => {
       const optimizer = new Optimizer(F(1), adam({ lr: 0.1 }), { engine })
       optimizer.step(F(1))
@@ -188,7 +188,7 @@ describe('polluted prototypes', () => {
   })
 })
 
-describe('large input', () => {
+describe('a large rule definition', () => {
   const many = (count: number, line: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => line(i)).join('\n')
   test.each([
@@ -215,7 +215,7 @@ describe('large input', () => {
     expect(took).toBeLessThan(2000)
   })
 
-  test('takes little time if it consists of comments and blanks', () => {
+  test('takes little time if it consists of comments and spaces', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
@@ -223,7 +223,7 @@ describe('large input', () => {
     }
   })
 
-  test('takes little time if the text repeats itself', () => {
+  test('takes little time if the same text is repeated', () => {
     const rule = make(`a = lr\n${many(60, () => 'a = a*a + a')}\ntheta = theta - a*g`, {
       options: { lr: 1e-9 },
     })
@@ -232,15 +232,15 @@ describe('large input', () => {
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
-  test('takes few operations if powers are nested', () => {
+  test('compiles to few operations if powers are nested', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 })
 
-describe('scalars and counts', () => {
-  test('lead to an error at every try if they are not finite, before any change', () => {
+describe('scalars of a custom rule', () => {
+  test('cause an error at every attempt if they are not finite, before any change', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
@@ -262,7 +262,7 @@ describe('scalars and counts', () => {
     }
   })
 
-  test('leave both tensors unchanged if a scalar of one is not finite', () => {
+  test('cause an error that leaves all tensors unchanged if a scalar of one tensor is not finite', () => {
     const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })
@@ -274,7 +274,7 @@ describe('scalars and counts', () => {
     expect(optimizer.updates).toBe(3)
   })
 
-  test('below 1e-300 of either sign are 0, and no others', () => {
+  test('are replaced with 0 if and only if their absolute value is below 1e-300', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 1e-299, s: -1e-299, kept: 1e-299 },
       step: `q = q*0.05; s = s*0.05; kept = kept*0.11
@@ -288,7 +288,7 @@ describe('scalars and counts', () => {
   })
 
   // A scalar that begins at 1 need not be a decreasing product.
-  test.each([0, 1])('are saved and continue if sums make them negative from %d, NaN or infinite', (p) => {
+  test.each([0, 1])('are saved and continue if sums make a scalar of %d negative, NaN or infinite', (p) => {
     for (const [g, step] of [
       [1, 'q = q - norm(g); p = p - 2; theta = theta - (p + q)*g'],
       [Number.NaN, 'q = q - norm(g); p = p - 2; theta = theta - p*g'],
@@ -304,7 +304,7 @@ describe('scalars and counts', () => {
   })
 })
 
-describe('a name', () => {
+describe('a name in a custom rule', () => {
   test.each(['value0', 'value1', 'first0', 'rate', 'gradients', 'direction', 'length', 'all', 'clock'])(
     'may equal an internal name: %s',
     (name) => {
@@ -318,7 +318,7 @@ describe('a name', () => {
     },
   )
 
-  test('other than lr for the learning rate excludes lrScale', () => {
+  test('other than lr for the learning rate makes lrScale invalid', () => {
     const rule = make('theta = theta - k*g', { options: { k: 2 } })
     const given = { engine, groups: [{ match: 'b', lrScale: 0.5 }] } as const
     expect(() => new Optimizer({ a: F(1), b: F(1) }, rule(), given)).toThrow(/lrScale/)
@@ -328,7 +328,7 @@ describe('a name', () => {
 // biome-ignore lint/suspicious/noExplicitAny: what is spoiled
 type Spoil = (saved: any) => void
 
-describe('a saved run from an untrusted source', () => {
+describe('a saved run of a custom rule', () => {
   const rule = defineRule('attacked', {
     options: { lr: { default: 0.1, min: 0, scheduled: true }, beta: 0.9 },
     state: { m: 0 },
@@ -367,14 +367,14 @@ describe('a saved run from an untrusted source', () => {
     expect(optimizer.updates).toBe(1)
   })
 
-  test('contains the same rule after JSON', () => {
+  test('contains the same rule after conversion to JSON and back', () => {
     const optimizer = new Optimizer({ a: F(1, 2) }, rule(), { engine })
     const other = new Optimizer({ a: F(1, 2) }, JSON.parse(JSON.stringify(rule())), { engine })
     for (const one of [optimizer, other]) one.step({ a: F(1, 1) })
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test('is not restored if its equations differ, whatever its arrays, and nothing changes', () => {
+  test('is refused by restore if its equations differ, even if all its arrays fit', () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',
@@ -403,7 +403,7 @@ describe('a saved run from an untrusted source', () => {
     }
   })
 
-  test('contains no −0, because JSON has none', () => {
+  test('contains no −0, because JSON text has no −0', () => {
     const rule = defineRule('attacked', {
       ...{ options: { lr: -0 }, state: { m: -0 }, scalars: { p: -0 } },
       step: 'm = lr*g; theta = p*theta',
@@ -429,7 +429,7 @@ describe('a saved run from an untrusted source', () => {
 })
 
 describe('describeRule', () => {
-  test('returns text that defines the same rule', () => {
+  test('returns a program text that defines the same rule', () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = 0.5*m + norm(g)*g; theta = theta - lr*m' }
     const text = describeRule(defineRule('attacked', given)())
     const again = defineRule('attacked', { ...given, step: text })
@@ -442,7 +442,7 @@ describe('describeRule', () => {
     expect(run(again())).toEqual(run(defineRule('attacked', given)()))
   })
 
-  test.each([[null], [undefined], [7], [{}], [adam()]])('refuses %j', (rule) => {
+  test.each([[null], [undefined], [7], [{}], [adam()]])('refuses the argument %j', (rule) => {
     expect(() => describeRule(rule as never)).toThrow(ArgumentError)
   })
 })

@@ -24,17 +24,20 @@ describe.each(variants)('sums over all tensors on $name', ({ name: _, ...engine 
     return optimizer.params[name]
   }
 
-  test.each([{}, { tensorNorm: 1e9 }])('are separate for tensors that a group clips by %o', (clip) => {
-    const make = () => new Optimizer(params, rule, { ...engine, groups: [{ match: 'b', clip }] })
-    const [optimizer, other] = [make(), make()]
-    for (let k = 0; k < UPDATES; k++) optimizer.step(gradients)
-    expect(inBits(optimizer.params)).toBe(inBits({ a: alone('a'), b: alone('b') }))
-    const loaded = Optimizer.load<typeof params>(other.save(), engine)
-    for (let k = 0; k < UPDATES; k++) loaded.step(gradients)
-    expect(inBits(loaded.params)).toBe(inBits(optimizer.params))
-  })
+  test.each([{}, { tensorNorm: 1e9 }])(
+    'are computed separately for a group of tensors with the clip %o',
+    (clip) => {
+      const make = () => new Optimizer(params, rule, { ...engine, groups: [{ match: 'b', clip }] })
+      const [optimizer, other] = [make(), make()]
+      for (let k = 0; k < UPDATES; k++) optimizer.step(gradients)
+      expect(inBits(optimizer.params)).toBe(inBits({ a: alone('a'), b: alone('b') }))
+      const loaded = Optimizer.load<typeof params>(other.save(), engine)
+      for (let k = 0; k < UPDATES; k++) loaded.step(gradients)
+      expect(inBits(loaded.params)).toBe(inBits(optimizer.params))
+    },
+  )
 
-  test('are 0 at each update for tensors without elements, wherever they lie', () => {
+  test('give 0 for tensors without elements, at any position among the tensors', () => {
     const rule = defineRule('counted', {
       options: { lr: { default: 0.1 } },
       scalars: { p: 0, q: 0 },

@@ -135,7 +135,7 @@ function check(
 
 describe.each(variants)('random rules on $name', (variant) => {
   test.each(dtypes)(
-    '%s: compute what their equations say',
+    'compute the values of their equations: %s',
     (dtype) => {
       fc.assert(
         fc.property(
@@ -152,7 +152,7 @@ describe.each(variants)('random rules on $name', (variant) => {
   )
 })
 
-test('the maximum number of operations runs on every engine', () => {
+test('a custom rule with the maximum number of operations runs on every engine', () => {
   const long = (lines: number) => {
     const step = Array.from({ length: lines }, () => 'theta = sqrt(abs(theta)*lr + g) - g').join('\n')
     return defineRule('long', { options: { lr: 0.75 }, step })()

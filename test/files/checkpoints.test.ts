@@ -32,7 +32,7 @@ afterEach(() => rmSync(join(folder, '..'), { recursive: true }))
 const ones = Float32Array.of(1, 1)
 const fresh = () => new Optimizer({ w: Float32Array.of(3, 4) }, adam({ lr: 0.1 }))
 
-test('the newest checkpoints are kept, in the order in which they were saved', async () => {
+test('checkpoints keeps the last saved files, in the order of the saves', async () => {
   const kept = checkpoints(folder, { keep: 2 })
   expect(await kept.latest()).toBeNull()
   const optimizer = fresh()
@@ -67,7 +67,7 @@ test('concurrent saves are written one after the other, each with the state of i
   expect(found?.saved).toEqual(optimizer.save())
 })
 
-test('a damaged checkpoint is skipped with a warning', async () => {
+test('a search for the newest checkpoint skips a damaged file with a warning', async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { onWarning })
   const optimizer = fresh()
@@ -93,7 +93,7 @@ test('a damaged checkpoint is skipped with a warning', async () => {
   expect(existsSync(join(folder, 'notes.txt'))).toBe(true)
 })
 
-test('each flipped bit is detected or has no effect', async () => {
+test('each flipped bit of a checkpoint is detected or has no effect', async () => {
   const path = await checkpoints(folder).save(new Optimizer({ w: Float32Array.of(3, 4) }, sgd({ lr: 0.1 })), {
     step: 12_345,
     metrics: { loss: 0.0625, best: NaN },
@@ -146,7 +146,7 @@ test('the newest intact checkpoint is found while another process saves', async 
   }
 })
 
-test('a run with excessive nesting and a dangling link are skipped', async () => {
+test('a search for the newest checkpoint skips a dangling link and a file with excessive nesting', async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { onWarning })
   await kept.save(fresh(), { step: 1 })
@@ -160,7 +160,7 @@ test('a run with excessive nesting and a dangling link are skipped', async () =>
   expect(await kept.latest()).toMatchObject({ step: 1 })
 })
 
-test("a folder with a checkpoint's name is skipped with a warning, and stays", async () => {
+test('a search for the newest checkpoint skips a folder with a warning, and does not delete the folder', async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { keep: 1, onWarning })
   const optimizer = fresh()
@@ -177,7 +177,7 @@ test("a folder with a checkpoint's name is skipped with a warning, and stays", a
   expect(await kept.latest()).toMatchObject({ step: 3, skipped: [] })
 })
 
-test('after the last number, a save is refused, and nothing is written', async () => {
+test('a save after the last possible file number is refused, and writes nothing', async () => {
   const kept = checkpoints(folder, { keep: 1 })
   const optimizer = fresh()
   const path = await kept.save(optimizer)
@@ -191,7 +191,7 @@ test('after the last number, a save is refused, and nothing is written', async (
   expect(await kept.latest()).toMatchObject({ step: 1, skipped: [] })
 })
 
-describe('an invalid call', () => {
+describe('an invalid checkpoint call', () => {
   test.each<[string, unknown]>([
     ['a negative step', { step: -1 }],
     ['a fractional step', { step: 0.5 }],
@@ -219,7 +219,7 @@ describe('an invalid call', () => {
 
 const KILLS = Number(process.env.ANTIGRAD_TEST_KILLS ?? 12)
 
-test(`the previous or the new checkpoint is intact after ${KILLS} kills at random byte counts`, async () => {
+test(`the previous or the new checkpoint is intact after each of ${KILLS} kills at a random byte count`, async () => {
   const draw = random(7)
   let last = 0
   for (let kill = 0; kill < KILLS; kill++) {

@@ -64,13 +64,13 @@ describe.each(ways)('a safetensors file from %s', (_, open) => {
     await opened.close()
   })
 
-  test.each(malformed)('is refused: $file, $why', async ({ file }) => {
+  test.each(malformed)('is refused if malformed: $file, $why', async ({ file }) => {
     const error = await open(file).catch((thrown) => thrown)
     expect(error).toBeInstanceOf(FileError)
     expect(error.message).toMatch(/^(file|header).*: expected .*, got /)
   })
 
-  test.each(odd)('is read although it is unusual: $file', async ({ file, values }) => {
+  test.each(odd)('is read even if unusual: $file', async ({ file, values }) => {
     const opened = await open(file)
     for (const [name, expected] of Object.entries(values))
       expect([...((await opened.read(name)) as Float32Array)]).toEqual(expected)
@@ -154,12 +154,12 @@ test.each([
     ['"a":\\'],
   ],
   ['four-bit numbers', one('{"dtype":"F4","shape":[2],"data_offsets":[0,1]}'), 1, ['a']],
-])('a header with %s is accepted', async (_, header, bytes, names) => {
+])('openFile accepts a header with %s', async (_, header, bytes, names) => {
   const file = await openFile(fileOf(header, bytes))
   expect([...file.tensors.keys()]).toEqual(names)
 })
 
-test('dtypes without a typed array are returned as bytes', async () => {
+test('openFile returns tensors without a matching typed array as bytes', async () => {
   const file = await openFile(fileOf(one('{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}'), 2))
   await expect(file.read('a')).rejects.toThrow('tensor a: expected a dtype with an array of its own')
   expect((await file.bytes('a')).byteLength).toBe(2)
@@ -222,7 +222,7 @@ describe('half-precision formats', () => {
   })
 })
 
-test('the checksum is CRC-32, also in pieces', () => {
+test('the checksum of a file is CRC-32, even if the checksum is computed in pieces', () => {
   const bytes = new TextEncoder().encode('123456789')
   expect(crc32(bytes)).toBe(0xcbf43926)
   for (let at = 0; at <= bytes.length; at++)
@@ -260,7 +260,7 @@ test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
   },
 )
 
-test('a name that is not valid Unicode is refused before anything is written', async () => {
+test('writeFile refuses a name that is not valid Unicode before anything is written', async () => {
   const optimizer = new Optimizer({ '\ud800': Float32Array.of(1) }, adam())
   const path = join(tmpdir(), `antigrad-never-${process.pid}`, 'run.safetensors')
   await expect(writeFile(path, optimizer)).rejects.toThrow(FileError)

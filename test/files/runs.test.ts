@@ -54,7 +54,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 let count = 0
 const fresh = () => join(folder, `${count++}.safetensors`)
 
-describe.each(variants)('files on $name', ({ name: _, ...engine }) => {
+describe.each(variants)('files of runs on $name', ({ name: _, ...engine }) => {
   test.each(dtypes)('let a run with all features continue to the same bits, %s', async (dtype) => {
     const run = longRun(dtype, engine)
     goOn(run, 0, 33)
@@ -74,21 +74,24 @@ const savable = cases.filter(
   ({ rule, options }) => !/\[Function/.test(inspect([rule, options], { depth: 9 })),
 )
 
-test.each(savable)('$name is unchanged by a save and load', async ({ rule, options }) => {
-  const w = noise(1, 12, 'float32')
-  const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32') }, rule, {
-    shapes: { w: [3, 4] },
-    ...options,
-  } as never)
-  for (let t = 0; t < 3; t++) {
-    optimizer.gradientPoint()
-    optimizer.step({ w: noise(10 + t, 12, 'float32'), b: noise(20 + t, 3, 'float32') } as never)
-  }
-  const saved = await readFile(await toBlob(optimizer))
-  expect(encode(saved)).toBe(encode(optimizer.save()))
-})
+test.each(savable)(
+  'a run with $name is the same after a save to a file and a load',
+  async ({ rule, options }) => {
+    const w = noise(1, 12, 'float32')
+    const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32') }, rule, {
+      shapes: { w: [3, 4] },
+      ...options,
+    } as never)
+    for (let t = 0; t < 3; t++) {
+      optimizer.gradientPoint()
+      optimizer.step({ w: noise(10 + t, 12, 'float32'), b: noise(20 + t, 3, 'float32') } as never)
+    }
+    const saved = await readFile(await toBlob(optimizer))
+    expect(encode(saved)).toBe(encode(optimizer.save()))
+  },
+)
 
-test('names, shapes and metadata match the docs', async () => {
+test("names, shapes and metadata in a run's file match the docs", async () => {
   const params = { layer: { w: noise(1, 6, 'float32') }, b: noise(2, 2, 'float32') }
   const options = {
     shapes: { layer: { w: [2, 3] } },
@@ -191,27 +194,30 @@ const changes: readonly (readonly [string, (optimizer: Large, before: SavedRun) 
   ['set', (optimizer) => optimizer.set({ lr: 7 })],
 ]
 
-test.each(changes)('the state at the call is written, whatever follows: %s', async (_, change) => {
-  const optimizer = large()
-  const before = optimizer.save()
-  optimizer.step(gradients)
-  const expected = digest(optimizer.save())
-  const path = fresh()
-  const writing = writeFile(path, optimizer)
-  await change(optimizer, before)
-  await writing
-  expect(digest(await readFile(path))).toEqual(expected)
-  // A later save, halfway.
-  const later = digest(optimizer.save())
-  const again = writeFile(path, optimizer)
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
-  await change(optimizer, before)
-  await again
-  expect(digest(await readFile(path))).toEqual(later)
-})
+test.each(changes)(
+  'a file contains the state at the time of the call, even if %s follows',
+  async (_, change) => {
+    const optimizer = large()
+    const before = optimizer.save()
+    optimizer.step(gradients)
+    const expected = digest(optimizer.save())
+    const path = fresh()
+    const writing = writeFile(path, optimizer)
+    await change(optimizer, before)
+    await writing
+    expect(digest(await readFile(path))).toEqual(expected)
+    // A later save, halfway.
+    const later = digest(optimizer.save())
+    const again = writeFile(path, optimizer)
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    await change(optimizer, before)
+    await again
+    expect(digest(await readFile(path))).toEqual(later)
+  },
+)
 
 test.each(savable)(
-  '$name: a step with missing gradients does not change the file',
+  'a step with missing gradients during a write does not change the file: $name',
   async ({ rule, options }) => {
     const sizes = { w: 12, b: 3, c: 5 }
     const all = (seed: number) =>
@@ -246,7 +252,7 @@ const around: readonly (readonly [string, object])[] = [
   ['all of these together', { accumulate: 2, lookahead: { steps: 2 }, average: ema(0.5) }],
 ]
 
-test.each(around)('the steps of a run do not change the file: %s', async (_, options) => {
+test.each(around)('steps during a write do not change the file: %s', async (_, options) => {
   const rules = new Map(savable.map(({ rule }) => [rule.name, rule]))
   for (const rule of rules.values()) {
     // Rules with their own averages exclude lookahead.
@@ -280,29 +286,32 @@ const byRow: readonly (readonly [string, Rule, object])[] = [
 ]
 
 /** Rows that cross piece boundaries, unsorted and partly repeated. */
-test.each(byRow)('steps with sparse gradients do not change the file: %s', async (_, rule, options) => {
-  const [count, columns] = [30_001, 23]
-  const given = { embed: numbers(1, count * columns), b: numbers(2, 5) }
-  const optimizer = new Optimizer<typeof given, Rule>(given, rule, {
-    shapes: { embed: [count, columns] },
-    ...options,
-  })
-  const step = (seed: number) => {
-    const some = Array.from({ length: 3000 }, (_, k) => (k * (seed + 7919)) % count)
-    optimizer.step({ embed: sparseRows([...some, 5, 5], numbers(seed, 3002 * columns)), b: null } as never)
-  }
-  for (const turns of [0, 1, 3, 6]) {
-    step(turns)
-    const expected = digest(optimizer.save())
-    const writing = toBlob(optimizer)
-    for (let seed = 11; seed < 15; seed++) {
-      step(seed)
-      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
+test.each(byRow)(
+  'steps with sparse gradients during a write do not change the file: %s',
+  async (_, rule, options) => {
+    const [count, columns] = [30_001, 23]
+    const given = { embed: numbers(1, count * columns), b: numbers(2, 5) }
+    const optimizer = new Optimizer<typeof given, Rule>(given, rule, {
+      shapes: { embed: [count, columns] },
+      ...options,
+    })
+    const step = (seed: number) => {
+      const some = Array.from({ length: 3000 }, (_, k) => (k * (seed + 7919)) % count)
+      optimizer.step({ embed: sparseRows([...some, 5, 5], numbers(seed, 3002 * columns)), b: null } as never)
     }
-    if (turns === 3) optimizer.step({ embed: numbers(9, count * columns) } as never)
-    expect(digest(await readFile(await writing))).toEqual(expected)
-  }
-})
+    for (const turns of [0, 1, 3, 6]) {
+      step(turns)
+      const expected = digest(optimizer.save())
+      const writing = toBlob(optimizer)
+      for (let seed = 11; seed < 15; seed++) {
+        step(seed)
+        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
+      }
+      if (turns === 3) optimizer.step({ embed: numbers(9, count * columns) } as never)
+      expect(digest(await readFile(await writing))).toEqual(expected)
+    }
+  },
+)
 
 describe('a step during a write copies', () => {
   const MIB = 2 ** 18
@@ -324,7 +333,7 @@ describe('a step during a write copies', () => {
     ['averages only in some updates', { average: swa({ every: 3 }) }, [4, 10, 0]],
     ['all tensors when lookahead moves them', { lookahead: { steps: 3 } }, [4, 8 + 10, 0]],
     ['accumulated gradients, and then all updated arrays', { accumulate: 3 }, [2, 28, 0]],
-  ])('%s', async (_, options, most) => {
+  ])('only %s', async (_, options, most) => {
     const { optimizer, gradients } = two(options)
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -333,7 +342,7 @@ describe('a step during a write copies', () => {
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('each sparse row once', async () => {
+  test('each sparse row only once', async () => {
     const embed = numbers(1, 8 * MIB)
     const columns = 64
     const shape = [embed.length / columns, columns]
@@ -350,7 +359,7 @@ describe('a step during a write copies', () => {
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('no piece that is already written', async () => {
+  test('no piece of the file that is already written', async () => {
     const { optimizer, gradients } = two()
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -360,7 +369,7 @@ describe('a step during a write copies', () => {
   })
 })
 
-test('a file is written in several pieces at once, each with the correct tensors', async () => {
+test("concurrent writes of one file's pieces contain the correct tensors", async () => {
   const sizes = [5_000_001, 1, 3, 70_000, 0x100000, 2, 300_000]
   const params = Object.fromEntries(sizes.map((size, k) => [`p${k}`, numbers(k + 1, size)]))
   const optimizer = new Optimizer(params, sgd({ lr: 0.1 }))
@@ -377,7 +386,7 @@ test('a file is written in several pieces at once, each with the correct tensors
   }
 })
 
-test('two concurrent files contain two states', async () => {
+test('two files that are written at the same time contain the states at their calls', async () => {
   const optimizer = large()
   const [first, second] = [fresh(), fresh()]
   const one = [digest(optimizer.save()), writeFile(first, optimizer)] as const
@@ -389,14 +398,14 @@ test('two concurrent files contain two states', async () => {
   expect(digest(await readFile(second))).toEqual(two[0])
 })
 
-test('a file cannot be started during a step', async () => {
+test('a file write cannot be started during a step', async () => {
   const optimizer = large()
   const stepping = optimizer.stepAsync(gradients)
   await expect(writeFile(fresh(), optimizer)).rejects.toThrow(BusyError)
   await stepping
 })
 
-describe('an invalid call', () => {
+describe('an invalid call that writes a file', () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const scheduled = new Optimizer({ w: Float32Array.of(1) }, adam({ lr: () => 0.1 }))
   test.each<[string, unknown, unknown]>([
@@ -420,13 +429,13 @@ describe('an invalid call', () => {
   })
 })
 
-test('a missing folder is a file-system error, and no listener remains', async () => {
+test('a missing folder causes a file-system error, and no event listener remains', async () => {
   const optimizer = large()
   await expect(writeFile(join(folder, 'none', 'run'), optimizer)).rejects.toThrow('ENOENT')
   await expect(readFile(join(folder, 'none'))).rejects.toThrow('ENOENT')
 })
 
-test('the old file stays until the new one is complete, and no temporary file remains', async () => {
+test('an old file stays until the new file is complete, and no temporary file remains', async () => {
   const path = fresh()
   const optimizer = large()
   await writeFile(path, optimizer)
@@ -443,7 +452,7 @@ test('the old file stays until the new one is complete, and no temporary file re
 })
 
 test.skipIf(process.platform === 'win32')(
-  'a link stays a link, and a file keeps its permissions',
+  'a symbolic link stays a link when its file is replaced, and the file keeps its permissions',
   async () => {
     const [path, link] = [fresh(), fresh()]
     await writeFile(path, large())
@@ -459,34 +468,37 @@ test.skipIf(process.platform === 'win32')(
   },
 )
 
-test.skipIf(process.platform === 'win32')('a dangling link stays a link', async () => {
-  const inner = join(folder, 'inner')
-  mkdirSync(join(inner, 'deep'), { recursive: true })
-  const [first, second, through] = [fresh(), fresh(), join(folder, 'through')]
-  symlinkSync(join(inner, 'deep'), through)
-  // Through another link, whose `..` refers to the folder that contains it.
-  symlinkSync('../target.safetensors', join(inner, 'deep', 'next'))
-  symlinkSync(join(through, 'next'), first)
-  symlinkSync(first, second)
-  await writeFile(second, large())
-  expect([first, second, join(through, 'next')].map((path) => lstatSync(path).isSymbolicLink())).toEqual([
-    true,
-    true,
-    true,
-  ])
-  expect(readdirSync(inner).sort()).toEqual(['deep', 'target.safetensors'])
-  expect(Optimizer.load(await readFile(second)).updates).toBe(1)
-  const loop = fresh()
-  symlinkSync(loop, loop)
-  await expect(writeFile(loop, large())).rejects.toThrow('ELOOP')
-})
+test.skipIf(process.platform === 'win32')(
+  'a dangling symbolic link stays a link when its file is written',
+  async () => {
+    const inner = join(folder, 'inner')
+    mkdirSync(join(inner, 'deep'), { recursive: true })
+    const [first, second, through] = [fresh(), fresh(), join(folder, 'through')]
+    symlinkSync(join(inner, 'deep'), through)
+    // Through another link, whose `..` refers to the folder that contains it.
+    symlinkSync('../target.safetensors', join(inner, 'deep', 'next'))
+    symlinkSync(join(through, 'next'), first)
+    symlinkSync(first, second)
+    await writeFile(second, large())
+    expect([first, second, join(through, 'next')].map((path) => lstatSync(path).isSymbolicLink())).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect(readdirSync(inner).sort()).toEqual(['deep', 'target.safetensors'])
+    expect(Optimizer.load(await readFile(second)).updates).toBe(1)
+    const loop = fresh()
+    symlinkSync(loop, loop)
+    await expect(writeFile(loop, large())).rejects.toThrow('ELOOP')
+  },
+)
 
 test.each([
   ['242 bytes', 'n'.repeat(242)],
   ['243 bytes', 'n'.repeat(243)],
   ['255 bytes', 'n'.repeat(255)],
   ['252 bytes in 63 characters', '\u{1f600}'.repeat(63)],
-])('a file can have a name of %s', async (_, name) => {
+])('a run can be saved in a file with a name of %s', async (_, name) => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const path = join(folder, name)
   await writeFile(path, optimizer)
@@ -495,14 +507,14 @@ test.each([
   rmSync(path)
 })
 
-test('an impossible file name is a file-system error, before anything is written', async () => {
+test('an impossible file name causes a file-system error before anything is written', async () => {
   const names = readdirSync(folder)
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   await expect(writeFile(join(folder, 'n'.repeat(300)), optimizer)).rejects.toThrow('ENAMETOOLONG')
   expect(readdirSync(folder)).toEqual(names)
 })
 
-test.skipIf(process.platform === 'win32')('a special file is not replaced', async () => {
+test.skipIf(process.platform === 'win32')('a special file such as a device is not replaced', async () => {
   const pipe = fresh()
   spawnSync('mkfifo', [pipe])
   const names = readdirSync(folder)
@@ -517,11 +529,11 @@ test.skipIf(process.platform === 'win32')('a special file is not replaced', asyn
   expect(readdirSync(folder)).toEqual(names)
 })
 
-describe('damage', () => {
+describe("damage of a run's file", () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
   optimizer.step({ w: noise(2, 40, 'float32') })
 
-  test('is detected in each byte', async () => {
+  test('is detected in each byte of the file', async () => {
     const bytes = new Uint8Array(await (await toBlob(optimizer)).arrayBuffer())
     const saved = encode(optimizer.save())
     for (let at = 0; at < bytes.length; at++) {
@@ -558,7 +570,7 @@ describe('damage', () => {
     )
   })
 
-  test('is not reported for strings that other programs have added', async () => {
+  test('is not reported if other programs have added strings', async () => {
     const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
     const end = 8 + Number(bytes.readBigUInt64LE())
     const header = JSON.parse(bytes.toString('utf8', 8, end))
@@ -586,7 +598,7 @@ describe('damage', () => {
   })
 })
 
-describe('a file of the current version', () => {
+describe('the recorded file of the current version', () => {
   const checkpoint = JSON.parse(readFileSync(new URL('../data/checkpoint-3.json', import.meta.url), 'utf8'))
 
   test.each(dtypes)('contains the checkpoint of the current version, %s', async (dtype) => {

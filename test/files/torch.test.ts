@@ -35,11 +35,11 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-describe.each(runs)('a PyTorch optimizer, $system', (run) => {
+describe.each(runs)('a PyTorch optimizer from $system', (run) => {
   const load = async () =>
     Optimizer.load<Record<string, Float64Array>, Rule>(await fromTorch(fileOf(run), { names }))
 
-  test('continues here, accurate to 1e-12', async () => {
+  test('continues in antigrad with an accuracy of 1e-12', async () => {
     const optimizer = await load()
     const updates = names.map((name) => optimizer.state[name].updates)
     // PyTorch's SGD has no count.
@@ -92,7 +92,7 @@ describe.each(runs)('a PyTorch optimizer, $system', (run) => {
   })
 })
 
-test('the file contains the state at the call', async () => {
+test('toTorch writes the state at the time of the call', async () => {
   const optimizer = new Optimizer({ w: new Float32Array(3_000_000).fill(1) }, sgd({ lr: 0.5, momentum: 0.9 }))
   const path = join(folder, 'moment.safetensors')
   const writing = toTorch(path, optimizer)
@@ -117,7 +117,7 @@ test.each<[string, Rule, object, string]>([
     { groups: [{ match: '*', frozen: true }] },
     'tensors that are updated',
   ],
-])('%s is not an optimizer of PyTorch', async (_, rule, options, message) => {
+])('toTorch refuses an optimizer with %s', async (_, rule, options, message) => {
   const optimizer = new Optimizer({ a: Float32Array.of(1), b: Float32Array.of(2) }, rule, options as never)
   const error = await toTorch(join(folder, 'never'), optimizer).catch((thrown) => thrown)
   expect(error).toBeInstanceOf(OptionError)
@@ -130,7 +130,7 @@ test.each<[string, unknown]>([
   ['a pattern', ['a', '*', 'b']],
   ['numbers', [1, 2, 3]],
   ['no array', 7],
-])('wrong names are refused: %s', async (_, given) => {
+])('fromTorch refuses wrong names: %s', async (_, given) => {
   await expect(fromTorch(fileOf(runs[0]), { names: given as never })).rejects.toThrow(OptionError)
 })
 
@@ -165,7 +165,7 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
     { param_groups: '[{"params":[0,1]}]', 'torch.optim': 'Adam' },
     'tensor: expected one of',
   ],
-])('a file with %s is refused, or defaults are used', async (_, metadata, message) => {
+])('fromTorch reads a file with %s or refuses the file', async (_, metadata, message) => {
   const result = await fromTorch(await written(metadata)).catch((thrown) => thrown)
   if (message === '') expect(result).toMatchObject({ rule: { beta1: 0.9 } })
   else {
@@ -215,7 +215,7 @@ test.each([
   expect(product2).toBeCloseTo(0, 9)
 })
 
-test('a million updates are multiplied one by one, and larger counts by powers to the last digits', async () => {
+test('fromTorch multiplies β once per update up to a million updates, and uses powers for larger counts', async () => {
   const clockOf = async (t: number) => {
     const { tensors } = await fromTorch(new Blob([after(t, [0.9, 1 - 1e-7]) as BlobPart]))
     return (tensors[0].clock as { product2: number }).product2

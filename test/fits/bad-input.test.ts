@@ -234,12 +234,12 @@ function argumentsOf(call: Call): [Anything, Anything, Anything] {
   return [model, columns, options]
 }
 
-test('refuses methods other than rules for batches, through ruleMethod', () => {
+test('ruleMethod refuses methods other than rules for batches of fits', () => {
   expect(() => ruleMethod(adam as never)).toThrow('rule')
   expect(() => ruleMethod(lamb())).toThrow('rule')
 })
 
-test('covers more than 60 invalid calls with unique names', () => {
+test('the list of invalid calls contains more than 60 unique titles', () => {
   expect(wrong.length).toBeGreaterThan(60)
   expect(new Set(wrong.map(([title]) => title)).size).toBe(wrong.length)
 })
@@ -261,7 +261,7 @@ function thrown(call: () => unknown): unknown {
 }
 
 for (const [title, call, argument, Wanted = OptionError] of wrong) {
-  test(title, async () => {
+  test(`fits refuse ${title}`, async () => {
     const [model, columns, options] = argumentsOf(call)
     const isOfPromise = ['signal', 'onProgress', 'threads'].includes(argument)
     expectError(
@@ -311,12 +311,12 @@ describe('an exception in user code', () => {
       },
       { start },
     ],
-  ])('passes through: %s', async (_, columns, options) => {
+  ])('is passed on: %s', async (_, columns, options) => {
     expect(thrown(() => fitManySync(decay, columns as Anything, options as Anything))).toBe(mine)
     await expect(fitMany(decay, columns as Anything, options as Anything)).rejects.toBe(mine)
   })
 
-  test('passes through from a guess', () => {
+  test('is passed on from a guess', () => {
     const guess = () => thrownBy(mine)
     const model = { text: 'a*t', x: 't', parameters: {}, guess }
     expect(thrown(() => fitOne(model, data))).toBe(mine)
@@ -327,7 +327,7 @@ function thrownBy(error: Error): never {
   throw error
 }
 
-test('reads options, starts and parameter entries once', () => {
+test('a fit reads options, starting values and parameter entries once', () => {
   const reads = new Map<string, number>()
   const watched = <T extends object>(name: string, object: T): T =>
     new Proxy(object, {
@@ -347,7 +347,7 @@ test('reads options, starts and parameter entries once', () => {
   expect([...reads].filter(([, count]) => count > 1)).toEqual([])
 })
 
-test('leaves the arguments of a call unchanged', () => {
+test('a fit leaves its arguments unchanged', () => {
   const given = {
     data: { t: [...t], y: Float64Array.from(y) },
     options: { start: { ...start, a: [1] }, weights: [...y] },
@@ -357,7 +357,7 @@ test('leaves the arguments of a call unchanged', () => {
   expect(given).toEqual(copy)
 })
 
-test('accepts frozen data and options', () => {
+test('a fit accepts frozen data and options', () => {
   const frozen = Object.freeze({ start: Object.freeze({ ...start, a: Object.freeze({ start: 1 }) }) })
   expect(
     fitOne(decay, Object.freeze({ t: Object.freeze([...t]), y: Object.freeze([...y]) }), frozen).reason,
@@ -385,7 +385,7 @@ describe('a fit with difficult input', () => {
     for (const said of [many.chiSquared, many.rSquared, many.aic]) expect(said[1]).toBeNaN()
   })
 
-  test('reports an infinite square without affecting other fits of the batch', () => {
+  test('reports an infinite squared residual without affecting other fits of the batch', () => {
     const wild = y.map((x, k) => (k === 2 ? 1e200 : x))
     const many = fitManySync(decay, { t, y: [y, wild, y] }, { start })
     expect([many.reason[0], many.reason[2]].map((k) => fitReasons[k])).toEqual(['converged', 'converged'])
@@ -395,7 +395,7 @@ describe('a fit with difficult input', () => {
     expect(many.chiSquared[1]).toBe(Infinity)
   })
 
-  test('reports fits whose starting values are not finite', () => {
+  test('reports starting values that are not finite', () => {
     const from = {
       start: { ...start, b: { start: 1, min: -400, max: 400 }, a: { start: 1, min: -9, max: 9 } },
     }
@@ -422,13 +422,13 @@ describe('a fit with difficult input', () => {
     expect(fitReasons[many.reason[1]]).not.toBe('not-finite')
   })
 
-  test('reports parameters that the data cannot distinguish', () => {
+  test('reports parameters that the data do not distinguish', () => {
     const one = fitOne(expression('(a + d)*exp(-b*t) + c'), data, { start: { ...start, d: 1 } })
     expect(one.reason).toBe('singular')
     expect([one.errors.a, one.errors.d]).toEqual([NaN, NaN])
   })
 
-  test('reports a parameter without influence on the model', () => {
+  test('reports a parameter that has no influence on the model', () => {
     expect(fitOne(expression('a*exp(-b*t) + c + 0*d'), data, { start: { ...start, d: 1 } }).reason).toBe(
       'singular',
     )
@@ -442,7 +442,7 @@ describe('a fit with difficult input', () => {
     expect([one.reducedChiSquared, ...Object.values(one.intervals()).flat()].every(Number.isNaN)).toBe(true)
   })
 
-  test('reports too few rows after exclusion by weights', () => {
+  test('reports too few rows if weights of 0 exclude rows', () => {
     expect(fitOne(decay, data, { start, weights: [1, 1, 0, 0, 0, 0] }).reason).toBe('too-few-points')
   })
 
@@ -486,7 +486,7 @@ describe('a fit result', () => {
   })
 })
 
-test('allocates no excess memory if the first array is much longer than the others', () => {
+test('a batch of fits needs little memory even if its first array is much longer than the other arrays', () => {
   const [count, long] = [20_000, 5000]
   const list = (length: number) => Float64Array.from({ length }, (_, k) => k + 1)
   const columns = ['x', 'y'].map(() => Array.from({ length: count }, (_, fit) => list(fit === 0 ? long : 2)))
@@ -505,7 +505,7 @@ test('allocates no excess memory if the first array is much longer than the othe
   expect(most - before).toBeLessThan(64 * 1024 * 1024)
 })
 
-test('moves a start to its bound, and names the affected fit in the message', () => {
+test('a fit moves a starting value to its bound, and the message of a batch names the affected fit', () => {
   const beyond = { ...start, a: { start: 12, max: 9 }, b: { start: [1, 5], min: 0, max: 2 } }
   const fits = fitManySync(decay, { t, y: [y, y] }, { start: beyond })
   expect(fits.at(0).message).toBe('start a = 12 is out of bounds: moved to the bound')

@@ -35,7 +35,7 @@ const all = ({ values, reason, failed, count, errors }: Bootstrap) =>
   inBits({ values, reason, failed, count, errors })
 
 test.each<[string, FitManyOptions]>([
-  ['nothing', {}],
+  ['no options', {}],
   ['bounds', { start: { ...start, b: { start: 1, min: 0.5, max: 0.72 } } }],
   ['a positive parameter', { start: { ...start, b: { start: 1, positive: true } } }],
   ['a fixed one', { start: { ...start, c: { start: 1, fixed: true } } }],
@@ -44,7 +44,7 @@ test.each<[string, FitManyOptions]>([
   ['weights', { sigma: Array.from({ length: 25 }, (_, k) => 0.1 + k / 50) }],
   ['a loss', { loss: 'huber', lossScale: 0.05 }],
   ['few iterations', { maxIterations: 4 }],
-])('ignores the order of columns: %s', (_, options) => {
+])('a bootstrap ignores the order of columns with %s', (_, options) => {
   const { t, y } = dataOf(5, 25)
   for (const kind of kinds) {
     const [a, b] = [
@@ -55,7 +55,7 @@ test.each<[string, FitManyOptions]>([
   }
 })
 
-describe('random draws depend only on seed, fit and replicate', () => {
+describe('bootstrap draws, which depend only on seed, fit and replicate,', () => {
   // Each fit has its own columns, of different lengths; one fit is impossible.
   const lengths = [20, 9, 20, 13, 2, 20]
   const each = lengths.map((rows, i) => dataOf(i, rows))
@@ -63,7 +63,7 @@ describe('random draws depend only on seed, fit and replicate', () => {
   const sigma = each.map(({ t }) => t.map((at) => 0.1 + at / 50))
   const many = fitManySync(decay, data, { start, sigma })
 
-  test.each(kinds)('%s: agree on every engine, instruction set and number of threads', (kind) => {
+  test.each(kinds)('agree on every engine, instruction set and number of threads: %s', (kind) => {
     const ways = waysToRun(1, 3)
     const told = ways.map((way) => {
       const result = bootstrapSync(fitManySync(decay, data, { start, sigma, ...way }), { kind, count: 40 })
@@ -82,7 +82,7 @@ describe('random draws depend only on seed, fit and replicate', () => {
     expect(new Set(told).size).toBe(1)
   })
 
-  test.each(kinds)('%s: agree for a promise, a single fit and a part of a batch', async (kind) => {
+  test.each(kinds)('agree for a promise, a single fit and a part of a batch: %s', async (kind) => {
     const options = { kind, count: 30, seed: 7 }
     const whole = bootstrapSync(many, options)
     const fits = lengths.map((_, i) => all(whole.at(i)))
@@ -97,7 +97,7 @@ describe('random draws depend only on seed, fit and replicate', () => {
   })
 
   test.each(kinds)(
-    '%s: stay the same when more replicates are added, and differ between seeds and fits',
+    'stay the same when replicates are added, and differ between seeds and fits: %s',
     (kind) => {
       const found = one()
       const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
@@ -116,13 +116,13 @@ describe('random draws depend only on seed, fit and replicate', () => {
     ['residuals', [0.5829688698028276, 0.7215430765545249, 0.7878563472661139]],
     ['cases', [0.8980425199179785, 0.7930804033131864, 0.7167113000214063]],
     ['parametric', [0.9006427619911412, 0.7076680360246215, 0.6920847687881954]],
-  ])('%s: agree with earlier versions', (kind, expected) => {
+  ])('agree with earlier versions: %s', (kind, expected) => {
     const data = { t: [0, 0.5, 1, 2, 3, 4, 6], y: [5.1, 3.7, 3, 2.1, 1.4, 1.3, 1] }
     const { values } = bootstrap(fitOne(decay, data, { start }), { kind, count: 40, seed: 3 })
     expect(Array.from(values.b.slice(37))).toEqual(expected)
   })
 
-  test('need memory for the rows in use if short and very long fits share a batch', () => {
+  test('need memory only for the rows in use if short and very long fits share a batch', () => {
     const [short, long] = [dataOf(1, 9), dataOf(2, 150_000)]
     const two = fitManySync(decay, { t: [short.t, long.t], y: [short.y, long.y] }, { start })
     const before = process.memoryUsage().arrayBuffers
@@ -135,7 +135,7 @@ describe('random draws depend only on seed, fit and replicate', () => {
     expect(most).toBeLessThan(110e6)
   })
 
-  test('agree across one or more batches of replicates', () => {
+  test('do not depend on the division of replicates into batches', () => {
     const found = one({}, 6)
     const { values, count } = bootstrap(found, { kind: 'cases', count: 20_000 })
     expect(count).toBe(20_000)
@@ -146,7 +146,7 @@ describe('random draws depend only on seed, fit and replicate', () => {
 })
 
 describe('a bootstrap replicate', () => {
-  test('is a fit to resampled rows for the kind `cases`', () => {
+  test('is a fit to resampled rows under the kind `cases`', () => {
     // Two rows can be drawn in four pairs, which a line through 0 distinguishes.
     const data = { x: [1, 2], y: [3, 10] }
     const found = fitOne(expression('a*x'), data, { start: { a: 1 } })
@@ -158,7 +158,7 @@ describe('a bootstrap replicate', () => {
     expect(both).toBeLessThan(130)
   })
 
-  test('is a fit to the curve plus residuals that are centered and scaled to the errors', () => {
+  test('is a fit to the curve plus centered, scaled residuals under the kind `residuals`', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
     const { values } = bootstrap(found, { count: 400 })
@@ -186,7 +186,7 @@ describe('a bootstrap replicate', () => {
   })
 
   test.each([...kinds, 'counts'] as const)(
-    '%s: reproduces the theoretical errors of a straight line',
+    'reproduces the theoretical standard errors of a straight line: %s',
     (kind) => {
       const next = random(3)
       const x = Array.from({ length: 60 }, (_, k) => k / 10)
@@ -208,7 +208,7 @@ describe('a bootstrap replicate', () => {
     },
   )
 
-  test('keeps weights that depend on the model, and a covariance', () => {
+  test('uses weights that depend on the model, and a covariance of y', () => {
     const { t, y } = dataOf(2, 30)
     const by = fitOne(decay, { t, y }, { start, weights: '1/f^2' })
     const weights = by.predict().map((f) => 1 / (f * f))
@@ -310,7 +310,7 @@ describe('bootstrap intervals', () => {
     expect(a[1]).toBeCloseTo(quantile(refits.values.a, 0.95), 12)
   })
 
-  test('corrected for bias and skewness agree approximately with the jackknife', () => {
+  test('agree approximately with the jackknife after correction for bias and skewness', () => {
     const data = dataOf(9, 30, 0.4)
     const found = fitOne(decay, data, { start })
     const refits = bootstrap(found, { kind: 'cases', count: 4000 })
@@ -380,7 +380,7 @@ describe('bootstrap intervals', () => {
     expect(sided).toBeLessThan(17)
   })
 
-  test('cover the truth about as often as their level', () => {
+  test('cover the true value about as often as their level states', () => {
     const count = 400
     const sets = Array.from({ length: count }, (_, seed) => dataOf(seed, 25, 0.3))
     const many = fitManySync(decay, { t: sets[0].t, y: sets.map(({ y }) => y) }, { start })
@@ -396,7 +396,7 @@ describe('bootstrap intervals', () => {
     }
   })
 
-  test('form a band of the curve, also for derived quantities', () => {
+  test('give a band of the curve, and intervals of derived quantities', () => {
     const found = one()
     const refits = bootstrap(found, { kind: 'parametric', count: 3000 })
     const [band, wald] = [refits.band({ t: [0, 1, 4] }), found.band({ t: [0, 1, 4] })]
@@ -414,7 +414,7 @@ describe('bootstrap intervals', () => {
   })
 })
 
-describe('failed replicates', () => {
+describe('failed bootstrap replicates', () => {
   test('are counted, and excluded from all results', () => {
     // Most pairs of rows lack the only row that determines the slope.
     const data = { x: [0, 0, 0, 1], y: [0.1, -0.1, 0.05, 2] }
@@ -478,7 +478,7 @@ describe('invalid bootstrap calls', () => {
     await expect(bootstrap(many, options as BootstrapOptions)).rejects.toSatisfy(isRight)
   })
 
-  test('include residuals of counts, invalid levels and methods, and values that are not fits', () => {
+  test('are refused for residuals of counts, invalid levels and methods, and values that are not fits', () => {
     const counts = fitOne(models.line(), { x: [0, 1, 2, 3], y: [3, 5, 9, 9] }, { loss: 'poisson' })
     expect(() => bootstrap(counts)).toThrow(/^kind: expected 'cases' or 'parametric' for counts/)
     const refits = bootstrap(found, { count: 5 })
@@ -489,7 +489,7 @@ describe('invalid bootstrap calls', () => {
     expect(() => bootstrapSync(many, { count: 5 }).at(1)).toThrow(/^fit: expected an integer from 0 to 0/)
   })
 
-  test('include requests that exceed the memory', () => {
+  test('are refused if they exceed the memory', () => {
     const y = Array.from({ length: 2000 }, () => dataOf(5, 9).y)
     const wide = fitManySync(decay, { t: dataOf(5, 9).t, y }, { start })
     expect(() => bootstrapSync(wide, { count: 100_000 })).toThrow(
@@ -497,7 +497,7 @@ describe('invalid bootstrap calls', () => {
     )
   })
 
-  test('end on a signal, before or during the work', async () => {
+  test('end if the signal is aborted before or during the work', async () => {
     const y = Array.from({ length: 40 }, (_, i) => dataOf(i, 20).y)
     const wide = await fitMany(decay, { t: dataOf(0, 20).t, y }, { start })
     const before: BootstrapManyOptions = { signal: AbortSignal.abort(new Error('never')) }

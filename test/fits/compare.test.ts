@@ -76,7 +76,7 @@ describe('compare', () => {
     expect(pValue).toBe(fSurvival(statistic, 1, Infinity))
   })
 
-  test('detects that one exponential is nested in two, and that a line is nested only in the limit', () => {
+  test('detects that one exponential is nested in two exponentials, and that a line is nested only as a limit', () => {
     const { test, degreesOfFreedom, pValue, message } = compare(one, two)
     expect([test, degreesOfFreedom, message]).toEqual(['F', [2, 26], ''])
     expect(pValue).toBeLessThan(1e-15)
@@ -147,7 +147,7 @@ test('compare accepts derived, positive and fixed parameters', () => {
 })
 
 describe('compare without a test', () => {
-  test('reports AICc but no test for models with equally many parameters', () => {
+  test('reports AICc but no test for models with the same number of parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)
     expect([straight.fullModel, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
@@ -209,7 +209,7 @@ describe('compare without a test', () => {
   })
 })
 
-describe('compare of groups', () => {
+describe('compare for fits of groups', () => {
   const dose = [0.01, 0.1, 0.3, 1, 3, 10, 30, 100]
   const next = random(7)
   const ys = Array.from({ length: 6 }, (_, k) =>
@@ -225,7 +225,7 @@ describe('compare of groups', () => {
   ]
   const own = fitManySync(model, data)
 
-  test('computes the F test over all groups, for local, shared and partly shared parameters', () => {
+  test('computes the F test over all groups for local, shared and partly shared parameters', () => {
     for (const [reduced, full, above, chiSquared, below] of [
       [plateaus, own, 10, own.chiSquared.reduce((sum, x) => sum + x), 24],
       [three, plateaus, 5, plateaus.chiSquared, plateaus.degreesOfFreedom],
@@ -245,7 +245,7 @@ describe('compare of groups', () => {
     }
   })
 
-  test('distinguishes which parameters the two models share', () => {
+  test('distinguishes which parameters the groups share in each model', () => {
     // This model has more parameters, but a single top for all groups, as `plateaus` has. It has one ec50 where
     // `plateaus` has six.
     const subsets = fitSharedSync(

@@ -18,9 +18,9 @@ describe.each([
   // The thresholds χ²·(1 − level)^(−2/n) and χ² − 2·log(1 − level).
   ['unknown', false, (chiSquared: number, level: number) => chiSquared * (1 - level) ** (-2 / 6)],
   ['known', true, (chiSquared: number, level: number) => chiSquared - 2 * Math.log(1 - level)],
-] as const)('with σ %s', (_, absoluteSigma, limit) => {
+] as const)('for %s σ,', (_, absoluteSigma, limit) => {
   test.each([0.5, 0.95, 0.999])(
-    'a fit with both parameters fixed on the contour has the χ² of the level %d',
+    'fits with both parameters fixed on the contour have the χ² of the level %d',
     (level) => {
       const found = decay({ absoluteSigma })
       const { points, reasons, message, lowerMinimum } = contour(found, 'k', 'a', { level, points: 16 })
@@ -49,7 +49,7 @@ test('the contour of a line is an ellipse, sampled at equal angles', () => {
   }
 })
 
-test('the rays of uncorrelated parameters lie along the axes', () => {
+test('contour points of uncorrelated parameters lie along the axes', () => {
   const even = [-2, -1, 0, 1, 2]
   const found = fitOne(
     expression('a + b*x'),
@@ -62,7 +62,7 @@ test('the rays of uncorrelated parameters lie along the axes', () => {
   for (const k of [1, 3]) expect(points.a[k]).toBeCloseTo(found.values.a, 12)
 })
 
-test('a contour ends at bounds, or is unbounded', () => {
+test('a contour ends at parameter bounds, or is reported as unbounded', () => {
   const rise = { x: x.slice(1, 8), y: [0.45, 0.9, 1.3, 1.65, 2.2, 2.4, 2.9] }
   const kinetics = expression('vmax*x/(km + x)')
   const far = contour(fitOne(kinetics, rise, { start: { vmax: 10, km: 20 } }), 'vmax', 'km')
@@ -77,7 +77,7 @@ test('a contour ends at bounds, or is unbounded', () => {
   expect(near.message).toMatch(/^of 64 points \d+ are at a bound, with χ² below the threshold$/)
 })
 
-test('the contour of a line over timestamps equals that over their differences', () => {
+test('the contour of a line over timestamps equals the contour over time differences', () => {
   const since = 1.7e12
   const times = x.map((at) => since + 1000 * at)
   const late = fitOne(expression('a + b*t'), { t: times, y }, { start: { a: 0, b: 0 }, sigma })

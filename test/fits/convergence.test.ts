@@ -30,7 +30,7 @@ const least: Readonly<Record<string, number>> = {
   ...{ Misra1d: 200, Nelson: 200, Rat42: 200, Rat43: 200, Roszman1: 195, Thurber: 107 },
 }
 
-test.each(problemNames)('reaches a minimum: %s', (name) => {
+test.each(problemNames)('fits from random starts reach a minimum: %s', (name) => {
   const { model, data, parameters, values: certified, chiSquared } = readProblem(name)
   const next = random(28 + problemNames.indexOf(name))
   const start = Object.fromEntries(parameters.map((of) => [of, new Float64Array(STARTS)]))

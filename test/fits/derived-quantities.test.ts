@@ -19,7 +19,7 @@ const derive = { ec90: 'ec50*9^(1/slope)', window: 'top - bottom', double: '2*ec
 const options = { start, derive, tolerance: 1e-13 }
 
 describe('a derived quantity', () => {
-  test('has the error of a fit in which it is a parameter', () => {
+  test('has the standard error of a fit in which the quantity is a parameter', () => {
     // ec50 is expressed by ec90.
     const other = expression('bottom + (top - bottom)/(1 + (ec90/9^(1/slope)/x)^slope)')
     fc.assert(
@@ -44,7 +44,7 @@ describe('a derived quantity', () => {
     )
   })
 
-  test('uses the covariances, and may depend on other derived quantities or on nothing', () => {
+  test('uses the covariances, and may depend on other derived quantities or be constant', () => {
     const { values, errors, covariance, free } = fitOne(hill, { x: dose, y: curve(1) }, options)
     const [top, bottom] = [free.indexOf('top'), free.indexOf('bottom')]
     const variance = covariance[top][top] + covariance[bottom][bottom] - 2 * covariance[top][bottom]
@@ -54,7 +54,7 @@ describe('a derived quantity', () => {
     expect([values.two, errors.two]).toEqual([2, 0])
   })
 
-  test('changes no bit of the fit', () => {
+  test('changes no bit of the other results', () => {
     const y = curve(2)
     const { values, ...rest } = fitOne(hill, { x: dose, y }, options)
     const plain = fitOne(hill, { x: dose, y }, { start, tolerance: 1e-13 })
@@ -68,7 +68,7 @@ describe('a derived quantity', () => {
     expect(inBits(fitOne(hill, { x: dose, y }, options).covariance)).toBe(inBits(plain.covariance))
   })
 
-  test('is reported for each fit of a batch, also with fixed, derived, bounded and guessed parameters', () => {
+  test('is reported for each fit of a batch, with fixed, derived, bounded and guessed parameters', () => {
     const ys = [1, 2, 3].map(curve)
     const many = fitManySync(
       models.fourPL(),
@@ -115,7 +115,7 @@ describe('a derived quantity', () => {
     expect(refits.intervals().two).toEqual([2, 2])
   })
 
-  test('is NaN with error NaN if it is not a number at the estimate', () => {
+  test('and its error are NaN if the quantity is not a number at the estimate', () => {
     const { values, errors, intervals } = fitOne(
       models.line(),
       { x: [0, 1, 2], y: [3, 2, 1.1] },
@@ -127,7 +127,7 @@ describe('a derived quantity', () => {
     expect(typeof intervals).toBe('function')
   })
 
-  test('has the error NaN in a group of a shared fit if it is not a number there', () => {
+  test('in a shared fit has the error NaN in each group in which the quantity is NaN', () => {
     const data = { x: dose, y: [curve(1), curve(2)] }
     const derived = { none: 'sqrt(-1)', negative: 'sqrt(-top)', two: '2' }
     const found = fitSharedSync(hill, data, { shared: ['bottom'], start, derive: derived })
@@ -138,7 +138,7 @@ describe('a derived quantity', () => {
   })
 })
 
-describe('an invalid derived quantity', () => {
+describe('an unusual or invalid derived quantity', () => {
   const refused = (derive: unknown) => {
     try {
       fitOne(hill, { x: dose, y: curve(1) }, { start, derive: derive as Anything })
@@ -147,7 +147,7 @@ describe('an invalid derived quantity', () => {
     }
   }
   test.each<[string, unknown, RegExp]>([
-    ['no object', 'ec50', /^derive: expected an object of strings, got/],
+    ['a string instead of an object', 'ec50', /^derive: expected an object of strings, got/],
     ['a list', ['ec50'], /^derive: expected an object of strings, got/],
     ['null', null, /^derive: expected an object of strings, got/],
     ['a number', { a: 2 }, /^derive: a: expected a string, got 2/],
@@ -191,7 +191,7 @@ describe('an invalid derived quantity', () => {
     expect(typeof intervals).toBe('function')
   })
 
-  test('is read once and copied', () => {
+  test('is read only once', () => {
     let reads = 0
     const derive = {
       get a() {

@@ -83,7 +83,7 @@ describe('four-parameter curves with few doses', () => {
     })
   }
 
-  test.each(sets)('have the endpoints of a grid search, set %#', (doses) => {
+  test.each(sets)('have the profile endpoints of a grid search, data set %#', (doses) => {
     expect(wrongEnds(doses)).toEqual([])
   })
 
@@ -94,13 +94,13 @@ describe('four-parameter curves with few doses', () => {
     56: 'top low found',
   }
   test.each(moreSets.map((doses, k) => ({ k, doses })))(
-    "have SciPy's endpoints over the whole plane of slope and ec50, set $k",
+    "have SciPy's profile endpoints over all slopes and values of ec50, data set $k",
     ({ k, doses }) => {
       expect(wrongEnds(doses)).toEqual(k in missed ? [missed[k]] : [])
     },
   )
 
-  test('can have an endpoint where χ² jumps, at a dose that no curve passes halfway', () => {
+  test('can have a profile endpoint at a dose where χ² jumps', () => {
     const { ec50 } = profile(fitted(stepped), 'ec50')
     expect([ec50.highReason, ec50.high]).toEqual(['found', expect.closeTo(5, 6)])
     const at = (half: number) => {
@@ -116,7 +116,7 @@ describe('four-parameter curves with few doses', () => {
     expect(at(5.01)).toBeGreaterThan(limit)
   })
 
-  test("explain an endpoint at the limit of the model's domain", () => {
+  test("explain a profile endpoint at the limit of the model's domain", () => {
     const edges = sets.slice(0, 3).flatMap((doses) => names.map((name) => profile(fitted(doses), name)[name]))
     const { message } = edges.find(({ lowReason }) => lowReason === 'domain-limit') as (typeof edges)[number]
     expect(message).toMatch(
@@ -128,7 +128,7 @@ describe('four-parameter curves with few doses', () => {
     [[0.03, 0.1, 0.3, 1, 3, 10, 30, 100], 15],
     [[0.1, 0.5, 2, 8, 32, 100], 15],
     [[0.1, 1, 5, 20, 100], 10],
-  ])('have almost no missing endpoints in 30 sets of the doses %j', (x, noise) => {
+  ])('have almost no missing profile endpoints in 30 data sets of the doses %j', (x, noise) => {
     const normal = normals(11)
     const y = Array.from({ length: 30 }, () =>
       x.map((dose) => 5 + 90 / (1 + (5 / dose) ** 1.2) + noise * normal()),
@@ -154,7 +154,7 @@ describe('four-parameter curves with few doses', () => {
   })
 })
 
-test('the profile of a rate passes 0 if the model is regular there', () => {
+test('the profile of a rate passes 0 if the model is regular at 0', () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7]
   const y = [1.1, 0.8, 1.2, 0.9, 1, 1.15, 0.8, 1.05]
   const { low, high, lowReason } = profile(

@@ -78,7 +78,7 @@ const cases: readonly (readonly [string, FitManyOptions])[] = [
   ],
 ]
 
-test('every engine is available for comparison', () => {
+test('every engine is available for the comparison of fits', () => {
   expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
 })
 
@@ -95,13 +95,13 @@ describe.each(cases)('the fit of %s', (name, options) => {
     }
   })
 
-  test('has the same bits by a promise', async () => {
+  test('has the same bits as a synchronous fit if it is asynchronous', async () => {
     const sync = fitManySync(decay, { t, y }, options)
     expect(all(await fitMany(decay, { t, y }, { ...options, threads: 2 }))).toBe(all(sync))
   })
 })
 
-test('fits of counts have the same bits everywhere', () => {
+test('fits of counts have the same bits on all engines', () => {
   const counts = y.map((column) =>
     column.map((value) => (Number.isNaN(value) ? 3 : Math.max(0, Math.round(20 * value)))),
   )
@@ -111,7 +111,7 @@ test('fits of counts have the same bits everywhere', () => {
 })
 
 // Enough fits to fill the longest vectors, four of which are computed together.
-describe('a large batch of waves', () => {
+describe('a large batch of sinusoid fits', () => {
   const [manyT, manyY] = [t, y].map((columns) => [columns, columns, columns, columns].flat())
 
   test.each([
@@ -120,7 +120,7 @@ describe('a large batch of waves', () => {
       'a rate that diverges',
       { start: { a: 1, b: 1, c: 0 }, method: ruleMethod(gradientDescent({ lr: 2 })), maxIterations: 40 },
     ],
-  ] satisfies [string, FitManyOptions][])('has the same bits everywhere: %s', (_, options) => {
+  ] satisfies [string, FitManyOptions][])('has the same bits on all engines with %s', (_, options) => {
     for (const name of ['sin', 'cos', 'tan']) {
       const wave = expression(`a*${name}(b*t) + c`)
       const data = { t: manyT, y: manyY }
@@ -130,7 +130,7 @@ describe('a large batch of waves', () => {
   })
 })
 
-describe('an asynchronous call', () => {
+describe('an asynchronous call of fitMany', () => {
   // More than one batch: with shared data, a batch has 65,536 fits.
   const count = 150_000
   const few = { t: [0, 1, 2, 3, 4], y: [3, 2, 1.4, 1.2, 1.05] }
@@ -145,14 +145,14 @@ describe('an asynchronous call', () => {
     expect(seen.at(-1)).toEqual([count, count])
   })
 
-  test('includes impossible fits of different lengths in its progress', async () => {
+  test('counts impossible fits of different lengths in its progress', async () => {
     const seen: number[] = []
     await fitMany(decay, { t, y }, { start, onProgress: (done) => seen.push(done) })
     expect(seen[0]).toBeGreaterThan(1)
     expect(seen.at(-1)).toBe(lengths.length)
   })
 
-  test.each(['native', 'wasm'] as const)('can be aborted halfway: %s', async (engine) => {
+  test.each(['native', 'wasm'] as const)('can be aborted halfway on the engine %s', async (engine) => {
     const reason = new Error('enough')
     const controller = new AbortController()
     const seen: number[] = []
@@ -240,7 +240,7 @@ describe('an asynchronous call', () => {
     expect(all(await promise)).toBe(wanted)
   })
 
-  test('can run next to another call', async () => {
+  test('can run at the same time as another call', async () => {
     const one: PerRunData = { t, y }
     const other: PerRunData = { t, y: y.map((column) => column.map((value) => 2 * value)) }
     const both = await Promise.all([fitMany(decay, one, { start }), fitMany(decay, other, { start })])
@@ -248,7 +248,7 @@ describe('an asynchronous call', () => {
   })
 })
 
-test('memory grows with the number of fits only by their inputs and results', () => {
+test('memory grows with the number of fits only for inputs and results', () => {
   // The peak memory of a separate process. Both counts fill a batch.
   const program = (count: number) => `
     import { fitManySync } from ${JSON.stringify(new URL('../../dist/fits/index.js', import.meta.url))}
@@ -270,29 +270,32 @@ test('memory grows with the number of fits only by their inputs and results', ()
   expect(bytes).toBeLessThan(650)
 })
 
-test.skipIf(!engines().native.available)('one of two concurrent batches leaves a thread to the other', () => {
-  const t = [0, 1, 2, 3]
-  const y = Array.from({ length: 5000 }, (_, fit) => t.map((at) => 2 * Math.exp(-at) + 1 + fit / 1e4))
-  const fits = new FitRun(expression('a*exp(-b*t) + c'), { t, y }, { start, engine: 'native', threads: 3 })
-  // After the pauses for row selection.
-  let sideBySide: unknown
-  for (sideBySide of fits.calls(true)) if (sideBySide !== undefined) break
-  if (!Array.isArray(sideBySide)) throw new Error('there is one')
-  const most = sideBySide.map((calls) => {
-    // The threads of all its batches.
-    let threads = 0
-    for (const call of calls) {
-      if (call === undefined) continue
-      threads = Math.max(threads, call.shape.scratches)
-      fits.choice.runner.advance(call)
-    }
-    return threads
-  })
-  // The first batch received all threads here.
-  expect(most).toEqual([2, 0])
-})
+test.skipIf(!engines().native.available)(
+  'one of two concurrent batches leaves a thread to the other batch',
+  () => {
+    const t = [0, 1, 2, 3]
+    const y = Array.from({ length: 5000 }, (_, fit) => t.map((at) => 2 * Math.exp(-at) + 1 + fit / 1e4))
+    const fits = new FitRun(expression('a*exp(-b*t) + c'), { t, y }, { start, engine: 'native', threads: 3 })
+    // After the pauses for row selection.
+    let sideBySide: unknown
+    for (sideBySide of fits.calls(true)) if (sideBySide !== undefined) break
+    if (!Array.isArray(sideBySide)) throw new Error('there is one')
+    const most = sideBySide.map((calls) => {
+      // The threads of all its batches.
+      let threads = 0
+      for (const call of calls) {
+        if (call === undefined) continue
+        threads = Math.max(threads, call.shape.scratches)
+        fits.choice.runner.advance(call)
+      }
+      return threads
+    })
+    // The first batch received all threads here.
+    expect(most).toEqual([2, 0])
+  },
+)
 
-test('memory of finished batches is reused, also by two concurrent calls', async () => {
+test('memory of finished batches is reused, even by two concurrent calls', async () => {
   const { Memory } = WebAssembly
   let made = 0
   WebAssembly.Memory = new Proxy(Memory, {

@@ -33,8 +33,8 @@ const tails = [
   [1.5, 16, Infinity, 0.08950449684017583],
 ] as const
 
-describe('a tail probability', () => {
-  test('has at least twelve digits, even if it is tiny', () => {
+describe('a tail probability of the F distribution', () => {
+  test('has at least twelve correct digits, even if it is tiny', () => {
     for (const [f, above, below, p] of tails) {
       expect(Math.abs(fSurvival(f, above, below) / p - 1), `${f} ${above} ${below}`).toBeLessThan(2e-13)
     }
@@ -64,14 +64,14 @@ describe('a tail probability', () => {
   })
 })
 
-describe('the quantile of t', () => {
+describe('the quantile of the t distribution', () => {
   test('has full precision, even for more than 1000 degrees of freedom', () => {
     expect(studentQuantile(0.95, 1001)).toBeCloseTo(1.96233670528088, 13)
     expect(studentQuantile(0.999, 5000)).toBeCloseTo(3.2924737233708514, 13)
     expect(studentQuantile(0.95, Infinity)).toBeCloseTo(1.9599639845400543, 13)
   })
 
-  test('is used by intervals', () => {
+  test('determines the intervals of a fit', () => {
     const x = Array.from({ length: 1002 }, (_, k) => k)
     const y = x.map((at) => 2 * at + (at % 2))
     const found = fitOne(expression('a*x'), { x, y }, { start: { a: 1 } })

@@ -77,7 +77,7 @@ describe('a function model', () => {
     }),
   }
 
-  test.each(Object.entries(forms))('agrees with an expression as %s', (name, found) => {
+  test.each(Object.entries(forms))('agrees with the same model as an expression: %s', (name, found) => {
     expectSame(found, wanted)
     expect(found.values.half).toBeCloseTo(wanted.values.half, 7)
     expect(found.errors.half).toBeCloseTo(wanted.errors.half, 6)
@@ -98,7 +98,7 @@ describe('a function model', () => {
     expect(points[0]).toBeCloseTo(contour(wanted, 'a', 'b', { points: 4 }).points.a[0], 5)
   })
 
-  test('needs fewer evaluations with a jacobian', () => {
+  test('needs fewer evaluations if it provides a Jacobian', () => {
     const count = (name: keyof typeof forms) => forms[name].evaluations
     expect(count('with a jacobian')).toBeLessThan(count('a function of all rows') / 2)
     expect(count('a function of a row')).toBe(count('a function of all rows'))
@@ -157,7 +157,7 @@ describe('a fit of a function supports', () => {
     }
   })
 
-  test('dropped rows, in all forms', () => {
+  test('dropped rows, in all forms of the model', () => {
     const gappy = { t: [...t, 6, 7], y: [...y, Number.NaN, 1e9] }
     const options = { start, missing: 'drop', weights: [1, 1, 1, 1, 1, 1, 1, 0] } as const
     const wanted = fitOne(text, data, { start })
@@ -204,14 +204,14 @@ describe('a fit of a function supports', () => {
     )
   })
 
-  test.each([0, 1e-9])('bounds at a distance of %f, with the parameter reported as at its bound', (width) => {
+  test.each([0, 1e-9])('bounds at a distance of %f, and reports the parameter as at its bound', (width) => {
     const found = fitOne(decay, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
     const wanted = fitOne(text, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
     expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
     expect(found.errors.b / wanted.errors.b).toBeCloseTo(1, 5)
   })
 
-  test('residuals without data', () => {
+  test('a function that returns residuals, without data', () => {
     const rosenbrock: ResidualModel<'x' | 'y'> = {
       observations: 2,
       residuals(p, out) {
@@ -264,7 +264,7 @@ describe('a batch of function models', () => {
     ).toEqual(Array.from(all.values.b))
   })
 
-  test('yields to the event loop, and ends on a signal', async () => {
+  test('yields to the event loop, and ends if the signal is aborted', async () => {
     const slow = (p: Decay, x: number) => {
       const end = performance.now() + 0.1
       while (performance.now() < end);
@@ -284,7 +284,7 @@ describe('a batch of function models', () => {
   })
 })
 
-test("all but one of NIST's 54 starts converge, with the digits of finite differences", () => {
+test("fits of functions converge from all but one of NIST's 54 starts, with the digits of finite differences", () => {
   const ends = problemNames.flatMap((name) => {
     const problem = readProblem(name)
     const columns = Object.keys(problem.data).filter((column) => column !== 'y')
@@ -311,8 +311,8 @@ test("all but one of NIST's 54 starts converge, with the digits of finite differ
   expect((counts[26] + counts[27]) / 2).toBeLessThanOrEqual(52)
 })
 
-describe('a user function', () => {
-  test('can throw anywhere; the exception passes through, and nothing has changed', () => {
+describe("a user's model function", () => {
+  test('can throw an exception in any call, which is passed on without any change', () => {
     const [ownT, ownY] = [Float64Array.from(t), Float64Array.from(y)]
     for (const calls of [1, 7, 30, 100]) {
       let left = calls
@@ -344,7 +344,7 @@ describe('a user function', () => {
     expect(inner[0].values).toEqual(wanted.values)
   })
 
-  test('can keep its arguments but not change them', () => {
+  test('can store its arguments but not change them', () => {
     const points: Decay[] = []
     const outs: Float64Array[] = []
     const found = fitOne(
@@ -368,7 +368,7 @@ describe('a user function', () => {
     for (const row of found.residuals) expect(Math.abs(row)).toBeLessThan(1)
   })
 
-  test('can return NaN: an error message at the start, a shorter step later', () => {
+  test('can return NaN, which causes an error message at the start and a shorter step later', () => {
     const lost = fitOne((p: Decay, x: number) => (x === 3 ? Number.NaN : decay(p, x)), data, { start })
     expect(lost.reason).toBe('not-finite')
     expect(lost.message).toBe('row 3, where t = 3: the model is NaN where the fit starts')
@@ -404,7 +404,7 @@ describe('a user function', () => {
     expect(() => fitOne(model as never, data, { start })).toThrow(words)
   })
 
-  test('is reported once if its derivative is wrong', () => {
+  test('with a wrong derivative is reported once', () => {
     const wrong = {
       ...curve,
       jacobian(p: Decay, out: Readonly<Record<Names, Float64Array>>) {
@@ -430,7 +430,7 @@ describe('a user function', () => {
   })
 })
 
-test('invalid function models are refused before any call', () => {
+test('an invalid function model is refused before the function is called', () => {
   const never = () => {
     throw new Error('called')
   }

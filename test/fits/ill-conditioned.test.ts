@@ -45,7 +45,7 @@ const fitted = ({ model, x, y, sigma, start }: Hard, options: FitOptions) =>
 const off = (found: Readonly<Record<string, number>>, wanted: Readonly<Record<string, number>>) =>
   Math.max(...Object.entries(wanted).map(([name, x]) => Math.abs(found[name] / x - 1)))
 
-test('there are 21 cases, three of which leave no digits', () => {
+test('the ill-conditioned cases are 21 fits, three of which have no correct digits', () => {
   expect(cases).toHaveLength(21)
   expect(cases.filter(({ reached }) => reached.condition >= 1e16)).toHaveLength(3)
 })
@@ -70,14 +70,19 @@ function expectDigits(hard: Hard, options: FitOptions): void {
   expect(off(known.errors, errorsKnownSigma), 'errors of known σ').toBeLessThanOrEqual(mostOfErrors)
 }
 
-test.each(cases.filter(isLinear))('$name: has all digits at the default tolerance', (hard) => {
-  expectDigits(hard, {})
-})
+test.each(cases.filter(isLinear))(
+  'the ill-conditioned fit has all digits at the default tolerance: $name',
+  (hard) => {
+    expectDigits(hard, {})
+  },
+)
 
-test.each(cases)('$name: has all digits at 1e-14', (hard) => expectDigits(hard, { tolerance: 1e-14 }))
+test.each(cases)('the ill-conditioned fit has all digits at the tolerance 1e-14: $name', (hard) =>
+  expectDigits(hard, { tolerance: 1e-14 }),
+)
 
 test.each(cases.filter((hard) => !isLinear(hard)))(
-  '$name: has all digits of the values at the default tolerance, and most digits of the errors',
+  'the nonlinear ill-conditioned fit has all digits of values and most digits of errors at the default tolerance: $name',
   (hard) => {
     const one = fitted(hard, {})
     expect(one.reason).toBe('converged')
@@ -89,28 +94,34 @@ test.each(cases.filter((hard) => !isLinear(hard)))(
 )
 
 /** For linear models, profile intervals are value ± t·error. */
-test.each(cases.filter(isLinear))('$name: has the profiles of linear theory', (hard) => {
-  for (const absoluteSigma of [false, true]) {
-    const one = fitted(hard, { absoluteSigma })
-    const profiles = profile(one)
-    if (hard.reached.condition >= HOPELESS && one.reason === 'singular') {
-      const reasons = Object.values(profiles).flatMap(({ lowReason, highReason }) => [lowReason, highReason])
-      expect(new Set(reasons)).toEqual(new Set(['flat']))
-      continue
+test.each(cases.filter(isLinear))(
+  'the ill-conditioned linear fit has the profiles of linear theory: $name',
+  (hard) => {
+    for (const absoluteSigma of [false, true]) {
+      const one = fitted(hard, { absoluteSigma })
+      const profiles = profile(one)
+      if (hard.reached.condition >= HOPELESS && one.reason === 'singular') {
+        const reasons = Object.values(profiles).flatMap(({ lowReason, highReason }) => [
+          lowReason,
+          highReason,
+        ])
+        expect(new Set(reasons)).toEqual(new Set(['flat']))
+        continue
+      }
+      const wanted = absoluteSigma ? hard.errorsKnownSigma : hard.errors
+      const most =
+        ALLOWED * Math.max(hard.reached.values, hard.reached.errors, 2.2e-16 * hard.reached.condition)
+      for (const [name, [low, high]] of Object.entries(one.intervals())) {
+        const { lowReason, highReason, ...ends } = profiles[name]
+        expect([lowReason, highReason], name).toEqual(['found', 'found'])
+        const half = ((high - low) / 2 / one.errors[name]) * (wanted as typeof hard.errors)[name]
+        const value = hard.values[name]
+        const off = Math.max(Math.abs(ends.low - (value - half)), Math.abs(ends.high - (value + half))) / half
+        expect(off, name).toBeLessThanOrEqual(Math.max(most, 1e-6))
+      }
     }
-    const wanted = absoluteSigma ? hard.errorsKnownSigma : hard.errors
-    const most =
-      ALLOWED * Math.max(hard.reached.values, hard.reached.errors, 2.2e-16 * hard.reached.condition)
-    for (const [name, [low, high]] of Object.entries(one.intervals())) {
-      const { lowReason, highReason, ...ends } = profiles[name]
-      expect([lowReason, highReason], name).toEqual(['found', 'found'])
-      const half = ((high - low) / 2 / one.errors[name]) * (wanted as typeof hard.errors)[name]
-      const value = hard.values[name]
-      const off = Math.max(Math.abs(ends.low - (value - half)), Math.abs(ends.high - (value + half))) / half
-      expect(off, name).toBeLessThanOrEqual(Math.max(most, 1e-6))
-    }
-  }
-})
+  },
+)
 
 test('ill-conditioned fits have the same bits on every engine and instruction set', () => {
   for (const hard of cases) {

@@ -28,13 +28,13 @@ function byHand(weigh: (f: number, t: number) => number, rounds: number) {
   return found
 }
 
-describe('weights by the model', () => {
+describe('weights that depend on the model', () => {
   test.each<[string, (f: number, t: number) => number]>([
     ['1/f^2', (f) => 1 / f ** 2],
     ['1/f', (f) => 1 / f],
     ['1/(4 + (0.1*f)^2)', (f) => 1 / (4 + (0.1 * f) ** 2)],
     ['t < 3 ? 1 : 1/(t*f)', (f, t) => (t < 3 ? 1 : 1 / (t * f))],
-  ])('equal the weights at the final point: %s', (weights, weigh) => {
+  ])('give the fit with constant weights from the final point: %s', (weights, weigh) => {
     const found = fitOne(decay, data, { start, weights, tolerance: 1e-14 })
     const other = byHand(weigh, 60)
     expect(found.reason).toBe('converged')
@@ -47,7 +47,7 @@ describe('weights by the model', () => {
     expect(found.aic).toBeCloseTo(other.aic, 6)
   })
 
-  test('given as σ equal 1/σ², with estimated or known scale', () => {
+  test('equal 1/σ² if σ depends on the model, with an estimated or known scale', () => {
     const weights = fitOne(decay, data, { start, weights: '1/f^2' })
     const sigma = fitOne(decay, data, { start, sigma: '0.1*f' })
     const known = fitOne(decay, data, { start, sigma: '0.1*f', absoluteSigma: true })
@@ -59,7 +59,7 @@ describe('weights by the model', () => {
     expect(sigma.chiSquared / weights.chiSquared).toBeCloseTo(100, 8)
   })
 
-  test('change nothing if they are constant', () => {
+  test('have no effect if they are constant', () => {
     const plain = fitOne(decay, data, { start, weights: t.map(() => 4), tolerance: 1e-14 })
     const same = fitOne(decay, data, { start, weights: '4', tolerance: 1e-14 })
     expect(same.values.b / plain.values.b).toBeCloseTo(1, 10)
@@ -67,7 +67,7 @@ describe('weights by the model', () => {
     expect(same.chiSquared / plain.chiSquared).toBeCloseTo(1, 12)
   })
 
-  test('have the errors of repeated measurements; without weights the errors are five times off', () => {
+  test('give the standard errors of repeated measurements, while equal weights give errors that differ by a factor of five', () => {
     const sets = Array.from({ length: 1500 }, (_, k) => measured(10 + k))
     const found = fitManySync(decay, { t, y: sets }, { start, weights: '1/f^2' })
     const plain = fitManySync(decay, { t, y: sets }, { start })
@@ -86,7 +86,7 @@ describe('weights by the model', () => {
     }
   })
 
-  test('equal the weights of single fits in a batch, on every engine and with a promise', async () => {
+  test('give the same fits in a batch as in single fits, on every engine and asynchronously', async () => {
     const sets = Array.from({ length: 20 }, (_, k) => measured(30 + k).slice(0, 20 + (k % 3)))
     const options = { start, weights: '1/f^2' } as const
     const all = { t: sets.map(({ length }) => t.slice(0, length)), y: sets }
@@ -122,7 +122,7 @@ describe('weights by the model', () => {
     expect(high[0] - low[0]).toBeLessThan(50)
   })
 
-  test('work with guesses, fixed parameters, bounds, several starts and robust losses', () => {
+  test('can be combined with guesses, fixed parameters, bounds, several starts and robust losses', () => {
     const guessed = fitOne(models.exponential({ x: 't' }), data, { weights: '1/f^2' })
     const plain = fitOne(decay, data, { start, weights: '1/f^2' })
     expect(guessed.values.rate / plain.values.b).toBeCloseTo(1, 5)
@@ -186,14 +186,14 @@ describe('weights by the model', () => {
     expect(both.at(0).message).toBe('')
   })
 
-  test('stop at the limit of rounds if they do not settle', () => {
+  test('are updated up to a maximum number of rounds if they do not converge', () => {
     // Each round leads to the weights of the other round.
     const weights = 'f < 2 ? (x > 0 ? 9 : 1) : (x > 0 ? 1 : 9)'
     const flips = fitOne(expression('a + 0*x'), { x: [0, 1, 2], y: [1, 3, 3] }, { start: { a: 2 }, weights })
     expect([flips.reason, flips.evaluations > 50]).toEqual(['max-iterations', true])
   })
 
-  test('report too few rows and NaN values like other fits', () => {
+  test('leave the messages about too few rows and NaN values unchanged', () => {
     const few = fitOne(decay, { t: [0, 1], y: [1, 2] }, { start, weights: '1/f^2' })
     expect(few.reason).toBe('too-few-points')
     const gap = fitOne(decay, { t, y: y.with(3, Number.NaN) }, { start, weights: '1/f^2' })
@@ -201,7 +201,7 @@ describe('weights by the model', () => {
   })
 })
 
-describe('weights by the model refuse', () => {
+describe('weights that depend on the model are refused if invalid:', () => {
   const of = (options: object) => () => fitOne(decay, data, { start, ...options })
 
   test.each<[object, RegExp]>([
@@ -214,7 +214,7 @@ describe('weights by the model refuse', () => {
     expect(of(options)).toThrow(message)
   })
 
-  test('invalid expressions, and comparisons', () => {
+  test('expressions with a syntax error, and fits that are compared', () => {
     expect(of({ weights: '1/' })).toThrow(ExpressionError)
     expect(of({ sigma: '' })).toThrow(ExpressionError)
     const a = fitOne(models.line({ x: 't' }), data)

@@ -25,7 +25,7 @@ function peaks(count: number, isLinear: boolean) {
 }
 
 describe('an expression with many parameters', () => {
-  test('gives the same fit with 17 parameters as with 16 and a fixed one', () => {
+  test('gives the same fit with 17 parameters as with 16 parameters and a fixed one', () => {
     const { x, y, text, start } = peaks(8, false)
     const found = fitOne(expression(text), { x, y }, { start })
     expect([found.reason, found.free.length]).toEqual(['converged', 17])
@@ -48,7 +48,7 @@ describe('an expression with many parameters', () => {
     expect(bootstrap(found, { count: 5 }).failed).toBe(0)
   })
 
-  test('has the same bits with 17 parameters on every engine and any number of threads', () => {
+  test('has the same fit to the bit with 17 parameters on every engine and number of threads', () => {
     const { x, y, text, start } = peaks(8, false)
     // Enough rows for two threads, and for more than one chunk.
     const repeated = (numbers: readonly number[]) => Array.from({ length: 600 }, () => numbers).flat()
@@ -71,7 +71,7 @@ describe('an expression with many parameters', () => {
     }
   }, 60_000)
 
-  test('is fitted with 256 parameters, and names those at bounds', () => {
+  test('can have 256 parameters, and its fit names parameters at bounds', () => {
     const { x, y, text, start } = peaks(255, true)
     const bounds = { h40: { start: 1, max: 0.5 }, h200: { start: 1, min: 3 } }
     const found = fitOne(expression(text), { x, y }, { start: { ...start, ...bounds } as never })
@@ -87,7 +87,7 @@ describe('an expression with many parameters', () => {
     expect(() => contour(found, 'h1', 'h2')).toThrow('at most 32')
   }, 120_000)
 
-  test('is fitted to many data sets, one after the other', async () => {
+  test('can be fitted to many data sets, one after the other', async () => {
     const { x, y, text, start, heights } = peaks(16, true)
     const others = y.map((value) => 2 * value)
     const all = await fitMany(expression(text), { x, y: [y, others] }, { start: start as never })
@@ -113,7 +113,7 @@ describe('an expression with many parameters', () => {
   })
 })
 
-test.each([1e-300, 1e300])('data of magnitude %d are fitted with many parameters', (unit) => {
+test.each([1e-300, 1e300])('a model with many parameters is fitted to data of magnitude %d', (unit) => {
   const t = [0, 1, 2, 3, 4, 5]
   const y = [5, 3.1, 2, 1.6, 1.2, 1.1]
   const model = (p: { readonly a: number; readonly b: number; readonly c: number }, x: number) =>
@@ -129,7 +129,7 @@ test.each([1e-300, 1e300])('data of magnitude %d are fitted with many parameters
   expect(found.errors.a / unit).toBeCloseTo(plain.errors.a, 5)
 })
 
-test('a function of 40 parameters is fitted', () => {
+test('a model function with 40 parameters can be fitted', () => {
   const size = 40
   const chain: ResidualModel = {
     observations: 2 * size - 1,

@@ -75,11 +75,11 @@ const cases: readonly (readonly [string, FitOptions])[] = [
   ['a first-order rule', { start, method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 500 }],
 ]
 
-describe.each(cases)('missing data of %s', (_, options) => {
+describe.each(cases)('for missing data of %s,', (_, options) => {
   const left = { t: t.filter(stays), y: y.filter(stays) }
   const alone = fitOne(decay, left, options)
 
-  test('rows of weight 0 are excluded whatever they contain, to the bit', () => {
+  test('the fit does not depend on the contents of rows with weight 0, to the bit', () => {
     const weights = t.map((_, row) => (out.includes(row) ? 0 : 1))
     for (const data of [
       { t, y: spoiled(y) },
@@ -92,7 +92,7 @@ describe.each(cases)('missing data of %s', (_, options) => {
     }
   })
 
-  test("missing: 'drop' excludes rows with missing values, and counts them", () => {
+  test("missing: 'drop' excludes and counts rows with missing values", () => {
     const gaps = [NaN, null, null]
     const one = (data: FitData, more: FitOptions = {}) =>
       fitOne(decay, data, { ...options, missing: 'drop', ...more })
@@ -113,7 +113,7 @@ describe.each(cases)('missing data of %s', (_, options) => {
     expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
-  test('the fit is not finite without the option, however the model treats NaN', () => {
+  test("the fit is 'not-finite' without the option, even if the model ignores NaN", () => {
     for (const data of [
       { t, y: spoiled(y, [null, 1, 1]) },
       { t: spoiled(t, [NaN, 1, 1]), y },
@@ -138,7 +138,7 @@ test('a missing dose is not a dose of 0', () => {
   expect(Array.from(dropped.residuals, Number.isNaN)).toEqual(x.map((_, row) => row === 1))
 })
 
-test('residuals, curve and bands keep the positions of the rows', () => {
+test('residuals, curve and bands keep the positions of rows if rows are dropped', () => {
   const weights = t.map((_, row) => (row === 4 ? 0 : 1))
   const one = fitOne(
     decay,
@@ -155,7 +155,7 @@ test('residuals, curve and bands keep the positions of the rows', () => {
   expect(residuals[4]).toBe(y[4] - curve[4])
 })
 
-test('guesses ignore dropped rows', () => {
+test('guesses of starting values ignore dropped rows', () => {
   const seen: number[][] = []
   const model = {
     text: 'a*x + b',
@@ -200,9 +200,9 @@ describe('a batch with missing data', () => {
   }
 
   test.each<[string, FitManyOptions]>([
-    ['of data for all and lists', { missing: 'drop' }],
-    ['with weights of their own', { missing: 'drop', weights }],
-    ['with weights for all', { missing: 'drop', weights: shared }],
+    ['of shared columns and columns per fit', { missing: 'drop' }],
+    ['with weights per fit', { missing: 'drop', weights }],
+    ['with shared weights', { missing: 'drop', weights: shared }],
     ['without the option', {}],
     ['of several starts', { missing: 'drop', start: boxed, multiStart: 4, loss: 'cauchy' }],
     [
@@ -229,7 +229,7 @@ describe('a batch with missing data', () => {
     for (const engine of ['wasm', 'typescript'] as const) expect(all({ ...options, engine })).toBe(first)
   })
 
-  test('equals a batch without the common dropped rows', () => {
+  test('equals a batch without the rows that all fits drop', () => {
     const full = wells.map((column) => column.map((value) => value ?? 1).map((value) => value || 1))
     const left = (column: readonly number[]) => column.filter((_, row) => shared[row] > 0)
     const one = fitManySync(decay, { t, y: full }, { start, weights: shared })
@@ -237,7 +237,7 @@ describe('a batch with missing data', () => {
     for (let i = 0; i < count; i++) expect(found(one.at(i))).toBe(found(other.at(i)))
   })
 
-  test('has the same results by a promise', async () => {
+  test('has the same results asynchronously', async () => {
     const many = await fitMany(decay, { t, y: wells }, { start, missing: 'drop' })
     expect(Array.from(many.reason, (_, i) => found(many.at(i)))).toEqual(
       wells.map((column) => found(fitOne(decay, { t, y: column }, { start, missing: 'drop' }))),
@@ -309,7 +309,7 @@ describe('a fit that is not finite', () => {
       null,
       'χ² became infinite or NaN during the fit',
     ],
-  ])('names the location: %s', (_, fit, where, message) => {
+  ])('names the location of the first non-finite number: %s', (_, fit, where, message) => {
     expect(fit.reason).toBe('not-finite')
     expect(fit.nonFinite).toEqual(where)
     expect(fit.message).toBe(message)
@@ -336,7 +336,7 @@ describe('a message about non-finite fits', () => {
       fitOne(expression('a*b*t'), { t, y }, { start: { a: 1, b: 1 } }),
       'the data determine some parameters only together; fix some of them',
     ],
-  ])('names the location, %#: %s', (fit, message) => {
+  ])('names the location, case %#: %s', (fit, message) => {
     expect(fit.message).toBe(message)
     expect(fit.nonFinite).toBe(null)
   })
@@ -375,7 +375,7 @@ describe('data whose squares overflow or underflow', () => {
     expect(Math.abs(guessed.values.rate - alike.values.b)).toBeLessThan(1e-6 * alike.errors.b)
   })
 
-  test.each([1e-200, 1e200])('are reported at %d, because χ² is not a number', (k) => {
+  test.each([1e-200, 1e200])('are reported at the magnitude %d if χ² is not finite', (k) => {
     const one = fitOne(line, { t, y: straight.map((value) => value * k) }, { start: { a: 1, c: 0 } })
     expect(one.chiSquared).toBe(k < 1 ? 0 : Infinity)
     expect(one.message).toContain('multiply the data by a power of 10')
@@ -390,7 +390,7 @@ describe('data whose squares overflow or underflow', () => {
     expect(fitOne(line, { t, y: t.map(() => 0) }, { start: { a: 0, c: 0 } }).reason).toBe('converged')
   })
 
-  test.each([1e-170, 1e170])('are refused as σ = %d', (sigma) => {
+  test.each([1e-170, 1e170])('are refused in the form of σ = %d', (sigma) => {
     expect(() => fitOne(decay, { t, y }, { start, sigma: t.map(() => sigma) })).toThrow(OptionError)
   })
 })
@@ -408,6 +408,6 @@ test.each([
     { start, missing: 'drop', sigma: t.map((_, k) => (k ? -1 : null)) },
     'sigma',
   ],
-])('invalid missing data are refused: %s', (_, data, options, argument) => {
+])('an invalid option for missing data is refused: %s', (_, data, options, argument) => {
   expect(() => fitOne(decay, data as never, options as never)).toThrow(expect.objectContaining({ argument }))
 })

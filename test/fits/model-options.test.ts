@@ -12,13 +12,13 @@ const evenly = (count: number, low: number, high: number) =>
 const near = (value: number, wanted: number, error: number) =>
   expect(Math.abs(value - wanted), `${value}, not ${wanted}`).toBeLessThan(5 * error)
 
-describe('an origin', () => {
+describe('the origin of a model', () => {
   const years = evenly(27, 2000, 2026)
   const decay = years.map((x) => 5 * Math.exp(-0.2 * (x - 2000)) + 1 + 0.02 * normal())
   const stamps = evenly(50, 1.7e12, 1.7e12 + 1e8)
   const parabola = stamps.map((_, i) => 3 + 0.04 * i + 0.0004 * i ** 2 + 0.01 * normal())
 
-  test('is the first year of a decay, and derived quantities can use it', () => {
+  test('can be the first year of a decay, which derived quantities can use', () => {
     const found = fitOne(
       models.exponential({ origin: 'auto' }),
       { x: years, y: decay },
@@ -48,7 +48,7 @@ describe('an origin', () => {
     }
   })
 
-  test('is one per fit, or a common number', () => {
+  test('is one number per fit or a common number', () => {
     const data = { x: [years, years.map((x) => x + 1000)], y: [decay, decay] }
     const own = fitManySync(models.line({ origin: 'auto' }), data).values
     expect([...own.origin]).toEqual([2013, 3013])
@@ -56,7 +56,7 @@ describe('an origin', () => {
     expect([...fitManySync(models.line({ origin: 1990 }), data).values.origin]).toEqual([1990, 1990])
   })
 
-  test('is a number for groups with shared parameters', () => {
+  test('is a single number for groups with shared parameters', () => {
     const data = { x: years, y: decay, group: years.map((_, row) => row % 2) }
     const options = { group: 'group', shared: ['slope'] } as const
     expect(() => fitSharedSync(models.line({ origin: 'auto' }), data, options)).toThrow(OptionError)
@@ -64,12 +64,12 @@ describe('an origin', () => {
   })
 })
 
-describe('a frequency range', () => {
+describe('a frequency range of the sinusoid model', () => {
   const x = evenly(40, 0, 39)
   const wave = (frequency: number) =>
     x.map((at) => Math.sin(2 * Math.PI * frequency * at + 0.3) + 0.05 * normal())
 
-  test('limits the search, and reports an equally good frequency in it', () => {
+  test('limits the search, and the message reports an equally good frequency in the range', () => {
     const y = wave(0.8)
     const high = fitOne(models.sinusoid({ frequency: [0.6, 1] }), { x, y })
     near(high.values.frequency, 0.8, high.errors.frequency)
@@ -102,25 +102,22 @@ test.each([
   ['fourPL', models.fourPL()],
   ['fivePL', models.fivePL({ logEC50: true })],
   ['hill', models.hill()],
-] as const)(
-  'doses below 0, which may be logarithms, count as 0, and the message of %s says so',
-  (_, model) => {
-    const x = [-1, -0.5, 0, 0.1, 0.5, 1, 3, 10, 30]
-    const y = x.map((dose, k) => 90 / (1 + (1 / Math.max(dose, 1e-9)) ** 1.2) + 3 * Math.sin(9 * k))
-    const words = '2 rows have doses below 0, treated as 0: are they logarithms?'
-    expect(fitOne(model, { x, y }).message).toContain(words)
-    expect(fitManySync(model, { x, y: [y, y] }).at(1).message).toContain(words)
-    expect(fitOne(model, { x: x.slice(1), y: y.slice(1) }).message).toContain('1 row has a dose below 0')
-    expect(fitOne(model, { x: x.map(Math.abs), y }).message).not.toContain('below 0')
-    const shared = [fitOne(model, { x, y }).free[0]]
-    const together = (...of: number[][]) =>
-      fitSharedSync(model, { x: of, y: of.map(() => y) }, { shared }).message
-    expect(together(x.map(Math.abs), x)).toContain(`group 1: ${words}`)
-    expect(together(x.map(Math.abs), x.map(Math.abs))).not.toContain('below 0')
-  },
-)
+] as const)('doses below 0, which may be logarithms, are treated as 0 and reported by %s', (_, model) => {
+  const x = [-1, -0.5, 0, 0.1, 0.5, 1, 3, 10, 30]
+  const y = x.map((dose, k) => 90 / (1 + (1 / Math.max(dose, 1e-9)) ** 1.2) + 3 * Math.sin(9 * k))
+  const words = '2 rows have doses below 0, treated as 0: are they logarithms?'
+  expect(fitOne(model, { x, y }).message).toContain(words)
+  expect(fitManySync(model, { x, y: [y, y] }).at(1).message).toContain(words)
+  expect(fitOne(model, { x: x.slice(1), y: y.slice(1) }).message).toContain('1 row has a dose below 0')
+  expect(fitOne(model, { x: x.map(Math.abs), y }).message).not.toContain('below 0')
+  const shared = [fitOne(model, { x, y }).free[0]]
+  const together = (...of: number[][]) =>
+    fitSharedSync(model, { x: of, y: of.map(() => y) }, { shared }).message
+  expect(together(x.map(Math.abs), x)).toContain(`group 1: ${words}`)
+  expect(together(x.map(Math.abs), x.map(Math.abs))).not.toContain('below 0')
+})
 
-test('logEC50 is the log10 of the dose at half height, for any asymmetry', () => {
+test('the parameter logEC50 is the log10 of the dose at half height, for any asymmetry', () => {
   const x = [0, ...evenly(16, -3, 2).map((at) => 10 ** at)]
   const y = x.map(
     (dose) => 1 + 4 / (1 + (2 ** (1 / 0.6) - 1) * (0.2 / dose) ** 1.3) ** 0.6 + 0.005 * normal(),
@@ -143,7 +140,7 @@ test.each([
   ['uncompetitive', 0, 1],
   ['noncompetitive', 1, 1],
   ['mixed', 1, 1 / 3],
-] as const)('%s inhibition has two columns', (kind, onKm, onX) => {
+] as const)('the model of %s inhibition has two columns', (kind, onKm, onX) => {
   const rows = [1, 2, 5, 10, 20, 50].flatMap((s) => [0, 1, 3, 10].map((i) => ({ s, i })))
   const rate = (s: number, i: number) => (10 * s) / (6 * (1 + (onKm * i) / 2) + s * (1 + (onX * i) / 2))
   const data = {
@@ -167,7 +164,7 @@ test.each([
   expect(() => fitOne(model, { s: data.s, v: data.v }, { y: 'v' })).toThrow(OptionError)
 })
 
-test('an unknown column name leads to an error that names the missing column', () => {
+test('a model with an unknown column name is refused with an error that names the missing column', () => {
   const t = [0, 1, 2, 3]
   const y = [4, 2.6, 1.8, 1.2]
   const missing = /^data: expected (?:x|i), a column of the model \(its options can rename it\), got "t"$/
@@ -180,7 +177,7 @@ test('an unknown column name leads to an error that names the missing column', (
   expect(() => fitOne(models.line(), { x: t, y, q: y })).toThrow('expected columns among')
 })
 
-test('a common sigma is a string', () => {
+test('a constant sigma for all rows can be a string', () => {
   const data = { x: [0, 1, 2, 3], y: [1, 3.1, 4.8, 7.2] }
   const one = fitOne(models.line(), data, { sigma: '0.1', absoluteSigma: true })
   const all = fitOne(models.line(), data, { sigma: [0.1, 0.1, 0.1, 0.1], absoluteSigma: true })

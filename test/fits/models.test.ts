@@ -365,7 +365,7 @@ function measured({ make, formula, noise = 0.05 }: Case, draw: Draw) {
   return { x, p, y: exact.map((at) => at + deviation * draw.normal()) }
 }
 
-test('each model has a case', () => {
+test('each built-in model has a test case', () => {
   const used = all.map(([name]) => name.split(/[ :]/)[0])
   // Inhibition has two columns; model-options.test.ts tests it.
   expect([...new Set([...used, 'inhibition'])].sort()).toEqual(Object.keys(models).sort())
@@ -429,7 +429,7 @@ describe.each(all)('the model %s', (_, own) => {
     expect(missed.length, JSON.stringify(missed.slice(0, 3))).toBeLessThanOrEqual(SETS / 100)
   })
 
-  test('has guesses in the units of the data', () => {
+  test('has guesses that scale with the units of the data', () => {
     const draw = drawing(4)
     for (let k = 0; k < 20; k++) {
       const { x, y } = measured(own, draw)
@@ -455,7 +455,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test('has guesses that do not depend on previous guesses, other x or later changes of arrays', () => {
+  test('has guesses that do not depend on previous guesses, on other x or on later changes of arrays', () => {
     const draw = drawing(5)
     const x = Float64Array.from(measured(own, draw).x)
     const y = Float64Array.from(measured(own, draw).y)
@@ -493,7 +493,7 @@ describe.each(all)('the model %s', (_, own) => {
     )
   })
 
-  test('has finite guesses for any data, however few', () => {
+  test('has finite guesses for any data, even for a single row', () => {
     const areFinite = (x: number[], y: number[]) => {
       const guess = guessOf(model, x, y)
       expect(Object.keys(guess).sort()).toEqual(f.names.filter((name) => name !== 'x').sort())
@@ -520,7 +520,7 @@ describe.each(all)('the model %s', (_, own) => {
     areFinite([NaN], [3])
   })
 
-  test('can be guessed from as many rows as parameters', () => {
+  test('has guesses for as few rows as parameters', () => {
     const draw = drawing(5)
     const sets = Array.from({ length: 20 }, () => {
       const { x, p } = own.make(draw)
@@ -566,7 +566,7 @@ function guessOf({ guess }: FitModel, x: ArrayLike<number>, y: ArrayLike<number>
 }
 
 test.each([1.5, -1.5])(
-  'a guess of logEC50 is the dose at half height of an asymmetric curve, with slope %d',
+  'the guess of logEC50 is the logarithm of the dose at half height of an asymmetric curve with slope %d',
   (steep) => {
     const x = evenly(25, -2, 2).map((log) => 10 ** log)
     const y = x.map((dose) => 1 + 4 * (1 + (0.7 / dose) ** steep) ** -0.5)
@@ -633,7 +633,7 @@ describe('an invalid model option', () => {
 const exact: readonly { model: keyof typeof models; p: Point; x: number[]; y: number[] }[] = JSON.parse(
   readFileSync(new URL('../data/models.json', import.meta.url), 'utf8'),
 )
-test.each(exact)('$model is accurate near and far: $p', ({ model, p, x, y }) => {
+test.each(exact)('the model $model is accurate near the center and far away: $p', ({ model, p, x, y }) => {
   const f = expression(models[model]().text)
   for (const [row, at] of x.entries()) {
     const value = f.value(f.names.map((name) => (name === 'x' ? at : p[name])))
@@ -645,18 +645,21 @@ test.each(exact)('$model is accurate near and far: $p', ({ model, p, x, y }) => 
   }
 })
 
-test('start values replace guesses', () => {
+test('starting values from the user replace guesses', () => {
   const x = evenly(60, -3, 3)
   const y = x.map((at, row) => 2 * parts.gaussian(at / 0.7) + (row % 2) * 1e-3)
   const found = fitOne(models.pseudoVoigt(), { x, y }, { start: { center: { start: 0.1, fixed: true } } })
   expect(found.values.center).toBe(0.1)
 })
 
-test.each([-0.3, 1.3])('a fraction stays in [0, 1] if %d would fit better', (better) => {
-  const x = evenly(60, -3, 3)
-  const y = x.map((at) => parts.pseudoVoigt(at / 0.7, better))
-  expect(fitOne(models.pseudoVoigt(), { x, y }).values.fraction).toBe(better < 0 ? 0 : 1)
-})
+test.each([-0.3, 1.3])(
+  'the fraction of a pseudo-Voigt peak stays in [0, 1] if %d would fit better',
+  (better) => {
+    const x = evenly(60, -3, 3)
+    const y = x.map((at) => parts.pseudoVoigt(at / 0.7, better))
+    expect(fitOne(models.pseudoVoigt(), { x, y }).values.fraction).toBe(better < 0 ? 0 : 1)
+  },
+)
 
 describe('quantities derived from a peak', () => {
   const x = Array.from({ length: 401 }, (_, row) => (row - 200) / 20)
@@ -669,7 +672,7 @@ describe('quantities derived from a peak', () => {
     'voigt',
     'exponentialGaussian',
     'skewedGaussian',
-  ] as const)('%s: width, height and area agree with the curve and have errors', (shape) => {
+  ] as const)('include width, height and area, which agree with the curve and have errors: %s', (shape) => {
     const model = models[shape]()
     const f = expression(model.text)
     const names = f.names.filter((name) => name !== 'x') as (keyof typeof p)[]

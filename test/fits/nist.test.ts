@@ -39,7 +39,7 @@ const exceptions: Readonly<Record<string, readonly Partial<Least>[]>> = {
 
 const starts = problemNames.flatMap((name) => [0, 1].map((start) => [name, start + 1] as const))
 
-test('all 27 problems are there, with as many rows as their files say', () => {
+test('the NIST data contain 27 problems with the stated numbers of rows', () => {
   expect(problemNames).toHaveLength(27)
   for (const name of problemNames) {
     const text = readFileSync(new URL(`../data/nist/${name}.dat`, import.meta.url), 'utf8')
@@ -53,19 +53,22 @@ test('all 27 problems are there, with as many rows as their files say', () => {
   }
 })
 
-test.each(starts)('%s from start %d', (name, start) => {
-  for (const [at, [tolerance, all]] of least.entries()) {
-    const { found, ...digits } = fitProblem(antigrad, readProblem(name), start - 1, { tolerance })
-    expect(found.reason).toBe('converged')
-    const wanted = { ...all, ...exceptions[name]?.[at] }
-    for (const of of ['values', 'errors', 'chiSquared'] as const) {
-      expect(digits[of], `${of} at ${tolerance ?? 'the default'}`).toBeGreaterThanOrEqual(wanted[of])
+test.each(starts)(
+  'the fit of the NIST problem %s converges from start %d to the certified digits',
+  (name, start) => {
+    for (const [at, [tolerance, all]] of least.entries()) {
+      const { found, ...digits } = fitProblem(antigrad, readProblem(name), start - 1, { tolerance })
+      expect(found.reason).toBe('converged')
+      const wanted = { ...all, ...exceptions[name]?.[at] }
+      for (const of of ['values', 'errors', 'chiSquared'] as const) {
+        expect(digits[of], `${of} at ${tolerance ?? 'the default'}`).toBeGreaterThanOrEqual(wanted[of])
+      }
     }
-  }
-})
+  },
+)
 
 test.each(['Misra1a', 'Gauss1', 'MGH09', 'MGH10', 'MGH17', 'ENSO', 'Hahn1', 'Nelson'])(
-  '%s gives the same bits on every engine and instruction set',
+  'the NIST problem %s has the same fit, bit for bit, on every engine and instruction set',
   (name) => {
     const problem = readProblem(name)
     const all = variants.map(({ name: _, ...options }) => {

@@ -24,7 +24,7 @@ const check = (hold: (seed: number) => void, numRuns = 40) =>
   fc.assert(fc.property(seeds, hold), { numRuns, seed: 5 })
 
 describe('a positive parameter', () => {
-  test('takes the steps of a model of its logarithm, to the bit', () => {
+  test('takes the same steps as a model in terms of its logarithm, to the bit', () => {
     const other = expression('exp(a)*exp(-exp(b)*t) + c')
     check((seed) => {
       const one = fitOne(decay, dataOf(seed), { start })
@@ -48,7 +48,7 @@ describe('a positive parameter', () => {
     })
   })
 
-  test('reaches the same solution as a plain parameter, with its errors, covariances, order, bands and replicates', () => {
+  test('has the same value, error, covariances, bands and replicates as a plain parameter', () => {
     check((seed) => {
       const one = tight(seed)
       const other = tight(seed, { start: { a: 1, b: 1, c: 0 } })
@@ -72,7 +72,7 @@ describe('a positive parameter', () => {
       expect(refits.one.intervals().b[end]).toBeCloseTo(refits.other.intervals().b[end], 4)
   })
 
-  test('has an interval above 0, whatever the data say', () => {
+  test('has an interval above 0 for any data', () => {
     let wide = 0
     check((seed) => {
       const { t, y } = dataOf(seed, 6, 1)
@@ -101,7 +101,7 @@ describe('a positive parameter', () => {
     return { values, errors, reason, intervals: (level: number): Anything => fit.intervals(level) }
   }
 
-  test('stays within its other bounds, which are inclusive, and can end at them', () => {
+  test('stays within its inclusive bounds, and can end at a bound', () => {
     const { t, y } = dataOf(7)
     const { b } = tight(7).values
     for (const [min, max, held] of [
@@ -115,7 +115,7 @@ describe('a positive parameter', () => {
     }
   })
 
-  test('ends exactly at a bound, however its logarithm is rounded', () => {
+  test('can end exactly at a bound although its logarithm is rounded', () => {
     for (let k = 0; k < 20; k++) {
       const { t, y } = dataOf(7)
       const min = 1.5 + k / 7
@@ -124,7 +124,7 @@ describe('a positive parameter', () => {
     }
   })
 
-  test('can be fixed, also per fit, and used in expressions of other parameters', () => {
+  test('can be fixed, even per fit, and used in expressions of other parameters', () => {
     const { t, y } = dataOf(7)
     const one = fitOne(
       decay,
@@ -174,7 +174,7 @@ describe('a positive parameter', () => {
     expect(down.reason).toBe('converged')
   })
 
-  test('is spread by its logarithm in multiStart', () => {
+  test('is sampled by its logarithm in multiStart', () => {
     const { t, y } = dataOf(7)
     const box = { min: 1e-6, max: 1e6, positive: true }
     const found = fitOne(
@@ -196,7 +196,7 @@ describe('a positive parameter', () => {
   })
 
   test.each([{ method: ruleMethod(adam({ lr: 0.05 })) }, { loss: 'huber' }] as FitOptions[])(
-    'works with %j',
+    'can be used with %j',
     (options) => {
       const one = tight(7, { ...options, ...(options.method ? { tolerance: 1e-9 } : {}) })
       const other = tight(7, { loss: options.loss ?? 'squared', start: { a: 1, b: 1, c: 0 } })

@@ -86,13 +86,13 @@ function* endsOf(golden: Golden, options: FitOptions = {}) {
 const reasonOf = { none: 'unbounded', bound: 'bound' } as const
 
 describe('profile endpoints in 40-digit arithmetic', () => {
-  test('cover 34 cases with 856 endpoints, 24 of which are bounds or missing', () => {
+  test('are 856 endpoints of 34 cases, 24 of which are bounds or missing', () => {
     const ends = cases.flatMap((golden) => [...endsOf(golden)])
     expect(cases).toHaveLength(34)
     expect(ends.filter(({ mark }) => mark === undefined).length).toBeGreaterThan(830)
   })
 
-  test.each(cases)('agree with the profiles of $name', (golden) => {
+  test.each(cases)('agree with the computed profiles of $name', (golden) => {
     const most = loose.includes(golden.name) ? 1e-5 : 1e-6
     for (const { key, end, reason, half, expected, mark } of endsOf(golden)) {
       expect(reason, key).toBe(mark === undefined ? 'found' : reasonOf[mark])
@@ -117,8 +117,8 @@ test('profiles have the same bits on every engine and instruction set', () => {
 const x = [0, 1, 2, 3, 4, 5, 6, 7]
 const y = [1, 3.1, 4.9, 7.2, 8.8, 11.1, 13, 15.1]
 
-describe('a missing endpoint', () => {
-  test('is `flat` if other parameters compensate for the profiled one', () => {
+describe('a missing profile endpoint', () => {
+  test('is `flat` if other parameters compensate for the profiled parameter', () => {
     const found = fitOne(expression('a*b*d*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0, d: 1 } })
     expect(found.reason).toBe('singular')
     const { a, b, c, d } = profile(found)
@@ -139,7 +139,7 @@ describe('a missing endpoint', () => {
     expect(high).toBeGreaterThan(profile(one).c.high)
   })
 
-  test('is not `flat` for ill-conditioned data: a line over timestamps has the interval over their differences', () => {
+  test('does not occur for the line over timestamps, an ill-conditioned fit with finite intervals', () => {
     const times = Array.from({ length: 41 }, (_, k) => 1.7e12 + 1000 * k)
     const values = times.map((_, k) => 2 + 0.003 * k + 0.01 * (((k * 37) % 11) - 5))
     const found = fitOne(
@@ -166,7 +166,7 @@ describe('a missing endpoint', () => {
     expect(Math.abs(slope.high - high) / half).toBeLessThan(1e-6)
   })
 
-  test('is at the bound on one side, if the parameter is at that bound', () => {
+  test('is reported as the bound on one side if the parameter is at that bound', () => {
     const fall = [3, 2, 1.3, 0.8, 0.4, 0.3, 0.1]
     const start = { a: 3, k: 0.4, c: { start: 0.5, min: 0.2 } }
     const found = fitOne(expression('a*exp(-k*x) + c'), { x: x.slice(0, 7), y: fall }, { start })
@@ -196,7 +196,7 @@ describe('a missing endpoint', () => {
     ['too few', [1, 2], {}, "the fit is 'too-few-points'"],
     ['no freedom', [1, 2, 4], {}, 'no degrees of freedom are left'],
     ['exact', [1, 2, 4, 7], {}, 'the fit is exact except for rounding'],
-  ])('is reported: %s', (_, y, options, words) => {
+  ])('is reported with a reason: %s', (_, y, options, words) => {
     const model = expression('a + b*x + c*x^2')
     const found = fitOne(model, { x: x.slice(0, y.length), y }, { start: { a: 0, b: 0, c: 0 }, ...options })
     expect(profile(found).b).toEqual({
@@ -218,7 +218,7 @@ describe('a missing endpoint', () => {
     expect([ec50.lowReason, ec50.highReason]).toEqual(['found', 'found'])
   })
 
-  test('is `failed` if the model is NaN beyond it', () => {
+  test('is `failed` if the model is NaN beyond the endpoint', () => {
     // Beyond 1 the root does not exist, and χ² is below the threshold up to there.
     const weak = [1, 1.1, 0.95, 1.05, 1.12, 0.98, 1.1, 1.05]
     const found = fitOne(expression('b + sqrt(1 - a)*x'), { x, y: weak }, { start: { a: 0.99, b: 1 } })
@@ -229,7 +229,7 @@ describe('a missing endpoint', () => {
   })
 })
 
-test('a step does not cross a pole, whatever the error', () => {
+test('a profile step does not cross a pole for any size of the errors', () => {
   const times = [1, 2, 3, 4, 5]
   const rise = [
     1.9818185854961032, 3.426244935760481, 4.8349854570602755, 7.956674999917259, 8.540500923004702,
@@ -252,7 +252,7 @@ test('a step does not cross a pole, whatever the error', () => {
   expect(held.chiSquared - found.chiSquared).toBeCloseTo(3.841458820694124, 6)
 })
 
-describe('a lower local minimum', () => {
+describe('a lower local minimum that a profile finds', () => {
   const t = Array.from({ length: 12 }, (_, row) => row)
   const wave = t.map((t, row) => 2 * Math.sin(0.4 * Math.PI * t + 0.4) + 0.5 * (((row * 37) % 11) / 11 - 0.5))
   const model = expression('a*sin(6.283185307179586*f*t) + b*cos(6.283185307179586*f*t)')
@@ -270,7 +270,7 @@ describe('a lower local minimum', () => {
     expect(Object.keys(f.lowerMinimum?.values ?? {}).sort()).toEqual(['a', 'b', 'f'])
   })
 
-  test('can become the new fit, with the option `restart`', () => {
+  test('becomes the start of a new fit with the option `restart`', () => {
     const plain = fitOne(model, { t, y: wave }, { start, intervals: profileIntervals() })
     expect(plain.chiSquared).toBeGreaterThan(20)
     expect(plain.intervals().f).toEqual([NaN, NaN])
@@ -301,7 +301,7 @@ test.each([
   ['softL1', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
   ['cauchy', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
   ['poisson', [11, 5, 4, 2, 0, 1, 1, 0]],
-] as const)('a fit at the endpoint has the cost of the level, for the loss %s', (loss, y) => {
+] as const)('a fit at a profile endpoint has the cost of the level for the loss %s', (loss, y) => {
   const model = expression('a*exp(-k*x)')
   const data = { x: [...x], y: [...y] }
   const found = fitOne(model, data, { start: { a: 10, k: 0.5 }, loss, lossScale: 0.3 })
@@ -318,7 +318,7 @@ test.each([
   }
 })
 
-test('a derived parameter has the endpoints of a model with it as a parameter', () => {
+test('the profile of a derived parameter has the endpoints of a model in which the quantity is a free parameter', () => {
   const [golden] = cases
   const derive = { half: 'log(2)/k', sum: 'a + c', ratio: 'c/a', fixed: '2 + 1' }
   const profiles = profile(fitted(golden, 'unknown', { derive }))
@@ -346,7 +346,7 @@ describe('profiles of a batch', () => {
   const start = { a: 1, b: 1, c: 0 }
   const options = { start, derive: { half: 'log(2)/b' } }
 
-  test('equal single profiles, with the fits or afterwards, on every engine and number of threads', async () => {
+  test('equal single profiles, computed with the fits or later, on every engine and number of threads', async () => {
     const first = fitManySync(model, { t, y }, options)
     const columns = profileSync(first)
     expect(Object.keys(columns)).toEqual(['a', 'b', 'c', 'half'])
@@ -371,7 +371,7 @@ describe('profiles of a batch', () => {
     }
   })
 
-  test('serve as intervals at any level, also for derived quantities', async () => {
+  test('give intervals at any level, even for derived quantities', async () => {
     const found = await fitMany(
       model,
       { t, y },
@@ -407,7 +407,7 @@ describe('profiles of a batch', () => {
     expect([b.low, b.lowReason]).toEqual([0, 'bound'])
   })
 
-  test('end on a signal', async () => {
+  test('end if the signal is aborted', async () => {
     const found = await fitMany(model, { t, y }, options)
     await expect(profile(found, 'a', { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
       'enough',

@@ -54,7 +54,7 @@ function expectClose(numbers: readonly number[], others: readonly number[], part
 }
 
 describe('fits of transformed data', () => {
-  test('are the same in another order of rows, up to rounding', () => {
+  test('do not depend on the order of rows, up to rounding', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const order = of.t.map((_, k) => [next(), k]).sort(([a], [b]) => a - b)
@@ -103,7 +103,7 @@ describe('fits of transformed data', () => {
     })
   })
 
-  test('equal fits of repeated rows for integer weights, except for the degrees of freedom', () => {
+  test('with integer weights equal fits of repeated rows, except for the degrees of freedom', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const weights = of.t.map(() => 1 + Math.floor(4 * next()))
@@ -135,7 +135,7 @@ describe('fits of transformed data', () => {
     })
   })
 
-  test('with sigma equal fits with weights 1/σ², to the bit', () => {
+  test('with the option sigma equal fits with weights 1/σ², to the bit', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const sigma = of.t.map(() => 0.1 + next())
@@ -145,8 +145,8 @@ describe('fits of transformed data', () => {
   })
 })
 
-describe('fit parameters', () => {
-  test('equal numbers in the model if they are fixed, to the bit', () => {
+describe('parameters of a fit', () => {
+  test('act like numbers in the model if they are fixed, to the bit', () => {
     check(fc.tuple(data, fc.double({ min: -0.5, max: 1, noNaN: true })), ([of, c]) => {
       const one = tight(of, { start: { ...start, c: { start: c, fixed: true } } })
       const other = fitOne(expression(`a*exp(-b*t) + (${c})`), of, {
@@ -160,7 +160,7 @@ describe('fit parameters', () => {
     })
   })
 
-  test('equal common fixed parameters if they are fixed per fit, up to rounding', () => {
+  test('give the same fit if they are fixed per fit or for all fits, up to rounding', () => {
     const offsets = [-0.2, 0, 0.1, 0.4]
     const of = dataOf(3, 30)
     const many = fitManySync(decay, of, {
@@ -174,7 +174,7 @@ describe('fit parameters', () => {
     }
   })
 
-  test('equal a model with their expressions inserted, to the bit, and have errors', () => {
+  test('with expressions give the fit of a model that contains the expressions, to the bit, and have errors', () => {
     check(data, (of) => {
       const one = tight(of, { start: { a: 1, b: 1, c: { expr: 'a/4 + b^2' } } })
       const other = fitOne(expression('a*exp(-b*t) + (a/4 + b^2)'), of, {
@@ -240,7 +240,7 @@ describe('fit parameters', () => {
     expect(held).toBeGreaterThan(75)
   })
 
-  test('leave the other values as if they were fixed, if they are at a bound', () => {
+  test('at a bound leave the other parameters with the same values as fixed parameters', () => {
     check(data, (of) => {
       const free = tight(of)
       const max = free.values.a - 3 * free.errors.a
@@ -257,7 +257,7 @@ describe('fit parameters', () => {
     })
   })
 
-  test('leave all other results as if they were fixed, if they are at a bound', () => {
+  test('at a bound leave all other results the same as fixed parameters', () => {
     const losses = ['squared', 'huber', 'softL1', 'cauchy'] as const
     let compared = 0
     check(
@@ -301,7 +301,7 @@ describe('fit parameters', () => {
     expect(compared).toBeGreaterThan(90)
   })
 
-  test('leave as many degrees of freedom as rows if all are at bounds', () => {
+  test('leave as many degrees of freedom as rows if all parameters are at bounds', () => {
     const of = dataOf(1, 12)
     const one = tight(of, {
       start: { a: { start: 9, min: 9 }, b: { start: 0.1, max: 0.1 }, c: { start: 9, min: 9 } },
@@ -314,7 +314,7 @@ describe('fit parameters', () => {
     expect(one.reducedChiSquared).toBe(one.chiSquared / 12)
   })
 
-  test('have errors if they are as many as the rows, and one of them is at a bound', () => {
+  test('have errors if there are as many rows as parameters and one parameter is at a bound', () => {
     const [t, y] = [
       [0, 1, 2],
       [3, 1.5, 1.2],
@@ -339,7 +339,7 @@ test.each([
   [Infinity, 0.95, 1.959964],
   [Infinity, 1 - 1e-7, 5.326724],
 ])(
-  'intervals with %d degrees of freedom and level %d extend %d errors to both sides',
+  'intervals with %d degrees of freedom at the level %d extend %d standard errors to both sides',
   (freedom, level, wanted) => {
     const absoluteSigma = freedom === Infinity
     const x = Array.from({ length: absoluteSigma ? 9 : freedom + 2 }, (_, k) => k)
@@ -429,7 +429,7 @@ describe('a batch of fits', () => {
     for (let i = 0; i < 40; i++) expect(found(one.at(i))).toBe(found(other.at(39 - i)))
   })
 
-  test('reports reasons for impossible fits, and does not change the bits of the others', () => {
+  test('reports reasons for impossible fits, and does not change the bits of other fits', () => {
     const good = dataOf(1, 20)
     const broken: readonly (readonly [Data, string])[] = [
       [{ t: good.t.slice(0, 2), y: good.y.slice(0, 2) }, 'too-few-points'],
@@ -448,7 +448,7 @@ describe('a batch of fits', () => {
   })
 })
 
-describe('several starts', () => {
+describe('fits from several starts', () => {
   // The frequency leads to many local minima.
   const wave = expression('a*sin(w*t + p)')
   const next = random(5)
@@ -461,7 +461,7 @@ describe('several starts', () => {
   }
 
   test.each(['latinHypercube', 'sobol', 'uniform'] as const)(
-    'find the best minimum of %s and report the others',
+    'find the best minimum with the method %s and report the other minima',
     (sample) => {
       const alone = fitOne(wave, { t, y }, { start: box })
       const one = fitOne(wave, { t, y }, { start: box, multiStart: { count: 50, sample, seed: 1 } })
@@ -494,7 +494,7 @@ describe('several starts', () => {
 })
 
 test.each(['squared', 'huber', 'softL1', 'cauchy'] as const)(
-  "adam reaches Levenberg-Marquardt's minimum of %s",
+  'Adam reaches the minimum of Levenberg-Marquardt with the loss %s',
   (loss) => {
     const of = dataOf(11, 30, 0.1)
     const options: FitManyOptions = { start, loss, lossScale: 0.05 }
@@ -509,7 +509,7 @@ test.each(['squared', 'huber', 'softL1', 'cauchy'] as const)(
   },
 )
 
-test('results of a batch are the columns of single results', () => {
+test('the columns of a batch contain the results of single fits', () => {
   const of = [dataOf(1, 20), dataOf(2, 20), dataOf(3, 20)]
   const many = fitManySync(decay, { t: of.map(({ t }) => t), y: of.map(({ y }) => y) }, { start })
   expect(many.length).toBe(3)

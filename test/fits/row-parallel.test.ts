@@ -43,7 +43,7 @@ describe.each(cases)('long fits of %s', (_, options) => {
   })
 })
 
-test('long fits have the same bits alone, by a promise, and with shared data', async () => {
+test('long fits have the same bits alone, asynchronously, and with shared data', async () => {
   const many = fitManySync(decay, { t, y }, { start })
   expect(all(await fitMany(decay, { t, y }, { start }))).toBe(all(many))
   for (const [i, own] of t.entries()) {

@@ -34,14 +34,14 @@ const distances = [
   [1e-14, { values: 1e-6, covariance: 1e-6, chiSquared: 1e-13 }],
 ] as const
 
-test('there are 200 problems of nine kinds, at least ten of each', () => {
+test('the SciPy data contain 200 problems of nine kinds, and at least ten of each kind', () => {
   expect(problems).toHaveLength(200)
   expect(kinds).toHaveLength(9)
   for (const kind of kinds)
     expect(problems.filter((one) => one.kind === kind).length).toBeGreaterThanOrEqual(10)
 })
 
-describe.each(distances)('at a tolerance of %d', (tolerance, most) => {
+describe.each(distances)('a fit with the tolerance %d', (tolerance, most) => {
   test.each(kinds)('agrees with SciPy: %s', (kind) => {
     for (const golden of problems.filter((one) => one.kind === kind)) {
       const { model, data, start, options, free, values, covariance, chiSquared } = golden

@@ -36,7 +36,7 @@ function farthest(ours: ArrayLike<number>, theirs: ArrayLike<number>, unit: numb
   }, 0)
 }
 
-describe.each(kinds)('shared bootstrap of %s', (kind) => {
+describe.each(kinds)('in the shared bootstrap of %s,', (kind) => {
   test('a single group has the replicates of a plain fit, and its intervals and bands', () => {
     const { x, y } = decays(1, 14)
     const given = { a: { start: 4, positive: true }, c: 0.5, k: 1 }
@@ -67,7 +67,7 @@ describe.each(kinds)('shared bootstrap of %s', (kind) => {
     expect(all.bias.shared.k).toBe(ours.bias.k)
   })
 
-  test('engines and promises draw and fit the same bits, and each replicate has its own draws', async () => {
+  test('all engines and asynchronous calls give the same bits, and each replicate has its own draws', async () => {
     const { x, y } = decays(5, 9, 3)
     const of = (more: Partial<SharedOptions>) =>
       fitSharedSync(decay, { x, y }, { shared: ['k'], start, ...more })
@@ -112,7 +112,7 @@ describe.each(kinds)('shared bootstrap of %s', (kind) => {
   })
 })
 
-test('skewed parameters have intervals corrected over all rows, like a plain fit with indicator columns', () => {
+test('skewed shared parameters have the corrected bootstrap intervals of a plain fit with indicator columns', () => {
   const { x, y } = decays(3, 12, 9)
   const is = [0, 1, 2].map((k) => y.flatMap((column, other) => column.map(() => Number(k === other))))
   const sum = (name: string) => [0, 1, 2].map((k) => `${name}${k}*g${k}`).join(' + ')
@@ -142,7 +142,7 @@ test('skewed parameters have intervals corrected over all rows, like a plain fit
   }
 })
 
-test('a shared parameter has one interval in all groups, because the rows of all groups determine it', () => {
+test('a shared parameter, which the rows of all groups determine, has the same bootstrap interval in all groups', () => {
   const { x, y } = decays(3, 12, 4)
   const outlying = y.map((of, k) => of.map((at, row) => (k === 0 && row === 3 ? at + 2 : at)))
   const all = bootstrapSync(fitSharedSync(decay, { x, y: outlying }, { shared: ['k'], start }), {
@@ -153,7 +153,7 @@ test('a shared parameter has one interval in all groups, because the rows of all
   expect(all.at(0).intervals(0.9, 'percentile').k).not.toEqual(first)
 })
 
-test('a fit without possible replicates reports the reason', () => {
+test('a shared bootstrap without possible replicates reports the reason', () => {
   const x = [0, 1, 2, 3]
   const flat = fitSharedSync(
     decay,
@@ -182,7 +182,7 @@ test('a fit without possible replicates reports the reason', () => {
   expect(() => bootstrapSync(counts, { kind: 'cases', count: 1_000_000_0 })).toThrow(/count/)
 })
 
-test('a shared bootstrap ends on a signal, and reports progress', async () => {
+test('a shared bootstrap reports progress, and ends if the signal is aborted', async () => {
   const { x, y } = decays(3, 9)
   const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
   const stop = new AbortController()

@@ -100,7 +100,7 @@ describe.each(cases.map((golden) => [golden.name, golden] as const))('shared fit
   test.each([
     ['errors', 'errors', false],
     ['errors of known σ', 'errorsKnownSigma', true],
-  ] as const)("have SciPy's values, %s, covariance and χ²", (_, of, absoluteSigma) => {
+  ] as const)('have the values, %s, covariance and χ² of SciPy', (_, of, absoluteSigma) => {
     const found = fitted(golden, { absoluteSigma })
     expect(found.reason, found.message).toBe('converged')
     expect(found.degreesOfFreedom).toBe(golden.dof)
@@ -161,7 +161,7 @@ function decays(groups: number, rows: number, seed = 3) {
 const decay = expression('a*exp(-k*x) + c')
 const start = { a: 4, c: 0, k: 1 }
 
-test('a single group equals a plain fit', () => {
+test('a shared fit of a single group equals a plain fit', () => {
   const { x, y } = decays(1, 20)
   const one = fitOne(decay, { x, y }, { start, tolerance: 1e-14 })
   const found = fitSharedSync(decay, { x: [x], y: [y] }, { shared: ['k'], start })
@@ -177,7 +177,7 @@ test('a single group equals a plain fit', () => {
   }
 })
 
-test('a label column and arrays per group give the same fit, also by a promise', async () => {
+test('a label column and arrays per group give the same shared fit, even asynchronously', async () => {
   const data = decays(5, 9)
   const long = fitSharedSync(decay, data, { group: 'group', shared: ['k'], start })
   const lists = (column: readonly number[]) =>
@@ -327,7 +327,7 @@ describe('a shared fit', () => {
     }
   })
 
-  test('supports a parameter per subset', async () => {
+  test('supports a parameter per subset of groups', async () => {
     const isLeft = plate.map((of) => Number(of === 'left'))
     const text = `${of('a')}*exp(-(kL*left + kR*(1 - left))*x) + c`
     const one = fitOne(
@@ -395,7 +395,7 @@ describe('a shared fit', () => {
   })
 })
 
-test('weights by the model are reported if they are not finite, and are NaN for dropped rows', () => {
+test('weights by the model in a shared fit are reported if they are not finite, and are NaN for dropped rows', () => {
   const data = {
     x: [0, 1, 2, 3],
     y: [
@@ -426,7 +426,7 @@ test('weights by the model are reported if they are not finite, and are NaN for 
   expect(Number.isNaN(low[4])).toBe(false)
 })
 
-test('fixed parameters, derived parameters and derived quantities are supported', () => {
+test('a shared fit supports fixed parameters, derived parameters and derived quantities', () => {
   const { x, y } = decays(1, 20)
   const of = { a: 4, k: 1, c: { start: 0.6, fixed: true }, half: { expr: 'log(2)/k' } }
   const text = 'a*2^(-x/half) + c'
@@ -453,7 +453,7 @@ test('fixed parameters, derived parameters and derived quantities are supported'
   }
 })
 
-test('a group that does not determine its parameters is reported, and affects no other group', () => {
+test('a shared fit reports a group that does not determine its parameters, and no other group is affected', () => {
   const { x, y, group } = decays(6, 8)
   // c and a determine no slope: a group with one row has two parameters.
   const keep = group.map((label, row) => label !== 'g3' || x[row] === 0)
@@ -470,7 +470,7 @@ test('a group that does not determine its parameters is reported, and affects no
   expect(found.errors.local.c[3]).toBeNaN()
 })
 
-test('built-in models guess local parameters per group, and shared parameters by the median', () => {
+test("built-in models guess each group's local parameters, and shared parameters as the median of the groups' guesses", () => {
   const next = random(8)
   const x = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
   const y = Array.from({ length: 9 }, (_, k) =>
@@ -482,7 +482,7 @@ test('built-in models guess local parameters per group, and shared parameters by
   expect(found.values.shared.top).toBeGreaterThan(98)
 })
 
-test('rows with missing values are dropped on request', () => {
+test('a shared fit drops rows with missing values on request', () => {
   const { x, y, group } = decays(5, 9)
   const gappy = y.map((number, row) => (row === 7 ? null : number))
   const options = { group: 'g', shared: ['k'], start }
@@ -492,7 +492,7 @@ test('rows with missing values are dropped on request', () => {
   expect([found.reason, found.droppedRows, found.observations]).toEqual(['converged', 1, 44])
 })
 
-test('a missing dose is not a dose of 0, even if a condition treats it that way', () => {
+test('a missing dose in a shared fit is not a dose of 0, even if a condition would treat NaN as 0', () => {
   const next = random(8)
   const x = [0.01, 0.1, 1, 10, 100]
   const y = [1, 2, 3].map((k) => x.map((at) => 2 + 98 / (1 + k / at) + next()))
@@ -508,14 +508,14 @@ test('a missing dose is not a dose of 0, even if a condition treats it that way'
   expect(fitSharedSync(model, { x: dose, y }, { ...options, missing: 'drop' }).observations).toBe(14)
 })
 
-test('derived quantities can be listed before the quantities they use', () => {
+test('a derived quantity of a shared fit can be listed before the quantities that it uses', () => {
   const { x, y } = decays(1, 20)
   const derive = { twice: '2*half', half: 'log(2)/k' }
   const { values } = fitSharedSync(decay, { x: [x], y: [y] }, { shared: ['k'], start, derive }).at(0)
   expect(values.twice).toBeCloseTo((2 * Math.log(2)) / values.k, 10)
 })
 
-test('a curve can fit the data exactly', () => {
+test('a shared fit can have an exact solution', () => {
   const x = [0, 1, 2, 3, 4]
   const y = [3, 5].map((a) => x.map((at) => a * Math.exp(-0.7 * at) + 1))
   const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
@@ -530,7 +530,7 @@ test('a curve can fit the data exactly', () => {
   expect([lowReason, highReason]).toEqual(['unavailable', 'unavailable'])
 })
 
-test('a fit from a distant start reaches a minimum, or reports that it did not', () => {
+test('a shared fit from a distant start reaches a minimum or reports a failure', () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7]
   const next = random(5)
   const y = [2, 4, 7].map((a) => x.map((at) => a * (at + 1) ** -1.2 + 0.05 * (next() - 0.5)))
@@ -546,7 +546,7 @@ test('a fit from a distant start reaches a minimum, or reports that it did not',
   }
 })
 
-test('a fit from a start with the wrong sign restarts like a plain fit', () => {
+test('a shared fit from a start with the wrong sign restarts like a plain fit', () => {
   const { x, y, group } = decays(8, 12)
   const near = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
   for (const k of [-3, -1, -0.5, 20]) {
@@ -564,7 +564,7 @@ test('a fit from a start with the wrong sign restarts like a plain fit', () => {
   expect(reason).toBe('max-iterations')
 })
 
-test.each([10, 100, 1000])('x from %d on gives the same fit as x from 0 on', (origin) => {
+test.each([10, 100, 1000])('a shared fit over x from %d on equals the fit over x from 0 on', (origin) => {
   const [at, next] = [Array.from({ length: 25 }, (_, row) => row / 6), random(7)]
   const y = Array.from({ length: 6 }, () => {
     const [a, b] = [1 + next(), 0.5 + next()]
@@ -585,7 +585,7 @@ test.each([10, 100, 1000])('x from %d on gives the same fit as x from 0 on', (or
   expect(far.errors.local.b[4] / near.errors.local.b[4]).toBeCloseTo(1, 5)
 })
 
-test('the best of several starts is the result', () => {
+test('a shared fit from several starts returns the best result', () => {
   const x = Array.from({ length: 40 }, (_, k) => k / 10)
   const next = random(11)
   const y = [2, 3, 1].map((a) => x.map((at) => a * Math.sin(7 * at) + 0.1 * (next() - 0.5)))
@@ -603,7 +603,7 @@ test('the best of several starts is the result', () => {
   )
 })
 
-test('steps that the bounds of one model cut are judged by the gain of all models', () => {
+test("a shared fit accepts a step that one model's bounds shorten by the gain of all models", () => {
   const x = [0, 1, 2, 3, 4, 5]
   const next = random(9)
   const of = (f: (at: number) => number) => x.map((at) => f(at) + 0.05 * (next() - 0.5))
@@ -616,7 +616,7 @@ test('steps that the bounds of one model cut are judged by the gain of all model
   expect([found.reason, found.atBound]).toEqual(['converged', ['c[0]']])
 })
 
-test('more groups than a call can have arguments are supported in messages and subset labels', () => {
+test('a shared fit supports more groups than a call can have arguments, in messages and subset labels', () => {
   const groups = 200_000
   const many = <T>(of: (k: number) => T) => Array.from({ length: groups }, (_, k) => of(k))
   const data = { x: [0, 1], y: many(() => [NaN, NaN]) }
@@ -629,7 +629,7 @@ test('more groups than a call can have arguments are supported in messages and s
   )
 })
 
-test('ten thousand groups equal separate fits if the rate is known', () => {
+test('a shared fit of ten thousand groups equals separate fits if the shared rate is known', () => {
   const { x, y, group } = decays(10_000, 6)
   const found = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
   expect(found.reason).toBe('converged')
@@ -642,7 +642,7 @@ test('ten thousand groups equal separate fits if the rate is known', () => {
   expect(found.values.local.a[777]).toBeCloseTo(own.values.a[0], 7)
 })
 
-describe('invalid shared fits are refused before any work', () => {
+describe('an invalid shared fit is refused before any work:', () => {
   const data = { x: [0, 1, 2, 3], y: [4, 3, 2, 1], g: ['a', 'a', 'b', 'b'] }
   const options = { group: 'g', shared: ['k'], start }
   test.each<[string, unknown, object, object]>([

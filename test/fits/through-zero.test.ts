@@ -78,9 +78,9 @@ const families: readonly Family[] = [
 
 const SETS = 20
 
-describe.each(families)('$model', ({ model, of, from, others, curve }) => {
+describe.each(families)('a profile of $model', ({ model, of, from, others, curve }) => {
   test.each([2, 5])(
-    'has endpoints near 0 where constrained fits reach the threshold, %d degrees of freedom',
+    'has endpoints near 0 where constrained fits reach the threshold, with %d degrees of freedom',
     (freedom) => {
       const next = random(freedom)
       const normal = () => Math.sqrt(-2 * log(1 - next())) * Math.cos(2 * Math.PI * next())
@@ -162,7 +162,7 @@ test("the profile of a decay's rate passes 0, in agreement with lmfit, MINOS and
   for (const bits of rest) expect(bits).toEqual(first)
 })
 
-test('a bound ends the profile on its way through 0', () => {
+test('a bound at or below 0 can end a profile that passes through 0', () => {
   const bounded = (min: number) =>
     profile(fitOne(expression('a*exp(-k*x) + c'), data, { start: { ...start, k: { start: 0.5, min } } }), 'k')
       .k

@@ -65,7 +65,7 @@ describe('a covariance of y', () => {
     }
   })
 
-  test('leaves curves, residuals and bands in the units of the rows', () => {
+  test('leaves curves, residuals and bands in the units of y', () => {
     const found = fitOne(decay, { t, y }, { start, covariance, derive: { half: 'log(2)/b' } })
     const { a, b, c } = found.values
     expect(Object.keys(found.values)).toEqual(['a', 'b', 'c', 'half'])
@@ -78,7 +78,7 @@ describe('a covariance of y', () => {
     expect(found.errors.half / found.values.half).toBeCloseTo(found.errors.b / b, 12)
   })
 
-  test('gives correct errors, profiles, replicates and tests of a batch', () => {
+  test('gives the correct errors, profiles, replicates and tests in a batch', () => {
     const lower = covariance.map(() => new Float64Array(n))
     for (let i = 0; i < n; i++) {
       for (let j = 0; j <= i; j++) {
@@ -116,7 +116,7 @@ describe('a covariance of y', () => {
     expect((b.high - b.low) / (2 * 1.96 * one.errors.b)).toBeCloseTo(1, 1)
   })
 
-  test('has the same bits on every engine', () => {
+  test('leads to the same bits on every engine', () => {
     const all = (['native', 'wasm', 'typescript'] as const).map((engine) => {
       const { values, errors, chiSquared } = fitOne(decay, { t, y }, { start, covariance, engine })
       return inBits({ values, errors, chiSquared })
@@ -125,7 +125,7 @@ describe('a covariance of y', () => {
     expect(all[2]).toBe(all[0])
   })
 
-  test('accepts any parameter and column names', () => {
+  test('does not restrict the names of parameters and columns', () => {
     const names = expression('w__0*exp(-1e-1*t__1*e) + pi')
     const found = fitOne(names, { e: t, y }, { start: { w__0: 3, t__1: 5 }, covariance })
     const plain = fitOne(expression('a*exp(-0.1*b*t) + pi'), { t, y }, { start: { a: 3, b: 5 }, covariance })
@@ -135,7 +135,7 @@ describe('a covariance of y', () => {
     expect(derived.values.t__3).toBe(2 * derived.values.b)
   })
 
-  test('reports failed fits like other fits', () => {
+  test('does not change how failed fits are reported', () => {
     const sets = [y, y.with(2, Number.NaN), y]
     const found = fitManySync(decay, { t, y: sets }, { start, covariance })
     expect(Array.from(found.reason)).toEqual([1, 4, 1])
@@ -156,7 +156,7 @@ describe('a covariance of y', () => {
   })
 })
 
-describe('a covariance', () => {
+describe('an invalid covariance of y', () => {
   const with_ = (covariance: unknown, options: object = {}) => {
     return () => fitOne(decay, { t, y }, { start, covariance, ...options } as FitOptions as never)
   }
@@ -164,8 +164,8 @@ describe('a covariance', () => {
     covariance.map((row, k) => (k === i ? row.with(j, x) : row))
 
   test.each<[string, unknown, RegExp]>([
-    ['that is none', 5, /^covariance: expected an array of arrays, one per row and at most 512, got 5/],
-    ['that is empty', [], /^covariance: expected an array of arrays/],
+    ['a number', 5, /^covariance: expected an array of arrays, one per row and at most 512, got 5/],
+    ['an empty array', [], /^covariance: expected an array of arrays/],
     [
       'of too few rows',
       [
@@ -197,19 +197,19 @@ describe('a covariance', () => {
       /a positive definite matrix, got "-1/,
     ],
     ['that is too large', Array.from({ length: 600 }, () => [1]), /at most 512/],
-  ])('is refused if invalid: %s', (_, given, message) => {
+  ])('is refused: %s', (_, given, message) => {
     expect(with_(given)).toThrow(OptionError)
     expect(with_(given)).toThrow(message)
   })
 
-  test('is refused with σ, weights, counts, missing rows or rules', () => {
+  test('is any covariance together with σ, weights, counts, missing rows or rules', () => {
     expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none if covariance is set')
     expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none if covariance is set')
     expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none if covariance is set')
     expect(with_(covariance, { missing: 'drop' })).toThrow('missing: expected none if covariance is set')
   })
 
-  test('is refused in comparisons of fits with different covariances', () => {
+  test('is a different covariance of the other fit in a comparison', () => {
     const one = fitOne(models.line({ x: 't' }), { t, y }, { covariance })
     const other = fitOne(
       decay,

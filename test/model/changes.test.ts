@@ -5,11 +5,11 @@ import { describe, expect, test } from 'vitest'
 import { dtypes, inBits } from '../helpers.js'
 import { array, variants } from '../support.js'
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  describe.each(dtypes)('%s', (dtype) => {
+describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
+  describe.each(dtypes)('in %s', (dtype) => {
     const of = (...values: number[]) => array(dtype, values)
 
-    test('keeps a frozen tensor without state and outside norms, and restarts it after unfreeze', () => {
+    test('keeps a frozen tensor without state, excludes the tensor from norms, and restarts the tensor after unfreeze', () => {
       const params = { a: of(1, 2), b: of(3) }
       const optimizer = new Optimizer(params, momentum({ lr: 1, momentum: 0.5 }), {
         recordNorms: true,
@@ -38,7 +38,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.lastStep.norm).toBe(13)
     })
 
-    test('moves an initially frozen tensor when it is unfrozen', () => {
+    test('moves an initially frozen tensor in memory when the tensor is unfrozen', () => {
       const optimizer = new Optimizer({ a: of(1), b: of(2) }, adam({ lr: 1 }), {
         ...{ groups: [{ match: 'b', frozen: true }], average: ema(0.5), ...engine },
       })
@@ -58,7 +58,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.average.b[0]).toBeCloseTo(1.5, 6)
     })
 
-    test('does nothing in a step with all tensors frozen', () => {
+    test('changes nothing in a step if all tensors are frozen', () => {
       const optimizer = new Optimizer([of(1), of(2)], sgd({ lr: 1 }), engine)
       optimizer.freeze('*')
       expect(optimizer.step([of(1), of(1)])).toBe(false)
@@ -68,7 +68,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.params.flatMap((view) => [...view])).toEqual([1, 2])
     })
 
-    test('appends rows, keeping values, state and count, and starts the new rows', () => {
+    test('appends rows to a tensor without changes of its values, state and count', () => {
       const params = { table: of(1, 2, 3, 4), w: of(5) }
       const optimizer = new Optimizer(params, adagrad({ lr: 1, initialAccumulator: 4, eps: 0 }), {
         ...{ shapes: { table: [2, 2] }, average: ema(0.5), lookahead: { steps: 9 }, ...engine },
@@ -98,7 +98,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect([optimizer.state.table.updates, optimizer.params.w[0]]).toEqual([2, 5])
     })
 
-    test('starts added tensors at update 0 with the rule as set has changed it, and keeps old views valid', () => {
+    test('starts added tensors at update 0 with the rule that set has changed, and keeps old views valid', () => {
       const optimizer = new Optimizer({ a: of(1), inner: { b: of(2) } }, gradientDescent({ lr: 1 }), {
         ...{ groups: [{ match: '**.bias', lr: 0.25 }], recordNorms: true, ...engine },
       })
@@ -126,7 +126,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(more.updates).toBe(2)
     })
 
-    test('appends to arrays, and refuses an existing name without changes', () => {
+    test('appends added tensors to arrays, and refuses an existing name without changes', () => {
       const optimizer = new Optimizer([of(1)], gradientDescent({ lr: 1 }), engine)
       const two = optimizer.add([of(2), of(3)])
       two.step([null, of(1), of(1)])
@@ -138,7 +138,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test('counts added tensors in bytes', () => {
+  test('includes added tensors in the reported bytes', () => {
     const optimizer = new Optimizer({ a: new Float64Array(1000) }, adam(), engine)
     const before = optimizer.bytes
     // Parameters, gradients, m and v.

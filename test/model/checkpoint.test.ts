@@ -48,7 +48,7 @@ const savedOf = (dtype: Dtype) => decode(JSON.stringify(checkpoints[dtype].saved
 /** Changed comments or names change hashes, too. The bits show whether the equations are different. */
 const onWarning = () => {}
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
+describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   test.each(dtypes)('continues a loaded checkpoint to the bits of its file, %s', (dtype) => {
     const optimizer = Optimizer.load(savedOf(dtype), { ...engine, onWarning })
     expect(optimizer.engine).toBe(engine.engine)
@@ -76,7 +76,7 @@ test.each(dtypes)('a saved run has the format of its version, %s', (dtype) => {
   expect(format(encode(saved))).toEqual(format(JSON.stringify(checkpoints[dtype].saved)))
 })
 
-test('the checkpoint was saved halfway, and is small', () => {
+test('the recorded checkpoint was saved halfway through a run, and is small', () => {
   expect(readFileSync(file).length).toBeLessThan(20_000)
   for (const dtype of dtypes) {
     const { version, batches, updates, tensors } = savedOf(dtype)
@@ -97,7 +97,7 @@ const saved = (): SavedRun => {
   return structuredClone(optimizer.save())
 }
 
-test('changed equations lead to a warning, and the run continues', () => {
+test('a saved run with changed kernels leads to a warning, and continues', () => {
   const told: string[] = []
   const onWarning = (message: string) => told.push(message)
   Optimizer.load(saved(), { onWarning })
@@ -132,7 +132,7 @@ function withState(change: (state: SavedRun['tensors'][string]['state']) => obje
   }
 }
 
-test('an unknown version and an object that is not a saved run are refused with a message', () => {
+test('Optimizer.load refuses an unknown version and an object that is not a saved run', () => {
   const optimizer = Optimizer.load(saved())
   const before = inBits(optimizer.save())
   const cases: [unknown, string][] = [

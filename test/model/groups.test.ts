@@ -39,7 +39,7 @@ function picked(match: Match, params: Readonly<Record<string, unknown>> = networ
     .map(({ name }) => name)
 }
 
-describe('a match', () => {
+describe('the match of a group', () => {
   const biases = [
     ...['blocks.0.attention.bias', 'blocks.0.norm.bias', 'blocks.1.attention.bias', 'blocks.1.norm.bias'],
     ...['head.bias', 'bias'],
@@ -154,7 +154,7 @@ const optionsOf = (
       .tensors.map(({ name, rule }) => [name, (rule as unknown as Record<string, unknown>)[option]]),
   )
 
-test('noDecay matches biases, one-dimensional tensors, and further matches', () => {
+test('the match noDecay selects biases, one-dimensional tensors, and the tensors of further matches', () => {
   const params = { embed: one(), norm: { scale: one() }, head: { weight: one(), bias: one() } }
   const shapes = { embed: [1, 1], norm: { scale: [1] }, head: { weight: [1, 1] } }
   const decays = (...groups: ReturnType<typeof noDecay>[]) =>
@@ -164,7 +164,7 @@ test('noDecay matches biases, one-dimensional tensors, and further matches', () 
   expect(decays(noDecay('embed'))).toMatchObject({ embed: 0, 'norm.scale': 0, 'head.weight': 0.1 })
 })
 
-test('layerDecay keeps the rate of the last layer, and multiplies it by decay for each earlier layer', () => {
+test('layerDecay keeps the learning rate of the last layer, and multiplies the rate by decay for each earlier layer', () => {
   const params = { embed: one(), blocks: [{ w: one() }, { w: one() }], head: one(), other: one() }
   const groups = layerDecay(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.5)
   const optimizer = new Optimizer(params, adam({ lr: 0.8 }), { groups })
@@ -172,8 +172,8 @@ test('layerDecay keeps the rate of the last layer, and multiplies it by decay fo
   expect(optionsOf(optimizer, 'lr')).toEqual(lrs)
 })
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  test('lets later groups win per option, and resets options if a group sets another rule', () => {
+describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
+  test('gives later groups precedence per option, and resets options if a group sets another rule', () => {
     const params = { a: one(), b: one(), c: one(), d: one() }
     const optimizer = new Optimizer(params, sgd({ lr: 1, weightDecay: 0.25 }), {
       groups: [
@@ -196,7 +196,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(optimizer.report().tensors.map(({ rule }) => rule.name)).toEqual(['sgd', 'sgd', 'momentum', 'sgd'])
   })
 
-  test('changes current tensors by set(match), and all current and future tensors by set', () => {
+  test('changes the matching current tensors by set(match), and all current and future tensors by set', () => {
     const params = { w: one(), bias: one() }
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), engine)
     optimizer.set('**.bias', { lr: 0.25 })
@@ -215,7 +215,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(more.rule).toEqual(gradientDescent({ lr: 0.5 }))
   })
 
-  test('reports tensors in their order, their groups, and groups and tensors without a match', () => {
+  test('reports the tensors in order with their groups, and lists groups and tensors without a match', () => {
     const params = { z: new Float64Array(6), a: { w: one() }, f: one() }
     const optimizer = new Optimizer(params, adam({ lr: 1 }), {
       shapes: { z: [2, 3] },

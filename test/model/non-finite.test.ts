@@ -5,15 +5,15 @@ import { describe, expect, test } from 'vitest'
 import { dtypes, inBits } from '../helpers.js'
 import { array, variants } from '../support.js'
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
-  describe.each(dtypes)('%s', (dtype) => {
+describe.each(variants)('an optimizer with non-finite gradients on $name', ({ name: _, ...engine }) => {
+  describe.each(dtypes)('in %s', (dtype) => {
     const of = (...values: number[]) => array(dtype, values)
     const start = () => ({ a: of(1, 2, 3), b: of(4) })
     const good = { a: of(1, -1, 2), b: of(3) }
     const bad = { a: of(1, 1, 1), b: of(Infinity) }
     const known = (optimizer: { save(): unknown }) => inBits(optimizer.save())
 
-    test("applies them by default ('propagate')", () => {
+    test("applies the gradients by default ('propagate')", () => {
       const optimizer = new Optimizer(start(), gradientDescent({ lr: 1 }), engine)
       expect(optimizer.step({ a: of(NaN, 0, Infinity), b: of(1) })).toBe(true)
       expect([...optimizer.params.a]).toEqual([NaN, 2, -Infinity])
@@ -22,7 +22,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
 
     test.each(['step', 'stepAsync'] as const)(
-      "changes nothing under 'skip', including schedules: %s",
+      "changes nothing under 'skip', not even the count of schedules: %s",
       async (call) => {
         const rule = adam({ lr: warmup(0.1, { steps: 5 }) })
         const options = {
@@ -78,7 +78,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.step()).toBe(true)
     })
 
-    test("names the tensors under 'throw', and changes nothing", async () => {
+    test("throws an error that names the tensors under 'throw', and changes nothing", async () => {
       const optimizer = new Optimizer(start(), adam(), { onNonFinite: 'throw', accumulate: 2, ...engine })
       optimizer.step(good)
       const before = known(optimizer)
@@ -104,7 +104,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(optimizer.step(bad)).toBe(false)
     })
 
-    test('treats a bad batch of accumulate as if it had not been passed', () => {
+    test('ignores a non-finite batch of an accumulation completely', () => {
       const make = () =>
         new Optimizer(start(), gradientDescent({ lr: 1 }), {
           accumulate: { batches: 3, reduce: 'sum' },
@@ -117,7 +117,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test('computes and clips the norm of gradients of 1e200, whose squares overflow', () => {
+  test('computes and clips the norm of gradients of 1e200 although their squares overflow', () => {
     const start = { a: Float64Array.of(0, 0), b: Float64Array.of(0) }
     const g = { a: Float64Array.of(3e200, -4e200), b: Float64Array.of(12e200) }
     for (const accumulate of [1, 2]) {

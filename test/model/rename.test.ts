@@ -56,7 +56,7 @@ describe.each([
   ['a function', renamed],
   ['an object', byName],
   ['a Map', new Map(Object.entries(byName))],
-])('renaming by %s', (_, rename) => {
+])('renaming the tensors of a saved run by %s', (_, rename) => {
   test('continues to the same bits after load', () => {
     const before = inTheMiddle()
     const after = Optimizer.load<Record<string, Float32Array>>(before.save(), { rename })
@@ -87,7 +87,7 @@ describe.each([
   })
 })
 
-test('renaming keeps arrays and objects, and changes their keys', () => {
+test('renaming the tensors of a saved run keeps arrays and objects, and changes their keys', () => {
   const params = { body: { w: f32(1), deep: [f32(2), { 'x.y': f32(3) }] }, head: f32(4), none: {} }
   const saved = new Optimizer(params, adam()).save()
   const load = (rename: (name: string) => string) =>
@@ -115,7 +115,7 @@ test('renaming keeps arrays and objects, and changes their keys', () => {
   expect(Optimizer.load(one, { rename: {} }).params).toEqual(f32(1, 2))
 })
 
-test('duplicate, unknown and invalid names are errors, and nothing changes', () => {
+test('renaming refuses duplicate, unknown and invalid names, and nothing changes', () => {
   const optimizer = inTheMiddle()
   const saved = optimizer.save()
   const before = structuredClone(saved)
@@ -149,7 +149,7 @@ test('duplicate, unknown and invalid names are errors, and nothing changes', () 
   expect(optimizer.save()).toEqual(before)
 })
 
-test('names that every object inherits are ordinary names', () => {
+test('renaming accepts names that every object inherits', () => {
   const params = Object.fromEntries([
     ['__proto__', f32(1)],
     ['constructor', f32(2)],
@@ -162,7 +162,7 @@ test('names that every object inherits are ordinary names', () => {
   ])
 })
 
-test('load and restore accept functions that a bundle would leave out', () => {
+test('load and restore accept rule functions that a bundle would omit', () => {
   const optimizer = inTheMiddle()
   const options = { rules: [adamw, muon], schedules: [cosine] }
   expect(Optimizer.load(optimizer.save(), options).updates).toBe(5)

@@ -6,7 +6,7 @@ import { fromText, toText } from '../../dist/checkpoint/text.js'
 
 const f64 = (...values: number[]) => Float64Array.from(values)
 
-test('restores the number of consecutive skips', () => {
+test('a restored optimizer has the saved number of consecutive skips', () => {
   const optimizer = new Optimizer({ a: f64(1) }, adam(), { onNonFinite: 'skip' })
   optimizer.step({ a: f64(NaN) })
   const saved = optimizer.save()
@@ -17,14 +17,14 @@ test('restores the number of consecutive skips', () => {
   expect(optimizer.lastStep.consecutiveSkips).toBe(2)
 })
 
-test('reports a different rule of the optimizer, even if all tensors have rules of their own', () => {
+test('restore reports a different rule of the optimizer, even if all tensors have rules of their own', () => {
   const make = (rule: Rule) => new Optimizer({ a: f64(1) }, rule, { groups: [{ match: 'a', rule: adam() }] })
   expect(() => make(lion()).restore(make(sgd()).save())).toThrow(
     /\noptimizer: expected the rule lion with m state, got the rule sgd with no state/,
   )
 })
 
-test('keeps a tensor frozen if its state does not fit', () => {
+test("restore keeps a tensor frozen if the tensor's state does not fit", () => {
   const make = (rule: Rule, groups: { match: string; frozen: boolean }[]) =>
     new Optimizer({ a: f64(1), b: f64(2) }, rule, { groups })
   const optimizer = make(lion(), [{ match: 'b', frozen: true }])
@@ -34,7 +34,7 @@ test('keeps a tensor frozen if its state does not fit', () => {
   expect(optimizer.params.b).toEqual(f64(2))
 })
 
-test('refuses a shape that is not a matrix for a matrix rule', () => {
+test('restore refuses a shape that is not a matrix for a matrix rule', () => {
   const saved = structuredClone(
     new Optimizer({ a: new Float64Array(4) }, muon(), { shapes: { a: [2, 2] } }).save(),
   )
@@ -45,7 +45,7 @@ test('refuses a shape that is not a matrix for a matrix rule', () => {
   )
 })
 
-test("requires the average's product of rates to lie in [0, 1]", () => {
+test("restore requires that the average's product of rates lies in [0, 1]", () => {
   const saved = () => structuredClone(new Optimizer({ a: f64(1) }, adam(), { average: ema(0.9) }).save())
   const load = (product: number) => {
     const given = saved()
@@ -56,7 +56,7 @@ test("requires the average's product of rates to lie in [0, 1]", () => {
   for (const product of [-0.5, 1.5, NaN]) expect(() => load(product)).toThrow(/a number in \[0, 1\]/)
 })
 
-test('encodes all numbers, including numbers that JSON lacks, and keeps everything else', () => {
+test('encode converts all numbers of a saved run, including NaN and infinity, and keeps everything else', () => {
   const all = { numbers: [0, -0, 1, -1, NaN, Infinity, -Infinity, 5e-324], name: 'a', is: true, none: null }
   expect(fromText(toText(all, []), [])).toEqual(all)
 })

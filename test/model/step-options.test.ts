@@ -11,11 +11,11 @@ import { array, variants } from '../support.js'
 const LENGTH = 21
 const STEPS = 12
 
-describe.each(variants)('$name', ({ name: _, ...engine }) => {
+describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   /** Numbers with few digits, so that sums and means over powers of 2 are exact. */
   const short = (dtype: Dtype, seed: number) => noise(seed, LENGTH, dtype).map((x) => Math.round(x * 32) / 32)
 
-  describe.each(dtypes)('accumulate on %s', (dtype) => {
+  describe.each(dtypes)('with accumulate in %s', (dtype) => {
     const zero = array(dtype, LENGTH)
     const start = () => ({ a: short(dtype, 1), b: short(dtype, 2) })
     const gradientsOf = (t: number) => ({ a: short(dtype, 10 + t), b: short(dtype, 50 + t) })
@@ -47,7 +47,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(many.state).toEqual(one.state)
     })
 
-    test('takes the mean for a plain number of batches, in three parts too, and measures the mean', () => {
+    test('takes the mean if accumulate is a number, and measures the norm of the mean', () => {
       const optimizer = new Optimizer(array(dtype, [1, 2]), gradientDescent({ lr: 0.5 }), {
         accumulate: 3,
         recordNorms: true,
@@ -108,7 +108,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     }
   }
 
-  describe.each(dtypes)('additional arrays on %s', (dtype) => {
+  describe.each(dtypes)('with additional arrays in %s', (dtype) => {
     const f = roundOf[dtype]
     /** e + w·(θ − e) with rounding to the dtype. */
     const toward = (e: FloatArray, theta: FloatArray, weight: number) => {
@@ -116,12 +116,12 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       return e
     }
 
-    test('ema: e ← e + (1 − β)(θ − e), from the initial parameters on', () => {
+    test('computes ema as e ← e + (1 − β)(θ − e), starting from the initial parameters', () => {
       const e = noise(1, LENGTH, dtype)
       beside(dtype, { average: ema(0.9) }, (theta) => toward(e, theta, 1 - 0.9))
     })
 
-    test('corrected ema: the weighted mean of the visited points', () => {
+    test('computes the corrected ema as the weighted mean of the visited points', () => {
       const visited: FloatArray[] = []
       const theta = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(theta, gradientDescent({ lr: 0.125 }), {
@@ -141,7 +141,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       }
     })
 
-    test('swa: the mean after updates 3 + 2, 3 + 4, …, and the initial parameters before', () => {
+    test('computes swa as the mean after updates 3 + 2, 3 + 4, …, and as the initial parameters before', () => {
       const points: FloatArray[] = []
       const first = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(first, gradientDescent({ lr: 0.125 }), {
@@ -160,7 +160,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       expect(points).toHaveLength(4)
     })
 
-    test('lookahead: φ ← φ + α(θ − φ), θ ← φ after every three updates', () => {
+    test('computes lookahead as φ ← φ + α(θ − φ), θ ← φ after every three updates', () => {
       const slow = noise(1, LENGTH, dtype)
       beside(dtype, { lookahead: { steps: 3, alpha: 0.25 } }, (theta, t) => {
         if (t % 3 === 0) theta.set(toward(slow, theta, 0.25))
@@ -168,7 +168,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       })
     })
 
-    test('lookahead runs before the average', () => {
+    test('runs lookahead before the average', () => {
       const slow = noise(1, LENGTH, dtype)
       const e = noise(1, LENGTH, dtype)
       beside(dtype, { lookahead: { steps: 2 }, average: ema(0.5) }, (theta, t) => {
@@ -177,7 +177,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
       })
     })
 
-    test('averages and lookahead count updates rather than calls, and skip frozen tensors', () => {
+    test('counts updates rather than calls for averages and lookahead, and skips frozen tensors', () => {
       const params = { a: noise(1, 5, dtype), b: noise(2, 5, dtype) }
       const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), {
         average: ema(0),
@@ -200,7 +200,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test('reports norms before clipping of tensors with gradients, and the current rate', () => {
+  test('reports gradient norms before clipping, and the current learning rate', () => {
     const optimizer = new Optimizer(
       { a: Float64Array.of(0, 0), b: Float64Array.of(0), c: Float64Array.of(0) },
       sgd({ lr: warmup(0.8, { steps: 4 }) }),
@@ -247,7 +247,7 @@ describe.each(variants)('$name', ({ name: _, ...engine }) => {
     expect(said()).toEqual({ norm: 1, norms: { c: 1 }, skipped: [] })
   })
 
-  test('measures nothing without clip, recordNorms or onNonFinite', () => {
+  test('computes no norms without clip, recordNorms or onNonFinite', () => {
     const optimizer = new Optimizer(Float64Array.of(0), gradientDescent(), engine)
     optimizer.step(Float64Array.of(2))
     expect([optimizer.lastStep.norm, optimizer.lastStep.norms]).toEqual([NaN, {}])

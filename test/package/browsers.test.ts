@@ -129,12 +129,12 @@ async function open<T>(path: string, use: (page: Page, printed: Promise<string>)
 
 const report = async (_: Page, printed: Promise<string>) => JSON.parse(await printed)
 
-test('a file as a Blob has the bytes of Node, and can be read back', async () => {
+test("in a browser, a run's file as a Blob has the bytes of Node, and can be read back", async () => {
   expect((await open('files/', report)).result).toEqual(files)
 })
 
 test.each(Object.keys(bundlers))(
-  '%s: a bundle is one file with the bits of TypeScript in Node',
+  'a browser bundle is one file and computes the bits of TypeScript in Node: %s',
   async (name) => {
     expect(readdirSync(join(folder, name))).toEqual(['app.js'])
     const { result, requests } = await open(`${name}/`, report)
@@ -151,27 +151,30 @@ test.each(Object.keys(bundlers))(
   },
 )
 
-test.each(Object.keys(bundlers))('%s: batches run on workers from the same file', async (name) => {
-  writeFileSync(
-    join(folder, 'runs.js'),
-    `import { adam, expression, minimizeMany, workers } from 'antigrad'
+test.each(Object.keys(bundlers))(
+  'batches in a browser bundle run on workers from the same file: %s',
+  async (name) => {
+    writeFileSync(
+      join(folder, 'runs.js'),
+      `import { adam, expression, minimizeMany, workers } from 'antigrad'
     const runs = (options) => minimizeMany(expression('(x - 1)^2 + exp(x)'), start, adam(), options)
     const start = { x: Float64Array.from({ length: 3000 }, (_, run) => run / 1000) }
     const [{ x, engineReasons }, alone] = [await runs({ threads: 2, workers: workers() }), await runs({})]
     const said = engineReasons.at(-1)
     console.log(JSON.stringify({ said, isSame: x.x.every((value, run) => value === alone.x.x[run]) }))`,
-  )
-  await bundlers[name](folder, 'runs.js', join(folder, `${name}-runs`))
-  expect(readdirSync(join(folder, `${name}-runs`))).toEqual(['app.js'])
-  const { result, requests } = await open(`${name}-runs/`, report)
-  expect(result).toEqual({ said: 'workers: 2', isSame: true })
-  expect(requests.filter((url) => !/^(data|blob):/.test(url))).toEqual([
-    `${origin}/${name}-runs/`,
-    `${origin}/${name}-runs/app.js`,
-  ])
-})
+    )
+    await bundlers[name](folder, 'runs.js', join(folder, `${name}-runs`))
+    expect(readdirSync(join(folder, `${name}-runs`))).toEqual(['app.js'])
+    const { result, requests } = await open(`${name}-runs/`, report)
+    expect(result).toEqual({ said: 'workers: 2', isSame: true })
+    expect(requests.filter((url) => !/^(data|blob):/.test(url))).toEqual([
+      `${origin}/${name}-runs/`,
+      `${origin}/${name}-runs/app.js`,
+    ])
+  },
+)
 
-test('every rule has the bits of TypeScript in Node', async () => {
+test('in a browser, every rule has the bits of TypeScript in Node', async () => {
   const { result } = await open('esbuild/?all', report)
   const expected = digests(reference)
   expect(result.digests).toEqual({ typescript: expected, wasm: expected })
@@ -208,7 +211,7 @@ test('the package runs in a Web Worker', async () => {
 
 type Antigrad = typeof import('antigrad')
 
-test('10,000 small and 200 large optimizers can be alive in WebAssembly at once', async () => {
+test('a browser can hold 10,000 small and 200 large optimizers in WebAssembly at once', async () => {
   const { result } = await open('all/', (page) =>
     page.evaluate(() => {
       const { Optimizer, adam } = (globalThis as unknown as { antigrad: Antigrad }).antigrad
@@ -235,7 +238,7 @@ test('10,000 small and 200 large optimizers can be alive in WebAssembly at once'
   expect(result).toMatchObject({ engines: { wasm: 10_200 }, wrong: 0 })
 })
 
-test('memory stays constant while 100,000 optimizers are created and dropped', async () => {
+test('the memory of a browser stays constant while 100,000 optimizers are created and dropped', async () => {
   const { result } = await open('all/', async (page) => {
     const churn = (count: number) =>
       page.evaluate((count) => {

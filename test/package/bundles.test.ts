@@ -210,7 +210,7 @@ describe('a browser bundle that only loads runs', () => {
     expect(load(saved).rule).toEqual(adamw({ lr: rate }))
   })
 
-  test('contains no others, and names the import of a missing one', async () => {
+  test('contains no other rules and schedules, and an error names a missing import', async () => {
     const { load, adamw: rule } = await bundled(`import { adamw, Optimizer } from 'antigrad'
       export const load = (saved, options) => Optimizer.load(saved, options)
       export { sgd } from 'antigrad'`)
@@ -226,11 +226,11 @@ describe('a browser bundle that only loads runs', () => {
   })
 })
 
-test('docs/everywhere.md contains recipes', () => {
+test('docs/everywhere.md contains bundler recipes', () => {
   expect(recipes.length).toBeGreaterThan(2)
 })
 
-test.each(recipes)('docs/everywhere.md: %s works', (commands) => {
+test.each(recipes)('the bundler recipe in docs/everywhere.md works: %s', (commands) => {
   const folder = freshFolder()
   const away = freshFolder()
   try {
@@ -248,7 +248,7 @@ test.each(recipes)('docs/everywhere.md: %s works', (commands) => {
   }
 })
 
-test('a folder of NODE_PATH works, as in a Lambda layer', async () => {
+test('a bundle finds the package in a folder of NODE_PATH, as in a Lambda layer', async () => {
   const make = (folder: string) =>
     byEsbuild({ format: 'esm' })(join(source, 'program.mjs'), folder, 'app.mjs')
   const result = await inApp(make, 'app.mjs', { NODE_PATH: join(source, 'node_modules') })
@@ -259,7 +259,7 @@ test.each([
   ['esbuild', byEsbuild({ format: 'cjs' })],
   // Minification takes half a minute, and does not affect which copy is loaded.
   ['webpack', byWebpack({ optimization: { minimize: false } })],
-])('%s: import and require share one copy', async (_, bundle) => {
+])('import and require share one copy of the package in a bundle by %s', async (_, bundle) => {
   writeFileSync(join(source, 'imports.mjs'), "export * from 'antigrad'")
   writeFileSync(
     join(source, 'both.cjs'),

@@ -47,7 +47,7 @@ const report = (folder: string) =>
 const race = (folder: string) =>
   json(folder, 'npx', '--no', 'antigrad', 'race', '--max-iterations', '200', '--json')
 
-describe('the tarball', () => {
+describe('the npm tarball', () => {
   let tarball: string
   let files: string[]
   beforeAll(async () => {
@@ -64,7 +64,7 @@ describe('the tarball', () => {
     expect(readFileSync(tarball).length).toBeLessThan(1_600_000)
   })
 
-  test('has the size that docs/everywhere.md states, like the addon', () => {
+  test('has the size that docs/everywhere.md states, and so has the addon', () => {
     const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
     const kilobytes = Number(/about (\d+) kB/.exec(text)?.[1])
     expect(Math.abs(readFileSync(tarball).length / 1000 - kilobytes)).toBeLessThan(15)
@@ -81,7 +81,7 @@ describe('the tarball', () => {
     expect(Object.keys(scripts).filter((name) => hooks.includes(name))).toEqual([])
   })
 
-  test('cannot be made of a clone that was not built, or was built as another version', () => {
+  test('cannot be made from a clone that was not built, or was built as another version', () => {
     const clone = used(freshFolder())
     for (const file of ['package.json', 'scripts/prepack.mjs']) cpSync(join(home, file), join(clone, file))
     const packed = () => run(clone, 'npm', 'pack', '--loglevel=error')
@@ -120,7 +120,7 @@ describe('the tarball', () => {
 })
 
 describe('the package in a browser', () => {
-  test('has the gzipped size of the README, and unused exports cost nothing', async () => {
+  test('has the gzipped size that the README states, and unused exports add no bytes', async () => {
     const text = readFileSync(join(home, 'README.md'), 'utf8').replaceAll('\n', ' ')
     const said = /`Optimizer` and `adamw` are (\d+) kB there, .* everything is (\d+) kB/.exec(text)
     const [some, all] = (said ?? []).slice(1).map(Number)
@@ -134,7 +134,7 @@ describe('the package in a browser', () => {
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
   })
-  test('has the sizes in docs/rules.md for every fifth rule', async () => {
+  test('has the sizes that docs/rules.md states, for every fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
     // Code that all rules share dominates the sizes. `npm run table:options` measures every rule.
     const some = Object.keys(said).filter((_, i) => i % 5 === 0)
@@ -200,7 +200,7 @@ describe('the package with the addon', () => {
   })
 })
 
-test('npm installs no other package', async () => {
+test('npm installs no other package with antigrad', async () => {
   const names = readdirSync(join(used(await installed()), 'node_modules')).filter(
     (name) => !name.startsWith('.'),
   )
@@ -220,11 +220,11 @@ describe('the package without the addon', () => {
   }
   const rest = ({ reasons }: { reasons: string[] }) => reasons.slice(1)
 
-  test('reports a missing package', async () => {
+  test('reports that the addon package is missing', async () => {
     withoutNative(used(await installed({ addon: false })), /^antigrad-.* is not installed$/)
   })
 
-  test('names only the addon package for this C library', () => {
+  test("names only the addon package for the system's C library", () => {
     const { reasons } = withCopy((folder) => inChild('return antigrad.engines().native', { folder })) as Json
     expect(reasons).toEqual([
       expect.stringMatching(/^antigrad-.* is not installed$/),
@@ -233,7 +233,7 @@ describe('the package without the addon', () => {
   })
 
   test.skipIf(process.platform !== 'linux').each([100, 0.5, -1])(
-    'reports %s of an addon in native/',
+    'reports an addon file in native/ that is cut to %s of its length',
     (part) => {
       withCopy((folder) => {
         const [name] = readdirSync(join(home, 'native'))

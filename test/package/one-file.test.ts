@@ -48,23 +48,26 @@ afterAll(async () => {
   if (site) remove(site.folder)
 })
 
-test.each(['antigrad', 'optimizer'])('%s.mjs computes the bits of Node after one request', async (name) => {
-  const page = await site.browser.newPage()
-  const requests: string[] = []
-  page.on('request', (request) => requests.push(request.url()))
-  const printed = new Promise<string>((resolve) => {
-    page.on('console', (message) => resolve(message.text()))
-    page.on('pageerror', (error) => resolve(`{ "error": ${JSON.stringify(error.message)} }`))
-  })
-  await page.goto(`${site.address}${name}.html`)
-  const there = JSON.parse(await printed)
-  await page.close()
-  expect(requests.map((url) => url.slice(site.address.length))).toEqual([`${name}.html`, `${name}.mjs`])
-  const library = name === 'antigrad' ? { ...core, ...fits } : core
-  const here = await new Function(`return ${program}`)()(library)
-  expect(inBits(there)).toEqual(inBits(JSON.parse(JSON.stringify(here))))
-  expect(there.wasm).toBe(true)
-})
+test.each(['antigrad', 'optimizer'])(
+  'the single file %s.mjs computes the bits of Node after one request',
+  async (name) => {
+    const page = await site.browser.newPage()
+    const requests: string[] = []
+    page.on('request', (request) => requests.push(request.url()))
+    const printed = new Promise<string>((resolve) => {
+      page.on('console', (message) => resolve(message.text()))
+      page.on('pageerror', (error) => resolve(`{ "error": ${JSON.stringify(error.message)} }`))
+    })
+    await page.goto(`${site.address}${name}.html`)
+    const there = JSON.parse(await printed)
+    await page.close()
+    expect(requests.map((url) => url.slice(site.address.length))).toEqual([`${name}.html`, `${name}.mjs`])
+    const library = name === 'antigrad' ? { ...core, ...fits } : core
+    const here = await new Function(`return ${program}`)()(library)
+    expect(inBits(there)).toEqual(inBits(JSON.parse(JSON.stringify(here))))
+    expect(there.wasm).toBe(true)
+  },
+)
 
 test('the single files have the sizes that docs/everywhere.md states, and import nothing', () => {
   const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8').replaceAll('\n', ' ')

@@ -84,7 +84,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
   })
 
   test.skipIf(!isThere)(
-    'the report explains that WebAssembly cannot run under a strict content security policy',
+    'a report explains that WebAssembly cannot run under a strict content security policy',
     async () => {
       const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
       await tab.open(`${origin}/?policy=${policy}`)

@@ -77,7 +77,7 @@ const strict = (...others: string[]) =>
 
 // WebKit dies when memory is short, which says nothing about antigrad. The browser is restarted once.
 describe.each([ofChromium, ...otherBrowsers])(
-  'workers in $name',
+  'web workers in $name',
   { retry: 1 },
   ({ name, isThere, launch }) => {
     let tab: Driven
@@ -96,7 +96,7 @@ describe.each([ofChromium, ...otherBrowsers])(
 
     // The number of workers changes nothing that is specific to a browser.
     test.skipIf(!isThere).each(name === 'Chromium' ? [1, 2, 3] : [2])(
-      'compute the same bits, %i of them',
+      'compute the same bits with a count of %i',
       { timeout: 120_000 },
       async (threads) => {
         await open(`${origin}/`)
@@ -107,7 +107,7 @@ describe.each([ofChromium, ...otherBrowsers])(
       },
     )
 
-    test.skipIf(!isThere)('report the same progress and errors as without workers', async () => {
+    test.skipIf(!isThere)('report the same progress and errors as a call without workers', async () => {
       await open(`${origin}/`)
       const told = await tab.evaluate<[done: number, total: number][]>('progress()')
       expect(told.map(([, total]) => total)).toEqual(told.map(() => 150_000))
@@ -124,7 +124,7 @@ describe.each([ofChromium, ...otherBrowsers])(
       })
     })
 
-    test.skipIf(!isThere)('end an aborted call, and run the next one', async () => {
+    test.skipIf(!isThere)('end an aborted call, and then run the next call', async () => {
       await open(`${origin}/`)
       const { result, told, waited } = await tab.evaluate<{ result: object; told: number[]; waited: number }>(
         'aborted()',
@@ -142,7 +142,7 @@ describe.each([ofChromium, ...otherBrowsers])(
     })
 
     test.skipIf(!isThere)(
-      'are refused inline under a strict policy with a reason, and work by URL',
+      'cannot start from inline code under a strict policy, with a reason, but start from a URL',
       async () => {
         await open(origin + strict("script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self'"))
         expect(await tab.evaluate('short()')).toMatchObject({
@@ -172,7 +172,7 @@ describe.each([ofChromium, ...otherBrowsers])(
   },
 )
 
-describe('idle workers end', () => {
+describe('idle web workers end', () => {
   beforeAll(async () => void (await ofChromium.launch()))
   afterAll(() => chromium?.close())
 

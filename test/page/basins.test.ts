@@ -23,7 +23,7 @@ import { serveToChromium, type Visit, visit } from './site.js'
 
 const ALL = SIDE * SIDE
 
-describe('pieces', () => {
+describe('pieces of a basins image', () => {
   test('contain every start once, starting with the coarsest', () => {
     const pieces = cut()
     const starts = pieces.flatMap(({ starts }) => [...starts])
@@ -32,7 +32,7 @@ describe('pieces', () => {
     expect(pieces[0].starts.length).toBe(32 * 32)
   })
 
-  test('place a start in its own pixel', () => {
+  test('have each starting point in its own pixel', () => {
     const view = [-2, 2, -1, 3] as const
     for (const start of [0, SIDE - 1, 12_345, ALL - 1]) {
       expect(startNear(view, computeStart(view, start))).toBe(start)
@@ -42,7 +42,7 @@ describe('pieces', () => {
   })
 })
 
-describe('outcomes', () => {
+describe('outcomes of the runs in a basins image', () => {
   const [first, second] = cut()
   const ends = (count: number, of: (k: number) => readonly [x: number, y: number, kind: number]) => ({
     x: Array.from({ length: count }, (_, k) => of(k)[0]),
@@ -51,7 +51,7 @@ describe('outcomes', () => {
     iterations: Array.from({ length: count }, (_, k) => 10 + k),
   })
 
-  test('distinguish minima by distance, and assign earlier points to minima that are found later', () => {
+  test('are distinguished by the distance of minima, and earlier points can belong to minima that are found later', () => {
     const outcomes = new Outcomes([-1, 1, -1, 1], [[0, 0]], 0.01)
     const kinds = [
       [0.005, 0, UNFINISHED],
@@ -151,7 +151,7 @@ describe('functions as expressions', () => {
   }
 })
 
-describe('basins in Chromium', () => {
+describe('basins of attraction in Chromium', () => {
   let site: SiteInChromium
   let visits: Visit[] = []
 
@@ -365,7 +365,7 @@ describe('basins in Chromium', () => {
     await says('nesterov 0.001 form shifted is not one.')
   })
 
-  test('count a run that circles a minimum as there, whether the minimum is known or not', async () => {
+  test('include runs that circle a known or unknown minimum', async () => {
     const page = await open('f=styblinskiTang&maxIterations=300&signSgd=lr:0.05&distance=0.1')
     await done(page, 'signSgd 0.05')
     const rows = await legend(page)

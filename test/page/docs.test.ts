@@ -45,7 +45,7 @@ async function visit(path: string, options = {}): Promise<Visit> {
 
 const html = (path: string) => readFileSync(join(site.folder, `${path}.html`), 'utf8')
 
-describe('the site contains', () => {
+describe('the documentation site contains', () => {
   test('a page for each page of docs, each rule and each export', async () => {
     const pages = readdirSync(join(home, 'docs')).filter((file) => /^(?!index).*\.md$/.test(file))
     for (const page of pages) expect(html(`docs/${page.slice(0, -3)}`)).toContain('<h1')
@@ -90,15 +90,18 @@ test.each([
   ['docs/schedules.html', { width: 1280, height: 900 }, 'light'],
   ['docs/fits.html', { width: 390, height: 844 }, 'dark'],
   ['docs/api/index.html', { width: 1280, height: 900 }, 'light'],
-] as const)('axe finds no violation in "%s", %o, %s', async (path, viewport, colorScheme) => {
-  const { page, wrong } = await visit(path, { viewport, colorScheme, reducedMotion: 'reduce' })
-  expect(await violationsIn(page)).toEqual([])
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(viewport.width)
-  expect(wrong).toEqual([])
-  await page.close()
-})
+] as const)(
+  'the accessibility check finds no violation in the page "%s", %o, %s',
+  async (path, viewport, colorScheme) => {
+    const { page, wrong } = await visit(path, { viewport, colorScheme, reducedMotion: 'reduce' })
+    expect(await violationsIn(page)).toEqual([])
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(viewport.width)
+    expect(wrong).toEqual([])
+    await page.close()
+  },
+)
 
-test('search finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt', async () => {
+test("the site's search finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt", async () => {
   const { page } = await visit('docs/')
   await page.keyboard.press('Control+k')
   const queries = {
@@ -186,7 +189,7 @@ const everydayQueries: readonly [query: string, page: string][] = [
   ['neural network', 'tfjs'],
 ]
 
-describe("search finds the pages for newcomers' queries", () => {
+describe("the site's search finds the pages for newcomers' queries:", () => {
   let index: { search(query: string): { id: string }[] }
   beforeAll(async () => {
     // The search index of the built site, loaded in the same way as by the search box.
@@ -202,14 +205,14 @@ describe("search finds the pages for newcomers' queries", () => {
     })
   })
 
-  test.each(everydayQueries)('%s: %s', (query, name) => {
+  test.each(everydayQueries)('“%s” leads to %s', (query, name) => {
     const first = index.search(query).slice(0, 3)
     const pages = first.map(({ id }) => /docs\/([\w-]+)\.html/.exec(id)?.[1])
     expect(pages).toContain(name)
   })
 })
 
-test('search works without any other host', async () => {
+test("the site's search works without any other host", async () => {
   const { page, wrong } = await visit('docs/')
   await page.keyboard.press('Control+k')
   await page.getByRole('searchbox').fill('lbfgs')
@@ -224,7 +227,7 @@ test('search works without any other host', async () => {
   await page.close()
 })
 
-test('a schedule is drawn while it is typed, and an invalid one is reported', async () => {
+test('the docs page of schedules draws a schedule while the user types, and reports an invalid schedule', async () => {
   const { page, wrong } = await visit('docs/schedules.html')
   const [field, line] = ['.typed', '.curves polyline'].map((where) => page.locator(where))
   await page.getByText(/^from 0.000 to 0.09765, updates 0 to 524$/).waitFor()
@@ -240,7 +243,7 @@ test('a schedule is drawn while it is typed, and an invalid one is reported', as
   await page.close()
 })
 
-test('a rule races in its page, and data are fitted in their page', async () => {
+test('the docs page of a rule runs a race, and the docs page of fits fits data', async () => {
   const { page, wrong } = await visit('docs/rules/lion.html')
   await page.getByRole('button', { name: 'Race it here' }).click()
   const race = page.frameLocator('iframe.live')

@@ -11,7 +11,7 @@ import { choose, columnsByName, fitOptions, makeTask, missing, selectRows } from
 const columnsOf = (text: string) =>
   Object.fromEntries(readTable(text).columns.map(({ name, numbers }) => [name, [...numbers]]))
 
-describe('a table', () => {
+describe('a pasted table', () => {
   test.each([
     ['commas', 't,y\n1,2\n3,4\n', { t: [1, 3], y: [2, 4] }],
     ['tabs', 't\ty\n1\t2\n3\t4', { t: [1, 3], y: [2, 4] }],
@@ -58,7 +58,7 @@ describe('a table', () => {
   })
 })
 
-describe('rows', () => {
+describe('rows of a pasted table', () => {
   const text = 't,y,s,who\n1,2,1,a\nx,3,1,b\n4,,1,c\n5,6,0,d\n6,7,n/a,e\n7,8,1,f,9\n8,NaN,1,g\n9,10,2,h'
   const of = (changed: Partial<FitPageState>) => {
     const table = readTable(text)
@@ -79,7 +79,7 @@ describe('rows', () => {
     ])
   })
 
-  test('share the value of a column within a group, in order of first appearance', () => {
+  test('are grouped by the values of a column, in the order of first appearance', () => {
     const table = readTable('t,y,who\n1,2,b\n2,3,a\n,4,b\n4,5,b')
     const chosen = choose(table, initial)
     const rows = selectRows(table, chosen, makeTask(table, chosen, initial))
@@ -100,7 +100,7 @@ describe('rows', () => {
     expect(missing(table, { ...initial, group: 'whom', x: 'who' })).toEqual(['who', 'whom'])
   })
 
-  test('are validated only in columns that are used', () => {
+  test('are validated only in the columns that the fit uses', () => {
     expect(of({ sigma: 's' }).leftOut).toContain('Line 5: s is not positive.')
     expect(of({ sigma: 's' }).leftOut).toContain('Line 6: “n/a” in s is not a number.')
     expect([...of({ expression: 'a*t + b*s' }).data.s]).toEqual([1, 0, 2])
@@ -108,7 +108,7 @@ describe('rows', () => {
   })
 })
 
-describe('weights, losses and derived quantities', () => {
+describe('settings for weights, losses and derived quantities', () => {
   const table = readTable('t,y,w\n1,2,1\n2,3,-1\n3,4,0\n4,5,2')
   const of = (changed: Partial<FitPageState>) => {
     const state = { ...initial, ...changed }
@@ -119,7 +119,7 @@ describe('weights, losses and derived quantities', () => {
     return { options, leftOut: rows.leftOut }
   }
 
-  test('become options of the library', () => {
+  test("become options of the library's fit", () => {
     expect(of({})).toEqual({ options: {}, leftOut: [] })
     expect(of({ weights: 'w' })).toEqual({
       options: { weights: new Float64Array([1, 0, 2]) },
@@ -164,7 +164,7 @@ describe('weights, losses and derived quantities', () => {
     expect(fromHash(toHash(odd)).state.parameters).toEqual(odd.parameters)
   })
 
-  test('are reported if they cannot be read', () => {
+  test('are reported if they are invalid', () => {
     expect(() => of({ derive: 'half; q = 1' })).toThrow(
       'Derived quantities: expected a definition such as half = log(2)/b, got “half”.',
     )
@@ -174,7 +174,7 @@ describe('weights, losses and derived quantities', () => {
   })
 })
 
-describe('a model', () => {
+describe('a model on the fit page', () => {
   const table = readTable('slope,y\n1,2\n3,4')
   const chosen = choose(table, initial)
   const taskWith = (changed: Partial<FitPageState>) => makeTask(table, chosen, { ...initial, ...changed })
@@ -200,8 +200,8 @@ describe('a model', () => {
   })
 })
 
-describe('the address', () => {
-  test('restores the state that it was made from', () => {
+describe('the address of the fit page', () => {
+  test("restores the page's state", () => {
     const state: FitPageState = {
       ...{ model: 'own', expression: 'a & b=%', x: 't (s)', y: 'y&', sigma: 's', absoluteSigma: true },
       ...{
@@ -229,6 +229,6 @@ describe('the address', () => {
   })
 })
 
-test('the example data are the same on every platform', () => {
+test('the example data of the fit page are the same on every platform', () => {
   expect(example().split('\n').slice(0, 3)).toEqual(['t,y', '0,2.876', '0.25,2.493'])
 })

@@ -142,8 +142,8 @@ const decay = () => {
 }
 const starts = { a: 1, b: 1, c: 0.5 }
 
-describe('pasted data', () => {
-  test("are fitted at once: tables, curve, band and residuals equal Node's", async () => {
+describe('data pasted into the fit page', () => {
+  test('are fitted at once with the tables, curve, band and residuals of Node', async () => {
     const page = await open()
     const rows = 30
     const at = Float64Array.from({ length: rows }, (_, i) => i / 3)
@@ -247,7 +247,7 @@ describe('pasted data', () => {
     await page.getByText('derive: half: expected parameters among a, b, c').waitFor()
   })
 
-  test('may have groups, each with its own fit, and the page shows one', async () => {
+  test('may have groups with separate fits, of which the page shows one', async () => {
     const page = await open()
     const { t, rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -314,7 +314,7 @@ describe('pasted data', () => {
     opened.atFirst = opened.visit.requests.length
   })
 
-  test('may have groups with shared parameters: one fit, by keyboard, which the link keeps', async () => {
+  test('may have groups with shared parameters, which can be selected by keyboard and are part of the link', async () => {
     const page = await open('', { viewport: { width: 320, height: 800 } })
     const { rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -435,7 +435,7 @@ describe('pasted data', () => {
     await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } }))
   })
 
-  test('are reported if they are no table, and the next table is fitted', async () => {
+  test('are reported if they are not a table, and the next table is fitted', async () => {
     const page = await open()
     await data(page).fill('hello')
     await page.getByText('Expected a table with at least two numeric columns, got none.').waitFor()
@@ -450,7 +450,7 @@ describe('pasted data', () => {
   })
 })
 
-describe('a file', () => {
+describe('a file on the fit page', () => {
   const csv = 'x;y;s\n1,5;3;0,1\n2;4,2;0,2\n3;5,9;0,1\n4,5;9;0,3\n5;9,9;0,1'
   const columns = {
     x: [1.5, 2, 3, 4.5, 5],
@@ -458,7 +458,7 @@ describe('a file', () => {
   }
   const sigma = [0.1, 0.2, 0.1, 0.3, 0.1]
 
-  test('can be dropped anywhere, and its σ weights the rows', async () => {
+  test('can be dropped anywhere, and a column of σ in the file weights the rows', async () => {
     const page = await open('model=line')
     const dropped = await page.evaluateHandle((csv) => {
       const transfer = new DataTransfer()
@@ -492,8 +492,8 @@ describe('a file', () => {
   })
 })
 
-describe('a model', () => {
-  test('is typed, broken and repaired', async () => {
+describe('a model on the fit page', () => {
+  test('can be typed, made invalid and corrected', async () => {
     const page = await open()
     await typed(page).fill('a*exq(-b*t)')
     await page.getByText('at character 3').waitFor()
@@ -518,7 +518,7 @@ describe('a model', () => {
     await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*t) + c')
   })
 
-  test('has a sum of squares without σ, and χ² with σ', async () => {
+  test('is shown with a sum of squares without σ, and with χ² if σ is known', async () => {
     const page = await open('model=line')
     const whole = page.getByRole('region', { name: 'Fit statistics', exact: true })
     await data(page).fill('x,y,s\n1,2,1\n2,4.1,1\n3,6,2\n4,8.2,1')
@@ -529,7 +529,7 @@ describe('a model', () => {
     expect(await whole.getByText('Residual sum of squares').count()).toBe(0)
   })
 
-  test('has values instead of a curve for several columns or none', async () => {
+  test('is shown by values instead of a curve if it has no column or several columns', async () => {
     const page = await open()
     await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
     await chosen(page, 'y').selectOption('y')
@@ -546,14 +546,14 @@ describe('a model', () => {
     await expectFit(page, fitInNode(expression('a'), { y }, { start: { a: 1 } }))
   })
 
-  test('is reported if its parameters are unidentifiable', async () => {
+  test('is reported if it has unidentifiable parameters', async () => {
     const page = await open()
     await typed(page).fill('a + b + c*t')
     await page.getByText('Singular').waitFor()
     await page.getByText('the data determine some parameters only together').waitFor()
   })
 
-  test('is reported by the name of an unidentifiable constant', async () => {
+  test('is reported with the name of an unidentifiable constant', async () => {
     const page = await open()
     await data(page).fill('t,y\n0,2\n1,2\n2,2\n3,2\n4,2\n5,2\n')
     await typed(page).fill('a*exp(-b*t) + c')
@@ -563,7 +563,7 @@ describe('a model', () => {
   })
 })
 
-describe('parameters', () => {
+describe('parameters on the fit page', () => {
   test('have starts and bounds, and can be fixed, by keyboard alone', async () => {
     const page = await open()
     await page.getByLabel('a: start').focus()
@@ -583,7 +583,7 @@ describe('parameters', () => {
     await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
   })
 
-  test('are refused with a message if they are invalid, and the fit stays', async () => {
+  test('are refused with a message if they are invalid, and the previous fit stays', async () => {
     const page = await open()
     const start = page.getByLabel('b: start')
     await start.fill('much')
@@ -596,7 +596,7 @@ describe('parameters', () => {
   })
 })
 
-describe('many small changes', () => {
+describe('many small changes on the fit page', () => {
   /** Counts the memories that have been created since. */
   const counting = () => {
     const counts = { memories: 0 }
@@ -610,7 +610,7 @@ describe('many small changes', () => {
     Object.assign(globalThis, { counts })
   }
 
-  test('lead to one fit per frame, of the newest state, in reused memories', async () => {
+  test('lead to one fit per frame of the newest state, in reused memory', async () => {
     const page = await open()
     await page.getByText('Converged').waitFor()
     await page.evaluate(counting)
@@ -656,8 +656,8 @@ describe('many small changes', () => {
   })
 })
 
-describe('the result', () => {
-  test('is saved with the bits of fit in Node, as is the plot', async () => {
+describe('the result on the fit page', () => {
+  test('is saved with the bits of fit in Node, and the plot is saved too', async () => {
     const page = await open('start.c=0.5')
     const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: starts })
     await expectFit(page, expected)
@@ -698,7 +698,7 @@ describe('the result', () => {
     expect(await other.getByLabel('intercept: min').inputValue()).toBe('0.5')
   })
 
-  test('requests the named columns if the data are missing, and fits no others', async () => {
+  test('requests the columns named in the link if the data are missing, and no other columns are fitted', async () => {
     const page = await open('model=own&expression=k*dose&x=dose&y=rate&sigma=e&min.k=0')
     expect(await page.getByLabel('k: min').inputValue()).toBe('0')
     const asked = 'paste, drop or open a table with the columns “dose”, “rate”, “e”.'
@@ -722,7 +722,7 @@ describe('the result', () => {
     await expectFit(page, others)
   })
 
-  test('is partial for an invalid address, and the page reports the errors', async () => {
+  test('uses the valid part of an invalid address, and the page reports the errors', async () => {
     const page = await open('model=lime&start.a=2')
     const [problem] = await page.locator('#problems li').allTextContents()
     expect(problem).toContain('The model “lime”')
@@ -737,11 +737,11 @@ describe('the result', () => {
   })
 })
 
-describe('accessibility and robustness', () => {
+describe('on the fit page,', () => {
   test.each([
     ['wide and light', { viewport: { width: 1280, height: 900 } }],
     ['a phone with dark colors', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
-  ] as const)('axe finds no violation: %s', async (_, options) => {
+  ] as const)('the accessibility check finds no violation: %s', async (_, options) => {
     const page = await open('', options)
     await page.getByText('Converged').waitFor()
     const check = async () => {
@@ -770,7 +770,7 @@ describe('accessibility and robustness', () => {
     await expect.poll(ground).toBe(dark.surface)
   })
 
-  test('the race page is linked in both directions', async () => {
+  test('a link leads to the race page, and the race page links back', async () => {
     const { page, errors } = await visit({ ...site, address: `${site.address}fit.html` }, '')
     await page.getByRole('link', { name: 'Optimizer race' }).click()
     await page.locator('.ranking tbody tr').first().waitFor()
@@ -780,7 +780,7 @@ describe('accessibility and robustness', () => {
     await page.close()
   })
 
-  test('a missing part of the page is reported', async () => {
+  test('a part of the page that cannot be loaded is reported', async () => {
     const page = await site.browser.newPage()
     let scripts = 0
     await page.route(/fit-.*\.js$/, (route) => (++scripts === 1 ? route.continue() : route.abort()))

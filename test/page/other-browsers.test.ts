@@ -48,23 +48,20 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
 
   const hash = 'f=rosenbrock&from=-1.5,2&maxIterations=400&nesterov=lr:0.001,form:shifted&adam=lr:0.1'
 
-  test.skipIf(!isThere)(
-    'a race runs, and every point equals that of minimize in Node, bit for bit',
-    async () => {
-      await tab.open(`${site.address}#${hash}`)
-      await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
-      expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
-      await choose('speed', '3000')
-      await click('Play')
-      await expect.poll(status('race')).toContain('The race is over')
-      await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
-      await click('Save the points')
-      expect(pointsIn(await tab.evaluate('saved'))).toEqual(await expectedPoints(hash))
-      expect(tab.errors).toEqual([])
-    },
-  )
+  test.skipIf(!isThere)('a race has the points of minimize in Node, bit for bit', async () => {
+    await tab.open(`${site.address}#${hash}`)
+    await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
+    expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
+    await choose('speed', '3000')
+    await click('Play')
+    await expect.poll(status('race')).toContain('The race is over')
+    await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
+    await click('Save the points')
+    expect(pointsIn(await tab.evaluate('saved'))).toEqual(await expectedPoints(hash))
+    expect(tab.errors).toEqual([])
+  })
 
-  test.skipIf(!isThere)('reports and measures the engines', async () => {
+  test.skipIf(!isThere)('the page reports and measures the engines', async () => {
     await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
     await click('Engines')
@@ -80,17 +77,20 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
     expect(tab.errors).toEqual([])
   })
 
-  test.skipIf(!isThere)('basins run in a worker under the same policy', async () => {
-    await tab.open(`${site.address}#f=booth&maxIterations=300&momentum=lr:0.01`)
-    await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
-    await click('Race')
-    await tab.evaluate(`document.getElementById('basins').open = true`)
-    const said = () => texts('.basins .status')
-    await expect.poll(said, { timeout: 60_000 }).toEqual([expect.stringContaining('Done: 250,000 starts')])
-    expect(await texts('.basins tbody tr')).toEqual(['1: (1, 3)0100%'])
-    expect(tab.errors).toEqual([])
-  })
-  test.skipIf(!isThere)('fits data with the numbers of fit in Node', async () => {
+  test.skipIf(!isThere)(
+    "basins are computed in a worker under the page's content security policy",
+    async () => {
+      await tab.open(`${site.address}#f=booth&maxIterations=300&momentum=lr:0.01`)
+      await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
+      await click('Race')
+      await tab.evaluate(`document.getElementById('basins').open = true`)
+      const said = () => texts('.basins .status')
+      await expect.poll(said, { timeout: 60_000 }).toEqual([expect.stringContaining('Done: 250,000 starts')])
+      expect(await texts('.basins tbody tr')).toEqual(['1: (1, 3)0100%'])
+      expect(tab.errors).toEqual([])
+    },
+  )
+  test.skipIf(!isThere)('the fit page returns the numbers of fit in Node', async () => {
     await tab.open(`${site.address}fit.html#start.c=0.5`)
     const [t, y] = readTable(example()).columns.map(({ numbers }) => numbers)
     const { values, errors } = fitInNode(

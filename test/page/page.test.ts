@@ -95,8 +95,8 @@ const mixture = [
   ],
 ].join('&')
 
-describe('a race', () => {
-  test('has a draggable start, and every point equals that of minimize in Node, bit for bit', async () => {
+describe('a race on the page', () => {
+  test('has a draggable starting point, and all its points equal the points of minimize in Node, bit for bit', async () => {
     const page = await open(mixture)
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
@@ -142,7 +142,7 @@ describe('a race', () => {
     expect(await count.textContent()).toBe('0 updates')
   })
 
-  test('ranks the optimizers by arrival with their stop reasons, even if some diverge', async () => {
+  test('ranks the optimizers by arrival with their stop reasons, even if some optimizers diverge', async () => {
     const page = await open(
       'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
         'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true&adagrad=lr:1e-9',
@@ -178,7 +178,7 @@ describe('the race page', () => {
   const count = (page: Page) => page.locator('.transport output').textContent()
   const over = (page: Page) => page.getByText('The race is over').waitFor()
 
-  test('sets the start and runs on a click, and shows complete paths during a drag', async () => {
+  test('sets the starting point and runs the race on a click, and shows complete paths during a drag', async () => {
     const page = await open('f=booth&adam=lr:0.5&momentum=lr:0.02&maxIterations=400')
     await page.locator('.contour').click({ position: { x: 200, y: 100 } })
     await expect.poll(() => button(page, 'Pause').isVisible()).toBe(true)
@@ -198,7 +198,7 @@ describe('the race page', () => {
     await expectPoints(page)
   })
 
-  test('has a timeline in both directions, and explains each update', async () => {
+  test('can play the timeline in both directions, and explains each update', async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&adam=lr:0.5&maxIterations=200&tolerance=0')
     const timeline = page.locator('.timeline')
     await expect.poll(() => timeline.getAttribute('max')).toBe('200')
@@ -220,7 +220,7 @@ describe('the race page', () => {
     await expect.poll(async () => (await cells())[0]).toContain("m' = β₁·m + (1−β₁)·g")
   })
 
-  test('changes with sliders and noise while they move, and the link keeps them', async () => {
+  test('changes the race while sliders move, and the link contains their values', async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&maxIterations=300')
     await page.getByLabel('rate of optimizer 1').fill('-2')
     await expect.poll(() => hashOf(page)).toContain('momentum=lr:0.01')
@@ -233,7 +233,7 @@ describe('the race page', () => {
     await expectPoints(page)
   })
 
-  test('shows a scene by keyboard alone, and announces its end', async () => {
+  test('shows a scene by keyboard alone, and announces the end of the race', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const link = page.getByRole('link', { name: 'Too large a learning rate' })
     for (let i = 0; i < 20 && !(await link.evaluate((it) => it === document.activeElement)); i++)
@@ -276,7 +276,7 @@ describe('the race page', () => {
     await expect.poll(() => field.locator('.why').count()).toBe(0)
   })
 
-  test("has scenes that are links with two sentences, and their points equal Node's", async () => {
+  test('has scenes with two sentences, and their points equal the points in Node', async () => {
     const page = await open('f=booth&adam=lr:0.5', { reducedMotion: 'no-preference' })
     for (const { title, says } of scenes) {
       const link = page.getByRole('link', { name: title, exact: true })
@@ -291,7 +291,7 @@ describe('the race page', () => {
     }
   })
 
-  test('is saved as SVG, as PNG and as a program', async () => {
+  test('saves the race as SVG, as PNG and as a program', async () => {
     const page = await open('f=booth&adam=lr:0.5&maxIterations=50')
     const saved = async (name: string) => {
       const [download] = await Promise.all([page.waitForEvent('download'), button(page, name).click()])
@@ -303,7 +303,7 @@ describe('the race page', () => {
     expect(String(await saved('Save the program'))).toContain('adam({"lr":0.5})')
   })
 
-  test('reports a missing part of the page', async () => {
+  test('reports a part of the page that cannot be loaded', async () => {
     const { page } = await visit(site, '')
     await page.route(/(inspect|loss|save|bench)-.*\.js$/, (route) => route.abort())
     await page.reload()
@@ -317,11 +317,11 @@ describe('the race page', () => {
   })
 })
 
-describe('a schedule', () => {
+describe('a schedule on the race page', () => {
   const lr = (page: Page) => page.locator('[data-option="lr"]')
   const picture = (page: Page) => page.locator('.schedule')
 
-  test('is typed, plotted, raced like in Node and shared by the link', async () => {
+  test('is plotted while typed, gives the race of Node, and is part of the link', async () => {
     const page = await open('f=rosenbrock&from=-1.5,2&maxIterations=300&adam=lr:0.1')
     expect(await picture(page).count()).toBe(0)
     await lr(page).fill('warmup(cosine(0.2, { steps: 180, endValue: 0.01 }), { steps: 20 })')
@@ -340,7 +340,7 @@ describe('a schedule', () => {
     await expect.poll(() => picture(page).count()).toBe(0)
   })
 
-  test('is refused with a message if it cannot be read, and the race stays', async () => {
+  test('is refused with a message if it is invalid, and the previous race stays', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await lr(page).fill('cosine(1, { steps: 9 }')
     await lr(page).press('Enter')
@@ -350,7 +350,7 @@ describe('a schedule', () => {
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 
-  test('is reported if its part of the page is missing, and the race continues', async () => {
+  test("is reported if the page's code for it cannot be loaded, and the race continues", async () => {
     const page = await site.browser.newPage()
     await page.route(/schedules-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:constant(0.1)&momentum=lr:0.01&maxIterations=50`)
@@ -361,8 +361,8 @@ describe('a schedule', () => {
   })
 })
 
-describe("the visitor's own function", () => {
-  test('is typed, broken and repaired', async () => {
+describe("the visitor's own function on the race page", () => {
+  test('can be typed, made invalid and corrected', async () => {
     const page = await open('f=rosenbrock&adam=lr:0.1&maxIterations=200')
     await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('own')
     const field = page.getByLabel('F(x, y) =')
@@ -382,11 +382,11 @@ describe("the visitor's own function", () => {
   })
 })
 
-describe('a custom rule', () => {
+describe('a custom rule on the race page', () => {
   const field = (page: Page) => page.getByLabel('Equations of optimizer 1')
   const scene = scenes.find(({ title }) => title === 'Custom rule')?.hash ?? ''
 
-  test('is typed, raced as in Node, explained, repaired, changed by sliders, shared and saved', async () => {
+  test('can be typed, corrected, changed by sliders, shared and saved, and gives the race of Node', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=200&adam=lr:0.5')
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
     await field(page).waitFor()
@@ -436,13 +436,13 @@ describe('a custom rule', () => {
     await expect.poll(() => field(other).count()).toBe(0)
   })
 
-  test('has basins', async () => {
+  test('can be used for basins of attraction', async () => {
     const page = await open(scene)
     await page.locator('#basins > summary').click()
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
 
-  test('is shown even if its part of the page loads slowly, unless another link was followed', async () => {
+  test("is shown even if the page's code for it loads slowly, unless the visitor has followed another link", async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -472,7 +472,7 @@ describe('a custom rule', () => {
     await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
   })
 
-  test('is reported if its part of the page is missing, and the race continues', async () => {
+  test("is reported if the page's code for it cannot be loaded, and the race continues", async () => {
     const page = await site.browser.newPage()
     await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)
@@ -484,8 +484,8 @@ describe('a custom rule', () => {
   })
 })
 
-describe('the address', () => {
-  test('is used as far as possible, and its unusable parts are reported', async () => {
+describe('the address of the race page', () => {
+  test('is used as far as possible, and invalid parts of the address are reported', async () => {
     const page = await open('f=rosenbrok&from=1&adam=lr:-1&adam=lr:0.5&steps=3')
     const problems = await page.locator('#problems li').allTextContents()
     expect(problems).toHaveLength(4)
@@ -502,14 +502,14 @@ describe('the address', () => {
     expect(await page.locator('.transport output').textContent()).toBe('1 update')
   })
 
-  test('is the default race without parameters', async () => {
+  test('leads to the default race if it has no parameters', async () => {
     const page = await open('')
     expect(await page.locator('#problems').isVisible()).toBe(false)
     expect(await page.locator('.ranking tbody tr').count()).toBe(initial.entries.length)
   })
 })
 
-describe('the keyboard alone', () => {
+describe('on the race page, the keyboard alone', () => {
   test('can add, change, move the start, play, turn the surface, and visit the engines', async () => {
     const page = await open('f=booth&from=-7,-4&adam=lr:0.5&maxIterations=100&distance=5')
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
@@ -551,7 +551,7 @@ describe('the keyboard alone', () => {
     await page.locator('#race').waitFor()
   })
 
-  test('can enter a value that is refused with a message, and the race stays', async () => {
+  test('can enter an invalid value, which is refused with a message while the race stays', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const lr = page.locator('[data-option="lr"]')
     await lr.fill('much')
@@ -566,7 +566,7 @@ describe('the keyboard alone', () => {
   })
 })
 
-describe('the engines', () => {
+describe('the engines on the race page', () => {
   test('are measured with progress, a chart and a report, or canceled', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
@@ -620,11 +620,11 @@ describe('the engines', () => {
   }, 150_000)
 })
 
-describe('accessibility and robustness', () => {
+describe('on the race page,', () => {
   test.each([
     ['wide and light', { viewport: { width: 1280, height: 900 } }],
     ['a phone with dark colors', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
-  ] as const)('axe finds no violation: %s', async (_, options) => {
+  ] as const)('the accessibility check finds no violation: %s', async (_, options) => {
     const page = await open(mixture, options)
     await page.locator('.entries summary').first().click()
     await page.locator('#basins > summary').click()
@@ -694,7 +694,7 @@ describe('accessibility and robustness', () => {
     expect(await moving.getByRole('checkbox', { name: 'rotation' }).isChecked()).toBe(true)
   })
 
-  test('missing basins are reported, and the race continues', async () => {
+  test('basins that cannot be loaded are reported, and the race continues', async () => {
     for (const [missing, sentence] of [
       [/basins-(?!worker).*\.js$/, 'No basins: a part of the page could not be loaded'],
       [/basins-worker.*\.js$/, 'No basins: a part of the page could not be loaded'],
@@ -708,7 +708,7 @@ describe('accessibility and robustness', () => {
     }
   })
 
-  test('a message replaces the surface without WebGL, and the race continues', async () => {
+  test('a message replaces the surface if WebGL is missing, and the race continues', async () => {
     const { page } = await visit(site, 'f=booth&adam=lr:0.5&maxIterations=50')
     await page.addInitScript(() => {
       const { getContext } = HTMLCanvasElement.prototype
@@ -745,7 +745,7 @@ describe('accessibility and robustness', () => {
     await page.close()
   })
 
-  test('a missing surface is reported, and the race continues', async () => {
+  test('a surface that cannot be loaded is reported, and the race continues', async () => {
     const { page } = await visit(site, '')
     await page.route(/surface-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:0.5&maxIterations=50`)

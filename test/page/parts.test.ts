@@ -38,7 +38,7 @@ import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.js'
 import { formula, line, symbols } from '../../page/src/substitute.js'
 
-describe('an expression', () => {
+describe("a visitor's function", () => {
   test.each([
     ['(1 - x)^2 + 100 (y - x^2)^2', [-1.2, 1], 24.2],
     ['x y', [3, 4], 12],
@@ -60,7 +60,7 @@ describe('an expression', () => {
     }
   })
 
-  test('has a derivative without division by 0', () => {
+  test('has a derivative without a division by 0', () => {
     const out = [NaN, NaN]
     parseObjective('(y - x^2)^2 + sin(x pi) + abs(y) y').gradient([0, 2], out)
     expect(out).toEqual([Math.PI, 8])
@@ -109,7 +109,7 @@ describe('an expression', () => {
   })
 })
 
-describe('the address', () => {
+describe('the address of the race page', () => {
   const own: RaceState = {
     ...initial,
     objective: 'own',
@@ -136,7 +136,7 @@ describe('the address', () => {
     expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
   })
 
-  test('is readable', () => {
+  test('can be read by humans', () => {
     expect(toHash({ ...initial, entries: [suggested('adam')] })).toBe('f=rosenbrock&from=-1.5,2&adam=lr:0.1')
   })
 
@@ -176,7 +176,7 @@ describe('the address', () => {
   })
 })
 
-describe('schedules', () => {
+describe("schedules in the race page's address", () => {
   const lr = "warmup(cyclic(0.1, { maxValue: 1, stepSizeUp: 4, mode: 'triangular' }), { steps: 10 })"
   const entry: RaceState['entries'][number] = {
     rule: 'adamw',
@@ -184,13 +184,13 @@ describe('schedules', () => {
   }
   const hash = toHash({ ...initial, entries: [entry] })
 
-  test('are reported if their part of the page is missing', () => {
+  test("are reported if the page's code for them cannot be loaded", () => {
     const { state, problems } = fromHash(hash)
     expect(problems).toEqual(['adamw: lr: the part of the page that reads schedules could not be loaded.'])
     expect(state).toEqual(initial)
   })
 
-  test('are restored from the address, however much of it was escaped', () => {
+  test('are restored even if characters of the address are escaped', () => {
     readSchedules()
     const whole = fromHash(hash)
     expect(whole).toEqual({ state: { ...initial, entries: [entry] }, problems: [] })
@@ -217,7 +217,7 @@ describe('schedules', () => {
   })
 })
 
-describe('custom rules', () => {
+describe('custom rules on the race page', () => {
   const entry: RaceState['entries'][number] = {
     ...{ rule: 'own', equations: TIGER },
     options: { lr: 'cosine(0.1,{steps:9})', beta: 0.5, clipNorm: 2 },
@@ -229,12 +229,12 @@ describe('custom rules', () => {
   const hash = toHash(state)
   const linked = (text: string) => `equations=${encodeURIComponent(text)}&own=`
 
-  test('are reported if their part of the page is missing', () => {
+  test("are reported if the page's code for them cannot be loaded", () => {
     const { problems } = fromHash(linked(TIGER))
     expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
   })
 
-  test('are read once for several racers, and restored from the address, however much of it was escaped', () => {
+  test('are read once for several racers, and restored even if characters of the address are escaped', () => {
     readEquations()
     readSchedules()
     expect(hash.match(/equations=/g)).toHaveLength(1)
@@ -329,19 +329,19 @@ describe('custom rules', () => {
     expect(line('2e5*e', { e: 1 })).toBe('2e5*1')
   })
 
-  test('occur in a scene', () => {
+  test('are shown in a scene', () => {
     expect(
       scenes.filter(({ hash }) => fromHash(hash).state.entries.some(({ rule }) => rule === 'own')),
     ).toHaveLength(1)
   })
 })
 
-test('every option is described by a sentence', () => {
+test('the race page describes every option by a sentence', () => {
   for (const rule of ruleNames)
     for (const { name, help } of fields({ rule })) expect(help, `${rule}: ${name}`).toMatch(/.{4}/)
 })
 
-test('rules for matrices are not offered, and a link with such a rule explains why', () => {
+test('the race page does not offer rules for matrices, and explains why if a link contains such a rule', () => {
   expect(ruleNames).toEqual(expect.arrayContaining(['adafactor', 'sm3']))
   expect(ruleNames).not.toContain('muon')
   expect(notOffered).toBe(
@@ -353,7 +353,7 @@ test('rules for matrices are not offered, and a link with such a rule explains w
 })
 
 test.each(ruleNames)(
-  '%s: every option of the definition has a control, starting with the learning rate',
+  'the race page has a control for every option of a rule, starting with the learning rate: %s',
   (rule) => {
     const { rule: built } = build(suggested(rule))
     const names = fields({ rule }).map(({ name }) => name)
@@ -381,11 +381,11 @@ test.each([
   [1, 1],
   [97.2, 90],
   [1e-7, 1e-7],
-])('a slider for %f begins at %f', (x, below) => {
+])('a slider for the option value %f has the minimum %f', (x, below) => {
   expect(digitBelow(x)).toBe(below)
 })
 
-describe('the height field', () => {
+describe('the height field of a function', () => {
   test('maps the lowest value to 0 and the highest to 1, and keeps invalid numbers', async () => {
     for (const objective of ['rosenbrock', 'saddle', 'styblinskiTang', 'own'] as const) {
       const expression = 'log(x) + y'
@@ -423,7 +423,7 @@ describe('the height field', () => {
     expect(await levels('rastrigin')).toBeGreaterThanOrEqual(6)
   })
 
-  test('is flat for a constant function and for one without numbers', async () => {
+  test('is flat for a constant function and for a function without finite values', async () => {
     for (const expression of ['3', '0/0']) {
       const { heights } = sampleHeights(await makeLandscape({ ...initial, objective: 'own', expression }))
       expect(heights.every((z) => z === 0)).toBe(true)
@@ -434,7 +434,7 @@ describe('the height field', () => {
 describe.each([
   ['light', light],
   ['dark', dark],
-])('colors, %s', (_, { racers, surface, text, muted, low, high }) => {
+])("the race page's %s colors", (_, { racers, surface, text, muted, low, high }) => {
   const channels = (hex: string) =>
     [1, 3, 5].map((at) => {
       const c = parseInt(hex.slice(at, at + 2), 16) / 255
@@ -517,31 +517,40 @@ describe('measurements', () => {
   })
 
   // The test simulates the time, so a busy machine cannot make it fail.
-  test.each([0.1, 1, 50 / 3])('give the time of a step by a clock with ticks of %f ms', async (tick) => {
-    const milliseconds = (size: number) => 1e-3 + 1e-6 * size
-    let time = 0
-    Object.assign(performance, {
-      now() {
-        time += 1e-3
-        return Math.floor(time / tick) * tick
-      },
-    })
-    Object.assign(Optimizer.prototype, {
-      step(this: Optimizer<{ w: Float32Array }>) {
-        time += milliseconds(this.params.w.length)
-      },
-    })
-    const page = () => {
-      time += 0.37 * tick
-    }
-    const found = await measure(gradientDescent(), false, ['typescript'], page, new AbortController().signal)
-    expect(found.map(({ size }) => size)).toEqual(selectSizes(false))
-    for (const { size, nanosecondsPerStep } of found) {
-      const ratio = nanosecondsPerStep / (milliseconds(size) * 1e6)
-      expect(ratio, `${size} numbers`).toBeGreaterThan(0.9)
-      expect(ratio, `${size} numbers`).toBeLessThan(1.2)
-    }
-  })
+  test.each([0.1, 1, 50 / 3])(
+    'give the time of a step even if the clock has ticks of %f ms',
+    async (tick) => {
+      const milliseconds = (size: number) => 1e-3 + 1e-6 * size
+      let time = 0
+      Object.assign(performance, {
+        now() {
+          time += 1e-3
+          return Math.floor(time / tick) * tick
+        },
+      })
+      Object.assign(Optimizer.prototype, {
+        step(this: Optimizer<{ w: Float32Array }>) {
+          time += milliseconds(this.params.w.length)
+        },
+      })
+      const page = () => {
+        time += 0.37 * tick
+      }
+      const found = await measure(
+        gradientDescent(),
+        false,
+        ['typescript'],
+        page,
+        new AbortController().signal,
+      )
+      expect(found.map(({ size }) => size)).toEqual(selectSizes(false))
+      for (const { size, nanosecondsPerStep } of found) {
+        const ratio = nanosecondsPerStep / (milliseconds(size) * 1e6)
+        expect(ratio, `${size} numbers`).toBeGreaterThan(0.9)
+        expect(ratio, `${size} numbers`).toBeLessThan(1.2)
+      }
+    },
+  )
 })
 
 test.each([
@@ -555,7 +564,7 @@ test.each([
   [Number.NaN, 1, 'NaN'],
   [0.001, 5, '0.0'],
   [0, 0.2, '0.00'],
-])('%d ± %d is formatted as %s', (x, error, text) => {
+])('a measurement %d ± %d is formatted as %s', (x, error, text) => {
   expect(formatWithError(x, error)).toBe(text)
 })
 
@@ -587,7 +596,7 @@ describe('labels next to points', () => {
     }
   })
 
-  test('keep their position, and are omitted without room', () => {
+  test('keep their position, and are omitted if there is no room', () => {
     const [corner] = placeLabels([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
     expect(corner).toEqual([70, 120])
     expect(
@@ -604,7 +613,7 @@ describe('labels next to points', () => {
   })
 })
 
-test('equal axes show at least the previous range, with equal units', () => {
+test('axes with equal units show at least the previous range', () => {
   for (const aspect of [0.5, 1, 2.5]) {
     const [x0, x1, y0, y1] = equalView([-2, 2, -1, 3], aspect)
     expect((x1 - x0) / (y1 - y0)).toBeCloseTo(aspect, 12)
@@ -621,7 +630,7 @@ describe('a race that is computed in advance', () => {
   }
   const begun = async () => new Race(state, await makeLandscape(state))
 
-  test('is displayed in both directions, with the results known by then', async () => {
+  test('is displayed forward and backward with the results at the displayed time', async () => {
     const race = await begun()
     race.make(Infinity, Infinity)
     expect([race.isMade, race.isOver, race.time]).toEqual([true, false, 0])
@@ -636,7 +645,7 @@ describe('a race that is computed in advance', () => {
     expect([adam.iterations, adam.reason, adam.arrivedAt, lbfgs.iterations]).toEqual([0, null, null, 0])
   })
 
-  test('shows the method at the position of its gradients', async () => {
+  test('shows a method such as L-BFGS at the points of its gradients', async () => {
     const race = await begun()
     race.advance(6, Infinity)
     const lbfgs = race.racers[1]
@@ -646,7 +655,7 @@ describe('a race that is computed in advance', () => {
     if (lbfgs.iterations < lbfgs.made) expect(lbfgs.timeOf(lbfgs.iterations + 1)).toBeGreaterThan(6)
   })
 
-  test("uses the library's noise, the same for all racers", async () => {
+  test("uses the library's gradient noise, which is equal for all racers", async () => {
     const noisy = new Race(
       { ...state, noise: 0.5, entries: [suggested('sgd'), suggested('sgd')] },
       (await begun()).landscape,
@@ -676,7 +685,7 @@ describe('a race that is computed in advance', () => {
 })
 
 describe('options without effect', () => {
-  test('are detected bit by bit', async () => {
+  test('are detected by comparing the paths bit by bit', async () => {
     const state: RaceState = { ...initial, entries: [suggested('adam')] }
     const race = new Race(state, await makeLandscape(state))
     const idle = withoutEffect(suggested('adam'), race)
@@ -699,7 +708,7 @@ describe('options without effect', () => {
   })
 })
 
-test('an equation is shown with its numbers', () => {
+test('the race page shows an equation with its numbers', () => {
   const numbers = { ...symbols((name) => ({ lr: 0.1, momentum: 0.9 })[name]), g: -2, v: 0.5, 'v’': 0.65 }
   expect(formula("v' = α·v − η·g", numbers)).toBe('0.65 = 0.9·0.5 − 0.1·(−2)')
   expect(formula("b' = μ·b + undampened·g", numbers)).toBe("b' = 0.9·b + undampened·(−2)")

@@ -33,7 +33,7 @@ const pathOf = (race: Race, number: number) =>
   Array.from({ length: race.racers[number].made + 1 }, (_, i) => race.racers[number].pointAt(i))
 const last = (race: Race, number: number) => race.racers[number].pointAt(race.racers[number].made)
 
-test('every scene is a link with two sentences and a readable address', () => {
+test('every scene of the race page is a link with two sentences and a readable address', () => {
   expect(new Set(scenes.map(({ hash }) => hash)).size).toBe(scenes.length)
   for (const { hash, says } of scenes) {
     const { state, problems } = fromHash(hash)
@@ -43,7 +43,7 @@ test('every scene is a link with two sentences and a readable address', () => {
   }
 })
 
-describe("a scene's sentences are true", () => {
+describe('the sentences of a scene are true', () => {
   test('for A ravine', async () => {
     const race = await raced('A ravine')
     expect(race.landscape.objective.value([0, 1])).toBe(100 * race.landscape.objective.value([1, 0]))
@@ -152,14 +152,14 @@ describe("a scene's sentences are true", () => {
   })
 })
 
-describe('a program for the same race', () => {
+describe('the saved program of a race', () => {
   test.each([
     ...scenes.map(({ title, hash }) => [title, hash]),
     [
       'all additional settings',
       'f=booth&from=1,-2&noise=0.5&maxIterations=50&adam=lr:0.1,warmup:5,delay:2,clipNorm:1,clipValue:0.5',
     ],
-  ])('reproduces it: %s', async (_, hash) => {
+  ])('reproduces the race: %s', async (_, hash) => {
     const { state } = fromHash(hash)
     const text = await writeProgram(state)
     const lines: unknown[][] = []

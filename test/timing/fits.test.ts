@@ -45,8 +45,8 @@ const cases: readonly (readonly [string, () => FitData])[] = [
   ['fits of a curve with 1 million rows', () => rows(1_000_000)],
 ]
 
-describe.each(cases)('%s', (_, make) => {
-  test('leave turns to the event loop, and report progress at once', async () => {
+describe.each(cases)('calls of the kind “%s”', (_, make) => {
+  test('leave time for the event loop, and report progress at once', async () => {
     const data = make()
     const told: number[] = []
     const began = performance.now()
@@ -59,7 +59,7 @@ describe.each(cases)('%s', (_, make) => {
     expect(told[0]).toBeLessThan(100 * ALLOWANCE)
   })
 
-  test.each([1, 2, 3])('end soon after a signal during progress report %i', async (report) => {
+  test.each([1, 2, 3])('end soon after the signal is aborted during progress report %i', async (report) => {
     const data = make()
     const controller = new AbortController()
     let aborted = Number.NaN
@@ -164,7 +164,7 @@ test.each<Timed>([
   },
 )
 
-test('a fit of a function takes at most 100 µs more than its calls', () => {
+test('a fit of a function takes at most 100 µs more than the calls of the function', () => {
   const t = Float64Array.from({ length: 20 }, (_, k) => k / 4)
   const y = t.map((at) => 2 * Math.exp(-0.7 * at) + 0.5 + 0.01 * (next() - 0.5))
   const start = { a: 1, b: 1, c: 0 }

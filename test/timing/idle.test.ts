@@ -3,12 +3,12 @@
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 
-describe('an idle optimizer', () => {
+describe('an idle native optimizer', () => {
   const made = (length: number) => `
     const made = (threads) =>
       new antigrad.Optimizer(new Float32Array(${length}), antigrad.sgd(), { engine: 'native', threads })`
 
-  test('uses no CPU time in its whole process', () => {
+  test('uses no CPU time in any thread of the process', () => {
     const body = `${made(200_000)}
       const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
       const optimizer = made(4)
@@ -22,7 +22,7 @@ describe('an idle optimizer', () => {
     expect(inChild(body)).toBeLessThan(50)
   })
 
-  describe.runIf(process.platform === 'linux')('measured by its threads, in microseconds', () => {
+  describe.runIf(process.platform === 'linux')('according to the CPU time of its threads', () => {
     const times = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
@@ -30,7 +30,7 @@ describe('an idle optimizer', () => {
       const helpers = () => readdirSync('/proc/self/task').filter((task) => read(task, 'comm') === 'antigrad\\n')
       const times = () => helpers().map((task) => Number(read(task, 'schedstat').split(' ')[0]) / 1000)`
 
-    test('spins for 50 after a step and then sleeps', () => {
+    test('spins for 50 µs after a step and then sleeps', () => {
       const body = `${made(200_000)} ${times}
         const optimizer = made(4)
         optimizer.step()
@@ -49,7 +49,7 @@ describe('an idle optimizer', () => {
       expect(Math.max(...each)).toBeGreaterThan(25)
     })
 
-    test('keeps other threads asleep if later steps need fewer of them', () => {
+    test('keeps threads asleep if later steps need fewer threads', () => {
       // Four pieces, or two: less than the time for which threads spin.
       const body = `${made(33_000)} ${times}
         const two = made(2)

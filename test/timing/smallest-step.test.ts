@@ -12,7 +12,7 @@ import { home } from '../children.js'
  */
 const LIMIT = 4.9
 
-test('a step of two parameters stays within its limit over a plain loop in float64 with its own clock', {
+test('the time of a step of two parameters stays within a limit relative to a plain loop in float64', {
   retry: 1,
 }, () => {
   const program = join(home, 'test/timing/smallest-step.mjs')

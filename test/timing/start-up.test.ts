@@ -44,7 +44,7 @@ function cpuTime(args: readonly string[]): number {
 }
 
 test.each(Object.entries(starts))(
-  '%s adds at most half of the CPU time of an empty process',
+  'starting %s adds at most half of the CPU time of an empty process',
   (_, [started, without]) => {
     let empty = Number.POSITIVE_INFINITY
     const least = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]

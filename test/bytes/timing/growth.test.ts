@@ -219,19 +219,22 @@ async function timeOf(read: () => unknown, rounds: number): Promise<number> {
   return least
 }
 
-test.each(Object.entries(readers))('%s is read in proportional time', async (_, [size, reader]) => {
-  const reads = await Promise.all([1, 2, 4].map((factor) => reader(factor * size)))
-  // The first rounds include compilation, and some rounds include garbage collection, so the minimum counts. Another
-  // machine on the same hardware may occupy the caches for seconds. A failure requires about 75 slow rounds.
-  const times = reads.map(() => Infinity)
-  for (let attempt = 0, last = false; !last; attempt++) {
-    last = attempt === 24
-    for (const [k, read] of reads.entries())
-      times[k] = Math.min(times[k], Math.max(LEAST, await timeOf(read, 3)))
-    const grown = Math.max(times[1] / times[0], times[2] / times[1])
-    if (last || grown < GROWTH) {
-      expect(grown, times.map((time) => time.toFixed(1)).join(', ')).toBeLessThan(GROWTH)
-      return
+test.each(Object.entries(readers))(
+  'the time to read a %s input is proportional to the length of the input',
+  async (_, [size, reader]) => {
+    const reads = await Promise.all([1, 2, 4].map((factor) => reader(factor * size)))
+    // The first rounds include compilation, and some rounds include garbage collection, so the minimum counts. Another
+    // machine on the same hardware may occupy the caches for seconds. A failure requires about 75 slow rounds.
+    const times = reads.map(() => Infinity)
+    for (let attempt = 0, last = false; !last; attempt++) {
+      last = attempt === 24
+      for (const [k, read] of reads.entries())
+        times[k] = Math.min(times[k], Math.max(LEAST, await timeOf(read, 3)))
+      const grown = Math.max(times[1] / times[0], times[2] / times[1])
+      if (last || grown < GROWTH) {
+        expect(grown, times.map((time) => time.toFixed(1)).join(', ')).toBeLessThan(GROWTH)
+        return
+      }
     }
-  }
-})
+  },
+)
