@@ -1,5 +1,5 @@
-// npm run table:rules: runs every rule that minimizeMany takes on every test objective that has
-// a minimum, and writes docs/objectives.md. The numbers are the same on every machine; it takes half a minute.
+// npm run table:rules: runs every rule that minimizeMany accepts on every test objective that has a minimum, and
+// writes docs/objectives.md. The script writes the same page on every machine and takes half a minute.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, say, script } from './lib/run.mjs'
@@ -9,19 +9,19 @@ const rates = [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3]
 const count = 64
 const seed = 1
 const maxIterations = 2000
-// Looks at every tenth point, which takes a tenth of the time.
+// Only every tenth point is recorded and checked, which takes a tenth of the time of checking all points.
 const every = 10
 const near = 0.01
 
 script(async () => {
   await setup()
-  // Only now: the set-up is what builds them.
+  // These modules are imported after the setup, because the setup builds them.
   const antigrad = await import('../dist/index.js')
   const { expression, minimizeMany, objectives, sobolStarts } = antigrad
   const { sweepable } = await import('../dist/jobs/sweep.js')
   const { objectiveText } = await import('../dist/jobs/objective-texts.js')
 
-  /** How each rate did: the share of starts that reach a minimum, and the median of their updates. */
+  /** For each learning rate, the sorted numbers of updates after which the arriving starts stay near a minimum. */
   async function measure(objective, name) {
     const [x0, x1, y0, y1] = objective.view
     const starts = sobolStarts({ x: [x0, x1], y: [y0, y1] }, count, { seed })
@@ -68,9 +68,9 @@ script(async () => {
   const range = `${rates.slice(0, 3).join(', ')}, … ${rates.at(-1)}`
   const text = `# Update rules on the test functions
 
-These tables show how well each rule that \`minimizeMany\` accepts minimizes each two-dimensional test function
-that has a minimum. \`npm run table:rules\` writes this page; its numbers are the same on every machine.
-[\`antigrad sweep\`](sweep.md) compares options in a similar way:
+The tables below show how well each rule that \`minimizeMany\` accepts minimizes each two-dimensional test
+function that has a minimum. \`npm run table:rules\` writes this page, with the same results on every machine.
+The command [\`antigrad sweep\`](sweep.md) compares options in a similar way:
 
 \`\`\`sh
 antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --max-iterations 2000
@@ -81,18 +81,18 @@ antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --
 | learning rates | ${rates.length}: ${range}; all other options have their defaults |
 | starts | ${count} points per learning rate: Sobol's sequence with seed ${seed} in the function's \`view\`, in float64 |
 | updates | at most ${maxIterations} per start |
-| a start *arrives* | if its run comes within ${near} of a global minimum and stays there to the end |
-| updates of a start | until the run stays there for good, checked at every tenth update |
-| best learning rate | the one with the most arriving starts, then with the lowest median of their updates |
+| arriving start | A start *arrives* if its run comes within ${near} of a global minimum and stays within ${near} until the end. |
+| updates of a start | number of updates after which the run stays within ${near} of a global minimum, checked at every tenth update |
+| best learning rate | the rate with the most arriving starts; if several rates have equally many, the rate with the lowest median of updates |
 
-The tables show how well a rule performs if its learning rate is known, not how hard the rate is to find or
-what a schedule would change:
+The tables show how well a rule performs with a good learning rate. The tables do not show how hard a good
+rate is to find, or how a schedule would change the results:
 
 - Rules that divide by the gradient's size oscillate around a minimum with an amplitude proportional to the
-  learning rate. They arrive only with a small rate.
-- \`adamw\` decays its parameters by default, which moves minima that are not at 0.
-- The first updates of \`radam\` are not adapted, so a large rate throws it far away.
-- With many local minima, a table depends more on the starts than on the rules.
+  learning rate. Such rules reach the minimum only with a small rate.
+- \`adamw\` decays its parameters by default, and this decay moves minima that are not at 0.
+- The first updates of \`radam\` are not adaptive, so a large rate moves the parameters far away.
+- For a function with many local minima, the table depends more on the starts than on the rules.
 
 ${sections.join('\n')}`
   writeFileSync(join(root, 'docs/objectives.md'), text)
