@@ -87,7 +87,11 @@ export class Basins {
         h(
           'figure',
           {},
-          h('figcaption', {}, 'Each starting point has the color of its minimum; click to race from there'),
+          h(
+            'figcaption',
+            {},
+            'Each starting point has the color of the minimum that a run from it reaches; a click starts a race at that point',
+          ),
           this.#map,
           this.#readout,
         ),
@@ -249,7 +253,7 @@ export class Basins {
     if (part < 0.05) return ''
     const { maxIterations, distance } = (this.#race as Race).state
     return (
-      ` ${percent(part)} have not converged: after ${formatCount(maxIterations)} updates they still move, and no minimum is within ` +
+      ` ${percent(part)} have not converged: after ${formatCount(maxIterations)} updates these runs still move, and no minimum is within ` +
       `${formatNumber(distance)}. A larger learning rate, more updates or a larger success radius may help.`
     )
   }

@@ -57,7 +57,7 @@ export class Bench {
       h(
         'p',
         { className: 'hint' },
-        'Time per update in float32, without the computation of the gradient: the median of nine rounds in ' +
+        'The chart shows the time per update in float32, without the computation of the gradient, as the median of nine rounds in ' +
           'which the engines take turns. All engines compute the same bits. For gradientDescent, momentum and adam ' +
           'there is also a plain JavaScript loop, whose bits may differ. ' +
           `The parameters of ${matrixRules.join(', ')} are a square matrix.`,

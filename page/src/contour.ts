@@ -88,7 +88,10 @@ export class ContourPlot {
 
   /** @param onMove called with the new start, and how it was moved */
   constructor(onMove: (start: Point, how: StartMove) => void) {
-    this.#handle.setAttribute('aria-label', 'Starting point: arrow keys move it, with Shift in small steps')
+    this.#handle.setAttribute(
+      'aria-label',
+      'Starting point: the arrow keys move the starting point, in smaller steps if Shift is held',
+    )
     this.element = h('div', { className: 'plot contour' }, this.#picture, this.#handle)
     new ResizeObserver(() => this.resize()).observe(this.element)
     this.#listen(onMove)

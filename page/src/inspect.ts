@@ -146,7 +146,7 @@ function explain({ entry, iterations, made, reason }: Racer, update: ReplayedUpd
       h(
         'p',
         { className: 'hint' },
-        'L-BFGS has no equation per parameter: it computes a direction and searches along that line.',
+        'L-BFGS has no equation per parameter, because L-BFGS computes one direction for all parameters and searches along that direction.',
       ),
     ]
   }

@@ -84,10 +84,12 @@ function leastValue(race: Race): number | null {
 
 function lossTitle(race: Race): string {
   const least = leastValue(race)
-  if (least === null) return 'F (unknown minimum), linear near 0, otherwise logarithmic scale'
+  if (least === null) return 'F (unknown minimum) on a scale that is linear near 0 and logarithmic beyond'
   if (race.landscape.minima.length === 0)
-    return `F − (${formatNumber(least)}), the lowest value found, logarithmic scale`
-  return least === 0 ? 'F, logarithmic scale' : `F − (${formatNumber(least)}), its minimum, logarithmic scale`
+    return `F minus the lowest value found, ${formatNumber(least)}, on a logarithmic scale`
+  return least === 0
+    ? 'F on a logarithmic scale'
+    : `F minus its minimum, ${formatNumber(least)}, on a logarithmic scale`
 }
 
 /** Upper limit of the chart for diverging paths, as a multiple of the value at the start. */

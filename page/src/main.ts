@@ -366,7 +366,7 @@ async function openSurface(): Promise<void> {
   let failing = 'a part of the page could not be loaded'
   try {
     const { SurfacePlot } = await import('./surface.js')
-    failing = 'this browser gives the page no WebGL'
+    failing = 'this browser does not provide WebGL'
     surface ??= new SurfacePlot(canvas, wake)
     surface.show(sampleHeights(race.landscape))
     surface.begin(race)
@@ -491,7 +491,7 @@ element('race').append(
         h(
           'span',
           { className: 'spread' },
-          h('span', {}, 'Click to start a race there, or drag the ring'),
+          h('span', {}, 'Click the map to start a race at that point, or drag the ring'),
           labeled('arrows', arrows),
         ),
         contour.element,

@@ -199,7 +199,8 @@ export class Optimizers {
       const field = control.closest('.field') as HTMLElement
       field.classList.toggle('idle', why !== undefined)
       field.querySelector('.why')?.remove()
-      if (why !== undefined) field.append(h('small', { className: 'why' }, `Without effect: ${why}.`))
+      if (why !== undefined)
+        field.append(h('small', { className: 'why' }, `This option has no effect: ${why}.`))
     }
   }
 

@@ -43,7 +43,7 @@ export const racerNames: readonly RacerName[] = [...ruleNames, METHOD, CUSTOM]
 export function whyNot(name: string): string | undefined {
   const isKnown = Object.hasOwn(definitions, name) && definitions[name as RuleName].wantsShapes
   return isKnown
-    ? `${name} is not available: it needs matrix parameters, but the parameters here are a vector.`
+    ? `${name} is not available: ${name} needs matrix parameters, but the parameters of a race are a vector.`
     : undefined
 }
 export const notOffered = Object.keys(definitions)

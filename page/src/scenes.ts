@@ -22,7 +22,7 @@ export const scenes: readonly Scene[] = [
     title: 'A ravine',
     hash: 'f=bowl&from=-2.7,1.4&condition=100&gradientDescent=lr:0.018&momentum=lr:0.018',
     says: [
-      'In a ravine that is a hundred times steeper across than along, gradient descent zigzags and creeps.',
+      'In a ravine that is a hundred times steeper across than along its floor, gradient descent zigzags and advances slowly.',
       'Momentum accumulates the common direction of the steps and arrives in fewer updates.',
     ],
   },
@@ -30,8 +30,8 @@ export const scenes: readonly Scene[] = [
     title: 'Too large a learning rate',
     hash: 'f=bowl&from=-2.7,1.4&condition=10&maxIterations=200&gradientDescent=lr:0.1&gradientDescent=lr:0.19&gradientDescent=lr:0.205',
     says: [
-      'With a learning rate that is slightly too large, 0.19, each step crosses the valley, but the run still arrives.',
-      'Above 2 divided by the largest curvature, 0.2 here, each step ends higher than the last: 0.205 diverges.',
+      'With a slightly too large learning rate of 0.19, each step crosses the valley, but the run still reaches the minimum.',
+      'If the learning rate exceeds 2 divided by the largest curvature (0.2 in this bowl), each step ends at a higher value: the run with 0.205 diverges.',
     ],
   },
   {
@@ -39,7 +39,7 @@ export const scenes: readonly Scene[] = [
     hash: 'f=bowl&from=-2.7,1.4&condition=10&noise=1&tolerance=0&maxIterations=1500&distance=0.1&adam=lr:0.3&adam=lr:cosine(0.3,{steps:1200})',
     says: [
       'With noise in the gradient, Adam with a constant learning rate circles the minimum and never converges.',
-      'If the learning rate decays to 0, Adam comes to a stop near the minimum.',
+      'If the learning rate decays to 0, Adam stops near the minimum.',
     ],
   },
   {
@@ -47,7 +47,7 @@ export const scenes: readonly Scene[] = [
     hash: 'f=bowl&from=-2.7,1.4&condition=100&maxIterations=600&momentum=lr:0.009,momentum:0.95&nesterov=lr:0.009,momentum:0.95',
     says: [
       'Heavy ball and Nesterov use the same learning rate and momentum, but the heavy ball overshoots farther.',
-      'Nesterov evaluates the gradient at its next position, which brakes it in time: it arrives first.',
+      'Nesterov evaluates the gradient at its next position, so Nesterov slows down earlier and arrives first.',
     ],
   },
   {
@@ -63,15 +63,15 @@ export const scenes: readonly Scene[] = [
     hash: 'f=bowl&from=-2.7,1.4&condition=10&noise=2&tolerance=0&maxIterations=2000&distance=0.05&sgd=lr:0.15&scheduleFreeSgd=lr:0.15',
     says: [
       'Both optimizers receive the same noise in every gradient, and plain SGD never stops moving around the minimum.',
-      'Schedule-free SGD displays the average of its points, which stays three times closer to the minimum.',
+      'The displayed point of schedule-free SGD is an average, at less than a third of plain SGD’s distance from the minimum.',
     ],
   },
   {
     title: 'Several minima',
     hash: 'f=himmelblau&from=-1,-0.5&gradientDescent=lr:0.01&momentum=lr:0.01&adam=lr:0.3&rmsprop=lr:0.05',
     says: [
-      'Himmelblau’s function has four equally low minima, and optimizers from the same start reach different ones.',
-      'Open the basins below: each starting point has the color of the minimum that it leads to.',
+      'Himmelblau’s function has four equally low minima, and optimizers from the same start reach different minima.',
+      'Open the basins below: each starting point has the color of the minimum that a run from it reaches.',
     ],
   },
   {
@@ -86,8 +86,8 @@ export const scenes: readonly Scene[] = [
     title: 'Custom rule',
     hash: `f=bowl&from=-2.7,1.4&condition=100&tolerance=0&maxIterations=600&distance=0.1&equations=${encodeURIComponent(TIGER)}&own=lr:0.03,beta:0.9&gradientDescent=lr:0.018`,
     says: [
-      'Tiger is a custom rule of two lines: edit them, and the race updates.',
-      'It steps equally far along x and y, however steep the ravine, and arrives before gradient descent, but its constant learning rate makes it oscillate around the minimum.',
+      'Tiger is a custom rule of two lines: edit the lines, and the race updates.',
+      'Tiger steps equally far along x and y, however steep the ravine, and arrives before gradient descent, but then oscillates around the minimum because its learning rate is constant.',
     ],
   },
 ]

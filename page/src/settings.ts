@@ -47,12 +47,12 @@ export class Settings {
         this.#number(
           'distance',
           'success radius',
-          'distance to a minimum within which an optimizer has succeeded',
+          'an optimizer counts as successful within this distance of a minimum',
         ),
         this.#number(
           'tolerance',
           'convergence tolerance',
-          'a run converges when every coordinate moves less than this in an update; 0 means never',
+          'a run converges when every coordinate moves by less than this tolerance in an update; with 0 no run converges',
         ),
         this.#number('maxIterations', 'max. updates', 'number of updates after which an optimizer stops'),
         explainedField(

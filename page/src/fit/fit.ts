@@ -126,11 +126,7 @@ async function update(): Promise<void> {
     const own = task.parameters.filter((name) => !names.includes(name))
     parameters.show(isAwaited ? { ...task, parameters: own } : task, state)
   }
-  data.ask(
-    isAwaited
-      ? `This link does not contain its data: paste, drop or open a table with ${quoted(names)}.`
-      : '',
-  )
+  data.ask(isAwaited ? `The link contains no data: paste, drop or open a table with ${quoted(names)}.` : '')
   if (isAwaited) {
     controls.describe(null)
     nothing()
@@ -327,7 +323,7 @@ prediction.addEventListener('change', () =>
   change({ band: prediction.checked ? 'prediction' : 'confidence' }),
 )
 share.addEventListener('click', async () => {
-  copied.textContent = await copyLink(toHash(state), 'fit, without its data,')
+  copied.textContent = await copyLink(toHash(state), 'fit (without the data)')
 })
 save.addEventListener('click', () => {
   if (fit) download('fit.json', 'application/json', toJson(fit, about, fits))

@@ -91,7 +91,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
     await expect.poll(either).toHaveLength(1)
     const [why] = await sentence()
     // Firefox without a screen has no WebGL.
-    if (why) return expect(why).toContain('this browser gives the page no WebGL')
+    if (why) return expect(why).toContain('does not provide WebGL')
     await new Promise((resolve) => setTimeout(resolve, 1000))
     const found = await tab.evaluate<{ frames: number; pictures: number }>(frames)
     expect(found.pictures).toBeGreaterThan(0)

@@ -38,7 +38,7 @@ export function configureCompletion(command: Command): void {
     .addHelpText(
       'after',
       `
-  source <(antigrad completion bash) # in ~/.bashrc; for zsh the same with zsh, in ~/.zshrc
+  source <(antigrad completion bash) # in ~/.bashrc; for zsh: antigrad completion zsh, in ~/.zshrc
   antigrad completion fish > ~/.config/fish/completions/antigrad.fish`,
     )
     .action(async (shell: string) => {

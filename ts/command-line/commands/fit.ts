@@ -180,7 +180,7 @@ export function configureFit(command: Command): void {
         ['.', ','],
       ),
     )
-    .option('--comment <text>', 'comment prefix: lines that begin with it are skipped', '#')
+    .option('--comment <text>', 'comment prefix: lines that begin with the prefix are skipped', '#')
     .option('--drop-invalid', 'drop rows in which a used column has no valid number, and report them')
     .option('--json', 'print JSON, one line per fit')
     .option('--correlations', 'print the correlations of the parameters below the table')

@@ -55,7 +55,7 @@ export function configurePlot(command: Command): void {
     )
     .option(
       '--updates <number>',
-      'number of updates of schedules (default: until they are constant, else 1000)',
+      'number of updates of schedules to draw (default: until all schedules are constant, or 1000 if one never is)',
       makeParser(integerBetween(2, MAX_UPDATES)),
     )
   addRunOptions(command)

@@ -57,8 +57,8 @@ interface RunCommandOptions {
 export function configureRun(command: Command): void {
   command
     .description(
-      'Computes the chunks of a plan, which fit --plan or sweep --plan wrote, and stores their results. It can be stopped ' +
-        'at any moment and started again, and it can run on many machines at once: chunks in the store are done.',
+      'Computes the chunks of a plan, which fit --plan or sweep --plan wrote, and stores their results. The command can be stopped ' +
+        'at any moment and started again, and can run on many machines at once. Chunks in the store are not recomputed.',
     )
     .argument('<plan>', 'plan file')
     .requiredOption(
@@ -67,7 +67,7 @@ export function configureRun(command: Command): void {
     )
     .option(
       '--shard <k/n>',
-      'compute only chunks whose index has remainder k modulo n, such as 0/1000',
+      'compute only chunks whose index divided by n has the remainder k; k/n is, for example, 0/1000',
       readShard,
     )
     .addOption(
@@ -89,7 +89,7 @@ export function configureRun(command: Command): void {
     .addOption(choice('--engine <name>', 'engine to run on', engineNames))
     .option(
       '--data <file>',
-      'location of the data, if not the one in the plan: a path, or a URL that supports range requests',
+      'path of the data, or a URL that supports range requests (default: the location in the plan)',
     )
     .option('--retry-failed', `retry chunks that failed ${MAX_TRIES} times`)
     .option('--json', 'print one line of JSON per chunk')

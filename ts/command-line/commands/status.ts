@@ -49,7 +49,7 @@ export function configureStatus(command: Command): void {
       `
   sbatch $(antigrad status plan.json --store results/ --missing --shards 1000) job.sh
 
-Exit status: ${INCOMPLETE} unless all chunks are done and none has conflicting results, ${MISUSE} if the command line is invalid.`,
+Exit status: ${INCOMPLETE} if chunks are not done or have conflicting results, ${MISUSE} if the command line is invalid.`,
     )
     .action(run)
 }
@@ -100,7 +100,7 @@ export function configureMerge(command: Command): void {
   command
     .description(
       'Writes all results of a plan in order: the lines of JSON that fit --json or sweep --json would print, byte for ' +
-        'byte. If a result is missing, corrupted or conflicting, it names the chunk and writes nothing.',
+        'byte. If a result is missing, corrupted or conflicting, the command names the chunk and writes nothing.',
     )
     .argument('<plan>', 'plan file')
     .requiredOption('--store <place>', 'result store: a folder, or s3://bucket/prefix')
