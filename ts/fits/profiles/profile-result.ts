@@ -20,7 +20,7 @@ export const profileTable = {
 
 export const profileManyTable = {
   ...profileTable,
-  /** Signal that aborts the call. The promise is rejected with the signal's reason. */
+  /** AbortSignal for the call. If the signal aborts, the promise is rejected with its reason. */
   signal: callOptions.signal,
 }
 

@@ -51,11 +51,11 @@ export const bootstrapTable = {
 
 export const bootstrapManyTable = {
   ...bootstrapTable,
-  /** Signal that aborts the call. The promise is rejected with the signal's reason. */
+  /** AbortSignal for the call. If the signal aborts, the promise is rejected with its reason. */
   signal: callOptions.signal,
   /**
-   * Progress callback with the numbers of completed and of all replicates. Called at least four times per
-   * second, and at the end.
+   * Progress callback with the numbers of completed and of all replicates. The callback is called at least four times
+   * per second, and at the end.
    */
   onProgress: callOptions.onProgress,
 }
