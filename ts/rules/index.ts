@@ -8,10 +8,10 @@
  *
  * - `options`: names, ranges and defaults. options.ts declares the options that many rules share.
  * - `kernels`: the loops that update parameters and state. Each kernel exists twice: in Rust
- * (crates/kernels/src/rules), and in TypeScript as `twice((f) => loop)`, where f rounds to the dtype. The Rust kernel
- * and the TypeScript kernel perform the same operations in the same order, so their results are bit-identical.
+ *   (crates/kernels/src/rules), and in TypeScript as `twice((f) => loop)`, where f rounds to the dtype. The Rust kernel
+ *   and the TypeScript kernel perform the same operations in the same order, so their results are bit-identical.
  * - `stages`: the kernels of one step. An elementwise rule has one stage. A rule that needs norms or other sums has
- * several stages, and `between` computes one rate per tensor from the sums of the previous stage.
+ *   several stages, and `between` computes one rate per tensor from the sums of the previous stage.
  * - `coefficients` and `corrections`: fill a row of float64 coefficients, which the kernels read. `advance` updates the
  *   counters that the coefficients depend on, such as the products of β₁ and β₂ (moments.ts).
  *

@@ -1,6 +1,6 @@
 /**
  * Saved runs as files. The names of the tensors are `params/<name>`, `state/<symbol>/<name>`, `average/<name>`,
- * `slow/<name>` and `accumulated/<name>`. Everything else in a saved run is JSON in the metadata, in which arrays are
+ * `slow/<name>` and `accumulated/<name>`. All other parts of a saved run are JSON in the metadata, in which arrays are
  * represented by indices into the list of checksums.
  */
 
@@ -33,7 +33,10 @@ export interface WriteOptions {
    * by name, for other programs. Default 'run'.
    */
   readonly content?: 'run' | 'params' | 'average'
-  /** Dtype of parameters or averages. Default: the optimizer's dtype. Other dtypes are rounded to nearest. */
+  /**
+   * Dtype of parameters or averages. Default: the optimizer's dtype. If the dtype differs from the optimizer's dtype,
+   * values are rounded to nearest.
+   */
   readonly dtype?: FileDtype
   /** Additional metadata strings. */
   readonly metadata?: Readonly<Record<string, string>>

@@ -226,7 +226,7 @@ export interface CandidateSearch<T> {
    * candidate.
    */
   readonly fill: (candidate: T, columns: readonly Float64Array[], from: number, to: number) => void
-  /** Whether the fit includes a constant; its coefficient then comes first. */
+  /** Whether the fit includes a constant; the constant's coefficient then comes first. */
   readonly hasOffset: boolean
 }
 

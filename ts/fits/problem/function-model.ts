@@ -34,8 +34,8 @@ export interface CurveModel<Names extends string = string, Columns extends strin
   /** Writes the model values to `out`, one per row of the data. */
   curve(p: ParameterValues<Names>, out: Float64Array, columns: DataColumns<Columns>): void
   /**
-   * Derivatives of the curve. The derivatives are compared once with finite differences. Without `jacobian`, finite
-   * differences replace the derivatives.
+   * Derivatives of the curve. The user's derivatives are compared once with finite differences. Without `jacobian`,
+   * finite differences replace the derivatives.
    */
   jacobian?: Jacobian<Names, Columns>
 }
@@ -50,8 +50,8 @@ export interface ResidualModel<Names extends string = string, Columns extends st
   /** Writes the residuals to `out`, one per row. */
   residuals(p: ParameterValues<Names>, out: Float64Array, columns: DataColumns<Columns>): void
   /**
-   * Derivatives of the residuals. The derivatives are compared once with finite differences. Without `jacobian`, finite
-   * differences replace the derivatives.
+   * Derivatives of the residuals. The user's derivatives are compared once with finite differences. Without `jacobian`,
+   * finite differences replace the derivatives.
    */
   jacobian?: Jacobian<Names, Columns>
 }

@@ -7,7 +7,7 @@
  * - A search with the parameter fixed (`endpoint-search.ts`) takes over if a trace fails. Traces alone miss
  *   30 of 9,000 endpoints.
  * - Refits from other starting points (`endpoint-verification.ts`) verify the endpoints of poor data. Without this
- * verification, endpoints of dose-response data are wrong by up to 20%.
+ *   verification, endpoints of dose-response data are wrong by up to 20%.
  */
 
 import { groupBy } from '../../core/group-by.js'

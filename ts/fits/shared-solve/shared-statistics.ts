@@ -38,7 +38,7 @@ export interface SharedStatistics {
   /** Per batch, the factors that eliminate the local parameters, and the cost of each group. */
   readonly eliminated: readonly EliminatedEquations<Float64Array>[]
   readonly costs: readonly Float64Array[]
-  /** Estimated variance of a row; The reduced χ² is NaN without degrees of freedom. */
+  /** Estimated variance of a row; NaN without degrees of freedom. */
   readonly variance: number
   readonly degreesOfFreedom: number
   readonly observations: number

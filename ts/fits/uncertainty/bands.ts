@@ -44,8 +44,7 @@ export interface ErrorDistribution {
 }
 
 /**
- * Quantile of Student's t, or of the normal distribution if σ is known. The reduced χ² is NaN without degrees of
- * freedom.
+ * Quantile of Student's t, or of the normal distribution if σ is known. The quantile is NaN without degrees of freedom.
  */
 function confidenceQuantile(
   { isAbsolute, degreesOfFreedom }: Omit<ErrorDistribution, 'variance'>,
