@@ -81,5 +81,5 @@ export function advance(
 /** @throws OptionError if no kernel implements the combination */
 export function check({ amsgrad, perRow }: AdamForms): void {
   if (perRow && (amsgrad || extensions.rows === undefined))
-    throw new OptionError('perRow', 'sparseRows to be imported, and no amsgrad', perRow)
+    throw new OptionError('perRow', 'false with amsgrad or without sparseRows', perRow)
 }

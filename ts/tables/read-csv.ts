@@ -197,7 +197,7 @@ export class TableRows {
       if (at < 0)
         throw new OptionError(option, `a column of ${this.#request.name}: ${listNames(names)}`, column)
       if (names.includes(names[at], at + 1)) {
-        throw new OptionError(option, `a column whose name ${this.#request.name} has once`, column)
+        throw new OptionError(option, `a column name that occurs once in ${this.#request.name}`, column)
       }
       return at
     }
@@ -273,7 +273,7 @@ export class TableRows {
     const name = toPrintable([...this.#groups.keys()][group])
     throw new OptionError(
       option,
-      `one ${toPrintable(column)} in all rows of ${name}, as ${list[group]}`,
+      `the same ${toPrintable(column)} in all rows of ${name} (${list[group]} at first)`,
       label,
     )
   }

@@ -138,5 +138,5 @@ export async function storeResult(store: Store, chunk: string, result: SealedRes
       return 'conflict'
     }
   }
-  throw new StoreError(`${store.location}: ${chunk} was corrupted again after each attempt`)
+  throw new StoreError(`${store.location}: ${chunk} was corrupted after every attempt to store it`)
 }

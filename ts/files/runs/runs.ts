@@ -89,7 +89,7 @@ type WriteTo = (open: () => Promise<Sink>) => Promise<void>
 export function beginWrite(optimizer: unknown, options: unknown): WriteTo {
   const { content, dtype, metadata } = readOptions('options', options, optionTable)
   if (content === 'run' && dtype !== undefined)
-    throw new OptionError('dtype', 'no value for a run, which must resume with the same bits', dtype)
+    throw new OptionError('dtype', "no dtype with content: 'run', whose values stay exact", dtype)
   const given = readMetadata(metadata)
   const snapshot = new RunSnapshot(optimizer)
   return writeSnapshot(snapshot, () => {
@@ -154,7 +154,7 @@ function describeRun(saved: SavedRun): Map<string, string> {
 
 function readMetadata(given: unknown): ReadonlyMap<string, string> {
   if (given === undefined) return new Map()
-  if (!isRecord(given)) throw new OptionError('metadata', 'an object of texts', given)
+  if (!isRecord(given)) throw new OptionError('metadata', 'an object of strings', given)
   const texts = new Map(Object.entries(ownProperties(given)))
   for (const [name, text] of texts) {
     if (typeof text !== 'string') throw new OptionError(`metadata: ${name}`, 'a text', text)

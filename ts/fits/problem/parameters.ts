@@ -186,7 +186,7 @@ function readParameter(name: string, entry: unknown, defaults: FitParameter): Pa
   const extra = (['start', 'min', 'max', 'positive', 'fixed'] as const).find(
     (field) => given[field] !== undefined,
   )
-  if (extra !== undefined) throw new OptionError(argument, 'expr alone', extra)
+  if (extra !== undefined) throw new OptionError(argument, 'no field but expr', extra)
   return expressionParameter(name, expr, false)
 }
 

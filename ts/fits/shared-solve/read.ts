@@ -293,7 +293,7 @@ function readRoles(
     sharedBy: inOrder(named.sharedBy, compute('sharedBy')),
   }
   if (roles.shared.length + roles.sharedBy.length === 0)
-    throw new OptionError('shared', 'at least one free parameter; use fitMany otherwise', shared.join(', '))
+    throw new OptionError('shared', 'at least one free parameter (else use fitMany)', shared.join(', '))
   return roles
 }
 
