@@ -61,8 +61,8 @@ export interface RestoreOptions {
   readonly onWarning?: (message: string) => void
   /**
    * New names of tensors: an object or Map from saved names to new names, or a function of each saved name. A new name
-   * that two tensors share and an old name that was not saved are OptionErrors. So is a name that would make `load` put
-   * a tensor into a different array or object.
+   * that two tensors share and an old name that was not saved are OptionErrors. A name that would make `load` put a
+   * tensor into a different array or object is also an OptionError.
    */
   readonly rename?:
     | Readonly<Record<string, string>>
@@ -153,8 +153,8 @@ export class Optimizer<
   }
 
   /**
-   * Live views of the gradients, for `step()` without an argument. They share a buffer with `params`. After a step
-   * their values are unspecified, unless the option `zeroGrads` sets them to 0.
+   * Live views of the gradients, for `step()` without an argument. The gradients share a buffer with `params`. After a
+   * step the values of these gradients are unspecified, unless the option `zeroGrads` sets them to 0.
    */
   get grads(): Views<P> {
     return this.#make('grads', () => this.#model.views((tensor) => tensor.view(GRADIENTS))) as Views<P>
@@ -224,14 +224,14 @@ export class Optimizer<
   }
 
   /**
-   * Performs one update, in place.
+   * Performs one update of the parameters in place.
    *
    * @param gradients gradients in the structure of the parameters. The arrays are neither changed nor kept. A tensor
    * whose gradient is missing or null is skipped, and its update count stays the same. A gradient from `sparseRows`
    * updates only the listed rows. If the argument is omitted, the step uses the gradients in `grads` and copies
    * nothing.
-   * @returns Whether the step updated a tensor. It did not if all gradients were missing, if further batches of
-   * `accumulate` are due, or if `onNonFinite` skipped the update. `lastStep.reason` names the reason.
+   * @returns Whether the step updated a tensor. The step updates nothing if all gradients are missing, if further
+   * batches of `accumulate` are due, or if `onNonFinite` skips the update. `lastStep.reason` names the reason.
    * @throws TensorError if a gradient has a wrong name, type or length. OptionError if a schedule returns a value
    * outside its option's range, or if a rule needs gradients at `gradientPoint()` and that method was not called since
    * the last update. NonFiniteError according to `onNonFinite`. BusyError if a getter or schedule calls this optimizer
@@ -251,7 +251,8 @@ export class Optimizer<
   }
 
   /**
-   * Performs one update off the main thread. It computes the same bits as `step`, and the event loop stays free.
+   * Performs one update off the main thread. `stepAsync` computes the same bits as `step`, and the event loop stays
+   * free.
    *
    * Gradients passed as the argument are copied before this method returns, so you can reuse or transfer their arrays
    * at once. Until the promise resolves, `params` and `grads` can be read (the values are partly updated) but not
@@ -260,7 +261,8 @@ export class Optimizer<
    *
    * @returns the same value as `step`
    * @throws The promise rejects with the errors of `step`, and with BusyError if another `stepAsync` is in progress.
-   * Until it settles, `step`, `set`, `state`, `save` and all methods that change the optimizer throw BusyError.
+   * Until the promise settles, `step`, `set`, `state`, `save` and all methods that change the optimizer throw
+   * BusyError.
    */
   async stepAsync(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): Promise<boolean> {
     const present = this.#begin('stepAsync', gradients)
@@ -334,7 +336,7 @@ export class Optimizer<
    * Changes options for future steps. `set({ lr: 1e-4 })` changes the optimizer's own rule, and so applies to all
    * current and future tensors. Rules and options assigned by groups stay, and an `lrScale` still multiplies the
    * learning rate. With a match, as in `set('**.bias', { lr: 1e-5 })`, the call changes the matching current tensors,
-   * whatever their groups say. The latest call wins.
+   * even if their groups set other options. If several calls set the same option, the latest call applies.
    *
    * @throws OptionError if the match is invalid, or if an option is unknown to one of these rules or out of range.
    * OptionError also if an option would change the state arrays, the kernels or the initial state (amsgrad, cautious,
@@ -380,8 +382,8 @@ export class Optimizer<
   }
 
   /**
-   * Adds tensors: objects are merged with existing objects, and arrays are appended. All views stay valid. New
-   * tensors use the current rule, including changes by `set`, and the options of their groups. They start at update 0,
+   * Adds tensors: objects are merged with existing objects, and arrays are appended. All views stay valid. New tensors
+   * use the current rule, including changes by `set`, and the options of their groups. New tensors start at update 0,
    * while schedules continue.
    *
    * @param options `shapes` of the new tensors, and `groups` to append for these and later tensors
@@ -447,8 +449,8 @@ export class Optimizer<
   /**
    * Returns everything that a run needs to continue with the same bits on any engine: one plain object of typed arrays
    * and JSON values. All arrays are copied. The object can be passed to structuredClone, postMessage and IndexedDB, and
-   * written to a file with v8.serialize. It contains neither the gradients in `grads`, nor the engine, nor the number
-   * of threads.
+   * written to a file with v8.serialize. The object contains neither the gradients in `grads`, nor the engine, nor the
+   * number of threads.
    *
    * @throws OptionError if a rule has a function as a schedule (the message names the option), MemoryError if the
    * copies cannot be allocated, BusyError during a step. The optimizer stays usable.

@@ -222,7 +222,7 @@ describe('an invalid positive parameter', () => {
       /^start: b: max: expected a number > 0 if positive is true, got 0/,
     ],
     ['a minimum above the maximum', { start: 1, min: 3, max: 2 }, /^start: b: expected min ≤ max/],
-    ['an expr', { expr: '2*a' }, /^start: b: expected expr alone, got "positive"/],
+    ['an expr', { expr: '2*a' }, /^start: b: expected no field but expr, got "positive"/],
     ['no flag', { start: 1, positive: 1 }, /^start: b: positive: expected true or false, got 1/],
   ])('is refused: %s', (_, entry, message) => {
     let error: unknown

@@ -13,11 +13,14 @@ import { allocate, type Region } from './memory.js'
 // Re-exported for the engines. This places the file before theirs in a bundle, which saves 100 bytes after gzip.
 export { allocate, RESERVED_BYTES, type Region } from './memory.js'
 
-/** Load and store units of processors cannot tell addresses apart that are equal modulo this period. */
+/**
+ * Period in bytes: if two addresses are equal modulo this period, a processor's load and store units cannot distinguish
+ * them.
+ */
 const ADDRESS_PERIOD = 4096
 /** The number of arrays that every arena has. */
 const COMMON_ARRAY_COUNT = layout.ROW_LISTS + 1
-/** The maximum number of passes in a plan. With more passes, the saving per pass is negligible. */
+/** The maximum number of passes in a plan. A plan with more passes would save a negligible time per pass. */
 const MAX_PLANNED_PASSES = 16
 /** The maximum number of coefficients of stages outside the rule, in addition to the pipeline's coefficients. */
 const MAX_PLANE_COEFFICIENTS = 6
@@ -30,7 +33,7 @@ export interface Family {
   readonly byTensor: readonly string[]
   /** The number of trailing state arrays that have values per row or per column; 0 by default. */
   readonly lines?: number
-  /** The largest number of coefficients of its kernels, in addition to the pipeline's coefficients. */
+  /** The largest number of coefficients of the family's kernels, in addition to the pipeline's coefficients. */
   readonly coefficients: number
 }
 
@@ -74,17 +77,17 @@ export class Arena {
   /** The index of each family's first state array. */
   readonly firstArrays: readonly number[]
   /**
-   * The tables as 32-bit words, to which no other code has access, and their copy in the arena for engines that cannot
-   * read them here.
+   * The tables as 32-bit words, to which no other code has access. The arena contains a copy of the tables for engines
+   * that cannot read these words.
    */
   readonly words: Uint32Array
   readonly #written: Uint32Array
-  /** Counts changes of the tables. */
+  /** Version number of the tables, incremented at each change. */
   version = 0
-  /** The position of an engine's plan, and the number of passes that it can contain. */
+  /** The position of an engine's plan in the arena, and the number of passes for which the plan has room. */
   readonly plan: number
   readonly planned: number
-  /** Bytes per element. */
+  /** Number of bytes per element. */
   readonly #size: number
   readonly #arrays: readonly ArrayEntry[]
   readonly #firstTensor: number
@@ -95,12 +98,13 @@ export class Arena {
   #failure: readonly [engine: string, reason: string] | null = null
 
   /**
-   * Allocates an arena, filled with zeros, for tensors of these lengths. The families are stored one after the other.
+   * Allocates an arena, filled with zeros, for tensors of these lengths. The families' arrays are stored one after the
+   * other.
    *
    * @param planes the optional arrays to include: ACCUMULATED, AVERAGE and SLOW; none by default
-   * @param matrices the matrix dimensions of each tensor; null if it is not a matrix
+   * @param matrices the matrix dimensions of each tensor; null if the tensor is not a matrix
    * @param room the size of SCRATCH in bytes
-   * @param units the number of rows of each tensor; 0 if it is not a matrix
+   * @param units the number of rows of each tensor; 0 if the tensor is not a matrix
    * @param spare the number of spare lines for later tensors, which use the arrays of the last family
    */
   constructor(
@@ -211,7 +215,7 @@ export class Arena {
     for (let i = this.#next; i < count; i++) words[this.tensorAt(i) + layout.TENSOR_OFFSET] = length
   }
 
-  /** Whether further tensors fit behind the existing ones. */
+  /** Whether further tensors fit behind the existing tensors. */
   hasRoom(tensors: readonly { readonly length: number; readonly units: number }[]): boolean {
     const end = tensors.reduce((end, { length }) => end + this.#padded(length), this.#end)
     const listed = tensors.reduce((listed, { units }) => listed + listLength(units), this.#list)
@@ -222,7 +226,7 @@ export class Arena {
     )
   }
 
-  /** The length, rounded up to whole lines. */
+  /** The length of the plane, rounded up to whole cache lines. */
   #padded(length: number): number {
     return roundUp(length, layout.LINE / this.#size)
   }
@@ -336,17 +340,17 @@ export class Arena {
     this.version++
   }
 
-  /** Sets whether passes over the plane skip a tensor; by default they skip none. */
+  /** Sets whether passes over the plane skip a tensor; by default they skip no tensor. */
   setStays(tensor: number, stays: boolean): void {
     this.#set(this.tensorAt(tensor) + layout.TENSOR_FLAGS, stays ? layout.EXCLUDED : 0)
   }
 
-  /** The index of a tensor's first word. */
+  /** The index of a tensor's first word in the tables. */
   tensorAt(number: number): number {
     return this.#firstTensor + number * layout.TENSOR
   }
 
-  /** The index of a segment's first word. */
+  /** The index of a segment's first word in the tables. */
   segmentAt(number: number): number {
     return this.#firstSegment + number * layout.SEGMENT
   }
@@ -369,9 +373,9 @@ export class Arena {
   }
 
   /**
-   * Writes a segment of the tensors from `first` to `last`. `array` is the index of their first state array, and
-   * `byTensor` that of their first array with values per tensor. `kernels` lists a kernel per stage; 0 or a hole means
-   * no kernel.
+   * Writes a segment of the tensors from `first` to `last`. `array` is the index of the tensors' first state array, and
+   * `byTensor` the index of their first array with values per tensor. `kernels` lists a kernel per stage; 0 or a hole
+   * means no kernel.
    */
   setSegment(
     number: number,

@@ -11,7 +11,7 @@ export interface Kernel {
   readonly name: string
   /**
    * A hash of the kernel's equations in Rust and of the code that all rules share. A kernel with another hash may
-   * compute other bits.
+   * compute results with other bits.
    */
   readonly source: number
   /** The names of the state arrays. */
@@ -22,11 +22,14 @@ export interface Kernel {
   readonly tensor: readonly string[]
   /** The sums per tensor that are computed after a pass, and stored in the first values per tensor. */
   readonly sums: readonly Sum[]
-  /** Whether the kernel processes whole tensors as matrices. Its loop receives their dimensions. */
+  /**
+   * Whether the kernel processes whole tensors as matrices. The loop of such a kernel receives the dimensions of the
+   * matrices.
+   */
   readonly isMatrix?: true
-  /** For a matrix kernel, the names of the state arrays per row and per column, which come after the others. */
+  /** For a matrix kernel, the names of the state arrays per row and per column, which follow all other state arrays. */
   readonly lines?: readonly string[]
-  /** The WebAssembly module that contains the kernel; omitted if the core module does. */
+  /** The WebAssembly module that contains the kernel; omitted if the core module contains the kernel. */
   readonly module?: WasmModule
 }
 
@@ -104,7 +107,10 @@ export function getKernel(number: number): Kernel {
   return getRegistration(number).description
 }
 
-/** The loop of a kernel whose rule was imported. It is created once, so that the compiler sees few functions. */
+/**
+ * The loop of a kernel whose rule was imported. The loop is created once, so that the JavaScript compiler sees few
+ * functions.
+ */
 export function getLoop<L = Loop>(number: number, dtype: Dtype): L {
   let loop = loops[dtype].get(number)
   if (loop === undefined) {
@@ -126,8 +132,8 @@ export class Row {
   static readonly #made = { float32: new Map<Kernel, typeof Row>(), float64: new Map<Kernel, typeof Row>() }
 
   /**
-   * Creates a row. Each kernel has its own class, because getters are inlined and writing properties by a variable name
-   * is slow.
+   * Creates a row of coefficients. Each kernel has its own class, because getters are inlined and writing properties by
+   * a variable name is slow.
    */
   static create(kernel: Kernel, dtype: Dtype): Row {
     let Named = Row.#made[dtype].get(kernel)

@@ -1,6 +1,7 @@
 /**
- * Kernels that process whole tensors as matrices. Their Rust counterparts are crates/kernels/src/kernel/matrices.rs and
- * stages/matrices.rs. Rules with such kernels import this file, so pages without these rules do not load it.
+ * Kernels that process whole tensors as matrices. The Rust counterparts of these kernels are
+ * crates/kernels/src/kernel/matrices.rs and stages/matrices.rs. Rules with such kernels import this file, so pages
+ * without these rules do not load it.
  */
 
 import { type Dtype, type FloatArray, flush, type Matrix, smallestNormal } from '../core/numbers.js'
@@ -22,7 +23,7 @@ import {
 /** The names of a kernel's state arrays per row and per column. */
 type LineStateNames<K> = K extends { readonly lines: readonly (infer N extends string)[] } ? N : never
 
-/** A tensor as consecutive matrices. Each array covers this tensor alone. */
+/** A tensor as consecutive matrices. Each array covers a single tensor. */
 export interface MatrixTensor<K extends Kernel> {
   readonly shape: Matrix
   readonly theta: FloatArray
@@ -39,7 +40,7 @@ export interface MatrixTensor<K extends Kernel> {
 /** The scratch arrays that a kernel needs for a tensor: their lengths by name, in the tensor's dtype or in float64. */
 export type ScratchSizes = (shape: Matrix) => Readonly<Record<string, number | { readonly float64: number }>>
 
-/** The loop of a matrix kernel. Its coefficients are not rounded. */
+/** The loop of a matrix kernel. The coefficients of a matrix kernel are not rounded. */
 export type MatrixLoopOf<K extends Kernel, S extends ScratchSizes> = (
   tensor: MatrixTensor<K>,
   row: { readonly [N in keyof K['row']]: number },
@@ -108,7 +109,9 @@ function unitsMatrix(units: number, length: number): Matrix {
   return [rows, length / rows, Math.min(units, 1)]
 }
 
-/** The byte offsets of the scratch arrays in SCRATCH, and their total size. Each array begins on a line. */
+/**
+ * The byte offsets of the scratch arrays in SCRATCH, and their total size. Each scratch array begins on a cache line.
+ */
 function layOutScratch(wanted: ReturnType<ScratchSizes>, dtype: Dtype) {
   let bytes = 0
   const places = Object.entries(wanted).map(([name, count]) => {

@@ -14,12 +14,12 @@ import { extensions } from '../extensions.js'
 export const RESERVED_BYTES = 65536
 const PAGE = 65536
 const FIRST_SLAB_BYTES = 1 << 16
-/** The maximum slab size. Arenas of a quarter of this size or more have their own memory. */
+/** The maximum size of a slab of memory. Arenas of a quarter of this size or more have their own memory. */
 const MAX_SLAB_BYTES = 1 << 22
-/** The number of live memories from which slabs can be 16 times larger. */
+/** The number of live memories at and above which slabs are 16 times larger. */
 const MIN_MANY_MEMORIES = 32
 const MAX_SLAB_BYTES_WITH_MANY = 1 << 26
-/** The range of 32-bit addresses, minus one page. */
+/** The size of the 32-bit address space, minus one page. */
 const MAX_MEMORY_BYTES = 65535 * PAGE
 const ALIGNMENT = 64
 export const NO_WEBASSEMBLY = 'there is no WebAssembly here'
@@ -31,7 +31,7 @@ export interface Region {
   readonly buffer: ArrayBuffer
   readonly byteOffset: number
   readonly byteLength: number
-  /** The memory that owns the buffer; null for a plain `ArrayBuffer`. */
+  /** The WebAssembly memory that owns the buffer; null for a plain `ArrayBuffer`. */
   readonly memory: WebAssembly.Memory | null
   /** The reason for using a plain `ArrayBuffer`; null for a WebAssembly memory. */
   readonly reason: string | null
@@ -44,7 +44,7 @@ const MIN_HUGE_PAGE_BYTES = 1 << 22
 let memories = 0
 const collected = new FinalizationRegistry(() => memories--)
 
-/** The current slab. Full slabs are referenced by their arenas only. */
+/** The slab from which small arenas are allocated. Full slabs are referenced by their arenas only. */
 let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: FIRST_SLAB_BYTES / 2 }
 
 /**
@@ -89,8 +89,8 @@ export function allocate(byteLength: number, planeLength: number): Region {
 }
 
 /**
- * Allocates a zeroed region in a memory of its own; see {@link allocate}. It is an `ArrayBuffer` only if WebAssembly is
- * missing, because the engines that need a memory cannot start there.
+ * Allocates a zeroed region in a separate memory; see {@link allocate}. The region is an `ArrayBuffer` only if
+ * WebAssembly is missing, because the engines that need a WebAssembly memory cannot start without WebAssembly.
  *
  * @throws MemoryError if the memory cannot be allocated
  */
@@ -109,7 +109,7 @@ export function allocateAlone(byteLength: number): Region {
   }
 }
 
-/** WebAssembly is missing, for example, in `node --jitless`. */
+/** WebAssembly is missing, for example in `node --jitless`. */
 export const hasWebAssembly = () => typeof WebAssembly !== 'undefined'
 
 function allocateBuffer(byteLength: number, reason: string): Region {

@@ -5,7 +5,7 @@ import { exp, log } from '../functions/index.js'
 export interface AxisScale {
   /** The position of a number on the axis; NaN if its logarithm does not exist. */
   position(x: number): number
-  /** The number at a position. */
+  /** The number at a position of the axis. */
   invert(place: number): number
   /** About `count` tick values between two positions. */
   ticks(low: number, high: number, count: number): number[]

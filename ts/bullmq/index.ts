@@ -54,13 +54,13 @@ export interface QueueOptions extends WorkerOptions {
   readonly lockSeconds?: number | undefined
   /** Receives spans and metrics of the queue, such as `new BullMQOtel()` of bullmq-otel for OpenTelemetry. */
   readonly telemetry?: Telemetry | undefined
-  /** Aborts the run. Chunks in progress return to the queue at once. */
+  /** AbortSignal for the run. If the signal aborts, chunks in progress return to the queue at once. */
   readonly signal?: AbortSignal | undefined
   /** Called after each chunk that these workers compute. */
   readonly onStored?: ((index: number, outcome: StoreOutcome) => void) | undefined
   /** Called when a chunk has failed three times. */
   readonly onFailed?: ((index: number, message: string) => void) | undefined
-  /** Called when a chunk has lost its worker and waits for another one. */
+  /** Called when a chunk has lost its worker and waits for another worker. */
   readonly onStalled?: ((index: number) => void) | undefined
 }
 
@@ -85,10 +85,10 @@ const queued = {
   onStalled: optional(callback<(index: number) => void>()),
 }
 
-/** How many workers a chunk may lose for reasons other than the chunk itself. BullMQ's default limit is 1. */
+/** Number of workers that a chunk may lose for reasons other than the chunk itself. BullMQ's default is 1. */
 const MAX_STALLS = 50
 
-/** The first interval between polls of the queue. It doubles while nothing changes. */
+/** The first interval between polls of the queue. The interval doubles while nothing changes. */
 const MIN_POLL_MILLISECONDS = 200
 /** The longest interval between polls. */
 const MAX_POLL_MILLISECONDS = 10_000
@@ -162,7 +162,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     return await Promise.race([failed, complete({ plan: read, store, queue, window, worker, failed })])
   } finally {
     signal?.removeEventListener('abort', stop)
-    // This stops all other loops of the run.
+    // The rejection stops all other loops of the run.
     fail(new AntigradError('the run has ended'))
     const closed = worker.close(true)
     pool.end()
@@ -197,7 +197,7 @@ function firstFailure(): { readonly failed: Promise<never>; readonly fail: (reas
   return { failed, fail }
 }
 
-/** The chunk index of a job, or null if it is not a chunk of the plan. Data in Redis are untrusted. */
+/** The chunk index of a job, or null if the plan contains no chunk with this index. Data in Redis are untrusted. */
 function indexIn(plan: Plan, data: unknown): number | null {
   const index: unknown = (data as Payload | null)?.index
   return isIndex(plan, index) ? index : null
@@ -237,7 +237,8 @@ class QueueWork {
     // UnrecoverableError prevents retries, whatever number of attempts the untrusted job asks for.
     if (index === null) throw new UnrecoverableError('expected the index of a chunk')
     try {
-      // Not inside the call's parentheses: without a callback the optional call would skip the computation.
+      // The computation is not inside the call's parentheses, because the optional call would skip it if there is no
+      // callback.
       const outcome = await this.#pool.run(index)
       this.#onStored?.(index, outcome)
     } catch (thrown) {
@@ -329,7 +330,7 @@ async function add(
   await queue.addBulk(jobs)
 }
 
-/** A connection that reconnects automatically, once the Redis server has answered for the first time. */
+/** A connection that reconnects automatically after the Redis server has answered for the first time. */
 async function connect(url: string, signal: AbortSignal | undefined): Promise<Redis> {
   const first = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
   // The error event carries a more detailed message than the promise.
@@ -378,7 +379,7 @@ async function isDrainedWithin(
   return isDrained
 }
 
-/** Waits for work, but not longer than the given time. */
+/** Waits for work, but at most for the given time. */
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const over = new Promise<void>((resolve) => {

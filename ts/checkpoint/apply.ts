@@ -66,7 +66,7 @@ function describeRuleState({ definition, state, delay, isDelayed }: RuleInUse): 
 /**
  * Writes a saved run into a model: all of it, or the matching parts if there are differences.
  *
- * @throws EngineError or MemoryError if a tensor to be unfrozen must move and that fails; the model is then unchanged
+ * @throws EngineError or MemoryError if the move of a tensor to be unfrozen fails; the model is then unchanged
  */
 export function applySaved(
   restored: RestoredRun,
@@ -88,7 +88,8 @@ export function applySaved(
   }
   model.restart([model.base])
   const left = new Set(model.tensors)
-  // The counting of accumulated batches restarts, so tensors that are not restored must discard theirs.
+  // The count of accumulated batches restarts, so tensors that are not restored must discard their accumulated
+  // gradients.
   for (const tensor of left) tensor.forgetBatches()
   for (const [name, other, hasState] of fitting) {
     const tensor = model.named(name) as Tensor
@@ -116,7 +117,7 @@ export function applySaved(
   model.update()
 }
 
-/** Copies arrays that lie in the model's own memory, because they could be overwritten before they are read. */
+/** Copies arrays that lie in the model's own memory, because such arrays could be overwritten before they are read. */
 function copyOverlapping(saved: RestoredTensor, own: ReadonlySet<unknown>): RestoredTensor {
   // Reading the buffer of a short array would allocate one. Arrays of a model never have the byte offset 0.
   const isOwn = (array: FloatArray) => readByteOffset(array) > 0 && own.has(readBuffer(array))

@@ -226,7 +226,9 @@ function readNumbers(given: unknown, name: string): readonly number[] {
   return Object.freeze(list.map((k) => count(k, `${truncate(name)}: groups`)))
 }
 
-/** Reads the fields that all tensors of a rule share. They are computed from gradients, so they may be NaN. */
+/**
+ * Reads the fields that all tensors of a rule share. The shared fields are computed from gradients, so they may be NaN.
+ */
 function readShared(given: unknown, name: string | null, { definition }: ResolvedRule): CounterFields {
   return readExactFields(given, name, 'shared', Object.keys(definition.shared), numberReader(name))
 }
@@ -326,8 +328,8 @@ function readStructure(
 }
 
 /**
- * Checks that the arrays are unchanged since they were read, and emits the warnings. No user code may run after this
- * call.
+ * Checks that the arrays are unchanged since they were read, and emits the warnings. No user code may run after the
+ * call of this function.
  *
  * @throws CheckpointError if an array was transferred or has shrunk since it was read
  */

@@ -4,7 +4,7 @@ import { joinFirst, OptionError } from '../core/errors.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
 
 /**
- * Makes a function that maps old names to new ones. Its results are not validated.
+ * Makes a function that maps old names to new ones. The results of the function are not validated.
  *
  * @param saved object whose keys are the old names
  * @throws OptionError if `given` is neither a function nor an object, or contains a name that was not saved

@@ -30,7 +30,8 @@ export function fromText(
 ): unknown {
   return parse(text, (_, value) => {
     const { [ARRAY_KEY]: array, [NUMBER_KEY]: number } = Object(value)
-    // A tensor may have the name of a marker. Its value in the structure is then a string that ends with it, no index.
+    // A tensor may have the name of a marker. The value of such a tensor in the structure is a string that ends with
+    // the marker, not an index.
     return array >= 0 ? arrays[array] : NUMBERS.test(number) ? Number(number) : value
   })
 }

@@ -29,7 +29,7 @@ export interface SavedTensor {
   readonly frozen: boolean
   /** Indices of the groups that matched the tensor. */
   readonly groups: readonly number[]
-  /** The update counter t and the rule's other counters. Null if the tensor is frozen. */
+  /** The update counter t and the rule's other counters. The field is null if the tensor is frozen. */
   readonly clock: Readonly<Record<string, number>> | null
   /** Values that all tensors of the rule share, such as Prodigy's d. */
   readonly shared: Readonly<Record<string, number>>
@@ -58,15 +58,15 @@ export interface SavedRun {
   readonly equations: Readonly<Record<string, number>>
   readonly dtype: Dtype
   readonly structure: Structure
-  /** The default rule, of tensors for which no group sets another rule. */
+  /** The default rule, which applies to tensors for which no group sets another rule. */
   readonly rule: Rule
   /** Values that all tensors of the default rule share. */
   readonly shared: Readonly<Record<string, number>>
-  /** The groups, for tensors that are added later. Null if a group matches by a function. */
+  /** The groups, for tensors that are added later. The field is null if a group matches by a function. */
   readonly groups: readonly object[] | null
   /** Options of the optimizer other than its rules, such as clipping and averages. */
   readonly options: Readonly<Record<string, unknown>>
-  /** Number of updates, which is the t of schedules at the next step. */
+  /** Number of updates. Schedules receive this number as t at the next step. */
   readonly updates: number
   /** Number of batches accumulated for the next update. */
   readonly batches: number
@@ -138,7 +138,7 @@ export function equationHashes(uses: readonly RuleInUse[]): Record<string, numbe
   return Object.fromEntries(kernels.map(({ name, source }) => [name, source]))
 }
 
-/** The options as users pass them: unlimited and absent ones are omitted. */
+/** The options in the form in which users pass them: unlimited and absent options are omitted. */
 function plainOptions({
   clip,
   maxConsecutiveSkips,

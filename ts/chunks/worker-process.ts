@@ -1,4 +1,4 @@
-/** A worker process. It computes chunks for its parent process and ends with it. */
+/** A worker process. A worker process computes chunks for its parent process, and ends when the parent process ends. */
 
 import {
   type ChunkReply,
@@ -9,7 +9,7 @@ import {
   type WorkerInit,
 } from './library.js'
 
-// The callback ignores errors: if the parent process was killed, no process waits for the reply.
+// The callback ignores errors, because no process waits for the reply if the parent process was killed.
 const answer = (said: ChunkReply) => process.send?.(said, undefined, undefined, () => {})
 
 // Ctrl-C reaches both processes, and the parent process decides when to end.

@@ -5,7 +5,7 @@ import { toPrintable } from '../core/text.js'
 import type { Sink } from '../files/sources/sources.js'
 
 /**
- * Writes a temporary file and renames it once it is complete on disk. If anything fails, an existing file stays
+ * Writes a temporary file and renames it once it is complete on disk. If the write fails, an existing file stays
  * unchanged. Pipes and devices are written directly.
  *
  * @throws (rejects with) AntigradError if the file cannot be written; any error that `parts` throws

@@ -38,7 +38,8 @@ interface Entrant {
 
 const entrants: readonly Entrant[] = [
   { name: 'gradient-descent', rule: gradientDescent, options: { lr: 1e-3 } },
-  // signSGD has steps of constant length. Longer steps oscillate farther from the minimum, shorter ones do not arrive.
+  // signSGD has steps of constant length. Longer steps of signSGD oscillate farther from the minimum, and shorter steps
+  // do not reach the minimum.
   { name: 'sign-sgd', rule: signSgd, options: { lr: 1e-4 } },
   { name: 'momentum', rule: momentum, options: { lr: 1e-3 } },
   { name: 'nesterov', rule: nesterov, options: { lr: 1e-3 } },
@@ -54,7 +55,7 @@ const entrants: readonly Entrant[] = [
   { name: 'adam-essay', rule: adam, options: { lr: 0.1, eps: 0 } },
   { name: 'adam', rule: adam, options: { lr: 0.1 } },
   { name: 'adam-l2', rule: adam, options: { lr: 0.1, weightDecay: 1e-4 } },
-  // With more weight decay or longer steps, decay and gradient cause oscillations around the minimum.
+  // With more weight decay or longer steps, weight decay and gradient cause oscillations around the minimum.
   { name: 'adamw', rule: adamw, options: { lr: 3e-4, weightDecay: 1e-4 } },
   { name: 'amsgrad', rule: adam, options: { lr: 0.1, amsgrad: true } },
   // RAdam's first steps are not rectified. They are proportional to the gradient, which is large at the start.
@@ -100,9 +101,12 @@ export const ruleOptions: ReadonlyMap<string, ReadonlyMap<string, Option>> = (()
 export interface RaceRunSettings {
   /** Names of entrants. */
   readonly rules: readonly string[]
-  /** Options that replace the options of every rule. A warm-up stays a warm-up, to the new learning rate. */
+  /**
+   * Options that replace the options of every rule. If the old learning rate is a warm-up, the new one is a warm-up to
+   * the new value.
+   */
   readonly overrides: Readonly<Record<string, unknown>>
-  /** The engines of the race. All are compared with the first. */
+  /** The engines of the race. All engines are compared with the first engine. */
   readonly engines: readonly EngineName[]
   readonly start: readonly [number, number]
   readonly dtype: 'float32' | 'float64'
@@ -116,7 +120,10 @@ export interface Lap {
   readonly nanosecondsPerUpdate: number
   readonly iterations: number
   readonly reason: MinimizeReason
-  /** First update after which the parameters differ from the first engine's in any bit; null if they never differ. */
+  /**
+   * First update after which the parameters differ in any bit from the first engine's parameters; null if they never
+   * differ.
+   */
   readonly differsAt: number | null
 }
 
@@ -136,7 +143,7 @@ export function profile({ name, rule, clip }: RaceEntry): EngineProfile {
   return { name, rule: ruleName as BuiltInRule['name'], options, delayedStart: delay, clip }
 }
 
-/** The result of a rule. If the engines differ, it is the result of the first engine. */
+/** The result of a rule. If the engines' results differ, the first engine's result is used. */
 export interface Finish extends EngineProfile {
   readonly iterations: number
   readonly reason: MinimizeReason
@@ -230,7 +237,7 @@ function run(entry: RaceEntry, settings: RaceRunSettings, path: Float64Array): F
   }
 }
 
-/** Rounds for JavaScript's compiler to warm up, which do not count. */
+/** Number of untimed rounds in which JavaScript's compiler warms up. */
 const WARM_UP = 5
 const ROUNDS = 15
 const UPDATES = 4000

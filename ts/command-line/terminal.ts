@@ -30,7 +30,10 @@ export function reporter<Given extends unknown[]>(
   }
 }
 
-/** Prints text and waits until it is written, so that unread output does not accumulate. False if writing fails. */
+/**
+ * Prints text and waits until it is written, so that unread output does not accumulate. The result is false if writing
+ * fails.
+ */
 export function print(text: string | Uint8Array): Promise<boolean> {
   const shown = process.stdout.isTTY ? Buffer.from(text).toString().replace(steered, '�') : text
   return new Promise((resolve) => {

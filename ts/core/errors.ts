@@ -3,8 +3,8 @@ import { getTypeName, readLength } from './typed-arrays.js'
 import { isObject } from './untrusted-input.js'
 
 /**
- * Base class of all errors that antigrad throws on purpose. A call that throws one has changed nothing, unless an
- * engine itself failed; see {@link EngineError}.
+ * Base class of all errors that antigrad throws on purpose. A call that throws an AntigradError has changed nothing,
+ * unless an engine itself failed; see {@link EngineError}.
  */
 export class AntigradError extends Error {
   override name = 'AntigradError'
@@ -73,8 +73,8 @@ export class ExpressionError extends AntigradError {
 }
 
 /**
- * The requested engine cannot run here, or an engine failed during a call. Such a failure is a bug in antigrad, and the
- * object that the engine worked on is unusable. `reasons` explains the error.
+ * The requested engine cannot run here, or an engine failed during a call. A failure of an engine is a bug in antigrad,
+ * and the object that the engine worked on is unusable. `reasons` explains the error.
  */
 export class EngineError extends AntigradError {
   override name = 'EngineError'

@@ -42,7 +42,7 @@ const COLON = 0x3a
 const OPEN = 0x5b
 const CLOSE = 0x5d
 const SPACE = 0x20
-/** A bracket code with this bit set is the code of the brace. */
+/** Bit that turns the character code of a bracket into the code of a brace. */
 const BRACE = 0x20
 
 /**

@@ -1,10 +1,13 @@
-/** Numbers and float arrays: the two dtypes, rounding, sizes. */
+/** Numbers and float arrays: the dtypes float32 and float64, rounding, and sizes. */
 
 export type FloatArray = Float32Array | Float64Array
 
 export type Dtype = 'float32' | 'float64'
 
-/** The smallest normal numbers, 2⁻¹²⁶ and 2⁻¹⁰²². Smaller numbers are subnormal and have fewer significant bits. */
+/**
+ * The smallest normal numbers, 2⁻¹²⁶ and 2⁻¹⁰²². Numbers below these limits are subnormal and have fewer significant
+ * bits.
+ */
 export const smallestNormal: Readonly<Record<Dtype, number>> = {
   float32: 1.1754943508222875e-38,
   float64: 2.2250738585072014e-308,
@@ -17,7 +20,10 @@ export function flush(array: FloatArray, from: number, to: number, minNormal: nu
   }
 }
 
-/** Rounds to the dtype: `Math.fround` for float32, identity for float64. Kernels apply it after each operation. */
+/**
+ * Rounds to the dtype: `Math.fround` for float32, identity for float64. Kernels apply this rounding after each
+ * operation.
+ */
 export type Round = (x: number) => number
 
 export const rounding: Readonly<Record<Dtype, Round>> = {
@@ -25,7 +31,7 @@ export const rounding: Readonly<Record<Dtype, Round>> = {
   float64: (x) => x,
 }
 
-/** The sign 1 or −1; zeros and NaN are returned unchanged. */
+/** The sign of a number, 1 or −1; zeros and NaN are returned unchanged. */
 export const signum = (x: number): number => (x > 0 ? 1 : x < 0 ? -1 : x)
 
 /** The largest |xᵢ|; NaN if an element is NaN. */

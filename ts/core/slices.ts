@@ -1,4 +1,4 @@
-/** Work in slices, so that the event loop can run between them. */
+/** Work in slices, so that the event loop can run between two slices. */
 
 /** A generator that can pause at every `yield`. */
 export type Slices<T> = Generator<undefined, T>
@@ -43,8 +43,8 @@ export function runToEnd<T>(work: Slices<T>): T {
 }
 
 /**
- * Sorts an array stably, with pauses: first each slice, then by merging runs that double in size. It may overwrite
- * `numbers`.
+ * Sorts an array stably, with pauses: first each slice, then by merging runs that double in size. The function may
+ * overwrite `numbers`.
  *
  * @param compare the comparison; by default ascending, with −0 before 0
  */

@@ -18,8 +18,8 @@ export function checkStack(): void {
 }
 
 /**
- * Checks the stack within code that runs per element and may call further functions. It tests half the depth, so a
- * caller that has passed {@link checkStack} never fails here.
+ * Checks the stack within code that runs per element and may call further functions. This function tests half the
+ * depth, so a caller that has passed {@link checkStack} never fails in this check.
  *
  * @throws RangeError if the stack is almost full
  */

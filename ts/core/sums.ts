@@ -18,7 +18,7 @@ function computeTerm(kind: Sum, x: number): number {
   return x * x
 }
 
-/** Σ x², Σ x, Σ |x| or Σ [|x| > 0] of a block. The stripes restart at each row of `columns` elements. */
+/** Σ x², Σ x, Σ |x| or Σ [|x| > 0] of a block. The stripes of the sum restart at each row of `columns` elements. */
 export function sumColumn(kind: Sum, values: FloatArray, columns = STRIPES): number {
   const sums = new Float64Array(STRIPES)
   for (let i = 0; i < values.length; i++) {

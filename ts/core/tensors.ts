@@ -27,7 +27,7 @@ type AnyFunction = (...args: never) => unknown
 
 /**
  * The type that `P` must have to be valid parameters. Interfaces and classes are not assignable to {@link Params},
- * because TypeScript requires an index signature there.
+ * because TypeScript requires an index signature for this assignment.
  */
 export type Tree<P> = P extends FloatArray
   ? P
@@ -41,7 +41,7 @@ export type Tree<P> = P extends FloatArray
         : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]: Tree<P[K]> }
       : never
 
-/** The same structure with a live view per tensor; `view.slice()` copies a view into a buffer of its own. */
+/** The same structure with a live view per tensor; `view.slice()` copies a view into a separate buffer. */
 export type Views<P> = P extends Float32Array
   ? View32
   : P extends Float64Array
@@ -90,7 +90,7 @@ export type MergedParams<P, Q> = P extends FloatArray
             : never
       }
 
-/** The dimensions of tensors, in the structure of the parameters. The shape of an omitted tensor is unknown. */
+/** The dimensions of tensors, in the structure of the parameters. If a tensor is omitted, its shape is unknown. */
 export type Shapes<P> = unknown extends P
   ? // biome-ignore lint/suspicious/noExplicitAny: whose shape nobody knows must fit what has one
     any
@@ -118,8 +118,8 @@ const describePath = (path: string) => (path === '' ? 'params' : `params.${path}
  * Flattens parameters into a list of tensors, in the order of array indices or object keys.
  *
  * @throws TensorError if a value is not a Float32Array or Float64Array, or is detached. TensorError also if there is no
- * tensor, if dtypes are mixed, or if two tensors have the same name, such as 'a.b' and b in a. Cycles and repeated
- * arrays or objects are errors too, because their copies would diverge.
+ * tensor, if dtypes are mixed, or if two tensors have the same name, as for the keys 'a.b' and b in a. Cycles and
+ * repeated arrays or objects are errors too, because their copies would diverge.
  */
 export function flatten(parameters: unknown): Flat {
   const names: string[] = []
@@ -171,8 +171,8 @@ export function flatten(parameters: unknown): Flat {
 }
 
 /**
- * The dotted names of tensors by index, in the order of the structure. Names of appended array elements continue after
- * the old ones.
+ * The dotted names of tensors by index, in the order of the structure. The names of appended array elements continue
+ * the numbering of the existing elements.
  *
  * @throws TensorError if the name of a tensor exists already
  */
@@ -287,7 +287,8 @@ export function unflatten(
 }
 
 /**
- * Sets a property. If every object inherits the name, as with __proto__, the property is defined instead of assigned.
+ * Sets a property. If every object inherits the property's name, as with __proto__, the property is defined instead of
+ * assigned.
  */
 export function setOwn<T>(record: Record<string, T>, key: string, value: T): void {
   if (!(key in record)) record[key] = value

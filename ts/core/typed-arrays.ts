@@ -1,6 +1,6 @@
 /**
- * The true type and length of typed arrays, whatever a subclass claims. The getters read the internal slots, work
- * across realms and reject proxies.
+ * Functions that return the true type and length of typed arrays, even if a subclass overrides them. The getters read
+ * the internal slots, work across realms and reject proxies.
  */
 
 import type { FloatArray } from './numbers.js'

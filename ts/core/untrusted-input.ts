@@ -31,7 +31,8 @@ export function omitUndefined<T>(record: Readonly<Record<string, T | undefined>>
 
 /**
  * The own properties of an object, each read once; properties of Object.prototype are not included. Arrays, typed
- * arrays and Strings may have billions of elements, so they yield a single property 0, which no reader accepts.
+ * arrays and String objects may have billions of elements, so the result has a single property 0, which no reader
+ * accepts.
  */
 export function ownProperties(value: object): Record<string, unknown> {
   return { __proto__: null, ...(isArrayLike(value) ? [0] : value) }
@@ -63,7 +64,7 @@ export function toBoundedArray(value: unknown, longest = MAX_LIST_LENGTH): unkno
   return list
 }
 
-/** The initial capacity for an array's numbers, before any are read. */
+/** The initial capacity for an array's numbers, before any number is read. */
 const MIN_ROOM = 1 << 16
 
 /**

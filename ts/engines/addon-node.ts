@@ -83,7 +83,8 @@ function thisPlatform(): string {
 function findDamage(file: Buffer): string | null {
   const isElf = file.length >= 64 && file.readUInt32BE(0) === 0x7f454c46
   if (!isElf) return null
-  // Linkers write the section table last. Its offset, entry count and entry size imply the file's length.
+  // Linkers write the section table last. The offset, the entry count and the entry size of the section table imply the
+  // file's length.
   const length = Number(file.readBigUInt64LE(40)) + file.readUInt16LE(60) * file.readUInt16LE(58)
   return file.length < length ? `its addon has ${file.length} bytes instead of ${length}` : null
 }

@@ -5,7 +5,10 @@ import type { BorrowedGradients } from './engine.js'
 /** Whether a call succeeded, or Rust's message if it failed. After a failure the memory is in an unknown state. */
 export type CallOutcome = boolean | string
 
-/** Runs a stage on the attached arena, with borrowed gradients if possible. Without arguments it runs the plan. */
+/**
+ * Runs a stage on the attached arena, with borrowed gradients if possible. Without arguments the function runs the
+ * plan.
+ */
 export interface RunStage {
   (stage?: number, ...gradients: BorrowedGradients): CallOutcome
   /** The arena, for the addon's other functions. */
@@ -27,12 +30,12 @@ export interface Addon {
     threads: number,
     instructionSet?: string,
   ): RunStage
-  /** Copies new tables. Returns whether stage 0 is planned; null if the tables are invalid. */
+  /** Copies new tables. The result tells whether stage 0 is planned, and is null if the tables are invalid. */
   keep(handle: object, tables: Uint32Array): boolean | null
   runRange(handle: object, stage: number, from: number, to: number): CallOutcome
   gather(handle: object, stage: number): CallOutcome
   runAsync(handle: object, stage: number): Promise<CallOutcome>
-  /** Requests huge pages, before anything is written. Returns whether the system accepted the request. */
+  /** Requests huge pages, before the memory is written. Returns whether the system accepted the request. */
   advise(memory: WebAssembly.Memory): boolean
   cores(): number
   instructionSets(): string[]

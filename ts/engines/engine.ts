@@ -1,7 +1,7 @@
 import type { Arena } from '../arena/arena.js'
 import type { FloatArray } from '../core/numbers.js'
 
-/** Rust as a Node addon, Rust as WebAssembly, or TypeScript; all compute the same bits. */
+/** Name of an engine: Rust as a Node addon, Rust as WebAssembly, or TypeScript. All engines compute the same bits. */
 export type EngineName = 'native' | 'wasm' | 'typescript'
 
 /** Gradients by tensor, in the caller's memory. */
@@ -12,38 +12,38 @@ export interface Runner {
   /** Runs a stage over the whole arena. */
   run(stage: number): void
   /**
-   * Runs a stage over the elements from `from` to `to` of the plane. Both are multiples of BLOCK or the plane's end.
-   * Sums per tensor are available after `gather`.
+   * Runs a stage over the elements from `from` to `to` of the plane. Both positions are multiples of BLOCK or the
+   * plane's end. Sums per tensor are available after `gather`.
    */
   runRange(stage: number, from: number, to: number): void
   gather(stage: number): void
   /**
-   * Like `run`, with gradients outside the arena; present if the engine supports it and it is faster than a copy.
-   * Returns false, without any work, if the gradients overlap the arena.
+   * Like `run`, with gradients outside the arena; present if the engine supports such gradients, and if reading them is
+   * faster than a copy. If the gradients overlap the arena, the function returns false without any work.
    */
   readonly runBorrowed?: ((stage: number, gradients: BorrowedGradients) => boolean) | undefined
-  /** `run` off the main thread, if the engine supports it; the arena must not be used meanwhile. */
+  /** Like `run`, but off the main thread, if the engine supports threads; the arena must not be used meanwhile. */
   readonly runAsync?: ((stage: number) => Promise<void>) | undefined
-  /** The number of threads that it uses. */
+  /** The number of threads that the engine uses. */
   readonly threads: number
 }
 
 /** Engine settings that the user has fixed. */
 export interface EngineSettings {
-  /** An instruction set of the report; the best one by default. */
+  /** An instruction set of the report; by default the best instruction set. */
   readonly instructionSet?: string | undefined
-  /** The number of threads; by size by default. */
+  /** The number of threads; by default the size of the arena decides. */
   readonly threads?: number | undefined
 }
 
 /** The capabilities of an engine in this runtime. */
 export interface EngineReport {
   readonly available: boolean
-  /** Why the engine is not available: each attempt in order, with its error. */
+  /** Reasons why the engine is not available: each attempt in order, with its error. */
   readonly reasons: readonly string[]
   /** The usable instruction sets, from worst to best. */
   readonly instructionSets: readonly string[]
-  /** The maximum number of threads. */
+  /** The maximum number of threads of the engine. */
   readonly threads: number
 }
 

@@ -15,8 +15,8 @@ const allEngines: Readonly<Record<EngineName, Engine>> = { native, wasm, typescr
 const MIN_NATIVE_PARAMETERS = 128
 
 /**
- * Reports for each engine whether it is available, why not, and its instruction sets. The first call loads the engines.
- * The TypeScript engine is always available.
+ * Reports for each engine whether it is available, the reasons if it is not, and its instruction sets. The first call
+ * loads the engines. The TypeScript engine is always available.
  */
 export function engines(): Readonly<Record<EngineName, EngineReport>> {
   return {

@@ -10,7 +10,7 @@ const fail = (): never => {
   throw new Error(reason)
 }
 
-/** The native engine outside Node. It is a stub, so that it adds nothing to a page's bundle. */
+/** The native engine outside Node. This native engine is a stub, so that it adds nothing to a page's bundle. */
 export const native: Engine = { name: 'native', attach: fail }
 
 export const report = (): EngineReport => ({
@@ -25,5 +25,5 @@ export function checkInstructionSet(_name: string): void {}
 
 export const loadOrThrow: () => Addon = fail
 
-/** Pages have no environment variables. */
+/** Web pages have no environment variables. */
 export const environmentVariable = (_name: string): string | undefined => undefined

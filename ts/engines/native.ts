@@ -33,7 +33,7 @@ export function loadOrThrow(): Addon {
   return addon
 }
 
-/** Loads the addon. It never throws, so that reports always work. */
+/** Loads the addon. The function never throws, so that reports always work. */
 function tryLoad(): LoadedAddon {
   try {
     const { addon, reasons } = loadAddon()
@@ -60,13 +60,16 @@ extensions.adviseMemory = (memory) => {
   }
 }
 
-/** Arena bytes per thread. Below twice this size, waking a second thread costs as much as it saves. */
+/**
+ * Arena bytes per thread. If the arena is smaller than twice this size, waking a second thread costs as much time as
+ * the thread saves.
+ */
 const BYTES_PER_THREAD = 1 << 22
 
-/** The scratch elements of matrix kernels from which a step is long enough to use all threads. */
+/** Minimum number of scratch elements of matrix kernels for which a step is long enough to use all threads. */
 const MIN_MATRIX_ELEMENTS_FOR_THREADS = 3 * 128 * 128
 
-/** The average tensor length from which reading gradients in place is faster than a copy. */
+/** Minimum average tensor length for which reading gradients in place is faster than a copy. */
 const MIN_BORROWED_LENGTH = 256
 
 /** Borrowed gradients are passed as arguments of a call, whose number is limited. */
@@ -142,7 +145,7 @@ class NativeRunner implements Runner {
     }
   }
 
-  /** The addon's function, after it has received the current tables. */
+  /** The addon's function. Before the function is returned, the addon receives the current tables. */
   get #bound(): RunStage {
     const { version, words } = this.#arena
     if (this.#version !== version) {

@@ -63,7 +63,7 @@ export function requestedThreads(option: unknown): number | undefined {
   return threads as number
 }
 
-/** The value and its source. An empty variable counts as unset. */
+/** The requested value and its source. An empty variable counts as unset. */
 function readOptionOrVariable(option: unknown, name: string, other: string): [given: unknown, by: string] {
   return option === undefined
     ? [environmentVariable(other), `the environment variable ${other}`]
@@ -74,7 +74,7 @@ export interface EngineChoice<R> {
   readonly engine: EngineName
   /** The object that runs on the engine. */
   readonly runner: R
-  /** Why this engine was chosen, in the order in which engines were considered. */
+  /** Reasons for the choice of the engine, in the order in which engines were considered. */
   readonly reasons: readonly string[]
 }
 

@@ -34,7 +34,8 @@ class Instance {
 
   /**
    * Hands out the exports until `release`. If a call did not return (stack overflow or trap), its exports have lost
-   * their stack position and are replaced. They are also replaced if a rule has registered a larger module meanwhile.
+   * their stack position and are replaced. The exports are also replaced if a rule has registered a larger module
+   * meanwhile.
    */
   acquire(): ArenaExports {
     const isCurrent = this.#source === currentModule()
@@ -121,7 +122,7 @@ function getInstance({ memory, reason }: Region): Instance {
   return instance
 }
 
-/** The number of plans so far. Each plan has a unique number, so that it is never confused with another. */
+/** The number of plans so far. Each plan has a unique number, so that no plan is confused with another one. */
 let plans = 0
 
 class WasmRunner implements Runner {
@@ -151,7 +152,7 @@ class WasmRunner implements Runner {
     if (stage !== 0 || !this.#runAgain()) this.runRange(stage, 0, this.#arena.length)
   }
 
-  /** Repeats the previous call by its plan. Returns false if the tables have changed or there is no plan. */
+  /** Repeats the previous call by its plan. The result is false if the tables have changed or if no plan exists. */
   #runAgain(): boolean {
     const { version, planned } = this.#arena
     if (this.#version !== version) return false

@@ -1,6 +1,6 @@
 /**
- * Reads and checks a user's rule definition: each property once, into a frozen object that rules and saved runs
- * contain.
+ * Reads each property of a user's rule definition once, and checks it. The result is a frozen object that rules and
+ * saved runs contain.
  */
 
 import { ArgumentError } from '../core/errors.js'
@@ -37,7 +37,7 @@ const RESERVED_EVERYWHERE = [
   'updates',
   'delayedStart',
 ]
-/** Functions of equations that expressions do not have. */
+/** Functions that exist in equations but not in expressions. */
 const EXTRA_FUNCTIONS = ['over', 'sum', 'mean', 'norm']
 const WORD = new RegExp(`^${NAME}$`, 'u')
 
@@ -102,7 +102,7 @@ function checkTaken(what: string, name: string): void {
   if (isTaken) throw new ArgumentError(what, 'a name that is not reserved', name)
 }
 
-/** Whether the name is that of a function or of a constant. */
+/** Whether the name belongs to a function or to a constant. */
 export const isFunctionOrConstant = (name: string): boolean =>
   [...EXTRA_FUNCTIONS, ...functions, ...Object.keys(constants)].includes(name)
 
@@ -165,5 +165,5 @@ function readScalar(what: string, given: unknown): number {
   return withoutNegativeZero(given)
 }
 
-/** Replaces −0 by 0, because JSON has no −0: definitions that are equal as JSON are one rule. */
+/** Replaces −0 with 0, because JSON has no −0: definitions that are equal as JSON are one rule. */
 const withoutNegativeZero = <T>(x: T): T => (x === 0 ? (0 as T) : x)

@@ -50,13 +50,13 @@ function compile(name: string, declared: ResolvedRuleDefinition, text: string): 
   const kernels = makeKernels(name, text, programs, {
     state: Object.keys(state),
     tensor: scalars.names,
-    // The length of the whole row, so that rows have room for the program.
+    // The position `all` is the last position of the whole row, so that rows have room for the program.
     row: { all: row.length - 1 },
   })
   const constantsAt = row[layout.ROW_POSITIONS.constants] + PIPELINE
   const states = Object.entries(state)
-  // Registered under a name that no rule can have, because two custom rules may have the same name and different
-  // equations.
+  // The rule is registered under a name that no rule can have, because two custom rules may have the same name and
+  // different equations.
   const definition = define('a rule of equations', {
     options: makeOptionTable(name, declared),
     kernels,
@@ -152,7 +152,7 @@ function makeKernels(
   const kinds = [layout.SUMS, layout.SECOND_SUMS].slice(0, stages.length - 1)
   return [...kinds, stages.length > 1 ? layout.UPDATE_PER_TENSOR : layout.UPDATE].map((kind, k) => ({
     number: layout.kernelNumber(kind, shape.state.length),
-    // The hash distinguishes two rules with the same name.
+    // The hash distinguishes two custom rules with the same name.
     name: `${name} ${hash.toString(16)}: stage ${k + 1}`,
     source: hash,
     ...shape,

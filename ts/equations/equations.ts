@@ -4,7 +4,8 @@
  * `defineRule` reads the lines of a paper's update rule, and returns a function that makes the rule with its options,
  * like `adam` does. No code is generated from the string. The lines are compiled to a small program of numbered
  * operations, which the row of coefficients carries to the kernels. An interpreter runs the program over blocks of
- * elements: crates/kernels/src/programs/equations.rs in Rust, and interpreter.ts in TypeScript, bit-identically.
+ * elements: crates/kernels/src/programs/equations.rs in Rust, and interpreter.ts in TypeScript, with bit-identical
+ * results.
  *
  * The modules follow the order of compilation:
  *
@@ -39,7 +40,7 @@ import { readDeclaration } from './declaration.js'
 import { compileRule } from './define.js'
 import { registerKernels } from './interpreter.js'
 
-/** The options of a custom rule, all optional. */
+/** The options of a custom rule; all of them are optional. */
 export type EquationOptions<E extends RuleDefinition> = {
   readonly [K in keyof E['options'] | 'maximize']?: K extends keyof E['options']
     ? OptionValue<E['options'][K]> | undefined
@@ -65,7 +66,7 @@ extensions.defineFromEquations = (name, options) => {
  * Defines a custom rule by its equations. Returns a function that makes the rule with its options, like `adam`.
  *
  * In the lines of `step`, `theta` is the parameter and `g` the gradient after the pipeline. Options, states and scalars
- * have their names, and `t` counts the updates of the tensor from 1. A line uses the values that earlier lines
+ * appear under their names, and `t` counts the updates of the tensor from 1. A line uses the values that earlier lines
  * assigned. The last values of `theta`, of states and of scalars are stored. The largest subexpressions without
  * elements, read from left to right, are computed as one float64 number and rounded to the dtype once. Every other
  * operation is rounded to the dtype, with bit-identical results on all engines.

@@ -1,6 +1,6 @@
 /**
- * The kernels of custom rules in TypeScript. They interpret the program in the row of coefficients;
- * crates/kernels/src/programs/equations.rs is the Rust twin.
+ * The kernels of custom rules in TypeScript. These kernels interpret the program in the row of coefficients;
+ * crates/kernels/src/programs/equations.rs is the Rust counterpart.
  */
 
 import type { Arena } from '../arena/arena.js'
@@ -95,7 +95,7 @@ const update =
     }
   }
 
-/** Stores the gradient after the pipeline, where later stages read it. */
+/** Stores the gradient after it has passed the pipeline, so that later stages can read it. */
 const keepGradient: Loop = (_theta, g, _state, _row, from, to, _tensor, direction) => {
   if (g !== direction) direction.set(g.subarray(from, to), from)
 }

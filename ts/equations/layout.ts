@@ -35,7 +35,7 @@ export const ROW_POSITIONS = {
 } as const
 export const HEADER_LENGTH = manifest.EQUATION
 
-/** Slots of the inputs. Constants follow, and then temporaries. */
+/** Slots of the inputs. The slots of the constants follow the inputs, and then the temporary slots. */
 export const THETA = 0
 export const GRADIENT = 1
 export const FIRST_STATE = 2
@@ -45,7 +45,7 @@ export const MAX_SLOTS = manifest.EQUATION_SLOTS
 export const MAX_COMPUTED = manifest.EQUATION_TEMPORARIES
 export const MAX_INSTRUCTIONS = manifest.EQUATION_INSTRUCTIONS
 
-/** Kinds of sums: of values, of squares, or the largest absolute value. */
+/** Kinds of sums: sum of values, sum of squares, or largest absolute value. */
 export const VALUES = 0
 export const SQUARES = 1
 export const MAX_ABS = 2

@@ -68,7 +68,7 @@ interface StageOrder {
   readonly sums: readonly StepSum[]
   readonly changed: readonly PersistentVariable[]
   readonly order: readonly steps.ProgramStep[]
-  /** Inputs that are not per element, by sort. */
+  /** Inputs that are not per element, grouped by sort. */
   readonly leaves: readonly (readonly number[])[]
 }
 

@@ -47,7 +47,7 @@ export interface RuleStep {
   readonly leaves: ReadonlyMap<string, number>
 }
 
-/** Functions that sum over elements; `max` does so if it has one operand. */
+/** Functions that sum over elements; `max` with a single operand counts as a sum. */
 const SUM_FUNCTIONS = ['sum', 'mean', 'norm', 'max'] as const
 type SumName = (typeof SUM_FUNCTIONS)[number]
 /**

@@ -27,7 +27,7 @@ export const valueName = (k: number): string => `value ${k}`
 /** Prefix of the names under which the first sums are kept if a second summing stage follows. */
 const FIRST_SUM_PREFIX = 'first '
 
-/** Replaces numbers near 0 by 0, whatever their sign. */
+/** Replaces positive and negative numbers near 0 with 0. */
 const withoutTrace = (x: number): number => (x < 0 ? -flushTrace(-x) || 0 : flushTrace(x))
 
 const numberedNames = (count: number, name: (k: number) => string): string[] =>

@@ -18,13 +18,13 @@ const ASSIGNMENT_PATTERN = new RegExp(`^\\s*(${NAME})\\s*=(?!=)`, 'u')
 const COMPOUND = new RegExp(`^\\s*(${NAME})\\s*([-+*/^]|\\*\\*)=(?!=)`, 'u')
 const STATEMENT_PATTERN = /[^\n;]+|[\n;]/g
 
-/** Replaces comments by spaces, so that positions stay the same. */
+/** Replaces comments with spaces, so that positions stay the same. */
 export const withoutComments = (text: string): string =>
   text.replace(COMMENT_PATTERN, (comment) => ' '.repeat(comment.length))
 
 /**
- * Splits at line ends and semicolons. A line that does not begin with `name =` continues the previous statement, unless
- * a semicolon precedes it.
+ * Splits the text of a step at line ends and semicolons. A line that does not begin with `name =` continues the
+ * previous statement, unless a semicolon precedes it.
  */
 export function parseStatements(text: string, fail: MakeError): Statement[] {
   const statements: Statement[] = []

@@ -249,7 +249,7 @@ export interface Derivatives {
 
 /**
  * Derivatives of the root with respect to the parameters. If the root depends on rows of data, it and its derivatives
- * are summed over the rows. Parts that do not depend on the row are computed only once.
+ * are summed over the rows. Subexpressions that do not depend on the row are computed only once.
  *
  * The order of additions is part of the result. Nodes are visited from the last to the first. The contributions from a
  * node's users are added in that order, within a row and then over the rows.
@@ -262,7 +262,7 @@ export function differentiate(
 ): Derivatives {
   const builder = new Builder(graph)
   const moves = findDependents(graph, parameters)
-  // Derivatives from users that depend on the row, and from all others.
+  // Derivative contributions from nodes that depend on the row, and contributions from all other nodes.
   const byRow = new Map<number, number>()
   const whole = new Map<number, number>()
   // Condition under which a node counts; null for always. An operand that is not selected may be infinite or NaN

@@ -23,7 +23,7 @@ export interface ExpressionPrograms {
 
 /** A function of named numbers with its exact gradient: see {@link expression}. */
 export class Expression<Names extends string = string> {
-  /** Text of the expression, unchanged. */
+  /** Source text of the expression, unchanged. */
   readonly text: string
   /** All names, in order of first appearance. */
   readonly names: readonly Names[]
@@ -43,7 +43,8 @@ export class Expression<Names extends string = string> {
   }
 
   /**
-   * The value at a point. All names are parameters, in the order of `names`. A Float32Array is evaluated in float32.
+   * The value of the expression at a point. All names are parameters, in the order of `names`. A Float32Array is
+   * evaluated in float32.
    */
   value(x: ArrayLike<number>): number {
     return this.#bound.value(x)
@@ -61,7 +62,7 @@ export class Expression<Names extends string = string> {
 
   /**
    * Creates an objective for `minimize`: the expression summed over rows of data. Names that occur in the data are
-   * columns, all others are parameters.
+   * columns, and all other names are parameters.
    *
    * @param data columns of equal length; copied
    * @throws OptionError if a column is not an array of numbers, differs in length from the first one, or does not occur
@@ -237,7 +238,7 @@ export function readColumns<Column>(
  * sign erf erfc erfcx normpdf normcdf norminv gamma lgamma digamma trigamma voigt`.
  *
  * −x^2 is −(x²), and 2^3^2 is 2⁹. Integer powers up to 64 are products. Every other name is a parameter or a column of
- * data. This includes `e`; write e^x as exp(x).
+ * data. The name `e` is also a parameter; write e^x as exp(x).
  *
  * @throws ExpressionError if the text is invalid. The error has the position and, for characters such as × or ², the
  * valid spelling.

@@ -41,12 +41,15 @@ export class Graph {
     return this.#number(`carried ${index}`, { kind: 'carried', index })
   }
 
-  /** The value that is left after all rows. It must be created after all nodes that use the carried value. */
+  /**
+   * The value that is left after all rows. The node of this value must be created after all nodes that use the carried
+   * value.
+   */
   end(operand: number, next: number): number {
     return this.#number(`end ${operand} ${next}`, { kind: 'end', operand, next })
   }
 
-  /** A node for an operation. If all operands are constants, the result is a constant computed in float64. */
+  /** Creates a node for an operation. If all operands are constants, the result is a constant computed in float64. */
   operation(operation: Operation, ...operands: number[]): number {
     if (operands.every((number) => this.nodes[number].kind === 'constant')) {
       const values = operands.map((number) => this.constantAt(number) as number)

@@ -20,8 +20,8 @@ type NamedNodes = Readonly<Record<string, number>>
 
 /**
  * Defines lines such as `gain = (before - cost)/predicted`. A line may use the names of earlier lines, constants, and
- * names that the caller supplies. Text that does not begin with a name and `=` continues the previous line. `#` begins
- * a comment.
+ * names that the caller supplies. Text that does not begin with a name and `=` continues the previous line. The
+ * character `#` begins a comment.
  *
  * @returns a function that adds the lines to a program: it takes nodes by name, and returns the nodes of the lines
  */

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../core/errors.js'
 
-/** Superscript digits, letters and operators. They denote powers and are not part of a name. */
+/** Superscript digits, letters and operators. Superscripts denote powers and are not part of a name. */
 const SUPERSCRIPTS = '⁰¹²³⁴-⁹⁺⁻⁽⁾ʰ-ʸˡ-ˣᴬ-ᵡᶛ-ᶿⁱⁿ'
 
 /** A name as a part of a regular expression: letters of any alphabet, digits, subscript digits and `_`. */
@@ -31,14 +31,14 @@ export const functionNames = [
   ...(['gamma', 'lgamma', 'digamma', 'trigamma', 'voigt'] as const),
 ] as const
 
-/** Replacements for function names from other languages. */
+/** Function names of other languages, with their replacements. */
 export const foreign: Readonly<Record<string, string>> = {
   ln: 'log, the natural logarithm',
   sqr: 'x^2 for a square, or sqrt(x) for a root',
   square: 'x^2 for a square, or sqrt(x) for a root',
 }
 
-/** Names of numbers. */
+/** Names of constants such as π. */
 export const constants = { pi: Math.PI, π: Math.PI } as const
 
 /** @throws OptionError if the name of a parameter or a column is also the name of a number */

@@ -24,16 +24,16 @@ const expressionOperations = {
   negate: [1, () => (a) => -a],
   abs: [1, () => (a) => Math.abs(a)],
   sqrt: [1, (f) => (a) => f(Math.sqrt(a))],
-  /** The second operand if both are equal; NaN if either is NaN. */
+  /** The second operand if both operands are equal; NaN if either operand is NaN. */
   min: [2, () => (a, b) => (a < b || Number.isNaN(a) ? a : b)],
   max: [2, () => (a, b) => (a > b || Number.isNaN(a) ? a : b)],
-  /** Conditions are 1 or 0. Comparisons with NaN are 0. */
+  /** The value of a condition is 1 or 0. Comparisons with NaN are 0. */
   less: [2, () => (a, b) => (a < b ? 1 : 0)],
   lessOrEqual: [2, () => (a, b) => (a <= b ? 1 : 0)],
   equal: [2, () => (a, b) => (a === b ? 1 : 0)],
-  /** b if a is not 0, otherwise c. */
+  /** Returns b if a is not 0, otherwise c. */
   select: [3, () => (a, b, c) => (a !== 0 ? b : c)],
-  /** 1 or −1; zeros and NaN are returned unchanged. */
+  /** Returns 1 or −1; zeros and NaN are returned unchanged. */
   sign: [1, () => signum],
   floor: [1, () => Math.floor],
   exp: [1, (_, { exp }) => exp],
@@ -134,7 +134,7 @@ const programOperations = {
   subtractAdd: [3, (f) => (a, b, c) => f(f(a - b) + c), ['add', ['subtract', 0, 1], 2]],
   subtractSubtract: [3, (f) => (a, b, c) => f(f(a - b) - c), ['subtract', ['subtract', 0, 1], 2]],
   subtractMultiply: [3, (f) => (a, b, c) => f(f(a - b) * c), ['multiply', ['subtract', 0, 1], 2]],
-  /** The second operand if either is NaN. */
+  /** Returns the second operand if either operand is NaN. */
   larger: [2, () => (a, b) => (a > b ? a : b), ['select', ['less', 1, 0], 0, 1]],
   copy: [1, () => (a) => a],
 } as const satisfies Operations<[ReductionTree?]>

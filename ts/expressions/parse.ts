@@ -223,7 +223,7 @@ class Parser {
     }
     const base = this.#atom(token)
     if (this.#token.text !== '^' && this.#token.text !== '**') return base
-    // `e` would be a parameter, although nearly all users mean the number.
+    // Without this check, `e` would be a parameter, although nearly all users mean Euler's number.
     if (text === 'e') {
       const wanted = 'exp(…) for a power of the number e, or pow(e, …) if e is a parameter'
       throw this.#error(wanted, { ...token, text: `e${this.#token.text}` })

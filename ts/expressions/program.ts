@@ -28,7 +28,7 @@ export interface Program {
   readonly tail: readonly Instruction[]
   /** Slots of the sums, which start at 0. */
   readonly sums: readonly number[]
-  /** Slots of the outputs. All outputs are computed; none is a parameter's slot. */
+  /** Slots of the outputs. All outputs are computed values, and no output is a parameter's slot. */
   readonly outputs: readonly number[]
   /** Whether rows depend on earlier rows through more than sums. */
   readonly carries: boolean
@@ -55,7 +55,7 @@ export function compile(
   const slots = new Slots(parameters.length + columns.length + constants.length)
   const lastUse = lastUses(order, outputs)
   for (const sum of sums) places.set(sum, slots.take())
-  // The next row reads the value from this slot.
+  // The next row of data reads the carried value from this slot.
   for (const [number, node] of nodes.entries()) {
     if (node.kind !== 'end' || uses[number] === 0) continue
     places.set(number, places.get(node.operand) as number)
@@ -111,7 +111,7 @@ function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
   return { places, constants }
 }
 
-/** A step for each node that is used and computed. */
+/** One step for each node that is used and computed. */
 function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLike<number>): ProgramStep[] {
   const steps: ProgramStep[] = []
   for (const [number, node] of nodes.entries()) {

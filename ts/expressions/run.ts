@@ -1,4 +1,4 @@
-/** Runs programs in TypeScript: the readable reference implementation of what engines do. */
+/** Runs programs in TypeScript: the readable reference implementation of the engines. */
 
 import { BLOCK_OF_RUNS, MAX_PIECES, MIN_BLOCKS, OPERATIONS } from '../arena/manifest.js'
 import type { FloatArray } from '../core/numbers.js'
@@ -7,7 +7,7 @@ import { toScalarOperation } from './operations.js'
 import type { Program } from './program.js'
 import type { Instruction } from './steps.js'
 
-/** Operations between two pauses, which take about a millisecond. */
+/** Number of operations between two pauses; they take about a millisecond. */
 export const OPERATIONS_OF_SLICE = 1 << 15
 
 type RoundedOperation = (a: number, b: number, c: number, d: number) => number
@@ -31,8 +31,8 @@ export class ProgramRunner {
   }
 
   /**
-   * Runs the program over all rows of the data. Columns are in the program's order. Afterwards the slots hold the
-   * outputs.
+   * Runs the program over all rows of the data. Columns are in the program's order. After the call, the slots contain
+   * the outputs.
    */
   run(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
     const { slots, program } = this
@@ -127,7 +127,7 @@ export class ProgramRunner {
   }
 }
 
-/** Rows per partial sum in a row-parallel run. The number depends only on the count of rows. */
+/** Rows per partial sum in a row-parallel run. The number of rows per partial sum depends only on the count of rows. */
 export function rowsOfPiece(rows: number): number {
   const blocks = Math.ceil(rows / BLOCK_OF_RUNS)
   return BLOCK_OF_RUNS * Math.max(MIN_BLOCKS, Math.ceil(blocks / MAX_PIECES))

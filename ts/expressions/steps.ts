@@ -1,4 +1,7 @@
-/** Steps that compute the nodes of a graph, and slots for their results. All kinds of programs are built from them. */
+/**
+ * Steps that compute the nodes of a graph, and slots for their results. All kinds of programs are built from these
+ * steps.
+ */
 
 import { OPERATIONS } from '../arena/manifest.js'
 import { type Graph, symmetric } from './graph.js'
@@ -140,7 +143,7 @@ export function lastUses(order: readonly ProgramStep[], kept: readonly number[])
   return lastUse
 }
 
-/** A counter of slots that reuses free ones. */
+/** A counter of slots that reuses free slots. */
 export class Slots {
   count: number
   readonly #first: number

@@ -19,19 +19,19 @@
  *
  * A fit passes through the following folders of the source:
  *
- * 1. `problem` reads the options, the parameters and the data columns. It drops unused rows and turns the
+ * 1. `problem` reads the options, the parameters and the data columns. `problem` also drops unused rows and turns the
  *   model into an expression graph.
- * 2. `models` contains the built-in models. They guess the starting values that `start` omits.
+ * 2. `models` contains the built-in models. The built-in models guess the starting values that `start` omits.
  * 3. `programs` compiles the graph to programs: one Levenberg-Marquardt step, the covariance, and profile
  *   traces.
- * 4. `solve` runs these programs for batches of fits on an engine. Ill-conditioned fits are repeated with QR.
+ * 4. `solve` runs the compiled programs for batches of fits on an engine. Ill-conditioned fits are repeated with QR.
  *   Function models and models with more than 16 free parameters are solved one at a time by a dense
  *   trust-region method.
  * 5. `uncertainty` and `profiles` compute statistics, bands, bootstrap replicates and profile likelihoods
  *   from the solved fits.
- * 6. `fit` starts the run and assembles the result. It also repeats the run for model-based weights and for a
- *   covariance of y.
- * 7. `shared-solve` and `shared` do the same for fits with shared parameters.
+ * 6. `fit` starts the run and assembles the result. The folder `fit` also repeats the run for model-based weights and
+ *   for a covariance of y.
+ * 7. `shared-solve` and `shared` solve fits with shared parameters and assemble their results.
  * 8. `analysis` contains the functions that take a result.
  */
 

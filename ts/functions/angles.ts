@@ -10,7 +10,7 @@ import { numbers, powerOfTwo } from './numbers.js'
 const PI = Math.PI
 const PI_LOW = 1.2246467991473532e-16
 
-/** Limits beyond which products overflow or underflow, and the scale factors used there. */
+/** Limits beyond which products overflow or underflow, and the scale factors for numbers beyond these limits. */
 const LARGE = powerOfTwo(900)
 const SMALLER = powerOfTwo(-64)
 const SMALL = powerOfTwo(-900)
@@ -20,8 +20,8 @@ const { sumError, productError } = numbers.float64
 const { bases, nearestTo: roundToNearest, restOf: remainder } = atans.float64
 
 /**
- * atan((n + nLow)/(d + dLow)), or π minus this angle if it is obtuse. Both sides are ≥ 0, of ordinary size, and not
- * both 0.
+ * atan((n + nLow)/(d + dLow)), or π minus this angle if it is obtuse. Numerator and denominator are ≥ 0, neither huge
+ * nor tiny, and not both 0.
  */
 function computeAngle(n: number, nLow: number, d: number, dLow: number, isObtuse: boolean): number {
   const quotient = n / d

@@ -10,8 +10,8 @@ const fraction = new Float64Array(1)
 
 /**
  * The cube root of x = 8ᵍ·v. A polynomial gives the first approximation of ∛v. Each of two steps (Halley, 1694) triples
- * its correct digits. Before the second step, the approximation is rounded to half its bits, so that its square is
- * exact.
+ * the correct digits of the approximation. Before the second step, the approximation is rounded to half its bits, so
+ * that its square is exact.
  */
 export function cbrt(x: number): number {
   const size = Math.abs(x)

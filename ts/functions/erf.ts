@@ -11,7 +11,7 @@ const NEAR = [
   0.0052239773730202894, -0.000854829775356591, 0.00012053335118804519, -1.4845849113417844e-5,
   1.4725863920718225e-6,
 ]
-/** (1 + 2·x)·erfcx x in powers of t = (x − 4)/(x + 4). The first coefficient is a sum of two numbers. */
+/** (1 + 2·x)·erfcx x in powers of t = (x − 4)/(x + 4). The first coefficient of the series is a sum of two numbers. */
 const FIRST = 1.2329951186255526
 const FIRST_LOW = -4.49117030140039e-17
 const OTHERS = [
@@ -22,7 +22,7 @@ const OTHERS = [
   7.74606863568198e-8, 1.1025271999000152e-7, -2.05545313698593e-8, -1.4806988146925795e-8,
   3.1672611119361695e-9, 1.825695118953907e-9, -2.655726616312575e-10, -1.4311318470928162e-10,
 ]
-/** Approximate derivative of this series with respect to t, to correct the rounding error of t. */
+/** Approximate derivative of the series with respect to t, to correct the rounding error of t. */
 const SLOPE_IN_T = [-0.138, 0.204, 0.0875, -1.06, 0.871]
 /** 2/√π and 1/√(2π) as sums of two numbers. */
 const SLOPE = [1.1283791670955126, 1.533545961316588e-17] as const
@@ -40,7 +40,7 @@ const FROM_TAIL = [
   0.598807444, -0.747168671, 0.342674856, -0.260779912, 0.170138596, -0.139203352, 0.103093158, -0.108170692,
   0.105151859, -0.0574536022,
 ]
-/** Below this limit, 2⁻⁹⁰⁰, products lose bits. */
+/** Products below this limit, 2⁻⁹⁰⁰, lose bits. */
 const SMALL = powerOfTwo(-900)
 const LARGER = powerOfTwo(200)
 
@@ -108,7 +108,7 @@ export function erfc(x: number): number {
   return x < 0 ? 2 - value : value
 }
 
-/** e^(x²)·erfc x. For x < 0 it is computed as 2·e^(x²) − erfcx(−x). */
+/** e^(x²)·erfc x. For x < 0, erfcx x is computed as 2·e^(x²) − erfcx(−x). */
 export function erfcx(x: number): number {
   const size = Math.abs(x)
   scaledTail(size, 0, tail)

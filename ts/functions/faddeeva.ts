@@ -13,8 +13,8 @@ import { timesExp } from './times-exp.js'
 import { trigonometric } from './trigonometric.js'
 
 /**
- * The grid spacing, half of it, and the reciprocal of the half. The spacing has few bits, so all grid points are
- * exact.
+ * The grid spacing, half the grid spacing, and the reciprocal of the half spacing. The spacing has few bits, so all
+ * grid points are exact.
  */
 const STEP = 0.51171875
 const HALF = 0.255859375
@@ -105,7 +105,7 @@ function isFar(x: number, y: number): boolean {
   return true
 }
 
-/** The Voigt profile with area 1: Re w(z)/(σ·√(2π)) for z = (x + i·γ)/(σ·√2). It is NaN for γ < 0. */
+/** The Voigt profile with area 1: Re w(z)/(σ·√(2π)) for z = (x + i·γ)/(σ·√2). The profile is NaN for γ < 0. */
 export function voigt(x: number, sigma: number, gamma: number): number {
   const scale = sigma * Math.SQRT2
   return faddeeva(x / scale, gamma / scale) / (scale * SQRT_PI)

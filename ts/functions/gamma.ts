@@ -26,8 +26,8 @@ const TETRAGAMMA = [
   3.2864100489397026, -17.000828243028916, 87.33130215111366,
 ]
 /**
- * Series of log Γ(1 + t)/t and log Γ(2 + t)/t in powers of t, for |t| ≤ 1/16. The first coefficient of each is a sum of
- * two numbers.
+ * Series of log Γ(1 + t)/t and log Γ(2 + t)/t in powers of t, for |t| ≤ 1/16. The first coefficient of each series is a
+ * sum of two numbers.
  */
 const FIRST_1 = -0.5772156649015329
 const NEAR_1 = [
@@ -58,7 +58,7 @@ const PRODUCTS = [0, 8, 14, 18, 20]
 const TINY = powerOfTwo(-60)
 /** Above this limit Γ(x) overflows, and Γ(−x) is 0. */
 const FAR = 200
-/** Limit above which products overflow, and the scale factors used there. */
+/** Limit above which products overflow, and the scale factors for numbers above this limit. */
 const LARGE = powerOfTwo(500)
 const SMALLER = powerOfTwo(-600)
 const LARGER = powerOfTwo(600)
@@ -111,7 +111,10 @@ function logGamma(y: number, yLow: number, scale: number): void {
   stirling[1] = lost + (productLow + rest * scale)
 }
 
-/** Computes |Γ(x)| divided by e^±log Γ(y), as a sum of two numbers. For x > 0 it is the reciprocal of a product. */
+/**
+ * Computes |Γ(x)| divided by e^±log Γ(y), as a sum of two numbers. For x > 0 the quotient is the reciprocal of a
+ * product.
+ */
 function computeFactor(x: number, size: number): void {
   factor[0] = 1
   factor[1] = 0

@@ -3,7 +3,7 @@
 import { exps } from './exp.js'
 import { numbers, powerOfTwo } from './numbers.js'
 
-/** Range in which a quarter of eˣ can be computed. Beyond it, all results equal those at the limits. */
+/** Range in which a quarter of eˣ can be computed. Beyond this range, all results equal the results at its limits. */
 const LOW = -40
 const HIGH = 710.6
 /** Below this limit the result is x. */
@@ -16,7 +16,10 @@ const { expInParts } = exps.float64
 const parts = new Float64Array(2)
 const quarter = new Float64Array(2)
 
-/** eˣ/4 − less as a sum of two numbers. It is a quarter, because eˣ may overflow although sinh x does not. */
+/**
+ * eˣ/4 − less as a sum of two numbers. The function computes a quarter, because eˣ may overflow although sinh x does
+ * not.
+ */
 function quarterOfExp(x: number, less: number): void {
   const k = expInParts(x > HIGH ? HIGH : x < LOW ? LOW : x, 0, parts)
   const factor = powerOfTwo(k - 2)

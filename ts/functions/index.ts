@@ -1,8 +1,8 @@
 /**
- * Elementary functions with bit-identical results in every JavaScript engine, which `Math` does not guarantee. They are
- * composed of + − × ÷ √, comparisons and operations on the bits of numbers. The functions exported by name compute in
- * float64. crates/kernels/src/functions implements the same functions in Rust, with the same order of operations.
- * Stated errors are the largest observed ones, as described in docs/numerics.md. The constants come from
+ * Elementary functions with bit-identical results in every JavaScript engine, which `Math` does not guarantee. The
+ * functions are composed of + − × ÷ √, comparisons and operations on the bits of numbers. The functions exported by
+ * name compute in float64. crates/kernels/src/functions implements the same functions in Rust, with the same order of
+ * operations. Stated errors are the largest observed errors, as described in docs/numerics.md. The constants come from
  * scripts/coefficients.py.
  */
 
@@ -57,7 +57,7 @@ const float64Functions = {
   faddeevaByY,
 }
 
-/** The functions for a dtype. Their arguments must have this dtype. */
+/** The elementary functions for a dtype. The arguments of these functions must have this dtype. */
 export const elementary = (dtype: Dtype) => ({
   sin: trigonometric[dtype].sin,
   cos: trigonometric[dtype].cos,

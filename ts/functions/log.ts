@@ -16,8 +16,9 @@ const REST: PerDtype<readonly number[]> = {
 const fraction = new Float64Array(1)
 
 /**
- * The natural logarithm: −∞ for zeros, NaN for negative arguments. For x = 2ᵏ·(1 + f) it is k·log 2 + log(1 + f). With
- * s = f/(2 + f), log(1 + f) is f − (f²/2 − s·(f²/2 + s²·REST)), as in fdlibm (Sun, 1993). The leading term f is exact.
+ * The natural logarithm: −∞ for zeros, NaN for negative arguments. For x = 2ᵏ·(1 + f) the logarithm is k·log 2 + log(1
+ * + f). With s = f/(2 + f), log(1 + f) is f − (f²/2 − s·(f²/2 + s²·REST)), as in fdlibm (Sun, 1993). The leading term f
+ * is exact.
  */
 export const logs = twice((f, dtype) => {
   const { polynomial } = numbers[dtype]

@@ -5,10 +5,13 @@ import { type PerDtype, twice } from './twice.js'
 const floats = new Float64Array(1)
 const words = new Int32Array(floats.buffer)
 floats[0] = 1
-/** Index of the word with sign and exponent. It depends on the byte order of the machine. */
+/** Index of the word with sign and exponent. The index depends on the byte order of the machine. */
 const HIGH = words[1] === 0 ? 0 : 1
 
-/** The upper part of log 2 has few bits, so its product with an exponent is exact. LN2_LOW is the rest. */
+/**
+ * The upper part of log 2 has few bits, so its product with an exponent is exact. LN2_LOW is the difference between log
+ * 2 and its upper part.
+ */
 export const LN2_HIGH: PerDtype<number> = { float32: Math.fround(0.69314575), float64: 0.6931471805598903 }
 export const LN2_LOW: PerDtype<number> = {
   float32: Math.fround(1.4286068e-6),
@@ -78,7 +81,7 @@ export const numbers = twice((f, dtype) => {
     return f(wide - f(wide - x))
   }
 
-  /** Σᵢ cᵢ·xⁱ. Pairs of terms are computed independently, and combined by Horner's rule in x². */
+  /** Σᵢ cᵢ·xⁱ. Pairs of terms are computed independently, and then combined by Horner's rule in x². */
   function polynomial(x: number, c: readonly number[]): number {
     const square = f(x * x)
     let i = c.length & 1 ? c.length - 1 : c.length - 2

@@ -3,7 +3,7 @@ import { type PerDtype, single, twice } from './twice.js'
 
 const TWO_BY_PI = 0.6366197723675814
 /**
- * π/2 as a sum of four numbers. The first three have few bits, so their multiples up to 2²⁰ (float32: 2¹¹) are
+ * π/2 as a sum of four numbers. The first three numbers have few bits, so their multiples up to 2²⁰ (float32: 2¹¹) are
  * exact.
  */
 const PARTS: PerDtype<readonly number[]> = {
@@ -47,7 +47,7 @@ export const quarterTurns = twice((f, dtype) => {
   const medium = MEDIUM[dtype]
   const twoByPi = f(TWO_BY_PI)
 
-  /** Computes x − k·π/2. All products but the last one are exact (Cody and Waite, 1980, ch. 8). */
+  /** Computes x − k·π/2. All products except the last product are exact (Cody and Waite, 1980, ch. 8). */
   function subtractTurns(x: number, r: Float64Array): number {
     const k = nearest(f(x * twoByPi))
     const one = f(x - f(k * first))
@@ -75,8 +75,8 @@ export const quarterTurns = twice((f, dtype) => {
 
 /**
  * Computes x·2/π by long multiplication, and its fraction times π/2 (Payne and Hanek, 1983). The multiplication begins
- * with the digits that matter modulo 4. It keeps 144 bits of the fraction, because a number can be as close as 2⁻⁶¹ to
- * a multiple of π/2.
+ * with the digits that matter modulo 4. The multiplication keeps 144 bits of the fraction, because a number can be as
+ * close as 2⁻⁶¹ to a multiple of π/2.
  */
 function multiplyByDigits(x: number, r: Float64Array): number {
   // x = 2^(24·shift)·Σ factorₐ·BASEᵃ.

@@ -78,7 +78,7 @@ export const trigonometric = twice((f, dtype) => {
     s[1] = f(f(f(high * z) * polynomial(z, sines)) + f(low * f(1 - f(0.5 * z))))
   }
 
-  /** The cosine. Its leading term is 1 − z/2, whose rounding error is added to the other terms. */
+  /** The cosine. The leading term of the cosine is 1 − z/2, whose rounding error is added to the other terms. */
   function cosOfR(high: number, low: number): void {
     const z = f(high * high)
     const half = f(0.5 * z)
@@ -97,7 +97,7 @@ export const trigonometric = twice((f, dtype) => {
     return both
   }
 
-  /** Normalizes a sum of two numbers, so that the first one is the rounded sum. */
+  /** Normalizes a sum of two numbers, so that the first number is the rounded sum. */
   function normalize(pair: Float64Array): void {
     const sum = f(pair[0] + pair[1])
     pair[1] = f(pair[1] - f(sum - pair[0]))

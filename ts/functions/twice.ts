@@ -5,8 +5,8 @@ export type PerDtype<T> = Readonly<Record<Dtype, T>>
 
 /**
  * Creates functions for both dtypes, where f rounds after each operation. JavaScript engines optimize a function for
- * the types that it has seen. Therefore the build copies the source text of `make` to the second argument `again`. It
- * does the same for kernels.
+ * the types that it has seen. Therefore the build copies the source text of `make` to the second argument `again`. The
+ * build also copies the source text of kernels.
  */
 export function twice<T>(make: (f: Round, dtype: Dtype) => T, again = make): PerDtype<T> {
   return { float32: make(Math.fround, 'float32'), float64: again((x) => x, 'float64') }

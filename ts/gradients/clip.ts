@@ -10,7 +10,7 @@ import { nestedOptions, readOptions } from '../options/read.js'
 export interface Noise {
   /** η ≥ 0; 0.01 by default */
   readonly eta: number
-  /** γ ≥ 0; 0.55 by default. With 0 the variance is constant. */
+  /** γ ≥ 0; 0.55 by default. With γ = 0 the variance is constant. */
   readonly gamma: number
   /** An integer from 0 to 2⁵³ − 1; 0 by default. */
   readonly seed: number
@@ -25,7 +25,7 @@ export interface Unitwise {
   readonly eps: number
 }
 
-/** Clips the gradient of each tensor on its own. If several limits are set, the lowest one applies. */
+/** Clips the gradient of each tensor separately. If several limits are set, the lowest one applies. */
 export interface TensorClip {
   /** The maximum norm of a tensor's gradient, > 0. If ‖g‖ is larger, g ← g·(tensorNorm/‖g‖). */
   readonly tensorNorm?: number
@@ -46,7 +46,7 @@ export interface TensorClip {
   readonly noise?: Noise
 }
 
-/** Clips in this order: by unit and tensor, by the global norm of the result, and by value. */
+/** Gradients are clipped in this order: by unit and tensor, by the global norm of the result, and by value. */
 export interface Clip extends TensorClip {
   /**
    * The maximum global norm, > 0; unlimited by default. If ‖g‖ over all tensors of a step is larger, g ← g·(norm/‖g‖),
@@ -57,7 +57,7 @@ export interface Clip extends TensorClip {
   readonly value?: number
 }
 
-/** The limits per tensor that are set. */
+/** The clipping limits per tensor that the user has set. */
 export interface TensorLimits {
   readonly tensorNorm?: number
   readonly rms?: number
@@ -121,7 +121,10 @@ const readLimits = (limits: Readonly<Record<string, unknown>>): TensorLimits =>
 /** The limits of optimizers without clipping. */
 export const NO_LIMITS = readClip('', {})
 
-/** Segment flags for tensors that are clipped on their own, clipped by unit, centralized, or get noise. */
+/**
+ * Segment flags for tensors that are clipped separately, clipped by unit, or centralized, or to whose gradients noise
+ * is added.
+ */
 export function clipFlags({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {
   const byUnit = adaptive?.unit !== undefined
   const weighs = adaptive !== undefined && !byUnit ? CLIPPED_PER_TENSOR | NEEDS_PARAM_NORM : 0

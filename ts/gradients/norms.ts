@@ -1,4 +1,4 @@
-/** Norms of gradients whose sums of squares overflow. They are rare, so plain loops in TypeScript suffice. */
+/** Norms of gradients whose sums of squares overflow. Such gradients are rare, so plain loops in TypeScript suffice. */
 
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
@@ -9,7 +9,7 @@ import { largest } from '../core/numbers.js'
  */
 export function safeNorm(arrays: readonly FloatArray[]): number {
   let most = 0
-  // Spread arguments could exceed the stack.
+  // A call with spread arguments could exceed the stack.
   for (const array of arrays) most = Math.max(most, largest(array))
   if (!(most > 0 && most < Infinity)) return most
   let sum = 0

@@ -1,4 +1,4 @@
-/** Reads the user's gradients: each property is read once, validated, and only then used. */
+/** Reads the user's gradients. Each property is read once and validated before use. */
 
 import { readBuffer, readByteOffset } from '../core/buffers.js'
 import { copyArray } from '../core/copy.js'
@@ -34,8 +34,8 @@ export const ALL_GRADIENTS: StepGradients = []
 export const NO_GRADIENTS: StepGradients = []
 
 /**
- * A structure prepared for reading. The keys of an object are stored in order, because comparing is faster than looking
- * up.
+ * A structure of tensors, prepared for reading gradients. The keys of an object are stored in order, because comparing
+ * is faster than looking up.
  */
 export type ShapeReader = number | readonly ShapeReader[] | ObjectShapeReader
 
@@ -78,7 +78,8 @@ export function read(reader: ShapeReader, given: unknown, found: unknown[], path
   const record = given as Record<string, unknown>
   const keys = Object.keys(record)
   let k = 0
-  // In a for-in loop, the compiler knows where the values are. Inherited keys come last and end the loop.
+  // In a for-in loop, the JavaScript compiler knows where the values are stored. Inherited keys come last and end the
+  // loop.
   for (const key in record) {
     if (key !== keys[k]) break
     const child = findChild(reader, key, k++, path)
@@ -116,7 +117,10 @@ function readChild(
   else read(reader, given, found, `${path}.${key}`)
 }
 
-/** Copies a gradient that is a single array. Returns false, without a copy, if the value is not a matching gradient. */
+/**
+ * Copies a gradient that is a single array. If the value is not a matching gradient, the result is false, and nothing
+ * is copied.
+ */
 export function takeSingle(given: unknown, own: FloatArray): boolean {
   if (!hasShape(given, getTypeName(own), own.length)) return false
   // `set` handles overlapping memory.

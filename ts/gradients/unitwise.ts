@@ -96,7 +96,7 @@ extensions.writeUnitClips = (row, { adaptive, centralized, noise }, scale, t, te
 /**
  * Clips each row of a matrix, for `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan,
  * 2021). The units are rows along the first dimension in `shapes`, each with all other dimensions, as in timm. If ‖g‖
- * of a row exceeds κ·max(‖θ‖, ε), g is scaled down to that norm. Other tensors are one unit each.
+ * of a row exceeds κ·max(‖θ‖, ε), g is scaled down to that norm. A tensor that is not a matrix is one unit.
  *
  * @throws OptionError if an option is unknown or invalid
  */

@@ -16,7 +16,7 @@ import { execute } from '../many/engines/execute.js'
 import type { ColumnRequest, Table } from '../tables/read-csv.js'
 import { type ModelInput, type ModelSelection, readModel, readModels } from './model.js'
 
-/** A request for fits, with the option names of the command line. It does not say where the fits run. */
+/** A request for fits, with the option names of the command line. The request does not specify where the fits run. */
 export interface FitsRequest extends ModelSelection {
   readonly y: string
   readonly sigma?: string | undefined

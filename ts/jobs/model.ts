@@ -24,7 +24,7 @@ export interface ModelSelection {
   readonly start?: NumbersByName
   readonly min?: NumbersByName
   readonly max?: NumbersByName
-  /** Null if a parameter is fixed at its starting value. */
+  /** The value is null if a parameter is fixed at its starting value. */
   readonly fixed?: Readonly<Record<string, number | null>>
   /** Expressions of derived parameters, by parameter name. */
   readonly expr?: ColumnNames
@@ -145,8 +145,8 @@ function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): C
 }
 
 /**
- * A built-in model, such as `gaussian`, or one with options, such as `polynomial(degree=3)` or
- * `sinusoid(frequency=[0.1,2])`. `four-p-l` is `fourPL`, too.
+ * A built-in model, such as `gaussian`, or a built-in model with options, such as `polynomial(degree=3)` or
+ * `sinusoid(frequency=[0.1,2])`. The name `four-p-l` also selects `fourPL`.
  */
 function parseModelName(text: string): FitModel | undefined {
   const [, given, options] = /^\s*([a-z][a-z\d-]*)\s*(?:\((.*)\))?\s*$/i.exec(text) ?? []

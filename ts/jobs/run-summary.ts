@@ -23,7 +23,9 @@ export interface RunSummary {
   readonly medianIterations: number | null
 }
 
-/** Accumulates the results of runs in parts. Its memory, 12 bytes per run, is reused for the next set. */
+/**
+ * Accumulates the results of runs in parts. The summary's memory, 12 bytes per run, is reused for the next option set.
+ */
 export class RunTally {
   readonly #starts: StartColumns
   readonly #target: number | undefined

@@ -14,7 +14,9 @@ import { readInput, type SweepInputOptions } from './sweep-input.js'
 
 export type RuleName = BuiltInRule['name']
 
-/** A request for a sweep, with the option names of the command line. It does not say where the sweep runs. */
+/**
+ * A request for a sweep, with the option names of the command line. The request does not specify where the sweep runs.
+ */
 export interface SweepRequest extends SweepInputOptions {
   readonly rule: RuleName
   /** Values per option; every combination is an option set. */
@@ -75,7 +77,7 @@ const MAX_SETS = 1_000_000
 export const countSets = ({ options }: Pick<SweepRequest, 'options'>): number =>
   Object.values(options).reduce((product, values) => product * values.length, 1)
 
-/** Runs per call, enough for all cores. Cancellation discards the runs of the current call. */
+/** Runs per call, enough for all cores. If the sweep is canceled, the runs of the current call are discarded. */
 const RUNS_PER_CALL = 1 << 14
 
 /** Rules that batches of runs support, at least with default options. */
@@ -123,7 +125,7 @@ class PreparedSweep {
     }
   }
 
-  /** Validates each set. Batch support never depends on two options together, so it is tested once per value. */
+  /** Validates each option set. Batch support never depends on two options together, so it is tested once per value. */
   check(): void {
     for (let set = 0; set < this.sets; set++) resolve(this.#setOf(set))
     const { objective } = this.#settings

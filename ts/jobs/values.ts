@@ -45,7 +45,7 @@ function range(option: string, item: string): number[] {
     throw new OptionError(option, `a range of 2 to ${MAX_VALUES} values`, item)
   }
   const last = (count as number) - 1
-  // Few digits, so that a user can type a value again: 0.001 is 0.001.
+  // Values are rounded to few digits, so that a user can type them again.
   const digits = isLog && Math.abs(log(high) - log(low)) / last > 1e-3 ? 6 : 12
   return Array.from({ length: last + 1 }, (_, i) => {
     if (i === 0 || i === last) return i === 0 ? low : high

@@ -11,7 +11,8 @@
  * 3. An engine call advances a batch by up to 256 updates (engines/). The native engine distributes cohorts over
  *    threads. The WebAssembly engine distributes them over workers if `workers()` is set. The TypeScript engine is the
  *    readable reference. All engines perform the same operations in the same order, so the results are bit-identical.
- * 4. A run ends by the criteria of `minimize`. Its results are stored, and the last lane of the cohort takes its place.
+ * 4. A run ends by the criteria of `minimize`. The results of an ended run are stored, and the last lane of the cohort
+ *   takes the place of its lane.
  * 5. Between calls the event loop gets its turn, progress is reported, and points are recorded (paths.ts).
  *
  * The result has columns: one array per quantity, one element per run.

@@ -15,7 +15,8 @@ export interface OptionSet {
 /**
  * Groups the runs by their options, in order. The arguments are read and copied at once; the runs are sorted in slices.
  *
- * @throws OptionError if the options or the rule are invalid. The slices throw it for options that differ between runs.
+ * @throws OptionError if the options or the rule are invalid. For options that differ between runs, the slices throw
+ * the OptionError.
  */
 export function readOptionSets(
   rule: Rule | CustomRule,

@@ -18,8 +18,9 @@ import { WorkerPlacement } from './engines/engines.js'
 
 export interface MinimizeManyOptions<D = PerRunData> {
   /**
-   * Columns of data, over whose rows the expression is summed. All other names of the expression are parameters. An
-   * array of columns, one per run, gives each run its own data, which may also differ in length.
+   * Data columns; the objective is the sum of the expression over their rows. All names in the expression that are not
+   * data columns are parameters. An array with one set of columns per run gives each run its own data; lengths may
+   * differ between runs.
    */
   readonly data?: D
   /** Options of the rule that differ between runs: one number per run. */
@@ -30,31 +31,35 @@ export interface MinimizeManyOptions<D = PerRunData> {
   readonly bounds?: Bounds<PerRunLimit>
   /** Convergence tolerance as for `minimize`; default 1e-9. */
   readonly tolerance?: number
-  /** Most updates per run, as for `minimize`; default 10,000. */
+  /** Maximum number of updates per run, as for `minimize`; default 10,000. */
   readonly maxIterations?: number
   /**
-   * Interval of recording. The result's `paths` keep the start of each run, and its point after each interval. All
-   * points, at `maxIterations` updates, may have up to 2²⁷ numbers. While they are sorted, they take twice the memory.
+   * Number of updates between two recorded points of a run. The result's `paths` contain the start of each run, and its
+   * point after each such interval. The recorded points of runs with `maxIterations` updates may contain up to 2²⁷
+   * numbers. Sorting the recorded points temporarily takes twice their memory.
    */
   readonly recordEvery?: number
   /** Dtype of the computation; by default the dtype of the starts, or float64 for plain numbers. */
   readonly dtype?: 'float32' | 'float64'
-  /** Clips each element of the gradients. */
+  /** Clips each element of the gradients to a range. */
   readonly clip?: { readonly value?: number }
-  /** Forces an engine; by default the first available one of native, WebAssembly and TypeScript. */
+  /** Forces an engine; by default the first available engine of native, WebAssembly and TypeScript. */
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine. */
   readonly instructionSet?: string
   /**
    * Count of threads of the native engine, or of workers; by default the count of cores. The results do not depend on
-   * it.
+   * the number of threads.
    */
   readonly threads?: number
   /** Runs the WebAssembly engine on workers, in browsers: the result of `workers()`. */
   readonly workers?: WorkerPlacement
-  /** Aborts the call: the promise is rejected with the signal's reason. */
+  /** AbortSignal for the call: if the signal aborts, the promise is rejected with its reason. */
   readonly signal?: AbortSignal
-  /** Called with the count of runs that have ended, and the total: at least four times per second, and at the end. */
+  /**
+   * Progress callback, called with the number of completed runs and of all runs, at least four times per second and at
+   * the end.
+   */
   readonly onProgress?: (done: number, total: number) => void
 }
 
@@ -85,5 +90,5 @@ export const optionTable = {
   ...callOptions,
 } satisfies Record<keyof MinimizeManyOptions, Option>
 
-/** The options after reading. */
+/** The validated options of a call with many runs. */
 export type ManyValues = ValuesOf<typeof optionTable>

@@ -6,7 +6,7 @@ import { type Slices, visitInSlices } from '../core/slices.js'
 import type { Batch } from './batch/batch.js'
 import type { Paths } from './result.js'
 
-/** Most numbers in all recorded points: 1 GiB in float64. */
+/** Maximum count of numbers in all recorded points, 1 GiB in float64. */
 const MAX_RECORDED = 134_217_728
 
 /** Points of the running runs after an update. */
@@ -68,7 +68,7 @@ export class Recorder {
     for (const [p, column] of points.entries()) {
       yield* visitInSlices(iterations.length, (from, to) => {
         for (let run = from; run < to; run++) {
-          // No snapshot contains the end point of a run.
+          // The recorded points of a batch do not contain the end points of its runs.
           if (iterations[run] % every === 0) column[offsets[run + 1] - 1] = x[p][run]
           column[offsets[run]] = starts[p][run]
         }

@@ -2,8 +2,8 @@ import type { FloatArray } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
 
 /**
- * Points of each run: its start, and its point after every `recordEvery` updates. The end point is included only if it
- * is one of them.
+ * Points of each run: its start, and its point after every `recordEvery` updates. The end point is included only if the
+ * number of updates is a multiple of `recordEvery`.
  */
 export interface Paths<Names extends string = string> {
   /** Run i has the points from `offsets[i]` to `offsets[i + 1]`. */
@@ -18,11 +18,14 @@ export interface MinimizeManyResult<Names extends string = string> {
   readonly x: Readonly<Record<Names, FloatArray>>
   /** Values of the objective at the end points. */
   readonly value: Float64Array
-  /** Largest |gᵢ| at the last update, before clipping and decay. At a bound it need not be small. */
+  /**
+   * Largest |gᵢ| at the last update, before clipping and decay. If a parameter is at a bound, the gradient need not be
+   * small.
+   */
   readonly gradientNorm: Float64Array
   /** Largest change of a parameter in the last update. */
   readonly maxChange: Float64Array
-  /** Count of updates of each run. It may exceed 32 bits. */
+  /** Count of updates of each run. The count may exceed 32 bits. */
   readonly iterations: Float64Array
   /** Indices into `minimizeReasons`. */
   readonly reason: Uint8Array

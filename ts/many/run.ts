@@ -69,7 +69,7 @@ const NO_RESULTS: FoundRuns = {
 
 /** Updates per engine call. */
 const UPDATES_PER_CALL = 256
-/** Count of values that are computed between two pauses. */
+/** Number of values that are computed between two pauses. */
 const VALUES_PER_SLICE = 1024
 
 export class ManyRuns {
@@ -150,7 +150,10 @@ export class ManyRuns {
     this.#placed = end
   }
 
-  /** Yields batches to advance, one after the other. After each call the result contains the runs that have ended. */
+  /**
+   * Yields batches to advance, one after the other. After each engine call, the result contains the runs that have
+   * ended.
+   */
   *calls(): Generator<EngineCall> {
     yield* this.#begin()
     const sets = yield* this.#sets
@@ -179,7 +182,7 @@ export class ManyRuns {
     this.options.onProgress?.(this.#done + ended, this.#count)
   }
 
-  /** Places the starts, and allocates the results. */
+  /** Moves the starting points into the bounds, and allocates the results. */
   *#begin(): Slices<void> {
     const { parameters } = this.#programs
     const count = this.#count

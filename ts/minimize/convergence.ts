@@ -11,7 +11,7 @@ export interface DecayTerms {
   readonly l2: number
   /** Fraction by which decoupled weight decay shrinks a parameter per step: η·λ, or 0. */
   readonly decoupled: number
-  /** −1 to maximize, otherwise 1. */
+  /** Sign of the objective: −1 to maximize, otherwise 1. */
   readonly sign: number
 }
 
@@ -33,9 +33,10 @@ export const PATIENCE = 100
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
 /**
- * Whether the gradient is negligible for steps of the size of the tolerance. It is, if within 100 tolerances of x it
- * changes by as much as its own size. Rounding errors of x replace the tolerance if they are larger. The result does
- * not depend on the scale of the objective, on the rule, or on the cause of short steps.
+ * Whether the gradient is negligible for steps of the size of the tolerance. The gradient is negligible if, within 100
+ * tolerances of x, it changes by as much as its own size. If the rounding errors of x are larger than the tolerance,
+ * they replace the tolerance. The result does not depend on the scale of the objective, on the rule, or on the cause of
+ * short steps.
  *
  * With bounds, a component that points out of the box at its border counts as 0, and the points nearby lie in the box.
  *

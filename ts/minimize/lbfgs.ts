@@ -13,7 +13,7 @@ const options = {
   c1: fraction(1e-4),
   /** c2 in (c1, 1): fraction of its initial value to which a step must reduce the slope */
   c2: fraction(0.9),
-  /** ≥ 1: most points per line search */
+  /** ≥ 1: maximum number of points per line search */
   maxLineSearch: integerAtLeast(1, 25),
 }
 
@@ -43,7 +43,7 @@ interface CorrectionPair {
   readonly rho: number
 }
 
-/** Interval of the check that gradients fill `out`. */
+/** Number of gradient evaluations between two checks that gradients fill `out`. */
 const CHECKED_GRADIENTS = 32
 /** Values and slopes may be equal if they differ by at most this many rounding errors. */
 const ROUNDING_FACTOR = 100
@@ -175,7 +175,7 @@ class LbfgsDescent implements Descent {
   #move(start: LineTrial, { t, value, grads }: LineTrial): number | undefined {
     const point = this.#pointAt(t)
     const s = difference(point, this.params)
-    // The search failed. It is repeated without the correction pairs, if there are any.
+    // The line search has failed. If correction pairs exist, the search is repeated without them.
     if (t === 0 || largest(s) === 0) {
       if (this.#pairs.length === 0) return this.#end(start.value)
       this.#pairs.length = 0
@@ -228,13 +228,14 @@ function add(a: Float64Array, factor: number, b: Float64Array): void {
 /**
  * L-BFGS, a quasi-Newton method for {@link minimize}. The direction is d = −H·g. The two-loop recursion forms H from
  * the last `history` steps s and gradient changes y. The update is θ ← θ + t·d, where a line search satisfies the
- * strong Wolfe conditions (Liu and Nocedal, 1989; Nocedal and Wright, 2006, algorithms 7.4 and 7.5). It follows
- * `torch.optim.LBFGS` with `line_search_fn: 'strong_wolfe'`, except that the first step is −g/Σ|gᵢ| however short g is.
- * Therefore scaling the objective does not change the path.
+ * strong Wolfe conditions (Liu and Nocedal, 1989; Nocedal and Wright, 2006, algorithms 7.4 and 7.5). The implementation
+ * follows `torch.optim.LBFGS` with `line_search_fn: 'strong_wolfe'`, except that the first step is −g/Σ|gᵢ| even for a
+ * short g. Therefore scaling the objective does not change the path.
  *
- * L-BFGS is not an update rule, because a line search needs values, which an `Optimizer` does not receive. It requires
- * a smooth function with an exact gradient. It needs no learning rate, and usually far fewer gradients than a rule. It
- * runs in TypeScript, in float64 except for parameters and gradients, with bit-identical results everywhere.
+ * L-BFGS is not an update rule, because a line search needs values, which an `Optimizer` does not receive. L-BFGS
+ * requires a smooth function with an exact gradient. L-BFGS needs no learning rate, and usually far fewer gradients
+ * than an update rule. L-BFGS runs in TypeScript, in float64 except for parameters and gradients, with bit-identical
+ * results everywhere.
  *
  * @throws OptionError if an option is unknown or out of its range
  * @example

@@ -3,25 +3,28 @@
 /** Value and slope of the function along a line, at t. */
 export interface Trial {
   readonly t: number
-  /** Infinity if the value or the gradient is not finite, which counts as too long a step. −Infinity is kept. */
+  /**
+   * The value is Infinity if the value or the gradient is not finite, and the step then counts as too long. The value
+   * −Infinity is kept.
+   */
   readonly value: number
   readonly slope: number
 }
 
 export interface LineSearchLimits {
-  /** Fraction of the predicted decrease that the value must achieve. */
+  /** Minimum decrease of the value, as a fraction of the predicted decrease. */
   readonly c1: number
-  /** Fraction of its initial value to which the slope must fall. */
+  /** Maximum final slope, as a fraction of the initial slope. */
   readonly c2: number
-  /** Limit of trials. */
+  /** Maximum number of trial points. */
   readonly maxTrials: number
   /** Difference of values that may be rounding error. */
   readonly noise: number
-  /** Width below which a bracket is closed. */
+  /** If a bracket is narrower than this width, the search ends. */
   readonly closest: number
 }
 
-/** Limits of the next longer step: as multiples of the last extension, and of the whole step. */
+/** Limits of the next longer step, as multiples of the last extension and of the whole step. */
 const MIN_GROWTH = 0.01
 const MAX_GROWTH = 10
 /** The second consecutive trial in the outer parts of a bracket is moved to their inner border. */
@@ -30,11 +33,11 @@ const BRACKET_MARGIN = 0.1
 /**
  * Returns the first trial that satisfies the strong Wolfe conditions F(t) ≤ F(0) + c1·t·F'(0) and |F'(t)| ≤ c2·|F'(0)|.
  * The search follows Nocedal and Wright (2006), algorithms 3.5 and 3.6, with the cubic of (3.59). Growth and margins
- * equal Torch's `strong_wolfe`. If no trial satisfies the conditions, the lowest one is returned, which is
- * `start` if none is lower.
+ * equal Torch's `strong_wolfe`. If no trial satisfies the conditions, the trial with the lowest value is returned, or
+ * `start` if no trial is lower.
  *
- * Close to a minimum, values differ only by rounding. Then a value that equals F(0) within the noise is accepted, and
- * slopes decide (Hager and Zhang, 2005, section 2).
+ * Close to a minimum, values differ only by rounding, so the search accepts a value that equals F(0) within the noise,
+ * and slopes decide (Hager and Zhang, 2005, section 2).
  *
  * @param start the trial at t = 0, with a slope < 0
  * @param at evaluates a trial at t > 0
@@ -49,7 +52,8 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
   let trial = at(1)
   let high: T | undefined
   let trials = 1
-  // Longer steps are tried until one is too long. A suitable step then lies between it and the previous one.
+  // Longer steps are tried until a step is too long. A suitable step lies between the step that is too long and the
+  // previous step.
   while (high === undefined) {
     if (trial.value === -Infinity) return trial
     if (!isLow(trial) || trial.value > low.value + noise) high = trial

@@ -12,16 +12,18 @@ import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import type { DecayTerms } from './convergence.js'
 
-/** Descriptions of methods by name. Each method's module adds its own, so that this module depends on none. */
+/**
+ * Descriptions of methods by name. Each method's module adds its own entry, so that this module depends on no method.
+ */
 // biome-ignore lint/suspicious/noEmptyInterface: see above
 export interface Methods {}
 
-/** A plain, frozen description of a method. The property `method` distinguishes it from rules. */
+/** A plain, frozen description of a method. The property `method` distinguishes methods from rules. */
 export type Method = Methods[keyof Methods]
 
 /** The objective and the start of a run. */
 export interface MinimizationProblem extends Required<Objective> {
-  /** Starting point; copied. */
+  /** Starting point of the run; copied. */
   readonly start: FloatArray
   readonly tolerance: number
 }
@@ -36,7 +38,7 @@ export interface Descent {
   readonly grads: FloatArray
   /** Count of initial updates in which short steps do not count as convergence. */
   readonly exempt: number
-  /** Whether the last update moved nothing and no further update would. */
+  /** Whether the last update changed no parameter, and no further update would change one. */
   readonly isStuck: boolean
   /** Performs one update. Returns the value at `params` if it is known. */
   update(): number | undefined

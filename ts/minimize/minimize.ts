@@ -30,22 +30,22 @@ export interface MinimizeOptions
   extends Pick<OptimizerOptions, 'clip' | 'engine' | 'instructionSet' | 'threads'> {
   /**
    * Convergence tolerance: the run stops if no parameter changes by this much in an update, and the gradient is small;
-   * default 1e-9. With 0 it never stops this way.
+   * default 1e-9. With a tolerance of 0, the run never stops by this criterion.
    */
   readonly tolerance?: number
-  /** Most updates; default 10,000. */
+  /** Maximum number of updates; default 10,000. */
   readonly maxIterations?: number
   /** Dtype of the run if x is a plain array of numbers; default float64. */
   readonly dtype?: 'float32' | 'float64'
   /**
    * Lower and upper bound of each parameter, in the order of x, or by name if the objective has `parameters`, as
    * expressions do. The start and the result of each update are moved to the closest point within the bounds. The
-   * objective is never evaluated outside of them.
+   * objective is never evaluated outside of the bounds.
    */
   readonly bounds?: Bounds
   /**
-   * Called after each update with the live parameters and the count of updates. Returning `true` stops the run. An
-   * update that is not finite ends the run without a call.
+   * Callback, called after each update with the live parameters and the count of updates. Returning `true` stops the
+   * run. An update that is not finite ends the run without a call.
    */
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
@@ -61,13 +61,13 @@ export interface Evaluations {
 
 /** Result of a minimization. */
 export interface MinimizeResult {
-  /** The last point, in the dtype of the run. */
+  /** The last point of the run, in its dtype. */
   readonly x: FloatArray
   /** Value of the objective at x. */
   readonly value: number
   /**
-   * Largest |gᵢ| at the last update, before clipping and decay; NaN without updates, or if an element is NaN. At a
-   * bound it need not be small.
+   * Largest |gᵢ| at the last update, before clipping and decay; NaN without updates, or if an element is NaN. If a
+   * parameter is at a bound, the gradient need not be small.
    */
   readonly gradientNorm: number
   /** Count of updates. */
@@ -90,8 +90,8 @@ export interface MinimizeResult {
  * Minimizes a function from a starting point by an update rule, or by a method such as `lbfgs()`.
  *
  * A run converges if the largest absolute change of a parameter in an update is below the tolerance. This criterion is
- * not tested during a delayed start or a warm-up. It does not count if steps are short for another reason than a small
- * gradient. To tell these cases apart, the gradient is also evaluated at up to three points nearby.
+ * not tested during a delayed start or a warm-up. Steps that are short for another reason than a small gradient do not
+ * count. To distinguish these cases, the gradient is also evaluated at up to three points nearby.
  *
  * @param objective `{ value, gradient }`, or a function of x alone. Without a gradient, central differences with step
  * ∛ε·max(1, |xᵢ|) are used (2n values per update).
@@ -131,8 +131,8 @@ export function minimize(
 }
 
 /**
- * Performs {@link minimize} one update at a time, for animations, or to pause and resume a run. It takes the same
- * arguments and visits the same points.
+ * Performs {@link minimize} one update at a time, for animations, or to pause and resume a run. `Minimization` takes
+ * the same arguments as `minimize` and visits the same points.
  *
  * @example
  * const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }))
@@ -303,7 +303,7 @@ export class Minimization {
     return null
   }
 
-  /** Whether the value, the gradient and the state are finite. The parameters are already known to be. */
+  /** Whether the value, the gradient and the state are finite. The parameters are already known to be finite. */
   #isFinite(): boolean {
     this.#valueHere ??= this.#value(this.params)
     return [this.#valueHere, this.gradientNorm, ...this.#descent.state().map(largest)].every(Number.isFinite)
@@ -341,7 +341,7 @@ function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table
 }
 
 /**
- * Largest |xᵢ − beforeᵢ|, computed in the dtype like in batches of many runs; NaN if an element is NaN. Afterwards
+ * Largest |xᵢ − beforeᵢ|, computed in the dtype like in batches of many runs; NaN if an element is NaN. After the call,
  * `before` equals x.
  */
 function largestChange(x: FloatArray, before: FloatArray, isSingle: boolean): number {

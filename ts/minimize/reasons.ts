@@ -1,8 +1,8 @@
 /**
  * Reason for which a minimization stopped:
- * - 'converged': no parameter changed by the tolerance, because the gradient is small. Judged by its change nearby, the
- *   gradient vanishes within 100 tolerances of the point. All values are finite. A gradient component that pushes a
- *   parameter out of its bounds counts as 0.
+ * - 'converged': no parameter changed by the tolerance, because the gradient is small. According to the gradient's
+ *   changes nearby, it vanishes within 100 tolerances of the point. For a converged run, all values are finite. A
+ *   gradient component that pushes a parameter out of its bounds counts as 0.
  * - 'stalled': no parameter changed by the tolerance in 100 updates, although the gradient is not small. The
  *   (scheduled) learning rate may be too low, or steps may be lost in rounding. A rule such as Adam may still divide by
  *   earlier, larger gradients, or its momentum may push a parameter against its bound.

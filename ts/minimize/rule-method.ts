@@ -13,7 +13,10 @@ import { warmupSteps } from '../schedules/schedule.js'
 import type { DecayTerms } from './convergence.js'
 import type { Descent, MinimizationProblem } from './method.js'
 
-/** Interval of the check that the gradient fills `out`. A check in every update would take noticeable time. */
+/**
+ * Number of updates between two checks that the gradient fills `out`. A check of the gradient in every update would
+ * take noticeable time.
+ */
 const CHECKED_UPDATES = 32
 
 export class RuleDescent implements Descent {
@@ -31,7 +34,10 @@ export class RuleDescent implements Descent {
   readonly #box: BoundsBox | null
   /** Point of the next gradient: the same views at each call, and for most rules the parameters. */
   readonly #point: FloatArray
-  /** The same point within the bounds: a copy if parameters are bounded and the point is not the parameters. */
+  /**
+   * The point of the next gradient within the bounds: a copy if parameters are bounded and the point differs from the
+   * parameters.
+   */
   readonly #pointInside: FloatArray
   #updates = 0
 

@@ -1,6 +1,6 @@
 /**
- * Second derivatives by finite differences. The steps are fractions of standard errors, the natural lengths at a
- * minimum.
+ * Second derivatives by finite differences. The steps of these differences are fractions of standard errors, which are
+ * the natural lengths at a minimum.
  */
 
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
@@ -11,17 +11,17 @@ export type GradientFunction = (x: Float64Array, out: Float64Array) => void
 /** Step for differences of gradients, as a fraction of a standard error. */
 const GRADIENT_STEP_FRACTION = 1e-4
 /**
- * Step for second differences of values, as a fraction of a standard error. It is longer, because they lose twice as
- * many digits.
+ * Step for second differences of values, as a fraction of a standard error. This step is longer than for gradients,
+ * because second differences lose twice as many digits.
  */
 const VALUE_STEP_FRACTION = 5e-3
 /** The first step, relative to the parameter. */
 const FIRST_STEP = 1e-3
-/** The smallest step, relative to the parameter. Below it, rounding of the parameter dominates. */
+/** The smallest step, relative to the parameter. With a smaller step, rounding of the parameter dominates. */
 const MIN_STEP = 1e-11
-/** Most steps that are tried. */
+/** Maximum number of steps that are tried. */
 const MAX_TRIALS = 40
-/** Factor from one trial step to the next while nothing is known yet. */
+/** Factor from one trial step to the next while no curvature is known. */
 const STEP_FACTOR = 16
 
 export interface SecondDifferences {
@@ -30,8 +30,8 @@ export interface SecondDifferences {
 }
 
 /**
- * Computes central differences of the gradient if there is one, otherwise of the values. Next to a bound the
- * differences are one-sided.
+ * Computes central differences of the gradient if the objective has a gradient, otherwise of the values. Next to a
+ * bound the differences are one-sided.
  *
  * @param unit twice the increase of the value within one standard error: 1 for −log L
  */
@@ -60,7 +60,7 @@ class Neighborhood {
     this.#box = box
   }
 
-  /** Moves a parameter. Returns its new value. */
+  /** Moves a parameter and returns its new value. */
   move(i: number, by: number): number {
     const to = this.x[i] + by
     this.point[i] = this.#box === null ? to : clamp(to, this.#box.min[i], this.#box.max[i])

@@ -38,7 +38,10 @@ export type StandardErrorsReason =
   | 'no-degrees-of-freedom'
 
 export interface StandardErrors {
-  /** Standard errors by parameter; NaN for a parameter at a bound. All are NaN unless the Hessian is usable. */
+  /**
+   * Standard errors by parameter; NaN for a parameter at a bound. All standard errors are NaN unless the Hessian is
+   * usable.
+   */
   readonly errors: Float64Array
   /** Covariance matrix as an array of rows; NaN where the standard errors are NaN. */
   readonly covariance: readonly Float64Array[]
@@ -57,7 +60,7 @@ export interface StandardErrors {
   readonly direction: Float64Array | null
   /**
    * - 'minimum': the Hessian is positive definite, and the minimum is within a hundredth of a standard error
-   * - 'not-at-minimum': the minimum is farther away; the standard errors belong to the quadratic approximation
+   * - 'not-at-minimum': the minimum is farther away, and the standard errors belong to the quadratic approximation
    * - 'singular': along a direction the curvature is only rounding error, so some parameters are known only jointly, or
    *   not at all
    * - 'saddle': along a direction the value has a maximum, so there are no standard errors
@@ -72,17 +75,17 @@ export interface StandardErrors {
   readonly message: string
 }
 
-/** A smaller pivot is rounding error, for a matrix with a diagonal of 1, per kind of derivatives. */
+/** Limit per kind of derivatives: in a matrix with a diagonal of 1, a pivot below this limit is rounding error. */
 const MIN_PIVOT = { exact: 1e-13, 'gradient-differences': 1e-7, 'value-differences': 1e-4 }
 /** Distances from the minimum up to this limit, in standard errors, count as 0. */
 const MAX_DISTANCE_IN_ERRORS = 0.01
 
 /**
- * Computes standard errors at a point that `minimize` returned, from the second derivatives H of the objective. They
- * are the square roots of the diagonal of H⁻¹ for −log L, of 2·H⁻¹ for χ², and of 2·H⁻¹·S/(n − p) for a sum of squares
- * S. The derivatives are exact for an `expression`, and for an objective with `hessian(x, out)`, which fills n·n
- * numbers by rows. Otherwise they are differences of the gradient, correct to about eight digits, or of the values,
- * correct to about six.
+ * Computes standard errors at a point that `minimize` returned, from the second derivatives H of the objective. The
+ * standard errors are the square roots of the diagonal of H⁻¹ for −log L, of 2·H⁻¹ for χ², and of 2·H⁻¹·S/(n − p) for a
+ * sum of squares S. The derivatives are exact for an `expression`, and for an objective with `hessian(x, out)`, which
+ * fills n·n numbers by rows. Otherwise the derivatives are differences of the gradient, correct to about eight digits,
+ * or of the values, correct to about six digits.
  *
  * @param objective the minimized objective
  * @param x the point, as in the result's `x`; copied and converted to float64

@@ -63,7 +63,7 @@ export function ema(decay: number = emas.decay.default, options: Partial<Pick<Em
 
 /**
  * The mean of the parameters after the updates start + every, start + 2·every, …, for the option `average`. Before the
- * first of these updates, it equals the initial parameters. (Izmailov et al., 2018)
+ * first of these updates, the mean equals the initial parameters. (Izmailov et al., 2018)
  *
  * @param options `start` ≥ 0, 0 by default, and `every` ≥ 1, 1 by default, in updates of the optimizer
  * @throws OptionError if an option is unknown or out of range

@@ -12,7 +12,7 @@ import type { Tensor } from './partition.js'
 import { exactName, matches, readMatch } from './patterns.js'
 
 /**
- * Selects the tensors of a match. This may call user functions.
+ * Selects the tensors of a match. The selection may call user functions.
  *
  * @throws OptionError if the match is invalid, TensorError if it selects no tensor
  */

@@ -1,6 +1,6 @@
 /**
- * Cohorts: tensors that are updated alike. Tensors with the same rule and the same update counts form a cohort, which
- * has one clock and one row of coefficients.
+ * Cohorts: groups of tensors that are updated in the same way. Tensors with the same rule and the same update counts
+ * form a cohort, which has one clock and one row of coefficients.
  */
 
 import type { Arena } from '../arena/arena.js'
@@ -13,8 +13,8 @@ import type { RuleInUse } from '../rules/active-rule.js'
 import type { CounterFields, CounterOf, SharedMember } from '../rules/define.js'
 
 /**
- * Updates of a tensor between flushes of its subnormal state values to +0. Such a pass costs about as much as part of
- * an update, so a rare flush costs almost nothing.
+ * Updates of a tensor between flushes of its subnormal state values to +0. A flush costs about as much as part of an
+ * update, so rare flushes cost almost nothing.
  */
 export const FLUSH_INTERVAL = 256
 
@@ -52,7 +52,10 @@ interface RuleCohort {
   readonly always: number
 }
 
-/** The next count. It stops at 2⁵³ − 1, beyond which an addition of 1 is lost and a saved count is invalid. */
+/**
+ * The next count of updates. The count stops at 2⁵³ − 1. Beyond this number, an addition of 1 would be lost, and a
+ * saved count would be invalid.
+ */
 export const nextCount = (count: number): number => (count < Number.MAX_SAFE_INTEGER ? count + 1 : count)
 
 export class Cohorts {
@@ -75,7 +78,7 @@ export class Cohorts {
   /**
    * @param firstArrays the index of each tensor's first state array
    * @param limit the maximum absolute value of a gradient element
-   * @param clip the default clipping per tensor, unless groups set another one
+   * @param clip the default clipping per tensor, unless groups set other clipping
    */
   constructor(arena: Arena, firstArrays: readonly number[], limit: number, clip: TensorLimits = {}) {
     this.#arena = arena
@@ -103,7 +106,10 @@ export class Cohorts {
     }
   }
 
-  /** Assigns a tensor to a rule, with the clock `time` or a new clock. With null, the tensor is no longer updated. */
+  /**
+   * Assigns a tensor to a rule, with the clock `time` or a new clock. If the rule is null, the tensor is no longer
+   * updated.
+   */
   assign(tensor: number, use: RuleInUse | null, time?: Readonly<UpdateCounter>): void {
     this.#laidOut = null
     this.#isComplete = false
@@ -131,14 +137,14 @@ export class Cohorts {
     return cohort === null ? undefined : { ...cohort.clock }
   }
 
-  /** Whether there is no segment. */
+  /** Whether the list of segments is empty. */
   get isEmpty(): boolean {
     return this.#active.length === 0
   }
 
   /**
    * Builds the segments of the present tensors, unless they are current. Neighbors of one cohort form one segment.
-   * Absent tensors keep the cohort's clock, and the others continue with a copy of it.
+   * Tensors without a gradient keep the cohort's clock, and the other tensors continue with a copy of the clock.
    */
   layOut(presence: GradientPresence | null): void {
     // A separate method, because functions with closures slow down every call.
@@ -242,8 +248,8 @@ export class Cohorts {
   }
 
   /**
-   * Sets a cohort's flags for update t, and the next update at which they may change. `prepare` is faster without this
-   * loop.
+   * Sets a cohort's flags for update t, and the next update at which they may change. The loop is a separate function,
+   * because `prepare` is then faster.
    */
   #flagFor(cohort: RuleCohort, t: number): void {
     const { use, always } = cohort

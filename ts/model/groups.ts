@@ -21,8 +21,8 @@ import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
 import { exactName, type Match, matches, readMatch, type TensorDescription } from './patterns.js'
 
 /**
- * Settings for some tensors: options of their rule, another rule, a learning-rate factor, or freezing. If groups
- * conflict, later groups win.
+ * Settings for some tensors: options of their rule, another rule, a learning-rate factor, or freezing. If the settings
+ * of two groups conflict, the later group applies.
  */
 export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   /** The tensors of the group: a pattern on dotted names such as `'**.bias'`, or another {@link Match}. */
@@ -32,7 +32,7 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
    * default.
    */
   readonly frozen?: boolean | undefined
-  /** Multiplies the rule's lr until `set` assigns another value. > 0; 1 by default. */
+  /** Multiplies the rule's lr until `set` assigns another value. The factor is > 0; 1 by default. */
   readonly lrScale?: number | undefined
   /** Clipping of each tensor on its own, in place of the optimizer's `clip`; `{}` turns it off. */
   readonly clip?: TensorClip | undefined
@@ -42,7 +42,7 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   | { readonly rule: CustomRule }
 )
 
-/** A group after reading each property once. */
+/** A validated group, of which each property was read once. */
 interface ResolvedGroup {
   readonly match: Match
   readonly frozen: boolean | undefined
@@ -67,12 +67,16 @@ export interface Assignment {
 export class Groups {
   readonly #list: readonly ResolvedGroup[]
   /**
-   * Resolved rules by group indices, because most tensors match the same groups. The cache is valid for one base rule.
+   * Resolved rules by group indices, because most tensors match the same groups. The cache of resolved rules is valid
+   * for one base rule.
    */
   readonly #resolved = new Map<string, ResolvedRule>()
   #base: ResolvedRule | undefined
 
-  /** Group indices by the exact name that a group matches. Groups with other matches are listed under undefined. */
+  /**
+   * Group indices by the exact name that a group matches. Groups whose match is not an exact name are listed under
+   * undefined.
+   */
   readonly #byName: ReadonlyMap<string | undefined, readonly number[]>
 
   private constructor(list: readonly ResolvedGroup[]) {
@@ -91,7 +95,7 @@ export class Groups {
 
   static readonly none = new Groups([])
 
-  /** These groups, followed by others. */
+  /** Returns these groups, followed by further groups. */
   and(others: Groups): Groups {
     return others.#list.length === 0 ? this : new Groups([...this.#list, ...others.#list])
   }
@@ -106,7 +110,7 @@ export class Groups {
   }
 
   /**
-   * The rule, the frozen state and the groups of a tensor. This may call user functions.
+   * The rule, the frozen state and the groups of a tensor. The selection may call user functions.
    *
    * @throws OptionError if a rule does not have an option, TensorError if a required rank is unknown
    */
@@ -268,8 +272,8 @@ export function noDecay(...also: readonly Match[]): { readonly match: Match; rea
 
 /**
  * Groups whose learning rates decrease from the last layer to the first, like timm's layer_decay. The last layer uses
- * the rule's learning rate, and each earlier layer uses `decay` times that of the next. (Clark et al., 2020; Bao et
- * al., 2021)
+ * the rule's learning rate, and each earlier layer uses `decay` times the learning rate of the next layer. (Clark et
+ * al., 2020; Bao et al., 2021)
  *
  * @param layers a match for each layer, from input to output
  * @param decay a factor in (0, 1], for example 0.75

@@ -40,21 +40,21 @@ export class Model {
   scheduled: RuleInUse[] = []
   /** Whether a step requires a call of `gradientPoint` first. */
   wantsPoint = false
-  /** Whether a tensor is clipped on its own, and whether gradient norms are measured for this or another purpose. */
+  /** Whether a tensor is clipped separately, and whether gradient norms are measured for this or another purpose. */
   clips = false
   /** Whether a tensor is clipped per unit. */
   clipsUnits = false
   measures = false
   /** The largest number of stages of any rule. */
   stages = 0
-  /** Counts changes of the tensors' locations and rules. */
+  /** Version number, incremented at each change of the tensors' locations and rules. */
   version = 0
   #isSettled = false
   #uses: RuleInUse[] | null = null
-  /** An index of current and former rules, for lookup; null if rules have changed since. */
+  /** An index of current and former rules, for lookup; null if rules have changed since the index was built. */
   #found: Uses | null = null
   readonly #byName = new Map<string, Tensor>()
-  /** All tensor indices in the order of names; null if tensors were added since. */
+  /** All tensor indices in the order of names; null if tensors have been added since the last sort. */
   #order: readonly number[] | null = null
   /** The last partition for later tensors, per kind of tensor. */
   readonly #open = new Map<string, Partition>()
@@ -125,7 +125,7 @@ export class Model {
     const isFirst = this.parts.length === 0
     const taken = [...groupBy(tensors, isFirst ? () => '' : partitionKey)].map(([kind, alike]) => {
       const last = this.#open.get(kind)
-      // After the first average, new tensors would need progress of their own.
+      // After the first averaged point, new tensors would need their own progress of the average.
       const open = last?.averaged.count === 0 ? last : undefined
       if (open?.takes(alike)) return () => open.take(alike, values)
       // The first tensors reserve no spare lines. From the second call on, spare lines keep the number of partitions
@@ -202,8 +202,8 @@ export class Model {
   }
 
   /**
-   * Computes derived values. It runs per step rather than per change, because thousands of changes may follow one
-   * another.
+   * Computes derived values. The function runs per step rather than per change, because thousands of changes may follow
+   * one another.
    */
   settle(): void {
     if (this.#isSettled) return
@@ -220,7 +220,7 @@ export class Model {
   }
 
   /**
-   * Evaluates the schedules at update t, counted from 0. This calls user functions, unless `isPlain`.
+   * Evaluates the schedules at update t, counted from 0. The evaluation calls user functions, unless `isPlain`.
    *
    * @throws OptionError if a schedule returns a value outside its option's range, and any exception of a user function
    */
@@ -260,8 +260,8 @@ export class Model {
   }
 
   /**
-   * Tensors in the order of the user's structure, which a saved run preserves. Their indices may differ in a loaded
-   * run.
+   * Tensors in the order of the user's structure, which a saved run preserves. The indices of the tensors may differ in
+   * a loaded run.
    */
   all(): Tensor[] {
     const found: Tensor[] = []

@@ -46,7 +46,7 @@ export function prepareTensors(
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
     return new Tensor(described, model.used(resolved), isFrozen, numbers)
   })
-  // If no new tensor has a shape, an existing one may.
+  // If no new tensor has a shape, an existing tensor may have one.
   const shapeless = groups.shapeless(base, tensors) && groups.shapeless(base, [...model.tensors, ...tensors])
   if (shapeless !== undefined) throw new TensorError('shapes', shapesExpected(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {

@@ -1,4 +1,4 @@
-/** Options of an optimizer: the work around its rule, and where it runs. */
+/** Options of an optimizer: what a step does in addition to the rule, and which engine runs it. */
 
 import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
@@ -34,19 +34,23 @@ const accumulation = {
 /** Accumulation of the gradients of several batches. */
 export interface Accumulation extends GivenOf<typeof accumulation> {}
 
-/** Options of an optimizer: the work around its rule, and where it runs. */
+/** Options of an optimizer: what a step does in addition to the rule, and which engine runs it. */
 export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] = never> {
-  /** Tensors with other options, another rule, or no updates; later groups win. */
+  /**
+   * Groups of tensors with other options, another rule, or no updates; if several groups match a tensor, the last one
+   * applies.
+   */
   readonly groups?: readonly Group<R, N>[]
   /** Dimensions of tensors, in the structure of the parameters, such as `{ body: { weight: [512, 256] } }`. */
   readonly shapes?: Shapes<P>
   /** Clips gradients per tensor, by their global norm and by value; off by default. */
   readonly clip?: Clip
-  /** Sets `grads` to zero in the pass that updates; false by default. */
+  /** Sets the user's `grads` to zero in the pass that updates the parameters; false by default. */
   readonly zeroGrads?: boolean
   /**
-   * The number of `step` calls per update. The update uses the mean of their gradients, and earlier calls return false.
-   * A tensor without a gradient in one batch counts as 0 there; a tensor without any gradient is skipped.
+   * The number of `step` calls per update. The update uses the mean of the gradients of these calls, and all calls but
+   * the last return false. If a batch has no gradient for a tensor, that gradient counts as 0. A tensor without a
+   * gradient in any batch is skipped.
    */
   readonly accumulate?: number | Accumulation
   /** Maintains an average of the parameters in `optimizer.average`: `ema()` or `swa()`. */
@@ -58,8 +62,8 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
   readonly lookahead?: Lookahead
   /**
    * Handling of gradients that are not finite: 'propagate' (no check, because a check costs a pass over the gradients),
-   * 'skip' (nothing changes, and no clock advances) or 'throw' (NonFiniteError). With `accumulate`, each batch is
-   * checked.
+   * 'skip' (nothing changes, and no clock advances) or 'throw' (NonFiniteError). With `accumulate`, the gradients of
+   * each batch are checked.
    */
   readonly onNonFinite?: 'propagate' | 'skip' | 'throw'
   /**
@@ -67,15 +71,22 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
    * default.
    */
   readonly maxConsecutiveSkips?: number
-  /** Records the gradient norm of each tensor in `optimizer.lastStep`. False by default, because it costs a pass. */
+  /**
+   * Records the gradient norm of each tensor in `optimizer.lastStep`. False by default, because computing the norms
+   * costs a pass over the gradients.
+   */
   readonly recordNorms?: boolean
-  /** Forces an engine. By default the size decides; the environment variable ANTIGRAD_ENGINE also forces one. */
+  /**
+   * Forces an engine. By default the number of parameters decides; the environment variable ANTIGRAD_ENGINE also forces
+   * an engine.
+   */
   readonly engine?: EngineName
-  /** Forces an instruction set of the native engine (see `engines()`); the best one by default. */
+  /** Forces an instruction set of the native engine (see `engines()`); by default the best supported one. */
   readonly instructionSet?: string
   /**
-   * The number of threads of the native engine, 1 to 256. By default the size decides, up to the number of cores; the
-   * environment variable ANTIGRAD_THREADS also sets it. Results are bit-identical for any number.
+   * The number of threads of the native engine, 1 to 256. By default the number of parameters decides, up to the number
+   * of cores; the environment variable ANTIGRAD_THREADS also sets the number of threads. Results are bit-identical for
+   * any number of threads.
    */
   readonly threads?: number
 }
@@ -113,12 +124,12 @@ const optimizerOptions = { ...placementOptions, ...stepOptions, ...engineOptions
 export interface StepOptions extends ValuesOf<typeof stepOptions> {}
 
 /**
- * Validated options with defaults. It is a class, so that an object from the user is never mistaken for validated
- * options.
+ * Validated options with defaults. Validated options are a class, so that an object from the user is never mistaken for
+ * them.
  */
 export class ResolvedOptions {
   readonly around!: StepOptions
-  /** Null if the groups of a saved run are unknown. */
+  /** The field is null if the groups of a saved run are unknown. */
   readonly groups!: Groups | null
   readonly shapes: unknown
   readonly asked!: EngineRequest

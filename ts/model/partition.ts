@@ -39,14 +39,14 @@ export class Tensor implements TensorDescription {
   readonly groups!: readonly number[]
   /** The part for which accumulated batches had a gradient. */
   gathered: AccumulatedRows = false
-  /** The tensor's location: its partition and its index there. */
+  /** The tensor's location: its partition and its index in the partition. */
   part!: Partition
   place = 0
-  /** Whether the partition has room for its state, even if the tensor is frozen. */
+  /** Whether the partition has room for the tensor's state, even if the tensor is frozen. */
   hasRoom = false
   /** The tensor's permanent index in the optimizer. */
   number = 0
-  /** The progress of its average. */
+  /** The progress of the tensor's average. */
   averaged: AverageProgress = { count: 0, product: 1 }
 
   constructor(described: TensorDescription, use: RuleInUse, isFrozen: boolean, groups: readonly number[]) {
@@ -94,7 +94,7 @@ export interface PartitionSettings {
   readonly dtype: Dtype
   /** The maximum absolute value of a gradient element. */
   readonly limit: number
-  /** The default clipping per tensor, unless groups set another one. */
+  /** The default clipping per tensor, unless groups set other clipping. */
   readonly clip: TensorLimits
   readonly zeroGrads: boolean
   /** Whether gradient norms are measured. */
@@ -107,7 +107,7 @@ export interface PartitionSettings {
 /** The number of averaged points, and the weight of the initial parameters. */
 export interface AverageProgress {
   count: number
-  /** ∏β so far. */
+  /** The product of all β so far. */
   product: number
 }
 
@@ -192,7 +192,7 @@ export class Partition {
     if (!tensor.isFrozen) begin(tensor, true)
   }
 
-  /** Whether further tensors of the last tensor's kind fit behind it. */
+  /** Whether further tensors of the last tensor's kind fit behind the last tensor. */
   takes(tensors: readonly Tensor[]): boolean {
     const sizes = tensors.map((tensor) => ({ length: tensor.length, units: countUnits(tensor) }))
     return this.count > 0 && this.arena.hasRoom(sizes)
@@ -226,7 +226,7 @@ export class Partition {
     begin(tensor, false)
   }
 
-  /** Assigns another rule with the same state arrays. Values that tensors share are carried over. */
+  /** Assigns another rule with the same state arrays. Values that tensors share are kept under the new rule. */
   assign(tensor: Tensor, use: RuleInUse): void {
     use.adopt(tensor.use.shared)
     if (!tensor.isFrozen) this.cohorts.assign(tensor.place, use, this.cohorts.clockOf(tensor.place))

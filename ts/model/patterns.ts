@@ -28,7 +28,7 @@ export type Match =
   | ((tensor: TensorDescription) => boolean)
   | readonly Match[]
 
-/** A match that selects no tensor. */
+/** A match that selects no tensors. */
 const NO_DIMENSIONS: Match = Object.freeze([])
 
 /** The maximum nesting depth of arrays. */
@@ -57,7 +57,7 @@ export function readMatch(what: string, given: unknown, depth = 0, lists = new S
 }
 
 /**
- * Whether a match selects a tensor. This may call user functions.
+ * Whether a match selects a tensor. The selection may call user functions.
  *
  * @throws TensorError if a required rank is unknown, OptionError if a match function does not return a boolean
  */
@@ -105,7 +105,8 @@ export function matchesPattern(pattern: string, name: string): boolean {
     if (at >= from) {
       if (isAny) [anchor, start] = [k, at]
       end = at + piece.length
-      // As a whole part, `**.` can match nothing. The dot in front of it is then the dot that it ends with.
+      // As a whole part, `**.` can match the empty string. The dot in front of the part then also serves as its final
+      // dot.
       if (pieces[k + 1] === '**.' && pieces[k].endsWith('.')) end--
     } else {
       // The first match after a `**` is the best one within its part of the name, so the search continues in the next

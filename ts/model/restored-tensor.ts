@@ -9,7 +9,7 @@ import type { AccumulatedRows, AverageProgress } from './partition.js'
 export interface RestoredTensor extends Assignment {
   readonly shape: readonly number[] | undefined
   readonly length: number
-  /** One object per distinct rule and options; its own clocks are unused. */
+  /** One object per distinct rule and options; the object's own clocks are unused. */
   readonly use: RuleInUse
   readonly clock: UpdateCounter | null
   readonly shared: CounterFields

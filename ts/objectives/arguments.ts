@@ -14,7 +14,7 @@ import type { Objective } from './objective.js'
 export function readObjective(objective: unknown): {
   readonly value: Objective['value']
   readonly gradient: Objective['gradient'] | undefined
-  /** Second derivatives, which expressions have; read on demand. */
+  /** Second derivatives, if the objective has them, as expressions do; read on demand. */
   readonly hessian: () => Objective['gradient'] | undefined
   /** Names of the parameters if the objective has them, as expressions do. */
   readonly names: readonly string[] | null

@@ -2,8 +2,8 @@ import { planar, type TestObjective } from './objective.js'
 
 /**
  * Beale's function in two dimensions (Beale, 1958; problem 5 of Moré, Garbow and Hillstrom, 1981): F(x, y) = (1.5 − x +
- * x·y)² + (2.25 − x + x·y²)² + (2.625 − x + x·y³)². It has steep walls around a flat valley. The minimum is 0 at (3,
- * 0.5).
+ * x·y)² + (2.25 − x + x·y²)² + (2.625 − x + x·y³)². Beale's function has steep walls around a flat valley. The minimum
+ * is 0 at (3, 0.5).
  */
 export function beale(): TestObjective {
   return planar({

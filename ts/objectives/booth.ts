@@ -1,8 +1,8 @@
 import { planar, type TestObjective } from './objective.js'
 
 /**
- * Booth's function in two dimensions (Jamil and Yang, 2013, function 17): F(x, y) = (x + 2·y − 7)² + (2·x + y − 5)². It
- * is a bowl with condition number 9, rotated against the axes. The minimum is 0 at (1, 3).
+ * Booth's function in two dimensions (Jamil and Yang, 2013, function 17): F(x, y) = (x + 2·y − 7)² + (2·x + y − 5)².
+ * Booth's function is a bowl with condition number 9, rotated against the axes. The minimum is 0 at (1, 3).
  */
 export function booth(): TestObjective {
   return planar({

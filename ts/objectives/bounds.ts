@@ -37,7 +37,7 @@ export function project(x: FloatArray, { min, max }: BoundsBox): void {
 }
 
 interface BoundsContext {
-  /** Names of the parameters, if they have any, and their count. */
+  /** Names of the parameters, if they have names, and the count of parameters. */
   readonly names: readonly string[] | null
   readonly length: number
   readonly dtype: 'float32' | 'float64'
@@ -83,7 +83,7 @@ export function readBounds(bounds: unknown, reading: BoundsContext): BoundsBox<n
   return isBounded ? box : null
 }
 
-/** The bound of one run. */
+/** The bound of a parameter in one run. */
 export function selectLimit(limit: number | FloatArray, run: number): number {
   return typeof limit === 'number' ? limit : limit[run]
 }

@@ -11,8 +11,8 @@ const table = {
 export interface BowlOptions extends GivenOf<typeof table> {}
 
 /**
- * The quadratic bowl F(x) = ½·Σ cᵢ·xᵢ². Its curvatures rise linearly from 1 to `condition`, which is therefore the
- * condition number of its Hessian. The minimum is 0 at 0.
+ * The quadratic bowl F(x) = ½·Σ cᵢ·xᵢ². The curvatures of the bowl rise linearly from 1 to `condition`, which is
+ * therefore the condition number of the Hessian. The minimum is 0 at 0.
  *
  * @throws OptionError if `condition` is not a finite number ≥ 1, or if an option is unknown
  */

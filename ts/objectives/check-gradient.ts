@@ -32,7 +32,7 @@ export interface GradientCheck {
   readonly value: number
   /** Index of the element with the largest |analytic − numeric|/(atol + rtol·max(|analytic|, |numeric|)). */
   readonly index: number
-  /** The element of the gradient. */
+  /** The element of the analytic gradient. */
   readonly analytic: number
   /** The element of the central differences. */
   readonly numeric: number
@@ -51,8 +51,9 @@ const tolerances = { 4: { rtol: 1e-2, atol: 1e-3 }, 8: { rtol: 1e-5, atol: 1e-8 
  * Compares a gradient with central differences, element by element: |analytic − numeric| ≤ atol + rtol·max(|analytic|,
  * |numeric|). The check takes 2n + 1 evaluations of the value.
  *
- * Check in float64 if possible. In float32 the differences are coarse too, and elements below atol are not checked. At
- * a kink, such as that of ReLU at 0, central differences lie between both one-sided derivatives and do not match.
+ * Check in float64 if possible. In float32 the central differences are also inaccurate, and elements below the
+ * tolerance `atol` are not checked. At a kink, such as that of ReLU at 0, central differences lie between both
+ * one-sided derivatives and do not match.
  *
  * @param objective `{ value, gradient }`, as for `minimize`
  * @param x the point, copied. A Float32Array selects float32; a Float64Array or an array of numbers selects float64.

@@ -7,7 +7,7 @@ import { isPromise } from './arguments.js'
 import { type BoundsBox, clamp } from './bounds.js'
 import type { Objective } from './objective.js'
 
-/** A NaN that no computation returns. It consists of two of these words in float64, and of one in float32. */
+/** A NaN that no computation returns. This NaN consists of two such words in float64, and of one word in float32. */
 const UNWRITTEN = 0x7ff8dead
 
 /** Wraps a gradient so that it throws an OptionError if it does not write all of `out`. */

@@ -3,8 +3,8 @@ import type { TestObjective } from './objective.js'
 
 /**
  * Griewank's function in n dimensions (Griewank, 1981; Surjanovic and Bingham, 2013): F(x) = 1 + Σᵢ xᵢ²/4000 − Πᵢ
- * cos(xᵢ/√i), where i counts from 1. It is a wide bowl covered with small waves. From afar only the bowl is visible.
- * The global minimum is 0 at 0.
+ * cos(xᵢ/√i), where i counts from 1. Griewank's function is a wide bowl covered with small waves. From afar only the
+ * bowl is visible. The global minimum is 0 at 0.
  */
 export function griewank(): TestObjective {
   return {
@@ -20,7 +20,8 @@ export function griewank(): TestObjective {
       return sum / 4000 + (1 - product)
     },
     gradient(x, out) {
-      // The product of all other cosines is that before i times that after i. A division would fail if a cosine is 0.
+      // The product of all other cosines is the product before i times the product after i. A division would fail if a
+      // cosine is 0.
       const before = new Float64Array(x.length)
       let product = 1
       for (let i = 0; i < x.length; i++) {

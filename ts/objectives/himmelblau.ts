@@ -1,8 +1,8 @@
 import { planar, type TestObjective } from './objective.js'
 
 /**
- * Himmelblau's function in two dimensions (Himmelblau, 1972): F(x, y) = (x² + y − 11)² + (x + y² − 7)². It is 0 at four
- * points: (3, 2), and three whose coordinates are rounded here.
+ * Himmelblau's function in two dimensions (Himmelblau, 1972): F(x, y) = (x² + y − 11)² + (x + y² − 7)². Himmelblau's
+ * function is 0 at four points: (3, 2), and three further points, whose coordinates are rounded in this file.
  */
 export function himmelblau(): TestObjective {
   return planar({

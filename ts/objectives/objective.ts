@@ -13,7 +13,10 @@ export interface Objective {
 
 /** An objective that may also have second derivatives. */
 export interface TwiceDifferentiable extends Objective {
-  /** Fills `out`, an array of length n·n, with the second derivatives by rows. Otherwise it is like `gradient`. */
+  /**
+   * Fills `out`, an array of length n·n, with the second derivatives by rows. The same conditions hold as for
+   * `gradient`.
+   */
   hessian?(x: ArrayLike<number>, out: { [i: number]: number }): void | undefined
 }
 

@@ -3,7 +3,7 @@ import type { TestObjective } from './objective.js'
 
 /**
  * Rastrigin's function in n dimensions (Rastrigin, 1974; Mühlenbein, Schomisch and Born, 1991): F(x) = Σᵢ 10 + xᵢ² −
- * 10·cos(2π·xᵢ). It has a local minimum near every point of integers. The global minimum is 0 at 0.
+ * 10·cos(2π·xᵢ). Rastrigin's function has a local minimum near every point of integers. The global minimum is 0 at 0.
  */
 export function rastrigin(): TestObjective {
   return {

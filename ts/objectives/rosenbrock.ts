@@ -14,8 +14,8 @@ export interface RosenbrockOptions extends GivenOf<typeof table> {}
 
 /**
  * Rosenbrock's function in n ≥ 2 dimensions (Rosenbrock, 1960), as a sum over neighbors: F(x) = Σᵢ (a − xᵢ)² + b·(xᵢ₊₁
- * − xᵢ²)². In two dimensions its only minimum is 0 at (a, a²). In more dimensions, with a = 1, a minimum is 0 at (1, …,
- * 1).
+ * − xᵢ²)². In two dimensions the only minimum of Rosenbrock's function is 0 at (a, a²). In more dimensions, with a = 1,
+ * a minimum of Rosenbrock's function is 0 at (1, …, 1).
  *
  * @throws OptionError if an option is not a finite number, or is unknown
  */

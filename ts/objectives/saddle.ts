@@ -1,8 +1,8 @@
 import { planar, type TestObjective } from './objective.js'
 
 /**
- * The saddle F(x, y) = x² − y² in two dimensions. Its gradient is 0 at the origin, but it has no minimum. A start close
- * to y = 0 stays near the origin for a while; a start on y = 0 stays there for good.
+ * The saddle F(x, y) = x² − y² in two dimensions. Its gradient is 0 at the origin, but it has no minimum. From a start
+ * close to y = 0, paths stay near the origin for a while. From a start with y = 0, paths never leave it.
  */
 export function saddle(): TestObjective {
   return planar({

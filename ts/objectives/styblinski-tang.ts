@@ -4,8 +4,8 @@ import type { TestObjective } from './objective.js'
 const LOWEST = -2.903534027771177
 
 /**
- * Styblinski and Tang's function in n dimensions (Styblinski and Tang, 1990): F(x) = ½·Σᵢ xᵢ⁴ − 16·xᵢ² + 5·xᵢ. It has
- * 2ⁿ minima. The global minimum is about −39.166·n, where all xᵢ are −2.9035…
+ * Styblinski and Tang's function in n dimensions (Styblinski and Tang, 1990): F(x) = ½·Σᵢ xᵢ⁴ − 16·xᵢ² + 5·xᵢ.
+ * Styblinski and Tang's function has 2ⁿ minima. The global minimum is about −39.166·n, where all xᵢ are −2.9035…
  */
 export function styblinskiTang(): TestObjective {
   return {

@@ -1,9 +1,12 @@
 /**
- * Suggestions for unknown option names. Node and development bundles include them. Production bundles omit them to stay
- * small, and their messages only list the valid names.
+ * Suggestions for unknown option names. Node and development bundles include these suggestions. Production bundles omit
+ * the suggestions to stay small; their messages only list the valid names.
  */
 
-/** Names that other libraries use for options, in lower case and without punctuation, if they do not resemble ours. */
+/**
+ * Names that other libraries use for options, in lower case and without punctuation, if these names do not resemble
+ * antigrad's names.
+ */
 const foreignNames: ReadonlyMap<string, string> = new Map([
   ['learningrate', 'lr'],
   ['decay', 'alpha'],

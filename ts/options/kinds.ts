@@ -16,14 +16,15 @@ export interface Option<T = unknown, D extends T | undefined = T | undefined> {
 }
 
 /**
- * Returns a validated copy of the value, or undefined. `context` passes further data from the caller of `readOptions`.
+ * Returns a validated copy of the value, or undefined. The argument `context` contains further data from the caller of
+ * `readOptions`.
  */
 export type ReadOption<T> = (what: string, given: unknown, ...context: never[]) => T | undefined
 
 /** Options by name, in the order in which messages list them. */
 export type OptionTable = Readonly<Record<string, Option>>
 
-/** The option values after reading. */
+/** The validated option values by name. */
 export type ValuesOf<O> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never }
 
 /** The options object that a user passes, without the names in `But`. */
@@ -34,9 +35,7 @@ export type GivenOf<O, But = never> = {
 /** Selects a type by whether the option is required. */
 type RequiredOr<O, Yes, No> = O extends Option<infer T, undefined> ? (undefined extends T ? No : Yes) : No
 
-/**
- * The same type, inferred from arguments alone. Without it, TypeScript would infer a missing default from the table.
- */
+/** The same type, inferred from arguments alone. Otherwise TypeScript would infer a missing default from the table. */
 export type Exactly<D> = [D][D extends unknown ? 0 : never]
 
 // Kinds are functions, so that bundles omit unused ones.

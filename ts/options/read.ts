@@ -8,8 +8,8 @@ import { customOption, type Option, type OptionTable, type ValuesOf } from './ki
 type OptionValues = Record<string, unknown>
 
 /**
- * Reads an options object and fills in defaults. Only own properties count, each is read once, and names outside the
- * table are errors.
+ * Reads an options object and fills in defaults. Only own properties count, each property is read once, and names
+ * outside the table are errors.
  *
  * @param what the argument, for messages; if it ends in `options`, the option names appear without that word
  * @param expected the expected value in words; by default an object with the names of the table

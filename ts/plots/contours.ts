@@ -8,7 +8,7 @@ interface ContourGenerator {
 
 type Corner = readonly [u: number, v: number]
 
-/** The region above a level, as rings. Inner rings are holes. */
+/** The region in which heights exceed a level, as rings of points. Inner rings are holes. */
 export interface ContourLevel {
   readonly value: number
   /** Corners as fractions of the grid's width and height, from its first point. */

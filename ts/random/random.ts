@@ -2,7 +2,7 @@
 export const WORD_COUNT = 0x1_0000_0000
 export const FRACTION_COUNT = 0x20_0000_0000_0000
 
-/** Number of words that `next` generates at once. */
+/** Number of random words that `next` generates at once. */
 const BLOCK_WORDS = 32
 
 /**
@@ -13,7 +13,7 @@ const BLOCK_WORDS = 32
  */
 export class WordStream {
   /**
-   * Returns the next word. It generates words ahead, so after a call {@link fill} must not be used until the next
+   * Returns the next word. The method generates words ahead, so {@link fill} must not be used after it until the next
    * `seed`.
    */
   readonly next: () => number
@@ -54,8 +54,9 @@ export class WordStream {
   }
 
   /**
-   * Fills `to` with the next integers from 0 to `count` − 1, uniformly distributed. With a `count` of 2³² they are the
-   * words. Filling an array takes a fraction of the time of single words, because the state is kept in local variables.
+   * Fills `to` with the next integers from 0 to `count` − 1, uniformly distributed. With a `count` of 2³² the integers
+   * are the random words themselves. Filling an array takes a fraction of the time of single words, because the state
+   * is kept in local variables.
    */
   fill(to: Uint32Array, count = WORD_COUNT): void {
     // Rejects words beyond the last whole multiple of `count`, which would make some integers more likely.

@@ -33,7 +33,7 @@ const commonOptions = { seed: optional(integerBetween(0, WORD_COUNT - 1)), dtype
 
 /**
  * All points of a grid. The outermost points lie exactly on the ends of the ranges, and the last parameter changes
- * fastest. An axis with one point has it in the middle.
+ * fastest. If an axis has a single point, the point lies in the middle of the range.
  *
  * @param box ranges by parameter: finite, from low to high; equal ends fix a parameter
  * @param counts number of points per axis, ≥ 1, or an object of counts by parameter; their product is at most 2³⁰
@@ -88,8 +88,8 @@ export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
 
 /**
  * A Latin hypercube (McKay, Beckman and Conover, 1979): each range is divided into `count` equal parts, and each part
- * of each range contains exactly one start, at a random place. Other counts yield other points. Rounding to float32 may
- * move a start to the border of its part.
+ * of each range contains exactly one start, at a random place. A different `count` yields different points. Rounding to
+ * float32 may move a start to the border of its part.
  *
  * @param box ranges by parameter, see `gridStarts`
  * @param count from 1 to 2³⁰
@@ -126,13 +126,13 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
 
 /**
  * Sobol sequence (1967) with the direction numbers of Joe and Kuo (2008): low discrepancy in the box and in each pair
- * of parameters. A larger `count` extends the sequence of points. Use a power of two as `count`, and do not drop the
- * first point. Only then does each half, quarter, … of each range contain its share (Owen, 2020, On dropping the
- * first Sobol' point).
+ * of parameters. A larger `count` extends the sequence of points. For a Sobol sequence, use a power of two as `count`,
+ * and do not drop the first point. Otherwise the halves, quarters, … of a range do not contain equal numbers of points
+ * (Owen, 2020, On dropping the first Sobol' point).
  *
  * Without a seed the first start is the lower corner of the box. A seed applies a random digital shift to all points,
- * which keeps the discrepancy low and makes each point uniform in the box. A coordinate has 32 bits before it is
- * scaled.
+ * which keeps the discrepancy low and makes each point uniform in the box. A coordinate has 32 bits before it is scaled
+ * to its range.
  *
  * @param box ranges by parameter, see `gridStarts`; at most 40 parameters
  * @param count from 1 to 2³⁰, preferably a power of two
@@ -172,10 +172,10 @@ function prepareColumns(
   return {
     names,
     seed,
-    /** The point at the fraction `part` / `whole` between low and high. Both ends are exact. */
+    /** The point at the fraction `part` / `whole` between low and high. Both ends of the range are exact. */
     place(p: number, part: number, whole: number): number {
       const [low, high] = [lows[p], highs[p]]
-      // Starts from the nearer end, so that rounding never leaves the range.
+      // The point is computed from the nearer end of the range, so that rounding never leaves the range.
       return 2 * part <= whole
         ? low + (high - low) * (part / whole)
         : high - (high - low) * ((whole - part) / whole)
@@ -194,7 +194,7 @@ function readBox(box: Box, Floats: typeof Float32Array | typeof Float64Array) {
   const ends = ranges.map(([name, range]) => {
     const [low, high] = Array.isArray(range) && range.length === 2 ? (range as readonly unknown[]) : []
     const isNumber = typeof low === 'number' && typeof high === 'number'
-    // Both ends and their difference must be finite in the dtype.
+    // Both ends of a range and their difference must be finite in the dtype.
     if (!isNumber || !(low <= high) || !Floats.of(low, high, high - low).every(Number.isFinite)) {
       throw new OptionError(`box: ${name}`, '[low, high], finite, low ≤ high', describeRange(range))
     }

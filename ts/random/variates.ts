@@ -9,7 +9,7 @@ export function normal(next: () => number): number {
   return radius * cos(2 * Math.PI * fraction(next))
 }
 
-/** Mean below which inversion is used, because counts are small. */
+/** Inversion is used if the mean is below this limit, because counts are then small. */
 const MAX_INVERSION_MEAN = 10
 
 /** A Poisson variate. @param mean finite and ≥ 0 */

@@ -1,4 +1,4 @@
-/** A rule as groups of tensors use it, with the values of its options at the current update. */
+/** A rule in use by groups of tensors, with the values of its options at the current update. */
 
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE_DECAY, PIPELINE_L2, PIPELINE_LIMIT, PIPELINE_SCALE, POINT } from '../arena/manifest.js'
@@ -14,12 +14,12 @@ import { makeRuleSchedule, type RuleNumbers, type RuleSchedule } from './values.
 let count = 0
 
 export class RuleInUse {
-  /** Unique number of this rule in use. */
+  /** Identifying number, unique for each object of this class. */
   readonly number = count++
   declare readonly definition: Definition
   /**
-   * Copy of the definition's function: all objects of this class have one shape for the compiler, and definitions do
-   * not.
+   * Copy of the definition's function. The copy lets the JavaScript engine see objects of one shape; definitions differ
+   * in shape.
    */
   declare readonly advance: Definition['advance']
   declare readonly corrections: Definition['corrections']
@@ -33,23 +33,25 @@ export class RuleInUse {
   /** Positions of the first stage's coefficients in a row. */
   declare readonly positions: Kernel['row']
   declare readonly point: Kernel | undefined
-  /** Numbers of the kernels by stage, with holes for absent kernels. */
+  /** Kernel numbers by stage; a stage without a kernel leaves a hole. */
   declare readonly kernels: number[]
   /** Segment flags that are set at every update. */
   declare readonly flags: number
   declare readonly state: readonly string[]
-  /** The names in `state` whose arrays store values per row and per column. */
+  /** Names of the state arrays that store values per row and per column. */
   declare readonly lines: readonly string[]
-  /** Names of the values per tensor. A stage may use a prefix of this list and of `state`. */
+  /**
+   * Names of the values that are stored per tensor. A stage may use only the first names of this list and of `state`.
+   */
   declare readonly byTensor: readonly string[]
-  /** The options, including schedules. `set` replaces this object. */
+  /** The options, including schedules. The method `set` replaces the object of options. */
   rule!: AnyRule
   numbers!: RuleNumbers
   /** The counter fields that all tensors of the rule share, as soon as they differ from their initial values. */
   shared: CounterFields
   /** The update t at which the schedules were last evaluated; −1 before the first evaluation. */
   evaluated = -1
-  /** Incremented whenever the numbers change. */
+  /** Version number, incremented whenever the values of the options change. */
   version = 0
   #resolved: ResolvedRule
   #value: unknown
@@ -128,7 +130,7 @@ export class RuleInUse {
     return matrix === null ? 0 : matrix[line] * matrix[2]
   }
 
-  /** Whether `evaluate` still has something to do. */
+  /** Whether a schedule may still change, so that `evaluate` must be called. */
   get isScheduled(): boolean {
     return !this.#isConstant
   }
@@ -138,7 +140,9 @@ export class RuleInUse {
     return this.#schedule?.isPlain ?? true
   }
 
-  /** Evaluates the schedules at update t, counted from 0. User functions may run and throw. */
+  /**
+   * Evaluates the schedules at update t, counted from 0. User functions may run during the evaluation and may throw.
+   */
   evaluate(t: number): void {
     const schedule = this.#schedule
     if (schedule === null) return
@@ -148,13 +152,13 @@ export class RuleInUse {
     this.version++
   }
 
-  /** Adopts the shared fields of a tensor that joins this rule, unless the rule already has values of its own. */
+  /** Adopts the shared counter fields of a tensor that joins this rule, unless the rule already has its own values. */
   adopt(clock: CounterFields): void {
     if (this.definition.estimateShared && makeKey(this.shared) === makeKey(this.definition.shared))
       this.share(clock)
   }
 
-  /** Copies the shared fields from a counter. */
+  /** Copies the shared counter fields from a counter. */
   share(clock: CounterFields): void {
     this.shared = createRecord(Object.keys(this.shared), (name) => clock[name])
   }
@@ -164,7 +168,7 @@ export class RuleInUse {
     return this.definition.flushes(this.numbers as never, smallestNormal[dtype])
   }
 
-  /** Writes the coefficients that do not depend on the counter into a row; `scale` is the factor of the gradients. */
+  /** Writes the coefficients that do not depend on the counter into a row; gradients are multiplied by `scale`. */
   write(row: Float64Array, scale: number, limit: number, dtype: Dtype): void {
     const { definition, numbers } = this
     row[PIPELINE_SCALE] = (numbers as { maximize?: unknown }).maximize === true ? -scale : scale
@@ -175,7 +179,7 @@ export class RuleInUse {
   }
 }
 
-/** Keys of objects and functions that have been computed. */
+/** Cache of the keys that were computed for objects and functions. */
 const keys = new WeakMap<object, string>()
 
 /**

@@ -53,7 +53,7 @@ const computeRho = ({ lr, relativeStep }: { lr: number; relativeStep: boolean },
 /** ρ·max(ε₂, RMS(θ)). */
 const scaleRho = (rho: number, rms: number, eps2: number): number => rho * (rms > eps2 ? rms : eps2)
 
-/** The rate after U has been clipped to an RMS of d. */
+/** Adafactor's rate after U has been clipped to an RMS of d. */
 function clipped(full: number, rms: number, d: number): number {
   const excess = rms / d
   return excess > 1 ? full / excess : full
@@ -65,7 +65,7 @@ function clipped(full: number, rms: number, d: number): number {
 const factored =
   (f: Round): MatrixLoopOf<typeof FactoredKernel, typeof sumsAndFactors> =>
   ({ theta, g, state, shape: [height, columns, count], holds, zeroes }, row, scratch) => {
-    // m exists only with momentum.
+    // The array m exists only with momentum.
     const { r, c, m }: { readonly [N in 'r' | 'c']: FloatArray } & { readonly m?: FloatArray } = state
     const { rowFactors, columnFactors } = scratch
     const { least, pieces, some } = cuts(height, columns)
@@ -199,13 +199,13 @@ export const definition = define('adafactor', {
     relativeStep: true,
     /** the rate is ρ·max(ε₂, RMS(θ)) instead of ρ */
     scaleParameter: true,
-    /** whether matrices store r and c; with false they store v, in the tensor's size, as all other tensors do */
+    /** whether matrices store only r and c; false stores v at full size for matrices too, as for all other tensors */
     factored: true,
-    /** smallest size of the last two dimensions for which a tensor is factored */
+    /** a tensor is factored only if each of its last two dimensions is at least this large */
     minFactored: atLeast(1, 1),
-    /** m is the average of the steps; 0 keeps no m */
+    /** decay rate of m, the average of the steps; 0 stores no m */
     beta1: 0,
-    /** decoupled, with the factor that `decayScale` selects */
+    /** decoupled weight decay, with the factor that `decayScale` selects */
     weightDecay: 0,
     /** factor of λ·θ: `'lr'`, the default, is η, `'rate'` the tensor's own rate before clipping, `'none'` 1 */
     decayScale: choice('lr', 'rate', 'none'),
@@ -271,12 +271,12 @@ const square = { eps1: 1e-30, epsPlacement: 'square' } as const
 /**
  * Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5): stores only the row means r and column means c of g² for a
  * matrix, V̂ = r·c/mean(r). U = g/√V̂ is divided by max(1, RMS(U)/d), and θ ← θ − ρ·max(ε₂, RMS(θ))·U. The last two
- * dimensions of a tensor form matrices. A tensor with fewer dimensions, or without a shape (`shapes`), stores v in its
- * own size.
+ * dimensions of a tensor form matrices. A tensor with fewer than two dimensions, or without a shape in `shapes`, stores
+ * v at full size.
  *
  * Defaults are PyTorch's. `adafactor.optax` uses Optax's values: η is not reduced over time, and λ·θ is not multiplied
- * by it. `adafactor.keras` uses the values of Keras, and `adafactor.timm` the values of timm, MLX and fairseq. If you
- * pass an η to one of these two, also pass `relativeStep: false`.
+ * by η. `adafactor.keras` uses the values of Keras, and `adafactor.timm` the values of timm, MLX and fairseq. If you
+ * pass a learning rate to `adafactor.keras` or `adafactor.timm`, also pass `relativeStep: false`.
  *
  * State: r and c, or v; with beta1 > 0 also m.
  * @throws OptionError if an option is unknown or out of its range

@@ -16,7 +16,7 @@ export const AdagradLoop = twice<typeof AdagradKernel>(
     },
 )
 
-/** η here is η/(1 + (t−1)·lrDecay); c is 1, or 1/t in the essay's form. */
+/** The coefficient for η is η/(1 + (t−1)·lrDecay); c is 1, or 1/t in the essay's form. */
 export const definition = defineDirection('adagrad', {
   options: {
     /** `'torch'`, the default, sums the squares; `'essay'` averages them, √(s/t), and has a default ε of 0 */
@@ -55,7 +55,7 @@ export interface Adagrad extends RuleOf<typeof definition> {}
 /**
  * Adagrad (Duchi, Hazan and Singer, 2011): s ← s + g·g, θ ← θ − η·g/(√s + ε).
  *
- * Defaults are PyTorch's. `adagrad.optax` starts the sum at 0.1 as Optax does, plus the 1e-7 that Optax adds to it
+ * Defaults are PyTorch's. `adagrad.optax` starts the sum at 0.1 as Optax does, plus the 1e-7 that Optax adds to the sum
  * under the root.
  *
  * State: s. @throws OptionError if an option is unknown or out of its range

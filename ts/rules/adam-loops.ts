@@ -1,5 +1,6 @@
 /**
- * Code that Adam and AdamW share, in its own module, so that a bundle with one of the rules does not include the other.
+ * Code that Adam and AdamW share. It is a separate module, so that a bundle with only one of these rules does not
+ * include the other.
  */
 
 import { kernel, twice } from '../arena/kernel.js'
@@ -52,8 +53,8 @@ interface AdamForms {
 type AdamKernels = readonly [typeof AdamKernel, typeof AmsGradKernel, typeof AdamPerRowKernel]
 
 /**
- * The kernels of both rules. The type includes the third kernel even if it is not imported, because types of state need
- * it.
+ * The kernels of Adam and AdamW. The type includes the kernel for `perRow` even if that kernel is not imported, because
+ * the types of state need it.
  */
 export const kernels = [
   kernel(AdamKernel, AdamLoop),
@@ -65,8 +66,8 @@ export const stages = ({ amsgrad, perRow }: AdamForms): AdamKernels[number][] =>
 ]
 
 /**
- * Same as `multiplyBetas`, except that the products are 0 with `perRow`, because each row corrects its own bias. (One
- * more call would cost 5 ns.)
+ * Same as `multiplyBetas`, except that the products are 0 with `perRow`, because each row corrects its own bias.
+ * (Calling `multiplyBetas` from this function would cost 5 ns.)
  */
 export function advance(
   clock: CounterOf<typeof products>,
@@ -80,5 +81,5 @@ export function advance(
 /** @throws OptionError if no kernel implements the combination */
 export function check({ amsgrad, perRow }: AdamForms): void {
   if (perRow && (amsgrad || extensions.rows === undefined))
-    throw new OptionError('perRow', 'sparseRows to be imported, and no amsgrad', perRow)
+    throw new OptionError('perRow', 'false with amsgrad or without sparseRows', perRow)
 }

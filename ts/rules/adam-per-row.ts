@@ -26,5 +26,8 @@ const AdamPerRowLoop = twice<typeof AdamPerRowKernel>(
     },
 )
 
-/** In addition to the moments m and v it stores w1 and w2, the same moments of a constant gradient of 1. */
+/**
+ * In addition to the moments m and v, Adam with `perRow` stores w1 and w2, the same moments of a constant gradient of
+ * 1.
+ */
 export const AdamPerRow = kernel(AdamPerRowKernel, AdamPerRowLoop)

@@ -46,7 +46,7 @@ const computeDecay = ({ lr, weightDecay, proximal }: Decay) =>
 export const definition = defineDirection('adan', {
   options: {
     lr: 1e-3,
-    /** decay rate of m; the paper's β₁ is 1 minus this */
+    /** decay rate of m; the paper's β₁ is 1 minus this decay rate */
     beta1: 0.98,
     /** decay rate of n, the mean change of the gradient */
     beta2: 0.92,
@@ -96,9 +96,9 @@ export interface Adan extends RuleOf<typeof definition> {}
  * Adan (Xie et al., 2022, algorithm 1): Adam with Nesterov's momentum from the change of the gradient, δ = g − gₜ₋₁ (0
  * at first). m averages g, n averages δ, and q averages (g + β₂·δ)²: θ ← (θ − η·(m̂ + β₂·n̂)/(√q̂ + ε)) / (1 + η·λ).
  *
- * Each β is a decay rate, as in the authors' code. The paper's β is 1 minus the decay rate, and its ε is inside the
- * root. Optax 0.2.8 implements another rule: it uses 1 − β₂ instead of β₂ in the step and in q. The restart condition
- * is not implemented.
+ * Each of Adan's β is a decay rate, as in the authors' code. In Adan's paper, β is 1 minus the decay rate, and ε is
+ * inside the root. Optax 0.2.8 implements a different Adan, with 1 − β₂ instead of β₂ in the step and in q. Adan's
+ * restart condition is not implemented.
  *
  * State: m, n, q, `previous`. @throws OptionError if an option is unknown or out of its range
  */

@@ -39,7 +39,7 @@ function warmed(beta1: number, beta3: number, part: number): number {
 
 /**
  * d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). c₃ = η·α; during its warm-up of T updates c₃ = η·((α·t)/T). During the
- * warm-up of β₃ it is min(exp(1/((1−s)/log β₁ + s/log β₃)), β₃), s = t/T.
+ * warm-up β₃ is replaced with min(exp(1/((1−s)/log β₁ + s/log β₃)), β₃), where s = t/T.
  */
 export const definition = defineDirection('ademamix', {
   options: {
@@ -52,9 +52,9 @@ export const definition = defineDirection('ademamix', {
     beta3: fraction(0.9999),
     /** α ≥ 0, weight of the slow momentum */
     alpha: nonNegative(5),
-    /** ≥ 0: updates during which α rises from 0; in the paper the whole run */
+    /** ≥ 0: number of updates during which α rises from 0; the paper uses the length of the run */
     alphaWarmup: nonNegative(0),
-    /** ≥ 0: updates during which β₃ rises from β₁; in the paper the whole run */
+    /** ≥ 0: number of updates during which β₃ rises from β₁; the paper uses the length of the run */
     beta3Warmup: nonNegative(0),
     /** if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,

@@ -42,11 +42,11 @@ export const definition = defineDirection('adopt', {
     beta2: 0.9999,
     /** lower bound of the divisor; if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-6,
-    /** ≥ 0: the quotient is clipped to ±(t−1) to this power; null does not clip */
+    /** ≥ 0: the quotient is clipped to ± (t−1) raised to this exponent; null does not clip */
     clipExponent: nullable(nonNegative(), 0.25),
     /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
-    /** starts at the second update */
+    /** the decay starts at the second update */
     decoupledWeightDecay: false,
     ...decayOptions,
     maximize: false,

@@ -45,8 +45,8 @@ export interface Asgd extends RuleOf<typeof definition> {}
  * decreasing rate, ηₜ = η/(1 + λ′·η·(t−1))^α with the η of the previous update.
  *
  * The optimizer computes the average: with `average: swa({ start: t0 + 1 })` it equals PyTorch's `ax` with `t0`, from
- * update t0 + 2 on. (Before, PyTorch's `ax` is the parameters themselves. Its default t0 of 1 million disables the
- * average for most runs.)
+ * update t0 + 2 on. (Before update t0 + 2, PyTorch's `ax` equals the parameters. PyTorch's default t0 of 1 million
+ * disables the average for most runs.)
  *
  * No state. @throws OptionError if an option is unknown or out of its range
  */

@@ -46,9 +46,9 @@ export function decoupledDecay({
 }
 
 /**
- * Defines a rule with one stage θ ← d·θ − u, whose direction u can be modified. If one of the options is set, the first
- * stage leaves the direction for a second stage. (The second stage has no state, so it does not change the types of
- * state that K declares.)
+ * Defines a rule with one stage θ ← d·θ − u, whose direction u can be modified. If `cautious` or `grams` is set, the
+ * first stage leaves the direction for a second stage. (The second stage has no state, so it does not change the types
+ * of state that K declares.)
  */
 export function defineDirection<
   const N extends string,

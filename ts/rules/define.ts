@@ -1,4 +1,4 @@
-/** Definitions of rules: one declaration per rule, from which everything else is derived. */
+/** Definitions of rules: options, kernels and functions of a rule are derived from a single declaration. */
 
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE } from '../arena/manifest.js'
@@ -13,12 +13,12 @@ import { makeOptionTable, type RuleOptionTable, type TableOf } from './options.j
 /** The rule's own counter fields with their initial values. */
 export type CounterFields = Readonly<Record<string, number>>
 
-/** The update counter of tensors with the same number of updates; t is the current update, counted from 1. */
+/** The update counter of tensors with the same number of updates; the field t is the current update, counted from 1. */
 export type CounterOf<C> = { -readonly [K in keyof C]: number } & { t: number }
 
 /**
- * Declaration of a rule. Functions with a parameter of type `NumbersOf` receive the numbers of one update instead of
- * schedules.
+ * Declaration of a rule. Functions with a parameter of type `NumbersOf` receive the options' values at one update
+ * instead of schedules.
  */
 export interface Declaration<O, K extends readonly Kernel[], C extends CounterFields> {
   /** All kernels that the rule can use. */
@@ -28,19 +28,24 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
   /** The kernel that writes the point at which the next gradient is to be evaluated, unless that point is θ. */
   point?(rule: ValuesOf<O>): K[number] | undefined
   /**
-   * Whether a step is an error unless `gradientPoint()` was read before it. Such a rule keeps a second sequence besides
-   * the parameters, so it supports neither a delayed start nor lookahead.
+   * Whether a step throws unless `gradientPoint()` was called before the step. A rule that requires `gradientPoint()`
+   * keeps a second sequence in addition to the parameters. Such a rule supports neither a delayed start nor lookahead.
    */
   readonly wantsPoint?: boolean
   /** Initial values of the rule's counter fields, in addition to t. */
   readonly clock?: C
   /** The counter fields that all tensors of the rule share, even if their numbers of updates differ. */
   readonly shared?: CounterFields
-  /** Writes the counter of the next update into `next`, whose t is already set, and changes nothing else. */
+  /**
+   * Writes the counter of the next update into `next`, in which t is already set. The function changes no other object.
+   */
   advance?(clock: CounterOf<C>, rule: NumbersOf<O>, next: CounterOf<C>): void
-  /** Writes the coefficients that do not depend on the counter; `positions` belong to the kernel of the first stage. */
+  /**
+   * Writes the coefficients that do not depend on the counter; `positions` are the coefficients' positions for the
+   * first stage's kernel.
+   */
   coefficients(rule: NumbersOf<O>, row: Float64Array, positions: K[number]['row'], dtype: Dtype): void
-  /** Writes the coefficients that depend on the counter; called after `advance`. */
+  /** Writes the coefficients that depend on the counter; the function is called after `advance`. */
   corrections?(
     rule: NumbersOf<O>,
     clock: Readonly<CounterOf<C>>,
@@ -48,8 +53,9 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
     positions: K[number]['row'],
   ): void
   /**
-   * Called between two stages. Computes the values per tensor of tensor `i`, which has `length` elements, from its
-   * sums. `tensor` contains the arrays by name. `rows` is the number of rows of each of its matrices, 0 if it has none.
+   * The function is called between two stages. Computes the per-tensor values of tensor `i` from its sums; the tensor
+   * has `length` elements. `tensor` contains the arrays by name. `rows` is the number of rows of each matrix in the
+   * tensor, or 0 if the tensor is not a matrix.
    */
   between?(
     rule: NumbersOf<O>,
@@ -61,8 +67,8 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
     rows: number,
   ): void
   /**
-   * Called after the first stage. Computes what the tensors of the rule share from the sums of all of them, in the
-   * order of tensor names; `tensors` are the tensors of `members`.
+   * The function is called after the first stage. Computes the quantities that all tensors of the rule share, from the
+   * sums of all tensors in the order of their names; `tensors` are the tensors of `members`.
    */
   estimateShared?(
     rule: NumbersOf<O>,
@@ -77,8 +83,8 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
    */
   readonly wantsShapes?: boolean
   /**
-   * Rows and columns of each matrix in a tensor of this shape. Default: one matrix, the first dimension by the product
-   * of the others.
+   * Rows and columns of each matrix in a tensor of this shape. Default: one matrix, with the first dimension as rows
+   * and the product of the other dimensions as columns.
    */
   matrix?(shape: readonly number[]): readonly [rows: number, columns: number]
   /**
@@ -86,7 +92,7 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
    * row.
    */
   readonly takesRows?: boolean
-  /** Options that `set` cannot change, because the state of a tensor follows from them and from its shape. */
+  /** Options that `set` cannot change, because the layout of a tensor's state depends on these options. */
   readonly fixed?: readonly string[]
   /** Factor d of θ ← d·θ − u for decoupled weight decay; 1 by default. */
   decay?(rule: NumbersOf<O>): number
@@ -108,7 +114,7 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
 export interface SharedMember<C extends CounterFields = CounterFields> {
   /** Counter of the current update, or of the tensor's last update if the tensor is left out of this step. */
   readonly clock: CounterOf<C>
-  /** Coefficients of the remaining stages; null if the tensor is left out of this step. */
+  /** Coefficients of the stages after the first; null if the tensor is left out of this step. */
   readonly row: Float64Array | null
   /** Sums of the tensor by name. */
   readonly sums: Readonly<Record<string, number>>
@@ -119,7 +125,7 @@ export interface SharedMember<C extends CounterFields = CounterFields> {
 /** Initial value of a state array: a number for all elements, or the parameters. */
 export type StateStart = number | 'parameters'
 
-/** Members that some rules do not define. */
+/** Members of a declaration that some rules do not define. */
 type OptionalMember = 'advance' | 'corrections' | 'between' | 'estimateShared' | 'fallback'
 
 /** A declaration with its name and with defaults for the omitted members. */
@@ -214,8 +220,8 @@ export const lineStateNames = (stages: readonly Kernel[]): readonly string[] =>
   stages.flatMap(({ lines = [] }) => lines)
 
 /**
- * Whether ε hides the root of a subnormal number in the state. If it does not, flushing the number to 0 would change
- * the step.
+ * Whether ε is so much larger than the root of a subnormal number that their sum is ε. With a smaller ε, flushing a
+ * subnormal number in the state to 0 would change the step.
  */
 export function maskedByEps({ eps }: { readonly eps: number }, smallestNormal: number): boolean {
   return eps * eps >= smallestNormal

@@ -1,4 +1,4 @@
-/** All rules by name, for tools and tests. The core knows only the rules that a program imports. */
+/** All rules by name, for tools and tests. The core of the library knows only the rules that a program imports. */
 
 import { type Definition, definitionNamed } from './define.js'
 import type { EquationRule } from './equation-rule.js'
@@ -18,7 +18,7 @@ export type Rule = BuiltInRule | DelayedStart<BuiltInRule>
 /** A custom rule, made with `defineRule`. */
 export type CustomRule = EquationRule | DelayedStart<EquationRule>
 
-/** The rules with these names. TypeScript infers such a type for a list of several rules. */
+/** The rules with these names. TypeScript infers this union type for an array of several rules. */
 export type RuleByName<N extends Rule['name']> = Extract<Rule, { readonly name: N }>
 
 /** Definitions of all built-in rules by name. */

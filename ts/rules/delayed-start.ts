@@ -7,12 +7,12 @@ import type { DelayedStart } from './rule.js'
 
 /**
  * A rule with a delayed start: during the first `updates` updates of a tensor the rule collects its statistics
- * (moments, sums, velocity), and the parameters keep their values. Schedules and bias corrections count these updates.
- * (Liu et al., 2020, section 3.1, try this with 2,000 updates as a remedy for Adam's large first steps. In their
- * version the first moment waits too.)
+ * (moments, sums, velocity), and the parameters keep their values. The updates of the delay count for schedules and
+ * bias corrections. (Liu et al., 2020, section 3.1, try a delay of 2,000 updates as a remedy for Adam's large first
+ * steps. In their version, Adam's first moment also remains 0 during the delay.)
  *
- * @throws OptionError if `updates` is not an integer ≥ 0, if `rule` is not a rule, or if one of its options is out of
- * its range
+ * @throws OptionError if `updates` is not an integer ≥ 0, if `rule` is not a rule, or if an option of the rule is out
+ * of range
  */
 export function delayedStart<R extends BuiltInRule | EquationRule>(
   updates: number,

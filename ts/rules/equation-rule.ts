@@ -3,12 +3,15 @@
 import type { Scheduled } from '../schedules/schedule.js'
 import type { WithState } from './rule.js'
 
-/** An option: its default and its range. A schedule's values must be in the same range. */
+/**
+ * An option of a custom rule: its default and its range. If the option is a schedule, all values of the schedule must
+ * be in this range.
+ */
 export interface EquationOption {
   readonly default: number | boolean
   readonly min?: number
   readonly max?: number
-  /** Exclusive limits: the value must be greater than `above` and less than `below`. */
+  /** Exclusive limits: the option must be greater than `above` and less than `below`. */
   readonly above?: number
   readonly below?: number
   /** Whether the option may be a schedule; false by default. */
@@ -23,7 +26,7 @@ export interface EquationState {
   readonly start: EquationStart
   /**
    * Whether subnormal numbers in this array may be flushed to 0 at every 256th update, because they slow down
-   * arithmetic; true by default. They are flushed only if all states of the rule allow it.
+   * arithmetic; true by default. Subnormal numbers are flushed only if all states of the rule allow flushing.
    */
   readonly flush?: boolean
 }

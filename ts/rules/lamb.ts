@@ -43,7 +43,7 @@ export const definition = define('lamb', {
     weightDecay: 0,
     /** subtracts η·λ·θ from the parameters before their norm is taken, instead of adding λ·θ to the direction */
     decoupled: false,
-    /** scales by the ratio of norms even if λ is 0; false uses a ratio of 1 then */
+    /** scales by the ratio of norms even if λ is 0; with false the ratio is 1 if λ is 0 */
     alwaysAdapt: true,
     /** limits the ratio of norms to 1 */
     trustClip: false,
@@ -68,7 +68,7 @@ export const definition = define('lamb', {
     row[LambKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },
   between({ lr, weightDecay, decoupled, alwaysAdapt, trustClip }, _, { parameters, direction, rate }, i) {
-    // A decay that precedes the step scales the norm of the parameters as well.
+    // If weight decay precedes the step, it scales the norm of the parameters as well.
     const norm = Math.sqrt(parameters[i]) * (decoupled ? Math.abs(1 - lr * weightDecay) : 1)
     const adapts = (alwaysAdapt || weightDecay !== 0) && norm > 0 && direction[i] > 0
     const ratio = adapts ? norm / Math.sqrt(direction[i]) : 1
@@ -84,10 +84,10 @@ export interface Lamb extends RuleOf<typeof definition> {}
 
 /**
  * LAMB (You et al., 2020, algorithm 2): Adam's direction u = m̂/(√v̂ + ε) + λ·θ, scaled per tensor by the ratio of
- * norms ‖θ‖/‖u‖: θ ← θ − η·(‖θ‖/‖u‖)·u. The ratio is 1 if one of the norms is 0.
+ * norms ‖θ‖/‖u‖: θ ← θ − η·(‖θ‖/‖u‖)·u. LAMB's ratio is 1 if one of the norms is 0.
  *
  * Defaults are Optax's. `lamb.timm` uses timm's values: λ is 0.01, and the ratio is 1 if λ is 0. timm also clips the
- * global norm to 1 before the step. The optimizer's option `clip: { norm: 1 }` does the same.
+ * global norm to 1 before the step. The optimizer's option `clip: { norm: 1 }` clips like timm.
  *
  * State: m, v.
  * @throws OptionError if an option is unknown or out of its range

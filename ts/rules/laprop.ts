@@ -69,8 +69,8 @@ export interface LaProp extends RuleOf<typeof definition> {}
  * η(1−β₁)·g/(√v̂ + ε), θ ← (1 − η·λ)·(θ − m·η/η̄). η̄ averages η with the same decay rate. If η is constant, the factor
  * η/η̄ is Adam's bias correction.
  *
- * Defaults are the authors' and timm's. If η is exactly 0, these two implementations move by m, and antigrad does not
- * move. The authors' λ is not multiplied by η.
+ * Defaults are the authors' and timm's. If η is exactly 0, the implementations of the authors and of timm move by m,
+ * and antigrad does not move. The authors' λ is not multiplied by η.
  *
  * State: m, v. @throws OptionError if an option is unknown or out of its range
  */

@@ -39,7 +39,7 @@ export const definition = define('lars', {
     lr: 1e-3,
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0.9),
-    /** ≥ 0: the momentum adds 1 − dampening of the new step */
+    /** ≥ 0: the new step enters the momentum with the factor 1 − dampening */
     dampening: nonNegative(0),
     /** Nesterov's momentum, θ ← θ − η·(u + μ·b) */
     nesterov: false,
@@ -58,7 +58,7 @@ export const definition = define('lars', {
      * `'outside'` multiplies the momentum
      */
     lrPlacement: choice('inside', 'outside'),
-    /** scales by the ratio of norms even if λ is 0; false uses a ratio of 1 then */
+    /** scales by the ratio of norms even if λ is 0; with false the ratio is 1 if λ is 0 */
     alwaysAdapt: true,
     /** limits the rate to η (LARC) */
     trustClip: false,

@@ -18,13 +18,13 @@ export const LionLoop = twice<typeof LionKernel>(
 /** d = 1 − η·λ. */
 export const definition = defineDirection('lion', {
   options: {
-    /** a third to a tenth of AdamW's */
+    /** for Lion, a third to a tenth of AdamW's learning rate */
     lr: 1e-4,
     /** weight of m in the direction */
     beta1: 0.9,
     /** decay rate of m */
     beta2: 0.99,
-    /** decoupled: η·λ·θ is subtracted from the parameters; three to ten times AdamW's */
+    /** decoupled: η·λ·θ is subtracted from the parameters; for Lion, three to ten times AdamW's weight decay */
     weightDecay: 0,
     ...decayOptions,
     maximize: false,

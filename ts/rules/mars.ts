@@ -18,7 +18,7 @@ const MarsLoop = twice<typeof MarsKernel>(
     },
 )
 
-/** With `form: 'adamw'`. */
+/** The kernels of MARS with `form: 'adamw'`. */
 const MarsAdamWLoop = twice<typeof MarsAdamWKernel>(
   (f) =>
     (
@@ -40,7 +40,7 @@ const MarsAdamWLoop = twice<typeof MarsAdamWKernel>(
     },
 )
 
-/** With `form: 'lion'`. */
+/** The kernels of MARS with `form: 'lion'`. */
 const MarsLionLoop = twice<typeof MarsLionKernel>(
   (f) =>
     (theta, u, { m }, { decay, lr, beta1, oneMinusBeta1 }, from, to, { rate }) => {
@@ -112,8 +112,8 @@ export interface Mars extends RuleOf<typeof definition> {}
 
 /**
  * MARS (Yuan et al., 2024, algorithms 2 and 3): reduces the variance of the gradient by adding its change, c = g +
- * γ·β₁/(1−β₁)·(g − gₜ₋₁), and c = g at first. Each tensor's c is divided by max(1, ‖c‖). AdamW follows with c as
- * gradient, or, with `form: 'lion'`, m ← β₁·m + (1−β₁)·c, θ ← (1 − η·λ)·θ − η·sign(m).
+ * γ·β₁/(1−β₁)·(g − gₜ₋₁), and c = g at first. Each tensor's c is divided by max(1, ‖c‖). AdamW then uses c as its
+ * gradient; with `form: 'lion'` the update is m ← β₁·m + (1−β₁)·c, θ ← (1 − η·λ)·θ − η·sign(m).
  *
  * gₜ₋₁ is the gradient of the previous batch (MARS-approx). The authors apply MARS to matrices only, and AdamW to all
  * other tensors: use `groups` for this. Defaults are the authors'; `mars.timm` uses timm's β₁ of 0.9.

@@ -8,7 +8,7 @@ export interface Betas {
   readonly beta2: number
 }
 
-/** ∏β₁ and ∏β₂ so far. The products stay correct if a β is changed during the run. */
+/** ∏β₁ and ∏β₂ so far. The products of β₁ and β₂ stay correct if a β changes during the run. */
 export const products = { product1: 1, product2: 1 }
 
 /** Multiplies β₁ and β₂ of the next update into the counter's products. */
@@ -21,10 +21,10 @@ export function multiplyBetas(
   next.product2 = flushTrace(clock.product2 * beta2)
 }
 
-/** 0 if 1 − x no longer depends on x: subnormal numbers are slow, and stop shrinking. */
+/** Returns 0 if x is so small that 1 − x rounds to 1, because subnormal numbers are slow and stop shrinking. */
 export const flushTrace = (product: number): number => (product < 1e-300 ? 0 : product)
 
-/** Positions of the coefficients with these names in a row. */
+/** Positions in a row of the coefficients with the given names. */
 export type PositionsOf<N extends string> = { readonly [K in N]: number }
 
 /** Writes ε, β₁, β₂, 1 − β₁ and 1 − β₂. */

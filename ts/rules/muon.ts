@@ -15,7 +15,7 @@ import { preset, type RuleOf, rule } from './rule.js'
 /** Coefficients a, b and c of X ← a·X + (b·P + c·P·P)·X, per iteration. */
 type Triples = readonly (readonly [a: number, b: number, c: number])[]
 
-/** Maximum number of triples in a row. The last triple also serves all further iterations. */
+/** Maximum number of triples in a row. The last triple of coefficients also serves all further iterations. */
 const TRIPLES = 8
 
 const named = {
@@ -145,7 +145,7 @@ function coefficients(): Option<Coefficients> {
   return option<Coefficients, Coefficients>(expected, 'original', accepts, read)
 }
 
-/** An option that holds the rule for tensors that are not matrices. */
+/** Kind of an option whose value is the rule for tensors that are not matrices. */
 function otherRule(value: object): Option<object> {
   const read = (what: string, given: unknown): object | undefined => {
     const resolved = resolve(given, what)
@@ -234,14 +234,14 @@ export interface Muon extends RuleOf<typeof definition> {}
  * Muon (Jordan, 2024): momentum b ← μ·b + (1−μ)·g, made orthogonal per matrix by the Newton-Schulz iteration
  * X ← a·X + (b·P + c·P·P)·X with P = X·Xᵀ. The step is θ ← (1 − η·λ)·θ − η·s·X.
  *
- * A tensor is a matrix if its shape in `shapes` has at least two dimensions: the first one by the product of the
- * others. All other tensors use the rule `fallback`. `set(match, …)` changes the options of the fallback, and
- * `report()` names it. If `shapes` contains none of the rule's tensors, as in `minimize`, a TensorError is thrown.
- * Embeddings and the last layer usually get another rule as well: `groups: [{ match: ['embed', 'head'], rule: adamw()
- * }]`.
+ * A tensor whose shape in `shapes` has at least two dimensions is a matrix. Its rows are the first dimension, and its
+ * columns are the product of the other dimensions. Tensors that are not matrices use the rule `fallback`. `set(match,
+ * …)` changes the options of the fallback, and `report()` names the fallback. If `shapes` contains none of the rule's
+ * tensors, as in `minimize`, a TensorError is thrown. Embeddings and the last layer usually get another rule as well:
+ * `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
  *
- * Defaults are PyTorch's, except for `precision`. `muon.torch` also uses PyTorch's precision. `muon.kellerJordan`,
- * `muon.timm` and `muon.keras` use the values of these implementations.
+ * Defaults are PyTorch's, except for `precision`. `muon.torch` uses PyTorch's precision as well. `muon.kellerJordan`,
+ * `muon.timm` and `muon.keras` use the values of Jordan's code, of timm and of Keras.
  *
  * State: b.
  * @throws OptionError if an option is unknown or out of its range

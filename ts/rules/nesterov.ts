@@ -17,14 +17,16 @@ export const NesterovLoop = twice<typeof NesterovKernel>(
     },
 )
 
-/** Not an update: the point at which the shifted form needs the gradient. */
+/** Computes no update, but the point at which the shifted form needs the gradient. */
 export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point }, { alpha }, from, to) => {
   for (let i = from; i < to; i++) {
     point[i] = f(theta[i] + f(alpha * v[i]))
   }
 })
 
-/** ahead = 1 + α. The first equations belong to the reparametrized form, the second ones to the shifted form. */
+/**
+ * ahead = 1 + α. The first equations define the reparametrized form, and the second equations define the shifted form.
+ */
 export const definition = define('nesterov', {
   options: {
     lr: 1e-3,
@@ -32,8 +34,8 @@ export const definition = define('nesterov', {
     momentum: scheduled(fraction, 0.9),
     /**
      * `'reparametrized'`, the default, evaluates the gradient at the parameters u: v' = α·v − η·∇F(u), u ← u − α·v +
-     * (1+α)·v'. `'shifted'` evaluates it at `optimizer.gradientPoint()`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v. Both forms
-     * visit the same points, with u = θ + α·v
+     * (1+α)·v'. `'shifted'` evaluates the gradient at `optimizer.gradientPoint()`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v.
+     * Both forms visit the same points, with u = θ + α·v
      */
     form: choice('reparametrized', 'shifted'),
     maximize: false,

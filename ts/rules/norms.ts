@@ -3,19 +3,19 @@
 import { kernel, twice } from '../arena/kernel.js'
 import { BothNormsKernel, GradientNormKernel, PreparedKernel, ScaledKernel } from '../arena/manifest.js'
 
-/** Stores the gradient after the pipeline. */
+/** Stores the gradient after it has passed the pipeline. */
 const PreparedLoop = twice<typeof PreparedKernel>(() => (_theta, g, _state, _row, from, to, _, direction) => {
   for (let i = from; i < to; i++) direction[i] = g[i]
 })
 
-/** Stores the gradient after the pipeline; sums θ² and g². */
+/** Stores the gradient after it has passed the pipeline, and sums θ² and g². */
 const BothNormsLoop = twice<typeof BothNormsKernel>(
   () => (_theta, g, _state, _row, from, to, _, direction) => {
     for (let i = from; i < to; i++) direction[i] = g[i]
   },
 )
 
-/** Stores the gradient after the pipeline; sums g². */
+/** Stores the gradient after it has passed the pipeline, and sums g². */
 const GradientNormLoop = twice<typeof GradientNormKernel>(
   () => (_theta, g, _state, _row, from, to, _, direction) => {
     for (let i = from; i < to; i++) direction[i] = g[i]

@@ -24,7 +24,7 @@ export const definition = define('novograd', {
     beta1: 0.9,
     /** decay rate of v, the squared norm */
     beta2: 0.25,
-    /** added to √v */
+    /** added to √v in the divisor */
     eps: 1e-6,
     /** λ·θ is added to the normalized gradient, before the momentum */
     weightDecay: 0,
@@ -51,8 +51,8 @@ export const definition = define('novograd', {
 export interface NovoGrad extends RuleOf<typeof definition> {}
 
 /**
- * NovoGrad (Ginsburg et al., 2019): keeps one second moment per tensor, v ← β₂·v + (1−β₂)·‖g‖². It starts at the first
- * ‖g‖² that is not 0. m ← β₁·m + g/(√v + ε) + λ·θ, θ ← θ − η·m.
+ * NovoGrad (Ginsburg et al., 2019): keeps one second moment per tensor, v ← β₂·v + (1−β₂)·‖g‖². The second moment
+ * starts at the first ‖g‖² that is not 0. m ← β₁·m + g/(√v + ε) + λ·θ, θ ← θ − η·m.
  *
  * Defaults are Optax's; `novograd.timm` uses timm's values.
  *

@@ -1,4 +1,7 @@
-/** Options that many rules share. Each option is declared here, and a rule includes it by name with its own default. */
+/**
+ * Options that many rules share. Each shared option is declared in this module, and a rule includes the option by name
+ * with its own default.
+ */
 
 import { createRecord, isObject } from '../core/untrusted-input.js'
 import { flag, fraction, nonNegative, type Option } from '../options/kinds.js'
@@ -40,7 +43,7 @@ interface Flags {
 }
 
 type OptionMakers = typeof numbers
-/** Types of the shared options; editors show the comments above. */
+/** Types of the shared options; editors show the comments on these options. */
 type SharedOptionTable = Flags & { readonly [K in keyof OptionMakers]: ReturnType<OptionMakers[K]> }
 
 /** Options in a rule's declaration: own options with their kind, shared options with their default. */
@@ -51,7 +54,7 @@ export type RuleOptionTable<G> = {
 /** Names of the shared options in a declaration. */
 type SharedNames<G> = { [K in keyof G]: G[K] extends Option ? never : K }[keyof G] & keyof SharedOptionTable
 
-/** The table of a rule's options. A rule's own comment on a shared option follows the shared comment. */
+/** Builds the table of a rule's options. A rule's own comment on a shared option follows the shared comment. */
 export type TableOf<G> = Pick<SharedOptionTable, SharedNames<G>> & {
   readonly [K in keyof G]: G[K] extends Option
     ? G[K]

@@ -6,7 +6,7 @@ import { type CounterOf, define, maskedByEps, type SharedMember } from './define
 import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** Σu and Σ|s| are sums over all tensors. */
+/** In the equations, Σu and Σ|s| are sums over all tensors. */
 const ProdigyMomentsLoop = twice<typeof ProdigyMomentsKernel>(
   (f) =>
     (theta, g, { s, m, v, start }, { beta1, taken1, beta2, taken2, beta3, pull }, from, to, _, direction) => {
@@ -85,11 +85,11 @@ function estimate(rule: ProdigyOptions, members: readonly SharedMember<typeof cl
 /**
  * taken₁ = (1−β₁)·d, taken₂ = (1−β₂)·d². pull = (d/d₀)·γ, or (d/d₀)·d with `safeguardWarmup`. The rate is γ = d·η,
  * multiplied by √(1−∏β₂)/(1−∏β₁) with `useBiasCorrection`; if β₁ is 0, rate = γ·(d'/d). shrink = 0 − λ·γ, because 1 −
- * λγ would be 1 in float32 for a γ of 1e-6. ε here is d'·ε, with the next d.
+ * λγ would be 1 in float32 for a γ of 1e-6. The coefficient for ε is d'·ε, where d' is the next d.
  */
 export const definition = define('prodigy', {
   options: {
-    /** a factor of d: keep it at 1, or pass a schedule */
+    /** a factor of d: keep 1, or pass a schedule */
     lr: 1,
     /** decay rate of m, the first moment */
     beta1: 0.9,
@@ -97,7 +97,7 @@ export const definition = define('prodigy', {
     beta2: 0.999,
     /** β₃ in [0, 1), decay rate of the estimate of d; √β₂ by default */
     beta3: fraction(0.999499874937461),
-    /** multiplied by d; if the divisor is exactly 0, only weight decay changes the parameter */
+    /** ε is multiplied by d; if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,
     /** decoupled: γ·λ·θ is subtracted from the parameters */
     weightDecay: 0,
@@ -157,10 +157,10 @@ export interface Prodigy extends RuleOf<typeof definition> {}
  * Σ|s|, summed over **all tensors that use this rule with the same options**. m and v are Adam's moments of d·g, and θ
  * ← θ + θ·(−λγ) − γ·m/(√v + d·ε).
  *
- * While D is 0, because all gradients have been 0, an update changes nothing, not even the count of updates. A tensor
- * without a gradient does not contribute to an update's sums. A new tensor starts with the current d. A NaN or infinity
- * in one gradient enters d, and so all tensors. Defaults are the authors'; `prodigy.optax` uses Optax's, which correct
- * the bias.
+ * While D is 0 because all gradients have been 0, an update changes nothing, not even the number of updates. A tensor
+ * without a gradient does not contribute to an update's sums. A tensor that is added later starts with the current d. A
+ * NaN or infinity in one gradient enters d, and through d all tensors. Defaults are the authors'; `prodigy.optax` uses
+ * Optax's defaults, including the bias correction.
  *
  * State: m, v, s, and `start`, the initial parameters θ₀. @throws OptionError if an option is unknown or out of its
  * range

@@ -26,8 +26,8 @@ export const RAdamLoop = twice<typeof RAdamKernel>(
 )
 
 /**
- * The rectification rₜ; null if ρₜ is not above the threshold. With `reaches`, a ρₜ equal to the threshold is
- * sufficient.
+ * The rectification rₜ; null if ρₜ is not above the threshold. With `reaches`, a ρₜ equal to the threshold also
+ * rectifies.
  */
 export function rectification(
   { t, product2 }: CounterOf<typeof products>,
@@ -44,8 +44,8 @@ export function rectification(
 }
 
 /**
- * c₁ = η·r/(1−∏β₁), c₂ = 1/√(1−∏β₂). PyTorch's form: c₁ = η·r·√(1−∏β₂)/(1−∏β₁), c₂ = 1. Without rectification: c₁ =
- * η/(1−∏β₁). d = 1, or 1 − η·λ with `decoupledWeightDecay`.
+ * c₁ = η·r/(1−∏β₁), c₂ = 1/√(1−∏β₂). Corrections in PyTorch's form: c₁ = η·r·√(1−∏β₂)/(1−∏β₁), c₂ = 1. Without
+ * rectification: c₁ = η/(1−∏β₁). d = 1, or 1 − η·λ with `decoupledWeightDecay`.
  */
 export const definition = defineDirection('radam', {
   options: {
@@ -54,7 +54,7 @@ export const definition = defineDirection('radam', {
     lr: 1e-3,
     /** decay rate of m, the first moment */
     beta1: 0.9,
-    /** with 0.6 or less, steps are never rectified */
+    /** decay rate of v, the second moment; with 0.6 or less, steps are never rectified */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
@@ -62,7 +62,7 @@ export const definition = defineDirection('radam', {
     weightDecay: 0,
     decoupledWeightDecay: false,
     ...decayOptions,
-    /** ≥ 4: steps are rectified if ρₜ is above it; 5 as in PyTorch and Optax, the paper uses 4 */
+    /** ≥ 4: steps are rectified if ρₜ is above this threshold; PyTorch and Optax use 5, the paper uses 4 */
     threshold: atLeast(4, 5),
     maximize: false,
   },

@@ -8,27 +8,27 @@ import { type AnyRule, describeRuleOptions } from './rule.js'
 
 /** A rule as the optimizer uses it. */
 export interface ResolvedRule {
-  /** The checked, frozen rule without its delay. */
+  /** The checked, frozen rule without its delayed start. */
   readonly rule: AnyRule
   readonly definition: Definition
   /** Number of updates for which the start is delayed. */
   readonly delay: number
   readonly isDelayed: boolean
   /**
-   * Names of the options that groups set, which the optimizer's options do not override; null if a group set the whole
-   * rule.
+   * Names of the options that a group sets and that the optimizer's options therefore do not override; null if a group
+   * sets the whole rule.
    */
   readonly groupOptions: readonly string[] | null
   /** Factor by which groups multiplied the learning rate. */
   readonly lrScale: number
-  /** Clipping per tensor that groups set; null if the optimizer's clipping applies. */
+  /** Per-tensor clipping that a group sets; null if the optimizer's clipping applies. */
   readonly clip: TensorLimits | null
 }
 
 /**
  * Checks a rule that may not come from its function, for example a rule from JSON.
  *
- * @throws OptionError if it is not a rule, if the rule was not imported, or if an option is out of its range
+ * @throws OptionError if the value is not a rule, if the rule was not imported, or if an option is out of its range
  */
 export function resolve(given: unknown, what = 'rule'): ResolvedRule {
   return resolveRule(what, given, true)

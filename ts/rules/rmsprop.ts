@@ -50,7 +50,7 @@ export const RmsPropCenteredLoop = twice<typeof RmsPropCenteredKernel>(
     },
 )
 
-/** With `centered` and `momentum`. */
+/** The kernel of RMSProp with `centered` and `momentum`. */
 export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumKernel>(
   (f) =>
     (theta, g, { v, a, b }, { decay, lr, alpha, oneMinusAlpha, inside, outside, inner, mu }, from, to) => {
@@ -67,7 +67,8 @@ export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumK
 
 /**
  * With `epsPlacement: 'inside'` inside = ε and outside = 0, with `'outside'` inside = 0 and outside = ε. With momentum,
- * `lrPlacement` selects which of inner and η here is η; the other one is 1. In the essay's form α = 0 at t = 1.
+ * `lrPlacement` selects whether the coefficient inner or the coefficient η equals η; the other coefficient is 1. In the
+ * essay's form α = 0 at t = 1.
  */
 export const definition = defineDirection('rmsprop', {
   options: {

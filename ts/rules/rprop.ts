@@ -22,10 +22,13 @@ export const RpropLoop = twice<typeof RpropKernel>(
     },
 )
 
-/** plus and minus are η⁺ and η⁻, least and most are the limits of h. first is η at t = 1, and 0 afterwards. */
+/**
+ * The coefficients plus and minus are η⁺ and η⁻; least and most are the limits of h; first is η at t = 1, and 0
+ * afterwards.
+ */
 export const definition = defineDirection('rprop', {
   options: {
-    /** η ≥ 0, size of a tensor's first steps; read at the tensor's first update only */
+    /** η ≥ 0, size of a tensor's first steps; only the tensor's first update reads η */
     lr: nonNegative(1e-2),
     /** η⁻ in [0, 1), factor of h if the gradient has changed its sign */
     etaMinus: fraction(0.5),

@@ -49,7 +49,7 @@ export interface DelayedStart<R = unknown> {
 /** The options of a rule, or of the inner rule if its start is delayed. */
 export type OptionsOf<R> = R extends DelayedStart<infer Inner> ? OptionsOf<Inner> : Options<R>
 
-/** The state arrays of a rule for each tensor, under the symbols of its equations. */
+/** The state arrays of a rule for each tensor, named like the symbols in the rule's equations. */
 export type StateOf<R, T> =
   R extends DelayedStart<infer Inner>
     ? StateOf<Inner, T>
@@ -93,7 +93,7 @@ export function describeRuleOptions(definition: Definition, given: object, prese
 
 /**
  * A copy of the rule with some options changed; undefined options keep their values. For speed the copy is not frozen,
- * so it must not reach users.
+ * so the copy must not reach users.
  *
  * @throws OptionError if an option is unknown or out of its range
  */

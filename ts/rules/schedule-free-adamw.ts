@@ -16,7 +16,7 @@ import {
 /** β is β₁. γ = η, or η·(t/warmupSteps) during the warm-up. c = w/Σw, w = tʳ·γₘₐₓᵖ, c₂ = 1/√(1−∏β₂). */
 export const definition = define('scheduleFreeAdamW', {
   options: {
-    /** needs no schedule */
+    /** Schedule-Free rules need no learning-rate schedule */
     lr: 0.0025,
     /** weight of x in y = (1−β₁)·z + β₁·x, where the gradient is evaluated */
     beta1: 0.9,
@@ -30,7 +30,7 @@ export const definition = define('scheduleFreeAdamW', {
     warmupSteps: nonNegative(0),
     /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0, exponent of the largest γ so far in these weights */
+    /** p ≥ 0, exponent of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
     weightLrPower: nonNegative(2),
     maximize: false,
   },

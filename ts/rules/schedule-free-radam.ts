@@ -24,11 +24,11 @@ function computeRate(clock: CounterOf<typeof products>, { lr, beta2, silentSgdPh
  */
 export const definition = define('scheduleFreeRAdam', {
   options: {
-    /** needs no schedule */
+    /** Schedule-Free rules need no learning-rate schedule */
     lr: 0.0025,
     /** weight of x in y = (1−β₁)·z + β₁·x, where the gradient is evaluated */
     beta1: 0.9,
-    /** with 0.6 or less, steps are never rectified */
+    /** decay rate of v, the second moment; with 0.6 or less, steps are never rectified */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
@@ -36,9 +36,11 @@ export const definition = define('scheduleFreeRAdam', {
     weightDecay: 0,
     /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0, exponent of the largest γ so far in these weights */
+    /** p ≥ 0, exponent of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
     weightLrPower: nonNegative(2),
-    /** keeps the parameters during the first updates, which are not rectified; false makes SGD steps then */
+    /**
+     * keeps the parameters during the first updates, which are not rectified; with false these updates are SGD steps
+     */
     silentSgdPhase: true,
     maximize: false,
   },

@@ -3,10 +3,12 @@ import { define } from './define.js'
 import { type RuleOf, rule } from './rule.js'
 import { addWeight, Point, Sgd, warmedUpRate, weightCounters, writeRate } from './schedule-free.js'
 
-/** β is the momentum. γ = η, or η·(t/warmupSteps) during the warm-up. c = w/Σw, w = tʳ·γₘₐₓᵖ. */
+/**
+ * In the equations, β is the option `momentum`. γ = η, or η·(t/warmupSteps) during the warm-up. c = w/Σw, w = tʳ·γₘₐₓᵖ.
+ */
 export const definition = define('scheduleFreeSgd', {
   options: {
-    /** needs no schedule */
+    /** Schedule-Free rules need no learning-rate schedule */
     lr: 1,
     /** β in [0, 1), weight of x in y = (1−β)·z + β·x, where the gradient is evaluated */
     momentum: fraction(0.9),
@@ -16,7 +18,7 @@ export const definition = define('scheduleFreeSgd', {
     warmupSteps: nonNegative(0),
     /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0, exponent of the largest γ so far in these weights */
+    /** p ≥ 0, exponent of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
     weightLrPower: nonNegative(2),
     maximize: false,
   },

@@ -44,7 +44,7 @@ const AdamLoop = twice<typeof ScheduleFreeAdamKernel>(
     },
 )
 
-/** Not an update: y, the point at which the gradient is needed. */
+/** Computes no update, but y, the point at which the gradient is needed. */
 const PointLoop = twice<typeof ScheduleFreePointKernel>(
   (f) =>
     (theta, _, { z, point }, { oneMinusBeta }, from, to) => {
@@ -52,7 +52,7 @@ const PointLoop = twice<typeof ScheduleFreePointKernel>(
     },
 )
 
-/** Not an update: y, the point at which the gradient is needed. */
+/** Computes no update, but y, the point at which the gradient is needed. */
 const AdamPointLoop = twice<typeof ScheduleFreeAdamPointKernel>(
   (f) =>
     (theta, _, { z, point }, { oneMinusBeta }, from, to) => {

@@ -35,7 +35,7 @@ export const definition = defineDirection('sgd', {
     lr: 1e-3,
     /** μ ≥ 0; may be scheduled */
     momentum: scheduled(nonNegative, 0),
-    /** τ ≥ 0: b takes up 1−τ of each gradient after the first */
+    /** τ ≥ 0: each gradient after the first enters b with the factor 1−τ */
     dampening: nonNegative(0),
     /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
@@ -81,8 +81,8 @@ export interface Sgd extends RuleOf<typeof definition> {}
 
 /**
  * SGD (Robbins and Monro, 1951) as `torch.optim.SGD` defines it: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first update b
- * ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` it is SGDW (Loshchilov and
- * Hutter, 2019, algorithm 1): θ ← (1 − η·λ)·θ replaces g ← g + λ·θ.
+ * ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` the rule is SGDW (Loshchilov
+ * and Hutter, 2019, algorithm 1): θ ← (1 − η·λ)·θ replaces g ← g + λ·θ.
  *
  * State: b, with momentum.
  * @throws OptionError if an option is unknown or out of its range

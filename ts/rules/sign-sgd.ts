@@ -12,7 +12,7 @@ export const SignSgdLoop = twice<typeof SignSgdKernel>((f) => (theta, g, _, { de
   }
 })
 
-/** With `momentum`, which is β. */
+/** The kernel of Signum; β is the option `momentum`. */
 export const SignumLoop = twice<typeof SignumKernel>(
   (f) =>
     (theta, g, { m }, { decay, lr, beta, oneMinusBeta }, from, to) => {
@@ -43,7 +43,7 @@ export const definition = defineDirection('signSgd', {
 export interface SignSgd extends RuleOf<typeof definition> {}
 
 /**
- * The sign of the gradient (signSGD: Bernstein et al., 2018, algorithm 1): θ ← θ − η·sign(g). With momentum it is
+ * The sign of the gradient (signSGD: Bernstein et al., 2018, algorithm 1): θ ← θ − η·sign(g). With momentum the rule is
  * Signum (algorithm 2): m ← β·m + (1−β)·g, θ ← θ − η·sign(m). If g or m is 0, the parameter keeps its value.
  *
  * State: m, with momentum.

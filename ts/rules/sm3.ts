@@ -18,7 +18,7 @@ import { type RuleOf, rule } from './rule.js'
 /** Maximum number of pieces of a matrix. In Rust each piece has its own column maxima of ν. */
 const PIECES = 16
 
-/** 0 for a number above −∞; NaN for NaN. */
+/** Returns 0 for a number above −∞, and NaN for NaN. */
 const zeroOrNan = (x: number): number => (x > -Infinity ? 0 : x)
 const larger = (a: number, b: number): number => (a > b ? a : b) + zeroOrNan(a)
 const smaller = (a: number, b: number): number => (a > b ? b : a) + zeroOrNan(b)
@@ -48,7 +48,7 @@ const covered =
 
 /** ν = min(rᵢ, cⱼ) + g·g; u = g/√(ν + ε); rᵢ' = maxⱼ ν; cⱼ' = maxᵢ ν. A NaN propagates through min and max. */
 const Sm3CoveredLoop = twice(covered)
-/** With `momentum` the same equations. */
+/** The kernels with `momentum` use the same equations. */
 const Sm3CoveredMomentumLoop = twice(covered)
 
 /** Without `factored`. */
@@ -78,20 +78,20 @@ const moved =
 
 /** With `momentum`. */
 const Sm3MomentumLoop = twice<typeof Sm3MomentumKernel>(moved)
-/** Without `factored` and with `momentum`. */
+/** The kernel without `factored` and with `momentum`. */
 const Sm3SingleMomentumLoop = twice<typeof Sm3SingleMomentumKernel>(moved)
 
 /** β₁ is the momentum; without momentum rate = η. */
 export const definition = define('sm3', {
   options: {
     lr: 0.1,
-    /** β₁ in [0, 1), decay rate of m, the average direction; 0 keeps no m */
+    /** β₁ in [0, 1), decay rate of m, the average direction; 0 stores no m */
     momentum: fraction(0.9),
     /** added under the root; if the root is exactly 0, the quotient is 0 */
     eps: 1e-8,
     /** λ·θ is added to the gradient */
     weightDecay: 0,
-    /** whether matrices store r and c; with false they store v, in the tensor's size, as all other tensors do */
+    /** whether matrices store only r and c; false stores v at full size for matrices too, as for all other tensors */
     factored: true,
     maximize: false,
   },
@@ -134,9 +134,9 @@ export interface Sm3 extends RuleOf<typeof definition> {}
 /**
  * SM3-II (Anil, Gupta, Koren and Singer, 2019), Adagrad with little memory: stores only the largest ν of each row and
  * column of a matrix, ν = min(rᵢ, cⱼ) + g². u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ − η·m. A tensor with two or more
- * dimensions is a matrix, the first one by the product of the others. A vector, or a tensor without a shape (`shapes`),
- * stores ν itself. Defaults are Optax's. Optax stores one number per index of each dimension, which is the same for
- * matrices.
+ * dimensions is a matrix: its rows are the first dimension, its columns the product of the other dimensions. A vector,
+ * or a tensor without a shape in `shapes`, stores ν itself. Defaults are Optax's. Optax stores one number per index of
+ * each dimension; for matrices Optax's state is the same.
  *
  * State: r and c, or v; with momentum also m.
  * @throws OptionError if an option is unknown or out of its range

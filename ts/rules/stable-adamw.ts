@@ -28,7 +28,10 @@ const StableAdamWLoop = twice<typeof StableAdamWKernel>(
     },
 )
 
-/** β₁ and β₂ here include the bias correction, 1−β̂ = (1−β)/(1−∏β). rate = η/max(1, √(Σu²/n)), d = 1 − rate·λ. */
+/**
+ * The coefficients for β₁ and β₂ include the bias correction, 1−β̂ = (1−β)/(1−∏β). rate = η/max(1, √(Σu²/n)), d = 1 −
+ * rate·λ.
+ */
 export const definition = define('stableAdamW', {
   options: {
     lr: 1e-3,
@@ -70,7 +73,7 @@ export interface StableAdamW extends RuleOf<typeof definition> {}
 
 /**
  * StableAdamW (Wortsman et al., 2023, algorithm 2): AdamW with update clipping: each tensor's η is divided by
- * RMS(g/max(√v, ε)) if that is above 1. The bias is corrected in the decay rates, β̂ = β·(1−βᵗ⁻¹)/(1−βᵗ).
+ * RMS(g/max(√v, ε)) if that is above 1. StableAdamW corrects the bias in the decay rates, β̂ = β·(1−βᵗ⁻¹)/(1−βᵗ).
  *
  * State: m, v.
  * @throws OptionError if an option is unknown or out of its range

@@ -10,12 +10,15 @@ import type { AnyRule } from './rule.js'
 /** A rule with numbers instead of schedules, for code that does not depend on which rule it is. */
 export type RuleNumbers = NumbersOf<OptionTable>
 
-/** A class of its own, so that JavaScript engines store the frequently changing numbers inside its objects. */
+/**
+ * The frequently changing numbers have their own class, so that JavaScript engines store them inside the class's
+ * objects.
+ */
 class ScheduledValues {
   [option: string]: unknown
 }
 
-/** A scheduled option. */
+/** An option whose value is a schedule. */
 interface ScheduledOption {
   readonly key: string
   readonly option: Option
@@ -42,11 +45,11 @@ export class RuleSchedule {
   }
 
   /**
-   * The rule at update t, counted from 0. Every call returns the same object: use it before you call user code, which
-   * may step this optimizer.
+   * The rule at update t, counted from 0. Every call returns the same object, so the caller must read it before calling
+   * user code that may step this optimizer.
    *
-   * @throws OptionError if a schedule yields a value out of its option's range, and whatever a user function throws. In
-   * both cases the values of the last call remain.
+   * @throws OptionError if a schedule returns a value outside its option's range, and any exception of a user function.
+   * After either exception, the values of the last successful call remain.
    */
   at(t: number): RuleNumbers {
     this.#write(0, t)

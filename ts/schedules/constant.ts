@@ -7,7 +7,7 @@ const kind = declare(
     value: level(),
     /** ≥ 0: factor of the value during the first `steps` updates */
     factor: nonNegative(1 / 3),
-    /** ≥ 0: number of updates with the factor; PyTorch's default is 5 */
+    /** ≥ 0: number of updates that use the factor; PyTorch's default is 5 */
     steps: integerAtLeast(0, 0),
   },
   {

@@ -15,8 +15,8 @@ const kind = declare(
     /** ≥ 1: number of updates back to `value`; null uses `stepSizeUp` */
     stepSizeDown: nullable(integerAtLeast(1)),
     /**
-     * height of the cycles: `'triangular'` is constant, `'triangular2'` halves it per cycle, `'expRange'` multiplies it
-     * by γᵗ
+     * height of the cycles: with `'triangular'` constant, with `'triangular2'` halved after each cycle, with
+     * `'expRange'` multiplied by γᵗ
      */
     mode: choice('triangular', 'triangular2', 'expRange'),
     /** γ ≥ 0 for `'expRange'` */
@@ -52,8 +52,8 @@ declare module './schedule.js' {
 }
 
 /**
- * Linear cycles between `value` and `maxValue` (Smith, 2017), like PyTorch's `CyclicLR`. Momentum is not cycled along,
- * unlike PyTorch's default: pass a schedule for it as well.
+ * Linear cycles between `value` and `maxValue` (Smith, 2017), like PyTorch's `CyclicLR`. The schedule does not cycle
+ * the momentum, unlike PyTorch's default; pass a separate schedule for the momentum.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

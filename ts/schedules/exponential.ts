@@ -14,7 +14,7 @@ const kind = declare(
     begin: integerAtLeast(0, 0),
     /** rounds the exponent down to an integer */
     staircase: flag(false),
-    /** bound that the value never passes: a lower bound if γ < 1, else an upper bound; null is no bound */
+    /** bound that the value never passes: a lower bound if γ < 1, else an upper bound; null sets no bound */
     endValue: nullable(level()),
   },
   {
@@ -41,8 +41,8 @@ declare module './schedule.js' {
 }
 
 /**
- * value·γ^(t/steps), like PyTorch's `ExponentialLR`, whose `steps` are 1, and Optax's `exponential_decay`. `endValue`
- * does not limit the initial value.
+ * value·γ^(t/steps), like Optax's `exponential_decay`; with `steps: 1` like PyTorch's `ExponentialLR`. `endValue` does
+ * not limit the initial value.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

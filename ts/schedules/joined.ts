@@ -32,7 +32,7 @@ const kind = declare(
       const last = boundaries.at(-1) ?? 0
       return last + findConstantStart(schedules[schedules.length - 1])
     },
-    /** The warm-up of a part continues in the next part if it lasts until that part begins. */
+    /** The warm-up of one schedule continues in the next schedule if it lasts until the next schedule begins. */
     warmupSteps({ schedules, boundaries }) {
       let steps = 0
       for (let k = 0; k < schedules.length; k++) {
@@ -51,8 +51,9 @@ const kind = declare(
 )
 
 /**
- * Several schedules one after the other. Each begins with its own t = 0 at its element of `boundaries`. Like Optax's
- * `join_schedules`, and PyTorch's `SequentialLR` with `milestones`.
+ * Several schedules one after the other. The second and each further schedule begins at its element of `boundaries`,
+ * and each schedule counts t from 0. Optax calls this schedule `join_schedules`, and PyTorch `SequentialLR` with
+ * `milestones`.
  *
  * @param schedules 1 to 100 numbers, schedules or functions
  * @throws OptionError if an element is not a number, a schedule or a function, or if `boundaries` are not strictly

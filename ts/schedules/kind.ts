@@ -1,4 +1,4 @@
-/** Definitions of schedule kinds: one declaration per kind, from which everything else is derived. */
+/** Definitions of schedule kinds: types and functions of a kind are derived from a single declaration. */
 
 import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
@@ -27,16 +27,19 @@ import {
 } from './schedule.js'
 
 /**
- * A field of a schedule. Its reader also receives the range of the option and the number of schedules that may still be
- * nested.
+ * A field of a schedule. The reader of a field also receives the range of the option and the number of schedules that
+ * may still be nested.
  */
 export interface ScheduleField<T = unknown, D extends T | undefined = T | undefined> extends Option<T, D> {
   // Methods, whose parameters TypeScript checks less strictly, so that tables may contain fields of any type.
-  /** The value after the whole schedule is multiplied by a factor. Absent if the factor does not affect the field. */
+  /**
+   * The value after the whole schedule is multiplied by a factor. The function is absent if the factor does not affect
+   * the field.
+   */
   scaled?(value: T, factor: number): T
   /**
-   * For fields that contain schedules: the schedules after a metric. Returns the same value if no schedule accepts
-   * metrics.
+   * For fields that contain schedules: the schedules after they have observed a metric. Returns the unchanged value if
+   * no schedule accepts metrics.
    */
   observed?(value: T, metric: number): T
 }
@@ -46,11 +49,11 @@ export type ScheduleFields = Readonly<Record<string, ScheduleField>>
 export interface ScheduleBehavior<F> {
   /** The schedule as a function of t. */
   at(schedule: ValuesOf<F>): (t: number) => number
-  /** The update after which the value is constant; Infinity if it never is. */
+  /** The update after which the value is constant; Infinity if the value never becomes constant. */
   constantFrom(schedule: ValuesOf<F>): number
   /** Number of updates at the beginning during which the value rises; 0 by default. */
   warmupSteps?(schedule: ValuesOf<F>): number
-  /** The schedule after a metric. Present only for schedules that accept metrics. */
+  /** The schedule after it has observed a metric. The function is present only for schedules that accept metrics. */
   observed?(schedule: ValuesOf<F>, metric: number): ValuesOf<F>
   /** Checks combinations of fields and throws an OptionError. */
   check?(schedule: ValuesOf<F>, what: string): void
@@ -80,7 +83,7 @@ export function declare<const N extends string, F extends ScheduleFields>(
     constantFrom,
     warmupSteps,
     read(given, what, range, rest) {
-      // Shortens the path of deeply nested schedules.
+      // Shortens the option path of deeply nested schedules for messages.
       const place = what.length > 150 ? `${what.slice(0, 100)}…` : what
       const path = what === '' ? name : `${place}: ${name}`
       const { schedule: _, ...inner } = given
@@ -107,8 +110,8 @@ export function declare<const N extends string, F extends ScheduleFields>(
 }
 
 /**
- * Returns the function that makes schedules of a kind: the first field is the first argument, and the others are
- * options.
+ * Returns the function that makes schedules of a kind: the first field is the first argument, and all further fields
+ * are options.
  */
 export function schedule<S>({ name, fields, read }: DeclaredSchedule<string, ScheduleFields>) {
   const [first, ...others] = Object.keys(fields)
@@ -121,12 +124,15 @@ export function schedule<S>({ name, fields, read }: DeclaredSchedule<string, Sch
   }
 }
 
-/** NaN for anything but a number, because a product would convert it to a number. */
+/** Returns NaN for any value that is not a number, because a product would convert the value to a number. */
 export function number(x: unknown): number {
   return typeof x === 'number' ? x : NaN
 }
 
-/** A field with a number in the range of the option. Scaling the schedule scales this number. */
+/**
+ * A field that accepts a number in the range of the scheduled option. Multiplying the schedule by a factor also
+ * multiplies the number in this field.
+ */
 export function level<D extends number | undefined = undefined>(
   value?: D,
 ): ScheduleField<number, Exactly<D>> {
@@ -138,14 +144,14 @@ export function level<D extends number | undefined = undefined>(
   return { ...customOption(read, value), scaled: (x, factor) => x && x * factor }
 }
 
-/** A field with a number in the range of the option, or with a nested schedule. */
+/** A field that accepts a nested schedule, or a number in the range of the scheduled option. */
 export function inner(): ScheduleField<Scheduled, undefined> {
   return { ...customOption(readSchedule), scaled, observed: afterMetric }
 }
 
 const MAX_SCHEDULES_IN_LIST = 10_000
 
-/** Reads an array, each element once; `expected` describes the elements in messages. */
+/** Reads each element of an array once; `expected` describes the elements in messages. */
 function readList(
   what: string,
   given: unknown,
@@ -179,13 +185,13 @@ export function factors(): ScheduleField<readonly number[], undefined> {
   })
 }
 
-/** At least one schedule. `isProduct` tells whether the schedules are multiplied. */
+/** A field that accepts an array of at least one schedule. `isProduct` tells whether the schedules are multiplied. */
 export function schedules(isProduct: boolean): ScheduleField<readonly Scheduled[], undefined> {
   const expected = 'an array of numbers, schedules or functions, at least one'
   const read = (what: string, given: unknown, range: ScheduleRange, rest: ScheduleBudget) => {
     const list = readList(what, given, expected, 100)
     if (list.length === 0) throw new OptionError(what, expected, given)
-    // The range of the option applies to the product, which is checked at each update.
+    // The range of the option applies to the product of the schedules, which is checked at each update.
     const own = isProduct ? FINITE : range
     return Object.freeze(list.map((x, i) => readSchedule(`${what}[${i}]`, x, own, rest)))
   }

@@ -27,8 +27,8 @@ const fields = {
   /** > 0: the final value is the initial value divided by finalDivFactor */
   finalDivFactor: positive(1e4),
   /**
-   * only with `form: 'torch'`: falls back to the initial value in as many updates as it rises, and then to the final
-   * value
+   * only with `form: 'torch'`: the fall to the initial value takes as many updates as the rise, and a fall to the final
+   * value follows
    */
   threePhase: flag(false),
   /**
@@ -43,7 +43,7 @@ const fields = {
 
 type OneCycleValues = ValuesOf<typeof fields>
 
-/** Borders of the phases, and the values there. */
+/** Borders of the phases, and the values at these borders. */
 function phases({ value, steps, ...options }: OneCycleValues): [number[], number[]] {
   const { pctStart, annealStrategy, divFactor, finalDivFactor, threePhase, form, pctFinal } = options
   const first = value / divFactor
@@ -98,8 +98,9 @@ declare module './schedule.js' {
 
 /**
  * Rises from value/divFactor to `value` and falls to value/divFactor/finalDivFactor within `steps` updates (Smith and
- * Topin, 2018), like PyTorch's `OneCycleLR`. With `form: 'optax'` it equals `cosine_onecycle_schedule` or
- * `linear_onecycle_schedule`. Momentum is not cycled along: pass a schedule for it as well.
+ * Topin, 2018), like PyTorch's `OneCycleLR`. With `form: 'optax'` the schedule equals Optax's
+ * `cosine_onecycle_schedule` or `linear_onecycle_schedule`. The schedule does not cycle the momentum; pass a separate
+ * schedule for the momentum.
  *
  * @throws OptionError if an option is missing, unknown or out of its range, or if a phase has no updates
  */

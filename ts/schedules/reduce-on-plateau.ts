@@ -16,7 +16,7 @@ const fields = {
   value: level(),
   /** in [0, 1]: factor of a reduction */
   factor: unitInterval(0.1),
-  /** ≥ 0: number of consecutive metrics without improvement that are tolerated */
+  /** ≥ 0: number of consecutive metrics without improvement that do not yet cause a reduction */
   patience: integerAtLeast(0, 10),
   /** ≥ 0: minimum improvement on the best metric */
   threshold: nonNegative(1e-4),
@@ -79,7 +79,7 @@ declare module './schedule.js' {
 /**
  * A value that {@link observeMetric} multiplies by `factor` after more than `patience` consecutive metrics without
  * improvement on the best one: PyTorch's `ReduceLROnPlateau`. The fields `best`, `badCount` and `cooldownCounter` are
- * its state, so a saved rule contains them, and a loaded run continues with them.
+ * the state of this schedule. A saved rule contains this state, and a loaded run continues with it.
  *
  * @throws OptionError if an option is unknown or out of its range, or if `minValue` is above the value
  * @example

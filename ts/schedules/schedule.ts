@@ -1,4 +1,7 @@
-/** Schedules as values. Each kind has its own module in ts/schedules, and is known if its function is imported. */
+/**
+ * Schedules as values. Each kind of schedule has its own module in ts/schedules, and is known if its function is
+ * imported.
+ */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
@@ -39,7 +42,7 @@ export interface ScheduleKind {
   constantFrom(schedule: never): number
   warmupSteps(schedule: never): number
   scaled(schedule: never, factor: number): Schedule
-  /** The schedule after a metric. Returns the same object if nothing in it accepts metrics. */
+  /** The schedule after it has observed a metric. Returns the same object if no schedule in it accepts metrics. */
   observed(schedule: never, metric: number): Schedule
 }
 
@@ -48,16 +51,16 @@ export const kinds = new Map<string, ScheduleKind>()
 
 export const FINITE: ScheduleRange = { expected: 'a finite number', accepts: Number.isFinite }
 
-/** Suffix of messages for options that accept schedules. The command line accepts only numbers. */
+/** Suffix of messages for options that accept schedules. The command line accepts only numbers for these options. */
 export const SCHEDULES = ', a schedule or a function'
 
-/** Maximum number of schedules inside of a schedule. */
+/** Maximum number of nested schedules within a schedule. */
 const MAX_NESTED_SCHEDULES = 100
 
 export const budget = (): ScheduleBudget => ({ left: MAX_NESTED_SCHEDULES })
 
 /**
- * Reads a number, a schedule or a function: each property once, into a frozen copy.
+ * Reads a number, a schedule or a function; reads each property once and returns a frozen copy.
  *
  * @throws OptionError if the value or a nested value is not a schedule, if a schedule's function is not imported, or if
  * a number is out of the range
@@ -84,12 +87,12 @@ export function readSchedule(what: string, given: unknown, range: ScheduleRange,
 }
 
 /**
- * The value of a schedule at update t. A number is constant. Use it in loops that set an option before each step,
- * instead of a function as schedule, because a rule with a function cannot be saved.
+ * The value of a schedule at update t. A number is a constant schedule. Use `evaluateSchedule` in loops that set an
+ * option before each step. A function as schedule would prevent saving the rule.
  *
  * @param t update, counted from 0: the value of `optimizer.updates` before the step
- * @throws OptionError if `schedule` is not a schedule, if t is not an integer ≥ 0, or if a function makes the value
- * something else than a finite number
+ * @throws OptionError if `schedule` is not a schedule, if t is not an integer ≥ 0, or if a function returns a value
+ * that is not a finite number
  * @example
  * optimizer.set({ lr: evaluateSchedule(rate, optimizer.updates) })
  */
@@ -103,12 +106,12 @@ export function evaluateSchedule(schedule: Scheduled, t: number): number {
 }
 
 /**
- * The schedule after one more metric, as a new value. Every schedule in it that accepts metrics, such as
+ * The schedule after one more metric, as a new value. Every nested schedule that accepts metrics, such as
  * `reduceOnPlateau`, observes the metric.
  *
  * @param metric the quantity to monitor, such as the validation loss of an epoch. A metric that is not finite is never
  * an improvement.
- * @throws OptionError if the schedule contains none that accepts metrics, or if the metric is not a number
+ * @throws OptionError if no schedule in it accepts metrics, or if the metric is not a number
  * @example
  * optimizer.set({ lr: observeMetric(optimizer.rule.lr, loss) })
  */
@@ -121,19 +124,19 @@ export function observeMetric<S extends Scheduled>(schedule: S, metric: number):
   return after as S
 }
 
-/** The schedule after a metric, or the same object if it does not accept metrics. */
+/** Returns the schedule after it has observed a metric, or the same object if the schedule does not accept metrics. */
 export function afterMetric(scheduled: Scheduled, metric: number): Scheduled {
   return isSchedule(scheduled) ? getKind(scheduled).observed(scheduled as never, metric) : scheduled
 }
 
-/** A schedule as a function of t, for the many updates of a run. */
+/** Converts a schedule into a function of t, for the many updates of a run. */
 export function compile(scheduled: Scheduled): (t: number) => number {
   if (typeof scheduled === 'number') return () => scheduled
   if (typeof scheduled === 'function') return scheduled
   return getKind(scheduled).at(scheduled as never)
 }
 
-/** A schedule, multiplied by a factor. */
+/** Multiplies a schedule by a factor. */
 export function scaled(scheduled: Scheduled, factor: number): Scheduled {
   if (typeof scheduled === 'number') return scheduled * factor
   if (typeof scheduled === 'function') {
@@ -152,12 +155,12 @@ export function findConstantStart(scheduled: Scheduled): number {
   return getKind(scheduled).constantFrom(scheduled as never)
 }
 
-/** Whether a value that has been read contains no functions: a schedule, a match, or anything else. */
+/** Whether a checked value, such as a schedule or a match, contains no functions. */
 export function isPlain(scheduled: unknown): boolean {
   return isObject(scheduled) ? Object.values(scheduled).every(isPlain) : typeof scheduled !== 'function'
 }
 
-/** Number of updates at the beginning during which the schedule rises; 0 if it does not. */
+/** Number of updates at the beginning during which the schedule rises; 0 if the schedule does not rise. */
 export function warmupSteps(scheduled: unknown): number {
   return isSchedule(scheduled) ? getKind(scheduled).warmupSteps(scheduled as never) : 0
 }

@@ -3,8 +3,8 @@
 import { cos } from '../functions/trigonometric.js'
 
 /**
- * Interpolates from a to b for p from 0 to 1. Rounding never leads beyond b: below 1, p reduces b − a by at least as
- * much as rounding can have increased it.
+ * Interpolates from a to b for p from 0 to 1. Rounding never leads beyond b: a p below 1 reduces the difference b − a
+ * by at least as much as rounding can have increased this difference.
  */
 export const between = (a: number, b: number, p: number): number => (p >= 1 ? b : a + (b - a) * p)
 
@@ -38,7 +38,7 @@ export function pieces(borders: readonly number[], values: readonly number[], is
   }
 }
 
-/** The border up to which the first values rise; 0 if they do not. */
+/** The border up to which the first values rise; 0 if the values do not rise. */
 export function firstRise(borders: readonly number[], values: readonly number[]): number {
   let k = 0
   while (k + 1 < values.length && values[k + 1] > values[k]) k++

@@ -73,7 +73,7 @@ class ScheduleReader {
     return makers[token](...this.#list(')', inner))
   }
 
-  /** Checks that nothing follows. */
+  /** Checks that no text follows the schedule. */
   end(): void {
     if (this.#token !== '') this.#fail('the end')
   }

@@ -13,8 +13,8 @@ const kind = declare(
     /** ≥ 1: number of updates during which the value falls */
     decaySteps: integerAtLeast(1),
     /**
-     * shape of the decay: `'cosine'`, `'linear'`, or `'1-sqrt'`, 1 − √ of the fraction of `decaySteps` (Hägele et al.,
-     * 2024)
+     * shape of the decay: `'cosine'`, `'linear'`, or `'1-sqrt'`, which is 1 − √p after the fraction p of `decaySteps`
+     * (Hägele et al., 2024)
      */
     decayType: choice('cosine', 'linear', '1-sqrt'),
     /** final value */

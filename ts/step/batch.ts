@@ -7,8 +7,8 @@ import { areFinite, gradientNorm } from './norms.js'
 import { makeStage, type Phase, type Progress } from './progress.js'
 
 /**
- * The phases that accumulate a batch. They end the step unless the batch is the last one. Empty if each batch is an
- * update.
+ * The phases that accumulate a batch. These phases end the step unless the batch is the last one. The list is empty if
+ * each batch is an update.
  */
 export function accumulateBatch({ model, around }: Progress): readonly Phase[] {
   const { batches } = around.accumulate

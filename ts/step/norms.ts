@@ -15,8 +15,8 @@ export const clipsAfterUnits = ({ clips }: Model, { clip }: StepOptions): boolea
   clips || clip.norm < Infinity
 
 /**
- * Computes the gradient norm from the engine's sums. It ends the step if the gradients are not finite and the options
- * say so.
+ * Computes the gradient norm from the engine's sums. The phase ends the step if the gradients are not finite and the
+ * options require it.
  */
 export const checkGradients: Phase = (progress) => {
   progress.norm = gradientNorm(progress) * progress.scale
@@ -90,7 +90,10 @@ function clipByTensor(progress: Progress): number {
   return sum < Infinity ? Math.sqrt(sum) : normOfArrays([Float64Array.from(norms)])
 }
 
-/** Whether all gradients are finite. If not, this skips the step or throws, as `onNonFinite` says. */
+/**
+ * Whether all gradients are finite. If a gradient is not finite, the function skips the step or throws, depending on
+ * `onNonFinite`.
+ */
 export function areFinite(progress: Progress, norm: number): boolean {
   if (norm < Infinity) return true
   const gradients = collectGradients(progress)

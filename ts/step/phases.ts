@@ -1,6 +1,6 @@
 /**
  * The phases of a step. A phase computes values on the main thread, and the engine runs stages between the phases. The
- * sequence is the same whether the engine runs at once, off the main thread, or in slices.
+ * sequence of phases is the same whether the engine runs at once, off the main thread, or in slices.
  */
 
 import { NORM, UNITS } from '../arena/manifest.js'
@@ -26,7 +26,10 @@ export interface FastPath {
   /** The stage that sums squares; null if no norm is needed. */
   readonly norm: Stage | null
   readonly first: Stage
-  /** Phases between the first stage and `commit`, and after `commit`. Null if both are empty, as in most models. */
+  /**
+   * Phases between the first stage and `commit`, and after `commit`. The field is null if both lists are empty, as in
+   * most models.
+   */
   readonly more: { readonly between: readonly Phase[]; readonly afterwards: readonly Phase[] } | null
 }
 
@@ -76,7 +79,7 @@ export function prepare(parts: readonly Partition[], scale: number): void {
   for (let p = 0; p < parts.length; p++) parts[p].cohorts.prepare(scale)
 }
 
-/** The rule's stages after the first one. */
+/** The rule's stages after the first stage. */
 const followingStages = (model: Model): readonly Phase[] =>
   Array.from({ length: model.stages - 1 }, (_, k) => betweenStages(model, k))
 

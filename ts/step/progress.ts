@@ -74,8 +74,8 @@ export class Progress {
   /** The names of tensors with non-finite gradients. */
   nonFinite = NO_LISTENER
   /**
-   * Preserves data that a running file write needs. It is called before changes, and before updates with these
-   * gradients.
+   * Preserves data that a running file write needs. The function is called before changes of the optimizer, and before
+   * each update with the gradients of the update.
    */
   declare keep?: (change: string | StepGradients) => void
 
@@ -93,7 +93,7 @@ export class Progress {
     if (this.model.measures || this.isMeasured) this.forget()
   }
 
-  /** Resets the measurements. */
+  /** Resets the measurements of gradient norms. */
   forget(): void {
     this.norm = NaN
     this.isMeasured = false
@@ -142,7 +142,7 @@ export class Progress {
     return present === ALL_GRADIENTS ? live : live.filter(({ number }) => present[number] !== undefined)
   }
 
-  /** Counts an update. */
+  /** Increments the number of updates. */
   count(): void {
     this.updates = nextCount(this.updates)
     this.hasLooked = false

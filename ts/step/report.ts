@@ -7,7 +7,9 @@ import type { Rule } from '../rules/definitions.js'
 import { compile, type Scheduled } from '../schedules/schedule.js'
 import type { Progress, SkipReason } from './progress.js'
 
-/** A live report of the last call of `step` or `stepAsync`. Values are computed when they are read. */
+/**
+ * A live report of the last call of `step` or `stepAsync`. The values of the report are computed when they are read.
+ */
 export class StepReport {
   readonly #step: Progress
 
@@ -16,8 +18,8 @@ export class StepReport {
   }
 
   /**
-   * The norm of all gradients before clipping. It is measured with any `clip` other than `value`, `recordNorms` or
-   * `onNonFinite`; otherwise NaN.
+   * The norm of all gradients before clipping. The norm is measured if `recordNorms`, `onNonFinite` or a `clip` other
+   * than `value` is set; otherwise it is NaN.
    */
   get norm(): number {
     return this.#step.norm
@@ -34,7 +36,7 @@ export class StepReport {
     return Object.fromEntries(entries)
   }
 
-  /** Why nothing was updated; null after an update and before the first step. */
+  /** Reason why the step updated no tensor; null after an update and before the first step. */
   get reason(): SkipReason | null {
     return this.#step.reason
   }
@@ -58,9 +60,9 @@ export class StepReport {
   }
 
   /**
-   * The learning rate of the optimizer's own rule, even if no tensor uses the rule. It is the value at the last update,
-   * or at the first update before any step; NaN if the rule has no learning rate. `report()` lists the learning
-   * rate of each tensor.
+   * The learning rate of the optimizer's own rule, even if no tensor uses the rule. The learning rate is the value at
+   * the last update; before any step, it is the value at the first update. It is NaN if the rule has no learning rate.
+   * `report()` lists the learning rate of each tensor.
    */
   get lr(): number {
     return getLearningRate(this.#step, this.#step.model.base) ?? NaN
@@ -81,9 +83,9 @@ export interface TensorReport {
   readonly groups: readonly number[]
   readonly engine: EngineName
   /**
-   * The learning rate η under the current options. For a schedule it is the value at the last update, like PyTorch's
-   * `get_last_lr` before `scheduler.step()`, or at the first update before any step. Null if the tensor is frozen
-   * or its rule has no learning rate.
+   * The learning rate η under the current options. For a schedule, the learning rate is the value at the last update,
+   * like PyTorch's `get_last_lr` before `scheduler.step()`, or at the first update before any step. Null if the tensor
+   * is frozen or its rule has no learning rate.
    */
   readonly lr: number | null
 }

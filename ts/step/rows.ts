@@ -49,14 +49,15 @@ interface RowParts {
 }
 
 /**
- * A sparse gradient, as {@link sparseRows} returns it: the gradients of some rows, in place of a complete gradient.
- * Structured clones are not valid. Send `{ indices, values }` to a worker or process and call `sparseRows` there.
+ * A sparse gradient, as {@link sparseRows} returns it: the gradients of some rows, in place of a complete gradient. A
+ * structured clone of a sparse gradient is not valid. Send `{ indices, values }` to a worker or process, and call
+ * `sparseRows` in the worker or process.
  */
 export class SparseRows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>
   readonly #values: T
 
-  /** For internal use; call `sparseRows` instead. */
+  /** This class is for internal use; call `sparseRows` instead. */
   constructor(indices: ArrayLike<number | bigint>, values: T) {
     this.#indices = indices
     this.#values = values
@@ -77,7 +78,10 @@ export class SparseRows<T extends FloatArray = FloatArray> {
     return 'Rows'
   }
 
-  /** Returns the parts. The index count is the true length, which a subclass of a typed array cannot override. */
+  /**
+   * Returns the indices and the values of a sparse gradient. The index count is the true length, which a subclass of a
+   * typed array cannot override.
+   */
   static parts(given: unknown): RowParts | null {
     if (typeof given !== 'object' || given === null || !(#indices in given)) return null
     const indices = given.#indices
@@ -199,7 +203,7 @@ function read(given: unknown, number: number, model: Model): RowGradient | null 
     const kind = `a ${getTypeName(gradients[0])} of length ${length}`
     throw new TensorError(name, `values of ${count} rows of ${state.columns}: ${kind}`, values)
   }
-  // A list with repeated rows may be longer than the buffers. Its repeated rows are added up here.
+  // A list with repeated rows may be longer than the buffers. The values of repeated rows are added up in this buffer.
   const numbers = count > state.rows ? new Uint32Array(count) : state.numbers
   if (isWords(indices)) numbers.set(indices)
   else for (let k = 0; k < count; k++) numbers[k] = toWord(indices[k])
@@ -226,7 +230,7 @@ function copyIfOverlapping(values: FloatArray, own: FloatArray, parts: ArenaBuff
 const isInPlace = (values: FloatArray, own: FloatArray): boolean =>
   readBuffer(values) === own.buffer && readByteOffset(values) === own.byteOffset
 
-/** Why a tensor cannot have sparse gradients under its rule and clips; undefined if it can. */
+/** Reason why a tensor cannot have sparse gradients under its rule and clips; undefined if it can have them. */
 function unsupportedReason(
   { definition, stages, flags, clip }: RuleInUse,
   limits: TensorLimits,
@@ -245,7 +249,10 @@ const SORTED = 0
 const ONCE = 1
 const MANY = 2
 
-/** Whether the indices can be copied into 32-bit words. Negative indices then become invalid row indices. */
+/**
+ * Whether the indices can be copied into 32-bit words. A negative index becomes an invalid row index by this
+ * conversion.
+ */
 const isWords = (indices: object): indices is ArrayLike<number> =>
   ArrayBuffer.isView(indices) && !getTypeName(indices)?.startsWith('Big')
 
@@ -280,8 +287,8 @@ function findOrder(
 }
 
 /**
- * Validates row indices if unsorted lists are sorted anyway, so that repeats do not matter. It also counts the digits
- * for the sort.
+ * Validates row indices if unsorted lists are sorted anyway, so that repeats do not matter. The function also counts
+ * the digits for the sort.
  */
 function countInOrder(
   numbers: Uint32Array,
@@ -504,7 +511,7 @@ function readSaved(
 
 /** Sparse gradients. */
 interface RowExtension {
-  /** Adam with a clock per row. */
+  /** The Adam variant that counts updates per row. */
   readonly adamKernel: typeof AdamPerRow
   /**
    * @returns the checked gradient of the tensor with that index; null if `value` is no sparse gradient

@@ -2,12 +2,13 @@
  * Runs the steps of an optimizer. A step is a sequence of *phases* with *stages* between them. A phase is a function
  * that computes a few values on the main thread, such as norms, clip factors and the coefficients of the rule. It
  * returns the stage that the engine must run next, or null. A stage is a pass over array elements, such as a sum of
- * squares or an update. The work that grows with the number of parameters is left to stages.
+ * squares or an update. All work that grows with the number of parameters is done by stages.
  *
- * The sequence depends on the model and the options. It is rebuilt only if the model changes, and has three parts:
+ * The sequence depends on the model and the options. The sequence is rebuilt only if the model changes, and has three
+ * parts:
  * - batch.ts accumulates gradients, and ends the step unless the batch is the last one.
- * - phases.ts performs the update. It builds segments, measures norms, checks and clips gradients (norms.ts), writes
- *   the coefficients, runs the stages of the rule, and advances the clocks.
+ * - phases.ts performs the update. The update builds segments, measures norms, checks and clips gradients (norms.ts),
+ *   writes the coefficients, runs the stages of the rule, and advances the clocks.
  * - post-update.ts synchronizes the slow weights of lookahead, and updates averages.
  *
  * A phase that finds a reason not to update sets `progress.reason`, which ends the step before any clock has advanced.
@@ -20,9 +21,9 @@
  * - `commit` advances the clocks.
  *
  * There are three ways to run a sequence. `run` runs each stage at once. `runAsync` runs stages off the main thread or
- * in slices. `runStraight` is a fast path that skips the layout of segments. It is used if nothing has changed since the
- * previous step and no user code can run. `run` reads gradients in the caller's memory if the engine can borrow them.
- * Otherwise gradients are first copied into the arenas.
+ * in slices. `runStraight` is a fast path that skips the layout of segments. The fast path is used if nothing has
+ * changed since the previous step and no user code can run. `run` reads gradients in the caller's memory if the engine
+ * can borrow them. Otherwise gradients are first copied into the arenas.
  */
 
 import { POINT } from '../arena/manifest.js'
@@ -37,7 +38,9 @@ import { commit, type FastPath, makeFastPath, makePhases, moveClocks, prepare } 
 import { type Phase, Progress, type Stage } from './progress.js'
 import { runInSlices } from './slices.js'
 
-/** The number of phases of a step with a single stage. Its clocks advance after the stage, and nothing follows. */
+/**
+ * The number of phases of a step with a single stage. The clocks advance after the only stage, and no phase follows.
+ */
 const MIN_PHASES = 3
 
 export class Steps {
@@ -84,8 +87,8 @@ export class Steps {
   }
 
   /**
-   * Performs one update with the gradients in the arenas, on the fast path. The method is short so that the compiler
-   * can inline all of it, which halves the time of a step with two parameters.
+   * Performs one update with the gradients in the arenas, on the fast path. The method is short, so that the JavaScript
+   * compiler can inline all of it. Inlining halves the time of a step with two parameters.
    */
   runStraight(): boolean {
     const straight = this.straight as FastPath
@@ -128,7 +131,7 @@ export class Steps {
     return true
   }
 
-  /** Performs one update off the main thread, or in slices. Gradients are copied before this returns. */
+  /** Performs one update off the main thread, or in slices. The gradients are copied before the method returns. */
   async runAsync(given: StepGradients): Promise<boolean> {
     const { progress } = this
     const sequence = this.#begin(given)
@@ -185,7 +188,8 @@ function runAll(phases: readonly Phase[], progress: Progress): void {
 }
 
 /**
- * Runs a stage. Gradients are read in the caller's memory if the engine can, and otherwise copied into the arena first.
+ * Runs a stage. The engine reads gradients in the caller's memory if it can; otherwise they are first copied into the
+ * arena.
  */
 function run(stage: Stage, progress: Progress): void {
   const { number, parts, isPass } = stage
@@ -197,8 +201,8 @@ function run(stage: Stage, progress: Progress): void {
 }
 
 /**
- * Runs the stage with gradients in the caller's memory and returns true. If that is impossible, copies them into the
- * arenas and returns false.
+ * Runs the stage with gradients in the caller's memory and returns true. If the engine cannot read the gradients in the
+ * caller's memory, they are copied into the arenas, and the result is false.
  */
 function runWithGradients({ number, parts, isPass }: Stage, progress: Progress): boolean {
   const [part] = parts

@@ -1,4 +1,4 @@
-/** Sums of gradients from several workers, added in an order that does not depend on arrival. */
+/** Sums of gradients from several workers, added in an order that does not depend on their order of arrival. */
 
 import { copyArray } from '../core/copy.js'
 import { TensorError } from '../core/errors.js'
@@ -11,7 +11,7 @@ import { addedByRow, SparseRows, sparseRows } from './rows.js'
 /** The nodes of all parts at one path, some of which may be missing. */
 interface GradientNode {
   readonly nodes: readonly unknown[]
-  /** The index of the first part with a node here. */
+  /** The index of the first part that has a node at this path. */
   readonly first: number
   readonly refuse: (part: number, expected: string, received?: unknown) => never
 }
@@ -24,8 +24,8 @@ const MAX_ROW_INDEX = 0xffffffff
  * order of the list, so store each part at its worker's index rather than in order of arrival.
  *
  * Neighbors are added first, and then sums of neighbors: ((0 + 1) + (2 + 3)) + 4. Each sum is rounded to the dtype.
- * Missing gradients add nothing. Gradients by {@link sparseRows} remain sparse: the result contains each row of any
- * part once, in ascending order. The arguments are neither changed nor kept.
+ * Missing gradients do not contribute to the sum. Gradients by {@link sparseRows} remain sparse: the result contains
+ * each row of any part once, in ascending order. The arguments are neither changed nor kept.
  *
  * @param parts the gradients of each worker in the structure of the parameters: arrays, results of `sparseRows`, and
  * nested arrays and objects of them. A tensor's gradient can be null or missing, but each worker needs a part.

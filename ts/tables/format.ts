@@ -28,7 +28,7 @@ export interface FormatOptions {
   readonly comment?: string | undefined
 }
 
-/** Delimiters that can be detected. If several fit equally well, the first one is used. */
+/** Delimiters that can be detected. If several delimiters fit equally well, the first of them is used. */
 const DELIMITERS = ['\t', ';', ' ', ',']
 const DECIMALS = ['.', ','] as const
 /** Number of rows that the detection reads. */
@@ -56,7 +56,7 @@ const patterns = {
 /** The common notation of numbers, which needs no further parsing. */
 const SIMPLE = /^[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?$/i
 
-/** Makes a parser of numbers, which reads 5% as 0.05. It returns NaN for cells that are not numbers. */
+/** Makes a parser of numbers, which reads 5% as 0.05. The parser returns NaN for cells that are not numbers. */
 export function numberReader({ decimal, isGrouped }: Format): (cell: string) => number {
   const known = patterns[decimal][isGrouped ? 'grouped' : 'plain']
   const between = new RegExp(`[${BLANKS}${decimal === '.' ? ',' : '.'}%]`, 'g')

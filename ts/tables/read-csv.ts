@@ -1,4 +1,4 @@
-/** Streaming reader of numbers in CSV and NDJSON files. It holds at most one row of text in memory. */
+/** Streaming reader of numbers in CSV and NDJSON files. The reader holds at most one row of text in memory. */
 
 import type { Readable } from 'node:stream'
 import { AntigradError, getMessage, OptionError } from '../core/errors.js'
@@ -27,7 +27,7 @@ export interface TableRequest {
   /** Field delimiter; detected from the first rows if undefined. */
   readonly delimiter: string | undefined
   readonly decimal: Decimal | undefined
-  /** Comment prefix: lines that begin with it are skipped. Default `#`. */
+  /** Comment prefix: lines that begin with this prefix are skipped. Default `#`. */
   readonly comment: string | undefined
   /** Whether rows with invalid or missing numbers are dropped. */
   readonly dropsInvalid: boolean
@@ -35,7 +35,8 @@ export interface TableRequest {
   /** The known format, which replaces the detection. */
   readonly format?: Format
   /**
-   * Called with each row's group index and its offset in bytes (or rows). The numbers are then not stored in a table.
+   * Called with each row's group index and its offset in bytes (or rows). If this callback is set, the numbers are not
+   * stored in a table.
    */
   readonly onRow?: (group: number, begin: number) => void
 }
@@ -57,14 +58,17 @@ export const collectColumnNames = (asked: Pick<TableRequest, 'columns' | 'group'
 export interface Table {
   /** For each requested column, the numbers of each group. */
   readonly columns: readonly (readonly Float64Array[])[]
-  /** Group labels in order of first appearance. Without a column of groups, it contains one empty string. */
+  /**
+   * Group labels in order of first appearance. Without a column of groups, the array of labels contains one empty
+   * string.
+   */
   readonly groups: readonly string[]
   /** For each column of labels, the label of each group. */
   readonly labels: readonly (readonly string[])[]
   /** Number of dropped rows, and total number of rows. */
   readonly leftOut: number
   readonly rows: number
-  /** Why the first dropped rows were dropped. */
+  /** Reasons why the first dropped rows were dropped. */
   readonly reasons: readonly string[]
   readonly format: Format
 }
@@ -76,7 +80,7 @@ const MIN_SAMPLE_LINES = 2
 /** Maximum number of dropped rows whose reason is reported. */
 const MAX_REPORTED_ROWS = 5
 
-/** Reads a CSV or NDJSON table. @throws AntigradError if it cannot be read or lacks a requested column */
+/** Reads a CSV or NDJSON table. @throws AntigradError if the table cannot be read or lacks a requested column */
 export async function readCsv(source: Readable, request: TableRequest): Promise<Table> {
   const rows = new TableRows(request)
   const decoder = new Utf8Decoder()
@@ -193,7 +197,7 @@ export class TableRows {
       if (at < 0)
         throw new OptionError(option, `a column of ${this.#request.name}: ${listNames(names)}`, column)
       if (names.includes(names[at], at + 1)) {
-        throw new OptionError(option, `a column whose name ${this.#request.name} has once`, column)
+        throw new OptionError(option, `a column name that occurs once in ${this.#request.name}`, column)
       }
       return at
     }
@@ -269,7 +273,7 @@ export class TableRows {
     const name = toPrintable([...this.#groups.keys()][group])
     throw new OptionError(
       option,
-      `one ${toPrintable(column)} in all rows of ${name}, as ${list[group]}`,
+      `the same ${toPrintable(column)} in all rows of ${name} (${list[group]} at first)`,
       label,
     )
   }
@@ -306,8 +310,8 @@ export class TableRows {
 }
 
 /**
- * Converts character positions of a streamed text to byte positions. Positions must be requested in ascending order.
- * The conversion is exact, because the decoder refuses invalid bytes.
+ * Converts character positions of a streamed text to byte positions. Character positions must be requested in ascending
+ * order. The conversion is exact, because the decoder refuses invalid bytes.
  */
 class Bytes {
   /** Pieces of text from the current position on, the position in characters, and the same position in bytes. */
@@ -360,7 +364,7 @@ function findColumn(names: readonly string[], column: string): number {
   return others.length === 0 ? found : -1
 }
 
-/** Why a number is invalid; null if it is valid. */
+/** Reason why a number is invalid; null if the number is valid. */
 function complaint(x: number, sign: ColumnRequest['sign']): string | null {
   if (!Number.isFinite(x)) return 'too large'
   if (sign === undefined || x > 0 || (x === 0 && sign === 'at least 0')) return null

@@ -48,7 +48,7 @@ async function readText(source: Readable): Promise<string> {
   for await (const chunk of source as AsyncIterable<Buffer>) {
     text += decoder.write(chunk)
     if (text.length > MAX_MATRIX_LENGTH)
-      throw new RangeError(`expected at most ${MAX_MATRIX_LENGTH >> 20} MiB`)
+      throw new RangeError(`expected a matrix of at most ${MAX_MATRIX_LENGTH >> 20} MiB`)
   }
   decoder.end()
   return text

@@ -12,7 +12,7 @@ export interface CsvSyntax {
 /** Callback that receives trimmed, unquoted cells, and the first and the last line of the row. */
 export type OnRow = (cells: string[], first: number, last: number) => void
 
-/** Maximum number of characters in a row. A longer row is probably an unclosed quote. */
+/** Maximum number of characters in a row. A row with more characters is probably the result of an unclosed quote. */
 export const MAX_ROW_LENGTH = 1 << 25
 
 const BLANKS = /[ \t]*/y
@@ -100,7 +100,7 @@ export class Splitter {
     return end
   }
 
-  /** Splits a row that may contain quotes. Returns its end, or −1 if the row is incomplete. */
+  /** Splits a row that may contain quotes. The result is the end of the row, or −1 if the row is incomplete. */
   #quoted(text: string, begin: number, isEnd: boolean): number {
     const { delimiter } = this.#signs
     const cells: string[] = []
@@ -143,13 +143,13 @@ export class Splitter {
   }
 }
 
-/** Position of a string from an index on; Infinity if it does not occur. */
+/** Position of a string from an index on; Infinity if the string does not occur. */
 function find(text: string, what: string, from: number): number {
   const at = text.indexOf(what, from)
   return at < 0 ? Infinity : at
 }
 
-/** The end of a line; −1 if it has not arrived yet, or is a final CR that an LF may follow. */
+/** The end of a line; −1 if the end has not arrived yet, or is a final CR that an LF may follow. */
 function findLineEnd(text: string, from: number, isEnd: boolean): number {
   END.lastIndex = from
   const at = END.exec(text)?.index ?? -1
@@ -168,7 +168,7 @@ function skip(text: string, from: number, delimiter = ''): number {
   return from + (blanks.exec(text)?.[0].length ?? 0)
 }
 
-/** Position of the quote that closes a cell. Doubled quotes are literal quotes. */
+/** Position of the quote that closes a cell. Doubled quotes within a cell are literal quotes. */
 function closing(text: string, from: number): number {
   let at = text.indexOf('"', from)
   while (at >= 0 && text[at + 1] === '"') at = text.indexOf('"', at + 2)

@@ -14,7 +14,8 @@ export type { NamedTensor, Tfjs, TfjsTensor, Variable } from './types.js'
 export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rule['name'] = never> {
   /**
    * The underlying optimizer, whose tensors have the names of the variables; null before the first step. You can use
-   * its `set`, `freeze`, `unfreeze`, `report` and `lastStep`. Tensors are added and updated automatically.
+   * the members `set`, `freeze`, `unfreeze`, `report` and `lastStep` of the underlying optimizer. Tensors are added and
+   * updated automatically.
    */
   readonly optimizer: Optimizer<Readonly<Record<string, Float32Array>>, R, N> | null
 
@@ -24,7 +25,7 @@ export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rul
    * `show('params')` or `show('average')` to evaluate a model, and `show('gradientPoint')` before resuming training or
    * saving the model with its optimizer.
    *
-   * @throws OptionError if there was no step yet, if `what` is invalid, or if there is no average
+   * @throws OptionError if no step has been made yet, if `what` is invalid, or if the optimizer has no average
    */
   show(what: VariableContent): void
 
@@ -49,8 +50,8 @@ const classes = new WeakMap<object, unknown>()
 
 /**
  * Creates the class of antigrad's optimizers for a copy of TensorFlow.js and registers it for loading saved models.
- * Call this function before `loadLayersModel`. It does not import TensorFlow.js, so that your program contains only one
- * copy.
+ * Call this function before `loadLayersModel`. The function does not import TensorFlow.js, so that your program
+ * contains only one copy of it.
  *
  * Parameters and state are stored in an `Optimizer`. Each step reads the gradients and writes new values to the
  * variables. No tensor outlives a step. Other assignments to variables are detected, and training continues from the
@@ -87,7 +88,7 @@ function makeClass(tf: TfjsModule): unknown {
     }
 
     readonly #run: VariableRun
-    /** Tensors that were returned for saving. They are disposed at the next step. */
+    /** Tensors that were returned for saving. These tensors are disposed at the next step. */
     #lent: NamedTensor[] = []
 
     constructor(rule: Rule | CustomRule, options: TfjsOptions = {}) {

@@ -13,7 +13,7 @@ export type TfjsOptions<R = Rule, N extends Rule['name'] = never> = Omit<
 /** Possible contents of variables: the parameters, the point of the next gradient, or the average. */
 export type VariableContent = 'params' | 'gradientPoint' | 'average'
 
-/** Options of `Optimizer` that are not available here, with the reason. */
+/** Options of `Optimizer` that are not available with TensorFlow.js, with the reason. */
 const UNAVAILABLE_OPTIONS = {
   shapes: 'variables have their own shapes',
   zeroGrads: 'each step gets new gradients',

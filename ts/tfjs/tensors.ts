@@ -49,7 +49,10 @@ export function checkShape(name: string, { shape }: Variable, expected: readonly
     throw new TensorError(name, `the shape [${expected}]`, `a variable of the shape [${shape}]`)
 }
 
-/** Checks that a gradient is float32 and has the size of its variable. It may be missing if the loss is independent. */
+/**
+ * Checks that a gradient is float32 and has the size of its variable. The gradient may be missing if the loss does not
+ * depend on the variable.
+ */
 export function checkGradient({ name, tensor }: NamedTensor, { size }: Variable): void {
   if (!tensor || (tensor.size === size && tensor.dtype === 'float32')) return
   throw new TensorError(

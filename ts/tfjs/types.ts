@@ -10,7 +10,7 @@ export interface TfjsTensor {
 }
 
 export interface Variable extends TfjsTensor {
-  /** Identifies the values: each `assign` sets a new object, and the values of an object never change. */
+  /** Identifies the values of a variable: each `assign` sets a new object, and the values of an object never change. */
   readonly dataId: object
   readonly isDisposed: boolean
   assign(to: TfjsTensor): void

@@ -26,7 +26,7 @@ interface KnownVariable {
    */
   readonly name: string
   variable: Variable
-  /** The `dataId` that was last read or written; null before the first. */
+  /** The `dataId` that was last read or written; null before the first access. */
   dataId: object | null
 }
 
@@ -134,7 +134,7 @@ export class VariableRun {
     for (const { name, variable } of variables) {
       const known = this.#known.get(name) as KnownVariable
       if (known.variable === variable) continue
-      // The name may belong to a disposed model.
+      // The name of the variable may belong to a disposed model.
       checkShape(name, variable, known.variable.shape)
       known.variable = variable
     }

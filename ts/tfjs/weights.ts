@@ -21,7 +21,11 @@ export function toWeights(saved: SavedRun, tf: TfjsModule): NamedTensor[] {
   ]
 }
 
-/** Converts tensors of {@link toWeights} back, without validating the run. @throws TensorError if they are others */
+/**
+ * Converts tensors of {@link toWeights} back, without validating the run.
+ *
+ * @throws TensorError if the tensors do not form a saved run
+ */
 export async function fromWeights(weights: readonly NamedTensor[]): Promise<SavedRun> {
   const expected = 'the weights of an optimizer of antigrad, as model.save writes them'
   const [first, ...others] = weights

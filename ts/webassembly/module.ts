@@ -8,11 +8,11 @@ export interface WasmModule {
   readonly text: string
   /** Decodes the text into bytes; present only for packed modules. */
   readonly unpack?: (text: string) => ArrayBuffer
-  /** The module itself, if it contains everything that the other modules contain. */
+  /** The module itself if it contains all code of the other modules; otherwise undefined. */
   readonly most?: WasmModule
 }
 
-/** The number of characters that encode a byte on their own. All others begin a pair of characters. */
+/** The number of characters that encode a byte on their own. All other characters begin a pair of characters. */
 const SINGLE_BYTE_CHARACTERS = 81
 /** A shift that places 253, the first byte of vector instructions, among the single-character bytes. */
 const BYTE_SHIFT = 3
@@ -50,7 +50,8 @@ function characterIndex(code: number): number {
 export let registeredModule: WasmModule | undefined
 
 /**
- * Registers a module that contains the core's kernels and more. A module that contains everything is never replaced.
+ * Registers a module that contains the core's kernels and more. A module that contains all code of the other modules is
+ * never replaced.
  */
 export function registerModule(module: WasmModule): void {
   registeredModule = registeredModule?.most ?? module

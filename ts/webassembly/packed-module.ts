@@ -10,9 +10,9 @@ const PAGE = 65536
  */
 export function unpack(text: string): ArrayBuffer {
   const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-  // The size follows a byte and the dictionary size.
+  // In the LZMA header, the size follows a byte and the dictionary size.
   const size = new DataView(packed.buffer).getUint32(5, true)
-  // The first page belongs to the unpacker.
+  // The first page of the memory belongs to the unpacker.
   const to = PAGE + packed.length
   const pages = Math.ceil((to + size) / PAGE)
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })

@@ -42,7 +42,7 @@ import { findColumns, hasColumns, readBlocks, readRanges, toTable } from './read
 export interface PlanSweepOptions {
   /** Approximate computing time of a chunk on one core of this machine, in seconds. Default 5. */
   readonly chunkSeconds?: number | undefined
-  /** Number of groups or sets per chunk. It replaces `chunkSeconds`, and no time is measured. */
+  /** Number of groups or sets per chunk. This number replaces `chunkSeconds`, and no time is measured. */
   readonly chunkSize?: number | undefined
   /** Called occasionally with the name and the count of the processed items. */
   readonly onProgress?: ((what: string, done: number) => void) | undefined
@@ -57,9 +57,9 @@ export interface PlanFitsOptions extends PlanSweepOptions {
   readonly delimiter?: string | undefined
   /** Decimal sign. Default: detected. */
   readonly decimal?: Decimal | undefined
-  /** Comment prefix: lines that begin with it are skipped. Default `#`. */
+  /** Comment prefix: lines that begin with this prefix are skipped. Default `#`. */
   readonly comment?: string | undefined
-  /** Name of the file in the plan. Default: the `file` argument. */
+  /** Name of the file in the plan. By default the name is the `file` argument. */
   readonly name?: string | undefined
 }
 

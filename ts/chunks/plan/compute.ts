@@ -19,7 +19,7 @@ import { toTable } from './read-columns.js'
 export type Compute = (index: number, signal?: AbortSignal) => Promise<Uint8Array>
 
 /**
- * Makes a function that computes chunks of a plan. Work that all chunks share is done once.
+ * Makes a function that computes chunks of a plan. The work that all chunks share is done only once.
  *
  * @param file location of the data, if the plan has data
  */
@@ -56,7 +56,8 @@ function groupLines(
 }
 
 /**
- * Fits the groups in a table's header and some of its rows, or in parts of its columns. Returns one line per group.
+ * Fits the groups in a table's header and some of its rows, or in parts of its columns. The result is one line per
+ * group.
  *
  * @param name name of the file in messages
  */

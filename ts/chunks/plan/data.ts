@@ -82,7 +82,10 @@ export async function openStream(file: string): Promise<Readable> {
   throw new DataError(`${displayName(file)}: status ${response.status}`)
 }
 
-/** Streams the body of a response and checks that it has exactly `size` bytes. A longer body cancels the request. */
+/**
+ * Streams the body of a response and checks that it has exactly `size` bytes. If the body is longer, the request is
+ * canceled.
+ */
 async function* readBody({ body }: Response, address: string, size: number): AsyncGenerator<Uint8Array> {
   let length = 0
   try {

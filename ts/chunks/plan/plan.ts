@@ -27,7 +27,7 @@ export interface PlanTable {
   readonly columns?: readonly BinaryColumn[] | undefined
 }
 
-/** The computation. Its results are bit-identical on every machine. */
+/** The computation. The results of a plan are bit-identical on every machine. */
 export type Specification =
   | { readonly kind: 'fits'; readonly asked: FitsRequest; readonly table: PlanTable }
   | { readonly kind: 'sweep'; readonly asked: SweepRequest }
@@ -60,7 +60,10 @@ export const PLAN_FORMAT = 2
 
 export interface Plan {
   readonly format: typeof PLAN_FORMAT
-  /** Package version and hash of the kernels' sources. Only an equal package can compute the plan. */
+  /**
+   * Package version and hash of the kernels' sources. Only a package with the same version and hash can compute the
+   * plan.
+   */
   readonly version: string
   readonly kernels: string
   readonly specification: Specification
@@ -295,7 +298,8 @@ export function chunkName(plan: Plan, index: number): string {
 const planTexts = new WeakMap<Plan, string>()
 
 /**
- * The hashed text that all chunks share. `readPlan` has ordered our property names; the order of the user's matters.
+ * The hashed text that all chunks share. `readPlan` has ordered antigrad's property names; the order of the user's
+ * names matters.
  */
 function planText(plan: Plan): string {
   const { version, kernels, specification } = plan

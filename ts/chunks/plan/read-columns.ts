@@ -102,7 +102,11 @@ export async function readRanges(
   return parts
 }
 
-/** Converts binary columns to a table, with the checks that text gets. @throws AntigradError if a value is invalid */
+/**
+ * Converts binary columns to a table, with the same checks as for text tables.
+ *
+ * @throws AntigradError if a value is invalid
+ */
 export async function toTable(
   blocks: AsyncIterable<readonly Uint8Array[]> | Iterable<readonly Uint8Array[]>,
   columns: readonly BinaryColumn[],

@@ -5,7 +5,7 @@ import { isCount } from '../../core/numbers.js'
 import { integerAtLeast } from '../../options/kinds.js'
 import { nestedOptions } from '../../options/read.js'
 
-/** The chunks whose index has remainder `index` (from 0 on) modulo `count`. */
+/** A shard consists of the chunks whose index has the remainder `index` (counted from 0) modulo `count`. */
 export interface Shard {
   readonly index: number
   readonly count: number

@@ -35,7 +35,7 @@ class WorkerProcess {
   /** Resolves when the process is ready. @throws (rejects with) AntigradError if the process does not start */
   readonly begun: Promise<unknown>
   readonly #process: ChildProcess
-  /** The pending request. */
+  /** The request to the process that has no reply yet. */
   #waiting: { resolve(kept: StoreOutcome | undefined): void; reject(reason: Error): void } | undefined
 
   constructor(file: URL, beginning: WorkerInit) {
@@ -60,7 +60,7 @@ class WorkerProcess {
     return this.#request(index) as Promise<StoreOutcome>
   }
 
-  /** Kills the process. Only its current chunk is lost. */
+  /** Kills the process. Only the current chunk of the process is lost. */
   end(): void {
     this.#process.kill('SIGKILL')
   }
@@ -87,7 +87,7 @@ export class ProcessPool {
   readonly #processes: (WorkerProcess | undefined)[]
   readonly #idle: number[]
   readonly #waiting: ((place: number) => void)[] = []
-  /** Whether the pool has ended. Errors after that are not caused by a chunk. */
+  /** Whether the pool has ended. Errors after the end are not caused by a chunk. */
   isEnded = false
 
   /**
@@ -136,7 +136,7 @@ export class ProcessPool {
 }
 
 export interface PoolJob {
-  /** The pool, which ends with the job. */
+  /** The process pool, which ends with the job. */
   readonly pool: ProcessPool
   readonly indices: readonly number[]
   readonly signal: AbortSignal

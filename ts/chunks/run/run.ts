@@ -27,7 +27,9 @@ export interface StoreOptions {
 }
 
 export interface WorkerOptions extends StoreOptions {
-  /** Location of the data, if not the one in the plan: a path, or a URL that supports range requests. */
+  /**
+   * Location of the data, if it differs from the location in the plan: a path, or a URL that supports range requests.
+   */
   readonly data?: string | undefined
   /** Engine to run on. Default: the first available engine. */
   readonly engine?: EngineName | undefined
@@ -38,7 +40,7 @@ export interface WorkerOptions extends StoreOptions {
 export interface RunOptions extends WorkerOptions {
   /** The shard to compute: chunks whose index has remainder `index` modulo `count`. Default: all chunks. */
   readonly shard?: Shard | undefined
-  /** Aborts the run. The current chunk is not stored. */
+  /** AbortSignal for the run. If the signal aborts, the current chunk is not stored. */
   readonly signal?: AbortSignal | undefined
   /** Called after each chunk. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -136,7 +138,7 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
 }
 
 /**
- * Computes one chunk of a plan and stores it, unless the store already contains it.
+ * Computes one chunk of a plan and stores its result, unless the store already contains the result.
  *
  * @throws (rejects with) the errors of `openWorker`; OptionError if the plan has no chunk with this index
  * @example

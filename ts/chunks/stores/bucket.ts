@@ -7,7 +7,9 @@ import { toPrintable } from '../../core/text.js'
 import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
-/** Name of the SDK. The package is optional, so bundlers must not resolve it: it is imported at run time. */
+/**
+ * Name of the SDK. The SDK is an optional package that is imported at run time, so bundlers must not resolve its name.
+ */
 const PACKAGE = '@aws-sdk/client-s3'
 type Sdk = typeof import('@aws-sdk/client-s3')
 type Client = InstanceType<Sdk['S3Client']>

@@ -22,8 +22,8 @@ const errorCode = (thrown: unknown) => (thrown as NodeJS.ErrnoException).code
  * A store whose results are files in a folder, which is created if it does not exist.
  *
  * A result is written to a temporary file, synced and hard-linked to its name, so that a name always has a complete
- * result, also on NFS. On file systems without hard links, the result is written under its name. Its checksum marks it
- * as corrupted until it is complete.
+ * result, also on NFS. On file systems without hard links, the result is written under its name. The checksum marks
+ * such a result as corrupted until the file is complete.
  */
 export function folderStore(folder: string): Store {
   const pathOf = (name: string) => join(folder, name.slice(0, PREFIX_DIGITS), name)
@@ -102,7 +102,8 @@ async function linkFile(temporary: string, path: string, bytes: Uint8Array): Pro
     await link(temporary, path)
     return true
   } catch (thrown) {
-    // After a lost reply, NFS repeats the request, which then fails although the first one has created the link.
+    // After a lost reply, NFS repeats the request. The second request then fails, although the first one has created
+    // the link.
     if ((await stat(temporary)).nlink === 2) return true
     if (errorCode(thrown) === 'EEXIST') return false
     // Other errors, such as a full disk, occur again in this write.
@@ -138,7 +139,9 @@ async function makeFolder(folder: string): Promise<void> {
   if (first !== undefined) await syncFolder(join(first, '..'))
 }
 
-/** Syncs a folder, so that a new name survives a power failure. Windows cannot open folders and needs no sync. */
+/**
+ * Syncs a folder, so that a new name survives a power failure. On Windows, folders cannot be opened and need no sync.
+ */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder).catch(() => null)
   await handle?.sync().catch(() => {})

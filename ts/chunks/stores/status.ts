@@ -16,10 +16,10 @@ export interface Failure {
 }
 
 export interface PlanStatus {
-  /** Number of chunks. */
+  /** Number of chunks in the plan. */
   readonly total: number
   readonly completed: readonly number[]
-  /** Chunks without a valid result, including corrupted ones but without failed ones. */
+  /** Chunks without a valid result, including corrupted chunks but without failed chunks. */
   readonly missing: readonly number[]
   readonly corrupted: readonly number[]
   readonly conflicts: readonly Conflict[]

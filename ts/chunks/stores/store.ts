@@ -15,11 +15,11 @@ export interface Store {
   readonly location: string
   /** Checks that the store can be written. @throws (rejects with) StoreError */
   check(): Promise<void>
-  /** All names, with the times at which they were stored, in milliseconds. */
+  /** All names in the store, with the times at which they were stored, in milliseconds. */
   names(): Promise<ReadonlyMap<string, number>>
   /** The bytes under a name; undefined if the name does not exist. */
   read(name: string): Promise<Uint8Array | undefined>
-  /** Writes bytes under a new name atomically. Returns false if the name already exists. */
+  /** Writes bytes under a new name atomically. The result is false if the name already exists. */
   put(name: string, bytes: Uint8Array): Promise<boolean>
   /** Renames an entry. */
   rename(name: string, to: string): Promise<void>
@@ -30,7 +30,7 @@ export interface Store {
 export interface Provenance {
   readonly host: string
   readonly engine: string
-  /** Instruction set; empty if the engine has none. */
+  /** Instruction set; empty for an engine without instruction sets. */
   readonly instructionSet: string
   readonly version: string
 }
@@ -70,7 +70,7 @@ export function seal(chunk: string, { bytes, producedBy }: SealedResult): Uint8A
 }
 
 /**
- * The result in a store's bytes; null if they are corrupted.
+ * The result in a store's bytes; null if the bytes are corrupted.
  *
  * @throws StoreError if another version of the format has written them
  */
@@ -126,7 +126,7 @@ export async function storeResult(store: Store, chunk: string, result: SealedRes
   for (let turn = 0; turn < MAX_TRIES; turn++) {
     if (await store.put(chunk, sealed)) return 'stored'
     const there = await store.read(chunk)
-    // Another worker has quarantined it in the meantime.
+    // Another worker has quarantined the corrupted result in the meantime.
     if (there === undefined) continue
     const other = unseal(chunk, there)
     if (other === null) {
@@ -138,5 +138,5 @@ export async function storeResult(store: Store, chunk: string, result: SealedRes
       return 'conflict'
     }
   }
-  throw new StoreError(`${store.location}: ${chunk} was corrupted again after each attempt`)
+  throw new StoreError(`${store.location}: ${chunk} was corrupted after every attempt to store it`)
 }

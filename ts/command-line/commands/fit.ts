@@ -369,7 +369,7 @@ function readRequest(options: FitCommandOptions): FitsRequest {
   }
 }
 
-/** Runs all fits as one batch. After Ctrl-C only the fits that were done have a reason. */
+/** Runs all fits as one batch. After Ctrl-C, only completed fits have a reason. */
 async function fitTable(
   source: FitColumns,
   model: ModelInput,
@@ -414,7 +414,7 @@ function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
   return [...new Set(Object.values(shared?.sharedBy ?? {}))]
 }
 
-/** Runs one fit of all groups with shared parameters. After Ctrl-C there is no result. */
+/** Runs one fit of all groups with shared parameters. After Ctrl-C the function returns no result. */
 async function fitTogether(
   table: Table,
   model: ModelInput,
@@ -510,7 +510,7 @@ async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): P
   }
 }
 
-/** Prepares drawing fits into a file. Obstacles are reported before any fit runs. */
+/** Prepares drawing fits into a file. Errors that would prevent the drawing are reported before any fit runs. */
 async function drawing(
   output: string,
   model: ModelInput,

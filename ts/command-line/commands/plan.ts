@@ -34,7 +34,7 @@ export function addPlanOptions(command: Command, items: string): Command {
     )
 }
 
-/** @throws OptionError if one of these options is given: the results of a plan are always lines of JSON */
+/** @throws OptionError if one of the options `others` is set, because the results of a plan are always lines of JSON */
 export function checkPlanOptions(options: object, others: readonly string[]): void {
   for (const name of others) {
     const value = (options as Readonly<Record<string, unknown>>)[name]

@@ -69,7 +69,7 @@ Exit status: ${DISAGREEMENT} if engines disagree, ${MISUSE} if the command line 
   })
 }
 
-/** The requested engines, or all available ones by default. */
+/** The requested engines; by default all available engines. */
 function chooseEngines(
   asked: readonly EngineName[] | undefined,
   report: Readonly<Record<EngineName, EngineReport>>,

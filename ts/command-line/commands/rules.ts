@@ -53,7 +53,7 @@ const described = (name: string) =>
 
 const wordsOn = (name: string, option: string) => (documentation[name]?.[option] ?? '').replaceAll('`', '')
 
-/** A default value as text. A rule as a default appears by name alone, because it has its own table. */
+/** A default value as text. If the default is a rule, only its name appears, because each rule has its own table. */
 function shown(value: unknown): string {
   if (value === undefined) return ''
   const { name } = Object(value) as { name?: unknown }

@@ -307,7 +307,7 @@ async function openQueue(given: string): Promise<QueueRunner> {
   return (plan, options) => runQueued(plan, { ...options, url })
 }
 
-/** The location of the data. A plan stores it relative to its own folder. */
+/** The location of the data. A plan stores this location relative to the plan's folder. */
 function locateData(file: string, { data }: Plan, given: string | undefined): string | undefined {
   if (given !== undefined && data === undefined)
     throw new OptionError('--data', 'no value (the plan has no data)', displayName(given))

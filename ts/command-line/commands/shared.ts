@@ -8,7 +8,7 @@ import { integerBetween, type Option as Kind, nonNegative } from '../../options/
 import { documentation } from '../../rules/documentation.js'
 import { obstacle } from '../plot/file.js'
 
-/** An option whose values are names from a list. The error for a misspelled name suggests the closest one. */
+/** An option whose values are names from a list. The error message for a misspelled name suggests the closest name. */
 export function choice(flags: string, description: string, names: readonly string[]): Option {
   const option = new Option(flags, description).choices(names)
   const { parseArg } = option

@@ -70,7 +70,7 @@ async function run(file: string, { store, missing, shards, json }: StatusCommand
   )
 }
 
-/** Results per second, over the ten minutes before the latest result. */
+/** Number of results per second during the ten minutes before the latest result. */
 function computeRate(times: readonly number[]): number {
   const last = times[times.length - 1] ?? 0
   const recent = times.filter((time) => time >= last - WINDOW * 1000)

@@ -109,7 +109,7 @@ export function configureSweep(command: Command): void {
   command.optionsGroup('Options of the rule, as lists and ranges:')
   for (const [name, rules] of ruleOptions) {
     const having = sweepable.filter((rule) => rules.has(rule))
-    // minimizeMany supports none of these three options.
+    // These three options are excluded because minimizeMany supports none of them.
     if (having.length === 0 || ['cautious', 'grams', 'cautiousWeightDecay'].includes(name)) continue
     const option = new Option(`--${toKebabCase(name)} <values>`, describeOption(name, having))
     command.addOption(option.argParser((text) => parseValues(`--${toKebabCase(name)}`, text)))
@@ -193,7 +193,9 @@ function sweptNames(values: OptionLists): string[] {
   return Object.keys(values).filter((name) => values[name].length > 1)
 }
 
-/** Prepares drawing the results into a file. Obstacles are reported before anything runs. */
+/**
+ * Prepares drawing the results into a file. Errors that would prevent the drawing are reported before any run starts.
+ */
 async function drawing(output: string, title: string, values: OptionLists) {
   const write = await writer(output)
   const { alongAxis, drawSweep, wrapLines, MAX_LINES } = await import('../plot/sweep.js')

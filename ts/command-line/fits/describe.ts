@@ -87,7 +87,7 @@ function correlated({ free, correlation }: Fit): string[] {
   ]
 }
 
-/** Why profile intervals lack an endpoint. */
+/** Reasons for which profile intervals lack an endpoint. */
 function endsInWords(fit: Fit): string[] {
   const messages = Object.values(profile(fit)).map(({ message }) => message)
   return [...new Set(messages)].filter((message) => message !== '')

@@ -1,4 +1,4 @@
-/** The objective seen from above: filled contours at many levels, with axes. */
+/** Contour plot of an objective: filled contours at many levels, with axes. */
 
 import { ticks } from 'd3-array'
 import { contours } from 'd3-contour'
@@ -8,7 +8,7 @@ import type { Landscape } from './landscape.js'
 import { heightColor, label, type Panel } from './panel.js'
 import { type Polyline, pathData, px, simplify } from './polyline.js'
 
-/** Points per side of the contour grid. Contours are linear between grid points. */
+/** Number of grid points per side of the contour plot. Contours are linear between grid points. */
 const SIZE = 361
 
 /** The square of the contour plot, in pixels. */

@@ -34,7 +34,8 @@ function stat(path: string): Stats | undefined {
 /**
  * Makes a function that writes SVG to this file, converted to PNG if the file's name ends in .png.
  *
- * @throws AntigradError if the PNG library is missing. The returned function throws it if the file cannot be written.
+ * @throws AntigradError if the PNG library is missing. The returned function throws an AntigradError if the file cannot
+ * be written.
  */
 export async function writer(file: string): Promise<(svg: string) => void> {
   const convert = extname(file).toLowerCase() === '.png' ? await rasterizer() : (svg: string) => svg

@@ -12,7 +12,7 @@ import { escapeXml } from './sweep.js'
 const WIDTH = 830
 const LEFT = 74
 const RIGHT = 800
-/** Top and height of the upper panel and the lower one. */
+/** Top and height of the upper panel and of the lower panel. */
 const CURVES = [62, 300] as const
 const RESIDUALS = [404, 120] as const
 /** Bottom of the upper and of the lower panel. */
@@ -33,11 +33,11 @@ export type DrawableFit = Pick<Fit, 'values' | 'errors' | 'reason' | 'residuals'
 
 /** A fit with its data. */
 export interface DrawnGroup {
-  /** Label in the legend; it may be empty. */
+  /** Label of the fit in the legend; may be empty. */
   readonly name: string
   readonly x: readonly number[]
   readonly y: readonly number[]
-  /** Standard deviations of y, if they are known. */
+  /** Standard deviations of y, if known. */
   readonly bars: readonly number[] | null
   readonly fit: DrawableFit
 }

@@ -10,7 +10,7 @@ export interface Landscape {
   readonly minima: readonly Point[]
   /** The value of F at height 0: the minimum of F, or 0 if F has no minimum. */
   readonly base: number
-  /** Values of F at equal logarithmic distances from `base`; also below it if F has values there. */
+  /** Values of F at equal logarithmic distances from `base`, also below `base` if F has values below it. */
   readonly levels: readonly number[]
   /** F on a scale that is linear near `base` and logarithmic beyond: 0 at `base`, 1 at the largest |F − base|. */
   height(value: number): number
@@ -23,7 +23,10 @@ export interface Landscape {
 /** The lowest level, as a fraction of the largest value. */
 const DEPTH = 1e-4
 const LEVELS = 25
-/** The fraction of the largest value below which heights become linear. Otherwise the surface would be a deep chasm. */
+/**
+ * The fraction of the largest value below which heights become linear. Without the linear range, the surface would be a
+ * deep chasm.
+ */
 const KNEE = 1e-2
 /** Points per side of the grid on which the extreme values are searched. */
 const SIZE = 241

@@ -1,4 +1,4 @@
-/** The interface and the colors that the contour panel and the surface panel share. */
+/** The interface and the colors of the contour panel and the surface panel. */
 
 import { interpolateBlues } from 'd3-scale-chromatic'
 import type { Point } from '../../objectives/index.js'
@@ -23,7 +23,7 @@ export interface Panel {
   trace(parts: readonly Polyline[]): { seen: Polyline[]; hidden: Polyline[] }
 }
 
-/** The color of a height. Low heights are light, so that paths, which end there, stand out. */
+/** The color of a height. Low heights have light colors, so that paths stand out where they end. */
 export function heightColor(height: number, { heights: [low, high] }: Landscape): string {
   const share = (height - low) / (high - low)
   const [red, green, blue] = interpolateBlues(0.04 + 0.66 * share).match(/\d+/g) as string[]

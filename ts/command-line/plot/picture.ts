@@ -19,7 +19,9 @@ export interface DrawnRun {
   readonly reason: MinimizeReason
   /** F at the last point. */
   readonly value: number
-  /** The starting point and the point after each update, alternating x and y. The plot does not keep the array. */
+  /**
+   * The starting point and the point after each update, alternating x and y. The plot keeps no reference to the array.
+   */
   readonly path: Polyline
 }
 
@@ -159,7 +161,7 @@ ${rows.join('\n')}
   }
 }
 
-/** Texts of the legend for the reasons why a run ended. */
+/** Legend texts for the reasons why a run ended. */
 const endings = {
   converged: 'converged',
   stalled: 'stalled',

@@ -7,14 +7,14 @@ export type Polyline = ArrayLike<number>
 
 /**
  * Clips a path to a rectangle (Liang and Barsky, 1984) and returns its visible parts. A point that is not finite or
- * causes an overflow ends a part.
+ * causes an overflow ends a part of the path.
  */
 export function clip(path: Polyline, [x0, x1, y0, y1]: View): number[][] {
   const parts: number[][] = []
   let part: number[] | null = null
   for (let i = 2; i < path.length; i += 2) {
     const [ax, ay, dx, dy] = [path[i - 2], path[i - 1], path[i] - path[i - 2], path[i + 1] - path[i - 1]]
-    // The fractions of this segment at which it enters and leaves the rectangle.
+    // The fractions of the segment at which the segment enters and leaves the rectangle.
     let [enters, leaves] = [0, 1]
     for (const [distance, speed] of [
       [ax - x0, dx],
@@ -48,7 +48,7 @@ export function clip(path: Polyline, [x0, x1, y0, y1]: View): number[][] {
 
 /**
  * Tolerances of `simplify`, in pixels. Including rounding, drawn lines deviate by less than a quarter of a pixel on the
- * contour. On the surface, where lines are simplified twice, they deviate by less than half a pixel.
+ * contour. On the surface, lines are simplified twice and deviate by less than half a pixel.
  */
 const NEAR = 0.05
 const FLAT = 0.12
@@ -57,7 +57,8 @@ const FLAT = 0.12
 const WINDOW = 500
 
 /**
- * Simplifies a line: every removed point lies within `NEAR + FLAT` pixels of the result.
+ * Simplifies a polyline: every removed point lies within `NEAR + FLAT` pixels (the sum of the two tolerances) of the
+ * result.
  *
  * @param scale pixels per unit of the line
  */

@@ -64,7 +64,7 @@ export class Projection {
     return this.raise(row(j) * (1 - (y - j)) + row(j + 1) * (y - j))
   }
 
-  /** Whether the surface rises above the line from a point on it to the viewer. */
+  /** Whether the surface hides one of its points, by rising above the line from this point to the viewer. */
   #isHidden(u: number, v: number, w: number): boolean {
     const [du, dv] = [SIN, -COS]
     for (let t = 0.5 / SIZE; ; t += 0.5 / SIZE) {

@@ -21,7 +21,7 @@ function outline(corners: readonly number[][]): string {
 const isFront = ([[ax, ay], [bx, by], [cx, cy], [dx, dy]]: readonly number[][]) =>
   (cx - ax) * (dy - by) < (cy - ay) * (dx - bx)
 
-/** Candidate marks on the axis of F, as distances from its base. Earlier candidates win if marks overlap. */
+/** Candidate marks on the axis of F, as distances from its base. If marks overlap, the earlier candidate is drawn. */
 const MARKS = [0, ...Array.from({ length: 24 }, (_, i) => [10 ** (12 - i), -(10 ** (12 - i))]).flat()]
 
 /**

@@ -30,7 +30,7 @@ interface SweepLine {
   readonly sets: readonly SetResult[]
 }
 
-/** The option on the horizontal axis: the one with the most values; numeric options take precedence. */
+/** The option on the horizontal axis: the option with the most values; numeric options take precedence. */
 export function alongAxis(options: Readonly<Record<string, readonly unknown[]>>): string | undefined {
   const swept = Object.entries(options).filter(([, values]) => values.length > 1)
   const numeric = swept.filter(([, values]) => isNumeric(values))

@@ -66,8 +66,8 @@ function describeWinner(winner: SetResult, swept: readonly string[]): string {
 }
 
 /**
- * Percentages of counts, rounded to a tenth by the largest-remainder method. They add up to 100, and every positive
- * count has at least 0.1%.
+ * Percentages of counts, rounded to a tenth by the largest-remainder method. The percentages add up to 100, and every
+ * positive count has at least 0.1%.
  */
 export function percentages(counts: readonly number[]): string[] {
   const total = counts.reduce((sum, count) => sum + count, 0)

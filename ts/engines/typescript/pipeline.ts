@@ -40,7 +40,7 @@ export type SegmentPass = (
 export const makePass = (arena: Arena): SegmentPass =>
   makePassOver(arena, arena.elements(PARAMETERS), arena.elements(GRADIENTS))
 
-/** Makes the same pass over the given arrays. */
+/** Runs the same pass over the given arrays. */
 export function makePassOver(arena: Arena, theta: FloatArray, g: FloatArray): SegmentPass {
   const f = rounding[arena.dtype]
   const least = smallestNormal[arena.dtype]

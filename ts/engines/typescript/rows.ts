@@ -69,7 +69,7 @@ function sumRowSquares(named: readonly SparseRow[], columns: number): number {
   const stripes = new Float64Array(STRIPES)
   let [total, block] = [0, 0]
   const end = () => {
-    // Each stripe now holds a single value, so the order is fixed.
+    // Each stripe of the sum now holds a single value, so the order of additions is fixed.
     total += sumColumn('values', stripes)
     stripes.fill(0)
   }

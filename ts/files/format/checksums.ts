@@ -8,7 +8,7 @@ import { FileError } from '../sources/errors.js'
 import type { FileHeader } from './header.js'
 import { readJson } from './json.js'
 
-/** Metadata key of the pairs of tensor names and checksums. Other metadata can refer to their order. */
+/** Metadata key of the pairs of tensor names and checksums. Other metadata can refer to the order of these pairs. */
 const CHECKSUMS_KEY = 'antigrad.tensors'
 /** Metadata key of the checksums of all other texts, including the text of the tensors' checksums. */
 export const TEXTS = 'antigrad.texts'
@@ -28,9 +28,9 @@ export function addChecksums(
 }
 
 /**
- * Reads the checksums of all tensors, by name. The result is empty if antigrad has not written the file.
+ * Reads the checksums of all tensors, by name. If another program has written the file, the result is empty.
  *
- * @throws FileError if a text differs from its checksum. Texts that other programs have added have no checksum.
+ * @throws FileError if a text differs from its checksum. Metadata texts of other programs have no checksum.
  */
 export function readChecksums({ metadata, tensors }: FileHeader): ReadonlyMap<string, string> {
   for (const [name, sum] of readPairs(metadata, TEXTS) ?? []) {

@@ -56,7 +56,7 @@ export function fromBfloat16(words: Uint16Array, into = new Float32Array(words.l
   return into
 }
 
-/** Table of all float16 values. Lookup takes a third of the time of the conversion. */
+/** Table of all float16 values. A lookup in the table takes a third of the time of the conversion. */
 let table: Float32Array | undefined
 
 export function fromFloat16(words: Uint16Array, into = new Float32Array(words.length)): Float32Array {

@@ -1,4 +1,4 @@
-/** Reader of safetensors files. It reads the header at once and each tensor on request. */
+/** Reader of safetensors files. The reader reads the header at once, and each tensor on request. */
 
 import { crc32, openSource } from '#disk'
 import { withMemoryError } from '../../core/copy.js'
@@ -20,7 +20,7 @@ const MAX_PIECES = 4
 /** Number of bytes per read of tensors that are widened, which takes longer. */
 const MAX_WIDENED_BYTES = 1 << 20
 
-/** An open file. Names, dtypes and shapes are available at once. Tensors are read on request. */
+/** An open safetensors file. Names, dtypes and shapes are available at once. Tensors are read on request. */
 export interface TensorFile {
   /** Metadata strings by name. */
   readonly metadata: ReadonlyMap<string, string>
@@ -50,7 +50,7 @@ interface ReadTarget<T> {
   place(at: number, length: number): Uint8Array
   /** Processes a piece that has been read. */
   take?(bytes: Uint8Array, at: number): void
-  /** The complete result. */
+  /** The complete tensor, after all pieces have been processed. */
   readonly result: T
 }
 
@@ -143,7 +143,7 @@ export class OpenTensorFile implements TensorFile {
       do {
         const bytes = target.place(at, Math.min(target.piece, end - begin - at))
         const read = this.#source.read(bytes, this.#start + begin + at)
-        // The read is awaited later. Until then its failure must not count as an unhandled rejection.
+        // The read is awaited later. Until the read is awaited, its failure must not count as an unhandled rejection.
         read.catch(() => {})
         yield { target, at, bytes, read }
         at += target.piece
@@ -220,7 +220,7 @@ function createTarget(name: string, info: TensorInfo): ReadTarget<TensorData> {
   }
 }
 
-/** Opens a file as {@link openFile} does, with the internal interface. */
+/** Opens a file like {@link openFile}, with the internal interface. */
 export async function openSafetensors(place: FileSource): Promise<OpenTensorFile> {
   const source = place instanceof Blob ? blobSource(place) : await openSource(place)
   try {
@@ -241,7 +241,7 @@ export async function openSafetensors(place: FileSource): Promise<OpenTensorFile
  * Opens a safetensors file, and reads and validates its header.
  *
  * @param place a path, or in a browser a Blob, such as a File
- * @throws FileError if it is not a safetensors file; the file system's error if it cannot be opened
+ * @throws FileError if the file is not a safetensors file; the file system's error if the file cannot be opened
  */
 export function openFile(place: FileSource): Promise<TensorFile> {
   return openSafetensors(place)

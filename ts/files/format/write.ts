@@ -16,7 +16,7 @@ export interface WritableTensor {
   readonly length: number
   /** Returns a range of the values. Ranges are requested in order. */
   values(from: number, to: number): FloatArray
-  /** Tells that no earlier values will be requested. */
+  /** The caller announces that no earlier values will be requested. */
   release?(to: number): void
 }
 
@@ -35,7 +35,7 @@ export function prepareHeader(tensors: readonly WritableTensor[], metadata: File
     infos.set(name, { dtype: FILE_DTYPES[dtype], shape, begin, end })
     begin = end
   }
-  /** Encodes the header. Its length does not depend on the checksums. */
+  /** Encodes the header. The length of the header does not depend on the checksums. */
   const header = (sums: readonly number[]) => {
     const named = tensors.map(({ name }, i) => [name, sums[i] ?? 0] as const)
     return encodeHeader({ metadata: addChecksums(metadata, named), tensors: infos })
@@ -51,10 +51,10 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
   let turn = 0
   let filled = 0
   let at = start
-  /** Writes the current piece and waits until the next one is free. */
+  /** Writes the current piece and waits until the next piece's memory is free. */
   const flush = async () => {
     writing[turn] = sink.write(pieces[turn].subarray(0, filled), at)
-    // The write is awaited later. Until then its failure must not count as an unhandled rejection.
+    // The write is awaited later. Until the write is awaited, its failure must not count as an unhandled rejection.
     writing[turn].catch(() => {})
     at += filled
     filled = 0

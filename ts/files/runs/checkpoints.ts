@@ -39,10 +39,10 @@ export interface CheckpointsOptions {
   readonly onWarning?: (message: string) => void
 }
 
-/** Checkpoints in a folder, which must not be used for anything else. */
+/** Checkpoints in a folder that contains no other files. */
 export interface Checkpoints {
   /**
-   * Writes a checkpoint of the state at this call, as `writeFile` does, and then removes old ones. Concurrent calls are
+   * Writes a checkpoint of the current state, like `writeFile`, and then removes old checkpoints. Concurrent calls are
    * executed one after the other.
    *
    * @returns path of the checkpoint
@@ -64,7 +64,7 @@ const STEP = 'checkpoint.step'
 const METRICS = 'checkpoint.metrics'
 /** Largest number in a file name. Names with more digits would not be recognized. */
 const MAX_NUMBER = 999_999_999_999_999
-/** File names of checkpoints. Their first number counts the writes, independently of the steps. */
+/** File names of checkpoints. The first number in a file name counts the checkpoints, independently of the steps. */
 const FILE_NAME = /^(\d{6,15})-step-\d+\.safetensors$/
 const fileName = (number: number, step: number) =>
   `${String(number).padStart(6, '0')}-step-${step}.safetensors`

@@ -1,4 +1,7 @@
-/** An array that is being written while it may change. It combines the live view with copies of previous values. */
+/**
+ * An array that is being written while it may change. A pending write combines the live view with copies of previous
+ * values.
+ */
 
 import { copyArray } from '../../core/copy.js'
 import type { FloatArray } from '../../core/numbers.js'
@@ -36,7 +39,7 @@ export class PendingWrite {
     return this.#values !== this.#view
   }
 
-  /** Copies the remainder, because the whole array is about to change. */
+  /** Copies the part of the array that has not been written, because the whole array is about to change. */
   keep(): void {
     const rest = copyArray(this.#view.subarray(this.#written))
     this.#restore(rest, this.#written)
@@ -45,7 +48,11 @@ export class PendingWrite {
     this.#keptRows = []
   }
 
-  /** Copies some distinct rows, because only they are about to change. @param count number of rows of the array */
+  /**
+   * Copies some distinct rows, because only these rows are about to change.
+   *
+   * @param count number of rows of the array
+   */
   keepRows(changing: Uint32Array, count: number): void {
     const view = this.#view
     const width = view.length / count
@@ -86,7 +93,7 @@ export class PendingWrite {
     }
   }
 
-  /** Tells that no values before `to` will be requested again. */
+  /** The caller announces that no values before `to` will be requested again. */
   release(to: number): void {
     this.#written = to
     const { length } = this.#keptRows

@@ -1,6 +1,6 @@
 /**
  * Saved runs as files. The names of the tensors are `params/<name>`, `state/<symbol>/<name>`, `average/<name>`,
- * `slow/<name>` and `accumulated/<name>`. Everything else in a saved run is JSON in the metadata, in which arrays are
+ * `slow/<name>` and `accumulated/<name>`. All other parts of a saved run are JSON in the metadata, in which arrays are
  * represented by indices into the list of checksums.
  */
 
@@ -33,7 +33,10 @@ export interface WriteOptions {
    * by name, for other programs. Default 'run'.
    */
   readonly content?: 'run' | 'params' | 'average'
-  /** Dtype of parameters or averages. Default: the optimizer's dtype. Other dtypes are rounded to nearest. */
+  /**
+   * Dtype of parameters or averages. Default: the optimizer's dtype. If the dtype differs from the optimizer's dtype,
+   * values are rounded to nearest.
+   */
   readonly dtype?: FileDtype
   /** Additional metadata strings. */
   readonly metadata?: Readonly<Record<string, string>>
@@ -86,7 +89,7 @@ type WriteTo = (open: () => Promise<Sink>) => Promise<void>
 export function beginWrite(optimizer: unknown, options: unknown): WriteTo {
   const { content, dtype, metadata } = readOptions('options', options, optionTable)
   if (content === 'run' && dtype !== undefined)
-    throw new OptionError('dtype', 'no value for a run, which must resume with the same bits', dtype)
+    throw new OptionError('dtype', "no dtype with content: 'run', whose values stay exact", dtype)
   const given = readMetadata(metadata)
   const snapshot = new RunSnapshot(optimizer)
   return writeSnapshot(snapshot, () => {
@@ -151,7 +154,7 @@ function describeRun(saved: SavedRun): Map<string, string> {
 
 function readMetadata(given: unknown): ReadonlyMap<string, string> {
   if (given === undefined) return new Map()
-  if (!isRecord(given)) throw new OptionError('metadata', 'an object of texts', given)
+  if (!isRecord(given)) throw new OptionError('metadata', 'an object of strings', given)
   const texts = new Map(Object.entries(ownProperties(given)))
   for (const [name, text] of texts) {
     if (typeof text !== 'string') throw new OptionError(`metadata: ${name}`, 'a text', text)

@@ -14,12 +14,15 @@ import { PendingWrite } from './pending-write.js'
 /** A change of the optimizer: the name of a call, or the gradients of a step. */
 type Change = string | StepGradients
 
-/** Calls that are no changes of saved values. Steps are also announced with their gradients. */
+/** Calls that do not change saved values. Steps are also announced with their gradients. */
 const READ_ONLY_CALLS: readonly Change[] = ['save', 'state', 'set', 'zeroGrad', 'add', 'step', 'stepAsync']
 
 type ChangeListener = (change: Change) => void
 
-/** Listeners of changes per optimizer. There can be several, because several files may be written at once. */
+/**
+ * Listeners of changes per optimizer. An optimizer can have several listeners, because several files may be written at
+ * once.
+ */
 const listeners = new WeakMap<Progress, Set<ChangeListener>>()
 
 function subscribe(progress: Progress, keeper: ChangeListener): void {
@@ -46,7 +49,7 @@ interface WatchedTensor {
 }
 
 export class RunSnapshot {
-  /** The saved run. Its arrays are live views; {@link read} returns their original values. */
+  /** The saved run. The arrays of the saved run are live views; {@link read} returns their original values. */
   readonly saved: SavedRun
   readonly #pending = new Map<FloatArray, WatchedTensor>()
   readonly #progress: Progress
@@ -104,7 +107,7 @@ export class RunSnapshot {
     for (const view of this.#pending.keys()) if (!views.has(view)) this.#pending.delete(view)
   }
 
-  /** Tells that no values before `to` will be requested again. */
+  /** The caller announces that no values before `to` will be requested again. */
   release(view: FloatArray, to: number): void {
     this.#findPending(view).release(to)
     if (to === view.length) this.#pending.delete(view)

@@ -285,8 +285,8 @@ function computePower(x: number, t: number): number {
 
 /**
  * Writes parameters, groups and state of an optimizer for PyTorch, which the Python code in docs/files.md reads. Like
- * {@link writeFile}, it writes the state at this call. Frozen tensors are omitted. Clipping and averages are not
- * written, because they are user code in PyTorch.
+ * {@link writeFile}, `toTorch` writes the state at the time of the call. Frozen tensors are omitted. Clipping and
+ * averages are not written, because PyTorch implements them in user code.
  *
  * @throws (rejects with) OptionError if PyTorch lacks the rule, an option or a schedule, or if there are several rules
  */
@@ -343,7 +343,7 @@ function describeSnapshot(snapshot: RunSnapshot): {
   return { tensors, metadata }
 }
 
-/** @throws OptionError if PyTorch does not have the rule, or not with these options */
+/** @throws OptionError if PyTorch lacks the rule, or lacks one of its options */
 function toTorchOptions({ rule, lrScale }: SavedTensor): [torch: string, options: TorchOptions] {
   const known = Object.entries(rulePorts).find(([, port]) => port.rule({} as never).name === rule.name)
   if (known === undefined) throw new OptionError('optimizer', 'a rule that Torch has', rule.name)

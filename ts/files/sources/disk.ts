@@ -71,8 +71,8 @@ async function resolveTarget(path: string): Promise<{ readonly path: string; rea
 }
 
 /**
- * Opens a file for writing under a temporary name. It gets its name when it is complete on disk. A previous file stays
- * until then.
+ * Opens a file for writing under a temporary name. The file gets its final name when it is complete on disk. A previous
+ * file stays until then.
  *
  * @throws FileError if the path exists and is not a regular file
  */

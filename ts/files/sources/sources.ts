@@ -16,7 +16,7 @@ export interface Sink {
   write(bytes: Uint8Array, at: number): Promise<void>
   /** Completes the file, which then becomes visible. */
   finish(): Promise<void>
-  /** Discards everything that was written. */
+  /** Discards all written bytes. */
   abort(): Promise<void>
 }
 
@@ -37,7 +37,7 @@ export const endedError = () => new FileError('file', 'all of its bytes', 'a fil
 
 /** Collects pieces for a Blob. The browser decides where to store it. */
 export class BlobSink implements Sink {
-  /** Pieces by their positions. */
+  /** Pieces of the Blob by their positions. */
   readonly #pieces = new Map<number, Blob>()
 
   async write(bytes: Uint8Array, at: number): Promise<void> {

@@ -23,9 +23,8 @@ import { type Computation, checkResult, run, runSync } from './computation.js'
 import { prepareSharedBootstrap } from './shared-bootstrap.js'
 
 /**
- * Bootstraps one fit: refits resampled data to get standard errors, intervals and bands that do not assume a
- * linear model. `bootstrap(result.at(i))` draws the same random numbers as `bootstrap(result)` draws for fit
- * i.
+ * Bootstraps one fit: refits resampled data to get standard errors, intervals and bands that do not assume a linear
+ * model. Fit i gets the same random numbers from `bootstrap(result.at(i))` as from `bootstrap(result)`.
  *
  * @param found a result of `fit`
  * @param options number of replicates, resampling method, seed and confidence level
@@ -38,12 +37,12 @@ export function bootstrap<Names extends string>(
   options?: BootstrapOptions,
 ): Bootstrap<Names>
 /**
- * Bootstraps each fit of a batch. Thousands of replicates run side by side, with the same bits on every
- * engine and number of threads. The native engine does not block the event loop.
+ * Bootstraps each fit of a batch. Thousands of replicates run side by side, with bit-identical results on every engine
+ * and with any number of threads. The native engine does not block the event loop.
  *
  * @param found a result of `fitMany`
- * @throws (rejects with) OptionError as for a single fit, or if the replicates would need more than 2²⁷
- * numbers; the signal's reason if the call is aborted
+ * @throws (rejects with) OptionError as for a single fit, or if the replicates would contain more than 2²⁷ numbers; the
+ * signal's reason if the call is aborted
  */
 export function bootstrap<Names extends string>(
   found: FitManyResult<Names>,

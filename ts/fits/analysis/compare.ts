@@ -28,8 +28,8 @@ export type { Comparison }
 
 const table = {
   /**
-   * Whether the reduced model is known to be nested in the full model. Default false: nesting is tested with
-   * a fit.
+   * Whether the reduced model is known to be nested in the full model. Default false: a fit of the full model to the
+   * reduced model's curve tests the nesting.
    */
   nested: flag(false),
 }
@@ -38,17 +38,16 @@ const table = {
 export interface CompareOptions extends GivenOf<typeof table> {}
 
 /**
- * Fraction of the reduced model's χ². A full model that is fitted to the reduced model's curve reproduces the
- * curve if the remaining χ² is at most this fraction.
+ * Limit for the nesting test, as a fraction of the reduced model's χ². A full model that is fitted to the reduced
+ * model's curve reproduces the curve if the remaining χ² is at most this fraction.
  */
 const EQUALITY_TOLERANCE = 1e-6
 const NOT_NESTED = "does not reproduce the other fit's curve"
 
 /**
- * Compares two models that were fitted to the same data. AICc is always computed. If one model is nested in
- * the other, an F test is computed too, or a likelihood-ratio test if σ is known. To test nesting, the full
- * model is fitted to the curve of the reduced model, which it must reproduce. The option `nested` overrides
- * this test.
+ * Compares two models that were fitted to the same data. AICc is always computed. If one model is nested in the other,
+ * an F test is computed too, or a likelihood-ratio test if σ is known. To test nesting, the full model is fitted to the
+ * curve of the reduced model, and must reproduce this curve. The option `nested` overrides the test of nesting.
  *
  * @param a a result of `fit`
  * @param b another result of `fit` with the same y, weights and loss, which must not be robust
@@ -60,9 +59,9 @@ export function compare(a: Fit, b: Fit, options?: CompareOptions): Comparison
 /** Compares each fit of one batch with the fit of the same index in another batch of equal length. */
 export function compare(a: FitManyResult, b: FitManyResult, options?: CompareOptions): Comparison[]
 /**
- * Compares fits of all groups together, with different shared parameters, or with independent groups
- * (`fitMany`). The reduced model is nested in the full model under two conditions. Both use the same model
- * function, and the reduced model shares every parameter that the full model shares.
+ * Compares two joint fits of all groups that differ in their shared parameters; one of them may fit the groups
+ * independently (`fitMany`). The reduced model is nested in the full model under two conditions. Both models use the
+ * same model function, and the reduced model shares every parameter that the full model shares.
  *
  * @example
  * compare(await fitShared(model, data, { shared: ['top', 'bottom'] }), await fitMany(model, data)) // worth it?
@@ -113,7 +112,7 @@ function compareAll(a: readonly Fit[], b: readonly Fit[], isNested: boolean): Co
   return pairs.map((pair, k) => comparison(pair, nests[k], isNested))
 }
 
-/** All groups of a result as one joint fit. Undefined if the value is not a result with groups. */
+/** All groups of a result as one joint fit. Returns undefined if the value is not a result with groups. */
 function findJointFit(given: unknown): JointFit | undefined {
   if (!isFitManyResult(given)) return isObject(given) ? jointFits.get(given)?.() : undefined
   const fits = toFits(given)
@@ -158,8 +157,8 @@ function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparis
 }
 
 /**
- * Fits the full model to the curves of the reduced model. It starts once at its own solution, and once with
- * the values of equally named parameters of the reduced model.
+ * Fits the full model to the curves of the reduced model. The fit starts once at the full model's own solution, and
+ * once at the reduced model's values of equally named parameters.
  */
 function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fit }[]): NestingCheck[] {
   if (pairs.length === 0) return []

@@ -31,7 +31,7 @@ export function runSync<T>({ choice, calls, release }: Computation<T>): T {
   return result
 }
 
-/** @throws ArgumentError if the value is not a result of one of these kinds */
+/** @throws ArgumentError if the value is not a result of `fit`, `fitMany` or `fitShared` */
 export function checkResult(
   found: unknown,
   expected: string,

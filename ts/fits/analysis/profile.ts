@@ -49,8 +49,8 @@ export function profile<Names extends string, Name extends Names = Names>(
   options?: ProfileOptions,
 ): Profiles<Name>
 /**
- * Computes the profile intervals of each fit of a batch. Thousands of profiles run side by side. The result
- * has columns by fit, with the reason of each endpoint. The native engine does not block the event loop.
+ * Computes the profile intervals of each fit of a batch. Thousands of profiles run side by side. The result's columns
+ * have one endpoint per fit, with the reason for its position. The native engine does not block the event loop.
  *
  * @param found a result of `fitMany`
  * @throws (rejects with) OptionError as for a single fit; the signal's reason if the call is aborted
@@ -171,7 +171,7 @@ function findGroupParameter(group: SharedGroup, source: GroupSource, name: unkno
   }
 }
 
-/** The shared parameter at an index among the shared parameters. */
+/** The shared parameter with the given index among the shared parameters. */
 function toProfiled(
   { parsed }: SharedRun,
   { covariance, step, sharedStates }: SharedStatistics,

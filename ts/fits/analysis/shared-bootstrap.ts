@@ -43,7 +43,7 @@ interface ResampledFit {
   readonly found: SharedFit
   readonly source: SharedSource
   readonly options: BootstrapManyValues
-  /** Contexts of the groups as independent fits. Empty if nothing can be resampled. */
+  /** Contexts of the groups as independent fits. The array is empty if no group can be resampled. */
   readonly alone: readonly (readonly SingleFitContext[])[]
   getContexts(group: number): SingleFitContext[]
 }
@@ -66,7 +66,7 @@ function createResult(resampled: ResampledFit, replicates: SharedReplicates): Sh
   return new SharedBootstrap(replicates.reason, length, at, (read) => gatherGroups(source, length, read))
 }
 
-/** Parameters and derived quantities of one group, by replicate. */
+/** Parameters and derived quantities of one group, one value per replicate. */
 function collectValues(
   { run, locate }: SharedSource,
   { reason, shared, local }: SharedReplicates,
@@ -88,7 +88,7 @@ function collectValues(
   return Object.fromEntries([...free, ...derived])
 }
 
-/** Values that groups report for their parameters, collected by parameter. */
+/** Values that groups return for their parameters, collected by parameter. */
 function gatherGroups(
   { run, locate, toValues }: SharedSource,
   length: number,

@@ -1,6 +1,6 @@
 /**
- * Model-based weights such as 1/f², by iteratively reweighted least squares. Each round is an ordinary fit
- * whose weights are computed from the previous round. Rounds end when the parameters have settled.
+ * Model-based weights such as 1/f², by iteratively reweighted least squares. Each round is an ordinary fit whose
+ * weights are computed from the previous round. The rounds end when the parameters no longer change.
  */
 
 import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
@@ -33,7 +33,7 @@ import { evaluateModel } from '../uncertainty/linearize.js'
 import { FitManyResult } from './result.js'
 import type { FitRun } from './run.js'
 
-/** A run of fits with model-based weights. It has the interface of {@link FitRun}. */
+/** A run of fits with model-based weights. The class has the interface of {@link FitRun}. */
 export class IterativeReweighting {
   // `declare` emits no fields, which keeps bundles small.
   declare readonly choice: FitRun['choice']
@@ -57,7 +57,7 @@ export class IterativeReweighting {
     this.#weightFunction = compileWeights(first.problem, weightExpression(options) as string, option)
   }
 
-  /** Context of the first, unweighted run. Later rounds replace its results. */
+  /** Context of the first, unweighted run. Later rounds replace the results in this context. */
   get #context(): FitContext {
     this.#firstContext ??= this.#first.ingredients()
     return this.#firstContext
@@ -93,7 +93,7 @@ export class IterativeReweighting {
     this.#first.release()
   }
 
-  /** Context of an aborted run. It contains no fits, because no round is known to be the last one. */
+  /** Context of an aborted run. The context contains no fits, because no round is known to be the last one. */
   done(): FitContext {
     return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
   }
@@ -121,8 +121,8 @@ export class IterativeReweighting {
   }
 
   /**
-   * Computes the weights of fits at their current points. Returns the fits whose weights are valid. Fits with
-   * an invalid weight end here.
+   * Computes the weights of fits at their current points. Returns the fits whose weights are valid. Fits with an
+   * invalid weight end with an error reason.
    */
   *#weigh(fits: readonly number[]): Slices<number[]> {
     const weighed: number[] = []

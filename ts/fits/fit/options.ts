@@ -30,5 +30,5 @@ export const fitOptionTable = {
   method: fitMethod,
 } satisfies Record<keyof FitManyOptions, Option>
 
-/** The options after validation. */
+/** The validated options of a fit. */
 export type FitManyValues = ValuesOf<typeof fitOptionTable>

@@ -22,7 +22,7 @@ export class FitManyResult<Names extends string = string> {
   /** Estimates of all parameters, including fixed ones, and of derived quantities. */
   declare readonly values: OutputColumns<Names>
   /**
-   * Standard errors. They are 0 for a fixed parameter, and NaN for a parameter at a bound or an
+   * Standard errors. The standard error is 0 for a fixed parameter, and NaN for a parameter at a bound or an
    * unidentifiable parameter.
    */
   declare readonly errors: OutputColumns<Names>
@@ -31,8 +31,8 @@ export class FitManyResult<Names extends string = string> {
   /** Number of rows in use, that is, rows with a nonzero weight that were not dropped. */
   declare readonly observations: Uint32Array
   /**
-   * Number of rows dropped by the option `missing` because a number is missing. Rows of weight 0 are not
-   * counted.
+   * Number of rows dropped by the option `missing` because a number is missing. Dropped rows do not include rows of
+   * weight 0.
    */
   declare readonly droppedRows: Uint32Array
   /** Number of model evaluations over all rows. */
@@ -70,30 +70,30 @@ export class FitManyResult<Names extends string = string> {
     return this.observations.length
   }
 
-  /** χ² divided by the degrees of freedom. NaN without degrees of freedom. */
+  /** χ² divided by the degrees of freedom. The reduced χ² is NaN without degrees of freedom. */
   get reducedChiSquared(): Float64Array {
     return this.#statistic('reducedChiSquared')
   }
 
-  /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². NaN if y is constant. */
+  /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². R² is NaN if y is constant. */
   get rSquared(): Float64Array {
     return this.#statistic('rSquared')
   }
 
   /**
-   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. Here n counts
+   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. In these formulas n counts
    * the observations, and p the free parameters that are not at a bound.
    */
   get aic(): Float64Array {
     return this.#statistic('aic')
   }
 
-  /** Bayesian information criterion: that of Akaike with log(n)·p instead of 2·p. */
+  /** Bayesian information criterion: the formula of Akaike's criterion with log(n)·p instead of 2·p. */
   get bic(): Float64Array {
     return this.#statistic('bic')
   }
 
-  /** The full result of one fit. `fit` is its index. */
+  /** The full result of one fit. `fit` is the index of the fit. */
   at(fit: number): Fit<Names> {
     checkIndex('fit', fit, this.length)
     return new Fit(this, fit, this.#context)
@@ -107,17 +107,17 @@ export class FitManyResult<Names extends string = string> {
 /** The result of one fit. */
 export class Fit<Names extends string = string> extends FitView<Names> {
   // `declare` emits no fields, as in FitView.
-  /** χ² divided by the degrees of freedom. NaN without degrees of freedom. */
+  /** χ² divided by the degrees of freedom. The reduced χ² is NaN without degrees of freedom. */
   declare readonly reducedChiSquared: number
-  /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². NaN if y is constant. */
+  /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². R² is NaN if y is constant. */
   declare readonly rSquared: number
   /** Akaike information criterion. See {@link FitManyResult.aic}. */
   declare readonly aic: number
   /** Bayesian information criterion. See {@link FitManyResult.bic}. */
   declare readonly bic: number
   /**
-   * Number of rows dropped by the option `missing` because a number is missing. Rows of weight 0 are not
-   * counted.
+   * Number of rows dropped by the option `missing` because a number is missing. Dropped rows do not include rows of
+   * weight 0.
    */
   declare readonly droppedRows: number
   /** Number of observations minus the number of free parameters that are not at a bound. */
@@ -125,17 +125,17 @@ export class Fit<Names extends string = string> extends FitView<Names> {
   /** Number of model evaluations over all rows. */
   declare readonly evaluations: number
   /**
-   * Names of the free parameters that ended at a bound, beyond which χ² would be smaller. Their errors are
-   * NaN. Degrees of freedom, other errors and bands are computed as if these parameters were fixed at the
-   * bound.
+   * Names of the free parameters that ended at a bound, beyond which χ² would be smaller. Parameters at a bound have
+   * NaN as standard errors. Degrees of freedom, other standard errors and bands are computed as if these parameters
+   * were fixed at the bound.
    */
   declare readonly atBound: readonly Names[]
   /**
-   * Names of the free parameters on which the model no longer depends at the solution. Their errors are NaN,
-   * and the reason is 'singular'.
+   * Names of the free parameters on which the model no longer depends at the solution. Unidentifiable parameters have
+   * NaN as standard errors, and the reason is 'singular'.
    */
   declare readonly unidentifiable: readonly Names[]
-  /** Distinct minima that the starts of `multiStart` reached, sorted by χ². Empty without `multiStart`. */
+  /** Distinct minima that the starts of `multiStart` reached, sorted by χ². The array is empty without `multiStart`. */
   declare readonly minima: readonly FitMinimum[]
   /** The engine that ran the fit. */
   declare readonly engine: EngineName
@@ -144,7 +144,8 @@ export class Fit<Names extends string = string> extends FitView<Names> {
   readonly #fit: number
   readonly #context: FitContext
   /**
-   * Context of the original rows. It differs from `#context` if y has a covariance, which whitens the rows.
+   * Context of the original rows. The context of the original rows differs from `#context` if y has a covariance,
+   * because a covariance whitens the rows.
    */
   readonly #rows: FitContext
 
@@ -190,7 +191,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
     this.engineReasons = all.engineReasons
   }
 
-  /** Explanation of `reason`, and warnings about the results. Empty after an unremarkable fit. */
+  /** Explanation of `reason`, and warnings about the results. The string is empty after an unremarkable fit. */
   get message(): string {
     const { data, columns, problem, parameters, isByRule, isAbsolute } = this.#rows
     const y = numbersInRun(columns.get(problem.y) as DataColumn, this.#fit)
@@ -215,9 +216,9 @@ export class Fit<Names extends string = string> extends FitView<Names> {
   }
 
   /**
-   * Source of a 'not-finite' result: the first row and column, model value, derivative or weight that is not
-   * finite, or the parameter whose start is not finite. Null for other reasons, or if only a sum or a later
-   * step overflowed.
+   * Source of a 'not-finite' result: the first row and column, model value, derivative or weight that is not finite, or
+   * the parameter whose start is not finite. The field is null for other reasons, or if only a sum or a later step
+   * overflowed.
    */
   get nonFinite(): NonFinite | null {
     if (this.reason !== 'not-finite') return null

@@ -59,7 +59,7 @@ import { WarmStartedFits } from '../solve/warm-started-fits.js'
 import { type FitManyValues, fitOptionTable } from './options.js'
 import { FitManyResult } from './result.js'
 
-/** Number of runs in the first batch. It is small, to report progress early. */
+/** Number of runs in the first batch. The first batch is small, to report progress early. */
 const FIRST_RUNS = 64
 /** Growth factor of the batch sizes. */
 const RUN_GROWTH = 8
@@ -84,7 +84,7 @@ interface PendingIntervals {
   readonly columns: ProfiledEndpoints
 }
 
-/** @throws OptionError if an option is set that does not apply */
+/** @throws OptionError if an option is set that does not apply to the fit */
 function refuseOption(option: string, given: unknown, expected: string): void {
   if (given !== undefined) throw new OptionError(option, expected, given)
 }
@@ -105,16 +105,16 @@ export class FitRun {
   declare progress: CallProgress
   readonly #compiled: ModelPrograms
   /**
-   * One worker, or two: while the engine's threads run one batch, the other batch is prepared or its results
-   * are collected.
+   * The batch workers, one or two. While the engine's threads run one batch, the second worker prepares another batch
+   * or collects its results.
    */
   #workers: readonly BatchWorker[] = []
   readonly #data: ReadonlyMap<string, DataColumn>
-  /** The same columns with the weights before y. */
+  /** The data columns with the weights before y. */
   readonly #ordered: ReadonlyMap<string, DataColumn>
   #selected: RowSelection | undefined
   readonly #parameters: readonly Parameter[]
-  /** Starting values of each parameter, by fit. NaN until the model has guessed them. */
+  /** Starting values of each parameter, by fit. Starting values are NaN until the model has guessed them. */
   readonly #starts: ReadonlyMap<string, Float64Array>
   /** Parameters whose starting values the model guesses. */
   readonly #open: readonly Parameter[]
@@ -131,7 +131,7 @@ export class FitRun {
   readonly #isWarmStart: boolean
   #hasReported = false
   #done = 0
-  /** 1 for each fit that is complete. */
+  /** Array with 1 for each complete fit, and 0 for all others. */
   readonly #isDone: Uint8Array
 
   /** @param read columns that are already validated, if the run refits internal data */
@@ -225,7 +225,7 @@ export class FitRun {
   }
 
   /**
-   * The columns for results, allocated after the first batch. The engine then already runs another batch,
+   * The columns for results. They are allocated after the first batch, while the engine already runs another batch,
    * which hides the time for the allocation.
    */
   get #found(): SolvedFits {
@@ -300,14 +300,14 @@ export class FitRun {
     this.progress.advance(this.#done)
   }
 
-  /** Transfers the progress reports to the caller, whose computation this run is a part of. */
+  /** Transfers the progress reports to the caller, if this run is a part of the caller's computation. */
   takeProgress(): CallProgress {
     const { progress } = this
     this.progress = new CallProgress(undefined)
     return progress
   }
 
-  /** Frees the engine's memory, which must no longer be in use. */
+  /** Frees the engine's memory; the caller ensures that no computation still uses the memory. */
   release(): void {
     for (const { iterations } of this.#workers) iterations.release()
   }
@@ -374,7 +374,7 @@ export class FitRun {
     }
   }
 
-  /** Solves batches until none is left. */
+  /** Solves batches until no batch is left. */
   *#fit(
     parts: Iterable<Uint32Array>,
     data: readonly DataColumn[],
@@ -506,7 +506,7 @@ export class FitRun {
     return { problem: this.problem, problemInSteps, runs, data, starts, fixed, options }
   }
 
-  /** Index of the best run of each fit. All runs are recorded in `minima`. */
+  /** Index of the best run of each fit. The list `minima` records all runs. */
   #keepBest(fits: Uint32Array, { free: x, cost, errors }: SolverResult): Uint32Array {
     const { count } = this.options.multiStart
     const { free } = this.problem
@@ -522,7 +522,7 @@ export class FitRun {
     })
   }
 
-  /** Result of the run. The caller supplies the parameter names as a type. */
+  /** Result of the run. The caller supplies the parameter names as a type argument. */
   result<Names extends string>(): FitManyResult<Names> {
     this.release()
     return new FitManyResult<Names>(this.ingredients())
@@ -533,7 +533,7 @@ export class FitRun {
     return keepFits(this.ingredients(), this.#isDone)
   }
 
-  /** Everything found so far, from which results are made. */
+  /** All solutions so far, from which results are built. */
   ingredients(): FitContext {
     const { columns, observations, droppedRows } = this.#selection
     return {

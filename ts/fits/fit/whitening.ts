@@ -1,7 +1,7 @@
 /**
- * Fits with a covariance C of y, by whitening. If C = L·Lᵀ (Cholesky), the rows of L⁻¹·(y − f) are
- * independent and have unit variance. The fit of L⁻¹·y is therefore an ordinary fit. Its model is the sum of
- * f over all rows, each multiplied by an element of L⁻¹.
+ * Fits with a covariance C of y, by whitening. If C = L·Lᵀ (Cholesky), the rows of L⁻¹·(y − f) are independent and have
+ * unit variance. The fit of L⁻¹·y is therefore an ordinary fit. The model of the whitened fit is the sum of f over all
+ * rows, each multiplied by an element of L⁻¹.
  */
 
 import { OptionError } from '../../core/errors.js'
@@ -23,7 +23,10 @@ import {
 import { FitManyResult } from './result.js'
 import { FitRun } from './run.js'
 
-/** Maximum number of rows. More rows would compile to programs of tens of thousands of operations. */
+/**
+ * Maximum number of rows of a fit with a covariance. More rows would compile to programs of tens of thousands of
+ * operations.
+ */
 const MAX_ROWS = 512
 /**
  * Relative rounding error that is accepted in the symmetry of the covariance and in the pivots of its
@@ -31,7 +34,7 @@ const MAX_ROWS = 512
  */
 const SYMMETRY_TOLERANCE = 1e-12
 
-/** A run of fits with a covariance of y. It has the interface of {@link FitRun}. */
+/** A run of fits with a covariance of y. The class has the interface of {@link FitRun}. */
 export class WhitenedFit {
   // `declare` emits no fields, which keeps bundles small.
   declare readonly choice: FitRun['choice']
@@ -97,7 +100,7 @@ export class WhitenedFit {
     this.#lastRun?.release()
   }
 
-  /** Context of an aborted run. It contains no fits, because all fits end together. */
+  /** Context of an aborted run. The context contains no fits, because all fits end together. */
   done(): FitContext {
     return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
   }
@@ -166,7 +169,7 @@ export class WhitenedFit {
   }
 }
 
-/** A run of underscores that no name contains, to build unique names. */
+/** A sequence of underscores that no name contains, for unique names. */
 function separator(texts: readonly string[]): string {
   let apart = '__'
   while (texts.some((text) => text.includes(apart))) apart += '_'

@@ -17,9 +17,9 @@ export const commonOptions = {
 /** Options of models that can replace x by x − origin. */
 export interface OriginOptions extends ModelOptions {
   /**
-   * Origin of x: a number, or 'auto' for an origin from each fit's own data. The result contains it as the
-   * fixed parameter `origin`. Default: no origin, and no such parameter. An origin avoids ill-conditioned
-   * powers of years and timestamps.
+   * Origin of x: a number, or 'auto' for an origin from each fit's own data. The result contains the origin as the
+   * fixed parameter `origin`. Default: no origin, and no parameter `origin`. An origin avoids ill-conditioned powers of
+   * years and timestamps.
    */
   readonly origin?: number | 'auto' | undefined
 }

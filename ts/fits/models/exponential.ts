@@ -6,9 +6,9 @@ import type { FitModel, GuessArguments } from './model.js'
 import { CandidateShapes, centerColumn, columnMean, type DrawnShapes } from './shapes.js'
 
 /**
- * Exponential amplitude·e^(−rate·x) + offset. The rate has the unit 1/x. It equals 1/τ of a decay, and is
- * negative for growth. An `origin` replaces x by x − origin, and the amplitude is then the value at the
- * origin. The origin 'auto' is the first x.
+ * Exponential amplitude·e^(−rate·x) + offset. The rate has the unit 1/x. For a decay the rate equals 1/τ; for growth
+ * the rate is negative. An `origin` replaces x by x − origin, and the amplitude is then the value at the origin. The
+ * origin 'auto' is the first x.
  */
 export function exponential(
   options: OriginOptions = {},
@@ -16,7 +16,7 @@ export function exponential(
   return defineByOrigin(options, 0, (x) => `amplitude*exp(-rate*${x}) + offset`, guess)
 }
 
-/** Smallest candidate rate, as a multiple of 1/range. Each further candidate doubles it. */
+/** Smallest candidate rate, as a multiple of 1/range. Each further candidate rate is twice the previous one. */
 const MIN_RATE = 0.25
 const MAX_DOUBLINGS = 24
 /** Factors that refine the best candidate rate: about 2^(−½) to 2^½. */
@@ -35,8 +35,8 @@ const shapes = /* @__PURE__ */ new CandidateShapes((at) => {
   }
   const rates = candidateRates(at).filter(isNear)
   const count = rates.length
-  // The refined rates follow all coarse rates. Half of each refined set is slower than its coarse rate, and
-  // half is faster.
+  // The refined rates follow all coarse rates. In each refined set, half of the rates are slower than the coarse rate,
+  // and half are faster.
   const rateOf = (k: number) => {
     if (k < count) return rates[k]
     const closer = (k - count) % REFINEMENT_FACTORS.length
@@ -50,8 +50,8 @@ const shapes = /* @__PURE__ */ new CandidateShapes((at) => {
     drawCandidate(k, on, begin, from, to) {
       const count = to - from
       const rate = rateOf(k)
-      // Most coarse rates are twice their predecessor. Their curves are squares of the previous curve, which
-      // saves calls of exp.
+      // Most coarse rates are twice their predecessor. Each coarse curve is then the square of the previous curve,
+      // which saves calls of exp.
       if (isDoubled(rates, k)) {
         for (let row = 0; row < count; row++) {
           powers[row] *= powers[row]
@@ -96,8 +96,8 @@ function* guess(...[xs, ys]: GuessArguments) {
 }
 
 /**
- * Index among the refined rates at the maximum of a parabola. The parabola passes through the gains at a
- * coarse rate, at half of it and at twice it.
+ * Index among the refined rates at the maximum of a parabola. The parabola passes through the gains at a coarse rate,
+ * at half the coarse rate and at twice the coarse rate.
  */
 function interpolatePeak(drawn: DrawnShapes<{ readonly rates: readonly number[] }>, best: number): number {
   const { rates } = drawn.grid
@@ -116,7 +116,7 @@ const isDoubled = (rates: readonly number[], k: number) =>
 /** Candidate rates, up to the rate at which the curve decays between neighboring x. */
 function candidateRates({ x, range }: Omit<SortedRows, 'y'>): number[] {
   const last = x.length - 1
-  // The nearest distinct x at either end.
+  // The nearest pair of distinct x at either end of the data.
   let [second, other] = [1, last - 1]
   while (second <= last && x[second] === x[0]) second++
   while (other >= 0 && x[other] === x[last]) other--

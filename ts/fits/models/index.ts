@@ -20,7 +20,7 @@ import { fivePL, fourPL, hill, logistic } from './sigmoids.js'
 import { sinusoid } from './sinusoid.js'
 
 /**
- * Functions that create models for `fit` and `fitMany`. The page docs/fits-models.md lists them.
+ * Functions that create models for `fit` and `fitMany`. The page docs/fits-models.md lists the built-in models.
  *
  * @throws OptionError if an option is unknown or out of its range, or if the column name equals a parameter
  * name

@@ -1,4 +1,4 @@
-/** Sorted rows for guesses, and linear least squares. All long computations run in slices. */
+/** Sorted rows for guesses, and linear least squares. All long computations in this file run in slices. */
 
 import { ROWS_PER_SLICE, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
 
@@ -6,13 +6,13 @@ export interface SortedRows {
   /** Finite numbers in ascending order. */
   readonly x: Float64Array
   readonly y: Float64Array
-  /** Difference of the last and the first x. If it is 0, |x|, or 1 if x is 0 too. */
+  /** Difference of the last and the first x. If the difference is 0, the result is |x|, or 1 if x is 0 too. */
   readonly range: number
 }
 
 /**
- * Finite rows, sorted by x and then by y. Guesses therefore do not depend on the order of the rows. If no row
- * is finite, the result is one row of zeros. The arrays are read-only.
+ * Finite rows, sorted by x and then by y. Guesses therefore do not depend on the order of the rows. If no row is
+ * finite, the result is one row of zeros. Callers must not change the arrays.
  *
  * @param isIn whether the model can use an x
  */
@@ -35,8 +35,8 @@ export function* finiteRows(
 }
 
 /**
- * Fast path of `finiteRows` for short data that are finite and sorted already, as in most fits. Undefined for
- * other data.
+ * Fast path of `finiteRows` for short data that are finite and sorted already, as in most fits. The result is undefined
+ * for other data.
  */
 export function sortedRows(
   x: ArrayLike<number>,
@@ -74,7 +74,7 @@ function isInOrder(
   return true
 }
 
-/** Indices of the usable rows, in order. */
+/** Indices of the usable rows, in ascending order. */
 function* iterateInOrder(x: ArrayLike<number>, y: ArrayLike<number>, isIn?: (x: number) => boolean) {
   const isOne = (row: number) =>
     Number.isFinite(x[row]) && Number.isFinite(y[row]) && (isIn === undefined || isIn(x[row]))
@@ -151,9 +151,9 @@ const DEPENDENCE_TOLERANCE = 1e-20
 /** Orthogonal columns, which can be fitted to many y. */
 export interface OrthogonalColumns {
   readonly columns: readonly Float64Array[]
-  /** Σ c² of each column, or 0 if it is linearly dependent on the previous columns. */
+  /** Σ c² of each column, or 0 if the column is linearly dependent on the previous columns. */
   readonly squares: readonly number[]
-  /** Coefficients of each column in the columns after it. */
+  /** Coefficients of the projections that were subtracted: one number per pair of a column and a later column. */
   readonly shares: readonly (readonly number[])[]
 }
 
@@ -195,7 +195,7 @@ export function* projectOnto(
   return coefficients
 }
 
-/** Least-squares coefficients of columns that are used for this y only. Overwrites the columns and y. */
+/** Least-squares coefficients of columns that are needed for a single y. Overwrites the columns and y. */
 export function* project(columns: readonly Float64Array[], y: Float64Array): Slices<number[]> {
   return yield* projectOnto(yield* orthogonal(columns), y)
 }
@@ -222,11 +222,11 @@ export interface CandidateSearch<T> {
   /** Number of columns per candidate. */
   readonly count: number
   /**
-   * Overwrites some rows of the columns. It is called for all rows of a candidate, in order, before the next
+   * Overwrites some rows of the columns. The function is called for all rows of a candidate, in order, before the next
    * candidate.
    */
   readonly fill: (candidate: T, columns: readonly Float64Array[], from: number, to: number) => void
-  /** Whether the fit includes a constant, whose coefficient comes first. */
+  /** Whether the fit includes a constant; the constant's coefficient then comes first. */
   readonly hasOffset: boolean
 }
 
@@ -265,16 +265,17 @@ export function* selectBest<T>(y: Float64Array, { candidates, count, fill, hasOf
 }
 
 /**
- * Reduction of Σ y² by columns. Normal equations are accurate enough for a comparison, and many times faster.
+ * Reduction of Σ y² by columns. Normal equations are accurate enough for a comparison of candidates, and many times
+ * faster than orthogonal columns.
  */
 class GainSums {
   readonly #columns: readonly Float64Array[]
   readonly #y: Float64Array
   readonly #isCentered: boolean
-  /** Sum of each column. */
+  /** Sums of each column over the rows. */
   readonly #sums: number[]
   readonly #parts: number[]
-  /** Products of each column with the previous columns, with itself, and with y. */
+  /** Sums of products of each column with the previous columns, with itself, and with y. */
   readonly #products: number[]
   readonly #factors: number[]
 
@@ -290,7 +291,7 @@ class GainSums {
     this.#factors = zeros(length * (length + 1))
   }
 
-  /** Adds some rows to the sums. */
+  /** Adds some rows to the sums of the normal equations. */
   add(from: number, to: number): void {
     const columns = this.#columns
     const products = this.#products
@@ -307,7 +308,7 @@ class GainSums {
     }
   }
 
-  /** The reduction over the added rows. Resets the sums. */
+  /** The reduction of Σ y² over the added rows. Resets the sums of the normal equations. */
   take(): number {
     const [sums, parts, products, factors] = [this.#sums, this.#parts, this.#products, this.#factors]
     const { length } = sums

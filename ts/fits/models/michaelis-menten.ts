@@ -11,7 +11,9 @@ export function michaelisMenten(options: ModelOptions = {}): FitModel<'vmax' | '
   return define(options, (x) => `vmax*${x}/(km + ${x})`, guess)
 }
 
-/** Smallest candidate for km, as a fraction of the largest x. Each further candidate doubles it. */
+/**
+ * Smallest candidate for km, as a fraction of the largest x. Each further candidate for km is twice the previous one.
+ */
 const MIN_RATIO = 1 / 4096
 /** Largest candidate for km, as a multiple of the largest x. */
 const MAX_RATIO = 4

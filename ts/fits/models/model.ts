@@ -11,7 +11,7 @@ import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { type FunctionModelSpec, readFunctionModel } from '../problem/function-model.js'
 import type { FitParameter } from '../problem/parameters.js'
 
-/** Type-level parameter names of a model. The property does not exist at run time. */
+/** Type-level parameter names of a model. The property exists in types only. */
 declare const names: unique symbol
 
 /** A model that guesses its starting values. The functions in `models` create such models. */
@@ -24,8 +24,8 @@ export interface FitModel<Names extends string = string> {
   /** Bounds and fixed values of the parameters. */
   readonly parameters: Readonly<Record<string, FitParameter>>
   /**
-   * Guesses the starting values for one data set, whose rows may be in any order. The arrays contain no
-   * missing numbers.
+   * Guesses the starting values for one data set, whose rows may be in any order. The arrays of a guess function
+   * contain no missing numbers.
    */
   readonly guess?: (
     x: ArrayLike<number>,
@@ -54,7 +54,7 @@ export type Guess<Names extends string = string> = (
 /** Sliced guess functions of the built-in models. A guess function of a custom model runs as one slice. */
 export const slicedGuesses = new WeakMap<GuessAtOnce, Guess>()
 
-/** A model's remark on the estimates of a fit, by the model's guess function. Empty without a remark. */
+/** A model's remark on the estimates of a fit, by the model's guess function. The string is empty without a remark. */
 export type Remark = (values: () => Readonly<Record<string, number>>, ...data: GuessArguments) => string
 export const remarks = new WeakMap<GuessAtOnce, Remark>()
 
@@ -74,8 +74,8 @@ export function bindRemark(remark: Remark, names: readonly string[]): BoundRemar
 }
 
 /**
- * The functions of `models`, which create models. They are registered to tell them from functions that are
- * models.
+ * The functions of `models`, which create models. The functions of `models` are registered, to distinguish them from
+ * functions that are models.
  */
 const modelMakers = new WeakSet<object>()
 
@@ -93,10 +93,10 @@ type ParsedModel = Required<Omit<FitModel, 'guess' | typeof names>> & {
 }
 
 /**
- * Copies and validates a user's model. Each field is read once.
+ * Copies and validates a user's model. Each field of the model is read once.
  *
- * @param hasStart whether the call has the option `start`, which a function model needs. Undefined if
- * functions are not accepted
+ * @param hasStart whether the call has the option `start`, which a function model needs. Undefined if the call does not
+ * accept functions
  */
 export function readModel(given: unknown, hasStart?: boolean): ParsedModel {
   const plain = {

@@ -66,12 +66,12 @@ export function* findPeaks(
 
 /** Minimum height of the rows of an isolated peak, as a fraction of the highest row. */
 const CLEAR_FRACTION = 0.3
-/** Minimum number of such rows. */
+/** Minimum number of high rows of an isolated peak. */
 const MIN_CLEAR_ROWS = 4
 
 /**
- * Parameters of an isolated peak, from a parabola through the transformed rows near the maximum. The fit
- * converges from there in a step or two. Null if the rows do not form a parabola, for example at an edge, in
+ * Parameters of an isolated peak, from a parabola through the transformed rows near the maximum. The fit converges from
+ * these parameters in one or two steps. Returns null if the rows do not form a parabola, for example at an edge, in
  * noise, or with sparse rows.
  */
 function isolatedPeak({ x, y }: SortedRows, { parabola, values }: PeakForm): readonly number[] | null {
@@ -114,7 +114,7 @@ function isolatedPeak({ x, y }: SortedRows, { parabola, values }: PeakForm): rea
   return isClear ? values(height * y[top], x[top] + width * center, width * sigma) : null
 }
 
-/** y minus each candidate baseline. */
+/** The response y minus each candidate baseline. */
 function* noiseLevels(y: Float64Array, under: readonly Float64Array[]): Slices<readonly Float64Array[]> {
   if (under.length === 0) return [y]
   const levels: Float64Array[] = []
@@ -138,7 +138,7 @@ function* noiseLevels(y: Float64Array, under: readonly Float64Array[]): Slices<r
 const QUANTILES = [0.02, 0.5, 0.98]
 const MAX_ROUNDS = 12
 
-/** Baseline by asymmetric least squares (Newey and Powell, 1987). Returns y minus the baseline. */
+/** Baseline by asymmetric least squares (Newey and Powell, 1987). The result is y minus the baseline. */
 function* baselineBelow(y: Float64Array, under: readonly Float64Array[], part: number): Slices<Float64Array> {
   const [above, below] = [Math.sqrt(part), Math.sqrt(1 - part)]
   let left = copyOfArray(y)
@@ -167,11 +167,11 @@ function draw(
   for (let row = from; row < to; row++) on[row] = form.valueAt((x[row] - center) / sigma)
 }
 
-/** Data that stay constant during the search. */
+/** Data that stay constant during the search for peaks. */
 interface SearchContext {
   readonly rows: SortedRows
   readonly forms: readonly PeakForm[]
-  /** Columns of the baseline. */
+  /** Columns of the baseline's powers of x. */
   readonly baseline: readonly Float64Array[]
   /** Standard deviation of the noise. */
   readonly noise: number
@@ -234,8 +234,8 @@ const WIDTHS = [1, 0.7, 1.4, 2]
 const CENTER_SHIFT = 0.4
 
 /**
- * The best-fitting peak with a similar center and width, by the rows around it. Noise may have made the first
- * estimate too narrow.
+ * Finds the best-fitting peak with a similar center and width, from the rows around the peak. Noise may have made the
+ * first estimate too narrow.
  */
 function* refine(
   x: Float64Array,
@@ -300,9 +300,7 @@ function* bestPosition(
   return best
 }
 
-/**
- * Distance from a maximum to half of its height, on the nearer side. The other side may contain another peak.
- */
+/** Distance from a maximum to the nearer point of half its height. The farther side may contain another peak. */
 function measureHalfWidth({ x, y, range }: SortedRows, top: number): number {
   const half = y[top] / 2
   const isAbove = (row: number) => (half < 0 ? y[row] < half : y[row] > half)
@@ -317,11 +315,11 @@ function measureHalfWidth({ x, y, range }: SortedRows, top: number): number {
   return least < Infinity ? least : range / 2
 }
 
-/** Peaks with their least-squares coefficients. The baseline's coefficients come first. */
+/** Peaks with their least-squares coefficients. The baseline's coefficients precede the heights of the peaks. */
 interface FittedPeaks {
   readonly positions: readonly PeakPosition[]
   readonly coefficients: readonly number[]
-  /** Sum of squared residuals. */
+  /** Sum of squared residuals of the peaks and the baseline. */
   readonly residuals: number
 }
 
@@ -348,17 +346,17 @@ function* solve(
 
 const squares = (rest: Float64Array) => rest.reduce((sum, r) => sum + r * r, 0)
 
-/** Relative change of the widths in the first round of moves. Each further round halves it. */
+/** Relative change of the widths in the first round of moves. Each further round halves the relative change. */
 const INITIAL_STEP = 0.25
 /** Residuals count as noise if their sum of squares is at most this multiple of the estimated noise. */
 const MIN_GAIN = 1.5
 /**
- * Residuals also count as noise if their sum of squares is at most this fraction of that around the baseline
- * alone.
+ * Residuals also count as noise if their sum of squares is at most this fraction of the sum of squares around the
+ * baseline alone.
  */
 const SMALL_GAIN = 0.01
 const MIN_STEP = 0.04
-/** A peak that is tried elsewhere must reduce the sum of squares below this fraction. */
+/** A peak is moved elsewhere only if this reduces the sum of squares below this fraction. */
 const IMPROVEMENT_RATIO = 0.99
 
 function* improvePeaks(about: SearchContext, first: FittedPeaks): Slices<FittedPeaks> {
@@ -436,7 +434,7 @@ function rankByArea({ columns, coefficients, positions }: PeakSolution, terms: n
   return [...worth.keys()].sort((a, b) => worth[a] - worth[b])
 }
 
-/** Diagonal of the inverse Gram matrix of the columns. Infinite for a linearly dependent column. */
+/** Diagonal of the inverse Gram matrix of the columns. The element is infinite for a linearly dependent column. */
 function inverseGram(columns: readonly Float64Array[]): number[] {
   const n = columns.length
   const a = columns.map((one) => columns.map((other) => one.reduce((sum, x, row) => sum + x * other[row], 0)))

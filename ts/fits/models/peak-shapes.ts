@@ -9,7 +9,7 @@ import type { FitParameter } from '../problem/parameters.js'
 export interface PeakPosition {
   readonly center: number
   readonly sigma: number
-  /** One of the forms of the shape. */
+  /** Index of a form among the forms of the peak shape. */
   readonly form: PeakForm
 }
 
@@ -17,7 +17,7 @@ export interface PeakPosition {
 export interface PeakForm {
   /** Value at u = (x − center)/sigma, which has its maximum 1 at u = 0. */
   readonly valueAt: (u: number) => number
-  /** Distance from the maximum to half of it, in units of sigma, on the nearer side. */
+  /** Distance from the maximum to the nearer point of half the maximum, in units of sigma. */
   readonly halfWidth: number
   /** Parameters of a peak, in the order of the shape's names. */
   readonly values: (height: number, center: number, sigma: number) => readonly number[]
@@ -30,7 +30,7 @@ interface ParabolaTransform {
   readonly transform: (y: number) => number
   /** Weight of a transformed row: the inverse square of the transformation's slope. */
   readonly weight: (y: number) => number
-  /** Height and sigma of the peak, from the parabola's minimum and its half second derivative (`bend`). */
+  /** Height and sigma of the peak, from the parabola's minimum and half the parabola's second derivative (`bend`). */
   readonly height: (least: number) => number
   readonly sigma: (least: number, bend: number) => number
 }
@@ -97,7 +97,7 @@ function exponentialTail(ratio: number, mode: number, height: number, halfWidth:
   }
 }
 
-/** A skew normal peak. It is skewed to the right if gamma > 0. */
+/** A skew normal peak. A skew normal peak is skewed to the right if gamma > 0. */
 function skewNormal(gamma: number, mode: number, height: number, halfWidth: number): PeakForm {
   return {
     valueAt(v) {
@@ -155,7 +155,7 @@ export const shapes = {
     text: (u, area, _center, sigma, gamma) => `${area}/${sigma}*voigt(${u}, 1, ${gamma}/${sigma})`,
     forms: [broadenedShape(1, 1.80057), broadenedShape(0.2, 1.28774), broadenedShape(4, 4.34196)],
     bounds: { sigma: { positive: true }, gamma: { min: 0 } },
-    // Accurate to 0.03% (Olivero and Longbothum, 1977).
+    // The approximation of the Voigt width is accurate to 0.03% (Olivero and Longbothum, 1977).
     derived: (area, _center, sigma, gamma) => ({
       fwhm: `1.0692*${gamma} + sqrt(0.8664*${gamma}^2 + 8*log(2)*${sigma}^2)`,
       height: `${area}*voigt(0, ${sigma}, ${gamma})`,

@@ -19,25 +19,25 @@ type PeakModel<Names extends string> = FitModel<Names> & {
 }
 
 /**
- * Gaussian peak height·e^(−((x − center)/sigma)²/2). sigma is the standard deviation, in the unit of x. The
- * area is height·sigma·√(2π). The sign of sigma has no effect.
+ * Gaussian peak height·e^(−((x − center)/sigma)²/2). sigma is the standard deviation, in the unit of x. The area of the
+ * Gaussian peak is height·sigma·√(2π). The sign of sigma has no effect.
  */
 export function gaussian(options: ModelOptions = {}): PeakModel<PeakParameterNames<'gaussian'>> {
   return singlePeak(options, 'gaussian')
 }
 
 /**
- * Lorentzian peak height/(1 + ((x − center)/sigma)²). sigma is the half width at half maximum, in the unit of
- * x. The area is height·sigma·π. The sign of sigma has no effect.
+ * Lorentzian peak height/(1 + ((x − center)/sigma)²). sigma is the half width at half maximum, in the unit of x. The
+ * area of the Lorentzian peak is height·sigma·π. The sign of sigma has no effect.
  */
 export function lorentzian(options: ModelOptions = {}): PeakModel<PeakParameterNames<'lorentzian'>> {
   return singlePeak(options, 'lorentzian')
 }
 
 /**
- * Pseudo-Voigt peak height·(fraction·L + (1 − fraction)·G), with a Lorentzian L and a Gaussian G of equal
- * center, height and full width at half maximum. Its full width at half maximum is 2·sigma, in the unit of x.
- * The fraction is between 0 and 1.
+ * Pseudo-Voigt peak height·(fraction·L + (1 − fraction)·G), with a Lorentzian L and a Gaussian G of equal center,
+ * height and full width at half maximum. The full width at half maximum is 2·sigma, in the unit of x. The fraction is
+ * between 0 and 1.
  */
 export function pseudoVoigt(options: ModelOptions = {}): PeakModel<PeakParameterNames<'pseudoVoigt'>> {
   return singlePeak(options, 'pseudoVoigt')
@@ -53,9 +53,9 @@ export function voigt(options: ModelOptions = {}): PeakModel<PeakParameterNames<
 }
 
 /**
- * Exponentially modified Gaussian of chromatography: a Gaussian of `area`, `center` and `sigma`, convolved
- * with an exponential decay of mean tau. Both sigma and tau are positive and in the unit of x. The mean is
- * center + tau, and the variance sigma² + tau². lmfit's gamma is 1/tau.
+ * Exponentially modified Gaussian of chromatography: a Gaussian of `area`, `center` and `sigma`, convolved with an
+ * exponential decay of mean tau. Both sigma and tau are positive and in the unit of x. The mean of the peak is center +
+ * tau, and the variance is sigma² + tau². lmfit's gamma is 1/tau.
  */
 export function exponentialGaussian(
   options: ModelOptions = {},

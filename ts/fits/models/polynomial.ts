@@ -64,7 +64,7 @@ export const horner = ([c, ...rest]: readonly string[], x: string): string[] =>
  */
 export class PolynomialFit {
   readonly #degree: number
-  /** Cached columns for the last x, if they were short. */
+  /** Cached columns for the last x, if x was short. */
   #last:
     | (PolynomialColumns & { readonly x: Float64Array; readonly orthogonal: OrthogonalColumns })
     | undefined

@@ -34,7 +34,7 @@ function* guess(...[xs, ys]: GuessArguments) {
   return { amplitude: square > 0 && square < Infinity ? product / square : 0, exponent }
 }
 
-/** Weighted slope of log |y| against log x, over rows in which both exist. 0 if x does not vary. */
+/** Weighted slope of log |y| against log x, over rows in which both exist. The slope is 0 if x does not vary. */
 function* logSlope(x: Float64Array, y: Float64Array, sign: number): Slices<number> {
   const [u, v] = [zeros(x.length), zeros(x.length)]
   let [weight, sumU, sumV, all] = [0, 0, 0, 0]
@@ -60,7 +60,7 @@ function* logSlope(x: Float64Array, y: Float64Array, sign: number): Slices<numbe
       product += w * off * (v[row] - sumV / weight)
     }
   })
-  // If the sums overflow, the comparison is false and the slope is 0.
+  // If the sums overflow, the comparison with NaN is false, and the slope is 0.
   return square > TIE_TOLERANCE * all ? product / square : 0
 }
 

@@ -14,8 +14,8 @@ export interface CandidateSet<T> {
   readonly count: number
   readonly more: number
   /**
-   * Writes some rows of a candidate to `on`, starting at the index `at`. The first candidates are drawn in
-   * order, one slice of rows after the other. Each curve can therefore be computed from the previous one.
+   * Writes some rows of a candidate curve to the array `on`, starting at the index `at`. The first candidates are drawn
+   * in order, one slice of rows after the other. Each curve can therefore be computed from the previous one.
    */
   readonly drawCandidate: (candidate: number, on: Float64Array, at: number, from: number, to: number) => void
 }
@@ -39,14 +39,17 @@ export class CandidateShapes<T, About extends RowsWithoutResponse = RowsWithoutR
 
   /**
    * @param prepare creates the candidate set for given rows, and depends only on their x
-   * @param isCentered whether the fit includes a constant. If it does, callers pass y without its mean
+   * @param isCentered whether the fit includes a constant. If the fit includes a constant, callers pass y minus its
+   * mean
    */
   constructor(prepare: (about: About) => CandidateSet<T>, isCentered: boolean) {
     this.#prepare = prepare
     this.#isCentered = isCentered
   }
 
-  /** The cached curves if they belong to this x. They stay valid until another x is requested. */
+  /**
+   * The cached curves, if they belong to the given x. The curves stay valid until curves for another x are requested.
+   */
   cached(x: Float64Array): DrawnShapes<T> | undefined {
     return this.#last?.isAt(x) ? this.#last : undefined
   }
@@ -69,9 +72,9 @@ export class DrawnShapes<T> {
   readonly #x: Float64Array
   readonly #candidates: CandidateSet<T>
   readonly #isCentered: boolean
-  /** All curves if they are cached, else one slice of one curve. */
+  /** Values of all curves if the curves are cached, else one slice of one curve. */
   readonly #curves: Float64Array
-  /** Sums Σ c², Σ c, and Σ c·y with the last y, per curve. */
+  /** Sums per curve: Σ c², Σ c, and Σ c·y with the last y. */
   readonly squares: Float64Array
   readonly sums: Float64Array
   readonly products: Float64Array
@@ -126,8 +129,8 @@ export class DrawnShapes<T> {
   }
 
   /**
-   * Computes Σ c·y for a range of curves, by default for all candidates. Returns false if the curves are not
-   * cached and the work must run in slices.
+   * Computes Σ c·y for a range of curves, by default for all candidates. The result is false if the curves are not
+   * cached, so that the work must run in slices.
    */
   multiply(y: Float64Array, first = 0, end = this.#candidates.count): boolean {
     if (!this.isCached) return false
@@ -186,8 +189,8 @@ export class DrawnShapes<T> {
   }
 
   /**
-   * A candidate that reduces Σ y² at least as much as all its neighbors. Few curves are multiplied, because
-   * neighboring curves are similar. Null if the curves are not cached.
+   * A candidate that reduces Σ y² at least as much as all its neighbors. Few curves are multiplied, because neighboring
+   * curves are similar. The result is null if the curves are not cached.
    *
    * @param first candidates of which the best one starts the search
    * @param beside returns the neighbors of a candidate
@@ -233,7 +236,7 @@ export class DrawnShapes<T> {
   }
 
   /**
-   * Σ c² after centering, if the fit includes a constant. It is 0 if only rounding remains, and the curve
+   * Σ c² after centering, if the fit includes a constant. The sum is 0 if only rounding errors remain, and the curve
    * then contributes nothing.
    */
   #remainder(k: number): number {
@@ -307,7 +310,7 @@ function rowMargin(y: Float64Array): number {
   return TIE_TOLERANCE * square
 }
 
-/** y minus its mean. */
+/** The response y minus its mean. */
 export function centerColumn(y: Float64Array, mean: number): Float64Array {
   const rest = zeros(y.length)
   for (let row = 0; row < y.length; row++) rest[row] = y[row] - mean

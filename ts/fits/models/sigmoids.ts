@@ -24,8 +24,8 @@ const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
 type DoseParameters = 'bottom' | 'top' | 'ec50' | 'slope'
 
 /**
- * Logistic growth amplitude/(1 + e^(−rate·(x − center))). The curve rises to the amplitude if rate > 0, and
- * falls from it if rate < 0.
+ * Logistic growth amplitude/(1 + e^(−rate·(x − center))). The curve rises to the amplitude if rate > 0, and falls from
+ * the amplitude if rate < 0.
  */
 export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'center'> {
   return define(options, (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`, guessLogistic)
@@ -45,7 +45,7 @@ export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
 }
 
 /**
- * Defines a model whose fits warn about negative doses. The curve treats them as 0, although they may be
+ * Defines a model whose fits warn about negative doses. The curve treats negative doses as 0, although they may be
  * logarithms.
  */
 function defineDoseModel<Names extends string>(...given: Parameters<typeof define<Names>>): FitModel<Names> {
@@ -133,13 +133,16 @@ const sigmoidFamily = (sign: 1 | -1, asymmetry: number): SigmoidFamily => {
   return { sign, asymmetry, ratio: asymmetry === 1 ? 1 : pow(halfMaximumOdds(asymmetry), sign) }
 }
 
-/** v at which 1/(1 + v)^asymmetry is ½. */
+/** The value of v at which 1/(1 + v)^asymmetry is ½. */
 const halfMaximumOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
 
 /** Grid of candidate centers. */
 interface GridPositions {
   readonly centers: readonly number[]
-  /** v of a row for the first center. `factors` multiplies it for each center. */
+  /**
+   * The value of v in a row for the first center. For each further center, this value is multiplied by an element of
+   * `factors`.
+   */
   readonly odds: (x: number) => number
   readonly factors: readonly number[]
 }
@@ -153,7 +156,7 @@ interface ShapeGridOptions {
   readonly isCentered: boolean
 }
 
-/** The best candidate, and its least-squares fit to y. */
+/** The best candidate curve, and its least-squares fit to y. */
 interface GridChoice extends LeastSquaresMatch {
   readonly family: SigmoidFamily
   readonly doublings: number
@@ -219,7 +222,7 @@ class SigmoidGrid {
   }
 
   /**
-   * The best candidate. Cached grids are searched locally: the result is better than all its neighbors.
+   * Finds the best candidate curve. In a cached grid the search is local: the result is better than all its neighbors.
    *
    * @param near index of a slope and center at which the search starts, if known
    */
@@ -251,7 +254,7 @@ class SigmoidGrid {
     return found
   }
 
-  /** Candidates that satisfy a condition, of all families. */
+  /** Candidates of all families that satisfy a condition. */
   #where(holds: (center: number, doublings: number) => boolean): Uint32Array {
     const found: number[] = []
     for (let step = 0; step < CENTER_COUNT * this.#slopes; step++) {
@@ -263,7 +266,7 @@ class SigmoidGrid {
   }
 }
 
-/** Writes rows of a candidate curve of a family. */
+/** Writes some rows of a family's candidate curve. */
 function draw(family: SigmoidFamily, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
   const { sign, asymmetry, ratio } = family
   for (let row = 0; row < rows; row++) {

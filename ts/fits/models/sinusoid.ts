@@ -26,18 +26,18 @@ const table = {
 /** Options of `models.sinusoid`. */
 export interface SinusoidOptions extends OriginOptions {
   /**
-   * Range of the frequency, in periods per unit of x. The guess searches this range, and the fit uses it as
+   * Range of the frequency, in periods per unit of x. The guess searches this range, and the fit uses the range as
    * bounds.
    */
   readonly frequency?: FrequencyBand
 }
 
 /**
- * Sinusoid amplitude·sin(2π·frequency·x + phase) + offset. The frequency is in periods per unit of x. The
- * phase is in radians, and its guess lies between −π and π. Without the option `frequency`, the guess tries
- * frequencies up to 1/(2·median spacing of x), and up to 2048 periods in the range of x. The fit's `message`
- * reports another frequency that fits equally well or nearly so. An `origin` replaces x by x − origin. The
- * origin 'auto' is the middle of the x range.
+ * Sinusoid amplitude·sin(2π·frequency·x + phase) + offset. The frequency is in periods per unit of x. The phase is in
+ * radians, and its guess lies between −π and π. Without the option `frequency`, the guess tries frequencies up to
+ * 1/(2·median spacing of x), and up to 2048 periods in the range of x. If another frequency fits equally or nearly as
+ * well, the fit's `message` reports that frequency. An `origin` replaces x by x − origin. The origin 'auto' is the
+ * middle of the x range.
  */
 export function sinusoid(
   options: SinusoidOptions = {},
@@ -64,9 +64,7 @@ const MAX_FREQUENCIES = 8192
 /** Maximum number of candidate frequencies if the user sets the range. */
 const MAX_FREQUENCIES_IN_BAND = 1 << 17
 
-/**
- * Guess from the Lomb periodogram (1976) with a constant, by least squares. The spacing of x is arbitrary.
- */
+/** Guess from the Lomb periodogram (1976) with a constant, by least squares. The values of x may have any spacing. */
 function makeGuess(band: FrequencyBand | undefined): Guess<'amplitude' | 'frequency' | 'phase' | 'offset'> {
   const waves = createWaves()
   return function* (xs, ys) {
@@ -126,7 +124,7 @@ function bestPair(
   return best
 }
 
-/** First multiple of the frequency step, and the number of candidates. */
+/** First multiple of the frequency step, and the number of candidate frequencies. */
 function* frequencyMultiples(
   { x, range }: SortedRows,
   band: FrequencyBand | undefined,
@@ -191,8 +189,8 @@ function createWaves() {
 }
 
 /**
- * Another frequency is nearly as good if its χ² exceeds the minimum by at most this multiple of χ²/ν (three
- * standard errors).
+ * Another frequency fits nearly as well if its χ² exceeds the minimum by at most this multiple of χ²/ν (three standard
+ * errors).
  */
 const CLOSE_RATIO = 9
 /** Maximum number of competing frequencies that are refined. */
@@ -200,7 +198,7 @@ const MAX_CONTENDERS = 3
 /** Number of steps to each side of a competing frequency in its refinement. */
 const MAX_POSITIONS = 16
 
-/** Warnings about competing frequencies. Empty without a warning. */
+/** Warnings about competing frequencies. The string is empty without a warning. */
 function contendersNear(
   found: number,
   xs: ArrayLike<number>,

@@ -10,9 +10,9 @@ import { addRowColumns, type FunctionModelSpec, ZEROS } from './function-model.j
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
 
-/** Name of the internal column of standard deviations. User columns cannot have this name. */
+/** Name of the internal column of standard deviations. Users' columns cannot have the name of an internal column. */
 const SIGMA = '@sigma'
-/** Name of the internal column of weights. User columns cannot have this name. */
+/** Name of the internal column of weights. Users' columns cannot have the name of an internal column. */
 const WEIGHTS = '@weights'
 
 export const isWeight = (name: string) => name === SIGMA || name === WEIGHTS
@@ -105,7 +105,7 @@ function readY(
   return y
 }
 
-/** Numbers at which the model is to be evaluated. Null becomes NaN. */
+/** Columns of numbers at which the model is to be evaluated. Nulls become NaN. */
 export function readNumbers(argument: string, given: unknown): ArrayLike<number> {
   const numbers = toFloat64Array(given, true)
   if (numbers !== undefined) return numbers
@@ -161,7 +161,10 @@ export function* checkCounts(y: string, columns: ReadonlyMap<string, DataColumn>
   })
 }
 
-/** Number of fits, from the per-fit columns and per-fit starts. All of them must agree. */
+/**
+ * Number of fits, from the per-fit columns and per-fit starts. All per-fit columns and starts must agree in their
+ * number of fits.
+ */
 export function countFits(
   columns: ReadonlyMap<string, DataColumn>,
   parameters: readonly Parameter[],

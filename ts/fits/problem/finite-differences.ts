@@ -10,14 +10,14 @@ export const finiteDifferences = {
    */
   order: integerBetween(1, 2, 1),
   /**
-   * Relative step. A parameter is displaced by `step` times the larger of two sizes: its absolute value, and
-   * the change that would alter the curve by as much as the residuals. Default ε^½ for order 1 and ε^⅓ for
-   * order 2, with ε = 2⁻⁵².
+   * Relative step. A parameter is displaced by `step` times the larger of two sizes: its absolute value, and the change
+   * that would alter the curve by as much as the residuals. The default step is ε^½ for order 1 and ε^⅓ for order 2,
+   * with ε = 2⁻⁵².
    */
   step: optional(positive()),
 }
 
-/** The option `finiteDifferences`: order and step of the differences. */
+/** The option `finiteDifferences`: order and step of the finite differences. */
 export interface FiniteDifferences extends GivenOf<typeof finiteDifferences> {}
 export type FiniteDifferenceValues = ValuesOf<typeof finiteDifferences>
 
@@ -32,7 +32,7 @@ export const getRelativeError = ({ order }: FiniteDifferenceValues) => RELATIVE_
 /** The point at which derivatives are estimated, with the bounds of the parameters. */
 export interface DifferencePoint {
   readonly x: Float64Array
-  /** Values of the function at `x`. */
+  /** Values of the model function at `x`. */
   readonly f: Float64Array
   readonly min: readonly number[]
   readonly max: readonly number[]
@@ -47,10 +47,9 @@ interface DisplacedPoint {
 }
 
 /**
- * Estimates the derivatives with respect to each parameter, one array per parameter with one value per row.
- * `evaluate` must return a new array on each call, because the derivatives are written into these arrays. No
- * point outside the bounds is evaluated. If the differences toward one side are not finite, the other side is
- * tried.
+ * Estimates the derivatives with respect to each parameter, one array per parameter with one value per row. `evaluate`
+ * must return a new array on each call, because the derivatives are written into these arrays. No point outside the
+ * bounds is evaluated. If the finite differences toward one side are not finite numbers, the other side is tried.
  */
 export function* estimateDerivatives(
   evaluate: (x: Float64Array) => Float64Array,

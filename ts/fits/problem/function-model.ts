@@ -5,7 +5,7 @@ import { isObject, readMember } from '../../core/untrusted-input.js'
 import type { DataColumn } from '../../many/batch/data.js'
 import type { FiniteDifferenceValues } from './finite-differences.js'
 
-/** Parameter values by name, with every parameter in `start`. The object is frozen. */
+/** Parameter values by name, with every parameter in `start`. The object of parameter values is frozen. */
 export type ParameterValues<Names extends string = string> = Readonly<Record<Names, number>>
 
 /** The data columns of one fit by name, as copies. NaN marks a missing number. */
@@ -34,24 +34,24 @@ export interface CurveModel<Names extends string = string, Columns extends strin
   /** Writes the model values to `out`, one per row of the data. */
   curve(p: ParameterValues<Names>, out: Float64Array, columns: DataColumns<Columns>): void
   /**
-   * Derivatives of the curve. They are compared once with finite differences, which are used if `jacobian` is
-   * omitted.
+   * Derivatives of the curve. The user's derivatives are compared once with finite differences. Without `jacobian`,
+   * finite differences replace the derivatives.
    */
   jacobian?: Jacobian<Names, Columns>
 }
 
 /**
- * A model that computes the residuals of all rows, as in SciPy's `least_squares`. The data have no response
- * column.
+ * A model that computes the residuals of all rows, as in SciPy's `least_squares`. The data of a residual model have no
+ * response column.
  */
 export interface ResidualModel<Names extends string = string, Columns extends string = string> {
-  /** Number of residuals. Required if the data have no columns, and invalid otherwise. */
+  /** Number of residuals. The number of residuals is required if the data have no columns, and invalid otherwise. */
   readonly observations?: number
   /** Writes the residuals to `out`, one per row. */
   residuals(p: ParameterValues<Names>, out: Float64Array, columns: DataColumns<Columns>): void
   /**
-   * Derivatives of the residuals. They are compared once with finite differences, which are used if
-   * `jacobian` is omitted.
+   * Derivatives of the residuals. The user's derivatives are compared once with finite differences. Without `jacobian`,
+   * finite differences replace the derivatives.
    */
   jacobian?: Jacobian<Names, Columns>
 }
@@ -97,7 +97,7 @@ export class BoundFunctionModel implements FunctionModelSpec {
   declare readonly jacobian: FunctionModelSpec['jacobian']
   declare readonly observations: FunctionModelSpec['observations']
   declare readonly differences: FiniteDifferenceValues
-  /** All rows of all columns. */
+  /** All rows of the model's data columns. */
   declare readonly data: ReadonlyMap<string, DataColumn>
   /** Whether the user's derivatives have been compared with finite differences. */
   isChecked = false
@@ -143,7 +143,7 @@ export function readFunctionModel(model: unknown): FunctionModelSpec | undefined
 const MAX_OBSERVATIONS = 1 << 27
 
 /**
- * Adds the internal columns. Row indices run through all fits. They identify a row even after resampling or
+ * Adds the internal columns. Row indices run through all fits. Row indices identify a row even after resampling or
  * after rows were dropped. Residual models also get a response of zeros.
  */
 export function addRowColumns(

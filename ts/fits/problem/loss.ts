@@ -12,7 +12,7 @@ export interface LossTerms {
   readonly weight: number
   /** Half the second derivative that standard errors use, at least 0. */
   readonly curvature: number
-  /** Residual f − y, multiplied by the unit of the residuals. It equals `slope / weight`. */
+  /** Residual f − y, multiplied by the unit of the residuals. The residual equals `slope / weight`. */
   readonly residual: number
 }
 
@@ -31,8 +31,8 @@ type MakeTerms = (b: Builder, row: LossRow) => Omit<LossTerms, 'residual'>
 const MIN_RESIDUAL = Number.EPSILON
 
 /**
- * Robust loss c²·ρ(z) with z = w·(f − y)²/c². The text defines `value` ρ, `first` ρ′, and `second` ρ′ +
- * 2·z·ρ″.
+ * Robust loss c²·ρ(z) with z = w·(f − y)²/c². The source text of the loss defines `value` ρ, `first` ρ′, and `second`
+ * ρ′ + 2·z·ρ″.
  */
 function robustLoss(text: string): MakeTerms {
   const rho = defineLines(text)
@@ -61,9 +61,9 @@ const deviance = defineLines(
 )
 
 /**
- * Losses by name. The robust losses are defined as in `scipy.optimize.least_squares`. Their exact second
- * derivatives (Triggs et al., 2000) enter only the standard errors. Steps omit them, because they can be
- * negative far from the data.
+ * Losses by name. The robust losses are defined as in `scipy.optimize.least_squares`. The exact second derivatives of
+ * robust losses (Triggs et al., 2000) enter only the standard errors. Steps do not use the exact second derivatives,
+ * because these derivatives can be negative far from the data.
  */
 export const losses = {
   /** Squared loss: w·(f − y)². */
@@ -90,7 +90,7 @@ export const losses = {
     first = 1/(1 + z)
     second = (1 - z)*first/(1 + z)
   `),
-  /** Deviance of counts y, 2·w·(f − y + y·log(y/f)). Infinite if f ≤ 0. */
+  /** Deviance of counts y, 2·w·(f − y + y·log(y/f)). The deviance is infinite if f ≤ 0. */
   poisson: (b, { model, y, weight }) => {
     const { cost, slope, curvature } = deviance(b, { model, y, weight })
     return { cost, slope, weight: curvature, curvature }
@@ -114,8 +114,8 @@ export interface LossInputs {
 /**
  * Cost of a row of a problem, as nodes of its graph.
  *
- * @param unit factor of the residuals; the cost is multiplied by its square. Omitted for losses that are not
- * sums of squares
+ * @param unit factor of the residuals; the cost is multiplied by its square. The factor is omitted for losses that are
+ * not sums of squares
  */
 export function lossTerms(
   { graph, model, y: name, weight: by, loss, scale }: LossInputs,

@@ -30,7 +30,7 @@ export interface FitMinimum {
 }
 
 /**
- * Additional starting points, one column per free parameter. The fit's own start is not among them.
+ * Additional starting points, one column per free parameter. The fit's own start is not among these points.
  *
  * @param problem the problem with the user's parameters
  * @param steps the problem with internal (log-transformed) parameters, which the returned columns use

@@ -20,8 +20,8 @@ import { type MultiStart, multiStart } from './multi-start.js'
 import { derivedOption, type FitDerivedQuantities, type FitParameters } from './parameters.js'
 
 /**
- * Data columns by name: one array for all fits, or an array per fit. All columns of a fit have the same
- * length. Null and NaN mark missing numbers.
+ * Data columns by name: one array for all fits, or an array per fit. All data columns of a fit have the same length.
+ * Null and NaN mark missing numbers.
  */
 export type FitData = Readonly<Record<string, FitColumn>>
 
@@ -36,28 +36,26 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    */
   readonly start?: Start
   /**
-   * Derived quantities: expressions of the parameters by name, as in `{ ec90: 'ec50 * 9^(1/slope)' }`.
-   * `values`, `errors` and `intervals()` include them.
+   * Derived quantities: expressions of the parameters by name, as in `{ ec90: 'ec50 * 9^(1/slope)' }`. The results
+   * `values`, `errors` and `intervals()` include the derived quantities.
    */
   readonly derive?: Derive
   /** Name of the response column. Default: the only column that the model does not use, else `y`. */
   readonly y?: string
   /**
-   * Standard deviations of the response: an array for all fits, or an array per fit. A string such as
-   * `'0.05*f'` is an expression of the model value f and the columns. Numbers must be finite and > 0.
-   * Default: equal weights.
+   * Standard deviations of the response: an array for all fits, or an array per fit. A string such as `'0.05*f'` is an
+   * expression of the model value f and the columns. Each σ must be finite and > 0. Default: equal weights.
    */
   readonly sigma?: FitColumn | string
   /**
-   * Weights of the squared residuals, as an alternative to `sigma`. Weights 1/σ² are equivalent to `sigma`.
-   * Numbers must be finite and ≥ 0. A row of weight 0 is ignored, even if it contains NaN. A string such as
-   * `'1/f^2'` is an expression of the model value f and the columns, evaluated at the solution (iteratively
-   * reweighted least squares).
+   * Weights of the squared residuals, as an alternative to `sigma`. Weights 1/σ² are equivalent to `sigma`. Each weight
+   * must be finite and ≥ 0. A row of weight 0 is ignored, even if it contains NaN. A string such as `'1/f^2'` is an
+   * expression of the model value f and the columns, evaluated at the solution (iteratively reweighted least squares).
    */
   readonly weights?: FitColumn | string
   /**
-   * Covariance matrix of y for correlated errors, instead of `sigma` and `weights`: at most 512 × 512,
-   * symmetric and positive definite. The matrix is relative, as in SciPy, unless `absoluteSigma` is true.
+   * Covariance matrix of y for correlated errors, instead of `sigma` and `weights`: at most 512 × 512, symmetric and
+   * positive definite. Unless `absoluteSigma` is true, only the ratios of the covariances matter, as in SciPy.
    */
   readonly covariance?: readonly ArrayLike<number>[]
   /**
@@ -77,47 +75,50 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    */
   readonly loss?: Loss
   /**
-   * Residual, in units of σ, beyond which a robust loss treats a row as an outlier. Must be > 0. Default 1.
+   * Residual, in units of σ, beyond which a robust loss treats a row as an outlier. The limit must be > 0. Default 1.
    */
   readonly lossScale?: number
   /**
-   * Convergence tolerance. A fit has converged if the next linearized step would reduce χ² by at most this
-   * fraction. It has also converged if that step is at most this fraction of the parameters. Default 1e-10,
-   * or 1e-8 for a function model with first-order differences. A tolerance of 1e-14 or less refines the
-   * solution to all digits.
+   * Convergence tolerance. A fit has converged if the next linearized step would reduce χ² by at most this fraction. A
+   * fit has also converged if the next step is at most this fraction of the parameters. Default 1e-10, or 1e-8 for a
+   * function model with first-order differences. A tolerance of 1e-14 or less refines the solution to all digits.
    */
   readonly tolerance?: number
   /**
-   * Finite differences of a function model without `jacobian`: the order 1 or 2, or `{ order, step }`.
-   * Default 1, which evaluates the model once per free parameter.
+   * Finite differences for a function model without `jacobian`: the order 1 or 2, or `{ order, step }`. The default
+   * order 1 evaluates the model once per free parameter.
    */
   readonly finiteDifferences?: number | FiniteDifferences
   /**
-   * Maximum number of model evaluations per start. Fits that lose digits with normal equations may use 25%
-   * more. Default 1000.
+   * Maximum number of model evaluations per start. Fits that lose digits with normal equations may use 25% more
+   * evaluations. Default 1000.
    */
   readonly maxIterations?: number
   /**
-   * Number of starting points per fit, or `{ count, sample, seed }`. The first point is the fit's own start,
-   * the others are sampled between the finite `min` and `max` of all free parameters. The fit keeps the best
-   * minimum, and `minima` lists all of them. Default 1.
+   * Number of starting points per fit, or `{ count, sample, seed }`. The first point is the fit's own start. Further
+   * points are sampled between the finite `min` and `max` of all free parameters. The fit keeps the best minimum, and
+   * `minima` lists all of them. Default 1.
    */
   readonly multiStart?: number | MultiStart
-  /** Engine to use. Default: the first available of native, WebAssembly and TypeScript. */
+  /** Engine to use. Default: the first available engine of native, WebAssembly and TypeScript. */
   readonly engine?: EngineName
-  /** Instruction set of the native engine, such as 'avx2'. Default: the best that the processor supports. */
+  /**
+   * Instruction set of the native engine, such as 'avx2'. Default: the best instruction set that the processor
+   * supports.
+   */
   readonly instructionSet?: string
   /**
-   * Number of threads of the native engine, or of workers. Default: all cores. Results do not depend on it.
+   * Number of threads of the native engine, or of workers. Default: the number of cores. Results do not depend on the
+   * number of threads.
    */
   readonly threads?: number
   /** Workers for the WebAssembly engine in browsers, as returned by `workers()`. */
   readonly workers?: WorkerPlacement
-  /** Signal that aborts the call. The promise is rejected with the signal's reason. */
+  /** AbortSignal for the call. If the signal aborts, the promise is rejected with its reason. */
   readonly signal?: AbortSignal
   /**
-   * Progress callback with the numbers of completed and of all fits. Called at least four times per second,
-   * and at the end.
+   * Progress callback, called with the number of completed fits and the number of all fits. The callback is called at
+   * least four times per second, and at the end.
    */
   readonly onProgress?: (done: number, total: number) => void
 }
@@ -140,5 +141,5 @@ export const commonOptionTable = {
   ...callOptions,
 } satisfies Record<keyof CommonFitOptions, Option>
 
-/** The options after validation. */
+/** The validated options of a fit. */
 export type FitValues = ValuesOf<typeof commonOptionTable>

@@ -13,7 +13,8 @@ import { readOptions } from '../../options/read.js'
 /** A parameter of a fit: its start, bounds and transformation, or the expression that defines it. */
 export interface FitParameter {
   /**
-   * Starting value: a number for all fits, or an array with one number per fit. It is moved into the bounds.
+   * Starting value: a number for all fits, or an array with one number per fit. A starting value outside the bounds is
+   * moved to the nearest bound.
    */
   readonly start?: number | ArrayLike<number>
   /** Lower bound, inclusive. Default −∞. */
@@ -21,15 +22,15 @@ export interface FitParameter {
   /** Upper bound, inclusive. Default ∞. */
   readonly max?: number
   /**
-   * Whether the parameter is kept above 0. The fit uses its logarithm, and its interval is computed on the
-   * log scale.
+   * Whether the parameter is kept above 0. The fit uses the logarithm of a positive parameter, and computes its
+   * interval on the log scale.
    */
   readonly positive?: boolean
-  /** Whether the parameter stays at its starting value. */
+  /** Whether the parameter is fixed at its starting value. */
   readonly fixed?: boolean
   /**
-   * Expression of other parameters that defines this parameter, as in `'2 * a'`. It cannot be combined with
-   * other fields.
+   * Expression of other parameters that defines this parameter, as in `'2 * a'`. The field `expr` cannot be combined
+   * with other fields.
    */
   readonly expr?: string
 }
@@ -66,15 +67,18 @@ type NamesInTexts<Start, Entry = Start[keyof Start]> = Entry extends {
 
 export interface Parameter {
   readonly name: string
-  /** Starting value, or one per fit. Null if the model guesses it. */
+  /**
+   * Starting value for all fits, or an array with one value per fit. The field is null if the model guesses the
+   * starting value.
+   */
   readonly start: number | Float64Array | null
   readonly min: number
   readonly max: number
   readonly isFixed: boolean
-  /** Whether the fit uses the parameter's logarithm. `min` is then at least 0. */
+  /** Whether the fit uses the parameter's logarithm. If so, `min` is at least 0. */
   readonly isLogarithmic: boolean
   readonly expr: string | null
-  /** Whether this is a derived quantity, which the model does not use. */
+  /** Whether the parameter is a derived quantity, which the model does not use. */
   readonly isDerived: boolean
 }
 
@@ -182,7 +186,7 @@ function readParameter(name: string, entry: unknown, defaults: FitParameter): Pa
   const extra = (['start', 'min', 'max', 'positive', 'fixed'] as const).find(
     (field) => given[field] !== undefined,
   )
-  if (extra !== undefined) throw new OptionError(argument, 'expr alone', extra)
+  if (extra !== undefined) throw new OptionError(argument, 'no field but expr', extra)
   return expressionParameter(name, expr, false)
 }
 

@@ -11,11 +11,14 @@ import type { Parameter } from './parameters.js'
 
 /** A fit problem as graph nodes. Free parameters, per-fit constants and columns are names in the graph. */
 export interface Problem extends LossInputs {
-  /** Source text of the model. Fixed parameters keep their names in it. Empty for a function model. */
+  /**
+   * Source text of the model. Fixed parameters keep their names in the source text. The source text is empty for a
+   * function model.
+   */
   readonly text: string
   /**
-   * The function model, or null. `values` maps its parameters to graph nodes. `evaluatedExpressions` names
-   * its value and its derivatives.
+   * The function model, or null. `values` maps its parameters to graph nodes. `evaluatedExpressions` names the model
+   * function's value and its derivatives.
    */
   readonly functionModel: BoundFunctionModel | null
   readonly values: ReadonlyMap<string, number>
@@ -111,7 +114,7 @@ export function makeProblem(
 }
 
 /**
- * Resolver of parameter names to graph nodes. It returns undefined for a name that stands for itself.
+ * Resolver of parameter names to graph nodes. The resolver returns undefined for a name that stands for itself.
  *
  * @param derived receives the nodes of the parameters that are defined by expressions
  */
@@ -150,8 +153,8 @@ function parameterResolver(
 const logarithmFunctions: readonly Operation[] = ['log', 'log2', 'log10']
 
 /**
- * Free parameters for which the model is undefined at 0 and below. They are factors of a logarithm's
- * argument, or of the base of a power with a variable exponent, such as ec50 in (ec50/x)^slope.
+ * Free parameters for which the model is undefined at 0 and below. Such parameters are factors of a logarithm's
+ * argument, or of the base of a power with a variable exponent, as ec50 in (ec50/x)^slope.
  */
 export function scaleParameters({ graph, model, free }: Problem): string[] {
   const scales = new Set<string>()

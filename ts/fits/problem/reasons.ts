@@ -1,5 +1,5 @@
 /**
- * Reasons why a fit ended. `reason` of a result is an index into this array. Index 0 means that the fit is
+ * Reasons why a fit ended. The field `reason` of a result is an index into this array. Index 0 means that the fit is
  * unfinished.
  */
 export const fitReasons = [

@@ -1,4 +1,4 @@
-/** Selects the rows in use. Rows of weight 0 are ignored, and, on request, rows with missing numbers. */
+/** Selects the rows in use. Rows of weight 0 are ignored, and on request also rows with missing numbers. */
 
 import { pauseAfterNumbers, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
 import {
@@ -15,7 +15,7 @@ export interface RowSelection {
   readonly columns: ReadonlyMap<string, DataColumn>
   /** Number of rows in use, per fit. */
   readonly observations: Uint32Array
-  /** Number of rows dropped because a number is missing, per fit. Rows of weight 0 are not counted. */
+  /** Number of rows dropped because a number is missing, per fit. Dropped rows do not include rows of weight 0. */
   readonly droppedRows: Uint32Array
   /** Whether a row in use has a missing number, per fit. */
   readonly isIncomplete: readonly boolean[]
@@ -27,8 +27,8 @@ export const MISSING = 1
 export const WEIGHTLESS = 2
 
 /**
- * Computes the role of each row of a fit. It scans column by column, which is several times faster for a
- * million rows.
+ * Computes the role of each row of a fit. The function scans column by column, which is several times faster than row
+ * by row for a million rows.
  *
  * @param columns the fit's part of each column
  * @param weights the fit's part of the weights, if there are weights

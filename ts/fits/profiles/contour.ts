@@ -24,7 +24,7 @@ import { type TraceEnds, traceProfiles } from './trace.js'
 
 const { cos, sin, log, pow } = elementary('float64')
 
-/** Placeholder for a direction of 0. It does not move the parameter noticeably. */
+/** Placeholder for a direction of 0. The placeholder does not move the parameter noticeably. */
 const UNKNOWN_POINT = Number.MIN_VALUE
 
 export const contourTable = {
@@ -45,11 +45,11 @@ export interface Contour<Names extends string = string> {
   readonly points: Readonly<Record<Names, Float64Array>>
   /** Reason for the position of each point. */
   readonly reasons: readonly ProfileEndReason[]
-  /** Warnings about the points. Empty without warnings. */
+  /** Warnings about the points. The string is empty without warnings. */
   readonly message: string
   /**
-   * A point at which χ² is less than at the fit, with the values of all free parameters. Null if the contour
-   * found none.
+   * A point at which χ² is less than at the fit, with the values of all free parameters. Null if the contour found no
+   * such point.
    */
   readonly lowerMinimum: Readonly<{ values: Readonly<Record<string, number>>; chiSquared: number }> | null
 }
@@ -119,11 +119,12 @@ export function* traceContour(
 }
 
 /**
- * Directions of the traces. For a model that is linear within the standard errors, the contour is an ellipse,
- * and the points are evenly spaced in its angle. For derived quantities, each trace maximizes a weighted sum
- * of both. Its end also lies on the contour, because the line of constant sum is tangent there.
+ * Directions of the traces. For a model that is linear within the standard errors, the contour is an ellipse, and the
+ * points are evenly spaced in its angle. For derived quantities, each trace maximizes a weighted sum of the two
+ * quantities. The end of such a trace lies on the contour, because the line of constant sum is tangent to the contour
+ * at this end.
  *
- * @param own values of both parameters, followed by their derivatives
+ * @param own values of the two parameters, followed by their derivatives
  */
 function contourRays(
   context: FitContext,
@@ -182,7 +183,7 @@ function circleDirections(
   return [0, 1].map((side) => Float64Array.from(all, (both) => both[side]))
 }
 
-/** @param own values of both parameters, followed by their derivatives */
+/** @param own values of the two parameters, followed by their derivatives */
 function contourScales(
   { solved }: FitContext,
   fit: number,
@@ -203,7 +204,7 @@ function contourScales(
   return [aa > 0 ? first : x, 0, bb > 0 ? Math.sqrt(bb) : y]
 }
 
-/** Threshold of χ² by F(2, n), or by χ²(2) if σ is known. Both have a closed form. */
+/** Threshold of χ² by F(2, n), or by χ²(2) if σ is known. Both quantiles have a closed form. */
 function contourThreshold(context: FitContext, fit: number, level: number): number {
   const cost = context.solved.cost[fit]
   return context.isAbsolute

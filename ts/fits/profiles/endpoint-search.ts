@@ -28,11 +28,11 @@ export interface EndpointSearch {
   readonly point: readonly number[]
   readonly errors: readonly number[]
   /**
-   * Endpoint of a trace beyond 0, which is valid unless something special happens at 0. NaN to continue the
-   * search beyond 0.
+   * Endpoint of a trace beyond 0, which is valid unless something special happens at 0. With NaN the search continues
+   * beyond 0.
    */
   readonly passed: number
-  /** Point below the threshold at which the search resumes. Default: the fit. */
+  /** Point below the threshold at which the search resumes. By default the search starts at the fit. */
   readonly searchStart?: SearchStart
 }
 
@@ -52,7 +52,7 @@ export interface Endpoint {
   readonly value: number
   readonly point: readonly number[]
   readonly chiSquared: number
-  /** If χ² seems to jump over the threshold at the endpoint, a value a little farther out. */
+  /** A value a little beyond the endpoint, if χ² seems to jump over the threshold at the endpoint. */
   readonly skippedValue?: number
   /** Whether nuisance parameters passed through infinity while the profiled parameter passed through 0. */
   readonly isThrough: boolean
@@ -80,9 +80,9 @@ const MAX_TRIES = 14
  * nearer point.
  */
 const ROUGH_TOLERANCE = 1e-2
-/** Maximum number of such refits. */
+/** Maximum number of refits of the outer point. */
 const MAX_RETURNS = 2
-/** Fraction of the rise below which a change of χ² counts as none. */
+/** A change of χ² below this fraction of the rise counts as 0. */
 const PLATEAU_TOLERANCE = 1e-6
 /**
  * If each step changes χ² by less than this fraction of the previous change, all further changes are
@@ -105,7 +105,7 @@ const MAX_STANDARD_ERRORS = 1e15
  */
 const MIN_RUN_FRACTION = 0.25
 
-/** A position of a search. */
+/** A position of the profiled parameter during a search. */
 interface SearchPosition {
   /** Distance from the estimate on the scale of the search. */
   readonly t: number
@@ -114,22 +114,22 @@ interface SearchPosition {
 }
 
 /**
- * Brackets one endpoint. The search steps in the logarithm of a positive parameter, and also on the way to 0.
- * Nuisance parameters may grow like the reciprocal of the profiled parameter, as in a decay that becomes a
- * line. Beyond 0, they return from the opposite infinity.
+ * Brackets one endpoint. The search steps in the logarithm of the profiled parameter if the parameter is positive, or
+ * on the way to 0. Nuisance parameters may grow like the reciprocal of the profiled parameter, as in a decay that
+ * becomes a line. Beyond 0, these nuisance parameters return from the opposite infinity.
  */
 class BracketingSearch {
   readonly side: EndpointSearch
-  /** Whether each parameter must be positive, and whether the profiled parameter must. */
+  /** Whether each parameter must be positive, and whether the profiled parameter must be positive. */
   readonly #scales: readonly boolean[]
   readonly #isScale: boolean
   #byLogarithm: boolean
-  /** Origin of linear distances: the estimate, or 0 after nuisance parameters diverged there. */
+  /** Origin of linear distances: the estimate, or 0 after nuisance parameters diverged at 0. */
   #origin: number
   #running: readonly boolean[] = []
   /** χ² at the fit's distance from 0 (or its standard error) on both sides of 0, and just beyond 0. */
   #looks: number[] = []
-  /** Whether the curves beyond 0 equal the curves before 0. The search then ends at 0. */
+  /** Whether the curves beyond 0 equal the curves before 0. If so, the search ends at 0. */
   #isSame = false
   /** Positions below the threshold, in ascending distance. */
   #positions: SearchPosition[]
@@ -167,7 +167,7 @@ class BracketingSearch {
     return this.#positions[this.#positions.length - 1]
   }
 
-  /** Next value of the profiled parameter, and the starting point of the other parameters. */
+  /** Next value of the profiled parameter, and the starting point of all other parameters. */
   get next(): { readonly value: number; readonly point: readonly number[] } {
     const { begin, point } = this.side
     const isFar = this.#isLooking && this.#looks.length < 2
@@ -375,12 +375,12 @@ export class FixedParameterSolver {
   readonly #columns: ReadonlyMap<string, DataColumn>
   readonly #starts: ReadonlyMap<string, Float64Array>
   readonly parameter: number
-  /** Upper limit of positive parameters. Its reciprocal is the lower limit. */
+  /** Upper limit of positive parameters. The reciprocal of the upper limit is the lower limit. */
   readonly scaleLimit: number
 
   /**
    * @param parameter index of the fixed parameter among the free parameters
-   * @param most upper limit of positive parameters; its reciprocal is the lower limit
+   * @param most upper limit of positive parameters; the reciprocal of the limit is the lower limit
    * @param signs signs that the other parameters must keep; 0 for any sign
    */
   constructor(
@@ -471,7 +471,7 @@ export class FixedParameterSolver {
     })
   }
 
-  /** Frees the engine's memory, which must no longer be in use. */
+  /** Frees the engine's memory; the caller ensures that no computation still uses the memory. */
   release(): void {
     this.#iterations.release()
   }

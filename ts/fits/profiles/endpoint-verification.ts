@@ -1,8 +1,8 @@
 /**
  * Verifies the endpoints of profile-likelihood intervals. A trace follows one local minimum over the nuisance
- * parameters. If χ² has several minima, another one may already lie below the threshold at that endpoint.
- * Doubtful endpoints are therefore refitted from several starting points, and the search resumes from any fit
- * that lies below the threshold.
+ * parameters. If χ² has several minima, another minimum may already lie below the threshold at the endpoint. Doubtful
+ * endpoints are therefore refitted from several starting points, and the search resumes from any fit that lies below
+ * the threshold.
  */
 
 import { exp } from '../../functions/index.js'
@@ -40,7 +40,7 @@ const MIN_IMPROVEMENT = 3e-6
  * the fit reaches the previous one.
  */
 export const SCALE_LIMITS = [1e60, 1e90, 1e135, 1e200, 1e300] as const
-/** A linear parameter this many times as large as at the fit has lost its digits. */
+/** If a linear parameter is this many times as large as at the fit, its terms have lost their digits. */
 const LARGE_VALUE = 1e11
 const FAILED_ENDPOINT: Endpoint = { reason: FAILED, value: NaN, chiSquared: NaN, point: [], isThrough: false }
 
@@ -154,7 +154,7 @@ function* searchWithinScaleLimits(
 const thresholdRise = ({ threshold, minimum }: EndpointSearch) => threshold - minimum
 
 /**
- * Classifies an endpoint by fits with the parameter fixed there.
+ * Classifies an endpoint by fits with the parameter fixed at the endpoint.
  *
  * @param end the endpoint that a search found, or null
  */
@@ -183,7 +183,7 @@ function classifyEndpoint(
 }
 
 /**
- * Verdict on an endpoint. It is valid ('found'), below the threshold ('lower'), wrong ('failed'), not reached
+ * Verdict on an endpoint. An endpoint is valid ('found'), below the threshold ('lower'), wrong ('failed'), not reached
  * by any fit ('unseen'), or limited by the scale of a positive parameter ('wall').
  */
 interface EndpointVerdict {

@@ -12,7 +12,7 @@ import { createProfiles, profileNames, toRecord } from './profile-result.js'
 
 const table = {
   /**
-   * Level of the intervals that are computed together with the fits. Other levels are computed on demand.
+   * Level of the intervals that are computed together with the fits. Intervals of other levels are computed on demand.
    * Default 0.95.
    */
   level: probability,
@@ -48,8 +48,8 @@ class ProfileIntervals extends IntervalMethod {
 }
 
 /**
- * Lets `fit` and `fitMany` compute profile intervals with the fits. The method `intervals()` of the results
- * returns them. Profile intervals remain valid if the model is nonlinear within the standard errors, unlike
+ * Lets `fit` and `fitMany` compute profile intervals with the fits. The method `intervals()` of the results returns
+ * these profile intervals. Profile intervals remain valid if the model is nonlinear within the standard errors, unlike
  * value ± t·error.
  *
  * @param options `level`, between 0 and 1, and `restart`

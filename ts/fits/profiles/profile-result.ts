@@ -20,7 +20,7 @@ export const profileTable = {
 
 export const profileManyTable = {
   ...profileTable,
-  /** Signal that aborts the call. The promise is rejected with the signal's reason. */
+  /** AbortSignal for the call. If the signal aborts, the promise is rejected with its reason. */
   signal: callOptions.signal,
 }
 
@@ -111,11 +111,11 @@ export interface Profile {
   readonly lowReason: ProfileEndReason
   /** Reason for the upper endpoint. */
   readonly highReason: ProfileEndReason
-  /** Warnings about the endpoints. Empty without warnings. */
+  /** Warnings about the endpoints. The string is empty without warnings. */
   readonly message: string
   /**
-   * A point at which χ² is less than at the fit, with the values of all free parameters. Null if the profile
-   * found none.
+   * A point at which χ² is less than at the fit, with the values of all free parameters. Null if the profile found no
+   * lower minimum.
    */
   readonly lowerMinimum: Readonly<{ values: Readonly<Record<string, number>>; chiSquared: number }> | null
 }
@@ -177,7 +177,7 @@ export function createProfile(
   }
 }
 
-/** A lower minimum with named values. Null if the profile found none. */
+/** A lower minimum with named values. Null if the profile found no lower minimum. */
 export function toLowerMinimum(
   { free }: Problem,
   lower: LowerMinimumColumns | undefined,

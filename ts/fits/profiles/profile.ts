@@ -2,13 +2,12 @@
  * Profile likelihood: how far each parameter can move until χ², minimized over all other parameters, reaches
  * a threshold.
  *
- * Endpoints are found in three ways. Trials without each of them show its effect:
- * - Traces (`trace.ts`) follow all profiles at once, in lanes. Without them, profiles take 6 to 28 times as
- *   long.
+ * Endpoints are found in three ways. Measurements without one of these ways show its effect:
+ * - Traces (`trace.ts`) follow all profiles at once, in lanes. Without traces, profiles take 6 to 28 times as long.
  * - A search with the parameter fixed (`endpoint-search.ts`) takes over if a trace fails. Traces alone miss
  *   30 of 9,000 endpoints.
- * - Refits from other starting points (`endpoint-verification.ts`) verify the endpoints of poor data. Without
- *   them, endpoints of dose-response data are wrong by up to 20%.
+ * - Refits from other starting points (`endpoint-verification.ts`) verify the endpoints of poor data. Without this
+ *   verification, endpoints of dose-response data are wrong by up to 20%.
  */
 
 import { groupBy } from '../../core/group-by.js'
@@ -67,13 +66,13 @@ export function emptyProfiles(names: readonly string[], level: number, count: nu
   }
 }
 
-/** Number of fits per batch. The work for them on this thread takes a few milliseconds. */
+/** Number of fits per batch. The main thread's work for one batch takes a few milliseconds. */
 const FITS = 256
 
 /** Sums of squares below this limit have lost digits: 2⁻⁹⁵⁰. */
 const MIN_SQUARE_ROOT = 1.0507614211323843e-286
 
-/** Explanation why a fit has no profile. Undefined if it has one. */
+/** Explanation why a fit has no profile. Undefined if the fit has a profile. */
 export function unavailableBecause(context: ProfileContext, fit: number): string | undefined {
   const reason = fitReasons[context.solved.reason[fit]]
   if (reason !== 'converged' && reason !== 'singular') return `the fit is '${reason}'`
@@ -135,7 +134,7 @@ function* profileSome(task: ProfileTask): Generator<EngineCall, void> {
 /** Fraction of the estimate below which a value counts as 0. */
 const ZERO_TOLERANCE = 1e-5
 
-/** An endpoint of one fit's profile, and its place in the columns. */
+/** An endpoint of one fit's profile, and its index in the columns. */
 interface BoundEndpoint extends EndpointSearch {
   readonly end: Float64Array
   readonly reason: Uint8Array
@@ -143,8 +142,8 @@ interface BoundEndpoint extends EndpointSearch {
 }
 
 /**
- * Searches for the endpoints of a parameter that tracing missed. It also repeats traces that passed 0,
- * because they may have jumped over a point at which nuisance parameters are infinite or the model ends. All
+ * Searches for the endpoints of a parameter that tracing missed. The search also repeats traces that passed 0, because
+ * such traces may have jumped over a point at which nuisance parameters are infinite or the model's domain ends. All
  * doubtful endpoints are then verified.
  */
 function* searchRemaining(task: ProfileTask, k: number): Generator<EngineCall, void> {
@@ -201,8 +200,8 @@ function collectEndpoints({ context, fits, to, place }: ProfileTask, k: number, 
 /**
  * Searches for the endpoints that tracing missed, or that lie beyond 0.
  *
- * @returns the endpoints found, and the endpoints on whose way nuisance parameters returned from the opposite
- * infinity
+ * @returns the endpoints found, and the endpoints for which nuisance parameters returned from the opposite infinity on
+ * the way
  */
 function* searchOpen(
   { context: { compiled }, to }: ProfileTask,
@@ -244,8 +243,8 @@ const MAX_VERIFIED_DEGREES = 6
 const MAX_RELATIVE_HALF_WIDTH = 0.5
 
 /**
- * Whether the endpoint of a trace needs verification, because χ² may have another minimum below the threshold
- * there.
+ * Whether the endpoint of a trace needs verification, because χ² may have another minimum below the threshold at this
+ * endpoint.
  */
 function needsVerification(
   context: ProfileContext,
@@ -261,7 +260,7 @@ function needsVerification(
   )
 }
 
-/** Stores an endpoint. Returns false if the trace's endpoint remains valid. */
+/** Stores an endpoint. The result is false if the trace's endpoint remains valid. */
 function recordEndpoint(
   to: ProfiledEndpoints,
   { end, reason, at }: BoundEndpoint,
@@ -376,15 +375,15 @@ export function compileValues({ problem, starts }: ProfileContext, name: string)
 
 /** Minimum distance, in standard errors, of a trace that counts as unbounded. */
 const MIN_UNBOUNDED_DISTANCE = 1e3
-/** Multiple of the distance predicted by a parabola from which on χ² may have reached a plateau. */
+/** Minimum distance for a plateau of χ², as a multiple of the distance that a parabola predicts. */
 const SETTLED_RATIO = 8
 /** Maximum fraction of the gap to the threshold that doubling the distance closes on a plateau. */
 const PLATEAU_RATIO = 1 / 64
 
 /**
- * Reason for which a trace ended, as an index into `profileEndReasons`. If a converged fit has a flat
- * profile, the parameter is ill-conditioned rather than unidentifiable. Its derivatives are then nearly
- * collinear with the derivatives by other parameters.
+ * Reason for which a trace ended, as an index into `profileEndReasons`. If a converged fit has a flat profile, the
+ * parameter is ill-conditioned rather than unidentifiable. The derivatives of the model with respect to an
+ * ill-conditioned parameter are nearly collinear with its derivatives with respect to other parameters.
  */
 export function endpointReason(
   { solved }: ProfileContext,

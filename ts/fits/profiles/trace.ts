@@ -22,28 +22,28 @@ export interface ProfileTraces {
 export interface TraceEnds {
   readonly point: readonly FloatArray[]
   readonly cost: FloatArray
-  /** Reasons as trace-program.ts defines them. */
+  /** Reasons for the ends of traces, defined in trace-program.ts. */
   readonly reason: ArrayLike<number>
   /** Distance of the trace, its reference distance, and χ² at a half or a quarter of the distance. */
   readonly length: FloatArray
   readonly far: FloatArray
   readonly earlier: FloatArray
-  /** The threshold from the request. */
+  /** The threshold that the caller requested. */
   readonly threshold: FloatArray
 }
 
 /** Maximum number of iterations per trace. */
 export const MAX_ITERATIONS = 400
 
-/** The traces that fits need. */
+/** Parameters or derived quantities to trace for each fit. */
 export interface TraceRequest {
-  /** Names of the derived quantities to profile. Empty for parameters. */
+  /** Names of the derived quantities to profile. The array is empty if parameters are profiled. */
   readonly derived: readonly string[]
   /** Number of traces per fit. */
   readonly each: number
   /** Creates the traces of some fits. */
   readonly makeTrace: (fits: Uint32Array) => ProfileTraces
-  /** Receives the ends of these traces, which are valid only during the call. */
+  /** Receives the ends of the traces. The ends are valid only during the call. */
   readonly takeEnds: (fits: Uint32Array, ends: TraceEnds) => void
 }
 

@@ -16,17 +16,17 @@ import type { StepEquations } from './step-equations.js'
 export const OFFSET_TOLERANCE = 1e-3
 /**
  * A fit has nevertheless converged if the next step is shorter than this fraction of the parameters, or than the
- * tolerance. This applies to data that the model fits almost exactly.
+ * tolerance. This criterion applies to data that the model fits almost exactly.
  */
 export const EXACT_FIT_RATIO = 1e-9
 /**
- * A cost that the last step reduces to less than this fraction counts as 0: except for rounding, the model fits the
- * data exactly.
+ * If the last step reduces the cost to less than this fraction, the cost counts as 0, because the model fits the data
+ * exactly except for rounding.
  */
 const MIN_RELATIVE_GRADIENT = 1e-9
 /**
- * A diagonal element of JᵀWJ below this fraction of its largest value has faded: only the incompleteness of the last
- * step keeps it above 0.
+ * A diagonal element of JᵀWJ counts as faded if it is below this fraction of its largest value. It is then above 0 only
+ * because the last step was incomplete.
  */
 export const FADED_RATIO = 1e-12
 
@@ -68,7 +68,7 @@ const conclusion = defineLines(
 /**
  * Input names of {@link compileDiagnostics}, in order: the best point, its cost, gradient and matrix, and the degrees
  * of freedom if all parameters are free. The refined check also reads the largest diagonal of the matrix so far and the
- * starting values. The scaling units come last.
+ * starting values. The scaling units are the last inputs.
  */
 function diagnosticNames({ free }: Problem, algebra: StepEquations, isCloser: boolean): readonly string[] {
   const size = free.length
@@ -88,8 +88,8 @@ function diagnosticNames({ free }: Problem, algebra: StepEquations, isCloser: bo
  * the reason, the parameters at a bound (as bits), and 1 to end the program. The refined check also returns the
  * unidentifiable parameters (as bits), the standard errors, and the gain that is left.
  *
- * If a fit has converged, the undamped step that is left is taken, and the cost is lowered by its predicted gain. The
- * step is so short that no evaluation could show the difference. Parameters at a bound count as fixed.
+ * If a fit has converged, the remaining undamped step is taken, and the cost is lowered by the step's predicted gain.
+ * The step is so short that no evaluation could show the difference. Parameters at a bound count as fixed.
  */
 export function compileDiagnostics(
   problem: Problem,
@@ -161,8 +161,8 @@ interface DiagnosticPoint {
 
 /**
  * Whether the model no longer depends on a parameter that it depended on earlier in the fit. An example is b in
- * a·exp(−b·t) + c after a has become 0. Such a parameter changes the cost by at most `least` if it moves by its own
- * value, or by its starting value.
+ * a·exp(−b·t) + c after a has become 0. A parameter counts as unidentifiable if a move by its own value, or by its
+ * starting value, changes the cost by at most `least`.
  *
  * @param least smallest change of the cost that counts
  */

@@ -1,8 +1,8 @@
 /**
  * Eliminates the local parameters from the bordered (arrowhead) normal equations of a shared fit. Let A, B and C be the
  * blocks of JᵀWJ + λ·D of one group: local by local, shared by local, and shared by shared. Eliminating the local
- * parameters leaves C − B·A⁻¹·Bᵀ for the shared ones (a Schur complement). These matrices are summed over the groups.
- * Here the equations are nodes of a graph.
+ * parameters leaves C − B·A⁻¹·Bᵀ for the shared parameters (a Schur complement). The Schur complements are summed over
+ * the groups. In this file the equations are nodes of a graph.
  */
 
 import type { Builder } from '../../expressions/differentiate.js'
@@ -22,7 +22,7 @@ interface BorderedEquations {
   readonly right: readonly number[]
   readonly matrix: readonly number[]
   readonly scale: readonly number[]
-  /** 1 for each local parameter that may move, 0 for a fixed one. */
+  /** 1 for each local parameter that may move, 0 for a fixed parameter. */
   readonly moves: readonly number[]
   readonly damping: number
   /** Smallest usable pivot, relative to D. A parameter with a smaller pivot is unidentifiable and does not move. */
@@ -33,7 +33,7 @@ interface BorderedEquations {
 export interface EliminatedEquations<T> {
   /** Elements of L below the diagonal. */
   readonly lower: readonly T[]
-  /** 1/D; 0 for a parameter that does not move. */
+  /** 1/D for each parameter; 0 for a parameter that does not move. */
   readonly inverse: readonly T[]
   readonly step: readonly T[]
   readonly coupling: readonly (readonly T[])[]
@@ -73,7 +73,7 @@ export function eliminateLocals(
     inverse,
     step,
     follow,
-    /** Equations of the shared parameters after elimination of the local ones. */
+    /** Equations of the shared parameters after elimination of the local parameters. */
     matrix: triangle(shared, (k, l) => less(matrix[triangleIndex(local + k, local + l)], k, follow[l])),
     right: follow.map((_, k) =>
       less(
@@ -82,7 +82,7 @@ export function eliminateLocals(
         step.map((x) => b.negate(x)),
       ),
     ),
-    /** −gᵀδ of the local parameters if the shared ones do not move. */
+    /** −gᵀδ of the local parameters if the shared parameters do not move. */
     decrement: local === 0 ? b.zero : b.negate(dot(b, right.slice(0, local), step)),
   }
 }

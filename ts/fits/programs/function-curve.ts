@@ -88,7 +88,7 @@ export class FunctionCurve {
   readonly #fixed: readonly number[]
   readonly #names: readonly string[]
   readonly #machine: ProgramRunner
-  /** Input of the program: free parameters, then fixed ones. */
+  /** Input of the program: free parameters, then fixed parameters. */
   readonly #input: Float64Array
   readonly #point: Readonly<Record<string, number>>
   readonly #rows: RowEvaluator
@@ -96,7 +96,7 @@ export class FunctionCurve {
   /**
    * @param columns the model's columns, at the rows of the fit
    * @param fixed values of the parameters that are fixed per fit
-   * @param rows count of rows, which a model without columns needs too
+   * @param rows count of rows; needed because a model may have no columns
    */
   constructor(
     problem: Problem,

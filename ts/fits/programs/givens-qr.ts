@@ -1,7 +1,7 @@
 /**
  * Steps by QR. Givens rotations add one row after the other to a triangle (Givens, 1958), without square roots
- * (Gentleman, 1973). Because no products of derivatives are summed, full precision is kept at any condition number. A
- * row takes two to three times as long as with normal equations.
+ * (Gentleman, 1973). Because no products of derivatives are summed, full precision is kept at any condition number.
+ * With QR, each row takes two to three times as long as with normal equations.
  *
  * All values are scaled by powers of 2 that bring the residuals, and the derivatives with respect to each parameter, to
  * about 1. Therefore no square underflows or overflows.
@@ -17,12 +17,12 @@ import { triangle, triangleIndex } from './ldlt.js'
 import type { DampingPoint, RowSums, SolvedEquations, StepEquations } from './step-equations.js'
 
 /**
- * D, R and θ in W^½·J = Q·D^½·R and W^½·r = Q·D^½·θ + …. The matrix holds D on its diagonal, because the diagonal of R
- * is 1.
+ * D, R and θ in W^½·J = Q·D^½·R and W^½·r = Q·D^½·θ + …. The diagonal of the stored matrix is D, because the diagonal
+ * of R is 1.
  */
 type TriangularSystem = RowSums
 
-/** Smallest usable pivot. The square of a smaller value would lose all digits. */
+/** Smallest usable pivot. The square of a smaller pivot would lose all digits. */
 const MIN_PIVOT = 1e-250
 
 export const givensQr: StepEquations = {
@@ -134,7 +134,7 @@ export function rotateRow(
     const keep = b.select(isThere, b.divide(d, sum), b.one)
     const turn = b.select(isThere, b.divide(weighted, sum), b.zero)
     all[triangleIndex(k, k)] = b.select(isThere, sum, d)
-    /** Returns a rotated element of R or θ, and the rotated entry of the row. */
+    /** Applies a rotation; returns the rotated element of R or θ, and the rotated entry of the row. */
     const turned = (node: number, entry: number) => {
       const left = b.multiply(x[k], node)
       const kept = b.multiply(keep, node)
@@ -262,7 +262,7 @@ function withoutFixed(b: Builder, { right, matrix, moves }: DampingPoint): Trian
   )
 }
 
-/** A row, with 0 for the parameters that do not move. */
+/** A row of the matrix, with 0 for the parameters that do not move. */
 export function keepMoving(b: Builder, row: readonly number[], moves: readonly number[]): number[] {
   return row.map((x, i) => (x === b.zero ? x : b.multiply(moves[i], x)))
 }
@@ -283,9 +283,9 @@ export function triangularize(
 const SPLIT_EPSILON = 8.673617379884035e-19
 
 /**
- * Compiles a program that measures the scaling units. They are derived from the largest residual and the largest
- * derivatives with respect to each parameter, both times the square roots of the weights. The inputs are the free
- * parameters, the fixed ones, and the units.
+ * Compiles a program that measures the scaling units. The units are derived from the largest residual and from the
+ * largest derivative with respect to each parameter, each times the square root of the row's weight. The inputs of the
+ * program are the free parameters, the fixed parameters, and the units.
  */
 export function compileScales(problem: Problem, slopes: readonly number[]): Program {
   const { graph, model, free, fixed, columns, y, weight } = problem

@@ -1,7 +1,7 @@
 /**
  * Compiles the evaluation of one group at a trial point. A single pass over the rows gives the cost and the normal
  * equations with the local parameters eliminated. The local parameters and their next step stay in the group's lane
- * between calls. Therefore only the shared parameters and a few scalars are sent.
+ * between calls. Therefore the caller sends only the shared parameters and a few scalars.
  */
 
 import { Builder } from '../../expressions/differentiate.js'
@@ -28,7 +28,7 @@ export const WEIGHT = '@weight'
 
 /**
  * Scalars that are sent to all groups before an evaluation, in addition to the shared parameters. Users' expressions
- * cannot contain these names.
+ * cannot contain the names of these scalars.
  */
 export const broadcastInputs = ['moves', 'accepted', 'fresh', 'first', 'damping', 'least'] as const
 
@@ -38,7 +38,7 @@ export interface EvaluationInput extends Readonly<Record<(typeof broadcastInputs
   readonly delta: Float64Array
 }
 
-/** Fields that a lane keeps, with the count of numbers in each. */
+/** Fields that a lane keeps, with the count of numbers in each field. */
 const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => ({
   /** Local parameters and D at the start of the step (`base`, `scale`), and at the trial point (`trial`, `raised`). */
   base: local,
@@ -82,7 +82,10 @@ export interface EvaluationProgram {
 }
 
 export interface EvaluationOptions {
-  /** Whether each parameter waits in the first step, because the model is nonlinear in it and linear in others. */
+  /**
+   * Whether each parameter waits in the first step, because the model is nonlinear in this parameter and linear in
+   * other parameters.
+   */
   readonly waits: readonly boolean[]
   /** Whether bounds can cut a step short. */
   readonly isBounded: boolean
@@ -212,7 +215,10 @@ export const hasBounds = ({ min, max }: Problem) => [...min, ...max].some(Number
 export const problemColumns = ({ columns, y, weight }: Problem) =>
   columns.filter((name) => name !== y && name !== weight)
 
-/** Whether the model is nonlinear in each parameter, in at least one of its outputs, and linear in others. */
+/**
+ * Whether each parameter waits: the model is nonlinear in this parameter in at least one output, and linear in other
+ * parameters.
+ */
 export function nonlinearParameters(problems: readonly Problem[]): boolean[] {
   const lists = problems.map((problem) =>
     findNonlinearParameters(problem.graph, slopeNodes(problem), problem.free),

@@ -39,8 +39,8 @@ export function fromInternal(
       const value = compute(x)
       points[i][run] = value
       errors[i][run] *= value
-      // The derivative of a parameter with respect to its logarithm is the parameter. A diagonal element is therefore
-      // multiplied twice.
+      // The derivative of a parameter with respect to its logarithm is the parameter. A diagonal element of the
+      // covariance is therefore multiplied twice by the parameter.
       for (let j = 0; j < free.length; j++) covariance[triangleIndex(i, j)][run] *= value
       covariance[triangleIndex(i, i)][run] *= value
     }

@@ -1,9 +1,9 @@
 /**
  * Levenberg-Marquardt, compiled to a program. One iteration is a sequence of operations without branches, which engines
- * run for many fits at once. Its outputs are its next inputs: see {@link IterationState}.
+ * run for many fits at once. The outputs of one iteration are the inputs of the next one: see {@link IterationState}.
  *
  * Let r be the residuals and J their derivatives. The step δ solves (JᵀWJ + λ·D)·δ = −JᵀWr (Marquardt, 1963), where D
- * is the largest diagonal of JᵀWJ so far (Moré, 1978). λ follows the ratio of the actual gain to the predicted one
+ * is the largest diagonal of JᵀWJ so far (Moré, 1978). λ depends on the ratio of the actual gain to the predicted gain
  * (Nielsen, 1999). A parameter that would leave its range is held at the bound.
  */
 
@@ -17,24 +17,24 @@ import { slopeNodes } from './function-curve.js'
 import { triangleIndex, weightedSquares } from './ldlt.js'
 import type { RowSums, StepEquations } from './step-equations.js'
 
-/** Initial λ of a cold start. A warm start begins with λ = 0, and then no parameter waits. */
+/** Initial λ of a cold start. In a warm start λ begins at 0, and no parameter waits. */
 const FIRST_DAMPING = 1e-3
-/** λ while the nonlinear parameters wait. It limits the movement of linear parameters that are nearly collinear. */
+/** λ while the nonlinear parameters wait. This λ limits the movement of linear parameters that are nearly collinear. */
 const ISOLATION_RATIO = 0.1
-/** A λ below this fraction of the least pivot hardly changes a step. */
+/** A damping λ below this fraction of the least pivot hardly changes a step. */
 const NEGLIGIBLE_DAMPING = 0.01
 /**
- * Most undamped confirmations of small damped steps. After that, a fit whose small step still needs damping has
- * stalled.
+ * Maximum number of undamped steps that confirm small damped steps. If a small step still needs damping after this
+ * number of confirmations, the fit has stalled.
  */
 const MIN_CONFIRMATIONS = 4
 /**
- * Fraction of the tolerance that limits the gain of the step after the last one. The last step is taken without another
- * evaluation: see {@link FitPrograms.summary}.
+ * Limit for the predicted gain of the step after the last step, as a fraction of the tolerance. The last step is made
+ * without another evaluation: see {@link FitPrograms.summary}.
  */
 const REST_TOLERANCE = 1e-6
 const MIN_REST_TOLERANCE = 1e-17
-/** A gain below this fraction of the cost is lost in the rounding error of the cost. */
+/** A gain below this fraction of the cost is smaller than the rounding error of the cost. */
 const NEGLIGIBLE_STEP = 1e-15
 /** Relative increase of the cost that may be a rounding error. */
 const ROUNDING_ERROR = 1e-13
@@ -87,14 +87,15 @@ export function iterationState({ free, fixed }: Problem, algebra: StepEquations)
   }
 }
 
-/** Options of a step. */
+/** Options of a Levenberg-Marquardt step. */
 export interface IterationMode {
   readonly algebra: StepEquations
-  /** Second derivatives of the loss: those for steps, or those for standard errors. */
+  /** Second derivatives of the loss: the version for steps, or the version for standard errors. */
   readonly second: 'weight' | 'curvature'
   /**
    * Whether another evaluation solves for the linear parameters after each step (variable projection; Ruhe and Wedin,
-   * 1980). This helps if these parameters change by orders of magnitude along a curved valley of the cost.
+   * 1980). Variable projection helps if the linear parameters change by orders of magnitude along a curved valley of
+   * the cost.
    */
   readonly alternates: boolean
 }
@@ -166,13 +167,13 @@ export function compileIteration(
 
   const slopes = slopeNodes(problem)
   const sums = algebra.sums(b, problem, slopes, second)
-  // The linear parameters find their scale first. Otherwise the first step may send the nonlinear ones far away.
+  // The linear parameters find their scale first. Otherwise the first step may move the nonlinear parameters far away.
   const waits = findNonlinearParameters(graph, slopes, free)
   const isPartly = waits.includes(true)
-  // At a turn only the linear parameters are still to be solved for, so costs are not compared.
+  // At a turn, the program only solves for the linear parameters, so it does not compare costs.
   const hasTurns = alternates && isPartly
   const isTurn = hasTurns ? b.multiply(sums.areFinite, name('@turn')) : b.zero
-  // A second step follows a small one, to find the last digits, which costs do not show.
+  // A small step is followed by a second step, which finds the last digits. The costs cannot show these digits.
   const isConfirming = alternates ? b.zero : name('@turn')
   const { isFirst, isBetter } = acceptance(b, {
     before,
@@ -257,8 +258,8 @@ export function compileIteration(
 }
 
 /**
- * Whether each parameter waits for the linear ones: true for the nonlinear parameters of a model that is linear in
- * others.
+ * Whether each parameter waits for the linear parameters: true for nonlinear parameters if the model is linear in other
+ * parameters.
  */
 export function findNonlinearParameters(
   graph: Graph,
@@ -311,7 +312,7 @@ export function clampToBounds(b: Builder, { min, max }: Problem, i: number, x: n
   return max[i] === Infinity ? above : b.operation('min', above, b.constant(max[i]))
 }
 
-/** 1 for each parameter that may move; 0 for a parameter at a bound that it would leave. */
+/** 1 for each parameter that may move; 0 for a parameter at a bound if its step would cross the bound. */
 export function freeDirections(
   b: Builder,
   { min, max }: Problem,

@@ -1,7 +1,7 @@
 /**
- * Quadratic model of χ² around a point, as a function of the step along the profiled direction. It yields the
- * conditional minimum over the nuisance parameters. The model is solved by normal equations, or by Givens QR if those
- * lose too many digits.
+ * Quadratic model of χ² around a point, as a function of the step along the profiled direction. The quadratic model
+ * yields the conditional minimum over the nuisance parameters. The model is solved by normal equations, or by Givens QR
+ * if those lose too many digits.
  */
 
 import { Builder } from '../../expressions/differentiate.js'
@@ -23,8 +23,8 @@ import type { RowSums, StepEquations } from './step-equations.js'
 
 export interface LocalModel {
   /**
-   * Half the gradient of χ² with respect to the nuisance parameters, and the diagonal of its matrix. The compensation
-   * along a derived quantity is included.
+   * Half the gradient of χ² with respect to the nuisance parameters, and the diagonal of its matrix. Both include the
+   * compensation along a derived quantity.
    */
   readonly gradient: readonly number[]
   readonly scale: readonly number[]
@@ -50,12 +50,12 @@ export interface LocalModelSolver {
   readonly algebra: StepEquations
   builder(graph: Graph): Builder
   localModel(b: Builder, sums: RowSums, course: ProfileDirection): LocalModel
-  /** A smaller pivot is mostly rounding error. */
+  /** A pivot below this limit is mostly rounding error. */
   readonly leastPivot: number
   /** λ below `noDamping` becomes 0. λ up to `undamped` has a negligible effect. */
   readonly noDamping: number
   readonly undamped: number
-  /** Whether QR sees more if a pivot is too small. */
+  /** Whether the program should retry with QR if a pivot is too small. */
   readonly mayDoubt: boolean
 }
 
@@ -128,7 +128,7 @@ function followDirection(
 export const byQr: LocalModelSolver = {
   algebra: givensQr,
   builder: createUnscaled,
-  // QR has full precision, normal equations only half of it.
+  // QR keeps all digits; normal equations keep only half of the digits.
   leastPivot: givensQr.leastPivot,
   noDamping: 1e-26,
   undamped: 1e-12,
@@ -159,7 +159,8 @@ export const byQr: LocalModelSolver = {
       unconstrained: products(ahead, ahead),
       conditionalMinimum(moves, damping) {
         const size = right.length
-        // The profiled direction is appended as a last column. After elimination, its remainder is the last row.
+        // The profiled direction is appended as a last column. After elimination, the last row is the remainder of this
+        // column.
         const joined = level.map((row, k) => [...keepMoving(b, row, moves), ahead[k]])
         const scales = scale.map((d) => b.select(d, d, b.one))
         const damped = addDamping(b, triangularize(b, joined, right, weights), scales, moves, damping)

@@ -1,4 +1,6 @@
-/** Steps by normal equations: sums of products of derivatives. They are fast, but lose half of the digits. */
+/**
+ * Steps by normal equations: sums of products of derivatives. Normal equations are fast, but lose half of the digits.
+ */
 
 import type { Builder } from '../../expressions/differentiate.js'
 import { lossTerms } from '../problem/loss.js'

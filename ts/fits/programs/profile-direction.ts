@@ -12,13 +12,13 @@ export interface ProfileDirection {
    * profiled.
    */
   readonly first: readonly number[] | null
-  /** Change of that parameter per unit change of each other one, with the opposite sign. */
+  /** Change of the compensating parameter per unit change of each other parameter, with the opposite sign. */
   readonly ratios: readonly number[]
   /** Whether all parameters that could move are at their bounds. */
   readonly isFixed: number
 }
 
-/** A direction along fixed shares of some parameters. */
+/** A direction that moves some parameters in fixed proportions. */
 export function alongParameters(b: Builder, direction: readonly number[]): ProfileDirection {
   return { direction, first: null, ratios: [], isFixed: b.zero }
 }
@@ -41,8 +41,8 @@ interface DerivedPoint {
 }
 
 /**
- * A direction along a derived quantity. The parameter that changes the quantity most, relative to the increase of χ²,
- * moves it. The same parameter compensates the effect of the nuisance parameters, which therefore move along the
+ * A direction along a derived quantity. The trace moves the parameter that changes the quantity most relative to the
+ * increase of χ². The same parameter compensates the effect of the nuisance parameters, which therefore move along the
  * quantity's level set.
  *
  * @param goesOut whether the step leads outwards, so that a parameter at a bound cannot move the quantity

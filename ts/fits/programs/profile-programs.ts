@@ -8,7 +8,7 @@ import { byNormalEquations, byQr } from './local-model.js'
 import { ModelPrograms } from './program-cache.js'
 import { traceStep } from './trace-program.js'
 
-/** Compiles each profile program once, on demand. Fits without profiles need none of them. */
+/** Compiles each profile program once, on demand. Fits without profiles compile no profile programs. */
 export class ProfilePrograms {
   /** Free parameters that are positive, by the user's choice or because the model requires it. */
   readonly scales: ReadonlySet<string>
@@ -24,7 +24,9 @@ export class ProfilePrograms {
     this.#compiled = compiled
   }
 
-  /** Whether a free parameter is positive, or is nonlinear in a model that is linear in others. */
+  /**
+   * Whether a free parameter is positive, or the model is nonlinear in this parameter and linear in other parameters.
+   */
   isNonlinear(i: number): boolean {
     const { problem } = this.#compiled
     this.#nonlinear ??= findNonlinearParameters(problem.graph, slopeNodes(problem), problem.free)
@@ -32,7 +34,8 @@ export class ProfilePrograms {
   }
 
   /**
-   * Compiles a trace step from the fit towards the threshold of χ², along parameters or derived quantities.
+   * Compiles one step of a profile trace, which leads from the fit towards the threshold of χ². The trace follows
+   * parameters or derived quantities.
    *
    * @param isAccurate whether the step uses QR, which loses fewer digits than normal equations
    * @param derived names of derived quantities, or of free parameters
@@ -52,7 +55,7 @@ export class ProfilePrograms {
   /**
    * Programs of fits in which one parameter is fixed per fit. Steps use the logarithms of {@link scales}.
    *
-   * @param most upper limit of positive parameters; the lower limit is its reciprocal
+   * @param most upper limit of positive parameters; the lower limit is the reciprocal of the upper limit
    * @param signs sign that each free parameter must keep; 0 for any sign
    */
   withFixedParameter(name: string, most: number, signs: readonly number[]): ModelPrograms {

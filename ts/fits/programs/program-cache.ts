@@ -24,7 +24,7 @@ export interface ProgramSettings extends Pick<Problem, 'columns' | 'y' | 'weight
 }
 
 const MAX_CACHED = 8
-/** Up to this tolerance, fits are refined to full precision. */
+/** Fits with at most this tolerance are refined to full precision. */
 const THOROUGH_TOLERANCE = 1e-14
 
 /** Programs of one solution method, compiled on demand. */
@@ -85,7 +85,10 @@ export class ModelPrograms {
   /** The problem in internal parameters: logarithms replace positive parameters. */
   declare readonly problemInSteps: Problem
   declare readonly settings: ProgramSettings
-  /** Whether array code makes the steps instead of programs: the model is a function, or has too many parameters. */
+  /**
+   * Whether array code computes the steps instead of compiled programs, because the model is a function or has too many
+   * parameters.
+   */
   declare readonly isDense: boolean
   /** Whether the model is linear in some parameters, and nonlinear in others. */
   declare readonly isPartlyLinear: boolean
@@ -143,9 +146,9 @@ export function loadPrograms(
   parameters: readonly Parameter[],
   settings: ProgramSettings,
 ): ModelPrograms {
-  // Functions cannot be compared, and they compile quickly.
+  // Function models are not cached, because functions cannot be compared, and their programs compile quickly.
   if (typeof model !== 'string') return new ModelPrograms(model, parameters, settings)
-  // Starting values are not part of the programs, unless the parameter is fixed.
+  // A program does not contain the starting values of parameters, except for fixed parameters.
   const parts = parameters.flatMap((parameter) => {
     const { start, isFixed } = parameter
     const kept = !isFixed ? null : typeof start === 'number' ? start : 'by fit'

@@ -12,12 +12,13 @@ export interface RowSums {
 export interface DampingPoint extends RowSums {
   /** D, the scale of the damping. */
   readonly scale: readonly number[]
-  /** 1 for each parameter that may move, 0 for a fixed one. */
+  /** 1 for each parameter that may move, 0 for a fixed parameter. */
   readonly moves: readonly number[]
 }
 
 /**
- * Solution of (JᵀWJ + λ·D)·δ = −JᵀWr for the parameters that may move. r are the residuals, and J their derivatives.
+ * Solution of (JᵀWJ + λ·D)·δ = −JᵀWr for the parameters that may move. In this equation r are the residuals, and J
+ * their derivatives.
  */
 export interface SolvedEquations {
   readonly delta: readonly number[]
@@ -26,13 +27,13 @@ export interface SolvedEquations {
   /** Least pivot of the matrix, scaled so that D is 1. */
   readonly leastPivot: number
   /**
-   * The lower triangle of the inverse without λ, times the variance of a row (null for 1), and the square roots of its
-   * diagonal.
+   * The lower triangle of the inverse without λ, times the variance of a row of weight 1 (null for a variance of 1),
+   * and the square roots of its diagonal.
    */
   covariance(variance: number | null): { readonly all: number[]; readonly errors: number[] }
 }
 
-/** The sums at a point, and its cost. */
+/** The row sums at a point, and the cost at this point. */
 export interface SummedRows extends RowSums {
   readonly cost: number
   /** 1 if the derivatives are finite in all rows, otherwise 0. */
@@ -46,17 +47,17 @@ export interface StepEquations {
    */
   readonly leastPivot: number
   readonly whenBelowMin: number
-  /** With a pivot below this value, the direction of a step is arbitrary. */
+  /** If a pivot is below this value, the direction of a step is arbitrary. */
   readonly singularPivot: number
   /** Smallest λ. */
   readonly minPivot: number
   /** Smallest λ after an undamped step has failed. */
   readonly retryDamping: number
-  /** Names of the scaling units. They are program inputs that never change. */
+  /** Names of the scaling units. The scaling units are program inputs that never change. */
   units(size: number): readonly string[]
   /**
    * @param slopes derivatives of the model in a row
-   * @param second second derivatives of the loss: those for steps, or those for standard errors
+   * @param second second derivatives of the loss: the version for steps, or the version for standard errors
    */
   sums(b: Builder, problem: Problem, slopes: readonly number[], second: 'weight' | 'curvature'): SummedRows
   /** Parameters in scaled units. */

@@ -1,12 +1,12 @@
 /**
  * One iteration of profile tracing, compiled to a program whose outputs are its next inputs (see
- * levenberg-marquardt.ts). Starting at the fit, it moves some parameters along a given direction and re-optimizes all
- * others, until χ² reaches the threshold.
+ * levenberg-marquardt.ts). Starting at the fit, the trace moves some parameters along a given direction and
+ * re-optimizes all other parameters, until χ² reaches the threshold.
  *
  * A quadratic model of χ² predicts where the conditional minimum reaches the threshold (Venzon and Moolgavkar, 1988).
- * The step goes there, limited by the current step bound, with Levenberg-Marquardt damping on the other parameters. It
- * is accepted unless χ² clearly exceeds the prediction. One evaluation thus advances along the profile and also
- * restores the conditional minimum.
+ * The step goes to the predicted position, limited by the current step bound, with Levenberg-Marquardt damping on the
+ * other parameters. The step is accepted unless χ² clearly exceeds the prediction. So one evaluation of χ² advances
+ * along the profile and also restores the conditional minimum.
  */
 
 import { createRecord } from '../../core/untrusted-input.js'
@@ -28,14 +28,14 @@ import {
 // Reasons for which a trace ends.
 export const REACHED = 1
 export const BOUNDED = 2
-/** The limit of iterations is reached. */
+/** Reason: the trace has reached the limit of iterations. */
 export const ITERATION_LIMIT = 3
 export const NOT_FINITE = 4
 export const TRACE_FLAT = 5
 export const TRACE_LOWER_MINIMUM = 6
 export const ALL_AT_BOUNDS = 7
 export const TRACE_UNBOUNDED = 8
-/** Digits are lost: the trace has to be repeated with QR. */
+/** Reason: digits are lost, and the trace must be repeated with QR. */
 export const NEEDS_QR = 9
 
 /**
@@ -61,15 +61,15 @@ const NOISE_FACTOR = 4
 const GOOD_AGREEMENT = 0.1
 /** λ is multiplied by this factor after a good prediction. */
 const DAMPING_RELIEF = 0.1
-/** A step longer than this fraction of the previous distance may jump over something. */
+/** A step longer than this fraction of the previous distance may jump over a feature of χ². */
 const JUMP_FRACTION = 0.5
-/** Most retries of the nuisance parameters after a bad step, before it is rejected. */
+/** Maximum number of retries of the nuisance parameters before a bad step is rejected. */
 const MAX_TRIES = 2
-/** The next step is at most this many times as long as an accepted one. */
+/** After an accepted step, the next step is at most this many times as long. */
 const STEP_GROWTH = 4
-/** The next step is at most this fraction of a rejected one. */
+/** After a rejected step, the length of the next step is at most this fraction of it. */
 const STEP_REDUCTION = 0.25
-/** The next step is at most this fraction of an accepted one if the direction reverses. */
+/** If the direction reverses after an accepted step, the length of the next step is at most this fraction of it. */
 const BACKTRACK_FRACTION = 0.5
 /** Shortest step, as a fraction of the distance from the fit: 2⁻²⁰. */
 const MIN_STEP = 9.5367431640625e-7
@@ -87,7 +87,8 @@ const IDLE_RATIO = 1e-10
 export const MAX_DISTANCE = 1e7
 
 /**
- * The state of a trace: its names in order, and its initial values. The caller supplies a value for each null.
+ * The state of a trace: its names in order, and its initial values. If an initial value is null, the caller supplies
+ * the value.
  *
  * @param derived count of derived quantities whose weighted sum is profiled instead of parameters
  */
@@ -155,7 +156,7 @@ const judgement = defineLines(
   { INFINITY, MAX_OFFSET, MAX_TRIES },
 )
 
-/** λ falls if χ² agrees with the prediction, and rises if it hardly does or does not. */
+/** λ falls if χ² agrees well with the prediction; otherwise λ rises. */
 const dampingUpdate = defineLines(
   `
   isGood = newCost <= promised + (GOOD_AGREEMENT*missing + noise)
@@ -168,7 +169,7 @@ const dampingUpdate = defineLines(
   { DAMPING_RELIEF, GOOD_AGREEMENT, INITIAL_DAMPING },
 )
 
-/** Whether the pivots are reliable with λ, and whether they would be without it. */
+/** Whether the pivots are reliable with the damping λ, and whether they would be reliable with λ = 0. */
 const soundness = defineLines(`
   pivot = max(leastPivot - damping, pivotTolerance)
   isLost = pivot <= pivotTolerance || curvature <= pivotTolerance*squares
@@ -198,7 +199,7 @@ const stride = defineLines(
   { BACKTRACK_FRACTION, INFINITY, MAX_DISTANCE, MIN_STEP, STEP_GROWTH, STEP_REDUCTION },
 )
 
-/** The reason for which the trace ends here, or 0, and whether it would end if λ were small. */
+/** The reason for which the trace ends at this point, or 0; and whether the trace would end if λ were small. */
 const ending = defineLines(
   `
   rise = limit - least
@@ -244,7 +245,7 @@ const ending = defineLines(
   },
 )
 
-/** State of the next iteration. */
+/** State of a trace for the next iteration. */
 const memory = defineLines(
   `
   # A long step has crossed a pole or pass if χ² falls beyond it: return and take shorter steps.
@@ -267,7 +268,7 @@ const memory = defineLines(
   { JUMP_FRACTION, MIN_DAMPING, STEP_REDUCTION },
 )
 
-/** Fields of the state that the lines use. In the program their names begin with `@`. */
+/** Fields of the state that the lines use. In the program, the names of these fields begin with `@`. */
 const STATE = [
   'bound',
   'cost',
@@ -286,7 +287,7 @@ const STATE = [
 ] as const
 
 /**
- * Compiles one iteration. The outputs are the next state, and the reason for which the trace ends, or 0.
+ * Compiles one iteration. The outputs of the program are the next state, and the reason for which the trace ends, or 0.
  *
  * @param derived nodes of the derived quantities whose weighted sum is profiled instead of parameters
  */
@@ -312,7 +313,7 @@ interface TraceBuilder {
   readonly b: Builder
   readonly problem: Problem
   readonly sight: LocalModelSolver
-  /** Nodes of the state, by name. */
+  /** Nodes of the trace's state, by name. */
   readonly last: Readonly<Record<(typeof STATE)[number], number>>
   readonly derived: readonly number[]
 }
@@ -323,7 +324,7 @@ const stateNodes = ({ problem: { graph } }: TraceBuilder, stem: string, count: n
 const selectAll = (b: Builder, is: number, now: readonly number[], then: readonly number[]) =>
   now.map((node, i) => b.select(is, node, then[i]))
 
-/** A point, its row sums, its χ², and the derivatives of the derived quantities there. */
+/** A point with its row sums, its χ², and its derivatives of the derived quantities. */
 type TracePlace = readonly [
   point: readonly number[],
   right: readonly number[],
@@ -359,7 +360,10 @@ function judgeTrial(trace: TraceBuilder) {
   return { shares, before, kept, best, here: { right, matrix }, slopesHere, lines }
 }
 
-/** Predicts the conditional minimum and the threshold by the quadratic model, and plans the step that leads there. */
+/**
+ * Predicts the conditional minimum and the position of the threshold by the quadratic model, and plans the step to this
+ * position.
+ */
 function planStep(
   trace: TraceBuilder,
   { best, here, slopesHere, lines: judged }: ReturnType<typeof judgeTrial>,
@@ -465,7 +469,7 @@ interface TrialStep {
   readonly step: number
 }
 
-/** The next trial point. */
+/** The next trial point of a trace. */
 function trialPoint(b: Builder, problem: Problem, { best, course, floor, isSound, step }: TrialStep) {
   const { toMinimum, alongProfile } = floor
   const { direction, isFixed } = course

@@ -1,6 +1,6 @@
 /**
- * Levenberg-Marquardt for groups that share parameters. It follows ../programs/levenberg-marquardt.ts, which solves
- * single fits, but all groups move together and share one λ.
+ * Levenberg-Marquardt for groups that share parameters. The method is that of ../programs/levenberg-marquardt.ts for
+ * single fits, except that all groups move together and share one λ.
  */
 
 import type { EngineCall } from '../../many/engines/execute.js'
@@ -27,7 +27,7 @@ export interface ArrowheadStop {
   readonly end: EvaluationTotals | null
 }
 
-/** Options of a descent. */
+/** Options of a Levenberg-Marquardt descent. */
 export interface SolveMode {
   /** Whether the start is close to the minimum. */
   readonly isWarmStart: boolean
@@ -41,29 +41,31 @@ export const WARM_START: SolveMode = { isWarmStart: true, alternates: false }
 const FIRST_DAMPING = 1e-3
 /** λ of the linear parameters while no other parameter moves. */
 const NEGLIGIBLE_GAIN = 1e-14
-/** λ while some parameters wait. It limits the movement of linear parameters that are nearly collinear. */
+/** λ while some parameters wait. This λ limits the movement of linear parameters that are nearly collinear. */
 const ISOLATION_RATIO = 0.1
 /** Smallest λ after an undamped step has failed. */
 const RETRY_DAMPING = 1e-6
 const MAX_DAMPING = 1e16
 /**
- * If the gain exceeds this fraction of the prediction, λ is divided by 3. Each evaluation assumes that this will
- * happen.
+ * If the gain exceeds this fraction of the prediction, λ is divided by 3. Each evaluation assumes that λ will be
+ * divided by 3.
  */
 const GOOD_AGREEMENT = 0.5
-/** Most undamped retries that do not lower the cost. */
+/** Maximum number of undamped retries that do not lower the cost. */
 const MIN_CONFIRMATIONS = 4
-/** Fraction of the tolerance. A step whose gain is below it, relative to the variance of a row, is the last one. */
+/**
+ * Limit for the gain of the last step, as a fraction of the tolerance. The gain is relative to the variance of a row.
+ */
 const LAST_STEP_TOLERANCE = 1e-4
 const MIN_DECREMENT = 1e-15
-/** A relative gain this small is lost in the rounding of the cost. */
+/** A relative gain this small is below the rounding error of the cost. */
 const NEGLIGIBLE_STEP = 1e-14
 /** Largest relative rounding error of the cost. */
 const ROUNDING_ERROR = 1e-12
-/** Most steps whose gain is lost in rounding. */
+/** Maximum number of steps whose gain is below the rounding error. */
 const MAX_POLISHES = 8
 
-/** @param maxIterations limit of evaluations */
+/** @param maxIterations maximum number of evaluations */
 export function descend(
   arrow: ArrowheadSolver,
   start: ArrowheadPoint,
@@ -86,7 +88,9 @@ class ArrowheadDescent {
   #local: ArrowheadPoint['local']
   #now!: EvaluationTotals
   #scale!: Float64Array
-  /** The linear parameters find their scale first. Otherwise the first step may send the nonlinear ones far away. */
+  /**
+   * The linear parameters find their scale first. Otherwise the first step may move the nonlinear parameters far away.
+   */
   #isFirst: boolean
   #damping: number
   #growth = 2
@@ -105,8 +109,8 @@ class ArrowheadDescent {
     this.#shared = start.shared
     this.#local = start.local
     this.#isFirst = arrow.isPartlyLinear && !mode.isWarmStart
-    // With alternating steps, the linear parameters are solved for at once. Damping would stop nearly collinear ones
-    // short of their solution.
+    // With alternating steps, the linear parameters are solved for at once. Damping would stop nearly collinear linear
+    // parameters short of their solution.
     const waiting = mode.alternates ? NEGLIGIBLE_GAIN : ISOLATION_RATIO
     this.#damping = this.#isFirst ? waiting : FIRST_DAMPING
   }
@@ -134,7 +138,7 @@ class ArrowheadDescent {
   /** The next step; null after too many small damped steps. */
   *#nextStep(): Generator<EngineCall, ArrowheadStep | null> {
     const step = this.#step()
-    // Damping makes any step small, so only an undamped one counts.
+    // Damping makes any step small, so only a small undamped step indicates convergence.
     const isDoubtful = this.#damping > 0 && !this.#isFirst
     if (!isDoubtful || !(step.decrement <= this.#small * this.#now.cost)) return step
     if (this.#confirmations++ >= MIN_CONFIRMATIONS) return null
@@ -148,13 +152,13 @@ class ArrowheadDescent {
   /**
    * Accepts a step if it lowers the cost.
    *
-   * @returns the reason to stop, or 0
+   * @returns the reason for which the descent stops, or 0
    */
   *#tryStep(step: ArrowheadStep): Generator<EngineCall, number> {
     const { cost } = this.#now
     const { decrement } = step
     const damping = this.#damping
-    // The gain of such a step is lost in the rounding of the cost.
+    // The gain of a step this small is below the rounding error of the cost.
     const isPolish = damping === 0 && decrement <= NEGLIGIBLE_STEP * cost
     // The evaluation assumes that the step succeeds, and that the next gain shrinks by the same factor. If this is
     // wrong, the point is evaluated again.

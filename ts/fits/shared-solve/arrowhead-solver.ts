@@ -8,13 +8,13 @@ import type { EvaluationInput } from '../programs/group-evaluation.js'
 import { type DenseFactors, factorizeDense, solveDense } from '../solve/dense-ldlt.js'
 import { type EvaluationTotals, type GroupBatch, type LocalIndex, makeTotals } from './group-batch.js'
 
-/** Values of the shared parameters, and of the local ones per batch. */
+/** Values of the shared parameters, and of the local parameters per batch. */
 export interface ArrowheadPoint {
   readonly shared: Float64Array
   readonly local: readonly (readonly Float64Array[])[]
 }
 
-/** A parameter that stays fixed: a shared one, or a local one of one group. */
+/** A parameter that stays fixed: a shared parameter, or a local parameter of one group. */
 export interface FixedParameters {
   readonly shared: number | null
   readonly local: LocalIndex | null
@@ -23,13 +23,13 @@ export interface FixedParameters {
 /** No parameter is fixed. */
 export const NO_FIXED: FixedParameters = { shared: null, local: null }
 
-/** Options of a step. */
+/** Options of a Levenberg-Marquardt step. */
 interface ArrowheadStepOptions {
-  /** The diagonal D, and λ, its factor. */
+  /** The diagonal D, and its factor λ. */
   readonly scale: Float64Array
   readonly damping: number
   readonly held: FixedParameters
-  /** Whether parameters in which the models are nonlinear wait. */
+  /** Whether the parameters in which the models are nonlinear wait for the linear parameters. */
   readonly isFirst: boolean
   /** Smallest pivot of a usable direction. */
   readonly least?: number
@@ -45,9 +45,9 @@ export interface ArrowheadStep {
   readonly decrement: number
 }
 
-/** Below this pivot, relative to the diagonal, the direction of a step is arbitrary. */
+/** If a pivot, relative to the diagonal, is below this value, the direction of a step is arbitrary. */
 export const SINGULAR_PIVOT = 1e-12
-/** Below this pivot, standard errors would have fewer than seven digits. */
+/** If a pivot is below this value, standard errors would have fewer than seven correct digits. */
 export const IDENTIFIABLE_PIVOT = 1e-9
 
 /** Inputs of an evaluation at the current point, for standard errors. */
@@ -68,7 +68,7 @@ export class ArrowheadSolver {
   readonly #waits: Uint8Array
   /** Whether the models are linear in some parameters, and nonlinear in others. */
   readonly isPartlyLinear: boolean
-  /** Whether the current point is the last trial point. Otherwise it is the start of the last step. */
+  /** Whether the current point is the last trial point. Otherwise the current point is the start of the last step. */
   #isThere = false
 
   constructor(families: readonly GroupBatch[], shared: readonly Parameter[], tolerance: number) {
@@ -146,7 +146,7 @@ export class ArrowheadSolver {
   }
 
   /**
-   * Whether the remaining gain of an undamped step is negligible, by the criterion of diagnostics.ts.
+   * Whether the gain of the remaining undamped step is negligible, by the criterion in diagnostics.ts.
    *
    * @param end totals of an evaluation at this point
    */
@@ -157,7 +157,7 @@ export class ArrowheadSolver {
     return gain <= Math.max(part * end.cost, exact * size)
   }
 
-  /** The undamped step that is left at the current point. */
+  /** The remaining undamped step at the current point. */
   lastStep(shared: Float64Array, end: EvaluationTotals): ArrowheadStep {
     const least = IDENTIFIABLE_PIVOT
     return this.step(shared, end, { scale: end.diagonal, damping: 0, held: NO_FIXED, isFirst: false, least })
@@ -184,7 +184,7 @@ export class ArrowheadSolver {
     return { dense, shared: step, moves, decrement: decrement + ofShared }
   }
 
-  /** Returns the memory. No engine may still use it. */
+  /** Releases the memory of all batches. No engine may still use this memory. */
   release(): void {
     for (const family of this.batches) family.release()
   }
@@ -195,6 +195,6 @@ export function weightedStep(weight: Float64Array, x: Float64Array): number {
   return x.reduce((sum, one, k) => sum + weight[k] * one * one, 0)
 }
 
-/** A parameter stays at a bound that it would leave. */
+/** A parameter stays at a bound if its step would cross the bound. */
 const canMove = (x: number, gradient: number, min: number, max: number) =>
   !((x <= min && gradient > 0) || (x >= max && gradient < 0))

@@ -24,7 +24,7 @@ import { GroupLanes, type GroupRange } from '../solve/group-lanes.js'
 
 type SecondDerivative = 'weight' | 'curvature'
 
-/** One output of a model: the columns of the rows in use, and the count of these rows per group. */
+/** One output of a model: the columns of the rows in use, and the count of rows in use per group. */
 export interface GroupOutput {
   readonly compiled: ModelPrograms
   readonly columns: ReadonlyMap<string, DataColumn>
@@ -34,10 +34,10 @@ export interface GroupOutput {
 }
 
 export interface GroupBatchInput {
-  /** Free parameters, local ones first, then shared ones. */
+  /** Free parameters: local parameters first, then shared parameters. */
   readonly free: readonly Parameter[]
   readonly local: number
-  /** Index of each shared parameter among all shared ones: one index for all groups, or one per group. */
+  /** Index of each shared parameter among all shared parameters: one index for all groups, or one per group. */
   readonly sharedPlaces: readonly (number | Uint32Array)[]
   /** Indices of the groups in the batch. */
   readonly groups: readonly number[]
@@ -48,17 +48,17 @@ export interface GroupBatchInput {
 }
 
 /**
- * Totals over all groups. Arrays are indexed by shared parameter. Matrices are stored by rows, in the lower triangle.
+ * Totals over all groups. The arrays are indexed by shared parameter. Matrices are stored as lower triangles by rows.
  */
 export interface EvaluationTotals {
   cost: number
-  /** −gᵀδ of the local parameters. */
+  /** The product −gᵀδ of the local parameters. */
   decrement: number
   /** Σ D·δ² and Σ D·x² of the local parameters, and the predicted gain of the step. */
   length: number
   size: number
   gain: number
-  /** Equations of the shared parameters after elimination of the local ones. */
+  /** Equations of the shared parameters after elimination of the local parameters. */
   readonly matrix: Float64Array
   readonly right: Float64Array
   /** Half the gradient, and the diagonal of JᵀWJ. */
@@ -113,7 +113,7 @@ export class GroupBatch implements EliminationSize {
   readonly isBounded: boolean
   readonly #ranges: readonly GroupRange[]
   readonly #fixed: readonly Float64Array[]
-  /** Indices in the batch of groups with missing values. Such groups have no result. */
+  /** Indices in the batch of groups with missing values. Groups with missing values have no result. */
   readonly #incomplete: readonly number[]
   readonly #runner: BatchRunner
   readonly #lanes = new Map<
@@ -309,7 +309,9 @@ function findWaiting(first: Problem, outputs: readonly GroupOutput[]): readonly 
   return known
 }
 
-/** Concatenates the rows of several outputs, group by group. Columns that an output lacks are 0. */
+/**
+ * Concatenates the rows of several outputs, group by group. If an output lacks a column, the column is 0 in its rows.
+ */
 function stackOutputs(outputs: readonly GroupOutput[]): Map<string, DataColumn> {
   const count = outputs[0].rows.length
   const offsets = rowOffsets(count, (group) => outputs.reduce((sum, { rows }) => sum + rows[group], 0))

@@ -12,7 +12,7 @@ export type GroupLabel = string | number
 export interface GroupedData {
   readonly labels: readonly GroupLabel[]
   readonly columns: ReadonlyMap<string, unknown>
-  /** Groups an array of numbers that is not a column of the data, such as σ. */
+  /** Splits an array of numbers by group, if the array is not a data column, for example σ. */
   readonly lists: (argument: string, given: FitColumn) => FitColumn
   /** Labels of a column that has one label per group. */
   readonly labelsOf: (option: string, name: string) => GroupLabel[]

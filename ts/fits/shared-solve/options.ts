@@ -32,13 +32,13 @@ type CommonOptions = Pick<
 
 export interface SharedOptions extends CommonOptions {
   /**
-   * Column of strings or numbers that labels the group of each row. Without it, columns are one array per group, or
-   * numbers for all groups.
+   * Column of strings or numbers that labels the group of each row. Without `group`, each column is an array of arrays,
+   * one per group, or one array of numbers for all groups.
    */
   readonly group?: string
   /** Parameters that have one value for all groups. */
   readonly shared?: readonly string[]
-  /** Parameters that are local to each group; by default all that no other option names. */
+  /** Parameters that are local to each group; by default all parameters that no other option names. */
   readonly local?: readonly string[]
   /**
    * Parameters that have one value per label of a column. For example, with `{ slope: 'plate' }` all groups of a plate
@@ -49,7 +49,8 @@ export interface SharedOptions extends CommonOptions {
   readonly modelColumn?: string
   /**
    * Count of starting points, or `{ count, sample, seed }`; 1 by default. The first point is the usual start. Further
-   * points spread the shared parameters over their bounds. The best fit is the result.
+   * starting points spread the shared parameters over their bounds. The result is the best of the fits from these
+   * starting points.
    */
   readonly multiStart?: number | MultiStart
   /**

@@ -1,4 +1,7 @@
-/** Profile likelihood of a shared parameter, or of a local one in one group, with all other parameters re-optimized. */
+/**
+ * Profile likelihood of a shared parameter, or of a local parameter of one group, with all other parameters
+ * re-optimized.
+ */
 
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { GivenOf } from '../../options/kinds.js'
@@ -37,11 +40,11 @@ interface SharedEndpoint {
   readonly reason: ProfileEndReason
 }
 
-/** Most doublings of the distance before the interval counts as unbounded. */
+/** Maximum number of doublings of the distance before the interval counts as unbounded. */
 const MAX_DOUBLINGS = 40
-/** Most solutions once an endpoint is bracketed. */
+/** Maximum number of fits after an endpoint has been bracketed. */
 const MAX_NARROWINGS = 60
-/** The bracket is narrow enough at this fraction of the standard error. */
+/** A bracket is narrow enough if its width is at most this fraction of the standard error. */
 const BRACKET_TOLERANCE = 1e-9
 /** If χ² falls below the fit by this fraction, the trace has reached another minimum. */
 const LOWER_MINIMUM_MARGIN = 1e-9
@@ -84,10 +87,13 @@ export function* profileShared(
   return { low: finite(low.value), high: finite(high.value), lowReason: low.reason, highReason: high.reason }
 }
 
-/** Signed distance of a point from the threshold, as a difference of √(rise of χ²); or the reason why it is unknown. */
+/**
+ * Signed distance of a point from the threshold, as a difference of √(rise of χ²); or the reason why the distance is
+ * unknown.
+ */
 type Heights = (x: number) => Generator<EngineCall, number | ProfileEndReason>
 
-/** Heights along a profile. Each solution is warm-started from the previous one. */
+/** Distances from the threshold along a profile. Each solution is warm-started from the previous one. */
 function heights(
   arrow: ArrowheadSolver,
   stop: ArrowheadStop,
@@ -107,7 +113,7 @@ function heights(
 
 interface SearchRange {
   readonly center: number
-  /** The standard error, or a substitute. */
+  /** The standard error of the parameter, or a substitute. */
   readonly unit: number
   readonly goal: number
   /** Distance of the endpoint, for a linear model. */

@@ -53,14 +53,14 @@ export interface SharedParameter {
 export const sharedName = ({ parameter, label }: SharedParameter) =>
   label === null ? parameter.name : `${parameter.name}[${label}]`
 
-/** An output of a model as it was read. `y` is null if the output is unnamed. */
+/** An output of a model as it was read. The field `y` is null if the output is unnamed. */
 interface ParsedOutput {
   readonly y: string | null
   readonly text: string
   readonly names: readonly string[]
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
-  /** Further columns that the guess reads. */
+  /** Further columns that the model's guess function reads. */
   readonly extraColumns: readonly string[]
   readonly x: string
 }
@@ -70,13 +70,13 @@ interface ParsedGroupModel {
   readonly defaults: Readonly<Record<string, FitParameter>>
 }
 
-/** A batch of groups with its further properties. */
+/** A batch of groups with properties that only the setup of a fit needs. */
 export interface ParsedBatch extends GroupBatchInput {
   readonly parameters: readonly Parameter[]
-  /** Columns as passed by the user, per output. */
+  /** The user's columns of each output. */
   readonly data: readonly ReadonlyMap<string, DataColumn>[]
   readonly guess: Guess | undefined
-  /** Further columns that the guess reads. */
+  /** Further columns that the model's guess function reads. */
   readonly extraColumns: readonly string[]
   readonly x: string
   readonly droppedRows: number
@@ -293,7 +293,7 @@ function readRoles(
     sharedBy: inOrder(named.sharedBy, compute('sharedBy')),
   }
   if (roles.shared.length + roles.sharedBy.length === 0)
-    throw new OptionError('shared', 'at least one free parameter; use fitMany otherwise', shared.join(', '))
+    throw new OptionError('shared', 'at least one free parameter (else use fitMany)', shared.join(', '))
   return roles
 }
 
@@ -343,10 +343,10 @@ function checkExpressions(parameters: readonly Parameter[], uses: readonly Reado
 }
 
 /**
- * σ and weights of each output. An object holds one entry per output.
+ * σ and weights of each output. An object has one entry per output.
  *
  * @throws OptionError if the object has an unknown name, or if only some of the outputs have σ or weights. An output
- * without them would be weighted as if it had the same unit.
+ * without σ or weights would be weighted as if it had the unit of the other outputs.
  */
 function readWeights(options: SharedValues, models: readonly ParsedGroupModel[]) {
   const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
@@ -461,7 +461,7 @@ function readOutput(
   }
 }
 
-/** Adds weights of 1 to the columns, if weights depend on the model. The first round of fits uses these. */
+/** Adds weights of 1 to the columns, if weights depend on the model. The first round of fits uses weights of 1. */
 function addOnes(columns: ReadonlyMap<string, DataColumn>, y: string, count: number) {
   const offsets = rowOffsets(count, (group) => rowsInRun(columns.get(y) as DataColumn, group))
   const ones = { numbers: new Float64Array(offsets[count]).fill(1), offsets }

@@ -68,8 +68,8 @@ export class SharedRun {
   }
 
   /**
-   * Creates a separate solver. Profiles need one each, because two may run at once; the bootstrap needs one for other
-   * data.
+   * Creates a separate solver. Each profile needs its own solver, because two profiles may run at once. The bootstrap
+   * needs a separate solver for other data.
    */
   createSolver(values: readonly GroupBatchInput[] = this.parsed.batches): ArrowheadSolver {
     const isBounded = values.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
@@ -117,7 +117,7 @@ export class SharedRun {
     return hasModelWeights(batches) ? { ...ended, reason: MAX_ITERATIONS } : ended
   }
 
-  /** The best of all starts. The lanes are set to its point. */
+  /** The best fit of all starts. The lanes are set to the end point of this fit. */
   *#best({ local }: ArrowheadPoint, first: ArrowheadStop): Generator<EngineCall, ArrowheadStop> {
     let [best, { evaluations }] = [first, first]
     for (let k = 1; k < this.options.multiStart.count; k++) {
@@ -134,7 +134,9 @@ export class SharedRun {
     return yield* computeStatistics(this.solver, stop, this.isAbsolute, this.options.loss)
   }
 
-  /** Restarts from the starting point with alternating steps, as `Solver` does; null if the result is no better. */
+  /**
+   * Restarts the fit from its starting point with alternating steps, as `Solver` does; null if the result is no better.
+   */
   *#restart(
     start: ArrowheadPoint,
     { reason, stop }: SharedStatistics,
@@ -194,7 +196,7 @@ export class SharedRun {
   }
 }
 
-/** The statistics of a fit with an invalid weight: nothing is known. */
+/** The statistics of a fit with an invalid weight: all values are unknown. */
 function makeUnusableStatistics(ended: SharedStatistics, invalidWeight: InvalidWeight): SharedStatistics {
   const none = (numbers: Float64Array) => numbers.map(() => NaN)
   const localErrors = ended.localErrors.map((columns) => columns.map(none))
@@ -219,7 +221,7 @@ function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float6
   return column
 }
 
-/** The median; the lower one of two middle values. */
+/** The median of an array; of two middle values, the lower value. */
 function median(numbers: readonly number[]): number {
   const sorted = Float64Array.from(numbers).sort()
   return sorted[(sorted.length - 1) >> 1]

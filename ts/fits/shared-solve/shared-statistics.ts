@@ -26,7 +26,7 @@ export const FREE = 0
 export const AT_BOUND = 1
 export const UNIDENTIFIABLE = 2
 
-/** A weight that is not positive and finite, and its group. */
+/** An invalid weight (not positive, or not finite), and the group in which it occurs. */
 export interface InvalidWeight {
   readonly group: number
   readonly value: number
@@ -81,7 +81,7 @@ export function* computeStatistics(
   const varying = arrow.size + count(({ local, groups }) => local * groups.length)
   const degreesOfFreedom = observations - varying + countStates(states, AT_BOUND)
   const variance = isAbsolute ? 1 : reduceChiSquared(cost, degreesOfFreedom)
-  // A point at which nothing is finite has no statistics.
+  // If no value at a point is finite, the point has no statistics.
   const scale = stop.reason === NOT_FINITE ? NaN : variance
   const covariance = sharedCovariance(step, states.sharedStates, scale)
   const values = toExternal(arrow, point)
@@ -162,8 +162,8 @@ function toExternal({ batches, shared }: ArrowheadSolver, point: ArrowheadPoint)
 }
 
 /**
- * Diagonal of A⁻¹ + F·Σ·Fᵀ. F are the derivatives of the local parameters with respect to the shared ones, and Σ is the
- * covariance of the shared ones.
+ * Diagonal of A⁻¹ + F·Σ·Fᵀ. F are the derivatives of the local parameters with respect to the shared parameters, and Σ
+ * is the covariance of the shared parameters.
  */
 function localVariances(
   { local, sharedPlaces, groups }: GroupBatch,
@@ -212,11 +212,11 @@ export interface GroupParameter {
   readonly state: number
   /** Derivative with respect to the internal value, which is the parameter or its logarithm. */
   readonly slope: number
-  /** Index among the shared parameters; −1 for a local one. */
+  /** Index among the shared parameters; −1 for a local parameter. */
   readonly sharedIndex: number
 }
 
-/** The parameters of a group, local ones first. */
+/** The parameters of a group: local parameters first, then shared parameters. */
 export function groupParameters(
   { free, local, sharedPlaces }: GroupBatch,
   batch: number,
@@ -231,7 +231,7 @@ export function groupParameters(
   })
 }
 
-/** Covariance of a group's parameters, local ones first; NaN if an element is unknown. */
+/** Covariance of a group's parameters, local parameters first; NaN if an element is unknown. */
 export function groupCovariance(
   family: GroupBatch,
   batch: number,
@@ -254,7 +254,7 @@ export function groupCovariance(
     const unit = Array.from({ length: local }, (_, j) => Number(i === j))
     return solveEliminated(numberArithmetic, factors, unit).map((x) => x * variance)
   })
-  /** Derivative of a parameter with respect to a shared one. */
+  /** Derivative of a parameter with respect to a shared parameter. */
   const along = (i: number, k: number) => (i < local ? -coupling[k][i][index] : Number(i - local === k))
   return parameters.map((one, i) =>
     parameters.map((other, j) => {

@@ -8,9 +8,9 @@ import type { SharedParameterValues } from './parameter-values.js'
 /** Bootstrap of a fit with shared parameters. Each replicate resamples all groups and fits them together. */
 export class SharedBootstrap {
   // The field types are declared separately, because Object.assign sets the fields.
-  /** Count of replicates. It is 0 if the bootstrap is impossible; `message` gives the reason. */
+  /** Count of replicates. The count is 0 if the bootstrap is impossible; `message` explains the reason. */
   declare readonly count: number
-  /** Count of replicates that did not converge. All other results exclude them. */
+  /** Count of replicates that did not converge. All other results exclude the failed replicates. */
   declare readonly failed: number
   /** End reason of each replicate: an index into `fitReasons`. */
   declare readonly reason: Uint8Array
@@ -46,7 +46,7 @@ export class SharedBootstrap {
     return this.#values((group) => this.#groupAt(group).bias)
   }
 
-  /** Notes on the results, in words; empty without notes. */
+  /** Notes on the bootstrap's results, as text; empty without notes. */
   get message(): string {
     return this.#groupAt(0).message
   }
@@ -65,7 +65,7 @@ export class SharedBootstrap {
 
   /**
    * Bootstrap of one group: replicates of its local and shared parameters, and bands. If the model has several outputs,
-   * the bands describe the first one.
+   * the bands describe the first output.
    *
    * @param group index into `groups`
    */

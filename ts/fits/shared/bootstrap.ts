@@ -21,8 +21,8 @@ import {
 import type { SingleFitContext } from './result-source.js'
 
 /**
- * Replicates of all parameters. `shared` has one column per shared parameter; `local` has one per batch and local
- * parameter, with the replicates of a group adjacent.
+ * Replicates of all parameters. `shared` has one column per shared parameter; `local` has one column per batch and
+ * local parameter, with the replicates of a group adjacent.
  */
 export interface SharedReplicates {
   readonly reason: Uint8Array

@@ -13,7 +13,7 @@ export interface SharedSource {
   readonly statistics: SharedStatistics
   locate(group: number): GroupLocation
   /**
-   * Converts arrays to named values: numbers of the shared parameters, and columns over groups, per batch and local
+   * Converts arrays to named values: one number per shared parameter, and one column over groups per batch and local
    * parameter.
    */
   toValues(shared: ArrayLike<number>, local: readonly (readonly Float64Array[])[]): SharedParameterValues

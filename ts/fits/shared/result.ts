@@ -21,7 +21,7 @@ export class SharedFit {
   /** Labels of the subsets that share a value, by parameter. */
   readonly subsetLabels: Readonly<Record<string, readonly GroupLabel[]>>
   readonly values: SharedParameterValues
-  /** Standard errors; NaN for a parameter at a bound or an unidentifiable one. */
+  /** Standard errors; NaN for a parameter at a bound or an unidentifiable parameter. */
   readonly errors: SharedParameterValues
   /** Minimized sum of the row losses of all groups. */
   readonly chiSquared: number
@@ -30,7 +30,7 @@ export class SharedFit {
   readonly bic: number
   /** Count of rows in use. */
   readonly observations: number
-  /** Count of rows that were dropped because a value is missing. */
+  /** Count of rows that were dropped because of a missing value. */
   readonly droppedRows: number
   /** Observations minus free parameters that are not at a bound. */
   readonly degreesOfFreedom: number
@@ -40,13 +40,13 @@ export class SharedFit {
   readonly engineReasons: readonly string[]
   readonly #run: SharedRun
   readonly #statistics: SharedStatistics
-  /** Batch of each group, and index in the batch. Two columns are faster to build than one pair per group. */
+  /** Batch of each group, and index in the batch. Two arrays are faster to build than one pair of indices per group. */
   readonly #batch: Uint32Array
   readonly #groupAt: Uint32Array
 
   /**
    * @internal
-   * @param labels labels of the groups, if the data have none
+   * @param labels labels of the groups, if the data have no labels
    */
   constructor(run: SharedRun, ended: SharedStatistics, labels: readonly GroupLabel[] = run.parsed.labels) {
     this.#run = run
@@ -112,7 +112,8 @@ export class SharedFit {
   }
 
   /**
-   * Parameters that the data do not determine. The reason is then 'singular', and these parameters keep their values.
+   * Parameters that the data do not determine. If such parameters exist, the reason is 'singular', and these parameters
+   * keep their values.
    */
   get unidentifiable(): string[] {
     return this.#namesInState(UNIDENTIFIABLE)
@@ -159,7 +160,7 @@ export class SharedFit {
   }
 
   /**
-   * Result of one group.
+   * Result of one group of the shared fit.
    *
    * @param group index into `groups`
    */

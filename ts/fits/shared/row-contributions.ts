@@ -10,9 +10,9 @@ import type { GroupLocation, SingleFitContext } from './result-source.js'
 /** Half the derivative of each row's loss with respect to the parameters of the row's group. */
 interface ContributionRows {
   readonly local: readonly Float64Array[]
-  /** Derivatives with respect to the shared parameters, with the local ones eliminated. */
+  /** Derivatives with respect to the shared parameters, with the local parameters eliminated. */
   readonly shared: readonly Float64Array[]
-  /** Index of each of these parameters among all shared ones. */
+  /** Index of each of the group's shared parameters among all shared parameters. */
   readonly sharedPlaces: readonly number[]
 }
 
@@ -69,7 +69,7 @@ export class RowContributions {
    * Influence of each row on a quantity that is derived from a group's parameters.
    *
    * @param group index of the group's label
-   * @param slopes derivatives of the quantity with respect to the group's parameters, local ones first
+   * @param slopes derivatives of the quantity with respect to the group's parameters, local parameters first
    */
   contributionsOf(
     group: number,
@@ -82,7 +82,7 @@ export class RowContributions {
     const { size } = step.dense
     const factors = this.#factors(f, at)
     const s = slopes.map((slope, i) => slope * factors[i])
-    // Derivatives with respect to the shared parameters, which the local ones follow.
+    // Derivatives with respect to the shared parameters, if the local parameters are re-optimized.
     const along = sharedPlaces.map((place, k): readonly [number, number] => {
       const ofOwn = coupling[k].reduce((sum, by, i) => sum - s[i] * by[at], s[local + k])
       return [getIndex(place, at), ofOwn]

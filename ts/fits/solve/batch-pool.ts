@@ -6,21 +6,21 @@ import { type DataColumn, sharedColumns } from '../../many/batch/data.js'
 
 /** Largest batch that is kept for reuse. */
 const MAX_BATCH_BYTES = 1 << 24
-/** Largest total size of the pool. */
+/** Maximum total size of the batches in the pool. */
 const MAX_POOL_BYTES = 1 << 26
 /**
- * Most batches in the pool, over all problems. Browsers allow about a hundred memories, and each kept result keeps its
- * programs.
+ * Maximum number of batches in the pool, over all problems. Browsers allow about a hundred WebAssembly memories, and
+ * each stored result keeps its programs.
  */
 const MAX_BATCHES = 16
 
 /**
- * Batches with their programs, least recently released first. Several may belong to one program if calls ran
+ * Batches with their programs, least recently released first. Several batches may belong to one program if calls ran
  * concurrently.
  */
 const pool = new Map<Batch, Program>()
 
-/** Takes a batch of a program from the pool. The caller then owns it exclusively. */
+/** Takes a batch of a program from the pool. The caller then owns the batch exclusively. */
 export function acquire(program: Program): Batch | undefined {
   let found: Batch | undefined
   for (const [batch, own] of pool) if (own === program) found = batch
@@ -28,7 +28,7 @@ export function acquire(program: Program): Batch | undefined {
   return found
 }
 
-/** Returns a batch that is no longer read to the pool. */
+/** Returns an unused batch to the pool. */
 export function release(program: Program, batch: Batch): void {
   if (batch.region.byteLength > MAX_BATCH_BYTES) return
   pool.set(batch, program)

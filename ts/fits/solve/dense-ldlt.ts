@@ -1,5 +1,5 @@
 /**
- * L·D·Lᵀ without pivoting, for the symmetric equations of the shared parameters. Numbers are stored in the lower
+ * L·D·Lᵀ without pivoting, for the symmetric equations of the shared parameters. The factors are stored in the lower
  * triangle of a matrix.
  */
 
@@ -11,7 +11,7 @@ export interface DenseFactors {
 
 /**
  * @param matrix stored by rows; only the lower triangle is used
- * @param scale the diagonal D of λ·D; pivots are compared with it
+ * @param scale the diagonal D of λ·D, with which pivots are compared
  */
 export function factorizeDense(
   matrix: Float64Array,
@@ -36,7 +36,7 @@ export function factorizeDense(
   return { size, factors }
 }
 
-/** Solves the equations in place. */
+/** Solves the linear equations in place. */
 export function solveDense({ size, factors }: DenseFactors, x: Float64Array): Float64Array {
   for (let i = 0; i < size; i++) for (let k = 0; k < i; k++) x[i] -= factors[i * size + k] * x[k]
   for (let i = size - 1; i >= 0; i--) {

@@ -8,7 +8,7 @@ import type { Problem } from '../problem/problem.js'
 import { memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'
 import type { Iterations } from './iterations.js'
 
-/** Most numbers that the program's parameters hold at once. */
+/** Maximum count of numbers in the program's parameters at a time. */
 const MAX_NUMBERS = 1 << 20
 
 /** Compiles the model and its derivatives, as a function of a row's columns and the parameters. */
@@ -38,7 +38,7 @@ export class ExpressionCurve {
   /**
    * @param columns the model's columns, at the rows of the fit
    * @param fixed values of the parameters that are fixed per fit
-   * @param rows count of rows, which a model without columns needs too
+   * @param rows count of rows; needed because a model may have no columns
    */
   constructor(
     problem: Problem,
@@ -72,7 +72,7 @@ export class ExpressionCurve {
     const size = Math.ceil(rows / Math.ceil(rows / most))
     const runs = Uint32Array.from({ length: size }, (_, row) => row)
     for (let from = 0; from < rows; from += size) {
-      // The last block may overlap with the previous one; both compute the same values there.
+      // The last block of rows may overlap with the previous block; both compute the same values in the overlap.
       const first = Math.min(from, rows - size)
       const own = this.#columns.map((column) => column.subarray(first, first + size))
       const ended = yield* this.#iterations.run(program, runs, [], [...own, ...x, ...this.#fixed, 0], 1)

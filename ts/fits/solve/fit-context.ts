@@ -12,15 +12,18 @@ import { triangleIndex } from '../programs/ldlt.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import type { NonFinite } from './message.js'
 
-/** Results of the fits: columns over fits. Free parameters are in the problem's order. */
+/** Results of the fits: columns over fits. The free parameters have the same order as in the problem. */
 export interface SolvedFits {
   readonly free: readonly Float64Array[]
-  /** The lower triangle. */
+  /** The lower triangle of the matrix. */
   readonly covariance: readonly Float64Array[]
-  /** Square roots of the covariance's diagonal. They are accurate even if their squares underflow or overflow. */
+  /**
+   * Square roots of the covariance's diagonal. The standard errors are accurate even if their squares underflow or
+   * overflow.
+   */
   readonly errors: readonly Float64Array[]
   readonly cost: Float64Array
-  /** Parameters at a bound, and unidentifiable parameters: bits in the same order, in words of 32. */
+  /** Parameters at a bound, and unidentifiable parameters: one bit per free parameter, in 32-bit words. */
   readonly atBound: readonly Uint32Array[]
   readonly unidentifiable: readonly Uint32Array[]
   readonly evaluations: Uint32Array
@@ -31,7 +34,7 @@ export interface SolvedFits {
 
 /** A point of another minimum that is lower than the fit. */
 export interface LowerMinimumColumns {
-  /** Free parameters, in the problem's order. */
+  /** Free parameters, in the order of the problem. */
   readonly x: readonly number[]
   readonly chiSquared: number
 }
@@ -44,11 +47,11 @@ export interface ProfiledEndpoints {
   readonly high: readonly Float64Array[]
   readonly lowReason: readonly Uint8Array[]
   readonly highReason: readonly Uint8Array[]
-  /** The lowest minimum found below each fit, if any. */
+  /** The lowest minimum that was found below each fit, if any. */
   readonly lowerMinimum: (LowerMinimumColumns | undefined)[]
 }
 
-/** Everything that a result is built from. */
+/** All data from which a result is built. */
 export interface FitContext {
   readonly compiled: ModelPrograms
   readonly problem: Problem
@@ -72,15 +75,15 @@ export interface FitContext {
   /** Profile endpoints that were computed together with the fits. */
   readonly profiled: ProfiledEndpoints | undefined
   readonly refit: RefitFactory
-  /** Makes warm-started fits, which report only their end points. */
+  /** Creates warm-started fits, which return only their end points. */
   readonly warmStart: RefitFactory
   /** First weight per fit that depends on the model and is not positive and finite. */
   readonly invalidWeights: ReadonlyMap<number, NonFinite>
   /** Whitened columns, if y has a covariance; all other columns then refer to L⁻¹·y. */
   readonly whitened: WhiteningColumns | null
   /**
-   * Model-based weight of a row without a weight of its own, from the model's value there; null if weights do not
-   * depend on the model.
+   * Model-based weight of a row that has no weight in the data, computed from the model's value in this row; null if
+   * weights do not depend on the model.
    */
   readonly weightAt: ((f: number, row: ArrayLike<number>) => number) | null
   /** Error scale of all groups together, for a group of a shared fit. */
@@ -134,8 +137,8 @@ export interface PendingFits {
 
 /**
  * Variance of a quantity with the given derivatives with respect to the free parameters; or its covariance with another
- * quantity. Parameters with a derivative of 0 contribute nothing, even if their variance is unknown. Parameters at a
- * bound count as fixed.
+ * quantity. If the derivative with respect to a parameter is 0, the parameter contributes nothing, even if its variance
+ * is unknown. Parameters at a bound count as fixed.
  */
 export function getVariance(
   { covariance, atBound }: Pick<SolvedFits, 'covariance' | 'atBound'>,

@@ -23,13 +23,13 @@ export interface MethodRequest extends Pick<SolverBatch, 'runs' | 'data' | 'star
 }
 
 /**
- * Minimization method instead of Levenberg-Marquardt: the object that `ruleMethod()` returns. The object carries its
- * code, so that fits do not load the code otherwise.
+ * Minimization method instead of Levenberg-Marquardt: the object that `ruleMethod()` returns. The object contains the
+ * code of the method, so that fits without the method do not load this code.
  */
 export abstract class FitMethod {
   readonly #isOurs = true
 
-  /** @internal Whether the object is a real instance, not a proxy of one. */
+  /** @internal Whether the object is a real instance of the class, not a proxy of an instance. */
   static has(given: object): given is FitMethod {
     return #isOurs in given
   }

@@ -13,7 +13,7 @@ import type { Problem } from '../problem/problem.js'
 import { FunctionCurve, modelColumns } from '../programs/function-curve.js'
 import { dot } from './householder-qr.js'
 
-/** End points of the runs. */
+/** End points of the iterated runs. */
 export type IterationResults = Pick<BatchResults, 'x' | 'iterations' | 'reason'>
 
 /** Starting points of the runs, and the fits whose data they use. */

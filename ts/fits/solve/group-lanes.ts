@@ -93,7 +93,7 @@ export class GroupLanes {
     return { batch, parts }
   }
 
-  /** Runs the program once over all groups. */
+  /** Runs the compiled program once over all groups. */
   *run(): Generator<EngineCall> {
     for (const { batch } of this.#batches) {
       batch.done = 0
@@ -101,7 +101,7 @@ export class GroupLanes {
     }
   }
 
-  /** Writes a parameter of all lanes: one number for all, or a column. */
+  /** Writes a parameter of all lanes: one number for all lanes, or a column with one number per lane. */
   write(parameter: number, numbers: number | Float64Array): void {
     for (const { parts } of this.#batches) {
       for (const { planes, firstGroup, end } of parts) {
@@ -111,7 +111,7 @@ export class GroupLanes {
     }
   }
 
-  /** Writes a parameter of all lanes from an array that is indexed by each group's place. */
+  /** Writes a parameter of all lanes from an array; each group has an index in this array. */
   scatterTo(parameter: number, places: Uint32Array, numbers: Float64Array): void {
     for (const { parts } of this.#batches) {
       for (const { planes, firstGroup, end } of parts) {
@@ -165,7 +165,7 @@ export class GroupLanes {
     }
   }
 
-  /** Returns the memory. No engine may still use it. */
+  /** Releases the memory of all batches. No engine may still use this memory. */
   release(): void {
     for (const { batch } of this.#batches) release(this.#program, batch)
   }

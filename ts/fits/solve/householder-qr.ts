@@ -6,22 +6,25 @@
 
 /** R and Qᵀ·b of a matrix and a right-hand side. */
 export interface PivotedTriangle {
-  /** R by columns, each up to its diagonal element, which is 0 if the column depends on previous ones. */
+  /**
+   * Columns of R, each up to its diagonal element. This element is 0 if the column depends linearly on previous
+   * columns.
+   */
   readonly columns: readonly Float64Array[]
-  /** Qᵀ·b, as many elements as R has rows. */
+  /** The product Qᵀ·b, with one element per row of R. */
   readonly right: Float64Array
   /** Index of each column in the original matrix. The column with the largest remainder comes first. */
   readonly pivots: readonly number[]
 }
 
-/** Fills a new array. `Float64Array.from` with a callback takes ten times as long. */
+/** Fills a new array by a callback. `Float64Array.from` with a callback takes ten times as long. */
 export function fillArray(length: number, valueAt: (k: number) => number): Float64Array {
   const made = new Float64Array(length)
   for (let k = 0; k < length; k++) made[k] = valueAt(k)
   return made
 }
 
-/** Dot product with four partial sums, which are faster than a single one. */
+/** Dot product with four partial sums, which is faster than with a single sum. */
 export function dot(a: Float64Array, b: Float64Array, from = 0): number {
   // Separate variables, because an array would be allocated in each call.
   let s = 0
@@ -39,10 +42,10 @@ export function dot(a: Float64Array, b: Float64Array, from = 0): number {
   return s + t + (u + v)
 }
 
-/** If a remainder's squared length falls below this fraction of the column's, it is recomputed. */
+/** If the squared length of a remainder falls below this fraction of the column's squared length, it is recomputed. */
 const NORM_UPDATE_TOLERANCE = 1e-14
 
-/** From this ratio of rows to columns, a first reduction without pivoting pays off. */
+/** If the ratio of rows to columns is at least this large, a first reduction without pivoting saves time. */
 const TALL_RATIO = 2
 /** The result without pivoting is final if each column's remainder exceeds this fraction of its length. */
 const LEADING_TOLERANCE = 1e-3
@@ -107,8 +110,8 @@ function swap(list: unknown[], a: number, b: number): void {
 }
 
 /**
- * Turns a column, from row k on, into the Householder vector that reflects it onto row k. Returns the reflected element
- * with its sign changed.
+ * Turns a column, from row k on, into the Householder vector that reflects it onto row k. The result is the reflected
+ * element with the opposite sign.
  */
 function makeReflection(v: Float64Array, k: number): number {
   const length = Math.sqrt(dot(v, v, k))
@@ -119,11 +122,11 @@ function makeReflection(v: Float64Array, k: number): number {
   return norm
 }
 
-/** Reflections that are applied as one block, so that each column is read only once per block. */
+/** Number of reflections that are applied as one block, so that each column is read only once per block. */
 const BLOCK_COLUMNS = 4
 
 /**
- * Reduces a matrix to a square one with the same RᵀR. All columns are overwritten; only the first elements of b are
+ * Reduces a matrix to a square matrix with the same RᵀR. All columns are overwritten; only the first elements of b are
  * valid afterwards.
  */
 function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64Array[] {
@@ -211,7 +214,7 @@ function reflect(v: Float64Array, x: Float64Array, k: number): void {
   for (let row = k; row < v.length; row++) x[row] -= share * v[row]
 }
 
-/** Reflects two columns at once. This takes a quarter less time, because v is read only once. */
+/** Reflects two columns at once. Two columns at once take a quarter less time, because v is read only once. */
 function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number): void {
   const { length } = v
   let s = 0
@@ -335,7 +338,7 @@ function eliminateDiagonal(
 
 /** Largest relative difference between a step's length and the radius. */
 const RADIUS_TOLERANCE = 0.1
-/** Most iterations to find a step of that length. */
+/** Maximum number of iterations to find a step whose length is about the radius. */
 const MAX_TRIES = 10
 
 /** A step in pivot order, and its λ. */
@@ -345,8 +348,8 @@ export interface DampedStep {
 }
 
 /**
- * The step −x that solves (RᵀR + λ·D²)·x = Rᵀ·b. λ is 0 if D·x is then no longer than the radius. Otherwise λ makes D·x
- * about as long as the radius.
+ * The step −x that solves (RᵀR + λ·D²)·x = Rᵀ·b. λ is 0 if the undamped D·x is no longer than the radius. Otherwise λ
+ * makes D·x about as long as the radius.
  *
  * @param scale D, in pivot order
  * @param damping λ of the previous step

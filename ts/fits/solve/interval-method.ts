@@ -9,7 +9,7 @@ import type { Iterations } from './iterations.js'
 
 /**
  * Method of a result's `intervals()` instead of value ± t·error: the object that `profileIntervals()` returns. The
- * object carries its code, so that fits do not load the code otherwise.
+ * object contains the code of the method, so that fits without the method do not load this code.
  */
 export abstract class IntervalMethod {
   readonly #isOurs = true
@@ -20,7 +20,7 @@ export abstract class IntervalMethod {
   /** @internal */
   abstract readonly compute: ComputeIntervals
 
-  /** @internal Whether the object is a real instance, not a proxy of one. */
+  /** @internal Whether the object is a real instance of the class, not a proxy of an instance. */
   static has(given: object): given is IntervalMethod {
     return #isOurs in given
   }

@@ -13,9 +13,9 @@ import { type IterationResults, iterateFunctionModel } from './function-model-it
 
 /** Iterations per engine call. Nearly all runs end within one call. */
 const UPDATES_PER_CALL = 64
-/** Work below which a single thread finishes before a second one could start. */
+/** If the work is below this limit, a single thread finishes before a second thread could start. */
 const MIN_ROWS_PER_THREAD = 1 << 18
-/** Runs per batch. Its memory is reused for the next batch, and stays in the CPU caches. */
+/** Runs per batch. The memory of one batch is reused for the next batch, and stays in the CPU caches. */
 export const MAX_RUNS = 8192
 
 export class Iterations {
@@ -31,7 +31,7 @@ export class Iterations {
     this.#threads = threads
   }
 
-  /** The same settings for other programs. */
+  /** Returns an object with the same settings for other programs. */
   forPrograms(compiled: ModelPrograms): Iterations {
     return new Iterations(compiled, this.#threads)
   }
@@ -40,7 +40,7 @@ export class Iterations {
    * Iterates a program from the given points, one per run. The results are valid until the program runs again. A model
    * function is iterated run by run.
    *
-   * @param runs indices of the fits whose data each run uses; all have the same count of rows
+   * @param runs index of the fit whose data each run uses; all these fits have the same count of rows
    */
   *run(
     program: Program,
@@ -73,7 +73,7 @@ export class Iterations {
     return batch.results()
   }
 
-  /** Returns the memory. No engine may still use it. */
+  /** Releases the memory of all batches. No engine may still use this memory. */
   release(): void {
     for (const [program, batch] of this.#batches) release(program, batch)
     this.#batches.clear()

@@ -21,7 +21,7 @@ export interface NonFinite {
   readonly value: number
 }
 
-/** Inputs of the search. */
+/** Inputs of the search for non-finite values. */
 export interface NonFiniteContext {
   readonly problem: Problem
   /** All rows of the fit's columns. */

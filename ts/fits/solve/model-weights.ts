@@ -13,7 +13,7 @@ import { modelColumns } from '../programs/function-curve.js'
 const MODEL_VALUE = 'f'
 /** A column name that users' expressions cannot contain. */
 export const WEIGHTS = '@weights'
-/** Most rounds. Fewer than ten suffice if the data are within a third of the model. */
+/** Most rounds. Fewer than ten rounds suffice if the data are within a third of the model. */
 export const MAX_ROUNDS = 100
 /** A relative change of a parameter below this value is rounding error. */
 const WEIGHT_TOLERANCE = 1e-13

@@ -1,4 +1,6 @@
-/** Solves runs of fits: by normal equations first, then by QR if those lose digits or do not converge. */
+/**
+ * Solves runs of fits: by normal equations first, then by QR if the normal equations lose digits or do not converge.
+ */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { type DataColumn, pickRuns, putRuns } from '../../many/batch/data.js'
@@ -32,7 +34,7 @@ export interface StoppedRuns {
 interface RunStart {
   readonly free: readonly FloatArray[]
   readonly units: readonly FloatArray[]
-  /** Values of the state that differ from its initial ones, by position. */
+  /** Values of the state that differ from its initial values, by position. */
   readonly fixedValues: ReadonlyMap<number, FloatArray | number>
 }
 
@@ -40,7 +42,7 @@ interface RunStart {
 export interface SolverResult {
   readonly free: readonly FloatArray[]
   readonly cost: FloatArray
-  /** The lower triangle. */
+  /** The lower triangle of the matrix. */
   readonly covariance: readonly FloatArray[]
   readonly errors: readonly FloatArray[]
   readonly reason: FloatArray
@@ -48,25 +50,28 @@ export interface SolverResult {
   readonly atBound: readonly FloatArray[]
   readonly unidentifiable: readonly FloatArray[]
   readonly evaluations: Float64Array
-  /** Gain of the step that is left, after a refined check. */
+  /** Gain of the remaining step, after a refined check. */
   readonly remaining: FloatArray
-  /** The points at which the steps stopped, the diagonals of JᵀWJ there, and their largest values on the way. */
+  /**
+   * The points at which the steps stopped, the diagonals of JᵀWJ at these points, and the largest values of these
+   * diagonals on the way.
+   */
   readonly stopped: readonly FloatArray[]
   readonly diagonal: readonly FloatArray[]
   readonly largest: readonly FloatArray[]
 }
 
-/** Evaluations before the second method takes over. At least half of the limit is used. */
+/** Evaluations before the second method takes over. The first method may use at least half of the limit. */
 const FIRST_ITERATIONS = 100
-/** Fewest evaluations of a fit that is only refined to its last digits. */
+/** Minimum number of evaluations for a fit that is only refined to its last digits. */
 const POLISHING_ITERATIONS = 16
 /** Initial λ of a QR refinement: positive, but below the smallest λ. */
 const MIN_COST = 1e-300
-/** Most restarts of the refinement with new scales. */
+/** Maximum number of restarts of the refinement with new scales. */
 const MAX_ROUNDS = 3
 /** The refinement restarts if a scale has changed by more than this factor: 2¹⁰⁰. */
 const MAX_SCALE_RATIO = 1.2676506002282294e30
-/** Most steps that refine a converged fit to its last digits. */
+/** Maximum number of steps that refine a converged fit to its last digits. */
 const MAX_POLISHES = 3
 /** A χ² within this factor may belong to the same minimum. */
 export const EQUALITY_RATIO = 1 + 1e-6
@@ -210,7 +215,7 @@ export class Solver {
     return yield* this.#diagnose(programs, some, stops, from.units, x)
   }
 
-  /** Diagnoses stopped runs, from the end state of a program if there is one. */
+  /** Diagnoses stopped runs, from the end state of a program if a program made the steps. */
   *#diagnose(
     programs: FitPrograms,
     some: SolverBatch,
@@ -310,10 +315,10 @@ function hasFadedParameter({ cost, diagonal, largest }: SolverResult): Uint8Arra
   return is
 }
 
-/** Whether squares in one unit may underflow or overflow in the other. */
+/** Whether squares in one scaling unit may underflow or overflow in another scaling unit. */
 const isFar = (a: number, b: number) => a > MAX_SCALE_RATIO * b || b > MAX_SCALE_RATIO * a
 
-/** Diagonals in scaled units; 0 if they overflow. */
+/** Diagonal elements in scaled units; 0 if they overflow. */
 function scaleDiagonal(diagonal: FloatArray, unit: FloatArray): FloatArray {
   return diagonal.map((d, run) => {
     const scaled = d * unit[run] * unit[run]
@@ -321,7 +326,7 @@ function scaleDiagonal(diagonal: FloatArray, unit: FloatArray): FloatArray {
   })
 }
 
-/** Copies the better results of a second solution. The evaluations are added in any case. */
+/** Copies the better results of a second solution. The evaluations of the second solution are added in any case. */
 function merge(
   into: SolverResult,
   from: SolverResult,

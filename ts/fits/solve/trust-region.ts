@@ -40,9 +40,9 @@ import type { SolverBatch, SolverResult, StoppedRuns } from './solver.js'
 const INITIAL_RADIUS = 100
 /** A step is accepted if its gain exceeds this fraction of the prediction. */
 const MIN_ACCEPTED_RATIO = 1e-4
-/** Relative rounding error of exact derivatives. A smaller remainder of a column is noise. */
+/** Relative rounding error of exact derivatives. A remainder of a column below this limit is noise. */
 const MIN_ROUNDING = 1e-14
-/** Bits per word. */
+/** Number of bits per word. */
 const BITS_PER_WORD = 32
 
 export class TrustRegionSolver {
@@ -131,7 +131,7 @@ interface TrialPoint {
   readonly cost: number
 }
 
-/** R of the parameters that may move, and their indices in pivot order. */
+/** Matrix R of the parameters that may move, and the indices of these parameters in pivot order. */
 interface ReducedSystem {
   readonly triangle: PivotedTriangle
   readonly places: readonly number[]
@@ -188,7 +188,7 @@ class TrustRegionFit {
     this.#degreesOfFreedom = degreesOfFreedom[run]
     this.#start = Float64Array.from(starts, (start) => start[run])
     this.#scale = new Float64Array(starts.length)
-    // A change of 1 in a logarithm is a factor of e.
+    // A change of 1 in the logarithm of a parameter changes the parameter by a factor of e.
     this.#sizes = Float64Array.from(problemInSteps.isLogarithm, Number)
   }
 
@@ -287,7 +287,7 @@ class TrustRegionFit {
       const length = lengths[i]
       this.#scale[i] = Math.max(this.#scale[i], length)
       if (this.#problem.isLogarithm[i] || !(length > 0)) continue
-      // Far from the data, this length is no measure of a step.
+      // If the start is far from the data, the length of the parameters is no measure for a step.
       const most = 10 * Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) || Infinity
       this.#sizes[i] = Math.min((Math.sqrt(cost) / length) * this.#units[i], most)
     }
@@ -354,7 +354,7 @@ class TrustRegionFit {
     return none < 0 ? places.length : none
   }
 
-  /** Gains that count as zero: relative to the parameters (`least`), and relative to the cost as well (`most`). */
+  /** Gains that count as zero: relative to the parameters (`least`), and also relative to the cost (`most`). */
   #radiusLimit({ x, lengths, cost }: PointDerivatives) {
     const parts = fillArray(x.length, (i) => (x[i] / this.#units[i]) * lengths[i])
     const exact = Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * this.#tolerance * this.#tolerance)
@@ -366,7 +366,7 @@ class TrustRegionFit {
   }
 
   /**
-   * Describes the end point. The step that is left is taken if it is so short that no evaluation could show the
+   * Describes the end point. The remaining step is taken if it is so short that no evaluation could show the
    * difference.
    */
   #describeEnd(at: PointDerivatives, reason: number): FitEnd {
@@ -374,7 +374,7 @@ class TrustRegionFit {
     const { least, most } = this.#radiusLimit(at)
     const { min, max } = this.#problem
     const isUnidentifiable = lengths.map((length, i) => {
-      // If the bounds are equal, finite differences are impossible and say nothing.
+      // If both bounds of a parameter are equal, finite differences are impossible.
       if (min[i] === max[i]) return false
       const size = Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) / this.#units[i]
       const part = length * size
@@ -418,7 +418,7 @@ class TrustRegionFit {
     return reduceToMoving(columns, right, moves)
   }
 
-  /** @param system null if nothing is known */
+  /** @param system the reduced system; null if it is unknown */
   #errors(system: ReducedSystem | null, ofRows: number) {
     const { length: size } = this.#units
     const covariance = new Float64Array(triangleIndex(size, 0)).fill(NaN)
@@ -454,7 +454,7 @@ class TrustRegionFit {
 
 const EPSILON = Number.EPSILON
 
-/** R of the columns that may move. All columns are overwritten. */
+/** Matrix R of the columns that may move. The function overwrites all columns. */
 function reduceToMoving(
   columns: readonly Float64Array[],
   right: Float64Array,

@@ -1,4 +1,7 @@
-/** Fits that start near the minimum of a previous fit, to data of the same shape. They report only their end points. */
+/**
+ * Fits that start near the minimum of a previous fit, to data of the same shape. Warm-started fits return only their
+ * end points.
+ */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { type DataColumn, groupByRows, pickRuns, putRuns, rowsInRun } from '../../many/batch/data.js'
@@ -16,7 +19,7 @@ export interface WarmStartOptions {
   readonly compiled: ModelPrograms
   readonly parameters: readonly Parameter[]
   readonly threads: number
-  /** Columns in the order of the problem's. */
+  /** Columns in the same order as in the problem. */
   readonly columns: ReadonlyMap<string, DataColumn>
   /** Starting values per fit, inside of the bounds. */
   readonly starts: ReadonlyMap<string, FloatArray>

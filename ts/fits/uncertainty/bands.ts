@@ -38,12 +38,14 @@ export interface Predictor {
 export interface ErrorDistribution {
   readonly isAbsolute: boolean
   readonly degreesOfFreedom: number
-  /** Variance of a row of weight 1. It is 1 if σ is known. */
+  /** Variance of a row of weight 1. The variance is 1 if σ is known. */
   readonly variance: number
   readonly parameters: readonly Parameter[]
 }
 
-/** Quantile of Student's t, or of the normal distribution if σ is known. NaN without degrees of freedom. */
+/**
+ * Quantile of Student's t, or of the normal distribution if σ is known. The quantile is NaN without degrees of freedom.
+ */
 function confidenceQuantile(
   { isAbsolute, degreesOfFreedom }: Omit<ErrorDistribution, 'variance'>,
   level: number,
@@ -53,8 +55,8 @@ function confidenceQuantile(
 }
 
 /**
- * Function that computes the confidence interval of a parameter from its name, value and standard error. A
- * positive parameter has the interval of its logarithm.
+ * Function that computes the confidence interval of a parameter from its name, value and standard error. The interval
+ * of a positive parameter is computed for its logarithm.
  *
  * @throws OptionError if the level is not between 0 and 1
  */

@@ -47,7 +47,7 @@ export interface BootstrapSource<Names extends string> {
   readonly contributions?: (slopes: readonly number[]) => ArrayLike<number>
 }
 
-/** Counts how the replicates of one fit ended. If one replicate was not run, none was. */
+/** Counts how the replicates of one fit ended. The replicates of a fit are either all run or all not run. */
 export function countReplicates(all: Uint8Array): Pick<Bootstrap, 'count' | 'failed' | 'reason'> {
   const reason = all.subarray(0, all.includes(0) ? 0 : all.length)
   let failed = 0
@@ -58,13 +58,15 @@ export function countReplicates(all: Uint8Array): Pick<Bootstrap, 'count' | 'fai
 /** The bootstrap of one fit. */
 export class Bootstrap<Names extends string = string> {
   // Object.assign sets the next three fields in the constructor, and `declare` emits no code for them.
-  /** Number of replicates. 0 if the fit cannot be resampled, and `message` then explains why. */
+  /**
+   * Number of replicates. If the fit cannot be resampled, the number of replicates is 0, and `message` explains why.
+   */
   declare readonly count: number
-  /** Number of replicates that have not converged. Errors, intervals and bands ignore them. */
+  /** Number of replicates that have not converged. Errors, intervals and bands ignore the failed replicates. */
   declare readonly failed: number
   /** Reasons why the replicates ended, as indices into `fitReasons`. */
   declare readonly reason: Uint8Array
-  /** Values of all parameters, one per replicate. NaN if the replicate failed. */
+  /** Values of all parameters, one per replicate. The value is NaN if the replicate failed. */
   readonly values: Readonly<Record<Names, Float64Array>>
   readonly #source: BootstrapSource<Names>
   readonly #options: BootstrapValues
@@ -100,7 +102,7 @@ export class Bootstrap<Names extends string = string> {
     return mapRecord(this.values, (column, name) => average(pickRuns(column, this.#usable)) - values[name])
   }
 
-  /** Warnings about the results. Empty without warnings. */
+  /** Warnings about the results. The string is empty without warnings. */
   get message(): string {
     const { context, fit } = this.#source
     if (this.count === 0) return `no replicates: ${unavailableBecause(context, fit, this.#options)}`
@@ -199,9 +201,9 @@ export class Bootstrap<Names extends string = string> {
   }
 
   /**
-   * Acceleration: the rate at which the standard error changes with the value. It is a sixth of the skewness
-   * of the rows' contributions, from the derivatives (infinitesimal jackknife). Normal errors have no
-   * skewness.
+   * Acceleration: the rate at which the standard error changes with the value. The acceleration is a sixth of the
+   * skewness of the rows' contributions. The contributions are computed from the model's derivatives (infinitesimal
+   * jackknife). The acceleration is 0 for normal errors, because their skewness is 0.
    */
   #acceleration(slopes: readonly number[]): number {
     const { context, contributions } = this.#source
@@ -238,7 +240,10 @@ export class Bootstrap<Names extends string = string> {
 export class BootstrapMany<Names extends string = string> {
   /** Number of replicates per fit. */
   readonly count: number
-  /** Number of replicates that have not converged, per fit. All of them, if the fit cannot be resampled. */
+  /**
+   * Number of replicates that have not converged, per fit. If the fit cannot be resampled, all replicates count as not
+   * converged.
+   */
   readonly failed: Uint32Array
   /** Number of fits. */
   readonly length: number
@@ -273,7 +278,7 @@ export class BootstrapMany<Names extends string = string> {
     }))
   }
 
-  /** The bootstrap of one fit. `fit` is its index. */
+  /** The bootstrap of one fit. `fit` is the index of the fit. */
   at(fit: number): Bootstrap<Names> {
     checkIndex('fit', fit, this.length)
     return this.#fitAt(fit)
@@ -291,7 +296,7 @@ export class BootstrapMany<Names extends string = string> {
 
 const average = (numbers: Float64Array) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
 
-/** Quantile of a sample with linear interpolation, as in NumPy. Changes the order of the numbers. */
+/** Quantile of a sample with linear interpolation, as in NumPy. The function changes the order of the numbers. */
 function sampleQuantile(numbers: Float64Array, part: number): number {
   if (Number.isNaN(part)) return NaN
   const at = part * (numbers.length - 1)

@@ -42,20 +42,19 @@ export const bootstrapTable = {
   /** Seed of the random numbers, an integer from 0 to 2³² − 1. Default 0. */
   seed: kindName(0),
   /**
-   * Index of the first fit, an integer from 0 to 2³² − 1. Default 0. The random numbers depend on the seed,
-   * the index of the fit and the replicate. A part of a batch therefore reproduces the replicates of the
-   * whole batch.
+   * Index of the first fit, an integer from 0 to 2³² − 1. Default 0. The random numbers depend on the seed, the index
+   * of the fit and the replicate. A call for a part of a batch therefore reproduces the replicates of the whole batch.
    */
   fitOffset: kindName(0),
 }
 
 export const bootstrapManyTable = {
   ...bootstrapTable,
-  /** Signal that aborts the call. The promise is rejected with the signal's reason. */
+  /** AbortSignal for the call. If the signal aborts, the promise is rejected with its reason. */
   signal: callOptions.signal,
   /**
-   * Progress callback with the numbers of completed and of all replicates. Called at least four times per
-   * second, and at the end.
+   * Progress callback with the numbers of completed and of all replicates. The callback is called at least four times
+   * per second, and at the end.
    */
   onProgress: callOptions.onProgress,
 }
@@ -73,7 +72,7 @@ export type BootstrapManyValues = ValuesOf<typeof bootstrapManyTable>
  */
 const MAX_RUNS = 8192
 const MAX_NUMBERS = 1 << 22
-/** Minimum number of replicates per batch. A full vector of replicates takes no longer than a single one. */
+/** Minimum number of replicates per batch. A full SIMD vector of replicates takes no longer than a single replicate. */
 const MIN_VECTOR = 8
 /** Maximum number of values that all replicates of a call can have: 1 GiB. */
 export const MAX_REPLICATES = 134_217_728
@@ -86,15 +85,15 @@ export type ResamplingContext = Pick<
 
 /** Results of replicates. The replicates of one fit are adjacent. */
 export interface Replicates {
-  /** Values of the free and derived parameters. NaN if a replicate failed or was not run. */
+  /** Values of the free and derived parameters. The value is NaN if a replicate failed or was not run. */
   readonly values: Readonly<Record<string, Float64Array>>
-  /** Indices into `fitReasons`. 0 if a replicate was not run. */
+  /** Indices into `fitReasons`. The index is 0 if a replicate was not run. */
   readonly reason: Uint8Array
 }
 
 export const CONVERGED = fitReasons.indexOf('converged')
 
-/** Explanation why a fit cannot be resampled. Empty if it can. */
+/** Explanation why a fit cannot be resampled. The string is empty if the fit can be resampled. */
 export function unavailableBecause(
   context: ResamplingContext,
   fit: number,
@@ -127,7 +126,7 @@ export function checkBootstrap(context: FitContext, fits: number, { kind, count 
 
 const isVarying = ({ isFixed, expr }: FitContext['parameters'][number]) => !isFixed || expr !== null
 
-/** Resamples and refits some fits. All calls are for the engine that ran the original fits. */
+/** Resamples and refits some fits. All calls use the engine that ran the original fits. */
 export function* runBootstrap(
   context: FitContext,
   fits: readonly number[],
@@ -247,7 +246,7 @@ class Resampler {
   readonly #context: FitContext
   readonly #options: BootstrapValues
   readonly #words = new WordStream()
-  /** Index of the fit that `#method` belongs to. Replicates of a fit follow each other. */
+  /** Index of the fit that `#method` belongs to. The replicates of one fit are adjacent. */
   #fit = -1
   #method: DrawMethod | null = null
 

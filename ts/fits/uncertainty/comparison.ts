@@ -12,10 +12,13 @@ const { exp, log } = elementary('float64')
 
 /** Comparison of two fits, a and b, of the same data. */
 export interface Comparison {
-  /** The fit with more free parameters that are not at a bound. Null if both have the same number. */
+  /**
+   * The fit with more free parameters that are not at a bound. Null if both fits have the same number of such
+   * parameters.
+   */
   readonly fullModel: 'a' | 'b' | null
   /**
-   * Type of test: 'F' if σ is estimated, 'likelihood-ratio' if σ is known or the data are counts. Null
+   * Type of test: 'F' if σ is estimated, 'likelihood-ratio' if σ is known or the data are counts. The field is null
    * without a test.
    */
   readonly test: 'F' | 'likelihood-ratio' | null
@@ -38,16 +41,18 @@ export interface Comparison {
    * at a bound are not counted.
    */
   readonly aicc: readonly [a: number, b: number]
-  /** Akaike weights of a and b: the probabilities that each model is the better one. Their sum is 1. */
+  /**
+   * Akaike weights of a and b: the probabilities that each model is the better one. The sum of the two weights is 1.
+   */
   readonly akaikeWeights: readonly [a: number, b: number]
-  /** Reason for a missing test, and warnings about the results. Empty without either. */
+  /** Reason for a missing test, and warnings about the results. The string is empty without a reason or a warning. */
   readonly message: string
 }
 
 /** A fit to compare: a single fit, or many fits as one. */
 export interface ComparedFit {
   readonly result: ComparedResult
-  /** The single fits that it consists of. */
+  /** The single fits that form the joint fit. */
   readonly parts: readonly ComparedPart[]
 }
 
@@ -72,14 +77,14 @@ export interface ComparedPair {
   readonly a: ComparedFit
   readonly b: ComparedFit
   readonly fullModel: Comparison['fullModel']
-  /** Reason why the two fits cannot be tested, apart from nesting. Empty if they can. */
+  /** Reason why the two fits cannot be tested, apart from nesting. The string is empty if the fits can be tested. */
   readonly unavailableBecause: string
 }
 
 /** Whether the reduced model is nested in the full model. */
 export interface NestingCheck {
   readonly isNested: boolean
-  /** Text for the message if nesting is unknown. */
+  /** Text of the result's message if nesting is unknown. */
   readonly explanation: string
   /** Names of parameters that reach a bound when the full model is fitted to the reduced model's curve. */
   readonly atBound: readonly string[]

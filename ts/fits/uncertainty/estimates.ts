@@ -29,8 +29,8 @@ export function covarianceEntry(
 }
 
 /**
- * Programs of derived quantities, by name. Each computes the value and its derivatives with respect to the
- * free parameters at a {@link parameterPoint}. Compiling them takes longer than a small fit, so they are
+ * Programs of derived quantities, by name. Each computes the value and its derivatives with respect to the free
+ * parameters at a {@link parameterPoint}. Compiling these programs takes longer than a small fit, so the programs are
  * cached.
  */
 export const derivedPrograms = memoizeBy(({ graph, free, fixed, derived }: Problem) =>

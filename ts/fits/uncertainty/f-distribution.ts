@@ -1,6 +1,6 @@
 /**
- * Fisher's F distribution. For infinite denominator degrees of freedom, it is the χ² distribution divided by
- * the numerator degrees of freedom. Tails are sums and continued fractions of positive terms, so even tiny
+ * Fisher's F distribution. For infinite denominator degrees of freedom, the F distribution is the χ² distribution
+ * divided by the numerator degrees of freedom. Tails are sums and continued fractions of positive terms, so even tiny
  * tails are accurate.
  */
 
@@ -14,7 +14,7 @@ const TAIL_START = 4
 const MAX_TERMS = 64
 /** Γ(a + ½)/Γ(a)/√a comes from its asymptotic series if a is at least this large. */
 const ASYMPTOTIC_START = 64
-/** Coefficients of this series in powers of 1/a. */
+/** Coefficients of the asymptotic series in powers of 1/a. */
 const RATIO_SERIES = [1, -1 / 8, 1 / 128, 5 / 1024, -21 / 32768, -399 / 262144, 869 / 4194304]
 
 /**

@@ -22,7 +22,7 @@ interface FitViewSource {
   readonly distribution: ErrorDistribution
   /** One predictor per value of the model. */
   readonly parts: () => readonly Predictor[]
-  /** Intervals by another method, for the names that it supports. */
+  /** Intervals by another method, for the parameter names that this method supports. */
   readonly computeIntervals?: (level: number) => ReturnType<FitView['intervals']> | undefined
 }
 
@@ -37,13 +37,14 @@ export abstract class FitView<Names extends string = string> {
   /** Estimates of all parameters, including fixed ones, and of derived quantities. */
   declare readonly values: Readonly<Record<Names, number>>
   /**
-   * Standard errors. They are 0 for a fixed parameter, and NaN for a parameter at a bound or an
-   * unidentifiable parameter. A derived quantity has NaN if all its parameters have it.
+   * Standard errors. The standard error is 0 for a fixed parameter, and NaN for a parameter at a bound or an
+   * unidentifiable parameter. The standard error of a derived quantity is NaN if the standard errors of all its
+   * parameters are NaN.
    */
   declare readonly errors: Readonly<Record<Names, number>>
   /**
    * Names of the free parameters, in the order of the covariance. Local parameters of a group precede shared
-   * ones.
+   * parameters.
    */
   declare readonly free: readonly Names[]
   /** Minimum of the sum of the row costs: w·(f − y)², a robust loss, or a deviance. */
@@ -76,8 +77,8 @@ export abstract class FitView<Names extends string = string> {
   }
 
   /**
-   * Residuals y − f of all rows, without weights, including dropped rows and rows of weight 0. NaN if y or a
-   * column of the model is missing. The residuals of several model values are concatenated.
+   * Residuals y − f of all rows, without weights, including dropped rows and rows of weight 0. A residual is NaN if y
+   * or a column of the model is missing in its row. The residuals of several model values are concatenated.
    */
   get residuals(): Float64Array {
     const measured = this.#source.parts().map(({ context, index }) => {
@@ -88,9 +89,9 @@ export abstract class FitView<Names extends string = string> {
   }
 
   /**
-   * Confidence intervals of all parameters: value ± t·error with Student's t, or with normal quantiles if σ
-   * is known. A positive parameter has the interval of its logarithm. A group uses the degrees of freedom of
-   * all groups together. The option `intervals: profileIntervals()` selects profile intervals instead.
+   * Confidence intervals of all parameters: value ± t·error with Student's t, or with normal quantiles if σ is known.
+   * The interval of a positive parameter is computed for its logarithm. A group uses the degrees of freedom of all
+   * groups together. The option `intervals: profileIntervals()` selects profile intervals instead.
    *
    * @param level confidence level between 0 and 1; default 0.95
    * @throws OptionError if the level is not between 0 and 1

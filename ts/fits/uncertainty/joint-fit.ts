@@ -15,13 +15,16 @@ interface JointGroup {
   readonly parts: readonly ComparedPart[]
 }
 
-/** Joint fits of `fitShared` results. The map spares other comparisons the code of shared fits. */
+/**
+ * Joint fits of `fitShared` results. Because of this map, comparisons of other fits do not include the code of shared
+ * fits.
+ */
 export const jointFits = new WeakMap<object, () => JointFit>()
 
 /**
- * Whether the full model can reproduce any parameter values of the reduced model. Both must have the same
- * models. Groups that share a parameter value in the full model must share it in the reduced model too. Local
- * parameters can have any value.
+ * Whether the full model can reproduce any parameter values of the reduced model. The full model and the reduced model
+ * must consist of the same model functions. Groups that share a parameter value in the full model must share it in the
+ * reduced model too. Local parameters of the full model can have any value.
  */
 export function isNestedIn(fullModel: JointFit, reducedModel: JointFit): boolean {
   /** Value of the reduced model, by the name and value of a shared parameter of the full model. */

@@ -108,7 +108,7 @@ export type RequestedColumns = Readonly<Record<string, ArrayLike<number>>> | und
 export interface ModelEvaluation {
   readonly rows: number
   readonly columns: (row: number) => readonly number[]
-  /** `value` computes the model at a point, and `outputs` also computes its derivatives. */
+  /** `value` computes the model at a point, and `outputs` also computes the model's derivatives. */
   readonly value: (row: number, point: readonly number[]) => number
   readonly outputs: (row: number, point: readonly number[]) => readonly number[]
 }

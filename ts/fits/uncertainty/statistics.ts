@@ -6,22 +6,22 @@ import type { Loss } from '../problem/loss.js'
 import { computeDegreesOfFreedom, type FitContext } from '../solve/fit-context.js'
 
 export interface Statistics {
-  /** χ² divided by the degrees of freedom. NaN without degrees of freedom. */
+  /** χ² divided by the degrees of freedom. The reduced χ² is NaN without degrees of freedom. */
   readonly reducedChiSquared: number
-  /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². NaN if y is constant. */
+  /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². R² is NaN if y is constant. */
   readonly rSquared: number
   /**
-   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. Here n counts
+   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. In these formulas n counts
    * the observations, and p the free parameters that are not at a bound.
    */
   readonly aic: number
-  /** Bayesian information criterion: that of Akaike with log(n)·p instead of 2·p. */
+  /** Bayesian information criterion: the formula of Akaike's criterion with log(n)·p instead of 2·p. */
   readonly bic: number
 }
 
 const { log } = elementary('float64')
 
-/** χ² divided by the degrees of freedom. NaN without degrees of freedom. */
+/** χ² divided by the degrees of freedom. The reduced χ² is NaN without degrees of freedom. */
 export function reduceChiSquared(chiSquared: number, degreesOfFreedom: number): number {
   return degreesOfFreedom > 0 ? chiSquared / degreesOfFreedom : NaN
 }

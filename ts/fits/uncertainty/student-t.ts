@@ -3,8 +3,8 @@
 import { density, fProbability, fSurvival } from './f-distribution.js'
 
 /**
- * Maximum number of Newton steps. Tails of one degree of freedom and of the normal distribution need some
- * dozens.
+ * Maximum number of Newton steps. Tails for one degree of freedom and for the normal distribution need some dozens of
+ * steps.
  */
 const MAX_STEPS = 2000
 
@@ -14,7 +14,8 @@ const MAX_STEPS = 2000
  * @param degreesOfFreedom an integer ≥ 1, or ∞ for the normal distribution
  */
 export function studentQuantile(level: number, degreesOfFreedom: number): number {
-  // Missing probability, computed from the smaller of the level and its complement, to keep its digits.
+  // The probability that is still missing, computed from the smaller one of the level and its complement, to keep its
+  // digits.
   const missing = (f: number) =>
     level < 0.5 ? level - fProbability(f, degreesOfFreedom) : fSurvival(f, 1, degreesOfFreedom) - (1 - level)
   // The probability is concave in t, so Newton steps from below never overshoot.

@@ -29,8 +29,7 @@ export interface BatchShape {
   readonly value: Program
   readonly gradient: Program
   /**
-   * Kernel of the rule. It is null if the gradient's program itself returns the next parameters and whether the run
-   * stops.
+   * Kernel of the rule. The kernel is null if the program itself returns the next parameters and whether the run stops.
    */
   readonly kernel: Kernel | null
   /** Count of the runs in the batch. */
@@ -73,11 +72,12 @@ const toOrderedArray = <T extends string>(table: Readonly<Record<T, number>>, nu
 /** Bytes per lane, and per result, in addition to the numbers of a point: float64 numbers and a word. */
 const MIN_LANE_BYTES = countEntries(BATCH_SHORT) * 8 + 4
 const MIN_RESULT_BYTES = countEntries(BATCH_OUTCOME) * 8 + 4
-/** Addresses at this distance fall into the same set of the first-level cache. */
+/** Two addresses at this distance fall into the same set of the first-level cache. */
 const CACHE_SET_BYTES = 4096
 
 /**
- * A batch in memory. Its arrays begin at multiples of a cache line, and the engine reads everything that is written.
+ * A batch in memory. The arrays of a batch begin at multiples of a cache line, and the engine reads every value that is
+ * written.
  */
 export class Batch {
   readonly region: Region
@@ -132,8 +132,8 @@ export class Batch {
   }
 
   /**
-   * Whether a batch of another shape would have the same layout, so that this one can be reused. Creating the views of
-   * a batch takes as long as a few runs.
+   * Whether a batch of another shape would have the same layout, so that this batch can be reused. Reuse saves time,
+   * because creating the views of a batch takes as long as a few runs.
    */
   isLike(shape: BatchShape): boolean {
     return (Object.keys(shape) as (keyof BatchShape)[]).every((name) => shape[name] === this.shape[name])
@@ -143,7 +143,7 @@ export class Batch {
     this.#header[BATCH[name]] = number
   }
 
-  /** Count of updates that all runs have had. It may exceed 32 bits. */
+  /** Count of updates that all runs have had. The count may exceed 32 bits. */
   get done(): number {
     return this.#settings[BATCH_SETTINGS.done]
   }
@@ -350,7 +350,7 @@ function computeLayout(shape: BatchShape) {
   const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
   const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
   const inLanes = inVectors(each)
-  // Padding keeps rows from starting in the same cache set, where they would evict each other.
+  // Because of the padding, rows do not start in the same cache set, where they would evict each other.
   const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
   const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
   const parameters = value.parameters.length

@@ -40,7 +40,7 @@ interface CohortCounts {
 
 /** Initial values of the runs. */
 export interface RunInit {
-  /** Indices of the runs in all data. */
+  /** Indices of the runs in the data of all runs. */
   readonly runs: Uint32Array
   /** Columns in the order of the programs. Shared columns come first. */
   readonly data: readonly DataColumn[]
@@ -69,7 +69,7 @@ export class Cohort {
     return this.#layout.count[0]
   }
 
-  /** Indices of the cohort's runs. The running ones come first. */
+  /** Indices of the cohort's runs. The indices of running runs come first. */
   get runs(): Uint32Array {
     return this.#layout.runs
   }
@@ -137,7 +137,7 @@ export class Cohort {
     }
   }
 
-  /** Reads the parameters and the state of a lane. Returns the lane's BATCH_SHORT fields. */
+  /** Reads the parameters and the state of a lane. The result contains the lane's BATCH_SHORT fields. */
   read(lane: number, theta: FloatArray, states: readonly FloatArray[]): Float64Array {
     this.#visitState(theta, states, (array, i, plane) => {
       array[i] = plane[lane]
@@ -181,7 +181,7 @@ export class Cohort {
     for (const [k, column] of this.#layout.short.entries()) column[lane] = firstUpdate[k]
   }
 
-  /** Removes a lane. The last lane takes its place. */
+  /** Removes a lane. The last lane takes the place of the removed lane. */
   remove(lane: number): void {
     const { count, planes, short, runs, data } = this.#layout
     const last = this.live - 1

@@ -36,7 +36,8 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
   if (shared !== undefined) return { numbers: shared, offsets: null }
   if (!Array.isArray(column)) refuseColumn(argument, column, takesNull)
   const { length: count } = column
-  // A sparse array may claim billions of elements. Memory therefore grows only with the elements read so far.
+  // A sparse array may claim billions of elements. The memory therefore grows only with the number of elements that
+  // have been read.
   let offsets: Float64Array = new Float64Array(Math.min(count, MIN_GROWTH) + 1)
   const lists = new ListBuffer()
   let isEven = true
@@ -76,7 +77,7 @@ function enlarge(numbers: Float64Array, length: number): Float64Array {
   return more
 }
 
-/** Most numbers for which memory is allocated before they arrive, unless `GROWTH_FACTOR` allows more. */
+/** Maximum count of numbers for which memory is allocated before they arrive, unless `GROWTH_FACTOR` allows more. */
 const MAX_EXPECTED_LENGTH = 1 << 21
 /** Memory may be allocated for this multiple of the numbers that have arrived. */
 const GROWTH_FACTOR = 4
@@ -84,7 +85,7 @@ const GROWTH_FACTOR = 4
 /** Concatenates copies of arrays. */
 class ListBuffer {
   length = 0
-  /** Expected total count of numbers. */
+  /** Expected total count of the concatenated numbers. */
   #expected = 0
   #numbers: Float64Array = new Float64Array(64)
 
@@ -93,7 +94,7 @@ class ListBuffer {
     if (length > this.#numbers.length) this.#grow(this.length)
   }
 
-  /** Appends an array. Returns false if it is not an array of numbers. */
+  /** Appends an array. The result is false if the value is not an array of numbers. */
   add(list: unknown, takesNull: boolean): boolean {
     if (isFloatArray(list)) {
       if (isDetached(list)) return false
@@ -189,7 +190,10 @@ export function concatenate(lists: readonly Float64Array[]): DataColumn {
   return { numbers, offsets }
 }
 
-/** Name of a column in error messages. Names that begin with `@` are internal; the rest is the name of the option. */
+/**
+ * Name of a column in error messages. Names that begin with `@` are internal; the characters after `@` are the name of
+ * the option.
+ */
 export function dataArgument(name: string): string {
   return name.startsWith('@') ? name.slice(1) : `data: ${name}`
 }
@@ -235,7 +239,7 @@ export function groupByRows(columns: readonly DataColumn[], runs: Uint32Array): 
 
 export type NumberArray = FloatArray | Uint8Array | Uint32Array
 
-/** Fewest runs for which checking whether they can be copied at once is worthwhile. */
+/** Minimum count of runs for which checking for a single copy saves time. */
 const MIN_TOGETHER = 64
 
 /** Whether the runs are numerous and consecutive. */
@@ -246,7 +250,7 @@ export function areContiguous(runs: Uint32Array): boolean {
   return true
 }
 
-/** Picks the values of some runs, in their order. Runs may repeat. */
+/** Picks the values of some runs, in their order. The same run may occur repeatedly. */
 export function pickRuns<Column extends FloatArray | Uint32Array>(
   column: Column,
   runs: Uint32Array,

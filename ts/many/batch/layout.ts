@@ -4,16 +4,16 @@ import { BLOCK_OF_RUNS, LINE } from '../../arena/manifest.js'
 import type { Program } from '../../expressions/program.js'
 import { type DataColumn, rowsInRun } from './data.js'
 
-/** Most runs in memory at once, apart from starts and results. */
+/** Maximum count of runs in memory at a time, apart from starts and results. */
 const MAX_RUNS = 1 << 16
 const MAX_LANES = 4096
 /**
- * Most bytes of data that differ between runs, per batch and per cohort, unless a single vector of runs exceeds the
- * limit.
+ * Maximum number of bytes of data that differ between runs, per batch and per cohort, unless a single vector of runs
+ * exceeds the limit.
  */
 const MAX_DATA_BYTES = 1 << 26
 const CACHE_BYTES = 1 << 19
-/** Most operations per call, which take some hundredths of a second. */
+/** Maximum count of operations per call; they take some hundredths of a second. */
 const MAX_WORK = 4e8
 
 /** Bytes of the data that belong to a single run. */
@@ -48,14 +48,14 @@ export function cohortCount(
 }
 
 /**
- * Whether execution is row-parallel. This requires enough rows, and rows that do not depend on earlier ones. The order
- * of sums depends on it.
+ * Whether execution is row-parallel. Row-parallel execution requires enough rows, and rows that do not depend on
+ * earlier rows. The order of sums depends on whether execution is row-parallel.
  */
 export function isRowParallel({ carries }: Program, rows: number): boolean {
   return rows >= BLOCK_OF_RUNS && !carries
 }
 
-/** Estimated operations of an update. A vector takes the same time with a single run. */
+/** Estimated operations of an update. A SIMD vector takes the same time for a single run as for many runs. */
 export function estimateWork({ head, body, tail }: Program, rows: number, runs: number): number {
   return (head.length + tail.length + body.length * rows + 16) * Math.max(runs, LINE / 8)
 }

@@ -12,7 +12,11 @@ import type { Batch } from '../batch/batch.js'
 import { advanceInSlices } from './slices.js'
 import { advanceInTypeScript } from './typescript.js'
 
-/** Returns a promise if the event loop should get a turn. @throws the abort reason once the call was aborted */
+/**
+ * If the event loop should get a turn, the function returns a promise.
+ *
+ * @throws the abort reason once the call was aborted
+ */
 export type Pause = () => Promise<void> | undefined
 
 export interface BatchRunner {
@@ -21,13 +25,13 @@ export interface BatchRunner {
   /** Performs the pending updates of a batch. */
   advance(batch: Batch): void
   /**
-   * Performs the pending updates while the event loop continues: on other threads, or in slices. The pending updates of
-   * the batch may be changed afterwards.
+   * Performs the pending updates while the event loop continues: on other threads, or in slices. The caller may change
+   * the pending updates of the batch after the call.
    */
   advanceAsync(batch: Batch, pause: Pause): Promise<void>
   /** A runner for a single call, whose `release` does not affect other calls. */
   withoutWorkers?(): BatchRunner
-  /** Called when no batch is needed any more. */
+  /** The function is called when no batch is needed any more. */
   release?(): void
 }
 
@@ -35,7 +39,7 @@ export interface BatchRunner {
 export abstract class WorkerPlacement {
   /** URL of the worker code, if the inlined code is not used. */
   abstract readonly url: string | undefined
-  /** The same engine choice, run on workers if its engine can. */
+  /** Returns the same engine choice with workers, if the engine supports workers. */
   abstract share(
     choice: EngineChoice<BatchRunner>,
     threads: number | undefined,
@@ -116,7 +120,8 @@ interface ModuleExports {
 }
 
 /**
- * Modules that have started. They are not tested again, because a test takes a memory, and browsers allow only a few.
+ * Modules that have started. Modules are not tested again, because a test takes a WebAssembly memory, and browsers
+ * allow only a few memories.
  */
 const started = new Set<WasmModule>()
 

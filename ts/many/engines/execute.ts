@@ -16,7 +16,7 @@ const MIN_TURN_MS = 5
 /** Interval of progress reports. */
 const PROGRESS_INTERVAL_MS = 200
 
-/** Progress of a call. It is reported when it changes, and repeatedly by `execute` while it does not. */
+/** Progress of a call. Progress is reported when it changes; while it does not change, `execute` repeats the report. */
 export class CallProgress {
   total = 0
   readonly #report: ((done: number, total: number) => void) | undefined
@@ -82,7 +82,7 @@ export async function execute<T>(
 class Execution {
   readonly #runner: BatchRunner
   readonly #signal: AbortSignal
-  /** Work that was done before the call has had no turn of the event loop yet. */
+  /** The event loop has had no turn since the work that precedes the call. */
   #began = -Infinity
   #hasFailed = false
   readonly #underWay = new Set<Promise<void>>()
@@ -109,8 +109,8 @@ class Execution {
   }
 
   /**
-   * Waits until the engines have finished their current work. A failure at that point has corrupted the memory; a pause
-   * has not.
+   * Waits until the engines have finished their current work. A failure during this wait means that the memory is
+   * corrupted; a pause has no such effect.
    */
   async whenEnded(): Promise<void> {
     const ends = Array.from(this.#underWay, (work) =>
@@ -134,8 +134,8 @@ class Execution {
   }
 
   /**
-   * An abort takes effect at each pause, even without a turn of the event loop. The outcome therefore does not depend
-   * on the speed of the machine.
+   * An abort takes effect at each pause, even without a turn of the event loop. The outcome of an aborted call
+   * therefore does not depend on the speed of the machine.
    */
   readonly #pause = (): Promise<void> | undefined => {
     this.#signal.throwIfAborted()

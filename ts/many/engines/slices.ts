@@ -9,7 +9,7 @@ import { estimateWork } from '../batch/layout.js'
 
 /** Target duration of a slice. */
 const TARGET_SLICE_MS = 8
-/** Operations per slice that are assumed before any slice has been timed. */
+/** Assumed number of operations per slice before any slice has been timed. */
 const OPERATIONS_PER_SLICE = 2.5e5
 
 /** Measured milliseconds per operation, by program. */
@@ -21,7 +21,8 @@ interface EngineCalls {
   advance(batch: Batch): void
   /**
    * Performs the part of one update from `from` to `to`, after all earlier parts. Parts are counted in rows, or in
-   * blocks of rows if the batch is row-parallel. The last part completes the update. Returns whether parts are left.
+   * blocks of rows if the batch is row-parallel. The last part completes the update. The result tells whether further
+   * parts of the update remain.
    */
   advancePart(batch: Batch, from: number, to: number): boolean
 }
@@ -72,8 +73,8 @@ const countPerSlice = (program: Program, work: number) =>
   Math.floor(TARGET_SLICE_MS / (getPace(program) * work))
 
 /**
- * Updates the pace. Clocks may be coarse, so the pace is at most halved, and no slice is more than twice as long as the
- * previous one.
+ * Updates the measured time per operation. Clocks may be coarse, so the measured time is at most halved, and no slice
+ * is more than twice as long as the previous one.
  */
 function notePace(program: Program, began: number, work: number): void {
   paces.set(program, Math.max((performance.now() - began) / work, getPace(program) / 2))

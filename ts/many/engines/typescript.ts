@@ -30,7 +30,7 @@ export function advanceInTypeScript(batch: Batch): Slices<void> {
 class Spending {
   #spent = 0
 
-  /** Adds operations. Returns whether a slice is complete. */
+  /** Adds operations. The result tells whether a slice is complete. */
   isDue(operations: number): boolean {
     this.#spent += operations
     if (this.#spent < OPERATIONS_OF_SLICE) return false
@@ -39,7 +39,7 @@ class Spending {
   }
 }
 
-/** Operations per update outside of the program. */
+/** Number of operations per update outside of the program. */
 const OTHERS = 64
 
 const countOperations = ({ head, body, tail }: Program, rows: number) =>
@@ -142,7 +142,10 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
     return numbers.every(Number.isFinite)
   }
 
-  /** Returns the reason to stop a run, or 0. `began` tracks since when its steps have been short. */
+  /**
+   * Returns the reason for which a run stops, or 0. `began` contains the update since which the run's steps have been
+   * short.
+   */
   function* judge(
     t: number,
     change: number,

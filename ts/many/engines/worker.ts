@@ -1,6 +1,7 @@
 /**
- * Code of a worker, which advances batches of many runs in a memory of its own. It contains no update rules. workers.ts
- * sends it messages, and contains it as a string. The package also has it as a file.
+ * Code of a worker, which advances batches of many runs in a memory of its own. The worker contains no update rules.
+ * workers.ts sends messages to the worker, and contains its code as a string. The package also contains the code of the
+ * worker as a file.
  */
 
 import { version } from '../../core/package.js'
@@ -8,10 +9,10 @@ import { version } from '../../core/package.js'
 /** A range of bytes in a batch: offset and length. */
 export type ByteRange = readonly [at: number, bytes: number]
 
-/** The first message to a worker. The reply is empty, or has the reason of a failure. */
+/** The first message to a worker. The reply is empty, or contains the reason of a failure. */
 export interface BatchWorkerInit {
   readonly module: WebAssembly.Module
-  /** Bytes at the start of its memory that belong to the module. */
+  /** Number of bytes at the start of the worker's memory that belong to the module. */
   readonly reserved: number
 }
 
@@ -35,7 +36,7 @@ export interface Task {
   readonly buffer: ArrayBuffer
 }
 
-/** A message that a batch is no longer needed. */
+/** A message to the worker that a batch is no longer needed. */
 export interface ReleaseBatch {
   readonly released: number
 }
@@ -151,5 +152,5 @@ globalThis.onmessage = ({ data }: MessageEvent<BatchWorkerInit | Task | ReleaseB
   }
 }
 globalThis.onmessageerror = () => handleMessage({ failed: 'the module does not arrive' })
-// The version identifies the worker as one of this package.
+// The version identifies the worker as a worker of this package.
 postMessage(version)

@@ -1,4 +1,4 @@
-/** Workers that advance batches of many runs. Each has a memory of its own and communicates by messages. */
+/** Workers that advance batches of many runs. Each worker has its own memory and communicates by messages. */
 
 import { RESERVED_BYTES } from '../../arena/memory.js'
 import { withMemoryError } from '../../core/copy.js'
@@ -24,9 +24,12 @@ import { text } from './worker-text.js'
 /** Milliseconds within which a worker must start, and milliseconds after which an idle worker ends. */
 const REPLY_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 2_000
-/** Buffers that are kept per worker. Two batches of a call may be in progress. */
+/** Number of buffers that are kept per worker. Two batches of a call may be in progress. */
 const MAX_SPARE_BUFFERS = 2
-/** Fewest operations of a call, about half a millisecond, that are worth sending messages for. */
+/**
+ * Minimum number of operations for which a call uses workers; they take about half a millisecond, as long as the
+ * messages.
+ */
 const MIN_SHARED_WORK = 1e6
 
 export interface WorkersOptions {
@@ -90,7 +93,7 @@ class ImportedWorkers extends Shared {
 
 const coreCount = () => Math.min(globalThis.navigator?.hardwareConcurrency || 1, 32)
 
-/** URL of the inlined code. It is never revoked, because the code is short. */
+/** URL of the inlined code. The URL is never revoked, because the code is short. */
 let inlineWorkerUrl: string | undefined
 
 /** A worker and its message queue. */
@@ -143,7 +146,8 @@ class WorkerThread {
   }
 
   /**
-   * Takes a returned buffer with at least this many bytes, because allocating a new one costs more than filling it.
+   * Takes a returned buffer with at least this many bytes, because allocating a new buffer costs more time than filling
+   * it.
    *
    * @throws MemoryError if no memory is available
    */
@@ -152,7 +156,7 @@ class WorkerThread {
     return k < 0 ? withMemoryError(bytes, () => new ArrayBuffer(bytes)) : this.#spare.splice(k, 1)[0]
   }
 
-  /** Returns a buffer. The largest ones are kept. */
+  /** Returns a buffer to the worker's list. The largest buffers are kept. */
   give(buffer: ArrayBuffer): void {
     this.#spare.push(buffer)
     this.#spare.sort((a, b) => a.byteLength - b.byteLength)
@@ -247,7 +251,7 @@ interface BatchShare {
   isOver: boolean
 }
 
-/** Count of batches so far, from which each batch gets its number. */
+/** Count of all batches so far, which determines the number of each batch. */
 let batches = 0
 
 class WorkerRunner implements BatchRunner {
@@ -302,7 +306,10 @@ class WorkerRunner implements BatchRunner {
     this.#pool.release()
   }
 
-  /** Assigns cohorts to workers. No worker is used if none starts, or if messages would take as long as the call. */
+  /**
+   * Assigns cohorts to workers. No worker is used if all of them fail to start, or if messages would take as long as
+   * the call.
+   */
   async #assign(batch: Batch): Promise<readonly BatchShare[]> {
     const { gradient, rows, runs } = batch.shape
     if (estimateWork(gradient, rows, runs) * batch.updates < MIN_SHARED_WORK) return []
@@ -320,7 +327,7 @@ class WorkerRunner implements BatchRunner {
   }
 }
 
-/** Deals the cohorts to the workers in turn, because adjacent cohorts may end at about the same time. */
+/** Assigns the cohorts to the workers in turn, because adjacent cohorts may end at about the same time. */
 function createShare(
   batch: Batch,
   thread: WorkerThread,
@@ -386,7 +393,7 @@ async function advanceShare(share: BatchShare, batch: Batch, isNew: boolean): Pr
   if (isOver) endShare(share)
 }
 
-/** Ends a share once. A reply may arrive after the call has ended. */
+/** Ends a worker's share of a batch, at most once. A reply may arrive after the call has ended. */
 function endShare(share: BatchShare): void {
   if (share.isOver) return
   share.isOver = true
