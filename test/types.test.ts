@@ -13,20 +13,17 @@ const compilers = [
 ] as const
 
 describe.each(compilers)('the TypeScript version "%s"', (_, folder) => {
-  test.each(['false', 'true'])(
-    "compiles a program with the package's declarations, with skipLibCheck %s",
-    (skipLibCheck) => {
-      const tsc = join(home, folder, 'bin/tsc')
-      const project = join(home, 'test/types')
-      const { status, stdout, stderr } = spawnSync(
-        process.execPath,
-        [tsc, '--project', project, '--skipLibCheck', skipLibCheck],
-        { encoding: 'utf8' },
-      )
-      expect(stdout + stderr).toBe('')
-      expect(status).toBe(0)
-    },
-  )
+  // The option skipLibCheck hides errors in declarations and adds none, so one run suffices.
+  test("compiles a program with the package's declarations", () => {
+    const tsc = join(home, folder, 'bin/tsc')
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [tsc, '--project', join(home, 'test/types'), '--skipLibCheck', 'false'],
+      { encoding: 'utf8' },
+    )
+    expect(stdout + stderr).toBe('')
+    expect(status).toBe(0)
+  })
 })
 
 test('the types accept interfaces and classes as parameters, and ignore methods', () => {

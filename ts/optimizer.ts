@@ -12,6 +12,7 @@ import {
   type Tree,
   type Views,
 } from './core/tensors.js'
+import type { NoInfer } from './core/types.js'
 import { ownProperties } from './core/untrusted-input.js'
 import type { EngineName } from './engines/engine.js'
 import { readEngineRequest } from './engines/select-engine.js'
@@ -40,9 +41,6 @@ import type { Schedule } from './schedules/schedule.js'
 import { makeReport, type OptimizerReport, StepReport } from './step/report.js'
 import type { SparseRowsFor } from './step/rows.js'
 import { Steps } from './step/step.js'
-
-/** Excludes a use of a type parameter from inference. (TypeScript has a built-in NoInfer since 5.4.) */
-type NoInfer<T> = [T][T extends unknown ? 0 : never]
 
 type CachedView = 'params' | 'grads' | 'state' | 'average' | 'point'
 

@@ -5,6 +5,7 @@
  */
 
 import { type Dtype, type FloatArray, flush, type Matrix, smallestNormal } from '../core/numbers.js'
+import type { NoInfer } from '../core/types.js'
 import { createRecord } from '../core/untrusted-input.js'
 import type { Arena } from './arena.js'
 import { tensorEndingAfter } from './find.js'
