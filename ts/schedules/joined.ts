@@ -57,7 +57,7 @@ const kind = declare(
  *
  * @param schedules 1 to 100 numbers, schedules or functions
  * @throws OptionError if an element is not a number, a schedule or a function, or if `boundaries` are not strictly
- * ascending integers ≥ 1, one less than there are schedules
+ * ascending integers ≥ 1 whose count is one less than the count of schedules
  */
 export const joined: (schedules: readonly Scheduled[], options: Pick<Joined, 'boundaries'>) => Joined =
   schedule(kind)
