@@ -141,10 +141,10 @@ export class Optimizer<
   }
 
   /**
-   * Live views of the parameters, in the structure that was passed in. Their buffer also contains other data, even
-   * other optimizers. `structuredClone` and `postMessage` copy the whole buffer, so pass them `view.slice()`. Views
-   * stay valid for the optimizer's lifetime, unless `appendRows` or `unfreeze` moves their tensor. Old views of a moved
-   * tensor contain NaN, and this property returns the new ones.
+   * Live views of the parameters, in the structure that was passed in. The buffer of these views also contains other
+   * data, even other optimizers. `structuredClone` and `postMessage` copy the whole buffer, so pass them
+   * `view.slice()`. Views stay valid for the optimizer's lifetime, unless `appendRows` or `unfreeze` moves their
+   * tensor. Old views of a moved tensor contain NaN, and this property returns the new ones.
    */
   get params(): Views<P> {
     return this.#make('params', () => this.#model.views((tensor) => tensor.view(PARAMETERS))) as Views<P>
@@ -234,8 +234,8 @@ export class Optimizer<
    * outside its option's range, or if a rule needs gradients at `gradientPoint()` and that method was not called since
    * the last update. NonFiniteError according to `onNonFinite`. BusyError if a getter or schedule calls this optimizer
    * during the step. The optimizer is unchanged after these errors. EngineError if the engine itself failed, which is a
-   * bug in antigrad. This optimizer is then unusable, and every call that changes or saves it throws the same error;
-   * other optimizers still work.
+   * bug in antigrad. After such a failure this optimizer is unusable, and every call that changes or saves it throws
+   * the same error. Other optimizers still work.
    */
   step(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): boolean {
     const steps = this.#steps
@@ -495,8 +495,8 @@ export class Optimizer<
    * Restores a saved run of the same tensors: parameters, state, counts, averages, options of rules, and which tensors
    * are frozen. The optimizer's own options, such as clip and onNonFinite, stay.
    *
-   * @param options `partial: true` restores the tensors that fit and skips the others; the other options are the same
-   * as in `load`
+   * @param options `partial: true` restores the tensors that fit and skips all other tensors; the other options are the
+   * same as in `load`
    * @returns the differences that were skipped; empty unless `partial` is true
    * @throws CheckpointError with all differences of names, shapes, dtypes and rules; BusyError during a step. The
    * optimizer is unchanged after these errors.
@@ -504,7 +504,7 @@ export class Optimizer<
   restore(
     saved: SavedRun,
     options: {
-      /** Whether to restore the tensors that fit and skip the others; false by default. */
+      /** Whether to restore the tensors that fit and skip all other tensors; false by default. */
       readonly partial?: boolean
     } & RestoreOptions = {},
   ): readonly CheckpointDifference[] {

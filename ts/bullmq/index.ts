@@ -56,11 +56,11 @@ export interface QueueOptions extends WorkerOptions {
   readonly telemetry?: Telemetry | undefined
   /** AbortSignal for the run. If the signal aborts, chunks in progress return to the queue at once. */
   readonly signal?: AbortSignal | undefined
-  /** Called after each chunk that these workers compute. */
+  /** Callback, called after each chunk that these workers compute. */
   readonly onStored?: ((index: number, outcome: StoreOutcome) => void) | undefined
-  /** Called when a chunk has failed three times. */
+  /** Callback, called when a chunk has failed three times. */
   readonly onFailed?: ((index: number, message: string) => void) | undefined
-  /** Called when a chunk has lost its worker and waits for another worker. */
+  /** Callback, called when a chunk has lost its worker and waits for another worker. */
   readonly onStalled?: ((index: number) => void) | undefined
 }
 
@@ -234,7 +234,7 @@ class QueueWork {
 
   async #compute(job: Job<Payload>, token?: string): Promise<void> {
     const index = indexIn(this.#plan, job.data)
-    // UnrecoverableError prevents retries, whatever number of attempts the untrusted job asks for.
+    // UnrecoverableError prevents retries, for any number of attempts that the untrusted job requests.
     if (index === null) throw new UnrecoverableError('expected the index of a chunk')
     try {
       // The computation is not inside the call's parentheses, because the optional call would skip it if there is no

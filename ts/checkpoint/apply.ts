@@ -119,7 +119,8 @@ export function applySaved(
 
 /** Copies arrays that lie in the model's own memory, because such arrays could be overwritten before they are read. */
 function copyOverlapping(saved: RestoredTensor, own: ReadonlySet<unknown>): RestoredTensor {
-  // Reading the buffer of a short array would allocate one. Arrays of a model never have the byte offset 0.
+  // Reading the property `buffer` of a short array would allocate a buffer. Arrays of a model never have the byte
+  // offset 0.
   const isOwn = (array: FloatArray) => readByteOffset(array) > 0 && own.has(readBuffer(array))
   if (!saved.arrays.some(([array]) => isOwn(array))) return saved
   const planes = saved.planes.map(([plane, values]) => [plane, copyArray(values)] as const)

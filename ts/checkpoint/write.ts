@@ -52,7 +52,7 @@ export type Structure = string | readonly Structure[] | { readonly [key: string]
 /** A saved run that can be resumed; see `Optimizer.save`. All arrays are copies. */
 export interface SavedRun {
   readonly format: 'antigrad'
-  /** The version of the format. Other versions are not read. */
+  /** The version of the format. Saved runs of other versions are not read. */
   readonly version: 3
   /** Hashes of the equations, by kernel. */
   readonly equations: Readonly<Record<string, number>>

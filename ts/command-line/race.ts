@@ -87,7 +87,7 @@ export function enter(names = entrantNames, overrides: RaceRunSettings['override
     .map((entrant) => ({ name: entrant.name, rule: make(entrant, overrides), clip: entrant.clip ?? {} }))
 }
 
-/** Every option of any rule, with its definition in each rule that has it. */
+/** Every option of any rule, with its definition in each rule that has the option. */
 export const ruleOptions: ReadonlyMap<string, ReadonlyMap<string, Option>> = (() => {
   const options = new Map<string, Map<string, Option>>()
   for (const [rule, definition] of Object.entries(definitions)) {

@@ -16,7 +16,7 @@ export interface RequestedEngine {
 
 /** Validated engine settings of the user. */
 export interface EngineRequest {
-  /** Null if any engine is acceptable. */
+  /** The requested engine is null if any engine is acceptable. */
   readonly requested: RequestedEngine | null
   readonly forced: EngineSettings
 }

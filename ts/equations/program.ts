@@ -141,7 +141,7 @@ function makeStage(
     sums.map(({ operand }) => operand),
   )
   // Writes a result directly to its destination if nothing reads the old value afterwards. If a result has several
-  // destinations, this applies to the first one.
+  // destinations, it is written directly to the first destination.
   const left: PersistentVariable[] = []
   for (const target of changed) {
     const { leaf, final } = target

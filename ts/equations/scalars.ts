@@ -20,7 +20,7 @@ type Counter = Readonly<Record<string, number>>
 type TensorColumns = Readonly<Record<string, Float64Array>>
 
 /**
- * Name of a tensor's value `k`: a sum of the last stage, later an input of the next one. Users' names contain no
+ * Name of a tensor's value `k`: a sum of the last stage, later an input of the next stage. Users' names contain no
  * spaces.
  */
 export const valueName = (k: number): string => `value ${k}`

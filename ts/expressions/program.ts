@@ -14,8 +14,9 @@ import {
 } from './steps.js'
 
 /**
- * A compiled program. Its slots are numbered in the order of parameters, data columns, constants, and computed values.
- * `head` runs once before the rows, `body` runs for each row and adds to the sums, and `tail` runs after the rows.
+ * A compiled program. A program's slots are numbered in the order of parameters, data columns, constants, and computed
+ * values. `head` runs once before the rows, `body` runs for each row and adds to the sums, and `tail` runs after the
+ * rows.
  */
 export interface Program {
   readonly parameters: readonly string[]

@@ -37,7 +37,7 @@ export const atans = twice((f, dtype) => {
 
   /**
    * The arctangent as atan c + atan u, where c is the closest base and u = (|x| − c)/(1 + c·|x|). If c is ∞, u is
-   * −1/|x|. The method is that of fdlibm (Sun, 1993).
+   * −1/|x|. The method is taken from fdlibm (Sun, 1993).
    */
   function atan(x: number): number {
     const size = Math.abs(x)

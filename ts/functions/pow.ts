@@ -5,7 +5,10 @@ import { type PerDtype, single, twice } from './twice.js'
 /** The high word of √¾. */
 const SQRT_3_4 = 0x3febb67a
 const SQRT_3_2 = 1.224744871391589
-/** log 1.5 and 2/3 as sums of two numbers. The upper part of log 1.5 has as many fractional bits as that of log 2. */
+/**
+ * log 1.5 and 2/3 as sums of two numbers. The upper part of log 1.5 has as many fractional bits as the upper part of
+ * log 2.
+ */
 const LOG_HIGH: PerDtype<number> = { float32: Math.fround(0.40545654), float64: 0.4054651081080465 }
 const LOG_LOW: PerDtype<number> = { float32: Math.fround(8.565139e-6), float64: 1.1790280407716567e-13 }
 const TWO_THIRDS = 0.6666666666666666

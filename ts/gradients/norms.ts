@@ -4,8 +4,8 @@ import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
 
 /**
- * The 2-norm of all arrays together, without overflow of squares. NaN if an element is NaN, otherwise infinite if an
- * element is infinite.
+ * The 2-norm of all arrays together, without overflow of squares. The norm is NaN if an element is NaN, otherwise
+ * infinite if an element is infinite.
  */
 export function safeNorm(arrays: readonly FloatArray[]): number {
   let most = 0

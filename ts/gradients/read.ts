@@ -26,7 +26,7 @@ export class RowGradient {
 
 /** The gradients of a step by tensor; undefined for skipped tensors. */
 export type StepGradients = readonly (FloatArray | RowGradient | undefined)[]
-/** Gradients without sparse ones. */
+/** Gradients of a step without sparse gradients. */
 export type DenseGradients = readonly (FloatArray | undefined)[]
 /** A step with all gradients in the arena. */
 export const ALL_GRADIENTS: StepGradients = []
@@ -56,7 +56,7 @@ export function makeReader(shape: Shape): ShapeReader {
 
 /**
  * Collects the user's value for each tensor, in the order of the structure. User code such as getters and proxies runs
- * here.
+ * in this function.
  *
  * @throws TensorError if a name does not exist, or if an array or object of gradients is expected and missing
  */
@@ -138,7 +138,8 @@ export interface GradientOwner {
 }
 
 /**
- * Validates the collected values against the arena's gradients, and reads sparse gradients. No user code runs here.
+ * Validates the collected values against the arena's gradients, and reads sparse gradients. No user code runs in this
+ * function.
  *
  * @returns whether some gradients are sparse
  * @throws TensorError if a gradient's type or length is not its tensor's; it names the first such gradient in the

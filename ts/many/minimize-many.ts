@@ -6,7 +6,7 @@
  * 1. The expression is compiled to two programs, its value and its gradient (ts/expressions). `ManyRuns` (run.ts) reads
  *    and copies all arguments.
  * 2. Runs with the same rule options (option-sets.ts) and the same count of data rows form batches. A batch is one
- *    block of memory. It is divided into cohorts, and a cohort has one lane per run (batch/). Each array holds one
+ *    block of memory. A batch is divided into cohorts, and a cohort has one lane per run (batch/). Each array holds one
  *    quantity of all lanes, so that one vector instruction updates several runs.
  * 3. An engine call advances a batch by up to 256 updates (engines/). The native engine distributes cohorts over
  *    threads. The WebAssembly engine distributes them over workers if `workers()` is set. The TypeScript engine is the

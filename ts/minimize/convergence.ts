@@ -25,7 +25,8 @@ export interface RestConditions {
 /** Largest distance of a vanishing gradient, in tolerances. */
 const MAX_DISTANCE_IN_TOLERANCES = 100
 /**
- * Count of directions in which curvature is probed. Each direction follows the strongest response of the previous one.
+ * Count of directions in which curvature is probed. Each direction follows the strongest response to the previous
+ * direction.
  */
 const PROBE_COUNT = 3
 /** Length of a series of short steps without change after which a run has stalled. */

@@ -1,6 +1,6 @@
 /**
  * Methods: minimizers that use the function's values as well as its gradient. An update rule receives gradients only,
- * so methods are not rules. Each method has a module of its own, and is registered when its function is imported.
+ * so methods are not rules. Each method has its own module, and is registered when its function is imported.
  */
 
 import { OptionError } from '../core/errors.js'

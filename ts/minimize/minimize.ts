@@ -89,8 +89,8 @@ export interface MinimizeResult {
 /**
  * Minimizes a function from a starting point by an update rule, or by a method such as `lbfgs()`.
  *
- * A run converges if the largest absolute change of a parameter in an update is below the tolerance. This criterion is
- * not tested during a delayed start or a warm-up. Steps that are short for another reason than a small gradient do not
+ * A run converges if the largest absolute change of a parameter in an update is below the tolerance. Convergence is not
+ * tested during a delayed start or a warm-up. Steps that are short for another reason than a small gradient do not
  * count. To distinguish these cases, the gradient is also evaluated at up to three points nearby.
  *
  * @param objective `{ value, gradient }`, or a function of x alone. Without a gradient, central differences with step
@@ -248,7 +248,7 @@ export class Minimization {
     return { ...this.#evaluations }
   }
 
-  /** Largest |θ_{t+1} − θ_t| of the last update; NaN before the first one. */
+  /** Largest |θ_{t+1} − θ_t| of the last update; NaN before the first update. */
   get maxChange(): number {
     return this.#change
   }

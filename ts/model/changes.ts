@@ -61,7 +61,7 @@ export function setAll(model: Model, given: object): () => void {
   }
 }
 
-/** Changes options of the selected tensors, whatever their groups set; otherwise like {@link setAll}. */
+/** Changes options of the selected tensors, even if their groups set other values; otherwise like {@link setAll}. */
 export function setSelected(model: Model, picked: readonly Tensor[], given: object): () => void {
   const before = [...new Set(picked.map(({ use }) => use))]
   const options = before.length > 1 && isObject(given) ? ownProperties(given) : given

@@ -34,7 +34,7 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   readonly frozen?: boolean | undefined
   /** Multiplies the rule's lr until `set` assigns another value. The factor is > 0; 1 by default. */
   readonly lrScale?: number | undefined
-  /** Clipping of each tensor on its own, in place of the optimizer's `clip`; `{}` turns it off. */
+  /** Clipping of each tensor separately, in place of the optimizer's `clip`; `{}` turns clipping off. */
   readonly clip?: TensorClip | undefined
 } & (
   | ({ readonly rule?: undefined } & OptionsOf<R | RuleByName<N>>)

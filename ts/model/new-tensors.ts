@@ -10,8 +10,8 @@ import { Tensor } from './partition.js'
 import type { RestoredTensor } from './restored-tensor.js'
 
 /**
- * Assigns a rule to each new tensor. The returned function adds the tensors. User code may run here: getters of shapes,
- * and match functions.
+ * Assigns a rule to each new tensor. The returned function adds the tensors. User code may run in this function:
+ * getters of shapes, and match functions.
  *
  * @param flat the new tensors alone
  * @param restored the tensors of a saved run, which replace shapes and groups

@@ -42,7 +42,7 @@ export interface GradientCheck {
   readonly relativeError: number
 }
 
-/** Default tolerances by bytes per element. */
+/** Default tolerances of the gradient check, by bytes per element of the dtype. */
 const tolerances = { 4: { rtol: 1e-2, atol: 1e-3 }, 8: { rtol: 1e-5, atol: 1e-8 } } as Readonly<
   Record<number, { readonly rtol: number; readonly atol: number }>
 >
@@ -52,8 +52,8 @@ const tolerances = { 4: { rtol: 1e-2, atol: 1e-3 }, 8: { rtol: 1e-5, atol: 1e-8 
  * |numeric|). The check takes 2n + 1 evaluations of the value.
  *
  * Check in float64 if possible. In float32 the central differences are also inaccurate, and elements below the
- * tolerance `atol` are not checked. At a kink, such as that of ReLU at 0, central differences lie between both
- * one-sided derivatives and do not match.
+ * tolerance `atol` are not checked. At a kink of the function, as of ReLU at 0, central differences lie between the two
+ * one-sided derivatives and do not match the gradient.
  *
  * @param objective `{ value, gradient }`, as for `minimize`
  * @param x the point, copied. A Float32Array selects float32; a Float64Array or an array of numbers selects float64.

@@ -7,7 +7,7 @@ export interface Option<T = unknown, D extends T | undefined = T | undefined> {
   readonly expected: string
   /** Whether a value is valid without conversion. */
   readonly accepts: (value: unknown) => boolean
-  /** Undefined if the option is required or can be omitted. */
+  /** The default is undefined if the option is required or can be omitted. */
   readonly default: D
   /** Whether the option also accepts a schedule or a function of t, whose values are validated one by one. */
   readonly schedulable: boolean

@@ -1,6 +1,6 @@
 /**
- * Code that Adam and AdamW share. It is a separate module, so that a bundle with only one of these rules does not
- * include the other.
+ * Code that Adam and AdamW share. This code is a separate module, so that a bundle with only Adam or only AdamW does
+ * not include the other rule.
  */
 
 import { kernel, twice } from '../arena/kernel.js'

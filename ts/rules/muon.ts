@@ -234,11 +234,11 @@ export interface Muon extends RuleOf<typeof definition> {}
  * Muon (Jordan, 2024): momentum b ← μ·b + (1−μ)·g, made orthogonal per matrix by the Newton-Schulz iteration
  * X ← a·X + (b·P + c·P·P)·X with P = X·Xᵀ. The step is θ ← (1 − η·λ)·θ − η·s·X.
  *
- * A tensor whose shape in `shapes` has at least two dimensions is a matrix. Its rows are the first dimension, and its
- * columns are the product of the other dimensions. Tensors that are not matrices use the rule `fallback`. `set(match,
- * …)` changes the options of the fallback, and `report()` names the fallback. If `shapes` contains none of the rule's
- * tensors, as in `minimize`, a TensorError is thrown. Embeddings and the last layer usually get another rule as well:
- * `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
+ * A tensor whose shape in `shapes` has at least two dimensions is a matrix. The rows of the matrix are the first
+ * dimension, and its columns are the product of the other dimensions. Tensors that are not matrices use the rule
+ * `fallback`. `set(match, …)` changes the options of the fallback, and `report()` names the fallback. If `shapes`
+ * contains none of the rule's tensors, as in `minimize`, a TensorError is thrown. Embeddings and the last layer usually
+ * get another rule as well: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
  *
  * Defaults are PyTorch's, except for `precision`. `muon.torch` uses PyTorch's precision as well. `muon.kellerJordan`,
  * `muon.timm` and `muon.keras` use the values of Jordan's code, of timm and of Keras.

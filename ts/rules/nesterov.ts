@@ -35,7 +35,7 @@ export const definition = define('nesterov', {
     /**
      * `'reparametrized'`, the default, evaluates the gradient at the parameters u: v' = α·v − η·∇F(u), u ← u − α·v +
      * (1+α)·v'. `'shifted'` evaluates the gradient at `optimizer.gradientPoint()`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v.
-     * Both forms visit the same points, with u = θ + α·v
+     * Both forms of Nesterov's momentum visit the same points, with u = θ + α·v
      */
     form: choice('reparametrized', 'shifted'),
     maximize: false,

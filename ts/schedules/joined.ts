@@ -56,8 +56,8 @@ const kind = declare(
  * `milestones`.
  *
  * @param schedules 1 to 100 numbers, schedules or functions
- * @throws OptionError if an element is not a number, a schedule or a function, or if `boundaries` are not strictly
- * ascending integers ≥ 1, one less than there are schedules
+ * @throws OptionError if an element is not a number, a schedule or a function. OptionError also if `boundaries` are not
+ * strictly ascending integers ≥ 1, one fewer than the schedules
  */
 export const joined: (schedules: readonly Scheduled[], options: Pick<Joined, 'boundaries'>) => Joined =
   schedule(kind)

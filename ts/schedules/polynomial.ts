@@ -37,7 +37,7 @@ declare module './schedule.js' {
 
 /**
  * endValue + (value − endValue)·(1 − t/steps)^power, like Optax's `polynomial_schedule`. PyTorch's `PolynomialLR` is
- * the same with an `endValue` of 0; its default for `steps` is 5.
+ * the same schedule with an `endValue` of 0; PyTorch's default for `steps` is 5.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

@@ -84,8 +84,8 @@ export interface TensorReport {
   readonly engine: EngineName
   /**
    * The learning rate η under the current options. For a schedule, the learning rate is the value at the last update,
-   * like PyTorch's `get_last_lr` before `scheduler.step()`, or at the first update before any step. Null if the tensor
-   * is frozen or its rule has no learning rate.
+   * like PyTorch's `get_last_lr` before `scheduler.step()`, or at the first update before any step. The field is null
+   * if the tensor is frozen or its rule has no learning rate.
    */
   readonly lr: number | null
 }

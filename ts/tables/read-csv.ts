@@ -35,8 +35,8 @@ export interface TableRequest {
   /** The known format, which replaces the detection. */
   readonly format?: Format
   /**
-   * Called with each row's group index and its offset in bytes (or rows). If this callback is set, the numbers are not
-   * stored in a table.
+   * Callback, called with each row's group index and its offset in bytes (or rows). If this callback is set, the
+   * numbers are not stored in a table.
    */
   readonly onRow?: (group: number, begin: number) => void
 }

@@ -44,7 +44,7 @@ export interface PlanSweepOptions {
   readonly chunkSeconds?: number | undefined
   /** Number of groups or sets per chunk. This number replaces `chunkSeconds`, and no time is measured. */
   readonly chunkSize?: number | undefined
-  /** Called occasionally with the name and the count of the processed items. */
+  /** Progress callback, called occasionally with the name and the count of the processed items. */
   readonly onProgress?: ((what: string, done: number) => void) | undefined
 }
 
@@ -311,7 +311,7 @@ async function hashColumnChunks(
   return chunks
 }
 
-/** Chunks of a text with the hashes of their bytes. This is the second pass over the file. */
+/** Chunks of a text with the hashes of their bytes. The function is the second pass over the file. */
 async function hashChunks(file: string, header: number, cut: readonly ChunkBoundary[]): Promise<PlanChunk[]> {
   const chunks: PlanChunk[] = []
   const head = await readPart(file, 0, header)

@@ -55,14 +55,14 @@ export interface PlanChunk {
   readonly sha256?: string | undefined
 }
 
-/** The version of the format of plans. Other versions are not read. */
+/** The version of the format of plans. Saved runs of other versions are not read. */
 export const PLAN_FORMAT = 2
 
 export interface Plan {
   readonly format: typeof PLAN_FORMAT
   /**
-   * Package version and hash of the kernels' sources. Only a package with the same version and hash can compute the
-   * plan.
+   * Package version and hash of the kernels' sources. Only a package with the same version and the same hash can
+   * compute the plan.
    */
   readonly version: string
   readonly kernels: string

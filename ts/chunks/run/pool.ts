@@ -141,7 +141,7 @@ export interface PoolJob {
   readonly indices: readonly number[]
   readonly signal: AbortSignal
   onStored(index: number, kept: StoreOutcome): void
-  /** Called after a chunk's third failure. */
+  /** Callback, called after a chunk's third failure. */
   onFailed(index: number, message: string): Promise<void>
 }
 

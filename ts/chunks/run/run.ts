@@ -33,7 +33,7 @@ export interface WorkerOptions extends StoreOptions {
   readonly data?: string | undefined
   /** Engine to run on. Default: the first available engine. */
   readonly engine?: EngineName | undefined
-  /** Number of threads per chunk. Default 1, because usually one worker runs per core. */
+  /** Number of threads per chunk. By default one thread, because usually one worker runs per core. */
   readonly threads?: number | undefined
 }
 
@@ -42,7 +42,7 @@ export interface RunOptions extends WorkerOptions {
   readonly shard?: Shard | undefined
   /** AbortSignal for the run. If the signal aborts, the current chunk is not stored. */
   readonly signal?: AbortSignal | undefined
-  /** Called after each chunk. */
+  /** Callback, called after each chunk. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 

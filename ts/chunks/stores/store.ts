@@ -43,7 +43,7 @@ export interface SealedResult {
 /** Outcome of storing a result: it was new, an equal result existed, or a result with other bytes existed. */
 export type StoreOutcome = 'stored' | 'duplicate' | 'conflict'
 
-/** The version of the format of results in stores. Other versions are not read. */
+/** The version of the format of results in stores. Saved runs of other versions are not read. */
 const STORE_FORMAT = 2
 const FAILED = '.failed'
 const CONFLICT = '.conflict-'

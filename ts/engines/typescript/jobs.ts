@@ -42,7 +42,7 @@ import { createRecord } from '../../core/untrusted-input.js'
 export interface SegmentJob extends MatrixSegment {
   /** Jobs with equal keys are identical. */
   readonly key: number
-  /** Undefined if the stage only computes sums. */
+  /** The loop is undefined if the stage only computes sums. */
   readonly loop: Loop | undefined
   readonly state: Readonly<Record<string, FloatArray>>
   /** Values per tensor, by name. */

@@ -22,7 +22,7 @@ import type { SegmentJob } from './jobs.js'
 /** A tensor's own values, by name. */
 export type TensorScalars = Readonly<Record<string, number>>
 
-/** The values of a tensor whose kernel has none. */
+/** The values of a tensor whose kernel has no values per tensor. */
 export const NO_SCALARS: TensorScalars = {}
 
 /**

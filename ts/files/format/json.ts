@@ -4,7 +4,7 @@ import { fromText } from '../../checkpoint/text.js'
 import { type Nesting, parseJson } from '../../core/json.js'
 import { FileError } from '../sources/errors.js'
 
-/** Nesting limit of a run, which exceeds that of parameters and of schedules (100 levels each). */
+/** Nesting limit of a saved run, which exceeds the nesting limits of parameters and of schedules (100 levels each). */
 const RUN = { deepest: 1000 }
 
 /** @throws FileError if the text is not JSON, or its nesting is invalid */

@@ -14,7 +14,7 @@ export type { FileSource } from '../sources/sources.js'
 export type { TensorData } from './dtypes.js'
 export type { TensorInfo } from './header.js'
 
-/** Number of bytes per read, and number of concurrent reads: one piece is summed while the others are read. */
+/** Number of bytes per read, and number of concurrent reads: one piece is summed while further pieces are read. */
 const MAX_PIECE_BYTES = 1 << 22
 const MAX_PIECES = 4
 /** Number of bytes per read of tensors that are widened, which takes longer. */

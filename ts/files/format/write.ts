@@ -20,7 +20,9 @@ export interface WritableTensor {
   release?(to: number): void
 }
 
-/** Number of bytes per piece, and number of pieces: one is copied and summed while the others are written. */
+/**
+ * Number of bytes per piece, and number of pieces: one piece is copied and summed while the other pieces are written.
+ */
 const MAX_PIECE_BYTES = 1 << 20
 const MAX_PIECES = 4
 /** Maximum number of values that are converted at once, in up to 2 ms, before the event loop continues. */

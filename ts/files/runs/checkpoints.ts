@@ -1,4 +1,4 @@
-/** Checkpoints: the latest files of a run in a folder, and the search for the newest intact one. */
+/** Checkpoints: the latest files of a run in a folder, and the search for the newest intact checkpoint. */
 
 import { openFolder, openSink, TEMPORARY_SUFFIX } from '#disk'
 import { toText } from '../../checkpoint/text.js'
@@ -35,7 +35,7 @@ export interface Checkpoint {
 export interface CheckpointsOptions {
   /** Number of newest checkpoints to keep; null keeps all. Default 3. */
   readonly keep?: number | null
-  /** Called with a message about each damaged checkpoint. Default `console.warn`. */
+  /** Callback, called with a message about each damaged checkpoint. Default `console.warn`. */
   readonly onWarning?: (message: string) => void
 }
 

@@ -48,7 +48,7 @@ const optionTable = {
   metadata: passThrough<Readonly<Record<string, string>>>(),
 }
 
-/** The version of the metadata's format. Other versions are not read. */
+/** The version of the metadata's format. Saved runs of other versions are not read. */
 const VERSION = '3'
 const KEY_PREFIX = 'antigrad.'
 const KEYS = { version: `${KEY_PREFIX}version`, run: `${KEY_PREFIX}run` }

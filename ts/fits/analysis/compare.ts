@@ -182,7 +182,7 @@ function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fi
     }),
   )
   const met = fitManySync(
-    // The cast accepts any model, because parameter names are unknown here.
+    // The cast accepts any model, because the parameter names are unknown at this point.
     (functionModel?.model ?? expression(problem.text)) as Expression,
     { ...createRecord(named, column), [problem.y]: curves },
     {

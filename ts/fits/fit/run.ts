@@ -225,8 +225,8 @@ export class FitRun {
   }
 
   /**
-   * The columns for results. They are allocated after the first batch, while the engine already runs another batch,
-   * which hides the time for the allocation.
+   * The columns for results. The columns are allocated after the first batch, while the engine already runs another
+   * batch, which hides the time for the allocation.
    */
   get #found(): SolvedFits {
     this.#made ??= this.#markTooFewPoints()

@@ -57,7 +57,7 @@ function computeRange(x: Float64Array): number {
   return last - x[0] || Math.abs(last) || 1
 }
 
-/** Whether all rows are usable, and each row is in order after the previous one. */
+/** Whether all rows are usable and in order. */
 function isInOrder(
   x: ArrayLike<number>,
   y: ArrayLike<number>,

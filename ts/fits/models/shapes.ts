@@ -15,7 +15,7 @@ export interface CandidateSet<T> {
   readonly more: number
   /**
    * Writes some rows of a candidate curve to the array `on`, starting at the index `at`. The first candidates are drawn
-   * in order, one slice of rows after the other. Each curve can therefore be computed from the previous one.
+   * in order, one slice of rows after the other. Each curve can therefore be computed from the previous curve.
    */
   readonly drawCandidate: (candidate: number, on: Float64Array, at: number, from: number, to: number) => void
 }
@@ -264,7 +264,7 @@ export class DrawnShapes<T> {
     this.#isThere[k] = 1
   }
 }
-/** Computes Σ c·y for `count` curves. Four sums at a time are faster than one. */
+/** Computes Σ c·y for `count` curves. Computing four sums at a time is faster than computing one sum at a time. */
 function multiply(
   curves: Float64Array,
   y: Float64Array,

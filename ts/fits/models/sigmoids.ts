@@ -85,9 +85,9 @@ export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'lo
 }
 
 /**
- * Five-parameter logistic bottom + (top − bottom)/(1 + (ec50/x)^slope)^asymmetry, for doses x ≥ 0. The
- * half-maximal dose is ec50/(2^(1/asymmetry) − 1)^(1/slope), which equals ec50 if the asymmetry is 1. The
- * option `logEC50` replaces ec50 by log10 of the half-maximal dose, whatever the asymmetry.
+ * Five-parameter logistic bottom + (top − bottom)/(1 + (ec50/x)^slope)^asymmetry, for doses x ≥ 0. The half-maximal
+ * dose is ec50/(2^(1/asymmetry) − 1)^(1/slope), which equals ec50 if the asymmetry is 1. The option `logEC50` replaces
+ * ec50 with log10 of the half-maximal dose for any asymmetry.
  */
 export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'asymmetry' | 'logEC50'> {
   type SigmoidParameter = DoseParameters | 'asymmetry' | 'logEC50'

@@ -80,8 +80,9 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
   readonly lossScale?: number
   /**
    * Convergence tolerance. A fit has converged if the next linearized step would reduce χ² by at most this fraction. A
-   * fit has also converged if the next step is at most this fraction of the parameters. Default 1e-10, or 1e-8 for a
-   * function model with first-order differences. A tolerance of 1e-14 or less refines the solution to all digits.
+   * fit has also converged if the next step is at most this fraction of the parameters. The default tolerance is 1e-10,
+   * or 1e-8 for a function model with first-order differences. A tolerance of 1e-14 or less refines the solution to all
+   * digits.
    */
   readonly tolerance?: number
   /**

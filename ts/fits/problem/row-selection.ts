@@ -31,7 +31,7 @@ export const WEIGHTLESS = 2
  * by row for a million rows.
  *
  * @param columns the fit's part of each column
- * @param weights the fit's part of the weights, if there are weights
+ * @param weights the fit's part of the weights, if the data have weights
  */
 export function* readRoles(
   columns: readonly Float64Array[],

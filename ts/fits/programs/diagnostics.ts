@@ -16,7 +16,7 @@ import type { StepEquations } from './step-equations.js'
 export const OFFSET_TOLERANCE = 1e-3
 /**
  * A fit has nevertheless converged if the next step is shorter than this fraction of the parameters, or than the
- * tolerance. This criterion applies to data that the model fits almost exactly.
+ * tolerance. This convergence criterion applies to data that the model fits almost exactly.
  */
 export const EXACT_FIT_RATIO = 1e-9
 /**
@@ -25,8 +25,8 @@ export const EXACT_FIT_RATIO = 1e-9
  */
 const MIN_RELATIVE_GRADIENT = 1e-9
 /**
- * A diagonal element of JᵀWJ counts as faded if it is below this fraction of its largest value. It is then above 0 only
- * because the last step was incomplete.
+ * A diagonal element of JᵀWJ counts as faded if it is below this fraction of its largest value. A faded element is
+ * above 0 only because the last step was incomplete.
  */
 export const FADED_RATIO = 1e-12
 

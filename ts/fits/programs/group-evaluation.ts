@@ -64,7 +64,7 @@ const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => (
   curvature: isBounded ? triangleIndex(local + shared, 0) : 0,
   /** Whether each local parameter may move. */
   free: isBounded ? local : 0,
-  /** 1 + index of the local parameter that is fixed; 0 if all are free. */
+  /** 1 + index of the local parameter that is fixed; 0 if all parameters are free. */
   held: 1,
 })
 

@@ -5,7 +5,7 @@ import { exp, log } from '../../functions/index.js'
 import type { Parameter } from '../problem/parameters.js'
 import { triangleIndex } from './ldlt.js'
 
-/** Internal starting values, from the external ones. */
+/** Converts external starting values to internal values. */
 export function toInternal({ isLogarithmic }: Parameter, starts: Float64Array): Float64Array {
   return isLogarithmic ? starts.map(log) : starts
 }

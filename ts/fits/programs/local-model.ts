@@ -1,7 +1,7 @@
 /**
  * Quadratic model of χ² around a point, as a function of the step along the profiled direction. The quadratic model
  * yields the conditional minimum over the nuisance parameters. The model is solved by normal equations, or by Givens QR
- * if those lose too many digits.
+ * if the normal equations lose too many digits.
  */
 
 import { Builder } from '../../expressions/differentiate.js'
@@ -23,8 +23,8 @@ import type { RowSums, StepEquations } from './step-equations.js'
 
 export interface LocalModel {
   /**
-   * Half the gradient of χ² with respect to the nuisance parameters, and the diagonal of its matrix. Both include the
-   * compensation along a derived quantity.
+   * Half the gradient of χ² with respect to the nuisance parameters, and the diagonal of its matrix. The gradient and
+   * the diagonal include the compensation along a derived quantity.
    */
   readonly gradient: readonly number[]
   readonly scale: readonly number[]

@@ -8,8 +8,8 @@ export interface ProfileDirection {
   /** Change of each profiled parameter per unit step; 0 for nuisance parameters. */
   readonly direction: readonly number[]
   /**
-   * 1 for the parameter that compensates the others, to keep the derived quantity constant; null if parameters are
-   * profiled.
+   * 1 for the parameter that compensates the changes of all other parameters, to keep the derived quantity constant;
+   * null if parameters are profiled.
    */
   readonly first: readonly number[] | null
   /** Change of the compensating parameter per unit change of each other parameter, with the opposite sign. */

@@ -443,7 +443,7 @@ interface TracePoint {
   readonly valley: LocalModel
 }
 
-/** 1 for each nuisance parameter that follows, 0 for a parameter that stays. */
+/** 1 for each nuisance parameter that moves along with the profile, 0 for a parameter that stays fixed. */
 function followingParameters(
   b: Builder,
   problem: Problem,

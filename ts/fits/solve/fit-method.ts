@@ -34,7 +34,7 @@ export abstract class FitMethod {
     return #isOurs in given
   }
 
-  /** @internal The WebAssembly module that runs its batches, and those of fits. */
+  /** @internal The WebAssembly module that runs the method's batches, and also the batches of other fits. */
   abstract readonly module: WasmModule
 
   /** @internal Minimizes the cost of some fits. */

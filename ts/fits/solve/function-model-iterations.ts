@@ -26,7 +26,7 @@ export interface IterationStart {
 
 /**
  * Iterates a program for a model function, like `Iterations.run`. The program's state begins with the free parameters,
- * followed by the fixed ones.
+ * followed by the fixed parameters.
  */
 export function* iterateFunctionModel(
   problem: Problem,

@@ -7,7 +7,7 @@
 /** R and Qᵀ·b of a matrix and a right-hand side. */
 export interface PivotedTriangle {
   /**
-   * Columns of R, each up to its diagonal element. This element is 0 if the column depends linearly on previous
+   * Columns of R, each up to its diagonal element. The diagonal element is 0 if the column depends linearly on previous
    * columns.
    */
   readonly columns: readonly Float64Array[]

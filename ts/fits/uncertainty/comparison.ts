@@ -23,8 +23,8 @@ export interface Comparison {
    */
   readonly test: 'F' | 'likelihood-ratio' | null
   /**
-   * Test statistic: F, or the reduction of χ² by the full model. This field, `degreesOfFreedom` and `pValue`
-   * are NaN without a test.
+   * Test statistic: F, or the reduction of χ² by the full model. The fields `statistic`, `degreesOfFreedom` and
+   * `pValue` are NaN without a test.
    */
   readonly statistic: number
   /**

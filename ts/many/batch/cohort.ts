@@ -10,7 +10,7 @@ import type { DataColumn } from './data.js'
 interface CohortLayout {
   /** Count of running runs. */
   readonly count: Uint32Array
-  /** One array per parameter, then the state by parameter, then the bounds by parameter if there are any. */
+  /** One array per parameter, then the state by parameter, then the bounds by parameter, if the run has bounds. */
   readonly planes: readonly FloatArray[]
   /** Columns in the order of BATCH_SHORT, which track short steps. */
   readonly short: readonly Float64Array[]
@@ -56,7 +56,7 @@ const LANES_PER_PASS = 16
 export class Cohort {
   readonly #layout: CohortLayout
   readonly #counts: CohortCounts
-  /** Lower and upper bounds of each parameter, if there are any. */
+  /** Lower and upper bounds of each parameter, if the run has bounds. */
   readonly #bounds: readonly FloatArray[]
 
   constructor(parts: CohortLayout, counts: CohortCounts) {

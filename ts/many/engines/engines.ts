@@ -79,9 +79,9 @@ const runnerFactories: Readonly<
 }
 
 /**
- * Selects the requested engine, or the first available one.
+ * Selects the requested engine, or the first available engine.
  *
- * @param module the WebAssembly module for the engine wasm: that of many runs, or the smaller one of fits
+ * @param module the WebAssembly module for the engine wasm: the module for many runs, or the smaller module for fits
  * @throws EngineError if the requested engine is not available
  */
 export function selectRunner(

@@ -1,5 +1,5 @@
 /**
- * Code of a worker, which advances batches of many runs in a memory of its own. The worker contains no update rules.
+ * Code of a worker, which advances batches of many runs in its own memory. The worker contains no update rules.
  * workers.ts sends messages to the worker, and contains its code as a string. The package also contains the code of the
  * worker as a file.
  */

@@ -49,8 +49,8 @@ const optionTable = {
 /**
  * The value of the option `workers` of `minimizeMany` and `fitMany`. In browsers, runs then use all cores, or `threads`
  * workers, with bit-identical results. Workers start with the first call that needs them, and end two seconds after the
- * last one. If no worker starts, the call continues without them, and its `engineReasons` say why. The option has no
- * effect with the native engine or in synchronous calls.
+ * last such call. If no worker starts, the call continues without them, and its `engineReasons` say why. The option has
+ * no effect with the native engine or in synchronous calls.
  *
  * @throws OptionError if an option is unknown or the URL is invalid
  * @example
