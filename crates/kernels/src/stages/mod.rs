@@ -12,12 +12,14 @@
 //!
 //! A call takes one of these ways:
 //!
-//! 1. `plan.rs`: if a stage consists of plain passes, they are looked up and checked once, and repeated in later steps.
-//! 2. `run.rs`: finds the segments of the range, checks their kernel, row and arrays, and runs the kernel's pass over
-//! each. The pipeline (`kernel/pipeline.rs`) surrounds the pass if gradients must be clipped, scaled, decayed or
-//! masked. 3. `per_tensor.rs`: visits tensors one by one, if they have their own values, borrowed gradients or sums. 4.
-//! `rows.rs` and `row_list.rs`: visit only the listed rows of a tensor with sparse gradients. 5. `matrices.rs` and
-//! `small_tensors.rs`: pass whole tensors to kernels of matrices.
+//! - `plan.rs` looks up and checks the passes of a stage once, if the stage consists of plain passes, and repeats
+//!   them in later steps.
+//! - `run.rs` finds the segments of the range, checks their kernels, rows and arrays, and runs a kernel's pass over
+//!   each segment. The pipeline (`kernel/pipeline.rs`) surrounds the pass if gradients must be clipped, scaled,
+//!   decayed or masked.
+//! - `per_tensor.rs` visits tensors one by one, if they have their own values, borrowed gradients or sums.
+//! - `rows.rs` and `row_list.rs` visit only the listed rows of a tensor with sparse gradients.
+//! - `matrices.rs` and `small_tensors.rs` pass whole tensors to kernels of matrices.
 //!
 //! Example: a step of LAMB with clipping by the global norm. TypeScript calls `run(NORM)` and computes the gradients'
 //! factor from the sums. `run(0)` updates m and v, writes the direction u over the gradient, and sums θ² and u² per
