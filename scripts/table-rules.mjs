@@ -89,9 +89,9 @@ The tables show how well a rule performs with a good learning rate. The tables d
 rate is to find, or how a schedule would change the results:
 
 - Rules that divide by the gradient's size oscillate around a minimum with an amplitude proportional to the
-  learning rate. Such rules reach the minimum only with a small rate.
-- \`adamw\` decays its parameters by default, and this decay moves minima that are not at 0.
-- The first updates of \`radam\` are not adaptive, so a large rate moves the parameters far away.
+  learning rate. Rules that oscillate in this way reach the minimum only with a small learning rate.
+- \`adamw\` decays its parameters by default, and the decay moves minima that are not at 0.
+- The first updates of \`radam\` are not adaptive, so a large learning rate moves the parameters far away.
 - For a function with many local minima, the table depends more on the starts than on the rules.
 
 ${sections.join('\n')}`
