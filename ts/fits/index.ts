@@ -27,12 +27,12 @@
  * 4. `solve` runs the compiled programs for batches of fits on an engine. Ill-conditioned fits are repeated with QR.
  *   Function models and models with more than 16 free parameters are solved one at a time by a dense
  *   trust-region method.
- * 5. `uncertainty` and `profiles` compute statistics, bands, bootstrap replicates and profile likelihoods
- *   from the solved fits.
- * 6. `fit` starts the run and assembles the result. The folder `fit` also repeats the run for model-based weights and
- *   for a covariance of y.
+ * 5. `uncertainty` and `profiles` compute statistics, bands, bootstrap replicates and profile likelihoods of the solved
+ * fits.
+ * 6. `fit` starts the run and assembles the result. The folder `fit` also repeats the run if weights depend on the
+ * model or if y has a covariance matrix.
  * 7. `shared-solve` and `shared` solve fits with shared parameters and assemble their results.
- * 8. `analysis` contains the functions that take a result.
+ * 8. `analysis` contains the functions that analyze the result of a fit.
  */
 
 export { bootstrap, bootstrapSync } from './analysis/bootstrap.js'

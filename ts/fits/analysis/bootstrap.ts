@@ -23,12 +23,12 @@ import { type Computation, checkResult, run, runSync } from './computation.js'
 import { prepareSharedBootstrap } from './shared-bootstrap.js'
 
 /**
- * Bootstraps one fit: refits resampled data to get standard errors, intervals and bands that do not assume a linear
- * model. Fit i gets the same random numbers from `bootstrap(result.at(i))` as from `bootstrap(result)`.
+ * Bootstraps one fit: refits resampled data to compute standard errors, intervals and bands that do not assume a linear
+ * model. Fit i uses the same random numbers in `bootstrap(result.at(i))` as in `bootstrap(result)`.
  *
- * @param found a result of `fit`
+ * @param found a result of the function `fit`
  * @param options number of replicates, resampling method, seed and confidence level
- * @throws OptionError if an option is out of its range, or if residuals of a Poisson fit are to be resampled
+ * @throws OptionError if an option is out of its range, or if the options resample the residuals of a Poisson fit
  * @example
  * const { errors } = bootstrap(found, { count: 2000, seed: 1 })
  */
@@ -41,8 +41,8 @@ export function bootstrap<Names extends string>(
  * and with any number of threads. The native engine does not block the event loop.
  *
  * @param found a result of `fitMany`
- * @throws (rejects with) OptionError as for a single fit, or if the replicates would contain more than 2²⁷ numbers; the
- * signal's reason if the call is aborted
+ * @throws (rejects with) OptionError if an option is out of its range or the replicates would contain more than 2²⁷
+ * numbers; the reason of the AbortSignal if the call is aborted
  */
 export function bootstrap<Names extends string>(
   found: FitManyResult<Names>,
@@ -53,7 +53,8 @@ export function bootstrap<Names extends string>(
  * are refitted together. The random numbers depend only on the seed, the group and the replicate.
  *
  * @param found a result of `fitShared`
- * @throws (rejects with) OptionError as for `fitMany`; the signal's reason if the call is aborted
+ * @throws (rejects with) OptionError under the same conditions as for results of `fitMany`; the reason of the
+ * AbortSignal if the call is aborted
  */
 export function bootstrap(found: SharedFit, options?: BootstrapManyOptions): Promise<SharedBootstrap>
 export function bootstrap(

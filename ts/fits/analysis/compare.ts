@@ -28,8 +28,8 @@ export type { Comparison }
 
 const table = {
   /**
-   * Whether the reduced model is known to be nested in the full model. Default false: a fit of the full model to the
-   * reduced model's curve tests the nesting.
+   * Whether the reduced model is known to be nested in the full model. By default (false), `compare` tests the nesting
+   * by a fit of the full model to the curve of the reduced model.
    */
   nested: flag(false),
 }
@@ -38,16 +38,17 @@ const table = {
 export interface CompareOptions extends GivenOf<typeof table> {}
 
 /**
- * Limit for the nesting test, as a fraction of the reduced model's χ². A full model that is fitted to the reduced
- * model's curve reproduces the curve if the remaining χ² is at most this fraction.
+ * Largest χ² at which a full model that is fitted to the curve of a reduced model counts as reproducing the curve. The
+ * limit is a fraction of the reduced model's own χ².
  */
 const EQUALITY_TOLERANCE = 1e-6
 const NOT_NESTED = "does not reproduce the other fit's curve"
 
 /**
  * Compares two models that were fitted to the same data. AICc is always computed. If one model is nested in the other,
- * an F test is computed too, or a likelihood-ratio test if σ is known. To test nesting, the full model is fitted to the
- * curve of the reduced model, and must reproduce this curve. The option `nested` overrides the test of nesting.
+ * `compare` also computes an F test, or a likelihood-ratio test if σ is known. To test nesting, the full model is
+ * fitted to the curve of the reduced model, and must reproduce the curve. The option `nested` overrides the test of
+ * nesting.
  *
  * @param a a result of `fit`
  * @param b another result of `fit` with the same y, weights and loss, which must not be robust
@@ -56,12 +57,12 @@ const NOT_NESTED = "does not reproduce the other fit's curve"
  * const { pValue, aicc, message } = compare(fit(models.fourPL(), data), fit(models.fivePL(), data))
  */
 export function compare(a: Fit, b: Fit, options?: CompareOptions): Comparison
-/** Compares each fit of one batch with the fit of the same index in another batch of equal length. */
+/** Compares each fit of one batch with the fit at the same index in another batch of equal length. */
 export function compare(a: FitManyResult, b: FitManyResult, options?: CompareOptions): Comparison[]
 /**
- * Compares two joint fits of all groups that differ in their shared parameters; one of them may fit the groups
- * independently (`fitMany`). The reduced model is nested in the full model under two conditions. Both models use the
- * same model function, and the reduced model shares every parameter that the full model shares.
+ * Compares two joint fits of all groups that differ in their shared parameters. One of the two fits may be a result of
+ * `fitMany`, which fits the groups independently. The reduced model is nested in the full model if both use the same
+ * model function and the reduced model shares every parameter that the full model shares.
  *
  * @example
  * compare(await fitShared(model, data, { shared: ['top', 'bottom'] }), await fitMany(model, data)) // worth it?
@@ -112,7 +113,7 @@ function compareAll(a: readonly Fit[], b: readonly Fit[], isNested: boolean): Co
   return pairs.map((pair, k) => comparison(pair, nests[k], isNested))
 }
 
-/** All groups of a result as one joint fit. Returns undefined if the value is not a result with groups. */
+/** All groups of a result as one joint fit. The function returns undefined if the value is not a result with groups. */
 function findJointFit(given: unknown): JointFit | undefined {
   if (!isFitManyResult(given)) return isObject(given) ? jointFits.get(given)?.() : undefined
   const fits = toFits(given)
@@ -157,8 +158,8 @@ function compareJointFits(a: JointFit, b: JointFit, isNested: boolean): Comparis
 }
 
 /**
- * Fits the full model to the curves of the reduced model. The fit starts once at the full model's own solution, and
- * once at the reduced model's values of equally named parameters.
+ * Fits the full model to the curves of the reduced model. Each curve is fitted from two starts: the solution of the
+ * full model, and the reduced model's values of the parameters with equal names.
  */
 function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fit }[]): NestingCheck[] {
   if (pairs.length === 0) return []
@@ -166,7 +167,7 @@ function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fi
   const context = given.whitened?.plain ?? given
   const { problem, dropsInvalid, choice } = context
   const { functionModel } = problem
-  // A residual model has no curve.
+  // A residual model has no curve, so its nesting cannot be tested.
   if (functionModel?.kind === 'residuals')
     return pairs.map(() => ({ isNested: false, explanation: NOT_NESTED, atBound: [] }))
   const twice = <T>(make: (pair: (typeof pairs)[number], isOther: boolean) => T) =>
@@ -182,7 +183,7 @@ function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fi
     }),
   )
   const met = fitManySync(
-    // The cast accepts any model, because the parameter names are unknown at this point.
+    // The cast accepts any model, because the types do not record the parameter names.
     (functionModel?.model ?? expression(problem.text)) as Expression,
     { ...createRecord(named, column), [problem.y]: curves },
     {

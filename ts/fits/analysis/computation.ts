@@ -10,9 +10,9 @@ export interface Computation<T> {
   /** The engine that ran the fits. */
   readonly choice: EngineChoice<BatchRunner>
   readonly calls: Generator<EngineCall, T>
-  /** Frees resources of the calls after they have ended or have been aborted. */
+  /** Frees the resources of the engine calls after the calls have ended or have been aborted. */
   readonly release?: () => void
-  /** Progress reports for `onProgress`, if the computation supports them. */
+  /** Progress reports for `onProgress`, if the computation supports progress reports. */
   readonly progress?: CallProgress
 }
 

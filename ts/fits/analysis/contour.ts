@@ -15,11 +15,11 @@ import { type FitSource, fitSources } from '../solve/result-source.js'
 import { checkResult } from './computation.js'
 
 /**
- * Traces the boundary of the joint confidence region of two parameters. On the boundary, χ², minimized over
- * all other parameters, has reached the threshold of the level for both parameters jointly. The threshold is
- * an F(2, n) quantile with n degrees of freedom, or a χ² quantile with two degrees of freedom if σ is known.
- * The points lie on rays from the estimate, one point per ray. For derived quantities, each point is where a
- * tangent line touches the region.
+ * Traces the boundary of the joint confidence region of two parameters. On the boundary, χ², minimized over all other
+ * parameters, equals the joint threshold of the confidence level for two parameters. The threshold is an F(2, n)
+ * quantile with n degrees of freedom, or a χ² quantile with two degrees of freedom if σ is known. The points lie on
+ * rays from the estimate, one point per ray. For derived quantities, each point is the point at which a tangent line
+ * touches the region.
  *
  * @param found a result of `fit`
  * @param a @param b names of two different free parameters or derived quantities

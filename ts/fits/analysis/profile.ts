@@ -32,10 +32,11 @@ type Profiles<Name extends string> = Readonly<Record<Name, Profile>>
 type ManyProfiles<Name extends string> = Readonly<Record<Name, ProfileColumns>>
 
 /**
- * Computes profile-likelihood intervals. An endpoint is the value of a parameter at which χ², minimized over
- * all other parameters, has risen to the threshold of the level. The rise is F(1, n)·χ²/n with n degrees of
- * freedom if σ is unknown (lmfit's `conf_interval`), and a χ² quantile if σ is known (MINOS). The intervals
- * need not be symmetric, and they remain valid if the model is nonlinear within the standard errors.
+ * Computes profile-likelihood intervals. An endpoint is the value of a parameter at which χ², minimized over all other
+ * parameters, has risen to the threshold of the confidence level. If σ is unknown, the threshold exceeds the minimum of
+ * χ² by F(1, n)·χ²/n with n degrees of freedom (as in lmfit's `conf_interval`). If σ is known, the threshold exceeds
+ * the minimum by a χ² quantile (as in MINOS). Profile intervals need not be symmetric, and remain valid if the model is
+ * nonlinear within the standard errors.
  *
  * @param found a result of `fit`
  * @param names names of free parameters or derived quantities; default: all of them
@@ -49,11 +50,13 @@ export function profile<Names extends string, Name extends Names = Names>(
   options?: ProfileOptions,
 ): Profiles<Name>
 /**
- * Computes the profile intervals of each fit of a batch. Thousands of profiles run side by side. The result's columns
- * have one endpoint per fit, with the reason for its position. The native engine does not block the event loop.
+ * Computes the profile intervals of each fit of a batch. Thousands of profiles run side by side. Each column of the
+ * result contains one endpoint per fit. A reason per endpoint explains the endpoint's position. The native engine does
+ * not block the event loop.
  *
  * @param found a result of `fitMany`
- * @throws (rejects with) OptionError as for a single fit; the signal's reason if the call is aborted
+ * @throws (rejects with) OptionError if a name is neither free nor derived, or if the level is not between 0 and 1; the
+ * reason of the AbortSignal if the call is aborted
  */
 export function profile<Names extends string, Name extends Names = Names>(
   found: FitManyResult<Names>,
@@ -64,11 +67,11 @@ export function profile<Names extends string, Name extends Names = Names>(
  * Computes the profile interval of one parameter of a fit with shared parameters. χ² is minimized over all
  * other parameters of all groups.
  *
- * @param found a result of `fitShared`, for a name in its `shared`; or one of its groups, for a name in the
- * group's `free`
- * @param name name of the parameter
- * @throws (rejects with) OptionError if the name is unknown, or if the level is not between 0 and 1; the
- * signal's reason if the call is aborted
+ * @param found a result of `fitShared` if the name is listed in the result's `shared`, or a group of the result if the
+ * name is listed in the group's `free`
+ * @param name name of the parameter to profile
+ * @throws (rejects with) OptionError if the name is unknown, or if the level is not between 0 and 1; the reason of the
+ * AbortSignal if the call is aborted
  */
 export function profile(
   found: SharedFit | SharedGroup,
@@ -186,7 +189,7 @@ function toProfiled(
   }
 }
 
-/** @returns the index of a name */
+/** @returns the index of a validated name among the known names */
 function readName(name: unknown, known: readonly string[]): number {
   const at = known.indexOf(name as string)
   if (at < 0) throw new OptionError('name', `one of ${known.join(', ')}`, name)

@@ -43,7 +43,7 @@ interface ResampledFit {
   readonly found: SharedFit
   readonly source: SharedSource
   readonly options: BootstrapManyValues
-  /** Contexts of the groups as independent fits. The array is empty if no group can be resampled. */
+  /** Contexts of the groups as independent fits. The array of contexts is empty if no group can be resampled. */
   readonly alone: readonly (readonly SingleFitContext[])[]
   getContexts(group: number): SingleFitContext[]
 }
@@ -66,7 +66,7 @@ function createResult(resampled: ResampledFit, replicates: SharedReplicates): Sh
   return new SharedBootstrap(replicates.reason, length, at, (read) => gatherGroups(source, length, read))
 }
 
-/** Parameters and derived quantities of one group, one value per replicate. */
+/** Columns of the parameters and derived quantities of one group, with one value per replicate. */
 function collectValues(
   { run, locate }: SharedSource,
   { reason, shared, local }: SharedReplicates,
@@ -88,7 +88,7 @@ function collectValues(
   return Object.fromEntries([...free, ...derived])
 }
 
-/** Values that groups return for their parameters, collected by parameter. */
+/** Values of the parameters in all groups, collected by parameter name. */
 function gatherGroups(
   { run, locate, toValues }: SharedSource,
   length: number,

@@ -18,18 +18,19 @@ import { FitRun } from './run.js'
 import { WhitenedFit } from './whitening.js'
 
 /**
- * Fits a model to many data sets at once by nonlinear least squares. The method is Levenberg-Marquardt in float64. The
- * result of each fit is bit-identical on every engine and with any number of threads. After copying the data, the call
- * yields to the event loop at least every 50 ms, even while built-in models guess starting values.
+ * Fits a model to many data sets at once by nonlinear least squares. The algorithm is Levenberg-Marquardt in float64.
+ * The result of each fit is bit-identical on every engine and with any number of threads. After copying the data, the
+ * call yields to the event loop at least every 50 ms, even while built-in models guess starting values.
  *
  * @param model an `expression`, whose names are parameters or columns; one of the built-in `models`; or a
  * function, which runs in JavaScript (see {@link FunctionModel})
- * @param data columns by name: an array of numbers for all fits, or an array per fit, whose lengths may differ between
- * fits. Null and NaN mark missing numbers (see the option `missing`). The call copies the data.
+ * @param data columns by name: an array of numbers for all fits, or one array per fit. The lengths of the arrays may
+ * differ between fits. Null and NaN mark missing numbers (see the option `missing`). The call copies the data.
  * @param options starting values, weights, loss, tolerance, engine and other settings
- * @returns a promise of the results, with one column per quantity and one number per fit
- * @throws (rejects with) OptionError before the first iteration if an argument is invalid; the signal's reason if the
- * call is aborted. A failed fit does not throw; its `reason` explains the failure.
+ * @returns a promise of the results, with one column per quantity, and one number per fit in each column
+ * @throws (rejects with) OptionError before the first iteration if an argument is invalid; the reason of the
+ * AbortSignal if the call is aborted. A failed fit does not throw an error. Instead, the `reason` of the fit explains
+ * the failure.
  * @example
  * const { values, errors } = await fitMany(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
  */
@@ -43,7 +44,7 @@ export function fitMany<
   data: D,
   options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
 ): Promise<FitManyResult<ParametersOf<Names, D, Start, Derive>>>
-/** For a model function, the parameters are the names in `start`, and exceptions of the function are passed on. */
+/** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fitMany<
   D extends FitData,
   const Start extends FitParameters,
@@ -76,7 +77,7 @@ export function fitManySync<
   data: D,
   options?: FitManyOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
 ): FitManyResult<ParametersOf<Names, D, Start, Derive>>
-/** For a model function, the parameters are the names in `start`, and exceptions of the function are passed on. */
+/** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fitManySync<
   D extends FitData,
   const Start extends FitParameters,
@@ -94,7 +95,8 @@ export function fitManySync(model: AnyModel, data: FitData, options: object = {}
 /**
  * Fits a model to one data set by nonlinear least squares. `fit` takes the same arguments as {@link fitMany}.
  *
- * @throws OptionError if an argument is invalid. A failed fit does not throw; its `reason` explains the failure.
+ * @throws OptionError if an argument is invalid. A failed fit does not throw an error. Instead, the `reason` of the fit
+ * explains the failure.
  * @example
  * const { values, errors, rSquared } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
  */
@@ -108,7 +110,7 @@ export function fit<
   data: D,
   options?: FitOptions<Start & OnlyParameters<Names, D, Start>, Derive>,
 ): Fit<ParametersOf<Names, D, Start, Derive>>
-/** For a model function, the parameters are the names in `start`, and exceptions of the function are passed on. */
+/** For a model function, the parameters are the names in `start`. Exceptions of the model function are passed on. */
 export function fit<
   D extends FitData,
   const Start extends FitParameters,

@@ -1,6 +1,6 @@
 /**
  * Model-based weights such as 1/f², by iteratively reweighted least squares. Each round is an ordinary fit whose
- * weights are computed from the previous round. The rounds end when the parameters no longer change.
+ * weights are computed from the previous solution. The iteration ends when the parameters no longer change.
  */
 
 import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
@@ -33,7 +33,7 @@ import { evaluateModel } from '../uncertainty/linearize.js'
 import { FitManyResult } from './result.js'
 import type { FitRun } from './run.js'
 
-/** A run of fits with model-based weights. The class has the interface of {@link FitRun}. */
+/** A run of fits with model-based weights. The class implements the interface of {@link FitRun}. */
 export class IterativeReweighting {
   // `declare` emits no fields, which keeps bundles small.
   declare readonly choice: FitRun['choice']
@@ -57,7 +57,7 @@ export class IterativeReweighting {
     this.#weightFunction = compileWeights(first.problem, weightExpression(options) as string, option)
   }
 
-  /** Context of the first, unweighted run. Later rounds replace the results in this context. */
+  /** Context of the first, unweighted run. Later rounds replace the results in the context of the first run. */
   get #context(): FitContext {
     this.#firstContext ??= this.#first.ingredients()
     return this.#firstContext
@@ -93,7 +93,10 @@ export class IterativeReweighting {
     this.#first.release()
   }
 
-  /** Context of an aborted run. The context contains no fits, because no round is known to be the last one. */
+  /**
+   * Context of an aborted run. The context of an aborted run contains no fits, because no round is known to be the
+   * last round.
+   */
   done(): FitContext {
     return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
   }
@@ -121,8 +124,8 @@ export class IterativeReweighting {
   }
 
   /**
-   * Computes the weights of fits at their current points. Returns the fits whose weights are valid. Fits with an
-   * invalid weight end with an error reason.
+   * Computes the weights of fits at their current points. The function returns the fits whose weights are all valid. A
+   * fit with an invalid weight ends, and its `reason` reports the weight.
    */
   *#weigh(fits: readonly number[]): Slices<number[]> {
     const weighed: number[] = []
@@ -134,7 +137,10 @@ export class IterativeReweighting {
     return weighed
   }
 
-  /** Computes the weights of one fit. Returns false, and ends the fit, if a weight is not finite and > 0. */
+  /**
+   * Computes the weights of one fit. If a weight is not finite and positive, the function ends the fit and returns
+   * false.
+   */
   *#setWeights(fit: number): Slices<boolean> {
     const { data, problem, solved } = this.#context
     const y = numbersInRun(data.get(problem.y) as DataColumn, fit)
@@ -163,7 +169,7 @@ export class IterativeReweighting {
     this.#context.solved.reason[fit] = fitReasons.indexOf(reason)
   }
 
-  /** Columns of some fits, reduced to the rows in use, with the current weights. */
+  /** Columns of the given fits, reduced to the rows in use, with the current weights. */
   *#selectColumns(fits: readonly number[]): Slices<Map<string, DataColumn>> {
     const selected = new Map<string, DataColumn>()
     for (const [name, column] of this.#context.columns) {
@@ -199,8 +205,8 @@ export class IterativeReweighting {
 }
 
 /**
- * Whether a round changed each parameter by no more than a converged step would, relative to its standard
- * error.
+ * Whether a round changed each parameter by no more than a converged step would change the parameter, relative to its
+ * standard error.
  */
 function hasConverged(
   before: SolvedFits,

@@ -10,11 +10,13 @@ import { type IntervalMethod, intervalMethod } from '../solve/interval-method.js
 export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuantities>
   extends CommonFitOptions<Start, Derive> {
   /**
-   * Method of `intervals()` on the results: `profileIntervals()`. Without this option, intervals are value ±
-   * t·error.
+   * How `intervals()` computes the confidence intervals of the results. The value `profileIntervals()` selects profile
+   * likelihoods. The default intervals are value ± t·error, with Student's t.
    */
   readonly intervals?: IntervalMethod
-  /** First-order rule that replaces Levenberg-Marquardt, as in `ruleMethod(adam({ lr: 0.05 }))`. */
+  /**
+   * First-order update rule that replaces the Levenberg-Marquardt algorithm, as in `ruleMethod(adam({ lr: 0.05 }))`.
+   */
   readonly method?: FitMethod
 }
 

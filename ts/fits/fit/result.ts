@@ -18,7 +18,7 @@ type OutputColumns<Names extends string = string> = Readonly<Record<Names, Float
 
 /** Results of `fitMany`. Each quantity is a column with one number per fit. */
 export class FitManyResult<Names extends string = string> {
-  // `declare` emits no fields, as in FitView.
+  // `declare` emits no code for fields, as in the class FitView.
   /** Estimates of all parameters, including fixed ones, and of derived quantities. */
   declare readonly values: OutputColumns<Names>
   /**
@@ -26,16 +26,16 @@ export class FitManyResult<Names extends string = string> {
    * unidentifiable parameter.
    */
   declare readonly errors: OutputColumns<Names>
-  /** Minimum of the sum of the row costs: w·(f − y)², a robust loss, or a deviance. */
+  /** Minimum of the sum of the costs of all rows. The cost of a row is w·(f − y)², a robust loss, or a deviance. */
   declare readonly chiSquared: Float64Array
-  /** Number of rows in use, that is, rows with a nonzero weight that were not dropped. */
+  /** Number of rows in use: rows with a nonzero weight that the option `missing` did not drop. */
   declare readonly observations: Uint32Array
   /**
    * Number of rows dropped by the option `missing` because a number is missing. Dropped rows do not include rows of
    * weight 0.
    */
   declare readonly droppedRows: Uint32Array
-  /** Number of model evaluations over all rows. */
+  /** Number of evaluations of the model. Each evaluation computes all rows. */
   declare readonly evaluations: Uint32Array
   /** Reasons why the fits ended, as indices into `fitReasons`. */
   declare readonly reason: Uint8Array
@@ -70,7 +70,7 @@ export class FitManyResult<Names extends string = string> {
     return this.observations.length
   }
 
-  /** χ² divided by the degrees of freedom. The reduced χ² is NaN without degrees of freedom. */
+  /** χ² divided by the degrees of freedom. The reduced χ² is NaN if the fit has no degrees of freedom. */
   get reducedChiSquared(): Float64Array {
     return this.#statistic('reducedChiSquared')
   }
@@ -81,8 +81,8 @@ export class FitManyResult<Names extends string = string> {
   }
 
   /**
-   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. In these formulas n counts
-   * the observations, and p the free parameters that are not at a bound.
+   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. Here n is the number of
+   * observations, and p is the number of free parameters that are not at a bound.
    */
   get aic(): Float64Array {
     return this.#statistic('aic')
@@ -93,7 +93,7 @@ export class FitManyResult<Names extends string = string> {
     return this.#statistic('bic')
   }
 
-  /** The full result of one fit. `fit` is the index of the fit. */
+  /** The full result of the fit at the index `fit`. */
   at(fit: number): Fit<Names> {
     checkIndex('fit', fit, this.length)
     return new Fit(this, fit, this.#context)
@@ -106,8 +106,8 @@ export class FitManyResult<Names extends string = string> {
 
 /** The result of one fit. */
 export class Fit<Names extends string = string> extends FitView<Names> {
-  // `declare` emits no fields, as in FitView.
-  /** χ² divided by the degrees of freedom. The reduced χ² is NaN without degrees of freedom. */
+  // `declare` emits no code for fields, as in the class FitView.
+  /** χ² divided by the degrees of freedom. The reduced χ² is NaN if the fit has no degrees of freedom. */
   declare readonly reducedChiSquared: number
   /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². R² is NaN if y is constant. */
   declare readonly rSquared: number
@@ -122,20 +122,23 @@ export class Fit<Names extends string = string> extends FitView<Names> {
   declare readonly droppedRows: number
   /** Number of observations minus the number of free parameters that are not at a bound. */
   declare readonly degreesOfFreedom: number
-  /** Number of model evaluations over all rows. */
+  /** Number of evaluations of the model. Each evaluation computes all rows. */
   declare readonly evaluations: number
   /**
-   * Names of the free parameters that ended at a bound, beyond which χ² would be smaller. Parameters at a bound have
-   * NaN as standard errors. Degrees of freedom, other standard errors and bands are computed as if these parameters
-   * were fixed at the bound.
+   * Names of the free parameters that ended at a bound because χ² would be smaller beyond the bound. The standard error
+   * of a parameter at a bound is NaN. Degrees of freedom, other standard errors and bands are computed as if these
+   * parameters were fixed at the bound.
    */
   declare readonly atBound: readonly Names[]
   /**
-   * Names of the free parameters on which the model no longer depends at the solution. Unidentifiable parameters have
-   * NaN as standard errors, and the reason is 'singular'.
+   * Names of the free parameters on which the model no longer depends at the solution. The standard error of an
+   * unidentifiable parameter is NaN, and the reason of the fit is 'singular'.
    */
   declare readonly unidentifiable: readonly Names[]
-  /** Distinct minima that the starts of `multiStart` reached, sorted by χ². The array is empty without `multiStart`. */
+  /**
+   * Distinct minima that the starts of `multiStart` reached, sorted by χ². The array of minima is empty without
+   * `multiStart`.
+   */
   declare readonly minima: readonly FitMinimum[]
   /** The engine that ran the fit. */
   declare readonly engine: EngineName
@@ -144,8 +147,8 @@ export class Fit<Names extends string = string> extends FitView<Names> {
   readonly #fit: number
   readonly #context: FitContext
   /**
-   * Context of the original rows. The context of the original rows differs from `#context` if y has a covariance,
-   * because a covariance whitens the rows.
+   * Context of the original rows. If y has a covariance, `#context` contains whitened rows instead of the original
+   * rows.
    */
   readonly #rows: FitContext
 
@@ -191,7 +194,10 @@ export class Fit<Names extends string = string> extends FitView<Names> {
     this.engineReasons = all.engineReasons
   }
 
-  /** Explanation of `reason`, and warnings about the results. The string is empty after an unremarkable fit. */
+  /**
+   * Explanation of `reason`, and warnings about the results. The message is empty if the fit has converged without
+   * warnings.
+   */
   get message(): string {
     const { data, columns, problem, parameters, isByRule, isAbsolute } = this.#rows
     const y = numbersInRun(columns.get(problem.y) as DataColumn, this.#fit)
@@ -208,7 +214,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
     return [said, this.#remark()].filter((text) => text !== '').join('; ')
   }
 
-  /** The model's own remark about the estimates. */
+  /** The remark of the model about the estimates of this fit. */
   #remark(): string {
     const { remark, columns } = this.#rows
     if (remark === null || this.reason === 'not-finite' || this.reason === 'too-few-points') return ''
@@ -217,7 +223,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
 
   /**
    * Source of a 'not-finite' result: the first row and column, model value, derivative or weight that is not finite, or
-   * the parameter whose start is not finite. The field is null for other reasons, or if only a sum or a later step
+   * the parameter whose start is not finite. `nonFinite` is null for other reasons, or if only a sum or a later step
    * overflowed.
    */
   get nonFinite(): NonFinite | null {

@@ -1,4 +1,4 @@
-/** First-order rules as the option `method` of fits. */
+/** Fits by first-order update rules, for the option `method`. */
 
 import { isRecord } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
@@ -14,7 +14,7 @@ import { fitReasons } from '../problem/reasons.js'
 import { FitMethod, type MethodRequest } from '../solve/fit-method.js'
 import type { StoppedRuns } from '../solve/solver.js'
 
-/** Index into `fitReasons` for each index into `minimizeReasons`. */
+/** Index of the equivalent fit reason in `fitReasons`, for each index into `minimizeReasons`. */
 const reasons = minimizeReasons.map((reason) =>
   fitReasons.indexOf(reason === 'diverged' ? 'not-finite' : reason),
 )
@@ -62,8 +62,8 @@ class RuleMethod extends FitMethod {
 }
 
 /**
- * Lets `fit` and `fitMany` minimize with a first-order rule instead of Levenberg-Marquardt. Unless
- * `tolerance` and `maxIterations` are set, the defaults of `minimizeMany` apply.
+ * Lets `fit` and `fitMany` minimize with a first-order update rule instead of Levenberg-Marquardt. The defaults of
+ * `tolerance` and `maxIterations` are then the defaults of `minimizeMany`.
  *
  * @param rule a rule that `minimizeMany` accepts, such as `adam({ lr: 0.05 })`
  * @throws OptionError if the value is not a rule, or if `minimizeMany` does not accept the rule
@@ -71,7 +71,7 @@ class RuleMethod extends FitMethod {
  * fit(model, data, { start, method: ruleMethod(adam({ lr: 0.05 })) })
  */
 export function ruleMethod(rule: Rule): FitMethod {
-  // The rule is copied now, because its getters may return other values later.
+  // The rule is copied before the fit, because getters of the rule may return other values later.
   const own = isRecord(rule) ? { ...rule } : rule
   readOptionSets(own, {}, 1)
   return new RuleMethod(own)

@@ -59,26 +59,25 @@ import { WarmStartedFits } from '../solve/warm-started-fits.js'
 import { type FitManyValues, fitOptionTable } from './options.js'
 import { FitManyResult } from './result.js'
 
-/** Number of runs in the first batch. The first batch is small, to report progress early. */
+/** Number of runs in the first batch. The first batch is small, so that progress is reported early. */
 const FIRST_RUNS = 64
-/** Growth factor of the batch sizes. */
+/** Growth factor of the number of runs from one batch to the next. */
 const RUN_GROWTH = 8
 /**
- * Maximum number of runs per batch and thread. Small batches keep one of two concurrent batches from delaying
- * the other.
+ * Maximum number of runs per batch and thread. The limit keeps a concurrent batch from waiting long for the other one.
  */
 const RUNS_PER_THREAD = 1024
 const TOO_FEW_POINTS = fitReasons.indexOf('too-few-points')
 /** Maximum number of restarts of a fit from lower minima. */
 const MAX_RESTARTS = 8
 
-/** Solves batches one after the other. */
+/** A worker that solves batches of fits one after another. */
 interface BatchWorker {
   readonly iterations: Iterations
   readonly solver: Solver | TrustRegionSolver
 }
 
-/** Intervals that are computed together with the fits. */
+/** Confidence intervals that are computed together with the fits. */
 interface PendingIntervals {
   readonly method: IntervalMethod
   readonly columns: ProfiledEndpoints
@@ -89,7 +88,7 @@ function refuseOption(option: string, given: unknown, expected: string): void {
   if (given !== undefined) throw new OptionError(option, expected, given)
 }
 
-/** Selects the TypeScript engine, which alone can run functions. */
+/** Selects the TypeScript engine, the only engine that can run model functions. */
 function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
   const why = 'the model is a function'
   if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript' if ${why}`)
@@ -105,16 +104,16 @@ export class FitRun {
   declare progress: CallProgress
   readonly #compiled: ModelPrograms
   /**
-   * The batch workers, one or two. While the engine's threads run one batch, the second worker prepares another batch
-   * or collects its results.
+   * One or two batch workers. While the engine's threads run one batch, the second worker prepares another batch or
+   * collects its results.
    */
   #workers: readonly BatchWorker[] = []
   readonly #data: ReadonlyMap<string, DataColumn>
-  /** The data columns with the weights before y. */
+  /** The data columns in an order that has the weights before y. */
   readonly #ordered: ReadonlyMap<string, DataColumn>
   #selected: RowSelection | undefined
   readonly #parameters: readonly Parameter[]
-  /** Starting values of each parameter, by fit. Starting values are NaN until the model has guessed them. */
+  /** Starting values of each parameter, one per fit. Starting values are NaN until the model has guessed the values. */
   readonly #starts: ReadonlyMap<string, Float64Array>
   /** Parameters whose starting values the model guesses. */
   readonly #open: readonly Parameter[]
@@ -131,10 +130,10 @@ export class FitRun {
   readonly #isWarmStart: boolean
   #hasReported = false
   #done = 0
-  /** Array with 1 for each complete fit, and 0 for all others. */
+  /** Array with 1 for each completed fit, and 0 for each unfinished fit. */
   readonly #isDone: Uint8Array
 
-  /** @param read columns that are already validated, if the run refits internal data */
+  /** @param read data columns that are already validated, if the run refits internal data */
   constructor(model: unknown, data: FitData, given: object, read?: ParsedData) {
     const options = readOptions('options', given, fitOptionTable)
     this.options = options
@@ -156,7 +155,7 @@ export class FitRun {
     checkRows(columns, this.#count)
     this.#data = columns
     this.#ordered = weight === null ? columns : orderWeightsFirst(columns, y)
-    // A bound model keeps the data columns that it was bound to.
+    // A bound model function keeps the data columns to which the function was bound.
     const bound =
       functionModel instanceof BoundFunctionModel
         ? functionModel
@@ -184,7 +183,7 @@ export class FitRun {
 
   #compile(model: string | BoundFunctionModel, y: string, weight: string | null): ModelPrograms {
     const { loss, lossScale: scale, tolerance } = this.options
-    // First-order differences have only half of the digits.
+    // Derivatives by first-order differences have only half of the digits of a float64.
     const isRough = typeof model === 'object' && model.jacobian === undefined && model.differences.order === 1
     return loadPrograms(model, this.#parameters, {
       columns: [...this.#ordered.keys()],
@@ -198,8 +197,8 @@ export class FitRun {
   }
 
   /**
-   * Intervals to compute with the fits. Under model-based weights or a covariance, this run is not the last
-   * one, and intervals are computed on demand.
+   * Confidence intervals to compute together with the fits. With model-based weights or a covariance, further runs
+   * follow, and intervals are computed on demand.
    */
   #pendingIntervals(): PendingIntervals | undefined {
     const { sigma, weights, covariance, intervals: method } = this.options
@@ -209,12 +208,12 @@ export class FitRun {
       : undefined
   }
 
-  /** The rows in use. */
+  /** Selection of the data rows that the fits use. */
   get #selection(): RowSelection {
     return this.#selected ?? runToEnd(this.#select())
   }
 
-  /** @throws OptionError if the loss is Poisson and a row in use has a count < 0 */
+  /** @throws OptionError if the loss is 'poisson' and a row in use has a negative count */
   *#select(): Slices<RowSelection> {
     const { y, weight, loss } = this.problem
     const drops = this.options.missing === 'drop'
@@ -225,8 +224,8 @@ export class FitRun {
   }
 
   /**
-   * The columns for results. The columns are allocated after the first batch, while the engine already runs another
-   * batch, which hides the time for the allocation.
+   * The columns for the results of the fits. The columns are allocated while the engine already runs the second batch,
+   * so that the allocation costs no time.
    */
   get #found(): SolvedFits {
     this.#made ??= this.#markTooFewPoints()
@@ -239,7 +238,7 @@ export class FitRun {
     const words = Array.from({ length: Math.ceil(size / 32) })
     const make = () => new Float64Array(count).fill(NaN)
     const { observations } = this.#selection
-    // Reasons of the fits that cannot run: too few points or a missing number.
+    // Reasons for which fits cannot run: too few points or a missing number.
     const reason = new Uint8Array(count)
     for (let fit = 0; fit < count; fit++) reason[fit] = observations[fit] < size ? TOO_FEW_POINTS : NOT_FINITE
     return {
@@ -300,14 +299,14 @@ export class FitRun {
     this.progress.advance(this.#done)
   }
 
-  /** Transfers the progress reports to the caller, if this run is a part of the caller's computation. */
+  /** Transfers the progress reports to the caller, if the run of the fits is a part of the caller's computation. */
   takeProgress(): CallProgress {
     const { progress } = this
     this.progress = new CallProgress(undefined)
     return progress
   }
 
-  /** Frees the engine's memory; the caller ensures that no computation still uses the memory. */
+  /** Frees the memory of the engine. The caller ensures that no computation still uses the memory. */
   release(): void {
     for (const { iterations } of this.#workers) iterations.release()
   }
@@ -330,8 +329,8 @@ export class FitRun {
   #workersFor(areTwo: boolean): BatchWorker[] {
     const { engine, runner } = this.choice
     const { threads } = runner
-    // The addon's thread pool runs one batch at a time. The other batch runs on one thread of its own, and
-    // both together use all threads.
+    // The addon's thread pool runs one batch at a time. A second batch runs on one separate thread. Both batches
+    // together use all threads.
     const each = engine === 'native' ? [threads - 1, 1] : [threads, threads]
     return (areTwo && threads > 1 ? each : [threads]).map((some) => {
       const iterations = new Iterations(this.#compiled, some)
@@ -351,8 +350,7 @@ export class FitRun {
   }
 
   /**
-   * Splits the fits into batches. The first batches are small, and the remaining fits are divided evenly
-   * among the workers.
+   * Splits the fits into batches. The first batches are small, and the last fits are divided evenly among the workers.
    */
   *#partition(data: readonly DataColumn[], fits: Uint32Array): Generator<Uint32Array, void> {
     const { count } = this.options.multiStart
@@ -374,7 +372,7 @@ export class FitRun {
     }
   }
 
-  /** Solves batches until no batch is left. */
+  /** Solves batches of fits until all batches are solved. */
   *#fit(
     parts: Iterable<Uint32Array>,
     data: readonly DataColumn[],
@@ -443,8 +441,8 @@ export class FitRun {
   }
 
   /**
-   * Computes the intervals. If the interval method allows restarts, a fit restarts from a lower minimum that
-   * its profile found.
+   * Computes the confidence intervals of the fits. If the interval method allows restarts, a fit restarts at a lower
+   * minimum that its profile found.
    */
   *#computeIntervals(
     fits: Uint32Array,
@@ -486,7 +484,7 @@ export class FitRun {
     return this.options.absoluteSigma ?? this.options.loss === 'poisson'
   }
 
-  /** Starting points of runs: the fit's own start, and the samples of `multiStart`. */
+  /** Starting values of a parameter in each run, from the start of the fit and from the samples of `multiStart`. */
   #startsOf(starts: Float64Array, name: string, runs: Uint32Array): Float64Array {
     const at = this.problem.free.indexOf(name)
     const own = pickRuns(starts, runs)
@@ -506,7 +504,7 @@ export class FitRun {
     return { problem: this.problem, problemInSteps, runs, data, starts, fixed, options }
   }
 
-  /** Index of the best run of each fit. The list `minima` records all runs. */
+  /** Index of the best run of each fit. `#keepBest` also records the minima of all runs. */
   #keepBest(fits: Uint32Array, { free: x, cost, errors }: SolverResult): Uint32Array {
     const { count } = this.options.multiStart
     const { free } = this.problem
@@ -522,7 +520,7 @@ export class FitRun {
     })
   }
 
-  /** Result of the run. The caller supplies the parameter names as a type argument. */
+  /** Result of all fits of the run. The caller supplies the parameter names as a type argument. */
   result<Names extends string>(): FitManyResult<Names> {
     this.release()
     return new FitManyResult<Names>(this.ingredients())
@@ -533,7 +531,7 @@ export class FitRun {
     return keepFits(this.ingredients(), this.#isDone)
   }
 
-  /** All solutions so far, from which results are built. */
+  /** Context with all solutions so far, from which the results are built. */
   ingredients(): FitContext {
     const { columns, observations, droppedRows } = this.#selection
     return {
@@ -568,8 +566,8 @@ export class FitRun {
   }
 
   /**
-   * Fits the same programs to other columns. Reusing the programs takes a third less time than `#refitFrom`,
-   * which reads and compiles again.
+   * Fits other data columns with the same compiled programs. `#refitFrom` reads and compiles the model again and takes
+   * about 1.5 times as long.
    */
   #warmStartFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters): PendingFits {
     const parameters = this.#parameters

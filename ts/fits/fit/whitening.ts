@@ -1,7 +1,7 @@
 /**
- * Fits with a covariance C of y, by whitening. If C = L·Lᵀ (Cholesky), the rows of L⁻¹·(y − f) are independent and have
- * unit variance. The fit of L⁻¹·y is therefore an ordinary fit. The model of the whitened fit is the sum of f over all
- * rows, each multiplied by an element of L⁻¹.
+ * Fits of a response y with a covariance matrix C, by whitening. If C = L·Lᵀ is the Cholesky factorization, the rows of
+ * L⁻¹·(y − f) are independent and have unit variance. The fit of L⁻¹·y is therefore an ordinary fit. In each row, the
+ * model of the whitened fit is the sum of the model values f of all rows, each multiplied by an element of L⁻¹.
  */
 
 import { OptionError } from '../../core/errors.js'
@@ -24,17 +24,17 @@ import { FitManyResult } from './result.js'
 import { FitRun } from './run.js'
 
 /**
- * Maximum number of rows of a fit with a covariance. More rows would compile to programs of tens of thousands of
- * operations.
+ * Maximum number of rows of a fit with a covariance matrix. With more rows, a compiled program would have tens of
+ * thousands of operations.
  */
 const MAX_ROWS = 512
 /**
- * Relative rounding error that is accepted in the symmetry of the covariance and in the pivots of its
+ * Accepted relative rounding error in the symmetry of the covariance matrix and in the pivots of the Cholesky
  * factorization.
  */
 const SYMMETRY_TOLERANCE = 1e-12
 
-/** A run of fits with a covariance of y. The class has the interface of {@link FitRun}. */
+/** A run of fits with a covariance matrix of y. The class implements the interface of {@link FitRun}. */
 export class WhitenedFit {
   // `declare` emits no fields, which keeps bundles small.
   declare readonly choice: FitRun['choice']
@@ -43,12 +43,13 @@ export class WhitenedFit {
   readonly #first: FitRun
   readonly #context: FitContext
   readonly #covariance: readonly Float64Array[]
-  /** Columns of L⁻¹. */
+  /** Columns of the inverse Cholesky factor L⁻¹. */
   readonly #inverse: readonly Float64Array[]
   #lastRun: FitRun | undefined
 
   /**
-   * @param first the fits with independent rows, not started yet; the whitened fits start at their solutions
+   * @param first the fits of the rows without covariance, not started yet; the whitened fits start at the solutions of
+   * these fits
    */
   constructor(first: FitRun) {
     this.#first = first
@@ -100,7 +101,7 @@ export class WhitenedFit {
     this.#lastRun?.release()
   }
 
-  /** Context of an aborted run. The context contains no fits, because all fits end together. */
+  /** Context of an aborted run. The context of an aborted run contains no fits, because all fits end together. */
   done(): FitContext {
     return keepFits(this.#context, new Uint8Array(this.#context.observations.length))
   }
@@ -114,7 +115,7 @@ export class WhitenedFit {
       whitened: {
         covariance: this.#covariance,
         ones: this.#multiply(this.#inverse.map(() => 1)),
-        // The covariance does not define the error of a new observation.
+        // A covariance matrix of y does not define the error of a new observation.
         plain: { ...this.#context, solved: last.solved, weightAt: () => NaN },
       },
     })
@@ -136,7 +137,7 @@ export class WhitenedFit {
     }
     const start: Record<string, FitParameter> = {
       ...replaceStarts(this.#context, (name) => {
-        // Fits without a usable point start at a placeholder. Their results come from the first run.
+        // Fits without a usable point start at a placeholder. The results of such fits come from the first run.
         return Array.from(parameterColumn(this.#context, name), (x) => (Number.isFinite(x) ? x : 1))
       }),
     } as Record<string, FitParameter>
@@ -160,7 +161,7 @@ export class WhitenedFit {
     })
   }
 
-  /** Product of L⁻¹ and a column. */
+  /** Product of the matrix L⁻¹ and a column. */
   #multiply(numbers: ArrayLike<number>): Float64Array {
     return this.#inverse.reduce((sum, column, j) => {
       for (let i = j; i < sum.length; i++) sum[i] += column[i] * numbers[j]
@@ -169,7 +170,7 @@ export class WhitenedFit {
   }
 }
 
-/** A sequence of underscores that no name contains, for unique names. */
+/** A sequence of underscores that does not occur in any of the names, used to create unique names. */
 function separator(texts: readonly string[]): string {
   let apart = '__'
   while (texts.some((text) => text.includes(apart))) apart += '_'

@@ -17,9 +17,9 @@ export const commonOptions = {
 /** Options of models that can replace x by x − origin. */
 export interface OriginOptions extends ModelOptions {
   /**
-   * Origin of x: a number, or 'auto' for an origin from each fit's own data. The result contains the origin as the
-   * fixed parameter `origin`. Default: no origin, and no parameter `origin`. An origin avoids ill-conditioned powers of
-   * years and timestamps.
+   * Origin of x: a number, or 'auto' to choose an origin from the data of each fit. The result contains the origin as
+   * the fixed parameter `origin`. By default the model has neither an origin nor the parameter `origin`. An origin
+   * avoids ill-conditioned powers of large x, such as years and timestamps.
    */
   readonly origin?: number | 'auto' | undefined
 }
@@ -66,7 +66,7 @@ export function defineByOrigin<Names extends string>(
 }
 
 /**
- * Creates a model.
+ * Creates a built-in model.
  *
  * @param write the model's expression, as a function of the column name
  */
@@ -79,7 +79,7 @@ export function define<Names extends string>(
 ): FitModel<Names> {
   const { x } = readOptions('options', options, commonOptions)
   const text = write(x)
-  // No parameter has the name x.
+  // The name x is not a parameter of the model.
   const names = [...new Expression(write('x')).names.filter((name) => name !== 'x'), ...extraColumns]
   if (names.includes(x)) throw new OptionError('x', `a name other than ${[...new Set(names)].join(', ')}`, x)
   const guess: FitModel['guess'] = (...data) => runToEnd(guessInSlices(...data))

@@ -6,9 +6,9 @@ import type { FitModel, GuessArguments } from './model.js'
 import { CandidateShapes, centerColumn, columnMean, type DrawnShapes } from './shapes.js'
 
 /**
- * Exponential amplitude·e^(−rate·x) + offset. The rate has the unit 1/x. For a decay the rate equals 1/τ; for growth
- * the rate is negative. An `origin` replaces x by x − origin, and the amplitude is then the value at the origin. The
- * origin 'auto' is the first x.
+ * Exponential amplitude·e^(−rate·x) + offset. The rate has the unit 1/x. For a decay the rate equals 1/τ, with the time
+ * constant τ. For growth the rate is negative. An `origin` replaces x by x − origin, and the amplitude is then the
+ * value at the origin. The origin 'auto' is the first x.
  */
 export function exponential(
   options: OriginOptions = {},
@@ -16,17 +16,20 @@ export function exponential(
   return defineByOrigin(options, 0, (x) => `amplitude*exp(-rate*${x}) + offset`, guess)
 }
 
-/** Smallest candidate rate, as a multiple of 1/range. Each further candidate rate is twice the previous one. */
+/** Smallest candidate rate, as a multiple of 1/(range of x). Each further candidate rate is twice the previous one. */
 const MIN_RATE = 0.25
 const MAX_DOUBLINGS = 24
 /** Factors that refine the best candidate rate: about 2^(−½) to 2^½. */
 const REFINEMENT_FACTORS = [0.71, 0.77, 0.84, 0.92, 1, 1.09, 1.19, 1.3, 1.41]
-/** Maximum ratio between the amplitude at x = 0 and the amplitude in the data, in either direction. */
+/**
+ * Maximum ratio of the amplitude at x = 0 to the amplitude in the data, and of the amplitude in the data to the
+ * amplitude at x = 0.
+ */
 const MAX_ABSCISSA = 1e200
 
 const shapes = /* @__PURE__ */ new CandidateShapes((at) => {
   const { x } = at
-  // x at which the candidate curve is scaled to 1: the first x of a decay, the last x of growth.
+  // The x at which the candidate curve is scaled to 1: the first x for a decay, the last x for growth.
   const end = (rate: number) => x[rate > 0 ? 0 : x.length - 1]
   const scale = (rate: number) => exp(rate * end(rate))
   const isNear = (rate: number) => {
@@ -35,8 +38,8 @@ const shapes = /* @__PURE__ */ new CandidateShapes((at) => {
   }
   const rates = candidateRates(at).filter(isNear)
   const count = rates.length
-  // The refined rates follow all coarse rates. In each refined set, half of the rates are slower than the coarse rate,
-  // and half are faster.
+  // The refined rates follow all coarse rates. Of the refined rates around a coarse rate, half are slower than the
+  // coarse rate, and half are faster.
   const rateOf = (k: number) => {
     if (k < count) return rates[k]
     const closer = (k - count) % REFINEMENT_FACTORS.length
@@ -79,7 +82,7 @@ function* guess(...[xs, ys]: GuessArguments) {
   if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
   const best = drawn.best(rest)
   const first = rates.length + best * REFINEMENT_FACTORS.length
-  // Climbs from the interpolated rate until the fit stops improving.
+  // Moves from the interpolated rate to better neighboring rates until the fit stops improving.
   let chosen = best
   let next = first + interpolatePeak(drawn, best)
   for (const by of [1, -1]) {
@@ -96,8 +99,8 @@ function* guess(...[xs, ys]: GuessArguments) {
 }
 
 /**
- * Index among the refined rates at the maximum of a parabola. The parabola passes through the gains at a coarse rate,
- * at half the coarse rate and at twice the coarse rate.
+ * Index among the refined rates at the maximum of a parabola. The parabola passes through the reductions of Σ y² at a
+ * coarse rate, at half the coarse rate and at twice the coarse rate.
  */
 function interpolatePeak(drawn: DrawnShapes<{ readonly rates: readonly number[] }>, best: number): number {
   const { rates } = drawn.grid
@@ -113,10 +116,10 @@ function interpolatePeak(drawn: DrawnShapes<{ readonly rates: readonly number[] 
 const isDoubled = (rates: readonly number[], k: number) =>
   k > 0 && k < rates.length && rates[k] === 2 * rates[k - 1]
 
-/** Candidate rates, up to the rate at which the curve decays between neighboring x. */
+/** Candidate rates, up to the rate at which the curve decays within the distance of neighboring x. */
 function candidateRates({ x, range }: Omit<SortedRows, 'y'>): number[] {
   const last = x.length - 1
-  // The nearest pair of distinct x at either end of the data.
+  // The first two distinct x and the last two distinct x of the data.
   let [second, other] = [1, last - 1]
   while (second <= last && x[second] === x[0]) second++
   while (other >= 0 && x[other] === x[last]) other--

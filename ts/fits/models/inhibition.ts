@@ -51,10 +51,10 @@ export interface InhibitionOptions extends ModelOptions {
 const positive = { positive: true } as const
 
 /**
- * Enzyme kinetics with an inhibitor: vmax·x/(km·(1 + i/ki) + x·(1 + i/(alpha·ki))) for the kind 'mixed'. The
- * data have two columns, the substrate concentration x ≥ 0 and the inhibitor concentration i ≥ 0. The kind
- * 'competitive' omits the factor of x, and 'uncompetitive' the factor of km. The kind 'noncompetitive' sets
- * alpha to 1. The parameters km and ki are concentrations. All of km, ki and alpha are positive.
+ * Enzyme kinetics with an inhibitor: vmax·x/(km·(1 + i/ki) + x·(1 + i/(alpha·ki))) for the kind 'mixed'. The data have
+ * two columns, the substrate concentration x ≥ 0 and the inhibitor concentration i ≥ 0. The kind 'competitive' omits
+ * the factor of x, and the kind 'uncompetitive' omits the factor of km. The kind 'noncompetitive' sets alpha to 1. The
+ * parameters km and ki are concentrations. All of km, ki and alpha are positive.
  */
 export function inhibition(options: InhibitionOptions = {}): FitModel<'vmax' | 'km' | 'ki' | 'alpha'> {
   const { kind, inhibitor, ...rest } = readOptions('options', options, table)
@@ -81,9 +81,9 @@ export function inhibition(options: InhibitionOptions = {}): FitModel<'vmax' | '
   )
 }
 
-/** Candidates for km and ki, as multiples of the largest concentration. */
+/** Candidate values for km and ki, as multiples of the largest concentration. */
 const CONSTANT_RATIOS = [1 / 256, 1 / 64, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4]
-/** Candidates for alpha. */
+/** Candidate values for the parameter alpha. */
 const ALPHAS = [1, 0.25, 4]
 
 function* guess(

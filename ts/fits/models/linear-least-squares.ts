@@ -3,18 +3,18 @@
 import { ROWS_PER_SLICE, type Slices, sortInSlices, visitInSlices } from '../../core/slices.js'
 
 export interface SortedRows {
-  /** Finite numbers in ascending order. */
+  /** Finite values of x in ascending order. */
   readonly x: Float64Array
   readonly y: Float64Array
-  /** Difference of the last and the first x. If the difference is 0, the result is |x|, or 1 if x is 0 too. */
+  /** Difference between the last and the first x. If the difference is 0, the range is |x|, or 1 if x is 0 too. */
   readonly range: number
 }
 
 /**
- * Finite rows, sorted by x and then by y. Guesses therefore do not depend on the order of the rows. If no row is
- * finite, the result is one row of zeros. Callers must not change the arrays.
+ * Finite rows, sorted by x and then by y. Because of the sorting, guesses do not depend on the order of the rows. If no
+ * row is finite, the result is one row of zeros. Callers must not change the arrays.
  *
- * @param isIn whether the model can use an x
+ * @param isIn returns whether the model can use a value of x
  */
 export function* finiteRows(
   x: ArrayLike<number>,
@@ -35,7 +35,7 @@ export function* finiteRows(
 }
 
 /**
- * Fast path of `finiteRows` for short data that are finite and sorted already, as in most fits. The result is undefined
+ * Fast path of `finiteRows` for short data that are already finite and sorted, as in most fits. The result is undefined
  * for other data.
  */
 export function sortedRows(
@@ -74,7 +74,7 @@ function isInOrder(
   return true
 }
 
-/** Indices of the usable rows, in ascending order. */
+/** Indices of the usable rows, sorted by x and then by y. */
 function* iterateInOrder(x: ArrayLike<number>, y: ArrayLike<number>, isIn?: (x: number) => boolean) {
   const isOne = (row: number) =>
     Number.isFinite(x[row]) && Number.isFinite(y[row]) && (isIn === undefined || isIn(x[row]))
@@ -82,8 +82,8 @@ function* iterateInOrder(x: ArrayLike<number>, y: ArrayLike<number>, isIn?: (x: 
 }
 
 /**
- * Size of the buffer from which short columns are allocated, in bytes. Allocating many small arrays takes
- * longer than filling them.
+ * Size of the buffer from which short columns are allocated, in bytes. Allocating many small arrays takes longer than
+ * filling the arrays.
  */
 const MAX_POOLED_LENGTH = 1 << 16
 let pool = { buffer: new ArrayBuffer(0), used: 0 }
@@ -132,7 +132,10 @@ export function* column(length: number, valueAt: (row: number) => number): Slice
   return made
 }
 
-/** Index of the first ascending number that satisfies a monotone condition, or the length if none does. */
+/**
+ * Index of the first number in an ascending array that satisfies a monotone condition, or the length if no number
+ * does.
+ */
 export function firstWhere(x: Float64Array, holds: (x: number) => boolean): number {
   let [low, high] = [0, x.length]
   while (low < high) {
@@ -144,20 +147,24 @@ export function firstWhere(x: Float64Array, holds: (x: number) => boolean): numb
 }
 
 /**
- * A column is linearly dependent if its remaining square is less than this fraction of its original square.
+ * A column is linearly dependent on other columns if their projections leave less than this fraction of its sum of
+ * squares.
  */
 const DEPENDENCE_TOLERANCE = 1e-20
 
-/** Orthogonal columns, which can be fitted to many y. */
+/** Orthogonal columns, which can be fitted to many responses y. */
 export interface OrthogonalColumns {
   readonly columns: readonly Float64Array[]
   /** Σ c² of each column, or 0 if the column is linearly dependent on the previous columns. */
   readonly squares: readonly number[]
-  /** Coefficients of the projections that were subtracted: one number per pair of a column and a later column. */
+  /**
+   * Coefficients of the projections that made the columns orthogonal: one number per pair of a column and a later
+   * column.
+   */
   readonly shares: readonly (readonly number[])[]
 }
 
-/** Makes columns orthogonal by modified Gram-Schmidt. Overwrites all columns except the first. */
+/** Makes columns orthogonal by modified Gram-Schmidt. The function overwrites all columns except the first. */
 export function* orthogonal(columns: readonly Float64Array[]): Slices<OrthogonalColumns> {
   const squares: number[] = []
   const shares: number[][] = []
@@ -195,7 +202,7 @@ export function* projectOnto(
   return coefficients
 }
 
-/** Least-squares coefficients of columns that are needed for a single y. Overwrites the columns and y. */
+/** Least-squares coefficients of columns that are fitted to only one y. The function overwrites the columns and y. */
 export function* project(columns: readonly Float64Array[], y: Float64Array): Slices<number[]> {
   return yield* projectOnto(yield* orthogonal(columns), y)
 }
@@ -207,7 +214,7 @@ function remove(column: Float64Array, square: number, from: Float64Array): numbe
   return share
 }
 
-/** Adds Σ a·b over some rows to a sum. */
+/** Adds Σ a·b over a range of rows to a sum. */
 function dot(a: Float64Array, b: Float64Array, sum = 0, from = 0, to = a.length): number {
   for (let row = from; row < to; row++) sum += a[row] * b[row]
   return sum
@@ -222,11 +229,11 @@ export interface CandidateSearch<T> {
   /** Number of columns per candidate. */
   readonly count: number
   /**
-   * Overwrites some rows of the columns. The function is called for all rows of a candidate, in order, before the next
+   * Overwrites a range of rows of the columns. `fill` is called for all rows of a candidate, in order, before the next
    * candidate.
    */
   readonly fill: (candidate: T, columns: readonly Float64Array[], from: number, to: number) => void
-  /** Whether the fit includes a constant; the constant's coefficient then comes first. */
+  /** Whether the fit includes a constant, whose coefficient then precedes all other coefficients. */
   readonly hasOffset: boolean
 }
 
@@ -265,14 +272,14 @@ export function* selectBest<T>(y: Float64Array, { candidates, count, fill, hasOf
 }
 
 /**
- * Reduction of Σ y² by columns. Normal equations are accurate enough for a comparison of candidates, and many times
- * faster than orthogonal columns.
+ * Reduction of Σ y² by a least-squares fit of columns. Normal equations are accurate enough for a comparison of
+ * candidates, and many times faster than orthogonal columns.
  */
 class GainSums {
   readonly #columns: readonly Float64Array[]
   readonly #y: Float64Array
   readonly #isCentered: boolean
-  /** Sums of each column over the rows. */
+  /** Sum of each column over the rows. */
   readonly #sums: number[]
   readonly #parts: number[]
   /** Sums of products of each column with the previous columns, with itself, and with y. */
@@ -291,7 +298,7 @@ class GainSums {
     this.#factors = zeros(length * (length + 1))
   }
 
-  /** Adds some rows to the sums of the normal equations. */
+  /** Adds a range of rows to the sums of the normal equations. */
   add(from: number, to: number): void {
     const columns = this.#columns
     const products = this.#products
@@ -308,7 +315,7 @@ class GainSums {
     }
   }
 
-  /** The reduction of Σ y² over the added rows. Resets the sums of the normal equations. */
+  /** The reduction of Σ y² over the added rows. `take` resets the sums of the normal equations. */
   take(): number {
     const [sums, parts, products, factors] = [this.#sums, this.#parts, this.#products, this.#factors]
     const { length } = sums

@@ -4,8 +4,8 @@ import type { FitModel, GuessArguments, ModelOptions } from './model.js'
 import { CandidateShapes } from './shapes.js'
 
 /**
- * Michaelis-Menten kinetics vmax·x/(km + x), for x ≥ 0. vmax has the unit of y. The parameter km, in the unit
- * of x, is the x at which half of vmax is reached.
+ * Michaelis-Menten kinetics vmax·x/(km + x), for x ≥ 0. The parameter vmax has the unit of y. The parameter km, in the
+ * unit of x, is the x at which the rate is half of vmax.
  */
 export function michaelisMenten(options: ModelOptions = {}): FitModel<'vmax' | 'km'> {
   return define(options, (x) => `vmax*${x}/(km + ${x})`, guess)

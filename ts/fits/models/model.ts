@@ -1,6 +1,5 @@
 /**
- * Built-in and custom models: an expression with parameter defaults and a function that guesses starting
- * values.
+ * Built-in and custom models: an expression, defaults of the parameters, and a function that guesses starting values.
  */
 
 import { OptionError } from '../../core/errors.js'
@@ -11,7 +10,7 @@ import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { type FunctionModelSpec, readFunctionModel } from '../problem/function-model.js'
 import type { FitParameter } from '../problem/parameters.js'
 
-/** Type-level parameter names of a model. The property exists in types only. */
+/** Parameter names of a model, as a property that exists in types only. */
 declare const names: unique symbol
 
 /** A model that guesses its starting values. The functions in `models` create such models. */
@@ -24,15 +23,15 @@ export interface FitModel<Names extends string = string> {
   /** Bounds and fixed values of the parameters. */
   readonly parameters: Readonly<Record<string, FitParameter>>
   /**
-   * Guesses the starting values for one data set, whose rows may be in any order. The arrays of a guess function
-   * contain no missing numbers.
+   * Guesses the starting values for one data set, whose rows may be in any order. The arrays that a guess function
+   * receives contain no missing numbers.
    */
   readonly guess?: (
     x: ArrayLike<number>,
     y: ArrayLike<number>,
     ...others: ArrayLike<number>[]
   ) => Readonly<Record<string, number>>
-  /** Names of further columns, which `guess` receives after y. */
+  /** Names of further columns that the function `guess` receives after y. */
   readonly extraColumns?: readonly string[]
 }
 
@@ -51,14 +50,17 @@ export type Guess<Names extends string = string> = (
   ...data: GuessArguments
 ) => Slices<Readonly<Record<Names, number>>>
 
-/** Sliced guess functions of the built-in models. A guess function of a custom model runs as one slice. */
+/** Sliced guess functions of the built-in models. A guess function of a custom model runs without pauses. */
 export const slicedGuesses = new WeakMap<GuessAtOnce, Guess>()
 
-/** A model's remark on the estimates of a fit, by the model's guess function. The string is empty without a remark. */
+/**
+ * A model's remark on the estimates of a fit, stored under the model's guess function. An empty string means no
+ * remark.
+ */
 export type Remark = (values: () => Readonly<Record<string, number>>, ...data: GuessArguments) => string
 export const remarks = new WeakMap<GuessAtOnce, Remark>()
 
-/** A remark on the estimates of a fit. `fit` is the index of the fit in the columns. */
+/** A remark on the estimates of the fit at the index `fit` in the columns. */
 export type BoundRemark = (
   values: () => Readonly<Record<string, number>>,
   columns: ReadonlyMap<string, DataColumn>,
@@ -74,7 +76,7 @@ export function bindRemark(remark: Remark, names: readonly string[]): BoundRemar
 }
 
 /**
- * The functions of `models`, which create models. The functions of `models` are registered, to distinguish them from
+ * The functions of `models`, which create models. The registry distinguishes functions that create models from
  * functions that are models.
  */
 const modelMakers = new WeakSet<object>()
@@ -95,7 +97,7 @@ type ParsedModel = Required<Omit<FitModel, 'guess' | typeof names>> & {
 /**
  * Copies and validates a user's model. Each field of the model is read once.
  *
- * @param hasStart whether the call has the option `start`, which a function model needs. Undefined if the call does not
+ * @param hasStart whether the call has the option `start`, which a function model needs; undefined if the call does not
  * accept functions
  */
 export function readModel(given: unknown, hasStart?: boolean): ParsedModel {

@@ -17,14 +17,13 @@ import { polynomialColumns } from './polynomial.js'
 interface FoundPeaks {
   /** Parameters of each peak, from left to right. */
   readonly peaks: readonly (readonly number[])[]
-  /** Baseline coefficients of the powers of x. */
+  /** Coefficients of the baseline, one per power of x. */
   readonly coefficients: readonly number[]
 }
 
 /**
- * Finds peaks one after the other, each at the largest remaining residual, for several levels of the
- * baseline. If the residuals exceed the noise, the peaks are moved in turn, and the least important peaks are
- * tried elsewhere.
+ * Finds peaks one after the other, each at the largest remaining residual, for several levels of the baseline. If the
+ * residuals exceed the noise, each peak is moved in turn. The least important peaks are also tried at other positions.
  *
  * @param terms number of baseline coefficients, up to 3
  */
@@ -70,9 +69,9 @@ const CLEAR_FRACTION = 0.3
 const MIN_CLEAR_ROWS = 4
 
 /**
- * Parameters of an isolated peak, from a parabola through the transformed rows near the maximum. The fit converges from
- * these parameters in one or two steps. Returns null if the rows do not form a parabola, for example at an edge, in
- * noise, or with sparse rows.
+ * Parameters of an isolated peak, from a parabola through the transformed rows near the maximum. A fit that starts with
+ * the parameters of the parabola converges in one or two steps. The result is null if the rows do not form a parabola,
+ * for example at an edge, in noise, or with sparse rows.
  */
 function isolatedPeak({ x, y }: SortedRows, { parabola, values }: PeakForm): readonly number[] | null {
   if (parabola === undefined || y.length > ROWS_PER_SLICE) return null
@@ -114,7 +113,7 @@ function isolatedPeak({ x, y }: SortedRows, { parabola, values }: PeakForm): rea
   return isClear ? values(height * y[top], x[top] + width * center, width * sigma) : null
 }
 
-/** The response y minus each candidate baseline. */
+/** The response y minus each candidate for the baseline. */
 function* noiseLevels(y: Float64Array, under: readonly Float64Array[]): Slices<readonly Float64Array[]> {
   if (under.length === 0) return [y]
   const levels: Float64Array[] = []
@@ -132,8 +131,8 @@ function* noiseLevels(y: Float64Array, under: readonly Float64Array[]): Slices<r
 }
 
 /**
- * Weights of rows above the baseline relative to rows below it. The three baselines lie below positive peaks,
- * in the middle, and above negative peaks.
+ * Weight of the rows above the baseline relative to the rows below the baseline, for three baselines. The baselines lie
+ * below positive peaks, in the middle of the rows, and above negative peaks.
  */
 const QUANTILES = [0.02, 0.5, 0.98]
 const MAX_ROUNDS = 12
@@ -156,7 +155,7 @@ function* baselineBelow(y: Float64Array, under: readonly Float64Array[], part: n
   return left
 }
 
-/** Writes some rows of a peak of height 1. */
+/** Writes a range of rows of a peak with height 1. */
 function draw(
   { center, sigma, form }: PeakPosition,
   x: Float64Array,
@@ -171,7 +170,7 @@ function draw(
 interface SearchContext {
   readonly rows: SortedRows
   readonly forms: readonly PeakForm[]
-  /** Columns of the baseline's powers of x. */
+  /** Columns of the powers of x in the baseline. */
   readonly baseline: readonly Float64Array[]
   /** Standard deviation of the noise. */
   readonly noise: number
@@ -210,9 +209,9 @@ function* findHighest({ rows: { x, range }, forms, noise }: SearchContext, rest:
   return yield* refine(x, rest, places, WIDTHS, CENTER_SHIFT)
 }
 
-/** Noise below this fraction of a peak needs no smoothing. */
+/** Noise whose standard deviation is below this fraction of a peak's height needs no smoothing. */
 const MIN_CONTRAST = 0.07
-/** Maximum number of rows on each side in a moving mean. */
+/** Maximum number of rows before and after a row in its moving mean. */
 const MAX_WIDTH = 4
 
 function meanNear(y: Float64Array, row: number, reach: number): number {
@@ -234,8 +233,8 @@ const WIDTHS = [1, 0.7, 1.4, 2]
 const CENTER_SHIFT = 0.4
 
 /**
- * Finds the best-fitting peak with a similar center and width, from the rows around the peak. Noise may have made the
- * first estimate too narrow.
+ * Finds the best-fitting peak with a similar center and width, from the rows around the peak. The search is needed
+ * because noise can make the first estimate of the width too small.
  */
 function* refine(
   x: Float64Array,
@@ -259,7 +258,7 @@ function* refine(
 }
 
 /**
- * The position whose peak reduces Σ y² of some rows most, and the peak's height. Among equally good
+ * The position at which a peak reduces Σ y² over a range of rows most, and the height of the peak. Among equally good
  * positions, the first one is chosen.
  */
 function* bestPosition(
@@ -300,7 +299,10 @@ function* bestPosition(
   return best
 }
 
-/** Distance from a maximum to the nearer point of half its height. The farther side may contain another peak. */
+/**
+ * Distance from a maximum to the nearer point of half the maximum. The farther point is not used, because another peak
+ * may lie in between.
+ */
 function measureHalfWidth({ x, y, range }: SortedRows, top: number): number {
   const half = y[top] / 2
   const isAbove = (row: number) => (half < 0 ? y[row] < half : y[row] > half)
@@ -348,15 +350,17 @@ const squares = (rest: Float64Array) => rest.reduce((sum, r) => sum + r * r, 0)
 
 /** Relative change of the widths in the first round of moves. Each further round halves the relative change. */
 const INITIAL_STEP = 0.25
-/** Residuals count as noise if their sum of squares is at most this multiple of the estimated noise. */
+/** Residuals count as noise if the sum of their squares is at most this multiple of the estimate for pure noise. */
 const MIN_GAIN = 1.5
 /**
- * Residuals also count as noise if their sum of squares is at most this fraction of the sum of squares around the
- * baseline alone.
+ * Residuals also count as noise if the sum of their squares is at most this fraction of the same sum without peaks.
  */
 const SMALL_GAIN = 0.01
 const MIN_STEP = 0.04
-/** A peak is moved elsewhere only if this reduces the sum of squares below this fraction. */
+/**
+ * A peak is moved to another position only if the move reduces the sum of squared residuals to less than this
+ * fraction.
+ */
 const IMPROVEMENT_RATIO = 0.99
 
 function* improvePeaks(about: SearchContext, first: FittedPeaks): Slices<FittedPeaks> {
@@ -385,8 +389,8 @@ function* improvePeaks(about: SearchContext, first: FittedPeaks): Slices<FittedP
 }
 
 /**
- * Moves each peak in turn to fit the residuals that the other peaks leave. A round is kept only if the sum of
- * squares decreases.
+ * Moves each peak in turn to fit the residuals of the fit without the peak. A round of moves is kept only if the sum of
+ * squared residuals decreases.
  */
 function* movePeaks(
   rows: SortedRows,
@@ -434,7 +438,9 @@ function rankByArea({ columns, coefficients, positions }: PeakSolution, terms: n
   return [...worth.keys()].sort((a, b) => worth[a] - worth[b])
 }
 
-/** Diagonal of the inverse Gram matrix of the columns. The element is infinite for a linearly dependent column. */
+/**
+ * Diagonal of the inverse Gram matrix of the columns. The diagonal element of a linearly dependent column is infinite.
+ */
 function inverseGram(columns: readonly Float64Array[]): number[] {
   const n = columns.length
   const a = columns.map((one) => columns.map((other) => one.reduce((sum, x, row) => sum + x * other[row], 0)))

@@ -13,19 +13,19 @@ export interface PeakPosition {
   readonly form: PeakForm
 }
 
-/** A peak of height 1 and width scale 1, for guesses. The shape's other parameters have fixed values. */
+/** A peak of height 1 and width scale 1, for guesses. All other parameters of the peak shape have fixed values. */
 export interface PeakForm {
-  /** Value at u = (x − center)/sigma, which has its maximum 1 at u = 0. */
+  /** Value of the peak at u = (x − center)/sigma. The maximum of the peak is 1, at u = 0. */
   readonly valueAt: (u: number) => number
   /** Distance from the maximum to the nearer point of half the maximum, in units of sigma. */
   readonly halfWidth: number
-  /** Parameters of a peak, in the order of the shape's names. */
+  /** Parameters of a peak, in the order of the parameter names of the peak shape. */
   readonly values: (height: number, center: number, sigma: number) => readonly number[]
-  /** Transformation that turns the peak into a parabola, if one exists. */
+  /** Transformation of y that turns the peak into a parabola, if such a transformation exists. */
   readonly parabola?: ParabolaTransform
 }
 
-/** A function of y, relative to the maximum, that turns a peak into an upward parabola. */
+/** A transformation that turns a peak into an upward parabola. Its argument is y divided by the maximum of the peak. */
 interface ParabolaTransform {
   readonly transform: (y: number) => number
   /** Weight of a transformed row: the inverse square of the transformation's slope. */
@@ -52,7 +52,7 @@ const reciprocalParabola: ParabolaTransform = {
 
 export interface PeakShapeDefinition {
   readonly names: readonly string[]
-  /** Expression of u = (x − center)/sigma and the parameter names. */
+  /** Expression of the peak, from u = (x − center)/sigma and the parameter names. */
   readonly text: (u: string, ...names: readonly string[]) => string
   readonly forms: readonly PeakForm[]
   readonly bounds: Readonly<Record<string, FitParameter>>
@@ -81,8 +81,8 @@ const ROOT_HALF = Math.SQRT1_2
 const ROOT_2_PI = 2.5066282746310002
 
 /**
- * A Gaussian convolved with an exponential of τ = ratio·σ. `mode` and `height` describe its maximum for σ = 1
- * and area 1.
+ * A Gaussian convolved with an exponential of τ = ratio·σ. For σ = 1 and area 1, the maximum of the peak has the
+ * position `mode` and the height `height`.
  */
 function exponentialTail(ratio: number, mode: number, height: number, halfWidth: number): PeakForm {
   const k = 1 / ratio
@@ -97,7 +97,7 @@ function exponentialTail(ratio: number, mode: number, height: number, halfWidth:
   }
 }
 
-/** A skew normal peak. A skew normal peak is skewed to the right if gamma > 0. */
+/** A skew normal peak, which is skewed to the right if gamma > 0. */
 function skewNormal(gamma: number, mode: number, height: number, halfWidth: number): PeakForm {
   return {
     valueAt(v) {
@@ -109,7 +109,7 @@ function skewNormal(gamma: number, mode: number, height: number, halfWidth: numb
   }
 }
 
-/** A Gaussian convolved with a Lorentzian (Voigt). The Lorentzian has gamma = ratio·sigma. */
+/** A Voigt peak: a Gaussian convolved with a Lorentzian of half width gamma = ratio·sigma. */
 function broadenedShape(ratio: number, halfWidth: number): PeakForm {
   const y = ratio * ROOT_HALF
   const height = faddeeva(0, y)
@@ -165,7 +165,7 @@ export const shapes = {
     names: ['area', 'center', 'sigma', 'tau'],
     text: (u, area, _center, sigma, tau) => {
       const z = `((${sigma}/${tau} - ${u})/sqrt(2))`
-      // Each of the two forms is finite when the other form overflows.
+      // Each of the two forms of the expression is finite when the other form overflows.
       return (
         `${area}/(2*${tau})*(${z} > 0 ? exp(-${u}^2/2)*erfcx(max(${z}, 0)) : ` +
         `exp(min(${sigma}/${tau}*(${sigma}/(2*${tau}) - ${u}), 0))*erfc(${z}))`

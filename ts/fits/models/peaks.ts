@@ -19,16 +19,16 @@ type PeakModel<Names extends string> = FitModel<Names> & {
 }
 
 /**
- * Gaussian peak height·e^(−((x − center)/sigma)²/2). sigma is the standard deviation, in the unit of x. The area of the
- * Gaussian peak is height·sigma·√(2π). The sign of sigma has no effect.
+ * Gaussian peak height·e^(−((x − center)/sigma)²/2). The parameter sigma is the standard deviation, in the unit of x.
+ * The area of the Gaussian peak is height·sigma·√(2π). The sign of sigma has no effect.
  */
 export function gaussian(options: ModelOptions = {}): PeakModel<PeakParameterNames<'gaussian'>> {
   return singlePeak(options, 'gaussian')
 }
 
 /**
- * Lorentzian peak height/(1 + ((x − center)/sigma)²). sigma is the half width at half maximum, in the unit of x. The
- * area of the Lorentzian peak is height·sigma·π. The sign of sigma has no effect.
+ * Lorentzian peak height/(1 + ((x − center)/sigma)²). The parameter sigma is the half width at half maximum, in the
+ * unit of x. The area of the Lorentzian peak is height·sigma·π. The sign of sigma has no effect.
  */
 export function lorentzian(options: ModelOptions = {}): PeakModel<PeakParameterNames<'lorentzian'>> {
   return singlePeak(options, 'lorentzian')
@@ -36,17 +36,16 @@ export function lorentzian(options: ModelOptions = {}): PeakModel<PeakParameterN
 
 /**
  * Pseudo-Voigt peak height·(fraction·L + (1 − fraction)·G), with a Lorentzian L and a Gaussian G of equal center,
- * height and full width at half maximum. The full width at half maximum is 2·sigma, in the unit of x. The fraction is
- * between 0 and 1.
+ * height and full width at half maximum. The full width at half maximum is 2·sigma, in the unit of x. The parameter
+ * fraction is between 0 and 1.
  */
 export function pseudoVoigt(options: ModelOptions = {}): PeakModel<PeakParameterNames<'pseudoVoigt'>> {
   return singlePeak(options, 'pseudoVoigt')
 }
 
 /**
- * Voigt profile: a Gaussian of `area`, `center` and `sigma`, convolved with a Lorentzian of half width
- * `gamma` at half maximum. Both sigma > 0 and gamma ≥ 0 are in the unit of x. In lmfit, gamma equals sigma
- * unless it is set.
+ * Voigt profile: a Gaussian of `area`, `center` and `sigma`, convolved with a Lorentzian of half width `gamma` at half
+ * maximum. Both sigma > 0 and gamma ≥ 0 are in the unit of x. In lmfit, gamma equals sigma unless gamma is set.
  */
 export function voigt(options: ModelOptions = {}): PeakModel<PeakParameterNames<'voigt'>> {
   return singlePeak(options, 'voigt')
@@ -103,9 +102,9 @@ type NumberedParameter = `${PeakParameterNames<PeakShape>}${number}`
 type BaselineNames = (typeof baselines)['quadratic'][number]
 
 /**
- * Sum of peaks of one shape on a baseline. The parameters are height1, center1, sigma1 (and fraction1),
- * height2, …, or area1 instead of height1 for some shapes. The baseline is offset + slope·x + curvature·x²,
- * up to its degree. Guesses number the peaks from left to right.
+ * Sum of peaks of one shape on a baseline. The parameters are height1, center1, sigma1 (and fraction1), height2, …;
+ * some shapes have area1 instead of height1. The baseline is offset + slope·x + curvature·x², cut off after its degree.
+ * Guesses number the peaks from left to right.
  */
 export function peaks(options: PeaksOptions = {}): PeakModel<NumberedParameter | BaselineNames> {
   const { count, shape, baseline, ...rest } = readOptions('options', options, table)

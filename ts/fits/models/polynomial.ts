@@ -30,8 +30,8 @@ const table = { ...originOptions, ...polynomialTable }
 export interface PolynomialOptions extends OriginOptions, GivenOf<typeof polynomialTable> {}
 
 /**
- * Polynomial c0 + c1·x + c2·x² + … up to the degree. Powers of x are nearly collinear if x is far from 0
- * relative to its range, or if the degree is high. The fit then loses digits or ends as 'singular'. An
+ * Polynomial c0 + c1·x + c2·x² + … of the given degree. Powers of x are nearly collinear if x is far from 0 relative to
+ * its range, or if the degree is high. A fit with nearly collinear powers loses digits or ends as 'singular'. An
  * `origin` replaces x by x − origin. The origin 'auto' is the middle of the x range.
  */
 export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number}` | 'origin'> {
@@ -41,7 +41,7 @@ export function polynomial(options: PolynomialOptions = {}): FitModel<`c${number
   return defineByOrigin<`c${number}`>(
     rest,
     0.5,
-    // Horner's rule. A constant still needs the column name in its expression.
+    // The expression follows Horner's rule. A constant polynomial still needs the column name in its expression.
     (x) => (degree === 0 ? `c0 + 0*${x}` : horner(names, x).join(' + ')),
     function* (x, y) {
       const c = yield* squares.coefficients(sortedRows(x, y) ?? (yield* finiteRows(x, y)))
@@ -59,12 +59,12 @@ export const horner = ([c, ...rest]: readonly string[], x: string): string[] =>
       : [c, `${x}*(${horner(rest, x).join(' + ')})`]
 
 /**
- * Least-squares coefficients c0, c1, … of polynomials. The fit uses powers of t = (x − middle)/range, which
+ * Least-squares fit of the coefficients c0, c1, … of a polynomial. The fit uses powers of t = (x − middle)/range, which
  * are better conditioned than powers of x.
  */
 export class PolynomialFit {
   readonly #degree: number
-  /** Cached columns for the last x, if x was short. */
+  /** Cached columns of powers for the last x, if x was short. */
   #last:
     | (PolynomialColumns & { readonly x: Float64Array; readonly orthogonal: OrthogonalColumns })
     | undefined
@@ -81,7 +81,7 @@ export class PolynomialFit {
   *#columnsAt(x: Float64Array, range: number) {
     const { columns, inX } = yield* polynomialColumns({ x, range }, this.#degree)
     const made = { x, columns, inX, orthogonal: yield* orthogonal(columns) }
-    // The cache copies x, because users can change their array.
+    // The cache copies x, because the user can change the array x.
     if (x.length <= ROWS_PER_SLICE) this.#last = { ...made, x: copyOfArray(x) }
     return made
   }
@@ -93,7 +93,7 @@ interface PolynomialColumns {
   readonly inX: (byT: readonly number[]) => number[]
 }
 
-/** Columns of the powers of t, starting with t⁰ = 1. */
+/** Columns of the powers of t = (x − middle)/range, starting with t⁰ = 1. */
 export function* polynomialColumns(
   { x, range }: Omit<SortedRows, 'y'>,
   degree: number,
@@ -105,7 +105,7 @@ export function* polynomialColumns(
     const last = columns[k - 1]
     columns.push(yield* column(x.length, (row) => last[row] * t[row]))
   }
-  // Horner's rule, with t as a polynomial of x.
+  // The conversion follows Horner's rule, with t as a polynomial in x.
   const inX = (byT: readonly number[]) => {
     const c: number[] = []
     for (let k = byT.length - 1; k >= 0; k--) {

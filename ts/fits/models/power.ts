@@ -12,7 +12,7 @@ export function power(options: ModelOptions = {}): FitModel<'amplitude' | 'expon
 /** Minimum exponent of the guess if x contains 0, because 0 has no power with a negative exponent. */
 const MIN_EXPONENT_AT_0 = 0.125
 
-/** Fits a line to the logarithms. The weights y² compensate for the effect of the logarithm on the noise. */
+/** Fits a line to the logarithms of x and y. The weights y² compensate for the effect of the logarithm on the noise. */
 function* guess(...[xs, ys]: GuessArguments) {
   const isIn = (at: number) => at >= 0
   const { x, y } = sortedRows(xs, ys, isIn) ?? (yield* finiteRows(xs, ys, isIn))
@@ -34,7 +34,10 @@ function* guess(...[xs, ys]: GuessArguments) {
   return { amplitude: square > 0 && square < Infinity ? product / square : 0, exponent }
 }
 
-/** Weighted slope of log |y| against log x, over rows in which both exist. The slope is 0 if x does not vary. */
+/**
+ * Weighted slope of log |y| against log x, over the rows in which both logarithms exist. The slope is 0 if x does not
+ * vary.
+ */
 function* logSlope(x: Float64Array, y: Float64Array, sign: number): Slices<number> {
   const [u, v] = [zeros(x.length), zeros(x.length)]
   let [weight, sumU, sumV, all] = [0, 0, 0, 0]

@@ -1,6 +1,6 @@
 /**
- * Candidate curves for guesses. Each curve is fitted to y with a factor and an optional constant. Results
- * that depend only on x are cached for the next fit.
+ * Candidate curves for guesses. Each curve is fitted to y with a factor and an optional constant. Curves and sums that
+ * depend only on x are cached for the next fit.
  */
 
 import { ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
@@ -10,17 +10,20 @@ import { areSame, copyOfArray, type SortedRows, TIE_TOLERANCE, zeros } from './l
 export interface CandidateSet<T> {
   /** Description of the candidates, such as their rates or frequencies. */
   readonly grid: T
-  /** Number of candidates, and number of refined candidates that only explicit calls of `multiply` draw. */
+  /**
+   * Number of coarse candidates, and number of refined candidates. Refined candidates are drawn only if a call of
+   * `multiply` asks for their range.
+   */
   readonly count: number
   readonly more: number
   /**
-   * Writes some rows of a candidate curve to the array `on`, starting at the index `at`. The first candidates are drawn
-   * in order, one slice of rows after the other. Each curve can therefore be computed from the previous curve.
+   * Writes a range of rows of a candidate curve to the array `on`, starting at the index `at`. For each range of rows,
+   * the coarse candidates are drawn in order, so that each curve can be computed from the previous curve.
    */
   readonly drawCandidate: (candidate: number, on: Float64Array, at: number, from: number, to: number) => void
 }
 
-/** Least-squares factor of a curve, and the constant. */
+/** Least-squares factor of a candidate curve, and the constant that is added to the curve. */
 export interface LeastSquaresMatch {
   readonly offset: number
   readonly factor: number
@@ -39,8 +42,7 @@ export class CandidateShapes<T, About extends RowsWithoutResponse = RowsWithoutR
 
   /**
    * @param prepare creates the candidate set for given rows, and depends only on their x
-   * @param isCentered whether the fit includes a constant. If the fit includes a constant, callers pass y minus its
-   * mean
+   * @param isCentered whether the fit of a curve includes a constant. If so, callers pass y minus its mean
    */
   constructor(prepare: (about: About) => CandidateSet<T>, isCentered: boolean) {
     this.#prepare = prepare
@@ -54,7 +56,7 @@ export class CandidateShapes<T, About extends RowsWithoutResponse = RowsWithoutR
     return this.#last?.isAt(x) ? this.#last : undefined
   }
 
-  /** The candidate curves for the x of some rows. */
+  /** The candidate curves for the values of x in the given rows. */
   drawn(about: About): DrawnShapes<T> {
     const kept = this.cached(about.x)
     if (kept) return kept
@@ -72,23 +74,23 @@ export class DrawnShapes<T> {
   readonly #x: Float64Array
   readonly #candidates: CandidateSet<T>
   readonly #isCentered: boolean
-  /** Values of all curves if the curves are cached, else one slice of one curve. */
+  /** Values of all curves if the curves are cached, else a range of rows of one curve. */
   readonly #curves: Float64Array
-  /** Sums per curve: Σ c², Σ c, and Σ c·y with the last y. */
+  /** Sums over the values c of each curve: Σ c², Σ c, and Σ c·y with the last y. */
   readonly squares: Float64Array
   readonly sums: Float64Array
   readonly products: Float64Array
-  /** Centered Σ c² per curve, or NaN if `#remainder` has not computed it yet. */
+  /** Σ c² of each centered curve, or NaN if `#remainder` has not computed the sum yet. */
   readonly #remainders: Float64Array
   /** Whether each curve has been drawn. */
   readonly #isThere: Uint8Array
-  /** Number of the last climb that multiplied each curve, counted from 1. */
+  /** Number of the last local search (`climb`) in which each curve was multiplied by y, counted from 1. */
   readonly #match: Uint32Array
   #turn = 0
-  /** Indices of the curves to multiply together. */
+  /** Indices of the curves that are multiplied by y in one call. */
   readonly #some: Uint32Array
 
-  /** @param last previous curves, whose memory can be reused */
+  /** @param last curves for the previous x, whose memory can be reused */
   constructor(
     x: Float64Array,
     candidates: CandidateSet<T>,
@@ -129,8 +131,8 @@ export class DrawnShapes<T> {
   }
 
   /**
-   * Computes Σ c·y for a range of curves, by default for all candidates. The result is false if the curves are not
-   * cached, so that the work must run in slices.
+   * Computes Σ c·y for a range of curves c, by default for all coarse candidates. The result is false if the curves are
+   * not cached, and `multiplyInSlices` must be used instead.
    */
   multiply(y: Float64Array, first = 0, end = this.#candidates.count): boolean {
     if (!this.isCached) return false
@@ -140,7 +142,7 @@ export class DrawnShapes<T> {
     return true
   }
 
-  /** Computes Σ c·y for the first `count` curves in `#some`. */
+  /** Computes Σ c·y for the first `count` curves c in the list `#some`. */
   #multiply(y: Float64Array, count: number): void {
     const some = this.#some
     for (let i = 0; i < count; i++) {
@@ -173,7 +175,7 @@ export class DrawnShapes<T> {
   /**
    * The candidate that reduces Σ y² most. Among equally good candidates, the first one is chosen.
    *
-   * @param y column of the last call of `multiply`
+   * @param y the column y of the last call of `multiply`
    */
   best(y: Float64Array): number {
     const margin = rowMargin(y)
@@ -189,10 +191,10 @@ export class DrawnShapes<T> {
   }
 
   /**
-   * A candidate that reduces Σ y² at least as much as all its neighbors. Few curves are multiplied, because neighboring
-   * curves are similar. The result is null if the curves are not cached.
+   * A candidate curve that reduces Σ y² at least as much as all neighboring candidates. The search multiplies few
+   * curves by y, because neighboring curves are similar. The result is null if the curves are not cached.
    *
-   * @param first candidates of which the best one starts the search
+   * @param first candidates, of which the best one is the start of the search
    * @param beside returns the neighbors of a candidate
    */
   climb(y: Float64Array, first: Uint32Array, beside: (k: number) => Uint32Array): number | null {
@@ -222,7 +224,7 @@ export class DrawnShapes<T> {
     return best
   }
 
-  /** Reduction of Σ y² by a candidate. */
+  /** Reduction of Σ y² by the least-squares fit of a candidate curve. */
   gain(k: number): number {
     const left = this.#remainder(k)
     return left > 0 ? (this.products[k] * this.products[k]) / left : 0
@@ -236,8 +238,8 @@ export class DrawnShapes<T> {
   }
 
   /**
-   * Σ c² after centering, if the fit includes a constant. The sum is 0 if only rounding errors remain, and the curve
-   * then contributes nothing.
+   * Σ c² of a curve c, after centering if the fit includes a constant. If only rounding errors remain, the sum is 0,
+   * and the curve contributes nothing.
    */
   #remainder(k: number): number {
     const known = this.#remainders[k]
@@ -264,7 +266,10 @@ export class DrawnShapes<T> {
     this.#isThere[k] = 1
   }
 }
-/** Computes Σ c·y for `count` curves. Computing four sums at a time is faster than computing one sum at a time. */
+/**
+ * Computes Σ c·y for each of `count` curves c. Computing four sums at a time is faster than computing one sum at a
+ * time.
+ */
 function multiply(
   curves: Float64Array,
   y: Float64Array,
@@ -303,7 +308,7 @@ function multiply(
   }
 }
 
-/** Difference of two gains that can be due to rounding. */
+/** Largest difference between two reductions of Σ y² that can be due to rounding. */
 function rowMargin(y: Float64Array): number {
   let square = 0
   for (let row = 0; row < y.length; row++) square += y[row] * y[row]

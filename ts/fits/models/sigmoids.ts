@@ -18,7 +18,7 @@ import {
 } from './model.js'
 import { CandidateShapes, centerColumn, columnMean, type LeastSquaresMatch } from './shapes.js'
 
-/** 1/(1 + e^(−t)), written without overflow. */
+/** Expression of the logistic function 1/(1 + e^(−t)) that cannot overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
 
 type DoseParameters = 'bottom' | 'top' | 'ec50' | 'slope'
@@ -32,21 +32,21 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
 }
 
 /**
- * Hill equation vmax·xⁿ/(kⁿ + xⁿ), for doses x ≥ 0. k, in the unit of x, is the dose at half of vmax. If n <
- * 0, the curve falls from vmax to 0.
+ * Hill equation vmax·xⁿ/(kⁿ + xⁿ), for doses x ≥ 0. The parameter k, in the unit of x, is the dose at half of vmax. If
+ * n < 0, the Hill curve falls from vmax to 0.
  */
 export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
   return defineDoseModel(
     options,
-    // The dose 0 has no logarithm.
+    // The dose 0 is a separate case, because 0 has no logarithm.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
     guessHill,
   )
 }
 
 /**
- * Defines a model whose fits warn about negative doses. The curve treats negative doses as 0, although they may be
- * logarithms.
+ * Defines a model whose fits warn about negative doses. The curve treats negative doses as 0, but negative doses may be
+ * logarithms that the user passed by mistake.
  */
 function defineDoseModel<Names extends string>(...given: Parameters<typeof define<Names>>): FitModel<Names> {
   const model = define(...given)
@@ -70,8 +70,8 @@ export interface DoseOptions extends ModelOptions {
 const table = { ...commonOptions, logEC50: flag(false) }
 
 /**
- * Four-parameter logistic bottom + (top − bottom)/(1 + (ec50/x)^slope), for doses x ≥ 0. ec50, in the unit of
- * x, is the half-maximal dose. If slope < 0, the curve falls from top to bottom. The option `logEC50`
+ * Four-parameter logistic bottom + (top − bottom)/(1 + (ec50/x)^slope), for doses x ≥ 0. The parameter ec50, in the
+ * unit of x, is the half-maximal dose. If slope < 0, the logistic curve falls from top to bottom. The option `logEC50`
  * replaces ec50 by 10^logEC50.
  */
 export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'logEC50'> {
@@ -87,7 +87,7 @@ export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'lo
 /**
  * Five-parameter logistic bottom + (top − bottom)/(1 + (ec50/x)^slope)^asymmetry, for doses x ≥ 0. The half-maximal
  * dose is ec50/(2^(1/asymmetry) − 1)^(1/slope), which equals ec50 if the asymmetry is 1. The option `logEC50` replaces
- * ec50 with log10 of the half-maximal dose for any asymmetry.
+ * ec50 with log10 of the half-maximal dose, whatever the asymmetry is.
  */
 export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'asymmetry' | 'logEC50'> {
   type SigmoidParameter = DoseParameters | 'asymmetry' | 'logEC50'
@@ -117,30 +117,30 @@ function guessLogarithms<Names extends string>(guess: Guess): Guess<Names> {
 }
 
 /**
- * A family of candidate curves p^asymmetry. p is 1/(1 + v) or, for the sign −1, 1 − 1/(1 + v), with v =
- * ratio·(odds·factor)^(2^doublings).
+ * A family of candidate curves p^asymmetry. For the sign 1, p is 1/(1 + v). For the sign −1, p is 1 − 1/(1 + v). In
+ * both cases v = ratio·(odds·factor)^(2^doublings).
  */
 interface SigmoidFamily {
   readonly sign: 1 | -1
-  /** Exponent of the curve: 1, ½ or 2. */
+  /** Exponent `asymmetry` of the candidate curves: 1, ½ or 2. */
   readonly asymmetry: number
   readonly ratio: number
 }
 
 const CENTER_COUNT = 13
 const sigmoidFamily = (sign: 1 | -1, asymmetry: number): SigmoidFamily => {
-  // The centers are half-maximal positions.
+  // The centers of all candidate curves are half-maximal positions.
   return { sign, asymmetry, ratio: asymmetry === 1 ? 1 : pow(halfMaximumOdds(asymmetry), sign) }
 }
 
-/** The value of v at which 1/(1 + v)^asymmetry is ½. */
+/** The value of v at which 1/(1 + v)^asymmetry equals ½. */
 const halfMaximumOdds = (asymmetry: number) => pow(2, 1 / asymmetry) - 1
 
-/** Grid of candidate centers. */
+/** Grid of candidate values for the center of a sigmoid curve. */
 interface GridPositions {
   readonly centers: readonly number[]
   /**
-   * The value of v in a row for the first center. For each further center, this value is multiplied by an element of
+   * The odds v in a row for the first center. For each further center, the odds are multiplied by an element of
    * `factors`.
    */
   readonly odds: (x: number) => number
@@ -161,11 +161,14 @@ interface GridChoice extends LeastSquaresMatch {
   readonly family: SigmoidFamily
   readonly doublings: number
   readonly center: number
-  /** Index of the slope and center in the grid, the same for all families. */
+  /** Index of the pair of slope and center in the grid. The index is the same for all families. */
   readonly step: number
 }
 
-/** Grid of candidate curves: all slopes, each twice the previous one, with all centers and families. */
+/**
+ * Grid of candidate curves: all combinations of a slope, a center and a family. Each slope is twice the previous
+ * slope.
+ */
 class SigmoidGrid {
   readonly #shapes: CandidateShapes<{
     readonly families: readonly SigmoidFamily[]
@@ -173,7 +176,7 @@ class SigmoidGrid {
   }>
   readonly #count: number
   readonly #slopes: number
-  /** Candidates with every second center and every second slope. */
+  /** Indices of the candidates with every second center and every second slope. */
   readonly #coarse: Uint32Array
   readonly #neighborShapes = new Map<number, Uint32Array>()
 
@@ -191,7 +194,7 @@ class SigmoidGrid {
       const { centers, odds, factors } = positions(rows)
       const ofFirst = zeros(Math.min(x.length, ROWS_PER_SLICE))
       const powers = zeros(ofFirst.length)
-      // Block of rows and index of the slope and center that the buffers contain.
+      // First row of the block, and index of the slope and center, whose values the buffers contain.
       let [first, step] = [-1, -1]
       return {
         grid: { families, centers },
@@ -222,7 +225,8 @@ class SigmoidGrid {
   }
 
   /**
-   * Finds the best candidate curve. In a cached grid the search is local: the result is better than all its neighbors.
+   * Finds the best candidate curve. If the grid is cached, the search is local and ends at a curve that no neighboring
+   * curve improves on.
    *
    * @param near index of a slope and center at which the search starts, if known
    */
@@ -242,7 +246,7 @@ class SigmoidGrid {
     return { family: families[best % this.#count], doublings, center, step, offset, factor }
   }
 
-  /** Candidates whose center and slope differ by at most one step. */
+  /** Candidates whose center and slope differ by at most one grid step from a given candidate. */
   #neighbors(k: number): Uint32Array {
     const step = Math.floor(k / this.#count)
     const own = step % this.#slopes
@@ -266,7 +270,7 @@ class SigmoidGrid {
   }
 }
 
-/** Writes some rows of a family's candidate curve. */
+/** Writes a range of rows of a candidate curve of a family. */
 function draw(family: SigmoidFamily, powers: Float64Array, on: Float64Array, at: number, rows: number): void {
   const { sign, asymmetry, ratio } = family
   for (let row = 0; row < rows; row++) {
@@ -276,9 +280,9 @@ function draw(family: SigmoidFamily, powers: Float64Array, on: Float64Array, at:
   }
 }
 
-/** Smallest candidate rate, times the range of x. */
+/** Product of the smallest candidate rate and the range of x. */
 const MIN_STEEPNESS = 2
-/** Number of doublings of the smallest rate. */
+/** Number of times that the smallest rate is doubled. */
 const STEEPNESS_FACTOR = 6
 
 const growthGrid = /* @__PURE__ */ new SigmoidGrid({
@@ -307,7 +311,7 @@ function* guessLogistic(...[xs, ys]: GuessArguments) {
   }
 }
 
-/** Number of doublings of the smallest slope. The slopes are ½, 1, 2, 4 and 8. */
+/** Number of times that the smallest slope is doubled. The slopes are ½, 1, 2, 4 and 8. */
 const DOSE_STEEPNESS_FACTOR = 4
 
 /** Candidate centers in a geometric sequence over the positive doses. */
@@ -345,7 +349,7 @@ function* guessFourPL(...[xs, ys]: GuessArguments) {
   const { doublings, center, factor, offset } = yield* symmetricDoses.best(rows, centerColumn(rows.y, mean))
   const low = mean + offset
   const slope = powerOfTwo(doublings - 1)
-  // A falling symmetric curve equals a rising one with a negative factor.
+  // A falling symmetric curve equals a rising curve with a negative factor and another constant.
   const isFalling = factor < 0
   return {
     bottom: isFalling ? low + factor : low,

@@ -56,8 +56,8 @@ export function sinusoid(
 
 const PI = 4 * atan(1)
 /**
- * Number of candidate frequencies per 1/range. A fit from either neighboring candidate then converges to a
- * frequency between them.
+ * Number of candidate frequencies per 1/range. With this spacing, a fit from either of two neighboring candidates
+ * converges to a frequency between the two.
  */
 const OVERSAMPLING = 4
 const MAX_FREQUENCIES = 8192
@@ -76,7 +76,7 @@ function makeGuess(band: FrequencyBand | undefined): Guess<'amplitude' | 'freque
     if (!drawn.multiply(rest)) yield* drawn.multiplyInSlices(rest)
     const { candidate, a, b, offset } = bestPair(drawn, rest)
     const frequency = candidate * drawn.grid.step
-    // Converts the phase from x − x₀ back to x.
+    // Converts a phase relative to the first x (x₀) to a phase relative to x = 0.
     const turns = frequency * rows.x[0]
     const shift = 2 * PI * (turns - Math.round(turns))
     const [c, s] = [cos(shift), sin(shift)]
@@ -90,8 +90,8 @@ function makeGuess(band: FrequencyBand | undefined): Guess<'amplitude' | 'freque
 }
 
 /**
- * The wave a·sin + b·cos + offset that reduces Σ y² most, by normal equations. Among equally good waves, the
- * slowest one is chosen.
+ * Finds the wave a·sin + b·cos + offset that reduces Σ y² most, by normal equations. Among equally good waves, the wave
+ * with the lowest frequency is chosen.
  */
 function bestPair(
   { grid: { first, count, crosses }, squares, sums, products }: DrawnShapes<WaveGrid>,
@@ -138,7 +138,7 @@ function* frequencyMultiples(
   return [1, Math.min(MAX_FREQUENCIES, Math.max(1, Math.round(1 / (2 * usual * step))))]
 }
 
-/** Candidate frequencies as multiples of a step, with Σ sin·cos for each. */
+/** Candidate frequencies as multiples of a step. Each candidate frequency has its sum Σ sin·cos over the rows. */
 interface WaveGrid {
   readonly step: number
   readonly first: number
@@ -147,7 +147,8 @@ interface WaveGrid {
 }
 
 /**
- * Columns of sin and cos of ω·(x − x₀), alternating. Each pair follows from the previous pair by a rotation.
+ * Alternating columns of sin and cos of ω·(x − x₀) for the candidate frequencies ω. Each pair of columns is computed
+ * from the previous pair by a rotation.
  */
 function createWaves() {
   type WaveRows = Omit<SortedRows, 'y'> & { readonly multiples: readonly [number, number] }
@@ -195,10 +196,10 @@ function createWaves() {
 const CLOSE_RATIO = 9
 /** Maximum number of competing frequencies that are refined. */
 const MAX_CONTENDERS = 3
-/** Number of steps to each side of a competing frequency in its refinement. */
+/** Number of steps above and below a competing frequency in its refinement. */
 const MAX_POSITIONS = 16
 
-/** Warnings about competing frequencies. The string is empty without a warning. */
+/** Warnings about competing frequencies, as a string that is empty if no frequency competes. */
 function contendersNear(
   found: number,
   xs: ArrayLike<number>,
@@ -246,7 +247,7 @@ function contendersNear(
   return words.join('; ')
 }
 
-/** Reduction of Σ (y − ȳ)² by a wave of a frequency. */
+/** Reduction of Σ (y − ȳ)² by the best wave with a given frequency. */
 function computeGain(frequency: number, x: Float64Array, centered: Float64Array): number {
   let [s, c, ss, cc, sc, sy, cy] = [0, 0, 0, 0, 0, 0, 0]
   for (let row = 0; row < x.length; row++) {
@@ -264,7 +265,7 @@ function computeGain(frequency: number, x: Float64Array, centered: Float64Array)
   const n = x.length
   const [p, q, r] = [ss - (s * s) / n, cc - (c * c) / n, sc - (s * c) / n]
   const determinant = p * q - r * r
-  // If the two columns are linearly dependent, the larger one is used alone.
+  // If the columns of sin and cos are linearly dependent, only the larger column is used.
   if (determinant > 1e-12 * p * q) return (sy * sy * q - 2 * sy * cy * r + cy * cy * p) / determinant
   return p > q ? (sy * sy) / p : q > 0 ? (cy * cy) / q : 0
 }

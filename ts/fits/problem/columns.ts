@@ -20,7 +20,7 @@ export const isWeight = (name: string) => name === SIGMA || name === WEIGHTS
 /** Validated data columns. Columns that all fits share come first. */
 export interface ParsedData {
   readonly columns: ReadonlyMap<string, DataColumn>
-  /** Name of the response column. `weight` is the name of the weight column, or null without weights. */
+  /** Names of the response column (`y`) and of the weight column (`weight`, null without weights). */
   readonly y: string
   readonly weight: string | null
 }
@@ -29,7 +29,7 @@ export interface ParsedData {
  * Reads and validates the data columns: the model's columns, the response and the weights.
  *
  * @param asked names that the model uses, or a function model, which receives all columns except the response
- * @param localColumns default column names of a built-in model, which its options can rename
+ * @param localColumns default column names of a built-in model, which the options of the model can rename
  */
 export function readData(
   asked: readonly string[] | FunctionModelSpec,
@@ -67,8 +67,8 @@ export function readData(
 }
 
 /**
- * Orders the weights before the response, because only the response changes in bootstrap fits. Shared columns
- * come first, as programs require.
+ * Moves the weights before the response, because only the response changes in bootstrap fits. Columns that all fits
+ * share come first, as compiled programs require.
  */
 export function orderWeightsFirst(
   columns: ReadonlyMap<string, DataColumn>,
@@ -91,7 +91,7 @@ function readY(
     throw new OptionError('y', `one of ${[...columns.keys()].join(', ')}`, given ?? y)
   }
   if (names.includes(y)) throw new OptionError('y', 'a column that the model does not use', y)
-  // Names that begin with @ are reserved for the program state.
+  // Names that begin with @ are reserved for internal columns and for the state of programs.
   if (y.startsWith('@')) throw new OptionError('y', 'a name that does not begin with @', y)
   const stranger = others.find((name) => name !== y)
   if (stranger !== undefined) {
@@ -105,7 +105,7 @@ function readY(
   return y
 }
 
-/** Columns of numbers at which the model is to be evaluated. Nulls become NaN. */
+/** Validated columns of numbers at which a model is evaluated. A null in the input becomes NaN. */
 export function readNumbers(argument: string, given: unknown): ArrayLike<number> {
   const numbers = toFloat64Array(given, true)
   if (numbers !== undefined) return numbers
@@ -162,8 +162,8 @@ export function* checkCounts(y: string, columns: ReadonlyMap<string, DataColumn>
 }
 
 /**
- * Number of fits, from the per-fit columns and per-fit starts. All per-fit columns and starts must agree in their
- * number of fits.
+ * Number of fits, from the per-fit columns and per-fit starting values. All per-fit columns and starting values must
+ * have the same number of fits.
  */
 export function countFits(
   columns: ReadonlyMap<string, DataColumn>,

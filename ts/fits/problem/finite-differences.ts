@@ -10,9 +10,9 @@ export const finiteDifferences = {
    */
   order: integerBetween(1, 2, 1),
   /**
-   * Relative step. A parameter is displaced by `step` times the larger of two sizes: its absolute value, and the change
-   * that would alter the curve by as much as the residuals. The default step is ε^½ for order 1 and ε^⅓ for order 2,
-   * with ε = 2⁻⁵².
+   * Relative step. A parameter is displaced by `step` times the larger of two sizes. One size is the parameter's
+   * absolute value; the other is the change that alters the curve by as much as the residuals. The default `step` is
+   * ε^½ for order 1 and ε^⅓ for order 2, with ε = 2⁻⁵².
    */
   step: optional(positive()),
 }
@@ -32,15 +32,15 @@ export const getRelativeError = ({ order }: FiniteDifferenceValues) => RELATIVE_
 /** The point at which derivatives are estimated, with the bounds of the parameters. */
 export interface DifferencePoint {
   readonly x: Float64Array
-  /** Values of the model function at `x`. */
+  /** Values of the model function at the point `x`. */
   readonly f: Float64Array
   readonly min: readonly number[]
   readonly max: readonly number[]
-  /** Minimum magnitude of each parameter for the choice of the step. */
+  /** Minimum absolute value of each parameter in the computation of its step. */
   readonly sizes: ArrayLike<number>
 }
 
-/** Function values at a displaced point, and the exact displacement of the parameter. */
+/** Values of the model function at a displaced point, and the exact displacement of the parameter. */
 interface DisplacedPoint {
   readonly displacement: number
   readonly f: Float64Array
@@ -48,8 +48,8 @@ interface DisplacedPoint {
 
 /**
  * Estimates the derivatives with respect to each parameter, one array per parameter with one value per row. `evaluate`
- * must return a new array on each call, because the derivatives are written into these arrays. No point outside the
- * bounds is evaluated. If the finite differences toward one side are not finite numbers, the other side is tried.
+ * must return a new array on each call, because the derivatives are written into the returned arrays. No point outside
+ * the bounds is evaluated. If the differences in one direction are not finite numbers, the other direction is tried.
  */
 export function* estimateDerivatives(
   evaluate: (x: Float64Array) => Float64Array,
@@ -71,7 +71,7 @@ export function* estimateDerivatives(
     const sides: number[] = []
     if (at + size >= min[i] && at + size <= max[i]) sides.push(size)
     if (at - size >= min[i] && at - size <= max[i]) sides.push(-size)
-    // If the bounds leave no room for a full step, step to the farther bound.
+    // If neither bound is a full step away, the step ends at the farther bound.
     const [up, down] = [max[i] - at, min[i] - at]
     if (sides.length === 0 && up > down) sides.push(up > -down ? up : down)
     let found: Float64Array | undefined

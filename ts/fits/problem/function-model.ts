@@ -5,15 +5,15 @@ import { isObject, readMember } from '../../core/untrusted-input.js'
 import type { DataColumn } from '../../many/batch/data.js'
 import type { FiniteDifferenceValues } from './finite-differences.js'
 
-/** Parameter values by name, with every parameter in `start`. The object of parameter values is frozen. */
+/** Frozen object of parameter values by name. The object contains every parameter in `start`. */
 export type ParameterValues<Names extends string = string> = Readonly<Record<Names, number>>
 
 /** The data columns of one fit by name, as copies. NaN marks a missing number. */
 export type DataColumns<Columns extends string = string> = Readonly<Record<Columns, Float64Array>>
 
 /**
- * A model as a function of one row. `x` is a number if the data have one column besides the response, and a
- * frozen object of numbers by column name if they have several.
+ * A model as a function of one row. `x` is a number if the data have one column besides the response, and a frozen
+ * object of numbers by column name if the data have several.
  */
 export type RowFunction<Names extends string = string, X = unknown> = (
   p: ParameterValues<Names>,
@@ -21,7 +21,8 @@ export type RowFunction<Names extends string = string, X = unknown> = (
 ) => number
 
 /**
- * Writes the derivatives with respect to each free parameter to the array of that name, one value per row.
+ * Writes the derivatives with respect to each free parameter to the array under the parameter's name, one value per
+ * row.
  */
 type Jacobian<Names extends string, Columns extends string> = (
   p: ParameterValues<Names>,
@@ -31,7 +32,7 @@ type Jacobian<Names extends string, Columns extends string> = (
 
 /** A model that computes all rows at once, for example by integrating differential equations. */
 export interface CurveModel<Names extends string = string, Columns extends string = string> {
-  /** Writes the model values to `out`, one per row of the data. */
+  /** Writes the model values to the array `out`, one value per row of the data. */
   curve(p: ParameterValues<Names>, out: Float64Array, columns: DataColumns<Columns>): void
   /**
    * Derivatives of the curve. The user's derivatives are compared once with finite differences. Without `jacobian`,
@@ -45,9 +46,9 @@ export interface CurveModel<Names extends string = string, Columns extends strin
  * response column.
  */
 export interface ResidualModel<Names extends string = string, Columns extends string = string> {
-  /** Number of residuals. The number of residuals is required if the data have no columns, and invalid otherwise. */
+  /** Number of residuals. The option `observations` is required if the data have no columns, and invalid otherwise. */
   readonly observations?: number
-  /** Writes the residuals to `out`, one per row. */
+  /** Writes the residuals to the array `out`, one residual per row. */
   residuals(p: ParameterValues<Names>, out: Float64Array, columns: DataColumns<Columns>): void
   /**
    * Derivatives of the residuals. The user's derivatives are compared once with finite differences. Without `jacobian`,
@@ -90,7 +91,7 @@ export interface FunctionModelSpec {
 
 /** A function model together with its data columns. */
 export class BoundFunctionModel implements FunctionModelSpec {
-  // Object.assign sets these fields in the constructor, and `declare` emits no code for them.
+  // Object.assign sets the declared fields in the constructor, and `declare` emits no code for the fields.
   declare readonly model: FunctionModelSpec['model']
   declare readonly kind: FunctionModelSpec['kind']
   declare readonly call: ModelFunction
@@ -116,7 +117,7 @@ export const ROWS = '@rows'
 /** Internal response column of zeros, for residual models. */
 export const ZEROS = '@zeros'
 
-/** Reads a function model. Returns undefined if the value is not a function model. */
+/** Reads a function model. The result is undefined if the value is not a function model. */
 export function readFunctionModel(model: unknown): FunctionModelSpec | undefined {
   if (typeof model === 'function')
     return { model, kind: 'row', call: model as ModelFunction, jacobian: undefined, observations: undefined }
@@ -143,8 +144,8 @@ export function readFunctionModel(model: unknown): FunctionModelSpec | undefined
 const MAX_OBSERVATIONS = 1 << 27
 
 /**
- * Adds the internal columns. Row indices run through all fits. Row indices identify a row even after resampling or
- * after rows were dropped. Residual models also get a response of zeros.
+ * Adds the internal columns. Row indices are counted across all fits, and identify a row even after resampling or after
+ * rows were dropped. Residual models also receive a response column of zeros.
  */
 export function addRowColumns(
   { kind, observations = 0 }: FunctionModelSpec,

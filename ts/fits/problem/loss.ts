@@ -4,19 +4,21 @@ import { Builder } from '../../expressions/differentiate.js'
 import type { Graph } from '../../expressions/graph.js'
 import { defineLines, INFINITY } from '../../expressions/lines.js'
 
-/** Graph nodes for one row. The derivative of the cost with respect to the model value is twice `slope`. */
+/** Graph nodes for the cost of one row. The derivative of the cost with respect to the model value is twice `slope`. */
 export interface LossTerms {
   readonly cost: number
   readonly slope: number
-  /** Weight that a step uses as half the second derivative (iteratively reweighted least squares). */
+  /** Weight that an iteration uses as half the second derivative of the cost (iteratively reweighted least squares). */
   readonly weight: number
-  /** Half the second derivative that standard errors use, at least 0. */
+  /** Half the second derivative of the cost, at least 0, for the standard errors. */
   readonly curvature: number
   /** Residual f − y, multiplied by the unit of the residuals. The residual equals `slope / weight`. */
   readonly residual: number
 }
 
-/** Graph nodes of a row: its residual, model value, response, weight, and the loss scale in the same unit. */
+/**
+ * Graph nodes of a row: its residual, model value, response, weight, and the loss scale in the unit of the residual.
+ */
 export interface LossRow {
   readonly residual: number
   readonly model: number
@@ -27,7 +29,10 @@ export interface LossRow {
 
 type MakeTerms = (b: Builder, row: LossRow) => Omit<LossTerms, 'residual'>
 
-/** Lower limit of ρ′ + 2·z·ρ″ for robust losses. A limit of 0 would let a parameter lose all curvature. */
+/**
+ * Lower limit of ρ′ + 2·z·ρ″ for robust losses ρ(z). With a limit of 0, the curvature of χ² in a parameter could
+ * vanish.
+ */
 const MIN_RESIDUAL = Number.EPSILON
 
 /**
@@ -62,8 +67,8 @@ const deviance = defineLines(
 
 /**
  * Losses by name. The robust losses are defined as in `scipy.optimize.least_squares`. The exact second derivatives of
- * robust losses (Triggs et al., 2000) enter only the standard errors. Steps do not use the exact second derivatives,
- * because these derivatives can be negative far from the data.
+ * robust losses (Triggs et al., 2000) are used only for the standard errors. Iterations do not use exact second
+ * derivatives, because the derivatives can be negative for large residuals.
  */
 export const losses = {
   /** Squared loss: w·(f − y)². */
@@ -114,8 +119,8 @@ export interface LossInputs {
 /**
  * Cost of a row of a problem, as nodes of its graph.
  *
- * @param unit factor of the residuals; the cost is multiplied by its square. The factor is omitted for losses that are
- * not sums of squares
+ * @param unit factor of the residuals, whose square is a factor of the cost; omitted for losses that are not sums of
+ * squares
  */
 export function lossTerms(
   { graph, model, y: name, weight: by, loss, scale }: LossInputs,

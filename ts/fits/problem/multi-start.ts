@@ -1,4 +1,4 @@
-/** Multi-start fits: starting points, and the distinct minima that they reach. */
+/** Multi-start fits: sampling of the starting points, and the distinct minima that the fits reach. */
 
 import { OptionError } from '../../core/errors.js'
 import { type GivenOf, integerBetween, keyOption, type ValuesOf } from '../../options/kinds.js'
@@ -10,7 +10,9 @@ const samplers = { latinHypercube: latinHypercubeStarts, sobol: sobolStarts, uni
 export const multiStart = {
   /** Number of starting points per fit, from 1 to 4096, including the fit's own start. */
   count: integerBetween(1, 4096),
-  /** Sampling of the box between all `min` and `max`. Default 'latinHypercube'. */
+  /**
+   * Sampling method for the box between the bounds `min` and `max` of all free parameters. Default 'latinHypercube'.
+   */
   sample: keyOption<keyof typeof samplers, 'latinHypercube'>(samplers, 'latinHypercube'),
   /** Seed of the sampler, an integer from 0 to 2³² − 1. Default 0. */
   seed: integerBetween(0, 0xffff_ffff, 0, '2^32 - 1'),
@@ -23,7 +25,7 @@ export interface MultiStart extends GivenOf<typeof multiStart> {}
 export interface FitMinimum {
   /** Values of the free parameters by name. */
   readonly values: Readonly<Record<string, number>>
-  /** χ² at the minimum. */
+  /** Value of χ² at the minimum. */
   readonly chiSquared: number
   /** Number of starts that reached this minimum. */
   readonly starts: number
@@ -33,7 +35,8 @@ export interface FitMinimum {
  * Additional starting points, one column per free parameter. The fit's own start is not among these points.
  *
  * @param problem the problem with the user's parameters
- * @param steps the problem with internal (log-transformed) parameters, which the returned columns use
+ * @param steps the problem whose parameters have internal units, such as logarithms; the returned columns have the same
+ * units
  * @throws OptionError if a free parameter lacks a finite `min` or `max`
  */
 export function sampleStarts(
@@ -57,7 +60,7 @@ export function sampleStarts(
 }
 
 /**
- * Two endpoints are the same minimum if each parameter agrees within this fraction of its value, or within
+ * Two endpoints are the same minimum if the values of each parameter agree within this fraction, or within
  * `DISTANCE_IN_ERRORS` standard errors.
  */
 const RELATIVE_DISTANCE = 1e-4

@@ -25,7 +25,7 @@ import { derivedOption, type FitDerivedQuantities, type FitParameters } from './
  */
 export type FitData = Readonly<Record<string, FitColumn>>
 
-/** A data column: one array of numbers for all fits, or an array of such arrays with one per fit. */
+/** A data column: one array of numbers for all fits, or an array that contains one array of numbers per fit. */
 export type FitColumn = ArrayLike<number | null> | readonly ArrayLike<number | null>[]
 
 /** Options that `fit`, `fitMany` and `fitShared` have in common. */
@@ -40,7 +40,7 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    * `values`, `errors` and `intervals()` include the derived quantities.
    */
   readonly derive?: Derive
-  /** Name of the response column. Default: the only column that the model does not use, else `y`. */
+  /** Name of the response column. Default: the column that the model does not use if exactly one exists, else `y`. */
   readonly y?: string
   /**
    * Standard deviations of the response: an array for all fits, or an array per fit. A string such as `'0.05*f'` is an
@@ -59,14 +59,14 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    */
   readonly covariance?: readonly ArrayLike<number>[]
   /**
-   * 'drop' ignores rows in which a column, σ or weight is null or NaN, and counts them in `droppedRows`.
-   * Without this option, a fit with a missing number ends as 'not-finite', and a missing σ or weight is an
+   * The value 'drop' ignores rows in which a column, σ or weight is null or NaN. `droppedRows` counts the ignored rows.
+   * Without the option `missing`, a fit with a missing number ends as 'not-finite', and a missing σ or weight is an
    * error.
    */
   readonly missing?: 'drop'
   /**
-   * Whether standard errors use `sigma` as given, instead of scaling it by the reduced χ². Default: true for
-   * the loss 'poisson', else false.
+   * Whether standard errors use `sigma` as given, instead of scaling `sigma` so that the reduced χ² is 1. Default: true
+   * for the loss 'poisson', else false.
    */
   readonly absoluteSigma?: boolean
   /**
@@ -86,8 +86,8 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    */
   readonly tolerance?: number
   /**
-   * Finite differences for a function model without `jacobian`: the order 1 or 2, or `{ order, step }`. The default
-   * order 1 evaluates the model once per free parameter.
+   * Finite differences for a function model that lacks a `jacobian`: the order 1 or 2, or `{ order, step }`. The
+   * default order 1 evaluates the model once per free parameter.
    */
   readonly finiteDifferences?: number | FiniteDifferences
   /**
@@ -98,7 +98,7 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
   /**
    * Number of starting points per fit, or `{ count, sample, seed }`. The first point is the fit's own start. Further
    * points are sampled between the finite `min` and `max` of all free parameters. The fit keeps the best minimum, and
-   * `minima` lists all of them. Default 1.
+   * `minima` lists all minima. Default 1.
    */
   readonly multiStart?: number | MultiStart
   /** Engine to use. Default: the first available engine of native, WebAssembly and TypeScript. */
@@ -109,13 +109,13 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    */
   readonly instructionSet?: string
   /**
-   * Number of threads of the native engine, or of workers. Default: the number of cores. Results do not depend on the
-   * number of threads.
+   * Number of threads of the native engine, or number of workers. Default: the number of cores. Results do not depend
+   * on the number of threads.
    */
   readonly threads?: number
   /** Workers for the WebAssembly engine in browsers, as returned by `workers()`. */
   readonly workers?: WorkerPlacement
-  /** AbortSignal for the call. If the signal aborts, the promise is rejected with its reason. */
+  /** AbortSignal for the call. If the signal aborts, the promise is rejected with the reason of the signal. */
   readonly signal?: AbortSignal
   /**
    * Progress callback, called with the number of completed fits and the number of all fits. The callback is called at

@@ -10,7 +10,7 @@ import { checkName } from '../../expressions/names.js'
 import { customOption, flag, type Option, option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 
-/** A parameter of a fit: its start, bounds and transformation, or the expression that defines it. */
+/** A parameter of a fit: a starting value, bounds and a transformation, or an expression that defines the parameter. */
 export interface FitParameter {
   /**
    * Starting value: a number for all fits, or an array with one number per fit. A starting value outside the bounds is
@@ -22,8 +22,8 @@ export interface FitParameter {
   /** Upper bound, inclusive. Default ∞. */
   readonly max?: number
   /**
-   * Whether the parameter is kept above 0. The fit uses the logarithm of a positive parameter, and computes its
-   * interval on the log scale.
+   * Whether the parameter is kept above 0. The fit uses the logarithm of a positive parameter, and computes the
+   * confidence interval on the log scale.
    */
   readonly positive?: boolean
   /** Whether the parameter is fixed at its starting value. */
@@ -68,14 +68,13 @@ type NamesInTexts<Start, Entry = Start[keyof Start]> = Entry extends {
 export interface Parameter {
   readonly name: string
   /**
-   * Starting value for all fits, or an array with one value per fit. The field is null if the model guesses the
-   * starting value.
+   * Starting value for all fits, or an array with one value per fit, or null if the model guesses the starting value.
    */
   readonly start: number | Float64Array | null
   readonly min: number
   readonly max: number
   readonly isFixed: boolean
-  /** Whether the fit uses the parameter's logarithm. If so, `min` is at least 0. */
+  /** Whether the fit uses the parameter's logarithm. For a logarithmic parameter, `min` is at least 0. */
   readonly isLogarithmic: boolean
   readonly expr: string | null
   /** Whether the parameter is a derived quantity, which the model does not use. */
@@ -96,7 +95,7 @@ const parameterFields = {
 } satisfies Record<keyof FitParameter, Option>
 
 /**
- * Reads `start` and `derive`.
+ * Reads the options `start` and `derive`.
  *
  * @param known parameter names in order; the model guesses a parameter without an entry in `start`
  * @param defaults parameter defaults of a built-in model
@@ -127,7 +126,7 @@ function readStarts(
   if (!isRecord(given)) throw new OptionError('start', 'an object', given)
   const entries = new Map(Object.entries(given as FitParameters))
   const names = [...known]
-  // A parameter that only other parameters' expressions use.
+  // The loop adds parameters that occur only in the expressions of other parameters.
   for (const [name, entry] of entries) {
     if (names.includes(name)) continue
     checkName('start', name)

@@ -1,4 +1,4 @@
-/** A fit problem: the model, its parameters and its columns as nodes of one expression graph. */
+/** A fit problem: the model, the parameters and the columns as nodes of one expression graph. */
 
 import { OptionError } from '../../core/errors.js'
 import { Graph } from '../../expressions/graph.js'
@@ -17,8 +17,8 @@ export interface Problem extends LossInputs {
    */
   readonly text: string
   /**
-   * The function model, or null. `values` maps its parameters to graph nodes. `evaluatedExpressions` names the model
-   * function's value and its derivatives.
+   * The function model, or null. `values` maps the parameters of the function to graph nodes. `evaluatedExpressions`
+   * contains the names for the value and the derivatives of the function.
    */
   readonly functionModel: BoundFunctionModel | null
   readonly values: ReadonlyMap<string, number>
@@ -27,9 +27,9 @@ export interface Problem extends LossInputs {
   readonly free: readonly string[]
   readonly min: readonly number[]
   readonly max: readonly number[]
-  /** Whether the name of each free parameter stands for its logarithm. */
+  /** Whether the name of each free parameter denotes the logarithm of the parameter. */
   readonly isLogarithm: readonly boolean[]
-  /** Fixed parameters that have one value per fit. */
+  /** Names of the fixed parameters that have one value per fit. */
   readonly fixed: readonly string[]
   /** Graph nodes of the parameters that are defined by expressions. */
   readonly derived: ReadonlyMap<string, number>
@@ -38,8 +38,8 @@ export interface Problem extends LossInputs {
 }
 
 /**
- * Maximum number of free parameters for compiled programs, which would otherwise have thousands of
- * operations. Fits with more parameters are solved one at a time.
+ * Maximum number of free parameters for compiled programs. With more parameters, programs would have thousands of
+ * operations, so the fits are solved one at a time without compiled programs.
  */
 export const MAX_COMPILED_PARAMETERS = 16
 export const MAX_PARAMETERS = 256
@@ -56,14 +56,15 @@ export function checkProfiled(argument: string, { free }: Problem): void {
   )
 }
 
-/** Name of a function model's value, which user expressions cannot contain. */
+/** Name of the value of a function model in the graph. Expressions of the user cannot contain this name. */
 const VALUE = '@value'
 
 /**
  * Builds the graph of a problem.
  *
  * @param model source text of an expression, or a function model
- * @param inLogarithms whether the names of positive free parameters stand for their logarithms, as in steps
+ * @param inLogarithms whether the names of positive free parameters denote the logarithms of the parameters, as in
+ * compiled iterations
  */
 export function makeProblem(
   model: string | BoundFunctionModel,
@@ -91,7 +92,7 @@ export function makeProblem(
   const limits = (end: 'min' | 'max') =>
     free.map((parameter, i) => (isLogarithm[i] ? log(Math.max(parameter[end], 0)) : parameter[end]))
   const { columns, y, weight, loss, scale } = data
-  // Written out without spreads: each spread would create another hidden class.
+  // The object is written without spreads, because each spread would create another hidden class.
   return {
     text,
     graph,
@@ -114,7 +115,7 @@ export function makeProblem(
 }
 
 /**
- * Resolver of parameter names to graph nodes. The resolver returns undefined for a name that stands for itself.
+ * Resolver of parameter names to graph nodes. The resolver returns undefined for a name that stays a name in the graph.
  *
  * @param derived receives the nodes of the parameters that are defined by expressions
  */
@@ -153,8 +154,8 @@ function parameterResolver(
 const logarithmFunctions: readonly Operation[] = ['log', 'log2', 'log10']
 
 /**
- * Free parameters for which the model is undefined at 0 and below. Such parameters are factors of a logarithm's
- * argument, or of the base of a power with a variable exponent, as ec50 in (ec50/x)^slope.
+ * Free parameters for which the model is undefined at 0 and below. These scale parameters are factors in the argument
+ * of a logarithm, or in the base of a power with a variable exponent. An example is ec50 in (ec50/x)^slope.
  */
 export function scaleParameters({ graph, model, free }: Problem): string[] {
   const scales = new Set<string>()

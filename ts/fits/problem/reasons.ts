@@ -21,9 +21,9 @@ export function hasUsablePoint(reason: number): boolean {
   return known.includes(fitReasons[reason])
 }
 
-/** Program status: the fit must be repeated with QR. */
+/** Status of a program whose fit must be repeated with a QR factorization. */
 export const NEEDS_QR = 0
-// Program status when a fit has ended, equal to the index in `fitReasons`.
+// Status of a program whose fit has ended. The status equals the index in `fitReasons`.
 export const CONVERGED = 1
 export const STALLED = 2
 export const MAX_ITERATIONS = 3

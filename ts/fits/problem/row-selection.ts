@@ -1,4 +1,7 @@
-/** Selects the rows in use. Rows of weight 0 are ignored, and on request also rows with missing numbers. */
+/**
+ * Selects the rows in use. Rows of weight 0 are ignored. The option `missing` can also ignore rows with missing
+ * numbers.
+ */
 
 import { pauseAfterNumbers, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
 import {
@@ -15,7 +18,7 @@ export interface RowSelection {
   readonly columns: ReadonlyMap<string, DataColumn>
   /** Number of rows in use, per fit. */
   readonly observations: Uint32Array
-  /** Number of rows dropped because a number is missing, per fit. Dropped rows do not include rows of weight 0. */
+  /** Number of rows per fit that are dropped because a number is missing. Rows of weight 0 are not counted. */
   readonly droppedRows: Uint32Array
   /** Whether a row in use has a missing number, per fit. */
   readonly isIncomplete: readonly boolean[]
@@ -27,11 +30,11 @@ export const MISSING = 1
 export const WEIGHTLESS = 2
 
 /**
- * Computes the role of each row of a fit. The function scans column by column, which is several times faster than row
- * by row for a million rows.
+ * Computes the role of each row of a fit. For a million rows, scanning column by column is several times faster than
+ * scanning row by row.
  *
- * @param columns the fit's part of each column
- * @param weights the fit's part of the weights, if the data have weights
+ * @param columns the values of the fit in each column
+ * @param weights the weights of the fit's rows, if the data have weights
  */
 export function* readRoles(
   columns: readonly Float64Array[],
@@ -73,7 +76,7 @@ export function* selectRows(
   for (const column of all) if (yield* hasNaNs(column.numbers)) hasGaps.push(column)
   if (hasGaps.length === 0 && !hasZero) return unchanged
 
-  // If only shared columns have gaps, all fits drop the same rows.
+  // If only shared columns have missing numbers or weights of 0, all fits drop the same rows.
   const isSame = [...hasGaps, ...(hasZero ? [weights] : [])].every(({ offsets }) => offsets === null)
   const kept: Uint32Array[] = []
   const isPauseDue = pauseAfterNumbers()

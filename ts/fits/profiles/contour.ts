@@ -24,7 +24,10 @@ import { type TraceEnds, traceProfiles } from './trace.js'
 
 const { cos, sin, log, pow } = elementary('float64')
 
-/** Placeholder for a direction of 0. The placeholder does not move the parameter noticeably. */
+/**
+ * Smallest positive number, in place of a direction of 0. A trace in this direction does not move the parameter
+ * noticeably.
+ */
 const UNKNOWN_POINT = Number.MIN_VALUE
 
 export const contourTable = {
@@ -40,16 +43,17 @@ export interface ContourOptions extends GivenOf<typeof contourTable> {}
 /** A contour: points around the estimate, with the reason for the position of each point. */
 export interface Contour<Names extends string = string> {
   /**
-   * Coordinates of the points by parameter name: ±∞ if the region is unbounded, NaN if a point is unknown.
+   * Coordinates of the points by parameter name. A coordinate is ±∞ if the region is unbounded, and NaN if the point is
+   * unknown.
    */
   readonly points: Readonly<Record<Names, Float64Array>>
   /** Reason for the position of each point. */
   readonly reasons: readonly ProfileEndReason[]
-  /** Warnings about the points. The string is empty without warnings. */
+  /** Warnings about the points, as a string that is empty without warnings. */
   readonly message: string
   /**
-   * A point at which χ² is less than at the fit, with the values of all free parameters. Null if the contour found no
-   * such point.
+   * A point at which χ² is less than at the fit, with the values of all free parameters; null if the contour found no
+   * lower point.
    */
   readonly lowerMinimum: Readonly<{ values: Readonly<Record<string, number>>; chiSquared: number }> | null
 }
@@ -120,9 +124,9 @@ export function* traceContour(
 
 /**
  * Directions of the traces. For a model that is linear within the standard errors, the contour is an ellipse, and the
- * points are evenly spaced in its angle. For derived quantities, each trace maximizes a weighted sum of the two
- * quantities. The end of such a trace lies on the contour, because the line of constant sum is tangent to the contour
- * at this end.
+ * points are evenly spaced in the angle of the ellipse. For derived quantities, each trace maximizes a weighted sum of
+ * the two quantities. The trace ends at a point of the contour at which the line of constant sum is tangent to the
+ * contour.
  *
  * @param own values of the two parameters, followed by their derivatives
  */
@@ -157,8 +161,8 @@ function contourRays(
 type ContourScales = readonly [first: number, across: number, second: number]
 
 /**
- * Directions at equal angles of the ellipse. No component may be 0, because the trace would then optimize
- * that parameter.
+ * Directions at equal angles of the ellipse. No component of a direction may be 0, because the trace would otherwise
+ * optimize the parameter of that component.
  */
 function straightDirections([first, across, second]: ContourScales, count: number): Float64Array[] {
   return circleDirections(count, (x, y) => [
@@ -204,7 +208,7 @@ function contourScales(
   return [aa > 0 ? first : x, 0, bb > 0 ? Math.sqrt(bb) : y]
 }
 
-/** Threshold of χ² by F(2, n), or by χ²(2) if σ is known. Both quantiles have a closed form. */
+/** Threshold of χ², from a quantile of F(2, n), or of χ²(2) if σ is known. Both quantiles have a closed form. */
 function contourThreshold(context: FitContext, fit: number, level: number): number {
   const cost = context.solved.cost[fit]
   return context.isAbsolute

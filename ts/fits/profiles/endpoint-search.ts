@@ -1,7 +1,7 @@
 /**
- * Finds the profile endpoints that tracing missed. The profiled parameter is fixed at values farther and
- * farther from the estimate, and the other parameters are refitted at each value. Every fit is warm-started
- * from the previous one, so nuisance parameters that diverge along the way are tracked step by step.
+ * Finds the profile endpoints that tracing missed. The profiled parameter is fixed at values farther and farther from
+ * the estimate, and the other parameters are refitted at each value. Every fit is warm-started from the previous fit,
+ * so that nuisance parameters that diverge along the profile are tracked step by step.
  */
 
 import { exp, log } from '../../functions/index.js'
@@ -14,22 +14,22 @@ import type { ProfileContext } from '../solve/fit-context.js'
 import type { Iterations } from '../solve/iterations.js'
 import { Solver, type SolverResult } from '../solve/solver.js'
 
-/** Search for one endpoint of one fit's profile. */
+/** Search for one endpoint of the profile of a fit. */
 export interface EndpointSearch {
   readonly fit: number
   readonly sign: number
-  /** Estimate of the profiled parameter, its standard error, and its bound on this side. */
+  /** Estimate of the profiled parameter, its standard error, and its bound in the direction of the search. */
   readonly begin: number
   readonly error: number
   readonly bound: number
-  /** χ² at the fit, the threshold for χ², and the free parameters at the fit. */
+  /** The minimum χ² of the fit, the threshold for χ², and the free parameters at the minimum. */
   readonly minimum: number
   readonly threshold: number
   readonly point: readonly number[]
   readonly errors: readonly number[]
   /**
-   * Endpoint of a trace beyond 0, which is valid unless something special happens at 0. With NaN the search continues
-   * beyond 0.
+   * Endpoint that a trace found beyond 0. The endpoint is valid unless χ² or nuisance parameters behave specially at 0.
+   * If the endpoint is NaN, the search continues beyond 0.
    */
   readonly passed: number
   /** Point below the threshold at which the search resumes. By default the search starts at the fit. */
@@ -52,7 +52,7 @@ export interface Endpoint {
   readonly value: number
   readonly point: readonly number[]
   readonly chiSquared: number
-  /** A value a little beyond the endpoint, if χ² seems to jump over the threshold at the endpoint. */
+  /** A value of the parameter slightly beyond the endpoint, if χ² seems to jump over the threshold at the endpoint. */
   readonly skippedValue?: number
   /** Whether nuisance parameters passed through infinity while the profiled parameter passed through 0. */
   readonly isThrough: boolean
@@ -65,43 +65,49 @@ const LEAPT = -1
 /** Maximum number of fits in one search. */
 const MAX_FITS = 80
 const MAX_EVALUATIONS_PER_FIT = 200
-/** Tolerance of an endpoint: the difference of χ² from the threshold, as a fraction of the rise. */
+/**
+ * Tolerance of an endpoint: the accepted difference of χ² from the threshold, as a fraction of the rise from the
+ * minimum to the threshold.
+ */
 const THRESHOLD_TOLERANCE = 1e-9
-/** Fraction of the rise by which χ² must fall below the fit's χ² to count as a lower minimum. */
+/**
+ * Minimum amount by which a lower minimum is below the χ² of the fit, as a fraction of the rise of χ² to the
+ * threshold.
+ */
 export const LOWER_MINIMUM_MARGIN = 1e-4
 /** Relative width of a bracket below which χ² counts as jumping over the threshold. */
 const MIN_BRACKET_RATIO = 1e-9
-/** Relative distance beyond a jump at which the jump is verified. */
+/** Relative distance from a jump of χ² to the point beyond the jump that verifies the jump. */
 const JUMP_TOLERANCE = 1e-2
 /** Maximum number of points that narrow a bracket before the outer point is refitted. */
 const MAX_TRIES = 14
 /**
- * If χ² is still this far from the threshold, as a fraction of the rise, the outer point is refitted from a
- * nearer point.
+ * If χ² still differs from the threshold by this fraction of the rise of χ² to the threshold, the outer point of the
+ * bracket is refitted from a nearer point.
  */
 const ROUGH_TOLERANCE = 1e-2
-/** Maximum number of refits of the outer point. */
+/** Maximum number of refits of the outer point of a bracket. */
 const MAX_RETURNS = 2
-/** A change of χ² below this fraction of the rise counts as 0. */
+/** A change of χ² below this fraction of the rise to the threshold counts as 0. */
 const PLATEAU_TOLERANCE = 1e-6
 /**
  * If each step changes χ² by less than this fraction of the previous change, all further changes are
  * extrapolated as a geometric series.
  */
 const PLATEAU_RATIO = 0.8
-/** Minimum distance for a plateau, in standard errors or factors of e. */
+/** Minimum distance from the estimate to a plateau of χ², in standard errors or factors of e. */
 const MAX_LOG_STEP = 8
-/** Number of factors of e after which a parameter counts as close to 0. */
+/** A parameter counts as close to 0 if it is smaller than the estimate by this number of factors of e. */
 const MAX_STEPS_TO_ZERO = 11
-/** Number of factors of e after which the search looks for diverging nuisance parameters. */
+/** The search looks for diverging nuisance parameters beyond this distance from the estimate, in factors of e. */
 const BEGUN = 4
 /** Maximum distance of a search on a logarithmic scale, in factors of e. */
 const MAX_LOG_RATIO = 600
 /** Maximum distance of a search on a linear scale, in standard errors. */
 const MAX_STANDARD_ERRORS = 1e15
 /**
- * A nuisance parameter diverges as the profiled parameter goes to 0, if it grows at least by this power of
- * the ratio.
+ * A nuisance parameter counts as diverging if it grows at least like this power of the reciprocal of the profiled
+ * parameter.
  */
 const MIN_RUN_FRACTION = 0.25
 
@@ -114,24 +120,27 @@ interface SearchPosition {
 }
 
 /**
- * Brackets one endpoint. The search steps in the logarithm of the profiled parameter if the parameter is positive, or
- * on the way to 0. Nuisance parameters may grow like the reciprocal of the profiled parameter, as in a decay that
- * becomes a line. Beyond 0, these nuisance parameters return from the opposite infinity.
+ * Brackets one endpoint. The search steps in the logarithm of the profiled parameter if the parameter is positive or
+ * approaches 0. Nuisance parameters may grow like the reciprocal of the profiled parameter, as in a decay that becomes
+ * a line. Beyond 0, the diverging nuisance parameters return from the opposite infinity.
  */
 class BracketingSearch {
   readonly side: EndpointSearch
-  /** Whether each parameter must be positive, and whether the profiled parameter must be positive. */
+  /** Whether each free parameter must be positive, and whether the profiled parameter must be positive. */
   readonly #scales: readonly boolean[]
   readonly #isScale: boolean
   #byLogarithm: boolean
-  /** Origin of linear distances: the estimate, or 0 after nuisance parameters diverged at 0. */
+  /** Origin of linear distances: the estimate, or 0 if nuisance parameters diverged at 0. */
   #origin: number
   #running: readonly boolean[] = []
-  /** χ² at the fit's distance from 0 (or its standard error) on both sides of 0, and just beyond 0. */
+  /**
+   * Values of χ² at three points: the estimate's distance from 0 (or a standard error) on both sides of 0, and a point
+   * just beyond 0.
+   */
   #looks: number[] = []
   /** Whether the curves beyond 0 equal the curves before 0. If so, the search ends at 0. */
   #isSame = false
-  /** Positions below the threshold, in ascending distance. */
+  /** Positions at which χ² is below the threshold, in ascending distance from the estimate. */
   #positions: SearchPosition[]
   #beyond: SearchPosition | null = null
   #step: number
@@ -254,7 +263,7 @@ class BracketingSearch {
     this.end = { reason: isBound ? BOUND : why, value: ends.get(why) ?? NaN, ...end, isThrough }
   }
 
-  /** Reason for which the search ends at a position, or null. */
+  /** Reason why the search ends at a position, or null if the search continues. */
   #checkPlateau(place: SearchPosition): number | null {
     const { minimum, threshold, bound, sign, error, begin, passed } = this.side
     const rise = threshold - minimum
@@ -284,14 +293,14 @@ class BracketingSearch {
       return null
     }
     if (!isNear) return null
-    // Nothing special happens at 0.
+    // χ² and the nuisance parameters are regular at 0.
     this.#byLogarithm = false
     this.#positions = [{ ...place, t: Math.abs(value - begin) }]
     this.#step = this.last.t
     return Number.isNaN(passed) ? null : BEYOND_BOUND
   }
 
-  /** Decides how to continue after nuisance parameters diverged, by the χ² beyond 0. */
+  /** Decides by the values of χ² beyond 0 how the search continues after nuisance parameters diverged. */
   #looked({ chiSquared, point }: ConstrainedFit): number | null {
     const { minimum, threshold } = this.side
     if (this.#looks.length < 2) {
@@ -303,7 +312,7 @@ class BracketingSearch {
     this.#isSame = Math.abs(other - one) <= PLATEAU_TOLERANCE * rise
     const hasLeapt = chiSquared > threshold && chiSquared - this.last.chiSquared > ROUGH_TOLERANCE * rise
     if (this.#isSame || hasLeapt) {
-      // The jump may vanish closer to 0.
+      // The search continues, because the jump of χ² may vanish closer to 0.
       this.#running = []
       if (this.last.t < MAX_STEPS_TO_ZERO) return null
       return this.#isSame || chiSquared === Infinity ? DOMAIN_LIMIT : LEAPT
@@ -317,7 +326,7 @@ class BracketingSearch {
   }
 
   /**
-   * Narrows the bracket. Detects a jump of χ² over the threshold, and refits an outer point that was fitted
+   * Narrows the bracket. The method detects a jump of χ² over the threshold, and refits an outer point that was fitted
    * from too far away.
    */
   #nextInside(beyond: SearchPosition, rise: number): number | null {
@@ -337,7 +346,7 @@ class BracketingSearch {
     return null
   }
 
-  /** Whether χ² stays below the threshold for all further steps, each twice as long. */
+  /** Whether χ² would stay below the threshold in all further steps, each twice as long as the previous step. */
   #isAtRest(rise: number): boolean {
     const places = this.#positions.slice(-4)
     if (places.length < 4 || !(this.last.t > MAX_LOG_STEP * this.#unit)) return false
@@ -375,13 +384,13 @@ export class FixedParameterSolver {
   readonly #columns: ReadonlyMap<string, DataColumn>
   readonly #starts: ReadonlyMap<string, Float64Array>
   readonly parameter: number
-  /** Upper limit of positive parameters. The reciprocal of the upper limit is the lower limit. */
+  /** Upper limit of positive parameters, whose reciprocal is the lower limit. */
   readonly scaleLimit: number
 
   /**
    * @param parameter index of the fixed parameter among the free parameters
-   * @param most upper limit of positive parameters; the reciprocal of the limit is the lower limit
-   * @param signs signs that the other parameters must keep; 0 for any sign
+   * @param most upper limit of positive parameters, whose reciprocal is the lower limit
+   * @param signs signs that the other parameters must keep, or 0 for any sign
    */
   constructor(
     { compiled, columns, starts }: Pick<ProfileContext, 'compiled' | 'columns' | 'starts'>,
@@ -404,7 +413,7 @@ export class FixedParameterSolver {
     this.parameter = parameter
   }
 
-  /** Minimizes χ² over the other parameters, for each run from its starting point. */
+  /** Minimizes χ² over all parameters that are not fixed. Each run starts at its own starting point. */
   *solve(
     fits: Uint32Array,
     values: Float64Array,
@@ -471,7 +480,7 @@ export class FixedParameterSolver {
     })
   }
 
-  /** Frees the engine's memory; the caller ensures that no computation still uses the memory. */
+  /** Frees the memory of the engine. The caller ensures that no computation still uses the memory. */
   release(): void {
     this.#iterations.release()
   }

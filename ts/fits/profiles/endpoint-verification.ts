@@ -1,8 +1,8 @@
 /**
  * Verifies the endpoints of profile-likelihood intervals. A trace follows one local minimum over the nuisance
  * parameters. If χ² has several minima, another minimum may already lie below the threshold at the endpoint. Doubtful
- * endpoints are therefore refitted from several starting points, and the search resumes from any fit that lies below
- * the threshold.
+ * endpoints are therefore refitted from several starting points, and the search resumes from any refit whose χ² lies
+ * below the threshold.
  */
 
 import { exp } from '../../functions/index.js'
@@ -23,28 +23,34 @@ import {
 
 /** Number of sampled starting points per endpoint. */
 const START_COUNT = 24
-/** Maximum number of rounds: a new endpoint is verified again. */
+/** Maximum number of rounds of verification, because each new endpoint is verified again. */
 const MAX_ROUNDS = 4
-/** Maximum factor between the starting points of positive parameters and the estimate, as a power of e. */
+/** Starting points of positive parameters differ from the estimate at most by a factor of e to this power. */
 const WIDE_FACTOR = 8
 /**
- * Maximum factor between the starting points of other nonlinear parameters and the estimate, as a power of e.
+ * Starting points of nonlinear parameters of any sign differ from the estimate at most by a factor of e to this power.
  */
 const NARROW_FACTOR = 4
-/** Fraction of the rise by which χ² must be below the threshold to count as lower. */
+/**
+ * χ² counts as below the threshold if the difference exceeds this fraction of the rise from the minimum to the
+ * threshold.
+ */
 const RELATIVE_TOLERANCE = 1e-6
-/** The same fraction for searches with larger scale limits. */
+/** For searches with larger scale limits, χ² must be below the threshold by this fraction of the rise. */
 const MIN_IMPROVEMENT = 3e-6
 /**
- * Upper limits of positive parameters, whose reciprocals are the lower limits. A larger limit is used only if
- * the fit reaches the previous one.
+ * Upper limits of positive parameters, whose reciprocals are the lower limits. A larger limit is used only if the fit
+ * reaches the previous limit.
  */
 export const SCALE_LIMITS = [1e60, 1e90, 1e135, 1e200, 1e300] as const
-/** If a linear parameter is this many times as large as at the fit, its terms have lost their digits. */
+/**
+ * If a linear parameter is this many times as large as at the fit, the terms of the model with the parameter have lost
+ * all digits.
+ */
 const LARGE_VALUE = 1e11
 const FAILED_ENDPOINT: Endpoint = { reason: FAILED, value: NaN, chiSquared: NaN, point: [], isThrough: false }
 
-/** An endpoint to verify. */
+/** An endpoint of a profile that must be verified. */
 export interface EndpointCandidate extends EndpointSearch {
   readonly value: number
   /** The endpoint that a search found, or null. */
@@ -52,7 +58,8 @@ export interface EndpointCandidate extends EndpointSearch {
 }
 
 /**
- * Verifies endpoints. If a fit at an endpoint lies below the threshold, the search resumes from that fit.
+ * Verifies endpoints of profiles. If the χ² of a refit at an endpoint lies below the threshold, the search resumes from
+ * the refit.
  *
  * @param makeSolver creates a solver with the profiled parameter fixed and with a scale limit for positive
  * parameters
@@ -166,7 +173,7 @@ function classifyEndpoint(
 ): EndpointVerdict {
   const { threshold } = side
   const slack = RELATIVE_TOLERANCE * thresholdRise(side)
-  // A search may have left a very steep χ² slightly below the threshold.
+  // If χ² is very steep, the search may have ended slightly below the threshold.
   const below = Math.min(threshold, end?.chiSquared ?? threshold) - slack
   const lower = stops.filter(({ chiSquared }) => chiSquared < below)
   const sound = lower.filter(({ point }) => !isDominatedByNoise(solver, side, point))
@@ -183,8 +190,8 @@ function classifyEndpoint(
 }
 
 /**
- * Verdict on an endpoint. An endpoint is valid ('found'), below the threshold ('lower'), wrong ('failed'), not reached
- * by any fit ('unseen'), or limited by the scale of a positive parameter ('wall').
+ * Verdict on an endpoint: valid ('found'), below the threshold ('lower'), wrong ('failed'), not reached by any fit
+ * ('unseen'), or limited by the scale of a positive parameter ('wall').
  */
 interface EndpointVerdict {
   readonly status: 'found' | 'lower' | 'failed' | 'unseen' | 'wall'
@@ -194,7 +201,7 @@ interface EndpointVerdict {
 const lowestFit = (stops: readonly ConstrainedFit[]) =>
   stops.reduce((best, stop) => (stop.chiSquared < best.chiSquared ? stop : best))
 
-/** Whether a linear parameter is so large that its terms have no digits left. */
+/** Whether a linear parameter is so large that the terms of the model with the parameter have no digits left. */
 function isDominatedByNoise(
   { compiled, parameter }: FixedParameterSolver,
   { point, errors }: EndpointSearch,
@@ -222,7 +229,7 @@ function isAtScaleLimit(
 }
 
 /**
- * Signs that nonlinear nuisance parameters must keep. Parameters of the opposite sign may describe the same
+ * Signs that nonlinear nuisance parameters must keep, because parameters of the opposite sign may describe the same
  * curves again.
  */
 export function signConstraints(compiled: ModelPrograms, i: number, point: readonly number[]): number[] {

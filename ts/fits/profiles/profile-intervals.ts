@@ -1,4 +1,4 @@
-/** Profile intervals as the option `intervals` of fits. */
+/** Profile-likelihood intervals that the option `intervals` of fits requests. */
 
 import { executeSync } from '../../many/engines/execute.js'
 import { flag, type GivenOf } from '../../options/kinds.js'
@@ -12,11 +12,11 @@ import { createProfiles, profileNames, toRecord } from './profile-result.js'
 
 const table = {
   /**
-   * Level of the intervals that are computed together with the fits. Intervals of other levels are computed on demand.
-   * Default 0.95.
+   * Confidence level of the intervals that are computed together with the fits. Intervals of other levels are computed
+   * on demand. Default 0.95.
    */
   level: probability,
-  /** Whether a fit restarts from a lower minimum that its profile found. Default false. */
+  /** Whether a fit restarts from a lower minimum that the profile of the fit found. Default false. */
   restart: flag(false),
 }
 
@@ -48,9 +48,9 @@ class ProfileIntervals extends IntervalMethod {
 }
 
 /**
- * Lets `fit` and `fitMany` compute profile intervals with the fits. The method `intervals()` of the results returns
- * these profile intervals. Profile intervals remain valid if the model is nonlinear within the standard errors, unlike
- * value ± t·error.
+ * Lets `fit` and `fitMany` compute profile intervals together with the fits. The method `intervals()` of the results
+ * returns these profile intervals. Unlike the intervals value ± t·error, profile intervals remain valid if the model is
+ * nonlinear within the standard errors.
  *
  * @param options `level`, between 0 and 1, and `restart`
  * @throws OptionError if the level is not between 0 and 1

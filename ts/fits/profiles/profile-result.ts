@@ -20,7 +20,7 @@ export const profileTable = {
 
 export const profileManyTable = {
   ...profileTable,
-  /** AbortSignal for the call. If the signal aborts, the promise is rejected with its reason. */
+  /** AbortSignal for the call. If the signal aborts, the promise is rejected with the reason of the signal. */
   signal: callOptions.signal,
 }
 
@@ -29,7 +29,7 @@ export interface ProfileOptions extends GivenOf<typeof profileTable> {}
 /** Options of `profile` for results of `fitMany` and `fitShared`, and for groups. */
 export interface ProfileManyOptions extends GivenOf<typeof profileManyTable> {}
 
-/** Profile intervals of one parameter, by fit. */
+/** Profile intervals of one parameter, with one interval per fit. */
 export interface ProfileColumns {
   /** Lower endpoints: −∞ if the interval is unbounded, NaN if the endpoint is unknown. */
   readonly low: Float64Array
@@ -80,14 +80,14 @@ export function toRecord<Name extends string, T>(
   return createRecord(names as readonly string[] as readonly Name[], (_, k) => create(k))
 }
 
-/** Names of the free parameters, and of derived parameters that depend on them. */
+/** Names of the free parameters, and of the derived parameters that depend on free parameters. */
 export function varyingNames({ graph, free, derived }: Problem): string[] {
   const varies = (node: number) =>
     differentiate(graph, node, free, () => false).gradient.some((slope) => graph.constantAt(slope) !== 0)
   return [...free, ...[...derived].filter(([, node]) => varies(node)).map(([name]) => name)]
 }
 
-/** Validates the names to profile: one name, an array of names, or undefined for all. */
+/** Validates the names of the parameters to profile: one name, an array of names, or undefined for all parameters. */
 export function profileNames(given: unknown, problem: Problem): string[] {
   checkProfiled('names', problem)
   const known = varyingNames(problem)
@@ -101,26 +101,26 @@ export function profileNames(given: unknown, problem: Problem): string[] {
   })
 }
 
-/** Profile interval of one parameter, with the reasons for its endpoints. */
+/** Profile interval of one parameter, with the reasons for the positions of both endpoints. */
 export interface Profile {
   /** Lower endpoint: −∞ if the interval is unbounded, NaN if the endpoint is unknown. */
   readonly low: number
   /** Upper endpoint: ∞ if the interval is unbounded, NaN if the endpoint is unknown. */
   readonly high: number
-  /** Reason for the lower endpoint. */
+  /** Reason for the position of the lower endpoint. */
   readonly lowReason: ProfileEndReason
-  /** Reason for the upper endpoint. */
+  /** Reason for the position of the upper endpoint. */
   readonly highReason: ProfileEndReason
-  /** Warnings about the endpoints. The string is empty without warnings. */
+  /** Warnings about the endpoints, as a string that is empty without warnings. */
   readonly message: string
   /**
-   * A point at which χ² is less than at the fit, with the values of all free parameters. Null if the profile found no
+   * A point at which χ² is less than at the fit, with the values of all free parameters; null if the profile found no
    * lower minimum.
    */
   readonly lowerMinimum: Readonly<{ values: Readonly<Record<string, number>>; chiSquared: number }> | null
 }
 
-/** Name and side of an endpoint, for messages. */
+/** Name of the parameter, and whether the endpoint is the lower or the upper one, for messages. */
 interface ProfileSide {
   readonly name: string
   readonly side: 'lower' | 'upper'
@@ -177,7 +177,7 @@ export function createProfile(
   }
 }
 
-/** A lower minimum with named values. Null if the profile found no lower minimum. */
+/** A lower minimum with the parameter values by name, or null if the profile found no lower minimum. */
 export function toLowerMinimum(
   { free }: Problem,
   lower: LowerMinimumColumns | undefined,

@@ -1,13 +1,13 @@
 /**
- * Profile likelihood: how far each parameter can move until χ², minimized over all other parameters, reaches
+ * Profile likelihood: the distance that each parameter can move until χ², minimized over all other parameters, reaches
  * a threshold.
  *
- * Endpoints are found in three ways. Measurements without one of these ways show its effect:
+ * Endpoints are found by three methods. The effect of each method was measured by leaving the method out:
  * - Traces (`trace.ts`) follow all profiles at once, in lanes. Without traces, profiles take 6 to 28 times as long.
- * - A search with the parameter fixed (`endpoint-search.ts`) takes over if a trace fails. Traces alone miss
- *   30 of 9,000 endpoints.
- * - Refits from other starting points (`endpoint-verification.ts`) verify the endpoints of poor data. Without this
- *   verification, endpoints of dose-response data are wrong by up to 20%.
+ * - If a trace fails, `endpoint-search.ts` searches for the endpoint by fits with the parameter fixed. Traces alone
+ * miss 30 of 9,000 endpoints.
+ * - Refits from other starting points (`endpoint-verification.ts`) verify the endpoints of poor data. Without
+ * verification, endpoints of dose-response data are wrong by up to 20%.
  */
 
 import { groupBy } from '../../core/group-by.js'
@@ -66,13 +66,13 @@ export function emptyProfiles(names: readonly string[], level: number, count: nu
   }
 }
 
-/** Number of fits per batch. The main thread's work for one batch takes a few milliseconds. */
+/** Number of fits per batch. With this number, the main thread works on one batch for a few milliseconds. */
 const FITS = 256
 
 /** Sums of squares below this limit have lost digits: 2⁻⁹⁵⁰. */
 const MIN_SQUARE_ROOT = 1.0507614211323843e-286
 
-/** Explanation why a fit has no profile. Undefined if the fit has a profile. */
+/** Explanation why a fit has no profile, or undefined if the fit has a profile. */
 export function unavailableBecause(context: ProfileContext, fit: number): string | undefined {
   const reason = fitReasons[context.solved.reason[fit]]
   if (reason !== 'converged' && reason !== 'singular') return `the fit is '${reason}'`
@@ -86,7 +86,7 @@ export function unavailableBecause(context: ProfileContext, fit: number): string
 }
 
 /**
- * Profiles free parameters or derived quantities of fits.
+ * Computes the profiles of free parameters or derived quantities of fits.
  *
  * @param place index of a fit in the columns of `to`
  */
@@ -109,7 +109,7 @@ export function* profileParameters(
   }
 }
 
-/** Fits to profile, and the columns for the results. */
+/** Fits whose profiles are computed, and the columns for the results. */
 interface ProfileTask {
   readonly context: ProfileContext
   readonly iterations: Iterations
@@ -134,7 +134,7 @@ function* profileSome(task: ProfileTask): Generator<EngineCall, void> {
 /** Fraction of the estimate below which a value counts as 0. */
 const ZERO_TOLERANCE = 1e-5
 
-/** An endpoint of one fit's profile, and its index in the columns. */
+/** An endpoint of the profile of one fit, and the index of the endpoint in the columns. */
 interface BoundEndpoint extends EndpointSearch {
   readonly end: Float64Array
   readonly reason: Uint8Array
@@ -154,8 +154,8 @@ function* searchRemaining(task: ProfileTask, k: number): Generator<EngineCall, v
   const holding = (most: number, signs?: readonly number[]) =>
     new FixedParameterSolver(context, iterations, i, most, signs)
   const { walked, turned } = yield* searchOpen(task, i, ends, holding)
-  // If nuisance parameters returned from the opposite infinity, their signs have changed. The endpoint of the
-  // local minimum is kept.
+  // If nuisance parameters returned from the opposite infinity, their signs have changed, and the endpoint is kept
+  // without verification.
   const isDoubtful = (side: BoundEndpoint) =>
     !turned.has(side) && (walked.has(side) || needsVerification(context, side))
   const doubtful = ends
@@ -198,10 +198,10 @@ function collectEndpoints({ context, fits, to, place }: ProfileTask, k: number, 
 }
 
 /**
- * Searches for the endpoints that tracing missed, or that lie beyond 0.
+ * Searches for the endpoints that tracing missed, and for the endpoints that lie beyond 0.
  *
- * @returns the endpoints found, and the endpoints for which nuisance parameters returned from the opposite infinity on
- * the way
+ * @returns the endpoints found, and the endpoints on whose search nuisance parameters returned from the opposite
+ * infinity
  */
 function* searchOpen(
   { context: { compiled }, to }: ProfileTask,
@@ -237,13 +237,13 @@ function* searchOpen(
  */
 const MAX_VERIFIED_DEGREES = 6
 /**
- * Wald half width of a nonlinear parameter, as a fraction of its value, at and above which χ² often has
- * several minima.
+ * Half width of the Wald interval (t·error) relative to the parameter's value, at and above which χ² often has several
+ * minima.
  */
 const MAX_RELATIVE_HALF_WIDTH = 0.5
 
 /**
- * Whether the endpoint of a trace needs verification, because χ² may have another minimum below the threshold at this
+ * Whether the endpoint of a trace needs verification, because χ² may have another minimum below the threshold at the
  * endpoint.
  */
 function needsVerification(
@@ -273,7 +273,7 @@ function recordEndpoint(
   return true
 }
 
-/** Stores a lower minimum, if it is the lowest one so far. */
+/** Stores a lower minimum if the minimum is the lowest one found so far. */
 function recordLowerMinimum(
   to: ProfiledEndpoints,
   at: number,
@@ -285,7 +285,7 @@ function recordLowerMinimum(
 }
 
 /**
- * Whether a parameter is so far from the estimate, in standard errors, that its interval may be unbounded.
+ * Whether a value is so many standard errors from the estimate that the interval of the parameter may be unbounded.
  */
 function isFarFromFit({ solved }: ProfileContext, fit: number, i: number, x: number): boolean {
   return !(Math.abs(x - solved.free[i][fit]) < MIN_UNBOUNDED_DISTANCE * solved.errors[i][fit])
@@ -298,7 +298,7 @@ function canSearch({ compiled, problem: { free }, solved }: ProfileContext, fit:
   return !compiled.isDense && free.length > 1 && isAbove()
 }
 
-/** Two traces for each profiled name, and the columns that receive their ends. */
+/** Two traces for each profiled name, and the columns that receive the ends of the traces. */
 function traceEndpoints(
   { context, to, place }: ProfileTask,
   places: readonly number[],
@@ -373,17 +373,17 @@ export function compileValues({ problem, starts }: ProfileContext, name: string)
   }
 }
 
-/** Minimum distance, in standard errors, of a trace that counts as unbounded. */
+/** A trace counts as unbounded only if its distance is at least this number of standard errors. */
 const MIN_UNBOUNDED_DISTANCE = 1e3
 /** Minimum distance for a plateau of χ², as a multiple of the distance that a parabola predicts. */
 const SETTLED_RATIO = 8
-/** Maximum fraction of the gap to the threshold that doubling the distance closes on a plateau. */
+/** On a plateau of χ², doubling the distance closes at most this fraction of the gap to the threshold. */
 const PLATEAU_RATIO = 1 / 64
 
 /**
- * Reason for which a trace ended, as an index into `profileEndReasons`. If a converged fit has a flat profile, the
- * parameter is ill-conditioned rather than unidentifiable. The derivatives of the model with respect to an
- * ill-conditioned parameter are nearly collinear with its derivatives with respect to other parameters.
+ * Reason why a trace ended, as an index into `profileEndReasons`. If a converged fit has a flat profile, the parameter
+ * is ill-conditioned rather than unidentifiable. The derivatives of the model with respect to an ill-conditioned
+ * parameter are nearly collinear with the derivatives with respect to other parameters.
  */
 export function endpointReason(
   { solved }: ProfileContext,
@@ -418,8 +418,8 @@ function hasSettled({ cost, earlier, threshold, length, far }: TraceEnds, ray: n
 }
 
 /**
- * Threshold of χ² by fit: χ²·(1 + F/n) with the quantile F(1, n) = t², or χ² plus a quantile of χ²(1) if σ is
- * known.
+ * Threshold of χ² for each fit. The threshold is χ²·(1 + F/n) with the quantile F(1, n) = t², or χ² plus a quantile of
+ * χ²(1) if σ is known.
  */
 function thresholds(context: ProfileContext, level: number): (fit: number) => number {
   const quantiles = new Map<number, number>()

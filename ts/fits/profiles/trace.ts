@@ -1,4 +1,4 @@
-/** Traces profiles from the solutions of fits, many at once. See trace-program.ts. */
+/** Traces many profiles at once, each from the solution of a fit, with the program in trace-program.ts. */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { groupByRows, pickRuns, putRuns } from '../../many/batch/data.js'
@@ -9,13 +9,13 @@ import { NEEDS_QR, traceState } from '../programs/trace-program.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { type Iterations, MAX_RUNS } from '../solve/iterations.js'
 
-/** Traces, one column per quantity. The traces of a fit are adjacent. */
+/** Profile traces, one column per quantity. The traces of a fit are adjacent. */
 export interface ProfileTraces {
-  /** Direction of each trace, by free parameter, or by derived quantity. */
+  /** Components of the directions of all traces, one column per free parameter or derived quantity. */
   readonly directions: readonly Float64Array[]
-  /** Maximum number of direction vectors that a trace can advance. */
+  /** Maximum distance that each trace can advance, in lengths of its direction vector. */
   readonly reach: Float64Array
-  /** χ² at which a trace ends. */
+  /** The value of χ² at which each trace ends. */
   readonly threshold: Float64Array
 }
 
@@ -24,7 +24,7 @@ export interface TraceEnds {
   readonly cost: FloatArray
   /** Reasons for the ends of traces, defined in trace-program.ts. */
   readonly reason: ArrayLike<number>
-  /** Distance of the trace, its reference distance, and χ² at a half or a quarter of the distance. */
+  /** Distance of each trace, the reference distance of the trace, and χ² at a half or a quarter of the distance. */
   readonly length: FloatArray
   readonly far: FloatArray
   readonly earlier: FloatArray
@@ -41,13 +41,13 @@ export interface TraceRequest {
   readonly derived: readonly string[]
   /** Number of traces per fit. */
   readonly each: number
-  /** Creates the traces of some fits. */
+  /** Function that creates the traces of the given fits. */
   readonly makeTrace: (fits: Uint32Array) => ProfileTraces
-  /** Receives the ends of the traces. The ends are valid only during the call. */
+  /** Callback that receives the ends of the traces. The ends are valid only during the call of `takeEnds`. */
   readonly takeEnds: (fits: Uint32Array, ends: TraceEnds) => void
 }
 
-/** Traces profiles of fits, batch after batch. */
+/** Traces the profiles of fits in consecutive batches. */
 export function* traceProfiles(
   context: Pick<FitContext, 'compiled' | 'columns' | 'starts' | 'solved'>,
   iterations: Iterations,

@@ -10,13 +10,13 @@ import { clampToBounds, freeDirections, numberedNames } from './levenberg-marqua
 import type { StepEquations } from './step-equations.js'
 
 /**
- * A fit has not converged if the next step would be longer than this fraction of a standard error, and longer than the
- * tolerance allows.
+ * A fit has not converged if the next step would be longer than this fraction of a standard error, and also longer than
+ * the tolerance allows.
  */
 export const OFFSET_TOLERANCE = 1e-3
 /**
- * A fit has nevertheless converged if the next step is shorter than this fraction of the parameters, or than the
- * tolerance. This convergence criterion applies to data that the model fits almost exactly.
+ * For data that the model fits almost exactly, a fit has also converged if the next step is shorter than this fraction
+ * of the parameters, or shorter than the tolerance.
  */
 export const EXACT_FIT_RATIO = 1e-9
 /**
@@ -25,14 +25,13 @@ export const EXACT_FIT_RATIO = 1e-9
  */
 const MIN_RELATIVE_GRADIENT = 1e-9
 /**
- * A diagonal element of JᵀWJ counts as faded if it is below this fraction of its largest value. A faded element is
- * above 0 only because the last step was incomplete.
+ * A diagonal element of JᵀWJ counts as faded if the element is below this fraction of its largest value in the fit. A
+ * faded element is above 0 only because the last step was incomplete.
  */
 export const FADED_RATIO = 1e-12
 
 /**
- * Upper limit of the gain that the last step may still promise, relative to the cost and to the length of the
- * parameters.
+ * Upper limit for the predicted gain of the last step, relative to the cost and to the length of the parameter vector.
  */
 const gainLimit = defineLines(
   `
@@ -44,7 +43,7 @@ const gainLimit = defineLines(
   { INFINITY },
 )
 
-/** The reason of the fit, and the cost after its last step. */
+/** The reason why the fit ended, and the cost after the last step of the fit. */
 const conclusion = defineLines(
   `
   isSound = pivotTolerance < leastPivot
@@ -68,7 +67,7 @@ const conclusion = defineLines(
 /**
  * Input names of {@link compileDiagnostics}, in order: the best point, its cost, gradient and matrix, and the degrees
  * of freedom if all parameters are free. The refined check also reads the largest diagonal of the matrix so far and the
- * starting values. The scaling units are the last inputs.
+ * starting values. The scaling units are the last inputs of the program.
  */
 function diagnosticNames({ free }: Problem, algebra: StepEquations, isCloser: boolean): readonly string[] {
   const size = free.length
@@ -85,11 +84,12 @@ function diagnosticNames({ free }: Problem, algebra: StepEquations, isCloser: bo
 
 /**
  * Compiles the diagnostics of a stopped fit. The outputs are the point, the cost, the lower triangle of the covariance,
- * the reason, the parameters at a bound (as bits), and 1 to end the program. The refined check also returns the
- * unidentifiable parameters (as bits), the standard errors, and the gain that is left.
+ * the reason, a bit per parameter at a bound, and 1 to end the program. The refined check also returns a bit per
+ * unidentifiable parameter, the standard errors, and the remaining predicted gain.
  *
  * If a fit has converged, the remaining undamped step is taken, and the cost is lowered by the step's predicted gain.
- * The step is so short that no evaluation could show the difference. Parameters at a bound count as fixed.
+ * The remaining step is so short that an evaluation of the cost could not show the difference. Parameters at a bound
+ * count as fixed.
  */
 export function compileDiagnostics(
   problem: Problem,
@@ -107,7 +107,7 @@ export function compileDiagnostics(
   const scale = algebra.diagonal(b, sums)
   const [cost, freedom] = [graph.name('@cost'), graph.name('@freedom')]
 
-  // Squares of products are used, because the squares of large numbers overflow.
+  // The code squares products instead of multiplying squares, because the squares of large numbers overflow.
   const inUnits = algebra.inUnits(b, best)
   const lengths = scale.map((d, i) => b.multiply(b.operation('sqrt', d), inUnits[i]))
   const squaredLength = dot(b, lengths, lengths)
@@ -146,7 +146,7 @@ export function compileDiagnostics(
     ...[verdict, packBits(b, held)],
     ...(isCloser ? [packBits(b, vague), ...errors.map((error, i) => ifKnown(error, i)), reduction] : []),
   ]
-  // Padding: an iteration has as many outputs as inputs, plus the reason.
+  // The outputs are padded, because an iteration has as many outputs as inputs, plus the reason.
   const names = diagnosticNames(problem, algebra, isCloser)
   const unused = names.slice(outputs.length).map(() => b.zero)
   return compile(graph, [...outputs, ...unused, b.one], names, [])
@@ -160,9 +160,9 @@ interface DiagnosticPoint {
 }
 
 /**
- * Whether the model no longer depends on a parameter that it depended on earlier in the fit. An example is b in
- * a·exp(−b·t) + c after a has become 0. A parameter counts as unidentifiable if a move by its own value, or by its
- * starting value, changes the cost by at most `least`.
+ * Whether the model no longer depends on a parameter, although the model depended on the parameter earlier in the fit.
+ * An example is b in a·exp(−b·t) + c after a has become 0. A parameter counts as unidentifiable if a change by its own
+ * value, or by its starting value, changes the cost by at most `least`.
  *
  * @param least smallest change of the cost that counts
  */

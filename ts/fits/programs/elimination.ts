@@ -22,18 +22,18 @@ interface BorderedEquations {
   readonly right: readonly number[]
   readonly matrix: readonly number[]
   readonly scale: readonly number[]
-  /** 1 for each local parameter that may move, 0 for a fixed parameter. */
+  /** The number 1 for each local parameter that may move, and 0 for each fixed parameter. */
   readonly moves: readonly number[]
   readonly damping: number
-  /** Smallest usable pivot, relative to D. A parameter with a smaller pivot is unidentifiable and does not move. */
+  /** Smallest usable pivot, relative to D. A parameter whose pivot is smaller is unidentifiable and does not move. */
   readonly least: number
 }
 
-/** The factors L·D·Lᵀ of A, the local step −A⁻¹·g, and A⁻¹·Bᵀ per shared parameter. */
+/** The factors L·D·Lᵀ of A, the step −A⁻¹·g of the local parameters, and a column of A⁻¹·Bᵀ per shared parameter. */
 export interface EliminatedEquations<T> {
-  /** Elements of L below the diagonal. */
+  /** Elements of the factor L below the diagonal. */
   readonly lower: readonly T[]
-  /** 1/D for each parameter; 0 for a parameter that does not move. */
+  /** Inverse pivot 1/D of each parameter, or 0 for a parameter that does not move. */
   readonly inverse: readonly T[]
   readonly step: readonly T[]
   readonly coupling: readonly (readonly T[])[]
@@ -50,7 +50,7 @@ export function eliminateLocals(
   const lower: number[] = []
   const inverse: number[] = []
   for (let i = 0; i < local; i++) {
-    // Row i of L·D.
+    // Row i of the product L·D.
     const scaled: number[] = []
     for (let j = 0; j <= i; j++) {
       const node = matrix[triangleIndex(i, j)]
@@ -82,7 +82,7 @@ export function eliminateLocals(
         step.map((x) => b.negate(x)),
       ),
     ),
-    /** −gᵀδ of the local parameters if the shared parameters do not move. */
+    /** The product −gᵀδ of the local parameters if the shared parameters do not move. */
     decrement: local === 0 ? b.zero : b.negate(dot(b, right.slice(0, local), step)),
   }
 }
@@ -90,7 +90,7 @@ export function eliminateLocals(
 /** Arithmetic of a triangular solve, on numbers or on graph nodes. */
 interface Arithmetic {
   lessProduct(a: number, b: number, c: number): number
-  /** Product with an inverse pivot; 0 for a parameter that does not move. */
+  /** Product with an inverse pivot, or 0 for a parameter that does not move. */
   timesInverse(a: number, inverse: number): number
 }
 
@@ -104,7 +104,7 @@ export const numberArithmetic: Arithmetic = {
   timesInverse: (x, inverse) => (inverse === 0 ? 0 : x * inverse),
 }
 
-/** Solves L·D·Lᵀ·x = right. */
+/** Solves the equations L·D·Lᵀ·x = right. */
 export function solveEliminated(
   { lessProduct, timesInverse }: Arithmetic,
   { lower, inverse }: Pick<EliminatedEquations<number>, 'lower' | 'inverse'>,

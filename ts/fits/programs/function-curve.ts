@@ -1,4 +1,4 @@
-/** Evaluates a model that is a function at the rows of a fit, and compiles the programs of expression models. */
+/** Evaluates function models at the rows of a fit, and compiles the programs that evaluate expression models. */
 
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
@@ -33,8 +33,8 @@ export function memoizeBy<K extends object, T>(make: (key: K) => T): (key: K) =>
 }
 
 /**
- * Nodes of the derivatives of the model in a row, one per free parameter. For a function model, names stand for these
- * derivatives.
+ * Nodes of the derivatives of the model in a row, one per free parameter. For a function model, names in the graph
+ * represent the derivatives.
  */
 export function slopeNodes({ graph, model, free, evaluatedExpressions }: Problem): readonly number[] {
   if (evaluatedExpressions.length > 0) return evaluatedExpressions.slice(1).map((name) => graph.name(name))
@@ -43,14 +43,17 @@ export function slopeNodes({ graph, model, free, evaluatedExpressions }: Problem
 
 const parameterNames = (problem: Problem) => [...problem.free, ...problem.fixed, ...modelColumns(problem)]
 
-/** Compiles the model and its derivatives as a function of the parameters, followed by one row of columns. */
+/**
+ * Compiles the model and its derivatives. The inputs of the program are the parameters, followed by one row of the
+ * columns.
+ */
 export const compileModel = memoizeBy((problem: Problem) => {
   return compile(problem.graph, [problem.model, ...slopeNodes(problem)], parameterNames(problem), [])
 })
 
 /**
- * Compiles the chain rule: derivatives of each argument of a model function with respect to the free parameters that it
- * depends on.
+ * Compiles the chain rule: derivatives of each argument of a model function with respect to the free parameters in the
+ * expression of that argument.
  */
 const compileChainRule = memoizeBy(({ graph, free, fixed, values }: Problem) => {
   const links = [...values].flatMap(([name, node]) =>
@@ -77,7 +80,7 @@ const EQUALITY_TOLERANCE = 1e-3
 const ROUNDING = 1e-8
 const CENTRAL_DIFFERENCES: FiniteDifferenceValues = { order: 2, step: undefined }
 
-/** A model function, as a function of the free parameters. */
+/** A model function at the rows of a fit, as a function of the free parameters. */
 export class FunctionCurve {
   /** Count of evaluations at all rows. */
   evaluations = 0
@@ -88,7 +91,7 @@ export class FunctionCurve {
   readonly #fixed: readonly number[]
   readonly #names: readonly string[]
   readonly #machine: ProgramRunner
-  /** Input of the program: free parameters, then fixed parameters. */
+  /** Inputs of the program: the free parameters, followed by the fixed parameters. */
   readonly #input: Float64Array
   readonly #point: Readonly<Record<string, number>>
   readonly #rows: RowEvaluator
@@ -96,7 +99,7 @@ export class FunctionCurve {
   /**
    * @param columns the model's columns, at the rows of the fit
    * @param fixed values of the parameters that are fixed per fit
-   * @param rows count of rows; needed because a model may have no columns
+   * @param rows count of rows, which is needed because a model may have no columns
    */
   constructor(
     problem: Problem,
@@ -151,7 +154,7 @@ export class FunctionCurve {
     return slopes
   }
 
-  /** @throws OptionError if the derivatives differ from finite differences */
+  /** @throws OptionError if the user's derivatives differ from finite differences */
   #check(
     { x, f, sizes }: DifferencePoint,
     slopes: readonly Float64Array[],
@@ -176,8 +179,8 @@ export class FunctionCurve {
     const input = this.#input
     for (let i = 0; i < x.length; i++) input[i] = x[i]
     this.#machine.run(input, [], 0)
-    // All points share one hidden class, so that the model function stays optimized. Each name is an own property, so
-    // prototypes play no part.
+    // All points share one hidden class, so that the model function stays optimized. Each parameter is an own property,
+    // so the lookup does not reach the prototype.
     const point = { ...this.#point }
     for (let k = 0; k < this.#names.length; k++) point[this.#names[k]] = slots[program.outputs[k]]
     return Object.freeze(point)
@@ -229,7 +232,7 @@ function evaluateAllRows({ call, kind, data }: BoundFunctionModel, rows: Float64
     createRecord(own, (name) => numbersInRun(data.get(name) as DataColumn, fit).slice()),
   )
   const wanted = (name: string, out: Float64Array) => {
-    // The function may have transferred the array's buffer to another thread.
+    // The length is checked, because the function may have transferred the array's buffer to another thread.
     if (out.length === count) return Float64Array.from(rows, (row) => out[row - first])
     throw new OptionError(`model: ${name}`, 'a function that keeps its array', 'a detached array')
   }

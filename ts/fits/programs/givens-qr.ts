@@ -1,7 +1,7 @@
 /**
  * Steps by QR. Givens rotations add one row after the other to a triangle (Givens, 1958), without square roots
- * (Gentleman, 1973). Because no products of derivatives are summed, full precision is kept at any condition number.
- * With QR, each row takes two to three times as long as with normal equations.
+ * (Gentleman, 1973). Because no products of derivatives are summed, QR keeps full precision at any condition number.
+ * Each row takes two to three times as long with QR as with normal equations.
  *
  * All values are scaled by powers of 2 that bring the residuals, and the derivatives with respect to each parameter, to
  * about 1. Therefore no square underflows or overflows.
@@ -83,7 +83,7 @@ export const givensQr: StepEquations = {
 
 export const UNIT = '@unit'
 
-/** A builder without scaling: all units are 1. */
+/** A graph builder without scaling: all units are 1. */
 class UnscaledProblem extends Builder {
   override name(name: string): number {
     return name.startsWith(UNIT) ? this.one : super.name(name)
@@ -92,17 +92,17 @@ class UnscaledProblem extends Builder {
 
 export const createUnscaled = (graph: Graph): Builder => new UnscaledProblem(graph)
 
-/** Loss terms in scaled units. The costs of the Poisson loss are not squares and are not scaled. */
+/** Loss terms in scaled units. The costs of the Poisson loss are not scaled, because they are not squares. */
 export function divideByUnit(b: Builder, problem: Problem) {
   return lossTerms(problem, problem.loss === 'poisson' ? undefined : b.name(UNIT))
 }
 
 const matrixEntry = (matrix: readonly number[], k: number, j: number) => matrix[triangleIndex(k, j)]
-/** Element (k, j) of R, for k ≤ j. */
+/** Element (k, j) of the triangle R, for k ≤ j. */
 const triangleEntry = (b: Builder, matrix: readonly number[], k: number, j: number) =>
   k === j ? b.one : matrixEntry(matrix, k, j)
 
-/** R as an array of rows. */
+/** The triangle R as an array of rows. */
 export function triangleRows(b: Builder, matrix: readonly number[], size: number): number[][] {
   return Array.from({ length: size }, (_, k) =>
     Array.from({ length: size }, (_, j) => (j < k ? b.zero : triangleEntry(b, matrix, k, j))),
@@ -114,7 +114,7 @@ export function triangleDiagonal(matrix: readonly number[], size: number): numbe
   return Array.from({ length: size }, (_, k) => matrixEntry(matrix, k, k))
 }
 
-/** Rotates a weighted row into a triangle; z is the right-hand side of the row. */
+/** Rotates a weighted row with the right-hand side z into a triangle. */
 export function rotateRow(
   b: Builder,
   { right, matrix }: TriangularSystem,
@@ -134,7 +134,7 @@ export function rotateRow(
     const keep = b.select(isThere, b.divide(d, sum), b.one)
     const turn = b.select(isThere, b.divide(weighted, sum), b.zero)
     all[triangleIndex(k, k)] = b.select(isThere, sum, d)
-    /** Applies a rotation; returns the rotated element of R or θ, and the rotated entry of the row. */
+    /** Applies a rotation. The results are the rotated element of R or θ, and the rotated entry of the row. */
     const turned = (node: number, entry: number) => {
       const left = b.multiply(x[k], node)
       const kept = b.multiply(keep, node)
@@ -149,7 +149,7 @@ export function rotateRow(
   return { right: theta, matrix: all }
 }
 
-/** Σ over k from 0 to i. */
+/** Sum of computed nodes over k from 0 to i. */
 function sumFirst(b: Builder, i: number, compute: (k: number) => number): number {
   return Array.from({ length: i + 1 }, (_, k) => compute(k)).reduce((sum, x) => b.add(sum, x))
 }
@@ -165,7 +165,7 @@ function columnNorms(b: Builder, { right, matrix }: TriangularSystem): number[] 
   )
 }
 
-/** R·x. */
+/** The product R·x. */
 function product(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
   return x.map((_, k) =>
     x
@@ -174,7 +174,7 @@ function product(b: Builder, matrix: readonly number[], x: readonly number[]): n
   )
 }
 
-/** R⁻¹·x. */
+/** The product R⁻¹·x, by back substitution. */
 export function solveTriangle(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
   const u = [...x]
   for (let k = x.length - 1; k >= 0; k--) {
@@ -224,7 +224,8 @@ function solveEquations(b: Builder, point: DampingPoint, damping: number): Solve
           .map((column, k) => b.divide(b.multiply(column[i], column[j]), ds[i + k]))
           .reduce((sum, x) => b.add(sum, x)),
       )
-      // Standard errors are computed apart, because their squares may underflow or overflow.
+      // Standard errors are computed separately from variances, because the squares of standard errors may underflow or
+      // overflow.
       return {
         all: triangle(size, (i, j) =>
           b.multiply(inverse[triangleIndex(i, j)], b.multiply(factors[i], factors[j])),
@@ -251,7 +252,10 @@ export function addDamping(
   }, free)
 }
 
-/** The triangle of the parameters that may move, recomputed from rows whose other entries are 0. */
+/**
+ * The triangle of the parameters that may move. The triangle is recomputed from rows whose entries for fixed
+ * parameters are 0.
+ */
 function withoutFixed(b: Builder, { right, matrix, moves }: DampingPoint): TriangularSystem {
   const rows = triangleRows(b, matrix, right.length)
   return triangularize(
@@ -303,7 +307,7 @@ export function compileScales(problem: Problem, slopes: readonly number[]): Prog
   return compile(graph, [...kept.map((name) => b.name(name)), ...largest, b.one], names, columns)
 }
 
-/** The power of 2 that scales x into [1, 2); 1 if x is not positive and finite. */
+/** The power of 2 that scales x into [1, 2), or 1 if x is not positive and finite. */
 export function powerOfTwoUnit(x: number): number {
   if (!(x > 0 && x < Infinity)) return 1
   const exponent = toBits(x) >>> 20

@@ -1,6 +1,6 @@
 /**
- * Compiles the evaluation of one group at a trial point. A single pass over the rows gives the cost and the normal
- * equations with the local parameters eliminated. The local parameters and their next step stay in the group's lane
+ * Compiles the evaluation of one group at a trial point. A single pass over the rows computes the cost and the normal
+ * equations, and eliminates the local parameters. The local parameters and their next step stay in the group's lane
  * between calls. Therefore the caller sends only the shared parameters and a few scalars.
  */
 
@@ -19,7 +19,7 @@ import {
 } from './levenberg-marquardt.js'
 import { sumRows } from './normal-equations.js'
 
-/** Column with the index of the output that a row belongs to, for models with several outputs. */
+/** Column with the index of the output to which a row belongs, for models with several outputs. */
 export const VALUE = '@value'
 /** Column with the observations of models with several outputs. */
 export const RESPONSE = '@y'
@@ -27,12 +27,12 @@ export const RESPONSE = '@y'
 export const WEIGHT = '@weight'
 
 /**
- * Scalars that are sent to all groups before an evaluation, in addition to the shared parameters. Users' expressions
- * cannot contain the names of these scalars.
+ * Scalars that are sent to all groups before an evaluation, in addition to the shared parameters. Expressions of the
+ * user cannot contain the names of these scalars.
  */
 export const broadcastInputs = ['moves', 'accepted', 'fresh', 'first', 'damping', 'least'] as const
 
-/** Inputs of an evaluation. */
+/** Inputs of one evaluation of all groups. */
 export interface EvaluationInput extends Readonly<Record<(typeof broadcastInputs)[number], number>> {
   /** Difference of each shared parameter from its value at the start of the step. */
   readonly delta: Float64Array
@@ -40,7 +40,10 @@ export interface EvaluationInput extends Readonly<Record<(typeof broadcastInputs
 
 /** Fields that a lane keeps, with the count of numbers in each field. */
 const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => ({
-  /** Local parameters and D at the start of the step (`base`, `scale`), and at the trial point (`trial`, `raised`). */
+  /**
+   * Local parameters and damping scales D, at the start of the step (`base`, `scale`) and at the trial point (`trial`,
+   * `raised`).
+   */
   base: local,
   scale: local,
   trial: local,
@@ -49,7 +52,7 @@ const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => (
   follow: local * shared,
   lower: (local * (local - 1)) / 2,
   inverse: local,
-  // The following fields are summed over all groups.
+  // The fields `cost` and later ones are summed over all groups.
   cost: 1,
   decrement: 1,
   length: 1,
@@ -59,12 +62,12 @@ const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => (
   right: shared,
   gradient: shared,
   diagonal: shared,
-  /** Gradient and matrix of all parameters, for the predicted gain of a step that a bound cuts short. */
+  /** Gradient and matrix of all parameters, for the predicted gain of a step that ends early at a bound. */
   slope: isBounded ? local + shared : 0,
   curvature: isBounded ? triangleIndex(local + shared, 0) : 0,
   /** Whether each local parameter may move. */
   free: isBounded ? local : 0,
-  /** 1 + index of the local parameter that is fixed; 0 if all parameters are free. */
+  /** The index of the fixed local parameter plus 1, or 0 if all parameters are free. */
   held: 1,
 })
 
@@ -83,11 +86,11 @@ export interface EvaluationProgram {
 
 export interface EvaluationOptions {
   /**
-   * Whether each parameter waits in the first step, because the model is nonlinear in this parameter and linear in
+   * Whether each parameter stays fixed in the first step, because the model is nonlinear in the parameter and linear in
    * other parameters.
    */
   readonly waits: readonly boolean[]
-  /** Whether bounds can cut a step short. */
+  /** Whether a step can end early at a bound. */
   readonly isBounded: boolean
   readonly second: 'weight' | 'curvature'
 }
@@ -133,7 +136,7 @@ export function compileEvaluation(
     follow: left.follow.flat(),
     lower: left.lower,
     inverse: left.inverse,
-    // NaN if a derivative is NaN or infinite.
+    // The cost is NaN if a derivative is NaN or infinite.
     cost: [b.add(cost, none)],
     decrement: [left.decrement],
     length: [weightedSquares(b, scale, taken)],
@@ -168,7 +171,7 @@ function nameInputs(fields: ReturnType<typeof laneFields>, { shared }: Eliminati
   return { names, places }
 }
 
-/** Start of the local step, and its trial point. */
+/** Starting point of the local parameters' step, and the trial point of the step. */
 function moveLocals(b: Builder, problem: Problem, local: number, read: (name: string) => number[]) {
   const [moves, accepted, fresh] = ['moves', 'accepted', 'fresh'].flatMap(read)
   const accept = (now: string, then: string) => {
@@ -196,7 +199,7 @@ function joinModels(graph: Graph, b: Builder, problems: readonly Problem[], poin
   const ofValues = problems.map((problem) =>
     copyNodes(problem.graph, [problem.model, ...slopeNodes(problem)], graph, nodeOf),
   )
-  // The other outputs may be NaN in this row, so they are not multiplied by 0.
+  // A selection replaces multiplication by 0, because all other outputs may be NaN in the row.
   const ofRow = (nodes: readonly number[]) =>
     nodes.reduce((rest, node, k) => b.select(b.operation('equal', b.name(VALUE), b.constant(k)), node, rest))
   const isMany = problems.length > 1
@@ -216,8 +219,8 @@ export const problemColumns = ({ columns, y, weight }: Problem) =>
   columns.filter((name) => name !== y && name !== weight)
 
 /**
- * Whether each parameter waits: the model is nonlinear in this parameter in at least one output, and linear in other
- * parameters.
+ * Whether each parameter stays fixed in the first step, because at least one output is nonlinear in the parameter and
+ * linear in other parameters.
  */
 export function nonlinearParameters(problems: readonly Problem[]): boolean[] {
   const lists = problems.map((problem) =>
@@ -237,7 +240,7 @@ function predictedGain(
   return b.negate(b.add(b.add(slope, slope), dot(b, taken, product(b, matrix, taken))))
 }
 
-/** Copies nodes to another graph, in which names may stand for other nodes. */
+/** Copies nodes to another graph, in which other nodes may replace names. */
 function copyNodes(
   from: Graph,
   roots: readonly number[],

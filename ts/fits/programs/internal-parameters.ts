@@ -1,4 +1,4 @@
-/** Conversion between internal and external parameters. Positive parameters are internally logarithms. */
+/** Conversion between internal and external parameters. The internal value of a positive parameter is its logarithm. */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { exp, log } from '../../functions/index.js'
@@ -11,8 +11,8 @@ export function toInternal({ isLogarithmic }: Parameter, starts: Float64Array): 
 }
 
 /**
- * Converts an internal value to the external parameter. A value at a bound is returned exactly, and rounding never
- * leaves the bounds.
+ * Converts an internal value to the external parameter. An internal value at a bound is converted to exactly the bound,
+ * and rounding never moves a value beyond the bounds.
  */
 export function fromInternalInterval({ isLogarithmic, min, max }: Parameter): (x: number) => number {
   if (!isLogarithmic) return (x) => x
@@ -24,7 +24,7 @@ export function fromInternalInterval({ isLogarithmic, min, max }: Parameter): (x
  * Converts points, covariances and standard errors from internal to external parameters, in place.
  *
  * @param free free parameters, in the order of `points`
- * @param covariance the lower triangle
+ * @param covariance lower triangles of the covariance matrices
  */
 export function fromInternal(
   free: readonly Parameter[],
@@ -39,7 +39,7 @@ export function fromInternal(
       const value = compute(x)
       points[i][run] = value
       errors[i][run] *= value
-      // The derivative of a parameter with respect to its logarithm is the parameter. A diagonal element of the
+      // The derivative of a parameter with respect to its logarithm is the parameter itself. A diagonal element of the
       // covariance is therefore multiplied twice by the parameter.
       for (let j = 0; j < free.length; j++) covariance[triangleIndex(i, j)][run] *= value
       covariance[triangleIndex(i, i)][run] *= value

@@ -1,11 +1,11 @@
 /**
- * Symmetric linear equations as nodes of a graph: L·D·Lᵀ without square roots or pivoting. All engines use the same
- * order of operations.
+ * Symmetric linear equations as nodes of a graph: the factorization L·D·Lᵀ without square roots or pivoting. All
+ * engines use the same order of operations.
  */
 
 import type { Builder } from '../../expressions/differentiate.js'
 
-/** A lower triangle by rows: (0,0), (1,0), (1,1), (2,0), … */
+/** Elements of a lower triangle by rows: (0,0), (1,0), (1,1), (2,0), … */
 export function triangle<T>(size: number, make: (i: number, j: number) => T): T[] {
   return Array.from({ length: size }, (_, i) => Array.from({ length: i + 1 }, (_, j) => make(i, j))).flat()
 }
@@ -15,20 +15,20 @@ export function triangleIndex(i: number, j: number): number {
   return i < j ? triangleIndex(j, i) : (i * (i + 1)) / 2 + j
 }
 
-/** The factors L·D·Lᵀ of a matrix: the lower triangle of L, whose diagonal is unused, D, and 1/D. */
+/** The factors L·D·Lᵀ of a matrix: D, 1/D, and the lower triangle of L with an unused diagonal. */
 export interface LdltFactors {
   readonly lower: readonly number[]
   readonly diagonal: readonly number[]
   readonly inverse: readonly number[]
 }
 
-/** @param matrix nodes of the lower triangle */
+/** @param matrix graph nodes of the lower triangle of the matrix */
 export function factorize(b: Builder, matrix: readonly number[], size: number): LdltFactors {
   const lower: number[] = []
   const diagonal: number[] = []
   const inverse: number[] = []
   for (let i = 0; i < size; i++) {
-    // Row i of L·D.
+    // Row i of the product L·D.
     const scaled: number[] = []
     for (let j = 0; j <= i; j++) {
       let rest = matrix[triangleIndex(i, j)]
@@ -42,7 +42,7 @@ export function factorize(b: Builder, matrix: readonly number[], size: number): 
   return { lower, diagonal, inverse }
 }
 
-/** Solves L·D·Lᵀ·x = right for x. */
+/** Solves the equations L·D·Lᵀ·x = right for x. */
 export function solve(b: Builder, { lower, inverse }: LdltFactors, right: readonly number[]): number[] {
   const size = right.length
   const x = [...right]
@@ -57,26 +57,26 @@ export function solve(b: Builder, { lower, inverse }: LdltFactors, right: readon
   return x
 }
 
-/** The lower triangle of the inverse. */
+/** The lower triangle of the inverse of a factorized matrix. */
 export function invert(b: Builder, factors: LdltFactors, size: number): number[] {
   const unit = (j: number) => Array.from({ length: size }, (_, i) => (i === j ? b.one : b.zero))
   const columns = Array.from({ length: size }, (_, j) => solve(b, factors, unit(j)))
   return triangle(size, (i, j) => columns[j][i])
 }
 
-/** Σ a·b over pairs, in order. */
+/** Sum Σ a·b over pairs of nodes, in order. */
 export function dot(b: Builder, left: readonly number[], right: readonly number[]): number {
   return left.map((x, i) => b.multiply(x, right[i])).reduce((sum, x) => b.add(sum, x))
 }
 
-/** Σ D·x². */
+/** The weighted sum of squares Σ D·x². */
 export function weightedSquares(b: Builder, diagonal: readonly number[], x: readonly number[]): number {
   if (x.length === 0) return b.zero
   const squares = x.map((number) => b.multiply(number, number))
   return dot(b, diagonal, squares)
 }
 
-/** A·x for a symmetric matrix A. */
+/** The product A·x for a symmetric matrix A. */
 export function product(b: Builder, matrix: readonly number[], x: readonly number[]): number[] {
   return x.map((_, i) =>
     dot(

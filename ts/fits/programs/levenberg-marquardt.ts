@@ -1,10 +1,11 @@
 /**
- * Levenberg-Marquardt, compiled to a program. One iteration is a sequence of operations without branches, which engines
- * run for many fits at once. The outputs of one iteration are the inputs of the next one: see {@link IterationState}.
+ * The Levenberg-Marquardt algorithm, compiled to a program. One iteration is a sequence of operations without branches,
+ * which engines run for many fits at once. The outputs of one iteration are the inputs of the next iteration: see
+ * {@link IterationState}.
  *
  * Let r be the residuals and J their derivatives. The step δ solves (JᵀWJ + λ·D)·δ = −JᵀWr (Marquardt, 1963), where D
  * is the largest diagonal of JᵀWJ so far (Moré, 1978). λ depends on the ratio of the actual gain to the predicted gain
- * (Nielsen, 1999). A parameter that would leave its range is held at the bound.
+ * (Nielsen, 1999). A parameter that would cross a bound is held at the bound.
  */
 
 import { Builder } from '../../expressions/differentiate.js'
@@ -17,9 +18,12 @@ import { slopeNodes } from './function-curve.js'
 import { triangleIndex, weightedSquares } from './ldlt.js'
 import type { RowSums, StepEquations } from './step-equations.js'
 
-/** Initial λ of a cold start. In a warm start λ begins at 0, and no parameter waits. */
+/** Initial damping λ of a cold start. In a warm start λ begins at 0, and all parameters move in the first step. */
 const FIRST_DAMPING = 1e-3
-/** λ while the nonlinear parameters wait. This λ limits the movement of linear parameters that are nearly collinear. */
+/**
+ * Damping λ while the nonlinear parameters stay fixed. The damping limits the movement of nearly collinear linear
+ * parameters.
+ */
 const ISOLATION_RATIO = 0.1
 /** A damping λ below this fraction of the least pivot hardly changes a step. */
 const NEGLIGIBLE_DAMPING = 0.01
@@ -29,7 +33,7 @@ const NEGLIGIBLE_DAMPING = 0.01
  */
 const MIN_CONFIRMATIONS = 4
 /**
- * Limit for the predicted gain of the step after the last step, as a fraction of the tolerance. The last step is made
+ * Limit for the predicted gain that remains after the last step, as a fraction of the tolerance. The last step is taken
  * without another evaluation: see {@link FitPrograms.summary}.
  */
 const REST_TOLERANCE = 1e-6
@@ -39,12 +43,16 @@ const NEGLIGIBLE_STEP = 1e-15
 /** Relative increase of the cost that may be a rounding error. */
 const ROUNDING_ERROR = 1e-13
 
-/** State of a fit between iterations. The names, in this order, are the program's inputs. */
+/** State of a fit between iterations. The names are the program's inputs, in the order of the array. */
 export interface IterationState {
   readonly names: readonly string[]
-  /** Initial value of each input; null for starting values, fixed parameters and units, which the caller supplies. */
+  /**
+   * Initial value of each input, or null for starting values, fixed parameters and units, which the caller supplies.
+   */
   readonly starts: readonly (number | null)[]
-  /** Positions of the best point, its cost, the row sums of the step, the largest diagonal so far, and λ. */
+  /**
+   * Positions in the state of the best point, its cost, the row sums of the step, the largest diagonal so far, and λ.
+   */
   readonly best: readonly number[]
   readonly cost: number
   readonly right: readonly number[]
@@ -53,7 +61,7 @@ export interface IterationState {
   readonly damping: number
 }
 
-/** Input names that users' expressions cannot contain. */
+/** Input names that expressions of the user cannot contain. */
 export const numberedNames = (name: string, count: number) =>
   Array.from({ length: count }, (_, i) => `@${name}${i}`)
 
@@ -90,7 +98,7 @@ export function iterationState({ free, fixed }: Problem, algebra: StepEquations)
 /** Options of a Levenberg-Marquardt step. */
 export interface IterationMode {
   readonly algebra: StepEquations
-  /** Second derivatives of the loss: the version for steps, or the version for standard errors. */
+  /** Kind of second derivatives of the loss: 'weight' for steps, or 'curvature' for standard errors. */
   readonly second: 'weight' | 'curvature'
   /**
    * Whether another evaluation solves for the linear parameters after each step (variable projection; Ruhe and Wedin,
@@ -112,7 +120,7 @@ const acceptance = defineLines(
   { INFINITY, ROUNDING_ERROR },
 )
 
-/** λ and its growth factor, from the ratio of the gain to the prediction (Nielsen, 1999). */
+/** Damping λ and its growth factor, from the ratio of the actual gain to the predicted gain (Nielsen, 1999). */
 const dampingUpdate = defineLines(`
   gain = (before - cost)/predicted
   miss = 2*gain - 1
@@ -125,7 +133,7 @@ const dampingUpdate = defineLines(`
   newGrowth = isKept ? growth : nextGrowth
 `)
 
-/** The reason for which the fit stops, or 0. */
+/** The reason why the fit stops, or 0 if the fit continues. */
 const convergence = defineLines(
   `
   # A short step relative to the parameters, or a small gain relative to cost.
@@ -149,7 +157,9 @@ const convergence = defineLines(
   { CONVERGED, INFINITY, MIN_CONFIRMATIONS, NEGLIGIBLE_DAMPING, NEGLIGIBLE_STEP, NOT_FINITE, STALLED },
 )
 
-/** Compiles one iteration. The outputs are the next state, and the reason for which the fit stops, or 0. */
+/**
+ * Compiles one iteration. The outputs are the next state, and the reason why the fit stops, or 0 if the fit continues.
+ */
 export function compileIteration(
   problem: Problem,
   state: IterationState,
@@ -167,13 +177,14 @@ export function compileIteration(
 
   const slopes = slopeNodes(problem)
   const sums = algebra.sums(b, problem, slopes, second)
-  // The linear parameters find their scale first. Otherwise the first step may move the nonlinear parameters far away.
+  // The linear parameters move first. Otherwise the first step may move the nonlinear parameters far away from their
+  // starting values.
   const waits = findNonlinearParameters(graph, slopes, free)
   const isPartly = waits.includes(true)
-  // At a turn, the program only solves for the linear parameters, so it does not compare costs.
+  // In iterations that only solve for the linear parameters, the program does not compare costs.
   const hasTurns = alternates && isPartly
   const isTurn = hasTurns ? b.multiply(sums.areFinite, name('@turn')) : b.zero
-  // A small step is followed by a second step, which finds the last digits. The costs cannot show these digits.
+  // A second step follows a small step and finds the last digits of the parameters, which the costs cannot show.
   const isConfirming = alternates ? b.zero : name('@turn')
   const { isFirst, isBetter } = acceptance(b, {
     before,
@@ -206,12 +217,13 @@ export function compileIteration(
 
   const isAfar = b.select(lastDamping, isFirst, b.zero)
   const later = b.subtract(b.one, hasTurns ? b.operation('max', isAfar, isTurn) : isAfar)
-  // Selects the values at the start of the next step.
+  // Selects the values at the starting point of the next step.
   const from = (there: readonly number[], here: readonly number[]) =>
     there.map((node, i) => b.select(isTurn, here[i], node))
   const at = from(best, free.map(name))
   const ofStep = { right: from(right, sums.right), matrix: from(matrix, sums.matrix) }
-  // If linear parameters change by orders of magnitude, an old maximum of the diagonal would damp all others too much.
+  // If linear parameters change by orders of magnitude, an old maximum of the diagonal would damp all other parameters
+  // too much.
   const scale = hasTurns ? algebra.diagonal(b, ofStep) : largest
   const moves = freeDirections(b, problem, at, algebra.gradient(b, ofStep)).map((is, i) =>
     waits[i] ? b.multiply(is, later) : is,
@@ -258,7 +270,7 @@ export function compileIteration(
 }
 
 /**
- * Whether each parameter waits for the linear parameters: true for nonlinear parameters if the model is linear in other
+ * Whether each parameter stays fixed in the first step: true for nonlinear parameters if the model is linear in other
  * parameters.
  */
 export function findNonlinearParameters(
@@ -312,7 +324,9 @@ export function clampToBounds(b: Builder, { min, max }: Problem, i: number, x: n
   return max[i] === Infinity ? above : b.operation('min', above, b.constant(max[i]))
 }
 
-/** 1 for each parameter that may move; 0 for a parameter at a bound if its step would cross the bound. */
+/**
+ * The number 1 for each parameter that may move, and 0 for a parameter at a bound if its step would cross the bound.
+ */
 export function freeDirections(
   b: Builder,
   { min, max }: Problem,

@@ -23,25 +23,28 @@ import type { RowSums, StepEquations } from './step-equations.js'
 
 export interface LocalModel {
   /**
-   * Half the gradient of χ² with respect to the nuisance parameters, and the diagonal of its matrix. The gradient and
-   * the diagonal include the compensation along a derived quantity.
+   * Half the gradient of χ² with respect to the nuisance parameters, and the diagonal of the matrix of χ². Both include
+   * the compensation that keeps a derived quantity constant.
    */
   readonly gradient: readonly number[]
   readonly scale: readonly number[]
-  /** Curvature of χ² along the profile if no nuisance parameter follows: dᵀ·A·d. */
+  /** Curvature dᵀ·A·d of χ² along the direction d of the profile if all nuisance parameters stay fixed. */
   readonly unconstrained: number
   conditionalMinimum(moves: readonly number[], damping: number): ConditionalMinimum
 }
 
 export interface ConditionalMinimum {
-  /** Step of the nuisance parameters to the conditional minimum, and their change per unit step along the profile. */
+  /**
+   * Step of the nuisance parameters to the conditional minimum, and change of the nuisance parameters per unit step
+   * along the profile.
+   */
   readonly toMinimum: readonly number[]
   readonly alongProfile: readonly number[]
-  /** χ² at the conditional minimum after a step of t is cost − depth + 2·slope·t + curvature·t². */
+  /** After a step of length t, χ² at the conditional minimum is cost − depth + 2·slope·t + curvature·t². */
   readonly depth: number
   readonly slope: number
   readonly curvature: number
-  /** Least pivot of the nuisance parameters' matrix, scaled to a diagonal of 1. */
+  /** Least pivot of the matrix of the nuisance parameters, scaled to a diagonal of 1. */
   readonly leastPivot: number
 }
 
@@ -50,9 +53,9 @@ export interface LocalModelSolver {
   readonly algebra: StepEquations
   builder(graph: Graph): Builder
   localModel(b: Builder, sums: RowSums, course: ProfileDirection): LocalModel
-  /** A pivot below this limit is mostly rounding error. */
+  /** A pivot below the limit `leastPivot` is mostly rounding error. */
   readonly leastPivot: number
-  /** λ below `noDamping` becomes 0. λ up to `undamped` has a negligible effect. */
+  /** A damping λ below `noDamping` becomes 0. A damping λ up to `undamped` has a negligible effect. */
   readonly noDamping: number
   readonly undamped: number
   /** Whether the program should retry with QR if a pivot is too small. */
@@ -128,7 +131,7 @@ function followDirection(
 export const byQr: LocalModelSolver = {
   algebra: givensQr,
   builder: createUnscaled,
-  // QR keeps all digits; normal equations keep only half of the digits.
+  // QR keeps all digits, while normal equations keep only half of the digits.
   leastPivot: givensQr.leastPivot,
   noDamping: 1e-26,
   undamped: 1e-12,
@@ -159,8 +162,8 @@ export const byQr: LocalModelSolver = {
       unconstrained: products(ahead, ahead),
       conditionalMinimum(moves, damping) {
         const size = right.length
-        // The profiled direction is appended as a last column. After elimination, the last row is the remainder of this
-        // column.
+        // The profiled direction is appended as a last column. After elimination, the last row contains the remainder
+        // of the last column.
         const joined = level.map((row, k) => [...keepMoving(b, row, moves), ahead[k]])
         const scales = scale.map((d) => b.select(d, d, b.one))
         const damped = addDamping(b, triangularize(b, joined, right, weights), scales, moves, damping)

@@ -1,5 +1,6 @@
 /**
- * Steps by normal equations: sums of products of derivatives. Normal equations are fast, but lose half of the digits.
+ * Solves steps by normal equations, which are sums of products of derivatives. Normal equations are fast, but lose half
+ * of the digits.
  */
 
 import type { Builder } from '../../expressions/differentiate.js'
@@ -42,7 +43,7 @@ export const squares: StepEquations = {
 const diagonal = (right: readonly number[], matrix: readonly number[]) =>
   right.map((_, i) => matrix[triangleIndex(i, i)])
 
-/** Sums over the rows at a point: the cost, half its gradient, and JᵀWJ. */
+/** Sums over the rows at a point: the cost, half the gradient of the cost, and JᵀWJ. */
 export function sumRows(
   b: Builder,
   problem: Problem,
@@ -59,7 +60,8 @@ export function sumRows(
 }
 
 /**
- * Factors JᵀWJ + λ·D, scaled so that D is 1, and scales the right-hand side. Parameters that may not move are excluded.
+ * Factorizes JᵀWJ + λ·D, scaled so that D is 1, and scales the right-hand side. Parameters that may not move are
+ * excluded.
  */
 export function normalEquations(
   b: Builder,

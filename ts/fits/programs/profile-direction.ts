@@ -5,11 +5,11 @@ import type { Problem } from '../problem/problem.js'
 import { dot } from './ldlt.js'
 
 export interface ProfileDirection {
-  /** Change of each profiled parameter per unit step; 0 for nuisance parameters. */
+  /** Change of each profiled parameter per unit step, or 0 for a nuisance parameter. */
   readonly direction: readonly number[]
   /**
-   * 1 for the parameter that compensates the changes of all other parameters, to keep the derived quantity constant;
-   * null if parameters are profiled.
+   * The number 1 for the parameter that compensates the changes of all other parameters, to keep the derived quantity
+   * constant. `first` is null if parameters are profiled.
    */
   readonly first: readonly number[] | null
   /** Change of the compensating parameter per unit change of each other parameter, with the opposite sign. */
@@ -18,12 +18,14 @@ export interface ProfileDirection {
   readonly isFixed: number
 }
 
-/** A direction that moves some parameters in fixed proportions. */
+/** A direction that moves the profiled parameters in fixed proportions. */
 export function alongParameters(b: Builder, direction: readonly number[]): ProfileDirection {
   return { direction, first: null, ratios: [], isFixed: b.zero }
 }
 
-/** Compensating change of the profiled parameter, for the changes of the nuisance parameters. */
+/**
+ * Change of the compensating parameter that keeps the derived quantity constant while the nuisance parameters change.
+ */
 export function compensation(
   b: Builder,
   { first, ratios }: ProfileDirection,
@@ -36,7 +38,7 @@ interface DerivedPoint {
   readonly best: readonly number[]
   /** The diagonal of the matrix of χ². */
   readonly scale: readonly number[]
-  /** Derivatives of the derived quantity. */
+  /** Derivatives of the derived quantity with respect to the free parameters. */
   readonly slopes: readonly number[]
 }
 
@@ -45,7 +47,7 @@ interface DerivedPoint {
  * increase of χ². The same parameter compensates the effect of the nuisance parameters, which therefore move along the
  * quantity's level set.
  *
- * @param goesOut whether the step leads outwards, so that a parameter at a bound cannot move the quantity
+ * @param goesOut whether the step leads away from the estimate, so that a parameter at a bound cannot move the quantity
  */
 export function alongDerivedQuantity(
   b: Builder,

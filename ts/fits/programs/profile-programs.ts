@@ -10,7 +10,7 @@ import { traceStep } from './trace-program.js'
 
 /** Compiles each profile program once, on demand. Fits without profiles compile no profile programs. */
 export class ProfilePrograms {
-  /** Free parameters that are positive, by the user's choice or because the model requires it. */
+  /** Free parameters that are positive by the user's choice or by the requirements of the model. */
   readonly scales: ReadonlySet<string>
   readonly #compiled: ModelPrograms
   #nonlinear: readonly boolean[] | null = null
@@ -25,7 +25,7 @@ export class ProfilePrograms {
   }
 
   /**
-   * Whether a free parameter is positive, or the model is nonlinear in this parameter and linear in other parameters.
+   * Whether a free parameter is positive, or the model is nonlinear in the parameter and linear in other parameters.
    */
   isNonlinear(i: number): boolean {
     const { problem } = this.#compiled
@@ -34,7 +34,7 @@ export class ProfilePrograms {
   }
 
   /**
-   * Compiles one step of a profile trace, which leads from the fit towards the threshold of χ². The trace follows
+   * Compiles one step of a profile trace. A trace leads from the fit toward the threshold of χ². The trace follows
    * parameters or derived quantities.
    *
    * @param isAccurate whether the step uses QR, which loses fewer digits than normal equations
@@ -53,10 +53,11 @@ export class ProfilePrograms {
   }
 
   /**
-   * Programs of fits in which one parameter is fixed per fit. Steps use the logarithms of {@link scales}.
+   * Programs of fits in which one parameter is fixed per fit. Steps use the logarithms of the positive parameters
+   * ({@link scales}).
    *
-   * @param most upper limit of positive parameters; the lower limit is the reciprocal of the upper limit
-   * @param signs sign that each free parameter must keep; 0 for any sign
+   * @param most upper limit of positive parameters, whose reciprocal is the lower limit
+   * @param signs sign that each free parameter must keep, or 0 for any sign
    */
   withFixedParameter(name: string, most: number, signs: readonly number[]): ModelPrograms {
     const key = [name, most, ...signs].join()

@@ -17,7 +17,7 @@ import {
 import { squares } from './normal-equations.js'
 import type { StepEquations } from './step-equations.js'
 
-/** Settings that programs depend on, in addition to the model and its parameters. */
+/** Settings on which compiled programs depend, in addition to the model and its parameters. */
 export interface ProgramSettings extends Pick<Problem, 'columns' | 'y' | 'weight' | 'loss' | 'scale'> {
   readonly tolerance: number
   readonly isAbsolute: boolean
@@ -49,7 +49,7 @@ export class FitPrograms {
     return this.#iteration(this.#settings.tolerance, 'weight')
   }
 
-  /** An iteration with the second derivatives of standard errors. */
+  /** Program of an iteration with the second derivatives that standard errors use. */
   get last(): Program {
     return this.#iteration(0, 'curvature')
   }
@@ -115,7 +115,7 @@ export class ModelPrograms {
     this.isDense = functionModel !== null || free.length > MAX_COMPILED_PARAMETERS
     this.isPartlyLinear =
       !this.isDense && findNonlinearParameters(graph, slopeNodes(this.problemInSteps), free).includes(true)
-    // QR programs have many nodes, so they use a separate graph.
+    // QR programs have many nodes, so QR programs use a separate graph.
     this.#make = () => new FitPrograms(makeSteps(), givensQr, settings, true)
   }
 
@@ -125,20 +125,20 @@ export class ModelPrograms {
     return makeProblem(this.model, this.parameters, data, false)
   }
 
-  /** Programs for nearly all fits. */
+  /** Programs that solve nearly all fits, by normal equations. */
   get byNormalEquations(): FitPrograms {
     this.#normalEquations ??= new FitPrograms(this.problemInSteps, squares, this.settings, false)
     return this.#normalEquations
   }
 
-  /** Programs for fits that lose digits with normal equations, or have not converged. */
+  /** Programs that solve fits by QR if the fits lose digits with normal equations or have not converged. */
   get byQr(): FitPrograms {
     this.#qr ??= this.#make()
     return this.#qr
   }
 }
 
-/** Cached problems by the inputs of their programs, least recently used first. */
+/** Cached problems, least recently used first. The key is the input from which the programs are compiled. */
 const cachedPrograms = new Map<string, ModelPrograms>()
 
 export function loadPrograms(
@@ -146,7 +146,8 @@ export function loadPrograms(
   parameters: readonly Parameter[],
   settings: ProgramSettings,
 ): ModelPrograms {
-  // Function models are not cached, because functions cannot be compared, and their programs compile quickly.
+  // Function models are not cached, because functions cannot be compared, and programs of function models compile
+  // quickly.
   if (typeof model !== 'string') return new ModelPrograms(model, parameters, settings)
   // A program does not contain the starting values of parameters, except for fixed parameters.
   const parts = parameters.flatMap((parameter) => {

@@ -1,24 +1,27 @@
-/** The parts of a fit step: sums over the rows of data at a point, and the equations built from them. */
+/** The parts of a fit step: sums over the rows of data at a point, and the equations that are built from the sums. */
 
 import type { Builder } from '../../expressions/differentiate.js'
 import type { Problem } from '../problem/problem.js'
 
-/** Nodes of sums over rows, in a form that only its {@link StepEquations} can read: one vector and one triangle. */
+/**
+ * Nodes of sums over rows: one vector and one triangle, in a form that only the {@link StepEquations} of the sums can
+ * read.
+ */
 export interface RowSums {
   readonly right: readonly number[]
   readonly matrix: readonly number[]
 }
 
 export interface DampingPoint extends RowSums {
-  /** D, the scale of the damping. */
+  /** The diagonal D, which scales the damping. */
   readonly scale: readonly number[]
-  /** 1 for each parameter that may move, 0 for a fixed parameter. */
+  /** The number 1 for each parameter that may move, and 0 for each fixed parameter. */
   readonly moves: readonly number[]
 }
 
 /**
- * Solution of (JᵀWJ + λ·D)·δ = −JᵀWr for the parameters that may move. In this equation r are the residuals, and J
- * their derivatives.
+ * Solution of (JᵀWJ + λ·D)·δ = −JᵀWr for the parameters that may move. Here r is the vector of residuals, and J
+ * contains the derivatives of the residuals.
  */
 export interface SolvedEquations {
   readonly delta: readonly number[]
@@ -27,40 +30,40 @@ export interface SolvedEquations {
   /** Least pivot of the matrix, scaled so that D is 1. */
   readonly leastPivot: number
   /**
-   * The lower triangle of the inverse without λ, times the variance of a row of weight 1 (null for a variance of 1),
-   * and the square roots of its diagonal.
+   * The lower triangle of the covariance, and the square roots of its diagonal. The covariance is the inverse of JᵀWJ
+   * times the variance of a row of weight 1, where null is a variance of 1.
    */
   covariance(variance: number | null): { readonly all: number[]; readonly errors: number[] }
 }
 
-/** The row sums at a point, and the cost at this point. */
+/** The row sums and the cost at a point. */
 export interface SummedRows extends RowSums {
   readonly cost: number
-  /** 1 if the derivatives are finite in all rows, otherwise 0. */
+  /** The number 1 if the derivatives are finite in all rows, otherwise 0. */
   readonly areFinite: number
 }
 
 export interface StepEquations {
   /**
-   * With a pivot below `leastPivot`, standard errors have too few digits, and the fit ends with the reason
+   * If a pivot is below `leastPivot`, standard errors have too few digits, and the fit ends with the reason
    * `whenBelowMin`.
    */
   readonly leastPivot: number
   readonly whenBelowMin: number
-  /** If a pivot is below this value, the direction of a step is arbitrary. */
+  /** If a pivot is below `singularPivot`, the direction of a step is arbitrary. */
   readonly singularPivot: number
-  /** Smallest λ. */
+  /** Smallest damping λ of a step. */
   readonly minPivot: number
-  /** Smallest λ after an undamped step has failed. */
+  /** Smallest damping λ after an undamped step has failed. */
   readonly retryDamping: number
   /** Names of the scaling units. The scaling units are program inputs that never change. */
   units(size: number): readonly string[]
   /**
    * @param slopes derivatives of the model in a row
-   * @param second second derivatives of the loss: the version for steps, or the version for standard errors
+   * @param second kind of second derivatives of the loss: 'weight' for steps, or 'curvature' for standard errors
    */
   sums(b: Builder, problem: Problem, slopes: readonly number[], second: 'weight' | 'curvature'): SummedRows
-  /** Parameters in scaled units. */
+  /** Parameters, converted to scaled units. */
   inUnits(b: Builder, x: readonly number[]): readonly number[]
   /** A cost, converted back from scaled units. */
   cost(b: Builder, cost: number): number

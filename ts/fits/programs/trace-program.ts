@@ -1,12 +1,12 @@
 /**
- * One iteration of profile tracing, compiled to a program whose outputs are its next inputs (see
- * levenberg-marquardt.ts). Starting at the fit, the trace moves some parameters along a given direction and
+ * One iteration of profile tracing, compiled to a program whose outputs are the inputs of the next iteration (see
+ * levenberg-marquardt.ts). Starting at the fit, the trace moves the profiled parameters along a given direction and
  * re-optimizes all other parameters, until χ² reaches the threshold.
  *
  * A quadratic model of χ² predicts where the conditional minimum reaches the threshold (Venzon and Moolgavkar, 1988).
  * The step goes to the predicted position, limited by the current step bound, with Levenberg-Marquardt damping on the
- * other parameters. The step is accepted unless χ² clearly exceeds the prediction. So one evaluation of χ² advances
- * along the profile and also restores the conditional minimum.
+ * other parameters. The step is accepted unless χ² clearly exceeds the prediction. One evaluation of χ² therefore
+ * advances along the profile and also restores the conditional minimum.
  */
 
 import { createRecord } from '../../core/untrusted-input.js'
@@ -28,14 +28,14 @@ import {
 // Reasons for which a trace ends.
 export const REACHED = 1
 export const BOUNDED = 2
-/** Reason: the trace has reached the limit of iterations. */
+/** Reason of a trace that has reached the limit of iterations. */
 export const ITERATION_LIMIT = 3
 export const NOT_FINITE = 4
 export const TRACE_FLAT = 5
 export const TRACE_LOWER_MINIMUM = 6
 export const ALL_AT_BOUNDS = 7
 export const TRACE_UNBOUNDED = 8
-/** Reason: digits are lost, and the trace must be repeated with QR. */
+/** Reason of a trace that has lost digits and must be repeated with QR. */
 export const NEEDS_QR = 9
 
 /**
@@ -44,42 +44,51 @@ export const NEEDS_QR = 9
  */
 const THRESHOLD_TOLERANCE = 1e-5
 const DEPTH_TOLERANCE = 1e-7
-/** If χ² falls below the fit by this fraction of the rise, the trace has reached another minimum. */
+/**
+ * If χ² falls below χ² at the fit by this fraction of the rise to the threshold, the trace has reached another
+ * minimum.
+ */
 const LOWER_MINIMUM_MARGIN = 1e-4
 /**
- * A step is accepted if χ² exceeds its prediction by at most this fraction of the remaining distance, or by rounding
- * error.
+ * A step is accepted if χ² exceeds its prediction by at most this fraction of the remaining gap to the threshold, or by
+ * rounding error.
  */
 const MAX_OFFSET = 0.5
 /** Relative rounding error of χ². */
 const ROUNDING = 1e-13
 /** Relative rounding error of the values whose differences are residuals: 2·ε. */
 const CANCELLATION_ERROR = 4.440892098500626e-16
-/** If the rounding error may exceed this multiple of the rise, χ² determines no endpoint. */
+/** If the rounding error may exceed this multiple of the rise to the threshold, χ² cannot determine an endpoint. */
 const NOISE_FACTOR = 4
-/** A prediction is good if χ² misses it by no more than this fraction of the remaining distance. */
+/**
+ * A prediction is good if χ² differs from the prediction by at most this fraction of the remaining gap to the
+ * threshold.
+ */
 const GOOD_AGREEMENT = 0.1
-/** λ is multiplied by this factor after a good prediction. */
+/** Factor by which a good prediction multiplies the damping λ. */
 const DAMPING_RELIEF = 0.1
 /** A step longer than this fraction of the previous distance may jump over a feature of χ². */
 const JUMP_FRACTION = 0.5
 /** Maximum number of retries of the nuisance parameters before a bad step is rejected. */
 const MAX_TRIES = 2
-/** After an accepted step, the next step is at most this many times as long. */
+/** After an accepted step, the next step is at most this many times as long as the accepted step. */
 const STEP_GROWTH = 4
-/** After a rejected step, the length of the next step is at most this fraction of it. */
+/** After a rejected step, the length of the next step is at most this fraction of the rejected step's length. */
 const STEP_REDUCTION = 0.25
-/** If the direction reverses after an accepted step, the length of the next step is at most this fraction of it. */
+/**
+ * If the direction reverses after an accepted step, the length of the next step is at most this fraction of the
+ * accepted step's length.
+ */
 const BACKTRACK_FRACTION = 0.5
 /** Shortest step, as a fraction of the distance from the fit: 2⁻²⁰. */
 const MIN_STEP = 9.5367431640625e-7
-/** Smallest λ after a rejected step. */
+/** Smallest damping λ after a rejected step. */
 const INITIAL_DAMPING = 1e-3
-/** Smallest λ for a matrix without a sound pivot. */
+/** Smallest damping λ for a matrix whose pivots are unreliable. */
 const MIN_DAMPING = 1e-10
 /**
- * A parameter has faded if its diagonal element falls below this fraction of its maximum, and if the parameter
- * contributes less than `IDLE_RATIO` of the rise to χ².
+ * A parameter has faded if its diagonal element falls below this fraction of the element's maximum, and if the
+ * parameter's contribution to χ² is less than `IDLE_RATIO` of the rise to the threshold.
  */
 const FADED_RATIO = 1e-8
 const IDLE_RATIO = 1e-10
@@ -87,8 +96,8 @@ const IDLE_RATIO = 1e-10
 export const MAX_DISTANCE = 1e7
 
 /**
- * The state of a trace: its names in order, and its initial values. If an initial value is null, the caller supplies
- * the value.
+ * The state of a trace: the names of its fields in order, and the initial values. If an initial value is null, the
+ * caller supplies the value.
  *
  * @param derived count of derived quantities whose weighted sum is profiled instead of parameters
  */
@@ -97,11 +106,11 @@ export function traceState({ free, fixed }: Problem, derived: number) {
   const parts: readonly (readonly [readonly string[], number | null])[] = [
     [free, null],
     [fixed, null],
-    // Direction per parameter, 0 for nuisance parameters; or the weight of each derived quantity.
+    // Component of the direction per parameter (0 for nuisance parameters), or the weight of each derived quantity.
     [derived > 0 ? numberedNames('share', derived) : numberedNames('direction', size), null],
-    // Largest distance that bounds allow.
+    // Largest distance of the trace that bounds allow.
     [['@reach'], null],
-    // χ² at the fit, and the threshold.
+    // χ² at the fit, and the threshold for χ².
     [['@least'], null],
     [['@limit'], null],
     [numberedNames('best', size), NaN],
@@ -119,7 +128,7 @@ export function traceState({ free, fixed }: Problem, derived: number) {
     [['@tries'], 0],
     [['@far'], Infinity],
     [numberedNames('scale', size), 0],
-    // Distance at its last doubling, χ² there, and χ² at the doubling before.
+    // Distance of the trace at the last doubling, χ² at the last doubling, and χ² at the previous doubling.
     [['@mark'], 0],
     [['@marked'], NaN],
     [['@earlier'], NaN],
@@ -131,7 +140,7 @@ export function traceState({ free, fixed }: Problem, derived: number) {
   }
 }
 
-/** Rounding error of χ²: residuals are differences, and terms of the model may cancel. */
+/** Rounding error of χ², which is large because residuals are differences and because terms of the model may cancel. */
 const roundingNoise = defineLines(
   `
   residual = sqrt(cost)
@@ -141,7 +150,9 @@ const roundingNoise = defineLines(
   { CANCELLATION_ERROR, ROUNDING },
 )
 
-/** Whether the last step is accepted, or whether the other parameters may first be re-optimized at its trial point. */
+/**
+ * Whether the last step is accepted, or whether the nuisance parameters may first be re-optimized at the trial point.
+ */
 const judgement = defineLines(
   `
   isNumber = areFinite && newCost < INFINITY
@@ -156,7 +167,7 @@ const judgement = defineLines(
   { INFINITY, MAX_OFFSET, MAX_TRIES },
 )
 
-/** λ falls if χ² agrees well with the prediction; otherwise λ rises. */
+/** Updates the damping λ. λ falls if χ² agrees well with the prediction. Otherwise λ rises. */
 const dampingUpdate = defineLines(
   `
   isGood = newCost <= promised + (GOOD_AGREEMENT*missing + noise)
@@ -176,7 +187,7 @@ const soundness = defineLines(`
   isSound = pivotTolerance < leastPivot
 `)
 
-/** Length of the step: to the threshold, but limited by the step bound and by the reach. */
+/** Length of the step to the threshold, limited by the step bound and by the largest distance that bounds allow. */
 const stride = defineLines(
   `
   gap = limit - (costHere - depth)
@@ -199,7 +210,7 @@ const stride = defineLines(
   { BACKTRACK_FRACTION, INFINITY, MAX_DISTANCE, MIN_STEP, STEP_GROWTH, STEP_REDUCTION },
 )
 
-/** The reason for which the trace ends at this point, or 0; and whether the trace would end if λ were small. */
+/** The reason why the trace ends at the current point (or 0), and whether the trace would end if λ were small. */
 const ending = defineLines(
   `
   rise = limit - least
@@ -245,7 +256,7 @@ const ending = defineLines(
   },
 )
 
-/** State of a trace for the next iteration. */
+/** Fields of a trace's state that are kept for the next iteration. */
 const memory = defineLines(
   `
   # A long step has crossed a pole or pass if χ² falls beyond it: return and take shorter steps.
@@ -268,7 +279,9 @@ const memory = defineLines(
   { JUMP_FRACTION, MIN_DAMPING, STEP_REDUCTION },
 )
 
-/** Fields of the state that the lines use. In the program, the names of these fields begin with `@`. */
+/**
+ * Fields of a trace's state that the `defineLines` texts use. In the program, the names of the fields begin with `@`.
+ */
 const STATE = [
   'bound',
   'cost',
@@ -287,7 +300,8 @@ const STATE = [
 ] as const
 
 /**
- * Compiles one iteration. The outputs of the program are the next state, and the reason for which the trace ends, or 0.
+ * Compiles one iteration. The outputs of the program are the next state, and the reason why the trace ends, or 0 if the
+ * trace continues.
  *
  * @param derived nodes of the derived quantities whose weighted sum is profiled instead of parameters
  */
@@ -324,7 +338,7 @@ const stateNodes = ({ problem: { graph } }: TraceBuilder, stem: string, count: n
 const selectAll = (b: Builder, is: number, now: readonly number[], then: readonly number[]) =>
   now.map((node, i) => b.select(is, node, then[i]))
 
-/** A point with its row sums, its χ², and its derivatives of the derived quantities. */
+/** A point, the row sums and χ² at the point, and the derivatives of the derived quantities at the point. */
 type TracePlace = readonly [
   point: readonly number[],
   right: readonly number[],
@@ -361,8 +375,8 @@ function judgeTrial(trace: TraceBuilder) {
 }
 
 /**
- * Predicts the conditional minimum and the position of the threshold by the quadratic model, and plans the step to this
- * position.
+ * Predicts the conditional minimum and the position of the threshold by the quadratic model, and plans the step to the
+ * predicted position.
  */
 function planStep(
   trace: TraceBuilder,
@@ -406,7 +420,7 @@ function planStep(
   return { direction: course.direction, largest, next, lines }
 }
 
-/** The state of the next iteration, in the order of {@link traceState}, and the reason for which the trace ends. */
+/** The state of the next iteration, in the order of {@link traceState}, and the reason why the trace ends. */
 function traceOutputs(
   { b, problem: { graph, fixed }, last }: TraceBuilder,
   { shares, before, kept }: ReturnType<typeof judgeTrial>,
@@ -443,7 +457,10 @@ interface TracePoint {
   readonly valley: LocalModel
 }
 
-/** 1 for each nuisance parameter that moves along with the profile, 0 for a parameter that stays fixed. */
+/**
+ * The number 1 for each nuisance parameter that moves along with the profile, and 0 for each parameter that stays
+ * fixed.
+ */
 function followingParameters(
   b: Builder,
   problem: Problem,
@@ -452,7 +469,7 @@ function followingParameters(
   const { graph } = problem
   const rise = b.subtract(graph.name('@limit'), graph.name('@least'))
   return freeDirections(b, problem, best, valley.gradient).map((is, i) => {
-    // A parameter stays if it has moved so far that the model no longer depends on it.
+    // A parameter stays fixed after moving so far that the model no longer depends on the parameter.
     const isFaded = b.operation('lessOrEqual', diagonal[i], b.multiply(b.constant(FADED_RATIO), largest[i]))
     const square = b.multiply(diagonal[i], b.multiply(best[i], best[i]))
     const isIdle = b.operation('lessOrEqual', square, b.multiply(b.constant(IDLE_RATIO), rise))

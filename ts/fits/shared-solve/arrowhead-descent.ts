@@ -1,6 +1,6 @@
 /**
- * Levenberg-Marquardt for groups that share parameters. The method is that of ../programs/levenberg-marquardt.ts for
- * single fits, except that all groups move together and share one λ.
+ * The Levenberg-Marquardt algorithm for groups that share parameters. Unlike single fits
+ * (../programs/levenberg-marquardt.ts), all groups move together and share one damping λ.
  */
 
 import type { EngineCall } from '../../many/engines/execute.js'
@@ -17,21 +17,26 @@ import {
 } from './arrowhead-solver.js'
 import type { EvaluationTotals } from './group-batch.js'
 
-/** The end point of a descent. */
+/** The point at which the Levenberg-Marquardt iterations ended. */
 export interface ArrowheadStop {
   readonly point: ArrowheadPoint
   readonly cost: number
   readonly reason: number
   readonly evaluations: number
-  /** Totals of the last evaluation, if it was undamped and used the second derivatives of standard errors. */
+  /**
+   * Totals of the last evaluation, if the evaluation was undamped and used the second derivatives for standard errors.
+   */
   readonly end: EvaluationTotals | null
 }
 
-/** Options of a Levenberg-Marquardt descent. */
+/** Options of a minimization by Levenberg-Marquardt. */
 export interface SolveMode {
   /** Whether the start is close to the minimum. */
   readonly isWarmStart: boolean
-  /** Whether the linear parameters are solved for after each step, as in ../programs/levenberg-marquardt.ts. */
+  /**
+   * Whether another evaluation solves for the linear parameters after each step, as in
+   * ../programs/levenberg-marquardt.ts.
+   */
   readonly alternates: boolean
 }
 
@@ -39,11 +44,14 @@ const COLD_START: SolveMode = { isWarmStart: false, alternates: false }
 export const WARM_START: SolveMode = { isWarmStart: true, alternates: false }
 
 const FIRST_DAMPING = 1e-3
-/** λ of the linear parameters while no other parameter moves. */
+/** Damping λ of the linear parameters while no other parameter moves. */
 const NEGLIGIBLE_GAIN = 1e-14
-/** λ while some parameters wait. This λ limits the movement of linear parameters that are nearly collinear. */
+/**
+ * Damping λ while the nonlinear parameters stay fixed. The damping limits the movement of nearly collinear linear
+ * parameters.
+ */
 const ISOLATION_RATIO = 0.1
-/** Smallest λ after an undamped step has failed. */
+/** Smallest damping λ after an undamped step has failed. */
 const RETRY_DAMPING = 1e-6
 const MAX_DAMPING = 1e16
 /**
@@ -54,11 +62,11 @@ const GOOD_AGREEMENT = 0.5
 /** Maximum number of undamped retries that do not lower the cost. */
 const MIN_CONFIRMATIONS = 4
 /**
- * Limit for the gain of the last step, as a fraction of the tolerance. The gain is relative to the variance of a row.
+ * Limit for the gain of the last step relative to the variance of a row, as a fraction of the tolerance.
  */
 const LAST_STEP_TOLERANCE = 1e-4
 const MIN_DECREMENT = 1e-15
-/** A relative gain this small is below the rounding error of the cost. */
+/** Relative gains up to this limit are below the rounding error of the cost. */
 const NEGLIGIBLE_STEP = 1e-14
 /** Largest relative rounding error of the cost. */
 const ROUNDING_ERROR = 1e-12
@@ -80,16 +88,17 @@ class ArrowheadDescent {
   readonly #arrow: ArrowheadSolver
   readonly #held: FixedParameters
   readonly #alternates: boolean
-  /** Relative gains that count as small, and as zero. */
+  /** Largest relative gains that count as small and as zero. */
   readonly #small: number
   readonly #least: number
-  /** The best point so far, its totals, and the largest diagonal of the shared parameters. */
+  /** The best point so far, the totals at the best point, and the largest diagonal of the shared parameters. */
   #shared: Float64Array
   #local: ArrowheadPoint['local']
   #now!: EvaluationTotals
   #scale!: Float64Array
   /**
-   * The linear parameters find their scale first. Otherwise the first step may move the nonlinear parameters far away.
+   * Whether only the linear parameters move. If all parameters moved, the first step might move the nonlinear
+   * parameters far away.
    */
   #isFirst: boolean
   #damping: number
@@ -109,8 +118,8 @@ class ArrowheadDescent {
     this.#shared = start.shared
     this.#local = start.local
     this.#isFirst = arrow.isPartlyLinear && !mode.isWarmStart
-    // With alternating steps, the linear parameters are solved for at once. Damping would stop nearly collinear linear
-    // parameters short of their solution.
+    // With alternating steps, one evaluation must solve for the linear parameters. Stronger damping would stop nearly
+    // collinear linear parameters before the solution.
     const waiting = mode.alternates ? NEGLIGIBLE_GAIN : ISOLATION_RATIO
     this.#damping = this.#isFirst ? waiting : FIRST_DAMPING
   }
@@ -124,7 +133,7 @@ class ArrowheadDescent {
       const step = yield* this.#nextStep()
       if (step === null) return this.#stop(STALLED)
       const { decrement } = step
-      // Such a short step needs no evaluation at its end, as in single fits.
+      // After a step with such a small gain, no evaluation is needed, as in single fits.
       if (this.#damping === 0 && decrement * this.#arrow.degreesOfFreedom <= this.#least * this.#now.cost) {
         const point = this.#arrow.movedPoint(this.#shared, step)
         return { ...this.#stop(CONVERGED), point, cost: this.#now.cost - decrement, end: this.#now }
@@ -135,7 +144,7 @@ class ArrowheadDescent {
     return this.#stop(MAX_ITERATIONS)
   }
 
-  /** The next step; null after too many small damped steps. */
+  /** The next step, or null after too many small damped steps. */
   *#nextStep(): Generator<EngineCall, ArrowheadStep | null> {
     const step = this.#step()
     // Damping makes any step small, so only a small undamped step indicates convergence.
@@ -143,25 +152,26 @@ class ArrowheadDescent {
     if (!isDoubtful || !(step.decrement <= this.#small * this.#now.cost)) return step
     if (this.#confirmations++ >= MIN_CONFIRMATIONS) return null
     this.#damping = 0
-    // D may still contain old large values, relative to which no parameter would count as determined.
+    // The diagonal D may still contain old large values. Relative to such values, no parameter would count as
+    // determined.
     this.#now = yield* this.#evaluate(this.#shared, this.#input(0, 0, false))
     this.#scale = this.#now.diagonal
     return this.#step()
   }
 
   /**
-   * Accepts a step if it lowers the cost.
+   * Evaluates a step, and accepts the step if the cost decreases.
    *
-   * @returns the reason for which the descent stops, or 0
+   * @returns the reason why the minimization stops, or 0 if the minimization continues
    */
   *#tryStep(step: ArrowheadStep): Generator<EngineCall, number> {
     const { cost } = this.#now
     const { decrement } = step
     const damping = this.#damping
-    // The gain of a step this small is below the rounding error of the cost.
+    // The gain of a polishing step is below the rounding error of the cost.
     const isPolish = damping === 0 && decrement <= NEGLIGIBLE_STEP * cost
-    // The evaluation assumes that the step succeeds, and that the next gain shrinks by the same factor. If this is
-    // wrong, the point is evaluated again.
+    // The evaluation assumes that the step succeeds, and that the next gain shrinks by the same factor. If the
+    // assumption is wrong, the point is evaluated again.
     const isNearEnd = decrement * Math.min(1, decrement / this.#lastDecrement) <= this.#small * cost
     const next = this.#isFirst ? FIRST_DAMPING : isNearEnd ? 0 : damping / 3
     const turns = this.#alternates && !this.#isFirst
@@ -193,7 +203,7 @@ class ArrowheadDescent {
     return 0
   }
 
-  /** @returns whether the new point was evaluated with the λ that follows */
+  /** @returns whether the new point was evaluated with the λ of the next step */
   #accept(ratio: number, next: number): boolean {
     if (this.#alternates) this.#local = this.#arrow.readLocals()
     const { diagonal } = this.#now

@@ -1,4 +1,7 @@
-/** Groups that share parameters as one bordered (arrowhead) system: joint evaluations, and the steps that follow. */
+/**
+ * Groups that share parameters as one bordered (arrowhead) system: joint evaluations, and the steps that are computed
+ * from the evaluations.
+ */
 
 import { log } from '../../functions/index.js'
 import type { EngineCall } from '../../many/engines/execute.js'
@@ -14,34 +17,34 @@ export interface ArrowheadPoint {
   readonly local: readonly (readonly Float64Array[])[]
 }
 
-/** A parameter that stays fixed: a shared parameter, or a local parameter of one group. */
+/** The parameter that stays fixed: a shared parameter, or a local parameter of one group. */
 export interface FixedParameters {
   readonly shared: number | null
   readonly local: LocalIndex | null
 }
 
-/** No parameter is fixed. */
+/** Value for fits in which no parameter is fixed. */
 export const NO_FIXED: FixedParameters = { shared: null, local: null }
 
 /** Options of a Levenberg-Marquardt step. */
 interface ArrowheadStepOptions {
-  /** The diagonal D, and its factor λ. */
+  /** The diagonal matrix D, and the damping factor λ of D. */
   readonly scale: Float64Array
   readonly damping: number
   readonly held: FixedParameters
-  /** Whether the parameters in which the models are nonlinear wait for the linear parameters. */
+  /** Whether the nonlinear parameters stay fixed while only the linear parameters move. */
   readonly isFirst: boolean
   /** Smallest pivot of a usable direction. */
   readonly least?: number
 }
 
-/** The reduced system of the shared parameters, and their step. */
+/** The reduced system of equations of the shared parameters, and the step of the shared parameters. */
 export interface ArrowheadStep {
   readonly dense: DenseFactors
   readonly shared: Float64Array
   /** Whether each shared parameter may move. */
   readonly moves: Uint8Array
-  /** −gᵀδ of all parameters: the gain of an undamped step, for a linear model. */
+  /** The product −gᵀδ of all parameters, which is the gain of an undamped step for a linear model. */
   readonly decrement: number
 }
 
@@ -55,7 +58,7 @@ const STATIONARY_INPUT = { moves: 0, fresh: 1, first: 0, damping: 0, least: IDEN
 
 export class ArrowheadSolver {
   readonly batches: readonly GroupBatch[]
-  /** The shared parameters, and their count. */
+  /** The shared parameters, and the count of shared parameters. */
   readonly shared: readonly Parameter[]
   readonly size: number
   /** Bounds of the shared parameters. */
@@ -64,7 +67,7 @@ export class ArrowheadSolver {
   readonly tolerance: number
   readonly isBounded: boolean
   readonly degreesOfFreedom: number
-  /** Whether each shared parameter waits for the parameters in which the models are linear. */
+  /** Whether each shared parameter is nonlinear, so that it stays fixed while only the linear parameters move. */
   readonly #waits: Uint8Array
   /** Whether the models are linear in some parameters, and nonlinear in others. */
   readonly isPartlyLinear: boolean
@@ -97,7 +100,7 @@ export class ArrowheadSolver {
     this.isPartlyLinear = families.some(({ waits }) => waits.includes(true))
   }
 
-  /** Sets the local parameters. Later evaluations and steps start from this point. */
+  /** Sets the local parameters. Later evaluations and steps start from the new point. */
   setPoint(own: ArrowheadPoint['local'], held: FixedParameters, second: 'weight' | 'curvature'): void {
     for (const [f, family] of this.batches.entries()) {
       family.setPoint(own[f], held.local?.batch === f ? held.local : null, second)
@@ -118,12 +121,12 @@ export class ArrowheadSolver {
     return totals
   }
 
-  /** Evaluates the current point for standard errors. */
+  /** Evaluates the current point with the second derivatives for standard errors. */
   *evaluateAtEnd(shared: Float64Array): Generator<EngineCall, EvaluationTotals> {
     return yield* this.evaluate(shared, STATIONARY_INPUT)
   }
 
-  /** Returns to the start of the last step. */
+  /** Returns to the starting point of the last step. */
   stepBack(): void {
     this.#isThere = false
   }
@@ -133,7 +136,7 @@ export class ArrowheadSolver {
     return this.batches.map((family) => family.read(this.#isThere ? 'trial' : 'base'))
   }
 
-  /** Shared parameters after a step, clamped to their bounds, and their change. */
+  /** Shared parameters after a step, clamped to the bounds, and the change of the shared parameters. */
   stepAlong(at: Float64Array, { shared: step }: ArrowheadStep): [to: Float64Array, delta: Float64Array] {
     const to = at.map((x, k) => Math.min(Math.max(x + step[k], this.min[k]), this.max[k]))
     return [to, to.map((x, k) => x - at[k])]
@@ -148,7 +151,7 @@ export class ArrowheadSolver {
   /**
    * Whether the gain of the remaining undamped step is negligible, by the criterion in diagnostics.ts.
    *
-   * @param end totals of an evaluation at this point
+   * @param end totals of an evaluation at the current point for standard errors
    */
   isMinimum(shared: Float64Array, end: EvaluationTotals, gain: number): boolean {
     const size = end.size + weightedStep(end.diagonal, shared)
@@ -184,17 +187,17 @@ export class ArrowheadSolver {
     return { dense, shared: step, moves, decrement: decrement + ofShared }
   }
 
-  /** Releases the memory of all batches. No engine may still use this memory. */
+  /** Releases the memory of all batches. No engine may still use the memory. */
   release(): void {
     for (const family of this.batches) family.release()
   }
 }
 
-/** Σ w·x². */
+/** The weighted sum of squares Σ w·x². */
 export function weightedStep(weight: Float64Array, x: Float64Array): number {
   return x.reduce((sum, one, k) => sum + weight[k] * one * one, 0)
 }
 
-/** A parameter stays at a bound if its step would cross the bound. */
+/** Whether a parameter can move. A parameter at a bound stays at the bound if its step would cross the bound. */
 const canMove = (x: number, gradient: number, min: number, max: number) =>
   !((x <= min && gradient > 0) || (x >= max && gradient < 0))

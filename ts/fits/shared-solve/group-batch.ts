@@ -1,4 +1,7 @@
-/** Batches of groups that have the same model and parameters: their rows, and evaluations of all of them at once. */
+/**
+ * Batches of groups that have the same model and parameters: the rows of the groups, and joint evaluations of all
+ * groups.
+ */
 
 import { type DataColumn, numbersInRun, rowOffsets } from '../../many/batch/data.js'
 import type { BatchRunner } from '../../many/engines/engines.js'
@@ -37,7 +40,7 @@ export interface GroupBatchInput {
   /** Free parameters: local parameters first, then shared parameters. */
   readonly free: readonly Parameter[]
   readonly local: number
-  /** Index of each shared parameter among all shared parameters: one index for all groups, or one per group. */
+  /** Index of each shared parameter among all shared parameters: one index for all groups, or one index per group. */
   readonly sharedPlaces: readonly (number | Uint32Array)[]
   /** Indices of the groups in the batch. */
   readonly groups: readonly number[]
@@ -48,7 +51,8 @@ export interface GroupBatchInput {
 }
 
 /**
- * Totals over all groups. The arrays are indexed by shared parameter. Matrices are stored as lower triangles by rows.
+ * Totals of an evaluation over all groups. The arrays are indexed by shared parameter. Matrices are stored as lower
+ * triangles by rows.
  */
 export interface EvaluationTotals {
   cost: number
@@ -61,7 +65,7 @@ export interface EvaluationTotals {
   /** Equations of the shared parameters after elimination of the local parameters. */
   readonly matrix: Float64Array
   readonly right: Float64Array
-  /** Half the gradient, and the diagonal of JᵀWJ. */
+  /** Half the gradient of the cost, and the diagonal of JᵀWJ. */
   readonly gradient: Float64Array
   readonly diagonal: Float64Array
 }
@@ -72,8 +76,8 @@ export function makeTotals(size: number): EvaluationTotals {
 }
 
 /**
- * Evaluation programs by the first problem of a batch, for both kinds of second derivatives. Compiling a program takes
- * longer than a fit.
+ * Evaluation programs by the first problem of a batch, for both kinds of second derivatives. Programs are cached,
+ * because compiling a program takes longer than a fit.
  */
 const evaluationPrograms = new WeakMap<
   Problem,
@@ -108,19 +112,22 @@ export class GroupBatch implements EliminationSize {
   readonly problem: Problem
   readonly outputs: readonly GroupOutput[]
   readonly rows: Uint32Array
-  /** Whether the model is nonlinear in each parameter and linear in others, so that the parameter waits. */
+  /**
+   * Whether each parameter stays fixed in the first step, because the model is nonlinear in the parameter and linear
+   * in other parameters.
+   */
   readonly waits: readonly boolean[]
   readonly isBounded: boolean
   readonly #ranges: readonly GroupRange[]
   readonly #fixed: readonly Float64Array[]
-  /** Indices in the batch of groups with missing values. Groups with missing values have no result. */
+  /** Indices within the batch of the groups with missing values. Groups with missing values have no result. */
   readonly #incomplete: readonly number[]
   readonly #runner: BatchRunner
   readonly #lanes = new Map<
     SecondDerivative,
     { readonly lanes: GroupLanes; readonly look: EvaluationProgram }
   >()
-  /** Second derivatives that the lanes currently use. */
+  /** Kind of second derivatives that the lanes currently use. */
   #second: SecondDerivative = 'weight'
 
   /** @param isBounded whether parameters of any batch have bounds */
@@ -165,7 +172,7 @@ export class GroupBatch implements EliminationSize {
     this.#fixed = this.problem.fixed.map((name) => this.readParameter(constants.get(name) as Float64Array))
   }
 
-  /** A column over all groups, reordered to the batch's own order. */
+  /** Values of a column over all groups, in the order of the groups in the batch. */
   readParameter<T extends Float64Array | Uint32Array>(column: T): T {
     const to = new (column.constructor as new (length: number) => T)(this.groups.length)
     for (let at = 0; at < to.length; at++) to[at] = column[this.groups[at]]
@@ -173,9 +180,9 @@ export class GroupBatch implements EliminationSize {
   }
 
   /**
-   * Sets the local parameters. Later evaluations and steps start from this point.
+   * Sets the local parameters. Later evaluations and steps start from the new point.
    *
-   * @param held a local parameter of one group that stays fixed
+   * @param held the local parameter of one group that stays fixed, if any
    */
   setPoint(
     own: readonly Float64Array[],
@@ -190,7 +197,7 @@ export class GroupBatch implements EliminationSize {
     lanes.write(look.fieldOffsets.held[0], none)
   }
 
-  /** Evaluates all groups, and adds their results to the totals. */
+  /** Evaluates all groups, and adds the results of the groups to the totals. */
   *evaluate(shared: Float64Array, ask: EvaluationInput, to: EvaluationTotals): Generator<EngineCall> {
     const { lanes, look } = this.#loadLanes(this.#second)
     const { fieldOffsets } = look
@@ -250,7 +257,7 @@ export class GroupBatch implements EliminationSize {
     })
   }
 
-  /** Cost of each group. */
+  /** Cost of each group at the last evaluation. */
   costs(): Float64Array {
     const [cost] = this.read('cost')
     for (const at of this.#incomplete) cost[at] = NaN
@@ -289,7 +296,7 @@ export class GroupBatch implements EliminationSize {
   }
 }
 
-/** A local parameter of one group, by batch, parameter and index in the batch. */
+/** A local parameter of one group, identified by the batch, the parameter and the group's index in the batch. */
 export interface LocalIndex {
   readonly batch: number
   readonly parameter: number
@@ -310,7 +317,8 @@ function findWaiting(first: Problem, outputs: readonly GroupOutput[]): readonly 
 }
 
 /**
- * Concatenates the rows of several outputs, group by group. If an output lacks a column, the column is 0 in its rows.
+ * Concatenates the rows of several outputs, group by group. If an output lacks a column, the column is 0 in the rows of
+ * that output.
  */
 function stackOutputs(outputs: readonly GroupOutput[]): Map<string, DataColumn> {
   const count = outputs[0].rows.length

@@ -1,4 +1,4 @@
-/** Rows of groups: columns with a column of labels, or one array per group. */
+/** Reads the rows of groups from columns with a column of labels, or from arrays per group. */
 
 import { OptionError } from '../../core/errors.js'
 import { isRecord, ownProperties, toFloat64Array } from '../../core/untrusted-input.js'
@@ -8,11 +8,11 @@ import type { FitColumn } from '../problem/options.js'
 /** Label of a group. */
 export type GroupLabel = string | number
 
-/** Columns with one array per group, or numbers for all groups. */
+/** Data columns that contain one array per group, or numbers for all groups. */
 export interface GroupedData {
   readonly labels: readonly GroupLabel[]
   readonly columns: ReadonlyMap<string, unknown>
-  /** Splits an array of numbers by group, if the array is not a data column, for example σ. */
+  /** Splits an array of numbers that is not a data column, such as σ, by group. */
   readonly lists: (argument: string, given: FitColumn) => FitColumn
   /** Labels of a column that has one label per group. */
   readonly labelsOf: (option: string, name: string) => GroupLabel[]
@@ -130,7 +130,7 @@ function readLabels(argument: string, given: unknown): GroupLabel[] {
   return labels
 }
 
-/** Results and tables use labels as names, so 1 and '1' cannot both occur. */
+/** Checks that labels are distinct as strings. Results use labels as names, so 1 and '1' cannot both occur. */
 function checkNames(argument: string, labels: readonly GroupLabel[]): void {
   const named = new Map<string, GroupLabel>()
   for (const [row, label] of labels.entries()) {

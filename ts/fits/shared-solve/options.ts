@@ -38,24 +38,24 @@ export interface SharedOptions extends CommonOptions {
   readonly group?: string
   /** Parameters that have one value for all groups. */
   readonly shared?: readonly string[]
-  /** Parameters that are local to each group; by default all parameters that no other option names. */
+  /** Parameters that are local to each group. Default: all parameters that no other option names. */
   readonly local?: readonly string[]
   /**
    * Parameters that have one value per label of a column. For example, with `{ slope: 'plate' }` all groups of a plate
-   * share its slope. Without `group`, the column has one label per group.
+   * share one slope. Without `group`, the column has one label per group.
    */
   readonly sharedBy?: Readonly<Record<string, string>>
-  /** Column with the index of each group's model, if there are several models; 'modelOf' by default. */
+  /** Column with the index of each group's model, if the fit has several models. Default 'modelOf'. */
   readonly modelColumn?: string
   /**
-   * Count of starting points, or `{ count, sample, seed }`; 1 by default. The first point is the usual start. Further
-   * starting points spread the shared parameters over their bounds. The result is the best of the fits from these
+   * Count of starting points, or `{ count, sample, seed }`. Default 1. The first point is the usual start. Further
+   * starting points spread the shared parameters over their bounds. The result is the best of the fits from all
    * starting points.
    */
   readonly multiStart?: number | MultiStart
   /**
-   * Standard deviations of the response; for a model with several outputs, an object with one column per response. A
-   * string is an expression of the model's value, as in `fit`.
+   * Standard deviations of the response. For a model with several outputs, `sigma` is an object with one column per
+   * response. A string is an expression of the model's value, as in `fit`.
    */
   readonly sigma?: FitColumn | string | Readonly<Record<string, FitColumn | string>>
   /** Weights of the squared residuals, instead of `sigma`. */

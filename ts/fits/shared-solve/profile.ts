@@ -18,16 +18,16 @@ import { FREE, type SharedStatistics } from './shared-statistics.js'
 
 export interface SharedProfileOptions extends GivenOf<typeof profileManyTable> {}
 
-/** Profile interval of a parameter, and the reason at each endpoint. */
+/** Profile interval of a parameter, and the reason for the position of each endpoint. */
 export interface SharedProfile {
-  /** Lower endpoint. Endpoints are ±∞ if the interval is unbounded, and NaN if they are unknown. */
+  /** Lower endpoint. An endpoint is ±∞ if the interval is unbounded, and NaN if the endpoint is unknown. */
   readonly low: number
   readonly high: number
   readonly lowReason: ProfileEndReason
   readonly highReason: ProfileEndReason
 }
 
-/** The profiled parameter: its location, the standard error of its internal value, and its state. */
+/** The profiled parameter: its location among the parameters, and the standard error of its internal value. */
 export interface ProfiledParameter {
   readonly fixed: FixedParameters
   readonly parameter: Parameter
@@ -46,7 +46,7 @@ const MAX_DOUBLINGS = 40
 const MAX_NARROWINGS = 60
 /** A bracket is narrow enough if its width is at most this fraction of the standard error. */
 const BRACKET_TOLERANCE = 1e-9
-/** If χ² falls below the fit by this fraction, the trace has reached another minimum. */
+/** If χ² falls below χ² at the fit by this fraction, the profile has reached another minimum. */
 const LOWER_MINIMUM_MARGIN = 1e-9
 
 /** Confidence level and error scale of a profile, and the limit of evaluations per profile point. */
@@ -88,12 +88,12 @@ export function* profileShared(
 }
 
 /**
- * Signed distance of a point from the threshold, as a difference of √(rise of χ²); or the reason why the distance is
+ * Signed distance of a point from the threshold, as a difference of √(rise of χ²); or the reason if the distance is
  * unknown.
  */
 type Heights = (x: number) => Generator<EngineCall, number | ProfileEndReason>
 
-/** Distances from the threshold along a profile. Each solution is warm-started from the previous one. */
+/** Distances from the threshold along a profile. Each fit along the profile is warm-started from the previous fit. */
 function heights(
   arrow: ArrowheadSolver,
   stop: ArrowheadStop,
@@ -113,15 +113,15 @@ function heights(
 
 interface SearchRange {
   readonly center: number
-  /** The standard error of the parameter, or a substitute. */
+  /** The standard error of the parameter, or a substitute if the standard error is unknown. */
   readonly unit: number
   readonly goal: number
-  /** Distance of the endpoint, for a linear model. */
+  /** Distance from the estimate to the endpoint if the model were linear. */
   readonly length: number
   readonly bound: number
 }
 
-/** Moves outwards until χ² exceeds the threshold, then narrows the bracket. */
+/** Moves away from the estimate until χ² exceeds the threshold, and then narrows the bracket. */
 function* findEnd(
   sign: number,
   { center, unit, goal, length, bound }: SearchRange,
@@ -139,7 +139,7 @@ function* findEnd(
     if (height < 0) [near, below] = [far, height]
     above = height
   }
-  // The Illinois method (Dowell and Jarratt, 1971).
+  // Root finding by the Illinois method (Dowell and Jarratt, 1971).
   for (let k = 0; k < MAX_NARROWINGS && Math.abs(far - near) > BRACKET_TOLERANCE * unit; k++) {
     const x = near - (below * (far - near)) / (above - below)
     if (x === near || x === far) break
@@ -157,7 +157,7 @@ function* findEnd(
   return { value: far, reason: 'found' }
 }
 
-/** Σw·y² over all groups. */
+/** Sum Σ w·y² over all rows of all groups. */
 function totalSquares({ batches }: ArrowheadSolver): number {
   let sum = 0
   for (const { outputs, groups } of batches) {

@@ -39,7 +39,7 @@ import type { GroupBatchInput, GroupOutput } from './group-batch.js'
 import { type GroupedData, type GroupLabel, readGroups } from './groups.js'
 import type { SharedValues } from './options.js'
 
-/** A model for all groups, an object of outputs by response column, or an array of such models. */
+/** A model for all groups, an object that maps response columns to outputs of a model, or an array of models. */
 export type SharedModel = SingleModel | readonly SingleModel[]
 type SingleModel = Expression | FitModel | Readonly<Record<string, Expression | FitModel>>
 
@@ -53,7 +53,7 @@ export interface SharedParameter {
 export const sharedName = ({ parameter, label }: SharedParameter) =>
   label === null ? parameter.name : `${parameter.name}[${label}]`
 
-/** An output of a model as it was read. The field `y` is null if the output is unnamed. */
+/** A validated output of a model. The field `y` is null if the output is unnamed. */
 interface ParsedOutput {
   readonly y: string | null
   readonly text: string
@@ -70,7 +70,7 @@ interface ParsedGroupModel {
   readonly defaults: Readonly<Record<string, FitParameter>>
 }
 
-/** A batch of groups with properties that only the setup of a fit needs. */
+/** A batch of groups with additional properties that only the setup of a fit needs. */
 export interface ParsedBatch extends GroupBatchInput {
   readonly parameters: readonly Parameter[]
   /** The user's columns of each output. */
@@ -82,7 +82,7 @@ export interface ParsedBatch extends GroupBatchInput {
   readonly droppedRows: number
   /** Remarks of the model on its values, per output. */
   readonly remarks: readonly (BoundRemark | null)[]
-  /** Weight function of each output; null if its weights do not depend on the model. */
+  /** Weight function of each output, or null if the weights of the output do not depend on the model. */
   readonly hasModelWeights: readonly (WeightFunction | null)[]
 }
 
@@ -93,11 +93,14 @@ export interface ParsedSharedFit {
   readonly parameters: readonly Parameter[]
   /** Names of the local parameters. */
   readonly local: readonly string[]
-  /** Labels of subsets, by parameter. */
+  /** Labels of the subsets of groups, by the parameter that each subset shares. */
   readonly sharedBy: ReadonlyMap<string, readonly GroupLabel[]>
 }
 
-/** With more shared parameters, solving their dense equations would dominate the run time. */
+/**
+ * Maximum number of shared parameters. With more, solving the dense equations of the shared parameters would dominate
+ * the run time.
+ */
 const MAX_SHARED_PARAMETERS = 1024
 
 export function readShared(model: unknown, data: unknown, options: SharedValues): ParsedSharedFit {
@@ -146,7 +149,7 @@ export function readShared(model: unknown, data: unknown, options: SharedValues)
   return { labels, batches, shared: placed.shared, parameters, local, sharedBy: placed.sharedBy }
 }
 
-/** Label of each group, by the parameter that groups of one label share. */
+/** Label of each group, for each parameter that the groups of one label share. */
 function readSubsets(grouped: GroupedData, { sharedBy = {} }: SharedValues): Map<string, GroupLabel[]> {
   const columns = [...new Set(Object.values(sharedBy))]
   const labels = createRecord(columns, (column) => grouped.labelsOf('sharedBy', column))
@@ -154,9 +157,10 @@ function readSubsets(grouped: GroupedData, { sharedBy = {} }: SharedValues): Map
 }
 
 /**
- * Assigns an index to each shared value: one per parameter, or one per label of a parameter.
+ * Assigns an index to each shared value. A parameter has one shared value, or one value per label.
  *
- * @param labelsOf label of each group for a parameter; undefined if the model of a group lacks the parameter
+ * @param labelsOf returns the label of each group for a parameter, or undefined for a group whose model lacks the
+ * parameter
  * @throws OptionError if there are too many shared values
  */
 function placeShared(roles: ParameterRoles, labelsOf: (name: string) => readonly (GroupLabel | undefined)[]) {
@@ -169,7 +173,8 @@ function placeShared(roles: ParameterRoles, labelsOf: (name: string) => readonly
     const places = new Map(found.map((label, k) => [label, shared.length + k]))
     const ofGroups = Uint32Array.from(labels, (label) => places.get(label as GroupLabel) ?? 0)
     placesOf.set(parameter.name, ofGroups)
-    // Values are pushed one at a time, because there may be more labels than a call can have arguments.
+    // Values are pushed one at a time, because the number of labels may exceed the maximum number of arguments of a
+    // call.
     for (const label of found) shared.push({ parameter, label })
     sharedBy.set(parameter.name, found)
   }
@@ -180,7 +185,7 @@ function placeShared(roles: ParameterRoles, labelsOf: (name: string) => readonly
   return { shared, placesOf, sharedBy }
 }
 
-/** A batch of groups, without its free parameters and their indices. */
+/** A batch of groups, except for the fields of the free parameters and their indices, which are set later. */
 function createBatch(
   { outputs }: ParsedGroupModel,
   groups: readonly number[],
@@ -312,7 +317,7 @@ function checkStarts(
   }
 }
 
-/** Names in a model, and in the expressions that define its parameters. */
+/** Names that occur in a model, and in the expressions that define the parameters of the model. */
 function collectModelNames({ outputs }: ParsedGroupModel, parameters: readonly Parameter[]): Set<string> {
   const used = new Set<string>()
   const add = (name: string) => {
@@ -322,8 +327,8 @@ function collectModelNames({ outputs }: ParsedGroupModel, parameters: readonly P
     for (const other of typeof expr === 'string' ? parse(expr).names : []) add(other)
   }
   for (const { names } of outputs) for (const name of names) add(name)
-  // A derived quantity belongs to each model that has all of its parameters, including other derived quantities in any
-  // order.
+  // A derived quantity belongs to each model that has all parameters of its expression. These parameters may be derived
+  // quantities themselves, in any order.
   for (let before = -1; before < used.size; ) {
     before = used.size
     for (const { name, expr, isDerived } of parameters) {
@@ -343,10 +348,10 @@ function checkExpressions(parameters: readonly Parameter[], uses: readonly Reado
 }
 
 /**
- * σ and weights of each output. An object has one entry per output.
+ * σ and weights of each output. An object as the option has one entry per output.
  *
- * @throws OptionError if the object has an unknown name, or if only some of the outputs have σ or weights. An output
- * without σ or weights would be weighted as if it had the unit of the other outputs.
+ * @throws OptionError if the object has an unknown name, or if σ or weights are missing for one of several outputs. An
+ * output without σ or weights would be weighted as if it had the unit of the other outputs.
  */
 function readWeights(options: SharedValues, models: readonly ParsedGroupModel[]) {
   const names = models.flatMap(({ outputs }) => outputs.flatMap(({ y }) => y ?? []))
@@ -468,7 +473,7 @@ function addOnes(columns: ReadonlyMap<string, DataColumn>, y: string, count: num
   return { columns: new Map([...columns, [WEIGHTS, ones]]), weight: WEIGHTS }
 }
 
-/** A group's values of a column, at the rows in use. */
+/** The values of a column in one group, at the rows in use. */
 export function selectGroupRows({ columns, rows }: GroupOutput, name: string, group: number): Float64Array {
   const column = columns.get(name) as DataColumn
   return rowsInRun(column, group) === rows[group] ? numbersInRun(column, group) : new Float64Array(0)
