@@ -154,7 +154,7 @@ describe.each(engineNames)('an optimizer call near the stack limit on the engine
     save: 'optimizer.save()',
     restore: 'optimizer.restore(saved)',
   }
-  test.each(Object.entries(calls))('succeeds or changes nothing: %s', (_, call) => {
+  test.each(Object.entries(calls))('succeeds or leaves the optimizer unchanged: %s', (_, call) => {
     const body = `
       const names = Array.from({ length: 12 }, (_, i) => 't' + i)
       const params = Object.fromEntries(names.map((name, i) => [name, Float32Array.of(i, 1, 2, 3)]))
