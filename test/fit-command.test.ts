@@ -843,7 +843,7 @@ describe('the command-line option', () => {
     ['--expr a=2*b --min a=0', '--expr: expected no other option for a'],
     ['--positive zz', 'start: expected names among a, b, c'],
     ['--weights =1/g', 'weights: expected an expression of f, t'],
-  ])('%s is refused if invalid', (args, message) => {
+  ])('is refused with an error message: %s', (args, message) => {
     const { status, stdout, stderr } = run(`decay.csv --x t ${args}`)
     expect([status, stdout]).toEqual([2, ''])
     expect(stderr).toContain(message)

@@ -215,7 +215,7 @@ test.each([
   expect(product2).toBeCloseTo(0, 9)
 })
 
-test('the function fromTorch computes powers of β by repeated products up to a million updates', async () => {
+test('the function fromTorch computes a power of β by repeated products for up to a million updates', async () => {
   const clockOf = async (t: number) => {
     const { tensors } = await fromTorch(new Blob([after(t, [0.9, 1 - 1e-7]) as BlobPart]))
     return (tensors[0].clock as { product2: number }).product2

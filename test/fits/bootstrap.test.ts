@@ -353,7 +353,7 @@ describe('bootstrap intervals', () => {
     expect(refits.errors.slope).toBeCloseTo(0.1973, 2)
   })
 
-  test('have an acceleration near 0 for normally distributed errors', () => {
+  test('have acceleration 0 for parametric replicates with normally distributed errors', () => {
     const found = fitOne(decay, dataOf(9, 30, 0.4), { start })
     const refits = bootstrap(found, { kind: 'parametric', count: 2000 })
     const good = refits.values.b.filter((x) => !Number.isNaN(x))
@@ -452,7 +452,7 @@ describe('failed bootstrap replicates', () => {
   })
 })
 
-describe('invalid bootstrap calls', () => {
+describe('bootstrap calls', () => {
   const found = one()
   const many = fitManySync(decay, dataOf(5, 25), { start })
   const wrong: readonly (readonly [unknown, string])[] = [
@@ -464,7 +464,7 @@ describe('invalid bootstrap calls', () => {
     [{ fitOffset: -1 }, 'fitOffset'],
     [{ cuont: 5 }, 'options'],
   ]
-  test.each(wrong)('are refused: %j', async (options, argument) => {
+  test.each(wrong)('are refused if they are invalid: %j', async (options, argument) => {
     const isRight = (error: unknown) => error instanceof OptionError && error.argument === argument
     const caught = (call: () => unknown) => {
       try {
