@@ -246,7 +246,7 @@ describe('a batch of function models', () => {
   test.each([
     ['a row', decay],
     ['all rows', curve],
-  ] as const)('is fitted sequentially on one thread: %s', async (_, model) => {
+  ] as const)('is fitted one data set at a time if the model function computes %s', async (_, model) => {
     const all = await fitMany<typeof own, typeof start>(model as never, own, { start })
     expect(Array.from(all.reason, (code) => fitReasons[code])).toEqual([
       'converged',

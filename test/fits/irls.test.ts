@@ -209,12 +209,12 @@ describe('model-dependent weights are refused for', () => {
     [{ sigma: '0.1*y' }, /^sigma: expected an expression of f, t, got "y"/],
     [{ weights: '1/f', loss: 'poisson' }, /^weights: expected no expression for counts/],
     [{ weights: '1/f', sigma: t.map(() => 1) }, /^weights: expected none if sigma is set/],
-  ])('%j', (options, message) => {
+  ])('the options %j', (options, message) => {
     expect(of(options)).toThrow(OptionError)
     expect(of(options)).toThrow(message)
   })
 
-  test('an expression with a syntax error, and for fits that are compared', () => {
+  test('an expression with a syntax error, and for a comparison of fits', () => {
     expect(of({ weights: '1/' })).toThrow(ExpressionError)
     expect(of({ sigma: '' })).toThrow(ExpressionError)
     const a = fitOne(models.line({ x: 't' }), data)

@@ -98,7 +98,7 @@ describe('an expression with many parameters', () => {
     }
   })
 
-  test('with parameters that the data do not determine leads to a fit that names these parameters', () => {
+  test('leads to a singular fit if the data do not determine all parameters', () => {
     const { x, y, text, start } = peaks(16, true)
     const unseen = fitOne(
       expression(`${text} + 0*nothing`),

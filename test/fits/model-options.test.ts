@@ -86,7 +86,7 @@ describe('a frequency range of the sinusoid model', () => {
     expect([found.reason, found.message]).toEqual(['converged', ''])
   })
 
-  test('leads to a message if the fit ends at a frequency outside the range', () => {
+  test('leads to a message if another frequency in the range fits better than the result', () => {
     const y = wave(0.13)
     const found = fitOne(models.sinusoid(), { x, y }, { start: { frequency: 0.3 } })
     expect(found.reason).toBe('converged')
@@ -177,7 +177,7 @@ test('a fit refuses a model with an unknown column name, and the error names the
   expect(() => fitOne(models.line(), { x: t, y, q: y })).toThrow('expected columns among')
 })
 
-test('the command-line option --sigma accepts a constant for all rows', () => {
+test('the option sigma accepts a string with one constant for all rows', () => {
   const data = { x: [0, 1, 2, 3], y: [1, 3.1, 4.8, 7.2] }
   const one = fitOne(models.line(), data, { sigma: '0.1', absoluteSigma: true })
   const all = fitOne(models.line(), data, { sigma: [0.1, 0.1, 0.1, 0.1], absoluteSigma: true })
