@@ -196,7 +196,7 @@ describe('a parameter with the option positive', () => {
   })
 
   test.each([{ method: ruleMethod(adam({ lr: 0.05 })) }, { loss: 'huber' }] as FitOptions[])(
-    'can be used with the method %j',
+    'can be used with the options %j',
     (options) => {
       const one = tight(7, { ...options, ...(options.method ? { tolerance: 1e-9 } : {}) })
       const other = tight(7, { loss: options.loss ?? 'squared', start: { a: 1, b: 1, c: 0 } })
