@@ -139,7 +139,7 @@ describe('a suggestion in an error message', () => {
   test.each([
     ['cosin(1, { steps: 9 })', 1],
     ['warmup(cosin(1, { steps: 9 }), { steps: 3 })', 8],
-  ])('is made if a schedule is a string: %s', (text, at) => {
+  ])('is made for a misspelled schedule name in a string: %s', (text, at) => {
     const message = messageOf(() => parseSchedule(text, 'lr'))
     expect(message).toMatch(new RegExp(` at character ${at}, got "cosin" \\(did you mean cosine\\?\\)$`))
   })
@@ -148,7 +148,7 @@ describe('a suggestion in an error message', () => {
     ['sqrtt(x)', 'got sqrtt (did you mean sqrt?): '],
     ['x + sqr(x)', 'expected x^2 for a square, or sqrt(x) for a root at character 5, got sqr'],
     ['ln(x)', 'expected log, the natural logarithm at character 1, got ln'],
-  ])('is made if an argument is a function: %s', (text, message) => {
+  ])('is made for an unknown function in an expression: %s', (text, message) => {
     expect(messageOf(() => expression(text))).toContain(message)
   })
 

@@ -151,7 +151,7 @@ describe.each([
 ] as const)('the function minimizeMany on %s', (_, Floats) => {
   const starts = startsOf(Floats, 37)
 
-  test.each(Object.entries(rules))('equals minimize for %s', (name, rule) => {
+  test.each(Object.entries(rules))('computes the same results as minimize for %s', (name, rule) => {
     const options = { maxIterations: 600, tolerance: 1e-5 }
     const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, ...way }))
     expect(results.map(({ engine }) => engine)).toEqual(ways.map(({ engine }) => engine))
@@ -322,7 +322,7 @@ describe.each([
       ['varying numbers of rows', 41, (run: number) => 1 + ((run * 7) % 5)],
       ['a single run', 1, () => 3],
       ['a different number of rows in each run', 9, (run: number) => 12 - run],
-    ] as const)('equals minimize for %s', (_, count, rowsOf) => {
+    ] as const)('computes the same results as minimize for %s', (_, count, rowsOf) => {
       const { data, starts } = fitsOf(count, rowsOf)
       const results = ways.map((way) => minimizeManySync(f, starts, rule, { ...options, ...way, data }))
       for (const result of results) expectSame(result, results[0])
@@ -452,7 +452,7 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('can stop a parameter that weight decay moves against the gradient', () => {
+  test('can stop a parameter that weight decay moves to a bound', () => {
     const f = expression('(x - 1)^2/100')
     const starts = { x: Float64Array.of(3) }
     const rule = sgd({ lr: 0.1, weightDecay: 0.05 })

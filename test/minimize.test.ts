@@ -281,7 +281,7 @@ describe('a minimize run', () => {
     expect(calls).toBe(0)
   })
 
-  test('ends according to options that minimize passes to the optimizer', () => {
+  test('applies the options that minimize passes to the optimizer', () => {
     const { x } = minimize(bowl(), [1000], gradientDescent({ lr: 1 }), {
       clip: { norm: 2 },
       maxIterations: 3,

@@ -115,7 +115,7 @@ test('renaming the tensors of a saved run keeps nested arrays and objects, and c
   expect(Optimizer.load(one, { rename: {} }).params).toEqual(f32(1, 2))
 })
 
-test('the function rename refuses duplicate, unknown and invalid names, and nothing changes', () => {
+test('the option rename refuses duplicate, unknown and invalid names, and nothing changes', () => {
   const optimizer = inTheMiddle()
   const saved = optimizer.save()
   const before = structuredClone(saved)
@@ -149,7 +149,7 @@ test('the function rename refuses duplicate, unknown and invalid names, and noth
   expect(optimizer.save()).toEqual(before)
 })
 
-test('the function rename accepts names that every object inherits', () => {
+test('the option rename accepts names that every object inherits', () => {
   const params = Object.fromEntries([
     ['__proto__', f32(1)],
     ['constructor', f32(2)],
@@ -162,7 +162,7 @@ test('the function rename accepts names that every object inherits', () => {
   ])
 })
 
-test('the methods load and restore accept rule functions, so that a bundle includes these rules', () => {
+test('the methods load and restore accept a list of rules that a bundle would otherwise omit', () => {
   const optimizer = inTheMiddle()
   const options = { rules: [adamw, muon], schedules: [cosine] }
   expect(Optimizer.load(optimizer.save(), options).updates).toBe(5)
