@@ -26,8 +26,8 @@ const { openLoop }: { openLoop: Entry[] } = JSON.parse(
   readFileSync(new URL('data/adafactor.json', import.meta.url), 'utf8'),
 )
 
-describe.each(variants)('trajectories of other libraries on $name', ({ name: _, ...engine }) => {
-  test.each(openLoop)('are reproduced: $system $dtype $shape', ({ system, options, ...entry }) => {
+describe.each(variants)('Adafactor on $name', ({ name: _, ...engine }) => {
+  test.each(openLoop)('reproduces the trajectory of $system in $dtype for the shape $shape', ({ system, options, ...entry }) => {
     const { lr, weight_decay: weightDecay = 0 } = options
     const rule = system === 'optax' ? adafactor.optax({ lr, minFactored: 2 }) : adafactor({ lr, weightDecay })
     // Optax computes β̂ in float32, whatever the dtype.
@@ -96,7 +96,7 @@ function tensors(dtype: Dtype, seed: number): Data {
 }
 
 describe.each(Object.entries(rules))('Adafactor matrices with the options "%s"', (_, rule) => {
-  test.each(dtypes)('have the same bits on every engine: %s', (dtype) => {
+  test.each(dtypes)('are updated to bit-identical values on every engine: %s', (dtype) => {
     const data = tensors(dtype, 5)
     const [expected, ...optimizers] = [reference, ...others].map((variant) => begin(rule, variant, data))
     data.gradients.forEach((gradients, step) => {
@@ -111,7 +111,7 @@ describe.each(Object.entries(rules))('Adafactor matrices with the options "%s"',
 })
 
 test.each(dtypes)(
-  'stepAsync, gradients in place and borrowed gradients give Adafactor the same bits: %s',
+  'Adafactor computes bit-identical results with step, stepAsync, gradients in place and borrowed gradients: %s',
   async (dtype) => {
     const data = tensors(dtype, 6)
     const rule = rules['torch decay maximize clip']
@@ -136,7 +136,7 @@ test.each(dtypes)(
   },
 )
 
-describe('row and column statistics', () => {
+describe('row and column statistics of Adafactor', () => {
   const engine = { engine: 'typescript' } as const
   const filled = (n: number, seed: number) => makeData('float64', [n], seed).gradients[0][0] as Float64Array
   const made = (rule = adafactor(), options = {}) =>
@@ -148,7 +148,7 @@ describe('row and column statistics', () => {
   const step = (optimizer: ReturnType<typeof made>, seed: number) =>
     optimizer.step({ w: filled(optimizer.params.w.length, seed), b: filled(7, seed + 1) })
 
-  test('are the state r and c of matrices, while other tensors have v', () => {
+  test('are the state arrays `r` and `c` of a matrix, while any other tensor has the state array `v`', () => {
     const { state, report } = made()
     expect(Object.keys(state.w)).toEqual(['r', 'c', 'updates'])
     expect([state.w.r?.length, state.w.c?.length, state.b.v?.length]).toEqual([10, 12, 7])
@@ -159,7 +159,7 @@ describe('row and column statistics', () => {
     expect(report).toBeTypeOf('function')
   })
 
-  test('are means of squared gradients after the first update', () => {
+  test('are the means of the squared gradients after the first update', () => {
     const optimizer = made()
     const g = filled(60, 3)
     optimizer.step({ w: g })
@@ -169,7 +169,7 @@ describe('row and column statistics', () => {
     expect(c[8] / mean(Float64Array.from([32, 38, 44, 50, 56], (i) => g[i]))).toBeCloseTo(1, 12)
   })
 
-  test('are saved, loaded on another engine, and restored', () => {
+  test('are saved on one engine, and loaded and restored on another engine', () => {
     for (const rule of [adafactor(), adafactor({ beta1: 0.9 })]) {
       const optimizer = made(rule)
       for (const seed of [3, 5]) step(optimizer, seed)
@@ -193,7 +193,7 @@ describe('row and column statistics', () => {
     expect(() => made().restore(saved)).toThrow(message)
   })
 
-  test('are extended together with the rows', () => {
+  test('are extended when rows are appended to a matrix', () => {
     const optimizer = made()
     step(optimizer, 3)
     const before = optimizer.state.w
@@ -206,7 +206,7 @@ describe('row and column statistics', () => {
     expect(optimizer.params.w.every(Number.isFinite)).toBe(true)
   })
 
-  test('keep their form when rows are appended, and refuse options that would change the form', () => {
+  test('keep the lengths that the options require, and refuse options that would change these lengths', () => {
     const optimizer = new Optimizer(filled(60, 1), adafactor({ minFactored: 6 }), {
       shapes: [5, 12],
       ...engine,
@@ -223,7 +223,7 @@ describe('row and column statistics', () => {
     expect(loaded.rule).toMatchObject({ factored: true, minFactored: 6 })
   })
 
-  test('restart when a tensor is unfrozen, in place or after a move', () => {
+  test('restart at 0 when a tensor is unfrozen, in place or after a move in memory', () => {
     const optimizer = made(adafactor(), { groups: [{ match: 'b', frozen: true }] })
     optimizer.step({ w: filled(60, 3) })
     optimizer.freeze('w')
@@ -239,7 +239,7 @@ describe('row and column statistics', () => {
     expect(optimizer.state.w.c).toEqual(other.state.w.c)
   })
 
-  test('follow the options that set changes for some tensors', () => {
+  test('follow the options that `set` changes for some of the tensors', () => {
     const [one, two] = [made(), made(adafactor({ lr: 1e-4 }))]
     one.set('**', { lr: 1e-4 })
     for (const optimizer of [one, two]) step(optimizer, 3)

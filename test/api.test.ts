@@ -38,12 +38,12 @@ const missing = (from: string, to: string) => {
   return from.split('\n').filter((line) => !there.has(line))
 }
 
-test('docs/api.txt, which npm run api writes, lists the current exports and defaults', () => {
+test('docs/api.txt lists the current exports and default values, as written by npm run api', () => {
   expect(`${exportsIn(join(home, 'dist/node'))}\n`).toBe(exported)
   expect(tablesIn(join(home, 'ts'))).toBe(defaults)
 })
 
-test('the API check detects a narrower type and a missing export', () => {
+test('the API check detects a narrowed parameter type and a missing export', () => {
   const now = changed(
     'dist/node',
     {
@@ -63,6 +63,6 @@ test.each<[string, string, string, string]>([
   ['a default behind a name', 'fits/problem/confidence-level.ts', '0.95', '0.9'],
   ["a schedule's", 'schedules/step.ts', 'gamma: nonNegative(0.1)', 'gamma: nonNegative(0.2)'],
   ['what is around a rule', 'model/options.ts', "choice('propagate',", "choice('throw', 'propagate',"],
-])('the API check detects a change: %s', (_, file, from, to) => {
+])('the API check detects a change of the API: %s', (_, file, from, to) => {
   expect(changed('ts', { [file]: [from, to] }, tablesIn)).not.toBe(defaults)
 })

@@ -36,7 +36,7 @@ const slices = dtypes
   ])
   .map((data) => ({ ...data, gradients: data.gradients.slice(-3) }))
 
-describe.each(variants)('stepAsync on $name has the bits of step', (variant) => {
+describe.each(variants)('stepAsync on $name computes the same bits as step', (variant) => {
   async function difference(data: Data, testCase: (typeof cases)[number]): Promise<string | null> {
     const expected = run({ ...variant, threads: 1 }, testCase, data)
     for await (const actual of runAsync(variant, testCase, data)) {
@@ -46,14 +46,14 @@ describe.each(variants)('stepAsync on $name has the bits of step', (variant) => 
     return null
   }
 
-  test.each(cases)('for the rule $name', async (testCase) => {
+  test.each(cases)('with the rule $name', async (testCase) => {
     for (const data of short) expect(await difference(data, testCase)).toBeNull()
   })
 
   const names = ['adamw amsgrad', 'delayedStart nesterov', 'clip both zeroGrads sgd nesterov l2 maximize']
   const sample = cases.filter(({ name }) => names.includes(name))
 
-  test.each(slices)('for $initial.length tensors of $dtype in several slices', async (data) => {
+  test.each(slices)('with $initial.length tensors of $dtype in several slices', async (data) => {
     expect(sample).toHaveLength(names.length)
     for (const testCase of sample) expect(await difference(data, testCase)).toBeNull()
   })
@@ -84,7 +84,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('other calls that would change the optimizer are refused, and change nothing', async () => {
+  test('any other call that would change the optimizer is refused and has no effect', async () => {
     const [optimizer, expected] = [
       long({ engine }, nesterov({ lr: 0.1, form: 'shifted' })),
       long({ engine }, nesterov({ lr: 0.1, form: 'shifted' })),
@@ -141,7 +141,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     expect(optimizer.updates).toBe(2)
   })
 
-  test('a step without any gradient changes nothing', async () => {
+  test('a step without any gradient leaves the optimizer unchanged', async () => {
     const optimizer = long({ engine })
     const before = snapshot(optimizer)
     await optimizer.stepAsync({})
@@ -149,7 +149,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     expect(snapshot(optimizer)).toBe(before)
   })
 
-  test('several optimizers can step at once', async () => {
+  test('several optimizers can step at the same time', async () => {
     const optimizers = Array.from({ length: 6 }, () => long({ engine, threads: 2 }))
     for (let t = 0; t < 2; t++) await Promise.all(optimizers.map((one) => one.stepAsync(gradients())))
     const expected = long({ engine })
@@ -157,7 +157,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     for (const optimizer of optimizers) expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('a getter or schedule cannot step the same optimizer', async () => {
+  test('a getter or schedule function cannot step the same optimizer', async () => {
     let inner: Promise<unknown> = Promise.resolve()
     const optimizer = long({ engine })
     const sneaky = {
@@ -190,7 +190,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     expect(scheduled.params[8]).toBe(Math.fround(-0.1))
   })
 
-  test('the event loop continues to run', async () => {
+  test('the event loop continues to process events', async () => {
     const length = engine === 'native' ? 4e6 : 1.5e6
     const optimizer = new Optimizer(new Float32Array(length), adamw({ lr: 0.1 }), {
       engine,
@@ -226,7 +226,7 @@ test('the addon runs stepAsync off the main thread', async () => {
   await step
 })
 
-describe('an arena in an ArrayBuffer', () => {
+describe("an optimizer's arena in an ArrayBuffer", () => {
   const before = `
     const { Memory } = WebAssembly
     WebAssembly.Memory = class { constructor() { throw new Error('none here') } }`
@@ -235,7 +235,7 @@ describe('an arena in an ArrayBuffer', () => {
       new antigrad.Optimizer(new Float32Array(1e6).fill(1), antigrad.adam(), { engine, clip: { norm: 1 } })
     const gradient = new Float32Array(1e6).fill(3)`
 
-  test.each(['native', 'typescript'])('is updated in slices, with the same bits: %s', (engine) => {
+  test.each(['native', 'typescript'])('is updated in slices with the same bits as in one call: %s', (engine) => {
     const body = `${made}
       const [optimizer, expected] = [made('${engine}'), made('${engine}')]
       let turns = 0
@@ -263,7 +263,7 @@ describe('an arena in an ArrayBuffer', () => {
   })
 })
 
-test('an arena in a WebAssembly memory cannot be transferred', async () => {
+test("an optimizer's arena in a WebAssembly memory cannot be transferred", async () => {
   const [optimizer, expected] = [long({ engine: 'native' }), long({ engine: 'native' })]
   const step = optimizer.stepAsync(gradients())
   const transfer = [optimizer.params.w.buffer as ArrayBuffer]

@@ -41,10 +41,10 @@ const make = (dtype: 'float32' | 'float64', rule: Rule, options: OptimizerOption
 
 const outcome = ({ params, state }: { params: unknown; state: unknown }) => inBits({ params, state })
 
-describe.each(dtypes)('borrowed gradients on %s', (dtype) => {
+describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
   const gradients = (t: number) => lengths.map((length, i) => noise(100 * t + i, length, dtype))
 
-  test.each(rules)('give the same bits as copied gradients: %s', (_, rule, options) => {
+  test.each(rules)('lead to the same bits as copied gradients: %s', (_, rule, options) => {
     const expected = make(dtype, rule, { ...options, engine: 'typescript' })
     const lent = [1, 2, 3].map((threads) => make(dtype, rule, { ...options, engine: 'native', threads }))
     for (let t = 0; t < 4; t++) {
@@ -80,7 +80,7 @@ describe.each(dtypes)('borrowed gradients on %s', (dtype) => {
   })
 
   test.each([{}, { norm: 0.5 }])(
-    'are copied before a clip of each row overwrites them, with the clip %o in addition',
+    'are copied before a clip per row overwrites the values, together with the clip %o',
     (clip) => {
       const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
       const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
@@ -95,7 +95,7 @@ describe.each(dtypes)('borrowed gradients on %s', (dtype) => {
     },
   )
 
-  test('are used with their values before the step, if the step overwrites them', () => {
+  test("are used with their values from before the step if the step overwrites the user's array", () => {
     const [optimizer, expected] = [
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
@@ -110,7 +110,7 @@ describe.each(dtypes)('borrowed gradients on %s', (dtype) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('leave grads at 0 under the option zeroGrads', () => {
+  test('leave the array `grads` at 0 with the option `zeroGrads`', () => {
     const optimizer = make(dtype, adam(), { engine: 'native', zeroGrads: true })
     for (const gradient of optimizer.grads) gradient.fill(1)
     optimizer.step(gradients(1))
@@ -132,7 +132,7 @@ function growing(bytes: number): ArrayBuffer {
   return new Growing(bytes, { maxByteLength: bytes + 4096 })
 }
 
-test('the addon refuses invalid gradients, and changes nothing', async () => {
+test('the addon refuses invalid gradients and leaves the optimizer unchanged', async () => {
   const addon = addonOf()
   const { Arena } = await import(new URL('../dist/arena/arena.js', import.meta.url).href)
   const { GradientDescentKernel, NORM } = await import(

@@ -125,7 +125,7 @@ afterAll(() => {
 })
 
 describe.skipIf(!isThere)('BullMQ queue workers', () => {
-  test('complete a plan although a worker is killed, a worker is suspended beyond its lock, and the queue is deleted', async () => {
+  test('complete a plan despite a killed worker, a suspended worker whose lock expires, and a deleted queue', async () => {
     const store = newStore()
     const [killed, still, last] = [startWorker(store), startWorker(store), startWorker(store)]
     await until(() => killed.said.length > 0 && still.said.length > 0)
@@ -141,7 +141,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test("tolerate clocks that jump by hours, and changes and removal of the plan's file", async () => {
+  test("tolerate clocks that jump by hours, and a changed or removed plan file", async () => {
     const store = newStore()
     writeFileSync(join(folder, 'edited.json'), JSON.stringify(plan))
     writeFileSync(
@@ -190,7 +190,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     expect(lines.join('')).not.toMatch(/"endings"|medianValue|beta1|store-/)
   })
 
-  test('set a chunk aside after three failures, and complete the other chunks', async () => {
+  test('set a chunk aside after three failed attempts, and complete all other chunks', async () => {
     const rows = Array.from({ length: 6 }, (_, k) => [0, 1, 2].map((x) => `G${k},${x},${k + x}\n`).join(''))
     writeFileSync(join(folder, 'rows.csv'), `g,x,y\n${rows.join('')}`)
     const { planFits } = await import('antigrad/chunks')
@@ -284,7 +284,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     }
   })
 
-  test('lose their chunk within the documented time if they are killed, and another worker reports the loss', async () => {
+  test('lose their chunk within the documented time after being killed, and another worker reports the loss', async () => {
     const lockSeconds = 8
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 4000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
@@ -329,8 +329,8 @@ test.each(['http://me:secret@host:6379', 'rediz://host', 'unix:///run/redis.sock
   },
 )
 
-describe.skipIf(!isThere || !isLong)('workers complete a plan', () => {
-  test('while workers are killed 50 times', async () => {
+describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () => {
+  test('if workers are killed 50 times', async () => {
     // Enough chunks that some remain at the last kill.
     const lr = Array.from({ length: 160 }, (_, k) => 1e-4 * (k + 1))
     const asked = { options: { lr }, starts: 4096, maxIterations: 4000, tolerance: 0 }
@@ -353,7 +353,7 @@ describe.skipIf(!isThere || !isLong)('workers complete a plan', () => {
     expect(await merged(store, long)).toBe(await merged(alone, long))
   }, 1_200_000)
 
-  test('after a computing process was suspended beyond its lock', async () => {
+  test('if a computing process is suspended until its lock expires', async () => {
     const store = newStore()
     const hands = [startWorker(store), startWorker(store)]
     await until(() => hands.every(({ said }) => said.length > 0))
@@ -368,7 +368,7 @@ describe.skipIf(!isThere || !isLong)('workers complete a plan', () => {
   })
 
   test.each([true, false])(
-    'after Redis was killed and restarted, with or without its file: %s',
+    'if Redis is killed and restarted, with or without its data file: %s',
     async (hasFile) => {
       const store = newStore()
       const hands = [startWorker(store), startWorker(store)]

@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 
 test.each(Object.keys(corpus) as Target[])(
-  'mutated bytes of a %s input are accepted or refused with a typed error',
+  'an input of the kind %s with mutated bytes is accepted, or refused with a typed error',
   async (target) => {
     const { found, inputs, taken } = await fuzzBytes(file, target, { seed: 1, runs, seconds: 600 })
     expect(found).toBeNull()
@@ -30,7 +30,7 @@ test.each(Object.keys(corpus) as Target[])(
   700_000,
 )
 
-test('the time limit ends the fuzz test even if inputs remain in the corpus', async () => {
+test('the fuzz test ends at its time limit even if inputs of the corpus remain', async () => {
   const { found, inputs } = await fuzzBytes(file, 'expressions', { seed: 1, runs: 1e9, seconds: 1 })
   expect(found).toBeNull()
   expect(inputs).toBeGreaterThan(corpus.expressions.length)

@@ -92,9 +92,9 @@ const courseOf = remembered((name: string, dtype: Dtype) => {
   return { points, state: inBits(Object.values(twin.state)) }
 })
 
-describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
-  describe.each(Object.entries(rules))('%s', (name, [rule]) => {
-    test.each(dtypes)('updates each element by the cautious equation, in %s', (dtype) => {
+describe.each([...variants, ...threads])('a cautious optimizer on $name', ({ name: _, ...engine }) => {
+  describe.each(Object.entries(rules))('with the rule %s', (name, [rule]) => {
+    test.each(dtypes)('updates each element by the equation of the cautious rule, in %s', (dtype) => {
       const optimizer = new Optimizer(startsOf(dtype), rule, engine)
       const { points, state } = courseOf(name, dtype)
       for (const [t, { gradients, theta }] of points.entries()) {
@@ -107,7 +107,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
     })
   })
 
-  test.each(dtypes)('updates NaN, 0 and a mean of 0 cautiously as documented, in %s', (dtype) => {
+  test.each(dtypes)('handles NaN, 0 and a mask with mean 0 as documented, in %s', (dtype) => {
     const rule = sgd({ lr: 0.5, momentum: 1, cautious: true })
     const optimizer = new Optimizer([array(dtype, 8).fill(1), array(dtype, 8).fill(1)], rule, engine)
     const [first, second] = optimizer.state as unknown as { readonly b: FloatArray }[]
@@ -126,7 +126,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   })
 
   test.each(dtypes)(
-    'has the same bits with a cautious rule next to other rules, in batches, asynchronously, and after a load, in %s',
+    'computes the same bits with other rules in the optimizer, in batches, asynchronously, and after load, in %s',
     async (dtype) => {
       const make = (forced: object) =>
         new Optimizer(
@@ -161,7 +161,7 @@ describe.each([...variants, ...threads])('$name', ({ name: _, ...engine }) => {
   )
 })
 
-test('a cautious optimizer equals a plain optimizer if all signs agree', () => {
+test('a cautious optimizer equals an ordinary optimizer if updates and gradients have equal signs', () => {
   const step = (rule: Rule) => {
     const optimizer = new Optimizer(noise(1, 100, 'float64'), rule)
     for (let t = 0; t < 5; t++) optimizer.step(noise(2, 100, 'float64'))
@@ -170,7 +170,7 @@ test('a cautious optimizer equals a plain optimizer if all signs agree', () => {
   expect(step(adam(options))).toEqual(step(adam({ lr: 0.05 })))
 })
 
-test('the option cautious cannot be changed by set, because another kernel would be necessary', () => {
+test('the option `cautious` cannot be changed by `set`, because each value needs its own kernel', () => {
   const optimizer = new Optimizer(new Float32Array(3), adamw())
   const before = inBits(optimizer.save())
   expect(() => optimizer.set({ cautious: true })).toThrow(OptionError)
@@ -180,7 +180,7 @@ test('the option cautious cannot be changed by set, because another kernel would
   optimizer.set({ cautious: false })
 })
 
-test('a rule accepts only one modifier of the direction', () => {
+test('a rule accepts only one option that modifies the update direction', () => {
   expect(() => adamw({ cautious: true, grams: true })).toThrow(OptionError)
   expect(() => adamw({ cautious: true, grams: true })).toThrow(
     'adamw: grams: expected false with cautious, got true',

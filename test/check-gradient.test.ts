@@ -56,7 +56,7 @@ describe('checkGradient with a correct gradient', () => {
     expect(check.relativeError).toBeLessThan(1e-8)
   })
 
-  test('accepts many elements, in both dtypes, at points with large and small values', () => {
+  test('accepts gradients with many elements, in both dtypes, at points with large and small values', () => {
     for (const dtype of ['float32', 'float64'] as const) {
       for (const scale of [1e-3, 1, 30]) {
         expect(checkGradient(waves, noise(1, 60, dtype, scale)), `${dtype} ${scale}`).toMatchObject({
@@ -96,7 +96,7 @@ describe('checkGradient with a wrong gradient', () => {
     }
   })
 
-  test('detects a small error, unless the tolerance allows the error', () => {
+  test('detects a small error that exceeds the tolerance', () => {
     const off = changed(waves, (out) => {
       out[1] *= 1.0001
     })
@@ -106,7 +106,7 @@ describe('checkGradient with a wrong gradient', () => {
     expect(checkGradient(off, Float32Array.of(0.3, 0.3)).ok).toBe(true)
   })
 
-  test('compares each error with atol + rtol·max(|analytic|, |numeric|)', () => {
+  test('compares each error with the limit atol + rtol·max(|analytic|, |numeric|)', () => {
     // Finite differences of this value are exact.
     const sloping = single(
       (x) => x,
@@ -123,7 +123,7 @@ describe('checkGradient with a wrong gradient', () => {
     }
   })
 
-  test('reports the first element with the largest error', () => {
+  test('reports the element with the largest error, and the first of several such elements', () => {
     const linear = (...slopes: number[]): Whole => ({
       value: (x) => Array.from(x).reduce((sum, xi) => sum + xi, 0),
       gradient: (_, out) => slopes.forEach((slope, i) => void Object.assign(out, { [i]: slope })),
@@ -133,7 +133,7 @@ describe('checkGradient with a wrong gradient', () => {
     expect(checkGradient(linear(1, NaN, Infinity), [0, 0, 0])).toMatchObject({ index: 1, failures: 2 })
   })
 
-  test('reports the count of wrong elements', () => {
+  test('reports how many elements of the gradient are wrong', () => {
     const forgotten = changed(waves, (out) => {
       out[1] = 0
       out[3] = 0
@@ -141,7 +141,7 @@ describe('checkGradient with a wrong gradient', () => {
     expect(checkGradient(forgotten, [0.1, 0.2, 0.3, 0.4, 0.5])).toMatchObject({ failures: 2 })
   })
 
-  test('treats non-finite gradients and values as errors', () => {
+  test('reports non-finite gradients and values as errors', () => {
     const never = { absoluteError: Infinity, relativeError: Infinity }
     for (const bad of [NaN, Infinity, -Infinity]) {
       const infinite = changed(waves, (out) => {
@@ -174,7 +174,7 @@ describe('checkGradient during finite differences', () => {
     return { first, type: live.constructor.name, others }
   }
 
-  test('evaluates values in the dtype of x, at x and on both sides of each element', () => {
+  test('evaluates the objective in the dtype of x, at x and on both sides of each element', () => {
     const exact = points([1, -8], { step: 2 ** -10 })
     const others = [
       ...[1 + 2 ** -10, 1 - 2 ** -10].map((x) => [x, -8]),
@@ -189,7 +189,7 @@ describe('checkGradient during finite differences', () => {
     expect(points(Float64Array.of(0)).others[0][0] / Math.cbrt(2 ** -52)).toBeCloseTo(1, 12)
   })
 
-  test('uses the distance between the rounded points', () => {
+  test('divides by the distance between the rounded points', () => {
     const straight = single(
       (x) => x,
       () => 1,
@@ -197,7 +197,7 @@ describe('checkGradient during finite differences', () => {
     expect(checkGradient(straight, Float32Array.of(0.7))).toMatchObject({ numeric: 1, absoluteError: 0 })
   })
 
-  test('passes the objective a gradient array of the dtype', () => {
+  test('passes a gradient array of the dtype of x to the objective', () => {
     for (const x of [Float32Array.of(1, 2), Float64Array.of(1, 2)]) {
       const types: unknown[] = []
       const gradient: Whole['gradient'] = (x, out) => {
@@ -211,7 +211,7 @@ describe('checkGradient during finite differences', () => {
 })
 
 describe('checkGradient with user objects', () => {
-  test('neither changes nor exposes x', () => {
+  test("neither changes the user's array x nor exposes x to the objective", () => {
     const x = noise(3, 8, 'float32')
     const before = bits(x)
     const seen: unknown[] = []
@@ -227,7 +227,7 @@ describe('checkGradient with user objects', () => {
     expect(JSON.parse(JSON.stringify(check))).toEqual(check)
   })
 
-  test('calls methods on their object, and reads each method once', () => {
+  test("calls methods on the user's object, and reads each method once", () => {
     let reads = 0
     class Scaled {
       scale = 3
@@ -243,7 +243,7 @@ describe('checkGradient with user objects', () => {
     expect(reads).toBe(1)
   })
 
-  test('passes on exceptions of user functions', () => {
+  test('propagates exceptions from user functions', () => {
     const error = new Error('mine')
     const thrower = () => {
       throw error
@@ -293,7 +293,7 @@ describe('checkGradient refuses', () => {
     expect(calls).toBe(0)
   })
 
-  test('a gradient function that does not fill all of out, or returns an array', () => {
+  test('a gradient function that fills the array `out` only partly, or that returns an array', () => {
     const returning = { value: waves.value, gradient: () => [1, 2] }
     expect(refused(returning, [1, 2])).toEqual([
       'objective: gradient',
@@ -303,7 +303,7 @@ describe('checkGradient refuses', () => {
     expect(refused(short, Float32Array.of(1, 2))[1]).toContain('did not set out[1]')
   })
 
-  test('a value that is not a number', () => {
+  test('an objective value that is not a number', () => {
     for (const bad of [undefined, '1', 1n, [1]]) {
       expect(refused({ ...waves, value: () => bad }, [1])[0]).toBe('objective: value')
     }
@@ -327,7 +327,7 @@ describe('checkGradient refuses', () => {
   })
 })
 
-test('minimize replaces a missing gradient with the finite differences of checkGradient', () => {
+test('minimize uses the finite differences of checkGradient if the objective has no gradient', () => {
   const { value, gradient } = rosenbrock()
   const options = { maxIterations: 1 }
   const { gradientNorm } = minimize({ value }, [-1.5, 2], adam(), options)

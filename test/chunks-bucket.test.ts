@@ -140,8 +140,8 @@ const producedBy = { host: 'h', engine: 'wasm', instructionSet: 'simd128', versi
 const result = { bytes: Buffer.from('{"a":1}\n'), producedBy }
 const name = 'a'.repeat(64)
 
-describe.skipIf(!isThere)('a store in a bucket', () => {
-  test('receives the results of two concurrent runs, with the bytes of a single process and without secrets', async () => {
+describe.skipIf(!isThere)('a store of results in an object-storage bucket', () => {
+  test('receives the same bytes from two concurrent runs as from a single process, and contains no secrets', async () => {
     const store = newStore()
     const runs = [1, 2].map(() => begin('run', 'plan.json', '--store', store, '--workers', '1', '--json'))
     const said = await Promise.all(runs)
@@ -197,7 +197,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     )
   })
 
-  test('can have more objects than a page of a listing', async () => {
+  test("can contain more objects than one page of the bucket's listing", async () => {
     const store = bucketStore(newStore())
     const names = Array.from({ length: 7 }, (_, k) => `n${k}`)
     for (const name of names) await store.put(name, new Uint8Array(1))
@@ -210,7 +210,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     ['the server fails', [500, 503]],
     ['a response is lost', ['lost']],
     ['no server responds', ['unheard']],
-  ])('tries again if %s', async (_, given) => {
+  ])('repeats a request if %s', async (_, given) => {
     const store = bucketStore(newStore())
     faults.push(...given)
     expect(['stored', 'duplicate']).toContain(await storeResult(store, name, result))
@@ -219,7 +219,7 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     expect((await store.names()).size).toBe(1)
   })
 
-  test('is reported in errors without its credentials', async () => {
+  test('appears in error messages without its credentials', async () => {
     const store = bucketStore(newStore())
     const refused = async (what: Promise<unknown>) => {
       const thrown = await what.then(
@@ -249,13 +249,13 @@ describe.skipIf(!isThere)('a store in a bucket', () => {
     expect(told.said).toMatch(/s3:\/\/results\/some\/where-\d+\/: /)
   })
 
-  test('is accepted by queue workers', async () => {
+  test('can be used by queue workers', async () => {
     const url = 'redis://127.0.0.1:1'
     await expect(runQueued(plan, { store: newStore(), url })).rejects.toThrow(/no Redis server answers/)
   })
 
   test.skipIf(!hasRedis)(
-    'contains the results of queue workers',
+    'contains the results that queue workers compute',
     async () => {
       const url = join(folder, 'redis.sock')
       const settings = ['--port', '0', '--unixsocket', url, '--dir', folder, '--save', '']

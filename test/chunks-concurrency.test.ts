@@ -117,7 +117,7 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('a run of a plan', () => {
-  test("keeps the plan from its start, even if the plan's file changes", async () => {
+  test("uses the plan as read at the start, even if the plan's file changes", async () => {
     for (const change of [
       () => writeFileSync(at('other.json'), '{"format":1}'),
       () => rmSync(at('other.json')),
@@ -130,7 +130,7 @@ describe('a run of a plan', () => {
     }
   })
 
-  test.skipIf(!isUnix)('continues after a suspension of the run or of one of its processes', async () => {
+  test.skipIf(!isUnix)('continues after the run or one of its processes was suspended', async () => {
     const store = newStore()
     const began = await begun(store)
     began.child.kill('SIGSTOP')
@@ -149,7 +149,7 @@ describe('a run of a plan', () => {
     await expectWhole(began, store)
   })
 
-  test.skipIf(!isUnix)('ends all its processes when it is killed, even suspended processes', async () => {
+  test.skipIf(!isUnix)('ends all its processes when killed, even suspended processes', async () => {
     const store = newStore()
     const { child, ended } = await begun(store)
     const hands = processesOf(child)
@@ -188,7 +188,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     }
   })
 
-  test('is merged only when it is complete, and nothing is written before', async () => {
+  test('is merged only when complete, and no merged file is written before', async () => {
     const store = newStore()
     const began = await begun(store)
     const tries: string[] = []
@@ -215,7 +215,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     await expectWhole(began, store)
   })
 
-  test('ends if its store is removed, and the next run computes the results again', async () => {
+  test('ends if the store of results is removed, and the next run computes the results again', async () => {
     const store = newStore()
     const { ended, said } = await begun(store)
     remove(store)
@@ -227,7 +227,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     await expectWhole(await begun(store), store)
   })
 
-  test.skipIf(!isUnix)('can share its store with another plan, even through a symbolic link', async () => {
+  test.skipIf(!isUnix)('can share a store of results with another plan, even through a symbolic link', async () => {
     const asked = { options: { lr: [0.1, 0.2, 0.3] }, starts: 64, maxIterations: 100 }
     const other = JSON.stringify((await planSweep(asked, { chunkSize: 1 })).plan)
     const alone = newStore()
@@ -246,7 +246,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     expect(existsSync(at('nowhere'))).toBe(false)
   })
 
-  test.skipIf(!isUnix)('continues if its output is closed or is not read', async () => {
+  test.skipIf(!isUnix)('continues if its standard output is closed or not read', async () => {
     const [read, none] = [newStore(), newStore()]
     const command = `"$0" "$1" run plan.json --workers 2 --store`
     const lines = `${command} ${read} --json | head -1; ${command} ${none} <&- >&- 2>&-`
@@ -261,7 +261,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
 })
 
 test.skipIf(!existsSync('/dev/full'))(
-  'a write error of the output is reported once, and computed results are kept',
+  'a run of a plan reports a write error of its output once, and keeps the computed results',
   async () => {
     const store = newStore()
     for (const command of [['run', '--json'], ['merge']]) {

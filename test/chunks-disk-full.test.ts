@@ -63,8 +63,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-describe.skipIf(!isThere)('a store on a small disk', () => {
-  test('ends a run when the disk is full, keeps complete results only, and continues when space is available', async () => {
+describe.skipIf(!isThere)('a store of results on a small disk', () => {
+  test('ends a run when the disk is full, keeps only complete results, and lets a run continue once space is free', async () => {
     await runChunks(plan, { store, shard: { index: 0, count: 4 } })
     // Enough space for the write test, but not for a result.
     fill(8192)
@@ -88,7 +88,7 @@ describe.skipIf(!isThere)('a store on a small disk', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('is merged into no file if the disk is full, and no part of the file remains', () => {
+  test('cannot be merged if the disk is full, and no partial file remains', () => {
     const output = 'mounted/out.ndjson'
     writeFileSync(join(folder, output), 'what was there')
     fill(8192)

@@ -58,7 +58,7 @@ const newName = () => `${names++}`.padStart(64, '0')
 const aside = () => readdirSync(join(folder, 'aside')).length
 
 test.each(['EIO', 'EEXIST', 'ESTALE'])(
-  'a hard link that exists despite the error %s counts as created',
+  'a hard link counts as created if the link exists despite the error %s',
   async (said) => {
     ;[fails, code] = ['afterwards', said]
     const [store, name] = [folderStore(folder), newName()]
@@ -69,7 +69,7 @@ test.each(['EIO', 'EEXIST', 'ESTALE'])(
 )
 
 test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
-  'a result is stored once on a file system without hard links, which reports %s',
+  'a result is stored once on a file system that rejects hard links with the error %s',
   async (said) => {
     ;[fails, code] = ['always', said]
     const [store, name] = [folderStore(folder), newName()]
@@ -82,7 +82,7 @@ test.each(['EPERM', 'ENOTSUP', 'ENOSYS', 'EXDEV'])(
   },
 )
 
-test('no partial result remains on a full disk without hard links', async () => {
+test('no partial result remains on a full disk whose file system lacks hard links', async () => {
   ;[fails, code, isFull] = ['always', 'EPERM', true]
   const [store, name] = [folderStore(folder), newName()]
   await expect(storeResult(store, name, result)).rejects.toThrow(/ENOSPC/)

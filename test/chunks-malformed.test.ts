@@ -92,7 +92,7 @@ describe('a data server', () => {
     }
   }
 
-  test('is abandoned if its response never ends', async () => {
+  test('causes an error if its response never ends', async () => {
     for (const work of [
       (data: string) => runChunk(plan, 0, { store: at('unbounded'), data }),
       (data: string) => planFits(data, asked, { group: 'well' }),
@@ -111,7 +111,7 @@ describe('a data server', () => {
     }
   })
 
-  test('is named in the error if it sends fewer bytes than announced', async () => {
+  test('is named in the error message if the server sends fewer bytes than announced', async () => {
     const listener: RequestListener = ({ headers: { range = '' } }, response) => {
       const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) as RegExpExecArray
       response.statusCode = 206
@@ -138,7 +138,7 @@ describe('URLs of data and queues', () => {
     expect(run(...fit)).toMatchObject(refused)
   })
 
-  test('appear in messages only if the plan contains them', async () => {
+  test('appear in messages only if the plan contains these URLs', async () => {
     const { plan } = await planSweep({ options: { lr: [0.1] } }, { chunkSize: 1 })
     writeFileSync(at('sweep.json'), JSON.stringify(plan))
     const { status, stderr } = run('run', 'sweep.json', '--store', 's', '--data', 'https://h/x?key=secret')
@@ -164,7 +164,7 @@ describe('URLs of data and queues', () => {
     })
   })
 
-  test('appear without password and query in the resume command after Ctrl-C', async () => {
+  test('appear without password and query string in the resume command that is printed after Ctrl-C', async () => {
     // The server reports the size, and then sends nothing.
     let isAsked = () => {}
     const asked = new Promise<void>((resolve) => {
@@ -241,7 +241,7 @@ describe('control characters', () => {
 })
 
 describe('a killed run', () => {
-  test('leaves child processes that end silently', async () => {
+  test('leaves child processes that end without output', async () => {
     // Killed at the moment when a child responds.
     writeFileSync(
       at('killing.mjs'),

@@ -85,10 +85,10 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-describe.each(['ndjson', 'safetensors'])('the table wells.%s', (kind) => {
+describe.each(['ndjson', 'safetensors'])('the table file wells.%s', (kind) => {
   const file = `wells.${kind}`
 
-  test('is fitted, planned, run and merged to the bytes of the CSV file', async () => {
+  test('leads to the same result bytes as the CSV file when fitted directly and when planned, run and merged', async () => {
     expect(direct.split('\n')).toHaveLength(GROUPS + 1)
     expect(run('fit', file, ...FIT, '--json')).toMatchObject({ status: 0, stdout: direct, stderr: '' })
     const told = run('fit', file, ...FIT, '--plan', `${kind}.json`, '--chunk-size', '5')
@@ -102,7 +102,7 @@ describe.each(['ndjson', 'safetensors'])('the table wells.%s', (kind) => {
     )
   })
 
-  test('is read from an address by ranges', async () => {
+  test('is read from a URL by byte ranges', async () => {
     const bytes = readFileSync(at(file))
     const ranges: string[] = []
     const server = createServer(({ headers: { range = '' } }, response) => {
@@ -140,7 +140,7 @@ describe.each(['ndjson', 'safetensors'])('the table wells.%s', (kind) => {
     await expect(runChunk(plan, 0, options)).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('is planned in a file in which every field is validated', async () => {
+  test('leads to a plan file whose fields are all validated', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(file))) as Plan & {
       specification: { table: { columns: { from: number; dtype: string; name: string }[] } }
     }
@@ -181,7 +181,7 @@ describe.each(['ndjson', 'safetensors'])('the table wells.%s', (kind) => {
   })
 })
 
-describe('NDJSON', () => {
+describe('an NDJSON table', () => {
   test.each([
     ['{"well":1,"t":0}\n', /--y: expected a name in rows.ndjson: "well", "t", got "y"/],
     ['{"well":1,"t":0,"y":1}\n{"well":1,"t":\n', /line 2: expected an object in JSON, got /],
@@ -205,7 +205,7 @@ describe('NDJSON', () => {
     expect(stderr.length).toBeLessThan(2000)
   })
 
-  test('has its rows with missing numbers dropped, also at the start of a chunk', async () => {
+  test('can be fitted without its rows that lack numbers, even if such a row begins a chunk', async () => {
     const lines = rows.map(({ well, t, y }) => JSON.stringify(t === 0 ? { well, t: null } : { well, t, y }))
     writeFileSync(at('holes.ndjson'), `${JSON.stringify(rows[0])}\n${lines.join('\n')}`)
     const fit = run('fit', 'holes.ndjson', ...FIT, '--drop-invalid', '--json')
@@ -229,7 +229,7 @@ describe('columns of binary tables', () => {
   }
   const F64 = (values: number[]) => ({ dtype: 'F64', values: Float64Array.from(values) })
 
-  test('are reported if they are missing, invalid or of different lengths', () => {
+  test('are reported if missing, invalid or of different lengths', () => {
     const all = columns()
     const { y: _, ...others } = all
     expect(refused(safetensors(others))).toMatch(

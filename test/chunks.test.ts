@@ -120,7 +120,7 @@ beforeAll(() => {
 })
 
 describe('the command line', () => {
-  test('continues a killed run, and merges the bytes of a single process', async () => {
+  test('continues a killed run, and merges the results to the same bytes as a single process', async () => {
     expect(printed(...FIT, '--plan', 'plan.json', '--chunk-size', '1')).toMatch(
       /^40 chunks of 40 groups, [\d,]+ bytes of data\n$/,
     )
@@ -180,7 +180,7 @@ describe('the command line', () => {
     expect(plan).toEqual(readPlan(readFileSync(at('sweep.json'), 'utf8')))
   })
 
-  test('sets a failing chunk aside after three tries, and completes the other chunks', async () => {
+  test('sets a failing chunk aside after three attempts, and completes all other chunks', async () => {
     const plan = await planned(10)
     const chunks = plan.chunks.map((chunk, k) => (k === 2 ? { ...chunk, sha256: '0'.repeat(64) } : chunk))
     writeFileSync(at('poisoned.json'), JSON.stringify({ ...plan, chunks }))
@@ -229,7 +229,7 @@ describe('the command line', () => {
 
 describe('merged results', () => {
   test.each(['native', 'wasm', 'typescript'] as const)(
-    'equal the bytes of a single process on the %s engine',
+    'equal the results of a single process to the byte on the engine %s',
     async (engine) => {
       const store = newStore()
       const plan = await planned(7)
@@ -254,7 +254,7 @@ describe('merged results', () => {
       { min: { b: 0 }, max: { b: 9 }, sigma: '=0.1*f + 0.1' },
       ['--min', 'b=0', '--max', 'b=9', '--sigma', '=0.1*f + 0.1'],
     ],
-  ])('equal the bytes of a single process with %s', async (_, more, args) => {
+  ])('equal the results of a single process to the byte with %s', async (_, more, args) => {
     const given = { ...asked, ...more } as typeof asked
     const options = args.includes('--model') ? [...FIT.slice(0, 2), ...FIT.slice(4, 8)] : FIT
     const { stdout } = run(...options, ...args, '--json')
@@ -264,7 +264,7 @@ describe('merged results', () => {
     expect(await merged(plan, store)).toBe(stdout)
   })
 
-  test('equal the bytes of a single process for interleaved groups, because chunks end only between groups', async () => {
+  test('equal the results of a single process for interleaved groups, because chunks end only between groups', async () => {
     const rows = ['A', 'B', 'A', 'B', 'C', 'D', 'C', 'D', 'E'].flatMap((well, k) =>
       [0, 1, 2, 3].map((t) => `${well},${t},${t === 2 && k === 5 ? 'x' : 5 - t + k}\n`),
     )
@@ -295,8 +295,8 @@ describe('merged results', () => {
   })
 })
 
-describe('shards', () => {
-  test('contain each chunk of a plan once', async () => {
+describe('the shards of a plan', () => {
+  test('contain each chunk of the plan exactly once', async () => {
     const plan = await planned(1)
     const store = newStore()
     const ran: number[] = []
@@ -312,7 +312,7 @@ describe('shards', () => {
     expect(await runChunks(plan, { store, shard: { index: 99, count: 100 } })).toEqual([])
   })
 
-  test('follow the environment variables of job schedulers, and list missing chunks for the next job array', async () => {
+  test('are selected by the environment variables of job schedulers, and list missing chunks for the next job array', async () => {
     writeFileSync(at('eight.json'), JSON.stringify(await planned(5)))
     const store = newStore()
     // The commands that the docs page recommends, except for paths and the number of shards.
@@ -346,7 +346,7 @@ describe('shards', () => {
 })
 
 describe('a store of results', () => {
-  test("contains a result once, because the second worker finds the first worker's result", async () => {
+  test("contains each result once, because a second worker finds the first worker's result", async () => {
     const plan = await planned(20)
     const store = newStore()
     expect(await runChunk(plan, 1, { store })).toEqual({
@@ -367,7 +367,7 @@ describe('a store of results', () => {
     )
   })
 
-  test('keeps both of two conflicting results, with their provenance, and cannot be merged', async () => {
+  test('keeps two conflicting results with their provenance, and cannot be merged', async () => {
     const plan = await planned(20)
     const store = newStore()
     await runChunks(plan, { store })
@@ -423,7 +423,7 @@ describe('a store of results', () => {
 })
 
 describe('the data file of a plan', () => {
-  test('is refused before it is read if the file has changed since the plan was made', async () => {
+  test('is refused before being read if the file has changed since the plan was made', async () => {
     writeFileSync(at('changing.csv'), wells)
     const { plan } = await planFits(at('changing.csv'), asked, { group: 'well', chunkSize: 20 })
     writeFileSync(at('changing.csv'), wells.replace(',0,', ',9,'))
@@ -473,7 +473,7 @@ describe('the data file of a plan', () => {
 })
 
 describe('a plan', () => {
-  test('names chunks by everything that determines their bytes, and nothing else', async () => {
+  test("names each chunk by a hash of exactly those inputs that determine the chunk's result", async () => {
     const plan = await planned(20)
     const name = chunkName(plan, 0)
     expect(name).toMatch(/^[\da-f]{64}$/)
@@ -494,7 +494,7 @@ describe('a plan', () => {
       await expect(openWorker(other, { store: newStore() })).rejects.toThrow(/of this package/)
   })
 
-  test('is validated field by field at low cost if it comes from an untrusted source', async () => {
+  test('from an untrusted source is validated field by field in little time', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(20)))
     const sweep = JSON.parse(
       JSON.stringify((await planSweep({ options: { lr: [0.1, 0.2] } }, { chunkSize: 1 })).plan),

@@ -27,7 +27,7 @@ function json(args: string, more: Parameters<typeof antigrad>[1] = {}): any {
   return JSON.parse(stdout)
 }
 
-describe('the complete race', () => {
+describe('a race of all rules on all engines', () => {
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
   let whole: any
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
@@ -36,7 +36,7 @@ describe('the complete race', () => {
     whole = json('')
   })
 
-  test('runs every rule on every engine, with the same bits', () => {
+  test('runs every rule on every engine, and all engines compute the same bits', () => {
     expect(available).toContain('wasm')
     expect(whole.sameBits).toBe(true)
     expect(whole.rules.length).toBe(22)
@@ -58,7 +58,7 @@ describe('the complete race', () => {
     })
   })
 
-  test('ends near the minimum, except for RMSProp and signSGD, which oscillate', () => {
+  test('ends near the minimum for all rules except RMSProp and signSGD, which oscillate', () => {
     for (const { name, rule, iterations, reason, x, value, distance } of whole.rules) {
       const oscillates = rule === 'rmsprop' || rule === 'signSgd'
       expect(reason, name).toBe(oscillates ? 'max-iterations' : 'converged')
@@ -72,7 +72,7 @@ describe('the complete race', () => {
     }
   })
 
-  test('moves gradient descent like a loop in this test', () => {
+  test('moves gradient descent to the same points as a plain loop in the test', () => {
     let [x, y, iterations, change] = [-1.5, 2, 0, 1]
     while (change >= 1e-9) {
       const off = y - x * x
@@ -85,12 +85,12 @@ describe('the complete race', () => {
     expect(of('gradient-descent')).toMatchObject({ iterations, x: [x, y] })
   })
 
-  test('moves Adam like the library', () => {
+  test('moves Adam to the same points as the function minimize', () => {
     const { x, iterations, value } = minimize(rosenbrock(), [-1.5, 2], adam({ lr: 0.1 }))
     expect(of('adam')).toMatchObject({ x: [...x], iterations, value, options: { lr: 0.1, eps: 1e-8 } })
   })
 
-  test('takes the same number of updates for one equation under two names', () => {
+  test('takes the same number of updates for two rules with the same equation', () => {
     expect(of('sgd-momentum').iterations).toBe(of('momentum').iterations)
     expect(of('sgd-nesterov').iterations).toBe(of('nesterov').iterations)
     expect(Math.abs(of('nesterov-shifted').iterations - of('nesterov').iterations)).toBeLessThanOrEqual(1)
@@ -120,8 +120,8 @@ test("the table of a race has a line per rule, and confirms that the engines' bi
   for (const engine of available) expect(stdout).toMatch(new RegExp(`^${engine} +available`, 'm'))
 })
 
-describe('options of the race', () => {
-  test('include --rule, which may have several names or be repeated, and keeps the order of the list of rules', () => {
+describe('the options of antigrad race', () => {
+  test('include --rule with several names or several times, and the race keeps the order of the list of rules', () => {
     const { rules } = json('--rule radam adam --rule momentum --max-iterations 3')
     expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
   })
@@ -172,7 +172,7 @@ describe('options of the race', () => {
     }
   })
 
-  test('include --engine and ANTIGRAD_ENGINE, which select a single engine', () => {
+  test('include --engine, which selects a single engine like the variable ANTIGRAD_ENGINE', () => {
     for (const alone of [json('--rule adam --engine wasm'), json('--rule adam', { engine: 'wasm' })]) {
       expect(Object.keys(alone.rules[0].engines)).toEqual(['wasm'])
       expect(alone.raced).toEqual(['wasm'])
@@ -185,7 +185,7 @@ describe('options of the race', () => {
     )
   })
 
-  test('may cause divergence, which the table shows', () => {
+  test('may let a run diverge, and the table shows the divergence', () => {
     const { rules, sameBits } = json('--rule gradient-descent --lr 1')
     expect(sameBits).toBe(true)
     expect(json('--rule gradient-descent --lr 0').rules[0].reason).toBe('stalled')
@@ -194,7 +194,7 @@ describe('options of the race', () => {
   })
 })
 
-describe('an invalid command line', () => {
+describe('a call of antigrad with an invalid command line', () => {
   test.each([
     ['race --rule bogus', 'nesterov-shifted'],
     ['race --engine gpu', 'native, wasm, typescript'],
@@ -235,20 +235,20 @@ describe('an invalid command line', () => {
     ['race --rule warm-up --lr fast', 'adam: lr: expected a finite number ≥ 0'],
     ['race --rule sgd-nesterov --momentum 0', 'sgd: nesterov'],
     ['race --rule radam --form essay', "radam: form: expected 'torch' or 'optax'"],
-  ])('ends with status 2, one line on stderr and no output: antigrad %s', (args, expected) => {
+  ])('ends with exit status 2, one line on stderr and no output: antigrad %s', (args, expected) => {
     const { status, stdout, stderr } = antigrad(args.split(' '))
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
     expect(stderr).toContain(expected)
   })
 
-  test('ends with status 2 for an unknown engine in the environment', () => {
+  test('ends with exit status 2 if the environment names an unknown engine', () => {
     const { status, stdout, stderr } = antigrad(['race'], { engine: 'gpu' })
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: the environment variable ANTIGRAD_ENGINE: .*"gpu"\n$/)
   })
 
-  test('ends with status 2 for an engine that cannot load', () => {
+  test('ends with exit status 2 if the requested engine cannot load', () => {
     const before = "WebAssembly.Module = function () { throw new Error('forbidden here') }"
     const { status, stdout, stderr } = antigrad(['race', '--engine', 'wasm'], { before })
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -263,14 +263,14 @@ describe('an invalid command line', () => {
     expect(antigrad(['doctor'], { before }).stdout).toMatch(/^wasm +not available +.*forbidden here$/m)
   })
 
-  test('ends with status 2 if the command is missing', () => {
+  test('ends with exit status 2 if the command is missing', () => {
     const { status, stdout, stderr } = antigrad([])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toContain('Usage: antigrad')
   })
 })
 
-test('the command race ends with status 1 if engines disagree, and names the first different update', () => {
+test('antigrad race ends with exit status 1 if engines disagree, and names the first update that differs', () => {
   // RMSProp takes two roots per update here, after one for the distance of momentum. This engine's root number 102 is
   // slightly wrong.
   const before = `
@@ -292,7 +292,7 @@ test('the command race ends with status 1 if engines disagree, and names the fir
   expect(rules[1].engines.typescript.differsAt).toBe(51)
 })
 
-test('a command ends quietly if the reader of its output closes the pipe', async () => {
+test('an antigrad command ends without an error if the reader of its output closes the pipe', async () => {
   const child = spawn(process.execPath, [cli, 'race', '--rule', 'adam'], { env })
   child.stdout.destroy()
   let stderr = ''
@@ -304,7 +304,7 @@ test('a command ends quietly if the reader of its output closes the pipe', async
 })
 
 describe('the command doctor', () => {
-  test('prints the data for a bug report, and compares the bits of the engines', () => {
+  test('prints the data for a bug report, and checks that all engines compute the same bits', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'wasm' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/^antigrad +\d+\.\d+\.\d+$/m)
@@ -330,7 +330,7 @@ describe('the command doctor', () => {
     expect(stdout).toContain('the same bits as TypeScript, in 22 rules × 2 dtypes')
   })
 
-  test('reports different bits with status 1', () => {
+  test('ends with exit status 1 if engines compute different bits', () => {
     const before = `
       const { sqrt } = Math
       Math.sqrt = (x) => sqrt(x) * (1 + 2 ** -22)`
@@ -340,7 +340,7 @@ describe('the command doctor', () => {
     expect(stdout).not.toMatch(/gradient-descent DIFFERS/)
   })
 
-  test('runs without WebAssembly', () => {
+  test('succeeds without WebAssembly', () => {
     const { status, stdout } = antigrad(['doctor'], { before: 'delete globalThis.WebAssembly' })
     expect(status).toBe(0)
     expect(stdout).toMatch(/^memory +ArrayBuffer: there is no WebAssembly here$/m)
@@ -375,7 +375,7 @@ describe('the command `rules`', () => {
     expect(antigrad(['rules', 'muon']).stdout).toMatch(/^ {2}fallback +adamw\(\) /m)
   })
 
-  test('suggests the intended name for a misspelled one', () => {
+  test('suggests the correct name for a misspelled rule name', () => {
     const { status, stdout, stderr } = antigrad(['rules', 'adma'])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/Did you mean adam\?/)
@@ -392,7 +392,7 @@ test.each(['bash', 'zsh', 'fish'])(
   },
 )
 
-test('the shell completion for bash completes words', () => {
+test('the shell completion for bash completes a partly typed word', () => {
   const { stdout: script } = antigrad(['completion', 'bash'])
   const completed = (...words: string[]) =>
     spawnSync(

@@ -102,7 +102,7 @@ const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
 
 describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(clips))('with the clip %s', (name, clip) => {
-    test.each(dtypes)('follow their definition, in %s', (dtype) => {
+    test.each(dtypes)('compute the documented definition, in %s', (dtype) => {
       let clipped = 0
       for (let t = 0; t < 4; t++) {
         const optimizer = new Optimizer(startsOf(dtype), rule, { clip, ...engine })
@@ -171,7 +171,7 @@ describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _
     expect(step({ tensorNorm: 1, norm: 1 }, [[NaN], [3]])).toEqual([[NaN], [NaN]])
   })
 
-  test('compute finite norms even if squares overflow', () => {
+  test('compute a finite norm even if squared gradients overflow', () => {
     const start = [Float64Array.of(0, 0), Float64Array.of(0)]
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip: { tensorNorm: 1 }, ...engine })
     optimizer.step([Float64Array.of(3e200, 4e200), Float64Array.of(0.5)])
@@ -181,7 +181,7 @@ describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _
   })
 
   test.each(dtypes)(
-    'have the same bits in groups, in batches, asynchronously, and after a load, in %s',
+    'compute the same bits in groups, in batches, asynchronously, and after load, in %s',
     async (dtype) => {
       const make = (forced: object) =>
         new Optimizer(
@@ -227,7 +227,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     return new Optimizer(start, adam({ lr: 0.1, weightDecay: 0.1 }), { clip, shapes, ...forced, ...options })
   }
 
-  test.each(dtypes)('clip each row by their definition, in %s', (dtype) => {
+  test.each(dtypes)('clip each row of a matrix as documented, in %s', (dtype) => {
     const f = roundOf[dtype]
     for (const [factor, eps] of [
       [0.5, 1e-3],
@@ -266,7 +266,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     }
   })
 
-  test.each(dtypes)('center each row of a matrix by their definition, in %s', (dtype) => {
+  test.each(dtypes)('center each row of a matrix as documented, in %s', (dtype) => {
     const f = roundOf[dtype]
     const factor = 0.5
     for (const adaptive of [undefined, unitwise({ factor })]) {
@@ -300,7 +300,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     }
   })
 
-  test('run before clips by tensor norm and global norm, in batches, asynchronously, and after a load', async () => {
+  test('are applied before clips by tensor norm and global norm, in batches, asynchronously, and after load', async () => {
     const groups = [
       { match: '5', clip: {} },
       { match: '2', clip: { centralized: centralized(), adaptive: 0.1 } },
@@ -331,7 +331,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     expect(Object.values(optimizer.lastStep.norms)).toEqual(norms)
   })
 
-  test('compute finite norms if squares overflow, and infinite norms of infinite gradients', () => {
+  test('compute a finite norm if squared gradients overflow, and an infinite norm of infinite gradients', () => {
     const start = Float64Array.of(0, 0, 0, 0, 0, 0)
     const clip = { adaptive: unitwise({ factor: 0.5, eps: 2 }) }
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [3, 2], ...engine })
@@ -342,7 +342,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
   })
 
   test.each(dtypes)(
-    'keep −0 if there is no noise, because noise of 0 would turn −0 into 0, in %s',
+    'preserve −0 without gradient noise, although the addition of 0 would turn −0 into 0, in %s',
     (dtype) => {
       const start = array(dtype, Array(16).fill(-0))
       const clip = { adaptive: unitwise({ factor: 0.5 }) }
@@ -376,7 +376,7 @@ describe('clips of groups', () => {
     expect(moved(alone)).toEqual({ body: 1, head: 0.5, extra: 1 })
   })
 
-  test('are saved, and apply in loaded runs, to added tensors and in restored optimizers', () => {
+  test('are saved, and apply in loaded runs, in restored optimizers and to added tensors', () => {
     const optimizer = make({ tensorNorm: 1 }, {})
     const saved: SavedRun = structuredClone(optimizer.save())
     expect(saved.options).toMatchObject({ clip: { tensorNorm: 1 } })
@@ -460,7 +460,7 @@ describe('an invalid clip', () => {
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(message)
   })
 
-  test.each([undefined, null, 0.01, 'row', { factor: 0 }])('is refused in unitwise(%j)', (options) => {
+  test.each([undefined, null, 0.01, 'row', { factor: 0 }])('is refused as the clip unitwise(%j)', (options) => {
     expect(() => unitwise(options as never)).toThrow(OptionError)
   })
 
@@ -471,7 +471,7 @@ describe('an invalid clip', () => {
       'groups[0]: clip: expected one of tensorNorm, rms, adaptive, centralized, noise, got "norm"',
     ],
     ['null', null, 'groups[0]: clip: expected { tensorNorm, rms, adaptive, centralized, noise }, got null'],
-  ])('is refused in a group: %s', (_, clip, message) => {
+  ])('is refused in a group of tensors: %s', (_, clip, message) => {
     const groups = [{ match: '**', clip: clip as never }]
     expect(() => new Optimizer(new Float32Array(3), adam(), { groups })).toThrow(message)
   })
@@ -485,7 +485,7 @@ describe('an invalid clip', () => {
   })
 })
 
-test('an optimizer reads each getter of a clip once', () => {
+test('an optimizer calls each getter of a clip object once', () => {
   let reads = 0
   const clip = Object.defineProperty({}, 'rms', { enumerable: true, get: () => (reads++ === 0 ? 1 : NaN) })
   expect(new Optimizer(new Float32Array(3), adam(), { clip }).save().options).toMatchObject({

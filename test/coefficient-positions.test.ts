@@ -59,7 +59,7 @@ function whileRotated<T>(kernels: readonly Kernel[], work: () => T): T {
 }
 
 test.each(forms)(
-  'kernels that share a row of coefficients agree on the positions: $title',
+  'kernels that share a row of coefficients use the same positions in the row: $title',
   ({ resolved }) => {
     const kernels = stagesOf(resolved)
     const positions = positionsOf(kernels)
@@ -67,7 +67,7 @@ test.each(forms)(
   },
 )
 
-test.each(forms)('coefficients are stored at the positions of their own kernel: $title', ({ resolved }) => {
+test.each(forms)('an update stores coefficients at the positions that its kernel reads: $title', ({ resolved }) => {
   const expected = writtenBy(resolved)
   const received = whileRotated(kernelsOf(resolved), () => writtenBy(resolved))
   expect(received).toEqual(expected)

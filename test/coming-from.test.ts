@@ -64,7 +64,7 @@ const tolerances: Record<string, number> = {
 describe.each(sections.filter(({ title }) => title in tolerances))(
   'code in the docs page for users of $title',
   ({ title, blocks }) => {
-    test('prints the same numbers in both libraries', async () => {
+    test('prints the same numbers with antigrad and with the other library', async () => {
       const ours =
         blocks.find(({ language }) => language === 'ts') ??
         sections.find((one) => one.title === 'torch.optim')?.blocks[1]
@@ -78,6 +78,6 @@ describe.each(sections.filter(({ title }) => title in tolerances))(
   },
 )
 
-test('the docs compare code with every library except TensorFlow.js, which has its own page', () => {
+test('the docs page for users of other libraries covers every library except TensorFlow.js, which has its own page', () => {
   expect(sections.map(({ title }) => title)).toEqual([...Object.keys(tolerances), 'TensorFlow.js'])
 })

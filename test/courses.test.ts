@@ -42,7 +42,7 @@ if (process.env.ANTIGRAD_WRITE) {
 }
 
 test.each(kept.map(({ program, came }, k) => ({ k, program, came })))(
-  'recorded program $k keeps its bits',
+  'the recorded program $k still computes the recorded bits',
   async ({ program, came }) => {
     expect(await come(program)).toEqual(came)
   },

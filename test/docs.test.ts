@@ -68,7 +68,7 @@ function apply(folder: string, { file, language, text }: Block): void {
   writeFileSync(join(folder, file), parts.join(`\n${side('+')}`).slice(1))
 }
 
-describe('the worked rule in contributing/extending.md', () => {
+describe('the example rule in contributing/extending.md', () => {
   let folder: string
   let changed: string[]
   // The existing engines were built from other kernels than the copy's.
@@ -101,7 +101,7 @@ describe('the worked rule in contributing/extending.md', () => {
   }, SLOW)
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  test('does not change the numbers of other kernels', () => {
+  test('does not change the kernel numbers of other rules', () => {
     const numbersIn = (root: string) =>
       read(root, 'ts/arena/manifest.ts').match(/(?<=^ {2}number: )\d+,\n {2}name: '\w+'/gm) ?? []
     const before = numbersIn(home)
@@ -110,7 +110,7 @@ describe('the worked rule in contributing/extending.md', () => {
   })
 
   test(
-    'compiles in Rust, with the same results on every instruction set',
+    'compiles in Rust, and computes the same results on every instruction set',
     () => {
       expect(run('cargo', 'fmt', '--check', '-p', 'antigrad-kernels')).toBe('')
       // Only the tests that run each kernel and the manifest, compiled without optimization; the Rust checks run the
@@ -122,7 +122,7 @@ describe('the worked rule in contributing/extending.md', () => {
     SLOW,
   )
 
-  test('compiles in TypeScript, in the package, the tests and the page, and is formatted', () => {
+  test('compiles in TypeScript in the package, the tests and the page, and passes the formatter', () => {
     expect(node('scripts/build-ts.mjs')).toBe('')
     expect(tsc('tsconfig.test.json')).toBe('')
     expect(tsc('page/tsconfig.json')).toBe('')
@@ -139,7 +139,7 @@ describe('the worked rule in contributing/extending.md', () => {
     expect(vitest('test/api.test.ts')).toBe('')
   })
 
-  test('steps correctly', () => {
+  test('computes correct steps', () => {
     const script = `
       import { Optimizer, qhm } from './dist/index.js'
       const rule = qhm({ lr: 0.5, beta: 0.75, nu: 0.5, weightDecay: 1 })
@@ -151,7 +151,7 @@ describe('the worked rule in contributing/extending.md', () => {
     expect(node('--input-type=module', '-e', script)).toBe('')
   })
 
-  test('appears in the table of cases, and is covered by tests of all rules', () => {
+  test('appears in the table of test cases, and passes the tests that cover all rules', () => {
     const tables =
       'the table of cases|Qhm has its equation|qhm with (lr|beta|nu|weightDecay|maximize) out of range'
     expect(
@@ -192,13 +192,13 @@ describe('code samples in the docs', () => {
   })
 
   // All samples at once, because reading the library's types takes longer than checking them.
-  test('compile', () => {
+  test('compile without errors', () => {
     const tsc = join(home, 'node_modules/typescript/bin/tsc')
     expect(complaint({}, process.execPath, tsc, '--project', root)).toBe('')
   })
 
   // One after the other in one process, because loading the library takes longer than most samples.
-  test.each(samples)('run on the page $page', async ({ folder, texts }) => {
+  test.each(samples)('of the page $page run without errors', async ({ folder, texts }) => {
     for (const [i, text] of texts.entries()) {
       const { code } = await transform(text, { loader: 'ts' })
       writeFileSync(join(folder, `sample${i}.mjs`), code)
@@ -211,14 +211,14 @@ describe('code samples in the docs', () => {
 
 const withoutCode = (text: string) => text.replace(/^ *```[\s\S]*?^ *```/gm, '')
 
-test('all TypeScript samples in the docs are executed, and the few other fragments are JavaScript', () => {
+test('the tests run all TypeScript samples in the docs, and the few other fragments are JavaScript', () => {
   // Another test runs the code for other libraries.
   const own = pages.filter((page) => page !== 'docs/coming-from.md')
   const languages = own.flatMap((page) => blocksOf(read(home, page)).map(({ language }) => language))
   expect(languages.filter((language) => /^(js|typescript|ts.+)$/.test(language))).toHaveLength(5)
 })
 
-test('text in the docs is wrapped at 110 columns, except for tables and code', () => {
+test('lines of the docs have at most 110 columns, except in tables and code', () => {
   const long = [...pages, ...guides].flatMap((file) => {
     const text = withoutCode(read(home, file))
     return text.split('\n').filter((line) => line.length > 110 && !line.startsWith('|'))
@@ -231,7 +231,7 @@ test('the README has at most 180 lines', () => {
 })
 
 test.each([...pages, ...guides, 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])(
-  'links in %s lead to existing files and headings',
+  'all links in %s lead to existing files and headings',
   (page) => {
     const links = [...withoutCode(read(home, page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)
     const broken = links.filter((link) => {

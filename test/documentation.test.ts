@@ -6,7 +6,7 @@ import { documentation } from '../dist/rules/documentation.js'
 import { home } from './children.js'
 import { wordsOnOptions } from './types/hover.mjs'
 
-test('every option of every function has a comment, and comments on rule options equal the table of options', () => {
+test('every option of every function has a comment, and the comments on rule options match the table of options', () => {
   // The options of errors belong to the language.
   const { AntigradError: _, ...words } = wordsOnOptions(join(home, 'dist/index.d.ts'))
   const bare = Object.entries(words).flatMap(([name, options]) =>

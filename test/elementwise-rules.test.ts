@@ -97,7 +97,7 @@ const equations: Readonly<Record<string, readonly [rule: Rule, element: () => Up
   ],
 }
 
-test.each(Object.entries(equations))('the rule %s follows its equation', (_, [rule, element]) => {
+test.each(Object.entries(equations))('the rule %s computes its documented equation', (_, [rule, element]) => {
   const optimizer = new Optimizer(Float64Array.from(initial), rule, { engine: 'typescript' })
   const theta = [...initial]
   const updates = theta.map(element)
@@ -110,7 +110,7 @@ test.each(Object.entries(equations))('the rule %s follows its equation', (_, [ru
   })
 })
 
-test.each([0, 3])("ASGD's average equals PyTorch's if t0 is %d", (t0) => {
+test.each([0, 3])("the average of ASGD equals the average in PyTorch if t0 is %d", (t0) => {
   const average = swa({ start: t0 + 1 })
   const optimizer = new Optimizer(Float64Array.from(initial), asgd(), { average })
   const ax = initial.map(() => 0)
@@ -124,7 +124,7 @@ test.each([0, 3])("ASGD's average equals PyTorch's if t0 is %d", (t0) => {
   })
 })
 
-test('RMSProp replaces a v − a² that is negative due to rounding with 0', () => {
+test('centered RMSProp replaces the difference v − a² with 0 if rounding makes the difference negative', () => {
   const optimizer = new Optimizer(Float32Array.of(0), rmsprop({ centered: true, alpha: 0.5, eps: 1e-3 }))
   let isNegative = false
   for (let t = 0; t < 100; t++) {
@@ -136,14 +136,14 @@ test('RMSProp replaces a v − a² that is negative due to rounding with 0', () 
   expect(isNegative).toBe(true)
 })
 
-test.each(variants)('Adadelta does not move in float32 if ε rounds to 0: $name', ({ name: _, ...engine }) => {
+test.each(variants)('Adadelta does not move the parameters in float32 if ε rounds to 0: $name', ({ name: _, ...engine }) => {
   const optimizer = new Optimizer(Float32Array.of(1, 1), adadelta({ eps: 1e-60 }), engine)
   for (const g of [0, 1e-30, 1]) optimizer.step(Float32Array.of(g, 0))
   expect([...optimizer.params]).toEqual([1, 1])
 })
 
-describe('Rprop', () => {
-  test("starts with the learning rate of each tensor's first update", () => {
+describe('the rule Rprop', () => {
+  test("starts with step sizes equal to the learning rate at each tensor's first update", () => {
     const optimizer = new Optimizer({ a: Float64Array.of(0) }, rprop({ lr: 0.5 }))
     optimizer.step({ a: Float64Array.of(1) })
     const more = optimizer.add({ b: Float64Array.of(0) })
@@ -153,7 +153,7 @@ describe('Rprop', () => {
     expect(more.params.b[0]).toBe(-0.25)
   })
 
-  test('treats a gradient with a changed sign as 0, and remembers 0 for the next update', () => {
+  test('treats a gradient whose sign has changed as 0, and stores this 0 for the next update', () => {
     const optimizer = new Optimizer(Float64Array.of(0), rprop({ lr: 0.5 }))
     const steps = [1, -1, -1, -1].map((g) => {
       const before = optimizer.params[0]
@@ -163,7 +163,7 @@ describe('Rprop', () => {
     expect(steps).toEqual([-0.5, 0, 0.25, 0.25 * 1.2])
   })
 
-  test('keeps its step sizes between a minimum and a maximum', () => {
+  test('keeps its step sizes between the minimum and the maximum step size', () => {
     const optimizer = new Optimizer(Float64Array.of(0, 0), rprop({ lr: 1, minStep: 0.9, maxStep: 1.1 }))
     for (const g of [1, -1, 1]) optimizer.step(Float64Array.of(1, g))
     expect([...optimizer.state.h]).toEqual([1.1, 0.9])
@@ -180,7 +180,7 @@ test.each([adamax(), adamax.tfjs(), nadam(), adadelta(), rprop(), asgd(), signSg
   },
 )
 
-describe("centered RMSProp with momentum in float32 is as close to float64 as PyTorch's operations", () => {
+describe("centered RMSProp with momentum in float32 is as close to the float64 result as PyTorch's operations", () => {
   const options = { lr: 0.01, momentum: 0.9, centered: true, eps: 1e-5 }
   const f = Math.fround
   const [lr, alpha, beta, mu, eps] = [0.01, 0.99, 1 - 0.99, 0.9, 1e-5].map(f)
@@ -200,7 +200,7 @@ describe("centered RMSProp with momentum in float32 is as close to float64 as Py
   test.each([
     ['noise around 0', 0, 1.1],
     ['noise around a mean 10 times as large', 10, 0.8],
-  ])('for %s', (_, mean, most) => {
+  ])('with %s', (_, mean, most) => {
     const [count, updates] = [400, 110]
     const start = noise(1, count, 'float32')
     const means = noise(2, count, 'float32', mean)

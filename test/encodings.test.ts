@@ -54,7 +54,7 @@ const rows = ['é1', 'è1', 'ü1'].flatMap((group, k) =>
 const table = `g,t,y\n${rows.join('\n')}\n`
 const asked = { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }
 
-describe('a table in Latin-1', () => {
+describe('a table file in the Latin-1 encoding', () => {
   test('is refused on the command line with the position and a conversion command', () => {
     writeFileSync(at('latin1.csv'), Buffer.from(table, 'latin1'))
     const fit = ['fit', 'latin1.csv', '--model', asked.model, '--x', 't', '--group', 'g', '--json']
@@ -68,7 +68,7 @@ describe('a table in Latin-1', () => {
     }
   })
 
-  test('cannot be planned, because chunks would end in the middle of rows', async () => {
+  test('cannot be planned, because chunks would end in the middle of table rows', async () => {
     writeFileSync(at('chunks.csv'), Buffer.from(table, 'latin1'))
     const options = { group: 'g', chunkSize: 1, dropInvalid: true }
     expect(await messageOf(planFits(at('chunks.csv'), asked, options))).toMatch(
@@ -76,7 +76,7 @@ describe('a table in Latin-1', () => {
     )
   })
 
-  test.each(['cov.csv', 'rows.ndjson'])('is refused in %s', async (name) => {
+  test.each(['cov.csv', 'rows.ndjson'])('is refused if the file is %s', async (name) => {
     const message = name.endsWith('.csv')
       ? await messageOf(readMatrix(Readable.from([Buffer.from('1,0\n0,1\n# é\n', 'latin1')]), name, {}))
       : await messageOf(
@@ -87,7 +87,7 @@ describe('a table in Latin-1', () => {
   })
 })
 
-describe('UTF-8 input', () => {
+describe('a table in UTF-8', () => {
   test.each<[string, number[], number]>([
     ['a lone continuation', [0x41, 0x80, 0x41], 1],
     ['an overlong form', [0x41, 0xc0, 0x80], 1],
@@ -96,7 +96,7 @@ describe('UTF-8 input', () => {
     ['cut off by a letter', [0xe2, 0x82, 0x41], 0],
     ['cut off by the end', [0x41, 0xf0, 0x9f, 0x98], 1],
     ['UTF-16', [0xff, 0xfe, 0x41, 0x00], 0],
-  ])('is refused if it contains %s, for any division of the bytes into chunks', async (_, bytes, offset) => {
+  ])('is refused if the table contains %s, for any division of the bytes into chunks', async (_, bytes, offset) => {
     const all = Buffer.concat([Buffer.from(`g,t,y\né,1,2\n`), Buffer.from(bytes)])
     const place = all.length - bytes.length + offset
     for (let size = 1; size <= all.length; size++) {
@@ -106,7 +106,7 @@ describe('UTF-8 input', () => {
     }
   })
 
-  test('is refused if and only if TextDecoder refuses the same bytes', async () => {
+  test('is refused if and only if the built-in TextDecoder refuses the same bytes', async () => {
     const unit = fc.constantFrom(0x41, 0x80, 0xa0, 0xbf, 0xc2, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xff)
     const check = async (bytes: number[], size: number) => {
       const all = Buffer.concat([Buffer.from('g,t,y\n'), Buffer.from(bytes), Buffer.from(',1,2\n')])
@@ -133,7 +133,7 @@ describe('UTF-8 input', () => {
     )
   })
 
-  test('keeps all byte order marks except the first', async () => {
+  test('is read with all its byte order marks except the first', async () => {
     const bytes = Buffer.from('\ufeffg,t,y\na\ufeffb,1,2\n')
     for (const size of [1, 2, 3, 9, 10, 100]) {
       const { groups, columns } = await readCsv(inParts(bytes, size), request)
@@ -143,7 +143,7 @@ describe('UTF-8 input', () => {
 })
 
 describe('plan chunks of a UTF-8 table', () => {
-  test('begin and end at row boundaries, however the file is read', async () => {
+  test('begin and end at row boundaries, for any division of the file into reads', async () => {
     const character = fc.constantFrom('a', 'é', '€', '😀', '\ufeff', '"x,""y\r\n"', '\u2028', ' ')
     const row = fc.record({
       group: fc.nat(3),
@@ -177,7 +177,7 @@ describe('plan chunks of a UTF-8 table', () => {
     )
   })
 
-  test('give the fits of a single process, with dropped rows and labels of any length', async () => {
+  test('lead to the same fits as a single process, with dropped rows and labels of any length', async () => {
     const text = rows.map((line, k) => (k % 5 === 2 ? line.replace(/[^,]*$/, 'x €😀') : line)).join('\n')
     writeFileSync(at('names.csv'), `\ufeffg,t,y\n${text}`)
     const { plan } = await planFits(at('names.csv'), asked, { group: 'g', chunkSize: 1, dropInvalid: true })

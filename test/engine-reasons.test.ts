@@ -27,7 +27,7 @@ const noModules =
 const missing = expect.stringMatching(/^native: antigrad-.* is not installed/)
 const refused = 'wasm: the module does not compile: forbidden here'
 
-test.each(engineNames)('the engine %s can be requested by an option', async (engine) => {
+test.each(engineNames)('an option can request the engine %s', async (engine) => {
   const reasons = { engine, engineReasons: ['requested by the option engine'] }
   const rule = adam({ lr: 0.1 })
   expect(minimize(valley, [1, 2], rule, { engine, maxIterations: 3 })).toMatchObject(reasons)
@@ -40,7 +40,7 @@ test.each(engineNames)('the engine %s can be requested by an option', async (eng
   }
 })
 
-test.each(engineNames)('the engine %s can be requested by an environment variable', (engine) => {
+test.each(engineNames)('an environment variable can request the engine %s', (engine) => {
   const asked = 'requested by the environment variable ANTIGRAD_ENGINE'
   expect(
     inChild(`${said} return [said(), said({ engine: 'typescript' })]`, { env: { ANTIGRAD_ENGINE: engine } }),
@@ -51,7 +51,7 @@ test('minimizeMany and fits use the native engine by default', () => {
   expect(inChild(`${said} return said()`)).toEqual(thrice('native', order))
 })
 
-test('the reasons explain a missing addon and unavailable WebAssembly', () => {
+test('the reported reasons explain that the addon is missing or that WebAssembly is unavailable', () => {
   withCopy((folder) => {
     expect(inChild(`${said} return said()`, { folder })).toEqual(thrice('wasm', order, missing))
     expect(inChild(`${said} return said()`, { folder, before: noModules })).toEqual(
@@ -69,7 +69,7 @@ test('the reasons explain a missing addon and unavailable WebAssembly', () => {
   })
 })
 
-test('minimize reports why its engine was selected, and methods such as lbfgs run in TypeScript', () => {
+test('minimize reports the reason for its choice of engine, and runs methods such as lbfgs in TypeScript', () => {
   const small =
     inChild(`const { engine, engineReasons } = antigrad.minimize(antigrad.bowl(), [1, 2], antigrad.adam())
     return [engine, ...engineReasons]`)
@@ -80,7 +80,7 @@ test('minimize reports why its engine was selected, and methods such as lbfgs ru
   })
 })
 
-test('loading the package on a big-endian processor throws an error that explains the limitation', () => {
+test('loading the package on a big-endian processor throws an error that names the required byte order', () => {
   const before = `(await import('node:os')).default.endianness = () => 'BE'
     ;(await import('node:module')).syncBuiltinESMExports()`
   expect(() => inChild('return antigrad.engines()', { before })).toThrow(

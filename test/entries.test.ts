@@ -14,7 +14,7 @@ const entries = Object.keys(exports).flatMap((path) =>
   typeof exports[path] === 'object' ? [`antigrad${path.slice(1)}`] : [],
 )
 
-test('package.json exports exactly the tested entries', () => {
+test('package.json exports exactly the entry points that the tests cover', () => {
   expect(entries).toEqual([
     'antigrad',
     ...['fit', 'tfjs', 'chunks', 'files', 'bullmq'].map((name) => `antigrad/${name}`),
@@ -34,7 +34,7 @@ test.each(entries)('import, require and the ES modules provide the same exports 
   }
 })
 
-test('import in Node loads the file for require, without scanning for export names', () => {
+test('`import` in Node loads the same file as `require`, without scanning the file for export names', () => {
   for (const entry of entries) expect(import.meta.resolve(entry)).toMatch(/\/dist\/node\/(\w+\/)?load\.mjs$/)
 })
 
@@ -65,7 +65,7 @@ const folders = {
 }
 
 test.each(Object.entries(folders))(
-  'the entry %s contains only the modules of %j, and requires all other modules from other entries',
+  'the entry point %s contains only modules of %j, and requires all other modules from other entry points',
   (entry, own) => {
     const file = join(home, `dist/node/${entry}/index.js`)
     const text = readFileSync(file, 'utf8')
@@ -85,13 +85,13 @@ test.each(Object.entries(folders))(
   },
 )
 
-test('the core entry contains no module of other entries', () => {
+test('the core entry point contains no module of other entry points', () => {
   expect(readFileSync(join(home, 'dist/node/index.js'), 'utf8')).not.toMatch(
     /^\/\/ dist\/(expressions|equations|many|random|fits|jobs|chunks|files|tables|tfjs|bullmq)\//m,
   )
 })
 
-test('the modules for expressions and batches are loaded by the first call', () => {
+test('the first call that needs expressions or batches loads their modules', () => {
   const script = `
     const antigrad = require('antigrad')
     const loaded = () => Object.keys(require.cache).flatMap((path) => /node\\W(\\w+)\\Windex.js$/.exec(path)?.[1] ?? [])

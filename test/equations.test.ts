@@ -30,19 +30,19 @@ test.each([
   expect(equations(statement)).toBe(expected)
 })
 
-test("equation text marks a variable as new (m') after its assignment, except for the direction u", () => {
+test("the equation text marks an assigned variable with a prime (m'), except for the update direction u", () => {
   const statements = 'm[i] = g[i]; v[i] = f(v[i] + m[i]); direction[i] = f(v[i] * direction[i])'
   expect(equations(statements)).toBe("m' = g; v' = v + m'; u = v'·u")
 })
 
-test('equation text replaces a constant that is used once with its value at the time of its computation', () => {
+test('the equation text substitutes the value of a constant that is used only once', () => {
   const statements = 'const kept = f(beta1 * m[i]); m[i] = g[i]; v[i] = f(kept * rate)'
   expect(equations(statements)).toBe("m' = g; v' = β₁·m·rate")
   const twice = 'const delta1 = f(g[i] - m[i]); v[i] = f(delta1 * delta1)'
   expect(equations(twice)).toBe("δ₁ = g − m; v' = δ₁·δ₁")
 })
 
-test('equation text omits the special case of a quotient by 0', () => {
+test('the equation text omits the special case of a division by 0', () => {
   const statements = 'const root = f(v[i] + eps); m[i] = root === 0 ? 0 : f(g[i] / root)'
   expect(equations(statements)).toBe("m' = g/(v + ε)")
 })

@@ -166,7 +166,7 @@ describe('invalid parameters of an optimizer', () => {
     if (received !== undefined) expect(error.received).toBe(received)
   })
 
-  test('cause an error that names the tensor and the tensor whose dtype it lacks', () => {
+  test('cause an error that names two tensors of different dtypes', () => {
     const error = refusal(
       () => new Optimizer({ w: f32, deep: { b: new Float64Array(1) } }, adam()),
       TensorError,
@@ -176,7 +176,7 @@ describe('invalid parameters of an optimizer', () => {
     )
   })
 
-  test('cause an error that explains how to create a typed array', () => {
+  test("cause an error that explains how to create a typed array from the user's value", () => {
     const tensor = { dataSync: () => f32 }
     const hint = (type: string) => ` (${type}.from(list) makes one)`
     const wanted = 'a Float32Array or Float64Array, or an array or object of them'
@@ -257,7 +257,7 @@ describe('invalid gradients', () => {
     expect(optimizer.updates).toBe(0)
   })
 
-  test('are refused if a single tensor has an object or an array of arrays', () => {
+  test('are refused for a single tensor if they are an object or an array of arrays', () => {
     const optimizer = new Optimizer(g, gradientDescent())
     for (const gradients of [{}, [g], { g }, 'g', true]) {
       refusal(() => optimizer.step(gradients as Anything), TensorError, 'gradients')
@@ -334,7 +334,7 @@ describe('an optimizer refuses', () => {
     }
   })
 
-  test('values that are not rules', () => {
+  test('a value that is not a rule', () => {
     const values = [
       undefined,
       null,
@@ -357,7 +357,7 @@ describe('an optimizer refuses', () => {
     }
   })
 
-  test('delayed starts with an invalid rule or an invalid count of updates', () => {
+  test('a delayed start with an invalid rule or an invalid count of updates', () => {
     const circular: Anything = { name: 'delayedStart', updates: 0 }
     circular.rule = circular
     for (const inner of [delayedStart(0, adam()), circular, undefined, { name: 'delayedStart' }]) {
@@ -377,7 +377,7 @@ describe('an optimizer refuses', () => {
     refusal(() => new Optimizer(shared, unknown), OptionError, 'delayedStart: options')
   })
 
-  test('rules with conflicting options', () => {
+  test('a rule with conflicting options', () => {
     refusal(() => sgd({ nesterov: true }), OptionError, 'sgd: nesterov')
     const error = refusal(
       () => sgd({ nesterov: true, momentum: 0.9, dampening: 0.1 }),
@@ -399,7 +399,7 @@ describe('an optimizer refuses', () => {
     [adagrad(), { initialAccumulator: 1 }],
     [delayedStart(1, sgd()), { momentum: 0.9 }],
   ]
-  test.each(changesState)('a call of set that would change the state arrays: %o, %o', (rule, options) => {
+  test.each(changesState)('a call of `set` that would change the state arrays: %o, %o', (rule, options) => {
     changesNothing(
       (o) => o.set(options),
       OptionError,
@@ -408,7 +408,7 @@ describe('an optimizer refuses', () => {
     )
   })
 
-  test('all changes of a set call with one invalid option', () => {
+  test('all changes of a `set` call if one option is invalid', () => {
     changesNothing((o) => o.set({ lr: 5, beta1: 0.5, eps: NaN }), OptionError, 'adam: eps')
     changesNothing((o) => o.set({ lr: 5, nonsense: 1 } as Anything), OptionError, 'adam: options')
     changesNothing(
@@ -447,11 +447,11 @@ describe('invalid warm-ups', () => {
     ['warmup: options', 1, null],
     ['warmup: options', 1, 100],
   ]
-  test.each(bad)('are refused: %s of warmup(%o, %o)', (argument, value, options) => {
+  test.each(bad)('are refused because of the argument %s: warmup(%o, %o)', (argument, value, options) => {
     refusal(() => warmup(value as number, options as Anything), OptionError, argument)
   })
 
-  test('are refused if a warm-up contains itself', () => {
+  test('are refused if the warm-up contains itself', () => {
     const circular: Anything = { schedule: 'warmup', steps: 2, from: null }
     circular.value = circular
     refusal(() => adam({ lr: circular }), OptionError, 'adam: lr')
@@ -459,7 +459,7 @@ describe('invalid warm-ups', () => {
   })
 })
 
-describe('invalid options of an optimizer', () => {
+describe('invalid constructor options of an optimizer', () => {
   const positive = [0, -1, NaN, Infinity, -Infinity, '1', null, true, 1n, [1], {}]
   const bad: [argument: string, options: unknown][] = [
     ...[null, 1, 'wasm', true, () => {}].map((options): [string, unknown] => ['options', options]),
@@ -486,11 +486,11 @@ describe('invalid options of an optimizer', () => {
       { threads },
     ]),
   ]
-  test.each(bad)('are refused: %s in %o', (argument, options) => {
+  test.each(bad)('are refused because of the option %s: %o', (argument, options) => {
     refusal(() => new Optimizer(shared, adam(), options as Anything), OptionError, argument)
   })
 
-  test('cause an error that lists the available instruction sets', () => {
+  test('lead to an error that lists the available instruction sets', () => {
     const { expected } = refusal(
       () => new Optimizer(shared, adam(), { engine: 'native', instructionSet: 'mmx' }),
       OptionError,
@@ -499,7 +499,7 @@ describe('invalid options of an optimizer', () => {
   })
 })
 
-describe('minimize refuses', () => {
+describe('the function minimize refuses', () => {
   const f = (x: ArrayLike<number>) => x[0] * x[0]
   const bad: [argument: string, call: () => unknown][] = [
     ...[undefined, null, 1, 'f', {}, { value: 1 }, { gradient: f }].map(
@@ -541,14 +541,14 @@ describe('minimize refuses', () => {
     refusal(call, OptionError, argument)
   })
 
-  test('unknown options, with an error that lists the valid options', () => {
+  test('an unknown option with an error that lists the valid options', () => {
     const { expected } = refusal(() => minimize(f, [1], adam(), { maxIter: 1 } as Anything), OptionError)
     expect(expected).toBe(
       'one of tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads',
     )
   })
 
-  test('every invalid argument before a user function is called', () => {
+  test('every invalid argument before calling a user function', () => {
     let calls = 0
     const count = () => ++calls
     const objective = { value: count, gradient: () => void count() }
@@ -558,7 +558,7 @@ describe('minimize refuses', () => {
     expect(calls).toBe(0)
   })
 
-  test('invalid objectives', () => {
+  test('an invalid objective', () => {
     for (const x of [NaN, Infinity, '1', null]) {
       refusal(() => rosenbrock({ a: x as number }), OptionError, 'rosenbrock: a')
       refusal(() => rosenbrock({ b: x as number }), OptionError, 'rosenbrock: b')
@@ -599,12 +599,12 @@ describe('unusual but valid parameters', () => {
     expect([...array]).toEqual([1, 2])
   })
 
-  test('are read with their true length, even if a subclass overrides length', () => {
+  test('are read with their true length, even if a subclass overrides the property `length`', () => {
     const optimizer = new Optimizer(new LyingLength([1, 2, 3, 4]), gradientDescent({ lr: 1 }))
     expect(optimizer.params).toEqual(Float32Array.of(1, 2, 3, 4))
   })
 
-  test('can lie in arrays and objects of another realm', () => {
+  test('can be arrays and objects of another realm', () => {
     const params = runInNewContext('({ list: [Float32Array.of(1)], record: { b: Float32Array.of(2) } })')
     const optimizer = new Optimizer(params as { list: Float32Array[]; record: { b: Float32Array } }, adam())
     optimizer.step(params)
@@ -628,13 +628,13 @@ describe('unusual but valid parameters', () => {
     expect(({} as Anything).polluted).toBeUndefined()
   })
 
-  test('exclude inherited and non-enumerable properties', () => {
+  test('do not include inherited and non-enumerable properties', () => {
     const params = Object.create({ inherited: Float32Array.of(1) }, { hidden: { value: Float32Array.of(1) } })
     params.w = Float32Array.of(1)
     expect(Object.keys(new Optimizer(params, adam()).params)).toEqual(['w'])
   })
 
-  test('are read once per call', () => {
+  test('are read once per optimizer call', () => {
     let reads = 0
     const getter = {
       get w() {
@@ -648,7 +648,7 @@ describe('unusual but valid parameters', () => {
     expect(optimizer.params.w[0]).toBe(0)
   })
 
-  test('may have getters that throw an exception, which is passed on without any change', () => {
+  test('may have getters that throw an exception, and the constructor propagates the exception', () => {
     const optimizer = underWay()
     const before = snapshot(optimizer)
     const gradients = {
@@ -747,7 +747,7 @@ describe('an engine that cannot load', () => {
       noWasmMemory,
       'the arena is not in a WebAssembly memory: could not allocate memory',
     ],
-  ])('may be WebAssembly: %s', (_, before, reason) => {
+  ])('may be the WebAssembly engine: %s', (_, before, reason) => {
     const body = `const params = Float32Array.of(1, 2), rule = antigrad.gradientDescent({ lr: 1 })
       const error = thrownBy(() => new antigrad.Optimizer(params, rule, { engine: 'wasm' }))
       const optimizer = new antigrad.Optimizer(params, rule)
@@ -761,7 +761,7 @@ describe('an engine that cannot load', () => {
     })
   })
 
-  test('is replaced by TypeScript if no other engine runs', () => {
+  test('is replaced by the TypeScript engine if no other engine runs', () => {
     const body = `const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.gradientDescent({ lr: 1 }))
       optimizer.step(Float32Array.of(1, 2))
       return { engine: optimizer.engine, count: optimizer.engineReasons.length, params: [...optimizer.params] }`
@@ -770,7 +770,7 @@ describe('an engine that cannot load', () => {
   })
 
   test.each(['rust', 'WASM', 'native '])(
-    'causes an error if the environment names the unknown engine %j',
+    'causes an error if the environment variable names the unknown engine %j',
     (name) => {
       const body = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
       const error = inChild(body, { env: { ANTIGRAD_ENGINE: name } })
@@ -784,7 +784,7 @@ describe('an engine that cannot load', () => {
 })
 
 describe('a memory error', () => {
-  test('occurs if memory cannot be allocated', () => {
+  test('is thrown if memory cannot be allocated', () => {
     const before = `${noWasmMemory}
       const Whole = ArrayBuffer
       globalThis.ArrayBuffer = class extends Whole {
@@ -807,7 +807,7 @@ describe('a memory error', () => {
     })
   })
 
-  test.each(['native', 'typescript'])('occurs on the engine %s if the memory was transferred', (engine) => {
+  test.each(['native', 'typescript'])("is thrown on the engine %s if the optimizer's memory was transferred", (engine) => {
     const body = `
       const g = Float32Array.of(1, 2)
       const rules = [antigrad.adam(), antigrad.nesterov({ form: 'shifted' })]
@@ -841,7 +841,7 @@ describe('a memory error', () => {
     }
   })
 
-  test('cannot be caused by a transfer of WebAssembly memory', () => {
+  test('is not caused by an attempt to transfer WebAssembly memory', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), gradientDescent({ lr: 1 }))
     const { buffer } = optimizer.params
     // Node 20 clones it; later versions refuse.
@@ -853,7 +853,7 @@ describe('a memory error', () => {
   })
 })
 
-test('every error is an AntigradError with its name', () => {
+test('every error of the library is an AntigradError, and its `name` is the name of its class', () => {
   const kinds = [ArgumentError, OptionError, TensorError, EngineError, antigrad.MemoryError]
   for (const Kind of kinds) {
     expect(Kind.prototype).toBeInstanceOf(AntigradError)

@@ -63,7 +63,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     const points = path(gradientDescent({ lr: 1e-3 }), 1000)
     const moved = points.slice(1).map(([x, y], t) => Math.hypot(x - points[t][0], y - points[t][1]))
 
-    test('reaches the valley within a few updates, and then moves slowly along the valley', () => {
+    test("reaches the valley of Rosenbrock's function within a few updates, and then moves slowly along the valley", () => {
       const beside = points.map(([x, y]) => Math.abs(y - x * x))
       expect(beside[0]).toBe(0.25)
       expect(Math.max(...beside.slice(12))).toBeLessThan(0.03)
@@ -88,14 +88,14 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe('momentum', () => {
-    test('keeps moving where the gradient becomes small', () => {
+    test('continues to move the parameters where the gradient becomes small', () => {
       const [ball] = path(momentum({ lr: 1e-3 }), 300)[300]
       const [plain] = path(gradientDescent({ lr: 1e-3 }), 300)[300]
       expect(plain).toBeLessThan(-1)
       expect(ball).toBeGreaterThan(0.5)
     })
 
-    test("overshoots less in Nesterov's form", () => {
+    test("overshoots less in Nesterov's form than in the classical form", () => {
       const lowest = (rule: Rule) => Math.min(...path(rule, 100, bowl({ condition: 1 }), [1]).flat())
       const ball = lowest(momentum({ lr: 0.1 }))
       expect(ball).toBeLessThan(-0.5)
@@ -183,14 +183,14 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
   })
 
-  test('RMSProp oscillates across the valley while it moves along it', () => {
+  test("RMSProp oscillates across the valley of Rosenbrock's function while moving along the valley", () => {
     const points = path(rmsprop({ form: 'essay', lr: 1e-2, alpha: 0.9 }), 1000).slice(500)
     const sides = points.map(([x, y]) => Math.sign(y - x * x))
     for (let t = 1; t < points.length; t++) expect(sides[t]).toBe(-sides[t - 1])
     for (let t = 2; t < points.length; t++) expect(points[t][0]).toBeGreaterThan(points[t - 2][0])
   })
 
-  test('RMSProp forgets a steep region, while Adagrad does not', () => {
+  test('RMSProp takes full steps again after a steep region, while Adagrad keeps small steps', () => {
     const last = (rule: Rule) => {
       const optimizer = optimize([0], rule)
       for (let t = 1; t <= 300; t++) {
@@ -204,7 +204,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe('Adagrad', () => {
-    test('divides by the root of the mean of all squared gradients so far', () => {
+    test('divides by the square root of the mean of all previous squared gradients', () => {
       const optimizer = optimize([5], adagrad({ form: 'essay', lr: 0.5 }))
       let theta = 5
       let sum = 0
@@ -217,7 +217,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       }
     })
 
-    test('with the rate η/√t divides by the root of the sum of squares, as in PyTorch', () => {
+    test('with the learning rate η/√t divides by the square root of the sum of squared gradients, as in PyTorch', () => {
       const essay = optimize([1, 2, 3], adagrad({ form: 'essay', lr: (t) => 0.5 / Math.sqrt(t + 1) }))
       const torch = optimize([1, 2, 3], adagrad({ lr: 0.5, eps: 0 }))
       for (let t = 1; t <= 200; t++) {
@@ -230,7 +230,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       }
     })
 
-    test('takes larger steps for a sparse gradient', () => {
+    test('takes larger steps for a parameter whose gradient is often 0', () => {
       const optimizer = optimize([0, 0], adagrad({ form: 'essay', lr: 1 }))
       for (let t = 1; t <= 100; t++) {
         optimizer.params.fill(0)
@@ -243,7 +243,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe('Adam', () => {
-    test('has moments that are weighted sums of all gradients', () => {
+    test('has moments that are weighted sums of all previous gradients', () => {
       const optimizer = optimize([0], adam())
       const gradients = noise(3, 60, 'float64')
       for (let t = 1; t <= 60; t++) {
@@ -294,7 +294,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     test.each([
       ['AdamW subtracts the decay from the parameters', adamw, true],
       ['Adam adds the decay to the gradient', adam, false],
-    ] as const)('equals the equations bit for bit: %s', (_, rule, isApart) => {
+    ] as const)('computes exactly its documented equations: %s', (_, rule, isApart) => {
       const theta = noise(4, 50, dtype, 3)
       const gradients = Array.from({ length: 20 }, (_, t) => noise(100 + t, 50, dtype))
       const optimizer = new Optimizer(theta, rule(options), { engine })
@@ -309,7 +309,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(bits(optimizer.params)).toBe(bits(expected))
     })
 
-    test("equals the essay's λ·‖θ‖² in the loss for weightDecay: 2·λ", () => {
+    test("with the option weightDecay = 2·λ equals a penalty λ·‖θ‖² in the loss", () => {
       const lambda = 0.15
       const theta = noise(5, 9, dtype, 3)
       const decays = new Optimizer(theta, adam({ ...options, weightDecay: 2 * lambda }), { engine })
@@ -322,7 +322,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(bits(decays.params)).toBe(bits(lossHasIt.params))
     })
 
-    test('multiplies parameters without a gradient by 1 − η·λ in AdamW, and causes full steps in Adam with coupled decay', () => {
+    test('multiplies parameters with gradient 0 by 1 − η·λ in AdamW, but causes full steps in Adam', () => {
       const theta = arrayOf[dtype].of(100, 1)
       const zero = new arrayOf[dtype](2)
       const apart = new Optimizer(theta, adamw(options), { engine })
@@ -380,7 +380,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
 
   describe.each(dtypes)('a delayed start on %s', (dtype) => {
     const delayable = rules.filter(([, { name }]) => !name.startsWith('scheduleFree'))
-    test.each(delayable)('moves no parameter before the start of %s, but updates the state', (_, rule) => {
+    test.each(delayable)('moves no parameter before the start of %s, but updates the state of the rule', (_, rule) => {
       const theta = noise(6, 37, dtype, 3)
       theta.set([-0, 0, NaN, -Infinity])
       const delayed = new Optimizer(theta, delayedStart(4, rule), { engine, clip: { value: 0.5 } })
@@ -406,7 +406,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
   })
 
-  describe.each(dtypes)('a warm-up on %s', (dtype) => {
+  describe.each(dtypes)('a warm-up of the learning rate on %s', (dtype) => {
     const f = roundOf[dtype]
     const steps = (rule: Rule) => {
       const optimizer = new Optimizer(new arrayOf[dtype](1), rule, { engine })
@@ -417,7 +417,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       })
     }
 
-    test('rises to its final value, from a fraction 1/steps or from a number', () => {
+    test('increases the rate to its final value, starting from the fraction 1/steps or from a given number', () => {
       const by = (lr: Scheduled) => steps(gradientDescent({ lr }))
       expect(by(warmup(0.3, { steps: 4 }))).toEqual([0.25, 0.5, 0.75, 1, 1, 1].map((part) => f(0.3 * part)))
       expect(by(warmup(0.3, { steps: 4, from: 0 }))).toEqual(
@@ -433,8 +433,8 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
   })
 
-  describe('the stopping criterion', () => {
-    test('stops at the first change below the tolerance', () => {
+  describe('the stopping criterion of minimize', () => {
+    test('ends a run at the first parameter change below the tolerance', () => {
       const changes: number[] = []
       let before = Float64Array.from(start)
       const callback = (x: ArrayLike<number>) => {
@@ -472,7 +472,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       adam(),
       adamw(),
       radam(),
-    ] as Rule[])('lets %o converge to the minimum of a bowl', (rule) => {
+    ] as Rule[])('lets the rule %o converge to the minimum of a bowl', (rule) => {
       // Rules whose step is η for any slope converge as η decreases.
       const falling = { ...rule, lr: (t: number) => 0.1 / (1 + t / 20) } as Rule
       const { reason, x } = minimize(bowl({ condition: 4 }), [1, -2, 3], falling, { engine, tolerance: 1e-6 })
@@ -482,7 +482,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 })
 
-test("Rosenbrock's Hessian has very different eigenvalues at the minimum", () => {
+test("the Hessian of Rosenbrock's function has very different eigenvalues at the minimum", () => {
   // Differences of the gradient: [[2 + 8b, −4b], [−4b, 2b]].
   const h = 2 ** -12
   const column = (i: number) => {

@@ -53,7 +53,7 @@ describe('the example train.mjs', () => {
 
   const epochs = ({ lines }: Run) => lines.flatMap((line) => /^epoch (\d+)/.exec(line)?.[1] ?? []).map(Number)
 
-  test('resumes a run after two kills on other engines, with the bits of a single run', async () => {
+  test('resumes a run that was killed twice on other engines, and computes the bits of an uninterrupted run', async () => {
     const whole = await train('whole', 'native')
     expect(whole).toMatchObject({ status: 0, errors: '' })
     expect(epochs(whole)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
@@ -75,14 +75,14 @@ describe('the example train.mjs', () => {
     expect(last.lines.slice(-2)).toEqual(whole.lines.slice(-2))
   })
 
-  test('refuses to resume a run with other settings', async () => {
+  test('refuses to resume a run with changed settings', async () => {
     expect(await train('short', 'native', undefined, 1)).toMatchObject({ status: 0 })
     const { status, errors } = await train('short', 'native', undefined, 2)
     expect([status, errors]).toEqual([1, expect.stringContaining('belongs to another run')])
   })
 })
 
-test('the example network.mjs computes the correct gradient of its loss', () => {
+test('the example network.mjs computes the correct gradient of its loss function', () => {
   const generator = new Generator(2)
   const network = new Network(6, 5, 3)
   const data = {
@@ -104,7 +104,7 @@ test('the example network.mjs computes the correct gradient of its loss', () => 
   expect(checkGradient(objective, x)).toMatchObject({ ok: true, failures: 0 })
 })
 
-test('the example word-vectors.mjs trains with the same bits on every engine', () => {
+test('the example word-vectors.mjs computes the same bits on every engine', () => {
   const runs = ['native', 'wasm', 'typescript'].map((engine) => {
     const flags = ['--epochs=2', '--verses=600']
     const { stdout, stderr, status } = spawnSync(

@@ -45,17 +45,17 @@ describe('an expression', () => {
     ['1 == 1 && 2 != 2 ? 1 : 0', 0],
     ['1 == 1 || 2 != 2 ? 1 : 0', 1],
     ['!(1 <= 2) ? 1 : 0', 0],
-  ])('has the value of %s', (text, value) => {
+  ])('has the expected value: %s', (text, value) => {
     expect(at(text)).toBe(value)
   })
 
-  test('has its names as parameters, in order of first appearance, in any alphabet', () => {
+  test('has its variable names as parameters in order of first appearance, in any alphabet', () => {
     const f = expression('b*θ_1 - a + b')
     expect(f.names).toEqual(['b', 'θ_1', 'a'])
     expect(f.value([2, 3, 5])).toBe(3)
   })
 
-  test('computes integer powers as products, and other powers by functions', () => {
+  test('computes integer powers as products, and other powers with library functions', () => {
     expect(at('x^3', 0.1)).toBe(0.1 * 0.1 * 0.1)
     expect(at('x^-2', 3)).toBe(1 / 9)
     expect(at('x^0', Number.NaN)).toBe(1)
@@ -114,13 +114,13 @@ describe('an expression', () => {
     ['a*e^(-x)', 2, 'exp(…)', 'e^'],
     ['e**x', 0, 'exp(…)', 'e**'],
     ['x…', 1, 'a number, a name or an operator', '…'],
-  ])('is refused with the position and a correction: %j', (text, position, wanted, got) => {
+  ])('is refused with the position of the error and a suggested correction: %j', (text, position, wanted, got) => {
     expect(() => expression(text)).toThrow(expect.objectContaining({ name: 'ExpressionError', position }))
     expect(() => expression(text)).toThrow(`expected ${wanted}`)
     expect(() => expression(text)).toThrow(`got ${got}: `)
   })
 
-  test('treats letters as names, π as a number, and e as a number or as the base of a power', () => {
+  test('treats letters as names, π as a constant, and e as a constant or as the base of a power', () => {
     expect(expression('α*µ + x₁ + e*E + pow(e, 2) + (e)^2 + pi_1').names).toEqual([
       'α',
       'µ',
@@ -135,7 +135,7 @@ describe('an expression', () => {
     }
   })
 
-  test('can use names that every object inherits', () => {
+  test('can use variable names that every object inherits, such as constructor', () => {
     expect(at('constructor + __proto__ + toString', 1, 2, 3)).toBe(6)
   })
 
@@ -152,7 +152,7 @@ describe('an expression', () => {
     expect(performance.now() - start).toBeLessThan(1_000)
   })
 
-  test('is parsed quickly at the maximum length', () => {
+  test('is parsed in little time at the maximum length', () => {
     const start = performance.now()
     const f = expression(Array(9_999).fill('x').join('*'))
     expect(f.value([1])).toBe(1)
@@ -179,7 +179,7 @@ const point = fc
 const withAll = (text: string) => `(0 < 1 ? ${text} : x + y + z)`
 
 describe('random expressions', () => {
-  test('have the values of a direct evaluation', () => {
+  test('have the same values as a direct evaluation', () => {
     fc.assert(
       fc.property(tree, point, (plain, x) => {
         const f = expression(`x*0 + y*0 + z*0 < 1 ? ${plain.text} : 0`)
@@ -236,7 +236,7 @@ test.each([
   ['x > 0 ? (x < 9 ? sqrt(x) : sqrt(9 - x)) : x', 4, 0.25],
   ['min(x, 1/(x - 2))', 2, 1],
   ['(x > 0 ? sqrt(x) : 0) + (x > 1 ? sqrt(x) : x)', 0, 1],
-])('the unused branch in %s affects no derivative at %d', (text, x, slope) => {
+])('the branch that %s does not use at %d has no effect on the derivative', (text, x, slope) => {
   const out = new Float64Array(1)
   expression(text).gradient([x], out)
   expect(out[0]).toBe(slope)
@@ -260,11 +260,11 @@ test.each([
   ['x^y', [2, 0], [0, functions.log(2)]],
   ['x^y', [Infinity, 0], [0, Infinity]],
   ['(x - 1)^(y - 1)', [1, 1], [0, 0]],
-])('the derivatives of %s at %j are %j', (text, x, wanted) => {
+])('the derivatives of the expression %s at %j are %j', (text, x, wanted) => {
   expect(slopes(text, ...x)).toEqual(wanted)
 })
 
-describe('rows of data', () => {
+describe('the data rows of an expression', () => {
   const t = [0, 1, 2, 3]
   const y = [1, 0.6, 0.3, 0.2]
   const f = expression('(a*exp(-b*t) + c - y)^2')
@@ -290,7 +290,7 @@ describe('rows of data', () => {
     expect(sum.value(Float32Array.of(a, b))).toBe(h(h(rows[0] + rows[1]) + rows[2]))
   })
 
-  test('are copied by the expression', () => {
+  test('are copied when the expression is created', () => {
     const column = Float64Array.from(t)
     const fit = f.with({ t: column, y })
     const before = fit.value([1, 1, 0])
@@ -304,13 +304,13 @@ describe('rows of data', () => {
     [{ t: 'text' }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
     [{ t: [1, '2'] }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
     [null, /data: expected an object/],
-  ])('are refused if invalid: %j', (data, message) => {
+  ])('are refused if they are invalid: %j', (data, message) => {
     expect(() => f.with(data as never)).toThrow(message)
   })
 })
 
 test.each(['typescript', 'wasm', 'native'] as const)(
-  'the expression of a difference times a number is not compiled as a difference of products on %s',
+  'an expression (a − b)·c is not compiled to the difference of two products on %s',
   (engine) => {
     const start = { a: [2], b: [3], c: [4], d: [5] }
     const valueAt = (text: string) =>
@@ -323,7 +323,7 @@ test.each(['typescript', 'wasm', 'native'] as const)(
   },
 )
 
-test('minimize accepts an expression, and returns the same result as with a manual gradient', () => {
+test('minimize returns the same result for an expression as for a function with a manual gradient', () => {
   const rule = adam({ lr: 1e-2 })
   const options = { maxIterations: 50_000 }
   const found = minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], rule, options)
@@ -333,6 +333,6 @@ test('minimize accepts an expression, and returns the same result as with a manu
   expect(Math.abs(found.iterations - byHand.iterations)).toBeLessThan(0.01 * byHand.iterations)
 })
 
-test('an expression refuses a point of the wrong length with an error that names the parameters', () => {
+test("an expression refuses a point of the wrong length, and the error names the expression's parameters", () => {
   expect(() => expression('x + y').value([1])).toThrow(/x: expected 2 numbers: x, y, got "1 numbers"/)
 })

@@ -64,13 +64,13 @@ const failed = (engine: string, why: RegExp, what = 'this optimizer is unusable'
 })
 const panicked = /the trial has failed/
 
-describe('a panic in Rust', () => {
+describe('a panic in the Rust kernels', () => {
   const folder = join(home, 'target/trial/addon')
   const file = existsSync(folder) ? readdirSync(folder).find((name) => name.endsWith('.node')) : undefined
   if (file === undefined) throw new Error('the addon that fails is not there: `npm test` builds it')
   const trial = { env: { ANTIGRAD_ADDON: join(folder, file) }, isQuiet: true, timeout: 60_000 }
 
-  test('is reported with its location, without output', () => {
+  test('is reported with its location in the source, and prints nothing', () => {
     const body = `${prepared}
       return errorOf(() => make({ threads: 1 }).step(gradients(BAD)))`
     const { reasons } = inChildOfModules(body, trial) as { reasons: string[] }
@@ -106,7 +106,7 @@ describe('a panic in Rust', () => {
     expect(rest).toEqual({ isUntouched: true, isLoaded: true, report: 1, length })
   })
 
-  test('on one of several threads is reported after all threads have finished, and the threads remain usable', () => {
+  test('on one of several threads is reported once all threads have finished, and the threads remain usable', () => {
     const body = `${prepared}
       length = 1_000_000
       const ends = new Set()
@@ -125,7 +125,7 @@ describe('a panic in Rust', () => {
     expect(inChildOfModules(body, trial)).toEqual(['the trial has failed', true])
   })
 
-  test('ends neither a Node worker nor the process', () => {
+  test('ends neither the Node worker nor the process', () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {
@@ -153,7 +153,7 @@ describe('a panic in Rust', () => {
     ['minimizeManySync', 2],
     ['minimizeMany', 1],
     ['minimizeMany', 2],
-  ])('ends the call in %s on %i threads, and the next call works', (call, threads) => {
+  ])('ends only the current call in %s on %i threads, and the next call succeeds', (call, threads) => {
     const body = `${prepared}
       const objective = antigrad.expression('x^2')
       const run = (last) => {
@@ -172,7 +172,7 @@ describe('a panic in Rust', () => {
   })
 })
 
-describe('a trap in WebAssembly', () => {
+describe('a trap in a WebAssembly kernel', () => {
   // Overwritten data of the module, including its function tables, lead to a trap.
   const trapped = /^it has trapped: /
 
@@ -209,7 +209,7 @@ describe('a trap in WebAssembly', () => {
     },
   )
 
-  test.each(['minimizeManySync', 'minimizeMany'])('ends the call in %s, and the next call works', (call) => {
+  test.each(['minimizeManySync', 'minimizeMany'])('ends only the current call in %s, and the next call succeeds', (call) => {
     const before = `
       globalThis.isSpoilt = false
       WebAssembly.Instance = class extends WebAssembly.Instance {
@@ -239,7 +239,7 @@ describe('a trap in WebAssembly', () => {
     ])
   })
 
-  test('is not caused by a stack overflow, which throws a harmless RangeError', () => {
+  test('is not caused by a stack overflow, because a stack overflow throws a RangeError', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(new Float32Array(8), antigrad.sgd({ lr: 1 }), { engine: 'wasm' })
       optimizer.step(new Float32Array(8).fill(1))

@@ -79,7 +79,7 @@ function lines(args: string, model: string | null = MODEL, more: Setting = {}): 
 }
 
 describe('the JSON output of antigrad fit', () => {
-  test('contains the results of the function fit', () => {
+  test("contains the results of the library's function fit", () => {
     const [found, ...others] = lines(`decay.csv --x t ${STARTS}`)
     const fitted = fitOne(expression(MODEL), { t, y }, { start })
     const {
@@ -112,7 +112,7 @@ describe('the JSON output of antigrad fit', () => {
     expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
   })
 
-  test('contains the results of fitMany for groups, in the order of the groups', () => {
+  test("contains the results of fitMany for the table's groups, in the order of the groups", () => {
     write(
       'turned.csv',
       csv(
@@ -143,7 +143,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(stdout).not.toContain('\u001b')
   })
 
-  test('contains a common fit of all groups with --shared', () => {
+  test('contains a single joint fit of all groups with --shared', () => {
     const [all, ...groups] = lines(`decay.csv --x t --group g --shared b ${STARTS}`)
     const g = decay.map(([, , label]) => label)
     const found = fitSharedSync(expression(MODEL), { t, y, g }, { group: 'g', shared: ['b'], start })
@@ -155,7 +155,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
 
-  test('supports derived quantities, derived parameters, weights by the model, and plots with --shared', () => {
+  test('supports derived quantities, derived parameters, model-dependent weights and plots with --shared', () => {
     const args =
       'decay.csv --x t --group g --shared b --derive half=log(2)/b --expr c=a/9 --weights =1/f --start a=3,b=1'
     const [, ...groups] = lines(`${args} --plot together.svg`)
@@ -176,7 +176,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(run(args).stdout).toMatch(/\ng +rows +a +± +c +± +half +± +χ²\nA /)
   })
 
-  test('supports parameters per label of a column, and profiles of shared parameters with --shared', () => {
+  test('supports parameters per label in a column, and profiles of shared parameters, with --shared', () => {
     const plateOf = (label: unknown) => (label === 'A' ? 'P 1' : 'P 2')
     const rows = [...decay, ...decay.map(([t, y, g]) => [t, (y as number) + 0.01 * (t as number), `${g}2`])]
     write(
@@ -235,7 +235,7 @@ describe('the JSON output of antigrad fit', () => {
     ],
     ['--engine typescript', { start, engine: 'typescript' }],
     ['--engine wasm --threads 1', { start, engine: 'wasm', threads: 1 }],
-  ])('follows the options: %s', (args, options) => {
+  ])('depends on the command-line options: %s', (args, options) => {
     const [found] = lines(`decay.csv --x t ${STARTS} ${args}`)
     const { values, errors, minima } = fitOne(expression(MODEL), { t, y }, options)
     const inJson = JSON.parse(
@@ -244,7 +244,7 @@ describe('the JSON output of antigrad fit', () => {
     expect({ values: found.values, errors: found.errors, minima: found.minima }).toEqual(inJson)
   })
 
-  test('follows the options for weights and σ', () => {
+  test('depends on the options for weights and σ', () => {
     const sigma = t.map((t) => 0.1 + t)
     write(
       'sigma.csv',
@@ -262,14 +262,14 @@ describe('the JSON output of antigrad fit', () => {
     same('--weights w', { weights: t.map((_, i) => i % 3) })
   })
 
-  test('contains fits of built-in models, which guess starting values', () => {
+  test('contains fits of built-in models from guessed starting values', () => {
     const { values } = fitOne(models.line(), { x: t, y }, {})
     for (const args of ['--x t', '--x x=t'])
       expect(lines(`decay.csv ${args}`, 'line')[0].values).toEqual(values)
     expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
-  test('requires --x for a model without x, and the error suggests --x', () => {
+  test('is replaced by an error that suggests --x if the option is missing for a model without x', () => {
     const model = 'a*exp(-b*t)'
     expect(run('decay.csv', model).stderr).toBe(
       'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
@@ -279,7 +279,7 @@ describe('the JSON output of antigrad fit', () => {
     )
   })
 
-  test('supports models of two columns, renamed columns, and a response whose name occurs in the model', () => {
+  test('supports models with two columns, renamed columns, and a response variable whose name occurs in the model', () => {
     const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
     write(
       'two.csv',
@@ -310,7 +310,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(JSON.parse(stdout).values).toEqual(values)
   })
 
-  test('must not contain a column name that fitMany reserves', () => {
+  test('is replaced by an error if a column has a name that fitMany reserves', () => {
     for (const y of ['@cost', '@weight']) {
       expect(() => fitOne(models.line(), { x: [1, 2, 3], [y]: [2, 4, 7] }, { y })).toThrow(
         `y: expected a name that does not begin with @, got "${y}"`,
@@ -318,7 +318,7 @@ describe('the JSON output of antigrad fit', () => {
     }
   })
 
-  test('supports arrays as model options, and models with further columns besides x', () => {
+  test('supports arrays as model options, and models with more columns than x', () => {
     const at = Array.from({ length: 40 }, (_, i) => i / 10)
     const wave = at.map((x) => 2 * Math.sin(2 * Math.PI * 0.7 * x + 0.3) + 1 + (next() - 0.5) / 10)
     write(
@@ -347,7 +347,7 @@ describe('the JSON output of antigrad fit', () => {
     )
   })
 
-  test('can be computed from a table on standard input', () => {
+  test('can be computed for a table on standard input', () => {
     const input = readFileSync(join(folder, 'decay.csv'), 'utf8')
     expect(lines(`- --x t ${STARTS}`, MODEL, { input })).toEqual(lines(`decay.csv --x t ${STARTS}`))
   })
@@ -414,7 +414,7 @@ describe('input files of antigrad fit', () => {
     )
   })
 
-  test('are read from a pipe with memory for two columns only', () => {
+  test('are read from a pipe with memory for only two columns', () => {
     const before = `process.on('exit', () => console.error(process.resourceUsage().maxRSS >> 10))`
     const row = (i: number) => `some words;${i % 1000},5;${(i % 1000) + 1}\n`
     const thousand = Array.from({ length: 1000 }, (_, i) => row(i)).join('')
@@ -429,7 +429,7 @@ describe('input files of antigrad fit', () => {
     expect(many - few).toBeLessThan(210)
   })
 
-  test('are parsed with at most one row of text in memory', () => {
+  test('are parsed with the text of at most one row in memory', () => {
     const words = 'w'.repeat(1 << 20)
     write(
       'long.csv',
@@ -454,7 +454,7 @@ describe('input files of antigrad fit', () => {
   })
 })
 
-describe('table rows with invalid numbers', () => {
+describe('table rows with invalid numbers in antigrad fit', () => {
   test('are dropped with --drop-invalid, and reported by line and column', () => {
     const text =
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
@@ -487,7 +487,7 @@ describe('table rows with invalid numbers', () => {
     ['x,y\n1,2\n2,4\n3,7\n4,1e999\n', '', ['line 5: y is too large']],
     ['x,y\n1,2\n2,4\n3,7\n1,2,3\n', '', ['line 5: the row has 3 cells, but the header has 2']],
     ['x,y\n1,2\n2,4\n3,7\n1,\u001b[31mred\n', '', ['line 5: y is "�[31mred", not a number']],
-  ])('cause the errors %j for %s', (text, args, told) => {
+  ])('cause the error %j for %s', (text, args, told) => {
     write('some.csv', text)
     const model = args.includes('poisson') ? 'a + x/a' : 'line'
     const refused = run(`some.csv ${args}`, model)
@@ -509,7 +509,7 @@ describe('table rows with invalid numbers', () => {
   })
 })
 
-describe('an invalid file leads to status 2, one line on stderr and no output:', () => {
+describe('antigrad fit ends with exit status 2, one line on stderr and no output for an invalid file:', () => {
   test.each([
     ['', 'expected a header with names of columns, got an empty file'],
     ['\n\n', 'expected a header with names of columns, got an empty file'],
@@ -544,7 +544,7 @@ describe('an invalid file leads to status 2, one line on stderr and no output:',
   })
 })
 
-describe('an invalid argument leads to status 2, one line on stderr and no output:', () => {
+describe('antigrad fit ends with exit status 2, one line on stderr and no output for an invalid argument:', () => {
   test.each([
     ['none.csv --x t', MODEL, 'none.csv: ENOENT'],
     ['. --x t', MODEL, '.: EISDIR'],
@@ -601,7 +601,7 @@ describe('an invalid argument leads to status 2, one line on stderr and no outpu
 })
 
 describe('the table of antigrad fit', () => {
-  test('lists values, errors, intervals and statistics of the fit', () => {
+  test('lists the values, standard errors and intervals of the parameters, and the statistics of the fit', () => {
     const { status, stdout, stderr } = run('decay.csv --x t --start b=1 --fixed c=0.5')
     expect({ status, stderr }).toEqual({
       status: 0,
@@ -625,7 +625,7 @@ describe('the table of antigrad fit', () => {
     expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
   })
 
-  test('has a line per group, and a failed fit has a reason and causes status 1', () => {
+  test('has a line per group and the reason of a failed fit, which causes exit status 1', () => {
     write(
       'groups.csv',
       csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
@@ -643,7 +643,7 @@ describe('the table of antigrad fit', () => {
     expect([c, end]).toEqual([`C," 1 ${'– '.repeat(8)}${why}`, ''])
   })
 
-  test('explains unidentifiable parameters, active bounds and non-finite values', () => {
+  test('explains unidentifiable parameters, parameters at bounds, and non-finite values', () => {
     write(
       'constant.csv',
       csv(
@@ -664,7 +664,7 @@ describe('the table of antigrad fit', () => {
     expect(infinite.stdout).toContain('\nrow 0, where t = 0: the model is Infinity where the fit starts\n')
   })
 
-  test('lists the minima that several starting points found', () => {
+  test('lists the minima that fits from several starting points found', () => {
     write(
       'sine.csv',
       csv(
@@ -699,7 +699,7 @@ describe('the table of antigrad fit', () => {
 describe('the command-line option', () => {
   const half = 'half=log(2)/b'
 
-  test('--derive gives the results of the API, like --positive and --profile', () => {
+  test('--derive leads to the same results as the API, like --positive and --profile', () => {
     const args = `decay.csv --x t ${STARTS} --derive ${half} --positive a,b --profile`
     const [found] = lines(args)
     const positive = (one: number) => ({ start: one, positive: true })
@@ -721,7 +721,7 @@ describe('the command-line option', () => {
     expect(groups[0]).toMatch(/a +from +to +b +from +to .* half +from +to/)
   })
 
-  test('--profile reports missing endpoints', () => {
+  test('--profile reports missing endpoints of intervals', () => {
     write(
       'flat.csv',
       csv(
@@ -735,7 +735,7 @@ describe('the command-line option', () => {
     expect([profile.b.high, profile.b.highReason]).toEqual([null, 'unbounded'])
   })
 
-  test('--expr defines a parameter by other parameters, which may occur only in the expression', () => {
+  test('--expr defines a parameter by parameters that may occur only in the expression', () => {
     const [found] = lines(`decay.csv --x t --expr c=a/d --start a=1,b=1,d=4`)
     const given = { a: 1, b: 1, c: { expr: 'a/d' }, d: 4 }
     const other = fitOne(expression(MODEL), { t, y }, { start: given })
@@ -747,7 +747,7 @@ describe('the command-line option', () => {
     })
   })
 
-  test('--correlations prints the correlations of the fit', () => {
+  test('--correlations prints the correlations of the fitted parameters', () => {
     const { stdout } = run(`decay.csv --x t ${STARTS} --correlations`)
     const other = fitOne(expression(MODEL), { t, y }, { start })
     const rows = stdout.trimEnd().split('\n').slice(-3)
@@ -757,7 +757,7 @@ describe('the command-line option', () => {
     }
   })
 
-  test('--sigma accepts a formula after =, like --weights', () => {
+  test('--sigma accepts a formula after an equals sign, like --weights', () => {
     const [found] = lines(`decay.csv --x t ${STARTS} --sigma =0.1*f`)
     const other = fitOne(expression(MODEL), { t, y }, { start, sigma: '0.1*f' })
     expect([found.values, found.errors, found.evaluations]).toEqual([
@@ -769,7 +769,7 @@ describe('the command-line option', () => {
     expect(weighted.values.b).toBeCloseTo(found.values.b, 6)
   })
 
-  test('--compare gives the results of the API', () => {
+  test('--compare prints the same results as the API', () => {
     const args = `decay.csv --x t ${STARTS} --compare a*exp(-b*t)`
     const [{ compare: found }] = lines(args)
     const [a, b] = [MODEL, 'a*exp(-b*t)'].map((text) =>
@@ -843,7 +843,7 @@ describe('the command-line option', () => {
     ['--expr a=2*b --min a=0', '--expr: expected no other option for a'],
     ['--positive zz', 'start: expected names among a, b, c'],
     ['--weights =1/g', 'weights: expected an expression of f, t'],
-  ])('%s is refused', (args, message) => {
+  ])('is refused with an error message: %s', (args, message) => {
     const { status, stdout, stderr } = run(`decay.csv --x t ${args}`)
     expect([status, stdout]).toEqual([2, ''])
     expect(stderr).toContain(message)
@@ -851,7 +851,7 @@ describe('the command-line option', () => {
 })
 
 describe('Ctrl-C during antigrad fit', () => {
-  test('prints completed fits', () => {
+  test('prints the completed fits', () => {
     const before = `process.on('newListener', (name) => name === 'SIGINT' && setTimeout(() => process.kill(process.pid, 'SIGINT'), 1500))`
     const names = Array.from({ length: 4000 }, (_, k) => `w${k}`)
     write(
@@ -880,7 +880,7 @@ describe('Ctrl-C during antigrad fit', () => {
     }
   })
 
-  test('ends the process with status 130', () => {
+  test('ends the process with exit status 130', () => {
     const before = `process.on('newListener', (name) => name === 'SIGINT' && setImmediate(() => process.kill(process.pid, 'SIGINT')))`
     const args =
       'decay.csv --x t --group g --min a=0,b=0,c=0 --max a=9,b=9,c=9 --multi-start 4096 --tolerance 0'
@@ -1047,7 +1047,7 @@ describe('the plot of antigrad fit', () => {
     ])
   })
 
-  test('shows each group in its own color, with the same bytes for the same command', () => {
+  test('shows each group in its own color, and equal commands write equal bytes', () => {
     const args = `decay.csv --x t --group g ${STARTS}`
     const svg = drawn('groups.svg', args)
     expect(drawn('again.svg', `${args} --engine typescript`)).toBe(svg)
@@ -1063,7 +1063,7 @@ describe('the plot of antigrad fit', () => {
     expect(legend.map(({ text }) => text.slice(0, 7))).toEqual(['g A, a ', 'g B, a '])
   })
 
-  test('omits the curve where the model is undefined, and shows the data of a failed fit', () => {
+  test('omits the curve where the model is undefined, and shows the data even if the fit failed', () => {
     write(
       'log.csv',
       csv(
@@ -1083,7 +1083,7 @@ describe('the plot of antigrad fit', () => {
     expect(readFileSync(join(folder, 'few.svg'), 'utf8')).toContain('(too-few-points)')
   })
 
-  test('escapes names from the file', () => {
+  test('escapes names that come from the data file', () => {
     write('names.csv', 'x,"<y>&"\n1,2\n2,4\n3,7\n')
     const args = ['--y', '<y>&', '--model', 'line', '--plot', 'names.svg']
     expect(spawnSync(process.execPath, [cli, 'fit', 'names.csv', ...args], { env, cwd: folder }).status).toBe(
@@ -1093,7 +1093,7 @@ describe('the plot of antigrad fit', () => {
     expect(texts).toContain('<y>&')
   })
 
-  test('reports ranges that are too wide to draw', () => {
+  test('is replaced by an error if a range is too wide to draw', () => {
     write('huge.csv', 'x,y\n-1e308,1\n0,2\n1e308,3\n')
     const { status, stderr } = run('huge.csv --plot huge.svg', 'line')
     expect(status).toBe(2)
@@ -1101,7 +1101,7 @@ describe('the plot of antigrad fit', () => {
     expect(existsSync(join(folder, 'huge.svg'))).toBe(false)
   })
 
-  test('can be written as PNG', () => {
+  test('can be written as a PNG image', () => {
     expect(run(`decay.csv --x t ${STARTS} --plot fit.png`).status).toBe(0)
     expect(readFileSync(join(folder, 'fit.png')).subarray(1, 4).toString()).toBe('PNG')
   })
@@ -1111,7 +1111,7 @@ test('the progress of antigrad fit shows a rate and the remaining time', () => {
   expect(describeRate('fits', 3000, 20_000, 2)).toBe('3,000 of 20,000 fits, 1,500 fits/s, 00:12 left')
 })
 
-test('antigrad fit --help prints the options', () => {
+test('the command antigrad fit --help prints all options', () => {
   const { status, stdout } = run('--help', null)
   expect(status).toBe(0)
   for (const part of ['--model <model>', 'a*exp(-b*t) + c', '--multi-start <count>', '130 after Ctrl-C']) {

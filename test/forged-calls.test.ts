@@ -29,8 +29,8 @@ const prepared = `
     return { memory, attach: (owner) => addon.attach(owner, 65536, region.byteLength, words, 1) }
   }`
 
-describe('the owner of an arena', () => {
-  test('must be a real memory', () => {
+describe('the memory object that owns an arena', () => {
+  test('must be a real WebAssembly memory or ArrayBuffer', () => {
     const body = `${prepared}
       const { memory, attach } = inMemory(2)
       const plain = memory.buffer.slice(0)
@@ -64,7 +64,7 @@ describe('the owner of an arena', () => {
     expect(shared).not.toBe('function')
   })
 
-  test('must be a memory that cannot grow', () => {
+  test('must be a memory object that cannot grow', () => {
     const body = `${prepared}
       const ends = []
       for (const maximum of [undefined, 3, 2]) {
@@ -76,7 +76,7 @@ describe('the owner of an arena', () => {
     expect(inChildOfModules(body)).toEqual([growing, growing, 'function'])
   })
 
-  test('stays alive with the function, whatever happens to its buffers', () => {
+  test('stays alive as long as the step function, whatever happens to the buffers', () => {
     const body = `${prepared}
       const held = () => {
         const { memory, attach } = inMemory(2)
@@ -95,7 +95,7 @@ describe('the owner of an arena', () => {
     expect(inChildOfModules(body, { flags: ['--expose-gc'] })).toBe('done')
   })
 
-  test('may be a plain ArrayBuffer, which each call checks, and which is never passed to another thread', () => {
+  test('may be an ArrayBuffer that each call checks and never passes to another thread', () => {
     const body = `${prepared}
       const { region, words } = made()
       const buffer = region.buffer.slice(region.byteOffset, region.byteOffset + region.byteLength)
@@ -112,7 +112,7 @@ describe('the owner of an arena', () => {
     ])
   })
 
-  test("is checked by a worker's own functions", () => {
+  test("is checked by the step functions of each worker", () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {
@@ -133,7 +133,7 @@ describe('the owner of an arena', () => {
   })
 })
 
-describe('a batch', () => {
+describe('a forged batch of runs', () => {
   /** A batch in progress as words, in a copy surrounded by `GAP` unused bytes. */
   const batches = `${prepared}
     const GAP = 1 << 16
@@ -160,7 +160,7 @@ describe('a batch', () => {
       return isNobodys(0) && isNobodys(GAP + bytes.length) ? end : 'outside of it'
     }`
 
-  test('is refused if its arrays overlap its tables or each other', () => {
+  test('is refused if the arrays overlap each other or the tables', () => {
     const body = `${batches}
       const places = ['value', 'gradient', 'settings', 'coefficients', 'live', 'planes', 'results', 'scratch']
       const ends = []
@@ -180,7 +180,7 @@ describe('a batch', () => {
     expect(ends.isDone + ends.isRefused).toBe(ends.all)
   })
 
-  test('stays within its bytes if they are random', () => {
+  test('accesses only its own bytes, even if these bytes are random', () => {
     const body = `${batches}
       let seed = 2463534242
       const below = (limit) => {
@@ -210,7 +210,7 @@ describe('a batch', () => {
     expect(ends.false).toBeGreaterThan(100)
   })
 
-  test('stays within its bytes while another thread overwrites them', () => {
+  test('accesses only its own bytes while another thread overwrites these bytes', () => {
     const body = `${batches}
       const ends = []
       for (const bytes of batches) {
@@ -228,7 +228,7 @@ describe('a batch', () => {
     expect(inChildOfModules(body, { timeout: 60_000 })).toEqual(['boolean'])
   })
 
-  test('is refused for invalid threads, instruction sets and offsets', () => {
+  test('is refused for invalid thread counts, instruction sets and offsets', () => {
     const body = `${batches}
       const [{ buffer, byteLength }] = batches
       const calls = [

@@ -106,7 +106,7 @@ function digest(values: Float32Array | Float64Array): string {
   return (hash >>> 0).toString(16).padStart(8, '0')
 }
 
-describe.each(dtypes)('functions in %s', (dtype) => {
+describe.each(dtypes)('mathematical functions in %s', (dtype) => {
   const expected: Record<string, string> = JSON.parse(
     readFileSync(new URL('data/function-bits.json', import.meta.url), 'utf8'),
   )[dtype]
@@ -116,7 +116,7 @@ describe.each(dtypes)('functions in %s', (dtype) => {
   const functions = elementary(dtype)
 
   test.each(Object.keys(functions) as (keyof typeof functions)[])(
-    'have the same bits in TypeScript as in Rust: %s',
+    'compute the same bits in TypeScript as in Rust: %s',
     (name) => {
       const values = x.map((xi, i) => functions[name](xi, y[i], z[i]))
       expect(digest(values)).toBe(expected[name])
@@ -129,7 +129,7 @@ describe.each(dtypes)('functions in %s', (dtype) => {
     },
   )
 
-  test('are all in the list of compared functions', () => {
+  test('all occur in the list of compared functions', () => {
     expect(Object.keys(functions).sort()).toEqual(Object.keys(expected).sort())
   })
 })

@@ -48,7 +48,7 @@ const any = fc.double()
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true })
 const settings = { seed: 1, numRuns: 5000 }
 
-describe.each(names)('the function %s', (name) => {
+describe.each(names)('the mathematical function %s', (name) => {
   test('differs from the exact value by less than an ulp', () => {
     let worst = 0
     for (const row of table[name]) {
@@ -63,7 +63,7 @@ describe.each(names)('the function %s', (name) => {
     expect(worst).toBeGreaterThan(within[name] - 0.02)
   })
 
-  test('has the bits of the previous version', () => {
+  test('computes the same bits as in the previous version', () => {
     expect(functionDigests()[name]).toBe(digests[name])
   })
 })
@@ -99,7 +99,7 @@ test.each([
   ['cos', -0, 1],
   // The float64 number nearest to a multiple of π/2.
   ['cos', 5.319372648326541e255, -4.687165924254628e-19],
-] as const)('the function %s at %s is %s', (name, x, value) => {
+] as const)('the value of the function %s at %s is %s', (name, x, value) => {
   expect(functions[name](x)).toBe(value)
 })
 
@@ -157,11 +157,11 @@ test.each([
   [0.9999999999999999, 1e308, 0],
   [1.0000000000000002, 1e308, Infinity],
   [-0.9999999999999999, -1e308, Infinity],
-])('the function pow(%s, %s) is %s', (x, y, value) => {
+])('the value of pow(%s, %s) is %s', (x, y, value) => {
   expect(pow(x, y)).toBe(value)
 })
 
-test('a power that is representable is exact', () => {
+test('the function pow is exact if the power is representable', () => {
   for (let x = 2; x < 100; x++) {
     let exact = x
     for (let y = 1; exact <= Number.MAX_SAFE_INTEGER; y++, exact *= x) {
@@ -177,7 +177,7 @@ test('a power that is representable is exact', () => {
   )
 })
 
-test('the sine is odd, the cosine is even, both are at most 1, and their squares add up to 1', () => {
+test('the sine is odd, the cosine is even, and the sum of both squares is 1 up to rounding', () => {
   fc.assert(
     fc.property(finite, (x) => {
       expect(sin(-x)).toBe(-sin(x))
@@ -189,7 +189,7 @@ test('the sine is odd, the cosine is even, both are at most 1, and their squares
   )
 })
 
-test('the functions exp, log and pow are monotonic, even between neighboring numbers', () => {
+test('the functions exp, log and pow are monotonic, even between neighboring floating-point numbers', () => {
   const rises = (f: (x: number) => number) => (x: number, steps: number) => {
     const [low, high] = [x, neighbor(x, steps)].sort((a, b) => a - b)
     expect(f(low), `${low}, ${high}`).toBeLessThanOrEqual(f(high))
@@ -229,7 +229,7 @@ const exact = [
   'trunc',
 ]
 
-test('only plots use functions that differ between JavaScript engines', async () => {
+test('only plots use Math functions that differ between JavaScript engines', async () => {
   const files = readdirSync(join(home, 'ts'), { recursive: true, encoding: 'utf8' })
   const pictures = [join('command-line', 'plot'), 'plots']
   const sources = files.filter(

@@ -36,7 +36,7 @@ describe.each(dtypes)('fused operations on %s', (dtype) => {
     divideSqrtAdd: (a, b, c) => add(sqrt(divide(a, b)), c),
     larger: (a, b) => (a > b ? a : b),
   }
-  test.each(Object.entries(wanted))('equal separate operations: %s', (code, compute) => {
+  test.each(Object.entries(wanted))('equal sequences of separate operations: %s', (code, compute) => {
     const one = of(code as Code)
     for (const [a, b, c, d] of draws) {
       const rounded = [a, b, c, d].map((x) => (dtype === 'float32' ? Math.fround(x) : x)) as never[]
@@ -45,7 +45,7 @@ describe.each(dtypes)('fused operations on %s', (dtype) => {
   })
 })
 
-test('TypeScript and Rust implement all fused operations', () => {
+test('all fused operations are implemented in TypeScript and in Rust', () => {
   expect([...OPERATIONS].sort()).toEqual(Object.keys(operations).sort())
 })
 

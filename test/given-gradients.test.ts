@@ -8,7 +8,7 @@ import { engineNames, inBits } from './helpers.js'
 describe.each(engineNames)('the gradients of a step on the engine %s', (engine) => {
   const lengths = [1, 2, 7, 12, 13, 31, 33, 300]
 
-  test.each(lengths)('act like a copy at any position in memory, as one array of %i', (n) => {
+  test.each(lengths)('act like a copy of the gradients at any position in memory, as one array of %i', (n) => {
     const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
     const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })
     const [given, expected] = [make(), make()]
@@ -28,7 +28,7 @@ describe.each(engineNames)('the gradients of a step on the engine %s', (engine) 
     }
   })
 
-  test('are either refused or used completely if the array has another type, length or realm, is a proxy, or is detached', () => {
+  test('are refused or used completely if the array is a proxy, is detached, or has another type, length or realm', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), sgd({ lr: 1 }), { engine })
     const gradient = Float32Array.of(0.5, 0.25)
     const detached = Float32Array.of(3, 3)
@@ -47,7 +47,7 @@ describe.each(engineNames)('the gradients of a step on the engine %s', (engine) 
   })
 })
 
-describe('an object of gradients', () => {
+describe('an object with a gradient per tensor name', () => {
   const names = ['b', 'a', 'c.d', 'e']
   const make = () => {
     const params = Object.fromEntries(names.map((name, k) => [name, Float32Array.of(k, -k)]))
@@ -63,7 +63,7 @@ describe('an object of gradients', () => {
     return inBits([optimizer.params, optimizer.report()])
   }
 
-  test('may list names in any order', () => {
+  test('may list the names in any order', () => {
     const entries = Object.entries(full())
     for (let k = 1; k < entries.length; k++) {
       expect(stepped(Object.fromEntries([...entries.slice(k), ...entries.slice(0, k)]))).toBe(stepped(full()))
@@ -76,7 +76,7 @@ describe('an object of gradients', () => {
     expect(stepped(heir)).toBe(stepped(rest))
   })
 
-  test('may have getters that delete or add names, which are then missing or ignored', () => {
+  test('may have getters that delete or add names, and these names are missing or ignored', () => {
     const trap = () => {
       const gradients = full() as Anything
       const { b } = gradients
@@ -103,7 +103,7 @@ describe('an object of gradients', () => {
     expect(stepped(shuffling)).toBe(stepped(full()))
   })
 
-  test('cannot address a nested tensor by a name with a dot', () => {
+  test('cannot contain a dotted name for a nested tensor', () => {
     const optimizer = new Optimizer(
       { 'a.b': { c: Float32Array.of(1) }, a: { b: Float32Array.of(2) } },
       sgd({ lr: 1 }),
@@ -132,7 +132,7 @@ test('views of tensors in several memories can be exchanged as gradients', () =>
 })
 
 describe.each(engineNames)(
-  "on the engine %s, an error names the first invalid gradient in the user's order",
+  "on the engine %s, the error names the gradient that is invalid first in the user's order",
   (engine) => {
     const names = ['d', 'b', 'c', 'a']
     const each = <T>(make: (name: string) => T) => Object.fromEntries(names.map((name) => [name, make(name)]))
@@ -192,7 +192,7 @@ describe.each(engineNames)(
       }
     })
 
-    test('even if a schedule detaches the gradients', () => {
+    test('even if a schedule function detaches the gradients', () => {
       const gradients = each(() => Float32Array.of(1, 1))
       let isOver = false
       const lr = () => {

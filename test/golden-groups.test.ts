@@ -81,8 +81,8 @@ test('the recorded runs have three groups, two missing gradients, and a decreasi
   }
 })
 
-describe.each(variants)('runs with groups on $name', ({ name: _, ...engine }) => {
-  test.each(runs)('follow the recorded run of $system', (run) => {
+describe.each(variants)('runs with groups of tensors on $name', ({ name: _, ...engine }) => {
+  test.each(runs)('reproduce the recorded run of $system', (run) => {
     const [first, second, third] = run.initial.map(floats)
     const groups = [{ match: '1', ...ours(run.second) }]
     const rule = rules[run.system](ours(run.options) as never)

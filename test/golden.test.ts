@@ -191,7 +191,7 @@ function tolerance(
 }
 
 // Points are compared at gradientPoint(), because the parameters of the shifted form differ.
-describe.each(variants)('trajectories of other libraries on $name', ({ name: _, ...engine }) => {
+describe.each(variants)('recorded trajectories of other libraries on $name', ({ name: _, ...engine }) => {
   test.each(golden.openLoop)('are reproduced for recorded gradients: $system $name $dtype', (entry) => {
     const { ours, clip } = translated(entry)
     for (const rule of ours) {

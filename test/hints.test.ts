@@ -96,7 +96,7 @@ describe('a suggestion in an error message', () => {
     expect(messageOf(call)).toMatch(new RegExp(`, got "${name}" \\(did you mean ${meant}\\?\\)$`))
   })
 
-  test('is omitted for a schedule with an unknown name', () => {
+  test('is omitted for a schedule object with an unknown name', () => {
     for (const schedule of [1, Symbol('cosin'), { toString: () => 'cosin' }, null])
       expect(messageOf(() => adam({ lr: any({ schedule }) }))).not.toContain('did you mean')
   })
@@ -108,7 +108,7 @@ describe('a suggestion in an error message', () => {
     },
   )
 
-  test('explains options that only the constructor accepts, for set and load', () => {
+  test('explains that set and load do not accept options of the constructor', () => {
     const [, list] =
       /one of (.*), got/.exec(messageOf(() => new Optimizer(params(), adam(), any({ zzz: 1 })))) ?? []
     const options = (list ?? '').split(', ')
@@ -139,7 +139,7 @@ describe('a suggestion in an error message', () => {
   test.each([
     ['cosin(1, { steps: 9 })', 1],
     ['warmup(cosin(1, { steps: 9 }), { steps: 3 })', 8],
-  ])('is made for a schedule given as a string: %s', (text, at) => {
+  ])('is made for a misspelled schedule name in a string: %s', (text, at) => {
     const message = messageOf(() => parseSchedule(text, 'lr'))
     expect(message).toMatch(new RegExp(` at character ${at}, got "cosin" \\(did you mean cosine\\?\\)$`))
   })
@@ -148,11 +148,11 @@ describe('a suggestion in an error message', () => {
     ['sqrtt(x)', 'got sqrtt (did you mean sqrt?): '],
     ['x + sqr(x)', 'expected x^2 for a square, or sqrt(x) for a root at character 5, got sqr'],
     ['ln(x)', 'expected log, the natural logarithm at character 1, got ln'],
-  ])('is made for a function: %s', (text, message) => {
+  ])('is made for an unknown function in an expression: %s', (text, message) => {
     expect(messageOf(() => expression(text))).toContain(message)
   })
 
-  test('is made for a model function that was not called', () => {
+  test('is made if the user passes a model function without calling it', () => {
     expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
       /\(called, as in models\.line\(\)\), or a function with a start, got a function$/,
     )
@@ -190,13 +190,13 @@ describe('a suggestion on the command line', () => {
     expect(stderr).toMatch(/^[^\n]*\n$/)
   })
 
-  test('uses the singular for one parameter', () => {
+  test('uses the singular if the model has one parameter', () => {
     const { status, stdout } = run('fit doses.csv --model a*x/x --start a=1')
     expect(status).toBe(0)
     expect(stdout).toContain('\n7 rows, 1 parameter; converged after ')
   })
 
-  test('is unnecessary for models by their API name or their former name', () => {
+  test('is unnecessary for models with their API name or their former name', () => {
     const [api, before] = ['fourPL', 'four-p-l'].map((name) => run(`fit doses.csv --json --model ${name}`))
     expect(api).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(api.stdout).values.ec50).toBeCloseTo(3, 6)
@@ -204,7 +204,7 @@ describe('a suggestion on the command line', () => {
   })
 })
 
-describe('an error in equations', () => {
+describe('an error in the equations of a custom rule', () => {
   const rule = (step: string, more: object = {}) =>
     messageOf(() => defineRule('own', any({ options: { lr: 0.1 }, step, ...more })))
 
@@ -223,18 +223,18 @@ describe('an error in equations', () => {
     ['options: beta', { options: { lr: 0.1, beta: 0.9 } }],
     ['state: m', { state: { m: 0 } }],
     ['scalars: p', { scalars: { p: 1 } }],
-  ])('lists unused names: %s', (place, more) => {
+  ])('leads to a list of unused names: %s', (place, more) => {
     expect(rule('theta = theta - lr*g', more)).toBe(
       `equations own: ${place}: expected a line that uses it, got none`,
     )
   })
 
-  test('does not occur for a state that is assigned but never read', () => {
+  test('is not reported for a state that is assigned but never read', () => {
     const step = 'm = g; theta = theta - lr*g'
     expect(defineRule('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
   })
 
-  test('explains how to declare an option that accepts schedules', () => {
+  test('leads to an explanation of how to declare an option that accepts schedules', () => {
     const own = defineRule('own', {
       options: { lr: { default: 0.1, min: 0 } },
       step: 'theta = theta - lr*g',
@@ -250,12 +250,12 @@ describe('an error in equations', () => {
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 
-describe('an objective', () => {
+describe('an invalid objective', () => {
   const quick = { maxIterations: 2 }
   const gradient = (_: unknown, out: Anything) => out.fill(1)
   const methods = [adam(), lbfgs()] as const
 
-  test('leads to an error that mentions `expression` if it is a string, or a function in a batch', async () => {
+  test('leads to an error that mentions `expression` if the objective is a string, or a function in a batch', async () => {
     const message = (kind: string) => `objective: expected ${kind}, got `
     const one = message('a function, { value, gradient } or expression(…)')
     for (const rule of methods) {
@@ -269,7 +269,7 @@ describe('an objective', () => {
     await expect(call('x^2')).rejects.toThrow(`${many}"x^2"`)
   })
 
-  test.each(methods)('is refused before it is called if it is async: $name', (rule) => {
+  test.each(methods)('is refused before any call if the function is async: $name', (rule) => {
     let calls = 0
     const value = async () => ++calls
     expect(() => minimize(any(value), [1], any(rule), quick)).toThrow('got an async function')
@@ -281,7 +281,7 @@ describe('an objective', () => {
     expect(calls).toBe(0)
   })
 
-  test.each(methods)('is refused if its value or gradient is a promise: $name', (rule) => {
+  test.each(methods)('is refused if the value or gradient is a promise: $name', (rule) => {
     const objective = any({ value: () => Promise.resolve(1), gradient })
     for (const call of [
       () => minimize(objective, [1], any(rule), quick),
@@ -316,7 +316,7 @@ const lists = {
   words: () => BigInt64Array.of(1n, 2n),
 }
 
-describe("a value in a fit's data that is not a number", () => {
+describe("a non-numeric value in the data of a fit", () => {
   const line = expression('a*x + b')
   const found = fitOne(line, data, { start: { a: 1, b: 0 } })
   const bound = expression('(a*t + b)^2').with({ t: [1, 2] })
@@ -347,7 +347,7 @@ describe("a value in a fit's data that is not a number", () => {
   }
   const awaited = async (call: (given: Anything) => unknown, given: unknown) => call(given)
 
-  test.each(Object.entries(singles))('causes a library error: %s', async (place, call) => {
+  test.each(Object.entries(singles))('causes an error of the library: %s', async (place, call) => {
     for (const [name, make] of Object.entries(strangers)) {
       // An object as output, and an object without columns: missing names are reported instead.
       if (name === 'record' && place.startsWith('a gradient')) continue
@@ -355,7 +355,7 @@ describe("a value in a fit's data that is not a number", () => {
     }
   })
 
-  test.each(Object.entries(places))('causes a library error within an array: %s', async (place, call) => {
+  test.each(Object.entries(places))('causes an error of the library if the value lies within an array: %s', async (place, call) => {
     for (const [name, make] of Object.entries(lists)) {
       // A hole is a missing value there, like NaN.
       if (name === 'holes' && place.startsWith('data')) continue
@@ -363,7 +363,7 @@ describe("a value in a fit's data that is not a number", () => {
     }
   })
 
-  test('counts as missing in predict if it is null or NaN, and the prediction is NaN', () => {
+  test('counts as missing in predict if the value is null or NaN, and the prediction is NaN', () => {
     expect([...found.predict({ x: any([null, Number.NaN]) })]).toEqual([Number.NaN, Number.NaN])
     expect([...found.predict({ x: Int32Array.of(1) })]).toEqual([...found.predict({ x: [1] })])
     expect(valley.value(Int32Array.of(1, 1))).toBe(0)

@@ -61,7 +61,7 @@ const bounded = (
   ['rosenbrock', 'beale', 'himmelblau', 'booth', 'rastrigin', 'styblinskiTang', 'bowl'] as const
 ).map((name) => [name, objectives[name]()] as const)
 
-describe.each(bounded)('L-BFGS on %s', (name, objective) => {
+describe.each(bounded)('the method L-BFGS on %s', (name, objective) => {
   test.each(dtypes)('converges from all starting points in %s', (dtype) => {
     // Half of the view of Beale's function leads to plateaus that decrease forever.
     const view = name === 'beale' ? ([1.5, 4.5, -1, 0.9] as const) : objective.view
@@ -84,7 +84,7 @@ describe.each(bounded)('L-BFGS on %s', (name, objective) => {
   })
 })
 
-describe('L-BFGS on a quadratic function', () => {
+describe('the method L-BFGS on a quadratic function', () => {
   test('takes about n updates in n dimensions', () => {
     for (let n = 1; n <= 20; n++) {
       const start = Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1))
@@ -95,7 +95,7 @@ describe('L-BFGS on a quadratic function', () => {
     }
   })
 
-  test('takes hundreds of updates in 1000 dimensions with condition 1e4', () => {
+  test('takes hundreds of updates in 1000 dimensions with condition number 1e4', () => {
     const start = noise(3, 1000, 'float64')
     const { reason, iterations } = minimize(bowl({ condition: 1e4 }), start, lbfgs())
     expect(reason).toBe('converged')
@@ -111,7 +111,7 @@ const scaled = (factor: number, { value, gradient }: Required<Objective> = rosen
   },
 })
 
-test('a power of two as a factor of the objective changes no bit of L-BFGS', () => {
+test('scaling the objective by a power of two changes no bit of the points of L-BFGS', () => {
   const from = (factor: number) => minimize(scaled(factor), [-1.5, 2], lbfgs())
   const { x, iterations, evaluations } = from(1)
   for (const power of [-300, -40, -1, 1, 40, 300]) {
@@ -121,7 +121,7 @@ test('a power of two as a factor of the objective changes no bit of L-BFGS', () 
   }
 })
 
-test('a constant added to the objective changes the result of L-BFGS only by rounding', () => {
+test('adding a constant to the objective changes the result of L-BFGS only by rounding', () => {
   const { value, gradient } = rosenbrock()
   for (const constant of [1, -1e3, 1e6, 1e9]) {
     const raised = { value: (x: ArrayLike<number>) => value(x) + constant, gradient }
@@ -132,7 +132,7 @@ test('a constant added to the objective changes the result of L-BFGS only by rou
   }
 })
 
-test('the values of L-BFGS never increase, up to rounding', () => {
+test('the objective values of L-BFGS never increase, except by rounding', () => {
   fc.assert(
     fc.property(
       fc.array(fc.double({ min: -3, max: 3, noNaN: true }), { minLength: 2, maxLength: 6 }),
@@ -151,8 +151,8 @@ test('the values of L-BFGS never increase, up to rounding', () => {
   )
 })
 
-describe("L-BFGS at the end of an objective's domain", () => {
-  test('stays within the domain in the line search', () => {
+describe("the method L-BFGS at the limit of an objective's domain", () => {
+  test('evaluates only points within the domain in the line search', () => {
     // The first step leads to the logarithm of a negative number.
     const objective: Objective = {
       value: (x) => x[0] - Math.log(x[0]),
@@ -205,15 +205,15 @@ describe("L-BFGS at the end of an objective's domain", () => {
     }
   })
 
-  test('continues at tolerance 0 while a parameter changes', () => {
+  test('continues with the tolerance 0 while a parameter changes', () => {
     const { reason, maxChange, x } = minimize(rosenbrock(), [-1.5, 2], lbfgs(), { tolerance: 0 })
     expect([reason, maxChange]).toEqual(['converged', 0])
     for (const xi of x) expect(Math.abs(xi - 1)).toBeLessThan(1e-12)
   })
 })
 
-describe('minimize with lbfgs', () => {
-  test('returns a result with counts and the current parameters', () => {
+describe('a call of minimize with lbfgs', () => {
+  test('returns the final parameters, and the counts of iterations and evaluations', () => {
     let [values, gradients] = [0, 0]
     const { value, gradient } = rosenbrock()
     const seen: string[] = []
@@ -244,7 +244,7 @@ describe('minimize with lbfgs', () => {
     })
   })
 
-  test('ends at maxIterations or when the callback returns true', () => {
+  test('ends at maxIterations, or when the callback returns true', () => {
     const run = (options: object) => minimize(rosenbrock(), [-1.5, 2], lbfgs(), options)
     expect(run({ maxIterations: 0 })).toMatchObject({
       reason: 'max-iterations',
@@ -270,7 +270,7 @@ describe('minimize with lbfgs', () => {
     }
   })
 
-  test('passes on an exception of the objective, and the run can continue afterwards', () => {
+  test('propagates an exception of the objective, and a Minimization run can continue afterwards', () => {
     const { value, gradient } = rosenbrock()
     let fails = false
     const objective = {
@@ -292,7 +292,7 @@ describe('minimize with lbfgs', () => {
     }
   })
 
-  test('refuses a gradient function that does not fill all of out', () => {
+  test('refuses a gradient function that fills the array `out` only partly', () => {
     const objective = { value: () => 1, gradient: () => {} }
     refusal(() => minimize(objective, [1, 2], lbfgs()), 'objective: gradient')
   })
@@ -348,7 +348,7 @@ describe('a line search of L-BFGS', () => {
     )
   })
 
-  test('respects its limit of evaluations, and never ends at a higher value than at its start', () => {
+  test('respects the limit of evaluations, and never ends at a higher value than the start value', () => {
     fc.assert(
       fc.property(lines, fc.integer({ min: 1, max: 5 }), ({ at, c1, c2 }, maxTrials) => {
         let asked = 0
@@ -366,7 +366,7 @@ describe('a line search of L-BFGS', () => {
 })
 
 describe('the method lbfgs', () => {
-  test('is a plain frozen object that JSON preserves', () => {
+  test('is a plain frozen object that a conversion to JSON preserves', () => {
     const method = lbfgs({ history: 3, c2: undefined as Anything })
     expect(Object.isFrozen(method)).toBe(true)
     expect(method).toEqual({ method: 'lbfgs', history: 3, c1: 1e-4, c2: 0.9, maxLineSearch: 25 })

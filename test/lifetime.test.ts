@@ -43,7 +43,7 @@ const runner = (engine: string, before: string) => (body: string) =>
 describe.each(engineNames)('the memory of optimizers on the engine %s', (engine) => {
   const run = runner(engine, counting)
 
-  test('suffices for ten thousand optimizers at once, each with its own values', () => {
+  test('suffices for ten thousand optimizers at once, each with separate values', () => {
     const result = run(`
       const ones = new Float32Array(20).fill(1)
       const rule = gradientDescent({ lr: 1 })
@@ -169,7 +169,7 @@ test('a worker that ends releases only its own optimizers', () => {
   expect(result).toEqual({ codes: [0, 0, 0], right: true })
 })
 
-test('results that user code keeps do not keep WebAssembly memories alive', () => {
+test('results that user code stores do not keep WebAssembly memories alive', () => {
   const found = inChild(
     `const { expression, fit } = antigrad
       const model = expression('a*exp(-b*t) + c')

@@ -24,8 +24,8 @@ function valuesOf(text: string, wanted: readonly string[], at: Readonly<Record<s
   return Array.from(program.outputs, (slot) => runner.slots[slot])
 }
 
-describe('lines of a step', () => {
-  test('can use earlier lines, names, numbers as conditions, and comments', () => {
+describe('the lines of a compiled step', () => {
+  test('can contain names, results of earlier lines, numbers as conditions, and comments', () => {
     const text = `
       # Nielsen's factor
       gain = (before - cost)/predicted
@@ -40,7 +40,7 @@ describe('lines of a step', () => {
     expect(valuesOf(text, ['next', 'other'], at(0))).toEqual([-1, 1])
   })
 
-  test('omit branches that constants exclude', () => {
+  test('omit conditional branches that constants exclude', () => {
     const graph = new Graph()
     const b = new Builder(graph)
     const { chosen, product } = defineLines('chosen = flag ? x : y\nproduct = one*x')(b, {
@@ -52,7 +52,7 @@ describe('lines of a step', () => {
     expect([chosen, product]).toEqual([graph.name('y'), graph.name('x')])
   })
 
-  test('throw for undefined names or invalid text', () => {
+  test('cause an error if a name is undefined or the text is invalid', () => {
     const write = (text: string) => () => defineLines(text)(new Builder(new Graph()), {})
     expect(write('a = b + 1')).toThrow('a line uses b, which is not defined')
     expect(write('a = 1 +')).toThrow(/expected a number, a name or \(/)

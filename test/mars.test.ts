@@ -11,9 +11,9 @@ import { array, variants } from './support.js'
 const lengths = [0, 1, 3, 15, 17, 33, 257, 40_003]
 const settings = { lr: 0.05, beta1: 0.8, beta2: 0.9, gamma: 0.3, weightDecay: 0.5 }
 
-describe.each(variants)('MARS on $name with', ({ name: _, ...engine }) => {
-  describe.each(['adamw', 'lion'] as const)('the rule %s', (form) => {
-    test.each(dtypes)('follows its equations, in %s', (dtype) => {
+describe.each(variants)('the rule MARS on $name with', ({ name: _, ...engine }) => {
+  describe.each(['adamw', 'lion'] as const)('the base rule %s', (form) => {
+    test.each(dtypes)('computes its documented equations in %s', (dtype) => {
       const start = lengths.map((length, i) => noise(i, length, dtype))
       let optimizer = new Optimizer(start, mars({ form, ...settings }), engine)
       const { lr, beta1, beta2, gamma, weightDecay } = settings
@@ -49,7 +49,7 @@ describe.each(variants)('MARS on $name with', ({ name: _, ...engine }) => {
   })
 })
 
-test.each(dtypes)('MARS clips a tensor by its own norm, in %s', (dtype) => {
+test.each(dtypes)('the rule MARS clips each tensor by the norm of that tensor, in %s', (dtype) => {
   const optimizer = new Optimizer([array(dtype, 9), array(dtype, 9)], mars({ eps: 1 }))
   // ‖c‖ is 12, and 1.5: both become 1.
   optimizer.step([array(dtype, 9).fill(4), array(dtype, 9).fill(0.5)])

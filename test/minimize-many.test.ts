@@ -148,10 +148,10 @@ const rules: Readonly<Record<string, Rule>> = {
 describe.each([
   ['float32', Float32Array],
   ['float64', Float64Array],
-] as const)('minimizeMany on %s', (_, Floats) => {
+] as const)('the function minimizeMany on %s', (_, Floats) => {
   const starts = startsOf(Floats, 37)
 
-  test.each(Object.entries(rules))('equals minimize for %s', (name, rule) => {
+  test.each(Object.entries(rules))('computes the same results as minimize for %s', (name, rule) => {
     const options = { maxIterations: 600, tolerance: 1e-5 }
     const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, ...way }))
     expect(results.map(({ engine }) => engine)).toEqual(ways.map(({ engine }) => engine))
@@ -191,7 +191,7 @@ describe.each([
   ].map((name) => `${name}(u)`)
 
   test.each([...functions, 'u^v', 'v^u', 'atan2(u, v)', 'atan2(v, u)'])(
-    'computes %s of any argument, in a single SIMD lane and in all lanes',
+    'computes %s of any argument correctly, in a single SIMD lane and in all lanes',
     (text) => {
       // The gradient is the function's value, and so is F if x stays 1.
       const f = expression(`x*${text}`)
@@ -213,7 +213,7 @@ describe.each([
     },
   )
 
-  test.each(['sin', 'cos', 'tan'])('computes %s of a parameter of a diverging run', (name) => {
+  test.each(['sin', 'cos', 'tan'])('computes %s correctly for a parameter of a diverging run', (name) => {
     const f = expression(`x^2 + y^2 + 9*${name}(2*pi*x) - 7*${name}(3*y)`)
     const options = { maxIterations: 100 }
     const results = ways.map((way) =>
@@ -223,7 +223,7 @@ describe.each([
     expect(Math.max(...results[0].maxChange.filter((x) => x < Infinity))).toBeGreaterThan(1e7)
   })
 
-  test.each(Object.entries(rules))('respects bounds per run: %s', (_, rule) => {
+  test.each(Object.entries(rules))('keeps the parameters within separate bounds per run: %s', (_, rule) => {
     const options = { maxIterations: 600, tolerance: 1e-5 }
     // Some runs have no upper bound, and some are restricted to a point.
     const max = starts.x.map((x, i) => (i % 5 === 0 ? Infinity : i % 5 === 1 ? -1.2 : x / 2 + 0.2))
@@ -269,7 +269,7 @@ describe.each([
     expectThoseOfMinimize(first, hill, few, () => rule, options)
   })
 
-  test('sums rows of data in a fixed order', () => {
+  test('adds up the rows of data in a fixed order', () => {
     const t = Float64Array.from({ length: 20 }, (_, i) => i / 4)
     const y = t.map((ti, i) => 2 * Math.exp(-0.7 * ti) + 0.3 + 0.01 * ((i % 3) - 1))
     const f = expression('(a*exp(-b*t) + c - y)^2')
@@ -322,7 +322,7 @@ describe.each([
       ['varying numbers of rows', 41, (run: number) => 1 + ((run * 7) % 5)],
       ['a single run', 1, () => 3],
       ['a different number of rows in each run', 9, (run: number) => 12 - run],
-    ] as const)('equals minimize for %s', (_, count, rowsOf) => {
+    ] as const)('computes the same results as minimize for %s', (_, count, rowsOf) => {
       const { data, starts } = fitsOf(count, rowsOf)
       const results = ways.map((way) => minimizeManySync(f, starts, rule, { ...options, ...way, data }))
       for (const result of results) expectSame(result, results[0])
@@ -373,7 +373,7 @@ describe.each([
     })
   })
 
-  test('supports options per run', () => {
+  test('supports separate options per run', () => {
     const lr = starts.x.map((_, i) => 10 ** -(1 + (i % 4)))
     const perRun = { lr, beta1: starts.x.map((_, i) => (i % 3) / 4) }
     const results = ways.map((way) =>
@@ -385,7 +385,7 @@ describe.each([
   })
 })
 
-test('minimizeMany reports the reason of each run, and each possible reason occurs', () => {
+test('minimizeMany reports for each run why the run ended, and every possible reason occurs', () => {
   const f = expression('x < 0 ? 1/x^2 : (x < 2 ? (x - 1)^2 : sqrt(5 - x))')
   const x = Float64Array.of(-1, -0.5, 0.5, 1.5, 4.9, 3)
   const options = { maxIterations: 400, tolerance: 1e-6 }
@@ -426,7 +426,7 @@ describe('the bounds of minimizeMany', () => {
     expect(reason).toBe('stalled')
   })
 
-  test('do not end a run in which a parameter without gradient stays', () => {
+  test('do not end a run in which a parameter with gradient 0 does not move', () => {
     // Decay cancels the gradient at x = 1, while y advances by short steps.
     const rule = sgd({ lr: 5e-4, weightDecay: 2 })
     const options = { bounds: { x: { min: 1 } }, tolerance: 1e-3, maxIterations: 20_000 }
@@ -452,7 +452,7 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('can hold a parameter against the gradient, through decay', () => {
+  test('can stop a parameter that weight decay moves to a bound', () => {
     const f = expression('(x - 1)^2/100')
     const starts = { x: Float64Array.of(3) }
     const rule = sgd({ lr: 0.1, weightDecay: 0.05 })
@@ -463,7 +463,7 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('contain all points of evaluation', () => {
+  test('contain all points at which the objective is evaluated', () => {
     // The slope there is as steep as that of a minimum next to 1.
     const f = expression('x < 1 ? 1e12*x : -x^2')
     const starts = { x: Float64Array.of(1) }
@@ -475,13 +475,13 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('leave a NaN parameter unchanged', () => {
+  test('do not change a parameter that is NaN', () => {
     const f = expression('sqrt(x)')
     const { reason, x } = minimizeManySync(f, { x: [-1] }, adam(), { bounds: { x: { max: 5 } } })
     expect([x.x[0], minimizeReasons[reason[0]]]).toEqual([NaN, 'diverged'])
   })
 
-  test('move a starting point into the box, even without updates', () => {
+  test('move a starting point into the allowed range, even without updates', () => {
     const result = minimizeManySync(bowl, [7, 8], adam(), { data, maxIterations: 0, bounds: [[0, 1], null] })
     expect([result.x.x[0], result.x.y[0], result.value[0]]).toEqual([1, 8, 4 + 81])
   })
@@ -507,7 +507,7 @@ describe('the bounds of minimizeMany', () => {
   })
 })
 
-describe('the paths of minimizeMany', () => {
+describe('the recorded paths of minimizeMany', () => {
   /** All points of a run as `minimize` reports them. */
   function pathOf(start: Float32Array | Float64Array, rule: Rule, path: number, options: object): number[][] {
     const points = [[...start]]
@@ -550,7 +550,7 @@ describe('the paths of minimizeMany', () => {
     }
   })
 
-  test('support bounds, options and data per run, also asynchronously', async () => {
+  test('support bounds, options and data per run, also in asynchronous calls', async () => {
     const f = expression('(x - t)^2')
     const options = {
       ...{ data: { t: [[1], [2, 3], [4]] }, perRun: { lr: [0.1, 0.05, 0.2] } },
@@ -565,7 +565,7 @@ describe('the paths of minimizeMany', () => {
     for (const [k, x] of [...(result.paths?.x.x ?? [])].entries()) expect(x).toBeCloseTo(steps[k], 12)
   })
 
-  test('are returned only on request, and contain only the starting point without updates', () => {
+  test('are returned only on request, and contain just the starting point if there is no update', () => {
     expect(minimizeManySync(valley, [1, 2], adam(), { maxIterations: 1 }).paths).toBeNull()
     const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, recordEvery: 1 })
     expect(paths).toEqual({
@@ -587,7 +587,7 @@ describe('the paths of minimizeMany', () => {
   })
 })
 
-test('starting points are columns per parameter, or one array with the parameters of each run in turn', () => {
+test('starting points of minimizeMany are one column per parameter, or a single array with all runs in sequence', () => {
   const { x, y } = startsOf(Float32Array, 5)
   const flat = Float32Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? x : y)[Math.floor(i / 2)])
   const options = { maxIterations: 10 }
@@ -603,11 +603,11 @@ test('starting points are columns per parameter, or one array with the parameter
   )
 })
 
-describe('an asynchronous minimizeMany', () => {
+describe('an asynchronous call of minimizeMany', () => {
   const starts = startsOf(Float32Array, 70_000)
   const options = { maxIterations: 50, tolerance: 0 }
 
-  test('has the same results as minimizeManySync, reports progress, and leaves the event loop free', async () => {
+  test('returns the same results as minimizeManySync, reports progress, and leaves the event loop free', async () => {
     const progress: number[][] = []
     let turns = 0
     const interval = setInterval(() => turns++, 1)
@@ -662,7 +662,7 @@ describe('an asynchronous minimizeMany', () => {
     }
   })
 
-  test('ignores later changes of its arguments', async () => {
+  test("ignores later changes of the user's arguments", async () => {
     const t = Float64Array.of(1, 2, 3)
     const x = Float64Array.of(1, 2)
     const f = expression('(x - t)^2')
@@ -760,7 +760,7 @@ test('minimizeMany without updates returns the starting points', () => {
 })
 
 test.each(['native', 'wasm', 'typescript'] as const)(
-  'the limit of updates in minimizeMany is exact, even above 2³²: %s',
+  'minimizeMany respects the limit of updates exactly, even above 2³²: %s',
   (engine) => {
     const valley = expression('(x - 1)^2 + 2*(y + 1)^2')
     const starts = { x: [0, 3, 8], y: [0, -2, 5] }
@@ -802,7 +802,7 @@ test.each([
   [65_536, 2],
   [40_000, 7],
   [9_000, 1],
-])('minimizeMany divides %i runs equally between %i threads', (count, threads) => {
+])('minimizeMany divides %i runs evenly between %i threads', (count, threads) => {
   const { cohorts, lanes } = cohortCount(new Uint32Array(count), [], 4, threads)
   expect(cohorts % threads).toBe(0)
   expect(cohorts * lanes).toBeGreaterThanOrEqual(count)

@@ -41,10 +41,10 @@ const objectives: [title: string, make: fc.Arbitrary<TestObjective>, fewest: num
   ['bowl', fc.double({ min: 1, max: 1000, noNaN: true }).map((condition) => bowl({ condition })), 1],
 ]
 
-describe.each(objectives)('the objective %s', (name, make, fewest) => {
+describe.each(objectives)('the built-in objective %s', (name, make, fewest) => {
   const points = numbers(4, { minLength: fewest, maxLength: 8 })
 
-  test('has the gradient of its value', () => {
+  test('has a gradient that agrees with finite differences', () => {
     fc.assert(
       fc.property(make, points, (objective, x) => {
         // The previous content of `out` does not matter.
@@ -62,7 +62,7 @@ describe.each(objectives)('the objective %s', (name, make, fewest) => {
     )
   })
 
-  test('has its minimum of 0 at the documented point', () => {
+  test('has the minimum 0 at the documented point', () => {
     fc.assert(
       fc.property(points, ({ length }) => {
         const objective = name === 'bowl' ? bowl() : rosenbrock()
@@ -83,7 +83,7 @@ describe.each(objectives)('the objective %s', (name, make, fewest) => {
   })
 })
 
-test('the objectives have their textbook values', () => {
+test('the built-in objectives have the values that textbooks state', () => {
   expect(rosenbrock().value([-1.2, 1])).toBeCloseTo(24.2, 12)
   expect(rosenbrock().value([0, 0, 0])).toBe(2)
   expect(rosenbrock({ a: 2, b: 10 }).value([0, 1])).toBe(14)
@@ -91,7 +91,7 @@ test('the objectives have their textbook values', () => {
   expect(bowl({ condition: 9 }).value([2])).toBe(18)
 })
 
-describe('the gradients of minimize', () => {
+describe('the gradients that minimize uses', () => {
   const value = (x: ArrayLike<number>) => rosenbrock().value(x)
 
   test('are reported as analytic or numeric in the result', () => {
@@ -102,7 +102,7 @@ describe('the gradients of minimize', () => {
     expect(minimize(value, start, adam(), options).gradientSource).toBe('central-differences')
   })
 
-  test('are close to analytic ones if they are central differences', () => {
+  test('are close to analytic gradients if computed by central differences', () => {
     fc.assert(
       fc.property(numbers(3, { minLength: 2, maxLength: 6 }), (x) => {
         // Gradient descent with η = 1 moves by the gradient that it uses.
@@ -117,7 +117,7 @@ describe('the gradients of minimize', () => {
     )
   })
 
-  test('cost 2n values per update with central differences, and lead to the same point', () => {
+  test('require 2n objective values per update with central differences, and lead to the same point', () => {
     let calls = 0
     const counts = (x: ArrayLike<number>) => {
       calls++
@@ -135,7 +135,7 @@ describe('the gradients of minimize', () => {
     for (const xi of [...differences.x, ...given.x]) expect(Math.abs(xi)).toBeLessThan(1e-8)
   })
 
-  test('are evaluated at the gradient point of the rule', () => {
+  test('are evaluated at the point that the rule requests', () => {
     const seen: number[][] = []
     const objective: Objective = {
       value: (x) => x[0] * x[0],
@@ -151,7 +151,7 @@ describe('the gradients of minimize', () => {
     expect([...x]).toEqual([0.46875])
   })
 
-  test('can come from an object whose methods use `this`', () => {
+  test('can be computed by an object whose methods use `this`', () => {
     class Parabola {
       #center = 2
       value(x: ArrayLike<number>) {
@@ -171,7 +171,7 @@ describe('the starting points of minimize', () => {
   const once = (x: ArrayLike<number>, options: MinimizeOptions = {}) =>
     minimize(bowl(), x, adam(), { maxIterations: 1, ...options }).x
 
-  test('are float64 if they are plain arrays, and otherwise keep their type', () => {
+  test('are converted to float64 from plain arrays, and otherwise keep their type', () => {
     expect(once([1, 2])).toBeInstanceOf(Float64Array)
     expect(once([1, 2], { dtype: 'float32' })).toBeInstanceOf(Float32Array)
     expect(once(Float32Array.of(1, 2))).toBeInstanceOf(Float32Array)
@@ -179,7 +179,7 @@ describe('the starting points of minimize', () => {
     expect(once(Float64Array.of(1, 2), { dtype: 'float32' })).toBeInstanceOf(Float32Array)
   })
 
-  test('are not modified, and the result is a separate array', () => {
+  test('are not modified, because the result is a separate array', () => {
     for (const x of [[1, 2], Float32Array.of(1, 2), Float64Array.of(1, 2)]) {
       let live: Float32Array | Float64Array | undefined
       const result = minimize(bowl(), x, adam({ lr: 1 }), {
@@ -194,7 +194,7 @@ describe('the starting points of minimize', () => {
     }
   })
 
-  test('lead to points in float32 if they are float32', () => {
+  test('lead to points in float32 if the starting point is float32', () => {
     const single = minimize(rosenbrock(), [-1.5, 2.1], adam({ lr: 0.02 }), {
       dtype: 'float32',
       maxIterations: 20_000,
@@ -208,11 +208,11 @@ describe('the starting points of minimize', () => {
   })
 })
 
-describe('the end of a minimize run', () => {
+describe('a minimize run', () => {
   const run = (options: MinimizeOptions, rule: Rule = adam({ lr: 0.05 })) =>
     minimize(rosenbrock(), start, rule, options)
 
-  test('comes at once if maxIterations is 0', () => {
+  test('ends at once if maxIterations is 0', () => {
     let calls = 0
     const value = (x: ArrayLike<number>) => {
       calls++
@@ -224,14 +224,14 @@ describe('the end of a minimize run', () => {
     expect(calls).toBe(1)
   })
 
-  test('comes after maxIterations', () => {
+  test('ends after maxIterations updates', () => {
     const result = run({ maxIterations: 17 })
     expect(result).toMatchObject({ iterations: 17, reason: 'max-iterations' })
     expect(result.value).toBe(rosenbrock().value(result.x))
     expect(run({ tolerance: 0 }).iterations).toBe(10_000)
   })
 
-  test('never comes at a tolerance of 0, and comes sooner at a larger tolerance', () => {
+  test('never converges with the tolerance 0, and ends sooner with a larger tolerance', () => {
     // Nothing moves, and the run still continues.
     const still = minimize(bowl(), [0], gradientDescent(), { tolerance: 0, maxIterations: 50 })
     expect(still).toMatchObject({ reason: 'max-iterations', maxChange: 0 })
@@ -240,7 +240,7 @@ describe('the end of a minimize run', () => {
     expect(new Set(iterations).size).toBe(3)
   })
 
-  test('comes if the callback returns true, and not for other return values', () => {
+  test('ends if the callback returns true, and continues for any other return value', () => {
     const seen: number[] = []
     const points: string[] = []
     const result = run({
@@ -258,7 +258,7 @@ describe('the end of a minimize run', () => {
     expect(other.reason).toBe('max-iterations')
   })
 
-  test('can be an exception of the callback or the objective, which is passed on', () => {
+  test('ends with an exception of the callback or the objective, and minimize propagates the exception', () => {
     const mine = new Error('mine')
     const fails = () => {
       throw mine
@@ -271,7 +271,7 @@ describe('the end of a minimize run', () => {
   test.each([
     ['a NaN in the start', [NaN, 1]],
     ['an infinity in the start', [Infinity, 1]],
-  ])('comes at once if the starting point or value is not finite: %s', (_, x) => {
+  ])('ends at once if the starting point or its value is not finite: %s', (_, x) => {
     let calls = 0
     const callback = () => {
       calls++
@@ -281,7 +281,7 @@ describe('the end of a minimize run', () => {
     expect(calls).toBe(0)
   })
 
-  test('depends on options that minimize passes to the optimizer', () => {
+  test('applies the options that minimize passes to the optimizer', () => {
     const { x } = minimize(bowl(), [1000], gradientDescent({ lr: 1 }), {
       clip: { norm: 2 },
       maxIterations: 3,
@@ -316,7 +316,7 @@ describe('the bounds of minimize', () => {
     }
   })
 
-  test('lead to the constrained minimum, and the run has converged', () => {
+  test('lead to the constrained minimum, at which the run converges', () => {
     const { x, reason, maxChange } = minimize(inside(0, 1), [0.5, 0.5], adam({ lr: 0.01 }), { bounds: box })
     expect([...x, reason, maxChange]).toEqual([1, 0, 'converged', 0])
   })
@@ -328,7 +328,7 @@ describe('the bounds of minimize', () => {
     expect([...x]).toEqual([Math.fround(0.7), 0])
   })
 
-  test('fix a parameter whose bounds are equal, also with central differences', () => {
+  test('fix a parameter whose two bounds are equal, also with central differences', () => {
     const { x, reason } = minimize(inside(0, 1).value, [0.5, 0.5], adam({ lr: 0.1 }), {
       bounds: [[0.25, 0.25], box[1]],
     })
@@ -359,13 +359,13 @@ describe('the bounds of minimize', () => {
   })
 })
 
-describe('a Minimization object', () => {
+describe('an object of the class Minimization', () => {
   test.each([
     ['converged', adam({ lr: 0.1 }), {}],
     ['max-iterations', nesterov({ form: 'shifted' }), { maxIterations: 100 }],
     ['diverged', gradientDescent({ lr: 1 }), {}],
     ['callback', adam(), { callback: (_: unknown, iteration: number) => iteration === 7 }],
-  ] as const)('visits the points of minimize and ends for the same reason: %s', (reason, rule, options) => {
+  ] as const)('visits the same points as minimize and ends for the same reason: %s', (reason, rule, options) => {
     const visited: string[] = []
     const { callback } = { callback: undefined, ...options }
     const result = minimize(rosenbrock(), start, rule, {
@@ -400,8 +400,8 @@ describe('a Minimization object', () => {
   })
 })
 
-describe.each(dtypes)('minimize with %s', (dtype) => {
-  test.each(rules)('has the same result on each engine: %s', (_, rule) => {
+describe.each(dtypes)('a call of minimize with %s', (dtype) => {
+  test.each(rules)('returns the same result on every engine: %s', (_, rule) => {
     const results = engineNames.map((engine) => {
       const result = minimize(rosenbrock(), [-1.2, 1, 0.5, 1.5, -0.3], rule, {
         engine,
@@ -416,7 +416,7 @@ describe.each(dtypes)('minimize with %s', (dtype) => {
   })
 
   test.each(rules)(
-    'reports the norm of the original gradient, even if the update overwrites the gradient: %s',
+    'reports the gradient norm before the update overwrites the gradient: %s',
     (_, rule) => {
       const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
       const g = array(dtype, x)

@@ -50,12 +50,12 @@ describe.each([
       .filter((name) => `${path}/`.startsWith(`${folder}/${name}/`))
       .sort((a, b) => b.length - a.length)[0]
 
-  test('cover every file, and none is empty', () => {
+  test('contain every file of the folder, and no module is empty', () => {
     expect(files.filter((file) => moduleOf(file) === undefined)).toEqual([])
     expect([...new Set(files.map(moduleOf))].sort()).toEqual([...modules].sort())
   })
 
-  test.each(modules)('import only from modules above them: %s', (module) => {
+  test.each(modules)('import only from modules that precede them in the table: %s', (module) => {
     const allowed = modules.slice(0, modules.indexOf(module) + 1)
     const imports = files
       .filter((file) => moduleOf(file) === module)
@@ -82,7 +82,7 @@ test('the table in ts/extensions.ts lists all extensions with their modules', ()
   expect(listed.sort()).toEqual(declared.sort())
 })
 
-test('pages import the package and ts/page.ts, and no other module', () => {
+test('the web pages import the package and ts/page.ts, and no other module', () => {
   const imports = filesIn('page/src').flatMap((file) =>
     [...readFileSync(join(home, file), 'utf8').matchAll(/from '([^']*)'/g)].map(([, name]) => name),
   )

@@ -112,7 +112,7 @@ const named = settings.map((setting) => {
   return [`${shapes === small ? 'small' : 'large'}, ${dtype}, in ${precision}`, setting] as const
 })
 
-test('Muon updates large matrices on all threads', () => {
+test('the rule Muon updates large matrices on all threads', () => {
   const threads = (n: number, rule: Rule) => {
     const shapes = { w: [n, n] }
     return new Optimizer({ w: new Float32Array(n * n) }, rule, { shapes, engine: 'native' }).threads
@@ -121,11 +121,11 @@ test('Muon updates large matrices on all threads', () => {
   for (const one of [threads(60, muon()), threads(200, adamw())]) expect(one).toBe(1)
 })
 
-describe.each(named)('Muon in %s', (_, setting) => {
+describe.each(named)('the rule Muon in %s', (_, setting) => {
   const expected: AnyOptimizer = begin(setting, reference)
   for (let t = 0; t < STEPS; t++) expected.step(gradients(setting, t))
 
-  test('changes all matrices, which stay finite if their gradients are finite', () => {
+  test('changes all matrices, and keeps the matrices finite if their gradients are finite', () => {
     const start: Record<string, FloatArray> = values(setting.shapes, setting.dtype, 1)
     for (const [name, array] of Object.entries(expected.params)) {
       if (array.length > 0) expect(array, name).not.toEqual(start[name])
@@ -133,19 +133,19 @@ describe.each(named)('Muon in %s', (_, setting) => {
     }
   })
 
-  test.each([...variants, ...threaded])('has the same bits: $name', (variant) => {
+  test.each([...variants, ...threaded])('computes the same bits on every engine: $name', (variant) => {
     const optimizer = begin(setting, variant)
     for (let t = 0; t < STEPS; t++) optimizer.step(gradients(setting, t))
     expect(difference(expected, optimizer)).toBeNull()
   })
 
-  test.each([...variants, ...threaded])('has the same bits by stepAsync: $name', async (variant) => {
+  test.each([...variants, ...threaded])('computes the same bits with stepAsync: $name', async (variant) => {
     const optimizer = begin(setting, variant)
     for (let t = 0; t < STEPS; t++) await optimizer.stepAsync(gradients(setting, t))
     expect(difference(expected, optimizer)).toBeNull()
   })
 
-  test.each([...variants, ...threaded])('has the same bits after save and restore: $name', (variant) => {
+  test.each([...variants, ...threaded])('computes the same bits after save and restore: $name', (variant) => {
     const { name: _, ...engine } = variant
     const first = begin(setting, variant)
     for (let t = 0; t < 2; t++) first.step(gradients(setting, t))

@@ -50,7 +50,7 @@ const translated = ({ options }: Entry, precision: 'parameters' | 'bfloat16') =>
 }
 
 describe.each(variants)('on $name,', ({ name: _, ...engine }) => {
-  test.each(openLoop)("Muon equals PyTorch's $name", (entry) => {
+  test.each(openLoop)("Muon reproduces PyTorch's results: $name", (entry) => {
     const [rounded, plain] = (['bfloat16', 'parameters'] as const).map(
       (precision) =>
         new Optimizer({ w: Float32Array.from(entry.initial) }, translated(entry, precision), {
@@ -82,7 +82,7 @@ describe.each(variants)('on $name,', ({ name: _, ...engine }) => {
     [[65, 300], { scale: 'matchRmsAdamW', coefficients: [[1.5, -0.5, 0]], nsSteps: 3 }],
     [[4, 3, 2, 2], { lr: 0.1, eps: 1e3 }],
     [[5, 4], { eps: 0, coefficients: [[2, -1.5, 0.5], [1.5, -0.5, 0], [1.875, -1.25, 0.375]] }], // biome-ignore format: triples
-  ] as [number[], Options<Muon>][])('Muon equals plain loops, %j, %j', (shape, options) => {
+  ] as [number[], Options<Muon>][])('Muon computes the same results as plain loops, %j, %j', (shape, options) => {
     const length = shape.reduce((product, n) => product * n)
     const next = random(length)
     const numbers = () => Float64Array.from({ length }, () => next() - 0.5)
@@ -171,7 +171,7 @@ describe('a tensor that is not a matrix under Muon', () => {
   const gradients = (t: number) => ({ w: values(12, t), bias: values(4, t), scale: values(3, t) })
   const rest = ['bias', 'scale'] as const
 
-  test('uses the fallback, AdamW by default', () => {
+  test('is updated by the fallback rule, AdamW by default', () => {
     for (const [rule, other] of [
       [muon(), adamw()],
       [muon({ fallback: sgd({ lr: 0.1, momentum: 0.9 }) }), sgd({ lr: 0.1, momentum: 0.9 })],
@@ -185,7 +185,7 @@ describe('a tensor that is not a matrix under Muon', () => {
     }
   })
 
-  test('receives the options of groups and of `set`', () => {
+  test('uses the options of groups and of `set`', () => {
     const groups = [
       { match: 'scale', weightDecay: 0 },
       { match: 'bias', weightDecay: 0, lrScale: 2 },
@@ -219,7 +219,7 @@ describe('a tensor that is not a matrix under Muon', () => {
     ).toThrow(/bias.*nsSteps/s)
   })
 
-  test('never uses Muon as its fallback, and is not restored as a matrix', () => {
+  test('never has Muon as the fallback rule, and is not restored as a matrix', () => {
     for (const fallback of [muon(), delayedStart(1, muon()), {}, 'adamw', null]) {
       expect(() => muon({ fallback: fallback as never })).toThrow(OptionError)
     }
@@ -230,7 +230,7 @@ describe('a tensor that is not a matrix under Muon', () => {
     }
   })
 
-  test('is clipped by the norm of all tensors, including matrices with AdamW', () => {
+  test('is clipped by the norm of all tensors, including matrices that AdamW updates', () => {
     const clip = { norm: 0.1 }
     const groups = [{ match: 'w', rule: adamw({ lr: 0.1 }) }]
     const whole = { w: values(12), v: values(20), bias: values(4) }
@@ -254,7 +254,7 @@ describe('a tensor that is not a matrix under Muon', () => {
 describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
   const filled = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i + 1))
 
-  test('can have rows appended, and can be unfrozen if it was initially frozen', () => {
+  test('can be extended by rows, and can be unfrozen if initially frozen', () => {
     const options = { shapes: { w: [2, 3], f: [6, 5] }, groups: [{ match: 'f', frozen: true }], ...engine }
     const optimizer = new Optimizer({ w: filled(6), f: filled(30) }, muon(), options)
     optimizer.appendRows('w', filled(24))
@@ -312,7 +312,7 @@ test('Muon refuses invalid options', () => {
   expect(muon(JSON.parse(JSON.stringify({ ...rule, name: undefined })))).toEqual(rule)
 })
 
-test('the presets of Muon contain the values of other libraries', () => {
+test('the presets of Muon contain the default values of other libraries', () => {
   expect(muon.torch()).toEqual(muon({ precision: 'bfloat16' }))
   expect(muon.kellerJordan({ lr: 0.1 })).toMatchObject({ lr: 0.1, weightDecay: 0, scale: 'original' })
   expect(muon.timm()).toMatchObject({ lr: 0.02, coefficients: 'quintic', nesterov: false })
@@ -359,12 +359,12 @@ describe('Muon for tensors that all lack shapes', () => {
         )
       },
     ],
-  ])('is refused, because only its fallback would run: %s', (_, make) => {
+  ])('is refused, because only the fallback rule would run: %s', (_, make) => {
     expect(make).toThrow(TensorError)
     expect(make).toThrow(wanted)
   })
 
-  test('is refused by add, and no tensor is added', () => {
+  test('is refused by the method add, and no tensor is added', () => {
     const optimizer = new Optimizer({ w: new Float32Array(6) }, adamw())
     const groups = [{ match: 'v', rule: muon() }] as never
     const v = new Float32Array(6)
@@ -377,7 +377,7 @@ describe('Muon for tensors that all lack shapes', () => {
     expect(last.report().tensors.at(-1)?.rule).toEqual(adamw())
   })
 
-  test('uses its fallback if another tensor has a shape, and report() names the fallback', () => {
+  test('uses the fallback rule if another tensor has a shape, and report() names the fallback rule', () => {
     const all = { ...params(), scalar: new Float32Array(1), cold: new Float32Array(2) }
     const optimizer = new Optimizer(all, muon({ fallback: sgd() }), {
       shapes: { w: [2, 3], scalar: [] },

@@ -68,7 +68,7 @@ test('the mutation test reports caught mutants with the failing tests, and survi
   }
 })
 
-test('the mutation test draws mutants from the named commit, in the current order of files', () => {
+test('the mutation test draws mutants from the sources of a given commit, in the file order of the working tree', () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'ignore' })
   const names = ['src/a/x.ts', 'src/a-b.ts', 'src/c.ts']

@@ -19,7 +19,7 @@ for (let i = 0; i < given.length; i++) {
 }
 return total + seen.length`
 
-test('a program with embedded mutants behaves as before, or as modified if a mutant is selected', () => {
+test('a program with embedded mutants behaves like the original, or like the selected mutant', () => {
   const mistakes = [
     [2, 'for (let i = 1; i < given.length; i++) {'],
     [3, '  if (given[i] > 2 || i > 0) total += given[i] * 2'],
@@ -50,7 +50,7 @@ test('a program with embedded mutants behaves as before, or as modified if a mut
     expect(run(text, k + 1), after).toBe(run(`const f = () => {\n${alone(line, after)}\n}`, 0))
 })
 
-test('a mutant inside another mutant is left for the next build', () => {
+test('a mutant inside another mutant is deferred to the next build', () => {
   const { left } = withMistakes('a.ts', 'const x = a + b * c', [
     [1, 'const x = a - b * c'],
     [1, 'const x = a + b / c'],
@@ -80,6 +80,6 @@ test.each([
     'f("a, b", 1 - x) // + 1',
     'f("a, b", (if crate::is_made(1) {1 - x} else {1 + x})) // + 1',
   ],
-])('Rust code contains the original and the mutant: %s', (before, after, expected) => {
+])('the generated Rust code contains the original code and the mutant: %s', (before, after, expected) => {
   expect(withMistakes('a.rs', before, [[1, after]]).text).toBe(expected)
 })

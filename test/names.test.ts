@@ -89,7 +89,7 @@ describe('naming rules', () => {
     expect(found).toEqual([])
   })
 
-  test('require that constants say what they limit', () => {
+  test('require that the name of a constant states the limited quantity', () => {
     const vague = /^(MOST|LEAST|FEW|LITTLE|LONGEST|LARGEST|DEEPEST|SLIGHT|NOTHING|TIRED|UNSURE|ENDLESS)(_|$)/
     const found = declarations.filter(({ kind, name }) => kind === 'constant' && vague.test(name))
     expect(listed(found)).toEqual([])
@@ -100,7 +100,7 @@ describe('naming rules', () => {
     expect(listed(found)).toEqual([])
   })
 
-  test('allow equal names of two types only for the same idea', () => {
+  test('allow two types of the same name only for the same concept', () => {
     const files = new Map<string, string[]>()
     for (const { kind, name, file } of declarations) {
       if (kind === 'type' && file.startsWith('ts/')) files.set(name, [...(files.get(name) ?? []), file])

@@ -66,7 +66,7 @@ const names = lengths.map((length) => `a.${length}`)
 const named = (make: (length: number, i: number) => FloatArray) =>
   Object.fromEntries(lengths.map((length, i) => [names[i], make(length, i)]))
 
-test("the formula of gradient noise equals the paper's formula", () => {
+test("the variance of gradient noise follows the paper's formula", () => {
   // The known answers of Philox's authors.
   expect(philox([0n, 0n, 0n, 0n], [0n, 0n])).toEqual([0x6627e8d5n, 0xe169c58dn, 0xbc57ac4cn, 0x9b00dbd8n])
   const ones = 0xffffffffn
@@ -120,7 +120,7 @@ describe.each(engines)('gradient noise on $name', ({ name: _, ...engine }) => {
     }
   })
 
-  test('does not depend on the order of tensors, their shapes, or the time they were added', () => {
+  test('does not depend on the order and shapes of tensors, or on the time when a tensor was added', () => {
     const clip = { noise: noise({ gamma: 0, seed: 5 }) }
     const zeros = named((length) => new Float32Array(length))
     const straight = descend(zeros, clip)
@@ -136,7 +136,7 @@ describe.each(engines)('gradient noise on $name', ({ name: _, ...engine }) => {
     }
   })
 
-  test('is added after clips per unit and before clips by norm, in batches, asynchronously, and after a load', async () => {
+  test('is added after clips per unit and before clips by norm, in batches, asynchronously, and after load', async () => {
     const make = (forced: object) =>
       new Optimizer(
         named((length, i) => new Float32Array(length).fill(i)),
@@ -267,7 +267,7 @@ test('gradient noise is a plain frozen object, and eta 0 adds no noise', () => {
   expect([...optimizer.params]).toEqual([0.5])
 })
 
-test('gradient noise without its import is refused, and a saved run continues with the import', () => {
+test('gradient noise is refused unless the module is imported, and a saved run continues with the import', () => {
   const script = `
     import { Optimizer } from './dist/optimizer.js'
     import { gradientDescent } from './dist/rules/gradient-descent.js'

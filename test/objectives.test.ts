@@ -42,7 +42,7 @@ const views: Record<ObjectiveName, readonly number[]> = {
   bowl: [-3, 3, -2, 2],
 }
 
-describe.each(names)('the objective %s', (name) => {
+describe.each(names)('the built-in objective %s', (name) => {
   const objective = objectives[name]()
   const { start, view } = objective
   const [x0, x1, y0, y1] = view
@@ -62,7 +62,7 @@ describe.each(names)('the objective %s', (name) => {
     expect([objective.name, view]).toEqual([name, views[name]])
   })
 
-  test('has the gradient of its value everywhere in the view', () => {
+  test('has a gradient that agrees with finite differences everywhere in the view', () => {
     fc.assert(
       fc.property(inView, (x) => {
         // Ackley's minimum is the tip of a cone.
@@ -86,7 +86,7 @@ describe.each(names)('the objective %s', (name) => {
     expect(objective.value([x, y])).toBeCloseTo(value, 12)
   })
 
-  test('has flat minima of the lowest value in the view, and no lower point', () => {
+  test('has minima with gradient 0 and the lowest value in the view', () => {
     const { least } = known[name]
     const minima = objective.minima(2)
     expect(minima.length > 0).toBe(least !== null)
@@ -103,7 +103,7 @@ describe.each(names)('the objective %s', (name) => {
     )
   })
 
-  test('starts in the view, away from minima and flat regions', () => {
+  test('has a starting point in the view, away from minima and flat regions', () => {
     expect(start[0] > x0 && start[0] < x1 && start[1] > y0 && start[1] < y1).toBe(true)
     for (const minimum of objective.minima(2)) {
       expect(Math.hypot(start[0] - minimum[0], start[1] - minimum[1])).toBeGreaterThan((x1 - x0) / 20)
@@ -121,7 +121,7 @@ test.each([
   'threeHumpCamel',
   'mccormick',
   'saddle',
-] as const)('the objective %s is defined only in two dimensions', (name) => {
+] as const)('the built-in objective %s is defined only in two dimensions', (name) => {
   const objective = objectives[name]()
   expect(() => objective.value([1, 2, 3])).toThrow(TensorError)
   expect(() => objective.gradient([1], [0])).toThrow(
@@ -131,7 +131,7 @@ test.each([
 })
 
 test.each(['rastrigin', 'styblinskiTang', 'ackley', 'griewank', 'levy', 'bowl'] as const)(
-  'the objective %s is correct in five dimensions',
+  'the built-in objective %s is correct in five dimensions',
   (name) => {
     const objective = objectives[name]()
     const [minimum] = objective.minima(5)
@@ -143,7 +143,7 @@ test.each(['rastrigin', 'styblinskiTang', 'ackley', 'griewank', 'levy', 'bowl'] 
   },
 )
 
-test("Rosenbrock's function has its known minima", () => {
+test("Rosenbrock's function has the minima that are known from the literature", () => {
   const { rosenbrock } = objectives
   expect(rosenbrock().minima(4)).toEqual([Float64Array.of(1, 1, 1, 1)])
   expect(rosenbrock({ a: -3 }).minima(2)).toEqual([Float64Array.of(-3, 9)])

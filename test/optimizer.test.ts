@@ -80,7 +80,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(alone.updates).toBe(1)
     })
 
-    test('are ordered like object keys: indices first, and then the order of insertion', () => {
+    test('are in the order of object keys: integer indices first, and then names in the order of insertion', () => {
       const params = { b: ones(), 10: ones(), a: ones(), 2: ones() }
       const optimizer = new Optimizer(params, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
@@ -94,7 +94,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe("an optimizer's views", () => {
-    test('are live, and contain copies of the input', () => {
+    test('show the current parameter values, and initially contain copies of the input', () => {
       const mine = Float32Array.of(1, 2)
       const g = ones()
       const optimizer = new Optimizer({ w: mine }, plain, { engine })
@@ -115,14 +115,14 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(optimizer.state).toBe(optimizer.state)
     })
 
-    test('contain the whole buffer when cloned, while slice() copies the view alone', () => {
+    test('are cloned with the whole buffer by structuredClone, while slice() copies only the view', () => {
       const optimizer = new Optimizer(noise(1, 32, 'float32'), adam(), { engine })
       expect(structuredClone(optimizer.params).buffer.byteLength).toBeGreaterThanOrEqual(131_072)
       const copy = structuredClone(optimizer.params.slice())
       expect([copy.buffer.byteLength, bits(copy)]).toEqual([128, bits(optimizer.params)])
     })
 
-    test('cannot be replaced', () => {
+    test('cannot be replaced by assignment', () => {
       const optimizer = new Optimizer({ list: [ones()] }, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
         expect(Object.isFrozen(views)).toBe(true)
@@ -130,7 +130,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       }
     })
 
-    test.each(dtypes)('have the length of the tensor for %s, without padding or neighbors', (dtype) => {
+    test.each(dtypes)('have the length of the tensor for %s, without padding or neighboring tensors', (dtype) => {
       const Typed = arrayOf[dtype]
       const lengths = [1, 2, 15, 16, 17, 0, 33, 7]
       const optimizer = new Optimizer(
@@ -151,7 +151,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       })
     })
 
-    test.each(separateRules)('keep non-finite values within their tensor: %s', (_, rule) => {
+    test.each(separateRules)('confine non-finite values to one tensor: %s', (_, rule) => {
       const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
       const gradients = params.map(({ length }) => noise(length + 1, length, 'float32') as Float32Array)
       const odd = new Optimizer(params, rule, { engine })
@@ -166,7 +166,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       for (const i of [0, 1, 3]) expect(bits(odd.params[i])).toBe(bits(even.params[i]))
     })
 
-    test.each(elementwiseRules)('keep non-finite values within their element: %s', (_, rule) => {
+    test.each(elementwiseRules)('confine non-finite values to one element: %s', (_, rule) => {
       const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
       const gradients = params.map(({ length }) => noise(length + 1, length, 'float32') as Float32Array)
       const odd = new Optimizer(params, rule, { engine })
@@ -191,7 +191,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe('an optimizer with tensors without a gradient', () => {
-    test('leaves these tensors and their counts unchanged, even after complete steps', () => {
+    test('leaves these tensors and their update counts unchanged, even after complete steps', () => {
       const optimizer = new Optimizer({ x: ones(), y: ones() }, plain, { engine })
       optimizer.step({ x: ones(), y: ones() })
       optimizer.step({ x: ones() })
@@ -261,7 +261,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe('an optimizer with gradients in place', () => {
-    test('sets the gradients to 0 by zeroGrad and zeroGrads', () => {
+    test('sets the gradients to 0 in the method zeroGrad and with the option zeroGrads', () => {
       const keeps = new Optimizer([ones(), ones()], plain, { engine })
       keeps.grads[1].set([3, 4])
       keeps.zeroGrad()
@@ -281,7 +281,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(zeroes.grads[1]).toEqual(Float32Array.of(5, 6))
     })
 
-    test('keeps the gradients in gradientPoint, which returns params for rules without a gradient point', () => {
+    test('keeps the gradients during gradientPoint, and gradientPoint returns params for most rules', () => {
       const shifted = new Optimizer(ones(), nesterov({ form: 'shifted' }), { engine, zeroGrads: true })
       shifted.step(ones())
       shifted.grads.set([3, 4])
@@ -296,7 +296,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe('an optimizer whose options change between steps', () => {
-    test('applies the changes of set at the next step', () => {
+    test('applies the changes of `set` at the next step', () => {
       const rule = adamw({ lr: 0.1 })
       const changed = new Optimizer(noise(1, 9, 'float32'), rule, { engine })
       const scheduled = new Optimizer(
@@ -315,7 +315,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(rule).toEqual(adamw({ lr: 0.1 }))
     })
 
-    test('can gain or lose a schedule by set', () => {
+    test('can replace a number with a schedule by `set`, and a schedule with a number', () => {
       const optimizer = new Optimizer(Float64Array.of(0), gradientDescent({ lr: 1 }), { engine })
       const one = Float64Array.of(1)
       optimizer.step(one)
@@ -328,7 +328,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(optimizer.params[0]).toBe(-30.5)
     })
 
-    test('corrects the bias by the product of past values if β changes', () => {
+    test('corrects the bias with the product of all past values of β', () => {
       const optimizer = new Optimizer(Float64Array.of(0), adam({ lr: 1, beta1: 0.5, eps: 0 }), { engine })
       optimizer.step(Float64Array.of(1))
       optimizer.set({ beta1: 0.75, beta2: 0.9 })
@@ -338,7 +338,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(optimizer.params[0]).toBeCloseTo(-1, 12)
     })
 
-    test('keeps the delay of a delayed rule', () => {
+    test('keeps the delayed start of a rule', () => {
       const optimizer = new Optimizer(ones(), delayedStart(2, sgd({ lr: 1 })), { engine })
       optimizer.set({ lr: 0.5 })
       expect(optimizer.rule).toEqual(delayedStart(2, sgd({ lr: 0.5 })))
@@ -364,7 +364,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(seen).toEqual({ lr: [0, 1, 2], weightDecay: [0, 1, 2], momentum: [0, 1, 2] })
     })
 
-    test('treats a schedule object like the function that the object describes', () => {
+    test('treats a schedule object like the schedule function that the object describes', () => {
       const described = warmup(warmup(0.3, { steps: 3 }), { steps: 5, from: 0.01 })
       const inner = (t: number) => (t + 1 < 3 ? 0.3 * ((t + 1) / 3) : 0.3)
       const written = (t: number) => (t < 5 ? 0.01 + (inner(t) - 0.01) * (t / 5) : inner(t))
@@ -413,7 +413,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       ])
     })
 
-    test('has a NaN norm and NaN parameters after a NaN gradient', () => {
+    test('reports the norm NaN and has NaN parameters after a NaN gradient', () => {
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { norm: 1 })).toEqual([NaN, NaN, NaN])
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { value: 1 })).toEqual([NaN, 1, 1])
     })
@@ -459,7 +459,7 @@ describe('the state of an optimizer', () => {
     [adam({ amsgrad: true }), ['m', 'v', 'largest']],
     [delayedStart(3, adamw()), ['m', 'v']],
   ]
-  test.each(names)('contains the arrays of %o', (rule, names) => {
+  test.each(names)('contains the state arrays of the rule %o', (rule, names) => {
     const optimizer = new Optimizer({ w: ones() }, rule)
     expect(Object.keys(optimizer.state.w)).toEqual([...names, 'updates'])
     for (const name of names) {
@@ -470,14 +470,14 @@ describe('the state of an optimizer', () => {
     expect(optimizer.state.w.updates).toBe(0)
   })
 
-  test("starts from the rule's initial values in every tensor", () => {
+  test("starts with the rule's initial values in every tensor", () => {
     const optimizer = new Optimizer([ones(1), ones(20)], adagrad({ initialAccumulator: 0.1 }))
     expect(inBits(optimizer.state)).toBe(
       inBits([1, 20].map((length) => ({ s: new Float32Array(length).fill(0.1), updates: 0 }))),
     )
   })
 
-  test('is writable', () => {
+  test('is writable by the user', () => {
     const optimizer = new Optimizer(Float64Array.of(0), momentum({ lr: 1, momentum: 0.5 }))
     optimizer.state.v[0] = 8
     optimizer.step(Float64Array.of(1))
@@ -485,12 +485,12 @@ describe('the state of an optimizer', () => {
   })
 })
 
-describe('rules as values', () => {
+describe('rule objects', () => {
   test.each([
     ...rules,
     ['delayedStart', delayedStart(3, adam())],
     ['warmup', adam({ lr: warmup(warmup(1, { steps: 2 }), { steps: 3, from: 0.5 }) })],
-  ] as [string, Rule][])('are frozen, and unchanged by JSON: %s', (_, rule) => {
+  ] as [string, Rule][])('are frozen, and equal their copies after conversion to JSON and back: %s', (_, rule) => {
     expect(Object.isFrozen(rule)).toBe(true)
     const copy = JSON.parse(JSON.stringify(rule))
     expect(copy).toEqual(rule)
@@ -516,7 +516,7 @@ describe('rules as values', () => {
     )
   })
 
-  test('may change later if they are not frozen, without affecting the optimizer', () => {
+  test('can be modified later if not frozen, without affecting the optimizer', () => {
     const mine = { ...gradientDescent({ lr: 1 }) } as { lr: number } & Rule
     const optimizer = new Optimizer(ones(), mine)
     mine.lr = 100
@@ -528,7 +528,7 @@ describe('rules as values', () => {
 describe('the choice of the engine', () => {
   const make = 'const make = (n, o) => new antigrad.Optimizer(new Float32Array(n), antigrad.adam(), o)\n'
 
-  test('depends on the size, with a reason', () => {
+  test("depends on the optimizer's size, and has a reported reason", () => {
     const result = inChild(`${make} return [3, 100000].map((n) => {
       const { engine, engineReasons } = make(n)
       return { engine, engineReasons }
@@ -539,7 +539,7 @@ describe('the choice of the engine', () => {
     ])
   })
 
-  test.each(engineNames)('can be forced to %s by option and by environment', (engine) => {
+  test.each(engineNames)('can be forced to %s by an option and by an environment variable', (engine) => {
     const optimizer = new Optimizer(ones(), adam(), { engine })
     expect([optimizer.engine, ...optimizer.engineReasons]).toEqual([engine, 'requested by the option engine'])
     const body = `${make} return [make(3), make(100000), make(3, { engine: 'typescript' })].map(
@@ -556,7 +556,7 @@ describe('the choice of the engine', () => {
     expect(inChild(`${make} return make(3).engine`, { env: { ANTIGRAD_ENGINE: '' } })).toBe('wasm')
   })
 
-  test('can be combined with each reported instruction set', () => {
+  test('can be combined with each instruction set that the library reports', () => {
     const { available, instructionSets } = engines().native
     expect(available).toBe(true)
     expect(instructionSets[0]).toBe('scalar')
@@ -569,7 +569,7 @@ describe('the choice of the engine', () => {
     expect(new Set(runs).size).toBe(1)
   })
 
-  test('appears in the report', () => {
+  test("appears in the optimizer's report", () => {
     expect(engines()).toEqual({
       native: {
         available: true,
@@ -587,7 +587,7 @@ describe('the types of the library', () => {
   type F32 = Float32Array<ArrayBuffer>
   type F64 = Float64Array<ArrayBuffer>
 
-  test('give views the structure and types of the input', () => {
+  test('give the parameter views the structure and types of the input', () => {
     const one = new Optimizer(new Float64Array(1), adam())
     expectTypeOf(one.params).toEqualTypeOf<F64>()
     expectTypeOf(one.grads).toEqualTypeOf<F64>()

@@ -27,7 +27,7 @@ function read(files: Readonly<Record<string, string>>) {
   return optionDocumentation(join(folder, 'rules'))
 }
 
-test('the option documentation resolves shared options by names, imports, properties and functions, in object order', () => {
+test('the option documentation resolves options that are shared by names, imports, properties and functions', () => {
   const documentation = read({
     'shared.ts': `
       /** not an option: { lr: 1 } */

@@ -40,7 +40,7 @@ describe('arbitrary writes to an arena', () => {
          for (const at of [${places}]) words[at] = k & 2 ? 0x10000 : kept[at]
        }`,
     ],
-  ])('are harmless during a native stepAsync: %s', (_, write) => {
+  ])('cause no crash during a stepAsync of the native engine: %s', (_, write) => {
     const body = `
       const ends = []
       for (const clip of [{}, { norm: 1 }]) {
@@ -114,7 +114,7 @@ describe('arbitrary writes to an arena', () => {
       ['the length of a tensor', TENSOR_AT + layout.TENSOR_LENGTH, 0xffffffff],
       ['the offset of a tensor', TENSOR_AT + layout.TENSOR_OFFSET, 0xfffffff0],
       ['everything', 0, 0xffffffff],
-    ])('are safe in the middle of stepAsync: %s', (_, at, value) => {
+    ])('cause no crash in the middle of stepAsync: %s', (_, at, value) => {
       const body = `${made(engine)}
         const optimizer = make()
         const neighbor = make()
@@ -156,7 +156,7 @@ test('arbitrary contents of a WebAssembly arena never give access to another are
   expect(victim.params.every((x) => x === 1)).toBe(true)
 })
 
-test("overwriting the data of a running step affects only the step's own WebAssembly memory", () => {
+test("overwriting the data of a running step affects only the WebAssembly memory of that step", () => {
   const body = `
     const victim = new antigrad.Optimizer(new Float32Array(1 << 20).fill(1), antigrad.sgd(), { engine: 'wasm' })
     const ends = new Set()
@@ -178,12 +178,12 @@ test("overwriting the data of a running step affects only the step's own WebAsse
   expect(inChildOfModules(body)).toEqual([['EngineError', 'done'], true])
 })
 
-describe('a stack overflow in WebAssembly', () => {
+describe('a stack overflow of a WebAssembly module', () => {
   const make = (options: object) =>
     new Optimizer(noise(1, 600, 'float32'), adamw({ lr: 0.1 }), { engine: 'wasm', ...options })
 
   test.each([{}, { clip: { value: 0.5 } }, { clip: { norm: 1 } }])(
-    'leaves the optimizers in all memories usable, with the options %j',
+    'leaves all optimizers usable: %j',
     (options) => {
       const [wanting, neighbor, expected] = [make(options), make(options), make(options)]
       expect(wanting.params.buffer).toBe(neighbor.params.buffer)
@@ -217,7 +217,7 @@ describe('a stack overflow in WebAssembly', () => {
 })
 
 test.each(Object.entries({ core, catalogue }))(
-  'the module %s fits its stack and data into the reserved bytes',
+  'the stack and data of the module %s fit into the reserved bytes',
   (_, source) => {
     const module = new WebAssembly.Module(decodeModule(source))
     const memory = new WebAssembly.Memory({
@@ -330,7 +330,7 @@ describe('the addon, called without the library,', () => {
   })
 })
 
-test('a transferred ArrayBuffer is an error, even if built-ins were replaced', () => {
+test('a step on a transferred ArrayBuffer throws an error, even if built-in functions were replaced', () => {
   const body = `
     const optimizer = new antigrad.Optimizer(new Float32Array(1e5), antigrad.adam(), { engine: 'native' })
     optimizer.step()
@@ -345,7 +345,7 @@ test('a transferred ArrayBuffer is an error, even if built-ins were replaced', (
 })
 
 describe.runIf(process.platform === 'linux')('idle threads', () => {
-  test('are not started: a step of three pieces uses at most two helper threads', () => {
+  test('are not started for a step of three pieces, which needs at most two helper threads', () => {
     const body = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const optimizer = new antigrad.Optimizer(new Float32Array(3 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 256 })

@@ -204,7 +204,7 @@ test('memory or stack exhaustion during file access ends the access and leaves t
   for (const name of ['write', 'read']) expect(counts[name], name).toBeGreaterThan(0)
 })
 
-test('a call near the stack limit succeeds or throws a stack overflow error, and works again later', () => {
+test('a call near the stack limit succeeds or throws a stack overflow error, and a later call succeeds', () => {
   const body = `${prepared}
     ${made}
     const wrong = []

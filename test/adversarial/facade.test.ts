@@ -25,7 +25,7 @@ describe('a schedule', () => {
     return schedule
   }
 
-  test('can be nested a hundred times, but not a hundred thousand times', () => {
+  test('can be nested 100 levels deep, but not 100,000 levels deep', () => {
     expect(() => adam({ lr: deep(100) })).not.toThrow()
     for (const depth of [101, 100_000]) {
       expect(() => adam({ lr: deep(depth) })).toThrow(OptionError)
@@ -35,7 +35,7 @@ describe('a schedule', () => {
     }
   })
 
-  test('does not change if its object is changed after the rule was created', () => {
+  test('does not change if the user modifies the schedule object after creating the rule', () => {
     const inner = { schedule: 'warmup', value: 1, steps: 4, from: null as number | null } as const
     const outer = { ...inner, value: inner as Schedule }
     const rule = gradientDescent({ lr: outer })
@@ -58,7 +58,7 @@ describe('a schedule', () => {
   })
 })
 
-test('functions on Object.prototype are ignored', () => {
+test('the library ignores functions on Object.prototype', () => {
   const body = `
     const params = { w: Float32Array.of(1, 2), list: [Float32Array.of(3)] }
     const rules = [antigrad.adam({ lr: antigrad.warmup(1, { steps: 2 }) }), antigrad.adagrad({ form: 'essay' }),
@@ -78,7 +78,7 @@ test('functions on Object.prototype are ignored', () => {
   expect(inChild(body, { before: polluted })).toEqual(inChild(body))
 })
 
-describe.each(engineNames)('gradients that change after their check on the engine %s', (engine) => {
+describe.each(engineNames)('gradients that change after validation on the engine %s', (engine) => {
   const length = 300
   const make = (rule: Rule = momentum({ lr: 1 })) => {
     const params = { a: new Float32Array(length), b: new Float32Array(length) }
@@ -103,7 +103,7 @@ describe.each(engineNames)('gradients that change after their check on the engin
       () => new Float32Array(new Resizable(4 * length, { maxByteLength: 4 * length })),
       ({ buffer }: Float32Array) => (buffer as InstanceType<typeof Resizable>).resize(4),
     ],
-  ] as const)('are refused if a getter or a schedule causes the change: %s', (_, gradient, spoil) => {
+  ] as const)('are refused if a getter or a schedule function changes the gradients: %s', (_, gradient, spoil) => {
     const optimizer = make()
     const before = snapshot(optimizer)
     const a = gradient()
@@ -131,7 +131,7 @@ describe.each(engineNames)('gradients that change after their check on the engin
     expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
   })
 
-  test('are refused in stepAsync', async () => {
+  test('are refused by stepAsync', async () => {
     const optimizer = make()
     const a = new Float32Array(length)
     const gradients = {
@@ -148,7 +148,7 @@ describe.each(engineNames)('gradients that change after their check on the engin
 
 describe.each(engineNames)('gradients that are parameter views on the engine %s', (engine) => {
   const lengths = [3, 300]
-  test.each(lengths)('may be passed in exchanged order, with %i elements each', async (length) => {
+  test.each(lengths)('may be passed in another order than the tensors, with %i elements each', async (length) => {
     const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
     const make = () => {
       const params = { a: noise32(1), b: noise32(2) }
@@ -177,7 +177,7 @@ describe.each(engineNames)('gradients that are parameter views on the engine %s'
 })
 
 describe('gradientPoint', () => {
-  test.each(engineNames)('refuses a schedule that calls step, and changes nothing: %s', (engine) => {
+  test.each(engineNames)('refuses a schedule function that calls step, and leaves the optimizer unchanged: %s', (engine) => {
     const optimizer: Optimizer<Float32Array[]> = new Optimizer(
       [Float32Array.of(1), Float32Array.of(2)],
       nesterov({
@@ -204,7 +204,7 @@ describe('gradientPoint', () => {
     expect(point).toEqual(expected)
   })
 
-  test('keeps the setting of zeroGrads after an exception', () => {
+  test('does not change the setting zeroGrads if an exception is thrown', () => {
     const optimizer = new Optimizer(new Float32Array(300_000), nesterov({ form: 'shifted' }), {
       engine: 'wasm',
       zeroGrads: true,
@@ -223,7 +223,7 @@ describe('gradientPoint', () => {
 })
 
 describe('a step', () => {
-  test('allocates nothing on the TypeScript engine during the update, so that no update fails halfway', () => {
+  test('allocates no memory during an update on the TypeScript engine, so no update fails halfway', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(Float32Array.of(1, 2), antigrad.adam({ weightDecay: 0.1 }),
         { engine: 'typescript' })
@@ -235,7 +235,7 @@ describe('a step', () => {
     expect(inChild(body)).toEqual({ message: null, updates: 1, ofTensor: 1 })
   })
 
-  test('is not counted if it throws because the gradients as arguments overflow the stack', () => {
+  test('is not counted if passing the gradients as arguments overflows the stack', () => {
     const body = `
       const tensors = Array.from({ length: 10000 }, () => new Float32Array(256))
       const optimizer = new antigrad.Optimizer(tensors, antigrad.gradientDescent(), { engine: 'native' })
@@ -259,9 +259,9 @@ describe('a step', () => {
   })
 })
 
-describe('many tensors', () => {
+describe('many tensors in one optimizer', () => {
   test.each(['wasm', 'typescript'] as const)(
-    'take time proportional to their number when stepAsync runs in slices: %s',
+    'take time proportional to the count of tensors when stepAsync runs in slices: %s',
     async (engine) => {
       const time = async (count: number) => {
         const gradients = Array.from({ length: count }, () => Float32Array.of(1))

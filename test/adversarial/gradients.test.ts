@@ -32,7 +32,7 @@ describe.each(engineNames)('gradients on the engine %s', (engine) => {
   ]
 
   test.each(ways)(
-    'are used by stepAsync with their values at the time of the call: %s',
+    'are used with their values at the time of the stepAsync call: %s',
     async (_, options) => {
       for (const value of [NaN, Infinity, 1e30]) {
         const [optimizer, expected] = [make(engine, options), make(engine, options)]
@@ -56,7 +56,7 @@ describe.each(engineNames)('gradients on the engine %s', (engine) => {
     },
   )
 
-  test.each(ways)("may be the optimizer's own views of other tensors: %s", async (_, options) => {
+  test.each(ways)("may be parameter views of other tensors: %s", async (_, options) => {
     const run = async (copies: boolean, step: 'step' | 'stepAsync') => {
       const optimizer = make(engine, options)
       for (let k = 0; k < 4; k++) {
@@ -71,7 +71,7 @@ describe.each(engineNames)('gradients on the engine %s', (engine) => {
     for (const step of ['step', 'stepAsync'] as const) expect(await run(false, step)).toBe(expected)
   })
 
-  test("are copied correctly if they belong to a subclass of Float32Array in the optimizer's memory", () => {
+  test("are copied correctly if they are instances of a Float32Array subclass in the optimizer's memory", () => {
     class Lying extends Float32Array {
       override slice(): Anything {
         throw new EvalError('mine')

@@ -30,7 +30,7 @@ describe.each(engineNames)('memory exhaustion on the engine %s', (engine) => {
     load: `antigrad.Optimizer.load(saved, { engine: '${engine}' })`,
   }
   // Each case runs in a child process, because large arenas share memories once many memories are alive.
-  test.each(Object.entries(calls))('leaves everything unchanged during %s', (name, call) => {
+  test.each(Object.entries(calls))('leaves the optimizer unchanged during %s', (name, call) => {
     const before = `
       let left = Infinity
       for (const [where, name] of [[WebAssembly, 'Memory'], [globalThis, 'ArrayBuffer']]) {
@@ -66,7 +66,7 @@ describe.each(engineNames)('memory exhaustion on the engine %s', (engine) => {
 })
 
 test.each(engineNames)(
-  'memory exhaustion during copies ends only save() or restore() on the engine %s',
+  'memory exhaustion during a copy ends only the call of save() or restore() on the engine %s',
   (engine) => {
     // Views need no memory.
     const stub = `
@@ -143,7 +143,7 @@ function expectWhole(body: string, { from, by, tries }: { from: number; by: numb
   expect(half).toBe(0)
 }
 
-describe.each(engineNames)('a call near the stack limit on the engine %s', (engine) => {
+describe.each(engineNames)('an optimizer call near the stack limit on the engine %s', (engine) => {
   const calls = {
     step: 'optimizer.step(params)',
     freeze: "optimizer.freeze('t2*')",
@@ -154,7 +154,7 @@ describe.each(engineNames)('a call near the stack limit on the engine %s', (engi
     save: 'optimizer.save()',
     restore: 'optimizer.restore(saved)',
   }
-  test.each(Object.entries(calls))('succeeds or changes nothing: %s', (_, call) => {
+  test.each(Object.entries(calls))('succeeds or leaves the optimizer unchanged: %s', (_, call) => {
     const body = `
       const names = Array.from({ length: 12 }, (_, i) => 't' + i)
       const params = Object.fromEntries(names.map((name, i) => [name, Float32Array.of(i, 1, 2, 3)]))
@@ -189,7 +189,7 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
     'equations with sums': `defineRule('attacked', ${sums})()`,
     'equations with functions': `defineRule('attacked', ${depth})()`,
   }
-  test.each(Object.entries(rules))('succeeds or changes nothing with the rule %s', (_, rule) => {
+  test.each(Object.entries(rules))('succeeds or leaves the optimizer unchanged with the rule %s', (_, rule) => {
     const body = `
       const params = { a: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), b: Float32Array.of(1, 2, 3, 4) }
       // Functions call few others for the first elements.
@@ -211,7 +211,7 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
 describe.each(engineNames)('the memory of user arrays on the engine %s', (engine) => {
   const Resizable = ArrayBuffer as Anything
 
-  test('is copied if parameters and rows lie in shared, resizable or tracked buffers', () => {
+  test('is copied if parameters and sparse rows lie in shared, resizable or length-tracking buffers', () => {
     const values = Float32Array.of(1, 2, 3, 4)
     const tracking = new Resizable(16, { maxByteLength: 64 })
     const arrays = [new SharedArrayBuffer(16), new Resizable(16, { maxByteLength: 64 }), tracking].map(
@@ -241,7 +241,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
 
   const everything2 = (optimizer: Anything) => inBits([optimizer.save(), optimizer.report()])
 
-  test('is read safely if rows report a wrong length', () => {
+  test('is read within bounds if sparse rows report a wrong length', () => {
     class Lying extends Float32Array {
       override get length() {
         return 1
@@ -261,7 +261,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(optimizer.report().tensors[0]).toMatchObject({ length: 10, shape: [5, 2] })
   })
 
-  test("may be the optimizer's own memory if its views are passed as rows, tensors or gradients", () => {
+  test("may be the optimizer's memory, whose views are passed as rows, tensors or gradients", () => {
     const run = (copy: (view: Anything) => Anything) => {
       const optimizer: Anything = underWay(engine)
       const { cold } = optimizer.params
@@ -284,7 +284,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(run((view) => view)).toBe(run((view) => view.slice()))
   })
 
-  test('does not include old views of moved tensors, which are NaN and have no effect', () => {
+  test('excludes old views of moved tensors, and these views are NaN and have no effect', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const old = [optimizer.params.w, optimizer.average.w, optimizer.grads.w]
     for (const each of [optimizer, untouched]) each.appendRows('w', Float32Array.of(1, 2))

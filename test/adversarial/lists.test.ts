@@ -12,7 +12,7 @@ describe('the match of a group', () => {
   const unused = (match: Match) =>
     new Optimizer({ w: numbers() }, sgd(), { groups: [{ match, frozen: true }] }).report().unusedGroups
 
-  test('can be a nested array in which the same array occurs many times', () => {
+  test('can be a nested array that contains the same array many times', () => {
     for (const [pattern, expected] of [
       ['w', []],
       ['v', [0]],
@@ -26,7 +26,7 @@ describe('the match of a group', () => {
     refusal(() => unused(deep), 'groups[0]: match')
   })
 
-  test('is read once, so later changes have no effect', () => {
+  test('is read once, so later changes of the match have no effect', () => {
     const match: Match[] = ['w']
     const group = { match, frozen: true }
     const optimizer = new Optimizer({ w: numbers() }, sgd(), { groups: [group] })
@@ -44,7 +44,7 @@ describe('the match of a group', () => {
     expect(reads).toBe(1)
   })
 
-  test('can be a long pattern for long names', () => {
+  test('can be a long pattern that matches long names', () => {
     const name = 'a'.repeat(200_000)
     const make = (match: Match) =>
       new Optimizer({ [name]: numbers() }, sgd(), { groups: [{ match, frozen: true }] })
@@ -69,7 +69,7 @@ test('an optimizer supports more tensors than a call can have arguments', () => 
   expect(optimizer.params[2][0]).toBeCloseTo(-1 / Math.sqrt(150_000), 3)
 })
 
-test('an option value that no rule accepts is refused even in a group that matches no tensor yet', () => {
+test('a group refuses an option value that no rule accepts, even if the group matches no tensor yet', () => {
   const make = (group: object) =>
     new Optimizer({ w: numbers() }, sgd(), { groups: [{ match: 'none', ...group }] })
   refusal(() => make({ eps: NaN }), 'groups[0]: eps')
@@ -84,14 +84,14 @@ test('an option value that no rule accepts is refused even in a group that match
   make({ lr: () => 1, weightDecay: { schedule: 'warmup', value: 1, steps: 1, from: null } })
 })
 
-test('an average refuses the options of other averages', () => {
+test('an average of the parameters refuses the options of other kinds of averages', () => {
   refusal(() => ema(0.5, { decay: 0.1 } as Anything), 'ema: options')
   refusal(() => ema(0.5, { average: 'swa', start: 0, every: 1 } as Anything), 'ema: options')
   const mixed: Anything = { ...ema(0.5), start: 3 }
   refusal(() => new Optimizer(numbers(), sgd(), { average: mixed }), 'average')
 })
 
-test('properties of Object.prototype are not options', () => {
+test('properties of Object.prototype are not read as options', () => {
   const body = `
     const { Optimizer, adam, adamw, ema, swa, noDecay, layerDecay } = antigrad
     const params = { w: Float32Array.of(1, 2), bias: Float32Array.of(3) }
@@ -173,7 +173,7 @@ describe('the result of an optimizer call', () => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('stays unchanged while the optimizer continues, if the call was save()', () => {
+  test('stays unchanged during later steps if the call is save()', () => {
     const optimizer = underWay()
     const saved = optimizer.save()
     const before = inBits(saved)
@@ -184,7 +184,7 @@ describe('the result of an optimizer call', () => {
     expect(inBits(saved)).toBe(before)
   })
 
-  test('is independent of the saved object, if the call was load or restore', () => {
+  test('is independent of the saved object if the call is load or restore', () => {
     const saved = underWay().save()
     const loaded = [Optimizer.load(saved) as unknown as ReturnType<typeof underWay>, underWay()]
     loaded[1].restore(saved)
@@ -194,7 +194,7 @@ describe('the result of an optimizer call', () => {
     for (const each of loaded) expect(later(each)).toBe(later(underWay()))
   })
 
-  test('is a new object in each call of noDecay and layerDecay', () => {
+  test('is a new object for each call of noDecay or layerDecay', () => {
     const [first] = layerDecay(['w'], 0.5)
     expect(Object.isFrozen(first) || first !== layerDecay(['w'], 0.5)[0]).toBe(true)
     const group = noDecay()
@@ -222,7 +222,7 @@ describe.each(engineNames)(
       expect(later(optimizer)).toBe(later(untouched))
     })
 
-    test('may belong to a tensor whose memory is transferred during matching', () => {
+    test('may describe a tensor whose memory the function transfers', () => {
       const optimizer = underWay(engine)
       const before = everything(optimizer)
       const z = Float32Array.of(1, 2)

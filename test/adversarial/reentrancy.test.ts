@@ -96,7 +96,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     }
   })
 
-  test('an optimizer call from within a schedule is refused', () => {
+  test('an optimizer call from within a schedule function is refused', () => {
     let code = () => {}
     const options: Anything = { accumulate: 1, onNonFinite: 'propagate', maxConsecutiveSkips: undefined }
     const [optimizer, untouched] = [underWay(engine, options), underWay(engine, options)]
@@ -114,7 +114,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     expect(inBits([optimizer.params, optimizer.average])).toBe(inBits([untouched.params, untouched.average]))
   })
 
-  test('a stepAsync from within a step is refused, and the step ends normally', async () => {
+  test('a call of stepAsync from within a step is refused, and the step completes', async () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     for (let k = 0; k < 4; k++) {
       const step = optimizer.stepAsync(gradients())
@@ -132,7 +132,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('a refused stepAsync changes nothing in the middle of an accumulation', async () => {
+  test('a refused call of stepAsync leaves a partly accumulated gradient unchanged', async () => {
     const options: Anything = { onNonFinite: 'throw', maxConsecutiveSkips: undefined }
     const [optimizer, untouched] = [underWay(engine, options), underWay(engine, options)]
     const state = () => inBits([optimizer.save(), optimizer.report()])

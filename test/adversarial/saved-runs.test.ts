@@ -65,7 +65,7 @@ describe('the structure of a saved run', () => {
     } else refused(changed(change))
   })
 
-  test('is refused if it is nested a hundred thousand times, or repeated many times', () => {
+  test('is refused if its nesting is 100,000 levels deep or repeats an object many times', () => {
     let deep: Anything = 'w'
     for (let k = 0; k < 100_000; k++) deep = [deep]
     let wide: Anything = []
@@ -86,7 +86,7 @@ describe('the structure of a saved run', () => {
       refused(changed(change))
   })
 
-  test('can be nested as deeply as parameters, but no deeper', () => {
+  test('can be nested as deeply as the parameters, but no deeper', () => {
     const nested = (levels: number, inner: Anything) => {
       let all = { w: inner }
       for (let k = 1; k < levels; k++) all = { a: all } as Anything
@@ -99,7 +99,7 @@ describe('the structure of a saved run', () => {
     expect(refusal(() => load({ ...saved, ...deeper }))).toBeInstanceOf(CheckpointError)
   })
 
-  test('can contain a tensor named __proto__, and the list of differences is bounded', () => {
+  test('can contain a tensor named __proto__, and an error lists a bounded count of differences', () => {
     const params = JSON.parse('{ "__proto__": [0], "constructor": [0] }', (_, inner) =>
       Array.isArray(inner) ? Float32Array.of(1) : inner,
     )
@@ -177,7 +177,7 @@ const odd = fc.oneof(
   fc.anything(),
 )
 
-test('a saved run with an arbitrary value in any field is refused or continues', () => {
+test('a saved run with an arbitrary value in any field is refused, or the loaded optimizer continues', () => {
   const all = places(whole).filter(({ length }) => length > 0)
   fc.assert(
     fc.property(fc.constantFrom(...all), odd, fc.boolean(), (path, value, isGone) => {
@@ -302,7 +302,7 @@ describe('the arrays of a saved run', () => {
     })
   })
 
-  test.each(engineNames)("may be the optimizer's own views in exchanged order: %s", (engine) => {
+  test.each(engineNames)("may be the optimizer's state views in another order: %s", (engine) => {
     const optimizer = underWay(engine)
     const copied = underWay(engine)
     const swapped = (copy: (view: Anything) => Anything) =>
@@ -328,7 +328,7 @@ describe('the arrays of a saved run', () => {
 describe('a warning callback', () => {
   const old = () => ({ ...underWay().save(), equations: {} })
 
-  test('ends load and restore before any change if the callback throws', () => {
+  test('ends load and restore before any change by throwing an exception', () => {
     const onWarning = () => {
       throw new EvalError('mine')
     }
@@ -343,7 +343,7 @@ describe('a warning callback', () => {
   })
 })
 
-test('error messages truncate a name of a million letters', () => {
+test('error messages truncate a tensor name of a million letters', () => {
   const name = 'n'.repeat(1e6)
   const saved: Anything = new Optimizer({ [name]: Float32Array.of(1) }, adam()).save()
   for (const change of ['rule', 'own', 'lrScale', 'clip', 'groups', 'params', 'state', 'shape', 'clock']) {

@@ -136,7 +136,7 @@ describe.each(each)('%s', (_, name, call) => {
   const inside = all.filter((_, number) => number % turnsOf(all) === 0)
   const getter = (path: readonly string[], get: () => unknown) => argsOf(call, [path, { get }])
 
-  test('reads each property of its arguments once, and passes on exceptions of getters', async () => {
+  test('reads each property of its arguments once, and propagates exceptions from getters', async () => {
     const expected = await ordinary(call, name, argsOf(call))
     const wrong: unknown[] = []
     const subject = subjectOf(call, name)
@@ -164,7 +164,7 @@ describe.each(each)('%s', (_, name, call) => {
     expect(afterwards(subject)).toBe(afterwards(subjectOf(call, name)))
   })
 
-  test('does not change its arguments, and accepts frozen ones', async () => {
+  test('does not change its arguments, and accepts frozen arguments', async () => {
     const args = argsOf(call)
     const copy = inBits(args)
     const expected = await ordinary(call, name, args)
@@ -202,7 +202,7 @@ function frozen<T>(value: T): T {
   return value
 }
 
-test('the table of adversarial calls contains every public function', () => {
+test('the table of adversarial function calls contains every public function', () => {
   const named = new Set(calls.flatMap(({ of }) => of))
   const found = new Set<string>()
   const isCallable = (x: unknown) => typeof x === 'function'

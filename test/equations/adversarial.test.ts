@@ -67,7 +67,7 @@ describe('an invalid line of a custom rule', () => {
     }
   })
 
-  test('is refused if it mixes a number per tensor with a number per element', () => {
+  test('is refused for using a value per element where a value per tensor is required', () => {
     const { error } = refusal(() => make('theta = theta - g\np = g', { scalars: { p: 1 } }))
     expect(error.position).toBe(18)
     expect(error.message).toContain('p: one number per tensor, got one number per element')
@@ -128,7 +128,7 @@ describe('an invalid declaration of a custom rule', () => {
     expect(error.message).toContain('defineRule: name')
   })
 
-  test('is read once per getter, and exceptions of getters are passed on', () => {
+  test('is read with one call per getter, and exceptions from getters are propagated', () => {
     let count = 0
     const given = {
       get step() {
@@ -147,7 +147,7 @@ describe('an invalid declaration of a custom rule', () => {
     expect(refusal(() => defineRule('attacked', throwing)).error).toBe(thrown)
   })
 
-  test("cannot result from later changes of the user's objects", () => {
+  test("cannot be caused by later changes of the user's objects", () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = g; theta = theta - lr*m' }
     const rule = defineRule('attacked', given)()
     given.options.lr = 7
@@ -159,19 +159,19 @@ describe('an invalid declaration of a custom rule', () => {
   })
 })
 
-describe('polluted prototypes', () => {
+describe('properties on a polluted Object.prototype', () => {
   const polluted = Object.prototype as unknown as Record<string, unknown>
   afterEach(() => {
     for (const key of ['equations', 'options', 'state', 'scalars', 'lr', 'step']) delete polluted[key]
   })
 
-  test('add nothing to a declaration', () => {
+  test('add nothing to the declaration of a custom rule', () => {
     const plain = make('theta = theta - g')()
     Object.assign(polluted, { options: { x: 1 }, state: { q: 1 }, scalars: { z: 1 } })
     expect(make('theta = theta - g')()).toEqual(plain)
   })
 
-  test('do not define names in lines', () => {
+  test('do not define names for the lines of a custom rule', () => {
     polluted.lr = 1
     expect(refusal(() => make('theta = theta - lr*g')).error).toBeInstanceOf(EquationError)
   })
@@ -188,7 +188,7 @@ describe('polluted prototypes', () => {
   })
 })
 
-describe('a large rule definition', () => {
+describe('a large definition of a custom rule', () => {
   const many = (count: number, line: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => line(i)).join('\n')
   test.each([
@@ -208,14 +208,14 @@ describe('a large rule definition', () => {
       'at most',
     ],
     ['constants', `theta = g${many(100, (i) => ` + ${i + 1}*g`).replaceAll('\n', '')}`, 'at most'],
-  ])('takes little time: %s', (_, step, expected) => {
+  ])('is compiled in little time: %s', (_, step, expected) => {
     const { error, took } = refusal(() => make(step))
     expect(error).toBeInstanceOf(EquationError)
     expect(error.message).toContain(expected)
     expect(took).toBeLessThan(2000)
   })
 
-  test('takes little time if it consists of comments and spaces', () => {
+  test('is compiled in little time if the text consists of comments and spaces', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
@@ -223,7 +223,7 @@ describe('a large rule definition', () => {
     }
   })
 
-  test('takes little time if the same text is repeated', () => {
+  test('is compiled in little time if the same text is repeated', () => {
     const rule = make(`a = lr\n${many(60, () => 'a = a*a + a')}\ntheta = theta - a*g`, {
       options: { lr: 1e-9 },
     })
@@ -232,15 +232,15 @@ describe('a large rule definition', () => {
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
-  test('compiles to few operations if powers are nested', () => {
+  test('is compiled to few operations if powers are nested', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 })
 
-describe('scalars of a custom rule', () => {
-  test('cause an error at every attempt if they are not finite, before any change', () => {
+describe('the scalar states of a custom rule', () => {
+  test('cause an error before any change at every step if a scalar is not finite', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
@@ -262,7 +262,7 @@ describe('scalars of a custom rule', () => {
     }
   })
 
-  test('cause an error that leaves all tensors unchanged if a scalar of one tensor is not finite', () => {
+  test('cause an error that leaves all tensors unchanged if the scalar of one tensor is not finite', () => {
     const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })
@@ -288,7 +288,7 @@ describe('scalars of a custom rule', () => {
   })
 
   // A scalar that begins at 1 need not be a decreasing product.
-  test.each([0, 1])('are saved and continue if sums make a scalar of %d negative, NaN or infinite', (p) => {
+  test.each([0, 1])('are saved and restored if sums make a scalar of %d negative, NaN or infinite', (p) => {
     for (const [g, step] of [
       [1, 'q = q - norm(g); p = p - 2; theta = theta - (p + q)*g'],
       [Number.NaN, 'q = q - norm(g); p = p - 2; theta = theta - p*g'],
@@ -306,7 +306,7 @@ describe('scalars of a custom rule', () => {
 
 describe('a name in a custom rule', () => {
   test.each(['value0', 'value1', 'first0', 'rate', 'gradients', 'direction', 'length', 'all', 'clock'])(
-    'may equal an internal name: %s',
+    'may equal a name that the library uses internally: %s',
     (name) => {
       const rule = defineRule('attacked', {
         scalars: { [name]: 1 },
@@ -318,7 +318,7 @@ describe('a name in a custom rule', () => {
     },
   )
 
-  test('other than lr for the learning rate makes lrScale invalid', () => {
+  test('must be `lr` for the learning rate, because the option lrScale is otherwise refused', () => {
     const rule = make('theta = theta - k*g', { options: { k: 2 } })
     const given = { engine, groups: [{ match: 'b', lrScale: 0.5 }] } as const
     expect(() => new Optimizer({ a: F(1), b: F(1) }, rule(), given)).toThrow(/lrScale/)
@@ -362,7 +362,7 @@ describe('a saved run of a custom rule', () => {
     expect(error.name).toMatch(/^(CheckpointError|EquationError|ArgumentError|OptionError)$/)
   })
 
-  test('continues if it is valid', () => {
+  test('continues after load if it is valid', () => {
     const optimizer = spoiled(() => {})()
     expect(optimizer.updates).toBe(1)
   })
@@ -374,7 +374,7 @@ describe('a saved run of a custom rule', () => {
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test('is refused by restore if its equations differ, even if all its arrays fit', () => {
+  test('is refused by restore if the equations of the rule differ, even if all saved arrays fit', () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',
@@ -403,7 +403,7 @@ describe('a saved run of a custom rule', () => {
     }
   })
 
-  test('contains no −0, because JSON text has no −0', () => {
+  test('contains no −0, because JSON.stringify writes −0 as 0', () => {
     const rule = defineRule('attacked', {
       ...{ options: { lr: -0 }, state: { m: -0 }, scalars: { p: -0 } },
       step: 'm = lr*g; theta = p*theta',
@@ -412,7 +412,7 @@ describe('a saved run of a custom rule', () => {
     expect([options.lr.default, state.m.start, scalars.p, rule().lr]).toEqual([0, 0, 0, 0])
   })
 
-  test('may contain two rules of the same name', () => {
+  test('may contain two custom rules of the same name', () => {
     const up = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta + lr*g' })
     const down = defineRule('attacked', { options: { lr: 1 }, step: 'theta = theta - lr*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(1) }, down(), {
@@ -428,8 +428,8 @@ describe('a saved run of a custom rule', () => {
   })
 })
 
-describe('describeRule', () => {
-  test('returns a program text that defines the same rule', () => {
+describe('the function describeRule', () => {
+  test('returns the source text of a program that defines the same rule', () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = 0.5*m + norm(g)*g; theta = theta - lr*m' }
     const text = describeRule(defineRule('attacked', given)())
     const again = defineRule('attacked', { ...given, step: text })

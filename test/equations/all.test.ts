@@ -16,7 +16,7 @@ const params = { a: Float32Array.of(1, 2, 3), b: Float32Array.of(4, 5) }
 const gradients = { a: Float32Array.of(0.5, 0.25, -1), b: Float32Array.of(3, 2) }
 const UPDATES = 3
 
-describe.each(variants)('sums over all tensors on $name', ({ name: _, ...engine }) => {
+describe.each(variants)('sums over all tensors in a custom rule on $name', ({ name: _, ...engine }) => {
   /** The result of a tensor that uses the rule alone. */
   const alone = (name: 'a' | 'b') => {
     const optimizer = new Optimizer({ [name]: params[name] }, rule, engine)
@@ -25,7 +25,7 @@ describe.each(variants)('sums over all tensors on $name', ({ name: _, ...engine 
   }
 
   test.each([{}, { tensorNorm: 1e9 }])(
-    'are computed separately for a group of tensors with the clip %o',
+    'are computed separately for a group of tensors if the clip is %o',
     (clip) => {
       const make = () => new Optimizer(params, rule, { ...engine, groups: [{ match: 'b', clip }] })
       const [optimizer, other] = [make(), make()]
@@ -37,7 +37,7 @@ describe.each(variants)('sums over all tensors on $name', ({ name: _, ...engine 
     },
   )
 
-  test('give 0 for tensors without elements, at any position among the tensors', () => {
+  test('treat tensors without elements as 0, at any position among the tensors', () => {
     const rule = defineRule('counted', {
       options: { lr: { default: 0.1 } },
       scalars: { p: 0, q: 0 },

@@ -135,7 +135,7 @@ function check(
 
 describe.each(variants)('random rules on $name', (variant) => {
   test.each(dtypes)(
-    'compute the values of their equations: %s',
+    'compute the same values as a direct evaluation of their equations: %s',
     (dtype) => {
       fc.assert(
         fc.property(

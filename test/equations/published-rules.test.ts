@@ -52,7 +52,7 @@ beforeAll(async () => {
 const arraysOf = (tensors: Tensors) =>
   Object.fromEntries(Object.entries(tensors).map(([name, values]) => [name, Float64Array.from(values)]))
 
-test('the docs page of published rules contains each rule in five lines', () => {
+test('the docs page of published rules writes each rule in at most five lines', () => {
   expect(Object.keys(rules).sort()).toEqual(Object.keys(golden.runs).sort())
   for (const make of Object.values(rules)) {
     const { step } = (make({}) as unknown as { equations: { step: string } }).equations
@@ -60,8 +60,8 @@ test('the docs page of published rules contains each rule in five lines', () => 
   }
 })
 
-describe.each(variants)('published rules on $name', ({ name: _, ...engine }) => {
-  test.each(Object.entries(golden.runs))("reproduce the author's library: %s", (name, points) => {
+describe.each(variants)('custom rules from published papers on $name', ({ name: _, ...engine }) => {
+  test.each(Object.entries(golden.runs))("reproduce the results of the author's library: %s", (name, points) => {
     const optimizer = new Optimizer(arraysOf(golden.initial), rules[name](options[name]), engine)
     expect(optimizer.engine).toBe(engine.engine)
     const largest = new Map<string, number>()

@@ -153,7 +153,7 @@ const settings: readonly (readonly [name: string, twin: string, more: object, gi
   ],
 ]
 
-test('Adam as a custom rule compiles to four operations, and its kernels load common values once', () => {
+test('Adam as a custom rule compiles to four operations whose kernels load common values once', () => {
   const { own } = twins.find(({ name }) => name === 'own-adam-unprotected') as Twin
   const operations = Array.from(
     describeRule(own() as never).matchAll(/\w+ ← \w+\(.*\)/g),
@@ -168,8 +168,8 @@ test('Adam as a custom rule compiles to four operations, and its kernels load co
 })
 
 describe.each(variants)('custom rules on $name', (variant) => {
-  describe.each(dtypes)('in %s', (dtype) => {
-    test.each(twins)('equal the built-in rules to the bit: $name', (twin) => {
+  describe.each(dtypes)('with parameters in %s', (dtype) => {
+    test.each(twins)('equal the built-in rules to the bit for $name', (twin) => {
       expect(compare(twin, variant, dtype)).toBeNull()
     })
 
@@ -177,7 +177,7 @@ describe.each(variants)('custom rules on $name', (variant) => {
       expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
     })
 
-    test('equal the built-in rules with a delayed start, and with sparse gradients', () => {
+    test('equal the built-in rules with a delayed start and with sparse gradients', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const values = (...numbers: number[]) => array(dtype, numbers)
@@ -213,7 +213,7 @@ describe.each(variants)('custom rules on $name', (variant) => {
       },
     )
 
-    test('equal the built-in rules after a save, and after set', () => {
+    test('equal the built-in rules after save and load, and after a call of set', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const again = (one: Optimizer<Tensors>) => Optimizer.load<Tensors>(structuredClone(one.save()), engine)

@@ -32,7 +32,7 @@ afterEach(() => rmSync(join(folder, '..'), { recursive: true }))
 const ones = Float32Array.of(1, 1)
 const fresh = () => new Optimizer({ w: Float32Array.of(3, 4) }, adam({ lr: 0.1 }))
 
-test('checkpoints keeps the last saved files, in the order of the saves', async () => {
+test('the function checkpoints keeps the most recently saved files', async () => {
   const kept = checkpoints(folder, { keep: 2 })
   expect(await kept.latest()).toBeNull()
   const optimizer = fresh()
@@ -53,7 +53,7 @@ test('checkpoints keeps the last saved files, in the order of the saves', async 
   expect(readdirSync(folder)).toHaveLength(3)
 })
 
-test('concurrent saves are written one after the other, each with the state of its call', async () => {
+test('concurrent saves write one checkpoint after the other, each with the state at the time of its call', async () => {
   const kept = checkpoints(folder)
   const optimizer = fresh()
   const saving = [1, 2, 3, 4, 5].map(() => {
@@ -67,7 +67,7 @@ test('concurrent saves are written one after the other, each with the state of i
   expect(found?.saved).toEqual(optimizer.save())
 })
 
-test('a search for the newest checkpoint skips a damaged file with a warning', async () => {
+test('a search for the newest checkpoint skips a damaged file and prints a warning', async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { onWarning })
   const optimizer = fresh()
@@ -93,7 +93,7 @@ test('a search for the newest checkpoint skips a damaged file with a warning', a
   expect(existsSync(join(folder, 'notes.txt'))).toBe(true)
 })
 
-test('each flipped bit of a checkpoint is detected or has no effect', async () => {
+test('each flipped bit in a checkpoint file is detected or has no effect', async () => {
   const path = await checkpoints(folder).save(new Optimizer({ w: Float32Array.of(3, 4) }, sgd({ lr: 0.1 })), {
     step: 12_345,
     metrics: { loss: 0.0625, best: NaN },
@@ -160,7 +160,7 @@ test('a search for the newest checkpoint skips a dangling link and a file with e
   expect(await kept.latest()).toMatchObject({ step: 1 })
 })
 
-test('a search for the newest checkpoint skips a folder with a warning, and does not delete the folder', async () => {
+test("a search for the newest checkpoint skips a folder with a checkpoint's name, warns, and keeps the folder", async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { keep: 1, onWarning })
   const optimizer = fresh()
@@ -177,7 +177,7 @@ test('a search for the newest checkpoint skips a folder with a warning, and does
   expect(await kept.latest()).toMatchObject({ step: 3, skipped: [] })
 })
 
-test('a save after the last possible file number is refused, and writes nothing', async () => {
+test('a save beyond the last possible file number is refused before anything is written', async () => {
   const kept = checkpoints(folder, { keep: 1 })
   const optimizer = fresh()
   const path = await kept.save(optimizer)
@@ -199,7 +199,7 @@ describe('an invalid checkpoint call', () => {
     ['a string as a metric', { metrics: { loss: '1' } }],
     ['an unknown option', { loss: 1 }],
     ['invalid options', null],
-  ])('is refused before anything is written, with %s', async (_, options) => {
+  ])('is refused before anything is written if the call has %s', async (_, options) => {
     await expect(checkpoints(folder).save(fresh(), options as never)).rejects.toThrow(OptionError)
     expect(existsSync(folder)).toBe(false)
   })
@@ -208,10 +208,10 @@ describe('an invalid checkpoint call', () => {
     ['a fractional count of files to keep', { keep: 0.5 }],
     ['an unknown option', { count: 3 }],
     ['an invalid onWarning', { onWarning: 7 }],
-  ])('is refused before anything is written, with options %s', (_, options) => {
+  ])('is refused before anything is written if the options are %s', (_, options) => {
     expect(() => checkpoints(folder, options as never)).toThrow(OptionError)
   })
-  test('is refused before anything is written, without an optimizer', async () => {
+  test('is refused before anything is written if the optimizer is missing', async () => {
     await expect(checkpoints(folder).save({ save: 7 } as never)).rejects.toThrow(OptionError)
     expect(existsSync(folder)).toBe(false)
   })

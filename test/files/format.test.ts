@@ -51,7 +51,7 @@ const ways = [
 ] as const
 
 describe.each(ways)('a safetensors file from %s', (_, open) => {
-  test.each(files)('is read: $file', async ({ file, metadata, tensors, order }) => {
+  test.each(files)('is read correctly: $file', async ({ file, metadata, tensors, order }) => {
     const opened = await open(file)
     expect(Object.fromEntries(opened.metadata)).toEqual(metadata ?? {})
     expect([...opened.tensors.keys()].sort()).toEqual([...order].sort())
@@ -64,13 +64,13 @@ describe.each(ways)('a safetensors file from %s', (_, open) => {
     await opened.close()
   })
 
-  test.each(malformed)('is refused if malformed: $file, $why', async ({ file }) => {
+  test.each(malformed)('is refused because the file is malformed: $file, $why', async ({ file }) => {
     const error = await open(file).catch((thrown) => thrown)
     expect(error).toBeInstanceOf(FileError)
     expect(error.message).toMatch(/^(file|header).*: expected .*, got /)
   })
 
-  test.each(odd)('is read even if unusual: $file', async ({ file, values }) => {
+  test.each(odd)('is read although the file is unusual: $file', async ({ file, values }) => {
     const opened = await open(file)
     for (const [name, expected] of Object.entries(values))
       expect([...((await opened.read(name)) as Float32Array)]).toEqual(expected)
@@ -117,14 +117,14 @@ test.each([
   ['no content', '', 0],
   ['nested arrays', one(`{"dtype":"U8","shape":${'['.repeat(50_000)}`), 0],
   ['an unterminated string', '{"a', 0],
-])('openFile rejects a header with %s', async (_, header, bytes) => {
+])('the function openFile rejects a file header with %s', async (_, header, bytes) => {
   await expect(openFile(fileOf(header, bytes))).rejects.toThrow(FileError)
 })
 
 test.each([
   ['nested in each other', (count: number) => '['.repeat(count)],
   ['next to each other', (count: number) => `${'[],'.repeat(count / 2)}[]]`],
-])('openFile rejects 49 million brackets %s with little memory', (_, brackets) => {
+])('the function openFile rejects 49 million brackets %s, and needs little memory', (_, brackets) => {
   const path = join(mkdtempSync(join(tmpdir(), 'antigrad-brackets-')), 'file')
   writeFileSync(path, bytesIn(`{"a":[${brackets(49e6)}}`))
   const script = `const { openFile } = require('antigrad/files')
@@ -154,12 +154,12 @@ test.each([
     ['"a":\\'],
   ],
   ['four-bit numbers', one('{"dtype":"F4","shape":[2],"data_offsets":[0,1]}'), 1, ['a']],
-])('openFile accepts a header with %s', async (_, header, bytes, names) => {
+])('the function openFile accepts a file header with %s', async (_, header, bytes, names) => {
   const file = await openFile(fileOf(header, bytes))
   expect([...file.tensors.keys()]).toEqual(names)
 })
 
-test('openFile returns tensors without a matching typed array as bytes', async () => {
+test("the function openFile returns a tensor as bytes if no typed array matches the tensor's dtype", async () => {
   const file = await openFile(fileOf(one('{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}'), 2))
   await expect(file.read('a')).rejects.toThrow('tensor a: expected a dtype with an array of its own')
   expect((await file.bytes('a')).byteLength).toBe(2)
@@ -176,7 +176,7 @@ describe('half-precision formats', () => {
         : (1024 + (bits & 1023)) * 2 ** ((bits >> 10) - 25),
   )
 
-  test('round-trip every float16, and round other numbers to the nearest, ties to even', () => {
+  test('preserve every float16 value, and round other numbers to the nearest float16 value, ties to even', () => {
     const below = (x: number, y: number) => x + (y - x) * (0.5 - 2 ** -40)
     for (let i = 0; i < 0x7c00; i++) {
       const [x, y] = [all[i], all[i + 1]]
@@ -194,7 +194,7 @@ describe('half-precision formats', () => {
     expect([...fromFloat16(Uint16Array.from(all.keys()).subarray(0, 0x7c00))]).toEqual(all.slice(0, -1))
   })
 
-  test('round-trip every bfloat16, and round other numbers to the nearest, ties to even', () => {
+  test('preserve every bfloat16 value, and round other numbers to the nearest bfloat16 value, ties to even', () => {
     const float = (bits: number) => new Float32Array(Uint32Array.of(bits << 16).buffer)[0]
     for (let i = 0; i < 0x7f80; i += 7) {
       const [x, y] = [float(i), i === 0x7f7f ? 2 ** 128 : float(i + 1)]
@@ -222,7 +222,7 @@ describe('half-precision formats', () => {
   })
 })
 
-test('the checksum of a file is CRC-32, even if the checksum is computed in pieces', () => {
+test("the checksum of a file equals the file's CRC-32, even if computed in pieces", () => {
   const bytes = new TextEncoder().encode('123456789')
   expect(crc32(bytes)).toBe(0xcbf43926)
   for (let at = 0; at <= bytes.length; at++)
@@ -231,7 +231,7 @@ test('the checksum of a file is CRC-32, even if the checksum is computed in piec
 })
 
 test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
-  'writeFile writes parameters as %s',
+  'the function writeFile writes parameters as %s',
   async (dtype) => {
     const w = Float64Array.of(1 / 3, -2, 65519, 1e-7, 0.1, 7)
     const optimizer = new Optimizer({ layer: { w }, b: Float64Array.of(5) }, adam(), {
@@ -260,7 +260,7 @@ test.each(['float16', 'bfloat16', 'float32', 'float64'] as const)(
   },
 )
 
-test('writeFile refuses a name that is not valid Unicode before anything is written', async () => {
+test('the function writeFile refuses an invalid Unicode name before anything is written', async () => {
   const optimizer = new Optimizer({ '\ud800': Float32Array.of(1) }, adam())
   const path = join(tmpdir(), `antigrad-never-${process.pid}`, 'run.safetensors')
   await expect(writeFile(path, optimizer)).rejects.toThrow(FileError)

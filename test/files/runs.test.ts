@@ -54,8 +54,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 let count = 0
 const fresh = () => join(folder, `${count++}.safetensors`)
 
-describe.each(variants)('files of runs on $name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('let a run with all features continue to the same bits, %s', async (dtype) => {
+describe.each(variants)("a file of an optimizer's run on $name", ({ name: _, ...engine }) => {
+  test.each(dtypes)('lets a run with all features continue to the same bits, %s', async (dtype) => {
     const run = longRun(dtype, engine)
     goOn(run, 0, 33)
     const path = fresh()
@@ -75,7 +75,7 @@ const savable = cases.filter(
 )
 
 test.each(savable)(
-  'a run with $name is the same after a save to a file and a load',
+  'a run with $name is unchanged after a save to a file and a load',
   async ({ rule, options }) => {
     const w = noise(1, 12, 'float32')
     const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32') }, rule, {
@@ -195,7 +195,7 @@ const changes: readonly (readonly [string, (optimizer: Large, before: SavedRun) 
 ]
 
 test.each(changes)(
-  'a file contains the state at the time of the call, even if %s follows',
+  "a run's file contains the state at the time of the write call, even if %s follows",
   async (_, change) => {
     const optimizer = large()
     const before = optimizer.save()
@@ -217,7 +217,7 @@ test.each(changes)(
 )
 
 test.each(savable)(
-  'a step with missing gradients during a write does not change the file: $name',
+  'a step with missing gradients during a file write does not affect the written file: $name',
   async ({ rule, options }) => {
     const sizes = { w: 12, b: 3, c: 5 }
     const all = (seed: number) =>
@@ -252,7 +252,7 @@ const around: readonly (readonly [string, object])[] = [
   ['all of these together', { accumulate: 2, lookahead: { steps: 2 }, average: ema(0.5) }],
 ]
 
-test.each(around)('steps during a write do not change the file: %s', async (_, options) => {
+test.each(around)('steps during a file write do not affect the written file: %s', async (_, options) => {
   const rules = new Map(savable.map(({ rule }) => [rule.name, rule]))
   for (const rule of rules.values()) {
     // Rules with their own averages exclude lookahead.
@@ -287,7 +287,7 @@ const byRow: readonly (readonly [string, Rule, object])[] = [
 
 /** Rows that cross piece boundaries, unsorted and partly repeated. */
 test.each(byRow)(
-  'steps with sparse gradients during a write do not change the file: %s',
+  'steps with sparse gradients during a file write do not affect the written file: %s',
   async (_, rule, options) => {
     const [count, columns] = [30_001, 23]
     const given = { embed: numbers(1, count * columns), b: numbers(2, 5) }
@@ -313,7 +313,7 @@ test.each(byRow)(
   },
 )
 
-describe('a step during a write copies', () => {
+describe('a step during a file write copies', () => {
   const MIB = 2 ** 18
   const taken = (step: () => unknown) => {
     const { arrayBuffers } = process.memoryUsage()
@@ -333,7 +333,7 @@ describe('a step during a write copies', () => {
     ['averages only in some updates', { average: swa({ every: 3 }) }, [4, 10, 0]],
     ['all tensors when lookahead moves them', { lookahead: { steps: 3 } }, [4, 8 + 10, 0]],
     ['accumulated gradients, and then all updated arrays', { accumulate: 3 }, [2, 28, 0]],
-  ])('only %s', async (_, options, most) => {
+  ])('only the following pieces of the state: %s', async (_, options, most) => {
     const { optimizer, gradients } = two(options)
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -359,7 +359,7 @@ describe('a step during a write copies', () => {
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('no piece of the file that is already written', async () => {
+  test('no piece of the state that is already written', async () => {
     const { optimizer, gradients } = two()
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -369,7 +369,7 @@ describe('a step during a write copies', () => {
   })
 })
 
-test("concurrent writes of one file's pieces contain the correct tensors", async () => {
+test("a file whose pieces are written concurrently contains the correct tensors", async () => {
   const sizes = [5_000_001, 1, 3, 70_000, 0x100000, 2, 300_000]
   const params = Object.fromEntries(sizes.map((size, k) => [`p${k}`, numbers(k + 1, size)]))
   const optimizer = new Optimizer(params, sgd({ lr: 0.1 }))
@@ -386,7 +386,7 @@ test("concurrent writes of one file's pieces contain the correct tensors", async
   }
 })
 
-test('two files that are written at the same time contain the states at their calls', async () => {
+test('two files that are written at the same time contain the states at the times of their calls', async () => {
   const optimizer = large()
   const [first, second] = [fresh(), fresh()]
   const one = [digest(optimizer.save()), writeFile(first, optimizer)] as const
@@ -405,7 +405,7 @@ test('a file write cannot be started during a step', async () => {
   await stepping
 })
 
-describe('an invalid call that writes a file', () => {
+describe('an invalid call of a function that writes a file', () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const scheduled = new Optimizer({ w: Float32Array.of(1) }, adam({ lr: () => 0.1 }))
   test.each<[string, unknown, unknown]>([
@@ -429,13 +429,13 @@ describe('an invalid call that writes a file', () => {
   })
 })
 
-test('a missing folder causes a file-system error, and no event listener remains', async () => {
+test('a write into a missing folder causes a file-system error and leaves no event listener', async () => {
   const optimizer = large()
   await expect(writeFile(join(folder, 'none', 'run'), optimizer)).rejects.toThrow('ENOENT')
   await expect(readFile(join(folder, 'none'))).rejects.toThrow('ENOENT')
 })
 
-test('an old file stays until the new file is complete, and no temporary file remains', async () => {
+test('an existing file stays until the new file is complete, and no temporary file remains', async () => {
   const path = fresh()
   const optimizer = large()
   await writeFile(path, optimizer)
@@ -452,7 +452,7 @@ test('an old file stays until the new file is complete, and no temporary file re
 })
 
 test.skipIf(process.platform === 'win32')(
-  'a symbolic link stays a link when its file is replaced, and the file keeps its permissions',
+  'a symbolic link stays a link when its target file is replaced, and the file keeps its permissions',
   async () => {
     const [path, link] = [fresh(), fresh()]
     await writeFile(path, large())
@@ -469,7 +469,7 @@ test.skipIf(process.platform === 'win32')(
 )
 
 test.skipIf(process.platform === 'win32')(
-  'a dangling symbolic link stays a link when its file is written',
+  'a dangling symbolic link stays a link when its target file is written',
   async () => {
     const inner = join(folder, 'inner')
     mkdirSync(join(inner, 'deep'), { recursive: true })
@@ -514,7 +514,7 @@ test('an impossible file name causes a file-system error before anything is writ
   expect(readdirSync(folder)).toEqual(names)
 })
 
-test.skipIf(process.platform === 'win32')('a special file such as a device is not replaced', async () => {
+test.skipIf(process.platform === 'win32')('a write does not replace a special file such as a device', async () => {
   const pipe = fresh()
   spawnSync('mkfifo', [pipe])
   const names = readdirSync(folder)
@@ -529,7 +529,7 @@ test.skipIf(process.platform === 'win32')('a special file such as a device is no
   expect(readdirSync(folder)).toEqual(names)
 })
 
-describe("damage of a run's file", () => {
+describe("damage to a run's file", () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
   optimizer.step({ w: noise(2, 40, 'float32') })
 
@@ -555,14 +555,14 @@ describe("damage of a run's file", () => {
     )
   })
 
-  test('is detected in strings next to the tensors', async () => {
+  test('is detected in the strings that the file stores next to the tensors', async () => {
     const metadata = { by: 'me' }
     const bytes = Buffer.from(await (await toBlob(optimizer, { content: 'params', metadata })).arrayBuffer())
     bytes[bytes.indexOf('"me"') + 1] ^= 1
     await expect(openFile(new Blob([bytes]))).rejects.toThrow('metadata: by: expected the checksum')
   })
 
-  test('is detected if checksums of strings are missing', async () => {
+  test('is detected if the checksums of strings are missing', async () => {
     const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
     bytes[bytes.indexOf('"antigrad.texts"') + 1] ^= 2
     await expect(readFile(new Blob([bytes]))).rejects.toThrow(
@@ -570,7 +570,7 @@ describe("damage of a run's file", () => {
     )
   })
 
-  test('is not reported if other programs have added strings', async () => {
+  test('is not reported if another program has added strings to the file', async () => {
     const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
     const end = 8 + Number(bytes.readBigUInt64LE())
     const header = JSON.parse(bytes.toString('utf8', 8, end))
@@ -579,7 +579,7 @@ describe("damage of a run's file", () => {
     expect(encode(await readFile(other))).toBe(encode(optimizer.save()))
   })
 
-  test('is detected if a file is truncated, or shrinks while it is read', async () => {
+  test('is detected if the file is truncated, or shrinks while being read', async () => {
     const path = fresh()
     await writeFile(path, large())
     const file = await openFile(path)
@@ -592,7 +592,7 @@ describe("damage of a run's file", () => {
   test.each([
     ['only parameters', { content: 'params' }],
     ['only an average', { content: 'average' }],
-  ] as const)('is detected if a file contains %s', async (_, options) => {
+  ] as const)('is detected if the file contains %s', async (_, options) => {
     const averaged = new Optimizer({ w: Float32Array.of(1) }, adam(), { average: ema(0.5) })
     await expect(readFile(await toBlob(averaged, options))).rejects.toThrow('metadata: expected a run')
   })

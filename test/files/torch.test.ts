@@ -69,7 +69,7 @@ describe.each(runs)('a PyTorch optimizer from $system', (run) => {
     })
   })
 
-  test('is written back with the same tensors and the same groups', async () => {
+  test("is written back to PyTorch's format with the same tensors and parameter groups", async () => {
     const path = join(folder, 'back.safetensors')
     await toTorch(path, await load())
     const [back, given] = [await openFile(path), await openFile(fileOf(run))]
@@ -92,7 +92,7 @@ describe.each(runs)('a PyTorch optimizer from $system', (run) => {
   })
 })
 
-test('toTorch writes the state at the time of the call', async () => {
+test('the function toTorch writes the state at the time of the call', async () => {
   const optimizer = new Optimizer({ w: new Float32Array(3_000_000).fill(1) }, sgd({ lr: 0.5, momentum: 0.9 }))
   const path = join(folder, 'moment.safetensors')
   const writing = toTorch(path, optimizer)
@@ -117,7 +117,7 @@ test.each<[string, Rule, object, string]>([
     { groups: [{ match: '*', frozen: true }] },
     'tensors that are updated',
   ],
-])('toTorch refuses an optimizer with %s', async (_, rule, options, message) => {
+])('the function toTorch refuses an optimizer with %s', async (_, rule, options, message) => {
   const optimizer = new Optimizer({ a: Float32Array.of(1), b: Float32Array.of(2) }, rule, options as never)
   const error = await toTorch(join(folder, 'never'), optimizer).catch((thrown) => thrown)
   expect(error).toBeInstanceOf(OptionError)
@@ -130,7 +130,7 @@ test.each<[string, unknown]>([
   ['a pattern', ['a', '*', 'b']],
   ['numbers', [1, 2, 3]],
   ['no array', 7],
-])('fromTorch refuses wrong names: %s', async (_, given) => {
+])('the function fromTorch refuses wrong tensor names: %s', async (_, given) => {
   await expect(fromTorch(fileOf(runs[0]), { names: given as never })).rejects.toThrow(OptionError)
 })
 
@@ -165,7 +165,7 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
     { param_groups: '[{"params":[0,1]}]', 'torch.optim': 'Adam' },
     'tensor: expected one of',
   ],
-])('fromTorch reads a file with %s or refuses the file', async (_, metadata, message) => {
+])('the function fromTorch reads or refuses a file with %s', async (_, metadata, message) => {
   const result = await fromTorch(await written(metadata)).catch((thrown) => thrown)
   if (message === '') expect(result).toMatchObject({ rule: { beta1: 0.9 } })
   else {
@@ -174,7 +174,7 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
   }
 })
 
-test('Adam with decoupled decay is AdamW, and AdamW with coupled decay is Adam', async () => {
+test('the function fromTorch reads Adam with decoupled decay as AdamW, and AdamW with coupled decay as Adam', async () => {
   const ruleOf = async (optimizer: string, flag: boolean) => {
     const metadata = { param_groups: groups({ decoupled_weight_decay: flag }), 'torch.optim': optimizer }
     return (await fromTorch(await written(metadata))).rule.name
@@ -202,7 +202,7 @@ function after(step: number, betas: readonly number[]): Uint8Array {
 test.each([
   [0.9, 0.999],
   [1 - 2 ** -53, 1 - 1e-9],
-])('fromTorch reads 2⁵³ − 2 updates with β %d and %d immediately', (...betas) => {
+])('the function fromTorch reads a state after 2⁵³ − 2 updates with β %d and %d immediately', (...betas) => {
   const path = join(folder, 'many')
   writeFileSync(path, after(2 ** 53 - 2, betas))
   const script = `const { fromTorch } = require('antigrad/files')
@@ -215,7 +215,7 @@ test.each([
   expect(product2).toBeCloseTo(0, 9)
 })
 
-test('fromTorch multiplies β once per update up to a million updates, and uses powers for larger counts', async () => {
+test('the function fromTorch computes a power of β by repeated products for up to a million updates', async () => {
   const clockOf = async (t: number) => {
     const { tensors } = await fromTorch(new Blob([after(t, [0.9, 1 - 1e-7]) as BlobPart]))
     return (tensors[0].clock as { product2: number }).product2

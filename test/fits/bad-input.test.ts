@@ -234,12 +234,12 @@ function argumentsOf(call: Call): [Anything, Anything, Anything] {
   return [model, columns, options]
 }
 
-test('ruleMethod refuses methods other than rules for batches of fits', () => {
+test('the function ruleMethod refuses a method that is not a rule for batches of fits', () => {
   expect(() => ruleMethod(adam as never)).toThrow('rule')
   expect(() => ruleMethod(lamb())).toThrow('rule')
 })
 
-test('the list of invalid calls contains more than 60 unique titles', () => {
+test('the list of invalid fit calls contains more than 60 unique titles', () => {
   expect(wrong.length).toBeGreaterThan(60)
   expect(new Set(wrong.map(([title]) => title)).size).toBe(wrong.length)
 })
@@ -287,7 +287,7 @@ for (const [title, call, argument, Wanted = OptionError] of wrong) {
   })
 }
 
-describe('an exception in user code', () => {
+describe('an exception in user code during a fit', () => {
   const mine = new RangeError('mine')
   const failing = (field: string, beside: object) =>
     Object.defineProperty({ ...beside }, field, {
@@ -311,12 +311,12 @@ describe('an exception in user code', () => {
       },
       { start },
     ],
-  ])('is passed on: %s', async (_, columns, options) => {
+  ])('is propagated: %s', async (_, columns, options) => {
     expect(thrown(() => fitManySync(decay, columns as Anything, options as Anything))).toBe(mine)
     await expect(fitMany(decay, columns as Anything, options as Anything)).rejects.toBe(mine)
   })
 
-  test('is passed on from a guess', () => {
+  test('is propagated from a guess of starting values', () => {
     const guess = () => thrownBy(mine)
     const model = { text: 'a*t', x: 't', parameters: {}, guess }
     expect(thrown(() => fitOne(model, data))).toBe(mine)
@@ -410,7 +410,7 @@ describe('a fit with difficult input', () => {
     expect(one.chiSquared).toBe(costs[0])
   })
 
-  test('converges under a loose tolerance', () => {
+  test('converges if the tolerance is large', () => {
     for (const tolerance of [1e-1, 1e-2, 1e-4]) {
       expect(fitOne(decay, data, { start, tolerance }).reason).toBe('converged')
     }
@@ -422,7 +422,7 @@ describe('a fit with difficult input', () => {
     expect(fitReasons[many.reason[1]]).not.toBe('not-finite')
   })
 
-  test('reports parameters that the data do not distinguish', () => {
+  test('reports parameters whose effects the data do not distinguish', () => {
     const one = fitOne(expression('(a + d)*exp(-b*t) + c'), data, { start: { ...start, d: 1 } })
     expect(one.reason).toBe('singular')
     expect([one.errors.a, one.errors.d]).toEqual([NaN, NaN])
@@ -434,7 +434,7 @@ describe('a fit with difficult input', () => {
     )
   })
 
-  test('returns values without errors for as many rows as parameters', () => {
+  test('returns values without standard errors if there are as many rows as parameters', () => {
     const one = fitOne(decay, { t: t.slice(0, 3), y: y.slice(0, 3) }, { start })
     expect(one.reason).toBe('converged')
     expect(one.degreesOfFreedom).toBe(0)
@@ -446,12 +446,12 @@ describe('a fit with difficult input', () => {
     expect(fitOne(decay, data, { start, weights: [1, 1, 0, 0, 0, 0] }).reason).toBe('too-few-points')
   })
 
-  test('reports the iteration limit', () => {
+  test('reports that the limit of iterations was reached', () => {
     expect(fitOne(decay, data, { start, maxIterations: 2 }).reason).toBe('max-iterations')
   })
 })
 
-describe('a fit result', () => {
+describe('a method of a fit result', () => {
   const options: FitManyOptions = { start }
   const many = fitManySync(decay, { t, y: [y, y] }, options)
   const one = many.at(0) as Anything
@@ -472,7 +472,7 @@ describe('a fit result', () => {
     expectError(thrown(call), argument, ArgumentError)
   })
 
-  test('refuses columns of different lengths', () => {
+  test('refuses data columns of different lengths', () => {
     const two = fitOne(
       expression('a*u + b*v'),
       { u: t, v: y, y: [5, 4, 3, 2, 1, 0] },
@@ -486,7 +486,7 @@ describe('a fit result', () => {
   })
 })
 
-test('a batch of fits needs little memory even if its first array is much longer than the other arrays', () => {
+test('a batch of fits needs little memory even if the first array is much longer than all other arrays', () => {
   const [count, long] = [20_000, 5000]
   const list = (length: number) => Float64Array.from({ length }, (_, k) => k + 1)
   const columns = ['x', 'y'].map(() => Array.from({ length: count }, (_, fit) => list(fit === 0 ? long : 2)))
@@ -505,7 +505,7 @@ test('a batch of fits needs little memory even if its first array is much longer
   expect(most - before).toBeLessThan(64 * 1024 * 1024)
 })
 
-test('a fit moves a starting value to its bound, and the message of a batch names the affected fit', () => {
+test('a fit moves a starting value to the nearest bound, and the message of a batch names the affected fit', () => {
   const beyond = { ...start, a: { start: 12, max: 9 }, b: { start: [1, 5], min: 0, max: 2 } }
   const fits = fitManySync(decay, { t, y: [y, y] }, { start: beyond })
   expect(fits.at(0).message).toBe('start a = 12 is out of bounds: moved to the bound')

@@ -44,7 +44,7 @@ test.each<[string, FitManyOptions]>([
   ['weights', { sigma: Array.from({ length: 25 }, (_, k) => 0.1 + k / 50) }],
   ['a loss', { loss: 'huber', lossScale: 0.05 }],
   ['few iterations', { maxIterations: 4 }],
-])('a bootstrap ignores the order of columns with %s', (_, options) => {
+])('the draws of a bootstrap with %s do not depend on the order of columns', (_, options) => {
   const { t, y } = dataOf(5, 25)
   for (const kind of kinds) {
     const [a, b] = [
@@ -55,7 +55,7 @@ test.each<[string, FitManyOptions]>([
   }
 })
 
-describe('bootstrap draws, which depend only on seed, fit and replicate,', () => {
+describe('the random draws of a bootstrap', () => {
   // Each fit has its own columns, of different lengths; one fit is impossible.
   const lengths = [20, 9, 20, 13, 2, 20]
   const each = lengths.map((rows, i) => dataOf(i, rows))
@@ -63,7 +63,7 @@ describe('bootstrap draws, which depend only on seed, fit and replicate,', () =>
   const sigma = each.map(({ t }) => t.map((at) => 0.1 + at / 50))
   const many = fitManySync(decay, data, { start, sigma })
 
-  test.each(kinds)('agree on every engine, instruction set and number of threads: %s', (kind) => {
+  test.each(kinds)('are equal on every engine, on every instruction set and for every number of threads: %s', (kind) => {
     const ways = waysToRun(1, 3)
     const told = ways.map((way) => {
       const result = bootstrapSync(fitManySync(decay, data, { start, sigma, ...way }), { kind, count: 40 })
@@ -82,7 +82,7 @@ describe('bootstrap draws, which depend only on seed, fit and replicate,', () =>
     expect(new Set(told).size).toBe(1)
   })
 
-  test.each(kinds)('agree for a promise, a single fit and a part of a batch: %s', async (kind) => {
+  test.each(kinds)('are equal for asynchronous calls, for a single fit and for a part of a batch: %s', async (kind) => {
     const options = { kind, count: 30, seed: 7 }
     const whole = bootstrapSync(many, options)
     const fits = lengths.map((_, i) => all(whole.at(i)))
@@ -97,7 +97,7 @@ describe('bootstrap draws, which depend only on seed, fit and replicate,', () =>
   })
 
   test.each(kinds)(
-    'stay the same when replicates are added, and differ between seeds and fits: %s',
+    'do not change when replicates are added, and differ between seeds and between fits: %s',
     (kind) => {
       const found = one()
       const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
@@ -116,13 +116,13 @@ describe('bootstrap draws, which depend only on seed, fit and replicate,', () =>
     ['residuals', [0.5829688698028276, 0.7215430765545249, 0.7878563472661139]],
     ['cases', [0.8980425199179785, 0.7930804033131864, 0.7167113000214063]],
     ['parametric', [0.9006427619911412, 0.7076680360246215, 0.6920847687881954]],
-  ])('agree with earlier versions: %s', (kind, expected) => {
+  ])('are equal to the draws of earlier versions: %s', (kind, expected) => {
     const data = { t: [0, 0.5, 1, 2, 3, 4, 6], y: [5.1, 3.7, 3, 2.1, 1.4, 1.3, 1] }
     const { values } = bootstrap(fitOne(decay, data, { start }), { kind, count: 40, seed: 3 })
     expect(Array.from(values.b.slice(37))).toEqual(expected)
   })
 
-  test('need memory only for the rows in use if short and very long fits share a batch', () => {
+  test('need memory only for the rows in use if a batch contains short and very long fits', () => {
     const [short, long] = [dataOf(1, 9), dataOf(2, 150_000)]
     const two = fitManySync(decay, { t: [short.t, long.t], y: [short.y, long.y] }, { start })
     const before = process.memoryUsage().arrayBuffers
@@ -146,7 +146,7 @@ describe('bootstrap draws, which depend only on seed, fit and replicate,', () =>
 })
 
 describe('a bootstrap replicate', () => {
-  test('is a fit to resampled rows under the kind `cases`', () => {
+  test('of the kind `cases` is a fit to resampled rows', () => {
     // Two rows can be drawn in four pairs, which a line through 0 distinguishes.
     const data = { x: [1, 2], y: [3, 10] }
     const found = fitOne(expression('a*x'), data, { start: { a: 1 } })
@@ -158,7 +158,7 @@ describe('a bootstrap replicate', () => {
     expect(both).toBeLessThan(130)
   })
 
-  test('is a fit to the curve plus centered, scaled residuals under the kind `residuals`', () => {
+  test('of the kind `residuals` is a fit to the curve plus resampled residuals that are centered and scaled', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
     const { values } = bootstrap(found, { count: 400 })
@@ -173,7 +173,7 @@ describe('a bootstrap replicate', () => {
     for (const slope of values.slope) expect(means).toContain((slope + 0).toFixed(9))
   })
 
-  test('uses residuals with mean 0, even for models without an offset', () => {
+  test('uses residuals with mean 0, even if the model has no offset', () => {
     const found = fitOne(expression('a*x'), { x: [1, 2, 4], y: [2, 3, 4] }, { start: { a: 1 } })
     const mean = found.residuals.reduce((sum, r) => sum + r / 3, 0)
     const pool = Array.from(found.residuals, (r) => (r - mean) * Math.sqrt(3 / 2))
@@ -186,7 +186,7 @@ describe('a bootstrap replicate', () => {
   })
 
   test.each([...kinds, 'counts'] as const)(
-    'reproduces the theoretical standard errors of a straight line: %s',
+    'leads to the theoretical standard errors of a straight line: %s',
     (kind) => {
       const next = random(3)
       const x = Array.from({ length: 60 }, (_, k) => k / 10)
@@ -208,7 +208,7 @@ describe('a bootstrap replicate', () => {
     },
   )
 
-  test('uses weights that depend on the model, and a covariance of y', () => {
+  test('uses model-dependent weights and a covariance of y', () => {
     const { t, y } = dataOf(2, 30)
     const by = fitOne(decay, { t, y }, { start, weights: '1/f^2' })
     const weights = by.predict().map((f) => 1 / (f * f))
@@ -230,7 +230,7 @@ describe('a bootstrap replicate', () => {
       expect(errors[name] / correlated.errors[name]).toBeCloseTo(1, 1)
   })
 
-  test('respects σ, weights and dropped rows', () => {
+  test('uses σ and weights, and excludes dropped rows', () => {
     const { t, y } = dataOf(2, 30)
     const gaps = y.map((value, k) => (k % 7 === 3 ? NaN : value))
     const keep = (column: readonly number[]) => column.filter((_, k) => k % 7 !== 3)
@@ -246,7 +246,7 @@ describe('a bootstrap replicate', () => {
     }
   })
 
-  test('respects bounds, including active ones', () => {
+  test('respects bounds, even if a parameter is at a bound', () => {
     const found = one({ start: { a: 1, b: { start: 1, min: 0.9 }, c: { start: 0, fixed: true } } })
     expect(found.atBound).toEqual(['b'])
     const refits = bootstrap(found, { count: 300 })
@@ -257,7 +257,7 @@ describe('a bootstrap replicate', () => {
     expect(refits.errors.c).toBe(0)
   })
 
-  test('respects values fixed per fit, and derived parameters', () => {
+  test('keeps parameters that are fixed per fit, and computes derived parameters', () => {
     const { t, y } = dataOf(2, 30)
     const many = fitManySync(
       decay,
@@ -303,14 +303,14 @@ describe('bootstrap intervals', () => {
     return sorted[k] + (at - k) * (sorted[k + 1] - sorted[k])
   }
 
-  test('are percentiles of the replicates for the method `percentile`', () => {
+  test('of the method `percentile` are percentiles of the replicates', () => {
     const refits = bootstrap(one(), { count: 333 })
     const { a } = refits.intervals(0.9, 'percentile')
     expect(a[0]).toBeCloseTo(quantile(refits.values.a, 0.05), 12)
     expect(a[1]).toBeCloseTo(quantile(refits.values.a, 0.95), 12)
   })
 
-  test('agree approximately with the jackknife after correction for bias and skewness', () => {
+  test('with a correction for bias and skewness agree approximately with the jackknife', () => {
     const data = dataOf(9, 30, 0.4)
     const found = fitOne(decay, data, { start })
     const refits = bootstrap(found, { kind: 'cases', count: 4000 })
@@ -335,7 +335,7 @@ describe('bootstrap intervals', () => {
     }
   })
 
-  test('agree with scipy.stats.bootstrap', () => {
+  test('agree with the results of scipy.stats.bootstrap', () => {
     const y = [
       4.0856, 0.730639, 1.8487, 1.16991, 1.08841, 1.05674, 0.502154, 0.839013, 0.600689, 2.32495, 0.702698,
       0.512849, 0.469868, 0.366715, 0.286174, 0.322667, 0.391343, 0.271757, 0.369119, 0.219966, 0.212596,
@@ -353,7 +353,7 @@ describe('bootstrap intervals', () => {
     expect(refits.errors.slope).toBeCloseTo(0.1973, 2)
   })
 
-  test('have no acceleration for normal errors', () => {
+  test('have acceleration 0 for parametric replicates with normally distributed errors', () => {
     const found = fitOne(decay, dataOf(9, 30, 0.4), { start })
     const refits = bootstrap(found, { kind: 'parametric', count: 2000 })
     const good = refits.values.b.filter((x) => !Number.isNaN(x))
@@ -363,7 +363,7 @@ describe('bootstrap intervals', () => {
     expect(refits.intervals().b[1]).toBeCloseTo(high, 7)
   })
 
-  test('are NaN if all replicates lie on one side of the estimate, except for percentiles', () => {
+  test('are NaN if all replicates lie on one side of the estimate, except for the method `percentile`', () => {
     const found = one()
     let sided = 0
     for (let seed = 0; seed < 20; seed++) {
@@ -380,7 +380,7 @@ describe('bootstrap intervals', () => {
     expect(sided).toBeLessThan(17)
   })
 
-  test('cover the true value about as often as their level states', () => {
+  test('contain the true value about as often as their level states', () => {
     const count = 400
     const sets = Array.from({ length: count }, (_, seed) => dataOf(seed, 25, 0.3))
     const many = fitManySync(decay, { t: sets[0].t, y: sets.map(({ y }) => y) }, { start })
@@ -396,7 +396,7 @@ describe('bootstrap intervals', () => {
     }
   })
 
-  test('give a band of the curve, and intervals of derived quantities', () => {
+  test('are available for the curve as a band, and for derived quantities', () => {
     const found = one()
     const refits = bootstrap(found, { kind: 'parametric', count: 3000 })
     const [band, wald] = [refits.band({ t: [0, 1, 4] }), found.band({ t: [0, 1, 4] })]
@@ -415,7 +415,7 @@ describe('bootstrap intervals', () => {
 })
 
 describe('failed bootstrap replicates', () => {
-  test('are counted, and excluded from all results', () => {
+  test('are counted and excluded from all results', () => {
     // Most pairs of rows lack the only row that determines the slope.
     const data = { x: [0, 0, 0, 1], y: [0.1, -0.1, 0.05, 2] }
     const refits = bootstrap(fitOne(models.line(), data), { kind: 'cases', count: 1000 })
@@ -452,7 +452,7 @@ describe('failed bootstrap replicates', () => {
   })
 })
 
-describe('invalid bootstrap calls', () => {
+describe('bootstrap calls', () => {
   const found = one()
   const many = fitManySync(decay, dataOf(5, 25), { start })
   const wrong: readonly (readonly [unknown, string])[] = [
@@ -464,7 +464,7 @@ describe('invalid bootstrap calls', () => {
     [{ fitOffset: -1 }, 'fitOffset'],
     [{ cuont: 5 }, 'options'],
   ]
-  test.each(wrong)('are refused: %j', async (options, argument) => {
+  test.each(wrong)('are refused if they are invalid: %j', async (options, argument) => {
     const isRight = (error: unknown) => error instanceof OptionError && error.argument === argument
     const caught = (call: () => unknown) => {
       try {
@@ -478,7 +478,7 @@ describe('invalid bootstrap calls', () => {
     await expect(bootstrap(many, options as BootstrapOptions)).rejects.toSatisfy(isRight)
   })
 
-  test('are refused for residuals of counts, invalid levels and methods, and values that are not fits', () => {
+  test('are refused for residuals of counts, for invalid levels and methods, and for values that are not fits', () => {
     const counts = fitOne(models.line(), { x: [0, 1, 2, 3], y: [3, 5, 9, 9] }, { loss: 'poisson' })
     expect(() => bootstrap(counts)).toThrow(/^kind: expected 'cases' or 'parametric' for counts/)
     const refits = bootstrap(found, { count: 5 })
@@ -489,7 +489,7 @@ describe('invalid bootstrap calls', () => {
     expect(() => bootstrapSync(many, { count: 5 }).at(1)).toThrow(/^fit: expected an integer from 0 to 0/)
   })
 
-  test('are refused if they exceed the memory', () => {
+  test('are refused if the replicates would exceed the memory', () => {
     const y = Array.from({ length: 2000 }, () => dataOf(5, 9).y)
     const wide = fitManySync(decay, { t: dataOf(5, 9).t, y }, { start })
     expect(() => bootstrapSync(wide, { count: 100_000 })).toThrow(

@@ -29,8 +29,8 @@ const one = fitOne(expression('a*exp(-b*t)'), { t, y: decays }, { start: { a: 5,
 const twoExponentials = expression('a*exp(-b*t) + c*exp(-d*t)')
 const two = fitOne(twoExponentials, { t, y: decays }, { start: { a: 4, b: 1, c: 2, d: 0.3 } })
 
-describe('compare', () => {
-  test('computes the F test and AICc of linear models to twelve digits', () => {
+describe('the function compare', () => {
+  test('computes the F test and AICc of linear models with twelve correct digits', () => {
     const { fullModel, test, statistic, degreesOfFreedom, pValue, aicc, akaikeWeights, message } = compare(
       line,
       parabola,
@@ -44,7 +44,7 @@ describe('compare', () => {
     expect(akaikeWeights[1] / akaikeWeights[0]).toBeCloseTo(Math.exp((aicc[0] - aicc[1]) / 2), 6)
   })
 
-  test('returns the same result with the models exchanged', () => {
+  test('returns the same result if the two models are exchanged', () => {
     const [there, back] = [compare(line, parabola), compare(parabola, line)]
     expect(back).toEqual({
       ...there,
@@ -54,7 +54,7 @@ describe('compare', () => {
     })
   })
 
-  test('uses the likelihood ratio if σ is known', () => {
+  test('uses the likelihood-ratio test if σ is known', () => {
     const known = { sigma: x.map(() => 0.3), absoluteSigma: true }
     const [a, b] = [models.line(), models.polynomial({ degree: 2 })].map((of) => fitOne(of, { x, y }, known))
     const { test, statistic, degreesOfFreedom, pValue, aicc } = compare(a, b)
@@ -65,7 +65,7 @@ describe('compare', () => {
     expect(aicc[1]).toBeCloseTo(9.632323232323232, 11)
   })
 
-  test('uses the deviance for counts', () => {
+  test('uses the deviance of the models for counts', () => {
     const counts = [3, 5, 4, 9, 8, 14, 15, 21, 30, 33]
     const options = { loss: 'poisson' as const, start: { a: 4, b: 0.1 } }
     const flat = fitOne(expression('a'), { y: counts }, { ...options, start: { a: 4 } })
@@ -76,14 +76,14 @@ describe('compare', () => {
     expect(pValue).toBe(fSurvival(statistic, 1, Infinity))
   })
 
-  test('detects that one exponential is nested in two exponentials, and that a line is nested only as a limit', () => {
+  test('detects that one exponential is nested in a sum of two, and that a line is nested only as a limit', () => {
     const { test, degreesOfFreedom, pValue, message } = compare(one, two)
     expect([test, degreesOfFreedom, message]).toEqual(['F', [2, 26], ''])
     expect(pValue).toBeLessThan(1e-15)
     expect(pValue).toBe(fSurvival(((one.chiSquared - two.chiSquared) * 26) / (2 * two.chiSquared), 2, 26))
   })
 
-  test('refuses to test models that are not nested, unless the caller declares them nested', () => {
+  test('refuses to test models that are not nested, unless the caller declares the models nested', () => {
     const gaussian = fitOne(models.gaussian({ x: 't' }), {
       t,
       y: noisy((at) => Math.exp(-((at - 3) ** 2)), 8),
@@ -106,7 +106,7 @@ describe('compare', () => {
     expect(compare(line, waving, { nested: true }).test).toBe('F')
   })
 
-  test('yields uniformly distributed p-values for a true reduced model', () => {
+  test('returns uniformly distributed p-values if the reduced model is true', () => {
     const count = 1000
     const sets = Array.from({ length: count }, (_, k) => noisy((at) => 4 * Math.exp(-at) + 1, 100 + k))
     const start = { a: 4, b: 1, c: 1, s: 0 }
@@ -123,7 +123,7 @@ describe('compare', () => {
     expect(inBits(all[17])).toEqual(inBits(compare(simple.at(17), full.at(17))))
   })
 
-  test('computes the same bits on every engine', () => {
+  test('computes bit-identical results on every engine', () => {
     const results = (['native', 'wasm', 'typescript'] as const).map((engine) => {
       const of = (start: object) =>
         fitOne(twoExponentials, { t, y: decays }, { start, engine } as never) as Fit
@@ -135,7 +135,7 @@ describe('compare', () => {
   })
 })
 
-test('compare accepts derived, positive and fixed parameters', () => {
+test('the function compare accepts fits with derived, positive and fixed parameters', () => {
   const of = (d: object) =>
     fitOne(twoExponentials, { t, y: decays }, {
       ...{ derive: { half: 'log(2)/b' } },
@@ -146,8 +146,8 @@ test('compare accepts derived, positive and fixed parameters', () => {
   expect(pValue).toBeLessThan(1e-9)
 })
 
-describe('compare without a test', () => {
-  test('reports AICc but no test for models with the same number of parameters', () => {
+describe('the function compare', () => {
+  test('reports AICc but no test for two models with the same number of parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)
     expect([straight.fullModel, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
@@ -178,7 +178,7 @@ describe('compare without a test', () => {
     ])
   })
 
-  test('reports no test for a full model without degrees of freedom, and no AICc for too few rows', () => {
+  test('reports no test for a full model without degrees of freedom, and no AICc if there are too few rows', () => {
     const few = { x: [0, 1, 2], y: [1, 2, 4] }
     const { test, message } = compare(
       fitOne(models.line(), few),
@@ -197,7 +197,7 @@ describe('compare without a test', () => {
     expect(message).toMatch(/^b has more parameters and a larger χ²/)
   })
 
-  test('reports a test with a remark if the reduced model lies at a bound of the full model', () => {
+  test('adds a remark to the test if the reduced model lies at a bound of the full model', () => {
     const model = expression('a*exp(-b*t) + c')
     const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
     const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }
@@ -209,7 +209,7 @@ describe('compare without a test', () => {
   })
 })
 
-describe('compare for fits of groups', () => {
+describe('the function compare for fits of groups', () => {
   const dose = [0.01, 0.1, 0.3, 1, 3, 10, 30, 100]
   const next = random(7)
   const ys = Array.from({ length: 6 }, (_, k) =>
@@ -225,7 +225,7 @@ describe('compare for fits of groups', () => {
   ]
   const own = fitManySync(model, data)
 
-  test('computes the F test over all groups for local, shared and partly shared parameters', () => {
+  test('computes one F test over all groups for local, shared and partly shared parameters', () => {
     for (const [reduced, full, above, chiSquared, below] of [
       [plateaus, own, 10, own.chiSquared.reduce((sum, x) => sum + x), 24],
       [three, plateaus, 5, plateaus.chiSquared, plateaus.degreesOfFreedom],
@@ -245,7 +245,7 @@ describe('compare for fits of groups', () => {
     }
   })
 
-  test('distinguishes which parameters the groups share in each model', () => {
+  test('distinguishes models by the parameters that the groups share', () => {
     // This model has more parameters, but a single top for all groups, as `plateaus` has. It has one ec50 where
     // `plateaus` has six.
     const subsets = fitSharedSync(
@@ -298,7 +298,7 @@ describe('compare for fits of groups', () => {
   })
 })
 
-describe('compare refuses', () => {
+describe('the function compare refuses', () => {
   const alike = (options: object, data: object = { x, y }) =>
     fitOne(models.polynomial(), data as never, options)
   const refusal = (b: unknown, a: unknown = line) => {
@@ -328,7 +328,7 @@ describe('compare refuses', () => {
     if (typeof b === 'object') expect(refusal(line, b)).not.toBe('nothing')
   })
 
-  test('results of different lengths, and unknown options', () => {
+  test('results of different lengths and unknown options', () => {
     const of = (count: number) => fitManySync(models.line(), { x, y: Array.from({ length: count }, () => y) })
     expect(() => compare(of(2), of(3))).toThrow('b: expected 2 fits, like a, got "3 fits"')
     expect(() => compare(line, parabola, { nest: true } as object)).toThrow(OptionError)

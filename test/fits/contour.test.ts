@@ -18,9 +18,9 @@ describe.each([
   // The thresholds χ²·(1 − level)^(−2/n) and χ² − 2·log(1 − level).
   ['unknown', false, (chiSquared: number, level: number) => chiSquared * (1 - level) ** (-2 / 6)],
   ['known', true, (chiSquared: number, level: number) => chiSquared - 2 * Math.log(1 - level)],
-] as const)('for %s σ,', (_, absoluteSigma, limit) => {
+] as const)('with %s σ,', (_, absoluteSigma, limit) => {
   test.each([0.5, 0.95, 0.999])(
-    'fits with both parameters fixed on the contour have the χ² of the level %d',
+    'a fit with both parameters fixed on the contour has the χ² of the confidence level %d',
     (level) => {
       const found = decay({ absoluteSigma })
       const { points, reasons, message, lowerMinimum } = contour(found, 'k', 'a', { level, points: 16 })
@@ -34,7 +34,7 @@ describe.each([
   )
 })
 
-test('the contour of a line is an ellipse, sampled at equal angles', () => {
+test("the contour of a straight line's parameters is an ellipse, sampled at equal angles", () => {
   const found = fitOne(expression('a + b*x'), { x, y }, { start: { a: 0, b: 0 }, sigma, absoluteSigma: true })
   const { points } = contour(found, 'a', 'b', { level: 0.6, points: 7 })
   const [[aa, ab], [, bb]] = found.covariance
@@ -49,7 +49,7 @@ test('the contour of a line is an ellipse, sampled at equal angles', () => {
   }
 })
 
-test('contour points of uncorrelated parameters lie along the axes', () => {
+test('the contour of two uncorrelated parameters has points on both axes', () => {
   const even = [-2, -1, 0, 1, 2]
   const found = fitOne(
     expression('a + b*x'),
@@ -77,7 +77,7 @@ test('a contour ends at parameter bounds, or is reported as unbounded', () => {
   expect(near.message).toMatch(/^of 64 points \d+ are at a bound, with χ² below the threshold$/)
 })
 
-test('the contour of a line over timestamps equals the contour over time differences', () => {
+test('the contour of a line fitted over timestamps equals the contour over time differences', () => {
   const since = 1.7e12
   const times = x.map((at) => since + 1000 * at)
   const late = fitOne(expression('a + b*t'), { t: times, y }, { start: { a: 0, b: 0 }, sigma })
@@ -101,7 +101,7 @@ test('the contour of a line over timestamps equals the contour over time differe
   }
 })
 
-test('a contour of derived quantities has the χ² of a model with these quantities as parameters', () => {
+test('a contour of derived quantities matches the χ² of a model in which the quantities are parameters', () => {
   const derive = { half: 'log(2)/k', top: 'a + c' }
   const found = decay({ derive })
   const limit = found.chiSquared * 0.05 ** (-2 / 6)
@@ -136,7 +136,7 @@ test('a contour of derived quantities has the χ² of a model with these quantit
   }
 })
 
-test('the contour of quantities derived from a line is an ellipse, sampled at equal angles', () => {
+test('the contour of quantities derived from a straight line is an ellipse, sampled at equal angles', () => {
   const options = { start: { a: 0, b: 0 }, sigma, absoluteSigma: true }
   const found = fitOne(expression('a + b*x'), { x, y }, { ...options, derive: { sum: 'a + b' } })
   const same = fitOne(expression('sum - b + b*x'), { x, y }, { ...options, start: { sum: 0, b: 0 } })
@@ -154,7 +154,7 @@ test('a fit without degrees of freedom has no contour', () => {
   expect(message).toBe('no contour: no degrees of freedom are left')
 })
 
-test('contours have the same bits on every engine and instruction set', () => {
+test('contours are bit-identical on every engine and instruction set', () => {
   const first = inBits(contour(decay(), 'a', 'k'))
   for (const instructionSet of engines().native.instructionSets) {
     expect(inBits(contour(decay({ engine: 'native', instructionSet }), 'a', 'k'))).toEqual(first)
@@ -164,7 +164,7 @@ test('contours have the same bits on every engine and instruction set', () => {
   }
 })
 
-test('contour refuses invalid names and options', () => {
+test('the method contour refuses invalid names and options', () => {
   const found = decay()
   expect(() => contour(found, 'a', 'a')).toThrow(/b: expected a name other than a/)
   expect(() => contour(found, 'z' as never, 'a')).toThrow(/a: expected a free parameter: a, k, c/)

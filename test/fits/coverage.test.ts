@@ -25,11 +25,11 @@ const F: Readonly<Record<number, number>> = {
   14: 4.600109936669422,
 }
 
-describe.each(cases)('the coverage of $name:', (one) => {
+describe.each(cases)('for the model $name,', (one) => {
   const y = simulate(one, SETS)
   const ours = fitted(one, y)
 
-  test('profiles contain the true value if and only if a fit at the true value is below the threshold', () => {
+  test('a profile interval contains the true value if and only if χ² at the true value is below the threshold', () => {
     const { model, of, x, isKnown } = one
     const truth: Readonly<Record<string, number>> = one.truth
     const sigma = sigmaOf(one)
@@ -48,7 +48,7 @@ describe.each(cases)('the coverage of $name:', (one) => {
     expect(others).toBeLessThanOrEqual(1)
   })
 
-  test('profiles cover the true value in at least nine of ten data sets, even if Wald intervals do not', () => {
+  test('profile intervals contain the true value in at least nine of ten data sets, even if Wald intervals do not', () => {
     const { wald, profile, failed } = coverageOf(one, ours)
     expect(failed).toBeLessThan(SETS / 50)
     // Three standard deviations for 400 draws.

@@ -44,7 +44,7 @@ describe('a derived quantity', () => {
     )
   })
 
-  test('uses the covariances, and may depend on other derived quantities or be constant', () => {
+  test('has an error from the covariance matrix, and may be constant or depend on other derived quantities', () => {
     const { values, errors, covariance, free } = fitOne(hill, { x: dose, y: curve(1) }, options)
     const [top, bottom] = [free.indexOf('top'), free.indexOf('bottom')]
     const variance = covariance[top][top] + covariance[bottom][bottom] - 2 * covariance[top][bottom]
@@ -54,7 +54,7 @@ describe('a derived quantity', () => {
     expect([values.two, errors.two]).toEqual([2, 0])
   })
 
-  test('changes no bit of the other results', () => {
+  test('has no effect on any bit of the parameters and statistics of the fit', () => {
     const y = curve(2)
     const { values, ...rest } = fitOne(hill, { x: dose, y }, options)
     const plain = fitOne(hill, { x: dose, y }, { start, tolerance: 1e-13 })
@@ -98,7 +98,7 @@ describe('a derived quantity', () => {
     expect([0, 1, 2].some((i) => many.at(i).atBound.includes('ec50'))).toBe(true)
   })
 
-  test('has bootstrap replicates and their intervals', () => {
+  test('has bootstrap replicates and bootstrap intervals', () => {
     const found = fitOne(hill, { x: dose, y: curve(4) }, options)
     const refits = bootstrap(found, { count: 400 })
     const { ec90, ec50, slope, double } = refits.values
@@ -115,7 +115,7 @@ describe('a derived quantity', () => {
     expect(refits.intervals().two).toEqual([2, 2])
   })
 
-  test('and its error are NaN if the quantity is not a number at the estimate', () => {
+  test('and its standard error are NaN if the quantity is not a number at the estimate', () => {
     const { values, errors, intervals } = fitOne(
       models.line(),
       { x: [0, 1, 2], y: [3, 2, 1.1] },
@@ -127,7 +127,7 @@ describe('a derived quantity', () => {
     expect(typeof intervals).toBe('function')
   })
 
-  test('in a shared fit has the error NaN in each group in which the quantity is NaN', () => {
+  test('in a shared fit has the standard error NaN in each group in which the quantity is NaN', () => {
     const data = { x: dose, y: [curve(1), curve(2)] }
     const derived = { none: 'sqrt(-1)', negative: 'sqrt(-top)', two: '2' }
     const found = fitSharedSync(hill, data, { shared: ['bottom'], start, derive: derived })
@@ -138,7 +138,7 @@ describe('a derived quantity', () => {
   })
 })
 
-describe('an unusual or invalid derived quantity', () => {
+describe('the specification of a derived quantity', () => {
   const refused = (derive: unknown) => {
     try {
       fitOne(hill, { x: dose, y: curve(1) }, { start, derive: derive as Anything })
@@ -169,17 +169,17 @@ describe('an unusual or invalid derived quantity', () => {
     ['a name of ours', { '@best0': 'top' }, /^derive: expected valid names, got/],
     ['a function', { exp: 'top' }, /^derive: expected valid names, got/],
     ['a number', { π: 'top' }, /^derive: expected another name than π/],
-  ])('is refused: %s', (_, derive, message) => {
+  ])('is refused if invalid: %s', (_, derive, message) => {
     const error = refused(derive)
     expect(error).toBeInstanceOf(OptionError)
     expect(error?.message).toMatch(message)
   })
 
-  test('is reported with the position of the syntax error', () => {
+  test('with a syntax error is reported with the position of the error', () => {
     expect(refused({ a: 'ec50*(' })?.name).toBe('ExpressionError')
   })
 
-  test('can have a name that every object inherits', () => {
+  test('can contain a name that every object inherits', () => {
     const derive = { constructor: '2*top', ['__proto__']: 'top', toString: 'top' } as Record<string, string>
     const { values, intervals } = fitOne(hill, { x: dose, y: curve(1) }, { start, derive })
     const { top } = values
@@ -191,7 +191,7 @@ describe('an unusual or invalid derived quantity', () => {
     expect(typeof intervals).toBe('function')
   })
 
-  test('is read only once', () => {
+  test('is read only once per call', () => {
     let reads = 0
     const derive = {
       get a() {

@@ -83,7 +83,7 @@ describe('four-parameter curves with few doses', () => {
     })
   }
 
-  test.each(sets)('have the profile endpoints of a grid search, data set %#', (doses) => {
+  test.each(sets)('have the same profile endpoints as a grid search, data set %#', (doses) => {
     expect(wrongEnds(doses)).toEqual([])
   })
 
@@ -94,7 +94,7 @@ describe('four-parameter curves with few doses', () => {
     56: 'top low found',
   }
   test.each(moreSets.map((doses, k) => ({ k, doses })))(
-    "have SciPy's profile endpoints over all slopes and values of ec50, data set $k",
+    "have the profile endpoints that SciPy finds over all slopes and values of ec50, data set $k",
     ({ k, doses }) => {
       expect(wrongEnds(doses)).toEqual(k in missed ? [missed[k]] : [])
     },
@@ -116,7 +116,7 @@ describe('four-parameter curves with few doses', () => {
     expect(at(5.01)).toBeGreaterThan(limit)
   })
 
-  test("explain a profile endpoint at the limit of the model's domain", () => {
+  test("have a profile endpoint with an explanation at the limit of the model's domain", () => {
     const edges = sets.slice(0, 3).flatMap((doses) => names.map((name) => profile(fitted(doses), name)[name]))
     const { message } = edges.find(({ lowReason }) => lowReason === 'domain-limit') as (typeof edges)[number]
     expect(message).toMatch(
@@ -146,7 +146,7 @@ describe('four-parameter curves with few doses', () => {
     }
   })
 
-  test('have the same bits on every engine and instruction set', () => {
+  test('have bit-identical fits and profiles on every engine and instruction set', () => {
     for (const doses of sets.slice(3, 5)) {
       const [first, ...others] = waysToRun().map((options) => inBits(profile(fitted(doses, options))))
       for (const other of others) expect(other).toEqual(first)
@@ -154,7 +154,7 @@ describe('four-parameter curves with few doses', () => {
   })
 })
 
-test('the profile of a rate passes 0 if the model is regular at 0', () => {
+test('the profile of a decay rate passes through 0 if the model is regular at 0', () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7]
   const y = [1.1, 0.8, 1.2, 0.9, 1, 1.15, 0.8, 1.05]
   const { low, high, lowReason } = profile(

@@ -78,12 +78,12 @@ const cases: readonly (readonly [string, FitManyOptions])[] = [
   ],
 ]
 
-test('every engine is available for the comparison of fits', () => {
+test('every engine is available for the comparison of fits between engines', () => {
   expect(engines()).toMatchObject({ wasm: { available: true }, native: { available: true } })
 })
 
 describe.each(cases)('the fit of %s', (name, options) => {
-  test('has the same bits on every engine, instruction set and number of threads', () => {
+  test('is bit-identical on every engine, on every instruction set and for every number of threads', () => {
     const results = ways.map((way) => fitManySync(decay, { t, y }, { ...options, ...way }))
     const [first] = results
     const reasons = new Set(Array.from(first.reason, (reason) => fitReasons[reason]))
@@ -95,13 +95,13 @@ describe.each(cases)('the fit of %s', (name, options) => {
     }
   })
 
-  test('has the same bits as a synchronous fit if it is asynchronous', async () => {
+  test('computes the same bits in an asynchronous call as in a synchronous call', async () => {
     const sync = fitManySync(decay, { t, y }, options)
     expect(all(await fitMany(decay, { t, y }, { ...options, threads: 2 }))).toBe(all(sync))
   })
 })
 
-test('fits of counts have the same bits on all engines', () => {
+test('fits of counts are bit-identical on all engines', () => {
   const counts = y.map((column) =>
     column.map((value) => (Number.isNaN(value) ? 3 : Math.max(0, Math.round(20 * value)))),
   )
@@ -120,7 +120,7 @@ describe('a large batch of sinusoid fits', () => {
       'a rate that diverges',
       { start: { a: 1, b: 1, c: 0 }, method: ruleMethod(gradientDescent({ lr: 2 })), maxIterations: 40 },
     ],
-  ] satisfies [string, FitManyOptions][])('has the same bits on all engines with %s', (_, options) => {
+  ] satisfies [string, FitManyOptions][])('is bit-identical on all engines with %s', (_, options) => {
     for (const name of ['sin', 'cos', 'tan']) {
       const wave = expression(`a*${name}(b*t) + c`)
       const data = { t: manyT, y: manyY }
@@ -145,7 +145,7 @@ describe('an asynchronous call of fitMany', () => {
     expect(seen.at(-1)).toEqual([count, count])
   })
 
-  test('counts impossible fits of different lengths in its progress', async () => {
+  test('counts impossible fits of different lengths in the reported progress', async () => {
     const seen: number[] = []
     await fitMany(decay, { t, y }, { start, onProgress: (done) => seen.push(done) })
     expect(seen[0]).toBeGreaterThan(1)
@@ -183,7 +183,7 @@ describe('an asynchronous call of fitMany', () => {
     await expect(fitMany(decay, few, { start: starts(), onProgress: failing })).rejects.toThrow('mine')
   })
 
-  test('releases its memory when it is aborted', async () => {
+  test('releases its memory when the signal is aborted', async () => {
     const { Memory } = WebAssembly
     let made = 0
     WebAssembly.Memory = new Proxy(Memory, {
@@ -208,7 +208,7 @@ describe('an asynchronous call of fitMany', () => {
     expect(made).toBeLessThan(10)
   })
 
-  test('leaves the event loop free', async () => {
+  test('leaves the event loop free during the fits', async () => {
     let turns = 0
     const timer = setInterval(() => turns++, 1)
     await fitMany(decay, few, { start: starts(), engine: 'native' })
@@ -216,7 +216,7 @@ describe('an asynchronous call of fitMany', () => {
     expect(turns).toBeGreaterThan(0)
   })
 
-  test('ignores later changes of its data and options', async () => {
+  test("ignores later changes of the user's data and options", async () => {
     const make = () => ({
       data: {
         t: t.map((column) => Float64Array.from(column)),
@@ -248,7 +248,7 @@ describe('an asynchronous call of fitMany', () => {
   })
 })
 
-test('memory grows with the number of fits only for inputs and results', () => {
+test('memory use grows with the number of fits only by the inputs and results', () => {
   // The peak memory of a separate process. Both counts fill a batch.
   const program = (count: number) => `
     import { fitManySync } from ${JSON.stringify(new URL('../../dist/fits/index.js', import.meta.url))}
@@ -271,7 +271,7 @@ test('memory grows with the number of fits only for inputs and results', () => {
 })
 
 test.skipIf(!engines().native.available)(
-  'one of two concurrent batches leaves a thread to the other batch',
+  'a batch of fits leaves one thread to a second concurrent batch',
   () => {
     const t = [0, 1, 2, 3]
     const y = Array.from({ length: 5000 }, (_, fit) => t.map((at) => 2 * Math.exp(-at) + 1 + fit / 1e4))
@@ -295,7 +295,7 @@ test.skipIf(!engines().native.available)(
   },
 )
 
-test('memory of finished batches is reused, even by two concurrent calls', async () => {
+test('the memory of finished batches is reused, even by two concurrent calls', async () => {
   const { Memory } = WebAssembly
   let made = 0
   WebAssembly.Memory = new Proxy(Memory, {

@@ -34,7 +34,7 @@ const tails = [
 ] as const
 
 describe('a tail probability of the F distribution', () => {
-  test('has at least twelve correct digits, even if it is tiny', () => {
+  test('has at least twelve correct digits, even if the probability is tiny', () => {
     for (const [f, above, below, p] of tails) {
       expect(Math.abs(fSurvival(f, above, below) / p - 1), `${f} ${above} ${below}`).toBeLessThan(2e-13)
     }
@@ -55,7 +55,7 @@ describe('a tail probability of the F distribution', () => {
     }
   })
 
-  test('is the complement of the central probability for one degree of freedom', () => {
+  test('equals 1 minus the central probability of the t distribution for one numerator degree of freedom', () => {
     for (const f of [1e-9, 0.1, 3.9, 4, 4.1, 30]) {
       for (const below of [1, 4, 2000, Infinity]) {
         expect(fProbability(f, below) + fSurvival(f, 1, below)).toBeCloseTo(1, 14)
@@ -71,7 +71,7 @@ describe('the quantile of the t distribution', () => {
     expect(studentQuantile(0.95, Infinity)).toBeCloseTo(1.9599639845400543, 13)
   })
 
-  test('determines the intervals of a fit', () => {
+  test('determines the confidence intervals of a fit', () => {
     const x = Array.from({ length: 1002 }, (_, k) => k)
     const y = x.map((at) => 2 * at + (at % 2))
     const found = fitOne(expression('a*x'), { x, y }, { start: { a: 1 } })

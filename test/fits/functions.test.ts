@@ -77,7 +77,7 @@ describe('a function model', () => {
     }),
   }
 
-  test.each(Object.entries(forms))('agrees with the same model as an expression: %s', (name, found) => {
+  test.each(Object.entries(forms))('leads to the same fit as an equivalent expression: %s', (name, found) => {
     expectSame(found, wanted)
     expect(found.values.half).toBeCloseTo(wanted.values.half, 7)
     expect(found.errors.half).toBeCloseTo(wanted.errors.half, 6)
@@ -98,13 +98,13 @@ describe('a function model', () => {
     expect(points[0]).toBeCloseTo(contour(wanted, 'a', 'b', { points: 4 }).points.a[0], 5)
   })
 
-  test('needs fewer evaluations if it provides a Jacobian', () => {
+  test('needs fewer evaluations if the model provides a Jacobian', () => {
     const count = (name: keyof typeof forms) => forms[name].evaluations
     expect(count('with a jacobian')).toBeLessThan(count('a function of all rows') / 2)
     expect(count('a function of a row')).toBe(count('a function of all rows'))
   })
 
-  test('agrees with an expression in the curve, its band and the residuals', () => {
+  test('leads to the same curve, band and residuals as an equivalent expression', () => {
     const found = forms['a function of a row']
     expect(found.predict({ t: [0, null as never, 2.5] })[1]).toBeNaN()
     for (const at of [undefined, { t: [0, 2.5] }]) {
@@ -157,7 +157,7 @@ describe('a fit of a function supports', () => {
     }
   })
 
-  test('dropped rows, in all forms of the model', () => {
+  test('dropped rows for all forms of the model', () => {
     const gappy = { t: [...t, 6, 7], y: [...y, Number.NaN, 1e9] }
     const options = { start, missing: 'drop', weights: [1, 1, 1, 1, 1, 1, 1, 0] } as const
     const wanted = fitOne(text, data, { start })
@@ -174,7 +174,7 @@ describe('a fit of a function supports', () => {
     }
   })
 
-  test('rows with several columns, and a response under another name', () => {
+  test('data with several columns, and a response variable under another name', () => {
     const both = { u: [1, 2, 3, 4, 5], v: [2, 1, 4, 3, 6], z: [5, 5.1, 11, 11.2, 16.9] }
     const model = (
       p: { readonly k: number; readonly l: number },
@@ -185,7 +185,7 @@ describe('a fit of a function supports', () => {
     expect(found.predict({ u: [1], v: [1] })[0]).toBeCloseTo(found.values.k + found.values.l)
   })
 
-  test('rows without columns', () => {
+  test('data without any column of the model', () => {
     const found = fitOne((p) => p.a, { y }, { start: { a: 0 } })
     expect([found.reason, found.message]).toEqual(['converged', ''])
     const wanted = fitOne(expression('a'), { y }, { start: { a: 0 } })
@@ -204,7 +204,7 @@ describe('a fit of a function supports', () => {
     )
   })
 
-  test.each([0, 1e-9])('bounds at a distance of %f, and reports the parameter as at its bound', (width) => {
+  test.each([0, 1e-9])('bounds at a distance of %f, and reports that the parameter is at its bound', (width) => {
     const found = fitOne(decay, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
     const wanted = fitOne(text, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
     expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
@@ -225,7 +225,7 @@ describe('a fit of a function supports', () => {
     expect(found.values.y).toBeCloseTo(1, 6)
   })
 
-  test('comparisons of two models', () => {
+  test('a comparison of two models', () => {
     const line = (p: { readonly a: number; readonly c: number }, x: number) => p.a + p.c * x
     const {
       fullModel,
@@ -246,7 +246,7 @@ describe('a batch of function models', () => {
   test.each([
     ['a row', decay],
     ['all rows', curve],
-  ] as const)('is fitted one by one, as %s', async (_, model) => {
+  ] as const)('is fitted one data set at a time if the model function computes %s', async (_, model) => {
     const all = await fitMany<typeof own, typeof start>(model as never, own, { start })
     expect(Array.from(all.reason, (code) => fitReasons[code])).toEqual([
       'converged',
@@ -264,7 +264,7 @@ describe('a batch of function models', () => {
     ).toEqual(Array.from(all.values.b))
   })
 
-  test('yields to the event loop, and ends if the signal is aborted', async () => {
+  test('yields to the event loop between fits, and ends if the signal is aborted', async () => {
     const slow = (p: Decay, x: number) => {
       const end = performance.now() + 0.1
       while (performance.now() < end);
@@ -284,7 +284,7 @@ describe('a batch of function models', () => {
   })
 })
 
-test("fits of functions converge from all but one of NIST's 54 starts, with the digits of finite differences", () => {
+test("fits of functions converge from 53 of 54 NIST starts, to the precision of finite differences", () => {
   const ends = problemNames.flatMap((name) => {
     const problem = readProblem(name)
     const columns = Object.keys(problem.data).filter((column) => column !== 'y')
@@ -312,7 +312,7 @@ test("fits of functions converge from all but one of NIST's 54 starts, with the 
 })
 
 describe("a user's model function", () => {
-  test('can throw an exception in any call, which is passed on without any change', () => {
+  test('can throw an exception in any call, and the fit propagates the exception', () => {
     const [ownT, ownY] = [Float64Array.from(t), Float64Array.from(y)]
     for (const calls of [1, 7, 30, 100]) {
       let left = calls
@@ -344,7 +344,7 @@ describe("a user's model function", () => {
     expect(inner[0].values).toEqual(wanted.values)
   })
 
-  test('can store its arguments but not change them', () => {
+  test('can store its arguments, but cannot change the arguments', () => {
     const points: Decay[] = []
     const outs: Float64Array[] = []
     const found = fitOne(
@@ -368,7 +368,7 @@ describe("a user's model function", () => {
     for (const row of found.residuals) expect(Math.abs(row)).toBeLessThan(1)
   })
 
-  test('can return NaN, which causes an error message at the start and a shorter step later', () => {
+  test('that returns NaN causes an error message at the start, or a shorter step in a later iteration', () => {
     const lost = fitOne((p: Decay, x: number) => (x === 3 ? Number.NaN : decay(p, x)), data, { start })
     expect(lost.reason).toBe('not-finite')
     expect(lost.message).toBe('row 3, where t = 3: the model is NaN where the fit starts')
@@ -400,11 +400,11 @@ describe("a user's model function", () => {
       'model: observations: expected none if the data have columns, got 3',
     ],
   ]
-  test.each(cases)('is refused if it returns invalid results: %s', (_, model, words) => {
+  test.each(cases)('is refused if the function returns invalid results: %s', (_, model, words) => {
     expect(() => fitOne(model as never, data, { start })).toThrow(words)
   })
 
-  test('with a wrong derivative is reported once', () => {
+  test('that returns a wrong derivative is reported once', () => {
     const wrong = {
       ...curve,
       jacobian(p: Decay, out: Readonly<Record<Names, Float64Array>>) {

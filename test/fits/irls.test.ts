@@ -28,13 +28,13 @@ function byHand(weigh: (f: number, t: number) => number, rounds: number) {
   return found
 }
 
-describe('weights that depend on the model', () => {
+describe('model-dependent weights in a fit', () => {
   test.each<[string, (f: number, t: number) => number]>([
     ['1/f^2', (f) => 1 / f ** 2],
     ['1/f', (f) => 1 / f],
     ['1/(4 + (0.1*f)^2)', (f) => 1 / (4 + (0.1 * f) ** 2)],
     ['t < 3 ? 1 : 1/(t*f)', (f, t) => (t < 3 ? 1 : 1 / (t * f))],
-  ])('give the fit with constant weights from the final point: %s', (weights, weigh) => {
+  ])('lead to the same fit as constant weights that are computed at the final point: %s', (weights, weigh) => {
     const found = fitOne(decay, data, { start, weights, tolerance: 1e-14 })
     const other = byHand(weigh, 60)
     expect(found.reason).toBe('converged')
@@ -47,7 +47,7 @@ describe('weights that depend on the model', () => {
     expect(found.aic).toBeCloseTo(other.aic, 6)
   })
 
-  test('equal 1/σ² if σ depends on the model, with an estimated or known scale', () => {
+  test('can be specified by a formula for σ, and then equal 1/σ²', () => {
     const weights = fitOne(decay, data, { start, weights: '1/f^2' })
     const sigma = fitOne(decay, data, { start, sigma: '0.1*f' })
     const known = fitOne(decay, data, { start, sigma: '0.1*f', absoluteSigma: true })
@@ -59,7 +59,7 @@ describe('weights that depend on the model', () => {
     expect(sigma.chiSquared / weights.chiSquared).toBeCloseTo(100, 8)
   })
 
-  test('have no effect if they are constant', () => {
+  test('lead to the same fit as constant weights if the formula is constant', () => {
     const plain = fitOne(decay, data, { start, weights: t.map(() => 4), tolerance: 1e-14 })
     const same = fitOne(decay, data, { start, weights: '4', tolerance: 1e-14 })
     expect(same.values.b / plain.values.b).toBeCloseTo(1, 10)
@@ -67,7 +67,7 @@ describe('weights that depend on the model', () => {
     expect(same.chiSquared / plain.chiSquared).toBeCloseTo(1, 12)
   })
 
-  test('give the standard errors of repeated measurements, while equal weights give errors that differ by a factor of five', () => {
+  test('lead to the correct standard errors for repeated measurements, unlike equal weights', () => {
     const sets = Array.from({ length: 1500 }, (_, k) => measured(10 + k))
     const found = fitManySync(decay, { t, y: sets }, { start, weights: '1/f^2' })
     const plain = fitManySync(decay, { t, y: sets }, { start })
@@ -86,7 +86,7 @@ describe('weights that depend on the model', () => {
     }
   })
 
-  test('give the same fits in a batch as in single fits, on every engine and asynchronously', async () => {
+  test('lead to the same fits in a batch, in single fits, on every engine and asynchronously', async () => {
     const sets = Array.from({ length: 20 }, (_, k) => measured(30 + k).slice(0, 20 + (k % 3)))
     const options = { start, weights: '1/f^2' } as const
     const all = { t: sets.map(({ length }) => t.slice(0, length)), y: sets }
@@ -111,7 +111,7 @@ describe('weights that depend on the model', () => {
     expect(found.residuals.length).toBe(32)
   })
 
-  test('widen prediction bands where the model is large', () => {
+  test("widen the prediction bands where the model's values are large", () => {
     const found = fitOne(decay, data, { start, weights: '1/f^2' })
     const { low, high } = found.band({ t: [0, 7] }, { kind: 'prediction' })
     const { low: own, high: ownHigh } = found.band(undefined, { kind: 'prediction' })
@@ -157,7 +157,7 @@ describe('weights that depend on the model', () => {
     expect(follows.values.c * (1 + follows.values.b)).toBeCloseTo(plain.values.c, 3)
   })
 
-  test('are reported if they are not finite', () => {
+  test('are reported if a weight is not finite', () => {
     const zero = fitOne(
       expression('a*t'),
       { t: [0, 1, 2], y: [0, 1, 2.2] },
@@ -186,14 +186,14 @@ describe('weights that depend on the model', () => {
     expect(both.at(0).message).toBe('')
   })
 
-  test('are updated up to a maximum number of rounds if they do not converge', () => {
+  test('are updated for at most a maximum number of rounds if the weights do not converge', () => {
     // Each round leads to the weights of the other round.
     const weights = 'f < 2 ? (x > 0 ? 9 : 1) : (x > 0 ? 1 : 9)'
     const flips = fitOne(expression('a + 0*x'), { x: [0, 1, 2], y: [1, 3, 3] }, { start: { a: 2 }, weights })
     expect([flips.reason, flips.evaluations > 50]).toEqual(['max-iterations', true])
   })
 
-  test('leave the messages about too few rows and NaN values unchanged', () => {
+  test('do not change the messages about too few rows and NaN values', () => {
     const few = fitOne(decay, { t: [0, 1], y: [1, 2] }, { start, weights: '1/f^2' })
     expect(few.reason).toBe('too-few-points')
     const gap = fitOne(decay, { t, y: y.with(3, Number.NaN) }, { start, weights: '1/f^2' })
@@ -201,7 +201,7 @@ describe('weights that depend on the model', () => {
   })
 })
 
-describe('weights that depend on the model are refused if invalid:', () => {
+describe('model-dependent weights are refused for', () => {
   const of = (options: object) => () => fitOne(decay, data, { start, ...options })
 
   test.each<[object, RegExp]>([
@@ -209,12 +209,12 @@ describe('weights that depend on the model are refused if invalid:', () => {
     [{ sigma: '0.1*y' }, /^sigma: expected an expression of f, t, got "y"/],
     [{ weights: '1/f', loss: 'poisson' }, /^weights: expected no expression for counts/],
     [{ weights: '1/f', sigma: t.map(() => 1) }, /^weights: expected none if sigma is set/],
-  ])('%j', (options, message) => {
+  ])('the options %j', (options, message) => {
     expect(of(options)).toThrow(OptionError)
     expect(of(options)).toThrow(message)
   })
 
-  test('expressions with a syntax error, and fits that are compared', () => {
+  test('an expression with a syntax error, and for a comparison of fits', () => {
     expect(of({ weights: '1/' })).toThrow(ExpressionError)
     expect(of({ sigma: '' })).toThrow(ExpressionError)
     const a = fitOne(models.line({ x: 't' }), data)

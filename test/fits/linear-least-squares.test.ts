@@ -27,7 +27,7 @@ function restOf(columns: readonly Float64Array[], y: Float64Array) {
 }
 
 describe('the function project', () => {
-  test('returns the coefficients, and residuals orthogonal to all columns', () => {
+  test('returns the coefficients of all columns, and residuals that are orthogonal to all columns', () => {
     const check = (seed: number, count: number) => {
       const columns = Array.from({ length: count }, (_, k) => column(seed + k))
       const y = column(seed + count)
@@ -49,7 +49,7 @@ describe('the function project', () => {
   })
 })
 
-describe.each([true, false])('the function bestOf with hasOffset %s', (hasOffset) => {
+describe.each([true, false])('the function bestOf with hasOffset = %s', (hasOffset) => {
   const offset = hasOffset ? [constant] : []
 
   test('selects the candidate with the smallest residual', () => {
@@ -71,7 +71,7 @@ describe.each([true, false])('the function bestOf with hasOffset %s', (hasOffset
     fc.assert(fc.property(seed, fc.integer({ min: 1, max: 3 }), fc.constantFrom(0, 1, 20), check))
   })
 
-  test('selects the first of equally good candidates, and always selects a candidate', () => {
+  test('selects the first of several equally good candidates, and always selects a candidate', () => {
     const candidates = [1, 2, -3]
     const fill = (factor: number, [to]: readonly Float64Array[]) => to.set(column(5).map((x) => factor * x))
     for (const y of [column(6), column(5), constant, new Float64Array(rows)]) {
@@ -80,7 +80,7 @@ describe.each([true, false])('the function bestOf with hasOffset %s', (hasOffset
   })
 })
 
-test('the function finiteRows returns sorted finite rows, and at least one row', () => {
+test('the function finiteRows returns the finite rows in sorted order, and at least one row', () => {
   const { x, y, range } = finiteRows([3, NaN, 1, 1, 2], [1, 1, 5, 4, Infinity])
   expect([x, y, range]).toEqual([Float64Array.of(1, 1, 3), Float64Array.of(4, 5, 1), 2])
   expect(finiteRows([NaN], [1])).toEqual({ x: Float64Array.of(0), y: Float64Array.of(0), range: 1 })
@@ -88,7 +88,7 @@ test('the function finiteRows returns sorted finite rows, and at least one row',
   expect(finiteRows([-1, 2, 3], [1, 1, 1], (at) => at > 0).x).toEqual(Float64Array.of(2, 3))
 })
 
-test('sorting in slices is stable, and gives the same order as sorting at once', () => {
+test('sorting in slices is stable and leads to the same order as sorting in one call', () => {
   const check = (seed: number, length: number) => {
     const keys = noise(seed, length, 'float64').map((x) => Math.round(20 * x))
     const places = Uint32Array.from({ length }, (_, place) => place)
@@ -107,7 +107,7 @@ test('sorting in slices is stable, and gives the same order as sorting at once',
     check(length, length)
 })
 
-test('guesses of starting values are the same in one slice and in several slices', () => {
+test('guesses of starting values are equal for a computation in one slice and in several slices', () => {
   const length = 2 * ROWS_PER_SLICE + 5
   const x = Array.from({ length }, (_, row) => row / length)
   const { slope, intercept } =

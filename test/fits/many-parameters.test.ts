@@ -25,7 +25,7 @@ function peaks(count: number, isLinear: boolean) {
 }
 
 describe('an expression with many parameters', () => {
-  test('gives the same fit with 17 parameters as with 16 parameters and a fixed one', () => {
+  test('leads to the same fit with 17 parameters as with 16 parameters and a fixed parameter', () => {
     const { x, y, text, start } = peaks(8, false)
     const found = fitOne(expression(text), { x, y }, { start })
     expect([found.reason, found.free.length]).toEqual(['converged', 17])
@@ -48,7 +48,7 @@ describe('an expression with many parameters', () => {
     expect(bootstrap(found, { count: 5 }).failed).toBe(0)
   })
 
-  test('has the same fit to the bit with 17 parameters on every engine and number of threads', () => {
+  test('with 17 parameters has a bit-identical fit on every engine and for every number of threads', () => {
     const { x, y, text, start } = peaks(8, false)
     // Enough rows for two threads, and for more than one chunk.
     const repeated = (numbers: readonly number[]) => Array.from({ length: 600 }, () => numbers).flat()
@@ -71,7 +71,7 @@ describe('an expression with many parameters', () => {
     }
   }, 60_000)
 
-  test('can have 256 parameters, and its fit names parameters at bounds', () => {
+  test('can have 256 parameters, and the fit names parameters at bounds', () => {
     const { x, y, text, start } = peaks(255, true)
     const bounds = { h40: { start: 1, max: 0.5 }, h200: { start: 1, min: 3 } }
     const found = fitOne(expression(text), { x, y }, { start: { ...start, ...bounds } as never })
@@ -98,7 +98,7 @@ describe('an expression with many parameters', () => {
     }
   })
 
-  test('reports parameters that the data do not determine', () => {
+  test('leads to a singular fit if the data do not determine all parameters', () => {
     const { x, y, text, start } = peaks(16, true)
     const unseen = fitOne(
       expression(`${text} + 0*nothing`),

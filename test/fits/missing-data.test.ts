@@ -75,11 +75,11 @@ const cases: readonly (readonly [string, FitOptions])[] = [
   ['a first-order rule', { start, method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 500 }],
 ]
 
-describe.each(cases)('for missing data of %s,', (_, options) => {
+describe.each(cases)('for missing data in a fit of the kind “%s”,', (_, options) => {
   const left = { t: t.filter(stays), y: y.filter(stays) }
   const alone = fitOne(decay, left, options)
 
-  test('the fit does not depend on the contents of rows with weight 0, to the bit', () => {
+  test('no bit of the fit depends on the contents of rows with weight 0', () => {
     const weights = t.map((_, row) => (out.includes(row) ? 0 : 1))
     for (const data of [
       { t, y: spoiled(y) },
@@ -92,7 +92,7 @@ describe.each(cases)('for missing data of %s,', (_, options) => {
     }
   })
 
-  test("missing: 'drop' excludes and counts rows with missing values", () => {
+  test("the option missing: 'drop' excludes and counts rows with missing values", () => {
     const gaps = [NaN, null, null]
     const one = (data: FitData, more: FitOptions = {}) =>
       fitOne(decay, data, { ...options, missing: 'drop', ...more })
@@ -113,7 +113,7 @@ describe.each(cases)('for missing data of %s,', (_, options) => {
     expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
-  test("the fit is 'not-finite' without the option, even if the model ignores NaN", () => {
+  test("the fit ends as 'not-finite' without the option missing: 'drop', even if the model ignores NaN", () => {
     for (const data of [
       { t, y: spoiled(y, [null, 1, 1]) },
       { t: spoiled(t, [NaN, 1, 1]), y },
@@ -126,7 +126,7 @@ describe.each(cases)('for missing data of %s,', (_, options) => {
   })
 })
 
-test('a missing dose is not a dose of 0', () => {
+test('a fit does not treat a missing dose as a dose of 0', () => {
   const x = [0, null, 1, 2, 4, 8, 16, 32]
   const y = [0, 3, 1, 2, 3, 4, 5, 5.5]
   const one = fitOne(models.hill(), { x, y })
@@ -138,7 +138,7 @@ test('a missing dose is not a dose of 0', () => {
   expect(Array.from(dropped.residuals, Number.isNaN)).toEqual(x.map((_, row) => row === 1))
 })
 
-test('residuals, curve and bands keep the positions of rows if rows are dropped', () => {
+test('residuals, curve and bands keep the positions of the data rows if some rows are dropped', () => {
   const weights = t.map((_, row) => (row === 4 ? 0 : 1))
   const one = fitOne(
     decay,
@@ -209,7 +209,7 @@ describe('a batch with missing data', () => {
       'by a first-order rule',
       { missing: 'drop', method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 200 },
     ],
-  ])('equals single fits on every engine and instruction set: %s', (_, options) => {
+  ])('leads to the same results as single fits on every engine and instruction set: %s', (_, options) => {
     const many = fitManySync(decay, { t, y: wells }, { start, ...options })
     for (const [i, column] of wells.entries()) {
       const own = options.weights === weights ? { weights: weights[i] } : {}
@@ -229,7 +229,7 @@ describe('a batch with missing data', () => {
     for (const engine of ['wasm', 'typescript'] as const) expect(all({ ...options, engine })).toBe(first)
   })
 
-  test('equals a batch without the rows that all fits drop', () => {
+  test('leads to the same results as a batch without the rows that all fits drop', () => {
     const full = wells.map((column) => column.map((value) => value ?? 1).map((value) => value || 1))
     const left = (column: readonly number[]) => column.filter((_, row) => shared[row] > 0)
     const one = fitManySync(decay, { t, y: full }, { start, weights: shared })
@@ -237,7 +237,7 @@ describe('a batch with missing data', () => {
     for (let i = 0; i < count; i++) expect(found(one.at(i))).toBe(found(other.at(i)))
   })
 
-  test('has the same results asynchronously', async () => {
+  test('leads to the same results in an asynchronous call', async () => {
     const many = await fitMany(decay, { t, y: wells }, { start, missing: 'drop' })
     expect(Array.from(many.reason, (_, i) => found(many.at(i)))).toEqual(
       wells.map((column) => found(fitOne(decay, { t, y: column }, { start, missing: 'drop' }))),
@@ -245,7 +245,7 @@ describe('a batch with missing data', () => {
   })
 })
 
-describe('a fit that is not finite', () => {
+describe('a fit with non-finite residuals', () => {
   test.each<[string, Fit, object | null, string]>([
     [
       'an infinite y',
@@ -309,7 +309,7 @@ describe('a fit that is not finite', () => {
       null,
       'χ² became infinite or NaN during the fit',
     ],
-  ])('names the location of the first non-finite number: %s', (_, fit, where, message) => {
+  ])('reports the location of the first non-finite number: %s', (_, fit, where, message) => {
     expect(fit.reason).toBe('not-finite')
     expect(fit.nonFinite).toEqual(where)
     expect(fit.message).toBe(message)
@@ -336,13 +336,13 @@ describe('a message about non-finite fits', () => {
       fitOne(expression('a*b*t'), { t, y }, { start: { a: 1, b: 1 } }),
       'the data determine some parameters only together; fix some of them',
     ],
-  ])('names the location, case %#: %s', (fit, message) => {
+  ])('names the location of the first non-finite number, case %#: %s', (fit, message) => {
     expect(fit.message).toBe(message)
     expect(fit.nonFinite).toBe(null)
   })
 })
 
-describe('data whose squares overflow or underflow', () => {
+describe('data values whose squares overflow or underflow', () => {
   const steep = t.map((at, k) => 3 * Math.exp(-0.5 * at) + 1 + 0.01 * Math.sin(7 * k))
   const straight = t.map((at, k) => 2 * at + 1 + 0.1 * Math.sin(7 * k))
   const line = expression('a*t + c')
@@ -382,7 +382,7 @@ describe('data whose squares overflow or underflow', () => {
     expect(one.message).not.toContain('exactly')
   })
 
-  test('need no rescaling if the fit is exact or all values are 0', () => {
+  test('are not rescaled if the fit is exact or all values are 0', () => {
     expect(fitOne(line, { t, y: t }, { start: { a: 1, c: 0 } })).toMatchObject({
       reason: 'converged',
       chiSquared: 0,
@@ -390,7 +390,7 @@ describe('data whose squares overflow or underflow', () => {
     expect(fitOne(line, { t, y: t.map(() => 0) }, { start: { a: 0, c: 0 } }).reason).toBe('converged')
   })
 
-  test.each([1e-170, 1e170])('are refused in the form of σ = %d', (sigma) => {
+  test.each([1e-170, 1e170])('are refused if the option sigma is %d', (sigma) => {
     expect(() => fitOne(decay, { t, y }, { start, sigma: t.map(() => sigma) })).toThrow(OptionError)
   })
 })

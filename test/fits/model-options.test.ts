@@ -18,7 +18,7 @@ describe('the origin of a model', () => {
   const stamps = evenly(50, 1.7e12, 1.7e12 + 1e8)
   const parabola = stamps.map((_, i) => 3 + 0.04 * i + 0.0004 * i ** 2 + 0.01 * normal())
 
-  test('can be the first year of a decay, which derived quantities can use', () => {
+  test('can be the first year of a decay, and derived quantities can use that year', () => {
     const found = fitOne(
       models.exponential({ origin: 'auto' }),
       { x: years, y: decay },
@@ -38,7 +38,7 @@ describe('the origin of a model', () => {
     expect(fitOne(models.exponential(), { x: years, y: decay }).values.amplitude).toBeGreaterThan(1e170)
   })
 
-  test('lies in the middle of a parabola over milliseconds, so that no digits are lost', () => {
+  test('can lie in the middle of a parabola over milliseconds, which preserves all digits', () => {
     const far = fitOne(models.polynomial({ origin: 'auto' }), { x: stamps, y: parabola })
     const here = fitOne(models.polynomial(), { x: stamps.map((x) => x - far.values.origin), y: parabola })
     expect([far.reason, far.values.origin]).toEqual(['converged', 1.7e12 + 5e7])
@@ -48,7 +48,7 @@ describe('the origin of a model', () => {
     }
   })
 
-  test('is one number per fit or a common number', () => {
+  test('can be one number per fit or a number that all fits share', () => {
     const data = { x: [years, years.map((x) => x + 1000)], y: [decay, decay] }
     const own = fitManySync(models.line({ origin: 'auto' }), data).values
     expect([...own.origin]).toEqual([2013, 3013])
@@ -56,7 +56,7 @@ describe('the origin of a model', () => {
     expect([...fitManySync(models.line({ origin: 1990 }), data).values.origin]).toEqual([1990, 1990])
   })
 
-  test('is a single number for groups with shared parameters', () => {
+  test('must be a single number for groups with shared parameters', () => {
     const data = { x: years, y: decay, group: years.map((_, row) => row % 2) }
     const options = { group: 'group', shared: ['slope'] } as const
     expect(() => fitSharedSync(models.line({ origin: 'auto' }), data, options)).toThrow(OptionError)
@@ -69,7 +69,7 @@ describe('a frequency range of the sinusoid model', () => {
   const wave = (frequency: number) =>
     x.map((at) => Math.sin(2 * Math.PI * frequency * at + 0.3) + 0.05 * normal())
 
-  test('limits the search, and the message reports an equally good frequency in the range', () => {
+  test('limits the search for the frequency, and the message reports an equally good frequency in the range', () => {
     const y = wave(0.8)
     const high = fitOne(models.sinusoid({ frequency: [0.6, 1] }), { x, y })
     near(high.values.frequency, 0.8, high.errors.frequency)
@@ -78,7 +78,7 @@ describe('a frequency range of the sinusoid model', () => {
     expect(both.message).toMatch(/^the frequency (0\.8|0\.2)\d* fits as well or nearly so$/)
   })
 
-  test('finds frequencies above half of the usual sampling rate, for irregular rows', () => {
+  test('lets the fit find frequencies above half of the usual sampling rate for irregularly sampled data', () => {
     const at = Array.from({ length: 60 }, () => 10 * next())
     const y = at.map((x) => Math.sin(2 * Math.PI * 7.3 * x) + 0.1 * normal())
     const found = fitOne(models.sinusoid({ frequency: [5, 10], origin: 'auto' }), { x: at, y })
@@ -86,7 +86,7 @@ describe('a frequency range of the sinusoid model', () => {
     expect([found.reason, found.message]).toEqual(['converged', ''])
   })
 
-  test('leads to a message if the fit ends at a wrong frequency', () => {
+  test('leads to a message if another frequency in the range fits better than the result', () => {
     const y = wave(0.13)
     const found = fitOne(models.sinusoid(), { x, y }, { start: { frequency: 0.3 } })
     expect(found.reason).toBe('converged')
@@ -102,7 +102,7 @@ test.each([
   ['fourPL', models.fourPL()],
   ['fivePL', models.fivePL({ logEC50: true })],
   ['hill', models.hill()],
-] as const)('doses below 0, which may be logarithms, are treated as 0 and reported by %s', (_, model) => {
+] as const)('doses below 0 are treated as 0, and %s reports that the doses may be logarithms', (_, model) => {
   const x = [-1, -0.5, 0, 0.1, 0.5, 1, 3, 10, 30]
   const y = x.map((dose, k) => 90 / (1 + (1 / Math.max(dose, 1e-9)) ** 1.2) + 3 * Math.sin(9 * k))
   const words = '2 rows have doses below 0, treated as 0: are they logarithms?'
@@ -117,7 +117,7 @@ test.each([
   expect(together(x.map(Math.abs), x.map(Math.abs))).not.toContain('below 0')
 })
 
-test('the parameter logEC50 is the log10 of the dose at half height, for any asymmetry', () => {
+test('the parameter logEC50 is the base-10 logarithm of the dose at half height, for any asymmetry', () => {
   const x = [0, ...evenly(16, -3, 2).map((at) => 10 ** at)]
   const y = x.map(
     (dose) => 1 + 4 / (1 + (2 ** (1 / 0.6) - 1) * (0.2 / dose) ** 1.3) ** 0.6 + 0.005 * normal(),
@@ -164,7 +164,7 @@ test.each([
   expect(() => fitOne(model, { s: data.s, v: data.v }, { y: 'v' })).toThrow(OptionError)
 })
 
-test('a model with an unknown column name is refused with an error that names the missing column', () => {
+test('a fit refuses a model with an unknown column name, and the error names the missing column', () => {
   const t = [0, 1, 2, 3]
   const y = [4, 2.6, 1.8, 1.2]
   const missing = /^data: expected (?:x|i), a column of the model \(its options can rename it\), got "t"$/
@@ -177,7 +177,7 @@ test('a model with an unknown column name is refused with an error that names th
   expect(() => fitOne(models.line(), { x: t, y, q: y })).toThrow('expected columns among')
 })
 
-test('a constant sigma for all rows can be a string', () => {
+test('the option sigma accepts a string with one constant for all rows', () => {
   const data = { x: [0, 1, 2, 3], y: [1, 3.1, 4.8, 7.2] }
   const one = fitOne(models.line(), data, { sigma: '0.1', absoluteSigma: true })
   const all = fitOne(models.line(), data, { sigma: [0.1, 0.1, 0.1, 0.1], absoluteSigma: true })

@@ -387,7 +387,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test('has finite derivatives at 0 and far away', () => {
+  test('has finite derivatives at 0 and at large values of x', () => {
     const draw = drawing(2)
     for (let k = 0; k < 50; k++) {
       const { x, p } = own.make(draw)
@@ -406,7 +406,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test(`converges from the guess to the fit from the truth in at least 99% of ${SETS} noisy sets`, () => {
+  test(`converges from the guess to the same fit as from the true parameters in at least 99% of ${SETS} noisy data sets`, () => {
     const draw = drawing(3)
     const sets = Array.from({ length: SETS }, () => measured(own, draw))
     const data = { x: sets.map(({ x }) => x), y: sets.map(({ y }) => y) }
@@ -455,7 +455,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test('has guesses that do not depend on previous guesses, on other x or on later changes of arrays', () => {
+  test('has guesses that do not depend on previous guesses, on other x values or on later changes of arrays', () => {
     const draw = drawing(5)
     const x = Float64Array.from(measured(own, draw).x)
     const y = Float64Array.from(measured(own, draw).y)
@@ -493,7 +493,7 @@ describe.each(all)('the model %s', (_, own) => {
     )
   })
 
-  test('has finite guesses for any data, even for a single row', () => {
+  test('has finite guesses for any data, even for a single data row', () => {
     const areFinite = (x: number[], y: number[]) => {
       const guess = guessOf(model, x, y)
       expect(Object.keys(guess).sort()).toEqual(f.names.filter((name) => name !== 'x').sort())
@@ -520,7 +520,7 @@ describe.each(all)('the model %s', (_, own) => {
     areFinite([NaN], [3])
   })
 
-  test('has guesses for as few rows as parameters', () => {
+  test('has guesses if there are only as many rows as parameters', () => {
     const draw = drawing(5)
     const sets = Array.from({ length: 20 }, () => {
       const { x, p } = own.make(draw)
@@ -536,7 +536,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test('accepts any column name except the names of its parameters', () => {
+  test("accepts any column name except the names of the model's parameters", () => {
     expect(own.model('zeit_1').text).toBe(model.text.replace(/\bx\b/g, 'zeit_1'))
     expect(own.model('zeit_1').x).toBe('zeit_1')
     for (const x of [
@@ -577,7 +577,7 @@ test.each([1.5, -1.5])(
   },
 )
 
-describe('an invalid model option', () => {
+describe('an invalid option of a built-in model', () => {
   const build = models as unknown as Record<string, (options?: unknown) => FitModel>
   test.each([
     ['polynomial', { degree: -1 }, 'degree: expected an integer from 0 to 15, got -1'],
@@ -633,7 +633,7 @@ describe('an invalid model option', () => {
 const exact: readonly { model: keyof typeof models; p: Point; x: number[]; y: number[] }[] = JSON.parse(
   readFileSync(new URL('../data/models.json', import.meta.url), 'utf8'),
 )
-test.each(exact)('the model $model is accurate near the center and far away: $p', ({ model, p, x, y }) => {
+test.each(exact)("the model $model is accurate near the peak's center and far from the center: $p", ({ model, p, x, y }) => {
   const f = expression(models[model]().text)
   for (const [row, at] of x.entries()) {
     const value = f.value(f.names.map((name) => (name === 'x' ? at : p[name])))
@@ -645,7 +645,7 @@ test.each(exact)('the model $model is accurate near the center and far away: $p'
   }
 })
 
-test('starting values from the user replace guesses', () => {
+test("starting values from the user replace a model's guesses", () => {
   const x = evenly(60, -3, 3)
   const y = x.map((at, row) => 2 * parts.gaussian(at / 0.7) + (row % 2) * 1e-3)
   const found = fitOne(models.pseudoVoigt(), { x, y }, { start: { center: { start: 0.1, fixed: true } } })
@@ -661,7 +661,7 @@ test.each([-0.3, 1.3])(
   },
 )
 
-describe('quantities derived from a peak', () => {
+describe('the derived quantities of a fitted peak', () => {
   const x = Array.from({ length: 401 }, (_, row) => (row - 200) / 20)
   const p = { height: 3, area: 5, center: 0.3, sigma: 0.8, fraction: 0.4, gamma: 0.6, tau: 0.9 }
 
@@ -672,7 +672,7 @@ describe('quantities derived from a peak', () => {
     'voigt',
     'exponentialGaussian',
     'skewedGaussian',
-  ] as const)('include width, height and area, which agree with the curve and have errors: %s', (shape) => {
+  ] as const)('include the width, height and area of the curve, with standard errors: %s', (shape) => {
     const model = models[shape]()
     const f = expression(model.text)
     const names = f.names.filter((name) => name !== 'x') as (keyof typeof p)[]
@@ -701,7 +701,7 @@ describe('quantities derived from a peak', () => {
       expect((errors as Record<string, number>)[name]).toBeGreaterThan(0)
   })
 
-  test('are numbered for several peaks', () => {
+  test('have numbered names if the model has several peaks', () => {
     const { derived } = models.peaks({ count: 3, shape: 'voigt', baseline: 'line' })
     expect(Object.keys(derived)).toEqual(['fwhm1', 'height1', 'fwhm2', 'height2', 'fwhm3', 'height3'])
     expect(derived.height2).toBe('area2*voigt(0, sigma2, gamma2)')

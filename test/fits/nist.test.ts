@@ -68,7 +68,7 @@ test.each(starts)(
 )
 
 test.each(['Misra1a', 'Gauss1', 'MGH09', 'MGH10', 'MGH17', 'ENSO', 'Hahn1', 'Nelson'])(
-  'the NIST problem %s has the same fit, bit for bit, on every engine and instruction set',
+  'the fit of the NIST problem %s is bit-identical on every engine and instruction set',
   (name) => {
     const problem = readProblem(name)
     const all = variants.map(({ name: _, ...options }) => {

@@ -23,8 +23,8 @@ const seeds = fc.nat(1e6)
 const check = (hold: (seed: number) => void, numRuns = 40) =>
   fc.assert(fc.property(seeds, hold), { numRuns, seed: 5 })
 
-describe('a positive parameter', () => {
-  test('takes the same steps as a model in terms of its logarithm, to the bit', () => {
+describe('a parameter with the option positive', () => {
+  test("takes bit-identical steps to those of a model in terms of the parameter's logarithm", () => {
     const other = expression('exp(a)*exp(-exp(b)*t) + c')
     check((seed) => {
       const one = fitOne(decay, dataOf(seed), { start })
@@ -48,7 +48,7 @@ describe('a positive parameter', () => {
     })
   })
 
-  test('has the same value, error, covariances, bands and replicates as a plain parameter', () => {
+  test('leads to the same value, error, covariances, bands and replicates as without the option', () => {
     check((seed) => {
       const one = tight(seed)
       const other = tight(seed, { start: { a: 1, b: 1, c: 0 } })
@@ -72,7 +72,7 @@ describe('a positive parameter', () => {
       expect(refits.one.intervals().b[end]).toBeCloseTo(refits.other.intervals().b[end], 4)
   })
 
-  test('has an interval above 0 for any data', () => {
+  test('has a confidence interval above 0 for any data', () => {
     let wide = 0
     check((seed) => {
       const { t, y } = dataOf(seed, 6, 1)
@@ -115,7 +115,7 @@ describe('a positive parameter', () => {
     }
   })
 
-  test('can end exactly at a bound although its logarithm is rounded', () => {
+  test("can end exactly at a bound although the parameter's logarithm is rounded", () => {
     for (let k = 0; k < 20; k++) {
       const { t, y } = dataOf(7)
       const min = 1.5 + k / 7
@@ -124,7 +124,7 @@ describe('a positive parameter', () => {
     }
   })
 
-  test('can be fixed, even per fit, and used in expressions of other parameters', () => {
+  test('can be fixed, even per fit, and can be used in expressions of other parameters', () => {
     const { t, y } = dataOf(7)
     const one = fitOne(
       decay,
@@ -174,7 +174,7 @@ describe('a positive parameter', () => {
     expect(down.reason).toBe('converged')
   })
 
-  test('is sampled by its logarithm in multiStart', () => {
+  test('has starting values that multiStart samples uniformly in the logarithm', () => {
     const { t, y } = dataOf(7)
     const box = { min: 1e-6, max: 1e6, positive: true }
     const found = fitOne(
@@ -196,7 +196,7 @@ describe('a positive parameter', () => {
   })
 
   test.each([{ method: ruleMethod(adam({ lr: 0.05 })) }, { loss: 'huber' }] as FitOptions[])(
-    'can be used with %j',
+    'can be used with the options %j',
     (options) => {
       const one = tight(7, { ...options, ...(options.method ? { tolerance: 1e-9 } : {}) })
       const other = tight(7, { loss: options.loss ?? 'squared', start: { a: 1, b: 1, c: 0 } })

@@ -86,7 +86,7 @@ function* endsOf(golden: Golden, options: FitOptions = {}) {
 const reasonOf = { none: 'unbounded', bound: 'bound' } as const
 
 describe('profile endpoints in 40-digit arithmetic', () => {
-  test('are 856 endpoints of 34 cases, 24 of which are bounds or missing', () => {
+  test('are 856 endpoints of 34 cases, including 24 endpoints that are bounds or missing', () => {
     const ends = cases.flatMap((golden) => [...endsOf(golden)])
     expect(cases).toHaveLength(34)
     expect(ends.filter(({ mark }) => mark === undefined).length).toBeGreaterThan(830)
@@ -105,7 +105,7 @@ describe('profile endpoints in 40-digit arithmetic', () => {
 
 const ways = waysToRun()
 
-test('profiles have the same bits on every engine and instruction set', () => {
+test('profiles are bit-identical on every engine and instruction set', () => {
   for (const golden of cases) {
     const [first, ...others] = ways.map((options) =>
       inBits(kinds.map((kind) => profile(fitted(golden, kind, options)))),
@@ -118,7 +118,7 @@ const x = [0, 1, 2, 3, 4, 5, 6, 7]
 const y = [1, 3.1, 4.9, 7.2, 8.8, 11.1, 13, 15.1]
 
 describe('a missing profile endpoint', () => {
-  test('is `flat` if other parameters compensate for the profiled parameter', () => {
+  test('has the reason `flat` if other parameters compensate for the profiled parameter', () => {
     const found = fitOne(expression('a*b*d*x + c'), { x, y }, { start: { a: 1, b: 1, c: 0, d: 1 } })
     expect(found.reason).toBe('singular')
     const { a, b, c, d } = profile(found)
@@ -139,7 +139,7 @@ describe('a missing profile endpoint', () => {
     expect(high).toBeGreaterThan(profile(one).c.high)
   })
 
-  test('does not occur for the line over timestamps, an ill-conditioned fit with finite intervals', () => {
+  test('does not occur for a line over timestamps, although the fit is ill-conditioned', () => {
     const times = Array.from({ length: 41 }, (_, k) => 1.7e12 + 1000 * k)
     const values = times.map((_, k) => 2 + 0.003 * k + 0.01 * (((k * 37) % 11) - 5))
     const found = fitOne(
@@ -184,7 +184,7 @@ describe('a missing profile endpoint', () => {
     expect(beyond.chiSquared / found.chiSquared).toBeCloseTo(1 + 2.570581835636314 ** 2 / 5, 6)
   })
 
-  test.each([1e-170, 1e170])('is reported for data whose squares are out of range: %d', (unit) => {
+  test.each([1e-170, 1e170])('is reported for data whose squares overflow or underflow: %d', (unit) => {
     const small = y.map((value) => value * unit)
     const found = fitOne(expression('a + b*x'), { x, y: small }, { start: { a: unit, b: unit } })
     const { b } = profile(found)
@@ -205,7 +205,7 @@ describe('a missing profile endpoint', () => {
     })
   })
 
-  test('is `unbounded` for a steep curve, whose χ² stays constant up to the largest numbers', () => {
+  test('has the reason `unbounded` for a steep curve whose χ² stays constant up to the largest numbers', () => {
     const dose = [0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
     const response = [0.5, 7.9, 11.5, 46.4, 84.4, 95.2, 87.4, 98.3]
     const model = expression('bottom + (top - bottom)/(1 + (ec50/x)^slope)')
@@ -218,7 +218,7 @@ describe('a missing profile endpoint', () => {
     expect([ec50.lowReason, ec50.highReason]).toEqual(['found', 'found'])
   })
 
-  test('is `failed` if the model is NaN beyond the endpoint', () => {
+  test('has the reason `failed` if the model is NaN beyond the endpoint', () => {
     // Beyond 1 the root does not exist, and χ² is below the threshold up to there.
     const weak = [1, 1.1, 0.95, 1.05, 1.12, 0.98, 1.1, 1.05]
     const found = fitOne(expression('b + sqrt(1 - a)*x'), { x, y: weak }, { start: { a: 0.99, b: 1 } })
@@ -229,7 +229,7 @@ describe('a missing profile endpoint', () => {
   })
 })
 
-test('a profile step does not cross a pole for any size of the errors', () => {
+test('a profile step does not cross a pole of the model for any size of the standard errors', () => {
   const times = [1, 2, 3, 4, 5]
   const rise = [
     1.9818185854961032, 3.426244935760481, 4.8349854570602755, 7.956674999917259, 8.540500923004702,
@@ -270,7 +270,7 @@ describe('a lower local minimum that a profile finds', () => {
     expect(Object.keys(f.lowerMinimum?.values ?? {}).sort()).toEqual(['a', 'b', 'f'])
   })
 
-  test('becomes the start of a new fit with the option `restart`', () => {
+  test('becomes the start of a new fit if the option `restart` is set', () => {
     const plain = fitOne(model, { t, y: wave }, { start, intervals: profileIntervals() })
     expect(plain.chiSquared).toBeGreaterThan(20)
     expect(plain.intervals().f).toEqual([NaN, NaN])
@@ -301,7 +301,7 @@ test.each([
   ['softL1', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
   ['cauchy', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
   ['poisson', [11, 5, 4, 2, 0, 1, 1, 0]],
-] as const)('a fit at a profile endpoint has the cost of the level for the loss %s', (loss, y) => {
+] as const)('a fit with the parameter fixed at a profile endpoint reaches the cost threshold for the loss %s', (loss, y) => {
   const model = expression('a*exp(-k*x)')
   const data = { x: [...x], y: [...y] }
   const found = fitOne(model, data, { start: { a: 10, k: 0.5 }, loss, lossScale: 0.3 })
@@ -318,7 +318,7 @@ test.each([
   }
 })
 
-test('the profile of a derived parameter has the endpoints of a model in which the quantity is a free parameter', () => {
+test('the profile of a derived parameter equals the profile of a free parameter in a rewritten model', () => {
   const [golden] = cases
   const derive = { half: 'log(2)/k', sum: 'a + c', ratio: 'c/a', fixed: '2 + 1' }
   const profiles = profile(fitted(golden, 'unknown', { derive }))
@@ -337,7 +337,7 @@ test('the profile of a derived parameter has the endpoints of a model in which t
   }
 })
 
-describe('profiles of a batch', () => {
+describe('profiles of a batch of fits', () => {
   const model = expression('a*exp(-b*t) + c')
   const next = random(3)
   const lengths = [20, 2, 9, 40, 20, 7, 3, 20]
@@ -346,7 +346,7 @@ describe('profiles of a batch', () => {
   const start = { a: 1, b: 1, c: 0 }
   const options = { start, derive: { half: 'log(2)/b' } }
 
-  test('equal single profiles, computed with the fits or later, on every engine and number of threads', async () => {
+  test('equal profiles of single fits on every engine and for every number of threads, even if computed later', async () => {
     const first = fitManySync(model, { t, y }, options)
     const columns = profileSync(first)
     expect(Object.keys(columns)).toEqual(['a', 'b', 'c', 'half'])
@@ -371,7 +371,7 @@ describe('profiles of a batch', () => {
     }
   })
 
-  test('give intervals at any level, even for derived quantities', async () => {
+  test('can be computed at any level, even for derived quantities', async () => {
     const found = await fitMany(
       model,
       { t, y },
@@ -385,7 +385,7 @@ describe('profiles of a batch', () => {
     }
   })
 
-  test('use the weights of the model', () => {
+  test('use model-dependent weights', () => {
     const own = { x: t[0], y: y[0] }
     const model = expression('a*exp(-b*x) + c')
     const found = fitOne(model, own, { start, weights: '1/f^2', intervals: profileIntervals() })
@@ -416,7 +416,7 @@ describe('profiles of a batch', () => {
   })
 })
 
-test('profile refuses invalid names and levels', () => {
+test('the method profile refuses invalid names and levels', () => {
   const found = fitted(cases[0], 'known')
   expect(Object.keys(profile(found, 'k'))).toEqual(['k'])
   expect(Object.keys(profile(found, ['c', 'a']))).toEqual(['c', 'a'])

@@ -66,7 +66,7 @@ describe('fits of transformed data', () => {
     })
   })
 
-  test('are the same in other units, to the bit if the units differ by powers of 2', () => {
+  test('are bit-identical in other units if the units differ by powers of 2', () => {
     check(
       fc.tuple(data, fc.integer({ min: -20, max: 20 }), fc.integer({ min: -20, max: 20 })),
       ([of, i, j]) => {
@@ -87,7 +87,7 @@ describe('fits of transformed data', () => {
     )
   })
 
-  test('are the same in other units, up to rounding', () => {
+  test('are equal in any other units up to rounding', () => {
     const unit = fc.double({ min: 1e-6, max: 1e6, noNaN: true })
     check(fc.tuple(data, unit, unit), ([of, ky, kt]) => {
       const scaled = { t: of.t.map((t) => t * kt), y: of.y.map((y) => y * ky) }
@@ -103,7 +103,7 @@ describe('fits of transformed data', () => {
     })
   })
 
-  test('with integer weights equal fits of repeated rows, except for the degrees of freedom', () => {
+  test('with integer weights equal fits to repeated rows, except for the degrees of freedom', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const weights = of.t.map(() => 1 + Math.floor(4 * next()))
@@ -123,7 +123,7 @@ describe('fits of transformed data', () => {
     })
   })
 
-  test('ignore data of weight 0, to the bit', () => {
+  test('with rows of weight 0 are bit-identical to fits without these rows', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const weights = of.t.map((_, k) => (k < 6 || next() < 0.6 ? 1 : 0))
@@ -135,7 +135,7 @@ describe('fits of transformed data', () => {
     })
   })
 
-  test('with the option sigma equal fits with weights 1/σ², to the bit', () => {
+  test('with the option sigma are bit-identical to fits with the weights 1/σ²', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const sigma = of.t.map(() => 0.1 + next())
@@ -146,7 +146,7 @@ describe('fits of transformed data', () => {
 })
 
 describe('parameters of a fit', () => {
-  test('act like numbers in the model if they are fixed, to the bit', () => {
+  test('with fixed values lead to the same bits as a model with these values as constants', () => {
     check(fc.tuple(data, fc.double({ min: -0.5, max: 1, noNaN: true })), ([of, c]) => {
       const one = tight(of, { start: { ...start, c: { start: c, fixed: true } } })
       const other = fitOne(expression(`a*exp(-b*t) + (${c})`), of, {
@@ -160,7 +160,7 @@ describe('parameters of a fit', () => {
     })
   })
 
-  test('give the same fit if they are fixed per fit or for all fits, up to rounding', () => {
+  test('lead to the same fit up to rounding if fixed per fit or for all fits', () => {
     const offsets = [-0.2, 0, 0.1, 0.4]
     const of = dataOf(3, 30)
     const many = fitManySync(decay, of, {
@@ -174,7 +174,7 @@ describe('parameters of a fit', () => {
     }
   })
 
-  test('with expressions give the fit of a model that contains the expressions, to the bit, and have errors', () => {
+  test('with expressions lead to the same bits as a model with these expressions, and have standard errors', () => {
     check(data, (of) => {
       const one = tight(of, { start: { a: 1, b: 1, c: { expr: 'a/4 + b^2' } } })
       const other = fitOne(expression('a*exp(-b*t) + (a/4 + b^2)'), of, {
@@ -240,7 +240,7 @@ describe('parameters of a fit', () => {
     expect(held).toBeGreaterThan(75)
   })
 
-  test('at a bound leave the other parameters with the same values as fixed parameters', () => {
+  test('at a bound lead to the same values of the other parameters as fixed parameters', () => {
     check(data, (of) => {
       const free = tight(of)
       const max = free.values.a - 3 * free.errors.a
@@ -257,7 +257,7 @@ describe('parameters of a fit', () => {
     })
   })
 
-  test('at a bound leave all other results the same as fixed parameters', () => {
+  test('at a bound lead to the same standard errors and statistics as fixed parameters', () => {
     const losses = ['squared', 'huber', 'softL1', 'cauchy'] as const
     let compared = 0
     check(
@@ -301,7 +301,7 @@ describe('parameters of a fit', () => {
     expect(compared).toBeGreaterThan(90)
   })
 
-  test('leave as many degrees of freedom as rows if all parameters are at bounds', () => {
+  test('do not reduce the degrees of freedom if all parameters are at bounds', () => {
     const of = dataOf(1, 12)
     const one = tight(of, {
       start: { a: { start: 9, min: 9 }, b: { start: 0.1, max: 0.1 }, c: { start: 9, min: 9 } },
@@ -314,7 +314,7 @@ describe('parameters of a fit', () => {
     expect(one.reducedChiSquared).toBe(one.chiSquared / 12)
   })
 
-  test('have errors if there are as many rows as parameters and one parameter is at a bound', () => {
+  test('have standard errors if there are as many rows as parameters and one parameter is at a bound', () => {
     const [t, y] = [
       [0, 1, 2],
       [3, 1.5, 1.2],
@@ -339,7 +339,7 @@ test.each([
   [Infinity, 0.95, 1.959964],
   [Infinity, 1 - 1e-7, 5.326724],
 ])(
-  'intervals with %d degrees of freedom at the level %d extend %d standard errors to both sides',
+  'a confidence interval with %d degrees of freedom at the level %d extends %d standard errors to both sides',
   (freedom, level, wanted) => {
     const absoluteSigma = freedom === Infinity
     const x = Array.from({ length: absoluteSigma ? 9 : freedom + 2 }, (_, k) => k)
@@ -374,7 +374,7 @@ describe('parameters that the data do not determine', () => {
     [2, { start: { a: 1e-8, b: 1, c: 2 } }],
     [2, { start: { a: 0, b: 1, c: 1 } }],
     [2, { weights: x.map((k) => k + 1) }],
-  ])('include the rate if y is constant: %d, %j', (y, options) => {
+  ])('include the decay rate if y is constant: %d, %j', (y, options) => {
     const one = constant(y, options)
     expect([one.reason, one.unidentifiable, one.errors.b]).toEqual(['singular', ['b'], NaN])
     expectClose([one.values.c], [y], 1e-12)
@@ -387,7 +387,7 @@ describe('parameters that the data do not determine', () => {
     expect(one.rSquared).toBeNaN()
   })
 
-  test('do not include a rate of 0 or a slope of 0', () => {
+  test('do not include a decay rate of 0 or a slope of 0', () => {
     const y = x.map(() => 2)
     const line = fitOne(expression('a*t + c'), { t: x, y }, { start: { a: 0, c: 0 } })
     const growth = fitOne(expression('c*exp(b*t)'), { t: x, y }, { start: { c: 1, b: 1 } })
@@ -411,7 +411,7 @@ describe('a batch of fits', () => {
   const columns = { t: ragged.map(({ t }) => t), y: ragged.map(({ y }) => y) }
   const starts = { a: ragged.map((_, i) => 1 + i / 40), b: 1, c: 0 }
 
-  test('equals single fits of different lengths, to the bit', () => {
+  test('is bit-identical to single fits, even for data sets of different lengths', () => {
     const many = fitManySync(decay, columns, { start: starts })
     for (const [i, of] of ragged.entries()) {
       expect(found(many.at(i)), `fit ${i}`).toBe(
@@ -429,7 +429,7 @@ describe('a batch of fits', () => {
     for (let i = 0; i < 40; i++) expect(found(one.at(i))).toBe(found(other.at(39 - i)))
   })
 
-  test('reports reasons for impossible fits, and does not change the bits of other fits', () => {
+  test('reports reasons for impossible fits, and no bit of the other fits changes', () => {
     const good = dataOf(1, 20)
     const broken: readonly (readonly [Data, string])[] = [
       [{ t: good.t.slice(0, 2), y: good.y.slice(0, 2) }, 'too-few-points'],
@@ -481,7 +481,7 @@ describe('fits from several starts', () => {
     },
   )
 
-  test('give the same results in a batch as for a single fit, to the bit', () => {
+  test('lead to the same bits in a batch as in a single call', () => {
     const other = y.map((value, k) => value * 0.9 + Math.cos(k))
     const options = { start: box, multiStart: 20 }
     const many = fitManySync(wave, { t, y: [y, other, y] }, options)
@@ -494,7 +494,7 @@ describe('fits from several starts', () => {
 })
 
 test.each(['squared', 'huber', 'softL1', 'cauchy'] as const)(
-  'Adam reaches the minimum of Levenberg-Marquardt with the loss %s',
+  'a fit with Adam reaches the same minimum as Levenberg-Marquardt with the loss %s',
   (loss) => {
     const of = dataOf(11, 30, 0.1)
     const options: FitManyOptions = { start, loss, lossScale: 0.05 }

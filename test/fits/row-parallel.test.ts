@@ -37,13 +37,13 @@ const cases: readonly (readonly [string, FitManyOptions])[] = [
 ]
 
 describe.each(cases)('long fits of %s', (_, options) => {
-  test('have the same bits on every engine, instruction set and number of threads', () => {
+  test('are bit-identical on every engine, on every instruction set and for every number of threads', () => {
     const results = ways.map((way) => all(fitManySync(decay, { t, y }, { ...options, ...way })))
     expect(new Set(results).size).toBe(1)
   })
 })
 
-test('long fits have the same bits alone, asynchronously, and with shared data', async () => {
+test('long fits compute the same bits in single calls, in asynchronous calls, and with shared data', async () => {
   const many = fitManySync(decay, { t, y }, { start })
   expect(all(await fitMany(decay, { t, y }, { start }))).toBe(all(many))
   for (const [i, own] of t.entries()) {
@@ -57,7 +57,7 @@ test('long fits have the same bits alone, asynchronously, and with shared data',
   expect(shared.values.a[2]).toBe(many.values.a[6])
 })
 
-test('long fits agree with row-by-row sums to all but the last digits', () => {
+test('long fits agree with row-by-row sums in all digits except the last ones', () => {
   // 255 rows are summed row by row.
   const rows = (count: number) => ({ x: t[6].slice(0, count), y: y[6].slice(0, count) })
   const model = models.exponential()
@@ -67,7 +67,7 @@ test('long fits agree with row-by-row sums to all but the last digits', () => {
     expect(more.values[name] / few.values[name]).toBeCloseTo(1, 9)
 })
 
-test('long fits report rows that are not finite', () => {
+test('long fits report rows with non-finite values', () => {
   for (const at of [0, 255, 256, 4095, 4096, 8999, 9000]) {
     const spoiled = y[6].slice()
     spoiled[at] = Infinity

@@ -34,7 +34,7 @@ const distances = [
   [1e-14, { values: 1e-6, covariance: 1e-6, chiSquared: 1e-13 }],
 ] as const
 
-test('the SciPy data contain 200 problems of nine kinds, and at least ten of each kind', () => {
+test('the SciPy reference data contain 200 problems of nine kinds, and at least ten problems of each kind', () => {
   expect(problems).toHaveLength(200)
   expect(kinds).toHaveLength(9)
   for (const kind of kinds)
@@ -42,7 +42,7 @@ test('the SciPy data contain 200 problems of nine kinds, and at least ten of eac
 })
 
 describe.each(distances)('a fit with the tolerance %d', (tolerance, most) => {
-  test.each(kinds)('agrees with SciPy: %s', (kind) => {
+  test.each(kinds)('agrees with the result of SciPy: %s', (kind) => {
     for (const golden of problems.filter((one) => one.kind === kind)) {
       const { model, data, start, options, free, values, covariance, chiSquared } = golden
       const found = fitOne(expression(model), data, { y: 'y', start, tolerance, ...options })

@@ -37,7 +37,7 @@ function farthest(ours: ArrayLike<number>, theirs: ArrayLike<number>, unit: numb
 }
 
 describe.each(kinds)('in the shared bootstrap of %s,', (kind) => {
-  test('a single group has the replicates of a plain fit, and its intervals and bands', () => {
+  test('a single group has the same replicates, intervals and bands as an ordinary fit', () => {
     const { x, y } = decays(1, 14)
     const given = { a: { start: 4, positive: true }, c: 0.5, k: 1 }
     const derive = { half: 'log(2)/k' }
@@ -67,7 +67,7 @@ describe.each(kinds)('in the shared bootstrap of %s,', (kind) => {
     expect(all.bias.shared.k).toBe(ours.bias.k)
   })
 
-  test('all engines and asynchronous calls give the same bits, and each replicate has its own draws', async () => {
+  test('all engines and asynchronous calls compute the same bits, and each replicate has its own random draws', async () => {
     const { x, y } = decays(5, 9, 3)
     const of = (more: Partial<SharedOptions>) =>
       fitSharedSync(decay, { x, y }, { shared: ['k'], start, ...more })
@@ -91,7 +91,7 @@ describe.each(kinds)('in the shared bootstrap of %s,', (kind) => {
     expect(values(bootstrapSync(of({}), { kind, count: 2, seed: 3 }))).not.toEqual(values(fewer))
   })
 
-  test('errors and intervals of linear models agree with the covariance', () => {
+  test('standard errors and intervals of linear models agree with the covariance matrix', () => {
     const line = expression('a*x + b')
     const x = Array.from({ length: 30 }, (_, row) => row / 10)
     const next = random(5)
@@ -112,7 +112,7 @@ describe.each(kinds)('in the shared bootstrap of %s,', (kind) => {
   })
 })
 
-test('skewed shared parameters have the corrected bootstrap intervals of a plain fit with indicator columns', () => {
+test('shared parameters have the same bias-corrected intervals as in an ordinary fit with indicator columns', () => {
   const { x, y } = decays(3, 12, 9)
   const is = [0, 1, 2].map((k) => y.flatMap((column, other) => column.map(() => Number(k === other))))
   const sum = (name: string) => [0, 1, 2].map((k) => `${name}${k}*g${k}`).join(' + ')
@@ -142,7 +142,7 @@ test('skewed shared parameters have the corrected bootstrap intervals of a plain
   }
 })
 
-test('a shared parameter, which the rows of all groups determine, has the same bootstrap interval in all groups', () => {
+test('a shared parameter has the same bootstrap interval in all groups', () => {
   const { x, y } = decays(3, 12, 4)
   const outlying = y.map((of, k) => of.map((at, row) => (k === 0 && row === 3 ? at + 2 : at)))
   const all = bootstrapSync(fitSharedSync(decay, { x, y: outlying }, { shared: ['k'], start }), {

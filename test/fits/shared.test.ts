@@ -100,7 +100,7 @@ describe.each(cases.map((golden) => [golden.name, golden] as const))('shared fit
   test.each([
     ['errors', 'errors', false],
     ['errors of known σ', 'errorsKnownSigma', true],
-  ] as const)('have the values, %s, covariance and χ² of SciPy', (_, of, absoluteSigma) => {
+  ] as const)('have the same values, %s, covariance and χ² as in SciPy', (_, of, absoluteSigma) => {
     const found = fitted(golden, { absoluteSigma })
     expect(found.reason, found.message).toBe('converged')
     expect(found.degreesOfFreedom).toBe(golden.dof)
@@ -161,7 +161,7 @@ function decays(groups: number, rows: number, seed = 3) {
 const decay = expression('a*exp(-k*x) + c')
 const start = { a: 4, c: 0, k: 1 }
 
-test('a shared fit of a single group equals a plain fit', () => {
+test('a shared fit of a single group equals an ordinary fit', () => {
   const { x, y } = decays(1, 20)
   const one = fitOne(decay, { x, y }, { start, tolerance: 1e-14 })
   const found = fitSharedSync(decay, { x: [x], y: [y] }, { shared: ['k'], start })
@@ -177,7 +177,7 @@ test('a shared fit of a single group equals a plain fit', () => {
   }
 })
 
-test('a label column and arrays per group give the same shared fit, even asynchronously', async () => {
+test('a shared fit is the same for a label column as for arrays per group, even asynchronously', async () => {
   const data = decays(5, 9)
   const long = fitSharedSync(decay, data, { group: 'group', shared: ['k'], start })
   const lists = (column: readonly number[]) =>
@@ -191,7 +191,7 @@ test('a label column and arrays per group give the same shared fit, even asynchr
   expect(inBits(promised.values)).toEqual(inBits(long.values))
 })
 
-test('shared fits have the same bits on every engine and number of threads', () => {
+test('shared fits are bit-identical on every engine and for every number of threads', () => {
   const data = decays(700, 7)
   const of = (more: object) => {
     const { values, errors, covariance, chiSquared } = fitSharedSync(decay, data, {
@@ -241,7 +241,7 @@ describe('a shared fit', () => {
     ['a shared bound', {}, { k: { start: 0.5, max: 0.65 } }, y],
     ['positive parameters', {}, { a: { start: 4, positive: true }, k: { start: 1, positive: true } }, y],
     ['a fixed one', {}, { c: { start: 0.5, fixed: true } }, y],
-  ])('equals a plain fit with indicator columns: %s', (name, options, more, numbers) => {
+  ])('equals an ordinary fit with indicator columns: %s', (name, options, more, numbers) => {
     const given = { a: { start: 4 }, c: { start: 0.1 }, k: { start: 1 }, ...more } as Record<string, object>
     const tight = { tolerance: 1e-14 }
     const one = fitOne(
@@ -363,7 +363,7 @@ describe('a shared fit', () => {
     )
   })
 
-  test('supports several responses of one model', () => {
+  test('supports several response variables of one model', () => {
     const slope = x.map((at, row) => at * 0.5 + labels[row].charCodeAt(0) / 100)
     const stacked = (a: readonly number[], b: readonly number[]) => [...a, ...b]
     const zeros = x.map(() => 0)
@@ -395,7 +395,7 @@ describe('a shared fit', () => {
   })
 })
 
-test('weights by the model in a shared fit are reported if they are not finite, and are NaN for dropped rows', () => {
+test('model-dependent weights in a shared fit are reported if not finite, and are NaN for dropped rows', () => {
   const data = {
     x: [0, 1, 2, 3],
     y: [
@@ -453,7 +453,7 @@ test('a shared fit supports fixed parameters, derived parameters and derived qua
   }
 })
 
-test('a shared fit reports a group that does not determine its parameters, and no other group is affected', () => {
+test('a shared fit reports a group whose data do not determine the parameters, without affecting other groups', () => {
   const { x, y, group } = decays(6, 8)
   // c and a determine no slope: a group with one row has two parameters.
   const keep = group.map((label, row) => label !== 'g3' || x[row] === 0)
@@ -470,7 +470,7 @@ test('a shared fit reports a group that does not determine its parameters, and n
   expect(found.errors.local.c[3]).toBeNaN()
 })
 
-test("built-in models guess each group's local parameters, and shared parameters as the median of the groups' guesses", () => {
+test("a built-in model guesses local parameters per group, and shared parameters as the median over groups", () => {
   const next = random(8)
   const x = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
   const y = Array.from({ length: 9 }, (_, k) =>
@@ -482,7 +482,7 @@ test("built-in models guess each group's local parameters, and shared parameters
   expect(found.values.shared.top).toBeGreaterThan(98)
 })
 
-test('a shared fit drops rows with missing values on request', () => {
+test("a shared fit drops rows with missing values if the option missing is 'drop'", () => {
   const { x, y, group } = decays(5, 9)
   const gappy = y.map((number, row) => (row === 7 ? null : number))
   const options = { group: 'g', shared: ['k'], start }
@@ -508,14 +508,14 @@ test('a missing dose in a shared fit is not a dose of 0, even if a condition wou
   expect(fitSharedSync(model, { x: dose, y }, { ...options, missing: 'drop' }).observations).toBe(14)
 })
 
-test('a derived quantity of a shared fit can be listed before the quantities that it uses', () => {
+test('a derived quantity of a shared fit can precede the quantities that its expression uses', () => {
   const { x, y } = decays(1, 20)
   const derive = { twice: '2*half', half: 'log(2)/k' }
   const { values } = fitSharedSync(decay, { x: [x], y: [y] }, { shared: ['k'], start, derive }).at(0)
   expect(values.twice).toBeCloseTo((2 * Math.log(2)) / values.k, 10)
 })
 
-test('a shared fit can have an exact solution', () => {
+test('a shared fit converges if the data have an exact solution', () => {
   const x = [0, 1, 2, 3, 4]
   const y = [3, 5].map((a) => x.map((at) => a * Math.exp(-0.7 * at) + 1))
   const found = fitSharedSync(decay, { x, y }, { shared: ['k'], start })
@@ -546,7 +546,7 @@ test('a shared fit from a distant start reaches a minimum or reports a failure',
   }
 })
 
-test('a shared fit from a start with the wrong sign restarts like a plain fit', () => {
+test('a shared fit from a start with the wrong sign restarts like an ordinary fit', () => {
   const { x, y, group } = decays(8, 12)
   const near = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
   for (const k of [-3, -1, -0.5, 20]) {
@@ -564,7 +564,7 @@ test('a shared fit from a start with the wrong sign restarts like a plain fit', 
   expect(reason).toBe('max-iterations')
 })
 
-test.each([10, 100, 1000])('a shared fit over x from %d on equals the fit over x from 0 on', (origin) => {
+test.each([10, 100, 1000])('a shared fit over x that starts at %d equals a shared fit over x that starts at 0', (origin) => {
   const [at, next] = [Array.from({ length: 25 }, (_, row) => row / 6), random(7)]
   const y = Array.from({ length: 6 }, () => {
     const [a, b] = [1 + next(), 0.5 + next()]
@@ -603,7 +603,7 @@ test('a shared fit from several starts returns the best result', () => {
   )
 })
 
-test("a shared fit accepts a step that one model's bounds shorten by the gain of all models", () => {
+test("a shared fit judges a step that one model's bounds shorten by the total gain of all models", () => {
   const x = [0, 1, 2, 3, 4, 5]
   const next = random(9)
   const of = (f: (at: number) => number) => x.map((at) => f(at) + 0.05 * (next() - 0.5))
@@ -616,7 +616,7 @@ test("a shared fit accepts a step that one model's bounds shorten by the gain of
   expect([found.reason, found.atBound]).toEqual(['converged', ['c[0]']])
 })
 
-test('a shared fit supports more groups than a call can have arguments, in messages and subset labels', () => {
+test('a shared fit supports more groups than a function call can have arguments', () => {
   const groups = 200_000
   const many = <T>(of: (k: number) => T) => Array.from({ length: groups }, (_, k) => of(k))
   const data = { x: [0, 1], y: many(() => [NaN, NaN]) }
@@ -629,7 +629,7 @@ test('a shared fit supports more groups than a call can have arguments, in messa
   )
 })
 
-test('a shared fit of ten thousand groups equals separate fits if the shared rate is known', () => {
+test('a shared fit of ten thousand groups equals separate fits if the shared decay rate is known', () => {
   const { x, y, group } = decays(10_000, 6)
   const found = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
   expect(found.reason).toBe('converged')
@@ -714,7 +714,7 @@ describe('an invalid shared fit is refused before any work:', () => {
       { ...data, g: data.g.map((_, row) => (row === 1 ? '1' : 1)) },
       options,
     ],
-  ])('%s', (message, model, given, more) => {
+  ])('because of %s', (message, model, given, more) => {
     const call = () => fitSharedSync(model as never, given as never, more as never)
     expect(call).toThrow(message)
     expect(call).toThrow(expect.objectContaining({ name: 'OptionError' }))

@@ -22,7 +22,7 @@ const decay = expression('a*exp(-b*t) + c')
 const start = { a: 3, b: 0.8, c: 0.5 }
 
 describe('a covariance of y', () => {
-  test('agrees with 40-digit arithmetic for a line', () => {
+  test('leads to the same fit of a line as 40-digit arithmetic', () => {
     const { values, errors, chiSquared, rSquared, degreesOfFreedom, observations } = fitOne(
       models.line({ x: 't' }),
       { t, y },
@@ -37,7 +37,7 @@ describe('a covariance of y', () => {
     expect([degreesOfFreedom, observations]).toEqual([10, 12])
   })
 
-  test('agrees with 40-digit arithmetic for a curve with known errors', () => {
+  test('leads to the same fit of a curve with known errors as 40-digit arithmetic', () => {
     const options = { start, covariance, absoluteSigma: true, tolerance: 1e-14 }
     const { values, errors, chiSquared, reason } = fitOne(decay, { t, y }, options)
     expect(reason).toBe('converged')
@@ -50,7 +50,7 @@ describe('a covariance of y', () => {
     expect(chiSquared).toBeCloseTo(18.94099202442795, 9)
   })
 
-  test('equals σ if it is diagonal', () => {
+  test('acts like the option sigma if the covariance matrix is diagonal', () => {
     const sigma = t.map((at) => 0.1 + at / 20)
     const diagonal = sigma.map((s, i) => sigma.map((_, j) => (i === j ? s * s : 0)))
     const tolerance = 1e-14
@@ -78,7 +78,7 @@ describe('a covariance of y', () => {
     expect(found.errors.half / found.values.half).toBeCloseTo(found.errors.b / b, 12)
   })
 
-  test('gives the correct errors, profiles, replicates and tests in a batch', () => {
+  test('leads to correct standard errors, profiles, replicates and tests in a batch of fits', () => {
     const lower = covariance.map(() => new Float64Array(n))
     for (let i = 0; i < n; i++) {
       for (let j = 0; j <= i; j++) {
@@ -197,19 +197,19 @@ describe('an invalid covariance of y', () => {
       /a positive definite matrix, got "-1/,
     ],
     ['that is too large', Array.from({ length: 600 }, () => [1]), /at most 512/],
-  ])('is refused: %s', (_, given, message) => {
+  ])('is refused with an error message: %s', (_, given, message) => {
     expect(with_(given)).toThrow(OptionError)
     expect(with_(given)).toThrow(message)
   })
 
-  test('is any covariance together with σ, weights, counts, missing rows or rules', () => {
+  test('is any covariance matrix together with σ, weights, counts, missing rows or first-order rules', () => {
     expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none if covariance is set')
     expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none if covariance is set')
     expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none if covariance is set')
     expect(with_(covariance, { missing: 'drop' })).toThrow('missing: expected none if covariance is set')
   })
 
-  test('is a different covariance of the other fit in a comparison', () => {
+  test('is a covariance matrix that differs between two compared fits', () => {
     const one = fitOne(models.line({ x: 't' }), { t, y }, { covariance })
     const other = fitOne(
       decay,

@@ -9,7 +9,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   describe.each(dtypes)('in %s', (dtype) => {
     const of = (...values: number[]) => array(dtype, values)
 
-    test('keeps a frozen tensor without state, excludes the tensor from norms, and restarts the tensor after unfreeze', () => {
+    test('gives no state to a frozen tensor, excludes the tensor from norms, and restarts the tensor after unfreeze', () => {
       const params = { a: of(1, 2), b: of(3) }
       const optimizer = new Optimizer(params, momentum({ lr: 1, momentum: 0.5 }), {
         recordNorms: true,
@@ -38,7 +38,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect(optimizer.lastStep.norm).toBe(13)
     })
 
-    test('moves an initially frozen tensor in memory when the tensor is unfrozen', () => {
+    test('moves an initially frozen tensor to another place in memory when the tensor is unfrozen', () => {
       const optimizer = new Optimizer({ a: of(1), b: of(2) }, adam({ lr: 1 }), {
         ...{ groups: [{ match: 'b', frozen: true }], average: ema(0.5), ...engine },
       })
@@ -68,7 +68,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect(optimizer.params.flatMap((view) => [...view])).toEqual([1, 2])
     })
 
-    test('appends rows to a tensor without changes of its values, state and count', () => {
+    test('appends rows to a tensor without changing the existing values, state and update count', () => {
       const params = { table: of(1, 2, 3, 4), w: of(5) }
       const optimizer = new Optimizer(params, adagrad({ lr: 1, initialAccumulator: 4, eps: 0 }), {
         ...{ shapes: { table: [2, 2] }, average: ema(0.5), lookahead: { steps: 9 }, ...engine },
@@ -98,7 +98,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect([optimizer.state.table.updates, optimizer.params.w[0]]).toEqual([2, 5])
     })
 
-    test('starts added tensors at update 0 with the rule that set has changed, and keeps old views valid', () => {
+    test('starts an added tensor at update 0 with options changed by set, and keeps old views valid', () => {
       const optimizer = new Optimizer({ a: of(1), inner: { b: of(2) } }, gradientDescent({ lr: 1 }), {
         ...{ groups: [{ match: '**.bias', lr: 0.25 }], recordNorms: true, ...engine },
       })
@@ -126,7 +126,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect(more.updates).toBe(2)
     })
 
-    test('appends added tensors to arrays, and refuses an existing name without changes', () => {
+    test('appends added tensors to arrays of tensors, and refuses an existing name without changes', () => {
       const optimizer = new Optimizer([of(1)], gradientDescent({ lr: 1 }), engine)
       const two = optimizer.add([of(2), of(3)])
       two.step([null, of(1), of(1)])
@@ -138,7 +138,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     })
   })
 
-  test('includes added tensors in the reported bytes', () => {
+  test('includes added tensors in the reported memory size', () => {
     const optimizer = new Optimizer({ a: new Float64Array(1000) }, adam(), engine)
     const before = optimizer.bytes
     // Parameters, gradients, m and v.

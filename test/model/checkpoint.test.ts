@@ -49,7 +49,7 @@ const savedOf = (dtype: Dtype) => decode(JSON.stringify(checkpoints[dtype].saved
 const onWarning = () => {}
 
 describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('continues a loaded checkpoint to the bits of its file, %s', (dtype) => {
+  test.each(dtypes)('continues a loaded checkpoint to the recorded bits, %s', (dtype) => {
     const optimizer = Optimizer.load(savedOf(dtype), { ...engine, onWarning })
     expect(optimizer.engine).toBe(engine.engine)
     goOn(optimizer as never, SAVED, END)
@@ -57,7 +57,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   })
 
   test.each(dtypes)(
-    'continues a checkpoint restored into an equal optimizer to the same bits, %s',
+    'continues a checkpoint that is restored into an equal optimizer to the same bits, %s',
     (dtype) => {
       const optimizer = longRun(dtype, engine as never)
       expect(optimizer.restore(savedOf(dtype), { onWarning })).toEqual([])
@@ -67,7 +67,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   )
 })
 
-test.each(dtypes)('a saved run has the format of its version, %s', (dtype) => {
+test.each(dtypes)('a saved run has the file format of its version, %s', (dtype) => {
   const saved = inTheMiddle(dtype).save()
   expect(saved.version).toBe(VERSION)
   // Hashes of equations may change without the format. Options that are added later must be removed here if they have
@@ -97,7 +97,7 @@ const saved = (): SavedRun => {
   return structuredClone(optimizer.save())
 }
 
-test('a saved run with changed kernels leads to a warning, and continues', () => {
+test('a saved run from other kernels leads to a warning, and continues', () => {
   const told: string[] = []
   const onWarning = (message: string) => told.push(message)
   Optimizer.load(saved(), { onWarning })

@@ -39,7 +39,7 @@ function picked(match: Match, params: Readonly<Record<string, unknown>> = networ
     .map(({ name }) => name)
 }
 
-describe('the match of a group', () => {
+describe('the match of a group of tensors', () => {
   const biases = [
     ...['blocks.0.attention.bias', 'blocks.0.norm.bias', 'blocks.1.attention.bias', 'blocks.1.norm.bias'],
     ...['head.bias', 'bias'],
@@ -81,7 +81,7 @@ describe('the match of a group', () => {
     [[], []],
     [({ name }) => name.startsWith('head'), ['head.weight', 'head.bias']],
     [[({ length }) => length > 1, 'embed'], ['embed']],
-  ])('selects names: %s', (match, names) => {
+  ])('selects tensors by name: %s', (match, names) => {
     expect(picked(match)).toEqual(names)
   })
 
@@ -95,7 +95,7 @@ describe('the match of a group', () => {
     expect(picked('line*', params)).toEqual(['line\nbreak'])
   })
 
-  test('uses an empty name for a single array, and indices for an array of tensors', () => {
+  test('refers to a single array by the empty name, and to an array of tensors by indices', () => {
     const match = (params: unknown, match: Match) => picked(match, params as never)
     expect(match(one(), '')).toEqual([''])
     expect(match(one(), '**')).toEqual([''])
@@ -103,7 +103,7 @@ describe('the match of a group', () => {
     expect(match([one(), [one()]], '**.0')).toEqual(['0', '1.0'])
   })
 
-  test('selects by the shapes with maxRank', () => {
+  test('selects tensors by the rank of their shapes with maxRank', () => {
     const params = { scalar: one(), vector: new Float64Array(6), matrix: new Float64Array(6) }
     const shapes = { scalar: [], vector: [6], matrix: [2, 3] }
     const ranks = [0, 1, 2].map((maxRank) =>
@@ -117,7 +117,7 @@ describe('the match of a group', () => {
   })
 })
 
-test('patterns select the same names as regular expressions', () => {
+test('patterns with stars select the same names as regular expressions', () => {
   const next = random(7)
   const draw = (signs: readonly string[], longest: number) =>
     Array.from(
@@ -154,7 +154,7 @@ const optionsOf = (
       .tensors.map(({ name, rule }) => [name, (rule as unknown as Record<string, unknown>)[option]]),
   )
 
-test('the match noDecay selects biases, one-dimensional tensors, and the tensors of further matches', () => {
+test('noDecay selects biases, one-dimensional tensors, and the tensors of additional matches', () => {
   const params = { embed: one(), norm: { scale: one() }, head: { weight: one(), bias: one() } }
   const shapes = { embed: [1, 1], norm: { scale: [1] }, head: { weight: [1, 1] } }
   const decays = (...groups: ReturnType<typeof noDecay>[]) =>
@@ -164,7 +164,7 @@ test('the match noDecay selects biases, one-dimensional tensors, and the tensors
   expect(decays(noDecay('embed'))).toMatchObject({ embed: 0, 'norm.scale': 0, 'head.weight': 0.1 })
 })
 
-test('layerDecay keeps the learning rate of the last layer, and multiplies the rate by decay for each earlier layer', () => {
+test("layerDecay keeps the last layer's learning rate, and multiplies the rate by decay for each earlier layer", () => {
   const params = { embed: one(), blocks: [{ w: one() }, { w: one() }], head: one(), other: one() }
   const groups = layerDecay(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.5)
   const optimizer = new Optimizer(params, adam({ lr: 0.8 }), { groups })
@@ -173,7 +173,7 @@ test('layerDecay keeps the learning rate of the last layer, and multiplies the r
 })
 
 describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
-  test('gives later groups precedence per option, and resets options if a group sets another rule', () => {
+  test('uses the last group that sets an option, and resets all options if a group sets another rule', () => {
     const params = { a: one(), b: one(), c: one(), d: one() }
     const optimizer = new Optimizer(params, sgd({ lr: 1, weightDecay: 0.25 }), {
       groups: [
@@ -196,7 +196,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(optimizer.report().tensors.map(({ rule }) => rule.name)).toEqual(['sgd', 'sgd', 'momentum', 'sgd'])
   })
 
-  test('changes the matching current tensors by set(match), and all current and future tensors by set', () => {
+  test('applies `set` with a match to matching current tensors, and `set` without to all current and future tensors', () => {
     const params = { w: one(), bias: one() }
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), engine)
     optimizer.set('**.bias', { lr: 0.25 })
@@ -215,7 +215,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(more.rule).toEqual(gradientDescent({ lr: 0.5 }))
   })
 
-  test('reports the tensors in order with their groups, and lists groups and tensors without a match', () => {
+  test('reports the groups of each tensor, and lists groups and tensors without a match', () => {
     const params = { z: new Float64Array(6), a: { w: one() }, f: one() }
     const optimizer = new Optimizer(params, adam({ lr: 1 }), {
       shapes: { z: [2, 3] },

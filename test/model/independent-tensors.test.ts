@@ -8,7 +8,7 @@ import { cases } from '../cases.js'
 const LENGTH = 12
 
 test.each(cases.flatMap(({ name, rule }) => dtypes.map((dtype) => ({ name, rule, dtype }))))(
-  'an elementwise rule updates each tensor as if the tensor were alone: $name, $dtype',
+  'an elementwise rule updates each tensor independently of other tensors: $name, $dtype',
   ({ rule, dtype }) => {
     const make = (names: readonly string[]) =>
       new Optimizer(Object.fromEntries(names.map((name, i) => [name, values(dtype, i)])), rule, {

@@ -13,7 +13,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
     const bad = { a: of(1, 1, 1), b: of(Infinity) }
     const known = (optimizer: { save(): unknown }) => inBits(optimizer.save())
 
-    test("applies the gradients by default ('propagate')", () => {
+    test("applies non-finite gradients by default ('propagate')", () => {
       const optimizer = new Optimizer(start(), gradientDescent({ lr: 1 }), engine)
       expect(optimizer.step({ a: of(NaN, 0, Infinity), b: of(1) })).toBe(true)
       expect([...optimizer.params.a]).toEqual([NaN, 2, -Infinity])
@@ -22,7 +22,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
     })
 
     test.each(['step', 'stepAsync'] as const)(
-      "changes nothing under 'skip', not even the count of schedules: %s",
+      "changes nothing under 'skip', not even the update count of schedules: %s",
       async (call) => {
         const rule = adam({ lr: warmup(0.1, { steps: 5 }) })
         const options = {

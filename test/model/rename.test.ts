@@ -57,7 +57,7 @@ describe.each([
   ['an object', byName],
   ['a Map', new Map(Object.entries(byName))],
 ])('renaming the tensors of a saved run by %s', (_, rename) => {
-  test('continues to the same bits after load', () => {
+  test('lets a loaded run continue to the same bits', () => {
     const before = inTheMiddle()
     const after = Optimizer.load<Record<string, Float32Array>>(before.save(), { rename })
     expect(Object.keys(after.params)).toEqual(['dense_7/kernel', 'dense_7/bias', 'last/kernel'])
@@ -71,7 +71,7 @@ describe.each([
     )
   })
 
-  test('continues to the same bits after restore', () => {
+  test('lets a restored run continue to the same bits', () => {
     const before = inTheMiddle()
     const params = Object.fromEntries(
       Object.entries(first()).map(([name, values]) => [renamed(name), new Float32Array(values.length)]),
@@ -87,7 +87,7 @@ describe.each([
   })
 })
 
-test('renaming the tensors of a saved run keeps arrays and objects, and changes their keys', () => {
+test('renaming the tensors of a saved run keeps nested arrays and objects, and changes their keys', () => {
   const params = { body: { w: f32(1), deep: [f32(2), { 'x.y': f32(3) }] }, head: f32(4), none: {} }
   const saved = new Optimizer(params, adam()).save()
   const load = (rename: (name: string) => string) =>
@@ -115,7 +115,7 @@ test('renaming the tensors of a saved run keeps arrays and objects, and changes 
   expect(Optimizer.load(one, { rename: {} }).params).toEqual(f32(1, 2))
 })
 
-test('renaming refuses duplicate, unknown and invalid names, and nothing changes', () => {
+test('the option rename refuses duplicate, unknown and invalid names, and nothing changes', () => {
   const optimizer = inTheMiddle()
   const saved = optimizer.save()
   const before = structuredClone(saved)
@@ -149,7 +149,7 @@ test('renaming refuses duplicate, unknown and invalid names, and nothing changes
   expect(optimizer.save()).toEqual(before)
 })
 
-test('renaming accepts names that every object inherits', () => {
+test('the option rename accepts names that every object inherits', () => {
   const params = Object.fromEntries([
     ['__proto__', f32(1)],
     ['constructor', f32(2)],
@@ -162,7 +162,7 @@ test('renaming accepts names that every object inherits', () => {
   ])
 })
 
-test('load and restore accept rule functions that a bundle would omit', () => {
+test('the methods load and restore accept a list of rules that a bundle would otherwise omit', () => {
   const optimizer = inTheMiddle()
   const options = { rules: [adamw, muon], schedules: [cosine] }
   expect(Optimizer.load(optimizer.save(), options).updates).toBe(5)

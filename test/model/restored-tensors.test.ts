@@ -17,7 +17,7 @@ test('a restored optimizer has the saved number of consecutive skips', () => {
   expect(optimizer.lastStep.consecutiveSkips).toBe(2)
 })
 
-test('restore reports a different rule of the optimizer, even if all tensors have rules of their own', () => {
+test('restore reports a different rule of the optimizer, even if every tensor has a separate rule', () => {
   const make = (rule: Rule) => new Optimizer({ a: f64(1) }, rule, { groups: [{ match: 'a', rule: adam() }] })
   expect(() => make(lion()).restore(make(sgd()).save())).toThrow(
     /\noptimizer: expected the rule lion with m state, got the rule sgd with no state/,
@@ -56,7 +56,7 @@ test("restore requires that the average's product of rates lies in [0, 1]", () =
   for (const product of [-0.5, 1.5, NaN]) expect(() => load(product)).toThrow(/a number in \[0, 1\]/)
 })
 
-test('encode converts all numbers of a saved run, including NaN and infinity, and keeps everything else', () => {
+test('encode converts all numbers of a saved run, including NaN and infinity, and nothing else', () => {
   const all = { numbers: [0, -0, 1, -1, NaN, Infinity, -Infinity, 5e-324], name: 'a', is: true, none: null }
   expect(fromText(toText(all, []), [])).toEqual(all)
 })

@@ -22,7 +22,7 @@ describe.each(rules)('saved runs of %s', (name, make) => {
   const rates = 'lr' in options ? [undefined, 1e-300, 1e30, 1e154, Number.MAX_VALUE] : [undefined]
   const wantsPoint = definitions[name as keyof typeof definitions].wantsPoint
 
-  test('preserve arbitrary values, rates and counts', () => {
+  test('preserve arbitrary parameter values, learning rates and update counts', () => {
     fc.assert(
       fc.property(
         four,

@@ -20,7 +20,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     const start = () => ({ a: short(dtype, 1), b: short(dtype, 2) })
     const gradientsOf = (t: number) => ({ a: short(dtype, 10 + t), b: short(dtype, 50 + t) })
 
-    test.each(['mean', 'sum'] as const)('equals a step with the %s of the gradients', (reduce) => {
+    test.each(['mean', 'sum'] as const)('computes the same update as a single step with the %s of the gradients', (reduce) => {
       const batches = 4
       const one = new Optimizer(start(), adam({ lr: 0.1 }), engine)
       const many = new Optimizer(start(), adam({ lr: 0.1 }), { accumulate: { batches, reduce }, ...engine })
@@ -116,12 +116,12 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       return e
     }
 
-    test('computes ema as e ← e + (1 − β)(θ − e), starting from the initial parameters', () => {
+    test('computes the average ema as e ← e + (1 − β)(θ − e), starting from the initial parameters', () => {
       const e = noise(1, LENGTH, dtype)
       beside(dtype, { average: ema(0.9) }, (theta) => toward(e, theta, 1 - 0.9))
     })
 
-    test('computes the corrected ema as the weighted mean of the visited points', () => {
+    test('computes the bias-corrected average ema as the weighted mean of the visited points', () => {
       const visited: FloatArray[] = []
       const theta = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(theta, gradientDescent({ lr: 0.125 }), {
@@ -141,7 +141,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       }
     })
 
-    test('computes swa as the mean after updates 3 + 2, 3 + 4, …, and as the initial parameters before', () => {
+    test('computes the average swa as the mean of the points after updates 5, 7, …', () => {
       const points: FloatArray[] = []
       const first = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(first, gradientDescent({ lr: 0.125 }), {
@@ -168,7 +168,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       })
     })
 
-    test('runs lookahead before the average', () => {
+    test('applies lookahead before averaging', () => {
       const slow = noise(1, LENGTH, dtype)
       const e = noise(1, LENGTH, dtype)
       beside(dtype, { lookahead: { steps: 2 }, average: ema(0.5) }, (theta, t) => {
@@ -247,7 +247,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(said()).toEqual({ norm: 1, norms: { c: 1 }, skipped: [] })
   })
 
-  test('computes no norms without clip, recordNorms or onNonFinite', () => {
+  test('computes no gradient norms without clip, recordNorms or onNonFinite', () => {
     const optimizer = new Optimizer(Float64Array.of(0), gradientDescent(), engine)
     optimizer.step(Float64Array.of(2))
     expect([optimizer.lastStep.norm, optimizer.lastStep.norms]).toEqual([NaN, {}])

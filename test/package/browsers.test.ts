@@ -129,12 +129,12 @@ async function open<T>(path: string, use: (page: Page, printed: Promise<string>)
 
 const report = async (_: Page, printed: Promise<string>) => JSON.parse(await printed)
 
-test("in a browser, a run's file as a Blob has the bytes of Node, and can be read back", async () => {
+test("in a browser, the file of a run as a Blob has the same bytes as in Node, and can be read back", async () => {
   expect((await open('files/', report)).result).toEqual(files)
 })
 
 test.each(Object.keys(bundlers))(
-  'a browser bundle is one file and computes the bits of TypeScript in Node: %s',
+  'a browser bundle is a single file and computes the same bits as TypeScript in Node: %s',
   async (name) => {
     expect(readdirSync(join(folder, name))).toEqual(['app.js'])
     const { result, requests } = await open(`${name}/`, report)
@@ -152,7 +152,7 @@ test.each(Object.keys(bundlers))(
 )
 
 test.each(Object.keys(bundlers))(
-  'batches in a browser bundle run on workers from the same file: %s',
+  'a browser bundle runs batches on web workers from the same file: %s',
   async (name) => {
     writeFileSync(
       join(folder, 'runs.js'),
@@ -174,13 +174,13 @@ test.each(Object.keys(bundlers))(
   },
 )
 
-test('in a browser, every rule has the bits of TypeScript in Node', async () => {
+test('in a browser, every rule computes the same bits as TypeScript in Node', async () => {
   const { result } = await open('esbuild/?all', report)
   const expected = digests(reference)
   expect(result.digests).toEqual({ typescript: expected, wasm: expected })
 })
 
-test('TypeScript replaces WebAssembly under a strict content security policy, and the report explains it', async () => {
+test('the TypeScript engine replaces WebAssembly under a strict content security policy, and the report says why', async () => {
   const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
   const { result } = await open(`esbuild/?policy=${policy}`, report)
   expect(result.digests).toEqual({ typescript: sampled })

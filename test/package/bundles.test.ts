@@ -143,7 +143,7 @@ async function inApp(
   }
 }
 
-describe.each(Object.entries(bundlers))('a bundle by %s', (_, [bundle, name, entry = 'program.mjs']) => {
+describe.each(Object.entries(bundlers))('a bundle of the package by %s', (_, [bundle, name, entry = 'program.mjs']) => {
   let built: string
   beforeAll(async () => {
     built = freshFolder()
@@ -163,7 +163,7 @@ describe.each(Object.entries(bundlers))('a bundle by %s', (_, [bundle, name, ent
     })
   })
 
-  test('finds the addon next to it', async () => {
+  test("finds the addon in the bundle's folder", async () => {
     const beside = (folder: string) => {
       copy(folder)
       cpSync(join(addonFolder, addonName), join(folder, addonName))
@@ -171,7 +171,7 @@ describe.each(Object.entries(bundlers))('a bundle by %s', (_, [bundle, name, ent
     expect(await inApp(beside, name)).toEqual({ engine: 'native', reasons: [] })
   })
 
-  test("finds the addon's package in a parent folder", async () => {
+  test("finds the package of the addon in a parent folder", async () => {
     const above = (folder: string, app: string) => {
       copy(folder)
       cpSync(addonFolder, join(app, 'node_modules', addonPackage), { recursive: true })
@@ -179,7 +179,7 @@ describe.each(Object.entries(bundlers))('a bundle by %s', (_, [bundle, name, ent
     expect(await inApp(above, name)).toEqual({ engine: 'native', reasons: [] })
   })
 
-  test('finds the addon in ANTIGRAD_ADDON', async () => {
+  test('finds the addon at the path in ANTIGRAD_ADDON', async () => {
     const result = await inApp(copy, name, { ANTIGRAD_ADDON: join(addonFolder, addonName) })
     expect(result).toEqual({ engine: 'native', reasons: [] })
   })
@@ -204,13 +204,13 @@ describe('a browser bundle that only loads runs', () => {
   }
   let count = 0
 
-  test('contains the rules and schedules that load receives', async () => {
+  test('contains the rules and schedules that are passed to load', async () => {
     const { load } = await bundled(`import { adamw, cosine, Optimizer } from 'antigrad'
       export const load = (saved) => Optimizer.load(saved, { rules: [adamw], schedules: [cosine] })`)
     expect(load(saved).rule).toEqual(adamw({ lr: rate }))
   })
 
-  test('contains no other rules and schedules, and an error names a missing import', async () => {
+  test('contains only the rules and schedules that are passed to load, and an error names a missing import', async () => {
     const { load, adamw: rule } = await bundled(`import { adamw, Optimizer } from 'antigrad'
       export const load = (saved, options) => Optimizer.load(saved, options)
       export { sgd } from 'antigrad'`)
@@ -226,7 +226,7 @@ describe('a browser bundle that only loads runs', () => {
   })
 })
 
-test('docs/everywhere.md contains bundler recipes', () => {
+test('docs/everywhere.md contains recipes for bundlers', () => {
   expect(recipes.length).toBeGreaterThan(2)
 })
 
@@ -248,7 +248,7 @@ test.each(recipes)('the bundler recipe in docs/everywhere.md works: %s', (comman
   }
 })
 
-test('a bundle finds the package in a folder of NODE_PATH, as in a Lambda layer', async () => {
+test('a bundle finds the package in a folder of NODE_PATH, as in an AWS Lambda layer', async () => {
   const make = (folder: string) =>
     byEsbuild({ format: 'esm' })(join(source, 'program.mjs'), folder, 'app.mjs')
   const result = await inApp(make, 'app.mjs', { NODE_PATH: join(source, 'node_modules') })

@@ -91,7 +91,7 @@ const inBun: Place = async (leg, round) => {
 
 const places = [here('native', 2), here('wasm'), here('typescript'), inChromium, inBun]
 
-test.each(dtypes)('a run that moves between browsers and Node keeps its bits in %s', async (dtype) => {
+test.each(dtypes)('a run that moves between browsers and Node computes the same bits as in one place, in %s', async (dtype) => {
   const start = 7
   const still = longRun(dtype, { engine: 'typescript' })
   let saved = encode(longRun(dtype, { engine: 'native' }).save())

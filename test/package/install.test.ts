@@ -64,7 +64,7 @@ describe('the npm tarball', () => {
     expect(readFileSync(tarball).length).toBeLessThan(1_600_000)
   })
 
-  test('has the size that docs/everywhere.md states, and so has the addon', () => {
+  test("has the size that docs/everywhere.md states, like the addon's tarball", () => {
     const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
     const kilobytes = Number(/about (\d+) kB/.exec(text)?.[1])
     expect(Math.abs(readFileSync(tarball).length / 1000 - kilobytes)).toBeLessThan(15)
@@ -75,13 +75,13 @@ describe('the npm tarball', () => {
     expect(Math.abs(readFileSync(addon).length / 1e6 - said)).toBeLessThan(0.15)
   })
 
-  test('runs nothing on installation', () => {
+  test('runs no script during installation', () => {
     const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     const hooks = ['preinstall', 'install', 'postinstall', 'prepare']
     expect(Object.keys(scripts).filter((name) => hooks.includes(name))).toEqual([])
   })
 
-  test('cannot be made from a clone that was not built, or was built as another version', () => {
+  test('cannot be created from a clone that was not built, or was built as another version', () => {
     const clone = used(freshFolder())
     for (const file of ['package.json', 'scripts/prepack.mjs']) cpSync(join(home, file), join(clone, file))
     const packed = () => run(clone, 'npm', 'pack', '--loglevel=error')
@@ -94,7 +94,7 @@ describe('the npm tarball', () => {
     expect(packed().stderr).toMatch(/antigrad: dist\/ is of version 0\.0\.9, package\.json of \d/)
   })
 
-  test('contains the licenses of code from other packages in its command line', () => {
+  test('contains the licenses of third-party code in the command line', () => {
     const licenses = execFileSync('tar', ['-xzOf', tarball, 'package/dist/LICENSES.md'], { encoding: 'utf8' })
     const sections = licenses.split(/^## /m).slice(1)
     const names = sections.map((section) => section.split(' ')[0])
@@ -102,17 +102,17 @@ describe('the npm tarball', () => {
     for (const section of sections) expect(section).toMatch(/copyright/i)
   })
 
-  test('has the version of the crates', () => {
+  test('has the same version as the Rust crates', () => {
     const { version } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     expect(readFileSync(join(home, 'Cargo.toml'), 'utf8')).toContain(`\nversion = "${version}"\n`)
   })
 
-  test('passes publint', async () => {
+  test('passes the check of the tool publint', async () => {
     const { messages } = await publint({ pkgDir: home, strict: true, pack: 'npm' })
     expect(messages).toEqual([])
   })
 
-  test('has correct types for every module resolution', async () => {
+  test('has correct types for every module resolution mode', async () => {
     const data = new Uint8Array(readFileSync(tarball))
     const result = await checkPackage(createPackageFromTarballData(data))
     expect(result.types && result.problems).toEqual([])
@@ -120,7 +120,7 @@ describe('the npm tarball', () => {
 })
 
 describe('the package in a browser', () => {
-  test('has the gzipped size that the README states, and unused exports add no bytes', async () => {
+  test('has the gzipped size that the README states, without bytes of unused exports', async () => {
     const text = readFileSync(join(home, 'README.md'), 'utf8').replaceAll('\n', ' ')
     const said = /`Optimizer` and `adamw` are (\d+) kB there, .* everything is (\d+) kB/.exec(text)
     const [some, all] = (said ?? []).slice(1).map(Number)
@@ -134,7 +134,7 @@ describe('the package in a browser', () => {
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
   })
-  test('has the sizes that docs/rules.md states, for every fifth rule', async () => {
+  test('has the size that docs/rules.md states with each fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
     // Code that all rules share dominates the sizes. `npm run table:options` measures every rule.
     const some = Object.keys(said).filter((_, i) => i % 5 === 0)
@@ -224,7 +224,7 @@ describe('the package without the addon', () => {
     withoutNative(used(await installed({ addon: false })), /^antigrad-.* is not installed$/)
   })
 
-  test("names only the addon package for the system's C library", () => {
+  test("reports only the addon package for the system's C library", () => {
     const { reasons } = withCopy((folder) => inChild('return antigrad.engines().native', { folder })) as Json
     expect(reasons).toEqual([
       expect.stringMatching(/^antigrad-.* is not installed$/),
@@ -233,7 +233,7 @@ describe('the package without the addon', () => {
   })
 
   test.skipIf(process.platform !== 'linux').each([100, 0.5, -1])(
-    'reports an addon file in native/ that is cut to %s of its length',
+    "reports an addon file in native/ that is truncated to %s of the file's length",
     (part) => {
       withCopy((folder) => {
         const [name] = readdirSync(join(home, 'native'))
@@ -254,7 +254,7 @@ describe('the package without the addon', () => {
   test.each([
     ['nothing.node', /^ANTIGRAD_ADDON=nothing\.node does not load: /],
     ['package.json', /^the addon has another version: its kernels differ$/],
-  ])('reports ANTIGRAD_ADDON=%s', (ANTIGRAD_ADDON, reason) => {
+  ])('reports an invalid setting ANTIGRAD_ADDON=%s', (ANTIGRAD_ADDON, reason) => {
     // No other addon replaces the requested one, although native/ contains one.
     const { available, reasons } = inChild('return antigrad.engines().native', {
       env: { ANTIGRAD_ADDON },

@@ -48,7 +48,7 @@ const inWorker = (address: string) => `new Promise((resolve, reject) => {
   worker.onerror = ({ message }) => reject(new Error(message))
 })`
 
-describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
+describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
   let tab: Driven
 
   beforeAll(async () => {
@@ -57,7 +57,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
 
   afterAll(() => tab?.close())
 
-  test.skipIf(!isThere)('a page has the bits of Node, by step and by stepAsync', async () => {
+  test.skipIf(!isThere)('a page computes the same bits as Node, by step and by stepAsync', async () => {
     await tab.open(`${origin}/`)
     const report = await tab.evaluate('reportAll()')
     const bits = { typescript: expected, wasm: expected }
@@ -70,7 +70,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
     expect(tab.errors).toEqual([])
   })
 
-  test.skipIf(!isThere)('a worker has the bits of Node', async () => {
+  test.skipIf(!isThere)('a web worker computes the same bits as Node', async () => {
     await tab.open(`${origin}/`)
     const bits = { typescript: sampled, wasm: sampled }
     expect(await tab.evaluate(inWorker('/app.js'))).toMatchObject({ steps: bits, asyncSteps: bits })
@@ -84,7 +84,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
   })
 
   test.skipIf(!isThere)(
-    'a report explains that WebAssembly cannot run under a strict content security policy',
+    'the report explains that WebAssembly cannot run under a strict content security policy',
     async () => {
       const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
       await tab.open(`${origin}/?policy=${policy}`)

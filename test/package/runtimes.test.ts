@@ -66,7 +66,7 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
     path = await program(runtime)
   }, 300_000)
 
-  test('computes the bits of TypeScript in this Node on every engine', () => {
+  test('computes the same bits on every engine as TypeScript in Node', () => {
     const report = json(folder, path, ...runtime.options, script)
     expect(report.versions).toMatchObject(runtime.versions)
     expect(report.engines).toMatchObject({ native: { available: true }, wasm: { available: true } })
@@ -86,7 +86,7 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
     expect(is).toBe('function')
   })
 
-  test('writes files with the bytes of this Node, reads them back, and finds the newest intact checkpoint', () => {
+  test('writes files with the same bytes as Node, reads the files back, and finds the newest intact checkpoint', () => {
     expect(json(folder, path, ...runtime.options, 'files-on-disk.js')).toEqual(files)
   })
 
@@ -97,7 +97,7 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
   })
 })
 
-test('Deno without --allow-env runs the engines as if no variable were set', async () => {
+test('Deno without --allow-env runs the engines as if no environment variable were set', async () => {
   const path = await program(runtimes.Deno)
   const file = 'no-environment.mjs'
   writeFileSync(

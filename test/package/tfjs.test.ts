@@ -55,7 +55,7 @@ function inNode(backend: string) {
 }
 
 test.each(['cpu', 'wasm'])(
-  'a page trains, saves and continues with the bits of Node: %s',
+  'a page with TensorFlow.js trains, saves and continues with the same bits as Node: %s',
   async (backend) => {
     const page = await site.browser.newPage()
     await page.goto(site.address)
@@ -67,7 +67,7 @@ test.each(['cpu', 'wasm'])(
   },
 )
 
-test('the bundle contains TensorFlow.js once', () => {
+test('the bundle of a page with TensorFlow.js contains TensorFlow.js only once', () => {
   const cores = inputs.filter((file) => /tfjs-core\/dist\/(index|engine)\.js$/.test(file))
   expect(cores.length).toBe(2)
   expect(inputs.filter((file) => file.endsWith('dist/optimizer.js')).length).toBe(1)

@@ -96,7 +96,7 @@ describe.each([ofChromium, ...otherBrowsers])(
 
     // The number of workers changes nothing that is specific to a browser.
     test.skipIf(!isThere).each(name === 'Chromium' ? [1, 2, 3] : [2])(
-      'compute the same bits with a count of %i',
+      'compute the same bits with %i workers',
       { timeout: 120_000 },
       async (threads) => {
         await open(`${origin}/`)
@@ -107,7 +107,7 @@ describe.each([ofChromium, ...otherBrowsers])(
       },
     )
 
-    test.skipIf(!isThere)('report the same progress and errors as a call without workers', async () => {
+    test.skipIf(!isThere)('report the same progress and errors as the main thread without workers', async () => {
       await open(`${origin}/`)
       const told = await tab.evaluate<[done: number, total: number][]>('progress()')
       expect(told.map(([, total]) => total)).toEqual(told.map(() => 150_000))
@@ -124,7 +124,7 @@ describe.each([ofChromium, ...otherBrowsers])(
       })
     })
 
-    test.skipIf(!isThere)('end an aborted call, and then run the next call', async () => {
+    test.skipIf(!isThere)('end an aborted call, and run the next call afterward', async () => {
       await open(`${origin}/`)
       const { result, told, waited } = await tab.evaluate<{ result: object; told: number[]; waited: number }>(
         'aborted()',
@@ -142,7 +142,7 @@ describe.each([ofChromium, ...otherBrowsers])(
     })
 
     test.skipIf(!isThere)(
-      'cannot start from inline code under a strict policy, with a reason, but start from a URL',
+      'start from a URL under a strict content security policy that forbids inline workers',
       async () => {
         await open(origin + strict("script-src 'self' 'wasm-unsafe-eval'", "worker-src 'self'"))
         expect(await tab.evaluate('short()')).toMatchObject({
@@ -158,7 +158,7 @@ describe.each([ofChromium, ...otherBrowsers])(
     )
 
     test.skipIf(!isThere).each(['/other.js', '/broken.js', '/missing.js', '/index.html', 'no://where'])(
-      "are replaced with a reason if %s is not the library's worker",
+      "are not used, and the report states a reason, if %s is not the library's worker",
       async (url) => {
         await open(`${origin}/`)
         expect(await tab.evaluate(`short({}, '${url}')`)).toMatchObject({

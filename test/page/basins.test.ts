@@ -24,7 +24,7 @@ import { serveToChromium, type Visit, visit } from './site.js'
 const ALL = SIDE * SIDE
 
 describe('pieces of a basins image', () => {
-  test('contain every start once, starting with the coarsest', () => {
+  test('contain every starting point once, beginning with the coarsest grid', () => {
     const pieces = cut()
     const starts = pieces.flatMap(({ starts }) => [...starts])
     expect(starts.length).toBe(ALL)
@@ -32,7 +32,7 @@ describe('pieces of a basins image', () => {
     expect(pieces[0].starts.length).toBe(32 * 32)
   })
 
-  test('have each starting point in its own pixel', () => {
+  test('have each starting point in a separate pixel', () => {
     const view = [-2, 2, -1, 3] as const
     for (const start of [0, SIDE - 1, 12_345, ALL - 1]) {
       expect(startNear(view, computeStart(view, start))).toBe(start)
@@ -51,7 +51,7 @@ describe('outcomes of the runs in a basins image', () => {
     iterations: Array.from({ length: count }, (_, k) => 10 + k),
   })
 
-  test('are distinguished by the distance of minima, and earlier points can belong to minima that are found later', () => {
+  test('are distinguished by the distance of minima, even for minima that are found later', () => {
     const outcomes = new Outcomes([-1, 1, -1, 1], [[0, 0]], 0.01)
     const kinds = [
       [0.005, 0, UNFINISHED],
@@ -101,11 +101,11 @@ describe('outcomes of the runs in a basins image', () => {
   })
 })
 
-describe('functions as expressions', () => {
+describe('functions of the page as expressions', () => {
   const points = Array.from({ length: 20 }, (_, i) => [2 * Math.sin(7 * i + 1), 2 * Math.cos(5 * i)])
 
   test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
-    "have the objective's values: %s",
+    "have the same values as the objective: %s",
     async (name) => {
       const condition = 37.5
       const text = await stateObjectiveText({ ...initial, objective: name, condition })
@@ -124,7 +124,7 @@ describe('functions as expressions', () => {
     'x^2',
     'exp(y)',
     '3',
-  ])("keep x and y and the value in the library's syntax: %s", (text) => {
+  ])("have the same variables and values in the library's syntax: %s", (text) => {
     const written = textForLibrary(text)
     expect([...expression(written).names].sort()).toEqual(['x', 'y'])
     compare(written, parseObjective(text))
@@ -151,7 +151,7 @@ describe('functions as expressions', () => {
   }
 })
 
-describe('basins of attraction in Chromium', () => {
+describe('basins of attraction on the race page in Chromium', () => {
   let site: SiteInChromium
   let visits: Visit[] = []
 
@@ -218,7 +218,7 @@ describe('basins of attraction in Chromium', () => {
       return at.map((pixel) => [...data.subarray(4 * pixel, 4 * pixel + 3)])
     }, at)
 
-  test('equal minimizeMany in Node in every pixel', async () => {
+  test('equal the results of minimizeMany in Node in every pixel', async () => {
     const page = await open('f=himmelblau&momentum=lr:0.01')
     await done(page, 'momentum 0.01')
     const { view, minima } = himmelblau()
@@ -308,7 +308,7 @@ describe('basins of attraction in Chromium', () => {
     expect(await logOf(page)).toEqual(log)
   })
 
-  test('do nothing while they are closed or engines are measured', async () => {
+  test('are not computed while the view is closed or engines are measured', async () => {
     const page = await open('f=rosenbrock&maxIterations=200000&rmsprop=lr:0.01')
     const last = async () => (await logOf(page)).findLast(([kind]) => kind !== 'answer')?.[0]
     await expect.poll(last).toBe('order')
@@ -348,7 +348,7 @@ describe('basins of attraction in Chromium', () => {
     expect(await page.locator('.basins .count').first().textContent()).toBe('a schedule')
   })
 
-  test('explain why they are missing, and show other basins', async () => {
+  test('explain why an image is missing, and show the basins of another selection', async () => {
     const page = await open(
       'f=booth&maxIterations=300&lamb=lr:0.01&adam=lr:0.1,clipNorm:1&nesterov=lr:0.001,form:shifted&adam=lr:0.5',
     )

@@ -45,8 +45,8 @@ async function visit(path: string, options = {}): Promise<Visit> {
 
 const html = (path: string) => readFileSync(join(site.folder, `${path}.html`), 'utf8')
 
-describe('the documentation site contains', () => {
-  test('a page for each page of docs, each rule and each export', async () => {
+describe('the documentation website contains', () => {
+  test('a page for each Markdown page of docs, each rule and each export', async () => {
     const pages = readdirSync(join(home, 'docs')).filter((file) => /^(?!index).*\.md$/.test(file))
     for (const page of pages) expect(html(`docs/${page.slice(0, -3)}`)).toContain('<h1')
     for (const rule of Object.keys(definitions)) expect(html(`docs/rules/${rule}`)).toContain('<math')
@@ -64,7 +64,7 @@ describe('the documentation site contains', () => {
     expect([above.includes('<mi>m</mi>'), below.includes('<msqrt>')]).toEqual([true, true])
   })
 
-  test('the programs that its pages link to', () => {
+  test('the programs to which the pages link', () => {
     for (const page of ['recipes', 'tfjs']) {
       const programs = [...html(`docs/${page}`).matchAll(/href="\.\.(\/examples\/[\w-]+\.(?:mjs|html))"/g)]
       expect(programs.length).toBeGreaterThan(0)
@@ -72,7 +72,7 @@ describe('the documentation site contains', () => {
     }
   })
 
-  test('llms.txt with links that exist', () => {
+  test('the file llms.txt with valid links', () => {
     const list = readFileSync(join(site.folder, 'llms.txt'), 'utf8')
     const links = [...list.matchAll(/\]\((.*?)\)/g)].map(([, link]) => link.replace(/\.html$/, ''))
     expect(links.length).toBeGreaterThan(25)
@@ -91,7 +91,7 @@ test.each([
   ['docs/fits.html', { width: 390, height: 844 }, 'dark'],
   ['docs/api/index.html', { width: 1280, height: 900 }, 'light'],
 ] as const)(
-  'the accessibility check finds no violation in the page "%s", %o, %s',
+  'the accessibility check finds no violation on the docs page "%s", %o, %s',
   async (path, viewport, colorScheme) => {
     const { page, wrong } = await visit(path, { viewport, colorScheme, reducedMotion: 'reduce' })
     expect(await violationsIn(page)).toEqual([])
@@ -101,7 +101,7 @@ test.each([
   },
 )
 
-test("the site's search finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt", async () => {
+test("the search of the documentation finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt", async () => {
   const { page } = await visit('docs/')
   await page.keyboard.press('Control+k')
   const queries = {
@@ -189,7 +189,7 @@ const everydayQueries: readonly [query: string, page: string][] = [
   ['neural network', 'tfjs'],
 ]
 
-describe("the site's search finds the pages for newcomers' queries:", () => {
+describe("the search of the documentation finds the right page for a newcomer's query:", () => {
   let index: { search(query: string): { id: string }[] }
   beforeAll(async () => {
     // The search index of the built site, loaded in the same way as by the search box.
@@ -212,7 +212,7 @@ describe("the site's search finds the pages for newcomers' queries:", () => {
   })
 })
 
-test("the site's search works without any other host", async () => {
+test("the search of the documentation works without requests to another host", async () => {
   const { page, wrong } = await visit('docs/')
   await page.keyboard.press('Control+k')
   await page.getByRole('searchbox').fill('lbfgs')
@@ -227,7 +227,7 @@ test("the site's search works without any other host", async () => {
   await page.close()
 })
 
-test('the docs page of schedules draws a schedule while the user types, and reports an invalid schedule', async () => {
+test('the schedules page of the docs draws a schedule while the user types, and reports an invalid schedule', async () => {
   const { page, wrong } = await visit('docs/schedules.html')
   const [field, line] = ['.typed', '.curves polyline'].map((where) => page.locator(where))
   await page.getByText(/^from 0.000 to 0.09765, updates 0 to 524$/).waitFor()
@@ -243,7 +243,7 @@ test('the docs page of schedules draws a schedule while the user types, and repo
   await page.close()
 })
 
-test('the docs page of a rule runs a race, and the docs page of fits fits data', async () => {
+test("a rule's docs page runs a race, and the docs page on curve fitting fits typed data", async () => {
   const { page, wrong } = await visit('docs/rules/lion.html')
   await page.getByRole('button', { name: 'Race it here' }).click()
   const race = page.frameLocator('iframe.live')

@@ -11,7 +11,7 @@ import { choose, columnsByName, fitOptions, makeTask, missing, selectRows } from
 const columnsOf = (text: string) =>
   Object.fromEntries(readTable(text).columns.map(({ name, numbers }) => [name, [...numbers]]))
 
-describe('a pasted table', () => {
+describe('a table pasted into the fit page', () => {
   test.each([
     ['commas', 't,y\n1,2\n3,4\n', { t: [1, 3], y: [2, 4] }],
     ['tabs', 't\ty\n1\t2\n3\t4', { t: [1, 3], y: [2, 4] }],
@@ -43,22 +43,22 @@ describe('a pasted table', () => {
     ['a b c', 'none'],
     ['t\n1\n2', 'only “t”'],
     ['who,t\nAda,1', 'only “t”'],
-  ])('is refused: %j', (text, got) => {
+  ])('is refused if malformed: %j', (text, got) => {
     expect(() => readTable(text)).toThrow(`at least two numeric columns, got ${got}`)
   })
 
-  test('is refused with an unclosed quote', () => {
+  test('is refused if the text contains an unclosed quote', () => {
     expect(() => readTable('t,y\n1,2\n3,"4\n')).toThrow(
       'A quote that opens in line 3 or below is not closed.',
     )
   })
 
-  test('records the first line of each row', () => {
+  test('is read with the first line number of each row', () => {
     expect(readTable('# x\n"t\n(s)",y\n1,2\n\n3,"4\n"\n5,6').lines).toEqual([4, 6, 8])
   })
 })
 
-describe('rows of a pasted table', () => {
+describe('rows of a table pasted into the fit page', () => {
   const text = 't,y,s,who\n1,2,1,a\nx,3,1,b\n4,,1,c\n5,6,0,d\n6,7,n/a,e\n7,8,1,f,9\n8,NaN,1,g\n9,10,2,h'
   const of = (changed: Partial<FitPageState>) => {
     const table = readTable(text)
@@ -108,7 +108,7 @@ describe('rows of a pasted table', () => {
   })
 })
 
-describe('settings for weights, losses and derived quantities', () => {
+describe('settings for weights, losses and derived quantities on the fit page', () => {
   const table = readTable('t,y,w\n1,2,1\n2,3,-1\n3,4,0\n4,5,2')
   const of = (changed: Partial<FitPageState>) => {
     const state = { ...initial, ...changed }
@@ -119,7 +119,7 @@ describe('settings for weights, losses and derived quantities', () => {
     return { options, leftOut: rows.leftOut }
   }
 
-  test("become options of the library's fit", () => {
+  test("become options of the library's function fit", () => {
     expect(of({})).toEqual({ options: {}, leftOut: [] })
     expect(of({ weights: 'w' })).toEqual({
       options: { weights: new Float64Array([1, 0, 2]) },
@@ -132,7 +132,7 @@ describe('settings for weights, losses and derived quantities', () => {
     })
   })
 
-  test('exclude weights if σ is used', () => {
+  test('do not allow weights if σ is used', () => {
     expect(of({ sigma: 't', weights: 'w' }).options).toEqual({
       sigma: new Float64Array([1, 2, 3, 4]),
       absoluteSigma: false,
@@ -179,7 +179,7 @@ describe('a model on the fit page', () => {
   const chosen = choose(table, initial)
   const taskWith = (changed: Partial<FitPageState>) => makeTask(table, chosen, { ...initial, ...changed })
 
-  test('accepts a column with the name of a parameter, if it is a built-in model', () => {
+  test('may have a parameter with the name of a column if the model is built in', () => {
     const task = taskWith({ model: 'line' })
     expect(task).toMatchObject({ text: 'slope*x + intercept', parameters: ['slope', 'intercept'] })
     const state = { ...initial, model: 'line', parameters: { slope: { min: 0 } } } as const
@@ -189,7 +189,7 @@ describe('a model on the fit page', () => {
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
-  test("uses columns whose names occur in it, if it is the visitor's model", () => {
+  test("uses the columns whose names occur in the model if the visitor has typed the model", () => {
     expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })
@@ -220,7 +220,7 @@ describe('the address of the fit page', () => {
     expect(fromHash(toHash(initial))).toEqual({ state: initial, problems: [] })
   })
 
-  test('reports its unusable parts', () => {
+  test('is reported with its invalid parts', () => {
     const { state, problems } = fromHash('#model=lime&band=wide&start.a=much&min.=1&speed=3&max.a=2&x')
     expect(problems).toHaveLength(5)
     expect(problems[0]).toMatch(/^The model “lime”: expected own, .*line/)
@@ -229,6 +229,6 @@ describe('the address of the fit page', () => {
   })
 })
 
-test('the example data of the fit page are the same on every platform', () => {
+test('the example data of the fit page are identical on every platform', () => {
   expect(example().split('\n').slice(0, 3)).toEqual(['t,y', '0,2.876', '0.25,2.493'])
 })

@@ -143,7 +143,7 @@ const decay = () => {
 const starts = { a: 1, b: 1, c: 0.5 }
 
 describe('data pasted into the fit page', () => {
-  test('are fitted at once with the tables, curve, band and residuals of Node', async () => {
+  test('are fitted at once, with the same tables, curve, band and residuals as in Node', async () => {
     const page = await open()
     const rows = 30
     const at = Float64Array.from({ length: rows }, (_, i) => i / 3)
@@ -195,7 +195,7 @@ describe('data pasted into the fit page', () => {
     expect(off(other, other.band, [...wide.low, ...wide.high.reverse()])).toBeLessThan(0.3)
   })
 
-  test('support weights, another loss, derived quantities and profiles, which the address keeps', async () => {
+  test('can be fitted with weights, another loss, derived quantities and profiles, and the address stores the settings', async () => {
     const page = await open()
     await chosen(page, 'weights').selectOption('1/f')
     await chosen(page, 'loss').selectOption('softL1')
@@ -247,7 +247,7 @@ describe('data pasted into the fit page', () => {
     await page.getByText('derive: half: expected parameters among a, b, c').waitFor()
   })
 
-  test('may have groups with separate fits, of which the page shows one', async () => {
+  test('may have groups with separate fits, and the page shows one group', async () => {
     const page = await open()
     const { t, rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -288,7 +288,7 @@ describe('data pasted into the fit page', () => {
     await expect.poll(() => page.getByRole('region', { name: 'Groups' }).count()).toBe(0)
   })
 
-  test('may have numeric groups, which are neither x nor y, and a note about points outside the axis', async () => {
+  test('may have a numeric group column, and a note reports points outside the axis', async () => {
     const page = await open('model=fourPL')
     const rows = [1, 2].flatMap((plate) =>
       [0, 0.1, 0.3, 1, 3, 10, 30].map((dose, i) => [plate, dose, 100 / (1 + dose / plate) + (i % 3)]),
@@ -314,7 +314,7 @@ describe('data pasted into the fit page', () => {
     opened.atFirst = opened.visit.requests.length
   })
 
-  test('may have groups with shared parameters, which can be selected by keyboard and are part of the link', async () => {
+  test('may have groups with shared parameters, selectable by keyboard and stored in the link', async () => {
     const page = await open('', { viewport: { width: 320, height: 800 } })
     const { rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -398,7 +398,7 @@ describe('data pasted into the fit page', () => {
     expect(await linked.getByLabel('b: shared').isDisabled()).toBe(true)
   })
 
-  test('are drawn on logarithmic axes on request, without points that have no logarithm', async () => {
+  test('can be drawn on logarithmic axes, without points that have no logarithm', async () => {
     const page = await open()
     const doses = [0, 0.001, 0.01, 0.1, 1, 10, 100, 1000]
     const rows = doses.map((x) => `${x},${(1 + (9 * x) / (1 + x) + 0.1 * Math.cos(9 * x)).toFixed(4)},0.2`)
@@ -421,7 +421,7 @@ describe('data pasted into the fit page', () => {
     await expect.poll(() => hashOf(page)).toMatch(/logX=true&logY=true/)
   })
 
-  test('may contain rows with invalid numbers, which are listed by line and dropped', async () => {
+  test('may contain rows with invalid numbers, and the page lists and drops these rows', async () => {
     const page = await open()
     const lines = example().split('\n')
     const broken = [...lines.slice(0, 5), 'soon,1', '3,', ...lines.slice(5), '1,2,3']
@@ -435,7 +435,7 @@ describe('data pasted into the fit page', () => {
     await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } }))
   })
 
-  test('are reported if they are not a table, and the next table is fitted', async () => {
+  test('lead to an error message if the text is not a table, and the next table is fitted', async () => {
     const page = await open()
     await data(page).fill('hello')
     await page.getByText('Expected a table with at least two numeric columns, got none.').waitFor()
@@ -458,7 +458,7 @@ describe('a file on the fit page', () => {
   }
   const sigma = [0.1, 0.2, 0.1, 0.3, 0.1]
 
-  test('can be dropped anywhere, and a column of σ in the file weights the rows', async () => {
+  test('can be dropped anywhere on the page, and a column of σ in the file weights the rows', async () => {
     const page = await open('model=line')
     const dropped = await page.evaluateHandle((csv) => {
       const transfer = new DataTransfer()
@@ -475,7 +475,7 @@ describe('a file on the fit page', () => {
     expect(await page.getByLabel('prediction band').isDisabled()).toBe(true)
   })
 
-  test('is opened, and refused if it is too large or not UTF-8', async () => {
+  test('can be opened, and is refused if the file is too large or not UTF-8', async () => {
     const page = await open('model=line')
     const choose = (name: string, text: string, encoding: BufferEncoding = 'utf8') =>
       page
@@ -493,7 +493,7 @@ describe('a file on the fit page', () => {
 })
 
 describe('a model on the fit page', () => {
-  test('can be typed, made invalid and corrected', async () => {
+  test('can be typed, and an invalid model is reported until corrected', async () => {
     const page = await open()
     await typed(page).fill('a*exq(-b*t)')
     await page.getByText('at character 3').waitFor()
@@ -510,7 +510,7 @@ describe('a model on the fit page', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
-  test('from the library appears in the field of the custom model, which is restored afterward', async () => {
+  test('can be a library model, whose formula fills the field for custom models until the custom model is restored', async () => {
     const page = await open()
     await chosen(page, 'model').selectOption('line')
     await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
@@ -518,7 +518,7 @@ describe('a model on the fit page', () => {
     await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*t) + c')
   })
 
-  test('is shown with a sum of squares without σ, and with χ² if σ is known', async () => {
+  test('is shown with the sum of squares if σ is unknown, and with χ² if σ is known', async () => {
     const page = await open('model=line')
     const whole = page.getByRole('region', { name: 'Fit statistics', exact: true })
     await data(page).fill('x,y,s\n1,2,1\n2,4.1,1\n3,6,2\n4,8.2,1')
@@ -529,7 +529,7 @@ describe('a model on the fit page', () => {
     expect(await whole.getByText('Residual sum of squares').count()).toBe(0)
   })
 
-  test('is shown by values instead of a curve if it has no column or several columns', async () => {
+  test('is shown by values instead of a curve if the model has no column or several columns', async () => {
     const page = await open()
     await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
     await chosen(page, 'y').selectOption('y')
@@ -546,14 +546,14 @@ describe('a model on the fit page', () => {
     await expectFit(page, fitInNode(expression('a'), { y }, { start: { a: 1 } }))
   })
 
-  test('is reported if it has unidentifiable parameters', async () => {
+  test('leads to a message if the parameters are unidentifiable', async () => {
     const page = await open()
     await typed(page).fill('a + b + c*t')
     await page.getByText('Singular').waitFor()
     await page.getByText('the data determine some parameters only together').waitFor()
   })
 
-  test('is reported with the name of an unidentifiable constant', async () => {
+  test('leads to a message that names an unidentifiable constant', async () => {
     const page = await open()
     await data(page).fill('t,y\n0,2\n1,2\n2,2\n3,2\n4,2\n5,2\n')
     await typed(page).fill('a*exp(-b*t) + c')
@@ -564,7 +564,7 @@ describe('a model on the fit page', () => {
 })
 
 describe('parameters on the fit page', () => {
-  test('have starts and bounds, and can be fixed, by keyboard alone', async () => {
+  test('can be given starting values and bounds, and can be fixed, by keyboard alone', async () => {
     const page = await open()
     await page.getByLabel('a: start').focus()
     await page.keyboard.type('2')
@@ -583,7 +583,7 @@ describe('parameters on the fit page', () => {
     await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
   })
 
-  test('are refused with a message if they are invalid, and the previous fit stays', async () => {
+  test('are refused with a message if invalid, and the previous fit stays visible', async () => {
     const page = await open()
     const start = page.getByLabel('b: start')
     await start.fill('much')
@@ -610,7 +610,7 @@ describe('many small changes on the fit page', () => {
     Object.assign(globalThis, { counts })
   }
 
-  test('lead to one fit per frame of the newest state, in reused memory', async () => {
+  test('lead to one fit of the newest state per frame, in reused memory', async () => {
     const page = await open()
     await page.getByText('Converged').waitFor()
     await page.evaluate(counting)
@@ -629,7 +629,7 @@ describe('many small changes on the fit page', () => {
     expect(memories).toBeLessThan(30)
   })
 
-  test('wait for a pause in typing if the table is large', async () => {
+  test('start a fit after a pause in typing if the table is large', async () => {
     const page = await open('model=line')
     const rows = Array.from({ length: 20_000 }, (_, i) => `${i},${i % 7}`)
     await data(page).evaluate(
@@ -657,7 +657,7 @@ describe('many small changes on the fit page', () => {
 })
 
 describe('the result on the fit page', () => {
-  test('is saved with the bits of fit in Node, and the plot is saved too', async () => {
+  test('can be saved with the same bits as a fit in Node, and the plot can be saved too', async () => {
     const page = await open('start.c=0.5')
     const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: starts })
     await expectFit(page, expected)
@@ -674,7 +674,7 @@ describe('the result on the fit page', () => {
     expect(svg).toContain((await drawn(page)).curve)
   })
 
-  test('is in the link, except for the data', async () => {
+  test('is stored in the link, except for the data', async () => {
     const page = await open()
     const [ofB, options] = [{ x: [1, 2, 3, 4], y: [3, 5.1, 7, 8.9] }, { start: { intercept: { min: 0.5 } } }]
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
@@ -698,7 +698,7 @@ describe('the result on the fit page', () => {
     expect(await other.getByLabel('intercept: min').inputValue()).toBe('0.5')
   })
 
-  test('requests the columns named in the link if the data are missing, and no other columns are fitted', async () => {
+  test('is replaced by a request for the columns in the link if the data are missing', async () => {
     const page = await open('model=own&expression=k*dose&x=dose&y=rate&sigma=e&min.k=0')
     expect(await page.getByLabel('k: min').inputValue()).toBe('0')
     const asked = 'paste, drop or open a table with the columns “dose”, “rate”, “e”.'
@@ -722,7 +722,7 @@ describe('the result on the fit page', () => {
     await expectFit(page, others)
   })
 
-  test('uses the valid part of an invalid address, and the page reports the errors', async () => {
+  test('depends on the valid parts of an invalid address, and the page reports the invalid parts', async () => {
     const page = await open('model=lime&start.a=2')
     const [problem] = await page.locator('#problems li').allTextContents()
     expect(problem).toContain('The model “lime”')
@@ -762,7 +762,7 @@ describe('on the fit page,', () => {
     await check()
   })
 
-  test('the plot uses the colors of the system', async () => {
+  test("the plot uses the system's color scheme", async () => {
     const page = await open('', { colorScheme: 'light' })
     const ground = () => page.locator('.curve svg > rect').getAttribute('fill')
     await expect.poll(ground).toBe(light.surface)
@@ -780,7 +780,7 @@ describe('on the fit page,', () => {
     await page.close()
   })
 
-  test('a part of the page that cannot be loaded is reported', async () => {
+  test('a message reports a part of the page that cannot be loaded', async () => {
     const page = await site.browser.newPage()
     let scripts = 0
     await page.route(/fit-.*\.js$/, (route) => (++scripts === 1 ? route.continue() : route.abort()))
@@ -789,7 +789,7 @@ describe('on the fit page,', () => {
     await page.close()
   })
 
-  test('another engine computes the same fit if the policy forbids WebAssembly', async () => {
+  test('another engine computes the same fit if the content security policy forbids WebAssembly', async () => {
     const { page } = await visit({ ...site, address: `${site.address}fit.html` }, '')
     const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
     await page.route(/fit\.html/, async (route) => {
@@ -803,7 +803,7 @@ describe('on the fit page,', () => {
   })
 })
 
-test('the fit page is small', async () => {
+test('the fit page stays within the size limit', async () => {
   const { page, requests } = await visit({ ...site, address: `${site.address}fit.html` }, '')
   await page.close()
   const files = requests.filter((url) => url.startsWith(site.address)).map((url) => new URL(url).pathname)

@@ -20,7 +20,7 @@ afterAll(async () => {
   await site?.close()
 })
 
-describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
+describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
   let tab: Driven
 
   beforeAll(async () => {
@@ -48,7 +48,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
 
   const hash = 'f=rosenbrock&from=-1.5,2&maxIterations=400&nesterov=lr:0.001,form:shifted&adam=lr:0.1'
 
-  test.skipIf(!isThere)('a race has the points of minimize in Node, bit for bit', async () => {
+  test.skipIf(!isThere)('a race visits bit-identical points to minimize in Node', async () => {
     await tab.open(`${site.address}#${hash}`)
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
     expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
@@ -61,7 +61,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
     expect(tab.errors).toEqual([])
   })
 
-  test.skipIf(!isThere)('the page reports and measures the engines', async () => {
+  test.skipIf(!isThere)('the race page reports and measures the engines', async () => {
     await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
     await click('Engines')
@@ -78,7 +78,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
   })
 
   test.skipIf(!isThere)(
-    "basins are computed in a worker under the page's content security policy",
+    "basins of attraction are computed in a web worker under the page's content security policy",
     async () => {
       await tab.open(`${site.address}#f=booth&maxIterations=300&momentum=lr:0.01`)
       await expect.poll(() => texts('.ranking tbody th')).toHaveLength(1)
@@ -90,7 +90,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
       expect(tab.errors).toEqual([])
     },
   )
-  test.skipIf(!isThere)('the fit page returns the numbers of fit in Node', async () => {
+  test.skipIf(!isThere)('the fit page shows the same results as a fit in Node', async () => {
     await tab.open(`${site.address}fit.html#start.c=0.5`)
     const [t, y] = readTable(example()).columns.map(({ numbers }) => numbers)
     const { values, errors } = fitInNode(

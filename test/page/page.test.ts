@@ -95,8 +95,8 @@ const mixture = [
   ],
 ].join('&')
 
-describe('a race on the page', () => {
-  test('has a draggable starting point, and all its points equal the points of minimize in Node, bit for bit', async () => {
+describe('a race on the race page', () => {
+  test('has a draggable starting point, and visits bit-identical points to minimize in Node', async () => {
     const page = await open(mixture)
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
@@ -126,7 +126,7 @@ describe('a race on the page', () => {
     expect(await points(other)).toEqual(await points(page))
   })
 
-  test('can be stepped, paused, reset, and run at several speeds', async () => {
+  test('can be paused, reset, stepped, and run at several speeds', async () => {
     const page = await open('f=booth&adam=lr:0.1&maxIterations=5000')
     const count = page.locator('.transport output')
     await button(page, 'Step').click()
@@ -142,7 +142,7 @@ describe('a race on the page', () => {
     expect(await count.textContent()).toBe('0 updates')
   })
 
-  test('ranks the optimizers by arrival with their stop reasons, even if some optimizers diverge', async () => {
+  test('ranks the optimizers by arrival, with the reason for the end of each run, even if some optimizers diverge', async () => {
     const page = await open(
       'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
         'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true&adagrad=lr:1e-9',
@@ -178,7 +178,7 @@ describe('the race page', () => {
   const count = (page: Page) => page.locator('.transport output').textContent()
   const over = (page: Page) => page.getByText('The race is over').waitFor()
 
-  test('sets the starting point and runs the race on a click, and shows complete paths during a drag', async () => {
+  test('moves the starting point and runs the race on a click, and shows complete paths during a drag', async () => {
     const page = await open('f=booth&adam=lr:0.5&momentum=lr:0.02&maxIterations=400')
     await page.locator('.contour').click({ position: { x: 200, y: 100 } })
     await expect.poll(() => button(page, 'Pause').isVisible()).toBe(true)
@@ -198,7 +198,7 @@ describe('the race page', () => {
     await expectPoints(page)
   })
 
-  test('can play the timeline in both directions, and explains each update', async () => {
+  test("can play the race's timeline in both directions, and explains each update", async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&adam=lr:0.5&maxIterations=200&tolerance=0')
     const timeline = page.locator('.timeline')
     await expect.poll(() => timeline.getAttribute('max')).toBe('200')
@@ -220,7 +220,7 @@ describe('the race page', () => {
     await expect.poll(async () => (await cells())[0]).toContain("m' = β₁·m + (1−β₁)·g")
   })
 
-  test('changes the race while sliders move, and the link contains their values', async () => {
+  test('changes the race while sliders move, and stores the values of sliders in the link', async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&maxIterations=300')
     await page.getByLabel('rate of optimizer 1').fill('-2')
     await expect.poll(() => hashOf(page)).toContain('momentum=lr:0.01')
@@ -254,7 +254,7 @@ describe('the race page', () => {
     await page.getByText('Update 1 with its values').waitFor()
   })
 
-  test("opens the basins of Himmelblau's function by default, and of a chosen race's function", async () => {
+  test("shows the basins of Himmelblau's function by default, and otherwise those of the selected function", async () => {
     const page = await open('')
     await page.locator('#basins > summary').click()
     await page.locator('.basins tbody tr').nth(3).waitFor()
@@ -267,7 +267,7 @@ describe('the race page', () => {
     expect(await chosen.getByRole('combobox', { name: 'Function', exact: true }).inputValue()).toBe('booth')
   })
 
-  test('marks options without effect', async () => {
+  test('marks options that have no effect', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.locator('.entries summary').click()
     const field = page.locator('.field', { has: page.locator('[data-option="amsgradMoment"]') })
@@ -276,7 +276,7 @@ describe('the race page', () => {
     await expect.poll(() => field.locator('.why').count()).toBe(0)
   })
 
-  test('has scenes with two sentences, and their points equal the points in Node', async () => {
+  test('has scenes with two sentences of explanation, and with the same points as in Node', async () => {
     const page = await open('f=booth&adam=lr:0.5', { reducedMotion: 'no-preference' })
     for (const { title, says } of scenes) {
       const link = page.getByRole('link', { name: title, exact: true })
@@ -291,7 +291,7 @@ describe('the race page', () => {
     }
   })
 
-  test('saves the race as SVG, as PNG and as a program', async () => {
+  test('can save the race as an SVG image, a PNG image and a program', async () => {
     const page = await open('f=booth&adam=lr:0.5&maxIterations=50')
     const saved = async (name: string) => {
       const [download] = await Promise.all([page.waitForEvent('download'), button(page, name).click()])
@@ -321,7 +321,7 @@ describe('a schedule on the race page', () => {
   const lr = (page: Page) => page.locator('[data-option="lr"]')
   const picture = (page: Page) => page.locator('.schedule')
 
-  test('is plotted while typed, gives the race of Node, and is part of the link', async () => {
+  test('is plotted while typed, leads to the same race as in Node, and is stored in the link', async () => {
     const page = await open('f=rosenbrock&from=-1.5,2&maxIterations=300&adam=lr:0.1')
     expect(await picture(page).count()).toBe(0)
     await lr(page).fill('warmup(cosine(0.2, { steps: 180, endValue: 0.01 }), { steps: 20 })')
@@ -340,7 +340,7 @@ describe('a schedule on the race page', () => {
     await expect.poll(() => picture(page).count()).toBe(0)
   })
 
-  test('is refused with a message if it is invalid, and the previous race stays', async () => {
+  test('is refused with a message if invalid, and the previous race stays visible', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await lr(page).fill('cosine(1, { steps: 9 }')
     await lr(page).press('Enter')
@@ -386,7 +386,7 @@ describe('a custom rule on the race page', () => {
   const field = (page: Page) => page.getByLabel('Equations of optimizer 1')
   const scene = scenes.find(({ title }) => title === 'Custom rule')?.hash ?? ''
 
-  test('can be typed, corrected, changed by sliders, shared and saved, and gives the race of Node', async () => {
+  test('can be typed, changed by sliders, shared and saved, and leads to the same race as in Node', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=200&adam=lr:0.5')
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
     await field(page).waitFor()
@@ -436,13 +436,13 @@ describe('a custom rule on the race page', () => {
     await expect.poll(() => field(other).count()).toBe(0)
   })
 
-  test('can be used for basins of attraction', async () => {
+  test('can be used for an image of basins of attraction', async () => {
     const page = await open(scene)
     await page.locator('#basins > summary').click()
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
 
-  test("is shown even if the page's code for it loads slowly, unless the visitor has followed another link", async () => {
+  test("is shown even if the code for custom rules loads slowly, unless the visitor follows another link", async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -485,7 +485,7 @@ describe('a custom rule on the race page', () => {
 })
 
 describe('the address of the race page', () => {
-  test('is used as far as possible, and invalid parts of the address are reported', async () => {
+  test('is used as far as valid, and the page reports invalid parts of the address', async () => {
     const page = await open('f=rosenbrok&from=1&adam=lr:-1&adam=lr:0.5&steps=3')
     const problems = await page.locator('#problems li').allTextContents()
     expect(problems).toHaveLength(4)
@@ -495,14 +495,14 @@ describe('the address of the race page', () => {
     expect(await page.getByLabel('start x').inputValue()).toBe('-1.5')
   })
 
-  test('is reported if its function cannot be read, and the default function is used', async () => {
+  test('leads to a message and to the default function if the function cannot be parsed', async () => {
     const page = await open('f=own&expression=sin(x&adam=lr:0.1')
     await page.getByText('The expression is invalid').first().waitFor()
     await button(page, 'Step').click()
     expect(await page.locator('.transport output').textContent()).toBe('1 update')
   })
 
-  test('leads to the default race if it has no parameters', async () => {
+  test('leads to the default race if the address has no parameters', async () => {
     const page = await open('')
     expect(await page.locator('#problems').isVisible()).toBe(false)
     expect(await page.locator('.ranking tbody tr').count()).toBe(initial.entries.length)
@@ -510,7 +510,7 @@ describe('the address of the race page', () => {
 })
 
 describe('on the race page, the keyboard alone', () => {
-  test('can add, change, move the start, play, turn the surface, and visit the engines', async () => {
+  test('can add and change optimizers, move the start, play the race, turn the surface, and open the engine view', async () => {
     const page = await open('f=booth&from=-7,-4&adam=lr:0.5&maxIterations=100&distance=5')
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
     const tabTo = async (isThere: () => Promise<boolean>) => {
@@ -551,7 +551,7 @@ describe('on the race page, the keyboard alone', () => {
     await page.locator('#race').waitFor()
   })
 
-  test('can enter an invalid value, which is refused with a message while the race stays', async () => {
+  test('can enter an invalid value, and the page refuses the value with a message', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const lr = page.locator('[data-option="lr"]')
     await lr.fill('much')
@@ -567,7 +567,7 @@ describe('on the race page, the keyboard alone', () => {
 })
 
 describe('the engines on the race page', () => {
-  test('are measured with progress, a chart and a report, or canceled', async () => {
+  test('are measured with a progress display, a chart and a report, and the measurement can be canceled', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     const report = page.locator('.report tbody tr')
@@ -645,7 +645,7 @@ describe('on the race page,', () => {
     await check()
   })
 
-  test('every option is described, in text and for screen readers', async () => {
+  test('every option has a visible description that screen readers can read', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.locator('.entries summary').click()
     await settings(page)
@@ -659,7 +659,7 @@ describe('on the race page,', () => {
     }
   })
 
-  test('the surface turns by arrow keys, also with reduced motion, and has an axis along F', async () => {
+  test('the surface can be turned with arrow keys, also with reduced motion, and has an axis along F', async () => {
     const page = await open('f=bowl&adam=lr:0.5')
     await openSurface(page)
     await page.locator('.surface canvas[data-engine]').waitFor()
@@ -694,7 +694,7 @@ describe('on the race page,', () => {
     expect(await moving.getByRole('checkbox', { name: 'rotation' }).isChecked()).toBe(true)
   })
 
-  test('basins that cannot be loaded are reported, and the race continues', async () => {
+  test('a message reports basins that cannot be loaded, and the race continues', async () => {
     for (const [missing, sentence] of [
       [/basins-(?!worker).*\.js$/, 'No basins: a part of the page could not be loaded'],
       [/basins-worker.*\.js$/, 'No basins: a part of the page could not be loaded'],
@@ -730,7 +730,7 @@ describe('on the race page,', () => {
   test.each([
     ['a missing module', /main-.*\.js$/, /^The page could not be loaded: .*Failed to fetch/],
     ['a module that throws', /none/, /^The page could not be loaded: RangeError: no numbers/],
-  ])('%s is reported', async (_, missing, sentence) => {
+  ])('a message reports %s', async (_, missing, sentence) => {
     const page = await site.browser.newPage()
     await page.route(missing, (route) => route.abort())
     await page.addInitScript(() => {
@@ -745,7 +745,7 @@ describe('on the race page,', () => {
     await page.close()
   })
 
-  test('a surface that cannot be loaded is reported, and the race continues', async () => {
+  test('a message reports a surface that cannot be loaded, and the race continues', async () => {
     const { page } = await visit(site, '')
     await page.route(/surface-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:0.5&maxIterations=50`)
@@ -756,7 +756,7 @@ describe('on the race page,', () => {
     await page.close()
   })
 
-  test("the page works in the invalid language 'C'", async () => {
+  test("the page works if the browser's language is the invalid tag 'C'", async () => {
     const { page, errors } = await visit(site, '')
     await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'language', { get: () => 'C' }))
     await page.reload()
@@ -766,7 +766,7 @@ describe('on the race page,', () => {
   })
 })
 
-test('the race page is small', () => {
+test('the race page stays within the size limit', () => {
   const assets = readdirSync(join(site.folder, 'assets')).filter((name) => !name.startsWith('fit-'))
   const size = (names: readonly string[]) =>
     names.reduce(

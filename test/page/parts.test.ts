@@ -38,7 +38,7 @@ import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.js'
 import { formula, line, symbols } from '../../page/src/substitute.js'
 
-describe("a visitor's function", () => {
+describe("a function that a visitor types on the race page", () => {
   test.each([
     ['(1 - x)^2 + 100 (y - x^2)^2', [-1.2, 1], 24.2],
     ['x y', [3, 4], 12],
@@ -47,7 +47,7 @@ describe("a visitor's function", () => {
     ['sqrt(x)/(1 + log(y))', [4, Math.E], 1],
     ['e^x', [0, 1], 1],
     ['tan(x) + tanh(y)', [0.5, 0.7], Math.tan(0.5) + Math.tanh(0.7)],
-  ])('is converted: %s', (text, x, value) => {
+  ])("is converted to the library's syntax: %s", (text, x, value) => {
     const objective = parseObjective(text)
     expect(objective.value(x)).toBeCloseTo(value, 12)
     const out = [NaN, NaN]
@@ -60,7 +60,7 @@ describe("a visitor's function", () => {
     }
   })
 
-  test('has a derivative without a division by 0', () => {
+  test('has a derivative that does not divide by 0', () => {
     const out = [NaN, NaN]
     parseObjective('(y - x^2)^2 + sin(x pi) + abs(y) y').gradient([0, 2], out)
     expect(out).toEqual([Math.PI, 8])
@@ -136,7 +136,7 @@ describe('the address of the race page', () => {
     expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
   })
 
-  test('can be read by humans', () => {
+  test('is readable for humans', () => {
     expect(toHash({ ...initial, entries: [suggested('adam')] })).toBe('f=rosenbrock&from=-1.5,2&adam=lr:0.1')
   })
 
@@ -176,7 +176,7 @@ describe('the address of the race page', () => {
   })
 })
 
-describe("schedules in the race page's address", () => {
+describe("schedules in the address of the race page", () => {
   const lr = "warmup(cyclic(0.1, { maxValue: 1, stepSizeUp: 4, mode: 'triangular' }), { steps: 10 })"
   const entry: RaceState['entries'][number] = {
     rule: 'adamw',
@@ -217,7 +217,7 @@ describe("schedules in the race page's address", () => {
   })
 })
 
-describe('custom rules on the race page', () => {
+describe('custom rules in the address of the race page', () => {
   const entry: RaceState['entries'][number] = {
     ...{ rule: 'own', equations: TIGER },
     options: { lr: 'cosine(0.1,{steps:9})', beta: 0.5, clipNorm: 2 },
@@ -234,7 +234,7 @@ describe('custom rules on the race page', () => {
     expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
   })
 
-  test('are read once for several racers, and restored even if characters of the address are escaped', () => {
+  test('are parsed once for several racers, and restored even if characters of the address are escaped', () => {
     readEquations()
     readSchedules()
     expect(hash.match(/equations=/g)).toHaveLength(1)
@@ -248,7 +248,7 @@ describe('custom rules on the race page', () => {
     })
   })
 
-  test('have sliders for suitable options and a warm-up if the rate can be scheduled, and need no learning rate', () => {
+  test('have sliders for suitable options, and need no learning rate', () => {
     const equations = `defineRule('few', {
       options: { a: { default: 3, min: 0 }, b: { default: 0.5, below: 1 }, eps: 1e-9, zero: 0, flag: true },
       step: 'theta = theta - a*b*(flag == 1 ? g : zero + eps)',
@@ -309,7 +309,7 @@ describe('custom rules on the race page', () => {
     expect(fromHash(linked(text)).problems).toContain(problem)
   })
 
-  test('contain string literals that are read as in a program', () => {
+  test('may contain string literals, which are read as in a program', () => {
     const text = `export const a = defineRule("a", { // words: 'x'
       'b': { c: -1.5e-3, d: true, e: 1_000 }, /* { */ f: 'it\\'s\\n', step: \`g\`, })`
     const { name, given, stepAt } = readLiteral(text)
@@ -329,19 +329,19 @@ describe('custom rules on the race page', () => {
     expect(line('2e5*e', { e: 1 })).toBe('2e5*1')
   })
 
-  test('are shown in a scene', () => {
+  test('are demonstrated in a scene of the page', () => {
     expect(
       scenes.filter(({ hash }) => fromHash(hash).state.entries.some(({ rule }) => rule === 'own')),
     ).toHaveLength(1)
   })
 })
 
-test('the race page describes every option by a sentence', () => {
+test('the race page describes every option in a sentence', () => {
   for (const rule of ruleNames)
     for (const { name, help } of fields({ rule })) expect(help, `${rule}: ${name}`).toMatch(/.{4}/)
 })
 
-test('the race page does not offer rules for matrices, and explains why if a link contains such a rule', () => {
+test('the race page offers no rules for matrices, and explains why if a link contains a rule for matrices', () => {
   expect(ruleNames).toEqual(expect.arrayContaining(['adafactor', 'sm3']))
   expect(ruleNames).not.toContain('muon')
   expect(notOffered).toBe(
@@ -381,12 +381,12 @@ test.each([
   [1, 1],
   [97.2, 90],
   [1e-7, 1e-7],
-])('a slider for the option value %f has the minimum %f', (x, below) => {
+])('a slider for an option with the value %f has the minimum %f', (x, below) => {
   expect(digitBelow(x)).toBe(below)
 })
 
 describe('the height field of a function', () => {
-  test('maps the lowest value to 0 and the highest to 1, and keeps invalid numbers', async () => {
+  test('maps the lowest value to 0 and the highest value to 1, and keeps invalid numbers', async () => {
     for (const objective of ['rosenbrock', 'saddle', 'styblinskiTang', 'own'] as const) {
       const expression = 'log(x) + y'
       const { heights } = sampleHeights(await makeLandscape({ ...initial, objective, expression }))
@@ -507,7 +507,7 @@ function lab(rgb: readonly number[]): number[] {
   ]
 }
 
-describe('measurements', () => {
+describe('measurements of engine speed on the race page', () => {
   const { now } = performance
   const { step } = Optimizer.prototype
 
@@ -518,7 +518,7 @@ describe('measurements', () => {
 
   // The test simulates the time, so a busy machine cannot make it fail.
   test.each([0.1, 1, 50 / 3])(
-    'give the time of a step even if the clock has ticks of %f ms',
+    'determine the time of a step even if the clock has ticks of %f ms',
     async (tick) => {
       const milliseconds = (size: number) => 1e-3 + 1e-6 * size
       let time = 0
@@ -568,7 +568,7 @@ test.each([
   expect(formatWithError(x, error)).toBe(text)
 })
 
-describe('labels next to points', () => {
+describe('labels next to points in a plot', () => {
   const box = { left: 38, top: 8, width: 320, height: 300 }
   const apart = (a: readonly number[], b: readonly number[], width: number, height: number) =>
     Math.abs(a[0] - b[0]) >= width || Math.abs(a[1] - b[1]) >= height
@@ -596,7 +596,7 @@ describe('labels next to points', () => {
     }
   })
 
-  test('keep their position, and are omitted if there is no room', () => {
+  test('keep their positions over time, and are omitted if there is no room', () => {
     const [corner] = placeLabels([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
     expect(corner).toEqual([70, 120])
     expect(
@@ -604,7 +604,7 @@ describe('labels next to points', () => {
     ).toEqual([null])
   })
 
-  test('name the rule, with its options if the rule occurs twice', () => {
+  test('name the rule, and also the options if the rule occurs twice', () => {
     expect(shortNames(['adam 0.1', 'sgd 0.1', 'adam 0.2 amsgrad'])).toEqual([
       'adam 0.1',
       'sgd',
@@ -613,7 +613,7 @@ describe('labels next to points', () => {
   })
 })
 
-test('axes with equal units show at least the previous range', () => {
+test('plot axes with equal units show at least the previous range', () => {
   for (const aspect of [0.5, 1, 2.5]) {
     const [x0, x1, y0, y1] = equalView([-2, 2, -1, 3], aspect)
     expect((x1 - x0) / (y1 - y0)).toBeCloseTo(aspect, 12)
@@ -645,7 +645,7 @@ describe('a race that is computed in advance', () => {
     expect([adam.iterations, adam.reason, adam.arrivedAt, lbfgs.iterations]).toEqual([0, null, null, 0])
   })
 
-  test('shows a method such as L-BFGS at the points of its gradients', async () => {
+  test('shows a method such as L-BFGS at the points at which the method evaluates gradients', async () => {
     const race = await begun()
     race.advance(6, Infinity)
     const lbfgs = race.racers[1]
@@ -655,7 +655,7 @@ describe('a race that is computed in advance', () => {
     if (lbfgs.iterations < lbfgs.made) expect(lbfgs.timeOf(lbfgs.iterations + 1)).toBeGreaterThan(6)
   })
 
-  test("uses the library's gradient noise, which is equal for all racers", async () => {
+  test("uses the library's gradient noise, and the noise is equal for all racers", async () => {
     const noisy = new Race(
       { ...state, noise: 0.5, entries: [suggested('sgd'), suggested('sgd')] },
       (await begun()).landscape,
@@ -684,7 +684,7 @@ describe('a race that is computed in advance', () => {
   })
 })
 
-describe('options without effect', () => {
+describe('options without effect on a race', () => {
   test('are detected by comparing the paths bit by bit', async () => {
     const state: RaceState = { ...initial, entries: [suggested('adam')] }
     const race = new Race(state, await makeLandscape(state))
@@ -708,7 +708,7 @@ describe('options without effect', () => {
   })
 })
 
-test('the race page shows an equation with its numbers', () => {
+test('the race page shows the equations of an update with their current values', () => {
   const numbers = { ...symbols((name) => ({ lr: 0.1, momentum: 0.9 })[name]), g: -2, v: 0.5, 'v’': 0.65 }
   expect(formula("v' = α·v − η·g", numbers)).toBe('0.65 = 0.9·0.5 − 0.1·(−2)')
   expect(formula("b' = μ·b + undampened·g", numbers)).toBe("b' = 0.9·b + undampened·(−2)")

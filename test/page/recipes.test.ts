@@ -50,7 +50,7 @@ test('the example page.html fits typed data with the results of Node, and report
   await page.close()
 })
 
-test('the example digits.html trains in the page, stays responsive, and classifies drawings', async () => {
+test('the example digits.html trains a network in the page, stays responsive, and classifies drawings', async () => {
   const { page, wrong } = await open('digits.html')
   // Polling could miss the first epoch.
   const told = await page.evaluateHandle(() => {

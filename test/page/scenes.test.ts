@@ -43,7 +43,7 @@ test('every scene of the race page is a link with two sentences and a readable a
   }
 })
 
-describe('the sentences of a scene are true', () => {
+describe('the sentences of a scene on the race page are true', () => {
   test('for A ravine', async () => {
     const race = await raced('A ravine')
     expect(race.landscape.objective.value([0, 1])).toBe(100 * race.landscape.objective.value([1, 0]))
@@ -159,7 +159,7 @@ describe('the saved program of a race', () => {
       'all additional settings',
       'f=booth&from=1,-2&noise=0.5&maxIterations=50&adam=lr:0.1,warmup:5,delay:2,clipNorm:1,clipValue:0.5',
     ],
-  ])('reproduces the race: %s', async (_, hash) => {
+  ])('reproduces the points of the race: %s', async (_, hash) => {
     const { state } = fromHash(hash)
     const text = await writeProgram(state)
     const lines: unknown[][] = []

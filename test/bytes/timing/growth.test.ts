@@ -220,7 +220,7 @@ async function timeOf(read: () => unknown, rounds: number): Promise<number> {
 }
 
 test.each(Object.entries(readers))(
-  'the time to read a %s input is proportional to the length of the input',
+  "the time to read an input of the kind %s is proportional to the input's length",
   async (_, [size, reader]) => {
     const reads = await Promise.all([1, 2, 4].map((factor) => reader(factor * size)))
     // The first rounds include compilation, and some rounds include garbage collection, so the minimum counts. Another

@@ -14,7 +14,7 @@ describe('in Chromium', () => {
 
   afterAll(() => site?.close())
 
-  test('a software-rendered surface does not slow most frames, under any name of the renderer', async () => {
+  test('the surface plot does not slow most frames with software rendering, for any name of the renderer', async () => {
     const { page } = await visit(site, 'f=booth&adam=lr:0.1', { reducedMotion: 'no-preference' })
     await page.addInitScript(() => {
       const { prototype } = globalThis.WebGL2RenderingContext
@@ -62,7 +62,7 @@ describe('in Chromium', () => {
   })
 })
 
-describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
+describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
   let site: Site
   let tab: Driven
 
@@ -77,7 +77,7 @@ describe.each(otherBrowsers)('in $name', ({ isThere, launch }) => {
     await site?.close()
   })
 
-  test.skipIf(!isThere)('the surface does not slow most frames, or is replaced by a message', async () => {
+  test.skipIf(!isThere)('the surface plot does not slow most frames, or is replaced by a message', async () => {
     await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
     const texts = (selector: string) =>
       tab.evaluate<string[]>(
