@@ -151,7 +151,8 @@ export class ManyRuns {
   }
 
   /**
-   * Yields batches to advance, one after the other. After each engine call, `ended` lists the runs that have ended.
+   * Yields batches to advance, one after the other. After each engine call, the results of the runs that have ended
+   * are stored.
    */
   *calls(): Generator<EngineCall> {
     yield* this.#begin()
