@@ -1,4 +1,7 @@
-/** A worker process. A worker process computes chunks for its parent process, and ends when the parent process ends. */
+/**
+ * The program of a worker process. The worker process computes chunks for its parent process, and ends when the parent
+ * process ends.
+ */
 
 import {
   type ChunkReply,
@@ -9,10 +12,10 @@ import {
   type WorkerInit,
 } from './library.js'
 
-// The callback ignores errors, because no process waits for the reply if the parent process was killed.
+// The callback ignores errors, because nothing waits for the reply if the parent process was killed.
 const answer = (said: ChunkReply) => process.send?.(said, undefined, undefined, () => {})
 
-// Ctrl-C reaches both processes, and the parent process decides when to end.
+// Ctrl-C reaches the worker and its parent process, and the parent process decides when to end.
 process.on('SIGINT', () => {})
 process.on('disconnect', () => process.exit())
 

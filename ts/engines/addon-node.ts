@@ -9,8 +9,8 @@ import type { Addon, LoadedAddon } from './addon.js'
 import { environmentVariable } from './environment.js'
 
 /**
- * Loads the addon that ANTIGRAD_ADDON names. Otherwise loads the local build, the addon next to the bundle of this
- * file, or the package for this platform.
+ * Loads the addon from the path in ANTIGRAD_ADDON. Without this variable, loads the local build, the addon next to the
+ * bundle of this file, or the package for this platform.
  */
 export function loadAddon(): LoadedAddon {
   const reasons: string[] = []
@@ -23,7 +23,7 @@ export function loadAddon(): LoadedAddon {
     tryFind(() => createRequire(import.meta.url)) ??
     createRequire(process.argv[1] ?? process.execPath)
 
-  /** Tries to load one file; null if that fails. */
+  /** Tries to load one file; returns null if loading fails. */
   const load = (request: string, name: string): Addon | null => {
     try {
       const file = require.resolve(request)
@@ -60,7 +60,7 @@ export function loadAddon(): LoadedAddon {
   )
 }
 
-/** Returns the result of `find`, or null if it throws. */
+/** Returns the result of `find`, or null if `find` throws an error. */
 function tryFind<T>(find: () => T): T | null {
   try {
     return find()
@@ -79,12 +79,15 @@ function thisPlatform(): string {
   return `${platform}-${arch}-${maps?.includes('/ld-musl-') ? 'musl' : 'gnu'}`
 }
 
-/** Why loading the file would end the process, or null. (A system maps truncated files and faults later.) */
+/**
+ * The reason why loading the file would end the process; null if there is no reason. (The operating system maps
+ * truncated files and fails later.)
+ */
 function findDamage(file: Buffer): string | null {
   const isElf = file.length >= 64 && file.readUInt32BE(0) === 0x7f454c46
   if (!isElf) return null
-  // Linkers write the section table last. The offset, the entry count and the entry size of the section table imply the
-  // file's length.
+  // Linkers write the section table at the end of the file. The offset, the entry count and the entry size of the
+  // section table imply the length of the file.
   const length = Number(file.readBigUInt64LE(40)) + file.readUInt16LE(60) * file.readUInt16LE(58)
   return file.length < length ? `its addon has ${file.length} bytes instead of ${length}` : null
 }

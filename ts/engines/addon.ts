@@ -1,17 +1,20 @@
-/** Declarations for crates/native. */
+/** Type declarations for crates/native. */
 
 import type { BorrowedGradients } from './engine.js'
 
-/** Whether a call succeeded, or Rust's message if it failed. After a failure the memory is in an unknown state. */
+/**
+ * Whether a call succeeded, or Rust's error message if the call failed. After a failure, the contents of the memory are
+ * unknown.
+ */
 export type CallOutcome = boolean | string
 
 /**
- * Runs a stage on the attached arena, with borrowed gradients if possible. Without arguments the function runs the
- * plan.
+ * Runs a stage on the attached arena, reading gradients in place if possible. Without arguments, the function runs the
+ * planned stage.
  */
 export interface RunStage {
   (stage?: number, ...gradients: BorrowedGradients): CallOutcome
-  /** The arena, for the addon's other functions. */
+  /** A handle of the arena, for the addon's other functions. */
   readonly handle: object
 }
 
@@ -20,7 +23,7 @@ type ArenaOwner = WebAssembly.Memory | ArrayBuffer
 /** The exports of crates/native. */
 export interface Addon {
   /**
-   * @param owner a memory that never grows, or a buffer, which each call checks because it may be transferred
+   * @param owner a memory that never grows, or a buffer that may be transferred, so that each call checks it
    */
   attach(
     owner: ArenaOwner,
@@ -30,12 +33,14 @@ export interface Addon {
     threads: number,
     instructionSet?: string,
   ): RunStage
-  /** Copies new tables. The result tells whether stage 0 is planned, and is null if the tables are invalid. */
+  /** Copies new tables. The result tells whether stage 0 has a plan, and is null if the tables are invalid. */
   keep(handle: object, tables: Uint32Array): boolean | null
   runRange(handle: object, stage: number, from: number, to: number): CallOutcome
   gather(handle: object, stage: number): CallOutcome
   runAsync(handle: object, stage: number): Promise<CallOutcome>
-  /** Requests huge pages, before the memory is written. Returns whether the system accepted the request. */
+  /**
+   * Requests huge pages from the system, before the memory is written. Returns whether the system accepted the request.
+   */
   advise(memory: WebAssembly.Memory): boolean
   cores(): number
   instructionSets(): string[]
@@ -50,7 +55,7 @@ export interface Addon {
   hash(): number
 }
 
-/** The addon, or the reasons why it is missing. */
+/** The addon, or the reasons why no addon could be loaded. */
 export interface LoadedAddon {
   readonly addon: Addon | null
   readonly reasons: readonly string[]

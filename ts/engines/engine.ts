@@ -7,41 +7,44 @@ export type EngineName = 'native' | 'wasm' | 'typescript'
 /** Gradients by tensor, in the caller's memory. */
 export type BorrowedGradients = readonly (FloatArray | undefined)[]
 
-/** Runs stages on one arena, which must contain current tables, coefficients and gradients. */
+/** Runs stages on one arena, which must contain the current tables, coefficients and gradients. */
 export interface Runner {
   /** Runs a stage over the whole arena. */
   run(stage: number): void
   /**
-   * Runs a stage over the elements from `from` to `to` of the plane. Both positions are multiples of BLOCK or the
-   * plane's end. Sums per tensor are available after `gather`.
+   * Runs a stage over the elements from `from` to `to` of all tensors. Both positions are multiples of BLOCK, or the
+   * end of the last tensor. Sums per tensor are available after `gather`.
    */
   runRange(stage: number, from: number, to: number): void
   gather(stage: number): void
   /**
-   * Like `run`, with gradients outside the arena; present if the engine supports such gradients, and if reading them is
+   * Like `run`, with gradients outside the arena; present if the engine can read such gradients and reading them is
    * faster than a copy. If the gradients overlap the arena, the function returns false without any work.
    */
   readonly runBorrowed?: ((stage: number, gradients: BorrowedGradients) => boolean) | undefined
-  /** Like `run`, but off the main thread, if the engine supports threads; the arena must not be used meanwhile. */
+  /**
+   * Like `run`, but off the main thread; present if the engine supports threads. The arena must not be used in the
+   * meantime.
+   */
   readonly runAsync?: ((stage: number) => Promise<void>) | undefined
   /** The number of threads that the engine uses. */
   readonly threads: number
 }
 
-/** Engine settings that the user has fixed. */
+/** Engine settings that the user has chosen. */
 export interface EngineSettings {
-  /** An instruction set of the report; by default the best instruction set. */
+  /** An instruction set from the engine's report; by default the best instruction set. */
   readonly instructionSet?: string | undefined
   /** The number of threads; by default the size of the arena decides. */
   readonly threads?: number | undefined
 }
 
-/** The capabilities of an engine in this runtime. */
+/** The capabilities that an engine has in this runtime. */
 export interface EngineReport {
   readonly available: boolean
-  /** Reasons why the engine is not available: each attempt in order, with its error. */
+  /** Reasons why the engine is not available: all attempts in order, each with its error. */
   readonly reasons: readonly string[]
-  /** The usable instruction sets, from worst to best. */
+  /** The usable instruction sets, from the slowest to the fastest. */
   readonly instructionSets: readonly string[]
   /** The maximum number of threads of the engine. */
   readonly threads: number
@@ -50,7 +53,7 @@ export interface EngineReport {
 export interface Engine {
   readonly name: EngineName
   /**
-   * Attaches to an arena.
+   * Starts the engine for an arena.
    *
    * @throws Error if the engine cannot run this arena
    */

@@ -1,4 +1,4 @@
-/** The engines that run an arena. */
+/** The engines that run the stages of an arena. */
 
 // biome-ignore-all assist/source/organizeImports: in a bundle, the bytes of the module then precede all code. Between
 // other code they would keep gzip from finding repetitions across them, which costs 600 bytes.
@@ -11,11 +11,11 @@ import { typescript } from './typescript.js'
 
 const allEngines: Readonly<Record<EngineName, Engine>> = { native, wasm, typescript }
 
-/** The parameter count from which the native engine's wider vectors outweigh its higher cost per call. */
+/** The parameter count from which the wider vectors of the native engine outweigh its higher cost per call. */
 const MIN_NATIVE_PARAMETERS = 128
 
 /**
- * Reports for each engine whether it is available, the reasons if it is not, and its instruction sets. The first call
+ * Reports for each engine whether it is available, why it is not available, and its instruction sets. The first call
  * loads the engines. The TypeScript engine is always available.
  */
 export function engines(): Readonly<Record<EngineName, EngineReport>> {
@@ -27,9 +27,9 @@ export function engines(): Readonly<Record<EngineName, EngineReport>> {
 }
 
 /**
- * Attaches an arena to the requested engine, or to the best one for its size.
+ * Attaches the requested engine to an arena, or the best engine for the arena's size.
  *
- * @throws EngineError if the requested engine cannot run here
+ * @throws EngineError if the requested engine cannot run in this runtime
  */
 export function attach(arena: Arena, asked: EngineRequest): EngineChoice<Runner> {
   const isLarge = arena.length >= MIN_NATIVE_PARAMETERS

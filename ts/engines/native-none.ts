@@ -10,7 +10,10 @@ const fail = (): never => {
   throw new Error(reason)
 }
 
-/** The native engine outside Node. This native engine is a stub, so that it adds nothing to a page's bundle. */
+/**
+ * The native engine in runtimes other than Node. This native engine is a stub, so that it adds nothing to a page's
+ * bundle.
+ */
 export const native: Engine = { name: 'native', attach: fail }
 
 export const report = (): EngineReport => ({
@@ -20,7 +23,7 @@ export const report = (): EngineReport => ({
   threads: 0,
 })
 
-/** The request for the engine reports the error. */
+/** A request for the native engine reports the error. */
 export function checkInstructionSet(_name: string): void {}
 
 export const loadOrThrow: () => Addon = fail

@@ -18,14 +18,14 @@ if (endianness() === 'BE') {
 
 let loaded: LoadedAddon | undefined
 
-/** The addon, or the reasons why it is missing; loaded once. */
+/** The addon, or the reasons why no addon could be loaded; loading happens once. */
 export function load(): LoadedAddon {
   loaded ??= tryLoad()
   return loaded
 }
 
 /**
- * @throws Error with the reasons if the addon is missing
+ * @throws Error with the reasons if no addon could be loaded
  */
 export function loadOrThrow(): Addon {
   const { addon, reasons } = load()
@@ -46,12 +46,12 @@ function tryLoad(): LoadedAddon {
 
 declare module '../extensions.js' {
   interface Extensions {
-    /** Asks the system for huge pages for a large memory that belongs to a single arena. */
+    /** Asks the system for huge pages for a large memory that a single arena uses. */
     adviseMemory(memory: WebAssembly.Memory): void
   }
 }
 
-// The WebAssembly engine gains the most from huge pages.
+// The WebAssembly engine gains more from huge pages than the other engines.
 extensions.adviseMemory = (memory) => {
   try {
     load().addon?.advise(memory)
@@ -61,21 +61,21 @@ extensions.adviseMemory = (memory) => {
 }
 
 /**
- * Arena bytes per thread. If the arena is smaller than twice this size, waking a second thread costs as much time as
- * the thread saves.
+ * Number of arena bytes per thread. If the arena is smaller than twice this size, waking a second thread takes as much
+ * time as the thread saves.
  */
 const BYTES_PER_THREAD = 1 << 22
 
-/** Minimum number of scratch elements of matrix kernels for which a step is long enough to use all threads. */
+/** Number of scratch elements of matrix kernels from which a step is long enough to use all threads. */
 const MIN_MATRIX_ELEMENTS_FOR_THREADS = 3 * 128 * 128
 
 /** Minimum average tensor length for which reading gradients in place is faster than a copy. */
 const MIN_BORROWED_LENGTH = 256
 
-/** Borrowed gradients are passed as arguments of a call, whose number is limited. */
+/** Borrowed gradients are passed as arguments of a call, and the number of arguments is limited. */
 const MAX_BORROWED_TENSORS = 1 << 14
 
-/** The capabilities of the native engine in this process. */
+/** The capabilities that the native engine has in this process. */
 export function report(): EngineReport {
   const { addon, reasons } = load()
   return {
@@ -96,7 +96,7 @@ export function checkInstructionSet(name: string): void {
     throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, name)
 }
 
-/** Rust in Node, compiled for each instruction set; the best supported set is used. */
+/** The Rust engine in Node, compiled for several instruction sets, of which the best supported one is used. */
 export const native: Engine = {
   name: 'native',
   attach(arena: Arena, forced: EngineSettings) {
@@ -127,7 +127,7 @@ class NativeRunner implements Runner {
   readonly #arena: Arena
   readonly #addon: Addon
   readonly #run: RunStage
-  /** The version of the tables that the addon has copied, and whether it has planned stage 0. */
+  /** The version of the tables that the addon has copied, and whether the addon has a plan for stage 0. */
   #version = -1
   #isPlanned = false
 
@@ -145,7 +145,10 @@ class NativeRunner implements Runner {
     }
   }
 
-  /** The addon's function. Before the function is returned, the addon receives the current tables. */
+  /**
+   * Returns the addon's function that runs stages. Before the function is returned, the addon receives the current
+   * tables of the arena.
+   */
   get #bound(): RunStage {
     const { version, words } = this.#arena
     if (this.#version !== version) {

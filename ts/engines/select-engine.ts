@@ -8,13 +8,13 @@ export const engineNames: readonly EngineName[] = ['native', 'wasm', 'typescript
 
 const MAX_THREADS = 256
 
-/** A requested engine, and the source of the request. */
+/** A requested engine, and where the request comes from. */
 export interface RequestedEngine {
   readonly name: EngineName
   readonly source: string
 }
 
-/** Validated engine settings of the user. */
+/** Validated engine settings from the user. */
 export interface EngineRequest {
   /** The requested engine is null if any engine is acceptable. */
   readonly requested: RequestedEngine | null
@@ -24,7 +24,7 @@ export interface EngineRequest {
 /**
  * Reads the requested engine from options or environment variables.
  *
- * @throws OptionError if one of them is invalid
+ * @throws OptionError if the requested value is invalid
  */
 export function readEngineRequest(options: {
   readonly engine?: unknown
@@ -42,7 +42,7 @@ export function readEngineRequest(options: {
   return { requested, forced: { instructionSet, threads: requestedThreads(options.threads) } }
 }
 
-/** The engine requested by the option or else by the environment variable. */
+/** The engine that the option requests, or else the engine that the environment variable requests. */
 export function requestedEngine(option: unknown): RequestedEngine | null {
   const [name, by] = readOptionOrVariable(option, 'the option engine', 'ANTIGRAD_ENGINE')
   if (name === undefined) return null
@@ -52,7 +52,7 @@ export function requestedEngine(option: unknown): RequestedEngine | null {
   return { name: name as EngineName, source: by }
 }
 
-/** The number of threads requested by the option or else by the environment variable. */
+/** The number of threads that the option requests, or else the number that the environment variable requests. */
 export function requestedThreads(option: unknown): number | undefined {
   const [given, by] = readOptionOrVariable(option, 'threads', 'ANTIGRAD_THREADS')
   const threads = option === undefined && given !== undefined ? Number(given) : given
@@ -63,7 +63,7 @@ export function requestedThreads(option: unknown): number | undefined {
   return threads as number
 }
 
-/** The requested value and its source. An empty variable counts as unset. */
+/** The requested value, and where the request comes from. An empty environment variable counts as not set. */
 function readOptionOrVariable(option: unknown, name: string, other: string): [given: unknown, by: string] {
   return option === undefined
     ? [environmentVariable(other), `the environment variable ${other}`]
@@ -72,19 +72,19 @@ function readOptionOrVariable(option: unknown, name: string, other: string): [gi
 
 export interface EngineChoice<R> {
   readonly engine: EngineName
-  /** The object that runs on the engine. */
+  /** The object that performs work on the chosen engine. */
   readonly runner: R
-  /** Reasons for the choice of the engine, in the order in which engines were considered. */
+  /** Reasons for the choice of the engine, in the order in which the engines were considered. */
   readonly reasons: readonly string[]
 }
 
 /**
- * Starts the requested engine, or else the first working engine. TypeScript is the last resort.
+ * Starts the requested engine, or else the first working engine. TypeScript is the last engine that is tried.
  *
- * @param begin starts an engine; its exception is the reason why the engine cannot run
- * @param order the other engines in order of preference
- * @param why the reason for this order
- * @throws EngineError if the requested engine cannot run here
+ * @param begin starts an engine; if it throws an error, the error is the reason why the engine cannot run
+ * @param order the engines besides TypeScript, in order of preference
+ * @param why the reason for this order of preference
+ * @throws EngineError if the requested engine cannot run in this runtime
  */
 export function selectEngine<R>(
   { requested, forced }: EngineRequest,

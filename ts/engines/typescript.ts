@@ -1,4 +1,4 @@
-/** The TypeScript engine: a readable reference, and the last resort if WebAssembly is forbidden. */
+/** The TypeScript engine: a readable reference, and the fallback if WebAssembly is forbidden. */
 
 import type { Arena } from '../arena/arena.js'
 import { BY_ROW, CLIPPED_PER_TENSOR, NORM, UNITS } from '../arena/manifest.js'
@@ -32,7 +32,7 @@ export const typescript: Engine = {
     }
 
     const gatherOne: typeof tensors.gather = (job, from, to) => {
-      // The sum over listed rows is complete after the stage itself.
+      // The stage itself completes a sum over listed rows, so nothing is left to add.
       if ((job.flags & BY_ROW) === 0) tensors.gather(job, from, to)
     }
 

@@ -7,7 +7,7 @@ import { getMessage } from '../core/errors.js'
 import { registeredModule, decodeModule, type WasmModule } from '../webassembly/module.js'
 import type { Engine, EngineReport, Runner } from './engine.js'
 
-/** The exports of the crate in wasm/. */
+/** The exports of the WebAssembly crate in wasm/. */
 interface ArenaExports {
   run(address: number, bytes: number, stage: number, from: number, to: number): number
   gather(address: number, bytes: number, stage: number): number
@@ -16,12 +16,12 @@ interface ArenaExports {
   hash(): number
 }
 
-/** The core module, or the larger module that a rule has registered. */
+/** The core module, or the larger module that an imported rule has registered. */
 const currentModule = () => registeredModule ?? core
 
 const instances = new WeakMap<WebAssembly.Memory, Instance>()
 
-/** The module's instance for a memory, which lives as long as the memory. */
+/** The WebAssembly instance for a memory, which lives as long as the memory. */
 class Instance {
   #exports: ArenaExports | undefined
   #source: WasmModule | undefined
@@ -33,9 +33,9 @@ class Instance {
   }
 
   /**
-   * Hands out the exports until `release`. If a call did not return (stack overflow or trap), its exports have lost
-   * their stack position and are replaced. The exports are also replaced if a rule has registered a larger module
-   * meanwhile.
+   * Hands out the exports until `release`. If a call did not return (stack overflow or trap), the instance has lost its
+   * stack position and is replaced. The instance is also replaced if a rule has registered a larger module in the
+   * meantime.
    */
   acquire(): ArenaExports {
     const isCurrent = this.#source === currentModule()
@@ -50,7 +50,7 @@ class Instance {
 
   #instantiate(): ArenaExports {
     const source = currentModule()
-    // Compilation comes before any change, because it may fail.
+    // The module is compiled before any change is made, because compilation may fail.
     const module = compile(source)
     // A module assumes that memory outside its data is zero, so the leftovers of the previous instance are erased.
     if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED_BYTES).fill(0)
@@ -60,7 +60,7 @@ class Instance {
   }
 }
 
-/** The exports that every module has. */
+/** The exports that every WebAssembly module has. */
 interface HashedExports {
   hash(): number
 }
@@ -105,15 +105,15 @@ export function start<E extends HashedExports>(module: WebAssembly.Module, memor
   return exports
 }
 
-/** Whether the module trapped, rather than overflowed the stack. */
+/** Whether the module trapped; the other possible failure is a stack overflow. */
 export function isTrap(thrown: unknown): thrown is WebAssembly.RuntimeError {
   return thrown instanceof WebAssembly.RuntimeError
 }
 
 /**
- * The instance for a region's memory.
+ * The WebAssembly instance for the memory of a region.
  *
- * @throws Error if the module cannot run on this region
+ * @throws Error if the module cannot run on this region of memory
  */
 function getInstance({ memory, reason }: Region): Instance {
   if (memory === null) throw new Error(`the arena is not in a WebAssembly memory: ${reason}`)
@@ -122,7 +122,7 @@ function getInstance({ memory, reason }: Region): Instance {
   return instance
 }
 
-/** The number of plans so far. Each plan has a unique number, so that no plan is confused with another one. */
+/** The number of plans so far. Each plan has a unique number, so that plans are never confused. */
 let plans = 0
 
 class WasmRunner implements Runner {
@@ -132,8 +132,8 @@ class WasmRunner implements Runner {
   readonly #address: number
   readonly #bytes: number
   /**
-   * The plan of stage 0: its address, its number (0 without a plan), the exports that made it, and the version of the
-   * tables.
+   * The plan of stage 0: its address, its number (0 if there is no plan), the exports that made the plan, and the
+   * version of the tables.
    */
   readonly #plan: number
   #number = 0
@@ -152,7 +152,7 @@ class WasmRunner implements Runner {
     if (stage !== 0 || !this.#runAgain()) this.runRange(stage, 0, this.#arena.length)
   }
 
-  /** Repeats the previous call by its plan. The result is false if the tables have changed or if no plan exists. */
+  /** Repeats the previous call from its plan. The result is false if the tables have changed or if no plan exists. */
   #runAgain(): boolean {
     const { version, planned } = this.#arena
     if (this.#version !== version) return false
@@ -188,7 +188,7 @@ class WasmRunner implements Runner {
     }
   }
 
-  /** The exports, after the current tables have been written to the memory. */
+  /** Returns the exports, after writing the current tables to the memory. */
   #take(): ArenaExports {
     if (this.#version !== this.#arena.version) {
       this.#arena.writeTables()
@@ -208,7 +208,7 @@ class WasmRunner implements Runner {
   }
 }
 
-/** The capabilities of the WebAssembly engine in this runtime. */
+/** The capabilities that the WebAssembly engine has in this runtime. */
 export function report(): EngineReport {
   try {
     // Creates an instance, because WebKit under a strict content policy compiles modules but refuses instances.
@@ -219,5 +219,5 @@ export function report(): EngineReport {
   }
 }
 
-/** The Rust kernels as WebAssembly with 128-bit vectors. */
+/** The Rust kernels, compiled to WebAssembly with 128-bit vectors. */
 export const wasm: Engine = { name: 'wasm', attach: (arena) => new WasmRunner(arena) }

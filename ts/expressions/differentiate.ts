@@ -1,4 +1,4 @@
-/** Derivatives by reverse accumulation (Linnainmaa, 1970), as further nodes of the same graph. */
+/** Derivatives by reverse accumulation (Linnainmaa, 1970), added as nodes to the graph of the expression. */
 
 import { OptionError } from '../core/errors.js'
 import { SQRT_PI } from '../functions/faddeeva.js'
@@ -6,8 +6,8 @@ import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
 
 /**
- * Returns the derivative with respect to each operand, from the derivative d of the operation, its operands and its
- * value y; null for an operand without a derivative.
+ * Returns the derivative with respect to each operand (null if there is none), from the incoming derivative d, the
+ * operands and the value y of the operation.
  */
 type DerivativeRule = (
   b: Builder,
@@ -86,7 +86,7 @@ const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
   erfcx: (b, d, [x], y) => {
     const product = b.multiply(b.constant(2), b.multiply(x, y))
     const near = b.subtract(product, b.constant(ERF_SLOPE_AT_0))
-    // For larger x the two terms cancel, so the derivative of 1/(√π·x) is used.
+    // For larger x the two terms cancel, so the derivative of the approximation 1/(√π·x) is used.
     const isFar = b.operation('less', b.constant(1e8), x)
     return [b.multiply(d, b.select(isFar, b.negate(b.divide(y, x)), near))]
   },
@@ -127,29 +127,29 @@ const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
   equal: () => [null, null],
 }
 
-/** 2/√π and √(π/2). */
+/** The constants 2/√π and √(π/2). */
 const ERF_SLOPE_AT_0 = 1.1283791670955126
 const SQRT_HALF_PI = 1.2533141373155003
 
-/** √(1 − x²), as a product of factors that are exact if they are small. */
+/** Computes √(1 − x²) as a product of factors, which are exact if they are small. */
 const complementaryRoot = (b: Builder, x: number): number =>
   b.operation('sqrt', b.multiply(b.subtract(b.one, x), b.add(b.one, x)))
 
-/** NaN for arguments below the lower end of the domain. */
+/** The result is NaN for arguments below the lower end of the domain. */
 const restrictDomain = (b: Builder, least: number, x: number, share: number): number =>
   b.select(b.operation('less', x, least), b.constant(NaN), share)
 
-/** Conditions under which each operand counts, for operations that select an operand. */
+/** Conditions under which an operation selects each of its operands. */
 const choices: { readonly [O in Operation]?: (b: Builder, operands: readonly number[]) => number[] } = {
   min: (b, [x, y]) => b.eitherWay(b.operation('less', x, y)),
   max: (b, [x, y]) => b.eitherWay(b.operation('less', y, x)),
   select: (b, [condition]) => [condition, ...b.eitherWay(condition)],
 }
 
-/** Operations whose derivatives are 0 if the incoming derivative is 0, whatever the operands are. */
+/** Operations whose derivatives are 0 if the incoming derivative is 0, even if an operand is infinite or NaN. */
 const keepsZero: readonly Operation[] = ['add', 'subtract', 'negate', 'abs', 'min', 'max', 'select']
 
-/** Creates nodes. Factors of 1 are omitted and signs are moved outwards; neither changes a bit of the result. */
+/** Creates nodes. Factors of 1 are omitted and signs are moved outwards, which does not change a bit of the result. */
 export class Builder {
   readonly zero: number
   readonly one: number
@@ -192,7 +192,7 @@ export class Builder {
     return (node === undefined) === (ofToo === undefined) ? product : this.negate(product)
   }
 
-  /** Sum over the rows. A sign is moved out of the sum. */
+  /** The sum of a node over the rows of the data. A sign inside the sum is moved out of the sum. */
   sum(a: number): number {
     const node = this.#negated(a)
     return node === undefined ? this.#graph.sum(a) : this.negate(this.#graph.sum(node))
@@ -202,7 +202,7 @@ export class Builder {
     return this.#graph.name(name)
   }
 
-  /** A new value that is carried from row to row. */
+  /** A value that is carried from row to row. */
   carried(): number {
     return this.#graph.carried()
   }
@@ -241,18 +241,18 @@ export class Builder {
 }
 
 export interface Derivatives {
-  /** Node of the value: the root, or its sum over the rows. */
+  /** Node of the value: the root, or the sum of the root over the rows. */
   readonly value: number
-  /** Nodes of the derivatives, per parameter. */
+  /** Nodes of the derivatives, one per parameter. */
   readonly gradient: readonly number[]
 }
 
 /**
- * Derivatives of the root with respect to the parameters. If the root depends on rows of data, it and its derivatives
- * are summed over the rows. Subexpressions that do not depend on the row are computed only once.
+ * Derivatives of the root with respect to the parameters. If the root depends on rows of data, the root and its
+ * derivatives are summed over the rows. Subexpressions that do not depend on the row are computed only once.
  *
- * The order of additions is part of the result. Nodes are visited from the last to the first. The contributions from a
- * node's users are added in that order, within a row and then over the rows.
+ * The order of the additions affects the bits of the result. Nodes are visited from the last to the first. The
+ * contributions of the nodes that use a node are added in the order of the visits, within a row and then over the rows.
  */
 export function differentiate(
   graph: Graph,
@@ -262,7 +262,7 @@ export function differentiate(
 ): Derivatives {
   const builder = new Builder(graph)
   const moves = findDependents(graph, parameters)
-  // Derivative contributions from nodes that depend on the row, and contributions from all other nodes.
+  // For each node, derivative contributions from nodes that depend on the row, and contributions from all other nodes.
   const byRow = new Map<number, number>()
   const whole = new Map<number, number>()
   // Condition under which a node counts; null for always. An operand that is not selected may be infinite or NaN
@@ -326,9 +326,9 @@ function findDependents(graph: Graph, parameters: readonly string[]): boolean[] 
 }
 
 /**
- * The lower triangle of the root's second derivatives, by rows.
+ * The lower triangle of the root's matrix of second derivatives, row by row.
  *
- * @param isByRow whether the derivatives are summed over rows of data
+ * @param isByRow whether the derivatives are summed over the rows of the data
  */
 export function secondDerivatives(
   graph: Graph,

@@ -8,26 +8,26 @@ import { type ParsedExpression, parse } from './parse.js'
 import { compile, type Program } from './program.js'
 import { ProgramRunner } from './run.js'
 
-/** Columns of numbers by name, all with the same length. */
+/** Columns of numbers by name, all of the same length. */
 export type Data = Readonly<Record<string, ArrayLike<number>>>
 
-/** The programs of an expression, with some of its names as columns. */
+/** The compiled programs of an expression, for one choice of data columns. */
 export interface ExpressionPrograms {
   readonly parameters: readonly string[]
   readonly value: Program
-  /** A program with one output per parameter. */
+  /** A program that computes the gradient, with one output per parameter. */
   readonly gradient: Program
-  /** Compiles the lower triangle of the second derivatives, by rows, on demand. */
+  /** Compiles the lower triangle of the second derivatives, row by row, when it is first needed. */
   readonly hessian: () => Program
 }
 
 /** A function of named numbers with its exact gradient: see {@link expression}. */
 export class Expression<Names extends string = string> {
-  /** Source text of the expression, unchanged. */
+  /** Source text of the expression. */
   readonly text: string
-  /** All names, in order of first appearance. */
+  /** All names in the expression, in the order of their first appearance. */
   readonly names: readonly Names[]
-  /** Names of the parameters. Without data, all names are parameters. */
+  /** Names of the parameters of the expression. Without data, all names are parameters. */
   readonly parameters: readonly Names[]
   readonly #parsed: ParsedExpression
   readonly #programs = new Map<string, ExpressionPrograms>()
@@ -43,30 +43,30 @@ export class Expression<Names extends string = string> {
   }
 
   /**
-   * The value of the expression at a point. All names are parameters, in the order of `names`. A Float32Array is
-   * evaluated in float32.
+   * Evaluates the expression at a point. The point x has one number per name, in the order of `names`; all names are
+   * parameters. If x is a Float32Array, the expression is evaluated in float32.
    */
   value(x: ArrayLike<number>): number {
     return this.#bound.value(x)
   }
 
-  /** Writes the gradient at a point x, in the order of `names`, to `out`. */
+  /** Writes the gradient at a point x to `out`, in the order of `names`. */
   gradient(x: ArrayLike<number>, out: FloatArray): void {
     this.#bound.gradient(x, out)
   }
 
-  /** Writes the matrix of second derivatives at a point x to `out`, by rows. */
+  /** Writes the matrix of second derivatives at a point x to `out`, row by row. */
   hessian(x: ArrayLike<number>, out: FloatArray): void {
     this.#bound.hessian(x, out)
   }
 
   /**
-   * Creates an objective for `minimize`: the expression summed over rows of data. Names that occur in the data are
-   * columns, and all other names are parameters.
+   * Creates an objective for `minimize`: the sum of the expression over all rows of data. Names that occur in the data
+   * are columns, and all other names are parameters.
    *
    * @param data columns of equal length; copied
-   * @throws OptionError if a column is not an array of numbers, differs in length from the first one, or does not occur
-   * in the expression
+   * @throws OptionError if a column is not an array of numbers, differs in length from the first column, or does not
+   * occur in the expression
    */
   with<N extends string, D extends Data>(
     // A `this` parameter, because a method that depends on `Names` would make expressions of known names incompatible
@@ -116,7 +116,7 @@ export class Expression<Names extends string = string> {
   }
 }
 
-/** Whether a text is a single name that is not reserved. */
+/** Whether a text consists of one name that is not reserved. */
 export function isName(text: unknown): boolean {
   if (typeof text !== 'string') return false
   try {
@@ -126,7 +126,7 @@ export function isName(text: unknown): boolean {
   }
 }
 
-/** An expression with its data: an objective in its parameters. */
+/** An expression with data, used as an objective function of its parameters. */
 export class BoundExpression<Names extends string = string> {
   /** Names of the parameters, in the order of x. */
   readonly parameters: readonly Names[]
@@ -149,9 +149,10 @@ export class BoundExpression<Names extends string = string> {
   }
 
   /**
-   * The value at a point x, with one number per parameter. A Float32Array is evaluated in float32.
+   * The value of the objective at a point x, with one number per parameter. If x is a Float32Array, the expression is
+   * evaluated in float32.
    *
-   * @throws ArgumentError if x has the wrong length or contains other values than numbers
+   * @throws ArgumentError if x has the wrong length or contains a value that is not a number
    */
   value(x: ArrayLike<number>): number {
     const machine = this.#run('value', x)
@@ -165,7 +166,7 @@ export class BoundExpression<Names extends string = string> {
     for (const [i, slot] of machine.program.outputs.entries()) out[i] = machine.slots[slot]
   }
 
-  /** Writes the matrix of second derivatives at a point x to `out`, by rows. */
+  /** Writes the matrix of second derivatives at a point x to `out`, row by row. */
   hessian(x: ArrayLike<number>, out: FloatArray): void {
     const machine = this.#run('hessian', x)
     if (!isObject(out)) throw new ArgumentError('out', 'an array', out)
@@ -202,14 +203,14 @@ export class BoundExpression<Names extends string = string> {
   }
 }
 
-/** Copies a column. */
+/** Copies a data column. */
 function readNumbers(argument: string, column: unknown): Float64Array {
   const numbers = toFloat64Array(column)
   if (numbers !== undefined) return numbers
   throw new OptionError(argument, 'an array, Float32Array or Float64Array of numbers', column)
 }
 
-/** Reads the columns of data, in the order of the expression's names. */
+/** Reads the data columns, in the order of the expression's names. */
 export function readColumns<Column>(
   expression: Expression,
   data: unknown,
@@ -237,10 +238,10 @@ export function readColumns<Column>(
  * following names are functions only before a parenthesis: `expm1 log1p log2 log10 sinh cosh cbrt asin acos atan2 floor
  * sign erf erfc erfcx normpdf normcdf norminv gamma lgamma digamma trigamma voigt`.
  *
- * −x^2 is −(x²), and 2^3^2 is 2⁹. Integer powers up to 64 are products. Every other name is a parameter or a column of
- * data. The name `e` is also a parameter; write e^x as exp(x).
+ * The text −x^2 means −(x²), and 2^3^2 means 2⁹. Integer powers up to 64 are computed as products. Every other name is
+ * a parameter or a column of data. The name `e` is also a parameter; write e^x as exp(x).
  *
- * @throws ExpressionError if the text is invalid. The error has the position and, for characters such as × or ², the
+ * @throws ExpressionError if the text is invalid. The error contains the position and, for characters such as × or ², a
  * valid spelling.
  * @example
  * minimize(expression('(1 - x)^2 + 100*(y - x^2)^2'), [-1.5, 2], adam({ lr: 1e-2 }))

@@ -1,15 +1,18 @@
-/** An expression as a graph. Equal subexpressions share one node, and operands precede the nodes that use them. */
+/**
+ * An expression, represented as a graph. Equal subexpressions share one node, and the operands of a node precede the
+ * node.
+ */
 
 import { type Operation, toScalarOperation } from './operations.js'
 
 export type Node =
   | { readonly kind: 'constant'; readonly value: number }
   | { readonly kind: 'name'; readonly name: string }
-  /** The sum over the rows of the data. */
+  /** The sum of a value over the rows of the data. */
   | { readonly kind: 'sum'; readonly operand: number }
   /**
-   * A value that is carried from row to row, 0 at the first row; and its final value, where `next` is the value that a
-   * row leaves.
+   * A value that is carried from row to row, starting with 0, and its final value; `next` is the node of the carried
+   * value after a row.
    */
   | { readonly kind: 'carried'; readonly index: number }
   | { readonly kind: 'end'; readonly operand: number; readonly next: number }
@@ -22,7 +25,7 @@ export class Graph {
   readonly nodes: Node[] = []
   readonly #numbers = new Map<string, number>()
 
-  /** A constant. −0 and 0 are distinct. */
+  /** A constant. The constants −0 and 0 have distinct nodes. */
   constant(value: number): number {
     return this.#number(`${Object.is(value, -0) ? '-0' : value}`, { kind: 'constant', value })
   }
@@ -35,21 +38,23 @@ export class Graph {
     return this.#number(`sum ${operand}`, { kind: 'sum', operand })
   }
 
-  /** A new value that is carried from row to row; {@link end} defines its update. */
+  /** A value that is carried from row to row; {@link end} defines how a row updates the value. */
   carried(): number {
     const index = this.nodes.length
     return this.#number(`carried ${index}`, { kind: 'carried', index })
   }
 
   /**
-   * The value that is left after all rows. The node of this value must be created after all nodes that use the carried
+   * The value that a carried value has after all rows. This node must be created after all nodes that use the carried
    * value.
    */
   end(operand: number, next: number): number {
     return this.#number(`end ${operand} ${next}`, { kind: 'end', operand, next })
   }
 
-  /** Creates a node for an operation. If all operands are constants, the result is a constant computed in float64. */
+  /**
+   * Creates a node for an operation. If all operands are constants, the result is also a constant, computed in float64.
+   */
   operation(operation: Operation, ...operands: number[]): number {
     if (operands.every((number) => this.nodes[number].kind === 'constant')) {
       const values = operands.map((number) => this.constantAt(number) as number)
@@ -70,7 +75,7 @@ export class Graph {
     return node.kind === 'constant' ? node.value : undefined
   }
 
-  /** Indices of a node's operands. */
+  /** Indices of the operands of a node. */
   operandsOf(number: number): readonly number[] {
     const node = this.nodes[number]
     if (node.kind === 'operation') return node.operands

@@ -1,27 +1,27 @@
-/** Programs written as named lines, so that their algebra reads like the paper that it comes from. */
+/** Programs written as named lines, so that the algebra in the code reads like the algebra in the paper. */
 
 import { ExpressionError } from '../core/errors.js'
 import type { Builder } from './differentiate.js'
 import { Graph, type Node } from './graph.js'
 import { callable, type Language, parse } from './parse.js'
 
-/** The language of expressions, extended so that numbers are conditions: 0 is false. */
+/** The lines use the language of expressions, but numbers also serve as conditions: 0 is false. */
 const language: Language = {
   calls: callable,
   areNumbersConditions: true,
   error: (text, at, expected, received) => new ExpressionError(text, at, expected, received),
 }
 
-/** Infinity as a named constant of lines. */
+/** The name of infinity in lines. */
 export const INFINITY = Infinity
 
-/** Nodes by name. */
+/** Nodes by the names of their lines. */
 type NamedNodes = Readonly<Record<string, number>>
 
 /**
  * Defines lines such as `gain = (before - cost)/predicted`. A line may use the names of earlier lines, constants, and
- * names that the caller supplies. Text that does not begin with a name and `=` continues the previous line. The
- * character `#` begins a comment.
+ * names that the caller supplies. Text that does not begin with a name and `=` continues the line before. The character
+ * `#` begins a comment.
  *
  * @returns a function that adds the lines to a program: it takes nodes by name, and returns the nodes of the lines
  */
@@ -39,7 +39,7 @@ export function defineLines(
 
 interface LineTemplate {
   readonly nodes: readonly Node[]
-  /** The node of each line. */
+  /** Returns the node of each line. */
   readonly lines: ReadonlyMap<string, number>
 }
 
@@ -72,7 +72,7 @@ function writeNode(b: Builder, node: Node, written: readonly number[], names: Na
   if (node.kind !== 'operation') throw new TypeError(`a line has a ${node.kind}`)
   const operands = node.operands.map((operand) => written[operand])
   const [x, y, z] = operands
-  // The builder simplifies operations on constants.
+  // The builder simplifies operations whose operands are constants.
   switch (node.operation) {
     case 'add':
       return b.add(x, y)

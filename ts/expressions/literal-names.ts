@@ -2,7 +2,7 @@
 
 import type { constants, functionNames, functions } from './names.js'
 
-/** Characters between names: spaces and the operators of expressions. */
+/** Characters that can stand between names: spaces and the operators of expressions. */
 type Separators = [
   ...[
     ' ',
@@ -49,10 +49,12 @@ type SplitByAll<T, Signs> = Signs extends [infer Sign extends string, ...infer O
   ? SplitByAll<T extends unknown ? Split<T, Sign> : never, Others>
   : T
 
-/** First characters of numbers, so that the e of 1e-3 is not a name. */
+/** First characters of numbers, which ensure that the e of 1e-3 is not read as a name. */
 type Digit = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.'
 
-/** The name in a part of the literal; `string` if the part is not a full literal, as in `a${string}`. */
+/**
+ * The name in a part of the literal; `string` if the type of the part is not a complete literal, as in `a${string}`.
+ */
 type NameIn<Part> = Part extends
   | ''
   | `${Digit}${string}`
@@ -63,33 +65,34 @@ type NameIn<Part> = Part extends
     ? string
     : Part & string
 
-/** The function names that a parenthesis follows. */
+/** The function names that a parenthesis must follow. */
 type CalledIn<Text, Name extends string> = Name extends unknown
   ? Text extends `${'' | `${string}${Separators[number]}`}${Name}${'' | ' '}(${string}`
     ? Name
     : never
   : never
 
-/** The names in a text, without functions. */
+/** The names in a text, except for functions. */
 type TextWithout<Text, Names extends string> = Exclude<
   Names,
   CalledIn<Text, Extract<Names, (typeof functionNames)[number]>>
 >
 
-/** The names in an expression's text if its type is a single literal; otherwise `string`. */
+/** The names in an expression's text if the type of the text is a single literal; otherwise `string`. */
 export type NamesOf<Text extends string, All = Text> = Text extends unknown
   ? [All] extends [Text]
     ? TextWithout<Text, NameIn<SplitByAll<Text, Separators>>>
     : string
   : never
 
-/** The names that are parameters, given the columns of data; `string` if either set of names is unknown. */
+/** The names of the parameters, given the names of the data columns; `string` if either set of names is unknown. */
 export type NamesBeside<Names extends string, Columns> = string extends Names | keyof Columns
   ? string
   : Exclude<Names, keyof Columns>
 
 /**
- * Rejects unknown property names if both sets of names are known. Arrays, and records of arbitrary names, are accepted.
+ * Rejects property names that are unknown, if both sets of names are known. Arrays, and records of arbitrary names, are
+ * accepted.
  */
 export type OnlyNames<Names, Given> = Given extends unknown
   ? string extends Names | keyof Given

@@ -1,11 +1,11 @@
-/** The operations of expressions and programs: their operand counts, and what they compute. */
+/** The operations of expressions and programs, with their operand counts and implementations. */
 
 import { type Dtype, type Round, rounding, signum } from '../core/numbers.js'
 import { elementary } from '../functions/index.js'
 
 type Elementary = ReturnType<typeof elementary>
 
-/** Operand count and implementation of each operation; f rounds to the dtype. */
+/** Operand count and implementation of each operation; the function f rounds to the dtype. */
 type Operations<More extends readonly unknown[] = []> = Record<
   string,
   readonly [number, (f: Round, functions: Elementary) => (...operands: number[]) => number, ...More]
@@ -13,13 +13,13 @@ type Operations<More extends readonly unknown[] = []> = Record<
 
 const over = (f: Round, a: number, b: number) => (b === 0 ? 0 : f(a / b))
 
-/** Operations of expressions. */
+/** Operations that expressions can contain. */
 const expressionOperations = {
   add: [2, (f) => (a, b) => f(a + b)],
   subtract: [2, (f) => (a, b) => f(a - b)],
   multiply: [2, (f) => (a, b) => f(a * b)],
   divide: [2, (f) => (a, b) => f(a / b)],
-  /** Division in the equations of rules: 0 if the divisor is 0. */
+  /** Division in the equations of rules, where x/0 is 0. */
   over: [2, (f) => (a, b) => over(f, a, b)],
   negate: [1, () => (a) => -a],
   abs: [1, () => (a) => Math.abs(a)],
@@ -27,7 +27,7 @@ const expressionOperations = {
   /** The second operand if both operands are equal; NaN if either operand is NaN. */
   min: [2, () => (a, b) => (a < b || Number.isNaN(a) ? a : b)],
   max: [2, () => (a, b) => (a > b || Number.isNaN(a) ? a : b)],
-  /** The value of a condition is 1 or 0. Comparisons with NaN are 0. */
+  /** The value of a condition is 1 if it is true, otherwise 0. Comparisons with NaN are 0 (false). */
   less: [2, () => (a, b) => (a < b ? 1 : 0)],
   lessOrEqual: [2, () => (a, b) => (a <= b ? 1 : 0)],
   equal: [2, () => (a, b) => (a === b ? 1 : 0)],
@@ -64,7 +64,7 @@ const expressionOperations = {
   lgamma: [1, (_, { lgamma }) => lgamma],
   digamma: [1, (_, { digamma }) => digamma],
   trigamma: [1, (_, { trigamma }) => trigamma],
-  /** Derivatives of erf and of trigamma. Only derivatives use these operations. */
+  /** Derivatives of erf and of trigamma. These operations occur only in derivatives. */
   erfSlope: [1, (_, { erfSlope }) => erfSlope],
   tetragamma: [1, (_, { tetragamma }) => tetragamma],
   voigt: [3, (_, { voigt }) => voigt],
@@ -74,9 +74,9 @@ const expressionOperations = {
 } as const satisfies Operations
 
 /**
- * Operations of programs only: fused operations, with each intermediate result rounded, and copies. In names with
- * `From`, the result is subtracted from the last operand. Each fused operation has its tree, in which numbers are
- * operand indices.
+ * Operations that only programs contain: copies, and fused operations, which round each intermediate result. If the
+ * name of an operation contains `From`, the result is subtracted from the last operand. Each fused operation is given
+ * as a tree whose numbers are operand indices.
  */
 const programOperations = {
   blendSquare: [
@@ -139,7 +139,7 @@ const programOperations = {
   copy: [1, () => (a) => a],
 } as const satisfies Operations<[ReductionTree?]>
 
-/** A tree of operations and operand indices. */
+/** A tree of operations; its leaves are operand indices. */
 export type ReductionTree = readonly [Operation, ...(ReductionTree | number)[]]
 
 export const operations = { ...expressionOperations, ...programOperations }

@@ -6,7 +6,7 @@ import { Graph } from './graph.js'
 import { constants, foreign, functionNames, functions, NAME, suggestName } from './names.js'
 import { type Operation, operations } from './operations.js'
 
-/** Limits of an expression, so that malicious input costs little time. */
+/** Limits on the size of an expression, so that malicious input costs little time. */
 const MAX_TEXT_LENGTH = 20_000
 const MAX_NAMES = 1000
 const MAX_DEPTH = 200
@@ -17,7 +17,7 @@ const NUMBER = String.raw`(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`
 const OPERATOR_PATTERN = String.raw`\*\*|[<>=!]=|&&|\|\||[-+*/^()<>!?:,]`
 const TOKEN = new RegExp(`\\s*(?:(${NUMBER})|(${NAME})|(${OPERATOR_PATTERN})|$)`, 'uy')
 
-/** Binary operators: their precedence, the kind of their operands, and the kind of their result. */
+/** Binary operators, each with its precedence, the kind of its operands, and the kind of its result. */
 const infix: Readonly<Record<string, readonly [binding: number, takes: OperatorKind, gives: OperatorKind]>> =
   {
     '||': [2, 'condition', 'condition'],
@@ -35,17 +35,17 @@ const infix: Readonly<Record<string, readonly [binding: number, takes: OperatorK
   }
 const CONDITIONAL = 1
 const COMPARISON = 4
-/** A unary sign has a higher precedence than a product, but a lower one than a power: −x² is −(x²). */
+/** A unary sign has a higher precedence than a product and a lower precedence than a power, so −x² is −(x²). */
 const UNARY_PRECEDENCE = 7
 
-/** Functions of expressions, by name. */
+/** Functions that expressions can call, by name. */
 export const callable: Calls = Object.fromEntries(
   [...functions, ...functionNames].map((name) => [name, single(name)]),
 )
 
 export type Calls = Readonly<Record<string, Callable>>
 
-/** A function: its smallest and largest operand counts, and a factory for its node. */
+/** A function: its minimum and maximum operand counts, and a factory for its node. */
 interface Callable {
   readonly count: number
   readonly most?: number
@@ -62,7 +62,7 @@ export function single(name: Operation): Callable {
 
 type OperatorKind = 'number' | 'condition'
 
-/** A parsed node, and the position of its text. */
+/** A parsed node, and the position of its source text. */
 interface ParsedPart {
   readonly node: number
   readonly kind: OperatorKind
@@ -78,17 +78,17 @@ interface Token {
 export interface ParsedExpression {
   readonly graph: Graph
   readonly root: number
-  /** Names in order of first appearance. */
+  /** Names in the order of their first appearance. */
   readonly names: readonly string[]
 }
 
 /** Resolves a name at a position to a node; undefined if the name stands for itself. */
 export type Resolve = (name: string, at: number) => number | undefined
 
-/** The functions of a language, and its error for invalid text. */
+/** The functions of a language, and the error that the language throws for invalid text. */
 export interface Language {
   readonly calls: Calls
-  /** Whether numbers and conditions are interchangeable; 0 is false. */
+  /** Whether a number can be used as a condition (0 is false) and a condition as a number. */
   readonly areNumbersConditions?: boolean
   readonly error: (text: string, at: number, expected: string, received: string) => Error
 }
@@ -99,8 +99,8 @@ const expressionOperations: Language = {
 }
 
 /**
- * @param graph graph that receives the nodes
- * @throws ExpressionError if the text is not a valid expression, or too large
+ * @param graph graph to which the nodes are added
+ * @throws ExpressionError if the text is not a valid expression, or is too large
  */
 export function parse(
   text: string,
@@ -210,7 +210,7 @@ class Parser {
     return { node: this.graph.operation('select', condition, yes, no), kind: 'number', at: left.at }
   }
 
-  /** Parses a number, a name, a call, a parenthesis or a unary operator, with its exponent. */
+  /** Parses a number, a name, a call, a parenthesized expression or a unary operator, and its exponent. */
   #operand(): ParsedPart {
     const token = this.#next()
     const { at, text } = token
@@ -309,7 +309,8 @@ class Parser {
 }
 
 /**
- * A power node. Integer powers become products by repeated squaring, from the lowest binary digit of the exponent on.
+ * Creates the node of a power. Integer powers become products by repeated squaring, from the lowest binary digit of the
+ * exponent on.
  */
 function power(graph: Graph, base: number, exponent: number): number {
   const n = graph.constantAt(exponent)

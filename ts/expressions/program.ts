@@ -14,24 +14,24 @@ import {
 } from './steps.js'
 
 /**
- * A compiled program. A program's slots are numbered in the order of parameters, data columns, constants, and computed
- * values. `head` runs once before the rows, `body` runs for each row and adds to the sums, and `tail` runs after the
- * rows.
+ * A compiled program. The slots of a program are numbered in this order: parameters, data columns, constants, and
+ * computed values. The section `head` runs once before the rows, `body` runs for each row and adds to the sums, and
+ * `tail` runs after the rows.
  */
 export interface Program {
   readonly parameters: readonly string[]
   readonly columns: readonly string[]
   readonly constants: readonly number[]
-  /** Count of slots. */
+  /** Count of the program's slots. */
   readonly slots: number
   readonly head: readonly Instruction[]
   readonly body: readonly Instruction[]
   readonly tail: readonly Instruction[]
-  /** Slots of the sums, which start at 0. */
+  /** Slots of the sums, whose initial value is 0. */
   readonly sums: readonly number[]
-  /** Slots of the outputs. All outputs are computed values, and no output is a parameter's slot. */
+  /** Slots of the program's outputs. All outputs are computed values, and no output is in the slot of a parameter. */
   readonly outputs: readonly number[]
-  /** Whether rows depend on earlier rows through more than sums. */
+  /** Whether rows depend on earlier rows through carried values, in addition to sums. */
   readonly carries: boolean
 }
 
@@ -56,7 +56,7 @@ export function compile(
   const slots = new Slots(parameters.length + columns.length + constants.length)
   const lastUse = lastUses(order, outputs)
   for (const sum of sums) places.set(sum, slots.take())
-  // The next row of data reads the carried value from this slot.
+  // The next row of data reads the carried value from the slot of this node.
   for (const [number, node] of nodes.entries()) {
     if (node.kind !== 'end' || uses[number] === 0) continue
     places.set(number, places.get(node.operand) as number)
@@ -98,8 +98,8 @@ export function compile(
 }
 
 /**
- * Slots of the names, followed by the slots of the constants. All constants of the graph get a slot, so that its
- * programs share one layout.
+ * Slots of the names, followed by the slots of the constants. All constants of the graph get a slot, so that all
+ * programs of the graph share one layout.
  */
 function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
   const constants: number[] = []
@@ -112,7 +112,7 @@ function placeInputs({ nodes }: Graph, inputs: readonly string[]) {
   return { places, constants }
 }
 
-/** One step for each node that is used and computed. */
+/** One step for each computed node that is used. */
 function listSteps({ nodes }: Graph, sections: readonly Section[], uses: ArrayLike<number>): ProgramStep[] {
   const steps: ProgramStep[] = []
   for (const [number, node] of nodes.entries()) {

@@ -7,15 +7,15 @@ import { toScalarOperation } from './operations.js'
 import type { Program } from './program.js'
 import type { Instruction } from './steps.js'
 
-/** Number of operations between two pauses; they take about a millisecond. */
+/** Number of operations between two pauses, which take about a millisecond. */
 export const OPERATIONS_OF_SLICE = 1 << 15
 
 type RoundedOperation = (a: number, b: number, c: number, d: number) => number
 
-/** Implementations of the operations, by code. */
+/** Implementations of the operations, indexed by their codes. */
 const scalarOperations: { float32?: readonly RoundedOperation[]; float64?: readonly RoundedOperation[] } = {}
 
-/** A program for one dtype, with the slots that it runs on. */
+/** A program for one dtype, with the memory for its slots. */
 export class ProgramRunner {
   readonly program: Program
   readonly slots: FloatArray
@@ -31,8 +31,8 @@ export class ProgramRunner {
   }
 
   /**
-   * Runs the program over all rows of the data. Columns are in the program's order. After the call, the slots contain
-   * the outputs.
+   * Runs the program over all rows of the data. Columns are passed in the order of the program. After the call, the
+   * slots contain the outputs.
    */
   run(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
     const { slots, program } = this
@@ -42,7 +42,7 @@ export class ProgramRunner {
     this.#execute(program.tail)
   }
 
-  /** Runs the program with pauses, row-parallel or not. */
+  /** Runs the program with pauses, either row by row or row-parallel. */
   *runInSlices(
     x: ArrayLike<number>,
     data: readonly ArrayLike<number>[],
@@ -63,7 +63,10 @@ export class ProgramRunner {
     }
   }
 
-  /** Runs the program row-parallel. The sums have the same order as in crates/kernels/src/many/rows.rs. */
+  /**
+   * Runs the program row-parallel, with several rows at a time. The sums are added in the same order as in
+   * crates/kernels/src/many/rows.rs.
+   */
   runInLanes(x: ArrayLike<number>, data: readonly ArrayLike<number>[], rows: number): void {
     runToEnd(this.#inLanes(x, data, rows))
   }
@@ -85,7 +88,7 @@ export class ProgramRunner {
         for (let k = 0; k < sums.length; k++) lanes[k][lane] = slots[sums[k]]
       }
       const end = Math.min(rows, begin + size)
-      // The rows of an incomplete block come first.
+      // The rows of the incomplete block are processed first.
       const rest = (end - begin) % BLOCK_OF_RUNS
       for (let lane = 0; lane < rest; lane++) visit(end - rest + lane, lane)
       for (let row = begin; row < end - rest; row++) {
@@ -127,13 +130,16 @@ export class ProgramRunner {
   }
 }
 
-/** Rows per partial sum in a row-parallel run. The number of rows per partial sum depends only on the count of rows. */
+/**
+ * Count of rows per partial sum in a row-parallel run. The count of rows per partial sum depends only on the total
+ * count of rows.
+ */
 export function rowsOfPiece(rows: number): number {
   const blocks = Math.ceil(rows / BLOCK_OF_RUNS)
   return BLOCK_OF_RUNS * Math.max(MIN_BLOCKS, Math.ceil(blocks / MAX_PIECES))
 }
 
-/** Sums lanes by adding the second half to the first until one is left. */
+/** Sums lanes by adding the second half to the first half until one lane is left. */
 function sumByHalves(lanes: FloatArray): number {
   for (let half = lanes.length / 2; half >= 1; half /= 2) {
     for (let k = 0; k < half; k++) lanes[k] += lanes[half + k]

@@ -8,12 +8,12 @@ import { type Graph, symmetric } from './graph.js'
 import { type Code, type ReductionTree, shapes } from './operations.js'
 
 /**
- * An instruction: operation code, result slot, and four operand slots, of which the operation reads as many as it
+ * An instruction: operation code, result slot, and four operand slots; each operation reads only as many slots as it
  * needs.
  */
 export type Instruction = readonly [code: number, to: number, a: number, b: number, c: number, d: number]
 
-/** When a node is computed: 0 before the rows of data, 1 at each row, 2 after the rows. */
+/** The time at which a node is computed: 0 before the rows of data, 1 at each row, 2 after the rows. */
 export type Section = 0 | 1 | 2
 
 export interface ProgramStep {
@@ -24,7 +24,7 @@ export interface ProgramStep {
   readonly section: Section
 }
 
-/** Use counts of all nodes, by the wanted nodes and by the operands of used nodes; 0 for unused nodes. */
+/** Counts how often wanted nodes and the operands of used nodes refer to each node; the count is 0 for unused nodes. */
 export function findUses(graph: Graph, wanted: readonly number[]): number[] {
   const uses = graph.nodes.map(() => 0)
   for (const node of wanted) uses[node]++
@@ -36,7 +36,7 @@ export function findUses(graph: Graph, wanted: readonly number[]): number[] {
 
 /**
  * Fuses steps to match the tree of a fused operation, if no other step of the section needs the inner results. The
- * choice minimizes the reads and writes. Steps keep the order of their nodes.
+ * choice of fused operations minimizes the reads and writes. Steps stay in the order of their nodes.
  */
 export function fused(
   steps: readonly ProgramStep[],
@@ -80,7 +80,7 @@ export function fused(
   return found.reverse()
 }
 
-/** Cost of a step without its operand reads: one write and the start. */
+/** Cost of a step without reading its operands: one write and the start of the operation. */
 const OWN_COST = 2
 
 /** Operation trees by their outermost operation. */
@@ -88,7 +88,7 @@ const listShapes = new Map<Code, typeof shapes>(
   shapes.map(([, [last]]) => [last, shapes.filter(([, shape]) => shape[0] === last)]),
 )
 
-/** The nodes that a tree's operand indices stand for; undefined if a step does not match the tree. */
+/** The nodes for the operand indices of a tree; undefined if a step does not match the tree. */
 function collectOperands(
   shape: ReductionTree,
   step: ProgramStep | undefined,
@@ -127,7 +127,7 @@ function matchOperands(
   return all
 }
 
-/** Last step that uses each node. Nodes that are `kept` to the end have no entry. */
+/** The last step that uses each node. Nodes that are `kept` until the end have no entry. */
 export function lastUses(order: readonly ProgramStep[], kept: readonly number[]): Map<number, number> {
   const lastUse = new Map<number, number>()
   const sections = new Map(order.map(({ number, section }) => [number, section]))
@@ -143,7 +143,7 @@ export function lastUses(order: readonly ProgramStep[], kept: readonly number[])
   return lastUse
 }
 
-/** A counter of slots that reuses free slots. */
+/** Allocates slots, and reuses slots that have become free. */
 export class Slots {
   count: number
   readonly #first: number
@@ -163,7 +163,10 @@ export class Slots {
   }
 }
 
-/** Converts steps to instructions. A result goes to the slot that `places` has for its node, or to a free slot. */
+/**
+ * Converts steps to instructions. The result of a step goes to the slot that `places` lists for its node, or to a free
+ * slot.
+ */
 export function placeSteps(
   order: readonly ProgramStep[],
   lastUse: ReadonlyMap<number, number>,
@@ -182,7 +185,7 @@ export function placeSteps(
   })
 }
 
-/** Operation codes: positions in the manifest. */
+/** Codes of the operations, which are their positions in the manifest. */
 const numbers = new Map<string, number>(OPERATIONS.map((code, number) => [code, number]))
 
 export function instruction(code: Code, to: number, operands: readonly number[]): Instruction {

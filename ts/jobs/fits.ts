@@ -1,4 +1,4 @@
-/** Fits of a table: requests, and the fits that they produce. */
+/** Fits of a table: requests for fits, and the fits that these requests produce. */
 
 import { OptionError } from '../core/errors.js'
 import { toCamelCase } from '../core/text.js'
@@ -32,30 +32,30 @@ export interface FitsRequest extends ModelSelection {
   readonly maxIterations: number
 }
 
-/** The engine for the work; all engines compute the same bits. */
+/** The engine that performs the work; all engines compute the same bits. */
 export interface ExecutionOptions {
   readonly engine?: EngineName | undefined
   readonly threads?: number | undefined
 }
 
-/** The models of a request, and the columns that they need. */
+/** The models of a request, and the columns that the models need. */
 export interface ResolvedFits {
   readonly model: ModelInput
   readonly other: ModelInput | undefined
-  /** The distinct columns of both models. */
+  /** The distinct columns of both models in the request. */
   readonly x: readonly string[]
-  /** Columns in reading order: the columns of the models, y, and σ or weights. */
+  /** Columns in reading order: first the columns of the models, then y, and then σ or weights. */
   readonly columns: readonly ColumnRequest[]
 }
 
-/** The comparison of a fit with a fit of another model, and the equations of both. */
+/** The comparison of a fit with a fit of another model, and the equations of both models. */
 export interface ModelComparison {
   readonly comparison: Comparison
   readonly fit: Fit
   readonly texts: readonly [string, string]
 }
 
-/** The columns of a table, starting with the columns of the models. */
+/** The columns of a table; the columns of the models come first. */
 export type FitColumns = Pick<Table, 'columns'> & {
   readonly covariance?: readonly ArrayLike<number>[] | undefined
 }
@@ -78,7 +78,7 @@ function requestColumns(x: readonly string[], { y, sigma, weights, loss }: FitsR
   return wanted
 }
 
-/** Rejects requests that cannot be compared, before any fit runs. */
+/** Rejects requests whose models cannot be compared, before any fit runs. */
 function checkComparable({ compare, sigma, weights, loss }: FitsRequest): void {
   if (compare === undefined) return
   const text = [sigma, weights].find((given) => given !== undefined && !isColumn(given))
@@ -92,18 +92,18 @@ function checkComparable({ compare, sigma, weights, loss }: FitsRequest): void {
   throw new OptionError('--compare', 'the loss squared or poisson (other losses are not likelihoods)', loss)
 }
 
-/** Whether the value names a column; a formula of the model's value starts with =. */
+/** Whether the value names a column; a formula for the value starts with =. */
 export function isColumn(given: string | undefined): given is string {
   return given?.startsWith('=') === false
 }
 
-/** Options of a call, in addition to the request. */
+/** Options of a call, which are not part of the request. */
 export interface FitCallOptions extends ExecutionOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
-/** Creates the fits of a table with one model, without starting them. */
+/** Creates the fits of a table with one model, but does not start them. */
 export function startFits(
   source: FitColumns,
   model: ModelInput,
@@ -123,7 +123,7 @@ export function startFits(
   })
 }
 
-/** The data and options of fits. The first columns belong to the model. */
+/** The data and the options of fits. The first data columns belong to the model. */
 export function makeFitSettings(
   given: readonly (Float64Array | readonly Float64Array[])[],
   x: readonly string[],
@@ -151,7 +151,7 @@ export function makeFitSettings(
   return { data: Object.fromEntries(own), settings }
 }
 
-/** Compares the fits of both models; undefined if a fit of the second model is unfinished. */
+/** Compares the fits of two models; undefined if a fit of the second model is unfinished. */
 export function compareModels(
   found: FitManyResult,
   others: FitManyResult,
@@ -162,7 +162,7 @@ export function compareModels(
 }
 
 /**
- * Runs the fits of a table, one per group, and returns lines of JSON.
+ * Runs the fits of a table, one fit per group, and returns lines of JSON.
  *
  * @throws The promise rejects with OptionError if the data are invalid, or with the signal's reason.
  */
@@ -186,7 +186,7 @@ export async function fitsAsJsonLines(
 /** Derived quantities belong to the first model only. */
 export const withoutDerived = ({ derive: _, ...rest }: FitsRequest): FitsRequest => rest
 
-/** The fields of a fit in a line of JSON, and the fields of the compared model's fit. */
+/** The JSON fields of a fit, and the JSON fields of the compared model's fit. */
 const FIT_FIELDS = [
   ...(['reason', 'message', 'values', 'errors', 'free', 'atBound', 'unidentifiable', 'covariance'] as const),
   ...(['chiSquared', 'reducedChiSquared', 'rSquared', 'aic', 'bic'] as const),
@@ -201,7 +201,7 @@ const COMPARED_FIELDS = [
   'reason',
 ] as const
 
-/** A fit as a line of JSON; numbers that are not finite become null. */
+/** Converts a fit to a line of JSON; numbers that are not finite become null. */
 export function toJson(
   fit: Fit,
   group: string | undefined,

@@ -11,7 +11,7 @@ import { parseValue } from './values.js'
 
 export const modelNames = Object.keys(models) as ModelName[]
 
-/** The default starting value of an expression's parameters. */
+/** The default starting value for the parameters of an expression. */
 const DEFAULT_START = 1
 
 export type NumbersByName = Readonly<Record<string, number>>
@@ -19,33 +19,33 @@ type ColumnNames = Readonly<Record<string, string>>
 
 export interface ModelSelection {
   readonly model: string
-  /** Columns by the model's names for them; x by default. */
+  /** Names of data columns by the names that the model uses; x by default. */
   readonly x?: ColumnNames
   readonly start?: NumbersByName
   readonly min?: NumbersByName
   readonly max?: NumbersByName
-  /** The value is null if a parameter is fixed at its starting value. */
+  /** The value of a parameter is null if it is fixed at its starting value. */
   readonly fixed?: Readonly<Record<string, number | null>>
-  /** Expressions of derived parameters, by parameter name. */
+  /** Expressions that define derived parameters, by parameter name. */
   readonly expr?: ColumnNames
   readonly positive?: readonly string[]
 }
 
 export interface ModelInput {
   readonly model: Expression | FitModel
-  /** The model's equation. */
+  /** The equation of the model. */
   readonly text: string
-  /** All names in the model. */
+  /** All names that occur in the model. */
   readonly names: readonly string[]
-  /** Columns by the model's names for them. */
+  /** Names of data columns, by the names that the model uses. */
   readonly x: ColumnNames
   readonly start: Readonly<Record<string, FitParameter>>
-  /** Parameters that start at the default value of 1, because no value was set. */
+  /** Parameters that start at the default value of 1, because the request sets no starting value. */
   readonly defaultedStarts: readonly string[]
 }
 
 /**
- * @throws OptionError if options do not fit the model; ExpressionError if an expression is invalid
+ * @throws OptionError if an option does not fit the model; ExpressionError if an expression is invalid
  */
 export function readModel(options: ModelSelection): ModelInput {
   const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
@@ -88,9 +88,9 @@ export function readModel(options: ModelSelection): ModelInput {
 }
 
 /**
- * Reads two models to compare. Each option applies to every model that uses the name.
+ * Reads two models that are to be compared. Each option applies to both models if both use its name.
  *
- * @throws the errors of `readModel`, and OptionError if neither model uses a name
+ * @throws the errors of `readModel`, and OptionError for a name that neither model uses
  */
 export function readModels(options: ModelSelection, other: string): readonly [ModelInput, ModelInput] {
   const texts = [options.model, other]
@@ -123,7 +123,7 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
   return [first, second]
 }
 
-/** The names in a model, including the expressions of its parameters. */
+/** The names that occur in a model, including the expressions of its parameters. */
 function findUsedNames(text: string, expr: ColumnNames): Set<string> {
   const used = new Set(expression(parseModelName(text)?.text ?? text).names)
   // Iteration over a set includes names that are added meanwhile.
@@ -134,7 +134,7 @@ function findUsedNames(text: string, expr: ColumnNames): Set<string> {
   return used
 }
 
-/** The columns of a built-in model. A single unknown name is the file's name for its column x. */
+/** The data columns of a built-in model. A single name that the model does not know is the data column for its x. */
 function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): ColumnNames {
   const columns = Object.fromEntries(extraColumns.map((name) => [name, name]))
   for (const [name, column] of Object.entries(given)) {
@@ -174,7 +174,7 @@ function parseModelName(text: string): FitModel | undefined {
 /**
  * Parses values by name, such as a=1,b=0.5.
  *
- * @param read converts the string after =, or undefined if the value is missing
+ * @param read converts the string after =, or undefined if the string is missing
  */
 export function parseList<Value>(
   option: string,
@@ -195,13 +195,13 @@ export function parseList<Value>(
 
 const LIST_PATTERN = 'a list such as a=1,b=0.5'
 
-/** A parser of numbers by name. */
+/** Makes a parser of numbers by name. */
 export function parseNumbers(option: string): (text: string) => NumbersByName {
   const read = (value: string | undefined) => parseNumber(option, value)
   return (text) => parseList(option, text, read)
 }
 
-/** Parses names of fixed parameters, optionally with their values. */
+/** Parses the names of fixed parameters, optionally with values. */
 export function parseFixed(text: string): Record<string, number | null> {
   return parseList('--fixed', text, (value) => (value === undefined ? null : parseNumber('--fixed', value)))
 }

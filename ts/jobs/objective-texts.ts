@@ -1,8 +1,8 @@
-/** The two-dimensional test objectives as expressions, for batches of runs. */
+/** The two-dimensional test objectives, written as expressions for batches of runs. */
 
 import type { ObjectiveName } from '../objectives/index.js'
 
-/** Expressions in x and y, with the order of operations of the objectives' files. */
+/** Expressions in x and y, with the same order of operations as in the files of the objectives. */
 const texts: Readonly<Record<ObjectiveName, string>> = {
   rosenbrock: '(1 - x)^2 + 100*(y - x^2)^2',
   beale: '(1.5 - x + x*y)^2 + (2.25 - x + x*y*y)^2 + (2.625 - x + x*y*y*y)^2',
@@ -28,7 +28,7 @@ const texts: Readonly<Record<ObjectiveName, string>> = {
 }
 
 /**
- * @param condition the ratio of the bowl's curvatures
+ * @param condition the ratio of the two curvatures of the bowl
  */
 export function objectiveText(name: ObjectiveName, condition = 100): string {
   return texts[name].replace('condition', `${condition}`)

@@ -1,4 +1,4 @@
-/** Validation of requests from files, which are untrusted. */
+/** Validation of requests that come from files and are therefore untrusted. */
 
 import { toKebabCase } from '../core/text.js'
 import { isRecord, toBoundedArray } from '../core/untrusted-input.js'
@@ -22,9 +22,9 @@ import { MAX_ITERATIONS } from './limits.js'
 import { type SweepRequest, sweepable } from './sweep.js'
 import { MAX_STARTS, samples } from './sweep-input.js'
 
-/** The maximum length of a string, in characters. */
+/** The maximum length of a string in a request, in characters. */
 const MAX_TEXT_LENGTH = 100_000
-/** The maximum number of entries of an object or array. */
+/** The maximum number of entries of an object or array in a request. */
 const MAX_ENTRIES = 10_000
 
 /** A string of limited length. */
@@ -107,7 +107,7 @@ const sweep = {
   maxIterations: integerBetween(0, MAX_ITERATIONS, 10_000),
 } satisfies Record<keyof SweepRequest, Option>
 
-/** A request for fits as a user writes it. Omitted options have the defaults of the command line. */
+/** A request for fits, as a user writes it. Omitted options take the defaults of the command line. */
 export type FitsRequestInput = Pick<FitsRequest, 'model'> & Partial<FitsRequest>
 export type SweepRequestInput = Partial<SweepRequest>
 

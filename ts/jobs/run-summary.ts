@@ -1,4 +1,4 @@
-/** Summary of the runs of one option set. */
+/** Summary of all runs with one option set. */
 
 import type { MinimizeManyResult } from '../many/result.js'
 import { type MinimizeReason, minimizeReasons } from '../minimize/reasons.js'
@@ -6,16 +6,16 @@ import type { StartColumns } from '../random/starts.js'
 
 type RunEnding = Exclude<MinimizeReason, 'callback'>
 
-/** A point, by parameter name. */
+/** A point, with its coordinates by parameter name. */
 export type NamedPoint = Readonly<Record<string, number>>
 
 export interface RunSummary {
   readonly runs: number
-  /** The number of runs per ending. */
+  /** The number of runs for each reason to stop. */
   readonly endings: Readonly<Record<RunEnding, number>>
-  /** The number of runs that reached the target or a lower value; null without a target. */
+  /** The number of runs that reached the target or a lower value; null if no target is set. */
   readonly reached: number | null
-  /** The lowest value of F, with its point and its starting point; null if all runs diverged. */
+  /** The lowest value of F, with the point and the starting point of its run; null if all runs diverged. */
   readonly best: { readonly value: number; readonly x: NamedPoint; readonly from: NamedPoint } | null
   /** The median of F over all runs; a diverged run counts as ∞. */
   readonly medianValue: number
@@ -24,7 +24,8 @@ export interface RunSummary {
 }
 
 /**
- * Accumulates the results of runs in parts. The summary's memory, 12 bytes per run, is reused for the next option set.
+ * Accumulates the results of runs, which arrive in parts. The summary's memory, 12 bytes per run, is reused for the
+ * next option set.
  */
 export class RunTally {
   readonly #starts: StartColumns
@@ -54,7 +55,7 @@ export class RunTally {
     this.#endings = emptyEndings()
   }
 
-  /** Adds the runs of the next starting points. */
+  /** Adds the results of the runs from the next starting points. */
   add({ x, value, iterations, reason }: MinimizeManyResult): void {
     let best = this.#best?.value ?? Infinity
     let bestRun = -1
@@ -99,7 +100,7 @@ const emptyEndings = (): Record<RunEnding, number> => ({
   diverged: 0,
 })
 
-/** The median of numbers without NaN; it sorts them in place. */
+/** Returns the median of numbers that are not NaN, and sorts the numbers in place. */
 function median(numbers: Float64Array | Uint32Array): number {
   const { length } = numbers.sort()
   const middle = numbers[length >> 1]

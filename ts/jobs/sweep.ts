@@ -15,11 +15,12 @@ import { readInput, type SweepInputOptions } from './sweep-input.js'
 export type RuleName = BuiltInRule['name']
 
 /**
- * A request for a sweep, with the option names of the command line. The request does not specify where the sweep runs.
+ * A request for a sweep, with its options named as on the command line. The request does not specify where the sweep
+ * runs.
  */
 export interface SweepRequest extends SweepInputOptions {
   readonly rule: RuleName
-  /** Values per option; every combination is an option set. */
+  /** Values for each option; every combination of values is an option set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
   readonly tolerance: number
   readonly maxIterations: number
@@ -27,7 +28,7 @@ export interface SweepRequest extends SweepInputOptions {
 }
 
 /**
- * Prepares a sweep without starting it; see {@link prepare}.
+ * Prepares a sweep, but does not start it; see {@link prepare}.
  *
  * @throws OptionError, ExpressionError, EngineError if the request is invalid or cannot run
  */
@@ -42,10 +43,10 @@ export function startSweep(asked: SweepRequest, { engine, threads }: ExecutionOp
 interface SweepSettings {
   readonly objective: Expression
   readonly rule: RuleName
-  /** Values per option; every combination is an option set. */
+  /** Values for each option; every combination of values is an option set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
   readonly starts: StartColumns
-  /** The value of F that counts as reached. */
+  /** The value of F at which the target counts as reached. */
   readonly target: number | undefined
   readonly tolerance: number
   readonly maxIterations: number
@@ -54,12 +55,12 @@ interface SweepSettings {
   readonly threads: number | undefined
 }
 
-/** The results of an option set. */
+/** The results of one option set. */
 export interface SetResult extends RunSummary {
-  /** Index of the set, starting at 0; the last option varies fastest. */
+  /** Index of the option set, counted from 0; the last option varies fastest. */
   readonly set: number
   readonly rule: RuleName
-  /** All options of the rule. */
+  /** All options of the rule in this set. */
   readonly options: Readonly<Record<string, unknown>>
 }
 
@@ -77,10 +78,13 @@ const MAX_SETS = 1_000_000
 export const countSets = ({ options }: Pick<SweepRequest, 'options'>): number =>
   Object.values(options).reduce((product, values) => product * values.length, 1)
 
-/** Runs per call, enough for all cores. If the sweep is canceled, the runs of the current call are discarded. */
+/**
+ * Number of runs per call, which is enough for all cores. If the sweep is canceled, the runs of the current call are
+ * lost.
+ */
 const RUNS_PER_CALL = 1 << 14
 
-/** Rules that batches of runs support, at least with default options. */
+/** Rules that batches of runs support, at least with their default options. */
 export const sweepable = Object.values(definitions)
   .filter(({ stages, point, defaults }) => {
     const [first, ...others] = stages(defaults as never)
@@ -89,11 +93,11 @@ export const sweepable = Object.values(definitions)
   .map(({ name }) => name as RuleName)
 
 /**
- * Validates all option sets, and returns a generator that runs them one after the other. Memory contains the starting
- * points, 12 bytes per run of one set, and one call of 16,384 runs; results are passed to the caller.
+ * Validates all option sets, and returns a generator that runs them one after the other. Memory holds the starting
+ * points, 12 bytes per run of one set, and one call of 16,384 runs; results go directly to the caller.
  *
- * @throws OptionError if an option set is invalid or not supported for batches of runs; EngineError if the engine
- * cannot run
+ * @throws OptionError if an option set is invalid or not supported in batches of runs; EngineError if the engine cannot
+ * run
  */
 function prepare(settings: SweepSettings): {
   readonly sets: number
@@ -125,7 +129,10 @@ class PreparedSweep {
     }
   }
 
-  /** Validates each option set. Batch support never depends on two options together, so it is tested once per value. */
+  /**
+   * Validates each option set. Batch support never depends on a combination of options, so each option value is tested
+   * only once.
+   */
   check(): void {
     for (let set = 0; set < this.sets; set++) resolve(this.#setOf(set))
     const { objective } = this.#settings
@@ -140,7 +147,7 @@ class PreparedSweep {
     if (this.#options.length === 0) minimizeManySync(objective, first, this.#setOf(0), limits)
   }
 
-  /** Runs the sets from `from` to `to` − 1; all sets by default. */
+  /** Runs the option sets from `from` to `to` − 1; all sets by default. */
   async *run(
     signal: AbortSignal | undefined,
     onProgress: (progress: SweepProgress) => void = () => {},
@@ -168,7 +175,7 @@ class PreparedSweep {
     }
   }
 
-  /** The rule with a set's options. */
+  /** The rule with the options of one set. */
   #setOf(number: number): Rule {
     let rest = number
     const values: (readonly [string, unknown])[] = []
@@ -179,7 +186,7 @@ class PreparedSweep {
     return { name: this.#settings.rule, ...Object.fromEntries(values) } as unknown as Rule
   }
 
-  /** The starting points of some runs. */
+  /** The starting points of consecutive runs. */
   #part(from: number, to: number): StartColumns {
     const columns = Object.entries(this.#settings.starts)
     return Object.fromEntries(columns.map(([name, column]) => [name, column.subarray(from, to)]))

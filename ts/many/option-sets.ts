@@ -1,4 +1,4 @@
-/** Options of rules that differ between runs. */
+/** Rule options that differ between runs. */
 
 import { OptionError } from '../core/errors.js'
 import { type Slices, visitInSlices } from '../core/slices.js'
@@ -13,10 +13,11 @@ export interface OptionSet {
 }
 
 /**
- * Groups the runs by their options, in order. The arguments are read and copied at once; the runs are sorted in slices.
+ * Groups the runs by their rule options, in order. The arguments are read and copied at once; the runs are sorted in
+ * slices.
  *
- * @throws OptionError if the options or the rule are invalid. For options that differ between runs, the slices throw
- * the OptionError.
+ * @throws OptionError if the options or the rule are invalid. An invalid rule option of a single run throws its
+ * OptionError while the runs are sorted.
  */
 export function readOptionSets(
   rule: Rule | CustomRule,

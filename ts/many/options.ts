@@ -18,15 +18,16 @@ import { WorkerPlacement } from './engines/engines.js'
 
 export interface MinimizeManyOptions<D = PerRunData> {
   /**
-   * Data columns; the objective is the sum of the expression over their rows. All names in the expression that are not
-   * data columns are parameters. An array with one set of columns per run gives each run its own data; lengths may
-   * differ between runs.
+   * Data columns by name; the objective is the sum of the expression over their rows. All names in the expression that
+   * are not data columns are parameters. Pass an array with one set of columns per run to give each run its own data,
+   * of any length.
    */
   readonly data?: D
-  /** Options of the rule that differ between runs: one number per run. */
+  /** Rule options that differ between runs, each an array with one number per run. */
   readonly perRun?: Readonly<Record<string, ArrayLike<number>>>
   /**
-   * Bounds as for `minimize`, by name or in the order of the parameters: numbers, or arrays with one number per run.
+   * Bounds by name or in the order of the parameters, as for `minimize`; each is a number, or an array with one number
+   * per run.
    */
   readonly bounds?: Bounds<PerRunLimit>
   /** Convergence tolerance as for `minimize`; default 1e-9. */
@@ -34,38 +35,38 @@ export interface MinimizeManyOptions<D = PerRunData> {
   /** Maximum number of updates per run, as for `minimize`; default 10,000. */
   readonly maxIterations?: number
   /**
-   * Number of updates between two recorded points of a run. The result's `paths` contain the start of each run, and its
-   * point after each such interval. The recorded points of runs with `maxIterations` updates may contain up to 2²⁷
-   * numbers. Sorting the recorded points temporarily takes twice their memory.
+   * Number of updates between two recorded points of each run. The result's `paths` contain the starting point of each
+   * run, and the point after every `recordEvery` updates. All recorded points together may contain up to 2²⁷ numbers,
+   * even if every run takes `maxIterations` updates. Sorting the recorded points temporarily doubles their memory.
    */
   readonly recordEvery?: number
   /** Dtype of the computation; by default the dtype of the starts, or float64 for plain numbers. */
   readonly dtype?: 'float32' | 'float64'
-  /** Clips each element of the gradients to a range. */
+  /** Clips each element of the gradients to a range, before the rule. */
   readonly clip?: { readonly value?: number }
   /** Forces an engine; by default the first available engine of native, WebAssembly and TypeScript. */
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine. */
   readonly instructionSet?: string
   /**
-   * Count of threads of the native engine, or of workers; by default the count of cores. The results do not depend on
-   * the number of threads.
+   * Count of threads of the native engine, or count of workers; by default the count of cores. The results do not
+   * depend on the number of threads.
    */
   readonly threads?: number
-  /** Runs the WebAssembly engine on workers, in browsers: the result of `workers()`. */
+  /** Runs the WebAssembly engine on workers in browsers; the value is the result of `workers()`. */
   readonly workers?: WorkerPlacement
   /** AbortSignal for the call: if the signal aborts, the promise is rejected with its reason. */
   readonly signal?: AbortSignal
   /**
-   * Progress callback, called with the number of completed runs and of all runs, at least four times per second and at
-   * the end.
+   * Progress callback, called with the count of completed runs and the count of all runs, at least four times per
+   * second and at the end.
    */
   readonly onProgress?: (done: number, total: number) => void
 }
 
 const isSignal = (x: unknown) => isObject(x) && typeof (x as AbortSignal).throwIfAborted === 'function'
 
-/** Options that all calls with many runs share. */
+/** Options shared by all functions that perform many runs. */
 export const callOptions = {
   engine: passThrough<EngineName>(),
   instructionSet: passThrough<string>(),
@@ -90,5 +91,5 @@ export const optionTable = {
   ...callOptions,
 } satisfies Record<keyof MinimizeManyOptions, Option>
 
-/** The validated options of a call with many runs. */
+/** The validated options of a call that performs many runs. */
 export type ManyValues = ValuesOf<typeof optionTable>

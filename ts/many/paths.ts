@@ -9,7 +9,7 @@ import type { Paths } from './result.js'
 /** Maximum count of numbers in all recorded points, 1 GiB in float64. */
 const MAX_RECORDED = 134_217_728
 
-/** Points of the running runs after an update. */
+/** Points of the running runs, recorded after an update. */
 interface PathSnapshot {
   readonly points: number
   readonly runs: Uint32Array
@@ -25,7 +25,7 @@ export class Recorder {
   readonly every: number
   readonly #snapshots: PathSnapshot[] = []
 
-  /** @throws OptionError if there might be too many points */
+  /** @throws OptionError if the recorded points might exceed the limit */
   constructor(every: number, runs: number, parameters: number, maxIterations: number) {
     const numbers = runs * parameters * (Math.floor(maxIterations / every) + 1)
     if (numbers > MAX_RECORDED) {
@@ -36,8 +36,8 @@ export class Recorder {
   }
 
   /**
-   * Records the points of a batch after the given count of updates. `runs` maps positions in the batch to indices of
-   * runs.
+   * Records the points of a batch, which has completed the given count of updates. The array `runs` maps positions in
+   * the batch to indices of runs.
    */
   *record(batch: Batch, runs: Uint32Array, updates: number): Slices<void> {
     if (updates % this.every !== 0) return
@@ -53,7 +53,7 @@ export class Recorder {
     }
   }
 
-  /** Combines all points, from the starts of the runs to their ends. */
+  /** Combines all recorded points, from the starting points of the runs to their end points. */
   *paths(names: readonly string[], starts: readonly FloatArray[], { x, iterations }: RunEnds): Slices<Paths> {
     const { every } = this
     const offsets = new Uint32Array(iterations.length + 1)

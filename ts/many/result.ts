@@ -2,32 +2,32 @@ import type { FloatArray } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
 
 /**
- * Points of each run: its start, and its point after every `recordEvery` updates. The end point is included only if the
- * number of updates is a multiple of `recordEvery`.
+ * Recorded points of each run: its starting point, and the point after every `recordEvery` updates. The end point is
+ * included only if the number of updates is a multiple of `recordEvery`.
  */
 export interface Paths<Names extends string = string> {
-  /** Run i has the points from `offsets[i]` to `offsets[i + 1]`. */
+  /** The points of run i have the indices from `offsets[i]` up to, but not including, `offsets[i + 1]`. */
   readonly offsets: Uint32Array
-  /** Points by parameter, one run after the other, in the dtype of the runs. */
+  /** Recorded coordinates by parameter, one run after the other, in the dtype of the runs. */
   readonly x: Readonly<Record<Names, FloatArray>>
 }
 
-/** Results of all runs: one column per quantity, one element per run. */
+/** Results of all runs: one column per quantity, with one element per run. */
 export interface MinimizeManyResult<Names extends string = string> {
-  /** End points by parameter, in the dtype of the runs. */
+  /** Coordinates of the end points by parameter, in the dtype of the runs. */
   readonly x: Readonly<Record<Names, FloatArray>>
   /** Values of the objective at the end points. */
   readonly value: Float64Array
   /**
-   * Largest |gᵢ| at the last update, before clipping and decay. If a parameter is at a bound, the gradient need not be
-   * small.
+   * Largest |gᵢ| at the last update of each run, before clipping and decay. If a parameter is at a bound, the gradient
+   * need not be small.
    */
   readonly gradientNorm: Float64Array
-  /** Largest change of a parameter in the last update. */
+  /** Largest absolute change of a parameter in the last update of each run. */
   readonly maxChange: Float64Array
-  /** Count of updates of each run. The count may exceed 32 bits. */
+  /** Count of updates that each run performed. The count may exceed 32 bits. */
   readonly iterations: Float64Array
-  /** Indices into `minimizeReasons`. */
+  /** Reasons why the runs stopped, as indices into `minimizeReasons`. */
   readonly reason: Uint8Array
   /** Recorded points, if `recordEvery` is set. */
   readonly paths: Paths<Names> | null

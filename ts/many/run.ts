@@ -43,7 +43,7 @@ import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
 import type { MinimizeManyResult, Paths } from './result.js'
 
-/** Results of the runs as columns. */
+/** Results of the runs, one column per quantity. */
 interface FoundRuns extends Omit<MinimizeManyResult, 'engine' | 'engineReasons' | 'paths' | 'x' | 'reason'> {
   readonly x: readonly FloatArray[]
   readonly reason: NumberArray
@@ -53,7 +53,7 @@ interface FoundRuns extends Omit<MinimizeManyResult, 'engine' | 'engineReasons' 
 interface StartValues {
   readonly count: number
   readonly dtype: 'float32' | 'float64'
-  /** Per parameter, the positions of its values in `list`. */
+  /** For each parameter, the positions of its values in `list`. */
   readonly columns: readonly { readonly list: FloatArray; readonly first: number; readonly stride: number }[]
 }
 
@@ -67,29 +67,29 @@ const NO_RESULTS: FoundRuns = {
   reason: NO_VALUES,
 }
 
-/** Updates per engine call. */
+/** Maximum number of updates per engine call. */
 const UPDATES_PER_CALL = 256
-/** Number of values that are computed between two pauses. */
+/** Number of values of the objective that are computed between two pauses. */
 const VALUES_PER_SLICE = 1024
 
 export class ManyRuns {
   readonly choice: EngineChoice<BatchRunner>
   readonly #programs: ExpressionPrograms
   readonly #data: readonly DataColumn[]
-  /** Starting points within the bounds. */
+  /** Starting points, moved into the bounds. */
   readonly #x: readonly FloatArray[]
   readonly #given: StartValues
   #placed = 0
   readonly #box: BoundsBox<number | FloatArray> | null
   readonly #count: number
-  /** Runs with the same options: their indices in order. */
+  /** Groups of runs with the same options; each group lists the indices of its runs in order. */
   readonly #sets: Slices<OptionSet[]>
   readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
   #result: FoundRuns = NO_RESULTS
   #paths: Paths | null = null
-  /** Memory of the previous batch, for reuse. */
+  /** Memory of the previous batch, kept for reuse. */
   #resting: Region | undefined
   /** Count of runs in finished batches, and the current batch. */
   #done = 0
@@ -151,8 +151,8 @@ export class ManyRuns {
   }
 
   /**
-   * Yields batches to advance, one after the other. After each engine call, the result contains the runs that have
-   * ended.
+   * Yields batches to advance, one after the other. After each engine call, the results of the runs that have ended
+   * are stored.
    */
   *calls(): Generator<EngineCall> {
     yield* this.#begin()
@@ -309,7 +309,7 @@ export class ManyRuns {
   }
 }
 
-/** Bounds of some runs, in their order. */
+/** Bounds of the listed runs, in the order of the list. */
 function boundsColumns(
   box: BoundsBox<number | FloatArray> | null,
   runs: Uint32Array,
@@ -379,7 +379,7 @@ function copyStarts(argument: string, list: ArrayLike<unknown>): FloatArray {
 const findDtype = (columns: readonly ArrayLike<number>[]): 'float32' | 'float64' =>
   columns.every((column) => column instanceof Float32Array) ? 'float32' : 'float64'
 
-/** Initial value of each array of the rule's state. */
+/** Initial value of each state array of the rule. */
 function stateStarts(
   { definition, rule }: CoefficientRows['use'],
   { state }: Kernel,

@@ -5,9 +5,9 @@ import { largest } from '../core/numbers.js'
 import type { Slices } from '../core/slices.js'
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
 
-/** Weight decay, which pulls at the parameters in addition to the gradient. */
+/** The weight decay of a rule, which moves parameters in addition to the gradient. */
 export interface DecayTerms {
-  /** λ of weight decay that is added to the gradient. */
+  /** Coefficient λ of the weight decay that is added to the gradient. */
   readonly l2: number
   /** Fraction by which decoupled weight decay shrinks a parameter per step: η·λ, or 0. */
   readonly decoupled: number
@@ -15,34 +15,35 @@ export interface DecayTerms {
   readonly sign: number
 }
 
-/** Further conditions of convergence, in addition to the gradient. */
+/** Conditions of convergence other than a small gradient. */
 export interface RestConditions {
   readonly tolerance: number
   readonly decay: DecayTerms
   readonly box: BoundsBox | null
 }
 
-/** Largest distance of a vanishing gradient, in tolerances. */
+/** Maximum distance, in tolerances, within which the gradient must vanish for a run to converge. */
 const MAX_DISTANCE_IN_TOLERANCES = 100
 /**
- * Count of directions in which curvature is probed. Each direction follows the strongest response to the previous
- * direction.
+ * Count of directions in which the curvature is measured. Each direction is the gradient change along the previous
+ * direction, so it approaches the strongest curvature.
  */
 const PROBE_COUNT = 3
-/** Length of a series of short steps without change after which a run has stalled. */
+/** Number of consecutive short steps without convergence after which a run has stalled. */
 export const PATIENCE = 100
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
 /**
  * Whether the gradient is negligible for steps of the size of the tolerance. The gradient is negligible if, within 100
- * tolerances of x, it changes by as much as its own size. If the rounding errors of x are larger than the tolerance,
- * they replace the tolerance. The result does not depend on the scale of the objective, on the rule, or on the cause of
- * short steps.
+ * tolerances of x, it changes by as much as its own size. If the rounding errors of x exceed the tolerance, the
+ * rounding errors are used in its place. The result does not depend on the scale of the objective, on the rule, or on
+ * the cause of short steps.
  *
- * With bounds, a component that points out of the box at its border counts as 0, and the points nearby lie in the box.
+ * With bounds, a gradient component that points out of the bounds counts as 0, and all probed points lie within the
+ * bounds.
  *
- * @param gradient the objective's gradient, computed at once or in slices
- * @param g the gradient at x, or at most one tolerance away
+ * @param gradient the objective's gradient, computed either at once or in slices
+ * @param g the gradient at x, or at a point at most one tolerance away
  */
 export function* hasConverged(
   gradient: (x: FloatArray, out: FloatArray) => Slices<void> | undefined,
@@ -78,7 +79,7 @@ export function* hasConverged(
   return false
 }
 
-/** Whether a parameter is at a bound and is pulled out of the box. */
+/** Whether a parameter is at a bound and its gradient component points out of the bounds. */
 function isAtBound(
   x: FloatArray,
   g: FloatArray,

@@ -7,13 +7,13 @@ import { search, type Trial } from './line-search.js'
 import { type Descent, type MinimizationProblem, method } from './method.js'
 
 const options = {
-  /** m ≥ 1: count of past steps whose gradient changes are kept, with two arrays each; default 10 */
+  /** m ≥ 1: count of past steps that are kept with their gradient changes, in two arrays per step; default 10 */
   history: integerAtLeast(1, 10),
-  /** c1 in (0, c2): fraction of the decrease predicted by the slope that a step must achieve */
+  /** c1 in (0, c2): a step must achieve this fraction of the decrease that the slope predicts */
   c1: fraction(1e-4),
-  /** c2 in (c1, 1): fraction of its initial value to which a step must reduce the slope */
+  /** c2 in (c1, 1): a step must reduce the absolute slope to this fraction of its initial value */
   c2: fraction(0.9),
-  /** ≥ 1: maximum number of points per line search */
+  /** ≥ 1: maximum number of trial points per line search */
   maxLineSearch: integerAtLeast(1, 25),
 }
 
@@ -35,7 +35,7 @@ interface LineTrial extends Trial {
   readonly grads: FloatArray
 }
 
-/** A step s, and the change y of the gradient along it. */
+/** A step s, and the change y of the gradient along the step. */
 interface CorrectionPair {
   readonly s: Float64Array
   readonly y: Float64Array
@@ -43,11 +43,13 @@ interface CorrectionPair {
   readonly rho: number
 }
 
-/** Number of gradient evaluations between two checks that gradients fill `out`. */
+/** Number of gradient evaluations between two checks that the gradient function fills `out`. */
 const CHECKED_GRADIENTS = 32
-/** Values and slopes may be equal if they differ by at most this many rounding errors. */
+/** Values or slopes that differ by at most this many rounding errors may be equal. */
 const ROUNDING_FACTOR = 100
-/** After this many consecutive steps that improve neither the value nor the gradient, only noise is left. */
+/**
+ * Number of consecutive steps without improvement of the value or the gradient after which only rounding noise is left.
+ */
 const MAX_IDLE_UPDATES = 10
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
@@ -60,14 +62,14 @@ class LbfgsDescent implements Descent {
   isStuck = false
   readonly #problem: MinimizationProblem
   readonly #values: LbfgsValues
-  /** Correction pairs, newest first. */
+  /** Correction pairs of steps and gradient changes, newest first. */
   readonly #pairs: CorrectionPair[] = []
-  /** Point at which a line search evaluates. */
+  /** Point at which the line search evaluates the objective. */
   readonly #point: FloatArray
   #direction: Float64Array
   #value: number | undefined
   #asked = 0
-  /** Lowest value so far, and smallest gradient. */
+  /** Lowest value and smallest gradient so far. */
   #least = Infinity
   #flattest = Infinity
   #idle = 0
@@ -128,7 +130,7 @@ class LbfgsDescent implements Descent {
     return { t: 0, value: this.#value, slope, grads }
   }
 
-  /** −H·g by the two-loop recursion over the correction pairs; −g/Σ|gᵢ| without pairs. */
+  /** The direction −H·g, by the two-loop recursion over the correction pairs; −g/Σ|gᵢ| if no pairs exist. */
   #descent(): Float64Array {
     const { grads } = this
     const d = new Float64Array(grads.length)
@@ -171,11 +173,11 @@ class LbfgsDescent implements Descent {
     return { t, value: isUsable ? found : Infinity, slope, grads }
   }
 
-  /** Moves to the result of the line search, and stores the step. */
+  /** Moves to the result of the line search, and stores the step as a correction pair. */
   #move(start: LineTrial, { t, value, grads }: LineTrial): number | undefined {
     const point = this.#pointAt(t)
     const s = difference(point, this.params)
-    // The line search has failed. If correction pairs exist, the search is repeated without them.
+    // The line search has found no better point. If correction pairs exist, the search is repeated without them.
     if (t === 0 || largest(s) === 0) {
       if (this.#pairs.length === 0) return this.#end(start.value)
       this.#pairs.length = 0
@@ -206,7 +208,7 @@ class LbfgsDescent implements Descent {
   }
 }
 
-/** Σ aᵢ·bᵢ in order, in float64. */
+/** The dot product Σ aᵢ·bᵢ, summed in order and in float64. */
 function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i]
@@ -229,13 +231,13 @@ function add(a: Float64Array, factor: number, b: Float64Array): void {
  * L-BFGS, a quasi-Newton method for {@link minimize}. The direction is d = −H·g. The two-loop recursion forms H from
  * the last `history` steps s and gradient changes y. The update is θ ← θ + t·d, where a line search satisfies the
  * strong Wolfe conditions (Liu and Nocedal, 1989; Nocedal and Wright, 2006, algorithms 7.4 and 7.5). The implementation
- * follows `torch.optim.LBFGS` with `line_search_fn: 'strong_wolfe'`, except that the first step is −g/Σ|gᵢ| even for a
- * short g. Therefore scaling the objective does not change the path.
+ * follows `torch.optim.LBFGS` with `line_search_fn: 'strong_wolfe'`, but the first step is −g/Σ|gᵢ| even for a small
+ * gradient. Because of this first step, scaling the objective does not change the path.
  *
  * L-BFGS is not an update rule, because a line search needs values, which an `Optimizer` does not receive. L-BFGS
- * requires a smooth function with an exact gradient. L-BFGS needs no learning rate, and usually far fewer gradients
- * than an update rule. L-BFGS runs in TypeScript, in float64 except for parameters and gradients, with bit-identical
- * results everywhere.
+ * requires a smooth function with an exact gradient. L-BFGS needs no learning rate, and usually far fewer gradient
+ * evaluations than an update rule. L-BFGS runs in TypeScript with bit-identical results everywhere: in float64, with
+ * parameters and gradients rounded to their dtype.
  *
  * @throws OptionError if an option is unknown or out of its range
  * @example

@@ -1,45 +1,45 @@
 /** A line search for a step that satisfies the strong Wolfe conditions. */
 
-/** Value and slope of the function along a line, at t. */
+/** Value and slope of the function along a line, at the step length t. */
 export interface Trial {
   readonly t: number
   /**
-   * The value is Infinity if the value or the gradient is not finite, and the step then counts as too long. The value
-   * −Infinity is kept.
+   * The value is Infinity if the value or the gradient is not finite; the step length then counts as too long. A value
+   * of −Infinity is kept.
    */
   readonly value: number
   readonly slope: number
 }
 
 export interface LineSearchLimits {
-  /** Minimum decrease of the value, as a fraction of the predicted decrease. */
+  /** Required decrease of the value, as a fraction of the predicted decrease. */
   readonly c1: number
-  /** Maximum final slope, as a fraction of the initial slope. */
+  /** Maximum absolute slope of an accepted step, as a fraction of the initial slope. */
   readonly c2: number
   /** Maximum number of trial points. */
   readonly maxTrials: number
-  /** Difference of values that may be rounding error. */
+  /** Largest difference of two values that may be rounding error. */
   readonly noise: number
-  /** If a bracket is narrower than this width, the search ends. */
+  /** The search ends when the bracket is narrower than this width. */
   readonly closest: number
 }
 
-/** Limits of the next longer step, as multiples of the last extension and of the whole step. */
+/** Limits of the next longer step: a multiple of the last extension, and a multiple of the whole step. */
 const MIN_GROWTH = 0.01
 const MAX_GROWTH = 10
-/** The second consecutive trial in the outer parts of a bracket is moved to their inner border. */
+/** The second consecutive trial near an end of the bracket is moved inwards. */
 const BRACKET_MARGIN = 0.1
 
 /**
- * Returns the first trial that satisfies the strong Wolfe conditions F(t) ≤ F(0) + c1·t·F'(0) and |F'(t)| ≤ c2·|F'(0)|.
- * The search follows Nocedal and Wright (2006), algorithms 3.5 and 3.6, with the cubic of (3.59). Growth and margins
- * equal Torch's `strong_wolfe`. If no trial satisfies the conditions, the trial with the lowest value is returned, or
- * `start` if no trial is lower.
+ * Returns the first trial step that satisfies the strong Wolfe conditions F(t) ≤ F(0) + c1·t·F'(0) and |F'(t)| ≤
+ * c2·|F'(0)|. The search follows algorithms 3.5 and 3.6 of Nocedal and Wright (2006), with the cubic interpolation of
+ * equation 3.59. Growth factors and margins equal those of Torch's `strong_wolfe`. If no trial satisfies the
+ * conditions, the trial with the lowest value is returned, or `start` if no trial is lower.
  *
- * Close to a minimum, values differ only by rounding, so the search accepts a value that equals F(0) within the noise,
- * and slopes decide (Hager and Zhang, 2005, section 2).
+ * Close to a minimum, values differ only by rounding: a value within the noise of F(0) is accepted, and slopes decide
+ * (Hager and Zhang, 2005, section 2).
  *
- * @param start the trial at t = 0, with a slope < 0
+ * @param start the trial at t = 0, with a negative slope
  * @param at evaluates a trial at t > 0
  */
 export function search<T extends Trial>(start: T, at: (t: number) => T, limits: LineSearchLimits): T {
@@ -52,8 +52,8 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
   let trial = at(1)
   let high: T | undefined
   let trials = 1
-  // Longer steps are tried until a step is too long. A suitable step lies between the step that is too long and the
-  // previous step.
+  // Longer steps are tried until a step is too long. A suitable step lies between the last two trial steps, because
+  // only the last one is too long.
   while (high === undefined) {
     if (trial.value === -Infinity) return trial
     if (!isLow(trial) || trial.value > low.value + noise) high = trial
@@ -91,8 +91,8 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
 }
 
 /**
- * Minimum of the cubic with the given values and slopes, within two limits. The middle of the limits is returned if the
- * cubic has no minimum, or if a value is not finite.
+ * Minimum of the cubic with the given values and slopes, restricted to an interval. The middle of the interval is
+ * returned if the cubic has no minimum, or if a value is not finite.
  */
 function minimizeCubic(a: Trial, b: Trial, from: number, to: number): number {
   const [left, right] = a.t <= b.t ? [a, b] : [b, a]

@@ -1,6 +1,6 @@
 /**
  * Methods: minimizers that use the function's values as well as its gradient. An update rule receives gradients only,
- * so methods are not rules. Each method has its own module, and is registered when its function is imported.
+ * so these methods are not rules. Each method has its own module, and is registered when its function is imported.
  */
 
 import { OptionError } from '../core/errors.js'
@@ -34,7 +34,7 @@ export interface Descent {
   readonly engineReasons: readonly string[]
   /** Live parameters. */
   readonly params: FloatArray
-  /** Gradient of the last update. */
+  /** Gradient at the last update. */
   readonly grads: FloatArray
   /** Count of initial updates in which short steps do not count as convergence. */
   readonly exempt: number
@@ -42,25 +42,25 @@ export interface Descent {
   readonly isStuck: boolean
   /** Performs one update. Returns the value at `params` if it is known. */
   update(): number | undefined
-  /** Gradient at `params`, or at most one step away. */
+  /** Gradient at `params`, or at a point at most one step away. */
   gradsHere(): FloatArray
-  /** Further arrays that must be finite, in addition to parameters, value and gradient. */
+  /** Further arrays that must be finite, in addition to the parameters, the value and the gradient. */
   state(): readonly FloatArray[]
-  /** Weight decay at the last update. */
+  /** Weight decay that was applied in the last update. */
   decay(): DecayTerms
 }
 
 interface MethodKind<O extends OptionTable = OptionTable> {
   readonly name: string
   readonly options: O
-  /** Checks combinations of options; throws an OptionError. */
+  /** Checks combinations of option values, and throws an OptionError for an invalid combination. */
   check(values: ValuesOf<O>): void
   begin(values: ValuesOf<O>, problem: MinimizationProblem): Descent
 }
 
 const kinds = new Map<string, MethodKind>()
 
-/** Registers a method by its name, if its function is imported, and returns this function. */
+/** Registers a method by its name when its function is imported, and returns this function. */
 export function method<O extends OptionTable, M>(kind: MethodKind<O>): (options?: Partial<ValuesOf<O>>) => M {
   kinds.set(kind.name, kind as unknown as MethodKind)
   return (options = {}) => read(kind as unknown as MethodKind, options) as M
@@ -72,13 +72,13 @@ function read(kind: MethodKind, given: object): Readonly<Record<string, unknown>
   return Object.freeze(values)
 }
 
-/** Whether a value is meant to be a method. */
+/** Whether a value looks like a description of a method. */
 export function isMethod(given: unknown): given is Method {
   return isObject(given) && Object.hasOwn(given, 'method')
 }
 
 /**
- * Starts a run by a method. The description is validated, because it may come from JSON.
+ * Starts a run of a method. The description of the method is validated, because it may come from JSON.
  *
  * @throws OptionError if the method's function was not imported, or an option is unknown or out of its range
  */

@@ -29,8 +29,8 @@ import { RuleDescent } from './rule-method.js'
 export interface MinimizeOptions
   extends Pick<OptimizerOptions, 'clip' | 'engine' | 'instructionSet' | 'threads'> {
   /**
-   * Convergence tolerance: the run stops if no parameter changes by this much in an update, and the gradient is small;
-   * default 1e-9. With a tolerance of 0, the run never stops by this criterion.
+   * Convergence tolerance; default 1e-9. The run stops if the gradient is small and an update changes every parameter
+   * by less than the tolerance. With a tolerance of 0, a run never converges.
    */
   readonly tolerance?: number
   /** Maximum number of updates; default 10,000. */
@@ -38,22 +38,22 @@ export interface MinimizeOptions
   /** Dtype of the run if x is a plain array of numbers; default float64. */
   readonly dtype?: 'float32' | 'float64'
   /**
-   * Lower and upper bound of each parameter, in the order of x, or by name if the objective has `parameters`, as
-   * expressions do. The start and the result of each update are moved to the closest point within the bounds. The
-   * objective is never evaluated outside of the bounds.
+   * Lower and upper bound of each parameter, in the order of x, or by name if the objective has `parameters`, as an
+   * expression does. The starting point and the result of each update are moved to the closest point within the bounds.
+   * The objective is never evaluated outside of the bounds.
    */
   readonly bounds?: Bounds
   /**
    * Callback, called after each update with the live parameters and the count of updates. Returning `true` stops the
-   * run. An update that is not finite ends the run without a call.
+   * run. If an update is not finite, the run ends without a call of the callback.
    */
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
 
-/** Options for a method, which runs in TypeScript and without bounds. */
+/** Options for a method such as `lbfgs()`, which runs in TypeScript and without bounds. */
 export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
 
-/** Counts of value and gradient evaluations. Central differences count as values. */
+/** Counts of value and gradient evaluations. Evaluations for central differences count as evaluations of the value. */
 export interface Evaluations {
   readonly values: number
   readonly gradients: number
@@ -66,19 +66,19 @@ export interface MinimizeResult {
   /** Value of the objective at x. */
   readonly value: number
   /**
-   * Largest |gᵢ| at the last update, before clipping and decay; NaN without updates, or if an element is NaN. If a
-   * parameter is at a bound, the gradient need not be small.
+   * Largest |gᵢ| at the last update, before clipping and decay; NaN if no update was performed, or if an element is
+   * NaN. If a parameter is at a bound, its gradient component need not be small.
    */
   readonly gradientNorm: number
-  /** Count of updates. */
+  /** Count of updates that were performed. */
   readonly iterations: number
   /** Counts of evaluations of the objective. */
   readonly evaluations: Evaluations
-  /** Reason for which the run stopped; see {@link MinimizeReason}. */
+  /** Reason why the run stopped; see {@link MinimizeReason}. */
   readonly reason: MinimizeReason
-  /** Largest |θ_{t+1} − θ_t| of the last update, after applying bounds; NaN without updates. */
+  /** Largest |θ_{t+1} − θ_t| of the last update, after applying bounds; NaN if no update was performed. */
   readonly maxChange: number
-  /** Whether the gradient is the objective's own, or computed by central differences. */
+  /** Whether the gradient comes from the objective, or from central differences. */
   readonly gradientSource: 'analytic' | 'central-differences'
   /** Name of the engine that ran. */
   readonly engine: EngineName
@@ -89,12 +89,13 @@ export interface MinimizeResult {
 /**
  * Minimizes a function from a starting point by an update rule, or by a method such as `lbfgs()`.
  *
- * A run converges if the largest absolute change of a parameter in an update is below the tolerance. Convergence is not
- * tested during a delayed start or a warm-up. Steps that are short for another reason than a small gradient do not
- * count. To distinguish these cases, the gradient is also evaluated at up to three points nearby.
+ * A run converges if an update changes every parameter by less than the tolerance, and the gradient is small.
+ * Convergence is not tested during the warm-up or the delayed start of a rule. Short steps do not count as convergence
+ * if the gradient is not small. To decide whether the gradient is small, the gradient is also evaluated at up to three
+ * points nearby.
  *
- * @param objective `{ value, gradient }`, or a function of x alone. Without a gradient, central differences with step
- * ∛ε·max(1, |xᵢ|) are used (2n values per update).
+ * @param objective an object `{ value, gradient }`, or a function of x alone. For a function alone, the gradient is
+ * computed by central differences with step ∛ε·max(1, |xᵢ|), with 2n values per update.
  * @param x starting point of any length ≥ 1; copied. A typed array keeps its dtype.
  * @param rule an update rule such as `adam({ lr: 1e-2 })`, or the method `lbfgs()`, which accepts no `bounds`, `clip`
  * or engine options
@@ -142,7 +143,7 @@ export function minimize(
 export class Minimization {
   /** Current point: the live parameters, read-only. */
   readonly params: FloatArray
-  /** Whether the gradient is the objective's own, or computed by central differences. */
+  /** Whether the gradient comes from the objective, or from central differences. */
   readonly gradientSource: MinimizeResult['gradientSource']
   /** Name of the engine that runs. */
   readonly engine: EngineName
@@ -162,9 +163,11 @@ export class Minimization {
   #iterations = 0
   #change = NaN
   #reason: MinimizeReason | null = null
-  /** Value of the objective at the current parameters, if it is known. */
+  /** Value of the objective at the current parameters, or undefined if the value is unknown. */
   #valueHere: number | undefined
-  /** Update since which steps have been short although the gradient is not small; null if they are not short. */
+  /**
+   * Update since which steps have been short although the gradient is not small; null if the last step was not short.
+   */
   #shortSince: { iterations: number; change: number; gradientNorm: number } | null = null
 
   /** Takes the arguments of {@link minimize} and throws the same errors. */
@@ -238,7 +241,7 @@ export class Minimization {
     return this.#iterations === 0 ? NaN : largest(this.#descent.grads)
   }
 
-  /** Count of updates. */
+  /** Count of updates that were performed. */
   get iterations(): number {
     return this.#iterations
   }
@@ -253,12 +256,12 @@ export class Minimization {
     return this.#change
   }
 
-  /** Reason for which the run stopped; null while it runs. */
+  /** Reason why the run stopped; null while it continues. */
   get reason(): MinimizeReason | null {
     return this.#reason
   }
 
-  /** Performs one update, unless the run has stopped. Returns `false` once the run has stopped. */
+  /** Performs one update, unless the run has already stopped. Returns `false` once the run has stopped. */
   step(): boolean {
     if (this.#reason !== null) return false
     const descent = this.#descent
@@ -276,7 +279,7 @@ export class Minimization {
     return this.#reason === null
   }
 
-  /** Decides whether the run ends after a step below the tolerance. */
+  /** Decides whether the run ends after a step that is shorter than the tolerance. */
   #whenShort(change: number): MinimizeReason | null {
     if (!this.#isFinite()) return 'diverged'
     const descent = this.#descent
@@ -328,7 +331,10 @@ const table = {
   threads: passThrough(),
 } satisfies Record<keyof MinimizeOptions, Option>
 
-/** @throws OptionError if the options are not an object, or if one is unknown, invalid, or unavailable for a method */
+/**
+ * @throws OptionError if the options are not an object, or if an option is unknown, invalid, or unavailable for a
+ * method
+ */
 function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table> {
   if (!isForMethod) return readOptionsOf('options', given, table)
   // Options with the value undefined are accepted under any name.
@@ -341,8 +347,8 @@ function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table
 }
 
 /**
- * Largest |xᵢ − beforeᵢ|, computed in the dtype like in batches of many runs; NaN if an element is NaN. After the call,
- * `before` equals x.
+ * Largest |xᵢ − beforeᵢ|, computed in the dtype of x as in batches of many runs; NaN if an element is NaN. After the
+ * call, `before` is a copy of `x`.
  */
 function largestChange(x: FloatArray, before: FloatArray, isSingle: boolean): number {
   let largest = 0

@@ -27,16 +27,16 @@ export class RuleDescent implements Descent {
   readonly exempt: number
   readonly isStuck = false
   readonly #optimizer: Optimizer<FloatArray, Rule | CustomRule>
-  /** Gradient array of the optimizer, if it differs from `grads`. */
+  /** Gradient array that the optimizer reads, if this array differs from `grads`. */
   readonly #handedOver: FloatArray | null
   readonly #gradient: MinimizationProblem['gradient']
   readonly #fillingGradient: MinimizationProblem['gradient']
   readonly #box: BoundsBox | null
-  /** Point of the next gradient: the same views at each call, and for most rules the parameters. */
+  /** Point of the next gradient, with the same views at each call; for most rules the point equals the parameters. */
   readonly #point: FloatArray
   /**
-   * The point of the next gradient within the bounds: a copy if parameters are bounded and the point differs from the
-   * parameters.
+   * The point of the next gradient, moved into the bounds: a copy if parameters are bounded and the point differs from
+   * the parameters.
    */
   readonly #pointInside: FloatArray
   #updates = 0
@@ -102,7 +102,7 @@ export class RuleDescent implements Descent {
     const { rule, definition } = resolve(this.#optimizer.rule)
     const numbers = (makeRuleSchedule(definition, rule)?.at(this.#updates - 1) ?? rule) as never
     const sign = rule.maximize === true ? -1 : 1
-    // Cautious weight decay never pulls against the gradient.
+    // Cautious weight decay never moves a parameter against its update.
     const decoupled =
       Object.hasOwn(rule, 'cautiousWeightDecay') && rule.cautiousWeightDecay
         ? 0

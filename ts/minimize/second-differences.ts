@@ -1,6 +1,6 @@
 /**
- * Second derivatives by finite differences. The steps of these differences are fractions of standard errors, which are
- * the natural lengths at a minimum.
+ * Second derivatives by finite differences. The steps of these differences are fractions of standard errors, the
+ * natural length scale at a minimum.
  */
 
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
@@ -8,20 +8,20 @@ import { type BoundsBox, clamp } from '../objectives/bounds.js'
 type ValueFunction = (x: Float64Array) => number
 export type GradientFunction = (x: Float64Array, out: Float64Array) => void
 
-/** Step for differences of gradients, as a fraction of a standard error. */
+/** Step for differences of gradients, as a fraction of the standard error. */
 const GRADIENT_STEP_FRACTION = 1e-4
 /**
- * Step for second differences of values, as a fraction of a standard error. This step is longer than for gradients,
- * because second differences lose twice as many digits.
+ * Step for second differences of values, as a fraction of the standard error. The step for values is longer than the
+ * step for gradients, because second differences lose twice as many digits.
  */
 const VALUE_STEP_FRACTION = 5e-3
-/** The first step, relative to the parameter. */
+/** The first trial step, relative to the parameter. */
 const FIRST_STEP = 1e-3
-/** The smallest step, relative to the parameter. With a smaller step, rounding of the parameter dominates. */
+/** The smallest trial step, relative to the parameter. With a smaller step, the rounding of the parameter dominates. */
 const MIN_STEP = 1e-11
-/** Maximum number of steps that are tried. */
+/** Maximum number of trial steps per parameter. */
 const MAX_TRIALS = 40
-/** Factor from one trial step to the next while no curvature is known. */
+/** Factor between consecutive trial steps while no curvature is known. */
 const STEP_FACTOR = 16
 
 export interface SecondDifferences {
@@ -48,7 +48,7 @@ export function secondDifferences(
     : differencesOfGradients(gradient, new Neighborhood(x, box), part)
 }
 
-/** A point that is moved along one or two parameters within bounds, and back. */
+/** A point within bounds that can be moved along one or two parameters, and moved back. */
 class Neighborhood {
   readonly point: Float64Array
   readonly x: Float64Array
@@ -79,7 +79,7 @@ function differencesOfGradients(
 ): SecondDifferences {
   const { x, point } = near
   const [above, below] = [new Float64Array(x.length), new Float64Array(x.length)]
-  /** Differences of the gradient along a parameter. */
+  /** Differences of the gradient between two points along a parameter. */
   const column = (i: number, step: number): Float64Array => {
     const right = near.move(i, step)
     gradient(point, above)
@@ -101,7 +101,7 @@ function differencesOfGradients(
 function differencesOfValues(value: ValueFunction, near: Neighborhood, part: number): SecondDifferences {
   const { x, point } = near
   const here = value(point)
-  /** Slope and curvature from values on both sides. */
+  /** Slope and curvature along a parameter, from values at both sides of the point. */
   const along = (i: number, step: number): readonly [slope: number, curvature: number] => {
     const [right, more] = [near.move(i, step) - x[i], value(point)]
     const [left, less] = [x[i] - near.move(i, -step), value(point)]
@@ -143,7 +143,7 @@ function mixedDifference(
   return (up - down) / width
 }
 
-/** Chooses the step as a fraction of the standard error that the curvature implies. */
+/** Chooses the step along a parameter as a fraction of the standard error that the curvature implies. */
 function chooseStep(x: number, part: number, curvatureOf: (step: number) => number): number {
   let step = FIRST_STEP * (Math.abs(x) || 1)
   for (let trial = 0; trial < MAX_TRIALS; trial++) {

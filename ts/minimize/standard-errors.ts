@@ -1,4 +1,4 @@
-/** Standard errors of the parameters at a minimum, from the curvature of the function. */
+/** Standard errors of the parameters at a minimum, computed from the curvature of the objective. */
 
 import { OptionError } from '../core/errors.js'
 import { plural } from '../core/text.js'
@@ -28,7 +28,7 @@ const table = {
 
 export interface StandardErrorsOptions extends GivenOf<typeof table> {}
 
-/** Result of the computation, or the reason why there are no standard errors. */
+/** Outcome of the computation, or the reason why standard errors are not available. */
 export type StandardErrorsReason =
   | 'minimum'
   | 'not-at-minimum'
@@ -47,35 +47,36 @@ export interface StandardErrors {
   readonly covariance: readonly Float64Array[]
   /** Matrix of second derivatives. */
   readonly hessian: readonly Float64Array[]
-  /** Whether the second derivatives are exact, or computed by differences of gradients or values. */
+  /** Source of the second derivatives: exact, or differences of gradients or of values. */
   readonly derivatives: 'exact' | 'gradient-differences' | 'value-differences'
   /** Indices of the parameters at a bound, which count as fixed. */
   readonly atBound: readonly number[]
-  /** Distance to the minimum of the quadratic approximation, in standard errors; 0 at a minimum. */
+  /** Distance to the minimum of the quadratic approximation, in standard errors; 0 exactly at a minimum. */
   readonly distance: number
   /**
-   * A direction along which the value does not grow, scaled to a largest component of 1; null at a minimum, and if
-   * nothing is known.
+   * A direction along which the value does not grow, scaled to a largest component of 1; null at a minimum, or if no
+   * such direction is known.
    */
   readonly direction: Float64Array | null
   /**
-   * - 'minimum': the Hessian is positive definite, and the minimum is within a hundredth of a standard error
-   * - 'not-at-minimum': the minimum is farther away, and the standard errors belong to the quadratic approximation
-   * - 'singular': along a direction the curvature is only rounding error, so some parameters are known only jointly, or
-   *   not at all
-   * - 'saddle': along a direction the value has a maximum, so there are no standard errors
-   * - 'not-finite': the value, a first or a second derivative is infinite or NaN
+   * - 'minimum': the Hessian is positive definite, and the minimum is at most a hundredth of a standard error away
+   * - 'not-at-minimum': the minimum is more than a hundredth of a standard error away; standard errors are those of the
+   * quadratic approximation
+   * - 'singular': along some direction the curvature is only rounding error, so some parameters are known only jointly,
+   * or not at all
+   * - 'saddle': along some direction the value has a maximum, so standard errors do not exist
+   * - 'not-finite': the value, a first derivative or a second derivative is infinite or NaN
    * - 'no-degrees-of-freedom': a sum of squares has no more observations than parameters, so σ cannot be estimated
    */
   readonly reason: StandardErrorsReason
   /**
-   * Explanation in words, with parameters by name if the objective has `parameters`, otherwise by index; empty for
-   * 'minimum'.
+   * Explanation in words, empty for 'minimum'; parameters appear by name if the objective has `parameters`, otherwise
+   * by index.
    */
   readonly message: string
 }
 
-/** Limit per kind of derivatives: in a matrix with a diagonal of 1, a pivot below this limit is rounding error. */
+/** Limits by kind of derivatives: in a matrix scaled to a diagonal of 1, a smaller pivot is rounding error. */
 const MIN_PIVOT = { exact: 1e-13, 'gradient-differences': 1e-7, 'value-differences': 1e-4 }
 /** Distances from the minimum up to this limit, in standard errors, count as 0. */
 const MAX_DISTANCE_IN_ERRORS = 0.01
@@ -84,12 +85,12 @@ const MAX_DISTANCE_IN_ERRORS = 0.01
  * Computes standard errors at a point that `minimize` returned, from the second derivatives H of the objective. The
  * standard errors are the square roots of the diagonal of H⁻¹ for −log L, of 2·H⁻¹ for χ², and of 2·H⁻¹·S/(n − p) for a
  * sum of squares S. The derivatives are exact for an `expression`, and for an objective with `hessian(x, out)`, which
- * fills n·n numbers by rows. Otherwise the derivatives are differences of the gradient, correct to about eight digits,
- * or of the values, correct to about six digits.
+ * fills n·n numbers row by row. Otherwise the derivatives are differences of the gradient, correct to about eight
+ * digits, or of the values, correct to about six digits.
  *
  * @param objective the minimized objective
  * @param x the point, as in the result's `x`; copied and converted to float64
- * @throws OptionError for invalid arguments. If the Hessian is not positive definite, `reason` says so.
+ * @throws OptionError for invalid arguments. If the Hessian is not positive definite, the result's `reason` says so.
  * @example
  * const objective = expression('(y - a*exp(-b*t))^2').with({ t, y })
  * const { x } = minimize(objective, [1, 1], lbfgs())
@@ -147,7 +148,7 @@ export function standardErrors(
   return { ...known, ...computeErrors(factored, found, free, unitOf(free.length), isExact) }
 }
 
-/** The objective in float64, its available derivatives, and the point moved into its bounds. */
+/** Reads the objective in float64, its available derivatives, and the point, moved into its bounds. */
 function readPoint(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
@@ -169,13 +170,13 @@ function readPoint(
   return { value, slopes, second, names, at, box }
 }
 
-/** NaN results for unknown standard errors. */
+/** A result whose standard errors are all NaN. */
 function noErrors(hessian: readonly Float64Array[]) {
   const unknown = () => new Float64Array(hessian.length).fill(NaN)
   return { errors: unknown(), covariance: hessian.map(unknown), distance: NaN, direction: null }
 }
 
-/** Explains a Hessian that is not positive definite: names the parameters along the direction. */
+/** Explains why a Hessian is not positive definite, and names the parameters along the direction. */
 function explainDirection(
   parts: readonly number[],
   isFlat: boolean,
@@ -202,7 +203,7 @@ function explainDirection(
  * Computes standard errors from a positive definite Hessian.
  *
  * @param unit twice the increase of the value within one standard error
- * @param isExact whether the value is the smallest possible one
+ * @param isExact whether the value is the smallest that the objective can have
  */
 function computeErrors(
   { solve }: Factorization,
@@ -239,15 +240,15 @@ function exactHessian(
   return { gradient, hessian: Array.from(at, (_, i) => all.slice(i * n, i * n + n)) }
 }
 
-/** A positive, finite unit for steps; 1 if the unit is not usable. */
+/** Returns a positive, finite unit for steps; 1 if the given unit is not usable. */
 function positiveUnit(unit: number): number {
   return unit > 0 && unit < Infinity ? unit : 1
 }
 
-/** The factors of a positive definite matrix, or a direction that shows that it is not positive definite. */
+/** The factors of a positive definite matrix, or a direction which proves that the matrix is not positive definite. */
 interface Factorization {
   readonly solve: (right: readonly number[]) => number[]
-  /** v with vᵀ·H·v ≤ 0. */
+  /** A direction v with vᵀ·H·v ≤ 0. */
   readonly direction: readonly number[] | null
   readonly isFlat: boolean
 }
@@ -257,7 +258,7 @@ function factorize(matrix: readonly (readonly number[])[], least: number): Facto
   const scales = matrix.map((row, i) => (row[i] === 0 ? 1 : 1 / Math.sqrt(Math.abs(row[i]))))
   const lower: number[][] = []
   const diagonal: number[] = []
-  /** Solves Lᵀ·x = right for the first rows. */
+  /** Solves Lᵀ·x = right for the leading rows. */
   const back = (right: number[]) => {
     for (let i = right.length - 1; i >= 0; i--)
       for (let k = i + 1; k < right.length; k++) right[i] -= lower[k][i] * right[k]
@@ -292,7 +293,7 @@ function factorize(matrix: readonly (readonly number[])[], least: number): Facto
   return { solve, direction: null, isFlat: false }
 }
 
-/** Describes the largest components of a direction by name. */
+/** Describes a direction by the names of the parameters with the largest components. */
 function describeDirection(direction: Float64Array, nameOf: (i: number) => string): string {
   const order = [...direction.keys()].sort((i, j) => Math.abs(direction[j]) - Math.abs(direction[i]))
   const parts = order.filter((i) => Math.abs(direction[i]) >= 1e-3).slice(0, 4)

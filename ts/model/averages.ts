@@ -48,9 +48,9 @@ export interface Lookahead extends Partial<ValuesOf<typeof lookahead>> {}
 
 /**
  * An exponential moving average of the parameters, for the option `average`. After each update e ← e + (1−β)·(θ − e),
- * starting at the initial parameters, as in timm and PyTorch's AveragedModel. With `corrected`, only visited points
- * count, as in Adam's m̂: the weight is (1−β)/(1−βᵗ), and the average after the first update is θ. (Polyak and
- * Juditsky, 1992)
+ * starting with the initial parameters, as in timm and in PyTorch's AveragedModel. With `corrected`, only visited
+ * points count, as in Adam's m̂: the weight is (1−β)/(1−βᵗ), so the average equals θ after the first update. (Polyak
+ * and Juditsky, 1992)
  *
  * @param decay β in [0, 1); 0.999 by default
  * @param options `corrected`, false by default
@@ -65,7 +65,7 @@ export function ema(decay: number = emas.decay.default, options: Partial<Pick<Em
  * The mean of the parameters after the updates start + every, start + 2·every, …, for the option `average`. Before the
  * first of these updates, the mean equals the initial parameters. (Izmailov et al., 2018)
  *
- * @param options `start` ≥ 0, 0 by default, and `every` ≥ 1, 1 by default, in updates of the optimizer
+ * @param options `start` ≥ 0, 0 by default, and `every` ≥ 1, 1 by default, both as counts of the optimizer's updates
  * @throws OptionError if an option is unknown or out of range
  */
 export function swa(options: Partial<Omit<Swa, 'average'>> = {}): Swa {
@@ -73,7 +73,7 @@ export function swa(options: Partial<Omit<Swa, 'average'>> = {}): Swa {
 }
 
 /**
- * @throws OptionError if the value is not an average
+ * @throws OptionError if the value is not a valid average
  */
 export function readAverage(what: string, given: unknown): Average {
   const { average, ...rest } = ownProperties(isObject(given) ? given : {})
@@ -84,7 +84,7 @@ export function readAverage(what: string, given: unknown): Average {
 }
 
 /**
- * The weight w of e ← e + w·(θ − e) after update `updates` of the optimizer, and the new progress of the average; null
+ * The weight w in e ← e + w·(θ − e) after update `updates` of the optimizer, and the new progress of the average; null
  * if the average does not change.
  */
 export function averageWeight(
@@ -100,6 +100,6 @@ export function averageWeight(
   const { decay, corrected } = average
   const left = product * decay
   const weight = corrected ? (1 - decay) / (1 - left) : 1 - decay
-  // Once the product no longer affects 1 − x, it is set to 0, because subnormal numbers are slow.
+  // The product x is set to 0 once it no longer affects 1 − x, because subnormal numbers are slow.
   return { weight, averaged: { count: nextCount(count), product: left < 1e-300 ? 0 : left } }
 }

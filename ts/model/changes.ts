@@ -1,4 +1,4 @@
-/** Changes of an optimizer: options of rules, and the number of rows of a tensor. */
+/** Changes of a running optimizer: options of rules, and the number of rows of a tensor. */
 
 import { joinFirst, OptionError, TensorError } from '../core/errors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
@@ -12,9 +12,9 @@ import type { Tensor } from './partition.js'
 import { exactName, matches, readMatch } from './patterns.js'
 
 /**
- * Selects the tensors of a match. The selection may call user functions.
+ * Selects the tensors that a match describes. The match may call user functions.
  *
- * @throws OptionError if the match is invalid, TensorError if it selects no tensor
+ * @throws OptionError if the match is invalid, TensorError if it matches no tensor
  */
 export function selectTensors(call: string, given: unknown, model: Model): Tensor[] {
   const match = readMatch(`${call}: match`, given)
@@ -29,14 +29,14 @@ export function selectTensors(call: string, given: unknown, model: Model): Tenso
 }
 
 /**
- * Changes options of the optimizer's rule for all tensors, except options that groups set. The returned function
- * applies the change.
+ * Changes options of the optimizer's rule for all tensors, but does not change options that groups set. The returned
+ * function applies the change.
  *
- * @throws OptionError if an option is unknown, out of range, or would change the state arrays
+ * @throws OptionError if an option is unknown, is out of range, or would change the state arrays
  */
 export function setAll(model: Model, given: object): () => void {
   const { base, uses } = model
-  // Reads each property once, so that getters run once.
+  // Reads each property once, so that each getter runs once.
   const options = uses.length > 1 && isObject(given) ? ownProperties(given) : given
   const after = changedRule(base, options)
   const rules = new Map([[base, after]])
@@ -84,7 +84,8 @@ function changedRule(use: RuleInUse, options: object): AnyRule {
 /**
  * Appends rows to a tensor. The returned function applies the change.
  *
- * @throws TensorError if the tensor does not exist, or if its shape or the rows do not fit; MemoryError
+ * @throws TensorError if the tensor does not exist, or if its shape or the rows do not fit; MemoryError if memory
+ * cannot be allocated
  */
 export function appendTensorRows(model: Model, name: unknown, rows: unknown): () => void {
   const tensor = typeof name === 'string' ? model.named(name) : undefined

@@ -13,20 +13,20 @@ import type { RuleInUse } from '../rules/active-rule.js'
 import type { CounterFields, CounterOf, SharedMember } from '../rules/define.js'
 
 /**
- * Updates of a tensor between flushes of its subnormal state values to +0. A flush costs about as much as part of an
+ * Number of updates of a tensor after which its subnormal state values are set to +0. A flush costs less than an
  * update, so rare flushes cost almost nothing.
  */
 export const FLUSH_INTERVAL = 256
 
-/** The counters of a tensor's updates. */
+/** The counters of the updates of a tensor. */
 export type UpdateCounter = CounterOf<CounterFields>
 
-/** The gradient of a tensor in a step: absent, complete, or of some rows. */
+/** The gradient of a tensor in a step: absent, complete, or limited to listed rows. */
 export const ABSENT_GRADIENT = 0
 export const WHOLE_GRADIENT = 1
 export const ROW_GRADIENT = 2
 
-/** Returns the kind of gradient per tensor. */
+/** Returns the kind of gradient of each tensor. */
 export type GradientPresence = (
   tensor: number,
 ) => typeof ABSENT_GRADIENT | typeof WHOLE_GRADIENT | typeof ROW_GRADIENT
@@ -39,46 +39,46 @@ interface RuleCohort {
   segments: number[]
   /** The indices of the tensors that are updated. */
   tensors: number[]
-  /** The index of the coefficient row, and the row itself. */
+  /** The index of the coefficient row, and the coefficient row itself. */
   row: number
   numbers: Float64Array
-  /** The state that the row and the segments were last written for; they are rewritten only if it changes. */
+  /** The state for which the row and the segments were last written; they are rewritten only if this state changes. */
   version: number
   scale: number
   flags: number
-  /** The next update, counted from 1, at which the flags may change. */
+  /** The next update at which the flags may change, counted from 1. */
   due: number
-  /** The flags that the segments have in every update. */
+  /** The flags that the segments have at every update. */
   readonly always: number
 }
 
 /**
- * The next count of updates. The count stops at 2⁵³ − 1. Beyond this number, an addition of 1 would be lost, and a
- * saved count would be invalid.
+ * Returns the next count of updates. The count stops at 2⁵³ − 1. Beyond this number, adding 1 would have no effect, and
+ * a saved count would be invalid.
  */
 export const nextCount = (count: number): number => (count < Number.MAX_SAFE_INTEGER ? count + 1 : count)
 
 export class Cohorts {
-  /** The number of stages of a step. */
+  /** The number of stages in a step. */
   stages = 0
   readonly #arena: Arena
-  /** Coefficient rows, created when first needed. */
+  /** Coefficient rows, which are created when they are first needed. */
   readonly #rows: Float64Array[] = []
   readonly #limit: number
   readonly #clip: TensorLimits
   readonly #firstArrays: readonly number[]
   /** The cohort of each tensor; null for a tensor that is never updated. */
   readonly #cohortOf: (RuleCohort | null)[] = []
-  /** The kind of gradient of each tensor that the current segments were made for; null if they must be rebuilt. */
+  /** The kind of gradient per tensor for which the current segments were built; null if they must be rebuilt. */
   #laidOut: readonly number[] | null = null
-  /** Whether the segments cover all updated tensors completely, which stays true in most runs. */
+  /** Whether the segments cover all updated tensors completely; this stays true in most runs. */
   #isComplete = false
   #active: RuleCohort[] = []
 
   /**
    * @param firstArrays the index of each tensor's first state array
    * @param limit the maximum absolute value of a gradient element
-   * @param clip the default clipping per tensor, unless groups set other clipping
+   * @param clip the default clipping of each tensor, unless a group sets another clipping
    */
   constructor(arena: Arena, firstArrays: readonly number[], limit: number, clip: TensorLimits = {}) {
     this.#arena = arena
@@ -87,7 +87,7 @@ export class Cohorts {
     this.#firstArrays = firstArrays
   }
 
-  /** Creates a cohort with this clock. */
+  /** Creates a cohort with the given clock. */
   #cohort(use: RuleInUse, clock: UpdateCounter): RuleCohort {
     const always = use.flags | clipFlags(use.clip ?? this.#clip)
     return {
@@ -107,8 +107,8 @@ export class Cohorts {
   }
 
   /**
-   * Assigns a tensor to a rule, with the clock `time` or a new clock. If the rule is null, the tensor is no longer
-   * updated.
+   * Assigns a tensor to a rule, with the clock `time` or a new clock. If the rule is null, the tensor is not updated
+   * any more.
    */
   assign(tensor: number, use: RuleInUse | null, time?: Readonly<UpdateCounter>): void {
     this.#laidOut = null
@@ -137,21 +137,22 @@ export class Cohorts {
     return cohort === null ? undefined : { ...cohort.clock }
   }
 
-  /** Whether the list of segments is empty. */
+  /** Whether there are no segments. */
   get isEmpty(): boolean {
     return this.#active.length === 0
   }
 
   /**
-   * Builds the segments of the present tensors, unless they are current. Neighbors of one cohort form one segment.
-   * Tensors without a gradient keep the cohort's clock, and the other tensors continue with a copy of the clock.
+   * Builds the segments of the tensors with gradients, unless the segments are current. Neighboring tensors of one
+   * cohort form one segment. Tensors without a gradient keep the clock of the cohort, and tensors with a gradient
+   * continue with a copy of the clock.
    */
   layOut(presence: GradientPresence | null): void {
     // A separate method, because functions with closures slow down every call.
     if (presence !== null || !this.#isComplete) this.#layOut(presence)
   }
 
-  /** Merges cohorts that have the same rule and equal counts. */
+  /** Merges cohorts that have the same rule and equal update counts. */
   #join(): void {
     const cohorts = new Set(this.#cohortOf.filter((cohort) => cohort !== null))
     const joined = new Map<RuleCohort | null, RuleCohort>()
@@ -227,7 +228,8 @@ export class Cohorts {
   }
 
   /**
-   * Writes the coefficients of the next update; `scale` is the factor of the gradients. The clocks advance in `commit`.
+   * Writes the coefficients of the next update; `scale` is the factor by which gradients are multiplied. The clocks
+   * advance later, in `commit`.
    */
   prepare(scale: number): void {
     const active = this.#active
@@ -248,8 +250,8 @@ export class Cohorts {
   }
 
   /**
-   * Sets a cohort's flags for update t, and the next update at which they may change. The loop is a separate function,
-   * because `prepare` is then faster.
+   * Sets the flags of a cohort for update t, and determines the next update at which the flags may change. The loop is
+   * a separate function, because this makes `prepare` faster.
    */
   #flagFor(cohort: RuleCohort, t: number): void {
     const { use, always } = cohort
@@ -259,7 +261,7 @@ export class Cohorts {
     cohort.due = flags === always ? (Math.floor(t / FLUSH_INTERVAL) + 1) * FLUSH_INTERVAL : t + 1
   }
 
-  /** Writes the coefficients of the stage UNITS; `tensors` lists the arena's tensors. */
+  /** Writes the coefficients of the stage UNITS; `tensors` contains the tensors of the arena. */
   prepareUnits(scale: number, tensors: readonly (PlacedTensor | null)[]): void {
     for (const cohort of this.#active) {
       const placed = cohort.tensors.map((i) => tensors[i] as PlacedTensor)
@@ -274,7 +276,7 @@ export class Cohorts {
     cohort.flags = flags
   }
 
-  /** Prepares the values per tensor for the stage after `stage`. */
+  /** Prepares the values per tensor for the stage that follows `stage`. */
   between(stage: number): void {
     const { lengths, matrices } = this.#arena
     for (const { use, tensors, next } of this.#active) {
@@ -288,7 +290,7 @@ export class Cohorts {
     }
   }
 
-  /** A tensor as seen by rules that combine sums over all of their tensors. */
+  /** A tensor, in the form that rules receive if they combine sums over all of their tensors. */
   member(tensor: number): SharedMember {
     const cohort = this.#cohortOf[tensor] as RuleCohort
     const { use, clock, next, numbers } = cohort
@@ -306,7 +308,7 @@ export class Cohorts {
     }
   }
 
-  /** Completes the update by advancing the clocks. */
+  /** Completes an update by advancing the clocks. */
   commit(): void {
     const active = this.#active
     for (let c = 0; c < active.length; c++) {
@@ -317,7 +319,7 @@ export class Cohorts {
     }
   }
 
-  /** Writes the coefficients for `gradientPoint`. */
+  /** Writes the coefficients of the kernel that `gradientPoint` runs. */
   preparePoint(): void {
     for (const cohort of this.#active) {
       if (cohort.use.point === undefined) continue
@@ -330,7 +332,7 @@ export class Cohorts {
 const NO_ROW = new Float64Array()
 
 /**
- * Copies a clock, or makes a new one. All clocks of a rule have the same properties, so that the compiler optimizes
+ * Copies a clock, or makes a new clock. All clocks of a rule have the same properties, so that the compiler optimizes
  * access.
  */
 const copyCounter = (use: RuleInUse, time?: Readonly<UpdateCounter>): UpdateCounter =>

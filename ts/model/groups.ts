@@ -1,4 +1,4 @@
-/** Groups: tensors with their own options, another rule, or no updates. */
+/** Groups: tensors with their own rule options, with another rule, or without updates. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
@@ -21,20 +21,22 @@ import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
 import { exactName, type Match, matches, readMatch, type TensorDescription } from './patterns.js'
 
 /**
- * Settings for some tensors: options of their rule, another rule, a learning-rate factor, or freezing. If the settings
- * of two groups conflict, the later group applies.
+ * Settings for the tensors of a group: options of their rule, another rule, a learning-rate factor, or freezing. If the
+ * settings of two groups conflict, the later group applies.
  */
 export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   /** The tensors of the group: a pattern on dotted names such as `'**.bias'`, or another {@link Match}. */
   readonly match: Match
   /**
-   * Whether the tensors are frozen: not updated, without state and excluded from norms, until `unfreeze`. False by
-   * default.
+   * Whether the tensors are frozen until `unfreeze`: frozen tensors are not updated, have no state and do not count in
+   * norms. Tensors are not frozen by default.
    */
   readonly frozen?: boolean | undefined
-  /** Multiplies the rule's lr until `set` assigns another value. The factor is > 0; 1 by default. */
+  /**
+   * Factor that multiplies the rule's lr until `set` assigns another value. The factor must be > 0; it is 1 by default.
+   */
   readonly lrScale?: number | undefined
-  /** Clipping of each tensor separately, in place of the optimizer's `clip`; `{}` turns clipping off. */
+  /** Clipping of each tensor on its own, in place of the optimizer's `clip`; `{}` turns clipping off. */
   readonly clip?: TensorClip | undefined
 } & (
   | ({ readonly rule?: undefined } & OptionsOf<R | RuleByName<N>>)
@@ -42,7 +44,7 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   | { readonly rule: CustomRule }
 )
 
-/** A validated group, of which each property was read once. */
+/** A validated group; each property of the user's object was read once. */
 interface ResolvedGroup {
   readonly match: Match
   readonly frozen: boolean | undefined
@@ -50,13 +52,13 @@ interface ResolvedGroup {
   readonly clip: TensorLimits | undefined
   readonly resolved: ResolvedRule | undefined
   readonly options: Readonly<Record<string, unknown>>
-  /** The group in a form that can be saved. */
+  /** The group in a form that can be saved as JSON. */
   readonly plain: object
 }
 
 type RuleDefinitionHolder = Pick<ResolvedRule, 'definition'>
 
-/** The rule, the frozen state and the groups that a tensor receives. */
+/** The rule that a tensor receives, whether it is frozen, and its groups. */
 export interface Assignment {
   readonly resolved: ResolvedRule
   readonly isFrozen: boolean
@@ -67,14 +69,14 @@ export interface Assignment {
 export class Groups {
   readonly #list: readonly ResolvedGroup[]
   /**
-   * Resolved rules by group indices, because most tensors match the same groups. The cache of resolved rules is valid
-   * for one base rule.
+   * Resolved rules by the indices of matching groups, because most tensors match the same groups. The cache of resolved
+   * rules is valid for a single base rule.
    */
   readonly #resolved = new Map<string, ResolvedRule>()
   #base: ResolvedRule | undefined
 
   /**
-   * Group indices by the exact name that a group matches. Groups whose match is not an exact name are listed under
+   * Indices of the groups that match an exact name, by this name. Groups that match anything else are listed under
    * undefined.
    */
   readonly #byName: ReadonlyMap<string | undefined, readonly number[]>
@@ -85,7 +87,7 @@ export class Groups {
   }
 
   /**
-   * @throws OptionError if a group is invalid
+   * @throws OptionError if one of the groups is invalid
    */
   static read(what: string, given: unknown): Groups {
     const list = toBoundedArray(given)
@@ -95,7 +97,7 @@ export class Groups {
 
   static readonly none = new Groups([])
 
-  /** Returns these groups, followed by further groups. */
+  /** Returns the existing groups, followed by further groups. */
   and(others: Groups): Groups {
     return others.#list.length === 0 ? this : new Groups([...this.#list, ...others.#list])
   }
@@ -104,15 +106,15 @@ export class Groups {
     return this.#list.map(({ match }) => match)
   }
 
-  /** The groups in a form that can be saved. */
+  /** The groups in a form that can be saved as JSON. */
   get plain(): readonly object[] {
     return this.#list.map(({ plain }) => plain)
   }
 
   /**
-   * The rule, the frozen state and the groups of a tensor. The selection may call user functions.
+   * Returns the rule of a tensor, whether it is frozen, and its groups. Matching a tensor may call user functions.
    *
-   * @throws OptionError if a rule does not have an option, TensorError if a required rank is unknown
+   * @throws OptionError if a rule lacks an option, TensorError if a required rank is unknown
    */
   assign(base: ResolvedRule, tensor: TensorDescription): Assignment {
     let isFrozen = false
@@ -132,7 +134,7 @@ export class Groups {
     return { resolved, isFrozen, groups: Object.freeze(groups) }
   }
 
-  /** The name of a matrix rule for which no tensor has a known shape; undefined if there is no such rule. */
+  /** The name of a matrix rule all of whose tensors lack a shape; undefined if no rule is affected. */
   shapeless(
     base: ResolvedRule,
     tensors: Iterable<
@@ -147,7 +149,7 @@ export class Groups {
     return [...found].find(([, hasShape]) => !hasShape)?.[0].name
   }
 
-  /** The rule that a tensor would have if its shape were known; undefined if its groups are unknown. */
+  /** The rule that a tensor would have if its shape were known; undefined if its groups are not known. */
   #meant(base: ResolvedRule, groups: readonly number[]): ResolvedRule | undefined {
     if (groups.some((k) => k >= this.#list.length)) return undefined
     return groups.flatMap((k) => this.#list[k].resolved ?? []).at(-1) ?? base
@@ -174,14 +176,15 @@ export class Groups {
   }
 }
 
-/** The expected value in an error about missing shapes of a matrix rule. */
+/** The expected value in an error message about missing shapes for a matrix rule. */
 export const shapesExpected = (rule: string) =>
   `dimensions of at least one tensor for ${rule}, a rule for matrices`
 
 /**
- * Overrides a rule's options with a group's options. A `weightDecay` of 0 is allowed for rules without weight decay.
+ * Overrides a rule's options with a group's options. A `weightDecay` of 0 is also allowed for rules without weight
+ * decay.
  *
- * @throws OptionError if the rule does not have an option
+ * @throws OptionError if the rule lacks the option
  */
 function overlayOptions(resolved: ResolvedRule, options: object, what: string, tensor: string): ResolvedRule {
   const { definition, rule, groupOptions } = resolved
@@ -230,7 +233,7 @@ function read(given: unknown, what: string): ResolvedGroup {
 
 /**
  * Reads an option of a group. The option may belong to a rule that the group does not match yet, but an option that no
- * imported rule accepts is an error.
+ * imported rule has is an error.
  */
 function readOfRules(what: string, key: string, given: unknown): unknown {
   const known = importedDefinitions().flatMap(({ options }) =>
@@ -259,9 +262,9 @@ function readOfRules(what: string, key: string, given: unknown): unknown {
 }
 
 /**
- * A group without weight decay, as in timm: it matches biases, tensors of at most one dimension (including scales of
- * normalization layers) and further matches, like Keras' exclude_from_weight_decay. `shapes` must list the dimensions
- * of tensors that are not named bias.
+ * A group without weight decay, as in timm: it matches biases, tensors of at most one dimension (including
+ * normalization scales) and the given matches, like Keras' exclude_from_weight_decay. `shapes` must list the dimensions
+ * of all tensors that are not called bias.
  *
  * @example
  * new Optimizer(params, adamw({ lr: 1e-3 }), { shapes, groups: [noDecay('embed')] })

@@ -1,4 +1,4 @@
-/** The tensors of an optimizer: their partitions in memory, and their structure as the user sees it. */
+/** The tensors of an optimizer: their partitions in memory, and the structure in which the user passed them. */
 
 import { CLIPPED_PER_TENSOR, GRADIENTS, PARAMETERS, PER_UNIT } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
@@ -18,45 +18,47 @@ import {
   type TensorValues,
 } from './partition.js'
 
-/** Minimum and maximum number of spare lines that a partition reserves for later tensors; more lines save nothing. */
+/**
+ * Minimum and maximum number of spare cache lines that a partition reserves for later tensors; more lines save nothing.
+ */
 const MIN_SPARE_LINES = 64
 const MAX_SPARE_LINES = 4096
 
 export class Model {
   readonly settings: PartitionSettings
-  /** The rule of all tensors to which no group assigns another rule. */
+  /** The rule of all tensors to which no group assigns a rule. */
   base: RuleInUse
   parts: Partition[] = []
-  /** Tensors by their index, which never changes. */
+  /** Tensors by their permanent index. */
   tensors: Tensor[] = []
   gradients: FloatArray[] = []
-  /** The user's structure, with tensor indices as leaves. */
+  /** The structure of the user's parameters, with tensor indices as leaves. */
   shape: Shape = []
   #reader: ShapeReader | null = null
   // Derived values, which `settle` computes.
-  /** Unfrozen tensors in the order of their names, in which their squared norms are added. */
+  /** Unfrozen tensors in the order of their names, which is the order of adding their squared norms. */
   live: Tensor[] = []
-  /** The rules with schedules to evaluate. */
+  /** The rules that have schedules to evaluate. */
   scheduled: RuleInUse[] = []
-  /** Whether a step requires a call of `gradientPoint` first. */
+  /** Whether a call of `gradientPoint` must precede each step. */
   wantsPoint = false
-  /** Whether a tensor is clipped separately, and whether gradient norms are measured for this or another purpose. */
+  /** Whether a tensor is clipped on its own, and whether gradient norms are measured for any purpose. */
   clips = false
-  /** Whether a tensor is clipped per unit. */
+  /** Whether the rows of a tensor are clipped on their own. */
   clipsUnits = false
   measures = false
   /** The largest number of stages of any rule. */
   stages = 0
-  /** Version number, incremented at each change of the tensors' locations and rules. */
+  /** Version number, which increases whenever a tensor's location or rule changes. */
   version = 0
   #isSettled = false
   #uses: RuleInUse[] | null = null
-  /** An index of current and former rules, for lookup; null if rules have changed since the index was built. */
+  /** An index of current and former rules; null if rules have changed since the index was built. */
   #found: Uses | null = null
   readonly #byName = new Map<string, Tensor>()
-  /** All tensor indices in the order of names; null if tensors have been added since the last sort. */
+  /** All tensor indices in the order of the names; null if tensors have been added since the last sort. */
   #order: readonly number[] | null = null
-  /** The last partition for later tensors, per kind of tensor. */
+  /** The last partition with room for later tensors, for each kind of tensor. */
   readonly #open = new Map<string, Partition>()
 
   constructor(base: RuleInUse, settings: PartitionSettings) {
@@ -65,9 +67,9 @@ export class Model {
   }
 
   /**
-   * Adds tensors whose rules are assigned; the leaves of `shape` are indices into the list.
+   * Adds tensors that already have rules; the leaves of `shape` are indices into the list.
    *
-   * @throws EngineError or MemoryError; the model is unchanged then
+   * @throws EngineError or MemoryError, both without changing the model
    */
   add(tensors: readonly Tensor[], values: TensorValues, shape: Shape): void {
     this.#house(tensors, values)
@@ -88,9 +90,9 @@ export class Model {
   }
 
   /**
-   * Appends rows to a tensor. The tensor receives new views, and its old views are filled with NaN.
+   * Appends rows to a tensor. The tensor receives new views, and the old views are filled with NaN.
    *
-   * @throws EngineError or MemoryError; the model is unchanged then
+   * @throws EngineError or MemoryError, both without changing the model
    */
   appendRows(tensor: Tensor, shape: readonly number[], rows: FloatArray): void {
     const { name, length, use, isFrozen, groups } = tensor
@@ -105,9 +107,9 @@ export class Model {
   }
 
   /**
-   * Unfreezes tensors. A tensor that was never updated moves, because it has no room for state.
+   * Unfreezes tensors. A tensor that was frozen from the start moves, because it has no room for state.
    *
-   * @throws EngineError or MemoryError; the model is unchanged then
+   * @throws EngineError or MemoryError, both without changing the model
    */
   unfreeze(tensors: readonly Tensor[]): void {
     const frozen = tensors.filter(({ isFrozen }) => isFrozen)
@@ -120,12 +122,12 @@ export class Model {
     this.update()
   }
 
-  /** Places tensors in an open partition of their kind, or in new partitions. */
+  /** Places tensors in an open partition for tensors of their kind, or in new partitions. */
   #house(tensors: readonly Tensor[], values: TensorValues): void {
     const isFirst = this.parts.length === 0
     const taken = [...groupBy(tensors, isFirst ? () => '' : partitionKey)].map(([kind, alike]) => {
       const last = this.#open.get(kind)
-      // After the first averaged point, new tensors would need their own progress of the average.
+      // After the first averaged point, a new tensor needs its own progress of the average.
       const open = last?.averaged.count === 0 ? last : undefined
       if (open?.takes(alike)) return () => open.take(alike, values)
       // The first tensors reserve no spare lines. From the second call on, spare lines keep the number of partitions
@@ -142,7 +144,7 @@ export class Model {
     for (const take of taken) take()
   }
 
-  /** Replaces tensors by new ones with the same index, and appends rows to their values. */
+  /** Replaces tensors by new tensors with the same indices, and appends rows to their values. */
   #move(moves: ReadonlyMap<Tensor, Tensor>, rows: readonly FloatArray[]): void {
     if (moves.size === 0) return
     const pairs = [...moves]
@@ -174,7 +176,7 @@ export class Model {
     this.gradients[tensor.number] = tensor.view(GRADIENTS)
   }
 
-  /** Marks derived values as outdated, after rules or frozen tensors have changed. */
+  /** Marks derived values as outdated after a change of rules or frozen tensors. */
   update(): void {
     this.#isSettled = false
     this.#uses = null
@@ -193,7 +195,7 @@ export class Model {
     for (const use of uses) findOrAddRule(use.resolved, this.#found, use)
   }
 
-  /** Finds an equal rule, or registers a new one. */
+  /** Finds a registered rule that equals the given rule, or registers the given rule. */
   used(resolved: ResolvedRule): RuleInUse {
     // Usually the rule is the base rule.
     if (resolved === this.base.resolved) return this.base
@@ -202,8 +204,8 @@ export class Model {
   }
 
   /**
-   * Computes derived values. The function runs per step rather than per change, because thousands of changes may follow
-   * one another.
+   * Computes the values that are derived from the tensors and their rules. The derived values are computed at the next
+   * step and not at each change, because thousands of changes may follow one another.
    */
   settle(): void {
     if (this.#isSettled) return
@@ -234,7 +236,7 @@ export class Model {
     if (isOver) this.reschedule()
   }
 
-  /** Whether no schedule is a user function. */
+  /** Whether no schedule is a function of the user. */
   get isPlain(): boolean {
     const { scheduled } = this
     for (let k = 0; k < scheduled.length; k++) if (!scheduled[k].isPlain) return false
@@ -249,7 +251,7 @@ export class Model {
     this.scheduled = [...uses].filter(({ isScheduled }) => isScheduled)
   }
 
-  /** The reader of gradients in this structure. */
+  /** The reader of gradients that have the structure of the parameters. */
   get reader(): ShapeReader {
     this.#reader ??= makeReader(this.shape)
     return this.#reader
@@ -260,8 +262,8 @@ export class Model {
   }
 
   /**
-   * Tensors in the order of the user's structure, which a saved run preserves. The indices of the tensors may differ in
-   * a loaded run.
+   * Tensors in the order of the user's structure, which a saved run keeps. After loading a run, the indices of the
+   * tensors may be in another order.
    */
   all(): Tensor[] {
     const found: Tensor[] = []
@@ -269,7 +271,7 @@ export class Model {
     return found
   }
 
-  /** Maps tensors into the user's structure. */
+  /** Maps each tensor to a value, in the user's structure. */
   views(viewOf: (tensor: Tensor) => unknown): unknown {
     return unflatten(this.shape, (number) => viewOf(this.tensors[number]))
   }

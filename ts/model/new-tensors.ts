@@ -1,4 +1,4 @@
-/** Preparation of new tensors: validation, and assignment of rules. */
+/** Preparation of new tensors: validation of tensors, and assignment of their rules. */
 
 import { SLOW } from '../arena/manifest.js'
 import { OptionError, TensorError } from '../core/errors.js'
@@ -10,12 +10,12 @@ import { Tensor } from './partition.js'
 import type { RestoredTensor } from './restored-tensor.js'
 
 /**
- * Assigns a rule to each new tensor. The returned function adds the tensors. User code may run in this function:
- * getters of shapes, and match functions.
+ * Assigns a rule to each new tensor. The returned function adds the tensors. This function may run user code: getters
+ * of shapes, and match functions.
  *
- * @param flat the new tensors alone
- * @param restored the tensors of a saved run, which replace shapes and groups
- * @throws TensorError for invalid names or shapes, OptionError for invalid groups
+ * @param flat the structure of only the new tensors
+ * @param restored the tensors of a saved run, whose shapes and groups replace the options
+ * @throws TensorError if names or shapes are invalid, OptionError if groups are invalid
  */
 export function prepareTensors(
   model: Model,
@@ -46,7 +46,7 @@ export function prepareTensors(
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
     return new Tensor(described, model.used(resolved), isFrozen, numbers)
   })
-  // If no new tensor has a shape, an existing tensor may have one.
+  // If no new tensor has a shape, an existing tensor may still have a shape.
   const shapeless = groups.shapeless(base, tensors) && groups.shapeless(base, [...model.tensors, ...tensors])
   if (shapeless !== undefined) throw new TensorError('shapes', shapesExpected(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {
@@ -57,7 +57,7 @@ export function prepareTensors(
     if (free !== undefined) throw new OptionError('lookahead', expected, free.definition.name)
   }
   tensors.forEach(({ name, length }, number) => {
-    // A match function may have run arbitrary code.
+    // A match function may have run any code, so the optimizer may have changed.
     const isThere = readLength(values[number]) === length && !isDetached(values[number])
     if (!isThere) throw new TensorError(`params.${name}`, 'an attached tensor', 'a detached one')
   })

@@ -1,4 +1,4 @@
-/** Options of an optimizer: what a step does in addition to the rule, and which engine runs it. */
+/** Options of an optimizer: additions to the rule in each step, and the choice of the engine. */
 
 import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
@@ -25,63 +25,66 @@ import { type Group, Groups } from './groups.js'
 import type { RestoredTensor } from './restored-tensor.js'
 
 const accumulation = {
-  /** The number of calls of `step` per update, ≥ 1. */
+  /** The number of calls of `step` per update: an integer ≥ 1. */
   batches: integerAtLeast(1),
-  /** The combination of the batches' gradients: the mean by default. */
+  /** How the gradients of the batches are combined; the mean by default. */
   reduce: choice('mean', 'sum'),
 }
 
 /** Accumulation of the gradients of several batches. */
 export interface Accumulation extends GivenOf<typeof accumulation> {}
 
-/** Options of an optimizer: what a step does in addition to the rule, and which engine runs it. */
+/** Options of an optimizer: additions to the rule in each step, and the choice of the engine. */
 export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] = never> {
   /**
-   * Groups of tensors with other options, another rule, or no updates; if several groups match a tensor, the last one
-   * applies.
+   * Groups of tensors with other options, with another rule, or without updates; if several groups match a tensor, the
+   * last one applies.
    */
   readonly groups?: readonly Group<R, N>[]
-  /** Dimensions of tensors, in the structure of the parameters, such as `{ body: { weight: [512, 256] } }`. */
+  /** Dimensions of the tensors, in the structure of the parameters, such as `{ body: { weight: [512, 256] } }`. */
   readonly shapes?: Shapes<P>
   /** Clips gradients per tensor, by their global norm and by value; off by default. */
   readonly clip?: Clip
-  /** Sets the user's `grads` to zero in the pass that updates the parameters; false by default. */
+  /** Whether the pass that updates the parameters also sets the user's `grads` to zero; false by default. */
   readonly zeroGrads?: boolean
   /**
-   * The number of `step` calls per update. The update uses the mean of the gradients of these calls, and all calls but
-   * the last return false. If a batch has no gradient for a tensor, that gradient counts as 0. A tensor without a
-   * gradient in any batch is skipped.
+   * The number of `step` calls per update. The update uses the mean of the gradients of these calls, and all calls
+   * except for the last one return false. If a batch has no gradient for a tensor, the gradient counts as 0. A tensor
+   * that has no gradient in any batch is skipped.
    */
   readonly accumulate?: number | Accumulation
   /** Maintains an average of the parameters in `optimizer.average`: `ema()` or `swa()`. */
   readonly average?: Average
   /**
-   * After every `steps` updates: slow ← slow + α·(θ − slow), θ ← slow. The slow weights start at the parameters, and
-   * the rule's state is kept. (Zhang, Lucas, Ba and Hinton, 2019)
+   * Lookahead: after every `steps` updates, slow ← slow + α·(θ − slow) and then θ ← slow. The slow weights start at the
+   * parameters, and the rule's state is not changed. (Zhang, Lucas, Ba and Hinton, 2019)
    */
   readonly lookahead?: Lookahead
   /**
-   * Handling of gradients that are not finite: 'propagate' (no check, because a check costs a pass over the gradients),
-   * 'skip' (nothing changes, and no clock advances) or 'throw' (NonFiniteError). With `accumulate`, the gradients of
-   * each batch are checked.
+   * How gradients that are not finite are handled: 'propagate' (no check, because a check costs a pass over the
+   * gradients), 'skip' (nothing changes, and no clock advances) or 'throw' (NonFiniteError). With `accumulate`, the
+   * gradients of each batch are checked.
    */
   readonly onNonFinite?: 'propagate' | 'skip' | 'throw'
   /**
-   * The number of consecutive skipped steps after which the next one throws a NonFiniteError; ≥ 0, unlimited by
-   * default.
+   * The number of consecutive skipped steps after which the next skipped step throws a NonFiniteError; ≥ 0, unlimited
+   * by default.
    */
   readonly maxConsecutiveSkips?: number
   /**
-   * Records the gradient norm of each tensor in `optimizer.lastStep`. False by default, because computing the norms
-   * costs a pass over the gradients.
+   * Whether the gradient norm of each tensor is recorded in `optimizer.lastStep`. The norms are not recorded by
+   * default, because computing them costs a pass over the gradients.
    */
   readonly recordNorms?: boolean
   /**
-   * Forces an engine. By default the number of parameters decides; the environment variable ANTIGRAD_ENGINE also forces
-   * an engine.
+   * Forces an engine by name. By default the number of parameters decides; the environment variable ANTIGRAD_ENGINE
+   * also forces an engine.
    */
   readonly engine?: EngineName
-  /** Forces an instruction set of the native engine (see `engines()`); by default the best supported one. */
+  /**
+   * Forces an instruction set of the native engine (see `engines()`); by default the best supported instruction set is
+   * used.
+   */
   readonly instructionSet?: string
   /**
    * The number of threads of the native engine, 1 to 256. By default the number of parameters decides, up to the number
@@ -120,16 +123,16 @@ const optimizerOptions = { ...placementOptions, ...stepOptions, ...engineOptions
   Option
 >
 
-/** Options for the work around the rule in each step. */
+/** Options of a step, in addition to the rule. */
 export interface StepOptions extends ValuesOf<typeof stepOptions> {}
 
 /**
- * Validated options with defaults. Validated options are a class, so that an object from the user is never mistaken for
- * them.
+ * Validated options, completed with their defaults. Validated options are an instance of a class, so that an object
+ * from the user is never mistaken for them.
  */
 export class ResolvedOptions {
   readonly around!: StepOptions
-  /** The field is null if the groups of a saved run are unknown. */
+  /** The groups are null if the groups of a saved run are unknown. */
   readonly groups!: Groups | null
   readonly shapes: unknown
   readonly asked!: EngineRequest

@@ -1,4 +1,4 @@
-/** Partitions: tensors that share an arena for their lifetime. */
+/** Partitions: sets of tensors that share an arena for their lifetime. */
 
 import { Arena, type Family, NO_MATRIX } from '../arena/arena.js'
 import { scratchBytes } from '../arena/kernel.js'
@@ -25,7 +25,7 @@ import { isMatrix } from '../rules/resolve.js'
 import { Cohorts, type UpdateCounter } from './cohorts.js'
 import type { TensorDescription } from './patterns.js'
 
-/** The accumulated part of a tensor: nothing, everything, or a sorted list of rows. */
+/** The part of a tensor that accumulated gradients cover: nothing, everything, or a sorted list of rows. */
 export type AccumulatedRows = boolean | readonly number[]
 
 /** A tensor of an optimizer. */
@@ -37,12 +37,12 @@ export class Tensor implements TensorDescription {
   isFrozen!: boolean
   /** Indices of the groups that match the tensor. */
   readonly groups!: readonly number[]
-  /** The part for which accumulated batches had a gradient. */
+  /** The part of the tensor for which accumulated batches had a gradient. */
   gathered: AccumulatedRows = false
   /** The tensor's location: its partition and its index in the partition. */
   part!: Partition
   place = 0
-  /** Whether the partition has room for the tensor's state, even if the tensor is frozen. */
+  /** Whether the partition has room for the state of the tensor, even if the tensor is frozen. */
   hasRoom = false
   /** The tensor's permanent index in the optimizer. */
   number = 0
@@ -65,7 +65,7 @@ export class Tensor implements TensorDescription {
     return createRecord(this.use.state, (_, k) => this.view(first + k))
   }
 
-  /** Values per tensor by name: arrays in which the element at `place` belongs to this tensor. */
+  /** Values per tensor by name, as arrays in which the element at `place` belongs to this tensor. */
   get byTensor(): Readonly<Record<string, Float64Array>> {
     if (this.isFrozen) return {}
     const first = this.part.firstArrays[this.place] + this.use.state.length
@@ -77,13 +77,13 @@ export class Tensor implements TensorDescription {
     return this.part.cohorts.updatesOf(this.place)
   }
 
-  /** Discards accumulated gradients, which would otherwise remain until the next update. */
+  /** Discards accumulated gradients, which would otherwise be kept until the next update. */
   forgetBatches(): void {
     this.gathered = false
     if (this.part.has(ACCUMULATED)) this.view(ACCUMULATED).fill(0)
   }
 
-  /** Copies the parameters into another array of the same extent. */
+  /** Copies the parameters into another array of the same length. */
   follow(array: number): void {
     this.view(array).set(this.view(PARAMETERS))
   }
@@ -94,17 +94,17 @@ export interface PartitionSettings {
   readonly dtype: Dtype
   /** The maximum absolute value of a gradient element. */
   readonly limit: number
-  /** The default clipping per tensor, unless groups set other clipping. */
+  /** The default clipping of each tensor, unless a group sets another clipping. */
   readonly clip: TensorLimits
   readonly zeroGrads: boolean
   /** Whether gradient norms are measured. */
   readonly measures: boolean
-  /** The indices of the optional arrays, such as averages. */
+  /** The indices of optional arrays, such as averages. */
   readonly planes: readonly number[]
   readonly asked: EngineRequest
 }
 
-/** The number of averaged points, and the weight of the initial parameters. */
+/** The number of averaged points, and the weight that the initial parameters still have. */
 export interface AverageProgress {
   count: number
   /** The product of all β so far. */
@@ -116,28 +116,28 @@ export class Partition {
   readonly choice: EngineChoice<Runner>
   readonly runner: Runner
   readonly cohorts: Cohorts
-  /** Tensors in the arena's order; null for a tensor that has moved away. */
+  /** Tensors in the order of the arena; null for a tensor that has moved away. */
   readonly tensors: (Tensor | null)[] = []
   /** The number of tensors that have not moved away. */
   count = 0
-  /** Whether the tensors' indices equal their places. */
+  /** Whether the index of each tensor equals its place in the partition. */
   isFirst = false
   /** The index of each tensor's first state array. */
   readonly firstArrays: readonly number[]
-  /** Σ g², Σ θ² and gradient factors per tensor. */
+  /** Σ g², Σ θ² and the gradient factor of each tensor. */
   readonly squares: Float64Array
   readonly parameterSquares: Float64Array
   readonly scales: Float64Array
-  /** The coefficients of passes over the plane. */
+  /** The coefficients of passes over all tensors. */
   readonly planeRow: Float64Array
   readonly #settings: PartitionSettings
-  /** The progress that the averages of these tensors share. */
+  /** The progress of averaging, which these tensors share. */
   readonly averaged: AverageProgress = { count: 0, product: 1 }
 
   /**
-   * @param values the initial values of each tensor, in pieces
-   * @param spare the number of spare lines for tensors of the last tensor's kind
-   * @throws EngineError or MemoryError, like the constructor of the optimizer
+   * @param values the initial values of each tensor, in consecutive pieces
+   * @param spare the number of spare cache lines for tensors of the last tensor's kind
+   * @throws EngineError or MemoryError, as from the constructor of the optimizer
    */
   constructor(tensors: readonly Tensor[], values: TensorValues, settings: PartitionSettings, spare = 0) {
     const { dtype, limit, clip, zeroGrads, planes, asked } = settings
@@ -173,7 +173,7 @@ export class Partition {
     for (const tensor of sorted) this.#begin(tensor, values)
   }
 
-  /** Initializes the next tensor. */
+  /** Initializes the next tensor of the partition. */
   #begin(tensor: Tensor, values: TensorValues): void {
     const place = this.tensors.push(tensor) - 1
     this.count++
@@ -192,7 +192,7 @@ export class Partition {
     if (!tensor.isFrozen) begin(tensor, true)
   }
 
-  /** Whether further tensors of the last tensor's kind fit behind the last tensor. */
+  /** Whether there is room behind the last tensor for further tensors of the same kind. */
   takes(tensors: readonly Tensor[]): boolean {
     const sizes = tensors.map((tensor) => ({ length: tensor.length, units: countUnits(tensor) }))
     return this.count > 0 && this.arena.hasRoom(sizes)
@@ -206,7 +206,7 @@ export class Partition {
     }
   }
 
-  /** Whether the arena has this optional array. */
+  /** Whether the arena has the given optional array. */
   has(plane: number): boolean {
     return this.#settings.planes.includes(plane)
   }
@@ -226,7 +226,7 @@ export class Partition {
     begin(tensor, false)
   }
 
-  /** Assigns another rule with the same state arrays. Values that tensors share are kept under the new rule. */
+  /** Assigns another rule with the same state arrays. Values that several tensors share are kept under the new rule. */
   assign(tensor: Tensor, use: RuleInUse): void {
     use.adopt(tensor.use.shared)
     if (!tensor.isFrozen) this.cohorts.assign(tensor.place, use, this.cohorts.clockOf(tensor.place))
@@ -237,7 +237,7 @@ export class Partition {
     this.cohorts.assign(place, use, clock)
   }
 
-  /** Restricts passes over the plane to these tensors; null means all unfrozen tensors. */
+  /** Restricts passes over all tensors to the listed tensors; null stands for all unfrozen tensors. */
   only(tensors: ReadonlySet<Tensor> | null): void {
     this.tensors.forEach((tensor, place) => {
       this.arena.setStays(place, tensor === null || tensor.isFrozen || tensors?.has(tensor) === false)
@@ -255,37 +255,40 @@ export class Partition {
   }
 }
 
-/** Initial values of tensors, in pieces. */
+/** Initial values of tensors, in consecutive pieces. */
 export type TensorValues = ReadonlyMap<Tensor, readonly FloatArray[]>
 
-/** The kind of a tensor. Tensors of one kind can be added to one partition later, unless their rule uses matrices. */
+/**
+ * The kind of a tensor, as a string. Tensors of one kind can later be added to the same partition, unless their rule
+ * uses matrices.
+ */
 export const partitionKey = (tensor: Tensor): string =>
   `${tensor.use.definition.coefficientCount} ${arrayKey(tensor)}`
 
 export const areMatrices = ({ use }: Tensor): boolean => use.stages.some(({ isMatrix }) => isMatrix)
 
-/** The number of rows in which the gradient can be centralized or clipped. */
+/** The number of rows that can be centralized or clipped on their own. */
 const countUnits = ({ shape, length }: Tensor): number => (isMatrix(shape) && length ? shape[0] : 0)
 
-/** The state arrays of a tensor. */
+/** The state arrays that a tensor needs. */
 function selectArrays({ use, isFrozen }: Tensor): Pick<Family, 'state' | 'byTensor' | 'lines'> {
   const { state, byTensor, lines } = use
   return isFrozen ? { state: [], byTensor: [], lines: 0 } : { state, byTensor, lines: lines.length }
 }
 
-/** A key that is equal for tensors that can share arrays. */
+/** A key that is equal for tensors that can share state arrays. */
 function arrayKey(tensor: Tensor): string {
   const { state, byTensor } = selectArrays(tensor)
   return `${state} ${byTensor}`
 }
 
-/** Scratch bytes that matrix rules need for a tensor. */
+/** Number of scratch bytes that a matrix rule needs for a tensor. */
 function roomFor({ use, isFrozen, length }: Tensor, matrix: Matrix | null, dtype: Dtype): number {
   if (isFrozen || matrix === null || length === 0) return 0
   return Math.max(...use.stages.map((stage) => scratchBytes(stage, matrix, dtype)))
 }
 
-/** Sorts tensors by state arrays, and then by rule, to keep the number of segments low. */
+/** Sorts tensors by state arrays and then by rule, so that there are few segments. */
 const groupIntoFamilies = (tensors: readonly Tensor[]): Tensor[][] =>
   [...groupBy(tensors, arrayKey).values()].map((family) =>
     [...groupBy(family, ({ isFrozen, use }) => isFrozen || use).values()].flat(),
@@ -297,7 +300,7 @@ function begin(tensor: Tensor, isZero: boolean): void {
   const starts = ownProperties(definition.starts(rule as never))
   tensor.use.state.forEach((name, k) => {
     const start = starts[name] ?? 0
-    // Untouched memory costs nothing, so zeros are not written.
+    // Memory that is never touched costs nothing, so zeros are not written.
     if (start === 0 && isZero) return
     const state = tensor.view(tensor.part.firstArrays[tensor.place] + k)
     if (start === 'parameters') state.set(tensor.view(PARAMETERS))

@@ -4,23 +4,23 @@ import { OptionError, TensorError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
 import { isObject, ownProperties, toBoundedArray } from '../core/untrusted-input.js'
 
-/** A tensor as a match function receives it. */
+/** A tensor, described for a match function. */
 export interface TensorDescription {
-  /** The dotted name, such as 'body.weight' or 'layers.0.bias'; '' for parameters that are a single array. */
+  /** The dotted name, such as 'body.weight' or 'layers.0.bias'; '' if the parameters are a single array. */
   readonly name: string
   /** The dimensions from `shapes`; undefined if they are unknown. */
   readonly shape: readonly number[] | undefined
-  /** The number of elements. */
+  /** The number of elements of the tensor. */
   readonly length: number
 }
 
 /**
  * Selects tensors:
- * - a pattern on their dotted names: `*` matches any characters except dots, `**` matches any characters; as a whole
- *   part, `**.bias` also matches `bias`
- * - `{ maxRank }`: tensors with at most this number of dimensions, whose dimensions `shapes` must list
- * - a function of the tensor
- * - an array: tensors that any of its elements selects
+ * - a pattern for dotted names: `*` matches any characters except dots, and `**` matches any characters; `**.bias` also
+ * matches `bias`
+ * - `{ maxRank }`, which selects tensors with at most this number of dimensions; `shapes` must list their dimensions
+ * - a function that receives a tensor and returns whether it is selected
+ * - an array of matches, which selects the tensors that any of its elements selects
  */
 export type Match =
   | string
@@ -28,14 +28,14 @@ export type Match =
   | ((tensor: TensorDescription) => boolean)
   | readonly Match[]
 
-/** A match that selects no tensors. */
+/** A match that selects no tensor. */
 const NO_DIMENSIONS: Match = Object.freeze([])
 
-/** The maximum nesting depth of arrays. */
+/** The maximum nesting depth of the arrays in a match. */
 const MAX_DEPTH = 10
 
 /**
- * Reads a match and returns a frozen copy. Each property is read once.
+ * Reads a match and returns it as a frozen copy. Each property of the match is read once.
  *
  * @throws OptionError if the match is invalid
  */
@@ -57,7 +57,7 @@ export function readMatch(what: string, given: unknown, depth = 0, lists = new S
 }
 
 /**
- * Whether a match selects a tensor. The selection may call user functions.
+ * Whether a match selects the given tensor. The match may call user functions.
  *
  * @throws TensorError if a required rank is unknown, OptionError if a match function does not return a boolean
  */
@@ -77,19 +77,19 @@ export function matches(match: Match, tensor: TensorDescription): boolean {
 
 const isList = (match: Match): match is readonly Match[] => Array.isArray(match)
 
-/** The exact name that a match selects; undefined if it can select other names. */
+/** The only name that a match selects; undefined if it can select several names. */
 export const exactName = (match: Match): string | undefined =>
   typeof match === 'string' && !match.includes('*') ? match : undefined
 
 /**
- * Matches a name against a pattern in time proportional to the sum of both lengths. (Only a section between two `**`
- * that contains both dots and stars may be tried at each part of the name.)
+ * Matches a name against a pattern, in time proportional to the sum of their lengths. (Only a section between two `**`
+ * that contains dots and stars may be tried at each part of the name.)
  */
 export function matchesPattern(pattern: string, name: string): boolean {
   // With a leading dot on both strings, `**.` always follows a dot and is a whole part.
   const text = `.${name}`
   const pieces = `.${pattern}`.split(/(\*\*\.?|\*)/)
-  /** The last matched piece after a `**` and its start, the end of the match so far, and the next dot. */
+  /** The last matched piece after a `**` and the start of this piece, the end of the match so far, and the next dot. */
   let [anchor, start, end, dot] = [0, 0, 0, -1]
   for (let k = 0; k < pieces.length; k += 2) {
     const stars = pieces[k - 1] ?? ''
@@ -98,18 +98,18 @@ export function matchesPattern(pattern: string, name: string): boolean {
     // Searches for the next dot once, instead of once per star up to the end of the name.
     if (dot < end) dot = text.indexOf('.', end)
     if (dot < 0) dot = text.length
-    /** The range of possible starts; the last piece must end at the end of the name. */
+    /** The range of possible start positions; the last piece must end at the end of the name. */
     const from = pieces[k + 1] ? end : Math.max(end, text.length - piece.length)
     const to = stars ? (isAny ? Infinity : dot) : end
     const at = text.slice(0, to + piece.length).indexOf(piece, from)
     if (at >= from) {
       if (isAny) [anchor, start] = [k, at]
       end = at + piece.length
-      // As a whole part, `**.` can match the empty string. The dot in front of the part then also serves as its final
-      // dot.
+      // At the start of a part of the name, `**.` can match the empty string. The dot before the part then also counts
+      // as the dot of `**.`.
       if (pieces[k + 1] === '**.' && pieces[k].endsWith('.')) end--
     } else {
-      // The first match after a `**` is the best one within its part of the name, so the search continues in the next
+      // The first match after a `**` is the best match within its part of the name, so the search continues in the next
       // part.
       end = text.indexOf('.', start) + 1
       if (anchor === 0 || isAny || end === 0) return false

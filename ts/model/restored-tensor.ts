@@ -9,17 +9,17 @@ import type { AccumulatedRows, AverageProgress } from './partition.js'
 export interface RestoredTensor extends Assignment {
   readonly shape: readonly number[] | undefined
   readonly length: number
-  /** One object per distinct rule and options; the object's own clocks are unused. */
+  /** One object for each distinct rule with its options; the clocks of this object are unused. */
   readonly use: RuleInUse
   readonly clock: UpdateCounter | null
   readonly shared: CounterFields
   readonly params: FloatArray
   readonly state: Readonly<Record<string, FloatArray>>
   readonly byTensor: Readonly<Record<string, number>>
-  /** Initial contents of arrays of elements, starting with the parameters. */
+  /** Initial contents of the arrays of elements; the first array holds the parameters. */
   readonly planes: readonly (readonly [array: number, values: FloatArray])[]
   readonly averaged: AverageProgress | null
-  /** All arrays of the tensor with their lengths when they were read. */
+  /** All arrays of the tensor, with the lengths that they had when they were read. */
   readonly arrays: readonly (readonly [array: FloatArray, length: number])[]
   readonly gathered: AccumulatedRows
 }

@@ -3,7 +3,7 @@ import type { Views } from '../core/tensors.js'
 import type { StateOf } from '../rules/rule.js'
 import type { Model } from './model.js'
 
-/** A tensor's state: live views, and its update count. */
+/** The state of a tensor: live views of its arrays, and its update count. */
 export type TensorState<R, T> = { readonly updates: number } & StateOf<R, T>
 
 /** The state of each tensor, in the structure of the parameters. */
@@ -15,7 +15,7 @@ export type States<P, R> = P extends FloatArray
       : { readonly [K in keyof P]: States<P[K], R> }
     : { readonly [K in keyof P as K & keyof Views<P>]: States<P[K], R> }
 
-/** Live views of each tensor's state; empty for a frozen tensor. */
+/** Live views of the state of each tensor; empty for a frozen tensor. */
 export function collectStates(model: Model): unknown {
   return model.views((tensor) =>
     Object.freeze({

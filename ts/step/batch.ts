@@ -7,8 +7,8 @@ import { areFinite, gradientNorm } from './norms.js'
 import { makeStage, type Phase, type Progress } from './progress.js'
 
 /**
- * The phases that accumulate a batch. These phases end the step unless the batch is the last one. The list is empty if
- * each batch is an update.
+ * The phases that accumulate the gradients of a batch. These phases end the step, unless the batch is the last one of
+ * an update. The list of phases is empty if each batch is an update.
  */
 export function accumulateBatch({ model, around }: Progress): readonly Phase[] {
   const { batches } = around.accumulate
@@ -52,7 +52,7 @@ export function accumulateBatch({ model, around }: Progress): readonly Phase[] {
   return around.onNonFinite === 'propagate' ? [takeUp, count] : [look, judge, takeUp, count]
 }
 
-/** The accumulated gradients in the arenas; undefined for tensors without a gradient in any batch. */
+/** The gradients in the arenas that batches have accumulated; undefined for tensors without a gradient in any batch. */
 function releasedTensors(progress: Progress): StepGradients {
   const { live, tensors, gradients } = progress.model
   const isAll = live.every(({ gathered }) => gathered === true)

@@ -10,13 +10,13 @@ import type { Model } from '../model/model.js'
 import type { StepOptions } from '../model/options.js'
 import type { Phase, Progress } from './progress.js'
 
-/** Whether other clips need the norms that remain after clipping by unit. */
+/** Whether other clips need the norms that result from clipping by unit. */
 export const clipsAfterUnits = ({ clips }: Model, { clip }: StepOptions): boolean =>
   clips || clip.norm < Infinity
 
 /**
- * Computes the gradient norm from the engine's sums. The phase ends the step if the gradients are not finite and the
- * options require it.
+ * Computes the gradient norm from the sums that the engine has stored. The phase ends the step if a gradient is not
+ * finite and `onNonFinite` requires the end.
  */
 export const checkGradients: Phase = (progress) => {
   progress.norm = gradientNorm(progress) * progress.scale
@@ -25,7 +25,7 @@ export const checkGradients: Phase = (progress) => {
   return null
 }
 
-/** The gradient norm from the engine's sums of squares, without the factor `scale`. */
+/** The gradient norm from the sums of squares of the engine, without the factor `scale`. */
 export function gradientNorm(progress: Progress): number {
   let sum = 0
   const live = progress.presentTensors()
@@ -42,8 +42,8 @@ export function gradientNorm(progress: Progress): number {
 }
 
 /**
- * The gradients of a step, read from the caller's arrays if they are not in the arenas. Accumulation may have changed
- * the arenas' gradients.
+ * The gradients of a step, which are read from the caller's arrays if they are not in the arenas. Accumulation may have
+ * changed the gradients in the arenas.
  */
 function collectGradients(progress: Progress): FloatArray[] {
   const { outside, present, model } = progress
@@ -55,7 +55,7 @@ function collectGradients(progress: Progress): FloatArray[] {
   })
 }
 
-/** The gradient factor of the global norm clip, after clipping by unit and by tensor. */
+/** The factor by which clipping by the global norm scales gradients, after clipping by unit and by tensor. */
 export function clipFactor(progress: Progress): number {
   const { scale, before, large, model, around } = progress
   const most = around.clip.norm
@@ -71,8 +71,7 @@ export function clipFactor(progress: Progress): number {
 }
 
 /**
- * Writes the gradient factors of tensors that are clipped on their own, and returns the global norm after this
- * clipping.
+ * Writes the factors of gradients that are clipped per tensor, and returns the global norm after this clipping.
  */
 function clipByTensor(progress: Progress): number {
   const { large, scale, model } = progress
@@ -91,8 +90,8 @@ function clipByTensor(progress: Progress): number {
 }
 
 /**
- * Whether all gradients are finite. If a gradient is not finite, the function skips the step or throws, depending on
- * `onNonFinite`.
+ * Whether all gradients are finite. If a gradient is not finite, the function skips the step or throws an error,
+ * depending on `onNonFinite`.
  */
 export function areFinite(progress: Progress, norm: number): boolean {
   if (norm < Infinity) return true

@@ -1,6 +1,6 @@
 /**
  * The phases of a step. A phase computes values on the main thread, and the engine runs stages between the phases. The
- * sequence of phases is the same whether the engine runs at once, off the main thread, or in slices.
+ * sequence of phases is the same if the engine runs at once, off the main thread, or in slices.
  */
 
 import { NORM, UNITS } from '../arena/manifest.js'
@@ -14,26 +14,26 @@ import { checkGradients, clipFactor, clipsAfterUnits } from './norms.js'
 import { postUpdatePhases } from './post-update.js'
 import { makeStage, type Phase, type Progress, type Stage } from './progress.js'
 
-/** The phases of a step for the current model. */
+/** The phases of a step, built for the current model. */
 export function makePhases(progress: Progress): readonly Phase[] {
   return [...accumulateBatch(progress), ...update(progress), ...postUpdatePhases(progress)]
 }
 
-/** The stages of a step that needs no checks, because nothing has changed since the previous step. */
+/** The stages of a step without checks, which is possible if nothing has changed since the previous step. */
 export interface FastPath {
-  /** The gradient array in the arena, if the model is a single array and the engine reads gradients there. */
+  /** The gradient array in the arena, if the model is a single array whose gradients the engine reads there. */
   readonly only: FloatArray | null
   /** The stage that sums squares; null if no norm is needed. */
   readonly norm: Stage | null
   readonly first: Stage
   /**
-   * Phases between the first stage and `commit`, and after `commit`. The field is null if both lists are empty, as in
-   * most models.
+   * Phases between the first stage and `commit`, and phases after `commit`. This field is null if both lists of phases
+   * are empty, as in most models.
    */
   readonly more: { readonly between: readonly Phase[]; readonly afterwards: readonly Phase[] } | null
 }
 
-/** The fast path for steps with all gradients; null if each step needs checks. */
+/** The fast path for steps in which all gradients are present; null if each step needs checks. */
 export function makeFastPath(progress: Progress): FastPath | null {
   const { model, around } = progress
   const { measures, clipsUnits, wantsPoint, parts } = model
@@ -51,7 +51,7 @@ export function makeFastPath(progress: Progress): FastPath | null {
 
 function update({ model, around }: Progress): readonly Phase[] {
   const { batches, reduce } = around.accumulate
-  /** The factor of the accumulated sum. */
+  /** The factor by which the sum of accumulated gradients is multiplied. */
   const share = reduce === 'mean' ? 1 / batches : 1
   const norm = model.measures ? makeStage(model.parts, NORM) : null
   const begin: Phase = (progress) => {
@@ -79,11 +79,11 @@ export function prepare(parts: readonly Partition[], scale: number): void {
   for (let p = 0; p < parts.length; p++) parts[p].cohorts.prepare(scale)
 }
 
-/** The rule's stages after the first stage. */
+/** The stages of the rule after its first stage. */
 const followingStages = (model: Model): readonly Phase[] =>
   Array.from({ length: model.stages - 1 }, (_, k) => betweenStages(model, k))
 
-/** Clips by unit, and sums the squares of the result if other clips need them. */
+/** Clips each unit, and sums the squares of the clipped gradients if other clips need these sums. */
 function unitPhases(model: Model, measuresAgain: boolean): readonly Phase[] {
   const units = makeStage(model.parts, UNITS)
   const again = makeStage(model.parts, NORM)
@@ -97,11 +97,11 @@ function unitPhases(model: Model, measuresAgain: boolean): readonly Phase[] {
   return measuresAgain ? [clipUnits, () => again] : [clipUnits]
 }
 
-/** Prepares the values that rules need between two stages. */
+/** Prepares the values that rules need between two of their stages. */
 function betweenStages(model: Model, stage: number): Phase {
   const next = makeStage(model.parts, stage + 1)
   return (progress) => {
-    // The first stage has overwritten the gradients with the direction.
+    // The first stage has replaced the gradients by the direction.
     progress.outside = ALL_GRADIENTS
     if (stage === 0) estimateShared(model)
     for (const { cohorts } of model.parts) cohorts.between(stage)

@@ -47,8 +47,8 @@ export function postUpdatePhases({ model, around }: Progress): readonly Phase[] 
 type AverageGroup = readonly [part: Partition, averaged: AverageProgress, tensors: ReadonlySet<Tensor> | null]
 
 /**
- * Groups a partition's tensors by the progress of their averages; each group shares one progress object. `tensors` is
- * null if all tensors are alike.
+ * Groups the tensors of a partition by the progress of their averages; each group shares one progress object. The list
+ * `tensors` is null if all tensors have the same progress.
  */
 function groupByAverage(part: Partition): readonly AverageGroup[] {
   const present = part.tensors.filter((tensor) => tensor !== null)

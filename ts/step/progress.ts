@@ -1,4 +1,4 @@
-/** The progress of an optimizer, and the findings of its current or last step. */
+/** The progress of an optimizer, and what its current or last step has found. */
 
 import { extensions } from '../extensions.js'
 import {
@@ -14,11 +14,11 @@ import type { Model } from '../model/model.js'
 import type { StepOptions } from '../model/options.js'
 import type { Partition, Tensor } from '../model/partition.js'
 
-/** A stage for an engine to run, and its partitions. */
+/** A stage that an engine runs, and the partitions on which it runs. */
 export interface Stage {
   readonly number: number
   readonly parts: readonly Partition[]
-  /** Whether the stage is a pass over all elements, rather than over the current segments. */
+  /** Whether the stage is a pass over all elements, and not only over the current segments. */
   readonly isPass: boolean
 }
 
@@ -35,7 +35,7 @@ export const makeStage = (parts: readonly Partition[], number: number, isPass = 
 export type Phase = (progress: Progress) => Stage | null
 
 /**
- * Why a step updated nothing: no tensor had a gradient, the batch of `accumulate` was not the last one, or gradients
+ * Why a step updated nothing: no tensor had a gradient, the batch was not the last one of `accumulate`, or gradients
  * were not finite with `onNonFinite: 'skip'`.
  */
 export type SkipReason = 'no gradient' | 'accumulating' | 'non-finite'
@@ -45,37 +45,37 @@ const NO_LISTENER: readonly string[] = []
 export class Progress {
   readonly model: Model
   readonly around: StepOptions
-  /** The number of updates. */
+  /** The number of updates so far. */
   updates = 0
-  /** The number of batches accumulated for the next update. */
+  /** The number of batches that have been accumulated for the next update. */
   batches = 0
-  /** Whether the gradient points were written since the last update. */
+  /** Whether the gradient points have been written since the last update. */
   hasLooked = false
   /** The number of consecutive skipped steps. */
   skips = 0
-  /** Why the step updated nothing; null if it made an update. */
+  /** Why the step updated nothing; null if the step made an update. */
   reason: SkipReason | null = null
-  /** The gradients of the step, and the unfrozen tensors at that time, which may move or be frozen later. */
+  /** The gradients of the step, and the tensors that were unfrozen in the step, which may move or be frozen later. */
   present: StepGradients = NO_GRADIENTS
   live: readonly Tensor[] = []
-  /** The gradients that still lie in the caller's memory; ALL_GRADIENTS if they are in the arenas. */
+  /** The gradients that are still in the caller's memory; ALL_GRADIENTS if all gradients are in the arenas. */
   outside: StepGradients = ALL_GRADIENTS
-  /** Whether some of the gradients are row gradients. */
+  /** Whether some of the gradients are sparse. */
   isByRow = false
-  /** The gradient norm before clipping; NaN if it was not measured. */
+  /** The gradient norm before clipping; NaN if the norm was not measured. */
   norm = NaN
-  /** Whether the sums of squares are valid, and the gradient factor before clipping. */
+  /** Whether the sums of squares are valid, and the factor of the gradients before clipping. */
   isMeasured = false
   scale = 1
-  /** Norms of individual tensors; set if squares overflow the sums. */
+  /** Norms of individual tensors, which are set if sums of squares overflow. */
   large: ReadonlyMap<Tensor, number> | null = null
-  /** The sums of squares per partition before clipping by unit, if later clips measure the gradients again. */
+  /** The sums of squares of each partition before clipping by unit, if later clips measure the gradients again. */
   before: readonly Float64Array[] | null = null
   /** The names of tensors with non-finite gradients. */
   nonFinite = NO_LISTENER
   /**
-   * Preserves data that a running file write needs. The function is called before changes of the optimizer, and before
-   * each update with the gradients of the update.
+   * Preserves data that a pending file write still needs. The function is called before each change of the optimizer,
+   * and before each update, with the gradients of the update.
    */
   declare keep?: (change: string | StepGradients) => void
 
@@ -102,7 +102,7 @@ export class Progress {
     this.nonFinite = NO_LISTENER
   }
 
-  /** Resets the findings, and builds segments of the tensors with gradients. */
+  /** Resets the findings of the previous step, and builds segments of the tensors that have gradients. */
   layOut(present: StepGradients): void {
     this.begin(present)
     if (!this.hasAll(present)) {
@@ -122,7 +122,7 @@ export class Progress {
     return true
   }
 
-  /** A separate method, because functions with closures slow down every call. */
+  /** This code is a separate method, because a function with closures slows down every call. */
   #layOutSome(present: StepGradients): void {
     for (const { cohorts, tensors } of this.model.parts) {
       cohorts.layOut((place) => {

@@ -8,7 +8,7 @@ import { compile, type Scheduled } from '../schedules/schedule.js'
 import type { Progress, SkipReason } from './progress.js'
 
 /**
- * A live report of the last call of `step` or `stepAsync`. The values of the report are computed when they are read.
+ * A live report of the last call of `step` or `stepAsync`. The report's values are computed when they are read.
  */
 export class StepReport {
   readonly #step: Progress
@@ -19,13 +19,13 @@ export class StepReport {
 
   /**
    * The norm of all gradients before clipping. The norm is measured if `recordNorms`, `onNonFinite` or a `clip` other
-   * than `value` is set; otherwise it is NaN.
+   * than `value` is set; otherwise the norm is NaN.
    */
   get norm(): number {
     return this.#step.norm
   }
 
-  /** The gradient norm of each tensor by name, before clipping; empty if the step measured no norms. */
+  /** The gradient norm of each tensor before clipping, by name; empty if the step measured no norms. */
   get norms(): Readonly<Record<string, number>> {
     if (!this.#step.isMeasured) return {}
     const { scale, large } = this.#step
@@ -36,7 +36,7 @@ export class StepReport {
     return Object.fromEntries(entries)
   }
 
-  /** Reason why the step updated no tensor; null after an update and before the first step. */
+  /** Reason why the step updated no tensor; null after an update, and before the first step. */
   get reason(): SkipReason | null {
     return this.#step.reason
   }
@@ -60,9 +60,9 @@ export class StepReport {
   }
 
   /**
-   * The learning rate of the optimizer's own rule, even if no tensor uses the rule. The learning rate is the value at
-   * the last update; before any step, it is the value at the first update. It is NaN if the rule has no learning rate.
-   * `report()` lists the learning rate of each tensor.
+   * The learning rate of the optimizer's own rule, even if no tensor uses the rule. The report contains the learning
+   * rate of the last update or, before any step, the learning rate of the first update. The learning rate is NaN if the
+   * rule has no learning rate. `report()` lists the learning rate of each tensor.
    */
   get lr(): number {
     return getLearningRate(this.#step, this.#step.model.base) ?? NaN
@@ -76,16 +76,16 @@ export interface TensorReport {
   readonly shape: readonly number[] | null
   readonly length: number
   readonly rule: Rule
-  /** The number of updates of the tensor. */
+  /** The number of updates that the tensor has had. */
   readonly updates: number
   readonly frozen: boolean
   /** Indices of the groups that matched the tensor when it was added. */
   readonly groups: readonly number[]
   readonly engine: EngineName
   /**
-   * The learning rate η under the current options. For a schedule, the learning rate is the value at the last update,
-   * like PyTorch's `get_last_lr` before `scheduler.step()`, or at the first update before any step. The field is null
-   * if the tensor is frozen or its rule has no learning rate.
+   * The learning rate η of the tensor under the current options. For a schedule, the learning rate is the value at the
+   * last update, like PyTorch's `get_last_lr` before `scheduler.step()`; before any step, it is the value at the first
+   * update. The learning rate is null if the tensor is frozen or its rule has no learning rate.
    */
   readonly lr: number | null
 }
@@ -95,13 +95,13 @@ export interface OptimizerReport {
   readonly tensors: readonly TensorReport[]
   /** The names of tensors that no group matched. */
   readonly unmatchedTensors: readonly string[]
-  /** Indices of groups that matched no tensor. */
+  /** Indices of the groups that matched no tensor. */
   readonly unusedGroups: readonly number[]
 }
 
 /**
- * A rule's learning rate at the last update; null if the rule has none. A user's schedule function may be called if the
- * value is not cached: before the first update, and for rules without tensors.
+ * The learning rate of a rule at the last update; null if the rule has no learning rate. A user's schedule function may
+ * be called if its value is not cached: before the first update, and for rules without tensors.
  */
 function getLearningRate({ updates }: Progress, { rule, numbers, evaluated }: RuleInUse): number | null {
   if (!Object.hasOwn(rule, 'lr')) return null

@@ -1,4 +1,7 @@
-/** Sparse gradients: gradients of some rows of a tensor, such as an embedding. Only these rows are updated. */
+/**
+ * Sparse gradients, which are gradients of some rows of a tensor, such as an embedding. A sparse gradient updates only
+ * its rows.
+ */
 
 import { NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
 import { readBuffer, readByteOffset } from '../core/buffers.js'
@@ -50,8 +53,8 @@ interface RowParts {
 
 /**
  * A sparse gradient, as {@link sparseRows} returns it: the gradients of some rows, in place of a complete gradient. A
- * structured clone of a sparse gradient is not valid. Send `{ indices, values }` to a worker or process, and call
- * `sparseRows` in the worker or process.
+ * structured clone of a sparse gradient is not a valid sparse gradient. To use a worker or process, send `{ indices,
+ * values }` to it and call `sparseRows` there.
  */
 export class SparseRows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>
@@ -73,14 +76,14 @@ export class SparseRows<T extends FloatArray = FloatArray> {
     return this.#values
   }
 
-  /** Distinguishes the object from a plain object without gradients. */
+  /** A mark that distinguishes a sparse gradient from a plain object. */
   get [Symbol.toStringTag](): string {
     return 'Rows'
   }
 
   /**
-   * Returns the indices and the values of a sparse gradient. The index count is the true length, which a subclass of a
-   * typed array cannot override.
+   * Returns the indices and the values of a sparse gradient. The number of indices is the true length, which a subclass
+   * of a typed array cannot override.
    */
   static parts(given: unknown): RowParts | null {
     if (typeof given !== 'object' || given === null || !(#indices in given)) return null
@@ -90,7 +93,7 @@ export class SparseRows<T extends FloatArray = FloatArray> {
   }
 }
 
-/** The sparse gradient type, if the rule supports it. */
+/** The type of a sparse gradient, if the rule supports sparse gradients. */
 export type SparseRowsFor<R> =
   R extends DelayedStart<infer Inner>
     ? SparseRowsFor<Inner>
@@ -99,15 +102,15 @@ export type SparseRowsFor<R> =
       : never
 
 /**
- * A sparse gradient for {@link Optimizer.step}: `step({ embed: sparseRows(indices, values), body })`. All other rows
- * keep their values and state, and cost nothing.
+ * A sparse gradient for {@link Optimizer.step}: `step({ embed: sparseRows(indices, values), body })`. Rows that are not
+ * listed keep their values and state, and cost no time.
  *
  * A row that is listed several times receives one update with the sum of its gradients, added in the order of the list.
- * The arrays are not copied: the step reads them and validates `indices`.
+ * The arrays are not copied; the step reads them and validates `indices`.
  *
  * @param indices row indices along the first dimension of a tensor whose shape is known
  * @param values the gradients of these rows in row-major order, in the optimizer's dtype
- * @throws TensorError if the indices or values have a wrong type
+ * @throws TensorError if the indices or values have the wrong type
  * @example
  * const optimizer = new Optimizer({ embed }, adam(), { shapes: { embed: [20_000, 32] } })
  * optimizer.step({ embed: sparseRows([3, 14], gradients) })
@@ -127,29 +130,29 @@ export function sparseRows<T extends FloatArray>(indices: RowIndices, values: T)
 
 const isIndex = (index: unknown): boolean => Number.isSafeInteger(index) && (index as number) >= 0
 
-/** The length of a typed array of integers; undefined for other typed arrays. */
+/** The length of a typed array of integers; undefined for any other value. */
 function lengthOfIntegers(given: ArrayBufferView): number | undefined {
   const type = getTypeName(given)
   return type !== undefined && !type.startsWith('Float') ? readLength(given) : undefined
 }
 
-/** The buffers for reading sparse gradients of a tensor. */
+/** The buffers for reading the sparse gradients of a tensor. */
 interface Reading {
-  /** The last rule that was found to support sparse gradients. */
+  /** The last rule that was found to support sparse gradients for this tensor. */
   use: RuleInUse | null
   readonly rows: number
   readonly columns: number
   /**
-   * The number of listed rows, stored in the arena. No other code uses the list, so it is written before it is
+   * The number of listed rows, stored in the arena. No other code uses this number, so it is written before the list is
    * validated.
    */
   readonly listed: Uint32Array
-  /** The listed row indices, and the index of each entry's gradient; both have room for all rows. */
+  /** The indices of the listed rows, and the index of the gradient of each row; both arrays have room for all rows. */
   readonly numbers: Uint32Array
   readonly places: Uint32Array
-  /** The number of leading places that are 0, 1, 2, …; sorting a list resets it. */
+  /** The number of leading gradient indices that are 0, 1, 2, …; sorting a list resets this number. */
   inOrder: number
-  /** The number of the reading in which each row last occurred. */
+  /** For each row, the number of the reading in which the row last occurred. */
   readonly met: Uint32Array
   readings: number
 }
@@ -203,7 +206,8 @@ function read(given: unknown, number: number, model: Model): RowGradient | null 
     const kind = `a ${getTypeName(gradients[0])} of length ${length}`
     throw new TensorError(name, `values of ${count} rows of ${state.columns}: ${kind}`, values)
   }
-  // A list with repeated rows may be longer than the buffers. The values of repeated rows are added up in this buffer.
+  // A list that contains repeated rows may be longer than the buffers. This buffer receives the sums of the values of
+  // repeated rows.
   const numbers = count > state.rows ? new Uint32Array(count) : state.numbers
   if (isWords(indices)) numbers.set(indices)
   else for (let k = 0; k < count; k++) numbers[k] = toWord(indices[k])
@@ -221,7 +225,7 @@ function read(given: unknown, number: number, model: Model): RowGradient | null 
   return new RowGradient(given, listed)
 }
 
-/** Copies values that overlap another part of an arena, which would be overwritten before they are read. */
+/** Copies values that overlap another part of an arena and would be overwritten before they are read. */
 function copyIfOverlapping(values: FloatArray, own: FloatArray, parts: ArenaBuffers): FloatArray {
   const buffer = readBuffer(values)
   return !isArenaBuffer(buffer, parts) || isInPlace(values, own) ? values : copyArray(values)
@@ -230,7 +234,9 @@ function copyIfOverlapping(values: FloatArray, own: FloatArray, parts: ArenaBuff
 const isInPlace = (values: FloatArray, own: FloatArray): boolean =>
   readBuffer(values) === own.buffer && readByteOffset(values) === own.byteOffset
 
-/** Reason why a tensor cannot have sparse gradients under its rule and clips; undefined if it can have them. */
+/**
+ * Reason why a tensor cannot have sparse gradients with its rule and clips; undefined if it can have sparse gradients.
+ */
 function unsupportedReason(
   { definition, stages, flags, clip }: RuleInUse,
   limits: TensorLimits,
@@ -244,23 +250,25 @@ function unsupportedReason(
   return undefined
 }
 
-/** The order of a list: sorted without repeats, unsorted without repeats, or with repeats. */
+/** The order of a list of rows: sorted without repeats, unsorted without repeats, or with repeats. */
 const SORTED = 0
 const ONCE = 1
 const MANY = 2
 
 /**
- * Whether the indices can be copied into 32-bit words. A negative index becomes an invalid row index by this
- * conversion.
+ * Whether the indices can be copied into 32-bit words. The conversion turns a negative index into an invalid row index.
  */
 const isWords = (indices: object): indices is ArrayLike<number> =>
   ArrayBuffer.isView(indices) && !getTypeName(indices)?.startsWith('Big')
 
-/** An index as 32 bits; an invalid row index if it does not fit. */
+/** An index as a 32-bit word; an invalid row index if the index does not fit. */
 const toWord = (index: number | bigint): number =>
   index >= 0 && index <= 0xffff_ffff ? Number(index) : 0xffff_ffff
 
-/** Validates row indices and determines their order. `given` holds the original indices for error messages. */
+/**
+ * Validates row indices and determines the order of the list. The argument `given` contains the original indices for
+ * error messages.
+ */
 function findOrder(
   numbers: Uint32Array,
   count: number,
@@ -287,8 +295,8 @@ function findOrder(
 }
 
 /**
- * Validates row indices if unsorted lists are sorted anyway, so that repeats do not matter. The function also counts
- * the digits for the sort.
+ * Validates row indices for callers that sort unsorted lists anyway, so that repeats do not matter. The function also
+ * counts the digits for the sort.
  */
 function countInOrder(
   numbers: Uint32Array,
@@ -314,15 +322,15 @@ function countInOrder(
 const outOfRange = (name: string, rows: number, index: number | bigint): TensorError =>
   new TensorError(name, `indices from 0 to ${rows - 1}`, index)
 
-/** Lists the first `count` of `numbers`, each with the gradient at the same position. */
+/** Stores the first `count` of `numbers` as rows, each with the gradient at the same position. */
 function list(count: number, state: Reading): void {
   for (; state.inOrder < count; state.inOrder++) state.places[state.inOrder] = state.inOrder
   state.listed[0] = count
 }
 
 /**
- * Merges repeated rows: distinct rows in the order of their first occurrence, and the sum of each row's gradients,
- * added in list order in the dtype.
+ * Merges repeated rows: stores distinct rows in the order of their first occurrence, and adds each row's gradients in
+ * list order, in the dtype.
  */
 export function addedByRow(
   { indices, count, values }: RowParts,
@@ -341,21 +349,21 @@ export function addedByRow(
   return { places, sums: sums.subarray(0, places.size * columns) }
 }
 
-/** Merges a list that is longer than the tensor's row count, and stores the distinct rows. */
+/** Merges a list that is longer than the number of rows of the tensor, and stores the distinct rows. */
 function merged(parts: RowParts, state: Reading): FloatArray {
   const { places, sums } = addedByRow(parts, state.columns)
   state.numbers.set([...places.keys()])
   return sums
 }
 
-/** The bits per digit of the radix sort, and the largest digit. */
+/** The number of bits per digit of the radix sort, and the largest digit. */
 const DIGIT_BITS = 8
 const MAX_DIGIT = (1 << DIGIT_BITS) - 1
-/** The number of entries per digit, for two adjacent digits; later the next position of entries with that digit. */
+/** The number of entries per digit, for two adjacent digits; later the next position for an entry with this digit. */
 const lowStarts = new Int32Array(MAX_DIGIT + 1)
 const highStarts = new Int32Array(MAX_DIGIT + 1)
 
-/** Rows and their gradient indices between the passes of the two digits. */
+/** Rows and their gradient indices between the two passes of a round. */
 let spareRows = new Uint32Array(0)
 let sparePlaces = new Uint32Array(0)
 
@@ -363,7 +371,7 @@ let sparePlaces = new Uint32Array(0)
  * Sorts the first `count` of `numbers` by row, together with their gradient indices, and keeps the order of equal rows.
  * This is a radix sort from the lowest digit, with two digits per round.
  *
- * @param isCounted whether the two lowest digits have been counted
+ * @param isCounted whether entries have been counted by the two lowest digits
  */
 function sort(count: number, state: Reading, isCounted: boolean): void {
   state.listed[0] = count
@@ -390,7 +398,7 @@ function countDigits(count: number, { numbers }: Reading, shift: number): void {
   }
 }
 
-/** Sorts entries by the two digits at `shift`, which have been counted. */
+/** Sorts entries by the two digits at `shift`, after these digits have been counted. */
 function sortByDigits(count: number, { numbers, places }: Reading, shift: number): void {
   const [rows, placesBetween] = [spareRows, sparePlaces]
   let [low, high] = [0, 0]
@@ -416,8 +424,8 @@ function sortByDigits(count: number, { numbers, places }: Reading, shift: number
 }
 
 /**
- * Adds up the gradients of each listed row, in list order. `at` receives the row and the number of preceding rows, and
- * returns the position of the sum. Returns the number of distinct rows.
+ * Adds up the gradients of each listed row, in list order. The function `at` receives a row and the number of preceding
+ * rows, and returns the position of the row's sum. Returns the number of distinct rows.
  */
 function addUp(
   values: FloatArray,
@@ -459,7 +467,7 @@ function copyToArena(gradients: StepGradients, { gradients: own, parts }: Model)
   }
 }
 
-/** The number of elements of a sparse gradient from which lending is faster than copying. */
+/** The number of elements from which passing a sparse gradient to the engine in place is faster than copying it. */
 const LENT_FROM = 4096
 
 function lend(gradients: StepGradients): DenseGradients | null {
@@ -511,33 +519,39 @@ function readSaved(
 
 /** Sparse gradients. */
 interface RowExtension {
-  /** The Adam variant that counts updates per row. */
+  /** The variant of Adam that counts the updates of each row. */
   readonly adamKernel: typeof AdamPerRow
   /**
-   * @returns the checked gradient of the tensor with that index; null if `value` is no sparse gradient
+   * @returns the validated sparse gradient of the tensor with this index; null if `value` is not a sparse gradient
    * @throws TensorError or OptionError if the gradient does not fit the tensor
    */
   read(value: unknown, index: number, model: GradientOwner): RowGradient | null
-  /** Returns gradients that an engine may borrow, sparse ones as plain arrays; null if copying them is faster. */
+  /**
+   * Returns gradients that an engine may read in place, with sparse gradients as plain arrays; null if a copy is
+   * faster.
+   */
   lend(gradients: StepGradients): DenseGradients | null
-  /** Adds up the values of rows that are listed more than once; returns one row of values per distinct row. */
+  /** Adds up the values of rows that are listed more than once, and returns one row of values per distinct row. */
   sum(tensor: Tensor, gradient: RowGradient | FloatArray): FloatArray
-  /** Returns the distinct rows of a tensor that have gradients in the current step. */
+  /** Returns the distinct rows of a tensor that have a gradient in the current step. */
   listed(tensor: Tensor): Uint32Array
-  /** Copies dense and sparse gradients into the tensors' arenas. */
+  /** Copies dense and sparse gradients into the arenas of their tensors. */
   copyToArena(gradients: StepGradients, model: Model): void
-  /** Scatters a sparse gradient over the tensor's dense one, which is 0 elsewhere, to accumulate a batch. */
+  /** Accumulates a sparse gradient by expanding it to a dense gradient, in which all other rows are 0. */
   scatter(tensor: Tensor, gradient: FloatArray): void
-  /** Gathers rows of an accumulated dense gradient into a sparse one. */
+  /** Converts the rows of an accumulated dense gradient to a sparse gradient. */
   gather(tensor: Tensor, rows: readonly number[], gradient: FloatArray): RowGradient
-  /** Reads the accumulated rows of a saved tensor; undefined if they are invalid or its rule or clips take no rows. */
+  /**
+   * Reads the accumulated rows of a saved tensor; undefined if the rows are invalid, or if the rule or the clips do not
+   * support rows.
+   */
   readSaved(
     value: unknown,
     shape: readonly number[] | undefined,
     use: RuleInUse,
     clip: TensorLimits,
   ): readonly number[] | undefined
-  /** Runs, in the TypeScript engine, a segment whose tensor has a sparse gradient. */
+  /** Runs a segment of a tensor that has a sparse gradient, in the TypeScript engine. */
   runSegment: typeof runRows
 }
 

@@ -1,29 +1,29 @@
 /**
  * Runs the steps of an optimizer. A step is a sequence of *phases* with *stages* between them. A phase is a function
- * that computes a few values on the main thread, such as norms, clip factors and the coefficients of the rule. It
+ * that computes a few values on the main thread, such as norms, clip factors and the coefficients of the rule. A phase
  * returns the stage that the engine must run next, or null. A stage is a pass over array elements, such as a sum of
- * squares or an update. All work that grows with the number of parameters is done by stages.
+ * squares or an update. Stages do all work that grows with the number of parameters.
  *
- * The sequence depends on the model and the options. The sequence is rebuilt only if the model changes, and has three
- * parts:
- * - batch.ts accumulates gradients, and ends the step unless the batch is the last one.
- * - phases.ts performs the update. The update builds segments, measures norms, checks and clips gradients (norms.ts),
- *   writes the coefficients, runs the stages of the rule, and advances the clocks.
+ * The sequence of phases depends on the model and the options. The sequence of phases is rebuilt only if the model
+ * changes, and has three parts:
+ * - batch.ts accumulates gradients, and ends the step unless the batch is the last one of an update.
+ * - phases.ts performs the update. An update builds segments, measures norms, checks and clips gradients (norms.ts),
+ * writes the coefficients, runs the stages of the rule, and advances the clocks.
  * - post-update.ts synchronizes the slow weights of lookahead, and updates averages.
  *
  * A phase that finds a reason not to update sets `progress.reason`, which ends the step before any clock has advanced.
  *
  * Example: `step` with Adam and `clip: { norm: 1 }` has four phases and two stages.
  *
- * - `begin` builds segments of the tensors. The stage NORM sums g² per tensor.
- * - `checkGradients` adds the sums in the order of names.
- * - `scaled` writes the factor and the coefficients. Stage 0 updates θ, m and v.
+ * - `begin` builds the segments of the tensors. The stage NORM sums g² for each tensor.
+ * - `checkGradients` adds these sums in the order of the tensor names.
+ * - `scaled` writes the clip factor and the coefficients. Stage 0 updates θ, m and v.
  * - `commit` advances the clocks.
  *
- * There are three ways to run a sequence. `run` runs each stage at once. `runAsync` runs stages off the main thread or
- * in slices. `runStraight` is a fast path that skips the layout of segments. The fast path is used if nothing has
- * changed since the previous step and no user code can run. `run` reads gradients in the caller's memory if the engine
- * can borrow them. Otherwise gradients are first copied into the arenas.
+ * There are three ways to run the phases and stages. `run` runs each stage at once. `runAsync` runs each stage off the
+ * main thread or in slices. `runStraight` is a fast path that does not rebuild segments. The fast path is used if
+ * nothing has changed since the previous step and no user code can run. `run` reads gradients in the caller's memory if
+ * the engine supports this. Otherwise the gradients are first copied into the arenas.
  */
 
 import { POINT } from '../arena/manifest.js'
@@ -39,21 +39,21 @@ import { type Phase, Progress, type Stage } from './progress.js'
 import { runInSlices } from './slices.js'
 
 /**
- * The number of phases of a step with a single stage. The clocks advance after the only stage, and no phase follows.
+ * The number of phases of a step that runs a single stage. The clocks advance after this stage, and no phase follows.
  */
 const MIN_PHASES = 3
 
 export class Steps {
   readonly progress: Progress
   readonly #model: Model
-  /** The phases, and the version of the model that they were made for. */
+  /** The phases, and the version of the model for which they were built. */
   #sequence: readonly Phase[] = []
   #version = -1
-  /** The fast path for this version of the model; null if each step needs checks. */
+  /** The fast path for the current version of the model; null if each step needs checks. */
   #short: FastPath | null = null
   /**
    * The fast path if the next step can use it: nothing has changed since the last step, no user function runs, and no
-   * file is being written. Code that may change the optimizer sets it to null.
+   * file is being written. Code that may change the optimizer sets the fast path to null.
    */
   straight: FastPath | null = null
 
@@ -62,7 +62,10 @@ export class Steps {
     this.#model = model
   }
 
-  /** Performs one update, or sets the reason for no update. If it throws, no clock has advanced. */
+  /**
+   * Performs one update, or sets the reason why there is no update. If the method throws an error, no clock has
+   * advanced.
+   */
   run(given: StepGradients): boolean {
     const { progress } = this
     const straight = this.straight
@@ -79,7 +82,8 @@ export class Steps {
   }
 
   /**
-   * Copies a gradient that is a single array into the arena, if the fast path allows it, and returns whether it did.
+   * Copies a gradient that is a single array into the arena, if the fast path allows the copy, and returns whether it
+   * was copied.
    */
   take(given: unknown): boolean {
     const only = this.straight?.only ?? null
@@ -87,8 +91,8 @@ export class Steps {
   }
 
   /**
-   * Performs one update with the gradients in the arenas, on the fast path. The method is short, so that the JavaScript
-   * compiler can inline all of it. Inlining halves the time of a step with two parameters.
+   * Performs one update on the fast path, with the gradients in the arenas. The method is short, so that the JavaScript
+   * compiler can inline all of it. Inlining halves the duration of a step with two parameters.
    */
   runStraight(): boolean {
     const straight = this.straight as FastPath
@@ -98,7 +102,7 @@ export class Steps {
       this.#model.evaluate(progress.updates)
       return this.#runStraight(straight)
     }
-    // After an exception, the optimizer may have changed further.
+    // After an exception the fast path stays off, because the optimizer may have changed.
     this.straight = null
     const { parts } = straight.first
     prepare(parts, 1)
@@ -159,7 +163,7 @@ export class Steps {
     return this.#sequence
   }
 
-  /** Writes the points at which rules need the next gradients into their state. */
+  /** Writes the points at which rules need the next gradients to the state of the tensors. */
   writePoints(): void {
     this.progress.layOut(ALL_GRADIENTS)
     for (const { cohorts, runner } of this.#model.parts) {
@@ -169,7 +173,7 @@ export class Steps {
     this.progress.hasLooked = true
   }
 
-  /** Handles a step without any gradient. */
+  /** Handles a step in which no tensor has a gradient. */
   pass(): false {
     this.straight = null
     this.progress.begin(NO_GRADIENTS)
@@ -178,7 +182,7 @@ export class Steps {
   }
 }
 
-/** Runs phases and the engine's stages between them, until there is a reason for no update. */
+/** Runs phases and the stages between them, until a phase finds a reason for no update. */
 function runAll(phases: readonly Phase[], progress: Progress): void {
   for (let k = 0; k < phases.length; k++) {
     const stage = phases[k](progress)
@@ -188,8 +192,8 @@ function runAll(phases: readonly Phase[], progress: Progress): void {
 }
 
 /**
- * Runs a stage. The engine reads gradients in the caller's memory if it can; otherwise they are first copied into the
- * arena.
+ * Runs one stage of the step. The engine reads gradients in the caller's memory if it supports this; otherwise the
+ * gradients are first copied into the arena.
  */
 function run(stage: Stage, progress: Progress): void {
   const { number, parts, isPass } = stage
@@ -201,8 +205,8 @@ function run(stage: Stage, progress: Progress): void {
 }
 
 /**
- * Runs the stage with gradients in the caller's memory and returns true. If the engine cannot read the gradients in the
- * caller's memory, they are copied into the arenas, and the result is false.
+ * Runs the stage with gradients in the caller's memory, and returns true. If the engine cannot read the gradients in
+ * the caller's memory, they are copied into the arenas, and the result is false.
  */
 function runWithGradients({ number, parts, isPass }: Stage, progress: Progress): boolean {
   const [part] = parts

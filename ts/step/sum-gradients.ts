@@ -1,4 +1,4 @@
-/** Sums of gradients from several workers, added in an order that does not depend on their order of arrival. */
+/** Sums of gradients from several workers, added in an order that does not depend on which worker is first. */
 
 import { copyArray } from '../core/copy.js'
 import { TensorError } from '../core/errors.js'
@@ -8,28 +8,30 @@ import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed
 import { toBoundedArray } from '../core/untrusted-input.js'
 import { addedByRow, SparseRows, sparseRows } from './rows.js'
 
-/** The nodes of all parts at one path, some of which may be missing. */
+/** The nodes of all parts at one path; some nodes may be missing. */
 interface GradientNode {
   readonly nodes: readonly unknown[]
-  /** The index of the first part that has a node at this path. */
+  /** The index of the first part that contains a node at this path. */
   readonly first: number
   readonly refuse: (part: number, expected: string, received?: unknown) => never
 }
 
-/** The largest valid row index. */
+/** The largest row index that is valid. */
 const MAX_ROW_INDEX = 0xffffffff
 
 /**
- * Adds the gradients that several workers have computed, for one {@link Optimizer.step}. The result depends only on the
- * order of the list, so store each part at its worker's index rather than in order of arrival.
+ * Adds the gradients that several workers have computed, for a single {@link Optimizer.step}. The result depends only
+ * on the order of the list, so store each part at the index of its worker and not in order of arrival.
  *
- * Neighbors are added first, and then sums of neighbors: ((0 + 1) + (2 + 3)) + 4. Each sum is rounded to the dtype.
- * Missing gradients do not contribute to the sum. Gradients by {@link sparseRows} remain sparse: the result contains
- * each row of any part once, in ascending order. The arguments are neither changed nor kept.
+ * Neighboring parts are added first, and then their sums: ((0 + 1) + (2 + 3)) + 4. Each sum is rounded to the dtype.
+ * Missing gradients contribute nothing to the sum. Gradients by {@link sparseRows} remain sparse: the result contains
+ * each row that occurs in a part once, in ascending order. The arguments are not changed, and no reference to them is
+ * kept.
  *
  * @param parts the gradients of each worker in the structure of the parameters: arrays, results of `sparseRows`, and
- * nested arrays and objects of them. A tensor's gradient can be null or missing, but each worker needs a part.
- * @returns new arrays; null for a tensor without any gradient
+ * nested arrays and objects of these values. The gradient of a tensor can be null or missing, but every worker needs a
+ * part.
+ * @returns new arrays; null for a tensor that has no gradient in any part
  * @throws TensorError if parts differ in structure, dtype, length or sparsity, or if a value is not a gradient
  * @example
  * const parts = new Array(workers.length)
@@ -178,13 +180,13 @@ function sumSparseRows({ nodes, first, refuse }: GradientNode): SparseRows {
   return sparseRows(sum.indices, sum.values)
 }
 
-/** Merges repeated rows, and adds their gradients in the order of the list. */
+/** Merges repeated rows, and adds the gradients of each row in the order of the list. */
 function mergeRepeatedRows({ indices, values }: SparseSum, columns: number): SparseSum {
   const { places, sums } = addedByRow({ indices, count: indices.length, values }, columns)
   return { indices: Uint32Array.from(places.keys()), values: sums }
 }
 
-/** Sorts rows in ascending order. */
+/** Sorts sparse gradients by row, in ascending order. */
 function sortRows({ indices, values }: SparseSum, columns: number): SparseSum {
   const order = indices.map((_, k) => k).sort((a, b) => indices[a] - indices[b])
   const sorted = copyArray(values)
@@ -205,8 +207,8 @@ function concatenate(a: SparseSum, b: SparseSum): SparseSum {
 }
 
 /**
- * Adds in pairs, ((0 + 1) + (2 + 3)) + 4. The sum of the first 2ᵏ parts is thus one intermediate sum, and can be
- * computed in advance.
+ * Adds the parts in pairs, ((0 + 1) + (2 + 3)) + 4. The sum of the first 2ᵏ parts is therefore one intermediate sum,
+ * which can be computed in advance.
  */
 function sumInPairs<T>(parts: readonly (T | undefined)[], add: (a: T, b: T) => T): T | undefined {
   if (parts.length === 1) return parts[0]

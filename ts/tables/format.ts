@@ -4,9 +4,9 @@ import { type CsvSyntax, Splitter } from './split.js'
 
 export interface Format extends CsvSyntax {
   readonly decimal: Decimal
-  /** Whether the other sign (comma or point) can separate thousands. */
+  /** Whether the other sign (comma or point) can separate groups of thousands. */
   readonly isGrouped: boolean
-  /** Whether rows are JSON objects, for which the other properties have no meaning. */
+  /** Whether each row is a JSON object; the format's other properties are then unused. */
   readonly isJson?: true | undefined
 }
 
@@ -21,23 +21,25 @@ export const JSON_LINES: Format = {
 
 export type Decimal = '.' | ','
 
-/** Properties of the format that the user has specified. */
+/** The properties of the format that the user has specified. */
 export interface FormatOptions {
   readonly delimiter?: string | undefined
   readonly decimal?: Decimal | undefined
   readonly comment?: string | undefined
 }
 
-/** Delimiters that can be detected. If several delimiters fit equally well, the first of them is used. */
+/**
+ * Field delimiters that can be detected. If several delimiters fit equally well, the first of these delimiters is used.
+ */
 const DELIMITERS = ['\t', ';', ' ', ',']
 const DECIMALS = ['.', ','] as const
-/** Number of rows that the detection reads. */
+/** Number of rows that are read to detect the format. */
 const SAMPLE_ROWS = 100
 
-/** Spaces that can separate thousands: space, no-break space, thin space and narrow no-break space. */
+/** Spaces that can separate groups of thousands: space, no-break space, thin space and narrow no-break space. */
 const BLANKS = '\u0020\u00a0\u2009\u202f'
 
-/** A regular expression for numbers with this decimal sign, with or without a separator of thousands. */
+/** A regular expression for numbers with the given decimal sign, with or without a separator of thousands. */
 function pattern(decimal: Decimal, isGrouped: boolean): RegExp {
   const [sign, other] = decimal === '.' ? ['\\.', ','] : [',', '\\.']
   const digits = `\\d{1,3}(?:([${BLANKS}${isGrouped ? other : ''}])\\d{3}(?:\\1\\d{3})*)?|\\d+`
@@ -53,10 +55,10 @@ const patterns = {
   '.': { plain: pattern('.', false), grouped: pattern('.', true) },
   ',': { plain: pattern(',', false), grouped: pattern(',', true) },
 }
-/** The common notation of numbers, which needs no further parsing. */
+/** The common notation of numbers, which JavaScript parses directly. */
 const SIMPLE = /^[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?$/i
 
-/** Makes a parser of numbers, which reads 5% as 0.05. The parser returns NaN for cells that are not numbers. */
+/** Makes a parser of numbers, which also reads 5% as 0.05. The parser returns NaN for cells that are not numbers. */
 export function numberReader({ decimal, isGrouped }: Format): (cell: string) => number {
   const known = patterns[decimal][isGrouped ? 'grouped' : 'plain']
   const between = new RegExp(`[${BLANKS}${decimal === '.' ? ',' : '.'}%]`, 'g')
@@ -68,7 +70,7 @@ export function numberReader({ decimal, isGrouped }: Format): (cell: string) => 
   }
 }
 
-/** Detects the format of a table from its beginning or from the whole text. */
+/** Detects the format of a table from the beginning of its text, or from the whole text. */
 export function findFormat(sample: string, { delimiter, decimal, comment = '#' }: FormatOptions): Format {
   const found = delimiter ?? detectDelimiter(sample, decimal, comment)
   const cells = splitRows(sample, { delimiter: found, comment }).flat()
@@ -85,7 +87,7 @@ export function findFormat(sample: string, { delimiter, decimal, comment = '#' }
   return { delimiter: found, decimal: sign, isGrouped: (sign === '.' ? points : commas) >= 0, comment }
 }
 
-/** Splits the first rows of a sample. A last row without a line end is included. */
+/** Splits a sample of the text into its first rows. A last row without a line end is also included. */
 function splitRows(sample: string, signs: CsvSyntax): string[][] {
   const rows: string[][] = []
   const splitter = new Splitter(signs, (cells) => {
@@ -100,7 +102,7 @@ function splitRows(sample: string, signs: CsvSyntax): string[][] {
   return rows
 }
 
-/** The delimiter with the largest fraction of numeric cells. */
+/** The delimiter for which the largest fraction of cells is numeric. */
 function detectDelimiter(sample: string, decimal: Decimal | undefined, comment: string): string {
   const isNumber = (cell: string) =>
     DECIMALS.some((sign) => (decimal ?? sign) === sign && patterns[sign].grouped.test(cell))

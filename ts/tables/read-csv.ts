@@ -1,4 +1,4 @@
-/** Streaming reader of numbers in CSV and NDJSON files. The reader holds at most one row of text in memory. */
+/** Streaming reader of numbers in CSV and NDJSON files. The reader holds at most one row of the text in memory. */
 
 import type { Readable } from 'node:stream'
 import { AntigradError, getMessage, OptionError } from '../core/errors.js'
@@ -8,23 +8,23 @@ import { type Cell, ObjectReader } from './read-ndjson.js'
 import { MAX_ROW_LENGTH, Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
 
-/** A requested column, and the option that requests it. */
+/** A requested column, and the name of the option that requests it. */
 export interface ColumnRequest {
   readonly option: string
   readonly column: string
-  /** Required sign of the numbers, which must always be finite. */
+  /** Required sign of the numbers, which must also be finite. */
   readonly sign?: 'above 0' | 'at least 0'
 }
 
 export interface TableRequest {
-  /** Name of the file in messages. */
+  /** Name of the file, as messages show it. */
   readonly name: string
   readonly columns: readonly ColumnRequest[]
-  /** The column of group labels. */
+  /** The column that contains the group labels. */
   readonly group: ColumnRequest | undefined
-  /** Further columns of labels. All rows of a group must have the same label. */
+  /** Further columns that contain labels. All rows of a group must have the same label in such a column. */
   readonly labels?: readonly ColumnRequest[]
-  /** Field delimiter; detected from the first rows if undefined. */
+  /** Field delimiter; if undefined, the delimiter is detected from the first rows. */
   readonly delimiter: string | undefined
   readonly decimal: Decimal | undefined
   /** Comment prefix: lines that begin with this prefix are skipped. Default `#`. */
@@ -32,16 +32,16 @@ export interface TableRequest {
   /** Whether rows with invalid or missing numbers are dropped. */
   readonly dropsInvalid: boolean
   readonly onProgress: (rows: number) => void
-  /** The known format, which replaces the detection. */
+  /** The known format of the table, which replaces the detection. */
   readonly format?: Format
   /**
-   * Callback, called with each row's group index and its offset in bytes (or rows). If this callback is set, the
-   * numbers are not stored in a table.
+   * Callback, called with the group index of each row and the row's offset in bytes (or rows). If this callback is set,
+   * the numbers are not stored in a table.
    */
   readonly onRow?: (group: number, begin: number) => void
 }
 
-/** The columns of group labels and further labels. */
+/** The columns of group labels and of further labels. */
 export const groupingColumns = ({
   group,
   labels = [],
@@ -56,28 +56,28 @@ export const collectColumnNames = (asked: Pick<TableRequest, 'columns' | 'group'
 ]
 
 export interface Table {
-  /** For each requested column, the numbers of each group. */
+  /** For each requested column, one array of numbers per group. */
   readonly columns: readonly (readonly Float64Array[])[]
   /**
-   * Group labels in order of first appearance. Without a column of groups, the array of labels contains one empty
-   * string.
+   * Group labels, in the order of their first appearance. Without a column of group labels, the array contains one
+   * empty string.
    */
   readonly groups: readonly string[]
-  /** For each column of labels, the label of each group. */
+  /** For each further column of labels, one label per group. */
   readonly labels: readonly (readonly string[])[]
   /** Number of dropped rows, and total number of rows. */
   readonly leftOut: number
   readonly rows: number
-  /** Reasons why the first dropped rows were dropped. */
+  /** Reasons why the first dropped rows were invalid. */
   readonly reasons: readonly string[]
   readonly format: Format
 }
 
-/** Length of the sample for the detection of the format, in characters. */
+/** Length of the text sample from which the format is detected, in characters. */
 const SAMPLE_LENGTH = 1 << 16
 const MIN_SAMPLE_LINES = 2
 
-/** Maximum number of dropped rows whose reason is reported. */
+/** Maximum number of dropped rows whose reasons are reported. */
 const MAX_REPORTED_ROWS = 5
 
 /** Reads a CSV or NDJSON table. @throws AntigradError if the table cannot be read or lacks a requested column */
@@ -131,7 +131,7 @@ export class TableRows {
   readonly #groups = new Map<string, number>()
   readonly #labels: string[][]
   readonly #reasons: string[] = []
-  /** Positions of the requested columns and of the group labels in a row. */
+  /** Positions of the requested columns and of the group labels within a row. */
   #places: readonly number[] = []
   #groupAt = -1
   #labelPlaces: readonly number[] = []
@@ -139,7 +139,7 @@ export class TableRows {
   #rows = 0
   #leftOut = 0
   #format: Format = { delimiter: ',', decimal: '.', isGrouped: false, comment: '' }
-  /** Returns the number of bytes before the current row. */
+  /** A function that returns the number of bytes before the current row. */
   #before = () => 0
   #toNumber: (cell: string) => number = Number
 
@@ -177,7 +177,7 @@ export class TableRows {
     return new ObjectReader(names, labels, onRow, (problem) => this.fail(problem))
   }
 
-  /** @param line line in which the row ends */
+  /** @param line number of the line in which the row ends */
   add(cells: readonly string[], line: number): void {
     if (this.#width === 0) this.#readHeader(cells)
     else this.take(cells, line)
@@ -190,7 +190,7 @@ export class TableRows {
     this.columns(names)
   }
 
-  /** Locates the requested columns. */
+  /** Locates the requested columns in the header. */
   columns(names: readonly string[]): void {
     const find = ({ option, column }: ColumnRequest): number => {
       const at = findColumn(names, column)
@@ -208,7 +208,7 @@ export class TableRows {
     this.#width = names.length
   }
 
-  /** Adds a row, or drops it if it is invalid. */
+  /** Adds a row to the table, or drops the row if it is invalid. */
   take(cells: readonly Cell[], line: number): void {
     this.#rows++
     if (this.#rows % 1024 === 0) this.#request.onProgress(this.#rows)
@@ -220,7 +220,7 @@ export class TableRows {
     if (this.#reasons.length < MAX_REPORTED_ROWS) this.#reasons.push(`${this.#unit} ${line}: ${problem}`)
   }
 
-  /** Adds the numbers of a row, or returns the reason why the row is invalid. */
+  /** Adds the numbers of a row to the table, or returns the reason why the row is invalid. */
   #take(cells: readonly Cell[]): string | null {
     const { columns, group, labels = [] } = this.#request
     if (cells.length > this.#width && cells.slice(this.#width).some((cell) => cell !== '')) {
@@ -246,7 +246,7 @@ export class TableRows {
     return null
   }
 
-  /** Describes a cell that is not a number. */
+  /** Describes a cell whose text is not a number. */
   #describe(cell: Cell): string {
     if (cell === '') return 'empty'
     if (typeof cell === 'number') return `${cell}`
@@ -282,7 +282,7 @@ export class TableRows {
     throw new AntigradError(`${this.#request.name}: ${problem}`)
   }
 
-  /** Converts an error of the reader to a message with file and line. */
+  /** Converts an error of the reader to an error whose message names the file and the line. */
   explain(thrown: unknown, splitter: Splitter | ObjectReader | null): AntigradError {
     const line = splitter?.line ?? 1
     const problem =
@@ -310,11 +310,11 @@ export class TableRows {
 }
 
 /**
- * Converts character positions of a streamed text to byte positions. Character positions must be requested in ascending
+ * Converts character positions in a streamed text to byte positions. Character positions must be requested in ascending
  * order. The conversion is exact, because the decoder refuses invalid bytes.
  */
 class Bytes {
-  /** Pieces of text from the current position on, the position in characters, and the same position in bytes. */
+  /** Pieces of text from the current position on, and the current position in characters and in bytes. */
   #texts: string[] = []
   #character = 0
   #bytes = 0
@@ -336,7 +336,7 @@ class Bytes {
   }
 }
 
-/** A growing array of numbers. */
+/** An array of numbers that grows. */
 class Numbers {
   #numbers = new Float64Array(8)
   #length = 0
@@ -355,7 +355,10 @@ class Numbers {
   }
 }
 
-/** Finds a column. A name with a unit, such as `t (s)` or `t [s]`, is also found without the unit if that is unique. */
+/**
+ * Finds a column by its name. A column with a unit, such as `t (s)` or `t [s]`, is also found by its name without the
+ * unit if that name is unique.
+ */
 function findColumn(names: readonly string[], column: string): number {
   const at = names.indexOf(column)
   if (at >= 0) return at
@@ -364,7 +367,7 @@ function findColumn(names: readonly string[], column: string): number {
   return others.length === 0 ? found : -1
 }
 
-/** Reason why a number is invalid; null if the number is valid. */
+/** The reason why a number is invalid; null if the number is valid. */
 function complaint(x: number, sign: ColumnRequest['sign']): string | null {
   if (!Number.isFinite(x)) return 'too large'
   if (sign === undefined || x > 0 || (x === 0 && sign === 'at least 0')) return null

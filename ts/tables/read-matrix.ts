@@ -1,4 +1,4 @@
-/** Reader of matrices: files of numbers without a header, with rows of equal length. */
+/** Reader of matrices, which are files of numbers without a header, with rows of equal length. */
 
 import type { Readable } from 'node:stream'
 import { AntigradError, getMessage } from '../core/errors.js'
@@ -7,11 +7,11 @@ import { type FormatOptions, findFormat, numberReader } from './format.js'
 import { Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
 
-/** Maximum number of characters: some thousand per row of the largest matrix that a fit supports. */
+/** Maximum number of characters, which allows thousands per row of the largest matrix that a fit supports. */
 const MAX_MATRIX_LENGTH = 1 << 25
 
 /**
- * @param name name of the file in messages
+ * @param name name of the file, for messages
  * @throws AntigradError if the file cannot be read, or a cell is not a number
  */
 export async function readMatrix(source: Readable, name: string, given: FormatOptions): Promise<number[][]> {

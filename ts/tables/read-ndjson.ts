@@ -1,4 +1,4 @@
-/** Streaming reader of NDJSON, which has one JSON object per line. */
+/** Streaming reader of NDJSON files, which contain one JSON object per line. */
 
 import { toPrintable } from '../core/text.js'
 import { MAX_ROW_LENGTH } from './split.js'
@@ -11,7 +11,7 @@ export class ObjectReader {
   readonly #labels: ReadonlySet<string>
   readonly #onRow: (cells: readonly Cell[], line: number, keys: readonly string[]) => void
   readonly #fail: (problem: string) => never
-  /** Pieces of the current line, whose end has not arrived yet. */
+  /** Pieces of the current line, until the end of the line arrives. */
   #parts: string[] = []
   #length = 0
   #before = 0
@@ -19,7 +19,7 @@ export class ObjectReader {
   #line = 0
 
   /**
-   * @param names names of the columns, in the order of a row's cells
+   * @param names names of the columns, in the order of the cells in a row
    * @param labels names of the columns that contain labels
    */
   constructor(
@@ -87,14 +87,14 @@ export class ObjectReader {
     this.#onRow(cells, this.#line, Object.keys(object))
   }
 
-  /** Converts a value to a cell; null becomes an empty cell. */
+  /** Converts a JSON value to a cell; null becomes an empty cell. */
   #cell(name: string, value: unknown): Cell {
     if (value === null) return ''
     if (typeof value === 'object') {
       this.#fail(`line ${this.#line}: ${toPrintable(name)} is an object or an array, not a single value`)
     }
     if (typeof value !== 'number') return String(value)
-    // Labels that differ only in their last digits would be rounded to the same number.
+    // Long numeric labels that differ only in their last digits would be rounded to the same number.
     if (this.#labels.has(name) && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
       this.#fail(
         `line ${this.#line}: ${toPrintable(name)} has more digits than a number can hold: write it as a string`,

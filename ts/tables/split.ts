@@ -1,22 +1,24 @@
 /**
- * Streaming splitter of text tables into rows and cells. Existing libraries either lack runs of spaces as delimiters,
- * line numbers and quotes within cells, or are too large for a web page.
+ * Streaming splitter, which divides text tables into rows and cells. Existing libraries lack runs of spaces as
+ * delimiters, line numbers, or quotes within cells, or they are too large for a web page.
  */
 
-/** Field delimiter and comment prefix. */
+/** Field delimiter and comment prefix of the text. */
 export interface CsvSyntax {
   readonly delimiter: string
   readonly comment: string
 }
 
-/** Callback that receives trimmed, unquoted cells, and the first and the last line of the row. */
+/**
+ * Callback that receives the cells of a row, trimmed and unquoted, with the numbers of the row's first and last line.
+ */
 export type OnRow = (cells: string[], first: number, last: number) => void
 
-/** Maximum number of characters in a row. A row with more characters is probably the result of an unclosed quote. */
+/** Maximum number of characters in a row. A longer row is probably the result of an unclosed quote. */
 export const MAX_ROW_LENGTH = 1 << 25
 
 const BLANKS = /[ \t]*/y
-/** Space characters, if the delimiter is a tab. */
+/** Space characters that are not a tab, for tables whose delimiter is a tab. */
 const SPACES = / */y
 const END = /[\r\n]/g
 const ENDS = /\r\n|\r|\n/g
@@ -26,7 +28,7 @@ export class Splitter {
   readonly #onRow: OnRow
   /** Matches the end of an unquoted cell. */
   readonly #stop: RegExp
-  /** Text that has not been split yet, and pieces that arrived after it. */
+  /** Text that has not been split yet, and pieces of text that arrived later. */
   #text = ''
   #more: string[] = []
   #length = 0
@@ -51,7 +53,7 @@ export class Splitter {
     return this.#before + this.#at
   }
 
-  /** @throws RangeError if a row is too long */
+  /** @throws RangeError if a row has too many characters */
   write(text: string): void {
     this.#more.push(text)
     this.#length += text.length
@@ -90,7 +92,7 @@ export class Splitter {
     this.#text = text.slice(at)
   }
 
-  /** Splits a row without quotes, which is exactly one line. */
+  /** Splits a row without quotes, which is one line. */
   #plain(line: string, end: number): number {
     if (end < 0) return end
     const { delimiter } = this.#signs
@@ -100,7 +102,9 @@ export class Splitter {
     return end
   }
 
-  /** Splits a row that may contain quotes. The result is the end of the row, or −1 if the row is incomplete. */
+  /**
+   * Splits a row that may contain quotes. The result is the position of the row's end, or −1 if the row is incomplete.
+   */
   #quoted(text: string, begin: number, isEnd: boolean): number {
     const { delimiter } = this.#signs
     const cells: string[] = []
@@ -119,7 +123,7 @@ export class Splitter {
       this.#stop.lastIndex = to
       const stop = this.#stop.exec(text)?.index ?? text.length
       if (stop === text.length && !isEnd) return -1
-      // If text follows the closing quote, the whole cell is taken literally, with its quotes.
+      // If text follows a closing quote, the whole cell is taken literally, including its quotes.
       const isQuoted = cell !== null && text.slice(to, stop).trim() === ''
       cells.push((isQuoted ? (cell as string).replaceAll('""', '"') : text.slice(from, stop)).trim())
       at = stop
@@ -136,20 +140,20 @@ export class Splitter {
     }
   }
 
-  /** Passes a row on, unless all its cells are empty. */
+  /** Passes a row to the callback, unless all cells of the row are empty. */
   #pass(cells: string[], last: number): void {
     if (cells[0] !== '' || cells.some((cell) => cell !== '')) this.#onRow(cells, this.#line, last)
     this.#line++
   }
 }
 
-/** Position of a string from an index on; Infinity if the string does not occur. */
+/** Position of the first occurrence of a string, starting at an index; Infinity if the string does not occur. */
 function find(text: string, what: string, from: number): number {
   const at = text.indexOf(what, from)
   return at < 0 ? Infinity : at
 }
 
-/** The end of a line; −1 if the end has not arrived yet, or is a final CR that an LF may follow. */
+/** The position of a line's end; −1 if the end has not arrived yet, or is a final CR that an LF may follow. */
 function findLineEnd(text: string, from: number, isEnd: boolean): number {
   END.lastIndex = from
   const at = END.exec(text)?.index ?? -1
@@ -161,7 +165,7 @@ function pastEnd(text: string, end: number): number {
   return text.startsWith('\r\n', end) ? end + 2 : end + 1
 }
 
-/** Skips spaces, but no delimiter, unless runs of spaces are the delimiter. */
+/** Skips spaces, but no delimiter, unless the delimiter is a run of spaces. */
 function skip(text: string, from: number, delimiter = ''): number {
   const blanks = delimiter === '\t' ? SPACES : BLANKS
   blanks.lastIndex = from

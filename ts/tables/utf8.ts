@@ -1,20 +1,23 @@
-/** Streaming UTF-8 decoder. Invalid bytes are an error and are never replaced by another character. */
+/** Streaming UTF-8 decoder. Invalid bytes cause an error and are never replaced by another character. */
 
 const BYTE_ORDER_MARK = '\ufeff'
 
-/** Decodes bytes up to the last complete character, so that pieces of text correspond exactly to pieces of bytes. */
+/**
+ * Decodes bytes up to the last complete character, so that each piece of text corresponds exactly to one piece of
+ * bytes.
+ */
 export class Utf8Decoder {
-  /** Bytes of an incomplete character, and the number of bytes before them. */
+  /** Bytes of a character that is incomplete, and the number of bytes before these bytes. */
   #rest: Uint8Array = new Uint8Array(0)
   #offset = 0
   #begin = 0
 
-  /** Number of bytes before the text, which is the length of a byte order mark. */
+  /** Number of bytes before the text: the length of the byte order mark, if the file has one. */
   get begin(): number {
     return this.#begin
   }
 
-  /** @throws TypeError that names the invalid byte and explains how to convert the file */
+  /** @throws TypeError whose message names the invalid byte and explains how to convert the file */
   write(chunk: Uint8Array): string {
     const bytes = joined(this.#rest, chunk)
     const length = bytes.length - unfinished(bytes)
@@ -26,7 +29,7 @@ export class Utf8Decoder {
     return isMarked ? text.slice(1) : text
   }
 
-  /** @throws TypeError if the last character is incomplete */
+  /** @throws TypeError if the last character of the file is incomplete */
   end(): void {
     this.#decode(this.#rest)
   }
@@ -49,7 +52,7 @@ export class Utf8Decoder {
   }
 }
 
-/** Decodes a complete text. @throws TypeError if it is not valid UTF-8 (see `Utf8Decoder`) */
+/** Decodes a complete text. @throws TypeError if the text is not valid UTF-8 (see `Utf8Decoder`) */
 export function decodeUtf8(bytes: Uint8Array): string {
   const decoder = new Utf8Decoder()
   const text = decoder.write(bytes)
@@ -75,7 +78,7 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return all
 }
 
-/** Number of bytes at the end that belong to an incomplete character. */
+/** Number of bytes at the end of a piece that belong to an incomplete character. */
 function unfinished(bytes: Uint8Array): number {
   for (let count = 1; count <= Math.min(3, bytes.length); count++) {
     const byte = bytes[bytes.length - count]
@@ -87,7 +90,8 @@ function unfinished(bytes: Uint8Array): number {
 
 /** Position of the first invalid character, found by bisection. */
 function firstInvalid(bytes: Uint8Array): number {
-  // All characters before `start` are complete. The bytes up to `valid` are valid, the bytes up to `invalid` are not.
+  // All characters before `start` are complete. The bytes up to `valid` are valid, but the bytes up to `invalid` are
+  // not.
   let [start, valid, invalid] = [0, 0, bytes.length]
   while (invalid - valid > 1) {
     const middle = (valid + invalid) >> 1

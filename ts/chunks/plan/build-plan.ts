@@ -1,4 +1,4 @@
-/** Builds plans: finds where data can be cut, measures the computing time, and chooses the chunk size. */
+/** Builds plans: finds positions where the data can be cut, measures the computing time, and chooses the chunk size. */
 
 import { Readable } from 'node:stream'
 import { version } from '../../core/package.js'
@@ -42,14 +42,16 @@ import { findColumns, hasColumns, readBlocks, readRanges, toTable } from './read
 export interface PlanSweepOptions {
   /** Approximate computing time of a chunk on one core of this machine, in seconds. Default 5. */
   readonly chunkSeconds?: number | undefined
-  /** Number of groups or sets per chunk. This number replaces `chunkSeconds`, and no time is measured. */
+  /** Number of groups or option sets per chunk. This number replaces `chunkSeconds`, and then no time is measured. */
   readonly chunkSize?: number | undefined
-  /** Progress callback, called occasionally with the name and the count of the processed items. */
+  /**
+   * Progress callback, called occasionally with the name of the items (such as rows) and the count of processed items.
+   */
   readonly onProgress?: ((what: string, done: number) => void) | undefined
 }
 
 export interface PlanFitsOptions extends PlanSweepOptions {
-  /** The column of group labels. Each group is fitted separately. */
+  /** The column that contains the group labels. Each group is fitted separately. */
   readonly group: string
   /** Whether rows with invalid or missing numbers are dropped. Default false. */
   readonly dropInvalid?: boolean | undefined
@@ -59,14 +61,14 @@ export interface PlanFitsOptions extends PlanSweepOptions {
   readonly decimal?: Decimal | undefined
   /** Comment prefix: lines that begin with this prefix are skipped. Default `#`. */
   readonly comment?: string | undefined
-  /** Name of the file in the plan. By default the name is the `file` argument. */
+  /** Name of the data file in the plan. By default the plan contains the `file` argument. */
   readonly name?: string | undefined
 }
 
-/** A plan with its size and its estimated computing time. */
+/** A plan, with the number of its items and its estimated computing time. */
 export interface PlannedWork {
   readonly plan: Plan
-  /** Number of groups or sets. */
+  /** Number of groups or option sets. */
   readonly items: number
   /** Estimated seconds on one core of this machine; undefined if no time was measured. */
   readonly seconds: number | undefined
@@ -88,7 +90,7 @@ const planOptions = {
   ...sizeOptions,
 } satisfies Record<keyof PlanFitsOptions, Option>
 
-/** Number of bytes at which a chunk ends. */
+/** Number of bytes after which a chunk ends even if it has few items. */
 const MAX_COLUMN_BYTES = 1 << 26
 
 /** Minimum duration of a time measurement. */
@@ -97,7 +99,7 @@ const MIN_MEASURED_SECONDS = 0.5
 const begun = { format: PLAN_FORMAT, version, kernels: kernelHash }
 
 /**
- * Plans a sweep. Each chunk is a range of consecutive option sets.
+ * Plans a sweep over option sets. Each chunk is a range of consecutive option sets.
  *
  * @param given the options of `antigrad sweep`, by their names
  * @throws (rejects with) OptionError, ExpressionError if the sweep is invalid; EngineError if no engine can run it
@@ -176,13 +178,13 @@ export async function planFits(
   return { plan, items: groups.length, seconds: each && each * groups.length, table: found }
 }
 
-/** The result of the first pass over a table, which locates its groups. */
+/** The result of the first pass over a table, which locates the groups of the table. */
 interface TableScan {
   readonly found: Table
-  /** The columns of a safetensors file; undefined for text. */
+  /** The columns of a safetensors file; undefined for a text file. */
   readonly source: Awaited<ReturnType<typeof findColumns>> | undefined
   readonly bytes: number
-  /** Number of bytes before the first row of a text. */
+  /** Number of bytes before the first row of a text file. */
   readonly header: number
   readonly boundaries: readonly ChunkBoundary[]
 }
@@ -236,7 +238,7 @@ async function scanTable(
   return { found, source, bytes: source?.bytes ?? bytes, header: source ? 0 : firsts[0], boundaries }
 }
 
-/** The boundaries at which the file can be cut: no group has rows on both sides of a boundary. */
+/** The boundaries at which the table can be cut: no group has rows on both sides of a boundary. */
 function findBoundaries(
   firsts: readonly number[],
   lasts: readonly number[],
@@ -256,7 +258,7 @@ function chunkSizeFor(seconds: number, each: number | undefined): number {
   return Math.max(1, Math.floor(seconds / (each as number)))
 }
 
-/** Measures the seconds per item with growing numbers of items, because the first runs include compilation. */
+/** Measures the seconds per item with more items in each run, because the first runs include compilation. */
 async function measureSeconds(all: number, run: (count: number) => Promise<number>): Promise<number> {
   for (let count = 1; ; ) {
     const began = performance.now()
@@ -275,7 +277,9 @@ async function measureSeconds(all: number, run: (count: number) => Promise<numbe
 
 type ChunkBoundary = Pick<PlanChunk, 'to'> & { readonly end: number }
 
-/** Chooses the boundaries at which chunks end: the first boundary at which a chunk has enough items or bytes. */
+/**
+ * Chooses the boundaries at which chunks end: a chunk ends at the first boundary where it has enough items or bytes.
+ */
 function cutIntoChunks(
   borders: readonly ChunkBoundary[],
   most: number,
@@ -292,7 +296,7 @@ function cutIntoChunks(
   return cut
 }
 
-/** Chunks of binary columns with the hashes of their bytes. */
+/** Builds the chunks of binary columns, with the hash of each chunk's bytes. */
 async function hashColumnChunks(
   file: string,
   columns: readonly BinaryColumn[],
@@ -311,7 +315,10 @@ async function hashColumnChunks(
   return chunks
 }
 
-/** Chunks of a text with the hashes of their bytes. The function is the second pass over the file. */
+/**
+ * Builds the chunks of a text file, with the hash of each chunk's bytes. The chunks are hashed in a second pass over
+ * the file.
+ */
 async function hashChunks(file: string, header: number, cut: readonly ChunkBoundary[]): Promise<PlanChunk[]> {
   const chunks: PlanChunk[] = []
   const head = await readPart(file, 0, header)

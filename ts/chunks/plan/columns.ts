@@ -1,8 +1,8 @@
-/** Binary columns, and the positions of their values in a file. */
+/** Binary columns, and the byte positions of their values in a file. */
 
 import { BITS, findReader } from '../../files/format/dtypes.js'
 
-/** A column and the offset of its values in the file. */
+/** A column of a safetensors file, and the byte offset of its values. */
 export interface BinaryColumn {
   readonly name: string
   /** Name of the dtype in the safetensors format, such as F64. */
@@ -21,11 +21,11 @@ export const DTYPES = Object.keys(BITS).filter((dtype) => findReader(dtype) !== 
 /** Number of bytes per value. */
 export const sizeOfDtype = (dtype: string) => BITS[dtype] / 8
 
-/** Number of bytes per row. */
+/** Number of bytes per row of the table. */
 export const rowBytes = (columns: readonly BinaryColumn[]) =>
   columns.reduce((sum, { dtype }) => sum + sizeOfDtype(dtype), 0)
 
-/** The byte ranges of some rows, one range per column. */
+/** The byte ranges of consecutive rows, one range per column. */
 export const byteRangesOfRows = (columns: readonly BinaryColumn[], begin: number, end: number) =>
   columns.map(({ dtype, from }) => {
     const size = sizeOfDtype(dtype)

@@ -1,4 +1,4 @@
-/** Computes the bytes of a chunk, which are the lines that a single process would print for it. */
+/** Computes the bytes of a chunk: the lines that a single process would print for this chunk. */
 
 import { Readable } from 'node:stream'
 import {
@@ -15,13 +15,13 @@ import { DataError } from './errors.js'
 import { chunkRange, type FitsSpecification, type Plan, type PlanData, type Specification } from './plan.js'
 import { toTable } from './read-columns.js'
 
-/** Computes the result of the chunk with this index. */
+/** Computes the result of the chunk with the given index. */
 export type Compute = (index: number, signal?: AbortSignal) => Promise<Uint8Array>
 
 /**
- * Makes a function that computes chunks of a plan. The work that all chunks share is done only once.
+ * Makes a function that computes the chunks of a plan. The work that all chunks share is done only once.
  *
- * @param file location of the data, if the plan has data
+ * @param file location of the data, if the plan refers to data
  */
 export function createCompute(plan: Plan, file: string | undefined, execution: ExecutionOptions): Compute {
   const { specification } = plan
@@ -56,10 +56,10 @@ function groupLines(
 }
 
 /**
- * Fits the groups in a table's header and some of its rows, or in parts of its columns. The result is one line per
- * group.
+ * Fits the groups in one chunk of a table: its header and consecutive rows, or parts of its columns. The result
+ * contains one line per group.
  *
- * @param name name of the file in messages
+ * @param name name of the data file in messages
  */
 export async function fitLines(
   { asked, table }: FitsSpecification,

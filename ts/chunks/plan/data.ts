@@ -11,7 +11,7 @@ import { chunkBytes, chunkRange, type Plan, type PlanData } from './plan.js'
 
 export const isUrl = (file: string) => /^https?:\/\//i.test(file)
 
-/** A path or URL for messages, without credentials. */
+/** A path or URL as messages show it, without credentials. */
 export const displayName = (file: string): string =>
   toPrintable(isUrl(file) ? withoutCredentials(file) : file)
 
@@ -50,9 +50,9 @@ async function urlSize(address: string): Promise<number> {
 }
 
 /**
- * Reads the bytes of a chunk: the header and its rows, or its part of each column.
+ * Reads the bytes of a chunk: the header and the chunk's rows, or a range of each column.
  *
- * @throws (rejects with) DataError if the bytes differ from the data that the plan was made from
+ * @throws (rejects with) DataError if the bytes differ from the data that the plan was made for
  */
 export async function readChunkData(plan: Plan, index: number, file: string): Promise<readonly Uint8Array[]> {
   const parts: Uint8Array[] = []
@@ -72,7 +72,7 @@ export async function readPart(file: string, begin: number, end: number): Promis
   return (await isUrl(file)) ? readUrl(file, begin, end) : readFile(file, begin, end)
 }
 
-/** Streams the whole file. */
+/** Streams the whole data file. */
 export async function openStream(file: string): Promise<Readable> {
   if (!isUrl(file)) return createReadStream(file)
   const size = await urlSize(file)
@@ -83,7 +83,7 @@ export async function openStream(file: string): Promise<Readable> {
 }
 
 /**
- * Streams the body of a response and checks that it has exactly `size` bytes. If the body is longer, the request is
+ * Streams the body of a response and checks that it has exactly `size` bytes. If the body is too long, the request is
  * canceled.
  */
 async function* readBody({ body }: Response, address: string, size: number): AsyncGenerator<Uint8Array> {
@@ -128,7 +128,7 @@ async function readUrl(address: string, begin: number, end: number): Promise<Uin
   return bytes
 }
 
-/** Maximum number of requests for a range: the server may have closed a kept-alive connection. */
+/** Maximum number of requests for a byte range, because the server may have closed a kept-alive connection. */
 const MAX_TRIES = 3
 
 async function requestRange(address: string, range?: string, triesLeft = MAX_TRIES): Promise<Response> {
@@ -145,11 +145,14 @@ async function requestRange(address: string, range?: string, triesLeft = MAX_TRI
   }
 }
 
-/** Does not use the message of `fetch`, which contains the whole URL with its credentials. */
+/** The message of `fetch` is not used, because it contains the whole URL with its credentials. */
 const connectionError = (address: string, thrown: unknown) =>
   new DataError(`${displayName(address)}: ${getMessage((thrown as Error).cause ?? 'no answer')}`)
 
-/** Requests a byte range. Any other response is refused, because memory is reserved for one chunk only. */
+/**
+ * Requests a byte range. A response with more than the requested range is refused, because memory is reserved for one
+ * chunk only.
+ */
 async function readAnswer(address: string, begin: number, end: number): Promise<Response> {
   const response = await requestRange(address, `bytes=${begin}-${end - 1}`)
   const [, from, to] = /^bytes (\d+)-(\d+)\//.exec(response.headers.get('content-range') ?? '') ?? []

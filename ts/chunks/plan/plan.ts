@@ -1,4 +1,4 @@
-/** The types of plans, and their reader, which treats every plan as untrusted input. */
+/** The types of plans, and a function that reads plans as untrusted input. */
 
 import { HASH } from '../../arena/manifest.js'
 import { OptionError } from '../../core/errors.js'
@@ -15,15 +15,15 @@ import { type ColumnRequest, collectColumnNames } from '../../tables/read-csv.js
 import { type BinaryColumn, byteRangesOfRows, DTYPES, rowBytes } from './columns.js'
 import { sha256 } from './hash.js'
 
-/** How the table of the fits is read. */
+/** How the table for the fits is read. */
 export interface PlanTable {
-  /** The column of group labels. */
+  /** The column that contains the group labels. */
   readonly group: string
   /** Whether rows with invalid or missing numbers are dropped. */
   readonly drop: boolean
-  /** Text format; absent for binary columns. */
+  /** Format of a text table; absent for binary columns. */
   readonly format?: Format | undefined
-  /** Binary columns of the fits and of the groups; absent for text. */
+  /** The binary columns that the fits and the groups use; absent for text tables. */
   readonly columns?: readonly BinaryColumn[] | undefined
 }
 
@@ -36,32 +36,32 @@ export type FitsSpecification = Extract<Specification, { kind: 'fits' }>
 
 /** A reference to the data of a plan. */
 export interface PlanData {
-  /** A path relative to the plan's folder, or a URL. */
+  /** A path relative to the folder of the plan, or a URL. */
   readonly file: string
   readonly bytes: number
-  /** Number of bytes before the first row: the header of a text. */
+  /** Number of bytes before the first row, which hold the header of a text table. */
   readonly header: number
   /** Number of rows; only for binary columns. */
   readonly rows?: number | undefined
 }
 
-/** A range of groups or option sets, which begins at the end of the previous chunk. */
+/** A range of groups or option sets that begins at the end of the previous chunk. */
 export interface PlanChunk {
-  /** Index of the first group or set after this chunk. */
+  /** Index of the first group or option set after this chunk. */
   readonly to: number
-  /** End of the chunk's rows in the data: a byte offset, or a row index for binary columns. */
+  /** End of the chunk's rows in the data, as a byte offset, or as a row index for binary columns. */
   readonly end?: number | undefined
-  /** SHA-256 of the chunk's data: the header and the chunk's rows, or its part of each column. */
+  /** SHA-256 hash of the chunk's data: the header and the chunk's rows, or the chunk's range of each column. */
   readonly sha256?: string | undefined
 }
 
-/** The version of the format of plans. Saved runs of other versions are not read. */
+/** The version of the plan format. Plans of other versions are not read. */
 export const PLAN_FORMAT = 2
 
 export interface Plan {
   readonly format: typeof PLAN_FORMAT
   /**
-   * Package version and hash of the kernels' sources. Only a package with the same version and the same hash can
+   * Version of the package and hash of the kernels' sources. Only a package with the same version and the same hash can
    * compute the plan.
    */
   readonly version: string
@@ -74,7 +74,7 @@ export interface Plan {
 /** Maximum number of chunks in a plan. */
 export const MAX_CHUNKS = 1_000_000
 
-/** Maximum number of bytes of a chunk's data, which a worker holds in memory. */
+/** Maximum number of data bytes per chunk, because a worker holds them in memory. */
 export const MAX_PLAN_BYTES = 1 << 28
 
 export const kernelHash = HASH.toString(16).padStart(8, '0')
@@ -141,7 +141,7 @@ const plan = {
 } satisfies Record<keyof Plan, Option>
 
 /**
- * Reads a plan, as JSON text or as the parsed object, and validates everything except the data.
+ * Reads a plan, given as JSON text or as the parsed object, and validates everything except the data.
  *
  * @throws OptionError, ExpressionError if the plan or its specification is invalid
  */
@@ -241,7 +241,7 @@ function readChunks(given: unknown, source: PlanData | undefined, specification:
   })
 }
 
-/** @throws OptionError if the last chunk does not end at the end of the data or of the sets */
+/** @throws OptionError if the last chunk does not end at the end of the data or of the option sets */
 function checkEnd({ to, end }: PlanChunk, specification: Specification, source: PlanData | undefined): void {
   const { kind, asked } = specification
   const [last] = specifiedExtent(specification, source)
@@ -251,7 +251,7 @@ function checkEnd({ to, end }: PlanChunk, specification: Specification, source: 
   if (to !== sets) throw new OptionError('plan: chunks', `an end at ${sets}, the number of sets`, to)
 }
 
-/** The end of the data, in the unit of the chunks' ends (bytes or rows), and the number of bytes per unit. */
+/** The end of the data, in the unit of the chunk ends (bytes or rows), and the number of bytes per unit. */
 function specifiedExtent(
   specification: Specification,
   source: PlanData | undefined,
@@ -261,7 +261,7 @@ function specifiedExtent(
   return columns === undefined ? [source.bytes, 1] : [source.rows as number, rowBytes(columns)]
 }
 
-/** The byte ranges of a chunk in the data. */
+/** The byte ranges of a chunk's data. */
 export function chunkBytes(plan: Plan, index: number): readonly (readonly [number, number])[] {
   const { begin, end } = chunkRange(plan, index)
   const { columns } = (plan.specification as FitsSpecification).table
@@ -274,7 +274,8 @@ export function chunkBytes(plan: Plan, index: number): readonly (readonly [numbe
 }
 
 /**
- * The range of a chunk: its groups or sets (`from`, `to`), and its part of the data behind the header (`begin`, `end`).
+ * The range of a chunk: its groups or option sets (`from`, `to`), and its bytes or rows in the data after the header
+ * (`begin`, `end`).
  */
 export function chunkRange({ chunks, data }: Plan, index: number) {
   const before = chunks[index - 1]
@@ -287,8 +288,8 @@ export function chunkRange({ chunks, data }: Plan, index: number) {
 }
 
 /**
- * The name of a chunk: SHA-256 of all inputs of its result. The instruction set, the engine, the number of threads and
- * the location of the data are not inputs.
+ * The name of a chunk: the SHA-256 hash of all inputs of the chunk's result. The instruction set, the engine, the
+ * number of threads and the location of the data are not inputs.
  */
 export function chunkName(plan: Plan, index: number): string {
   const { from, to } = chunkRange(plan, index)
@@ -298,8 +299,8 @@ export function chunkName(plan: Plan, index: number): string {
 const planTexts = new WeakMap<Plan, string>()
 
 /**
- * The hashed text that all chunks share. `readPlan` has ordered antigrad's property names; the order of the user's
- * names matters.
+ * The part of the hashed text that all chunks share. `readPlan` has sorted the property names that antigrad defines;
+ * the order of user-defined names affects results.
  */
 function planText(plan: Plan): string {
   const { version, kernels, specification } = plan
@@ -321,11 +322,11 @@ export function checkVersion(plan: Plan): void {
   }
 }
 
-/** Whether the value is the index of a chunk. */
+/** Whether the value is the index of a chunk in the plan. */
 export const isIndex = ({ chunks }: Plan, index: unknown): index is number =>
   Number.isInteger(index) && (index as number) >= 0 && (index as number) < chunks.length
 
-/** @throws OptionError if the value is not the index of a chunk */
+/** @throws OptionError if the value is not the index of a chunk in the plan */
 export function checkIndex(plan: Plan, index: unknown): asserts index is number {
   const expected = `an integer from 0 to ${plan.chunks.length - 1}`
   readOption(

@@ -1,4 +1,7 @@
-/** Tables of binary columns: one-dimensional tensors in a safetensors file. Only the requested columns are read. */
+/**
+ * Tables of binary columns, which are one-dimensional tensors in a safetensors file. Only the requested columns of the
+ * file are read.
+ */
 
 import { AntigradError, getMessage, OptionError } from '../../core/errors.js'
 import { listNames, toPrintable, withoutCredentials } from '../../core/text.js'
@@ -17,15 +20,15 @@ import { type BinaryColumn, byteRangesOfRows, type ColumnTable, DTYPES, sizeOfDt
 import { dataSize, displayName, isUrl, readPart } from './data.js'
 import { DataError } from './errors.js'
 
-/** Number of rows per read. */
+/** Number of rows per read operation. */
 const BLOCK_ROWS = 1 << 16
 
-/** Whether the file's name, or the path of its URL, ends in .safetensors. */
+/** Whether the file name, or the path of the URL, ends in .safetensors. */
 export const hasColumns = (file: string) =>
   /\.safetensors$/i.test(isUrl(file) ? withoutCredentials(file) : file)
 
 /**
- * Finds columns in a file.
+ * Finds the requested columns in a file.
  *
  * @throws (rejects with) DataError if the file is not a safetensors file; OptionError if a column is missing, or if the
  * columns differ in length
@@ -83,7 +86,7 @@ async function readHeader(
   }
 }
 
-/** Yields all rows in blocks: the bytes of each column. */
+/** Yields all rows in blocks; each block contains the bytes of each column. */
 export async function* readBlocks(
   file: string,
   { rows, columns }: ColumnTable,
@@ -103,7 +106,7 @@ export async function readRanges(
 }
 
 /**
- * Converts binary columns to a table, with the same checks as for text tables.
+ * Converts binary columns to a table, with the same checks as for a text table.
  *
  * @throws AntigradError if a value is invalid
  */

@@ -5,7 +5,7 @@ import { isCount } from '../../core/numbers.js'
 import { integerAtLeast } from '../../options/kinds.js'
 import { nestedOptions } from '../../options/read.js'
 
-/** A shard consists of the chunks whose index has the remainder `index` (counted from 0) modulo `count`. */
+/** A shard consists of all chunks whose index modulo `count` equals `index` (counted from 0). */
 export interface Shard {
   readonly index: number
   readonly count: number
@@ -13,7 +13,7 @@ export interface Shard {
 
 const shardKind = nestedOptions({ index: integerAtLeast(0), count: integerAtLeast(1) })
 
-/** @throws OptionError if the value is not a valid shard, also if `index` is not below `count` */
+/** @throws OptionError if the value is not a valid shard; `index` must be below `count` */
 export function readShard(given: unknown): Shard {
   const shard = given === undefined ? { index: 0, count: 1 } : (shardKind.read?.('shard', given) as Shard)
   if (shard.index >= shard.count)
@@ -28,11 +28,11 @@ export function parseShard(text: string): Shard {
   throw new OptionError('--shard', 'k/n, such as 0/1000 to 999/1000', text)
 }
 
-/** The sorted indices of the shards that contain these chunks. */
+/** The sorted indices of the shards that contain the given chunks. */
 export const splitIntoShards = (indices: readonly number[], count: number): number[] =>
   [...new Set(indices.map((index) => index % count))].sort((a, b) => a - b)
 
-/** Formats sorted numbers as ranges, such as `3,17-20`. */
+/** Formats sorted numbers as a list of ranges, such as `3,17-20`. */
 export function formatRanges(numbers: readonly number[]): string {
   const parts: string[] = []
   for (let i = 0; i < numbers.length; ) {

@@ -1,4 +1,4 @@
-/** Concatenates all results of a plan. */
+/** Concatenates the results of all chunks of a plan. */
 
 import { readOptions } from '../../options/read.js'
 import { StoreError } from '../plan/errors.js'
@@ -23,8 +23,8 @@ export async function status(plan: unknown, options: StoreOptions): Promise<Plan
  * Yields, chunk by chunk, the bytes that a single process would write. All results are checked before the first chunk
  * is yielded.
  *
- * @throws (rejects with) OptionError; StoreError if results are missing, corrupted or conflicting; the message names
- * the chunks
+ * @throws (rejects with) OptionError; StoreError if results are missing, corrupted or conflicting (its message names
+ * the chunks)
  * @example
  * for await (const bytes of merge(plan, { store: 'results/' })) await file.write(bytes)
  */
@@ -72,7 +72,7 @@ function checkComplete(
 
 /** Maximum number of chunks that a message describes in detail. */
 const MAX_SHOWN = 5
-/** Longest list in a message, in characters. */
+/** Maximum length of a list in a message, in characters. */
 const MAX_MESSAGE_LENGTH = 200
 
 const shorten = (text: string) =>

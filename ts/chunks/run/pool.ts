@@ -1,4 +1,4 @@
-/** A process pool for all cores of the machine. Each process computes one chunk at a time. */
+/** A process pool for all cores of the machine. Each process of the pool computes one chunk at a time. */
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { AntigradError } from '../../core/errors.js'
@@ -7,35 +7,44 @@ import { StoreError } from '../plan/errors.js'
 import type { StoreOutcome } from '../stores/store.js'
 import type { WorkerOptions } from './run.js'
 
-/** Maximum number of tries per chunk. A chunk that fails or kills its worker this often counts as failed. */
+/**
+ * Maximum number of attempts per chunk. A chunk counts as failed after it has failed, or killed its worker, this number
+ * of times.
+ */
 export const MAX_TRIES = 3
 
-/** A single chunk has failed; other chunks may succeed. */
+/** The error of a single failed chunk; other chunks may succeed. */
 export class ChunkError extends AntigradError {
   override name = 'ChunkError'
 }
 
-/** The first message to a worker process: the plan and the options. All further messages are chunk indices. */
+/**
+ * The first message to a worker process, which contains the plan and the options. All further messages to the process
+ * are chunk indices.
+ */
 export interface WorkerInit {
   readonly plan: string
   readonly options: WorkerOptions
 }
 
-/** The reply of a worker process when it is ready for a chunk: the outcome or the error of the previous message. */
+/** The reply of a worker process that is ready for a chunk: the outcome or the error of the previous message. */
 export interface ChunkReply {
   readonly outcome?: StoreOutcome
   readonly failed?: string
-  /** Whether the error concerns the store, so that no other chunk can be stored either. */
+  /** Whether the error concerns the result store, so that no other chunk can be stored either. */
   readonly isStore?: boolean
 }
 
-/** A worker process of the pool. */
+/** A worker process in the pool. */
 class WorkerProcess {
   isDead = false
-  /** Resolves when the process is ready. @throws (rejects with) AntigradError if the process does not start */
+  /**
+   * A promise that resolves when the process is ready. @throws (rejects with) AntigradError if the process does not
+   * start
+   */
   readonly begun: Promise<unknown>
   readonly #process: ChildProcess
-  /** The request to the process that has no reply yet. */
+  /** The request to which the process has not replied yet. */
   #waiting: { resolve(kept: StoreOutcome | undefined): void; reject(reason: Error): void } | undefined
 
   constructor(file: URL, beginning: WorkerInit) {
@@ -60,7 +69,7 @@ class WorkerProcess {
     return this.#request(index) as Promise<StoreOutcome>
   }
 
-  /** Kills the process. Only the current chunk of the process is lost. */
+  /** Kills the process. Killing the process loses only its current chunk. */
   end(): void {
     this.#process.kill('SIGKILL')
   }
@@ -87,12 +96,12 @@ export class ProcessPool {
   readonly #processes: (WorkerProcess | undefined)[]
   readonly #idle: number[]
   readonly #waiting: ((place: number) => void)[] = []
-  /** Whether the pool has ended. Errors after the end are not caused by a chunk. */
+  /** Whether the pool has ended. An error after the end of the pool is not caused by a chunk. */
   isEnded = false
 
   /**
    * @param file URL of the script that the processes run (`worker-process.js`)
-   * @param size maximum number of processes; they start on demand
+   * @param size maximum number of processes, which start on demand
    */
   constructor(file: URL, beginning: WorkerInit, size: number) {
     this.size = size
@@ -110,8 +119,8 @@ export class ProcessPool {
   /**
    * Computes and stores a chunk in an idle process. A process that has died is replaced.
    *
-   * @throws (rejects with) ChunkError if the chunk fails; StoreError if nothing can be stored; AntigradError if no
-   * process starts
+   * @throws (rejects with) ChunkError if the chunk fails; StoreError if the store fails; AntigradError if no process
+   * starts
    */
   async run(index: number): Promise<StoreOutcome> {
     const place = this.#idle.shift() ?? (await new Promise<number>((resolve) => this.#waiting.push(resolve)))
@@ -136,20 +145,19 @@ export class ProcessPool {
 }
 
 export interface PoolJob {
-  /** The process pool, which ends with the job. */
+  /** The process pool, which the job ends when it finishes. */
   readonly pool: ProcessPool
   readonly indices: readonly number[]
   readonly signal: AbortSignal
   onStored(index: number, kept: StoreOutcome): void
-  /** Callback, called after a chunk's third failure. */
+  /** Callback, called when a chunk has failed three times. */
   onFailed(index: number, message: string): Promise<void>
 }
 
 /**
- * Computes all chunks, with at most three tries per chunk.
+ * Computes all chunks, with at most three attempts per chunk.
  *
- * @throws (rejects with) StoreError if nothing can be stored; AntigradError if no process starts; the reason of the
- * signal
+ * @throws (rejects with) StoreError if the store fails; AntigradError if no process starts; the reason of the signal
  */
 export async function runPool({ pool, indices, signal, onStored, onFailed }: PoolJob): Promise<void> {
   const queue = [...indices]

@@ -1,4 +1,4 @@
-/** Workers, which compute chunks and store the results. */
+/** A worker computes chunks and stores their results. */
 
 import { hostname } from 'node:os'
 import { OptionError } from '../../core/errors.js'
@@ -22,7 +22,10 @@ import { surveyStore } from '../stores/status.js'
 import { type Provenance, type Store, type StoreOutcome, storeResult, unseal } from '../stores/store.js'
 
 export interface StoreOptions {
-  /** Result store: a folder, s3://bucket/prefix, or an object with the methods of a {@link Store}. */
+  /**
+   * Result store: the path of a folder, an address such as s3://bucket/prefix, or an object with the methods of a
+   * {@link Store}.
+   */
   readonly store: string | Store
 }
 
@@ -31,18 +34,20 @@ export interface WorkerOptions extends StoreOptions {
    * Location of the data, if it differs from the location in the plan: a path, or a URL that supports range requests.
    */
   readonly data?: string | undefined
-  /** Engine to run on. Default: the first available engine. */
+  /** The engine that computes the chunks. Default: the first available engine. */
   readonly engine?: EngineName | undefined
   /** Number of threads per chunk. By default one thread, because usually one worker runs per core. */
   readonly threads?: number | undefined
 }
 
 export interface RunOptions extends WorkerOptions {
-  /** The shard to compute: chunks whose index has remainder `index` modulo `count`. Default: all chunks. */
+  /**
+   * The shard to compute, which consists of the chunks whose index modulo `count` equals `index`. Default: all chunks.
+   */
   readonly shard?: Shard | undefined
-  /** AbortSignal for the run. If the signal aborts, the current chunk is not stored. */
+  /** AbortSignal that ends the run. If the signal aborts, the current chunk is not stored. */
   readonly signal?: AbortSignal | undefined
-  /** Callback, called after each chunk. */
+  /** Callback, called when a chunk is complete. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
 
@@ -78,10 +83,10 @@ export function toStore(store: string | Store): Store {
   return isBucket(store) ? bucketStore(store) : folderStore(store)
 }
 
-/** The outcome of a chunk. */
+/** The outcome of computing one chunk. */
 export interface ChunkResult {
   readonly index: number
-  /** Name of the chunk's result in the store. */
+  /** Name of the chunk's result in the result store. */
   readonly name: string
   readonly outcome: StoreOutcome
 }
@@ -89,19 +94,21 @@ export interface ChunkResult {
 export interface ChunkWorker {
   readonly plan: Plan
   readonly producedBy: Provenance
-  /** Computes and stores one chunk. @throws (rejects with) DataError, StoreError; the reason of the signal */
+  /**
+   * Computes one chunk and stores the result. @throws (rejects with) DataError, StoreError; the reason of the signal
+   */
   run(index: number, signal?: AbortSignal): Promise<ChunkResult>
 }
 
 /**
- * Opens a worker that computes chunks of a plan one by one. Models are compiled and starting points are drawn only
+ * Opens a worker that computes chunks of a plan one by one. The worker compiles models and draws starting points only
  * once.
  *
  * @param plan a plan, as JSON text or as the parsed object (see `readPlan`)
  * @throws (rejects with) OptionError if the plan is invalid or belongs to another version of the package
  * @throws (rejects with) EngineError if the engine cannot run
  * @throws (rejects with) DataError if the data are missing
- * @throws (rejects with) StoreError if the store cannot be written
+ * @throws (rejects with) StoreError if the result store cannot be written
  */
 export async function openWorker(plan: unknown, options: WorkerOptions): Promise<ChunkWorker> {
   const read = readPlan(plan)
@@ -150,7 +157,7 @@ export async function runChunk(plan: unknown, index: number, options: WorkerOpti
 }
 
 /**
- * Computes all missing chunks of a plan, or of a shard, one after the other.
+ * Computes all missing chunks of a plan (or of a shard) one after the other.
  *
  * @throws (rejects with) the errors of `openWorker`; the reason of the signal
  */
@@ -168,7 +175,7 @@ export async function runChunks(plan: unknown, options: RunOptions): Promise<Chu
   return ran
 }
 
-/** The indices of all chunks of a plan, or of a shard. */
+/** The indices of all chunks of a plan (or of a shard). */
 export function shardIndices({ chunks }: Plan, shard: unknown): number[] {
   const { index, count } = readShard(shard)
   return Array.from(
@@ -177,7 +184,7 @@ export function shardIndices({ chunks }: Plan, shard: unknown): number[] {
   )
 }
 
-/** The record of a failed chunk: the error message, and all inputs that are needed to reproduce it. */
+/** The stored record of a failed chunk: the error message, and all inputs that reproduce the failure. */
 export function toChunkFailure(plan: Plan, index: number, message: string): Uint8Array {
   const { specification, chunks, version, kernels } = plan
   const where = { index, chunk: chunks[index], before: chunks[index - 1] }

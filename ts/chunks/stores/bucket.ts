@@ -8,18 +8,19 @@ import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
 /**
- * Name of the SDK. The SDK is an optional package that is imported at run time, so bundlers must not resolve its name.
+ * Name of the AWS SDK package. The SDK is an optional package that is imported at run time by this name, so that
+ * bundlers do not resolve it.
  */
 const PACKAGE = '@aws-sdk/client-s3'
 type Sdk = typeof import('@aws-sdk/client-s3')
 type Client = InstanceType<Sdk['S3Client']>
 
-/** Timeouts of a connection and of a reply. */
+/** Time limits for a connection and for a reply, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000
 const REPLY_TIMEOUT_MS = 60_000
-/** Maximum number of retries of a write that conflicts with the write of another process. */
+/** Maximum number of attempts to repeat a write that conflicts with the write of another process. */
 const MAX_TRIES = 6
-/** Delay before the second try. */
+/** Delay before the second attempt. */
 const FIRST_DELAY_MS = 50
 
 export const isBucket = (store: string) => /^s3:/i.test(store)
@@ -31,7 +32,7 @@ export const isBucket = (store: string) => /^s3:/i.test(store)
  * the role of the machine. Existing objects are never overwritten.
  *
  * @param address s3://bucket/prefix
- * @throws StoreError if the address is invalid
+ * @throws StoreError if the address of the bucket is invalid
  */
 export function bucketStore(address: string): Store {
   const objects = new BucketObjects(address)
@@ -61,17 +62,17 @@ export function bucketStore(address: string): Store {
   }
 }
 
-/** The objects below an address. */
+/** The names of the objects below an address. */
 class BucketObjects {
   readonly location: string
   readonly #bucket: string
   readonly #prefix: string
   #opened: Promise<readonly [Sdk, Client]> | undefined
 
-  /** @throws StoreError if the address is invalid */
+  /** @throws StoreError if the address of the bucket is invalid */
   constructor(address: string) {
     const [, bucket, rest] = /^s3:\/\/([a-z\d][a-z\d.-]{1,61}[a-z\d])(?:\/(.*))?$/.exec(address) ?? []
-    // The message does not quote the address, because it may contain credentials by mistake.
+    // The message does not quote the address, because the address may contain credentials by mistake.
     if (bucket === undefined) {
       throw new StoreError(
         'expected a store such as s3://bucket/prefix, with a bucket name of 3 to 63 characters a-z, 0-9, . and -; credentials come from the environment',
@@ -126,7 +127,7 @@ class BucketObjects {
     )
   }
 
-  /** Copies an object; a missing object is ignored. */
+  /** Copies an object, or does nothing if the object does not exist. */
   async copy(name: string, to: string): Promise<void> {
     await this.#call((client, { CopyObjectCommand }) =>
       orMissing(async () => {
@@ -178,7 +179,10 @@ async function open(): Promise<readonly [Sdk, Client]> {
 const httpStatus = (thrown: unknown) =>
   (thrown as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode
 
-/** Describes a failure by the name and status of the reply. The text of the reply is untrusted and is not shown. */
+/**
+ * Describes a failure by the name and the status of the service's reply. The text of the reply is untrusted and is not
+ * shown.
+ */
 function describeFailure(thrown: unknown): string {
   const status = httpStatus(thrown)
   return status === undefined

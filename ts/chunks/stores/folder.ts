@@ -10,9 +10,9 @@ import { toPrintable } from '../../core/text.js'
 import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
-/** Leading digits of a name that form its subfolder, so that no folder contains a million files. */
+/** Count of the leading digits of a name that form the subfolder, so that no folder contains a million files. */
 const PREFIX_DIGITS = 2
-/** Subfolder for temporary files. Files of workers that died are removed after a day. */
+/** Subfolder that contains temporary files. Temporary files of workers that have died are removed after a day. */
 const QUARANTINE = 'aside'
 const DAY_MS = 86_400_000
 
@@ -21,8 +21,8 @@ const errorCode = (thrown: unknown) => (thrown as NodeJS.ErrnoException).code
 /**
  * A store whose results are files in a folder, which is created if it does not exist.
  *
- * A result is written to a temporary file, synced and hard-linked to its name, so that a name always has a complete
- * result, also on NFS. On file systems without hard links, the result is written under its name. The checksum marks
+ * A result is written to a temporary file, synced and hard-linked to its name, so that each name has a complete result,
+ * even on NFS. On file systems without hard links, the result is written directly under its name. The checksum marks
  * such a result as corrupted until the file is complete.
  */
 export function folderStore(folder: string): Store {
@@ -72,7 +72,7 @@ export function folderStore(folder: string): Store {
   }
 }
 
-/** Names of results, with their modification times in milliseconds. */
+/** Names of the results, with their modification times in milliseconds. */
 async function listNames(folder: string): Promise<Map<string, number>> {
   const names = new Map<string, number>()
   for (const part of (await listFolder(folder)).filter((name) => name.length === PREFIX_DIGITS)) {
@@ -83,7 +83,7 @@ async function listNames(folder: string): Promise<Map<string, number>> {
   return names
 }
 
-/** Writes bytes to a new temporary file and returns its path. */
+/** Writes bytes to a new temporary file and returns the path of the file. */
 async function writeAside(folder: string, bytes: Uint8Array): Promise<string> {
   await makeFolder(join(folder, QUARANTINE))
   const path = join(folder, QUARANTINE, `${hostname()}-${process.pid}-${randomBytes(8).toString('hex')}`)
@@ -96,14 +96,14 @@ async function writeAside(folder: string, bytes: Uint8Array): Promise<string> {
   return path
 }
 
-/** Links a temporary file to its name. Returns false if a file with this name already exists. */
+/** Links a temporary file to the name of its result. The result is false if a file with this name already exists. */
 async function linkFile(temporary: string, path: string, bytes: Uint8Array): Promise<boolean> {
   try {
     await link(temporary, path)
     return true
   } catch (thrown) {
-    // After a lost reply, NFS repeats the request. The second request then fails, although the first one has created
-    // the link.
+    // NFS repeats the request if a reply is lost. The repeated request then fails, although the first request has
+    // created the link.
     if ((await stat(temporary)).nlink === 2) return true
     if (errorCode(thrown) === 'EEXIST') return false
     // Other errors, such as a full disk, occur again in this write.
@@ -140,7 +140,8 @@ async function makeFolder(folder: string): Promise<void> {
 }
 
 /**
- * Syncs a folder, so that a new name survives a power failure. On Windows, folders cannot be opened and need no sync.
+ * Syncs a folder, so that the name of a new file survives a power failure. On Windows, folders cannot be opened and
+ * need not be synced.
  */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder).catch(() => null)

@@ -1,4 +1,4 @@
-/** The status of a plan's chunks in a store. */
+/** The status of the chunks of a plan, as found in a result store. */
 
 import { withoutControls } from '../../core/text.js'
 import { chunkName, type Plan } from '../plan/plan.js'
@@ -6,7 +6,7 @@ import { failureName, type Provenance, parseStoreName, type Store, unseal } from
 
 export interface Conflict {
   readonly index: number
-  /** The producer of each conflicting result. */
+  /** The producers of conflicting results. */
   readonly producedBy: readonly Provenance[]
 }
 
@@ -19,17 +19,17 @@ export interface PlanStatus {
   /** Number of chunks in the plan. */
   readonly total: number
   readonly completed: readonly number[]
-  /** Chunks without a valid result, including corrupted chunks but without failed chunks. */
+  /** Chunks without a valid result: corrupted chunks are included, failed chunks are not. */
   readonly missing: readonly number[]
   readonly corrupted: readonly number[]
   readonly conflicts: readonly Conflict[]
-  /** Chunks that failed three times. */
+  /** Chunks that have failed three times. */
   readonly failed: readonly Failure[]
-  /** Sorted times at which results were stored, in milliseconds. */
+  /** Sorted times at which the results were stored, in milliseconds. */
   readonly times: readonly number[]
 }
 
-/** Maximum number of concurrent reads. */
+/** Maximum number of concurrent reads from the store. */
 const MAX_CONCURRENT_READS = 16
 
 /** Determines the status of chunks by reading and verifying every result. */

@@ -1,6 +1,6 @@
 /**
- * Result stores. The store is the only record of what has been computed. A result is written once, under the hash of
- * its inputs. A second result with the same name is compared with the first and never overwrites it.
+ * Result stores. The result store is the only record of what has been computed. Each result is written once, under the
+ * hash of its inputs. A second result with the same name is compared with the first result and never overwrites it.
  */
 
 import { shown, truncate } from '../../core/errors.js'
@@ -9,28 +9,28 @@ import { isRecord } from '../../core/untrusted-input.js'
 import { StoreError } from '../plan/errors.js'
 import { sha256 } from '../plan/hash.js'
 
-/** A result store, such as a folder or a bucket. Names consist of letters, digits, dots and hyphens. */
+/** A result store, such as a folder or a bucket. Names in a store consist of letters, digits, dots and hyphens. */
 export interface Store {
-  /** Location of the store in messages. */
+  /** Location of the store, as messages show it. */
   readonly location: string
   /** Checks that the store can be written. @throws (rejects with) StoreError */
   check(): Promise<void>
-  /** All names in the store, with the times at which they were stored, in milliseconds. */
+  /** All names in the store, with the times at which their entries were stored, in milliseconds. */
   names(): Promise<ReadonlyMap<string, number>>
-  /** The bytes under a name; undefined if the name does not exist. */
+  /** The bytes that are stored under a name; undefined if the name does not exist. */
   read(name: string): Promise<Uint8Array | undefined>
-  /** Writes bytes under a new name atomically. The result is false if the name already exists. */
+  /** Writes bytes under a new name, atomically. The result is false if the name already exists. */
   put(name: string, bytes: Uint8Array): Promise<boolean>
-  /** Renames an entry. */
+  /** Renames an entry of the store. */
   rename(name: string, to: string): Promise<void>
   remove(name: string): Promise<void>
 }
 
-/** The host, engine and package version that produced a result. */
+/** The host, the engine and the package version that produced a result. */
 export interface Provenance {
   readonly host: string
   readonly engine: string
-  /** Instruction set; empty for an engine without instruction sets. */
+  /** Instruction set of the engine; empty for an engine without instruction sets. */
   readonly instructionSet: string
   readonly version: string
 }
@@ -40,10 +40,10 @@ export interface SealedResult {
   readonly producedBy: Provenance
 }
 
-/** Outcome of storing a result: it was new, an equal result existed, or a result with other bytes existed. */
+/** Outcome of storing a result: the result was new, an equal result existed, or a different result existed. */
 export type StoreOutcome = 'stored' | 'duplicate' | 'conflict'
 
-/** The version of the format of results in stores. Saved runs of other versions are not read. */
+/** The version of the format of stored results. Stored results of other versions are not read. */
 const STORE_FORMAT = 2
 const FAILED = '.failed'
 const CONFLICT = '.conflict-'
@@ -52,7 +52,7 @@ const SUFFIX_DIGITS = 16
 
 export const failureName = (name: string) => name + FAILED
 
-/** The chunk and the kind of a name in a store; null for foreign names. */
+/** The chunk and the kind of a stored name; null for a name that does not belong to antigrad. */
 export function parseStoreName(
   name: string,
 ): { readonly chunk: string; readonly kind: 'result' | 'conflict' | 'failed' } | null {
@@ -63,16 +63,19 @@ export function parseStoreName(
   return more.startsWith(CONFLICT) ? { chunk, kind: 'conflict' } : null
 }
 
-/** The stored form of a result: its bytes, a line with the chunk and the producer, and a line with the hash of both. */
+/**
+ * The stored form of a result: its bytes, a line with the chunk and the producer, and a line with the hash of both
+ * parts.
+ */
 export function seal(chunk: string, { bytes, producedBy }: SealedResult): Uint8Array {
   const line = `\n${JSON.stringify({ format: STORE_FORMAT, chunk, bytes: bytes.length, producedBy })}\n`
   return Buffer.concat([bytes, Buffer.from(`${line}${sha256(bytes, line)}\n`)])
 }
 
 /**
- * The result in a store's bytes; null if the bytes are corrupted.
+ * Reads the result from the stored bytes; null if the bytes are corrupted.
  *
- * @throws StoreError if another version of the format has written them
+ * @throws StoreError if the bytes have another version of the format
  */
 export function unseal(chunk: string, sealed: Uint8Array): SealedResult | null {
   const all = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length)
@@ -108,7 +111,7 @@ function parseSeal(text: string): unknown {
   }
 }
 
-/** Quarantines a corrupted result under another name, so that the chunk counts as missing. */
+/** Quarantines a corrupted result: renames it, so that the chunk counts as missing. */
 export const discard = (store: Store, chunk: string, damaged: Uint8Array): Promise<void> =>
   store.rename(chunk, `${chunk}${CORRUPTED}${sha256(damaged).slice(0, SUFFIX_DIGITS)}`)
 
@@ -116,8 +119,8 @@ export const discard = (store: Store, chunk: string, damaged: Uint8Array): Promi
 const MAX_TRIES = 5
 
 /**
- * Stores a result. An existing corrupted result is quarantined. An existing result with other bytes is kept, and the
- * new result is stored next to it as a conflict.
+ * Stores the result of a chunk. If a corrupted result exists, it is quarantined. If a different result exists, it is
+ * kept, and the new result is stored next to it as a conflict.
  *
  * @throws (rejects with) StoreError if the store cannot be written
  */

@@ -46,7 +46,7 @@ const SynchronizeLoop = twice<typeof layout.SynchronizeKernel>(
     },
 )
 
-/** The updated array and the kernel of each stage, starting at ACCUMULATE. */
+/** For each stage from ACCUMULATE on, the array that the stage updates, and its kernel. */
 const passes = [
   { array: layout.ACCUMULATED, kernel: kernel(layout.AccumulateKernel, AccumulateLoop) },
   { array: layout.ACCUMULATED, kernel: kernel(layout.ReleaseKernel, ReleaseLoop) },
@@ -68,7 +68,7 @@ export function makePlanePass(arena: Arena): (stage: number, from: number, to: n
   })
   return (stage, from, to) => {
     const job = jobs[stage - layout.ACCUMULATE]
-    // The check of the stage precedes any change, and also applies if all tensors are excluded.
+    // The stage number is checked before any change, even if all tensors are excluded.
     if (job === undefined || job.updated.length < arena.length) throw arena.broken()
     const { state, row, loop } = job
     for (let i = 0; i < lengths.length && offsets[i] < to; i++) {

@@ -1,4 +1,4 @@
-/** Converts segments into jobs of a stage. The Rust counterpart is crates/kernels/src/stages/run.rs. */
+/** Converts segments to jobs of a stage. The Rust counterpart is crates/kernels/src/stages/run.rs. */
 
 import type { Arena } from '../../arena/arena.js'
 import { partitionPoint } from '../../arena/find.js'
@@ -38,20 +38,20 @@ import type { FloatArray } from '../../core/numbers.js'
 import type { Sum } from '../../core/sums.js'
 import { createRecord } from '../../core/untrusted-input.js'
 
-/** A stage of a segment: its loop and the loop's arguments. */
+/** A job: one stage of one segment, with its loop and the loop's arguments. */
 export interface SegmentJob extends MatrixSegment {
-  /** Jobs with equal keys are identical. */
+  /** Jobs that have equal keys are identical. */
   readonly key: number
   /** The loop is undefined if the stage only computes sums. */
   readonly loop: Loop | undefined
   readonly state: Readonly<Record<string, FloatArray>>
-  /** Values per tensor, by name. */
+  /** Values per tensor of the job, by name. */
   readonly byTensor: readonly (readonly [name: string, numbers: Float64Array])[]
-  /** The sums to store in the first values per tensor, and the arrays to sum. */
+  /** The arrays to sum, and how the sums are stored as the first values per tensor. */
   readonly sums: readonly (readonly [kind: Sum, source: FloatArray])[]
-  /** The stage of a matrix kernel, which replaces the loop. */
+  /** The stage of a matrix kernel, which is used in place of the loop. */
   readonly ofMatrices: MatrixStage | undefined
-  /** The flags that apply to this stage, and the current segment's flags. */
+  /** The flags that apply to this stage, and the flags of the current segment. */
   readonly heeded: number
   flags: number
 }
@@ -69,7 +69,7 @@ const sumsOnly = (...sums: Sum[]): Kernel => ({
 const squares = sumsOnly('gradients')
 const bothSquares = sumsOnly('gradients', 'parameters')
 
-/** Calls `visit` for each segment that has the stage, with the segment's part of the range. */
+/** Calls `visit` for each segment that takes part in the stage, with the part of the range that lies in the segment. */
 type ForEachJob = (
   stage: number,
   from: number,
@@ -78,8 +78,8 @@ type ForEachJob = (
 ) => void
 
 /**
- * Variants of a stage: the last stage of the rule, a stage that masks its direction, and a norm stage that also sums
- * parameters.
+ * Variants of a stage: the last stage of the rule, a stage that masks the direction, and a norm stage that also sums
+ * the parameters' squares.
  */
 const PLAIN_STAGE = 0
 const LAST_STAGE = 1
@@ -95,10 +95,10 @@ export function makeForEachJob(arena: Arena): ForEachJob {
   const g = arena.elements(GRADIENTS)
   const rows = lengths.map((_, i) => arena.row(i))
   const jobs = new Map<number, SegmentJob>()
-  /** The job of the previous call, which most calls use again. */
+  /** The job of the previous call, which most calls can reuse. */
   let latest: SegmentJob | undefined
 
-  /** The kernel of a segment in a stage; 0 for none. */
+  /** The kernel of a segment in a stage; 0 if the segment has no kernel in this stage. */
   const kernelAt = (at: number, stage: number): number => {
     if (stage === NORM) return squares.number
     if (stage === UNITS) return (words[at + SEGMENT_FLAGS] & PER_UNIT) !== 0 ? PER_UNIT_KERNEL : 0
@@ -113,13 +113,13 @@ export function makeForEachJob(arena: Arena): ForEachJob {
     return stage + 1 === POINT || kernelAt(at, stage + 1) === 0 ? LAST_STAGE : PLAIN_STAGE
   }
 
-  /** The job of the segment whose words begin at `at`. */
+  /** The job of the segment whose table entry begins at word `at`. */
   const jobOf = (stage: number, at: number): SegmentJob | undefined => {
     const number = kernelAt(at, stage)
     if (number === 0) return undefined
     const flags = words[at + SEGMENT_FLAGS]
     const form = formOf(stage, at, flags)
-    // The key is unique for every kernel and array, even for large array indices.
+    // The key is unique for each kernel and array, even if array indices are large.
     const key = ((words[at + SEGMENT_ARRAY] * 0x10000 + number) * 16 + stage) * 4 + form
     if (latest?.key !== key) latest = jobs.get(key) ?? makeJob(key, stage, at, number, form)
     const row = rows[words[at + SEGMENT_ROW]]

@@ -1,5 +1,5 @@
 /**
- * The pipeline around every elementwise loop, independent of the rule. The Rust counterpart is
+ * The steps that surround every elementwise loop and do not depend on the rule. The Rust counterpart is
  * crates/kernels/src/kernel/pipeline.rs.
  */
 
@@ -19,15 +19,15 @@ import {
 import { type FloatArray, flush, type Round, rounding, smallestNormal } from '../../core/numbers.js'
 import type { SegmentJob } from './jobs.js'
 
-/** A tensor's own values, by name. */
+/** The values that belong to one tensor, by name. */
 export type TensorScalars = Readonly<Record<string, number>>
 
-/** The values of a tensor whose kernel has no values per tensor. */
+/** The values of a tensor if its kernel has no values per tensor. */
 export const NO_SCALARS: TensorScalars = {}
 
 /**
- * Runs a stage over the elements from `from` to `to` − 1 of one segment. If `tensor` and `factor` are set, the elements
- * belong to one tensor, and `factor` multiplies its gradients.
+ * Runs a stage over the elements from `from` to `to` − 1 of one segment. If `tensor` and `factor` are set, all elements
+ * belong to this tensor, and `factor` multiplies its gradients.
  */
 export type SegmentPass = (
   job: SegmentJob,
@@ -40,19 +40,19 @@ export type SegmentPass = (
 export const makePass = (arena: Arena): SegmentPass =>
   makePassOver(arena, arena.elements(PARAMETERS), arena.elements(GRADIENTS))
 
-/** Runs the same pass over the given arrays. */
+/** Runs the loop of the pass over the given arrays. */
 export function makePassOver(arena: Arena, theta: FloatArray, g: FloatArray): SegmentPass {
   const f = rounding[arena.dtype]
   const least = smallestNormal[arena.dtype]
   // All buffers are allocated here, so that a step cannot run out of memory halfway.
   const [prepared, held] = [g.slice(), theta.slice()]
 
-  /** The gradients for the first stage: prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
+  /** Prepares the gradients for the first stage: prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
   const prepare = (coefficients: Float64Array, factor: number, from: number, to: number): FloatArray => {
     const scale = f(coefficients[PIPELINE_SCALE] * factor)
     const limit = f(coefficients[PIPELINE_LIMIT])
     const l2 = f(coefficients[PIPELINE_L2])
-    // −limit would be −0 for a limit rounded to 0; both bounds must then be +0.
+    // If the limit is rounded to 0, −limit would be −0, but both bounds must be +0.
     const low = 0 - limit
     for (let i = from; i < to; i++) {
       const scaled = f(scale * g[i])
@@ -88,8 +88,8 @@ function isPlain(coefficients: Float64Array, factor: number): boolean {
 }
 
 /**
- * masked ← u·k, where k depends on the sign of u·g and `negated` holds 0 − u. pipeline.rs describes the treatment of
- * NaN.
+ * Masks the direction: masked ← u·k, where k depends on the sign of u·g, and `negated` is 0 − u; pipeline.rs describes
+ * how NaN is handled.
  */
 function mask(
   negated: FloatArray,

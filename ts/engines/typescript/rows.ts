@@ -1,4 +1,4 @@
-/** Sparse gradients of a tensor. The Rust counterpart is crates/kernels/src/stages/rows.rs. */
+/** Sparse gradients of a tensor in the TypeScript engine. The Rust counterpart is crates/kernels/src/stages/rows.rs. */
 
 import type { Arena } from '../../arena/arena.js'
 import { tensorEndingAfter } from '../../arena/find.js'
@@ -9,7 +9,10 @@ import { mapRecord } from '../../core/untrusted-input.js'
 import type { SegmentJob } from './jobs.js'
 import { makePassOver, NO_SCALARS } from './pipeline.js'
 
-/** A row and the gradients of the adjacent entries that list it. The row's gradient is their sum, in this order. */
+/**
+ * A row, and the gradients of the adjacent list entries for this row. The gradient of the row is the sum of these
+ * gradients, in their order.
+ */
 interface SparseRow {
   readonly row: number
   readonly entries: FloatArray[]
@@ -37,7 +40,7 @@ export function runRows(arena: Arena, job: SegmentJob, from: number, to: number)
   }
 }
 
-/** The distinct rows in the order of the list. */
+/** The distinct rows, in the order of the list. */
 function collectRows(arena: Arena, i: number, columns: number): readonly SparseRow[] {
   const [list, { [i]: units }] = [arena.list(i), arena.units]
   const [count] = list
@@ -64,12 +67,12 @@ function addedUp([first, ...others]: readonly FloatArray[]): FloatArray {
   return sum
 }
 
-/** Σ g² in the block order of a complete gradient whose other rows are 0. The rows must be sorted. */
+/** Computes Σ g² in the block order of a complete gradient whose other rows are 0. The rows must be sorted. */
 function sumRowSquares(named: readonly SparseRow[], columns: number): number {
   const stripes = new Float64Array(STRIPES)
   let [total, block] = [0, 0]
   const end = () => {
-    // Each stripe of the sum now holds a single value, so the order of additions is fixed.
+    // Each stripe of the sum holds a single value at this point, so the order of additions is fixed.
     total += sumColumn('values', stripes)
     stripes.fill(0)
   }

@@ -1,5 +1,5 @@
 /**
- * Runs segments tensor by tensor, for kernels with values or sums per tensor. The Rust counterpart is
+ * Runs segments one tensor at a time, for kernels with values or sums per tensor. The Rust counterpart is
  * crates/kernels/src/stages/per_tensor.rs.
  */
 
@@ -51,7 +51,7 @@ export function makeTensorPass(arena: Arena, pass: SegmentPass) {
       }
     },
 
-    /** Adds up the sums of the blocks, in order. */
+    /** Adds up the sums of all blocks, in order. */
     gather({ sums, byTensor }: SegmentJob, from: number, to: number): void {
       if (sums.length === 0) return
       for (let i = tensorEndingAfter(arena, from); i < lengths.length && offsets[i] < to; i++) {

@@ -1,5 +1,6 @@
 /**
- * Checksums in the metadata that detect damage: CRC-32 of tensors and of metadata texts, as eight hexadecimal digits.
+ * Checksums in the metadata that detect damage: CRC-32 of the tensors and of the metadata texts, as eight hexadecimal
+ * digits.
  */
 
 import { crc32 } from '#disk'
@@ -8,14 +9,17 @@ import { FileError } from '../sources/errors.js'
 import type { FileHeader } from './header.js'
 import { readJson } from './json.js'
 
-/** Metadata key of the pairs of tensor names and checksums. Other metadata can refer to the order of these pairs. */
+/**
+ * Metadata key of the list of tensor names with their checksums. Other metadata may refer to tensors by their index in
+ * this list.
+ */
 const CHECKSUMS_KEY = 'antigrad.tensors'
-/** Metadata key of the checksums of all other texts, including the text of the tensors' checksums. */
+/** Metadata key of the checksums of all other metadata texts, including the text with the checksums of the tensors. */
 export const TEXTS = 'antigrad.texts'
 
 export const formatSum = (sum: number): string => sum.toString(16).padStart(8, '0')
 
-/** Checksum of a text in UTF-8. */
+/** Checksum of a text, encoded as UTF-8. */
 export const computeChecksum = (text: string): string => formatSum(crc32(new TextEncoder().encode(text)))
 
 export function addChecksums(
@@ -28,9 +32,11 @@ export function addChecksums(
 }
 
 /**
- * Reads the checksums of all tensors, by name. If another program has written the file, the result is empty.
+ * Reads the checksums of all tensors from the metadata, by name. The result is empty if another program has written the
+ * file.
  *
- * @throws FileError if a text differs from its checksum. Metadata texts of other programs have no checksum.
+ * @throws FileError if a metadata text differs from its checksum. Metadata texts that other programs wrote have no
+ * checksum.
  */
 export function readChecksums({ metadata, tensors }: FileHeader): ReadonlyMap<string, string> {
   for (const [name, sum] of readPairs(metadata, TEXTS) ?? []) {
@@ -46,7 +52,7 @@ export function readChecksums({ metadata, tensors }: FileHeader): ReadonlyMap<st
   return sums
 }
 
-/** Reads pairs of names and checksums; undefined if the metadata lack the key. */
+/** Reads pairs of names and checksums from the metadata; undefined if the key is missing. */
 function readPairs(metadata: FileHeader['metadata'], key: string): ReadonlyMap<string, string> | undefined {
   const text = metadata.get(key)
   if (text === undefined) return undefined

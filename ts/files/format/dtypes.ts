@@ -1,9 +1,9 @@
-/** The dtypes of safetensors, and their conversion to and from arrays. */
+/** The dtypes of safetensors files, and the conversion between their bytes and arrays. */
 
 import type { FloatArray } from '../../core/numbers.js'
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float16.js'
 
-/** Number of bits per element. */
+/** Number of bits per element of each dtype. */
 export const BITS: Readonly<Record<string, number>> = {
   F4: 4,
   F6_E2M3: 6,
@@ -29,7 +29,7 @@ export const BITS: Readonly<Record<string, number>> = {
   C64: 64,
 }
 
-/** The values of a tensor: float16 and bfloat16 become float32, and booleans become 0 and 1. */
+/** Reads the values of a tensor: float16 and bfloat16 become float32, and booleans become 0 and 1. */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -44,7 +44,9 @@ export type TensorData =
 
 type Reader = (buffer: ArrayBuffer) => TensorData
 
-/** Functions that convert bytes to values. Narrower and complex dtypes can only be read as bytes. */
+/**
+ * Functions that convert bytes to values, by dtype. Complex dtypes and dtypes below 8 bits can only be read as bytes.
+ */
 const READERS: Readonly<Record<string, Reader>> = {
   F64: (buffer) => new Float64Array(buffer),
   F32: (buffer) => new Float32Array(buffer),
@@ -64,16 +66,16 @@ const READERS: Readonly<Record<string, Reader>> = {
 export const findReader = (dtype: string): Reader | undefined =>
   Object.hasOwn(READERS, dtype) ? READERS[dtype] : undefined
 
-/** The function that converts pieces of a narrower dtype to float32; undefined if the bytes can be used directly. */
+/** The function that widens pieces of a narrower dtype to float32; undefined if the bytes can be used directly. */
 export const findWidener = (dtype: string): typeof fromFloat16 | undefined =>
   dtype === 'F16' ? fromFloat16 : dtype === 'BF16' ? fromBfloat16 : undefined
 
-/** Dtypes that can be written, by their names in the API. */
+/** Dtypes that can be written to a file, by their names in the API. */
 export const FILE_DTYPES = { float32: 'F32', float64: 'F64', float16: 'F16', bfloat16: 'BF16' } as const
 
 export type FileDtype = keyof typeof FILE_DTYPES
 
-/** Converts numbers to bytes of a dtype. Narrower dtypes are rounded to nearest, ties to even. */
+/** Converts numbers to the bytes of a dtype. Numbers are rounded to a narrower dtype to nearest, ties to even. */
 export function toBytes(values: FloatArray, dtype: FileDtype): Uint8Array {
   const numbers = convert(values, dtype)
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)

@@ -1,4 +1,4 @@
-/** Conversion of float16 and bfloat16, which are stored as 16-bit words. */
+/** Conversion of float16 and bfloat16 numbers, which are stored as 16-bit words. */
 
 import type { FloatArray } from '../../core/numbers.js'
 
@@ -6,8 +6,9 @@ const float = new Float32Array(1)
 const word = new Uint32Array(float.buffer)
 
 /**
- * The bits of a number as float32, rounded to odd: truncated toward 0, with the last bit set if the result is inexact.
- * Rounding to nearest twice would be wrong, because a number just above a midpoint would first become the midpoint.
+ * The bits of a number as float32, rounded to odd: truncated toward 0, with the last bit set if the truncation is
+ * inexact. Rounding to nearest twice would be wrong, because a number just above a midpoint would first be rounded to
+ * the midpoint.
  */
 function toBits(x: number): number {
   float[0] = x
@@ -17,7 +18,7 @@ function toBits(x: number): number {
   return word[0] | 1
 }
 
-/** The upper bits of a number, rounded to nearest, ties to even. */
+/** The upper bits of a word, rounded to nearest, ties to even. */
 const roundBits = (bits: number, shift: number): number =>
   (bits + (1 << (shift - 1)) - 1 + ((bits >>> shift) & 1)) >>> shift
 
@@ -39,10 +40,10 @@ export function toFloat16(values: FloatArray): Uint16Array {
   return words
 }
 
-/** Converts the bits of a float16 without its sign. */
+/** Converts a float16 number, given by its bits without the sign bit. */
 function decodeFloat16(bits: number): number {
   if (bits > 0x7f80_0000) return 0x7e00
-  // Values of 65520 and more round to ∞.
+  // Numbers from 65520 on round to ∞.
   if (bits >= 0x477f_f000) return 0x7c00
   if (bits >= 0x3880_0000) return roundBits(bits - 0x3800_0000, 13)
   // Subnormal values are multiples of 2⁻²⁴.
@@ -56,7 +57,10 @@ export function fromBfloat16(words: Uint16Array, into = new Float32Array(words.l
   return into
 }
 
-/** Table of all float16 values. A lookup in the table takes a third of the time of the conversion. */
+/**
+ * Table of all float16 values, indexed by their bits. A lookup in the table takes a third of the time of the
+ * conversion.
+ */
 let table: Float32Array | undefined
 
 export function fromFloat16(words: Uint16Array, into = new Float32Array(words.length)): Float32Array {

@@ -1,6 +1,6 @@
 /**
  * The header of a safetensors file: its length in 8 bytes, followed by JSON with the dtype, shape and byte range of
- * each tensor. Every violation of the format is an error, because the rest of such a file cannot be trusted.
+ * each tensor. Every violation of the format throws an error, because a file with a violation cannot be trusted.
  */
 
 import { truncate } from '../../core/errors.js'
@@ -11,7 +11,7 @@ import { FileError } from '../sources/errors.js'
 import { BITS } from './dtypes.js'
 import { readJson } from './json.js'
 
-/** The description of a tensor in the header. */
+/** The description of a tensor in a file's header. */
 export interface TensorInfo {
   /** Name of the dtype in the safetensors format, such as F32. */
   readonly dtype: string
@@ -29,10 +29,10 @@ export interface FileHeader {
 }
 
 const LENGTH_BYTES = 8
-/** Maximum length of a header that readers of the format accept. */
+/** Maximum length of a header that other readers of safetensors files accept. */
 export const MAX_HEADER_BYTES = 100_000_000
 const METADATA = '__metadata__'
-/** Nesting of the header's JSON: the header, a tensor, and its shape. */
+/** Nesting depth of the header's JSON: the header, a tensor, and the tensor's shape. */
 const NESTING = { deepest: 3, areNamed: true }
 
 /**
@@ -57,8 +57,8 @@ export function headerLength(first: Uint8Array, size: number): number {
 /**
  * Parses and validates a header.
  *
- * @param bytes bytes of the header, without its length
- * @param size number of bytes after the header
+ * @param bytes bytes of the header, without the 8 bytes of its length
+ * @param size number of bytes in the file after the header
  * @throws FileError if the header violates the format
  */
 export function parseHeader(bytes: Uint8Array, size: number): FileHeader {
@@ -103,7 +103,7 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** Number of keys in a JSON text: strings that are followed by a colon. */
+/** Number of keys in a JSON text, which are strings followed by a colon. */
 function readKeys(text: string): number {
   let keys = 0
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
@@ -147,9 +147,10 @@ function readInfo(name: string, given: object): TensorInfo {
 }
 
 /**
- * Encodes a header with its length in front. The bytes of the tensors follow contiguously, aligned to 8 bytes.
+ * Encodes a header, preceded by its length. The header is padded so that the bytes of the tensors, which follow
+ * contiguously, start at a multiple of 8.
  *
- * @throws FileError if the header is longer than readers accept, or a name is not valid Unicode
+ * @throws FileError if the header is longer than other readers accept, or if a name is not valid Unicode
  */
 export function encodeHeader({ metadata, tensors }: FileHeader): Uint8Array {
   const entries = [...tensors].map(([name, { dtype, shape, begin, end }]) => {
@@ -158,7 +159,7 @@ export function encodeHeader({ metadata, tensors }: FileHeader): Uint8Array {
   })
   const texts = metadata.size > 0 ? [[METADATA, Object.fromEntries(metadata)] as const] : []
   const text = JSON.stringify(Object.fromEntries<object>([...texts, ...entries]))
-  // JSON.stringify escapes lone surrogates, which readers refuse.
+  // JSON.stringify escapes lone surrogates, which other readers refuse.
   const lone = /(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/.exec(text)
   if (lone !== null) throw new FileError('tensor', 'a name in Unicode', lone[0])
   const bytes = new TextEncoder().encode(text)

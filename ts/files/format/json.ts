@@ -1,20 +1,20 @@
-/** Parsing of JSON in the header and the metadata of a file. */
+/** Parsing of the JSON in the header and the metadata of a file. */
 
 import { fromText } from '../../checkpoint/text.js'
 import { type Nesting, parseJson } from '../../core/json.js'
 import { FileError } from '../sources/errors.js'
 
-/** Nesting limit of a saved run, which exceeds the nesting limits of parameters and of schedules (100 levels each). */
+/** Nesting limit of a saved run, which exceeds the limits of 100 levels each for parameters and for schedules. */
 const RUN = { deepest: 1000 }
 
-/** @throws FileError if the text is not JSON, or its nesting is invalid */
+/** @throws FileError if the text is not valid JSON, or if it is nested too deeply */
 export const readJson = (what: string, text: string | undefined, nesting: Nesting): unknown =>
   parsed(what, text, `JSON, nested at most ${nesting.deepest} deep`, (text) => parseJson(text, nesting))
 
 /**
- * Parses the text of a run or of metrics, with these arrays.
+ * Parses the JSON text of a run or of metrics, and inserts the given arrays.
  *
- * @throws FileError if the text is not JSON, or nested deeper than any run
+ * @throws FileError if the text is not JSON, or if it is nested deeper than a run can be
  */
 export const parseRun = (what: string, text: string | undefined, arrays: readonly unknown[]): unknown =>
   parsed(what, text, "a run's JSON", (text) =>

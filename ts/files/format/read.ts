@@ -1,4 +1,4 @@
-/** Reader of safetensors files. The reader reads the header at once, and each tensor on request. */
+/** Reader of safetensors files. The reader reads the header of the file at once, and each tensor on request. */
 
 import { crc32, openSource } from '#disk'
 import { withMemoryError } from '../../core/copy.js'
@@ -14,13 +14,15 @@ export type { FileSource } from '../sources/sources.js'
 export type { TensorData } from './dtypes.js'
 export type { TensorInfo } from './header.js'
 
-/** Number of bytes per read, and number of concurrent reads: one piece is summed while further pieces are read. */
+/** Number of bytes per read, and number of concurrent reads: one piece is checksummed while further pieces are read. */
 const MAX_PIECE_BYTES = 1 << 22
 const MAX_PIECES = 4
-/** Number of bytes per read of tensors that are widened, which takes longer. */
+/** Number of bytes per read of a tensor that is widened, because widening takes longer. */
 const MAX_WIDENED_BYTES = 1 << 20
 
-/** An open safetensors file. Names, dtypes and shapes are available at once. Tensors are read on request. */
+/**
+ * An open safetensors file. Names, dtypes and shapes of the tensors are available at once. Tensors are read on request.
+ */
 export interface TensorFile {
   /** Metadata strings by name. */
   readonly metadata: ReadonlyMap<string, string>
@@ -30,13 +32,13 @@ export interface TensorFile {
    * Reads one tensor: F32, F16 and BF16 as a Float32Array, F64 as a Float64Array, integers as the corresponding typed
    * array, BOOL as a Uint8Array of 0 and 1. If antigrad has written the file, the checksum is verified.
    *
-   * @throws FileError if the tensor does not exist, its checksum differs, or JavaScript has no typed array for its dtype
-   * (use {@link bytes})
+   * @throws FileError if the tensor does not exist, its checksum differs, or JavaScript has no typed array for its
+   * dtype (then use {@link bytes})
    */
   read(name: string): Promise<TensorData>
   /** Reads the bytes of one tensor without conversion; for errors see {@link read}. */
   bytes(name: string): Promise<ArrayBuffer>
-  /** Closes the file. Arrays that were read stay valid. */
+  /** Closes the file. Arrays that were read from the file stay valid. */
   close(): Promise<void>
 }
 
@@ -44,17 +46,17 @@ export interface TensorFile {
 interface ReadTarget<T> {
   readonly name: string
   readonly info: TensorInfo
-  /** Number of bytes per read. */
+  /** Number of bytes per read operation. */
   readonly piece: number
-  /** Returns the memory for a piece of the tensor. */
+  /** Returns the memory into which a piece of the tensor is read. */
   place(at: number, length: number): Uint8Array
   /** Processes a piece that has been read. */
   take?(bytes: Uint8Array, at: number): void
-  /** The complete tensor, after all pieces have been processed. */
+  /** Returns the complete tensor, after all pieces have been processed. */
   readonly result: T
 }
 
-/** A piece of a tensor that is being read. */
+/** One piece of a tensor that is being read. */
 interface ReadPiece<T> {
   readonly target: ReadTarget<T>
   readonly at: number
@@ -87,7 +89,7 @@ export class OpenTensorFile implements TensorFile {
     return bytes
   }
 
-  /** Reads tensors in order. Further pieces are read while one is being processed. */
+  /** Reads the listed tensors in order. While one piece is being processed, further pieces are read. */
   async *readAll(names: Iterable<string>): AsyncGenerator<[name: string, values: TensorData]> {
     yield* this.#readInto(names, createTarget)
   }
@@ -130,7 +132,7 @@ export class OpenTensorFile implements TensorFile {
     }
   }
 
-  /** Starts the read of one further piece per request. */
+  /** Starts the read of one further piece for each request. */
   *#begin<T>(
     names: Iterable<string>,
     targetOf: (name: string, info: TensorInfo) => ReadTarget<T>,
@@ -143,7 +145,8 @@ export class OpenTensorFile implements TensorFile {
       do {
         const bytes = target.place(at, Math.min(target.piece, end - begin - at))
         const read = this.#source.read(bytes, this.#start + begin + at)
-        // The read is awaited later. Until the read is awaited, its failure must not count as an unhandled rejection.
+        // The promise of the read is awaited later. Before the promise is awaited, a failed read must not count as an
+        // unhandled rejection.
         read.catch(() => {})
         yield { target, at, bytes, read }
         at += target.piece
@@ -220,7 +223,7 @@ function createTarget(name: string, info: TensorInfo): ReadTarget<TensorData> {
   }
 }
 
-/** Opens a file like {@link openFile}, with the internal interface. */
+/** Opens a file like {@link openFile}, but returns the internal interface. */
 export async function openSafetensors(place: FileSource): Promise<OpenTensorFile> {
   const source = place instanceof Blob ? blobSource(place) : await openSource(place)
   try {

@@ -1,4 +1,4 @@
-/** Writer of safetensors files, which writes tensors piece by piece. */
+/** Writer of safetensors files, which writes each tensor in pieces. */
 
 import { crc32 } from '#disk'
 import { nextTurn } from '../../core/event-loop.js'
@@ -14,21 +14,22 @@ export interface WritableTensor {
   readonly shape: readonly number[]
   readonly dtype: FileDtype
   readonly length: number
-  /** Returns a range of the values. Ranges are requested in order. */
+  /** Returns a range of the tensor's values. Ranges are requested in ascending order. */
   values(from: number, to: number): FloatArray
-  /** The caller announces that no earlier values will be requested. */
+  /** The caller announces that it will request no earlier values. */
   release?(to: number): void
 }
 
 /**
- * Number of bytes per piece, and number of pieces: one piece is copied and summed while the other pieces are written.
+ * Number of bytes per piece, and number of pieces: one piece is copied and checksummed while the other pieces are
+ * written.
  */
 const MAX_PIECE_BYTES = 1 << 20
 const MAX_PIECES = 4
-/** Maximum number of values that are converted at once, in up to 2 ms, before the event loop continues. */
+/** Maximum number of values that are converted at once, which takes up to 2 ms, before the event loop continues. */
 const MAX_CONVERTED = 1 << 17
 
-/** Lays out the tensors contiguously and prepares the header, before anything is written. */
+/** Lays out the tensors contiguously and prepares the header, before any byte is written. */
 export function prepareHeader(tensors: readonly WritableTensor[], metadata: FileHeader['metadata']) {
   const infos = new Map<string, TensorInfo>()
   let begin = 0
@@ -37,7 +38,7 @@ export function prepareHeader(tensors: readonly WritableTensor[], metadata: File
     infos.set(name, { dtype: FILE_DTYPES[dtype], shape, begin, end })
     begin = end
   }
-  /** Encodes the header. The length of the header does not depend on the checksums. */
+  /** Encodes the header of the file. The length of the header does not depend on the values of the checksums. */
   const header = (sums: readonly number[]) => {
     const named = tensors.map(({ name }, i) => [name, sums[i] ?? 0] as const)
     return encodeHeader({ metadata: addChecksums(metadata, named), tensors: infos })
@@ -45,7 +46,7 @@ export function prepareHeader(tensors: readonly WritableTensor[], metadata: File
   return { tensors, header, start: header([]).length }
 }
 
-/** Writes the tensors, and the header last, because it contains their checksums. */
+/** Writes the tensors first and the header last, because the header contains the checksums of the tensors. */
 export async function writeAll(sink: Sink, { tensors, header, start }: ReturnType<typeof prepareHeader>) {
   const sums: number[] = []
   const pieces = Array.from({ length: MAX_PIECES }, () => new Uint8Array(MAX_PIECE_BYTES))
@@ -53,10 +54,11 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
   let turn = 0
   let filled = 0
   let at = start
-  /** Writes the current piece and waits until the next piece's memory is free. */
+  /** Writes the current piece and waits until the memory of the next piece is free. */
   const flush = async () => {
     writing[turn] = sink.write(pieces[turn].subarray(0, filled), at)
-    // The write is awaited later. Until the write is awaited, its failure must not count as an unhandled rejection.
+    // The promise of the write is awaited later. Before the promise is awaited, a failed write must not count as an
+    // unhandled rejection.
     writing[turn].catch(() => {})
     at += filled
     filled = 0
@@ -87,7 +89,7 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
     await flush()
     await Promise.all(writing)
   } finally {
-    // No write may be in progress when this function fails.
+    // When this function fails, no write may be in progress any more.
     await Promise.allSettled(writing)
   }
   await sink.write(header(sums), 0)

@@ -1,4 +1,4 @@
-/** Checkpoints: the latest files of a run in a folder, and the search for the newest intact checkpoint. */
+/** Checkpoints of a run: its latest files in a folder, and the search for the newest intact file. */
 
 import { openFolder, openSink, TEMPORARY_SUFFIX } from '#disk'
 import { toText } from '../../checkpoint/text.js'
@@ -16,7 +16,7 @@ import { beginWrite, readRun, type Saveable } from './runs.js'
 
 /** Information that is stored with a checkpoint. */
 export interface CheckpointOptions {
-  /** Progress of the run, in the caller's own count. Default: the number of updates. */
+  /** Progress of the run, in a count that the caller chooses. Default: the number of updates. */
   readonly step?: number
   /** Metrics by name. */
   readonly metrics?: Readonly<Record<string, number>>
@@ -28,27 +28,27 @@ export interface Checkpoint {
   readonly saved: SavedRun
   readonly step: number
   readonly metrics: Readonly<Record<string, number>>
-  /** Newer checkpoints that were skipped because they are damaged, with the reasons. */
+  /** Newer checkpoints that were skipped because they are damaged, with the reason for each. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
 }
 
 export interface CheckpointsOptions {
-  /** Number of newest checkpoints to keep; null keeps all. Default 3. */
+  /** Number of newest checkpoints to keep; null keeps all checkpoints. Default 3. */
   readonly keep?: number | null
   /** Callback, called with a message about each damaged checkpoint. Default `console.warn`. */
   readonly onWarning?: (message: string) => void
 }
 
-/** Checkpoints in a folder that contains no other files. */
+/** Checkpoints in a folder that is used for nothing else. */
 export interface Checkpoints {
   /**
    * Writes a checkpoint of the current state, like `writeFile`, and then removes old checkpoints. Concurrent calls are
-   * executed one after the other.
+   * executed in order, one after the other.
    *
    * @returns path of the checkpoint
    */
   save(optimizer: Saveable, options?: CheckpointOptions): Promise<string>
-  /** Reads the newest intact checkpoint; null if no checkpoint is intact. */
+  /** Reads the newest intact checkpoint; null if no intact checkpoint exists. */
   latest(): Promise<Checkpoint | null>
 }
 
@@ -62,9 +62,11 @@ const saveOptions = { step: passThrough<number>(), metrics: passThrough<Readonly
 
 const STEP = 'checkpoint.step'
 const METRICS = 'checkpoint.metrics'
-/** Largest number in a file name. Names with more digits would not be recognized. */
+/** Largest number that may occur in a file name. File names with more digits would not be recognized as checkpoints. */
 const MAX_NUMBER = 999_999_999_999_999
-/** File names of checkpoints. The first number in a file name counts the checkpoints, independently of the steps. */
+/**
+ * File names of checkpoints. The first number in a file name counts the checkpoints; it does not depend on the steps.
+ */
 const FILE_NAME = /^(\d{6,15})-step-\d+\.safetensors$/
 const fileName = (number: number, step: number) =>
   `${String(number).padStart(6, '0')}-step-${step}.safetensors`
@@ -72,7 +74,7 @@ const fileName = (number: number, step: number) =>
 /**
  * Manages checkpoints in a folder, which is created if it does not exist.
  *
- * The process may be killed at any moment: intact files are removed only after the new one is on the disk.
+ * The process may be killed at any moment: an intact file is removed only after the new file is on the disk.
  *
  * @throws OptionError if an option is invalid, or in a browser, which has no folders
  */
@@ -134,7 +136,7 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
   }
 }
 
-/** The metadata of a checkpoint. */
+/** Reads the metadata of a checkpoint. */
 function describeCheckpoint(optimizer: Saveable, given: CheckpointOptions) {
   const { step, metrics } = readOptions('options', given, saveOptions)
   const count = step ?? (optimizer as { updates?: number })?.updates

@@ -1,29 +1,29 @@
 /**
- * An array that is being written while it may change. A pending write combines the live view with copies of previous
- * values.
+ * An array that may change while it is being written. A pending write combines the live view of the array with copies
+ * of previous values.
  */
 
 import { copyArray } from '../../core/copy.js'
 import type { FloatArray } from '../../core/numbers.js'
 
-/** Copies of some rows. */
+/** Copies of individual rows of an array. */
 interface KeptRows {
-  /** Sorted row indices. */
+  /** Sorted indices of the copied rows. */
   readonly rows: Uint32Array
-  /** Values of the rows, concatenated. */
+  /** Values of the copied rows, concatenated. */
   readonly values: FloatArray
 }
 
 export class PendingWrite {
   readonly #view: FloatArray
-  /** Position up to which the array has been written. */
+  /** Position up to which the array has already been written. */
   #written = 0
-  /** A copy of all values from `#start` on if the array has been copied, otherwise the live view. */
+  /** If the array has been copied, a copy of all values from `#start` on; otherwise the live view. */
   #values: FloatArray
   #start = 0
   /**
-   * If only rows have been copied: the copies, the length of a row, and one bit per row that tells whether it is
-   * copied.
+   * If only individual rows have been copied: the copies, the length of a row, and one bit per row that tells whether
+   * it is copied.
    */
   #keptRows: KeptRows[] = []
   #width = 0
@@ -34,12 +34,12 @@ export class PendingWrite {
     this.#values = view
   }
 
-  /** Whether the whole remainder has been copied, so that no further copies are needed. */
+  /** Whether all unwritten values have been copied, so that no further copies are needed. */
   get isKept(): boolean {
     return this.#values !== this.#view
   }
 
-  /** Copies the part of the array that has not been written, because the whole array is about to change. */
+  /** Copies all unwritten values, because the whole array is about to change. */
   keep(): void {
     const rest = copyArray(this.#view.subarray(this.#written))
     this.#restore(rest, this.#written)
@@ -49,7 +49,7 @@ export class PendingWrite {
   }
 
   /**
-   * Copies some distinct rows, because only these rows are about to change.
+   * Copies the given distinct rows, because only these rows are about to change.
    *
    * @param count number of rows of the array
    */
@@ -81,7 +81,7 @@ export class PendingWrite {
     return own
   }
 
-  /** Puts the copied rows into a copy of the view that begins at `from`. */
+  /** Puts the copied rows into a copy of the view, which begins at position `from` of the array. */
   #restore(own: FloatArray, from: number): void {
     const [width, to] = [this.#width, from + own.length]
     for (const { rows, values } of this.#keptRows) {
@@ -93,7 +93,7 @@ export class PendingWrite {
     }
   }
 
-  /** The caller announces that no values before `to` will be requested again. */
+  /** The caller announces that it will not request values before `to` again. */
   release(to: number): void {
     this.#written = to
     const { length } = this.#keptRows
@@ -102,7 +102,7 @@ export class PendingWrite {
   }
 }
 
-/** Index of the first of the sorted numbers that is at least `least`. */
+/** Index of the first element of a sorted array that is at least `least`. */
 function firstAtLeast(numbers: Uint32Array, least: number): number {
   let [from, to] = [0, numbers.length]
   while (from < to) {

@@ -1,7 +1,7 @@
 /**
- * Saved runs as files. The names of the tensors are `params/<name>`, `state/<symbol>/<name>`, `average/<name>`,
- * `slow/<name>` and `accumulated/<name>`. All other parts of a saved run are JSON in the metadata, in which arrays are
- * represented by indices into the list of checksums.
+ * Saved runs as safetensors files. The names of the tensors are `params/<name>`, `state/<symbol>/<name>`,
+ * `average/<name>`, `slow/<name>` and `accumulated/<name>`. Everything else in a saved run is JSON in the metadata,
+ * where an array is represented by its index in the list of checksums.
  */
 
 import { openSink } from '#disk'
@@ -21,21 +21,21 @@ import { FileError } from '../sources/errors.js'
 import { BlobSink, type FileSource, type Sink } from '../sources/sources.js'
 import { RunSnapshot } from './snapshot.js'
 
-/** An optimizer of any type. */
+/** An optimizer with any type of parameters. */
 export interface Saveable {
   save(): SavedRun
 }
 
-/** Options of the content of a file. */
+/** Options that choose what is written to a file. */
 export interface WriteOptions {
   /**
-   * 'run' for everything that is needed to resume, or 'params' or 'average' for only the parameters or their average,
-   * by name, for other programs. Default 'run'.
+   * 'run' saves everything that is needed to resume; 'params' or 'average' saves only parameters or averages by name,
+   * for other programs. Default 'run'.
    */
   readonly content?: 'run' | 'params' | 'average'
   /**
-   * Dtype of parameters or averages. Default: the optimizer's dtype. If the dtype differs from the optimizer's dtype,
-   * values are rounded to nearest.
+   * Dtype of the written parameters or averages. Default: the optimizer's dtype. If this dtype differs from the
+   * optimizer's dtype, values are rounded to nearest.
    */
   readonly dtype?: FileDtype
   /** Additional metadata strings. */
@@ -48,23 +48,23 @@ const optionTable = {
   metadata: passThrough<Readonly<Record<string, string>>>(),
 }
 
-/** The version of the metadata's format. Saved runs of other versions are not read. */
+/** The version of the format of the metadata. Saved runs of other versions are not read. */
 const VERSION = '3'
 const KEY_PREFIX = 'antigrad.'
 const KEYS = { version: `${KEY_PREFIX}version`, run: `${KEY_PREFIX}run` }
 
 /**
- * Writes an optimizer as a safetensors file. The file contains the state at this call, while the optimizer can
- * continue. The file appears under its name only when it is complete on disk; until then a previous file stays. Writing
- * needs 4 MiB of additional memory. If a call such as `step`, `restore` or `appendRows` changes the optimizer in the
- * meantime, values that are not yet written are copied first. Do not write to `params` or `state` directly until the
+ * Writes an optimizer as a safetensors file. The file contains the state at the time of the call, while the optimizer
+ * can continue. The file appears under its name only when it is complete on disk; until then a previous file with this
+ * name stays. Writing needs 4 MiB of additional memory. If a call such as `step`, `restore` or `appendRows` changes the
+ * optimizer in the meantime, unwritten values are copied first. Do not write to `params` or `state` directly until the
  * promise resolves.
  *
  * @param path path of the file, in an existing folder
- * @throws (rejects with) the errors of `save()`, and errors of the file system, without leaving a partial file
+ * @throws (rejects with) the errors of `save()` and of the file system; no partial file remains
  * @throws (rejects with) OptionError if an option is invalid
- * @throws (rejects with) FileError if a name is not valid Unicode, if names take more than 100 MB, or if the path is
- * not a regular file
+ * @throws (rejects with) FileError if a name is not valid Unicode, if all names together exceed 100 MB, or if the path
+ * is not a regular file
  */
 export async function writeFile(
   path: string | URL,
@@ -170,7 +170,7 @@ interface NamedArray {
   readonly array: FloatArray
 }
 
-/** All arrays of a run, in the order of its text. */
+/** All arrays of a saved run, in the order in which its JSON text refers to them. */
 function namedArrays({ tensors }: SavedRun): NamedArray[] {
   return Object.entries(tensors).flatMap(([name, tensor]) => {
     const named = (front: string, array: FloatArray | undefined) =>
@@ -185,7 +185,7 @@ function namedArrays({ tensors }: SavedRun): NamedArray[] {
   })
 }
 
-/** One array per tensor, under the tensor's own name. */
+/** One array per tensor, under the name of the tensor. */
 function selectContent({ tensors }: SavedRun, what: 'params' | 'average'): NamedArray[] {
   return Object.entries(tensors).map(([name, tensor]) => {
     const array = what === 'params' ? tensor.params : tensor.average?.values
@@ -194,7 +194,10 @@ function selectContent({ tensors }: SavedRun, what: 'params' | 'average'): Named
   })
 }
 
-/** The shape of an array in the file. State per row or column, and tensors without a shape, are one-dimensional. */
+/**
+ * The shape of an array in the file. One-dimensional arrays: state per row or column, and the arrays of tensors without
+ * a shape.
+ */
 const fileShape = ({ shape, params }: SavedTensor, { length }: FloatArray): readonly number[] =>
   shape === null || length !== params.length ? [length] : shape
 
@@ -203,7 +206,7 @@ const fileShape = ({ shape, params }: SavedTensor, { length }: FloatArray): read
  *
  * @param place a path, or in a browser a Blob, such as a File
  * @throws (rejects with) FileError if the file is not a safetensors file, is not a saved run, or is damaged; the file
- * system's error if it cannot be opened
+ * system's error if the file cannot be opened
  */
 export async function readFile(place: FileSource): Promise<SavedRun> {
   const file = await openSafetensors(place)
@@ -214,7 +217,7 @@ export async function readFile(place: FileSource): Promise<SavedRun> {
   }
 }
 
-/** Reads the run in a file's metadata, with its arrays given by their names in the file. */
+/** Reads the run in the metadata of a file; its arrays are given by their names in the file. */
 function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string, unknown>): SavedRun {
   const version = metadata.get(KEYS.version)
   const text = metadata.get(KEYS.run)
@@ -233,9 +236,9 @@ function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string
   return parseRun(`metadata: ${KEYS.run}`, text, list) as SavedRun
 }
 
-/** @throws FileError if the file is not a saved run or is damaged */
+/** @throws FileError if the file is not a saved run, or is damaged */
 export async function readRun(file: OpenTensorFile): Promise<SavedRun> {
-  // No tensor is read before the file is known to be a run with tensors of the right dtype.
+  // No tensor is read before the metadata prove that the file is a run whose tensors have the right dtype.
   const { dtype } = described(file, new Map())
   const expected = dtype === 'float32' ? FILE_DTYPES.float32 : FILE_DTYPES.float64
   const arrays = new Map<string, unknown>()

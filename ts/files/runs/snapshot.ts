@@ -1,4 +1,4 @@
-/** A copy-on-write snapshot of a running optimizer: values are copied only when they are about to change. */
+/** A copy-on-write snapshot of a running optimizer: a value is copied only when it is about to change. */
 
 import type { CopyArray, SavedRun } from '../../checkpoint/write.js'
 import { OptionError } from '../../core/errors.js'
@@ -14,14 +14,14 @@ import { PendingWrite } from './pending-write.js'
 /** A change of the optimizer: the name of a call, or the gradients of a step. */
 type Change = string | StepGradients
 
-/** Calls that do not change saved values. Steps are also announced with their gradients. */
+/** Names of the calls that do not change saved values. A step is also announced with its gradients. */
 const READ_ONLY_CALLS: readonly Change[] = ['save', 'state', 'set', 'zeroGrad', 'add', 'step', 'stepAsync']
 
 type ChangeListener = (change: Change) => void
 
 /**
- * Listeners of changes per optimizer. An optimizer can have several listeners, because several files may be written at
- * once.
+ * Listeners to the changes of each optimizer. An optimizer can have several listeners, because several files can be
+ * written at the same time.
  */
 const listeners = new WeakMap<Progress, Set<ChangeListener>>()
 
@@ -39,17 +39,20 @@ function unsubscribe(progress: Progress, listener: ChangeListener): void {
   if (all?.size === 0) delete progress.keep
 }
 
-/** The rows of an array that are about to change: none (false), all (true), or some. */
+/** The rows of an array that are about to change: none (false), all (true), or the listed rows. */
 type ChangedRows = boolean | Uint32Array
 
-/** An array that is still to be written. */
+/** An array that has not been completely written yet. */
 interface WatchedTensor {
   readonly tensor: Tensor
   readonly pending: PendingWrite
 }
 
 export class RunSnapshot {
-  /** The saved run. The arrays of the saved run are live views; {@link read} returns their original values. */
+  /**
+   * The saved run. The arrays of the saved run are live views; {@link read} returns their values at the time of the
+   * snapshot.
+   */
   readonly saved: SavedRun
   readonly #pending = new Map<FloatArray, WatchedTensor>()
   readonly #progress: Progress
@@ -71,7 +74,7 @@ export class RunSnapshot {
   readonly #keep: ChangeListener = (change) => {
     if (READ_ONLY_CALLS.includes(change)) return
     for (const [view, { tensor, pending }] of this.#pending) {
-      // If the tensor has moved to other memory, its values have already been copied.
+      // If the tensor has moved to other memory, its previous values have already been copied.
       if (pending.isKept) continue
       const changed = this.#changed(change, view, tensor)
       if (changed === true) pending.keep()
@@ -97,17 +100,17 @@ export class RunSnapshot {
     return view !== slow && (wasGathered || findChangedRows(change, view, tensor))
   }
 
-  /** Returns a range of an array's original values. */
+  /** Returns a range of an array's values at the time of the snapshot. */
   read(view: FloatArray, from: number, to: number): FloatArray {
     return this.#findPending(view).read(from, to)
   }
 
-  /** Stops watching all other arrays. */
+  /** Stops watching the arrays that are not listed. */
   keepOnly(views: ReadonlySet<FloatArray>): void {
     for (const view of this.#pending.keys()) if (!views.has(view)) this.#pending.delete(view)
   }
 
-  /** The caller announces that no values before `to` will be requested again. */
+  /** The caller announces that it will not request values before `to` again. */
   release(view: FloatArray, to: number): void {
     this.#findPending(view).release(to)
     if (to === view.length) this.#pending.delete(view)
@@ -124,7 +127,7 @@ export class RunSnapshot {
   }
 }
 
-/** The rows of a tensor's array that an update with these gradients changes. */
+/** The rows of a tensor's array that change in an update with the given gradients. */
 function findChangedRows(gradients: StepGradients, { length }: FloatArray, tensor: Tensor): ChangedRows {
   const gradient = gradients === ALL_GRADIENTS ? undefined : gradients[tensor.number]
   if (!(gradient instanceof RowGradient)) return gradients === ALL_GRADIENTS || gradient !== undefined

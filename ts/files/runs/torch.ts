@@ -1,7 +1,7 @@
 /**
- * Exchange of optimizers with PyTorch, in the file format of the Python code in docs/files.md. Tensors are called
- * `params/<index>` and, for the entries of `state_dict()`, `<key>/<index>`. The metadata contain `torch.optim` and
- * `param_groups`.
+ * Exchange of optimizers with PyTorch, in the file format that the Python code in docs/files.md uses. A tensor is
+ * called `params/<index>`, or `<key>/<index>` for an entry of `state_dict()`. The metadata contain the keys
+ * `torch.optim` and `param_groups`.
  */
 
 import { openSink } from '#disk'
@@ -38,7 +38,10 @@ import { RunSnapshot } from './snapshot.js'
 
 type TorchOptions = Readonly<Record<string, unknown>>
 
-/** The port of a PyTorch optimizer: the corresponding rule, the options of its groups, and its state by our symbols. */
+/**
+ * The counterpart of a PyTorch optimizer: the corresponding rule, its group options, and its state by antigrad's
+ * symbols.
+ */
 interface RulePort {
   readonly rule: (options: never) => Rule
   readonly options: readonly string[]
@@ -94,7 +97,9 @@ const rulePorts: Readonly<Record<string, RulePort>> = {
   },
 }
 
-/** Names of our options by PyTorch's names. Names that differ only in snake case and camel case are omitted. */
+/**
+ * Names of antigrad's options, by PyTorch's names. Names that differ only in snake case and camel case are not listed.
+ */
 const renamedOptions: Readonly<Record<string, string | readonly [string, string]>> = {
   betas: ['beta1', 'beta2'],
   etas: ['etaMinus', 'etaPlus'],
@@ -107,7 +112,7 @@ const toOurName = (name: string) =>
     ? renamedOptions[name]
     : name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 
-/** PyTorch options that only affect how PyTorch computes, and values that its schedulers store. */
+/** PyTorch options that only affect how PyTorch computes, and values that PyTorch's schedulers store. */
 const IGNORED_OPTIONS = [
   'params',
   'foreach',
@@ -160,25 +165,26 @@ function readGroups({ metadata }: TensorFile): TorchGroup[] {
   })
 }
 
-/** Nesting of the groups' JSON: the array of groups, a group, and its betas or parameters. */
+/** Nesting depth of the JSON of the groups: the array of groups, a group, and its betas or parameters. */
 const NESTING = { deepest: 3 }
 
-/** Names for PyTorch's parameters, which only have indices. */
+/** Names for the parameters of PyTorch, which have only indices. */
 export interface FromTorchOptions {
   /**
-   * Names in the order of PyTorch's groups. Default: the names that `toTorch` has written, otherwise the indices.
+   * The names follow the order of PyTorch's groups. By default the names that `toTorch` has written are used, otherwise
+   * the indices.
    */
   readonly names?: readonly string[]
 }
 
 /**
  * Reads a PyTorch optimizer that the Python code in docs/files.md has written: its parameters, groups and state, for
- * `Optimizer.load` or `optimizer.restore`. Supported are SGD, Adam, AdamW, RMSprop, Adagrad, RAdam, NAdam, Adamax,
- * Adadelta, Rprop and ASGD (until its averaging begins).
+ * `Optimizer.load` or `optimizer.restore`. The following rules are supported: SGD, Adam, AdamW, RMSprop, Adagrad,
+ * RAdam, NAdam, Adamax, Adadelta, Rprop and ASGD (until its averaging begins).
  *
  * @param place a path, or in a browser a Blob
- * @throws (rejects with) FileError if the file has another format, or an unsupported rule or option; OptionError if the
- * names are invalid
+ * @throws (rejects with) FileError if the file has another format, or contains an unsupported rule or option;
+ * OptionError if the names are invalid
  */
 export async function fromTorch(place: FileSource, options: FromTorchOptions = {}): Promise<SavedRun> {
   const { names } = readOptions('options', options, { names: passThrough<readonly string[]>() })
@@ -237,7 +243,9 @@ async function readFloats(file: TensorFile, name: string): Promise<FloatArray> {
   throw new FileError(`tensor ${name}`, 'floats', file.tensors.get(name)?.dtype)
 }
 
-/** Fills the state of a new tensor. A parameter that PyTorch has never updated has no state. */
+/**
+ * Reads the state of a new tensor from the file. PyTorch stores no state for a parameter that was never updated.
+ */
 async function readState(file: TensorFile, index: number, port: RulePort, tensor: SavedTensor) {
   const has = (key: string) => file.tensors.has(`${key}/${index}`)
   const scalar = async (key: string) => (await readFloats(file, `${key}/${index}`))[0]
@@ -266,11 +274,12 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
   }
 }
 
-/** Number of factors that are multiplied one by one, which takes about a millisecond. */
+/** Number of factors that are multiplied one by one, within about a millisecond. */
 const MULTIPLIED = 0x100000
 
 /**
- * Computes x^t as a run does, by one multiplication per update. Factors beyond about 1 million are added by squaring.
+ * Computes x^t by one multiplication per update, as a run does. After about 1 million factors, the remaining power is
+ * computed by squaring.
  */
 function computePower(x: number, t: number): number {
   let product = 1
@@ -284,11 +293,12 @@ function computePower(x: number, t: number): number {
 }
 
 /**
- * Writes parameters, groups and state of an optimizer for PyTorch, which the Python code in docs/files.md reads. Like
- * {@link writeFile}, `toTorch` writes the state at the time of the call. Frozen tensors are omitted. Clipping and
- * averages are not written, because PyTorch implements them in user code.
+ * Writes the parameters, groups and state of an optimizer for PyTorch; the Python code in docs/files.md reads the file.
+ * Like {@link writeFile}, `toTorch` writes the state that the optimizer has at the time of the call. Frozen tensors are
+ * not written. Clipping and averages are not written, because in PyTorch they are part of the user's code.
  *
- * @throws (rejects with) OptionError if PyTorch lacks the rule, an option or a schedule, or if there are several rules
+ * @throws (rejects with) OptionError if PyTorch lacks the rule, an option or a schedule, or if the optimizer has
+ * several rules
  */
 export async function toTorch(path: string | URL, optimizer: Saveable): Promise<void> {
   const snapshot = new RunSnapshot(optimizer)
@@ -343,7 +353,7 @@ function describeSnapshot(snapshot: RunSnapshot): {
   return { tensors, metadata }
 }
 
-/** @throws OptionError if PyTorch lacks the rule, or lacks one of its options */
+/** @throws OptionError if PyTorch lacks the rule or one of its options */
 function toTorchOptions({ rule, lrScale }: SavedTensor): [torch: string, options: TorchOptions] {
   const known = Object.entries(rulePorts).find(([, port]) => port.rule({} as never).name === rule.name)
   if (known === undefined) throw new OptionError('optimizer', 'a rule that Torch has', rule.name)
@@ -369,11 +379,11 @@ interface TorchTensor {
   readonly shape: readonly number[]
   readonly values: FloatArray
   readonly isLive: boolean
-  /** Whether this is the last use of a live array, after which it can be released. */
+  /** Whether a live array is used for the last time, so that it can be released. */
   readonly isLast: boolean
 }
 
-/** The parameter and the entries of `state_dict()` for a tensor. */
+/** The parameter of a tensor and its entries in `state_dict()`. */
 function toTorchTensors(tensor: SavedTensor, port: RulePort): TorchTensor[] {
   const { clock, params, state } = tensor
   const shape = tensor.shape ?? [params.length]
@@ -391,7 +401,7 @@ function toTorchTensors(tensor: SavedTensor, port: RulePort): TorchTensor[] {
   const { t, momenta, nextRate } = clock as Record<string, number>
   const isAveraged = t > 0 && nextRate !== undefined
   const parts = [live('params', params, !isAveraged)]
-  // PyTorch has no state for parameters that were never updated.
+  // PyTorch stores no state for a parameter that was never updated.
   if (t === 0) return parts
   const isSgd = port.rule === rulePorts.SGD.rule
   return [

@@ -15,13 +15,17 @@ type Crc32 = (bytes: Uint8Array, before?: number) => number
 export const crc32: Crc32 = (zlib as { crc32?: Crc32 }).crc32 ?? slow
 
 /**
- * Number of written bytes after which a sync to disk starts while writing continues. The final sync is then short.
+ * Number of written bytes after which a sync to disk starts, while writing continues. Early syncs make the final sync
+ * short.
  */
 const BYTES_PER_SYNC = 1 << 25
 
-/** Suffix of a file's name until the file is complete. */
+/** Suffix of the name of a file that is not complete. */
 export const TEMPORARY_SUFFIX = '.tmp'
-/** Number of characters of the original name in a temporary name, which leaves room for the suffix (4 bytes each). */
+/**
+ * Number of characters of the original name that a temporary name keeps (4 bytes each), so that there is room for the
+ * suffix.
+ */
 const FRONT = 48
 
 const toPath = (place: string | URL): string => (typeof place === 'string' ? place : fileURLToPath(place))
@@ -47,10 +51,10 @@ export async function openSource(place: string | URL): Promise<Source> {
 }
 
 /**
- * Resolves symbolic links, also dangling ones, so that writing keeps the link, and returns the mode of an existing
- * file.
+ * Resolves symbolic links, including dangling links, so that writing keeps the link, and returns the mode of an
+ * existing file.
  *
- * @throws FileError if the target exists and is not a regular file
+ * @throws FileError if the target exists but is not a regular file
  */
 async function resolveTarget(path: string): Promise<{ readonly path: string; readonly mode?: number }> {
   try {
@@ -71,10 +75,10 @@ async function resolveTarget(path: string): Promise<{ readonly path: string; rea
 }
 
 /**
- * Opens a file for writing under a temporary name. The file gets its final name when it is complete on disk. A previous
- * file stays until then.
+ * Opens a file for writing under a temporary name. The file gets its final name only when it is complete on disk. Until
+ * the file is complete, a previous file with its name stays.
  *
- * @throws FileError if the path exists and is not a regular file
+ * @throws FileError if the path exists but is not a regular file
  */
 export async function openSink(place: string | URL): Promise<Sink> {
   const { path, mode } = await resolveTarget(toPath(place))
@@ -116,7 +120,10 @@ export async function openSink(place: string | URL): Promise<Sink> {
   }
 }
 
-/** Syncs a folder, which makes a new name durable. Windows cannot open folders and writes names automatically. */
+/**
+ * Syncs a folder, so that the name of a new file survives a power failure. On Windows, folders cannot be opened, and
+ * names are written automatically.
+ */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return
   const folder = await open(path, 'r')
@@ -127,12 +134,12 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** A folder of files, which is created if it does not exist. */
+/** A folder that contains files, and is created if it does not exist. */
 export interface DiskFolder {
-  /** The path of a file in the folder. */
+  /** The path of a file in this folder. */
   readonly pathOf: (name: string) => string
   readonly names: () => Promise<string[]>
-  /** Removes a file. A subfolder is kept, because it belongs to the user. */
+  /** Removes a file from the folder. A subfolder is never removed, because it belongs to the user. */
   readonly remove: (name: string) => Promise<void>
 }
 

@@ -1,7 +1,8 @@
 import { ArgumentError } from '../../core/errors.js'
 
 /**
- * A file, or a tensor in it, is damaged or violates the format. The message states the expected and the received value.
+ * The error of a file, or a tensor in a file, that is damaged or violates the format. The error message states the
+ * expected and the received value.
  */
 export class FileError extends ArgumentError {
   override name = 'FileError'

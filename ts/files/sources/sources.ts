@@ -1,4 +1,4 @@
-/** Sources and sinks of bytes, independent of the storage. */
+/** Interfaces for reading and writing bytes, independent of where the bytes are stored. */
 
 import { nextTurn } from '../../core/event-loop.js'
 import { FileError } from './errors.js'
@@ -6,21 +6,21 @@ import { FileError } from './errors.js'
 /** A readable file. */
 export interface Source {
   readonly size: number
-  /** Fills an array with the bytes from position `at` on. @throws FileError if the file is too short */
+  /** Fills an array with bytes of the file, starting at position `at`. @throws FileError if the file is too short */
   read(into: Uint8Array, at: number): Promise<void>
   close(): Promise<void>
 }
 
-/** A writable file with random access. The caller may reuse the bytes when the promise of a write resolves. */
+/** A writable file with random access. The caller may reuse the array when the promise of a write resolves. */
 export interface Sink {
   write(bytes: Uint8Array, at: number): Promise<void>
-  /** Completes the file, which then becomes visible. */
+  /** Completes the file, which becomes visible at this moment. */
   finish(): Promise<void>
-  /** Discards all written bytes. */
+  /** Discards all bytes that were written. */
   abort(): Promise<void>
 }
 
-/** A file: a path, a file URL or a Blob. */
+/** A file, given as a path, a file URL or a Blob. */
 export type FileSource = string | URL | Blob
 
 export const blobSource = (blob: Blob): Source => ({
@@ -35,9 +35,9 @@ export const blobSource = (blob: Blob): Source => ({
 
 export const endedError = () => new FileError('file', 'all of its bytes', 'a file that became shorter')
 
-/** Collects pieces for a Blob. The browser decides where to store it. */
+/** Collects the pieces of a Blob. The browser decides where the Blob is stored. */
 export class BlobSink implements Sink {
-  /** Pieces of the Blob by their positions. */
+  /** Pieces of the Blob, by position. */
   readonly #pieces = new Map<number, Blob>()
 
   async write(bytes: Uint8Array, at: number): Promise<void> {
@@ -55,10 +55,10 @@ export class BlobSink implements Sink {
   }
 }
 
-/** Number of bytes that one read fetches for many small tensors. */
+/** Number of bytes that a single read fetches if tensors are small. */
 const WINDOW_BYTES = 1 << 20
 
-/** Combines reads of small pieces, because a call of the file system takes as long as reading thousands of bytes. */
+/** Combines reads of small pieces, because a single file-system call takes as long as reading thousands of bytes. */
 export function readInWindows(source: Source): Source {
   let window: Promise<Uint8Array> | undefined
   let [start, end] = [0, 0]

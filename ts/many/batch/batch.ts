@@ -29,12 +29,13 @@ export interface BatchShape {
   readonly value: Program
   readonly gradient: Program
   /**
-   * Kernel of the rule. The kernel is null if the program itself returns the next parameters and whether the run stops.
+   * Kernel of the rule. The kernel is null for a program that computes the next parameters itself and decides whether
+   * the run stops.
    */
   readonly kernel: Kernel | null
   /** Count of the runs in the batch. */
   readonly runs: number
-  /** Count of data columns, of shared columns, and of rows per run. */
+  /** Count of all data columns, count of shared data columns, and count of rows per run. */
   readonly columns: number
   readonly shared: number
   readonly rows: number
@@ -48,7 +49,7 @@ export interface BatchShape {
   readonly scratches: number
   /** Whether parameters have bounds. */
   readonly isBounded: boolean
-  /** Whether the cohorts are read after each call, in addition to the results. */
+  /** Whether the arrays of the cohorts are read after each call, in addition to the results. */
   readonly isRecorded?: boolean
 }
 
@@ -62,22 +63,22 @@ export interface BatchResults {
   readonly reason: Uint32Array
 }
 
-/** Count of the entries in a table. */
+/** Count of the entries in a table with consecutive indices. */
 const countEntries = (table: Readonly<Record<string, number>>) => Object.keys(table).length
 
-/** Numbers of a table in the order of its indices. */
+/** The values of a table, ordered by the indices of their entries. */
 const toOrderedArray = <T extends string>(table: Readonly<Record<T, number>>, numbers: Record<T, number>) =>
   Object.keys(table).map((name) => numbers[name as T])
 
-/** Bytes per lane, and per result, in addition to the numbers of a point: float64 numbers and a word. */
+/** Minimum bytes per lane (or result), in addition to the numbers of a point: float64 numbers and one word. */
 const MIN_LANE_BYTES = countEntries(BATCH_SHORT) * 8 + 4
 const MIN_RESULT_BYTES = countEntries(BATCH_OUTCOME) * 8 + 4
 /** Two addresses at this distance fall into the same set of the first-level cache. */
 const CACHE_SET_BYTES = 4096
 
 /**
- * A batch in memory. The arrays of a batch begin at multiples of a cache line, and the engine reads every value that is
- * written.
+ * A batch of runs, stored in one block of memory. Each array of a batch begins at a multiple of a cache line, and the
+ * engine overwrites every value that the caller reads.
  */
 export class Batch {
   readonly region: Region
@@ -88,19 +89,22 @@ export class Batch {
   readonly #settings: Float64Array
   /** Count of running runs in each cohort. */
   readonly counts: Uint32Array
-  /** Runs per cohort; the last cohorts may have fewer. */
+  /** Count of runs per cohort; the last cohorts may contain fewer runs. */
   readonly perRun: number
-  /** Start of each array in lines, and its length in bytes. */
+  /** Start of each array, counted in cache lines, and its length in bytes. */
   readonly #places: Readonly<Record<string, number>>
   readonly #lengths: Readonly<Record<string, number>>
-  /** Numbers per row of a column that differs between runs: one per run of a cohort, plus padding to whole vectors. */
+  /**
+   * Count of numbers per row of a column that differs between runs: one number per run of a cohort, plus padding to
+   * whole vectors.
+   */
   readonly #dataLanes: number
-  /** Numbers per column in row-parallel batches, including padding to whole vectors; otherwise 0. */
+  /** Count of numbers per column in row-parallel batches, including padding to whole vectors; otherwise 0. */
   readonly #rowLanes: number
   #cohorts: readonly Cohort[] | undefined
   #results: BatchResults | undefined
 
-  /** @param left memory of another batch that is no longer needed */
+  /** @param left memory of an earlier batch, which this batch may overwrite */
   constructor(shape: BatchShape, left?: Region) {
     const { header, places, lengths, words, perRun, bytes } = computeLayout(shape)
     const { dataLanes, rowLanes, rowLength, constants } = header
@@ -132,8 +136,8 @@ export class Batch {
   }
 
   /**
-   * Whether a batch of another shape would have the same layout, so that this batch can be reused. Reuse saves time,
-   * because creating the views of a batch takes as long as a few runs.
+   * Whether a batch of the given shape has the same layout, so that the memory of this batch can be reused. Reusing a
+   * batch saves time, because creating its views takes as long as a few runs.
    */
   isLike(shape: BatchShape): boolean {
     return (Object.keys(shape) as (keyof BatchShape)[]).every((name) => shape[name] === this.shape[name])
@@ -143,7 +147,7 @@ export class Batch {
     this.#header[BATCH[name]] = number
   }
 
-  /** Count of updates that all runs have had. The count may exceed 32 bits. */
+  /** Count of updates that all runs have completed. The count of updates may exceed 32 bits. */
   get done(): number {
     return this.#settings[BATCH_SETTINGS.done]
   }
@@ -152,7 +156,7 @@ export class Batch {
     this.#settings[BATCH_SETTINGS.done] = updates
   }
 
-  /** Skips completed updates: the coefficients of the next updates move to the front. */
+  /** Skips completed updates by moving the coefficients of the next updates to the front. */
   skip(updates: number): void {
     this.done += updates
     this.coefficients.copyWithin(0, updates * this.rowLength)
@@ -179,7 +183,7 @@ export class Batch {
     return this.#header[BATCH.flushes] !== 0
   }
 
-  /** Whether some data differ between runs. */
+  /** Whether some data columns differ between runs. */
   get isByRun(): boolean {
     return this.shape.columns > this.shape.shared
   }
@@ -194,7 +198,7 @@ export class Batch {
     return this.counts.reduce((sum, live) => sum + live, 0)
   }
 
-  /** Assigns the runs to cohorts, with indices from 0 on. */
+  /** Assigns the runs to cohorts in order, starting with run 0. */
   *fill(beginning: RunInit): Slices<void> {
     const { runs, data } = beginning
     const { rows, shared } = this.shape
@@ -256,13 +260,13 @@ export class Batch {
     })
   }
 
-  /** Bytes of the batch before an array. */
+  /** Byte offset of an array in the batch. */
   before(array: 'value' | 'laneData'): Uint8Array {
     const { buffer, byteOffset } = this.region
     return new Uint8Array(buffer, byteOffset, this.#places[array] * LINE)
   }
 
-  /** Bytes of a cohort's data, and of its lanes. */
+  /** A view of the bytes that hold a cohort's data and its lanes. */
   bytesOf(cohort: number): Uint8Array[] {
     return ['laneData', 'planes'].map((array) => {
       const bytes = this.#lengths[array] / this.shape.cohorts
@@ -295,7 +299,10 @@ export class Batch {
     }
   }
 
-  /** Copies the data of a row-parallel batch: shared columns one after the other, then the other columns run by run. */
+  /**
+   * Copies the data of a row-parallel batch: first the shared columns, one after the other, then the other columns run
+   * by run.
+   */
   *#fillRows(data: readonly DataColumn[], runs: Uint32Array): Slices<void> {
     const { shared } = this.shape
     const [common, own] = [this.#shared, this.#perRunColumns]
@@ -307,12 +314,12 @@ export class Batch {
     }
   }
 
-  /** Data that all runs share: row by row, and within a row column by column. */
+  /** Data that all runs share, stored row by row; each row contains one number per column. */
   get #shared(): FloatArray {
     return this.#numbers(this.#offsetOf('data'), this.shape.shared * (this.#rowLanes || this.shape.rows))
   }
 
-  /** Data that differ between runs, in row-parallel batches: run by run, and within a run column by column. */
+  /** Data that differ between runs, in row-parallel batches: stored run by run, and column by column within a run. */
   get #perRunColumns(): FloatArray {
     const { columns, shared } = this.shape
     return this.#numbers(this.#offsetOf('laneData'), (columns - shared) * this.#dataLanes * this.#rowLanes)
@@ -330,7 +337,10 @@ export class Batch {
   }
 }
 
-/** Places arrays after the header, each at the start of a line. Returns the places and the count of lines. */
+/**
+ * Places arrays after the header of a batch, each at the start of a cache line. Returns the position of each array and
+ * the total count of cache lines.
+ */
 function placeArrays(lengths: Readonly<Record<string, number>>) {
   const places: Record<string, number> = {}
   let lines = Math.ceil((countEntries(BATCH) * 4) / LINE)
@@ -341,7 +351,7 @@ function placeArrays(lengths: Readonly<Record<string, number>>) {
   return { places, lines }
 }
 
-/** Computes the layout of a batch: its header, and the line and length of each array. */
+/** Computes the layout of a batch: its header, and the position and length of each array, in cache lines. */
 function computeLayout(shape: BatchShape) {
   const { dtype, value, gradient, kernel, columns, shared, rows, cohorts, lanes, updates, scratches } = shape
   const size = dtype === 'float32' ? 4 : 8
@@ -350,7 +360,7 @@ function computeLayout(shape: BatchShape) {
   const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
   const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
   const inLanes = inVectors(each)
-  // Because of the padding, rows do not start in the same cache set, where they would evict each other.
+  // The padding starts rows in different cache sets, so that rows do not evict each other.
   const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
   const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
   const parameters = value.parameters.length
@@ -406,7 +416,7 @@ function planeCount({ value, kernel, isBounded }: BatchShape): number {
 
 const wordsByProgram = new WeakMap<Program, Uint32Array>()
 
-/** A program as 32-bit words. */
+/** A program, encoded as 32-bit words. */
 function programWords(program: Program): Uint32Array {
   const { head, body, tail, sums, outputs } = program
   const before = wordsByProgram.get(program)

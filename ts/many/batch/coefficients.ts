@@ -1,4 +1,4 @@
-/** Coefficients of a rule, update by update, as in the cohorts of an optimizer. */
+/** Coefficients of a rule for each update, as in the cohorts of an optimizer. */
 
 import type { Dtype } from '../../core/numbers.js'
 import { RuleInUse } from '../../rules/active-rule.js'
@@ -12,7 +12,7 @@ export class CoefficientRows {
   #clock: CounterOf<CounterFields>
   #next: CounterOf<CounterFields>
 
-  /** @param limit largest absolute value of a gradient element */
+  /** @param limit largest accepted absolute value of a gradient element */
   constructor(resolved: ResolvedRule, limit: number, dtype: Dtype) {
     this.use = new RuleInUse(resolved)
     this.#limit = limit

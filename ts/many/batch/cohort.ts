@@ -1,4 +1,4 @@
-/** A cohort of a batch: runs with the same count of updates, one per lane. */
+/** A cohort of a batch: runs with the same count of completed updates, one run per lane. */
 
 import { BATCH_SHORT } from '../../arena/manifest.js'
 import type { FloatArray } from '../../core/numbers.js'
@@ -10,16 +10,19 @@ import type { DataColumn } from './data.js'
 interface CohortLayout {
   /** Count of running runs. */
   readonly count: Uint32Array
-  /** One array per parameter, then the state by parameter, then the bounds by parameter, if the run has bounds. */
+  /**
+   * One array per parameter, then one per parameter and state, then the bounds of each parameter, if the run has
+   * bounds.
+   */
   readonly planes: readonly FloatArray[]
-  /** Columns in the order of BATCH_SHORT, which track short steps. */
+  /** Columns that track short steps, in the order of BATCH_SHORT. */
   readonly short: readonly Float64Array[]
   readonly runs: Uint32Array
   /** Data that all runs share: row by row, and within a row column by column. */
   readonly shared: FloatArray
   /**
-   * Data of the cohort's runs: row by row, then column by column, then lane by lane. For row-parallel batches see
-   * `Batch`.
+   * Data of the cohort's runs, stored row by row; each row contains the columns in order, with one number per lane. The
+   * data of row-parallel batches are described at `Batch`.
    */
   readonly data: FloatArray
 }
@@ -29,24 +32,24 @@ interface CohortCounts {
   /** Count of the state arrays. */
   readonly states: number
   readonly rows: number
-  /** Count of all data columns, and of the columns that differ between runs. */
+  /** Count of all data columns, and count of the columns that differ between runs. */
   readonly columns: number
   readonly byRun: number
-  /** Numbers per row of a column that differs between runs. */
+  /** Count of numbers per row of a column that differs between runs. */
   readonly dataLanes: number
-  /** Distance from one column to the next in row-parallel batches; otherwise 0. */
+  /** Distance between the starts of consecutive columns in row-parallel batches; otherwise 0. */
   readonly rowLanes: number
 }
 
 /** Initial values of the runs. */
 export interface RunInit {
-  /** Indices of the runs in the data of all runs. */
+  /** Indices of the runs within the data of all runs. */
   readonly runs: Uint32Array
-  /** Columns in the order of the programs. Shared columns come first. */
+  /** Data columns in the order of the programs. Shared columns come first. */
   readonly data: readonly DataColumn[]
-  /** One column per parameter, or a number for all runs. */
+  /** Starting points: for each parameter a column, or one number for all runs. */
   readonly x: readonly (FloatArray | number)[]
-  /** Initial values of the state, in the order of the kernel's arrays. */
+  /** Initial values of the state, in the order of the kernel's state arrays. */
   readonly starts: readonly (number | 'parameters')[]
   readonly box: BoundsBox<number | FloatArray> | null
 }
@@ -79,7 +82,7 @@ export class Cohort {
     return this.#layout.planes[p]
   }
 
-  /** Assigns runs to the lanes, from a first index on. */
+  /** Assigns consecutive runs to the lanes, starting with the run `first`. */
   fill(first: number, live: number, { x, starts, box }: RunInit): void {
     const { planes, short, runs, count } = this.#layout
     // Incomplete vectors are filled up.
@@ -106,7 +109,7 @@ export class Cohort {
     count[0] = live
   }
 
-  /** Copies the data of the lanes' runs, for columns that differ between runs. */
+  /** Copies the columns that differ between runs, for the runs of the lanes. */
   *fillData(columns: readonly DataColumn[], runs: ArrayLike<number>): Slices<void> {
     const { data } = this.#layout
     const { rows, dataLanes } = this.#counts
@@ -137,7 +140,7 @@ export class Cohort {
     }
   }
 
-  /** Reads the parameters and the state of a lane. The result contains the lane's BATCH_SHORT fields. */
+  /** Reads the parameters and the state of a lane. The result contains the BATCH_SHORT fields of the lane. */
   read(lane: number, theta: FloatArray, states: readonly FloatArray[]): Float64Array {
     this.#visitState(theta, states, (array, i, plane) => {
       array[i] = plane[lane]
@@ -145,14 +148,14 @@ export class Cohort {
     return Float64Array.from(this.#layout.short, (column) => column[lane])
   }
 
-  /** Bounds of a lane; null for unbounded runs. */
+  /** Bounds of the parameters in a lane; null for unbounded runs. */
   box(lane: number): BoundsBox | null {
     if (this.#bounds.length === 0) return null
     const limits = this.#bounds.map((plane) => plane[lane])
     return { min: limits.filter((_, k) => k % 2 === 0), max: limits.filter((_, k) => k % 2 === 1) }
   }
 
-  /** Data of a lane, by column. */
+  /** Data of the run in a lane, by column. */
   data(lane: number): readonly FloatArray[] {
     const { data, shared } = this.#layout
     const { rows, columns, byRun, dataLanes, rowLanes } = this.#counts
@@ -181,14 +184,14 @@ export class Cohort {
     for (const [k, column] of this.#layout.short.entries()) column[lane] = firstUpdate[k]
   }
 
-  /** Removes a lane. The last lane takes the place of the removed lane. */
+  /** Removes a lane from the cohort. The last lane takes the place of the removed lane. */
   remove(lane: number): void {
     const { count, planes, short, runs, data } = this.#layout
     const last = this.live - 1
     for (const column of [...planes, ...short, runs]) column[lane] = column[last]
     count[0] = last
     const { dataLanes, rowLanes } = this.#counts
-    // Row-parallel data are stored by run and need not move.
+    // Row-parallel data are stored by run and therefore stay in place.
     for (let from = 0; from < data.length && rowLanes === 0; from += dataLanes) {
       data[from + lane] = data[from + last]
     }

@@ -7,37 +7,42 @@ import { isObject, toFloat64Array } from '../../core/untrusted-input.js'
 import { type Expression, readColumns } from '../../expressions/expression.js'
 
 /**
- * Starting points of the runs: one column per parameter, or all parameters of the first run, then of the second, and so
- * on.
+ * Starting points of the runs: one column per parameter, or one array with all parameters of the first run, then of the
+ * second run, and so on.
  */
 export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
 
-/** Columns by name: numbers for all runs, or one array per run. All columns of a run have the same length. */
+/**
+ * Data columns by name, each an array of numbers for all runs, or one array per run. All columns of a run have the same
+ * length.
+ */
 export type PerRunData = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>
 
 export interface DataColumn {
   readonly numbers: Float64Array
-  /** Offset of each run's rows, and of the end; null if all runs share the numbers. */
+  /** Offsets at which the rows of each run begin, followed by the total count; null if all runs share the numbers. */
   readonly offsets: Float64Array | null
-  /** Rows per run, if all runs are known to have the same count. */
+  /** Count of rows per run, if this count is known to be the same for all runs. */
   readonly perRun?: number | undefined
-  /** Generates the numbers of a run on demand, and writes them with the given stride. */
+  /** Generates the numbers of a run on demand and writes them to an array with the given stride. */
   write?(run: number, to: FloatArray, from: number, stride: number): void
 }
 
-/** Copies the columns, in the order of the expression's names. */
+/** Copies the data columns, in the order of the expression's names. */
 export function readPerRunData(expression: Expression, data: PerRunData): Map<string, DataColumn> {
   return readColumns(expression, data, readColumn)
 }
 
-/** Copies numbers for all runs, or one array per run. With `takesNull`, null stands for a missing value. */
+/**
+ * Copies a data column: numbers for all runs, or one array per run. With `takesNull`, null stands for a missing value.
+ */
 export function readColumn(argument: string, column: unknown, takesNull = false): DataColumn {
   const shared = toFloat64Array(column, takesNull)
   if (shared !== undefined) return { numbers: shared, offsets: null }
   if (!Array.isArray(column)) refuseColumn(argument, column, takesNull)
   const { length: count } = column
-  // A sparse array may claim billions of elements. The memory therefore grows only with the number of elements that
-  // have been read.
+  // A sparse array may claim billions of elements. Memory therefore grows only with the number of elements that have
+  // been read.
   let offsets: Float64Array = new Float64Array(Math.min(count, MIN_GROWTH) + 1)
   const lists = new ListBuffer()
   let isEven = true
@@ -68,7 +73,7 @@ function refuseColumn(argument: string, column: unknown, takesNull: boolean): ne
   throw new OptionError(argument, `${expected}, or one of these per run`, column)
 }
 
-/** Offsets that are allocated before any array is read. */
+/** Count of offsets that are allocated before any array is read. */
 const MIN_GROWTH = 1 << 16
 
 function enlarge(numbers: Float64Array, length: number): Float64Array {
@@ -79,13 +84,13 @@ function enlarge(numbers: Float64Array, length: number): Float64Array {
 
 /** Maximum count of numbers for which memory is allocated before they arrive, unless `GROWTH_FACTOR` allows more. */
 const MAX_EXPECTED_LENGTH = 1 << 21
-/** Memory may be allocated for this multiple of the numbers that have arrived. */
+/** Memory may be allocated for this multiple of the count of numbers that have arrived. */
 const GROWTH_FACTOR = 4
 
 /** Concatenates copies of arrays. */
 class ListBuffer {
   length = 0
-  /** Expected total count of the concatenated numbers. */
+  /** Expected total count of concatenated numbers. */
   #expected = 0
   #numbers: Float64Array = new Float64Array(64)
 
@@ -94,7 +99,7 @@ class ListBuffer {
     if (length > this.#numbers.length) this.#grow(this.length)
   }
 
-  /** Appends an array. The result is false if the value is not an array of numbers. */
+  /** Appends a copy of an array. The method returns false if the value is not an array of numbers. */
   add(list: unknown, takesNull: boolean): boolean {
     if (isFloatArray(list)) {
       if (isDetached(list)) return false
@@ -147,7 +152,7 @@ function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = fa
   }
 }
 
-/** Columns in the order of batches: shared columns come first. */
+/** Data columns in the order that batches use: shared columns come first. */
 export function sharedFirst(columns: ReadonlyMap<string, DataColumn>): Map<string, DataColumn> {
   const isShared = ([, { offsets }]: readonly [string, DataColumn]) => offsets === null
   const entries = [...columns]
@@ -159,23 +164,23 @@ export function sharedColumns(columns: readonly DataColumn[]): number {
   return columns.filter(({ offsets }) => offsets === null).length
 }
 
-/** Rows of a column per run, if all runs are known to have the same count. */
+/** Count of rows per run in a column, if this count is known to be the same for all runs. */
 export function rowsPerRun({ numbers, offsets, perRun }: DataColumn): number | undefined {
   return offsets === null ? numbers.length : perRun
 }
 
-/** Rows of a column in a run. */
+/** Count of a column's rows in one run. */
 export function rowsInRun(column: DataColumn, run: number): number {
   const { offsets } = column
   return offsets === null ? column.numbers.length : offsets[run + 1] - offsets[run]
 }
 
-/** A view of a run's rows in a column. */
+/** A view of the rows of one run in a column. */
 export function numbersInRun({ numbers, offsets }: DataColumn, run: number): Float64Array {
   return offsets === null ? numbers : numbers.subarray(offsets[run], offsets[run + 1])
 }
 
-/** Offset of each run's rows in a column, and of the end. */
+/** Offsets at which the rows of each run begin in a column, followed by the total count. */
 export function rowOffsets(count: number, rowsOf: (run: number) => number): Float64Array {
   const offsets = new Float64Array(count + 1)
   for (let run = 0; run < count; run++) offsets[run + 1] = offsets[run] + rowsOf(run)
@@ -191,8 +196,8 @@ export function concatenate(lists: readonly Float64Array[]): DataColumn {
 }
 
 /**
- * Name of a column in error messages. Names that begin with `@` are internal; the characters after `@` are the name of
- * the option.
+ * Name of a column in error messages. Names that begin with `@` are internal, and the rest of the name is the name of
+ * an option.
  */
 export function dataArgument(name: string): string {
   return name.startsWith('@') ? name.slice(1) : `data: ${name}`
@@ -221,7 +226,7 @@ export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number
   }
 }
 
-/** Groups runs with equal row counts, in order. */
+/** Groups the runs with equal row counts, in order. */
 export function groupByRows(columns: readonly DataColumn[], runs: Uint32Array): Uint32Array[] {
   const column = columns.find(({ offsets }) => offsets !== null)
   if (column === undefined || rowsPerRun(column) !== undefined) return [runs]
@@ -239,10 +244,10 @@ export function groupByRows(columns: readonly DataColumn[], runs: Uint32Array): 
 
 export type NumberArray = FloatArray | Uint8Array | Uint32Array
 
-/** Minimum count of runs for which checking for a single copy saves time. */
+/** Minimum count of consecutive runs whose data are worth copying in a single call. */
 const MIN_TOGETHER = 64
 
-/** Whether the runs are numerous and consecutive. */
+/** Whether the runs have consecutive indices, and there are enough of them to copy their data in one call. */
 export function areContiguous(runs: Uint32Array): boolean {
   if (runs.length < MIN_TOGETHER) return false
   const [first] = runs
@@ -250,7 +255,7 @@ export function areContiguous(runs: Uint32Array): boolean {
   return true
 }
 
-/** Picks the values of some runs, in their order. The same run may occur repeatedly. */
+/** Picks the values of the listed runs, in the order of the list. The list may contain the same run repeatedly. */
 export function pickRuns<Column extends FloatArray | Uint32Array>(
   column: Column,
   runs: Uint32Array,
@@ -262,7 +267,7 @@ export function pickRuns<Column extends FloatArray | Uint32Array>(
   return picked
 }
 
-/** Stores numbers at the positions of the given runs. */
+/** Stores one number per run at the positions of the listed runs. */
 export function putRuns(
   column: NumberArray,
   runs: Uint32Array,

@@ -1,4 +1,4 @@
-/** Runners that advance batches, one per engine. */
+/** Runners that advance batches of runs, one runner per engine. */
 
 import { loadOrThrow } from '#native'
 import { hasWebAssembly, NO_WEBASSEMBLY } from '../../arena/memory.js'
@@ -15,31 +15,31 @@ import { advanceInTypeScript } from './typescript.js'
 /**
  * If the event loop should get a turn, the function returns a promise.
  *
- * @throws the abort reason once the call was aborted
+ * @throws the reason of the abort, once the call is aborted
  */
 export type Pause = () => Promise<void> | undefined
 
 export interface BatchRunner {
-  /** Count of threads. */
+  /** Count of threads that the engine uses. */
   readonly threads: number
-  /** Performs the pending updates of a batch. */
+  /** Performs all pending updates of a batch. */
   advance(batch: Batch): void
   /**
-   * Performs the pending updates while the event loop continues: on other threads, or in slices. The caller may change
-   * the pending updates of the batch after the call.
+   * Performs the pending updates of a batch on other threads or in slices, while the event loop continues. The caller
+   * may change the pending updates of the batch after the call.
    */
   advanceAsync(batch: Batch, pause: Pause): Promise<void>
-  /** A runner for a single call, whose `release` does not affect other calls. */
+  /** A runner for a single call; its `release` does not affect other calls. */
   withoutWorkers?(): BatchRunner
-  /** The function is called when no batch is needed any more. */
+  /** A function that the caller calls when it needs no further batch. */
   release?(): void
 }
 
-/** Result of `workers()`, which carries the code of workers. */
+/** The type of the result of `workers()`, which contains the code of workers. */
 export abstract class WorkerPlacement {
-  /** URL of the worker code, if the inlined code is not used. */
+  /** URL of the worker code, unless the inlined code is used. */
   abstract readonly url: string | undefined
-  /** Returns the same engine choice with workers, if the engine supports workers. */
+  /** Returns the same engine choice, run on workers if the engine supports workers. */
   abstract share(
     choice: EngineChoice<BatchRunner>,
     threads: number | undefined,
@@ -79,7 +79,7 @@ const runnerFactories: Readonly<
 }
 
 /**
- * Selects the requested engine, or the first available engine.
+ * Selects the requested engine, or else the first available engine.
  *
  * @param module the WebAssembly module for the engine wasm: the module for many runs, or the smaller module for fits
  * @throws EngineError if the requested engine is not available
@@ -120,8 +120,8 @@ interface ModuleExports {
 }
 
 /**
- * Modules that have started. Modules are not tested again, because a test takes a WebAssembly memory, and browsers
- * allow only a few memories.
+ * WebAssembly modules that have already been started and tested. A tested module is not tested again, because a test
+ * takes a WebAssembly memory, and browsers allow only a few memories.
  */
 const started = new Set<WasmModule>()
 

@@ -1,4 +1,4 @@
-/** Runs the batches that many runs or fits request on an engine, asynchronously or synchronously. */
+/** Runs the batches that fits or calls with many runs request on an engine, asynchronously or synchronously. */
 
 import { nextTurn, orAbort } from '../../core/event-loop.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
@@ -16,7 +16,10 @@ const MIN_TURN_MS = 5
 /** Interval of progress reports. */
 const PROGRESS_INTERVAL_MS = 200
 
-/** Progress of a call. Progress is reported when it changes; while it does not change, `execute` repeats the report. */
+/**
+ * Progress of a call. A change of the progress is reported at once; without a change, `execute` repeats the report at
+ * intervals.
+ */
 export class CallProgress {
   total = 0
   readonly #report: ((done: number, total: number) => void) | undefined
@@ -40,9 +43,9 @@ export class CallProgress {
 /**
  * Performs requests one after the other without blocking the event loop.
  *
- * @param release returns memory after a failure, once no engine uses it
- * @param tell reports progress; called at regular intervals, even while nothing else happens
- * @throws (rejects with) the signal's reason; any error of `tell`
+ * @param release called after a failure to return memory, once no engine uses the memory
+ * @param tell reports progress; called at regular intervals, even if the progress has not changed
+ * @throws (rejects with) the signal's reason, or any error that `tell` throws
  */
 export async function execute<T>(
   choice: EngineChoice<BatchRunner>,
@@ -78,11 +81,11 @@ export async function execute<T>(
   }
 }
 
-/** The requests of one call. */
+/** The requests that one call performs. */
 class Execution {
   readonly #runner: BatchRunner
   readonly #signal: AbortSignal
-  /** The event loop has had no turn since the work that precedes the call. */
+  /** The event loop has had no turn since the work before the call. */
   #began = -Infinity
   #hasFailed = false
   readonly #underWay = new Set<Promise<void>>()
@@ -109,8 +112,8 @@ class Execution {
   }
 
   /**
-   * Waits until the engines have finished their current work. A failure during this wait means that the memory is
-   * corrupted; a pause has no such effect.
+   * Waits until the engines have finished their current work. A failure of this work means that the memory is
+   * corrupted; a pause never does.
    */
   async whenEnded(): Promise<void> {
     const ends = Array.from(this.#underWay, (work) =>
@@ -134,7 +137,7 @@ class Execution {
   }
 
   /**
-   * An abort takes effect at each pause, even without a turn of the event loop. The outcome of an aborted call
+   * An abort takes effect at the next pause, even without a turn of the event loop. The outcome of an aborted call
    * therefore does not depend on the speed of the machine.
    */
   readonly #pause = (): Promise<void> | undefined => {

@@ -12,23 +12,23 @@ const TARGET_SLICE_MS = 8
 /** Assumed number of operations per slice before any slice has been timed. */
 const OPERATIONS_PER_SLICE = 2.5e5
 
-/** Measured milliseconds per operation, by program. */
+/** Measured milliseconds per operation for each program. */
 const paces = new WeakMap<Program, number>()
 
-/** Calls of an engine. */
+/** Calls of an engine on the main thread. */
 interface EngineCalls {
   /** Performs the pending updates. */
   advance(batch: Batch): void
   /**
-   * Performs the part of one update from `from` to `to`, after all earlier parts. Parts are counted in rows, or in
-   * blocks of rows if the batch is row-parallel. The last part completes the update. The result tells whether further
+   * Performs the work units of one update between `from` and `to`, after all earlier units. Work units are rows, or
+   * blocks of rows if the batch is row-parallel. The last work unit completes the update. The result is true if further
    * parts of the update remain.
    */
   advancePart(batch: Batch, from: number, to: number): boolean
 }
 
 /**
- * Advances the cohorts one by one. A slice performs as many updates, or as many rows of one update, as take a few
+ * Advances the cohorts one by one. A slice performs as many updates, or as many rows of one update, as fit into a few
  * milliseconds.
  */
 export function* advanceInSlices(batch: Batch, { advance, advancePart }: EngineCalls): Slices<void> {
@@ -73,8 +73,8 @@ const countPerSlice = (program: Program, work: number) =>
   Math.floor(TARGET_SLICE_MS / (getPace(program) * work))
 
 /**
- * Updates the measured time per operation. Clocks may be coarse, so the measured time is at most halved, and no slice
- * is more than twice as long as the previous one.
+ * Updates the measured time per operation of a program. The clock may be coarse, so the time per operation is at most
+ * halved, and no slice is more than twice as long as the previous one.
  */
 function notePace(program: Program, began: number, work: number): void {
   paces.set(program, Math.max((performance.now() - began) / work, getPace(program) / 2))

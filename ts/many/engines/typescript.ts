@@ -1,4 +1,4 @@
-/** Advances a batch in TypeScript, run by run: the readable counterpart of crates/kernels/src/many. */
+/** Advances a batch in TypeScript, run by run, as a readable reference for crates/kernels/src/many. */
 
 import { getLoop, type Kernel, Row } from '../../arena/kernel.js'
 import {
@@ -26,11 +26,11 @@ export function advanceInTypeScript(batch: Batch): Slices<void> {
   return kernel === null ? iterate(batch) : update(batch, kernel)
 }
 
-/** A counter of operations. */
+/** A counter of the operations in the current slice. */
 class Spending {
   #spent = 0
 
-  /** Adds operations. The result tells whether a slice is complete. */
+  /** Adds operations. The method returns whether the slice is complete. */
   isDue(operations: number): boolean {
     this.#spent += operations
     if (this.#spent < OPERATIONS_OF_SLICE) return false
@@ -39,13 +39,15 @@ class Spending {
   }
 }
 
-/** Number of operations per update outside of the program. */
+/** Number of operations that an update adds to those of the program. */
 const OTHERS = 64
 
 const countOperations = ({ head, body, tail }: Program, rows: number) =>
   OTHERS + head.length + tail.length + body.length * rows
 
-/** Iterates a program: its outputs become the next parameters, and its last output stops runs. */
+/**
+ * Runs a program repeatedly: its outputs become the next parameters, and its last output decides whether the run stops.
+ */
 function* iterate(batch: Batch): Slices<void> {
   const { shape, done, updates, isByRun, isByRows } = batch
   const { gradient, dtype, rows, maxUpdates } = shape
@@ -143,8 +145,8 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
   }
 
   /**
-   * Returns the reason for which a run stops, or 0. `began` contains the update since which the run's steps have been
-   * short.
+   * Returns the reason why the run stops, or 0 if the run continues. The array `began` contains the update since which
+   * the steps of the run have been short.
    */
   function* judge(
     t: number,
@@ -196,7 +198,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
         step(t, rowsOf[k], box)
         change = 0
         for (let p = 0; p < parameters; p++) change = Math.max(change, Math.abs(f(theta[p] - before[p])))
-        // Most updates are neither short nor the last update, and call no function that may pause.
+        // Most updates are neither short nor last, so they call no function that may pause.
         if (change < Infinity && !isShort(t, change) && t < maxUpdates) began[BATCH_SHORT.since] = 0
         else reason = yield* judge(t, change, rowsOf[k], began, box)
         if (spending.isDue(operations)) yield

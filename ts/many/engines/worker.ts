@@ -12,16 +12,16 @@ export type ByteRange = readonly [at: number, bytes: number]
 /** The first message to a worker. The reply is empty, or contains the reason of a failure. */
 export interface BatchWorkerInit {
   readonly module: WebAssembly.Module
-  /** Number of bytes at the start of the worker's memory that belong to the module. */
+  /** Number of bytes at the start of the worker's memory that the WebAssembly module itself uses. */
   readonly reserved: number
 }
 
 /** A new batch and its layout. */
 export interface NewBatch {
   readonly bytes: number
-  /** Count of running runs in each cohort; 0 for cohorts of other workers. */
+  /** Count of running runs in each cohort; 0 for the cohorts of other workers. */
   readonly counts: ByteRange
-  /** Ranges that are read after each call, and ranges that are read once all runs have ended. */
+  /** Byte ranges that are read after each call, and ranges that are read once all runs have ended. */
   readonly read: readonly ByteRange[]
   readonly results: readonly ByteRange[]
 }
@@ -32,7 +32,10 @@ export interface Task {
   /** Layout of the batch, sent with its first task. */
   readonly about?: NewBatch
   readonly written: readonly ByteRange[]
-  /** The written ranges, concatenated. The reply reuses the buffer if it is large enough. */
+  /**
+   * The bytes of all written ranges, concatenated. The reply reuses the buffer of the request if the buffer is large
+   * enough.
+   */
   readonly buffer: ArrayBuffer
 }
 
@@ -42,10 +45,12 @@ export interface ReleaseBatch {
 }
 
 export interface WorkerReply {
-  /** The counts of running runs, the ranges to read, and the results once all runs have ended, concatenated. */
+  /**
+   * The counts of running runs and the ranges to read, followed by the results once all runs have ended, concatenated.
+   */
   readonly buffer: ArrayBuffer
   readonly isOver: boolean
-  /** Whether the batch was valid. */
+  /** Whether the engine accepted the batch as valid. */
   readonly isDone: boolean
   /** Reason of a failure. */
   readonly failed?: string
@@ -67,7 +72,10 @@ const PAGE_BYTES = 65536
 
 let begun: BatchWorkerInit
 let memory: WebAssembly.Memory
-/** Exports of the instance; undefined after a call that did not return, because its stack pointer is lost. */
+/**
+ * Exports of the WebAssembly instance; undefined after a call that did not return, because the stack pointer is then
+ * invalid.
+ */
 let exports: Exports | undefined
 /** Batches in the order of their addresses. */
 const residentBatches: StoredBatch[] = []
@@ -85,7 +93,7 @@ const instantiate = () => {
   return new WebAssembly.Instance(module, { [name]: { memory } }).exports as unknown as Exports
 }
 
-/** Places a batch in the first gap that is large enough. */
+/** Places a batch in the first gap of the memory that is large enough. */
 function holdBatch(batch: number, about: NewBatch): StoredBatch {
   let address = begun.reserved
   let k = 0
@@ -152,5 +160,5 @@ globalThis.onmessage = ({ data }: MessageEvent<BatchWorkerInit | Task | ReleaseB
   }
 }
 globalThis.onmessageerror = () => handleMessage({ failed: 'the module does not arrive' })
-// The version identifies the worker as a worker of this package.
+// The version shows that the worker belongs to this version of the package.
 postMessage(version)

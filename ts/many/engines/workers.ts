@@ -21,21 +21,20 @@ import {
 import type { BatchWorkerInit, ByteRange, ReleaseBatch, Task, WorkerReply } from './worker.js'
 import { text } from './worker-text.js'
 
-/** Milliseconds within which a worker must start, and milliseconds after which an idle worker ends. */
+/** Time limits in milliseconds: a worker must start within the first, and an idle worker ends after the second. */
 const REPLY_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 2_000
-/** Number of buffers that are kept per worker. Two batches of a call may be in progress. */
+/** Number of buffers that are kept per worker. Two batches of one call may be in progress at the same time. */
 const MAX_SPARE_BUFFERS = 2
 /**
- * Minimum number of operations for which a call uses workers; they take about half a millisecond, as long as the
- * messages.
+ * Minimum number of operations for which a call uses workers: they take half a millisecond, as long as the messages.
  */
 const MIN_SHARED_WORK = 1e6
 
 export interface WorkersOptions {
   /**
    * URL of `antigrad/dist/browser/worker.js`, for pages whose content security policy forbids workers from `blob:`. By
-   * default the library's inlined code is used.
+   * default workers use the code that is inlined in the library.
    */
   readonly url?: string | URL
 }
@@ -49,8 +48,8 @@ const optionTable = {
 /**
  * The value of the option `workers` of `minimizeMany` and `fitMany`. In browsers, runs then use all cores, or `threads`
  * workers, with bit-identical results. Workers start with the first call that needs them, and end two seconds after the
- * last such call. If no worker starts, the call continues without them, and its `engineReasons` say why. The option has
- * no effect with the native engine or in synchronous calls.
+ * last such call. If no worker starts, the call runs on the main thread, and its `engineReasons` say why. The option
+ * has no effect with the native engine or in synchronous calls.
  *
  * @throws OptionError if an option is unknown or the URL is invalid
  * @example
@@ -98,9 +97,9 @@ let inlineWorkerUrl: string | undefined
 
 /** A worker and its message queue. */
 class WorkerThread {
-  /** Count of batches that the worker has. */
+  /** Count of batches that the worker currently holds. */
   load = 0
-  /** Returned buffers, largest last. */
+  /** Returned buffers, sorted by size with the largest last. */
   readonly #spare: ArrayBuffer[] = []
   isDead = false
   /** @throws (rejects with) Error if the code is not this package's worker, or cannot run the module */
@@ -156,7 +155,7 @@ class WorkerThread {
     return k < 0 ? withMemoryError(bytes, () => new ArrayBuffer(bytes)) : this.#spare.splice(k, 1)[0]
   }
 
-  /** Returns a buffer to the worker's list. The largest buffers are kept. */
+  /** Returns a buffer to the worker's list. Of the returned buffers, the largest are kept. */
   give(buffer: ArrayBuffer): void {
     this.#spare.push(buffer)
     this.#spare.sort((a, b) => a.byteLength - b.byteLength)
@@ -186,7 +185,7 @@ class WorkerPool {
   #threads: WorkerThread[] = []
   #users = 0
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** The reason why no worker starts, until all calls have left the pool. */
+  /** The reason why no worker starts, kept until all calls have left the pool. */
   #failed: Error | undefined
 
   constructor(url: string | undefined, module: WasmModule) {
@@ -238,12 +237,13 @@ function getPool(url: string | undefined, module: WasmModule): WorkerPool {
   return pool
 }
 
-/** The part of a batch that a worker has. */
+/** The cohorts of a batch that one worker advances. */
 interface BatchShare {
   readonly thread: WorkerThread
   readonly batch: number
   /**
-   * Indices of its cohorts, ranges that are read after each call, and ranges that are read once all runs have ended.
+   * Indices of the worker's cohorts, ranges that are read after each call, and ranges that are read once all runs have
+   * ended.
    */
   readonly cohorts: readonly number[]
   readonly read: readonly Uint8Array[]
@@ -251,7 +251,7 @@ interface BatchShare {
   isOver: boolean
 }
 
-/** Count of all batches so far, which determines the number of each batch. */
+/** Count of all batches so far, from which the next batch takes its number. */
 let batches = 0
 
 class WorkerRunner implements BatchRunner {
@@ -259,10 +259,10 @@ class WorkerRunner implements BatchRunner {
   readonly #fallback: BatchRunner
   readonly #pool: WorkerPool
   readonly #reasons: string[]
-  /** Shares of the runner's batches; null while the runner is not a user of the pool. */
+  /** The workers' shares of each batch of the runner; null while the runner does not use the pool. */
   #shares: Map<Batch, readonly BatchShare[]> | null = null
 
-  /** @param without the runner that is used if no worker starts */
+  /** @param without fallback runner that is used if no worker starts */
   constructor(without: BatchRunner, pool: WorkerPool, threads: number, reasons: string[]) {
     this.#fallback = without
     this.#pool = pool
@@ -307,7 +307,7 @@ class WorkerRunner implements BatchRunner {
   }
 
   /**
-   * Assigns cohorts to workers. No worker is used if all of them fail to start, or if messages would take as long as
+   * Assigns cohorts to workers. The fallback runner is used if no worker starts, or if messages would take as long as
    * the call.
    */
   async #assign(batch: Batch): Promise<readonly BatchShare[]> {
@@ -327,7 +327,7 @@ class WorkerRunner implements BatchRunner {
   }
 }
 
-/** Assigns the cohorts to the workers in turn, because adjacent cohorts may end at about the same time. */
+/** Cohorts are dealt out to the workers in turn, because adjacent cohorts may end at about the same time. */
 function createShare(
   batch: Batch,
   thread: WorkerThread,
@@ -393,7 +393,7 @@ async function advanceShare(share: BatchShare, batch: Batch, isNew: boolean): Pr
   if (isOver) endShare(share)
 }
 
-/** Ends a worker's share of a batch, at most once. A reply may arrive after the call has ended. */
+/** Ends a worker's share of a batch; repeated calls have no effect. A reply may arrive after the call has ended. */
 function endShare(share: BatchShare): void {
   if (share.isOver) return
   share.isOver = true
