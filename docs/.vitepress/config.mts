@@ -57,7 +57,7 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
   // The example programs that pages link to.
   cpSync(new URL('../../examples', import.meta.url), join(outDir, 'examples'), {
     recursive: true,
-    filter: (path) => !/\.(md|checkpoint(\.new)?)$/.test(path),
+    filter: (path) => !/\.(md|checkpoints?)$/.test(path),
   })
   writeFileSync(join(outDir, 'llms.txt'), `# antigrad\n\n> ${about}\n\n${lines.join('\n\n')}\n`)
   writeFileSync(join(outDir, 'llms-full.txt'), listed.map(text).join('\n\n'))
