@@ -60,7 +60,7 @@ describe('train.mjs', () => {
     expect(Number(/ ([\d.]+)%/.exec(whole.lines[9])?.[1])).toBeGreaterThan(70)
 
     const kept = await checkpoints(join(folder, 'whole')).latest()
-    expect(kept?.saved.rule.lr).toMatchObject({ schedule: 'warmup', value: { schedule: 'cosine' } })
+    expect(kept?.saved.rule).toMatchObject({ lr: { schedule: 'warmup', value: { schedule: 'cosine' } } })
     expect(kept).toMatchObject({ extra: { settings: { epochs: 10, trained: 1000 }, epoch: 10 }, step: 100 })
 
     const first = await train('killed', 'wasm', 2)

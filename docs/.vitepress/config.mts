@@ -8,7 +8,7 @@ const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
 
 /** Every page of docs/, by topic. A page that is missing here is an error. */
 const sections: Readonly<Record<string, readonly string[]>> = {
-  Begin: ['start', 'which', 'coming-from', 'recipes', 'not-here'],
+  Begin: ['start', 'which', 'coming-from', 'recipes', 'charts', 'not-here'],
   Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules', 'equations'],
   'Functions to minimize': ['minimize', 'objectives', 'expressions', 'sweep'],
   Fits: [

@@ -143,6 +143,8 @@ const everydayQueries: readonly [query: string, page: string][] = [
   ['which optimizer', 'which'],
   ['PyTorch', 'coming-from'],
   ['learning rate finder', 'recipes'],
+  ['plotly', 'charts'],
+  ['draw a chart', 'charts'],
   ['constraint', 'not-here'],
   ['global minimum', 'not-here'],
   ['early stopping', 'not-here'],
