@@ -2,11 +2,10 @@
 // npm run example:mnist: trains a small network on MNIST. If it is killed, the next run resumes it.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { deserialize, serialize } from 'node:v8'
 import { adamw, cosine, ema, noDecay, Optimizer, warmup } from 'antigrad'
+import { checkpoints } from 'antigrad/files'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'
 
@@ -15,10 +14,10 @@ const { values } = parseArgs({
     epochs: { type: 'string', default: '5' },
     train: { type: 'string', default: '60000' },
     test: { type: 'string', default: '10000' },
-    checkpoint: { type: 'string', default: fileURLToPath(new URL('mnist.checkpoint', import.meta.url)) },
+    checkpoints: { type: 'string', default: fileURLToPath(new URL('mnist.checkpoints', import.meta.url)) },
   },
 })
-const file = values.checkpoint
+const folder = values.checkpoints
 const epochs = Number(values.epochs)
 const [train, test] = [mnist('train', Number(values.train)), mnist('t10k', Number(values.test))]
 const trained = train.labels.length
@@ -34,6 +33,8 @@ const lr = warmup(cosine(6e-3, { steps: updates }), { steps: Math.ceil(updates /
 const settings = { epochs, trained }
 const network = new Network(784, 128, 10)
 const generator = new Generator(1)
+/** @type {import('antigrad/files').Checkpoints<{ settings: object, epoch: number, state: number }>} */
+const kept = checkpoints(folder)
 
 function start() {
   const params = network.init(() => generator.next())
@@ -46,16 +47,16 @@ function start() {
   })
 }
 
-/** @returns {{ epoch: number, optimizer: ReturnType<typeof start> }} */
-function resume() {
-  const { settings: theirs, epoch, state, saved } = deserialize(readFileSync(file))
-  assert.deepEqual(theirs, settings, `${file} belongs to another run: remove it`)
-  generator.state = state
-  console.log(`resuming after epoch ${epoch} from ${file}`)
-  return { epoch, optimizer: Optimizer.load(saved) }
+let epoch = 0
+const optimizer = start()
+const found = await kept.latest()
+if (found?.extra) {
+  assert.deepEqual(found.extra.settings, settings, `${folder} belongs to another run: remove it`)
+  epoch = found.extra.epoch
+  generator.state = found.extra.state
+  optimizer.restore(found.saved)
+  console.log(`resuming after epoch ${epoch} from ${found.path}`)
 }
-
-let { epoch, optimizer } = existsSync(file) ? resume() : { epoch: 0, optimizer: start() }
 while (epoch < epochs) {
   const order = shuffled(trained, generator)
   let loss = 0
@@ -65,11 +66,7 @@ while (epoch < epochs) {
     optimizer.step()
   }
   epoch++
-  const checkpoint = { settings, epoch, state: generator.state, saved: optimizer.save() }
-  // The rename is atomic: if the process is killed, the file is either the old or the new checkpoint, never half of
-  // one.
-  writeFileSync(`${file}.new`, serialize(checkpoint), { flush: true })
-  renameSync(`${file}.new`, file)
+  await kept.save(optimizer, { metrics: { loss }, extra: { settings, epoch, state: generator.state } })
   const accuracy = (100 * network.accuracy(optimizer.average, test)).toFixed(2)
   console.log(`epoch ${epoch}: loss ${loss.toFixed(4)}, test accuracy ${accuracy}% with the average`)
 }

@@ -90,11 +90,17 @@ const parts = {
     chains: [[...typescript, vitest(['package', 'typescript', 'modules'], ...given)], rust],
     afterwards: [vitest(['alone'], ...given)],
   }),
-  // Tests of the installed package in all other runtimes.
+  // Tests of the installed package in all other runtimes, and with chart libraries.
   runtimes: (given) => ({
-    ready: () => setup(),
-    chains: [[vitest(['package'], 'test/package/runtimes', ...given)]],
-    env: { ANTIGRAD_ALL_RUNTIMES: '1' },
+    ready: () => setup({ browser: true }),
+    chains: [[vitest(['package'], 'test/package/runtimes', 'test/package/charts', ...given)]],
+    env: { ANTIGRAD_ALL_RUNTIMES: '1', ANTIGRAD_TEST_CHARTS: '1' },
+  }),
+  // The recipes of docs/charts.md with the real libraries.
+  charts: (given) => ({
+    ready: () => setup({ browser: true }),
+    chains: [[vitest(['package'], 'test/package/charts', ...given)]],
+    env: { ANTIGRAD_TEST_CHARTS: '1' },
   }),
   // Large tests, and all other runtimes. (`npm run fuzz` runs more random programs.)
   long: (given) => ({

@@ -4,12 +4,12 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { deserialize } from 'node:v8'
 import { checkGradient } from 'antigrad'
+import { checkpoints } from 'antigrad/files'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Generator } from '../examples/data.mjs'
 import { Network } from '../examples/network.mjs'
@@ -31,8 +31,7 @@ describe('the example train.mjs', () => {
 
   /** Trains on an engine, and kills the process after an epoch if requested. */
   function train(name: string, engine: string, killedAfter?: number, epochs = 10): Promise<Run> {
-    const checkpoint = join(folder, name)
-    const flags = [`--epochs=${epochs}`, '--train=1000', '--test=300', `--checkpoint=${checkpoint}`]
+    const flags = [`--epochs=${epochs}`, '--train=1000', '--test=300', `--checkpoints=${join(folder, name)}`]
     const child = spawn(process.execPath, [join(home, 'examples/train.mjs'), ...flags], {
       env: { ...process.env, ANTIGRAD_ENGINE: engine },
     })
@@ -60,13 +59,14 @@ describe('the example train.mjs', () => {
     expect(whole.lines.at(-1)).toMatch(/^hash of the parameters: [\da-f]{64}$/)
     expect(Number(/ ([\d.]+)%/.exec(whole.lines[9])?.[1])).toBeGreaterThan(70)
 
-    const { saved } = deserialize(readFileSync(join(folder, 'whole')))
-    expect(saved.rule.lr).toMatchObject({ schedule: 'warmup', value: { schedule: 'cosine' } })
+    const kept = await checkpoints(join(folder, 'whole')).latest()
+    expect(kept?.saved.rule).toMatchObject({ lr: { schedule: 'warmup', value: { schedule: 'cosine' } } })
+    expect(kept).toMatchObject({ extra: { settings: { epochs: 10, trained: 1000 }, epoch: 10 }, step: 100 })
 
     const first = await train('killed', 'wasm', 2)
     expect([first.signal, epochs(first)[0]]).toEqual(['SIGKILL', 1])
-    // The file of a process that was killed while writing.
-    writeFileSync(join(folder, 'killed.new'), 'half of')
+    // A damaged file, which the next run skips with a warning.
+    writeFileSync(join(folder, 'killed/000009-step-90.safetensors'), 'half of')
     const second = await train('killed', 'typescript', 5)
     expect([second.signal, epochs(second)[0]]).toEqual(['SIGKILL', epochs(first).length + 1])
     expect(second.lines[0]).toMatch(/^resuming after epoch \d from /)

@@ -8,7 +8,7 @@ const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
 
 /** Every page of docs/, by topic. A page that is missing here is an error. */
 const sections: Readonly<Record<string, readonly string[]>> = {
-  Begin: ['start', 'which', 'coming-from', 'recipes', 'not-here'],
+  Begin: ['start', 'which', 'coming-from', 'recipes', 'charts', 'not-here'],
   Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules', 'equations'],
   'Functions to minimize': ['minimize', 'objectives', 'expressions', 'sweep'],
   Fits: [
@@ -57,7 +57,7 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
   // The example programs that pages link to.
   cpSync(new URL('../../examples', import.meta.url), join(outDir, 'examples'), {
     recursive: true,
-    filter: (path) => !/\.(md|checkpoint(\.new)?)$/.test(path),
+    filter: (path) => !/\.(md|checkpoints?)$/.test(path),
   })
   writeFileSync(join(outDir, 'llms.txt'), `# antigrad\n\n> ${about}\n\n${lines.join('\n\n')}\n`)
   writeFileSync(join(outDir, 'llms-full.txt'), listed.map(text).join('\n\n'))

@@ -12,6 +12,8 @@ const everydayWords = {
     'migrate migration equivalent alternative port PyTorch SciPy Python MATLAB Excel Origin Prism',
   recipes:
     'examples learning rate finder LR range test gradient accumulation GAN LoRA fine-tuning resume crash server Express HTTP service cancel timeout deploy',
+  charts:
+    'plot draw graph figure visualize Plotly Chart.js ECharts Observable Plot D3 Vega-Lite confidence band residual plot loss curve trendline scatter',
   'not-here':
     'constraint constraints constrained equality inequality global minimum global optimum global optimization simulated annealing genetic algorithm particle swarm Bayesian optimization differential equation differential equations ODE PDE early stopping mixed precision half precision fp16 bf16 GPU WebGPU CUDA integer variables discrete combinatorial linear programming quadratic programming backpropagation missing feature unsupported alternatives root finding nonlinear equations errors in variables random effects mixed effects MCMC Bayesian posterior',
   optimizer:

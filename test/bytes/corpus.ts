@@ -32,7 +32,12 @@ async function savedFile(rule: Rule, options: object = {}): Promise<string> {
   const optimizer = new Optimizer(params, rule, { shapes: { w: [2, 2] }, ...options } as never)
   optimizer.gradientPoint()
   optimizer.step(params as never)
-  const metadata = { 'checkpoint.step': '12', 'checkpoint.metrics': '{"loss":0.5}' }
+  const extra = '{"epoch":3,"state":[-0,1e-300],"a b":{"c":null}}'
+  const metadata = {
+    'checkpoint.step': '12',
+    'checkpoint.metrics': '{"loss":0.5}',
+    'checkpoint.extra': extra,
+  }
   const bytes = Buffer.from(await (await toBlob(optimizer, { metadata })).arrayBuffer())
   const end = 8 + Number(bytes.readBigUInt64LE())
   const header = JSON.parse(bytes.toString('utf8', 8, end))

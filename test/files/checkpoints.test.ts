@@ -16,8 +16,9 @@ import {
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
 import { adam, Optimizer, OptionError, sgd } from 'antigrad'
-import { checkpoints } from 'antigrad/files'
+import { checkpoints, openFile, toBlob } from 'antigrad/files'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { home } from '../children.js'
 import { random } from '../helpers.js'
@@ -30,6 +31,11 @@ beforeEach(() => {
 afterEach(() => rmSync(join(folder, '..'), { recursive: true }))
 
 const ones = Float32Array.of(1, 1)
+/** The generator after some draws. */
+const skipped = (draw: () => number, draws: number) => {
+  for (let i = 0; i < draws; i++) draw()
+  return draw
+}
 const fresh = () => new Optimizer({ w: Float32Array.of(3, 4) }, adam({ lr: 0.1 }))
 
 test('the function checkpoints keeps the most recently saved files', async () => {
@@ -97,6 +103,7 @@ test('each flipped bit in a checkpoint file is detected or has no effect', async
   const path = await checkpoints(folder).save(new Optimizer({ w: Float32Array.of(3, 4) }, sgd({ lr: 0.1 })), {
     step: 12_345,
     metrics: { loss: 0.0625, best: NaN },
+    extra: { state: [7] },
   })
   const [whole, bytes] = [await checkpoints(folder).latest(), readFileSync(path)]
   const expected = JSON.stringify({ ...whole, path: '' })
@@ -214,6 +221,179 @@ describe('an invalid checkpoint call', () => {
   test('is refused before anything is written if the optimizer is missing', async () => {
     await expect(checkpoints(folder).save({ save: 7 } as never)).rejects.toThrow(OptionError)
     expect(existsSync(folder)).toBe(false)
+  })
+})
+
+describe('extra', () => {
+  const extraOf = async (extra: unknown) => {
+    await checkpoints<unknown>(folder).save(fresh(), { extra })
+    return (await checkpoints<unknown>(folder).latest())?.extra
+  }
+  /** A checkpoint whose checksums are correct, with any text as extra. */
+  const fileWith = async (text: string) => {
+    const metadata = { 'checkpoint.step': '1', 'checkpoint.metrics': '{}', 'checkpoint.extra': text }
+    mkdirSync(folder, { recursive: true })
+    const path = join(folder, '000001-step-1.safetensors')
+    writeFileSync(path, Buffer.from(await (await toBlob(fresh(), { metadata })).arrayBuffer()))
+    return path
+  }
+
+  test('returns any JSON value with the same bits', async () => {
+    const draw = random(3)
+    const bits = new Float64Array(2000)
+    new Uint32Array(bits.buffer).forEach((_, i, words) => {
+      words[i] = 2 ** 32 * draw()
+    })
+    const value = {
+      numbers: [0, -0, 5e-324, 2 ** 53, -Number.MAX_VALUE, 0.1 + 0.2, ...bits.filter(Number.isFinite)],
+      texts: ['', 'é"\\\n', '\ud800 and \udc00', '\u2028', '#array', '%'],
+      nothing: [null, true, false, [], {}, [[]]],
+      names: { '': 1, constructor: 2, toString: { hasOwnProperty: 3 }, 'a.b': 4, '#array': 0, '\ud83d': 5 },
+      markers: [{ '#number': 'NaN' }, { '#array': 0 }],
+    }
+    const found = (await extraOf(value)) as typeof value
+    expect(found).toStrictEqual(value)
+    expect(found.numbers.every((x, i) => Object.is(x, value.numbers[i]))).toBe(true)
+    for (const scalar of [null, false, 0, -0, '', 'text', []])
+      expect(await extraOf(scalar)).toStrictEqual(scalar)
+    expect(await extraOf({ a: undefined, b: 1 })).toStrictEqual({ b: 1 })
+    expect(await extraOf(Object.assign(Object.create(null), { a: 1 }))).toStrictEqual({ a: 1 })
+    expect(await extraOf(runInNewContext('({ a: [1] })'))).toStrictEqual({ a: [1] })
+    let deep: unknown = 1
+    for (let level = 0; level < 100; level++) deep = level % 2 ? [deep] : { deep }
+    expect(await extraOf(deep)).toStrictEqual(deep)
+  })
+
+  test('is undefined if none was saved, as in files of earlier releases', async () => {
+    expect(await extraOf(undefined)).toBeUndefined()
+    const file = await openFile(join(folder, '000001-step-0.safetensors'))
+    expect([...file.metadata.keys()].filter((key) => key.startsWith('checkpoint.'))).toEqual([
+      'checkpoint.step',
+      'checkpoint.metrics',
+    ])
+    await file.close()
+  })
+
+  test('is copied at the call, which reads each property once', async () => {
+    const reads: string[] = []
+    const list = [1]
+    const extra = new Proxy({ list, epoch: 1 } as Record<string, unknown>, {
+      get(target, key) {
+        reads.push(String(key))
+        return Reflect.get(target, key)
+      },
+    })
+    const kept = checkpoints<unknown>(folder)
+    const saving = kept.save(fresh(), { extra })
+    list.push(2)
+    await saving
+    expect(reads).toEqual(['list', 'epoch'])
+    expect((await kept.latest())?.extra).toStrictEqual({ list: [1], epoch: 1 })
+  })
+
+  test('resumes a run with the state of its generator', async () => {
+    const losses: number[] = []
+    const train = (optimizer: ReturnType<typeof fresh>, draw: ReturnType<typeof random>, until: number) => {
+      while (optimizer.updates < until) {
+        losses.push(optimizer.params.w[0])
+        optimizer.step({ w: Float32Array.of(draw() - 0.5, draw() - 0.5) })
+      }
+      return optimizer.params.w
+    }
+    const kept = checkpoints<{ draws: number; losses: number[] }>(folder)
+    const first = fresh()
+    train(first, random(1), 5)
+    await kept.save(first, { extra: { draws: 10, losses } })
+    const whole = [...train(first, skipped(random(1), 10), 9)]
+    const found = await kept.latest()
+    const again = Optimizer.load(found?.saved as never) as unknown as typeof first
+    expect([...train(again, skipped(random(1), found?.extra?.draws ?? 0), 9)]).toEqual(whole)
+    expect(found?.extra?.losses).toEqual(losses.slice(0, 5))
+  })
+
+  const cycle: unknown[] = [1]
+  cycle.push({ back: cycle })
+  let nested: unknown = []
+  for (let level = 0; level < 100; level++) nested = [nested]
+  let doubled: unknown = 'abcdefgh'
+  for (let level = 0; level < 60; level++) doubled = [doubled, doubled]
+  class State {
+    epoch = 1
+  }
+  test.each<[string, unknown, string]>([
+    [
+      'a function',
+      { a: [0, () => 1] },
+      'extra.a[1]: expected null, a boolean, a finite number, a string, an array or',
+    ],
+    ['NaN', { loss: [1, NaN] }, 'extra.loss[1]: expected null, a boolean, a finite number'],
+    ['infinity', -Infinity, 'extra: expected null, a boolean, a finite number'],
+    ['a bigint', { state: 1n }, 'got 1n: String converts a bigint'],
+    ['a symbol', [Symbol('a')], 'extra[0]: expected null'],
+    ['undefined in an array', [undefined], 'extra[0]: expected null'],
+    ['a hole', new Array(1), 'extra[0]: expected null'],
+    ['a typed array', { state: new Uint32Array(4) }, 'of length 4: Array.from converts a typed array'],
+    ['an ArrayBuffer', new ArrayBuffer(8), 'extra: expected null'],
+    ['a Map', { map: new Map([[1, 2]]) }, 'extra.map: expected null'],
+    ['a Date', new Date(0), 'extra: expected null'],
+    ['an instance of a class', { state: new State() }, 'extra.state: expected null'],
+    ['a boxed number', Object(1), 'extra: expected null'],
+    ['toJSON', { toJSON: () => 1 }, 'extra.toJSON: expected null'],
+    ['a cycle', { cycle }, 'extra.cycle[1].back: expected a value without cycles'],
+    ['__proto__', JSON.parse('{"a":{"__proto__":{"b":1}}}'), 'extra.a: expected another key than __proto__'],
+    ['too many levels', nested, 'expected at most 100 levels of nesting'],
+    ['a length of 4 billion', new Array(2 ** 32 - 1), 'expected at most 30000000 characters of JSON in all'],
+    ['one array many times', doubled, 'expected at most 30000000 characters of JSON in all'],
+    ['a long string', 'x'.repeat(30_000_001), 'expected at most 30000000 characters of JSON in all'],
+  ])('refuses %s before anything is written', async (_, extra, message) => {
+    const saving = checkpoints<unknown>(folder).save(fresh(), { extra })
+    await expect(saving).rejects.toThrow(OptionError)
+    await expect(saving).rejects.toThrow(message)
+    expect(existsSync(folder)).toBe(false)
+  })
+
+  test('passes on an error of a getter', async () => {
+    const extra = {
+      get a() {
+        throw new RangeError('mine')
+      },
+    }
+    await expect(checkpoints<unknown>(folder).save(fresh(), { extra })).rejects.toThrow(
+      new RangeError('mine'),
+    )
+    expect(existsSync(folder)).toBe(false)
+  })
+
+  test.each<[string, string, string]>([
+    ['no JSON', '{"a":', 'expected JSON, nested at most 100 deep'],
+    ['nothing', '', 'expected JSON, nested at most 100 deep'],
+    ['NaN', 'NaN', 'expected JSON, nested at most 100 deep'],
+    ['deep nesting', '['.repeat(200_000), 'expected JSON, nested at most 100 deep'],
+    ['101 levels', `${'['.repeat(101)}${']'.repeat(101)}`, 'expected JSON, nested at most 100 deep'],
+    [
+      '__proto__',
+      '{"a":{"__proto__":{"polluted":1}}}',
+      'checkpoint.extra.a: expected another key than __proto__',
+    ],
+    [
+      'an escaped __proto__',
+      '{"\\u005f_proto__":1}',
+      'checkpoint.extra: expected another key than __proto__',
+    ],
+    ['a number that overflows', '[1e999]', 'checkpoint.extra[0]: expected null'],
+  ])('of a file with %s is damage, and the file is skipped', async (_, text, reason) => {
+    const path = await fileWith(text)
+    const found = await checkpoints(folder, {
+      onWarning: (message) => expect(message).toContain(reason),
+    }).latest()
+    expect(found).toBeNull()
+    await checkpoints(folder).save(fresh(), { step: 2, extra: 1 })
+    const onWarning = vi.fn()
+    const kept = checkpoints(folder, { onWarning })
+    expect(await kept.latest()).toMatchObject({ step: 2, extra: 1, skipped: [] })
+    rmSync(join(folder, '000002-step-2.safetensors'))
+    expect(await kept.latest()).toBeNull()
+    expect(onWarning.mock.calls).toEqual([[expect.stringContaining(path)]])
   })
 })
 

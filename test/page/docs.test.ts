@@ -101,7 +101,7 @@ test.each([
   },
 )
 
-test("the search of the documentation finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt", async () => {
+test('the search of the documentation finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt', async () => {
   const { page } = await visit('docs/')
   await page.keyboard.press('Control+k')
   const queries = {
@@ -146,6 +146,8 @@ const everydayQueries: readonly [query: string, page: string][] = [
   ['which optimizer', 'which'],
   ['PyTorch', 'coming-from'],
   ['learning rate finder', 'recipes'],
+  ['plotly', 'charts'],
+  ['draw a chart', 'charts'],
   ['constraint', 'not-here'],
   ['global minimum', 'not-here'],
   ['early stopping', 'not-here'],
@@ -212,7 +214,7 @@ describe("the search of the documentation finds the right page for a newcomer's 
   })
 })
 
-test("the search of the documentation works without requests to another host", async () => {
+test('the search of the documentation works without requests to another host', async () => {
   const { page, wrong } = await visit('docs/')
   await page.keyboard.press('Control+k')
   await page.getByRole('searchbox').fill('lbfgs')

@@ -442,7 +442,7 @@ describe('a custom rule on the race page', () => {
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
 
-  test("is shown even if the code for custom rules loads slowly, unless the visitor follows another link", async () => {
+  test('is shown even if the code for custom rules loads slowly, unless the visitor follows another link', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))

@@ -38,7 +38,7 @@ import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.js'
 import { formula, line, symbols } from '../../page/src/substitute.js'
 
-describe("a function that a visitor types on the race page", () => {
+describe('a function that a visitor types on the race page', () => {
   test.each([
     ['(1 - x)^2 + 100 (y - x^2)^2', [-1.2, 1], 24.2],
     ['x y', [3, 4], 12],
@@ -176,7 +176,7 @@ describe('the address of the race page', () => {
   })
 })
 
-describe("schedules in the address of the race page", () => {
+describe('schedules in the address of the race page', () => {
   const lr = "warmup(cyclic(0.1, { maxValue: 1, stepSizeUp: 4, mode: 'triangular' }), { steps: 10 })"
   const entry: RaceState['entries'][number] = {
     rule: 'adamw',

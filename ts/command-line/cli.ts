@@ -24,8 +24,8 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/race.js')).configureRace,
   },
   plot: {
-    usage: '[options]',
-    summary: 'draw the paths of rules on a function, or the values of schedules, as SVG or PNG',
+    usage: '[options] [file]',
+    summary: 'draw the paths of rules on a function, schedules, or the metrics in a file, as SVG or PNG',
     load: async () => (await import('./commands/plot.js')).configurePlot,
   },
   sweep: {

@@ -9,6 +9,7 @@ export {
   type CheckpointsOptions,
   checkpoints,
 } from './runs/checkpoints.js'
+export type { JsonValue } from './runs/extra.js'
 export { readFile, type Saveable, toBlob, type WriteOptions, writeFile } from './runs/runs.js'
 export { type FromTorchOptions, fromTorch, toTorch } from './runs/torch.js'
 export { FileError } from './sources/errors.js'

@@ -6,6 +6,21 @@ import { MAX_ROW_LENGTH } from './split.js'
 /** A cell of a table, as text or as a number. */
 export type Cell = string | number
 
+/** The object in a line of NDJSON; undefined if the line is not an object in JSON. */
+export function parseRow(row: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const given: unknown = JSON.parse(row)
+    const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
+    return isObject ? (given as Readonly<Record<string, unknown>>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The message about a line that `parseRow` rejects. */
+export const describeBadRow = (row: string, line: number) =>
+  `line ${line}: expected an object in JSON, got ${toPrintable(row.slice(0, 40))}`
+
 export class ObjectReader {
   readonly #names: readonly string[]
   readonly #labels: ReadonlySet<string>
@@ -71,16 +86,8 @@ export class ObjectReader {
   }
 
   #read(row: string): void {
-    let given: unknown
-    try {
-      given = JSON.parse(row)
-    } catch {
-      this.#fail(`line ${this.#line}: expected an object in JSON, got ${toPrintable(row.slice(0, 40))}`)
-    }
-    if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-      this.#fail(`line ${this.#line}: expected an object in JSON, got ${toPrintable(row.slice(0, 40))}`)
-    }
-    const object = given as Readonly<Record<string, unknown>>
+    const object = parseRow(row)
+    if (object === undefined) this.#fail(describeBadRow(row, this.#line))
     const cells = this.#names.map((name) =>
       this.#cell(name, Object.hasOwn(object, name) ? object[name] : null),
     )

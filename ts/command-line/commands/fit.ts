@@ -526,11 +526,12 @@ async function drawing(
     )
   }
   const write = await writer(output)
-  const { drawFits, MAX_FITS } = await import('../plot/fit.js')
+  const { drawFits } = await import('../plot/fit.js')
+  const { MAX_LINES } = await import('../plot/picture.js')
   return {
     check({ groups, columns }: Table): void {
-      if (groups.length > MAX_FITS) {
-        throw new OptionError('--plot', `at most ${MAX_FITS} groups in a plot`, groups.length)
+      if (groups.length > MAX_LINES) {
+        throw new OptionError('--plot', `at most ${MAX_LINES} groups in a plot`, groups.length)
       }
       for (const [is, option, lists] of [
         [logX, '--log-x', columns[0]],

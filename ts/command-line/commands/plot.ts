@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { AntigradError, OptionError } from '../../core/errors.js'
 import { toCamelCase, toKebabCase, toTitle } from '../../core/text.js'
@@ -6,9 +7,10 @@ import { bowl, type ObjectiveName, objectives, type Point } from '../../objectiv
 import { integerBetween } from '../../options/kinds.js'
 import { countUpdates, parseSchedule } from '../../schedules/text.js'
 import { writer } from '../plot/file.js'
+import type { MetricColumns } from '../plot/read-metrics.js'
 import type { NamedSchedule } from '../plot/schedule.js'
 import { entrantNames, ruleOptions } from '../race.js'
-import { MISUSE, print, showProgress } from '../terminal.js'
+import { MISUSE, print, say, showProgress } from '../terminal.js'
 import { addRunOptions, parsePoint, runOptions, runSettings } from './runs.js'
 import { checkGiven, choice, makeParser, parseFile } from './shared.js'
 
@@ -20,6 +22,11 @@ const STDOUT = '-'
 
 /** Maximum number of updates in a plot of schedules. */
 const MAX_UPDATES = 1_000_000
+
+/** Options of objectives and rules, which plots of other things do not have. */
+const pathOptions = ['function', 'condition', 'start', 'rule', ...runOptions, ...ruleOptions.keys()]
+/** Options of plots of metrics. */
+const metricsOptions = ['x', 'y', 'log', 'linear']
 
 function addSchedule(text: string, before: readonly NamedSchedule[] = []): NamedSchedule[] {
   try {
@@ -33,8 +40,10 @@ export function configurePlot(command: Command): void {
   command
     .description(
       'Draws the paths on which rules minimize a function of two variables, both on its contours (at ' +
-        'logarithmic levels) and on its surface. PNG needs the package @resvg/resvg-js.',
+        'logarithmic levels) and on its surface, or the values of schedules, or the metrics in a file. PNG needs ' +
+        'the package @resvg/resvg-js.',
     )
+    .argument('[file]', 'metrics to draw instead of paths: NDJSON such as {"step":1,"loss":0.5} in each line')
     .option(
       '-o, --output <file>',
       'output file: a name that ends in .svg or .png, or - for SVG on standard output',
@@ -51,13 +60,24 @@ export function configurePlot(command: Command): void {
     .addOption(
       new Option('--schedule <text...>', 'draw these schedules instead, written as in code or as JSON')
         .argParser(addSchedule)
-        .conflicts(['function', 'condition', 'start', 'rule', ...runOptions, ...ruleOptions.keys()]),
+        .conflicts([...pathOptions, ...metricsOptions]),
     )
     .option(
       '--updates <number>',
       'number of updates of schedules to draw (default: until all schedules are constant, or 1000 if one never is)',
       makeParser(integerBetween(2, MAX_UPDATES)),
     )
+    .option(
+      '--x <column>',
+      'column of the file on the horizontal axis (default: step, iteration, update, epoch, time or timestamp; ' +
+        'else the line number)',
+    )
+    .option('--y <column...>', 'columns of the file to draw (default: all other columns with numbers)')
+    .option(
+      '--log',
+      'draw a logarithmic y axis (default if all values are positive and span more than 2 decades)',
+    )
+    .addOption(new Option('--linear', 'draw a linear y axis').conflicts('log'))
   addRunOptions(command)
   command.addHelpText(
     'after',
@@ -68,13 +88,22 @@ which suit Rosenbrock's function.
 
   antigrad plot --rule adam adagrad --function himmelblau --start 0,-4 -o himmelblau.svg
   antigrad plot --schedule 'warmup(cosine(1e-3, { steps: 1000 }), { steps: 100 })' -o rate.svg
+  antigrad plot losses.ndjson -o losses.svg
   antigrad plot -o - > paths.svg
 
-Exit status: ${MISUSE} if the command line is invalid or the file cannot be written.`,
+Exit status: ${MISUSE} if the command line is invalid, or a file cannot be read or written.`,
   )
 
-  command.action(async (options: Record<string, unknown>) => {
+  command.action(async (file: string | undefined, options: Record<string, unknown>) => {
     checkGiven(command, '-o, --output <file>', options.output)
+    const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli'
+    const others = file === undefined ? metricsOptions : [...pathOptions, 'schedule', 'updates']
+    const other = others.find(isGiven)
+    if (other !== undefined) {
+      const expected = `no value with${file === undefined ? 'out' : ''} a file of metrics`
+      throw new OptionError(`--${toKebabCase(other)}`, expected, options[other])
+    }
+    if (file !== undefined) return drawFile(file, options)
     const updates = options.updates as number | undefined
     if (options.schedule !== undefined)
       return drawing(options.schedule as readonly NamedSchedule[], options, updates)
@@ -100,6 +129,16 @@ Exit status: ${MISUSE} if the command line is invalid or the file cannot be writ
     showProgress('')
     await write(svg)
   })
+}
+
+async function drawFile(file: string, { output, x, y, log, linear }: Record<string, unknown>): Promise<void> {
+  const write = await makeWriter(output as string)
+  const { readMetrics } = await import('../plot/read-metrics.js')
+  const { drawMetrics } = await import('../plot/metrics.js')
+  const { isCut, ...found } = readMetrics(file, { x, y } as MetricColumns)
+  if (isCut) say(`${file}: the last line is incomplete and is not drawn`)
+  const isLogarithmic = log === undefined && linear === undefined ? undefined : log === true
+  await write(drawMetrics({ ...found, title: basename(file), isLogarithmic }))
 }
 
 async function drawing(

@@ -198,7 +198,8 @@ function sweptNames(values: OptionLists): string[] {
  */
 async function drawing(output: string, title: string, values: OptionLists) {
   const write = await writer(output)
-  const { alongAxis, drawSweep, wrapLines, MAX_LINES } = await import('../plot/sweep.js')
+  const { alongAxis, drawSweep, wrapLines } = await import('../plot/sweep.js')
+  const { MAX_LINES } = await import('../plot/picture.js')
   const along = alongAxis(values)
   if (along === undefined)
     throw new OptionError('--output', 'an option with several values (for the horizontal axis)', 'none')

@@ -1,17 +1,26 @@
 /** Fits as SVG: data, curves with their confidence bands, and a lower panel of residuals. */
 
-import { ticks } from 'd3-array'
-import { type AxisScale, makeScales } from '../../axes/scale.js'
-import { AntigradError } from '../../core/errors.js'
+import type { AxisScale } from '../../axes/scale.js'
 import type { Fit } from '../../fits/fit/result.js'
+import {
+  type AxisPosition,
+  type AxisRange,
+  axis,
+  computeRange,
+  frame,
+  getScale,
+  type HorizontalAxis,
+  LEFT,
+  RIGHT,
+  ticksOf,
+  WIDTH,
+  widened,
+} from './frame.js'
 import { label } from './panel.js'
-import { COLORS, DASHES, FONTS, lineStyle } from './picture.js'
+import { COLORS, FONTS, lineStyle } from './picture.js'
 import { clip, pathData, px, simplify } from './polyline.js'
 import { escapeXml } from './sweep.js'
 
-const WIDTH = 830
-const LEFT = 74
-const RIGHT = 800
 /** Top and height of the upper panel and of the lower panel. */
 const CURVES = [62, 300] as const
 const RESIDUALS = [404, 120] as const
@@ -20,13 +29,8 @@ const [UPPER, LOWER] = [CURVES, RESIDUALS].map(([top, height]) => top + height)
 const LEGEND = 596
 const ROW = 18
 
-const getScale = makeScales(ticks)
-
 /** Number of points per curve. */
 const POINTS = 600
-
-/** Number of distinguishable line styles. */
-export const MAX_FITS = COLORS.length * DASHES.length
 
 /** The properties of a fit, or of a group of a shared fit, that the plot uses. */
 export type DrawableFit = Pick<Fit, 'values' | 'errors' | 'reason' | 'residuals' | 'predict' | 'band'>
@@ -53,10 +57,6 @@ export interface Titles {
   readonly logY: boolean
 }
 
-type AxisRange = readonly [low: number, high: number]
-/** Maps values to pixels. */
-type AxisPosition = (x: number) => number
-
 interface FitCurve {
   readonly x: readonly number[]
   readonly f: Float64Array
@@ -65,10 +65,7 @@ interface FitCurve {
 }
 
 /** The axes of the upper panel. */
-interface FitPlotView {
-  readonly x: AxisRange
-  readonly scaleX: AxisScale
-  readonly atX: AxisPosition
+interface FitPlotView extends HorizontalAxis {
   readonly atY: AxisPosition
 }
 
@@ -113,34 +110,6 @@ ${frame(view, RESIDUALS, 'residuals', ticksOf(range, at, 3, getScale(false)))}
 <path stroke="#555" d="M${LEFT} ${px(at(0))}H${RIGHT}"/>
 ${all.map((drawn, i) => points(drawn, residuals[i], [view.atX, at], i)).join('\n')}
 </g>`
-}
-
-function frame(
-  { x, atX, scaleX }: FitPlotView,
-  [top, height]: readonly [number, number],
-  name: string,
-  yTicks: string,
-): string {
-  const bottom = top + height
-  const marks = scaleX
-    .ticks(x[0], x[1], 8)
-    .map(
-      (tick) =>
-        `<path d="M${px(atX(tick))} ${bottom}v5"/><text x="${px(atX(tick))}" y="${bottom + 18}" text-anchor="middle">${label(tick)}</text>`,
-    )
-  return `<text x="${LEFT}" y="${top - 6}">${escapeXml(name)}</text>
-<g stroke="#555" fill="none"><rect x="${LEFT}" y="${top}" width="${RIGHT - LEFT}" height="${height}"/></g>
-<g class="axes" stroke="#555" fill="#222">${(marks.join('') + yTicks).replaceAll('<text', '<text stroke="none"')}</g>`
-}
-
-function ticksOf(range: AxisRange, at: AxisPosition, count: number, scale: AxisScale): string {
-  const marks = scale
-    .ticks(range[0], range[1], count)
-    .map(
-      (tick) =>
-        `<path d="M${LEFT} ${px(at(tick))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(at(tick))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(at(tick) + 4)}" text-anchor="end">${label(tick)}</text>`,
-    )
-  return marks.join('')
 }
 
 /** Dots, drawn as the round caps of zero-length lines; one dot per pixel. */
@@ -218,13 +187,6 @@ function computeCurve({ x, fit }: DrawnGroup, column: string, scale: AxisScale):
   return { x: at, f: fit.predict({ [column]: at }), ...fit.band({ [column]: at }) }
 }
 
-/** The smallest and the largest finite value. */
-function computeRange(numbers: Iterable<number>): AxisRange {
-  let [low, high] = [Infinity, -Infinity]
-  for (const x of numbers) if (Number.isFinite(x)) [low, high] = [Math.min(low, x), Math.max(high, x)]
-  return [low, high]
-}
-
 /** The vertical range: all data and error bars, and curves up to one data range beyond them. */
 function computeView(all: readonly DrawnGroup[], curves: readonly FitCurve[], scale: AxisScale): AxisRange {
   const ends = ({ y, bars }: DrawnGroup) =>
@@ -238,18 +200,6 @@ function computeView(all: readonly DrawnGroup[], curves: readonly FitCurve[], sc
     [Math.max(low - span, Math.min(low, least)), Math.min(high + span, Math.max(high, most))],
     0.04,
   )
-}
-
-/** The range with a margin on both sides, also if it is a single value. */
-function widened([low, high]: AxisRange, share: number): AxisRange {
-  const room = high > low ? share * (high - low) : Math.abs(low) / 10 || 1
-  if (Number.isFinite(high - low + 2 * room)) return [low - room, high + room]
-  throw new AntigradError(`numbers from ${low} to ${high} are too far apart to draw`)
-}
-
-/** Maps values to pixels. */
-function axis([low, high]: AxisRange, from: number, to: number, scale: AxisScale): AxisPosition {
-  return (x) => from + ((to - from) * (scale.position(x) - low)) / (high - low)
 }
 
 /** Runs of consecutive indices at which the condition holds. */

@@ -46,6 +46,9 @@ export const COLORS = ['#d55e00', '#000000', '#009e73', '#cc79a7', '#0072b2', '#
 /** If there are more runs than colors, the colors repeat with dashed lines. */
 export const DASHES = ['', ' stroke-dasharray="7 3"', ' stroke-dasharray="2 2"']
 
+/** Number of distinguishable line styles. */
+export const MAX_LINES = COLORS.length * DASHES.length
+
 export const lineStyle = (i: number) =>
   `stroke="${COLORS[i % COLORS.length]}"${DASHES[Math.floor(i / COLORS.length) % DASHES.length]}`
 

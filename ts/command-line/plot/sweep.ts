@@ -4,7 +4,7 @@ import { ticks } from 'd3-array'
 import type { SetResult } from '../../jobs/sweep.js'
 import { formatShare } from '../sweep/describe.js'
 import { label } from './panel.js'
-import { COLORS, DASHES, FONTS, lineStyle } from './picture.js'
+import { FONTS, lineStyle } from './picture.js'
 import { pathData, px } from './polyline.js'
 
 const WIDTH = 830
@@ -14,9 +14,6 @@ const TOPS = [58, 306]
 const HEIGHT = 200
 const LEGEND = 576
 const ROW = 18
-
-/** Number of distinguishable line styles. */
-export const MAX_LINES = COLORS.length * DASHES.length
 
 /** An axis: maps values to positions from 0 to 1, and holds the positions and texts of its ticks. */
 interface SweepAxis {

@@ -12,22 +12,31 @@ import { parseRun } from '../format/json.js'
 import { openSafetensors } from '../format/read.js'
 import { FileError } from '../sources/errors.js'
 import type { FileSource } from '../sources/sources.js'
+import { type JsonValue, readExtra, writeExtra } from './extra.js'
 import { beginWrite, readRun, type Saveable } from './runs.js'
 
 /** Information that is stored with a checkpoint. */
-export interface CheckpointOptions {
+export interface CheckpointOptions<Extra = JsonValue> {
   /** Progress of the run, in a count that the caller chooses. Default: the number of updates. */
   readonly step?: number
-  /** Metrics by name. */
+  /** Metrics by name, which may be NaN or infinite. */
   readonly metrics?: Readonly<Record<string, number>>
+  /**
+   * Other state that training needs to resume, such as the epoch, the state of a random generator and the loss curve:
+   * any JSON value with finite numbers, at most 100 levels of nesting and 30 million characters. The value is copied
+   * at the call. Plain objects and arrays are accepted. Typed arrays, class instances and functions are errors.
+   */
+  readonly extra?: Extra
 }
 
 /** An intact checkpoint. */
-export interface Checkpoint {
+export interface Checkpoint<Extra = JsonValue> {
   readonly path: string
   readonly saved: SavedRun
   readonly step: number
   readonly metrics: Readonly<Record<string, number>>
+  /** A copy of the value that was saved as `extra`, with the same bits; undefined if none was saved. */
+  readonly extra: Extra | undefined
   /** Newer checkpoints that were skipped because they are damaged, with the reason for each. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
 }
@@ -40,16 +49,17 @@ export interface CheckpointsOptions {
 }
 
 /** Checkpoints in a folder that is used for nothing else. */
-export interface Checkpoints {
+export interface Checkpoints<Extra = JsonValue> {
   /**
    * Writes a checkpoint of the current state, like `writeFile`, and then removes old checkpoints. Concurrent calls are
    * executed in order, one after the other.
    *
    * @returns path of the checkpoint
+   * @throws (rejects with) OptionError if an option is invalid, before anything is written; the errors of `writeFile`
    */
-  save(optimizer: Saveable, options?: CheckpointOptions): Promise<string>
+  save(optimizer: Saveable, options?: CheckpointOptions<Extra>): Promise<string>
   /** Reads the newest intact checkpoint; null if no intact checkpoint exists. */
-  latest(): Promise<Checkpoint | null>
+  latest(): Promise<Checkpoint<Extra> | null>
 }
 
 const optionTable = {
@@ -58,10 +68,15 @@ const optionTable = {
     console.warn(message),
   ),
 }
-const saveOptions = { step: passThrough<number>(), metrics: passThrough<Readonly<Record<string, number>>>() }
+const saveOptions = {
+  step: passThrough<number>(),
+  metrics: passThrough<Readonly<Record<string, number>>>(),
+  extra: passThrough<unknown>(),
+}
 
 const STEP = 'checkpoint.step'
 const METRICS = 'checkpoint.metrics'
+const EXTRA = 'checkpoint.extra'
 /** Largest number that may occur in a file name. File names with more digits would not be recognized as checkpoints. */
 const MAX_NUMBER = 999_999_999_999_999
 /**
@@ -76,9 +91,13 @@ const fileName = (number: number, step: number) =>
  *
  * The process may be killed at any moment: an intact file is removed only after the new file is on the disk.
  *
+ * @typeParam Extra type of `extra`, which `latest` does not check: a file may have been written by another program
  * @throws OptionError if an option is invalid, or in a browser, which has no folders
  */
-export function checkpoints(directory: string | URL, options: CheckpointsOptions = {}): Checkpoints {
+export function checkpoints<Extra = JsonValue>(
+  directory: string | URL,
+  options: CheckpointsOptions = {},
+): Checkpoints<Extra> {
   const { keep, onWarning } = readOptions('options', options, optionTable)
   const folder = openFolder(directory)
   let before: Promise<unknown> = Promise.resolve()
@@ -124,7 +143,7 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
         tried.add(name)
         const path = folder.pathOf(name)
         try {
-          return { ...(await readCheckpoint(path)), path, skipped }
+          return { ...((await readCheckpoint(path)) as CheckpointContent<Extra>), path, skipped }
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
           if (!(error instanceof FileError)) throw error
@@ -137,17 +156,24 @@ export function checkpoints(directory: string | URL, options: CheckpointsOptions
 }
 
 /** Reads the metadata of a checkpoint. */
-function describeCheckpoint(optimizer: Saveable, given: CheckpointOptions) {
-  const { step, metrics } = readOptions('options', given, saveOptions)
+function describeCheckpoint(optimizer: Saveable, given: CheckpointOptions<unknown>) {
+  const { step, metrics, extra } = readOptions('options', given, saveOptions)
   const count = step ?? (optimizer as { updates?: number })?.updates
   if (!isStep(count)) throw new OptionError('step', 'an integer ≥ 0', count)
-  return { count, metadata: { [STEP]: `${count}`, [METRICS]: toText(readMetrics(metrics), []) } }
+  const metadata = {
+    [STEP]: `${count}`,
+    [METRICS]: toText(readMetrics(metrics), []),
+    ...(extra !== undefined && { [EXTRA]: writeExtra('extra', extra) }),
+  }
+  return { count, metadata }
 }
 
 const fileNumber = (name: string) => Number(FILE_NAME.exec(name)?.[1])
 
+type CheckpointContent<Extra = JsonValue> = Omit<Checkpoint<Extra>, 'path' | 'skipped'>
+
 /** Reads a checkpoint. @throws FileError if the file is not a checkpoint or is damaged */
-export async function readCheckpoint(place: FileSource): Promise<Omit<Checkpoint, 'path' | 'skipped'>> {
+export async function readCheckpoint(place: FileSource): Promise<CheckpointContent> {
   const file = await openSafetensors(place)
   try {
     const [step, metrics] = [STEP, METRICS].map((key) => file.metadata.get(key))
@@ -155,7 +181,10 @@ export async function readCheckpoint(place: FileSource): Promise<Omit<Checkpoint
       throw new FileError(`metadata: ${STEP}`, 'an integer ≥ 0', step)
     const found = parseRun(`metadata: ${METRICS}`, metrics, [])
     if (!isMetrics(found)) throw new FileError(`metadata: ${METRICS}`, 'an object of numbers', metrics)
-    return { saved: await readRun(file), step: Number(step), metrics: found }
+    // Files of earlier releases have no such text.
+    const text = file.metadata.get(EXTRA)
+    const extra = text === undefined ? undefined : readExtra(`metadata: ${EXTRA}`, text)
+    return { saved: await readRun(file), step: Number(step), metrics: found, extra }
   } finally {
     await file.close()
   }
