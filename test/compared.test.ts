@@ -1,0 +1,18 @@
+/** Tables that compare antigrad with other libraries agree with the results of the bench. */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { figures, results, withBlock } from '../scripts/lib/compared.mjs'
+import { home } from './children.js'
+
+const read = (file: string) => readFileSync(join(home, file), 'utf8')
+
+test("the README's figures are the results of the bench", () => {
+  const readme = read('README.md')
+  expect(withBlock(readme, 'figures', figures(results()))).toBe(readme)
+})
+
+test('a page without its markers is an error', () => {
+  expect(() => withBlock('# Page', 'figures', '')).toThrow('no markers for figures')
+})
