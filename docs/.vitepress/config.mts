@@ -6,6 +6,8 @@ import { anchorOf } from '../../scripts/lib/anchor.mjs'
 // Imported by URL, so that VitePress does not bundle the library.
 const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
 
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
 /** Every page of docs/, by topic. A page that is missing here is an error. */
 const sections: Readonly<Record<string, readonly string[]>> = {
   Begin: ['start', 'which', 'coming-from', 'recipes', 'not-here'],
@@ -92,6 +94,7 @@ export default defineConfig({
     'crates/**',
     'page/**',
     'native/**',
+    'npm/**',
     'wasm/**',
     'bench/peers/**',
     '.ci/**',
@@ -106,6 +109,7 @@ export default defineConfig({
   buildEnd: writeTexts,
   themeConfig: {
     logoLink: '/docs/',
+    siteTitle: `antigrad ${version}`,
     search: {
       provider: 'local',
       options: {
