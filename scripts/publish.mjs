@@ -5,7 +5,7 @@
 // ANTIGRAD_REPOSITORY is the address of the repository.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { completePackages, repositoryFrom } from './lib/published.mjs'
+import { completePackages, repositoryFrom } from './lib/publication.mjs'
 import { Failure, root, runAloud, say, script } from './lib/run.mjs'
 
 async function must(command, ...args) {

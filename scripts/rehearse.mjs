@@ -18,7 +18,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseTriple } from '@napi-rs/cli'
-import { VARIABLE } from './lib/published.mjs'
+import { VARIABLE } from './lib/publication.mjs'
 import { Failure, root, run, say, script } from './lib/run.mjs'
 
 const tools = join(root, 'target/rehearsal')

@@ -1,7 +1,7 @@
-// npm run table:compared: writes the README's figures from the results of the bench.
+// npm run table:comparison: writes the README's figures from the results of the bench.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { figures, results, withBlock } from './lib/compared.mjs'
+import { figures, results, withBlock } from './lib/comparison.mjs'
 import { root, script } from './lib/run.mjs'
 
 script(async () => {

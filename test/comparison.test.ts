@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { figures, results, withBlock } from '../scripts/lib/compared.mjs'
+import { figures, results, withBlock } from '../scripts/lib/comparison.mjs'
 import { home } from './children.js'
 
 const read = (file: string) => readFileSync(join(home, file), 'utf8')

@@ -5,7 +5,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { completePackages, metadataOf, publishedText, repositoryFrom } from '../scripts/lib/published.mjs'
+import { completePackages, metadataOf, publishedText, repositoryFrom } from '../scripts/lib/publication.mjs'
 import { home } from './children.js'
 
 const REPOSITORY = 'https://github.com/owner/name'

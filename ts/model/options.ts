@@ -36,30 +36,34 @@ export interface Accumulation extends GivenOf<typeof accumulation> {}
 
 /** Options of an optimizer: the work around its rule, and where it runs. */
 export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] = never> {
-  /** Tensors with other options, another rule, or no updates; later groups win. */
+  /** Tensors with other options, another rule, or no updates; later groups win. No groups by default. */
   readonly groups?: readonly Group<R, N>[]
-  /** Dimensions of tensors, in the structure of the parameters, such as `{ body: { weight: [512, 256] } }`. */
+  /**
+   * Dimensions of tensors, in the structure of the parameters, such as `{ body: { weight: [512, 256] } }`. By default a
+   * tensor has one dimension.
+   */
   readonly shapes?: Shapes<P>
   /** Clips gradients per tensor, by their global norm and by value; off by default. */
   readonly clip?: Clip
   /** Sets `grads` to zero in the pass that updates; false by default. */
   readonly zeroGrads?: boolean
   /**
-   * The number of `step` calls per update. The update uses the mean of their gradients, and earlier calls return false.
-   * A tensor without a gradient in one batch counts as 0 there; a tensor without any gradient is skipped.
+   * The number of `step` calls per update, ≥ 1; 1 by default. The update uses the mean of their gradients, and earlier
+   * calls return false. A tensor without a gradient in one batch counts as 0 there; a tensor without any gradient is
+   * skipped.
    */
   readonly accumulate?: number | Accumulation
-  /** Maintains an average of the parameters in `optimizer.average`: `ema()` or `swa()`. */
+  /** Maintains an average of the parameters in `optimizer.average`: `ema()` or `swa()`. No average by default. */
   readonly average?: Average
   /**
    * After every `steps` updates: slow ← slow + α·(θ − slow), θ ← slow. The slow weights start at the parameters, and
-   * the rule's state is kept. (Zhang, Lucas, Ba and Hinton, 2019)
+   * the rule's state is kept. Off by default. (Zhang, Lucas, Ba and Hinton, 2019)
    */
   readonly lookahead?: Lookahead
   /**
-   * Handling of gradients that are not finite: 'propagate' (no check, because a check costs a pass over the gradients),
-   * 'skip' (nothing changes, and no clock advances) or 'throw' (NonFiniteError). With `accumulate`, each batch is
-   * checked.
+   * Handling of gradients that are not finite: 'propagate' (no check), 'skip' (nothing changes, and no clock advances)
+   * or 'throw' (NonFiniteError). The default is 'propagate', because a check costs a pass over the gradients. With
+   * `accumulate`, each batch is checked.
    */
   readonly onNonFinite?: 'propagate' | 'skip' | 'throw'
   /**

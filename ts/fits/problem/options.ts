@@ -37,7 +37,7 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
   readonly start?: Start
   /**
    * Derived quantities: expressions of the parameters by name, as in `{ ec90: 'ec50 * 9^(1/slope)' }`.
-   * `values`, `errors` and `intervals()` include them.
+   * `values`, `errors` and `intervals()` include them. None by default.
    */
   readonly derive?: Derive
   /** Name of the response column. Default: the only column that the model does not use, else `y`. */
@@ -49,7 +49,7 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    */
   readonly sigma?: FitColumn | string
   /**
-   * Weights of the squared residuals, as an alternative to `sigma`. Weights 1/σ² are equivalent to `sigma`.
+   * Weights of the squared residuals, as an alternative to `sigma`; 1 by default. Weights 1/σ² are equivalent to `sigma`.
    * Numbers must be finite and ≥ 0. A row of weight 0 is ignored, even if it contains NaN. A string such as
    * `'1/f^2'` is an expression of the model value f and the columns, evaluated at the solution (iteratively
    * reweighted least squares).
