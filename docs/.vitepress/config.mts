@@ -61,6 +61,7 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
     recursive: true,
     filter: (path) => !/\.(md|checkpoint(\.new)?)$/.test(path),
   })
+  cpSync(new URL('../api.txt', import.meta.url), join(outDir, 'docs/api.txt'))
   writeFileSync(join(outDir, 'llms.txt'), `# antigrad\n\n> ${about}\n\n${lines.join('\n\n')}\n`)
   writeFileSync(join(outDir, 'llms-full.txt'), listed.map(text).join('\n\n'))
   writeFileSync(
