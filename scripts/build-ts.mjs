@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseTriple } from '@napi-rs/cli'
 import { build } from 'esbuild'
+import { explainOptions } from './lib/declarations.mjs'
 import { optionDocumentation } from './lib/option-documentation.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -52,6 +53,29 @@ for (const emitted of [
     stdio: 'inherit',
   })
   if (status !== 0) process.exit(status ?? 1)
+}
+
+await explain()
+
+/** Gives the published declarations a comment with the range and the default of each option. */
+async function explain() {
+  const { definitions } = await import('../dist/rules/definitions.js')
+  const antigrad = await import('../dist/index.js')
+  const { kinds } = await import('../dist/schedules/schedule.js')
+  const users = ['.', 'bullmq', 'chunks', 'files', 'fits', 'tfjs'].map((folder) => join(folder, 'index'))
+  explainOptions('dist', users, (owner, name) => {
+    const { options } = definitions[owner] ?? {}
+    const option = options?.[name] ?? kinds.get(owner)?.fields[name]
+    if (option === undefined) return undefined
+    const presets = options === undefined ? [] : Object.entries(antigrad[owner])
+    const others = presets
+      .map(([system, preset]) => [system, preset()[name]])
+      .filter(([, value]) => value !== option.default)
+      .map(([system, value]) => `${JSON.stringify(value)} in ${owner}.${system}`)
+    const own = option.default === undefined ? [] : [JSON.stringify(option.default)]
+    const expected = option.schedulable ? `${option.expected}, a schedule or a function` : option.expected
+    return { expected, default: [...own, ...others] }
+  })
 }
 
 rmSync('dist/many/engines/worker.js')

@@ -1,4 +1,5 @@
 // npm runs this script before `npm pack` and `npm publish`, which would otherwise make an empty package without dist/.
+// It must run in a copy that has no other script.
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -16,5 +17,10 @@ if (missing.length === 0) {
 }
 if (problems.length > 0) {
   console.error(`antigrad: ${problems.join('; ')}. Build it first: npm run setup`)
+  process.exit(1)
+}
+// A clone's README has relative links, and its package.json names no addons.
+if (['publish', 'stage'].includes(process.env.npm_command)) {
+  console.error('antigrad: a clone is not the published package. Publish it with node scripts/publish.mjs')
   process.exit(1)
 }

@@ -1,6 +1,7 @@
-// npm run rehearse: rehearses a release. It publishes to a local registry with the commands of the release workflow,
-// and installs the result in fresh folders with each package manager. The installs are with and without the addon,
-// upgraded, downgraded and with mixed versions. It needs `npm run setup`.
+// npm run rehearse: rehearses a release. Publishes to a local registry with the commands of the release workflow: first
+// the placeholders that staging leaves, then the addons, and then the main package. Installs the result in fresh folders
+// with each package manager: with and without the addon, upgraded, downgraded and with mixed versions. Needs
+// `npm run setup`.
 import { spawn, spawnSync } from 'node:child_process'
 import {
   cpSync,
@@ -17,6 +18,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseTriple } from '@napi-rs/cli'
+import { VARIABLE } from './lib/publication.mjs'
 import { Failure, root, run, say, script } from './lib/run.mjs'
 
 const tools = join(root, 'target/rehearsal')
@@ -24,11 +26,14 @@ const platform = `${process.platform}-${process.arch}`
 /** External tools, which are installed into target/rehearsal (430 MB). */
 const wanted = {
   ...{ verdaccio: '6.10.4', [`node-${platform}`]: '24.21.0', [`@oven/bun-${platform}`]: '1.4.5' },
-  ...{ pnpm: '12.21.0', yarn: '1.22.22', '@yarnpkg/cli-dist': '4.18.1' },
+  ...{ npm: '12.2.2', pnpm: '12.21.0', yarn: '1.22.22', '@yarnpkg/cli-dist': '4.18.1' },
 }
 // The newest registry and package managers need a newer Node than the oldest version that antigrad supports.
 const node = join(tools, `node_modules/node-${platform}/bin/node`)
 const program = (path) => join(tools, 'node_modules', path)
+/** A repository that does not exist. */
+const REPOSITORY = 'https://github.com/rehearsal/antigrad'
+const PLACEHOLDER = '0.0.0-stage'
 
 script(async () => {
   await install()
@@ -38,9 +43,14 @@ script(async () => {
   const server = startRegistry(work, port)
   try {
     const token = await signUp(registry)
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const { version, napi } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     const next = version.replace(/\d+$/, (patch) => `${Number(patch) + 1}`)
-    for (const each of [version, next]) await release(work, each, registry, token)
+    const addons = napi.targets.map((target) => `antigrad-${parseTriple(target).platformArchABI}`).sort()
+    await addPlaceholders(work, [...addons, 'antigrad'], registry, token)
+    for (const each of [version, next]) {
+      await release(work, each, registry, token, addons)
+      await checkRegistry(registry, addons, each)
+    }
     tryOut(work, registry, version, next)
     say('All package managers installed the release.')
   } finally {
@@ -98,10 +108,61 @@ async function signUp(registry) {
   throw new Failure('the registry did not start')
 }
 
+/** Publishes the versions that staging leaves of a new package. */
+async function addPlaceholders(work, names, registry, token) {
+  for (const name of names) {
+    const folder = join(work, `placeholder-${name}`)
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, version: PLACEHOLDER }))
+    writeFileSync(join(folder, '.npmrc'), credentials(registry, token))
+    await run('npm', ['publish', '--tag', 'latest'], { label: `the placeholder of ${name}`, cwd: folder })
+  }
+}
+
+/** Runs the script of the first release without sending anything: the registry stages no packages. */
+function tryStaging(folder, env, addons) {
+  // The command needs a newer npm than the oldest version that builds the packages.
+  const path = `${join(tools, 'node_modules/.bin')}:${join(node, '..')}:${process.env.PATH}`
+  const args = ['scripts/publish.mjs', 'stage', '--dry-run']
+  const { stderr } = spawnSync(node, args, {
+    ...{ cwd: folder, encoding: 'utf8' },
+    env: { ...process.env, ...env, PATH: path },
+  })
+  const staged = [...stderr.matchAll(/^\+ (.*)@.* \(staged\)$/gm)].map(([, name]) => name)
+  const listed = [...stderr.matchAll(/^npm stage list (\S+)/gm)].map(([, name]) => name)
+  const wanted = [...addons, 'antigrad'].join()
+  if (staged.join() !== wanted || listed.join() !== wanted) throw new Failure(`staging: ${stderr}`)
+  say('npm stage publish packs all packages, antigrad last (dry run)')
+}
+
+/** Checks the order of publication, the exact versions of the addons, and where the packages say that they come from. */
+async function checkRegistry(registry, addons, version) {
+  const documents = await Promise.all(
+    [...addons, 'antigrad'].map(async (name) => (await fetch(`${registry}${name}`)).json()),
+  )
+  const main = documents.at(-1)
+  const published = ({ time }) => Date.parse(time[version])
+  const problems = [
+    ...documents.filter((one) => !(published(one) <= published(main))).map(({ name }) => `${name} came late`),
+    ...documents
+      .filter(({ versions }) => versions[version]?.homepage !== `${REPOSITORY}#readme`)
+      .map(({ name }) => `${name} has no homepage`),
+    ...documents
+      .filter((one) => one['dist-tags'].latest !== version)
+      .map(({ name }) => `${name} is not latest`),
+    ...addons
+      .filter((name) => main.versions[version].optionalDependencies[name] !== version)
+      .map((name) => `antigrad does not name ${name}`),
+    ...(/\]\((?!https:)/.test(main.readme) ? ['the README has relative links'] : []),
+  ]
+  if (problems.length > 0) throw new Failure(`${version}: ${problems.join(', ')}`)
+  say(`${version}: the addons came before antigrad, which names them and replaces the placeholder`)
+}
+
 /**
  * Publishes a copy of the workflow's files with another version. Placeholders replace the addons of other platforms.
  */
-async function release(work, version, registry, token) {
+async function release(work, version, registry, token, addons) {
   const folder = join(work, `release-${version}`)
   mkdirSync(join(folder, 'native'), { recursive: true })
   for (const path of ['package.json', 'README.md', 'LICENSE', 'scripts', 'dist', 'ts']) {
@@ -120,10 +181,10 @@ async function release(work, version, registry, token) {
     else writeFileSync(join(folder, 'native', name), 'stands in for an addon\n')
   }
   writeFileSync(join(folder, '.npmrc'), credentials(registry, token))
+  const env = { npm_config_userconfig: join(folder, '.npmrc'), [VARIABLE]: REPOSITORY }
+  tryStaging(folder, env, addons)
   await run(process.execPath, ['scripts/publish.mjs', '--registry', registry], {
-    label: `the release of ${version}`,
-    cwd: folder,
-    env: { npm_config_userconfig: join(folder, '.npmrc') },
+    ...{ label: `the release of ${version}`, cwd: folder, env },
   })
 }
 

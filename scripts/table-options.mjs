@@ -1,8 +1,8 @@
-// npm run table:options: writes docs/rules.md and the README's list from the rules, and measures their bundle sizes.
-import { readFileSync, writeFileSync } from 'node:fs'
+// npm run table:options: writes docs/rules.md from the rules, and measures their bundle sizes.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sizesOf } from './lib/bundle.mjs'
-import { rulesPage, withRules } from './lib/rules-page.mjs'
+import { rulesPage } from './lib/rules-page.mjs'
 import { root, script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
@@ -15,6 +15,4 @@ script(async () => {
 
   const sizes = await sizesOf(Object.keys(definitions))
   writeFileSync(join(root, 'docs/rules.md'), rulesPage(antigrad, definitions, documentation, sizes))
-  const readme = join(root, 'README.md')
-  writeFileSync(readme, withRules(readFileSync(readme, 'utf8'), definitions))
 })

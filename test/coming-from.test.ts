@@ -43,7 +43,7 @@ async function printed({ language, code }: { language: string; code: string }): 
     require,
     {},
   )
-  return lines.flat() as number[]
+  return lines.flat().filter((value): value is number => typeof value === 'number')
 }
 
 /** The precision of both outputs, if the other library has fewer digits: relative to the largest number. */
@@ -52,6 +52,10 @@ const tolerances: Record<string, number> = {
   fmin: 1e-4,
   numeric: 1e-6,
   'ml-regression': 1e-9,
+  regression: 1e-9,
+  'd3-regression': 1e-9,
+  'simple-statistics': 1e-9,
+  'Trend lines of charts': 1e-9,
   "SciPy's curve_fit": 1e-6,
   lmfit: 1e-6,
   "R's nls": 1e-8,
@@ -65,9 +69,10 @@ describe.each(sections.filter(({ title }) => title in tolerances))(
   'code in the docs page for users of $title',
   ({ title, blocks }) => {
     test('prints the same numbers with antigrad and with the other library', async () => {
+      const shared = title === 'd3-regression' ? 'regression' : 'torch.optim'
       const ours =
         blocks.find(({ language }) => language === 'ts') ??
-        sections.find((one) => one.title === 'torch.optim')?.blocks[1]
+        sections.find((one) => one.title === shared)?.blocks[1]
       const [theirs, here] = [await printed(blocks[0]), await printed(ours as (typeof blocks)[0])]
       expect(theirs.length).toBeGreaterThan(2)
       expect(here.length).toBe(theirs.length)
@@ -78,6 +83,9 @@ describe.each(sections.filter(({ title }) => title in tolerances))(
   },
 )
 
-test('the docs page for users of other libraries covers every library except TensorFlow.js, which has its own page', () => {
-  expect(sections.map(({ title }) => title)).toEqual([...Object.keys(tolerances), 'TensorFlow.js'])
+test('the docs page for users of other libraries covers every library, TensorFlow.js and training loops', () => {
+  expect(sections.map(({ title }) => title)).toEqual([
+    ...Object.keys(tolerances),
+    ...['TensorFlow.js', 'Training loops'],
+  ])
 })

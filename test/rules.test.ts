@@ -20,7 +20,7 @@ import { findConstantStart, type Scheduled } from '../dist/schedules/schedule.js
 import { type Warmup, warmup } from '../dist/schedules/warmup.js'
 
 import { examplesOf } from '../scripts/lib/option-examples.mjs'
-import { aboutRules, rulesPage, sizesIn, withRules } from '../scripts/lib/rules-page.mjs'
+import { aboutRules, rulesPage, sizesIn } from '../scripts/lib/rules-page.mjs'
 
 const about = aboutRules()
 
@@ -143,8 +143,8 @@ describe.each(Object.values(definitions))('the definition of $name', ({ name, op
   })
 
   test('names its source, and describes each state array', () => {
-    const { source, state } = about[name]
-    expect(source).toMatch(/\S/)
+    const { paragraphs, state } = about[name]
+    expect(paragraphs[0]).toMatch(/\([^()]*\b(18|19|20)\d\d\b[^()]*\)/)
     const words = state?.split(/[^\w]+/)
     for (const { state, lines = [] } of kernels)
       expect(words).toEqual(expect.arrayContaining([...state, ...lines]))
@@ -173,11 +173,9 @@ test('docs/rules.md matches the declarations of rules', () => {
   expect(page).toBe(rulesPage(antigrad, definitions, documentation, sizesIn(page)))
 })
 
-test("the README's list of rules matches the comments of rules", () => {
+test('the README says how many rules there are', () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-  const listed = [...readme.matchAll(/^\| \[`(\w+)`\]\(docs\/rules\.md#/gm)].map(([, name]) => name)
-  expect(listed).toEqual(Object.keys(definitions))
-  expect(readme).toBe(withRules(readme, definitions))
+  expect(readme).toContain(`[${Object.keys(definitions).length} rules](docs/rules.md)`)
 })
 
 test.each(Object.values(definitions))(

@@ -425,7 +425,7 @@ test('every schedule occurs in the random tests, and has a row in the docs', () 
   expect(Object.keys(functions).sort()).toEqual(drawn.sort())
   const page = readFileSync(join(home, 'docs/schedules.md'), 'utf8')
   expect(drawn.filter((name) => !page.includes(`| \`${name}\` |`))).toEqual([])
-  expect(readFileSync(join(home, 'README.md'), 'utf8')).toContain(`There are ${drawn.length} kinds`)
+  expect(readFileSync(join(home, 'README.md'), 'utf8')).toContain(`and ${drawn.length} kinds of\n[schedules]`)
 })
 
 describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {

@@ -105,9 +105,13 @@ export class Optimizer<
   #madeOf = -1
 
   /**
+   * Makes an optimizer of one model. It copies the arrays, and `params` has live views of the current values.
+   *
    * @param params one Float32Array or Float64Array, or arrays and objects of them, nested up to 100 levels. All tensors
    * have one dtype, and each array and each dotted name occurs once. The values are copied.
    * @param rule an update rule, such as `adam({ lr: 1e-3 })`; its options are validated again
+   * @param options groups, clipping, averages, what a step does with gradients that are not finite; default: none of
+   * them
    * @throws TensorError for invalid parameters or shapes, OptionError for invalid options or an invalid rule,
    * EngineError if the requested engine cannot run here, MemoryError if memory cannot be allocated
    */

@@ -6,6 +6,8 @@ import { anchorOf } from '../../scripts/lib/anchor.mjs'
 // Imported by URL, so that VitePress does not bundle the library.
 const { ruleNames } = await import(new URL('./rules.mjs', import.meta.url).href)
 
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
 /** Every page of docs/, by topic. A page that is missing here is an error. */
 const sections: Readonly<Record<string, readonly string[]>> = {
   Begin: ['start', 'which', 'coming-from', 'recipes', 'charts', 'not-here'],
@@ -59,6 +61,7 @@ function writeTexts({ outDir, pages }: SiteConfig): void {
     recursive: true,
     filter: (path) => !/\.(md|checkpoints?)$/.test(path),
   })
+  cpSync(new URL('../api.txt', import.meta.url), join(outDir, 'docs/api.txt'))
   writeFileSync(join(outDir, 'llms.txt'), `# antigrad\n\n> ${about}\n\n${lines.join('\n\n')}\n`)
   writeFileSync(join(outDir, 'llms-full.txt'), listed.map(text).join('\n\n'))
   writeFileSync(
@@ -92,6 +95,7 @@ export default defineConfig({
     'crates/**',
     'page/**',
     'native/**',
+    'npm/**',
     'wasm/**',
     'bench/peers/**',
     '.ci/**',
@@ -106,6 +110,7 @@ export default defineConfig({
   buildEnd: writeTexts,
   themeConfig: {
     logoLink: '/docs/',
+    siteTitle: `antigrad ${version}`,
     search: {
       provider: 'local',
       options: {

@@ -1,9 +1,8 @@
 /** Per rule, the comment on each of its options, from the sources in that folder. */
 export function optionDocumentation(folder: string): Record<string, Record<string, string>>
-/** Documentation of a rule: paragraphs, literature source, state, equations per kernel, and their coefficients. */
+/** Documentation of a rule: paragraphs, state, equations per kernel, and their coefficients. */
 export interface RuleDocumentation {
   readonly paragraphs: readonly string[]
-  readonly source?: string
   readonly state?: string
   readonly equations: readonly string[]
   readonly coefficients?: string

@@ -140,9 +140,6 @@ export function optionDocumentation(folder) {
   return Object.fromEntries(rules)
 }
 
-/** The literature source of a rule: the first text in parentheses that contains a year. */
-const SOURCE = /\(([^()]*\b(?:18|19|20)\d\d\b[^()]*)\)/
-
 /**
  * @returns per rule, the comment on its function, the equations of its loops, and the comment on its definition, which
  * describes their coefficients
@@ -162,7 +159,6 @@ export function ruleDocumentation(folder) {
       name,
       {
         paragraphs,
-        source: SOURCE.exec(paragraphs[0])?.[1],
         state: all.find(isState),
         equations: equationsIn(fields.get('kernels').value()),
         coefficients: coefficients && inOneLine(coefficients),

@@ -7,8 +7,6 @@ export type Sizes = Readonly<Record<string, readonly number[]>>
 export function sizesIn(page: string): Sizes
 /** The text of docs/rules.md, from the package's exports, the rules' declarations, and the option documentation. */
 export function rulesPage(antigrad: object, definitions: object, documentation: object, sizes: Sizes): string
-/** The README's text with one line per rule. */
-export function withRules(readme: string, definitions: object): string
 /** The documentation of one rule; `operations` formats the equations of its passes, by default as a list. */
 export function rulePage(
   antigrad: object,

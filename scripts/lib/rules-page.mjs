@@ -24,18 +24,17 @@ export function sizesIn(page) {
  * @returns the page's text
  */
 export function rulesPage(antigrad, definitions, documentation, sizes) {
-  const about = aboutRules()
   const kB = (bytes) => (bytes / 1000).toFixed(1)
   const rows = Object.keys(definitions).map((name) => {
     const presets = Object.keys(antigrad[name]).map((system) => `\`${system}\``)
-    const cells = [inTable(about[name].source), presets.join(', '), ...sizes[name].map(kB)]
+    const cells = [summary(name), presets.join(', '), ...sizes[name].map(kB)]
     return `| [\`${name}\`](#${name.toLowerCase()}) | ${cells.join(' | ')} |`
   })
   const sections = Object.values(definitions).map(
     (definition) => `## ${definition.name}\n\n${rulePage(antigrad, definition, documentation)}\n`,
   )
   return `${introduction(antigrad, definitions, sizes)}
-| rule | source | presets | kB | more |
+| rule | update | presets | kB | more |
 |---|---|---|---|---|
 ${rows.join('\n')}
 
@@ -83,18 +82,10 @@ export function rulePage(antigrad, { name, options }, documentation, operations 
 const asList = (equations) =>
   equations.map((text) => `- ${wrapped(text, 108).replaceAll('\n', '\n  ')}`).join('\n')
 
-const [BEGIN, END] = ['<!-- rules, written by npm run table:options -->', '<!-- /rules -->']
-
-/** @returns the README's text with one line per rule between the markers: the first sentence of the rule's comment */
-export function withRules(readme, definitions) {
-  const about = aboutRules()
-  const lines = Object.keys(definitions).map((name) => {
-    const [sentence] = /^.*?(?=\.(?: |$))/.exec(about[name].paragraphs[0])
-    return `| [\`${name}\`](docs/rules.md#${name.toLowerCase()}) | ${inTable(sentence)} |`
-  })
-  const [before, rest] = readme.split(BEGIN)
-  const [, after] = rest.split(END)
-  return [before, BEGIN, '\n| rule | |\n|---|---|\n', lines.join('\n'), '\n', END, after].join('')
+/** The first sentence of a rule's comment: its source and its update. */
+function summary(name) {
+  const [sentence] = /^.*?(?=\.(?: |$))/.exec(aboutRules()[name].paragraphs[0])
+  return inTable(sentence)
 }
 
 const OR_SCHEDULE = ', a schedule or a function'

@@ -91,7 +91,7 @@ describe('the npm tarball', () => {
     cpSync(join(home, 'dist'), join(clone, 'dist'), { recursive: true })
     expect(packed()).toMatchObject({ status: 0 })
     writeFileSync(join(clone, 'dist/core/package.js'), "export const version = '0.0.9'")
-    expect(packed().stderr).toMatch(/antigrad: dist\/ is of version 0\.0\.9, package\.json of \d/)
+    expect(packed().stderr).toMatch(/antigrad: dist\/ has version 0\.0\.9, but package\.json has \d/)
   })
 
   test('contains the licenses of third-party code in the command line', () => {

@@ -233,10 +233,10 @@ export function readColumns<Column>(
 }
 
 /**
- * Creates a function of named numbers from its text. The text may contain `+ − * / ^`, parentheses, comparisons, `&& ||
- * !`, `condition ? a : b`, `pi` or `π`, and the functions `sqrt exp log sin cos tan tanh atan abs min max pow`. The
- * following names are functions only before a parenthesis: `expm1 log1p log2 log10 sinh cosh cbrt asin acos atan2 floor
- * sign erf erfc erfcx normpdf normcdf norminv gamma lgamma digamma trigamma voigt`.
+ * Creates a function of named numbers, with exact derivatives, from its text. The text may contain `+ − * / ^`,
+ * parentheses, comparisons, `&& || !`, `condition ? a : b`, `pi` or `π`, and the functions `sqrt exp log sin cos tan
+ * tanh atan abs min max pow`. The following names are functions only before a parenthesis: `expm1 log1p log2 log10 sinh
+ * cosh cbrt asin acos atan2 floor sign erf erfc erfcx normpdf normcdf norminv gamma lgamma digamma trigamma voigt`.
  *
  * The text −x^2 means −(x²), and 2^3^2 means 2⁹. Integer powers up to 64 are computed as products. Every other name is
  * a parameter or a column of data. The name `e` is also a parameter; write e^x as exp(x).

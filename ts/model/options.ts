@@ -36,33 +36,33 @@ export interface Accumulation extends GivenOf<typeof accumulation> {}
 
 /** Options of an optimizer: additions to the rule in each step, and the choice of the engine. */
 export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] = never> {
-  /**
-   * Groups of tensors with other options, with another rule, or without updates; if several groups match a tensor, the
-   * last one applies.
-   */
+  /** Tensors with other options, another rule, or no updates; later groups win. No groups by default. */
   readonly groups?: readonly Group<R, N>[]
-  /** Dimensions of the tensors, in the structure of the parameters, such as `{ body: { weight: [512, 256] } }`. */
+  /**
+   * Dimensions of tensors, in the structure of the parameters, such as `{ body: { weight: [512, 256] } }`. By default a
+   * tensor has one dimension.
+   */
   readonly shapes?: Shapes<P>
   /** Clips gradients per tensor, by their global norm and by value; off by default. */
   readonly clip?: Clip
   /** Whether the pass that updates the parameters also sets the user's `grads` to zero; false by default. */
   readonly zeroGrads?: boolean
   /**
-   * The number of `step` calls per update. The update uses the mean of the gradients of these calls, and all calls
+   * The number of `step` calls per update, at least 1. Default: 1. The update uses the mean of the gradients of these calls, and all calls
    * except for the last one return false. If a batch has no gradient for a tensor, the gradient counts as 0. A tensor
    * that has no gradient in any batch is skipped.
    */
   readonly accumulate?: number | Accumulation
-  /** Maintains an average of the parameters in `optimizer.average`: `ema()` or `swa()`. */
+  /** Maintains an average of the parameters in `optimizer.average`: `ema()` or `swa()`. No average by default. */
   readonly average?: Average
   /**
    * Lookahead: after every `steps` updates, slow ← slow + α·(θ − slow) and then θ ← slow. The slow weights start at the
-   * parameters, and the rule's state is not changed. (Zhang, Lucas, Ba and Hinton, 2019)
+   * parameters, and the rule's state is not changed. Off by default. (Zhang, Lucas, Ba and Hinton, 2019)
    */
   readonly lookahead?: Lookahead
   /**
-   * How gradients that are not finite are handled: 'propagate' (no check, because a check costs a pass over the
-   * gradients), 'skip' (nothing changes, and no clock advances) or 'throw' (NonFiniteError). With `accumulate`, the
+   * How gradients that are not finite are handled: 'propagate' (the default: no check, because a check
+   * costs a pass over the gradients), 'skip' (nothing changes, and no clock advances) or 'throw' (NonFiniteError). With `accumulate`, the
    * gradients of each batch are checked.
    */
   readonly onNonFinite?: 'propagate' | 'skip' | 'throw'

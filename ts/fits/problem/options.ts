@@ -37,7 +37,7 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
   readonly start?: Start
   /**
    * Derived quantities: expressions of the parameters by name, as in `{ ec90: 'ec50 * 9^(1/slope)' }`. The results
-   * `values`, `errors` and `intervals()` include the derived quantities.
+   * `values`, `errors` and `intervals()` include the derived quantities. Default: no derived quantities.
    */
   readonly derive?: Derive
   /** Name of the response column. Default: the column that the model does not use if exactly one exists, else `y`. */
@@ -48,9 +48,10 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    */
   readonly sigma?: FitColumn | string
   /**
-   * Weights of the squared residuals, as an alternative to `sigma`. Weights 1/σ² are equivalent to `sigma`. Each weight
-   * must be finite and ≥ 0. A row of weight 0 is ignored, even if it contains NaN. A string such as `'1/f^2'` is an
-   * expression of the model value f and the columns, evaluated at the solution (iteratively reweighted least squares).
+   * Weights of the squared residuals, as an alternative to `sigma`; 1 by default. Weights 1/σ² are equivalent to `sigma`.
+   * Numbers must be finite and ≥ 0. A row of weight 0 is ignored, even if it contains NaN. A string such as
+   * `'1/f^2'` is an expression of the model value f and the columns, evaluated at the solution (iteratively
+   * reweighted least squares).
    */
   readonly weights?: FitColumn | string
   /**

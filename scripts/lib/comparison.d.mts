@@ -1,0 +1,9 @@
+/** Results of the bench, as read from `bench/results`. */
+export type Results = Readonly<Record<'peers' | 'fits' | 'sizes', unknown>>
+export function results(): Results
+/** The README's figures. */
+export function figures(results: Results): string
+/** The tables of docs/rivals.md. */
+export function comparison(results: Results): string
+/** Replaces the text between two markers, `<!-- name, … -->` and `<!-- /name -->`. */
+export function withBlock(page: string, name: string, block: string): string

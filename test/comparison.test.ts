@@ -1,0 +1,26 @@
+/** Tables that compare antigrad with other libraries agree with the results of the bench. */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { comparison, figures, results, withBlock } from '../scripts/lib/comparison.mjs'
+import { home } from './children.js'
+
+const read = (file: string) => readFileSync(join(home, file), 'utf8')
+
+test("the README's figures are the results of the bench", () => {
+  const readme = read('README.md')
+  expect(withBlock(readme, 'figures', figures(results()))).toBe(readme)
+})
+
+test('the tables of docs/rivals.md are the results of the bench', () => {
+  const page = read('docs/rivals.md')
+  expect(withBlock(page, 'comparison', comparison(results()))).toBe(page)
+  const libraries = ['TensorFlow.js', 'jax-js', 'regression', 'ml-levenberg-marquardt', 'fmin', 'Pyodide']
+  for (const name of [...libraries, 'lmfit', 'Ceres', 'Torch', 'Optax', 'not measured'])
+    expect(page).toContain(name)
+})
+
+test('a page without its markers is an error', () => {
+  expect(() => withBlock('# Page', 'figures', '')).toThrow('no markers for figures')
+})

@@ -1,0 +1,160 @@
+/** Hovers of editors, from TypeScript's language server: a description, the range and the default of each option. */
+
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { home } from './children.js'
+import { hoversIn } from './types/server.mjs'
+
+const program = `
+import { adam, adamw, cosine, ema, expression, lbfgs, linear, lion, minimize, minimizeMany } from 'antigrad'
+import { momentum, muon, noDecay, Optimizer, oneCycle, rosenbrock, sgd, standardErrors, warmup } from 'antigrad'
+import { bootstrap, compare, contour, fit, fitMany, fitShared, models, profile } from 'antigrad/fit'
+
+const optimizer = new Optimizer({ w: Float32Array.of(1) }, adamw({ beta1: 0.9, beta2: 0.99, weightDecay: 0 }), {
+  groups: [noDecay()],
+  shapes: {},
+  clip: { norm: 1 },
+  zeroGrads: true,
+  accumulate: 2,
+  average: ema(0.9),
+  lookahead: { steps: 5, alpha: 0.4 },
+  onNonFinite: 'skip',
+  maxConsecutiveSkips: 3,
+  recordNorms: true,
+  threads: 1,
+})
+adam({ lr: 1e-3, eps: 1e-8, amsgrad: true })
+sgd({ nesterov: true, dampening: 0, decoupledWeightDecay: false })
+lion({ cautious: true, maximize: false })
+muon({ nsSteps: 5 })
+const falling = cosine(1, { steps: 10, endValue: 0, exponent: 1, periodic: false })
+const rise = warmup(falling, { from: 0 })
+linear(1, { begin: 3, endValue: 0.5, steps: 9 })
+oneCycle(1, { pctStart: 0.3, divFactor: 25, steps: 8 })
+const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
+minimize(valley, [0, 0], lbfgs({ history: 10, c1: 1e-4, maxLineSearch: 25 }), { maxIterations: 9, tolerance: 1e-9 })
+const line = expression('a*x + b')
+const found = fit(line, { x: [1, 2, 3], y: [1, 2, 4] }, {
+  start: { a: 1, b: 0 },
+  loss: 'cauchy',
+  lossScale: 1,
+  weights: [1, 1, 1],
+  derive: {},
+  multiStart: 4,
+})
+profile(found, ['a'], { level: 0.9 })
+bootstrap(found, { count: 100, seed: 1, kind: 'cases' })
+contour(found, 'a', 'b', { points: 9 })
+found.predict({ x: [1] })
+optimizer.step({ w: Float32Array.of(1) })
+`
+
+/** Options and their expected details: the range and the default where the published declarations state both. */
+const options: readonly (readonly [name: string, details: RegExp])[] = [
+  ['beta1', /Range: a number in \[0, 1\)\. Default: 0\.9\./],
+  ['beta2', /Default: 0\.999\./],
+  ['weightDecay', /a schedule or a function\. Default: 0\.01; 0\.0001 in adamw\.optax\./],
+  ['lr', /Range: a finite number ≥ 0, a schedule or a function\. Default: 0\.001\./],
+  ['eps', /Range: a finite number ≥ 0\. Default: 1e-8[.;]/],
+  ['amsgrad', /Range: true or false\. Default: false\./],
+  ['nesterov', /Default: false\./],
+  ['dampening', /Default: 0\./],
+  ['decoupledWeightDecay', /Default: false\./],
+  ['cautious', /Default: false\./],
+  ['maximize', /Default: false\./],
+  ['nsSteps', /Range: .*\. Default: 5/],
+  ['exponent', /Range: a finite number ≥ 0\. Default: 1\./],
+  ['periodic', /Default: false\./],
+  ['pctStart', /Range: .*\. Default: 0\.3\./],
+  ['divFactor', /Range: .*\. Default: 25\./],
+  ['begin', /Range: an integer ≥ 0\. Default: 0\./],
+  ['history', /≥ 1: .*; default 10/],
+  ['c1', /Default: 0\.0001\./],
+  ['maxLineSearch', /Default: 25\./],
+  ['groups', /by default/],
+  ['shapes', /By default/],
+  ['clip', /by default/],
+  ['zeroGrads', /by default/],
+  ['accumulate', /≥ 1; 1 by default/],
+  ['average', /by default/],
+  ['lookahead', /by default/],
+  ['alpha', /in \(0, 1\]; 0\.5 by default/],
+  ['onNonFinite', /The default is 'propagate'/],
+  ['maxConsecutiveSkips', /≥ 0, unlimited by\s+default/],
+  ['recordNorms', /by default/],
+  ['threads', /1 to 256\. By default/],
+  ['maxIterations', /default/i],
+  ['tolerance', /default/i],
+  ['start', /by name/],
+  ['loss', /default/i],
+  ['lossScale', /default/i],
+  ['weights', /1 by default/],
+  ['derive', /by default/],
+  ['multiStart', /default/i],
+  ['level', /default/i],
+  ['count', /default/i],
+  ['seed', /default/i],
+  ['kind', /default/i],
+  ['points', /default/i],
+]
+
+/** Functions, classes and methods, with words of their description. */
+const functions: readonly (readonly [name: string, words: string])[] = [
+  ['Optimizer', 'Makes an optimizer of one model'],
+  ['adamw', 'decoupled weight decay'],
+  ['adam', 'Kingma'],
+  ['sgd', 'SGD'],
+  ['lion', 'Lion'],
+  ['muon', 'Muon'],
+  ['cosine', 'cosine_decay_schedule'],
+  ['linear', 'straight line'],
+  ['oneCycle', 'OneCycleLR'],
+  ['warmup', 'warm-up'],
+  ['ema', 'average'],
+  ['noDecay', 'weight decay'],
+  ['expression', 'exact'],
+  ['minimize', 'Minimizes a function'],
+  ['lbfgs', 'quasi-Newton'],
+  ['fit', 'nonlinear least squares'],
+  ['profile', 'profile-likelihood intervals'],
+  ['bootstrap', 'replicates'],
+  ['contour', 'region'],
+  ['step', 'Performs one update'],
+  ['predict', 'model'],
+]
+
+/** The hover of each name at its last use. */
+const hovers = new Map<string, string>()
+beforeAll(async () => {
+  const names = [...options, ...functions].map(([name]) => name)
+  const positions = names.map((name) => {
+    const uses = [...program.matchAll(new RegExp(`(?<![\\w'])${name}\\b(?=[:({])`, 'g'))]
+    return uses.at(-1)?.index ?? -1
+  })
+  const texts = await hoversIn(home, join(home, 'test/types/hovers.ts'), program, positions)
+  names.forEach((name, i) => void hovers.set(name, texts[i]))
+})
+
+test('at least 60 names are read', () => {
+  expect(hovers.size).toBeGreaterThanOrEqual(60)
+})
+
+test.each(options)('the option %s has a description and its default: %s', (name, details) => {
+  const text = hovers.get(name) ?? ''
+  const [, description] = text.split('```\n')
+  expect(description?.trim().length, text).toBeGreaterThan(10)
+  expect(text).toMatch(details)
+})
+
+test.each(functions)('%s is described: %s', (name, words) => {
+  const [, description] = (hovers.get(name) ?? '').split('```\n')
+  expect(description).toContain(words)
+})
+
+test('no hover shows a helper type or a path of a file', () => {
+  const shown = [...hovers].filter(([, text]) => {
+    const [signature] = text.split('```\n')
+    return /GivenOf|ValuesOf|NoInfer|\bOptions<(?!\{)|import\(/.test(signature)
+  })
+  expect(shown).toEqual([])
+})
