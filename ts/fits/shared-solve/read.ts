@@ -185,7 +185,7 @@ function placeShared(roles: ParameterRoles, labelsOf: (name: string) => readonly
   return { shared, placesOf, sharedBy }
 }
 
-/** A batch of groups, except for the fields of the free parameters and their indices, which are set later. */
+/** A batch of groups except for the fields `free` and `sharedPlaces`, which the caller adds. */
 function createBatch(
   { outputs }: ParsedGroupModel,
   groups: readonly number[],
