@@ -118,7 +118,7 @@ export class SharedFit {
   }
 
   /**
-   * Names of the parameters that the data do not determine. Undetermined parameters keep their values, and the reason
+   * Names of the parameters that the data do not determine. Unidentifiable parameters keep their values, and the reason
    * of the fit is 'singular'.
    */
   get unidentifiable(): string[] {

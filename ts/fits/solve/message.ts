@@ -12,8 +12,8 @@ export interface NonFinite {
   /** Index of the row, from 0, among all rows that the user passed, or null for a starting value. */
   readonly row: number | null
   /**
-   * Source of the value: a number of the data, the model, a derivative of the model, a starting value, or a model-based
-   * weight at the end of a round of fits.
+   * Source of the value: a data column, the model, a derivative of the model, a starting value, or a model-based weight
+   * at the end of a round.
    */
   readonly source: 'column' | 'model' | 'derivative' | 'start' | 'weight'
   /** Name of the column or of the parameter, or null for the model. */

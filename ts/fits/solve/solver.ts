@@ -335,7 +335,8 @@ function scaleDiagonal(diagonal: FloatArray, unit: FloatArray): FloatArray {
 }
 
 /**
- * Copies the results of a second solution if they are better. The evaluations of the second solution are always added.
+ * Copies the result of each run from a second solution if the result is better. The evaluations of the second solution
+ * are always added.
  */
 function merge(
   into: SolverResult,

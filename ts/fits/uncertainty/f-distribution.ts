@@ -89,7 +89,8 @@ function computeSeries(f: number, above: number, below: number) {
   const half = (above * f) / 2
   const ratio = (above * f) / below
   const far = half / (1 + ratio)
-  // This is log(1 + ratio)/ratio. The rounded sum 1 + ratio is used twice, so that its rounding error cancels (Kahan).
+  // The code computes log(1 + ratio)/ratio. The rounded sum 1 + ratio is used twice, so that its rounding error cancels
+  // (Kahan).
   const sum = 1 + ratio
   const power = exp(-half * (sum === 1 ? 1 : log(sum) / (sum - 1)))
   return { half, far, power, root: 2 * power * Math.sqrt(far / Math.PI) * gammaRatio(below / 2) }

@@ -11,8 +11,8 @@ export interface Statistics {
   /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². R² is NaN if y is constant. */
   readonly rSquared: number
   /**
-   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. Here n is the number of
-   * observations, and p is the number of free parameters that are not at a bound.
+   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. The formulas use the
+   * number n of observations, and the number p of free parameters that are not at a bound.
    */
   readonly aic: number
   /** Bayesian information criterion: the formula of Akaike's criterion with log(n)·p instead of 2·p. */
