@@ -261,7 +261,7 @@ function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number
   }
 }
 
-/** Solves R·x = b by back substitution. x is 0 from the first zero on the diagonal of R on. */
+/** Solves R·x = b by back substitution. The elements of x are 0 from the first zero on the diagonal of R on. */
 export function solveUpper(columns: readonly Float64Array[], b: Float64Array): Float64Array {
   const x = b.slice()
   const rank = numericalRank(columns)
