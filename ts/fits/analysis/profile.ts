@@ -55,8 +55,8 @@ export function profile<Names extends string, Name extends Names = Names>(
  * not block the event loop.
  *
  * @param found a result of `fitMany`
- * @throws (rejects with) OptionError if a name is neither free nor derived, or if the level is not between 0 and 1; the
- * reason of the AbortSignal if the call is aborted
+ * @throws (rejects with) OptionError if a name or the level is invalid; the reason of the AbortSignal if the call is
+ * aborted
  */
 export function profile<Names extends string, Name extends Names = Names>(
   found: FitManyResult<Names>,

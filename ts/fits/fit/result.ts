@@ -81,8 +81,8 @@ export class FitManyResult<Names extends string = string> {
   }
 
   /**
-   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. Here n is the number of
-   * observations, and p is the number of free parameters that are not at a bound.
+   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. The formulas use the
+   * number n of observations, and the number p of free parameters that are not at a bound.
    */
   get aic(): Float64Array {
     return this.#statistic('aic')

@@ -38,7 +38,7 @@ const shapes = /* @__PURE__ */ new CandidateShapes((at) => {
   }
   const rates = candidateRates(at).filter(isNear)
   const count = rates.length
-  // The refined rates follow all coarse rates. Of the refined rates around a coarse rate, half are slower than the
+  // The refined rates follow all coarse rates. Half of the refined rates around a coarse rate are slower than the
   // coarse rate, and half are faster.
   const rateOf = (k: number) => {
     if (k < count) return rates[k]

@@ -185,7 +185,7 @@ export function* orthogonal(columns: readonly Float64Array[]): Slices<Orthogonal
 
 /**
  * Least-squares coefficients of the original columns for y. The coefficient of a linearly dependent column is
- * 0. Overwrites y with the residuals.
+ * 0. The function overwrites y with the residuals.
  */
 export function* projectOnto(
   { columns, squares, shares }: OrthogonalColumns,

@@ -25,7 +25,10 @@ export interface PeakForm {
   readonly parabola?: ParabolaTransform
 }
 
-/** A transformation that turns a peak into an upward parabola. Its argument is y divided by the maximum of the peak. */
+/**
+ * A transformation that turns a peak into an upward parabola. The transformation applies to y divided by the maximum
+ * of the peak.
+ */
 interface ParabolaTransform {
   readonly transform: (y: number) => number
   /** Weight of a transformed row: the inverse square of the transformation's slope. */

@@ -154,8 +154,8 @@ function parameterResolver(
 const logarithmFunctions: readonly Operation[] = ['log', 'log2', 'log10']
 
 /**
- * Free parameters for which the model is undefined at 0 and below. These scale parameters are factors in the argument
- * of a logarithm, or in the base of a power with a variable exponent. An example is ec50 in (ec50/x)^slope.
+ * Free parameters for which the model is undefined at 0 and below. Scale parameters are factors in the argument of a
+ * logarithm, or in the base of a power with a variable exponent. An example is ec50 in (ec50/x)^slope.
  */
 export function scaleParameters({ graph, model, free }: Problem): string[] {
   const scales = new Set<string>()

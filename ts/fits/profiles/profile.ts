@@ -237,8 +237,8 @@ function* searchOpen(
  */
 const MAX_VERIFIED_DEGREES = 6
 /**
- * Half width of the Wald interval (t·error) relative to the parameter's value, at and above which χ² often has several
- * minima.
+ * Half width of the Wald interval (t·error) of a nonlinear parameter, relative to the parameter's value, at and above
+ * which χ² often has several minima.
  */
 const MAX_RELATIVE_HALF_WIDTH = 0.5
 
@@ -285,7 +285,8 @@ function recordLowerMinimum(
 }
 
 /**
- * Whether a value is so many standard errors from the estimate that the interval of the parameter may be unbounded.
+ * Whether the distance of a value from the estimate, in standard errors, is so large that the interval may be
+ * unbounded.
  */
 function isFarFromFit({ solved }: ProfileContext, fit: number, i: number, x: number): boolean {
   return !(Math.abs(x - solved.free[i][fit]) < MIN_UNBOUNDED_DISTANCE * solved.errors[i][fit])

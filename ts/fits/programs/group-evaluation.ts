@@ -52,7 +52,7 @@ const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => (
   follow: local * shared,
   lower: (local * (local - 1)) / 2,
   inverse: local,
-  // The fields `cost` and later ones are summed over all groups.
+  // The fields from `cost` to `diagonal` are summed over all groups.
   cost: 1,
   decrement: 1,
   length: 1,

@@ -20,7 +20,7 @@ export interface DampingPoint extends RowSums {
 }
 
 /**
- * Solution of (JᵀWJ + λ·D)·δ = −JᵀWr for the parameters that may move. Here r is the vector of residuals, and J
+ * Solution of (JᵀWJ + λ·D)·δ = −JᵀWr for the parameters that may move. The vector r contains the residuals, and J
  * contains the derivatives of the residuals.
  */
 export interface SolvedEquations {

@@ -87,8 +87,8 @@ const INITIAL_DAMPING = 1e-3
 /** Smallest damping λ for a matrix whose pivots are unreliable. */
 const MIN_DAMPING = 1e-10
 /**
- * A parameter has faded if its diagonal element falls below this fraction of the element's maximum, and if the
- * parameter's contribution to χ² is less than `IDLE_RATIO` of the rise to the threshold.
+ * A parameter has faded if its diagonal element is below this fraction of its maximum, and if the parameter contributes
+ * less than `IDLE_RATIO` of the rise to χ².
  */
 const FADED_RATIO = 1e-8
 const IDLE_RATIO = 1e-10

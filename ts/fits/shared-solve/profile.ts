@@ -27,7 +27,9 @@ export interface SharedProfile {
   readonly highReason: ProfileEndReason
 }
 
-/** The profiled parameter: its location among the parameters, and the standard error of its internal value. */
+/**
+ * The profiled parameter: its location among the parameters, the standard error of its internal value, and its state.
+ */
 export interface ProfiledParameter {
   readonly fixed: FixedParameters
   readonly parameter: Parameter

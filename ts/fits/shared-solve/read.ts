@@ -185,7 +185,7 @@ function placeShared(roles: ParameterRoles, labelsOf: (name: string) => readonly
   return { shared, placesOf, sharedBy }
 }
 
-/** A batch of groups, except for the fields of the free parameters and their indices, which are set later. */
+/** A batch of groups except for the fields `free` and `sharedPlaces`, which the caller adds. */
 function createBatch(
   { outputs }: ParsedGroupModel,
   groups: readonly number[],
@@ -327,8 +327,8 @@ function collectModelNames({ outputs }: ParsedGroupModel, parameters: readonly P
     for (const other of typeof expr === 'string' ? parse(expr).names : []) add(other)
   }
   for (const { names } of outputs) for (const name of names) add(name)
-  // A derived quantity belongs to each model that has all parameters of its expression. These parameters may be derived
-  // quantities themselves, in any order.
+  // A derived quantity belongs to each model that has all parameters of its expression. Parameters in the expression
+  // may be derived quantities themselves, in any order.
   for (let before = -1; before < used.size; ) {
     before = used.size
     for (const { name, expr, isDerived } of parameters) {

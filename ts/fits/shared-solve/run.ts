@@ -26,11 +26,11 @@ export class SharedRun {
   readonly options: SharedValues
   readonly progress: CallProgress
   readonly parsed: ParsedSharedFit
-  /** The solver of the last round, if weights depend on the model. */
+  /** The solver of the fit, or of the last round of fits if weights depend on the model. */
   solver: ArrowheadSolver
   readonly isAbsolute: boolean
   readonly #tolerance: number
-  /** Additional starting points of the shared parameters, one column each. */
+  /** Additional starting points, one column per shared parameter. */
   readonly #samples: readonly Float64Array[]
 
   constructor(model: unknown, data: unknown, given: object) {
@@ -52,7 +52,7 @@ export class SharedRun {
     const origin = this.parsed.batches
       .flatMap(({ parameters }) => parameters)
       .find(({ isFixed, expr, start }) => isFixed && expr === null && start === null)
-    // The origin of x that each group's data suggest would differ from group to group.
+    // An origin of x that is chosen from the data would differ from group to group.
     if (origin !== undefined) throw new OptionError(`start: ${origin.name}`, 'a number', undefined)
     this.choice = selectRunner({ ...this.options, workers: undefined }, wasmModule)
     this.#tolerance = tolerance
@@ -68,8 +68,8 @@ export class SharedRun {
   }
 
   /**
-   * Creates a separate solver. Each profile needs its own solver, because two profiles may run at once. The bootstrap
-   * needs a separate solver for other data.
+   * Creates a separate solver. Each profile needs a separate solver, because two profiles may run at once. The
+   * bootstrap needs a separate solver for the resampled data.
    */
   createSolver(values: readonly GroupBatchInput[] = this.parsed.batches): ArrowheadSolver {
     const isBounded = values.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
@@ -87,7 +87,7 @@ export class SharedRun {
     const start = yield* this.#start()
     const { multiStart } = this.options
     const isAlone = multiStart.count === 1
-    // With several starting points, no fit is restarted.
+    // If the option `multiStart` requests several starting points, no fit is restarted.
     const first =
       isAlone && this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
     const stop = yield* descend(this.solver, start, first)
@@ -98,7 +98,7 @@ export class SharedRun {
     return found
   }
 
-  /** Refits with model-based weights from the previous fit, until the weights settle. */
+  /** Repeats the fit with weights that are computed from the previous fit, until the weights no longer change. */
   *#reweight(first: SharedStatistics): Generator<EngineCall, SharedStatistics> {
     const { batches } = this.parsed
     let ended = first
@@ -117,7 +117,7 @@ export class SharedRun {
     return hasModelWeights(batches) ? { ...ended, reason: MAX_ITERATIONS } : ended
   }
 
-  /** The best fit of all starts. The lanes are set to the end point of this fit. */
+  /** The best fit from all starting points. The lanes are set to the end point of the best fit. */
   *#best({ local }: ArrowheadPoint, first: ArrowheadStop): Generator<EngineCall, ArrowheadStop> {
     let [best, { evaluations }] = [first, first]
     for (let k = 1; k < this.options.multiStart.count; k++) {
@@ -135,7 +135,8 @@ export class SharedRun {
   }
 
   /**
-   * Restarts the fit from its starting point with alternating steps, as `Solver` does; null if the result is no better.
+   * Restarts the fit from its starting point with alternating steps, as `Solver` does. The result is null if the
+   * restarted fit is no better.
    */
   *#restart(
     start: ArrowheadPoint,
@@ -153,7 +154,10 @@ export class SharedRun {
     this.solver.release()
   }
 
-  /** Starting values: the user's, or guesses per group. A shared parameter starts at the median of its guesses. */
+  /**
+   * Starting values from the user, or guesses per group. A shared parameter starts at the median of the guesses of all
+   * groups.
+   */
   *#start(): Generator<EngineCall, ArrowheadPoint> {
     const { batches: read, shared } = this.parsed
     const guesses = shared.map((): number[] => [])
@@ -196,7 +200,7 @@ export class SharedRun {
   }
 }
 
-/** The statistics of a fit with an invalid weight: all values are unknown. */
+/** The statistics of a fit with an invalid weight, in which all values are unknown. */
 function makeUnusableStatistics(ended: SharedStatistics, invalidWeight: InvalidWeight): SharedStatistics {
   const none = (numbers: Float64Array) => numbers.map(() => NaN)
   const localErrors = ended.localErrors.map((columns) => columns.map(none))
@@ -210,7 +214,7 @@ function makeUnusableStatistics(ended: SharedStatistics, invalidWeight: InvalidW
   }
 }
 
-/** Clamps a column to its bounds and converts it to internal values, in place. */
+/** Clamps a column of parameter values to the bounds and converts the column to internal values, in place. */
 function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
   for (let at = 0; at < column.length; at++) {
     const x = column[at]
@@ -221,7 +225,7 @@ function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float6
   return column
 }
 
-/** The median of an array; of two middle values, the lower value. */
+/** The median of an array, or the lower one of two middle values. */
 function median(numbers: readonly number[]): number {
   const sorted = Float64Array.from(numbers).sort()
   return sorted[(sorted.length - 1) >> 1]

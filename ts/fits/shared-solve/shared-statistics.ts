@@ -1,4 +1,4 @@
-/** Statistics at the end point of a shared fit: standard errors, covariances, degrees of freedom. */
+/** Statistics at the end point of a shared fit: standard errors, covariances and degrees of freedom. */
 
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { Loss } from '../problem/loss.js'
@@ -35,23 +35,23 @@ export interface InvalidWeight {
 export interface SharedStatistics {
   readonly stop: ArrowheadStop
   readonly step: ArrowheadStep
-  /** Per batch, the factors that eliminate the local parameters, and the cost of each group. */
+  /** For each batch, the factors that eliminate the local parameters, and the cost of each group. */
   readonly eliminated: readonly EliminatedEquations<Float64Array>[]
   readonly costs: readonly Float64Array[]
-  /** Estimated variance of a row; NaN without degrees of freedom. */
+  /** Estimated variance of a row, or NaN if the fit has no degrees of freedom. */
   readonly variance: number
   readonly degreesOfFreedom: number
   readonly observations: number
   readonly reason: number
   readonly invalidWeight: InvalidWeight | null
-  /** Covariance of the shared parameters in internal values, by rows and columns, including the variance factor. */
+  /** Covariance matrix of the shared parameters in internal values, stored by rows, including the variance factor. */
   readonly covariance: Float64Array
   readonly sharedStates: Uint8Array
-  /** Per batch, one column per local parameter. */
+  /** States of the local parameters: one column per batch and local parameter. */
   readonly localStates: readonly (readonly Uint8Array[])[]
-  /** Standard errors of the local parameters, as external values, in the same layout. */
+  /** Standard errors of the local parameters, as external values: one column per batch and local parameter. */
   readonly localErrors: readonly (readonly Float64Array[])[]
-  /** The end point as external values. */
+  /** The end point of the fit as external values. */
   readonly values: ArrowheadPoint
 }
 
@@ -63,7 +63,7 @@ export function* computeStatistics(
 ): Generator<EngineCall, SharedStatistics> {
   const { batches } = arrow
   const { point, cost } = stop
-  // Robust losses use other second derivatives for standard errors than for steps.
+  // For robust losses, standard errors and steps use different second derivatives.
   const isSame = loss === 'squared' || loss === 'poisson' || stop.reason === NOT_FINITE
   let end = stop.end ?? (yield* arrow.evaluateAtEnd(point.shared))
   const costs = batches.map((family) => family.costs())
@@ -94,7 +94,7 @@ export function* computeStatistics(
       return errors
     }),
   )
-  // The reason depends on the point, not on the path to it.
+  // The reason of a fit depends on the end point, not on the path to the end point.
   const isThere = stop.reason === CONVERGED || stop.reason === STALLED
   const ifThere = countStates(states, UNIDENTIFIABLE) > 0 ? SINGULAR : CONVERGED
   return {
@@ -143,7 +143,7 @@ function countStates({ sharedStates, localStates }: ParameterStates, state: numb
   return all
 }
 
-/** Covariance of the shared parameters; NaN for a parameter that does not move. */
+/** Covariance of the shared parameters, or NaN for a parameter that does not move. */
 function sharedCovariance({ dense }: ArrowheadStep, states: Uint8Array, variance: number): Float64Array {
   const isFree = (k: number) => states[k] === FREE
   return invertDense(dense).map((c, at) =>
@@ -162,8 +162,8 @@ function toExternal({ batches, shared }: ArrowheadSolver, point: ArrowheadPoint)
 }
 
 /**
- * Diagonal of A⁻¹ + F·Σ·Fᵀ. F are the derivatives of the local parameters with respect to the shared parameters, and Σ
- * is the covariance of the shared parameters.
+ * Diagonal of A⁻¹ + F·Σ·Fᵀ, where F contains the derivatives of the local parameters with respect to the shared
+ * parameters. Σ is the covariance of the shared parameters.
  */
 function localVariances(
   { local, sharedPlaces, groups }: GroupBatch,
@@ -173,7 +173,7 @@ function localVariances(
 ): Float64Array[] {
   const size = Math.sqrt(covariance.length)
   return Array.from({ length: local }, (_, i) => {
-    // Σ M²/D over the column below the diagonal, where M is the inverse of L.
+    // The sum Σ M²/D over the column below the diagonal, where M is the inverse of L.
     const all = inverse[i].slice()
     const column: Float64Array[] = []
     for (let j = i + 1; j < local; j++) {
@@ -212,7 +212,7 @@ export interface GroupParameter {
   readonly state: number
   /** Derivative with respect to the internal value, which is the parameter or its logarithm. */
   readonly slope: number
-  /** Index among the shared parameters; −1 for a local parameter. */
+  /** Index among the shared parameters, or −1 for a local parameter. */
   readonly sharedIndex: number
 }
 
@@ -231,7 +231,7 @@ export function groupParameters(
   })
 }
 
-/** Covariance of a group's parameters, local parameters first; NaN if an element is unknown. */
+/** Covariance matrix of a group's parameters, local parameters first. An unknown element is NaN. */
 export function groupCovariance(
   family: GroupBatch,
   batch: number,

@@ -10,11 +10,11 @@ import { type GroupBatch, getIndex } from './group-batch.js'
 import type { ParsedBatch } from './read.js'
 import type { InvalidWeight, SharedStatistics } from './shared-statistics.js'
 
-/** Whether some weights depend on the model. */
+/** Whether the weights of at least one output depend on the model. */
 export const hasModelWeights = (families: readonly ParsedBatch[]) =>
   families.some(({ hasModelWeights }) => hasModelWeights.some((weigh) => weigh !== null))
 
-/** Writes the weights at the end point of a round. Returns the first invalid weight, or null. */
+/** Writes the weights at the end point of a round of fits. The result is the first invalid weight, or null. */
 export function* setWeights(
   read: readonly ParsedBatch[],
   families: readonly GroupBatch[],
@@ -55,7 +55,7 @@ export function* setWeights(
   return null
 }
 
-/** Whether a round has changed no parameter, relative to its standard error. */
+/** Whether a round of fits has changed no parameter noticeably, relative to the standard error of the parameter. */
 export function areWeightsSettled(
   arrow: ArrowheadSolver,
   before: SharedStatistics,

@@ -5,24 +5,24 @@ import { mapRecord } from '../../core/untrusted-input.js'
 import { type Bootstrap, type BootstrapMethod, countReplicates } from '../uncertainty/bootstrap-result.js'
 import type { SharedParameterValues } from './parameter-values.js'
 
-/** Bootstrap of a fit with shared parameters. Each replicate resamples all groups and fits them together. */
+/** Bootstrap of a fit with shared parameters. Each replicate resamples all groups and fits all groups together. */
 export class SharedBootstrap {
   // The field types are declared separately, because Object.assign sets the fields.
-  /** Count of replicates. The count is 0 if the bootstrap is impossible; `message` explains the reason. */
+  /** Count of replicates. The count is 0 if the fit cannot be resampled, and `message` explains the reason. */
   declare readonly count: number
   /** Count of replicates that did not converge. All other results exclude the failed replicates. */
   declare readonly failed: number
-  /** End reason of each replicate: an index into `fitReasons`. */
+  /** Reason why each replicate ended, as an index into `fitReasons`. */
   declare readonly reason: Uint8Array
-  /** Count of groups. */
+  /** Count of groups in the fit. */
   readonly length: number
   readonly #groupAt: (group: number) => Bootstrap
   readonly #values: (compute: (group: number) => Readonly<Record<string, number>>) => SharedParameterValues
 
   /**
    * @internal
-   * @param at returns the bootstrap of a group
-   * @param gather collects per-group values into the shape of {@link SharedParameterValues}
+   * @param at function that returns the bootstrap of a group
+   * @param gather function that collects per-group values into the shape of {@link SharedParameterValues}
    */
   constructor(
     reason: Uint8Array,
@@ -41,17 +41,17 @@ export class SharedBootstrap {
     return this.#values((group) => this.#groupAt(group).errors)
   }
 
-  /** Mean of the replicates minus the fit. */
+  /** Mean of the replicates minus the estimate of the fit. */
   get bias(): SharedParameterValues {
     return this.#values((group) => this.#groupAt(group).bias)
   }
 
-  /** Notes on the bootstrap's results, as text; empty without notes. */
+  /** Warnings about the results of the bootstrap, as a string that is empty without warnings. */
   get message(): string {
     return this.#groupAt(0).message
   }
 
-  /** Confidence intervals of all parameters, computed as for a single fit: lower and upper endpoints. */
+  /** Lower and upper endpoints of the confidence intervals of all parameters, computed as for a single fit. */
   intervals(
     level = 0.95,
     method: BootstrapMethod = 'bca',
@@ -64,10 +64,10 @@ export class SharedBootstrap {
   }
 
   /**
-   * Bootstrap of one group: replicates of its local and shared parameters, and bands. If the model has several outputs,
-   * the bands describe the first output.
+   * Bootstrap of one group: replicates of the local and shared parameters of the group, and bands. If the model has
+   * several outputs, the bands describe the first output.
    *
-   * @param group index into `groups`
+   * @param group index of the group in `groups`
    */
   at(group: number): Bootstrap {
     checkIndex('group', group, this.length)

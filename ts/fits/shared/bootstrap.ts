@@ -1,4 +1,4 @@
-/** The bootstrap of fits with shared parameters: each replicate resamples all groups and fits them together. */
+/** The bootstrap of fits with shared parameters: each replicate resamples all groups and fits all groups together. */
 
 import { OptionError } from '../../core/errors.js'
 import type { Slices } from '../../core/slices.js'
@@ -21,8 +21,8 @@ import {
 import type { SingleFitContext } from './result-source.js'
 
 /**
- * Replicates of all parameters. `shared` has one column per shared parameter; `local` has one column per batch and
- * local parameter, with the replicates of a group adjacent.
+ * Replicates of all parameters. `shared` has one column per shared parameter. `local` has one column per batch and
+ * local parameter, in which the replicates of a group are adjacent.
  */
 export interface SharedReplicates {
   readonly reason: Uint8Array
@@ -30,7 +30,10 @@ export interface SharedReplicates {
   readonly local: readonly (readonly Float64Array[])[]
 }
 
-/** @throws OptionError if the fit cannot be resampled by this method, or the count is too large */
+/**
+ * @throws OptionError if the fit cannot be resampled by the requested method, or if the count of replicates is too
+ * large
+ */
 export function checkRefits(
   { parsed, solver, options }: SharedRun,
   { kind, count }: BootstrapManyValues,
@@ -43,7 +46,7 @@ export function checkRefits(
   if (count > most) throw new OptionError('count', `at most ${most} for ${name}`, count)
 }
 
-/** @param alone contexts of the groups as single fits, in the order of labels; empty if nothing can be resampled */
+/** @param alone contexts of the groups as single fits, in the order of labels; empty if no group can be resampled */
 export function* runSharedBootstrap(
   run: SharedRun,
   { stop }: SharedStatistics,

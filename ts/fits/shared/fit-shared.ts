@@ -6,20 +6,21 @@ import type { SharedModel } from '../shared-solve/read.js'
 import { SharedRun } from '../shared-solve/run.js'
 import { SharedFit } from './result.js'
 
-/** Columns of numbers and of labels. */
+/** Data of groups: columns of numbers and columns of labels. */
 export type SharedData = Readonly<Record<string, FitData[string] | readonly GroupLabel[]>>
 
 /**
  * Fits groups of rows that share parameters, as one least-squares problem. A parameter is shared by all groups, shared
- * by the groups of one label, or local to each group. The Levenberg-Marquardt method eliminates the local parameters
- * group by group. Time and memory therefore grow linearly with the number of groups. The results are bit-identical on
+ * by the groups of one label, or local to each group. The Levenberg-Marquardt algorithm eliminates the local parameters
+ * group by group, so that time and memory grow linearly with the number of groups. The results are bit-identical on
  * every engine and with any number of threads. The native engine does not block the event loop.
  *
- * @param model an `expression` or one of `models`. For several outputs, pass an object of models by response column. In
- * an array of models, the data column `modelColumn` has the index of each group's model.
+ * @param model an `expression` or one of `models`. For several outputs, pass an object of models by response column.
+ * For an array of models, the data column `modelColumn` contains the index of each group's model.
  * @param data columns by name. The column that the option `group` names labels the group of each row. Without `group`,
- * each column is an array per group, or one array of numbers for all groups.
- * @throws (rejects with) OptionError before the first iteration; the signal's reason
+ * each column contains one array per group, or is one array of numbers for all groups.
+ * @throws (rejects with) OptionError before the first iteration if an argument is invalid; the reason of the
+ * AbortSignal if the call is aborted
  * @example
  * const { values, errors } = await fitShared(models.fourPL(), { x, y, curve }, { group: 'curve', shared: ['top', 'bottom'] })
  */
@@ -35,7 +36,7 @@ export async function fitShared(
   return new SharedFit(run, ended)
 }
 
-/** Synchronous version of `fitShared`. */
+/** Synchronous version of {@link fitShared}. */
 export function fitSharedSync(model: SharedModel, data: SharedData, options: SharedOptions): SharedFit {
   const run = new SharedRun(model, data, options)
   const ended = executeSync(run.choice, run.calls())

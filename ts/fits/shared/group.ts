@@ -61,7 +61,7 @@ export class SharedGroup extends FitView {
   }
 }
 
-/** The solution of a group in the form of a single fit: columns of one fit. */
+/** The solution of a group in the form of a single fit: columns that contain one fit. */
 function solveGroup({ run, statistics, batch, index }: GroupLocation) {
   const family = run.solver.batches[batch]
   const group = family.groups[index]
@@ -71,7 +71,7 @@ function solveGroup({ run, statistics, batch, index }: GroupLocation) {
   const fixed = run.parsed.batches[batch].parameters.slice(found.length)
   return {
     states: found.map(({ state }) => state),
-    /** Values of the fixed parameters. */
+    /** Values of the fixed parameters in the group. */
     starts: new Map(
       fixed.flatMap(({ name, start, expr }) =>
         expr === null ? [[name, one(isObject(start) ? start[group] : (start as number))] as const] : [],
@@ -88,7 +88,7 @@ function solveGroup({ run, statistics, batch, index }: GroupLocation) {
   }
 }
 
-/** The group as single fits, one per output of its model. */
+/** The group as single fits, one fit per output of the group's model. */
 function toSingleFits(
   { run, statistics, batch, index }: GroupLocation,
   { solved, starts }: ReturnType<typeof solveGroup>,

@@ -2,14 +2,18 @@
 
 type NamedColumns = Readonly<Record<string, Float64Array>>
 
-/** One number per parameter of a fit with shared parameters. */
+/** Numbers for all parameters of a fit with shared parameters, such as values or standard errors. */
 export interface SharedParameterValues {
-  /** Parameters that all groups share. */
+  /** One number per parameter that all groups share. */
   readonly shared: Readonly<Record<string, number>>
-  /** Parameters that the groups of a label share, in the order of `sharedBy`. */
+  /**
+   * One number per label for each parameter that the groups of a label share, in the order of the labels in
+   * `subsetLabels`.
+   */
   readonly sharedBy: NamedColumns
   /**
-   * Parameters that are local to each group, in the order of `groups`; NaN if the model of a group lacks the parameter.
+   * One number per group for each local parameter, in the order of `groups`. The number is NaN if the model of a group
+   * lacks the parameter.
    */
   readonly local: NamedColumns
 }

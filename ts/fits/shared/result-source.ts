@@ -1,11 +1,11 @@
-/** Sources of `fitShared` results and of their groups, for functions that take a result. */
+/** Sources of the results of `fitShared` and of their groups, for functions that analyze a result. */
 
 import type { SharedRun } from '../shared-solve/run.js'
 import type { SharedStatistics } from '../shared-solve/shared-statistics.js'
 import type { BootstrapSource } from '../uncertainty/bootstrap-result.js'
 import type { SharedParameterValues } from './parameter-values.js'
 
-/** A group as a single fit, for one output of its model. */
+/** A group as a single fit, for one output of the group's model. */
 export type SingleFitContext = BootstrapSource<string>['context']
 
 export interface SharedSource {
@@ -28,7 +28,7 @@ export interface GroupLocation {
 }
 
 export interface GroupSource extends GroupLocation {
-  /** Single-fit contexts, one per output of the model. */
+  /** Contexts of the group as single fits, one per output of the model. */
   contexts(): SingleFitContext[]
 }
 

@@ -18,21 +18,24 @@ import { type GroupLocation, type GroupSource, groupSources, sharedSources } fro
 export class SharedFit {
   /** Labels of the groups, in order of appearance. */
   readonly groups: readonly GroupLabel[]
-  /** Labels of the subsets that share a value, by parameter. */
+  /** Labels of the subsets of groups that share one value of a parameter, by parameter name. */
   readonly subsetLabels: Readonly<Record<string, readonly GroupLabel[]>>
   readonly values: SharedParameterValues
-  /** Standard errors; NaN for a parameter at a bound or an unidentifiable parameter. */
+  /**
+   * Standard errors of all parameters. The standard error of a parameter at a bound or of an unidentifiable parameter
+   * is NaN.
+   */
   readonly errors: SharedParameterValues
-  /** Minimized sum of the row losses of all groups. */
+  /** Minimum of the sum of the costs of all rows in all groups. */
   readonly chiSquared: number
   readonly reducedChiSquared: number
   readonly aic: number
   readonly bic: number
-  /** Count of rows in use. */
+  /** Count of rows in use in all groups. */
   readonly observations: number
   /** Count of rows that were dropped because of a missing value. */
   readonly droppedRows: number
-  /** Observations minus free parameters that are not at a bound. */
+  /** Count of observations minus count of free parameters that are not at a bound. */
   readonly degreesOfFreedom: number
   readonly evaluations: number
   readonly reason: FitReason
@@ -40,13 +43,16 @@ export class SharedFit {
   readonly engineReasons: readonly string[]
   readonly #run: SharedRun
   readonly #statistics: SharedStatistics
-  /** Batch of each group, and index in the batch. Two arrays are faster to build than one pair of indices per group. */
+  /**
+   * Batch of each group, and index of the group in the batch. Two arrays are faster to build than one pair of indices
+   * per group.
+   */
   readonly #batch: Uint32Array
   readonly #groupAt: Uint32Array
 
   /**
    * @internal
-   * @param labels labels of the groups, if the data have no labels
+   * @param labels labels of the groups to use if the data have no labels
    */
   constructor(run: SharedRun, ended: SharedStatistics, labels: readonly GroupLabel[] = run.parsed.labels) {
     this.#run = run
@@ -87,14 +93,14 @@ export class SharedFit {
     jointFits.set(this, () => this.#joint())
   }
 
-  /** Count of groups. */
+  /** Count of groups in the fit. */
   get length(): number {
     return this.groups.length
   }
 
   /**
-   * Names of the shared parameters, in the order of `covariance`. A parameter of a subset is followed by its label in
-   * brackets.
+   * Names of the shared parameters, in the order of `covariance`. The name of a parameter of a subset is followed by
+   * the label of the subset in brackets.
    */
   get shared(): string[] {
     return this.#run.parsed.shared.map(sharedName)
@@ -106,20 +112,23 @@ export class SharedFit {
     return shared.map((_, i) => shared.map((_, j) => this.#covariance(i, j)))
   }
 
-  /** Parameters that ended at a bound. All other results treat these parameters as fixed. */
+  /** Names of the parameters that ended at a bound. All other results treat parameters at a bound as fixed. */
   get atBound(): string[] {
     return this.#namesInState(AT_BOUND)
   }
 
   /**
-   * Parameters that the data do not determine. If such parameters exist, the reason is 'singular', and these parameters
-   * keep their values.
+   * Names of the parameters that the data do not determine. Unidentifiable parameters keep their values, and the reason
+   * of the fit is 'singular'.
    */
   get unidentifiable(): string[] {
     return this.#namesInState(UNIDENTIFIABLE)
   }
 
-  /** Explanation of `reason` and notes on the results; empty after convergence without notes. */
+  /**
+   * Explanation of `reason`, and warnings about the results. The message is empty if the fit has converged without
+   * warnings.
+   */
   get message(): string {
     const [held, open] = [this.atBound, this.unidentifiable]
     const list = (names: readonly string[]) => {
@@ -143,7 +152,7 @@ export class SharedFit {
       .join('; ')
   }
 
-  /** First remark that a model makes on a group, with the label of the group. */
+  /** First remark of a model on the estimates of a group, with the label of the group. */
   #remark(): string {
     const { parsed, solver } = this.#run
     if (this.reason === 'not-finite') return ''
@@ -151,7 +160,8 @@ export class SharedFit {
     for (const [k, label] of this.groups.entries()) {
       const { remarks } = parsed.batches[this.#batch[k]]
       const { outputs } = solver.batches[this.#batch[k]]
-      // With 100,000 groups, computing the values would dominate the run time, so remarks request them on demand.
+      // With 100,000 groups, computing the parameter values would dominate the run time, so remarks request values on
+      // demand.
       const said = remarks.map((remark, i) => remark?.(() => this.at(k).values, outputs[i].columns, k))
       const first = said.find((text) => text)
       if (first) return `group ${toPrintable(String(label))}: ${first}`
@@ -162,7 +172,7 @@ export class SharedFit {
   /**
    * Result of one group of the shared fit.
    *
-   * @param group index into `groups`
+   * @param group index of the group in `groups`
    */
   at(group: number): SharedGroup {
     checkIndex('group', group, this.length)
@@ -170,8 +180,8 @@ export class SharedFit {
   }
 
   /**
-   * Confidence intervals of all parameters at the given level, computed as by {@link SharedGroup.intervals}: lower and
-   * upper endpoints.
+   * Lower and upper endpoints of the confidence intervals of all parameters at the given level, computed as in {@link
+   * SharedGroup.intervals}.
    */
   intervals(level = 0.95): { readonly low: SharedParameterValues; readonly high: SharedParameterValues } {
     const { values, errors, degreesOfFreedom } = this

@@ -1,4 +1,4 @@
-/** Contributions of all groups' rows to the parameters of one group, for bootstrap intervals. */
+/** Influence of the rows of all groups on the parameters of one group, for bootstrap intervals. */
 
 import { numberArithmetic, solveEliminated } from '../programs/elimination.js'
 import { type GroupBatch, getIndex } from '../shared-solve/group-batch.js'
@@ -7,10 +7,10 @@ import { FREE, groupParameters, type SharedStatistics } from '../shared-solve/sh
 import { linearizeCached } from '../uncertainty/linearize.js'
 import type { GroupLocation, SingleFitContext } from './result-source.js'
 
-/** Half the derivative of each row's loss with respect to the parameters of the row's group. */
+/** Half the derivatives of the loss of each row with respect to the parameters of the row's group. */
 interface ContributionRows {
   readonly local: readonly Float64Array[]
-  /** Derivatives with respect to the shared parameters, with the local parameters eliminated. */
+  /** Derivatives with respect to the shared parameters after elimination of the local parameters. */
   readonly shared: readonly Float64Array[]
   /** Index of each of the group's shared parameters among all shared parameters. */
   readonly sharedPlaces: readonly number[]
@@ -58,7 +58,7 @@ export class RowContributions {
   }
 
   /**
-   * Derivatives of a group's parameters with respect to their internal values; 0 for a parameter that does not move.
+   * Derivatives of a group's parameters with respect to their internal values, or 0 for a parameter that does not move.
    */
   #factors(f: number, at: number): number[] {
     const parameters = groupParameters(this.#families[f], f, at, this.#statistics)
@@ -82,7 +82,7 @@ export class RowContributions {
     const { size } = step.dense
     const factors = this.#factors(f, at)
     const s = slopes.map((slope, i) => slope * factors[i])
-    // Derivatives with respect to the shared parameters, if the local parameters are re-optimized.
+    // Derivatives of the quantity with respect to the shared parameters, if the local parameters are re-optimized.
     const along = sharedPlaces.map((place, k): readonly [number, number] => {
       const ofOwn = coupling[k].reduce((sum, by, i) => sum - s[i] * by[at], s[local + k])
       return [getIndex(place, at), ofOwn]

@@ -4,19 +4,19 @@ import type { Program } from '../../expressions/program.js'
 import type { Batch, BatchShape } from '../../many/batch/batch.js'
 import { type DataColumn, sharedColumns } from '../../many/batch/data.js'
 
-/** Largest batch that is kept for reuse. */
+/** Size in bytes of the largest batch that is kept for reuse. */
 const MAX_BATCH_BYTES = 1 << 24
-/** Maximum total size of the batches in the pool. */
+/** Maximum total size of the batches in the pool, in bytes. */
 const MAX_POOL_BYTES = 1 << 26
 /**
  * Maximum number of batches in the pool, over all problems. Browsers allow about a hundred WebAssembly memories, and
- * each stored result keeps its programs.
+ * each stored batch keeps its program in memory.
  */
 const MAX_BATCHES = 16
 
 /**
- * Batches with their programs, least recently released first. Several batches may belong to one program if calls ran
- * concurrently.
+ * Batches and the program of each batch, least recently released first. Several batches may belong to one program if
+ * calls ran concurrently.
  */
 const pool = new Map<Batch, Program>()
 
@@ -49,8 +49,8 @@ interface ProgramBatch
 }
 
 /**
- * The shape of a batch that runs a program. The object is written without spreads, because each spread would create
- * another hidden class.
+ * The shape of a batch that runs a program. The shape object is written without spreads, because each spread would
+ * create another hidden class.
  */
 export function programShape(program: Program, batch: ProgramBatch): BatchShape {
   const { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches } = batch

@@ -1,17 +1,20 @@
 /**
- * L·D·Lᵀ without pivoting, for the symmetric equations of the shared parameters. The factors are stored in the lower
- * triangle of a matrix.
+ * Factorization L·D·Lᵀ without pivoting, for the symmetric equations of the shared parameters. The factors are stored
+ * in the lower triangle of a matrix.
  */
 
-/** L below the diagonal, and 1/D on it. 1/D is 0 for a parameter that does not move or is unidentifiable. */
+/**
+ * Elements of L below the diagonal, and 1/D on the diagonal. 1/D is 0 for a parameter that does not move or is
+ * unidentifiable.
+ */
 export interface DenseFactors {
   readonly size: number
   readonly factors: Float64Array
 }
 
 /**
- * @param matrix stored by rows; only the lower triangle is used
- * @param scale the diagonal D of λ·D, with which pivots are compared
+ * @param matrix the matrix by rows, of which only the lower triangle is used
+ * @param scale the diagonal D of the damping term λ·D, with which pivots are compared
  */
 export function factorizeDense(
   matrix: Float64Array,
@@ -47,7 +50,7 @@ export function solveDense({ size, factors }: DenseFactors, x: Float64Array): Fl
   return x
 }
 
-/** The full inverse; rows and columns of parameters that do not move are 0. */
+/** The full inverse matrix. Rows and columns of parameters that do not move are 0. */
 export function invertDense(dense: DenseFactors): Float64Array {
   const { size } = dense
   const inverse = new Float64Array(size * size)

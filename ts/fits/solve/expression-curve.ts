@@ -1,4 +1,4 @@
-/** Evaluates an expression model at the rows of a fit, by a program that treats each row as a run. */
+/** Evaluates an expression model at the rows of a fit, with a program that treats each row as a separate run. */
 
 import { BLOCK_OF_RUNS } from '../../arena/manifest.js'
 import { compile, type Program } from '../../expressions/program.js'
@@ -8,15 +8,15 @@ import type { Problem } from '../problem/problem.js'
 import { memoizeBy, modelColumns, slopeNodes } from '../programs/function-curve.js'
 import type { Iterations } from './iterations.js'
 
-/** Maximum count of numbers in the program's parameters at a time. */
+/** Maximum count of numbers in the parameters of the program per engine call. */
 const MAX_NUMBERS = 1 << 20
 
-/** Compiles the model and its derivatives, as a function of a row's columns and the parameters. */
+/** Compiles the model and its derivatives, as functions of the columns of a row and the parameters. */
 function compileRows(problem: Problem, slopes: readonly number[]): Program {
   const { graph, model, free, fixed } = problem
   const names = [...modelColumns(problem), ...free, ...fixed, '@unused']
   const wanted = [model, ...slopes]
-  // Padding: one output per name, and 1 to end the program.
+  // The outputs are padded to one output per name, and a 1 to end the program.
   const unused = names.slice(wanted.length).map(() => graph.constant(0))
   return compile(graph, [...wanted, ...unused, graph.constant(1)], names, [])
 }
@@ -38,7 +38,7 @@ export class ExpressionCurve {
   /**
    * @param columns the model's columns, at the rows of the fit
    * @param fixed values of the parameters that are fixed per fit
-   * @param rows count of rows; needed because a model may have no columns
+   * @param rows count of rows, which is needed because a model may have no columns
    */
   constructor(
     problem: Problem,
@@ -72,7 +72,7 @@ export class ExpressionCurve {
     const size = Math.ceil(rows / Math.ceil(rows / most))
     const runs = Uint32Array.from({ length: size }, (_, row) => row)
     for (let from = 0; from < rows; from += size) {
-      // The last block of rows may overlap with the previous block; both compute the same values in the overlap.
+      // The last block of rows may overlap with the previous block. Both blocks compute the same values in the overlap.
       const first = Math.min(from, rows - size)
       const own = this.#columns.map((column) => column.subarray(first, first + size))
       const ended = yield* this.#iterations.run(program, runs, [], [...own, ...x, ...this.#fixed, 0], 1)

@@ -1,4 +1,4 @@
-/** The solved fits and their context, from which results are built. */
+/** The solved fits and the context of the fits, from which results are built. */
 
 import type { EngineChoice } from '../../engines/select-engine.js'
 import type { DataColumn } from '../../many/batch/data.js'
@@ -12,14 +12,16 @@ import { triangleIndex } from '../programs/ldlt.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import type { NonFinite } from './message.js'
 
-/** Results of the fits: columns over fits. The free parameters have the same order as in the problem. */
+/**
+ * Results of the fits, as columns with one number per fit. The free parameters have the same order as in the problem.
+ */
 export interface SolvedFits {
   readonly free: readonly Float64Array[]
-  /** The lower triangle of the matrix. */
+  /** The lower triangle of the covariance matrix. */
   readonly covariance: readonly Float64Array[]
   /**
-   * Square roots of the covariance's diagonal. The standard errors are accurate even if their squares underflow or
-   * overflow.
+   * Standard errors: square roots of the diagonal of the covariance. The standard errors are accurate even if their
+   * squares underflow or overflow.
    */
   readonly errors: readonly Float64Array[]
   readonly cost: Float64Array
@@ -32,14 +34,14 @@ export interface SolvedFits {
   readonly minima: (readonly FitMinimum[] | undefined)[]
 }
 
-/** A point of another minimum that is lower than the fit. */
+/** A point at which χ² is lower than at the solution of the fit. */
 export interface LowerMinimumColumns {
-  /** Free parameters, in the order of the problem. */
+  /** Values of the free parameters, in the order of the problem. */
   readonly x: readonly number[]
   readonly chiSquared: number
 }
 
-/** Profile endpoints of the fits: columns over fits, per name. */
+/** Profile endpoints of the fits, as columns with one number per fit, by parameter name. */
 export interface ProfiledEndpoints {
   readonly names: readonly string[]
   readonly level: number
@@ -60,7 +62,7 @@ export interface FitContext {
   readonly starts: ReadonlyMap<string, Float64Array>
   readonly observations: Uint32Array
   readonly droppedRows: Uint32Array
-  /** Columns of the rows in use, and the columns as the user passed them. */
+  /** Columns of the rows in use, and the original columns of the user. */
   readonly columns: ReadonlyMap<string, DataColumn>
   readonly data: ReadonlyMap<string, DataColumn>
   /** Whether rows with missing values are dropped. */
@@ -70,36 +72,38 @@ export interface FitContext {
   readonly solved: SolvedFits
   readonly choice: EngineChoice<BatchRunner>
   readonly isAbsolute: boolean
-  /** Implementation of the option `intervals`; undefined for value ± t·error. */
+  /** Function that computes the intervals for the option `intervals`, or undefined for value ± t·error. */
   readonly computeIntervals: ComputeIntervals | undefined
   /** Profile endpoints that were computed together with the fits. */
   readonly profiled: ProfiledEndpoints | undefined
   readonly refit: RefitFactory
   /** Creates warm-started fits, which return only their end points. */
   readonly warmStart: RefitFactory
-  /** First weight per fit that depends on the model and is not positive and finite. */
+  /**
+   * First invalid model-based weight of each fit, by fit index. A weight is invalid if it is not positive and finite.
+   */
   readonly invalidWeights: ReadonlyMap<number, NonFinite>
-  /** Whitened columns, if y has a covariance; all other columns then refer to L⁻¹·y. */
+  /** Whitened columns, if y has a covariance. All other columns then belong to the fit of L⁻¹·y. */
   readonly whitened: WhiteningColumns | null
   /**
-   * Model-based weight of a row that has no weight in the data, computed from the model's value in this row; null if
-   * weights do not depend on the model.
+   * Model-based weight of a row that has no weight in the data, computed from the model's value in the row. `weightAt`
+   * is null if weights do not depend on the model.
    */
   readonly weightAt: ((f: number, row: ArrayLike<number>) => number) | null
   /** Error scale of all groups together, for a group of a shared fit. */
   readonly errorScale?: ErrorScale
-  /** Remarks of the model on its values. */
+  /** Remarks of the model on the estimates. */
   readonly remark: BoundRemark | null
 }
 
-/** Computes intervals of one fit, by name of the free parameter. */
+/** Function that computes the intervals of one fit, by name of the free parameter. */
 export type ComputeIntervals = (
   context: FitContext,
   fit: number,
   level: number,
 ) => Readonly<Record<string, readonly [low: number, high: number]>>
 
-/** The context that profiles are computed from. */
+/** The context from which profiles are computed. */
 export type ProfileContext = Pick<
   FitContext,
   'compiled' | 'problem' | 'columns' | 'starts' | 'observations' | 'solved' | 'isAbsolute'
@@ -115,9 +119,9 @@ export interface ErrorScale {
 /** Columns of fits in which y has a covariance. */
 export interface WhiteningColumns {
   readonly covariance: readonly Float64Array[]
-  /** L⁻¹ times a column of 1. */
+  /** Product of L⁻¹ and a column of ones. */
   readonly ones: Float64Array
-  /** The same fits with the rows as the user passed them. */
+  /** Context of the same fits with the original rows of the user. */
   readonly plain: FitContext
 }
 
@@ -136,9 +140,9 @@ export interface PendingFits {
 }
 
 /**
- * Variance of a quantity with the given derivatives with respect to the free parameters; or its covariance with another
- * quantity. If the derivative with respect to a parameter is 0, the parameter contributes nothing, even if its variance
- * is unknown. Parameters at a bound count as fixed.
+ * Variance of a quantity with the given derivatives with respect to the free parameters, or covariance of two such
+ * quantities. A parameter with the derivative 0 contributes nothing, even if the variance of the parameter is unknown.
+ * Parameters at a bound count as fixed.
  */
 export function getVariance(
   { covariance, atBound }: Pick<SolvedFits, 'covariance' | 'atBound'>,
@@ -156,7 +160,10 @@ export function getVariance(
   return sum
 }
 
-/** Standard error of a quantity with the given derivatives; NaN if it depends only on parameters at bounds. */
+/**
+ * Standard error of a quantity with the given derivatives, or NaN if the quantity depends only on parameters at
+ * bounds.
+ */
 export function standardError(
   found: Pick<SolvedFits, 'covariance' | 'atBound'>,
   fit: number,
@@ -170,7 +177,7 @@ export function standardError(
 export const hasBit = (words: readonly Uint32Array[], fit: number, i: number) =>
   ((words[i >> 5][fit] >> (i & 31)) & 1) === 1
 
-/** Observations of a fit, minus its free parameters that are not at a bound. */
+/** Count of observations of a fit minus count of its free parameters that are not at a bound. */
 export function computeDegreesOfFreedom(
   {
     problem,
@@ -198,7 +205,7 @@ export function computeErrorScale(
 }
 
 /**
- * The parameters of the fits with other starting values, for {@link RefitFactory}.
+ * The parameters of the fits with new starting values, for {@link RefitFactory}.
  *
  * @param startsOf starting value per fit, for a parameter that may be fixed
  */
@@ -210,7 +217,7 @@ export function replaceStarts(
   return Object.fromEntries(
     own.map(({ name, start, min, max, isFixed, isLogarithmic, expr }): [string, FitParameter] => {
       if (expr !== null) return [name, { expr }]
-      // A constant of the compiled programs stays the same constant.
+      // A parameter that is a constant of the compiled programs keeps its value.
       const isSame = isFixed && typeof start === 'number'
       const point = isSame ? start : startsOf(name, isFixed)
       return [name, { start: point, min, max, positive: isLogarithmic, fixed: isFixed }]
@@ -218,7 +225,7 @@ export function replaceStarts(
   )
 }
 
-/** Values of a parameter per fit, unless an expression defines it. */
+/** Values of a parameter, one per fit, unless an expression defines the parameter. */
 export function parameterColumn({ problem, solved, starts }: FitContext, name: string): Float64Array {
   const at = problem.free.indexOf(name)
   return at < 0 ? (starts.get(name) as Float64Array) : solved.free[at]
@@ -232,7 +239,7 @@ export function keepFits(context: FitContext, isDone: Uint8Array): FitContext {
   }
 }
 
-/** Copies the results of other fits, except for their evaluations. */
+/** Copies the results of other fits, except for the counts of evaluations. */
 export function replaceFits(to: SolvedFits, fits: Uint32Array, from: SolvedFits, others: Uint32Array): void {
   const columns = ({ free, covariance, errors, cost, atBound, unidentifiable, reason }: SolvedFits) => [
     ...[...free, ...covariance, ...errors, cost],

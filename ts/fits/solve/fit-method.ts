@@ -11,7 +11,7 @@ import type { SolverBatch, StoppedRuns } from './solver.js'
 /** A request to minimize fits. */
 export interface MethodRequest extends Pick<SolverBatch, 'runs' | 'data' | 'starts' | 'fixed'> {
   readonly problem: Problem
-  /** The same problem in internal parameters, through which a solver steps. */
+  /** The same problem in internal parameters, which the steps of a solver use. */
   readonly problemInSteps: Problem
   readonly options: {
     readonly engine: EngineName
@@ -24,7 +24,7 @@ export interface MethodRequest extends Pick<SolverBatch, 'runs' | 'data' | 'star
 
 /**
  * Minimization method instead of Levenberg-Marquardt: the object that `ruleMethod()` returns. The object contains the
- * code of the method, so that fits without the method do not load this code.
+ * code of the method, so that other fits do not load the code.
  */
 export abstract class FitMethod {
   readonly #isOurs = true
@@ -37,7 +37,7 @@ export abstract class FitMethod {
   /** @internal The WebAssembly module that runs the method's batches, and also the batches of other fits. */
   abstract readonly module: WasmModule
 
-  /** @internal Minimizes the cost of some fits. */
+  /** @internal Minimizes the cost of the requested fits. */
   abstract minimize(request: MethodRequest): Generator<EngineCall, StoppedRuns>
 }
 

@@ -1,5 +1,6 @@
 /**
- * Iterates programs that read the values of a model function, run by run. The function is called before each iteration.
+ * Iterates programs that read the values of a model function, one run at a time. The model function is called before
+ * each iteration.
  */
 
 import type { FloatArray } from '../../core/numbers.js'
@@ -16,7 +17,7 @@ import { dot } from './householder-qr.js'
 /** End points of the iterated runs. */
 export type IterationResults = Pick<BatchResults, 'x' | 'iterations' | 'reason'>
 
-/** Starting points of the runs, and the fits whose data they use. */
+/** Starting points of the runs, and the fits whose data the runs use. */
 export interface IterationStart {
   readonly runs: Uint32Array
   readonly data: readonly DataColumn[]
@@ -25,8 +26,8 @@ export interface IterationStart {
 }
 
 /**
- * Iterates a program for a model function, like `Iterations.run`. The program's state begins with the free parameters,
- * followed by the fixed parameters.
+ * Iterates a program for a model function, like `Iterations.run`. The state of the program begins with the free
+ * parameters, followed by the fixed parameters.
  */
 export function* iterateFunctionModel(
   problem: Problem,

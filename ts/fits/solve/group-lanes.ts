@@ -1,6 +1,6 @@
 /**
- * Group-parallel batches, one SIMD lane per group. The groups' data and fields stay in memory while a program runs over
- * them repeatedly.
+ * Group-parallel batches, one SIMD lane per group. The data and fields of the groups stay in memory while a program
+ * runs over the groups repeatedly.
  */
 
 import type { FloatArray } from '../../core/numbers.js'
@@ -13,18 +13,18 @@ import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { acquire, programShape, release } from './batch-pool.js'
 
-/** Most groups per batch, before their data are counted. */
+/** Maximum number of groups per batch. The size of the data can reduce the number further. */
 const MAX_GROUPS = 1 << 17
 
 /** Adjacent groups of a batch whose data have equal row counts. */
 export interface GroupRange {
-  /** Indices of the groups, and the position of the first one in the batch's columns. */
+  /** Indices of the groups, and the position of the first group in the columns of the batch. */
   readonly groups: Uint32Array
   readonly firstRow: number
   readonly rows: number
 }
 
-/** A cohort of a batch: the parameters of its lanes, which are adjacent groups. */
+/** A cohort of a batch: adjacent groups as lanes, with the parameters of the lanes. */
 interface ResidentPart {
   readonly planes: readonly FloatArray[]
   readonly firstGroup: number
@@ -69,7 +69,7 @@ export class GroupLanes {
     const program = this.#program
     const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
     const scratches = Math.min(threads, cohorts)
-    // No lane ever ends, and none moves.
+    // All lanes stay active and keep their positions.
     const shape = programShape(program, {
       runs,
       data,
@@ -111,7 +111,7 @@ export class GroupLanes {
     }
   }
 
-  /** Writes a parameter of all lanes from an array; each group has an index in this array. */
+  /** Writes a parameter of all lanes from an array, in which each group has an index. */
   scatterTo(parameter: number, places: Uint32Array, numbers: Float64Array): void {
     for (const { parts } of this.#batches) {
       for (const { planes, firstGroup, end } of parts) {
@@ -130,11 +130,12 @@ export class GroupLanes {
     return to
   }
 
-  /** Sum of a parameter over all lanes. The order of the additions depends only on the groups. */
+  /** Sum of a parameter over all lanes. The order of the additions depends only on the order of the groups. */
   sum(parameter: number): number {
     let all = 0
     for (const { parts } of this.#batches) {
-      // Each of four sums adds every fourth group, because a single sum would wait for each addition.
+      // Each of four partial sums adds every fourth group, because additions to a single sum would have to wait for
+      // each other.
       const sums = new Float64Array(4)
       for (const { planes, firstGroup, end } of parts) {
         const plane = planes[parameter]
@@ -155,7 +156,7 @@ export class GroupLanes {
     return all
   }
 
-  /** Adds a parameter of each lane to the array element that belongs to its group. */
+  /** Adds a parameter of each lane to the array element that belongs to the lane's group. */
   scatter(parameter: number, to: Float64Array, place: (group: number) => number): void {
     for (const { parts } of this.#batches) {
       for (const { planes, firstGroup, end } of parts) {
@@ -165,7 +166,7 @@ export class GroupLanes {
     }
   }
 
-  /** Releases the memory of all batches. No engine may still use this memory. */
+  /** Releases the memory of all batches. No engine may still use the memory. */
   release(): void {
     for (const { batch } of this.#batches) release(this.#program, batch)
   }

@@ -1,32 +1,32 @@
 /**
  * Dense least squares, as in MINPACK: Householder QR of a matrix of columns, with column pivoting (Householder, 1958),
- * and steps within a trust-region radius (Moré, 1978). No products of columns are summed, so full precision is kept.
+ * and steps within a trust-region radius (Moré, 1978). No products of columns are summed, so QR keeps full precision.
  * All sums have a fixed order.
  */
 
-/** R and Qᵀ·b of a matrix and a right-hand side. */
+/** The triangle R of a matrix, and Qᵀ·b of a right-hand side b. */
 export interface PivotedTriangle {
   /**
-   * Columns of R, each up to its diagonal element. The diagonal element is 0 if the column depends linearly on previous
-   * columns.
+   * Columns of R, each up to the diagonal element. The diagonal element is 0 if a column is linearly dependent on
+   * previous columns.
    */
   readonly columns: readonly Float64Array[]
   /** The product Qᵀ·b, with one element per row of R. */
   readonly right: Float64Array
-  /** Index of each column in the original matrix. The column with the largest remainder comes first. */
+  /** Index of each column in the original matrix. At each step, the column with the largest remainder comes next. */
   readonly pivots: readonly number[]
 }
 
-/** Fills a new array by a callback. `Float64Array.from` with a callback takes ten times as long. */
+/** Fills a new array with the values of a callback. `Float64Array.from` with a callback takes ten times as long. */
 export function fillArray(length: number, valueAt: (k: number) => number): Float64Array {
   const made = new Float64Array(length)
   for (let k = 0; k < length; k++) made[k] = valueAt(k)
   return made
 }
 
-/** Dot product with four partial sums, which is faster than with a single sum. */
+/** Dot product with four partial sums, which are faster than a single sum. */
 export function dot(a: Float64Array, b: Float64Array, from = 0): number {
-  // Separate variables, because an array would be allocated in each call.
+  // The sums are separate variables, because an array of sums would be allocated in each call.
   let s = 0
   let t = 0
   let u = 0
@@ -42,15 +42,21 @@ export function dot(a: Float64Array, b: Float64Array, from = 0): number {
   return s + t + (u + v)
 }
 
-/** If the squared length of a remainder falls below this fraction of the column's squared length, it is recomputed. */
+/**
+ * The squared length of a column's remainder is recomputed if it falls below this fraction of the column's squared
+ * length.
+ */
 const NORM_UPDATE_TOLERANCE = 1e-14
 
 /** If the ratio of rows to columns is at least this large, a first reduction without pivoting saves time. */
 const TALL_RATIO = 2
-/** The result without pivoting is final if each column's remainder exceeds this fraction of its length. */
+/**
+ * The reduction without pivoting is final if the remainder of each column exceeds this fraction of the column's
+ * length.
+ */
 const LEADING_TOLERANCE = 1e-3
 
-/** Reduces a matrix with at least as many rows as columns to a triangle. The columns and b are overwritten. */
+/** Reduces a matrix with at least as many rows as columns to a triangle. The function overwrites the columns and b. */
 export function triangularize(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
   const size = columns.length
   if (b.length < TALL_RATIO * size) return triangularizeWithPivots(columns, b)
@@ -110,8 +116,8 @@ function swap(list: unknown[], a: number, b: number): void {
 }
 
 /**
- * Turns a column, from row k on, into the Householder vector that reflects it onto row k. The result is the reflected
- * element with the opposite sign.
+ * Turns a column, from row k on, into the Householder vector that reflects the column onto row k. The result is the
+ * reflected element with the opposite sign.
  */
 function makeReflection(v: Float64Array, k: number): number {
   const length = Math.sqrt(dot(v, v, k))
@@ -126,14 +132,14 @@ function makeReflection(v: Float64Array, k: number): number {
 const BLOCK_COLUMNS = 4
 
 /**
- * Reduces a matrix to a square matrix with the same RᵀR. All columns are overwritten; only the first elements of b are
- * valid afterwards.
+ * Reduces a matrix to a square matrix with the same RᵀR. The function overwrites all columns. Only the first elements
+ * of b are valid afterward.
  */
 function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64Array[] {
   const [size, rows] = [columns.length, b.length]
   const none = new Float64Array(rows)
   const v = Array.from({ length: BLOCK_COLUMNS }, () => new Float64Array(rows))
-  // Dot products of the reflection vectors below the diagonal, and the inverse divisors on it.
+  // Dot products of the reflection vectors below the diagonal, and the inverse divisors on the diagonal.
   const gram = new Float64Array(BLOCK_COLUMNS * BLOCK_COLUMNS)
   for (let k = 0; k < size; k += BLOCK_COLUMNS) {
     for (let i = 0; i < BLOCK_COLUMNS; i++) {
@@ -208,13 +214,15 @@ function reflectByFour(
   }
 }
 
-/** x − v·(vᵀx)/v[k], from row k on. */
+/** Reflects x: computes x − v·(vᵀx)/v[k] from row k on. */
 function reflect(v: Float64Array, x: Float64Array, k: number): void {
   const share = dot(v, x, k) / v[k]
   for (let row = k; row < v.length; row++) x[row] -= share * v[row]
 }
 
-/** Reflects two columns at once. Two columns at once take a quarter less time, because v is read only once. */
+/**
+ * Reflects two columns at once. Reflecting two columns at once takes a quarter less time, because v is read only once.
+ */
 function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number): void {
   const { length } = v
   let s = 0
@@ -253,7 +261,7 @@ function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number
   }
 }
 
-/** Solves R·x = b by back substitution. From the first zero diagonal element on, x is 0. */
+/** Solves R·x = b by back substitution. The elements of x are 0 from the first zero on the diagonal of R on. */
 export function solveUpper(columns: readonly Float64Array[], b: Float64Array): Float64Array {
   const x = b.slice()
   const rank = numericalRank(columns)
@@ -271,7 +279,7 @@ function numericalRank(columns: readonly Float64Array[]): number {
   return rank
 }
 
-/** Solves Rᵀ·x = b. */
+/** Solves the transposed equations Rᵀ·x = b. */
 function solveTransposed(columns: readonly Float64Array[], b: Float64Array): Float64Array {
   const x = b.slice()
   for (let k = 0; k < columns.length; k++) {
@@ -283,7 +291,7 @@ function solveTransposed(columns: readonly Float64Array[], b: Float64Array): Flo
   return x
 }
 
-/** R·x. */
+/** The product R·x. */
 export function multiplyUpper(columns: readonly Float64Array[], x: ArrayLike<number>): Float64Array {
   const product = new Float64Array(columns.length)
   for (let k = 0; k < columns.length; k++) {
@@ -292,10 +300,10 @@ export function multiplyUpper(columns: readonly Float64Array[], x: ArrayLike<num
   return product
 }
 
-/** (RᵀR)⁻¹ by rows, for an R of full rank. */
+/** The inverse (RᵀR)⁻¹ by rows, for an R of full rank. */
 export function invertUpper(columns: readonly Float64Array[]): Float64Array[] {
   const size = columns.length
-  // R⁻¹ by rows.
+  // The inverse R⁻¹ by rows.
   const rows = columns.map(() => new Float64Array(size))
   for (let j = 0; j < size; j++) {
     const unit = new Float64Array(j + 1)
@@ -341,7 +349,7 @@ const RADIUS_TOLERANCE = 0.1
 /** Maximum number of iterations to find a step whose length is about the radius. */
 const MAX_TRIES = 10
 
-/** A step in pivot order, and its λ. */
+/** A step in pivot order, and the damping λ of the step. */
 export interface DampedStep {
   readonly step: Float64Array
   readonly damping: number
@@ -351,7 +359,7 @@ export interface DampedStep {
  * The step −x that solves (RᵀR + λ·D²)·x = Rᵀ·b. λ is 0 if the undamped D·x is no longer than the radius. Otherwise λ
  * makes D·x about as long as the radius.
  *
- * @param scale D, in pivot order
+ * @param scale the diagonal D, in pivot order
  * @param damping λ of the previous step
  */
 export function stepWithin(
@@ -402,7 +410,7 @@ export function stepWithin(
 
 const negate = (x: Float64Array) => fillArray(x.length, (k) => -x[k])
 
-/** ‖D·x‖. */
+/** The scaled length ‖D·x‖. */
 export function scaledLength(x: Float64Array, scale: Float64Array): number {
   const scaled = fillArray(x.length, (k) => x[k] * scale[k])
   return Math.sqrt(dot(scaled, scaled))

@@ -8,14 +8,14 @@ import type { ComputeIntervals, ProfileContext, ProfiledEndpoints } from './fit-
 import type { Iterations } from './iterations.js'
 
 /**
- * Method of a result's `intervals()` instead of value ± t·error: the object that `profileIntervals()` returns. The
- * object contains the code of the method, so that fits without the method do not load this code.
+ * Method that computes the `intervals()` of a result instead of value ± t·error: the object that `profileIntervals()`
+ * returns. The object contains the code of the method, so that other fits do not load the code.
  */
 export abstract class IntervalMethod {
   readonly #isOurs = true
   /** Confidence level of the intervals that are computed together with the fits. */
   abstract readonly level: number
-  /** Whether a fit restarts if χ² falls below its minimum along a profile. */
+  /** Whether a fit restarts if χ² along a profile falls below the minimum of the fit. */
   abstract readonly restart: boolean
   /** @internal */
   abstract readonly compute: ComputeIntervals

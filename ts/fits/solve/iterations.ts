@@ -11,16 +11,18 @@ import type { ModelPrograms } from '../programs/program-cache.js'
 import { acquire, programShape, release } from './batch-pool.js'
 import { type IterationResults, iterateFunctionModel } from './function-model-iterations.js'
 
-/** Iterations per engine call. Nearly all runs end within one call. */
+/** Number of iterations per engine call. Nearly all runs end within one call. */
 const UPDATES_PER_CALL = 64
 /** If the work is below this limit, a single thread finishes before a second thread could start. */
 const MIN_ROWS_PER_THREAD = 1 << 18
-/** Runs per batch. The memory of one batch is reused for the next batch, and stays in the CPU caches. */
+/**
+ * Maximum number of runs per batch. The memory of one batch is reused for the next batch, and stays in the CPU caches.
+ */
 export const MAX_RUNS = 8192
 
 export class Iterations {
   readonly #compiled: ModelPrograms
-  /** Count of threads. */
+  /** Maximum count of threads. */
   readonly #threads: number
   /** The last batch of each program. */
   readonly #batches = new Map<Program, Batch>()
@@ -37,10 +39,10 @@ export class Iterations {
   }
 
   /**
-   * Iterates a program from the given points, one per run. The results are valid until the program runs again. A model
-   * function is iterated run by run.
+   * Iterates a program from the given points, one per run. The results are valid until the program runs again. Programs
+   * that call a model function iterate one run at a time.
    *
-   * @param runs index of the fit whose data each run uses; all these fits have the same count of rows
+   * @param runs index of the fit whose data each run uses; all fits in `runs` have the same count of rows
    */
   *run(
     program: Program,
@@ -57,7 +59,7 @@ export class Iterations {
     const threads = estimateWork(program, rows, runs.length) > MIN_ROWS_PER_THREAD ? this.#threads : 1
     const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
     const updates = updatesPerCall(program, rows, runs.length, Math.min(UPDATES_PER_CALL, maxUpdates))
-    // One scratch area per thread that has work.
+    // The batch has one scratch area for each thread that has work.
     const pieces = isRowParallel(program, rows) ? Math.ceil((runs.length * rows) / rowsOfPiece(rows)) : 1
     const scratches = Math.min(threads, Math.max(cohorts, pieces))
     const shape = programShape(program, { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches })
@@ -73,7 +75,7 @@ export class Iterations {
     return batch.results()
   }
 
-  /** Releases the memory of all batches. No engine may still use this memory. */
+  /** Releases the memory of all batches. No engine may still use the memory. */
   release(): void {
     for (const [program, batch] of this.#batches) release(program, batch)
     this.#batches.clear()

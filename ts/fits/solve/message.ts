@@ -1,4 +1,4 @@
-/** Messages that explain why a fit ended, and the search for non-finite values at its start. */
+/** Messages that explain why a fit ended, and the search for non-finite values at the start of a fit. */
 
 import { runToEnd } from '../../core/slices.js'
 import { plural } from '../../core/text.js'
@@ -9,14 +9,14 @@ import { MISSING, readRoles, WEIGHTLESS } from '../problem/row-selection.js'
 
 /** The first value that was not finite at the start of a fit. */
 export interface NonFinite {
-  /** Index of the row, from 0, among all rows that the user passed; null for a starting value. */
+  /** Index of the row, from 0, among all rows that the user passed, or null for a starting value. */
   readonly row: number | null
   /**
-   * Source of the value: a number of the data, the model, a derivative of the model, a starting value, or a model-based
-   * weight at the end of a round.
+   * Source of the value: a data column, the model, a derivative of the model, a starting value, or a model-based weight
+   * at the end of a round.
    */
   readonly source: 'column' | 'model' | 'derivative' | 'start' | 'weight'
-  /** Name of the column or of the parameter; null for the model. */
+  /** Name of the column or of the parameter, or null for the model. */
   readonly name: string | null
   readonly value: number
 }
@@ -31,11 +31,13 @@ export interface NonFiniteContext {
   readonly starts: ReadonlyMap<string, Float64Array>
   /** Whether rows with missing values are dropped. */
   readonly dropsInvalid: boolean
-  /** Returns the model and its derivatives at a row. */
+  /** Function that returns the values of the model and its derivatives at a row. */
   readonly evaluate: (row: number) => readonly number[]
 }
 
-/** Finds the first value that is not finite at the start of a fit; null if only sums of values overflow. */
+/**
+ * Finds the first value that is not finite at the start of a fit. The result is null if only sums of values overflow.
+ */
 export function findNonFinite({
   problem,
   columns,
@@ -87,14 +89,14 @@ interface FitOutcome {
   readonly nonFinite: NonFinite | null
 }
 
-/** Further properties that messages use. */
+/** Further properties of a fit that messages use. */
 export interface MessageContext {
-  /** Returns the model's columns and their values at a row. */
+  /** Function that returns the names of the model's columns and the values of the columns at a row. */
   readonly index: (row: number) => readonly (readonly [name: string, value: number])[]
   readonly isByRule: boolean
   readonly isAbsolute: boolean
   readonly varies: boolean
-  /** Parameters whose starting value was beyond a bound, and this value. */
+  /** Parameters whose starting value was beyond a bound, and the starting value. */
   readonly moved: readonly (readonly [name: string, start: number])[]
 }
 
@@ -132,7 +134,7 @@ function describeNonFinite(found: NonFinite | null, { index, isByRule }: Message
   return `${there}: ${origin} is ${value} where the fit starts${but}`
 }
 
-/** Explains why a fit did not converge, and adds notes on its results. */
+/** Explains why a fit did not converge, and adds warnings about the results. */
 export function describeFit(fit: FitOutcome, about: MessageContext): string {
   const { reason, free, errors, atBound, chiSquared, degreesOfFreedom, droppedRows } = fit
   const isPoint = reason === 'converged' || reason === 'singular'

@@ -9,16 +9,19 @@ import type { FitValues } from '../problem/options.js'
 import type { Problem } from '../problem/problem.js'
 import { modelColumns } from '../programs/function-curve.js'
 
-/** Name of the model's value in an expression for weights. */
+/** Name of the model value in an expression for weights. */
 const MODEL_VALUE = 'f'
-/** A column name that users' expressions cannot contain. */
+/** Name of the internal column of weights. Expressions of the user cannot contain the name. */
 export const WEIGHTS = '@weights'
-/** Most rounds. Fewer than ten rounds suffice if the data are within a third of the model. */
+/**
+ * Maximum number of rounds of reweighting. Fewer than ten rounds suffice if the data differ from the model by less
+ * than a third.
+ */
 export const MAX_ROUNDS = 100
 /** A relative change of a parameter below this value is rounding error. */
 const WEIGHT_TOLERANCE = 1e-13
 
-/** The expression for weights in the options `sigma` and `weights`, if either is a string. */
+/** The expression for weights in the options `sigma` and `weights`, if one of the options is a string. */
 export function weightExpression({
   sigma,
   weights,
@@ -26,10 +29,13 @@ export function weightExpression({
   return [sigma, weights].find((given) => typeof given === 'string')
 }
 
-/** Computes a weight from the model's value and a row of its columns. */
+/** Function that computes a weight from the model value and the values of the columns in a row. */
 export type WeightFunction = (f: number, row: ArrayLike<number>) => number
 
-/** @throws OptionError if the expression uses names other than f and columns; ExpressionError if it is invalid */
+/**
+ * @throws OptionError if the expression uses names other than f and columns; ExpressionError if the expression is
+ * invalid
+ */
 export function compileWeights(problem: Problem, text: string, option: 'sigma' | 'weights'): WeightFunction {
   if (problem.loss === 'poisson') throw new OptionError(option, 'no expression for counts', text)
   const graph = new Graph()
@@ -47,9 +53,9 @@ export function compileWeights(problem: Problem, text: string, option: 'sigma' |
   }
 }
 
-/** Whether a round moved a parameter by no more than the tolerance, relative to its standard error. */
+/** Whether a round of reweighting moved a parameter by at most the tolerance, relative to its standard error. */
 export function isSettledWeight(before: number, now: number, variance: number, tolerance: number): boolean {
-  // Without a standard error, the change is compared with the parameter itself.
+  // If the standard error is unknown, the change is compared with the parameter itself.
   const limit = Number.isNaN(variance)
     ? Math.sqrt(tolerance) * Math.abs(now)
     : Math.sqrt(tolerance * variance)

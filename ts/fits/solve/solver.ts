@@ -11,15 +11,15 @@ import { triangleIndex } from '../programs/ldlt.js'
 import type { FitPrograms, ModelPrograms } from '../programs/program-cache.js'
 import type { Iterations } from './iterations.js'
 
-/** Runs whose data have equal row counts. */
+/** A batch of runs whose data have equal row counts. */
 export interface SolverBatch {
   /** Indices of the fits whose data each run uses. */
   readonly runs: Uint32Array
   readonly data: readonly DataColumn[]
-  /** Columns of starting values, and of fixed parameters. */
+  /** Columns of starting values, and columns of fixed parameters. */
   readonly starts: readonly FloatArray[]
   readonly fixed: readonly FloatArray[]
-  /** Observations minus free parameters. */
+  /** Count of observations minus count of free parameters, per run. */
   readonly degreesOfFreedom: FloatArray
 }
 
@@ -34,53 +34,56 @@ export interface StoppedRuns {
 interface RunStart {
   readonly free: readonly FloatArray[]
   readonly units: readonly FloatArray[]
-  /** Values of the state that differ from its initial values, by position. */
+  /** Values of the state that differ from the initial values, by position in the state. */
   readonly fixedValues: ReadonlyMap<number, FloatArray | number>
 }
 
-/** Results of the runs: columns over runs. */
+/** Results of the runs, as columns with one number per run. */
 export interface SolverResult {
   readonly free: readonly FloatArray[]
   readonly cost: FloatArray
-  /** The lower triangle of the matrix. */
+  /** The lower triangle of the covariance matrix. */
   readonly covariance: readonly FloatArray[]
   readonly errors: readonly FloatArray[]
   readonly reason: FloatArray
-  /** Bits of parameters, in words of 32. */
+  /** Parameters at a bound, and unidentifiable parameters: one bit per free parameter, in 32-bit words. */
   readonly atBound: readonly FloatArray[]
   readonly unidentifiable: readonly FloatArray[]
   readonly evaluations: Float64Array
-  /** Gain of the remaining step, after a refined check. */
+  /** Predicted gain of the remaining step, after a refined check. */
   readonly remaining: FloatArray
   /**
-   * The points at which the steps stopped, the diagonals of JᵀWJ at these points, and the largest values of these
-   * diagonals on the way.
+   * The points at which the steps stopped, the diagonals of JᵀWJ at the end points, and the largest diagonals of JᵀWJ
+   * during the iterations.
    */
   readonly stopped: readonly FloatArray[]
   readonly diagonal: readonly FloatArray[]
   readonly largest: readonly FloatArray[]
 }
 
-/** Evaluations before the second method takes over. The first method may use at least half of the limit. */
+/**
+ * Number of evaluations by normal equations before QR takes over. Normal equations may use at least half of the limit
+ * of evaluations.
+ */
 const FIRST_ITERATIONS = 100
 /** Minimum number of evaluations for a fit that is only refined to its last digits. */
 const POLISHING_ITERATIONS = 16
-/** Initial λ of a QR refinement: positive, but below the smallest λ. */
+/** Initial damping λ of a QR refinement, which is positive but below the smallest λ of other steps. */
 const MIN_COST = 1e-300
 /** Maximum number of restarts of the refinement with new scales. */
 const MAX_ROUNDS = 3
-/** The refinement restarts if a scale has changed by more than this factor: 2¹⁰⁰. */
+/** The refinement restarts if a scale has changed by more than this factor (2¹⁰⁰). */
 const MAX_SCALE_RATIO = 1.2676506002282294e30
 /** Maximum number of steps that refine a converged fit to its last digits. */
 const MAX_POLISHES = 3
-/** A χ² within this factor may belong to the same minimum. */
+/** Two values of χ² that differ by at most this factor may belong to the same minimum. */
 export const EQUALITY_RATIO = 1 + 1e-6
 /** A diagonal element of JᵀWJ below this fraction of its largest value may have faded. */
 const FADED_RATIO = 1e-12
-/** 2⁻¹⁰¹⁰. Smaller sums of squares may have lost digits near the underflow limit. */
+/** Sums of squares below this limit (2⁻¹⁰¹⁰) may have lost digits near the underflow limit. */
 const MIN_DIAGONAL = 9.113902524445497e-305
 
-/** Evaluations of the first method, out of a total. */
+/** Number of evaluations by normal equations, out of a total number of evaluations. */
 export const firstIterations = (most: number) =>
   Math.max(Math.min(most, FIRST_ITERATIONS), Math.ceil(most / 2))
 
@@ -96,7 +99,8 @@ export class Solver {
   /**
    * Solves runs by Levenberg-Marquardt.
    *
-   * @param maxIterations evaluations per run; a run that loses digits with normal equations may use a quarter more
+   * @param maxIterations maximum number of evaluations per run; a run that loses digits with normal equations may use
+   * 25% more evaluations
    * @param mayRestart whether a run that has not converged is solved again by QR
    * @param isWarmStart whether the runs start close to their minima
    */
@@ -111,7 +115,7 @@ export class Solver {
     const fixedValues = new Map(isWarmStart ? [[byNormalEquations.state.damping, 0]] : [])
     const from = { free: some.starts, units: [], fixedValues }
     const solved = yield* this.#iterateBy(byNormalEquations, some, from, first)
-    // A run that has used all its evaluations is only diagnosed.
+    // A run that has used all of its evaluations is diagnosed without further steps.
     const isSpent = (reason: number) => first === maxIterations && reason === MAX_ITERATIONS
     yield* this.#diagnoseByQr(solved, some, indicesWhere(solved.reason, isSpent))
     const isFaint = hasFadedParameter(solved)
@@ -167,7 +171,7 @@ export class Solver {
     return seen
   }
 
-  /** Diagnoses some of the solved runs by QR. */
+  /** Diagnoses the doubtful runs among the solved runs by QR. */
   *#diagnoseByQr(solved: SolverResult, some: SolverBatch, doubtful: Uint32Array): Generator<EngineCall> {
     if (doubtful.length === 0) return
     const few = selectRuns(some, doubtful)
@@ -215,7 +219,7 @@ export class Solver {
     return yield* this.#diagnose(programs, some, stops, from.units, x)
   }
 
-  /** Diagnoses stopped runs, from the end state of a program if a program made the steps. */
+  /** Diagnoses stopped runs. If a program made the steps, the diagnosis uses the end state of the program. */
   *#diagnose(
     programs: FitPrograms,
     some: SolverBatch,
@@ -225,7 +229,7 @@ export class Solver {
   ): Generator<EngineCall, SolverResult> {
     const { problem, state, last, isCloser } = programs
     const { runs, data, fixed } = some
-    // If steps use other second derivatives than standard errors, the end points are evaluated once more.
+    // If steps and standard errors use different second derivatives, the end points are evaluated once more.
     const isKnown = ended !== null && (problem.loss === 'squared' || problem.loss === 'poisson')
     const rest = [...fixed, ...units]
     const starts = state.starts.slice(best.length + rest.length) as readonly number[]
@@ -236,7 +240,8 @@ export class Solver {
     for (let run = 0; run < runs.length; run++) evaluations[run] = iterations[run]
     const largest = state.scale.map((at) => (isCloser ? (ended ?? x)[at].slice() : (ended ?? x)[at]))
     const solved = { ...(yield* this.#runDiagnostics(programs, some, x, largest, units)), evaluations }
-    // The step that is left has not been evaluated. If parameters are nearly collinear, it may lead far away.
+    // The remaining step has not been evaluated. If parameters are nearly collinear, the remaining step may lead far
+    // away.
     const isOpen = new Uint8Array(runs.length).fill(isCloser ? 1 : 0)
     let before = solved.remaining
     for (let k = 0; k < MAX_POLISHES && isOpen.includes(1); k++) {
@@ -261,7 +266,7 @@ export class Solver {
     return solved
   }
 
-  /** Runs the diagnostics on the state that an iteration has left. */
+  /** Runs the diagnostics on the state of a fit after its last iteration. */
   *#runDiagnostics(
     { problem: { free }, state, summary, isCloser }: FitPrograms,
     { runs, starts, degreesOfFreedom }: SolverBatch,
@@ -303,7 +308,10 @@ function squareRoots(squares: FloatArray): Float64Array {
   return found
 }
 
-/** Whether a run's sums of squares are so small that digits may be lost, or one of its diagonal elements has faded. */
+/**
+ * Whether the sums of squares of a run are so small that digits may be lost, or a diagonal element of the run has
+ * faded.
+ */
 function hasFadedParameter({ cost, diagonal, largest }: SolverResult): Uint8Array {
   const is = new Uint8Array(cost.length)
   for (let run = 0; run < is.length; run++) if (cost[run] < MIN_DIAGONAL) is[run] = 1
@@ -318,7 +326,7 @@ function hasFadedParameter({ cost, diagonal, largest }: SolverResult): Uint8Arra
 /** Whether squares in one scaling unit may underflow or overflow in another scaling unit. */
 const isFar = (a: number, b: number) => a > MAX_SCALE_RATIO * b || b > MAX_SCALE_RATIO * a
 
-/** Diagonal elements in scaled units; 0 if they overflow. */
+/** Diagonal elements in scaled units, or 0 for an element that overflows. */
 function scaleDiagonal(diagonal: FloatArray, unit: FloatArray): FloatArray {
   return diagonal.map((d, run) => {
     const scaled = d * unit[run] * unit[run]
@@ -326,7 +334,10 @@ function scaleDiagonal(diagonal: FloatArray, unit: FloatArray): FloatArray {
   })
 }
 
-/** Copies the better results of a second solution. The evaluations of the second solution are added in any case. */
+/**
+ * Copies the result of each run from a second solution if the result is better. The evaluations of the second solution
+ * are always added.
+ */
 function merge(
   into: SolverResult,
   from: SolverResult,
@@ -340,7 +351,7 @@ function merge(
 
 type Diagnostics = Omit<SolverResult, 'evaluations'>
 
-/** Copies the results of some runs. */
+/** Copies the results of the given runs. */
 function copyResults(into: Diagnostics, from: Diagnostics, runs: Uint32Array, at = runs): void {
   const columns = ({
     free,

@@ -1,7 +1,7 @@
 /**
- * Levenberg-Marquardt with whole arrays, one fit at a time, for function models and for more parameters than compiled
- * programs allow. The steps follow MINPACK (Moré, 1978), within a trust region whose radius follows the success
- * of previous steps. A parameter that would leave its range is held at the bound.
+ * Levenberg-Marquardt on arrays, one fit at a time, for function models and for more parameters than compiled programs
+ * allow. The steps follow MINPACK (Moré, 1978), within a trust region whose radius depends on the success of previous
+ * steps. A parameter that would cross a bound is held at the bound.
  *
  * All values are scaled as in givens-qr.ts, so no square underflows or overflows.
  */
@@ -36,11 +36,14 @@ import {
 import type { Iterations } from './iterations.js'
 import type { SolverBatch, SolverResult, StoppedRuns } from './solver.js'
 
-/** Initial radius, as a multiple of the scaled length of the parameters. */
+/** Initial radius of the trust region, as a multiple of the scaled length of the parameter vector. */
 const INITIAL_RADIUS = 100
-/** A step is accepted if its gain exceeds this fraction of the prediction. */
+/** A step is accepted if its gain exceeds this fraction of the predicted gain. */
 const MIN_ACCEPTED_RATIO = 1e-4
-/** Relative rounding error of exact derivatives. A remainder of a column below this limit is noise. */
+/**
+ * Relative rounding error of exact derivatives. If the remainder of a column is below this fraction, the remainder is
+ * noise.
+ */
 const MIN_ROUNDING = 1e-14
 /** Number of bits per word. */
 const BITS_PER_WORD = 32
@@ -124,7 +127,7 @@ interface FitEnd {
   readonly reason: number
 }
 
-/** A point, and its cost in scaled units. */
+/** A point, and the cost at the point in scaled units. */
 interface TrialPoint {
   readonly x: Float64Array
   readonly f: Float64Array
@@ -142,7 +145,7 @@ interface PointDerivatives extends TrialPoint, ReducedSystem {
   /** Lengths of the columns of W^½·J in scaled units, per free parameter, with the weights of steps. */
   readonly lengths: readonly number[]
   readonly moves: readonly boolean[]
-  /** The Jacobian J. */
+  /** The Jacobian J of the model. */
   readonly slopes: readonly Float64Array[]
 }
 
@@ -157,9 +160,9 @@ class TrustRegionFit {
   /** Scaling units: the factors of the residuals, and of the derivatives with respect to each parameter. */
   #unit = 1
   #units: readonly number[] = []
-  /** D: the largest length of each column so far. */
+  /** The diagonal D: the largest length of each column of the Jacobian so far. */
   readonly #scale: Float64Array
-  /** Smallest magnitude of each parameter, for finite differences. */
+  /** Minimum absolute value of each parameter in the computation of finite-difference steps. */
   readonly #sizes: Float64Array
 
   constructor(
@@ -232,7 +235,7 @@ class TrustRegionFit {
         yield
         const point = { x, f, cost: this.#costs.costAt(f, this.#unit) }
         const along = multiplyUpper(triangle.columns, taken)
-        // Half the initial derivative of the linear model along the step, and its total gain.
+        // Half the initial derivative of the linear model along the step, and the total predicted gain of the step.
         const slope = dot(along, triangle.right)
         const predicted = -(2 * slope + dot(along, along))
         const actual = point.cost < 100 * at.cost ? at.cost - point.cost : -at.cost
@@ -250,7 +253,7 @@ class TrustRegionFit {
         if (ratio >= MIN_ACCEPTED_RATIO) next = yield* this.#slopesAt(point)
         if (next === undefined && ratio >= MIN_ACCEPTED_RATIO) radius = 0.1 * Math.min(radius, length)
         isFirst = false
-        // No gain is left but rounding, unless a bound was in the way.
+        // The fit ends, because the remaining gain is below rounding error, unless a bound limited the step.
         const isOver =
           radius <= tolerance * this.#stepLength(at.x) || Math.abs(predicted) <= EPSILON * at.cost
         if (next === undefined && isOver) return this.#describeEnd(at, STALLED)
@@ -259,7 +262,7 @@ class TrustRegionFit {
     }
   }
 
-  /** Evaluates the starting point; undefined if its cost is not finite. */
+  /** Evaluates the starting point. The result is undefined if the cost is not finite. */
   *#initialize(x: Float64Array): Generator<EngineCall, TrialPoint | undefined> {
     const f = yield* this.#curve.evaluate(x)
     this.#unit = this.#costs.unitFor(f)
@@ -267,7 +270,7 @@ class TrustRegionFit {
     return cost < Infinity ? { x, f, cost } : undefined
   }
 
-  /** Evaluates the derivatives at a point; undefined if they are not finite. */
+  /** Evaluates the derivatives at a point. The result is undefined if the derivatives are not finite. */
   *#slopesAt(point: TrialPoint): Generator<EngineCall, PointDerivatives | undefined> {
     const { x, f, cost } = point
     const { min, max } = this.#problem
@@ -287,7 +290,7 @@ class TrustRegionFit {
       const length = lengths[i]
       this.#scale[i] = Math.max(this.#scale[i], length)
       if (this.#problem.isLogarithm[i] || !(length > 0)) continue
-      // If the start is far from the data, the length of the parameters is no measure for a step.
+      // If the start is far from the data, the length of the parameter vector cannot set the length of steps.
       const most = 10 * Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) || Infinity
       this.#sizes[i] = Math.min((Math.sqrt(cost) / length) * this.#units[i], most)
     }
@@ -295,7 +298,7 @@ class TrustRegionFit {
       const gradient = dot(column, right)
       return lengths[i] > 0 && !this.#leavesBox(x, i, -gradient)
     })
-    // If other parameters continue, a held parameter may still be driven out of its range.
+    // The loop repeats, because a step of the free parameters may drive another parameter across its bound.
     for (;;) {
       const { triangle, places } = reduceToMoving(columns, right, moves)
       const step = solveUpper(triangle.columns, triangle.right)
@@ -306,13 +309,15 @@ class TrustRegionFit {
     }
   }
 
-  /** Whether a parameter at a bound would leave its range. */
+  /** Whether a step would move a parameter at a bound across the bound. */
   #leavesBox(x: Float64Array, i: number, by: number): boolean {
     const { min, max } = this.#problem
     return (x[i] <= min[i] && by < 0) || (x[i] >= max[i] && by > 0)
   }
 
-  /** W^½·J and the right-hand side in scaled units, with one kind of row weights. */
+  /**
+   * The matrix W^½·J and the right-hand side in scaled units, with the row weights of one kind of second derivatives.
+   */
   #weighted(f: Float64Array, slopes: readonly Float64Array[], second: 'weight' | 'curvature') {
     const { roots, right } = this.#costs.weights(f, this.#unit, second)
     const unit = this.#unit
@@ -335,7 +340,7 @@ class TrustRegionFit {
     return to
   }
 
-  /** ‖D·x‖ in scaled units. */
+  /** The scaled length ‖D·x‖ in scaled units. */
   #stepLength(x: Float64Array): number {
     const parts = fillArray(x.length, (i) => x[i] / this.#units[i])
     return scaledLength(parts, this.#scale)
@@ -354,7 +359,7 @@ class TrustRegionFit {
     return none < 0 ? places.length : none
   }
 
-  /** Gains that count as zero: relative to the parameters (`least`), and also relative to the cost (`most`). */
+  /** Gains that count as zero. `least` is relative to the parameters, and `most` is also relative to the cost. */
   #radiusLimit({ x, lengths, cost }: PointDerivatives) {
     const parts = fillArray(x.length, (i) => (x[i] / this.#units[i]) * lengths[i])
     const exact = Math.max(EXACT_FIT_RATIO * EXACT_FIT_RATIO, 4 * this.#tolerance * this.#tolerance)
@@ -366,8 +371,8 @@ class TrustRegionFit {
   }
 
   /**
-   * Describes the end point. The remaining step is taken if it is so short that no evaluation could show the
-   * difference.
+   * Describes the end point of a fit. The remaining step is taken if an evaluation could not show its effect on the
+   * cost.
    */
   #describeEnd(at: PointDerivatives, reason: number): FitEnd {
     const { x, lengths } = at
@@ -418,7 +423,7 @@ class TrustRegionFit {
     return reduceToMoving(columns, right, moves)
   }
 
-  /** @param system the reduced system; null if it is unknown */
+  /** @param system the reduced system, or null if the reduced system is unknown */
   #errors(system: ReducedSystem | null, ofRows: number) {
     const { length: size } = this.#units
     const covariance = new Float64Array(triangleIndex(size, 0)).fill(NaN)
@@ -454,7 +459,7 @@ class TrustRegionFit {
 
 const EPSILON = Number.EPSILON
 
-/** Matrix R of the columns that may move. The function overwrites all columns. */
+/** Matrix R of the parameters that may move. The function overwrites all columns. */
 function reduceToMoving(
   columns: readonly Float64Array[],
   right: Float64Array,
@@ -468,7 +473,7 @@ function reduceToMoving(
   return { triangle, places: triangle.pivots.map((k) => own[k]) }
 }
 
-/** Packs conditions into bits of words. */
+/** Packs conditions into the bits of 32-bit words. */
 function packBits(conditions: readonly boolean[]): number[] {
   const words = new Array<number>(Math.ceil(conditions.length / BITS_PER_WORD)).fill(0)
   for (const [i, is] of conditions.entries()) if (is) words[i >> 5] = (words[i >> 5] | (1 << (i & 31))) >>> 0
@@ -481,7 +486,7 @@ class CostEvaluator {
   readonly #y: Float64Array
   readonly #weight: Float64Array | null
   readonly #machine: ProgramRunner | null
-  /** Square roots of the weights, for losses without further row weights. */
+  /** Square roots of the data weights, for losses whose row weights do not depend on the residuals. */
   readonly #roots: Float64Array
 
   constructor(problem: Problem, y: Float64Array, weight: Float64Array | null) {
@@ -504,7 +509,7 @@ class CostEvaluator {
     return powerOfTwoUnit(most)
   }
 
-  /** Sum of the row losses in squared units; ∞ if it is not a number. */
+  /** Sum of the row losses in squared units, or ∞ if the sum is NaN. */
   costAt(f: Float64Array, unit: number): number {
     let sum = 0
     for (let row = 0; row < f.length; row++) {
@@ -517,7 +522,10 @@ class CostEvaluator {
     return sum < Infinity ? sum : Infinity
   }
 
-  /** Per row, the square root of half the second derivative, and the first derivative divided by it. */
+  /**
+   * Two values per row: the square root of half the second derivative of the loss, and the first derivative divided by
+   * this root.
+   */
   weights(f: Float64Array, unit: number, second: 'weight' | 'curvature') {
     const right = zeros(f.length)
     const machine = this.#machine

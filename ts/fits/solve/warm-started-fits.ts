@@ -19,9 +19,9 @@ export interface WarmStartOptions {
   readonly compiled: ModelPrograms
   readonly parameters: readonly Parameter[]
   readonly threads: number
-  /** Columns in the same order as in the problem. */
+  /** Data columns in the same order as in the problem. */
   readonly columns: ReadonlyMap<string, DataColumn>
-  /** Starting values per fit, inside of the bounds. */
+  /** Starting values of the parameters per fit, within the bounds. */
   readonly starts: ReadonlyMap<string, FloatArray>
   readonly count: number
   readonly maxIterations: number

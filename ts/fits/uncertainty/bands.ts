@@ -23,18 +23,18 @@ export const bandTable = {
 /** Options of `band`. */
 export interface BandOptions extends GivenOf<typeof bandTable> {}
 
-/** Data for bands. */
+/** Parts of a fit context from which bands are computed. */
 export type BandContext = Pick<FitContext, 'problem' | 'data' | 'starts' | 'weightAt'> & {
   readonly solved: Pick<SolvedFits, 'free' | 'covariance' | 'errors' | 'atBound'>
 }
 
-/** A fit that predicts, identified by its index in a context. */
+/** A fit for predictions, identified by the index of the fit in a context. */
 export interface Predictor {
   readonly context: BandContext
   readonly index: number
 }
 
-/** Distribution of the parameters' errors. */
+/** Distribution of the errors of the parameters. */
 export interface ErrorDistribution {
   readonly isAbsolute: boolean
   readonly degreesOfFreedom: number
@@ -44,7 +44,8 @@ export interface ErrorDistribution {
 }
 
 /**
- * Quantile of Student's t, or of the normal distribution if σ is known. The quantile is NaN without degrees of freedom.
+ * Quantile of Student's t, or of the normal distribution if σ is known. The quantile is NaN if the fit has no degrees
+ * of freedom.
  */
 function confidenceQuantile(
   { isAbsolute, degreesOfFreedom }: Omit<ErrorDistribution, 'variance'>,
@@ -75,7 +76,7 @@ export function symmetricIntervals(
   }
 }
 
-/** Values of the model at given columns, or at the rows of the data. */
+/** Values of the model at the given columns, or at the rows of the data. */
 export function predictColumns({ context, index }: Predictor, at: RequestedColumns): Float64Array {
   const { rows, value } = evaluateModel(context, index, at)
   const point = parameterPoint(context, index)
@@ -94,7 +95,7 @@ export function computeBand(
   const isOwn = at === undefined && problem.weight !== null
   const weights = isOwn ? numbersInRun(data.get(problem.weight as string) as DataColumn, fit) : null
   const point = parameterPoint(context, fit)
-  // Rows without a weight have weight 1.
+  // In data without weights, each row has the weight 1.
   const weightOf = (row: number, f: number, columns: readonly number[]) =>
     weights?.[row] ?? weightAt?.(f, columns) ?? 1
   // The half width of a row with a missing number is NaN.

@@ -26,7 +26,7 @@ const methodOption = choice('bca', 'percentile')
 export type BootstrapMethod = 'bca' | 'percentile'
 
 const bandOptionTable = {
-  /** Confidence level per row, between 0 and 1. Default 0.95. */
+  /** Confidence level of the band in each row, between 0 and 1. Default 0.95. */
   level: probability,
   /** Interval method: 'bca', corrected for bias and skewness, or 'percentile'. Default 'bca'. */
   method: methodOption,
@@ -41,13 +41,13 @@ export interface BootstrapSource<Names extends string> {
   readonly fit: number
   readonly values: Readonly<Record<Names, number>>
   /**
-   * Contributions of the rows to a quantity with given derivatives by the parameters. Default: the
-   * contributions of this fit's rows.
+   * Influence of the rows on a quantity with the given derivatives with respect to the parameters. Default: the
+   * influence of the rows of the fit.
    */
   readonly contributions?: (slopes: readonly number[]) => ArrayLike<number>
 }
 
-/** Counts how the replicates of one fit ended. The replicates of a fit are either all run or all not run. */
+/** Counts how the replicates of one fit ended. Either all replicates of a fit are run, or none. */
 export function countReplicates(all: Uint8Array): Pick<Bootstrap, 'count' | 'failed' | 'reason'> {
   const reason = all.subarray(0, all.includes(0) ? 0 : all.length)
   let failed = 0
@@ -57,7 +57,7 @@ export function countReplicates(all: Uint8Array): Pick<Bootstrap, 'count' | 'fai
 
 /** The bootstrap of one fit. */
 export class Bootstrap<Names extends string = string> {
-  // Object.assign sets the next three fields in the constructor, and `declare` emits no code for them.
+  // Object.assign sets the declared fields in the constructor, and `declare` emits no code for the fields.
   /**
    * Number of replicates. If the fit cannot be resampled, the number of replicates is 0, and `message` explains why.
    */
@@ -66,7 +66,7 @@ export class Bootstrap<Names extends string = string> {
   declare readonly failed: number
   /** Reasons why the replicates ended, as indices into `fitReasons`. */
   declare readonly reason: Uint8Array
-  /** Values of all parameters, one per replicate. The value is NaN if the replicate failed. */
+  /** Values of all parameters, one value per replicate. The values of a failed replicate are NaN. */
   readonly values: Readonly<Record<Names, Float64Array>>
   readonly #source: BootstrapSource<Names>
   readonly #options: BootstrapValues
@@ -102,7 +102,7 @@ export class Bootstrap<Names extends string = string> {
     return mapRecord(this.values, (column, name) => average(pickRuns(column, this.#usable)) - values[name])
   }
 
-  /** Warnings about the results. The string is empty without warnings. */
+  /** Warnings about the results, as a string that is empty without warnings. */
   get message(): string {
     const { context, fit } = this.#source
     if (this.count === 0) return `no replicates: ${unavailableBecause(context, fit, this.#options)}`
@@ -115,10 +115,10 @@ export class Bootstrap<Names extends string = string> {
   }
 
   /**
-   * Confidence intervals of all parameters, from quantiles of the replicates. 'percentile' uses the quantiles
-   * (1 ± level)/2. 'bca' corrects the quantiles for bias and skewness (Efron, 1987). An interval is NaN if
-   * fewer than two replicates converged. A 'bca' interval is also NaN if all replicates lie on one side of
-   * the estimate.
+   * Confidence intervals of all parameters, from quantiles of the replicates. The method 'percentile' uses the
+   * quantiles (1 ± level)/2. The method 'bca' corrects the quantiles for bias and skewness (Efron, 1987). An interval
+   * is NaN if fewer than two replicates converged. A 'bca' interval is also NaN if all replicates are above or all are
+   * below the estimate.
    *
    * @param level confidence level between 0 and 1; default 0.95
    * @param method 'bca' or 'percentile'; default 'bca'
@@ -166,7 +166,7 @@ export class Bootstrap<Names extends string = string> {
     return { low, high }
   }
 
-  /** @param numbers values of the replicates; their order changes */
+  /** @param numbers values of the replicates, whose order changes */
   #interval(
     numbers: Float64Array,
     value: number,
@@ -180,14 +180,14 @@ export class Bootstrap<Names extends string = string> {
     return [sampleQuantile(numbers, low), sampleQuantile(numbers, high)]
   }
 
-  /** Probabilities of the two quantiles of the replicates that are the endpoints (Efron, 1987). */
+  /** Probabilities of the two quantiles of the replicates that form the endpoints of a 'bca' interval (Efron, 1987). */
   #bcaInterval(
     numbers: Float64Array,
     value: number,
     slopes: readonly number[],
     level: number,
   ): readonly number[] {
-    // A replicate that equals the estimate counts half.
+    // A replicate that equals the estimate counts half as below the estimate.
     const below = numbers.reduce((sum, x) => sum + (x < value ? 1 : x === value ? 0.5 : 0), 0)
     if (below === 0 || below === numbers.length) return [NaN, NaN]
     const bias = normalQuantile(below / numbers.length)
@@ -201,9 +201,9 @@ export class Bootstrap<Names extends string = string> {
   }
 
   /**
-   * Acceleration: the rate at which the standard error changes with the value. The acceleration is a sixth of the
-   * skewness of the rows' contributions. The contributions are computed from the model's derivatives (infinitesimal
-   * jackknife). The acceleration is 0 for normal errors, because their skewness is 0.
+   * Acceleration: the rate at which the standard error of a quantity changes with the quantity. The acceleration is a
+   * sixth of the skewness of the contributions of the rows. The contributions are computed from the model's derivatives
+   * (infinitesimal jackknife). The acceleration is 0 for normal errors, because their skewness is 0.
    */
   #acceleration(slopes: readonly number[]): number {
     const { context, contributions } = this.#source
@@ -230,7 +230,7 @@ export class Bootstrap<Names extends string = string> {
     )
     return slope.map((total, row) => {
       const along = weights.reduce((sum, weight, i) => (isFree[i] ? sum + weight * gradient[i][row] : sum), 0)
-      // A negative slope of a row's cost raises the value.
+      // The sign is negative, because a negative slope of a row's cost raises the quantity.
       return -total * along
     })
   }
@@ -264,7 +264,7 @@ export class BootstrapMany<Names extends string = string> {
   }
 
   /**
-   * Confidence intervals of all parameters, with columns of the endpoints by fit. See {@link
+   * Confidence intervals of all parameters, as columns of endpoints with one number per fit. See {@link
    * Bootstrap.intervals}.
    */
   intervals(
@@ -278,13 +278,16 @@ export class BootstrapMany<Names extends string = string> {
     }))
   }
 
-  /** The bootstrap of one fit. `fit` is the index of the fit. */
+  /** The bootstrap of the fit at the index `fit`. */
   at(fit: number): Bootstrap<Names> {
     checkIndex('fit', fit, this.length)
     return this.#fitAt(fit)
   }
 
-  /** Computes a value per fit, one fit at a time, because the results of all fits would take much memory. */
+  /**
+   * Computes a value per fit. Only one bootstrap exists at a time, because the results of all fits would need much
+   * memory.
+   */
   #mapFits<T>(read: (fit: Bootstrap<Names>) => T): T[] {
     return Array.from({ length: this.length }, (_, fit) => read(this.#fitAt(fit)))
   }
@@ -310,8 +313,8 @@ function sampleQuantile(numbers: Float64Array, part: number): number {
 }
 
 /**
- * Number at an index of the sorted array, by Hoare's selection algorithm (1961), which is faster than
- * sorting.
+ * Number that a sorted array would have at an index. Hoare's selection algorithm (1961) is faster than sorting the
+ * array.
  */
 function selectNth(numbers: Float64Array, place: number): number {
   for (let [from, to] = [0, numbers.length - 1]; from < to; ) {
@@ -331,6 +334,6 @@ function selectNth(numbers: Float64Array, place: number): number {
   return numbers[place]
 }
 
-/** Normal distribution: P(Z < z), and its inverse. */
+/** Normal distribution: the probability P(Z < z), and the inverse function. */
 const normalProbability = (z: number) => (1 + Math.sign(z) * fProbability(z * z, Infinity)) / 2
 const normalQuantile = (p: number) => Math.sign(p - 0.5) * studentQuantile(Math.abs(2 * p - 1), Infinity)

@@ -50,11 +50,11 @@ export const bootstrapTable = {
 
 export const bootstrapManyTable = {
   ...bootstrapTable,
-  /** AbortSignal for the call. If the signal aborts, the promise is rejected with its reason. */
+  /** AbortSignal for the call. If the signal aborts, the promise is rejected with the reason of the signal. */
   signal: callOptions.signal,
   /**
-   * Progress callback with the numbers of completed and of all replicates. The callback is called at least four times
-   * per second, and at the end.
+   * Progress callback, called with the number of completed replicates and the number of all replicates. The callback is
+   * called at least four times per second, and at the end.
    */
   onProgress: callOptions.onProgress,
 }
@@ -67,33 +67,36 @@ export type BootstrapValues = ValuesOf<typeof bootstrapTable>
 export type BootstrapManyValues = ValuesOf<typeof bootstrapManyTable>
 
 /**
- * Maximum number of replicates per batch, and of values in their data. The limits keep the event loop
- * responsive.
+ * Maximum number of replicates per batch, and maximum number of values in the data of a batch. The limits keep the
+ * event loop responsive.
  */
 const MAX_RUNS = 8192
 const MAX_NUMBERS = 1 << 22
 /** Minimum number of replicates per batch. A full SIMD vector of replicates takes no longer than a single replicate. */
 const MIN_VECTOR = 8
-/** Maximum number of values that all replicates of a call can have: 1 GiB. */
+/** Maximum number of values of all replicates of a call. The values take up to 1 GiB of memory. */
 export const MAX_REPLICATES = 134_217_728
 
-/** Data to resample: fits, or groups of a fit with shared parameters. */
+/** Context of the data to resample, for fits or for groups of a fit with shared parameters. */
 export type ResamplingContext = Pick<
   FitContext,
   'problem' | 'columns' | 'observations' | 'starts' | 'isAbsolute' | 'errorScale'
 > & { readonly solved: Pick<SolvedFits, 'free' | 'errors' | 'cost' | 'atBound' | 'reason'> }
 
-/** Results of replicates. The replicates of one fit are adjacent. */
+/** Results of all replicates. The replicates of one fit are adjacent. */
 export interface Replicates {
-  /** Values of the free and derived parameters. The value is NaN if a replicate failed or was not run. */
+  /**
+   * Values of the free and derived parameters. The values of a replicate are NaN if the replicate failed or was not
+   * run.
+   */
   readonly values: Readonly<Record<string, Float64Array>>
-  /** Indices into `fitReasons`. The index is 0 if a replicate was not run. */
+  /** Reasons why the replicates ended, as indices into `fitReasons`. The index is 0 if a replicate was not run. */
   readonly reason: Uint8Array
 }
 
 export const CONVERGED = fitReasons.indexOf('converged')
 
-/** Explanation why a fit cannot be resampled. The string is empty if the fit can be resampled. */
+/** Explanation why a fit cannot be resampled, or an empty string if the fit can be resampled. */
 export function unavailableBecause(
   context: ResamplingContext,
   fit: number,
@@ -126,7 +129,7 @@ export function checkBootstrap(context: FitContext, fits: number, { kind, count 
 
 const isVarying = ({ isFixed, expr }: FitContext['parameters'][number]) => !isFixed || expr !== null
 
-/** Resamples and refits some fits. All calls use the engine that ran the original fits. */
+/** Resamples and refits the given fits. All engine calls use the engine that ran the original fits. */
 export function* runBootstrap(
   context: FitContext,
   fits: readonly number[],
@@ -175,7 +178,7 @@ export function* runBootstrap(
   return { values, reason }
 }
 
-/** Fit and replicate of each run. */
+/** Indices of the fit and of the replicate of each run. */
 interface ReplicateRuns {
   readonly fits: Uint32Array
   readonly replicates: Uint32Array
@@ -198,15 +201,15 @@ function refitDraws(context: FitContext, runs: ReplicateRuns, draws: Resampler) 
 }
 
 /**
- * A resampled column. Programs request the rows of a few replicates at a time, so the whole column is rarely
- * needed.
+ * A resampled column. The rows are drawn on request, because programs request the rows of only a few replicates at a
+ * time.
  */
 class ResampledColumn implements DataColumn {
   readonly offsets: Float64Array
   readonly #draws: Resampler
   readonly #names: readonly string[]
   readonly #runs: ReplicateRuns
-  /** The array written last, in the form that `draw` expects. */
+  /** The array that was written last, in the form that `draw` expects. */
   #target: readonly FloatArray[] = []
   #all: Float64Array | null = null
 
@@ -234,19 +237,19 @@ class ResampledColumn implements DataColumn {
     }
     const { fits, replicates } = this.#runs
     if (this.#target[0] !== to) this.#target = [to]
-    // Each column draws its rows again, because that is faster than storing them.
+    // Each column draws the rows again, because drawing rows is faster than storing rows.
     this.#draws.draw(fits[run], replicates[run], { names: this.#names, to: this.#target, from, stride })
   }
 }
 
-/** Draws the data of replicates. */
+/** Draws the resampled data of replicates. */
 class Resampler {
   /** Names of the columns that resampling changes. */
   readonly columns: readonly string[]
   readonly #context: FitContext
   readonly #options: BootstrapValues
   readonly #words = new WordStream()
-  /** Index of the fit that `#method` belongs to. The replicates of one fit are adjacent. */
+  /** Index of the fit to which `#method` belongs. The replicates of one fit are adjacent. */
   #fit = -1
   #method: DrawMethod | null = null
 
@@ -271,7 +274,7 @@ export interface DrawMethod {
   draw(words: WordStream, target: DrawTarget): void
 }
 
-/** Arrays that receive the rows, starting at an index. */
+/** Arrays that receive the rows of a replicate, starting at an index. */
 interface DrawTarget {
   readonly names: readonly string[]
   readonly to: readonly FloatArray[]
@@ -289,7 +292,7 @@ class Residuals implements DrawMethod {
     const { curve, y, deviations, rows } = fittedCurve(context, fit)
     const residuals = y.map((measured, row) => (measured - curve[row]) / deviations[row])
     const mean = residuals.reduce((sum, residual) => sum + residual, 0) / rows
-    // Scales up the residuals, because a fit lies closer to the data than the true curve does.
+    // The residuals are scaled up, because the fitted curve is closer to the data than the true curve.
     const whole = computeErrorScale(context, fit)
     const larger = Math.sqrt(whole.observations / whole.degreesOfFreedom)
     this.#pool = residuals.map((residual) => (residual - mean) * larger)

@@ -1,4 +1,4 @@
-/** Compares two models by the fits of both to the same data. */
+/** Compares two models by fits of both models to the same data. */
 
 import { ArgumentError } from '../../core/errors.js'
 import { elementary } from '../../functions/index.js'
@@ -13,26 +13,25 @@ const { exp, log } = elementary('float64')
 /** Comparison of two fits, a and b, of the same data. */
 export interface Comparison {
   /**
-   * The fit with more free parameters that are not at a bound. Null if both fits have the same number of such
-   * parameters.
+   * The fit with more free parameters that are not at a bound, or null if the numbers are equal.
    */
   readonly fullModel: 'a' | 'b' | null
   /**
-   * Type of test: 'F' if σ is estimated, 'likelihood-ratio' if σ is known or the data are counts. The field is null
-   * without a test.
+   * Type of test: 'F' if σ is estimated, 'likelihood-ratio' if σ is known or the data are counts. The field `test` is
+   * null if no test is possible.
    */
   readonly test: 'F' | 'likelihood-ratio' | null
   /**
    * Test statistic: F, or the reduction of χ² by the full model. The fields `statistic`, `degreesOfFreedom` and
-   * `pValue` are NaN without a test.
+   * `pValue` are NaN if no test is possible.
    */
   readonly statistic: number
   /**
-   * Degrees of freedom of the test. The first is the number of additional parameters in the full model. The
-   * second is the full model's degrees of freedom, or ∞ if σ is known.
+   * Degrees of freedom of the test. The first number is the count of additional parameters in the full model. The
+   * second number is the degrees of freedom of the full model, or ∞ if σ is known.
    */
   readonly degreesOfFreedom: readonly [above: number, below: number]
-  /** Probability of a statistic at least this large if the reduced model is true. */
+  /** Probability that the test statistic is at least as large as `statistic` if the reduced model is true. */
   readonly pValue: number
   /**
    * Corrected Akaike information criterion (AICc) of a and b. The model with the lower value is preferable.
@@ -42,21 +41,24 @@ export interface Comparison {
    */
   readonly aicc: readonly [a: number, b: number]
   /**
-   * Akaike weights of a and b: the probabilities that each model is the better one. The sum of the two weights is 1.
+   * Akaike weights of a and b: the probability of each model to be the better one. The sum of the two weights is 1.
    */
   readonly akaikeWeights: readonly [a: number, b: number]
-  /** Reason for a missing test, and warnings about the results. The string is empty without a reason or a warning. */
+  /**
+   * Reason why no test is possible, and warnings about the results. The message is empty if a test was computed
+   * without warnings.
+   */
   readonly message: string
 }
 
-/** A fit to compare: a single fit, or many fits as one. */
+/** A fit to compare: a single fit, or a joint fit of many groups. */
 export interface ComparedFit {
   readonly result: ComparedResult
   /** The single fits that form the joint fit. */
   readonly parts: readonly ComparedPart[]
 }
 
-/** Results that a comparison needs. */
+/** Results of a fit that a comparison needs. */
 interface ComparedResult {
   readonly observations: number
   readonly degreesOfFreedom: number
@@ -66,7 +68,7 @@ interface ComparedResult {
   readonly atBound: readonly string[]
 }
 
-/** Context of a fit, and its index in this context. */
+/** Context of a fit, and index of the fit in the context. */
 export interface ComparedPart {
   readonly context: Pick<FitContext, 'problem' | 'columns' | 'isAbsolute'>
   readonly index: number
@@ -77,14 +79,14 @@ export interface ComparedPair {
   readonly a: ComparedFit
   readonly b: ComparedFit
   readonly fullModel: Comparison['fullModel']
-  /** Reason why the two fits cannot be tested, apart from nesting. The string is empty if the fits can be tested. */
+  /** Reason why the two fits cannot be tested, apart from nesting, or an empty string if the fits can be tested. */
   readonly unavailableBecause: string
 }
 
 /** Whether the reduced model is nested in the full model. */
 export interface NestingCheck {
   readonly isNested: boolean
-  /** Text of the result's message if nesting is unknown. */
+  /** Text for the message of the comparison if the nesting is unknown. */
   readonly explanation: string
   /** Names of parameters that reach a bound when the full model is fitted to the reduced model's curve. */
   readonly atBound: readonly string[]
@@ -179,7 +181,7 @@ function unavailableReason(pair: ComparedPair): string {
   return ''
 }
 
-/** Fraction of χ² that incomplete convergence of a fit may leave. */
+/** Largest difference of χ² that incomplete convergence of a fit can cause, as a fraction of χ². */
 const REDUCTION_TOLERANCE = 1e-8
 
 export function comparison(

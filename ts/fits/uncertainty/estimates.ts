@@ -14,7 +14,7 @@ export interface EstimateContext extends Pick<FitContext, 'problem' | 'starts'> 
   readonly solved: Pick<SolvedFits, 'free'>
 }
 
-/** Inputs of a program before the columns: free parameters, then fixed parameters. */
+/** Inputs of a program that precede the columns: the free parameters, followed by the fixed parameters. */
 export function parameterPoint({ problem, solved, starts }: EstimateContext, fit: number): number[] {
   return [...solved.free.map((x) => x[fit]), ...problem.fixed.map((name) => starts.get(name)?.[fit] ?? NaN)]
 }
@@ -29,9 +29,9 @@ export function covarianceEntry(
 }
 
 /**
- * Programs of derived quantities, by name. Each computes the value and its derivatives with respect to the free
- * parameters at a {@link parameterPoint}. Compiling these programs takes longer than a small fit, so the programs are
- * cached.
+ * Programs of derived quantities, by name. Each program computes the value of a quantity and its derivatives with
+ * respect to the free parameters at a {@link parameterPoint}. The programs are cached, because compiling a program
+ * takes longer than a small fit.
  */
 export const derivedPrograms = memoizeBy(({ graph, free, fixed, derived }: Problem) =>
   createRecord([...derived.keys()], (name) => {

@@ -1,27 +1,29 @@
 /**
  * Fisher's F distribution. For infinite denominator degrees of freedom, the F distribution is the χ² distribution
- * divided by the numerator degrees of freedom. Tails are sums and continued fractions of positive terms, so even tiny
- * tails are accurate.
+ * divided by the numerator degrees of freedom. Tail probabilities are sums and continued fractions of positive terms,
+ * so even tiny tail probabilities are accurate.
  */
 
 import { elementary } from '../../functions/index.js'
 
 const { exp, log } = elementary('float64')
 
-/** F at and above which the tail for one degree of freedom comes from a continued fraction. */
+/**
+ * Smallest F for which the tail probability with one numerator degree of freedom is computed by a continued fraction.
+ */
 const TAIL_START = 4
-/** Number of pairs of terms in this continued fraction. */
+/** Number of pairs of terms in the continued fraction of a tail probability. */
 const MAX_TERMS = 64
-/** Γ(a + ½)/Γ(a)/√a comes from its asymptotic series if a is at least this large. */
+/** Smallest a for which Γ(a + ½)/Γ(a)/√a is computed from its asymptotic series. */
 const ASYMPTOTIC_START = 64
-/** Coefficients of the asymptotic series in powers of 1/a. */
+/** Coefficients of the asymptotic series of Γ(a + ½)/Γ(a)/√a, in powers of 1/a. */
 const RATIO_SERIES = [1, -1 / 8, 1 / 128, 5 / 1024, -21 / 32768, -399 / 262144, 869 / 4194304]
 
 /**
  * Survival function P(F > f), accurate in the tail.
  *
  * @param numerator numerator degrees of freedom, an integer ≥ 1
- * @param denominator denominator degrees of freedom, an integer ≥ 1; ∞ computes P(χ² > numerator·f)
+ * @param denominator denominator degrees of freedom, an integer ≥ 1, or ∞ for P(χ² > numerator·f)
  */
 export function fSurvival(f: number, numerator: number, denominator: number): number {
   if (!(f > 0)) return f <= 0 ? 1 : NaN
@@ -38,15 +40,15 @@ export function fSurvival(f: number, numerator: number, denominator: number): nu
   return sum
 }
 
-/** P(|T| > t) for f = t², with Student's or the normal distribution. */
+/** Probability P(|T| > t) for f = t², where T has Student's or the normal distribution. */
 function survivalOfOne(f: number, below: number): number {
   return f < TAIL_START ? 1 - fProbability(f, below) : continuedFraction(f, below)
 }
 
 /**
- * P(|T| < t) for f = t² with Student's distribution.
+ * Probability P(|T| < t) for f = t², where T has Student's distribution.
  *
- * @param below degrees of freedom; ∞ selects the normal distribution
+ * @param below degrees of freedom, or ∞ for the normal distribution
  */
 export function fProbability(f: number, below: number): number {
   if (f >= TAIL_START) return 1 - continuedFraction(f, below)
@@ -60,12 +62,12 @@ export function fProbability(f: number, below: number): number {
   return sum
 }
 
-/** Density of |T| at t. */
+/** Density of |T| at t, where T has Student's or the normal distribution. */
 export function density(t: number, below: number): number {
   return computeSeries(t * t, 1, below).root / t
 }
 
-/** P(|T| > t) by Gauss's continued fraction of ₂F₁(1, ½; a + 1; −x/y), a = below/2. */
+/** Probability P(|T| > t) by Gauss's continued fraction of ₂F₁(1, ½; a + 1; −x/y), with a = below/2. */
 function continuedFraction(f: number, below: number): number {
   const { half, far, root } = computeSeries(f, 1, below)
   const share = 2 / below
@@ -87,7 +89,8 @@ function computeSeries(f: number, above: number, below: number) {
   const half = (above * f) / 2
   const ratio = (above * f) / below
   const far = half / (1 + ratio)
-  // log(1 + ratio)/ratio. Using the rounded sum in both places cancels its rounding error (Kahan).
+  // The code computes log(1 + ratio)/ratio. The rounded sum 1 + ratio is used twice, so that its rounding error cancels
+  // (Kahan).
   const sum = 1 + ratio
   const power = exp(-half * (sum === 1 ? 1 : log(sum) / (sum - 1)))
   return { half, far, power, root: 2 * power * Math.sqrt(far / Math.PI) * gammaRatio(below / 2) }

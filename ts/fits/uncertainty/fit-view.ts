@@ -16,13 +16,13 @@ import {
 } from './bands.js'
 import type { RequestedColumns } from './linearize.js'
 
-/** Data for intervals, bands and predictions. */
+/** Data of a fit for intervals, bands and predictions. */
 interface FitViewSource {
   readonly covariance: () => number[][]
   readonly distribution: ErrorDistribution
-  /** One predictor per value of the model. */
+  /** Returns one predictor per output of the model. */
   readonly parts: () => readonly Predictor[]
-  /** Intervals by another method, for the parameter names that this method supports. */
+  /** Intervals by another method than value ± t·error, for the parameter names that the method supports. */
   readonly computeIntervals?: (level: number) => ReturnType<FitView['intervals']> | undefined
 }
 
@@ -33,13 +33,13 @@ type Estimates<Names extends string> = Pick<
 
 /** Result of one fit, or of one group of a fit with shared parameters. */
 export abstract class FitView<Names extends string = string> {
-  // The constructor assigns the fields, and `declare` emits no code for them.
+  // The constructor assigns the fields, and `declare` emits no code for the fields.
   /** Estimates of all parameters, including fixed ones, and of derived quantities. */
   declare readonly values: Readonly<Record<Names, number>>
   /**
    * Standard errors. The standard error is 0 for a fixed parameter, and NaN for a parameter at a bound or an
-   * unidentifiable parameter. The standard error of a derived quantity is NaN if the standard errors of all its
-   * parameters are NaN.
+   * unidentifiable parameter. The standard error of a derived quantity is NaN if the standard errors of all parameters
+   * in its expression are NaN.
    */
   declare readonly errors: Readonly<Record<Names, number>>
   /**
@@ -47,9 +47,9 @@ export abstract class FitView<Names extends string = string> {
    * parameters.
    */
   declare readonly free: readonly Names[]
-  /** Minimum of the sum of the row costs: w·(f − y)², a robust loss, or a deviance. */
+  /** Minimum of the sum of the costs of all rows. The cost of a row is w·(f − y)², a robust loss, or a deviance. */
   declare readonly chiSquared: number
-  /** Number of rows in use, that is, rows with a nonzero weight that were not dropped. */
+  /** Number of rows in use: rows with a nonzero weight that the option `missing` did not drop. */
   declare readonly observations: number
   /** Reason why the fit ended. All groups of a fit with shared parameters have the same reason. */
   declare readonly reason: FitReason
@@ -78,7 +78,7 @@ export abstract class FitView<Names extends string = string> {
 
   /**
    * Residuals y − f of all rows, without weights, including dropped rows and rows of weight 0. A residual is NaN if y
-   * or a column of the model is missing in its row. The residuals of several model values are concatenated.
+   * or a column of the model is missing in the row. The residuals of several outputs of the model are concatenated.
    */
   get residuals(): Float64Array {
     const measured = this.#source.parts().map(({ context, index }) => {
@@ -108,9 +108,8 @@ export abstract class FitView<Names extends string = string> {
   /**
    * Values of the model at the estimates.
    *
-   * @param at columns of the model, all of one length, in which null and NaN mark missing numbers. Default:
-   * the columns of the data, including dropped rows. The predictions of several model values are
-   * concatenated.
+   * @param at columns of the model, all of one length, in which null and NaN mark missing numbers. Default: the columns
+   * of the data, including dropped rows. The predictions of several outputs of the model are concatenated.
    * @throws OptionError if `at` is not an object of columns, or if a column is missing or invalid
    */
   predict(at?: RequestedColumns): Float64Array {

@@ -11,23 +11,23 @@ export interface JointFit extends ComparedFit {
 
 interface JointGroup {
   readonly values: Readonly<Record<string, number>>
-  /** One part per value of the model. */
+  /** One part per group and output of the model. */
   readonly parts: readonly ComparedPart[]
 }
 
 /**
- * Joint fits of `fitShared` results. Because of this map, comparisons of other fits do not include the code of shared
+ * Joint fits of `fitShared` results. The map `jointFits` keeps the code of shared fits out of comparisons of other
  * fits.
  */
 export const jointFits = new WeakMap<object, () => JointFit>()
 
 /**
  * Whether the full model can reproduce any parameter values of the reduced model. The full model and the reduced model
- * must consist of the same model functions. Groups that share a parameter value in the full model must share it in the
- * reduced model too. Local parameters of the full model can have any value.
+ * must consist of the same model functions. Groups that share a parameter value in the full model must also share the
+ * parameter value in the reduced model. Local parameters of the full model can have any value.
  */
 export function isNestedIn(fullModel: JointFit, reducedModel: JointFit): boolean {
-  /** Value of the reduced model, by the name and value of a shared parameter of the full model. */
+  /** Value of a parameter in the reduced model, by the name and value of a shared parameter of the full model. */
   const numbers = new Map<string, number>()
   return fullModel.groups.every(({ values, parts }, k) => {
     const other = reducedModel.groups[k]

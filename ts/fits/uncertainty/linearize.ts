@@ -28,7 +28,7 @@ interface EvaluationContext extends EstimateContext, Pick<FitContext, 'data'> {
 /** Estimates of a fit, with the rows in use. */
 type LinearizationContext = Omit<EvaluationContext, 'data'> & Pick<FitContext, 'columns' | 'observations'>
 
-/** The linearized model: one value per row in use. */
+/** The linearized model, with one value per row in use. */
 export interface Linearization {
   readonly curve: Float64Array
   /** Half the derivative of the row's cost with respect to the model value. */
@@ -78,7 +78,7 @@ function linearize(context: LinearizationContext, fit: number): Linearization {
 const countedColumns = ({ problem, columns }: LinearizationContext, fit: number) =>
   modelColumns(problem).map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
 
-/** Values of a function model at a point, and its derivatives there. */
+/** Values and derivatives of a function model at a point. */
 function evaluateFunction(
   { problem, solved }: Pick<EvaluationContext, 'problem' | 'solved'>,
   fit: number,
@@ -104,17 +104,17 @@ const compileRows = memoizeBy((problem: Problem) => {
 /** Columns at which the user requests predictions. */
 export type RequestedColumns = Readonly<Record<string, ArrayLike<number>>> | undefined
 
-/** The model at some rows. Values are NaN for a row with a missing number. */
+/** The model at requested rows. The model value is NaN for a row with a missing number. */
 export interface ModelEvaluation {
   readonly rows: number
   readonly columns: (row: number) => readonly number[]
-  /** `value` computes the model at a point, and `outputs` also computes the model's derivatives. */
+  /** `value` computes the model at a point, and `outputs` computes the model and its derivatives. */
   readonly value: (row: number, point: readonly number[]) => number
   readonly outputs: (row: number, point: readonly number[]) => readonly number[]
 }
 
 /**
- * Prepares the evaluation of a fit's model.
+ * Prepares the evaluation of the model of a fit.
  *
  * @param at columns of the model; default: the columns of the data, including dropped rows
  * @throws OptionError if `at` is not an object of columns, or if a column is missing or invalid
@@ -145,7 +145,7 @@ export function evaluateModel(
       `${data[other].length} rows`,
     )
   const columns = (row: number) => data.map((column) => column[row])
-  // A condition in the model would treat NaN as a number, so rows with a missing number are excluded here.
+  // Rows with a missing number are excluded, because a condition in the model would treat NaN as a number.
   const isMissing = (row: number) => data.some((column) => Number.isNaN(column[row]))
   if (problem.functionModel !== null)
     return { rows, columns, ...evaluateCalledModel(context, fit, data, rows, isMissing) }
@@ -158,7 +158,7 @@ export function evaluateModel(
   return { rows, columns, outputs, value: (row, point) => outputs(row, point)[0] }
 }
 
-/** Evaluates a function model. The first request for a row of a point computes all rows of that point. */
+/** Evaluates a function model. The first request for a row at a point computes all rows at the point. */
 function evaluateCalledModel(
   context: EvaluationContext,
   fit: number,

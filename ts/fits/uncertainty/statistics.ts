@@ -6,13 +6,13 @@ import type { Loss } from '../problem/loss.js'
 import { computeDegreesOfFreedom, type FitContext } from '../solve/fit-context.js'
 
 export interface Statistics {
-  /** χ² divided by the degrees of freedom. The reduced χ² is NaN without degrees of freedom. */
+  /** χ² divided by the degrees of freedom. The reduced χ² is NaN if the fit has no degrees of freedom. */
   readonly reducedChiSquared: number
   /** Coefficient of determination, 1 − χ²/Σw·(y − ȳ)². R² is NaN if y is constant. */
   readonly rSquared: number
   /**
-   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. In these formulas n counts
-   * the observations, and p the free parameters that are not at a bound.
+   * Akaike information criterion: n·log(χ²/n) + 2·p as in lmfit, or χ² + 2·p for a deviance. The formulas use the
+   * number n of observations, and the number p of free parameters that are not at a bound.
    */
   readonly aic: number
   /** Bayesian information criterion: the formula of Akaike's criterion with log(n)·p instead of 2·p. */
@@ -21,7 +21,7 @@ export interface Statistics {
 
 const { log } = elementary('float64')
 
-/** χ² divided by the degrees of freedom. The reduced χ² is NaN without degrees of freedom. */
+/** χ² divided by the degrees of freedom. The reduced χ² is NaN if the fit has no degrees of freedom. */
 export function reduceChiSquared(chiSquared: number, degreesOfFreedom: number): number {
   return degreesOfFreedom > 0 ? chiSquared / degreesOfFreedom : NaN
 }
@@ -50,7 +50,7 @@ export function computeStatistics(context: FitContext, fit: number): Statistics 
   }
 }
 
-/** Response in the rows in use, and the weights of these rows. */
+/** Response and weights of the rows in use. */
 export function readResponse(
   { problem, columns }: Pick<FitContext, 'problem' | 'columns'>,
   fit: number,
@@ -63,25 +63,25 @@ export function readResponse(
 }
 
 /**
- * If residuals are 1e-13 of y, rounding errors are about 1% of χ². Below this ratio, χ² has no correct
- * digits.
+ * Ratio of χ² to Σ w·y² below which χ² has no correct digits. If residuals are 1e-13 of y, rounding errors are about 1%
+ * of χ².
  */
 const MAX_EXACT_RESIDUAL = 1e-26
 
-/** Whether χ² of a fit is at most the part of Σw·y² that rounding leaves. */
+/** Whether χ² of a fit is so small a fraction of Σ w·y² that χ² can be due to rounding. */
 export function isExact(chiSquared: number, squares: number): boolean {
   return chiSquared <= MAX_EXACT_RESIDUAL * squares
 }
 
-/** Σw·y² of a fit. */
+/** The sum Σ w·y² of a fit. */
 export function sumOfSquares(context: Pick<FitContext, 'problem' | 'columns'>, fit: number): number {
   const { y, weights } = readResponse(context, fit)
   return y.reduce((sum, x, row) => sum + (weights?.[row] ?? 1) * x * x, 0)
 }
 
 /**
- * Σw·(y − ȳ)² with the weighted mean ȳ. The result is exactly 0 if y is constant, despite rounding of the
- * mean.
+ * The sum Σ w·(y − ȳ)² with the weighted mean ȳ. The sum is exactly 0 if y is constant, despite the rounding error of
+ * the mean.
  *
  * @param ones whitened column of ones, if y has a covariance
  */
