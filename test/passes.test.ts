@@ -66,7 +66,7 @@ const isTakenApart =
   spawnSync('objdump', ['--version']).status === 0 &&
   compilers.length > 0
 
-test('the CI workflow disassembles the memory passes of the speed limits', () => {
+test('the CI workflow disassembles the memory passes from which the speed limits are derived', () => {
   if (process.env.CI) expect(isTakenApart).toBe(true)
 })
 
@@ -76,7 +76,7 @@ describe.runIf(isTakenApart)('the disassembled memory passes,', () => {
     const failure = compile(compiler, file)
     const functions = failure === undefined ? takeApart(file) : new Map<string, Instruction[]>()
 
-    test('are available', () => expect(failure).toBeUndefined())
+    test('are available for inspection', () => expect(failure).toBeUndefined())
 
     describe.each([
       [128, '%xmm'],
@@ -98,7 +98,7 @@ describe.runIf(isTakenApart)('the disassembled memory passes,', () => {
 
 describe.runIf(compilers.includes('cc'))('the executed memory passes', () => {
   test.each(passes)(
-    'leave every bit unchanged when they read %i arrays and write %i arrays',
+    'change no bit when reading %i arrays and writing %i arrays',
     (reads, writes) => {
       const { limits } = loadLimits()
       // The last line is part of a vector, as in a padded tensor.
