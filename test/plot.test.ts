@@ -709,7 +709,7 @@ describe('an invalid plot command', () => {
     expect(existsSync(join(folder, 'a.svg'))).toBe(false)
   })
 
-  test.skipIf(!existsSync('/dev/full'))('is not caused by output to stdout on a full disk', () => {
+  test.skipIf(!existsSync('/dev/full'))('still prints the results of a race if the disk for the image is full', () => {
     symlinkSync('/dev/full', join(folder, 'full.svg'))
     const plot = antigrad('plot --rule adam -o full.svg')
     expect({ ...plot, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' })

@@ -59,7 +59,7 @@ test('the example lora.mjs trains an adapter while the base model stays frozen',
   expect(same).toBe('the base is unchanged: true')
 })
 
-test('the example average.mjs shows that averaged parameters have a lower loss than the last parameters', () => {
+test('the example average.mjs shows that averaged parameters are more accurate than the last parameters', () => {
   const epochs = linesOf('average.mjs').map(numbersIn)
   expect(epochs).toHaveLength(6)
   for (const [, last, average] of epochs) expect(average).toBeGreaterThan(last)

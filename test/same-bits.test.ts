@@ -74,7 +74,7 @@ test('WebAssembly and the addon are available for the comparison of bits', () =>
   expect(engines().native.instructionSets).toContain('scalar')
 })
 
-test('the table of cases has every rule, and a non-default value of every option', () => {
+test('the table of cases has every rule, and a non-default value for every option', () => {
   const simple = cases.map(({ rule }) => (rule.name === 'delayedStart' ? rule.rule : rule))
   const missing = Object.values(definitions).flatMap(({ name, options }) =>
     Object.entries(options)
@@ -95,14 +95,14 @@ describe(`the bits of TypeScript on ${others.map(({ name }) => name).join(', ')}
         expect(differenceAmong(others, testCase, one)).toBeNull()
     })
 
-    test.each(dtypes)('are reproduced with several tensors, some without a gradient: %s', (dtype) => {
+    test.each(dtypes)('are reproduced with several tensors, including tensors without a gradient: %s', (dtype) => {
       const several = makeData(dtype, awkward, 2, true)
       expect(differenceAmong(others, testCase, several)).toBeNull()
     })
   })
 })
 
-test.each(dtypes)('a step leaves a tensor without a gradient and its count unchanged in %s', (dtype) => {
+test.each(dtypes)("a step leaves a tensor without a gradient and the tensor's update count unchanged in %s", (dtype) => {
   const several = makeData(dtype, awkward, 2, true)
   for (const testCase of cases) {
     const updates = awkward.map(() => 0)
@@ -152,7 +152,7 @@ describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
   })
 })
 
-test('the division of elements into tensors changes no bit if no norm is used', () => {
+test('the division of elements into tensors changes no bit unless a norm is used', () => {
   const elementwise = cases.filter(
     ({ rule, options: { clip = {} } }) =>
       Object.keys(clip).every((name) => name === 'value') && isElementwise(rule),
