@@ -264,7 +264,7 @@ describe('a schedule', () => {
     )
   })
 
-  test('is evaluated at all requested updates, even if the schedule function evaluates the schedule at another update', () => {
+  test('returns all values for the requested update, even if a schedule function requests another update', () => {
     let inside = false
     const schedule = scheduleFor(
       adam({

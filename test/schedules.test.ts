@@ -574,7 +574,7 @@ test('the stopping criterion does not apply during the initial increase of a sch
   expect(many.iterations[0]).toBe(reasonOf(slow).iterations)
 })
 
-test("the option lrScale of a group multiplies only the values of a learning-rate schedule, not other numbers", () => {
+test("the option lrScale of a group multiplies the values of a schedule, but not its step counts", () => {
   const lr = warmup(chained([cosine(0.5, { steps: 8 }), step(1, { stepSize: 2, gamma: 0.5 })]), { steps: 3 })
   const rule = sgd({ lr })
   const params = { a: Float64Array.of(1), b: Float64Array.of(1) }
@@ -622,7 +622,7 @@ describe('a schedule with metrics', () => {
     expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
   })
 
-  test('receives metrics even inside other schedules that copy it', () => {
+  test('receives metrics even inside other schedules, and these schedules are copied', () => {
     const plateau = reduceOnPlateau(1, { patience: 0 })
     const constantly = constant(2)
     const inner = joined([constantly, warmup(plateau, { steps: 2 })], { boundaries: [3] })

@@ -121,7 +121,7 @@ describe.each(engineNames)('a call of `set` between steps on the fast path of th
     expect(inBits(stepped(optimizer).params)).toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('with a schedule function prevents the function from calling step', () => {
+  test('accepts a schedule function, but the function cannot call step', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), adamw(), { engine })
     for (let k = 0; k < 3; k++) optimizer.step(gradients.a)
     const before = inBits(optimizer.params)

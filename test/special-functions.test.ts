@@ -74,7 +74,7 @@ describe.each(Object.keys(within))('the special function %s', (name) => {
     }
   })
 
-  test('is in float32 the rounded float64 value', () => {
+  test('in float32 equals the rounded float64 value', () => {
     for (const row of table[name]) {
       const x = Float32Array.from(row.slice(0, count))
       expect(f.value(x)).toBe(Math.fround(f.value([...x])))
@@ -109,7 +109,7 @@ describe('the special function voigt', () => {
     }
   })
 
-  test('is in float32 the rounded float64 value', () => {
+  test('in float32 equals the rounded float64 value', () => {
     for (const row of [...table.voigt, [6, 1, 0], [0.5, 2, 1]]) {
       const x = Float32Array.from(row.slice(0, 3))
       expect(f.value(x), `${x}`).toBe(Math.fround(f.value([...x])))
@@ -489,7 +489,7 @@ describe.each(['float32', 'float64'] as const)(
   },
 )
 
-test('derivatives of special functions equal the limits of quotients, and are NaN if the function is undefined', () => {
+test('derivatives of special functions have the correct limits, and are NaN if the function is undefined', () => {
   const slopes = new Float64Array(2)
   const at = (text: string, ...x: number[]) => {
     expression(text).gradient(x, slopes)

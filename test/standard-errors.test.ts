@@ -137,7 +137,7 @@ describe('standard errors that are NaN', () => {
   const errorsOf = (text: string, x: number[], options: StandardErrorsOptions = logL) =>
     Object.entries(ways(expression(text))).map(([, objective]) => standardErrors(objective, x, options))
 
-  test('occur at a saddle, and a remark reports the direction of decrease', () => {
+  test('occur at a saddle, and the direction of decrease is reported', () => {
     for (const { reason, errors, direction } of errorsOf('x^2 + 4*x*y + y^2', [0, 0])) {
       expect(reason).toBe('saddle')
       expect(errors.every(Number.isNaN)).toBe(true)
@@ -178,7 +178,7 @@ describe('standard errors that are NaN', () => {
     ])
   })
 
-  test('do not occur if the point is not the minimum, and a remark reports the distance', () => {
+  test('do not occur at a point near the minimum, and the distance to the minimum is reported', () => {
     for (const { reason, distance, errors } of errorsOf('(x - 3)^2/2 + y^2', [2.9, 0])) {
       expect(reason).toBe('not-at-minimum')
       expect(distance).toBeCloseTo(0.1, 6)
