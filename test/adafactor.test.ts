@@ -27,12 +27,16 @@ const { openLoop }: { openLoop: Entry[] } = JSON.parse(
 )
 
 describe.each(variants)('Adafactor on $name', ({ name: _, ...engine }) => {
-  test.each(openLoop)('reproduces the trajectory of $system in $dtype for the shape $shape', ({ system, options, ...entry }) => {
-    const { lr, weight_decay: weightDecay = 0 } = options
-    const rule = system === 'optax' ? adafactor.optax({ lr, minFactored: 2 }) : adafactor({ lr, weightDecay })
-    // Optax computes β̂ in float32, whatever the dtype.
-    expectTrajectory(rule, entry, engine, system === 'optax' ? 1e-8 : 1e-12)
-  })
+  test.each(openLoop)(
+    'reproduces the trajectory of $system in $dtype for the shape $shape',
+    ({ system, options, ...entry }) => {
+      const { lr, weight_decay: weightDecay = 0 } = options
+      const rule =
+        system === 'optax' ? adafactor.optax({ lr, minFactored: 2 }) : adafactor({ lr, weightDecay })
+      // Optax computes β̂ in float32, whatever the dtype.
+      expectTrajectory(rule, entry, engine, system === 'optax' ? 1e-8 : 1e-12)
+    },
+  )
 })
 
 /**

@@ -235,8 +235,10 @@ describe("an optimizer's arena in an ArrayBuffer", () => {
       new antigrad.Optimizer(new Float32Array(1e6).fill(1), antigrad.adam(), { engine, clip: { norm: 1 } })
     const gradient = new Float32Array(1e6).fill(3)`
 
-  test.each(['native', 'typescript'])('is updated in slices with the same bits as in one call: %s', (engine) => {
-    const body = `${made}
+  test.each(['native', 'typescript'])(
+    'is updated in slices with the same bits as in one call: %s',
+    (engine) => {
+      const body = `${made}
       const [optimizer, expected] = [made('${engine}'), made('${engine}')]
       let turns = 0
       let isDone = false
@@ -244,8 +246,9 @@ describe("an optimizer's arena in an ArrayBuffer", () => {
       for (; !isDone; turns++) await new Promise(setImmediate)
       expected.step(gradient)
       return [turns > 10, Buffer.compare(...[optimizer, expected].map(({ params: { buffer, byteOffset, byteLength } }) => Buffer.from(buffer, byteOffset, byteLength)))]`
-    expect(inChild(body, { before })).toEqual([true, 0])
-  })
+      expect(inChild(body, { before })).toEqual([true, 0])
+    },
+  )
 
   test.each(['native', 'typescript'])('may be transferred during stepAsync: %s', (engine) => {
     const body = `${made}

@@ -141,7 +141,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test("tolerate clocks that jump by hours, and a changed or removed plan file", async () => {
+  test('tolerate clocks that jump by hours, and a changed or removed plan file', async () => {
     const store = newStore()
     writeFileSync(join(folder, 'edited.json'), JSON.stringify(plan))
     writeFileSync(

@@ -227,24 +227,27 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     await expectWhole(await begun(store), store)
   })
 
-  test.skipIf(!isUnix)('can share a store of results with another plan, even through a symbolic link', async () => {
-    const asked = { options: { lr: [0.1, 0.2, 0.3] }, starts: 64, maxIterations: 100 }
-    const other = JSON.stringify((await planSweep(asked, { chunkSize: 1 })).plan)
-    const alone = newStore()
-    await runChunks(other, { store: alone })
-    const store = newStore()
-    mkdirSync(store)
-    symlinkSync(store, `${store}-link`)
-    const began = await begun(`${store}-link`)
-    await runChunks(other, { store })
-    expect(await merged(`${store}-link`, other)).toBe(await merged(alone, other))
-    await expectWhole(began, store)
-    symlinkSync(at('nowhere'), at('broken'))
-    const told = run('run', 'plan.json', '--store', 'broken')
-    expect(told).toMatchObject({ status: 2, stdout: '' })
-    expect(told.stderr).toMatch(/^antigrad: broken: ENOTDIR/)
-    expect(existsSync(at('nowhere'))).toBe(false)
-  })
+  test.skipIf(!isUnix)(
+    'can share a store of results with another plan, even through a symbolic link',
+    async () => {
+      const asked = { options: { lr: [0.1, 0.2, 0.3] }, starts: 64, maxIterations: 100 }
+      const other = JSON.stringify((await planSweep(asked, { chunkSize: 1 })).plan)
+      const alone = newStore()
+      await runChunks(other, { store: alone })
+      const store = newStore()
+      mkdirSync(store)
+      symlinkSync(store, `${store}-link`)
+      const began = await begun(`${store}-link`)
+      await runChunks(other, { store })
+      expect(await merged(`${store}-link`, other)).toBe(await merged(alone, other))
+      await expectWhole(began, store)
+      symlinkSync(at('nowhere'), at('broken'))
+      const told = run('run', 'plan.json', '--store', 'broken')
+      expect(told).toMatchObject({ status: 2, stdout: '' })
+      expect(told.stderr).toMatch(/^antigrad: broken: ENOTDIR/)
+      expect(existsSync(at('nowhere'))).toBe(false)
+    },
+  )
 
   test.skipIf(!isUnix)('continues if its standard output is closed or not read', async () => {
     const [read, none] = [newStore(), newStore()]

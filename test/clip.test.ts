@@ -460,9 +460,12 @@ describe('an invalid clip', () => {
     expect(() => new Optimizer(new Float32Array(3), adam(), { clip: clip as never })).toThrow(message)
   })
 
-  test.each([undefined, null, 0.01, 'row', { factor: 0 }])('is refused as the clip unitwise(%j)', (options) => {
-    expect(() => unitwise(options as never)).toThrow(OptionError)
-  })
+  test.each([undefined, null, 0.01, 'row', { factor: 0 }])(
+    'is refused as the clip unitwise(%j)',
+    (options) => {
+      expect(() => unitwise(options as never)).toThrow(OptionError)
+    },
+  )
 
   test.each([
     [

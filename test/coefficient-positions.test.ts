@@ -67,8 +67,11 @@ test.each(forms)(
   },
 )
 
-test.each(forms)('an update stores coefficients at the positions that its kernel reads: $title', ({ resolved }) => {
-  const expected = writtenBy(resolved)
-  const received = whileRotated(kernelsOf(resolved), () => writtenBy(resolved))
-  expect(received).toEqual(expected)
-})
+test.each(forms)(
+  'an update stores coefficients at the positions that its kernel reads: $title',
+  ({ resolved }) => {
+    const expected = writtenBy(resolved)
+    const received = whileRotated(kernelsOf(resolved), () => writtenBy(resolved))
+    expect(received).toEqual(expected)
+  },
+)

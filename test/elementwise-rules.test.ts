@@ -110,7 +110,7 @@ test.each(Object.entries(equations))('the rule %s computes its documented equati
   })
 })
 
-test.each([0, 3])("the average of ASGD equals the average in PyTorch if t0 is %d", (t0) => {
+test.each([0, 3])('the average of ASGD equals the average in PyTorch if t0 is %d', (t0) => {
   const average = swa({ start: t0 + 1 })
   const optimizer = new Optimizer(Float64Array.from(initial), asgd(), { average })
   const ax = initial.map(() => 0)
@@ -136,11 +136,14 @@ test('centered RMSProp replaces the difference v − a² with 0 if rounding make
   expect(isNegative).toBe(true)
 })
 
-test.each(variants)('Adadelta does not move the parameters in float32 if ε rounds to 0: $name', ({ name: _, ...engine }) => {
-  const optimizer = new Optimizer(Float32Array.of(1, 1), adadelta({ eps: 1e-60 }), engine)
-  for (const g of [0, 1e-30, 1]) optimizer.step(Float32Array.of(g, 0))
-  expect([...optimizer.params]).toEqual([1, 1])
-})
+test.each(variants)(
+  'Adadelta does not move the parameters in float32 if ε rounds to 0: $name',
+  ({ name: _, ...engine }) => {
+    const optimizer = new Optimizer(Float32Array.of(1, 1), adadelta({ eps: 1e-60 }), engine)
+    for (const g of [0, 1e-30, 1]) optimizer.step(Float32Array.of(g, 0))
+    expect([...optimizer.params]).toEqual([1, 1])
+  },
+)
 
 describe('the rule Rprop', () => {
   test("starts with step sizes equal to the learning rate at each tensor's first update", () => {

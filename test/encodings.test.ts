@@ -96,15 +96,18 @@ describe('a table in UTF-8', () => {
     ['cut off by a letter', [0xe2, 0x82, 0x41], 0],
     ['cut off by the end', [0x41, 0xf0, 0x9f, 0x98], 1],
     ['UTF-16', [0xff, 0xfe, 0x41, 0x00], 0],
-  ])('is refused if the table contains %s, for any division of the bytes into chunks', async (_, bytes, offset) => {
-    const all = Buffer.concat([Buffer.from(`g,t,y\né,1,2\n`), Buffer.from(bytes)])
-    const place = all.length - bytes.length + offset
-    for (let size = 1; size <= all.length; size++) {
-      const message = await messageOf(readCsv(inParts(all, size), request))
-      expect(message).toMatch(/^table.csv: expected text in UTF-8, got /)
-      expect(message).toMatch(new RegExp(` at offset ${place}[;:]`))
-    }
-  })
+  ])(
+    'is refused if the table contains %s, for any division of the bytes into chunks',
+    async (_, bytes, offset) => {
+      const all = Buffer.concat([Buffer.from(`g,t,y\né,1,2\n`), Buffer.from(bytes)])
+      const place = all.length - bytes.length + offset
+      for (let size = 1; size <= all.length; size++) {
+        const message = await messageOf(readCsv(inParts(all, size), request))
+        expect(message).toMatch(/^table.csv: expected text in UTF-8, got /)
+        expect(message).toMatch(new RegExp(` at offset ${place}[;:]`))
+      }
+    },
+  )
 
   test('is refused if and only if the built-in TextDecoder refuses the same bytes', async () => {
     const unit = fc.constantFrom(0x41, 0x80, 0xa0, 0xbf, 0xc2, 0xe0, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xff)

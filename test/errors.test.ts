@@ -807,8 +807,10 @@ describe('a memory error', () => {
     })
   })
 
-  test.each(['native', 'typescript'])("is thrown on the engine %s if the optimizer's memory was transferred", (engine) => {
-    const body = `
+  test.each(['native', 'typescript'])(
+    "is thrown on the engine %s if the optimizer's memory was transferred",
+    (engine) => {
+      const body = `
       const g = Float32Array.of(1, 2)
       const rules = [antigrad.adam(), antigrad.nesterov({ form: 'shifted' })]
       return rules.map((rule) => {
@@ -827,19 +829,20 @@ describe('a memory error', () => {
         ].map(thrownBy)
         return { errors, same: before === [...new Uint8Array(moved)].join(), updates: optimizer.updates }
       })`
-    const gone = {
-      is: 'TensorError',
-      antigrad: true,
-      argument: 'optimizer',
-      received: expect.stringContaining('detached'),
-    }
-    const results = inChild(body, { before: noWasmMemory }) as { errors: unknown[] }[]
-    for (const { errors, ...rest } of results) {
-      expect(rest).toEqual({ same: true, updates: 1 })
-      expect(errors).toHaveLength(5)
-      for (const error of errors) expect(error).toMatchObject(gone)
-    }
-  })
+      const gone = {
+        is: 'TensorError',
+        antigrad: true,
+        argument: 'optimizer',
+        received: expect.stringContaining('detached'),
+      }
+      const results = inChild(body, { before: noWasmMemory }) as { errors: unknown[] }[]
+      for (const { errors, ...rest } of results) {
+        expect(rest).toEqual({ same: true, updates: 1 })
+        expect(errors).toHaveLength(5)
+        for (const error of errors) expect(error).toMatchObject(gone)
+      }
+    },
+  )
 
   test('is not caused by an attempt to transfer WebAssembly memory', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), gradientDescent({ lr: 1 }))

@@ -309,7 +309,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(bits(optimizer.params)).toBe(bits(expected))
     })
 
-    test("with the option weightDecay = 2·λ equals a penalty λ·‖θ‖² in the loss", () => {
+    test('with the option weightDecay = 2·λ equals a penalty λ·‖θ‖² in the loss', () => {
       const lambda = 0.15
       const theta = noise(5, 9, dtype, 3)
       const decays = new Optimizer(theta, adam({ ...options, weightDecay: 2 * lambda }), { engine })
@@ -380,30 +380,33 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
 
   describe.each(dtypes)('a delayed start on %s', (dtype) => {
     const delayable = rules.filter(([, { name }]) => !name.startsWith('scheduleFree'))
-    test.each(delayable)('moves no parameter before the start of %s, but updates the state of the rule', (_, rule) => {
-      const theta = noise(6, 37, dtype, 3)
-      theta.set([-0, 0, NaN, -Infinity])
-      const delayed = new Optimizer(theta, delayedStart(4, rule), { engine, clip: { value: 0.5 } })
-      const plain = new Optimizer(theta, rule, { engine, clip: { value: 0.5 } })
-      expect(delayed.engine).toBe(engine)
-      for (let t = 1; t <= 8; t++) {
-        const g = noise(20 + t, 37, dtype)
-        g.set([0, 0])
-        delayed.gradientPoint()
-        plain.gradientPoint()
-        delayed.step(g)
-        plain.step(g)
-        // After a reset of its parameters, the plain run continues as if it had only updated its state.
-        if (t <= 4) {
-          plain.params.set(theta)
-          expect(bits(delayed.params)).toBe(bits(theta))
-        } else {
-          expect(bits(delayed.params)).not.toBe(bits(theta))
+    test.each(delayable)(
+      'moves no parameter before the start of %s, but updates the state of the rule',
+      (_, rule) => {
+        const theta = noise(6, 37, dtype, 3)
+        theta.set([-0, 0, NaN, -Infinity])
+        const delayed = new Optimizer(theta, delayedStart(4, rule), { engine, clip: { value: 0.5 } })
+        const plain = new Optimizer(theta, rule, { engine, clip: { value: 0.5 } })
+        expect(delayed.engine).toBe(engine)
+        for (let t = 1; t <= 8; t++) {
+          const g = noise(20 + t, 37, dtype)
+          g.set([0, 0])
+          delayed.gradientPoint()
+          plain.gradientPoint()
+          delayed.step(g)
+          plain.step(g)
+          // After a reset of its parameters, the plain run continues as if it had only updated its state.
+          if (t <= 4) {
+            plain.params.set(theta)
+            expect(bits(delayed.params)).toBe(bits(theta))
+          } else {
+            expect(bits(delayed.params)).not.toBe(bits(theta))
+          }
+          expect(delayed.state.updates).toBe(t)
+          expect(inBits([delayed.params, delayed.state])).toBe(inBits([plain.params, plain.state]))
         }
-        expect(delayed.state.updates).toBe(t)
-        expect(inBits([delayed.params, delayed.state])).toBe(inBits([plain.params, plain.state]))
-      }
-    })
+      },
+    )
   })
 
   describe.each(dtypes)('a warm-up of the learning rate on %s', (dtype) => {

@@ -114,11 +114,14 @@ describe('an expression', () => {
     ['a*e^(-x)', 2, 'exp(…)', 'e^'],
     ['e**x', 0, 'exp(…)', 'e**'],
     ['x…', 1, 'a number, a name or an operator', '…'],
-  ])('is refused with the position of the error and a suggested correction: %j', (text, position, wanted, got) => {
-    expect(() => expression(text)).toThrow(expect.objectContaining({ name: 'ExpressionError', position }))
-    expect(() => expression(text)).toThrow(`expected ${wanted}`)
-    expect(() => expression(text)).toThrow(`got ${got}: `)
-  })
+  ])(
+    'is refused with the position of the error and a suggested correction: %j',
+    (text, position, wanted, got) => {
+      expect(() => expression(text)).toThrow(expect.objectContaining({ name: 'ExpressionError', position }))
+      expect(() => expression(text)).toThrow(`expected ${wanted}`)
+      expect(() => expression(text)).toThrow(`got ${got}: `)
+    },
+  )
 
   test('treats letters as names, π as a constant, and e as a constant or as the base of a power', () => {
     expect(expression('α*µ + x₁ + e*E + pow(e, 2) + (e)^2 + pi_1').names).toEqual([

@@ -209,8 +209,10 @@ describe('a trap in a WebAssembly kernel', () => {
     },
   )
 
-  test.each(['minimizeManySync', 'minimizeMany'])('ends only the current call in %s, and the next call succeeds', (call) => {
-    const before = `
+  test.each(['minimizeManySync', 'minimizeMany'])(
+    'ends only the current call in %s, and the next call succeeds',
+    (call) => {
+      const before = `
       globalThis.isSpoilt = false
       WebAssembly.Instance = class extends WebAssembly.Instance {
         constructor(module, imports) {
@@ -219,7 +221,7 @@ describe('a trap in a WebAssembly kernel', () => {
           if (isSpoilt) new Uint8Array(memory.buffer, 0, 65536).fill(0xff)
         }
       }`
-    const body = `
+      const body = `
       const objective = antigrad.expression('x^2')
       const end = async (spoiled) => {
         isSpoilt = spoiled
@@ -231,13 +233,14 @@ describe('a trap in a WebAssembly kernel', () => {
         }
       }
       return [await end(false), await end(true), await end(false)]`
-    const well = [5, 5, 5]
-    expect(inChildOfModules(body, { before, isQuiet: true })).toMatchObject([
-      well,
-      failed('wasm', trapped, 'these runs are lost'),
-      well,
-    ])
-  })
+      const well = [5, 5, 5]
+      expect(inChildOfModules(body, { before, isQuiet: true })).toMatchObject([
+        well,
+        failed('wasm', trapped, 'these runs are lost'),
+        well,
+      ])
+    },
+  )
 
   test('is not caused by a stack overflow, because a stack overflow throws a RangeError', () => {
     const body = `

@@ -112,7 +112,7 @@ describe('the memory object that owns an arena', () => {
     ])
   })
 
-  test("is checked by the step functions of each worker", () => {
+  test('is checked by the step functions of each worker', () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {

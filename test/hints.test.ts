@@ -316,7 +316,7 @@ const lists = {
   words: () => BigInt64Array.of(1n, 2n),
 }
 
-describe("a non-numeric value in the data of a fit", () => {
+describe('a non-numeric value in the data of a fit', () => {
   const line = expression('a*x + b')
   const found = fitOne(line, data, { start: { a: 1, b: 0 } })
   const bound = expression('(a*t + b)^2').with({ t: [1, 2] })
@@ -355,13 +355,16 @@ describe("a non-numeric value in the data of a fit", () => {
     }
   })
 
-  test.each(Object.entries(places))('causes an error of the library if the value lies within an array: %s', async (place, call) => {
-    for (const [name, make] of Object.entries(lists)) {
-      // A hole is a missing value there, like NaN.
-      if (name === 'holes' && place.startsWith('data')) continue
-      await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
-    }
-  })
+  test.each(Object.entries(places))(
+    'causes an error of the library if the value lies within an array: %s',
+    async (place, call) => {
+      for (const [name, make] of Object.entries(lists)) {
+        // A hole is a missing value there, like NaN.
+        if (name === 'holes' && place.startsWith('data')) continue
+        await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
+      }
+    },
+  )
 
   test('counts as missing in predict if the value is null or NaN, and the prediction is NaN', () => {
     expect([...found.predict({ x: any([null, Number.NaN]) })]).toEqual([Number.NaN, Number.NaN])

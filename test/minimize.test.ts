@@ -365,34 +365,37 @@ describe('an object of the class Minimization', () => {
     ['max-iterations', nesterov({ form: 'shifted' }), { maxIterations: 100 }],
     ['diverged', gradientDescent({ lr: 1 }), {}],
     ['callback', adam(), { callback: (_: unknown, iteration: number) => iteration === 7 }],
-  ] as const)('visits the same points as minimize and ends for the same reason: %s', (reason, rule, options) => {
-    const visited: string[] = []
-    const { callback } = { callback: undefined, ...options }
-    const result = minimize(rosenbrock(), start, rule, {
-      ...options,
-      callback: (x, iteration) => {
-        visited.push(inBits(x))
-        return callback?.(x, iteration)
-      },
-    })
-    const minimization = new Minimization(rosenbrock(), start, rule, options)
-    expect(minimization).toMatchObject({ iterations: 0, maxChange: NaN, reason: null, value: 12.5 })
-    const points: string[] = []
-    while (minimization.step()) points.push(inBits(minimization.params))
-    if (reason !== 'diverged') points.push(inBits(minimization.params))
-    expect(points).toEqual(visited)
-    const { params, value, gradientNorm, iterations, evaluations, maxChange, gradientSource } = minimization
-    const { engine, engineReasons } = minimization
-    // Each read of `value` is one evaluation, unless the value is known.
-    expect(evaluations.gradients).toBe(result.evaluations.gradients)
-    const counts = { iterations, evaluations: result.evaluations }
-    const ran = { engine, engineReasons }
-    const same = { x: params, value, gradientNorm, ...counts, reason, maxChange, gradientSource, ...ran }
-    expect(inBits(same)).toBe(inBits(result))
-    // The run stays where it has stopped.
-    expect(minimization.step()).toBe(false)
-    expect(minimization.iterations).toBe(result.iterations)
-  })
+  ] as const)(
+    'visits the same points as minimize and ends for the same reason: %s',
+    (reason, rule, options) => {
+      const visited: string[] = []
+      const { callback } = { callback: undefined, ...options }
+      const result = minimize(rosenbrock(), start, rule, {
+        ...options,
+        callback: (x, iteration) => {
+          visited.push(inBits(x))
+          return callback?.(x, iteration)
+        },
+      })
+      const minimization = new Minimization(rosenbrock(), start, rule, options)
+      expect(minimization).toMatchObject({ iterations: 0, maxChange: NaN, reason: null, value: 12.5 })
+      const points: string[] = []
+      while (minimization.step()) points.push(inBits(minimization.params))
+      if (reason !== 'diverged') points.push(inBits(minimization.params))
+      expect(points).toEqual(visited)
+      const { params, value, gradientNorm, iterations, evaluations, maxChange, gradientSource } = minimization
+      const { engine, engineReasons } = minimization
+      // Each read of `value` is one evaluation, unless the value is known.
+      expect(evaluations.gradients).toBe(result.evaluations.gradients)
+      const counts = { iterations, evaluations: result.evaluations }
+      const ran = { engine, engineReasons }
+      const same = { x: params, value, gradientNorm, ...counts, reason, maxChange, gradientSource, ...ran }
+      expect(inBits(same)).toBe(inBits(result))
+      // The run stays where it has stopped.
+      expect(minimization.step()).toBe(false)
+      expect(minimization.iterations).toBe(result.iterations)
+    },
+  )
 
   test('ends at once if maxIterations is 0', () => {
     const minimization = new Minimization(bowl(), [1], adam(), { maxIterations: 0 })
@@ -415,18 +418,15 @@ describe.each(dtypes)('a call of minimize with %s', (dtype) => {
     expect(new Set(results).size).toBe(1)
   })
 
-  test.each(rules)(
-    'reports the gradient norm before the update overwrites the gradient: %s',
-    (_, rule) => {
-      const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
-      const g = array(dtype, x)
-      rosenbrock().gradient(x, g)
-      const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
-      expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
-      // A rest of the rule alone is not convergence.
-      expect(reason).not.toBe('converged')
-    },
-  )
+  test.each(rules)('reports the gradient norm before the update overwrites the gradient: %s', (_, rule) => {
+    const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
+    const g = array(dtype, x)
+    rosenbrock().gradient(x, g)
+    const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
+    expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
+    // A rest of the rule alone is not convergence.
+    expect(reason).not.toBe('converged')
+  })
 })
 
 test('minimize selects the engine by the number of parameters', () => {

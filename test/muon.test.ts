@@ -82,23 +82,26 @@ describe.each(variants)('on $name,', ({ name: _, ...engine }) => {
     [[65, 300], { scale: 'matchRmsAdamW', coefficients: [[1.5, -0.5, 0]], nsSteps: 3 }],
     [[4, 3, 2, 2], { lr: 0.1, eps: 1e3 }],
     [[5, 4], { eps: 0, coefficients: [[2, -1.5, 0.5], [1.5, -0.5, 0], [1.875, -1.25, 0.375]] }], // biome-ignore format: triples
-  ] as [number[], Options<Muon>][])('Muon computes the same results as plain loops, %j, %j', (shape, options) => {
-    const length = shape.reduce((product, n) => product * n)
-    const next = random(length)
-    const numbers = () => Float64Array.from({ length }, () => next() - 0.5)
-    const initial = numbers()
-    const rule = muon(options)
-    const optimizer = new Optimizer({ w: initial }, rule, { shapes: { w: shape }, ...engine })
-    const theta = [...initial]
-    const b = theta.map(() => 0)
-    for (let t = 0; t < 4; t++) {
-      const gradient = numbers()
-      optimizer.step({ w: gradient })
-      plainStep(rule, theta, b, [...gradient], shape[0])
-      const off = theta.map((x, i) => Math.abs(x - optimizer.params.w[i]))
-      expect(Math.max(...off)).toBeLessThanOrEqual(1e-12)
-    }
-  })
+  ] as [number[], Options<Muon>][])(
+    'Muon computes the same results as plain loops, %j, %j',
+    (shape, options) => {
+      const length = shape.reduce((product, n) => product * n)
+      const next = random(length)
+      const numbers = () => Float64Array.from({ length }, () => next() - 0.5)
+      const initial = numbers()
+      const rule = muon(options)
+      const optimizer = new Optimizer({ w: initial }, rule, { shapes: { w: shape }, ...engine })
+      const theta = [...initial]
+      const b = theta.map(() => 0)
+      for (let t = 0; t < 4; t++) {
+        const gradient = numbers()
+        optimizer.step({ w: gradient })
+        plainStep(rule, theta, b, [...gradient], shape[0])
+        const off = theta.map((x, i) => Math.abs(x - optimizer.params.w[i]))
+        expect(Math.max(...off)).toBeLessThanOrEqual(1e-12)
+      }
+    },
+  )
 })
 
 type Rows = readonly (readonly number[])[]

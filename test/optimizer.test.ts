@@ -130,26 +130,29 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       }
     })
 
-    test.each(dtypes)('have the length of the tensor for %s, without padding or neighboring tensors', (dtype) => {
-      const Typed = arrayOf[dtype]
-      const lengths = [1, 2, 15, 16, 17, 0, 33, 7]
-      const optimizer = new Optimizer(
-        lengths.map((length, i) => new Typed(length).fill(i + 1) as FloatArray),
-        rmsprop({ momentum: 0.9 }),
-        { engine },
-      )
-      const { params, grads, state } = optimizer
-      const views = [params, grads, state.map(({ v }) => v), state.map(({ b }) => b as FloatArray)].flat()
-      expect(views.map((view) => view.length)).toEqual(Array.from({ length: 4 }, () => lengths).flat())
-      views.forEach((view, i) => {
-        view.fill(i)
-        expect(view.byteOffset % 64).toBe(0)
-        expect(view).toBeInstanceOf(Typed)
-      })
-      views.forEach((view, i) => {
-        expect([...view]).toEqual(Array(view.length).fill(i))
-      })
-    })
+    test.each(dtypes)(
+      'have the length of the tensor for %s, without padding or neighboring tensors',
+      (dtype) => {
+        const Typed = arrayOf[dtype]
+        const lengths = [1, 2, 15, 16, 17, 0, 33, 7]
+        const optimizer = new Optimizer(
+          lengths.map((length, i) => new Typed(length).fill(i + 1) as FloatArray),
+          rmsprop({ momentum: 0.9 }),
+          { engine },
+        )
+        const { params, grads, state } = optimizer
+        const views = [params, grads, state.map(({ v }) => v), state.map(({ b }) => b as FloatArray)].flat()
+        expect(views.map((view) => view.length)).toEqual(Array.from({ length: 4 }, () => lengths).flat())
+        views.forEach((view, i) => {
+          view.fill(i)
+          expect(view.byteOffset % 64).toBe(0)
+          expect(view).toBeInstanceOf(Typed)
+        })
+        views.forEach((view, i) => {
+          expect([...view]).toEqual(Array(view.length).fill(i))
+        })
+      },
+    )
 
     test.each(separateRules)('confine non-finite values to one tensor: %s', (_, rule) => {
       const params = [1, 3, 5, 18].map((length) => noise(length, length, 'float32') as Float32Array)
@@ -490,21 +493,24 @@ describe('rule objects', () => {
     ...rules,
     ['delayedStart', delayedStart(3, adam())],
     ['warmup', adam({ lr: warmup(warmup(1, { steps: 2 }), { steps: 3, from: 0.5 }) })],
-  ] as [string, Rule][])('are frozen, and equal their copies after conversion to JSON and back: %s', (_, rule) => {
-    expect(Object.isFrozen(rule)).toBe(true)
-    const copy = JSON.parse(JSON.stringify(rule))
-    expect(copy).toEqual(rule)
-    const runs = [rule, copy].map((each: Rule) => {
-      const optimizer = new Optimizer(noise(1, 30, 'float32'), each)
-      for (let t = 0; t < 6; t++) {
-        optimizer.gradientPoint()
-        optimizer.step(noise(t, 30, 'float32'))
-      }
-      expect(optimizer.rule).toEqual(rule)
-      return inBits([optimizer.params, optimizer.state])
-    })
-    expect(runs[0]).toBe(runs[1])
-  })
+  ] as [string, Rule][])(
+    'are frozen, and equal their copies after conversion to JSON and back: %s',
+    (_, rule) => {
+      expect(Object.isFrozen(rule)).toBe(true)
+      const copy = JSON.parse(JSON.stringify(rule))
+      expect(copy).toEqual(rule)
+      const runs = [rule, copy].map((each: Rule) => {
+        const optimizer = new Optimizer(noise(1, 30, 'float32'), each)
+        for (let t = 0; t < 6; t++) {
+          optimizer.gradientPoint()
+          optimizer.step(noise(t, 30, 'float32'))
+        }
+        expect(optimizer.rule).toEqual(rule)
+        return inBits([optimizer.params, optimizer.state])
+      })
+      expect(runs[0]).toBe(runs[1])
+    },
+  )
 
   test('are equal for equal options, including omitted ones', () => {
     expect(adam({ lr: 1e-3 })).toEqual(adam())

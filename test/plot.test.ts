@@ -177,7 +177,7 @@ describe('the contour plot of antigrad plot', () => {
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
   ] as const)(
-    "has a path of %s on %s through the points that minimize visits",
+    'has a path of %s on %s through the points that minimize visits',
     (name, f, rule, from, updates) => {
       const objective = objectives[f]()
       const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
@@ -298,7 +298,7 @@ describe('the surface plot of antigrad plot', () => {
     expect([seen.length, hidden.length]).toEqual([2, 1])
   })
 
-  test("contains a path of Adam that starts at the ring and ends at the star", () => {
+  test('contains a path of Adam that starts at the ring and ends at the star', () => {
     const root = parse(plotted('--rule adam'))
     const panel = one(root, 'id', 'surface')
     const drawn = lines(one(panel, 'data-rule', 'adam').children[0]).flat()
@@ -709,19 +709,22 @@ describe('an invalid plot command', () => {
     expect(existsSync(join(folder, 'a.svg'))).toBe(false)
   })
 
-  test.skipIf(!existsSync('/dev/full'))('still prints the results of a race if the disk for the image is full', () => {
-    symlinkSync('/dev/full', join(folder, 'full.svg'))
-    const plot = antigrad('plot --rule adam -o full.svg')
-    expect({ ...plot, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' })
-    expect(plot.stderr).toMatch(/^antigrad: full\.svg: ENOSPC.*\n$/)
-    const race = antigrad('race --json --rule adam --max-iterations 9 --plot full.svg')
-    expect(race.status).toBe(2)
-    expect(race.stderr).toBe(plot.stderr)
-    expect(JSON.parse(race.stdout).rules).toHaveLength(1)
-  })
+  test.skipIf(!existsSync('/dev/full'))(
+    'still prints the results of a race if the disk for the image is full',
+    () => {
+      symlinkSync('/dev/full', join(folder, 'full.svg'))
+      const plot = antigrad('plot --rule adam -o full.svg')
+      expect({ ...plot, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' })
+      expect(plot.stderr).toMatch(/^antigrad: full\.svg: ENOSPC.*\n$/)
+      const race = antigrad('race --json --rule adam --max-iterations 9 --plot full.svg')
+      expect(race.status).toBe(2)
+      expect(race.stderr).toBe(plot.stderr)
+      expect(JSON.parse(race.stdout).rules).toHaveLength(1)
+    },
+  )
 })
 
-test("the image in the README equals the output of the command that the README states", () => {
+test('the image in the README equals the output of the command that the README states', () => {
   const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
   const [args] = /--.*(?= -o docs)/.exec(scripts['plot:readme']) as RegExpExecArray
   const kept = readFileSync(join(home, 'docs/rosenbrock.svg'), 'utf8')

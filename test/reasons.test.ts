@@ -295,7 +295,7 @@ describe('a gradient function that should fill the array `out`', () => {
     expect(calls).toBeLessThan(100)
   })
 
-  test("leaves the Minimization object unchanged if the function is refused", () => {
+  test('leaves the Minimization object unchanged if the function is refused', () => {
     const minimization = new Minimization({ value, gradient: () => {} }, [3, 3], adam())
     expect(() => minimization.step()).toThrow('did not set out[0]')
     expect(minimization).toMatchObject({ iterations: 0, reason: null, maxChange: NaN })

@@ -74,7 +74,7 @@ function dense(dtype: Dtype, columns: number, indices: readonly number[], values
   return whole
 }
 
-describe("the sparse gradients of PyTorch", () => {
+describe('the sparse gradients of PyTorch', () => {
   const { cases } = JSON.parse(readFileSync(new URL('./data/rows.json', import.meta.url), 'utf8'))
   const ruleOf = ({ optimizer, options }: Anything) => {
     const { betas: [beta1, beta2] = [], lr_decay, initial_accumulator_value, ...same } = options

@@ -135,31 +135,37 @@ describe('the validation of a rule object', () => {
   })
 })
 
-describe.each(Object.values(definitions))('the definition of the rule $name', ({ name, options, kernels }) => {
-  test('describes each option of the rule', () => {
-    for (const [option, { schedulable }] of Object.entries(options)) {
-      expect(documentation[name][option]).toMatch(schedulable ? /\S.*schedule/ : /\S/)
-    }
-  })
+describe.each(Object.values(definitions))(
+  'the definition of the rule $name',
+  ({ name, options, kernels }) => {
+    test('describes each option of the rule', () => {
+      for (const [option, { schedulable }] of Object.entries(options)) {
+        expect(documentation[name][option]).toMatch(schedulable ? /\S.*schedule/ : /\S/)
+      }
+    })
 
-  test('names the source of the rule, and describes each state array', () => {
-    const { source, state } = about[name]
-    expect(source).toMatch(/\S/)
-    const words = state?.split(/[^\w]+/)
-    for (const { state, lines = [] } of kernels)
-      expect(words).toEqual(expect.arrayContaining([...state, ...lines]))
-  })
+    test('names the source of the rule, and describes each state array', () => {
+      const { source, state } = about[name]
+      expect(source).toMatch(/\S/)
+      const words = state?.split(/[^\w]+/)
+      for (const { state, lines = [] } of kernels)
+        expect(words).toEqual(expect.arrayContaining([...state, ...lines]))
+    })
 
-  // errors.test.ts tests refused values.
-  test.each(Object.entries(options))('accepts values in the range of the option %s', (option, definition) => {
-    const make = { ...antigrad }[name] as (options: object) => Rule
-    for (const value of examplesOf(definition, antigrad).accepted) {
-      const rule = make({ ...beside[`${name}: ${option}`], [option]: value })
-      expect(Object.entries(rule)).toContainEqual([option, value])
-      expect(resolve(rule).rule).toEqual(rule)
-    }
-  })
-})
+    // errors.test.ts tests refused values.
+    test.each(Object.entries(options))(
+      'accepts values in the range of the option %s',
+      (option, definition) => {
+        const make = { ...antigrad }[name] as (options: object) => Rule
+        for (const value of examplesOf(definition, antigrad).accepted) {
+          const rule = make({ ...beside[`${name}: ${option}`], [option]: value })
+          expect(Object.entries(rule)).toContainEqual([option, value])
+          expect(resolve(rule).rule).toEqual(rule)
+        }
+      },
+    )
+  },
+)
 
 /** Options that other options require, if their defaults are not valid for all values. */
 const beside: Readonly<Record<string, object>> = {
@@ -173,7 +179,7 @@ test('the page docs/rules.md matches the declarations of the rules', () => {
   expect(page).toBe(rulesPage(antigrad, definitions, documentation, sizesIn(page)))
 })
 
-test("the list of rules in the README matches the comments of the rules", () => {
+test('the list of rules in the README matches the comments of the rules', () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
   const listed = [...readme.matchAll(/^\| \[`(\w+)`\]\(docs\/rules\.md#/gm)].map(([, name]) => name)
   expect(listed).toEqual(Object.keys(definitions))

@@ -95,36 +95,44 @@ describe(`the bits of TypeScript on ${others.map(({ name }) => name).join(', ')}
         expect(differenceAmong(others, testCase, one)).toBeNull()
     })
 
-    test.each(dtypes)('are reproduced with several tensors, including tensors without a gradient: %s', (dtype) => {
-      const several = makeData(dtype, awkward, 2, true)
-      expect(differenceAmong(others, testCase, several)).toBeNull()
-    })
+    test.each(dtypes)(
+      'are reproduced with several tensors, including tensors without a gradient: %s',
+      (dtype) => {
+        const several = makeData(dtype, awkward, 2, true)
+        expect(differenceAmong(others, testCase, several)).toBeNull()
+      },
+    )
   })
 })
 
-test.each(dtypes)("a step leaves a tensor without a gradient and the tensor's update count unchanged in %s", (dtype) => {
-  const several = makeData(dtype, awkward, 2, true)
-  for (const testCase of cases) {
-    const updates = awkward.map(() => 0)
-    let before: FloatArray[] = []
-    let step = 0
-    for (const snapshot of run(reference, testCase, several)) {
-      const present = several.gradients[step].map((gradient) => step % 3 === 2 || gradient instanceof Object)
-      present.forEach((is, i) => {
-        updates[i] += Number(is)
-      })
-      expect(snapshot.updates, `${testCase.name}, step ${step}`).toEqual(updates)
-      for (const [k, [name, array]] of snapshot.arrays.entries()) {
-        const tensor = Number(/\d+/.exec(name))
-        // The last gradient point of the shifted form includes all tensors.
-        if (step === 0 || present[tensor] || name.endsWith('.point')) continue
-        expect(firstDifference(before[k], array), `${testCase.name}, ${name}`).toBe(-1)
+test.each(dtypes)(
+  "a step leaves a tensor without a gradient and the tensor's update count unchanged in %s",
+  (dtype) => {
+    const several = makeData(dtype, awkward, 2, true)
+    for (const testCase of cases) {
+      const updates = awkward.map(() => 0)
+      let before: FloatArray[] = []
+      let step = 0
+      for (const snapshot of run(reference, testCase, several)) {
+        const present = several.gradients[step].map(
+          (gradient) => step % 3 === 2 || gradient instanceof Object,
+        )
+        present.forEach((is, i) => {
+          updates[i] += Number(is)
+        })
+        expect(snapshot.updates, `${testCase.name}, step ${step}`).toEqual(updates)
+        for (const [k, [name, array]] of snapshot.arrays.entries()) {
+          const tensor = Number(/\d+/.exec(name))
+          // The last gradient point of the shifted form includes all tensors.
+          if (step === 0 || present[tensor] || name.endsWith('.point')) continue
+          expect(firstDifference(before[k], array), `${testCase.name}, ${name}`).toBe(-1)
+        }
+        before = snapshot.arrays.map(([, array]) => array.slice())
+        step++
       }
-      before = snapshot.arrays.map(([, array]) => array.slice())
-      step++
     }
-  }
-})
+  },
+)
 
 describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
   test.each(dtypes)(

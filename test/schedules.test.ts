@@ -574,7 +574,7 @@ test('the stopping criterion does not apply during the initial increase of a sch
   expect(many.iterations[0]).toBe(reasonOf(slow).iterations)
 })
 
-test("the option lrScale of a group multiplies the values of a schedule, but not its step counts", () => {
+test('the option lrScale of a group multiplies the values of a schedule, but not its step counts', () => {
   const lr = warmup(chained([cosine(0.5, { steps: 8 }), step(1, { stepSize: 2, gamma: 0.5 })]), { steps: 3 })
   const rule = sgd({ lr })
   const params = { a: Float64Array.of(1), b: Float64Array.of(1) }
@@ -596,7 +596,7 @@ describe('a schedule with metrics', () => {
   const { runs } = JSON.parse(readFileSync(join(home, 'test/data/plateau.json'), 'utf8')) as { runs: Run[] }
   const ours = { min_lr: 'minValue', threshold_mode: 'thresholdMode' } as Readonly<Record<string, string>>
 
-  test.each(runs)("has the same values as in PyTorch: $options", ({ options, metrics, values }) => {
+  test.each(runs)('has the same values as in PyTorch: $options', ({ options, metrics, values }) => {
     const own = Object.fromEntries(
       Object.entries(options).map(([name, value]) => [ours[name] ?? name, value]),
     )
@@ -853,7 +853,7 @@ test("a bundle that lacks a schedule's function throws an error that names the r
 })
 
 describe('the function evaluateSchedule', () => {
-  test("returns the number itself at each t if the schedule is a number", () => {
+  test('returns the number itself at each t if the schedule is a number', () => {
     for (const t of [0, 1, 1e9]) expect(evaluateSchedule(0.1, t)).toBe(0.1)
   })
 
@@ -910,11 +910,14 @@ describe('the function evaluateSchedule', () => {
     )
   })
 
-  test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])('refuses %s as t before calling any function', (t) => {
-    let calls = 0
-    expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluateSchedule: t')
-    expect(calls).toBe(0)
-  })
+  test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])(
+    'refuses %s as t before calling any function',
+    (t) => {
+      let calls = 0
+      expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluateSchedule: t')
+      expect(calls).toBe(0)
+    },
+  )
 
   test.each([NaN, -Infinity, '1', undefined, null, 1n])('rejects a function that returns %s', (x) => {
     const schedule = (() => x) as Scheduled

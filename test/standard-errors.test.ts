@@ -27,7 +27,7 @@ const ways = (exact: ReturnType<typeof expression>) => ({
 const digits = { exact: 12, 'gradient-differences': 8, 'value-differences': 6 } as const
 
 describe('the results of standardErrors', () => {
-  test("equal the standard errors of a fit for a linear model", () => {
+  test('equal the standard errors of a fit for a linear model', () => {
     const squares = expression('(y - (a + b*t))^2').with({ t, y })
     const { x } = minimize(squares, [1, 1], lbfgs(), { tolerance: 1e-12 })
     const { errors, covariance, reason, message, derivatives } = standardErrors(squares, x, {

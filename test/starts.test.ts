@@ -145,7 +145,7 @@ describe("Sobol's sequence", () => {
     })
   })
 
-  test("equals the sequence of SciPy in all 40 dimensions, for small and large indices", () => {
+  test('equals the sequence of SciPy in all 40 dimensions, for small and large indices', () => {
     const words = lists(sobolStarts(unit(40), 2 ** 14)).map((column) => column.map((u) => u * 2 ** 32))
     expect(words.map((column) => column.slice(0, 17))).toEqual(golden.sobol)
     expect(words.map((column) => [1000, 4095, 16383].map((i) => column[i]))).toEqual(golden.far)

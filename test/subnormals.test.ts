@@ -192,7 +192,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
     })
   })
 
-  test("happens at the 256th update of each tensor", () => {
+  test('happens at the 256th update of each tensor', () => {
     const { name: _, ...engine } = variant
     const one = Float32Array.of(1)
     const optimizer = new Optimizer({ a: one, b: one.slice() }, momentum(), engine)
@@ -220,19 +220,22 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
   })
 })
 
-test.each(dtypes)('the flushed subnormal numbers would have no effect, because they are added to the larger default ε: %s', (dtype) => {
-  const f = roundOf[dtype]
-  for (const { name, eps, beta2 = 0 } of [
-    { ...adagrad(), name: 'adagrad' },
-    { ...rmsprop(), name: 'rmsprop' },
-    adam(),
-    radam({ form: 'optax' }),
-  ] as { name: string; eps: number; beta2?: number }[]) {
-    const largest = smallestNormal[dtype] - smallest[dtype]
-    const c2 = f(1 / Math.sqrt(1 - beta2 ** PERIOD))
-    expect(f(f(f(Math.sqrt(largest)) * c2) + f(eps)), name).toBe(f(eps))
-  }
-})
+test.each(dtypes)(
+  'the flushed subnormal numbers would have no effect, because they are added to the larger default ε: %s',
+  (dtype) => {
+    const f = roundOf[dtype]
+    for (const { name, eps, beta2 = 0 } of [
+      { ...adagrad(), name: 'adagrad' },
+      { ...rmsprop(), name: 'rmsprop' },
+      adam(),
+      radam({ form: 'optax' }),
+    ] as { name: string; eps: number; beta2?: number }[]) {
+      const largest = smallestNormal[dtype] - smallest[dtype]
+      const c2 = f(1 / Math.sqrt(1 - beta2 ** PERIOD))
+      expect(f(f(f(Math.sqrt(largest)) * c2) + f(eps)), name).toBe(f(eps))
+    }
+  },
+)
 
 test.each(dtypes)('a value of ε whose square is a normal number has an effect: %s', (dtype) => {
   const least = Math.sqrt(smallestNormal[dtype])
@@ -248,14 +251,17 @@ test.each(dtypes)('a value of ε whose square is a normal number has an effect: 
   }
 })
 
-test.each(dtypes)('almost all state arrays in the tests of flushing contain subnormal numbers: %s', (dtype) => {
-  const moments = counting.flatMap(([, rule]) => {
-    const { state } = expectedAfter(PERIOD - 1, rule, dtype)
-    return timeless(rule, dtype).map((name) => state[name])
-  })
-  const subnormal = moments.filter((values) => values.some((x) => isSubnormal(x, dtype)))
-  expect(subnormal.length).toBeGreaterThan(0.8 * moments.length)
-})
+test.each(dtypes)(
+  'almost all state arrays in the tests of flushing contain subnormal numbers: %s',
+  (dtype) => {
+    const moments = counting.flatMap(([, rule]) => {
+      const { state } = expectedAfter(PERIOD - 1, rule, dtype)
+      return timeless(rule, dtype).map((name) => state[name])
+    })
+    const subnormal = moments.filter((values) => values.some((x) => isSubnormal(x, dtype)))
+    expect(subnormal.length).toBeGreaterThan(0.8 * moments.length)
+  },
+)
 
 /** Rules with a divisor that contains ε. Rules that use only a sign, such as cautious decay, distinguish 0. */
 const dividing = counting.filter(

@@ -38,8 +38,10 @@ describe('a call of worker.terminate()', () => {
     },
   )
 
-  test.each(Object.entries(stepping))('causes no crash while the main thread steps, during %s', async (_, body) => {
-    const end = await run(`
+  test.each(Object.entries(stepping))(
+    'causes no crash while the main thread steps, during %s',
+    async (_, body) => {
+      const end = await run(`
       const [optimizer, expected] = [await make(), await make(1)]
       for (let round = 0; round < 6; round++) {
         const worker = ${worker(body)}
@@ -57,8 +59,9 @@ describe('a call of worker.terminate()', () => {
       while (expected.updates < optimizer.updates) expected.step()
       if (Buffer.compare(bytes(optimizer), bytes(expected)) !== 0) throw new Error('other bits')
       console.log('well')`)
-    expect(end).toEqual(well())
-  })
+      expect(end).toEqual(well())
+    },
+  )
 })
 
 describe('the end of a worker', () => {

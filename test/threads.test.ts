@@ -39,13 +39,16 @@ describe('the number of threads', () => {
   const sample = cases.filter(({ name }) => names.includes(name))
   const lengths = [BLOCK, PIECE, 2 * PIECE].flatMap((border) => [border - 1, border, border + 1])
 
-  test.each(dtypes)('changes no bit of the result for a tensor that ends at a boundary between pieces: %s', (dtype) => {
-    expect(sample).toHaveLength(names.length)
-    for (const length of lengths) {
-      const one = makeData(dtype, [length], length)
-      for (const testCase of sample) expect(differenceAmong(variants, testCase, one)).toBeNull()
-    }
-  })
+  test.each(dtypes)(
+    'changes no bit of the result for a tensor that ends at a boundary between pieces: %s',
+    (dtype) => {
+      expect(sample).toHaveLength(names.length)
+      for (const length of lengths) {
+        const one = makeData(dtype, [length], length)
+        for (const testCase of sample) expect(differenceAmong(variants, testCase, one)).toBeNull()
+      }
+    },
+  )
 })
 
 describe('the number of threads of an optimizer', () => {

@@ -54,8 +54,11 @@ describe('under node --jitless,', () => {
     },
   )
 
-  test.each(['native', 'wasm'])('a request for the engine %s throws an error that explains the reason', (engine) => {
-    const found = run(engine, ['--jitless'])
-    for (const said of Object.values(found)) expect(said).toMatch(/^EngineError: .*WebAssembly/)
-  })
+  test.each(['native', 'wasm'])(
+    'a request for the engine %s throws an error that explains the reason',
+    (engine) => {
+      const found = run(engine, ['--jitless'])
+      for (const said of Object.values(found)) expect(said).toMatch(/^EngineError: .*WebAssembly/)
+    },
+  )
 })

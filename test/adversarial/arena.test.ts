@@ -156,7 +156,7 @@ test('arbitrary contents of a WebAssembly arena never give access to another are
   expect(victim.params.every((x) => x === 1)).toBe(true)
 })
 
-test("overwriting the data of a running step affects only the WebAssembly memory of that step", () => {
+test('overwriting the data of a running step affects only the WebAssembly memory of that step', () => {
   const body = `
     const victim = new antigrad.Optimizer(new Float32Array(1 << 20).fill(1), antigrad.sgd(), { engine: 'wasm' })
     const ends = new Set()

@@ -103,33 +103,36 @@ describe.each(engineNames)('gradients that change after validation on the engine
       () => new Float32Array(new Resizable(4 * length, { maxByteLength: 4 * length })),
       ({ buffer }: Float32Array) => (buffer as InstanceType<typeof Resizable>).resize(4),
     ],
-  ] as const)('are refused if a getter or a schedule function changes the gradients: %s', (_, gradient, spoil) => {
-    const optimizer = make()
-    const before = snapshot(optimizer)
-    const a = gradient()
-    const gradients = {
-      a,
-      get b() {
-        spoil(a)
-        return new Float32Array(length)
-      },
-    }
-    expect(() => optimizer.step(gradients)).toThrow(TensorError)
-    expect(snapshot(optimizer)).toBe(before)
-    const given = { a: gradient(), b: gradient() }
-    const scheduled = make(
-      gradientDescent({
-        lr: () => {
-          spoil(given.b)
-          return 1
+  ] as const)(
+    'are refused if a getter or a schedule function changes the gradients: %s',
+    (_, gradient, spoil) => {
+      const optimizer = make()
+      const before = snapshot(optimizer)
+      const a = gradient()
+      const gradients = {
+        a,
+        get b() {
+          spoil(a)
+          return new Float32Array(length)
         },
-      }),
-    )
-    const { params, state, updates } = scheduled
-    const untouched = snapshot({ params, state, updates, rule: 0, grads: 0 })
-    expect(() => scheduled.step(given)).toThrow(TensorError)
-    expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
-  })
+      }
+      expect(() => optimizer.step(gradients)).toThrow(TensorError)
+      expect(snapshot(optimizer)).toBe(before)
+      const given = { a: gradient(), b: gradient() }
+      const scheduled = make(
+        gradientDescent({
+          lr: () => {
+            spoil(given.b)
+            return 1
+          },
+        }),
+      )
+      const { params, state, updates } = scheduled
+      const untouched = snapshot({ params, state, updates, rule: 0, grads: 0 })
+      expect(() => scheduled.step(given)).toThrow(TensorError)
+      expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
+    },
+  )
 
   test('are refused by stepAsync', async () => {
     const optimizer = make()
@@ -148,61 +151,67 @@ describe.each(engineNames)('gradients that change after validation on the engine
 
 describe.each(engineNames)('gradients that are parameter views on the engine %s', (engine) => {
   const lengths = [3, 300]
-  test.each(lengths)('may be passed in another order than the tensors, with %i elements each', async (length) => {
-    const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
-    const make = () => {
-      const params = { a: noise32(1), b: noise32(2) }
-      const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), { engine, clip: { norm: 1 } })
-      optimizer.grads.a.set(noise32(3))
-      optimizer.grads.b.set(noise32(4))
-      return optimizer
-    }
-    type Made = ReturnType<typeof make>
-    type Copy = (view: Float32Array) => Float32Array
-    const steps = [
-      ({ grads: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
-      ({ params: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
-    ]
-    for (const gradients of steps) {
-      const expected = make()
-      expected.step(gradients(expected, (view) => view.slice()))
-      const optimizer = make()
-      optimizer.step(gradients(optimizer, (view) => view))
-      expect(inBits(optimizer.params)).toBe(inBits(expected.params))
-      const later = make()
-      await later.stepAsync(gradients(later, (view) => view))
-      expect(inBits(later.params)).toBe(inBits(expected.params))
-    }
-  })
+  test.each(lengths)(
+    'may be passed in another order than the tensors, with %i elements each',
+    async (length) => {
+      const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
+      const make = () => {
+        const params = { a: noise32(1), b: noise32(2) }
+        const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), { engine, clip: { norm: 1 } })
+        optimizer.grads.a.set(noise32(3))
+        optimizer.grads.b.set(noise32(4))
+        return optimizer
+      }
+      type Made = ReturnType<typeof make>
+      type Copy = (view: Float32Array) => Float32Array
+      const steps = [
+        ({ grads: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
+        ({ params: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
+      ]
+      for (const gradients of steps) {
+        const expected = make()
+        expected.step(gradients(expected, (view) => view.slice()))
+        const optimizer = make()
+        optimizer.step(gradients(optimizer, (view) => view))
+        expect(inBits(optimizer.params)).toBe(inBits(expected.params))
+        const later = make()
+        await later.stepAsync(gradients(later, (view) => view))
+        expect(inBits(later.params)).toBe(inBits(expected.params))
+      }
+    },
+  )
 })
 
 describe('gradientPoint', () => {
-  test.each(engineNames)('refuses a schedule function that calls step, and leaves the optimizer unchanged: %s', (engine) => {
-    const optimizer: Optimizer<Float32Array[]> = new Optimizer(
-      [Float32Array.of(1), Float32Array.of(2)],
-      nesterov({
-        lr: 0.1,
-        form: 'shifted',
-        momentum: () => {
-          if (isStepping) optimizer.step([Float32Array.of(1), null])
-          return 0.5
-        },
-      }),
-      { engine },
-    )
-    let isStepping = false
-    optimizer.step([Float32Array.of(1), Float32Array.of(1)])
-    const before = optimizer.params.map((view) => view.slice())
-    isStepping = true
-    expect(() => optimizer.gradientPoint()).toThrow(BusyError)
-    expect(() => optimizer.step()).toThrow(BusyError)
-    isStepping = false
-    expect(optimizer.params).toEqual(before)
-    const point = optimizer.gradientPoint().map((view) => view[0])
-    const v = (optimizer.state as unknown as { v: Float32Array }[]).map((tensor) => tensor.v[0])
-    const expected = optimizer.params.map((view, i) => Math.fround(view[0] + Math.fround(0.5 * v[i])))
-    expect(point).toEqual(expected)
-  })
+  test.each(engineNames)(
+    'refuses a schedule function that calls step, and leaves the optimizer unchanged: %s',
+    (engine) => {
+      const optimizer: Optimizer<Float32Array[]> = new Optimizer(
+        [Float32Array.of(1), Float32Array.of(2)],
+        nesterov({
+          lr: 0.1,
+          form: 'shifted',
+          momentum: () => {
+            if (isStepping) optimizer.step([Float32Array.of(1), null])
+            return 0.5
+          },
+        }),
+        { engine },
+      )
+      let isStepping = false
+      optimizer.step([Float32Array.of(1), Float32Array.of(1)])
+      const before = optimizer.params.map((view) => view.slice())
+      isStepping = true
+      expect(() => optimizer.gradientPoint()).toThrow(BusyError)
+      expect(() => optimizer.step()).toThrow(BusyError)
+      isStepping = false
+      expect(optimizer.params).toEqual(before)
+      const point = optimizer.gradientPoint().map((view) => view[0])
+      const v = (optimizer.state as unknown as { v: Float32Array }[]).map((tensor) => tensor.v[0])
+      const expected = optimizer.params.map((view, i) => Math.fround(view[0] + Math.fround(0.5 * v[i])))
+      expect(point).toEqual(expected)
+    },
+  )
 
   test('does not change the setting zeroGrads if an exception is thrown', () => {
     const optimizer = new Optimizer(new Float32Array(300_000), nesterov({ form: 'shifted' }), {

@@ -31,32 +31,29 @@ describe.each(engineNames)('gradients on the engine %s', (engine) => {
     ['batches', { accumulate: 2, clip: { norm: 1 } }],
   ]
 
-  test.each(ways)(
-    'are used with their values at the time of the stepAsync call: %s',
-    async (_, options) => {
-      for (const value of [NaN, Infinity, 1e30]) {
-        const [optimizer, expected] = [make(engine, options), make(engine, options)]
-        for (let k = 0; k < 4; k++) {
-          const given = () => ({ a: Float32Array.of(1, k === 1 ? value : 2), b: Float32Array.of(3, 4) })
-          const outcome = (step: () => unknown) =>
-            Promise.resolve()
-              .then(step)
-              .then(String, ({ name }) => name)
-          const gradients = given()
-          const ended = outcome(() => {
-            const step = optimizer.stepAsync(gradients)
-            gradients.a.fill(0)
-            structuredClone(null, { transfer: [gradients.b.buffer] })
-            return step
-          })
-          expect(await ended).toBe(await outcome(() => expected.step(given())))
-          expect(seen(optimizer)).toBe(seen(expected))
-        }
+  test.each(ways)('are used with their values at the time of the stepAsync call: %s', async (_, options) => {
+    for (const value of [NaN, Infinity, 1e30]) {
+      const [optimizer, expected] = [make(engine, options), make(engine, options)]
+      for (let k = 0; k < 4; k++) {
+        const given = () => ({ a: Float32Array.of(1, k === 1 ? value : 2), b: Float32Array.of(3, 4) })
+        const outcome = (step: () => unknown) =>
+          Promise.resolve()
+            .then(step)
+            .then(String, ({ name }) => name)
+        const gradients = given()
+        const ended = outcome(() => {
+          const step = optimizer.stepAsync(gradients)
+          gradients.a.fill(0)
+          structuredClone(null, { transfer: [gradients.b.buffer] })
+          return step
+        })
+        expect(await ended).toBe(await outcome(() => expected.step(given())))
+        expect(seen(optimizer)).toBe(seen(expected))
       }
-    },
-  )
+    }
+  })
 
-  test.each(ways)("may be parameter views of other tensors: %s", async (_, options) => {
+  test.each(ways)('may be parameter views of other tensors: %s', async (_, options) => {
     const run = async (copies: boolean, step: 'step' | 'stepAsync') => {
       const optimizer = make(engine, options)
       for (let k = 0; k < 4; k++) {

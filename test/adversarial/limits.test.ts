@@ -189,8 +189,10 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
     'equations with sums': `defineRule('attacked', ${sums})()`,
     'equations with functions': `defineRule('attacked', ${depth})()`,
   }
-  test.each(Object.entries(rules))('succeeds or leaves the optimizer unchanged with the rule %s', (_, rule) => {
-    const body = `
+  test.each(Object.entries(rules))(
+    'succeeds or leaves the optimizer unchanged with the rule %s',
+    (_, rule) => {
+      const body = `
       const params = { a: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), b: Float32Array.of(1, 2, 3, 4) }
       // Functions call few others for the first elements.
       const gradients = { a: params.a.map((x, i) => i < 3 ? 0 : x), b: params.b }
@@ -204,8 +206,9 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
       const call = (optimizer) => optimizer.step(gradients)
       const seen = (optimizer) => JSON.stringify(optimizer.save(), (_, value) =>
         ArrayBuffer.isView(value) ? [...value] : value)`
-    expectWhole(body, { from: 100, by: 7, tries: 30 })
-  })
+      expectWhole(body, { from: 100, by: 7, tries: 30 })
+    },
+  )
 })
 
 describe.each(engineNames)('the memory of user arrays on the engine %s', (engine) => {

@@ -61,20 +61,23 @@ test('the docs page of published rules writes each rule in at most five lines', 
 })
 
 describe.each(variants)('custom rules from published papers on $name', ({ name: _, ...engine }) => {
-  test.each(Object.entries(golden.runs))("reproduce the results of the author's library: %s", (name, points) => {
-    const optimizer = new Optimizer(arraysOf(golden.initial), rules[name](options[name]), engine)
-    expect(optimizer.engine).toBe(engine.engine)
-    const largest = new Map<string, number>()
-    golden.gradients.forEach((gradient, t) => {
-      optimizer.step(arraysOf(gradient))
-      for (const [tensor, expected] of Object.entries(points[t])) {
-        expected.forEach((x, i) => {
-          const key = `${tensor}[${i}]`
-          largest.set(key, Math.max(largest.get(key) ?? 0, Math.abs(x)))
-          const difference = Math.abs(optimizer.params[tensor][i] - x)
-          expect(difference, `update ${t + 1}, ${key}`).toBeLessThanOrEqual(1e-12 * (largest.get(key) ?? 0))
-        })
-      }
-    })
-  })
+  test.each(Object.entries(golden.runs))(
+    "reproduce the results of the author's library: %s",
+    (name, points) => {
+      const optimizer = new Optimizer(arraysOf(golden.initial), rules[name](options[name]), engine)
+      expect(optimizer.engine).toBe(engine.engine)
+      const largest = new Map<string, number>()
+      golden.gradients.forEach((gradient, t) => {
+        optimizer.step(arraysOf(gradient))
+        for (const [tensor, expected] of Object.entries(points[t])) {
+          expected.forEach((x, i) => {
+            const key = `${tensor}[${i}]`
+            largest.set(key, Math.max(largest.get(key) ?? 0, Math.abs(x)))
+            const difference = Math.abs(optimizer.params[tensor][i] - x)
+            expect(difference, `update ${t + 1}, ${key}`).toBeLessThanOrEqual(1e-12 * (largest.get(key) ?? 0))
+          })
+        }
+      })
+    },
+  )
 })

@@ -369,7 +369,7 @@ describe('a step during a file write copies', () => {
   })
 })
 
-test("a file whose pieces are written concurrently contains the correct tensors", async () => {
+test('a file whose pieces are written concurrently contains the correct tensors', async () => {
   const sizes = [5_000_001, 1, 3, 70_000, 0x100000, 2, 300_000]
   const params = Object.fromEntries(sizes.map((size, k) => [`p${k}`, numbers(k + 1, size)]))
   const optimizer = new Optimizer(params, sgd({ lr: 0.1 }))
@@ -514,20 +514,23 @@ test('an impossible file name causes a file-system error before anything is writ
   expect(readdirSync(folder)).toEqual(names)
 })
 
-test.skipIf(process.platform === 'win32')('a write does not replace a special file such as a device', async () => {
-  const pipe = fresh()
-  spawnSync('mkfifo', [pipe])
-  const names = readdirSync(folder)
-  for (const [path, what] of [
-    [pipe, 'a device or a pipe'],
-    [folder, 'a folder'],
-  ]) {
-    const expected = `path: expected a file, or a name that is free, got ${what}`
-    await expect(writeFile(path, large())).rejects.toThrow(expected)
-  }
-  expect(lstatSync(pipe).isFIFO()).toBe(true)
-  expect(readdirSync(folder)).toEqual(names)
-})
+test.skipIf(process.platform === 'win32')(
+  'a write does not replace a special file such as a device',
+  async () => {
+    const pipe = fresh()
+    spawnSync('mkfifo', [pipe])
+    const names = readdirSync(folder)
+    for (const [path, what] of [
+      [pipe, 'a device or a pipe'],
+      [folder, 'a folder'],
+    ]) {
+      const expected = `path: expected a file, or a name that is free, got ${what}`
+      await expect(writeFile(path, large())).rejects.toThrow(expected)
+    }
+    expect(lstatSync(pipe).isFIFO()).toBe(true)
+    expect(readdirSync(folder)).toEqual(names)
+  },
+)
 
 describe("damage to a run's file", () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))

@@ -129,7 +129,8 @@ if (process.env.ANTIGRAD_WRITE) {
 }
 const expected: Record<string, string> = JSON.parse(readFileSync(file, 'utf8'))
 
-test('the recorded bits of fits cover every case', () => expect(Object.keys(cases)).toEqual(Object.keys(expected)))
+test('the recorded bits of fits cover every case', () =>
+  expect(Object.keys(cases)).toEqual(Object.keys(expected)))
 
 test.each(Object.keys(cases))('the fit “%s” still computes the recorded bits', (name) =>
   expect(told(cases[name]())).toBe(expected[name]),

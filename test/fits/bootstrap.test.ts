@@ -63,38 +63,44 @@ describe('the random draws of a bootstrap', () => {
   const sigma = each.map(({ t }) => t.map((at) => 0.1 + at / 50))
   const many = fitManySync(decay, data, { start, sigma })
 
-  test.each(kinds)('are equal on every engine, on every instruction set and for every number of threads: %s', (kind) => {
-    const ways = waysToRun(1, 3)
-    const told = ways.map((way) => {
-      const result = bootstrapSync(fitManySync(decay, data, { start, sigma, ...way }), { kind, count: 40 })
-      const fits = lengths.map((_, i) => result.at(i))
-      const { errors, failed } = result
-      const band = fits[0].band({ t: [0, 1, 9] })
-      return inBits([
-        errors,
-        failed,
-        result.intervals(),
-        result.intervals(0.5, 'percentile'),
-        band,
-        fits.map(all),
-      ])
-    })
-    expect(new Set(told).size).toBe(1)
-  })
+  test.each(kinds)(
+    'are equal on every engine, on every instruction set and for every number of threads: %s',
+    (kind) => {
+      const ways = waysToRun(1, 3)
+      const told = ways.map((way) => {
+        const result = bootstrapSync(fitManySync(decay, data, { start, sigma, ...way }), { kind, count: 40 })
+        const fits = lengths.map((_, i) => result.at(i))
+        const { errors, failed } = result
+        const band = fits[0].band({ t: [0, 1, 9] })
+        return inBits([
+          errors,
+          failed,
+          result.intervals(),
+          result.intervals(0.5, 'percentile'),
+          band,
+          fits.map(all),
+        ])
+      })
+      expect(new Set(told).size).toBe(1)
+    },
+  )
 
-  test.each(kinds)('are equal for asynchronous calls, for a single fit and for a part of a batch: %s', async (kind) => {
-    const options = { kind, count: 30, seed: 7 }
-    const whole = bootstrapSync(many, options)
-    const fits = lengths.map((_, i) => all(whole.at(i)))
-    const later = await bootstrap(many, options)
-    expect(lengths.map((_, i) => all(later.at(i)))).toEqual(fits)
-    expect(lengths.map((_, i) => all(bootstrap(many.at(i), options)))).toEqual(fits)
-    const part = { t: data.t.slice(2), y: data.y.slice(2) }
-    const other = fitManySync(decay, part, { start, sigma: sigma.slice(2) })
-    const elsewhere = bootstrapSync(other, { ...options, fitOffset: 2 })
-    expect(Array.from({ length: 4 }, (_, i) => all(elsewhere.at(i)))).toEqual(fits.slice(2))
-    expect(all(bootstrap(other.at(1), { ...options, fitOffset: 2 }))).toBe(fits[3])
-  })
+  test.each(kinds)(
+    'are equal for asynchronous calls, for a single fit and for a part of a batch: %s',
+    async (kind) => {
+      const options = { kind, count: 30, seed: 7 }
+      const whole = bootstrapSync(many, options)
+      const fits = lengths.map((_, i) => all(whole.at(i)))
+      const later = await bootstrap(many, options)
+      expect(lengths.map((_, i) => all(later.at(i)))).toEqual(fits)
+      expect(lengths.map((_, i) => all(bootstrap(many.at(i), options)))).toEqual(fits)
+      const part = { t: data.t.slice(2), y: data.y.slice(2) }
+      const other = fitManySync(decay, part, { start, sigma: sigma.slice(2) })
+      const elsewhere = bootstrapSync(other, { ...options, fitOffset: 2 })
+      expect(Array.from({ length: 4 }, (_, i) => all(elsewhere.at(i)))).toEqual(fits.slice(2))
+      expect(all(bootstrap(other.at(1), { ...options, fitOffset: 2 }))).toBe(fits[3])
+    },
+  )
 
   test.each(kinds)(
     'do not change when replicates are added, and differ between seeds and between fits: %s',

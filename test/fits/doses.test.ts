@@ -94,7 +94,7 @@ describe('four-parameter curves with few doses', () => {
     56: 'top low found',
   }
   test.each(moreSets.map((doses, k) => ({ k, doses })))(
-    "have the profile endpoints that SciPy finds over all slopes and values of ec50, data set $k",
+    'have the profile endpoints that SciPy finds over all slopes and values of ec50, data set $k',
     ({ k, doses }) => {
       expect(wrongEnds(doses)).toEqual(k in missed ? [missed[k]] : [])
     },

@@ -204,12 +204,19 @@ describe('a fit of a function supports', () => {
     )
   })
 
-  test.each([0, 1e-9])('bounds at a distance of %f, and reports that the parameter is at its bound', (width) => {
-    const found = fitOne(decay, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
-    const wanted = fitOne(text, data, { start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } } })
-    expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
-    expect(found.errors.b / wanted.errors.b).toBeCloseTo(1, 5)
-  })
+  test.each([0, 1e-9])(
+    'bounds at a distance of %f, and reports that the parameter is at its bound',
+    (width) => {
+      const found = fitOne(decay, data, {
+        start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
+      })
+      const wanted = fitOne(text, data, {
+        start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
+      })
+      expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
+      expect(found.errors.b / wanted.errors.b).toBeCloseTo(1, 5)
+    },
+  )
 
   test('a function that returns residuals, without data', () => {
     const rosenbrock: ResidualModel<'x' | 'y'> = {
@@ -284,7 +291,7 @@ describe('a batch of function models', () => {
   })
 })
 
-test("fits of functions converge from 53 of 54 NIST starts, to the precision of finite differences", () => {
+test('fits of functions converge from 53 of 54 NIST starts, to the precision of finite differences', () => {
   const ends = problemNames.flatMap((name) => {
     const problem = readProblem(name)
     const columns = Object.keys(problem.data).filter((column) => column !== 'y')

@@ -77,8 +77,9 @@ test.each(cases.filter(isLinear))(
   },
 )
 
-test.each(cases)('the ill-conditioned fit is almost as accurate as a QR decomposition at the tolerance 1e-14: $name', (hard) =>
-  expectDigits(hard, { tolerance: 1e-14 }),
+test.each(cases)(
+  'the ill-conditioned fit is almost as accurate as a QR decomposition at the tolerance 1e-14: $name',
+  (hard) => expectDigits(hard, { tolerance: 1e-14 }),
 )
 
 test.each(cases.filter((hard) => !isLinear(hard)))(

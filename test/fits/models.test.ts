@@ -633,17 +633,20 @@ describe('an invalid option of a built-in model', () => {
 const exact: readonly { model: keyof typeof models; p: Point; x: number[]; y: number[] }[] = JSON.parse(
   readFileSync(new URL('../data/models.json', import.meta.url), 'utf8'),
 )
-test.each(exact)("the model $model is accurate near the peak's center and far from the center: $p", ({ model, p, x, y }) => {
-  const f = expression(models[model]().text)
-  for (const [row, at] of x.entries()) {
-    const value = f.value(f.names.map((name) => (name === 'x' ? at : p[name])))
-    // Powers of e have the error of their exponents, which grows as the power decreases.
-    const digits = 1e-15 * (4 - Math.log(Math.max(Math.abs(y[row]), 1e-308)))
-    expect(Math.abs(value - y[row]), `${at}: ${value}, not ${y[row]}`).toBeLessThanOrEqual(
-      digits * Math.abs(y[row]) + 1e-307,
-    )
-  }
-})
+test.each(exact)(
+  "the model $model is accurate near the peak's center and far from the center: $p",
+  ({ model, p, x, y }) => {
+    const f = expression(models[model]().text)
+    for (const [row, at] of x.entries()) {
+      const value = f.value(f.names.map((name) => (name === 'x' ? at : p[name])))
+      // Powers of e have the error of their exponents, which grows as the power decreases.
+      const digits = 1e-15 * (4 - Math.log(Math.max(Math.abs(y[row]), 1e-308)))
+      expect(Math.abs(value - y[row]), `${at}: ${value}, not ${y[row]}`).toBeLessThanOrEqual(
+        digits * Math.abs(y[row]) + 1e-307,
+      )
+    }
+  },
+)
 
 test("starting values from the user replace a model's guesses", () => {
   const x = evenly(60, -3, 3)

@@ -301,22 +301,25 @@ test.each([
   ['softL1', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
   ['cauchy', [9.8, 6.2, 3.9, 5.1, 1.7, 1.1, 0.4, 0.5]],
   ['poisson', [11, 5, 4, 2, 0, 1, 1, 0]],
-] as const)('a fit with the parameter fixed at a profile endpoint reaches the cost threshold for the loss %s', (loss, y) => {
-  const model = expression('a*exp(-k*x)')
-  const data = { x: [...x], y: [...y] }
-  const found = fitOne(model, data, { start: { a: 10, k: 0.5 }, loss, lossScale: 0.3 })
-  // The t quantile for six degrees of freedom, and the normal quantile.
-  const limit =
-    loss === 'poisson'
-      ? found.chiSquared + 3.841458820694124
-      : found.chiSquared * (1 + 2.4469118511449692 ** 2 / 6)
-  const { k } = profile(found)
-  for (const end of [k.low, k.high]) {
-    const start = { a: found.values.a, k: { start: end, fixed: true } }
-    const held = fitOne(model, data, { start, loss, lossScale: 0.3, tolerance: 1e-14 })
-    expect(held.chiSquared / limit).toBeCloseTo(1, 6)
-  }
-})
+] as const)(
+  'a fit with the parameter fixed at a profile endpoint reaches the cost threshold for the loss %s',
+  (loss, y) => {
+    const model = expression('a*exp(-k*x)')
+    const data = { x: [...x], y: [...y] }
+    const found = fitOne(model, data, { start: { a: 10, k: 0.5 }, loss, lossScale: 0.3 })
+    // The t quantile for six degrees of freedom, and the normal quantile.
+    const limit =
+      loss === 'poisson'
+        ? found.chiSquared + 3.841458820694124
+        : found.chiSquared * (1 + 2.4469118511449692 ** 2 / 6)
+    const { k } = profile(found)
+    for (const end of [k.low, k.high]) {
+      const start = { a: found.values.a, k: { start: end, fixed: true } }
+      const held = fitOne(model, data, { start, loss, lossScale: 0.3, tolerance: 1e-14 })
+      expect(held.chiSquared / limit).toBeCloseTo(1, 6)
+    }
+  },
+)
 
 test('the profile of a derived parameter equals the profile of a free parameter in a rewritten model', () => {
   const [golden] = cases

@@ -470,7 +470,7 @@ test('a shared fit reports a group whose data do not determine the parameters, w
   expect(found.errors.local.c[3]).toBeNaN()
 })
 
-test("a built-in model guesses local parameters per group, and shared parameters as the median over groups", () => {
+test('a built-in model guesses local parameters per group, and shared parameters as the median over groups', () => {
   const next = random(8)
   const x = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
   const y = Array.from({ length: 9 }, (_, k) =>
@@ -564,26 +564,29 @@ test('a shared fit from a start with the wrong sign restarts like an ordinary fi
   expect(reason).toBe('max-iterations')
 })
 
-test.each([10, 100, 1000])('a shared fit over x that starts at %d equals a shared fit over x that starts at 0', (origin) => {
-  const [at, next] = [Array.from({ length: 25 }, (_, row) => row / 6), random(7)]
-  const y = Array.from({ length: 6 }, () => {
-    const [a, b] = [1 + next(), 0.5 + next()]
-    return at.map((t) => a + b * t + 2 * Math.exp(-1.3 * t) + 0.1 * (next() - 0.5))
-  })
-  const found = (from: number) =>
-    fitSharedSync(
-      expression(`a + b*x + h*exp(-k*(x - ${from}))`),
-      { x: at.map((t) => t + from), y },
-      { shared: ['h', 'k'], start: { a: 0, b: 0, h: 1, k: 1 } },
-    )
-  const [near, far] = [found(0), found(origin)]
-  expect([near.reason, far.reason]).toEqual(['converged', 'converged'])
-  expect(far.chiSquared / near.chiSquared).toBeCloseTo(1, 9)
-  const { k } = near.errors.shared
-  expect(Math.abs(far.values.shared.k - near.values.shared.k) / k).toBeLessThan(1e-4)
-  expect(far.errors.shared.k / k).toBeCloseTo(1, 5)
-  expect(far.errors.local.b[4] / near.errors.local.b[4]).toBeCloseTo(1, 5)
-})
+test.each([10, 100, 1000])(
+  'a shared fit over x that starts at %d equals a shared fit over x that starts at 0',
+  (origin) => {
+    const [at, next] = [Array.from({ length: 25 }, (_, row) => row / 6), random(7)]
+    const y = Array.from({ length: 6 }, () => {
+      const [a, b] = [1 + next(), 0.5 + next()]
+      return at.map((t) => a + b * t + 2 * Math.exp(-1.3 * t) + 0.1 * (next() - 0.5))
+    })
+    const found = (from: number) =>
+      fitSharedSync(
+        expression(`a + b*x + h*exp(-k*(x - ${from}))`),
+        { x: at.map((t) => t + from), y },
+        { shared: ['h', 'k'], start: { a: 0, b: 0, h: 1, k: 1 } },
+      )
+    const [near, far] = [found(0), found(origin)]
+    expect([near.reason, far.reason]).toEqual(['converged', 'converged'])
+    expect(far.chiSquared / near.chiSquared).toBeCloseTo(1, 9)
+    const { k } = near.errors.shared
+    expect(Math.abs(far.values.shared.k - near.values.shared.k) / k).toBeLessThan(1e-4)
+    expect(far.errors.shared.k / k).toBeCloseTo(1, 5)
+    expect(far.errors.local.b[4] / near.errors.local.b[4]).toBeCloseTo(1, 5)
+  },
+)
 
 test('a shared fit from several starts returns the best result', () => {
   const x = Array.from({ length: 40 }, (_, k) => k / 10)

@@ -20,32 +20,35 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     const start = () => ({ a: short(dtype, 1), b: short(dtype, 2) })
     const gradientsOf = (t: number) => ({ a: short(dtype, 10 + t), b: short(dtype, 50 + t) })
 
-    test.each(['mean', 'sum'] as const)('computes the same update as a single step with the %s of the gradients', (reduce) => {
-      const batches = 4
-      const one = new Optimizer(start(), adam({ lr: 0.1 }), engine)
-      const many = new Optimizer(start(), adam({ lr: 0.1 }), { accumulate: { batches, reduce }, ...engine })
-      for (let update = 0; update < 3; update++) {
-        const sum = { a: zero.slice(), b: zero.slice() }
-        for (let k = 0; k < batches; k++) {
-          const { a, b } = gradientsOf(update * batches + k)
-          // b has no gradient in some batches, which count as 0, and none at all for update 1.
-          const isMissing = update === 1 || k === 2
-          expect(many.step({ a, b: isMissing ? null : b })).toBe(k === batches - 1)
-          expect(many.lastStep.reason).toBe(k === batches - 1 ? null : 'accumulating')
-          for (let i = 0; i < LENGTH; i++) {
-            sum.a[i] += a[i]
-            sum.b[i] += isMissing ? 0 : b[i]
+    test.each(['mean', 'sum'] as const)(
+      'computes the same update as a single step with the %s of the gradients',
+      (reduce) => {
+        const batches = 4
+        const one = new Optimizer(start(), adam({ lr: 0.1 }), engine)
+        const many = new Optimizer(start(), adam({ lr: 0.1 }), { accumulate: { batches, reduce }, ...engine })
+        for (let update = 0; update < 3; update++) {
+          const sum = { a: zero.slice(), b: zero.slice() }
+          for (let k = 0; k < batches; k++) {
+            const { a, b } = gradientsOf(update * batches + k)
+            // b has no gradient in some batches, which count as 0, and none at all for update 1.
+            const isMissing = update === 1 || k === 2
+            expect(many.step({ a, b: isMissing ? null : b })).toBe(k === batches - 1)
+            expect(many.lastStep.reason).toBe(k === batches - 1 ? null : 'accumulating')
+            for (let i = 0; i < LENGTH; i++) {
+              sum.a[i] += a[i]
+              sum.b[i] += isMissing ? 0 : b[i]
+            }
           }
+          const divisor = reduce === 'mean' ? batches : 1
+          const a = sum.a.map((x) => x / divisor)
+          one.step({ a, b: update === 1 ? null : sum.b.map((x) => x / divisor) })
+          expect(many.params).toEqual(one.params)
+          expect(many.lastStep.skipped).toEqual(update === 1 ? ['b'] : [])
         }
-        const divisor = reduce === 'mean' ? batches : 1
-        const a = sum.a.map((x) => x / divisor)
-        one.step({ a, b: update === 1 ? null : sum.b.map((x) => x / divisor) })
-        expect(many.params).toEqual(one.params)
-        expect(many.lastStep.skipped).toEqual(update === 1 ? ['b'] : [])
-      }
-      expect([many.updates, many.state.a.updates, many.state.b.updates]).toEqual([3, 3, 2])
-      expect(many.state).toEqual(one.state)
-    })
+        expect([many.updates, many.state.a.updates, many.state.b.updates]).toEqual([3, 3, 2])
+        expect(many.state).toEqual(one.state)
+      },
+    )
 
     test('takes the mean if accumulate is a number, and measures the norm of the mean', () => {
       const optimizer = new Optimizer(array(dtype, [1, 2]), gradientDescent({ lr: 0.5 }), {

@@ -129,7 +129,7 @@ async function open<T>(path: string, use: (page: Page, printed: Promise<string>)
 
 const report = async (_: Page, printed: Promise<string>) => JSON.parse(await printed)
 
-test("in a browser, the file of a run as a Blob has the same bytes as in Node, and can be read back", async () => {
+test('in a browser, the file of a run as a Blob has the same bytes as in Node, and can be read back', async () => {
   expect((await open('files/', report)).result).toEqual(files)
 })
 

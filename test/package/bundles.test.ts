@@ -143,47 +143,50 @@ async function inApp(
   }
 }
 
-describe.each(Object.entries(bundlers))('a bundle of the package by %s', (_, [bundle, name, entry = 'program.mjs']) => {
-  let built: string
-  beforeAll(async () => {
-    built = freshFolder()
-    await bundle(join(source, entry), built, name)
-  })
-  afterAll(() => remove(built))
-  const copy = (folder: string) => cpSync(join(built, name), join(folder, name))
-
-  test('runs without the addon', async () => {
-    const { engine, reasons } = await inApp(copy, name)
-    expect({ engine, reasons }).toEqual({
-      engine: 'wasm',
-      reasons: [
-        `${addonPackage} is not installed`,
-        `\`npm install --include=optional\` here installs the addon; a bundle needs ${addonName} next to it`,
-      ],
+describe.each(Object.entries(bundlers))(
+  'a bundle of the package by %s',
+  (_, [bundle, name, entry = 'program.mjs']) => {
+    let built: string
+    beforeAll(async () => {
+      built = freshFolder()
+      await bundle(join(source, entry), built, name)
     })
-  })
+    afterAll(() => remove(built))
+    const copy = (folder: string) => cpSync(join(built, name), join(folder, name))
 
-  test("finds the addon in the bundle's folder", async () => {
-    const beside = (folder: string) => {
-      copy(folder)
-      cpSync(join(addonFolder, addonName), join(folder, addonName))
-    }
-    expect(await inApp(beside, name)).toEqual({ engine: 'native', reasons: [] })
-  })
+    test('runs without the addon', async () => {
+      const { engine, reasons } = await inApp(copy, name)
+      expect({ engine, reasons }).toEqual({
+        engine: 'wasm',
+        reasons: [
+          `${addonPackage} is not installed`,
+          `\`npm install --include=optional\` here installs the addon; a bundle needs ${addonName} next to it`,
+        ],
+      })
+    })
 
-  test("finds the package of the addon in a parent folder", async () => {
-    const above = (folder: string, app: string) => {
-      copy(folder)
-      cpSync(addonFolder, join(app, 'node_modules', addonPackage), { recursive: true })
-    }
-    expect(await inApp(above, name)).toEqual({ engine: 'native', reasons: [] })
-  })
+    test("finds the addon in the bundle's folder", async () => {
+      const beside = (folder: string) => {
+        copy(folder)
+        cpSync(join(addonFolder, addonName), join(folder, addonName))
+      }
+      expect(await inApp(beside, name)).toEqual({ engine: 'native', reasons: [] })
+    })
 
-  test('finds the addon at the path in ANTIGRAD_ADDON', async () => {
-    const result = await inApp(copy, name, { ANTIGRAD_ADDON: join(addonFolder, addonName) })
-    expect(result).toEqual({ engine: 'native', reasons: [] })
-  })
-})
+    test('finds the package of the addon in a parent folder', async () => {
+      const above = (folder: string, app: string) => {
+        copy(folder)
+        cpSync(addonFolder, join(app, 'node_modules', addonPackage), { recursive: true })
+      }
+      expect(await inApp(above, name)).toEqual({ engine: 'native', reasons: [] })
+    })
+
+    test('finds the addon at the path in ANTIGRAD_ADDON', async () => {
+      const result = await inApp(copy, name, { ANTIGRAD_ADDON: join(addonFolder, addonName) })
+      expect(result).toEqual({ engine: 'native', reasons: [] })
+    })
+  },
+)
 
 /** The commands of docs/everywhere.md, for the platform of the tests. */
 const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')

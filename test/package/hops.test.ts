@@ -91,32 +91,35 @@ const inBun: Place = async (leg, round) => {
 
 const places = [here('native', 2), here('wasm'), here('typescript'), inChromium, inBun]
 
-test.each(dtypes)('a run that moves between browsers and Node computes the same bits as in one place, in %s', async (dtype) => {
-  const start = 7
-  const still = longRun(dtype, { engine: 'typescript' })
-  let saved = encode(longRun(dtype, { engine: 'native' }).save())
-  const landed: string[] = []
-  for (let leg = 0; leg < LEGS; leg++) {
-    const [from, to] = [start + leg * STEPS, start + (leg + 1) * STEPS]
-    const round = Math.floor(leg / places.length)
-    const { engine, runtime, ...next } = await places[leg % places.length]({ saved, from, to }, round)
-    landed.push(`${engine}: ${runtime.replace(/^.*((Headless)?Chrome)\/.*$/, 'Chromium')}`)
-    saved = next.saved
-    goOn(still, from, to)
-    expect(saved === encode(still.save()), `after leg ${leg}, ${landed[leg]}`).toBe(true)
-  }
-  const { bun: version } = runtimes.Bun.versions
-  expect(landed).toEqual(
-    [0, 1, 2, 3].flatMap((round) => [
-      'native: here, 2 threads',
-      'wasm: here, 1 threads',
-      'typescript: here, 1 threads',
-      `${['wasm', 'typescript'][round % 2]}: Chromium`,
-      `${['native', 'wasm', 'typescript'][round % 3]}: ${version}`,
-    ]),
-  )
-  expect(still.updates).toBeGreaterThanOrEqual(1000)
-  const { clock } = decode(saved).tensors.embed
-  // Some of the tensor's state has been flushed by then, which depends on its clock.
-  expect(clock?.t).toBeGreaterThan(512)
-})
+test.each(dtypes)(
+  'a run that moves between browsers and Node computes the same bits as in one place, in %s',
+  async (dtype) => {
+    const start = 7
+    const still = longRun(dtype, { engine: 'typescript' })
+    let saved = encode(longRun(dtype, { engine: 'native' }).save())
+    const landed: string[] = []
+    for (let leg = 0; leg < LEGS; leg++) {
+      const [from, to] = [start + leg * STEPS, start + (leg + 1) * STEPS]
+      const round = Math.floor(leg / places.length)
+      const { engine, runtime, ...next } = await places[leg % places.length]({ saved, from, to }, round)
+      landed.push(`${engine}: ${runtime.replace(/^.*((Headless)?Chrome)\/.*$/, 'Chromium')}`)
+      saved = next.saved
+      goOn(still, from, to)
+      expect(saved === encode(still.save()), `after leg ${leg}, ${landed[leg]}`).toBe(true)
+    }
+    const { bun: version } = runtimes.Bun.versions
+    expect(landed).toEqual(
+      [0, 1, 2, 3].flatMap((round) => [
+        'native: here, 2 threads',
+        'wasm: here, 1 threads',
+        'typescript: here, 1 threads',
+        `${['wasm', 'typescript'][round % 2]}: Chromium`,
+        `${['native', 'wasm', 'typescript'][round % 3]}: ${version}`,
+      ]),
+    )
+    expect(still.updates).toBeGreaterThanOrEqual(1000)
+    const { clock } = decode(saved).tensors.embed
+    // Some of the tensor's state has been flushed by then, which depends on its clock.
+    expect(clock?.t).toBeGreaterThan(512)
+  },
+)

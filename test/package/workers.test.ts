@@ -107,22 +107,25 @@ describe.each([ofChromium, ...otherBrowsers])(
       },
     )
 
-    test.skipIf(!isThere)('report the same progress and errors as the main thread without workers', async () => {
-      await open(`${origin}/`)
-      const told = await tab.evaluate<[done: number, total: number][]>('progress()')
-      expect(told.map(([, total]) => total)).toEqual(told.map(() => 150_000))
-      const done = told.map(([done]) => done)
-      expect(done).toEqual([...done].sort((a, b) => a - b))
-      // The end of each batch is reported. A timer reports progress within a batch.
-      expect(done).toEqual(expect.arrayContaining([65_536, 131_072, 150_000]))
-      expect(await tab.evaluate('short({ tolerance: -1 })')).toMatchObject({
-        name: 'OptionError',
-        isOurs: true,
-      })
-      expect(await tab.evaluate('short({ workers: {} })')).toMatchObject({
-        message: expect.stringMatching(/^workers: expected workers\(\), got /),
-      })
-    })
+    test.skipIf(!isThere)(
+      'report the same progress and errors as the main thread without workers',
+      async () => {
+        await open(`${origin}/`)
+        const told = await tab.evaluate<[done: number, total: number][]>('progress()')
+        expect(told.map(([, total]) => total)).toEqual(told.map(() => 150_000))
+        const done = told.map(([done]) => done)
+        expect(done).toEqual([...done].sort((a, b) => a - b))
+        // The end of each batch is reported. A timer reports progress within a batch.
+        expect(done).toEqual(expect.arrayContaining([65_536, 131_072, 150_000]))
+        expect(await tab.evaluate('short({ tolerance: -1 })')).toMatchObject({
+          name: 'OptionError',
+          isOurs: true,
+        })
+        expect(await tab.evaluate('short({ workers: {} })')).toMatchObject({
+          message: expect.stringMatching(/^workers: expected workers\(\), got /),
+        })
+      },
+    )
 
     test.skipIf(!isThere)('end an aborted call, and run the next call afterward', async () => {
       await open(`${origin}/`)

@@ -105,7 +105,7 @@ describe('functions of the page as expressions', () => {
   const points = Array.from({ length: 20 }, (_, i) => [2 * Math.sin(7 * i + 1), 2 * Math.cos(5 * i)])
 
   test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
-    "have the same values as the objective: %s",
+    'have the same values as the objective: %s',
     async (name) => {
       const condition = 37.5
       const text = await stateObjectiveText({ ...initial, objective: name, condition })

@@ -101,7 +101,7 @@ test.each([
   },
 )
 
-test("the search of the documentation finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt", async () => {
+test('the search of the documentation finds pages by names of torch.optim, Optax, SciPy, lmfit and NLopt', async () => {
   const { page } = await visit('docs/')
   await page.keyboard.press('Control+k')
   const queries = {
@@ -212,7 +212,7 @@ describe("the search of the documentation finds the right page for a newcomer's 
   })
 })
 
-test("the search of the documentation works without requests to another host", async () => {
+test('the search of the documentation works without requests to another host', async () => {
   const { page, wrong } = await visit('docs/')
   await page.keyboard.press('Control+k')
   await page.getByRole('searchbox').fill('lbfgs')

@@ -189,7 +189,7 @@ describe('a model on the fit page', () => {
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
-  test("uses the columns whose names occur in the model if the visitor has typed the model", () => {
+  test('uses the columns whose names occur in the model if the visitor has typed the model', () => {
     expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })

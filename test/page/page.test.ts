@@ -350,7 +350,7 @@ describe('a schedule on the race page', () => {
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 
-  test("leads to a message if the required code cannot be loaded, and the race continues", async () => {
+  test('leads to a message if the required code cannot be loaded, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/schedules-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:constant(0.1)&momentum=lr:0.01&maxIterations=50`)
@@ -442,7 +442,7 @@ describe('a custom rule on the race page', () => {
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
 
-  test("is shown even if the code for custom rules loads slowly, unless the visitor follows another link", async () => {
+  test('is shown even if the code for custom rules loads slowly, unless the visitor follows another link', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -472,7 +472,7 @@ describe('a custom rule on the race page', () => {
     await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
   })
 
-  test("leads to a message if the required code cannot be loaded, and the race continues", async () => {
+  test('leads to a message if the required code cannot be loaded, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)

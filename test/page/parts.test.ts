@@ -38,7 +38,7 @@ import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.js'
 import { formula, line, symbols } from '../../page/src/substitute.js'
 
-describe("a function that a visitor types on the race page", () => {
+describe('a function that a visitor types on the race page', () => {
   test.each([
     ['(1 - x)^2 + 100 (y - x^2)^2', [-1.2, 1], 24.2],
     ['x y', [3, 4], 12],
@@ -176,7 +176,7 @@ describe('the address of the race page', () => {
   })
 })
 
-describe("schedules in the address of the race page", () => {
+describe('schedules in the address of the race page', () => {
   const lr = "warmup(cyclic(0.1, { maxValue: 1, stepSizeUp: 4, mode: 'triangular' }), { steps: 10 })"
   const entry: RaceState['entries'][number] = {
     rule: 'adamw',
@@ -184,7 +184,7 @@ describe("schedules in the address of the race page", () => {
   }
   const hash = toHash({ ...initial, entries: [entry] })
 
-  test("are reported if the page cannot load the required code", () => {
+  test('are reported if the page cannot load the required code', () => {
     const { state, problems } = fromHash(hash)
     expect(problems).toEqual(['adamw: lr: the part of the page that reads schedules could not be loaded.'])
     expect(state).toEqual(initial)
@@ -229,7 +229,7 @@ describe('custom rules in the address of the race page', () => {
   const hash = toHash(state)
   const linked = (text: string) => `equations=${encodeURIComponent(text)}&own=`
 
-  test("are reported if the page cannot load the required code", () => {
+  test('are reported if the page cannot load the required code', () => {
     const { problems } = fromHash(linked(TIGER))
     expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
   })

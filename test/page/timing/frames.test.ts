@@ -77,25 +77,28 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
     await site?.close()
   })
 
-  test.skipIf(!isThere)('the surface plot does not slow most frames, or is replaced by a message', async () => {
-    await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
-    const texts = (selector: string) =>
-      tab.evaluate<string[]>(
-        `[...document.querySelectorAll(${JSON.stringify(selector)})].map((it) => it.textContent)`,
-      )
-    const sentence = () => texts('.surface .hint')
-    const surface = () => texts('.surface canvas[data-engine]')
-    await expect.poll(() => texts('#surface > summary')).toHaveLength(1)
-    await tab.evaluate(`document.getElementById('surface').open = true`)
-    const either = async () => [...(await sentence()), ...(await surface())]
-    await expect.poll(either).toHaveLength(1)
-    const [why] = await sentence()
-    // Firefox without a screen has no WebGL.
-    if (why) return expect(why).toContain('does not provide WebGL')
-    await new Promise((resolve) => setTimeout(resolve, 1000))
-    const found = await tab.evaluate<{ frames: number; pictures: number }>(frames)
-    expect(found.pictures).toBeGreaterThan(0)
-    // Alternatively, images are so fast that all frames are shown: most screens have 120 in these two seconds.
-    expect(found.frames, JSON.stringify(found)).toBeGreaterThan(Math.min(2 * found.pictures, 80))
-  })
+  test.skipIf(!isThere)(
+    'the surface plot does not slow most frames, or is replaced by a message',
+    async () => {
+      await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
+      const texts = (selector: string) =>
+        tab.evaluate<string[]>(
+          `[...document.querySelectorAll(${JSON.stringify(selector)})].map((it) => it.textContent)`,
+        )
+      const sentence = () => texts('.surface .hint')
+      const surface = () => texts('.surface canvas[data-engine]')
+      await expect.poll(() => texts('#surface > summary')).toHaveLength(1)
+      await tab.evaluate(`document.getElementById('surface').open = true`)
+      const either = async () => [...(await sentence()), ...(await surface())]
+      await expect.poll(either).toHaveLength(1)
+      const [why] = await sentence()
+      // Firefox without a screen has no WebGL.
+      if (why) return expect(why).toContain('does not provide WebGL')
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      const found = await tab.evaluate<{ frames: number; pictures: number }>(frames)
+      expect(found.pictures).toBeGreaterThan(0)
+      // Alternatively, images are so fast that all frames are shown: most screens have 120 in these two seconds.
+      expect(found.frames, JSON.stringify(found)).toBeGreaterThan(Math.min(2 * found.pictures, 80))
+    },
+  )
 })
