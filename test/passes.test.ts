@@ -66,7 +66,7 @@ const isTakenApart =
   spawnSync('objdump', ['--version']).status === 0 &&
   compilers.length > 0
 
-test('the CI workflow disassembles the memory passes of the speed limits', () => {
+test('the CI workflow disassembles the memory passes from which the speed limits are derived', () => {
   if (process.env.CI) expect(isTakenApart).toBe(true)
 })
 
@@ -76,7 +76,7 @@ describe.runIf(isTakenApart)('the disassembled memory passes,', () => {
     const failure = compile(compiler, file)
     const functions = failure === undefined ? takeApart(file) : new Map<string, Instruction[]>()
 
-    test('are available', () => expect(failure).toBeUndefined())
+    test('are available for inspection', () => expect(failure).toBeUndefined())
 
     describe.each([
       [128, '%xmm'],
@@ -97,17 +97,14 @@ describe.runIf(isTakenApart)('the disassembled memory passes,', () => {
 })
 
 describe.runIf(compilers.includes('cc'))('the executed memory passes', () => {
-  test.each(passes)(
-    'leave every bit unchanged when they read %i arrays and write %i arrays',
-    (reads, writes) => {
-      const { limits } = loadLimits()
-      // The last line is part of a vector, as in a padded tensor.
-      const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))
-      randomFillSync(memory)
-      const before = Uint8Array.from(memory)
-      const streams = Array.from({ length: reads }, (_, k) => new Float32Array(memory.buffer, 8192 * k, 1001))
-      limits.run(limits.job(0, writes, new Float32Array(8), ...streams), 3)
-      expect(Buffer.from(memory.buffer).equals(before)).toBe(true)
-    },
-  )
+  test.each(passes)('change no bit when reading %i arrays and writing %i arrays', (reads, writes) => {
+    const { limits } = loadLimits()
+    // The last line is part of a vector, as in a padded tensor.
+    const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))
+    randomFillSync(memory)
+    const before = Uint8Array.from(memory)
+    const streams = Array.from({ length: reads }, (_, k) => new Float32Array(memory.buffer, 8192 * k, 1001))
+    limits.run(limits.job(0, writes, new Float32Array(8), ...streams), 3)
+    expect(Buffer.from(memory.buffer).equals(before)).toBe(true)
+  })
 })

@@ -3,7 +3,7 @@
 import { adamw, ema, momentum, noDecay, Optimizer, warmup } from 'antigrad'
 import { expect, test } from 'vitest'
 
-test('JSON preserves a saved run exactly, except for its typed arrays', () => {
+test('a conversion to JSON preserves a saved run exactly, except for the typed arrays', () => {
   const params = {
     embed: Float32Array.of(1, 2),
     body: { weight: Float32Array.of(3), bias: Float32Array.of(4) },

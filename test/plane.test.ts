@@ -121,7 +121,7 @@ const tensors = fc.array(
 describe.each(variants)('the TypeScript plane on $name', ({ engine, instructionSet, threads }) => {
   const attach = (arena: Arena) => engine.attach(arena, { instructionSet, threads })
 
-  test.each(dtypes)('has the bits of a plain loop in each pass, %s', (dtype) => {
+  test.each(dtypes)('computes the same bits in each pass as a plain loop, %s', (dtype) => {
     const property = fc.property(tensors, fc.double({ min: 0, max: 1, noNaN: true }), (list, weight) => {
       const [lengths, stays] = [list.map(([length]) => length), list.map(([, stays]) => stays)]
       for (const isWhole of [true, false]) {
@@ -147,7 +147,7 @@ describe.each(variants)('the TypeScript plane on $name', ({ engine, instructionS
     fc.assert(property, { numRuns: 40, seed: 4 })
   })
 
-  test('reports a pass on a missing array as an error, and changes nothing', () => {
+  test('throws an error if a pass uses a missing array, and changes nothing', () => {
     for (const stage of stages) {
       for (const stays of [false, true]) {
         const has = planes.filter((array) => array !== own.get(stage))
@@ -165,7 +165,7 @@ describe.each(variants)('the TypeScript plane on $name', ({ engine, instructionS
   })
 })
 
-test('an update pass in slices has the same bits as an undivided pass', async () => {
+test('an update pass in slices computes the same bits as an undivided pass', async () => {
   const lengths = [100, 9 * BLOCK, 5, 3 * BLOCK]
   const stays = [false, false, true, false]
   const [arena, expected] = [make('float32', lengths, stays, 0.25), make('float32', lengths, stays, 0.25)]
@@ -177,7 +177,7 @@ test('an update pass in slices has the same bits as an undivided pass', async ()
   expect(agree(arena, expected)).toBe(true)
 })
 
-test('state arrays that are not requested take no memory', () => {
+test('the optimizer allocates no memory for state arrays that a rule does not request', () => {
   const bytes = (has: number[]) => make('float64', [1000], [false], 0.5, has).region.byteLength
   expect(bytes([AVERAGE]) - bytes([])).toBeGreaterThanOrEqual(8000)
   expect(bytes(planes) - bytes([])).toBeLessThan(8000 * 3 + 3 * 4096)
@@ -185,7 +185,7 @@ test('state arrays that are not requested take no memory', () => {
   expect(planes.map((array) => two.elements(array).length)).toEqual([0, 0, 0])
 })
 
-test('each kernel has a hash of its sources', () => {
+test('each kernel has a hash of its source files', () => {
   const kernels = Object.entries(manifest).filter(([name]) => name.endsWith('Kernel'))
   const sources = kernels.map(([, kernel]) => (kernel as { source: number }).source)
   expect(kernels.length).toBeGreaterThan(10)

@@ -177,7 +177,7 @@ describe('the contour plot of antigrad plot', () => {
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
   ] as const)(
-    "has %s's path down %s, through the points that minimize visits",
+    'has a path of %s on %s through the points that minimize visits',
     (name, f, rule, from, updates) => {
       const objective = objectives[f]()
       const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
@@ -197,7 +197,7 @@ describe('the contour plot of antigrad plot', () => {
     },
   )
 
-  test('has 25 levels of Rosenbrock in geometric progression, with lines where F has these values', () => {
+  test("has 25 contour levels of Rosenbrock's function in geometric progression", () => {
     const objective = rosenbrock()
     const { levels, view } = landscape(objective)
     expect(levels).toHaveLength(25)
@@ -223,7 +223,7 @@ describe('the contour plot of antigrad plot', () => {
     }
   })
 
-  test('has levels on both sides of 0 for a saddle', () => {
+  test('has contour levels on both sides of 0 for a saddle', () => {
     const { levels } = landscape(objectives.saddle())
     expect(levels.length).toBeGreaterThan(20)
     expect(levels).toEqual(levels.map((level) => -level).reverse())
@@ -231,7 +231,7 @@ describe('the contour plot of antigrad plot', () => {
 })
 
 describe('the surface plot of antigrad plot', () => {
-  test('is a parallel projection that draws greater heights higher', () => {
+  test('is a parallel projection in which greater heights are higher', () => {
     const land = landscape(objectives.bowl({ condition: 1 }), [0, 0])
     const { place } = surface(land, [0, 0], 100)
     const at = (u: number, v: number) => place([u, v])
@@ -251,7 +251,7 @@ describe('the surface plot of antigrad plot', () => {
     expect(lift(0.75, 0.5) / lift(1, 1)).toBeCloseTo(height(0.75, 0.5) / height(1, 1), 10)
   })
 
-  test('is drawn in small cells, with axes along two edges of the floor and upwards on the left', () => {
+  test('consists of small cells, with axes along two edges of the floor and a vertical axis on the left', () => {
     const dome = {
       ...objectives.saddle(),
       view: [-1, 1, -1, 1] as const,
@@ -284,7 +284,7 @@ describe('the surface plot of antigrad plot', () => {
     expect(Math.max(...sides.flat().map(Math.abs))).toBeLessThan(20)
   })
 
-  test('hides exactly the parts behind a ridge', () => {
+  test('hides exactly those parts of the surface that lie behind a ridge', () => {
     const ridge = {
       ...objectives.saddle(),
       view: [-1, 1, -1, 1] as const,
@@ -298,7 +298,7 @@ describe('the surface plot of antigrad plot', () => {
     expect([seen.length, hidden.length]).toEqual([2, 1])
   })
 
-  test("contains Adam's path, which starts at the ring and ends at the star", () => {
+  test('contains a path of Adam that starts at the ring and ends at the star', () => {
     const root = parse(plotted('--rule adam'))
     const panel = one(root, 'id', 'surface')
     const drawn = lines(one(panel, 'data-rule', 'adam').children[0]).flat()
@@ -308,7 +308,7 @@ describe('the surface plot of antigrad plot', () => {
     expect(distance(drawn.at(-1) as Point, star)).toBeLessThan(0.5)
   })
 
-  test('has one cell per square of its grid', () => {
+  test('has one cell per square of the grid', () => {
     const cells = one(parse(plotted('--max-iterations 0')), 'id', 'cells').children
     const count = cells.reduce((sum, { attributes }) => sum + attributes.d.split('z').length - 1, 0)
     expect(count).toBe(40 * 40)
@@ -339,7 +339,7 @@ test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
 )
 
 describe('failed runs in a plot', () => {
-  test('are cut off at the frame if they diverge, with a note in the legend', () => {
+  test('are cut off at the frame if the run diverges, with a note in the legend', () => {
     const svg = plotted('--rule gradient-descent --lr 1')
     expect(svg).not.toMatch(/NaN|Infinity/)
     const root = parse(svg)
@@ -350,16 +350,16 @@ describe('failed runs in a plot', () => {
     for (const point of drawn) expect(isInside(point, 0.05)).toBe(true)
   })
 
-  test('are reported as out of view if they leave the view and do not return', () => {
+  test('are reported as out of view if the run leaves the view and does not return', () => {
     const all = texts(parse(plotted('--rule adam --function saddle --max-iterations 100')))
     expect(all).toContain('not converged, out of view')
   })
 
-  test('are reported as stalled if they do not advance', () => {
+  test('are reported as stalled if the run does not advance', () => {
     expect(texts(parse(plotted('--rule gradient-descent --lr 0')))).toContain('stalled, F = 12.5')
   })
 
-  test('have paths with gaps at points that are not finite', () => {
+  test('have paths with gaps at non-finite points', () => {
     const view = [0, 10, 0, 10] as const
     const walk = [1, 1, 2, 2, NaN, 3, 4, 4, 5, 5, Infinity, 5, 6, 6, 6, 1e308, 7, 7, -1e308, 1e308]
     const parts = clip(walk, view)
@@ -382,7 +382,7 @@ describe('failed runs in a plot', () => {
   })
 })
 
-describe('polylines of a plot', () => {
+describe('the polylines of a plot', () => {
   test('are clipped to a rectangle', () => {
     const view = [0, 10, 0, 10] as const
     expect(clip([-5, 5, 15, 5], view)).toEqual([[0, 5, 10, 5]])
@@ -413,7 +413,7 @@ describe('polylines of a plot', () => {
     expect(halved.map((x) => 2 * x)).toEqual(short)
   })
 
-  test('are drawn only once if they run back and forth', () => {
+  test('are drawn only once if a line runs back and forth', () => {
     const swing = Array.from({ length: 1000 }, (_, i) => [i % 2, 0]).flat()
     expect(withoutRepeats([[...swing, 5, 5]], 1)).toEqual([
       [0, 0, 1, 0],
@@ -432,7 +432,7 @@ test('antigrad plot writes the same bytes on every engine', () => {
   }
 })
 
-test('the legend of a plot has a line per rule, and 22 rules have 22 line styles', () => {
+test('the legend of a plot has a line per rule, and 22 rules have 22 distinct line styles', () => {
   const picture = new PathPlot('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
@@ -456,7 +456,7 @@ test('the legend of a plot has a line per rule, and 22 rules have 22 line styles
   expect(new Set(styles).size).toBe(22)
 })
 
-test('antigrad plot supports options of the bowl and of rules', () => {
+test('antigrad plot supports options of the function bowl and options of rules', () => {
   const all = texts(
     parse(plotted('--function bowl --condition 7 --rule adam --lr 0.02 --beta1 0.8 --max-iterations 9')),
   )
@@ -523,7 +523,7 @@ describe('schedules in antigrad plot', () => {
     })
   })
 
-  test('are drawn over as many updates as they need', () => {
+  test('are drawn over as many updates as the schedules need', () => {
     const last = (args: string) =>
       plotted(`--schedule ${args}`).match(/>([\d,]+)<\/text>(?=<path d="M74 )/)?.[1]
     expect(last('linear(0,{endValue:1,steps:20000})')).toBe('20,000')
@@ -531,7 +531,7 @@ describe('schedules in antigrad plot', () => {
     expect(last('0.5')).toBe('9')
   })
 
-  test('appear in the legend as the user wrote them, escaped for XML', () => {
+  test('appear in the legend as written by the user, escaped for XML', () => {
     const svg = plotted('--schedule {"schedule":"step","value":1,"stepSize":2} 0.1')
     expect(texts(parse(svg))).toEqual(
       expect.arrayContaining(['{"schedule":"step","value":1,"stepSize":2}', '0.1', 't']),
@@ -540,15 +540,15 @@ describe('schedules in antigrad plot', () => {
 })
 
 test.each(['--rule adam', '--schedule linear(0,{endValue:1,steps:9})'])(
-  'antigrad plot -o - writes the contents of the file to standard output: %s',
+  'antigrad plot -o - writes the image to standard output: %s',
   (args) => {
     expect(antigrad(`plot ${args} -o -`)).toEqual({ status: 0, stdout: plotted(args), stderr: '' })
     expect(existsSync(join(folder, '-'))).toBe(false)
   },
 )
 
-describe('race --plot', () => {
-  test('draws the race just run, and prints the same results', () => {
+describe('antigrad race --plot', () => {
+  test('draws the completed race, and prints the same results as without a plot', () => {
     const args = '--rule adam gradient-descent --start=-0.5,2 --max-iterations 2000'
     const plain = antigrad(`race --json ${args}`)
     const both = antigrad(`race --json ${args} --plot race.svg`)
@@ -561,7 +561,7 @@ describe('race --plot', () => {
     expect(race).toBe(plotted('--rule gradient-descent adam --start=-0.5,2 --max-iterations 2000'))
   })
 
-  test('draws diverging runs', () => {
+  test('draws runs that diverge', () => {
     expect(antigrad('race --rule gradient-descent --lr 1 --plot race.svg').status).toBe(0)
     const race = readFileSync(join(folder, 'race.svg'), 'utf8')
     expect(race).toBe(plotted('--rule gradient-descent --lr 1'))
@@ -594,7 +594,7 @@ describe('a PNG image of a plot', () => {
     const source = ${JSON.stringify(code)}
     register('data:text/javascript,' + encodeURIComponent(source))`
 
-  test('needs a library, and an error names the missing library before any run', () => {
+  test('needs a rendering library, and an error names the missing library before any run', () => {
     const missing = `export async function resolve(name, context, next) {
       if (name.startsWith('@resvg')) throw new Error('Cannot find it')
       return next(name, context)
@@ -609,7 +609,7 @@ describe('a PNG image of a plot', () => {
     plotted('--rule adam --max-iterations 9', { before: hook(missing) })
   })
 
-  test('is refused without a font', () => {
+  test('is refused if no font is available', () => {
     const bare = `export async function resolve(name, context, next) {
       if (!name.startsWith('@resvg')) return next(name, context)
       const url = 'data:text/javascript,export class Resvg { getBBox() {} }'
@@ -621,7 +621,7 @@ describe('a PNG image of a plot', () => {
   })
 })
 
-describe('an invalid command', () => {
+describe('an invalid plot command', () => {
   // Every run first compiles this engine's module, or the module that unpacks it.
   const tell = `
     const { Module } = WebAssembly
@@ -633,7 +633,7 @@ describe('an invalid command', () => {
     }`
   const quietly = (args: string) => antigrad(args, { before: tell, engine: 'wasm' })
 
-  test('differs from a valid command, for which the test detects a run', () => {
+  test('differs from a valid plot command, for which the test detects a run', () => {
     expect(quietly('plot --rule adam -o told.svg')).toEqual({
       status: 0,
       stdout: '',
@@ -687,7 +687,7 @@ describe('an invalid command', () => {
     ['plot -o a.svg --schedule 1 --updates 1', 'an integer from 2 to 1000000'],
     ['plot -o a.svg --updates 9', 'no value without --schedule'],
     ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
-  ])('leads to status 2, one line on stderr, no file and no run: antigrad %s', (args, expected) => {
+  ])('leads to exit status 2, one line on stderr, no file and no run: antigrad %s', (args, expected) => {
     const before = readdirSync(folder)
     const { status, stdout, stderr } = quietly(args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -702,7 +702,7 @@ describe('an invalid command', () => {
     ['race --plot nowhere/a.png', 'The folder nowhere does not exist.'],
     ['race --plot a.svg --start 1e200,0', 'start: expected a point around which the function can be drawn'],
     ['race --plot a.svg --rule adam --lr -1', 'adam: lr: expected a finite number ≥ 0'],
-  ])('ends with status 2 without a race: antigrad %s', (args, expected) => {
+  ])('leads to exit status 2 without a race: antigrad %s', (args, expected) => {
     const { status, stdout, stderr } = antigrad(args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
@@ -710,19 +710,22 @@ describe('an invalid command', () => {
     expect(existsSync(join(folder, 'a.svg'))).toBe(false)
   })
 
-  test.skipIf(!existsSync('/dev/full'))('leaves output to stdout possible on a full disk', () => {
-    symlinkSync('/dev/full', join(folder, 'full.svg'))
-    const plot = antigrad('plot --rule adam -o full.svg')
-    expect({ ...plot, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' })
-    expect(plot.stderr).toMatch(/^antigrad: full\.svg: ENOSPC.*\n$/)
-    const race = antigrad('race --json --rule adam --max-iterations 9 --plot full.svg')
-    expect(race.status).toBe(2)
-    expect(race.stderr).toBe(plot.stderr)
-    expect(JSON.parse(race.stdout).rules).toHaveLength(1)
-  })
+  test.skipIf(!existsSync('/dev/full'))(
+    'still prints the results of a race if the disk for the image is full',
+    () => {
+      symlinkSync('/dev/full', join(folder, 'full.svg'))
+      const plot = antigrad('plot --rule adam -o full.svg')
+      expect({ ...plot, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' })
+      expect(plot.stderr).toMatch(/^antigrad: full\.svg: ENOSPC.*\n$/)
+      const race = antigrad('race --json --rule adam --max-iterations 9 --plot full.svg')
+      expect(race.status).toBe(2)
+      expect(race.stderr).toBe(plot.stderr)
+      expect(JSON.parse(race.stdout).rules).toHaveLength(1)
+    },
+  )
 })
 
-test("the README's image equals the output of its command", () => {
+test('the image in the README equals the output of the command that the README states', () => {
   const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
   const [args] = /--.*(?= -o docs)/.exec(scripts['plot:readme']) as RegExpExecArray
   const kept = readFileSync(join(home, 'docs/rosenbrock.svg'), 'utf8')
@@ -732,7 +735,7 @@ test("the README's image equals the output of its command", () => {
   expect(readFileSync(join(home, 'README.md'), 'utf8')).toContain('(docs/rosenbrock.svg)')
 })
 
-test('plot --help prints the options', () => {
+test('antigrad plot --help prints the options', () => {
   const { status, stdout, stderr } = antigrad('plot --help')
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   for (const option of [

@@ -39,8 +39,8 @@ function translated({ system, options }: Entry): Prodigy {
 const distances = (optimizer: Pick<Optimizer, 'save'>) =>
   Object.values(optimizer.save().tensors).map(({ clock }) => clock?.d)
 
-describe.each(variants)('Prodigy on $name', ({ name: _, ...engine }) => {
-  test.each(golden)('reproduces $system $name $dtype', (entry) => {
+describe.each(variants)('the rule Prodigy on $name', ({ name: _, ...engine }) => {
+  test.each(golden)('reproduces the results of $system in $dtype: $name', (entry) => {
     const { dtype, initial, gradients, parameters, d } = entry
     const optimizer = new Optimizer(array(dtype, initial), translated(entry), engine)
     const largest = initial.map(Math.abs)
@@ -105,7 +105,7 @@ function* equations(
   }
 }
 
-describe('tensors under Prodigy share d', () => {
+describe('tensors that Prodigy updates share the estimate d', () => {
   const lengths = [3, 1, 20]
   const initial = lengths.map((length, i) => [...noise(i + 1, length, 'float64', 2)])
   const gradients = Array.from({ length: 16 }, (_, t) =>
@@ -119,7 +119,7 @@ describe('tensors under Prodigy share d', () => {
     { lr: 0.5, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, d0: 1e-4 },
     { lr: 1, beta1: 0, beta2: 0.99, weightDecay: 0.01, d0: 1e-3 },
   ])(
-    'according to the equations, even without a gradient in some tensors: $lr $beta1 $beta2 $weightDecay',
+    'as in the documented equations, even if some tensors have no gradient: $lr $beta1 $beta2 $weightDecay',
     (options) => {
       const optimizer = new Optimizer(
         initial.map((x) => Float64Array.from(x)),
@@ -157,7 +157,7 @@ const make = (rule: Prodigy, options = {}) => new Optimizer({ a: ones(), b: ones
 const start = prodigy({ d0: 1e-3 })
 
 describe("tensors that share Prodigy's estimate d", () => {
-  test('are all tensors with the same rule, while tensors with other rules have another d', () => {
+  test('are all tensors with the same rule, while tensors with other rules have separate estimates', () => {
     const groups = [{ match: 'b', rule: prodigy({ d0: 0.01 }) }]
     const both = go(make(start, { groups }), 20)
     const [a, b] = distances(both as never) as number[]
@@ -168,7 +168,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect(distances(alone as never)).toEqual([a])
   })
 
-  test('share d again when any call of set makes their options equal', () => {
+  test('share the estimate again when any call of `set` makes the options of two groups equal', () => {
     const sets = [
       (optimizer: Named) => optimizer.set({ lr: 0.5 } as never),
       (optimizer: Named) => optimizer.set('**', { lr: 0.5 } as never),
@@ -194,7 +194,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect([beside.state.a.updates, beside.state.b.updates]).toEqual([0, 1])
   })
 
-  test('change nothing while all gradients are 0', () => {
+  test('do not change while all gradients are 0', () => {
     const rule = prodigy({ d0: 1e-3, weightDecay: 0.5, useBiasCorrection: true })
     const late = make(rule)
     for (let t = 0; t < 3; t++) late.step({ a: ones().fill(0), b: ones(5).fill(0) } as never)
@@ -204,7 +204,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect(late.save().tensors).toEqual(punctual.save().tensors)
   })
 
-  test('continue a saved run to the same bits, with missing gradients and a new tensor', () => {
+  test('continue a saved run to the same bits, even with missing gradients and a new tensor', () => {
     const run = (half: (optimizer: Named) => Named) => {
       const optimizer = half(go(go(make(start), 6), 3, ['a']))
       go(optimizer, 4)
@@ -221,7 +221,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     }
   })
 
-  test('include new and unfrozen tensors from their first update on', () => {
+  test("include a new or unfrozen tensor from the tensor's first update on", () => {
     const optimizer = go(make(start), 10)
     const [d] = distances(optimizer as never) as number[]
     expect(d).toBeGreaterThan(1e-2)
@@ -238,7 +238,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     )
   })
 
-  test('keep d when they are frozen, saved, added, or assigned another rule and back', () => {
+  test('keep the estimate when tensors are frozen, saved, added, or temporarily assigned another rule', () => {
     const some = (optimizer: unknown) => optimizer as Optimizer
     const rows: Record<string, (optimizer: Named) => unknown> = {
       'all frozen': (optimizer) => optimizer.freeze('*'),
@@ -286,7 +286,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     }
   })
 
-  test('keep the value of d when another tensor joins', () => {
+  test('keep the value of the estimate when another tensor is added', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -296,7 +296,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect(distances(optimizer as never)[2]).toBe(a)
   })
 
-  test('are not affected by rules without tensors, so that set acts as in a loaded run', () => {
+  test('are not affected by rules without tensors, so that `set` acts as in a loaded run', () => {
     const run = (isLoaded: boolean) => {
       const of = (...x: number[]) => x.map((each) => Float64Array.of(each))
       let optimizer = new Optimizer(of(1, 0.5, -1), prodigy({ d0: 1e-3 }))
@@ -311,7 +311,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect(d).not.toBe(other)
     expect(run(false)).toEqual(run(true))
   })
-  test('stay separate if their histories differ, even if their options become equal again', () => {
+  test('stay separate if the histories of tensors differ, even if their options become equal again', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -324,7 +324,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect(again.save().tensors).toEqual(optimizer.save().tensors)
   })
 
-  test('do not include frozen tensors, and all become NaN if one gradient is NaN', () => {
+  test('exclude frozen tensors, and all become NaN if one gradient is NaN', () => {
     const frozen = make(start)
     frozen.freeze('b')
     const alone = new Optimizer({ a: ones() }, start)
@@ -338,7 +338,7 @@ describe("tensors that share Prodigy's estimate d", () => {
   })
 })
 
-test.each(dtypes)('Prodigy flushes small moments to 0 at update 256, in %s', (dtype) => {
+test.each(dtypes)('the rule Prodigy flushes small moments to 0 at update 256, in %s', (dtype) => {
   const least = dtype === 'float32' ? 2 ** -149 : 2 ** -1074
   const optimizer = new Optimizer(array(dtype, [1, 1]), start)
   for (let t = 1; t <= 256; t++) {
@@ -351,7 +351,7 @@ test.each(dtypes)('Prodigy flushes small moments to 0 at update 256, in %s', (dt
 })
 
 test.each(variants)(
-  'Prodigy applies a decay below the resolution of 1 in float32 correctly to each parameter: $name',
+  'the rule Prodigy applies a decay that is too small for the factor 1 − decay in float32: $name',
   ({ name: _, ...engine }) => {
     const weightDecay = 0.03
     const initial = noise(7, 1003, 'float32', 2)
@@ -364,7 +364,7 @@ test.each(variants)(
   },
 )
 
-describe('Prodigy has the bits of TypeScript', () => {
+describe('the rule Prodigy computes the same bits as in TypeScript', () => {
   // Lengths beyond borders of blocks. Each block is summed separately.
   const lengths = [40_003, 1, 0, 17, 16_384, 50_000]
 
@@ -388,7 +388,7 @@ describe('Prodigy has the bits of TypeScript', () => {
     ...[1, 2, 3].map((threads) => ({ name: `${threads} threads`, engine: 'native' as const, threads })),
   ]
 
-  describe.each(Object.entries(forms))('with %s', (_, rule) => {
+  describe.each(Object.entries(forms))('on %s', (_, rule) => {
     test.each(dtypes)('for %s', async (dtype) => {
       const { name: _, ...engine } = reference
       const expected = [...runs(engine, dtype, rule)].at(-1) as Optimizer<FloatArray[]>

@@ -25,7 +25,7 @@ test('every engine is available for random programs', () => {
 })
 
 test.each(Object.entries(found))(
-  'a program that once failed on an engine still succeeds: %s',
+  'a program that failed on an engine in the past now succeeds: %s',
   async (_, program) => {
     expect(await runner.run(program)).toBeNull()
   },
@@ -34,7 +34,7 @@ test.each(Object.entries(found))(
 test.each([
   ['runs forever', 'for (;;);', 'no answer within 5 s'],
   ['waits forever', 'setInterval(() => {}, 1e9)', 'nothing is done for 5 s'],
-])('a test program that %s is stopped', async (_, body, message) => {
+])('the test stops a program that %s', async (_, body, message) => {
   const file = join(mkdtempSync(join(tmpdir(), 'antigrad-host-')), 'child.mjs')
   writeFileSync(file, `console.log('ready')\nprocess.stdin.once('data', () => { ${body} })`)
   const host = new ProcessHost('one', home, [process.execPath], Promise.resolve(file), 5000)

@@ -322,7 +322,7 @@ function outcome(call: () => unknown): unknown {
 describe('options on Object.prototype', () => {
   const expected = Object.entries(calls).map(([, call]) => outcome(call))
 
-  test('do not exist during the reference calls, which succeed', () => {
+  test('do not exist during the reference calls, and these calls succeed', () => {
     const thrown = Object.keys(calls).filter((_, k) => typeof expected[k] === 'string')
     expect(thrown).toEqual([
       ...[
@@ -362,7 +362,7 @@ describe('options on Object.prototype', () => {
 describe('a property on Object.prototype that exists before the package is loaded', () => {
   const entries = ['index', 'files/index', 'tfjs/index', 'chunks/index', 'bullmq/index']
 
-  test.each(['intruder', 'lr', 'min', 'names'])('affects no entry and no export: %s', (name) => {
+  test.each(['intruder', 'lr', 'min', 'names'])('affects no entry point and no export: %s', (name) => {
     const body = `
       const found = []
       for (const entry of ${JSON.stringify(entries)}) {

@@ -76,7 +76,7 @@ describe('a run that only seems to have converged', () => {
       () => minimize(rosenbrock(), [-1.5, 2], sgd(), { clip: { norm: 1e-7 } }),
     ],
   ]
-  test.each(lost)('continues or reports another reason: %s: %s', (_, reason, run) => {
+  test.each(lost)('continues, or ends for another reason: %s: %s', (_, reason, run) => {
     const result = run()
     expect(result.reason).toBe(reason)
     expect(result.gradientNorm).toBeGreaterThan(1)
@@ -99,14 +99,14 @@ describe('a run that only seems to have converged', () => {
     for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-4)
   })
 
-  test('continues if a schedule restarts', () => {
+  test('continues if the schedule restarts', () => {
     const lr = (t: number) => 0.005 * (1 + Math.cos((Math.PI * (t % 50)) / 49))
     const { reason, x } = minimize(bowl(), [1, 1], gradientDescent({ lr }))
     expect(reason).toBe('converged')
     for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-4)
   })
 
-  test('may be a run of Adam with tiny steps for thousands of updates after a steep cliff', () => {
+  test('may be a run in which Adam takes tiny steps for thousands of updates after a steep cliff', () => {
     let calls = 0
     const cliff: Objective = {
       value: (x) => x[0],
@@ -123,7 +123,7 @@ describe('a run that only seems to have converged', () => {
   })
 })
 
-test('many fits by RAdam have a gradient of 0 when they report convergence', () => {
+test('many fits by RAdam have gradients near 0 when the fits report convergence', () => {
   const next = random(11)
   const times = Array.from({ length: 20 }, (_, i) => i / 4)
   const reasons: Record<string, number> = {}
@@ -156,7 +156,7 @@ test('many fits by RAdam have a gradient of 0 when they report convergence', () 
 })
 
 describe('a run that reports convergence', () => {
-  test.each(Object.entries(objectives))('has a gradient of 0: %s', (name, make) => {
+  test.each(Object.entries(objectives))('ends at a point with a gradient near 0: %s', (name, make) => {
     let converged = 0
     for (const dtype of dtypes) {
       for (const lr of [1e-3, 0.01, 0.1, 0.5]) {
@@ -233,7 +233,7 @@ describe('a run that reports convergence', () => {
 })
 
 describe('the results value and gradientNorm', () => {
-  test('are computed at the last point and from the last gradient', () => {
+  test('are the value at the last point and the norm of the last gradient', () => {
     const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ weightDecay: 0.1 }), {
       clip: { value: 1 },
     })
@@ -248,20 +248,20 @@ describe('the results value and gradientNorm', () => {
     expect(minimize(bowl(), [1], adam(), { maxIterations: 0 }).gradientNorm).toBeNaN()
   })
 
-  test.each([NaN, Infinity, -Infinity])('prevent convergence if the value is %d', (value) => {
+  test.each([NaN, Infinity, -Infinity])('prevent reported convergence if the value is %d', (value) => {
     const flat: Objective = { ...ramp(0), value: () => value }
     expect(minimize(flat, [1], adam())).toMatchObject({ reason: 'diverged', iterations: 1, value })
     const options = { tolerance: 0, maxIterations: 5 }
     expect(minimize(flat, [1], adam(), options)).toMatchObject({ reason: 'diverged', iterations: 5 })
   })
 
-  test('report divergence for infinite state, even with tolerance 0', () => {
+  test('reveal divergence if the state is infinite, even with tolerance 0', () => {
     const options = { tolerance: 0, maxIterations: 5 }
     expect(minimize(ramp(1e160), [1], adam(), options).reason).toBe('diverged')
     expect(minimize(ramp(1), [1], adam(), options).reason).toBe('max-iterations')
   })
 
-  test('cost one evaluation of the value', () => {
+  test('require only one evaluation of the objective', () => {
     let calls = 0
     const counted: Objective = {
       value: (x) => {
@@ -275,12 +275,12 @@ describe('the results value and gradientNorm', () => {
   })
 })
 
-describe('a gradient function that does not fill out', () => {
+describe('a gradient function that should fill the array `out`', () => {
   const value = (x: ArrayLike<number>) => x[0] * x[0] + x[1] * x[1]
   const run = (gradient: unknown, dtype: 'float32' | 'float64', size = 2) =>
     minimize({ value, gradient } as Objective, Array(size).fill(3), adam(), { dtype, maxIterations: 200 })
 
-  test.each(dtypes)('is refused, %s', (dtype) => {
+  test.each(dtypes)('is refused if the function leaves elements unset, %s', (dtype) => {
     const message = 'objective: gradient: expected all of out to be filled, got a call that did not set out'
     expect(() => run(() => {}, dtype)).toThrow(`${message}[0]`)
     const returns = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
@@ -295,14 +295,14 @@ describe('a gradient function that does not fill out', () => {
     expect(calls).toBeLessThan(100)
   })
 
-  test('leaves everything unchanged when it is refused', () => {
+  test('leaves the Minimization object unchanged if the function is refused', () => {
     const minimization = new Minimization({ value, gradient: () => {} }, [3, 3], adam())
     expect(() => minimization.step()).toThrow('did not set out[0]')
     expect(minimization).toMatchObject({ iterations: 0, reason: null, maxChange: NaN })
     expect([...minimization.params]).toEqual([3, 3])
   })
 
-  test.each(dtypes)('may return out after filling it, or contain its own NaN: %s', (dtype) => {
+  test.each(dtypes)('may return the filled array `out`, and may write NaN into `out`: %s', (dtype) => {
     const both = (x: ArrayLike<number>, out: number[]) => {
       for (let i = 0; i < x.length; i++) out[i] = 2 * x[i]
       return out
@@ -312,7 +312,7 @@ describe('a gradient function that does not fill out', () => {
     expect(run(lost, dtype)).toMatchObject({ reason: 'diverged', iterations: 1, gradientNorm: NaN })
   })
 
-  test('does not compile if it returns an array', () => {
+  test('causes a type error if the function returns an array', () => {
     const returning = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
     // @ts-expect-error It fills nothing.
     const objective: Objective = { value, gradient: returning }

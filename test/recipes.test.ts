@@ -35,7 +35,7 @@ test('the example accumulate.mjs has the same result with four small batches as 
   expect(accuracy[0]).toBeGreaterThan(0.7)
 })
 
-test('the example muon.mjs trains the matrix with Muon and other tensors with AdamW, faster than Adam alone', () => {
+test('the example muon.mjs trains a matrix with Muon and other tensors with AdamW, faster than Adam alone', () => {
   const lines = linesOf('muon.mjs')
   expect(lines.slice(0, 4)).toEqual([
     'hidden.weight muon',
@@ -59,27 +59,27 @@ test('the example lora.mjs trains an adapter while the base model stays frozen',
   expect(same).toBe('the base is unchanged: true')
 })
 
-test('the example average.mjs shows that averaged parameters are better than the last parameters after each epoch', () => {
+test('the example average.mjs shows that averaged parameters are more accurate than the last parameters', () => {
   const epochs = linesOf('average.mjs').map(numbersIn)
   expect(epochs).toHaveLength(6)
   for (const [, last, average] of epochs) expect(average).toBeGreaterThan(last)
   expect(epochs[5][2]).toBeGreaterThan(0.88)
 })
 
-test('the example gan.mjs trains a generator to mean 3 and standard deviation 0.5', () => {
+test('the example gan.mjs trains a generator of samples with mean 3 and standard deviation 0.5', () => {
   const [, mean, deviation] = numbersIn(linesOf('gan.mjs').at(-1))
   expect(Math.abs(mean - 3)).toBeLessThan(0.1)
   expect(Math.abs(deviation - 0.5)).toBeLessThan(0.05)
 })
 
-test('the example find-rate.mjs proposes a learning rate that works, and its loss increases at rates that fail', () => {
+test('the example find-rate.mjs proposes a usable learning rate, and the loss increases at rates that fail', () => {
   const [turn, taken] = numbersIn(linesOf('find-rate.mjs').at(-1))
   expect(turn).toBeGreaterThan(0.01)
   expect(turn).toBeLessThan(0.2)
   expect(taken).toBeCloseTo(turn / 10, 4)
 })
 
-test('the example torch-port.mjs prints the output of the script in PyTorch 2.15', () => {
+test('the example torch-port.mjs prints the same output as the original script in PyTorch 2.15', () => {
   expect(linesOf('torch-port.mjs')).toEqual([
     '100 0.001267',
     '200 0.001052',
@@ -88,7 +88,7 @@ test('the example torch-port.mjs prints the output of the script in PyTorch 2.15
   ])
 })
 
-test('the example jax.mjs trains with gradients of jax-js like with manual gradients', () => {
+test('the example jax.mjs computes the same training run with gradients of jax-js as with manual gradients', () => {
   const [jax, plain] = [linesOf('jax.mjs'), linesOf('plain.mjs')].map((lines) => lines.map(numbersIn))
   expect(jax).toHaveLength(4)
   expect(jax[2][1]).toBeLessThan(0.35)
@@ -96,7 +96,7 @@ test('the example jax.mjs trains with gradients of jax-js like with manual gradi
   expect(jax[3][0]).toBeGreaterThan(0.86)
 })
 
-test('the example worker.mjs leaves the main thread free, on which the run continues with the same bits', () => {
+test('the example worker.mjs trains in a worker, and the main thread continues the run with the same bits', () => {
   const [ticks, same, accuracy] = linesOf('worker.mjs')
   expect(numbersIn(ticks)[0]).toBeGreaterThan(5)
   expect(same).toBe('resumed after update 90; bit-identical to an uninterrupted run: true')
@@ -112,7 +112,7 @@ test('the example service.mjs answers a request while it fits 1,000 curves for a
   expect(many).toBe('400: expected at most 10000 curves, got 10001')
 })
 
-test('each example program is short, and is named in examples/README.md and in docs/recipes.md', () => {
+test('each example program is short, and is listed in examples/README.md and in docs/recipes.md', () => {
   const texts = ['examples/README.md', 'docs/recipes.md'].map((file) =>
     readFileSync(join(home, file), 'utf8'),
   )

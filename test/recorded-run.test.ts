@@ -59,14 +59,14 @@ test('a record of a test run on another processor is refused', () => {
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/without avx512/) })
 })
 
-test('a record of a test run with other sources is refused', () => {
+test('a record of a test run of other sources is refused', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets })
   writeFileSync(join(folder, 'kernel.rs'), '')
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/changed since:\nkernel\.rs/) })
 })
 
-test('a record of a test run from another history is refused', () => {
+test('a record of a test run from an unrelated commit history is refused', () => {
   write({ commit: '0'.repeat(40), instructionSets })
   commit()
   expect(check()).toMatchObject({

@@ -24,7 +24,7 @@ test('lastStep reports the learning rate even if groups set a schedule for every
   expect([again.lastStep.lr, ...rates(again)]).toEqual([optimizer.lastStep.lr, ...rates(optimizer)])
 })
 
-test('the reported learning rate is a number per tensor, or null for rules without a learning rate', () => {
+test('the reported learning rate is one number per tensor, or null for a rule without a learning rate', () => {
   const groups = [
     { match: 'a', lrScale: 0.5 },
     { match: 'b', rule: delayedStart(1, sgd({ lr: warmup(1, { steps: 4 }) })) },
@@ -49,7 +49,7 @@ test('the reported learning rate is a number per tensor, or null for rules witho
   expect(rates(optimizer)[3]).toBeCloseTo(at(1), 14)
 })
 
-test('the reported learning rate belongs to the last update, or is evaluated if no tensor uses the rule', () => {
+test('the reported learning rate is that of the last update, or is evaluated if no tensor uses the rule', () => {
   const optimizer = new Optimizer(params(), adam({ lr: cosine(0.4, { steps: 8 }) }))
   for (let t = 0; t < 3; t++) optimizer.step(params())
   const lr = optimizer.lastStep.lr

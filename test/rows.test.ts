@@ -74,7 +74,7 @@ function dense(dtype: Dtype, columns: number, indices: readonly number[], values
   return whole
 }
 
-describe("PyTorch's sparse gradients", () => {
+describe('the sparse gradients of PyTorch', () => {
   const { cases } = JSON.parse(readFileSync(new URL('./data/rows.json', import.meta.url), 'utf8'))
   const ruleOf = ({ optimizer, options }: Anything) => {
     const { betas: [beta1, beta2] = [], lr_decay, initial_accumulator_value, ...same } = options
@@ -87,7 +87,7 @@ describe("PyTorch's sparse gradients", () => {
     `${given.name} ${JSON.stringify(given.options)}`,
     given,
   ])
-  test.each(named)('give the same trajectory in antigrad: %s', (_, given) => {
+  test.each(named)('lead to the same trajectory in antigrad: %s', (_, given) => {
     const { dtype, shape, initial, updates, parameters, state, options, optimizer: name } = given
     const columns = shape[1]
     const tolerance = dtype === 'float64' ? 5e-13 : name === 'SGD' ? 1e-4 : 1e-5
@@ -126,10 +126,10 @@ describe("PyTorch's sparse gradients", () => {
   })
 })
 
-describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) => {
+describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s', (dtype) => {
   describe.each(Object.entries(lazy))('with the rule %s', (name, rule) => {
     test.each([1, 3, 16, 17, 40])(
-      'change only the listed rows of %i columns, with the values of a dense step',
+      'change only the listed rows of %i columns, to the same values as a dense step',
       (columns) => {
         const indices = [7, 0, 19, 8]
         const values = wave(dtype, indices.length * columns, 9)
@@ -236,7 +236,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     expect(inBits(many.save())).toBe(inBits(once.save()))
   })
 
-  test('with repeated rows give the bits of summed rows, at every position in the list', () => {
+  test('with repeated rows lead to the same bits as summed rows, at every position in the list', () => {
     const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
     const ways = [
       ...engineNames.map((engine) => ({ engine })),
@@ -301,7 +301,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
   })
 
   test.each(engineNames)(
-    'have the norm of the dense gradient to the bit, even if squares overflow: %s',
+    'have bit for bit the same norm as dense gradients, even if squares overflow: %s',
     (engine) => {
       const columns = 30
       const indices = [17, 2, 17, 9, 0, 5, 17, 1]
@@ -325,7 +325,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     },
   )
 
-  test('are sorted even if row indices exceed 16 bits', () => {
+  test('are sorted by row even if row indices exceed 16 bits', () => {
     const rows = 200_000
     const indices = [65_536, 3, 131_072, 65_539, 256, 199_999, 3, 0, 65_536, 255, 131_073, 65_536]
     const values = wave(dtype, indices.length, 9)
@@ -352,7 +352,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on %s', (dtype) 
     expect(found).toEqual(found.map(() => true))
   })
 
-  test('are supported if the first tensor is a single number and the second tensor is divided between threads', () => {
+  test('are supported if the first tensor has one element and the second tensor is divided between threads', () => {
     const [length, first] = [300_000, wave(dtype, 1, 1)]
     const found = [{ engine: 'typescript' }, { engine: 'native', threads: 2 }].map((way) => {
       const start = { first, large: wave(dtype, length, 2) }
@@ -400,7 +400,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test("makes the first update of a late row η, while the tensor's update counter leads to 3.16 η", () => {
+  test("leads to a first update of size η for a late row, instead of 3.16 η with the tensor's update count", () => {
     const first = (perRow: boolean) => {
       const optimizer = make(adam({ lr: 1e-3, perRow }))
       for (let t = 0; t < 10_000; t++) optimizer.step({ embed: sparseRows([0], Float64Array.of(1, 1, 1)) })
@@ -411,7 +411,7 @@ describe('the option perRow', () => {
     expect(first(false)).toBeCloseTo(1e-3 * (0.1 / Math.sqrt(0.001)), 6)
   })
 
-  test('changes the result only by rounding if all rows are always present', () => {
+  test('changes the result only by rounding if every gradient contains all rows', () => {
     const [byRow, plain] = [make(adam({ lr: 0.1, perRow: true })), make(adam({ lr: 0.1 }))]
     for (let t = 0; t < 500; t++) {
       const gradient = start.map((_, i) => Math.sin(t + i))
@@ -422,7 +422,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test('adds state that is typed, saved, loaded and extended, cannot be set, and does not support amsgrad', () => {
+  test('adds a state that is typed, saved, loaded and extended, cannot be set, and does not support amsgrad', () => {
     const optimizer = new Optimizer({ embed: start }, adamw({ perRow: true }), {
       shapes: { embed: [5, columns] },
     })
@@ -464,7 +464,7 @@ describe('sparse gradients with other options', () => {
   })
 
   test.each(engineNames)(
-    'are safe if the list of rows is overwritten in the middle of a step: %s',
+    'cause no invalid memory access if the list of rows is overwritten in the middle of a step: %s',
     async (engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } })
       const step = optimizer.stepAsync({ embed: sparseRows([13, 11], values()) })
@@ -485,7 +485,7 @@ describe('sparse gradients with other options', () => {
       ['plain', {}],
       ['clipped', { clip: { norm: 0.5 }, recordNorms: true }],
       ['zeroed', { zeroGrads: true, onNonFinite: 'skip' }],
-    ])('merge the rows of all batches, %s', (_, options) => {
+    ])('are merged over all batches, %s', (_, options) => {
       const [many, once] = [
         accumulating(options),
         make(lazy.adam, 'float32', 4, { engine, ...options } as Anything),
@@ -542,7 +542,7 @@ describe('sparse gradients with other options', () => {
       }
     })
 
-    test('refuse invalid row lists of a saved run', () => {
+    test('are refused if a saved run contains invalid row lists', () => {
       const optimizer = accumulating()
       optimizer.step({ embed: sparseRows([3, 11], a) })
       for (const present of [[11, 3], [3, 3], [20], [-1], [0.5], ['3'], 3, null]) {
@@ -582,7 +582,7 @@ describe('sparse gradients with other options', () => {
     expect(new Set(engineNames.flatMap((engine) => [run(engine, true), run(engine, false)])).size).toBe(1)
   })
 
-  test('survive save, load, freeze, unfreeze and growth', () => {
+  test('are supported after save, load, freeze, unfreeze and appended rows', () => {
     const optimizer = make(lazy.adam, 'float32', 4)
     optimizer.step(gradient())
     const loaded = Optimizer.load(structuredClone(optimizer.save())) as Anything
@@ -598,7 +598,7 @@ describe('sparse gradients with other options', () => {
     expect(optimizer.params.embed[84]).toBeCloseTo(-0.1)
   })
 
-  test('support non-finite gradients, averages, delays and flushes', () => {
+  test('can be combined with non-finite gradients, averages, delayed starts and flushes of subnormal numbers', () => {
     const bad = sparseRows([5], Float32Array.of(1, NaN, 1, 1))
     const thrower = make(lazy.adam, 'float32', 4, { onNonFinite: 'throw' })
     expect(() => thrower.step({ embed: bad })).toThrow(NonFiniteError)
@@ -623,7 +623,7 @@ describe('sparse gradients with other options', () => {
     ['adaptive', lazy.adam, { clip: { adaptive: 0.1 } }],
     ['cautious', adamw({ cautious: true }), {}],
   ]
-  test.each(others)('are refused, and nothing changes: %s', (_, rule, options) => {
+  test.each(others)('are refused without any change: %s', (_, rule, options) => {
     const optimizer = make(rule, 'float32', 4, options)
     const before = inBits([optimizer.save(), optimizer.grads])
     expect(() => optimizer.step(gradient())).toThrow(OptionError)
@@ -633,7 +633,7 @@ describe('sparse gradients with other options', () => {
     expect(inBits([optimizer.save(), optimizer.grads])).toBe(before)
   })
 
-  test('are refused if they contain invalid rows, and nothing changes', async () => {
+  test('are refused without any change if a row index is invalid', async () => {
     const optimizer = make(lazy.adam, 'float32', 4)
     optimizer.step(gradient())
     const before = inBits([optimizer.save(), optimizer.grads])
@@ -705,7 +705,7 @@ describe('sparse gradients with other options', () => {
     expect(() => optimizer.step(sparseRows([1], four()) as Anything)).toThrow(TensorError)
   })
 
-  test('are unaffected or refused if user code runs between reading and the update', () => {
+  test('are unaffected or refused if user code runs between their validation and the update', () => {
     const which = Uint8Array.of(3, 11)
     const given = values()
     let strike = () => {}
@@ -726,7 +726,7 @@ describe('sparse gradients with other options', () => {
     expect(inBits([optimizer.save === undefined, optimizer.params, optimizer.state])).toBe(before)
   })
 
-  test("are read before the update overwrites them if they are the optimizer's own views", () => {
+  test("are read before the update overwrites the values if the gradients are the optimizer's views", () => {
     const [own, apart] = [0, 1].map(() => make(lazy.adam, 'float32', 4))
     for (const one of [own, apart]) one.grads.embed.set(wave('float32', ROWS * 4, 8))
     const part = own.grads.embed.subarray(4, 12)
@@ -765,7 +765,7 @@ describe('sparse gradients with other options', () => {
     const expected = step('typescript', false)
 
     test.each(engineNames)(
-      "have the same bits in the user's memory and in the optimizer's memory: %s",
+      "lead to the same bits in the user's memory and in the optimizer's memory: %s",
       (engine) => {
         expect(step(engine, false)).toEqual(expected)
         expect(step(engine, true)).toEqual(expected)
@@ -786,7 +786,7 @@ describe('sparse gradients with other options', () => {
     expect(alone).not.toBe(inBits(embed))
   })
 
-  test('are accepted by the types of rules that support rows', () => {
+  test('are accepted by the TypeScript types of rules that support sparse rows', () => {
     const params = { embed: new Float32Array(8) }
     const shapes = { embed: [4, 2] }
     const one = sparseRows([1], new Float32Array(2))

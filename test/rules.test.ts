@@ -37,7 +37,7 @@ function fickle(name: string): object {
   return Object.defineProperty({}, name, { enumerable: true, get: () => (reads++ === 0 ? 0.5 : NaN) })
 }
 
-describe('a rule', () => {
+describe('a rule object', () => {
   test('has its options in the order of its declaration, and is frozen', () => {
     const rule = adam({ maximize: true, lr: 1 })
     expect(JSON.stringify(rule)).toBe(
@@ -46,14 +46,14 @@ describe('a rule', () => {
     expect(Object.isFrozen(rule)).toBe(true)
   })
 
-  test('reads each option once', () => {
+  test("reads each option of the user's object once", () => {
     expect(adam(fickle('lr')).lr).toBe(0.5)
     expect(resolve({ name: 'adam', ...{}, __proto__: null, lr: 0.5 }).rule.lr).toBe(0.5)
     const { definition, rule } = resolve(adam())
     expect(changeRule(definition, rule, fickle('lr')).lr).toBe(0.5)
   })
 
-  test('reads its name once', () => {
+  test('has a name that the optimizer reads once', () => {
     const names = ['adam', 'nothing']
     const rule = Object.defineProperty({}, 'name', { enumerable: true, get: () => names.shift() })
     expect(resolve(rule).rule).toEqual(adam())
@@ -75,7 +75,7 @@ describe('a rule', () => {
     }
   })
 
-  test('has ε = 0 by default in an essay form, even if it comes from JSON', () => {
+  test('has ε = 0 by default in a form from the essay, even if the rule comes from JSON', () => {
     expect(adagrad({ form: 'essay' }).eps).toBe(0)
     expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
     expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)
@@ -83,7 +83,7 @@ describe('a rule', () => {
     expect(changeRule(definition, rule, { form: 'essay' }).eps).toBe(1e-10)
   })
 
-  test('keeps omitted options when it is changed, as a new object', () => {
+  test('is copied with changed options, and the copy keeps all other options', () => {
     const { definition, rule } = resolve(adam({ lr: 1 }))
     const other = changeRule(definition, rule, { beta1: 0.5, lr: undefined })
     expect(other).toEqual({ ...rule, beta1: 0.5 })
@@ -95,7 +95,7 @@ describe('a rule', () => {
   })
 })
 
-describe('the resolution of a rule', () => {
+describe('the validation of a rule object', () => {
   test.each([
     ['null', null, /^rule: expected a rule such as adam\(\), got null$/],
     ['a name that is no string', { name: 3 }, /^rule: expected a rule such as adam\(\)/],
@@ -127,7 +127,7 @@ describe('the resolution of a rule', () => {
     expect(() => resolve(given)).toThrow(message)
   })
 
-  test('returns the definition and the delay', () => {
+  test('returns the definition of the rule and the delay', () => {
     const { rule, definition, delay } = resolve(JSON.parse(JSON.stringify(delayedStart(7, sgd({ lr: 1 })))))
     expect(rule).toEqual(sgd({ lr: 1 }))
     expect(definition).toBe(definitions.sgd)
@@ -135,31 +135,37 @@ describe('the resolution of a rule', () => {
   })
 })
 
-describe.each(Object.values(definitions))('the definition of $name', ({ name, options, kernels }) => {
-  test('describes each of its options', () => {
-    for (const [option, { schedulable }] of Object.entries(options)) {
-      expect(documentation[name][option]).toMatch(schedulable ? /\S.*schedule/ : /\S/)
-    }
-  })
+describe.each(Object.values(definitions))(
+  'the definition of the rule $name',
+  ({ name, options, kernels }) => {
+    test('describes each option of the rule', () => {
+      for (const [option, { schedulable }] of Object.entries(options)) {
+        expect(documentation[name][option]).toMatch(schedulable ? /\S.*schedule/ : /\S/)
+      }
+    })
 
-  test('names its source, and describes each state array', () => {
-    const { paragraphs, state } = about[name]
-    expect(paragraphs[0]).toMatch(/\([^()]*\b(18|19|20)\d\d\b[^()]*\)/)
-    const words = state?.split(/[^\w]+/)
-    for (const { state, lines = [] } of kernels)
-      expect(words).toEqual(expect.arrayContaining([...state, ...lines]))
-  })
+    test('names the source of the rule, and describes each state array', () => {
+      const { paragraphs, state } = about[name]
+      expect(paragraphs[0]).toMatch(/\([^()]*\b(18|19|20)\d\d\b[^()]*\)/)
+      const words = state?.split(/[^\w]+/)
+      for (const { state, lines = [] } of kernels)
+        expect(words).toEqual(expect.arrayContaining([...state, ...lines]))
+    })
 
-  // errors.test.ts tests refused values.
-  test.each(Object.entries(options))('accepts values in the range of %s', (option, definition) => {
-    const make = { ...antigrad }[name] as (options: object) => Rule
-    for (const value of examplesOf(definition, antigrad).accepted) {
-      const rule = make({ ...beside[`${name}: ${option}`], [option]: value })
-      expect(Object.entries(rule)).toContainEqual([option, value])
-      expect(resolve(rule).rule).toEqual(rule)
-    }
-  })
-})
+    // errors.test.ts tests refused values.
+    test.each(Object.entries(options))(
+      'accepts values in the range of the option %s',
+      (option, definition) => {
+        const make = { ...antigrad }[name] as (options: object) => Rule
+        for (const value of examplesOf(definition, antigrad).accepted) {
+          const rule = make({ ...beside[`${name}: ${option}`], [option]: value })
+          expect(Object.entries(rule)).toContainEqual([option, value])
+          expect(resolve(rule).rule).toEqual(rule)
+        }
+      },
+    )
+  },
+)
 
 /** Options that other options require, if their defaults are not valid for all values. */
 const beside: Readonly<Record<string, object>> = {
@@ -168,7 +174,7 @@ const beside: Readonly<Record<string, object>> = {
   'rprop: maxStep': { minStep: Number.MIN_VALUE },
 }
 
-test('docs/rules.md matches the declarations of rules', () => {
+test('the page docs/rules.md matches the declarations of the rules', () => {
   const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
   expect(page).toBe(rulesPage(antigrad, definitions, documentation, sizesIn(page)))
 })
@@ -179,7 +185,7 @@ test('the README says how many rules there are', () => {
 })
 
 test.each(Object.values(definitions))(
-  'the rule $name has a TypeScript loop for each of its kernels',
+  'the rule $name has a TypeScript loop for each kernel of the rule',
   ({ kernels }) => {
     for (const { number } of kernels) {
       expect(getLoop(number, 'float32')).toBeTypeOf('function')
@@ -188,19 +194,19 @@ test.each(Object.values(definitions))(
   },
 )
 
-test("the shifted form of Nesterov's momentum has a gradient point", () => {
+test("the shifted form of Nesterov's momentum requests a separate point for gradients", () => {
   const { definition, rule } = resolve(nesterov({ form: 'shifted' }))
   expect(definition.stages(rule).map(({ name }) => name)).toEqual(['Momentum'])
   expect(definition.point(rule)?.name).toBe('Point')
 })
 
 describe('a schedule', () => {
-  test('reads its options once', () => {
+  test("reads the user's options once", () => {
     const given = Object.assign(fickle('from'), { steps: 2 }) as { steps: number }
     expect(warmup(1, given)).toEqual({ schedule: 'warmup', value: 1, steps: 2, from: 0.5 })
   })
 
-  test('is copied and frozen when its properties are read once', () => {
+  test('is copied and frozen, and each property is read once', () => {
     const inner = { schedule: 'warmup', value: 1, steps: 2, from: null }
     const given = { schedule: 'warmup', value: inner, steps: 4, from: null } as Warmup
     const rule = adam({ lr: given })
@@ -211,7 +217,7 @@ describe('a schedule', () => {
     expect(adam({ lr: twice as Warmup }).lr).toEqual({ schedule: 'warmup', value: 0.5, steps: 1, from: null })
   })
 
-  test('is refused if it is nested too deeply or contains itself', () => {
+  test('is refused if the schedule is nested too deeply or contains itself', () => {
     const nested = (depth: number) => {
       let value: Scheduled = 1
       for (let i = 0; i < depth; i++) value = { schedule: 'warmup', value, steps: 1, from: null }
@@ -225,7 +231,7 @@ describe('a schedule', () => {
     expect(() => adam({ lr: circle as Warmup })).toThrow(OptionError)
   })
 
-  test("is refused if it contains a number out of the option's range", () => {
+  test("is refused if the schedule contains a number outside the option's range", () => {
     expect(() => adam({ lr: warmup(1, { steps: 2, from: -1 }) })).toThrow(
       'adam: lr: warmup: from: expected a finite number ≥ 0, got -1',
     )
@@ -234,7 +240,7 @@ describe('a schedule', () => {
     )
   })
 
-  test('returns the values of its definition, and knows when they become constant', () => {
+  test('returns the values of its formula, and knows when the values become constant', () => {
     const schedule = scheduleFor(
       adam({ lr: warmup(0.3, { steps: 7 }), weightDecay: warmup(2, { steps: 3, from: 1 }) }),
     )
@@ -250,7 +256,7 @@ describe('a schedule', () => {
     expect(makeRuleSchedule(definitions.adam, resolve(adam()).rule)).toBe(null)
   })
 
-  test('causes an error at an update if its value is out of range, and no parameter changes', () => {
+  test('causes an error at an update if the value is out of range, and no parameter changes', () => {
     const schedule = scheduleFor(
       adam({ lr: (t) => t + 1, weightDecay: warmup((t) => (t === 3 ? ('2' as never) : 2), { steps: 1 }) }),
     )
@@ -262,7 +268,7 @@ describe('a schedule', () => {
     )
   })
 
-  test('is evaluated completely even if its function requests another update', () => {
+  test('returns all values for the requested update, even if a schedule function requests another update', () => {
     let inside = false
     const schedule = scheduleFor(
       adam({
@@ -288,7 +294,7 @@ interface PresetFunction extends Readonly<Record<string, () => Readonly<Record<s
 }
 
 describe('the presets of rules', () => {
-  test('have a column in docs/rules.md with their changed options', () => {
+  test('have a column in docs/rules.md that lists the changed options', () => {
     const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
     const functions = antigrad as unknown as Readonly<Record<string, PresetFunction>>
     for (const name of Object.keys(definitions)) {
@@ -310,7 +316,7 @@ describe('the presets of rules', () => {
     }
   })
 
-  test("contain the values of other libraries, and the user's options take precedence", () => {
+  test("contain the default values of other libraries, and the user's options take precedence", () => {
     expect(antigrad.adagrad.optax({ lr: 0.5 })).toEqual(
       adagrad({ lr: 0.5, initialAccumulator: 0.1 + 1e-7, eps: 0 }),
     )

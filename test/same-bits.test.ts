@@ -74,7 +74,7 @@ test('WebAssembly and the addon are available for the comparison of bits', () =>
   expect(engines().native.instructionSets).toContain('scalar')
 })
 
-test('the table of cases has every rule, and a non-default value of every option', () => {
+test('the table of cases has every rule, and a non-default value for every option', () => {
   const simple = cases.map(({ rule }) => (rule.name === 'delayedStart' ? rule.rule : rule))
   const missing = Object.values(definitions).flatMap(({ name, options }) =>
     Object.entries(options)
@@ -95,36 +95,44 @@ describe(`the bits of TypeScript on ${others.map(({ name }) => name).join(', ')}
         expect(differenceAmong(others, testCase, one)).toBeNull()
     })
 
-    test.each(dtypes)('are reproduced with several tensors, some without a gradient: %s', (dtype) => {
-      const several = makeData(dtype, awkward, 2, true)
-      expect(differenceAmong(others, testCase, several)).toBeNull()
-    })
+    test.each(dtypes)(
+      'are reproduced with several tensors, including tensors without a gradient: %s',
+      (dtype) => {
+        const several = makeData(dtype, awkward, 2, true)
+        expect(differenceAmong(others, testCase, several)).toBeNull()
+      },
+    )
   })
 })
 
-test.each(dtypes)('a step leaves a tensor without a gradient and its count unchanged in %s', (dtype) => {
-  const several = makeData(dtype, awkward, 2, true)
-  for (const testCase of cases) {
-    const updates = awkward.map(() => 0)
-    let before: FloatArray[] = []
-    let step = 0
-    for (const snapshot of run(reference, testCase, several)) {
-      const present = several.gradients[step].map((gradient) => step % 3 === 2 || gradient instanceof Object)
-      present.forEach((is, i) => {
-        updates[i] += Number(is)
-      })
-      expect(snapshot.updates, `${testCase.name}, step ${step}`).toEqual(updates)
-      for (const [k, [name, array]] of snapshot.arrays.entries()) {
-        const tensor = Number(/\d+/.exec(name))
-        // The last gradient point of the shifted form includes all tensors.
-        if (step === 0 || present[tensor] || name.endsWith('.point')) continue
-        expect(firstDifference(before[k], array), `${testCase.name}, ${name}`).toBe(-1)
+test.each(dtypes)(
+  "a step leaves a tensor without a gradient and the tensor's update count unchanged in %s",
+  (dtype) => {
+    const several = makeData(dtype, awkward, 2, true)
+    for (const testCase of cases) {
+      const updates = awkward.map(() => 0)
+      let before: FloatArray[] = []
+      let step = 0
+      for (const snapshot of run(reference, testCase, several)) {
+        const present = several.gradients[step].map(
+          (gradient) => step % 3 === 2 || gradient instanceof Object,
+        )
+        present.forEach((is, i) => {
+          updates[i] += Number(is)
+        })
+        expect(snapshot.updates, `${testCase.name}, step ${step}`).toEqual(updates)
+        for (const [k, [name, array]] of snapshot.arrays.entries()) {
+          const tensor = Number(/\d+/.exec(name))
+          // The last gradient point of the shifted form includes all tensors.
+          if (step === 0 || present[tensor] || name.endsWith('.point')) continue
+          expect(firstDifference(before[k], array), `${testCase.name}, ${name}`).toBe(-1)
+        }
+        before = snapshot.arrays.map(([, array]) => array.slice())
+        step++
       }
-      before = snapshot.arrays.map(([, array]) => array.slice())
-      step++
     }
-  }
-})
+  },
+)
 
 describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
   test.each(dtypes)(
@@ -152,7 +160,7 @@ describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
   })
 })
 
-test('the division of elements into tensors changes no bit if no norm is used', () => {
+test('the division of elements into tensors changes no bit unless a norm is used', () => {
   const elementwise = cases.filter(
     ({ rule, options: { clip = {} } }) =>
       Object.keys(clip).every((name) => name === 'value') && isElementwise(rule),

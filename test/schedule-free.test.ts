@@ -48,7 +48,7 @@ function translated({ name, options }: Entry): Rule {
 }
 
 describe.each(variants)('Schedule-Free rules on $name', ({ name: _, ...engine }) => {
-  test.each(golden)('reproduce schedulefree: $name $dtype', (entry) => {
+  test.each(golden)('reproduce the Python package schedulefree: $name $dtype', (entry) => {
     const { dtype, initial, gradients, parameters, evaluation } = entry
     const optimizer = new Optimizer(array(dtype, initial), translated(entry), engine)
     const largest = initial.map(Math.abs)
@@ -105,14 +105,14 @@ describe('a Schedule-Free step without gradientPoint()', () => {
     expectBlind(() => optimizer.step(ones()))
   })
 
-  test('is accepted for the later batches of an update', () => {
+  test('is accepted for later batches of the same update', () => {
     const optimizer = new Optimizer(ones(), free, { accumulate: { batches: 2 } })
     optimizer.gradientPoint()
     expect([optimizer.step(ones()), optimizer.step(ones())]).toEqual([false, true])
     expectBlind(() => optimizer.step(ones()))
   })
 
-  test('is an error while any unfrozen tensor has such a rule', () => {
+  test('is an error if any unfrozen tensor has a Schedule-Free rule', () => {
     const groups = [{ match: 'free', rule: free }]
     const optimizer = new Optimizer({ free: ones(), other: ones() }, adam(), { groups })
     expectBlind(() => optimizer.step({ other: ones() }))
@@ -129,7 +129,7 @@ describe('a Schedule-Free step without gradientPoint()', () => {
     expect(optimizer.step()).toBe(false)
   })
 
-  test('is an error if the parameters have changed since', () => {
+  test('is an error if the parameters have changed since the last gradientPoint()', () => {
     const optimizer = new Optimizer(ones(), free)
     const saved = optimizer.save()
     optimizer.gradientPoint()
@@ -164,7 +164,7 @@ test.each([
   expect(again.save().tensors).toEqual(whole.save().tensors)
 })
 
-test('Schedule-Free weights tʳ·γₘₐₓᵖ and a warm-up match the equivalent form that stores y', () => {
+test('Schedule-Free rules with weights tʳ·γₘₐₓᵖ and a warm-up match the equivalent form that stores y', () => {
   const [lr, beta, lambda, warmupSteps, r, p] = [0.3, 0.8, 0.05, 6, 1.5, 3]
   const options = { lr, momentum: beta, weightDecay: lambda, warmupSteps, r, weightLrPower: p }
   const optimizer = new Optimizer(Float64Array.of(2), scheduleFreeSgd(options))
@@ -185,7 +185,7 @@ test('Schedule-Free weights tʳ·γₘₐₓᵖ and a warm-up match the equivale
   }
 })
 
-test('the first updates of Schedule-Free RAdam change nothing or equal SGD', () => {
+test('the first updates of Schedule-Free RAdam leave the parameters unchanged or equal updates of SGD', () => {
   const after = (silentSgdPhase: boolean) => {
     const optimizer = new Optimizer(ones(), scheduleFreeRAdam({ lr: 0.5, silentSgdPhase }))
     optimizer.gradientPoint()
@@ -203,7 +203,7 @@ test('the Schedule-Free average stays the same if the learning rate is 0', () =>
   expect([optimizer.params, optimizer.state.z]).toEqual([ones(), ones()])
 })
 
-test('the Schedule-Free state z starts at the parameters of new, extended, unfrozen and partly restored tensors', () => {
+test('the Schedule-Free state z of new, extended, unfrozen and partly restored tensors starts at the parameters', () => {
   const optimizer = new Optimizer({ a: ones() }, free, { shapes: { a: [3, 1] } })
   optimizer.gradientPoint()
   optimizer.step({ a: ones() })
@@ -223,7 +223,7 @@ test('the Schedule-Free state z starts at the parameters of new, extended, unfro
   expect([more.params.b[0], more.state.b.z[0], more.state.a.updates]).toEqual([9, 9, 0])
 })
 
-test('Schedule-Free rules refuse options that would change only the average', () => {
+test('Schedule-Free rules refuse optimizer options that would change only the average', () => {
   expect(() => delayedStart(3, free)).toThrow('delayedStart: rule: expected a rule in which the parameters')
   const delayed = { name: 'delayedStart', updates: 3, rule: free } as never
   expect(() => new Optimizer(ones(), delayed)).toThrow(OptionError)
@@ -243,7 +243,7 @@ test('minimize evaluates Schedule-Free gradients at gradientPoint, and converges
   expect(reason).toBe('converged')
 })
 
-test('minimize with a Schedule-Free rule does not converge if only the gradient at gradientPoint is 0', () => {
+test('minimize with a Schedule-Free rule does not report convergence if only the gradient at gradientPoint is 0', () => {
   const lr = 2 ** -40
   // After two updates, z is −2·lr, x is −1.5·lr and y is −1.55·lr.
   const gradient = (x: ArrayLike<number>, out: { [i: number]: number }) => {

@@ -98,13 +98,13 @@ interface Golden {
 const data = JSON.parse(readFileSync(join(home, 'test/data/schedules.json'), 'utf8')).schedules as Golden[]
 const nameOf = ({ system, name }: Golden) => `${system.split('.').at(-1)} ${name}`
 
-describe('the values of PyTorch and Optax', () => {
+describe('the schedule values of PyTorch and Optax', () => {
   test('are all compared', () => {
     expect(data.map(nameOf).sort()).toEqual(Object.keys(golden).sort())
   })
 
   test.each(data.map((entry) => [nameOf(entry), entry.values] as const))(
-    'are reproduced by %s',
+    'are reproduced by the schedule %s',
     (name, values) => {
       expect(values.length).toBe(60)
       const largest = Math.max(...values)
@@ -215,8 +215,8 @@ const formulas: Record<string, readonly [Schedule, (t: number) => number]> = {
   ],
 }
 
-describe('the documented formula of', () => {
-  test.each(Object.entries(formulas))("%s gives the schedule's values", (_, [schedule, formula]) => {
+describe('the documented formula of the schedule', () => {
+  test.each(Object.entries(formulas))("%s determines the schedule's values", (_, [schedule, formula]) => {
     for (const t of [...Array(60).keys(), 1e6]) {
       const expected = formula(t)
       const error = Math.abs(evaluateSchedule(schedule, t) - expected)
@@ -227,7 +227,7 @@ describe('the documented formula of', () => {
   })
 })
 
-test('the bits of all schedules are recorded', () => {
+test('the values of all schedules equal the recorded bits', () => {
   const schedules = [...Object.values(golden), ...Object.values(formulas).map(([schedule]) => schedule)]
   const plain = schedules.filter((schedule) => !/joined|chained/.test(JSON.stringify(schedule)))
   const values = plain.flatMap((schedule) =>
@@ -420,7 +420,7 @@ const nested: fc.Arbitrary<Schedule> = fc.letrec<{ any: Schedule }>((tie) => ({
 const times = [...Array(130).keys(), 1000, 1e6 + 1, 2 ** 40]
 const valuesOf = (schedule: Scheduled) => times.map((t) => evaluateSchedule(schedule, t))
 
-test('every schedule occurs in the random tests, and has a row in the docs', () => {
+test('every schedule occurs in the random tests, and has a table row in the docs', () => {
   const drawn = [...Object.keys(kinds), 'warmup', 'chained', 'joined']
   expect(Object.keys(functions).sort()).toEqual(drawn.sort())
   const page = readFileSync(join(home, 'docs/schedules.md'), 'utf8')
@@ -431,14 +431,14 @@ test('every schedule occurs in the random tests, and has a row in the docs', () 
 describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {
   const check = (promise: (drawn: Drawn) => void) => fc.assert(fc.property(arbitrary, promise), { seed: 7 })
 
-  test('stays within its bounds exactly', () => {
+  test('stays exactly within the documented bounds', () => {
     check(({ schedule, bounds: [low, high] }) => {
       const beyond = valuesOf(schedule).filter((x) => !(x >= low && x <= high))
       expect(beyond).toEqual([])
     })
   })
 
-  test('is monotonic as documented, and changes at most at the documented speed', () => {
+  test('is monotonic as documented, and changes at most by the documented amount per update', () => {
     check(({ schedule, way, slope }) => {
       const values = valuesOf(schedule).slice(0, 130)
       const moves = values.slice(1).map((x, t) => x - values[t])
@@ -447,7 +447,7 @@ describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {
     })
   })
 
-  test('increases up to the last update of its warm-up, and not afterwards', () => {
+  test('increases until the last update of the warm-up, and not afterward', () => {
     check(({ schedule }) => {
       // A schedule that decreases meanwhile, and a schedule that restarts.
       if (schedule.schedule === 'cyclic' && schedule.mode === 'expRange') return
@@ -469,7 +469,7 @@ describe('any schedule', () => {
   const check = (promise: (schedule: Schedule) => void) =>
     fc.assert(fc.property(nested, promise), { seed: 11, numRuns: 300 })
 
-  test('is deeply frozen, and unchanged by JSON and a structured clone', () => {
+  test('is deeply frozen, and is preserved by JSON and structuredClone', () => {
     const isFrozen = (x: unknown): boolean =>
       typeof x !== 'object' || x === null || (Object.isFrozen(x) && Object.values(x).every(isFrozen))
     check((schedule) => {
@@ -483,7 +483,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('is constant from the update that is reported as its end', () => {
+  test('is constant from the reported final update on', () => {
     check((schedule) => {
       const from = findConstantStart(schedule)
       if (from === Infinity) return
@@ -492,7 +492,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('has twice its values with a factor of 2', () => {
+  test('has doubled values if multiplied by a factor of 2', () => {
     check((schedule) => {
       const values = valuesOf(schedule)
       const twice = valuesOf(scaled(schedule, 2))
@@ -501,7 +501,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('has the same values in an optimizer and in evaluateSchedule(), and is saved and loaded', () => {
+  test('has the same values in an optimizer as in evaluateSchedule(), even after save and load', () => {
     const runs = { seed: 3, numRuns: 40 }
     const property = fc.property(nested, nested, (lr, decay) => {
       const gradient = (t: number) => Float64Array.of(t % 3, -1)
@@ -538,7 +538,7 @@ test('the interpolation of a schedule never exceeds its endpoint by rounding', (
   fc.assert(property, { seed: 5, numRuns: 3000 })
 })
 
-test('the parts of a joined schedule meet if each part begins with the final value of the previous part', () => {
+test('a joined schedule is continuous if each part begins with the final value of the previous part', () => {
   const schedule = joined(
     [linear(0, { endValue: 1, steps: 10 }), 1, cosine(1, { steps: 20, endValue: 0.25 }), 0.25],
     { boundaries: [10, 15, 35] },
@@ -551,7 +551,7 @@ test('the parts of a joined schedule meet if each part begins with the final val
   expect([10, 15, 35].map((t) => evaluateSchedule(schedule, t))).toEqual([1, 1, 0.25])
 })
 
-test('a warm-up is detected even inside joined parts, factors and groups', () => {
+test('a warm-up is detected even inside joined schedules, factors and groups', () => {
   const rising = linear(0, { endValue: 1, steps: 10 })
   expect(warmupSteps(joined([rising, 1, rising], { boundaries: [10, 20] }))).toBe(10)
   expect(warmupSteps(joined([rising, rising], { boundaries: [5] }))).toBe(15)
@@ -563,7 +563,7 @@ test('a warm-up is detected even inside joined parts, factors and groups', () =>
   expect(warmupSteps((t: number) => t)).toBe(0)
 })
 
-test('the stopping criterion does not apply while a schedule increases at first', () => {
+test('the stopping criterion does not apply during the initial increase of a schedule', () => {
   const valley = expression('(x - 3)^2')
   const options = { maxIterations: 400, tolerance: 1e-6 }
   const reasonOf = (lr: Scheduled) => minimize(valley, [0], gradientDescent({ lr }), options)
@@ -574,7 +574,7 @@ test('the stopping criterion does not apply while a schedule increases at first'
   expect(many.iterations[0]).toBe(reasonOf(slow).iterations)
 })
 
-test("a group's lrScale multiplies only the numbers of the learning rate", () => {
+test('the option lrScale of a group multiplies the values of a schedule, but not its step counts', () => {
   const lr = warmup(chained([cosine(0.5, { steps: 8 }), step(1, { stepSize: 2, gamma: 0.5 })]), { steps: 3 })
   const rule = sgd({ lr })
   const params = { a: Float64Array.of(1), b: Float64Array.of(1) }
@@ -596,7 +596,7 @@ describe('a schedule with metrics', () => {
   const { runs } = JSON.parse(readFileSync(join(home, 'test/data/plateau.json'), 'utf8')) as { runs: Run[] }
   const ours = { min_lr: 'minValue', threshold_mode: 'thresholdMode' } as Readonly<Record<string, string>>
 
-  test.each(runs)("has PyTorch's values: $options", ({ options, metrics, values }) => {
+  test.each(runs)('has the same values as in PyTorch: $options', ({ options, metrics, values }) => {
     const own = Object.fromEntries(
       Object.entries(options).map(([name, value]) => [ours[name] ?? name, value]),
     )
@@ -622,7 +622,7 @@ describe('a schedule with metrics', () => {
     expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
   })
 
-  test('receives metrics even inside other schedules, which are copied', () => {
+  test('receives metrics even inside other schedules, and these schedules are copied', () => {
     const plateau = reduceOnPlateau(1, { patience: 0 })
     const constantly = constant(2)
     const inner = joined([constantly, warmup(plateau, { steps: 2 })], { boundaries: [3] })
@@ -668,7 +668,7 @@ describe('a schedule with metrics', () => {
     expect(whole.rule).toEqual(loaded.rule)
   })
 
-  test('requires a metric that is a number', () => {
+  test('refuses a metric that is not a number', () => {
     for (const schedule of [0.1, cosine(1, { steps: 3 }), () => 1] as Scheduled[]) {
       expect(() => observeMetric(schedule, 1)).toThrow(
         /observeMetric: schedule: expected a schedule that contains reduceOnPlateau\(\)/,
@@ -683,7 +683,7 @@ describe('a schedule with metrics', () => {
   })
 })
 
-test('a momentum can be cycled like a learning rate', () => {
+test('a schedule can cycle the momentum like a learning rate', () => {
   const rule = momentum({ lr: 0.01, momentum: cyclic(0.95, { maxValue: 0.85, stepSizeUp: 4 }) })
   const optimizer = new Optimizer(Float64Array.of(1), rule)
   for (let t = 0; t < 20; t++) expect(optimizer.step(Float64Array.of(1))).toBe(true)
@@ -695,7 +695,7 @@ test('a momentum can be cycled like a learning rate', () => {
 // biome-ignore lint/suspicious/noExplicitAny: what TypeScript would not let through
 const all = functions as Record<string, any>
 
-test.each([0, 1])('reduceOnPlateau accepts the factors 0 and 1: %d', (factor) => {
+test.each([0, 1])('the schedule reduceOnPlateau accepts the factor %d', (factor) => {
   expect(reduceOnPlateau(1, { factor })).toMatchObject({ factor })
 })
 
@@ -798,7 +798,7 @@ describe('a schedule refuses', () => {
     expect((error as OptionError).argument).toBe(argument)
   })
 
-  test("values out of the option's range, at any depth", () => {
+  test("values out of the option's range at any nesting depth", () => {
     const negative = joined([0.1, warmup(linear(0.1, { endValue: -0.1, steps: 3 }), { steps: 2 })], {
       boundaries: [4],
     })
@@ -819,7 +819,7 @@ describe('a schedule refuses', () => {
     )
   })
 
-  test('more than a hundred nested schedules, however they are combined', () => {
+  test('more than a hundred nested schedules in any combination', () => {
     let wide: Scheduled = 1
     expect(() => {
       for (let k = 0; k < 60; k++) wide = { schedule: 'chained', schedules: [wide, wide] } as Schedule
@@ -828,7 +828,7 @@ describe('a schedule refuses', () => {
   })
 })
 
-test("a bundle without a schedule's function names the required import, and does not contain it", async () => {
+test("a bundle that lacks a schedule's function throws an error that names the required import", async () => {
   const bundle = async (names: string) => {
     const contents = `export { ${names} } from './dist/index.js'`
     const { outputFiles } = await build({
@@ -852,16 +852,16 @@ test("a bundle without a schedule's function names the required import, and does
   expect(full.adam({ lr: plain }).lr).toEqual(plain)
 })
 
-describe('evaluateSchedule', () => {
-  test("returns a number's value at each t", () => {
+describe('the function evaluateSchedule', () => {
+  test('returns the number itself at each t if the schedule is a number', () => {
     for (const t of [0, 1, 1e9]) expect(evaluateSchedule(0.1, t)).toBe(0.1)
   })
 
-  test('returns the result of a function of t', () => {
+  test('returns the result of a schedule that is a function of t', () => {
     expect(evaluateSchedule((t) => 2 * t + 1, 3)).toBe(7)
   })
 
-  test('follows the definition of a warm-up, and then the schedule after the warm-up', () => {
+  test('evaluates a warm-up by its definition, and afterward the schedule that follows', () => {
     const plain = warmup(0.3, { steps: 4 })
     expect([0, 1, 3, 4, 100].map((t) => evaluateSchedule(plain, t))).toEqual([0.075, 0.15, 0.3, 0.3, 0.3])
     const fromZero = warmup((t) => 8 / (t + 1), { steps: 4, from: 0 })
@@ -870,7 +870,7 @@ describe('evaluateSchedule', () => {
     expect(evaluateSchedule(JSON.parse(JSON.stringify(plain)) as Schedule, 1)).toBe(0.15)
   })
 
-  test('equals the schedule in the rule if set is called before each step, and can be saved', () => {
+  test('leads to the same run as a schedule in the rule if `set` is called with its result before each step', () => {
     const rate = warmup((t) => Math.cos(t / 10), { steps: 3, from: 0.01 })
     const scheduled = new Optimizer(Float32Array.of(1, -2), adam({ lr: rate }))
     const set = new Optimizer(Float32Array.of(1, -2), adam())
@@ -903,18 +903,21 @@ describe('evaluateSchedule', () => {
     },
   )
 
-  test('refuses a schedule with an invalid part, and names the part', () => {
+  test('refuses a schedule with an invalid part, and names the invalid part', () => {
     const broken = { ...warmup(1, { steps: 2 }), value: 'fast' }
     expect(refused(() => evaluateSchedule(broken as Anything, 0))).toBe(
       'evaluateSchedule: schedule: warmup: value',
     )
   })
 
-  test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])('refuses %s as t, and calls nothing', (t) => {
-    let calls = 0
-    expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluateSchedule: t')
-    expect(calls).toBe(0)
-  })
+  test.each([-1, 0.5, NaN, Infinity, '0', null, undefined])(
+    'refuses %s as t before calling any function',
+    (t) => {
+      let calls = 0
+      expect(refused(() => evaluateSchedule(() => ++calls, t as Anything))).toBe('evaluateSchedule: t')
+      expect(calls).toBe(0)
+    },
+  )
 
   test.each([NaN, -Infinity, '1', undefined, null, 1n])('rejects a function that returns %s', (x) => {
     const schedule = (() => x) as Scheduled
@@ -924,7 +927,7 @@ describe('evaluateSchedule', () => {
     )
   })
 
-  test('passes on exceptions of a function', () => {
+  test('propagates exceptions of a schedule function', () => {
     const error = new Error('mine')
     const thrower = () => {
       throw error

@@ -38,7 +38,7 @@ function rates(optimizer: Pick<Optimizer, 'report'>): Record<string, [number, nu
   )
 }
 
-test('set leaves options of groups unchanged, and lrScale still multiplies', () => {
+test('a call of `set` without a match leaves options of groups unchanged, and lrScale still applies', () => {
   const optimizer = make()
   expect(rates(optimizer)).toEqual({
     'a.w': [0.125, 0.5],
@@ -51,14 +51,14 @@ test('set leaves options of groups unchanged, and lrScale still multiplies', () 
   expect(optimizer.rule).toMatchObject({ lr: 1, weightDecay: 0.75 })
 })
 
-test('lrScale scales a schedule in set like a number', () => {
+test('the option lrScale scales a schedule in a call of `set` like a number', () => {
   const optimizer = make()
   optimizer.set({ lr: (t) => 2 * t })
   const at = optimizer.report().tensors.map(({ rule }) => (rule as { lr: unknown }).lr)
   expect(at.map((lr) => (typeof lr === 'function' ? lr(3) : lr))).toEqual([3, 3, 6, 4])
 })
 
-test('set with a match overrides groups, and the latest call takes precedence', () => {
+test('a call of `set` with a match overrides options of groups, and the latest call takes precedence', () => {
   const optimizer = make()
   optimizer.set('**.bias', { lr: 8, weightDecay: 0.25 })
   expect(rates(optimizer)['a.bias']).toEqual([8, 0.25])
@@ -68,7 +68,7 @@ test('set with a match overrides groups, and the latest call takes precedence', 
   expect(rates(optimizer).c).toEqual([1, 0])
 })
 
-test('set has the same effect after a save, and on later tensors', () => {
+test('a call of `set` also affects loaded runs and tensors that are added later', () => {
   const optimizer = Optimizer.load(structuredClone(make().save()))
   optimizer.set({ lr: 1, weightDecay: 0.75 })
   optimizer.add({ b: { bias: one() } }, { shapes: { b: { bias: [1] } } })
@@ -76,7 +76,7 @@ test('set has the same effect after a save, and on later tensors', () => {
   expect(rates(optimizer)).toEqual(expected)
 })
 
-test('set ignores weightDecay 0 for a rule without decay, and refuses any other missing option', () => {
+test('a call of `set` ignores weightDecay 0 for a rule without decay, and refuses other unsupported options', () => {
   const params = { w: one(), bias: one() }
   new Optimizer(params, momentum(), { groups: [noDecay()] as never, shapes: { w: [1, 1] } })
   const groups = [{ match: 'bias', weightDecay: 0.1 }] as never
@@ -88,7 +88,7 @@ test('set ignores weightDecay 0 for a rule without decay, and refuses any other 
 })
 
 /** Without changes between them, steps only read gradients. */
-describe.each(engineNames)('set between steps on the fast path of the engine %s', (engine) => {
+describe.each(engineNames)('a call of `set` between steps on the fast path of the engine %s', (engine) => {
   const make = () =>
     new Optimizer({ a: Float32Array.of(1, 2), b: Float32Array.of(3) }, adamw({ lr: 0.25 }), { engine })
   const gradients = { a: Float32Array.of(1, -2), b: Float32Array.of(0.5) }
@@ -104,7 +104,7 @@ describe.each(engineNames)('set between steps on the fast path of the engine %s'
     ['a schedule', (optimizer) => optimizer.set({ lr: cosine(1, { steps: 4 }) })],
     ['a function', (optimizer) => optimizer.set({ lr: (t) => 1 / (t + 1) })],
     ['options of one tensor', (optimizer) => optimizer.set('b', { lr: 0.5 })],
-  ])('has the effect of a loaded run, %s', (_, set) => {
+  ])('has the same effect as in a loaded run, %s', (_, set) => {
     const straight = stepped(make())
     set(straight)
     const loaded = Optimizer.load<Run['params'] & object>(stepped(make()).save(), {
@@ -115,13 +115,13 @@ describe.each(engineNames)('set between steps on the fast path of the engine %s'
     expect(inBits(straight.params)).not.toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('changes nothing if it is refused', () => {
+  test('changes nothing if the call is refused', () => {
     const optimizer = stepped(make())
     expect(() => optimizer.set({ lr: 0.5, eps: -1 })).toThrow(OptionError)
     expect(inBits(stepped(optimizer).params)).toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('refuses a step by its schedule function', () => {
+  test('accepts a schedule function, but the function cannot call step', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), adamw(), { engine })
     for (let k = 0; k < 3; k++) optimizer.step(gradients.a)
     const before = inBits(optimizer.params)

@@ -32,19 +32,19 @@ esac
   return { status, stderr }
 }
 
-test('the set-up hides the output of a failed locked attempt if the next attempt succeeds', () => {
+test('the set-up script hides the output of a failed locked installation if the next attempt succeeds', () => {
   const { status, stderr } = install(101, 0)
   expect(status).toBe(0)
   expect(stderr).not.toMatch(/error|fail/i)
   expect(stderr).toContain('tool: a locked version of a dependency is not available')
 })
 
-test('the set-up prints both attempts if both fail', () => {
+test('the set-up script prints the output of both attempts if both fail', () => {
   const { status, stderr } = install(101, 101)
   expect(status).toBe(1)
   expect(stderr).toMatch(/no such version at all.*no such locked version/s)
 })
 
-test('the set-up makes a single attempt if it succeeds', () => {
+test('the set-up script makes no second attempt if the first attempt succeeds', () => {
   expect(install(0, 101)).toEqual({ status: 0, stderr: '' })
 })

@@ -30,7 +30,7 @@ const run = (command: string, ...args: string[]) =>
   })
 const antigrad = (...args: string[]) => run(process.execPath, cli, ...args)
 
-describe.skipIf(!isAsked || !isThere)('Slurm', () => {
+describe.skipIf(!isAsked || !isThere)('the scheduler Slurm', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'antigrad-slurm-'))
     chmodSync(folder, 0o755)
@@ -98,7 +98,7 @@ PartitionName=all Nodes=${host} Default=YES MaxTime=INFINITE State=UP
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('runs a job array with canceled tasks, and runs the missing tasks after another submission', () => {
+  test('runs a plan as a job array, and completes canceled tasks after another submission', () => {
     const sweep = ['sweep', '--lr', '1e-3..0.1:log:16', '--starts', '512', '--max-iterations', '2000']
     const direct = antigrad(...sweep, '--json').stdout
     expect(antigrad(...sweep, '--plan', 'plan.json', '--chunk-size', '1').status).toBe(0)

@@ -16,8 +16,8 @@ const { openLoop }: { openLoop: Entry[] } = JSON.parse(
   readFileSync(new URL('data/sm3.json', import.meta.url), 'utf8'),
 )
 
-describe.each(variants)("Optax's trajectories of SM3 on $name", ({ name: _, ...engine }) => {
-  test.each(openLoop)('are reproduced: $dtype $shape', ({ options, ...entry }) => {
+describe.each(variants)('the rule SM3 on $name', ({ name: _, ...engine }) => {
+  test.each(openLoop)('reproduces the trajectory of Optax: $dtype $shape', ({ options, ...entry }) => {
     expectTrajectory(sm3(options), entry, engine)
   })
 })
@@ -48,7 +48,7 @@ const threads = [1, 2, 3].map(
 const others = [...variants.filter((variant) => variant !== reference), ...threads]
 
 describe.each(Object.entries(rules))('SM3 matrices with the options "%s"', (_, [rule, options]) => {
-  test.each(dtypes)('have the same bits: %s', (dtype) => {
+  test.each(dtypes)('are updated to bit-identical values: %s', (dtype) => {
     const data = makeData(dtype, lengths, 5, true)
     const begin = ({ name: _, ...engine }: Variant) =>
       new Optimizer(data.initial, rule, { ...options, shapes: [...shapes], ...engine })
@@ -77,22 +77,25 @@ describe('row and column statistics of SM3', () => {
       ...engine,
     })
 
-  test.each(variants)('are the largest ν of each row and column: $name', ({ name: _, ...engine }) => {
-    const optimizer = make(engine)
-    optimizer.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6), b: Float64Array.of(3, 0) })
-    expect([...(optimizer.state.w.r ?? [])]).toEqual([9, 36])
-    expect([...(optimizer.state.w.c ?? [])]).toEqual([16, 25, 36])
-    expect([...(optimizer.state.b.v ?? [])]).toEqual([9, 0])
-    expect([...optimizer.params.b]).toEqual([-1, 0])
-    optimizer.step({ w: Float64Array.of(4, 0, 0, 3, 0, 0), b: Float64Array.of(4, 0) })
-    // ν is min(9, 16) + 16 and min(36, 16) + 9 for two elements, and the minimum of row and column for the others.
-    expect([...(optimizer.state.w.r ?? [])]).toEqual([25, 36])
-    expect([...(optimizer.state.w.c ?? [])]).toEqual([25, 25, 36])
-    expect([optimizer.params.w[0], optimizer.params.w[3]]).toEqual([-1 - 4 / 5, -1 - 3 / 5])
-    expect(optimizer.params.b[0]).toBe(-1 - 4 / 5)
-  })
+  test.each(variants)(
+    'are the largest value of ν in each row and column: $name',
+    ({ name: _, ...engine }) => {
+      const optimizer = make(engine)
+      optimizer.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6), b: Float64Array.of(3, 0) })
+      expect([...(optimizer.state.w.r ?? [])]).toEqual([9, 36])
+      expect([...(optimizer.state.w.c ?? [])]).toEqual([16, 25, 36])
+      expect([...(optimizer.state.b.v ?? [])]).toEqual([9, 0])
+      expect([...optimizer.params.b]).toEqual([-1, 0])
+      optimizer.step({ w: Float64Array.of(4, 0, 0, 3, 0, 0), b: Float64Array.of(4, 0) })
+      // ν is min(9, 16) + 16 and min(36, 16) + 9 for two elements, and the minimum of row and column for the others.
+      expect([...(optimizer.state.w.r ?? [])]).toEqual([25, 36])
+      expect([...(optimizer.state.w.c ?? [])]).toEqual([25, 25, 36])
+      expect([optimizer.params.w[0], optimizer.params.w[3]]).toEqual([-1 - 4 / 5, -1 - 3 / 5])
+      expect(optimizer.params.b[0]).toBe(-1 - 4 / 5)
+    },
+  )
 
-  test.each(variants)("contain a gradient's NaN: $name", ({ name: _, ...engine }) => {
+  test.each(variants)('contain NaN after a gradient that is NaN: $name', ({ name: _, ...engine }) => {
     const optimizer = make(engine)
     optimizer.step({ w: Float64Array.of(1, NaN, 3, 4, 5, 6) })
     optimizer.step({ w: Float64Array.of(1, 1, 1, 1, 1, 1) })
@@ -100,7 +103,7 @@ describe('row and column statistics of SM3', () => {
     expect([...(optimizer.state.w.c ?? [])]).toEqual([NaN, NaN, NaN])
   })
 
-  test('are saved, and loaded on another engine', () => {
+  test('are saved on one engine, and loaded on another engine', () => {
     const optimizer = make({ engine: 'typescript' })
     optimizer.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6), b: Float64Array.of(1, 2) })
     const loaded = Optimizer.load(optimizer.save(), { engine: 'wasm' }) as unknown as typeof optimizer

@@ -43,7 +43,7 @@ const slopeTerms: Record<string, (x: number, slope: number, value: number) => nu
 const argumentsOf = (name: string): string => (name === 'atan2' ? 'x, y' : 'x')
 const functionOf = (name: string) => expression(`${name}(${argumentsOf(name)})` as string)
 
-test('the reference table contains all special functions', () => {
+test('the table of reference values contains all special functions', () => {
   expect(Object.keys(table).sort()).toEqual([...Object.keys(within), 'voigt'].sort())
 })
 
@@ -74,7 +74,7 @@ describe.each(Object.keys(within))('the special function %s', (name) => {
     }
   })
 
-  test('is in float32 the rounded float64 value', () => {
+  test('in float32 equals the rounded float64 value', () => {
     for (const row of table[name]) {
       const x = Float32Array.from(row.slice(0, count))
       expect(f.value(x)).toBe(Math.fround(f.value([...x])))
@@ -109,7 +109,7 @@ describe('the special function voigt', () => {
     }
   })
 
-  test('is in float32 the rounded float64 value', () => {
+  test('in float32 equals the rounded float64 value', () => {
     for (const row of [...table.voigt, [6, 1, 0], [0.5, 2, 1]]) {
       const x = Float32Array.from(row.slice(0, 3))
       expect(f.value(x), `${x}`).toBe(Math.fround(f.value([...x])))
@@ -429,7 +429,7 @@ describe('the special functions', () => {
 })
 
 describe.each(['float32', 'float64'] as const)(
-  'special functions have the same bits on all engines, in %s',
+  'special functions compute the same bits on all engines, in %s,',
   (dtype) => {
     const make = (numbers: readonly number[]) =>
       dtype === 'float32' ? Float32Array.from(numbers) : Float64Array.from(numbers)
@@ -453,7 +453,7 @@ describe.each(['float32', 'float64'] as const)(
       -1e300,
     ]
 
-    test('for voigt and its slopes, which are float64 values rounded once', () => {
+    test('for voigt and its derivatives, which are float64 values rounded once', () => {
       const ordinary = [...table.voigt.slice(0, 200), [6, 1, 0]]
       const rows = [...ordinary, ...strange.map((x) => [x, 1 - x, x * x])]
       const [x, sigma, gamma] = [0, 1, 2].map((k) => make(rows.map((row) => row[k])))
@@ -470,7 +470,7 @@ describe.each(['float32', 'float64'] as const)(
       expect(run('native')).toEqual(expected)
     })
 
-    test.each([...Object.keys(within), 'floor', 'sign'])('for %s and its slopes', (name) => {
+    test.each([...Object.keys(within), 'floor', 'sign'])('for %s and its derivatives', (name) => {
       const rows = [...(table[name] ?? []).slice(0, 60), ...strange.map((x) => [x, 0.5 - x])]
       const starts = {
         x: make(rows.map(([x]) => x)),
@@ -489,7 +489,7 @@ describe.each(['float32', 'float64'] as const)(
   },
 )
 
-test('derivatives of special functions equal their limits, and are NaN if the function is undefined', () => {
+test('derivatives of special functions have the correct limits, and are NaN if the function is undefined', () => {
   const slopes = new Float64Array(2)
   const at = (text: string, ...x: number[]) => {
     expression(text).gradient(x, slopes)
@@ -503,7 +503,7 @@ test('derivatives of special functions equal their limits, and are NaN if the fu
   expect(at('cbrt(x)', 0)).toEqual([inf])
 })
 
-test('the functions floor and sign have derivative 0', () => {
+test('the functions floor and sign have the derivative 0', () => {
   const slope = new Float64Array(1)
   for (const text of ['floor(x)', 'sign(x)']) {
     slope[0] = 5
@@ -521,7 +521,7 @@ test('second derivatives are correct for all special functions except trigamma, 
   expect(() => expression('trigamma(x)').hessian([3], second)).toThrow(OptionError)
 })
 
-test('a name that became a function in a later version is a parameter unless parentheses follow', () => {
+test('a name that a later version uses for a function is a parameter unless parentheses follow', () => {
   const f = expression('gamma*lgamma(x) + sign')
   expect(f.names).toEqual(['gamma', 'x', 'sign'])
   expect(f.value([2, 4, 1])).toBe(2 * expression('lgamma(x)').value([4]) + 1)

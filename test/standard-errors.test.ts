@@ -27,7 +27,7 @@ const ways = (exact: ReturnType<typeof expression>) => ({
 const digits = { exact: 12, 'gradient-differences': 8, 'value-differences': 6 } as const
 
 describe('the results of standardErrors', () => {
-  test("equal a fit's standard errors for a linear model", () => {
+  test('equal the standard errors of a fit for a linear model', () => {
     const squares = expression('(y - (a + b*t))^2').with({ t, y })
     const { x } = minimize(squares, [1, 1], lbfgs(), { tolerance: 1e-12 })
     const { errors, covariance, reason, message, derivatives } = standardErrors(squares, x, {
@@ -51,7 +51,7 @@ describe('the results of standardErrors', () => {
     expect(standardErrors(half, x, logL).errors[1] / known.errors.b).toBeCloseTo(1, 8)
   })
 
-  test('have known values for a Poisson rate and for the parameters of a normal distribution', () => {
+  test('equal the known formulas for a Poisson rate and for the parameters of a normal distribution', () => {
     const counts = [3, 5, 4, 9, 8, 2]
     const rate = expression('m - n*log(m)').with({ n: counts })
     const mean = counts.reduce((sum, n) => sum + n) / counts.length
@@ -86,7 +86,7 @@ describe('the results of standardErrors', () => {
     for (let i = 0; i < 3; i++) expect(other.errors[i] / exact.errors[i]).toBeCloseTo(1, digits[way])
   })
 
-  test('are computed from second derivatives of the objective if they exist', () => {
+  test('are computed from second derivatives of the objective if the objective provides second derivatives', () => {
     const hessian = (_: ArrayLike<number>, out: { [i: number]: number }) => {
       ;[out[0], out[1], out[2], out[3]] = [2, 1, 1, 3]
     }
@@ -114,7 +114,7 @@ describe('the results of standardErrors', () => {
 })
 
 describe('the second derivatives of an expression', () => {
-  test('equal manual derivatives, even with rows and conditions', () => {
+  test('equal manual derivatives, even with data rows and conditions', () => {
     const of = (text: string, x: number[]) => {
       const out = new Float64Array(x.length ** 2)
       expression(text).hessian(x, out)
@@ -133,11 +133,11 @@ describe('the second derivatives of an expression', () => {
   })
 })
 
-describe('NaN standard errors', () => {
+describe('standard errors that are NaN', () => {
   const errorsOf = (text: string, x: number[], options: StandardErrorsOptions = logL) =>
     Object.entries(ways(expression(text))).map(([, objective]) => standardErrors(objective, x, options))
 
-  test('occur at a saddle, whose direction is reported', () => {
+  test('occur at a saddle, and the direction of decrease is reported', () => {
     for (const { reason, errors, direction } of errorsOf('x^2 + 4*x*y + y^2', [0, 0])) {
       expect(reason).toBe('saddle')
       expect(errors.every(Number.isNaN)).toBe(true)
@@ -178,7 +178,7 @@ describe('NaN standard errors', () => {
     ])
   })
 
-  test('do not occur if the point is not the minimum, which a remark reports', () => {
+  test('do not occur at a point near the minimum, and the distance to the minimum is reported', () => {
     for (const { reason, distance, errors } of errorsOf('(x - 3)^2/2 + y^2', [2.9, 0])) {
       expect(reason).toBe('not-at-minimum')
       expect(distance).toBeCloseTo(0.1, 6)
@@ -186,7 +186,7 @@ describe('NaN standard errors', () => {
     }
   })
 
-  test('occur for parameters at a bound, which are treated as fixed', () => {
+  test('occur for parameters at a bound, because these parameters are treated as fixed', () => {
     const objective = expression('(y - (a + b*t))^2 + a*0').with({ t, y })
     const bounds = { b: [0, 9] } as const
     const x = [y.reduce((sum, at) => sum + at) / y.length, 0]
@@ -202,7 +202,7 @@ describe('NaN standard errors', () => {
   })
 })
 
-describe('standardErrors refuses', () => {
+describe('the function standardErrors refuses', () => {
   test.each<[object, RegExp]>([
     [{}, /^kind: expected one of negative-log-likelihood, chi-squared, sum-of-squares/],
     [{ kind: 'chi' }, /^kind: expected one of/],
@@ -213,12 +213,12 @@ describe('standardErrors refuses', () => {
     ],
     [{ ...logL, bounds: { z: [0, 1] } }, /bounds: expected names among x/],
     [{ ...logL, rowes: 1 }, /expected one of/],
-  ])('%j', (options, message) => {
+  ])('the arguments %j', (options, message) => {
     expect(() => standardErrors(expression('x^2'), [0], options as never)).toThrow(OptionError)
     expect(() => standardErrors(expression('x^2'), [0], options as never)).toThrow(message)
   })
 
-  test('a negative sum of squares, non-numeric values, and asynchronous objectives', () => {
+  test('a negative sum of squares, non-numeric values and asynchronous objectives', () => {
     expect(() => standardErrors(expression('x^2 - 1'), [0], { kind: 'chi-squared' })).toThrow(
       /^objective: value: expected a number ≥ 0 with kind: 'chi-squared', got -1/,
     )

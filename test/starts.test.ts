@@ -27,7 +27,7 @@ const lists = (columns: StartColumns) => Object.values(columns).map((column) => 
 const makers = { uniformStarts, latinHypercubeStarts, sobolStarts }
 
 describe('the grid of starting points', () => {
-  test('contains both ends exactly, and the last parameter varies fastest', () => {
+  test('contains both ends of each range exactly, and varies the last parameter fastest', () => {
     expect(gridStarts({ x: [-2, 2], y: [-1, 3] }, { x: 2, y: 3 })).toEqual({
       x: Float64Array.of(-2, -2, -2, 2, 2, 2),
       y: Float64Array.of(-1, 1, 3, -1, 1, 3),
@@ -40,7 +40,7 @@ describe('the grid of starting points', () => {
     [-8e307, 8e307],
     [5e-324, 2],
     [-0.1, 0.1],
-  ])('stays in the range from %d to %d, and increases', (low, high) => {
+  ])('stays in the range from %d to %d, and has increasing points', (low, high) => {
     for (const count of [2, 3, 10, 101, 1000]) {
       const { x } = gridStarts({ x: [low, high] }, count)
       expect([x[0], x[count - 1]]).toEqual([low, high])
@@ -49,13 +49,13 @@ describe('the grid of starting points', () => {
     }
   })
 
-  test('is rounded only once in float32', () => {
+  test('is computed in float64 and rounded once to float32', () => {
     const wide = gridStarts({ x: [0.1, 0.7] }, 50)
     const { x } = gridStarts({ x: [0.1, 0.7] }, 50, { dtype: 'float32' })
     expect(x).toEqual(Float32Array.from(wide.x))
   })
 
-  test('uses the middle of a range for one point, and equal ends of a range fix a parameter', () => {
+  test('has the middle of a range as a single point, and a constant parameter if both ends are equal', () => {
     expect(gridStarts({ x: [1, 4], y: [7, 7], z: [0, 1] }, { x: 1, y: 2, z: 2 })).toEqual({
       x: Float64Array.of(2.5, 2.5, 2.5, 2.5),
       y: Float64Array.of(7, 7, 7, 7),
@@ -63,15 +63,15 @@ describe('the grid of starting points', () => {
     })
   })
 
-  test('can have one count for all axes', () => {
+  test('can have the same count of points on all axes', () => {
     const columns = gridStarts(unit(3), 4)
     const points = lists(columns)[0].map((_, i) => lists(columns).map((column) => column[i]))
     expect(new Set(points.map(String)).size).toBe(64)
   })
 })
 
-describe('words of the random generator', () => {
-  test("equal the published words of the generator's authors for this state", () => {
+describe('the 32-bit words of the random generator', () => {
+  test("equal the words that the generator's authors published for this state", () => {
     const next = random(42)
     expect(golden.words).toEqual(golden.words.map(next))
   })
@@ -85,7 +85,7 @@ describe('words of the random generator', () => {
 describe('integers of the random generator', () => {
   // For 3e9, three words in ten are rejected.
   test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
-    'drawn at once equal those drawn one by one, below %d',
+    'drawn in one call equal integers drawn one by one, below %d',
     (count) => {
       const next = random(1, 2, 3)
       const words = new WordStream().seed(1, 2, 3)
@@ -99,17 +99,17 @@ describe('integers of the random generator', () => {
 })
 
 describe('uniform starting points', () => {
-  test('equal a second implementation', () => {
+  test('equal the results of a second implementation', () => {
     expect(lists(uniformStarts(unit(3), 5, { seed: 42 }))).toEqual(golden.uniform)
   })
 
-  test('are scaled to the box', () => {
+  test('are scaled to the ranges of the parameters', () => {
     const { a } = uniformStarts({ a: [-3, 5] }, 1000, { seed: 42 })
     const { x } = uniformStarts({ x: [0, 1] }, 1000, { seed: 42 })
     for (const [i, u] of x.entries()) expect(a[i]).toBeCloseTo(-3 + 8 * u, 13)
   })
 
-  test('fill the box uniformly', () => {
+  test('fill the ranges of the parameters uniformly', () => {
     const [x, y] = lists(uniformStarts(unit(2), 40_000, { seed: 7 }))
     const counts = new Float64Array(16)
     for (const [i, u] of x.entries()) counts[4 * Math.floor(4 * u) + Math.floor(4 * y[i])]++
@@ -123,14 +123,14 @@ describe('the Latin hypercube of starting points', () => {
     expect(lists(latinHypercubeStarts(unit(3), 7, { seed: 42 }))).toEqual(golden.latinHypercube)
   })
 
-  test.each([1, 2, 3, 7, 100, 4097])('has one of %d starts in each part of each range', (count) => {
+  test.each([1, 2, 3, 7, 100, 4097])('has exactly one of %d points in each part of each range', (count) => {
     for (const column of lists(latinHypercubeStarts(unit(5), count, { seed: 3 }))) {
       const parts = column.map((u) => Math.floor(u * count)).sort((a, b) => a - b)
       expect(parts).toEqual(Array.from({ length: count }, (_, i) => i))
     }
   })
 
-  test('pairs the parts at random', () => {
+  test('combines the parts of different ranges at random', () => {
     const [x, y] = lists(latinHypercubeStarts(unit(2), 10_000, { seed: 3 }))
     const covariance = x.reduce((sum, u, i) => sum + (u - 0.5) * (y[i] - 0.5), 0) / x.length
     expect(Math.abs(covariance * 12)).toBeLessThan(0.03)
@@ -145,14 +145,14 @@ describe("Sobol's sequence", () => {
     })
   })
 
-  test("equals SciPy's in all 40 dimensions, for small and large indices", () => {
+  test('equals the sequence of SciPy in all 40 dimensions, for small and large indices', () => {
     const words = lists(sobolStarts(unit(40), 2 ** 14)).map((column) => column.map((u) => u * 2 ** 32))
     expect(words.map((column) => column.slice(0, 17))).toEqual(golden.sobol)
     expect(words.map((column) => [1000, 4095, 16383].map((i) => column[i]))).toEqual(golden.far)
   })
 
   test.each([undefined, 0, 5])(
-    'distributes 2ⁿ starts evenly over each dyadic box, with the seed %s',
+    'distributes 2ⁿ points evenly over each dyadic box, with the seed %s',
     (seed) => {
       const [x, y, ...others] = lists(sobolStarts(unit(40), 256, seed === undefined ? {} : { seed }))
       // The first two dimensions are a (0, 8, 2)-net: each box of area 2⁻⁸ contains one point.
@@ -191,14 +191,14 @@ describe.each(Object.entries(makers))('starting points of the kind %s', (name, m
     if (name !== 'sobolStarts') expect(make(box, 10)).toEqual(make(box, 10, { seed: 0 }))
   })
 
-  test('begin with the same points if more points are requested, except for the hypercube', () => {
+  test('begin with the same points if more points are requested, except in the Latin hypercube', () => {
     const few = lists(make(unit(3), 10, { seed: 1 }))
     const begin = lists(make(unit(3), 100, { seed: 1 })).map((column) => column.slice(0, 10))
     if (name === 'latinHypercubeStarts') expect(begin).not.toEqual(few)
     else expect(begin).toEqual(few)
   })
 
-  test.each(['float32', 'float64'] as const)('lie in the box in %s', (dtype) => {
+  test.each(['float32', 'float64'] as const)('lie within the ranges of the parameters in %s', (dtype) => {
     const { x, y } = make({ x: [0.1, 0.1 + 1e-7], y: [-3, -3] }, 1000, { seed: 4, dtype })
     expect(x).toBeInstanceOf(dtype === 'float32' ? Float32Array : Float64Array)
     const round = dtype === 'float32' ? Math.fround : (u: number) => u
@@ -214,7 +214,7 @@ describe.each(Object.entries(makers))('starting points of the kind %s', (name, m
   })
 })
 
-describe('invalid calls for starting points', () => {
+describe('invalid calls that generate starting points', () => {
   const all = { ...makers, gridStarts: gridStarts as unknown as typeof uniformStarts }
   test.each(Object.keys(all) as (keyof typeof all)[])('are refused: %s', (name) => {
     const make = all[name] as (box: unknown, count: unknown, options?: unknown) => unknown
@@ -256,7 +256,7 @@ describe('invalid calls for starting points', () => {
     }
   })
 
-  test('are refused if only the grid forbids the arguments', () => {
+  test('are refused if only the grid does not support the arguments', () => {
     const box = { x: [0, 1], y: [0, 1] } as const
     const make = gridStarts as (box: unknown, counts: unknown, options?: unknown) => unknown
     expect(() => make(box, { x: 2 })).toThrow('counts: y: expected an integer from 1 to 2^30, got undefined')

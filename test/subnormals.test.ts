@@ -120,7 +120,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
     const settling = counting.filter(([, rule]) => settles(rule, dtype))
     const keeping = counting.filter(([, rule]) => !settles(rule, dtype))
 
-    test.each(settling)('replaces a subnormal moment by +0 at update 256: %s', (_, rule) => {
+    test.each(settling)('replaces a subnormal moment with +0 at update 256: %s', (_, rule) => {
       const { state: before } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state, params } = updated(variant, rule, dtype, PERIOD)
       for (const name of timeless(rule, dtype)) {
@@ -137,14 +137,14 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
       for (const name in expected) expect(firstDifference(expected[name], state[name]), name).toBe(-1)
     })
 
-    test.each(keeping)('keeps subnormal numbers that matter without ε: %s', (_, rule) => {
+    test.each(keeping)('keeps subnormal numbers that affect the update if ε is 0: %s', (_, rule) => {
       const { state: before } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state } = updated(variant, rule, dtype, PERIOD)
       for (const name of timeless(rule, dtype))
         expect(firstDifference(before[name], state[name]), name).toBe(-1)
     })
 
-    test('flushes the largest subnormal number, and keeps the smallest normal one', () => {
+    test('replaces the largest subnormal number with 0, and keeps the smallest normal number', () => {
       const [normal, least] = [smallestNormal[dtype], smallest[dtype]]
       const becomes: [number, number][] = [
         ...[normal, -normal, normal + least, 0, -0, Infinity, -Infinity, NaN].map((x): [number, number] => [
@@ -181,7 +181,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
       ['radam', radam({ beta1: 0.8, beta2: 0.8 })],
       ['delayed adam', delayedStart(1e6, adam({ beta1: 0.8, beta2: 0.8 }))],
     ]
-    test.each(dying)('ends with moments of 0 if the gradient stays 0: %s', (_, rule) => {
+    test.each(dying)('leads to moments of 0 if the gradient stays 0: %s', (_, rule) => {
       const { optimizer, state } = begin(variant, rule, array(dtype, 5).fill(1))
       for (let t = 0; t < 10; t++) optimizer.step(array(dtype, [1, -2, 0.1, 3, 1e-5]))
       const zero = array(dtype, 5)
@@ -192,7 +192,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
     })
   })
 
-  test("happens at each tensor's own 256th update", () => {
+  test('happens at the 256th update of each tensor', () => {
     const { name: _, ...engine } = variant
     const one = Float32Array.of(1)
     const optimizer = new Optimizer({ a: one, b: one.slice() }, momentum(), engine)
@@ -206,7 +206,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
     }
   })
 
-  test('happens in stepAsync, and in the middle of large arrays', async () => {
+  test('happens in stepAsync and in the middle of large arrays', async () => {
     const length = 300_007
     const { optimizer, state } = begin(
       variant.engine === 'native' ? { ...variant, threads: 3 } : variant,
@@ -220,21 +220,24 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
   })
 })
 
-test.each(dtypes)('flushed subnormal numbers would have no effect next to the default ε: %s', (dtype) => {
-  const f = roundOf[dtype]
-  for (const { name, eps, beta2 = 0 } of [
-    { ...adagrad(), name: 'adagrad' },
-    { ...rmsprop(), name: 'rmsprop' },
-    adam(),
-    radam({ form: 'optax' }),
-  ] as { name: string; eps: number; beta2?: number }[]) {
-    const largest = smallestNormal[dtype] - smallest[dtype]
-    const c2 = f(1 / Math.sqrt(1 - beta2 ** PERIOD))
-    expect(f(f(f(Math.sqrt(largest)) * c2) + f(eps)), name).toBe(f(eps))
-  }
-})
+test.each(dtypes)(
+  'the flushed subnormal numbers would have no effect, because they are added to the larger default ε: %s',
+  (dtype) => {
+    const f = roundOf[dtype]
+    for (const { name, eps, beta2 = 0 } of [
+      { ...adagrad(), name: 'adagrad' },
+      { ...rmsprop(), name: 'rmsprop' },
+      adam(),
+      radam({ form: 'optax' }),
+    ] as { name: string; eps: number; beta2?: number }[]) {
+      const largest = smallestNormal[dtype] - smallest[dtype]
+      const c2 = f(1 / Math.sqrt(1 - beta2 ** PERIOD))
+      expect(f(f(f(Math.sqrt(largest)) * c2) + f(eps)), name).toBe(f(eps))
+    }
+  },
+)
 
-test.each(dtypes)('an ε whose square is a normal number has an effect: %s', (dtype) => {
+test.each(dtypes)('a value of ε whose square is a normal number has an effect: %s', (dtype) => {
   const least = Math.sqrt(smallestNormal[dtype])
   for (const [eps, settled] of [
     [least, true],
@@ -248,14 +251,17 @@ test.each(dtypes)('an ε whose square is a normal number has an effect: %s', (dt
   }
 })
 
-test.each(dtypes)('almost all state arrays of the test contained subnormal numbers: %s', (dtype) => {
-  const moments = counting.flatMap(([, rule]) => {
-    const { state } = expectedAfter(PERIOD - 1, rule, dtype)
-    return timeless(rule, dtype).map((name) => state[name])
-  })
-  const subnormal = moments.filter((values) => values.some((x) => isSubnormal(x, dtype)))
-  expect(subnormal.length).toBeGreaterThan(0.8 * moments.length)
-})
+test.each(dtypes)(
+  'almost all state arrays in the tests of flushing contain subnormal numbers: %s',
+  (dtype) => {
+    const moments = counting.flatMap(([, rule]) => {
+      const { state } = expectedAfter(PERIOD - 1, rule, dtype)
+      return timeless(rule, dtype).map((name) => state[name])
+    })
+    const subnormal = moments.filter((values) => values.some((x) => isSubnormal(x, dtype)))
+    expect(subnormal.length).toBeGreaterThan(0.8 * moments.length)
+  },
+)
 
 /** Rules with a divisor that contains ε. Rules that use only a sign, such as cautious decay, distinguish 0. */
 const dividing = counting.filter(
@@ -263,7 +269,7 @@ const dividing = counting.filter(
 )
 
 describe.each(dtypes)('flushed subnormal numbers do not affect divisors: %s', (dtype) => {
-  test.each(dividing.filter(([, rule]) => settles(rule, dtype)))('of %s', (_, rule) => {
+  test.each(dividing.filter(([, rule]) => settles(rule, dtype)))('of the rule %s', (_, rule) => {
     const { state: kept } = expectedAfter(PERIOD - 1, rule, dtype)
     const names = timeless(rule, dtype)
     const [settled, other] = [0, 1].map(() => updated(reference, rule, dtype, PERIOD))
@@ -280,7 +286,7 @@ describe.each(dtypes)('flushed subnormal numbers do not affect divisors: %s', (d
   })
 })
 
-test('gradientPoint flushes nothing', () => {
+test('the method gradientPoint flushes no subnormal numbers', () => {
   const { optimizer, state } = begin(reference, nesterov({ form: 'shifted' }), new Float32Array(3))
   for (let t = 1; t <= PERIOD; t++) optimizer.step()
   state.v.fill(4e-45)

@@ -15,7 +15,7 @@ const arrays = { float32: Float32Array, float64: Float64Array }
 const dtypes = Object.keys(arrays) as (keyof typeof arrays)[]
 const partsOf = ({ indices, values }: Anything) => ({ indices: [...indices], values: [...values] })
 
-test('sumGradients adds pairs of neighbors, and then their rounded sums', () => {
+test('sumGradients adds neighboring pairs of gradients, and then the rounded sums of pairs', () => {
   // 2²⁴ + 1 is not a float32, and 2²⁴ + 2 is.
   const [large, one] = [2 ** 24, 1]
   const sum = (...numbers: number[]) => sumGradients(numbers.map((x) => Float32Array.of(x)))[0]
@@ -32,7 +32,7 @@ test('sumGradients adds pairs of neighbors, and then their rounded sums', () => 
   expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(one, one, large))]).values[0]).toBe(large + 2)
 })
 
-test('sumGradients sorts and merges rows, and ignores missing parts', () => {
+test('sumGradients sorts and merges sparse rows, and ignores missing parts', () => {
   const sum = sumGradients([
     { embed: sparseRows([7, 2, 7], Float32Array.of(1, 2, 3, 4, 5, 6)), body: [null, Float32Array.of(1)] },
     { embed: sparseRows(BigUint64Array.of(3n), Float32Array.of(10, 20)) },
@@ -86,7 +86,7 @@ describe.each(dtypes)('the sums of sumGradients in %s', (dtype) => {
     inner: { list: [body && Typed.from(body)] },
   })
 
-  test('do not depend on the order of arrival, the sparse or dense form, or intermediate sums', () => {
+  test('do not depend on the order in which gradients arrive, their sparse or dense form, or intermediate sums', () => {
     fc.assert(
       fc.property(
         fc
@@ -130,7 +130,7 @@ describe.each(dtypes)('the sums of sumGradients in %s', (dtype) => {
   })
 })
 
-describe('a run of four workers', () => {
+describe('a training run of four workers', () => {
   const WORKERS = 4
   const make = (rule: Anything) => {
     const params = {
@@ -213,7 +213,7 @@ describe('a run of four workers', () => {
   const rules = { adamw: adamw({ lr: 0.05 }), sgd: sgd({ lr: 0.05, momentum: 0.9 }) }
   const hands = { threads, processes }
   test.each(Object.keys(hands) as (keyof typeof hands)[])(
-    'has the bits of a single process with %s',
+    'computes the same bits as a single process with %s',
     async (kind) => {
       const made = hands[kind]()
       try {
@@ -231,7 +231,7 @@ describe('a run of four workers', () => {
   )
 })
 
-describe('sumGradients', () => {
+describe('the function sumGradients', () => {
   const f = (...numbers: number[]) => Float32Array.from(numbers)
   const some = (...indices: number[]) => sparseRows(indices, new Float32Array(2 * indices.length))
   const detached = () => {
@@ -344,17 +344,17 @@ describe('sumGradients', () => {
       /indices from 0 to 4294967295/,
     ],
   ]
-  test.each(bad)('refuses invalid parts: %s', (_, parts, message) => {
+  test.each(bad)('refuses invalid gradients: %s', (_, parts, message) => {
     expect(() => sumGradients(parts())).toThrow(TensorError)
     expect(() => sumGradients(parts())).toThrow(message)
   })
 
-  test('accepts row indices up to 32 bits', () => {
+  test('accepts row indices of up to 32 bits', () => {
     const sum = sumGradients([sparseRows([2 ** 32 - 1], f(1)), sparseRows([0], f(1))])
     expect([...sum.indices]).toEqual([0, 2 ** 32 - 1])
   })
 
-  test('reads each property once, and accepts names that every object inherits', () => {
+  test('reads each property once, and accepts tensor names that every object inherits', () => {
     let reads = 0
     const lying = {
       get w() {
@@ -388,7 +388,7 @@ describe('sumGradients', () => {
   })
 })
 
-test('sumGradients returns a result with the type of the parts', () => {
+test('sumGradients returns a result of the same type as the gradients', () => {
   const params = { embed: new Float32Array(8), body: { w: new Float32Array(2) } }
   const optimizer = new Optimizer(params, adamw(), { shapes: { embed: [4, 2] } })
   const part = { embed: sparseRows([1], Float32Array.of(1, 2)), body: { w: Float32Array.of(1, 2) } }

@@ -74,7 +74,7 @@ describe('option values of antigrad sweep', () => {
     expect(parseValues('--lr', text)).toEqual(values)
   })
 
-  test('are distinct even if they are close together, and have exact ends', () => {
+  test('are distinct even if close together, and include the exact ends of the range', () => {
     const values = parseValues('--lr', '0.123456789..0.2:log:9999') as number[]
     expect(new Set(values).size).toBe(9999)
     expect([values[0], values[9998]]).toEqual([0.123456789, 0.2])
@@ -82,8 +82,8 @@ describe('option values of antigrad sweep', () => {
   })
 })
 
-describe('functions of antigrad sweep by name', () => {
-  test.each(Object.keys(objectives) as ObjectiveName[])('equal their expressions: %s', (name) => {
+describe('the named functions of antigrad sweep', () => {
+  test.each(Object.keys(objectives) as ObjectiveName[])('equal the corresponding expressions: %s', (name) => {
     const objective = objectives[name]()
     const text = expression(objectiveText(name))
     expect([...text.names]).toEqual(['x', 'y'])
@@ -108,7 +108,7 @@ describe('functions of antigrad sweep by name', () => {
 })
 
 test.each(Object.keys(definitions) as (keyof typeof definitions)[])(
-  'the rule %s can be used in a sweep if batches support the rule',
+  'the rule %s is accepted by antigrad sweep if and only if batches support the rule',
   (name) => {
     const run = () =>
       minimizeManySync(expression('x^2'), { x: [1] }, definitions[name].defaults as Rule, {
@@ -119,7 +119,7 @@ test.each(Object.keys(definitions) as (keyof typeof definitions)[])(
   },
 )
 
-test('docs/objectives.md has a row for each rule on each objective (npm run table:rules)', () => {
+test('docs/objectives.md has a table row for each rule on each objective, written by npm run table:rules', () => {
   const [, ...sections] = readFileSync(join(home, 'docs/objectives.md'), 'utf8').split(/^## /m)
   const tables = sections.map((section) => {
     const [title, ...lines] = section.trim().split('\n')
@@ -184,7 +184,7 @@ describe('the JSON output of antigrad sweep', () => {
     }
   })
 
-  test('combines the parts of a batch with many starts', () => {
+  test('combines the parts of a batch with many starting points', () => {
     const [{ runs, reached, best }] = lines('--function booth --lr 0.1 --starts 40000 --max-iterations 50')
     const starts = sobolStarts({ x: [-10, 10], y: [-10, 10] }, 40_000)
     const limits = { maxIterations: 50 }
@@ -262,7 +262,7 @@ describe('the JSON output of antigrad sweep', () => {
     expect(lines(`${args} --engine ${engine}`)).toEqual(lines(args))
   })
 
-  test('contains the results of minimize', () => {
+  test('contains the same results as minimize', () => {
     const [{ best }] = lines('--lr 0.1 --starts 1 --seed 9')
     const { x, y } = best.from
     const { value } = minimize(expression(objectiveText('rosenbrock')), [x, y], adam({ lr: 0.1 }))
@@ -271,7 +271,7 @@ describe('the JSON output of antigrad sweep', () => {
   })
 })
 
-test('antigrad sweep reports a diverging learning rate, and continues', () => {
+test('antigrad sweep reports a learning rate at which runs diverge, and continues', () => {
   const args = ['--function', 'rastrigin', '--rule', 'gradient-descent', '--lr', '0.01,1.5', '--json']
   const { status, stdout, stderr } = sweep(...args)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -279,7 +279,7 @@ test('antigrad sweep reports a diverging learning rate, and continues', () => {
 })
 
 describe('the table of antigrad sweep', () => {
-  test('has a line per option set, and marks the best set', () => {
+  test('has a line per set of options, and marks the best set', () => {
     const { status, stdout, stderr } = sweep(...words('--lr 0.001,0.1 --starts 64 --eps 1e-8'))
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const [head, slow, fast, empty, best, end] = stdout.split('\n')
@@ -293,7 +293,7 @@ describe('the table of antigrad sweep', () => {
     )
   })
 
-  test('has percentages that add up to 100, including runs at the limit of updates', () => {
+  test('has percentages that add up to 100, including the share of runs that reach the limit of updates', () => {
     const args = '--function himmelblau --lr 0.02,0.1 --starts 47 --max-iterations 500'
     const rows = sweep(...words(args))
       .stdout.split('\n')
@@ -322,11 +322,11 @@ describe('the table of antigrad sweep', () => {
       [0, 8],
       ['0%', '100%'],
     ],
-  ])('turns the counts %j into the percentages %j', (counts, expected) => {
+  ])('shows the counts %j as the percentages %j', (counts, expected) => {
     expect(percentages(counts)).toEqual(expected)
   })
 
-  test('is printed without a varying option', () => {
+  test('is printed even if no option varies', () => {
     const { stdout } = sweep(...words('--function booth --rule adagrad --lr 0.5 --starts 16'))
     expect(stdout).toMatch(/^runs +converged .*\n +16 .*\n\nBest: adagrad: /)
   })
@@ -350,7 +350,7 @@ describe('Ctrl-C during antigrad sweep', () => {
     return { status, stdout, stderr }
   }
 
-  test('keeps the completed lines, and leads to status 130', async () => {
+  test('prints the completed lines, and leads to exit status 130', async () => {
     // Without a tolerance, each set takes the same time.
     const args =
       '--lr 1e-4..1:log:2000 --starts 2048 --tolerance 0 --max-iterations 2000 --json -o stopped.svg'
@@ -369,7 +369,7 @@ describe('Ctrl-C during antigrad sweep', () => {
     expect(readFileSync(join(folder, 'stopped.svg'), 'utf8')).toContain('<svg')
   })
 
-  test('reports an incomplete set with its completed runs', async () => {
+  test('reports the completed runs of an incomplete set of options', async () => {
     // Nothing is printed before the end, which occurs in a column of numbers after two parts.
     const before = `
       const { subarray } = Float64Array.prototype
@@ -389,7 +389,7 @@ describe('Ctrl-C during antigrad sweep', () => {
   })
 })
 
-test('antigrad sweep ends quietly if the reader of its output closes the pipe', async () => {
+test('antigrad sweep ends without an error if the reader of its output closes the pipe', async () => {
   const args = words('--json --lr 1e-4..1:log:5000 --starts 512 --tolerance 0')
   const child = spawn(process.execPath, [cli, 'sweep', ...args], { env })
   child.stdout.once('data', () => child.stdout.destroy())
@@ -417,7 +417,7 @@ describe('the plot of antigrad sweep', () => {
     return svg
   }
 
-  test('has a line in both panels for each set of options other than the x axis', () => {
+  test('has a line in both panels for each combination of the options that are not on the x axis', () => {
     const svg = draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))
     expect(svg.match(/data-line="beta1 0\.5"/g)).toHaveLength(2)
     expect(svg.match(/data-line="beta1 0\.9"/g)).toHaveLength(2)
@@ -436,7 +436,7 @@ describe('the plot of antigrad sweep', () => {
     expect(first).toBe('88 250 786 66')
   })
 
-  test('places labels side by side, and escapes names', () => {
+  test('places labels without overlap, and escapes names', () => {
     const svg = draw(
       '--expression',
       'x < 0 && x > -9 ? x^2 : x^2 + x',
@@ -454,24 +454,24 @@ describe('the plot of antigrad sweep', () => {
     expect(svg).toContain('>essay</text>')
   })
 
-  test('has no second line if no run converges', () => {
+  test('has no line in the second panel if no run converges', () => {
     expect(draw(...words('--lr 0.1,0.2 --starts 8 --max-iterations 2'))).toContain('id="panel1"')
   })
 
-  test('is up to date in the docs', () => {
+  test('equals the image in the docs', () => {
     const { scripts } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     const [args] = /--.*(?= -o docs)/.exec(scripts['plot:sweep']) as RegExpExecArray
     expect(draw(...words(args)) === readFileSync(join(home, 'docs/sweep.svg'), 'utf8')).toBe(true)
     expect(readFileSync(join(home, 'docs/sweep.md'), 'utf8')).toContain(args)
   })
 
-  test('can be written as PNG', () => {
+  test('can be written as a PNG image', () => {
     expect(sweep(...words('--lr 0.1,0.2 --starts 8 -o sweep.png')).status).toBe(0)
     expect(readFileSync(join(folder, 'sweep.png')).subarray(1, 4).toString()).toBe('PNG')
   })
 })
 
-describe('an invalid argument of antigrad sweep leads to status 2, one line on stderr and no output:', () => {
+describe('antigrad sweep ends with exit status 2, one line on stderr and no output for an invalid argument:', () => {
   test.each([
     ['--function bogus', 'Allowed choices are rosenbrock'],
     ['--function beal', 'Did you mean beale?'],
@@ -533,7 +533,7 @@ describe('an invalid argument of antigrad sweep leads to status 2, one line on s
   })
 })
 
-test('antigrad sweep --help prints the options', () => {
+test('the command antigrad sweep --help prints all options', () => {
   const { status, stdout } = sweep('--help')
   expect(status).toBe(0)
   for (const part of ['--box <ranges>', '--lr <values>', '1e-4..1:log:100', '130 after Ctrl-C']) {

@@ -41,7 +41,7 @@ describe('the delimiter of a table', () => {
     expect(findFormat(text, {}).delimiter).toBe(delimiter)
   })
 
-  test('is never a decimal comma', () => {
+  test('is never mistaken for a decimal comma', () => {
     const number = fc.double({ min: -1e4, max: 1e4, noNaN: true }).map((x) => Math.round(x * 100) / 100)
     const check = (rows: number[][], delimiter: string) => {
       const written = rows.map((row) => row.map((x) => x.toFixed(2).replace('.', ',')).join(delimiter))
@@ -87,17 +87,17 @@ describe('numbers in a table', () => {
   test.each<[string, Decimal | undefined, number[]]>([
     ['a table with a decimal comma may contain thousands separators', undefined, [0.5, 1234]],
     ['the option decides', '.', [NaN, 1.234]],
-  ])('use the decimal sign of the table or the option: %s', (_, decimal, expected) => {
+  ])('use the decimal separator of the table or of the option: %s', (_, decimal, expected) => {
     expect(numbersOf('t;y\n0,5;1.234', { decimal })[1]).toEqual(expected)
   })
 
-  test('are invalid if commas are ambiguous and points occur as well', () => {
+  test('are invalid if commas are ambiguous and decimal points also occur', () => {
     expect(numbersOf('t;y\n1,234;1.234')[1]).toEqual([1.234, NaN])
   })
 })
 
 describe('rows of a table', () => {
-  test('are recorded with the lines in which they begin and end', () => {
+  test('are recorded with the numbers of the first and last line of each row', () => {
     const text = '# one\r\n"a\r\nb",c\r\n\n1,"2\n\n"\r"x""y",5" pipe,"a"b\n , \n7,8'
     const rows: Row[] = [
       [['a\r\nb', 'c'], 2, 3],

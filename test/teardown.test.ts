@@ -21,9 +21,9 @@ const stepping = {
     for (;;) optimizer.step()`,
 }
 
-describe('the call worker.terminate()', () => {
+describe('a call of worker.terminate()', () => {
   test.each(Object.entries(stepping))(
-    'is safe if no other thread uses the addon, during %s',
+    'causes no crash if no other thread uses the addon, during %s',
     async (_, body) => {
       const end = await run(`
       for (let round = 0; round < 10; round++) {
@@ -38,8 +38,10 @@ describe('the call worker.terminate()', () => {
     },
   )
 
-  test.each(Object.entries(stepping))('is safe while the main thread steps, during %s', async (_, body) => {
-    const end = await run(`
+  test.each(Object.entries(stepping))(
+    'causes no crash while the main thread steps, during %s',
+    async (_, body) => {
+      const end = await run(`
       const [optimizer, expected] = [await make(), await make(1)]
       for (let round = 0; round < 6; round++) {
         const worker = ${worker(body)}
@@ -57,8 +59,9 @@ describe('the call worker.terminate()', () => {
       while (expected.updates < optimizer.updates) expected.step()
       if (Buffer.compare(bytes(optimizer), bytes(expected)) !== 0) throw new Error('other bits')
       console.log('well')`)
-    expect(end).toEqual(well())
-  })
+      expect(end).toEqual(well())
+    },
+  )
 })
 
 describe('the end of a worker', () => {
@@ -67,7 +70,7 @@ describe('the end of a worker', () => {
     ['during a step', 'optimizer.stepAsync()', [], 0],
     ['through process.exit() in a step', 'optimizer.stepAsync(); process.exit(5)', [], 5],
     ['through an exception in a step', 'optimizer.stepAsync(); throw new Error("mine")', ['mine'], 1],
-  ])('is safe: %s', async (_, ending, errors, code) => {
+  ])('causes no crash: %s', async (_, ending, errors, code) => {
     const end = await run(`
       for (let round = 0; round < 8; round++) {
         const worker = ${worker(`const optimizer = await make(); optimizer.step(); ${ending}`)}
@@ -82,7 +85,7 @@ describe('the end of a worker', () => {
   })
 })
 
-describe('the process can end during', () => {
+describe('the process can end without a crash during', () => {
   const scenes = {
     'a stepAsync': 'const optimizer = await make(); const step = optimizer.stepAsync()',
     'its second stepAsync': `
@@ -133,7 +136,7 @@ describe('the process can end during', () => {
 })
 
 describe('garbage collection during stepAsync', () => {
-  test('is safe for an optimizer and its gradients', async () => {
+  test('does not free the memory of an optimizer and its gradients', async () => {
     const end = await run(
       `const refs = []
       const drop = async (round) => {
@@ -161,7 +164,7 @@ describe('garbage collection during stepAsync', () => {
     expect(end).toEqual(well('0\n'))
   })
 
-  test('is safe even if no reference to the memory remains while the addon uses the memory', async () => {
+  test('does not free memory that only the addon still uses', async () => {
     expect(engines().native.available).toBe(true)
     const require = createRequire(import.meta.url)
     const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))

@@ -109,44 +109,47 @@ describe.each(['cpu', 'wasm'])('an optimizer in TensorFlow.js on %s', (backend) 
     ['a separate gradient point', nesterov({ lr: 0.01, form: 'shifted' }), {}],
     ['Schedule-Free', scheduleFreeAdamW({ lr: 0.1 }), {}],
     ['two batches, clipped', adam({ lr: 0.1 }), { accumulate: 2, clip: { norm: 0.1 } }],
-  ])('computes the bits of the class Optimizer: %s', (_, rule, { groups, ...rest }: { groups?: boolean }) => {
-    const kernel = tf.variable(tf.tensor([1, -2, 3, 4, 5, -6], [2, 3]), true, 'layer/kernel')
-    const bias = tf.variable(tf.tensor([0.5, 1, 2]), true, 'layer/bias')
-    const options = groups ? { groups: [{ match: '*/bias', rule: adam({ lr: 0.5 }) }] } : rest
-    const params = {
-      'layer/kernel': Float32Array.from(kernel.dataSync()),
-      'layer/bias': Float32Array.from(bias.dataSync()),
-    }
-    const shapes = { 'layer/kernel': [2, 3], 'layer/bias': [3] }
-    const reference = new Optimizer(params, rule, { ...options, shapes } as object)
-    const optimizer = new TfjsOptimizer(rule, options as object)
-    const loss = () =>
-      tf.tidy(() => {
-        const out = tf.add(tf.matMul(tf.tensor([[1, 2]]), kernel), bias)
-        return tf.sum(tf.square(out)) as tf.Scalar
-      })
-    for (let i = 0; i < 8; i++) {
-      const { value, grads } = tf.variableGrads(loss)
-      value.dispose()
-      reference.gradientPoint()
-      reference.step(
-        Object.fromEntries(
-          Object.entries(grads).map(([name, grad]) => [name, Float32Array.from(grad.dataSync())]),
-        ) as never,
-      )
-      const before = tf.memory().numTensors
-      optimizer.applyGradients(grads)
-      expect(tf.memory().numTensors).toBe(before)
-      tf.dispose(grads)
-      const point = reference.gradientPoint()
-      expect(inBits(Float32Array.from(kernel.dataSync()))).toEqual(inBits(point['layer/kernel']))
-      expect(inBits(Float32Array.from(bias.dataSync()))).toEqual(inBits(point['layer/bias']))
-    }
-    expect(optimizer.iterations).toBe(reference.updates)
-    expect(optimizer.optimizer?.report().tensors.map(({ name }) => name)).toEqual(Object.keys(params))
-    optimizer.show('params')
-    expect(inBits(Float32Array.from(kernel.dataSync()))).toEqual(inBits(reference.params['layer/kernel']))
-  })
+  ])(
+    'computes the same bits as the class Optimizer: %s',
+    (_, rule, { groups, ...rest }: { groups?: boolean }) => {
+      const kernel = tf.variable(tf.tensor([1, -2, 3, 4, 5, -6], [2, 3]), true, 'layer/kernel')
+      const bias = tf.variable(tf.tensor([0.5, 1, 2]), true, 'layer/bias')
+      const options = groups ? { groups: [{ match: '*/bias', rule: adam({ lr: 0.5 }) }] } : rest
+      const params = {
+        'layer/kernel': Float32Array.from(kernel.dataSync()),
+        'layer/bias': Float32Array.from(bias.dataSync()),
+      }
+      const shapes = { 'layer/kernel': [2, 3], 'layer/bias': [3] }
+      const reference = new Optimizer(params, rule, { ...options, shapes } as object)
+      const optimizer = new TfjsOptimizer(rule, options as object)
+      const loss = () =>
+        tf.tidy(() => {
+          const out = tf.add(tf.matMul(tf.tensor([[1, 2]]), kernel), bias)
+          return tf.sum(tf.square(out)) as tf.Scalar
+        })
+      for (let i = 0; i < 8; i++) {
+        const { value, grads } = tf.variableGrads(loss)
+        value.dispose()
+        reference.gradientPoint()
+        reference.step(
+          Object.fromEntries(
+            Object.entries(grads).map(([name, grad]) => [name, Float32Array.from(grad.dataSync())]),
+          ) as never,
+        )
+        const before = tf.memory().numTensors
+        optimizer.applyGradients(grads)
+        expect(tf.memory().numTensors).toBe(before)
+        tf.dispose(grads)
+        const point = reference.gradientPoint()
+        expect(inBits(Float32Array.from(kernel.dataSync()))).toEqual(inBits(point['layer/kernel']))
+        expect(inBits(Float32Array.from(bias.dataSync()))).toEqual(inBits(point['layer/bias']))
+      }
+      expect(optimizer.iterations).toBe(reference.updates)
+      expect(optimizer.optimizer?.report().tensors.map(({ name }) => name)).toEqual(Object.keys(params))
+      optimizer.show('params')
+      expect(inBits(Float32Array.from(kernel.dataSync()))).toEqual(inBits(reference.params['layer/kernel']))
+    },
+  )
 
   test('continues a saved model to the same bits while the original model still exists', async () => {
     const none = tf.memory().numTensors
@@ -179,7 +182,7 @@ describe.each(['cpu', 'wasm'])('an optimizer in TensorFlow.js on %s', (backend) 
     await trained(loaded, 1)
   })
 
-  test('continues from values that the user assigns to variables', async () => {
+  test("continues from values that the user assigns to the model's variables", async () => {
     const w = tf.variable(tf.tensor([1, 2]), true, 'w')
     const optimizer = new TfjsOptimizer(adam({ lr: 0.1 }))
     const grads = { w: tf.tensor([1, -1]) }
@@ -194,7 +197,7 @@ describe.each(['cpu', 'wasm'])('an optimizer in TensorFlow.js on %s', (backend) 
     tf.dispose([grads, held])
   })
 
-  test('includes a layer when the layer becomes trainable, and releases disposed models', async () => {
+  test('includes a layer once the layer becomes trainable, and releases disposed models', async () => {
     const model = network()
     model.layers[0].trainable = false
     const optimizer = new TfjsOptimizer(adam())
@@ -223,8 +226,8 @@ describe.each(['cpu', 'wasm'])('an optimizer in TensorFlow.js on %s', (backend) 
   })
 })
 
-describe('antigrad/tfjs refuses', () => {
-  test('options without effect', () => {
+describe('the module antigrad/tfjs refuses', () => {
+  test('options that have no effect', () => {
     const make = (options: object) => new TfjsOptimizer(adamw(), options)
     expect(() => make({ shapes: { w: [2] } })).toThrow(
       'options: shapes: expected none, because variables have their own shapes',
@@ -252,7 +255,7 @@ describe('antigrad/tfjs refuses', () => {
     expect(error).toMatchObject({ argument: expect.stringContaining(argument) })
   })
 
-  test('gradients of the wrong shape, and changes nothing', () => {
+  test('gradients of the wrong shape without changing anything', () => {
     const w = tf.variable(tf.tensor([1, 2]), true, 'w')
     const optimizer = new TfjsOptimizer(adam())
     expect(() => optimizer.applyGradients({ w: tf.tensor([1]) })).toThrow(TensorError)
@@ -311,7 +314,7 @@ test('NaN, infinity and names with underscores are preserved when a TensorFlow.j
   expect(inBits(loaded.optimizer?.save())).toEqual(inBits(optimizer.optimizer?.save()))
 })
 
-test('a bundle with antigrad/tfjs contains no code of TensorFlow.js, and little of the library', async () => {
+test('a bundle with antigrad/tfjs contains no code of TensorFlow.js, and only a small part of antigrad', async () => {
   const without = await bundledSize("export { adamw, Optimizer } from 'antigrad'")
   const both = "export { optimizerClass } from 'antigrad/tfjs'; export { adamw, Optimizer } from 'antigrad'"
   expect((await bundledSize(both)) - without).toBeLessThan(3_350)

@@ -27,7 +27,7 @@ describe('the number of threads', () => {
   })
 
   describe.each(data)(
-    'changes no bit for several tensors, of which some have no gradient: %s',
+    'changes no bit of the result for several tensors, including tensors without a gradient: %s',
     (_, several) => {
       test.each(cases)('$name', (testCase) => {
         expect(differenceAmong(variants, testCase, several)).toBeNull()
@@ -39,21 +39,24 @@ describe('the number of threads', () => {
   const sample = cases.filter(({ name }) => names.includes(name))
   const lengths = [BLOCK, PIECE, 2 * PIECE].flatMap((border) => [border - 1, border, border + 1])
 
-  test.each(dtypes)('changes no bit for a tensor that ends at a boundary of pieces: %s', (dtype) => {
-    expect(sample).toHaveLength(names.length)
-    for (const length of lengths) {
-      const one = makeData(dtype, [length], length)
-      for (const testCase of sample) expect(differenceAmong(variants, testCase, one)).toBeNull()
-    }
-  })
+  test.each(dtypes)(
+    'changes no bit of the result for a tensor that ends at a boundary between pieces: %s',
+    (dtype) => {
+      expect(sample).toHaveLength(names.length)
+      for (const length of lengths) {
+        const one = makeData(dtype, [length], length)
+        for (const testCase of sample) expect(differenceAmong(variants, testCase, one)).toBeNull()
+      }
+    },
+  )
 })
 
-describe('the chosen number of threads', () => {
+describe('the number of threads of an optimizer', () => {
   /** Adam's arena has four arrays. */
   const withBytes = (bytes: number, options = {}) =>
     new Optimizer(new Float32Array(bytes / 16), adam(), { engine: 'native', ...options })
 
-  test('is one per 4 MiB of the arena, up to the number of cores', () => {
+  test("is one thread per 4 MiB of the optimizer's memory, up to the number of cores", () => {
     const cores = availableParallelism()
     expect(withBytes(2 ** 10).threads).toBe(1)
     expect(withBytes(2 ** 22).threads).toBe(1)
@@ -62,20 +65,20 @@ describe('the chosen number of threads', () => {
     expect(withBytes(2 ** 25).threads).toBe(Math.min(8, cores))
   })
 
-  test('can be set by an option for arenas of any size, even above the number of cores', () => {
+  test('can be set by an option for any memory size, even above the number of cores', () => {
     expect(withBytes(2 ** 25, { threads: 1 }).threads).toBe(1)
     expect(withBytes(2 ** 10, { threads: 3 }).threads).toBe(3)
     expect(withBytes(2 ** 10, { threads: 256 }).threads).toBe(256)
   })
 
-  test('is always one on the engines other than native', () => {
+  test('is always one on any engine except native', () => {
     for (const engine of ['wasm', 'typescript'] as const) {
       expect(new Optimizer(new Float32Array(9), adam(), { engine, threads: 4 }).threads).toBe(1)
     }
   })
 
   test.each([...[0, -1, 1.5, 257, Number.NaN, Infinity, '2', null, true, 2n, [2]]])(
-    'cannot be %s',
+    'cannot be set to %s',
     (threads) => {
       const make = () => new Optimizer(new Float32Array(1), adam(), { threads: threads as number })
       expect(make).toThrow(OptionError)
@@ -110,7 +113,7 @@ describe('the chosen number of threads', () => {
   })
 })
 
-test('many optimizers with different numbers of threads can step in turn', () => {
+test('many optimizers with different numbers of threads can step alternately', () => {
   const rule = adamw({ lr: 0.1 })
   const optimizers = Array.from({ length: 24 }, (_, i) => {
     const initial = noise(i, 1 + i * 7919, 'float32')

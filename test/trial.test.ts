@@ -132,17 +132,17 @@ function run(dtype: keyof typeof dtypes, by = trial(), options = {}) {
   return { optimizer, params: optimizer.params as unknown as readonly FloatArray[], state, initial: params }
 }
 
-describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtype) => {
+describe.each(['float32', 'float64'] as const)('a rule whose update has two stages, %s,', (dtype) => {
   const expected = JSON.parse(readFileSync(new URL('data/trial.json', import.meta.url), 'utf8'))[dtype]
 
-  test('has the bits of its Rust counterpart', () => {
+  test('computes the same bits as the equivalent Rust code', () => {
     const { params, state } = run(dtype)
     expect(params.map(digest)).toEqual(expected.params)
     expect(state.map(({ m }) => digest(m))).toEqual(expected.m)
     expect(state.map(({ updates }) => updates)).toEqual([3, 2, 3, 3, 3, 3])
   })
 
-  test('has the same bits in stepAsync', async () => {
+  test('computes the same bits in stepAsync', async () => {
     const { params, gradients } = data(dtype)
     const optimizer = new Optimizer(params, trial(), { engine: 'typescript', clip: { norm: 1 } })
     await optimizer.stepAsync(gradients[0] as never)
@@ -152,7 +152,7 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
     expect(after.map(digest)).toEqual(expected.params)
   })
 
-  test('has the same bits even if a block of a tensor spans two slices', async () => {
+  test('computes the same bits even if a block of a tensor spans two slices', async () => {
     const next = noise(7)
     const tensors = () => [100, 9 * BLOCK, 5].map((n) => new dtypes[dtype](n).map(next))
     const [params, gradients] = [tensors(), tensors()]
@@ -165,14 +165,14 @@ describe.each(['float32', 'float64'] as const)('a rule of two stages, %s', (dtyp
     expect(digests(sliced as never)).toEqual(digests(whole as never))
   })
 
-  test('has the same bits with a learning-rate schedule, and with gradients that the last stage sets to 0', () => {
+  test('computes the same bits with a learning-rate schedule, and if the last stage sets the gradients to 0', () => {
     const { optimizer, params } = run(dtype, trial({ lr: () => 1 }), { zeroGrads: true })
     expect(params.map(digest)).toEqual(expected.params)
     const grads = optimizer.grads as unknown as readonly FloatArray[]
     expect(grads.every((gradient) => gradient.every((x) => x === 0))).toBe(true)
   })
 
-  test('keeps the parameters during a delayed start, and updates the state', () => {
+  test('keeps the parameters and updates the state during a delayed start', () => {
     const delayed = run(dtype, delayedStart(3, trial() as never))
     expect(delayed.params).toEqual(delayed.initial)
     const first = run(dtype).state[3]

@@ -26,7 +26,7 @@ describe.each(compilers)('the TypeScript version "%s"', (_, folder) => {
   })
 })
 
-test('the types accept interfaces and classes as parameters, and ignore methods', () => {
+test('the TypeScript types accept interfaces and class instances as parameters, and ignore methods', () => {
   const { ofNetwork, ofModel, model } = program
   expect(ofNetwork.params.layers[0].bias).toEqual(Float32Array.of(0))
   expect(Object.keys(ofModel.params)).toEqual(['w', 'inner'])
@@ -34,7 +34,7 @@ test('the types accept interfaces and classes as parameters, and ignore methods'
   expect(model.forward(2)).toBe(5)
 })
 
-test('the types of groups, added tensors and saved runs are correct', () => {
+test('the TypeScript types of groups, added tensors and saved runs are correct', () => {
   expect(model.m).toBe(null)
   expect([model.wasUpdated, model.was, model.count]).toEqual([false, true, 1])
   expect(Object.keys(model.more.params)).toEqual(['embed', 'body', 'head'])

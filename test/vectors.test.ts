@@ -127,7 +127,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
     }
   })
 
-  test('repeats a plan without looking up thread-local storage', () => {
+  test('repeats a planned step without looking up thread-local storage', () => {
     // The lookup takes 10 ns, a fifth of a small step.
     const calls = [...code].filter(([name]) => name.includes('bound::call<Steps>'))
     expect(calls).toHaveLength(1)
@@ -168,7 +168,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(text).not.toMatch(/^call/m)
       })
 
-      test(`${set}, ${dtype}: vectorizes operations of programs, which call only rare functions`, () => {
+      test(`${set}, ${dtype}: vectorizes the operations of custom rules, except for rare functions`, () => {
         // A closure that is passed to the standard library is not compiled for the set, and calls each instruction.
         const named = (start: string) =>
           [...code].filter(([name]) => name.startsWith(`${set}::${start}<${vector},`))
@@ -210,7 +210,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
   }
 })
 
-describe.each(Object.entries({ core, catalogue }))('the module %s', (name, source) => {
+describe.each(Object.entries({ core, catalogue }))('the WebAssembly module %s', (name, source) => {
   const file = join(home, `wasm/pkg/${name}/named.wasm`)
   const isCore = name === 'core'
   const code = new Map<string, string>()

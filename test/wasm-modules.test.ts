@@ -55,7 +55,7 @@ function twins(rule: never) {
   }
 }
 
-test('a rule that is imported later registers its WebAssembly module, and existing optimizers continue with that module', async () => {
+test('a rule that is imported later registers its WebAssembly module, and existing optimizers continue', async () => {
   const compiled: number[] = []
   let instances = 0
   WebAssembly.Module = new Proxy(WebAssembly.Module, {
@@ -86,7 +86,7 @@ test('a rule that is imported later registers its WebAssembly module, and existi
   expect(instances).toBe(3)
 })
 
-test('a WebAssembly module that does not compile is reported, and changes nothing', () => {
+test('a WebAssembly module that does not compile is reported, and the engine stays unchanged', () => {
   const optimizer = new Optimizer({ x: noise(2, 1) }, adamw({ lr: 0.1 }), { engine: 'wasm' })
   const before = bits(optimizer.params.x)
   const { text } = catalogue
@@ -109,7 +109,7 @@ test('a WebAssembly module that does not compile is reported, and changes nothin
   expect(bits(optimizer.params.x)).not.toEqual(before)
 })
 
-test('the WebAssembly modules except the core equal the build output, and are a sixth smaller than with gzip', () => {
+test('the packed WebAssembly modules equal the build output, and are a sixth smaller than with gzip', () => {
   for (const [name, module] of Object.entries({ core, catalogue, equations, many })) {
     const bytes = built(name)
     expect(Buffer.from(decodeModule(module)).equals(bytes), name).toBe(true)

@@ -43,7 +43,7 @@ describe('under node --jitless,', () => {
   const expected = run('typescript', [])
 
   test.each([undefined, 'typescript'])(
-    'batches and fits with the engine option %s have the bits of TypeScript',
+    'batches and fits with the engine option %s compute the same bits as in TypeScript',
     (engine) => {
       const found = run(engine, ['--jitless'])
       for (const name of Object.keys(calls) as (keyof Found)[]) {
@@ -54,8 +54,11 @@ describe('under node --jitless,', () => {
     },
   )
 
-  test.each(['native', 'wasm'])('the engine %s cannot be requested, and the error explains why', (engine) => {
-    const found = run(engine, ['--jitless'])
-    for (const said of Object.values(found)) expect(said).toMatch(/^EngineError: .*WebAssembly/)
-  })
+  test.each(['native', 'wasm'])(
+    'a request for the engine %s throws an error that explains the reason',
+    (engine) => {
+      const found = run(engine, ['--jitless'])
+      for (const said of Object.values(found)) expect(said).toMatch(/^EngineError: .*WebAssembly/)
+    },
+  )
 })

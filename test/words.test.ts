@@ -72,7 +72,7 @@ const right = [
 ]
 
 describe('the check of words', () => {
-  test.each(wrong)('finds the sentence: %s', (text, problem) => {
+  test.each(wrong)('reports the sentence: %s', (text, problem) => {
     expect(problemsIn(text)).toContain(problem)
   })
 
@@ -92,11 +92,11 @@ describe('the check of words', () => {
     expect(texts('Version 1.2.3 of a.b() … and so on')).toEqual(['Version 1.2.3 of a.b() … and so on'])
   })
 
-  test('counts an enumeration of code and a citation as one word each', () => {
+  test('counts a list of code terms and a citation as one word each', () => {
     expect(wordsIn('Names are CODE, CODE and CODE by the paper (Ma and Yarats, 2019)')).toBe(7)
   })
 
-  test('reads comments, titles and messages of scripts, each with its line', () => {
+  test('reads comments, test titles and messages in scripts, each with its line number', () => {
     const source = `// A line.
 // Of two lines.
 const text = 'What a user reads, of course' // by its name alone
@@ -134,7 +134,7 @@ export const rgb = 'what-is none'
     ])
   })
 
-  test('reads Markdown without its code, and cells of tables', () => {
+  test('reads Markdown without code blocks, and includes table cells', () => {
     const source = `# What is here
 
 A paragraph

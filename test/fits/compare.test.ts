@@ -146,7 +146,7 @@ test('the function compare accepts fits with derived, positive and fixed paramet
   expect(pValue).toBeLessThan(1e-9)
 })
 
-describe('the function compare', () => {
+describe('the function compare in special cases', () => {
   test('reports AICc but no test for two models with the same number of parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)

@@ -350,7 +350,7 @@ describe('a schedule on the race page', () => {
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 
-  test("is reported if the page's code for it cannot be loaded, and the race continues", async () => {
+  test('leads to a message if the required code cannot be loaded, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/schedules-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:constant(0.1)&momentum=lr:0.01&maxIterations=50`)
@@ -472,7 +472,7 @@ describe('a custom rule on the race page', () => {
     await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
   })
 
-  test("is reported if the page's code for it cannot be loaded, and the race continues", async () => {
+  test('leads to a message if the required code cannot be loaded, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)

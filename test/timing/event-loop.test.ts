@@ -84,7 +84,7 @@ const works = {
 describe.skipIf(!existsSync('/proc/self/schedstat'))(
   'no turn of the event loop takes more than 50 ms',
   () => {
-    describe.each(['native', 'wasm', 'typescript'])('during %s', (engine) => {
+    describe.each(['native', 'wasm', 'typescript'])('during the call %s', (engine) => {
       test.each(Object.entries(works))(
         'with the work %s',
         (_, work) => {
@@ -96,11 +96,11 @@ describe.skipIf(!existsSync('/proc/self/schedstat'))(
   },
 )
 
-describe.each(['wasm', 'typescript'])('a long call on the engine %s', (engine) => {
+describe.each(['wasm', 'typescript'])('a long fit or minimization on the engine %s', (engine) => {
   const runs = engine === 'wasm' ? 60_000 : 20_000
   const call = `minimizeMany(valley, startsOf(${runs}), adam({ lr: 1e-5 }), { ...options, engine: '${engine}', maxIterations: 1_000_000 })`
 
-  test('reports progress several times per second, and ends at once on a signal', () => {
+  test('reports progress several times per second, and ends at once when the signal is aborted', () => {
     const body = `${setUp}
       const controller = new AbortController()
       const told = []

@@ -45,8 +45,8 @@ const cases: readonly (readonly [string, () => FitData])[] = [
   ['fits of a curve with 1 million rows', () => rows(1_000_000)],
 ]
 
-describe.each(cases)('calls of the kind “%s”', (_, make) => {
-  test('leave time for the event loop, and report progress at once', async () => {
+describe.each(cases)('fits of the kind “%s”', (_, make) => {
+  test('leave time for the event loop, and report their first progress at once', async () => {
     const data = make()
     const told: number[] = []
     const began = performance.now()
@@ -59,7 +59,7 @@ describe.each(cases)('calls of the kind “%s”', (_, make) => {
     expect(told[0]).toBeLessThan(100 * ALLOWANCE)
   })
 
-  test.each([1, 2, 3])('end soon after the signal is aborted during progress report %i', async (report) => {
+  test.each([1, 2, 3])('end soon after the signal is aborted in progress report %i', async (report) => {
     const data = make()
     const controller = new AbortController()
     let aborted = Number.NaN
@@ -93,7 +93,7 @@ function processor(): number {
   return (user + system) / 1000
 }
 
-test('a fit of a million rows takes about as long as a loop with the same evaluations', () => {
+test('a fit to a million rows takes about as long as a loop with the same evaluations of the model', () => {
   const count = 1_000_000
   const x = Float64Array.from({ length: count }, (_, k) => (4 * k) / count)
   const y = x.map((at) => 3 * Math.exp(-1.3 * at) + 0.5 + 0.05 * (next() - 0.5))
@@ -164,7 +164,7 @@ test.each<Timed>([
   },
 )
 
-test('a fit of a function takes at most 100 µs more than the calls of the function', () => {
+test('a fit of a model function takes at most 100 µs longer than the calls of the function', () => {
   const t = Float64Array.from({ length: 20 }, (_, k) => k / 4)
   const y = t.map((at) => 2 * Math.exp(-0.7 * at) + 0.5 + 0.01 * (next() - 0.5))
   const start = { a: 1, b: 1, c: 0 }
@@ -177,7 +177,7 @@ test('a fit of a function takes at most 100 µs more than the calls of the funct
   expect(least(40, fits, processor) / count).toBeLessThan(0.1 * ALLOWANCE)
 })
 
-test('bootstrap replicates take less time than the same number of separate fits', () => {
+test('bootstrap replicates take less time than an equal number of separate fits', () => {
   // The calls alternate because the CPU frequency changes, in a separate process without other garbage. The ratio is
   // 0.85. Without drawing the data in the programs' layout, it would exceed 1.
   const ratio = inChild(`

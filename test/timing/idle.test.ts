@@ -22,7 +22,7 @@ describe('an idle native optimizer', () => {
     expect(inChild(body)).toBeLessThan(50)
   })
 
-  describe.runIf(process.platform === 'linux')('according to the CPU time of its threads', () => {
+  describe.runIf(process.platform === 'linux')('in the CPU times of the threads', () => {
     const times = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
@@ -30,7 +30,7 @@ describe('an idle native optimizer', () => {
       const helpers = () => readdirSync('/proc/self/task').filter((task) => read(task, 'comm') === 'antigrad\\n')
       const times = () => helpers().map((task) => Number(read(task, 'schedstat').split(' ')[0]) / 1000)`
 
-    test('spins for 50 µs after a step and then sleeps', () => {
+    test('waits actively for 50 µs after a step, and then sleeps', () => {
       const body = `${made(200_000)} ${times}
         const optimizer = made(4)
         optimizer.step()
@@ -49,7 +49,7 @@ describe('an idle native optimizer', () => {
       expect(Math.max(...each)).toBeGreaterThan(25)
     })
 
-    test('keeps threads asleep if later steps need fewer threads', () => {
+    test('does not wake threads that later steps do not need', () => {
       // Four pieces, or two: less than the time for which threads spin.
       const body = `${made(33_000)} ${times}
         const two = made(2)

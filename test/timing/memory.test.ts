@@ -49,7 +49,7 @@ const subjects = {
 }
 
 test.each(Object.entries(subjects))(
-  'resident memory stays constant for %s',
+  'the resident memory of the process stays constant for %s',
   (_, { calls, before, call }) => {
     const count = isLarge ? calls : calls / 50
     const { early, late } = inChild(

@@ -55,7 +55,7 @@ test.each<[string, (text: string) => Promise<unknown>, (n: number) => string]>([
   ['objects in one chunk', atOnce, (n) => '{"t":1,"y":2}\n'.repeat(5 * n)],
   ['rows with their offsets in one chunk', placesAtOnce, (n) => `${header}${'é1,"2"\n1,2\n'.repeat(3 * n)}`],
   ['one long row in one chunk', atOnce, (n) => `${header}1,${'"2"x '.repeat(10 * n)}`],
-])('the time to read %s is proportional to its length', (_, read, textOf) =>
+])('the time to read %s is proportional to the length of the input', (_, read, textOf) =>
   expectProportional(N, (n) => {
     const text = textOf(n)
     return () => read(text).catch(() => {})
