@@ -1,16 +1,16 @@
 /**
- * Extensions: code that joins the core only if a program imports it.
+ * Extensions: code that becomes part of the core only if a program imports it.
  *
- * A page that never calls `sparseRows` should not load the code of sparse gradients. The core therefore calls such code
- * through {@link extensions}, and the module that implements an extension assigns it when the module is loaded:
+ * A page that never calls `sparseRows` should not load the code for sparse gradients. The core therefore calls such
+ * code through {@link extensions}, and the module of an extension assigns the extension when the module is loaded:
  *
  * ```ts
  * extensions.rows = { read(value, index, model) { … }, … } // ts/step/rows.ts
  * extensions.rows?.read(value, index, model) // ts/gradients/read.ts
  * ```
  *
- * The implementing module also adds the type of its extension to {@link Extensions}, by declaration merging, so that
- * this file imports nothing. All extensions:
+ * The module also adds the type of its extension to {@link Extensions} by declaration merging, so that this file
+ * imports nothing. All extensions:
  *
  * | extension | module | loaded with |
  * |---|---|---|
@@ -24,5 +24,5 @@
 // biome-ignore lint/suspicious/noEmptyInterface: other modules add members
 export interface Extensions {}
 
-/** The extensions that are loaded. */
+/** The extensions whose modules are loaded. */
 export const extensions: Partial<Extensions> = {}

@@ -1,10 +1,10 @@
-// Bundlers order modules by the order of these imports. The engines come first, so the text of the WebAssembly module
-// precedes all code. Gzip then finds repetitions in the code within its window of 32 KiB, which saves 300 bytes in a
-// page with one rule.
+// Bundlers order the modules by the order of these imports. The engines come first, so that the text of the WebAssembly
+// module precedes all code. Gzip then finds repetitions in the code within its window of 32 KiB, which saves 300 bytes
+// in a page with one rule.
 
 export { engines } from './engines/index.js'
 
-// Errors and rules follow.
+// Errors and rules follow the engines.
 
 export {
   AntigradError,
@@ -22,7 +22,7 @@ export {
 } from './core/errors.js'
 export * from './rules/index.js'
 
-// The remaining modules, in alphabetical order.
+// The remaining modules follow in alphabetical order.
 
 export type { SavedRun, SavedTensor, Structure } from './checkpoint/write.js'
 export type { Gradients, MergedParams, Params, Shapes, Tree, Views } from './core/tensors.js'

@@ -44,7 +44,7 @@ import { Steps } from './step/step.js'
 
 type CachedView = 'params' | 'grads' | 'state' | 'average' | 'point'
 
-/** Saves a run with another copy function: `antigrad/files` copies an array only when the array is about to change. */
+/** Saves a run with another copy function: `antigrad/files` copies an array only when it is about to change. */
 export let saveWith: <P, R extends Rule | CustomRule, N extends Rule['name']>(
   optimizer: Optimizer<P, R, N>,
   copy: CopyArray,
@@ -54,25 +54,25 @@ export let saveWith: <P, R extends Rule | CustomRule, N extends Rule['name']>(
 export interface RestoreOptions {
   /**
    * Receives a warning if equations have changed since the run was saved. The callback runs before anything is
-   * restored; an exception that it throws ends the call. The default is `console.warn`.
+   * restored; if it throws an exception, the call ends. By default, warnings go to `console.warn`.
    */
   readonly onWarning?: (message: string) => void
   /**
-   * New names of tensors: an object or Map from saved names to new names, or a function of each saved name. A new name
-   * that two tensors share and an old name that was not saved are OptionErrors. A name that would make `load` put a
-   * tensor into a different array or object is also an OptionError.
+   * New names of tensors: an object or Map from saved names to new names, or a function that maps a saved name to a new
+   * name. Two tensors with the same new name, or an old name that was not saved, cause an OptionError. For `load`, a
+   * name that would move a tensor into a different array or object also causes an OptionError.
    */
   readonly rename?:
     | Readonly<Record<string, string>>
     | ReadonlyMap<string, string>
     | ((name: string) => string)
-  /** Rule functions that a bundle would leave out because the program never calls them, for example `[adamw]`. */
+  /** Rule functions that the program never calls, so that a bundle would omit them, for example `[adamw]`. */
   readonly rules?: readonly ((...options: never) => Rule | CustomRule)[]
-  /** Schedule functions that a bundle would leave out, for example `[cosine]`. */
+  /** Schedule functions that the program never calls, so that a bundle would omit them, for example `[cosine]`. */
   readonly schedules?: readonly ((...options: never) => Schedule)[]
 }
 
-/** The engine for a saved run, and options for reading it. */
+/** The engine that continues a saved run, and options for reading the saved run. */
 export interface LoadOptions
   extends RestoreOptions,
     Pick<OptimizerOptions, 'engine' | 'instructionSet' | 'threads'> {}
@@ -96,24 +96,25 @@ export class Optimizer<
   readonly #model: Model
   readonly #steps: Steps
   readonly #around: StepOptions
-  /** Null if some groups of a loaded run could not be saved. */
+  /** The groups are null if some groups of a loaded run could not be saved. */
   #groups: Groups | null
   #isBusy = false
   readonly #last: StepReport
-  /** Cached views, and the version of the model that they were made for. */
+  /** Cached views, and the version of the model for which they were made. */
   #made: Partial<Record<CachedView, unknown>> = ownProperties({})
   #madeOf = -1
 
   /**
    * Makes an optimizer of one model. It copies the arrays, and `params` has live views of the current values.
    *
-   * @param params one Float32Array or Float64Array, or arrays and objects of them, nested up to 100 levels. All tensors
-   * have one dtype, and each array and each dotted name occurs once. The values are copied.
+   * @param params one Float32Array or Float64Array, or arrays and objects of such arrays, nested up to 100 levels. All
+   * tensors have the same dtype, and each array and each dotted name occurs only once. The values of the arrays are
+   * copied.
    * @param rule an update rule, such as `adam({ lr: 1e-3 })`; its options are validated again
    * @param options groups, clipping, averages, what a step does with gradients that are not finite; default: none of
    * them
    * @throws TensorError for invalid parameters or shapes, OptionError for invalid options or an invalid rule,
-   * EngineError if the requested engine cannot run here, MemoryError if memory cannot be allocated
+   * EngineError if the requested engine cannot run in this runtime, MemoryError if memory cannot be allocated
    */
   constructor(params: P & Params, rule: R, options?: OptimizerOptions<NoInfer<P>, NoInfer<R>, N>)
   constructor(params: P & Tree<P>, rule: R, options?: OptimizerOptions<NoInfer<P>, NoInfer<R>, N>)
@@ -146,9 +147,9 @@ export class Optimizer<
 
   /**
    * Live views of the parameters, in the structure that was passed in. The buffer of these views also contains other
-   * data, even other optimizers. `structuredClone` and `postMessage` copy the whole buffer, so pass them
-   * `view.slice()`. Views stay valid for the optimizer's lifetime, unless `appendRows` or `unfreeze` moves their
-   * tensor. Old views of a moved tensor contain NaN, and this property returns the new ones.
+   * data, possibly of other optimizers. `structuredClone` and `postMessage` copy the whole buffer of a view, so pass
+   * `view.slice()` to these functions. Views stay valid for the optimizer's lifetime, unless `appendRows` or `unfreeze`
+   * moves their tensor. Old views of a moved tensor contain NaN, and this property returns the new views.
    */
   get params(): Views<P> {
     return this.#make('params', () => this.#model.views((tensor) => tensor.view(PARAMETERS))) as Views<P>
@@ -156,15 +157,15 @@ export class Optimizer<
 
   /**
    * Live views of the gradients, for `step()` without an argument. The gradients share a buffer with `params`. After a
-   * step the values of these gradients are unspecified, unless the option `zeroGrads` sets them to 0.
+   * step, the values of these gradients are unspecified, unless the option `zeroGrads` sets them to 0.
    */
   get grads(): Views<P> {
     return this.#make('grads', () => this.#model.views((tensor) => tensor.view(GRADIENTS))) as Views<P>
   }
 
   /**
-   * Live views of each tensor's state and its update count, in the structure of the parameters. The views share a
-   * buffer with `params`. A frozen tensor has no state.
+   * Live views of the state of each tensor, and its update count, in the structure of the parameters. The views of the
+   * state share a buffer with `params`. A frozen tensor has no state.
    */
   get state(): States<P, R | RuleByName<N>> {
     this.#checkFree('state')
@@ -182,27 +183,30 @@ export class Optimizer<
     return this.#make('average', () => this.#model.views((tensor) => tensor.view(AVERAGE))) as Views<P>
   }
 
-  /** Live report of the last step: the gradient norm before clipping, which update was skipped, and the reason. */
+  /** Live report of the last step: the gradient norm before clipping, and the reason if the update was skipped. */
   get lastStep(): StepReport {
     return this.#last
   }
 
-  /** The rule of all tensors to which no group assigns another rule, including changes by `set`. */
+  /** The rule of all tensors to which no group assigns a rule, including changes by `set`. */
   get rule(): R {
     return this.#model.base.value as R
   }
 
-  /** The number of steps that have updated a tensor. Schedules receive it as t at the next step. */
+  /** The number of steps that have updated a tensor. Schedules receive this number as t at the next step. */
   get updates(): number {
     return this.#steps.progress.updates
   }
 
-  /** The engine that updates the first tensors: 'native', 'wasm' or 'typescript'. All engines compute the same bits. */
+  /**
+   * The name of the engine that updates the first tensors: 'native', 'wasm' or 'typescript'. All engines compute the
+   * same bits.
+   */
   get engine(): EngineName {
     return this.#model.parts[0].choice.engine
   }
 
-  /** Reasons for the choice of engine, and why other engines were rejected. */
+  /** Reasons for the choice of the engine, and for the rejection of other engines. */
   get engineReasons(): readonly string[] {
     return this.#model.parts[0].choice.reasons
   }
@@ -218,7 +222,7 @@ export class Optimizer<
   }
 
   /**
-   * Reports the rule, learning rate, update count and groups of each tensor, and the groups and tensors without a
+   * Reports the rule, learning rate, update count and groups of each tensor, and also groups and tensors without a
    * match.
    */
   report(): OptimizerReport {
@@ -228,18 +232,19 @@ export class Optimizer<
   /**
    * Performs one update of the parameters in place.
    *
-   * @param gradients gradients in the structure of the parameters. The arrays are neither changed nor kept. A tensor
-   * whose gradient is missing or null is skipped, and its update count stays the same. A gradient from `sparseRows`
-   * updates only the listed rows. If the argument is omitted, the step uses the gradients in `grads` and copies
-   * nothing.
-   * @returns Whether the step updated a tensor. The step updates nothing if all gradients are missing, if further
-   * batches of `accumulate` are due, or if `onNonFinite` skips the update. `lastStep.reason` names the reason.
+   * @param gradients gradients in the structure of the parameters. The arrays of the gradients are not changed, and no
+   * reference to them is kept. A tensor whose gradient is missing or null is skipped, and its update count stays the
+   * same. A gradient from `sparseRows` updates only the listed rows. If the argument is omitted, the step uses the
+   * gradients in `grads` and does not copy them.
+   * @returns Whether the step has updated a tensor. The step updates no tensor if all gradients are missing, if
+   * `accumulate` needs further batches, or if `onNonFinite` skips the update. `lastStep.reason` then contains the
+   * reason.
    * @throws TensorError if a gradient has a wrong name, type or length. OptionError if a schedule returns a value
-   * outside its option's range, or if a rule needs gradients at `gradientPoint()` and that method was not called since
-   * the last update. NonFiniteError according to `onNonFinite`. BusyError if a getter or schedule calls this optimizer
-   * during the step. The optimizer is unchanged after these errors. EngineError if the engine itself failed, which is a
-   * bug in antigrad. After such a failure this optimizer is unusable, and every call that changes or saves it throws
-   * the same error. Other optimizers still work.
+   * outside its option's range, or if a rule needs gradients at `gradientPoint()` and this method was not called since
+   * the last update. NonFiniteError if `onNonFinite` or `maxConsecutiveSkips` requests it. BusyError if a getter or
+   * schedule calls this optimizer during the step. All of these errors leave the optimizer unchanged. EngineError if
+   * the engine itself failed, because of a bug in antigrad. After the failure of an engine this optimizer is unusable,
+   * and every call that changes or saves it throws the same error. Other optimizers still work after the failure.
    */
   step(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): boolean {
     const steps = this.#steps
@@ -253,15 +258,15 @@ export class Optimizer<
   }
 
   /**
-   * Performs one update off the main thread. `stepAsync` computes the same bits as `step`, and the event loop stays
+   * Performs one update off the main thread. `stepAsync` computes the same bits as `step`, while the event loop stays
    * free.
    *
    * Gradients passed as the argument are copied before this method returns, so you can reuse or transfer their arrays
-   * at once. Until the promise resolves, `params` and `grads` can be read (the values are partly updated) but not
+   * at once. Until the promise resolves, `params` and `grads` can be read (with partly updated values) but must not be
    * written. The update runs in slices on the main thread if the addon is missing or the arena is outside WebAssembly
    * memory.
    *
-   * @returns the same value as `step`
+   * @returns the value that `step` would return
    * @throws The promise rejects with the errors of `step`, and with BusyError if another `stepAsync` is in progress.
    * Until the promise settles, `step`, `set`, `state`, `save` and all methods that change the optimizer throw
    * BusyError.
@@ -277,7 +282,7 @@ export class Optimizer<
     }
   }
 
-  /** Runs the part of a step that can execute user code: reads and checks gradients and evaluates schedules. */
+  /** Runs the part of a step in which user code can run: reads and validates gradients, and evaluates schedules. */
   #begin(call: string, given: unknown): StepGradients {
     this.#checkFree(call)
     this.#model.settle()
@@ -298,7 +303,7 @@ export class Optimizer<
 
   #ask(given: unknown, scheduled: readonly RuleInUse[]): StepGradients {
     let present = ALL_GRADIENTS
-    // A getter or schedule must not step or change this optimizer while gradients are being read.
+    // While gradients are read, a getter or schedule must not change this optimizer or call its `step`.
     this.#isBusy = true
     try {
       if (given !== undefined) {
@@ -328,22 +333,23 @@ export class Optimizer<
     return found.some((gradient) => gradient !== undefined) ? (found as StepGradients) : NO_GRADIENTS
   }
 
-  /** Sets all gradients in `grads` to 0. */
+  /** Sets all gradients in `grads` to zero. */
   zeroGrad(): void {
     this.#checkFree('zeroGrad')
     this.#steps.progress.zeroGradients()
   }
 
   /**
-   * Changes options for future steps. `set({ lr: 1e-4 })` changes the optimizer's own rule, and so applies to all
-   * current and future tensors. Rules and options assigned by groups stay, and an `lrScale` still multiplies the
-   * learning rate. With a match, as in `set('**.bias', { lr: 1e-5 })`, the call changes the matching current tensors,
-   * even if their groups set other options. If several calls set the same option, the latest call applies.
+   * Changes options of rules for future steps. `set({ lr: 1e-4 })` changes the optimizer's own rule, and therefore
+   * applies to all current and future tensors. Rules and options that groups assign are kept, and an `lrScale` still
+   * multiplies the learning rate. With a match, as in `set('**.bias', { lr: 1e-5 })`, the call changes the matching
+   * current tensors, even if their groups set other options. If several calls set the same option, the latest call
+   * applies.
    *
-   * @throws OptionError if the match is invalid, or if an option is unknown to one of these rules or out of range.
-   * OptionError also if an option would change the state arrays, the kernels or the initial state (amsgrad, cautious,
-   * grams, momentum from or to 0, Nesterov's form, initialAccumulator). TensorError if the match selects no tensor.
-   * BusyError during a step. The optimizer is unchanged after these errors.
+   * @throws OptionError if the match is invalid, or if an option is out of range or unknown to a rule that the call
+   * changes. OptionError also if an option would change the state arrays, the kernels or the initial state (amsgrad,
+   * cautious, grams, momentum from or to 0, Nesterov's form, initialAccumulator). TensorError if the match selects no
+   * tensor. BusyError during a step. All of these errors leave the optimizer unchanged.
    */
   set(options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | RuleByName<N>>): void
@@ -364,7 +370,7 @@ export class Optimizer<
    * Freezes tensors: they are no longer updated, do not count in norms, and lose their state. (To pause a tensor and
    * keep its state, leave out its gradient.)
    *
-   * @throws OptionError if the match is invalid, TensorError if it selects no tensor, BusyError during a step
+   * @throws OptionError if the match is invalid, TensorError if no tensor matches, BusyError during a step
    */
   freeze(match: Match): void {
     this.#checkFree('freeze')
@@ -372,10 +378,10 @@ export class Optimizer<
   }
 
   /**
-   * Unfreezes tensors: they are updated again and start with a new tensor's state. A tensor that was never updated
-   * moves, because it has no room for its state. Read the views of moved tensors from `params` again.
+   * Unfreezes tensors: they are updated again, and they start with the state of a new tensor. A tensor that was frozen
+   * when it was added moves, because it has no room for its state. Read the views of moved tensors from `params` again.
    *
-   * @throws OptionError if the match is invalid, TensorError if it selects no tensor, MemoryError if memory cannot be
+   * @throws OptionError if the match is invalid, TensorError if no tensor matches, MemoryError if memory cannot be
    * allocated, BusyError during a step
    */
   unfreeze(match: Match): void {
@@ -384,14 +390,14 @@ export class Optimizer<
   }
 
   /**
-   * Adds tensors: objects are merged with existing objects, and arrays are appended. All views stay valid. New tensors
-   * use the current rule, including changes by `set`, and the options of their groups. New tensors start at update 0,
-   * while schedules continue.
+   * Adds tensors: objects are merged with existing objects, and elements of arrays are appended. All existing views
+   * stay valid. New tensors use the current rule, including changes by `set`, and the options of the groups that match
+   * them. New tensors start at update 0, while schedules continue at the optimizer's count.
    *
-   * @param options `shapes` of the new tensors, and `groups` to append for these and later tensors
-   * @returns this optimizer, with a type that includes the new tensors
-   * @throws the errors of the constructor, TensorError if a name exists already, BusyError during a step. The optimizer
-   * is unchanged after these errors.
+   * @param options `shapes` of the new tensors, and `groups` that are appended for these and later tensors
+   * @returns this optimizer, typed with the new tensors
+   * @throws the errors of the constructor, TensorError if a name already exists, BusyError during a step. All of these
+   * errors leave the optimizer unchanged.
    */
   add<const Q>(
     params: Q & Params,
@@ -418,11 +424,11 @@ export class Optimizer<
   }
 
   /**
-   * Appends rows to a tensor with a known shape, for example an embedding. Existing rows keep their values, state and
-   * update count; new rows start with a new tensor's state. The tensor moves and its old views are filled with NaN, so
-   * read its views from `params` again.
+   * Appends rows to a tensor whose shape is known, for example an embedding. Existing rows keep their values, state and
+   * update count; new rows start with the state of a new tensor. The tensor moves and its old views are filled with
+   * NaN, so read its views from `params` again.
    *
-   * @param name the tensor's dotted name
+   * @param name the dotted name of the tensor
    * @param rows the values of the new rows in row-major order, in the optimizer's dtype
    * @throws TensorError if the tensor does not exist, or if its shape or the rows do not fit; MemoryError if memory
    * cannot be allocated; BusyError during a step
@@ -433,9 +439,9 @@ export class Optimizer<
   }
 
   /**
-   * The points at which the next gradients are to be computed, in the structure of the parameters: θ + α·v for
-   * Nesterov's shifted form, y for Schedule-Free rules, and `params` for all other rules. Each call recomputes the
-   * points into the same views.
+   * The points at which to compute the next gradients, in the structure of the parameters: θ + α·v for Nesterov's
+   * shifted form, y for Schedule-Free rules, and `params` for all other rules. Each call computes the points again, and
+   * writes them to the same views.
    */
   gradientPoint(): Views<P> {
     this.#checkFree('gradientPoint')
@@ -449,13 +455,13 @@ export class Optimizer<
   }
 
   /**
-   * Returns everything that a run needs to continue with the same bits on any engine: one plain object of typed arrays
-   * and JSON values. All arrays are copied. The object can be passed to structuredClone, postMessage and IndexedDB, and
-   * written to a file with v8.serialize. The object contains neither the gradients in `grads`, nor the engine, nor the
-   * number of threads.
+   * Returns everything that is needed to continue a run with the same bits on any engine, as one plain object of typed
+   * arrays and JSON values. All arrays in the object are copies. The object can be passed to structuredClone,
+   * postMessage and IndexedDB, or written to a file with v8.serialize. The object contains neither the gradients in
+   * `grads`, nor the engine, nor the number of threads.
    *
    * @throws OptionError if a rule has a function as a schedule (the message names the option), MemoryError if the
-   * copies cannot be allocated, BusyError during a step. The optimizer stays usable.
+   * copies cannot be allocated, BusyError during a step. After these errors, the optimizer stays usable.
    */
   save(): SavedRun {
     return saveWith(this, copyArray)
@@ -469,12 +475,12 @@ export class Optimizer<
   }
 
   /**
-   * Creates an optimizer that continues where {@link save} was called, with the saved options. Type arguments state
-   * what was saved: the type of the parameters, of the rule, and of the other rules in groups.
+   * Creates an optimizer that continues where {@link save} was called, with the saved options. The type arguments state
+   * what was saved: the type of the parameters, of the rule, and of other rules in groups.
    *
    * @param saved the object that `save` returned, or a structured clone of it; copied
-   * @param options the engine and threads, which are not saved, and reading options such as `rename` for new tensor
-   * names
+   * @param options the engine and threads, which are not saved, and options for reading, such as `rename` for new
+   * tensor names
    * @throws CheckpointError if `saved` is not a saved run, OptionError if a saved rule or schedule is not imported (the
    * message names the import), and the errors of the constructor
    * @example
@@ -497,18 +503,18 @@ export class Optimizer<
 
   /**
    * Restores a saved run of the same tensors: parameters, state, counts, averages, options of rules, and which tensors
-   * are frozen. The optimizer's own options, such as clip and onNonFinite, stay.
+   * are frozen. The optimizer keeps its own options, such as clip and onNonFinite.
    *
-   * @param options `partial: true` restores the tensors that fit and skips all other tensors; the other options are the
-   * same as in `load`
-   * @returns the differences that were skipped; empty unless `partial` is true
-   * @throws CheckpointError with all differences of names, shapes, dtypes and rules; BusyError during a step. The
-   * optimizer is unchanged after these errors.
+   * @param options `partial: true` restores the tensors that fit and skips all others; the other options are those of
+   * `load`
+   * @returns the differences because of which tensors were skipped; empty unless `partial` is true
+   * @throws CheckpointError with all differences of names, shapes, dtypes and rules, BusyError during a step. All of
+   * these errors leave the optimizer unchanged.
    */
   restore(
     saved: SavedRun,
     options: {
-      /** Whether to restore the tensors that fit and skip all other tensors; false by default. */
+      /** Whether to restore the tensors that fit and to skip all others; false by default. */
       readonly partial?: boolean
     } & RestoreOptions = {},
   ): readonly CheckpointDifference[] {
@@ -530,7 +536,7 @@ export class Optimizer<
   /**
    * Always throws, because `JSON.stringify(optimizer)` would write an object that cannot be loaded again.
    *
-   * @throws OptionError, always; the message names the alternative
+   * @throws OptionError, always; the message names `save` as the alternative
    */
   toJSON(): never {
     throw new OptionError(
@@ -552,7 +558,7 @@ export class Optimizer<
     for (const { arena } of this.#model.parts) arena.checkUsable()
   }
 
-  /** Runs work that may call user code, which must not change this optimizer meanwhile. */
+  /** Runs work that may call user code, which must not change this optimizer in the meantime. */
   #guarded<T>(work: () => T): T {
     this.#isBusy = true
     try {
@@ -563,7 +569,7 @@ export class Optimizer<
     }
   }
 
-  /** Returns the cached views, or makes them again if the model has changed. */
+  /** Returns the cached views, or makes new views if the model has changed. */
   #make(name: CachedView, make: () => unknown): unknown {
     if (this.#madeOf !== this.#model.version) {
       this.#made = ownProperties({})
@@ -579,7 +585,7 @@ const reading = {
     console.warn(message),
   ),
   rename: passThrough(),
-  // Passing `rules` and `schedules` is enough: naming the functions imports them.
+  // Passing `rules` and `schedules` is sufficient, because naming a function imports it.
   rules: passThrough(),
   schedules: passThrough(),
 }

@@ -1,7 +1,7 @@
 /**
- * An arena is a block of memory that belongs to one optimizer: tables that describe it, followed by arrays. The arrays
- * begin with the parameters and their gradients. Sums per tensor come next, and then the state arrays of each family.
- * crates/kernels/src/arena/layout.rs defines each field, and table.rs next to it reads the fields.
+ * An arena is a block of memory that belongs to one optimizer: tables that describe it, followed by arrays. The first
+ * arrays of an arena are the parameters and their gradients. Sums per tensor follow, and then the state arrays of each
+ * family. crates/kernels/src/arena/layout.rs defines each field, and table.rs in the same folder reads the fields.
  */
 
 import { EngineError, TensorError } from '../core/errors.js'
@@ -14,30 +14,29 @@ import { allocate, type Region } from './memory.js'
 export { allocate, RESERVED_BYTES, type Region } from './memory.js'
 
 /**
- * Period in bytes: if two addresses are equal modulo this period, a processor's load and store units cannot distinguish
- * them.
+ * Period in bytes: a processor's load and store units confuse two addresses that are equal modulo this period.
  */
 const ADDRESS_PERIOD = 4096
 /** The number of arrays that every arena has. */
 const COMMON_ARRAY_COUNT = layout.ROW_LISTS + 1
-/** The maximum number of passes in a plan. A plan with more passes would save a negligible time per pass. */
+/** The maximum number of passes in an engine's plan. Planning further passes would save a negligible time per pass. */
 const MAX_PLANNED_PASSES = 16
-/** The maximum number of coefficients of stages outside the rule, in addition to the pipeline's coefficients. */
+/** The maximum number of coefficients of stages outside the rule, besides the pipeline's coefficients. */
 const MAX_PLANE_COEFFICIENTS = 6
 
-/** Adjacent tensors that have the same state arrays. */
+/** A family: adjacent tensors that have the same state arrays. */
 export interface Family {
   readonly tensors: number
   /** The names of the state arrays, and of the arrays with one value per tensor. */
   readonly state: readonly string[]
   readonly byTensor: readonly string[]
-  /** The number of trailing state arrays that have values per row or per column; 0 by default. */
+  /** The number of state arrays, at the end of the list, that have values per row or per column; 0 by default. */
   readonly lines?: number
-  /** The largest number of coefficients of the family's kernels, in addition to the pipeline's coefficients. */
+  /** The largest number of coefficients of a kernel in the family, besides the pipeline's coefficients. */
   readonly coefficients: number
 }
 
-/** An array's entry in the table. */
+/** The entry of an array in the table. */
 interface ArrayEntry {
   readonly extent: number
   readonly byteOffset: number
@@ -53,38 +52,38 @@ export const NO_MATRIX: Matrix = [0, 0, 0]
 export class Arena {
   readonly region: Region
   readonly dtype: Dtype
-  /** The number of elements of each tensor, and its offset in the plane. */
+  /** The number of elements of each tensor, and the tensor's offset in the plane. */
   readonly lengths: number[]
   readonly offsets: number[]
-  /** The matrix dimensions of each tensor; zeros for a tensor that is not a matrix. */
+  /** The matrix dimensions of each tensor; zeros if the tensor is not a matrix. */
   readonly matrices: Matrix[]
   /**
-   * The number of rows in which each tensor can be centralized or clipped; 0, the default, for a tensor that is not a
+   * The number of rows of each tensor that can be centralized or clipped; 0, the default, if the tensor is not a
    * matrix.
    */
   readonly units: number[]
-  /** The index and the offset of the next tensor to be added. */
+  /** The index and the offset of the next tensor that will be added. */
   #next = 0
   #end = 0
   #block = 0
   #list = 0
-  /** The offset of each tensor's row list. */
+  /** The offset of the row list of each tensor. */
   readonly #lists: number[] = []
-  /** The offset of each tensor's values in the arrays per row and per column. */
+  /** The offset of each tensor's values in the arrays with values per row and per column. */
   readonly #lines: (readonly [number, number])[] = []
   /** The number of elements in a plane, including padding. */
   readonly length: number
   /** The index of each family's first state array. */
   readonly firstArrays: readonly number[]
   /**
-   * The tables as 32-bit words, to which no other code has access. The arena contains a copy of the tables for engines
-   * that cannot read these words.
+   * The tables as 32-bit words, which only this class can access. The arena contains a copy of the tables for engines
+   * that cannot read this copy.
    */
   readonly words: Uint32Array
   readonly #written: Uint32Array
-  /** Version number of the tables, incremented at each change. */
+  /** Version number of the tables, which increases at each change. */
   version = 0
-  /** The position of an engine's plan in the arena, and the number of passes for which the plan has room. */
+  /** The position of an engine's plan in the arena, and the number of passes for which there is room. */
   readonly plan: number
   readonly planned: number
   /** Number of bytes per element. */
@@ -94,18 +93,18 @@ export class Arena {
   readonly #firstSegment: number
   readonly #firstRow: number
   readonly #rowLength: number
-  /** The engine that failed while using this arena, and its error message. */
+  /** The engine that failed while using this arena, and the error message of the engine. */
   #failure: readonly [engine: string, reason: string] | null = null
 
   /**
-   * Allocates an arena, filled with zeros, for tensors of these lengths. The families' arrays are stored one after the
-   * other.
+   * Allocates an arena filled with zeros, for tensors of the given lengths. The arrays of the families are stored one
+   * family after the other.
    *
-   * @param planes the optional arrays to include: ACCUMULATED, AVERAGE and SLOW; none by default
+   * @param planes the optional arrays that the arena contains: ACCUMULATED, AVERAGE and SLOW; none by default
    * @param matrices the matrix dimensions of each tensor; null if the tensor is not a matrix
-   * @param room the size of SCRATCH in bytes
+   * @param room the size of the array SCRATCH in bytes
    * @param units the number of rows of each tensor; 0 if the tensor is not a matrix
-   * @param spare the number of spare lines for later tensors, which use the arrays of the last family
+   * @param spare the number of spare cache lines for later tensors, which use the arrays of the last family
    */
   constructor(
     dtype: Dtype,
@@ -231,7 +230,7 @@ export class Arena {
     return roundUp(length, layout.LINE / this.#size)
   }
 
-  /** Appends a tensor. Later tensors never belong to a family with values per row or per column. */
+  /** Appends a tensor to the arena. A family with values per row or per column gets no later tensors. */
   add(length: number, matrix: Matrix, units: number): void {
     const i = this.#next++
     const [[rows, columns], [firstRow, firstColumn]] = [matrix, this.#lines[i] ?? NO_MATRIX]
@@ -264,7 +263,7 @@ export class Arena {
   }
 
   /**
-   * @throws TensorError if the arena is detached, EngineError if an engine failed while using it
+   * @throws TensorError if the arena is detached, EngineError if an engine has failed while using the arena
    */
   checkUsable(): void {
     if (this.#failure !== null) throw this.fail(...this.#failure)
@@ -273,28 +272,28 @@ export class Arena {
     throw new TensorError('optimizer', 'an attached arena', received)
   }
 
-  /** Builds the error for tables that this class did not write. */
+  /** Builds the error for tables that this class has not written. */
   broken(): TensorError {
     this.checkUsable()
     return new TensorError('optimizer', 'an intact arena', 'an overwritten one')
   }
 
-  /** Records that an engine failed, after which the contents are undefined, and builds the error. */
+  /** Records that an engine failed, so that the arena's contents are undefined, and builds the error. */
   fail(engine: string, reason: string): EngineError {
     this.#failure = [engine, reason]
     return new EngineError(engine, [reason], 'has failed, and this optimizer is unusable')
   }
 
   /**
-   * A whole array of elements, including padding, indexed by offset in the plane. If the family begins in the middle of
-   * the plane, earlier elements belong to other arrays.
+   * A whole array of elements, including padding, indexed by the offset in the plane. If the family begins in the
+   * middle of the plane, elements before the family belong to other arrays.
    */
   elements(array: number): FloatArray {
     const { byteOffset, first, length } = this.#arrays[array]
     return this.#floats(byteOffset - first * this.#size, first + length)
   }
 
-  /** A tensor's part of an array with values per element, per row or per column. */
+  /** The part of an array that belongs to one tensor, with values per element, per row or per column. */
   view(array: number, tensor: number): FloatArray {
     const { byteOffset, first, line } = this.#arrays[array]
     if (line !== undefined) {
@@ -316,14 +315,20 @@ export class Arena {
     return new Float64Array(this.region.buffer, this.region.byteOffset + byteOffset, length)
   }
 
-  /** The list of a tensor's rows with gradients: their count, their indices, and the index of each row's gradient. */
+  /**
+   * The list of the rows of a tensor that have gradients: their count, their indices, and the index of the gradient of
+   * each row.
+   */
   list(tensor: number): Uint32Array {
     const at = this.#arrays[layout.ROW_LISTS].byteOffset + this.#lists[tensor] * 4
     const { buffer, byteOffset } = this.region
     return new Uint32Array(buffer, byteOffset + at, listLength(this.units[tensor]))
   }
 
-  /** A row of coefficients. The arena has one row per tensor, and the last row belongs to the plane. */
+  /**
+   * One row of the table of coefficients. The table has one row per tensor, and a last row for passes over the whole
+   * plane.
+   */
   row(number: number): Float64Array {
     const at = (this.#firstRow + number * this.#rowLength * 2) * 4
     return new Float64Array(this.region.buffer, this.region.byteOffset + at, this.#rowLength)
@@ -340,22 +345,22 @@ export class Arena {
     this.version++
   }
 
-  /** Sets whether passes over the plane skip a tensor; by default they skip no tensor. */
+  /** Sets whether passes over the whole plane skip a tensor; by default no tensor is skipped. */
   setStays(tensor: number, stays: boolean): void {
     this.#set(this.tensorAt(tensor) + layout.TENSOR_FLAGS, stays ? layout.EXCLUDED : 0)
   }
 
-  /** The index of a tensor's first word in the tables. */
+  /** The index of the first word that describes a tensor in the tables. */
   tensorAt(number: number): number {
     return this.#firstTensor + number * layout.TENSOR
   }
 
-  /** The index of a segment's first word in the tables. */
+  /** The index of the first word that describes a segment in the tables. */
   segmentAt(number: number): number {
     return this.#firstSegment + number * layout.SEGMENT
   }
 
-  /** Sets the hash of a tensor's name, which seeds its noise. */
+  /** Sets the hash of a tensor's name, which is the seed of the tensor's noise. */
   setKey(tensor: number, key: number): void {
     this.#set(this.tensorAt(tensor) + layout.TENSOR_KEY, key)
   }
@@ -373,9 +378,9 @@ export class Arena {
   }
 
   /**
-   * Writes a segment of the tensors from `first` to `last`. `array` is the index of the tensors' first state array, and
-   * `byTensor` the index of their first array with values per tensor. `kernels` lists a kernel per stage; 0 or a hole
-   * means no kernel.
+   * Writes a segment that consists of the tensors from `first` to `last`. The argument `array` is the index of the
+   * tensors' first state array, and `byTensor` is the index of their first array with values per tensor. The argument
+   * `kernels` lists one kernel per stage; 0 or a hole means that the stage has no kernel.
    */
   setSegment(
     number: number,
@@ -400,18 +405,18 @@ export class Arena {
     words[at + layout.SEGMENT_LATE_KERNELS] = kernels[2] | (kernels[3] << 16)
   }
 
-  /** Changes a segment's flags, except BY_ROW. */
+  /** Changes the flags of a segment, except for the flag BY_ROW. */
   setFlags(segment: number, flags: number): void {
     const at = this.segmentAt(segment) + layout.SEGMENT_FLAGS
     this.#set(at, flags | (this.words[at] & layout.BY_ROW))
   }
 }
 
-/** The number of words in a row list, and the number of words reserved per spare line. */
+/** The number of words in a row list, and the number of words reserved for each spare cache line. */
 const listLength = (units: number): number => (units > 0 ? 1 + 2 * units : 0)
 const SPARE_LIST = 8
 
-/** The extents of arrays whose elements have the arena's dtype. */
+/** The extents of the arrays whose elements have the arena's dtype. */
 const elementExtents: readonly number[] = [layout.ELEMENTS, layout.BY_LINE]
 
 const countBlocks = (length: number): number => Math.ceil(length / layout.BLOCK)
@@ -421,8 +426,8 @@ const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple)
 const modulo = (x: number, period: number): number => ((x % period) + period) % period
 
 /**
- * The distance between the start addresses of planes modulo the period, so that they do not collide; 0 for small
- * arenas.
+ * The distance between the start addresses of two planes modulo the period, chosen so that the planes do not collide; 0
+ * for small arenas.
  */
 function staggered(bytes: number, planes: number): number {
   return bytes * planes <= ADDRESS_PERIOD ? 0 : roundUp(ADDRESS_PERIOD / planes, layout.LINE)

@@ -1,8 +1,8 @@
-/** Binary searches in the tables of an arena. */
+/** Binary searches in the tables of an arena, which are sorted. */
 
 import type { Arena } from './arena.js'
 
-/** The first tensor that ends after the element at `at`; tensors are sorted by offset. */
+/** The index of the first tensor that ends after element `at`; the tensors are sorted by offset. */
 export function tensorEndingAfter({ offsets, lengths }: Arena, at: number): number {
   return partitionPoint(lengths.length, (i) => offsets[i] + lengths[i] <= at)
 }

@@ -5,37 +5,39 @@ import type { Sum } from '../core/sums.js'
 import type { WasmModule } from '../webassembly/module.js'
 import { PIPELINE_DECAY } from './manifest.js'
 
-/** A kernel as described in the manifest. */
+/** A kernel, as the manifest describes it. */
 export interface Kernel {
   readonly number: number
   readonly name: string
   /**
-   * A hash of the kernel's equations in Rust and of the code that all rules share. A kernel with another hash may
-   * compute results with other bits.
+   * A hash of the kernel's equations in Rust, and of the code that all rules share. A kernel with another hash may
+   * compute other bits.
    */
   readonly source: number
   /** The names of the state arrays. */
   readonly state: readonly string[]
-  /** The position of each coefficient in a row. */
+  /** The position of each coefficient in a row of coefficients. */
   readonly row: Readonly<Record<string, number>>
-  /** The names of the values per tensor. */
+  /** The names of the values that are stored per tensor. */
   readonly tensor: readonly string[]
-  /** The sums per tensor that are computed after a pass, and stored in the first values per tensor. */
+  /** The sums per tensor that are computed after a pass and stored as the first values per tensor. */
   readonly sums: readonly Sum[]
   /**
-   * Whether the kernel processes whole tensors as matrices. The loop of such a kernel receives the dimensions of the
-   * matrices.
+   * Whether the kernel processes each tensor as a stack of matrices. The loop of a matrix kernel receives the
+   * dimensions of the matrices.
    */
   readonly isMatrix?: true
-  /** For a matrix kernel, the names of the state arrays per row and per column, which follow all other state arrays. */
+  /**
+   * For a matrix kernel, the names of the state arrays per row and per column, which come after all other state arrays.
+   */
   readonly lines?: readonly string[]
-  /** The WebAssembly module that contains the kernel; omitted if the core module contains the kernel. */
+  /** The WebAssembly module that contains the kernel; omitted for a kernel in the core module. */
   readonly module?: WasmModule
 }
 
 /**
- * A kernel's loop over the elements from `from` to `to` − 1. State and coefficients are passed by name, in the dtype. A
- * stage passes results to the next stage in `direction`.
+ * The loop of a kernel over the elements from `from` to `to` − 1. State and coefficients are passed by name and have
+ * the dtype of the arena. A stage passes its result to the next stage in the array `direction`.
  */
 export type LoopOf<K extends Kernel> = (
   theta: FloatArray,
@@ -51,15 +53,16 @@ export type LoopOf<K extends Kernel> = (
 /** The loop of any kernel. */
 export type Loop = LoopOf<Kernel>
 
-/** Factories for a kernel's loop, one per dtype. */
+/** Factories for the loop of a kernel, one factory per dtype. */
 export interface LoopFactories<L> {
   readonly float32: (f: Round) => L
   readonly float64: (f: Round) => L
 }
 
 /**
- * A loop for both dtypes. JavaScript compilers specialize a function by the types that it has seen, and a function that
- * has seen both dtypes is nine times slower. The build therefore writes the source of `make` a second time, as `again`.
+ * A loop that supports both dtypes. JavaScript compilers specialize a function for the types that it has received, and
+ * a function that has received both dtypes is nine times slower. The build therefore copies the source of `make` to a
+ * second function, `again`.
  */
 export function twice<K extends Kernel, L = LoopOf<K>>(
   make: (f: Round) => L,
@@ -68,7 +71,7 @@ export function twice<K extends Kernel, L = LoopOf<K>>(
   return { float32: make, float64: again }
 }
 
-/** The scratch memory in bytes that a kernel needs for a tensor of these matrix dimensions. */
+/** The number of scratch bytes that a kernel needs for a tensor with these matrix dimensions. */
 export type ScratchBytes = (matrix: Matrix, dtype: Dtype) => number
 
 interface KernelRegistration {
@@ -80,12 +83,12 @@ interface KernelRegistration {
 const kernels = new Map<number, KernelRegistration>()
 const loops = { float32: new Map<number, unknown>(), float64: new Map<number, unknown>() }
 
-/** Registers a kernel's loops, and returns its description. */
+/** Registers the loops of a kernel, and returns the description of the kernel. */
 export function kernel<const K extends Kernel>(description: K, made: LoopFactories<LoopOf<K>>): K {
   return register(description, made, () => 0)
 }
 
-/** Registers a kernel whose loops have another signature. */
+/** Registers a kernel whose loops have a special signature. */
 export function register<const K extends Kernel>(
   description: K,
   made: LoopFactories<unknown>,
@@ -97,19 +100,19 @@ export function register<const K extends Kernel>(
 
 const getRegistration = (number: number) => kernels.get(number) as KernelRegistration
 
-/** The scratch memory of a kernel in bytes. */
+/** The scratch memory that a kernel needs, in bytes. */
 export function scratchBytes({ number }: Kernel, matrix: Matrix, dtype: Dtype): number {
   return getRegistration(number).bytes(matrix, dtype)
 }
 
-/** A kernel whose rule was imported. */
+/** Returns the description of a kernel whose rule has been imported. */
 export function getKernel(number: number): Kernel {
   return getRegistration(number).description
 }
 
 /**
- * The loop of a kernel whose rule was imported. The loop is created once, so that the JavaScript compiler sees few
- * functions.
+ * Returns the loop of a kernel whose rule has been imported. Each loop is created only once, so that the JavaScript
+ * compiler sees few functions.
  */
 export function getLoop<L = Loop>(number: number, dtype: Dtype): L {
   let loop = loops[dtype].get(number)
@@ -121,7 +124,7 @@ export function getLoop<L = Loop>(number: number, dtype: Dtype): L {
 }
 
 /**
- * A kernel's coefficients by name, rounded to the dtype. The values are read from the current array of coefficients.
+ * The coefficients of a kernel by name, rounded to the dtype. The values are read from the current row of coefficients.
  */
 export class Row {
   coefficients!: Float64Array
@@ -132,8 +135,8 @@ export class Row {
   static readonly #made = { float32: new Map<Kernel, typeof Row>(), float64: new Map<Kernel, typeof Row>() }
 
   /**
-   * Creates a row of coefficients. Each kernel has its own class, because getters are inlined and writing properties by
-   * a variable name is slow.
+   * Creates a row of coefficients. Each kernel has its own class of rows, because getters are inlined, and because
+   * writing properties by a variable name is slow.
    */
   static create(kernel: Kernel, dtype: Dtype): Row {
     let Named = Row.#made[dtype].get(kernel)

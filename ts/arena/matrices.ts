@@ -1,7 +1,6 @@
 /**
- * Kernels that process whole tensors as matrices. The Rust counterparts of these kernels are
- * crates/kernels/src/kernel/matrices.rs and stages/matrices.rs. Rules with such kernels import this file, so pages
- * without these rules do not load it.
+ * Kernels that process whole tensors as matrices. The Rust counterparts are crates/kernels/src/kernel/matrices.rs and
+ * stages/matrices.rs. Rules with matrix kernels import this file, so pages without such rules do not load it.
  */
 
 import { type Dtype, type FloatArray, flush, type Matrix, smallestNormal } from '../core/numbers.js'
@@ -21,50 +20,53 @@ import {
   UNITS,
 } from './manifest.js'
 
-/** The names of a kernel's state arrays per row and per column. */
+/** The names of the state arrays per row and per column of a kernel. */
 type LineStateNames<K> = K extends { readonly lines: readonly (infer N extends string)[] } ? N : never
 
-/** A tensor as consecutive matrices. Each array covers a single tensor. */
+/** A tensor, seen as consecutive matrices. Each array contains the values of a single tensor. */
 export interface MatrixTensor<K extends Kernel> {
   readonly shape: Matrix
   readonly theta: FloatArray
-  /** The gradient, or the direction that a stage passes to the next stage. */
+  /** The gradient, or the direction that the previous stage has passed on. */
   readonly g: FloatArray
   readonly state: { readonly [N in K['state'][number] | LineStateNames<K>]: FloatArray }
-  /** The hash of the tensor's name, which seeds its noise. */
+  /** The hash of the tensor's name, which is the seed of the tensor's noise. */
   readonly key: number
-  /** Flags for work that the pipeline does around a pass: keep the parameters unchanged, and set the gradients to 0. */
+  /** Flags for what the pipeline does around a pass: keep the parameters unchanged, and set the gradients to 0. */
   readonly holds: boolean
   readonly zeroes: boolean
 }
 
-/** The scratch arrays that a kernel needs for a tensor: their lengths by name, in the tensor's dtype or in float64. */
+/**
+ * The scratch arrays that a kernel needs for a tensor: their lengths by name, with elements in the tensor's dtype or in
+ * float64.
+ */
 export type ScratchSizes = (shape: Matrix) => Readonly<Record<string, number | { readonly float64: number }>>
 
-/** The loop of a matrix kernel. The coefficients of a matrix kernel are not rounded. */
+/** The loop of a matrix kernel. A matrix kernel receives coefficients that are not rounded. */
 export type MatrixLoopOf<K extends Kernel, S extends ScratchSizes> = (
   tensor: MatrixTensor<K>,
   row: { readonly [N in keyof K['row']]: number },
   scratch: { readonly [N in keyof ReturnType<S>]: FloatArray },
 ) => void
 
-/** The current segment, as a stage receives it. */
+/** The current segment, in the form that a stage receives. */
 export interface MatrixSegment {
   readonly stage: number
-  /** Whether this is the rule's last stage. */
+  /** Whether this stage is the last stage of the rule. */
   readonly isLast: boolean
   readonly row: Row
   /** The flags that apply to this stage. */
   readonly flags: number
 }
 
-/** Runs a stage on the tensors that begin among the elements from `from` to `to` − 1. */
+/** Runs a stage on all tensors that begin among the elements from `from` to `to` − 1. */
 export type MatrixStage = (segment: MatrixSegment, from: number, to: number) => void
 
-/** Factories of stages by kernel number, for state that begins at a given array. */
+/** Factories of stages by kernel number; each makes a stage for state that begins at a given array. */
 export const matrixStages = new Map<number, (arena: Arena, array: number) => MatrixStage>()
 
-/** Registers a matrix kernel's loops and scratch sizes, and returns its description. */
+/** Registers the loops and scratch sizes of a matrix kernel, and returns the description of the kernel. */
 export function matrixKernel<const K extends Kernel, S extends ScratchSizes>(
   description: K,
   made: LoopFactories<MatrixLoopOf<NoInfer<K>, NoInfer<S>>>,
@@ -74,7 +76,7 @@ export function matrixKernel<const K extends Kernel, S extends ScratchSizes>(
   return register(description, made, (shape, dtype) => layOutScratch(scratch(shape), dtype).bytes)
 }
 
-/** Makes a kernel's stage for tensors whose state begins at array `array`. */
+/** Makes the stage of a kernel, for tensors whose state begins at the array with index `array`. */
 function makeStage(arena: Arena, array: number, kernel: Kernel, scratch: ScratchSizes): MatrixStage {
   const { lengths, offsets, words, dtype } = arena
   const loop = getLoop<MatrixLoopOf<Kernel, ScratchSizes>>(kernel.number, dtype)
@@ -104,14 +106,18 @@ function makeStage(arena: Arena, array: number, kernel: Kernel, scratch: Scratch
   }
 }
 
-/** Rows, columns and count of a tensor's units. A tensor that is not a matrix becomes one row, with count 0. */
+/**
+ * Rows and columns of a tensor's units, and the number of units. A tensor that is not a matrix becomes one row, and its
+ * number of units is 0.
+ */
 function unitsMatrix(units: number, length: number): Matrix {
   const rows = Math.max(units, 1)
   return [rows, length / rows, Math.min(units, 1)]
 }
 
 /**
- * The byte offsets of the scratch arrays in SCRATCH, and their total size. Each scratch array begins on a cache line.
+ * The byte offsets of a kernel's scratch arrays within SCRATCH, and their total size. Each scratch array begins on a
+ * cache line.
  */
 function layOutScratch(wanted: ReturnType<ScratchSizes>, dtype: Dtype) {
   let bytes = 0

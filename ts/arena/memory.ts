@@ -1,56 +1,60 @@
 /**
- * Memory of arenas. An arena lives in a `WebAssembly.Memory` that never grows, so that views stay valid. Only arenas
- * reference the memory, so the garbage collector can free it.
+ * Allocation of the memory of arenas. An arena is part of a `WebAssembly.Memory` that never grows, so that views stay
+ * valid. Only arenas refer to the memory, so that the garbage collector can free it.
  *
- * Runtimes limit the number of live memories (browsers to about a hundred), so small arenas share memories, called
- * slabs. A slab is filled from the front, never reused, and collected after its last arena. Once many memories are
- * alive, large arenas share larger slabs. If no WebAssembly memory is available, an arena is an `ArrayBuffer`.
+ * Runtimes limit the number of memories (browsers to about a hundred), so small arenas share memories, which are called
+ * slabs. A slab is filled from the front, its parts are never reused, and it is collected after its last arena. If
+ * there are already many memories, large arenas share larger slabs. If no WebAssembly memory is available, an arena is
+ * an `ArrayBuffer`.
  */
 
 import { getMessage, MemoryError } from '../core/errors.js'
 import { extensions } from '../extensions.js'
 
-/** Bytes at the start of each memory that the module uses: 32 KiB of stack (see .cargo/config.toml), and data. */
+/**
+ * Number of bytes at the start of each memory that the WebAssembly module uses: 32 KiB of stack (see
+ * .cargo/config.toml), followed by data.
+ */
 export const RESERVED_BYTES = 65536
 const PAGE = 65536
 const FIRST_SLAB_BYTES = 1 << 16
-/** The maximum size of a slab of memory. Arenas of a quarter of this size or more have their own memory. */
+/** The maximum size of a slab, in bytes. Arenas of at least a quarter of this size have a memory of their own. */
 const MAX_SLAB_BYTES = 1 << 22
-/** The number of live memories at and above which slabs are 16 times larger. */
+/** The number of memories from which slabs are 16 times larger. */
 const MIN_MANY_MEMORIES = 32
 const MAX_SLAB_BYTES_WITH_MANY = 1 << 26
-/** The size of the 32-bit address space, minus one page. */
+/** The size of the 32-bit address space, minus one page of memory. */
 const MAX_MEMORY_BYTES = 65535 * PAGE
 const ALIGNMENT = 64
 export const NO_WEBASSEMBLY = 'there is no WebAssembly here'
 /** The largest plane length that the arena's header can store. */
 const MAX_PLANE_LENGTH = 0xffffffff
 
-/** A part of a buffer that belongs to one arena. */
+/** The part of a buffer that belongs to one arena. */
 export interface Region {
   readonly buffer: ArrayBuffer
   readonly byteOffset: number
   readonly byteLength: number
-  /** The WebAssembly memory that owns the buffer; null for a plain `ArrayBuffer`. */
+  /** The WebAssembly memory to which the buffer belongs; null for a plain `ArrayBuffer`. */
   readonly memory: WebAssembly.Memory | null
-  /** The reason for using a plain `ArrayBuffer`; null for a WebAssembly memory. */
+  /** The reason why the buffer is a plain `ArrayBuffer`; null for a WebAssembly memory. */
   readonly reason: string | null
 }
 
-/** The minimum size in bytes for huge pages: two of them. */
+/** The minimum size in bytes for which huge pages are requested: two huge pages. */
 const MIN_HUGE_PAGE_BYTES = 1 << 22
 
-/** The number of live memories, as far as the garbage collector has reported. */
+/** The number of memories that the garbage collector has not yet reported as freed. */
 let memories = 0
 const collected = new FinalizationRegistry(() => memories--)
 
-/** The slab from which small arenas are allocated. Full slabs are referenced by their arenas only. */
+/** The slab from which small arenas are allocated. Only the arenas in a full slab refer to it. */
 let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: FIRST_SLAB_BYTES / 2 }
 
 /**
- * Allocates a zeroed region, aligned to 64 bytes within its buffer.
+ * Allocates a region of zeros, aligned to 64 bytes within its buffer.
  *
- * @throws MemoryError if neither kind of memory can be allocated
+ * @throws MemoryError if neither a WebAssembly memory nor an ArrayBuffer can be allocated
  */
 export function allocate(byteLength: number, planeLength: number): Region {
   if (planeLength > MAX_PLANE_LENGTH)
@@ -89,8 +93,8 @@ export function allocate(byteLength: number, planeLength: number): Region {
 }
 
 /**
- * Allocates a zeroed region in a separate memory; see {@link allocate}. The region is an `ArrayBuffer` only if
- * WebAssembly is missing, because the engines that need a WebAssembly memory cannot start without WebAssembly.
+ * Allocates a region of zeros in a separate memory; see {@link allocate}. The region is an `ArrayBuffer` only if
+ * WebAssembly is missing, because then no engine needs a WebAssembly memory.
  *
  * @throws MemoryError if the memory cannot be allocated
  */
@@ -122,10 +126,10 @@ function makeRegion(memory: WebAssembly.Memory, byteOffset: number, byteLength: 
 
 function fixedMemory(bytes: number): WebAssembly.Memory & { readonly buffer: ArrayBuffer } {
   const pages = Math.ceil(bytes / PAGE)
-  // All options are set, so that nothing is read from Object.prototype.
+  // All options are set explicitly, so that no option is read from Object.prototype.
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: false })
   memories++
-  // Registers the buffer, because views can outlive the memory object.
+  // Registers the buffer and not the memory object, because views can outlive the memory object.
   collected.register(memory.buffer, undefined)
   return memory as WebAssembly.Memory & { readonly buffer: ArrayBuffer }
 }

@@ -1,13 +1,13 @@
-/** Linear and logarithmic axes: positions of numbers, and tick values. */
+/** Linear and logarithmic axes: the positions of numbers on an axis, and tick values. */
 
 import { exp, log } from '../functions/index.js'
 
 export interface AxisScale {
-  /** The position of a number on the axis; NaN if its logarithm does not exist. */
+  /** The position of a number on the axis; NaN for a number ≤ 0 on a logarithmic axis. */
   position(x: number): number
-  /** The number at a position of the axis. */
+  /** The number that lies at a position of the axis. */
   invert(place: number): number
-  /** About `count` tick values between two positions. */
+  /** Returns about `count` tick values between two positions of the axis. */
   ticks(low: number, high: number, count: number): number[]
 }
 

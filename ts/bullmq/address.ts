@@ -3,10 +3,11 @@
 import { OptionError } from '../chunks/internal.js'
 
 /**
- * Checks the URL of a Redis server. Without this check, ioredis would take a URL with another scheme for a socket path.
+ * Checks the URL of a Redis server. Without this check, ioredis would interpret a URL with another scheme as a socket
+ * path.
  *
- * @param name name of the option that holds the URL
- * @throws OptionError if the URL is invalid; its message contains no credentials
+ * @param name name of the option that contains the URL
+ * @throws OptionError if the URL is invalid; the message contains no credentials
  */
 export function checkAddress(name: string, url: string): void {
   const [, scheme] = /^([a-z][a-z\d+.-]*:\/\/)/i.exec(url) ?? []

@@ -1,6 +1,6 @@
 /**
- * `antigrad/bullmq`: computes chunks from a BullMQ queue on the user's Redis server. Only the store decides which
- * chunks are done. Jobs that get lost are added to the queue again while the store lacks their results.
+ * `antigrad/bullmq`: computes chunks from a BullMQ queue on the user's Redis server. Only the result store decides
+ * which chunks are done. If a job is lost, it is added to the queue again while the store lacks its result.
  */
 
 import { type Job, Queue, type Telemetry, UnrecoverableError, WaitingError, Worker } from 'bullmq'
@@ -43,24 +43,25 @@ import { checkAddress } from './address.js'
 
 export interface QueueOptions extends WorkerOptions {
   /**
-   * URL of the Redis server, such as redis://user:password@host:6379/0 (rediss:// for TLS), or the path of its socket.
+   * URL of the Redis server, such as redis://user:password@host:6379/0 (rediss:// for TLS), or the path of the server's
+   * socket.
    */
   readonly url: string
   /** Number of worker processes. Default 1. */
   readonly workers?: number | undefined
   /** Maximum number of chunks that wait in the queue. Default 1,000. */
   readonly window?: number | undefined
-  /** Seconds after which the chunk of an unresponsive worker goes to another worker at the latest. Default 30. */
+  /** Maximum number of seconds after which the chunk of an unresponsive worker goes to another worker. Default 30. */
   readonly lockSeconds?: number | undefined
-  /** Receives spans and metrics of the queue, such as `new BullMQOtel()` of bullmq-otel for OpenTelemetry. */
+  /** Receives spans and metrics of the queue; for OpenTelemetry, pass `new BullMQOtel()` of bullmq-otel. */
   readonly telemetry?: Telemetry | undefined
-  /** AbortSignal for the run. If the signal aborts, chunks in progress return to the queue at once. */
+  /** AbortSignal that ends the run. If the signal aborts, chunks in progress return to the queue at once. */
   readonly signal?: AbortSignal | undefined
-  /** Callback, called after each chunk that these workers compute. */
+  /** Callback, called after each chunk that the workers of this run compute. */
   readonly onStored?: ((index: number, outcome: StoreOutcome) => void) | undefined
   /** Callback, called when a chunk has failed three times. */
   readonly onFailed?: ((index: number, message: string) => void) | undefined
-  /** Callback, called when a chunk has lost its worker and waits for another worker. */
+  /** Callback, called when the worker of a chunk is lost and the chunk waits for another worker. */
   readonly onStalled?: ((index: number) => void) | undefined
 }
 
@@ -85,18 +86,21 @@ const queued = {
   onStalled: optional(callback<(index: number) => void>()),
 }
 
-/** Number of workers that a chunk may lose for reasons other than the chunk itself. BullMQ's default is 1. */
+/**
+ * Number of workers that a chunk may lose for reasons that have nothing to do with the chunk. The default of BullMQ is
+ * 1.
+ */
 const MAX_STALLS = 50
 
-/** The first interval between polls of the queue. The interval doubles while nothing changes. */
+/** The first interval between two polls of the queue. The interval doubles as long as nothing changes. */
 const MIN_POLL_MILLISECONDS = 200
-/** The longest interval between polls. */
+/** The longest interval between two polls of the queue. */
 const MAX_POLL_MILLISECONDS = 10_000
 
-/** Milliseconds that the Redis server has to answer when a run ends. */
+/** Number of milliseconds within which the Redis server must answer when a run ends. */
 const LEAVING = 2000
 
-/** The content of a job. Neither data nor results pass through the queue. */
+/** The content of a job in the queue. The queue contains neither data nor results. */
 interface Payload {
   readonly index: number
 }
@@ -104,9 +108,9 @@ interface Payload {
 const hand = new URL('../chunks/worker-process.js', import.meta.url)
 
 /**
- * Computes the chunks of a plan together with other runs, until the store contains all results. Runs can join and leave
- * at any time: each run adds the missing chunks to the queue, and BullMQ reassigns a chunk whose worker is lost. Chunks
- * are computed in separate processes, so that this process can renew the locks with every engine.
+ * Computes the chunks of a plan, together with other runs, until the store contains all results. Runs can join and
+ * leave at any time: each run adds the missing chunks to the queue, and BullMQ reassigns a chunk whose worker is lost.
+ * Chunks are computed in separate processes, so that this process can renew the locks of the jobs with every engine.
  *
  * @param plan a plan, as JSON text or as the parsed object (see `readPlan`)
  * @returns the status of the plan when all results are in the store
@@ -135,7 +139,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     concurrency: workers,
     ...lockOptions(lockSeconds),
   })
-  // If the Redis server disappears, the clients reconnect. The results are safe in the store.
+  // If the Redis server disappears, the clients reconnect. The results in the store are safe.
   worker.on('error', () => {})
   queue.on('error', () => {})
   connection.on('error', () => {})
@@ -181,7 +185,10 @@ function requireStoreName(store: unknown): string {
   )
 }
 
-/** Locks expire after half of `lockSeconds`. The workers look for expired locks once per quarter of `lockSeconds`. */
+/**
+ * Locks expire after half of the time `lockSeconds`. The workers look for expired locks once per quarter of the time
+ * `lockSeconds`.
+ */
 function lockOptions(lockSeconds: number) {
   const stalledInterval = Math.ceil(lockSeconds * 250)
   return { lockDuration: 2 * stalledInterval, stalledInterval, maxStalledCount: MAX_STALLS }
@@ -197,22 +204,25 @@ function firstFailure(): { readonly failed: Promise<never>; readonly fail: (reas
   return { failed, fail }
 }
 
-/** The chunk index of a job, or null if the plan contains no chunk with this index. Data in Redis are untrusted. */
+/**
+ * The index of the chunk that a job requests, or null if the plan contains no chunk with this index. Data in Redis are
+ * untrusted.
+ */
 function indexIn(plan: Plan, data: unknown): number | null {
   const index: unknown = (data as Payload | null)?.index
   return isIndex(plan, index) ? index : null
 }
 
-/** Computes jobs, one chunk each, in a process pool. */
+/** Computes the chunks of jobs, one chunk per job, in a process pool. */
 class QueueWork {
-  /** Jobs in progress. */
+  /** Jobs that are in progress. */
   readonly running = new Set<Promise<void>>()
   readonly #plan: Plan
   readonly #pool: ProcessPool
   readonly #fail: (reason: unknown) => void
   readonly #onStored: ((index: number, outcome: StoreOutcome) => void) | undefined
 
-  /** @param fail ends the run because of an error that no chunk has caused */
+  /** @param fail ends the run because of an error that is not caused by a chunk */
   constructor(
     plan: Plan,
     pool: ProcessPool,
@@ -234,11 +244,11 @@ class QueueWork {
 
   async #compute(job: Job<Payload>, token?: string): Promise<void> {
     const index = indexIn(this.#plan, job.data)
-    // UnrecoverableError prevents retries, for any number of attempts that the untrusted job requests.
+    // UnrecoverableError prevents retries, even if the untrusted job requests further attempts.
     if (index === null) throw new UnrecoverableError('expected the index of a chunk')
     try {
-      // The computation is not inside the call's parentheses, because the optional call would skip it if there is no
-      // callback.
+      // The computation is outside of the call's parentheses, because an optional call without a callback would skip
+      // it.
       const outcome = await this.#pool.run(index)
       this.#onStored?.(index, outcome)
     } catch (thrown) {
@@ -253,7 +263,7 @@ class QueueWork {
   }
 }
 
-/** The name of the plan's queue. Every plan has its own queue. */
+/** The name of the queue for a plan. Every plan has its own queue. */
 function openQueue(plan: Plan): string {
   return `antigrad-${sha256(JSON.stringify(plan)).slice(0, 16)}`
 }
@@ -269,7 +279,7 @@ interface Filling {
   readonly failed: Promise<never>
 }
 
-/** Keeps computing until the store contains all results, undamaged. */
+/** Continues computing until the store contains all results and no result is corrupted. */
 async function complete(filling: Filling): Promise<PlanStatus> {
   const { plan, store } = filling
   for (;;) {
@@ -284,7 +294,7 @@ async function complete(filling: Filling): Promise<PlanStatus> {
   }
 }
 
-/** Keeps the queue filled with missing chunks until the store contains a result or a failure for every chunk. */
+/** Adds missing chunks to the queue until the store contains a result or a failure for every chunk. */
 async function fill({ plan, store, queue, window, worker, failed }: Filling): Promise<void> {
   let open = [...plan.chunks.keys()]
   let wait = MIN_POLL_MILLISECONDS
@@ -304,7 +314,7 @@ async function fill({ plan, store, queue, window, worker, failed }: Filling): Pr
   }
 }
 
-/** The id of a chunk's job. */
+/** The id of the job for a chunk. */
 const jobId = (plan: Plan, index: number) => `chunk-${chunkName(plan, index)}`
 
 async function add(
@@ -330,7 +340,7 @@ async function add(
   await queue.addBulk(jobs)
 }
 
-/** A connection that reconnects automatically after the Redis server has answered for the first time. */
+/** A connection that reconnects automatically once the Redis server has answered for the first time. */
 async function connect(url: string, signal: AbortSignal | undefined): Promise<Redis> {
   const first = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
   // The error event carries a more detailed message than the promise.
@@ -355,7 +365,7 @@ async function connect(url: string, signal: AbortSignal | undefined): Promise<Re
   return new Redis(url, { maxRetriesPerRequest: null })
 }
 
-/** Whether the queue becomes empty within some time. */
+/** Whether the queue becomes empty within the given time. */
 async function isDrainedWithin(
   milliseconds: number,
   worker: Worker<Payload>,
@@ -379,7 +389,7 @@ async function isDrainedWithin(
   return isDrained
 }
 
-/** Waits for work, but at most for the given time. */
+/** Waits for work, for at most the given time. */
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const over = new Promise<void>((resolve) => {

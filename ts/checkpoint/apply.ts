@@ -1,4 +1,4 @@
-/** Compares a saved run with a model and writes it into the model. */
+/** Compares a saved run with a model, and writes the saved run to the model. */
 
 import { PARAMETERS } from '../arena/manifest.js'
 import { readBuffer, readByteOffset } from '../core/buffers.js'
@@ -14,7 +14,9 @@ import { RuleInUse } from '../rules/active-rule.js'
 import type { Progress } from '../step/progress.js'
 import type { RestoredRun } from './read.js'
 
-/** The differences between a saved run and a model, and the tensors that can be restored, with or without state. */
+/**
+ * The differences between a saved run and a model, and the tensors that can be restored (with or without their state).
+ */
 export interface CheckpointComparison {
   readonly differences: readonly CheckpointDifference[]
   readonly fitting: readonly (readonly [tensor: Tensor, saved: RestoredTensor, hasState: boolean])[]
@@ -57,16 +59,16 @@ export function compare(restored: RestoredRun, model: Model, around: StepOptions
   return { differences: found, fitting }
 }
 
-/** Describes a rule by its state, and by its equations if it is a custom rule. */
+/** Describes a rule by the names of its state arrays, and a custom rule also by its equations. */
 function describeRuleState({ definition, state, delay, isDelayed }: RuleInUse): string {
   const { name, variant = name } = definition
   return `the rule ${isDelayed ? `delayedStart(${delay}) of ` : ''}${variant} with ${state.join(', ') || 'no'} state`
 }
 
 /**
- * Writes a saved run into a model: all of it, or the matching parts if there are differences.
+ * Writes a saved run to a model: all tensors, or only the matching tensors if there are differences.
  *
- * @throws EngineError or MemoryError if the move of a tensor to be unfrozen fails; the model is then unchanged
+ * @throws EngineError or MemoryError if a tensor that is unfrozen cannot be moved; the model is then unchanged
  */
 export function applySaved(
   restored: RestoredRun,
@@ -88,7 +90,7 @@ export function applySaved(
   }
   model.restart([model.base])
   const left = new Set(model.tensors)
-  // The count of accumulated batches restarts, so tensors that are not restored must discard their accumulated
+  // The count of accumulated batches restarts, so tensors that are not restored must also discard their accumulated
   // gradients.
   for (const tensor of left) tensor.forgetBatches()
   for (const [name, other, hasState] of fitting) {
@@ -103,7 +105,7 @@ export function applySaved(
       if (other.clock !== null) part.setClock(tensor, other.clock)
     }
     writeTensor(tensor, other, hasState, isWhole)
-    // State that started as a copy of the previous parameters is invalid for the restored parameters.
+    // State that started as a copy of the previous parameters does not fit the restored parameters.
     if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.unfreeze(tensor)
     if (isWhole && other.averaged !== null) tensor.averaged = { ...other.averaged }
     tensor.gathered = isWhole && other.gathered
@@ -117,7 +119,7 @@ export function applySaved(
   model.update()
 }
 
-/** Copies arrays that lie in the model's own memory, because such arrays could be overwritten before they are read. */
+/** Copies arrays that lie in the memory of the model, because they could be overwritten before they are read. */
 function copyOverlapping(saved: RestoredTensor, own: ReadonlySet<unknown>): RestoredTensor {
   // Reading the property `buffer` of a short array would allocate a buffer. Arrays of a model never have the byte
   // offset 0.

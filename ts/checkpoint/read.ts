@@ -1,4 +1,4 @@
-/** Reads and validates saved runs. Each property is read only once. */
+/** Reads and validates saved runs. Each property of a saved run is read only once. */
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import { CheckpointError, joinFirst, OptionError, shown, truncate } from '../core/errors.js'
@@ -28,7 +28,7 @@ import { equationHashes, VERSION } from './write.js'
 /** A validated saved run. */
 export interface RestoredRun {
   readonly dtype: Dtype
-  /** The parameters in the user's structure. */
+  /** The parameters in the structure in which the user passed them. */
   readonly params: unknown
   readonly rule: object
   readonly shared: CounterFields
@@ -55,11 +55,11 @@ function open(given: unknown, tensor: string | null, what: string): UntrustedObj
 }
 
 /**
- * Reads a saved run. User code can run during this call (getters). Afterwards, `confirm` checks whether the arrays are
- * unchanged.
+ * Reads a saved run. User code (getters) can run during this call. After the call, `confirm` checks whether the arrays
+ * are unchanged.
  *
- * @param rename new names of the tensors; see `LoadOptions`
- * @param keepsNests whether new names must keep the structure of arrays and objects
+ * @param rename new names of the tensors, as in `LoadOptions`
+ * @param keepsNests whether new names must keep the structure of the arrays and objects
  * @throws CheckpointError if the value is not a saved run of this version; OptionError if it contains an invalid rule,
  * option or name
  */
@@ -75,7 +75,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   const around = readStepOptions(open(saved.options, null, 'options'))
   const tensors = new Map<string, RestoredTensor>()
   const bag = open(saved.tensors, null, 'tensors by name')
-  // In most runs, all tensors share one rule object.
+  // In most runs, all tensors have the same rule object.
   const rules = new Map([[saved.rule, base]])
   const uses: Uses = new Map()
   const nameOf = renamer(rename, bag)
@@ -108,7 +108,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
 
 function count(given: unknown, what: string, most = Number.MAX_SAFE_INTEGER): number {
   const isRight = Number.isSafeInteger(given) && (given as number) >= 0 && (given as number) <= most
-  // The value −0 is refused.
+  // The value −0 is not accepted.
   return isRight
     ? (given as number) + 0
     : throwMismatch(null, `${what}: an integer from 0 to ${most}`, shown(given))
@@ -169,7 +169,7 @@ function readTensor(
       ? null
       : throwMismatch(name, `no ${what}, as the options do not ask for it`, shown(saved[what]))
   }
-  /** Reads an array of another plane, which is a property of an object. */
+  /** Reads another array of a tensor, given as a property of an object. */
   const inBag = (plane: number, what: string) => (value: unknown) => {
     const bag = open(value, name, what)
     planes.push([plane, array(bag.values, `${what}: values`, length)])
@@ -204,7 +204,7 @@ function readTensor(
   }
 }
 
-/** Reads the names of the rule's options that groups have set. */
+/** Reads the names of the rule options that groups have set. */
 function readOwn(
   { own, lrScale, clip }: UntrustedObject,
   name: string,
@@ -227,7 +227,7 @@ function readNumbers(given: unknown, name: string): readonly number[] {
 }
 
 /**
- * Reads the fields that all tensors of a rule share. The shared fields are computed from gradients, so they may be NaN.
+ * Reads the values that all tensors of a rule share. The shared values are computed from gradients, so they may be NaN.
  */
 function readShared(given: unknown, name: string | null, { definition }: ResolvedRule): CounterFields {
   return readExactFields(given, name, 'shared', Object.keys(definition.shared), numberReader(name))
@@ -246,7 +246,7 @@ function fraction(given: unknown, name: string): number {
   return isFraction ? given : throwMismatch(name, 'average: product: a number in [0, 1]', shown(given))
 }
 
-/** Reads an object with exactly these property names. */
+/** Reads an object that must have exactly these property names. */
 function readExactFields<T>(
   given: unknown,
   tensor: string | null,
@@ -276,10 +276,10 @@ function readShape(given: unknown, name: string, length: number): readonly numbe
 }
 
 /**
- * Builds the parameters in the structure of their names. Each name must occur exactly once. Renaming changes the keys
- * of arrays and objects, but not their structure.
+ * Builds the parameters in the structure of the tensor names. Each tensor name must occur exactly once. Renaming
+ * changes the keys of arrays and objects, but does not change their structure.
  *
- * @param keepsNests whether a new name that requires another structure is an error
+ * @param keepsNests whether a new name that requires another structure causes an error
  */
 function readStructure(
   structure: unknown,
@@ -289,7 +289,7 @@ function readStructure(
 ): unknown {
   const left = new Set(renames.keys())
   const seen = new Set<unknown>()
-  /** Returns the parameters below a path, and the common prefix of their names. */
+  /** Returns the parameters below a path, and the common prefix of the names of these parameters. */
   const walk = (given: unknown, path: string, depth: number): readonly [params: unknown, name: string] => {
     if (typeof given === 'string') {
       if (given !== path || !left.delete(given))
@@ -328,8 +328,8 @@ function readStructure(
 }
 
 /**
- * Checks that the arrays are unchanged since they were read, and emits the warnings. No user code may run after the
- * call of this function.
+ * Checks that the arrays have not changed since they were read, and emits the warnings. No user code may run after this
+ * function has been called.
  *
  * @throws CheckpointError if an array was transferred or has shrunk since it was read
  */

@@ -1,12 +1,12 @@
-/** Renaming of the tensors of a saved run. */
+/** Renaming of the tensors in a saved run. */
 
 import { joinFirst, OptionError } from '../core/errors.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
 
 /**
- * Makes a function that maps old names to new ones. The results of the function are not validated.
+ * Makes a function that maps old tensor names to new tensor names. The new names are not validated by this function.
  *
- * @param saved object whose keys are the old names
+ * @param saved object whose keys are the old tensor names
  * @throws OptionError if `given` is neither a function nor an object, or contains a name that was not saved
  */
 export function renamer(given: unknown, saved: object): (name: string) => unknown {

@@ -1,14 +1,14 @@
-/** Conversion of saved runs to JSON, in which arrays and non-finite numbers are replaced by markers. */
+/** Conversion of saved runs to JSON text, in which markers replace arrays and non-finite numbers. */
 
 import type { FloatArray } from '../core/numbers.js'
 import { isFloatArray } from '../core/typed-arrays.js'
 
-/** Keys of the markers for values that JSON cannot represent. */
+/** Keys of the markers, which stand for values that JSON cannot represent. */
 const ARRAY_KEY = '#array'
 const NUMBER_KEY = '#number'
 const NUMBERS = /(NaN|Infinity|-0)$/
 
-/** @param arrays receives the arrays, in the order of the text */
+/** @param arrays receives the arrays, in the order of their markers in the text */
 export function toText(saved: unknown, arrays: FloatArray[]): string {
   return JSON.stringify(saved, (_, value) => {
     if (isFloatArray(value)) return { [ARRAY_KEY]: arrays.push(value) - 1 }
@@ -18,10 +18,10 @@ export function toText(saved: unknown, arrays: FloatArray[]): string {
 }
 
 /**
- * Restores the argument of {@link toText} with these arrays. The caller must validate the result.
+ * Restores the argument of {@link toText} from its text and the arrays. The caller must validate the restored value.
  *
  * @param parse a function with a reviver, such as `JSON.parse`
- * @throws SyntaxError if the text is not JSON; RangeError if its nesting exceeds the call stack
+ * @throws SyntaxError if the text is not JSON; RangeError if the nesting exceeds the call stack
  */
 export function fromText(
   text: string,
@@ -30,8 +30,8 @@ export function fromText(
 ): unknown {
   return parse(text, (_, value) => {
     const { [ARRAY_KEY]: array, [NUMBER_KEY]: number } = Object(value)
-    // A tensor may have the name of a marker. The value of such a tensor in the structure is a string that ends with
-    // the marker, not an index.
+    // A tensor may have the same name as a marker. In the structure, the value of this tensor is a string that ends
+    // with the marker, and not an index.
     return array >= 0 ? arrays[array] : NUMBERS.test(number) ? Number(number) : value
   })
 }

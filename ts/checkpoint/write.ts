@@ -1,4 +1,4 @@
-/** Converts a run to a plain object of typed arrays and JSON values, which structuredClone accepts. */
+/** Converts a run to a plain object of typed arrays and JSON values, which can be passed to structuredClone. */
 
 import { ACCUMULATED, AVERAGE, PARAMETERS, SLOW } from '../arena/manifest.js'
 import { OptionError } from '../core/errors.js'
@@ -14,68 +14,73 @@ import type { Rule } from '../rules/definitions.js'
 import { isPlain } from '../schedules/schedule.js'
 import type { Progress } from '../step/progress.js'
 
-/** The version of the format. */
+/** The version of the format of saved runs. */
 export const VERSION = 3
 
-/** The saved form of a tensor. All arrays are copies. */
+/** The saved form of a tensor. All arrays of the saved form are copies. */
 export interface SavedTensor {
   readonly shape: readonly number[] | null
   readonly rule: Rule
-  /** Names of the options that groups have set; null if a group has set the rule. */
+  /** Names of the rule options that groups have set; null if a group has set the rule. */
   readonly own: readonly string[] | null
   readonly lrScale: number
-  /** Clipping by groups, if it differs from the optimizer's. */
+  /** Clipping that groups have set, if it differs from the optimizer's clipping. */
   readonly clip?: TensorLimits
   readonly frozen: boolean
   /** Indices of the groups that matched the tensor. */
   readonly groups: readonly number[]
-  /** The update counter t and the rule's other counters. The field is null if the tensor is frozen. */
+  /**
+   * The update counter t of the tensor, and the other counters of its rule. The counters are null if the tensor is
+   * frozen.
+   */
   readonly clock: Readonly<Record<string, number>> | null
-  /** Values that all tensors of the rule share, such as Prodigy's d. */
+  /** Values that all tensors of the rule share, such as d of Prodigy. */
   readonly shared: Readonly<Record<string, number>>
   readonly params: FloatArray
-  /** State arrays by the symbols of the rule's equations. */
+  /** State arrays of the tensor, by the symbols in the rule's equations. */
   readonly state: Readonly<Record<string, FloatArray>>
-  /** State per tensor (scalars), by name. */
+  /** State that consists of one number per tensor, by name. */
   readonly byTensor: Readonly<Record<string, number>>
-  /** The average of the parameters, and its progress (`count`, `product`); null without the option. */
+  /** The average of the parameters and its progress (`count`, `product`); null without the option `average`. */
   readonly average: ({ readonly values: FloatArray } & Readonly<AverageProgress>) | null
   /** The slow weights of lookahead. */
   readonly slow: FloatArray | null
-  /** The sum of the accumulated gradients, and whether any batch had a gradient. */
+  /** The sum of the accumulated gradients, and whether any batch has contributed a gradient. */
   readonly accumulated: { readonly values: FloatArray; readonly present: AccumulatedRows } | null
 }
 
 /** The names of the tensors in the structure of the parameters. */
 export type Structure = string | readonly Structure[] | { readonly [key: string]: Structure }
 
-/** A saved run that can be resumed; see `Optimizer.save`. All arrays are copies. */
+/** A saved run that can be resumed; see `Optimizer.save`. All arrays of the saved form are copies. */
 export interface SavedRun {
   readonly format: 'antigrad'
-  /** The version of the format. Saved runs of other versions are not read. */
+  /** The version of the format of saved runs. Saved runs with another format version are not read. */
   readonly version: 3
-  /** Hashes of the equations, by kernel. */
+  /** Hashes of the equations, by the names of the kernels. */
   readonly equations: Readonly<Record<string, number>>
   readonly dtype: Dtype
   readonly structure: Structure
-  /** The default rule, which applies to tensors for which no group sets another rule. */
+  /** The default rule, which applies to tensors for which no group sets a rule. */
   readonly rule: Rule
-  /** Values that all tensors of the default rule share. */
+  /** Values that all tensors with the default rule share. */
   readonly shared: Readonly<Record<string, number>>
-  /** The groups, for tensors that are added later. The field is null if a group matches by a function. */
+  /**
+   * The groups, which also apply to tensors that are added later. The groups are null if a group matches by a function.
+   */
   readonly groups: readonly object[] | null
-  /** Options of the optimizer other than its rules, such as clipping and averages. */
+  /** Options of the optimizer besides its rules, such as clipping and averages. */
   readonly options: Readonly<Record<string, unknown>>
-  /** Number of updates. Schedules receive this number as t at the next step. */
+  /** Number of updates of the optimizer. Schedules receive this number as t at the next step. */
   readonly updates: number
-  /** Number of batches accumulated for the next update. */
+  /** Number of batches that have been accumulated for the next update. */
   readonly batches: number
   /** Number of consecutive skipped steps. */
   readonly consecutiveSkips: number
   readonly tensors: Readonly<Record<string, SavedTensor>>
 }
 
-/** Returns the saved form of an array: a copy, or the view itself if the caller tracks changes. */
+/** Returns the saved form of an array: a copy, or the live view if the caller tracks changes. */
 export type CopyArray = (view: FloatArray, tensor: Tensor, progress: Progress) => FloatArray
 
 /** @throws OptionError if a rule contains a function, which cannot be saved; MemoryError if memory is exhausted */
@@ -132,13 +137,13 @@ function saveTensor(tensor: Tensor, progress: Progress, keep: CopyArray): SavedT
   }
 }
 
-/** Hashes of all equations that these rules use. */
+/** Hashes of all equations that the rules use. */
 export function equationHashes(uses: readonly RuleInUse[]): Record<string, number> {
   const kernels = uses.flatMap(({ stages, point }) => stages.concat(point ?? []))
   return Object.fromEntries(kernels.map(({ name, source }) => [name, source]))
 }
 
-/** The options in the form in which users pass them: unlimited and absent options are omitted. */
+/** The options in the form in which users pass them; unlimited and absent options are omitted. */
 function plainOptions({
   clip,
   maxConsecutiveSkips,
@@ -157,7 +162,7 @@ function plainOptions({
   return omitUndefined(given)
 }
 
-/** @throws OptionError that names the option if a value is a function */
+/** @throws OptionError if a value is a function; the error names the option */
 function checkPlain(value: unknown, path = 'save'): void {
   if (typeof value === 'function') {
     throw new OptionError(path, 'a number or a schedule, as a function cannot be saved', value)

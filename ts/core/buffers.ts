@@ -1,5 +1,6 @@
 /**
- * Reads the buffer and offset of typed arrays. The file is separate so that bundles that only read type names omit it.
+ * Reads the buffer and offset of typed arrays. This code is a separate file, so that bundles that only read type names
+ * omit it.
  */
 
 import { getter } from './typed-arrays.js'

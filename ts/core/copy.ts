@@ -5,7 +5,7 @@ import { getTypeName } from './typed-arrays.js'
 /**
  * Copies an array with a constructor, because a subclass may have replaced `slice`.
  *
- * @throws MemoryError if the copy cannot be allocated
+ * @throws MemoryError if memory for the copy cannot be allocated
  */
 export function copyArray(array: FloatArray): FloatArray {
   try {
@@ -16,7 +16,7 @@ export function copyArray(array: FloatArray): FloatArray {
 }
 
 /**
- * Runs an allocation of `bytes` bytes in total, and turns its RangeError into a MemoryError.
+ * Runs an allocation of `bytes` bytes in total, and converts a RangeError to a MemoryError.
  *
  * @throws MemoryError if the memory cannot be allocated
  */
@@ -24,7 +24,7 @@ export function withMemoryError<T>(bytes: number, make: () => T): T {
   try {
     return make()
   } catch (thrown) {
-    // A stack overflow is a RangeError, too. (A regular expression cannot be compiled when the stack is full.)
+    // A stack overflow is also a RangeError. (A regular expression cannot be compiled when the stack is full.)
     if (!(thrown instanceof RangeError) || thrown.message.includes('call stack')) throw thrown
     throw new MemoryError(bytes, thrown.message, 'runs')
   }

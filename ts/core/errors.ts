@@ -3,8 +3,8 @@ import { getTypeName, readLength } from './typed-arrays.js'
 import { isObject } from './untrusted-input.js'
 
 /**
- * Base class of all errors that antigrad throws on purpose. A call that throws an AntigradError has changed nothing,
- * unless an engine itself failed; see {@link EngineError}.
+ * Base class of all errors that antigrad throws on purpose. A call that throws an AntigradError has not changed
+ * anything, unless an engine itself failed; see {@link EngineError}.
  */
 export class AntigradError extends Error {
   override name = 'AntigradError'
@@ -12,7 +12,9 @@ export class AntigradError extends Error {
 
 // `declare` emits no code for the fields below. Constructors assign them, so bundles stay smaller.
 
-/** An invalid argument. The message names the argument, the expected value and the received value. */
+/**
+ * The error of an invalid argument. The error message names the argument, the expected value and the received value.
+ */
 export class ArgumentError extends AntigradError {
   override name = 'ArgumentError'
   declare readonly argument: string
@@ -29,26 +31,26 @@ export class ArgumentError extends AntigradError {
 }
 
 /**
- * @throws ArgumentError if `index` is not an index of an array of this length
+ * @throws ArgumentError if `index` is not a valid index of an array of this length
  */
 export function checkIndex(argument: string, index: number, length: number): void {
   if (!Number.isInteger(index) || index < 0 || index >= length)
     throw new ArgumentError(argument, `an integer from 0 to ${length - 1}`, index)
 }
 
-/** An option that is unknown, of the wrong type or out of its range. */
+/** The error of an option that is unknown, of the wrong type or out of its range. */
 export class OptionError extends ArgumentError {
   override name = 'OptionError'
 }
 
-/** A tensor or gradient of the wrong name, type, dtype or length, or with detached memory. */
+/** The error of a tensor or gradient with a wrong name, type, dtype or length, or with detached memory. */
 export class TensorError extends ArgumentError {
   override name = 'TensorError'
 }
 
 /**
- * Invalid equations, or equations with impossible values. `position` counts characters from 0 and is undefined if the
- * error is not in a string.
+ * The error of invalid equations, or of equations with impossible values. The property `position` counts characters
+ * from 0 and is undefined if the error is not in a string.
  */
 export class EquationError extends AntigradError {
   override name = 'EquationError'
@@ -60,7 +62,7 @@ export class EquationError extends AntigradError {
   }
 }
 
-/** A string that is not a valid expression; `position` counts its characters from 0. */
+/** The error of a string that is not a valid expression; `position` counts its characters from 0. */
 export class ExpressionError extends AntigradError {
   override name = 'ExpressionError'
   declare readonly position: number
@@ -73,8 +75,9 @@ export class ExpressionError extends AntigradError {
 }
 
 /**
- * The requested engine cannot run here, or an engine failed during a call. A failure of an engine is a bug in antigrad,
- * and the object that the engine worked on is unusable. `reasons` explains the error.
+ * The error of a requested engine that cannot run in this runtime, or of an engine that failed during a call. The
+ * failure of an engine during a call is a bug in antigrad, and the object on which the engine worked becomes unusable.
+ * The property `reasons` explains the error.
  */
 export class EngineError extends AntigradError {
   override name = 'EngineError'
@@ -89,8 +92,8 @@ export class EngineError extends AntigradError {
 }
 
 /**
- * A step of this optimizer is in progress. Await the promise of `stepAsync`, and do not call the optimizer from a
- * getter or a schedule that a step reads.
+ * The error of a call during a step of the same optimizer. Await the promise of `stepAsync`, and do not call the
+ * optimizer from a getter or schedule that a step reads.
  */
 export class BusyError extends AntigradError {
   override name = 'BusyError'
@@ -100,10 +103,10 @@ export class BusyError extends AntigradError {
   }
 }
 
-/** Gradients are infinite or NaN, and `onNonFinite` or `maxConsecutiveSkips` requests an error. */
+/** The error of infinite or NaN gradients, thrown if `onNonFinite` or `maxConsecutiveSkips` requests it. */
 export class NonFiniteError extends AntigradError {
   override name = 'NonFiniteError'
-  /** The names of the tensors with non-finite gradients. */
+  /** The names of the tensors whose gradients are not finite. */
   declare readonly tensors: readonly string[]
 
   constructor(tensors: readonly string[], skips: number) {
@@ -115,16 +118,19 @@ export class NonFiniteError extends AntigradError {
 
 /** A difference between a saved run and an optimizer. */
 export interface CheckpointDifference {
-  /** The tensor's name; null if the difference concerns the whole optimizer. */
+  /** The name of the tensor; null if the difference concerns the whole optimizer. */
   readonly tensor: string | null
   readonly expected: string
   readonly received: string
 }
 
-/** The number of differences that a message lists. */
+/** The maximum number of differences that a message lists. */
 const MAX_SHOWN = 50
 
-/** A saved run that does not fit an optimizer. `differences` lists all differences. */
+/**
+ * The error of a saved run that does not fit an optimizer. The property `differences` lists all differences between the
+ * saved run and the optimizer.
+ */
 export class CheckpointError extends AntigradError {
   override name = 'CheckpointError'
   declare readonly differences: readonly CheckpointDifference[]
@@ -143,7 +149,7 @@ export class CheckpointError extends AntigradError {
   }
 }
 
-/** The runtime cannot allocate an arena, or a copy, of this size. */
+/** The error of an arena or a copy for which the runtime cannot allocate memory. */
 export class MemoryError extends AntigradError {
   override name = 'MemoryError'
   declare readonly bytes: number
@@ -157,7 +163,7 @@ export class MemoryError extends AntigradError {
 /** Shortens a long string for a message. */
 export const truncate = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
-/** Joins the first eight elements of a list. */
+/** Joins the first eight elements of a list for a message. */
 export function joinFirst<T>(list: readonly T[], textOf: (one: T) => unknown = String): string {
   return list.slice(0, 8).map(textOf).join(', ') + (list.length > 8 ? ', …' : '')
 }
@@ -181,7 +187,7 @@ function describeValue(value: unknown): string {
   return array === undefined ? name : `${name} of length ${readLength(value as FloatArray)}`
 }
 
-/** The message of any thrown value. */
+/** Returns the message of any thrown value. */
 export function getMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }

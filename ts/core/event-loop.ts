@@ -1,4 +1,4 @@
-/** Resolves after one turn of the event loop. */
+/** Returns a promise that resolves after one turn of the event loop. */
 export function nextTurn(): Promise<void> {
   return new Promise<void>((resolve) => {
     if (typeof setImmediate === 'function') {
@@ -15,7 +15,10 @@ export function nextTurn(): Promise<void> {
   })
 }
 
-/** Returns the result of `work`, or rejects as soon as the signal is aborted. The work itself is not stopped. */
+/**
+ * Resolves to the result of `work`, or rejects as soon as the signal is aborted. An abort does not stop the work
+ * itself.
+ */
 export async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
   let stop = () => {}

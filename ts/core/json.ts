@@ -1,6 +1,6 @@
 /**
- * JSON from untrusted sources. Excessive nesting would exhaust memory or the stack, so the depth is checked before
- * parsing.
+ * Parsing of JSON from untrusted sources. Excessive nesting would exhaust memory or the stack, so the nesting depth is
+ * checked before parsing.
  */
 
 type Reviver = (key: string, value: unknown) => unknown
@@ -8,21 +8,21 @@ type Reviver = (key: string, value: unknown) => unknown
 /** Limits on the nesting of arrays and objects. */
 export interface Nesting {
   readonly deepest: number
-  /** Whether every nested value must be a property of an object, so that arrays contain none. */
+  /** Whether arrays may contain no arrays or objects, so that every nested value must be a property of an object. */
   readonly areNamed?: boolean
 }
 
 /**
  * Parses JSON.
  *
- * @throws SyntaxError if the string is not JSON or exceeds the nesting limits; nothing is parsed then
+ * @throws SyntaxError if the string is not JSON or exceeds the nesting limits (which are checked before parsing)
  */
 export function parseJson(text: string, nesting: Nesting, reviver?: Reviver): unknown {
   if (isOther(text, nesting)) throw new SyntaxError('invalid nesting')
   return JSON.parse(text, reviver)
 }
 
-/** The index of the closing quote of the JSON string that begins at `start`; -1 if the string is not closed. */
+/** The index of the quote that closes the JSON string at `start`; -1 if the string is not closed. */
 export function endOfString(text: string, start: number): number {
   let at = start
   do at = text.indexOf('"', at + 1)
@@ -30,7 +30,7 @@ export function endOfString(text: string, start: number): number {
   return at
 }
 
-/** Whether the quote at `at` is escaped, that is, preceded by an odd number of backslashes. */
+/** Whether the quote at `at` is escaped: an odd number of backslashes precedes it. */
 function isEscaped(text: string, at: number): boolean {
   let first = at
   while (text[first - 1] === '\\') first--
@@ -42,12 +42,12 @@ const COLON = 0x3a
 const OPEN = 0x5b
 const CLOSE = 0x5d
 const SPACE = 0x20
-/** Bit that turns the character code of a bracket into the code of a brace. */
+/** The bit that distinguishes the character codes of brackets and braces. */
 const BRACE = 0x20
 
 /**
- * Whether the nesting exceeds its limits. Scans brackets outside strings up to the first violation or an unclosed
- * string.
+ * Whether the nesting of a JSON text exceeds the limits. Reads brackets outside strings until the nesting exceeds a
+ * limit or a string is not closed.
  */
 function isOther(text: string, { deepest, areNamed = false }: Nesting): boolean {
   let depth = 0

@@ -5,7 +5,7 @@ export type FloatArray = Float32Array | Float64Array
 export type Dtype = 'float32' | 'float64'
 
 /**
- * The smallest normal numbers, 2⁻¹²⁶ and 2⁻¹⁰²². Numbers below these limits are subnormal and have fewer significant
+ * The smallest normal numbers, 2⁻¹²⁶ and 2⁻¹⁰²². Numbers below these limits are subnormal, and have fewer significant
  * bits.
  */
 export const smallestNormal: Readonly<Record<Dtype, number>> = {
@@ -13,7 +13,10 @@ export const smallestNormal: Readonly<Record<Dtype, number>> = {
   float64: 2.2250738585072014e-308,
 }
 
-/** Sets subnormal numbers of a state array to +0; crates/kernels/src/kernel/pipeline.rs explains why. */
+/**
+ * Sets the subnormal numbers of a state array to +0, for the reasons that crates/kernels/src/kernel/pipeline.rs
+ * explains.
+ */
 export function flush(array: FloatArray, from: number, to: number, minNormal: number): void {
   for (let i = from; i < to; i++) {
     if (Math.abs(array[i]) < minNormal && array[i] !== 0) array[i] = 0
@@ -21,7 +24,7 @@ export function flush(array: FloatArray, from: number, to: number, minNormal: nu
 }
 
 /**
- * Rounds to the dtype: `Math.fround` for float32, identity for float64. Kernels apply this rounding after each
+ * Rounds a number to the dtype: `Math.fround` for float32, identity for float64. Kernels apply this rounding after each
  * operation.
  */
 export type Round = (x: number) => number
@@ -31,7 +34,7 @@ export const rounding: Readonly<Record<Dtype, Round>> = {
   float64: (x) => x,
 }
 
-/** The sign of a number, 1 or −1; zeros and NaN are returned unchanged. */
+/** The sign of a number as 1 or −1; zeros and NaN are returned unchanged. */
 export const signum = (x: number): number => (x > 0 ? 1 : x < 0 ? -1 : x)
 
 /** The largest |xᵢ|; NaN if an element is NaN. */
@@ -41,7 +44,7 @@ export function largest(x: FloatArray): number {
   return size
 }
 
-/** A tensor as a stack of matrices: rows and columns of each matrix, and the number of matrices. */
+/** A tensor as a stack of matrices: the rows and columns of each matrix, and the number of matrices. */
 export type Matrix = readonly [rows: number, columns: number, count: number]
 
 /** Whether `n` is an integer that is at least `min`. */

@@ -1,12 +1,12 @@
-/** Work in slices, so that the event loop can run between two slices. */
+/** Performs work in slices, so that the event loop can run between two slices. */
 
-/** A generator that can pause at every `yield`. */
+/** A generator that performs work and can pause at every `yield`. */
 export type Slices<T> = Generator<undefined, T>
 
-/** Array elements per slice: a fraction of a millisecond of work. */
+/** Number of array elements per slice, which take a fraction of a millisecond. */
 export const ROWS_PER_SLICE = 1 << 14
 
-/** Visits the range from 0 to `length`, slice by slice. */
+/** Visits the range from 0 to `length` in slices. */
 export function* visitInSlices(length: number, visit: (from: number, to: number) => void): Slices<void> {
   for (let from = 0; from < length; from += ROWS_PER_SLICE) {
     if (from > 0) yield
@@ -14,7 +14,7 @@ export function* visitInSlices(length: number, visit: (from: number, to: number)
   }
 }
 
-/** Whether the condition holds in any slice; later slices are not visited. */
+/** Whether the condition holds in at least one slice; later slices are not visited. */
 export function* someInSlices(length: number, holds: (from: number, to: number) => boolean): Slices<boolean> {
   for (let from = 0; from < length; from += ROWS_PER_SLICE) {
     if (from > 0) yield
@@ -43,10 +43,10 @@ export function runToEnd<T>(work: Slices<T>): T {
 }
 
 /**
- * Sorts an array stably, with pauses: first each slice, then by merging runs that double in size. The function may
- * overwrite `numbers`.
+ * Sorts an array stably, with pauses: sorts each slice, and then merges sorted runs, whose size doubles each time. The
+ * function may overwrite the array `numbers`.
  *
- * @param compare the comparison; by default ascending, with −0 before 0
+ * @param compare comparison function; by default numbers are sorted in ascending order, with −0 before 0
  */
 export function* sortInSlices<T extends Float64Array | Uint32Array>(
   numbers: T,

@@ -1,6 +1,6 @@
 /**
- * Depth of nested calls to test. Each call takes at least sixteen words of stack, so the test needs more stack than any
- * step.
+ * Number of nested calls that test the stack. Each nested call takes at least sixteen words of stack, so the test needs
+ * more stack than any step.
  */
 const RESERVED_CALLS = 32
 
@@ -9,19 +9,19 @@ const probeStack = (calls: number, _a: 0, _b: 0, _c: 0, _d: 0, _e: 0, _f: 0, _g:
   calls === 0 ? 0 : probeStack(calls - 1, 0, 0, 0, 0, 0, 0, 0, 0) + 1
 
 /**
- * Checks that enough stack is left before anything changes, because a partial change cannot be undone.
+ * Checks that enough stack is left before any change is made, because a partial change cannot be undone.
  *
- * @throws RangeError if the stack is almost full
+ * @throws RangeError if the stack is almost exhausted
  */
 export function checkStack(): void {
   probeStack(RESERVED_CALLS, 0, 0, 0, 0, 0, 0, 0, 0)
 }
 
 /**
- * Checks the stack within code that runs per element and may call further functions. This function tests half the
- * depth, so a caller that has passed {@link checkStack} never fails in this check.
+ * Checks the stack in code that runs per element and may call further functions. This function tests half as many
+ * nested calls, so it never fails after {@link checkStack} has passed.
  *
- * @throws RangeError if the stack is almost full
+ * @throws RangeError if the stack is almost exhausted
  */
 export function checkStackWithin(): void {
   probeStack(RESERVED_CALLS / 2, 0, 0, 0, 0, 0, 0, 0, 0)

@@ -1,10 +1,10 @@
-/** Sums in the fixed order that crates/kernels/src/sums/mod.rs defines. */
+/** Sums that are added in the fixed order that crates/kernels/src/sums/mod.rs defines. */
 
 import type { FloatArray } from './numbers.js'
 
 /**
- * Σ θ² of the parameters, Σ u² or Σ u of the direction u, Σ |s| of the first state array s, or the count of nonzero
- * elements of u.
+ * Kinds of sums: Σ θ² of the parameters, Σ u² or Σ u of the direction u, Σ |s| of the first state array s, or the count
+ * of nonzero elements of u.
  */
 export type Sum = 'parameters' | 'gradients' | 'values' | 'sizes' | 'nonzero'
 
@@ -18,7 +18,10 @@ function computeTerm(kind: Sum, x: number): number {
   return x * x
 }
 
-/** Σ x², Σ x, Σ |x| or Σ [|x| > 0] of a block. The stripes of the sum restart at each row of `columns` elements. */
+/**
+ * The sum Σ x², Σ x, Σ |x| or Σ [|x| > 0] over a block. The stripes of the sum restart at each row of `columns`
+ * elements.
+ */
 export function sumColumn(kind: Sum, values: FloatArray, columns = STRIPES): number {
   const sums = new Float64Array(STRIPES)
   for (let i = 0; i < values.length; i++) {

@@ -1,5 +1,5 @@
 /**
- * Conversion between parameters as users structure them (a typed array, an array or nested objects) and a flat list.
+ * Conversion between the user's structure of parameters (a typed array, or an array or nested objects) and a flat list.
  */
 
 import { joinFirst, TensorError } from './errors.js'
@@ -8,10 +8,10 @@ import { isCount } from './numbers.js'
 import { getTypeName, isDetached, isFloatArray } from './typed-arrays.js'
 import { isObject, MAX_LIST_LENGTH, toBoundedArray } from './untrusted-input.js'
 
-/** The maximum nesting depth of arrays and objects, small enough for any stack. */
+/** The maximum nesting depth of arrays and objects, which any stack can hold. */
 export const MAX_DEPTH = 100
 
-/** One typed array, or arrays and objects of them, nested up to 100 levels. */
+/** The parameters: one typed array, or arrays and objects of typed arrays, nested up to 100 levels. */
 export type Params = FloatArray | readonly Params[] | { readonly [name: string]: Params }
 
 // TypeScript 5.7 made typed arrays generic. These types resolve to Float32Array before 5.7 and to
@@ -19,7 +19,7 @@ export type Params = FloatArray | readonly Params[] | { readonly [name: string]:
 type View32 = ReturnType<typeof Float32Array.of>
 type View64 = ReturnType<typeof Float64Array.of>
 
-/** Class methods lie on the prototype, which is not read. */
+/** Methods of a class belong to the prototype, which is not read. */
 type AnyFunction = (...args: never) => unknown
 
 // Arrays of unknown length are compared as `E[]`, which TypeScript maps lazily. It would otherwise map them at once,
@@ -27,7 +27,7 @@ type AnyFunction = (...args: never) => unknown
 
 /**
  * The type that `P` must have to be valid parameters. Interfaces and classes are not assignable to {@link Params},
- * because TypeScript requires an index signature for this assignment.
+ * because TypeScript requires an index signature.
  */
 export type Tree<P> = P extends FloatArray
   ? P
@@ -41,7 +41,7 @@ export type Tree<P> = P extends FloatArray
         : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]: Tree<P[K]> }
       : never
 
-/** The same structure with a live view per tensor; `view.slice()` copies a view into a separate buffer. */
+/** The structure of the parameters with a live view per tensor; `view.slice()` copies a view to a separate buffer. */
 export type Views<P> = P extends Float32Array
   ? View32
   : P extends Float64Array
@@ -54,7 +54,7 @@ export type Views<P> = P extends Float32Array
 
 /**
  * Gradients in the structure of the parameters. A tensor whose gradient is missing or null is skipped, and its update
- * count stays the same. `S` is a further type that a tensor's gradient can have.
+ * count stays the same. The type parameter `S` is a further type that the gradient of a tensor can have.
  */
 export type Gradients<P, S = never> = P | Views<P> | WithSparse<P, S>
 
@@ -73,7 +73,7 @@ type WithSparse<P, S> = P extends Float32Array
             | undefined
         }
 
-/** Parameters merged with added ones: objects are merged, and arrays are appended. */
+/** Parameters merged with added parameters: objects are merged, and arrays are appended. */
 export type MergedParams<P, Q> = P extends FloatArray
   ? P
   : P extends readonly unknown[]
@@ -90,7 +90,9 @@ export type MergedParams<P, Q> = P extends FloatArray
             : never
       }
 
-/** The dimensions of tensors, in the structure of the parameters. If a tensor is omitted, its shape is unknown. */
+/**
+ * The dimensions of the tensors, in the structure of the parameters. The shape of a tensor that is omitted is unknown.
+ */
 export type Shapes<P> = unknown extends P
   ? // biome-ignore lint/suspicious/noExplicitAny: whose shape nobody knows must fit what has one
     any
@@ -102,7 +104,7 @@ export type Shapes<P> = unknown extends P
         : { readonly [K in keyof P]?: Shapes<P[K]> | undefined }
       : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]?: Shapes<P[K]> | undefined }
 
-/** The structure of parameters: a tensor's index in the flat list, or a nested array or Map. */
+/** The structure of the parameters: the index of a tensor in the flat list, or a nested array or Map. */
 export type Shape = number | readonly Shape[] | ReadonlyMap<string, Shape>
 
 export interface Flat {
@@ -115,11 +117,11 @@ export interface Flat {
 const describePath = (path: string) => (path === '' ? 'params' : `params.${path}`)
 
 /**
- * Flattens parameters into a list of tensors, in the order of array indices or object keys.
+ * Flattens parameters to a list of tensors, in the order of array indices or object keys.
  *
- * @throws TensorError if a value is not a Float32Array or Float64Array, or is detached. TensorError also if there is no
- * tensor, if dtypes are mixed, or if two tensors have the same name, as for the keys 'a.b' and b in a. Cycles and
- * repeated arrays or objects are errors too, because their copies would diverge.
+ * @throws TensorError if a value is not a Float32Array or Float64Array, or if its memory is detached. TensorError also
+ * if there is no tensor, if dtypes are mixed, or if two tensors have the same name, as with the keys 'a.b' and b in a.
+ * Cycles and repeated arrays or objects are also errors, because their copies would no longer be the same object.
  */
 export function flatten(parameters: unknown): Flat {
   const names: string[] = []
@@ -171,10 +173,10 @@ export function flatten(parameters: unknown): Flat {
 }
 
 /**
- * The dotted names of tensors by index, in the order of the structure. The names of appended array elements continue
- * the numbering of the existing elements.
+ * The dotted names of the tensors by index, in the order of the structure. The names of appended array elements
+ * continue the numbers of the existing elements.
  *
- * @throws TensorError if the name of a tensor exists already
+ * @throws TensorError if a tensor with the same name already exists
  */
 export function collectNames(shape: Shape, old?: Shape, path = ''): [number: number, name: string][] {
   const isTensor = typeof shape === 'number'
@@ -197,7 +199,7 @@ export function collectNames(shape: Shape, old?: Shape, path = ''): [number: num
   )
 }
 
-/** Merges an added structure into an existing one, in place. */
+/** Merges an added structure into an existing structure, in place. */
 export function join(old: Shape, added: Shape): void {
   if (Array.isArray(old)) {
     for (const child of added as readonly Shape[]) old.push(child)
@@ -211,7 +213,7 @@ export function join(old: Shape, added: Shape): void {
   }
 }
 
-/** The same structure with new tensor indices. */
+/** Returns the same structure with new tensor indices. */
 export function renumberShape(shape: Shape, newIndexOf: (number: number) => number): Shape {
   if (typeof shape === 'number') return newIndexOf(shape)
   if (Array.isArray(shape)) return shape.map((child) => renumberShape(child, newIndexOf))
@@ -220,10 +222,10 @@ export function renumberShape(shape: Shape, newIndexOf: (number: number) => numb
 }
 
 /**
- * Reads the user's dimensions of tensors, in the structure of the parameters. Each property is read once. The result
- * omits tensors without dimensions.
+ * Reads the dimensions of tensors that the user has passed in the structure of the parameters. Each property of the
+ * user's object is read once. The result omits tensors without dimensions.
  *
- * @throws TensorError if a name does not exist, or if the product of the dimensions is not the tensor's length
+ * @throws TensorError if a name does not exist, or if the product of the dimensions differs from the tensor's length
  */
 export function readShapes(
   shape: Shape,
@@ -254,7 +256,10 @@ export function readShapes(
 /** The maximum number of dimensions of a tensor. */
 const MAX_DIMENSIONS = 100
 
-/** Reads the dimensions of a tensor, each once; undefined if they are invalid or do not match the length. */
+/**
+ * Reads each dimension of a tensor once; the result is undefined if the dimensions are invalid or do not match the
+ * length.
+ */
 export function readDimensions(given: unknown, length: number): readonly number[] | undefined {
   const dimensions = toBoundedArray(given, MAX_DIMENSIONS)
   const product = dimensions?.reduce<number>((product, n) => product * (isCount(n) ? n : NaN), 1)
@@ -271,7 +276,8 @@ function describeShape(dimensions: unknown): unknown {
 }
 
 /**
- * Rebuilds the structure with `leaf(number)` for each tensor. Arrays and objects are frozen, or converted by `cache`.
+ * Rebuilds the structure, with `leaf(number)` in place of each tensor. Arrays and objects are frozen, or converted by
+ * `cache`.
  */
 export function unflatten(
   shape: Shape,
@@ -287,8 +293,8 @@ export function unflatten(
 }
 
 /**
- * Sets a property. If every object inherits the property's name, as with __proto__, the property is defined instead of
- * assigned.
+ * Sets a property of an object. If every object inherits a property with this name, such as __proto__, the property is
+ * defined and not assigned.
  */
 export function setOwn<T>(record: Record<string, T>, key: string, value: T): void {
   if (!(key in record)) record[key] = value
@@ -296,8 +302,8 @@ export function setOwn<T>(record: Record<string, T>, key: string, value: T): voi
 }
 
 /**
- * The tensors sorted by name, and within arrays by index. The order of object keys does not matter, because JSON may
- * change it.
+ * The tensors sorted by name; elements of arrays are sorted by index. The order of object keys does not matter, because
+ * conversion to JSON may change it.
  */
 export function sortByName(shape: Shape): number[] {
   if (typeof shape === 'number') return [shape]
@@ -306,7 +312,7 @@ export function sortByName(shape: Shape): number[] {
   return children.sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, child]) => sortByName(child))
 }
 
-/** Whether the object is a tensor of TensorFlow.js or a similar library, which stores its values elsewhere. */
+/** Whether the object is a tensor of TensorFlow.js or a similar library, which stores the values elsewhere. */
 function hasValues(node: unknown): boolean {
   return typeof (node as { dataSync?: unknown } | null)?.dataSync === 'function'
 }
@@ -319,8 +325,8 @@ export function shapeHint(value: unknown, type = 'Float64Array'): string {
 }
 
 /**
- * Whether the value is a nested array or plain object. Maps and promises look like objects without keys, so passing
- * them is a mistake.
+ * Whether the value is a nested array or a plain object. Maps and promises look like objects without keys, so a user
+ * who passes them has made a mistake.
  */
 export function isNestedParams(node: unknown): node is object {
   if (!isObject(node) || ArrayBuffer.isView(node) || node instanceof String) return false

@@ -1,20 +1,20 @@
-/** Formatting of untrusted text, such as file contents, for messages and tables. */
+/** Formatting of untrusted text, such as the content of files, for messages and tables. */
 
-/** The maximum number of characters that are shown of a string. */
+/** The maximum number of characters of a string that are shown. */
 const MAX_PRINTED_LENGTH = 40
-/** The maximum number of column names that are listed. */
+/** The maximum number of column names that a message lists. */
 const MAX_LISTED_NAMES = 20
 
-/** Shortens a long string and replaces control characters, which could steer a terminal. */
+/** Shortens a long string, and replaces control characters, which could control a terminal. */
 export function toPrintable(text: string): string {
   const short = text.length > MAX_PRINTED_LENGTH ? `${text.slice(0, MAX_PRINTED_LENGTH - 1)}…` : text
   return withoutControls(short)
 }
 
-/** Replaces control characters, which could steer a terminal. */
+/** Replaces control characters, which could control a terminal. */
 export const withoutControls = (text: string): string => text.replace(/\p{Cc}/gu, '�')
 
-/** An address for messages, without user name, password and query, which may be a signature. */
+/** An address as messages show it, without user name, password and query (which may contain a signature). */
 export function withoutCredentials(address: string): string {
   if (!URL.canParse(address)) return address.replace(/:\/\/.*$/s, '://…')
   const { protocol, host, pathname } = new URL(address)
@@ -23,7 +23,7 @@ export function withoutCredentials(address: string): string {
 
 export const quote = (text: string): string => `"${toPrintable(text)}"`
 
-/** Quotes and joins names for a sentence; a long list is shortened. */
+/** Quotes names and joins them for a sentence; a long list is shortened. */
 export function listNames(names: readonly string[]): string {
   const more = names.length - MAX_LISTED_NAMES
   return (
@@ -32,12 +32,12 @@ export function listNames(names: readonly string[]): string {
   )
 }
 
-/** Formats a count with commas between thousands. */
+/** Formats a count with commas between groups of thousands. */
 export function formatCount(count: number): string {
   return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-/** A count with its noun: 1 row, 2 rows. */
+/** Formats a count with its noun: 1 row, 2 rows. */
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -1,18 +1,18 @@
 /**
- * Functions that return the true type and length of typed arrays, even if a subclass overrides them. The getters read
- * the internal slots, work across realms and reject proxies.
+ * Functions that return the true type and length of a typed array, even if a subclass overrides these properties. The
+ * getters of the prototype read internal slots, work in all realms and reject proxies.
  */
 
 import type { FloatArray } from './numbers.js'
 
 const prototype = Object.getPrototypeOf(Float32Array.prototype)
-/** The prototype getter that reads a property of any typed array. */
+/** The prototype's getter, which reads a property of any typed array. */
 export const getter = (name: string | symbol) =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
 const getType = getter(Symbol.toStringTag)
 const getLength = getter('length')
 
-/** The type name, such as 'Float32Array'; undefined if the value is not a typed array. */
+/** The name of the type, such as 'Float32Array'; undefined if the value is not a typed array. */
 export function getTypeName(value: unknown): string | undefined {
   return getType.call(value) as string | undefined
 }
@@ -27,7 +27,8 @@ export function isFloatArray(value: unknown): value is FloatArray {
 }
 
 /**
- * Whether the memory was transferred, or has shrunk below the array. (`ArrayBuffer.detached` is missing in Node 20.)
+ * Whether the array's memory was transferred, or has become smaller than the array. (`ArrayBuffer.detached` is missing
+ * in Node 20.)
  */
 export function isDetached(array: ArrayBufferView): boolean {
   if (readLength(array)) return false

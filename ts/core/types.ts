@@ -1,4 +1,7 @@
-/** Types that TypeScript 5.2, the oldest supported version, lacks. */
+/** Types that are missing in TypeScript 5.2, the oldest supported version. */
 
-/** Excludes a use of a type parameter from inference. (TypeScript has a built-in NoInfer since 5.4.) */
+/**
+ * Prevents TypeScript from inferring a type parameter from this position. (NoInfer is built into TypeScript since
+ * version 5.4.)
+ */
 export type NoInfer<T> = [T][T extends unknown ? 0 : never]

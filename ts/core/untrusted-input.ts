@@ -1,4 +1,4 @@
-/** Safe reads of user-supplied objects: each property is read once, and array lengths are bounded. */
+/** Safe reading of objects from the user: each property is read once, and array lengths are limited. */
 
 import { isDetached, isFloatArray } from './typed-arrays.js'
 
@@ -6,7 +6,7 @@ export function isObject(value: unknown): value is object {
   return value !== null && typeof value === 'object'
 }
 
-/** Builds an object with a computed value for each name. */
+/** Builds an object that has a computed value for each name. */
 export function createRecord<T, Names extends string = string>(
   names: readonly Names[],
   compute: (name: Names, k: number) => T,
@@ -14,7 +14,7 @@ export function createRecord<T, Names extends string = string>(
   return Object.fromEntries(names.map((name, k) => [name, compute(name, k)])) as Record<Names, T>
 }
 
-/** Builds an object with the same names and converted values. */
+/** Builds an object with the same names, but with converted values. */
 export function mapRecord<T, U, Names extends string = string>(
   record: Readonly<Record<Names, T>>,
   to: (value: T, name: Names) => U,
@@ -22,7 +22,7 @@ export function mapRecord<T, U, Names extends string = string>(
   return createRecord(Object.keys(record) as Names[], (name) => to(record[name], name))
 }
 
-/** The object without its undefined properties. */
+/** Returns the object without its undefined properties. */
 export function omitUndefined<T>(record: Readonly<Record<string, T | undefined>>): Record<string, T> {
   return Object.fromEntries(
     Object.entries(record).filter((entry): entry is [string, T] => entry[1] !== undefined),
@@ -30,9 +30,9 @@ export function omitUndefined<T>(record: Readonly<Record<string, T | undefined>>
 }
 
 /**
- * The own properties of an object, each read once; properties of Object.prototype are not included. Arrays, typed
- * arrays and String objects may have billions of elements, so the result has a single property 0, which no reader
- * accepts.
+ * Returns the own properties of an object, each read once; properties of Object.prototype are not included. Arrays,
+ * typed arrays and String objects may have billions of elements, so for them the result has only a property 0, which no
+ * reader accepts.
  */
 export function ownProperties(value: object): Record<string, unknown> {
   return { __proto__: null, ...(isArrayLike(value) ? [0] : value) }
@@ -48,12 +48,12 @@ export function isRecord(value: unknown): value is object {
   return isObject(value) && !isArrayLike(value)
 }
 
-/** The default limit on the length of an array. */
+/** The default for the maximum length of an array. */
 export const MAX_LIST_LENGTH = 1_000_000
 
 /**
  * The elements of an array, each read once; undefined if the value is not an array or is too long. An array of 2³² − 1
- * holes serializes to 600 bytes, so the length is checked first.
+ * holes serializes to only 600 bytes, so the length is checked first.
  */
 export function toBoundedArray(value: unknown, longest = MAX_LIST_LENGTH): unknown[] | undefined {
   if (!Array.isArray(value)) return undefined
@@ -64,14 +64,14 @@ export function toBoundedArray(value: unknown, longest = MAX_LIST_LENGTH): unkno
   return list
 }
 
-/** The initial capacity for an array's numbers, before any number is read. */
+/** The initial capacity for the numbers of an array, before any number has been read. */
 const MIN_ROOM = 1 << 16
 
 /**
- * Copies an array of numbers, reading each element once; undefined if the value is not an array of numbers. The first
- * hole ends the read, so long sparse arrays cost nothing.
+ * Copies an array of numbers, reading each element once; undefined if the value is not an array of numbers. Reading
+ * ends at the first hole, so long sparse arrays cost no time.
  *
- * @param takesNull whether null counts as a missing value, NaN
+ * @param takesNull whether null is accepted as a missing value and stored as NaN
  */
 export function toFloat64Array(value: unknown, takesNull = false): Float64Array | undefined {
   if (isFloatArray(value)) return isDetached(value) ? undefined : new Float64Array(value)
@@ -92,7 +92,7 @@ export function toFloat64Array(value: unknown, takesNull = false): Float64Array 
   return numbers
 }
 
-/** Reads a property of an object or its class; undefined if the property is only inherited from Object.prototype. */
+/** Reads a property of an object or its class; undefined if only Object.prototype has the property. */
 export function readMember(given: object, name: string): unknown {
   const value = (given as Readonly<Record<string, unknown>>)[name]
   return value === (Object.prototype as unknown as Readonly<Record<string, unknown>>)[name]

@@ -6,38 +6,44 @@ import { omitUndefined, ownProperties } from '../core/untrusted-input.js'
 import { type Option, option, optional, positive } from '../options/kinds.js'
 import { nestedOptions, readOptions } from '../options/read.js'
 
-/** Gradient noise. Each element's noise has the variance η/(1+t)^γ. */
+/** Gradient noise. The noise of each element has the variance η/(1+t)^γ. */
 export interface Noise {
-  /** η ≥ 0; 0.01 by default */
+  /** η ≥ 0, the initial variance; 0.01 by default */
   readonly eta: number
-  /** γ ≥ 0; 0.55 by default. With γ = 0 the variance is constant. */
+  /** γ ≥ 0, the exponent of the decay; 0.55 by default. With γ = 0 the variance is constant. */
   readonly gamma: number
-  /** An integer from 0 to 2⁵³ − 1; 0 by default. */
+  /** The seed of the noise: an integer from 0 to 2⁵³ − 1; 0 by default. */
   readonly seed: number
 }
 
 /** Clipping of each row of a matrix. */
 export interface Unitwise {
   readonly unit: 'row'
-  /** κ > 0: the maximum ratio of norms */
+  /** κ > 0: the maximum ratio of the gradient norm to the parameter norm */
   readonly factor: number
   /** ε > 0: the lower bound of the parameter norm; 1e-3 by default */
   readonly eps: number
 }
 
-/** Clips the gradient of each tensor separately. If several limits are set, the lowest one applies. */
+/** Clips the gradient of each tensor separately. If several limits are set, the lowest limit applies. */
 export interface TensorClip {
-  /** The maximum norm of a tensor's gradient, > 0. If ‖g‖ is larger, g ← g·(tensorNorm/‖g‖). */
+  /** The maximum norm of the gradient of a tensor, > 0. If ‖g‖ is larger than this maximum, g ← g·(tensorNorm/‖g‖). */
   readonly tensorNorm?: number
-  /** The maximum root mean square of a gradient, > 0: g ← g/max(1, RMS(g)/rms), like Optax's clip_by_block_rms. */
+  /**
+   * The maximum root mean square of the gradient of a tensor, > 0: g ← g/max(1, RMS(g)/rms), like Optax's
+   * clip_by_block_rms.
+   */
   readonly rms?: number
   /**
-   * The maximum ratio of norms κ > 0 (AGC; Brock, De, Smith and Simonyan, 2021, with whole tensors as units). If ‖g‖
-   * exceeds κ·max(‖θ‖, ε), g is scaled down to that norm. Use `{ factor: κ, eps: ε }` to set ε > 0, 1e-3 by default.
-   * `unitwise({ factor: κ })` clips each row of a matrix instead.
+   * The maximum ratio κ > 0 of the gradient norm to the parameter norm (AGC; Brock, De, Smith and Simonyan, 2021, with
+   * whole tensors as units). If ‖g‖ exceeds κ·max(‖θ‖, ε), g is scaled down to a norm of κ·max(‖θ‖, ε). Pass `{ factor:
+   * κ, eps: ε }` to set ε > 0, which is 1e-3 by default. `unitwise({ factor: κ })` clips each row of a matrix instead.
    */
   readonly adaptive?: number | { readonly factor: number; readonly eps?: number } | Unitwise
-  /** Subtracts the mean of each row from the gradient first: `centralized()` (Yong, Huang, Hua and Zhang, 2020). */
+  /**
+   * Subtracts the mean of each row from the gradient before all clipping: `centralized()` (Yong, Huang, Hua and Zhang,
+   * 2020).
+   */
   readonly centralized?: true
   /**
    * Adds noise to the gradient, after `centralized` and before the clips per tensor: `noise()` (Neelakantan et al.,
@@ -46,18 +52,21 @@ export interface TensorClip {
   readonly noise?: Noise
 }
 
-/** Gradients are clipped in this order: by unit and tensor, by the global norm of the result, and by value. */
+/**
+ * Gradients are clipped in this order: first per unit and per tensor, then by the global norm of the result, and
+ * finally by value.
+ */
 export interface Clip extends TensorClip {
   /**
-   * The maximum global norm, > 0; unlimited by default. If ‖g‖ over all tensors of a step is larger, g ← g·(norm/‖g‖),
-   * as in Optax (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
+   * The maximum global norm, > 0; unlimited by default. If ‖g‖ over all tensors of a step is larger than this maximum,
+   * g ← g·(norm/‖g‖), as in Optax (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
    */
   readonly norm?: number
-  /** The maximum absolute value of an element, > 0; unlimited by default. */
+  /** The maximum absolute value of a gradient element, > 0; unlimited by default. */
   readonly value?: number
 }
 
-/** The clipping limits per tensor that the user has set. */
+/** The limits for clipping per tensor that the user has set. */
 export interface TensorLimits {
   readonly tensorNorm?: number
   readonly rms?: number
@@ -66,21 +75,21 @@ export interface TensorLimits {
   readonly noise?: Noise
 }
 
-/** The limits of a clip; infinite if they are not set. */
+/** The limits of a clip; a limit that is not set is infinite. */
 export interface ClipLimits {
   readonly norm: number
   readonly value: number
   readonly byTensor: TensorLimits
 }
 
-/** A tensor and its location in an arena. */
+/** A tensor and its position in an arena. */
 export interface PlacedTensor {
   readonly name: string
   readonly place: number
   readonly part: { readonly arena: Arena }
 }
 
-/** A placeholder for options that work after the import of the named functions. */
+/** A placeholder for options that work only after the import of the named functions. */
 const missingImport = optional<never>(option('unitwise(), centralized() or noise()', undefined, () => false))
 
 export const adaptive = {
@@ -89,7 +98,7 @@ export const adaptive = {
   unit: missingImport as Option<'row' | undefined>,
 }
 
-/** Options of clips. Imported functions replace their placeholders. */
+/** Options for clipping. The import of a function replaces its placeholder. */
 export const clipOptions = {
   norm: positive(Infinity),
   value: positive(Infinity),
@@ -101,20 +110,20 @@ export const clipOptions = {
 }
 
 /**
- * @throws OptionError if the clip is invalid
+ * @throws OptionError if the clip option is invalid
  */
 export function readClip(what: string, given: unknown): ClipLimits {
   const { norm, value, ...byTensor } = readOptions(what, given, clipOptions)
   return { norm, value, byTensor: readLimits(byTensor) }
 }
 
-/** Reads the clip of a group. @throws OptionError if the clip is invalid */
+/** Reads the clip option of a group. @throws OptionError if the clip option is invalid */
 export function readTensorClip(what: string, given: unknown): TensorLimits {
   const { norm: _norm, value: _value, ...byTensor } = clipOptions
   return readLimits(readOptions(what, given, byTensor))
 }
 
-/** An object without prototype, so that missing limits are not inherited. */
+/** The object has no prototype, so that missing limits are not inherited. */
 const readLimits = (limits: Readonly<Record<string, unknown>>): TensorLimits =>
   Object.freeze(ownProperties(omitUndefined(limits)))
 
@@ -122,8 +131,8 @@ const readLimits = (limits: Readonly<Record<string, unknown>>): TensorLimits =>
 export const NO_LIMITS = readClip('', {})
 
 /**
- * Segment flags for tensors that are clipped separately, clipped by unit, or centralized, or to whose gradients noise
- * is added.
+ * Segment flags of tensors that are clipped separately, clipped by unit or centralized, or whose gradients receive
+ * noise.
  */
 export function clipFlags({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {
   const byUnit = adaptive?.unit !== undefined
@@ -132,7 +141,7 @@ export function clipFlags({ tensorNorm, rms, adaptive, centralized, noise }: Ten
   return weighs | clips | (byUnit || centralized || noise ? PER_UNIT : 0)
 }
 
-/** The maximum norm of a gradient of `length` elements; `squares` is Σ θ² of the parameters. NaN if Σ θ² is NaN. */
+/** The maximum norm of a gradient with `length` elements; `squares` is Σ θ² of the parameters. NaN if Σ θ² is NaN. */
 export function normLimit(
   { tensorNorm = Infinity, rms, adaptive }: TensorLimits,
   length: number,

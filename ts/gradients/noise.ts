@@ -1,4 +1,4 @@
-/** Gradient noise; crates/kernels/src/rules/noise.rs defines it. */
+/** Gradient noise, as crates/kernels/src/rules/noise.rs defines it. */
 
 import { computeHash } from '../core/hash.js'
 import { extensions } from '../extensions.js'
@@ -17,7 +17,7 @@ const TURN = 2 * Math.PI * UNIT
 const words = new Uint32Array(4)
 const numbers = new Float64Array(4)
 
-/** The upper 32 bits of a product of two 32-bit words. */
+/** The upper 32 bits of the product of two 32-bit words. */
 function upperWord(a: number, b: number): number {
   const lower = (a & 0xffff) * (b & 0xffff)
   // (2¹⁶ − 1)² + 2¹⁶ − 1 is below 2³².
@@ -26,7 +26,7 @@ function upperWord(a: number, b: number): number {
   return ((a >>> 16) * (b >>> 16) + (middle >>> 16) + (other >>> 16)) | 0
 }
 
-/** Computes Philox 4×32-10 of a counter and a key into `words`. */
+/** Writes the Philox 4×32-10 words of a counter and a key to `words`. */
 function philox(a: number, b: number, c: number, d: number, k: number, l: number): void {
   for (let round = 0; round < 10; round++) {
     const first = upperWord(a, 0xd2511f53)
@@ -58,10 +58,10 @@ function draw(counter: number, key: number, t: number, seed: number): void {
 
 const noiseSigma = ({ eta, gamma }: Noise, t: number) => Math.sqrt(eta / pow(1 + t, gamma))
 
-/** The functions that noise.ts provides. */
+/** The functions that noise.ts adds to the core. */
 interface NoiseSource {
   readonly numbers: Float64Array
-  /** Computes the four normal variates of a counter. */
+  /** Computes the four normal variates that belong to a counter. */
   draw(counter: number, key: number, t: number, seed: number): void
   noiseSigma(noise: Noise, t: number): number
   key(name: string): number
@@ -97,9 +97,9 @@ clipOptions.noise = optional(customOption(read))
 /**
  * Adds noise to gradients, for `clip: { noise: noise({ eta: 0.01 }) }` (Neelakantan et al., 2015): g ← g + N(0, σ²), σ²
  * = η/(1+t)^γ, like Optax's add_noise. t counts a tensor's updates from 0. Noise is added after `centralized` and
- * clipping by unit. Clips by norm and by value follow, and so limit the noisy gradient.
+ * clipping by unit. Clipping by norm and by value follows, and so limits the noisy gradient.
  *
- * The bits depend only on the seed, t, the tensor's name and the element's index in the tensor.
+ * The bits of the noise depend only on the seed, t, the tensor's name and the element's index in the tensor.
  *
  * @throws OptionError if an option is unknown or invalid
  */

@@ -1,15 +1,18 @@
-/** Norms of gradients whose sums of squares overflow. Such gradients are rare, so plain loops in TypeScript suffice. */
+/**
+ * Norms of gradients whose sums of squares overflow. Sums of squares rarely overflow, so plain loops in TypeScript
+ * suffice.
+ */
 
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
 
 /**
- * The 2-norm of all arrays together, without overflow of squares. The norm is NaN if an element is NaN, otherwise
- * infinite if an element is infinite.
+ * The 2-norm of all arrays together, computed without overflow of squares. The norm is NaN if an element is NaN;
+ * otherwise the norm is infinite if an element is infinite.
  */
 export function safeNorm(arrays: readonly FloatArray[]): number {
   let most = 0
-  // A call with spread arguments could exceed the stack.
+  // A call with spread arguments could overflow the stack.
   for (const array of arrays) most = Math.max(most, largest(array))
   if (!(most > 0 && most < Infinity)) return most
   let sum = 0

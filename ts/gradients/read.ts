@@ -1,4 +1,7 @@
-/** Reads the user's gradients. Each property is read once and validated before use. */
+/**
+ * Reads the gradients that a user passes to a step. Each property of the gradients is read once and validated before it
+ * is used.
+ */
 
 import { readBuffer, readByteOffset } from '../core/buffers.js'
 import { copyArray } from '../core/copy.js'
@@ -8,11 +11,14 @@ import { isNestedParams, type Shape, shapeHint } from '../core/tensors.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
 import { extensions } from '../extensions.js'
 
-/** A validated gradient of some rows of a tensor. */
+/** A validated gradient of listed rows of a tensor. */
 export class RowGradient {
-  /** The user's object, which is read again if user code has run since. */
+  /** The user's object, which is read again if user code has run in the meantime. */
   readonly given: unknown
-  /** One row of values per entry of the list. The values of repeated rows are added up. */
+  /**
+   * The values of the gradient, one row of values per entry of the list. The values of a row that is listed repeatedly
+   * are added up.
+   */
   readonly values: FloatArray
   /** The number of elements of `values`. */
   readonly length: number
@@ -24,18 +30,18 @@ export class RowGradient {
   }
 }
 
-/** The gradients of a step by tensor; undefined for skipped tensors. */
+/** The gradients of a step by tensor; undefined for a tensor that is skipped. */
 export type StepGradients = readonly (FloatArray | RowGradient | undefined)[]
-/** Gradients of a step without sparse gradients. */
+/** Gradients of a step in which no gradient is sparse. */
 export type DenseGradients = readonly (FloatArray | undefined)[]
-/** A step with all gradients in the arena. */
+/** The gradients of a step if all of them are in the arena. */
 export const ALL_GRADIENTS: StepGradients = []
-/** A step without any gradient. */
+/** The gradients of a step if no tensor has a gradient. */
 export const NO_GRADIENTS: StepGradients = []
 
 /**
- * A structure of tensors, prepared for reading gradients. The keys of an object are stored in order, because comparing
- * is faster than looking up.
+ * A structure of tensors, prepared for reading gradients in the same structure. The keys of an object are stored in
+ * order, because comparing keys is faster than looking them up.
  */
 export type ShapeReader = number | readonly ShapeReader[] | ObjectShapeReader
 
@@ -58,7 +64,8 @@ export function makeReader(shape: Shape): ShapeReader {
  * Collects the user's value for each tensor, in the order of the structure. User code such as getters and proxies runs
  * in this function.
  *
- * @throws TensorError if a name does not exist, or if an array or object of gradients is expected and missing
+ * @throws TensorError if a name does not exist, or if the value is missing where an array or object of gradients is
+ * expected
  */
 export function read(reader: ShapeReader, given: unknown, found: unknown[], path = 'gradients'): void {
   if (given === null || given === undefined) return
@@ -78,8 +85,8 @@ export function read(reader: ShapeReader, given: unknown, found: unknown[], path
   const record = given as Record<string, unknown>
   const keys = Object.keys(record)
   let k = 0
-  // In a for-in loop, the JavaScript compiler knows where the values are stored. Inherited keys come last and end the
-  // loop.
+  // In a for-in loop, the JavaScript compiler knows where the values are stored. Inherited keys come last in the loop
+  // and end it.
   for (const key in record) {
     if (key !== keys[k]) break
     const child = findChild(reader, key, k++, path)
@@ -105,7 +112,10 @@ function findChild(
   throw new TensorError(path, `a parameter name: ${joinFirst(names)}`, key)
 }
 
-/** Reads a child. The path is only built if needed, because there can be thousands of tensors. */
+/**
+ * Reads a child of the structure. The path of the child is built only if needed, because there can be thousands of
+ * tensors.
+ */
 function readChild(
   reader: ShapeReader,
   given: unknown,
@@ -118,8 +128,8 @@ function readChild(
 }
 
 /**
- * Copies a gradient that is a single array. If the value is not a matching gradient, the result is false, and nothing
- * is copied.
+ * Copies a gradient that is a single array. If the value is not a gradient of the right type and length, the result is
+ * false, and nothing is copied.
  */
 export function takeSingle(given: unknown, own: FloatArray): boolean {
   if (!hasShape(given, getTypeName(own), own.length)) return false
@@ -133,17 +143,17 @@ export function takeSingle(given: unknown, own: FloatArray): boolean {
 export interface GradientOwner {
   readonly gradients: readonly FloatArray[]
   readonly tensors: readonly { readonly name: string }[]
-  /** Tensors in the user's order. */
+  /** The tensors in the order of the user's structure. */
   all(): readonly { readonly number: number }[]
 }
 
 /**
- * Validates the collected values against the arena's gradients, and reads sparse gradients. No user code runs in this
- * function.
+ * Validates the collected values by comparing them with the arena's gradients, and reads sparse gradients. No user code
+ * runs in this function.
  *
- * @returns whether some gradients are sparse
- * @throws TensorError if a gradient's type or length is not its tensor's; it names the first such gradient in the
- * user's order
+ * @returns whether some of the gradients are sparse
+ * @throws TensorError if the type or length of a gradient differs from its tensor's; the error names the first such
+ * gradient in the user's order
  */
 export function check(found: unknown[], model: GradientOwner): boolean {
   const type = getTypeName(model.gradients[0])
@@ -173,7 +183,7 @@ function isRowGradient(found: unknown[], i: number, type: string | undefined, mo
   throw new TensorError(gradientPath(model.tensors[i].name), expected, detached ? 'a detached one' : gradient)
 }
 
-/** The name of a tensor's gradient in messages. */
+/** The name of a tensor's gradient, for messages. */
 export const gradientPath = (name: string): string => (name === '' ? 'gradients' : `gradients.${name}`)
 
 function hasShape(gradient: unknown, type: string | undefined, length: number): gradient is FloatArray {
@@ -181,10 +191,10 @@ function hasShape(gradient: unknown, type: string | undefined, length: number): 
   return length > 0 || !isDetached(gradient as FloatArray)
 }
 
-/** The maximum length up to which a loop is faster than a call of `set`. */
+/** The maximum array length for which a loop is faster than a call of `set`. */
 const MAX_LOOP_COPY = 12
 
-/** Arrays of this length are shorter than the tables in front of an arena's arrays. */
+/** Arrays of this length are shorter than the tables at the start of an arena. */
 const MAX_LENGTH_BELOW_TABLES = 32
 
 /** The memories of the arenas. */
@@ -192,7 +202,7 @@ export type ArenaBuffers = readonly {
   readonly arena: { readonly region: { readonly buffer: ArrayBufferLike } }
 }[]
 
-/** Copies gradients into the arenas, even if some of them are arena gradients in a different order. */
+/** Copies gradients into the arenas, even if some of the gradients are arrays of an arena in a different order. */
 export function copy(gradients: DenseGradients, own: readonly FloatArray[], arenas: ArenaBuffers): void {
   const apart = areElsewhere(gradients, own)
     ? gradients
@@ -218,13 +228,16 @@ function areElsewhere(gradients: DenseGradients, own: readonly FloatArray[]): bo
 }
 
 /**
- * Whether the array is certainly outside the arena's arrays: it is short, and begins at the start of its buffer.
- * Reading `buffer` is slow, and allocates a buffer for a short array.
+ * Whether the array is certainly outside the arena: it is short, and begins at the start of its buffer. Reading the
+ * property `buffer` is slow, and allocates a buffer for a short array.
  */
 const isElsewhere = (gradient: FloatArray, { length }: FloatArray): boolean =>
   length <= MAX_LENGTH_BELOW_TABLES && readByteOffset(gradient) === 0
 
-/** The gradient, or a copy if it lies in an arena's memory; undefined if it already lies in its own place. */
+/**
+ * The gradient itself, or a copy if it lies in the memory of an arena; undefined if it already lies where the arena
+ * stores it.
+ */
 function copyIfInArena(
   gradient: FloatArray | undefined,
   own: FloatArray,

@@ -1,4 +1,7 @@
-/** Centralization, clipping by unit and noise; crates/kernels/src/rules contains unitwise.rs and noise.rs. */
+/**
+ * Centralization, clipping by unit, and noise; the Rust counterparts are unitwise.rs and noise.rs in
+ * crates/kernels/src/rules.
+ */
 
 import { twice } from '../arena/kernel.js'
 import { BLOCK, UnitwiseKernel } from '../arena/manifest.js'
@@ -12,7 +15,7 @@ import { registerModule, type WasmModule } from '../webassembly/module.js'
 import { adaptive, clipOptions, type PlacedTensor, type TensorLimits, type Unitwise } from './clip.js'
 import { safeNorm } from './norms.js'
 
-/** Σx or Σx² in the fixed order of sums. */
+/** Σx or Σx², added in the fixed order of sums. */
 function sum(kind: 'values' | 'gradients', values: FloatArray): number {
   let total = 0
   for (let at = 0; at < values.length; at += BLOCK) total += sumColumn(kind, values.subarray(at, at + BLOCK))
@@ -25,7 +28,7 @@ function norm(values: FloatArray): number {
   return total === Infinity ? safeNorm([values]) : Math.sqrt(total)
 }
 
-/** The kernel needs no scratch memory. */
+/** The kernel for units needs no scratch memory. */
 const makeEmptyScratch = () => ({})
 
 const UnitwiseLoop = twice(
@@ -66,8 +69,7 @@ clipOptions.centralized = optional(
 declare module '../extensions.js' {
   interface Extensions {
     /**
-     * Writes the coefficients of the stage UNITS after t updates, for gradients that are still to be multiplied by
-     * `scale`.
+     * Writes the coefficients of the stage UNITS for a tensor with t updates; `scale` multiplies the gradients.
      */
     writeUnitClips(
       row: Float64Array,
@@ -95,8 +97,9 @@ extensions.writeUnitClips = (row, { adaptive, centralized, noise }, scale, t, te
 
 /**
  * Clips each row of a matrix, for `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan,
- * 2021). The units are rows along the first dimension in `shapes`, each with all other dimensions, as in timm. If ‖g‖
- * of a row exceeds κ·max(‖θ‖, ε), g is scaled down to that norm. A tensor that is not a matrix is one unit.
+ * 2021). The units are rows along the first dimension in `shapes`, each including all other dimensions, as in timm. If
+ * ‖g‖ of a row exceeds κ·max(‖θ‖, ε), the row of g is scaled down to a norm of κ·max(‖θ‖, ε). A tensor that is not a
+ * matrix is one unit.
  *
  * @throws OptionError if an option is unknown or invalid
  */
@@ -109,7 +112,8 @@ export function unitwise(options: Pick<Unitwise, 'factor'> & Partial<Pick<Unitwi
 
 /**
  * Centers gradients, for `clip: { centralized: centralized() }`: g ← g − mean(g) in each row, before all other clips
- * (Yong, Huang, Hua and Zhang, 2020). Rows are defined as in `unitwise`. Tensors that are not matrices are unchanged.
+ * (Yong, Huang, Hua and Zhang, 2020). Rows are the same as for `unitwise`. Tensors that are not matrices stay
+ * unchanged.
  */
 export function centralized(): true {
   registerUnitwiseKernel()

@@ -1,11 +1,11 @@
 /**
- * Suggestions for unknown option names. Node and development bundles include these suggestions. Production bundles omit
- * the suggestions to stay small; their messages only list the valid names.
+ * Suggestions for misspelled or unknown option names. Node and development bundles include these suggestions.
+ * Production bundles omit the suggestions to stay small; their messages list only the valid names.
  */
 
 /**
- * Names that other libraries use for options, in lower case and without punctuation, if these names do not resemble
- * antigrad's names.
+ * Names that other libraries use for options and that do not resemble antigrad's names, in lower case and without
+ * punctuation.
  */
 const foreignNames: ReadonlyMap<string, string> = new Map([
   ['learningrate', 'lr'],
@@ -30,7 +30,7 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
   ['θ', 'theta'],
 ])
 
-/** Options that belong to a different call. */
+/** Options that belong to a different function. */
 const otherCalls: ReadonlyMap<string, string> = new Map([
   ...['groups', 'shapes', 'clip', 'zeroGrads', 'accumulate', 'average', 'lookahead'].map(constructorHint),
   ...['onNonFinite', 'maxConsecutiveSkips', 'recordNorms', 'engine', 'instructionSet', 'threads'].map(
@@ -46,10 +46,10 @@ function constructorHint(name: string): [string, string] {
 
 /** The minimum similarity of a suggested name, from 0 to 1. */
 const MIN_SIMILARITY = 0.4
-/** The number of characters of a name that are compared. */
+/** The maximum number of characters of a name that are compared. */
 const MAX_COMPARED_LENGTH = 40
 
-/** A suggestion in parentheses, to append to a message; empty if no name is similar. */
+/** A suggestion in parentheses, which is appended to a message; empty if no name is similar. */
 export function hintFor(given: unknown, namesOf: () => readonly string[]): string {
   if (typeof given !== 'string') return ''
   const names = [...new Set(namesOf())]
@@ -70,7 +70,7 @@ const normalizeName = (name: string) =>
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]/gu, '')
 
-/** The share of adjacent letter pairs that two names have in common (Dice, 1945). */
+/** The fraction of adjacent letter pairs that two names have in common (Dice, 1945). */
 function similarity(a: string, b: string): number {
   const both = [...a.slice(1)].filter((letter, i) => b.includes(a[i] + letter)).length
   return a === b ? 1 : (2 * both) / (a.length + b.length - 2)

@@ -1,23 +1,23 @@
-/** Kinds of options: the allowed range, in words and as a test, and the default. */
+/** Kinds of options, such as numbers in a range: the allowed values in words and as a test, and the default. */
 
 import { type Dtype, isCount, isNonNegative, isPositive } from '../core/numbers.js'
 
-/** An option: its allowed range, in words and as a test, and its default. */
+/** The definition of an option: the allowed values in words and as a test, and the default. */
 export interface Option<T = unknown, D extends T | undefined = T | undefined> {
   readonly expected: string
   /** Whether a value is valid without conversion. */
   readonly accepts: (value: unknown) => boolean
   /** The default is undefined if the option is required or can be omitted. */
   readonly default: D
-  /** Whether the option also accepts a schedule or a function of t, whose values are validated one by one. */
+  /** Whether the option also accepts a schedule or a function of t, each of whose values is validated. */
   readonly schedulable: boolean
-  /** Converts a value that is not valid as it is, such as an object; undefined if there is no conversion. */
+  /** Converts a value that is not valid as it is, such as an object; undefined if no conversion exists. */
   readonly read: ReadOption<T> | undefined
 }
 
 /**
- * Returns a validated copy of the value, or undefined. The argument `context` contains further data from the caller of
- * `readOptions`.
+ * Returns a validated copy of the value, or undefined if the value is invalid. The argument `context` contains further
+ * data that the caller of `readOptions` passes.
  */
 export type ReadOption<T> = (what: string, given: unknown, ...context: never[]) => T | undefined
 
@@ -27,15 +27,18 @@ export type OptionTable = Readonly<Record<string, Option>>
 /** The validated option values by name. */
 export type ValuesOf<O> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never }
 
-/** The options object that a user passes, without the names in `But`. */
+/** The type of the options object that a user passes, without the names in `But`. */
 export type GivenOf<O, But = never> = {
   readonly [K in keyof O as K extends But ? never : RequiredOr<O[K], never, K>]?: ValuesOf<O>[K] | undefined
 } & { readonly [K in keyof O as K extends But ? never : RequiredOr<O[K], K, never>]: ValuesOf<O>[K] }
 
-/** Selects a type by whether the option is required. */
+/** Selects one of two types, depending on whether the option is required. */
 type RequiredOr<O, Yes, No> = O extends Option<infer T, undefined> ? (undefined extends T ? No : Yes) : No
 
-/** The same type, inferred from arguments alone. Otherwise TypeScript would infer a missing default from the table. */
+/**
+ * The given type, which TypeScript infers from the other arguments alone. Without this type, TypeScript would infer a
+ * missing default from the table.
+ */
 export type Exactly<D> = [D][D extends unknown ? 0 : never]
 
 // Kinds are functions, so that bundles omit unused ones.
@@ -49,7 +52,7 @@ export function option<T, D extends T | undefined>(
   return { expected, accepts, default: value as D, schedulable: false, read }
 }
 
-/** An option whose `read` function validates the value and throws its own error. */
+/** An option whose function `read` validates the value and throws its own errors. */
 export function customOption<T, D extends T | undefined = undefined>(
   read: ReadOption<T>,
   value?: D,
@@ -57,24 +60,24 @@ export function customOption<T, D extends T | undefined = undefined>(
   return option('', value, () => false, read)
 }
 
-/** An option that the caller validates later. */
+/** An option that its reader passes on for validation by the caller. */
 export function passThrough<T>(): Option<T | undefined, undefined> {
   return option('', undefined, () => true)
 }
 
-/** The same option, which can be omitted. */
+/** The given option, but optional. */
 export function optional<T>(kind: Option<T>): Option<T | undefined, undefined> {
   const accepts = (x: unknown) => x === undefined || kind.accepts(x)
   return { ...kind, accepts, default: undefined }
 }
 
-/** The same option, which can also be null. */
+/** The given option, but null is also allowed. */
 export function nullable<T>(kind: Option<T>, value: T | null = null): Option<T | null, T | null> {
   const accepts = (x: unknown) => x === null || kind.accepts(x)
   return { ...kind, expected: `${kind.expected}, or null`, accepts, default: value }
 }
 
-/** A function that makes a numeric option with an optional default. */
+/** Returns a function that makes a numeric option with an optional default. */
 export type NumberOption = (value?: number) => Option<number>
 
 type Default<T> = T | undefined
@@ -112,14 +115,14 @@ export function fraction<D extends Default<number> = undefined>(value?: D): Opti
   return number('a number in [0, 1)', value, (x) => x >= 0 && x < 1)
 }
 
-/** A number above 0 and at most 1. */
+/** An option that is a number above 0 and at most 1. */
 export function positiveFraction<D extends Default<number> = undefined>(
   value?: D,
 ): Option<number, Exactly<D>> {
   return number('a number in (0, 1]', value, (x) => x > 0 && x <= 1)
 }
 
-/** A number from 0 to 1. */
+/** An option that is a number from 0 to 1. */
 export function unitInterval<D extends Default<number> = undefined>(value?: D): Option<number, Exactly<D>> {
   return number('a number in [0, 1]', value, (x) => x >= 0 && x <= 1)
 }
@@ -132,7 +135,7 @@ export function integerAtLeast<D extends Default<number> = undefined>(
 }
 
 /**
- * @param words the upper limit as messages write it
+ * @param words the upper limit, as messages show it
  */
 export function integerBetween<D extends Default<number> = undefined>(
   least: number,
@@ -147,13 +150,13 @@ export function flag<D extends Default<boolean> = undefined>(value?: D): Option<
   return option('true or false', value, (x) => typeof x === 'boolean')
 }
 
-/** One of several strings; the first one is the default. */
+/** An option that is one of several strings; the first string is the default. */
 export function choice<const T extends string>(...words: readonly [T, ...T[]]): Option<T, T> {
   const expected = words.map((word) => `'${word}'`).join(' or ')
   return option<T, T>(expected, words[0], (x) => words.includes(x as T))
 }
 
-/** One of the keys of an object. */
+/** An option that is one of the keys of an object. */
 export function keyOption<T extends string, D extends Default<T>>(
   record: Readonly<Record<T, unknown>>,
   value: D,
@@ -162,12 +165,12 @@ export function keyOption<T extends string, D extends Default<T>>(
   return option(`one of ${names.join(', ')}`, value, (x) => names.includes(x as T))
 }
 
-/** A dtype; undefined by default. */
+/** An option that is a dtype; undefined by default. */
 export function dtype(): Option<Dtype | undefined, undefined> {
   return optional(choice('float32', 'float64'))
 }
 
-/** A callback function. */
+/** An option that is a callback function. */
 export function callback<F, D extends F | undefined = undefined>(value?: D): Option<F, Exactly<D>> {
   return option('a function', value, (x) => typeof x === 'function')
 }

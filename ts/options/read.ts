@@ -1,4 +1,4 @@
-/** The reader of options. */
+/** Reads options and validates them against a table. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
@@ -8,11 +8,12 @@ import { customOption, type Option, type OptionTable, type ValuesOf } from './ki
 type OptionValues = Record<string, unknown>
 
 /**
- * Reads an options object and fills in defaults. Only own properties count, each property is read once, and names
- * outside the table are errors.
+ * Reads an options object and adds the defaults of omitted options. Only own properties count, each property is read
+ * once, and names that are not in the table are errors.
  *
- * @param what the argument, for messages; if it ends in `options`, the option names appear without that word
- * @param expected the expected value in words; by default an object with the names of the table
+ * @param what the name of the argument, for messages; if it ends in `options`, messages show option names without that
+ * word
+ * @param expected the expected value in words; by default an object with the names in the table
  * @param context further arguments for the `read` functions of the options
  * @throws OptionError if the value is not an object, or an option is unknown or invalid
  */
@@ -33,14 +34,14 @@ export function readOptions<O extends OptionTable>(
 
 const defaults = new WeakMap<OptionTable, Readonly<OptionValues>>()
 
-/** The default of each option; cached per table. */
+/** The default of each option, computed once per table. */
 export function makeDefaults(table: OptionTable): Readonly<OptionValues> {
   const known = defaults.get(table) ?? mapRecord(table, (option) => option.default)
   defaults.set(table, known)
   return known
 }
 
-/** Reads the options that are set, and writes them over the values. */
+/** Reads the options that are set, and replaces the defaults with their values. */
 export function overlay(
   values: OptionValues,
   what: string,
@@ -80,7 +81,7 @@ function read(
   return readOption(place + name, option, given, ...context)
 }
 
-/** Validates one value and returns it, or its converted copy. @throws OptionError if the value is invalid */
+/** Validates one value and returns it, or returns its converted copy. @throws OptionError if the value is invalid */
 export function readOption<T>(what: string, option: Option<T>, given: unknown, ...context: unknown[]): T {
   if (option.accepts(given)) return given as T
   const copy = option.read?.(what, given, ...(context as never[]))
@@ -89,10 +90,10 @@ export function readOption<T>(what: string, option: Option<T>, given: unknown, .
 }
 
 /**
- * An option that is itself an object of options.
+ * An option whose value is itself an object of options.
  *
- * @param short the nested option that a plain number sets
- * @param unless the default, in the form that a user would write
+ * @param short the nested option that is set if the value is a plain number
+ * @param unless the default, as a user would write it
  */
 export function nestedOptions<O extends OptionTable, D extends number | object | undefined = undefined>(
   table: O,

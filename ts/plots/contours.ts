@@ -1,6 +1,9 @@
-/** Contours of heights on a grid, and star markers at minima. The module computes corners for any renderer. */
+/**
+ * Contour lines of heights on a grid, and star-shaped markers for minima. The module computes the corners of these
+ * shapes for any renderer.
+ */
 
-/** The used part of d3-contour's generator. */
+/** The type of the part of d3-contour's generator that is used. */
 interface ContourGenerator {
   size(size: [number, number]): this
   thresholds(levels: number[]): (heights: number[]) => { value: number; coordinates: number[][][][] }[]
@@ -8,16 +11,16 @@ interface ContourGenerator {
 
 type Corner = readonly [u: number, v: number]
 
-/** The region in which heights exceed a level, as rings of points. Inner rings are holes. */
+/** The region in which heights exceed a level, as closed rings of points. Inner rings are holes in the region. */
 export interface ContourLevel {
   readonly value: number
-  /** Corners as fractions of the grid's width and height, from its first point. */
+  /** Coordinates of the corners as fractions of the grid's width and height, measured from its first point. */
   readonly rings: readonly (readonly Corner[])[]
 }
 
 /**
- * @param contours d3-contour's generator, which is not a part of the library
- * @param heights heights at `size` × `size` points, by rows
+ * @param contours generator of d3-contour, which is not a part of the library
+ * @param heights heights at `size` × `size` points, row by row
  */
 export function findContours(
   contours: () => ContourGenerator,

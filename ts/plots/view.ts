@@ -1,8 +1,8 @@
-/** A view of a function of two variables: relative coordinates, sample grid, and axis ticks. */
+/** A view of a function of two variables: relative coordinates, a grid of samples, and axis ticks. */
 
 import type { Point, View } from '../objectives/index.js'
 
-/** Position of a point relative to the lower left corner: 0 to 1 within the view. */
+/** Position of a point relative to the lower left corner of the view: 0 to 1 within the view. */
 export function toFractions([x, y]: Point, [x0, x1, y0, y1]: View): Point {
   return [(x - x0) / (x1 - x0), (y - y0) / (y1 - y0)]
 }
@@ -10,7 +10,9 @@ export function toFractions([x, y]: Point, [x0, x1, y0, y1]: View): Point {
 export const isInside = ([x, y]: Point, [x0, x1, y0, y1]: View): boolean =>
   x >= x0 && x <= x1 && y >= y0 && y <= y1
 
-/** Values at `size` × `size` points by rows, with x varying fastest. The view's edges are included. */
+/**
+ * Values of the function at `size` × `size` points, row by row; x varies fastest. The edges of the view are included.
+ */
 export function sampleGrid(value: (point: Point) => number, view: View, size: number): Float64Array {
   const [x0, x1, y0, y1] = view
   const at = (from: number, to: number, i: number) => from + ((to - from) * i) / (size - 1)
@@ -22,13 +24,13 @@ export function sampleGrid(value: (point: Point) => number, view: View, size: nu
   return values
 }
 
-/** A tick of an axis: its value, and its position as a fraction of the axis. */
+/** A tick of an axis: its value, and its position as a fraction of the axis length. */
 export interface AxisMark {
   readonly value: number
   readonly at: number
 }
 
-/** Ticks of the x axis and of the y axis. */
+/** Ticks of the x axis and ticks of the y axis. */
 export function axisMarks(
   ticks: (low: number, high: number, count: number) => number[],
   [x0, x1, y0, y1]: View,

@@ -1,8 +1,8 @@
-/** 2³², the number of words, and 2⁵³, the number of fractions in [0, 1). */
+/** The constants 2³² (the number of different words) and 2⁵³ (the number of different fractions in [0, 1)). */
 export const WORD_COUNT = 0x1_0000_0000
 export const FRACTION_COUNT = 0x20_0000_0000_0000
 
-/** Number of random words that `next` generates at once. */
+/** Number of random words that `next` generates in advance. */
 const BLOCK_WORDS = 32
 
 /**
@@ -13,8 +13,8 @@ const BLOCK_WORDS = 32
  */
 export class WordStream {
   /**
-   * Returns the next word. The method generates words ahead, so {@link fill} must not be used after it until the next
-   * `seed`.
+   * Returns the next random word. The method generates words in advance, so {@link fill} must not be used after it
+   * until the next call of `seed`.
    */
   readonly next: () => number
   #a = 0
@@ -34,7 +34,10 @@ export class WordStream {
     }
   }
 
-  /** Starts a stream. @param seeds integers from 0 to 2³² − 1: the seed, and optionally the indices of the stream */
+  /**
+   * Starts a stream of random words. @param seeds integers from 0 to 2³² − 1: the seed, and optionally the indices of
+   * the stream
+   */
   seed(...seeds: readonly number[]): this {
     // The finalizer is a bijection. With one seed the four words of the state cannot all be 0; with several the
     // probability is 2⁻¹²⁸.
@@ -55,11 +58,11 @@ export class WordStream {
 
   /**
    * Fills `to` with the next integers from 0 to `count` − 1, uniformly distributed. With a `count` of 2³² the integers
-   * are the random words themselves. Filling an array takes a fraction of the time of single words, because the state
-   * is kept in local variables.
+   * are the random words themselves. Filling an array takes a fraction of the time of drawing single words, because the
+   * state is kept in local variables.
    */
   fill(to: Uint32Array, count = WORD_COUNT): void {
-    // Rejects words beyond the last whole multiple of `count`, which would make some integers more likely.
+    // Words beyond the last whole multiple of `count` are rejected, because they would make some integers more likely.
     const limit = WORD_COUNT - (WORD_COUNT % count)
     // A 32-bit unsigned integer, because % of other numbers takes ten times as long.
     const divisor = count >>> 0
@@ -89,22 +92,23 @@ export class WordStream {
   }
 }
 
-/** Returns a function that draws the words of these seeds one by one. */
+/** Returns a function that draws the words of a stream one by one. */
 export const random = (...seeds: readonly number[]): (() => number) => new WordStream().seed(...seeds).next
 
-/** A number in [0, 1), a multiple of 2⁻⁵³. */
+/** A random number in [0, 1), which is a multiple of 2⁻⁵³. */
 export function fraction(next: () => number): number {
   const high = next() >>> 5
   return (high * 0x400_0000 + (next() >>> 6)) / FRACTION_COUNT
 }
 
-/** A uniformly distributed integer from 0 to `count` − 1; `count` is at most 2³². */
+/** A random integer from 0 to `count` − 1, uniformly distributed; `count` is at most 2³². */
 export function integerBelow(count: number, next: () => number): number {
   for (;;) {
     const word = next()
-    // The remainder without %, which is slow except for small integers. The quotient of such short integers is exact.
+    // Computes the remainder without %, which is slow except for small integers. The quotient of these integers is
+    // exact, because they are short.
     const rest = word - count * Math.floor(word / count)
-    // Rejects words beyond the last whole multiple of `count`, which would make some integers more likely.
+    // Words beyond the last whole multiple of `count` are rejected, because they would make some integers more likely.
     if (word - rest + count <= WORD_COUNT) return rest
   }
 }

@@ -1,13 +1,13 @@
 /**
- * Sobol sequence (1967) in the Gray-code order of Antonov and Saleev (1979), 32 bits per coordinate. The primitive
- * polynomials and initial direction numbers are the first ones of `new-joe-kuo-6.21201` (Joe and Kuo, 2008,
+ * Sobol sequence (1967) in the Gray-code order of Antonov and Saleev (1979), with 32 bits per coordinate. The primitive
+ * polynomials and initial direction numbers are the first numbers of `new-joe-kuo-6.21201` (Joe and Kuo, 2008,
  * Constructing Sobol sequences with better two-dimensional projections, SIAM J. Sci. Comput. 30, 2635–2654;
  * https://web.maths.unsw.edu.au/~fkuo/sobol/).
  */
 
 const BITS = 32
 
-/** One entry per dimension from the second on: the polynomial, with all coefficients as bits, and m₁, m₂, … */
+/** One entry for each dimension after the first: the polynomial, with all coefficients as bits, and m₁, m₂, … */
 const TABLE = [
   '3 1',
   '7 1 3',
@@ -70,7 +70,7 @@ export function directions(dimension: number): Uint32Array {
   return v
 }
 
-/** Calls `visit` with the first coordinates of the sequence in a dimension, as words XORed with `shift`. */
+/** Calls `visit` with the first coordinates of the Sobol sequence in one dimension, as words XORed with `shift`. */
 export function visitSobol(
   dimension: number,
   count: number,
@@ -81,7 +81,7 @@ export function visitSobol(
   let word = shift
   for (let i = 0; i < count; i++) {
     visit(word >>> 0, i)
-    // From point i to the next, the Gray code flips the bit at the lowest 0 of i.
+    // From point i to point i + 1, the Gray code flips the bit at the position of the lowest 0 of i.
     word ^= v[31 - Math.clz32(~i & (i + 1))]
   }
 }

@@ -10,12 +10,12 @@ import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
 export type Box = Readonly<Record<string, readonly [low: number, high: number]>>
 
 export interface GridOptions<D extends Dtype = Dtype> {
-  /** Dtype of the columns, and so of `minimizeMany`'s arithmetic; 'float64' by default. */
+  /** Dtype of the columns, and therefore of the arithmetic of `minimizeMany`; 'float64' by default. */
   readonly dtype?: D
 }
 
 export interface StartsOptions<D extends Dtype = Dtype> extends GridOptions<D> {
-  /** An integer from 0 to 2³² − 1. Equal seeds yield equal starts on every machine. */
+  /** The seed: an integer from 0 to 2³² − 1. Equal seeds yield equal starting points on every machine. */
   readonly seed?: number
 }
 
@@ -24,7 +24,7 @@ export type StartColumns<B extends Box = Box, D extends Dtype = Dtype> = {
   readonly [Name in keyof B]: D extends 'float32' ? Float32Array : Float64Array
 }
 
-/** Indices have 32 bits, and the columns must fit into memory. */
+/** Indices of starting points have 32 bits, and the columns must fit into memory. */
 const MAX_STARTS = 1 << 30
 
 const countOption = integerBetween(1, MAX_STARTS, undefined, '2^30')
@@ -32,11 +32,13 @@ const countOption = integerBetween(1, MAX_STARTS, undefined, '2^30')
 const commonOptions = { seed: optional(integerBetween(0, WORD_COUNT - 1)), dtype: dtype() }
 
 /**
- * All points of a grid. The outermost points lie exactly on the ends of the ranges, and the last parameter changes
- * fastest. If an axis has a single point, the point lies in the middle of the range.
+ * Starting points on a grid: all combinations of evenly spaced values. The outermost points lie exactly at the ends of
+ * the ranges, and the last parameter varies fastest. If an axis has only one point, the point lies in the middle of the
+ * range.
  *
- * @param box ranges by parameter: finite, from low to high; equal ends fix a parameter
- * @param counts number of points per axis, ≥ 1, or an object of counts by parameter; their product is at most 2³⁰
+ * @param box ranges by parameter: finite, from low to high; a range with equal ends fixes the parameter
+ * @param counts number of points per axis, ≥ 1, or an object with one number per parameter; the product of all numbers
+ * is at most 2³⁰
  * @throws OptionError if an argument is out of its range, or an option is unknown
  */
 export function gridStarts<const B extends Box, D extends Dtype = 'float64'>(
@@ -64,11 +66,12 @@ export function gridStarts<const B extends Box, D extends Dtype = 'float64'>(
 }
 
 /**
- * Independent points, uniform in the box. A larger `count` extends the sequence of points.
+ * Independent starting points, distributed uniformly in the box. A larger `count` adds points to the sequence without
+ * changing its first points.
  *
- * @param box ranges by parameter, see `gridStarts`
- * @param count from 1 to 2³⁰
- * @param options `seed`, 0 by default, and `dtype`, 'float64' by default
+ * @param box ranges by parameter, as for `gridStarts`
+ * @param count number of points, from 1 to 2³⁰
+ * @param options options: `seed`, 0 by default, and `dtype`, 'float64' by default
  * @throws OptionError if an argument is out of its range, or an option is unknown
  */
 export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
@@ -87,13 +90,13 @@ export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
 }
 
 /**
- * A Latin hypercube (McKay, Beckman and Conover, 1979): each range is divided into `count` equal parts, and each part
- * of each range contains exactly one start, at a random place. A different `count` yields different points. Rounding to
+ * Starting points on a Latin hypercube (McKay, Beckman and Conover, 1979): each range has `count` equal parts, and each
+ * part contains exactly one start, at a random place. Another `count` yields entirely different points. Rounding to
  * float32 may move a start to the border of its part.
  *
- * @param box ranges by parameter, see `gridStarts`
- * @param count from 1 to 2³⁰
- * @param options `seed`, 0 by default, and `dtype`, 'float64' by default
+ * @param box ranges by parameter, as for `gridStarts`
+ * @param count number of points, from 1 to 2³⁰
+ * @param options options: `seed`, 0 by default, and `dtype`, 'float64' by default
  * @throws OptionError if an argument is out of its range, or an option is unknown
  */
 export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'float64'>(
@@ -105,7 +108,7 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
   readOption('count', countOption, count)
   const made = columns(count)
   const next = random(seed)
-  // Fine enough that the index of a part plus the fraction in it is one number without rounding.
+  // The fraction is fine enough that the index of a part plus the fraction is one number without rounding.
   let fine = FRACTION_COUNT
   for (let rest = count - 1; rest > 0; rest >>= 1) fine /= 2
   const parts = new Uint32Array(count)
@@ -125,18 +128,19 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
 }
 
 /**
- * Sobol sequence (1967) with the direction numbers of Joe and Kuo (2008): low discrepancy in the box and in each pair
- * of parameters. A larger `count` extends the sequence of points. For a Sobol sequence, use a power of two as `count`,
- * and do not drop the first point. Otherwise the halves, quarters, … of a range do not contain equal numbers of points
- * (Owen, 2020, On dropping the first Sobol' point).
+ * Starting points from the Sobol sequence (1967) with the direction numbers of Joe and Kuo (2008): low discrepancy in
+ * the box and in each pair of parameters. A larger `count` adds points to the sequence without changing its first
+ * points. For a Sobol sequence, use a power of two as `count`, and do not drop the first point. Otherwise the halves,
+ * quarters and smaller parts of a range contain unequal numbers of points (Owen, 2020, On dropping the first Sobol'
+ * point).
  *
- * Without a seed the first start is the lower corner of the box. A seed applies a random digital shift to all points,
- * which keeps the discrepancy low and makes each point uniform in the box. A coordinate has 32 bits before it is scaled
- * to its range.
+ * Without a seed, the first point is the lower corner of the box. A seed applies a random digital shift to all points,
+ * which keeps the discrepancy low and makes each point uniform in the box. Each coordinate has 32 bits before it is
+ * scaled to its range.
  *
- * @param box ranges by parameter, see `gridStarts`; at most 40 parameters
- * @param count from 1 to 2³⁰, preferably a power of two
- * @param options `seed`, none by default, and `dtype`, 'float64' by default
+ * @param box ranges by parameter, as for `gridStarts`; at most 40 parameters
+ * @param count number of points, number of points, from 1 to 2³⁰, preferably a power of two
+ * @param options options: `seed`, none by default, and `dtype`, 'float64' by default
  * @throws OptionError if an argument is out of its range, or an option is unknown
  */
 export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
@@ -160,7 +164,7 @@ export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
   return made.all as StartColumns<B, D>
 }
 
-/** Reads and checks all arguments once. Returns a copy of the box, and functions that make columns. */
+/** Reads and validates all arguments, each once. Returns a copy of the box, and functions that make the columns. */
 function prepareColumns(
   box: Box,
   options: StartsOptions,
@@ -172,10 +176,13 @@ function prepareColumns(
   return {
     names,
     seed,
-    /** The point at the fraction `part` / `whole` between low and high. Both ends of the range are exact. */
+    /**
+     * The point at the fraction `part` / `whole` between low and high. The results for both ends of the range are
+     * exact.
+     */
     place(p: number, part: number, whole: number): number {
       const [low, high] = [lows[p], highs[p]]
-      // The point is computed from the nearer end of the range, so that rounding never leaves the range.
+      // The point is computed from the nearer end of the range, so that rounding cannot leave the range.
       return 2 * part <= whole
         ? low + (high - low) * (part / whole)
         : high - (high - low) * ((whole - part) / whole)

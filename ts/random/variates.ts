@@ -1,18 +1,18 @@
-/** Random variates of several distributions, from reproducible words. */
+/** Random variates of several distributions, computed from reproducible random words. */
 
 import { cos, exp, log } from '../functions/index.js'
 import { fraction } from './random.js'
 
-/** A normal variate (Box and Muller, 1958). */
+/** A normal random variate (Box and Muller, 1958). */
 export function normal(next: () => number): number {
   const radius = Math.sqrt(-2 * log(1 - fraction(next)))
   return radius * cos(2 * Math.PI * fraction(next))
 }
 
-/** Inversion is used if the mean is below this limit, because counts are then small. */
+/** Inversion is used for means below this limit, because the counts are then small. */
 const MAX_INVERSION_MEAN = 10
 
-/** A Poisson variate. @param mean finite and ≥ 0 */
+/** A Poisson random variate. @param mean the mean, finite and ≥ 0 */
 export function poisson(mean: number, next: () => number): number {
   return mean < MAX_INVERSION_MEAN ? poissonByInversion(mean, next) : poissonByRejection(mean, next)
 }
@@ -30,7 +30,7 @@ function poissonByInversion(mean: number, next: () => number): number {
   return count
 }
 
-/** Transformed rejection with squeeze, PTRS, with the constants of Hörmann (1993). */
+/** Transformed rejection with squeeze (PTRS), with the constants of Hörmann (1993). */
 function poissonByRejection(mean: number, next: () => number): number {
   const b = 0.931 + 2.53 * Math.sqrt(mean)
   const a = -0.059 + 0.02483 * b
@@ -48,7 +48,7 @@ function poissonByRejection(mean: number, next: () => number): number {
   }
 }
 
-/** log(n!), from Stirling's series of log Γ for arguments from 10 on. */
+/** Computes log(n!) from Stirling's series of log Γ, for arguments from 10 on. */
 function logFactorial(n: number): number {
   let x = n + 1
   let below = 0
