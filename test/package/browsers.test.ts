@@ -141,7 +141,7 @@ test.each(Object.keys(bundlers))('%s: one file, and the bits that TypeScript has
     `${origin}/${name}/app.js`,
   ])
   expect(result.engines).toMatchObject({
-    native: { available: false, reasons: ['a native addon needs Node, Bun or Deno'] },
+    native: { available: false, reasons: ['builds for browsers have no addon'] },
     wasm: { available: true, reasons: [] },
   })
   expect(result.digests).toEqual({ typescript: sampled, wasm: sampled })
