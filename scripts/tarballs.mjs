@@ -8,12 +8,12 @@ import { setup } from './setup.mjs'
 script(async () => {
   await setup()
   await run('node', ['scripts/npm-packages.mjs'])
-  // Other platforms' addons are in native/ only if somebody copied them there. npm would refuse to install them.
+  // npm would refuse to install the addons of other platforms, which may be in native/ too.
   const own = readdirSync(join(root, 'npm')).filter((target) =>
     target.startsWith(`${process.platform}-${process.arch}`),
   )
   const tarballs = ['.', ...own.map((target) => `./npm/${target}`)].map((folder) => {
-    const name = output('npm', ['pack', folder, '--loglevel=error'])
+    const name = output('npm', ['pack', folder, '--ignore-scripts', '--loglevel=error'])
     if (name === undefined) throw new Failure(`\`npm pack ${folder}\` failed.`)
     return join(root, name)
   })

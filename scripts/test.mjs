@@ -90,10 +90,10 @@ const parts = {
     chains: [[...typescript, vitest(['package', 'typescript', 'modules'], ...given)], rust],
     afterwards: [vitest(['alone'], ...given)],
   }),
-  // Tests of the installed package in all other runtimes.
+  // Tests of the installed package in all other runtimes and in hosts.
   runtimes: (given) => ({
     ready: () => setup(),
-    chains: [[vitest(['package'], 'test/package/runtimes', ...given)]],
+    chains: [[vitest(['package'], ...runtimes, ...given)]],
     env: { ANTIGRAD_ALL_RUNTIMES: '1' },
   }),
   // Large tests, and all other runtimes. (`npm run fuzz` runs more random programs.)
@@ -104,8 +104,9 @@ const parts = {
     env: { ANTIGRAD_TEST_LARGE: '1', ANTIGRAD_ALL_RUNTIMES: '1' },
   }),
 }
+const runtimes = ['test/package/runtimes', 'test/package/hosts']
 const long = [
-  'test/package/runtimes',
+  ...runtimes,
   'test/adversarial/arena.test.ts',
   'test/adversarial/table.test.ts',
   'test/process-exit.test.ts',

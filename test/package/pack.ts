@@ -46,7 +46,7 @@ export const packed = async () => tarballIn(await once('packed', (folder) => pac
  *
  * @returns the main package's tarball
  */
-async function released(): Promise<string> {
+export async function released(): Promise<string> {
   const folder = await once('released', async (into) => {
     const made = `target/npm-${basename(inject('made'))}`
     try {

@@ -40,12 +40,14 @@ export function diagnose(): Diagnosis {
   const { versions } = process
   const runtime = ['deno', 'bun', 'node', 'v8', 'webkit'].filter((name) => versions[name] !== undefined)
   const set = ['ANTIGRAD_ENGINE', 'ANTIGRAD_THREADS', 'ANTIGRAD_ADDON'].filter(environmentVariable)
-  const processors = readPermitted(cpus) ?? []
+  const processors = readPermitted(cpus)
   const { memory, reason } = allocate(1, 1)
   return {
     runtime: runtime.map((name) => `${name} ${versions[name]}`).join(', '),
     platform: `${platform()}-${arch()}, ${readPermitted(release) ?? 'unknown release'}`,
-    processor: `${processors[0]?.model.trim() ?? 'unknown'}, ${processors.length || 'unknown'} logical`,
+    processor: processors
+      ? `${processors[0]?.model.trim() ?? 'unknown'}, ${processors.length} logical`
+      : 'unknown',
     memory: memory === null ? `ArrayBuffer: ${reason}` : `WebAssembly.Memory, huge pages ${hugePages()}`,
     environment: set.map((name) => `${name}=${environmentVariable(name)}`).join(', ') || 'nothing set',
     problems: [requestedEngine, requestedThreads].flatMap(findProblem),

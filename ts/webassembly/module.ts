@@ -3,7 +3,7 @@
  * registers its own module.
  */
 
-/** A module in the form that scripts/setup.mjs writes, or one that the host has compiled. */
+/** A module in the form that scripts/setup.mjs writes, or compiled by the host. */
 export interface WasmModule {
   readonly text: string
   /** The compiled module, in hosts that refuse to compile bytes. */
