@@ -48,7 +48,7 @@ export default defineConfig(({ mode }) => ({
       // omitted.
       ...(mode === 'fit'
         ? []
-        : [{ find: /.*\/webassembly\/core\.js$/, replacement: here('../dist/webassembly/catalogue.js') }]),
+        : [{ find: '#webassembly/core', replacement: here('../dist/webassembly/catalogue.js') }]),
     ],
   },
   plugins: [equations, early],

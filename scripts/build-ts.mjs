@@ -55,6 +55,10 @@ for (const emitted of [
   if (status !== 0) process.exit(status ?? 1)
 }
 
+// Hosts that refuse to compile bytes import these two modules as files. They contain all kernels.
+for (const name of ['equations', 'many'])
+  cpSync(`wasm/pkg/${name}/antigrad_wasm_bg.wasm`, `dist/webassembly/${name}.wasm`)
+
 await explain()
 
 /** Gives the published declarations a comment with the range and the default of each option. */
@@ -116,11 +120,11 @@ const node = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warn
 /** WebAssembly modules that contain others. Files with the whole library include only the larger module. */
 const larger = { core: 'equations', catalogue: 'equations', fits: 'many' }
 const withLarger = (module) =>
-  module.replace(/\bwebassembly\/(core|catalogue|fits)\.js$/, (_, name) => `webassembly/${larger[name]}.js`)
+  module.replace(/(?<=\bwebassembly\/)(core|catalogue|fits)(?=$|\.js$)/, (name) => larger[name])
 const oneModule = {
   name: 'one module',
   setup: ({ onResolve, resolve }) =>
-    onResolve({ filter: /\/webassembly\/(core|catalogue|fits)\.js$/ }, ({ path, kind, resolveDir }) =>
+    onResolve({ filter: /\bwebassembly\/(core|catalogue|fits)(\.js)?$/ }, ({ path, kind, resolveDir }) =>
       resolve(withLarger(path), { kind, resolveDir }),
     ),
 }
@@ -176,7 +180,8 @@ const fromLibraries = (folder, isOwn, replace = () => undefined) => ({
   name: 'libraries',
   setup: ({ onResolve, onLoad }) => {
     onResolve({ filter: /^[.#]/, namespace: 'file' }, ({ path, importer, resolveDir }) => {
-      const module = withLarger(relative('dist', imports[path]?.node ?? join(resolveDir, path)))
+      const { node, default: usual = join(resolveDir, path) } = imports[path] ?? {}
+      const module = withLarger(relative('dist', node ?? usual))
       if (importer.includes('node_modules') || isOwn(module)) return undefined
       const other = replace(module)
       if (other !== undefined) return other

@@ -1,27 +1,32 @@
 // npm run build:npm: makes one package per platform from the addons in native/, in the folder npm/ or in another one.
 // Platforms without an addon are skipped, unless `--all` is given, as in releases.
-import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { Failure, root, run, say, script } from './lib/run.mjs'
 
-process.chdir(fileURLToPath(new URL('..', import.meta.url)))
-const folder = process.argv.slice(2).find((argument) => argument !== '--all') ?? 'npm'
-rmSync(folder, { recursive: true, force: true })
-const make = ['create-npm-dirs', '--npm-dir', folder]
-const { status } = spawnSync('node_modules/.bin/napi', make, { stdio: 'inherit' })
-if (status !== 0) process.exit(status ?? 1)
+script(async () => {
+  process.chdir(root)
+  const isWhole = process.argv.includes('--all')
+  const folder = process.argv.slice(2).find((argument) => argument !== '--all') ?? 'npm'
+  rmSync(folder, { recursive: true, force: true })
+  // Its output names all platforms, so it is not shown.
+  await run('node_modules/.bin/napi', ['create-npm-dirs', '--npm-dir', folder])
 
-const missing = []
-for (const target of readdirSync(folder)) {
-  const file = `antigrad.${target}.node`
-  if (!existsSync(`native/${file}`)) {
-    missing.push(file)
-    rmSync(`${folder}/${target}`, { recursive: true })
-    continue
+  const [made, missing] = [[], []]
+  for (const target of readdirSync(folder)) {
+    const file = `antigrad.${target}.node`
+    if (existsSync(`native/${file}`)) {
+      cpSync(`native/${file}`, `${folder}/${target}/${file}`)
+      // npm silently omits an optional package whose `engines` exclude the running Node. The addon loads in older ones.
+      const { engines: _, ...manifest } = JSON.parse(readFileSync(`${folder}/${target}/package.json`, 'utf8'))
+      writeFileSync(`${folder}/${target}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`)
+      made.push(target)
+    } else {
+      rmSync(`${folder}/${target}`, { recursive: true })
+      missing.push(target)
+    }
   }
-  cpSync(`native/${file}`, `${folder}/${target}/${file}`)
-}
-if (process.argv.includes('--all') && missing.length > 0) {
-  console.error(`native/ does not contain ${missing.join(', ')}`)
-  process.exit(1)
-}
+  if (made.length === 0) throw new Failure('native/ contains no addon. Build it first: npm run setup')
+  if (isWhole && missing.length > 0) throw new Failure(`native/ contains no addon for ${missing.join(', ')}.`)
+  const others = missing.length > 0 ? `; without an addon in native/: ${missing.join(', ')}` : ''
+  say(`${folder}/: ${made.map((target) => `antigrad-${target}`).join(', ')}${others}`)
+})

@@ -90,10 +90,10 @@ const parts = {
     chains: [[...typescript, vitest(['package', 'typescript', 'modules'], ...given)], rust],
     afterwards: [vitest(['alone'], ...given)],
   }),
-  // Tests of the installed package in all other runtimes, and with chart libraries.
+  // Tests of the installed package in all other runtimes, in hosts, and with chart libraries.
   runtimes: (given) => ({
     ready: () => setup({ browser: true }),
-    chains: [[vitest(['package'], 'test/package/runtimes', 'test/package/charts', ...given)]],
+    chains: [[vitest(['package'], ...runtimes, 'test/package/charts', ...given)]],
     env: { ANTIGRAD_ALL_RUNTIMES: '1', ANTIGRAD_TEST_CHARTS: '1' },
   }),
   // The recipes of docs/charts.md with the real libraries.
@@ -110,8 +110,9 @@ const parts = {
     env: { ANTIGRAD_TEST_LARGE: '1', ANTIGRAD_ALL_RUNTIMES: '1' },
   }),
 }
+const runtimes = ['test/package/runtimes', 'test/package/hosts']
 const long = [
-  'test/package/runtimes',
+  ...runtimes,
   'test/adversarial/arena.test.ts',
   'test/adversarial/table.test.ts',
   'test/process-exit.test.ts',

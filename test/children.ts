@@ -26,7 +26,7 @@ export const home = fileURLToPath(new URL('..', import.meta.url))
 export function withCopy<T>(use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   try {
-    for (const file of copied) cpSync(join(home, file), join(folder, file))
+    for (const file of [...copied, 'package.json']) cpSync(join(home, file), join(folder, file))
     return use(folder)
   } finally {
     rmSync(folder, { recursive: true })

@@ -143,7 +143,7 @@ test.each(Object.keys(bundlers))(
       `${origin}/${name}/app.js`,
     ])
     expect(result.engines).toMatchObject({
-      native: { available: false, reasons: ['a native addon needs Node, Bun or Deno'] },
+      native: { available: false, reasons: ['builds for browsers have no addon'] },
       wasm: { available: true, reasons: [] },
     })
     expect(result.digests).toEqual({ typescript: sampled, wasm: sampled })

@@ -159,8 +159,9 @@ describe.each(Object.entries(bundlers))(
       expect({ engine, reasons }).toEqual({
         engine: 'wasm',
         reasons: [
-          `${addonPackage} is not installed`,
-          `\`npm install --include=optional\` here installs the addon; a bundle needs ${addonName} next to it`,
+          `${addonPackage} is not found from this bundle`,
+          "leave antigrad out of the bundle (Next.js: serverExternalPackages: ['antigrad']), or set ANTIGRAD_ADDON " +
+            `to the path of ${addonName}`,
         ],
       })
     })

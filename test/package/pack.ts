@@ -45,7 +45,7 @@ export const packed = async () => tarballIn(await once('packed', (folder) => pac
  *
  * @returns the tarball of the main package
  */
-async function released(): Promise<string> {
+export async function released(): Promise<string> {
   const folder = await once('released', async (into) => {
     const made = `target/npm-${basename(inject('made'))}`
     try {

@@ -97,20 +97,44 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
   })
 })
 
-test('Deno without --allow-env runs the engines as if no environment variable were set', async () => {
-  const path = await program(runtimes.Deno)
-  const file = 'no-environment.mjs'
-  writeFileSync(
-    join(folder, file),
-    `import { adam, engines, expression, Optimizer } from 'antigrad'; import { fit } from 'antigrad/fit'
-    const optimizer = new Optimizer({ a: new Float64Array(3) }, adam())
-    optimizer.step({ a: Float64Array.of(1, 2, 3) })
-    const [t, y] = [[0, 1, 2, 3], [3, 2, 1.5, 1.3]]
-    const { engine } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
-    console.log(JSON.stringify({ native: engines().native.available, engine, updates: optimizer.updates }))`,
-  )
-  const run = (...allowed: string[]) =>
-    json(folder, path, 'run', '--no-prompt', '--no-lock', ...allowed, file)
-  expect(run('--allow-read', '--allow-ffi')).toEqual({ native: true, engine: 'native', updates: 1 })
-  expect(run()).toEqual({ native: false, engine: 'wasm', updates: 1 })
-}, 300_000)
+describe('Deno with some permissions', () => {
+  let path: string
+  const flags = ['run', '--no-prompt', '--no-lock']
+  beforeAll(async () => {
+    path = await program(runtimes.Deno)
+    writeFileSync(
+      join(folder, 'permissions.mjs'),
+      `import { adam, engines, expression, Optimizer } from 'antigrad'; import { fit } from 'antigrad/fit'
+      const optimizer = new Optimizer({ a: new Float64Array(3) }, adam())
+      optimizer.step({ a: Float64Array.of(1, 2, 3) })
+      const [t, y] = [[0, 1, 2, 3], [3, 2, 1.5, 1.3]]
+      const { engine } = fit(expression('a*exp(-b*t) + c'), { t, y }, { start: { a: 1, b: 1, c: 0 } })
+      console.log(JSON.stringify({ reasons: engines().native.reasons, engine, updates: optimizer.updates }))`,
+    )
+  }, 300_000)
+  const withFlags = (...allowed: string[]) => json(folder, path, ...flags, ...allowed, 'permissions.mjs')
+
+  test.each([
+    ['--allow-read', '--allow-ffi'],
+    ['--allow-read=node_modules', '--allow-ffi=node_modules'],
+  ])('loads the addon with %s and %s', (...allowed) => {
+    expect(withFlags(...allowed)).toEqual({ reasons: [], engine: 'native', updates: 1 })
+  })
+
+  test.each([
+    [[], 'read'],
+    [['--allow-ffi'], 'read'],
+    [['--allow-read'], 'ffi'],
+  ])('with %j the only reason is the missing --allow-%s', (allowed, missing) => {
+    expect(withFlags(...allowed)).toEqual({
+      reasons: [expect.stringMatching(`^antigrad-.* does not load: .* with the --allow-${missing} flag$`)],
+      ...{ engine: 'wasm', updates: 1 },
+    })
+  })
+
+  test('without any, the doctor reports what it may read', () => {
+    const cli = 'node_modules/antigrad/dist/command-line/cli.js'
+    const report = json(folder, path, ...flags, cli, 'doctor', '--json')
+    expect(report).toMatchObject({ processor: 'unknown', environment: 'nothing set', differences: [] })
+  })
+})

@@ -6,6 +6,7 @@ import { allocate } from '../arena/memory.js'
 import { getMessage } from '../core/errors.js'
 import type { Dtype } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
+import { environmentVariable } from '../engines/environment.js'
 import { engines } from '../engines/index.js'
 import { requestedEngine, requestedThreads } from '../engines/select-engine.js'
 import type { OptimizerOptions } from '../model/options.js'
@@ -36,18 +37,30 @@ export interface Diagnosis {
 }
 
 export function diagnose(): Diagnosis {
-  const { versions, env } = process
+  const { versions } = process
   const runtime = ['deno', 'bun', 'node', 'v8', 'webkit'].filter((name) => versions[name] !== undefined)
-  const set = ['ANTIGRAD_ENGINE', 'ANTIGRAD_THREADS', 'ANTIGRAD_ADDON'].filter((name) => env[name])
+  const set = ['ANTIGRAD_ENGINE', 'ANTIGRAD_THREADS', 'ANTIGRAD_ADDON'].filter(environmentVariable)
+  const processors = readPermitted(cpus)
   const { memory, reason } = allocate(1, 1)
   return {
     runtime: runtime.map((name) => `${name} ${versions[name]}`).join(', '),
-    platform: `${platform()}-${arch()}, ${release()}`,
-    processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} logical`,
+    platform: `${platform()}-${arch()}, ${readPermitted(release) ?? 'unknown release'}`,
+    processor: processors
+      ? `${processors[0]?.model.trim() ?? 'unknown'}, ${processors.length} logical`
+      : 'unknown',
     memory: memory === null ? `ArrayBuffer: ${reason}` : `WebAssembly.Memory, huge pages ${hugePages()}`,
-    environment: set.map((name) => `${name}=${env[name]}`).join(', ') || 'nothing set',
+    environment: set.map((name) => `${name}=${environmentVariable(name)}`).join(', ') || 'nothing set',
     problems: [requestedEngine, requestedThreads].flatMap(findProblem),
     ...selfTest(),
+  }
+}
+
+/** A fact about the machine; undefined if it may not be read, as in Deno without --allow-sys. */
+function readPermitted<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
   }
 }
 

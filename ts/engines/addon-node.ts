@@ -1,35 +1,45 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 // The default import avoids the name `createRequire`, which bundles often define already and whose argument webpack
 // analyzes.
 import nodeModule from 'node:module'
-import { resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { getMessage } from '../core/errors.js'
 import { platforms, version } from '../core/package.js'
 import type { Addon, LoadedAddon } from './addon.js'
 import { environmentVariable } from './environment.js'
 
+/** The fields of a package.json that are read here. */
+interface PackageManifest {
+  readonly name: string
+  readonly version: string
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
 /**
  * Loads the addon from the path in ANTIGRAD_ADDON. Without this variable, loads the local build, the addon next to the
- * bundle of this file, or the package for this platform.
+ * bundle of this file, or the package for this platform. If none loads,
+ * the last reason says what to do, if anything can be done.
  */
 export function loadAddon(): LoadedAddon {
   const reasons: string[] = []
-  const none = (reason: string): LoadedAddon => ({ addon: null, reasons: [...reasons, reason] })
-  const { createRequire } = nodeModule
+  const none = (...more: string[]): LoadedAddon => ({ addon: null, reasons: [...reasons, ...more] })
   // The location of this file or its bundle, by the name that the module format provides. Bundlers may replace both
-  // names by something that is not a path.
-  const require =
-    tryFind(() => createRequire(__filename)) ??
-    tryFind(() => createRequire(import.meta.url)) ??
-    createRequire(process.argv[1] ?? process.execPath)
+  // names by something that is not a path, or by a path on the build machine.
+  const locations = [() => __filename, () => fileURLToPath(import.meta.url), () => process.argv[1] ?? '']
+    .map((find) => tryFind(find) ?? '')
+    .filter((path) => isAbsolute(path))
+  const location = locations.find((path) => existsSync(path)) ?? locations[0] ?? process.execPath
+  const require = nodeModule.createRequire(location)
+  const findManifest = (request: string) => tryFind(() => require(request) as PackageManifest)
 
-  /** Tries to load one file; returns null if loading fails. */
-  const load = (request: string, name: string): Addon | null => {
+  /** Tries to load one file. Without a result, `remedy` is the reason that follows if the file is damaged. */
+  const load = (request: string, name: string, ...remedy: string[]): Addon | null => {
     try {
       const file = require.resolve(request)
       const damage = findDamage(readFileSync(file))
       if (damage === null) return require(file) as Addon
-      reasons.push(`${name} is damaged: ${damage}`)
+      reasons.push(`${name} is damaged: ${damage}`, ...remedy)
     } catch (thrown) {
       reasons.push(`${name} does not load: ${getMessage(thrown)}`)
     }
@@ -47,16 +57,37 @@ export function loadAddon(): LoadedAddon {
     if (addon) return { addon, reasons }
   }
 
+  if (process.versions.webcontainer) return none('WebContainers load no native addons')
   if (!platforms.includes(target)) return none(`there is no addon for ${target}`)
   const name = `antigrad-${target}`
-  const manifest = tryFind(() => require(`${name}/package.json`) as { readonly version: string })
-  if (manifest === null) reasons.push(`${name} is not installed`)
-  else if (manifest.version === version) {
-    const addon = load(name, name)
-    if (addon) return { addon, reasons }
-  } else reasons.push(`${name} has version ${manifest.version}, but antigrad has ${version}`)
+  // With pnpm, files that were copied without symbolic links have the package only in the second place.
+  for (const request of [name, `.pnpm/node_modules/${name}`]) {
+    const manifest = findManifest(`${request}/package.json`)
+    if (manifest === null) continue
+    if (manifest.version !== version) {
+      return none(
+        `${name} has version ${manifest.version}, but antigrad has ${version}`,
+        `install ${name} in version ${version}`,
+      )
+    }
+    const folder = dirname(require.resolve(`${request}/package.json`))
+    return { addon: load(request, name, `delete ${folder} and install again`), reasons }
+  }
+  // This file is two folders below the package's root, unless it is part of a bundle.
+  const own = findManifest('../../package.json')
+  if (own?.name !== 'antigrad') {
+    return none(
+      `${name} is not found from this bundle`,
+      "leave antigrad out of the bundle (Next.js: serverExternalPackages: ['antigrad']), or set ANTIGRAD_ADDON to " +
+        `the path of ${fileName}`,
+    )
+  }
   return none(
-    `\`npm install --include=optional\` here installs the addon; a bundle needs ${fileName} next to it`,
+    `${name} is not installed`,
+    own.optionalDependencies
+      ? 'install optional dependencies too (npm: `npm install --include=optional`); list this package if a tool copies ' +
+          'only imported files'
+      : 'antigrad was packed in a clone, where `npm run tarballs` packs the addon too',
   )
 }
 

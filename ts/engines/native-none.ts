@@ -1,7 +1,7 @@
 import type { Addon } from './addon.js'
 import type { Engine, EngineReport } from './engine.js'
 
-const reason = 'a native addon needs Node, Bun or Deno'
+const reason = 'builds for browsers have no addon'
 
 /**
  * @throws Error, always, with the reason

@@ -1,5 +1,5 @@
 // biome-ignore-all assist/source/organizeImports: the module's bytes come first, as engines/index.ts says
-import { wasmModule as core } from '../webassembly/core.js'
+import { wasmModule as core } from '#webassembly/core'
 import type { Arena } from '../arena/arena.js'
 import { HASH } from '../arena/manifest.js'
 import { allocate, RESERVED_BYTES, type Region } from '../arena/arena.js'
@@ -77,7 +77,7 @@ export function compile(source: WasmModule): WebAssembly.Module {
   let module = compiled.get(source)
   if (!module) {
     try {
-      module = new WebAssembly.Module(decodeModule(source))
+      module = source.compiled ?? new WebAssembly.Module(decodeModule(source))
     } catch (thrown) {
       module = new Error(`the module does not compile: ${getMessage(thrown)}`)
     }

@@ -1,5 +1,6 @@
 /** Turns a user's rule definition into a rule's definition (see `ts/rules/define.ts`). */
 
+import { wasmModule } from '#webassembly/equations'
 import type { Kernel } from '../arena/kernel.js'
 import { EQUATIONS_SOURCE, PIPELINE } from '../arena/manifest.js'
 import { OptionError } from '../core/errors.js'
@@ -9,7 +10,6 @@ import { type Definition, define } from '../rules/define.js'
 import type { EquationOption, ResolvedRuleDefinition } from '../rules/equation-rule.js'
 import { scheduled } from '../schedules/option.js'
 import { isSchedule } from '../schedules/schedule.js'
-import { wasmModule } from '../webassembly/equations.js'
 import { describeRange, isWithin, readDeclaration } from './declaration.js'
 import * as layout from './layout.js'
 import { compileStages, type StagePrograms } from './program.js'

@@ -1,5 +1,6 @@
 /** Reads the arguments of `minimizeMany`, forms batches, and collects the results. */
 
+import { wasmModule } from '#webassembly/many'
 import type { Kernel } from '../arena/kernel.js'
 import type { Region } from '../arena/memory.js'
 import { copyArray, withMemoryError } from '../core/copy.js'
@@ -17,7 +18,6 @@ import { readOptions } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import type { ResolvedRule } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
-import { wasmModule } from '../webassembly/many.js'
 import { Batch, type BatchShape } from './batch/batch.js'
 import { CoefficientRows } from './batch/coefficients.js'
 import type { Starts } from './batch/data.js'

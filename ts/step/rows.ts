@@ -3,6 +3,7 @@
  * its rows.
  */
 
+import { wasmModule as catalogue } from '#webassembly/catalogue'
 import { NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
 import { readBuffer, readByteOffset } from '../core/buffers.js'
 import { copyArray } from '../core/copy.js'
@@ -28,7 +29,6 @@ import type { Tensor } from '../model/partition.js'
 import type { RuleInUse } from '../rules/active-rule.js'
 import { AdamPerRow } from '../rules/adam-per-row.js'
 import type { DelayedStart } from '../rules/rule.js'
-import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 import { registerModule } from '../webassembly/module.js'
 
 /** Row indices: integers ≥ 0. */

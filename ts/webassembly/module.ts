@@ -3,9 +3,11 @@
  * registers its own module.
  */
 
-/** A module in the form that scripts/setup.mjs writes. */
+/** A module in the form that scripts/setup.mjs writes, or compiled by the host. */
 export interface WasmModule {
   readonly text: string
+  /** The compiled module, in hosts that refuse to compile bytes. */
+  readonly compiled?: WebAssembly.Module
   /** Decodes the text into bytes; present only for packed modules. */
   readonly unpack?: (text: string) => ArrayBuffer
   /** The module itself if it contains all code of the other modules; otherwise undefined. */

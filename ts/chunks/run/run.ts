@@ -1,6 +1,7 @@
 /** A worker computes chunks and stores their results. */
 
 import { hostname } from 'node:os'
+import { wasmModule } from '#webassembly/fits'
 import { OptionError } from '../../core/errors.js'
 import { version } from '../../core/package.js'
 import { isObject } from '../../core/untrusted-input.js'
@@ -11,7 +12,6 @@ import { selectRunner } from '../../many/engines/engines.js'
 import { callOptions } from '../../many/options.js'
 import { type Option, option, optional, passThrough } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { wasmModule } from '../../webassembly/fits.js'
 import { createCompute } from '../plan/compute.js'
 import { checkData, displayName } from '../plan/data.js'
 import { checkIndex, checkVersion, chunkName, type Plan, readPlan } from '../plan/plan.js'

@@ -1,5 +1,6 @@
 /** Fits by first-order update rules, for the option `method`. */
 
+import { wasmModule } from '#webassembly/many'
 import { isRecord } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.js'
@@ -8,7 +9,6 @@ import { readOptionSets } from '../../many/option-sets.js'
 import { ManyRuns } from '../../many/run.js'
 import { minimizeReasons } from '../../minimize/reasons.js'
 import type { Rule } from '../../rules/definitions.js'
-import { wasmModule } from '../../webassembly/many.js'
 import { lossTerms } from '../problem/loss.js'
 import { fitReasons } from '../problem/reasons.js'
 import { FitMethod, type MethodRequest } from '../solve/fit-method.js'

@@ -1,5 +1,6 @@
 /** Runs the fits of one call of `fit` or `fitMany`. */
 
+import { wasmModule } from '#webassembly/fits'
 import { OptionError } from '../../core/errors.js'
 import { type FloatArray, smallestNormal } from '../../core/numbers.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
@@ -18,7 +19,6 @@ import { runsPerBatch } from '../../many/batch/layout.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
-import { wasmModule } from '../../webassembly/fits.js'
 import { bindRemark, type FitModel, type Guess, readModel } from '../models/model.js'
 import {
   checkCounts,

@@ -1,12 +1,12 @@
 /** Runs fits with shared parameters. */
 
+import { wasmModule } from '#webassembly/fits'
 import { OptionError } from '../../core/errors.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { log } from '../../functions/index.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
-import { wasmModule } from '../../webassembly/fits.js'
 import { sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
 import { CONVERGED, hasUsablePoint, MAX_ITERATIONS, NOT_FINITE } from '../problem/reasons.js'
