@@ -202,7 +202,7 @@ describe('code samples in the docs', () => {
   })
 
   // One after the other in one process, because loading the library takes longer than most samples.
-  test.each(samples)('of the page $page run without errors', async ({ folder, texts }) => {
+  test.each(samples)('on the page $page run without errors', async ({ folder, texts }) => {
     for (const [i, text] of texts.entries()) {
       const { code } = await transform(text, { loader: 'ts' })
       writeFileSync(join(folder, `sample${i}.mjs`), code)

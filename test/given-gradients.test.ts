@@ -31,7 +31,7 @@ describe.each(engineNames)('the gradients of a step on the engine %s', (engine) 
     },
   )
 
-  test('are refused or used completely if the array is a proxy, is detached, or has another type, length or realm', () => {
+  test('are refused or used completely if the array is a proxy, is detached, or differs in type, length or realm', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), sgd({ lr: 1 }), { engine })
     const gradient = Float32Array.of(0.5, 0.25)
     const detached = Float32Array.of(3, 3)

@@ -269,7 +269,7 @@ const dividing = counting.filter(
 )
 
 describe.each(dtypes)('flushed subnormal numbers do not affect divisors: %s', (dtype) => {
-  test.each(dividing.filter(([, rule]) => settles(rule, dtype)))('of the rule %s', (_, rule) => {
+  test.each(dividing.filter(([, rule]) => settles(rule, dtype)))('in the rule %s', (_, rule) => {
     const { state: kept } = expectedAfter(PERIOD - 1, rule, dtype)
     const names = timeless(rule, dtype)
     const [settled, other] = [0, 1].map(() => updated(reference, rule, dtype, PERIOD))

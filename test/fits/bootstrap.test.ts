@@ -152,7 +152,7 @@ describe('the random draws of a bootstrap', () => {
 })
 
 describe('a bootstrap replicate', () => {
-  test('of the kind `cases` is a fit to resampled rows', () => {
+  test('with the kind `cases` is a fit to resampled rows', () => {
     // Two rows can be drawn in four pairs, which a line through 0 distinguishes.
     const data = { x: [1, 2], y: [3, 10] }
     const found = fitOne(expression('a*x'), data, { start: { a: 1 } })
@@ -164,7 +164,7 @@ describe('a bootstrap replicate', () => {
     expect(both).toBeLessThan(130)
   })
 
-  test('of the kind `residuals` is a fit to the curve plus resampled residuals that are centered and scaled', () => {
+  test('with the kind `residuals` is a fit to the curve plus resampled residuals that are centered and scaled', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
     const { values } = bootstrap(found, { count: 400 })
@@ -309,7 +309,7 @@ describe('bootstrap intervals', () => {
     return sorted[k] + (at - k) * (sorted[k + 1] - sorted[k])
   }
 
-  test('of the method `percentile` are percentiles of the replicates', () => {
+  test('with the method `percentile` are percentiles of the replicates', () => {
     const refits = bootstrap(one(), { count: 333 })
     const { a } = refits.intervals(0.9, 'percentile')
     expect(a[0]).toBeCloseTo(quantile(refits.values.a, 0.05), 12)

@@ -375,7 +375,7 @@ describe("a user's model function", () => {
     for (const row of found.residuals) expect(Math.abs(row)).toBeLessThan(1)
   })
 
-  test('that returns NaN causes an error message at the start, or a shorter step in a later iteration', () => {
+  test('with a NaN result causes an error message at the start, or a shorter step in a later iteration', () => {
     const lost = fitOne((p: Decay, x: number) => (x === 3 ? Number.NaN : decay(p, x)), data, { start })
     expect(lost.reason).toBe('not-finite')
     expect(lost.message).toBe('row 3, where t = 3: the model is NaN where the fit starts')
@@ -411,7 +411,7 @@ describe("a user's model function", () => {
     expect(() => fitOne(model as never, data, { start })).toThrow(words)
   })
 
-  test('that returns a wrong derivative is reported once', () => {
+  test('with a wrong derivative is reported once', () => {
     const wrong = {
       ...curve,
       jacobian(p: Decay, out: Readonly<Record<Names, Float64Array>>) {

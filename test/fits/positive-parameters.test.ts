@@ -24,7 +24,7 @@ const check = (hold: (seed: number) => void, numRuns = 40) =>
   fc.assert(fc.property(seeds, hold), { numRuns, seed: 5 })
 
 describe('a parameter with the option positive', () => {
-  test("takes bit-identical steps to those of a model in terms of the parameter's logarithm", () => {
+  test("takes the same steps, bit for bit, as a model in terms of the parameter's logarithm", () => {
     const other = expression('exp(a)*exp(-exp(b)*t) + c')
     check((seed) => {
       const one = fitOne(decay, dataOf(seed), { start })

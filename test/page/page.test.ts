@@ -254,7 +254,7 @@ describe('the race page', () => {
     await page.getByText('Update 1 with its values').waitFor()
   })
 
-  test("shows the basins of Himmelblau's function by default, and otherwise those of the selected function", async () => {
+  test("shows the basins of Himmelblau's function by default, or the basins of the selected function", async () => {
     const page = await open('')
     await page.locator('#basins > summary').click()
     await page.locator('.basins tbody tr').nth(3).waitFor()

@@ -22,7 +22,7 @@ describe('an idle native optimizer', () => {
     expect(inChild(body)).toBeLessThan(50)
   })
 
-  describe.runIf(process.platform === 'linux')('in the CPU times of the threads', () => {
+  describe.runIf(process.platform === 'linux')('measured by CPU time per thread', () => {
     const times = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
