@@ -505,7 +505,7 @@ export class Optimizer<
    * Restores a saved run of the same tensors: parameters, state, counts, averages, options of rules, and which tensors
    * are frozen. The optimizer keeps its own options, such as clip and onNonFinite.
    *
-   * @param options `partial: true` restores the tensors that fit and skips all others; the other options are those of
+   * @param options `partial: true` restores the tensors that fit and skips all others; the other options are the same as in
    * `load`
    * @returns the differences because of which tensors were skipped; empty unless `partial` is true
    * @throws CheckpointError with all differences of names, shapes, dtypes and rules, BusyError during a step. All of

@@ -6,7 +6,7 @@ import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
 
 /**
- * Returns the derivative with respect to each operand (null if there is none), from the incoming derivative d, the
+ * Returns the derivative with respect to each operand (null if it has none), from the incoming derivative d, the
  * operands and the value y of the operation.
  */
 type DerivativeRule = (

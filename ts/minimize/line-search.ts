@@ -33,7 +33,7 @@ const BRACKET_MARGIN = 0.1
 /**
  * Returns the first trial step that satisfies the strong Wolfe conditions F(t) ≤ F(0) + c1·t·F'(0) and |F'(t)| ≤
  * c2·|F'(0)|. The search follows algorithms 3.5 and 3.6 of Nocedal and Wright (2006), with the cubic interpolation of
- * equation 3.59. Growth factors and margins equal those of Torch's `strong_wolfe`. If no trial satisfies the
+ * equation 3.59. Growth factors and margins are the same as in Torch's `strong_wolfe`. If no trial satisfies the
  * conditions, the trial with the lowest value is returned, or `start` if no trial is lower.
  *
  * Close to a minimum, values differ only by rounding: a value within the noise of F(0) is accepted, and slopes decide

@@ -139,7 +139,7 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
  * scaled to its range.
  *
  * @param box ranges by parameter, as for `gridStarts`; at most 40 parameters
- * @param count number of points, number of points, from 1 to 2³⁰, preferably a power of two
+ * @param count number of points, from 1 to 2³⁰, preferably a power of two
  * @param options options: `seed`, none by default, and `dtype`, 'float64' by default
  * @throws OptionError if an argument is out of its range, or an option is unknown
  */

@@ -1,4 +1,4 @@
-/** A rule in use by groups of tensors, with the values of its options at the current update. */
+/** A rule that groups of tensors use, with the values of its options at the current update. */
 
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE_DECAY, PIPELINE_L2, PIPELINE_LIMIT, PIPELINE_SCALE, POINT } from '../arena/manifest.js'
@@ -10,16 +10,16 @@ import { addDelay, isMatrix, type ResolvedRule } from './resolve.js'
 import type { AnyRule } from './rule.js'
 import { makeRuleSchedule, type RuleNumbers, type RuleSchedule } from './values.js'
 
-/** Counter from which rules and functions are numbered. */
+/** Counter that provides the numbers of rules and functions. */
 let count = 0
 
 export class RuleInUse {
-  /** Identifying number, unique for each object of this class. */
+  /** Identifying number, different for each object of this class. */
   readonly number = count++
   declare readonly definition: Definition
   /**
-   * Copy of the definition's function. The copy lets the JavaScript engine see objects of one shape; definitions differ
-   * in shape.
+   * Copy of the definition's function. The copies give the JavaScript engine objects of one shape, because definitions
+   * differ in shape.
    */
   declare readonly advance: Definition['advance']
   declare readonly corrections: Definition['corrections']
@@ -28,12 +28,12 @@ export class RuleInUse {
   declare readonly groupOptions: readonly string[] | null
   declare readonly lrScale: number
   declare readonly clip: TensorLimits | null
-  /** The kernels of a step, in order. */
+  /** The kernels of a step, in the order in which they run. */
   declare readonly stages: readonly Kernel[]
-  /** Positions of the first stage's coefficients in a row. */
+  /** Positions of the coefficients of the first stage in a row of coefficients. */
   declare readonly positions: Kernel['row']
   declare readonly point: Kernel | undefined
-  /** Kernel numbers by stage; a stage without a kernel leaves a hole. */
+  /** Kernel numbers by stage; a stage without a kernel is a hole in the array. */
   declare readonly kernels: number[]
   /** Segment flags that are set at every update. */
   declare readonly flags: number
@@ -41,13 +41,14 @@ export class RuleInUse {
   /** Names of the state arrays that store values per row and per column. */
   declare readonly lines: readonly string[]
   /**
-   * Names of the values that are stored per tensor. A stage may use only the first names of this list and of `state`.
+   * Names of the values that are stored per tensor. A stage may use only the first names in this list and in the list
+   * `state`.
    */
   declare readonly byTensor: readonly string[]
   /** The options, including schedules. The method `set` replaces the object of options. */
   rule!: AnyRule
   numbers!: RuleNumbers
-  /** The counter fields that all tensors of the rule share, as soon as they differ from their initial values. */
+  /** The counter fields that all tensors of the rule share; undefined while they have their initial values. */
   shared: CounterFields
   /** The update t at which the schedules were last evaluated; −1 before the first evaluation. */
   evaluated = -1
@@ -78,7 +79,7 @@ export class RuleInUse {
     this.change(rule, { ...rule })
   }
 
-  /** The frozen rule that users see. */
+  /** The frozen rule, as users see it. */
   get value(): unknown {
     this.#value ??= addDelay(this)
     return this.#value
@@ -99,7 +100,7 @@ export class RuleInUse {
     this.version++
   }
 
-  /** Whether existing state stays valid under other options. */
+  /** Whether existing state stays valid if the options change to the given options. */
   keepsState(rule: AnyRule): boolean {
     const { definition, rule: before } = this
     const stages = definition.stages(rule as never)
@@ -122,7 +123,7 @@ export class RuleInUse {
     return [rows, columns, length === 0 ? 0 : length / (rows * columns)]
   }
 
-  /** Length of a state array for a tensor of this shape. */
+  /** Length of a state array for a tensor of the given shape. */
   lengthOf(name: string, shape: readonly number[] | undefined, length: number): number {
     const line = this.lines.indexOf(name)
     if (line < 0) return length
@@ -135,7 +136,7 @@ export class RuleInUse {
     return !this.#isConstant
   }
 
-  /** Whether the schedules contain no user functions. */
+  /** Whether no schedule is a user function. */
   get isPlain(): boolean {
     return this.#schedule?.isPlain ?? true
   }
@@ -152,13 +153,13 @@ export class RuleInUse {
     this.version++
   }
 
-  /** Adopts the shared counter fields of a tensor that joins this rule, unless the rule already has its own values. */
+  /** Adopts the shared counter fields of a tensor that joins this rule, unless the rule already has shared values. */
   adopt(clock: CounterFields): void {
     if (this.definition.estimateShared && makeKey(this.shared) === makeKey(this.definition.shared))
       this.share(clock)
   }
 
-  /** Copies the shared counter fields from a counter. */
+  /** Copies the shared counter fields from a tensor's counter. */
   share(clock: CounterFields): void {
     this.shared = createRecord(Object.keys(this.shared), (name) => clock[name])
   }
@@ -168,7 +169,7 @@ export class RuleInUse {
     return this.definition.flushes(this.numbers as never, smallestNormal[dtype])
   }
 
-  /** Writes the coefficients that do not depend on the counter into a row; gradients are multiplied by `scale`. */
+  /** Writes the coefficients that do not depend on the counter to a row; `scale` is the factor of the gradients. */
   write(row: Float64Array, scale: number, limit: number, dtype: Dtype): void {
     const { definition, numbers } = this
     row[PIPELINE_SCALE] = (numbers as { maximize?: unknown }).maximize === true ? -scale : scale
@@ -179,11 +180,11 @@ export class RuleInUse {
   }
 }
 
-/** Cache of the keys that were computed for objects and functions. */
+/** Cache of the keys of objects and functions. */
 const keys = new WeakMap<object, string>()
 
 /**
- * A string that is equal for equal values: schedules are compared by content, functions by identity, and 0 differs from
+ * A key that is equal for equal values: schedules are compared by content, functions by identity, and 0 differs from
  * −0.
  */
 function makeKey(value: unknown): string {
@@ -201,7 +202,7 @@ function makeKey(value: unknown): string {
 /** Rules in use by key. */
 export type Uses = Map<string, RuleInUse>
 
-/** Finds the rule in use that equals `resolved`, or registers a new one. */
+/** Finds the rule in use that equals `resolved`, or registers `resolved` as a new one. */
 export function findOrAddRule(resolved: ResolvedRule, uses: Uses, fresh?: RuleInUse): RuleInUse {
   const { rule, clip, delay, isDelayed, groupOptions, lrScale } = resolved
   const key = `${makeKey(rule)}${makeKey(clip)}${delay} ${isDelayed} ${groupOptions} ${lrScale}`

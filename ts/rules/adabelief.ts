@@ -26,11 +26,11 @@ export const AdaBeliefLoop = twice<typeof AdaBeliefKernel>(
     },
 )
 
-/** d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), and inner is ε'. */
+/** Coefficients: d = 1 − η·λ, c₁ = η/(1−∏β₁) and c₂ = 1/√(1−∏β₂); inner is ε'. */
 export const definition = defineDirection('adabelief', {
   options: {
     lr: 1e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
     /** decay rate of v, the second moment of g − m */
     beta2: 0.999,

@@ -21,7 +21,7 @@ export const AdadeltaLoop = twice<typeof AdadeltaKernel>(
 
 export const definition = defineDirection('adadelta', {
   options: {
-    /** the paper has no learning rate, which is η = 1 */
+    /** the paper has no learning rate, which corresponds to η = 1 */
     lr: 1,
     /** ρ in [0, 1) */
     rho: fraction(0.9),

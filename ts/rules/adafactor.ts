@@ -21,7 +21,7 @@ import { preset, type RuleOf, rule } from './rule.js'
 const ROWS = 64
 
 /**
- * Number of pieces that a matrix is split into, rows per piece, and rows per partial sum of squares.
+ * Number of pieces of a matrix, rows per piece, and rows per partial sum of squares.
  * crates/kernels/src/rules/adafactor.rs explains these sizes.
  */
 function cuts(height: number, columns: number) {
@@ -46,7 +46,7 @@ const sumsAndFactors = ([height, columns, count]: Matrix) => {
   }
 }
 
-/** ρ at update t. */
+/** The relative step size ρ at update t. */
 const computeRho = ({ lr, relativeStep }: { lr: number; relativeStep: boolean }, t: number): number =>
   relativeStep ? Math.min(lr, 1 / Math.sqrt(t)) : lr
 
@@ -60,12 +60,12 @@ function clipped(full: number, rms: number, d: number): number {
 }
 
 /**
- * The three passes over a tensor with factored matrices; crates/kernels/src/rules/adafactor.rs states the equations.
+ * The three passes over a tensor with factored state; crates/kernels/src/rules/adafactor.rs states the equations.
  */
 const factored =
   (f: Round): MatrixLoopOf<typeof FactoredKernel, typeof sumsAndFactors> =>
   ({ theta, g, state, shape: [height, columns, count], holds, zeroes }, row, scratch) => {
-    // The array m exists only with momentum.
+    // The array m exists only if momentum is used.
     const { r, c, m }: { readonly [N in 'r' | 'c']: FloatArray } & { readonly m?: FloatArray } = state
     const { rowFactors, columnFactors } = scratch
     const { least, pieces, some } = cuts(height, columns)
@@ -183,31 +183,39 @@ const UnfactoredMomentumLoop = twice<typeof UnfactoredMomentumKernel>(
  */
 export const definition = define('adafactor', {
   options: {
-    /** with `relativeStep` the upper bound of ρ */
+    /** with `relativeStep`, the upper bound of the relative step size ρ */
     lr: 1e-2,
-    /** exponent τ ≤ 0 of β̂₂ = 1 − t^τ at update t, counted from 1 */
+    /** exponent τ ≤ 0 of the decay rate β̂₂ = 1 − t^τ at update t, counted from 1 */
     beta2Decay: nonPositive(-0.8),
     /** ε₁ ≥ 0; null stands for the machine epsilon of the dtype, 2⁻²³ or 2⁻⁵² */
     eps1: nullable(nonNegative(), null),
-    /** place of ε₁: `'floor'`, the default, is a lower bound for mean(r) and for √V̂; `'square'` adds it to g² */
+    /**
+     * use of ε₁:  `'floor'`, the default, makes ε₁ a lower bound for mean(r) and for √V̂; `'square'` adds ε₁ to
+     * g²
+     */
     epsPlacement: choice('floor', 'square'),
     /** ε₂ ≥ 0, lower bound of RMS(θ) */
     eps2: nonNegative(1e-3),
-    /** clips the RMS of U: U is divided by RMS(U)/d if that is above 1; null does not clip */
+    /**
+     * upper limit d of the RMS of the step U: U is divided by RMS(U)/d if that quotient is above 1; null does not clip
+     */
     d: nullable(nonNegative(), 1),
-    /** ρ = min(η, 1/√t) instead of η */
+    /** uses the step size ρ = min(η, 1/√t) instead of η */
     relativeStep: true,
-    /** the rate is ρ·max(ε₂, RMS(θ)) instead of ρ */
+    /** uses the rate ρ·max(ε₂, RMS(θ)) instead of ρ */
     scaleParameter: true,
-    /** whether matrices store only r and c; false stores v at full size for matrices too, as for all other tensors */
+    /** whether matrices store only row means r and column means c; false stores v at full size for all tensors */
     factored: true,
-    /** a tensor is factored only if each of its last two dimensions is at least this large */
+    /** a tensor has factored state only if each of its last two dimensions is at least this large */
     minFactored: atLeast(1, 1),
     /** decay rate of m, the average of the steps; 0 stores no m */
     beta1: 0,
     /** decoupled weight decay, with the factor that `decayScale` selects */
     weightDecay: 0,
-    /** factor of λ·θ: `'lr'`, the default, is η, `'rate'` the tensor's own rate before clipping, `'none'` 1 */
+    /**
+     * factor of the weight decay λ·θ: `'lr'`, the default, is η; `'rate'` is the tensor's own rate before clipping;
+     * `'none'` is 1
+     */
     decayScale: choice('lr', 'rate', 'none'),
     maximize: false,
   },
@@ -274,9 +282,10 @@ const square = { eps1: 1e-30, epsPlacement: 'square' } as const
  * dimensions of a tensor form matrices. A tensor with fewer than two dimensions, or without a shape in `shapes`, stores
  * v at full size.
  *
- * Defaults are PyTorch's. `adafactor.optax` uses Optax's values: η is not reduced over time, and λ·θ is not multiplied
- * by η. `adafactor.keras` uses the values of Keras, and `adafactor.timm` the values of timm, MLX and fairseq. If you
- * pass a learning rate to `adafactor.keras` or `adafactor.timm`, also pass `relativeStep: false`.
+ * The defaults are PyTorch's defaults. `adafactor.optax` uses Optax's defaults: η is not reduced over time, and λ·θ is
+ * not multiplied by η. `adafactor.keras` uses the defaults of Keras, and `adafactor.timm` uses the defaults of timm,
+ * MLX and fairseq. If you pass a learning rate to `adafactor.keras` or `adafactor.timm`, also pass `relativeStep:
+ * false`.
  *
  * State: r and c, or v; with beta1 > 0 also m.
  * @throws OptionError if an option is unknown or out of its range

@@ -16,10 +16,13 @@ export const AdagradLoop = twice<typeof AdagradKernel>(
     },
 )
 
-/** The coefficient for η is η/(1 + (t−1)·lrDecay); c is 1, or 1/t in the essay's form. */
+/** The coefficient for η is η/(1 + (t−1)·lrDecay); the coefficient c is 1, or 1/t in the essay's form. */
 export const definition = defineDirection('adagrad', {
   options: {
-    /** `'torch'`, the default, sums the squares; `'essay'` averages them, √(s/t), and has a default ε of 0 */
+    /**
+     * `'torch'`, the default, uses the sum s of the squares; `'essay'` uses their mean, √(s/t), and has a default ε of
+     * 0
+     */
     form: choice('torch', 'essay'),
     /** the `'essay'` form with η/√t equals the `'torch'` form with η */
     lr: 1e-2,
@@ -27,7 +30,7 @@ export const definition = defineDirection('adagrad', {
     lrDecay: nonNegative(0),
     /** λ·θ is added to the gradient */
     weightDecay: 0,
-    /** ≥ 0: initial value of s */
+    /** ≥ 0: initial value of the sum of squares s */
     initialAccumulator: nonNegative(0),
     /** if √s + ε is exactly 0, the parameter keeps its value */
     eps: 1e-10,
@@ -55,8 +58,8 @@ export interface Adagrad extends RuleOf<typeof definition> {}
 /**
  * Adagrad (Duchi, Hazan and Singer, 2011): s ← s + g·g, θ ← θ − η·g/(√s + ε).
  *
- * Defaults are PyTorch's. `adagrad.optax` starts the sum at 0.1 as Optax does, plus the 1e-7 that Optax adds to the sum
- * under the root.
+ * The defaults are PyTorch's defaults. `adagrad.optax` starts the sum at 0.1 as Optax does, and adds Optax's 1e-7 under
+ * the root.
  *
  * State: s. @throws OptionError if an option is unknown or out of its range
  */

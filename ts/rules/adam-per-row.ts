@@ -1,4 +1,4 @@
-/** Adam and AdamW with `perRow`; crates/kernels/src/rules/adam_per_row.rs. */
+/** Adam and AdamW with the option `perRow`; the Rust counterpart is crates/kernels/src/rules/adam_per_row.rs. */
 
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamPerRowKernel } from '../arena/manifest.js'

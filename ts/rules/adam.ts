@@ -7,7 +7,7 @@ import { type CounterOf, maskedByEps } from './define.js'
 import { type CorrectionPositions, correctAmsgrad, products, writeBetas } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** Coefficients if ε is added to the uncorrected √v: c₁ = η·√(1−∏β₂)/(1−∏β₁), c₂ = 1. */
+/** Coefficients if ε is added to the uncorrected √v: c₁ = η·√(1−∏β₂)/(1−∏β₁) and c₂ = 1. */
 function correctTogether(
   { product2 }: CounterOf<typeof products>,
   row: Float64Array,
@@ -17,7 +17,7 @@ function correctTogether(
   row[positions.c2] = 1
 }
 
-/** Coefficients if AMSGrad takes the maximum of the corrected v: h = 1/(1−∏β₂), c₂ = 1. */
+/** Coefficients if AMSGrad takes the maximum of the corrected v: h = 1/(1−∏β₂) and c₂ = 1. */
 function correctLargest(
   { product2 }: CounterOf<typeof products>,
   row: Float64Array,
@@ -34,24 +34,25 @@ function correctLargest(
 export const definition = defineDirection('adam', {
   options: {
     lr: 1e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.999,
-    /** if the divisor is exactly 0, the parameter keeps its value; 0 is the essay's form */
+    /** if the divisor is exactly 0, the parameter keeps its value; an ε of 0 is the essay's form */
     eps: 1e-8,
     /** λ·θ is added to the gradient (`adamw` decays the parameters instead) */
     weightDecay: 0,
     amsgrad: false,
     /**
-     * second moment of which AMSGrad takes the maximum: `'raw'`, the default, is v, as in PyTorch; `'corrected'` is v̂,
-     * as in Optax
+     * the second moment whose maximum AMSGrad uses: `'raw'`, the default, is v, as in PyTorch; `'corrected'` is v̂, as
+     * in Optax
      */
     amsgradMoment: choice('raw', 'corrected'),
-    /** root to which ε is added: `'corrected'`, the default, is √v̂; `'raw'` is √v, as in PyTorch's SparseAdam */
+    /** the root to which ε is added: `'corrected'`, the default, is √v̂; `'raw'` is √v, as in PyTorch's SparseAdam */
     epsMoment: choice('corrected', 'raw'),
     /**
-     * corrects the bias with each row's own number of updates, for gradients from `sparseRows`, which must be imported
+     * corrects the bias with each row's own number of updates, for gradients from `sparseRows`, which the program must
+     * import
      */
     perRow: false,
     maximize: false,
@@ -86,8 +87,8 @@ export interface Adam extends RuleOf<typeof definition> {}
 
 /**
  * Adam (Kingma and Ba, 2015, algorithm 1): m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·g², θ ← θ − η·m̂/(√v̂ + ε), with m̂ =
- * m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` uses TensorFlow.js's ε of 1e-7. `adam.sparse` adds ε to √v as PyTorch's
- * SparseAdam does, for gradients from `sparseRows`.
+ * m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` uses an ε of 1e-7, as TensorFlow.js does. `adam.sparse` adds ε to √v, as
+ * PyTorch's SparseAdam does, for gradients from `sparseRows`.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError if an option is unknown or out of its range

@@ -22,19 +22,19 @@ export const AdamaxLoop = twice<typeof AdamaxKernel>(
 )
 
 /**
- * c₁ = η/(1−∏β₁). With `epsPlacement: 'gradient'` inside = ε and outside = 0, with `'divisor'` inside = 0 and outside =
- * ε.
+ * c₁ = η/(1−∏β₁). With `epsPlacement: 'gradient'`, inside = ε and outside = 0; with `'divisor'`, inside = 0 and outside
+ * = ε.
  */
 export const definition = defineDirection('adamax', {
   options: {
     lr: 2e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of n, the maximum of |g| */
+    /** decay rate of n, which is the decaying maximum of |g| */
     beta2: 0.999,
     /** if the divisor is exactly 0, the parameter keeps its value */
     eps: 1e-8,
-    /** `'gradient'`, the default, adds ε to |g|, as in PyTorch; `'divisor'` adds it to n */
+    /** `'gradient'`, the default, adds ε to |g|, as in PyTorch; `'divisor'` adds ε to n */
     epsPlacement: choice('gradient', 'divisor'),
     /** λ·θ is added to the gradient */
     weightDecay: 0,
@@ -65,7 +65,7 @@ export interface Adamax extends RuleOf<typeof definition> {}
  * Adamax (Kingma and Ba, 2015, algorithm 2), Adam with a decaying maximum of |g| instead of the root mean square, as in
  * `torch.optim.Adamax`: m ← β₁·m + (1−β₁)·g, n ← max(β₂·n, |g| + ε), θ ← θ − η·m̂/n, with m̂ = m/(1−β₁ᵗ).
  *
- * `adamax.tfjs` uses the form and the values of TensorFlow.js: n ← max(β₂·n, |g|), θ ← θ − η·m̂/(n + ε).
+ * `adamax.tfjs` uses the form and the defaults of TensorFlow.js: n ← max(β₂·n, |g|), θ ← θ − η·m̂/(n + ε).
  *
  * State: m, n. @throws OptionError if an option is unknown or out of its range
  */

@@ -8,9 +8,9 @@ import { preset, type RuleOf, rule } from './rule.js'
 export const definition = defineDirection('adamw', {
   options: {
     lr: 1e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.999,
     /** if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,
@@ -19,7 +19,8 @@ export const definition = defineDirection('adamw', {
     ...decayOptions,
     amsgrad: false,
     /**
-     * corrects the bias with each row's own number of updates, for gradients from `sparseRows`, which must be imported
+     * corrects the bias with each row's own number of updates, for gradients from `sparseRows`, which the program must
+     * import
      */
     perRow: false,
     maximize: false,
@@ -40,11 +41,11 @@ export const definition = defineDirection('adamw', {
 export interface AdamW extends RuleOf<typeof definition> {}
 
 /**
- * AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam with decoupled weight decay, θ ← (1 − η·λ)·θ − η·m̂/(√v̂ + ε),
- * which is not added to the gradient.
+ * AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam whose weight decay is not part of the gradient, θ ← (1 −
+ * η·λ)·θ − η·m̂/(√v̂ + ε).
  *
- * The essay adds λ'·‖θ‖² to the loss, whose gradient is 2·λ'·θ: pass `weightDecay: 2·λ'`. Defaults are PyTorch's;
- * `adamw.optax` uses Optax's λ of 1e-4.
+ * The essay adds λ'·‖θ‖² to the loss; the gradient of this term is 2·λ'·θ, so pass `weightDecay: 2·λ'`. The defaults
+ * are PyTorch's defaults; `adamw.optax` uses Optax's λ of 1e-4.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError if an option is unknown or out of its range

@@ -46,16 +46,19 @@ const computeDecay = ({ lr, weightDecay, proximal }: Decay) =>
 export const definition = defineDirection('adan', {
   options: {
     lr: 1e-3,
-    /** decay rate of m; the paper's β₁ is 1 minus this decay rate */
+    /** decay rate of the first moment m; β₁ in the paper is 1 minus this decay rate */
     beta1: 0.98,
-    /** decay rate of n, the mean change of the gradient */
+    /** decay rate of n, the average change of the gradient */
     beta2: 0.92,
-    /** β₃ in [0, 1), decay rate of q, the mean square */
+    /** decay rate β₃ in [0, 1) of q, the mean square */
     beta3: fraction(0.99),
     /** if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,
     weightDecay: 0,
-    /** divides by 1 + η·λ after the step, as in the paper; false multiplies by 1 − η·λ, as AdamW does */
+    /**
+     * divides the parameters by 1 + η·λ after the step, as in the paper; false multiplies by 1 − η·λ before the step,
+     * as AdamW does
+     */
     proximal: true,
     maximize: false,
   },

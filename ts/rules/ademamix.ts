@@ -30,8 +30,8 @@ export const AdEMAMixLoop = twice<typeof AdEmaMixKernel>(
 )
 
 /**
- * β₃ at a fraction of its warm-up. 1/log β₃ is interpolated linearly between 1/log β₁ and 1/log β₃, so that the memory
- * 1/|log β| grows by the same amount per update.
+ * The value of β₃ at a fraction of its warm-up. 1/log β₃ is interpolated linearly between 1/log β₁ and 1/log β₃, so
+ * that the memory 1/|log β| grows by the same amount per update.
  */
 function warmed(beta1: number, beta3: number, part: number): number {
   return Math.min(exp(1 / ((1 - part) / log(beta1) + part / log(beta3))), beta3)
@@ -46,11 +46,11 @@ export const definition = defineDirection('ademamix', {
     lr: 1e-3,
     /** decay rate of the fast momentum m1 */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.999,
-    /** β₃ in [0, 1), decay rate of the slow momentum m2 */
+    /** decay rate β₃ in [0, 1) of the slow momentum m2 */
     beta3: fraction(0.9999),
-    /** α ≥ 0, weight of the slow momentum */
+    /** weight α ≥ 0 of the slow momentum */
     alpha: nonNegative(5),
     /** ≥ 0: number of updates during which α rises from 0; the paper uses the length of the run */
     alphaWarmup: nonNegative(0),
@@ -94,8 +94,8 @@ export interface AdEMAMix extends RuleOf<typeof definition> {}
  * η·λ)·θ − η·(m̂₁ + α·m₂)/(√v̂ + ε). During a warm-up of T updates α(t) = α·t/T, and β₃(t) = exp(log β₁·log β₃ /
  * ((1−t/T)·log β₃ + (t/T)·log β₁)), at most β₃.
  *
- * The default α of 5 is Optax's; the authors' code uses 2, and the paper uses 4 to 10. t counts the tensor's updates
- * from 1, whereas Optax's schedules count from 0.
+ * The default α of 5 is Optax's default; the authors' code uses 2, and the paper uses 4 to 10. The
+ * count t is the number of the tensor's updates from 1, whereas Optax's schedules count from 0.
  *
  * State: m1, m2, v. @throws OptionError if an option is unknown or out of its range
  */

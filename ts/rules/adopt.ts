@@ -36,17 +36,17 @@ export const AdoptLoop = twice<typeof AdoptKernel>(
 export const definition = defineDirection('adopt', {
   options: {
     lr: 1e-3,
-    /** decay rate of m, the first moment of the quotients */
+    /** decay rate of m, the first moment of the quotients g/√v */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.9999,
-    /** lower bound of the divisor; if the divisor is exactly 0, the quotient is 0 */
+    /** lower bound of the divisor √v; if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-6,
-    /** ≥ 0: the quotient is clipped to ± (t−1) raised to this exponent; null does not clip */
+    /** ≥ 0: exponent k; the quotient is clipped to ± (t−1)ᵏ; null does not clip */
     clipExponent: nullable(nonNegative(), 0.25),
     /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
-    /** the decay starts at the second update */
+    /** weight decay begins at the second update */
     decoupledWeightDecay: false,
     ...decayOptions,
     maximize: false,
@@ -82,7 +82,7 @@ export interface Adopt extends RuleOf<typeof definition> {}
  * quotient: m ← β₁·m + (1−β₁)·clip(g/max(√v, ε), ±(t−1)^¼), θ ← θ − η·m, then v ← β₂·v + (1−β₂)·g². The first update
  * only sets v ← g².
  *
- * Defaults are the authors' and Optax's; `adopt.timm` uses timm's exponent, 0.333.
+ * The defaults are the defaults of the authors and of Optax; `adopt.timm` uses timm's exponent, 0.333.
  *
  * State: m, v. @throws OptionError if an option is unknown or out of its range
  */

@@ -7,16 +7,16 @@ import { GradientDescentLoop } from './gradient-descent.js'
 import { type RuleOf, rule } from './rule.js'
 
 /**
- * η is `lr` at t = 1, afterwards η/(1 + λ′·η·t)^α with the η and the t of the previous update. (λ + λ′)·θ is added to
- * g.
+ * The rate η is `lr` at t = 1, and afterwards η/(1 + λ′·η·t)^α with the values of η and t at the previous update. The
+ * term (λ + λ′)·θ is added to the gradient g.
  */
 export const definition = defineDirection('asgd', {
   options: {
-    /** a changed value takes effect one update later */
+    /** a changed learning rate takes effect one update later */
     lr: 1e-2,
-    /** λ′ ≥ 0: how early the rate decreases, and the factor of θ that is added to the gradient */
+    /** λ′ ≥ 0: speed at which the learning rate decreases, and coefficient of θ in the gradient */
     lambda: nonNegative(1e-4),
-    /** α ≥ 0: exponent of the decrease of the rate */
+    /** exponent α ≥ 0 of the decrease of the learning rate */
     alpha: nonNegative(0.75),
     /** λ·θ is added to the gradient */
     weightDecay: 0,
@@ -24,7 +24,7 @@ export const definition = defineDirection('asgd', {
   },
   kernels: [kernel(GradientDescentKernel, GradientDescentLoop)],
   stages: () => [GradientDescentKernel],
-  /** The rate of the current update, and the rate of the next update, which is already fixed. */
+  /** The learning rate of the current update, and the learning rate of the next update, which is already fixed. */
   clock: { rate: 0, nextRate: 0 },
   advance(clock, { lr, lambda, alpha }, next) {
     next.rate = clock.t === 0 ? lr : clock.nextRate
@@ -42,7 +42,7 @@ export interface Asgd extends RuleOf<typeof definition> {}
 
 /**
  * Averaged SGD (Polyak and Juditsky, 1992), as in `torch.optim.ASGD`: gradient descent θ ← θ − ηₜ·(g + λ′·θ) with a
- * decreasing rate, ηₜ = η/(1 + λ′·η·(t−1))^α with the η of the previous update.
+ * decreasing rate ηₜ = η/(1 + λ′·η·(t−1))^α, where η is the value at the previous update.
  *
  * The optimizer computes the average: with `average: swa({ start: t0 + 1 })` it equals PyTorch's `ax` with `t0`, from
  * update t0 + 2 on. (Before update t0 + 2, PyTorch's `ax` equals the parameters. PyTorch's default t0 of 1 million

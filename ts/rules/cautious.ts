@@ -1,4 +1,6 @@
-/** Modifiers of directions (`cautious`, `grams`) and decoupled weight decay; crates/kernels/src/rules/cautious.rs. */
+/**
+ * Modifiers of directions (`cautious`, `grams`) and decoupled weight decay, as in crates/kernels/src/rules/cautious.rs.
+ */
 
 import { type Kernel, kernel, twice } from '../arena/kernel.js'
 import { CautiousKernel, MASK_KEEPS_ALL, MASK_TAKES_SIGN, MASKED } from '../arena/manifest.js'
@@ -7,7 +9,7 @@ import type { ValuesOf } from '../options/kinds.js'
 import { type CounterFields, type Declaration, type Definition, define } from './define.js'
 import type { RuleOptionTable, TableOf } from './options.js'
 
-/** θ ← d·θ − rate·w; with cautious weight decay θ − rate·w if w·θ < 0. */
+/** The update θ ← d·θ − rate·w; with cautious weight decay, θ ← θ − rate·w if w·θ < 0. */
 const CautiousLoop = twice<typeof CautiousKernel>(
   (f) =>
     (theta, w, _state, { decay }, from, to, { rate, spares }) => {
@@ -32,7 +34,7 @@ const modifiers = { cautious: false, grams: false }
 /** Options of rules with decoupled weight decay; {@link decoupledDecay} reads `maxLr`. */
 export const decayOptions = { maxLr: 0, cautiousWeightDecay: false }
 
-/** Factor d of a decoupled weight decay. */
+/** The factor d of decoupled weight decay. */
 export function decoupledDecay({
   lr,
   weightDecay,
@@ -46,9 +48,9 @@ export function decoupledDecay({
 }
 
 /**
- * Defines a rule with one stage θ ← d·θ − u, whose direction u can be modified. If `cautious` or `grams` is set, the
- * first stage leaves the direction for a second stage. (The second stage has no state, so it does not change the types
- * of state that K declares.)
+ * Defines a rule that consists of one stage θ ← d·θ − u, whose direction u can be modified. If `cautious` or `grams` is
+ * set, the first stage passes the direction to a second stage. (The second stage has no state, so it does not change
+ * the types of state that K declares.)
  */
 export function defineDirection<
   const N extends string,

@@ -13,24 +13,24 @@ import { makeOptionTable, type RuleOptionTable, type TableOf } from './options.j
 /** The rule's own counter fields with their initial values. */
 export type CounterFields = Readonly<Record<string, number>>
 
-/** The update counter of tensors with the same number of updates; the field t is the current update, counted from 1. */
+/** The update counter of tensors with equal numbers of updates; the field t is the current update, counted from 1. */
 export type CounterOf<C> = { -readonly [K in keyof C]: number } & { t: number }
 
 /**
- * Declaration of a rule. Functions with a parameter of type `NumbersOf` receive the options' values at one update
- * instead of schedules.
+ * The declaration from which a rule is defined. Functions with a parameter of type `NumbersOf` receive the options'
+ * values at one update instead of schedules.
  */
 export interface Declaration<O, K extends readonly Kernel[], C extends CounterFields> {
   /** All kernels that the rule can use. */
   readonly kernels: K
-  /** The kernels of one step, in order. */
+  /** The kernels of one step, in the order in which they run. */
   stages(rule: ValuesOf<O>): readonly K[number][]
-  /** The kernel that writes the point at which the next gradient is to be evaluated, unless that point is θ. */
+  /** The kernel that writes the point for the next gradient; undefined if the point is θ. */
   point?(rule: ValuesOf<O>): K[number] | undefined
   /**
-   * Whether a step throws unless `gradientPoint()` was called before the step. A rule that requires `gradientPoint()`
-   * keeps a second sequence in addition to the parameters. A rule with two sequences supports neither a delayed start
-   * nor lookahead.
+   * Whether a step throws an error unless `gradientPoint()` was called before the step. A rule that requires
+   * `gradientPoint()` keeps a second sequence in addition to the parameters. A rule with two sequences supports neither
+   * a delayed start nor lookahead.
    */
   readonly wantsPoint?: boolean
   /** Initial values of the rule's counter fields, in addition to t. */
@@ -38,15 +38,16 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
   /** The counter fields that all tensors of the rule share, even if their numbers of updates differ. */
   readonly shared?: CounterFields
   /**
-   * Writes the counter of the next update into `next`, in which t is already set. The function changes no other object.
+   * Writes the counter of the next update to `next`, whose field t is already set. The function must not change any
+   * other object.
    */
   advance?(clock: CounterOf<C>, rule: NumbersOf<O>, next: CounterOf<C>): void
   /**
-   * Writes the coefficients that do not depend on the counter; `positions` are the coefficients' positions for the
-   * first stage's kernel.
+   * Writes the coefficients that do not depend on the counter; `positions` contains their positions in the row of the
+   * first stage.
    */
   coefficients(rule: NumbersOf<O>, row: Float64Array, positions: K[number]['row'], dtype: Dtype): void
-  /** Writes the coefficients that depend on the counter; the function is called after `advance`. */
+  /** Writes the coefficients that depend on the counter, after `advance` has updated the counter. */
   corrections?(
     rule: NumbersOf<O>,
     clock: Readonly<CounterOf<C>>,
@@ -54,9 +55,9 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
     positions: K[number]['row'],
   ): void
   /**
-   * The function is called between two stages. Computes the per-tensor values of tensor `i` from its sums; the tensor
-   * has `length` elements. `tensor` contains the arrays by name. `rows` is the number of rows of each matrix in the
-   * tensor, or 0 if the tensor is not a matrix.
+   * This function runs between two stages. The function computes the per-tensor values of tensor `i` from its sums; the
+   * tensor has `length` elements. The argument `tensor` contains the tensor's arrays by name. The argument `rows` is
+   * the number of rows of each matrix in the tensor, or 0 if the tensor is not a matrix.
    */
   between?(
     rule: NumbersOf<O>,
@@ -68,36 +69,36 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
     rows: number,
   ): void
   /**
-   * The function is called after the first stage. Computes the quantities that all tensors of the rule share, from the
-   * sums of all tensors in the order of their names; `tensors` are the tensors of `members`.
+   * This function runs after the first stage. The function computes the quantities that all tensors of the rule share,
+   * from the sums of all tensors in the order of their names; `tensors` are the tensors of `members`.
    */
   estimateShared?(
     rule: NumbersOf<O>,
     members: readonly SharedMember<C>[],
     tensors: readonly { readonly length: number }[],
   ): void
-  /** The rule for tensors of a shape that this rule does not support; undefined if it supports the shape. */
+  /** The rule for tensors whose shape this rule does not support; undefined if the rule supports the shape. */
   fallback?(rule: ValuesOf<O>, shape: readonly number[] | undefined): object | undefined
   /**
-   * Whether the rule is for matrices only. An optimizer throws if none of the rule's tensors has a shape, because only
-   * the fallback would run.
+   * Whether the rule supports matrices only. An optimizer throws an error if none of such a rule's tensors has a shape,
+   * because only the fallback would run.
    */
   readonly wantsShapes?: boolean
   /**
-   * Rows and columns of each matrix in a tensor of this shape. Default: one matrix, with the first dimension as rows
-   * and the product of the other dimensions as columns.
+   * Rows and columns of each matrix in a tensor of this shape. By default, a tensor is one matrix: its rows are the
+   * first dimension, and its columns are the product of the other dimensions.
    */
   matrix?(shape: readonly number[]): readonly [rows: number, columns: number]
   /**
-   * Whether sparse gradients are supported: the update of a row depends on no other row, and on no step without that
+   * Whether the rule supports sparse gradients: the update of a row depends on no other row, and on no step without the
    * row.
    */
   readonly takesRows?: boolean
   /** Options that `set` cannot change, because the layout of a tensor's state depends on these options. */
   readonly fixed?: readonly string[]
-  /** Factor d of θ ← d·θ − u for decoupled weight decay; 1 by default. */
+  /** Factor d in θ ← d·θ − u, for decoupled weight decay; 1 by default. */
   decay?(rule: NumbersOf<O>): number
-  /** Coefficient λ of a decay that is added to the gradient; 0 by default. */
+  /** Coefficient λ of the weight decay that is added to the gradient; 0 by default. */
   l2?(rule: NumbersOf<O>): number
   /** Initial values of state arrays; 0 by default. */
   starts?(rule: ValuesOf<O>): { readonly [N in K[number]['state'][number]]?: StateStart }
@@ -107,17 +108,17 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
   flushes?(rule: NumbersOf<O>, smallestNormal: number): boolean
   /** Defaults that depend on other options. */
   implied?(rule: ValuesOf<O>): Partial<ValuesOf<O>>
-  /** Checks combinations of options and throws an OptionError. */
+  /** Checks combinations of option values, and throws an OptionError for an invalid combination. */
   check?(rule: ValuesOf<O>): void
 }
 
-/** A tensor of a rule that computes quantities over all of its tensors. */
+/** A tensor, as seen by a rule that computes quantities over all of its tensors. */
 export interface SharedMember<C extends CounterFields = CounterFields> {
-  /** Counter of the current update, or of the tensor's last update if the tensor is left out of this step. */
+  /** Counter of the current update, or counter of the last update if the tensor has no gradient in this step. */
   readonly clock: CounterOf<C>
-  /** Coefficients of the stages after the first; null if the tensor is left out of this step. */
+  /** Coefficients of the stages after the first stage; null if the tensor has no gradient in this step. */
   readonly row: Float64Array | null
-  /** Sums of the tensor by name. */
+  /** Sums over the tensor's elements, by name. */
   readonly sums: Readonly<Record<string, number>>
   /** Keeps the tensor's parameters and counter unchanged in this step. */
   hold(): void
@@ -126,7 +127,7 @@ export interface SharedMember<C extends CounterFields = CounterFields> {
 /** Initial value of a state array: a number for all elements, or the parameters. */
 export type StateStart = number | 'parameters'
 
-/** Members of a declaration that some rules do not define. */
+/** Members of a declaration that a rule can omit. */
 type OptionalMember = 'advance' | 'corrections' | 'between' | 'estimateShared' | 'fallback'
 
 /** A declaration with its name and with defaults for the omitted members. */
@@ -145,13 +146,16 @@ export interface Definition<
   readonly schedulable: readonly string[]
   /** Maximum number of coefficients in a row of the rule, without the coefficients of the pipeline. */
   readonly coefficientCount: number
-  /** Name in messages if it differs from the rule's name; runs saved with one variant do not load into another. */
+  /**
+   * Name of the rule in messages, if it differs from the rule's name; a run that was saved with one variant does not
+   * load into another variant.
+   */
   readonly variant?: string
 }
 
 const definitions = new Map<string, Definition>()
 
-/** Registers a rule under its name. A rule is known if its function is imported. */
+/** Registers a rule by its name. A rule is known only if its function is imported. */
 export function define<
   const N extends string,
   G extends RuleOptionTable<G>,
@@ -198,7 +202,7 @@ export function define<
   return definition
 }
 
-/** The definition of an imported rule, or of a custom rule with its equations in `options`. */
+/** The definition of an imported rule, or of a custom rule whose equations are in `options`. */
 export function definitionNamed(name: string, options?: object): Definition | undefined {
   return definitions.get(name) ?? extensions.defineFromEquations?.(name, options)
 }
@@ -216,7 +220,7 @@ export function stateNames<O>(definition: Definition<string, O>, rule: ValuesOf<
   return [...new Set([...elementwise, ...lineStateNames(kernels)])]
 }
 
-/** Names of state arrays with values per row and per column. */
+/** Names of the state arrays that contain values per row and per column. */
 export const lineStateNames = (stages: readonly Kernel[]): readonly string[] =>
   stages.flatMap(({ lines = [] }) => lines)
 

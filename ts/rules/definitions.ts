@@ -1,4 +1,6 @@
-/** All rules by name, for tools and tests. The core of the library knows only the rules that a program imports. */
+/**
+ * All rules by name, for tools and tests. The core of the library knows only the rules that the user's program imports.
+ */
 
 import { type Definition, definitionNamed } from './define.js'
 import type { EquationRule } from './equation-rule.js'
@@ -12,13 +14,13 @@ export type BuiltInRule = {
   [K in keyof RuleFunctions]: RuleFunctions[K] extends (...options: never) => infer R ? R : never
 }[keyof RuleFunctions]
 
-/** A rule: a plain, frozen description, identified by its `name`. */
+/** A rule: a plain, frozen description that its `name` identifies. */
 export type Rule = BuiltInRule | DelayedStart<BuiltInRule>
 
 /** A custom rule, made with `defineRule`. */
 export type CustomRule = EquationRule | DelayedStart<EquationRule>
 
-/** The rules with these names. TypeScript infers this union type for an array of several rules. */
+/** The types of the rules with these names. TypeScript infers this union type for an array of several rules. */
 export type RuleByName<N extends Rule['name']> = Extract<Rule, { readonly name: N }>
 
 /** Definitions of all built-in rules by name. */

@@ -4,8 +4,8 @@ import type { Scheduled } from '../schedules/schedule.js'
 import type { WithState } from './rule.js'
 
 /**
- * An option of a custom rule: its default and its range. If the option is a schedule, all values of the schedule must
- * be in this range.
+ * An option of a custom rule, with its default and its range. If the option is a schedule, all values of the schedule
+ * must be in the range.
  */
 export interface EquationOption {
   readonly default: number | boolean
@@ -18,26 +18,26 @@ export interface EquationOption {
   readonly scheduled?: boolean
 }
 
-/** Initial value of a state: a number, the parameters, or the first gradient. */
+/** Initial value of a state array: a number, the parameters, or the first gradient. */
 export type EquationStart = number | 'parameters' | 'gradient'
 
 /** A state array with one number per element. */
 export interface EquationState {
   readonly start: EquationStart
   /**
-   * Whether subnormal numbers in this array may be flushed to 0 at every 256th update, because they slow down
-   * arithmetic; true by default. Subnormal numbers are flushed only if all states of the rule allow flushing.
+   * Whether subnormal numbers in this array may be set to 0 at every 256th update, because they slow down arithmetic;
+   * true by default. Subnormal numbers are set to 0 only if all state arrays of the rule allow this.
    */
   readonly flush?: boolean
 }
 
-/** A custom rule as the user writes it. */
+/** A custom rule, as the user writes it. */
 export interface RuleDefinition {
   /** Options by name; a number or a boolean stands for an option without limits. */
   readonly options?: Readonly<Record<string, EquationOption | number | boolean>>
   /** State arrays by name, at most six. */
   readonly state?: Readonly<Record<string, EquationState | EquationStart>>
-  /** Scalars by name, with their initial values: each tensor has one float64 number per scalar. */
+  /** Scalars by name, with their initial values; each tensor has one float64 number per scalar. */
   readonly scalars?: Readonly<Record<string, number>>
   /** The equations, one per line. */
   readonly step: string

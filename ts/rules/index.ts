@@ -1,26 +1,27 @@
 /**
- * Update rules: how one step changes the parameters, given their gradient. Every function exported here makes a rule,
- * for example `adam({ lr: 1e-3 })`.
+ * Update rules, which define how one step changes the parameters, given their gradient. Every function in this module
+ * makes a rule, for example `adam({ lr: 1e-3 })`.
  *
  * A rule is a plain, frozen object: its `name` and a value for each option. A rule can be compared, stored as JSON or
- * sent to a worker. A rule's behavior follows from its declaration, which `define` (define.ts) registers under the
- * rule's name:
+ * sent to a worker. The behavior of a rule follows from its declaration, which `define` (define.ts) registers by the
+ * name of the rule:
  *
  * - `options`: names, ranges and defaults. options.ts declares the options that many rules share.
  * - `kernels`: the loops that update parameters and state. Each kernel exists twice: in Rust
  *   (crates/kernels/src/rules), and in TypeScript as `twice((f) => loop)`, where f rounds to the dtype. The Rust kernel
  *   and the TypeScript kernel perform the same operations in the same order, so their results are bit-identical.
- * - `stages`: the kernels of one step. An elementwise rule has one stage. A rule that needs norms or other sums has
+ * - `stages`: the kernels that run in one step, in order. An elementwise rule has one stage. A rule that needs norms or
+ * other sums has
  *   several stages, and `between` computes one rate per tensor from the sums of the previous stage.
- * - `coefficients` and `corrections`: fill a row of float64 coefficients, which the kernels read. `advance` updates the
+ * - `coefficients` and `corrections` fill a row of float64 coefficients, which the kernels read. `advance` updates the
  *   counters that the coefficients depend on, such as the products of β₁ and β₂ (moments.ts).
  *
- * A step uses a rule as follows. `resolve` checks the user's rule, and `RuleInUse` (active-rule.ts) stores the checked
- * rule for a group of tensors. A step evaluates the schedules (values.ts), writes the row of coefficients, and has the
- * engine run the stages over the segments of the flat parameter array.
+ * A step uses a rule as follows. `resolve` validates the user's rule, and `RuleInUse` (active-rule.ts) stores the
+ * validated rule for a group of tensors. A step evaluates the schedules (values.ts), writes the row of coefficients,
+ * and lets the engine run the stages over the segments of the flat parameter array.
  *
- * Example: a minimal declaration. The example's kernel reads η from the coefficient `lr`, and the pipeline multiplies θ
- * by `decay`.
+ * The following example is a minimal declaration. The kernel of the example reads η from the coefficient `lr`, and the
+ * pipeline multiplies θ by `decay`.
  *
  * ```ts
  * export const definition = defineDirection('gradientDescent', {

@@ -33,21 +33,21 @@ const LambLoop = twice<typeof LambKernel>(
 export const definition = define('lamb', {
   options: {
     lr: 1e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-6,
     /** λ·θ is part of the direction */
     weightDecay: 0,
-    /** subtracts η·λ·θ from the parameters before their norm is taken, instead of adding λ·θ to the direction */
+    /** subtracts η·λ·θ from the parameters before their norm is computed, instead of adding λ·θ to the direction */
     decoupled: false,
-    /** scales by the ratio of norms even if λ is 0; with false the ratio is 1 if λ is 0 */
+    /** scales the step by the ratio of norms even if λ is 0; with false, the ratio is 1 if λ is 0 */
     alwaysAdapt: true,
-    /** limits the ratio of norms to 1 */
+    /** limits the ratio of norms to at most 1 */
     trustClip: false,
-    /** m averages the gradients; false adds g instead of (1−β₁)·g */
+    /** m averages the gradients with the factor 1−β₁; false adds g instead of (1−β₁)·g */
     gradAveraging: true,
     maximize: false,
   },
@@ -68,7 +68,7 @@ export const definition = define('lamb', {
     row[LambKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },
   between({ lr, weightDecay, decoupled, alwaysAdapt, trustClip }, _, { parameters, direction, rate }, i) {
-    // If weight decay precedes the step, it scales the norm of the parameters as well.
+    // Weight decay that precedes the step also scales the norm of the parameters.
     const norm = Math.sqrt(parameters[i]) * (decoupled ? Math.abs(1 - lr * weightDecay) : 1)
     const adapts = (alwaysAdapt || weightDecay !== 0) && norm > 0 && direction[i] > 0
     const ratio = adapts ? norm / Math.sqrt(direction[i]) : 1
@@ -86,8 +86,9 @@ export interface Lamb extends RuleOf<typeof definition> {}
  * LAMB (You et al., 2020, algorithm 2): Adam's direction u = m̂/(√v̂ + ε) + λ·θ, scaled per tensor by the ratio of
  * norms ‖θ‖/‖u‖: θ ← θ − η·(‖θ‖/‖u‖)·u. LAMB's ratio is 1 if one of the norms is 0.
  *
- * Defaults are Optax's. `lamb.timm` uses timm's values: λ is 0.01, and the ratio is 1 if λ is 0. timm also clips the
- * global norm to 1 before the step. The optimizer's option `clip: { norm: 1 }` clips like timm.
+ * The defaults are Optax's defaults. `lamb.timm` uses timm's defaults: λ is 0.01, and the ratio is 1 if λ is 0. timm
+ * also clips the global norm to 1 before the step. The optimizer's option `clip: { norm: 1 }` clips the gradients in
+ * the same way as timm.
  *
  * State: m, v.
  * @throws OptionError if an option is unknown or out of its range

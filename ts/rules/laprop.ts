@@ -27,9 +27,9 @@ const computeDecay = ({ lr, weightDecay }: { readonly lr: number; readonly weigh
 export const definition = defineDirection('laprop', {
   options: {
     lr: 4e-4,
-    /** decay rate of m, the first moment of the quotients */
+    /** decay rate of m, the first moment of the quotients g/√v̂ */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-15,
@@ -39,7 +39,7 @@ export const definition = defineDirection('laprop', {
   },
   kernels: [kernel(LaPropKernel, LaPropLoop)],
   stages: () => [LaPropKernel],
-  /** ∏β₂, and the average of η with the decay rate of m. */
+  /** The product ∏β₂, and the average of η with the decay rate of m. */
   clock: { product2: 1, averageLr: 0 },
   advance(clock, { lr, beta1, beta2 }, next) {
     next.product2 = flushTrace(clock.product2 * beta2)
@@ -66,11 +66,11 @@ export interface LaProp extends RuleOf<typeof definition> {}
 
 /**
  * LaProp (Ziyin, Wang and Ueda, 2020, algorithm 1): normalizes the gradient before averaging it, m ← β₁·m +
- * η(1−β₁)·g/(√v̂ + ε), θ ← (1 − η·λ)·(θ − m·η/η̄). η̄ averages η with the same decay rate. If η is constant, the factor
- * η/η̄ is Adam's bias correction.
+ * η(1−β₁)·g/(√v̂ + ε), θ ← (1 − η·λ)·(θ − m·η/η̄). The average η̄ of η has the same decay rate as m. If η is constant,
+ * the factor η/η̄ is Adam's bias correction.
  *
- * Defaults are the authors' and timm's. If η is exactly 0, the implementations of the authors and of timm move by m,
- * and antigrad does not move. The authors' λ is not multiplied by η.
+ * The defaults are the defaults of the authors and of timm. If η is exactly 0, the implementations of the authors and
+ * of timm change θ by m, but antigrad does not change θ. In the authors' code, λ is not multiplied by η.
  *
  * State: m, v. @throws OptionError if an option is unknown or out of its range
  */

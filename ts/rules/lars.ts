@@ -37,30 +37,30 @@ const LarsNesterovLoop = twice<typeof LarsNesterovKernel>(
 export const definition = define('lars', {
   options: {
     lr: 1e-3,
-    /** μ ≥ 0; may be scheduled */
+    /** factor μ ≥ 0 of the momentum; may be scheduled */
     momentum: scheduled(nonNegative, 0.9),
-    /** ≥ 0: the new step enters the momentum with the factor 1 − dampening */
+    /** ≥ 0: each new step enters the momentum with the factor 1 − dampening */
     dampening: nonNegative(0),
     /** Nesterov's momentum, θ ← θ − η·(u + μ·b) */
     nesterov: false,
     /** λ·θ is added to the gradient */
     weightDecay: 0,
-    /** τ ≥ 0, factor of the ratio of norms */
+    /** factor τ ≥ 0 of the ratio of norms */
     trustCoefficient: nonNegative(1e-3),
-    /** added to the norm in the denominator */
+    /** added to the norm in the denominator of the ratio */
     eps: 0,
     /**
      * denominator of the ratio of norms: `'update'`, the default, is ‖g + λ·θ‖; `'sum'` is ‖g‖ + λ·‖θ‖, as in the paper
      */
     denominator: choice('update', 'sum'),
     /**
-     * place of η: `'inside'`, the default, multiplies the gradients that the momentum sums, as in the paper and Optax;
-     * `'outside'` multiplies the momentum
+     * position of η:  `'inside'`, the default, multiplies the gradients that the momentum sums, as in the paper and
+     * Optax; `'outside'` multiplies the momentum
      */
     lrPlacement: choice('inside', 'outside'),
-    /** scales by the ratio of norms even if λ is 0; with false the ratio is 1 if λ is 0 */
+    /** scales the step by the ratio of norms even if λ is 0; with false, the ratio is 1 if λ is 0 */
     alwaysAdapt: true,
-    /** limits the rate to η (LARC) */
+    /** limits the rate to at most η (LARC) */
     trustClip: false,
     maximize: false,
   },
@@ -96,10 +96,10 @@ export interface Lars extends RuleOf<typeof definition> {}
 /**
  * LARS (You, Gitman and Ginsburg, 2017): momentum that scales the gradient u = g + λ·θ of each tensor by r = τ·‖θ‖/‖u‖:
  * b ← μ·b + η·r·u, θ ← θ − b. r is 1 if one of the norms is 0. Biases and the scales of normalization layers are
- * usually excluded from decay and ratio: `groups: [{ ...noDecay(), rule: sgd(…) }]`.
+ * usually excluded from weight decay and from the ratio: `groups: [{ ...noDecay(), rule: sgd(…) }]`.
  *
- * Defaults are Optax's. `lars.timm` uses timm's values: the denominator is the paper's sum of norms, η is outside of
- * the momentum, the momentum is 0, and the ratio is 1 if λ is 0.
+ * The defaults are Optax's defaults. `lars.timm` uses timm's defaults: the denominator is the paper's sum of norms, η
+ * is outside of the momentum, the momentum is 0, and the ratio is 1 if λ is 0.
  *
  * State: b.
  * @throws OptionError if an option is unknown or out of its range

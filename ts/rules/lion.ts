@@ -18,13 +18,13 @@ export const LionLoop = twice<typeof LionKernel>(
 /** d = 1 − η·λ. */
 export const definition = defineDirection('lion', {
   options: {
-    /** for Lion, a third to a tenth of AdamW's learning rate */
+    /** for Lion, use a third to a tenth of AdamW's learning rate */
     lr: 1e-4,
-    /** weight of m in the direction */
+    /** weight of the momentum m in the direction */
     beta1: 0.9,
-    /** decay rate of m */
+    /** decay rate of the momentum m */
     beta2: 0.99,
-    /** decoupled: η·λ·θ is subtracted from the parameters; for Lion, three to ten times AdamW's weight decay */
+    /** decoupled: η·λ·θ is subtracted from the parameters; for Lion, use three to ten times AdamW's weight decay */
     weightDecay: 0,
     ...decayOptions,
     maximize: false,
@@ -48,7 +48,8 @@ export interface Lion extends RuleOf<typeof definition> {}
  * Lion (Chen et al., 2023, algorithm 2): θ ← (1 − η·λ)·θ − η·sign(β₁·m + (1−β₁)·g), m ← β₂·m + (1−β₂)·g. The sign of 0
  * is 0, and the sign of NaN is NaN.
  *
- * Defaults are the paper's and timm's. `lion.optax` uses Optax's λ of 1e-3, and `lion.keras` uses Keras's η of 1e-3.
+ * The defaults are the defaults of the paper and of timm. `lion.optax` uses Optax's λ of 1e-3, and `lion.keras` uses
+ * Keras' η of 1e-3.
  *
  * State: m. @throws OptionError if an option is unknown or out of its range
  */

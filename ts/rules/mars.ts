@@ -57,16 +57,19 @@ const MarsLionLoop = twice<typeof MarsLionKernel>(
  */
 export const definition = define('mars', {
   options: {
-    /** rule that uses c as its gradient: `'adamw'`, the default, or `'lion'`, the sign of m */
+    /** rule that uses the corrected gradient c: `'adamw'`, the default, or `'lion'`, which uses the sign of m */
     form: choice('adamw', 'lion'),
     lr: 3e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.95,
-    /** only with `form: 'adamw'` */
+    /** decay rate of the second moment v, only with `form: 'adamw'` */
     beta2: 0.99,
-    /** γ ≥ 0, factor of β₁/(1−β₁)·(g − gₜ₋₁), the correction of the gradient; may be scheduled */
+    /** factor γ ≥ 0 of the gradient's correction β₁/(1−β₁)·(g − gₜ₋₁); may be scheduled */
     gamma: scheduled(nonNegative, 0.025),
-    /** only with `form: 'adamw'`; if the divisor is exactly 0, only weight decay changes the parameter */
+    /**
+     * decay rate of the second moment v, only with `form: 'adamw'`; if the divisor is exactly 0, only weight decay
+     * changes the parameter
+     */
     eps: 1e-8,
     /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 0,
@@ -116,7 +119,7 @@ export interface Mars extends RuleOf<typeof definition> {}
  * gradient; with `form: 'lion'` the update is m ← β₁·m + (1−β₁)·c, θ ← (1 − η·λ)·θ − η·sign(m).
  *
  * gₜ₋₁ is the gradient of the previous batch (MARS-approx). The authors apply MARS to matrices only, and AdamW to all
- * other tensors: use `groups` for this. Defaults are the authors'; `mars.timm` uses timm's β₁ of 0.9.
+ * other tensors: use `groups` for this. The defaults are the authors' defaults; `mars.timm` uses timm's β₁ of 0.9.
  *
  * State: previous, m, and with `form: 'adamw'` v.
  * @throws OptionError if an option is unknown or out of its range

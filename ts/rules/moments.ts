@@ -8,10 +8,10 @@ export interface Betas {
   readonly beta2: number
 }
 
-/** ∏β₁ and ∏β₂ so far. The products of β₁ and β₂ stay correct if a β changes during the run. */
+/** The products ∏β₁ and ∏β₂ so far. The products of β₁ and β₂ stay correct if a β changes during the run. */
 export const products = { product1: 1, product2: 1 }
 
-/** Multiplies β₁ and β₂ of the next update into the counter's products. */
+/** Multiplies the products in the counter by β₁ and β₂ of the next update. */
 export function multiplyBetas(
   clock: CounterOf<typeof products>,
   { beta1, beta2 }: Betas,
@@ -24,10 +24,10 @@ export function multiplyBetas(
 /** Returns 0 if x is so small that 1 − x rounds to 1, because subnormal numbers are slow and stop shrinking. */
 export const flushTrace = (product: number): number => (product < 1e-300 ? 0 : product)
 
-/** Positions in a row of the coefficients with the given names. */
+/** Positions of the coefficients with the given names in a row. */
 export type PositionsOf<N extends string> = { readonly [K in N]: number }
 
-/** Writes ε, β₁, β₂, 1 − β₁ and 1 − β₂. */
+/** Writes the coefficients ε, β₁, β₂, 1 − β₁ and 1 − β₂. */
 export function writeBetas(
   { eps, beta1, beta2 }: Betas & { readonly eps: number },
   row: Float64Array,
@@ -40,7 +40,7 @@ export function writeBetas(
   row[positions.oneMinusBeta2] = 1 - beta2
 }
 
-/** Positions of the bias corrections in a row. */
+/** Positions of the bias corrections in a row of coefficients. */
 export type CorrectionPositions = PositionsOf<'c1' | 'c2'>
 
 /** c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). */
@@ -54,7 +54,7 @@ export function correctBias(
   row[positions.c2] = 1 / Math.sqrt(1 - product2)
 }
 
-/** c₁ and c₂ as in `correctBias`, and with AMSGrad h = 1. */
+/** Writes c₁ and c₂ as in `correctBias`, and h = 1 with AMSGrad. */
 export function correctAmsgrad(
   rule: { readonly lr: number; readonly amsgrad: boolean },
   clock: CounterOf<typeof products>,

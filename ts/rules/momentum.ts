@@ -18,7 +18,7 @@ export const MomentumLoop = twice<typeof MomentumKernel>(
 export const definition = defineDirection('momentum', {
   options: {
     lr: 1e-3,
-    /** α in [0, 1), factor of the velocity; may be scheduled */
+    /** factor α in [0, 1) of the velocity; may be scheduled */
     momentum: scheduled(fraction, 0.9),
     maximize: false,
   },
@@ -34,8 +34,8 @@ export const definition = defineDirection('momentum', {
 export interface Momentum extends RuleOf<typeof definition> {}
 
 /**
- * Momentum, the heavy ball (Polyak, 1964, in the form of Sutskever et al., 2013, equations 1 and 2), with the learning
- * rate inside the velocity: v ← α·v − η·g, θ ← θ + v. (PyTorch's form is `sgd({ momentum })`.)
+ * Momentum, also called the heavy ball (Polyak, 1964, in the form of Sutskever et al., 2013, equations 1 and 2), with
+ * the learning rate inside the velocity: v ← α·v − η·g, θ ← θ + v. (PyTorch's form is `sgd({ momentum })`.)
  *
  * State: v. @throws OptionError if an option is unknown or out of its range
  */

@@ -12,10 +12,13 @@ import { Scaled } from './norms.js'
 import { addDelay, isMatrix, resolve } from './resolve.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** Coefficients a, b and c of X ← a·X + (b·P + c·P·P)·X, per iteration. */
+/** The coefficients a, b and c of X ← a·X + (b·P + c·P·P)·X, one triple per iteration. */
 type Triples = readonly (readonly [a: number, b: number, c: number])[]
 
-/** Maximum number of triples in a row. The last triple of coefficients also serves all further iterations. */
+/**
+ * Maximum number of triples in a row of coefficients. The last triple of coefficients is used for all further
+ * iterations.
+ */
 const TRIPLES = 8
 
 const named = {
@@ -52,7 +55,7 @@ const MuonMomentumLoop = twice<typeof MuonMomentumKernel>(
 const number = new Float32Array(1)
 const bits = new Uint32Array(number.buffer)
 
-/** Rounds float64 to float32, and then to the nearest bfloat16, ties to even. */
+/** Rounds a float64 number to float32, and then to the nearest bfloat16, ties to even. */
 function toBfloat16(x: number): number {
   number[0] = x
   bits[0] = (bits[0] + 0x7fff + ((bits[0] >>> 16) & 1)) & 0xffff0000
@@ -78,7 +81,7 @@ const NewtonSchulzLoop = twice(
       const isRounded = row.bfloat16 !== 0
       const round = (x: number) => (isRounded ? toBfloat16(x) : x)
 
-      /** C ← α·A·B + β·D, or A·B without D. Each element is one sum, with k ascending. */
+      /** Computes C ← α·A·B + β·D, or A·B if there is no D. Each element of C is one sum, with k ascending. */
       const multiply = (
         a: FloatArray,
         b: FloatArray,
@@ -145,7 +148,7 @@ function coefficients(): Option<Coefficients> {
   return option<Coefficients, Coefficients>(expected, 'original', accepts, read)
 }
 
-/** Kind of an option whose value is the rule for tensors that are not matrices. */
+/** An option whose value is the rule for tensors that are not matrices. */
 function otherRule(value: object): Option<object> {
   const read = (what: string, given: unknown): object | undefined => {
     const resolved = resolve(given, what)
@@ -161,9 +164,9 @@ function otherRule(value: object): Option<object> {
 export const definition = define('muon', {
   options: {
     lr: 1e-3,
-    /** μ in [0, 1), decay rate of the momentum; may be scheduled */
+    /** decay rate μ in [0, 1) of the momentum; may be scheduled */
     momentum: scheduled(fraction, 0.95),
-    /** Nesterov's momentum: the direction is μ·b + (1−μ)·g instead of b */
+    /** Nesterov's momentum: the direction is μ·b + (1−μ)·g and not b */
     nesterov: true,
     /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 0.1,
@@ -171,22 +174,22 @@ export const definition = define('muon', {
     nsSteps: integerBetween(1, 100, 5),
     /**
      * a, b and c of X ← a·X + (b·P + c·P·P)·X: `'original'` (Jordan), `'quintic'` (Dion's five triples),
-     * `'polarExpress'` (Amsel et al., 2025), or an array of up to eight triples, one per iteration; the last triple
-     * serves all further iterations
+     * `'polarExpress'` (Amsel et al., 2025), or an array of up to eight triples, one per iteration; the last triple is
+     * used for all further iterations
      */
     coefficients: coefficients(),
     /**
      * scale s of the orthogonal matrix with A rows and B columns: `'original'` is √max(1, A/B), `'matchRmsAdamW'` is
-     * 0.2·√max(A, B), `'spectralUnclamped'` is √(A/B)
+     * 0.2·√max(A, B), and `'spectralUnclamped'` is √(A/B)
      */
     scale: choice('original', 'matchRmsAdamW', 'spectralUnclamped'),
     /**
-     * lower bound of the matrix norm, by which the matrix is divided; if the divisor is exactly 0, the quotient is 0
+     * lower bound of the norm by which the matrix is divided; if the divisor is exactly 0, the quotient is 0
      */
     eps: 1e-7,
-    /** precision of X: `'parameters'`, the default, or `'bfloat16'`, which rounds where PyTorch rounds and is slower */
+    /** precision of X: `'parameters'`, the default, or `'bfloat16'`, which is slower and rounds where PyTorch rounds */
     precision: choice('parameters', 'bfloat16'),
-    /** rule for tensors that are not matrices: tensors without a shape, or with fewer than two dimensions */
+    /** rule for tensors that are not matrices, because they have no shape or fewer than two dimensions */
     fallback: otherRule(adamw()),
     maximize: false,
   },
@@ -238,10 +241,10 @@ export interface Muon extends RuleOf<typeof definition> {}
  * dimension, and its columns are the product of the other dimensions. Tensors that are not matrices use the rule
  * `fallback`. `set(match, …)` changes the options of the fallback, and `report()` names the fallback. If `shapes`
  * contains none of the rule's tensors, as in `minimize`, a TensorError is thrown. Embeddings and the last layer usually
- * get another rule as well: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
+ * also get another rule: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
  *
- * Defaults are PyTorch's, except for `precision`. `muon.torch` uses PyTorch's precision as well. `muon.kellerJordan`,
- * `muon.timm` and `muon.keras` use the values of Jordan's code, of timm and of Keras.
+ * The defaults are PyTorch's defaults, except for `precision`. `muon.torch` also uses PyTorch's precision.
+ * `muon.kellerJordan`, `muon.timm` and `muon.keras` use the defaults of Jordan's code, of timm and of Keras.
  *
  * State: b.
  * @throws OptionError if an option is unknown or out of its range

@@ -32,25 +32,25 @@ interface Momenta {
   readonly momentumDecay: number | null
 }
 
-/** μₜ = β₁·(1 − ½·0.96^(t·ψ)), or β₁ if ψ is null. */
+/** The momentum factor μₜ = β₁·(1 − ½·0.96^(t·ψ)), or β₁ if ψ is null. */
 function computeMomentum(t: number, { beta1, momentumDecay }: Momenta): number {
   return momentumDecay === null ? beta1 : beta1 * (1 - 0.5 * pow(0.96, t * momentumDecay))
 }
 
 /**
- * c₀ = η·(1−μₜ)/(1−∏μ), c₁ = η·μₜ₊₁/(1−μₜ₊₁·∏μ), c₂ = 1/√(1−∏β₂), where μₜ = β₁·(1 − ½·0.96^(t·ψ)), or β₁ if ψ is null.
- * d = 1, or 1 − η·λ with `decoupledWeightDecay`.
+ * c₀ = η·(1−μₜ)/(1−∏μ), c₁ = η·μₜ₊₁/(1−μₜ₊₁·∏μ), c₂ = 1/√(1−∏β₂), where μₜ = β₁·(1 − ½·0.96^(t·ψ)),
+ * or β₁ if ψ is null. d = 1, or 1 − η·λ with `decoupledWeightDecay`.
  */
 export const definition = defineDirection('nadam', {
   options: {
     lr: 2e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
-    /** ψ ≥ 0 in μₜ = β₁·(1 − ½·0.96^(t·ψ)); null sets μₜ = β₁ at every update, as in Optax */
+    /** ψ ≥ 0 in μₜ = β₁·(1 − ½·0.96^(t·ψ)); null uses μₜ = β₁ at every update, as in Optax */
     momentumDecay: nullable(nonNegative(), 4e-3),
     /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
@@ -84,7 +84,7 @@ export interface NAdam extends RuleOf<typeof definition> {}
  * NAdam (Dozat, 2016), Adam with Nesterov's momentum, as in `torch.optim.NAdam`: with μₜ = β₁·(1 − ½·0.96^(t·ψ)), θ ← θ
  * − η·m̂/(√v̂ + ε), where m̂ = (1−μₜ)·g/(1−∏μ) + μₜ₊₁·m/(1−μₜ₊₁·∏μ).
  *
- * `nadam.optax` uses the form of Optax: μₜ = β₁, and decoupled decay. Optax's `nadamw` uses a λ of 1e-4.
+ * `nadam.optax` uses the form of Optax: μₜ = β₁, and decoupled weight decay. Optax's `nadamw` uses a λ of 1e-4.
  *
  * State: m, v. @throws OptionError if an option is unknown or out of its range
  */

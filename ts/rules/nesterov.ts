@@ -17,7 +17,7 @@ export const NesterovLoop = twice<typeof NesterovKernel>(
     },
 )
 
-/** Computes no update, but the point at which the shifted form needs the gradient. */
+/** Computes no update, but only the point at which the shifted form needs the gradient. */
 export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point }, { alpha }, from, to) => {
   for (let i = from; i < to; i++) {
     point[i] = f(theta[i] + f(alpha * v[i]))
@@ -25,12 +25,13 @@ export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point 
 })
 
 /**
- * ahead = 1 + α. The first equations define the reparametrized form, and the second equations define the shifted form.
+ * The coefficient ahead is 1 + α. The first equations define the reparametrized form, and the second equations define
+ * the shifted form.
  */
 export const definition = define('nesterov', {
   options: {
     lr: 1e-3,
-    /** α in [0, 1), factor of the velocity; may be scheduled */
+    /** factor α in [0, 1) of the velocity; may be scheduled */
     momentum: scheduled(fraction, 0.9),
     /**
      * `'reparametrized'`, the default, evaluates the gradient at the parameters u: v' = α·v − η·∇F(u), u ← u − α·v +

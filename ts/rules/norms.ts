@@ -1,21 +1,24 @@
-/** Passes that measure whole tensors, shared by several rules; crates/kernels/src/rules/norms.rs. */
+/**
+ * Passes that compute norms of whole tensors, shared by several rules; the Rust counterpart is
+ * crates/kernels/src/rules/norms.rs.
+ */
 
 import { kernel, twice } from '../arena/kernel.js'
 import { BothNormsKernel, GradientNormKernel, PreparedKernel, ScaledKernel } from '../arena/manifest.js'
 
-/** Stores the gradient after it has passed the pipeline. */
+/** Stores the gradient after the pipeline has scaled, clipped and decayed it. */
 const PreparedLoop = twice<typeof PreparedKernel>(() => (_theta, g, _state, _row, from, to, _, direction) => {
   for (let i = from; i < to; i++) direction[i] = g[i]
 })
 
-/** Stores the gradient after it has passed the pipeline, and sums θ² and g². */
+/** Stores the gradient after the pipeline has scaled, clipped and decayed it, and sums θ² and g². */
 const BothNormsLoop = twice<typeof BothNormsKernel>(
   () => (_theta, g, _state, _row, from, to, _, direction) => {
     for (let i = from; i < to; i++) direction[i] = g[i]
   },
 )
 
-/** Stores the gradient after it has passed the pipeline, and sums g². */
+/** Stores the gradient after the pipeline has scaled, clipped and decayed it, and sums g². */
 const GradientNormLoop = twice<typeof GradientNormKernel>(
   () => (_theta, g, _state, _row, from, to, _, direction) => {
     for (let i = from; i < to; i++) direction[i] = g[i]

@@ -20,15 +20,15 @@ const NovoGradLoop = twice<typeof NovoGradKernel>(
 export const definition = define('novograd', {
   options: {
     lr: 1e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of v, the squared norm */
+    /** decay rate of v, the average of the squared gradient norm */
     beta2: 0.25,
-    /** added to √v in the divisor */
+    /** ε, which is added to √v in the divisor */
     eps: 1e-6,
     /** λ·θ is added to the normalized gradient, before the momentum */
     weightDecay: 0,
-    /** m averages the normalized gradients; false adds all of g/(√v + ε) + λ·θ instead of 1−β₁ of it */
+    /** m averages the normalized gradients with the factor 1−β₁; false adds all of g/(√v + ε) + λ·θ */
     gradAveraging: false,
     maximize: false,
   },
@@ -54,7 +54,7 @@ export interface NovoGrad extends RuleOf<typeof definition> {}
  * NovoGrad (Ginsburg et al., 2019): keeps one second moment per tensor, v ← β₂·v + (1−β₂)·‖g‖². The second moment
  * starts at the first ‖g‖² that is not 0. m ← β₁·m + g/(√v + ε) + λ·θ, θ ← θ − η·m.
  *
- * Defaults are Optax's; `novograd.timm` uses timm's values.
+ * The defaults are Optax's defaults; `novograd.timm` uses timm's defaults.
  *
  * State: m.
  * @throws OptionError if an option is unknown or out of its range

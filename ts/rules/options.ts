@@ -10,7 +10,7 @@ import { scheduled } from '../schedules/option.js'
 const rate = (value: number) => scheduled(nonNegative, value)
 
 const numbers = {
-  /** learning rate η ≥ 0, may be scheduled */
+  /** learning rate η ≥ 0; may be scheduled */
   lr: rate,
   /** β₁ in [0, 1) */
   beta1: fraction,
@@ -18,27 +18,27 @@ const numbers = {
   beta2: fraction,
   /** ε ≥ 0 */
   eps: nonNegative,
-  /** weight decay λ ≥ 0, may be scheduled */
+  /** weight decay λ ≥ 0; may be scheduled */
   weightDecay: rate,
-  /** η_max ≥ 0; unless it is 0, the decay is (η²/η_max)·λ·θ instead of η·λ·θ (Defazio, 2025) */
+  /** η_max ≥ 0; if it is above 0, the decay is (η²/η_max)·λ·θ instead of η·λ·θ (Defazio, 2025) */
   maxLr: nonNegative,
 }
 
 interface Flags {
   /** subtracts η·λ·θ from the parameters, as AdamW does */
   readonly decoupledWeightDecay: Option<boolean>
-  /** skips the decay of elements that the step moves away from 0 (Chen et al., 2025) */
+  /** skips the weight decay of elements that the step moves away from 0 (Chen et al., 2025) */
   readonly cautiousWeightDecay: Option<boolean>
-  /** divides by the root of the largest v so far (Reddi, Kale and Kumar, 2018) */
+  /** AMSGrad: divides by the root of the largest v so far (Reddi, Kale and Kumar, 2018) */
   readonly amsgrad: Option<boolean>
   /** maximizes the objective instead of minimizing it */
   readonly maximize: Option<boolean>
   /**
-   * drops the elements of the step that disagree with the gradient in sign, and scales up the others (Liang et al.,
-   * 2024)
+   * drops the elements of the step whose sign disagrees with the gradient, and scales up the other elements (Liang et
+   * al., 2024)
    */
   readonly cautious: Option<boolean>
-  /** takes the signs of the gradient and the sizes of the step (Cao et al., 2024); excludes `cautious` */
+  /** takes the signs of the gradient and the absolute values of the step (Cao et al., 2024); excludes `cautious` */
   readonly grams: Option<boolean>
 }
 
@@ -46,7 +46,7 @@ type OptionMakers = typeof numbers
 /** Types of the shared options; editors show the comments on these options. */
 type SharedOptionTable = Flags & { readonly [K in keyof OptionMakers]: ReturnType<OptionMakers[K]> }
 
-/** Options in a rule's declaration: own options with their kind, shared options with their default. */
+/** Options in the declaration of a rule: its own options with their kind, and shared options with their default. */
 export type RuleOptionTable<G> = {
   readonly [K in keyof G]: Option | (K extends keyof OptionMakers ? number : boolean)
 }
@@ -54,7 +54,7 @@ export type RuleOptionTable<G> = {
 /** Names of the shared options in a declaration. */
 type SharedNames<G> = { [K in keyof G]: G[K] extends Option ? never : K }[keyof G] & keyof SharedOptionTable
 
-/** Builds the table of a rule's options. A rule's own comment on a shared option follows the shared comment. */
+/** Builds the table of a rule's options. A rule's own comment on a shared option is appended to the shared comment. */
 export type TableOf<G> = Pick<SharedOptionTable, SharedNames<G>> & {
   readonly [K in keyof G]: G[K] extends Option
     ? G[K]

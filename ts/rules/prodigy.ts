@@ -6,7 +6,7 @@ import { type CounterOf, define, maskedByEps, type SharedMember } from './define
 import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** In the equations, Σu and Σ|s| are sums over all tensors. */
+/** The sums Σu and Σ|s| in the equations are taken over all tensors. */
 const ProdigyMomentsLoop = twice<typeof ProdigyMomentsKernel>(
   (f) =>
     (theta, g, { s, m, v, start }, { beta1, taken1, beta2, taken2, beta3, pull }, from, to, _, direction) => {
@@ -29,7 +29,7 @@ const ProdigyLoop = twice<typeof ProdigyKernel>(
     },
 )
 
-/** d, the largest estimate so far, and N; all are 0 before the first update. */
+/** The estimate d, the largest estimate so far, and N; all are 0 before the first update. */
 const shared = { d: 0, dMax: 0, numerator: 0 }
 const clock = { ...products, ...shared }
 type ProdigyCounter = CounterOf<typeof clock>
@@ -54,7 +54,7 @@ function effectiveRate(
   return d * lr * (useBiasCorrection ? Math.sqrt(1 - product2) / (1 - product1) : 1)
 }
 
-/** Computes the next d of tensors that share one d, from their sums. */
+/** Computes the next d of all tensors that share one d, from the sums of these tensors. */
 function estimate(rule: ProdigyOptions, members: readonly SharedMember<typeof clock>[]): void {
   const { beta1, beta3, eps, weightDecay, d0, dCoef, growthRate } = rule
   const present = members.filter(({ row }) => row !== null)
@@ -73,7 +73,7 @@ function estimate(rule: ProdigyOptions, members: readonly SharedMember<typeof cl
   const next = Math.min(nextMax, (d === d0 ? Math.max(d, estimated) : d) * growthRate)
   present.forEach(({ row }, k) => {
     if (row === null) return
-    // Without momentum m is d·g, with the new d.
+    // Without momentum, m is d·g with the new d.
     row[ProdigyKernel.row.rate] = rates[k] * (beta1 === 0 ? next / d : 1)
     row[ProdigyKernel.row.eps] = next * eps
     // +0 instead of −0: adding −0·θ would turn a θ of −0 into +0.
@@ -89,23 +89,23 @@ function estimate(rule: ProdigyOptions, members: readonly SharedMember<typeof cl
  */
 export const definition = define('prodigy', {
   options: {
-    /** a factor of d: keep 1, or pass a schedule */
+    /** factor of the estimated step size d: keep 1, or pass a schedule */
     lr: 1,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.999,
-    /** β₃ in [0, 1), decay rate of the estimate of d; √β₂ by default */
+    /** decay rate β₃ in [0, 1) of the estimate of d; √β₂ by default */
     beta3: fraction(0.999499874937461),
-    /** ε is multiplied by d; if the divisor is exactly 0, only weight decay changes the parameter */
+    /** ε, which is multiplied by d; if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-8,
     /** decoupled: γ·λ·θ is subtracted from the parameters */
     weightDecay: 0,
-    /** d₀ > 0, initial value of d; must be less than the distance to the solution */
+    /** initial value d₀ > 0 of d; must be less than the distance to the solution */
     d0: positive(1e-6),
-    /** > 0, factor of the estimate of d: try 0.5 or 2 before you tune anything else */
+    /** factor > 0 of the estimate of d: try 0.5 or 2 before you tune any other option */
     dCoef: positive(1),
-    /** ≥ 1, largest growth of d per update; unlimited by default */
+    /** largest factor ≥ 1 by which d grows per update; unlimited by default */
     growthRate: atLeast(1, Number.MAX_VALUE),
     /** multiplies the steps by √(1−β₂ᵗ)/(1−β₁ᵗ), as Adam does */
     useBiasCorrection: false,
@@ -159,8 +159,8 @@ export interface Prodigy extends RuleOf<typeof definition> {}
  *
  * While D is 0 because all gradients have been 0, an update changes nothing, not even the number of updates. A tensor
  * without a gradient does not contribute to an update's sums. A tensor that is added later starts with the current d. A
- * NaN or infinity in one gradient enters d, and through d all tensors. Defaults are the authors'; `prodigy.optax` uses
- * Optax's defaults, including the bias correction.
+ * NaN or infinity in one gradient enters d, and through d all tensors. The defaults are the authors' defaults;
+ * `prodigy.optax` uses Optax's defaults, including the bias correction.
  *
  * State: m, v, s, and `start`, the initial parameters θ₀. @throws OptionError if an option is unknown or out of its
  * range

@@ -26,8 +26,8 @@ export const RAdamLoop = twice<typeof RAdamKernel>(
 )
 
 /**
- * The rectification rₜ; null if ρₜ is not above the threshold. With `reaches`, a ρₜ equal to the threshold also
- * rectifies.
+ * The rectification rₜ; null if ρₜ is not above the threshold. With `reaches`, the rectification also applies if ρₜ
+ * equals the threshold.
  */
 export function rectification(
   { t, product2 }: CounterOf<typeof products>,
@@ -49,12 +49,12 @@ export function rectification(
  */
 export const definition = defineDirection('radam', {
   options: {
-    /** `'torch'`, the default, adds ε to √v before the bias correction; `'optax'` adds it afterwards */
+    /** `'torch'`, the default, adds ε to √v before the bias correction; `'optax'` adds ε after the bias correction */
     form: choice('torch', 'optax'),
     lr: 1e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of v, the second moment; with 0.6 or less, steps are never rectified */
+    /** decay rate of the second moment v; with 0.6 or less, steps are never rectified */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
@@ -62,7 +62,9 @@ export const definition = defineDirection('radam', {
     weightDecay: 0,
     decoupledWeightDecay: false,
     ...decayOptions,
-    /** ≥ 4: steps are rectified if ρₜ is above this threshold; PyTorch and Optax use 5, the paper uses 4 */
+    /**
+     * threshold ≥ 4: steps are rectified if ρₜ is above the threshold; PyTorch and Optax use 5, and the paper uses 4
+     */
     threshold: atLeast(4, 5),
     maximize: false,
   },

@@ -6,12 +6,12 @@ import { readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedDefinitions } from './define.js'
 import { type AnyRule, describeRuleOptions } from './rule.js'
 
-/** A rule as the optimizer uses it. */
+/** A rule, as the optimizer uses it. */
 export interface ResolvedRule {
-  /** The checked, frozen rule without its delayed start. */
+  /** The validated, frozen rule without its delayed start. */
   readonly rule: AnyRule
   readonly definition: Definition
-  /** Number of updates for which the start is delayed. */
+  /** Number of updates by which the start is delayed. */
   readonly delay: number
   readonly isDelayed: boolean
   /**
@@ -19,14 +19,14 @@ export interface ResolvedRule {
    * sets the whole rule.
    */
   readonly groupOptions: readonly string[] | null
-  /** Factor by which groups multiplied the learning rate. */
+  /** Factor by which groups multiply the learning rate. */
   readonly lrScale: number
   /** Per-tensor clipping that a group sets; null if the optimizer's clipping applies. */
   readonly clip: TensorLimits | null
 }
 
 /**
- * Checks a rule that may not come from its function, for example a rule from JSON.
+ * Validates a rule that may not come from its function, for example a rule from JSON.
  *
  * @throws OptionError if the value is not a rule, if the rule was not imported, or if an option is out of its range
  */
@@ -91,7 +91,7 @@ function resolveDelayed(options: object): ResolvedRule {
   return { ...resolveInner(rule), delay: updates, isDelayed: true }
 }
 
-/** The frozen description of a rule including its delay. */
+/** The frozen description of a rule, including its delay. */
 export function addDelay({
   rule,
   delay,

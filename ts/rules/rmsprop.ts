@@ -50,7 +50,7 @@ export const RmsPropCenteredLoop = twice<typeof RmsPropCenteredKernel>(
     },
 )
 
-/** The kernel of RMSProp with `centered` and `momentum`. */
+/** The kernel of RMSProp with the options `centered` and `momentum`. */
 export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumKernel>(
   (f) =>
     (theta, g, { v, a, b }, { decay, lr, alpha, oneMinusAlpha, inside, outside, inner, mu }, from, to) => {
@@ -67,18 +67,18 @@ export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumK
 
 /**
  * With `epsPlacement: 'inside'` inside = ε and outside = 0, with `'outside'` inside = 0 and outside = ε. With momentum,
- * `lrPlacement` selects whether the coefficient inner or the coefficient η equals η; the other coefficient is 1. In the
+ * `lrPlacement` decides whether the coefficient inner or the coefficient η equals η; the other coefficient is 1. In the
  * essay's form α = 0 at t = 1.
  */
 export const definition = defineDirection('rmsprop', {
   options: {
     /**
-     * `'torch'`, the default, starts v at 0; `'essay'` starts it at the square of the first gradient and has a default
-     * ε of 0, so that the first step is η·sign(g)
+     * `'torch'`, the default, starts v at 0; `'essay'` starts v at the square of the first gradient and has a default ε
+     * of 0, so that the first step is η·sign(g)
      */
     form: choice('torch', 'essay'),
     lr: 1e-2,
-    /** α in [0, 1), decay rate of v */
+    /** decay rate α in [0, 1) of v */
     alpha: fraction(0.99),
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
@@ -88,11 +88,11 @@ export const definition = defineDirection('rmsprop', {
     centered: false,
     /** λ·θ is added to the gradient */
     weightDecay: 0,
-    /** μ ≥ 0; may be scheduled */
+    /** factor μ ≥ 0 of the momentum; may be scheduled */
     momentum: scheduled(nonNegative, 0),
     /**
-     * place of η with momentum: `'outside'`, the default, multiplies b, as in PyTorch; `'inside'` multiplies the
-     * quotients that b sums
+     * position of η with momentum:  `'outside'`, the default, multiplies b, as in PyTorch; `'inside'` multiplies
+     * the quotients that b sums
      */
     lrPlacement: choice('outside', 'inside'),
     maximize: false,
@@ -134,8 +134,9 @@ export interface RmsProp extends RuleOf<typeof definition> {}
  * + ε) and θ ← θ − η·b, as in `torch.optim.RMSprop`. With `centered` (Graves, 2013) the root is taken of max(v − a², 0)
  * instead of v, and a ← α·a + (1−α)·g.
  *
- * `rmsprop.optax` uses the form and the values of Optax: √(v + ε) and b ← μ·b + η·g/√(v + ε), θ ← θ − b. `rmsprop.tfjs`
- * uses the form and the values of TensorFlow.js, except that TensorFlow.js subtracts ε in the centered form.
+ * `rmsprop.optax` uses the form and the defaults of Optax: √(v + ε) and b ← μ·b + η·g/√(v + ε), θ ← θ − b.
+ * `rmsprop.tfjs` uses the form and the defaults of TensorFlow.js, except that TensorFlow.js subtracts ε in the centered
+ * form.
  *
  * State: v, with `centered` also a, and with momentum also b.
  * @throws OptionError if an option is unknown or out of its range

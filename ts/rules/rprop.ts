@@ -28,15 +28,15 @@ export const RpropLoop = twice<typeof RpropKernel>(
  */
 export const definition = defineDirection('rprop', {
   options: {
-    /** η ≥ 0, size of a tensor's first steps; only the tensor's first update reads η */
+    /** η ≥ 0, the size of a tensor's first step; only the first update of a tensor reads η */
     lr: nonNegative(1e-2),
-    /** η⁻ in [0, 1), factor of h if the gradient has changed its sign */
+    /** factor η⁻ in [0, 1) of the step size h if the gradient has changed its sign */
     etaMinus: fraction(0.5),
-    /** η⁺ ≥ 1, factor of h if the gradient has kept its sign */
+    /** factor η⁺ ≥ 1 of the step size h if the gradient has kept its sign */
     etaPlus: atLeast(1, 1.2),
-    /** > 0, lower limit of h */
+    /** lower limit > 0 of the step size h */
     minStep: positive(1e-6),
-    /** > 0, upper limit of h */
+    /** upper limit > 0 of the step size h */
     maxStep: positive(50),
     maximize: false,
   },
@@ -62,8 +62,8 @@ export interface Rprop extends RuleOf<typeof definition> {}
 /**
  * Rprop (Riedmiller and Braun, 1993) without weight-backtracking, as in `torch.optim.Rprop` and Optax, for gradients of
  * the full data set. Each element has its own step size h: θ ← θ − h·sign(g). h is multiplied by η⁺ if the gradient has
- * kept its sign. If the sign has changed, h is multiplied by η⁻ and the gradient counts as 0. h stays between minStep
- * and maxStep.
+ * kept its sign. If the sign has changed, h is multiplied by η⁻ and the gradient counts as 0. h always stays between
+ * minStep and maxStep.
  *
  * State: `before`, the last gradient, and h. @throws OptionError if an option is unknown or out of its range
  */

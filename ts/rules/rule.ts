@@ -1,11 +1,11 @@
-/** Rules as values: plain, frozen and checked. */
+/** Rules as plain, frozen and validated objects. */
 
 import type { Kernel } from '../arena/kernel.js'
 import type { ValuesOf } from '../options/kinds.js'
 import { overlay } from '../options/read.js'
 import type { Definition } from './define.js'
 
-/** A property that exists only in types: the names of a rule's state. */
+/** A property that exists only in the type: the names of a rule's state. */
 declare const state: unique symbol
 
 interface StateNames<Always extends string, Sometimes extends string> {
@@ -13,11 +13,11 @@ interface StateNames<Always extends string, Sometimes extends string> {
   readonly sometimes: Sometimes
 }
 
-/** Names of the state arrays of at least one of the kernels. */
+/** Names of the state arrays that at least one kernel uses. */
 type AnyState<K extends Kernel> =
   | K['state'][number]
   | (K extends { readonly lines: readonly (infer L extends string)[] } ? L : never)
-/** Names of the state arrays of every kernel. The intersection results from inference of function parameters. */
+/** Names of the state arrays that every kernel uses. The intersection results from inference of function parameters. */
 type EveryState<K extends Kernel> = (K extends unknown ? (name: AnyState<K>) => void : never) extends (
   name: infer Name extends string,
 ) => void
@@ -25,16 +25,16 @@ type EveryState<K extends Kernel> = (K extends unknown ? (name: AnyState<K>) => 
   : never
 type KernelStateNames<K extends Kernel> = StateNames<EveryState<K>, Exclude<AnyState<K>, EveryState<K>>>
 
-/** The state of a rule whose arrays always exist. */
+/** The state of a rule, limited to arrays that always exist. */
 export type WithState<Names extends string> = { readonly [state]?: StateNames<Names, never> }
 
-/** The type of a rule, from its declaration: its name, and a value for each option. */
+/** The type of a rule, derived from its declaration: a name, and a value for each option. */
 export type RuleOf<D> =
   D extends Definition<infer N, infer O, infer K, infer _>
     ? { readonly name: N } & ValuesOf<O> & { readonly [state]?: KernelStateNames<K[number]> }
     : never
 
-/** The options of a rule as users pass them: all are optional. */
+/** The options of a rule as users pass them, all of which are optional. */
 export type Options<R> = {
   readonly [K in keyof R as K extends 'name' ? never : K & string]?: R[K] | undefined
 }
@@ -59,17 +59,17 @@ export type StateOf<R, T> =
         : { readonly [N in Always]: T } & { readonly [N in Sometimes]?: T }
       : unknown
 
-/** Any rule that is not delayed, for code that does not depend on which rule it is. */
+/** Any rule that is not delayed, for code that works with every rule. */
 export type AnyRule = { readonly name: string } & Readonly<Record<string, unknown>>
 
-/** Returns the function that makes a rule's descriptions. */
+/** Returns the function that makes the descriptions of a rule. */
 export function rule<R extends { readonly name: string }>(
   definition: Pick<Definition<R['name']>, 'name'>,
 ): (options?: Options<R>) => R {
   return (options = {}) => describeRuleOptions(definition as Definition, options) as unknown as R
 }
 
-/** Returns the function that makes a rule's descriptions with the defaults of another library. */
+/** Returns the function that makes the descriptions of a rule with the defaults of another library. */
 export function preset<R extends { readonly name: string }>(
   definition: Pick<Definition<R['name']>, 'name'>,
   values: Options<R>,
@@ -92,8 +92,8 @@ export function describeRuleOptions(definition: Definition, given: object, prese
 }
 
 /**
- * A copy of the rule with some options changed; undefined options keep their values. For speed the copy is not frozen,
- * so the copy must not reach users.
+ * A copy of the rule in which some options are changed; undefined options keep their values. For speed the copy is not
+ * frozen, so the copy must not reach users.
  *
  * @throws OptionError if an option is unknown or out of its range
  */

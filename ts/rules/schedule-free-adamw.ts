@@ -16,21 +16,21 @@ import {
 /** β is β₁. γ = η, or η·(t/warmupSteps) during the warm-up. c = w/Σw, w = tʳ·γₘₐₓᵖ, c₂ = 1/√(1−∏β₂). */
 export const definition = define('scheduleFreeAdamW', {
   options: {
-    /** Schedule-Free rules need no learning-rate schedule */
+    /** keep the learning rate constant, because Schedule-Free rules need no schedule */
     lr: 0.0025,
-    /** weight of x in y = (1−β₁)·z + β₁·x, where the gradient is evaluated */
+    /** weight of x in the gradient point y = (1−β₁)·z + β₁·x */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
     /** γ·λ·y is subtracted from z */
     weightDecay: 0,
-    /** ≥ 0: updates during which η grows linearly, starting with η/warmupSteps */
+    /** ≥ 0: number of updates during which η grows linearly, starting with η/warmupSteps */
     warmupSteps: nonNegative(0),
-    /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
+    /** exponent r ≥ 0 of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0, exponent of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
+    /** exponent p ≥ 0 of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
     weightLrPower: nonNegative(2),
     maximize: false,
   },
@@ -58,9 +58,9 @@ export interface ScheduleFreeAdamW extends RuleOf<typeof definition> {}
 
 /**
  * Schedule-Free AdamW (Defazio et al., 2024, algorithm 1): v ← β₂·v + (1−β₂)·g², z ← z − γ·(g/(√v̂ + ε) + λ·y) and x ←
- * (1−c)·x + c·z, with the gradient g at y = (1−β₁)·z + β₁·x. The parameters are the average x, which you evaluate and
- * save. **Evaluate the gradient at `optimizer.gradientPoint()`**, which is y; a step without a call of this method is
- * an error. c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up, without bias correction.
+ * (1−c)·x + c·z, with the gradient g at y = (1−β₁)·z + β₁·x. The parameters are the average x, which is the point to
+ * evaluate and save. **Evaluate the gradient at `optimizer.gradientPoint()`**, which is y; a step without a call of
+ * this method is an error. c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up, without bias correction.
  *
  * State: z, which starts from the parameters, v, and the last `point`.
  * @throws OptionError if an option is unknown or out of its range

@@ -12,7 +12,7 @@ interface Rates {
   readonly silentSgdPhase: boolean
 }
 
-/** γ and the rectification r, which is null if the update is not rectified. */
+/** The rate γ and the rectification r, which is null if the update is not rectified. */
 function computeRate(clock: CounterOf<typeof products>, { lr, beta2, silentSgdPhase }: Rates) {
   const r = rectification(clock, beta2)
   return { r, gamma: r === null ? (silentSgdPhase ? 0 : lr) : lr * r }
@@ -24,22 +24,23 @@ function computeRate(clock: CounterOf<typeof products>, { lr, beta2, silentSgdPh
  */
 export const definition = define('scheduleFreeRAdam', {
   options: {
-    /** Schedule-Free rules need no learning-rate schedule */
+    /** keep the learning rate constant, because Schedule-Free rules need no schedule */
     lr: 0.0025,
-    /** weight of x in y = (1−β₁)·z + β₁·x, where the gradient is evaluated */
+    /** weight of x in the gradient point y = (1−β₁)·z + β₁·x */
     beta1: 0.9,
-    /** decay rate of v, the second moment; with 0.6 or less, steps are never rectified */
+    /** decay rate of the second moment v; with 0.6 or less, steps are never rectified */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
     /** γ·λ·y is subtracted from z */
     weightDecay: 0,
-    /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
+    /** exponent r ≥ 0 of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0, exponent of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
+    /** exponent p ≥ 0 of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
     weightLrPower: nonNegative(2),
     /**
-     * keeps the parameters during the first updates, which are not rectified; with false these updates are SGD steps
+     * keeps the parameters unchanged during the first updates, which are not rectified; with false, these updates are
+     * SGD steps
      */
     silentSgdPhase: true,
     maximize: false,

@@ -8,17 +8,17 @@ import { addWeight, Point, Sgd, warmedUpRate, weightCounters, writeRate } from '
  */
 export const definition = define('scheduleFreeSgd', {
   options: {
-    /** Schedule-Free rules need no learning-rate schedule */
+    /** keep the learning rate constant, because Schedule-Free rules need no schedule */
     lr: 1,
-    /** β in [0, 1), weight of x in y = (1−β)·z + β·x, where the gradient is evaluated */
+    /** weight β in [0, 1) of x in the gradient point y = (1−β)·z + β·x */
     momentum: fraction(0.9),
     /** λ·y is added to the gradient */
     weightDecay: 0,
-    /** ≥ 0: updates during which η grows linearly, starting with η/warmupSteps */
+    /** ≥ 0: number of updates during which η grows linearly, starting with η/warmupSteps */
     warmupSteps: nonNegative(0),
-    /** r ≥ 0, exponent of t in the weights tʳ·γₘₐₓᵖ of the average */
+    /** exponent r ≥ 0 of t in the weights tʳ·γₘₐₓᵖ of the average */
     r: nonNegative(0),
-    /** p ≥ 0, exponent of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
+    /** exponent p ≥ 0 of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
     weightLrPower: nonNegative(2),
     maximize: false,
   },
@@ -45,7 +45,7 @@ export interface ScheduleFreeSgd extends RuleOf<typeof definition> {}
 
 /**
  * Schedule-Free SGD (Defazio et al., 2024): z ← z − γ·(g + λ·y) and x ← (1−c)·x + c·z, with the gradient g at y =
- * (1−β)·z + β·x. The parameters are the average x, which you evaluate and save. **Evaluate the gradient at
+ * (1−β)·z + β·x. The parameters are the average x, which is the point to evaluate and save. **Evaluate the gradient at
  * `optimizer.gradientPoint()`**, which is y; a step without a call of this method is an error. Neither a schedule nor
  * the length of the run is needed: c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up.
  *

@@ -44,7 +44,7 @@ const AdamLoop = twice<typeof ScheduleFreeAdamKernel>(
     },
 )
 
-/** Computes no update, but y, the point at which the gradient is needed. */
+/** Computes no update, but only y, the point at which the gradient is needed. */
 const PointLoop = twice<typeof ScheduleFreePointKernel>(
   (f) =>
     (theta, _, { z, point }, { oneMinusBeta }, from, to) => {
@@ -52,7 +52,7 @@ const PointLoop = twice<typeof ScheduleFreePointKernel>(
     },
 )
 
-/** Computes no update, but y, the point at which the gradient is needed. */
+/** Computes no update, but only y, the point at which the gradient is needed. */
 const AdamPointLoop = twice<typeof ScheduleFreeAdamPointKernel>(
   (f) =>
     (theta, _, { z, point }, { oneMinusBeta }, from, to) => {
@@ -83,7 +83,7 @@ function averagingWeight(
 
 const power = (x: number, y: number): number => (y === 0 ? 1 : y === 1 ? x : y === 2 ? x * x : pow(x, y))
 
-/** Records an update with rate γ in the counter. */
+/** Records an update with the rate γ in the counter. */
 export function addWeight(
   clock: CounterOf<typeof weightCounters>,
   powers: WeightPowers,
@@ -94,7 +94,7 @@ export function addWeight(
   next.weightSum = clock.weightSum + averagingWeight(next, powers)
 }
 
-/** Writes γ and c = w/Σw; c is 0 if the sum of the weights is 0. */
+/** Writes γ and c = w/Σw to the coefficients; c is 0 if the sum of the weights is 0. */
 export function writeRate(
   clock: CounterOf<typeof weightCounters>,
   powers: WeightPowers,
@@ -106,7 +106,7 @@ export function writeRate(
   row[positions.c] = clock.weightSum === 0 ? 0 : averagingWeight(clock, powers) / clock.weightSum
 }
 
-/** γ of an update: η, or a fraction of η during the warm-up. */
+/** The rate γ of an update: η, or a fraction of η during the warm-up. */
 export function warmedUpRate(
   t: number,
   { lr, warmupSteps }: { readonly lr: number; readonly warmupSteps: number },

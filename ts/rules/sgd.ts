@@ -33,13 +33,13 @@ export const SgdNesterovLoop = twice<typeof SgdNesterovKernel>(
 export const definition = defineDirection('sgd', {
   options: {
     lr: 1e-3,
-    /** μ ≥ 0; may be scheduled */
+    /** factor μ ≥ 0 of the momentum; may be scheduled */
     momentum: scheduled(nonNegative, 0),
-    /** τ ≥ 0: each gradient after the first enters b with the factor 1−τ */
+    /** dampening τ ≥ 0: each gradient after the first one enters b with the factor 1−τ */
     dampening: nonNegative(0),
     /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
-    /** SGDW (Loshchilov and Hutter, 2019, algorithm 1) */
+    /** uses SGDW (Loshchilov and Hutter, 2019, algorithm 1), which subtracts η·λ·θ from the parameters */
     decoupledWeightDecay: false,
     ...decayOptions,
     /** Nesterov's momentum, θ ← θ − η·(g + μ·b); requires a momentum > 0 and no dampening */
@@ -81,8 +81,9 @@ export interface Sgd extends RuleOf<typeof definition> {}
 
 /**
  * SGD (Robbins and Monro, 1951) as `torch.optim.SGD` defines it: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first update b
- * ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` the rule is SGDW (Loshchilov
- * and Hutter, 2019, algorithm 1): θ ← (1 − η·λ)·θ replaces g ← g + λ·θ.
+ * ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` the rule is SGDW (Loshchilov and
+ * Hutter, 2019, algorithm 1): θ ← (1 − η·λ)·θ replaces g ← g
+ * + λ·θ.
  *
  * State: b, with momentum.
  * @throws OptionError if an option is unknown or out of its range

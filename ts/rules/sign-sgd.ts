@@ -12,7 +12,7 @@ export const SignSgdLoop = twice<typeof SignSgdKernel>((f) => (theta, g, _, { de
   }
 })
 
-/** The kernel of Signum; β is the option `momentum`. */
+/** The kernel of Signum, whose β is the option `momentum`. */
 export const SignumLoop = twice<typeof SignumKernel>(
   (f) =>
     (theta, g, { m }, { decay, lr, beta, oneMinusBeta }, from, to) => {
@@ -26,7 +26,7 @@ export const SignumLoop = twice<typeof SignumKernel>(
 export const definition = defineDirection('signSgd', {
   options: {
     lr: 1e-3,
-    /** β in [0, 1): the step is the sign of the average gradient m (Signum); may be scheduled */
+    /** decay rate β in [0, 1) of the average gradient m, whose sign is the step (Signum); may be scheduled */
     momentum: scheduled(fraction, 0),
     maximize: false,
   },

@@ -85,13 +85,13 @@ const Sm3SingleMomentumLoop = twice<typeof Sm3SingleMomentumKernel>(moved)
 export const definition = define('sm3', {
   options: {
     lr: 0.1,
-    /** β₁ in [0, 1), decay rate of m, the average direction; 0 stores no m */
+    /** decay rate β₁ in [0, 1) of the average direction m; 0 stores no m */
     momentum: fraction(0.9),
-    /** added under the root; if the root is exactly 0, the quotient is 0 */
+    /** ε, which is added under the root; if the root is exactly 0, the quotient is 0 */
     eps: 1e-8,
     /** λ·θ is added to the gradient */
     weightDecay: 0,
-    /** whether matrices store only r and c; false stores v at full size for matrices too, as for all other tensors */
+    /** whether matrices store only row maxima r and column maxima c; false stores v at full size for all tensors */
     factored: true,
     maximize: false,
   },
@@ -134,9 +134,9 @@ export interface Sm3 extends RuleOf<typeof definition> {}
 /**
  * SM3-II (Anil, Gupta, Koren and Singer, 2019), Adagrad with little memory: stores only the largest ν of each row and
  * column of a matrix, ν = min(rᵢ, cⱼ) + g². u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ − η·m. A tensor with two or more
- * dimensions is a matrix: its rows are the first dimension, its columns the product of the other dimensions. A vector,
- * or a tensor without a shape in `shapes`, stores ν itself. Defaults are Optax's. Optax stores one number per index of
- * each dimension; for matrices Optax's state is the same.
+ * dimensions is a matrix: its rows are the first dimension, and its columns are the product of the other dimensions. A
+ * vector, or a tensor without a shape in `shapes`, stores ν itself. The defaults are Optax's defaults. Optax stores one
+ * number per index of each dimension, which for matrices is the same state.
  *
  * State: r and c, or v; with momentum also m.
  * @throws OptionError if an option is unknown or out of its range

@@ -35,13 +35,13 @@ const StableAdamWLoop = twice<typeof StableAdamWKernel>(
 export const definition = define('stableAdamW', {
   options: {
     lr: 1e-3,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.99,
     /** if a divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
-    /** decoupled: rate·λ·θ is subtracted from the parameters, with the tensor's own rate */
+    /** decoupled: rate·λ·θ is subtracted from the parameters, where rate is the tensor's own rate */
     weightDecay: 1e-2,
     maximize: false,
   },
@@ -72,8 +72,8 @@ export const definition = define('stableAdamW', {
 export interface StableAdamW extends RuleOf<typeof definition> {}
 
 /**
- * StableAdamW (Wortsman et al., 2023, algorithm 2): AdamW with update clipping: each tensor's η is divided by
- * RMS(g/max(√v, ε)) if that is above 1. StableAdamW corrects the bias in the decay rates, β̂ = β·(1−βᵗ⁻¹)/(1−βᵗ).
+ * StableAdamW (Wortsman et al., 2023, algorithm 2): AdamW with update clipping, which divides each tensor's η by
+ * RMS(g/max(√v, ε)) if this RMS is above 1. StableAdamW corrects the bias in the decay rates, β̂ = β·(1−βᵗ⁻¹)/(1−βᵗ).
  *
  * State: m, v.
  * @throws OptionError if an option is unknown or out of its range

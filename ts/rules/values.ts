@@ -1,4 +1,4 @@
-/** Values of a rule's options at one update. */
+/** Values of the options of a rule at one update. */
 
 import { OptionError } from '../core/errors.js'
 import type { Option, OptionTable } from '../options/kinds.js'
@@ -7,11 +7,11 @@ import { compile, findConstantStart, isPlain, type Scheduled } from '../schedule
 import type { Definition } from './define.js'
 import type { AnyRule } from './rule.js'
 
-/** A rule with numbers instead of schedules, for code that does not depend on which rule it is. */
+/** A rule in which numbers replace the schedules, for code that works with every rule. */
 export type RuleNumbers = NumbersOf<OptionTable>
 
 /**
- * The frequently changing numbers have their own class, so that JavaScript engines store them inside the class's
+ * The frequently changing numbers have their own class, so that JavaScript engines store the numbers inside its
  * objects.
  */
 class ScheduledValues {
@@ -69,7 +69,7 @@ export class RuleSchedule {
 const isValue = (value: unknown): boolean =>
   value === null || (typeof value !== 'object' && typeof value !== 'function')
 
-/** The schedules of a checked rule; null if the rule has no schedules and serves as its own values. */
+/** The schedules of a validated rule; null if the rule has no schedules and its options are its values. */
 export function makeRuleSchedule({ options, schedulable }: Definition, rule: AnyRule): RuleSchedule | null {
   const keys = schedulable.filter((key) => !isValue(rule[key]))
   if (keys.length === 0) return null

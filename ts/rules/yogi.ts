@@ -24,13 +24,13 @@ export const YogiLoop = twice<typeof YogiKernel>(
 export const definition = defineDirection('yogi', {
   options: {
     lr: 1e-2,
-    /** decay rate of m, the first moment */
+    /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of v, the second moment */
+    /** decay rate of the second moment v */
     beta2: 0.999,
     /** if the divisor is exactly 0, only weight decay changes the parameter */
     eps: 1e-3,
-    /** ≥ 0: initial value of m and v */
+    /** ≥ 0: initial value of both m and v */
     initialAccumulator: nonNegative(1e-6),
     /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 0,

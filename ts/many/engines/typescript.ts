@@ -39,7 +39,7 @@ class Spending {
   }
 }
 
-/** Number of operations that an update adds to those of the program. */
+/** Number of operations that an update adds to the operations of the program. */
 const OTHERS = 64
 
 const countOperations = ({ head, body, tail }: Program, rows: number) =>

@@ -155,7 +155,7 @@ class WorkerThread {
     return k < 0 ? withMemoryError(bytes, () => new ArrayBuffer(bytes)) : this.#spare.splice(k, 1)[0]
   }
 
-  /** Returns a buffer to the worker's list. Of the returned buffers, the largest are kept. */
+  /** Returns a buffer to the worker's list. The largest of the returned buffers are kept. */
   give(buffer: ArrayBuffer): void {
     this.#spare.push(buffer)
     this.#spare.sort((a, b) => a.byteLength - b.byteLength)
