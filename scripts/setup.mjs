@@ -351,6 +351,7 @@ const typescript = built({
   inputs: () => [
     'ts',
     'scripts/build-ts.mjs',
+    'scripts/lib/declarations.mjs',
     'tsconfig.json',
     'package.json',
     'package-lock.json',

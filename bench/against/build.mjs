@@ -15,10 +15,10 @@ export async function build(commit) {
   const lock = (of) => readFileSync(join(of, 'package-lock.json'), 'utf8')
   // node_modules is copied, because an older set-up that needs other packages may empty the folder.
   if (!existsSync(join(folder, 'node_modules')) && lock(folder) === lock(root)) {
-    cpSync(join(root, 'node_modules'), join(folder, 'node_modules'), {
-      recursive: true,
-      verbatimSymlinks: true,
-    })
+    // The declarations are written with the oldest supported TypeScript.
+    for (const modules of ['node_modules', 'test/types/oldest/node_modules']) {
+      cpSync(join(root, modules), join(folder, modules), { recursive: true, verbatimSymlinks: true })
+    }
   }
   say(`${name} is built in target/against/${name}`)
   await run('node', ['scripts/setup.mjs'], {
