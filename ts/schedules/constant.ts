@@ -7,7 +7,7 @@ const kind = declare(
     value: level(),
     /** ≥ 0: factor of the value during the first `steps` updates */
     factor: nonNegative(1 / 3),
-    /** ≥ 0: number of updates that use the factor; PyTorch's default is 5 */
+    /** ≥ 0: number of updates during which the factor applies; PyTorch's default is 5 */
     steps: integerAtLeast(0, 0),
   },
   {
@@ -30,7 +30,7 @@ declare module './schedule.js' {
 }
 
 /**
- * The constant `value`, like Optax's `constant_schedule`. The first `steps` updates use factor·value, like PyTorch's
+ * The constant `value`, as in Optax's `constant_schedule`. The first `steps` updates use factor·value, as in PyTorch's
  * `ConstantLR`.
  *
  * @throws OptionError if an option is unknown or out of its range

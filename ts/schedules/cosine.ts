@@ -13,7 +13,7 @@ const kind = declare(
     endValue: level(0),
     /** ≥ 0: exponent of the half cosine */
     exponent: nonNegative(1),
-    /** continues the cosine upward and downward, like PyTorch; false keeps `endValue`, like Optax */
+    /** continues the cosine upward and downward, as in PyTorch; false keeps `endValue`, as in Optax */
     periodic: flag(false),
   },
   {

@@ -6,20 +6,20 @@ import { between } from './shapes.js'
 const kind = declare(
   'cyclic',
   {
-    /** value at the start and the end of each cycle; PyTorch's `base_lr` */
+    /** value at the start and at the end of each cycle; PyTorch's `base_lr` */
     value: level(),
-    /** maximum of the first cycle; PyTorch's `max_lr` */
+    /** maximum value in the first cycle; PyTorch's `max_lr` */
     maxValue: level(),
     /** ≥ 1: number of updates from `value` to the maximum */
     stepSizeUp: integerAtLeast(1, 2000),
     /** ≥ 1: number of updates back to `value`; null uses `stepSizeUp` */
     stepSizeDown: nullable(integerAtLeast(1)),
     /**
-     * height of the cycles: with `'triangular'` constant, with `'triangular2'` halved after each cycle, with
-     * `'expRange'` multiplied by γᵗ
+     * height of the cycles: constant with `'triangular'`, halved after each cycle with `'triangular2'`, and multiplied
+     * by γᵗ with `'expRange'`
      */
     mode: choice('triangular', 'triangular2', 'expRange'),
-    /** γ ≥ 0 for `'expRange'` */
+    /** factor γ ≥ 0, used with `'expRange'` */
     gamma: nonNegative(1),
   },
   {

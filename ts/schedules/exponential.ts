@@ -6,7 +6,7 @@ const kind = declare(
   'exponential',
   {
     value: level(),
-    /** γ ≥ 0, factor per `steps` updates; Optax's `decay_rate` */
+    /** factor γ ≥ 0 per `steps` updates; Optax's `decay_rate` */
     gamma: nonNegative(),
     /** ≥ 1: number of updates per factor γ */
     steps: integerAtLeast(1, 1),
@@ -14,7 +14,7 @@ const kind = declare(
     begin: integerAtLeast(0, 0),
     /** rounds the exponent down to an integer */
     staircase: flag(false),
-    /** bound that the value never passes: a lower bound if γ < 1, else an upper bound; null sets no bound */
+    /** bound of the value: a lower bound if γ < 1, otherwise an upper bound; null sets no bound */
     endValue: nullable(level()),
   },
   {

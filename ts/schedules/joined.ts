@@ -7,7 +7,7 @@ import { reached } from './shapes.js'
 export interface Joined {
   readonly schedule: 'joined'
   readonly schedules: readonly Scheduled[]
-  /** strictly ascending integers ≥ 1: the updates at which the second and further schedules begin */
+  /** strictly ascending integers ≥ 1: the updates at which the second schedule and all later schedules begin */
   readonly boundaries: readonly number[]
 }
 
@@ -51,7 +51,7 @@ const kind = declare(
 )
 
 /**
- * Several schedules one after the other. The second and each further schedule begins at its element of `boundaries`,
+ * Several schedules that follow one another. Each schedule after the first one begins at its element of `boundaries`,
  * and each schedule counts t from 0. Optax calls this schedule `join_schedules`, and PyTorch `SequentialLR` with
  * `milestones`.
  *

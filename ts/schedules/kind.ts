@@ -33,13 +33,13 @@ import {
 export interface ScheduleField<T = unknown, D extends T | undefined = T | undefined> extends Option<T, D> {
   // Methods, whose parameters TypeScript checks less strictly, so that tables may contain fields of any type.
   /**
-   * The value after the whole schedule is multiplied by a factor. The function is absent if the factor does not affect
-   * the field.
+   * The value of the field after the whole schedule is multiplied by a factor. The function is absent if the factor
+   * does not affect the field.
    */
   scaled?(value: T, factor: number): T
   /**
-   * For fields that contain schedules: the schedules after they have observed a metric. Returns the unchanged value if
-   * no schedule accepts metrics.
+   * For a field that contains schedules, returns the schedules after they have observed a metric. Returns the unchanged
+   * value if no schedule accepts metrics.
    */
   observed?(value: T, metric: number): T
 }
@@ -51,7 +51,7 @@ export interface ScheduleBehavior<F> {
   at(schedule: ValuesOf<F>): (t: number) => number
   /** The update after which the value is constant; Infinity if the value never becomes constant. */
   constantFrom(schedule: ValuesOf<F>): number
-  /** Number of updates at the beginning during which the value rises; 0 by default. */
+  /** Number of updates at the beginning of the schedule during which the value rises; 0 by default. */
   warmupSteps?(schedule: ValuesOf<F>): number
   /** The schedule after it has observed a metric. The function is present only for schedules that accept metrics. */
   observed?(schedule: ValuesOf<F>, metric: number): ValuesOf<F>
@@ -59,7 +59,7 @@ export interface ScheduleBehavior<F> {
   check?(schedule: ValuesOf<F>, what: string): void
 }
 
-/** A kind with its types. */
+/** A kind of schedule, with its types. */
 export interface DeclaredSchedule<N extends string, F> extends ScheduleKind {
   readonly name: N
   readonly fields: F
@@ -69,7 +69,7 @@ export interface DeclaredSchedule<N extends string, F> extends ScheduleKind {
 export type ScheduleOf<D> =
   D extends DeclaredSchedule<infer N, infer F> ? { readonly schedule: N } & ValuesOf<F> : never
 
-/** Registers a kind under its name. A kind is known if its function is imported. */
+/** Registers a kind of schedule by its name. A kind of schedule is known only if its function is imported. */
 export function declare<const N extends string, F extends ScheduleFields>(
   name: N,
   fields: F,
@@ -163,7 +163,7 @@ function readList(
   throw new OptionError(what, `${expected}, at most ${longest.toLocaleString('en')}`, given)
 }
 
-/** Indices of updates in ascending order. */
+/** A field that accepts an array of update indices in ascending order. */
 export function updates(from: number, isStrict: boolean): ScheduleField<readonly number[], undefined> {
   const expected = `an array of integers ≥ ${from}, ${isStrict ? 'in strictly ascending order' : 'in ascending order'}`
   return customOption((what, given) => {
@@ -177,7 +177,7 @@ export function updates(from: number, isStrict: boolean): ScheduleField<readonly
   })
 }
 
-/** Factors ≥ 0. */
+/** A field that accepts an array of factors ≥ 0. */
 export function factors(): ScheduleField<readonly number[], undefined> {
   return customOption((what, given) => {
     const list = readList(what, given, 'an array of finite numbers ≥ 0')

@@ -5,7 +5,7 @@ const kind = declare(
   'noam',
   {
     value: level(),
-    /** d ≥ 1: width of the model */
+    /** width d ≥ 1 of the model */
     modelSize: integerAtLeast(1),
     /** w ≥ 1: number of updates during which the value rises */
     warmupSteps: integerAtLeast(1, 4000),
@@ -32,7 +32,7 @@ declare module './schedule.js' {
 
 /**
  * value·d^−½·min(n^−½, n·w^−1½) with n = t + 1 (Vaswani et al., 2017, section 5.3, where `value` is 1). n is the
- * paper's number of the update. The maximum value/√(d·w) is reached at n = w.
+ * paper's number of the update. The maximum value/√(d·w) occurs at n = w.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

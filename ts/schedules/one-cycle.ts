@@ -20,7 +20,7 @@ const fields = {
   steps: integerAtLeast(1),
   /** in [0, 1]: fraction of the updates during which the value rises */
   pctStart: unitInterval(0.3),
-  /** half cosines or straight lines */
+  /** shape of the curve: half cosines or straight lines */
   annealStrategy: choice('cos', 'linear'),
   /** > 0: the initial value is value/divFactor */
   divFactor: positive(25),
@@ -43,7 +43,7 @@ const fields = {
 
 type OneCycleValues = ValuesOf<typeof fields>
 
-/** Borders of the phases, and the values at these borders. */
+/** Borders of the phases of the cycle, and the values at these borders. */
 function phases({ value, steps, ...options }: OneCycleValues): [number[], number[]] {
   const { pctStart, annealStrategy, divFactor, finalDivFactor, threePhase, form, pctFinal } = options
   const first = value / divFactor

@@ -4,7 +4,7 @@ import { check, fields as common, computeValues } from './piecewise.js'
 import { firstRise, pieces } from './shapes.js'
 
 const own = {
-  /** straight lines or half cosines */
+  /** shape between the boundaries: straight lines or half cosines */
   interpolation: choice('linear', 'cosine'),
 }
 

@@ -17,7 +17,7 @@ interface Piecewise {
   readonly scales: readonly number[]
 }
 
-/** The values at 0 and at each boundary. The scales accumulate, as in Optax. */
+/** The values at update 0 and at each boundary. The scales are multiplied cumulatively, as in Optax. */
 export function computeValues({ value, scales }: Piecewise): number[] {
   const values = [value]
   for (const scale of scales) values.push(values[values.length - 1] * scale)

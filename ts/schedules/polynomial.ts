@@ -9,7 +9,7 @@ const kind = declare(
     value: level(),
     /** final value */
     endValue: level(0),
-    /** ≥ 0: exponent; 1 is a straight line */
+    /** ≥ 0: exponent of the polynomial; 1 yields a straight line */
     power: nonNegative(1),
     /** ≥ 1: number of updates until the value is `endValue` */
     steps: integerAtLeast(1),

@@ -14,25 +14,25 @@ import { declare, level, type ScheduleOf, schedule } from './kind.js'
 const fields = {
   /** current value */
   value: level(),
-  /** in [0, 1]: factor of a reduction */
+  /** in [0, 1]: factor by which a reduction multiplies the value */
   factor: unitInterval(0.1),
-  /** ≥ 0: number of consecutive metrics without improvement that do not yet cause a reduction */
+  /** ≥ 0: number of consecutive metrics without improvement after which there is still no reduction */
   patience: integerAtLeast(0, 10),
-  /** ≥ 0: minimum improvement on the best metric */
+  /** ≥ 0: minimum difference to the best metric that counts as an improvement */
   threshold: nonNegative(1e-4),
   /** whether `threshold` is relative to the best metric or absolute */
   thresholdMode: choice('rel', 'abs'),
   /** whether smaller or larger metrics are better */
   mode: choice('min', 'max'),
-  /** ≥ 0: number of metrics after a reduction that do not count as bad */
+  /** ≥ 0: number of metrics after a reduction that cannot cause another reduction */
   cooldown: integerAtLeast(0, 0),
-  /** lower bound of reductions */
+  /** lower bound of the value */
   minValue: level(0),
   /** best metric so far; null before the first metric */
   best: nullable(finite()),
   /** number of consecutive metrics without improvement */
   badCount: integerAtLeast(0, 0),
-  /** remaining metrics of the cooldown */
+  /** number of metrics until the cooldown ends */
   cooldownCounter: integerAtLeast(0, 0),
 }
 
@@ -78,8 +78,8 @@ declare module './schedule.js' {
 
 /**
  * A value that {@link observeMetric} multiplies by `factor` after more than `patience` consecutive metrics without
- * improvement on the best one: PyTorch's `ReduceLROnPlateau`. The fields `best`, `badCount` and `cooldownCounter` are
- * the state of this schedule. A saved rule contains this state, and a loaded run continues with it.
+ * improvement: PyTorch's `ReduceLROnPlateau`. The fields `best`, `badCount` and `cooldownCounter` are the state of this
+ * schedule. A saved rule contains the state of the schedule, and a loaded run continues with this state.
  *
  * @throws OptionError if an option is unknown or out of its range, or if `minValue` is above the value
  * @example

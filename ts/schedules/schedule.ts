@@ -1,5 +1,5 @@
 /**
- * Schedules as values. Each kind of schedule has its own module in ts/schedules, and is known if its function is
+ * Schedules as plain objects. Each kind of schedule has its own module in ts/schedules, and is known if its function is
  * imported.
  */
 
@@ -8,14 +8,14 @@ import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
 
-/** Schedules by name. Each kind's module adds its entry, so this module does not depend on any kind. */
+/** Schedules by name. The module of each kind adds its own entry, so this module does not depend on any kind. */
 // biome-ignore lint/suspicious/noEmptyInterface: see above
 export interface Schedules {}
 
 /** A plain description of how a number changes with the update t = 0, 1, … */
 export type Schedule = Schedules[keyof Schedules]
 
-/** A number, a schedule, or a function of t. A function cannot be saved or sent to a worker. */
+/** A number, a schedule, or a function of t. A rule with a function cannot be saved or sent to a worker. */
 export type Scheduled = number | Schedule | ((t: number) => number)
 
 /** A range of numbers, in words and as a test. */
@@ -24,14 +24,14 @@ export interface ScheduleRange {
   readonly accepts: (value: unknown) => boolean
 }
 
-/** Number of schedules that may still be read. The limit prevents stack overflows on deeply nested input. */
+/** Number of nested schedules that may still be read. The limit prevents stack overflows on deeply nested input. */
 export interface ScheduleBudget {
   left: number
 }
 
 /** The functions of a schedule kind; `schedules/kind.ts` makes them. */
 export interface ScheduleKind {
-  /** Checks a copy without a prototype, and returns a frozen schedule. */
+  /** Validates a copy without a prototype, and returns a frozen schedule. */
   read(
     given: Readonly<Record<string, unknown>>,
     what: string,
@@ -42,11 +42,14 @@ export interface ScheduleKind {
   constantFrom(schedule: never): number
   warmupSteps(schedule: never): number
   scaled(schedule: never, factor: number): Schedule
-  /** The schedule after it has observed a metric. Returns the same object if no schedule in it accepts metrics. */
+  /**
+   * Returns the schedule after it has observed a metric. Returns the same object if no schedule in the object accepts
+   * metrics.
+   */
   observed(schedule: never, metric: number): Schedule
 }
 
-/** Kinds by name, for the imported functions. */
+/** Kinds of schedules by name, for the imported functions. */
 export const kinds = new Map<string, ScheduleKind>()
 
 export const FINITE: ScheduleRange = { expected: 'a finite number', accepts: Number.isFinite }
@@ -88,7 +91,7 @@ export function readSchedule(what: string, given: unknown, range: ScheduleRange,
 
 /**
  * The value of a schedule at update t. A number is a constant schedule. Use `evaluateSchedule` in loops that set an
- * option before each step. A function as schedule would prevent saving the rule.
+ * option before each step. If the schedule were passed as a function, the rule could not be saved.
  *
  * @param t update, counted from 0: the value of `optimizer.updates` before the step
  * @throws OptionError if `schedule` is not a schedule, if t is not an integer ≥ 0, or if a function returns a value
@@ -106,12 +109,12 @@ export function evaluateSchedule(schedule: Scheduled, t: number): number {
 }
 
 /**
- * The schedule after one more metric, as a new value. Every nested schedule that accepts metrics, such as
+ * Returns a new schedule, which has observed one more metric. Every nested schedule that accepts metrics, such as
  * `reduceOnPlateau`, observes the metric.
  *
  * @param metric the quantity to monitor, such as the validation loss of an epoch. A metric that is not finite is never
  * an improvement.
- * @throws OptionError if no schedule in it accepts metrics, or if the metric is not a number
+ * @throws OptionError if no nested schedule accepts metrics, or if the metric is not a number
  * @example
  * optimizer.set({ lr: observeMetric(optimizer.rule.lr, loss) })
  */
@@ -129,7 +132,7 @@ export function afterMetric(scheduled: Scheduled, metric: number): Scheduled {
   return isSchedule(scheduled) ? getKind(scheduled).observed(scheduled as never, metric) : scheduled
 }
 
-/** Converts a schedule into a function of t, for the many updates of a run. */
+/** Converts a schedule to a function of t, for the many updates of a run. */
 export function compile(scheduled: Scheduled): (t: number) => number {
   if (typeof scheduled === 'number') return () => scheduled
   if (typeof scheduled === 'function') return scheduled
@@ -148,14 +151,14 @@ export function scaled(scheduled: Scheduled, factor: number): Scheduled {
   return getKind(scheduled).scaled(scheduled as never, factor)
 }
 
-/** The update after which the value is constant; Infinity if unknown. */
+/** The update after which the schedule is constant; Infinity if this update is unknown. */
 export function findConstantStart(scheduled: Scheduled): number {
   if (typeof scheduled === 'number') return 0
   if (typeof scheduled === 'function') return Infinity
   return getKind(scheduled).constantFrom(scheduled as never)
 }
 
-/** Whether a checked value, such as a schedule or a match, contains no functions. */
+/** Whether a validated value, such as a schedule or a match, contains no functions. */
 export function isPlain(scheduled: unknown): boolean {
   return isObject(scheduled) ? Object.values(scheduled).every(isPlain) : typeof scheduled !== 'function'
 }

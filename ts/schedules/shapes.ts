@@ -1,4 +1,7 @@
-/** Curves that several schedules use. All results are bit-identical in every JavaScript engine. */
+/**
+ * Curves that several kinds of schedules use. All results of these functions are bit-identical in every JavaScript
+ * engine.
+ */
 
 import { cos } from '../functions/trigonometric.js'
 
@@ -8,7 +11,7 @@ import { cos } from '../functions/trigonometric.js'
  */
 export const between = (a: number, b: number, p: number): number => (p >= 1 ? b : a + (b - a) * p)
 
-/** Half a cosine, from 1 to 0 for p from 0 to 1. */
+/** Half a cosine, which falls from 1 to 0 as p rises from 0 to 1. */
 export const halfCosine = (p: number): number => (1 + cos(Math.PI * p)) / 2
 
 /** Progress from 0 to 1 of a change that begins at update `begin` and takes `steps` updates. */
@@ -38,7 +41,7 @@ export function pieces(borders: readonly number[], values: readonly number[], is
   }
 }
 
-/** The border up to which the first values rise; 0 if the values do not rise. */
+/** The border up to which the values rise from the start; 0 if the values do not rise. */
 export function firstRise(borders: readonly number[], values: readonly number[]): number {
   let k = 0
   while (k + 1 < values.length && values[k + 1] > values[k]) k++

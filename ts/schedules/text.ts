@@ -10,10 +10,10 @@ const words: Readonly<Record<string, unknown>> = { true: true, false: false, nul
 
 /** Number of updates to plot if a schedule never becomes constant. */
 const DEFAULT_UPDATES = 1000
-/** Factor by which plots extend beyond the update at which a schedule becomes constant. */
+/** Factor by which a plot extends beyond the update at which the schedule becomes constant. */
 const CONSTANT_MARGIN = 1.05
 
-/** Number of updates to plot. */
+/** Number of updates that a plot shows. */
 export function countUpdates(all: readonly Scheduled[]): number {
   const last = Math.max(...all.map(findConstantStart))
   return last === Infinity ? DEFAULT_UPDATES : Math.max(10, Math.ceil(CONSTANT_MARGIN * last))

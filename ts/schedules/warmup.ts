@@ -47,10 +47,10 @@ function rising(reached: number, steps: number, from: number | null, t: number):
 
 /**
  * A learning rate (or weight decay, or momentum) that rises linearly to `value` within `steps` updates. By default the
- * first update of the warm-up uses value/steps, and update number `steps` uses the full value. With `from: 0` the first
- * update of the warm-up uses 0, as in Optax. (Goyal et al., 2017, section 2.2.)
+ * first update of the warm-up uses value/steps, and update number `steps` uses the full value. With `from: 0`, the
+ * first update of the warm-up uses the value 0, as in Optax. (Goyal et al., 2017, section 2.2.)
  *
- * `value` may be another schedule, whose t also advances during the warm-up.
+ * The argument `value` may be another schedule, whose t also advances during the warm-up.
  *
  * @throws OptionError if `steps` is not an integer ≥ 1 or `from` is not a finite number
  */
