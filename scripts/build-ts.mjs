@@ -90,14 +90,18 @@ function withLoopsTwice(source) {
 const node = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' }
 
 /** WebAssembly modules that contain others. Files with the whole library include only the larger module. */
-const larger = { core: 'equations', catalogue: 'equations', fits: 'many' }
+const larger = { core: 'equations', catalogue: 'equations', fits: 'many', functions: 'many' }
 const withLarger = (module) =>
-  module.replace(/\bwebassembly\/(core|catalogue|fits)\.js$/, (_, name) => `webassembly/${larger[name]}.js`)
+  module.replace(
+    /\bwebassembly\/(core|catalogue|fits|functions)\.js$/,
+    (_, name) => `webassembly/${larger[name]}.js`,
+  )
 const oneModule = {
   name: 'one module',
   setup: ({ onResolve, resolve }) =>
-    onResolve({ filter: /\/webassembly\/(core|catalogue|fits)\.js$/ }, ({ path, kind, resolveDir }) =>
-      resolve(withLarger(path), { kind, resolveDir }),
+    onResolve(
+      { filter: /\/webassembly\/(core|catalogue|fits|functions)\.js$/ },
+      ({ path, kind, resolveDir }) => resolve(withLarger(path), { kind, resolveDir }),
     ),
 }
 
@@ -119,6 +123,7 @@ const libraries = {
   ],
   files: ['files', 'tables'],
   fits: ['fits'],
+  math: ['math'],
   chunks: ['chunks', 'jobs', 'bullmq'],
 }
 /** Libraries that the core loads at the first call of one of their functions. They take a third of the import time. */
@@ -272,7 +277,7 @@ for (const [entry, options] of Object.entries(entries)) {
 }
 
 /** Libraries that users import. */
-const publicLibraries = ['core', 'files', 'fits', 'chunks']
+const publicLibraries = ['core', 'files', 'fits', 'math', 'chunks']
 for (const [, module] of readFileSync('dist/index.js', 'utf8').matchAll(/ from '\.\/(.+)'/g)) {
   if (deferred.includes(libraryOf(module))) taken.add(module)
 }

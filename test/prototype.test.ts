@@ -360,7 +360,7 @@ describe('options on Object.prototype change nothing', () => {
 })
 
 describe('a property on Object.prototype before the package is loaded', () => {
-  const entries = ['index', 'files/index', 'tfjs/index', 'chunks/index', 'bullmq/index']
+  const entries = ['index', 'files/index', 'math/index', 'tfjs/index', 'chunks/index', 'bullmq/index']
 
   test.each(['intruder', 'lr', 'min', 'names'])('affects no entry and no export: %s', (name) => {
     const body = `

@@ -1,5 +1,6 @@
 /** Declarations for crates/native. */
 
+import type { FloatArray } from '../core/numbers.js'
 import type { BorrowedGradients } from './engine.js'
 
 /** Whether a call succeeded, or Rust's message if it failed. After a failure the memory is in an unknown state. */
@@ -44,6 +45,15 @@ export interface Addon {
     threads: number,
     set?: string,
   ): Promise<CallOutcome>
+  /** Applies an operation of programs to arrays of one dtype and length, or to numbers. */
+  apply(
+    operation: number,
+    to: FloatArray,
+    a: FloatArray | number,
+    b: FloatArray | number,
+    c: FloatArray | number,
+    set?: string,
+  ): void
   hash(): number
 }
 

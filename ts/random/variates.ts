@@ -3,10 +3,12 @@
 import { cos, exp, log } from '../functions/index.js'
 import { fraction } from './random.js'
 
-/** A normal variate (Box and Muller, 1958). */
-export function normal(next: () => number): number {
-  const radius = Math.sqrt(-2 * log(1 - fraction(next)))
-  return radius * cos(2 * Math.PI * fraction(next))
+/** A normal variate. */
+export const normal = (next: () => number): number => toNormal(fraction(next), fraction(next))
+
+/** The normal variate of two numbers in [0, 1) (Box and Muller, 1958). */
+export function toNormal(u: number, v: number): number {
+  return Math.sqrt(-2 * log(1 - u)) * cos(2 * Math.PI * v)
 }
 
 /** Mean below which inversion is used, because counts are small. */
