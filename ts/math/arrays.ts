@@ -47,7 +47,7 @@ export function applyToArrays(
  * Validates an array.
  *
  * @param like an array whose dtype and length the value must have
- * @param otherwise what else is allowed, for messages
+ * @param otherwise further allowed values, for messages
  * @throws ArgumentError if the value is not an array, is detached, or differs in dtype or length
  */
 export function checkArray(

@@ -1,6 +1,7 @@
 /** The engines that apply functions to arrays, and the choice among them. All of them compute the same bits. */
 
 import { loadOrThrow } from '#native'
+import { LINE } from '../arena/layout.js'
 import { OPERATIONS } from '../arena/manifest.js'
 import { allocateAlone } from '../arena/memory.js'
 import { readBuffer, readByteOffset } from '../core/buffers.js'
@@ -78,7 +79,7 @@ const runnerFactories: Readonly<Record<EngineName, (forced: EngineSettings) => A
 }
 
 /** Exports of the WebAssembly module for functions. */
-interface ModuleExports {
+interface FunctionExports {
   apply(
     operation: number,
     size: number,
@@ -98,7 +99,7 @@ const MAX_OPERANDS = 3
 
 /** An instance with a memory for a block of each operand, and of the result. */
 class WasmInstance {
-  readonly #exports: ModuleExports
+  readonly #exports: FunctionExports
   readonly #address: number
   /** Views of the blocks for each dtype; the last one is the result. */
   readonly #blocks: PerDtype<readonly FloatArray[]>
@@ -107,7 +108,7 @@ class WasmInstance {
     const module = compile(wasmModule)
     const { memory, buffer, byteOffset, reason } = allocateAlone((MAX_OPERANDS + 1) * BLOCK_BYTES)
     if (memory === null) throw new Error(reason as string)
-    this.#exports = start<ModuleExports>(module, memory)
+    this.#exports = start<FunctionExports>(module, memory)
     this.#address = byteOffset
     const viewsOf = (Plain: typeof Float32Array | typeof Float64Array) =>
       Array.from(
@@ -130,7 +131,7 @@ class WasmInstance {
       const operand = operands[k]
       if (typeof operand !== 'number') continue
       singles |= 1 << k
-      blocks[k][0] = operand
+      blocks[k].fill(operand, 0, LINE / result.BYTES_PER_ELEMENT)
     }
     const length = readLength(to)
     for (let from = 0; from < length; from += result.length) {

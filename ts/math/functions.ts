@@ -45,10 +45,11 @@ import { applyToArrays } from './arrays.js'
  * @throws MemoryError if a new array cannot be allocated
  */
 export interface UnaryFunction {
-  (x: number): number
   (x: Float64Array, out?: Float64Array): Float64Array
   (x: Float32Array, out?: Float32Array): Float32Array
   (x: FloatArray, out?: FloatArray): FloatArray
+  // The last one, which TypeScript takes for `numbers.map(exp)`.
+  (x: number): number
 }
 
 /**
@@ -120,7 +121,7 @@ export const log10 = ((x: unknown, out?: unknown) =>
     : applyToArrays('log10', () => log10Number, ['x'], [x], out)) as UnaryFunction
 
 /**
- * xʸ, to 0.94 ulp. Special values are those of C99: `pow(1, NaN)` and `pow(-1, Infinity)` are 1, and NaN in `Math`.
+ * xʸ, to 0.94 ulp. Special values follow C99, annex F: `pow(1, NaN)` and `pow(-1, Infinity)` are 1, and NaN in `Math`.
  */
 export const pow = ((x: unknown, y: unknown, out?: unknown) =>
   typeof x === 'number' && typeof y === 'number' && typeof out !== 'object'

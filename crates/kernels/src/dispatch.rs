@@ -309,8 +309,8 @@ macro_rules! code {
                 unsafe { equations::measure::<T>(kind, tally::<T>, streams, row, tensor, length) }
             }
 
-            pub const OPERATIONS32: &[Operate] = for_each_operation!(operate!(($f32, $f64)));
-            pub const OPERATIONS64: &[Operate] = for_each_operation!(operate!(($f64)));
+            pub static OPERATIONS32: &[Operate] = for_each_operation!(operate!(($f32, $f64)));
+            pub static OPERATIONS64: &[Operate] = for_each_operation!(operate!(($f64)));
 
             pub static MANY32: ManyCode = ManyCode {
                 operations: OPERATIONS32,
@@ -410,9 +410,9 @@ macro_rules! instruction_sets {
 
             /// The operations, for numbers of four bytes or of eight. (Apart: the module of functions needs no more.)
             fn operations(self, size: usize) -> &'static [Operate] {
-                const ALL: &[[&[Operate]; 2]] = &[$($(#[$cfg])* [
-                    if cfg!(any(feature = "rules", feature = "functions")) { $module::OPERATIONS32 } else { $module::OPERATIONS64 },
-                    $module::OPERATIONS64,
+                const ALL: &[[&&[Operate]; 2]] = &[$($(#[$cfg])* [
+                    if cfg!(any(feature = "rules", feature = "functions")) { &$module::OPERATIONS32 } else { &$module::OPERATIONS64 },
+                    &$module::OPERATIONS64,
                 ]),*];
                 ALL[self as usize][usize::from(size == 8)]
             }
@@ -480,6 +480,27 @@ impl InstructionSet {
         let operands = [x.cast_const(), y, z, w].map(|at| Operand { at: at.cast(), mask: usize::MAX });
         // SAFETY: this was just checked.
         unsafe { self.operations(size_of::<T>())[number](x.cast(), &operands, length) }
+    }
+
+    /// Applies the operation of that number to columns of numbers of four or eight bytes. Returns false if there is no
+    /// such operation.
+    ///
+    /// # Safety
+    /// The instruction set must be available. The result must have room for `length` numbers, rounded up to whole lines,
+    /// and each operand must have as many, or one line if its mask is 0. The result may coincide with an operand, and
+    /// must not overlap otherwise.
+    pub unsafe fn apply_to_columns(
+        self,
+        number: usize,
+        size: usize,
+        to: *mut u8,
+        operands: &Operands,
+        length: usize,
+    ) -> bool {
+        let Some(operation) = self.operations(size).get(number) else { return false };
+        // SAFETY: the caller guarantees the columns and the instruction set.
+        unsafe { operation(to, operands, length) };
+        true
     }
 
     /// Applies the operation of that number to arrays of numbers of four or eight bytes. Returns false if there is no

@@ -307,7 +307,13 @@ macro_rules! operations {
 /// For short operations, and for others.
 const SHORT: usize = if SMALL { 2 } else { 4 };
 const LONG: usize = SHORT / 2;
-const FUNCTIONS: usize = if SMALL { 1 } else { 4 };
+const FUNCTIONS: usize = match SMALL {
+    false => 4,
+    true if cfg!(feature = "functions") => 2,
+    true => 1,
+};
+/// WebAssembly has too few registers for two vectors of these.
+const ANGLES: usize = if SMALL { 1 } else { 4 };
 
 operations! {
     [SHORT, false, false]
@@ -356,9 +362,11 @@ operations! {
     [FUNCTIONS, false, true]
     Exp(a): functions::exp(a);
     Log(a): functions::log(a);
+    [ANGLES, false, true]
     Sin(a): functions::sin(a);
     Cos(a): functions::cos(a);
     Tan(a): functions::tan(a);
+    [FUNCTIONS, false, true]
     Tanh(a): functions::tanh(a);
     Atan(a): functions::atan(a);
     Pow(a, b): functions::pow(a, b);
