@@ -12,6 +12,7 @@ const entries = {
   'antigrad/chunks': 'chunks/',
   'antigrad/files': 'files/',
   'antigrad/fit': 'fits/',
+  'antigrad/math': 'math/',
   'antigrad/tfjs': 'tfjs/',
   antigrad: '',
 }

@@ -118,14 +118,15 @@ function withLoopsTwice(source) {
 const node = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' }
 
 /** WebAssembly modules that contain others. Files with the whole library include only the larger module. */
-const larger = { core: 'equations', catalogue: 'equations', fits: 'many' }
+const larger = { core: 'equations', catalogue: 'equations', fits: 'many', functions: 'many' }
 const withLarger = (module) =>
-  module.replace(/(?<=\bwebassembly\/)(core|catalogue|fits)(?=$|\.js$)/, (name) => larger[name])
+  module.replace(/(?<=\bwebassembly\/)(core|catalogue|fits|functions)(?=$|\.js$)/, (name) => larger[name])
 const oneModule = {
   name: 'one module',
   setup: ({ onResolve, resolve }) =>
-    onResolve({ filter: /\bwebassembly\/(core|catalogue|fits)(\.js)?$/ }, ({ path, kind, resolveDir }) =>
-      resolve(withLarger(path), { kind, resolveDir }),
+    onResolve(
+      { filter: /\bwebassembly\/(core|catalogue|fits|functions)(\.js)?$/ },
+      ({ path, kind, resolveDir }) => resolve(withLarger(path), { kind, resolveDir }),
     ),
 }
 
@@ -147,6 +148,7 @@ const libraries = {
   ],
   files: ['files', 'tables'],
   fits: ['fits'],
+  math: ['math'],
   chunks: ['chunks', 'jobs', 'bullmq'],
 }
 /** Libraries that the core loads at the first call of one of their functions. They take a third of the import time. */
@@ -301,7 +303,7 @@ for (const [entry, options] of Object.entries(entries)) {
 }
 
 /** Libraries that users import. */
-const publicLibraries = ['core', 'files', 'fits', 'chunks']
+const publicLibraries = ['core', 'files', 'fits', 'math', 'chunks']
 for (const [, module] of readFileSync('dist/index.js', 'utf8').matchAll(/ from '\.\/(.+)'/g)) {
   if (deferred.includes(libraryOf(module))) taken.add(module)
 }

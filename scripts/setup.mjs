@@ -221,9 +221,10 @@ function builtAddon(name, folder, args) {
 }
 
 /**
- * Modules with the kernels of the core, of the catalogue, of custom rules, of many runs and of fits, and the unpacker.
+ * Modules with the kernels of the core, of the catalogue, of custom rules, of many runs and of fits, with functions of
+ * arrays, and the unpacker.
  */
-const wasmModules = ['core', 'catalogue', 'equations', 'many', 'fits', 'unpack']
+const wasmModules = ['core', 'catalogue', 'equations', 'many', 'fits', 'functions', 'unpack']
 const wasmFile = (name) => `ts/webassembly/${name}.ts`
 
 const wasm = built({
@@ -249,6 +250,7 @@ const cargoArguments = {
   core: short,
   many: ['--features', 'many', ...short],
   fits: ['--no-default-features', '--features', 'batches', ...short],
+  functions: ['--no-default-features', '--features', 'functions', ...short],
   unpack: ['--config', 'profile.release.opt-level="z"'],
 }
 

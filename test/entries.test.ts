@@ -17,7 +17,7 @@ const entries = Object.keys(exports).flatMap((path) =>
 test('package.json exports exactly the entry points that the tests cover', () => {
   expect(entries).toEqual([
     'antigrad',
-    ...['fit', 'tfjs', 'chunks', 'files', 'bullmq'].map((name) => `antigrad/${name}`),
+    ...['fit', 'math', 'tfjs', 'chunks', 'files', 'bullmq'].map((name) => `antigrad/${name}`),
   ])
 })
 
@@ -58,6 +58,7 @@ const folders = {
   starts: ['random'],
   derivatives: ['minimize', 'objectives'],
   fits: ['fits'],
+  math: ['math'],
   chunks: ['bullmq', 'chunks', 'jobs'],
   files: ['files', 'tables'],
   tfjs: ['tfjs'],
@@ -87,7 +88,7 @@ test.each(Object.entries(folders))(
 
 test('the core entry point contains no module of other entry points', () => {
   expect(readFileSync(join(home, 'dist/node/index.js'), 'utf8')).not.toMatch(
-    /^\/\/ dist\/(expressions|equations|many|random|fits|jobs|chunks|files|tables|tfjs|bullmq)\//m,
+    /^\/\/ dist\/(expressions|equations|many|math|random|fits|jobs|chunks|files|tables|tfjs|bullmq)\//m,
   )
 })
 

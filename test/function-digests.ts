@@ -1,7 +1,8 @@
-/** Hashes 100,000 values of each elementary function. This module also runs in browsers. */
+/** Hashes values of elementary functions (of 100,000 numbers, and of arrays) and random numbers. This module also runs in browsers. */
 
+import * as math from 'antigrad/math'
 import { cos, exp, log, pow, sin } from '../dist/functions/index.js'
-import { digest, random, withOneNaN } from './bits.js'
+import { digest, type FloatArray, random, withOneNaN } from './bits.js'
 
 const COUNT = 100_000
 
@@ -27,7 +28,24 @@ export function functionDigests(): Record<string, string> {
     cos: x.map((xi) => cos(xi)),
     pow: x.map((xi, i) => pow(Math.abs(xi), y[i])),
   }
-  return Object.fromEntries(
-    Object.entries(values).map(([name, array]) => [name, digest([withOneNaN(array)])]),
+  const { chooseEngine: _, RandomGenerator, ...functions } = math
+  const apply = functions as unknown as Readonly<Record<string, (...given: FloatArray[]) => FloatArray>>
+  const part = [x, y, y.slice().reverse()].map((column) => column.filter((_, i) => i % 10 === 0))
+  const arrays = [part, part.map((column) => new Float32Array(column))].flatMap((columns) =>
+    Object.keys(functions)
+      .sort()
+      .map((name) => {
+        const count = name === 'voigt' ? 3 : /^(pow|atan2)$/.test(name) ? 2 : 1
+        return withOneNaN(apply[name](...columns.slice(0, count)))
+      }),
   )
+  const generator = new RandomGenerator(1)
+  return {
+    ...Object.fromEntries(Object.entries(values).map(([name, array]) => [name, digest([withOneNaN(array)])])),
+    arrays: digest(arrays),
+    normal: digest([
+      withOneNaN(generator.normal(new Float64Array(COUNT))),
+      withOneNaN(generator.normal(new Float32Array(COUNT))),
+    ]),
+  }
 }

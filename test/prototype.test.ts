@@ -360,7 +360,7 @@ describe('options on Object.prototype', () => {
 })
 
 describe('a property on Object.prototype that exists before the package is loaded', () => {
-  const entries = ['index', 'files/index', 'tfjs/index', 'chunks/index', 'bullmq/index']
+  const entries = ['index', 'files/index', 'math/index', 'tfjs/index', 'chunks/index', 'bullmq/index']
 
   test.each(['intruder', 'lr', 'min', 'names'])('affects no entry point and no export: %s', (name) => {
     const body = `

@@ -23,7 +23,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'fits-command-line',
     'fits-method',
   ],
-  Engines: ['engines', 'threads', 'everywhere', 'rivals'],
+  Engines: ['engines', 'same-bits', 'threads', 'everywhere', 'rivals'],
   'Many machines': ['chunks', 'chunks-engines'],
   'At work': ['command-line', 'page', 'files', 'tfjs', 'errors'],
   'How it is made': ['how-it-works', 'numerics', 'performance', 'reliability', 'releasing'],

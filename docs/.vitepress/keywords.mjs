@@ -31,6 +31,8 @@ export const keywords = {
     'F test ftest anova AICc akaike weights GLS generalized least squares ODR IRLS model selection',
   engines: 'device backend cuda compile jit foreach fused',
   numerics: 'determinism reproducibility use_deterministic_algorithms manual_seed float16 bfloat16 eps',
+  'same-bits':
+    'numpy.random default_rng scipy.special erf gammaln psi voigt_profile ndtr ndtri vectorize ufunc out seedrandom mathjs',
   threads: 'set_num_threads num_threads Web Workers SharedArrayBuffer',
   files: 'torch.save torch.load state_dict safetensors save_file load_file checkpoint orbax',
   tfjs: 'tf.train.Optimizer applyGradients computeGradients variableGrads',

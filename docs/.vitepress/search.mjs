@@ -46,6 +46,8 @@ const everydayWords = {
   'fits-compare':
     'model selection AIC BIC F-test p-value likelihood ratio overfitting which model heteroscedastic correlated noise covariance',
   engines: 'native addon WebAssembly WASM SIMD backend force engine fallback doctor slow',
+  'same-bits':
+    'deterministic lockstep multiplayer netcode rollback game physics simulation replay drift floating point cross-browser Math.sin Math.exp different random seed PRNG normal Gaussian noise error function gamma',
   numerics:
     'rounding precision floating point reproducible deterministic float32 float64 NaN infinity subnormal denormal',
   threads:

@@ -12,6 +12,7 @@ const ENTRIES = {
   'antigrad/chunks': 'chunks/index',
   'antigrad/files': 'files/index',
   'antigrad/fit': 'fits/index',
+  'antigrad/math': 'math/index',
   'antigrad/tfjs': 'tfjs/index',
 }
 const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim()

@@ -1,5 +1,6 @@
 /** Type declarations for crates/native. */
 
+import type { FloatArray } from '../core/numbers.js'
 import type { BorrowedGradients } from './engine.js'
 
 /**
@@ -52,6 +53,15 @@ export interface Addon {
     threads: number,
     set?: string,
   ): Promise<CallOutcome>
+  /** Applies an operation of programs to arrays of one dtype and length, or to numbers. */
+  apply(
+    operation: number,
+    to: FloatArray,
+    a: FloatArray | number,
+    b: FloatArray | number,
+    c: FloatArray | number,
+    set?: string,
+  ): void
   hash(): number
 }
 

@@ -6,21 +6,71 @@ export const FRACTION_COUNT = 0x20_0000_0000_0000
 const BLOCK_WORDS = 32
 
 /**
- * Reproducible 32-bit random words: xoshiro128** 1.1 (Blackman and Vigna, 2018,
+ * Starts a generator of reproducible 32-bit random words: xoshiro128** 1.1 (Blackman and Vigna, 2018,
  * https://prng.di.unimi.it/xoshiro128starstar.c), in integer arithmetic only. The seeds are expanded into the state as
  * in SplitMix (Steele, Lea and Flood, 2014), with the 32-bit finalizer of MurmurHash3 (Appleby, 2011) instead of
  * SplitMix's 64-bit finalizer.
+ *
+ * @param state receives the four words of the state
+ * @param seeds integers from 0 to 2³² − 1: the seed, and optionally the indices of the stream
  */
+export function seedState(state: Int32Array, seeds: readonly number[]): void {
+  // The finalizer is a bijection. With one seed the four words of the state cannot all be 0; with several the
+  // probability is 2⁻¹²⁸.
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  for (let k = 0; k < seeds.length; k++) {
+    a = finalize(a + seeds[k] + 0x9e3779b9)
+    b = finalize(b + seeds[k] + 0x3c6ef372)
+    c = finalize(c + seeds[k] + 0xdaa66d2b)
+    d = finalize(d + seeds[k] + 0x78dde6e4)
+  }
+  state[0] = a
+  state[1] = b
+  state[2] = c
+  state[3] = d
+}
+
+/**
+ * Fills `to` with the next integers from 0 to `count` − 1, uniformly distributed. With a `count` of 2³² they are the
+ * words. Filling an array takes a fraction of the time of single words, because the state is kept in local variables.
+ */
+export function fillIntegers(state: Int32Array, to: Uint32Array, count = WORD_COUNT): void {
+  // Rejects words beyond the last whole multiple of `count`, which would make some integers more likely.
+  const limit = WORD_COUNT - (WORD_COUNT % count)
+  // A 32-bit unsigned integer, because % of other numbers takes ten times as long.
+  const divisor = count >>> 0
+  let a = state[0]
+  let b = state[1]
+  let c = state[2]
+  let d = state[3]
+  for (let k = 0; k < to.length; ) {
+    const word = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0
+    if (word < limit) to[k++] = divisor === 0 ? word : word % divisor
+    const shifted = b << 9
+    c ^= a
+    d ^= b
+    b ^= c
+    a ^= d
+    c ^= shifted
+    d = rotateLeft(d, 11)
+  }
+  state[0] = a
+  state[1] = b
+  state[2] = c
+  state[3] = d
+}
+
+/** A stream of reproducible random words, one by one or in arrays. */
 export class WordStream {
   /**
    * Returns the next random word. The method generates words in advance, so {@link fill} must not be used after it
    * until the next call of `seed`.
    */
   readonly next: () => number
-  #a = 0
-  #b = 0
-  #c = 0
-  #d = 0
+  readonly #state = new Int32Array(4)
   readonly #block = new Uint32Array(BLOCK_WORDS)
   #position = BLOCK_WORDS
 
@@ -34,61 +84,16 @@ export class WordStream {
     }
   }
 
-  /**
-   * Starts a stream of random words. @param seeds integers from 0 to 2³² − 1: the seed, and optionally the indices of
-   * the stream
-   */
+  /** Starts a stream of random words. @param seeds as for `seedState` */
   seed(...seeds: readonly number[]): this {
-    // The finalizer is a bijection. With one seed the four words of the state cannot all be 0; with several the
-    // probability is 2⁻¹²⁸.
-    let a = 0
-    let b = 0
-    let c = 0
-    let d = 0
-    for (let k = 0; k < seeds.length; k++) {
-      a = finalize(a + seeds[k] + 0x9e3779b9)
-      b = finalize(b + seeds[k] + 0x3c6ef372)
-      c = finalize(c + seeds[k] + 0xdaa66d2b)
-      d = finalize(d + seeds[k] + 0x78dde6e4)
-    }
-    this.#save(a, b, c, d)
+    seedState(this.#state, seeds)
     this.#position = BLOCK_WORDS
     return this
   }
 
-  /**
-   * Fills `to` with the next integers from 0 to `count` − 1, uniformly distributed. With a `count` of 2³² the integers
-   * are the random words themselves. Filling an array takes a fraction of the time of drawing single words, because the
-   * state is kept in local variables.
-   */
+  /** Fills `to` with the next integers from 0 to `count` − 1; see `fillIntegers`. */
   fill(to: Uint32Array, count = WORD_COUNT): void {
-    // Words beyond the last whole multiple of `count` are rejected, because they would make some integers more likely.
-    const limit = WORD_COUNT - (WORD_COUNT % count)
-    // A 32-bit unsigned integer, because % of other numbers takes ten times as long.
-    const divisor = count >>> 0
-    let a = this.#a
-    let b = this.#b
-    let c = this.#c
-    let d = this.#d
-    for (let k = 0; k < to.length; ) {
-      const word = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0
-      if (word < limit) to[k++] = divisor === 0 ? word : word % divisor
-      const shifted = b << 9
-      c ^= a
-      d ^= b
-      b ^= c
-      a ^= d
-      c ^= shifted
-      d = rotateLeft(d, 11)
-    }
-    this.#save(a, b, c, d)
-  }
-
-  #save(a: number, b: number, c: number, d: number): void {
-    this.#a = a
-    this.#b = b
-    this.#c = c
-    this.#d = d
+    fillIntegers(this.#state, to, count)
   }
 }
 
@@ -96,9 +101,11 @@ export class WordStream {
 export const random = (...seeds: readonly number[]): (() => number) => new WordStream().seed(...seeds).next
 
 /** A random number in [0, 1), which is a multiple of 2⁻⁵³. */
-export function fraction(next: () => number): number {
-  const high = next() >>> 5
-  return (high * 0x400_0000 + (next() >>> 6)) / FRACTION_COUNT
+export const fraction = (next: () => number): number => toFraction(next(), next())
+
+/** Combines two random words into a number in [0, 1). */
+export function toFraction(first: number, second: number): number {
+  return ((first >>> 5) * 0x400_0000 + (second >>> 6)) / FRACTION_COUNT
 }
 
 /** A random integer from 0 to `count` − 1, uniformly distributed; `count` is at most 2³². */

@@ -3,10 +3,12 @@
 import { cos, exp, log } from '../functions/index.js'
 import { fraction } from './random.js'
 
-/** A normal random variate (Box and Muller, 1958). */
-export function normal(next: () => number): number {
-  const radius = Math.sqrt(-2 * log(1 - fraction(next)))
-  return radius * cos(2 * Math.PI * fraction(next))
+/** A normal random variate. */
+export const normal = (next: () => number): number => toNormal(fraction(next), fraction(next))
+
+/** Transforms two uniform numbers in [0, 1) to a normal variate (Box and Muller, 1958). */
+export function toNormal(u: number, v: number): number {
+  return Math.sqrt(-2 * log(1 - u)) * cos(2 * Math.PI * v)
 }
 
 /** Inversion is used for means below this limit, because the counts are then small. */

@@ -3,10 +3,12 @@
 //! Addresses are trusted: JavaScript assigns regions of the memory behind the module's own data, one per caller. A
 //! wrong address could only reach other regions of the same memory, or trap.
 
-#[cfg(not(feature = "batches"))]
+#[cfg(not(any(feature = "batches", feature = "functions")))]
 mod arenas;
 #[cfg(feature = "batches")]
 mod batches;
+#[cfg(any(feature = "functions", feature = "many"))]
+mod functions;
 
 use antigrad_kernels::manifest;
 use wasm_bindgen::prelude::wasm_bindgen;

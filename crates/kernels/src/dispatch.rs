@@ -12,7 +12,7 @@ use crate::many::advance::{self, ManyCode, Movement};
 use crate::many::{self, Batch};
 #[cfg(feature = "equations")]
 use crate::programs::equations::{self, Kind};
-use crate::programs::operations::{self, Operand, Operands, Operation, for_each_operation};
+use crate::programs::operations::{self, Operand, Operands, Operate, Operation, for_each_operation};
 #[cfg(feature = "equations")]
 use crate::programs::pairs::{self, Pair, for_each_pair};
 use crate::stages::arena::Arena;
@@ -60,12 +60,25 @@ macro_rules! entries {
     };
 }
 
+/// Whether a build has an operation.
+const fn has<O: Operation>() -> bool {
+    cfg!(not(feature = "functions")) || O::IS_FUNCTION
+}
+
 /// The same dispatch for operations.
 macro_rules! operate {
-    (($vector:ty) $($operation:ident,)*) => { &[$(operate::<$vector, operations::$operation>,)*] };
+    (($vector:ty) $($operation:ident,)*) => {
+        &[$(if has::<operations::$operation>() {
+            operate::<$vector, operations::$operation> as Operate
+        } else {
+            operations::left_out
+        },)*]
+    };
     (($narrow:ty, $wide:ty) $($operation:ident,)*) => {
-        &[$(if operations::$operation::IN_FLOAT64 {
-            in_float64::<$wide, operations::$operation> as operations::Operate
+        &[$(if !has::<operations::$operation>() {
+            operations::left_out as Operate
+        } else if operations::$operation::IN_FLOAT64 {
+            in_float64::<$wide, operations::$operation>
         } else {
             operate::<$narrow, operations::$operation>
         },)*]
@@ -232,7 +245,7 @@ macro_rules! code {
 
             $(#[target_feature(enable = $feature)])?
             #[inline(never)] // It is longer than most operations, and one is enough.
-            unsafe fn widened(to: *mut u8, operands: &Operands, length: usize, operate: operations::Operate) {
+            unsafe fn widened(to: *mut u8, operands: &Operands, length: usize, operate: Operate) {
                 unsafe { operations::operate_in_float64(to, operands, length, operate) }
             }
 
@@ -296,15 +309,18 @@ macro_rules! code {
                 unsafe { equations::measure::<T>(kind, tally::<T>, streams, row, tensor, length) }
             }
 
+            pub static OPERATIONS32: &[Operate] = for_each_operation!(operate!(($f32, $f64)));
+            pub static OPERATIONS64: &[Operate] = for_each_operation!(operate!(($f64)));
+
             pub static MANY32: ManyCode = ManyCode {
-                operations: for_each_operation!(operate!(($f32, $f64))),
+                operations: OPERATIONS32,
                 #[cfg(feature = "equations")]
                 pairs: for_each_pair!(pairs!(($f32))),
                 clamp: operate::<$f32, operations::Clamp>,
                 moved: moved::<VectorPair<$f32>>,
             };
             pub static MANY64: ManyCode = ManyCode {
-                operations: for_each_operation!(operate!(($f64))),
+                operations: OPERATIONS64,
                 #[cfg(feature = "equations")]
                 pairs: for_each_pair!(pairs!(($f64))),
                 clamp: operate::<$f64, operations::Clamp>,
@@ -391,6 +407,15 @@ macro_rules! instruction_sets {
                 const ALL: &[[&ManyCode; 2]] = &[$($(#[$cfg])* [if cfg!(feature = "rules") { &$module::MANY32 } else { &$module::MANY64 }, &$module::MANY64]),*];
                 ALL[self as usize][usize::from(size == 8)]
             }
+
+            /// The operations, for numbers of four bytes or of eight. (Apart: the module of functions needs no more.)
+            fn operations(self, size: usize) -> &'static [Operate] {
+                const ALL: &[[&&[Operate]; 2]] = &[$($(#[$cfg])* [
+                    if cfg!(any(feature = "rules", feature = "functions")) { &$module::OPERATIONS32 } else { &$module::OPERATIONS64 },
+                    &$module::OPERATIONS64,
+                ]),*];
+                ALL[self as usize][usize::from(size == 8)]
+            }
         }
     };
 }
@@ -454,7 +479,48 @@ impl InstructionSet {
         let [y, z, w] = others.map(<[T]>::as_ptr);
         let operands = [x.cast_const(), y, z, w].map(|at| Operand { at: at.cast(), mask: usize::MAX });
         // SAFETY: this was just checked.
-        unsafe { self.many(size_of::<T>()).operations[number](x.cast(), &operands, length) }
+        unsafe { self.operations(size_of::<T>())[number](x.cast(), &operands, length) }
+    }
+
+    /// Applies the operation of that number to columns of numbers of four or eight bytes. Returns false if there is no
+    /// such operation.
+    ///
+    /// # Safety
+    /// The instruction set must be available. The result must have room for `length` numbers, rounded up to whole lines,
+    /// and each operand must have as many, or one line if its mask is 0. The result may coincide with an operand, and
+    /// must not overlap otherwise.
+    pub unsafe fn apply_to_columns(
+        self,
+        number: usize,
+        size: usize,
+        to: *mut u8,
+        operands: &Operands,
+        length: usize,
+    ) -> bool {
+        let Some(operation) = self.operations(size).get(number) else { return false };
+        // SAFETY: the caller guarantees the columns and the instruction set.
+        unsafe { operation(to, operands, length) };
+        true
+    }
+
+    /// Applies the operation of that number to arrays of numbers of four or eight bytes. Returns false if there is no
+    /// such operation.
+    ///
+    /// # Safety
+    /// The instruction set must be available. The result must have room for `length` numbers, and each operand must have
+    /// as many, or one if its mask is 0. The result may coincide with an operand, and must not overlap otherwise.
+    pub unsafe fn apply_to_arrays(
+        self,
+        number: usize,
+        size: usize,
+        to: *mut u8,
+        operands: &Operands,
+        length: usize,
+    ) -> bool {
+        let Some(&operation) = self.operations(size).get(number) else { return false };
+        // SAFETY: the caller guarantees the arrays and the instruction set.
+        unsafe { operations::operate_on_arrays(operation, size, to, operands, length) };
+        true
     }
 }
 

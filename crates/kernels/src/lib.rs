@@ -106,6 +106,7 @@ pub use arena::ArenaError;
 pub use dispatch::InstructionSet;
 pub use kernel::matrices::{SingleThread, Workers};
 pub use kernel::pipeline::Scratch;
+pub use programs::operations::{Operand, Operands};
 pub use stages::arena::Arena;
 pub use stages::plan::{CachedArena, PLAN, Planned, run_planned};
 pub use stages::run::BorrowedGradients;

@@ -3,8 +3,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use antigrad_kernels::InstructionSet;
 use antigrad_kernels::many::{LINE, OPERATIONS};
+use antigrad_kernels::{InstructionSet, Operand};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 #[rustfmt::skip]
@@ -149,6 +149,48 @@ fn check_sets<T: Number>() {
 fn every_instruction_set_has_the_same_bits() {
     check_sets::<f32>();
     check_sets::<f64>();
+}
+
+/// The last number of each array stays, and so does the first one.
+fn check_arrays<T: Number + PartialEq>() {
+    let columns = columns::<T>();
+    let end = T::round(-7.0);
+    for function in ["Exp", "Pow", "Voigt"] {
+        let number = OPERATIONS.iter().position(|known| *known == function).expect("it is listed");
+        for (set, length) in sets().flat_map(|set| (0..40).map(move |length| (set, length))) {
+            // Exactly as many numbers as an array has, and not aligned to more than a number.
+            let given = columns.each_ref().map(|column| column[3001..3001 + length].to_vec());
+            let single = given[1].first().copied().unwrap_or(end);
+            let mut to = vec![end; length + 2];
+            for is_single in [false, true] {
+                let mut operands =
+                    [0, 1, 2, 2].map(|k: usize| Operand { at: given[k].as_ptr().cast(), mask: usize::MAX });
+                if is_single {
+                    operands[1] = Operand { at: (&raw const single).cast(), mask: 0 };
+                }
+                let start = to[1..=length].as_mut_ptr().cast();
+                // SAFETY: each array has `length` numbers, and the instruction set is available.
+                assert!(unsafe { set.apply_to_arrays(number, size_of::<T>(), start, &operands, length) });
+                let second = if is_single { vec![single; length] } else { given[1].clone() };
+                let expected = values(set, function, [&given[0], &second, &given[2], &given[2]]);
+                let found: Vec<_> = to[1..=length].iter().map(|x| x.hex()).collect();
+                let place = format!("{function}, {}, {}, {length}", T::NAME, set.name());
+                assert!(found == expected && to[0] == end && to[length + 1] == end, "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn arrays_of_any_length_and_alignment_have_the_same_bits() {
+    check_arrays::<f32>();
+    check_arrays::<f64>();
+    let nothing = [Operand { at: std::ptr::null(), mask: usize::MAX }; 4];
+    // SAFETY: no number is read or written.
+    let done = unsafe {
+        InstructionSet::best().apply_to_arrays(OPERATIONS.len(), 8, std::ptr::null_mut(), &nothing, 0)
+    };
+    assert!(!done);
 }
 
 /// More than any code has lanes at once, and then some: four vectors are computed together.

@@ -4,6 +4,7 @@
 mod borrowed_gradients;
 mod bound;
 mod bytes;
+pub mod functions;
 pub mod many;
 mod memories;
 mod outcome;

@@ -35,11 +35,27 @@ pub struct Turned<V> {
     pub low: V,
 }
 
-/// The remainder of x after quarter turns.
+/// A function of the remainder of x after quarter turns. The code is there twice: if near and far lanes continued with the
+/// same code, several vectors in flight would go through memory in either case, which takes twice as long. (A macro,
+/// because the compiler does not inline closures into functions of an instruction set.)
+macro_rules! of_quarter_turns {
+    ($function:ident, $x:ident) => {{
+        let turned = subtract_turns($x);
+        if SMALL {
+            $function(if is_far($x) { with_far_lanes($x, turned) } else { turned })
+        } else if is_far($x) {
+            $function(with_far_lanes($x, turned))
+        } else {
+            $function(turned)
+        }
+    }};
+}
+pub(super) use of_quarter_turns;
+
+/// Whether a lane is beyond what `subtract_turns` reduces.
 #[inline(always)]
-pub fn quarter_turns<V: Vector>(x: V) -> Turned<V> {
-    let turned = subtract_turns(x);
-    if x.abs().any_greater(MEDIUM.splat()) { with_far_lanes(x, turned) } else { turned }
+pub fn is_far<V: Vector>(x: V) -> bool {
+    x.abs().any_greater(MEDIUM.splat())
 }
 
 /// x − k·π/2, where all but the last product is exact (Cody and Waite, 1980, ch. 8).
@@ -61,7 +77,7 @@ pub fn subtract_turns<V: Vector>(x: V) -> Turned<V> {
 /// Lanes of any size are replaced one by one. Not inline: callers have no registers to spare for what is rare.
 #[cold]
 #[inline(never)]
-fn with_far_lanes<V: Vector>(x: V, turned: Turned<V>) -> Turned<V> {
+pub fn with_far_lanes<V: Vector>(x: V, turned: Turned<V>) -> Turned<V> {
     let [mut turns, mut high, mut low] = [turned.turns, turned.high, turned.low].map(Stored::new);
     for (lane, x) in Stored::new(x).iter().enumerate() {
         let x = x.to_f64();

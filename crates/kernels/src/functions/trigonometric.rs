@@ -1,5 +1,6 @@
 use super::numbers::{Of, polynomial, product_error};
-use super::quarter_turns::{Turned, quarter_turns, subtract_turns};
+use super::quarter_turns::{Turned, is_far, of_quarter_turns, subtract_turns, with_far_lanes};
+use crate::target::SMALL;
 use crate::vector::{Vector, splat};
 
 /// (sin r/r − 1)/r² and (cos r − 1 + r²/2)/r⁴ by powers of r², where |r| ≤ π/4.
@@ -33,28 +34,32 @@ const TOP: Of<u32> = Of(31, 63);
 #[inline(always)]
 pub fn sin<V: Vector>(x: V) -> V {
     // For −0, which the reduction does not keep.
-    x.if_zero(x, sin_of_turns(quarter_turns(x)))
+    x.if_zero(x, of_quarter_turns!(sin_of_turns, x))
 }
 
 /// The cosine of any finite x in radians.
 #[inline(always)]
 pub fn cos<V: Vector>(x: V) -> V {
-    let turned = quarter_turns(x);
-    sin_of_turns(Turned { turns: turned.turns + splat(1.0), ..turned })
+    of_quarter_turns!(cos_of_turns, x)
 }
 
 /// Cosine and sine of an x of at most a few turns; the sign of −0 does not matter.
 #[inline(always)]
 pub fn cos_sin_near<V: Vector>(x: V) -> [V; 2] {
     let turned = subtract_turns(x);
-    [sin_of_turns(Turned { turns: turned.turns + splat(1.0), ..turned }), sin_of_turns(turned)]
+    [cos_of_turns(turned), sin_of_turns(turned)]
 }
 
 /// The tangent of any finite x in radians: the sine and the cosine of r are sums of two numbers, and so is
 /// their quotient.
 #[inline(always)]
 pub fn tan<V: Vector>(x: V) -> V {
-    let Turned { turns, high, low } = quarter_turns(x);
+    x.if_zero(x, of_quarter_turns!(tan_of_turns, x))
+}
+
+/// tan(r + turns·π/2).
+#[inline(always)]
+fn tan_of_turns<V: Vector>(Turned { turns, high, low }: Turned<V>) -> V {
     let [[sin, sin_low], [cos, cos_low]] = sin_cos_in_two(high, low);
     let is_odd = turns.shl(TOP.get::<V>() - 1);
     // sin/cos, or −cos/sin.
@@ -65,7 +70,7 @@ pub fn tan<V: Vector>(x: V) -> V {
     let product = q * d;
     let missing = n - product - product_error(q, d, product) + n_low - q * d_low;
     let tan = q + missing * inverse;
-    x.if_zero(x, tan.xor(turns.shl(TOP.get::<V>())))
+    tan.xor(turns.shl(TOP.get::<V>()))
 }
 
 /// sin(r + turns·π/2).
@@ -76,6 +81,12 @@ fn sin_of_turns<V: Vector>(turned: Turned<V>) -> V {
     let [cos, cos_rest] = cos_of_r(high, low);
     let is_odd = turns.shl(TOP.get::<V>() - 1);
     is_odd.if_zero(sin + sin_rest, cos + cos_rest).xor(is_odd.sign())
+}
+
+/// cos(r + turns·π/2).
+#[inline(always)]
+fn cos_of_turns<V: Vector>(turned: Turned<V>) -> V {
+    sin_of_turns(Turned { turns: turned.turns + splat(1.0), ..turned })
 }
 
 /// The sine of high + low as a sum of two, the larger first.

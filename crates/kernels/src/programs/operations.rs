@@ -35,6 +35,8 @@ pub trait Operation {
     /// Whether float32 is computed in float64 as well, and rounded once. This suits functions with many operations,
     /// for which doubling the lanes gains less than float32 constants and float32 code would cost.
     const IN_FLOAT64: bool;
+    /// Whether it is a function of arrays too, which the module of these functions has.
+    const IS_FUNCTION: bool = false;
 
     fn apply<V: Vector>(operands: [V; 4]) -> V;
 }
@@ -131,6 +133,71 @@ unsafe fn blend<V: Vector, O: Operation>(to: *mut V::Scalar, operands: &Operands
     }
 }
 
+/// Stands for an operation that this build lacks.
+///
+/// # Safety
+/// None is needed.
+pub unsafe fn left_out(_: *mut u8, _: &Operands, _: usize) {}
+
+/// Applies an operation to arrays of any length and alignment.
+///
+/// # Safety
+/// The result must have room for `length` numbers of `size` bytes. Each operand must have as many, or one if its mask is
+/// 0. The result may coincide with an operand, and must not overlap otherwise. The instruction set of the operation must
+/// be available.
+pub unsafe fn operate_on_arrays(
+    operation: Operate,
+    size: usize,
+    to: *mut u8,
+    operands: &Operands,
+    length: usize,
+) {
+    #[derive(Clone, Copy)]
+    #[repr(align(64))]
+    struct Line([u8; LINE]);
+    /// The first bytes of a line.
+    ///
+    /// # Safety
+    /// There must be as many bytes, and no more than a line.
+    unsafe fn line_of(from: *const u8, bytes: usize) -> Line {
+        let mut line = Line([0; LINE]);
+        // SAFETY: the caller guarantees it.
+        unsafe { from.copy_to_nonoverlapping(line.0.as_mut_ptr(), bytes) };
+        line
+    }
+    let lines = operands.map(|Operand { at, mask }| {
+        let mut line = Line([0; LINE]);
+        if mask == 0 {
+            // SAFETY: the caller guarantees one number.
+            line = unsafe { line_of(at, size) };
+            (size..LINE).for_each(|byte| line.0[byte] = line.0[byte - size]);
+        }
+        line
+    });
+    let spread = std::array::from_fn(|k| match operands[k].mask {
+        0 => Operand { at: lines[k].0.as_ptr(), mask: 0 },
+        _ => operands[k],
+    });
+    let whole = length / (LINE / size) * LINE;
+    // SAFETY: the caller guarantees the arrays, of which these are whole lines.
+    unsafe { operation(to, &spread, whole / size) };
+    let rest = length * size - whole;
+    if rest == 0 {
+        return;
+    }
+    let ends: [Line; 4] = std::array::from_fn(|k| match operands[k].mask {
+        0 => lines[k],
+        // SAFETY: the caller guarantees as many numbers of the operand, which are no whole line.
+        _ => unsafe { line_of(operands[k].at.wrapping_add(whole), rest) },
+    });
+    let operands = std::array::from_fn(|k| Operand { at: ends[k].0.as_ptr(), ..operands[k] });
+    let mut result = Line([0; LINE]);
+    // SAFETY: each is a line.
+    unsafe { operation(result.0.as_mut_ptr(), &operands, rest / size) };
+    // SAFETY: the caller guarantees as many numbers of the result.
+    unsafe { result.0.as_ptr().copy_to_nonoverlapping(to.wrapping_add(whole), rest) };
+}
+
 /// Numbers that are widened at a time, per operand.
 const WIDENED: usize = 64;
 pub const MAX_WIDENED: usize = 3;
@@ -202,13 +269,15 @@ unsafe fn two<V: Vector>(from: OperandWalk, number: usize) -> VectorPair<V> {
 
 /// The list, in the order of its numbers; each with the names of its operands.
 macro_rules! operations {
-    ($([$in_flight:expr, $in_float64:expr] $($name:ident($($operand:ident),*): $result:expr;)*)*) => {
+    ($([$in_flight:expr, $in_float64:expr, $is_function:expr]
+        $($name:ident($($operand:ident),*): $result:expr;)*)*) => {
         $($(
             pub struct $name;
             impl Operation for $name {
                 const OPERANDS: usize = [$(stringify!($operand)),*].len();
                 const IN_FLIGHT: usize = $in_flight;
                 const IN_FLOAT64: bool = $in_float64;
+                const IS_FUNCTION: bool = $is_function;
 
                 #[inline(always)]
                 fn apply<V: Vector>([$($operand,)* ..]: [V; 4]) -> V { $result }
@@ -238,10 +307,16 @@ macro_rules! operations {
 /// For short operations, and for others.
 const SHORT: usize = if SMALL { 2 } else { 4 };
 const LONG: usize = SHORT / 2;
-const FUNCTIONS: usize = if SMALL { 1 } else { 4 };
+const FUNCTIONS: usize = match SMALL {
+    false => 4,
+    true if cfg!(feature = "functions") => 2,
+    true => 1,
+};
+/// WebAssembly has too few registers for two vectors of these.
+const ANGLES: usize = if SMALL { 1 } else { 4 };
 
 operations! {
-    [SHORT, false]
+    [SHORT, false, false]
     Add(a, b): a + b;
     Subtract(a, b): a - b;
     Multiply(a, b): a * b;
@@ -259,7 +334,7 @@ operations! {
     BlendSquare(a, b, c, d): a * b + c * (d * d);
     BlendProduct(a, b, c, d): a * b + c * d * d;
     MultiplySubtractMultiply(a, b, c, d): a * b - c * d;
-    [LONG, false]
+    [LONG, false, false]
     Divide(a, b): a / b;
     Over(a, b): a.div_or_zero(b);
     MultiplyOver(a, b, c): (a * b).div_or_zero(c);
@@ -284,16 +359,18 @@ operations! {
     Copy(a): a;
     Sign(a): a.signum();
     Floor(a): functions::floor(a);
-    [FUNCTIONS, false]
+    [FUNCTIONS, false, true]
     Exp(a): functions::exp(a);
     Log(a): functions::log(a);
+    [ANGLES, false, true]
     Sin(a): functions::sin(a);
     Cos(a): functions::cos(a);
     Tan(a): functions::tan(a);
+    [FUNCTIONS, false, true]
     Tanh(a): functions::tanh(a);
     Atan(a): functions::atan(a);
     Pow(a, b): functions::pow(a, b);
-    [1, true]
+    [1, true, true]
     Expm1(a): functions::expm1(a);
     Log1p(a): functions::log1p(a);
     Log2(a): functions::log2(a);
@@ -307,7 +384,9 @@ operations! {
     Erf(a): functions::erf(a);
     Erfc(a): functions::erfc(a);
     Erfcx(a): functions::erfcx(a);
+    [1, true, false]
     ErfSlope(a): functions::erf_slope(a);
+    [1, true, true]
     Normpdf(a): functions::normpdf(a);
     Normcdf(a): functions::normcdf(a);
     Norminv(a): functions::norminv(a);
@@ -315,8 +394,11 @@ operations! {
     Lgamma(a): functions::lgamma(a);
     Digamma(a): functions::digamma(a);
     Trigamma(a): functions::trigamma(a);
+    [1, true, false]
     Tetragamma(a): functions::tetragamma(a);
+    [1, true, true]
     Voigt(a, b, c): functions::voigt(a, b, c);
+    [1, true, false]
     FaddeevaByX(a, b): functions::faddeeva_by_x(a, b);
     FaddeevaByY(a, b): functions::faddeeva_by_y(a, b);
 }
