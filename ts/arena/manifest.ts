@@ -5,9 +5,7 @@ import { wasmModule as catalogue } from '../webassembly/catalogue.js'
 export * from './layout.js'
 
 /** Hash of the sources of the engines. An engine with another hash is refused. */
-export const HASH = 0x63a1ff64
-/** Of the sources: an engine that was built from others is refused. */
-export const HASH = 0xba23d1bf
+export const HASH = 0x96e51628
 
 /** Hash of the interpreter of custom rules, like the hash of each kernel. */
 export const EQUATIONS_SOURCE = 0x6015c4a5
