@@ -22,9 +22,9 @@ export interface CheckpointOptions<Extra = JsonValue> {
   /** Metrics by name, which may be NaN or infinite. */
   readonly metrics?: Readonly<Record<string, number>>
   /**
-   * Other state that training needs to resume, such as the epoch, the state of a random generator and the loss curve:
-   * any JSON value with finite numbers, at most 100 levels of nesting and 30 million characters. The value is copied
-   * at the call. Plain objects and arrays are accepted. Typed arrays, class instances and functions are errors.
+   * Other state that training needs to resume: the epoch, the state of a random generator, the loss curve. The value
+   * is copied at the call. Any JSON value is valid, with finite numbers, at most 100 levels of nesting and at most 30
+   * million characters. Typed arrays, class instances and functions are errors.
    */
   readonly extra?: Extra
 }
@@ -58,7 +58,7 @@ export interface Checkpoints<Extra = JsonValue> {
    * @throws (rejects with) OptionError if an option is invalid, before anything is written; the errors of `writeFile`
    */
   save(optimizer: Saveable, options?: CheckpointOptions<Extra>): Promise<string>
-  /** Reads the newest intact checkpoint; null if there is none. */
+  /** Reads the newest intact checkpoint; null if the folder does not contain an intact checkpoint. */
   latest(): Promise<Checkpoint<Extra> | null>
 }
 
