@@ -381,7 +381,7 @@ describe('extra', () => {
       'checkpoint.extra: expected another key than __proto__',
     ],
     ['a number that overflows', '[1e999]', 'checkpoint.extra[0]: expected null'],
-  ])('of a file with %s is damage, and the file is skipped', async (_, text, reason) => {
+  ])('makes a file with %s count as damaged', async (_, text, reason) => {
     const path = await fileWith(text)
     const found = await checkpoints(folder, {
       onWarning: (message) => expect(message).toContain(reason),

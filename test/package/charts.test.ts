@@ -118,9 +118,7 @@ describe.skipIf(!isRequested)('in Chromium', () => {
     const commands = async (selector: string) =>
       page
         .locator(selector)
-        .evaluateAll((paths) =>
-          paths.map((path) => path.getAttribute('d')?.match(/[MLCSQHV,]/g)?.length ?? 0),
-        )
+        .evaluateAll((paths) => paths.map((path) => path.getAttribute('d')?.match(/[A-Z,]/g)?.length ?? 0))
     return { page, wrong, count, drawn, commands }
   }
 

@@ -30,7 +30,7 @@ export interface MetricColumns {
   readonly y?: readonly string[] | undefined
 }
 
-interface Row {
+interface MetricsRow {
   readonly line: number
   readonly object: Readonly<Record<string, unknown>>
 }
@@ -58,22 +58,22 @@ export function readMetrics(file: string, columns: MetricColumns): Metrics {
   return { x: x ?? 'line', metrics, isCut }
 }
 
-function readMetric(file: string, rows: readonly Row[], x: string | undefined, name: string): Metric {
+function readMetric(file: string, rows: readonly MetricsRow[], x: string | undefined, name: string): Metric {
   const used = rows.filter(({ object }) => Object.hasOwn(object, name))
-  const place = ({ line, object }: Row) => {
+  const place = ({ line, object }: MetricsRow) => {
     const at = x === undefined ? line : Object.hasOwn(object, x) ? object[x] : undefined
     if (Number.isFinite(at)) return at as number
     throw new AntigradError(
       `${file}: line ${line}: expected a number for ${quote(x ?? '')}, next to ${quote(name)}`,
     )
   }
-  const value = ({ object }: Row) => (Number.isFinite(object[name]) ? (object[name] as number) : NaN)
+  const value = ({ object }: MetricsRow) => (Number.isFinite(object[name]) ? (object[name] as number) : NaN)
   return { name, x: used.map(place), y: used.map(value) }
 }
 
-function readRows(file: string): { readonly rows: readonly Row[]; readonly isCut: boolean } {
+function readRows(file: string): { readonly rows: readonly MetricsRow[]; readonly isCut: boolean } {
   const lines = readText(file).split('\n')
-  const rows: Row[] = []
+  const rows: MetricsRow[] = []
   for (const [i, text] of lines.entries()) {
     if (text.trim() === '') continue
     const object = parseRow(text)

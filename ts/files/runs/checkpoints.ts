@@ -22,9 +22,9 @@ export interface CheckpointOptions<Extra = JsonValue> {
   /** Metrics by name, which may be NaN or infinite. */
   readonly metrics?: Readonly<Record<string, number>>
   /**
-   * Other state that training needs to resume, such as the epoch, the state of a random generator and the loss curve:
-   * any JSON value with finite numbers, at most 100 levels of nesting and 30 million characters. The value is copied
-   * at the call. Plain objects and arrays are accepted. Typed arrays, class instances and functions are errors.
+   * Other state that training needs to resume: the epoch, the state of a random generator, the loss curve. The value
+   * is copied at the call. Any JSON value is valid, with finite numbers, at most 100 levels of nesting and at most 30
+   * million characters. Typed arrays, class instances and functions are errors.
    */
   readonly extra?: Extra
 }
