@@ -215,7 +215,7 @@ test('TypeScript on a page is executed; fragments are JavaScript, and few', () =
   // Another test runs the code for other libraries.
   const own = pages.filter((page) => page !== 'docs/coming-from.md')
   const languages = own.flatMap((page) => blocksOf(read(home, page)).map(({ language }) => language))
-  expect(languages.filter((language) => /^(js|typescript|ts.+)$/.test(language))).toHaveLength(5)
+  expect(languages.filter((language) => /^(js|typescript|ts.+)$/.test(language))).toHaveLength(6)
 })
 
 test('text in docs is wrapped at 110 columns, except for tables and code', () => {
