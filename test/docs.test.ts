@@ -232,7 +232,7 @@ test('the tests run all TypeScript samples in the docs, and the few other fragme
   // Other tests run the code for other libraries.
   const own = pages.filter((page) => !['docs/coming-from.md', 'docs/charts.md'].includes(page))
   const languages = own.flatMap((page) => blocksOf(read(home, page)).map(({ language }) => language))
-  expect(languages.filter((language) => /^(js|typescript|ts.+)$/.test(language))).toHaveLength(5)
+  expect(languages.filter((language) => /^(js|typescript|ts.+)$/.test(language))).toHaveLength(6)
 })
 
 test('lines of the docs have at most 110 columns, except in tables and code', () => {

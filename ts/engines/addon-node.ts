@@ -29,7 +29,8 @@ export function loadAddon(): LoadedAddon {
   const locations = [() => __filename, () => fileURLToPath(import.meta.url), () => process.argv[1] ?? '']
     .map((find) => tryFind(find) ?? '')
     .filter((path) => isAbsolute(path))
-  const location = locations.find((path) => existsSync(path)) ?? locations[0] ?? process.execPath
+  const location =
+    locations.find((path) => tryFind(() => existsSync(path))) ?? locations[0] ?? process.execPath
   const require = nodeModule.createRequire(location)
   const findManifest = (request: string) => tryFind(() => require(request) as PackageManifest)
 
