@@ -1,7 +1,9 @@
 // Used by releases and their rehearsal: makes one package per platform and the main package, and publishes or stages
 // all of them. The main package is the last one, because it names the exact version of the others.
-//   node scripts/publish.mjs [options of npm publish]        publishes
-//   node scripts/publish.mjs stage [options of npm publish]  stages, and prints the commands for the approval
+//
+// `node scripts/publish.mjs [options of npm publish]` publishes. `node scripts/publish.mjs stage [options of npm
+// publish]` stages, and prints the commands for the approval.
+//
 // ANTIGRAD_REPOSITORY is the address of the repository.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

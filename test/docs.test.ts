@@ -213,7 +213,7 @@ describe('code samples in the docs', () => {
   })
 
   test.each(samples.filter(({ page }) => PRINTED.includes(page)))(
-    'of $page print what their comments say',
+    'print what their comments say: $page',
     ({ folder, texts }) => {
       const comments = texts.flatMap((text) =>
         [...text.matchAll(/^ *console\.log\(.*\) \/\/ (.*)$/gm)].map(([, comment]) => comment),

@@ -61,9 +61,9 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
    */
   readonly lookahead?: Lookahead
   /**
-   * How gradients that are not finite are handled: 'propagate' (the default: no check, because a check
-   * costs a pass over the gradients), 'skip' (nothing changes, and no clock advances) or 'throw' (NonFiniteError). With `accumulate`, the
-   * gradients of each batch are checked.
+   * How gradients that are not finite are handled: 'propagate' (no check), 'skip' (nothing changes, and no clock
+   * advances) or 'throw' (NonFiniteError). The default is 'propagate', because a check costs a pass over the gradients.
+   * With `accumulate`, the gradients of each batch are checked.
    */
   readonly onNonFinite?: 'propagate' | 'skip' | 'throw'
   /**

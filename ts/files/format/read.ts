@@ -14,7 +14,9 @@ export type { FileSource } from '../sources/sources.js'
 export type { TensorData } from './dtypes.js'
 export type { TensorInfo } from './header.js'
 
-/** Number of bytes per read, and number of concurrent reads: one piece is checksummed while further pieces are read. */
+/**
+ * Number of bytes per read, and number of concurrent reads: the checksum of one piece is computed while further pieces are read.
+ */
 const MAX_PIECE_BYTES = 1 << 22
 const MAX_PIECES = 4
 /** Number of bytes per read of a tensor that is widened, because widening takes longer. */

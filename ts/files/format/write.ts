@@ -21,8 +21,8 @@ export interface WritableTensor {
 }
 
 /**
- * Number of bytes per piece, and number of pieces: one piece is copied and checksummed while the other pieces are
- * written.
+ * Number of bytes per piece, and number of pieces: one piece is copied and its checksum is computed while the other
+ * pieces are written.
  */
 const MAX_PIECE_BYTES = 1 << 20
 const MAX_PIECES = 4

@@ -35,8 +35,8 @@ pub struct Turned<V> {
     pub low: V,
 }
 
-/// A function of the remainder of x after quarter turns. The code is there twice: if near and far lanes continued with the
-/// same code, several vectors in flight would go through memory in either case, which takes twice as long. (A macro,
+/// A function of the remainder of x after quarter turns. Near and far lanes have their own copy of the code. With shared
+/// code, several vectors in flight would go through memory in both cases, which takes twice as long. (This is a macro,
 /// because the compiler does not inline closures into functions of an instruction set.)
 macro_rules! of_quarter_turns {
     ($function:ident, $x:ident) => {{
