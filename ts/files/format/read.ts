@@ -15,7 +15,8 @@ export type { TensorData } from './dtypes.js'
 export type { TensorInfo } from './header.js'
 
 /**
- * Number of bytes per read, and number of concurrent reads: the checksum of one piece is computed while further pieces are read.
+ * Number of bytes per read, and number of concurrent reads: the checksum of one piece is computed while further pieces
+ * are read.
  */
 const MAX_PIECE_BYTES = 1 << 22
 const MAX_PIECES = 4
