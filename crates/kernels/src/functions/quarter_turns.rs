@@ -35,9 +35,9 @@ pub struct Turned<V> {
     pub low: V,
 }
 
-/// A function of the remainder of x after quarter turns. The code is there twice: if near and far lanes continued with the
-/// same code, several vectors in flight would go through memory in either case, which takes twice as long. (A macro,
-/// because the compiler does not inline closures into functions of an instruction set.)
+/// A function of the remainder of x after quarter turns. The code is there twice. If near and far lanes continued with
+/// the same code, several vectors in flight would go through memory, which takes twice as long. (It is a macro, because
+/// the compiler does not inline closures into functions of an instruction set.)
 macro_rules! of_quarter_turns {
     ($function:ident, $x:ident) => {{
         let turned = subtract_turns($x);
