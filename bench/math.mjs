@@ -1,7 +1,7 @@
 // npm run bench:math [-- --count 1000000 --rounds 21]: functions of antigrad/math next to a loop of Math, in turns. Medians
 // of arrays on each engine, and of single numbers.
 import { parseArgs } from 'node:util'
-import * as entry from '../dist/node/math/load.mjs'
+import * as entry from '../dist/math/index.js'
 
 const { values } = parseArgs({
   options: { count: { type: 'string', default: '1000000' }, rounds: { type: 'string', default: '21' } },
@@ -9,11 +9,11 @@ const { values } = parseArgs({
 const [count, rounds] = [Number(values.count), Number(values.rounds)]
 const math = { ...entry }
 const x = Float64Array.from({ length: count }, (_, i) => 0.01 + (5 * ((i * 7919) % count)) / count)
-const arities = { pow: 2, atan2: 2 }
+const operandCounts = { pow: 2, atan2: 2 }
 
 /** A loop of its own for each function, because an engine optimizes a loop for the functions that it has called. */
 const loopOf = (name, f) => {
-  const call = arities[name] === 2 ? 'f(x[i], 1.7)' : 'f(x[i])'
+  const call = operandCounts[name] === 2 ? 'f(x[i], 1.7)' : 'f(x[i])'
   return new Function(
     'f',
     'return (x, out) => { for (let i = 0; i < x.length; i++) out[i] = CALL }'.replace('CALL', call),

@@ -29,12 +29,12 @@ export function applyToArrays(
   let first: FloatArray | undefined
   for (const [k, value] of given.entries()) {
     if (typeof value === 'number') continue
-    const array = checkArray(names[k], value, first, 'a number or ')
+    const array = checkArray(names[k], value, first, true)
     first ??= array
   }
   if (first === undefined) throw new ArgumentError('out', 'an array only if an argument is one', out)
   const dtype = getTypeName(first) === 'Float32Array' ? 'float32' : 'float64'
-  const to = out === undefined ? allocate(dtype, readLength(first)) : checkArray('out', out, first, '')
+  const to = out === undefined ? allocate(dtype, readLength(first)) : checkArray('out', out, first)
   const operands = given.map((value) => {
     if (typeof value === 'number') return dtype === 'float32' ? Math.fround(value) : value
     return overlaps(value as FloatArray, to) ? copyArray(value as FloatArray) : (value as FloatArray)
@@ -47,20 +47,20 @@ export function applyToArrays(
  * Validates an array.
  *
  * @param like an array whose dtype and length the value must have
- * @param otherwise further allowed values, for messages
  * @throws ArgumentError if the value is not an array, is detached, or differs in dtype or length
  */
 export function checkArray(
   name: string,
   value: unknown,
-  like: FloatArray | undefined,
-  otherwise: string,
+  like?: FloatArray,
+  isNumberAllowed = false,
 ): FloatArray {
   const isArray = isFloatArray(value)
+  const [comma, or] = isNumberAllowed ? ['a number, ', 'a number or '] : ['', '']
   const expected =
     like === undefined
-      ? `${otherwise}a Float32Array or a Float64Array`
-      : `${otherwise}a ${getTypeName(like)} of length ${readLength(like)}`
+      ? `${comma}a Float32Array or a Float64Array`
+      : `${or}a ${getTypeName(like)} of length ${readLength(like)}`
   if (isArray && isDetached(value)) throw new ArgumentError(name, expected, 'a detached one')
   if (
     !isArray ||
@@ -81,9 +81,10 @@ function allocate(dtype: Dtype, length: number): FloatArray {
   }
 }
 
-/** Whether two arrays of one size share memory without being at the same place. */
+/** Whether two arrays of one dtype and length share memory without being at the same place. */
 function overlaps(array: FloatArray, to: FloatArray): boolean {
   if (array === to || readBuffer(array) !== readBuffer(to)) return false
   const distance = Math.abs(readByteOffset(array) - readByteOffset(to))
-  return distance > 0 && distance < array.byteLength
+  const bytes = getTypeName(array) === 'Float32Array' ? 4 : 8
+  return distance > 0 && distance < bytes * readLength(array)
 }

@@ -94,7 +94,7 @@ interface FunctionExports {
 }
 
 /** Bytes of a block of numbers. The blocks of an operation fit into a first-level cache. */
-const BLOCK_BYTES = 8192
+const BLOCK_BYTES = 16384
 const MAX_OPERANDS = 3
 
 /** An instance with a memory for a block of each operand, and of the result. */

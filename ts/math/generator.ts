@@ -70,7 +70,7 @@ export class RandomGenerator {
       fillIntegers(this.#state, pair)
       return toFraction(pair[0], pair[1])
     }
-    const array = checkArray('out', out, undefined, '')
+    const array = checkArray('out', out)
     const isSingle = getTypeName(array) === 'Float32Array'
     const length = readLength(array)
     for (let from = 0; from < length; from += CHUNK) {
@@ -96,7 +96,7 @@ export class RandomGenerator {
   normal<A extends FloatArray>(out: A): A
   normal(out?: FloatArray): number | FloatArray {
     if (out === undefined) return toNormal(this.uniform(), this.uniform())
-    const array = checkArray('out', out, undefined, '')
+    const array = checkArray('out', out)
     const length = readLength(array)
     // If there is no engine, this throws before the state changes.
     getRunner(length)
