@@ -125,7 +125,19 @@ export function explainOptions(dist, entries, optionOf) {
       const written = checker.typeToString(valueType, node, ts.TypeFormatFlags.NoTruncation)
       const ofType =
         /^[\w'" |.-]*$/.test(written) && !/[A-Z]/.test(written.replaceAll(/'[^']*'|"[^"]*"/g, ''))
-      const value = ofType ? written : `(${text})['${property.name}']`
+      const indexed = `(${text})['${property.name}']`
+      // The type of an optional member includes undefined, although exactOptionalPropertyTypes forbids it as a value.
+      const strict = isOptional && !takesUndefined(property)
+      const [declaration] = property.declarations ?? []
+      const own = declaration?.type?.getText()
+      const whole = ofType ? written : indexed
+      const value = !strict
+        ? whole
+        : new RegExp(`\\b${own}\\b`).test(text) && /^\w+$/.test(own)
+          ? own
+          : ofType
+            ? written.replace(/ \| undefined$/, '')
+            : `Exclude<${indexed}, undefined>`
       const words = ts.displayPartsToString(property.getDocumentationComment(checker))
       const comment = [words, detailsOf(owner, property.name, words, property)]
       const lines = comment.filter(Boolean).join('\n').replaceAll('*/', '*\\/').split('\n')
@@ -135,6 +147,20 @@ export function explainOptions(dist, entries, optionOf) {
           : `/**\n${lines.map((line) => `     * ${line}\n`).join('')}     */`
       return `\n    ${shown}\n    readonly ${property.name}${isOptional ? '?' : ''}: ${value};`
     })
+  }
+
+  /** Whether the declared type of an optional member accepts undefined. Types that are derived from tables always do. */
+  function takesUndefined(property) {
+    const [declaration] = property.declarations ?? []
+    if (
+      declaration === undefined ||
+      !ts.isPropertySignature(declaration) ||
+      declaration.questionToken === undefined
+    )
+      return true
+    const type = checker.getTypeFromTypeNode(declaration.type)
+    const parts = type.isUnion() ? type.types : [type]
+    return parts.some(({ flags }) => (flags & (ts.TypeFlags.Undefined | ts.TypeFlags.Any)) !== 0)
   }
 
   /** The range of an option if it is known, and its default. */
