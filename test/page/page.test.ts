@@ -785,7 +785,7 @@ test('the race page stays within the size limit', () => {
     'trigonometric-',
     'bench-',
   ]
-  const wanted = ['expression-', 'parse-', 'schedules-', 'custom-rule-', 'basins-']
+  const wanted = ['expression-', 'steps-', 'schedules-', 'custom-rule-', 'basins-']
   expect(assets.filter((name) => /^(surface|expression|schedules|basins)-/.test(name))).toHaveLength(5)
   // The limits apply until the page is usable, then with the chart, equations and other late modules, then with the
   // surface. The last limit adds modules that few users need: expressions, schedules, custom rules (on the page and in
