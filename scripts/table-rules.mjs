@@ -85,8 +85,8 @@ antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --
 | updates of a start | number of updates after which the run stays within ${near} of a global minimum, checked at every tenth update |
 | best learning rate | the learning rate with the most arriving starts; among rates with equally many arriving starts, the rate with the lowest median of updates |
 
-The tables show how well a rule performs with a good learning rate. However, the tables do not show how hard
-a good learning rate is to find, or how a schedule would change the results. When you read the tables, note:
+The tables show how well a rule performs with a good learning rate. However, the tables do not show how hard a
+good learning rate is to find, or how a schedule would change the results. When you read the tables, note:
 
 - Rules that divide by the gradient's size oscillate around a minimum with an amplitude proportional to the
   learning rate. A rule that oscillates around a minimum comes close to the minimum only with a small rate.
