@@ -91,7 +91,8 @@ good learning rate is to find, or how a schedule would change the results. When 
 - Rules that divide by the gradient's size oscillate around a minimum with an amplitude proportional to the
   learning rate. A rule that oscillates around a minimum comes close to the minimum only with a small rate.
 - \`adamw\` decays parameters by default, and the weight decay moves minima that are not at 0.
-- The first updates of \`radam\` are not adaptive, so a large learning rate moves the parameters far from the start.
+- The first updates of \`radam\` are not adaptive, so a large learning rate moves the parameters far from
+  the start.
 - If a function has many local minima, the results depend more on the starting points than on the rules.
 
 ${sections.join('\n')}`
