@@ -70,7 +70,7 @@ script(async () => {
 
 The tables below show how well each rule that \`minimizeMany\` accepts minimizes each two-dimensional test
 function that has a minimum. \`npm run table:rules\` writes this page, with the same results on every machine.
-The command [\`antigrad sweep\`](sweep.md) compares options in a similar way:
+The command [\`antigrad sweep\`](sweep.md) compares the options of a rule in a similar way:
 
 \`\`\`sh
 antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --max-iterations 2000
@@ -83,16 +83,17 @@ antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --
 | updates | at most ${maxIterations} per start |
 | arriving start | A start *arrives* if its run comes within ${near} of a global minimum and stays within ${near} until the end. |
 | updates of a start | number of updates after which the run stays within ${near} of a global minimum, checked at every tenth update |
-| best learning rate | the rate with the most arriving starts; if several rates have equally many, the rate with the lowest median of updates |
+| best learning rate | the learning rate with the most arriving starts; among rates with equally many arriving starts, the rate with the lowest median of updates |
 
-The tables show how well a rule performs with a good learning rate. The tables do not show how hard a good
-rate is to find, or how a schedule would change the results:
+The tables show how well a rule performs with a good learning rate. However, the tables do not show how hard a
+good learning rate is to find, or how a schedule would change the results. When you read the tables, note:
 
 - Rules that divide by the gradient's size oscillate around a minimum with an amplitude proportional to the
-  learning rate. Rules that oscillate in this way reach the minimum only with a small learning rate.
-- \`adamw\` decays its parameters by default, and the decay moves minima that are not at 0.
-- The first updates of \`radam\` are not adaptive, so a large learning rate moves the parameters far away.
-- For a function with many local minima, the table depends more on the starts than on the rules.
+  learning rate. A rule that oscillates around a minimum comes close to the minimum only with a small rate.
+- \`adamw\` decays parameters by default, and the weight decay moves minima that are not at 0.
+- The first updates of \`radam\` are not adaptive, so a large learning rate moves the parameters far from
+  the start.
+- If a function has many local minima, the results depend more on the starting points than on the rules.
 
 ${sections.join('\n')}`
   writeFileSync(join(root, 'docs/objectives.md'), text)
