@@ -102,7 +102,7 @@ const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
 
 describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(clips))('with the clip %s', (name, clip) => {
-    test.each(dtypes)('compute the documented definition, in %s', (dtype) => {
+    test.each(dtypes)('compute the documented formula, in %s', (dtype) => {
       let clipped = 0
       for (let t = 0; t < 4; t++) {
         const optimizer = new Optimizer(startsOf(dtype), rule, { clip, ...engine })

@@ -475,7 +475,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       adam(),
       adamw(),
       radam(),
-    ] as Rule[])('lets the rule %o converge to the minimum of a bowl', (rule) => {
+    ] as Rule[])('lets the rule %o converge to the minimum of a quadratic bowl', (rule) => {
       // Rules whose step is η for any slope converge as η decreases.
       const falling = { ...rule, lr: (t: number) => 0.1 / (1 + t / 20) } as Rule
       const { reason, x } = minimize(bowl({ condition: 4 }), [1, -2, 3], falling, { engine, tolerance: 1e-6 })

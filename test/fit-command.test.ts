@@ -625,7 +625,7 @@ describe('the table of antigrad fit', () => {
     expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
   })
 
-  test('has a line per group and the reason of a failed fit, which causes exit status 1', () => {
+  test('has a line per group with the reason for a failed fit, and a failed fit causes exit status 1', () => {
     write(
       'groups.csv',
       csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
@@ -664,7 +664,7 @@ describe('the table of antigrad fit', () => {
     expect(infinite.stdout).toContain('\nrow 0, where t = 0: the model is Infinity where the fit starts\n')
   })
 
-  test('lists the minima that fits from several starting points found', () => {
+  test('lists the local minima of a fit from several starting points', () => {
     write(
       'sine.csv',
       csv(
@@ -990,7 +990,7 @@ describe('the plot of antigrad fit', () => {
     expect(elements.at(-1)?.text ?? elements.map(({ text }) => text).join()).toContain('± ')
   })
 
-  test('shows error bars of σ, and logarithmic axes with ticks at decades', () => {
+  test('shows error bars for σ, and logarithmic axes with ticks at powers of ten', () => {
     const doses = [0, 0.001, 0.01, 0.1, 1, 10, 100, 1000]
     const rows = doses.map((x) => [x, 1 + (9 * x) / (1 + x) + 0.1 * Math.cos(9 * x), 0.2])
     write('doses.csv', csv(['x', 'y', 's'], rows))
@@ -1047,7 +1047,7 @@ describe('the plot of antigrad fit', () => {
     ])
   })
 
-  test('shows each group in its own color, and equal commands write equal bytes', () => {
+  test('shows each group in a separate color, and identical commands write identical files', () => {
     const args = `decay.csv --x t --group g ${STARTS}`
     const svg = drawn('groups.svg', args)
     expect(drawn('again.svg', `${args} --engine typescript`)).toBe(svg)

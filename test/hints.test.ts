@@ -152,7 +152,7 @@ describe('a suggestion in an error message', () => {
     expect(messageOf(() => expression(text))).toContain(message)
   })
 
-  test('is made if the user passes a model function without calling it', () => {
+  test('is made if the user passes a model function without calling the function', () => {
     expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
       /\(called, as in models\.line\(\)\), or a function with a start, got a function$/,
     )

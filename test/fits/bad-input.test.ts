@@ -416,7 +416,7 @@ describe('a fit with difficult input', () => {
     }
   })
 
-  test('reports a model that is not finite at the start', () => {
+  test('reports that the model is not finite at the starting values', () => {
     const many = fitManySync(expression('a*log(b + t) + c'), { t, y }, { start: { ...start, b: [-5, 1] } })
     expect(fitReasons[many.reason[0]]).toBe('not-finite')
     expect(fitReasons[many.reason[1]]).not.toBe('not-finite')

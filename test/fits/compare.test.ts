@@ -146,8 +146,8 @@ test('the function compare accepts fits with derived, positive and fixed paramet
   expect(pValue).toBeLessThan(1e-9)
 })
 
-describe('the function compare in special cases', () => {
-  test('reports AICc but no test for two models with the same number of parameters', () => {
+describe('in special cases, the function compare', () => {
+  test('reports AICc but omits the test for two models with the same number of parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)
     expect([straight.fullModel, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
@@ -155,7 +155,7 @@ describe('the function compare in special cases', () => {
     expect(straight.akaikeWeights[1]).toBeGreaterThan(0.999)
   })
 
-  test('reports no test for a fit that has not converged', () => {
+  test('omits the test for a fit that has not converged', () => {
     const early = fitOne(
       twoExponentials,
       { t, y: decays },
@@ -166,7 +166,7 @@ describe('the function compare in special cases', () => {
     expect([Number.isFinite(aicc[0]), aicc[1]]).toEqual([true, Number.NaN])
   })
 
-  test('reports no test for a reduced model whose residuals are rounding errors', () => {
+  test('omits the test for a reduced model whose residuals are rounding errors', () => {
     const exact = { x, y: x.map((at) => 3 * at + 0.1) }
     const { test, message } = compare(
       fitOne(models.line(), exact),
@@ -178,7 +178,7 @@ describe('the function compare in special cases', () => {
     ])
   })
 
-  test('reports no test for a full model without degrees of freedom, and no AICc if there are too few rows', () => {
+  test('omits the test for a full model without degrees of freedom, and omits AICc if there are too few rows', () => {
     const few = { x: [0, 1, 2], y: [1, 2, 4] }
     const { test, message } = compare(
       fitOne(models.line(), few),
@@ -187,7 +187,7 @@ describe('the function compare in special cases', () => {
     expect([test, message]).toEqual([null, 'b has no degrees of freedom; too few rows for AICc'])
   })
 
-  test('reports no test for a full model in another local minimum', () => {
+  test('omits the test for a full model in another local minimum', () => {
     const valley = noisy((at) => Math.sin(3 * at), 5)
     const data = { t, y: valley }
     const simple = fitOne(expression('sin(w*t)'), data, { start: { w: 3 } })

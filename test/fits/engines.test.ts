@@ -248,7 +248,7 @@ describe('an asynchronous call of fitMany', () => {
   })
 })
 
-test('memory use grows with the number of fits only by the inputs and results', () => {
+test('memory use grows with the number of fits only because of the inputs and results', () => {
   // The peak memory of a separate process. Both counts fill a batch.
   const program = (count: number) => `
     import { fitManySync } from ${JSON.stringify(new URL('../../dist/fits/index.js', import.meta.url))}

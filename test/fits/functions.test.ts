@@ -291,7 +291,7 @@ describe('a batch of function models', () => {
   })
 })
 
-test('fits of functions converge from 53 of 54 NIST starts, to the precision of finite differences', () => {
+test('fits of functions converge from 53 of 54 NIST starting points, to the precision of finite differences', () => {
   const ends = problemNames.flatMap((name) => {
     const problem = readProblem(name)
     const columns = Object.keys(problem.data).filter((column) => column !== 'y')

@@ -189,7 +189,7 @@ describe('model-dependent weights in a fit', () => {
     expect(both.at(0).message).toBe('')
   })
 
-  test('are updated for at most a maximum number of rounds if the weights do not converge', () => {
+  test('are updated for a limited number of rounds if the weights do not converge', () => {
     // Each round leads to the weights of the other round.
     const weights = 'f < 2 ? (x > 0 ? 9 : 1) : (x > 0 ? 1 : 9)'
     const flips = fitOne(expression('a + 0*x'), { x: [0, 1, 2], y: [1, 3, 3] }, { start: { a: 2 }, weights })

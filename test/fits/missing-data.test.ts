@@ -229,7 +229,7 @@ describe('a batch with missing data', () => {
     for (const engine of ['wasm', 'typescript'] as const) expect(all({ ...options, engine })).toBe(first)
   })
 
-  test('leads to the same results as a batch without the rows that all fits drop', () => {
+  test('leads to the same results if the rows that all fits drop are removed beforehand', () => {
     const full = wells.map((column) => column.map((value) => value ?? 1).map((value) => value || 1))
     const left = (column: readonly number[]) => column.filter((_, row) => shared[row] > 0)
     const one = fitManySync(decay, { t, y: full }, { start, weights: shared })

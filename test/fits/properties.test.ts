@@ -160,7 +160,7 @@ describe('parameters of a fit', () => {
     })
   })
 
-  test('lead to the same fit up to rounding if fixed per fit or for all fits', () => {
+  test('lead to the same fit up to rounding if the fixed values are given per fit or once for all fits', () => {
     const offsets = [-0.2, 0, 0.1, 0.4]
     const of = dataOf(3, 30)
     const many = fitManySync(decay, of, {
@@ -174,7 +174,7 @@ describe('parameters of a fit', () => {
     }
   })
 
-  test('with expressions lead to the same bits as a model with these expressions, and have standard errors', () => {
+  test('with expressions lead to the same bits as a model that contains the expressions, and have standard errors', () => {
     check(data, (of) => {
       const one = tight(of, { start: { a: 1, b: 1, c: { expr: 'a/4 + b^2' } } })
       const other = fitOne(expression('a*exp(-b*t) + (a/4 + b^2)'), of, {

@@ -250,7 +250,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(said()).toEqual({ norm: 1, norms: { c: 1 }, skipped: [] })
   })
 
-  test('computes no gradient norms without clip, recordNorms or onNonFinite', () => {
+  test('computes no gradient norms without the options clip, recordNorms and onNonFinite', () => {
     const optimizer = new Optimizer(Float64Array.of(0), gradientDescent(), engine)
     optimizer.step(Float64Array.of(2))
     expect([optimizer.lastStep.norm, optimizer.lastStep.norms]).toEqual([NaN, {}])
