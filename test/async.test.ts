@@ -216,7 +216,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
   })
 })
 
-test('the addon runs stepAsync off the main thread', async () => {
+test('the addon runs stepAsync outside the main thread', async () => {
   const optimizer = new Optimizer(new Float32Array(LONG), adam({ lr: 0.1 }), { engine: 'native' })
   const step = optimizer.stepAsync(new Float32Array(LONG).fill(1))
   const deadline = Date.now() + 10_000

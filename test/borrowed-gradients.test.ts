@@ -110,7 +110,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('leave the array `grads` at 0 with the option `zeroGrads`', () => {
+  test('can be combined with the option `zeroGrads`, which sets the array `grads` to 0', () => {
     const optimizer = make(dtype, adam(), { engine: 'native', zeroGrads: true })
     for (const gradient of optimizer.grads) gradient.fill(1)
     optimizer.step(gradients(1))

@@ -160,7 +160,7 @@ describe.skipIf(!isThere)('a store of results in an object-storage bucket', () =
     for (const secret of Object.values(secrets)) expect(all.join('')).not.toContain(secret)
   })
 
-  test('lets a second run continue after the first has stopped', async () => {
+  test('lets a second run continue after the first run has stopped', async () => {
     const store = newStore()
     await runChunks(plan, { store, shard: { index: 1, count: 3 } })
     expect((await status(plan, { store })).missing).toEqual([0, 2, 3, 5, 6])

@@ -131,7 +131,7 @@ describe('URLs of data and queues', () => {
       'http://me:secret@127.0.0.1:1/x?key=secret',
       'http://127.0.0.1:1/x: expected a URL without a user name and a password',
     ],
-  ])('are refused without showing secrets: %s', (address, message) => {
+  ])('are refused if invalid, and the error shows no secrets: %s', (address, message) => {
     const refused = { status: 2, stdout: '', stderr: `antigrad: ${message}\n` }
     expect(run('run', 'plan.json', '--store', 's', '--data', address)).toMatchObject(refused)
     const fit = ['fit', address, '--model', 'a*t', '--x', 't', '--start', 'a=1']
@@ -148,7 +148,7 @@ describe('URLs of data and queues', () => {
     })
   })
 
-  test('do not appear with secrets in the error for a queue address that cannot be parsed', () => {
+  test('are shown without secrets in the error for a queue address that cannot be parsed', () => {
     const { status, stderr } = run(
       'run',
       'plan.json',

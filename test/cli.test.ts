@@ -121,7 +121,7 @@ test("the table of a race has a line per rule, and confirms that the engines' bi
 })
 
 describe('the options of antigrad race', () => {
-  test('include --rule with several names or several times, and the race runs the rules in the documented order', () => {
+  test('include --rule with several names or several times, and the race runs the rules in a fixed order', () => {
     const { rules } = json('--rule radam adam --rule momentum --max-iterations 3')
     expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
   })
@@ -142,7 +142,7 @@ describe('the options of antigrad race', () => {
     expect(iterations).toBeLessThan(1659)
   })
 
-  test('override the options of individual rules', () => {
+  test('override the default options of the rules', () => {
     const short = (args: string) => json(`${args} --max-iterations 3`).rules[0].options
     expect(short('--rule adam --lr 1e-2 --beta1 .8 --beta2 0.99 --eps 0 --amsgrad')).toMatchObject({
       lr: 0.01,

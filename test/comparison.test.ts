@@ -21,6 +21,6 @@ test('the tables in docs/rivals.md equal the results of the benchmark', () => {
     expect(page).toContain(name)
 })
 
-test('a page without markers around the tables causes an error', () => {
+test('a page without markers for the generated text causes an error', () => {
   expect(() => withBlock('# Page', 'figures', '')).toThrow('no markers for figures')
 })

@@ -541,7 +541,7 @@ describe('the function minimize refuses', () => {
     refusal(call, OptionError, argument)
   })
 
-  test('an unknown option with an error that lists the valid options', () => {
+  test('an unknown option, and the error lists the valid options', () => {
     const { expected } = refusal(() => minimize(f, [1], adam(), { maxIter: 1 } as Anything), OptionError)
     expect(expected).toBe(
       'one of tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads',
@@ -770,7 +770,7 @@ describe('an unavailable engine', () => {
   })
 
   test.each(['rust', 'WASM', 'native '])(
-    'causes an error if the environment variable has the unknown value %j',
+    'causes an error if the environment variable contains the unknown engine name %j',
     (name) => {
       const body = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
       const error = inChild(body, { env: { ANTIGRAD_ENGINE: name } })

@@ -124,7 +124,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     )
   })
 
-  describe.each(dtypes)('RMSProp, %s', (dtype) => {
+  describe.each(dtypes)('RMSProp in %s', (dtype) => {
     const f = roundOf[dtype]
     const isFloat32 = dtype === 'float32'
     const [smallest, largest] = isFloat32 ? [-149, 127] : [-1074, 1023]

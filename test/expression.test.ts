@@ -138,7 +138,7 @@ describe('an expression', () => {
     }
   })
 
-  test('can use variable names that every object inherits, such as constructor', () => {
+  test('can contain variables with the names of inherited object properties, such as constructor', () => {
     expect(at('constructor + __proto__ + toString', 1, 2, 3)).toBe(6)
   })
 

@@ -269,7 +269,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
-  test('is replaced by an error that suggests --x if the option is missing for a model without x', () => {
+  test('is replaced by an error that mentions --x if the data column of the model is not named', () => {
     const model = 'a*exp(-b*t)'
     expect(run('decay.csv', model).stderr).toBe(
       'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
@@ -429,7 +429,7 @@ describe('input files of antigrad fit', () => {
     expect(many - few).toBeLessThan(210)
   })
 
-  test('are parsed with the text of at most one row in memory', () => {
+  test('are parsed with at most one row of text in memory', () => {
     const words = 'w'.repeat(1 << 20)
     write(
       'long.csv',
@@ -1107,7 +1107,7 @@ describe('the plot of antigrad fit', () => {
   })
 })
 
-test('the progress of antigrad fit shows a rate and the remaining time', () => {
+test('the progress display of antigrad fit shows a rate and the remaining time', () => {
   expect(describeRate('fits', 3000, 20_000, 2)).toBe('3,000 of 20,000 fits, 1,500 fits/s, 00:12 left')
 })
 

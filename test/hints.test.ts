@@ -196,7 +196,7 @@ describe('a suggestion on the command line', () => {
     expect(stdout).toContain('\n7 rows, 1 parameter; converged after ')
   })
 
-  test('is unnecessary for models with their API name or their former name', () => {
+  test('is unnecessary for a model with its API name or its former name', () => {
     const [api, before] = ['fourPL', 'four-p-l'].map((name) => run(`fit doses.csv --json --model ${name}`))
     expect(api).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(api.stdout).values.ec50).toBeCloseTo(3, 6)

@@ -146,7 +146,7 @@ test.each(options)('the option %s has a description and its default: %s', (name,
   expect(text).toMatch(details)
 })
 
-test.each(functions)('%s is described: %s', (name, words) => {
+test.each(functions)('the hover of %s contains a description: %s', (name, words) => {
   const [, description] = (hovers.get(name) ?? '').split('```\n')
   expect(description).toContain(words)
 })

@@ -358,7 +358,7 @@ describe.runIf(process.platform === 'linux')('idle threads', () => {
 })
 
 /** Takes 7 GiB for several seconds. */
-test.runIf(process.env.ANTIGRAD_TEST_LARGE)('the native engine runs arenas above 4 GiB', () => {
+test.runIf(process.env.ANTIGRAD_TEST_LARGE)('the native engine supports arenas larger than 4 GiB', () => {
   const body = `
     const length = 2 ** 29 + 2 ** 20
     const optimizer = new antigrad.Optimizer(new Float32Array(length), antigrad.gradientDescent({ lr: 1 }), { engine: 'native' })

@@ -86,7 +86,7 @@ describe('the random draws of a bootstrap', () => {
   )
 
   test.each(kinds)(
-    'are equal for asynchronous calls, for a single fit and for a part of a batch: %s',
+    'are equal in synchronous and asynchronous calls, in a single fit and in a part of a batch: %s',
     async (kind) => {
       const options = { kind, count: 30, seed: 7 }
       const whole = bootstrapSync(many, options)
@@ -386,7 +386,7 @@ describe('bootstrap intervals', () => {
     expect(sided).toBeLessThan(17)
   })
 
-  test('contain the true value about as often as their level states', () => {
+  test('contain the true value about as often as the confidence level states', () => {
     const count = 400
     const sets = Array.from({ length: count }, (_, seed) => dataOf(seed, 25, 0.3))
     const many = fitManySync(decay, { t: sets[0].t, y: sets.map(({ y }) => y) }, { start })

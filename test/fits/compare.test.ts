@@ -76,7 +76,7 @@ describe('the function compare', () => {
     expect(pValue).toBe(fSurvival(statistic, 1, Infinity))
   })
 
-  test('detects that one exponential is nested in a sum of two, and that a line is nested only as a limit', () => {
+  test('detects that one exponential is nested in a sum of two exponentials, and a line only as a limit', () => {
     const { test, degreesOfFreedom, pValue, message } = compare(one, two)
     expect([test, degreesOfFreedom, message]).toEqual(['F', [2, 26], ''])
     expect(pValue).toBeLessThan(1e-15)

@@ -185,7 +185,7 @@ describe('a fit of a function supports', () => {
     expect(found.predict({ u: [1], v: [1] })[0]).toBeCloseTo(found.values.k + found.values.l)
   })
 
-  test('data without any column of the model', () => {
+  test('data that contain no column of the model', () => {
     const found = fitOne((p) => p.a, { y }, { start: { a: 0 } })
     expect([found.reason, found.message]).toEqual(['converged', ''])
     const wanted = fitOne(expression('a'), { y }, { start: { a: 0 } })

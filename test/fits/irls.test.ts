@@ -89,7 +89,7 @@ describe('model-dependent weights in a fit', () => {
     }
   })
 
-  test('lead to the same fits in a batch, in single fits, on every engine and asynchronously', async () => {
+  test('lead to the same fits in batches, in single calls, in asynchronous calls and on every engine', async () => {
     const sets = Array.from({ length: 20 }, (_, k) => measured(30 + k).slice(0, 20 + (k % 3)))
     const options = { start, weights: '1/f^2' } as const
     const all = { t: sets.map(({ length }) => t.slice(0, length)), y: sets }

@@ -113,7 +113,7 @@ describe.each(cases)('for missing data in a fit of the kind “%s”,', (_, opti
     expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
-  test("the fit ends as 'not-finite' without the option missing: 'drop', even if the model ignores NaN", () => {
+  test("the fit ends with the reason 'not-finite' without the option missing: 'drop', even if the model ignores NaN", () => {
     for (const data of [
       { t, y: spoiled(y, [null, 1, 1]) },
       { t: spoiled(t, [NaN, 1, 1]), y },

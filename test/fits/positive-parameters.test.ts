@@ -48,7 +48,7 @@ describe('a parameter with the option positive', () => {
     })
   })
 
-  test('leads to the same value, error, covariances, bands and replicates as without the option', () => {
+  test('leads to the same value, standard error, covariances, bands and replicates as without the option', () => {
     check((seed) => {
       const one = tight(seed)
       const other = tight(seed, { start: { a: 1, b: 1, c: 0 } })

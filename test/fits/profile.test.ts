@@ -166,7 +166,7 @@ describe('a missing profile endpoint', () => {
     expect(Math.abs(slope.high - high) / half).toBeLessThan(1e-6)
   })
 
-  test('is reported as a bound if the parameter is at the bound', () => {
+  test('has the reason `bound` if the estimate lies at a bound', () => {
     const fall = [3, 2, 1.3, 0.8, 0.4, 0.3, 0.1]
     const start = { a: 3, k: 0.4, c: { start: 0.5, min: 0.2 } }
     const found = fitOne(expression('a*exp(-k*x) + c'), { x: x.slice(0, 7), y: fall }, { start })

@@ -177,7 +177,7 @@ test('a shared fit of a single group equals an ordinary fit', () => {
   }
 })
 
-test('a shared fit is the same for a label column as for arrays per group, even asynchronously', async () => {
+test('a shared fit is the same for a label column as for arrays per group, even in asynchronous calls', async () => {
   const data = decays(5, 9)
   const long = fitSharedSync(decay, data, { group: 'group', shared: ['k'], start })
   const lists = (column: readonly number[]) =>

@@ -202,7 +202,7 @@ describe('an invalid covariance of y', () => {
     expect(with_(given)).toThrow(message)
   })
 
-  test('is refused if the fit also has σ, weights, counts, missing rows or a first-order rule', () => {
+  test('is refused if the fit also has σ, weights, counts or the option missing', () => {
     expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none if covariance is set')
     expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none if covariance is set')
     expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none if covariance is set')

@@ -97,7 +97,7 @@ const saved = (): SavedRun => {
   return structuredClone(optimizer.save())
 }
 
-test('a saved run from other kernels leads to a warning, and continues', () => {
+test('a saved run from other kernels causes a warning, and can be continued', () => {
   const told: string[] = []
   const onWarning = (message: string) => told.push(message)
   Optimizer.load(saved(), { onWarning })
