@@ -227,7 +227,7 @@ describe('checkGradient with user objects', () => {
     expect(JSON.parse(JSON.stringify(check))).toEqual(check)
   })
 
-  test("calls methods on the user's object, and reads each method once", () => {
+  test("calls methods with the user's object as `this`, and reads each method once", () => {
     let reads = 0
     class Scaled {
       scale = 3
@@ -293,7 +293,7 @@ describe('checkGradient refuses', () => {
     expect(calls).toBe(0)
   })
 
-  test('a gradient function that fills the array `out` only partly, or that returns an array', () => {
+  test('a gradient function that fills only a part of the array `out`, or that returns an array', () => {
     const returning = { value: waves.value, gradient: () => [1, 2] }
     expect(refused(returning, [1, 2])).toEqual([
       'objective: gradient',

@@ -164,7 +164,7 @@ describe('a run of a plan', () => {
     await expectWhole(await begun(store), store)
   })
 
-  test('tolerates clocks that jump by hours or are days ahead', async () => {
+  test('tolerates system clocks that jump by hours or are days ahead', async () => {
     writeFileSync(
       at('clock.mjs'),
       `const { now } = Date

@@ -140,7 +140,7 @@ describe.each(['ndjson', 'safetensors'])('the table file wells.%s', (kind) => {
     await expect(runChunk(plan, 0, options)).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('leads to a plan file whose fields are all validated', async () => {
+  test('leads to a plan file, and each field of the plan file is validated', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(file))) as Plan & {
       specification: { table: { columns: { from: number; dtype: string; name: string }[] } }
     }

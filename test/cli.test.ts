@@ -304,7 +304,7 @@ test('an antigrad command ends without an error if the reader of its output clos
 })
 
 describe('the command doctor', () => {
-  test('prints the data for a bug report, and checks that all engines compute the same bits', () => {
+  test('prints the data that a bug report needs, and checks that all engines compute the same bits', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'wasm' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/^antigrad +\d+\.\d+\.\d+$/m)

@@ -125,7 +125,7 @@ describe('a panic in the Rust kernels', () => {
     expect(inChildOfModules(body, trial)).toEqual(['the trial has failed', true])
   })
 
-  test('ends neither the Node worker nor the process', () => {
+  test('does not end the Node worker or the process', () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {

@@ -262,7 +262,7 @@ describe('the JSON output of antigrad fit', () => {
     same('--weights w', { weights: t.map((_, i) => i % 3) })
   })
 
-  test('contains fits of built-in models from guessed starting values', () => {
+  test('contains the fit of a built-in model from guessed starting values', () => {
     const { values } = fitOne(models.line(), { x: t, y }, {})
     for (const args of ['--x t', '--x x=t'])
       expect(lines(`decay.csv ${args}`, 'line')[0].values).toEqual(values)
@@ -455,7 +455,7 @@ describe('input files of antigrad fit', () => {
 })
 
 describe('table rows with invalid numbers in antigrad fit', () => {
-  test('are dropped with --drop-invalid, and reported by line and column', () => {
+  test('are dropped with --drop-invalid, and a message reports the line and column', () => {
     const text =
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
     write('holes.csv', text)
@@ -699,7 +699,7 @@ describe('the table of antigrad fit', () => {
 describe('the command-line option', () => {
   const half = 'half=log(2)/b'
 
-  test('--derive leads to the same results as the API, like --positive and --profile', () => {
+  test('--derive, --positive and --profile lead to the same results as the API', () => {
     const args = `decay.csv --x t ${STARTS} --derive ${half} --positive a,b --profile`
     const [found] = lines(args)
     const positive = (one: number) => ({ start: one, positive: true })
@@ -735,7 +735,7 @@ describe('the command-line option', () => {
     expect([profile.b.high, profile.b.highReason]).toEqual([null, 'unbounded'])
   })
 
-  test('--expr defines a parameter by parameters that may occur only in the expression', () => {
+  test('--expr defines a parameter by other parameters, which need not occur in the model', () => {
     const [found] = lines(`decay.csv --x t --expr c=a/d --start a=1,b=1,d=4`)
     const given = { a: 1, b: 1, c: { expr: 'a/d' }, d: 4 }
     const other = fitOne(expression(MODEL), { t, y }, { start: given })

@@ -102,7 +102,7 @@ describe('a suggestion in an error message', () => {
   })
 
   test.each(['fused', 'foreach', 'zzz', '', 'constructor', '__proto__ ', 'a'.repeat(1e6), '\u{1f600}'])(
-    'is omitted if no name is similar, case %#',
+    'is omitted if no valid name is similar, case %#',
     (name) => {
       expect(messageOf(() => adam(any({ [name]: true })))).not.toContain('(')
     },

@@ -30,7 +30,7 @@ const twoExponentials = expression('a*exp(-b*t) + c*exp(-d*t)')
 const two = fitOne(twoExponentials, { t, y: decays }, { start: { a: 4, b: 1, c: 2, d: 0.3 } })
 
 describe('the function compare', () => {
-  test('computes the F test and AICc of linear models with twelve correct digits', () => {
+  test('computes the F test and AICc of linear models to twelve correct digits', () => {
     const { fullModel, test, statistic, degreesOfFreedom, pValue, aicc, akaikeWeights, message } = compare(
       line,
       parabola,
@@ -328,7 +328,7 @@ describe('the function compare refuses', () => {
     if (typeof b === 'object') expect(refusal(line, b)).not.toBe('nothing')
   })
 
-  test('results of different lengths and unknown options', () => {
+  test('fit results of different lengths, and unknown options', () => {
     const of = (count: number) => fitManySync(models.line(), { x, y: Array.from({ length: count }, () => y) })
     expect(() => compare(of(2), of(3))).toThrow('b: expected 2 fits, like a, got "3 fits"')
     expect(() => compare(line, parabola, { nest: true } as object)).toThrow(OptionError)

@@ -196,7 +196,7 @@ describe('model-dependent weights in a fit', () => {
     expect([flips.reason, flips.evaluations > 50]).toEqual(['max-iterations', true])
   })
 
-  test('do not change the messages about too few rows and NaN values', () => {
+  test('do not change the error messages about too few rows and NaN values', () => {
     const few = fitOne(decay, { t: [0, 1], y: [1, 2] }, { start, weights: '1/f^2' })
     expect(few.reason).toBe('too-few-points')
     const gap = fitOne(decay, { t, y: y.with(3, Number.NaN) }, { start, weights: '1/f^2' })

@@ -455,7 +455,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test('has guesses that do not depend on previous guesses, on other x values or on later changes of arrays', () => {
+  test('has guesses that do not depend on previous calls or on later changes of arrays', () => {
     const draw = drawing(5)
     const x = Float64Array.from(measured(own, draw).x)
     const y = Float64Array.from(measured(own, draw).y)
@@ -520,7 +520,7 @@ describe.each(all)('the model %s', (_, own) => {
     areFinite([NaN], [3])
   })
 
-  test('has guesses if there are only as many rows as parameters', () => {
+  test('has guesses even if there are only as many rows as parameters', () => {
     const draw = drawing(5)
     const sets = Array.from({ length: 20 }, () => {
       const { x, p } = own.make(draw)

@@ -115,7 +115,7 @@ describe('a parameter with the option positive', () => {
     }
   })
 
-  test("can end exactly at a bound although the parameter's logarithm is rounded", () => {
+  test("can end exactly at a bound, unaffected by the rounding of the parameter's logarithm", () => {
     for (let k = 0; k < 20; k++) {
       const { t, y } = dataOf(7)
       const min = 1.5 + k / 7

@@ -54,7 +54,7 @@ function expectClose(numbers: readonly number[], others: readonly number[], part
 }
 
 describe('fits of transformed data', () => {
-  test('do not depend on the order of rows, up to rounding', () => {
+  test('do not depend on the order of rows, apart from rounding errors', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const order = of.t.map((_, k) => [next(), k]).sort(([a], [b]) => a - b)
@@ -87,7 +87,7 @@ describe('fits of transformed data', () => {
     )
   })
 
-  test('are equal in any other units up to rounding', () => {
+  test('are equal in any other units, apart from rounding errors', () => {
     const unit = fc.double({ min: 1e-6, max: 1e6, noNaN: true })
     check(fc.tuple(data, unit, unit), ([of, ky, kt]) => {
       const scaled = { t: of.t.map((t) => t * kt), y: of.y.map((y) => y * ky) }
