@@ -190,7 +190,7 @@ describe('row and column statistics of Adafactor', () => {
   test.each([
     ['r', 60, 'state: r: a Float64Array of length 10'],
     ['c', 10, 'state: c: a Float64Array of length 12'],
-  ])('of a wrong length are refused: %s', (name, length, message) => {
+  ])('are refused if the length is wrong: %s', (name, length, message) => {
     const saved = structuredClone(made().save())
     ;(saved.tensors.w.state as Record<string, Float64Array>)[name] = new Float64Array(length)
     expect(() => Optimizer.load(saved)).toThrow(message)

@@ -155,7 +155,7 @@ describe('an expression', () => {
     expect(performance.now() - start).toBeLessThan(1_000)
   })
 
-  test('of the maximum length is parsed in little time', () => {
+  test('is parsed in little time even if its length is the maximum', () => {
     const start = performance.now()
     const f = expression(Array(9_999).fill('x').join('*'))
     expect(f.value([1])).toBe(1)

@@ -9,7 +9,7 @@ describe.each(engineNames)('the gradients of a step on the engine %s', (engine) 
   const lengths = [1, 2, 7, 12, 13, 31, 33, 300]
 
   test.each(lengths)(
-    'as one array of %i elements lead to the same result at any position in memory',
+    'lead to the same result at any position in memory, as one array of %i elements',
     (n) => {
       const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
       const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })

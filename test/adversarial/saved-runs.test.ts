@@ -328,7 +328,7 @@ describe('the arrays of a saved run', () => {
 describe('a warning callback', () => {
   const old = () => ({ ...underWay().save(), equations: {} })
 
-  test('that throws an exception ends load and restore before any change', () => {
+  test('can end load and restore before any change by throwing an exception', () => {
     const onWarning = () => {
       throw new EvalError('mine')
     }
