@@ -152,7 +152,7 @@ describe.each(engineNames)('gradients that change after validation on the engine
 describe.each(engineNames)('gradients that are parameter views on the engine %s', (engine) => {
   const lengths = [3, 300]
   test.each(lengths)(
-    'may be passed in another order than the order of the tensors, with %i elements each',
+    'may be passed in an order other than the order of the tensors, with %i elements each',
     async (length) => {
       const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
       const make = () => {

@@ -197,7 +197,7 @@ describe('in special cases, the function compare', () => {
     expect(message).toMatch(/^b has more parameters and a larger χ²/)
   })
 
-  test('adds a remark to the test if the reduced model lies at a bound of the full model', () => {
+  test('adds a remark to the test result if the reduced model lies at a bound of the full model', () => {
     const model = expression('a*exp(-b*t) + c')
     const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
     const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }

@@ -116,7 +116,7 @@ describe('a covariance of y', () => {
     expect((b.high - b.low) / (2 * 1.96 * one.errors.b)).toBeCloseTo(1, 1)
   })
 
-  test('leads to the same bits on every engine', () => {
+  test('leads to bit-identical fits on every engine', () => {
     const all = (['native', 'wasm', 'typescript'] as const).map((engine) => {
       const { values, errors, chiSquared } = fitOne(decay, { t, y }, { start, covariance, engine })
       return inBits({ values, errors, chiSquared })
