@@ -190,7 +190,7 @@ describe('row and column statistics of Adafactor', () => {
   test.each([
     ['r', 60, 'state: r: a Float64Array of length 10'],
     ['c', 10, 'state: c: a Float64Array of length 12'],
-  ])('are refused if their length is wrong: %s', (name, length, message) => {
+  ])('are refused if the length is wrong: %s', (name, length, message) => {
     const saved = structuredClone(made().save())
     ;(saved.tensors.w.state as Record<string, Float64Array>)[name] = new Float64Array(length)
     expect(() => Optimizer.load(saved)).toThrow(message)
@@ -210,7 +210,7 @@ describe('row and column statistics of Adafactor', () => {
     expect(optimizer.params.w.every(Number.isFinite)).toBe(true)
   })
 
-  test('keep the lengths that the options require, and refuse options that would change these lengths', () => {
+  test('keep the lengths that the options require, and options that would change the lengths are refused', () => {
     const optimizer = new Optimizer(filled(60, 1), adafactor({ minFactored: 6 }), {
       shapes: [5, 12],
       ...engine,
@@ -243,7 +243,7 @@ describe('row and column statistics of Adafactor', () => {
     expect(optimizer.state.w.c).toEqual(other.state.w.c)
   })
 
-  test('follow the options that `set` changes for some of the tensors', () => {
+  test('are computed with the new options for each tensor whose options `set` changes', () => {
     const [one, two] = [made(), made(adafactor({ lr: 1e-4 }))]
     one.set('**', { lr: 1e-4 })
     for (const optimizer of [one, two]) step(optimizer, 3)

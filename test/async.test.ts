@@ -71,7 +71,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
   test.each<[string, (gradient: Float32Array) => unknown]>([
     ['written', (gradient) => gradient.fill(NaN)],
     ['transferred', (gradient) => structuredClone(gradient, { transfer: [gradient.buffer as ArrayBuffer] })],
-  ])('gradients may be %s as soon as stepAsync has returned its promise', async (_, spoil) => {
+  ])('gradients may be %s as soon as stepAsync has returned a promise', async (_, spoil) => {
     const [optimizer, expected] = [long({ engine }), long({ engine })]
     for (let t = 0; t < 3; t++) {
       const own = gradients()
@@ -216,7 +216,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
   })
 })
 
-test('the addon runs stepAsync off the main thread', async () => {
+test('the addon runs stepAsync outside the main thread', async () => {
   const optimizer = new Optimizer(new Float32Array(LONG), adam({ lr: 0.1 }), { engine: 'native' })
   const step = optimizer.stepAsync(new Float32Array(LONG).fill(1))
   const deadline = Date.now() + 10_000
@@ -236,7 +236,7 @@ describe("an optimizer's arena in an ArrayBuffer", () => {
     const gradient = new Float32Array(1e6).fill(3)`
 
   test.each(['native', 'typescript'])(
-    'is updated in slices with the same bits as in one call: %s',
+    'is updated to the same bits in slices as in one call: %s',
     (engine) => {
       const body = `${made}
       const [optimizer, expected] = [made('${engine}'), made('${engine}')]

@@ -80,7 +80,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
   })
 
   test.each([{}, { norm: 0.5 }])(
-    'are copied before a clip per row overwrites the values, together with the clip %o',
+    'with the clip %o are copied before a clip per row overwrites the values',
     (clip) => {
       const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
       const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
@@ -95,7 +95,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
     },
   )
 
-  test("are used with their values from before the step if the step overwrites the user's array", () => {
+  test("lead to an update with the values from before the step if the step overwrites the user's array", () => {
     const [optimizer, expected] = [
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
@@ -110,7 +110,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('leave the array `grads` at 0 with the option `zeroGrads`', () => {
+  test('can be combined with the option `zeroGrads`, which sets the array `grads` to 0', () => {
     const optimizer = make(dtype, adam(), { engine: 'native', zeroGrads: true })
     for (const gradient of optimizer.grads) gradient.fill(1)
     optimizer.step(gradients(1))

@@ -141,7 +141,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('tolerate clocks that jump by hours, and a changed or removed plan file', async () => {
+  test('tolerate system clocks that jump by hours, and a changed or removed plan file', async () => {
     const store = newStore()
     writeFileSync(join(folder, 'edited.json'), JSON.stringify(plan))
     writeFileSync(
@@ -284,7 +284,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     }
   })
 
-  test('lose their chunk within the documented time after being killed, and another worker reports the loss', async () => {
+  test('lose a chunk within the documented time after being killed, and another worker reports the loss', async () => {
     const lockSeconds = 8
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 4000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })

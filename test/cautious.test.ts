@@ -170,7 +170,7 @@ test('a cautious optimizer equals an ordinary optimizer if updates and gradients
   expect(step(adam(options))).toEqual(step(adam({ lr: 0.05 })))
 })
 
-test('the option `cautious` cannot be changed by `set`, because each value needs its own kernel', () => {
+test('the option `cautious` cannot be changed by `set`, because each value needs a separate kernel', () => {
   const optimizer = new Optimizer(new Float32Array(3), adamw())
   const before = inBits(optimizer.save())
   expect(() => optimizer.set({ cautious: true })).toThrow(OptionError)

@@ -66,7 +66,7 @@ describe('checkGradient with a correct gradient', () => {
     }
   })
 
-  test('accepts a large objective value, and a value and gradient of 0', () => {
+  test('accepts a large objective value, and an objective with value 0 and gradient 0', () => {
     const large = single(
       (x) => 1e9 + x * x,
       (x) => 2 * x,
@@ -174,7 +174,7 @@ describe('checkGradient during finite differences', () => {
     return { first, type: live.constructor.name, others }
   }
 
-  test('evaluates the objective in the dtype of x, at x and on both sides of each element', () => {
+  test('evaluates the objective at x and on both sides of each element, in the dtype of x', () => {
     const exact = points([1, -8], { step: 2 ** -10 })
     const others = [
       ...[1 + 2 ** -10, 1 - 2 ** -10].map((x) => [x, -8]),
@@ -227,7 +227,7 @@ describe('checkGradient with user objects', () => {
     expect(JSON.parse(JSON.stringify(check))).toEqual(check)
   })
 
-  test("calls methods on the user's object, and reads each method once", () => {
+  test("calls methods with the user's object as `this`, and reads each method once", () => {
     let reads = 0
     class Scaled {
       scale = 3
@@ -293,7 +293,7 @@ describe('checkGradient refuses', () => {
     expect(calls).toBe(0)
   })
 
-  test('a gradient function that fills the array `out` only partly, or that returns an array', () => {
+  test('a gradient function that fills only a part of the array `out`, or that returns an array', () => {
     const returning = { value: waves.value, gradient: () => [1, 2] }
     expect(refused(returning, [1, 2])).toEqual([
       'objective: gradient',

@@ -117,7 +117,7 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('a run of a plan', () => {
-  test("uses the plan as read at the start, even if the plan's file changes", async () => {
+  test('uses the plan that was read at the start, even if the plan file changes later', async () => {
     for (const change of [
       () => writeFileSync(at('other.json'), '{"format":1}'),
       () => rmSync(at('other.json')),
@@ -164,7 +164,7 @@ describe('a run of a plan', () => {
     await expectWhole(await begun(store), store)
   })
 
-  test('tolerates clocks that jump by hours or are days ahead', async () => {
+  test('tolerates system clocks that jump by hours or are days ahead', async () => {
     writeFileSync(
       at('clock.mjs'),
       `const { now } = Date
@@ -188,7 +188,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     }
   })
 
-  test('is merged only when complete, and no merged file is written before', async () => {
+  test('cannot be merged before all chunks are complete, and an early attempt writes no file', async () => {
     const store = newStore()
     const began = await begun(store)
     const tries: string[] = []

@@ -103,7 +103,7 @@ describe.skipIf(!isThere)('a store of results on a small disk', () => {
     rmSync(join(folder, output))
   })
 
-  test('is not changed if the disk is read-only, and can still be merged', async () => {
+  test('does not change if the disk is read-only, and can still be merged', async () => {
     expect(mount('remount', 'ro')).toBe(true)
     for (const command of [['status'], ['merge']]) {
       const { status, stderr } = run(...command, 'plan.json', '--store', store)

@@ -131,14 +131,14 @@ describe('URLs of data and queues', () => {
       'http://me:secret@127.0.0.1:1/x?key=secret',
       'http://127.0.0.1:1/x: expected a URL without a user name and a password',
     ],
-  ])('are refused without showing secrets: %s', (address, message) => {
+  ])('are refused if invalid, and the error shows no secrets: %s', (address, message) => {
     const refused = { status: 2, stdout: '', stderr: `antigrad: ${message}\n` }
     expect(run('run', 'plan.json', '--store', 's', '--data', address)).toMatchObject(refused)
     const fit = ['fit', address, '--model', 'a*t', '--x', 't', '--start', 'a=1']
     expect(run(...fit)).toMatchObject(refused)
   })
 
-  test('appear in messages only if the plan contains these URLs', async () => {
+  test('appear in messages only if the URLs are part of the plan', async () => {
     const { plan } = await planSweep({ options: { lr: [0.1] } }, { chunkSize: 1 })
     writeFileSync(at('sweep.json'), JSON.stringify(plan))
     const { status, stderr } = run('run', 'sweep.json', '--store', 's', '--data', 'https://h/x?key=secret')
@@ -148,7 +148,7 @@ describe('URLs of data and queues', () => {
     })
   })
 
-  test('are refused without showing secrets if a queue address cannot be parsed', () => {
+  test('are shown without secrets in the error for a queue address that cannot be parsed', () => {
     const { status, stderr } = run(
       'run',
       'plan.json',
@@ -241,7 +241,7 @@ describe('control characters', () => {
 })
 
 describe('a killed run', () => {
-  test('leaves child processes that end without output', async () => {
+  test('leaves only child processes that end without output', async () => {
     // Killed at the moment when a child responds.
     writeFileSync(
       at('killing.mjs'),

@@ -229,7 +229,7 @@ describe('the command line', () => {
 
 describe('merged results', () => {
   test.each(['native', 'wasm', 'typescript'] as const)(
-    'equal the results of a single process to the byte on the engine %s',
+    'are byte-identical to the results of a single process on the engine %s',
     async (engine) => {
       const store = newStore()
       const plan = await planned(7)
@@ -254,7 +254,7 @@ describe('merged results', () => {
       { min: { b: 0 }, max: { b: 9 }, sigma: '=0.1*f + 0.1' },
       ['--min', 'b=0', '--max', 'b=9', '--sigma', '=0.1*f + 0.1'],
     ],
-  ])('equal the results of a single process to the byte with %s', async (_, more, args) => {
+  ])('are byte-identical to the results of a single process with %s', async (_, more, args) => {
     const given = { ...asked, ...more } as typeof asked
     const options = args.includes('--model') ? [...FIT.slice(0, 2), ...FIT.slice(4, 8)] : FIT
     const { stdout } = run(...options, ...args, '--json')

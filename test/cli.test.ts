@@ -121,7 +121,7 @@ test("the table of a race has a line per rule, and confirms that the engines' bi
 })
 
 describe('the options of antigrad race', () => {
-  test('include --rule with several names or several times, and the race keeps the order of the list of rules', () => {
+  test('include --rule with several names or several times, and the race runs the rules in a fixed order', () => {
     const { rules } = json('--rule radam adam --rule momentum --max-iterations 3')
     expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
   })
@@ -142,7 +142,7 @@ describe('the options of antigrad race', () => {
     expect(iterations).toBeLessThan(1659)
   })
 
-  test("override the rules' own options", () => {
+  test('override the default options of the rules', () => {
     const short = (args: string) => json(`${args} --max-iterations 3`).rules[0].options
     expect(short('--rule adam --lr 1e-2 --beta1 .8 --beta2 0.99 --eps 0 --amsgrad')).toMatchObject({
       lr: 0.01,
@@ -304,7 +304,7 @@ test('an antigrad command ends without an error if the reader of its output clos
 })
 
 describe('the command doctor', () => {
-  test('prints the data for a bug report, and checks that all engines compute the same bits', () => {
+  test('prints the data that a bug report needs, and checks that all engines compute the same bits', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'wasm' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/^antigrad +\d+\.\d+\.\d+$/m)

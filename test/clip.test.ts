@@ -102,7 +102,7 @@ const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
 
 describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(clips))('with the clip %s', (name, clip) => {
-    test.each(dtypes)('compute the documented definition, in %s', (dtype) => {
+    test.each(dtypes)('compute the documented formula, in %s', (dtype) => {
       let clipped = 0
       for (let t = 0; t < 4; t++) {
         const optimizer = new Optimizer(startsOf(dtype), rule, { clip, ...engine })
@@ -331,7 +331,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     expect(Object.values(optimizer.lastStep.norms)).toEqual(norms)
   })
 
-  test('compute a finite norm if squared gradients overflow, and an infinite norm of infinite gradients', () => {
+  test('compute a finite norm if squared gradients overflow, and an infinite norm if a gradient is infinite', () => {
     const start = Float64Array.of(0, 0, 0, 0, 0, 0)
     const clip = { adaptive: unitwise({ factor: 0.5, eps: 2 }) }
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [3, 2], ...engine })

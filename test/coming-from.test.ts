@@ -68,7 +68,7 @@ const tolerances: Record<string, number> = {
 describe.each(sections.filter(({ title }) => title in tolerances))(
   'code in the docs page for users of $title',
   ({ title, blocks }) => {
-    test('prints the same numbers with antigrad and with the other library', async () => {
+    test('prints the same numbers as the code with the other library', async () => {
       const shared = title === 'd3-regression' ? 'regression' : 'torch.optim'
       const ours =
         blocks.find(({ language }) => language === 'ts') ??

@@ -8,12 +8,12 @@ import { home } from './children.js'
 
 const read = (file: string) => readFileSync(join(home, file), 'utf8')
 
-test("the README's figures are the results of the bench", () => {
+test('the figures in the README equal the results of the benchmark', () => {
   const readme = read('README.md')
   expect(withBlock(readme, 'figures', figures(results()))).toBe(readme)
 })
 
-test('the tables of docs/rivals.md are the results of the bench', () => {
+test('the tables in docs/rivals.md equal the results of the benchmark', () => {
   const page = read('docs/rivals.md')
   expect(withBlock(page, 'comparison', comparison(results()))).toBe(page)
   const libraries = ['TensorFlow.js', 'jax-js', 'regression', 'ml-levenberg-marquardt', 'fmin', 'Pyodide']
@@ -21,6 +21,6 @@ test('the tables of docs/rivals.md are the results of the bench', () => {
     expect(page).toContain(name)
 })
 
-test('a page without its markers is an error', () => {
+test('a page without markers for the generated text causes an error', () => {
   expect(() => withBlock('# Page', 'figures', '')).toThrow('no markers for figures')
 })

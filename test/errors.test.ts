@@ -166,7 +166,7 @@ describe('invalid parameters of an optimizer', () => {
     if (received !== undefined) expect(error.received).toBe(received)
   })
 
-  test('cause an error that names two tensors of different dtypes', () => {
+  test('cause an error that names two of the tensors if the dtypes differ', () => {
     const error = refusal(
       () => new Optimizer({ w: f32, deep: { b: new Float64Array(1) } }, adam()),
       TensorError,
@@ -257,7 +257,7 @@ describe('invalid gradients', () => {
     expect(optimizer.updates).toBe(0)
   })
 
-  test('are refused for a single tensor if they are an object or an array of arrays', () => {
+  test('are refused for a single tensor if the gradients are an object or an array of arrays', () => {
     const optimizer = new Optimizer(g, gradientDescent())
     for (const gradients of [{}, [g], { g }, 'g', true]) {
       refusal(() => optimizer.step(gradients as Anything), TensorError, 'gradients')
@@ -541,7 +541,7 @@ describe('the function minimize refuses', () => {
     refusal(call, OptionError, argument)
   })
 
-  test('an unknown option with an error that lists the valid options', () => {
+  test('an unknown option, and the error lists the valid options', () => {
     const { expected } = refusal(() => minimize(f, [1], adam(), { maxIter: 1 } as Anything), OptionError)
     expect(expected).toBe(
       'one of tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads',
@@ -662,7 +662,7 @@ describe('unusual but valid parameters', () => {
   })
 })
 
-describe('an engine that cannot load', () => {
+describe('an unavailable engine', () => {
   const force = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam(),
     { engine: 'native' }))`
   const addonFile = readdirSync(join(home, 'native')).find((name) => name.endsWith('.node')) as string
@@ -677,7 +677,7 @@ describe('an engine that cannot load', () => {
       return use(folder)
     })
 
-  test('causes an error if an option or environment variable requests it', () => {
+  test('causes an error if an option or environment variable requests the engine', () => {
     withAddon(null, (folder) => {
       expect(existsSync(join(folder, 'native'))).toBe(false)
       const missing = {
@@ -698,7 +698,7 @@ describe('an engine that cannot load', () => {
     })
   })
 
-  test('is replaced by the next best engine, with reasons', () => {
+  test('is replaced by the next best engine, and the optimizer reports the reasons', () => {
     const report = withAddon(null, (folder) =>
       inChild(
         `const large = new antigrad.Optimizer(new Float32Array(1000), antigrad.adam())
@@ -770,7 +770,7 @@ describe('an engine that cannot load', () => {
   })
 
   test.each(['rust', 'WASM', 'native '])(
-    'causes an error if the environment variable names the unknown engine %j',
+    'causes an error if the environment variable contains the unknown engine name %j',
     (name) => {
       const body = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
       const error = inChild(body, { env: { ANTIGRAD_ENGINE: name } })

@@ -103,7 +103,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
 
     test.each([0, 0.5, 0.9, 0.99])(
-      "visits the same points in both forms of Nesterov's method with α = %d",
+      "visits the same points in the two forms of Nesterov's method with α = %d",
       (alpha) => {
         const options = { lr: 2e-4, momentum: alpha }
         const shifted = optimize(start, nesterov({ ...options, form: 'shifted' }))
@@ -124,7 +124,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     )
   })
 
-  describe.each(dtypes)('RMSProp, %s', (dtype) => {
+  describe.each(dtypes)('RMSProp in %s', (dtype) => {
     const f = roundOf[dtype]
     const isFloat32 = dtype === 'float32'
     const [smallest, largest] = isFloat32 ? [-149, 127] : [-1074, 1023]
@@ -230,7 +230,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       }
     })
 
-    test('takes larger steps for a parameter whose gradient is often 0', () => {
+    test('takes larger steps for parameters with many gradients of 0', () => {
       const optimizer = optimize([0, 0], adagrad({ form: 'essay', lr: 1 }))
       for (let t = 1; t <= 100; t++) {
         optimizer.params.fill(0)
@@ -243,7 +243,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe('Adam', () => {
-    test('has moments that are weighted sums of all previous gradients', () => {
+    test('has moments that are weighted sums of all previous gradients and squared gradients', () => {
       const optimizer = optimize([0], adam())
       const gradients = noise(3, 60, 'float64')
       for (let t = 1; t <= 60; t++) {
@@ -475,7 +475,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       adam(),
       adamw(),
       radam(),
-    ] as Rule[])('lets the rule %o converge to the minimum of a bowl', (rule) => {
+    ] as Rule[])('lets the rule %o converge to the minimum of a quadratic bowl', (rule) => {
       // Rules whose step is η for any slope converge as η decreases.
       const falling = { ...rule, lr: (t: number) => 0.1 / (1 + t / 20) } as Rule
       const { reason, x } = minimize(bowl({ condition: 4 }), [1, -2, 3], falling, { engine, tolerance: 1e-6 })

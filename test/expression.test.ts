@@ -138,7 +138,7 @@ describe('an expression', () => {
     }
   })
 
-  test('can use variable names that every object inherits, such as constructor', () => {
+  test('can contain variables with the names of inherited object properties, such as constructor', () => {
     expect(at('constructor + __proto__ + toString', 1, 2, 3)).toBe(6)
   })
 
@@ -155,7 +155,7 @@ describe('an expression', () => {
     expect(performance.now() - start).toBeLessThan(1_000)
   })
 
-  test('is parsed in little time at the maximum length', () => {
+  test('is parsed in little time even at the maximum length', () => {
     const start = performance.now()
     const f = expression(Array(9_999).fill('x').join('*'))
     expect(f.value([1])).toBe(1)

@@ -106,7 +106,7 @@ describe('a panic in the Rust kernels', () => {
     expect(rest).toEqual({ isUntouched: true, isLoaded: true, report: 1, length })
   })
 
-  test('on one of several threads is reported once all threads have finished, and the threads remain usable', () => {
+  test('on one of several threads is reported after all threads have finished, and the threads remain usable', () => {
     const body = `${prepared}
       length = 1_000_000
       const ends = new Set()
@@ -125,7 +125,7 @@ describe('a panic in the Rust kernels', () => {
     expect(inChildOfModules(body, trial)).toEqual(['the trial has failed', true])
   })
 
-  test('ends neither the Node worker nor the process', () => {
+  test('does not end the Node worker or the process', () => {
     const body = `
       const { Worker } = await import('node:worker_threads')
       const script = \`(async () => {

@@ -262,14 +262,14 @@ describe('the JSON output of antigrad fit', () => {
     same('--weights w', { weights: t.map((_, i) => i % 3) })
   })
 
-  test('contains fits of built-in models from guessed starting values', () => {
+  test('contains the fit of a built-in model from guessed starting values', () => {
     const { values } = fitOne(models.line(), { x: t, y }, {})
     for (const args of ['--x t', '--x x=t'])
       expect(lines(`decay.csv ${args}`, 'line')[0].values).toEqual(values)
     expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
-  test('is replaced by an error that suggests --x if the option is missing for a model without x', () => {
+  test('is replaced by an error that mentions --x if the data column of the model is not named', () => {
     const model = 'a*exp(-b*t)'
     expect(run('decay.csv', model).stderr).toBe(
       'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
@@ -429,7 +429,7 @@ describe('input files of antigrad fit', () => {
     expect(many - few).toBeLessThan(210)
   })
 
-  test('are parsed with the text of at most one row in memory', () => {
+  test('are parsed with at most one row of text in memory', () => {
     const words = 'w'.repeat(1 << 20)
     write(
       'long.csv',
@@ -455,7 +455,7 @@ describe('input files of antigrad fit', () => {
 })
 
 describe('table rows with invalid numbers in antigrad fit', () => {
-  test('are dropped with --drop-invalid, and reported by line and column', () => {
+  test('are dropped with --drop-invalid, and a message reports the line and column', () => {
     const text =
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
     write('holes.csv', text)
@@ -625,7 +625,7 @@ describe('the table of antigrad fit', () => {
     expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
   })
 
-  test('has a line per group and the reason of a failed fit, which causes exit status 1', () => {
+  test('has a line per group with the reason for a failed fit, and a failed fit causes exit status 1', () => {
     write(
       'groups.csv',
       csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
@@ -664,7 +664,7 @@ describe('the table of antigrad fit', () => {
     expect(infinite.stdout).toContain('\nrow 0, where t = 0: the model is Infinity where the fit starts\n')
   })
 
-  test('lists the minima that fits from several starting points found', () => {
+  test('lists the local minima of a fit from several starting points', () => {
     write(
       'sine.csv',
       csv(
@@ -699,7 +699,7 @@ describe('the table of antigrad fit', () => {
 describe('the command-line option', () => {
   const half = 'half=log(2)/b'
 
-  test('--derive leads to the same results as the API, like --positive and --profile', () => {
+  test('--derive, --positive and --profile lead to the same results as the API', () => {
     const args = `decay.csv --x t ${STARTS} --derive ${half} --positive a,b --profile`
     const [found] = lines(args)
     const positive = (one: number) => ({ start: one, positive: true })
@@ -735,7 +735,7 @@ describe('the command-line option', () => {
     expect([profile.b.high, profile.b.highReason]).toEqual([null, 'unbounded'])
   })
 
-  test('--expr defines a parameter by parameters that may occur only in the expression', () => {
+  test('--expr defines a parameter by other parameters, which need not occur in the model', () => {
     const [found] = lines(`decay.csv --x t --expr c=a/d --start a=1,b=1,d=4`)
     const given = { a: 1, b: 1, c: { expr: 'a/d' }, d: 4 }
     const other = fitOne(expression(MODEL), { t, y }, { start: given })
@@ -990,7 +990,7 @@ describe('the plot of antigrad fit', () => {
     expect(elements.at(-1)?.text ?? elements.map(({ text }) => text).join()).toContain('± ')
   })
 
-  test('shows error bars of σ, and logarithmic axes with ticks at decades', () => {
+  test('shows error bars for σ, and logarithmic axes with ticks at powers of ten', () => {
     const doses = [0, 0.001, 0.01, 0.1, 1, 10, 100, 1000]
     const rows = doses.map((x) => [x, 1 + (9 * x) / (1 + x) + 0.1 * Math.cos(9 * x), 0.2])
     write('doses.csv', csv(['x', 'y', 's'], rows))
@@ -1047,7 +1047,7 @@ describe('the plot of antigrad fit', () => {
     ])
   })
 
-  test('shows each group in its own color, and equal commands write equal bytes', () => {
+  test('shows each group in a separate color, and identical commands write identical files', () => {
     const args = `decay.csv --x t --group g ${STARTS}`
     const svg = drawn('groups.svg', args)
     expect(drawn('again.svg', `${args} --engine typescript`)).toBe(svg)
@@ -1107,7 +1107,7 @@ describe('the plot of antigrad fit', () => {
   })
 })
 
-test('the progress of antigrad fit shows a rate and the remaining time', () => {
+test('the progress display of antigrad fit shows a rate and the remaining time', () => {
   expect(describeRate('fits', 3000, 20_000, 2)).toBe('3,000 of 20,000 fits, 1,500 fits/s, 00:12 left')
 })
 

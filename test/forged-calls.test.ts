@@ -76,7 +76,7 @@ describe('the memory object that owns an arena', () => {
     expect(inChildOfModules(body)).toEqual([growing, growing, 'function'])
   })
 
-  test('stays alive as long as the step function, whatever happens to the buffers', () => {
+  test('stays alive as long as the step function, even if the buffer of the memory is replaced', () => {
     const body = `${prepared}
       const held = () => {
         const { memory, attach } = inMemory(2)
@@ -95,7 +95,7 @@ describe('the memory object that owns an arena', () => {
     expect(inChildOfModules(body, { flags: ['--expose-gc'] })).toBe('done')
   })
 
-  test('may be an ArrayBuffer that each call checks and never passes to another thread', () => {
+  test('may be an ArrayBuffer, which each call checks and no call passes to another thread', () => {
     const body = `${prepared}
       const { region, words } = made()
       const buffer = region.buffer.slice(region.byteOffset, region.byteOffset + region.byteLength)

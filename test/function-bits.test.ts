@@ -129,7 +129,7 @@ describe.each(dtypes)('mathematical functions in %s', (dtype) => {
     },
   )
 
-  test('all occur in the list of compared functions', () => {
+  test('are all in the list of compared functions', () => {
     expect(Object.keys(functions).sort()).toEqual(Object.keys(expected).sort())
   })
 })

@@ -9,7 +9,7 @@ describe.each(engineNames)('the gradients of a step on the engine %s', (engine) 
   const lengths = [1, 2, 7, 12, 13, 31, 33, 300]
 
   test.each(lengths)(
-    'act like a copy of the gradients at any position in memory, as one array of %i',
+    'lead to the same result at any position in memory, as one array of %i elements',
     (n) => {
       const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
       const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })
@@ -73,13 +73,13 @@ describe('an object with a gradient per tensor name', () => {
     }
   })
 
-  test('may inherit names, which are neither used nor read', () => {
+  test('may inherit properties, and the inherited properties are neither read nor used', () => {
     const { a, ...rest } = full() as Anything
     const heir = Object.assign(Object.create({ a, other: 1 }), rest)
     expect(stepped(heir)).toBe(stepped(rest))
   })
 
-  test('may have getters that delete or add names, and these names are missing or ignored', () => {
+  test('may have getters, but a name that a getter deletes is missing, and an added name is ignored', () => {
     const trap = () => {
       const gradients = full() as Anything
       const { b } = gradients
@@ -117,7 +117,7 @@ describe('an object with a gradient per tensor name', () => {
   })
 })
 
-test('views of tensors in several memories can be exchanged as gradients', () => {
+test('views of tensors in separate memory areas can be passed as gradients of other tensors', () => {
   // Each array is too large for shared memories.
   const n = 600_000
   const run = (copy: (view: Anything) => Anything) => {
@@ -135,7 +135,7 @@ test('views of tensors in several memories can be exchanged as gradients', () =>
 })
 
 describe.each(engineNames)(
-  "on the engine %s, the error names the gradient that is invalid first in the user's order",
+  "on the engine %s, the error names the first invalid gradient in the user's order",
   (engine) => {
     const names = ['d', 'b', 'c', 'a']
     const each = <T>(make: (name: string) => T) => Object.fromEntries(names.map((name) => [name, make(name)]))

@@ -102,7 +102,7 @@ describe('a suggestion in an error message', () => {
   })
 
   test.each(['fused', 'foreach', 'zzz', '', 'constructor', '__proto__ ', 'a'.repeat(1e6), '\u{1f600}'])(
-    'is omitted if no name is similar, case %#',
+    'is omitted if no valid name is similar, case %#',
     (name) => {
       expect(messageOf(() => adam(any({ [name]: true })))).not.toContain('(')
     },
@@ -152,7 +152,7 @@ describe('a suggestion in an error message', () => {
     expect(messageOf(() => expression(text))).toContain(message)
   })
 
-  test('is made if the user passes a model function without calling it', () => {
+  test('is made if the user passes a model function without calling the function', () => {
     expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
       /\(called, as in models\.line\(\)\), or a function with a start, got a function$/,
     )
@@ -196,7 +196,7 @@ describe('a suggestion on the command line', () => {
     expect(stdout).toContain('\n7 rows, 1 parameter; converged after ')
   })
 
-  test('is unnecessary for models with their API name or their former name', () => {
+  test('is unnecessary for a model with its API name or its former name', () => {
     const [api, before] = ['fourPL', 'four-p-l'].map((name) => run(`fit doses.csv --json --model ${name}`))
     expect(api).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(api.stdout).values.ec50).toBeCloseTo(3, 6)

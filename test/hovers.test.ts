@@ -135,7 +135,7 @@ beforeAll(async () => {
   names.forEach((name, i) => void hovers.set(name, texts[i]))
 })
 
-test('at least 60 names are read', () => {
+test('the hover test reads at least 60 names', () => {
   expect(hovers.size).toBeGreaterThanOrEqual(60)
 })
 
@@ -146,12 +146,12 @@ test.each(options)('the option %s has a description and its default: %s', (name,
   expect(text).toMatch(details)
 })
 
-test.each(functions)('%s is described: %s', (name, words) => {
+test.each(functions)('the hover of %s contains a description: %s', (name, words) => {
   const [, description] = (hovers.get(name) ?? '').split('```\n')
   expect(description).toContain(words)
 })
 
-test('no hover shows a helper type or a path of a file', () => {
+test('no hover shows a helper type or a file path', () => {
   const shown = [...hovers].filter(([, text]) => {
     const [signature] = text.split('```\n')
     return /GivenOf|ValuesOf|NoInfer|\bOptions<(?!\{)|import\(/.test(signature)

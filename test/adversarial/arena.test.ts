@@ -40,7 +40,7 @@ describe('arbitrary writes to an arena', () => {
          for (const at of [${places}]) words[at] = k & 2 ? 0x10000 : kept[at]
        }`,
     ],
-  ])('cause no crash during a stepAsync of the native engine: %s', (_, write) => {
+  ])('cause no crash during a stepAsync call on the native engine: %s', (_, write) => {
     const body = `
       const ends = []
       for (const clip of [{}, { norm: 1 }]) {
@@ -178,7 +178,7 @@ test('overwriting the data of a running step affects only the WebAssembly memory
   expect(inChildOfModules(body)).toEqual([['EngineError', 'done'], true])
 })
 
-describe('a stack overflow of a WebAssembly module', () => {
+describe('a stack overflow in a WebAssembly module', () => {
   const make = (options: object) =>
     new Optimizer(noise(1, 600, 'float32'), adamw({ lr: 0.1 }), { engine: 'wasm', ...options })
 
@@ -345,7 +345,7 @@ test('a step on a transferred ArrayBuffer throws an error, even if built-in func
 })
 
 describe.runIf(process.platform === 'linux')('idle threads', () => {
-  test('are not started for a step of three pieces, which needs at most two helper threads', () => {
+  test('are not started for a step in three pieces, because the step needs at most two helper threads', () => {
     const body = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const optimizer = new antigrad.Optimizer(new Float32Array(3 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 256 })
@@ -358,7 +358,7 @@ describe.runIf(process.platform === 'linux')('idle threads', () => {
 })
 
 /** Takes 7 GiB for several seconds. */
-test.runIf(process.env.ANTIGRAD_TEST_LARGE)('the native engine runs arenas above 4 GiB', () => {
+test.runIf(process.env.ANTIGRAD_TEST_LARGE)('the native engine supports arenas larger than 4 GiB', () => {
   const body = `
     const length = 2 ** 29 + 2 ** 20
     const optimizer = new antigrad.Optimizer(new Float32Array(length), antigrad.gradientDescent({ lr: 1 }), { engine: 'native' })

@@ -145,7 +145,7 @@ test('memory exhaustion at any allocation ends only the call that allocates', ()
   for (const name of names) if (!plain.includes(name)) expect(counts[name], name).toBeGreaterThan(0)
 }, 320_000)
 
-test('memory or stack exhaustion during file access ends the access and leaves the file unchanged', () => {
+test('memory or stack exhaustion during a file operation ends the operation and leaves the file unchanged', () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-exhausted-'))
   const body = `${prepared}
     const { readdirSync, readFileSync } = await import('node:fs')

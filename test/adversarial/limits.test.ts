@@ -264,7 +264,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(optimizer.report().tensors[0]).toMatchObject({ length: 10, shape: [5, 2] })
   })
 
-  test("may be the optimizer's memory, whose views are passed as rows, tensors or gradients", () => {
+  test("may be the optimizer's memory if views of that memory are passed as rows, tensors or gradients", () => {
     const run = (copy: (view: Anything) => Anything) => {
       const optimizer: Anything = underWay(engine)
       const { cold } = optimizer.params
@@ -287,7 +287,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(run((view) => view)).toBe(run((view) => view.slice()))
   })
 
-  test('excludes old views of moved tensors, and these views are NaN and have no effect', () => {
+  test('excludes old views of moved tensors, which are filled with NaN and have no effect', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const old = [optimizer.params.w, optimizer.average.w, optimizer.grads.w]
     for (const each of [optimizer, untouched]) each.appendRows('w', Float32Array.of(1, 2))

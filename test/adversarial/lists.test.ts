@@ -147,7 +147,7 @@ test('properties of Object.prototype are not read as options', () => {
   expect(inChild(body, { before: polluted })).toEqual(inChild(body))
 })
 
-describe('the result of an optimizer call', () => {
+describe('an object that the library returns', () => {
   /** Overwrites everything that is writable, recursively. */
   function spoil(value: Anything): void {
     if (typeof value !== 'object' || value === null) return
@@ -173,7 +173,7 @@ describe('the result of an optimizer call', () => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('stays unchanged during later steps if the call is save()', () => {
+  test('does not change during later steps if the object is a saved run', () => {
     const optimizer = underWay()
     const saved = optimizer.save()
     const before = inBits(saved)
@@ -184,7 +184,7 @@ describe('the result of an optimizer call', () => {
     expect(inBits(saved)).toBe(before)
   })
 
-  test('is independent of the saved object if the call is load or restore', () => {
+  test('is independent of the saved run that load or restore received', () => {
     const saved = underWay().save()
     const loaded = [Optimizer.load(saved) as unknown as ReturnType<typeof underWay>, underWay()]
     loaded[1].restore(saved)

@@ -173,7 +173,7 @@ test.each([...inner, ['stepAsync()', (optimizer: Anything) => optimizer.stepAsyn
   },
 )
 
-test('an optimizer does not remain busy after a stepAsync that updates no tensor', async () => {
+test('an optimizer does not remain busy after a stepAsync call that updates no tensor', async () => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, sgd())
   optimizer.freeze('**')
   expect(await optimizer.stepAsync({ w: Float32Array.of(1) })).toBe(false)

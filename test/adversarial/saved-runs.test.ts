@@ -99,7 +99,7 @@ describe('the structure of a saved run', () => {
     expect(refusal(() => load({ ...saved, ...deeper }))).toBeInstanceOf(CheckpointError)
   })
 
-  test('can contain a tensor named __proto__, and an error lists a bounded count of differences', () => {
+  test('can contain a tensor named __proto__, and an error lists a limited number of differences', () => {
     const params = JSON.parse('{ "__proto__": [0], "constructor": [0] }', (_, inner) =>
       Array.isArray(inner) ? Float32Array.of(1) : inner,
     )
@@ -328,7 +328,7 @@ describe('the arrays of a saved run', () => {
 describe('a warning callback', () => {
   const old = () => ({ ...underWay().save(), equations: {} })
 
-  test('ends load and restore before any change by throwing an exception', () => {
+  test('can end load and restore before any change by throwing an exception', () => {
     const onWarning = () => {
       throw new EvalError('mine')
     }

@@ -416,7 +416,7 @@ describe('a fit with difficult input', () => {
     }
   })
 
-  test('reports a model that is not finite at the start', () => {
+  test('reports that the model is not finite at the starting values', () => {
     const many = fitManySync(expression('a*log(b + t) + c'), { t, y }, { start: { ...start, b: [-5, 1] } })
     expect(fitReasons[many.reason[0]]).toBe('not-finite')
     expect(fitReasons[many.reason[1]]).not.toBe('not-finite')
@@ -442,7 +442,7 @@ describe('a fit with difficult input', () => {
     expect([one.reducedChiSquared, ...Object.values(one.intervals()).flat()].every(Number.isNaN)).toBe(true)
   })
 
-  test('reports too few rows if weights of 0 exclude rows', () => {
+  test('reports that there are too few rows if weights of 0 exclude rows', () => {
     expect(fitOne(decay, data, { start, weights: [1, 1, 0, 0, 0, 0] }).reason).toBe('too-few-points')
   })
 
@@ -486,7 +486,7 @@ describe('a method of a fit result', () => {
   })
 })
 
-test('a batch of fits needs little memory even if the first array is much longer than all other arrays', () => {
+test('a batch of fits needs little memory even if the first data array is much longer than the other arrays', () => {
   const [count, long] = [20_000, 5000]
   const list = (length: number) => Float64Array.from({ length }, (_, k) => k + 1)
   const columns = ['x', 'y'].map(() => Array.from({ length: count }, (_, fit) => list(fit === 0 ? long : 2)))

@@ -86,7 +86,7 @@ describe('the random draws of a bootstrap', () => {
   )
 
   test.each(kinds)(
-    'are equal for asynchronous calls, for a single fit and for a part of a batch: %s',
+    'are equal in synchronous and asynchronous calls, in a single fit and in a part of a batch: %s',
     async (kind) => {
       const options = { kind, count: 30, seed: 7 }
       const whole = bootstrapSync(many, options)
@@ -128,7 +128,7 @@ describe('the random draws of a bootstrap', () => {
     expect(Array.from(values.b.slice(37))).toEqual(expected)
   })
 
-  test('need memory only for the rows in use if a batch contains short and very long fits', () => {
+  test('need memory only for the rows in use if a batch contains fits with few rows and with very many rows', () => {
     const [short, long] = [dataOf(1, 9), dataOf(2, 150_000)]
     const two = fitManySync(decay, { t: [short.t, long.t], y: [short.y, long.y] }, { start })
     const before = process.memoryUsage().arrayBuffers
@@ -386,7 +386,7 @@ describe('bootstrap intervals', () => {
     expect(sided).toBeLessThan(17)
   })
 
-  test('contain the true value about as often as their level states', () => {
+  test('contain the true value about as often as the confidence level states', () => {
     const count = 400
     const sets = Array.from({ length: count }, (_, seed) => dataOf(seed, 25, 0.3))
     const many = fitManySync(decay, { t: sets[0].t, y: sets.map(({ y }) => y) }, { start })
@@ -437,7 +437,7 @@ describe('failed bootstrap replicates', () => {
   test.each([
     ['a fit that has not converged', { maxIterations: 2 }, 25, 'the fit has not converged'],
     ['a fit without a degree of freedom', {}, 3, 'no degrees of freedom are left'],
-  ] as const)('leave all results NaN for %s', (_, options, rows, why) => {
+  ] as const)('cause the value NaN in all results for %s', (_, options, rows, why) => {
     const refits = bootstrap(one(options, rows), { count: 10 })
     expect(refits.message).toBe(`no replicates: ${why}`)
     expect([refits.count, refits.failed, refits.values.a.length, refits.reason.length]).toEqual([0, 0, 0, 0])

@@ -30,7 +30,7 @@ const twoExponentials = expression('a*exp(-b*t) + c*exp(-d*t)')
 const two = fitOne(twoExponentials, { t, y: decays }, { start: { a: 4, b: 1, c: 2, d: 0.3 } })
 
 describe('the function compare', () => {
-  test('computes the F test and AICc of linear models with twelve correct digits', () => {
+  test('computes the F test and AICc of linear models to twelve correct digits', () => {
     const { fullModel, test, statistic, degreesOfFreedom, pValue, aicc, akaikeWeights, message } = compare(
       line,
       parabola,
@@ -76,7 +76,7 @@ describe('the function compare', () => {
     expect(pValue).toBe(fSurvival(statistic, 1, Infinity))
   })
 
-  test('detects that one exponential is nested in a sum of two, and that a line is nested only as a limit', () => {
+  test('detects that one exponential is nested in a sum of two exponentials, and a line only as a limit', () => {
     const { test, degreesOfFreedom, pValue, message } = compare(one, two)
     expect([test, degreesOfFreedom, message]).toEqual(['F', [2, 26], ''])
     expect(pValue).toBeLessThan(1e-15)
@@ -146,8 +146,8 @@ test('the function compare accepts fits with derived, positive and fixed paramet
   expect(pValue).toBeLessThan(1e-9)
 })
 
-describe('the function compare in special cases', () => {
-  test('reports AICc but no test for two models with the same number of parameters', () => {
+describe('in special cases, the function compare', () => {
+  test('reports AICc but omits the test for two models with the same number of parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)
     expect([straight.fullModel, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
@@ -155,7 +155,7 @@ describe('the function compare in special cases', () => {
     expect(straight.akaikeWeights[1]).toBeGreaterThan(0.999)
   })
 
-  test('reports no test for a fit that has not converged', () => {
+  test('omits the test for a fit that has not converged', () => {
     const early = fitOne(
       twoExponentials,
       { t, y: decays },
@@ -166,7 +166,7 @@ describe('the function compare in special cases', () => {
     expect([Number.isFinite(aicc[0]), aicc[1]]).toEqual([true, Number.NaN])
   })
 
-  test('reports no test for a reduced model whose residuals are rounding errors', () => {
+  test('omits the test for a reduced model whose residuals are rounding errors', () => {
     const exact = { x, y: x.map((at) => 3 * at + 0.1) }
     const { test, message } = compare(
       fitOne(models.line(), exact),
@@ -178,7 +178,7 @@ describe('the function compare in special cases', () => {
     ])
   })
 
-  test('reports no test for a full model without degrees of freedom, and no AICc if there are too few rows', () => {
+  test('omits the test for a full model without degrees of freedom, and omits AICc if there are too few rows', () => {
     const few = { x: [0, 1, 2], y: [1, 2, 4] }
     const { test, message } = compare(
       fitOne(models.line(), few),
@@ -187,7 +187,7 @@ describe('the function compare in special cases', () => {
     expect([test, message]).toEqual([null, 'b has no degrees of freedom; too few rows for AICc'])
   })
 
-  test('reports no test for a full model in another local minimum', () => {
+  test('omits the test for a full model in another local minimum', () => {
     const valley = noisy((at) => Math.sin(3 * at), 5)
     const data = { t, y: valley }
     const simple = fitOne(expression('sin(w*t)'), data, { start: { w: 3 } })
@@ -197,7 +197,7 @@ describe('the function compare in special cases', () => {
     expect(message).toMatch(/^b has more parameters and a larger χ²/)
   })
 
-  test('adds a remark to the test if the reduced model lies at a bound of the full model', () => {
+  test('adds a remark to the test result if the reduced model lies at a bound of the full model', () => {
     const model = expression('a*exp(-b*t) + c')
     const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
     const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }
@@ -328,7 +328,7 @@ describe('the function compare refuses', () => {
     if (typeof b === 'object') expect(refusal(line, b)).not.toBe('nothing')
   })
 
-  test('results of different lengths and unknown options', () => {
+  test('fit results of different lengths, and unknown options', () => {
     const of = (count: number) => fitManySync(models.line(), { x, y: Array.from({ length: count }, () => y) })
     expect(() => compare(of(2), of(3))).toThrow('b: expected 2 fits, like a, got "3 fits"')
     expect(() => compare(line, parabola, { nest: true } as object)).toThrow(OptionError)

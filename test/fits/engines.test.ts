@@ -120,7 +120,7 @@ describe('a large batch of sinusoid fits', () => {
       'a rate that diverges',
       { start: { a: 1, b: 1, c: 0 }, method: ruleMethod(gradientDescent({ lr: 2 })), maxIterations: 40 },
     ],
-  ] satisfies [string, FitManyOptions][])('is bit-identical on all engines with %s', (_, options) => {
+  ] satisfies [string, FitManyOptions][])('leads to bit-identical results on all engines with %s', (_, options) => {
     for (const name of ['sin', 'cos', 'tan']) {
       const wave = expression(`a*${name}(b*t) + c`)
       const data = { t: manyT, y: manyY }
@@ -208,7 +208,7 @@ describe('an asynchronous call of fitMany', () => {
     expect(made).toBeLessThan(10)
   })
 
-  test('leaves the event loop free during the fits', async () => {
+  test('does not block the event loop during the fits', async () => {
     let turns = 0
     const timer = setInterval(() => turns++, 1)
     await fitMany(decay, few, { start: starts(), engine: 'native' })
@@ -248,7 +248,7 @@ describe('an asynchronous call of fitMany', () => {
   })
 })
 
-test('memory use grows with the number of fits only by the inputs and results', () => {
+test('memory use grows with the number of fits only because of the inputs and results', () => {
   // The peak memory of a separate process. Both counts fill a batch.
   const program = (count: number) => `
     import { fitManySync } from ${JSON.stringify(new URL('../../dist/fits/index.js', import.meta.url))}

@@ -98,7 +98,7 @@ describe('a function model', () => {
     expect(points[0]).toBeCloseTo(contour(wanted, 'a', 'b', { points: 4 }).points.a[0], 5)
   })
 
-  test('needs fewer evaluations if the model provides a Jacobian', () => {
+  test('is fitted with fewer evaluations if the model provides a Jacobian', () => {
     const count = (name: keyof typeof forms) => forms[name].evaluations
     expect(count('with a jacobian')).toBeLessThan(count('a function of all rows') / 2)
     expect(count('a function of a row')).toBe(count('a function of all rows'))
@@ -185,7 +185,7 @@ describe('a fit of a function supports', () => {
     expect(found.predict({ u: [1], v: [1] })[0]).toBeCloseTo(found.values.k + found.values.l)
   })
 
-  test('data without any column of the model', () => {
+  test('data that contain no column of the model', () => {
     const found = fitOne((p) => p.a, { y }, { start: { a: 0 } })
     expect([found.reason, found.message]).toEqual(['converged', ''])
     const wanted = fitOne(expression('a'), { y }, { start: { a: 0 } })
@@ -205,7 +205,7 @@ describe('a fit of a function supports', () => {
   })
 
   test.each([0, 1e-9])(
-    'bounds at a distance of %f, and reports that the parameter is at its bound',
+    'two bounds that differ by %f, and reports that the parameter is at a bound',
     (width) => {
       const found = fitOne(decay, data, {
         start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
@@ -291,7 +291,7 @@ describe('a batch of function models', () => {
   })
 })
 
-test('fits of functions converge from 53 of 54 NIST starts, to the precision of finite differences', () => {
+test('fits of functions converge from 53 of 54 NIST starting points, to the precision of finite differences', () => {
   const ends = problemNames.flatMap((name) => {
     const problem = readProblem(name)
     const columns = Object.keys(problem.data).filter((column) => column !== 'y')

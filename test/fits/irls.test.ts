@@ -89,7 +89,7 @@ describe('model-dependent weights in a fit', () => {
     }
   })
 
-  test('lead to the same fits in a batch, in single fits, on every engine and asynchronously', async () => {
+  test('lead to the same fits in batches, in single calls, in asynchronous calls and on every engine', async () => {
     const sets = Array.from({ length: 20 }, (_, k) => measured(30 + k).slice(0, 20 + (k % 3)))
     const options = { start, weights: '1/f^2' } as const
     const all = { t: sets.map(({ length }) => t.slice(0, length)), y: sets }
@@ -189,14 +189,14 @@ describe('model-dependent weights in a fit', () => {
     expect(both.at(0).message).toBe('')
   })
 
-  test('are updated for at most a maximum number of rounds if the weights do not converge', () => {
+  test('are updated for a limited number of rounds if the weights do not converge', () => {
     // Each round leads to the weights of the other round.
     const weights = 'f < 2 ? (x > 0 ? 9 : 1) : (x > 0 ? 1 : 9)'
     const flips = fitOne(expression('a + 0*x'), { x: [0, 1, 2], y: [1, 3, 3] }, { start: { a: 2 }, weights })
     expect([flips.reason, flips.evaluations > 50]).toEqual(['max-iterations', true])
   })
 
-  test('do not change the messages about too few rows and NaN values', () => {
+  test('do not change the error messages about too few rows and NaN values', () => {
     const few = fitOne(decay, { t: [0, 1], y: [1, 2] }, { start, weights: '1/f^2' })
     expect(few.reason).toBe('too-few-points')
     const gap = fitOne(decay, { t, y: y.with(3, Number.NaN) }, { start, weights: '1/f^2' })

@@ -113,7 +113,7 @@ describe.each(cases)('for missing data in a fit of the kind “%s”,', (_, opti
     expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
-  test("the fit ends as 'not-finite' without the option missing: 'drop', even if the model ignores NaN", () => {
+  test("the fit ends with the reason 'not-finite' without the option missing: 'drop', even if the model ignores NaN", () => {
     for (const data of [
       { t, y: spoiled(y, [null, 1, 1]) },
       { t: spoiled(t, [NaN, 1, 1]), y },
@@ -229,7 +229,7 @@ describe('a batch with missing data', () => {
     for (const engine of ['wasm', 'typescript'] as const) expect(all({ ...options, engine })).toBe(first)
   })
 
-  test('leads to the same results as a batch without the rows that all fits drop', () => {
+  test('leads to the same results if the rows that all fits drop are removed beforehand', () => {
     const full = wells.map((column) => column.map((value) => value ?? 1).map((value) => value || 1))
     const left = (column: readonly number[]) => column.filter((_, row) => shared[row] > 0)
     const one = fitManySync(decay, { t, y: full }, { start, weights: shared })

@@ -18,7 +18,7 @@ describe('the origin of a model', () => {
   const stamps = evenly(50, 1.7e12, 1.7e12 + 1e8)
   const parabola = stamps.map((_, i) => 3 + 0.04 * i + 0.0004 * i ** 2 + 0.01 * normal())
 
-  test('can be the first year of a decay, and derived quantities can use that year', () => {
+  test('can be the first year of a decay, and derived quantities can use the origin', () => {
     const found = fitOne(
       models.exponential({ origin: 'auto' }),
       { x: years, y: decay },
@@ -38,7 +38,7 @@ describe('the origin of a model', () => {
     expect(fitOne(models.exponential(), { x: years, y: decay }).values.amplitude).toBeGreaterThan(1e170)
   })
 
-  test('can lie in the middle of a parabola over milliseconds, which preserves all digits', () => {
+  test('can lie in the middle of a parabola over milliseconds, and then all digits are preserved', () => {
     const far = fitOne(models.polynomial({ origin: 'auto' }), { x: stamps, y: parabola })
     const here = fitOne(models.polynomial(), { x: stamps.map((x) => x - far.values.origin), y: parabola })
     expect([far.reason, far.values.origin]).toEqual(['converged', 1.7e12 + 5e7])

@@ -376,7 +376,7 @@ describe.each(all)('the model %s', (_, own) => {
   const f = expression(model.text)
   const value = (x: number, p: Point) => f.value(f.names.map((name) => (name === 'x' ? x : p[name])))
 
-  test('computes its formula', () => {
+  test('computes the documented formula', () => {
     const draw = drawing(1)
     for (let k = 0; k < 50; k++) {
       const { x, p } = own.make(draw)
@@ -455,7 +455,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test('has guesses that do not depend on previous guesses, on other x values or on later changes of arrays', () => {
+  test('has guesses that do not depend on previous calls or on later changes of arrays', () => {
     const draw = drawing(5)
     const x = Float64Array.from(measured(own, draw).x)
     const y = Float64Array.from(measured(own, draw).y)
@@ -520,7 +520,7 @@ describe.each(all)('the model %s', (_, own) => {
     areFinite([NaN], [3])
   })
 
-  test('has guesses if there are only as many rows as parameters', () => {
+  test('has guesses even if there are only as many rows as parameters', () => {
     const draw = drawing(5)
     const sets = Array.from({ length: 20 }, () => {
       const { x, p } = own.make(draw)
@@ -656,7 +656,7 @@ test("starting values from the user replace a model's guesses", () => {
 })
 
 test.each([-0.3, 1.3])(
-  'the fraction of a pseudo-Voigt peak stays in [0, 1] if %d would fit better',
+  'the fraction of a pseudo-Voigt peak stays in [0, 1] even if %d would fit better',
   (better) => {
     const x = evenly(60, -3, 3)
     const y = x.map((at) => parts.pseudoVoigt(at / 0.7, better))

@@ -48,7 +48,7 @@ describe('a parameter with the option positive', () => {
     })
   })
 
-  test('leads to the same value, error, covariances, bands and replicates as without the option', () => {
+  test('leads to the same value, standard error, covariances, bands and replicates as without the option', () => {
     check((seed) => {
       const one = tight(seed)
       const other = tight(seed, { start: { a: 1, b: 1, c: 0 } })
@@ -115,7 +115,7 @@ describe('a parameter with the option positive', () => {
     }
   })
 
-  test("can end exactly at a bound although the parameter's logarithm is rounded", () => {
+  test("can end exactly at a bound, unaffected by the rounding of the parameter's logarithm", () => {
     for (let k = 0; k < 20; k++) {
       const { t, y } = dataOf(7)
       const min = 1.5 + k / 7

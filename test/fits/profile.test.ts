@@ -86,7 +86,7 @@ function* endsOf(golden: Golden, options: FitOptions = {}) {
 const reasonOf = { none: 'unbounded', bound: 'bound' } as const
 
 describe('profile endpoints in 40-digit arithmetic', () => {
-  test('are 856 endpoints of 34 cases, including 24 endpoints that are bounds or missing', () => {
+  test('include 856 endpoints of 34 cases, of which 24 endpoints are bounds or missing', () => {
     const ends = cases.flatMap((golden) => [...endsOf(golden)])
     expect(cases).toHaveLength(34)
     expect(ends.filter(({ mark }) => mark === undefined).length).toBeGreaterThan(830)
@@ -166,7 +166,7 @@ describe('a missing profile endpoint', () => {
     expect(Math.abs(slope.high - high) / half).toBeLessThan(1e-6)
   })
 
-  test('is reported as the bound on one side if the parameter is at that bound', () => {
+  test('has the reason `bound` if the estimate lies at a bound', () => {
     const fall = [3, 2, 1.3, 0.8, 0.4, 0.3, 0.1]
     const start = { a: 3, k: 0.4, c: { start: 0.5, min: 0.2 } }
     const found = fitOne(expression('a*exp(-k*x) + c'), { x: x.slice(0, 7), y: fall }, { start })

@@ -54,7 +54,7 @@ function expectClose(numbers: readonly number[], others: readonly number[], part
 }
 
 describe('fits of transformed data', () => {
-  test('do not depend on the order of rows, up to rounding', () => {
+  test('do not depend on the order of rows, apart from rounding errors', () => {
     check(fc.tuple(data, seed), ([of, s]) => {
       const next = random(s)
       const order = of.t.map((_, k) => [next(), k]).sort(([a], [b]) => a - b)
@@ -87,7 +87,7 @@ describe('fits of transformed data', () => {
     )
   })
 
-  test('are equal in any other units up to rounding', () => {
+  test('are equal in any other units, apart from rounding errors', () => {
     const unit = fc.double({ min: 1e-6, max: 1e6, noNaN: true })
     check(fc.tuple(data, unit, unit), ([of, ky, kt]) => {
       const scaled = { t: of.t.map((t) => t * kt), y: of.y.map((y) => y * ky) }
@@ -160,7 +160,7 @@ describe('parameters of a fit', () => {
     })
   })
 
-  test('lead to the same fit up to rounding if fixed per fit or for all fits', () => {
+  test('lead to the same fit up to rounding if the fixed values are given per fit or once for all fits', () => {
     const offsets = [-0.2, 0, 0.1, 0.4]
     const of = dataOf(3, 30)
     const many = fitManySync(decay, of, {
@@ -174,7 +174,7 @@ describe('parameters of a fit', () => {
     }
   })
 
-  test('with expressions lead to the same bits as a model with these expressions, and have standard errors', () => {
+  test('with expressions lead to the same bits as a model that contains the expressions, and have standard errors', () => {
     check(data, (of) => {
       const one = tight(of, { start: { a: 1, b: 1, c: { expr: 'a/4 + b^2' } } })
       const other = fitOne(expression('a*exp(-b*t) + (a/4 + b^2)'), of, {

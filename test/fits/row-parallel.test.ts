@@ -43,7 +43,7 @@ describe.each(cases)('long fits of %s', (_, options) => {
   })
 })
 
-test('long fits compute the same bits in single calls, in asynchronous calls, and with shared data', async () => {
+test('long fits compute the same bits in single calls, in asynchronous calls, and with data that several fits share', async () => {
   const many = fitManySync(decay, { t, y }, { start })
   expect(all(await fitMany(decay, { t, y }, { start }))).toBe(all(many))
   for (const [i, own] of t.entries()) {

@@ -177,7 +177,7 @@ test('a shared fit of a single group equals an ordinary fit', () => {
   }
 })
 
-test('a shared fit is the same for a label column as for arrays per group, even asynchronously', async () => {
+test('a shared fit is the same for a label column as for arrays per group, even in asynchronous calls', async () => {
   const data = decays(5, 9)
   const long = fitSharedSync(decay, data, { group: 'group', shared: ['k'], start })
   const lists = (column: readonly number[]) =>
@@ -327,7 +327,7 @@ describe('a shared fit', () => {
     }
   })
 
-  test('supports a parameter per subset of groups', async () => {
+  test('supports a parameter with a separate value for each subset of groups', async () => {
     const isLeft = plate.map((of) => Number(of === 'left'))
     const text = `${of('a')}*exp(-(kL*left + kR*(1 - left))*x) + c`
     const one = fitOne(
@@ -395,7 +395,7 @@ describe('a shared fit', () => {
   })
 })
 
-test('model-dependent weights in a shared fit are reported if not finite, and are NaN for dropped rows', () => {
+test('model-dependent weights in a shared fit are reported if a weight is not finite, and are NaN for dropped rows', () => {
   const data = {
     x: [0, 1, 2, 3],
     y: [
@@ -453,7 +453,7 @@ test('a shared fit supports fixed parameters, derived parameters and derived qua
   }
 })
 
-test('a shared fit reports a group whose data do not determine the parameters, without affecting other groups', () => {
+test('a shared fit reports a group whose data do not determine the parameters, and other groups are unaffected', () => {
   const { x, y, group } = decays(6, 8)
   // c and a determine no slope: a group with one row has two parameters.
   const keep = group.map((label, row) => label !== 'g3' || x[row] === 0)
@@ -492,7 +492,7 @@ test("a shared fit drops rows with missing values if the option missing is 'drop
   expect([found.reason, found.droppedRows, found.observations]).toEqual(['converged', 1, 44])
 })
 
-test('a missing dose in a shared fit is not a dose of 0, even if a condition would treat NaN as 0', () => {
+test('a shared fit does not treat a missing dose as 0, even if a comparison in the model treats NaN like 0', () => {
   const next = random(8)
   const x = [0.01, 0.1, 1, 10, 100]
   const y = [1, 2, 3].map((k) => x.map((at) => 2 + 98 / (1 + k / at) + next()))
@@ -546,7 +546,7 @@ test('a shared fit from a distant start reaches a minimum or reports a failure',
   }
 })
 
-test('a shared fit from a start with the wrong sign restarts like an ordinary fit', () => {
+test('a shared fit from a starting value with the wrong sign restarts like an ordinary fit', () => {
   const { x, y, group } = decays(8, 12)
   const near = fitSharedSync(decay, { x, y, g: group }, { group: 'g', shared: ['k'], start })
   for (const k of [-3, -1, -0.5, 20]) {
@@ -606,7 +606,7 @@ test('a shared fit from several starts returns the best result', () => {
   )
 })
 
-test("a shared fit judges a step that one model's bounds shorten by the total gain of all models", () => {
+test('a shared fit uses the total gain of all models to judge a step that the bounds of one model shorten', () => {
   const x = [0, 1, 2, 3, 4, 5]
   const next = random(9)
   const of = (f: (at: number) => number) => x.map((at) => f(at) + 0.05 * (next() - 0.5))
@@ -645,7 +645,7 @@ test('a shared fit of ten thousand groups equals separate fits if the shared dec
   expect(found.values.local.a[777]).toBeCloseTo(own.values.a[0], 7)
 })
 
-describe('an invalid shared fit is refused before any work:', () => {
+describe('an invalid shared fit is refused before any work', () => {
   const data = { x: [0, 1, 2, 3], y: [4, 3, 2, 1], g: ['a', 'a', 'b', 'b'] }
   const options = { group: 'g', shared: ['k'], start }
   test.each<[string, unknown, object, object]>([

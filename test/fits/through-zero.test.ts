@@ -171,7 +171,7 @@ test('a bound at or below 0 can end a profile that passes through 0', () => {
   expect(bounded(-1).low).toBeCloseTo(-0.10693892, 7)
 })
 
-test('a profile ends at 0 if negative values describe the same curves', () => {
+test('a profile ends at 0 if negative values describe the same curves as positive values', () => {
   const { x } = data
   const y = [0.05, 0.29, 0.71, 1.12, 1.93, 2.7]
   const found = fitOne(expression('a*sin(w*x)'), { x, y }, { start: { a: 5, w: 0.1 } })

@@ -116,7 +116,7 @@ describe('a covariance of y', () => {
     expect((b.high - b.low) / (2 * 1.96 * one.errors.b)).toBeCloseTo(1, 1)
   })
 
-  test('leads to the same bits on every engine', () => {
+  test('leads to bit-identical fits on every engine', () => {
     const all = (['native', 'wasm', 'typescript'] as const).map((engine) => {
       const { values, errors, chiSquared } = fitOne(decay, { t, y }, { start, covariance, engine })
       return inBits({ values, errors, chiSquared })
@@ -202,14 +202,14 @@ describe('an invalid covariance of y', () => {
     expect(with_(given)).toThrow(message)
   })
 
-  test('is any covariance matrix together with σ, weights, counts, missing rows or first-order rules', () => {
+  test('is refused if the fit also has σ, weights, counts or the option missing', () => {
     expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none if covariance is set')
     expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none if covariance is set')
     expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none if covariance is set')
     expect(with_(covariance, { missing: 'drop' })).toThrow('missing: expected none if covariance is set')
   })
 
-  test('is a covariance matrix that differs between two compared fits', () => {
+  test('is refused if the covariance matrices of two compared fits differ', () => {
     const one = fitOne(models.line({ x: 't' }), { t, y }, { covariance })
     const other = fitOne(
       decay,

@@ -138,7 +138,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     })
   })
 
-  test('includes added tensors in the reported memory size', () => {
+  test('includes added tensors in the memory size that the optimizer reports', () => {
     const optimizer = new Optimizer({ a: new Float64Array(1000) }, adam(), engine)
     const before = optimizer.bytes
     // Parameters, gradients, m and v.

@@ -76,7 +76,7 @@ test.each(dtypes)('a saved run has the file format of its version, %s', (dtype) 
   expect(format(encode(saved))).toEqual(format(JSON.stringify(checkpoints[dtype].saved)))
 })
 
-test('the recorded checkpoint was saved halfway through a run, and is small', () => {
+test('the recorded checkpoint is from the middle of a run, and is small', () => {
   expect(readFileSync(file).length).toBeLessThan(20_000)
   for (const dtype of dtypes) {
     const { version, batches, updates, tensors } = savedOf(dtype)
@@ -97,7 +97,7 @@ const saved = (): SavedRun => {
   return structuredClone(optimizer.save())
 }
 
-test('a saved run from other kernels leads to a warning, and continues', () => {
+test('a saved run from other kernels causes a warning, and can be continued', () => {
   const told: string[] = []
   const onWarning = (message: string) => told.push(message)
   Optimizer.load(saved(), { onWarning })

@@ -196,7 +196,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(optimizer.report().tensors.map(({ rule }) => rule.name)).toEqual(['sgd', 'sgd', 'momentum', 'sgd'])
   })
 
-  test('applies `set` with a match to matching current tensors, and `set` without to all current and future tensors', () => {
+  test('applies `set` with a match to matching current tensors, and `set` without a match to all current and future tensors', () => {
     const params = { w: one(), bias: one() }
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), engine)
     optimizer.set('**.bias', { lr: 0.25 })

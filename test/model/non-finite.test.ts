@@ -104,7 +104,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
       expect(optimizer.step(bad)).toBe(false)
     })
 
-    test('ignores a non-finite batch of an accumulation completely', () => {
+    test('ignores a non-finite batch completely while gradients are accumulated', () => {
       const make = () =>
         new Optimizer(start(), gradientDescent({ lr: 1 }), {
           accumulate: { batches: 3, reduce: 'sum' },

@@ -17,7 +17,7 @@ test('a restored optimizer has the saved number of consecutive skips', () => {
   expect(optimizer.lastStep.consecutiveSkips).toBe(2)
 })
 
-test('restore reports a different rule of the optimizer, even if every tensor has a separate rule', () => {
+test('restore refuses a saved run of another rule, even if a group sets the rule of every tensor', () => {
   const make = (rule: Rule) => new Optimizer({ a: f64(1) }, rule, { groups: [{ match: 'a', rule: adam() }] })
   expect(() => make(lion()).restore(make(sgd()).save())).toThrow(
     /\noptimizer: expected the rule lion with m state, got the rule sgd with no state/,

@@ -75,7 +75,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect([...optimizer.params.b]).toEqual(Array(LENGTH).fill(-51))
     })
 
-    test('starts without accumulated batches after restore', () => {
+    test('has no accumulated batches after restore', () => {
       const make = (key: string) =>
         new Optimizer({ a: zero.slice(), [key]: zero.slice() }, gradientDescent({ lr: 1 }), {
           accumulate: { batches: 2, reduce: 'sum' },
@@ -226,7 +226,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(optimizer.updates).toBe(2)
   })
 
-  test('keeps its last report after later changes of the model', () => {
+  test('keeps the report of the last step after later changes of the model', () => {
     const params = { a: Float64Array.of(0, 0), c: Float64Array.of(0) }
     const optimizer = new Optimizer({ b: Float64Array.of(0) }, gradientDescent(), {
       ...{ shapes: { b: [1] }, recordNorms: true, ...engine },
@@ -250,7 +250,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(said()).toEqual({ norm: 1, norms: { c: 1 }, skipped: [] })
   })
 
-  test('computes no gradient norms without clip, recordNorms or onNonFinite', () => {
+  test('computes no gradient norms without the options clip, recordNorms and onNonFinite', () => {
     const optimizer = new Optimizer(Float64Array.of(0), gradientDescent(), engine)
     optimizer.step(Float64Array.of(2))
     expect([optimizer.lastStep.norm, optimizer.lastStep.norms]).toEqual([NaN, {}])
