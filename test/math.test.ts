@@ -179,7 +179,7 @@ describe.each(dtypes)('functions of %s arrays', (dtype) => {
   })
 })
 
-test('function values and random numbers have the same bits as in the last version on every engine', () => {
+test('the function values and random numbers of every engine have the same bits as in the last version', () => {
   for (const choice of choices) {
     chooseEngine(choice)
     const { arrays, normal } = functionDigests()

@@ -54,7 +54,7 @@ const draw = (text: string, isLogarithmic?: boolean, columns: MetricColumns = {}
   drawMetrics({ ...read(text, columns), title: 'run', isLogarithmic })
 
 describe('the function readMetrics', () => {
-  test('selects the column of progress for the x axis, and plots all other numeric columns', () => {
+  test('selects the column of progress for the x axis, and the other numeric columns as metrics', () => {
     const text = lines(
       { note: 'a', step: 0 },
       { step: 10, epoch: 1, loss: 0.5, phase: 'train' },

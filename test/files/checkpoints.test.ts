@@ -345,7 +345,7 @@ describe('the value `extra` of a checkpoint', () => {
     ['a length of 4 billion', new Array(2 ** 32 - 1), 'expected at most 30000000 characters of JSON in all'],
     ['one array many times', doubled, 'expected at most 30000000 characters of JSON in all'],
     ['a long string', 'x'.repeat(30_000_001), 'expected at most 30000000 characters of JSON in all'],
-  ])('cannot be %s, and is refused before anything is written', async (_, extra, message) => {
+  ])('is refused before anything is written if the value contains %s', async (_, extra, message) => {
     const saving = checkpoints<unknown>(folder).save(fresh(), { extra })
     await expect(saving).rejects.toThrow(OptionError)
     await expect(saving).rejects.toThrow(message)
