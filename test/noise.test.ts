@@ -267,7 +267,7 @@ test('the options of gradient noise are a plain frozen object, and eta 0 adds no
   expect([...optimizer.params]).toEqual([0.5])
 })
 
-test('gradient noise, even in a saved run, is refused unless the program imports the module', () => {
+test('gradient noise is refused until the program imports the module for gradient noise', () => {
   const script = `
     import { Optimizer } from './dist/optimizer.js'
     import { gradientDescent } from './dist/rules/gradient-descent.js'
