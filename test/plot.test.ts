@@ -432,7 +432,7 @@ test('the command antigrad plot writes the same bytes on every engine', () => {
   }
 })
 
-test('the legend of a plot has one line per rule, and the plot has distinct line styles for 22 rules', () => {
+test('the legend of a plot has one line per rule, and 22 rules are drawn in 22 distinct line styles', () => {
   const picture = new PathPlot('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
@@ -547,7 +547,7 @@ test.each(['--rule adam', '--schedule linear(0,{endValue:1,steps:9})'])(
   },
 )
 
-describe('antigrad race --plot', () => {
+describe('the command antigrad race --plot', () => {
   test('draws the completed race, and prints the same results as without a plot', () => {
     const args = '--rule adam gradient-descent --start=-0.5,2 --max-iterations 2000'
     const plain = antigrad(`race --json ${args}`)
