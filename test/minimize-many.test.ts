@@ -151,7 +151,7 @@ describe.each([
 ] as const)('the function minimizeMany on %s', (_, Floats) => {
   const starts = startsOf(Floats, 37)
 
-  test.each(Object.entries(rules))('computes the same results as minimize for %s', (name, rule) => {
+  test.each(Object.entries(rules))('returns the same results as minimize for %s', (name, rule) => {
     const options = { maxIterations: 600, tolerance: 1e-5 }
     const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, ...way }))
     expect(results.map(({ engine }) => engine)).toEqual(ways.map(({ engine }) => engine))
@@ -322,7 +322,7 @@ describe.each([
       ['varying numbers of rows', 41, (run: number) => 1 + ((run * 7) % 5)],
       ['a single run', 1, () => 3],
       ['a different number of rows in each run', 9, (run: number) => 12 - run],
-    ] as const)('computes the same results as minimize for %s', (_, count, rowsOf) => {
+    ] as const)('returns the same results as minimize for %s', (_, count, rowsOf) => {
       const { data, starts } = fitsOf(count, rowsOf)
       const results = ways.map((way) => minimizeManySync(f, starts, rule, { ...options, ...way, data }))
       for (const result of results) expectSame(result, results[0])
@@ -500,7 +500,7 @@ describe('the bounds of minimizeMany', () => {
     [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or one per run \(2\)/],
     [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one per run/],
     [{ x: [0.5, [1, 0]] }, /bounds: x: expected numbers with min ≤ max in float64, got "0.5 and 0"/],
-  ])('are refused if invalid, case %#', (bounds, message) => {
+  ])('are refused if the arguments are invalid, case %#', (bounds, message) => {
     const call = () => minimizeManySync(valley, [1, 2, 3, 4], adam(), { bounds } as never)
     expect(call).toThrow(message)
     expect(call).toThrow(OptionError)
@@ -579,7 +579,7 @@ describe('the recorded paths of minimizeMany', () => {
     [1.5, /recordEvery: expected an integer ≥ 1/],
     [null, /recordEvery: expected an integer ≥ 1/],
     [1, /recordEvery: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
-  ])('are refused if invalid, case %#', (recordEvery, message) => {
+  ])('are refused if the arguments are invalid, case %#', (recordEvery, message) => {
     const options = { recordEvery, maxIterations: 1e6 } as never
     const call = () => minimizeManySync(valley, startsOf(Float64Array, 100), adam(), options)
     expect(call).toThrow(message)

@@ -72,7 +72,7 @@ test('the example gan.mjs trains a generator of samples with mean 3 and standard
   expect(Math.abs(deviation - 0.5)).toBeLessThan(0.05)
 })
 
-test('the example find-rate.mjs proposes a usable learning rate, and shows increasing loss at excessive rates', () => {
+test('the example find-rate.mjs proposes a tenth of the learning rate at which the loss starts to increase', () => {
   const [turn, taken] = numbersIn(linesOf('find-rate.mjs').at(-1))
   expect(turn).toBeGreaterThan(0.01)
   expect(turn).toBeLessThan(0.2)

@@ -422,7 +422,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test('adds a typed state array that is saved, loaded and extended, and does not support amsgrad', () => {
+  test('adds a typed state array that is saved, loaded and extended, and cannot be combined with amsgrad', () => {
     const optimizer = new Optimizer({ embed: start }, adamw({ perRow: true }), {
       shapes: { embed: [5, columns] },
     })

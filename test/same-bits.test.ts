@@ -88,15 +88,15 @@ test('the table of cases has every rule, and a non-default value for every optio
   expect(missing).toEqual([])
 })
 
-describe(`the bits of TypeScript on ${others.map(({ name }) => name).join(', ')}`, () => {
+describe(`on ${others.map(({ name }) => name).join(', ')},`, () => {
   describe.each(cases)('$name', (testCase) => {
-    test.each(dtypes)('are computed by every engine: %s', (dtype) => {
+    test.each(dtypes)('computes the same bits as in TypeScript: %s', (dtype) => {
       for (const one of (first.has(testCase) ? data : fewData)[dtype])
         expect(differenceAmong(others, testCase, one)).toBeNull()
     })
 
     test.each(dtypes)(
-      'are computed by every engine for several tensors, including tensors without a gradient: %s',
+      'computes the same bits as in TypeScript for several tensors, including tensors without a gradient: %s',
       (dtype) => {
         const several = makeData(dtype, awkward, 2, true)
         expect(differenceAmong(others, testCase, several)).toBeNull()

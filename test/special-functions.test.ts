@@ -74,7 +74,7 @@ describe.each(Object.keys(within))('the special function %s', (name) => {
     }
   })
 
-  test('in float32 equals the rounded float64 value', () => {
+  test('returns the rounded float64 value in float32', () => {
     for (const row of table[name]) {
       const x = Float32Array.from(row.slice(0, count))
       expect(f.value(x)).toBe(Math.fround(f.value([...x])))
@@ -109,7 +109,7 @@ describe('the special function voigt', () => {
     }
   })
 
-  test('in float32 equals the rounded float64 value', () => {
+  test('returns the rounded float64 value in float32', () => {
     for (const row of [...table.voigt, [6, 1, 0], [0.5, 2, 1]]) {
       const x = Float32Array.from(row.slice(0, 3))
       expect(f.value(x), `${x}`).toBe(Math.fround(f.value([...x])))

@@ -184,7 +184,7 @@ describe('schedules in the address of the race page', () => {
   }
   const hash = toHash({ ...initial, entries: [entry] })
 
-  test('are reported if the page cannot load the required code', () => {
+  test('cause a message if the page cannot load the required code', () => {
     const { state, problems } = fromHash(hash)
     expect(problems).toEqual(['adamw: lr: the part of the page that reads schedules could not be loaded.'])
     expect(state).toEqual(initial)
@@ -229,7 +229,7 @@ describe('custom rules in the address of the race page', () => {
   const hash = toHash(state)
   const linked = (text: string) => `equations=${encodeURIComponent(text)}&own=`
 
-  test('are reported if the page cannot load the required code', () => {
+  test('cause a message if the page cannot load the required code', () => {
     const { problems } = fromHash(linked(TIGER))
     expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
   })
