@@ -331,7 +331,7 @@ describe.each([
       if (count > 30) expect(new Set(results[0].iterations).size).toBeGreaterThan(5)
     })
 
-    test('supports more runs than one cohort contains, a common column, and separate bounds and options per run', () => {
+    test('supports more runs than one cohort contains, a common column, and separate bounds and options', () => {
       const { data, starts } = fitsOf(700, () => 90)
       const t = data.t[0]
       const perRun = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }

@@ -318,7 +318,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(rule).toEqual(adamw({ lr: 0.1 }))
     })
 
-    test('can replace a number with a schedule, and a schedule with a number, in a call of `set`', () => {
+    test('can replace numbers with schedules, and schedules with numbers, by `set`', () => {
       const optimizer = new Optimizer(Float64Array.of(0), gradientDescent({ lr: 1 }), { engine })
       const one = Float64Array.of(1)
       optimizer.step(one)

@@ -177,7 +177,7 @@ describe('the contour plot of antigrad plot', () => {
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
   ] as const)(
-    'has a path of %s on %s through the points that minimize visits',
+    'contains a path of %s on %s through the points that the function minimize visits',
     (name, f, rule, from, updates) => {
       const objective = objectives[f]()
       const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`

@@ -49,7 +49,7 @@ test('the reported learning rate is one number per tensor, or null for a rule wi
   expect(rates(optimizer)[3]).toBeCloseTo(at(1), 14)
 })
 
-test('the reported learning rate is the rate of the last update, or is evaluated anew if no tensor uses the rule', () => {
+test('the reported learning rate is the rate of the last update, or a new evaluation if no tensor uses the rule', () => {
   const optimizer = new Optimizer(params(), adam({ lr: cosine(0.4, { steps: 8 }) }))
   for (let t = 0; t < 3; t++) optimizer.step(params())
   const lr = optimizer.lastStep.lr

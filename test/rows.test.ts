@@ -129,7 +129,7 @@ describe('the sparse gradients of PyTorch', () => {
 describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s', (dtype) => {
   describe.each(Object.entries(lazy))('with the rule %s', (name, rule) => {
     test.each([1, 3, 16, 17, 40])(
-      'change only the listed rows of %i columns, and lead to the same values as a dense step',
+      'change only the listed rows of %i columns, to the same values as dense gradients',
       (columns) => {
         const indices = [7, 0, 19, 8]
         const values = wave(dtype, indices.length * columns, 9)
@@ -765,7 +765,7 @@ describe('sparse gradients with other options', () => {
     const expected = step('typescript', false)
 
     test.each(engineNames)(
-      "lead to the same bits from the user's memory as from the optimizer's memory: %s",
+      "lead to the same bits in user memory as in optimizer memory: %s",
       (engine) => {
         expect(step(engine, false)).toEqual(expected)
         expect(step(engine, true)).toEqual(expected)

@@ -374,7 +374,7 @@ describe('a saved run of a custom rule', () => {
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test("is refused by the method restore if the rule's equations differ, even if all saved arrays have the right size", () => {
+  test("is refused by the method restore if the rule's equations differ, even if all array sizes match", () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',

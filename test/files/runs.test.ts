@@ -435,7 +435,7 @@ test('a write into a missing folder causes a file-system error and leaves no eve
   await expect(readFile(join(folder, 'none'))).rejects.toThrow('ENOENT')
 })
 
-test('an existing file stays until the new file is complete, and no temporary file remains', async () => {
+test('an existing file is kept until the new file is complete, and no temporary file remains afterward', async () => {
   const path = fresh()
   const optimizer = large()
   await writeFile(path, optimizer)
@@ -452,7 +452,7 @@ test('an existing file stays until the new file is complete, and no temporary fi
 })
 
 test.skipIf(process.platform === 'win32')(
-  'a symbolic link stays a link when its target file is replaced, and the file keeps its permissions',
+  'a symbolic link remains a link when the linked file is replaced, and the new file has the same permissions',
   async () => {
     const [path, link] = [fresh(), fresh()]
     await writeFile(path, large())
@@ -469,7 +469,7 @@ test.skipIf(process.platform === 'win32')(
 )
 
 test.skipIf(process.platform === 'win32')(
-  'a dangling symbolic link stays a link when its target file is written',
+  'a dangling symbolic link remains a link when a file is written through the link',
   async () => {
     const inner = join(folder, 'inner')
     mkdirSync(join(inner, 'deep'), { recursive: true })
@@ -498,7 +498,7 @@ test.each([
   ['243 bytes', 'n'.repeat(243)],
   ['255 bytes', 'n'.repeat(255)],
   ['252 bytes in 63 characters', '\u{1f600}'.repeat(63)],
-])('a run can be saved in a file with a name of %s', async (_, name) => {
+])('a run can be saved in a file whose name consists of %s', async (_, name) => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const path = join(folder, name)
   await writeFile(path, optimizer)

@@ -55,7 +55,7 @@ describe('the npm tarball', () => {
     files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n')
   })
 
-  test('contains what users need, and no addon', () => {
+  test('contains the files that users need, and no addon', () => {
     const folders = new Set(files.map((file) => file.split('/').slice(0, 2).join('/')))
     expect([...folders].sort()).toEqual([
       ...['package/LICENSE', 'package/README.md', 'package/dist', 'package/package.json'],
