@@ -351,7 +351,7 @@ test.each(dtypes)('the rule Prodigy replaces tiny moments with 0 at update 256, 
 })
 
 test.each(variants)(
-  'the rule Prodigy applies a decay even if the factor 1 − decay rounds to 1 in float32: $name',
+  'the rule Prodigy applies even a decay that the factor 1 − decay cannot represent in float32: $name',
   ({ name: _, ...engine }) => {
     const weightDecay = 0.03
     const initial = noise(7, 1003, 'float32', 2)

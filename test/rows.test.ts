@@ -400,7 +400,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test("leads to a first update of size η for a row that first occurs late, instead of 3.16 η", () => {
+  test('leads to a first update of size η for a row that first occurs late, instead of 3.16 η', () => {
     const first = (perRow: boolean) => {
       const optimizer = make(adam({ lr: 1e-3, perRow }))
       for (let t = 0; t < 10_000; t++) optimizer.step({ embed: sparseRows([0], Float64Array.of(1, 1, 1)) })
@@ -765,7 +765,7 @@ describe('sparse gradients with other options', () => {
     const expected = step('typescript', false)
 
     test.each(engineNames)(
-      "lead to the same bits in user memory as in optimizer memory: %s",
+      'lead to the same bits in user memory as in optimizer memory: %s',
       (engine) => {
         expect(step(engine, false)).toEqual(expected)
         expect(step(engine, true)).toEqual(expected)

@@ -167,7 +167,7 @@ test('a search for the newest checkpoint skips a dangling link and a file with e
   expect(await kept.latest()).toMatchObject({ step: 1 })
 })
 
-test("a search for the newest checkpoint skips a folder that is named like a checkpoint, and prints a warning", async () => {
+test('a search for the newest checkpoint skips a folder that is named like a checkpoint, and prints a warning', async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { keep: 1, onWarning })
   const optimizer = fresh()

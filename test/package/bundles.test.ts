@@ -166,7 +166,7 @@ describe.each(Object.entries(bundlers))(
       })
     })
 
-    test("finds the addon in the folder of the bundle", async () => {
+    test('finds the addon in the folder of the bundle', async () => {
       const beside = (folder: string) => {
         copy(folder)
         cpSync(join(addonFolder, addonName), join(folder, addonName))

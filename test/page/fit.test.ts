@@ -510,7 +510,7 @@ describe('a model on the fit page', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
-  test("can be a library model with a visible formula, and the custom model is restored when the visitor selects it", async () => {
+  test('can be a library model with a visible formula, and the custom model is restored when the visitor selects it', async () => {
     const page = await open()
     await chosen(page, 'model').selectOption('line')
     await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
