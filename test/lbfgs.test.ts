@@ -62,7 +62,7 @@ const bounded = (
 ).map((name) => [name, objectives[name]()] as const)
 
 describe.each(bounded)('the method L-BFGS on %s', (name, objective) => {
-  test.each(dtypes)('converges from all starting points in %s', (dtype) => {
+  test.each(dtypes)('converges from every starting point in %s', (dtype) => {
     // Half of the view of Beale's function leads to plateaus that decrease forever.
     const view = name === 'beale' ? ([1.5, 4.5, -1, 0.9] as const) : objective.view
     for (const start of startsIn(view, 50)) {
@@ -111,7 +111,7 @@ const scaled = (factor: number, { value, gradient }: Required<Objective> = rosen
   },
 })
 
-test('scaling the objective by a power of two changes no bit of the points of L-BFGS', () => {
+test('the points of L-BFGS have the same bits if the objective is multiplied by a power of two', () => {
   const from = (factor: number) => minimize(scaled(factor), [-1.5, 2], lbfgs())
   const { x, iterations, evaluations } = from(1)
   for (const power of [-300, -40, -1, 1, 40, 300]) {
@@ -197,7 +197,7 @@ describe("the method L-BFGS at the limit of an objective's domain", () => {
     ],
     ['a gradient of 0', of(0), [1], 'converged'],
     ['the minimum itself', rosenbrock(), [1, 1], 'converged'],
-  ])('ends with a reason: %s', (_, objective, start, reason) => {
+  ])('ends with the reason for the end: %s', (_, objective, start, reason) => {
     for (const tolerance of [1e-9, 0]) {
       const { x, ...result } = minimize(objective, start, lbfgs(), { tolerance, maxIterations: 2000 })
       expect(result.reason).toBe(reason)
@@ -205,7 +205,7 @@ describe("the method L-BFGS at the limit of an objective's domain", () => {
     }
   })
 
-  test('continues with the tolerance 0 while a parameter changes', () => {
+  test('continues while a parameter changes if the tolerance is 0', () => {
     const { reason, maxChange, x } = minimize(rosenbrock(), [-1.5, 2], lbfgs(), { tolerance: 0 })
     expect([reason, maxChange]).toEqual(['converged', 0])
     for (const xi of x) expect(Math.abs(xi - 1)).toBeLessThan(1e-12)
@@ -270,7 +270,7 @@ describe('a call of minimize with lbfgs', () => {
     }
   })
 
-  test('propagates an exception of the objective, and a Minimization run can continue afterwards', () => {
+  test('throws the exception of the objective, and a Minimization object can continue after the exception', () => {
     const { value, gradient } = rosenbrock()
     let fails = false
     const objective = {
@@ -366,7 +366,7 @@ describe('a line search of L-BFGS', () => {
 })
 
 describe('the method lbfgs', () => {
-  test('is a plain frozen object that a conversion to JSON preserves', () => {
+  test('returns a plain frozen object that a conversion to JSON preserves', () => {
     const method = lbfgs({ history: 3, c2: undefined as Anything })
     expect(Object.isFrozen(method)).toBe(true)
     expect(method).toEqual({ method: 'lbfgs', history: 3, c1: 1e-4, c2: 0.9, maxLineSearch: 25 })
@@ -384,13 +384,13 @@ describe('the method lbfgs', () => {
     [{ c2: NaN }, 'lbfgs: c2'],
     [{ lr: 1 }, 'lbfgs: options'],
     [null, 'lbfgs: options'],
-  ])('refuses %j', (options, argument) => {
+  ])('refuses the options %j', (options, argument) => {
     refusal(() => lbfgs(options as Anything), argument)
     if (options !== null)
       refusal(() => minimize(bowl(), [1], { ...lbfgs(), ...options } as Anything), argument)
   })
 
-  test('is refused in place of a rule, with an explanation', () => {
+  test('is refused in place of a rule, and the error explains the reason', () => {
     const method = lbfgs() as Anything
     const optimizer = new Optimizer({ a: Float32Array.of(1) }, adam())
     for (const call of [

@@ -43,7 +43,7 @@ const runner = (engine: string, before: string) => (body: string) =>
 describe.each(engineNames)('the memory of optimizers on the engine %s', (engine) => {
   const run = runner(engine, counting)
 
-  test('suffices for ten thousand optimizers at once, each with separate values', () => {
+  test('is sufficient for ten thousand simultaneous optimizers with separate values', () => {
     const result = run(`
       const ones = new Float32Array(20).fill(1)
       const rule = gradientDescent({ lr: 1 })
@@ -104,7 +104,7 @@ describe.each([
     expect((late.outside - early.outside) / MiB).toBeLessThan(16)
   })
 
-  test('remains valid while a view exists, even if the optimizer was garbage-collected', () => {
+  test('remains valid while a view exists, even after the optimizer is garbage-collected', () => {
     const intact = run(`
       const views = Array.from({ length: 2000 }, (_, i) => {
         const optimizer = new Optimizer(new Float64Array(50).fill(i), adam(), options)
@@ -149,7 +149,7 @@ test.each(engineNames)(
   },
 )
 
-test('a worker that ends releases only its own optimizers', () => {
+test('a worker that ends releases only the optimizers of this worker', () => {
   const result = inChild(`
     const { Worker } = await import('node:worker_threads')
     const make = ({ Optimizer, adam }, engine) => Array.from({ length: 500 }, (_, i) => {
@@ -169,7 +169,7 @@ test('a worker that ends releases only its own optimizers', () => {
   expect(result).toEqual({ codes: [0, 0, 0], right: true })
 })
 
-test('results that user code stores do not keep WebAssembly memories alive', () => {
+test('WebAssembly memory is released even if user code keeps the results', () => {
   const found = inChild(
     `const { expression, fit } = antigrad
       const model = expression('a*exp(-b*t) + c')

@@ -40,7 +40,7 @@ describe('the lines of a compiled step', () => {
     expect(valuesOf(text, ['next', 'other'], at(0))).toEqual([-1, 1])
   })
 
-  test('omit conditional branches that constants exclude', () => {
+  test('omit a conditional branch that a constant condition excludes', () => {
     const graph = new Graph()
     const b = new Builder(graph)
     const { chosen, product } = defineLines('chosen = flag ? x : y\nproduct = one*x')(b, {

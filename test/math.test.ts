@@ -57,7 +57,7 @@ function unaligned(values: FloatArray): FloatArray {
   return copy
 }
 
-test('exports the functions of expressions', () => {
+test('the module antigrad/math exports every function that expressions support', () => {
   const inner = ['erfSlope', 'tetragamma', 'faddeevaByX', 'faddeevaByY']
   expect(names.toSorted()).toEqual(
     Object.keys(elementary('float64'))
@@ -70,7 +70,7 @@ describe.each(dtypes)('functions of %s arrays', (dtype) => {
   const columns = [1, 2, 3].map((seed) => argumentsOf(dtype, seed))
   const reference = elementary(dtype)
 
-  test.each(names)('have the bits of TypeScript on every engine, at every length: %s', (name) => {
+  test.each(names)('compute the same bits as TypeScript on every engine and for every length: %s', (name) => {
     const given = columns.slice(0, countOf(name))
     const expected = new arrayOf[dtype](LENGTH).map((_, i) =>
       reference[name](columns[0][i], columns[1][i], columns[2][i]),
@@ -96,7 +96,7 @@ describe.each(dtypes)('functions of %s arrays', (dtype) => {
     }
   })
 
-  test('take numbers next to arrays, rounded to the dtype', () => {
+  test('accept numbers in place of arrays, and round the numbers to the dtype', () => {
     const x = columns[0].slice(0, 333)
     const functions = reference
     for (const choice of choices) {
@@ -125,7 +125,7 @@ describe.each(dtypes)('functions of %s arrays', (dtype) => {
     }
   })
 
-  test('write into an argument, and into arrays that overlap one', () => {
+  test('can write the result into an argument or into an array that overlaps an argument', () => {
     const [whole] = columns
     const expected = whole.map((x) => reference.exp(x))
     for (const choice of choices) {
@@ -148,7 +148,7 @@ describe.each(dtypes)('functions of %s arrays', (dtype) => {
     }
   })
 
-  test('read shared memory, and ignore what a subclass replaces', () => {
+  test('accept arrays in shared memory, and ignore methods that a subclass overrides', () => {
     class Odd extends (arrayOf[dtype] as Float64ArrayConstructor) {
       override set(): never {
         throw new Error('set')
@@ -179,7 +179,7 @@ describe.each(dtypes)('functions of %s arrays', (dtype) => {
   })
 })
 
-test('arrays and random numbers have the bits of the last version on every engine', () => {
+test('the function values and random numbers of every engine have the same bits as in the last version', () => {
   for (const choice of choices) {
     chooseEngine(choice)
     const { arrays, normal } = functionDigests()
@@ -187,7 +187,7 @@ test('arrays and random numbers have the bits of the last version on every engin
   }
 })
 
-test('functions of numbers have the bits of float64', () => {
+test('functions of single numbers compute the same bits as functions of float64 arrays', () => {
   const columns = [1, 2, 3].map((seed) => argumentsOf('float64', seed))
   const reference = elementary('float64')
   for (const name of names) {
@@ -200,7 +200,7 @@ test('functions of numbers have the bits of float64', () => {
   expect([0, 1].map(exp)).toEqual([1, exp(1)])
 })
 
-describe('wrong arguments', () => {
+describe('invalid arguments of the module antigrad/math are refused:', () => {
   const x = new Float64Array(3)
   const detached = new Float64Array(2)
   structuredClone(detached, { transfer: [detached.buffer] })
@@ -285,8 +285,8 @@ describe('wrong arguments', () => {
   })
 })
 
-describe('chooseEngine', () => {
-  test('names the engine and the reasons', () => {
+describe('the function chooseEngine', () => {
+  test('returns the name of the engine and the reasons for the choice', () => {
     expect(chooseEngine()).toEqual({
       engine: engines().native.available ? 'native' : 'wasm',
       engineReasons: [
@@ -297,13 +297,13 @@ describe('chooseEngine', () => {
     expect(engineReasons).toEqual(['requested by the option engine'])
   })
 
-  test('rejects wrong options', () => {
+  test('rejects invalid options', () => {
     expect(() => chooseEngine({ engine: 'gpu' as never })).toThrow(OptionError)
     expect(() => chooseEngine({ engine: 'wasm', instructionSet: 'avx2' })).toThrow(OptionError)
     expect(() => chooseEngine({ engines: 1 } as never)).toThrow(OptionError)
   })
 
-  test('throws if the engine cannot run, and keeps the previous one', () => {
+  test('throws an error if the engine cannot run, and keeps the previous engine', () => {
     const body = `
       const { chooseEngine, exp } = await import(import.meta.resolve('antigrad/math'))
       const caught = []
@@ -351,11 +351,11 @@ function* goldenWords(...seeds: readonly number[]): Generator<number> {
   }
 }
 
-describe('RandomGenerator', () => {
+describe('the class RandomGenerator', () => {
   const seeds = [[0], [1], [4294967295], [7, 3], [7, 3, 1]] as const
   const COUNT = 2500
 
-  test('yields the golden stream', () => {
+  test('generates the recorded sequence of random numbers', () => {
     const generator = new RandomGenerator(1)
     expect(Array.from({ length: 4 }, () => generator.integer(2 ** 32))).toEqual(GOLDEN)
     for (const [seed, ...stream] of seeds) {
@@ -369,7 +369,7 @@ describe('RandomGenerator', () => {
     }
   })
 
-  test('yields the same numbers in arrays, of both dtypes and on every engine', () => {
+  test('generates the same numbers singly and in arrays, in both dtypes and on every engine', () => {
     for (const [seed, ...stream] of seeds) {
       const make = () => new RandomGenerator(seed, ...stream)
       const one = make()
@@ -391,7 +391,7 @@ describe('RandomGenerator', () => {
     }
   })
 
-  test('is distributed as it says', () => {
+  test('generates numbers with the documented distributions', () => {
     const generator = new RandomGenerator(5)
     const meanOf = (x: Float64Array) => x.reduce((sum, x) => sum + x, 0) / x.length
     const [uniform, normal] = [
@@ -407,7 +407,7 @@ describe('RandomGenerator', () => {
     for (const count of counts) expect(Math.abs(count - 1e4)).toBeLessThan(400)
   })
 
-  test('continues from its saved state, also through JSON', () => {
+  test('continues from a saved state, even after conversion to JSON and back', () => {
     const generator = new RandomGenerator(9)
     generator.normal(new Float32Array(7))
     const saved = JSON.parse(JSON.stringify(generator.save()))

@@ -53,8 +53,8 @@ const yTicks = (svg: string) => [...svg.matchAll(/text-anchor="end">([^<]*)</g)]
 const draw = (text: string, isLogarithmic?: boolean, columns: MetricColumns = {}) =>
   drawMetrics({ ...read(text, columns), title: 'run', isLogarithmic })
 
-describe('readMetrics', () => {
-  test('chooses the column of progress, and all other columns with numbers', () => {
+describe('the function readMetrics', () => {
+  test('selects the column of progress for the x axis, and the other numeric columns as metrics', () => {
     const text = lines(
       { note: 'a', step: 0 },
       { step: 10, epoch: 1, loss: 0.5, phase: 'train' },
@@ -85,7 +85,7 @@ describe('readMetrics', () => {
     )
   })
 
-  test('leaves out a last line that is still being written', () => {
+  test('ignores an incomplete last line of a file', () => {
     const whole = lines({ step: 1, loss: 3 }, { step: 2, loss: 2 })
     const cut = read(`${whole}{"step":3,"lo`)
     expect(cut.isCut).toBe(true)
@@ -125,7 +125,7 @@ describe('readMetrics', () => {
   })
 })
 
-describe('drawMetrics', () => {
+describe('the function drawMetrics', () => {
   test('draws curves through all values, with a legend and axes', () => {
     const svg = draw(lines({ step: 0, loss: 4, val: 3 }, { step: 5, loss: 0 }, { step: 10, loss: 2, val: 1 }))
     const [[loss], [val]] = curves(svg)
@@ -146,7 +146,7 @@ describe('drawMetrics', () => {
     expect(yTicks(svg)).toEqual(['0', '0.5', '1', '1.5', '2', '2.5', '3', '3.5', '4'])
   })
 
-  test('has a logarithmic axis if all values are positive and span more than two decades', () => {
+  test('uses a logarithmic axis if all values are positive and span more than two decades', () => {
     const decades = (...losses: unknown[]) => lines(...losses.map((loss, step) => ({ step, loss })))
     /** Whether the third of the values is in the middle of the first and the second. */
     const isInTheMiddle = (svg: string) => {
@@ -166,7 +166,7 @@ describe('drawMetrics', () => {
     expect(() => draw(decades(-1, 0), true)).toThrow('no value is positive, as --log requires')
   })
 
-  test('leaves a gap at null and where a resumed run steps back, and draws single values as dots', () => {
+  test('interrupts a curve at null and before repeated steps of a resumed run, and draws single values as dots', () => {
     const steps = [0, 1, 2, 3, 2, 3, 4]
     const svg = draw(lines(...steps.map((step, i) => ({ step, loss: i === 1 ? null : (7 * i) % 5 }))))
     expect(curves(svg)[0].map(({ length }) => length / 2)).toEqual([2, 2, 3])
@@ -174,7 +174,7 @@ describe('drawMetrics', () => {
     expect([x1, y1]).toEqual([x0, y0])
   })
 
-  test('draws a million values as a file of moderate size, with the extremes of each pixel', () => {
+  test('draws a million values as an image file of moderate size, with the extreme values in each pixel column', () => {
     const count = 1_000_000
     const y = Array.from({ length: count }, (_, i) => Math.sin(i * i) + (i === 777_777 ? 9 : 0))
     const metrics = [{ name: 'loss', x: y.map((_, i) => i), y }]
@@ -191,7 +191,7 @@ describe('drawMetrics', () => {
     expect(Math.min(...ys)).toBeLessThan(80)
   })
 
-  test('escapes names, and refuses more curves than it can distinguish', () => {
+  test('escapes the names of curves, and refuses more curves than the plot can distinguish', () => {
     const svg = draw(lines({ '<b a="&">\u0007': 1 }))
     expect(curves(svg)).toHaveLength(1)
     expect(svg).toContain('&lt;b a=&quot;&amp;&quot;>�')
@@ -201,7 +201,7 @@ describe('drawMetrics', () => {
   })
 })
 
-test('antigrad plot draws a file as SVG and as PNG', () => {
+test('the command antigrad plot draws a file of metrics as an SVG image and as a PNG image', () => {
   write(lines({ step: 0, loss: 1, val: 2 }, { step: 1, loss: 0.5, val: 1 }))
   const svg = antigrad('losses.ndjson', '-o', '-')
   expect(svg).toMatchObject({ status: 0, stderr: '' })
@@ -231,7 +231,7 @@ test.each([
   ['--log', '--log: expected no value without a file of metrics'],
   ['--y loss', '--y: expected no value without a file of metrics'],
   ['--schedule 1 --log', "cannot be used with option '--log'"],
-])('antigrad plot %s is refused', (args, expected) => {
+])('the command antigrad plot %s is refused', (args, expected) => {
   write(lines({ step: 0, loss: 1 }))
   rmSync(join(folder, 'refused.svg'), { force: true })
   const { status, stdout, stderr } = antigrad(...args.split(' '), '-o', 'refused.svg')

@@ -151,7 +151,7 @@ describe.each([
 ] as const)('the function minimizeMany on %s', (_, Floats) => {
   const starts = startsOf(Floats, 37)
 
-  test.each(Object.entries(rules))('computes the same results as minimize for %s', (name, rule) => {
+  test.each(Object.entries(rules))('returns the same results as minimize for %s', (name, rule) => {
     const options = { maxIterations: 600, tolerance: 1e-5 }
     const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, ...way }))
     expect(results.map(({ engine }) => engine)).toEqual(ways.map(({ engine }) => engine))
@@ -191,7 +191,7 @@ describe.each([
   ].map((name) => `${name}(u)`)
 
   test.each([...functions, 'u^v', 'v^u', 'atan2(u, v)', 'atan2(v, u)'])(
-    'computes %s of any argument correctly, in a single SIMD lane and in all lanes',
+    'computes the function %s correctly for any argument, in one SIMD lane or in all lanes',
     (text) => {
       // The gradient is the function's value, and so is F if x stays 1.
       const f = expression(`x*${text}`)
@@ -213,7 +213,7 @@ describe.each([
     },
   )
 
-  test.each(['sin', 'cos', 'tan'])('computes %s correctly for a parameter of a diverging run', (name) => {
+  test.each(['sin', 'cos', 'tan'])('computes the function %s correctly for the parameter of a diverging run', (name) => {
     const f = expression(`x^2 + y^2 + 9*${name}(2*pi*x) - 7*${name}(3*y)`)
     const options = { maxIterations: 100 }
     const results = ways.map((way) =>
@@ -223,7 +223,7 @@ describe.each([
     expect(Math.max(...results[0].maxChange.filter((x) => x < Infinity))).toBeGreaterThan(1e7)
   })
 
-  test.each(Object.entries(rules))('keeps the parameters within separate bounds per run: %s', (_, rule) => {
+  test.each(Object.entries(rules))('keeps the parameters of each run within the bounds of that run: %s', (_, rule) => {
     const options = { maxIterations: 600, tolerance: 1e-5 }
     // Some runs have no upper bound, and some are restricted to a point.
     const max = starts.x.map((x, i) => (i % 5 === 0 ? Infinity : i % 5 === 1 ? -1.2 : x / 2 + 0.2))
@@ -237,7 +237,7 @@ describe.each([
     expect(results[0].x.x[1]).toBe(make(Floats, [-1.2])[0])
   })
 
-  test('supports constant bounds, maximization with decay, and more runs than a cohort', () => {
+  test('supports constant bounds, maximization with decay, and more runs than one cohort contains', () => {
     const many = startsOf(Floats, 5000)
     const hill = expression('cos(x)*exp(-y^2)')
     const rule = sgd({ lr: 0.1, weightDecay: 0.05, maximize: true })
@@ -254,7 +254,7 @@ describe.each([
     ).toBeGreaterThan(40)
   })
 
-  test('supports clipping by value, maximization, and more runs than a cohort', () => {
+  test('supports clipping by value, maximization, and more runs than one cohort contains', () => {
     const many = startsOf(Floats, 5000)
     const hill = expression('cos(x)*exp(-y^2)')
     const rule = adam({ lr: 0.1, maximize: true })
@@ -322,7 +322,7 @@ describe.each([
       ['varying numbers of rows', 41, (run: number) => 1 + ((run * 7) % 5)],
       ['a single run', 1, () => 3],
       ['a different number of rows in each run', 9, (run: number) => 12 - run],
-    ] as const)('computes the same results as minimize for %s', (_, count, rowsOf) => {
+    ] as const)('returns the same results as minimize for %s', (_, count, rowsOf) => {
       const { data, starts } = fitsOf(count, rowsOf)
       const results = ways.map((way) => minimizeManySync(f, starts, rule, { ...options, ...way, data }))
       for (const result of results) expectSame(result, results[0])
@@ -331,7 +331,7 @@ describe.each([
       if (count > 30) expect(new Set(results[0].iterations).size).toBeGreaterThan(5)
     })
 
-    test('supports more runs than a cohort, a common column, and bounds and options per run', () => {
+    test('supports more runs than one cohort contains, a common column, and separate bounds and options', () => {
       const { data, starts } = fitsOf(700, () => 90)
       const t = data.t[0]
       const perRun = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
@@ -352,7 +352,7 @@ describe.each([
       }))
     })
 
-    test('supports more runs than fit into a batch', () => {
+    test('supports more runs than one batch can contain', () => {
       // 16 MiB or 8 of float64 each.
       const rows = 1 << 21
       const sum = expression('(x - t)^2')
@@ -385,7 +385,7 @@ describe.each([
   })
 })
 
-test('minimizeMany reports for each run why the run ended, and every possible reason occurs', () => {
+test('minimizeMany reports why each run ended, and every possible reason occurs in the test', () => {
   const f = expression('x < 0 ? 1/x^2 : (x < 2 ? (x - 1)^2 : sqrt(5 - x))')
   const x = Float64Array.of(-1, -0.5, 0.5, 1.5, 4.9, 3)
   const options = { maxIterations: 400, tolerance: 1e-6 }
@@ -414,7 +414,7 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('let a run stall if it does not move and is not at the minimum', () => {
+  test('cause a run to stall if the parameters do not move and are not at the minimum', () => {
     const rule = gradientDescent({ lr: 1e-12 })
     // At one bound, and far from the minimum in the other direction.
     const [[x0, y0, reason0]] = endsOf({ x: [2], y: [5] }, rule, { bounds: { x: { max: 2 } } })
@@ -438,7 +438,7 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('do not let a run stall if it advances along a bound', () => {
+  test('do not cause a run to stall while the run advances along a bound', () => {
     // Short steps, because the gradient decreases by a thousandth per update.
     const rule = gradientDescent({ lr: 5e-4 })
     const options = { bounds: { x: { max: 2 } }, tolerance: 1e-3, maxIterations: 20_000 }
@@ -452,7 +452,7 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('can stop a parameter that weight decay moves to a bound', () => {
+  test('can stop a parameter that weight decay moves toward a bound', () => {
     const f = expression('(x - 1)^2/100')
     const starts = { x: Float64Array.of(3) }
     const rule = sgd({ lr: 0.1, weightDecay: 0.05 })
@@ -481,7 +481,7 @@ describe('the bounds of minimizeMany', () => {
     expect([x.x[0], minimizeReasons[reason[0]]]).toEqual([NaN, 'diverged'])
   })
 
-  test('move a starting point into the allowed range, even without updates', () => {
+  test('move a starting point into the allowed range, even if no update follows', () => {
     const result = minimizeManySync(bowl, [7, 8], adam(), { data, maxIterations: 0, bounds: [[0, 1], null] })
     expect([result.x.x[0], result.x.y[0], result.value[0]]).toEqual([1, 8, 4 + 81])
   })
@@ -500,7 +500,7 @@ describe('the bounds of minimizeMany', () => {
     [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or one per run \(2\)/],
     [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one per run/],
     [{ x: [0.5, [1, 0]] }, /bounds: x: expected numbers with min ≤ max in float64, got "0.5 and 0"/],
-  ])('are refused if invalid, case %#', (bounds, message) => {
+  ])('are refused if the arguments are invalid, case %#', (bounds, message) => {
     const call = () => minimizeManySync(valley, [1, 2, 3, 4], adam(), { bounds } as never)
     expect(call).toThrow(message)
     expect(call).toThrow(OptionError)
@@ -528,7 +528,7 @@ describe('the recorded paths of minimizeMany', () => {
     [300, Float32Array, momentum({ lr: 1e-3 })],
     [5, Float64Array, rules.diverging],
     [1000, Float64Array, adam({ lr: 0.1 })],
-  ] as const)('contain every %d-th point, case %#', (recordEvery, Floats, rule) => {
+  ] as const)('contain every point whose index is a multiple of %d, case %#', (recordEvery, Floats, rule) => {
     const starts = startsOf(Floats, 37)
     const options = { maxIterations: 600, tolerance: 1e-3 }
     const results = ways.map((way) =>
@@ -565,7 +565,7 @@ describe('the recorded paths of minimizeMany', () => {
     for (const [k, x] of [...(result.paths?.x.x ?? [])].entries()) expect(x).toBeCloseTo(steps[k], 12)
   })
 
-  test('are returned only on request, and contain just the starting point if there is no update', () => {
+  test('are returned only on request, and contain only the starting point if no update is made', () => {
     expect(minimizeManySync(valley, [1, 2], adam(), { maxIterations: 1 }).paths).toBeNull()
     const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, recordEvery: 1 })
     expect(paths).toEqual({
@@ -579,7 +579,7 @@ describe('the recorded paths of minimizeMany', () => {
     [1.5, /recordEvery: expected an integer ≥ 1/],
     [null, /recordEvery: expected an integer ≥ 1/],
     [1, /recordEvery: expected at most 134217728 numbers in all points of 100 runs with 1000000 updates/],
-  ])('are refused if invalid, case %#', (recordEvery, message) => {
+  ])('are refused if the arguments are invalid, case %#', (recordEvery, message) => {
     const options = { recordEvery, maxIterations: 1e6 } as never
     const call = () => minimizeManySync(valley, startsOf(Float64Array, 100), adam(), options)
     expect(call).toThrow(message)
@@ -587,7 +587,7 @@ describe('the recorded paths of minimizeMany', () => {
   })
 })
 
-test('starting points of minimizeMany are one column per parameter, or a single array with all runs in sequence', () => {
+test('the starting points of minimizeMany may be one column per parameter or one array of all points in sequence', () => {
   const { x, y } = startsOf(Float32Array, 5)
   const flat = Float32Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? x : y)[Math.floor(i / 2)])
   const options = { maxIterations: 10 }
@@ -633,7 +633,7 @@ describe('an asynchronous call of minimizeMany', () => {
     ).rejects.toThrow('no')
   })
 
-  test('ends if the signal is aborted, even if a worker thread has disappeared', async () => {
+  test('ends if the signal is aborted, even after a worker thread has disappeared', async () => {
     /** A worker that starts and then never responds. */
     class Silent {
       onmessage: (event: { data: unknown }) => void = () => {}
@@ -752,7 +752,7 @@ test.each([
   expect(() => minimizeManySync(valley, [1, 2], adam(), options)).toThrow(OptionError)
 })
 
-test('minimizeMany without updates returns the starting points', () => {
+test('minimizeMany returns the starting points if no update is made', () => {
   const result = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0 })
   expect([...result.x.x, ...result.x.y]).toEqual([3, 4])
   expect(minimizeReasons[result.reason[0]]).toBe('max-iterations')

@@ -117,7 +117,7 @@ describe('the gradients that minimize uses', () => {
     )
   })
 
-  test('require 2n objective values per update with central differences, and lead to the same point', () => {
+  test('require 2n objective values per update if central differences are used, and lead to the same point', () => {
     let calls = 0
     const counts = (x: ArrayLike<number>) => {
       calls++
@@ -194,7 +194,7 @@ describe('the starting points of minimize', () => {
     }
   })
 
-  test('lead to points in float32 if the starting point is float32', () => {
+  test('cause the run to compute in float32 if the starting point is float32', () => {
     const single = minimize(rosenbrock(), [-1.5, 2.1], adam({ lr: 0.02 }), {
       dtype: 'float32',
       maxIterations: 20_000,
@@ -231,7 +231,7 @@ describe('a minimize run', () => {
     expect(run({ tolerance: 0 }).iterations).toBe(10_000)
   })
 
-  test('never converges with the tolerance 0, and ends sooner with a larger tolerance', () => {
+  test('never converges if the tolerance is 0, and ends sooner if the tolerance is larger', () => {
     // Nothing moves, and the run still continues.
     const still = minimize(bowl(), [0], gradientDescent(), { tolerance: 0, maxIterations: 50 })
     expect(still).toMatchObject({ reason: 'max-iterations', maxChange: 0 })
@@ -258,7 +258,7 @@ describe('a minimize run', () => {
     expect(other.reason).toBe('max-iterations')
   })
 
-  test('ends with an exception of the callback or the objective, and minimize propagates the exception', () => {
+  test('ends if the callback or the objective throws an exception, and minimize throws the same exception', () => {
     const mine = new Error('mine')
     const fails = () => {
       throw mine
@@ -307,7 +307,7 @@ describe('the bounds of minimize', () => {
 
   const box = [[0, 1], { min: 0, max: 1 }] as const
 
-  test.each(rules)('contain all points and evaluations: %s', (_, rule) => {
+  test.each(rules)('contain all points of the run and all points of evaluation: %s', (_, rule) => {
     const { value, gradient } = inside(0, 1)
     const options = { bounds: box, maxIterations: 200 }
     for (const objective of [{ value, gradient: gradient.bind({ value }) }, value]) {
@@ -316,7 +316,7 @@ describe('the bounds of minimize', () => {
     }
   })
 
-  test('lead to the constrained minimum, at which the run converges', () => {
+  test('let the run converge at the constrained minimum', () => {
     const { x, reason, maxChange } = minimize(inside(0, 1), [0.5, 0.5], adam({ lr: 0.01 }), { bounds: box })
     expect([...x, reason, maxChange]).toEqual([1, 0, 'converged', 0])
   })
@@ -352,7 +352,7 @@ describe('the bounds of minimize', () => {
       /bounds: 1: min: expected a number/,
     ],
     [[[2, 1], null], /bounds: 0: expected numbers with min ≤ max/],
-  ])('are refused if invalid, case %#', (bounds, message) => {
+  ])('are refused if the bounds are invalid, case %#', (bounds, message) => {
     const call = () => minimize(inside(0, 1), [0, 0], adam(), { bounds } as never)
     expect(call).toThrow(message)
     expect(call).toThrow(OptionError)
@@ -366,7 +366,7 @@ describe('an object of the class Minimization', () => {
     ['diverged', gradientDescent({ lr: 1 }), {}],
     ['callback', adam(), { callback: (_: unknown, iteration: number) => iteration === 7 }],
   ] as const)(
-    'visits the same points as minimize and ends for the same reason: %s',
+    'visits the same points as the function minimize, and ends for the same reason: %s',
     (reason, rule, options) => {
       const visited: string[] = []
       const { callback } = { callback: undefined, ...options }
@@ -418,7 +418,7 @@ describe.each(dtypes)('a call of minimize with %s', (dtype) => {
     expect(new Set(results).size).toBe(1)
   })
 
-  test.each(rules)('reports the gradient norm before the update overwrites the gradient: %s', (_, rule) => {
+  test.each(rules)('reports the norm of the gradient before an update overwrites the gradient: %s', (_, rule) => {
     const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
     const g = array(dtype, x)
     rosenbrock().gradient(x, g)
@@ -429,13 +429,13 @@ describe.each(dtypes)('a call of minimize with %s', (dtype) => {
   })
 })
 
-test('minimize selects the engine by the number of parameters', () => {
+test('the function minimize selects the engine based on the number of parameters', () => {
   const body = `return [2, 20000].map((n) =>
     antigrad.minimize(antigrad.bowl(), new Float64Array(n).fill(1), antigrad.adam(), { maxIterations: 1 }).engine)`
   expect(inChild(body)).toEqual(['wasm', 'native'])
 })
 
-test("minimize finds the minimum of Rosenbrock's function in ten dimensions", () => {
+test("the function minimize finds the minimum of Rosenbrock's function in ten dimensions", () => {
   const result = minimize(rosenbrock(), new Float64Array(10), adam({ lr: 0.003 }), {
     tolerance: 1e-9,
     maxIterations: 50_000,

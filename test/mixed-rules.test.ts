@@ -23,7 +23,7 @@ const lengths = [
 ]
 
 describe.each([native, wasm, typescript])('two rules in one optimizer on $name', (engine) => {
-  test.each(dtypes)('compute the same bits as in separate optimizers: %s', (dtype) => {
+  test.each(dtypes)('compute the same bits as two separate optimizers: %s', (dtype) => {
     const uses = rules.map((rule) => new RuleInUse(resolve(rule)))
     const families = uses.map((use, k) => ({
       tensors: lengths[k].length,

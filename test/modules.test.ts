@@ -66,7 +66,7 @@ describe.each([
   })
 })
 
-test('the table in ts/extensions.ts lists all extensions with their modules', () => {
+test('the table in ts/extensions.ts lists all extensions and the module of each extension', () => {
   const read = (file: string) => readFileSync(join(home, file), 'utf8')
   const listed = [...read('ts/extensions.ts').matchAll(/^ \* \| `(\w+)` \| `(ts\/.*?)`/gm)].map(
     ([, name, file]) => `${name} in ${file}`,

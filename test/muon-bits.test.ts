@@ -125,7 +125,7 @@ describe.each(named)('the rule Muon in %s', (_, setting) => {
   const expected: AnyOptimizer = begin(setting, reference)
   for (let t = 0; t < STEPS; t++) expected.step(gradients(setting, t))
 
-  test('changes all matrices, and keeps the matrices finite if their gradients are finite', () => {
+  test('changes all matrices, and keeps every matrix with a finite gradient finite', () => {
     const start: Record<string, FloatArray> = values(setting.shapes, setting.dtype, 1)
     for (const [name, array] of Object.entries(expected.params)) {
       if (array.length > 0) expect(array, name).not.toEqual(start[name])

@@ -222,7 +222,7 @@ describe('a tensor that is not a matrix under Muon', () => {
     ).toThrow(/bias.*nsSteps/s)
   })
 
-  test('never has Muon as the fallback rule, and is not restored as a matrix', () => {
+  test('cannot have Muon as the fallback rule, and cannot be restored as a matrix', () => {
     for (const fallback of [muon(), delayedStart(1, muon()), {}, 'adamw', null]) {
       expect(() => muon({ fallback: fallback as never })).toThrow(OptionError)
     }
@@ -233,7 +233,7 @@ describe('a tensor that is not a matrix under Muon', () => {
     }
   })
 
-  test('is clipped by the norm of all tensors, including matrices that AdamW updates', () => {
+  test('is clipped by the norm of all tensors, including the matrices', () => {
     const clip = { norm: 0.1 }
     const groups = [{ match: 'w', rule: adamw({ lr: 0.1 }) }]
     const whole = { w: values(12), v: values(20), bias: values(4) }
@@ -257,7 +257,7 @@ describe('a tensor that is not a matrix under Muon', () => {
 describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
   const filled = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i + 1))
 
-  test('can be extended by rows, and can be unfrozen if initially frozen', () => {
+  test('can be extended by rows, and can be unfrozen if the matrix was initially frozen', () => {
     const options = { shapes: { w: [2, 3], f: [6, 5] }, groups: [{ match: 'f', frozen: true }], ...engine }
     const optimizer = new Optimizer({ w: filled(6), f: filled(30) }, muon(), options)
     optimizer.appendRows('w', filled(24))
@@ -273,7 +273,7 @@ describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
     expect(optimizer.params).toEqual(other.params)
   })
 
-  test('supports zeroGrads, clipping, a delayed start and averages like other rules', () => {
+  test('supports zeroGrads, clipping, a delayed start and averages in the same way as with other rules', () => {
     const options = { shapes: { w: [4, 5] }, zeroGrads: true, clip: { value: 0.5 }, ...engine }
     const optimizer = new Optimizer({ w: filled(20) }, delayedStart(1, muon()), {
       ...options,
@@ -315,14 +315,14 @@ test('Muon refuses invalid options', () => {
   expect(muon(JSON.parse(JSON.stringify({ ...rule, name: undefined })))).toEqual(rule)
 })
 
-test('the presets of Muon contain the default values of other libraries', () => {
+test('the presets of Muon equal the default values of other libraries', () => {
   expect(muon.torch()).toEqual(muon({ precision: 'bfloat16' }))
   expect(muon.kellerJordan({ lr: 0.1 })).toMatchObject({ lr: 0.1, weightDecay: 0, scale: 'original' })
   expect(muon.timm()).toMatchObject({ lr: 0.02, coefficients: 'quintic', nesterov: false })
   expect(muon.keras()).toMatchObject({ scale: 'matchRmsAdamW', weightDecay: 0.004, precision: 'parameters' })
 })
 
-describe('Muon for tensors that all lack shapes', () => {
+describe('the rule Muon for tensors without any shape', () => {
   const params = () => ({ w: new Float32Array(6).fill(1), bias: new Float32Array(2).fill(1) })
   const wanted = /shapes.*muon.*matrices/s
   const delayed = delayedStart(1, muon())
@@ -362,12 +362,12 @@ describe('Muon for tensors that all lack shapes', () => {
         )
       },
     ],
-  ])('is refused, because only the fallback rule would run: %s', (_, make) => {
+  ])('is refused, because only the fallback rule would be used: %s', (_, make) => {
     expect(make).toThrow(TensorError)
     expect(make).toThrow(wanted)
   })
 
-  test('is refused by the method add, and no tensor is added', () => {
+  test('is refused by the method add, which then adds no tensor', () => {
     const optimizer = new Optimizer({ w: new Float32Array(6) }, adamw())
     const groups = [{ match: 'v', rule: muon() }] as never
     const v = new Float32Array(6)

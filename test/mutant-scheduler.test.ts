@@ -44,7 +44,7 @@ describe.each([1, 2])('case %s', (x) => {
 })
 `
 
-test('the mutation test reports caught mutants with the failing tests, and surviving mutants', async () => {
+test('the mutation test reports the surviving mutants, and the caught mutants with the tests that failed', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   try {
     mkdirSync(join(folder, 'test'))
@@ -68,7 +68,7 @@ test('the mutation test reports caught mutants with the failing tests, and survi
   }
 })
 
-test('the mutation test draws mutants from the sources of a given commit, in the file order of the working tree', () => {
+test('the mutation test selects mutants from the sources of a given commit, in the file order of the working tree', () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'ignore' })
   const names = ['src/a/x.ts', 'src/a-b.ts', 'src/c.ts']

@@ -89,13 +89,13 @@ describe('naming rules', () => {
     expect(found).toEqual([])
   })
 
-  test('require that the name of a constant states the limited quantity', () => {
+  test('require that the name of a limit states the limited quantity', () => {
     const vague = /^(MOST|LEAST|FEW|LITTLE|LONGEST|LARGEST|DEEPEST|SLIGHT|NOTHING|TIRED|UNSURE|ENDLESS)(_|$)/
     const found = declarations.filter(({ kind, name }) => kind === 'constant' && vague.test(name))
     expect(listed(found)).toEqual([])
   })
 
-  test('require nouns for members, variables and parameters, and never `of`', () => {
+  test('require nouns for members, variables and parameters, and forbid the name `of`', () => {
     const found = declarations.filter(({ kind, name }) => /^(member|variable)$/.test(kind) && name === 'of')
     expect(listed(found)).toEqual([])
   })

@@ -66,7 +66,7 @@ const names = lengths.map((length) => `a.${length}`)
 const named = (make: (length: number, i: number) => FloatArray) =>
   Object.fromEntries(lengths.map((length, i) => [names[i], make(length, i)]))
 
-test('gradient noise uses the published generator Philox, and normal numbers accurate to 1e-14', () => {
+test('gradient noise uses the published generator Philox, and its normal numbers are accurate to 1e-14', () => {
   // The known answers of Philox's authors.
   expect(philox([0n, 0n, 0n, 0n], [0n, 0n])).toEqual([0x6627e8d5n, 0xe169c58dn, 0xbc57ac4cn, 0x9b00dbd8n])
   const ones = 0xffffffffn
@@ -136,7 +136,7 @@ describe.each(engines)('gradient noise on $name', ({ name: _, ...engine }) => {
     }
   })
 
-  test('is added after clips per unit and before clips by norm, in batches, asynchronously, and after load', async () => {
+  test('is added after clips per unit and before clips by norm, even with batches, in stepAsync and after load', async () => {
     const make = (forced: object) =>
       new Optimizer(
         named((length, i) => new Float32Array(length).fill(i)),
@@ -257,7 +257,7 @@ test.each([
   expect(make).toThrow(`clip: ${message}`)
 })
 
-test('gradient noise is a plain frozen object, and eta 0 adds no noise', () => {
+test('the options of gradient noise are a plain frozen object, and eta 0 adds no noise', () => {
   const given = noise({ eta: 0, seed: -0 })
   expect(given).toEqual({ eta: 0, gamma: 0.55, seed: 0 })
   expect(Object.isFrozen(given)).toBe(true)
@@ -267,7 +267,7 @@ test('gradient noise is a plain frozen object, and eta 0 adds no noise', () => {
   expect([...optimizer.params]).toEqual([0.5])
 })
 
-test('gradient noise is refused unless the module is imported, and a saved run continues with the import', () => {
+test('gradient noise is refused until the program imports the module for gradient noise', () => {
   const script = `
     import { Optimizer } from './dist/optimizer.js'
     import { gradientDescent } from './dist/rules/gradient-descent.js'

@@ -58,7 +58,7 @@ describe.each(names)('the built-in objective %s', (name) => {
     return out
   }
 
-  test('has a name and a view', () => {
+  test('has a name and a view, the region that plots show', () => {
     expect([objective.name, view]).toEqual([name, views[name]])
   })
 
@@ -81,12 +81,12 @@ describe.each(names)('the built-in objective %s', (name) => {
     )
   })
 
-  test('has the textbook value', () => {
+  test('has the value that a textbook states', () => {
     const [x, y, value] = known[name].at
     expect(objective.value([x, y])).toBeCloseTo(value, 12)
   })
 
-  test('has minima with gradient 0 and the lowest value in the view', () => {
+  test('has gradient 0 and the lowest value in the view at each documented minimum', () => {
     const { least } = known[name]
     const minima = objective.minima(2)
     expect(minima.length > 0).toBe(least !== null)

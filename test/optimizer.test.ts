@@ -80,7 +80,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(alone.updates).toBe(1)
     })
 
-    test('are in the order of object keys: integer indices first, and then names in the order of insertion', () => {
+    test('are in the order of object keys, with integer indices before names in the order of insertion', () => {
       const params = { b: ones(), 10: ones(), a: ones(), 2: ones() }
       const optimizer = new Optimizer(params, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
@@ -131,7 +131,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
 
     test.each(dtypes)(
-      'have the length of the tensor for %s, without padding or neighboring tensors',
+      'have the length of the tensor, without padding or neighboring tensors, for %s',
       (dtype) => {
         const Typed = arrayOf[dtype]
         const lengths = [1, 2, 15, 16, 17, 0, 33, 7]
@@ -225,7 +225,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
 
     test.each([...separateRules, ['delayedStart', delayedStart(3, adam({ lr: 0.1 }))] as const])(
-      'acts like separate optimizers for any pattern of missing gradients: %s',
+      'computes the same bits as separate optimizers for any pattern of missing gradients: %s',
       (_, rule) => {
         for (const dtype of dtypes) {
           const lengths = [3, 16, 1, 20, 5]
@@ -284,7 +284,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(zeroes.grads[1]).toEqual(Float32Array.of(5, 6))
     })
 
-    test('keeps the gradients during gradientPoint, and gradientPoint returns params for most rules', () => {
+    test('keeps the gradients during a call of gradientPoint, which returns params for most rules', () => {
       const shifted = new Optimizer(ones(), nesterov({ form: 'shifted' }), { engine, zeroGrads: true })
       shifted.step(ones())
       shifted.grads.set([3, 4])
@@ -318,7 +318,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(rule).toEqual(adamw({ lr: 0.1 }))
     })
 
-    test('can replace a number with a schedule by `set`, and a schedule with a number', () => {
+    test('can replace numbers with schedules, and schedules with numbers, by `set`', () => {
       const optimizer = new Optimizer(Float64Array.of(0), gradientDescent({ lr: 1 }), { engine })
       const one = Float64Array.of(1)
       optimizer.step(one)
@@ -408,7 +408,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(seenBy([null, Float64Array.of(4)], { norm: 2 }, before)).toEqual([0, 0, 2])
     })
 
-    test('clips by value after the norm', () => {
+    test('clips by norm first, and then by value', () => {
       const g = [Float64Array.of(-3, 0.25), Float64Array.of(4)]
       expect(seenBy(g, { value: 0.5 })).toEqual([-0.5, 0.25, 0.5])
       expect(seenBy([Float64Array.of(-3, 0), Float64Array.of(4)], { norm: 2.5, value: 1.75 })).toEqual([
@@ -416,12 +416,12 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       ])
     })
 
-    test('reports the norm NaN and has NaN parameters after a NaN gradient', () => {
+    test('reports the norm NaN, and changes the parameters to NaN, if a gradient is NaN', () => {
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { norm: 1 })).toEqual([NaN, NaN, NaN])
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { value: 1 })).toEqual([NaN, 1, 1])
     })
 
-    test.each(dtypes)('changes no bit if no limit is exceeded: %s', (dtype) => {
+    test.each(dtypes)('computes the same bits as without clipping if no limit is exceeded: %s', (dtype) => {
       const runs = [{}, { clip: { norm: 1e9, value: 1e9 } }].map((options) => {
         const optimizer = new Optimizer(noise(1, 40, dtype), adam(), { engine, ...options })
         for (let t = 0; t < 5; t++) optimizer.step(noise(t, 40, dtype))
@@ -522,7 +522,7 @@ describe('rule objects', () => {
     )
   })
 
-  test('can be modified later if not frozen, without affecting the optimizer', () => {
+  test('can be modified later if the objects are not frozen, and the optimizer stays unchanged', () => {
     const mine = { ...gradientDescent({ lr: 1 }) } as { lr: number } & Rule
     const optimizer = new Optimizer(ones(), mine)
     mine.lr = 100
@@ -545,7 +545,7 @@ describe('the choice of the engine', () => {
     ])
   })
 
-  test.each(engineNames)('can be forced to %s by an option and by an environment variable', (engine) => {
+  test.each(engineNames)('can be set to %s by an option and by an environment variable', (engine) => {
     const optimizer = new Optimizer(ones(), adam(), { engine })
     expect([optimizer.engine, ...optimizer.engineReasons]).toEqual([engine, 'requested by the option engine'])
     const body = `${make} return [make(3), make(100000), make(3, { engine: 'typescript' })].map(
@@ -562,7 +562,7 @@ describe('the choice of the engine', () => {
     expect(inChild(`${make} return make(3).engine`, { env: { ANTIGRAD_ENGINE: '' } })).toBe('wasm')
   })
 
-  test('can be combined with each instruction set that the library reports', () => {
+  test('can be combined with the choice of any instruction set that the library reports', () => {
     const { available, instructionSets } = engines().native
     expect(available).toBe(true)
     expect(instructionSets[0]).toBe('scalar')
@@ -593,7 +593,7 @@ describe('the types of the library', () => {
   type F32 = Float32Array<ArrayBuffer>
   type F64 = Float64Array<ArrayBuffer>
 
-  test('give the parameter views the structure and types of the input', () => {
+  test('give the parameter views the same structure and types as the input', () => {
     const one = new Optimizer(new Float64Array(1), adam())
     expectTypeOf(one.params).toEqualTypeOf<F64>()
     expectTypeOf(one.grads).toEqualTypeOf<F64>()

@@ -27,7 +27,7 @@ function read(files: Readonly<Record<string, string>>) {
   return optionDocumentation(join(folder, 'rules'))
 }
 
-test('the option documentation resolves options that are shared by names, imports, properties and functions', () => {
+test('the option documentation includes options that rules share through names, imports, properties and functions', () => {
   const documentation = read({
     'shared.ts': `
       /** not an option: { lr: 1 } */
@@ -61,7 +61,7 @@ test('the option documentation resolves options that are shared by names, import
   expect(Object.keys(documentation.one)).toEqual(['lr', 'beta', 'last', 'also'])
 })
 
-test('the option documentation includes shared options by name, and a rule can change a comment or a kind', () => {
+test("the option documentation includes shared options by name, and a rule can change an option's comment or kind", () => {
   const definition = (name: string, options: string) =>
     `import { define } from './define.js'\nexport const definition = define('${name}', { options: ${options} })`
   const documentation = read({

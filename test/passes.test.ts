@@ -83,7 +83,7 @@ describe.runIf(isTakenApart)('the disassembled memory passes,', () => {
       [256, '%ymm'],
       [512, '%zmm'],
     ])('with vectors of %i bits,', (bits, register) => {
-      test.each(passes)('load %i arrays and store %i arrays', (reads, writes) => {
+      test.each(passes)('consist of loads of %i arrays and stores of %i arrays', (reads, writes) => {
         const { loads, stores } = moved(
           loopOf(functions.get(`pass${bits}_${reads}_${writes}`) ?? []),
           register,
@@ -96,8 +96,8 @@ describe.runIf(isTakenApart)('the disassembled memory passes,', () => {
   })
 })
 
-describe.runIf(compilers.includes('cc'))('the executed memory passes', () => {
-  test.each(passes)('change no bit when reading %i arrays and writing %i arrays', (reads, writes) => {
+describe.runIf(compilers.includes('cc'))('the memory passes, when executed,', () => {
+  test.each(passes)('read %i arrays and write %i arrays without a change of any bit', (reads, writes) => {
     const { limits } = loadLimits()
     // The last line is part of a vector, as in a padded tensor.
     const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))

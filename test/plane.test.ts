@@ -118,10 +118,10 @@ const tensors = fc.array(
   { minLength: 1, maxLength: 9 },
 )
 
-describe.each(variants)('the TypeScript plane on $name', ({ engine, instructionSet, threads }) => {
+describe.each(variants)('an update pass of the TypeScript engine on $name', ({ engine, instructionSet, threads }) => {
   const attach = (arena: Arena) => engine.attach(arena, { instructionSet, threads })
 
-  test.each(dtypes)('computes the same bits in each pass as a plain loop, %s', (dtype) => {
+  test.each(dtypes)('computes the same bits as a plain loop, %s', (dtype) => {
     const property = fc.property(tensors, fc.double({ min: 0, max: 1, noNaN: true }), (list, weight) => {
       const [lengths, stays] = [list.map(([length]) => length), list.map(([, stays]) => stays)]
       for (const isWhole of [true, false]) {
@@ -147,7 +147,7 @@ describe.each(variants)('the TypeScript plane on $name', ({ engine, instructionS
     fc.assert(property, { numRuns: 40, seed: 4 })
   })
 
-  test('throws an error if a pass uses a missing array, and changes nothing', () => {
+  test('throws an error before any change if an array is missing', () => {
     for (const stage of stages) {
       for (const stays of [false, true]) {
         const has = planes.filter((array) => array !== own.get(stage))
@@ -165,7 +165,7 @@ describe.each(variants)('the TypeScript plane on $name', ({ engine, instructionS
   })
 })
 
-test('an update pass in slices computes the same bits as an undivided pass', async () => {
+test('an update pass computes the same bits in slices as in one piece', async () => {
   const lengths = [100, 9 * BLOCK, 5, 3 * BLOCK]
   const stays = [false, false, true, false]
   const [arena, expected] = [make('float32', lengths, stays, 0.25), make('float32', lengths, stays, 0.25)]
@@ -185,7 +185,7 @@ test('the optimizer allocates no memory for state arrays that a rule does not re
   expect(planes.map((array) => two.elements(array).length)).toEqual([0, 0, 0])
 })
 
-test('each kernel has a hash of its source files', () => {
+test("each kernel has a hash of the kernel's source files", () => {
   const kernels = Object.entries(manifest).filter(([name]) => name.endsWith('Kernel'))
   const sources = kernels.map(([, kernel]) => (kernel as { source: number }).source)
   expect(kernels.length).toBeGreaterThan(10)

@@ -177,7 +177,7 @@ describe('the contour plot of antigrad plot', () => {
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
   ] as const)(
-    'has a path of %s on %s through the points that minimize visits',
+    'contains a path of %s on %s through the points that the function minimize visits',
     (name, f, rule, from, updates) => {
       const objective = objectives[f]()
       const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
@@ -197,7 +197,7 @@ describe('the contour plot of antigrad plot', () => {
     },
   )
 
-  test("has 25 contour levels of Rosenbrock's function in geometric progression", () => {
+  test("has 25 contour levels in geometric progression for Rosenbrock's function", () => {
     const objective = rosenbrock()
     const { levels, view } = landscape(objective)
     expect(levels).toHaveLength(25)
@@ -223,7 +223,7 @@ describe('the contour plot of antigrad plot', () => {
     }
   })
 
-  test('has contour levels on both sides of 0 for a saddle', () => {
+  test('has contour levels below and above 0 for a saddle', () => {
     const { levels } = landscape(objectives.saddle())
     expect(levels.length).toBeGreaterThan(20)
     expect(levels).toEqual(levels.map((level) => -level).reverse())
@@ -231,7 +231,7 @@ describe('the contour plot of antigrad plot', () => {
 })
 
 describe('the surface plot of antigrad plot', () => {
-  test('is a parallel projection in which greater heights are higher', () => {
+  test('is a parallel projection that places larger function values higher', () => {
     const land = landscape(objectives.bowl({ condition: 1 }), [0, 0])
     const { place } = surface(land, [0, 0], 100)
     const at = (u: number, v: number) => place([u, v])
@@ -251,7 +251,7 @@ describe('the surface plot of antigrad plot', () => {
     expect(lift(0.75, 0.5) / lift(1, 1)).toBeCloseTo(height(0.75, 0.5) / height(1, 1), 10)
   })
 
-  test('consists of small cells, with axes along two edges of the floor and a vertical axis on the left', () => {
+  test('consists of small cells, and has axes along two edges of the floor and a vertical axis on the left', () => {
     const dome = {
       ...objectives.saddle(),
       view: [-1, 1, -1, 1] as const,
@@ -284,7 +284,7 @@ describe('the surface plot of antigrad plot', () => {
     expect(Math.max(...sides.flat().map(Math.abs))).toBeLessThan(20)
   })
 
-  test('hides exactly those parts of the surface that lie behind a ridge', () => {
+  test('hides exactly the parts of the surface behind a ridge', () => {
     const ridge = {
       ...objectives.saddle(),
       view: [-1, 1, -1, 1] as const,
@@ -298,7 +298,7 @@ describe('the surface plot of antigrad plot', () => {
     expect([seen.length, hidden.length]).toEqual([2, 1])
   })
 
-  test('contains a path of Adam that starts at the ring and ends at the star', () => {
+  test('contains the path of Adam from the ring at the start to the star at the end', () => {
     const root = parse(plotted('--rule adam'))
     const panel = one(root, 'id', 'surface')
     const drawn = lines(one(panel, 'data-rule', 'adam').children[0]).flat()
@@ -308,7 +308,7 @@ describe('the surface plot of antigrad plot', () => {
     expect(distance(drawn.at(-1) as Point, star)).toBeLessThan(0.5)
   })
 
-  test('has one cell per square of the grid', () => {
+  test('has one cell for each square of the grid', () => {
     const cells = one(parse(plotted('--max-iterations 0')), 'id', 'cells').children
     const count = cells.reduce((sum, { attributes }) => sum + attributes.d.split('z').length - 1, 0)
     expect(count).toBe(40 * 40)
@@ -350,12 +350,12 @@ describe('failed runs in a plot', () => {
     for (const point of drawn) expect(isInside(point, 0.05)).toBe(true)
   })
 
-  test('are reported as out of view if the run leaves the view and does not return', () => {
+  test('are reported as out of view if the run leaves the view permanently', () => {
     const all = texts(parse(plotted('--rule adam --function saddle --max-iterations 100')))
     expect(all).toContain('not converged, out of view')
   })
 
-  test('are reported as stalled if the run does not advance', () => {
+  test('are reported as stalled if the run makes no progress', () => {
     expect(texts(parse(plotted('--rule gradient-descent --lr 0')))).toContain('stalled, F = 12.5')
   })
 
@@ -375,7 +375,7 @@ describe('failed runs in a plot', () => {
     expect(clip([NaN, NaN, NaN, NaN], view)).toEqual([])
   })
 
-  test('can be drawn without any update or movement', () => {
+  test('can be drawn even if the run makes no update or does not move', () => {
     const root = parse(plotted('--rule adam --start 1,1 --max-iterations 5'))
     expect(texts(root)).toContain('converged, F = 0')
     expect(texts(parse(plotted('--rule adam --max-iterations 0')))).toContain('not converged, F = 12.5')
@@ -395,7 +395,7 @@ describe('the polylines of a plot', () => {
     expect(clip([-5, 5, -5, 8], view)).toEqual([])
   })
 
-  test('are simplified by at most 0.17 pixels', () => {
+  test('are simplified with a deviation of at most 0.17 pixels', () => {
     const next = random(7)
     const line: Point[] = Array.from({ length: 3000 }, (_, i) => [
       i / 30 + next() / 5,
@@ -423,7 +423,7 @@ describe('the polylines of a plot', () => {
   })
 })
 
-test('antigrad plot writes the same bytes on every engine', () => {
+test('the command antigrad plot writes the same bytes on every engine', () => {
   const args = '--rule adam rmsprop-momentum --function beale --max-iterations 500'
   const first = plotted(args)
   expect(plotted(args)).toBe(first)
@@ -432,7 +432,7 @@ test('antigrad plot writes the same bytes on every engine', () => {
   }
 })
 
-test('the legend of a plot has a line per rule, and 22 rules have 22 distinct line styles', () => {
+test('the legend of a plot has one line per rule, and 22 rules are drawn in 22 distinct line styles', () => {
   const picture = new PathPlot('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
@@ -456,7 +456,7 @@ test('the legend of a plot has a line per rule, and 22 rules have 22 distinct li
   expect(new Set(styles).size).toBe(22)
 })
 
-test('antigrad plot supports options of the function bowl and options of rules', () => {
+test('the command antigrad plot supports options of the function bowl and options of rules', () => {
   const all = texts(
     parse(plotted('--function bowl --condition 7 --rule adam --lr 0.02 --beta1 0.8 --max-iterations 9')),
   )
@@ -469,7 +469,7 @@ test('antigrad plot supports options of the function bowl and options of rules',
   }
 })
 
-test('a starting point outside the view enlarges the view of a plot', () => {
+test('the view of a plot is enlarged if the starting point is outside the default view', () => {
   const root = parse(plotted('--rule adam --start 8,-20 --max-iterations 9'))
   const contour = one(root, 'id', 'contour')
   const { cx, cy } = one(contour, 'class', 'start').attributes
@@ -499,7 +499,7 @@ describe('schedules in antigrad plot', () => {
     expect(second).toEqual(first)
   })
 
-  test('are drawn as lines through their values', () => {
+  test('are drawn as lines through the values of the schedules', () => {
     const [rise, stairs] = linesOf(
       plotted('--schedule linear(0,{endValue:1,steps:100}) step(1,{stepSize:50,gamma:0.5}) --updates 101'),
     )
@@ -540,14 +540,14 @@ describe('schedules in antigrad plot', () => {
 })
 
 test.each(['--rule adam', '--schedule linear(0,{endValue:1,steps:9})'])(
-  'antigrad plot -o - writes the image to standard output: %s',
+  'the command antigrad plot -o - writes the image to standard output: %s',
   (args) => {
     expect(antigrad(`plot ${args} -o -`)).toEqual({ status: 0, stdout: plotted(args), stderr: '' })
     expect(existsSync(join(folder, '-'))).toBe(false)
   },
 )
 
-describe('antigrad race --plot', () => {
+describe('the command antigrad race --plot', () => {
   test('draws the completed race, and prints the same results as without a plot', () => {
     const args = '--rule adam gradient-descent --start=-0.5,2 --max-iterations 2000'
     const plain = antigrad(`race --json ${args}`)
@@ -594,7 +594,7 @@ describe('a PNG image of a plot', () => {
     const source = ${JSON.stringify(code)}
     register('data:text/javascript,' + encodeURIComponent(source))`
 
-  test('needs a rendering library, and an error names the missing library before any run', () => {
+  test('requires a rendering library, and an error before any run names the library if the library is missing', () => {
     const missing = `export async function resolve(name, context, next) {
       if (name.startsWith('@resvg')) throw new Error('Cannot find it')
       return next(name, context)
@@ -633,7 +633,7 @@ describe('an invalid plot command', () => {
     }`
   const quietly = (args: string) => antigrad(args, { before: tell, engine: 'wasm' })
 
-  test('differs from a valid plot command, for which the test detects a run', () => {
+  test('differs from a valid plot command, after which the test detects a run', () => {
     expect(quietly('plot --rule adam -o told.svg')).toEqual({
       status: 0,
       stdout: '',
@@ -687,7 +687,7 @@ describe('an invalid plot command', () => {
     ['plot -o a.svg --schedule 1 --updates 1', 'an integer from 2 to 1000000'],
     ['plot -o a.svg --updates 9', 'no value without --schedule'],
     ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
-  ])('leads to exit status 2, one line on stderr, no file and no run: antigrad %s', (args, expected) => {
+  ])('ends with exit status 2 and one line on stderr, without a file or a run: antigrad %s', (args, expected) => {
     const before = readdirSync(folder)
     const { status, stdout, stderr } = quietly(args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
@@ -702,7 +702,7 @@ describe('an invalid plot command', () => {
     ['race --plot nowhere/a.png', 'The folder nowhere does not exist.'],
     ['race --plot a.svg --start 1e200,0', 'start: expected a point around which the function can be drawn'],
     ['race --plot a.svg --rule adam --lr -1', 'adam: lr: expected a finite number ≥ 0'],
-  ])('leads to exit status 2 without a race: antigrad %s', (args, expected) => {
+  ])('ends with exit status 2 and without a race: antigrad %s', (args, expected) => {
     const { status, stdout, stderr } = antigrad(args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
@@ -711,7 +711,7 @@ describe('an invalid plot command', () => {
   })
 
   test.skipIf(!existsSync('/dev/full'))(
-    'still prints the results of a race if the disk for the image is full',
+    'prints the results of a race even if the disk for the image is full',
     () => {
       symlinkSync('/dev/full', join(folder, 'full.svg'))
       const plot = antigrad('plot --rule adam -o full.svg')
@@ -735,7 +735,7 @@ test('the image in the README equals the output of the command that the README s
   expect(readFileSync(join(home, 'README.md'), 'utf8')).toContain('(docs/rosenbrock.svg)')
 })
 
-test('antigrad plot --help prints the options', () => {
+test('the command antigrad plot --help prints all options', () => {
   const { status, stdout, stderr } = antigrad('plot --help')
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   for (const option of [

@@ -105,7 +105,7 @@ function* equations(
   }
 }
 
-describe('tensors that Prodigy updates share the estimate d', () => {
+describe('tensors that the rule Prodigy updates share the estimate d', () => {
   const lengths = [3, 1, 20]
   const initial = lengths.map((length, i) => [...noise(i + 1, length, 'float64', 2)])
   const gradients = Array.from({ length: 16 }, (_, t) =>
@@ -156,7 +156,7 @@ function go(optimizer: unknown, steps: number, names: readonly string[] = ['a', 
 const make = (rule: Prodigy, options = {}) => new Optimizer({ a: ones(), b: ones(5) }, rule, options as never)
 const start = prodigy({ d0: 1e-3 })
 
-describe("tensors that share Prodigy's estimate d", () => {
+describe("the tensors that share Prodigy's estimate d", () => {
   test('are all tensors with the same rule, while tensors with other rules have separate estimates', () => {
     const groups = [{ match: 'b', rule: prodigy({ d0: 0.01 }) }]
     const both = go(make(start, { groups }), 20)
@@ -168,7 +168,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect(distances(alone as never)).toEqual([a])
   })
 
-  test('share the estimate again when any call of `set` makes the options of two groups equal', () => {
+  test('share one estimate again after a call of `set` makes the options of two groups equal', () => {
     const sets = [
       (optimizer: Named) => optimizer.set({ lr: 0.5 } as never),
       (optimizer: Named) => optimizer.set('**', { lr: 0.5 } as never),
@@ -183,7 +183,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     }
   })
 
-  test('do not affect tensors with other rules, even while all their gradients are 0', () => {
+  test('do not affect tensors with other rules, even while the gradients of all tensors with Prodigy are 0', () => {
     const beside = make(start, { groups: [{ match: 'b', rule: adam() }] })
     const alone = new Optimizer({ b: ones(5) }, adam())
     const zero = { a: ones().fill(0), b: ones(5) }
@@ -194,7 +194,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect([beside.state.a.updates, beside.state.b.updates]).toEqual([0, 1])
   })
 
-  test('do not change while all gradients are 0', () => {
+  test('stay unchanged while all gradients are 0', () => {
     const rule = prodigy({ d0: 1e-3, weightDecay: 0.5, useBiasCorrection: true })
     const late = make(rule)
     for (let t = 0; t < 3; t++) late.step({ a: ones().fill(0), b: ones(5).fill(0) } as never)
@@ -204,7 +204,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect(late.save().tensors).toEqual(punctual.save().tensors)
   })
 
-  test('continue a saved run to the same bits, even with missing gradients and a new tensor', () => {
+  test('continue a saved run with the same bits, even with missing gradients and a new tensor', () => {
     const run = (half: (optimizer: Named) => Named) => {
       const optimizer = half(go(go(make(start), 6), 3, ['a']))
       go(optimizer, 4)
@@ -238,7 +238,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     )
   })
 
-  test('keep the estimate when tensors are frozen, saved, added, or temporarily assigned another rule', () => {
+  test('keep the estimate when tensors are frozen, saved, added or temporarily updated by another rule', () => {
     const some = (optimizer: unknown) => optimizer as Optimizer
     const rows: Record<string, (optimizer: Named) => unknown> = {
       'all frozen': (optimizer) => optimizer.freeze('*'),
@@ -286,7 +286,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     }
   })
 
-  test('keep the value of the estimate when another tensor is added', () => {
+  test('keep the same value of the estimate when another tensor is added', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -296,7 +296,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect(distances(optimizer as never)[2]).toBe(a)
   })
 
-  test('are not affected by rules without tensors, so that `set` acts as in a loaded run', () => {
+  test('are not affected by rules without tensors, so that `set` has the same effect as in a loaded run', () => {
     const run = (isLoaded: boolean) => {
       const of = (...x: number[]) => x.map((each) => Float64Array.of(each))
       let optimizer = new Optimizer(of(1, 0.5, -1), prodigy({ d0: 1e-3 }))
@@ -324,7 +324,7 @@ describe("tensors that share Prodigy's estimate d", () => {
     expect(again.save().tensors).toEqual(optimizer.save().tensors)
   })
 
-  test('exclude frozen tensors, and all become NaN if one gradient is NaN', () => {
+  test('do not include frozen tensors, and all become NaN if one gradient is NaN', () => {
     const frozen = make(start)
     frozen.freeze('b')
     const alone = new Optimizer({ a: ones() }, start)
@@ -338,7 +338,7 @@ describe("tensors that share Prodigy's estimate d", () => {
   })
 })
 
-test.each(dtypes)('the rule Prodigy flushes small moments to 0 at update 256, in %s', (dtype) => {
+test.each(dtypes)('the rule Prodigy replaces tiny moments with 0 at update 256, in %s', (dtype) => {
   const least = dtype === 'float32' ? 2 ** -149 : 2 ** -1074
   const optimizer = new Optimizer(array(dtype, [1, 1]), start)
   for (let t = 1; t <= 256; t++) {
@@ -351,7 +351,7 @@ test.each(dtypes)('the rule Prodigy flushes small moments to 0 at update 256, in
 })
 
 test.each(variants)(
-  'the rule Prodigy applies a decay that is too small for the factor 1 − decay in float32: $name',
+  'the rule Prodigy applies even a decay that the factor 1 − decay cannot represent in float32: $name',
   ({ name: _, ...engine }) => {
     const weightDecay = 0.03
     const initial = noise(7, 1003, 'float32', 2)

@@ -25,13 +25,13 @@ describe('the README of the published package', () => {
     expect(links).toContain(`${start}docs/rosenbrock.svg?raw=true`)
   })
 
-  test('does not say that the package is not published', () => {
+  test('does not say that the package is unpublished', () => {
     expect(text).not.toMatch(/not published|unpublished/)
     expect(text).toContain('npm install antigrad\n')
   })
 })
 
-test('absolute links and anchors of the same page stay', () => {
+test('absolute links and links to anchors of the same page stay unchanged in the published README', () => {
   const text = '[a](https://example.com/x) [b](#b) [c](docs/c.md#d)'
   const c = `${REPOSITORY}/blob/v1.0.0/docs/c.md#d`
   expect(publishedText(text, REPOSITORY, '1.0.0')).toBe(`[a](https://example.com/x) [b](#b) [c](${c})`)
@@ -46,7 +46,7 @@ test.each([
   ['https://github.com/owner/name/'],
   ['https://github.com/owner/name.git'],
   ['https://github.com/owner/name)](x'],
-])('a repository of %o is refused', (address) => {
+])('the repository address %o is refused', (address) => {
   expect(() => repositoryFrom({ ANTIGRAD_REPOSITORY: address })).toThrow(
     /^ANTIGRAD_REPOSITORY: expected https:\/\/github\.com\/<owner>\/<name>, got /,
   )
@@ -56,7 +56,7 @@ describe('all packages', () => {
   let folder = ''
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('name one repository, and the main package is the last one and names the exact addons', async () => {
+  test('name the same repository, and the main package comes last and requires exact versions of the addons', async () => {
     folder = await mkdtemp(join(tmpdir(), 'antigrad-published-'))
     for (const target of ['linux-x64-gnu', 'darwin-arm64']) {
       mkdirSync(join(folder, target))
@@ -88,7 +88,7 @@ test.each([
   ['levenberg-marquardt'],
   ['l-bfgs'],
   ['confidence intervals'],
-])('the description and the keywords name %s', (word) => {
+])("the package's description and keywords name %s", (word) => {
   const { description, keywords } = readJson(join(home, 'package.json'))
   expect(description.toLowerCase()).toContain(word)
   expect(keywords).toContain(word)

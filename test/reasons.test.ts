@@ -82,7 +82,7 @@ describe('a run that only seems to have converged', () => {
     expect(result.gradientNorm).toBeGreaterThan(1)
   })
 
-  test('continues during a warm-up from 0 that is a function', () => {
+  test('continues during a warm-up from 0 that is given as a function', () => {
     for (const steps of [100, 2000]) {
       const lr = (t: number) => 0.1 * Math.min(1, t / steps)
       const { reason, x } = minimize(rosenbrock(), [-1.2, 1], adam({ lr }))
@@ -91,7 +91,7 @@ describe('a run that only seems to have converged', () => {
     }
   })
 
-  test('continues during a slow start, because its steps grow', () => {
+  test('continues during a slow start, because the steps grow', () => {
     const lr = (t: number) => 1e-14 * t ** 4
     const { reason, iterations, x } = minimize(bowl(), [1, 1], gradientDescent({ lr }))
     expect(reason).toBe('converged')
@@ -106,7 +106,7 @@ describe('a run that only seems to have converged', () => {
     for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-4)
   })
 
-  test('may be a run in which Adam takes tiny steps for thousands of updates after a steep cliff', () => {
+  test('can occur if Adam takes tiny steps for thousands of updates after a steep cliff', () => {
     let calls = 0
     const cliff: Objective = {
       value: (x) => x[0],
@@ -179,7 +179,7 @@ describe('a run that reports convergence', () => {
     }
   })
 
-  test.each(dtypes)('occurs if decay and gradient cancel, %s', (dtype) => {
+  test.each(dtypes)('occurs if the decay and the gradient cancel each other, %s', (dtype) => {
     const decayed: Rule[] = [
       adam({ lr: 0.1, weightDecay: 0.01 }),
       sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 }),
@@ -224,7 +224,7 @@ describe('a run that reports convergence', () => {
     expect(x[0]).toBeCloseTo(0, 6)
   })
 
-  test('does not end before the end of its warm-up and delay', () => {
+  test('does not end before the end of the warm-up and of the delay', () => {
     const lr = warmup((t) => (t < 200 ? 0 : 0.01), { steps: 150 })
     const run = minimize(bowl(), [1, 1], delayedStart(150, gradientDescent({ lr })))
     expect(run.reason).toBe('converged')
@@ -232,7 +232,7 @@ describe('a run that reports convergence', () => {
   })
 })
 
-describe('the results value and gradientNorm', () => {
+describe('the fields value and gradientNorm of a result', () => {
   test('are the value at the last point and the norm of the last gradient', () => {
     const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ weightDecay: 0.1 }), {
       clip: { value: 1 },
@@ -255,7 +255,7 @@ describe('the results value and gradientNorm', () => {
     expect(minimize(flat, [1], adam(), options)).toMatchObject({ reason: 'diverged', iterations: 5 })
   })
 
-  test('reveal divergence if the state is infinite, even with tolerance 0', () => {
+  test('reveal divergence if the state is infinite, even if the tolerance is 0', () => {
     const options = { tolerance: 0, maxIterations: 5 }
     expect(minimize(ramp(1e160), [1], adam(), options).reason).toBe('diverged')
     expect(minimize(ramp(1), [1], adam(), options).reason).toBe('max-iterations')
@@ -280,7 +280,7 @@ describe('a gradient function that should fill the array `out`', () => {
   const run = (gradient: unknown, dtype: 'float32' | 'float64', size = 2) =>
     minimize({ value, gradient } as Objective, Array(size).fill(3), adam(), { dtype, maxIterations: 200 })
 
-  test.each(dtypes)('is refused if the function leaves elements unset, %s', (dtype) => {
+  test.each(dtypes)('is refused if the function leaves elements of the array unset, %s', (dtype) => {
     const message = 'objective: gradient: expected all of out to be filled, got a call that did not set out'
     expect(() => run(() => {}, dtype)).toThrow(`${message}[0]`)
     const returns = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
@@ -295,7 +295,7 @@ describe('a gradient function that should fill the array `out`', () => {
     expect(calls).toBeLessThan(100)
   })
 
-  test('leaves the Minimization object unchanged if the function is refused', () => {
+  test('leaves the Minimization object unchanged if the gradient function is refused', () => {
     const minimization = new Minimization({ value, gradient: () => {} }, [3, 3], adam())
     expect(() => minimization.step()).toThrow('did not set out[0]')
     expect(minimization).toMatchObject({ iterations: 0, reason: null, maxChange: NaN })

@@ -25,7 +25,7 @@ test('the example plain.mjs decreases the loss, and classifies most digits corre
   expect(numbersIn(lines[3])[0]).toBeGreaterThan(0.87)
 })
 
-test('the example accumulate.mjs has the same result with four small batches as with one large batch', () => {
+test('the example accumulate.mjs obtains the same result from four small batches as from one large batch', () => {
   const [small, large, difference, accuracy] = linesOf('accumulate.mjs').map(numbersIn)
   expect([small, large]).toEqual([
     [80, 25, 20],
@@ -72,7 +72,7 @@ test('the example gan.mjs trains a generator of samples with mean 3 and standard
   expect(Math.abs(deviation - 0.5)).toBeLessThan(0.05)
 })
 
-test('the example find-rate.mjs proposes a usable learning rate, and the loss increases at rates that fail', () => {
+test('the example find-rate.mjs proposes a tenth of the learning rate at which the loss starts to increase', () => {
   const [turn, taken] = numbersIn(linesOf('find-rate.mjs').at(-1))
   expect(turn).toBeGreaterThan(0.01)
   expect(turn).toBeLessThan(0.2)
@@ -129,7 +129,7 @@ test('each example program is short, and is listed in examples/README.md and in 
   }
 })
 
-test('each program says which packages it needs', () => {
+test('each example program names the packages that the program needs', () => {
   const wrong = readdirSync(join(home, 'examples'))
     .filter((name) => name.endsWith('.mjs') && name !== 'data.mjs')
     .filter((name) => {

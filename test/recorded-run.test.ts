@@ -43,7 +43,7 @@ function write(record: object): void {
 const check = () => run(process.execPath, 'scripts/recorded-run.mjs', '--check')
 const instructionSets = ['scalar', 'sse2', 'avx2', 'avx512']
 
-test('a record of a test run may belong to the parent commit if the current commit adds the record', () => {
+test('a record of a test run may name the parent commit if the current commit adds the record', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets })
   commit()
   expect(check()).toEqual({ status: 0, stdout: '', stderr: '' })
@@ -53,20 +53,20 @@ test('a missing record of a test run is refused', () => {
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/npm run record/) })
 })
 
-test('a record of a test run on another processor is refused', () => {
+test('a record of a test run is refused if the run used another processor', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets: instructionSets.slice(0, 3) })
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/without avx512/) })
 })
 
-test('a record of a test run of other sources is refused', () => {
+test('a record of a test run is refused if the sources have changed since the run', () => {
   write({ commit: git('rev-parse', 'HEAD'), instructionSets })
   writeFileSync(join(folder, 'kernel.rs'), '')
   commit()
   expect(check()).toMatchObject({ status: 1, stderr: expect.stringMatching(/changed since:\nkernel\.rs/) })
 })
 
-test('a record of a test run from an unrelated commit history is refused', () => {
+test('a record of a test run is refused if the run belongs to an unrelated commit history', () => {
   write({ commit: '0'.repeat(40), instructionSets })
   commit()
   expect(check()).toMatchObject({
@@ -75,7 +75,7 @@ test('a record of a test run from an unrelated commit history is refused', () =>
   })
 })
 
-test('a test run of uncommitted sources cannot be recorded', () => {
+test('a test run cannot be recorded if the sources contain uncommitted changes', () => {
   writeFileSync(join(folder, 'kernel.rs'), '')
   const { status, stderr } = run(process.execPath, 'scripts/recorded-run.mjs')
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(/commit them first/) })

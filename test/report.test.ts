@@ -10,7 +10,7 @@ const rates = (optimizer: Pick<Optimizer, 'report'>) => optimizer.report().tenso
 const at = (t: number) => 0.1 + (t * 0.4) / 10
 const rising = linear(0.1, { endValue: 0.5, steps: 10 })
 
-test('lastStep reports the learning rate even if groups set a schedule for every tensor', () => {
+test('the property lastStep reports the learning rate even if groups set a schedule for every tensor', () => {
   const groups = [{ match: '*', beta1: 0.8 }]
   const optimizer = new Optimizer(params(), adam({ lr: rising }), { groups })
   expect(optimizer.lastStep.lr).toBe(at(0))
@@ -49,7 +49,7 @@ test('the reported learning rate is one number per tensor, or null for a rule wi
   expect(rates(optimizer)[3]).toBeCloseTo(at(1), 14)
 })
 
-test('the reported learning rate is that of the last update, or is evaluated if no tensor uses the rule', () => {
+test('the reported learning rate is the rate of the last update, or a new evaluation if no tensor uses the rule', () => {
   const optimizer = new Optimizer(params(), adam({ lr: cosine(0.4, { steps: 8 }) }))
   for (let t = 0; t < 3; t++) optimizer.step(params())
   const lr = optimizer.lastStep.lr

@@ -87,7 +87,7 @@ describe('the sparse gradients of PyTorch', () => {
     `${given.name} ${JSON.stringify(given.options)}`,
     given,
   ])
-  test.each(named)('lead to the same trajectory in antigrad: %s', (_, given) => {
+  test.each(named)('lead to the same trajectory in antigrad as in PyTorch: %s', (_, given) => {
     const { dtype, shape, initial, updates, parameters, state, options, optimizer: name } = given
     const columns = shape[1]
     const tolerance = dtype === 'float64' ? 5e-13 : name === 'SGD' ? 1e-4 : 1e-5
@@ -129,7 +129,7 @@ describe('the sparse gradients of PyTorch', () => {
 describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s', (dtype) => {
   describe.each(Object.entries(lazy))('with the rule %s', (name, rule) => {
     test.each([1, 3, 16, 17, 40])(
-      'change only the listed rows of %i columns, to the same values as a dense step',
+      'change only the listed rows of %i columns, to the same values as dense gradients',
       (columns) => {
         const indices = [7, 0, 19, 8]
         const values = wave(dtype, indices.length * columns, 9)
@@ -220,7 +220,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s
     )
   })
 
-  test.each(engineNames)('add up the gradients of repeated rows in list order: %s', (engine) => {
+  test.each(engineNames)('are summed in list order if rows are repeated: %s', (engine) => {
     const columns = 3
     const values = wave(dtype, 5 * columns, 9)
     const f = dtype === 'float32' ? Math.fround : (x: number) => x
@@ -236,7 +236,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s
     expect(inBits(many.save())).toBe(inBits(once.save()))
   })
 
-  test('with repeated rows lead to the same bits as summed rows, at every position in the list', () => {
+  test('lead to the same bits with repeated rows as with summed rows, at every position in the list', () => {
     const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
     const ways = [
       ...engineNames.map((engine) => ({ engine })),
@@ -301,7 +301,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s
   })
 
   test.each(engineNames)(
-    'have bit for bit the same norm as dense gradients, even if squares overflow: %s',
+    'have exactly the same norm as dense gradients, even if squares overflow: %s',
     (engine) => {
       const columns = 30
       const indices = [17, 2, 17, 9, 0, 5, 17, 1]
@@ -379,7 +379,7 @@ describe('the option perRow', () => {
   test.each<[string, (options: object) => Anything]>([
     ['adam', (options) => adam({ lr: 0.1, weightDecay: 0.1, ...options })],
     ['adamw, with a schedule', (options) => adamw({ lr: exponential(0.1, { gamma: 0.99 }), ...options })],
-  ])('treats each row like a separate tensor, up to rounding: %s', (_, rule) => {
+  ])('updates each row like a separate tensor, except for rounding: %s', (_, rule) => {
     const byRow = make(rule({ perRow: true }))
     const tensors = new Optimizer(split(start), rule({}))
     for (let t = 0; t < 60; t++) {
@@ -400,7 +400,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test("leads to a first update of size η for a late row, instead of 3.16 η with the tensor's update count", () => {
+  test('leads to a first update of size η for a row that first occurs late, instead of 3.16 η', () => {
     const first = (perRow: boolean) => {
       const optimizer = make(adam({ lr: 1e-3, perRow }))
       for (let t = 0; t < 10_000; t++) optimizer.step({ embed: sparseRows([0], Float64Array.of(1, 1, 1)) })
@@ -411,7 +411,7 @@ describe('the option perRow', () => {
     expect(first(false)).toBeCloseTo(1e-3 * (0.1 / Math.sqrt(0.001)), 6)
   })
 
-  test('changes the result only by rounding if every gradient contains all rows', () => {
+  test('changes the result only by rounding errors if every gradient contains all rows', () => {
     const [byRow, plain] = [make(adam({ lr: 0.1, perRow: true })), make(adam({ lr: 0.1 }))]
     for (let t = 0; t < 500; t++) {
       const gradient = start.map((_, i) => Math.sin(t + i))
@@ -422,7 +422,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test('adds a state that is typed, saved, loaded and extended, cannot be set, and does not support amsgrad', () => {
+  test('adds a typed state array that is saved, loaded and extended, and cannot be combined with amsgrad', () => {
     const optimizer = new Optimizer({ embed: start }, adamw({ perRow: true }), {
       shapes: { embed: [5, columns] },
     })
@@ -515,7 +515,7 @@ describe('sparse gradients with other options', () => {
       for (const row of untouched) expect(many.state.embed.m[row * 4]).toBe(0)
     })
 
-    test('can be saved between batches, continued to the same bits, and mixed with complete gradients', () => {
+    test('can be saved between batches, continued with the same bits, and mixed with complete gradients', () => {
       const whole = { embed: wave('float32', ROWS * 4, 6) }
       for (const batches of [
         [
@@ -542,7 +542,7 @@ describe('sparse gradients with other options', () => {
       }
     })
 
-    test('are refused if a saved run contains invalid row lists', () => {
+    test('cause an error on load if a saved run contains invalid row lists', () => {
       const optimizer = accumulating()
       optimizer.step({ embed: sparseRows([3, 11], a) })
       for (const present of [[11, 3], [3, 3], [20], [-1], [0.5], ['3'], 3, null]) {
@@ -562,7 +562,7 @@ describe('sparse gradients with other options', () => {
     })
   })
 
-  test('continue correctly if steps with and without rows alternate', () => {
+  test('lead to correct results if sparse and dense steps alternate', () => {
     const whole = () => ({ ...gradient(), embed: wave('float32', ROWS * 4, 6) })
     const run = (engine: (typeof engineNames)[number], looks: boolean) => {
       const optimizer = make(lazy.adamw, 'float32', 4, { engine })
@@ -598,7 +598,7 @@ describe('sparse gradients with other options', () => {
     expect(optimizer.params.embed[84]).toBeCloseTo(-0.1)
   })
 
-  test('can be combined with non-finite gradients, averages, delayed starts and flushes of subnormal numbers', () => {
+  test('can be combined with non-finite gradients, averages, delayed starts and the flushing of subnormal numbers', () => {
     const bad = sparseRows([5], Float32Array.of(1, NaN, 1, 1))
     const thrower = make(lazy.adam, 'float32', 4, { onNonFinite: 'throw' })
     expect(() => thrower.step({ embed: bad })).toThrow(NonFiniteError)
@@ -705,7 +705,7 @@ describe('sparse gradients with other options', () => {
     expect(() => optimizer.step(sparseRows([1], four()) as Anything)).toThrow(TensorError)
   })
 
-  test('are unaffected or refused if user code runs between their validation and the update', () => {
+  test('are unaffected or refused if user code runs between the validation of the gradients and the update', () => {
     const which = Uint8Array.of(3, 11)
     const given = values()
     let strike = () => {}
@@ -726,7 +726,7 @@ describe('sparse gradients with other options', () => {
     expect(inBits([optimizer.save === undefined, optimizer.params, optimizer.state])).toBe(before)
   })
 
-  test("are read before the update overwrites the values if the gradients are the optimizer's views", () => {
+  test("are read before the update overwrites the values if the values are stored in the optimizer's views", () => {
     const [own, apart] = [0, 1].map(() => make(lazy.adam, 'float32', 4))
     for (const one of [own, apart]) one.grads.embed.set(wave('float32', ROWS * 4, 8))
     const part = own.grads.embed.subarray(4, 12)
@@ -765,7 +765,7 @@ describe('sparse gradients with other options', () => {
     const expected = step('typescript', false)
 
     test.each(engineNames)(
-      "lead to the same bits in the user's memory and in the optimizer's memory: %s",
+      'lead to the same bits in user memory as in optimizer memory: %s',
       (engine) => {
         expect(step(engine, false)).toEqual(expected)
         expect(step(engine, true)).toEqual(expected)
@@ -773,7 +773,7 @@ describe('sparse gradients with other options', () => {
     )
   })
 
-  test.each(engineNames)('support many values in the first tensor with rows: %s', (engine) => {
+  test.each(engineNames)('may contain many values in the first sparse tensor: %s', (engine) => {
     const embed = wave('float32', 20_000 * 2, 3)
     const indices = Array.from({ length: 3000 }, (_, k) => 3 * k)
     const values = wave('float32', indices.length * 2, 5)
@@ -786,7 +786,7 @@ describe('sparse gradients with other options', () => {
     expect(alone).not.toBe(inBits(embed))
   })
 
-  test('are accepted by the TypeScript types of rules that support sparse rows', () => {
+  test('are accepted by the TypeScript types of the rules that support sparse gradients', () => {
     const params = { embed: new Float32Array(8) }
     const shapes = { embed: [4, 2] }
     const one = sparseRows([1], new Float32Array(2))

@@ -75,7 +75,7 @@ describe('a rule object', () => {
     }
   })
 
-  test('has ε = 0 by default in a form from the essay, even if the rule comes from JSON', () => {
+  test('has ε = 0 by default in the forms that follow the essay, even if the rule is read from JSON', () => {
     expect(adagrad({ form: 'essay' }).eps).toBe(0)
     expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
     expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)
@@ -127,7 +127,7 @@ describe('the validation of a rule object', () => {
     expect(() => resolve(given)).toThrow(message)
   })
 
-  test('returns the definition of the rule and the delay', () => {
+  test('returns the definition and the delayed start of the rule', () => {
     const { rule, definition, delay } = resolve(JSON.parse(JSON.stringify(delayedStart(7, sgd({ lr: 1 })))))
     expect(rule).toEqual(sgd({ lr: 1 }))
     expect(definition).toBe(definitions.sgd)
@@ -179,7 +179,7 @@ test('the page docs/rules.md matches the declarations of the rules', () => {
   expect(page).toBe(rulesPage(antigrad, definitions, documentation, sizesIn(page)))
 })
 
-test('the README says how many rules there are', () => {
+test('the README states the correct number of rules', () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
   expect(readme).toContain(`[${Object.keys(definitions).length} rules](docs/rules.md)`)
 })
@@ -217,7 +217,7 @@ describe('a schedule', () => {
     expect(adam({ lr: twice as Warmup }).lr).toEqual({ schedule: 'warmup', value: 0.5, steps: 1, from: null })
   })
 
-  test('is refused if the schedule is nested too deeply or contains itself', () => {
+  test('is refused if the nesting is too deep or the schedule contains itself', () => {
     const nested = (depth: number) => {
       let value: Scheduled = 1
       for (let i = 0; i < depth; i++) value = { schedule: 'warmup', value, steps: 1, from: null }
@@ -240,7 +240,7 @@ describe('a schedule', () => {
     )
   })
 
-  test('returns the values of its formula, and knows when the values become constant', () => {
+  test('returns the values of the documented formula, and reports when the values become constant', () => {
     const schedule = scheduleFor(
       adam({ lr: warmup(0.3, { steps: 7 }), weightDecay: warmup(2, { steps: 3, from: 1 }) }),
     )
@@ -268,7 +268,7 @@ describe('a schedule', () => {
     )
   })
 
-  test('returns all values for the requested update, even if a schedule function requests another update', () => {
+  test('returns the values of the requested update, even if a schedule function evaluates another update', () => {
     let inside = false
     const schedule = scheduleFor(
       adam({
@@ -294,7 +294,7 @@ interface PresetFunction extends Readonly<Record<string, () => Readonly<Record<s
 }
 
 describe('the presets of rules', () => {
-  test('have a column in docs/rules.md that lists the changed options', () => {
+  test('are listed with the changed options in a column of docs/rules.md', () => {
     const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
     const functions = antigrad as unknown as Readonly<Record<string, PresetFunction>>
     for (const name of Object.keys(definitions)) {
@@ -316,7 +316,7 @@ describe('the presets of rules', () => {
     }
   })
 
-  test("contain the default values of other libraries, and the user's options take precedence", () => {
+  test("equal the default values of other libraries, and the user's options take precedence", () => {
     expect(antigrad.adagrad.optax({ lr: 0.5 })).toEqual(
       adagrad({ lr: 0.5, initialAccumulator: 0.1 + 1e-7, eps: 0 }),
     )

@@ -88,15 +88,15 @@ test('the table of cases has every rule, and a non-default value for every optio
   expect(missing).toEqual([])
 })
 
-describe(`the bits of TypeScript on ${others.map(({ name }) => name).join(', ')}`, () => {
+describe(`on ${others.map(({ name }) => name).join(', ')},`, () => {
   describe.each(cases)('$name', (testCase) => {
-    test.each(dtypes)('are reproduced: %s', (dtype) => {
+    test.each(dtypes)('computes the same bits as in TypeScript: %s', (dtype) => {
       for (const one of (first.has(testCase) ? data : fewData)[dtype])
         expect(differenceAmong(others, testCase, one)).toBeNull()
     })
 
     test.each(dtypes)(
-      'are reproduced with several tensors, including tensors without a gradient: %s',
+      'computes the same bits as in TypeScript for several tensors, including tensors without a gradient: %s',
       (dtype) => {
         const several = makeData(dtype, awkward, 2, true)
         expect(differenceAmong(others, testCase, several)).toBeNull()
@@ -136,7 +136,7 @@ test.each(dtypes)(
 
 describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
   test.each(dtypes)(
-    'are handled by AMSGrad, which keeps a NaN in v and replaces a NaN in the maximum: %s',
+    'are treated by AMSGrad as documented, which keeps a NaN in v and replaces a NaN in the maximum: %s',
     (dtype) => {
       const ones = array(dtype, 40).fill(1)
       const optimizer = new Optimizer(ones, adam({ amsgrad: true }), engine)
@@ -150,7 +150,7 @@ describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
     },
   )
 
-  test.each(dtypes)('are unchanged by a clip by value: %s', (dtype) => {
+  test.each(dtypes)('stay unchanged if gradients are clipped by value: %s', (dtype) => {
     const params = array(dtype, 40).fill(-0)
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { clip: { value: 0.5 }, ...engine })
     const gradient = [NaN, -0, 0, Infinity, -3, 0.5, -0.25, 4]
@@ -160,7 +160,7 @@ describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
   })
 })
 
-test('the division of elements into tensors changes no bit unless a norm is used', () => {
+test('the division of elements into tensors does not affect any bit of the result unless a norm is used', () => {
   const elementwise = cases.filter(
     ({ rule, options: { clip = {} } }) =>
       Object.keys(clip).every((name) => name === 'value') && isElementwise(rule),

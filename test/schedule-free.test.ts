@@ -48,7 +48,7 @@ function translated({ name, options }: Entry): Rule {
 }
 
 describe.each(variants)('Schedule-Free rules on $name', ({ name: _, ...engine }) => {
-  test.each(golden)('reproduce the Python package schedulefree: $name $dtype', (entry) => {
+  test.each(golden)('reproduce the results of the Python package schedulefree: $name $dtype', (entry) => {
     const { dtype, initial, gradients, parameters, evaluation } = entry
     const optimizer = new Optimizer(array(dtype, initial), translated(entry), engine)
     const largest = initial.map(Math.abs)
@@ -185,7 +185,7 @@ test('Schedule-Free rules with weights tʳ·γₘₐₓᵖ and a warm-up match t
   }
 })
 
-test('the first updates of Schedule-Free RAdam leave the parameters unchanged or equal updates of SGD', () => {
+test('the first updates of Schedule-Free RAdam either leave the parameters unchanged or equal updates of SGD', () => {
   const after = (silentSgdPhase: boolean) => {
     const optimizer = new Optimizer(ones(), scheduleFreeRAdam({ lr: 0.5, silentSgdPhase }))
     optimizer.gradientPoint()
@@ -223,7 +223,7 @@ test('the Schedule-Free state z of new, extended, unfrozen and partly restored t
   expect([more.params.b[0], more.state.b.z[0], more.state.a.updates]).toEqual([9, 9, 0])
 })
 
-test('Schedule-Free rules refuse optimizer options that would change only the average', () => {
+test('Schedule-Free rules cannot be combined with optimizer options that would change only the average', () => {
   expect(() => delayedStart(3, free)).toThrow('delayedStart: rule: expected a rule in which the parameters')
   const delayed = { name: 'delayedStart', updates: 3, rule: free } as never
   expect(() => new Optimizer(ones(), delayed)).toThrow(OptionError)

@@ -99,7 +99,7 @@ const data = JSON.parse(readFileSync(join(home, 'test/data/schedules.json'), 'ut
 const nameOf = ({ system, name }: Golden) => `${system.split('.').at(-1)} ${name}`
 
 describe('the schedule values of PyTorch and Optax', () => {
-  test('are all compared', () => {
+  test('are all included in the comparison', () => {
     expect(data.map(nameOf).sort()).toEqual(Object.keys(golden).sort())
   })
 
@@ -447,7 +447,7 @@ describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {
     })
   })
 
-  test('increases until the last update of the warm-up, and not afterward', () => {
+  test('increases until the last update of the warm-up, and does not increase afterward', () => {
     check(({ schedule }) => {
       // A schedule that decreases meanwhile, and a schedule that restarts.
       if (schedule.schedule === 'cyclic' && schedule.mode === 'expRange') return
@@ -483,7 +483,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('is constant from the reported final update on', () => {
+  test('is constant from the update that the schedule reports as final', () => {
     check((schedule) => {
       const from = findConstantStart(schedule)
       if (from === Infinity) return
@@ -492,7 +492,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('has doubled values if multiplied by a factor of 2', () => {
+  test('has doubled values after multiplication by a factor of 2', () => {
     check((schedule) => {
       const values = valuesOf(schedule)
       const twice = valuesOf(scaled(schedule, 2))
@@ -525,7 +525,7 @@ describe('any schedule', () => {
   })
 })
 
-test('the interpolation of a schedule never exceeds its endpoint by rounding', () => {
+test('the interpolation in a schedule never exceeds the endpoint because of rounding', () => {
   const any = fc.double({ min: -1, max: 1, noNaN: true })
   const property = fc.property(any, any, fc.integer({ min: 1, max: 100 }), (value, endValue, rest) => {
     const steps = 2 ** 52
@@ -551,7 +551,7 @@ test('a joined schedule is continuous if each part begins with the final value o
   expect([10, 15, 35].map((t) => evaluateSchedule(schedule, t))).toEqual([1, 1, 0.25])
 })
 
-test('a warm-up is detected even inside joined schedules, factors and groups', () => {
+test('a warm-up is detected even inside joined schedules, scaled schedules and groups', () => {
   const rising = linear(0, { endValue: 1, steps: 10 })
   expect(warmupSteps(joined([rising, 1, rising], { boundaries: [10, 20] }))).toBe(10)
   expect(warmupSteps(joined([rising, rising], { boundaries: [5] }))).toBe(15)
@@ -622,7 +622,7 @@ describe('a schedule with metrics', () => {
     expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
   })
 
-  test('receives metrics even inside other schedules, and these schedules are copied', () => {
+  test('receives metrics even if other schedules contain the schedule, and the outer schedules are copied', () => {
     const plateau = reduceOnPlateau(1, { patience: 0 })
     const constantly = constant(2)
     const inner = joined([constantly, warmup(plateau, { steps: 2 })], { boundaries: [3] })
@@ -861,7 +861,7 @@ describe('the function evaluateSchedule', () => {
     expect(evaluateSchedule((t) => 2 * t + 1, 3)).toBe(7)
   })
 
-  test('evaluates a warm-up by its definition, and afterward the schedule that follows', () => {
+  test('evaluates a warm-up as defined, and then the schedule that follows the warm-up', () => {
     const plain = warmup(0.3, { steps: 4 })
     expect([0, 1, 3, 4, 100].map((t) => evaluateSchedule(plain, t))).toEqual([0.075, 0.15, 0.3, 0.3, 0.3])
     const fromZero = warmup((t) => 8 / (t + 1), { steps: 4, from: 0 })
@@ -870,7 +870,7 @@ describe('the function evaluateSchedule', () => {
     expect(evaluateSchedule(JSON.parse(JSON.stringify(plain)) as Schedule, 1)).toBe(0.15)
   })
 
-  test('leads to the same run as a schedule in the rule if `set` is called with its result before each step', () => {
+  test('leads to the same run as a schedule in the rule if `set` receives the returned value before each step', () => {
     const rate = warmup((t) => Math.cos(t / 10), { steps: 3, from: 0.01 })
     const scheduled = new Optimizer(Float32Array.of(1, -2), adam({ lr: rate }))
     const set = new Optimizer(Float32Array.of(1, -2), adam())

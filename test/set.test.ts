@@ -51,7 +51,7 @@ test('a call of `set` without a match leaves options of groups unchanged, and lr
   expect(optimizer.rule).toMatchObject({ lr: 1, weightDecay: 0.75 })
 })
 
-test('the option lrScale scales a schedule in a call of `set` like a number', () => {
+test('the option lrScale scales a schedule in a call of `set` in the same way as a number', () => {
   const optimizer = make()
   optimizer.set({ lr: (t) => 2 * t })
   const at = optimizer.report().tensors.map(({ rule }) => (rule as { lr: unknown }).lr)
@@ -76,7 +76,7 @@ test('a call of `set` also affects loaded runs and tensors that are added later'
   expect(rates(optimizer)).toEqual(expected)
 })
 
-test('a call of `set` ignores weightDecay 0 for a rule without decay, and refuses other unsupported options', () => {
+test('a call of `set` ignores weightDecay 0 for a rule without decay, and refuses any other unsupported option', () => {
   const params = { w: one(), bias: one() }
   new Optimizer(params, momentum(), { groups: [noDecay()] as never, shapes: { w: [1, 1] } })
   const groups = [{ match: 'bias', weightDecay: 0.1 }] as never

@@ -78,7 +78,7 @@ describe('row and column statistics of SM3', () => {
     })
 
   test.each(variants)(
-    'are the largest value of ν in each row and column: $name',
+    'contain the largest value of ν in each row and column: $name',
     ({ name: _, ...engine }) => {
       const optimizer = make(engine)
       optimizer.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6), b: Float64Array.of(3, 0) })
@@ -103,7 +103,7 @@ describe('row and column statistics of SM3', () => {
     expect([...(optimizer.state.w.c ?? [])]).toEqual([NaN, NaN, NaN])
   })
 
-  test('are saved on one engine, and loaded on another engine', () => {
+  test('can be saved on one engine and loaded on another engine', () => {
     const optimizer = make({ engine: 'typescript' })
     optimizer.step({ w: Float64Array.of(1, 2, 3, 4, 5, 6), b: Float64Array.of(1, 2) })
     const loaded = Optimizer.load(optimizer.save(), { engine: 'wasm' }) as unknown as typeof optimizer

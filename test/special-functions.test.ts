@@ -74,7 +74,7 @@ describe.each(Object.keys(within))('the special function %s', (name) => {
     }
   })
 
-  test('in float32 equals the rounded float64 value', () => {
+  test('returns the rounded float64 value in float32', () => {
     for (const row of table[name]) {
       const x = Float32Array.from(row.slice(0, count))
       expect(f.value(x)).toBe(Math.fround(f.value([...x])))
@@ -97,7 +97,7 @@ describe('the special function voigt', () => {
     }
   })
 
-  test('has derivatives accurate to 32 units in the last place of the largest one', () => {
+  test('has derivatives accurate to 32 units in the last place of the largest derivative', () => {
     const slopes = new Float64Array(3)
     for (const [x, sigma, gamma, exact, ...exacts] of table.voigt) {
       f.gradient([x, sigma, gamma], slopes)
@@ -109,7 +109,7 @@ describe('the special function voigt', () => {
     }
   })
 
-  test('in float32 equals the rounded float64 value', () => {
+  test('returns the rounded float64 value in float32', () => {
     for (const row of [...table.voigt, [6, 1, 0], [0.5, 2, 1]]) {
       const x = Float32Array.from(row.slice(0, 3))
       expect(f.value(x), `${x}`).toBe(Math.fround(f.value([...x])))
@@ -381,7 +381,7 @@ describe('the special functions', () => {
     expect(f.value(Float32Array.of(nan))).toBeNaN()
   })
 
-  test('have the values of C99 for special arguments of atan2', () => {
+  test('have the values of the C99 standard for special arguments of atan2', () => {
     const f = expression('atan2(y, x)')
     const pi = Math.PI
     const all: readonly (readonly [y: number, x: number, value: number])[] = [
@@ -429,7 +429,7 @@ describe('the special functions', () => {
 })
 
 describe.each(['float32', 'float64'] as const)(
-  'special functions compute the same bits on all engines, in %s,',
+  'special functions have the same bits on all engines in %s',
   (dtype) => {
     const make = (numbers: readonly number[]) =>
       dtype === 'float32' ? Float32Array.from(numbers) : Float64Array.from(numbers)
@@ -521,7 +521,7 @@ test('second derivatives are correct for all special functions except trigamma, 
   expect(() => expression('trigamma(x)').hessian([3], second)).toThrow(OptionError)
 })
 
-test('a name that a later version uses for a function is a parameter unless parentheses follow', () => {
+test('a name that a later version uses for a function remains a parameter unless parentheses follow the name', () => {
   const f = expression('gamma*lgamma(x) + sign')
   expect(f.names).toEqual(['gamma', 'x', 'sign'])
   expect(f.value([2, 4, 1])).toBe(2 * expression('lgamma(x)').value([4]) + 1)

@@ -67,7 +67,7 @@ describe('the results of standardErrors', () => {
     expect(covariance[0][1]).toBeCloseTo(0, 12)
   })
 
-  test.each(Object.keys(digits) as (keyof typeof digits)[])('for %s are correct at any scale', (way) => {
+  test.each(Object.keys(digits) as (keyof typeof digits)[])('are correct at any scale for %s', (way) => {
     for (const size of [1e-9, 1e-4, 1, 1e7, 1e12]) {
       const text = `((a - 3*${size})/${size})^2/2 + exp(b*10) - b*10 + .3*(a - 3*${size})/${size}*(b*10)`
       const objective = ways(expression(text))[way]
@@ -114,7 +114,7 @@ describe('the results of standardErrors', () => {
 })
 
 describe('the second derivatives of an expression', () => {
-  test('equal manual derivatives, even with data rows and conditions', () => {
+  test('equal derivatives by hand, even for data rows and conditions', () => {
     const of = (text: string, x: number[]) => {
       const out = new Float64Array(x.length ** 2)
       expression(text).hessian(x, out)
@@ -149,7 +149,7 @@ describe('standard errors that are NaN', () => {
     expect(message).toBe('the value falls on both sides along y: this is no minimum')
   })
 
-  test('occur along directions in which the value is constant', () => {
+  test('occur if the value is constant along a direction', () => {
     for (const { reason, direction } of errorsOf('(x - 2*y)^2/2', [2, 1])) {
       expect(reason).toBe('singular')
       expect(direction?.[1] as number).toBeCloseTo(0.5, 3)

@@ -71,7 +71,7 @@ describe('the grid of starting points', () => {
 })
 
 describe('the 32-bit words of the random generator', () => {
-  test("equal the words that the generator's authors published for this state", () => {
+  test("equal the words that the generator's authors published for the same state", () => {
     const next = random(42)
     expect(golden.words).toEqual(golden.words.map(next))
   })
@@ -85,7 +85,7 @@ describe('the 32-bit words of the random generator', () => {
 describe('integers of the random generator', () => {
   // For 3e9, three words in ten are rejected.
   test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
-    'drawn in one call equal integers drawn one by one, below %d',
+    'are the same whether generated in one call or one by one, below %d',
     (count) => {
       const next = random(1, 2, 3)
       const words = new WordStream().seed(1, 2, 3)
@@ -164,7 +164,7 @@ describe("Sobol's sequence", () => {
     },
   )
 
-  test('is shifted digitally by a seed', () => {
+  test('is modified by a digital shift that depends on the seed', () => {
     const columns = [undefined, 9].map((seed) =>
       lists(sobolStarts(unit(4), 64, seed === undefined ? {} : { seed })),
     )
@@ -206,7 +206,7 @@ describe.each(Object.entries(makers))('starting points of the kind %s', (name, m
     expect(new Set(y)).toEqual(new Set([-3]))
   })
 
-  test('are rounded from float64 for float32', () => {
+  test('are computed in float64 and rounded to float32 on request', () => {
     const columns = lists(make({ x: [-0.1, 0.7] }, 100, { seed: 2 }))
     expect(lists(make({ x: [-0.1, 0.7] }, 100, { seed: 2, dtype: 'float32' }))).toEqual(
       columns.map((column) => column.map(Math.fround)),
@@ -266,7 +266,7 @@ describe('invalid calls that generate starting points', () => {
   })
 })
 
-test('minimizeMany accepts generated starts', () => {
+test('the function minimizeMany accepts generated starting points', () => {
   const starts = sobolStarts({ x: [-2, 2], y: [-1, 3] }, 16, { dtype: 'float32' })
   const { x } = minimizeManySync(expression('(1 - x)^2 + y^2'), starts, adam({ lr: 0.1 }))
   expect(x.x).toBeInstanceOf(Float32Array)

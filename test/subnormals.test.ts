@@ -131,7 +131,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
       expect(firstDifference(expectedAfter(PERIOD, rule, dtype).params, params)).toBe(-1)
     })
 
-    test.each(counting)('does not happen at update 255: %s', (_, rule) => {
+    test.each(counting)('has no effect at update 255: %s', (_, rule) => {
       const { state: expected } = expectedAfter(PERIOD - 1, rule, dtype)
       const { state } = updated(variant, rule, dtype, PERIOD - 1)
       for (const name in expected) expect(firstDifference(expected[name], state[name]), name).toBe(-1)
@@ -192,7 +192,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
     })
   })
 
-  test('happens at the 256th update of each tensor', () => {
+  test('takes place at the 256th update of each tensor', () => {
     const { name: _, ...engine } = variant
     const one = Float32Array.of(1)
     const optimizer = new Optimizer({ a: one, b: one.slice() }, momentum(), engine)
@@ -206,7 +206,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
     }
   })
 
-  test('happens in stepAsync and in the middle of large arrays', async () => {
+  test('takes place in stepAsync and in the middle of large arrays', async () => {
     const length = 300_007
     const { optimizer, state } = begin(
       variant.engine === 'native' ? { ...variant, threads: 3 } : variant,
@@ -221,7 +221,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
 })
 
 test.each(dtypes)(
-  'the flushed subnormal numbers would have no effect, because they are added to the larger default ε: %s',
+  'the flushed subnormal numbers have no effect on updates, because the default ε is much larger: %s',
   (dtype) => {
     const f = roundOf[dtype]
     for (const { name, eps, beta2 = 0 } of [
@@ -268,7 +268,7 @@ const dividing = counting.filter(
   ([, rule]) => 'eps' in rule && !('cautiousWeightDecay' in rule && rule.cautiousWeightDecay),
 )
 
-describe.each(dtypes)('flushed subnormal numbers do not affect divisors: %s', (dtype) => {
+describe.each(dtypes)('the flushing of subnormal numbers does not affect divisors: %s', (dtype) => {
   test.each(dividing.filter(([, rule]) => settles(rule, dtype)))('in the rule %s', (_, rule) => {
     const { state: kept } = expectedAfter(PERIOD - 1, rule, dtype)
     const names = timeless(rule, dtype)

@@ -15,7 +15,7 @@ const arrays = { float32: Float32Array, float64: Float64Array }
 const dtypes = Object.keys(arrays) as (keyof typeof arrays)[]
 const partsOf = ({ indices, values }: Anything) => ({ indices: [...indices], values: [...values] })
 
-test('sumGradients adds neighboring pairs of gradients, and then the rounded sums of pairs', () => {
+test('sumGradients adds neighboring pairs of gradients, and then adds the rounded sums of the pairs', () => {
   // 2²⁴ + 1 is not a float32, and 2²⁴ + 2 is.
   const [large, one] = [2 ** 24, 1]
   const sum = (...numbers: number[]) => sumGradients(numbers.map((x) => Float32Array.of(x)))[0]
@@ -54,7 +54,7 @@ test('sumGradients sorts and merges sparse rows, and ignores missing parts', () 
   expect(none.b).toBe(null)
 })
 
-test('sumGradients neither changes, keeps nor returns its arguments', () => {
+test('sumGradients does not change, keep or return the arguments of the call', () => {
   const [embed, indices, w] = [Float32Array.of(1, 2), [1, 0], Float32Array.of(3)]
   const sum = sumGradients([{ embed: sparseRows(indices, embed), w }])
   for (const array of [sum.w, sum.embed.values]) array.fill(9)
@@ -86,7 +86,7 @@ describe.each(dtypes)('the sums of sumGradients in %s', (dtype) => {
     inner: { list: [body && Typed.from(body)] },
   })
 
-  test('do not depend on the order in which gradients arrive, their sparse or dense form, or intermediate sums', () => {
+  test('do not depend on the order of the gradients, on sparse or dense form, or on intermediate sums', () => {
     fc.assert(
       fc.property(
         fc

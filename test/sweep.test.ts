@@ -74,7 +74,7 @@ describe('option values of antigrad sweep', () => {
     expect(parseValues('--lr', text)).toEqual(values)
   })
 
-  test('are distinct even if close together, and include the exact ends of the range', () => {
+  test('are distinct even if the values are close together, and include the exact ends of the range', () => {
     const values = parseValues('--lr', '0.123456789..0.2:log:9999') as number[]
     expect(new Set(values).size).toBe(9999)
     expect([values[0], values[9998]]).toEqual([0.123456789, 0.2])
@@ -101,7 +101,7 @@ describe('the named functions of antigrad sweep', () => {
     }
   })
 
-  test('include bowls with other condition numbers', () => {
+  test('include the function bowl with other condition numbers', () => {
     const text = expression(objectiveText('bowl', 7.5))
     expect(text.value([3, 2])).toBe(bowl({ condition: 7.5 }).value([3, 2]))
   })
@@ -134,7 +134,7 @@ test('docs/objectives.md has a table row for each rule on each objective, writte
   expect(tables).toEqual(having.map((make) => [make().name, sweepable]))
 })
 
-test('the progress of antigrad sweep shows a rate and the remaining time', () => {
+test('the progress line of antigrad sweep shows a rate and the remaining time', () => {
   const progress = { sets: 3, totalSets: 100, runs: 30_000, totalRuns: 1_000_000 }
   expect(describeProgress({ ...progress, sets: 0, runs: 0 }, 0)).toBe(
     '0 of 100 option sets, 0 of 1,000,000 runs',
@@ -184,7 +184,7 @@ describe('the JSON output of antigrad sweep', () => {
     }
   })
 
-  test('combines the parts of a batch with many starting points', () => {
+  test('combines the parts of a batch that has many starting points', () => {
     const [{ runs, reached, best }] = lines('--function booth --lr 0.1 --starts 40000 --max-iterations 50')
     const starts = sobolStarts({ x: [-10, 10], y: [-10, 10] }, 40_000)
     const limits = { maxIterations: 50 }
@@ -293,7 +293,7 @@ describe('the table of antigrad sweep', () => {
     )
   })
 
-  test('has percentages that add up to 100, including the share of runs that reach the limit of updates', () => {
+  test('contains percentages that add up to 100, including the share of runs that reach the limit of updates', () => {
     const args = '--function himmelblau --lr 0.02,0.1 --starts 47 --max-iterations 500'
     const rows = sweep(...words(args))
       .stdout.split('\n')
@@ -350,7 +350,7 @@ describe('Ctrl-C during antigrad sweep', () => {
     return { status, stdout, stderr }
   }
 
-  test('prints the completed lines, and leads to exit status 130', async () => {
+  test('prints the completed lines, and ends the command with exit status 130', async () => {
     // Without a tolerance, each set takes the same time.
     const args =
       '--lr 1e-4..1:log:2000 --starts 2048 --tolerance 0 --max-iterations 2000 --json -o stopped.svg'
@@ -428,7 +428,7 @@ describe('the plot of antigrad sweep', () => {
     expect(draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))).toBe(svg)
   })
 
-  test('shows the share of converged runs to the pixel', () => {
+  test('shows the share of converged runs with an accuracy of one pixel', () => {
     const args = words('--function booth --lr 1e-9,0.1 --starts 16')
     const svg = draw(...args)
     const first = /id="panel0"[\s\S]*?data-line="[^"]*"[^>]*><path d="M([\d. ]+)"/.exec(svg)?.[1]

@@ -87,7 +87,7 @@ describe('numbers in a table', () => {
   test.each<[string, Decimal | undefined, number[]]>([
     ['a table with a decimal comma may contain thousands separators', undefined, [0.5, 1234]],
     ['the option decides', '.', [NaN, 1.234]],
-  ])('use the decimal separator of the table or of the option: %s', (_, decimal, expected) => {
+  ])('are read with the decimal separator of the table or of the option: %s', (_, decimal, expected) => {
     expect(numbersOf('t;y\n0,5;1.234', { decimal })[1]).toEqual(expected)
   })
 
@@ -97,7 +97,7 @@ describe('numbers in a table', () => {
 })
 
 describe('rows of a table', () => {
-  test('are recorded with the numbers of the first and last line of each row', () => {
+  test('are recorded with the first and the last line number of each row', () => {
     const text = '# one\r\n"a\r\nb",c\r\n\n1,"2\n\n"\r"x""y",5" pipe,"a"b\n , \n7,8'
     const rows: Row[] = [
       [['a\r\nb', 'c'], 2, 3],

@@ -129,7 +129,7 @@ describe('the process can end without a crash during', () => {
     })
   })
 
-  test('stepAsync, and a normal exit waits for the step', async () => {
+  test('stepAsync, and a normal exit of the process waits until the step is complete', async () => {
     const end = await run("(await make()).stepAsync().then(() => console.log('well'))")
     expect(end).toEqual(well())
   })
@@ -164,7 +164,7 @@ describe('garbage collection during stepAsync', () => {
     expect(end).toEqual(well('0\n'))
   })
 
-  test('does not free memory that only the addon still uses', async () => {
+  test('does not free memory that is now used only by the addon', async () => {
     expect(engines().native.available).toBe(true)
     const require = createRequire(import.meta.url)
     const addon = Object.keys(require.cache).find((file) => file.endsWith('.node'))

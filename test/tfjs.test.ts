@@ -182,7 +182,7 @@ describe.each(['cpu', 'wasm'])('an optimizer in TensorFlow.js on %s', (backend) 
     await trained(loaded, 1)
   })
 
-  test("continues from values that the user assigns to the model's variables", async () => {
+  test("continues from the values that the user assigns to the model's variables", async () => {
     const w = tf.variable(tf.tensor([1, 2]), true, 'w')
     const optimizer = new TfjsOptimizer(adam({ lr: 0.1 }))
     const grads = { w: tf.tensor([1, -1]) }
@@ -255,7 +255,7 @@ describe('the module antigrad/tfjs refuses', () => {
     expect(error).toMatchObject({ argument: expect.stringContaining(argument) })
   })
 
-  test('gradients of the wrong shape without changing anything', () => {
+  test('gradients of the wrong shape before any change', () => {
     const w = tf.variable(tf.tensor([1, 2]), true, 'w')
     const optimizer = new TfjsOptimizer(adam())
     expect(() => optimizer.applyGradients({ w: tf.tensor([1]) })).toThrow(TensorError)
@@ -267,7 +267,7 @@ describe('the module antigrad/tfjs refuses', () => {
     expect(() => optimizer.show('average')).toThrow(OptionError)
   })
 
-  test('to save a model with schedule functions, and names the functions', async () => {
+  test('a save of a model with schedule functions, and names the functions', async () => {
     const model = network()
     model.compile({ optimizer: new TfjsOptimizer(adam({ lr: () => 0.1 })), loss: 'meanSquaredError' })
     expect(await thrownBy(() => saved(model))).toMatchObject({ argument: 'getConfig: lr' })
@@ -336,7 +336,7 @@ describe('the example tfjs.mjs', () => {
   }
 
   test.each(['cpu', 'wasm'])(
-    'continues in another process and on another engine with the same bits: %s',
+    'continues a run with the same bits in another process and on another engine: %s',
     (backend) => {
       const folder = mkdtempSync(join(tmpdir(), 'antigrad-tfjs-'))
       try {

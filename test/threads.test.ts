@@ -27,7 +27,7 @@ describe('the number of threads', () => {
   })
 
   describe.each(data)(
-    'changes no bit of the result for several tensors, including tensors without a gradient: %s',
+    'does not affect any bit of the result for several tensors, including tensors without a gradient: %s',
     (_, several) => {
       test.each(cases)('$name', (testCase) => {
         expect(differenceAmong(variants, testCase, several)).toBeNull()
@@ -40,7 +40,7 @@ describe('the number of threads', () => {
   const lengths = [BLOCK, PIECE, 2 * PIECE].flatMap((border) => [border - 1, border, border + 1])
 
   test.each(dtypes)(
-    'changes no bit of the result for a tensor that ends at a boundary between pieces: %s',
+    'does not affect any bit of the result for a tensor that ends at a boundary between pieces: %s',
     (dtype) => {
       expect(sample).toHaveLength(names.length)
       for (const length of lengths) {
@@ -56,7 +56,7 @@ describe('the number of threads of an optimizer', () => {
   const withBytes = (bytes: number, options = {}) =>
     new Optimizer(new Float32Array(bytes / 16), adam(), { engine: 'native', ...options })
 
-  test("is one thread per 4 MiB of the optimizer's memory, up to the number of cores", () => {
+  test("is one per 4 MiB of the optimizer's memory, and at most the number of cores", () => {
     const cores = availableParallelism()
     expect(withBytes(2 ** 10).threads).toBe(1)
     expect(withBytes(2 ** 22).threads).toBe(1)
@@ -65,13 +65,13 @@ describe('the number of threads of an optimizer', () => {
     expect(withBytes(2 ** 25).threads).toBe(Math.min(8, cores))
   })
 
-  test('can be set by an option for any memory size, even above the number of cores', () => {
+  test('can be set by an option, whatever the memory size, even to more than the number of cores', () => {
     expect(withBytes(2 ** 25, { threads: 1 }).threads).toBe(1)
     expect(withBytes(2 ** 10, { threads: 3 }).threads).toBe(3)
     expect(withBytes(2 ** 10, { threads: 256 }).threads).toBe(256)
   })
 
-  test('is always one on any engine except native', () => {
+  test('is always one on every engine except the native engine', () => {
     for (const engine of ['wasm', 'typescript'] as const) {
       expect(new Optimizer(new Float32Array(9), adam(), { engine, threads: 4 }).threads).toBe(1)
     }

@@ -165,14 +165,14 @@ describe.each(['float32', 'float64'] as const)('a rule whose update has two stag
     expect(digests(sliced as never)).toEqual(digests(whole as never))
   })
 
-  test('computes the same bits with a learning-rate schedule, and if the last stage sets the gradients to 0', () => {
+  test('computes the same bits with a learning-rate schedule and with gradients that the last stage sets to 0', () => {
     const { optimizer, params } = run(dtype, trial({ lr: () => 1 }), { zeroGrads: true })
     expect(params.map(digest)).toEqual(expected.params)
     const grads = optimizer.grads as unknown as readonly FloatArray[]
     expect(grads.every((gradient) => gradient.every((x) => x === 0))).toBe(true)
   })
 
-  test('keeps the parameters and updates the state during a delayed start', () => {
+  test('updates the state but not the parameters during a delayed start', () => {
     const delayed = run(dtype, delayedStart(3, trial() as never))
     expect(delayed.params).toEqual(delayed.initial)
     const first = run(dtype).state[3]
@@ -182,7 +182,7 @@ describe.each(['float32', 'float64'] as const)('a rule whose update has two stag
 })
 
 test.each([KERNELS - 1, KERNELS])(
-  'the jobs of an update have unique keys for kernel numbers below 1024: %d',
+  'the jobs of an update have unique keys if every kernel number is below 1024: %d',
   (number) => {
     const Far = { ...shared, number, name: 'Far', tensor: [], sums: [] } as const
     const loop = twice<typeof Far>(() => (theta) => {

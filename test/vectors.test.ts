@@ -70,7 +70,7 @@ const equations = new Map(
   }),
 )
 
-test.each([...equations])('%s has its equation in TypeScript', (_, equation) => {
+test.each([...equations])('the kernel %s has an equation in the TypeScript source', (_, equation) => {
   expect(sum(equation)).toBeGreaterThan(0)
 })
 
@@ -127,7 +127,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
     }
   })
 
-  test('repeats a planned step without looking up thread-local storage', () => {
+  test('repeats a planned step without access to thread-local storage', () => {
     // The lookup takes 10 ns, a fifth of a small step.
     const calls = [...code].filter(([name]) => name.includes('bound::call<Steps>'))
     expect(calls).toHaveLength(1)
@@ -252,7 +252,7 @@ describe.each(Object.entries({ core, catalogue }))('the WebAssembly module %s', 
     })
 
     if (isCore) {
-      test(`${dtype}: contains no kernel of the catalogue`, () => {
+      test(`${dtype}: contains none of the kernels that belong to the catalogue module`, () => {
         const ran = [...code.keys()].filter((key) => key.startsWith(`simd128::run<${vector}`))
         expect(ran.length).toBe(coreNames.length)
         expect([...code.keys()].filter((key) => /matrices|piece/i.test(key))).toEqual([])

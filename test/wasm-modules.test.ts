@@ -109,7 +109,7 @@ test('a WebAssembly module that does not compile is reported, and the engine sta
   expect(bits(optimizer.params.x)).not.toEqual(before)
 })
 
-test('the packed WebAssembly modules equal the build output, and are a sixth smaller than with gzip', () => {
+test('the packed WebAssembly modules equal the build output, and are a sixth smaller than gzip files', () => {
   for (const [name, module] of Object.entries({ core, catalogue, equations, many })) {
     const bytes = built(name)
     expect(Buffer.from(decodeModule(module)).equals(bytes), name).toBe(true)
@@ -118,7 +118,7 @@ test('the packed WebAssembly modules equal the build output, and are a sixth sma
   }
 })
 
-test('the complete WebAssembly module stays registered when other modules are registered later', async () => {
+test('the complete WebAssembly module stays registered if other modules are registered later', async () => {
   registerModule(equations)
   for (const other of [catalogue, core]) {
     registerModule(other)
@@ -129,7 +129,7 @@ test('the complete WebAssembly module stays registered when other modules are re
   for (let seed = 1; seed < 4; seed++) pair.step(seed)
 })
 
-test('the catalogue module contains the kernels of the core module under the same numbers, before its own kernels', () => {
+test("the catalogue module contains the core module's kernels under the same numbers, followed by other kernels", () => {
   const kernels = Object.values(manifest).flatMap((entry) =>
     typeof entry === 'object' && 'number' in entry ? [entry] : [],
   )

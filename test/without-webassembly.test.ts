@@ -39,11 +39,11 @@ type Found = Readonly<
 const run = (engine: string | undefined, flags: string[]) =>
   inChild(body(engine), { flags, folder: home }) as Found
 
-describe('under node --jitless,', () => {
+describe('under the command node --jitless,', () => {
   const expected = run('typescript', [])
 
   test.each([undefined, 'typescript'])(
-    'batches and fits with the engine option %s compute the same bits as in TypeScript',
+    'batches and fits with the engine option %s compute the same bits as the TypeScript engine',
     (engine) => {
       const found = run(engine, ['--jitless'])
       for (const name of Object.keys(calls) as (keyof Found)[]) {

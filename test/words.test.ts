@@ -92,7 +92,7 @@ describe('the check of words', () => {
     expect(texts('Version 1.2.3 of a.b() … and so on')).toEqual(['Version 1.2.3 of a.b() … and so on'])
   })
 
-  test('counts a list of code terms and a citation as one word each', () => {
+  test('counts a list of code terms as one word, and a citation as one word', () => {
     expect(wordsIn('Names are CODE, CODE and CODE by the paper (Ma and Yarats, 2019)')).toBe(7)
   })
 
@@ -162,7 +162,7 @@ of two lines. Those are it.
     ['x.html', '<p>Fine</p>\n<p>Those <b>that</b> lie</p>\n', 2],
     ['x.vue', '<script setup>\n// Those that lie.\n</script>\n', 2],
     ['x.yml', 'a: 1\n# those that lie\n', 2],
-  ])('reads %s', (file, source, line) => {
+  ])('reads the text of %s', (file, source, line) => {
     const found = checkWords(file, source)
     expect(found.map((each) => each.line)).toEqual([line, line])
   })
@@ -180,7 +180,7 @@ const exceptions: readonly [file: string, part: string, reason: string][] = [
   ['docs/rivals.md', 'AMD EPYC', 'is generated with the measurement'],
 ]
 
-test('the check of words finds no problem in the prose of the project', () => {
+test('the check of words finds no violation of the word rules in the project', () => {
   const home = join(import.meta.dirname, '..')
   const files = execFileSync('git', ['ls-files'], { cwd: home, encoding: 'utf8' })
     .split('\n')

@@ -17,7 +17,7 @@ const kernels = new Map<string, Kernel>(
   ),
 )
 
-test("the benchmark's memory passes cover every rule", () => {
+test('the memory passes of the benchmark include a pass for every rule', () => {
   expect(Object.keys(all)).toEqual(expect.arrayContaining(Object.keys(definitions)))
 })
 

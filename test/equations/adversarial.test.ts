@@ -67,7 +67,7 @@ describe('an invalid line of a custom rule', () => {
     }
   })
 
-  test('is refused for using a value per element where a value per tensor is required', () => {
+  test('is refused if the line uses a value per element but must use a value per tensor', () => {
     const { error } = refusal(() => make('theta = theta - g\np = g', { scalars: { p: 1 } }))
     expect(error.position).toBe(18)
     expect(error.message).toContain('p: one number per tensor, got one number per element')
@@ -128,7 +128,7 @@ describe('an invalid declaration of a custom rule', () => {
     expect(error.message).toContain('defineRule: name')
   })
 
-  test('is read with one call per getter, and exceptions from getters are propagated', () => {
+  test('is read with one call per getter, and throws the exceptions of getters', () => {
     let count = 0
     const given = {
       get step() {
@@ -147,7 +147,7 @@ describe('an invalid declaration of a custom rule', () => {
     expect(refusal(() => defineRule('attacked', throwing)).error).toBe(thrown)
   })
 
-  test("cannot be caused by later changes of the user's objects", () => {
+  test("does not arise if the user changes the declaration's objects later", () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = g; theta = theta - lr*m' }
     const rule = defineRule('attacked', given)()
     given.options.lr = 7
@@ -159,7 +159,7 @@ describe('an invalid declaration of a custom rule', () => {
   })
 })
 
-describe('properties on a polluted Object.prototype', () => {
+describe('properties that a program adds to Object.prototype', () => {
   const polluted = Object.prototype as unknown as Record<string, unknown>
   afterEach(() => {
     for (const key of ['equations', 'options', 'state', 'scalars', 'lr', 'step']) delete polluted[key]
@@ -215,7 +215,7 @@ describe('a large definition of a custom rule', () => {
     expect(took).toBeLessThan(2000)
   })
 
-  test('is compiled in little time if the text consists of comments and spaces', () => {
+  test('is compiled in little time if the definition consists of comments and spaces', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
@@ -223,7 +223,7 @@ describe('a large definition of a custom rule', () => {
     }
   })
 
-  test('is compiled in little time if the same text is repeated', () => {
+  test('is compiled in little time if the definition repeats the same text', () => {
     const rule = make(`a = lr\n${many(60, () => 'a = a*a + a')}\ntheta = theta - a*g`, {
       options: { lr: 1e-9 },
     })
@@ -232,7 +232,7 @@ describe('a large definition of a custom rule', () => {
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
-  test('is compiled to few operations if powers are nested', () => {
+  test('is compiled to few operations if the definition contains nested powers', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
     expect(performance.now() - begin).toBeLessThan(2000)
@@ -240,7 +240,7 @@ describe('a large definition of a custom rule', () => {
 })
 
 describe('the scalar states of a custom rule', () => {
-  test('cause an error before any change at every step if a scalar is not finite', () => {
+  test('cause an error at every step, before any change, if a scalar is not finite', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
@@ -318,7 +318,7 @@ describe('a name in a custom rule', () => {
     },
   )
 
-  test('must be `lr` for the learning rate, because the option lrScale is otherwise refused', () => {
+  test('must be `lr` for the learning rate if the option lrScale is used', () => {
     const rule = make('theta = theta - k*g', { options: { k: 2 } })
     const given = { engine, groups: [{ match: 'b', lrScale: 0.5 }] } as const
     expect(() => new Optimizer({ a: F(1), b: F(1) }, rule(), given)).toThrow(/lrScale/)
@@ -362,7 +362,7 @@ describe('a saved run of a custom rule', () => {
     expect(error.name).toMatch(/^(CheckpointError|EquationError|ArgumentError|OptionError)$/)
   })
 
-  test('continues after load if it is valid', () => {
+  test('continues after a call of load if the saved run is valid', () => {
     const optimizer = spoiled(() => {})()
     expect(optimizer.updates).toBe(1)
   })
@@ -374,7 +374,7 @@ describe('a saved run of a custom rule', () => {
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test('is refused by restore if the equations of the rule differ, even if all saved arrays fit', () => {
+  test("is refused by the method restore if the rule's equations differ, even if all array sizes match", () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',
@@ -403,7 +403,7 @@ describe('a saved run of a custom rule', () => {
     }
   })
 
-  test('contains no −0, because JSON.stringify writes −0 as 0', () => {
+  test('contains 0 in place of −0, because JSON.stringify writes −0 as 0', () => {
     const rule = defineRule('attacked', {
       ...{ options: { lr: -0 }, state: { m: -0 }, scalars: { p: -0 } },
       step: 'm = lr*g; theta = p*theta',

@@ -25,7 +25,7 @@ describe.each(variants)('sums over all tensors in a custom rule on $name', ({ na
   }
 
   test.each([{}, { tensorNorm: 1e9 }])(
-    'are computed separately for a group of tensors if the clip is %o',
+    'include only the tensors of one group if the clip is %o',
     (clip) => {
       const make = () => new Optimizer(params, rule, { ...engine, groups: [{ match: 'b', clip }] })
       const [optimizer, other] = [make(), make()]

@@ -153,7 +153,7 @@ const settings: readonly (readonly [name: string, twin: string, more: object, gi
   ],
 ]
 
-test('Adam as a custom rule compiles to four operations whose kernels load common values once', () => {
+test('Adam as a custom rule compiles to four operations, and the kernels load shared values only once', () => {
   const { own } = twins.find(({ name }) => name === 'own-adam-unprotected') as Twin
   const operations = Array.from(
     describeRule(own() as never).matchAll(/\w+ ← \w+\(.*\)/g),
@@ -169,15 +169,15 @@ test('Adam as a custom rule compiles to four operations whose kernels load commo
 
 describe.each(variants)('custom rules on $name', (variant) => {
   describe.each(dtypes)('with parameters in %s', (dtype) => {
-    test.each(twins)('equal the built-in rules to the bit for $name', (twin) => {
+    test.each(twins)('compute the same bits as the built-in rule $name', (twin) => {
       expect(compare(twin, variant, dtype)).toBeNull()
     })
 
-    test.each(settings)('equal the built-in rules with the options “%s”: %s', (_, name, more, given) => {
+    test.each(settings)('compute the same bits as the built-in rules with the options “%s”: %s', (_, name, more, given) => {
       expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
     })
 
-    test('equal the built-in rules with a delayed start and with sparse gradients', () => {
+    test('compute the same bits as the built-in rules with a delayed start and with sparse gradients', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const values = (...numbers: number[]) => array(dtype, numbers)
@@ -195,7 +195,7 @@ describe.each(variants)('custom rules on $name', (variant) => {
     })
 
     test.each(twins.filter(({ sums }) => !sums))(
-      'equal the built-in rules with accumulated batches: $name',
+      'compute the same bits as the built-in rules with accumulated batches: $name',
       ({ own, built, options }) => {
         const { name: _, ...engine } = variant
         const starts = {
@@ -213,7 +213,7 @@ describe.each(variants)('custom rules on $name', (variant) => {
       },
     )
 
-    test('equal the built-in rules after save and load, and after a call of set', () => {
+    test('compute the same bits as the built-in rules after save and load, and after a call of `set`', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const again = (one: Optimizer<Tensors>) => Optimizer.load<Tensors>(structuredClone(one.save()), engine)
@@ -228,7 +228,7 @@ describe.each(variants)('custom rules on $name', (variant) => {
     })
 
     test.each(twins.filter(({ sums }) => sums))(
-      'equal the built-in rules on 40,000 elements: $name',
+      'compute the same bits as the built-in rules on 40,000 elements: $name',
       ({ own, built, options }) => {
         const length = 40_000
         const values = (seed: number) => {

@@ -59,7 +59,7 @@ test('the function checkpoints keeps the most recently saved files', async () =>
   expect(readdirSync(folder)).toHaveLength(3)
 })
 
-test('concurrent saves write one checkpoint after the other, each with the state at the time of its call', async () => {
+test("concurrent calls of save write checkpoints one after another, each with the optimizer's state at the call", async () => {
   const kept = checkpoints(folder)
   const optimizer = fresh()
   const saving = [1, 2, 3, 4, 5].map(() => {
@@ -167,7 +167,7 @@ test('a search for the newest checkpoint skips a dangling link and a file with e
   expect(await kept.latest()).toMatchObject({ step: 1 })
 })
 
-test("a search for the newest checkpoint skips a folder with a checkpoint's name, warns, and keeps the folder", async () => {
+test('a search for the newest checkpoint skips a folder that is named like a checkpoint, and prints a warning', async () => {
   const onWarning = vi.fn()
   const kept = checkpoints(folder, { keep: 1, onWarning })
   const optimizer = fresh()
@@ -184,7 +184,7 @@ test("a search for the newest checkpoint skips a folder with a checkpoint's name
   expect(await kept.latest()).toMatchObject({ step: 3, skipped: [] })
 })
 
-test('a save beyond the last possible file number is refused before anything is written', async () => {
+test('a save is refused before anything is written if the last possible file number is already used', async () => {
   const kept = checkpoints(folder, { keep: 1 })
   const optimizer = fresh()
   const path = await kept.save(optimizer)
@@ -224,7 +224,7 @@ describe('an invalid checkpoint call', () => {
   })
 })
 
-describe('extra', () => {
+describe('the value `extra` of a checkpoint', () => {
   const extraOf = async (extra: unknown) => {
     await checkpoints<unknown>(folder).save(fresh(), { extra })
     return (await checkpoints<unknown>(folder).latest())?.extra
@@ -238,7 +238,7 @@ describe('extra', () => {
     return path
   }
 
-  test('returns any JSON value with the same bits', async () => {
+  test('can be any JSON value, and is read back with the same bits', async () => {
     const draw = random(3)
     const bits = new Float64Array(2000)
     new Uint32Array(bits.buffer).forEach((_, i, words) => {
@@ -264,7 +264,7 @@ describe('extra', () => {
     expect(await extraOf(deep)).toStrictEqual(deep)
   })
 
-  test('is undefined if none was saved, as in files of earlier releases', async () => {
+  test('is undefined if the file contains no such value, as in files of earlier releases', async () => {
     expect(await extraOf(undefined)).toBeUndefined()
     const file = await openFile(join(folder, '000001-step-0.safetensors'))
     expect([...file.metadata.keys()].filter((key) => key.startsWith('checkpoint.'))).toEqual([
@@ -291,7 +291,7 @@ describe('extra', () => {
     expect((await kept.latest())?.extra).toStrictEqual({ list: [1], epoch: 1 })
   })
 
-  test('resumes a run with the state of its generator', async () => {
+  test('can store the state of a random generator, so that a resumed run draws the same numbers', async () => {
     const losses: number[] = []
     const train = (optimizer: ReturnType<typeof fresh>, draw: ReturnType<typeof random>, until: number) => {
       while (optimizer.updates < until) {
@@ -345,14 +345,14 @@ describe('extra', () => {
     ['a length of 4 billion', new Array(2 ** 32 - 1), 'expected at most 30000000 characters of JSON in all'],
     ['one array many times', doubled, 'expected at most 30000000 characters of JSON in all'],
     ['a long string', 'x'.repeat(30_000_001), 'expected at most 30000000 characters of JSON in all'],
-  ])('refuses %s before anything is written', async (_, extra, message) => {
+  ])('is refused before anything is written if the value contains %s', async (_, extra, message) => {
     const saving = checkpoints<unknown>(folder).save(fresh(), { extra })
     await expect(saving).rejects.toThrow(OptionError)
     await expect(saving).rejects.toThrow(message)
     expect(existsSync(folder)).toBe(false)
   })
 
-  test('passes on an error of a getter', async () => {
+  test("is refused with the getter's exception if a getter throws", async () => {
     const extra = {
       get a() {
         throw new RangeError('mine')
@@ -381,7 +381,7 @@ describe('extra', () => {
       'checkpoint.extra: expected another key than __proto__',
     ],
     ['a number that overflows', '[1e999]', 'checkpoint.extra[0]: expected null'],
-  ])('makes a file with %s count as damaged', async (_, text, reason) => {
+  ])('is reported as damaged if the file contains %s', async (_, text, reason) => {
     const path = await fileWith(text)
     const found = await checkpoints(folder, {
       onWarning: (message) => expect(message).toContain(reason),
@@ -399,7 +399,7 @@ describe('extra', () => {
 
 const KILLS = Number(process.env.ANTIGRAD_TEST_KILLS ?? 12)
 
-test(`the previous or the new checkpoint is intact after each of ${KILLS} kills at a random byte count`, async () => {
+test(`the previous or the new checkpoint is intact if the process is killed after a random number of bytes, ${KILLS} times`, async () => {
   const draw = random(7)
   let last = 0
   for (let kill = 0; kill < KILLS; kill++) {

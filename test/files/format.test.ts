@@ -64,13 +64,13 @@ describe.each(ways)('a safetensors file from %s', (_, open) => {
     await opened.close()
   })
 
-  test.each(malformed)('is refused because the file is malformed: $file, $why', async ({ file }) => {
+  test.each(malformed)('is refused if the file is malformed: $file, $why', async ({ file }) => {
     const error = await open(file).catch((thrown) => thrown)
     expect(error).toBeInstanceOf(FileError)
     expect(error.message).toMatch(/^(file|header).*: expected .*, got /)
   })
 
-  test.each(odd)('is read although the file is unusual: $file', async ({ file, values }) => {
+  test.each(odd)('is read even if the file is unusual: $file', async ({ file, values }) => {
     const opened = await open(file)
     for (const [name, expected] of Object.entries(values))
       expect([...((await opened.read(name)) as Float32Array)]).toEqual(expected)
@@ -124,7 +124,7 @@ test.each([
 test.each([
   ['nested in each other', (count: number) => '['.repeat(count)],
   ['next to each other', (count: number) => `${'[],'.repeat(count / 2)}[]]`],
-])('the function openFile rejects 49 million brackets %s, and needs little memory', (_, brackets) => {
+])('the function openFile rejects a header with 49 million brackets %s, and needs little memory', (_, brackets) => {
   const path = join(mkdtempSync(join(tmpdir(), 'antigrad-brackets-')), 'file')
   writeFileSync(path, bytesIn(`{"a":[${brackets(49e6)}}`))
   const script = `const { openFile } = require('antigrad/files')
@@ -222,7 +222,7 @@ describe('half-precision formats', () => {
   })
 })
 
-test("the checksum of a file equals the file's CRC-32, even if computed in pieces", () => {
+test("the checksum of a file equals the file's CRC-32, even if the checksum is computed in pieces", () => {
   const bytes = new TextEncoder().encode('123456789')
   expect(crc32(bytes)).toBe(0xcbf43926)
   for (let at = 0; at <= bytes.length; at++)

@@ -175,7 +175,7 @@ class Run {
   }
 }
 
-test(`${RUNS} random runs are written with their state at the time of the call`, async () => {
+test(`a file contains the optimizer's state at the time of the write call, in ${RUNS} random runs`, async () => {
   const commands = fc.array(command, { minLength: 3, maxLength: 14 })
   const property = fc.asyncProperty(
     fc.constantFrom(...rules),

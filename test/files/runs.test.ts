@@ -55,7 +55,7 @@ let count = 0
 const fresh = () => join(folder, `${count++}.safetensors`)
 
 describe.each(variants)("a file of an optimizer's run on $name", ({ name: _, ...engine }) => {
-  test.each(dtypes)('lets a run with all features continue to the same bits, %s', async (dtype) => {
+  test.each(dtypes)('continues a run that uses all features with the same bits, %s', async (dtype) => {
     const run = longRun(dtype, engine)
     goOn(run, 0, 33)
     const path = fresh()
@@ -75,7 +75,7 @@ const savable = cases.filter(
 )
 
 test.each(savable)(
-  'a run with $name is unchanged after a save to a file and a load',
+  'a run with $name is unchanged after a save to a file and a load from the file',
   async ({ rule, options }) => {
     const w = noise(1, 12, 'float32')
     const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32') }, rule, {
@@ -333,7 +333,7 @@ describe('a step during a file write copies', () => {
     ['averages only in some updates', { average: swa({ every: 3 }) }, [4, 10, 0]],
     ['all tensors when lookahead moves them', { lookahead: { steps: 3 } }, [4, 8 + 10, 0]],
     ['accumulated gradients, and then all updated arrays', { accumulate: 3 }, [2, 28, 0]],
-  ])('only the following pieces of the state: %s', async (_, options, most) => {
+  ])('only the pieces of the state that the step changes: %s', async (_, options, most) => {
     const { optimizer, gradients } = two(options)
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -359,7 +359,7 @@ describe('a step during a file write copies', () => {
     expect(digest(await readFile(await writing))).toEqual(expected)
   })
 
-  test('no piece of the state that is already written', async () => {
+  test('no piece of the state that the file already contains', async () => {
     const { optimizer, gradients } = two()
     const expected = digest(optimizer.save())
     const writing = toBlob(optimizer)
@@ -386,7 +386,7 @@ test('a file whose pieces are written concurrently contains the correct tensors'
   }
 })
 
-test('two files that are written at the same time contain the states at the times of their calls', async () => {
+test("two files that are written at the same time each contain the optimizer's state at the time of the write call", async () => {
   const optimizer = large()
   const [first, second] = [fresh(), fresh()]
   const one = [digest(optimizer.save()), writeFile(first, optimizer)] as const
@@ -435,7 +435,7 @@ test('a write into a missing folder causes a file-system error and leaves no eve
   await expect(readFile(join(folder, 'none'))).rejects.toThrow('ENOENT')
 })
 
-test('an existing file stays until the new file is complete, and no temporary file remains', async () => {
+test('an existing file is kept until the new file is complete, and no temporary file remains afterward', async () => {
   const path = fresh()
   const optimizer = large()
   await writeFile(path, optimizer)
@@ -452,7 +452,7 @@ test('an existing file stays until the new file is complete, and no temporary fi
 })
 
 test.skipIf(process.platform === 'win32')(
-  'a symbolic link stays a link when its target file is replaced, and the file keeps its permissions',
+  'a symbolic link remains a link when the linked file is replaced, and the new file has the same permissions',
   async () => {
     const [path, link] = [fresh(), fresh()]
     await writeFile(path, large())
@@ -469,7 +469,7 @@ test.skipIf(process.platform === 'win32')(
 )
 
 test.skipIf(process.platform === 'win32')(
-  'a dangling symbolic link stays a link when its target file is written',
+  'a dangling symbolic link remains a link when a file is written through the link',
   async () => {
     const inner = join(folder, 'inner')
     mkdirSync(join(inner, 'deep'), { recursive: true })
@@ -498,7 +498,7 @@ test.each([
   ['243 bytes', 'n'.repeat(243)],
   ['255 bytes', 'n'.repeat(255)],
   ['252 bytes in 63 characters', '\u{1f600}'.repeat(63)],
-])('a run can be saved in a file with a name of %s', async (_, name) => {
+])('a run can be saved in a file whose name consists of %s', async (_, name) => {
   const optimizer = new Optimizer({ w: Float32Array.of(1) }, adam())
   const path = join(folder, name)
   await writeFile(path, optimizer)
@@ -552,7 +552,7 @@ describe("damage to a run's file", () => {
     }
   })
 
-  test('is detected in excessively long lists', async () => {
+  test('is detected if the file contains excessively long lists', async () => {
     await expect(readFile(new Blob([nested(50_000) as BlobPart]))).rejects.toThrow(
       "metadata: antigrad.run: expected a run's JSON, got",
     )
@@ -604,7 +604,7 @@ describe("damage to a run's file", () => {
 describe('the recorded file of the current version', () => {
   const checkpoint = JSON.parse(readFileSync(new URL('../data/checkpoint-3.json', import.meta.url), 'utf8'))
 
-  test.each(dtypes)('contains the checkpoint of the current version, %s', async (dtype) => {
+  test.each(dtypes)('is read back as the checkpoint of the current version, %s', async (dtype) => {
     const file = new URL(`../data/run-3-${dtype}.safetensors`, import.meta.url)
     const saved = decode(JSON.stringify(checkpoint[dtype].saved))
     if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file))

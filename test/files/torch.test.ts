@@ -69,7 +69,7 @@ describe.each(runs)('a PyTorch optimizer from $system', (run) => {
     })
   })
 
-  test("is written back to PyTorch's format with the same tensors and parameter groups", async () => {
+  test("is the same in tensors and parameter groups after antigrad writes the optimizer back to PyTorch's format", async () => {
     const path = join(folder, 'back.safetensors')
     await toTorch(path, await load())
     const [back, given] = [await openFile(path), await openFile(fileOf(run))]
@@ -165,7 +165,7 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
     { param_groups: '[{"params":[0,1]}]', 'torch.optim': 'Adam' },
     'tensor: expected one of',
   ],
-])('the function fromTorch reads or refuses a file with %s', async (_, metadata, message) => {
+])('the function fromTorch reads or refuses a PyTorch file with %s', async (_, metadata, message) => {
   const result = await fromTorch(await written(metadata)).catch((thrown) => thrown)
   if (message === '') expect(result).toMatchObject({ rule: { beta1: 0.9 } })
   else {
@@ -202,7 +202,7 @@ function after(step: number, betas: readonly number[]): Uint8Array {
 test.each([
   [0.9, 0.999],
   [1 - 2 ** -53, 1 - 1e-9],
-])('the function fromTorch reads a state after 2⁵³ − 2 updates with β %d and %d immediately', (...betas) => {
+])('the function fromTorch immediately reads the state after 2⁵³ − 2 updates with the β values %d and %d', (...betas) => {
   const path = join(folder, 'many')
   writeFileSync(path, after(2 ** 53 - 2, betas))
   const script = `const { fromTorch } = require('antigrad/files')
@@ -215,7 +215,7 @@ test.each([
   expect(product2).toBeCloseTo(0, 9)
 })
 
-test('the function fromTorch computes a power of β by repeated products for up to a million updates', async () => {
+test('the function fromTorch computes powers of β by repeated multiplication for up to a million updates', async () => {
   const clockOf = async (t: number) => {
     const { tensors } = await fromTorch(new Blob([after(t, [0.9, 1 - 1e-7]) as BlobPart]))
     return (tensors[0].clock as { product2: number }).product2

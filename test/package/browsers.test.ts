@@ -129,12 +129,12 @@ async function open<T>(path: string, use: (page: Page, printed: Promise<string>)
 
 const report = async (_: Page, printed: Promise<string>) => JSON.parse(await printed)
 
-test('in a browser, the file of a run as a Blob has the same bytes as in Node, and can be read back', async () => {
+test('a browser saves a run as a Blob with the same bytes as the file in Node, and can load the Blob', async () => {
   expect((await open('files/', report)).result).toEqual(files)
 })
 
 test.each(Object.keys(bundlers))(
-  'a browser bundle is a single file and computes the same bits as TypeScript in Node: %s',
+  'a browser bundle is a single file, and computes the same bits in a browser as TypeScript in Node: %s',
   async (name) => {
     expect(readdirSync(join(folder, name))).toEqual(['app.js'])
     const { result, requests } = await open(`${name}/`, report)
@@ -152,7 +152,7 @@ test.each(Object.keys(bundlers))(
 )
 
 test.each(Object.keys(bundlers))(
-  'a browser bundle runs batches on web workers from the same file: %s',
+  'a browser bundle runs batches on web workers that load the same file: %s',
   async (name) => {
     writeFileSync(
       join(folder, 'runs.js'),
@@ -180,7 +180,7 @@ test('in a browser, every rule computes the same bits as TypeScript in Node', as
   expect(result.digests).toEqual({ typescript: expected, wasm: expected })
 })
 
-test('the TypeScript engine replaces WebAssembly under a strict content security policy, and the report says why', async () => {
+test('the TypeScript engine replaces WebAssembly under a strict content security policy, and the report states the reason', async () => {
   const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
   const { result } = await open(`esbuild/?policy=${policy}`, report)
   expect(result.digests).toEqual({ typescript: sampled })
@@ -201,7 +201,7 @@ test('the TypeScript engine replaces WebAssembly under a strict content security
   })
 })
 
-test('the package runs in a Web Worker', async () => {
+test('the package runs in a web worker of a browser', async () => {
   const { result } = await open('all/', async (page, printed) => {
     await page.evaluate(() => void new Worker('/esbuild/app.js', { type: 'module' }))
     return JSON.parse(await printed)
@@ -211,7 +211,7 @@ test('the package runs in a Web Worker', async () => {
 
 type Antigrad = typeof import('antigrad')
 
-test('a browser can hold 10,000 small and 200 large optimizers in WebAssembly at once', async () => {
+test('a browser can keep 10,000 small and 200 large optimizers in WebAssembly memory at the same time', async () => {
   const { result } = await open('all/', (page) =>
     page.evaluate(() => {
       const { Optimizer, adam } = (globalThis as unknown as { antigrad: Antigrad }).antigrad

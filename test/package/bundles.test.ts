@@ -154,7 +154,7 @@ describe.each(Object.entries(bundlers))(
     afterAll(() => remove(built))
     const copy = (folder: string) => cpSync(join(built, name), join(folder, name))
 
-    test('runs without the addon', async () => {
+    test('runs even if the addon is missing', async () => {
       const { engine, reasons } = await inApp(copy, name)
       expect({ engine, reasons }).toEqual({
         engine: 'wasm',
@@ -166,7 +166,7 @@ describe.each(Object.entries(bundlers))(
       })
     })
 
-    test("finds the addon in the bundle's folder", async () => {
+    test('finds the addon in the folder of the bundle', async () => {
       const beside = (folder: string) => {
         copy(folder)
         cpSync(join(addonFolder, addonName), join(folder, addonName))
@@ -174,7 +174,7 @@ describe.each(Object.entries(bundlers))(
       expect(await inApp(beside, name)).toEqual({ engine: 'native', reasons: [] })
     })
 
-    test('finds the package of the addon in a parent folder', async () => {
+    test("finds the addon's package in a parent folder", async () => {
       const above = (folder: string, app: string) => {
         copy(folder)
         cpSync(addonFolder, join(app, 'node_modules', addonPackage), { recursive: true })
@@ -214,7 +214,7 @@ describe('a browser bundle that only loads runs', () => {
     expect(load(saved).rule).toEqual(adamw({ lr: rate }))
   })
 
-  test('contains only the rules and schedules that are passed to load, and an error names a missing import', async () => {
+  test('contains no rule or schedule that is not passed to load, and an error names the missing import', async () => {
     const { load, adamw: rule } = await bundled(`import { adamw, Optimizer } from 'antigrad'
       export const load = (saved, options) => Optimizer.load(saved, options)
       export { sgd } from 'antigrad'`)
@@ -230,7 +230,7 @@ describe('a browser bundle that only loads runs', () => {
   })
 })
 
-test('docs/everywhere.md contains recipes for bundlers', () => {
+test('the page docs/everywhere.md contains recipes for bundlers', () => {
   expect(recipes.length).toBeGreaterThan(2)
 })
 
@@ -263,7 +263,7 @@ test.each([
   ['esbuild', byEsbuild({ format: 'cjs' })],
   // Minification takes half a minute, and does not affect which copy is loaded.
   ['webpack', byWebpack({ optimization: { minimize: false } })],
-])('import and require share one copy of the package in a bundle by %s', async (_, bundle) => {
+])('both import and require use one copy of the package in a bundle by %s', async (_, bundle) => {
   writeFileSync(join(source, 'imports.mjs'), "export * from 'antigrad'")
   writeFileSync(
     join(source, 'both.cjs'),

@@ -42,7 +42,7 @@ const blocks = (section: string, language: string) =>
 const programs = blocks('Numbers', 'ts')
 const [html] = blocks('Numbers', 'html')
 
-test('the page has two recipes for each library, of at most 13 lines', () => {
+test('the docs page on charts has two recipes for each chart library, and no recipe exceeds 13 lines', () => {
   expect([...sections.keys()].slice(2)).toEqual(Object.keys(libraries))
   expect(programs).toHaveLength(2)
   for (const name of Object.keys(libraries)) {
@@ -76,7 +76,7 @@ const counters = `
   }
   before(context, 'stroke', (of, path) => (countsOf(of).segments += segments.get(path) ?? 0))`
 
-describe.skipIf(!isRequested)('in Chromium', () => {
+describe.skipIf(!isRequested)('in Chromium, the chart library', () => {
   let folder: string
   let browser: Browser
   beforeAll(async () => {
@@ -124,7 +124,7 @@ describe.skipIf(!isRequested)('in Chromium', () => {
 
   const expectSoon = (value: () => Promise<number>) => expect.poll(value, { timeout: 30_000 })
 
-  test('Observable Plot draws the band, the curve, the data, the residuals and the loss', async () => {
+  test('Observable Plot draws the confidence band, the curve, the data, the residuals and the loss', async () => {
     const fit = await open('Observable Plot 0.6', 0)
     await expectSoon(() => fit.count('#residuals [aria-label=dot] circle')).toBe(9)
     expect(await fit.count('#fit [aria-label=dot] circle')).toBe(9)
@@ -137,7 +137,7 @@ describe.skipIf(!isRequested)('in Chromium', () => {
     expect([...fit.wrong, ...loss.wrong]).toEqual([])
   })
 
-  test('Plotly draws the band, the curve, the data, the residuals and the loss', async () => {
+  test('Plotly draws the confidence band, the curve, the data, the residuals and the loss', async () => {
     const fit = await open('Plotly 4', 0)
     await expectSoon(() => fit.count('#fit .xy2 path.point')).toBe(9)
     expect(await fit.count('#fit .xy path.point')).toBe(9)
@@ -148,7 +148,7 @@ describe.skipIf(!isRequested)('in Chromium', () => {
     expect([...fit.wrong, ...loss.wrong]).toEqual([])
   })
 
-  test('Vega-Lite draws the band, the curve, the data, the residuals and the loss', async () => {
+  test('Vega-Lite draws the confidence band, the curve, the data, the residuals and the loss', async () => {
     const fit = await open('Vega-Lite 6', 0)
     await expectSoon(() => fit.count('#fit .mark-symbol path')).toBe(18)
     expect((await fit.commands('#fit .mark-area path'))[0]).toBeGreaterThan(200)
@@ -159,7 +159,7 @@ describe.skipIf(!isRequested)('in Chromium', () => {
   })
 
   test.each<Library>(['Chart.js 4', 'ECharts 6'])(
-    '%s draws the band, the curve, the data, the residuals and the loss',
+    '%s draws the confidence band, the curve, the data, the residuals and the loss',
     async (library) => {
       const fit = await open(library, 0)
       const points = async () => (await fit.drawn()).map((frame) => frame.points)

@@ -85,7 +85,7 @@ export const report = () => {
 }\n`
 const native = { engine: 'native', reasons: [] }
 
-describe.runIf(all)('Next.js', { timeout: 300_000 }, () => {
+describe.runIf(all)('an application in Next.js', { timeout: 300_000 }, () => {
   let project: string
   const next = 'node_modules/next/dist/bin/next'
   const environment = { NEXT_TELEMETRY_DISABLED: '1', CI: '1' }
@@ -118,14 +118,14 @@ describe.runIf(all)('Next.js', { timeout: 300_000 }, () => {
   const external = "serverExternalPackages: ['antigrad'],"
   const start = (port: string) => [next, 'start', '-H', '127.0.0.1', '-p', port]
 
-  test('with serverExternalPackages it loads the addon, also in a standalone copy that lists it', async () => {
+  test('loads the addon if serverExternalPackages lists antigrad, even from a standalone copy that includes the addon', async () => {
     const addons = "outputFileTracingIncludes: { '/*': ['./node_modules/antigrad-*/**'] }"
     const copy = standalone(`${external} ${addons}`)
     expect(await answerOf(project, process.execPath, start)).toEqual(native)
     expect(await answerOf(copy, process.execPath, () => ['server.js'])).toEqual(native)
   })
 
-  test('a standalone copy without the addon names what brings it', async () => {
+  test('uses WebAssembly in a standalone copy without the addon, and reports which package to list', async () => {
     const { engine, reasons } = await answerOf(standalone(external), process.execPath, () => ['server.js'])
     expect(engine).toBe('wasm')
     expect(reasons).toEqual([
@@ -134,7 +134,7 @@ describe.runIf(all)('Next.js', { timeout: 300_000 }, () => {
     ])
   })
 
-  test('a bundle names serverExternalPackages', async () => {
+  test('uses WebAssembly if the package is bundled, and the reported reasons name the setting serverExternalPackages', async () => {
     const { engine, reasons } = await answerOf(standalone(''), process.execPath, () => ['server.js'])
     expect(engine).toBe('wasm')
     expect(reasons).toEqual([
@@ -144,8 +144,8 @@ describe.runIf(all)('Next.js', { timeout: 300_000 }, () => {
   })
 })
 
-describe.runIf(all)('Vite SSR', () => {
-  test('leaves the package external, and loads the addon', async () => {
+describe.runIf(all)('a server build by Vite', () => {
+  test('leaves the package outside the bundle, and loads the addon', async () => {
     const project = await projectWith('vite@8.3.8')
     writeFileSync(join(project, 'server.js'), `${use}console.log(JSON.stringify(report()))`)
     must(project, process.execPath, 'node_modules/vite/bin/vite.js', 'build', '--ssr', 'server.js')
@@ -153,8 +153,8 @@ describe.runIf(all)('Vite SSR', () => {
   })
 })
 
-describe.runIf(all)('workerd', () => {
-  test("runs the engine wasm from Wrangler's bundle, with the bits of this Node", async () => {
+describe.runIf(all)('the runtime workerd', () => {
+  test("runs the WebAssembly engine from Wrangler's bundle, and computes the same bits as Node", async () => {
     const project = await projectWith('wrangler@4.164.0')
     const node = await program(runtimes['Node 24'])
     await build({
@@ -188,7 +188,7 @@ describe.runIf(all)('workerd', () => {
   }, 300_000)
 })
 
-describe.runIf(all)('a zip without symbolic links, as AWS Lambda unpacks it', () => {
+describe.runIf(all)('a program in a zip archive without symbolic links, as for AWS Lambda,', () => {
   /** Packs a project's folder with its links replaced by files, and returns the folder in which it is unpacked. */
   const unpacked = (project: string) => {
     const [files, folder] = [used(freshFolder()), used(freshFolder())]
@@ -214,7 +214,7 @@ describe.runIf(all)('a zip without symbolic links, as AWS Lambda unpacks it', ()
     expect(json(unpacked(used(await installed())), process.execPath, 'index.mjs')).toEqual(native)
   })
 
-  test('loads the addon from .pnpm if pnpm installed the package', async () => {
+  test('loads the addon from the folder .pnpm if pnpm installed the package', async () => {
     const project = used(freshFolder())
     writeFileSync(join(project, 'package.json'), '{}')
     const pnpm = [join(tools, 'node_modules/pnpm/bin/pnpm.mjs'), 'add', '--store-dir', join(tools, 'store')]

@@ -55,7 +55,7 @@ describe('the npm tarball', () => {
     files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n')
   })
 
-  test('contains what users need, and no addon', () => {
+  test('contains the files that users need, and no addon', () => {
     const folders = new Set(files.map((file) => file.split('/').slice(0, 2).join('/')))
     expect([...folders].sort()).toEqual([
       ...['package/LICENSE', 'package/README.md', 'package/dist', 'package/package.json'],
@@ -64,7 +64,7 @@ describe('the npm tarball', () => {
     expect(readFileSync(tarball).length).toBeLessThan(1_800_000)
   })
 
-  test("has the size that docs/everywhere.md states, like the addon's tarball", () => {
+  test("has the size that docs/everywhere.md states, and so does the addon's tarball", () => {
     const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
     const kilobytes = Number(/about (\d+) kB/.exec(text)?.[1])
     expect(Math.abs(readFileSync(tarball).length / 1000 - kilobytes)).toBeLessThan(15)
@@ -81,7 +81,7 @@ describe('the npm tarball', () => {
     expect(Object.keys(scripts).filter((name) => hooks.includes(name))).toEqual([])
   })
 
-  test('cannot be created from a clone that was not built, or was built as another version', () => {
+  test('cannot be created from a clone that is not built or is built as another version', () => {
     const clone = used(freshFolder())
     for (const file of ['package.json', 'scripts/prepack.mjs']) cpSync(join(home, file), join(clone, file))
     const packed = () => run(clone, 'npm', 'pack', '--loglevel=error')
@@ -120,7 +120,7 @@ describe('the npm tarball', () => {
 })
 
 describe('the package in a browser', () => {
-  test('has the gzipped size that the README states, without bytes of unused exports', async () => {
+  test('has the gzipped size that the README states, and contains no unused exports', async () => {
     const text = readFileSync(join(home, 'README.md'), 'utf8').replaceAll('\n', ' ')
     const said = /`Optimizer` and `adamw` take (\d+) kB, and the whole library takes (\d+) kB/.exec(text)
     const [some, all] = (said ?? []).slice(1).map(Number)
@@ -136,7 +136,7 @@ describe('the package in a browser', () => {
     expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_500)
     expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(21_500)
   })
-  test('has the size that docs/rules.md states with each fifth rule', async () => {
+  test('has the size that docs/rules.md states for a program with one rule, for every fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
     // Code that all rules share dominates the sizes. `npm run table:options` measures every rule.
     const some = Object.keys(said).filter((_, i) => i % 5 === 0)
@@ -162,7 +162,7 @@ describe('the package with the addon', () => {
     expect(race(folder)).toMatchObject({ sameBits: true, raced: ['native', 'wasm', 'typescript'] })
   })
 
-  test('returns the same classes by require and import', () => {
+  test('returns the same classes from require and from import', () => {
     const { names, same, imported } = json(folder, process.execPath, addBothScript(folder))
     expect(names).toContain('Optimizer')
     expect(same).toEqual(names)
@@ -172,7 +172,7 @@ describe('the package with the addon', () => {
   test.each([
     ['import', 'mjs', "import { adamw, Optimizer } from 'antigrad'"],
     ['require', 'cjs', "const { adamw, Optimizer } = require('antigrad')"],
-  ])('prints short uncaught errors that name functions: %s', (_, ending, line) => {
+  ])('prints uncaught errors briefly and with the names of functions: %s', (_, ending, line) => {
     const script = join(folder, `uncaught.${ending}`)
     writeFileSync(script, `${line}\nnew Optimizer({ w: [1, 2, 3] }, adamw())\n`)
     const { status, stderr } = run(folder, process.execPath, script)
@@ -182,7 +182,7 @@ describe('the package with the addon', () => {
     expect(stderr.length).toBeLessThan(2_000)
   })
 
-  test('provides types for import and require', () => {
+  test('provides TypeScript types for import and require', () => {
     const use = `const optimizer = new Optimizer({ w: new Float32Array(3) }, adam({ lr: 0.1 }))
       export const w: Float32Array = optimizer.params.w
       // @ts-expect-error a misspelled name
@@ -202,7 +202,7 @@ describe('the package with the addon', () => {
   })
 })
 
-test('npm installs no other package with antigrad', async () => {
+test('npm installs no other packages along with antigrad', async () => {
   const names = readdirSync(join(used(await installed()), 'node_modules')).filter(
     (name) => !name.startsWith('.'),
   )
@@ -227,7 +227,7 @@ describe('the package without the addon', () => {
     )
   })
 
-  test("reports only the addon package for the system's C library", () => {
+  test("reports only the missing addon package for the system's C library", () => {
     const { reasons } = withCopy((folder) => inChild('return antigrad.engines().native', { folder })) as Json
     expect(reasons).toEqual([
       expect.stringMatching(/^antigrad-.* is not installed$/),

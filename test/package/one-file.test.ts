@@ -49,7 +49,7 @@ afterAll(async () => {
 })
 
 test.each(['antigrad', 'optimizer'])(
-  'the single file %s.mjs needs one request and computes the same bits as in Node',
+  'a page loads the single file %s.mjs with one request, and computes the same bits as Node',
   async (name) => {
     const page = await site.browser.newPage()
     const requests: string[] = []
@@ -69,7 +69,7 @@ test.each(['antigrad', 'optimizer'])(
   },
 )
 
-test('the single-file builds have the sizes that docs/everywhere.md states, and import nothing', () => {
+test('the single-file builds have the sizes that docs/everywhere.md states, and contain no imports', () => {
   const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8').replaceAll('\n', ' ')
   for (const name of ['antigrad', 'optimizer']) {
     const said = Number(new RegExp(`\`dist/browser/${name}.mjs\`[^|]*?\\((\\d+) kB`).exec(text)?.[1])

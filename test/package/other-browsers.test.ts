@@ -48,7 +48,7 @@ const inWorker = (address: string) => `new Promise((resolve, reject) => {
   worker.onerror = ({ message }) => reject(new Error(message))
 })`
 
-describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
+describe.each(otherBrowsers)('the browser $name', ({ isThere, launch }) => {
   let tab: Driven
 
   beforeAll(async () => {
@@ -57,7 +57,7 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
 
   afterAll(() => tab?.close())
 
-  test.skipIf(!isThere)('a page computes the same bits as Node, by step and by stepAsync', async () => {
+  test.skipIf(!isThere)('computes the same bits in a page as Node, with step and with stepAsync', async () => {
     await tab.open(`${origin}/`)
     const report = await tab.evaluate('reportAll()')
     const bits = { typescript: expected, wasm: expected }
@@ -70,13 +70,13 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
     expect(tab.errors).toEqual([])
   })
 
-  test.skipIf(!isThere)('a web worker computes the same bits as Node', async () => {
+  test.skipIf(!isThere)('computes the same bits in a web worker as Node', async () => {
     await tab.open(`${origin}/`)
     const bits = { typescript: sampled, wasm: sampled }
     expect(await tab.evaluate(inWorker('/app.js'))).toMatchObject({ steps: bits, asyncSteps: bits })
   })
 
-  test.skipIf(!isThere)("computes the values and derivatives of Rastrigin's function like Node", async () => {
+  test.skipIf(!isThere)("computes the same values and derivatives of Rastrigin's function as Node", async () => {
     await tab.open(`${origin}/`)
     const found = await tab.evaluate<number[]>('rastriginAlongView()')
     const different = rastriginAlongView().filter((value, i) => value !== found[i])
@@ -84,7 +84,7 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
   })
 
   test.skipIf(!isThere)(
-    'the report explains that WebAssembly cannot run under a strict content security policy',
+    'reports that WebAssembly cannot run under a strict content security policy',
     async () => {
       const policy = encodeURIComponent("default-src 'none'; script-src 'self'; img-src data:")
       await tab.open(`${origin}/?policy=${policy}`)

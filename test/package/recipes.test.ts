@@ -40,7 +40,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => Object.values(folders).forEach(remove))
 
-test.each(Object.entries(folders))('the AWS Lambda recipe runs as a single file, %s', (name, folder) => {
+test.each(Object.entries(folders))('the recipe for AWS Lambda runs as a single file, %s', (name, folder) => {
   const { answer, wrong, load, first } = json(folder, process.execPath, 'call.mjs')
   const { values } = antigrad.fit(antigrad.expression('a*exp(-b*t) + c'), body, {
     start: { a: 1, b: 1, c: 0 },

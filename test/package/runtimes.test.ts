@@ -66,7 +66,7 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
     path = await program(runtime)
   }, 300_000)
 
-  test('computes the same bits on every engine as TypeScript in Node', () => {
+  test('computes the same bits as TypeScript in Node, whatever the engine', () => {
     const report = json(folder, path, ...runtime.options, script)
     expect(report.versions).toMatchObject(runtime.versions)
     expect(report.engines).toMatchObject({ native: { available: true }, wasm: { available: true } })
@@ -74,7 +74,7 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
     expect(report.functions).toEqual(functionDigests())
   })
 
-  test('returns the same classes by require and import', () => {
+  test('returns the same classes from require and from import', () => {
     const { names, same, imported } = json(folder, path, ...runtime.options, addBothScript(folder))
     expect(names).toContain('Optimizer')
     expect([same, imported]).toEqual([names, names])
@@ -90,14 +90,14 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
     expect(json(folder, path, ...runtime.options, 'files-on-disk.js')).toEqual(files)
   })
 
-  test('runs the race', () => {
+  test('runs the command antigrad race', () => {
     const cli = 'node_modules/antigrad/dist/command-line/cli.js'
     const result = json(folder, path, ...runtime.options, cli, 'race', '--max-iterations', '200', '--json')
     expect(result).toMatchObject({ sameBits: true, raced: ['native', 'wasm', 'typescript'] })
   })
 })
 
-describe('Deno with some permissions', () => {
+describe('the package in Deno with limited permissions', () => {
   let path: string
   const flags = ['run', '--no-prompt', '--no-lock']
   beforeAll(async () => {
@@ -117,7 +117,7 @@ describe('Deno with some permissions', () => {
   test.each([
     ['--allow-read', '--allow-ffi'],
     ['--allow-read=node_modules', '--allow-ffi=node_modules'],
-  ])('loads the addon with %s and %s', (...allowed) => {
+  ])('loads the addon if the permissions are %s and %s', (...allowed) => {
     expect(withFlags(...allowed)).toEqual({ reasons: [], engine: 'native', updates: 1 })
   })
 
@@ -125,14 +125,14 @@ describe('Deno with some permissions', () => {
     [[], 'read'],
     [['--allow-ffi'], 'read'],
     [['--allow-read'], 'ffi'],
-  ])('with %j the only reason is the missing --allow-%s', (allowed, missing) => {
+  ])('does not load the addon if the permissions are %j, and reports the missing --allow-%s as the only reason', (allowed, missing) => {
     expect(withFlags(...allowed)).toEqual({
       reasons: [expect.stringMatching(`^antigrad-.* does not load: .* with the --allow-${missing} flag$`)],
       ...{ engine: 'wasm', updates: 1 },
     })
   })
 
-  test('without any, the doctor reports what it may read', () => {
+  test('runs the command antigrad doctor even if no permission is granted', () => {
     const cli = 'node_modules/antigrad/dist/command-line/cli.js'
     const report = json(folder, path, ...flags, cli, 'doctor', '--json')
     expect(report).toMatchObject({ processor: 'unknown', environment: 'nothing set', differences: [] })

@@ -82,7 +82,7 @@ const require = createRequire(import.meta.url)
 const one = require('antigrad')
 const { optimizerClass } = require('antigrad/tfjs')`,
   ],
-])('antigrad/tfjs shares the classes of antigrad in Node: %s', (_, lines) => {
+])('the module antigrad/tfjs uses the same classes as the module antigrad in Node: %s', (_, lines) => {
   const file = join(home, 'target/tmp', `tfjs-classes-${process.pid}.mjs`)
   writeFileSync(
     file,

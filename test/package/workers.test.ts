@@ -108,7 +108,7 @@ describe.each([ofChromium, ...otherBrowsers])(
     )
 
     test.skipIf(!isThere)(
-      'report the same progress and errors as the main thread without workers',
+      'report the same progress and errors as a computation in the main thread',
       async () => {
         await open(`${origin}/`)
         const told = await tab.evaluate<[done: number, total: number][]>('progress()')
@@ -127,7 +127,7 @@ describe.each([ofChromium, ...otherBrowsers])(
       },
     )
 
-    test.skipIf(!isThere)('end an aborted call, and run the next call afterward', async () => {
+    test.skipIf(!isThere)('stop the work of an aborted call, and then run the next call', async () => {
       await open(`${origin}/`)
       const { result, told, waited } = await tab.evaluate<{ result: object; told: number[]; waited: number }>(
         'aborted()',
@@ -161,7 +161,7 @@ describe.each([ofChromium, ...otherBrowsers])(
     )
 
     test.skipIf(!isThere).each(['/other.js', '/broken.js', '/missing.js', '/index.html', 'no://where'])(
-      "are not used, and the report states a reason, if %s is not the library's worker",
+      "are not used if %s is not the library's worker, and the report states the reason",
       async (url) => {
         await open(`${origin}/`)
         expect(await tab.evaluate(`short({}, '${url}')`)).toMatchObject({

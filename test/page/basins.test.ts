@@ -23,7 +23,7 @@ import { serveToChromium, type Visit, visit } from './site.js'
 
 const ALL = SIDE * SIDE
 
-describe('pieces of a basins image', () => {
+describe('the pieces of a basins image', () => {
   test('contain every starting point once, beginning with the coarsest grid', () => {
     const pieces = cut()
     const starts = pieces.flatMap(({ starts }) => [...starts])
@@ -42,7 +42,7 @@ describe('pieces of a basins image', () => {
   })
 })
 
-describe('outcomes of the runs in a basins image', () => {
+describe('the outcomes of runs in a basins image', () => {
   const [first, second] = cut()
   const ends = (count: number, of: (k: number) => readonly [x: number, y: number, kind: number]) => ({
     x: Array.from({ length: count }, (_, k) => of(k)[0]),
@@ -51,7 +51,7 @@ describe('outcomes of the runs in a basins image', () => {
     iterations: Array.from({ length: count }, (_, k) => 10 + k),
   })
 
-  test('are distinguished by the distance of minima, even for minima that are found later', () => {
+  test('are distinguished by the distance between minima, even if a minimum is found later', () => {
     const outcomes = new Outcomes([-1, 1, -1, 1], [[0, 0]], 0.01)
     const kinds = [
       [0.005, 0, UNFINISHED],
@@ -101,11 +101,11 @@ describe('outcomes of the runs in a basins image', () => {
   })
 })
 
-describe('functions of the page as expressions', () => {
+describe('expressions for the functions of the race page', () => {
   const points = Array.from({ length: 20 }, (_, i) => [2 * Math.sin(7 * i + 1), 2 * Math.cos(5 * i)])
 
   test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
-    'have the same values as the objective: %s',
+    'have the same values as the functions: %s',
     async (name) => {
       const condition = 37.5
       const text = await stateObjectiveText({ ...initial, objective: name, condition })
@@ -124,7 +124,7 @@ describe('functions of the page as expressions', () => {
     'x^2',
     'exp(y)',
     '3',
-  ])("have the same variables and values in the library's syntax: %s", (text) => {
+  ])("have the same variables and values after translation to the library's syntax: %s", (text) => {
     const written = textForLibrary(text)
     expect([...expression(written).names].sort()).toEqual(['x', 'y'])
     compare(written, parseObjective(text))
@@ -308,7 +308,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     expect(await logOf(page)).toEqual(log)
   })
 
-  test('are not computed while the view is closed or engines are measured', async () => {
+  test('are not computed while the view is closed or the speed of engines is measured', async () => {
     const page = await open('f=rosenbrock&maxIterations=200000&rmsprop=lr:0.01')
     const last = async () => (await logOf(page)).findLast(([kind]) => kind !== 'answer')?.[0]
     await expect.poll(last).toBe('order')
@@ -322,7 +322,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     await expect.poll(last).toBe('order')
   })
 
-  test('start a race on a click, and have a slider for the learning rate', async () => {
+  test('start a race when the visitor clicks, and have a slider for the learning rate', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=2000&momentum=lr:0.01')
     await done(page, 'momentum 0.01')
     expect(await page.locator('.basins .hint').textContent()).toMatch(
@@ -341,14 +341,14 @@ describe('basins of attraction on the race page in Chromium', () => {
     expect(await page.locator('.entries [data-option="lr"]').inputValue()).toBe('0.0105')
   })
 
-  test('include schedules, which disable the slider', async () => {
+  test('support a schedule of the learning rate, which disables the slider', async () => {
     const page = await open('f=booth&maxIterations=200&momentum=lr:linear(0.01,{endValue:0.001,steps:50})')
     await done(page, 'momentum linear(…)')
     expect(await page.getByLabel('learning rate').isDisabled()).toBe(true)
     expect(await page.locator('.basins .count').first().textContent()).toBe('a schedule')
   })
 
-  test('explain why an image is missing, and show the basins of another selection', async () => {
+  test('are replaced by an explanation if no image is possible, until the visitor selects another optimizer', async () => {
     const page = await open(
       'f=booth&maxIterations=300&lamb=lr:0.01&adam=lr:0.1,clipNorm:1&nesterov=lr:0.001,form:shifted&adam=lr:0.5',
     )
@@ -365,7 +365,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     await says('nesterov 0.001 form shifted is not one.')
   })
 
-  test('include runs that circle a known or unknown minimum', async () => {
+  test('include the runs that circle around a known or unknown minimum', async () => {
     const page = await open('f=styblinskiTang&maxIterations=300&signSgd=lr:0.05&distance=0.1')
     await done(page, 'signSgd 0.05')
     const rows = await legend(page)

@@ -53,7 +53,7 @@ describe('a table pasted into the fit page', () => {
     )
   })
 
-  test('is read with the first line number of each row', () => {
+  test('is read, and the number of the first line of each row is recorded', () => {
     expect(readTable('# x\n"t\n(s)",y\n1,2\n\n3,"4\n"\n5,6').lines).toEqual([4, 6, 8])
   })
 })
@@ -119,7 +119,7 @@ describe('settings for weights, losses and derived quantities on the fit page', 
     return { options, leftOut: rows.leftOut }
   }
 
-  test("become options of the library's function fit", () => {
+  test("are converted to options of the library's function fit", () => {
     expect(of({})).toEqual({ options: {}, leftOut: [] })
     expect(of({ weights: 'w' })).toEqual({
       options: { weights: new Float64Array([1, 0, 2]) },
@@ -132,14 +132,14 @@ describe('settings for weights, losses and derived quantities on the fit page', 
     })
   })
 
-  test('do not allow weights if σ is used', () => {
+  test('do not include weights if a column of σ is used', () => {
     expect(of({ sigma: 't', weights: 'w' }).options).toEqual({
       sigma: new Float64Array([1, 2, 3, 4]),
       absoluteSigma: false,
     })
   })
 
-  test('may use positive and derived parameters, including parameters that occur only in expressions', () => {
+  test('may refer to positive and derived parameters, including parameters that occur only in expressions', () => {
     const state = {
       ...initial,
       expression: 'a*exp(-b*t) + c',
@@ -189,7 +189,7 @@ describe('a model on the fit page', () => {
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
-  test('uses the columns whose names occur in the model if the visitor has typed the model', () => {
+  test('uses the columns whose names occur in the model if the model is typed by the visitor', () => {
     expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })
@@ -220,7 +220,7 @@ describe('the address of the fit page', () => {
     expect(fromHash(toHash(initial))).toEqual({ state: initial, problems: [] })
   })
 
-  test('is reported with its invalid parts', () => {
+  test('is reported with the invalid parts of the address', () => {
     const { state, problems } = fromHash('#model=lime&band=wide&start.a=much&min.=1&speed=3&max.a=2&x')
     expect(problems).toHaveLength(5)
     expect(problems[0]).toMatch(/^The model “lime”: expected own, .*line/)

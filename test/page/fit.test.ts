@@ -143,7 +143,7 @@ const decay = () => {
 const starts = { a: 1, b: 1, c: 0.5 }
 
 describe('data pasted into the fit page', () => {
-  test('are fitted at once, with the same tables, curve, band and residuals as in Node', async () => {
+  test('are fitted immediately, and the tables, curve, band and residuals are the same as in Node', async () => {
     const page = await open()
     const rows = 30
     const at = Float64Array.from({ length: rows }, (_, i) => i / 3)
@@ -195,7 +195,7 @@ describe('data pasted into the fit page', () => {
     expect(off(other, other.band, [...wide.low, ...wide.high.reverse()])).toBeLessThan(0.3)
   })
 
-  test('can be fitted with weights, another loss, derived quantities and profiles, and the address stores the settings', async () => {
+  test('can be fitted with weights, another loss, derived quantities and profiles, which the address stores', async () => {
     const page = await open()
     await chosen(page, 'weights').selectOption('1/f')
     await chosen(page, 'loss').selectOption('softL1')
@@ -247,7 +247,7 @@ describe('data pasted into the fit page', () => {
     await page.getByText('derive: half: expected parameters among a, b, c').waitFor()
   })
 
-  test('may have groups with separate fits, and the page shows one group', async () => {
+  test('may contain groups with separate fits, and the page shows one group at a time', async () => {
     const page = await open()
     const { t, rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -288,7 +288,7 @@ describe('data pasted into the fit page', () => {
     await expect.poll(() => page.getByRole('region', { name: 'Groups' }).count()).toBe(0)
   })
 
-  test('may have a numeric group column, and a note reports points outside the axis', async () => {
+  test('may contain a numeric column of groups', async () => {
     const page = await open('model=fourPL')
     const rows = [1, 2].flatMap((plate) =>
       [0, 0.1, 0.3, 1, 3, 10, 30].map((dose, i) => [plate, dose, 100 / (1 + dose / plate) + (i % 3)]),
@@ -314,7 +314,7 @@ describe('data pasted into the fit page', () => {
     opened.atFirst = opened.visit.requests.length
   })
 
-  test('may have groups with shared parameters, selectable by keyboard and stored in the link', async () => {
+  test('may contain groups with shared parameters, which the keyboard can select and the link stores', async () => {
     const page = await open('', { viewport: { width: 320, height: 800 } })
     const { rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -398,7 +398,7 @@ describe('data pasted into the fit page', () => {
     expect(await linked.getByLabel('b: shared').isDisabled()).toBe(true)
   })
 
-  test('can be drawn on logarithmic axes, without points that have no logarithm', async () => {
+  test('can be drawn on logarithmic axes, which omit the points without a logarithm', async () => {
     const page = await open()
     const doses = [0, 0.001, 0.01, 0.1, 1, 10, 100, 1000]
     const rows = doses.map((x) => `${x},${(1 + (9 * x) / (1 + x) + 0.1 * Math.cos(9 * x)).toFixed(4)},0.2`)
@@ -493,7 +493,7 @@ describe('a file on the fit page', () => {
 })
 
 describe('a model on the fit page', () => {
-  test('can be typed, and an invalid model is reported until corrected', async () => {
+  test('can be typed, and an invalid model is reported until the visitor corrects the model', async () => {
     const page = await open()
     await typed(page).fill('a*exq(-b*t)')
     await page.getByText('at character 3').waitFor()
@@ -510,7 +510,7 @@ describe('a model on the fit page', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
-  test('can be a library model, whose formula fills the field for custom models until the custom model is restored', async () => {
+  test('can be a library model with a visible formula, and the custom model is restored when the visitor selects it', async () => {
     const page = await open()
     await chosen(page, 'model').selectOption('line')
     await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
@@ -529,7 +529,7 @@ describe('a model on the fit page', () => {
     expect(await whole.getByText('Residual sum of squares').count()).toBe(0)
   })
 
-  test('is shown by values instead of a curve if the model has no column or several columns', async () => {
+  test('is plotted as values instead of a curve if the model uses no column or several columns', async () => {
     const page = await open()
     await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
     await chosen(page, 'y').selectOption('y')
@@ -564,7 +564,7 @@ describe('a model on the fit page', () => {
 })
 
 describe('parameters on the fit page', () => {
-  test('can be given starting values and bounds, and can be fixed, by keyboard alone', async () => {
+  test('can be given starting values and bounds, and can be fixed, by use of the keyboard alone', async () => {
     const page = await open()
     await page.getByLabel('a: start').focus()
     await page.keyboard.type('2')
@@ -583,7 +583,7 @@ describe('parameters on the fit page', () => {
     await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
   })
 
-  test('are refused with a message if invalid, and the previous fit stays visible', async () => {
+  test('are refused with a message if the parameters are invalid, and the previous fit stays visible', async () => {
     const page = await open()
     const start = page.getByLabel('b: start')
     await start.fill('much')
@@ -610,7 +610,7 @@ describe('many small changes on the fit page', () => {
     Object.assign(globalThis, { counts })
   }
 
-  test('lead to one fit of the newest state per frame, in reused memory', async () => {
+  test('cause only one fit per frame, which uses the newest state and reuses memory', async () => {
     const page = await open()
     await page.getByText('Converged').waitFor()
     await page.evaluate(counting)
@@ -629,7 +629,7 @@ describe('many small changes on the fit page', () => {
     expect(memories).toBeLessThan(30)
   })
 
-  test('start a fit after a pause in typing if the table is large', async () => {
+  test('start a fit only after a pause in typing if the table is large', async () => {
     const page = await open('model=line')
     const rows = Array.from({ length: 20_000 }, (_, i) => `${i},${i % 7}`)
     await data(page).evaluate(
@@ -657,7 +657,7 @@ describe('many small changes on the fit page', () => {
 })
 
 describe('the result on the fit page', () => {
-  test('can be saved with the same bits as a fit in Node, and the plot can be saved too', async () => {
+  test('can be saved with the same bits as a fit in Node, and the plot can be saved as an image', async () => {
     const page = await open('start.c=0.5')
     const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: starts })
     await expectFit(page, expected)
@@ -722,7 +722,7 @@ describe('the result on the fit page', () => {
     await expectFit(page, others)
   })
 
-  test('depends on the valid parts of an invalid address, and the page reports the invalid parts', async () => {
+  test('depends only on the valid parts of an invalid address, and the page reports the invalid parts', async () => {
     const page = await open('model=lime&start.a=2')
     const [problem] = await page.locator('#problems li').allTextContents()
     expect(problem).toContain('The model “lime”')
@@ -803,7 +803,7 @@ describe('on the fit page,', () => {
   })
 })
 
-test('the fit page stays within the size limit', async () => {
+test('the files of the fit page stay within the size limit', async () => {
   const { page, requests } = await visit({ ...site, address: `${site.address}fit.html` }, '')
   await page.close()
   const files = requests.filter((url) => url.startsWith(site.address)).map((url) => new URL(url).pathname)

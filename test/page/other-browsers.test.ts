@@ -48,7 +48,7 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
 
   const hash = 'f=rosenbrock&from=-1.5,2&maxIterations=400&nesterov=lr:0.001,form:shifted&adam=lr:0.1'
 
-  test.skipIf(!isThere)('a race visits bit-identical points to minimize in Node', async () => {
+  test.skipIf(!isThere)('a race visits exactly the same points as the function minimize in Node', async () => {
     await tab.open(`${site.address}#${hash}`)
     await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
     expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)

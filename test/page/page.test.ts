@@ -96,7 +96,7 @@ const mixture = [
 ].join('&')
 
 describe('a race on the race page', () => {
-  test('has a draggable starting point, and visits bit-identical points to minimize in Node', async () => {
+  test('has a draggable starting point, and visits exactly the same points as the function minimize in Node', async () => {
     const page = await open(mixture)
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
@@ -105,7 +105,7 @@ describe('a race on the race page', () => {
     expect(found.map(({ length }) => length)).toEqual(Array(6).fill(401))
   })
 
-  test('is the same for everyone who opens its link', async () => {
+  test('is the same for every visitor who opens the link to the race', async () => {
     const page = await open(mixture)
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     await settings(page)
@@ -142,7 +142,7 @@ describe('a race on the race page', () => {
     expect(await count.textContent()).toBe('0 updates')
   })
 
-  test('ranks the optimizers by arrival, with the reason for the end of each run, even if some optimizers diverge', async () => {
+  test('ranks the optimizers by arrival and states why each run ended, even if optimizers diverge', async () => {
     const page = await open(
       'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
         'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true&adagrad=lr:1e-9',
@@ -167,7 +167,7 @@ describe('a race on the race page', () => {
     expect(await handle(page).isVisible()).toBe(true)
   })
 
-  test('has a note in its table if no minimum is known', async () => {
+  test('has a note in the table of results if no minimum is known', async () => {
     const page = await open('f=saddle&adam=lr:0.01&maxIterations=100')
     await race(page)
     expect(await page.locator('.ranking tbody td').allTextContents()).toContain('no minimum known')
@@ -178,7 +178,7 @@ describe('the race page', () => {
   const count = (page: Page) => page.locator('.transport output').textContent()
   const over = (page: Page) => page.getByText('The race is over').waitFor()
 
-  test('moves the starting point and runs the race on a click, and shows complete paths during a drag', async () => {
+  test('moves the starting point and runs the race after a click, and shows complete paths during a drag', async () => {
     const page = await open('f=booth&adam=lr:0.5&momentum=lr:0.02&maxIterations=400')
     await page.locator('.contour').click({ position: { x: 200, y: 100 } })
     await expect.poll(() => button(page, 'Pause').isVisible()).toBe(true)
@@ -220,7 +220,7 @@ describe('the race page', () => {
     await expect.poll(async () => (await cells())[0]).toContain("m' = β₁·m + (1−β₁)·g")
   })
 
-  test('changes the race while sliders move, and stores the values of sliders in the link', async () => {
+  test('updates the race while a slider moves, and stores the value of the slider in the link', async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&maxIterations=300')
     await page.getByLabel('rate of optimizer 1').fill('-2')
     await expect.poll(() => hashOf(page)).toContain('momentum=lr:0.01')
@@ -233,7 +233,7 @@ describe('the race page', () => {
     await expectPoints(page)
   })
 
-  test('shows a scene by keyboard alone, and announces the end of the race', async () => {
+  test('can show a scene by use of the keyboard alone, and announces the end of the race', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const link = page.getByRole('link', { name: 'Too large a learning rate' })
     for (let i = 0; i < 20 && !(await link.evaluate((it) => it === document.activeElement)); i++)
@@ -276,7 +276,7 @@ describe('the race page', () => {
     await expect.poll(() => field.locator('.why').count()).toBe(0)
   })
 
-  test('has scenes with two sentences of explanation, and with the same points as in Node', async () => {
+  test('has scenes that are explained in two sentences and visit the same points as in Node', async () => {
     const page = await open('f=booth&adam=lr:0.5', { reducedMotion: 'no-preference' })
     for (const { title, says } of scenes) {
       const link = page.getByRole('link', { name: title, exact: true })
@@ -321,7 +321,7 @@ describe('a schedule on the race page', () => {
   const lr = (page: Page) => page.locator('[data-option="lr"]')
   const picture = (page: Page) => page.locator('.schedule')
 
-  test('is plotted while typed, leads to the same race as in Node, and is stored in the link', async () => {
+  test('is plotted while the visitor types, leads to the same race as in Node, and is stored in the link', async () => {
     const page = await open('f=rosenbrock&from=-1.5,2&maxIterations=300&adam=lr:0.1')
     expect(await picture(page).count()).toBe(0)
     await lr(page).fill('warmup(cosine(0.2, { steps: 180, endValue: 0.01 }), { steps: 20 })')
@@ -340,7 +340,7 @@ describe('a schedule on the race page', () => {
     await expect.poll(() => picture(page).count()).toBe(0)
   })
 
-  test('is refused with a message if invalid, and the previous race stays visible', async () => {
+  test('is refused with a message if the schedule is invalid, and the previous race stays visible', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await lr(page).fill('cosine(1, { steps: 9 }')
     await lr(page).press('Enter')
@@ -362,7 +362,7 @@ describe('a schedule on the race page', () => {
 })
 
 describe("the visitor's own function on the race page", () => {
-  test('can be typed, made invalid and corrected', async () => {
+  test('can be typed, and is reported if invalid until the visitor corrects the function', async () => {
     const page = await open('f=rosenbrock&adam=lr:0.1&maxIterations=200')
     await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('own')
     const field = page.getByLabel('F(x, y) =')
@@ -462,7 +462,7 @@ describe('a custom rule on the race page', () => {
     expect(await other.locator('[aria-current="true"]').textContent()).toBe('A ravine')
   })
 
-  test('is shown even if the previous race updates the address late', async () => {
+  test('is shown even if the previous race is late in updating the address', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.evaluate((hash) => {
       location.hash = hash
@@ -485,7 +485,7 @@ describe('a custom rule on the race page', () => {
 })
 
 describe('the address of the race page', () => {
-  test('is used as far as valid, and the page reports invalid parts of the address', async () => {
+  test('determines the race by the valid parts, and the page reports the invalid parts', async () => {
     const page = await open('f=rosenbrok&from=1&adam=lr:-1&adam=lr:0.5&steps=3')
     const problems = await page.locator('#problems li').allTextContents()
     expect(problems).toHaveLength(4)
@@ -509,7 +509,7 @@ describe('the address of the race page', () => {
   })
 })
 
-describe('on the race page, the keyboard alone', () => {
+describe('the keyboard alone, on the race page,', () => {
   test('can add and change optimizers, move the start, play the race, turn the surface, and open the engine view', async () => {
     const page = await open('f=booth&from=-7,-4&adam=lr:0.5&maxIterations=100&distance=5')
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
@@ -567,7 +567,7 @@ describe('on the race page, the keyboard alone', () => {
 })
 
 describe('the engines on the race page', () => {
-  test('are measured with a progress display, a chart and a report, and the measurement can be canceled', async () => {
+  test('are measured with a progress display, a chart and a report, and the visitor can cancel the measurement', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     const report = page.locator('.report tbody tr')
@@ -766,7 +766,7 @@ describe('on the race page,', () => {
   })
 })
 
-test('the race page stays within the size limit', () => {
+test('the files of the race page stay within the size limit', () => {
   const assets = readdirSync(join(site.folder, 'assets')).filter((name) => !name.startsWith('fit-'))
   const size = (names: readonly string[]) =>
     names.reduce(

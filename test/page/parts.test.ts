@@ -47,7 +47,7 @@ describe('a function that a visitor types on the race page', () => {
     ['sqrt(x)/(1 + log(y))', [4, Math.E], 1],
     ['e^x', [0, 1], 1],
     ['tan(x) + tanh(y)', [0.5, 0.7], Math.tan(0.5) + Math.tanh(0.7)],
-  ])("is converted to the library's syntax: %s", (text, x, value) => {
+  ])("is translated to the library's syntax: %s", (text, x, value) => {
     const objective = parseObjective(text)
     expect(objective.value(x)).toBeCloseTo(value, 12)
     const out = [NaN, NaN]
@@ -86,7 +86,7 @@ describe('a function that a visitor types on the race page', () => {
     ['"x"', 'A string'],
     ['x.constructor', 'is not supported'],
     ['x["constructor"]', 'is not supported'],
-  ])('is reported if invalid: “%s”', (text, message) => {
+  ])('is reported if the function is invalid: “%s”', (text, message) => {
     expect(() => parseObjective(text)).toThrow(message)
   })
 
@@ -95,7 +95,7 @@ describe('a function that a visitor types on the race page', () => {
     ['more parentheses than an expression may have', `${'('.repeat(10_000)}x${')'.repeat(10_000)}`],
     ['unclosed parentheses', '('.repeat(20_000)],
     ['signs', `${'-'.repeat(19_000)}x`],
-  ])('has the same message as in a fit if it is nested too deeply: %s', (_, text) => {
+  ])('causes the same message as in a fit if the nesting is too deep: %s', (_, text) => {
     const told = (parse: (text: string) => unknown) => {
       try {
         return parse(text)
@@ -132,7 +132,7 @@ describe('the address of the race page', () => {
     ['the default state', initial],
     ['a state with all settings', own],
     ['the state of a bowl', { ...initial, objective: 'bowl', condition: 1e6 }],
-  ] as const)('restores %s', (_, state) => {
+  ] as const)('stores and restores %s', (_, state) => {
     expect(fromHash(`#${toHash(state)}`)).toEqual({ state, problems: [] })
   })
 
@@ -169,7 +169,7 @@ describe('the address of the race page', () => {
     expect(state).toEqual(initial)
   })
 
-  test('has at most as many racers as can be distinguished', () => {
+  test('contains at most as many racers as the page can distinguish by color and dash', () => {
     const { state, problems } = fromHash(Array(20).fill('adam=lr:0.1').join('&'))
     expect(state.entries).toHaveLength(12)
     expect(problems).toHaveLength(8)
@@ -184,7 +184,7 @@ describe('schedules in the address of the race page', () => {
   }
   const hash = toHash({ ...initial, entries: [entry] })
 
-  test('are reported if the page cannot load the required code', () => {
+  test('cause a message if the page cannot load the required code', () => {
     const { state, problems } = fromHash(hash)
     expect(problems).toEqual(['adamw: lr: the part of the page that reads schedules could not be loaded.'])
     expect(state).toEqual(initial)
@@ -229,12 +229,12 @@ describe('custom rules in the address of the race page', () => {
   const hash = toHash(state)
   const linked = (text: string) => `equations=${encodeURIComponent(text)}&own=`
 
-  test('are reported if the page cannot load the required code', () => {
+  test('cause a message if the page cannot load the required code', () => {
     const { problems } = fromHash(linked(TIGER))
     expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
   })
 
-  test('are parsed once for several racers, and restored even if characters of the address are escaped', () => {
+  test('are parsed once for several racers, and are restored even if characters of the address are escaped', () => {
     readEquations()
     readSchedules()
     expect(hash.match(/equations=/g)).toHaveLength(1)
@@ -248,7 +248,7 @@ describe('custom rules in the address of the race page', () => {
     })
   })
 
-  test('have sliders for suitable options, and need no learning rate', () => {
+  test('have sliders for suitable options, and do not need a learning rate', () => {
     const equations = `defineRule('few', {
       options: { a: { default: 3, min: 0 }, b: { default: 0.5, below: 1 }, eps: 1e-9, zero: 0, flag: true },
       step: 'theta = theta - a*b*(flag == 1 ? g : zero + eps)',
@@ -322,26 +322,26 @@ describe('custom rules in the address of the race page', () => {
     expect(text.slice(stepAt, stepAt + 1)).toBe('g')
   })
 
-  test('show the numbers of an update in their lines', () => {
+  test('are displayed with the values of an update in each line', () => {
     expect(line('m = beta1*m + (1 - beta1)*g_2', { beta1: 0.9, m: -2, g_2: 3 })).toBe(
       'm = 0.9*(−2) + (1 - 0.9)*3'.replace('m =', '(−2) ='),
     )
     expect(line('2e5*e', { e: 1 })).toBe('2e5*1')
   })
 
-  test('are demonstrated in a scene of the page', () => {
+  test('are demonstrated in a scene of the race page', () => {
     expect(
       scenes.filter(({ hash }) => fromHash(hash).state.entries.some(({ rule }) => rule === 'own')),
     ).toHaveLength(1)
   })
 })
 
-test('the race page describes every option in a sentence', () => {
+test('the race page describes every option in one sentence', () => {
   for (const rule of ruleNames)
     for (const { name, help } of fields({ rule })) expect(help, `${rule}: ${name}`).toMatch(/.{4}/)
 })
 
-test('the race page offers no rules for matrices, and explains why if a link contains a rule for matrices', () => {
+test('the race page offers no rules for matrices, and explains the reason if a link contains such a rule', () => {
   expect(ruleNames).toEqual(expect.arrayContaining(['adafactor', 'sm3']))
   expect(ruleNames).not.toContain('muon')
   expect(notOffered).toBe(
@@ -381,7 +381,7 @@ test.each([
   [1, 1],
   [97.2, 90],
   [1e-7, 1e-7],
-])('a slider for an option with the value %f has the minimum %f', (x, below) => {
+])('a slider on the race page for an option with the value %f has the minimum %f', (x, below) => {
   expect(digitBelow(x)).toBe(below)
 })
 
@@ -400,7 +400,7 @@ describe('the height field of a function', () => {
   })
 
   test.each(['rosenbrock', 'saddle', 'styblinskiTang', 'bowl', 'ackley'] as const)(
-    'has tick values along F at their heights: %s',
+    'has an axis F whose ticks are at the correct heights: %s',
     async (objective) => {
       const { marks, heightOf } = sampleHeights(await makeLandscape({ ...initial, objective }))
       expect(marks.length).toBeGreaterThan(2)
@@ -415,7 +415,7 @@ describe('the height field of a function', () => {
     },
   )
 
-  test('has as many contours as can be distinguished', async () => {
+  test('has only as many contours as a viewer can distinguish', async () => {
     const levels = async (objective: RaceState['objective']) =>
       countLevels(sampleHeights(await makeLandscape({ ...initial, objective })))
     expect(await levels('rosenbrock')).toBeGreaterThan(20)
@@ -518,7 +518,7 @@ describe('measurements of engine speed on the race page', () => {
 
   // The test simulates the time, so a busy machine cannot make it fail.
   test.each([0.1, 1, 50 / 3])(
-    'determine the time of a step even if the clock has ticks of %f ms',
+    'are correct even if the clock has a resolution of only %f ms',
     async (tick) => {
       const milliseconds = (size: number) => 1e-3 + 1e-6 * size
       let time = 0
@@ -564,7 +564,7 @@ test.each([
   [Number.NaN, 1, 'NaN'],
   [0.001, 5, '0.0'],
   [0, 0.2, '0.00'],
-])('a measurement %d ± %d is formatted as %s', (x, error, text) => {
+])('a measured time of %d ± %d is formatted as %s', (x, error, text) => {
   expect(formatWithError(x, error)).toBe(text)
 })
 
@@ -577,7 +577,7 @@ describe('labels next to points in a plot', () => {
     ['points at one place', () => [200, 150]],
     ['points along a line', (i: number) => [60 + 24 * i, 150]],
     ['points in a corner', (i: number) => [40 + i, 10 + i]],
-  ] as const)('do not overlap for twelve %s, and stay within the image', (_, at) => {
+  ] as const)('do not overlap and stay within the image, even with twelve %s', (_, at) => {
     const names = Array.from({ length: 12 }, (_, i) => {
       const [x, y] = at(i)
       return { x, y, width: 70, height: 16 }
@@ -596,7 +596,7 @@ describe('labels next to points in a plot', () => {
     }
   })
 
-  test('keep their positions over time, and are omitted if there is no room', () => {
+  test('keep the same positions over time, and are omitted if the image has no room', () => {
     const [corner] = placeLabels([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
     expect(corner).toEqual([70, 120])
     expect(
@@ -604,7 +604,7 @@ describe('labels next to points in a plot', () => {
     ).toEqual([null])
   })
 
-  test('name the rule, and also the options if the rule occurs twice', () => {
+  test('show the name of the rule, and also the options if the rule occurs twice', () => {
     expect(shortNames(['adam 0.1', 'sgd 0.1', 'adam 0.2 amsgrad'])).toEqual([
       'adam 0.1',
       'sgd',
@@ -630,7 +630,7 @@ describe('a race that is computed in advance', () => {
   }
   const begun = async () => new Race(state, await makeLandscape(state))
 
-  test('is displayed forward and backward with the results at the displayed time', async () => {
+  test('can be displayed forward and backward, with the results at the displayed time', async () => {
     const race = await begun()
     race.make(Infinity, Infinity)
     expect([race.isMade, race.isOver, race.time]).toEqual([true, false, 0])
@@ -645,7 +645,7 @@ describe('a race that is computed in advance', () => {
     expect([adam.iterations, adam.reason, adam.arrivedAt, lbfgs.iterations]).toEqual([0, null, null, 0])
   })
 
-  test('shows a method such as L-BFGS at the points at which the method evaluates gradients', async () => {
+  test('shows a method such as L-BFGS at each point where the method evaluates a gradient', async () => {
     const race = await begun()
     race.advance(6, Infinity)
     const lbfgs = race.racers[1]
@@ -655,7 +655,7 @@ describe('a race that is computed in advance', () => {
     if (lbfgs.iterations < lbfgs.made) expect(lbfgs.timeOf(lbfgs.iterations + 1)).toBeGreaterThan(6)
   })
 
-  test("uses the library's gradient noise, and the noise is equal for all racers", async () => {
+  test("uses the library's gradient noise, with the same noise for all racers", async () => {
     const noisy = new Race(
       { ...state, noise: 0.5, entries: [suggested('sgd'), suggested('sgd')] },
       (await begun()).landscape,
@@ -666,7 +666,7 @@ describe('a race that is computed in advance', () => {
     expect(noisy.racers[0].pointAt(1)).not.toEqual(quiet.racers[0].pointAt(1))
   })
 
-  test('reports “no optimizer came” only if a minimum is known', async () => {
+  test('reports that no optimizer reached a minimum only if a minimum is known', async () => {
     const over = async (changed: Partial<RaceState>) => {
       const all = { ...state, ...changed }
       const race = new Race(all, await makeLandscape(all))
@@ -684,8 +684,8 @@ describe('a race that is computed in advance', () => {
   })
 })
 
-describe('options without effect on a race', () => {
-  test('are detected by comparing the paths bit by bit', async () => {
+describe('options that have no effect on a race', () => {
+  test('are detected by a comparison of the bits of the paths', async () => {
     const state: RaceState = { ...initial, entries: [suggested('adam')] }
     const race = new Race(state, await makeLandscape(state))
     const idle = withoutEffect(suggested('adam'), race)

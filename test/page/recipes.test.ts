@@ -31,7 +31,7 @@ async function open(name: string) {
 const output = (page: Page, id: string) =>
   page.locator(`#${id}`).evaluate((element) => (element as HTMLOutputElement).value)
 
-test('the example page.html fits typed data with the results of Node, and reports errors', async () => {
+test('the example page.html fits typed data with the same results as in Node, and reports errors', async () => {
   const { page, wrong } = await open('page.html')
   const { values } = antigrad.fit(
     antigrad.expression('a*exp(-b*t) + c'),
@@ -50,7 +50,7 @@ test('the example page.html fits typed data with the results of Node, and report
   await page.close()
 })
 
-test('the example digits.html trains a network in the page, stays responsive, and classifies drawings', async () => {
+test('the example digits.html trains a network, responds during the training, and classifies drawings', async () => {
   const { page, wrong } = await open('digits.html')
   // Polling could miss the first epoch.
   const told = await page.evaluateHandle(() => {

@@ -43,8 +43,8 @@ test('every scene of the race page is a link with two sentences and a readable a
   }
 })
 
-describe('the sentences of a scene on the race page are true', () => {
-  test('for A ravine', async () => {
+describe('the sentences on the race page are true', () => {
+  test('for the scene A ravine', async () => {
     const race = await raced('A ravine')
     expect(race.landscape.objective.value([0, 1])).toBe(100 * race.landscape.objective.value([1, 0]))
     expect(crossings(pathOf(race, 0), 1)).toBeGreaterThan(20)
@@ -53,7 +53,7 @@ describe('the sentences of a scene on the race page are true', () => {
     expect(descent).toBeLessThan(Infinity)
   })
 
-  test('for Too large a learning rate', async () => {
+  test('for the scene Too large a learning rate', async () => {
     const race = await raced('Too large a learning rate')
     const [usual, large, tooLarge] = reachedAt(race)
     expect(usual).toBeLessThan(Infinity)
@@ -65,7 +65,7 @@ describe('the sentences of a scene on the race page are true', () => {
     for (let i = 40; i < made; i++) expect(values[i + 1]).toBeGreaterThan(values[i])
   })
 
-  test('for Learning-rate decay', async () => {
+  test('for the scene Learning-rate decay', async () => {
     const race = await raced('Learning-rate decay')
     const moves = (number: number) => {
       const path = pathOf(race, number).slice(-200)
@@ -78,7 +78,7 @@ describe('the sentences of a scene on the race page are true', () => {
     expect(crossings(pathOf(race, 0).slice(-500), 0)).toBeGreaterThan(4)
   })
 
-  test('for Nesterov', async () => {
+  test('for the scene Nesterov', async () => {
     const race = await raced('Nesterov')
     const [heavy, nesterov] = reachedAt(race)
     expect(nesterov).toBeLessThan(heavy)
@@ -88,7 +88,7 @@ describe('the sentences of a scene on the race page are true', () => {
     expect(a).toEqual(b)
   })
 
-  test('for A saddle', async () => {
+  test('for the scene A saddle', async () => {
     const race = await raced('A saddle')
     const [descent, momentum, adam] = race.racers.map((_, number) =>
       pathOf(race, number).findIndex(([, y]) => Math.abs(y) > 1),
@@ -101,7 +101,7 @@ describe('the sentences of a scene on the race page are true', () => {
     expect(Math.abs(out[1])).toBeLessThan(1e-3)
   })
 
-  test('for Noise and averaging', async () => {
+  test('for the scene Noise and averaging', async () => {
     const race = await raced('Noise and averaging')
     const apart = (number: number) => {
       const path = pathOf(race, number).slice(-500)
@@ -111,7 +111,7 @@ describe('the sentences of a scene on the race page are true', () => {
     expect(race.racers.map(({ made }) => made)).toEqual([2000, 2000])
   })
 
-  test('for Several minima', async () => {
+  test('for the scene Several minima', async () => {
     const race = await raced('Several minima')
     const minima = antigrad.objectives.himmelblau().minima(2)
     expect(minima).toHaveLength(4)
@@ -123,7 +123,7 @@ describe('the sentences of a scene on the race page are true', () => {
     expect(new Set(found).size).toBeGreaterThan(1)
   })
 
-  test('for L-BFGS', async () => {
+  test('for the scene L-BFGS', async () => {
     const race = await raced('L-BFGS')
     const [lbfgs, adam, momentum] = reachedAt(race)
     expect(lbfgs).toBeLessThan(0.2 * Math.min(adam, momentum))
@@ -132,7 +132,7 @@ describe('the sentences of a scene on the race page are true', () => {
     expect(race.racers[0].reach).toBeGreaterThan(race.racers[0].made)
   })
 
-  test('for Custom rule', async () => {
+  test('for the scene Custom rule', async () => {
     const race = await raced('Custom rule')
     const [own, descent] = race.state.entries
     expect([
@@ -152,7 +152,7 @@ describe('the sentences of a scene on the race page are true', () => {
   })
 })
 
-describe('the saved program of a race', () => {
+describe('the program that the race page saves', () => {
   test.each([
     ...scenes.map(({ title, hash }) => [title, hash]),
     [

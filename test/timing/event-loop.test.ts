@@ -86,7 +86,7 @@ describe.skipIf(!existsSync('/proc/self/schedstat'))(
   () => {
     describe.each(['native', 'wasm', 'typescript'])('during the call %s', (engine) => {
       test.each(Object.entries(works))(
-        'with the work %s',
+        'if the call performs the work %s',
         (_, work) => {
           expect(inChild(`${setUp} const engine = '${engine}'; ${work}`)).toBeLessThan(LONGEST)
         },

@@ -46,7 +46,7 @@ const cases: readonly (readonly [string, () => FitData])[] = [
 ]
 
 describe.each(cases)('fits of the kind “%s”', (_, make) => {
-  test('leave time for the event loop, and report their first progress at once', async () => {
+  test('do not block the event loop, and report the first progress immediately', async () => {
     const data = make()
     const told: number[] = []
     const began = performance.now()
@@ -93,7 +93,7 @@ function processor(): number {
   return (user + system) / 1000
 }
 
-test('a fit to a million rows takes about as long as a loop with the same evaluations of the model', () => {
+test('a fit to a million rows takes about as long as a loop that evaluates the model equally often', () => {
   const count = 1_000_000
   const x = Float64Array.from({ length: count }, (_, k) => (4 * k) / count)
   const y = x.map((at) => 3 * Math.exp(-1.3 * at) + 0.5 + 0.05 * (next() - 0.5))
@@ -177,7 +177,7 @@ test('a fit of a model function takes at most 100 µs longer than the calls of t
   expect(least(40, fits, processor) / count).toBeLessThan(0.1 * ALLOWANCE)
 })
 
-test('bootstrap replicates take less time than an equal number of separate fits', () => {
+test('fits to bootstrap replicates take less time than an equal number of separate fits', () => {
   // The calls alternate because the CPU frequency changes, in a separate process without other garbage. The ratio is
   // 0.85. Without drawing the data in the programs' layout, it would exceed 1.
   const ratio = inChild(`

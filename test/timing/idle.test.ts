@@ -22,7 +22,7 @@ describe('an idle native optimizer', () => {
     expect(inChild(body)).toBeLessThan(50)
   })
 
-  describe.runIf(process.platform === 'linux')('measured by CPU time per thread', () => {
+  describe.runIf(process.platform === 'linux')('according to the CPU time per thread', () => {
     const times = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
@@ -49,7 +49,7 @@ describe('an idle native optimizer', () => {
       expect(Math.max(...each)).toBeGreaterThan(25)
     })
 
-    test('does not wake threads that later steps do not need', () => {
+    test('does not wake a thread that later steps do not need', () => {
       // Four pieces, or two: less than the time for which threads spin.
       const body = `${made(33_000)} ${times}
         const two = made(2)

@@ -12,7 +12,7 @@ import { home } from '../children.js'
  */
 const LIMIT = 4.9
 
-test('the time of a step of two parameters stays within a limit relative to a plain float64 loop', {
+test('a step of two parameters takes at most a fixed multiple of the time of a plain float64 loop', {
   retry: 1,
 }, () => {
   const program = join(home, 'test/timing/smallest-step.mjs')

@@ -5,7 +5,7 @@ import { type Driven, otherBrowsers } from '../../browser-drivers.js'
 import type { Site, SiteInChromium } from '../../static-server.js'
 import { frames, serve, serveToChromium, visit } from '../site.js'
 
-describe('in Chromium', () => {
+describe('in Chromium,', () => {
   let site: SiteInChromium
 
   beforeAll(async () => {
@@ -14,7 +14,7 @@ describe('in Chromium', () => {
 
   afterAll(() => site?.close())
 
-  test('the surface plot does not slow most frames with software rendering, for any name of the renderer', async () => {
+  test("the surface plot does not delay most frames under software rendering, whatever the renderer's name is", async () => {
     const { page } = await visit(site, 'f=booth&adam=lr:0.1', { reducedMotion: 'no-preference' })
     await page.addInitScript(() => {
       const { prototype } = globalThis.WebGL2RenderingContext
@@ -34,7 +34,7 @@ describe('in Chromium', () => {
     await page.close()
   })
 
-  test('a frame with eight optimizers leaves most of its 16.7 ms to the browser', async () => {
+  test('a race of eight optimizers uses only a small part of the 16.7 ms of each frame', async () => {
     const { page } = await visit(site, 'f=rosenbrock')
     await page.addInitScript(() => {
       const durations: number[] = []
@@ -78,7 +78,7 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
   })
 
   test.skipIf(!isThere)(
-    'the surface plot does not slow most frames, or is replaced by a message',
+    'the surface plot does not delay most frames, or a message replaces the plot',
     async () => {
       await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
       const texts = (selector: string) =>
