@@ -213,29 +213,37 @@ describe.each([
     },
   )
 
-  test.each(['sin', 'cos', 'tan'])('computes the function %s correctly for the parameter of a diverging run', (name) => {
-    const f = expression(`x^2 + y^2 + 9*${name}(2*pi*x) - 7*${name}(3*y)`)
-    const options = { maxIterations: 100 }
-    const results = ways.map((way) =>
-      minimizeManySync(f, starts, gradientDescent({ lr: 1.5 }), { ...options, ...way }),
-    )
-    for (const result of results) expectSame(result, results[0])
-    expect(Math.max(...results[0].maxChange.filter((x) => x < Infinity))).toBeGreaterThan(1e7)
-  })
+  test.each(['sin', 'cos', 'tan'])(
+    'computes the function %s correctly for the parameter of a diverging run',
+    (name) => {
+      const f = expression(`x^2 + y^2 + 9*${name}(2*pi*x) - 7*${name}(3*y)`)
+      const options = { maxIterations: 100 }
+      const results = ways.map((way) =>
+        minimizeManySync(f, starts, gradientDescent({ lr: 1.5 }), { ...options, ...way }),
+      )
+      for (const result of results) expectSame(result, results[0])
+      expect(Math.max(...results[0].maxChange.filter((x) => x < Infinity))).toBeGreaterThan(1e7)
+    },
+  )
 
-  test.each(Object.entries(rules))('keeps the parameters of each run within the bounds of that run: %s', (_, rule) => {
-    const options = { maxIterations: 600, tolerance: 1e-5 }
-    // Some runs have no upper bound, and some are restricted to a point.
-    const max = starts.x.map((x, i) => (i % 5 === 0 ? Infinity : i % 5 === 1 ? -1.2 : x / 2 + 0.2))
-    const bounds = { x: { min: -1.2, max }, y: [0.1, 0.7] as const }
-    const results = ways.map((way) => minimizeManySync(valley, starts, rule, { ...options, bounds, ...way }))
-    for (const result of results) expectSame(result, results[0])
-    const ownOf = (run: number) => ({ ...options, bounds: { ...bounds, x: [-1.2, max[run]] as const } })
-    expectThoseOfMinimize(results[0], valley, starts, () => rule, ownOf)
-    const [least, most] = make(Floats, [0.1, 0.7])
-    for (const y of results[0].x.y) expect(y < least || y > most).toBe(false)
-    expect(results[0].x.x[1]).toBe(make(Floats, [-1.2])[0])
-  })
+  test.each(Object.entries(rules))(
+    'keeps the parameters of each run within the bounds of that run: %s',
+    (_, rule) => {
+      const options = { maxIterations: 600, tolerance: 1e-5 }
+      // Some runs have no upper bound, and some are restricted to a point.
+      const max = starts.x.map((x, i) => (i % 5 === 0 ? Infinity : i % 5 === 1 ? -1.2 : x / 2 + 0.2))
+      const bounds = { x: { min: -1.2, max }, y: [0.1, 0.7] as const }
+      const results = ways.map((way) =>
+        minimizeManySync(valley, starts, rule, { ...options, bounds, ...way }),
+      )
+      for (const result of results) expectSame(result, results[0])
+      const ownOf = (run: number) => ({ ...options, bounds: { ...bounds, x: [-1.2, max[run]] as const } })
+      expectThoseOfMinimize(results[0], valley, starts, () => rule, ownOf)
+      const [least, most] = make(Floats, [0.1, 0.7])
+      for (const y of results[0].x.y) expect(y < least || y > most).toBe(false)
+      expect(results[0].x.x[1]).toBe(make(Floats, [-1.2])[0])
+    },
+  )
 
   test('supports constant bounds, maximization with decay, and more runs than one cohort contains', () => {
     const many = startsOf(Floats, 5000)

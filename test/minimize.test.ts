@@ -418,15 +418,18 @@ describe.each(dtypes)('a call of minimize with %s', (dtype) => {
     expect(new Set(results).size).toBe(1)
   })
 
-  test.each(rules)('reports the norm of the gradient before an update overwrites the gradient: %s', (_, rule) => {
-    const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
-    const g = array(dtype, x)
-    rosenbrock().gradient(x, g)
-    const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
-    expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
-    // A rest of the rule alone is not convergence.
-    expect(reason).not.toBe('converged')
-  })
+  test.each(rules)(
+    'reports the norm of the gradient before an update overwrites the gradient: %s',
+    (_, rule) => {
+      const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
+      const g = array(dtype, x)
+      rosenbrock().gradient(x, g)
+      const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
+      expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
+      // A rest of the rule alone is not convergence.
+      expect(reason).not.toBe('converged')
+    },
+  )
 })
 
 test('the function minimize selects the engine based on the number of parameters', () => {

@@ -118,52 +118,55 @@ const tensors = fc.array(
   { minLength: 1, maxLength: 9 },
 )
 
-describe.each(variants)('an update pass of the TypeScript engine on $name', ({ engine, instructionSet, threads }) => {
-  const attach = (arena: Arena) => engine.attach(arena, { instructionSet, threads })
+describe.each(variants)(
+  'an update pass of the TypeScript engine on $name',
+  ({ engine, instructionSet, threads }) => {
+    const attach = (arena: Arena) => engine.attach(arena, { instructionSet, threads })
 
-  test.each(dtypes)('computes the same bits as a plain loop, %s', (dtype) => {
-    const property = fc.property(tensors, fc.double({ min: 0, max: 1, noNaN: true }), (list, weight) => {
-      const [lengths, stays] = [list.map(([length]) => length), list.map(([, stays]) => stays)]
-      for (const isWhole of [true, false]) {
-        const [arena, expected] = [make(dtype, lengths, stays, weight), make(dtype, lengths, stays, weight)]
-        const runner = attach(arena)
-        // The passes run one after the other, so that each starts from the results of the others.
-        for (const stage of [...stages, ...stages]) {
-          if (isWhole) runner.run(stage)
-          else runBackwards(arena, runner, stage)
-          plain(expected, stage, stays, weight)
-          expect(agree(arena, expected), `stage ${stage}`).toBe(true)
+    test.each(dtypes)('computes the same bits as a plain loop, %s', (dtype) => {
+      const property = fc.property(tensors, fc.double({ min: 0, max: 1, noNaN: true }), (list, weight) => {
+        const [lengths, stays] = [list.map(([length]) => length), list.map(([, stays]) => stays)]
+        for (const isWhole of [true, false]) {
+          const [arena, expected] = [make(dtype, lengths, stays, weight), make(dtype, lengths, stays, weight)]
+          const runner = attach(arena)
+          // The passes run one after the other, so that each starts from the results of the others.
+          for (const stage of [...stages, ...stages]) {
+            if (isWhole) runner.run(stage)
+            else runBackwards(arena, runner, stage)
+            plain(expected, stage, stays, weight)
+            expect(agree(arena, expected), `stage ${stage}`).toBe(true)
+          }
+          const padding = (array: number) => {
+            const plane = arena.elements(array).slice()
+            lengths.forEach((length, i) => {
+              plane.fill(0, arena.offsets[i], arena.offsets[i] + length)
+            })
+            return plane.every((x) => x === 0)
+          }
+          expect(arrays.every(padding)).toBe(true)
         }
-        const padding = (array: number) => {
-          const plane = arena.elements(array).slice()
-          lengths.forEach((length, i) => {
-            plane.fill(0, arena.offsets[i], arena.offsets[i] + length)
-          })
-          return plane.every((x) => x === 0)
-        }
-        expect(arrays.every(padding)).toBe(true)
-      }
+      })
+      fc.assert(property, { numRuns: 40, seed: 4 })
     })
-    fc.assert(property, { numRuns: 40, seed: 4 })
-  })
 
-  test('throws an error before any change if an array is missing', () => {
-    for (const stage of stages) {
-      for (const stays of [false, true]) {
-        const has = planes.filter((array) => array !== own.get(stage))
-        const arena = make('float32', [40, 3], [stays, stays], 0.5, has)
-        const runner = attach(arena)
-        const before = arena.words.slice()
-        const theta = arena.elements(PARAMETERS).slice()
-        expect(() => runner.run(stage)).toThrow('overwritten')
-        expect(() => runner.runRange(stage, 0, arena.length)).toThrow('overwritten')
-        expect(arena.words).toEqual(before)
-        expect(arena.elements(PARAMETERS)).toEqual(theta)
+    test('throws an error before any change if an array is missing', () => {
+      for (const stage of stages) {
+        for (const stays of [false, true]) {
+          const has = planes.filter((array) => array !== own.get(stage))
+          const arena = make('float32', [40, 3], [stays, stays], 0.5, has)
+          const runner = attach(arena)
+          const before = arena.words.slice()
+          const theta = arena.elements(PARAMETERS).slice()
+          expect(() => runner.run(stage)).toThrow('overwritten')
+          expect(() => runner.runRange(stage, 0, arena.length)).toThrow('overwritten')
+          expect(arena.words).toEqual(before)
+          expect(arena.elements(PARAMETERS)).toEqual(theta)
+        }
       }
-    }
-    expect(() => attach(make('float32', [40], [false], 0.5)).run(UNITS + 1)).toThrow('overwritten')
-  })
-})
+      expect(() => attach(make('float32', [40], [false], 0.5)).run(UNITS + 1)).toThrow('overwritten')
+    })
+  },
+)
 
 test('an update pass computes the same bits in slices as in one piece', async () => {
   const lengths = [100, 9 * BLOCK, 5, 3 * BLOCK]

@@ -687,14 +687,17 @@ describe('an invalid plot command', () => {
     ['plot -o a.svg --schedule 1 --updates 1', 'an integer from 2 to 1000000'],
     ['plot -o a.svg --updates 9', 'no value without --schedule'],
     ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
-  ])('ends with exit status 2 and one line on stderr, without a file or a run: antigrad %s', (args, expected) => {
-    const before = readdirSync(folder)
-    const { status, stdout, stderr } = quietly(args)
-    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
-    expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
-    expect(stderr).toContain(expected)
-    expect(readdirSync(folder)).toEqual(before)
-  })
+  ])(
+    'ends with exit status 2 and one line on stderr, without a file or a run: antigrad %s',
+    (args, expected) => {
+      const before = readdirSync(folder)
+      const { status, stdout, stderr } = quietly(args)
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+      expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
+      expect(stderr).toContain(expected)
+      expect(readdirSync(folder)).toEqual(before)
+    },
+  )
 
   // A race first looks at its engines, which compiles modules.
   test.each([

@@ -764,13 +764,10 @@ describe('sparse gradients with other options', () => {
     }
     const expected = step('typescript', false)
 
-    test.each(engineNames)(
-      'lead to the same bits in user memory as in optimizer memory: %s',
-      (engine) => {
-        expect(step(engine, false)).toEqual(expected)
-        expect(step(engine, true)).toEqual(expected)
-      },
-    )
+    test.each(engineNames)('lead to the same bits in user memory as in optimizer memory: %s', (engine) => {
+      expect(step(engine, false)).toEqual(expected)
+      expect(step(engine, true)).toEqual(expected)
+    })
   })
 
   test.each(engineNames)('may contain many values in the first sparse tensor: %s', (engine) => {

@@ -173,9 +173,12 @@ describe.each(variants)('custom rules on $name', (variant) => {
       expect(compare(twin, variant, dtype)).toBeNull()
     })
 
-    test.each(settings)('compute the same bits as the built-in rules with the options “%s”: %s', (_, name, more, given) => {
-      expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
-    })
+    test.each(settings)(
+      'compute the same bits as the built-in rules with the options “%s”: %s',
+      (_, name, more, given) => {
+        expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
+      },
+    )
 
     test('compute the same bits as the built-in rules with a delayed start and with sparse gradients', () => {
       const { own, built, options } = adamOf('own-adam')

@@ -124,20 +124,23 @@ test.each([
 test.each([
   ['nested in each other', (count: number) => '['.repeat(count)],
   ['next to each other', (count: number) => `${'[],'.repeat(count / 2)}[]]`],
-])('the function openFile rejects a header with 49 million brackets %s, and needs little memory', (_, brackets) => {
-  const path = join(mkdtempSync(join(tmpdir(), 'antigrad-brackets-')), 'file')
-  writeFileSync(path, bytesIn(`{"a":[${brackets(49e6)}}`))
-  const script = `const { openFile } = require('antigrad/files')
+])(
+  'the function openFile rejects a header with 49 million brackets %s, and needs little memory',
+  (_, brackets) => {
+    const path = join(mkdtempSync(join(tmpdir(), 'antigrad-brackets-')), 'file')
+    writeFileSync(path, bytesIn(`{"a":[${brackets(49e6)}}`))
+    const script = `const { openFile } = require('antigrad/files')
     openFile(${JSON.stringify(path)}).catch((error) => console.log(error.name, process.resourceUsage().maxRSS >> 10))`
-  const flags = ['--max-old-space-size=300', '-e', script]
-  const { stdout, stderr } = spawnSync(process.execPath, flags, { cwd: home, encoding: 'utf8' })
-  rmSync(dirname(path), { recursive: true })
-  expect(stderr).toBe('')
-  const [name, mib] = stdout.trim().split(' ')
-  expect(name).toBe('FileError')
-  // The bytes, the decoded text, and Node's own memory.
-  expect(Number(mib)).toBeLessThan(500)
-})
+    const flags = ['--max-old-space-size=300', '-e', script]
+    const { stdout, stderr } = spawnSync(process.execPath, flags, { cwd: home, encoding: 'utf8' })
+    rmSync(dirname(path), { recursive: true })
+    expect(stderr).toBe('')
+    const [name, mib] = stdout.trim().split(' ')
+    expect(name).toBe('FileError')
+    // The bytes, the decoded text, and Node's own memory.
+    expect(Number(mib)).toBeLessThan(500)
+  },
+)
 
 test.each([
   ['no tensors', '{}', 0, []],

@@ -202,18 +202,25 @@ function after(step: number, betas: readonly number[]): Uint8Array {
 test.each([
   [0.9, 0.999],
   [1 - 2 ** -53, 1 - 1e-9],
-])('the function fromTorch immediately reads the state after 2⁵³ − 2 updates with the β values %d and %d', (...betas) => {
-  const path = join(folder, 'many')
-  writeFileSync(path, after(2 ** 53 - 2, betas))
-  const script = `const { fromTorch } = require('antigrad/files')
+])(
+  'the function fromTorch immediately reads the state after 2⁵³ − 2 updates with the β values %d and %d',
+  (...betas) => {
+    const path = join(folder, 'many')
+    writeFileSync(path, after(2 ** 53 - 2, betas))
+    const script = `const { fromTorch } = require('antigrad/files')
     fromTorch(${JSON.stringify(path)}).then(({ tensors }) => console.log(JSON.stringify(tensors[0].clock)))`
-  const child = spawnSync(process.execPath, ['-e', script], { cwd: home, encoding: 'utf8', timeout: 60_000 })
-  expect(child).toMatchObject({ signal: null, stderr: '' })
-  const { t, product1, product2 } = JSON.parse(child.stdout)
-  expect(t).toBe(2 ** 53 - 2)
-  expect(product1).toBeCloseTo(betas[0] === 0.9 ? 0 : Math.exp(-1), 7)
-  expect(product2).toBeCloseTo(0, 9)
-})
+    const child = spawnSync(process.execPath, ['-e', script], {
+      cwd: home,
+      encoding: 'utf8',
+      timeout: 60_000,
+    })
+    expect(child).toMatchObject({ signal: null, stderr: '' })
+    const { t, product1, product2 } = JSON.parse(child.stdout)
+    expect(t).toBe(2 ** 53 - 2)
+    expect(product1).toBeCloseTo(betas[0] === 0.9 ? 0 : Math.exp(-1), 7)
+    expect(product2).toBeCloseTo(0, 9)
+  },
+)
 
 test('the function fromTorch computes powers of β by repeated multiplication for up to a million updates', async () => {
   const clockOf = async (t: number) => {

@@ -120,14 +120,17 @@ describe('a large batch of sinusoid fits', () => {
       'a rate that diverges',
       { start: { a: 1, b: 1, c: 0 }, method: ruleMethod(gradientDescent({ lr: 2 })), maxIterations: 40 },
     ],
-  ] satisfies [string, FitManyOptions][])('leads to bit-identical results on all engines with %s', (_, options) => {
-    for (const name of ['sin', 'cos', 'tan']) {
-      const wave = expression(`a*${name}(b*t) + c`)
-      const data = { t: manyT, y: manyY }
-      const results = ways.map((way) => all(fitManySync(wave, data, { ...options, ...way })))
-      expect(new Set(results).size, name).toBe(1)
-    }
-  })
+  ] satisfies [string, FitManyOptions][])(
+    'leads to bit-identical results on all engines with %s',
+    (_, options) => {
+      for (const name of ['sin', 'cos', 'tan']) {
+        const wave = expression(`a*${name}(b*t) + c`)
+        const data = { t: manyT, y: manyY }
+        const results = ways.map((way) => all(fitManySync(wave, data, { ...options, ...way })))
+        expect(new Set(results).size, name).toBe(1)
+      }
+    },
+  )
 })
 
 describe('an asynchronous call of fitMany', () => {

@@ -57,18 +57,21 @@ describe.each(otherBrowsers)('the browser $name', ({ isThere, launch }) => {
 
   afterAll(() => tab?.close())
 
-  test.skipIf(!isThere)('computes the same bits in a page as Node, with step and with stepAsync', async () => {
-    await tab.open(`${origin}/`)
-    const report = await tab.evaluate('reportAll()')
-    const bits = { typescript: expected, wasm: expected }
-    expect(report).toMatchObject({
-      engines: { wasm: { available: true, reasons: [] } },
-      steps: bits,
-      asyncSteps: bits,
-      functions: functionDigests(),
-    })
-    expect(tab.errors).toEqual([])
-  })
+  test.skipIf(!isThere)(
+    'computes the same bits in a page as Node, with step and with stepAsync',
+    async () => {
+      await tab.open(`${origin}/`)
+      const report = await tab.evaluate('reportAll()')
+      const bits = { typescript: expected, wasm: expected }
+      expect(report).toMatchObject({
+        engines: { wasm: { available: true, reasons: [] } },
+        steps: bits,
+        asyncSteps: bits,
+        functions: functionDigests(),
+      })
+      expect(tab.errors).toEqual([])
+    },
+  )
 
   test.skipIf(!isThere)('computes the same bits in a web worker as Node', async () => {
     await tab.open(`${origin}/`)
@@ -76,12 +79,15 @@ describe.each(otherBrowsers)('the browser $name', ({ isThere, launch }) => {
     expect(await tab.evaluate(inWorker('/app.js'))).toMatchObject({ steps: bits, asyncSteps: bits })
   })
 
-  test.skipIf(!isThere)("computes the same values and derivatives of Rastrigin's function as Node", async () => {
-    await tab.open(`${origin}/`)
-    const found = await tab.evaluate<number[]>('rastriginAlongView()')
-    const different = rastriginAlongView().filter((value, i) => value !== found[i])
-    expect(different).toEqual([])
-  })
+  test.skipIf(!isThere)(
+    "computes the same values and derivatives of Rastrigin's function as Node",
+    async () => {
+      await tab.open(`${origin}/`)
+      const found = await tab.evaluate<number[]>('rastriginAlongView()')
+      const different = rastriginAlongView().filter((value, i) => value !== found[i])
+      expect(different).toEqual([])
+    },
+  )
 
   test.skipIf(!isThere)(
     'reports that WebAssembly cannot run under a strict content security policy',

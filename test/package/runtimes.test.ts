@@ -125,12 +125,15 @@ describe('the package in Deno with limited permissions', () => {
     [[], 'read'],
     [['--allow-ffi'], 'read'],
     [['--allow-read'], 'ffi'],
-  ])('does not load the addon if the permissions are %j, and reports the missing --allow-%s as the only reason', (allowed, missing) => {
-    expect(withFlags(...allowed)).toEqual({
-      reasons: [expect.stringMatching(`^antigrad-.* does not load: .* with the --allow-${missing} flag$`)],
-      ...{ engine: 'wasm', updates: 1 },
-    })
-  })
+  ])(
+    'does not load the addon if the permissions are %j, and reports the missing --allow-%s as the only reason',
+    (allowed, missing) => {
+      expect(withFlags(...allowed)).toEqual({
+        reasons: [expect.stringMatching(`^antigrad-.* does not load: .* with the --allow-${missing} flag$`)],
+        ...{ engine: 'wasm', updates: 1 },
+      })
+    },
+  )
 
   test('runs the command antigrad doctor even if no permission is granted', () => {
     const cli = 'node_modules/antigrad/dist/command-line/cli.js'

@@ -48,18 +48,21 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
 
   const hash = 'f=rosenbrock&from=-1.5,2&maxIterations=400&nesterov=lr:0.001,form:shifted&adam=lr:0.1'
 
-  test.skipIf(!isThere)('a race visits exactly the same points as the function minimize in Node', async () => {
-    await tab.open(`${site.address}#${hash}`)
-    await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
-    expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
-    await choose('speed', '3000')
-    await click('Play')
-    await expect.poll(status('race')).toContain('The race is over')
-    await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
-    await click('Save the points')
-    expect(pointsIn(await tab.evaluate('saved'))).toEqual(await expectedPoints(hash))
-    expect(tab.errors).toEqual([])
-  })
+  test.skipIf(!isThere)(
+    'a race visits exactly the same points as the function minimize in Node',
+    async () => {
+      await tab.open(`${site.address}#${hash}`)
+      await expect.poll(() => texts('.ranking tbody th')).toHaveLength(2)
+      expect(await tab.evaluate(`document.getElementById('problems').hidden`)).toBe(true)
+      await choose('speed', '3000')
+      await click('Play')
+      await expect.poll(status('race')).toContain('The race is over')
+      await tab.evaluate('URL.createObjectURL = (blob) => ((globalThis.saved = blob.text()), "#")')
+      await click('Save the points')
+      expect(pointsIn(await tab.evaluate('saved'))).toEqual(await expectedPoints(hash))
+      expect(tab.errors).toEqual([])
+    },
+  )
 
   test.skipIf(!isThere)('the race page reports and measures the engines', async () => {
     await tab.open(`${site.address}#f=booth&adam=lr:0.1`)
