@@ -367,7 +367,7 @@ describe('the command `rules`', () => {
     expect(adam.lr).toMatchObject({
       default: 0.001,
       schedulable: true,
-      documentation: 'learning rate η ≥ 0, may be scheduled',
+      documentation: 'learning rate η ≥ 0; may be scheduled',
     })
     expect(lion.beta2.default).toBe(0.99)
     expect(antigrad(['rules', 'adamw']).stdout).toMatch(/^ {2}weightDecay +0\.01 +weight decay λ ≥ 0/m)
