@@ -224,7 +224,7 @@ test('the Schedule-Free state z of new, extended, unfrozen and partly restored t
 })
 
 test('Schedule-Free rules cannot be combined with optimizer options that would change only the average', () => {
-  expect(() => delayedStart(3, free)).toThrow('delayedStart: rule: expected a rule in which the parameters')
+  expect(() => delayedStart(3, free)).toThrow('delayedStart: rule: expected a rule that is not schedule-free')
   const delayed = { name: 'delayedStart', updates: 3, rule: free } as never
   expect(() => new Optimizer(ones(), delayed)).toThrow(OptionError)
   const lookahead = { steps: 2, alpha: 0.5 }

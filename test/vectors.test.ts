@@ -179,8 +179,10 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         const calls = own.flatMap(([name, text]) =>
           (text.match(/^call.*/gm) ?? []).map((call) => `${name}: ${call}`),
         )
-        // Large arguments of sines, and the results of these.
-        expect(calls.filter((call) => !/with_far_lanes|memcpy@/.test(call))).toEqual([])
+        // Only large arguments of sines, cosines and tangents take the cold branch, whose polynomials are not unrolled.
+        const isCold = /operate<\w+, (?:Sin|Cos|Tan)>.*(?:next_back|expect_failed|panic)/
+        const isRare = (call: string) => /with_far_lanes|memcpy@/.test(call) || isCold.test(call)
+        expect(calls.filter((call) => !isRare(call))).toEqual([])
       })
 
       test(`${set}, ${dtype}: vectorizes the preparation of gradients`, () => {
