@@ -91,6 +91,7 @@ export default defineConfig({
     'target/**',
     'dist/**',
     'docs/dist/**',
+    'examples/mnist.checkpoints/**',
     'test/**',
     'crates/**',
     'page/**',
