@@ -21,7 +21,11 @@ const sampled = digests(reference, sample)
 beforeAll(async () => {
   const { outputFiles } = await build({
     entryPoints: [join(home, 'test/browser-digests.ts')],
-    alias: { 'antigrad/fit': join(home, 'dist/fits/index.js'), antigrad: join(home, 'dist/index.js') },
+    alias: {
+      'antigrad/fit': join(home, 'dist/fits/index.js'),
+      'antigrad/math': join(home, 'dist/math/index.js'),
+      antigrad: join(home, 'dist/index.js'),
+    },
     bundle: true,
     format: 'esm',
     write: false,
