@@ -4,27 +4,14 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { toKebabCase } from '../../core/text.js'
 import { parseValue } from '../../jobs/values.js'
 import { entrantNames, type RaceRunSettings, ruleOptions } from '../race.js'
-import { describeOption, parseMaxIterations, parseTolerance } from './shared.js'
+import { addDescentOptions, describeOption } from './shared.js'
 
 /** Names of the run options that do not belong to a rule. */
 export const runOptions = ['dtype', 'tolerance', 'maxIterations'] as const
 
 /** Adds the options that `race` and `plot` share. */
 export function addRunOptions(command: Command): void {
-  command
-    .addOption(
-      new Option('--dtype <dtype>', 'dtype of the parameters')
-        .choices(['float64', 'float32'])
-        .default('float64'),
-    )
-    .option(
-      '--tolerance <number>',
-      'a run stops when every parameter changes by less than this',
-      parseTolerance,
-      1e-9,
-    )
-    .option('--max-iterations <number>', 'maximum number of updates', parseMaxIterations, 50_000)
-    .optionsGroup('Options of rules (every chosen rule must have them):')
+  addDescentOptions(command, 50_000).optionsGroup('Options of rules (every chosen rule must have them):')
   for (const [name, rules] of ruleOptions) {
     const isSwitch = [...rules.values()].every(({ accepts }) => accepts(true))
     const option = new Option(

@@ -51,3 +51,19 @@ export function makeParser<T>({ accepts, expected }: Kind<T>): (text: string) =>
 
 export const parseTolerance = makeParser(nonNegative())
 export const parseMaxIterations = makeParser(integerBetween(0, MAX_ITERATIONS))
+
+/** Adds the options of runs that `race`, `plot` and `sweep` share. */
+export const addDescentOptions = (command: Command, maxIterations: number): Command =>
+  command
+    .addOption(
+      new Option('--dtype <dtype>', 'dtype of the parameters')
+        .choices(['float64', 'float32'])
+        .default('float64'),
+    )
+    .option(
+      '--tolerance <number>',
+      'a run stops when every parameter changes by less than this',
+      parseTolerance,
+      1e-9,
+    )
+    .option('--max-iterations <number>', 'maximum number of updates', parseMaxIterations, maxIterations)

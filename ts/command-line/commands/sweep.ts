@@ -24,14 +24,7 @@ import { describeSweep } from '../sweep/describe.js'
 import { describeProgress } from '../sweep/progress.js'
 import { MISUSE, print, reporter, STOPPED, say, showProgress } from '../terminal.js'
 import { addPlanOptions, checkPlanOptions, type PlanOptions, readSizing, writePlan } from './plan.js'
-import {
-  choice,
-  describeOption,
-  makeParser,
-  parseFile,
-  parseMaxIterations,
-  parseTolerance,
-} from './shared.js'
+import { addDescentOptions, choice, describeOption, makeParser, parseFile } from './shared.js'
 
 interface SweepCommandOptions extends SweepInputOptions, PlanOptions, Readonly<Record<string, unknown>> {
   readonly rule: string
@@ -88,18 +81,7 @@ export function configureSweep(command: Command): void {
       "a run that ends at or below this value has reached the target (default: the function's minimum + 1e-6)",
       makeParser(finite()),
     )
-    .addOption(
-      new Option('--dtype <dtype>', 'dtype of the parameters')
-        .choices(['float64', 'float32'])
-        .default('float64'),
-    )
-    .option(
-      '--tolerance <number>',
-      'a run stops when every parameter changes by less than this',
-      parseTolerance,
-      1e-9,
-    )
-    .option('--max-iterations <number>', 'maximum number of updates', parseMaxIterations, 10_000)
+  addDescentOptions(command, 10_000)
     .option('--clip <limit>', 'limit to which each gradient element is clipped', makeParser(finite()))
     .addOption(choice('--engine <name>', 'engine to run on', engineNames))
     .option('--threads <number>', 'number of threads', makeParser(integerBetween(1, 256)))

@@ -3,14 +3,11 @@
 import { ticks } from 'd3-array'
 import { OptionError } from '../../core/errors.js'
 import { compile, type Scheduled } from '../../schedules/schedule.js'
-import { label } from './panel.js'
+import { getScale, LEFT, RIGHT, ticksOf, WIDTH } from './frame.js'
 import { FONTS, lineStyle } from './picture.js'
 import { pathData, px, simplify } from './polyline.js'
 import { escapeXml } from './sweep.js'
 
-const WIDTH = 830
-const LEFT = 74
-const RIGHT = 800
 const TOP = 24
 const BOTTOM = 284
 const LEGEND = 350
@@ -41,10 +38,7 @@ export function drawSchedules(all: readonly NamedSchedule[], updates: number): s
       (t) =>
         `<path d="M${px(atX(t))} ${BOTTOM}v5"/><text x="${px(atX(t))}" y="${BOTTOM + 18}" text-anchor="middle">${t.toLocaleString('en')}</text>`,
     )
-  const yTicks = ticks(low, high || 1, 6).map(
-    (x) =>
-      `<path d="M${LEFT} ${px(atY(x))}h-5"/><path stroke-opacity=".15" d="M${LEFT} ${px(atY(x))}H${RIGHT}"/><text x="${LEFT - 8}" y="${px(atY(x) + 4)}" text-anchor="end">${label(x)}</text>`,
-  )
+  const yTicks = ticksOf([low, high || 1], atY, 6, getScale(false))
   const lines = values.map((list, i) => {
     const line = Array.from({ length: 2 * updates }, (_, k) => (k % 2 === 0 ? atX(k / 2) : atY(list[k >> 1])))
     return `<path data-line="${i}" ${lineStyle(i)} d="${pathData([simplify(line, 1)])}"/>`
@@ -57,7 +51,7 @@ export function drawSchedules(all: readonly NamedSchedule[], updates: number): s
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="${FONTS}" font-size="12" fill="#222">
 <title id="title">${escapeXml(all.map(({ text }) => text).join(', '))}: values over the updates</title>
 <rect width="${WIDTH}" height="${height}" rx="6" fill="#fff"/>
-<g class="axes" stroke="#555" fill="none"><rect x="${LEFT}" y="${TOP}" width="${RIGHT - LEFT}" height="${BOTTOM - TOP}"/>${[...xTicks, ...yTicks].join('').replaceAll('<text', '<text stroke="none" fill="#222"')}</g>
+<g class="axes" stroke="#555" fill="none"><rect x="${LEFT}" y="${TOP}" width="${RIGHT - LEFT}" height="${BOTTOM - TOP}"/>${(xTicks.join('') + yTicks).replaceAll('<text', '<text stroke="none" fill="#222"')}</g>
 <text x="${(LEFT + RIGHT) / 2}" y="${BOTTOM + 38}" text-anchor="middle" font-style="italic">t</text>
 <g fill="none" stroke-width="1.8" stroke-linejoin="round">
 ${lines.reverse().join('\n')}
