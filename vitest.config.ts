@@ -1,29 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { aliases, moduleAliases } from './scripts/lib/entries.mjs'
 
 const folders = ['test/package/**/*.test.ts', 'test/page/**/*.test.ts']
 // Tests of times, idle threads and memory, which other work on the machine would disturb.
 const alone = ['test/**/timing/*.test.ts', 'test/lifetime.test.ts']
 
-// The longest names come first, because an alias matches every name that starts with it.
-const entries = {
-  'antigrad/bullmq': 'bullmq/',
-  'antigrad/chunks': 'chunks/',
-  'antigrad/files': 'files/',
-  'antigrad/fit': 'fits/',
-  'antigrad/math': 'math/',
-  'antigrad/tfjs': 'tfjs/',
-  antigrad: '',
-}
-type Entry = keyof typeof entries
-const aliases = (urlOf: (entry: Entry) => URL | string) =>
-  Object.fromEntries((Object.keys(entries) as Entry[]).map((entry) => [entry, fileURLToPath(urlOf(entry))]))
-// Tests import the package by its name, like users, and get files of the last build: the files that Node selects
-// through the exports of package.json,
-const nodes = aliases((entry) => import.meta.resolve(entry))
-// or the modules that bundlers select.
-const modules = aliases((entry) => new URL(`dist/${entries[entry]}index.js`, import.meta.url))
+// Tests import the package by its name, like users, and get the files of the last build that Node selects through the
+// exports of package.json. The tests of the project `modules` get the modules that bundlers select.
+const nodes = aliases((entry) => fileURLToPath(import.meta.resolve(entry)))
 
 /** Tests that use the modules, because they import internals in addition to the package. */
 const ofInternals = [
@@ -61,11 +47,11 @@ export default defineConfig({
     globalSetup: 'test/shared-setup.ts',
     projects: [
       // The tests of pages import internals in addition to the package.
-      project('package', folders, alone, workers, 0, modules),
+      project('package', folders, alone, workers, 0, moduleAliases()),
       project('typescript', ['test/**/*.test.ts'], [...folders, ...alone, ...ofInternals], workers, 0),
-      project('modules', [...ofInternals, ...ofBoth], undefined, workers, 0, modules),
+      project('modules', [...ofInternals, ...ofBoth], undefined, workers, 0, moduleAliases()),
       // These run last, one at a time.
-      project('alone', alone, undefined, 1, 1, modules),
+      project('alone', alone, undefined, 1, 1, moduleAliases()),
     ],
   },
 })

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseTriple } from '@napi-rs/cli'
 import { build } from 'esbuild'
 import { explainOptions } from './lib/declarations.mjs'
+import { entries } from './lib/entries.mjs'
 import { optionDocumentation } from './lib/option-documentation.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -66,7 +67,7 @@ async function explain() {
   const { definitions } = await import('../dist/rules/definitions.js')
   const antigrad = await import('../dist/index.js')
   const { kinds } = await import('../dist/schedules/schedule.js')
-  const users = ['.', 'bullmq', 'chunks', 'files', 'fits', 'tfjs'].map((folder) => join(folder, 'index'))
+  const users = Object.values(entries).map((path) => path.replace(/\.js$/, ''))
   explainOptions('dist', users, (owner, name) => {
     const { options } = definitions[owner] ?? {}
     const option = options?.[name] ?? kinds.get(owner)?.fields[name]
@@ -290,8 +291,8 @@ const queue = {
   banner: { js: "const here = require('node:url').pathToFileURL(__dirname + '/../../bullmq/index.js').href" },
   define: { 'import.meta.url': 'here' },
 }
-const entries = { tfjs: {}, bullmq: queue }
-for (const [entry, options] of Object.entries(entries)) {
+const furtherEntries = { tfjs: {}, bullmq: queue }
+for (const [entry, options] of Object.entries(furtherEntries)) {
   await build({
     ...node,
     ...options,
@@ -336,7 +337,7 @@ for (const name of Object.keys(libraries).reverse()) {
   })
 }
 writeFileSync('dist/node/package.json', '{ "type": "commonjs" }\n')
-const added = [...Object.keys(entries), ...publicLibraries.filter((name) => name !== 'core')]
+const added = [...Object.keys(furtherEntries), ...publicLibraries.filter((name) => name !== 'core')]
 const folders = ['dist/node', ...added.map((entry) => `dist/node/${entry}`)]
 // esbuild's helper also iterates inherited properties, so a property on Object.prototype would make the import throw.
 for (const name of new Set([

@@ -5,16 +5,8 @@ import { join } from 'node:path'
 import { parseSync } from 'oxc-parser'
 // The newest TypeScript version has no checker API for programs.
 import ts from '../../test/types/oldest/node_modules/typescript/lib/typescript.js'
+import { entries } from './entries.mjs'
 
-const ENTRIES = {
-  antigrad: 'index',
-  'antigrad/bullmq': 'bullmq/index',
-  'antigrad/chunks': 'chunks/index',
-  'antigrad/files': 'files/index',
-  'antigrad/fit': 'fits/index',
-  'antigrad/math': 'math/index',
-  'antigrad/tfjs': 'tfjs/index',
-}
 const oneLine = (text) => text.replaceAll(/\s+/g, ' ').trim()
 
 /**
@@ -26,7 +18,8 @@ export const apiOf = (dist, sources) => `${exportsIn(dist)}\n${tablesIn(sources)
 /** The entries and their exports, member by member. */
 export function exportsIn(dist) {
   const { ModuleKind, ModuleResolutionKind, ScriptTarget, SymbolFlags, TypeFormatFlags } = ts
-  const files = Object.values(ENTRIES).map((file) => join(dist, `${file}.d.ts`))
+  const declarationsOf = (path) => join(dist, path.replace(/js$/, 'd.ts'))
+  const files = Object.values(entries).map(declarationsOf)
   const program = ts.createProgram(files, {
     ...{ strict: true, exactOptionalPropertyTypes: true, target: ScriptTarget.ES2022, types: [] },
     ...{ module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext },
@@ -109,8 +102,8 @@ export function exportsIn(dist) {
     return lines
   }
 
-  const sections = Object.entries(ENTRIES).map(([entry, file]) => {
-    const symbols = exported(program.getSourceFile(join(dist, `${file}.d.ts`)))
+  const sections = Object.entries(entries).map(([entry, path]) => {
+    const symbols = exported(program.getSourceFile(declarationsOf(path)))
     const lines = symbols
       .map((symbol) => [symbol.name, own(symbol)])
       .flatMap(([name, symbol]) => described(name, symbol))

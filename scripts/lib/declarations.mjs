@@ -120,24 +120,7 @@ export function explainOptions(dist, entries, optionOf) {
   function membersOf(node, text, owner) {
     const type = checker.getNonNullableType(checker.getTypeFromTypeNode(node))
     return type.getProperties().map((property) => {
-      const isOptional = (property.flags & ts.SymbolFlags.Optional) !== 0
-      const valueType = checker.getTypeOfSymbol(property)
-      const written = checker.typeToString(valueType, node, ts.TypeFormatFlags.NoTruncation)
-      const ofType =
-        /^[\w'" |.-]*$/.test(written) && !/[A-Z]/.test(written.replaceAll(/'[^']*'|"[^"]*"/g, ''))
-      const indexed = `(${text})['${property.name}']`
-      // The type of an optional member includes undefined, although exactOptionalPropertyTypes forbids it as a value.
-      const strict = isOptional && !takesUndefined(property)
-      const [declaration] = property.declarations ?? []
-      const own = declaration?.type?.getText()
-      const whole = ofType ? written : indexed
-      const value = !strict
-        ? whole
-        : new RegExp(`\\b${own}\\b`).test(text) && /^\w+$/.test(own)
-          ? own
-          : ofType
-            ? written.replace(/ \| undefined$/, '')
-            : `Exclude<${indexed}, undefined>`
+      const value = typeOf(property, text, node)
       const words = ts.displayPartsToString(property.getDocumentationComment(checker))
       const comment = [words, detailsOf(owner, property.name, words, property)]
       const lines = comment.filter(Boolean).join('\n').replaceAll('*/', '*\\/').split('\n')
@@ -145,8 +128,26 @@ export function explainOptions(dist, entries, optionOf) {
         lines.length === 1
           ? `/** ${lines[0]} */`
           : `/**\n${lines.map((line) => `     * ${line}\n`).join('')}     */`
-      return `\n    ${shown}\n    readonly ${property.name}${isOptional ? '?' : ''}: ${value};`
+      return `\n    ${shown}\n    readonly ${property.name}${isOptional(property) ? '?' : ''}: ${value};`
     })
+  }
+
+  /** The type of a member: spelled out if it is short and names no other type, otherwise looked up in `text`. */
+  function typeOf(property, text, node) {
+    const type = checker.getTypeOfSymbol(property)
+    const written = checker.typeToString(type, node, ts.TypeFormatFlags.NoTruncation)
+    const isPlain = /^[\w'" |.-]*$/.test(written) && !/[A-Z]/.test(written.replaceAll(/'[^']*'|"[^"]*"/g, ''))
+    const indexed = `(${text})['${property.name}']`
+    if (!isOptional(property) || takesUndefined(property)) return isPlain ? written : indexed
+    // The type of an optional member includes undefined, although exactOptionalPropertyTypes forbids it as a value.
+    const own = property.declarations?.[0]?.type.getText() ?? ''
+    const isParameter = /^\w+$/.test(own) && new RegExp(`\\b${own}\\b`).test(text)
+    if (isParameter) return own
+    return isPlain ? written.replace(/ \| undefined$/, '') : `Exclude<${indexed}, undefined>`
+  }
+
+  function isOptional(property) {
+    return (property.flags & ts.SymbolFlags.Optional) !== 0
   }
 
   /** Whether the declared type of an optional member accepts undefined. Types that are derived from tables always do. */

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { moduleAliases } from '../../scripts/lib/entries.mjs'
 import { type Driven, otherBrowsers } from '../browser-drivers.js'
 import { home } from '../children.js'
 import { functionDigests } from '../function-digests.js'
@@ -21,11 +22,7 @@ const sampled = digests(reference, sample)
 beforeAll(async () => {
   const { outputFiles } = await build({
     entryPoints: [join(home, 'test/browser-digests.ts')],
-    alias: {
-      'antigrad/fit': join(home, 'dist/fits/index.js'),
-      'antigrad/math': join(home, 'dist/math/index.js'),
-      antigrad: join(home, 'dist/index.js'),
-    },
+    alias: moduleAliases(home),
     bundle: true,
     format: 'esm',
     write: false,

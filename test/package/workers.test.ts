@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { type Browser, chromium as playwright } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { moduleAliases } from '../../scripts/lib/entries.mjs'
 import { type Driven, otherBrowsers } from '../browser-drivers.js'
 import { home } from '../children.js'
 import { chromiumOptions } from '../static-server.js'
@@ -28,7 +29,7 @@ const scripts: Record<string, string> = {
 beforeAll(async () => {
   const { outputFiles } = await build({
     entryPoints: [join(home, 'test/worker-runs.ts')],
-    alias: { 'antigrad/fit': join(home, 'dist/fits/index.js'), antigrad: join(home, 'dist/index.js') },
+    alias: moduleAliases(home),
     bundle: true,
     minify: true,
     format: 'esm',

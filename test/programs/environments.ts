@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
+import { moduleAliases } from '../../scripts/lib/entries.mjs'
 import { type Browser, type Driven, otherBrowsers, PATIENCE } from '../browser-drivers.js'
 import { pathOf, runtimes } from '../runtimes.js'
 import type { Answer } from './child.js'
@@ -71,7 +72,7 @@ async function serve(home: string): Promise<Server> {
   const { outputFiles } = await build({
     entryPoints: [join(home, 'test/programs/child.ts')],
     ...{ bundle: true, format: 'esm', target: 'es2022', write: false, logLevel: 'warning' },
-    alias: { 'antigrad/fit': join(home, 'dist/fits/index.js'), antigrad: join(home, 'dist/index.js') },
+    alias: moduleAliases(home),
     // The initial rules are imported only for their effect.
     ignoreAnnotations: true,
     // Otherwise errors contain no suggestions.

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { inspect } from 'node:util'
 import { build } from 'esbuild'
+import { moduleAliases } from '../../scripts/lib/entries.mjs'
 import type { Answer } from './child.js'
 import type { Arrival } from './engine-agreement.js'
 import type { Program } from './program.js'
@@ -156,11 +157,7 @@ export async function bundle(home: string, name: string): Promise<string> {
   await build({
     entryPoints: [join(home, `test/${name}/child.ts`)],
     ...{ outfile, bundle: true, format: 'esm', platform: 'node', target: 'es2022', logLevel: 'warning' },
-    alias: {
-      'antigrad/files': join(home, 'dist/files/index.js'),
-      'antigrad/fit': join(home, 'dist/fits/index.js'),
-      antigrad: join(home, 'dist/index.js'),
-    },
+    alias: moduleAliases(home),
     external: [join(home, 'dist/*')],
     // Keeps modules that `library.ts` imports for their effect.
     treeShaking: false,
