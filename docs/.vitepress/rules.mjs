@@ -28,8 +28,8 @@ const { rows: measured, machine } = JSON.parse(read('bench/results/targets.json'
 /** The size of the rule's bundle, and the measured time per update. */
 function cost(name) {
   const [alone, more] = sizes[name].map((bytes) => (bytes / 1000).toFixed(1))
-  const beside = more === '0.0' ? '' : ` The rule adds ${more} kB to a page that has \`adamw\` already.`
-  const size = `A page with \`Optimizer\` and \`${name}\` is ${alone} kB, gzipped.${beside}`
+  const addition = more === '0.0' ? '' : ` The rule adds ${more} kB to a page that has \`adamw\` already.`
+  const size = `A page with \`Optimizer\` and \`${name}\` is ${alone} kB, gzipped.${addition}`
   const times = measured.filter(({ what }) => what.startsWith(`${name}, float32, less the facade, to the`))
   const lines = times.map(({ n, detail, figure }) => {
     const [time] = detail.split(' a parameter')

@@ -18,8 +18,8 @@ interface PackageManifest {
 
 /**
  * Loads the addon from the path in ANTIGRAD_ADDON. Without this variable, loads the local build, the addon next to the
- * bundle of this file, or the package for this platform. If none loads,
- * the last reason says what to do, if anything can be done.
+ * bundle of this file, or the package for this platform. If none loads, the last reason says what to do, if anything
+ * can be done.
  */
 export function loadAddon(): LoadedAddon {
   const reasons: string[] = []
