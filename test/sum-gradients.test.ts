@@ -349,6 +349,10 @@ describe('the function sumGradients', () => {
     expect(() => sumGradients(parts())).toThrow(message)
   })
 
+  test('accepts gradients of up to 100 nested levels', () => {
+    expect(sumGradients([nested(100), nested(100)]).flat(Infinity)).toEqual([f(2)])
+  })
+
   test('accepts row indices of up to 32 bits', () => {
     const sum = sumGradients([sparseRows([2 ** 32 - 1], f(1)), sparseRows([0], f(1))])
     expect([...sum.indices]).toEqual([0, 2 ** 32 - 1])

@@ -509,6 +509,19 @@ test.each(['squared', 'huber', 'softL1', 'cauchy'] as const)(
   },
 )
 
+test('a fit with Adam names the parameters that the data do not determine', () => {
+  const data = { x: [1, 2, 3, 4], y: [2, 4, 6, 8] }
+  const options: FitManyOptions = { start: { a: 1, b: 1 }, method: ruleMethod(adam({ lr: 0.1 })) }
+  const [together, unseen] = ['a*b*x', 'a*x + 0*b'].map((text) => fitOne(expression(text), data, options))
+  expect([together.reason, together.unidentifiable]).toEqual(['singular', []])
+  expect([unseen.reason, unseen.unidentifiable]).toEqual(['singular', ['b']])
+})
+
+test('a model without columns is fitted to the mean of y', () => {
+  const { values, errors } = fitOne(expression('c'), { y: [1, 2, 6] }, { start: { c: 0 } })
+  expectClose([values.c, errors.c], [3, Math.sqrt(7 / 3)], 1e-12)
+})
+
 test('the columns of a batch contain the results of single fits', () => {
   const of = [dataOf(1, 20), dataOf(2, 20), dataOf(3, 20)]
   const many = fitManySync(decay, { t: of.map(({ t }) => t), y: of.map(({ y }) => y) }, { start })
