@@ -44,7 +44,7 @@ const grounds = {
       model/independent-tensors model/restored-tensors clip subnormals borrowed-gradients optimizer
       schedule-free muon fits/engines fits/bad-input fits/many-parameters fits/ill-conditioned fits/nist
       fits/scipy fits/shared fits/irls fits/positive-parameters fits/derived-quantities fits/models
-      fits/linear-least-squares fits/row-parallel fits/missing-data standard-errors async model/saved-anything
+      fits/properties fits/linear-least-squares fits/row-parallel fits/missing-data standard-errors async model/saved-anything
       lifetime errors
     `),
   },
