@@ -68,10 +68,10 @@ script(async () => {
   const range = `${rates.slice(0, 3).join(', ')}, … ${rates.at(-1)}`
   const text = `# Update rules on the test functions
 
-The tables show how well update rules minimize two-dimensional test functions. Included are all rules that
-\`minimizeMany\` accepts, and all test functions that have a minimum. \`npm run table:rules\` writes this page,
-with the same results on every machine. The command [\`antigrad sweep\`](sweep.md) compares the options of a
-rule in a similar way:
+The tables show how well update rules minimize two-dimensional test functions. The tables contain all rules
+that \`minimizeMany\` accepts, and all test functions that have a minimum. \`npm run table:rules\` writes this
+page, with the same results on every machine. The command [\`antigrad sweep\`](sweep.md) compares the options of
+a rule in a similar way:
 
 \`\`\`sh
 antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --max-iterations 2000
@@ -90,7 +90,7 @@ The tables show how well a rule performs with a good learning rate. The difficul
 rate, and the effect of schedules, are not measured. The following facts explain many results:
 
 - Rules that divide by the gradient's size oscillate around a minimum with an amplitude proportional to the
-  learning rate. Such a rule comes close to a minimum only with a small learning rate.
+  learning rate. A rule that oscillates comes close to a minimum only with a small learning rate.
 - The default weight decay of \`adamw\` moves minima that are not at 0.
 - The first updates of \`radam\` are not adaptive, so a large learning rate moves the parameters far from
   the start.
