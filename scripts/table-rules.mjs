@@ -70,8 +70,8 @@ script(async () => {
 
 The tables show how well update rules minimize two-dimensional test functions. The tables contain all rules
 that \`minimizeMany\` accepts, and all test functions that have a minimum. \`npm run table:rules\` writes this
-page, with the same results on every machine. The command [\`antigrad sweep\`](sweep.md) compares the options of
-a rule in a similar way:
+page, with the same results on every machine. The command [\`antigrad sweep\`](sweep.md) compares several
+values of a rule's options:
 
 \`\`\`sh
 antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --max-iterations 2000
