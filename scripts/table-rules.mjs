@@ -68,9 +68,10 @@ script(async () => {
   const range = `${rates.slice(0, 3).join(', ')}, … ${rates.at(-1)}`
   const text = `# Update rules on the test functions
 
-The tables below show how well each rule that \`minimizeMany\` accepts minimizes each two-dimensional test
-function that has a minimum. \`npm run table:rules\` writes this page, with the same results on every machine.
-The command [\`antigrad sweep\`](sweep.md) compares the options of a rule in a similar way:
+The tables show how well update rules minimize two-dimensional test functions. The tables contain all rules
+that \`minimizeMany\` accepts, and all test functions that have a minimum. \`npm run table:rules\` writes this
+page, with the same results on every machine. The command [\`antigrad sweep\`](sweep.md) compares several
+values of a rule's options:
 
 \`\`\`sh
 antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --max-iterations 2000
@@ -85,12 +86,12 @@ antigrad sweep --function rosenbrock --rule adam --lr 0.1,0.3,1,3 --starts 64 --
 | updates of a start | number of updates after which the run stays within ${near} of a global minimum, checked at every tenth update |
 | best learning rate | the learning rate with the most arriving starts; among rates with equally many arriving starts, the rate with the lowest median of updates |
 
-The tables show how well a rule performs with a good learning rate. However, the tables do not show how hard a
-good learning rate is to find, or how a schedule would change the results. When you read the tables, note:
+The tables show how well a rule performs with a good learning rate. The difficulty of finding a good learning
+rate, and the effect of schedules, are not measured. The following facts explain many results:
 
 - Rules that divide by the gradient's size oscillate around a minimum with an amplitude proportional to the
-  learning rate. A rule that oscillates around a minimum comes close to the minimum only with a small rate.
-- \`adamw\` decays parameters by default, and the weight decay moves minima that are not at 0.
+  learning rate. A rule that oscillates comes close to a minimum only with a small learning rate.
+- The default weight decay of \`adamw\` moves minima that are not at 0.
 - The first updates of \`radam\` are not adaptive, so a large learning rate moves the parameters far from
   the start.
 - If a function has many local minima, the results depend more on the starting points than on the rules.

@@ -1,4 +1,4 @@
-/** docs/coming-from.md: the output of the other library and the output of our lines are the same numbers. */
+/** The samples of docs/coming-from.md and docs/coming-from-fits.md: both libraries print the same numbers. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,10 +8,12 @@ import { describe, expect, test } from 'vitest'
 import { home } from './children.js'
 
 const require = createRequire(import.meta.url)
-const text = readFileSync(join(home, 'docs/coming-from.md'), 'utf8')
-const sections = text
-  .split(/^## /m)
-  .slice(1)
+const sections = ['coming-from', 'coming-from-fits']
+  .flatMap((page) =>
+    readFileSync(join(home, `docs/${page}.md`), 'utf8')
+      .split(/^## /m)
+      .slice(1),
+  )
   .map((section) => ({
     title: section.slice(0, section.indexOf('\n')),
     blocks: [...section.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({
@@ -66,7 +68,7 @@ const tolerances: Record<string, number> = {
 }
 
 describe.each(sections.filter(({ title }) => title in tolerances))(
-  'code in the docs page for users of $title',
+  'code in the docs pages for users of $title',
   ({ title, blocks }) => {
     test('prints the same numbers as the code with the other library', async () => {
       const shared = title === 'd3-regression' ? 'regression' : 'torch.optim'
@@ -83,9 +85,7 @@ describe.each(sections.filter(({ title }) => title in tolerances))(
   },
 )
 
-test('the docs page for users of other libraries covers every library, TensorFlow.js and training loops', () => {
-  expect(sections.map(({ title }) => title)).toEqual([
-    ...Object.keys(tolerances),
-    ...['TensorFlow.js', 'Training loops'],
-  ])
+test('the docs pages for users of other libraries cover every library, TensorFlow.js and training loops', () => {
+  const titles = [...Object.keys(tolerances), 'TensorFlow.js', 'Training loops']
+  expect(sections.map(({ title }) => title).sort()).toEqual(titles.sort())
 })

@@ -230,7 +230,9 @@ const withoutCode = (text: string) => text.replace(/^ *```[\s\S]*?^ *```/gm, '')
 
 test('the tests run all TypeScript samples in the docs, and the few other fragments are JavaScript', () => {
   // Other tests run the code for other libraries.
-  const own = pages.filter((page) => !['docs/coming-from.md', 'docs/charts.md'].includes(page))
+  const own = pages.filter(
+    (page) => !['docs/coming-from.md', 'docs/coming-from-fits.md', 'docs/charts.md'].includes(page),
+  )
   const languages = own.flatMap((page) => blocksOf(read(home, page)).map(({ language }) => language))
   expect(languages.filter((language) => /^(js|typescript|ts.+)$/.test(language))).toHaveLength(6)
 })

@@ -8,8 +8,8 @@ const everydayWords = {
   start:
     'install installation npm add setup quick start hello world first steps beginner introduction train loop',
   which: 'which optimizer choose recommend best default comparison advice',
-  'coming-from':
-    'migrate migration equivalent alternative port PyTorch SciPy Python MATLAB Excel Origin Prism',
+  'coming-from': 'migrate migration equivalent alternative port PyTorch Python',
+  'coming-from-fits': 'migrate migration equivalent alternative port SciPy Python MATLAB Excel Origin Prism',
   recipes:
     'examples learning rate finder LR range test gradient accumulation GAN LoRA fine-tuning resume crash server Express HTTP service cancel timeout deploy',
   charts:
