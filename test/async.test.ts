@@ -118,7 +118,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     for (const make of Object.values(refused)) expect(make).not.toThrow()
   })
 
-  test('an invalid call is rejected, changes nothing, and does not leave the optimizer busy', async () => {
+  test('an invalid call is rejected, and the optimizer stays unchanged and usable', async () => {
     const rule = sgd({ lr: (t) => (t === 1 ? -1 : 0.1) })
     const optimizer = long({ engine }, rule)
     await optimizer.stepAsync(gradients())
@@ -236,7 +236,7 @@ describe("an optimizer's arena in an ArrayBuffer", () => {
     const gradient = new Float32Array(1e6).fill(3)`
 
   test.each(['native', 'typescript'])(
-    'is updated to the same bits in slices as in one call: %s',
+    'is updated to the same bits in slices and in one call: %s',
     (engine) => {
       const body = `${made}
       const [optimizer, expected] = [made('${engine}'), made('${engine}')]

@@ -44,7 +44,7 @@ const outcome = ({ params, state }: { params: unknown; state: unknown }) => inBi
 describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
   const gradients = (t: number) => lengths.map((length, i) => noise(100 * t + i, length, dtype))
 
-  test.each(rules)('lead to the same bits as copied gradients: %s', (_, rule, options) => {
+  test.each(rules)('give the same bits as copied gradients: %s', (_, rule, options) => {
     const expected = make(dtype, rule, { ...options, engine: 'typescript' })
     const lent = [1, 2, 3].map((threads) => make(dtype, rule, { ...options, engine: 'native', threads }))
     for (let t = 0; t < 4; t++) {
@@ -80,7 +80,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
   })
 
   test.each([{}, { norm: 0.5 }])(
-    'with the clip %o are copied before a clip per row overwrites the values',
+    'are copied if the clip %o overwrites rows of the gradients',
     (clip) => {
       const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
       const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
@@ -95,7 +95,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
     },
   )
 
-  test("lead to an update with the values from before the step if the step overwrites the user's array", () => {
+  test("are used with their values before the step, even if the step overwrites the user's array", () => {
     const [optimizer, expected] = [
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),

@@ -125,7 +125,7 @@ afterAll(() => {
 })
 
 describe.skipIf(!isThere)('BullMQ queue workers', () => {
-  test('complete a plan despite a killed worker, a suspended worker whose lock expires, and a deleted queue', async () => {
+  test('complete a plan despite killed workers, expired locks and a deleted queue', async () => {
     const store = newStore()
     const [killed, still, last] = [startWorker(store), startWorker(store), startWorker(store)]
     await until(() => killed.said.length > 0 && still.said.length > 0)
@@ -284,7 +284,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     }
   })
 
-  test('lose a chunk within the documented time after being killed, and another worker reports the loss', async () => {
+  test('report the lost chunk of a killed worker within the documented time', async () => {
     const lockSeconds = 8
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 4000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
@@ -330,7 +330,7 @@ test.each(['http://me:secret@host:6379', 'rediz://host', 'unix:///run/redis.sock
 )
 
 describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () => {
-  test('if workers are killed 50 times', async () => {
+  test('even if workers are killed 50 times', async () => {
     // Enough chunks that some remain at the last kill.
     const lr = Array.from({ length: 160 }, (_, k) => 1e-4 * (k + 1))
     const asked = { options: { lr }, starts: 4096, maxIterations: 4000, tolerance: 0 }
@@ -353,7 +353,7 @@ describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () 
     expect(await merged(store, long)).toBe(await merged(alone, long))
   }, 1_200_000)
 
-  test('if a computing process is suspended until its lock expires', async () => {
+  test('even if a computing process is suspended until its lock expires', async () => {
     const store = newStore()
     const hands = [startWorker(store), startWorker(store)]
     await until(() => hands.every(({ said }) => said.length > 0))
@@ -368,7 +368,7 @@ describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () 
   })
 
   test.each([true, false])(
-    'if Redis is killed and restarted, with or without its data file: %s',
+    'even if Redis is killed and restarted, with or without its data file: %s',
     async (hasFile) => {
       const store = newStore()
       const hands = [startWorker(store), startWorker(store)]

@@ -30,7 +30,7 @@ test.each(Object.keys(corpus) as Target[])(
   700_000,
 )
 
-test('the fuzz test ends at its time limit even if inputs of the corpus remain', async () => {
+test('the fuzz test ends at its time limit even if untested inputs remain in the corpus', async () => {
   const { found, inputs } = await fuzzBytes(file, 'expressions', { seed: 1, runs: 1e9, seconds: 1 })
   expect(found).toBeNull()
   expect(inputs).toBeGreaterThan(corpus.expressions.length)

@@ -94,7 +94,7 @@ const courseOf = remembered((name: string, dtype: Dtype) => {
 
 describe.each([...variants, ...threads])('a cautious optimizer on $name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(rules))('with the rule %s', (name, [rule]) => {
-    test.each(dtypes)('updates each element by the equation of the cautious rule, in %s', (dtype) => {
+    test.each(dtypes)('applies the equation of the cautious rule to each element, in %s', (dtype) => {
       const optimizer = new Optimizer(startsOf(dtype), rule, engine)
       const { points, state } = courseOf(name, dtype)
       for (const [t, { gradients, theta }] of points.entries()) {
@@ -126,7 +126,7 @@ describe.each([...variants, ...threads])('a cautious optimizer on $name', ({ nam
   })
 
   test.each(dtypes)(
-    'computes the same bits with other rules in the optimizer, in batches, asynchronously, and after load, in %s',
+    'computes the same bits in mixed, batched, asynchronous and loaded runs, in %s',
     async (dtype) => {
       const make = (forced: object) =>
         new Optimizer(
@@ -161,7 +161,7 @@ describe.each([...variants, ...threads])('a cautious optimizer on $name', ({ nam
   )
 })
 
-test('a cautious optimizer equals an ordinary optimizer if updates and gradients have equal signs', () => {
+test('a cautious optimizer computes the results of an ordinary optimizer if updates and gradients have equal signs', () => {
   const step = (rule: Rule) => {
     const optimizer = new Optimizer(noise(1, 100, 'float64'), rule)
     for (let t = 0; t < 5; t++) optimizer.step(noise(2, 100, 'float64'))

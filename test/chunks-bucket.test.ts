@@ -141,7 +141,7 @@ const result = { bytes: Buffer.from('{"a":1}\n'), producedBy }
 const name = 'a'.repeat(64)
 
 describe.skipIf(!isThere)('a store of results in an object-storage bucket', () => {
-  test('receives the same bytes from two concurrent runs as from a single process, and no secrets', async () => {
+  test('receives the same bytes from two concurrent runs as from one process, without secrets', async () => {
     const store = newStore()
     const runs = [1, 2].map(() => begin('run', 'plan.json', '--store', store, '--workers', '1', '--json'))
     const said = await Promise.all(runs)
@@ -160,7 +160,7 @@ describe.skipIf(!isThere)('a store of results in an object-storage bucket', () =
     for (const secret of Object.values(secrets)) expect(all.join('')).not.toContain(secret)
   })
 
-  test('lets a second run continue after the first run has stopped', async () => {
+  test('lets a second run continue the work of a stopped run', async () => {
     const store = newStore()
     await runChunks(plan, { store, shard: { index: 1, count: 3 } })
     expect((await status(plan, { store })).missing).toEqual([0, 2, 3, 5, 6])

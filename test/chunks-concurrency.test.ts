@@ -188,7 +188,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     }
   })
 
-  test('cannot be merged before all chunks are complete, and an early attempt writes no file', async () => {
+  test('cannot be merged before all chunks are complete, and an early merge writes no file', async () => {
     const store = newStore()
     const began = await begun(store)
     const tries: string[] = []

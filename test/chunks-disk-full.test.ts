@@ -64,7 +64,7 @@ afterAll(() => {
 })
 
 describe.skipIf(!isThere)('a store of results on a small disk', () => {
-  test('ends a run when the disk is full, keeps only complete results, and lets a run continue once space is free', async () => {
+  test('keeps only complete results when the disk is full, and lets a later run continue', async () => {
     await runChunks(plan, { store, shard: { index: 0, count: 4 } })
     // Enough space for the write test, but not for a result.
     fill(8192)
@@ -103,7 +103,7 @@ describe.skipIf(!isThere)('a store of results on a small disk', () => {
     rmSync(join(folder, output))
   })
 
-  test('does not change if the disk is read-only, and can still be merged', async () => {
+  test('stays unchanged on a read-only disk, and can still be merged', async () => {
     expect(mount('remount', 'ro')).toBe(true)
     for (const command of [['status'], ['merge']]) {
       const { status, stderr } = run(...command, 'plan.json', '--store', store)

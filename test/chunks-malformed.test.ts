@@ -148,7 +148,7 @@ describe('URLs of data and queues', () => {
     })
   })
 
-  test('are shown without secrets in the error for a queue address that cannot be parsed', () => {
+  test('are shown without secrets if the queue address cannot be parsed', () => {
     const { status, stderr } = run(
       'run',
       'plan.json',
@@ -164,7 +164,7 @@ describe('URLs of data and queues', () => {
     })
   })
 
-  test('appear without password and query string in the resume command that is printed after Ctrl-C', async () => {
+  test('appear without secrets in the resume command that Ctrl-C prints', async () => {
     // The server reports the size, and then sends nothing.
     let isAsked = () => {}
     const asked = new Promise<void>((resolve) => {
@@ -220,7 +220,7 @@ describe('control characters', () => {
   })
 
   test.skipIf(spawnSync('script', ['--version']).status !== 0)(
-    'in a forged result are printed as � when the result is merged on a terminal',
+    'in a forged result appear as � if the merged result is printed on a terminal',
     async () => {
       const store = at('merged')
       const producedBy = { host: 'node', engine: 'native', instructionSet: '', version: '0.1.0' }

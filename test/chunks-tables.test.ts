@@ -88,7 +88,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 describe.each(['ndjson', 'safetensors'])('the table file wells.%s', (kind) => {
   const file = `wells.${kind}`
 
-  test('leads to the same result bytes as the CSV file, both in a direct fit and in a merged run of a plan', async () => {
+  test('gives the same result bytes as the CSV file, in a direct fit and in a merged plan', async () => {
     expect(direct.split('\n')).toHaveLength(GROUPS + 1)
     expect(run('fit', file, ...FIT, '--json')).toMatchObject({ status: 0, stdout: direct, stderr: '' })
     const told = run('fit', file, ...FIT, '--plan', `${kind}.json`, '--chunk-size', '5')
@@ -140,7 +140,7 @@ describe.each(['ndjson', 'safetensors'])('the table file wells.%s', (kind) => {
     await expect(runChunk(plan, 0, options)).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('leads to a plan file, and each field of the plan file is validated', async () => {
+  test('is described by a plan file whose fields are all validated', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(file))) as Plan & {
       specification: { table: { columns: { from: number; dtype: string; name: string }[] } }
     }
@@ -205,7 +205,7 @@ describe('an NDJSON table', () => {
     expect(stderr.length).toBeLessThan(2000)
   })
 
-  test('can be fitted without the rows that lack numbers, even if a chunk starts with an incomplete row', async () => {
+  test('can be fitted without incomplete rows, even if a chunk starts with an incomplete row', async () => {
     const lines = rows.map(({ well, t, y }) => JSON.stringify(t === 0 ? { well, t: null } : { well, t, y }))
     writeFileSync(at('holes.ndjson'), `${JSON.stringify(rows[0])}\n${lines.join('\n')}`)
     const fit = run('fit', 'holes.ndjson', ...FIT, '--drop-invalid', '--json')

@@ -120,7 +120,7 @@ beforeAll(() => {
 })
 
 describe('the command line', () => {
-  test('continues a killed run, and merges the results to the same bytes as a single process', async () => {
+  test('continues a killed run to the same merged bytes as a single process', async () => {
     expect(printed(...FIT, '--plan', 'plan.json', '--chunk-size', '1')).toMatch(
       /^40 chunks of 40 groups, [\d,]+ bytes of data\n$/,
     )
@@ -219,7 +219,7 @@ describe('the command line', () => {
       ['run', 'plan.json', '--store', 's', '--data', 'plan.json'],
       /plan.json: expected \d+ bytes as the plan says/,
     ],
-  ])('refuses the arguments %j, and creates no files', (args, message) => {
+  ])('refuses the arguments %j, and creates no file', (args, message) => {
     const { status, stdout, stderr } = run(...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(message)
@@ -312,7 +312,7 @@ describe('the shards of a plan', () => {
     expect(await runChunks(plan, { store, shard: { index: 99, count: 100 } })).toEqual([])
   })
 
-  test('are selected by the environment variables of job schedulers, and list missing chunks for the next job array', async () => {
+  test('are selected by the environment variables of job schedulers', async () => {
     writeFileSync(at('eight.json'), JSON.stringify(await planned(5)))
     const store = newStore()
     // The commands that the docs page recommends, except for paths and the number of shards.
@@ -367,7 +367,7 @@ describe('a store of results', () => {
     )
   })
 
-  test('keeps two conflicting results with their provenance, and cannot be merged', async () => {
+  test('keeps two conflicting results with their provenance, and refuses a merge', async () => {
     const plan = await planned(20)
     const store = newStore()
     await runChunks(plan, { store })
@@ -473,7 +473,7 @@ describe('the data file of a plan', () => {
 })
 
 describe('a plan', () => {
-  test("names each chunk by a hash of exactly those inputs that determine the chunk's result", async () => {
+  test("names each chunk by a hash of exactly the inputs that determine the chunk's result", async () => {
     const plan = await planned(20)
     const name = chunkName(plan, 0)
     expect(name).toMatch(/^[\da-f]{64}$/)
@@ -494,7 +494,7 @@ describe('a plan', () => {
       await expect(openWorker(other, { store: newStore() })).rejects.toThrow(/of this package/)
   })
 
-  test('from an untrusted source is validated field by field in little time', async () => {
+  test('from an untrusted source is validated field by field within a short time', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(20)))
     const sweep = JSON.parse(
       JSON.stringify((await planSweep({ options: { lr: [0.1, 0.2] } }, { chunkSize: 1 })).plan),

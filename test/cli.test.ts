@@ -72,7 +72,7 @@ describe('a race of all rules on all engines', () => {
     }
   })
 
-  test('moves gradient descent to the same points as a plain loop in the test', () => {
+  test('visits the same points with gradient descent as a plain loop in the test', () => {
     let [x, y, iterations, change] = [-1.5, 2, 0, 1]
     while (change >= 1e-9) {
       const off = y - x * x
@@ -85,12 +85,12 @@ describe('a race of all rules on all engines', () => {
     expect(of('gradient-descent')).toMatchObject({ iterations, x: [x, y] })
   })
 
-  test('moves Adam to the same points as the function minimize', () => {
+  test('visits the same points with Adam as the function minimize', () => {
     const { x, iterations, value } = minimize(rosenbrock(), [-1.5, 2], adam({ lr: 0.1 }))
     expect(of('adam')).toMatchObject({ x: [...x], iterations, value, options: { lr: 0.1, eps: 1e-8 } })
   })
 
-  test('takes the same number of updates for two rules with the same equation', () => {
+  test('makes the same number of updates with two rules of the same equation', () => {
     expect(of('sgd-momentum').iterations).toBe(of('momentum').iterations)
     expect(of('sgd-nesterov').iterations).toBe(of('nesterov').iterations)
     expect(Math.abs(of('nesterov-shifted').iterations - of('nesterov').iterations)).toBeLessThanOrEqual(1)
@@ -105,7 +105,7 @@ describe('a race of all rules on all engines', () => {
   })
 })
 
-test("the table of a race has a line per rule, and confirms that the engines' bits are equal", () => {
+test('the table of a race has one line per rule, and states that all engines compute the same bits', () => {
   const args = ['race', '--rule', 'adam', 'rmsprop', 'clip-norm', '--max-iterations', '3000']
   const { status, stdout, stderr } = antigrad(args)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -121,7 +121,7 @@ test("the table of a race has a line per rule, and confirms that the engines' bi
 })
 
 describe('the options of antigrad race', () => {
-  test('include --rule with several names or several times, and the race runs the rules in a fixed order', () => {
+  test('select several rules with --rule, and the race runs the rules in a fixed order', () => {
     const { rules } = json('--rule radam adam --rule momentum --max-iterations 3')
     expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
   })
@@ -172,7 +172,7 @@ describe('the options of antigrad race', () => {
     }
   })
 
-  test('include --engine, which selects a single engine like the variable ANTIGRAD_ENGINE', () => {
+  test('include --engine, which selects one engine, as the variable ANTIGRAD_ENGINE does', () => {
     for (const alone of [json('--rule adam --engine wasm'), json('--rule adam', { engine: 'wasm' })]) {
       expect(Object.keys(alone.rules[0].engines)).toEqual(['wasm'])
       expect(alone.raced).toEqual(['wasm'])
@@ -185,7 +185,7 @@ describe('the options of antigrad race', () => {
     )
   })
 
-  test('may let a run diverge, and the table shows the divergence', () => {
+  test('can let a run diverge, and the table shows the divergence', () => {
     const { rules, sameBits } = json('--rule gradient-descent --lr 1')
     expect(sameBits).toBe(true)
     expect(json('--rule gradient-descent --lr 0').rules[0].reason).toBe('stalled')
@@ -347,7 +347,7 @@ describe('the command doctor', () => {
   })
 })
 
-test('the command doctor --json prints the data of doctor as JSON', () => {
+test('the command doctor --json prints the same data as doctor, in JSON', () => {
   const { status, stdout } = antigrad(['doctor', '--json'])
   expect(status).toBe(0)
   const { differences, engines: seen, runtime } = JSON.parse(stdout)

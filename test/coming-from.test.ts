@@ -66,9 +66,9 @@ const tolerances: Record<string, number> = {
 }
 
 describe.each(sections.filter(({ title }) => title in tolerances))(
-  'code in the docs page for users of $title',
+  'the antigrad code for users of $title',
   ({ title, blocks }) => {
-    test('prints the same numbers as the code with the other library', async () => {
+    test('prints the same numbers as the equivalent code with the other library', async () => {
       const shared = title === 'd3-regression' ? 'regression' : 'torch.optim'
       const ours =
         blocks.find(({ language }) => language === 'ts') ??
@@ -83,7 +83,7 @@ describe.each(sections.filter(({ title }) => title in tolerances))(
   },
 )
 
-test('the docs page for users of other libraries covers every library, TensorFlow.js and training loops', () => {
+test('the docs page for users of other libraries has a section for each library and for training loops', () => {
   expect(sections.map(({ title }) => title)).toEqual([
     ...Object.keys(tolerances),
     ...['TensorFlow.js', 'Training loops'],

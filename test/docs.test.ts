@@ -154,7 +154,7 @@ describe('the example rule in contributing/extending.md', () => {
     expect(node('--input-type=module', '-e', script)).toBe('')
   })
 
-  test('appears in the table of test cases, and passes the tests that cover all rules', () => {
+  test('appears in the table of test cases, and passes the tests of all rules', () => {
     const tables =
       'the table of cases|Qhm has its equation|qhm with (lr|beta|nu|weightDecay|maximize) out of range'
     expect(
@@ -228,7 +228,7 @@ describe('code samples in the docs', () => {
 
 const withoutCode = (text: string) => text.replace(/^ *```[\s\S]*?^ *```/gm, '')
 
-test('the tests run all TypeScript samples in the docs, and the few other fragments are JavaScript', () => {
+test('the docs have only a few code samples in languages other than TypeScript', () => {
   // Other tests run the code for other libraries.
   const own = pages.filter((page) => !['docs/coming-from.md', 'docs/charts.md'].includes(page))
   const languages = own.flatMap((page) => blocksOf(read(home, page)).map(({ language }) => language))

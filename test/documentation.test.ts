@@ -40,7 +40,7 @@ test('every exported function is on a page of the docs', () => {
   expect(functions.filter((name) => !words.has(name))).toEqual([])
 })
 
-test('the API reference covers every entry point, and the site excludes all folders with build results', () => {
+test('the API reference covers every entry point, and the website excludes folders of build results', () => {
   const { exports } = JSON.parse(read('package.json'))
   const entries = Object.entries<{ default: { default: string } }>(exports)
     .filter(([name]) => /^\.(\/\w+)?$/.test(name))

@@ -55,7 +55,7 @@ const table = `g,t,y\n${rows.join('\n')}\n`
 const asked = { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }
 
 describe('a table file in the Latin-1 encoding', () => {
-  test('is refused on the command line with the position and a conversion command', () => {
+  test('is refused, and the message states the position and a command that converts the file', () => {
     writeFileSync(at('latin1.csv'), Buffer.from(table, 'latin1'))
     const fit = ['fit', 'latin1.csv', '--model', asked.model, '--x', 't', '--group', 'g', '--json']
     for (const more of [[], ['--plan', 'plan.json']]) {
@@ -68,7 +68,7 @@ describe('a table file in the Latin-1 encoding', () => {
     }
   })
 
-  test('cannot be planned, because chunks would end in the middle of table rows', async () => {
+  test('cannot be divided into chunks for a plan', async () => {
     writeFileSync(at('chunks.csv'), Buffer.from(table, 'latin1'))
     const options = { group: 'g', chunkSize: 1, dropInvalid: true }
     expect(await messageOf(planFits(at('chunks.csv'), asked, options))).toMatch(
@@ -97,7 +97,7 @@ describe('a table in UTF-8', () => {
     ['cut off by the end', [0x41, 0xf0, 0x9f, 0x98], 1],
     ['UTF-16', [0xff, 0xfe, 0x41, 0x00], 0],
   ])(
-    'is refused if the table contains %s, for any division of the bytes into chunks',
+    'is refused if the table contains %s, wherever the bytes are divided into chunks',
     async (_, bytes, offset) => {
       const all = Buffer.concat([Buffer.from(`g,t,y\né,1,2\n`), Buffer.from(bytes)])
       const place = all.length - bytes.length + offset
@@ -180,7 +180,7 @@ describe('plan chunks of a UTF-8 table', () => {
     )
   })
 
-  test('lead to the same fits as a single process, with dropped rows and labels of any length', async () => {
+  test('give the same fits as a single process, with dropped rows and labels of any length', async () => {
     const text = rows.map((line, k) => (k % 5 === 2 ? line.replace(/[^,]*$/, 'x €😀') : line)).join('\n')
     writeFileSync(at('names.csv'), `\ufeffg,t,y\n${text}`)
     const { plan } = await planFits(at('names.csv'), asked, { group: 'g', chunkSize: 1, dropInvalid: true })

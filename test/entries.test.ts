@@ -92,7 +92,7 @@ test('the core entry point contains no module of other entry points', () => {
   )
 })
 
-test('the modules for expressions and batches are loaded by the first call that needs the modules', () => {
+test('the modules for expressions and batches are loaded when first used', () => {
   const script = `
     const antigrad = require('antigrad')
     const loaded = () => Object.keys(require.cache).flatMap((path) => /node\\W(\\w+)\\Windex.js$/.exec(path)?.[1] ?? [])

@@ -176,7 +176,7 @@ describe('invalid parameters of an optimizer', () => {
     )
   })
 
-  test("cause an error that explains how to create a typed array from the user's value", () => {
+  test('cause an error that explains how to convert the value to a typed array', () => {
     const tensor = { dataSync: () => f32 }
     const hint = (type: string) => ` (${type}.from(list) makes one)`
     const wanted = 'a Float32Array or Float64Array, or an array or object of them'
@@ -451,7 +451,7 @@ describe('invalid warm-ups', () => {
     refusal(() => warmup(value as number, options as Anything), OptionError, argument)
   })
 
-  test('are refused if the warm-up contains itself', () => {
+  test('are refused if a warm-up contains itself', () => {
     const circular: Anything = { schedule: 'warmup', steps: 2, from: null }
     circular.value = circular
     refusal(() => adam({ lr: circular }), OptionError, 'adam: lr')
@@ -490,7 +490,7 @@ describe('invalid constructor options of an optimizer', () => {
     refusal(() => new Optimizer(shared, adam(), options as Anything), OptionError, argument)
   })
 
-  test('lead to an error that lists the available instruction sets', () => {
+  test('cause an error that lists the available instruction sets', () => {
     const { expected } = refusal(
       () => new Optimizer(shared, adam(), { engine: 'native', instructionSet: 'mmx' }),
       OptionError,
@@ -648,7 +648,7 @@ describe('unusual but valid parameters', () => {
     expect(optimizer.params.w[0]).toBe(0)
   })
 
-  test('may have getters that throw an exception, and the constructor propagates the exception', () => {
+  test('may have getters that throw exceptions, which the constructor propagates', () => {
     const optimizer = underWay()
     const before = snapshot(optimizer)
     const gradients = {
@@ -716,7 +716,7 @@ describe('an unavailable engine', () => {
     })
   })
 
-  test('may be a corrupted addon', () => {
+  test('causes an error if the addon is corrupted', () => {
     const error = withAddon('no addon', (folder) => inChild(force, { folder }))
     expect(error).toMatchObject({
       is: 'EngineError',
@@ -726,7 +726,7 @@ describe('an unavailable engine', () => {
     })
   })
 
-  test('may be an addon of another version', () => {
+  test('causes an error if the addon has another version', () => {
     const error = withAddon(null, (folder) => {
       const stub = join(folder, 'stub.cjs')
       writeFileSync(stub, 'exports.hash = () => 7')
@@ -770,7 +770,7 @@ describe('an unavailable engine', () => {
   })
 
   test.each(['rust', 'WASM', 'native '])(
-    'causes an error if the environment variable contains the unknown engine name %j',
+    'causes an error if the environment variable contains the invalid name %j',
     (name) => {
       const body = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
       const error = inChild(body, { env: { ANTIGRAD_ENGINE: name } })

@@ -49,7 +49,7 @@ describe('an expression', () => {
     expect(at(text)).toBe(value)
   })
 
-  test('has its variable names as parameters in order of first appearance, in any alphabet', () => {
+  test('has its variables as parameters, in order of first appearance and in any alphabet', () => {
     const f = expression('b*θ_1 - a + b')
     expect(f.names).toEqual(['b', 'θ_1', 'a'])
     expect(f.value([2, 3, 5])).toBe(3)
@@ -62,7 +62,7 @@ describe('an expression', () => {
     expect(at('x^n', 0.1, 3)).toBe(functions.pow(0.1, 3))
   })
 
-  test('propagates NaN through min and max, and compares NaN as unequal to every number', () => {
+  test('propagates NaN through min and max, and treats NaN as unequal to every number', () => {
     for (const text of ['min(x, 1)', 'min(1, x)', 'max(x, 1)', 'max(1, x)']) {
       expect(at(text, Number.NaN), text).toBeNaN()
     }
@@ -313,7 +313,7 @@ describe('the data rows of an expression', () => {
 })
 
 test.each(['typescript', 'wasm', 'native'] as const)(
-  'an expression (a − b)·c is not compiled to the difference of two products on %s',
+  'the expression (a − b)·c is not compiled to the difference of two products on %s',
   (engine) => {
     const start = { a: [2], b: [3], c: [4], d: [5] }
     const valueAt = (text: string) =>

@@ -155,7 +155,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
 
-  test('supports derived quantities, derived parameters, model-dependent weights and plots with --shared', () => {
+  test('covers derived quantities, derived parameters and model-dependent weights with --shared', () => {
     const args =
       'decay.csv --x t --group g --shared b --derive half=log(2)/b --expr c=a/9 --weights =1/f --start a=3,b=1'
     const [, ...groups] = lines(`${args} --plot together.svg`)
@@ -176,7 +176,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(run(args).stdout).toMatch(/\ng +rows +a +± +c +± +half +± +χ²\nA /)
   })
 
-  test('supports parameters per label in a column, and profiles of shared parameters, with --shared', () => {
+  test('contains profiles of shared parameters, and parameters per label, with --shared', () => {
     const plateOf = (label: unknown) => (label === 'A' ? 'P 1' : 'P 2')
     const rows = [...decay, ...decay.map(([t, y, g]) => [t, (y as number) + 0.01 * (t as number), `${g}2`])]
     write(
@@ -279,7 +279,7 @@ describe('the JSON output of antigrad fit', () => {
     )
   })
 
-  test('supports models with two columns, renamed columns, and a response variable whose name occurs in the model', () => {
+  test('is correct for models with two columns, renamed columns, or a response that the model names', () => {
     const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
     write(
       'two.csv',
@@ -318,7 +318,7 @@ describe('the JSON output of antigrad fit', () => {
     }
   })
 
-  test('supports arrays as model options, and models with more columns than x', () => {
+  test('is correct for array options and for models with more columns than x', () => {
     const at = Array.from({ length: 40 }, (_, i) => i / 10)
     const wave = at.map((x) => 2 * Math.sin(2 * Math.PI * 0.7 * x + 0.3) + 1 + (next() - 0.5) / 10)
     write(
@@ -625,7 +625,7 @@ describe('the table of antigrad fit', () => {
     expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
   })
 
-  test('has a line per group with the reason for a failed fit, and a failed fit causes exit status 1', () => {
+  test('has one line per group, which states why a fit failed, and a failure causes exit status 1', () => {
     write(
       'groups.csv',
       csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
@@ -699,7 +699,7 @@ describe('the table of antigrad fit', () => {
 describe('the command-line option', () => {
   const half = 'half=log(2)/b'
 
-  test('--derive, --positive and --profile lead to the same results as the API', () => {
+  test('gives the same results as the API: --derive, --positive and --profile', () => {
     const args = `decay.csv --x t ${STARTS} --derive ${half} --positive a,b --profile`
     const [found] = lines(args)
     const positive = (one: number) => ({ start: one, positive: true })
@@ -1047,7 +1047,7 @@ describe('the plot of antigrad fit', () => {
     ])
   })
 
-  test('shows each group in a separate color, and identical commands write identical files', () => {
+  test('shows each group in a separate color, and is identical for identical commands', () => {
     const args = `decay.csv --x t --group g ${STARTS}`
     const svg = drawn('groups.svg', args)
     expect(drawn('again.svg', `${args} --engine typescript`)).toBe(svg)

@@ -81,7 +81,7 @@ describe('arbitrary writes to an arena', () => {
     // WebAssembly reads tables in its memory. The other engines keep copies that cannot be overwritten.
     const expected = engine === 'wasm' ? ['refused', 'unchanged'] : ['done', 'as ever']
     test.each(corruptions)(
-      `lead to the outcome “${expected[0]}” in step and stepAsync, within a short time: %s`,
+      `cause the outcome “${expected[0]}” in step and stepAsync within a short time: %s`,
       (_, at, value) => {
         const body = `${made(engine)}
         const ends = []
@@ -114,7 +114,7 @@ describe('arbitrary writes to an arena', () => {
       ['the length of a tensor', TENSOR_AT + layout.TENSOR_LENGTH, 0xffffffff],
       ['the offset of a tensor', TENSOR_AT + layout.TENSOR_OFFSET, 0xfffffff0],
       ['everything', 0, 0xffffffff],
-    ])('cause no crash in the middle of stepAsync: %s', (_, at, value) => {
+    ])('cause no crash during stepAsync: %s', (_, at, value) => {
       const body = `${made(engine)}
         const optimizer = make()
         const neighbor = make()
@@ -253,7 +253,7 @@ const addonInChild = `
   }`
 
 describe('the addon, called without the library,', () => {
-  test('keeps an arena alive while its step function exists', () => {
+  test("keeps an arena alive as long as the arena's step function exists", () => {
     const body = `${addonInChild}
       const step = attached(made())
       const lost = ['handle', 'owner', 'bytes'].filter((name) => Object.hasOwn(step, name)).filter((name) =>
@@ -345,7 +345,7 @@ test('a step on a transferred ArrayBuffer throws an error, even if built-in func
 })
 
 describe.runIf(process.platform === 'linux')('idle threads', () => {
-  test('are not started for a step in three pieces, because the step needs at most two helper threads', () => {
+  test('are not started for a step in three pieces, which needs at most two helper threads', () => {
     const body = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const optimizer = new antigrad.Optimizer(new Float32Array(3 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 256 })

@@ -299,7 +299,7 @@ describe.skipIf(process.platform !== 'linux')('under a memory limit,', () => {
     expect(ends).toEqual(['typed', 'typed', 'typed'])
   })
 
-  test('a heap of 24 MB suffices for fits of 50,000 rows and their analyses', () => {
+  test('fits of 50,000 rows and their analyses succeed in a heap of 24 MB', () => {
     const body = `
       const { bootstrap, compare, expression, fit, models, profile } = antigrad
       const n = 50_000

@@ -152,7 +152,7 @@ describe.each(engineNames)('gradients that change after validation on the engine
 describe.each(engineNames)('gradients that are parameter views on the engine %s', (engine) => {
   const lengths = [3, 300]
   test.each(lengths)(
-    'may be passed in an order other than the order of the tensors, with %i elements each',
+    'may be in a different order than the tensors, with %i elements each',
     async (length) => {
       const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
       const make = () => {
@@ -213,7 +213,7 @@ describe('gradientPoint', () => {
     },
   )
 
-  test('does not change the setting zeroGrads if an exception is thrown', () => {
+  test('keeps the option `zeroGrads` unchanged if an exception is thrown', () => {
     const optimizer = new Optimizer(new Float32Array(300_000), nesterov({ form: 'shifted' }), {
       engine: 'wasm',
       zeroGrads: true,
@@ -270,7 +270,7 @@ describe('a step', () => {
 
 describe('many tensors in one optimizer', () => {
   test.each(['wasm', 'typescript'] as const)(
-    'take time proportional to the number of tensors if stepAsync runs in slices: %s',
+    'are updated in slices by stepAsync in time proportional to the number of tensors: %s',
     async (engine) => {
       const time = async (count: number) => {
         const gradients = Array.from({ length: count }, () => Float32Array.of(1))

@@ -66,7 +66,7 @@ describe.each(engineNames)('memory exhaustion on the engine %s', (engine) => {
 })
 
 test.each(engineNames)(
-  'memory exhaustion during a copy ends only the call of save() or restore() on the engine %s',
+  'memory exhaustion in save() or restore() on the engine %s ends only the current call',
   (engine) => {
     // Views need no memory.
     const stub = `
@@ -214,7 +214,7 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
 describe.each(engineNames)('the memory of user arrays on the engine %s', (engine) => {
   const Resizable = ArrayBuffer as Anything
 
-  test('is copied if parameters and sparse rows lie in shared, resizable or length-tracking buffers', () => {
+  test('is copied even if the buffers are shared, resizable or length-tracking', () => {
     const values = Float32Array.of(1, 2, 3, 4)
     const tracking = new Resizable(16, { maxByteLength: 64 })
     const arrays = [new SharedArrayBuffer(16), new Resizable(16, { maxByteLength: 64 }), tracking].map(
@@ -264,7 +264,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(optimizer.report().tensors[0]).toMatchObject({ length: 10, shape: [5, 2] })
   })
 
-  test("may be the optimizer's memory if views of that memory are passed as rows, tensors or gradients", () => {
+  test("may be the optimizer's own memory, passed as rows, tensors or gradients", () => {
     const run = (copy: (view: Anything) => Anything) => {
       const optimizer: Anything = underWay(engine)
       const { cold } = optimizer.params
@@ -287,7 +287,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(run((view) => view)).toBe(run((view) => view.slice()))
   })
 
-  test('excludes old views of moved tensors, which are filled with NaN and have no effect', () => {
+  test('does not include old views of moved tensors, which are filled with NaN', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const old = [optimizer.params.w, optimizer.average.w, optimizer.grads.w]
     for (const each of [optimizer, untouched]) each.appendRows('w', Float32Array.of(1, 2))

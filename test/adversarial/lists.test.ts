@@ -84,7 +84,7 @@ test('a group refuses an option value that no rule accepts, even if the group ma
   make({ lr: () => 1, weightDecay: { schedule: 'warmup', value: 1, steps: 1, from: null } })
 })
 
-test('an average of the parameters refuses the options of other kinds of averages', () => {
+test('a parameter average refuses the options of other kinds of averages', () => {
   refusal(() => ema(0.5, { decay: 0.1 } as Anything), 'ema: options')
   refusal(() => ema(0.5, { average: 'swa', start: 0, every: 1 } as Anything), 'ema: options')
   const mixed: Anything = { ...ema(0.5), start: 3 }
@@ -165,7 +165,7 @@ describe('an object that the library returns', () => {
     ['report()', (optimizer: Anything) => optimizer.report()],
     ['last.norms', (optimizer: Anything) => optimizer.lastStep.norms],
     ['last.skipped', (optimizer: Anything) => optimizer.lastStep.skipped],
-  ])('does not give access to the optimizer: %s', (_, resultOf) => {
+  ])('gives no access to the optimizer: %s', (_, resultOf) => {
     const [optimizer, untouched] = [underWay(), underWay()]
     const before = everything(optimizer)
     spoil(resultOf(optimizer))
@@ -173,7 +173,7 @@ describe('an object that the library returns', () => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('does not change during later steps if the object is a saved run', () => {
+  test('stays unchanged during later steps, changes of options and appended rows', () => {
     const optimizer = underWay()
     const saved = optimizer.save()
     const before = inBits(saved)

@@ -65,7 +65,7 @@ describe('the structure of a saved run', () => {
     } else refused(changed(change))
   })
 
-  test('is refused if its nesting is 100,000 levels deep or repeats an object many times', () => {
+  test('is refused if the structure is 100,000 levels deep or repeats an object many times', () => {
     let deep: Anything = 'w'
     for (let k = 0; k < 100_000; k++) deep = [deep]
     let wide: Anything = []
@@ -99,7 +99,7 @@ describe('the structure of a saved run', () => {
     expect(refusal(() => load({ ...saved, ...deeper }))).toBeInstanceOf(CheckpointError)
   })
 
-  test('can contain a tensor named __proto__, and an error lists a limited number of differences', () => {
+  test('can contain tensors named __proto__ and constructor', () => {
     const params = JSON.parse('{ "__proto__": [0], "constructor": [0] }', (_, inner) =>
       Array.isArray(inner) ? Float32Array.of(1) : inner,
     )
@@ -302,7 +302,7 @@ describe('the arrays of a saved run', () => {
     })
   })
 
-  test.each(engineNames)("may be the optimizer's state views in another order: %s", (engine) => {
+  test.each(engineNames)("may be the optimizer's own state views, assigned to other fields: %s", (engine) => {
     const optimizer = underWay(engine)
     const copied = underWay(engine)
     const swapped = (copy: (view: Anything) => Anything) =>
@@ -328,7 +328,7 @@ describe('the arrays of a saved run', () => {
 describe('a warning callback', () => {
   const old = () => ({ ...underWay().save(), equations: {} })
 
-  test('can end load and restore before any change by throwing an exception', () => {
+  test('can throw an exception, which ends load and restore before any change', () => {
     const onWarning = () => {
       throw new EvalError('mine')
     }

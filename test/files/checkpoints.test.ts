@@ -381,7 +381,7 @@ describe('the value `extra` of a checkpoint', () => {
       'checkpoint.extra: expected another key than __proto__',
     ],
     ['a number that overflows', '[1e999]', 'checkpoint.extra[0]: expected null'],
-  ])('is reported as damaged if the file contains %s', async (_, text, reason) => {
+  ])('is reported as damaged if the file stores %s', async (_, text, reason) => {
     const path = await fileWith(text)
     const found = await checkpoints(folder, {
       onWarning: (message) => expect(message).toContain(reason),

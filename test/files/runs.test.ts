@@ -55,7 +55,7 @@ let count = 0
 const fresh = () => join(folder, `${count++}.safetensors`)
 
 describe.each(variants)("a file of an optimizer's run on $name", ({ name: _, ...engine }) => {
-  test.each(dtypes)('continues a run that uses all features with the same bits, %s', async (dtype) => {
+  test.each(dtypes)('continues a run that uses all features, with the same bits, %s', async (dtype) => {
     const run = longRun(dtype, engine)
     goOn(run, 0, 33)
     const path = fresh()
@@ -75,7 +75,7 @@ const savable = cases.filter(
 )
 
 test.each(savable)(
-  'a run with $name is unchanged after a save to a file and a load from the file',
+  'a run with $name is unchanged after being saved to a file and loaded again',
   async ({ rule, options }) => {
     const w = noise(1, 12, 'float32')
     const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32') }, rule, {

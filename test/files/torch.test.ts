@@ -69,7 +69,7 @@ describe.each(runs)('a PyTorch optimizer from $system', (run) => {
     })
   })
 
-  test("is the same in tensors and parameter groups after antigrad writes the optimizer back to PyTorch's format", async () => {
+  test("keeps its tensors and parameter groups when antigrad writes PyTorch's format", async () => {
     const path = join(folder, 'back.safetensors')
     await toTorch(path, await load())
     const [back, given] = [await openFile(path), await openFile(fileOf(run))]
