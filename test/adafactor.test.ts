@@ -100,7 +100,7 @@ function tensors(dtype: Dtype, seed: number): Data {
 }
 
 describe.each(Object.entries(rules))('Adafactor matrices with the options "%s"', (_, rule) => {
-  test.each(dtypes)('are updated to bit-identical values on every engine: %s', (dtype) => {
+  test.each(dtypes)('are updated to the same bits on every engine: %s', (dtype) => {
     const data = tensors(dtype, 5)
     const [expected, ...optimizers] = [reference, ...others].map((variant) => begin(rule, variant, data))
     data.gradients.forEach((gradients, step) => {

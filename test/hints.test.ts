@@ -196,7 +196,7 @@ describe('a suggestion on the command line', () => {
     expect(stdout).toContain('\n7 rows, 1 parameter; converged after ')
   })
 
-  test('is unnecessary for a model with its API name or its former name', () => {
+  test('is not printed for a model with its API name or its former name', () => {
     const [api, before] = ['fourPL', 'four-p-l'].map((name) => run(`fit doses.csv --json --model ${name}`))
     expect(api).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(api.stdout).values.ec50).toBeCloseTo(3, 6)
@@ -215,7 +215,7 @@ describe('an error in the equations of a custom rule', () => {
     ['theta = theta - lr*g\n  m += g', 'line 2, character 3: expected m = m + …, got m +=: '],
     ['theta = theta - lr*sqr(g)', 'expected x^2 for a square, or sqrt(x) for a root, got sqr'],
     ['theta = theta - lr*sqrtt(g)', 'got sqrtt (did you mean sqrt?): '],
-  ])('leads to an explanation: %s', (step, message, more) => {
+  ])('is reported with an explanation: %s', (step, message, more) => {
     expect(rule(step, more)).toContain(message)
   })
 
@@ -223,7 +223,7 @@ describe('an error in the equations of a custom rule', () => {
     ['options: beta', { options: { lr: 0.1, beta: 0.9 } }],
     ['state: m', { state: { m: 0 } }],
     ['scalars: p', { scalars: { p: 1 } }],
-  ])('leads to a list of unused names: %s', (place, more) => {
+  ])('is reported with a list of unused names: %s', (place, more) => {
     expect(rule('theta = theta - lr*g', more)).toBe(
       `equations own: ${place}: expected a line that uses it, got none`,
     )
@@ -234,7 +234,7 @@ describe('an error in the equations of a custom rule', () => {
     expect(defineRule('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
   })
 
-  test('leads to an explanation of how to declare an option that accepts schedules', () => {
+  test('is reported with an explanation of how an option can accept schedules', () => {
     const own = defineRule('own', {
       options: { lr: { default: 0.1, min: 0 } },
       step: 'theta = theta - lr*g',
@@ -255,7 +255,7 @@ describe('an invalid objective', () => {
   const gradient = (_: unknown, out: Anything) => out.fill(1)
   const methods = [adam(), lbfgs()] as const
 
-  test('leads to an error that mentions `expression` if the objective is a string, or a function in a batch', async () => {
+  test('causes an error that mentions `expression` for a string, and for a function in a batch', async () => {
     const message = (kind: string) => `objective: expected ${kind}, got `
     const one = message('a function, { value, gradient } or expression(…)')
     for (const rule of methods) {
@@ -366,7 +366,7 @@ describe('a non-numeric value in the data of a fit', () => {
     },
   )
 
-  test('counts as missing in predict if the value is null or NaN, and the prediction is NaN', () => {
+  test('causes a prediction of NaN if the value is null or NaN', () => {
     expect([...found.predict({ x: any([null, Number.NaN]) })]).toEqual([Number.NaN, Number.NaN])
     expect([...found.predict({ x: Int32Array.of(1) })]).toEqual([...found.predict({ x: [1] })])
     expect(valley.value(Int32Array.of(1, 1))).toBe(0)

@@ -22,7 +22,7 @@ function asked(): number {
 
 describe.runIf(process.platform === 'linux' && engines().native.available)('an arena of 16 MiB', () => {
   test.each(engineNames)(
-    'requests huge pages for its whole memory on the engine %s, unlike smaller arenas and gradients',
+    'requests huge pages for the whole arena on the engine %s, unlike a smaller arena',
     (engine) => {
       const before = asked()
       const gradient = new Float32Array(MIB).fill(0.5)

@@ -111,7 +111,7 @@ const scaled = (factor: number, { value, gradient }: Required<Objective> = rosen
   },
 })
 
-test('the points of L-BFGS have the same bits if the objective is multiplied by a power of two', () => {
+test('L-BFGS visits the same points if the objective is multiplied by a power of two', () => {
   const from = (factor: number) => minimize(scaled(factor), [-1.5, 2], lbfgs())
   const { x, iterations, evaluations } = from(1)
   for (const power of [-300, -40, -1, 1, 40, 300]) {
@@ -197,7 +197,7 @@ describe("the method L-BFGS at the limit of an objective's domain", () => {
     ],
     ['a gradient of 0', of(0), [1], 'converged'],
     ['the minimum itself', rosenbrock(), [1, 1], 'converged'],
-  ])('ends with the reason for the end: %s', (_, objective, start, reason) => {
+  ])('reports why the run ended: %s', (_, objective, start, reason) => {
     for (const tolerance of [1e-9, 0]) {
       const { x, ...result } = minimize(objective, start, lbfgs(), { tolerance, maxIterations: 2000 })
       expect(result.reason).toBe(reason)

@@ -43,7 +43,7 @@ const runner = (engine: string, before: string) => (body: string) =>
 describe.each(engineNames)('the memory of optimizers on the engine %s', (engine) => {
   const run = runner(engine, counting)
 
-  test('is sufficient for ten thousand simultaneous optimizers with separate values', () => {
+  test('contains the separate values of ten thousand optimizers at the same time', () => {
     const result = run(`
       const ones = new Float32Array(20).fill(1)
       const rule = gradientDescent({ lr: 1 })
@@ -149,7 +149,7 @@ test.each(engineNames)(
   },
 )
 
-test('a worker that ends releases only the optimizers of this worker', () => {
+test('the end of a worker releases only the optimizers of that worker', () => {
   const result = inChild(`
     const { Worker } = await import('node:worker_threads')
     const make = ({ Optimizer, adam }, engine) => Array.from({ length: 500 }, (_, i) => {

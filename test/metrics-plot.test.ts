@@ -166,7 +166,7 @@ describe('the function drawMetrics', () => {
     expect(() => draw(decades(-1, 0), true)).toThrow('no value is positive, as --log requires')
   })
 
-  test('interrupts a curve at null and before repeated steps of a resumed run, and draws single values as dots', () => {
+  test('interrupts a curve at null and at repeated steps of a resumed run', () => {
     const steps = [0, 1, 2, 3, 2, 3, 4]
     const svg = draw(lines(...steps.map((step, i) => ({ step, loss: i === 1 ? null : (7 * i) % 5 }))))
     expect(curves(svg)[0].map(({ length }) => length / 2)).toEqual([2, 2, 3])
@@ -174,7 +174,7 @@ describe('the function drawMetrics', () => {
     expect([x1, y1]).toEqual([x0, y0])
   })
 
-  test('draws a million values as an image file of moderate size, with the extreme values in each pixel column', () => {
+  test('draws a million values as a small image file with the extreme values of each pixel column', () => {
     const count = 1_000_000
     const y = Array.from({ length: count }, (_, i) => Math.sin(i * i) + (i === 777_777 ? 9 : 0))
     const metrics = [{ name: 'loss', x: y.map((_, i) => i), y }]

@@ -245,7 +245,7 @@ describe.each([
     },
   )
 
-  test('supports constant bounds, maximization with decay, and more runs than one cohort contains', () => {
+  test('supports constant bounds, maximization with decay, and several cohorts of runs', () => {
     const many = startsOf(Floats, 5000)
     const hill = expression('cos(x)*exp(-y^2)')
     const rule = sgd({ lr: 0.1, weightDecay: 0.05, maximize: true })
@@ -262,7 +262,7 @@ describe.each([
     ).toBeGreaterThan(40)
   })
 
-  test('supports clipping by value, maximization, and more runs than one cohort contains', () => {
+  test('supports clipping by value, maximization, and several cohorts of runs', () => {
     const many = startsOf(Floats, 5000)
     const hill = expression('cos(x)*exp(-y^2)')
     const rule = adam({ lr: 0.1, maximize: true })
@@ -339,7 +339,7 @@ describe.each([
       if (count > 30) expect(new Set(results[0].iterations).size).toBeGreaterThan(5)
     })
 
-    test('supports more runs than one cohort contains, a common column, and separate bounds and options', () => {
+    test('supports several cohorts of runs, a common column, and separate bounds and options', () => {
       const { data, starts } = fitsOf(700, () => 90)
       const t = data.t[0]
       const perRun = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
@@ -393,7 +393,7 @@ describe.each([
   })
 })
 
-test('minimizeMany reports why each run ended, and every possible reason occurs in the test', () => {
+test('minimizeMany reports each possible reason for the end of a run', () => {
   const f = expression('x < 0 ? 1/x^2 : (x < 2 ? (x - 1)^2 : sqrt(5 - x))')
   const x = Float64Array.of(-1, -0.5, 0.5, 1.5, 4.9, 3)
   const options = { maxIterations: 400, tolerance: 1e-6 }
@@ -595,7 +595,7 @@ describe('the recorded paths of minimizeMany', () => {
   })
 })
 
-test('the starting points of minimizeMany may be one column per parameter or one array of all points in sequence', () => {
+test('the starting points of minimizeMany may be one column per parameter or one array of consecutive points', () => {
   const { x, y } = startsOf(Float32Array, 5)
   const flat = Float32Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? x : y)[Math.floor(i / 2)])
   const options = { maxIterations: 10 }

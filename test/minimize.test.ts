@@ -117,7 +117,7 @@ describe('the gradients that minimize uses', () => {
     )
   })
 
-  test('require 2n objective values per update if central differences are used, and lead to the same point', () => {
+  test('require 2n objective values per update if computed by central differences', () => {
     let calls = 0
     const counts = (x: ArrayLike<number>) => {
       calls++
@@ -171,7 +171,7 @@ describe('the starting points of minimize', () => {
   const once = (x: ArrayLike<number>, options: MinimizeOptions = {}) =>
     minimize(bowl(), x, adam(), { maxIterations: 1, ...options }).x
 
-  test('are converted to float64 from plain arrays, and otherwise keep their type', () => {
+  test('are converted to float64 if given as plain arrays, and otherwise keep their type', () => {
     expect(once([1, 2])).toBeInstanceOf(Float64Array)
     expect(once([1, 2], { dtype: 'float32' })).toBeInstanceOf(Float32Array)
     expect(once(Float32Array.of(1, 2))).toBeInstanceOf(Float32Array)
@@ -194,7 +194,7 @@ describe('the starting points of minimize', () => {
     }
   })
 
-  test('cause the run to compute in float32 if the starting point is float32', () => {
+  test('determine whether the run computes in float32', () => {
     const single = minimize(rosenbrock(), [-1.5, 2.1], adam({ lr: 0.02 }), {
       dtype: 'float32',
       maxIterations: 20_000,
@@ -258,7 +258,7 @@ describe('a minimize run', () => {
     expect(other.reason).toBe('max-iterations')
   })
 
-  test('ends if the callback or the objective throws an exception, and minimize throws the same exception', () => {
+  test('ends with the exception that the callback or the objective throws', () => {
     const mine = new Error('mine')
     const fails = () => {
       throw mine
@@ -419,7 +419,7 @@ describe.each(dtypes)('a call of minimize with %s', (dtype) => {
   })
 
   test.each(rules)(
-    'reports the norm of the gradient before an update overwrites the gradient: %s',
+    'reports the norm that the gradient has before an update: %s',
     (_, rule) => {
       const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
       const g = array(dtype, x)

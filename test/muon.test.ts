@@ -164,7 +164,7 @@ function plainStep(rule: Muon, theta: number[], b: number[], gradient: number[],
 
 const distance = (a: Float32Array, b: Float32Array) => Math.max(...a.map((x, i) => Math.abs(x - b[i])))
 
-describe('a tensor that is not a matrix under Muon', () => {
+describe('a tensor that is not a matrix in an optimizer with Muon', () => {
   const values = (length: number, seed = length) => {
     const next = random(seed)
     return Float32Array.from({ length }, () => next() - 0.5)
@@ -257,7 +257,7 @@ describe('a tensor that is not a matrix under Muon', () => {
 describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
   const filled = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i + 1))
 
-  test('can be extended by rows, and can be unfrozen if the matrix was initially frozen', () => {
+  test('can be extended by rows, and can be unfrozen after an initial freeze', () => {
     const options = { shapes: { w: [2, 3], f: [6, 5] }, groups: [{ match: 'f', frozen: true }], ...engine }
     const optimizer = new Optimizer({ w: filled(6), f: filled(30) }, muon(), options)
     optimizer.appendRows('w', filled(24))
@@ -273,7 +273,7 @@ describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
     expect(optimizer.params).toEqual(other.params)
   })
 
-  test('supports zeroGrads, clipping, a delayed start and averages in the same way as with other rules', () => {
+  test('supports zeroGrads, clipping, a delayed start and averages', () => {
     const options = { shapes: { w: [4, 5] }, zeroGrads: true, clip: { value: 0.5 }, ...engine }
     const optimizer = new Optimizer({ w: filled(20) }, delayedStart(1, muon()), {
       ...options,

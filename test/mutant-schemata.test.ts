@@ -19,7 +19,7 @@ for (let i = 0; i < given.length; i++) {
 }
 return total + seen.length`
 
-test('a program with embedded mutants behaves like the original program if no mutant is selected, and otherwise like the mutant', () => {
+test('a program with embedded mutants behaves like the original program, or like the selected mutant', () => {
   const mistakes = [
     [2, 'for (let i = 1; i < given.length; i++) {'],
     [3, '  if (given[i] > 2 || i > 0) total += given[i] * 2'],

@@ -193,8 +193,8 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
   })
 
-  describe('an optimizer with tensors without a gradient', () => {
-    test('leaves these tensors and their update counts unchanged, even after complete steps', () => {
+  describe('an optimizer with missing gradients', () => {
+    test('leaves tensors without a gradient and their update counts unchanged, even after complete steps', () => {
       const optimizer = new Optimizer({ x: ones(), y: ones() }, plain, { engine })
       optimizer.step({ x: ones(), y: ones() })
       optimizer.step({ x: ones() })
@@ -512,7 +512,7 @@ describe('rule objects', () => {
     },
   )
 
-  test('are equal for equal options, including omitted ones', () => {
+  test('are equal for equal options, even if default options are omitted', () => {
     expect(adam({ lr: 1e-3 })).toEqual(adam())
     expect(adam({ beta1: undefined } as object)).toEqual(adam())
     expect(rmsprop({ form: 'essay' }).eps).toBe(0)
@@ -522,7 +522,7 @@ describe('rule objects', () => {
     )
   })
 
-  test('can be modified later if the objects are not frozen, and the optimizer stays unchanged', () => {
+  test('that are not frozen can be modified later without an effect on the optimizer', () => {
     const mine = { ...gradientDescent({ lr: 1 }) } as { lr: number } & Rule
     const optimizer = new Optimizer(ones(), mine)
     mine.lr = 100

@@ -97,7 +97,7 @@ describe.runIf(isTakenApart)('the disassembled memory passes,', () => {
 })
 
 describe.runIf(compilers.includes('cc'))('the memory passes, when executed,', () => {
-  test.each(passes)('read %i arrays and write %i arrays without a change of any bit', (reads, writes) => {
+  test.each(passes)('read %i arrays and write %i arrays without changing any value', (reads, writes) => {
     const { limits } = loadLimits()
     // The last line is part of a vector, as in a padded tensor.
     const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))

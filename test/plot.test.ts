@@ -251,7 +251,7 @@ describe('the surface plot of antigrad plot', () => {
     expect(lift(0.75, 0.5) / lift(1, 1)).toBeCloseTo(height(0.75, 0.5) / height(1, 1), 10)
   })
 
-  test('consists of small cells, and has axes along two edges of the floor and a vertical axis on the left', () => {
+  test('has axes along two edges of the floor and a vertical axis on the left', () => {
     const dome = {
       ...objectives.saddle(),
       view: [-1, 1, -1, 1] as const,
@@ -339,7 +339,7 @@ test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
 )
 
 describe('failed runs in a plot', () => {
-  test('are cut off at the frame if the run diverges, with a note in the legend', () => {
+  test('are cut off at the frame and noted in the legend if a run diverges', () => {
     const svg = plotted('--rule gradient-descent --lr 1')
     expect(svg).not.toMatch(/NaN|Infinity/)
     const root = parse(svg)
@@ -350,12 +350,12 @@ describe('failed runs in a plot', () => {
     for (const point of drawn) expect(isInside(point, 0.05)).toBe(true)
   })
 
-  test('are reported as out of view if the run leaves the view permanently', () => {
+  test('are reported as out of view if a run leaves the view permanently', () => {
     const all = texts(parse(plotted('--rule adam --function saddle --max-iterations 100')))
     expect(all).toContain('not converged, out of view')
   })
 
-  test('are reported as stalled if the run makes no progress', () => {
+  test('are reported as stalled if a run makes no progress', () => {
     expect(texts(parse(plotted('--rule gradient-descent --lr 0')))).toContain('stalled, F = 12.5')
   })
 
@@ -375,7 +375,7 @@ describe('failed runs in a plot', () => {
     expect(clip([NaN, NaN, NaN, NaN], view)).toEqual([])
   })
 
-  test('can be drawn even if the run makes no update or does not move', () => {
+  test('can be drawn even if a run makes no update or does not move', () => {
     const root = parse(plotted('--rule adam --start 1,1 --max-iterations 5'))
     expect(texts(root)).toContain('converged, F = 0')
     expect(texts(parse(plotted('--rule adam --max-iterations 0')))).toContain('not converged, F = 12.5')
@@ -432,7 +432,7 @@ test('the command antigrad plot writes the same bytes on every engine', () => {
   }
 })
 
-test('the legend of a plot has one line per rule, and 22 rules are drawn in 22 distinct line styles', () => {
+test('the legend of a plot has one line per rule, and 22 rules have 22 distinct line styles', () => {
   const picture = new PathPlot('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
@@ -569,7 +569,7 @@ describe('the command antigrad race --plot', () => {
 })
 
 describe('a PNG image of a plot', () => {
-  test('has twice as many pixels per axis, in many colors', () => {
+  test('has twice the width and height of the SVG image in pixels', () => {
     expect(antigrad('plot --rule adam -o a.PNG')).toEqual({ status: 0, stdout: '', stderr: '' })
     const png = readFileSync(join(folder, 'a.PNG'))
     expect(png.subarray(0, 8).toString('hex')).toBe('89504e470d0a1a0a')
@@ -594,7 +594,7 @@ describe('a PNG image of a plot', () => {
     const source = ${JSON.stringify(code)}
     register('data:text/javascript,' + encodeURIComponent(source))`
 
-  test('requires a rendering library, and an error before any run names the library if the library is missing', () => {
+  test('is refused before any run if the rendering library is missing', () => {
     const missing = `export async function resolve(name, context, next) {
       if (name.startsWith('@resvg')) throw new Error('Cannot find it')
       return next(name, context)

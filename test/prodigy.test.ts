@@ -183,7 +183,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     }
   })
 
-  test('do not affect tensors with other rules, even while the gradients of all tensors with Prodigy are 0', () => {
+  test('do not affect tensors with other rules, even if all gradients for Prodigy are 0', () => {
     const beside = make(start, { groups: [{ match: 'b', rule: adam() }] })
     const alone = new Optimizer({ b: ones(5) }, adam())
     const zero = { a: ones().fill(0), b: ones(5) }
@@ -286,7 +286,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     }
   })
 
-  test('keep the same value of the estimate when another tensor is added', () => {
+  test('keep the value of the estimate when another tensor is added', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -296,7 +296,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(distances(optimizer as never)[2]).toBe(a)
   })
 
-  test('are not affected by rules without tensors, so that `set` has the same effect as in a loaded run', () => {
+  test('are not affected by rules without tensors', () => {
     const run = (isLoaded: boolean) => {
       const of = (...x: number[]) => x.map((each) => Float64Array.of(each))
       let optimizer = new Optimizer(of(1, 0.5, -1), prodigy({ d0: 1e-3 }))

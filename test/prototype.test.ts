@@ -322,7 +322,7 @@ function outcome(call: () => unknown): unknown {
 describe('options that a program adds to Object.prototype', () => {
   const expected = Object.entries(calls).map(([, call]) => outcome(call))
 
-  test('do not exist during the reference calls, and the reference calls succeed', () => {
+  test('do not exist during the reference calls, which succeed', () => {
     const thrown = Object.keys(calls).filter((_, k) => typeof expected[k] === 'string')
     expect(thrown).toEqual([
       ...[

@@ -248,7 +248,7 @@ describe('the fields value and gradientNorm of a result', () => {
     expect(minimize(bowl(), [1], adam(), { maxIterations: 0 }).gradientNorm).toBeNaN()
   })
 
-  test.each([NaN, Infinity, -Infinity])('prevent reported convergence if the value is %d', (value) => {
+  test.each([NaN, Infinity, -Infinity])('prevent a report of convergence if the value is %d', (value) => {
     const flat: Objective = { ...ramp(0), value: () => value }
     expect(minimize(flat, [1], adam())).toMatchObject({ reason: 'diverged', iterations: 1, value })
     const options = { tolerance: 0, maxIterations: 5 }

@@ -87,7 +87,7 @@ describe('the sparse gradients of PyTorch', () => {
     `${given.name} ${JSON.stringify(given.options)}`,
     given,
   ])
-  test.each(named)('lead to the same trajectory in antigrad as in PyTorch: %s', (_, given) => {
+  test.each(named)('give the same trajectory in antigrad as in PyTorch: %s', (_, given) => {
     const { dtype, shape, initial, updates, parameters, state, options, optimizer: name } = given
     const columns = shape[1]
     const tolerance = dtype === 'float64' ? 5e-13 : name === 'SGD' ? 1e-4 : 1e-5
@@ -236,7 +236,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s
     expect(inBits(many.save())).toBe(inBits(once.save()))
   })
 
-  test('lead to the same bits with repeated rows as with summed rows, at every position in the list', () => {
+  test('give the same bits with repeated rows as with summed rows, at every position in the list', () => {
     const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
     const ways = [
       ...engineNames.map((engine) => ({ engine })),
@@ -400,7 +400,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test('leads to a first update of size η for a row that first occurs late, instead of 3.16 η', () => {
+  test('gives a first update of size η, not 3.16 η, for a row that first occurs late', () => {
     const first = (perRow: boolean) => {
       const optimizer = make(adam({ lr: 1e-3, perRow }))
       for (let t = 0; t < 10_000; t++) optimizer.step({ embed: sparseRows([0], Float64Array.of(1, 1, 1)) })
@@ -422,7 +422,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test('adds a typed state array that is saved, loaded and extended, and cannot be combined with amsgrad', () => {
+  test('adds a typed state array that is saved, loaded and extended', () => {
     const optimizer = new Optimizer({ embed: start }, adamw({ perRow: true }), {
       shapes: { embed: [5, columns] },
     })
@@ -464,7 +464,7 @@ describe('sparse gradients with other options', () => {
   })
 
   test.each(engineNames)(
-    'cause no invalid memory access if the list of rows is overwritten in the middle of a step: %s',
+    'cause no invalid memory access if the list of rows is overwritten during a step: %s',
     async (engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } })
       const step = optimizer.stepAsync({ embed: sparseRows([13, 11], values()) })
@@ -562,7 +562,7 @@ describe('sparse gradients with other options', () => {
     })
   })
 
-  test('lead to correct results if sparse and dense steps alternate', () => {
+  test('give correct results if sparse and dense steps alternate', () => {
     const whole = () => ({ ...gradient(), embed: wave('float32', ROWS * 4, 6) })
     const run = (engine: (typeof engineNames)[number], looks: boolean) => {
       const optimizer = make(lazy.adamw, 'float32', 4, { engine })
@@ -726,7 +726,7 @@ describe('sparse gradients with other options', () => {
     expect(inBits([optimizer.save === undefined, optimizer.params, optimizer.state])).toBe(before)
   })
 
-  test("are read before the update overwrites the values if the values are stored in the optimizer's views", () => {
+  test("are read before the update if the values are stored in the optimizer's views", () => {
     const [own, apart] = [0, 1].map(() => make(lazy.adam, 'float32', 4))
     for (const one of [own, apart]) one.grads.embed.set(wave('float32', ROWS * 4, 8))
     const part = own.grads.embed.subarray(4, 12)
@@ -740,7 +740,7 @@ describe('sparse gradients with other options', () => {
     ['plain', {}],
     ['clipped by norm', { clip: { norm: 0.1 } }],
     ['clipped by tensor, one of two batches each', { clip: { tensorNorm: 0.1 }, accumulate: 2 }],
-  ])('with many values and the options “%s”', (_, options) => {
+  ])('with many values and “%s”', (_, options) => {
     // The rows do not fill whole lines, and are long enough to be lent.
     const columns = 257
     const indices = [17, 3, 8, 19, 0, 5, 12, 1, 11, 4, 14, 2, 9, 7, 16, 13, 10, 6]
@@ -764,7 +764,7 @@ describe('sparse gradients with other options', () => {
     }
     const expected = step('typescript', false)
 
-    test.each(engineNames)('lead to the same bits in user memory as in optimizer memory: %s', (engine) => {
+    test.each(engineNames)('give the same bits in user memory as in optimizer memory: %s', (engine) => {
       expect(step(engine, false)).toEqual(expected)
       expect(step(engine, true)).toEqual(expected)
     })

@@ -256,7 +256,7 @@ describe('a schedule', () => {
     expect(makeRuleSchedule(definitions.adam, resolve(adam()).rule)).toBe(null)
   })
 
-  test('causes an error at an update if the value is out of range, and no parameter changes', () => {
+  test('causes an error before any change of the parameters if the value is out of range', () => {
     const schedule = scheduleFor(
       adam({ lr: (t) => t + 1, weightDecay: warmup((t) => (t === 3 ? ('2' as never) : 2), { steps: 1 }) }),
     )

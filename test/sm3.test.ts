@@ -48,7 +48,7 @@ const threads = [1, 2, 3].map(
 const others = [...variants.filter((variant) => variant !== reference), ...threads]
 
 describe.each(Object.entries(rules))('SM3 matrices with the options "%s"', (_, [rule, options]) => {
-  test.each(dtypes)('are updated to bit-identical values: %s', (dtype) => {
+  test.each(dtypes)('are updated to the same bits on every engine: %s', (dtype) => {
     const data = makeData(dtype, lengths, 5, true)
     const begin = ({ name: _, ...engine }: Variant) =>
       new Optimizer(data.initial, rule, { ...options, shapes: [...shapes], ...engine })

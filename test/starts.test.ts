@@ -82,7 +82,7 @@ describe('the 32-bit words of the random generator', () => {
   })
 })
 
-describe('integers of the random generator', () => {
+describe('are the same in one call as in separate calls, below %d', () => {
   // For 3e9, three words in ten are rejected.
   test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
     'are the same whether generated in one call or one by one, below %d',

@@ -181,7 +181,7 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
       ['radam', radam({ beta1: 0.8, beta2: 0.8 })],
       ['delayed adam', delayedStart(1e6, adam({ beta1: 0.8, beta2: 0.8 }))],
     ]
-    test.each(dying)('leads to moments of 0 if the gradient stays 0: %s', (_, rule) => {
+    test.each(dying)('produces moments of 0 if the gradient stays 0: %s', (_, rule) => {
       const { optimizer, state } = begin(variant, rule, array(dtype, 5).fill(1))
       for (let t = 0; t < 10; t++) optimizer.step(array(dtype, [1, -2, 0.1, 3, 1e-5]))
       const zero = array(dtype, 5)

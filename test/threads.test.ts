@@ -65,7 +65,7 @@ describe('the number of threads of an optimizer', () => {
     expect(withBytes(2 ** 25).threads).toBe(Math.min(8, cores))
   })
 
-  test('can be set by an option, whatever the memory size, even to more than the number of cores', () => {
+  test('can be set by an option, even above the number of cores', () => {
     expect(withBytes(2 ** 25, { threads: 1 }).threads).toBe(1)
     expect(withBytes(2 ** 10, { threads: 3 }).threads).toBe(3)
     expect(withBytes(2 ** 10, { threads: 256 }).threads).toBe(256)

@@ -9,7 +9,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   describe.each(dtypes)('in %s', (dtype) => {
     const of = (...values: number[]) => array(dtype, values)
 
-    test('gives no state to a frozen tensor, excludes the tensor from norms, and restarts the tensor after unfreeze', () => {
+    test('keeps no state for a frozen tensor, and restarts the tensor after unfreeze', () => {
       const params = { a: of(1, 2), b: of(3) }
       const optimizer = new Optimizer(params, momentum({ lr: 1, momentum: 0.5 }), {
         recordNorms: true,
@@ -98,7 +98,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect([optimizer.state.table.updates, optimizer.params.w[0]]).toEqual([2, 5])
     })
 
-    test('starts an added tensor at update 0 with options changed by set, and keeps old views valid', () => {
+    test('starts an added tensor at update 0 with the current options, and keeps old views valid', () => {
       const optimizer = new Optimizer({ a: of(1), inner: { b: of(2) } }, gradientDescent({ lr: 1 }), {
         ...{ groups: [{ match: '**.bias', lr: 0.25 }], recordNorms: true, ...engine },
       })
@@ -126,7 +126,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect(more.updates).toBe(2)
     })
 
-    test('appends added tensors to arrays of tensors, and refuses an existing name without changes', () => {
+    test('appends added tensors to arrays of tensors, and refuses names that already exist', () => {
       const optimizer = new Optimizer([of(1)], gradientDescent({ lr: 1 }), engine)
       const two = optimizer.add([of(2), of(3)])
       two.step([null, of(1), of(1)])

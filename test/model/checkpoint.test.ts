@@ -49,7 +49,7 @@ const savedOf = (dtype: Dtype) => decode(JSON.stringify(checkpoints[dtype].saved
 const onWarning = () => {}
 
 describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('continues a loaded checkpoint to the recorded bits, %s', (dtype) => {
+  test.each(dtypes)('continues a loaded checkpoint with the recorded bits, %s', (dtype) => {
     const optimizer = Optimizer.load(savedOf(dtype), { ...engine, onWarning })
     expect(optimizer.engine).toBe(engine.engine)
     goOn(optimizer as never, SAVED, END)
@@ -57,7 +57,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   })
 
   test.each(dtypes)(
-    'continues a checkpoint that is restored into an equal optimizer to the same bits, %s',
+    'continues with the same bits after a checkpoint is restored into an equal optimizer, %s',
     (dtype) => {
       const optimizer = longRun(dtype, engine as never)
       expect(optimizer.restore(savedOf(dtype), { onWarning })).toEqual([])
@@ -97,7 +97,7 @@ const saved = (): SavedRun => {
   return structuredClone(optimizer.save())
 }
 
-test('a saved run from other kernels causes a warning, and can be continued', () => {
+test('a saved run from other versions of the kernels causes a warning, and can be continued', () => {
   const told: string[] = []
   const onWarning = (message: string) => told.push(message)
   Optimizer.load(saved(), { onWarning })

@@ -164,7 +164,7 @@ test('noDecay selects biases, one-dimensional tensors, and the tensors of additi
   expect(decays(noDecay('embed'))).toMatchObject({ embed: 0, 'norm.scale': 0, 'head.weight': 0.1 })
 })
 
-test("layerDecay keeps the last layer's learning rate, and multiplies the rate by decay for each earlier layer", () => {
+test("layerDecay keeps the last layer's learning rate, and multiplies the rate by the decay for each earlier layer", () => {
   const params = { embed: one(), blocks: [{ w: one() }, { w: one() }], head: one(), other: one() }
   const groups = layerDecay(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.5)
   const optimizer = new Optimizer(params, adam({ lr: 0.8 }), { groups })
@@ -196,7 +196,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(optimizer.report().tensors.map(({ rule }) => rule.name)).toEqual(['sgd', 'sgd', 'momentum', 'sgd'])
   })
 
-  test('applies `set` with a match to matching current tensors, and `set` without a match to all current and future tensors', () => {
+  test('applies `set` with a match only to current tensors, and `set` without a match to future tensors too', () => {
     const params = { w: one(), bias: one() }
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), engine)
     optimizer.set('**.bias', { lr: 0.25 })

@@ -118,14 +118,14 @@ describe.runIf(all)('an application in Next.js', { timeout: 300_000 }, () => {
   const external = "serverExternalPackages: ['antigrad'],"
   const start = (port: string) => [next, 'start', '-H', '127.0.0.1', '-p', port]
 
-  test('loads the addon if serverExternalPackages lists antigrad, even from a standalone copy that includes the addon', async () => {
+  test('loads the addon if serverExternalPackages lists antigrad, even in a standalone copy', async () => {
     const addons = "outputFileTracingIncludes: { '/*': ['./node_modules/antigrad-*/**'] }"
     const copy = standalone(`${external} ${addons}`)
     expect(await answerOf(project, process.execPath, start)).toEqual(native)
     expect(await answerOf(copy, process.execPath, () => ['server.js'])).toEqual(native)
   })
 
-  test('uses WebAssembly in a standalone copy without the addon, and reports which package to list', async () => {
+  test('uses WebAssembly in a standalone copy without the addon, and names the package to list', async () => {
     const { engine, reasons } = await answerOf(standalone(external), process.execPath, () => ['server.js'])
     expect(engine).toBe('wasm')
     expect(reasons).toEqual([
@@ -134,7 +134,7 @@ describe.runIf(all)('an application in Next.js', { timeout: 300_000 }, () => {
     ])
   })
 
-  test('uses WebAssembly if the package is bundled, and the reported reasons name the setting serverExternalPackages', async () => {
+  test('uses WebAssembly if the package is bundled, and the report names the setting serverExternalPackages', async () => {
     const { engine, reasons } = await answerOf(standalone(''), process.execPath, () => ['server.js'])
     expect(engine).toBe('wasm')
     expect(reasons).toEqual([

@@ -86,7 +86,7 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
     expect(is).toBe('function')
   })
 
-  test('writes files with the same bytes as Node, reads the files back, and finds the newest intact checkpoint', () => {
+  test('writes the same files as Node, reads the files, and finds the newest intact checkpoint', () => {
     expect(json(folder, path, ...runtime.options, 'files-on-disk.js')).toEqual(files)
   })
 
@@ -126,7 +126,7 @@ describe('the package in Deno with limited permissions', () => {
     [['--allow-ffi'], 'read'],
     [['--allow-read'], 'ffi'],
   ])(
-    'does not load the addon if the permissions are %j, and reports the missing --allow-%s as the only reason',
+    'does not load the addon if the permissions are %j, and reports the missing --allow-%s',
     (allowed, missing) => {
       expect(withFlags(...allowed)).toEqual({
         reasons: [expect.stringMatching(`^antigrad-.* does not load: .* with the --allow-${missing} flag$`)],
@@ -135,7 +135,7 @@ describe('the package in Deno with limited permissions', () => {
     },
   )
 
-  test('runs the command antigrad doctor even if no permission is granted', () => {
+  test('runs the command antigrad doctor without any permission', () => {
     const cli = 'node_modules/antigrad/dist/command-line/cli.js'
     const report = json(folder, path, ...flags, cli, 'doctor', '--json')
     expect(report).toMatchObject({ processor: 'unknown', environment: 'nothing set', differences: [] })

@@ -273,7 +273,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     }
   })
 
-  test('stop unfinished work after a change of settings, and ignore its results', async () => {
+  test('are no longer computed once the settings have changed', async () => {
     // No run converges, so each piece takes all updates. The first job searches for minima.
     const page = await open('f=rosenbrock&maxIterations=20000&rmsprop=lr:0.01')
     const isAnswered = async () => (await logOf(page)).some(([kind, job]) => kind === 'answer' && job === 2)
@@ -322,7 +322,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     await expect.poll(last).toBe('order')
   })
 
-  test('start a race when the visitor clicks, and have a slider for the learning rate', async () => {
+  test('have a slider for the learning rate, and a click starts a race', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=2000&momentum=lr:0.01')
     await done(page, 'momentum 0.01')
     expect(await page.locator('.basins .hint').textContent()).toMatch(
@@ -348,7 +348,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     expect(await page.locator('.basins .count').first().textContent()).toBe('a schedule')
   })
 
-  test('are replaced by an explanation if no image is possible, until the visitor selects another optimizer', async () => {
+  test('are replaced by an explanation if the selected optimizer permits no image', async () => {
     const page = await open(
       'f=booth&maxIterations=300&lamb=lr:0.01&adam=lr:0.1,clipNorm:1&nesterov=lr:0.001,form:shifted&adam=lr:0.5',
     )

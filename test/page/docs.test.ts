@@ -240,7 +240,7 @@ describe("the search of the documentation finds the right page for a newcomer's 
     })
   })
 
-  test.each(everydayQueries)('“%s” leads to %s', (query, name) => {
+  test.each(everydayQueries)('“%s” finds %s', (query, name) => {
     const first = index.search(query).slice(0, 3)
     const pages = first.map(({ id }) => /docs\/([\w-]+)\.html/.exec(id)?.[1])
     expect(pages).toContain(name)

@@ -53,7 +53,7 @@ describe('a table pasted into the fit page', () => {
     )
   })
 
-  test('is read, and the number of the first line of each row is recorded', () => {
+  test('is read together with the line number of each row', () => {
     expect(readTable('# x\n"t\n(s)",y\n1,2\n\n3,"4\n"\n5,6').lines).toEqual([4, 6, 8])
   })
 })
@@ -189,7 +189,7 @@ describe('a model on the fit page', () => {
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
-  test('uses the columns whose names occur in the model if the model is typed by the visitor', () => {
+  test('uses the columns that occur in the model if the visitor typed the model', () => {
     expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })
@@ -220,7 +220,7 @@ describe('the address of the fit page', () => {
     expect(fromHash(toHash(initial))).toEqual({ state: initial, problems: [] })
   })
 
-  test('is reported with the invalid parts of the address', () => {
+  test('causes a message that names the invalid parts of the address', () => {
     const { state, problems } = fromHash('#model=lime&band=wide&start.a=much&min.=1&speed=3&max.a=2&x')
     expect(problems).toHaveLength(5)
     expect(problems[0]).toMatch(/^The model “lime”: expected own, .*line/)

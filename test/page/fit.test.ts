@@ -143,7 +143,7 @@ const decay = () => {
 const starts = { a: 1, b: 1, c: 0.5 }
 
 describe('data pasted into the fit page', () => {
-  test('are fitted immediately, and the tables, curve, band and residuals are the same as in Node', async () => {
+  test('are fitted immediately, with the same tables, curve, band and residuals as in Node', async () => {
     const page = await open()
     const rows = 30
     const at = Float64Array.from({ length: rows }, (_, i) => i / 3)
@@ -314,7 +314,7 @@ describe('data pasted into the fit page', () => {
     opened.atFirst = opened.visit.requests.length
   })
 
-  test('may contain groups with shared parameters, which the keyboard can select and the link stores', async () => {
+  test('may contain groups with shared parameters, which the link to the page stores', async () => {
     const page = await open('', { viewport: { width: 320, height: 800 } })
     const { rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -435,7 +435,7 @@ describe('data pasted into the fit page', () => {
     await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } }))
   })
 
-  test('lead to an error message if the text is not a table, and the next table is fitted', async () => {
+  test('cause an error message if the text is not a table', async () => {
     const page = await open()
     await data(page).fill('hello')
     await page.getByText('Expected a table with at least two numeric columns, got none.').waitFor()
@@ -458,7 +458,7 @@ describe('a file on the fit page', () => {
   }
   const sigma = [0.1, 0.2, 0.1, 0.3, 0.1]
 
-  test('can be dropped anywhere on the page, and a column of σ in the file weights the rows', async () => {
+  test('can be dropped anywhere on the page, and can contain a column of σ', async () => {
     const page = await open('model=line')
     const dropped = await page.evaluateHandle((csv) => {
       const transfer = new DataTransfer()
@@ -510,7 +510,7 @@ describe('a model on the fit page', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
-  test('can be a library model with a visible formula, and the custom model is restored when the visitor selects it', async () => {
+  test("can be a library model with a visible formula, or the visitor's previous custom model", async () => {
     const page = await open()
     await chosen(page, 'model').selectOption('line')
     await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
@@ -546,14 +546,14 @@ describe('a model on the fit page', () => {
     await expectFit(page, fitInNode(expression('a'), { y }, { start: { a: 1 } }))
   })
 
-  test('leads to a message if the parameters are unidentifiable', async () => {
+  test('causes a message if the parameters are unidentifiable', async () => {
     const page = await open()
     await typed(page).fill('a + b + c*t')
     await page.getByText('Singular').waitFor()
     await page.getByText('the data determine some parameters only together').waitFor()
   })
 
-  test('leads to a message that names an unidentifiable constant', async () => {
+  test('causes a message that names an unidentifiable constant', async () => {
     const page = await open()
     await data(page).fill('t,y\n0,2\n1,2\n2,2\n3,2\n4,2\n5,2\n')
     await typed(page).fill('a*exp(-b*t) + c')
@@ -564,7 +564,7 @@ describe('a model on the fit page', () => {
 })
 
 describe('parameters on the fit page', () => {
-  test('can be given starting values and bounds, and can be fixed, by use of the keyboard alone', async () => {
+  test('can be fixed, or given starting values and bounds, by keyboard alone', async () => {
     const page = await open()
     await page.getByLabel('a: start').focus()
     await page.keyboard.type('2')
@@ -583,7 +583,7 @@ describe('parameters on the fit page', () => {
     await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
   })
 
-  test('are refused with a message if the parameters are invalid, and the previous fit stays visible', async () => {
+  test('cause a message if invalid, and the previous fit stays visible', async () => {
     const page = await open()
     const start = page.getByLabel('b: start')
     await start.fill('much')
@@ -722,7 +722,7 @@ describe('the result on the fit page', () => {
     await expectFit(page, others)
   })
 
-  test('depends only on the valid parts of an invalid address, and the page reports the invalid parts', async () => {
+  test('depends only on the valid parts of an address, and a message names the invalid parts', async () => {
     const page = await open('model=lime&start.a=2')
     const [problem] = await page.locator('#problems li').allTextContents()
     expect(problem).toContain('The model “lime”')

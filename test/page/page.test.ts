@@ -178,7 +178,7 @@ describe('the race page', () => {
   const count = (page: Page) => page.locator('.transport output').textContent()
   const over = (page: Page) => page.getByText('The race is over').waitFor()
 
-  test('moves the starting point and runs the race after a click, and shows complete paths during a drag', async () => {
+  test('starts the race at a clicked point, and shows complete paths during a drag', async () => {
     const page = await open('f=booth&adam=lr:0.5&momentum=lr:0.02&maxIterations=400')
     await page.locator('.contour').click({ position: { x: 200, y: 100 } })
     await expect.poll(() => button(page, 'Pause').isVisible()).toBe(true)
@@ -233,7 +233,7 @@ describe('the race page', () => {
     await expectPoints(page)
   })
 
-  test('can show a scene by use of the keyboard alone, and announces the end of the race', async () => {
+  test('can show a scene by keyboard alone, and announces the end of the race', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const link = page.getByRole('link', { name: 'Too large a learning rate' })
     for (let i = 0; i < 20 && !(await link.evaluate((it) => it === document.activeElement)); i++)
@@ -321,7 +321,7 @@ describe('a schedule on the race page', () => {
   const lr = (page: Page) => page.locator('[data-option="lr"]')
   const picture = (page: Page) => page.locator('.schedule')
 
-  test('is plotted while the visitor types, leads to the same race as in Node, and is stored in the link', async () => {
+  test('is plotted while the visitor types, and gives the same race as in Node', async () => {
     const page = await open('f=rosenbrock&from=-1.5,2&maxIterations=300&adam=lr:0.1')
     expect(await picture(page).count()).toBe(0)
     await lr(page).fill('warmup(cosine(0.2, { steps: 180, endValue: 0.01 }), { steps: 20 })')
@@ -340,7 +340,7 @@ describe('a schedule on the race page', () => {
     await expect.poll(() => picture(page).count()).toBe(0)
   })
 
-  test('is refused with a message if the schedule is invalid, and the previous race stays visible', async () => {
+  test('causes a message if invalid, and the previous race stays visible', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await lr(page).fill('cosine(1, { steps: 9 }')
     await lr(page).press('Enter')
@@ -350,7 +350,7 @@ describe('a schedule on the race page', () => {
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 
-  test('leads to a message if the required code cannot be loaded, and the race continues', async () => {
+  test('causes a message if the code for schedules cannot be loaded, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/schedules-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:constant(0.1)&momentum=lr:0.01&maxIterations=50`)
@@ -386,7 +386,7 @@ describe('a custom rule on the race page', () => {
   const field = (page: Page) => page.getByLabel('Equations of optimizer 1')
   const scene = scenes.find(({ title }) => title === 'Custom rule')?.hash ?? ''
 
-  test('can be typed, changed by sliders, shared and saved, and leads to the same race as in Node', async () => {
+  test('can be typed, shared and saved, and gives the same race as in Node', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=200&adam=lr:0.5')
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
     await field(page).waitFor()
@@ -472,7 +472,7 @@ describe('a custom rule on the race page', () => {
     await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
   })
 
-  test('leads to a message if the required code cannot be loaded, and the race continues', async () => {
+  test('causes a message if the code for custom rules cannot be loaded, and the race continues', async () => {
     const page = await site.browser.newPage()
     await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)
@@ -485,7 +485,7 @@ describe('a custom rule on the race page', () => {
 })
 
 describe('the address of the race page', () => {
-  test('determines the race by the valid parts, and the page reports the invalid parts', async () => {
+  test('determines the race, except for invalid parts, which a message names', async () => {
     const page = await open('f=rosenbrok&from=1&adam=lr:-1&adam=lr:0.5&steps=3')
     const problems = await page.locator('#problems li').allTextContents()
     expect(problems).toHaveLength(4)
@@ -495,22 +495,22 @@ describe('the address of the race page', () => {
     expect(await page.getByLabel('start x').inputValue()).toBe('-1.5')
   })
 
-  test('leads to a message and to the default function if the function cannot be parsed', async () => {
+  test('selects the default function, with a message, if the function in the address is invalid', async () => {
     const page = await open('f=own&expression=sin(x&adam=lr:0.1')
     await page.getByText('The expression is invalid').first().waitFor()
     await button(page, 'Step').click()
     expect(await page.locator('.transport output').textContent()).toBe('1 update')
   })
 
-  test('leads to the default race if the address has no parameters', async () => {
+  test('selects the default race if the address has no parameters', async () => {
     const page = await open('')
     expect(await page.locator('#problems').isVisible()).toBe(false)
     expect(await page.locator('.ranking tbody tr').count()).toBe(initial.entries.length)
   })
 })
 
-describe('the keyboard alone, on the race page,', () => {
-  test('can add and change optimizers, move the start, play the race, turn the surface, and open the engine view', async () => {
+describe('keyboard input on the race page', () => {
+  test('can add optimizers, move the start, play the race, turn the surface, and open the engine view', async () => {
     const page = await open('f=booth&from=-7,-4&adam=lr:0.5&maxIterations=100&distance=5')
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
     const tabTo = async (isThere: () => Promise<boolean>) => {
@@ -551,7 +551,7 @@ describe('the keyboard alone, on the race page,', () => {
     await page.locator('#race').waitFor()
   })
 
-  test('can enter an invalid value, and the page refuses the value with a message', async () => {
+  test('is refused with a message if a value is invalid', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const lr = page.locator('[data-option="lr"]')
     await lr.fill('much')
@@ -659,7 +659,7 @@ describe('on the race page,', () => {
     }
   })
 
-  test('the surface can be turned with arrow keys, also with reduced motion, and has an axis along F', async () => {
+  test('the surface can be turned with arrow keys, even with reduced motion', async () => {
     const page = await open('f=bowl&adam=lr:0.5')
     await openSurface(page)
     await page.locator('.surface canvas[data-engine]').waitFor()
