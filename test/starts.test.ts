@@ -82,10 +82,10 @@ describe('the 32-bit words of the random generator', () => {
   })
 })
 
-describe('are the same in one call as in separate calls, below %d', () => {
+describe('integers of the random generator', () => {
   // For 3e9, three words in ten are rejected.
   test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
-    'are the same whether generated in one call or one by one, below %d',
+    'are the same in one call as in separate calls, below %d',
     (count) => {
       const next = random(1, 2, 3)
       const words = new WordStream().seed(1, 2, 3)

@@ -327,7 +327,7 @@ function thrownBy(error: Error): never {
   throw error
 }
 
-test('a fit reads options, starting values and parameter entries once', () => {
+test('a fit reads each option, starting value and parameter entry once', () => {
   const reads = new Map<string, number>()
   const watched = <T extends object>(name: string, object: T): T =>
     new Proxy(object, {

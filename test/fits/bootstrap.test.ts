@@ -103,7 +103,7 @@ describe('the random draws of a bootstrap', () => {
   )
 
   test.each(kinds)(
-    'do not change when replicates are added, and differ between seeds and between fits: %s',
+    'do not change when replicates are added, and differ between seeds and fits: %s',
     (kind) => {
       const found = one()
       const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
@@ -128,7 +128,7 @@ describe('the random draws of a bootstrap', () => {
     expect(Array.from(values.b.slice(37))).toEqual(expected)
   })
 
-  test('need memory only for the rows in use if a batch contains fits with few rows and with very many rows', () => {
+  test('need memory only for the rows in use, even if the fits of a batch have very different lengths', () => {
     const [short, long] = [dataOf(1, 9), dataOf(2, 150_000)]
     const two = fitManySync(decay, { t: [short.t, long.t], y: [short.y, long.y] }, { start })
     const before = process.memoryUsage().arrayBuffers
@@ -192,7 +192,7 @@ describe('a bootstrap replicate', () => {
   })
 
   test.each([...kinds, 'counts'] as const)(
-    'leads to the theoretical standard errors of a straight line: %s',
+    'reproduces the theoretical standard errors of a straight line: %s',
     (kind) => {
       const next = random(3)
       const x = Array.from({ length: 60 }, (_, k) => k / 10)
@@ -495,7 +495,7 @@ describe('bootstrap calls', () => {
     expect(() => bootstrapSync(many, { count: 5 }).at(1)).toThrow(/^fit: expected an integer from 0 to 0/)
   })
 
-  test('are refused if the replicates would exceed the memory', () => {
+  test('are refused if the replicates would exceed the available memory', () => {
     const y = Array.from({ length: 2000 }, () => dataOf(5, 9).y)
     const wide = fitManySync(decay, { t: dataOf(5, 9).t, y }, { start })
     expect(() => bootstrapSync(wide, { count: 100_000 })).toThrow(

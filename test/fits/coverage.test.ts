@@ -29,7 +29,7 @@ describe.each(cases)('for the model $name,', (one) => {
   const y = simulate(one, SETS)
   const ours = fitted(one, y)
 
-  test('a profile interval contains the true parameter if and only if χ² at the true parameter is below the threshold', () => {
+  test('χ² at the true value decides whether a profile interval contains the value', () => {
     const { model, of, x, isKnown } = one
     const truth: Readonly<Record<string, number>> = one.truth
     const sigma = sigmaOf(one)

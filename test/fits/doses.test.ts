@@ -83,7 +83,7 @@ describe('four-parameter curves with few doses', () => {
     })
   }
 
-  test.each(sets)('have the same profile endpoints as a grid search, data set %#', (doses) => {
+  test.each(sets)('have the profile endpoints that a grid search finds, data set %#', (doses) => {
     expect(wrongEnds(doses)).toEqual([])
   })
 

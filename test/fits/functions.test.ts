@@ -77,7 +77,7 @@ describe('a function model', () => {
     }),
   }
 
-  test.each(Object.entries(forms))('leads to the same fit as an equivalent expression: %s', (name, found) => {
+  test.each(Object.entries(forms))('gives the same fit as an equivalent expression: %s', (name, found) => {
     expectSame(found, wanted)
     expect(found.values.half).toBeCloseTo(wanted.values.half, 7)
     expect(found.errors.half).toBeCloseTo(wanted.errors.half, 6)
@@ -104,7 +104,7 @@ describe('a function model', () => {
     expect(count('a function of a row')).toBe(count('a function of all rows'))
   })
 
-  test('leads to the same curve, band and residuals as an equivalent expression', () => {
+  test('gives the same curve, band and residuals as an equivalent expression', () => {
     const found = forms['a function of a row']
     expect(found.predict({ t: [0, null as never, 2.5] })[1]).toBeNaN()
     for (const at of [undefined, { t: [0, 2.5] }]) {
@@ -205,7 +205,7 @@ describe('a fit of a function supports', () => {
   })
 
   test.each([0, 1e-9])(
-    'two bounds that differ by %f, and reports that the parameter is at a bound',
+    'two bounds that differ by %f',
     (width) => {
       const found = fitOne(decay, data, {
         start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },

@@ -25,7 +25,7 @@ function peaks(count: number, isLinear: boolean) {
 }
 
 describe('an expression with many parameters', () => {
-  test('leads to the same fit with 17 parameters as with 16 parameters and a fixed parameter', () => {
+  test('has the same fit with 17 parameters as with 16 parameters and a fixed parameter', () => {
     const { x, y, text, start } = peaks(8, false)
     const found = fitOne(expression(text), { x, y }, { start })
     expect([found.reason, found.free.length]).toEqual(['converged', 17])
@@ -98,7 +98,7 @@ describe('an expression with many parameters', () => {
     }
   })
 
-  test('leads to a singular fit if the data do not determine all parameters', () => {
+  test('has a singular fit if the data do not determine all parameters', () => {
     const { x, y, text, start } = peaks(16, true)
     const unseen = fitOne(
       expression(`${text} + 0*nothing`),

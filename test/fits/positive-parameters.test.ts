@@ -48,7 +48,7 @@ describe('a parameter with the option positive', () => {
     })
   })
 
-  test('leads to the same value, standard error, covariances, bands and replicates as without the option', () => {
+  test('has the same value, standard error, covariances, bands and replicates as without the option', () => {
     check((seed) => {
       const one = tight(seed)
       const other = tight(seed, { start: { a: 1, b: 1, c: 0 } })
@@ -174,7 +174,7 @@ describe('a parameter with the option positive', () => {
     expect(down.reason).toBe('converged')
   })
 
-  test('has starting values that multiStart samples uniformly in the logarithm', () => {
+  test('has multiStart values that are distributed uniformly in the logarithm', () => {
     const { t, y } = dataOf(7)
     const box = { min: 1e-6, max: 1e6, positive: true }
     const found = fitOne(

@@ -86,7 +86,7 @@ function* endsOf(golden: Golden, options: FitOptions = {}) {
 const reasonOf = { none: 'unbounded', bound: 'bound' } as const
 
 describe('profile endpoints in 40-digit arithmetic', () => {
-  test('include 856 endpoints of 34 cases, of which 24 endpoints are bounds or missing', () => {
+  test('include 856 endpoints of 34 cases, and 24 endpoints are bounds or missing', () => {
     const ends = cases.flatMap((golden) => [...endsOf(golden)])
     expect(cases).toHaveLength(34)
     expect(ends.filter(({ mark }) => mark === undefined).length).toBeGreaterThan(830)

@@ -395,7 +395,7 @@ describe('a shared fit', () => {
   })
 })
 
-test('model-dependent weights in a shared fit are reported if a weight is not finite, and are NaN for dropped rows', () => {
+test('model-dependent weights in a shared fit are reported if not finite, and are NaN for dropped rows', () => {
   const data = {
     x: [0, 1, 2, 3],
     y: [
@@ -453,7 +453,7 @@ test('a shared fit supports fixed parameters, derived parameters and derived qua
   }
 })
 
-test('a shared fit reports a group whose data do not determine the parameters, and other groups are unaffected', () => {
+test('a shared fit reports groups that do not determine the parameters, without an effect on other groups', () => {
   const { x, y, group } = decays(6, 8)
   // c and a determine no slope: a group with one row has two parameters.
   const keep = group.map((label, row) => label !== 'g3' || x[row] === 0)
