@@ -227,7 +227,7 @@ describe('row and column statistics of Adafactor', () => {
     expect(loaded.rule).toMatchObject({ factored: true, minFactored: 6 })
   })
 
-  test('restart at 0 when a tensor is unfrozen, even if the tensor moves in memory', () => {
+  test('restart at 0 when a tensor is unfrozen or moved in memory', () => {
     const optimizer = made(adafactor(), { groups: [{ match: 'b', frozen: true }] })
     optimizer.step({ w: filled(60, 3) })
     optimizer.freeze('w')

@@ -79,23 +79,20 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test.each([{}, { norm: 0.5 }])(
-    'are copied if the clip %o overwrites rows of the gradients',
-    (clip) => {
-      const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
-      const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
-      const [optimizer, expected] = (['native', 'typescript'] as const).map((engine) =>
-        make(dtype, sgd({ lr: 0.1 }), { ...options, engine }),
-      )
-      const given = gradients(1)
-      expected.step(given)
-      optimizer.step(given)
-      expect(outcome(optimizer)).toBe(outcome(expected))
-      expect(inBits(given)).toBe(inBits(gradients(1)))
-    },
-  )
+  test.each([{}, { norm: 0.5 }])('are copied if the clip %o overwrites rows of the gradients', (clip) => {
+    const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
+    const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
+    const [optimizer, expected] = (['native', 'typescript'] as const).map((engine) =>
+      make(dtype, sgd({ lr: 0.1 }), { ...options, engine }),
+    )
+    const given = gradients(1)
+    expected.step(given)
+    optimizer.step(given)
+    expect(outcome(optimizer)).toBe(outcome(expected))
+    expect(inBits(given)).toBe(inBits(gradients(1)))
+  })
 
-  test("are used with their values before the step, even if the step overwrites the user's array", () => {
+  test("keep their values from before the step, even if the step overwrites the user's array", () => {
     const [optimizer, expected] = [
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
@@ -110,7 +107,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('can be combined with the option `zeroGrads`, which sets the array `grads` to 0', () => {
+  test('can be combined with the option `zeroGrads`, which clears only the array `grads`', () => {
     const optimizer = make(dtype, adam(), { engine: 'native', zeroGrads: true })
     for (const gradient of optimizer.grads) gradient.fill(1)
     optimizer.step(gradients(1))

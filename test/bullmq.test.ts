@@ -353,7 +353,7 @@ describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () 
     expect(await merged(store, long)).toBe(await merged(alone, long))
   }, 1_200_000)
 
-  test('even if a computing process is suspended until its lock expires', async () => {
+  test("even if a computing process is suspended until the process's lock expires", async () => {
     const store = newStore()
     const hands = [startWorker(store), startWorker(store)]
     await until(() => hands.every(({ said }) => said.length > 0))
@@ -368,7 +368,7 @@ describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () 
   })
 
   test.each([true, false])(
-    'even if Redis is killed and restarted, with or without its data file: %s',
+    'even if Redis is killed and restarted, with or without the data file: %s',
     async (hasFile) => {
       const store = newStore()
       const hands = [startWorker(store), startWorker(store)]

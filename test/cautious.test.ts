@@ -94,7 +94,7 @@ const courseOf = remembered((name: string, dtype: Dtype) => {
 
 describe.each([...variants, ...threads])('a cautious optimizer on $name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(rules))('with the rule %s', (name, [rule]) => {
-    test.each(dtypes)('applies the equation of the cautious rule to each element, in %s', (dtype) => {
+    test.each(dtypes)('applies the cautious equation to each element, in %s', (dtype) => {
       const optimizer = new Optimizer(startsOf(dtype), rule, engine)
       const { points, state } = courseOf(name, dtype)
       for (const [t, { gradients, theta }] of points.entries()) {

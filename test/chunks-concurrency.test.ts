@@ -117,7 +117,7 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('a run of a plan', () => {
-  test('uses the plan that was read at the start, even if the plan file changes later', async () => {
+  test('uses the plan as read at the start, even if the plan file changes', async () => {
     for (const change of [
       () => writeFileSync(at('other.json'), '{"format":1}'),
       () => rmSync(at('other.json')),
@@ -188,7 +188,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     }
   })
 
-  test('cannot be merged before all chunks are complete, and an early merge writes no file', async () => {
+  test('cannot be merged before all chunks are complete', async () => {
     const store = newStore()
     const began = await begun(store)
     const tries: string[] = []
@@ -215,7 +215,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     await expectWhole(began, store)
   })
 
-  test('ends if the store of results is removed, and the next run computes the results again', async () => {
+  test('ends if the store of results is removed, and can be repeated', async () => {
     const store = newStore()
     const { ended, said } = await begun(store)
     remove(store)

@@ -63,7 +63,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-describe.skipIf(!isThere)('a store of results on a small disk', () => {
+describe.skipIf(!isThere)('a store on a small disk', () => {
   test('keeps only complete results when the disk is full, and lets a later run continue', async () => {
     await runChunks(plan, { store, shard: { index: 0, count: 4 } })
     // Enough space for the write test, but not for a result.
@@ -88,7 +88,7 @@ describe.skipIf(!isThere)('a store of results on a small disk', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('cannot be merged if the disk is full, and no partial file remains', () => {
+  test('cannot be merged if the disk is full, and contains no partial file', () => {
     const output = 'mounted/out.ndjson'
     writeFileSync(join(folder, output), 'what was there')
     fill(8192)
@@ -103,7 +103,7 @@ describe.skipIf(!isThere)('a store of results on a small disk', () => {
     rmSync(join(folder, output))
   })
 
-  test('stays unchanged on a read-only disk, and can still be merged', async () => {
+  test('remains unchanged if the disk is read-only, and can still be merged', async () => {
     expect(mount('remount', 'ro')).toBe(true)
     for (const command of [['status'], ['merge']]) {
       const { status, stderr } = run(...command, 'plan.json', '--store', store)

@@ -423,7 +423,7 @@ describe('a store of results', () => {
 })
 
 describe('the data file of a plan', () => {
-  test('is refused before being read if the file has changed since the plan was made', async () => {
+  test('is refused before any read if the file has changed since the planning', async () => {
     writeFileSync(at('changing.csv'), wells)
     const { plan } = await planFits(at('changing.csv'), asked, { group: 'well', chunkSize: 20 })
     writeFileSync(at('changing.csv'), wells.replace(',0,', ',9,'))
@@ -434,7 +434,7 @@ describe('the data file of a plan', () => {
     await expect(runChunk(plan, 1, { store })).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('can be read by byte ranges from a URL, whose credentials appear in no message', async () => {
+  test('can be read by byte ranges from a URL whose credentials appear in no message', async () => {
     const bytes = Buffer.from(wells)
     let isWhole = false
     let breaks = 0

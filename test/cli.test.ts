@@ -27,7 +27,7 @@ function json(args: string, more: Parameters<typeof antigrad>[1] = {}): any {
   return JSON.parse(stdout)
 }
 
-describe('a race of all rules on all engines', () => {
+describe('a race of all rules', () => {
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
   let whole: any
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
@@ -58,7 +58,7 @@ describe('a race of all rules on all engines', () => {
     })
   })
 
-  test('ends near the minimum for all rules except RMSProp and signSGD, which oscillate', () => {
+  test('ends near the minimum for all rules except RMSProp and signSGD', () => {
     for (const { name, rule, iterations, reason, x, value, distance } of whole.rules) {
       const oscillates = rule === 'rmsprop' || rule === 'signSgd'
       expect(reason, name).toBe(oscillates ? 'max-iterations' : 'converged')
@@ -72,7 +72,7 @@ describe('a race of all rules on all engines', () => {
     }
   })
 
-  test('visits the same points with gradient descent as a plain loop in the test', () => {
+  test('visits the same points with gradient descent as a plain loop', () => {
     let [x, y, iterations, change] = [-1.5, 2, 0, 1]
     while (change >= 1e-9) {
       const off = y - x * x
@@ -90,7 +90,7 @@ describe('a race of all rules on all engines', () => {
     expect(of('adam')).toMatchObject({ x: [...x], iterations, value, options: { lr: 0.1, eps: 1e-8 } })
   })
 
-  test('makes the same number of updates with two rules of the same equation', () => {
+  test('makes the same number of updates with two rules that have the same equation', () => {
     expect(of('sgd-momentum').iterations).toBe(of('momentum').iterations)
     expect(of('sgd-nesterov').iterations).toBe(of('nesterov').iterations)
     expect(Math.abs(of('nesterov-shifted').iterations - of('nesterov').iterations)).toBeLessThanOrEqual(1)
@@ -121,7 +121,7 @@ test('the table of a race has one line per rule, and states that all engines com
 })
 
 describe('the options of antigrad race', () => {
-  test('select several rules with --rule, and the race runs the rules in a fixed order', () => {
+  test('select several rules with --rule, and the rules run in a fixed order', () => {
     const { rules } = json('--rule radam adam --rule momentum --max-iterations 3')
     expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
   })
@@ -194,7 +194,7 @@ describe('the options of antigrad race', () => {
   })
 })
 
-describe('a call of antigrad with an invalid command line', () => {
+describe('an invalid antigrad command', () => {
   test.each([
     ['race --rule bogus', 'nesterov-shifted'],
     ['race --engine gpu', 'native, wasm, typescript'],
@@ -304,7 +304,7 @@ test('an antigrad command ends without an error if the reader of its output clos
 })
 
 describe('the command doctor', () => {
-  test('prints the data that a bug report needs, and checks that all engines compute the same bits', () => {
+  test('prints the data for a bug report, and checks that all engines compute the same bits', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'wasm' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/^antigrad +\d+\.\d+\.\d+$/m)

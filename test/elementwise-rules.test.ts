@@ -156,7 +156,7 @@ describe('the rule Rprop', () => {
     expect(more.params.b[0]).toBe(-0.25)
   })
 
-  test('treats a gradient whose sign has changed as 0, and stores this 0 for the next update', () => {
+  test('treats a gradient as 0 after a change of sign, and stores the 0', () => {
     const optimizer = new Optimizer(Float64Array.of(0), rprop({ lr: 0.5 }))
     const steps = [1, -1, -1, -1].map((g) => {
       const before = optimizer.params[0]

@@ -55,7 +55,7 @@ const table = `g,t,y\n${rows.join('\n')}\n`
 const asked = { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }
 
 describe('a table file in the Latin-1 encoding', () => {
-  test('is refused, and the message states the position and a command that converts the file', () => {
+  test('is refused with the position of the error and a command that converts the file', () => {
     writeFileSync(at('latin1.csv'), Buffer.from(table, 'latin1'))
     const fit = ['fit', 'latin1.csv', '--model', asked.model, '--x', 't', '--group', 'g', '--json']
     for (const more of [[], ['--plan', 'plan.json']]) {
@@ -145,8 +145,8 @@ describe('a table in UTF-8', () => {
   })
 })
 
-describe('plan chunks of a UTF-8 table', () => {
-  test('begin and end at row boundaries, for any division of the file into reads', async () => {
+describe('chunks of a UTF-8 table', () => {
+  test('begin and end at row boundaries, however the file is divided into reads', async () => {
     const character = fc.constantFrom('a', 'é', '€', '😀', '\ufeff', '"x,""y\r\n"', '\u2028', ' ')
     const row = fc.record({
       group: fc.nat(3),
@@ -180,7 +180,7 @@ describe('plan chunks of a UTF-8 table', () => {
     )
   })
 
-  test('give the same fits as a single process, with dropped rows and labels of any length', async () => {
+  test('give the same fits as the whole table, with dropped rows and labels of any length', async () => {
     const text = rows.map((line, k) => (k % 5 === 2 ? line.replace(/[^,]*$/, 'x €😀') : line)).join('\n')
     writeFileSync(at('names.csv'), `\ufeffg,t,y\n${text}`)
     const { plan } = await planFits(at('names.csv'), asked, { group: 'g', chunkSize: 1, dropInvalid: true })

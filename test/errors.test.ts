@@ -747,7 +747,7 @@ describe('an unavailable engine', () => {
       noWasmMemory,
       'the arena is not in a WebAssembly memory: could not allocate memory',
     ],
-  ])('may be the WebAssembly engine: %s', (_, before, reason) => {
+  ])('is replaced or reported if WebAssembly cannot run: %s', (_, before, reason) => {
     const body = `const params = Float32Array.of(1, 2), rule = antigrad.gradientDescent({ lr: 1 })
       const error = thrownBy(() => new antigrad.Optimizer(params, rule, { engine: 'wasm' }))
       const optimizer = new antigrad.Optimizer(params, rule)

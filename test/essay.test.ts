@@ -63,7 +63,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     const points = path(gradientDescent({ lr: 1e-3 }), 1000)
     const moved = points.slice(1).map(([x, y], t) => Math.hypot(x - points[t][0], y - points[t][1]))
 
-    test("reaches the valley of Rosenbrock's function within a few updates, and then moves slowly along the valley", () => {
+    test("reaches the valley of Rosenbrock's function quickly, and then moves slowly along the valley", () => {
       const beside = points.map(([x, y]) => Math.abs(y - x * x))
       expect(beside[0]).toBe(0.25)
       expect(Math.max(...beside.slice(12))).toBeLessThan(0.03)
@@ -103,7 +103,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
 
     test.each([0, 0.5, 0.9, 0.99])(
-      "visits the same points in the two forms of Nesterov's method with α = %d",
+      "visits the same points in both forms of Nesterov's method with α = %d",
       (alpha) => {
         const options = { lr: 2e-4, momentum: alpha }
         const shifted = optimize(start, nesterov({ ...options, form: 'shifted' }))
@@ -217,7 +217,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       }
     })
 
-    test('with the learning rate η/√t divides by the square root of the sum of squared gradients, as in PyTorch', () => {
+    test('with the learning rate η/√t divides by the root of summed squared gradients, as in PyTorch', () => {
       const essay = optimize([1, 2, 3], adagrad({ form: 'essay', lr: (t) => 0.5 / Math.sqrt(t + 1) }))
       const torch = optimize([1, 2, 3], adagrad({ lr: 0.5, eps: 0 }))
       for (let t = 1; t <= 200; t++) {
@@ -322,7 +322,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(bits(decays.params)).toBe(bits(lossHasIt.params))
     })
 
-    test('multiplies parameters with gradient 0 by 1 − η·λ in AdamW, but causes full steps in Adam', () => {
+    test('multiplies parameters by 1 − η·λ in AdamW, but causes full steps in Adam, if gradients are 0', () => {
       const theta = arrayOf[dtype].of(100, 1)
       const zero = new arrayOf[dtype](2)
       const apart = new Optimizer(theta, adamw(options), { engine })
@@ -420,7 +420,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       })
     }
 
-    test('increases the rate to its final value, starting from the fraction 1/steps or from a given number', () => {
+    test('increases the rate to the final value from the fraction 1/steps or from a given number', () => {
       const by = (lr: Scheduled) => steps(gradientDescent({ lr }))
       expect(by(warmup(0.3, { steps: 4 }))).toEqual([0.25, 0.5, 0.75, 1, 1, 1].map((part) => f(0.3 * part)))
       expect(by(warmup(0.3, { steps: 4, from: 0 }))).toEqual(
@@ -475,7 +475,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       adam(),
       adamw(),
       radam(),
-    ] as Rule[])('lets the rule %o converge to the minimum of a quadratic bowl', (rule) => {
+    ] as Rule[])('lets the rule %o converge to the minimum of a quadratic function', (rule) => {
       // Rules whose step is η for any slope converge as η decreases.
       const falling = { ...rule, lr: (t: number) => 0.1 / (1 + t / 20) } as Rule
       const { reason, x } = minimize(bowl({ condition: 4 }), [1, -2, 3], falling, { engine, tolerance: 1e-6 })

@@ -123,7 +123,7 @@ describe('an expression', () => {
     },
   )
 
-  test('treats letters as names, π as a constant, and e as a constant or as the base of a power', () => {
+  test('treats letters as names, π as a constant, and e as a constant or an exponential', () => {
     expect(expression('α*µ + x₁ + e*E + pow(e, 2) + (e)^2 + pi_1').names).toEqual([
       'α',
       'µ',
@@ -149,7 +149,7 @@ describe('an expression', () => {
     ['signs', `${'-'.repeat(10_000)}x`],
     ['powers', Array(5_000).fill('x').join('^')],
     ['conditionals', 'x<1?1:'.repeat(3_000)],
-  ])('is refused if it has too many %s', (_, text) => {
+  ])('is refused if the expression has too many %s', (_, text) => {
     const start = performance.now()
     expect(() => expression(text)).toThrow(ExpressionError)
     expect(performance.now() - start).toBeLessThan(1_000)
@@ -307,7 +307,7 @@ describe('the data rows of an expression', () => {
     [{ t: 'text' }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
     [{ t: [1, '2'] }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
     [null, /data: expected an object/],
-  ])('are refused if they are invalid: %j', (data, message) => {
+  ])('are refused if invalid: %j', (data, message) => {
     expect(() => f.with(data as never)).toThrow(message)
   })
 })

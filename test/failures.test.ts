@@ -106,7 +106,7 @@ describe('a panic in the Rust kernels', () => {
     expect(rest).toEqual({ isUntouched: true, isLoaded: true, report: 1, length })
   })
 
-  test('on one of several threads is reported after all threads have finished, and the threads remain usable', () => {
+  test('on one of several threads is reported after all threads have finished', () => {
     const body = `${prepared}
       length = 1_000_000
       const ends = new Set()
@@ -153,7 +153,7 @@ describe('a panic in the Rust kernels', () => {
     ['minimizeManySync', 2],
     ['minimizeMany', 1],
     ['minimizeMany', 2],
-  ])('ends only the current call in %s on %i threads, and the next call succeeds', (call, threads) => {
+  ])('ends only the current call in %s on %i threads', (call, threads) => {
     const body = `${prepared}
       const objective = antigrad.expression('x^2')
       const run = (last) => {
@@ -242,7 +242,7 @@ describe('a trap in a WebAssembly kernel', () => {
     },
   )
 
-  test('is not caused by a stack overflow, because a stack overflow throws a RangeError', () => {
+  test('is not caused by a stack overflow, which throws a RangeError', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(new Float32Array(8), antigrad.sgd({ lr: 1 }), { engine: 'wasm' })
       optimizer.step(new Float32Array(8).fill(1))

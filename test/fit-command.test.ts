@@ -112,7 +112,7 @@ describe('the JSON output of antigrad fit', () => {
     expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
   })
 
-  test("contains the results of fitMany for the table's groups, in the order of the groups", () => {
+  test('contains the results of fitMany for the groups of the table, in order', () => {
     write(
       'turned.csv',
       csv(
@@ -269,7 +269,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
-  test('is replaced by an error that mentions --x if the data column of the model is not named', () => {
+  test("is replaced by an error that mentions --x if the model's data column is not named", () => {
     const model = 'a*exp(-b*t)'
     expect(run('decay.csv', model).stderr).toBe(
       'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
@@ -279,7 +279,7 @@ describe('the JSON output of antigrad fit', () => {
     )
   })
 
-  test('is correct for models with two columns, renamed columns, or a response that the model names', () => {
+  test('is correct for models with two columns, renamed columns, or a named response', () => {
     const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
     write(
       'two.csv',
@@ -454,8 +454,8 @@ describe('input files of antigrad fit', () => {
   })
 })
 
-describe('table rows with invalid numbers in antigrad fit', () => {
-  test('are dropped with --drop-invalid, and a message reports the line and column', () => {
+describe('table rows with invalid numbers', () => {
+  test('are dropped by --drop-invalid, and a message reports the line and column', () => {
     const text =
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
     write('holes.csv', text)
@@ -601,7 +601,7 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
 })
 
 describe('the table of antigrad fit', () => {
-  test('lists the values, standard errors and intervals of the parameters, and the statistics of the fit', () => {
+  test("lists the values, standard errors and intervals of the parameters, and the fit's statistics", () => {
     const { status, stdout, stderr } = run('decay.csv --x t --start b=1 --fixed c=0.5')
     expect({ status, stderr }).toEqual({
       status: 0,
@@ -625,7 +625,7 @@ describe('the table of antigrad fit', () => {
     expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
   })
 
-  test('has one line per group, which states why a fit failed, and a failure causes exit status 1', () => {
+  test('has one line per group, which states why a fit failed', () => {
     write(
       'groups.csv',
       csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
@@ -1063,7 +1063,7 @@ describe('the plot of antigrad fit', () => {
     expect(legend.map(({ text }) => text.slice(0, 7))).toEqual(['g A, a ', 'g B, a '])
   })
 
-  test('omits the curve where the model is undefined, and shows the data even if the fit failed', () => {
+  test('omits the curve where the model is undefined, and shows the data of failed fits', () => {
     write(
       'log.csv',
       csv(

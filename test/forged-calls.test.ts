@@ -76,7 +76,7 @@ describe('the memory object that owns an arena', () => {
     expect(inChildOfModules(body)).toEqual([growing, growing, 'function'])
   })
 
-  test('stays alive as long as the step function, even if the buffer of the memory is replaced', () => {
+  test('stays alive as long as the step function, even after the buffer is replaced', () => {
     const body = `${prepared}
       const held = () => {
         const { memory, attach } = inMemory(2)

@@ -92,7 +92,7 @@ describe('a suggestion in an error message', () => {
         adam({ lr: any({ schedule: 'warmup', value: { schedule: 'cosin', value: 1, steps: 9 }, steps: 3 }) }),
       'cosine',
     ],
-  ])('is made for %s', (name, call, meant) => {
+  ])('is printed for %s', (name, call, meant) => {
     expect(messageOf(call)).toMatch(new RegExp(`, got "${name}" \\(did you mean ${meant}\\?\\)$`))
   })
 
@@ -139,7 +139,7 @@ describe('a suggestion in an error message', () => {
   test.each([
     ['cosin(1, { steps: 9 })', 1],
     ['warmup(cosin(1, { steps: 9 }), { steps: 3 })', 8],
-  ])('is made for a misspelled schedule name in a string: %s', (text, at) => {
+  ])('is printed for a misspelled schedule name in a string: %s', (text, at) => {
     const message = messageOf(() => parseSchedule(text, 'lr'))
     expect(message).toMatch(new RegExp(` at character ${at}, got "cosin" \\(did you mean cosine\\?\\)$`))
   })
@@ -148,18 +148,18 @@ describe('a suggestion in an error message', () => {
     ['sqrtt(x)', 'got sqrtt (did you mean sqrt?): '],
     ['x + sqr(x)', 'expected x^2 for a square, or sqrt(x) for a root at character 5, got sqr'],
     ['ln(x)', 'expected log, the natural logarithm at character 1, got ln'],
-  ])('is made for an unknown function in an expression: %s', (text, message) => {
+  ])('is printed for an unknown function in an expression: %s', (text, message) => {
     expect(messageOf(() => expression(text))).toContain(message)
   })
 
-  test('is made if the user passes a model function without calling the function', () => {
+  test('is printed if the user passes a model function without calling the function', () => {
     expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
       /\(called, as in models\.line\(\)\), or a function with a start, got a function$/,
     )
   })
 })
 
-describe('a suggestion on the command line', () => {
+describe('a command-line suggestion', () => {
   const folder = join(home, 'target/hints')
   mkdirSync(folder, { recursive: true })
   const doses = [0.5, 1, 2, 4, 8, 16, 32]
@@ -196,7 +196,7 @@ describe('a suggestion on the command line', () => {
     expect(stdout).toContain('\n7 rows, 1 parameter; converged after ')
   })
 
-  test('is not printed for a model with its API name or its former name', () => {
+  test('is not printed for a model with the API name or the former name', () => {
     const [api, before] = ['fourPL', 'four-p-l'].map((name) => run(`fit doses.csv --json --model ${name}`))
     expect(api).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(api.stdout).values.ec50).toBeCloseTo(3, 6)
@@ -234,7 +234,7 @@ describe('an error in the equations of a custom rule', () => {
     expect(defineRule('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
   })
 
-  test('is reported with an explanation of how an option can accept schedules', () => {
+  test('is reported with an explanation of options that accept schedules', () => {
     const own = defineRule('own', {
       options: { lr: { default: 0.1, min: 0 } },
       step: 'theta = theta - lr*g',
@@ -316,7 +316,7 @@ const lists = {
   words: () => BigInt64Array.of(1n, 2n),
 }
 
-describe('a non-numeric value in the data of a fit', () => {
+describe('a non-numeric value in fit data', () => {
   const line = expression('a*x + b')
   const found = fitOne(line, data, { start: { a: 1, b: 0 } })
   const bound = expression('(a*t + b)^2').with({ t: [1, 2] })
@@ -356,7 +356,7 @@ describe('a non-numeric value in the data of a fit', () => {
   })
 
   test.each(Object.entries(places))(
-    'causes an error of the library if the value lies within an array: %s',
+    'causes an error of the library even within an array: %s',
     async (place, call) => {
       for (const [name, make] of Object.entries(lists)) {
         // A hole is a missing value there, like NaN.
@@ -366,7 +366,7 @@ describe('a non-numeric value in the data of a fit', () => {
     },
   )
 
-  test('causes a prediction of NaN if the value is null or NaN', () => {
+  test('gives the prediction NaN if the value is null or NaN', () => {
     expect([...found.predict({ x: any([null, Number.NaN]) })]).toEqual([Number.NaN, Number.NaN])
     expect([...found.predict({ x: Int32Array.of(1) })]).toEqual([...found.predict({ x: [1] })])
     expect(valley.value(Int32Array.of(1, 1))).toBe(0)

@@ -21,21 +21,18 @@ function asked(): number {
 }
 
 describe.runIf(process.platform === 'linux' && engines().native.available)('an arena of 16 MiB', () => {
-  test.each(engineNames)(
-    'requests huge pages for the whole arena on the engine %s, unlike a smaller arena',
-    (engine) => {
-      const before = asked()
-      const gradient = new Float32Array(MIB).fill(0.5)
-      const large = new Optimizer(new Float32Array(MIB), adam(), { engine })
-      const after = asked()
-      expect(after - before).toBeGreaterThanOrEqual(16 * MIB)
-      expect(after - before).toBeLessThan(17 * MIB)
-      const small = new Optimizer(new Float32Array(MIB / 8), adam(), { engine })
-      alive.push(large, small)
-      large.step(gradient)
-      small.step()
-      expect(asked()).toBe(after)
-      expect(large.params[MIB - 1]).toBeCloseTo(-1e-3, 9)
-    },
-  )
+  test.each(engineNames)('requests huge pages for the whole arena on the engine %s', (engine) => {
+    const before = asked()
+    const gradient = new Float32Array(MIB).fill(0.5)
+    const large = new Optimizer(new Float32Array(MIB), adam(), { engine })
+    const after = asked()
+    expect(after - before).toBeGreaterThanOrEqual(16 * MIB)
+    expect(after - before).toBeLessThan(17 * MIB)
+    const small = new Optimizer(new Float32Array(MIB / 8), adam(), { engine })
+    alive.push(large, small)
+    large.step(gradient)
+    small.step()
+    expect(asked()).toBe(after)
+    expect(large.params[MIB - 1]).toBeCloseTo(-1e-3, 9)
+  })
 })

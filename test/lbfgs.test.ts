@@ -151,7 +151,7 @@ test('the objective values of L-BFGS never increase, except by rounding', () => 
   )
 })
 
-describe("the method L-BFGS at the limit of an objective's domain", () => {
+describe('the method L-BFGS at the limit of a domain', () => {
   test('evaluates only points within the domain in the line search', () => {
     // The first step leads to the logarithm of a negative number.
     const objective: Objective = {
@@ -270,7 +270,7 @@ describe('a call of minimize with lbfgs', () => {
     }
   })
 
-  test('throws the exception of the objective, and a Minimization object can continue after the exception', () => {
+  test('throws the exception of the objective, after which a Minimization object can continue', () => {
     const { value, gradient } = rosenbrock()
     let fails = false
     const objective = {
@@ -348,7 +348,7 @@ describe('a line search of L-BFGS', () => {
     )
   })
 
-  test('respects the limit of evaluations, and never ends at a higher value than the start value', () => {
+  test('respects the limit of evaluations, and never ends above the start value', () => {
     fc.assert(
       fc.property(lines, fc.integer({ min: 1, max: 5 }), ({ at, c1, c2 }, maxTrials) => {
         let asked = 0

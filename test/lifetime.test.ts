@@ -43,7 +43,7 @@ const runner = (engine: string, before: string) => (body: string) =>
 describe.each(engineNames)('the memory of optimizers on the engine %s', (engine) => {
   const run = runner(engine, counting)
 
-  test('contains the separate values of ten thousand optimizers at the same time', () => {
+  test('contains separate values for ten thousand simultaneous optimizers', () => {
     const result = run(`
       const ones = new Float32Array(20).fill(1)
       const rule = gradientDescent({ lr: 1 })

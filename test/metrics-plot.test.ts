@@ -174,7 +174,7 @@ describe('the function drawMetrics', () => {
     expect([x1, y1]).toEqual([x0, y0])
   })
 
-  test('draws a million values as a small image file with the extreme values of each pixel column', () => {
+  test('draws a million values as a small image file with the extreme values per pixel column', () => {
     const count = 1_000_000
     const y = Array.from({ length: count }, (_, i) => Math.sin(i * i) + (i === 777_777 ? 9 : 0))
     const metrics = [{ name: 'loss', x: y.map((_, i) => i), y }]

@@ -191,7 +191,7 @@ describe.each([
   ].map((name) => `${name}(u)`)
 
   test.each([...functions, 'u^v', 'v^u', 'atan2(u, v)', 'atan2(v, u)'])(
-    'computes the function %s correctly for any argument, in one SIMD lane or in all lanes',
+    'computes the function %s correctly in one SIMD lane and in all lanes',
     (text) => {
       // The gradient is the function's value, and so is F if x stays 1.
       const f = expression(`x*${text}`)
@@ -339,7 +339,7 @@ describe.each([
       if (count > 30) expect(new Set(results[0].iterations).size).toBeGreaterThan(5)
     })
 
-    test('supports several cohorts of runs, a common column, and separate bounds and options', () => {
+    test('supports several cohorts, a common column, and separate bounds and options', () => {
       const { data, starts } = fitsOf(700, () => 90)
       const t = data.t[0]
       const perRun = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
@@ -422,7 +422,7 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('cause a run to stall if the parameters do not move and are not at the minimum', () => {
+  test('cause a run to stall if the parameters stay at a point that is not a minimum', () => {
     const rule = gradientDescent({ lr: 1e-12 })
     // At one bound, and far from the minimum in the other direction.
     const [[x0, y0, reason0]] = endsOf({ x: [2], y: [5] }, rule, { bounds: { x: { max: 2 } } })
@@ -573,7 +573,7 @@ describe('the recorded paths of minimizeMany', () => {
     for (const [k, x] of [...(result.paths?.x.x ?? [])].entries()) expect(x).toBeCloseTo(steps[k], 12)
   })
 
-  test('are returned only on request, and contain only the starting point if no update is made', () => {
+  test('are returned only on request, and contain only the starting point without updates', () => {
     expect(minimizeManySync(valley, [1, 2], adam(), { maxIterations: 1 }).paths).toBeNull()
     const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, recordEvery: 1 })
     expect(paths).toEqual({

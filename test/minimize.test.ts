@@ -366,7 +366,7 @@ describe('an object of the class Minimization', () => {
     ['diverged', gradientDescent({ lr: 1 }), {}],
     ['callback', adam(), { callback: (_: unknown, iteration: number) => iteration === 7 }],
   ] as const)(
-    'visits the same points as the function minimize, and ends for the same reason: %s',
+    'visits the same points as the function minimize, and reports the same reason: %s',
     (reason, rule, options) => {
       const visited: string[] = []
       const { callback } = { callback: undefined, ...options }
@@ -418,18 +418,15 @@ describe.each(dtypes)('a call of minimize with %s', (dtype) => {
     expect(new Set(results).size).toBe(1)
   })
 
-  test.each(rules)(
-    'reports the norm that the gradient has before an update: %s',
-    (_, rule) => {
-      const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
-      const g = array(dtype, x)
-      rosenbrock().gradient(x, g)
-      const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
-      expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
-      // A rest of the rule alone is not convergence.
-      expect(reason).not.toBe('converged')
-    },
-  )
+  test.each(rules)('reports the norm that the gradient has before an update: %s', (_, rule) => {
+    const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
+    const g = array(dtype, x)
+    rosenbrock().gradient(x, g)
+    const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
+    expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
+    // A rest of the rule alone is not convergence.
+    expect(reason).not.toBe('converged')
+  })
 })
 
 test('the function minimize selects the engine based on the number of parameters', () => {

@@ -164,7 +164,7 @@ function plainStep(rule: Muon, theta: number[], b: number[], gradient: number[],
 
 const distance = (a: Float32Array, b: Float32Array) => Math.max(...a.map((x, i) => Math.abs(x - b[i])))
 
-describe('a tensor that is not a matrix in an optimizer with Muon', () => {
+describe('a non-matrix tensor under the rule Muon', () => {
   const values = (length: number, seed = length) => {
     const next = random(seed)
     return Float32Array.from({ length }, () => next() - 0.5)
@@ -233,7 +233,7 @@ describe('a tensor that is not a matrix in an optimizer with Muon', () => {
     }
   })
 
-  test('is clipped by the norm of all tensors, including the matrices', () => {
+  test('is clipped by the norm of all tensors, including matrices', () => {
     const clip = { norm: 0.1 }
     const groups = [{ match: 'w', rule: adamw({ lr: 0.1 }) }]
     const whole = { w: values(12), v: values(20), bias: values(4) }
@@ -380,7 +380,7 @@ describe('the rule Muon for tensors without any shape', () => {
     expect(last.report().tensors.at(-1)?.rule).toEqual(adamw())
   })
 
-  test('uses the fallback rule if another tensor has a shape, and report() names the fallback rule', () => {
+  test('uses the fallback rule if another tensor has a shape', () => {
     const all = { ...params(), scalar: new Float32Array(1), cold: new Float32Array(2) }
     const optimizer = new Optimizer(all, muon({ fallback: sgd() }), {
       shapes: { w: [2, 3], scalar: [] },

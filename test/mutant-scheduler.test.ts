@@ -68,7 +68,7 @@ test('the mutation test reports the surviving mutants, and the caught mutants wi
   }
 })
 
-test('the mutation test selects mutants from the sources of a given commit, in the file order of the working tree', () => {
+test('the mutation test selects mutants from a given commit, in the file order of the working tree', () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'ignore' })
   const names = ['src/a/x.ts', 'src/a-b.ts', 'src/c.ts']

@@ -177,7 +177,7 @@ describe('the contour plot of antigrad plot', () => {
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
   ] as const)(
-    'contains a path of %s on %s through the points that the function minimize visits',
+    'contains a path of %s on %s through the points that minimize visits',
     (name, f, rule, from, updates) => {
       const objective = objectives[f]()
       const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
@@ -633,7 +633,7 @@ describe('an invalid plot command', () => {
     }`
   const quietly = (args: string) => antigrad(args, { before: tell, engine: 'wasm' })
 
-  test('differs from a valid plot command, after which the test detects a run', () => {
+  test('is distinguishable from a valid plot command, which starts a run', () => {
     expect(quietly('plot --rule adam -o told.svg')).toEqual({
       status: 0,
       stdout: '',
@@ -687,17 +687,14 @@ describe('an invalid plot command', () => {
     ['plot -o a.svg --schedule 1 --updates 1', 'an integer from 2 to 1000000'],
     ['plot -o a.svg --updates 9', 'no value without --schedule'],
     ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
-  ])(
-    'ends with exit status 2 and one line on stderr, without a file or a run: antigrad %s',
-    (args, expected) => {
-      const before = readdirSync(folder)
-      const { status, stdout, stderr } = quietly(args)
-      expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
-      expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
-      expect(stderr).toContain(expected)
-      expect(readdirSync(folder)).toEqual(before)
-    },
-  )
+  ])('ends with exit status 2 and one line on stderr, and starts no run: antigrad %s', (args, expected) => {
+    const before = readdirSync(folder)
+    const { status, stdout, stderr } = quietly(args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
+    expect(stderr).toContain(expected)
+    expect(readdirSync(folder)).toEqual(before)
+  })
 
   // A race first looks at its engines, which compiles modules.
   test.each([

@@ -105,7 +105,7 @@ function* equations(
   }
 }
 
-describe('tensors that the rule Prodigy updates share the estimate d', () => {
+describe('tensors under the rule Prodigy share the estimate d', () => {
   const lengths = [3, 1, 20]
   const initial = lengths.map((length, i) => [...noise(i + 1, length, 'float64', 2)])
   const gradients = Array.from({ length: 16 }, (_, t) =>
@@ -119,7 +119,7 @@ describe('tensors that the rule Prodigy updates share the estimate d', () => {
     { lr: 0.5, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, d0: 1e-4 },
     { lr: 1, beta1: 0, beta2: 0.99, weightDecay: 0.01, d0: 1e-3 },
   ])(
-    'as in the documented equations, even if some tensors have no gradient: $lr $beta1 $beta2 $weightDecay',
+    'as in the documented equations, even with missing gradients: $lr $beta1 $beta2 $weightDecay',
     (options) => {
       const optimizer = new Optimizer(
         initial.map((x) => Float64Array.from(x)),
@@ -157,7 +157,7 @@ const make = (rule: Prodigy, options = {}) => new Optimizer({ a: ones(), b: ones
 const start = prodigy({ d0: 1e-3 })
 
 describe("the tensors that share Prodigy's estimate d", () => {
-  test('are all tensors with the same rule, while tensors with other rules have separate estimates', () => {
+  test('are all tensors with the same rule, and exclude tensors with other rules', () => {
     const groups = [{ match: 'b', rule: prodigy({ d0: 0.01 }) }]
     const both = go(make(start, { groups }), 20)
     const [a, b] = distances(both as never) as number[]
@@ -168,7 +168,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(distances(alone as never)).toEqual([a])
   })
 
-  test('share one estimate again after a call of `set` makes the options of two groups equal', () => {
+  test('share one estimate again after `set` makes the options of two groups equal', () => {
     const sets = [
       (optimizer: Named) => optimizer.set({ lr: 0.5 } as never),
       (optimizer: Named) => optimizer.set('**', { lr: 0.5 } as never),
@@ -204,7 +204,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(late.save().tensors).toEqual(punctual.save().tensors)
   })
 
-  test('continue a saved run with the same bits, even with missing gradients and a new tensor', () => {
+  test('continue a saved run with the same bits, even with missing gradients', () => {
     const run = (half: (optimizer: Named) => Named) => {
       const optimizer = half(go(go(make(start), 6), 3, ['a']))
       go(optimizer, 4)
@@ -238,7 +238,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     )
   })
 
-  test('keep the estimate when tensors are frozen, saved, added or temporarily updated by another rule', () => {
+  test('keep the estimate when tensors are frozen, saved or added', () => {
     const some = (optimizer: unknown) => optimizer as Optimizer
     const rows: Record<string, (optimizer: Named) => unknown> = {
       'all frozen': (optimizer) => optimizer.freeze('*'),
@@ -311,7 +311,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(d).not.toBe(other)
     expect(run(false)).toEqual(run(true))
   })
-  test('stay separate if the histories of tensors differ, even if their options become equal again', () => {
+  test('stay separate if the histories of tensors differ, even if the options become equal', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -324,7 +324,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(again.save().tensors).toEqual(optimizer.save().tensors)
   })
 
-  test('do not include frozen tensors, and all become NaN if one gradient is NaN', () => {
+  test('exclude frozen tensors, and all become NaN if one gradient is NaN', () => {
     const frozen = make(start)
     frozen.freeze('b')
     const alone = new Optimizer({ a: ones() }, start)

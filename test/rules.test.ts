@@ -75,7 +75,7 @@ describe('a rule object', () => {
     }
   })
 
-  test('has ε = 0 by default in the forms that follow the essay, even if the rule is read from JSON', () => {
+  test('has ε = 0 by default in the forms that follow the essay', () => {
     expect(adagrad({ form: 'essay' }).eps).toBe(0)
     expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
     expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)

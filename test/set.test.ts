@@ -88,7 +88,7 @@ test('a call of `set` ignores weightDecay 0 for a rule without decay, and refuse
 })
 
 /** Without changes between them, steps only read gradients. */
-describe.each(engineNames)('a call of `set` between steps on the fast path of the engine %s', (engine) => {
+describe.each(engineNames)('a call of `set` on the fast path of the engine %s', (engine) => {
   const make = () =>
     new Optimizer({ a: Float32Array.of(1, 2), b: Float32Array.of(3) }, adamw({ lr: 0.25 }), { engine })
   const gradients = { a: Float32Array.of(1, -2), b: Float32Array.of(0.5) }
@@ -115,7 +115,7 @@ describe.each(engineNames)('a call of `set` between steps on the fast path of th
     expect(inBits(straight.params)).not.toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('changes nothing if the call is refused', () => {
+  test('changes nothing if refused', () => {
     const optimizer = stepped(make())
     expect(() => optimizer.set({ lr: 0.5, eps: -1 })).toThrow(OptionError)
     expect(inBits(stepped(optimizer).params)).toBe(inBits(stepped(stepped(make())).params))

@@ -98,7 +98,7 @@ PartitionName=all Nodes=${host} Default=YES MaxTime=INFINITE State=UP
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('runs a plan as a job array, and completes canceled tasks if the array is submitted again', () => {
+  test('runs a plan as a job array, and completes canceled tasks in a second submission', () => {
     const sweep = ['sweep', '--lr', '1e-3..0.1:log:16', '--starts', '512', '--max-iterations', '2000']
     const direct = antigrad(...sweep, '--json').stdout
     expect(antigrad(...sweep, '--plan', 'plan.json', '--chunk-size', '1').status).toBe(0)

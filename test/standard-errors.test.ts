@@ -51,7 +51,7 @@ describe('the results of standardErrors', () => {
     expect(standardErrors(half, x, logL).errors[1] / known.errors.b).toBeCloseTo(1, 8)
   })
 
-  test('equal the known formulas for a Poisson rate and for the parameters of a normal distribution', () => {
+  test('equal the known formulas for a Poisson rate and for a normal distribution', () => {
     const counts = [3, 5, 4, 9, 8, 2]
     const rate = expression('m - n*log(m)').with({ n: counts })
     const mean = counts.reduce((sum, n) => sum + n) / counts.length
@@ -178,7 +178,7 @@ describe('standard errors that are NaN', () => {
     ])
   })
 
-  test('do not occur at a point near the minimum, and the distance to the minimum is reported', () => {
+  test('do not occur near the minimum, and the distance to the minimum is reported', () => {
     for (const { reason, distance, errors } of errorsOf('(x - 3)^2/2 + y^2', [2.9, 0])) {
       expect(reason).toBe('not-at-minimum')
       expect(distance).toBeCloseTo(0.1, 6)

@@ -55,7 +55,7 @@ describe('the grid of starting points', () => {
     expect(x).toEqual(Float32Array.from(wide.x))
   })
 
-  test('has the middle of a range as a single point, and a constant parameter if both ends are equal', () => {
+  test('has the middle of a range as a single point, and constants for empty ranges', () => {
     expect(gridStarts({ x: [1, 4], y: [7, 7], z: [0, 1] }, { x: 1, y: 2, z: 2 })).toEqual({
       x: Float64Array.of(2.5, 2.5, 2.5, 2.5),
       y: Float64Array.of(7, 7, 7, 7),
@@ -191,7 +191,7 @@ describe.each(Object.entries(makers))('starting points of the kind %s', (name, m
     if (name !== 'sobolStarts') expect(make(box, 10)).toEqual(make(box, 10, { seed: 0 }))
   })
 
-  test('begin with the same points if more points are requested, except in the Latin hypercube', () => {
+  test('begin with the same points if more points are requested, except in a Latin hypercube', () => {
     const few = lists(make(unit(3), 10, { seed: 1 }))
     const begin = lists(make(unit(3), 100, { seed: 1 })).map((column) => column.slice(0, 10))
     if (name === 'latinHypercubeStarts') expect(begin).not.toEqual(few)

@@ -74,7 +74,7 @@ describe('option values of antigrad sweep', () => {
     expect(parseValues('--lr', text)).toEqual(values)
   })
 
-  test('are distinct even if the values are close together, and include the exact ends of the range', () => {
+  test('are distinct even if close together, and include the exact ends of the range', () => {
     const values = parseValues('--lr', '0.123456789..0.2:log:9999') as number[]
     expect(new Set(values).size).toBe(9999)
     expect([values[0], values[9998]]).toEqual([0.123456789, 0.2])
@@ -293,7 +293,7 @@ describe('the table of antigrad sweep', () => {
     )
   })
 
-  test('contains percentages that add up to 100, including the share of runs that reach the limit of updates', () => {
+  test('contains percentages that add up to 100, including runs that reach the limit of updates', () => {
     const args = '--function himmelblau --lr 0.02,0.1 --starts 47 --max-iterations 500'
     const rows = sweep(...words(args))
       .stdout.split('\n')
@@ -417,7 +417,7 @@ describe('the plot of antigrad sweep', () => {
     return svg
   }
 
-  test('has a line in both panels for each combination of the options that are not on the x axis', () => {
+  test('has a line in both panels for each combination of the options off the x axis', () => {
     const svg = draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))
     expect(svg.match(/data-line="beta1 0\.5"/g)).toHaveLength(2)
     expect(svg.match(/data-line="beta1 0\.9"/g)).toHaveLength(2)

@@ -151,7 +151,7 @@ describe.each(['cpu', 'wasm'])('an optimizer in TensorFlow.js on %s', (backend) 
     },
   )
 
-  test('continues a saved model with the same bits while the original model still exists', async () => {
+  test('continues a saved model with the same bits while the original model exists', async () => {
     const none = tf.memory().numTensors
     const model = network()
     const rule = scheduleFreeAdamW({ lr: warmup(0.05, { steps: 3 }) })

@@ -27,7 +27,7 @@ describe('the number of threads', () => {
   })
 
   describe.each(data)(
-    'does not affect any bit of the result for several tensors, including tensors without a gradient: %s',
+    'affects no bit of the result for several tensors, including tensors without a gradient: %s',
     (_, several) => {
       test.each(cases)('$name', (testCase) => {
         expect(differenceAmong(variants, testCase, several)).toBeNull()
@@ -40,7 +40,7 @@ describe('the number of threads', () => {
   const lengths = [BLOCK, PIECE, 2 * PIECE].flatMap((border) => [border - 1, border, border + 1])
 
   test.each(dtypes)(
-    'does not affect any bit of the result for a tensor that ends at a boundary between pieces: %s',
+    'affects no bit of the result for a tensor that ends at a piece boundary: %s',
     (dtype) => {
       expect(sample).toHaveLength(names.length)
       for (const length of lengths) {
@@ -86,7 +86,7 @@ describe('the number of threads of an optimizer', () => {
     },
   )
 
-  test('follows the environment variable unless the option is set, and an invalid variable causes an error', () => {
+  test('follows the environment variable unless the option is set', () => {
     const body = `
       const { adam, Optimizer } = antigrad
       const made = (options) => new Optimizer(new Float32Array(1e6), adam(), { engine: 'native', ...options })

@@ -132,7 +132,7 @@ function run(dtype: keyof typeof dtypes, by = trial(), options = {}) {
   return { optimizer, params: optimizer.params as unknown as readonly FloatArray[], state, initial: params }
 }
 
-describe.each(['float32', 'float64'] as const)('a rule whose update has two stages, %s,', (dtype) => {
+describe.each(['float32', 'float64'] as const)('a rule with a two-stage update, %s,', (dtype) => {
   const expected = JSON.parse(readFileSync(new URL('data/trial.json', import.meta.url), 'utf8'))[dtype]
 
   test('computes the same bits as the equivalent Rust code', () => {
@@ -165,7 +165,7 @@ describe.each(['float32', 'float64'] as const)('a rule whose update has two stag
     expect(digests(sliced as never)).toEqual(digests(whole as never))
   })
 
-  test('computes the same bits with a learning-rate schedule and with gradients that the last stage sets to 0', () => {
+  test('computes the same bits with a schedule and with gradients that the last stage clears', () => {
     const { optimizer, params } = run(dtype, trial({ lr: () => 1 }), { zeroGrads: true })
     expect(params.map(digest)).toEqual(expected.params)
     const grads = optimizer.grads as unknown as readonly FloatArray[]

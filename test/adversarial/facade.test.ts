@@ -103,36 +103,33 @@ describe.each(engineNames)('gradients that change after validation on the engine
       () => new Float32Array(new Resizable(4 * length, { maxByteLength: 4 * length })),
       ({ buffer }: Float32Array) => (buffer as InstanceType<typeof Resizable>).resize(4),
     ],
-  ] as const)(
-    'are refused if a getter or a schedule function changes the gradients: %s',
-    (_, gradient, spoil) => {
-      const optimizer = make()
-      const before = snapshot(optimizer)
-      const a = gradient()
-      const gradients = {
-        a,
-        get b() {
-          spoil(a)
-          return new Float32Array(length)
+  ] as const)('are refused if a getter or schedule function caused the change: %s', (_, gradient, spoil) => {
+    const optimizer = make()
+    const before = snapshot(optimizer)
+    const a = gradient()
+    const gradients = {
+      a,
+      get b() {
+        spoil(a)
+        return new Float32Array(length)
+      },
+    }
+    expect(() => optimizer.step(gradients)).toThrow(TensorError)
+    expect(snapshot(optimizer)).toBe(before)
+    const given = { a: gradient(), b: gradient() }
+    const scheduled = make(
+      gradientDescent({
+        lr: () => {
+          spoil(given.b)
+          return 1
         },
-      }
-      expect(() => optimizer.step(gradients)).toThrow(TensorError)
-      expect(snapshot(optimizer)).toBe(before)
-      const given = { a: gradient(), b: gradient() }
-      const scheduled = make(
-        gradientDescent({
-          lr: () => {
-            spoil(given.b)
-            return 1
-          },
-        }),
-      )
-      const { params, state, updates } = scheduled
-      const untouched = snapshot({ params, state, updates, rule: 0, grads: 0 })
-      expect(() => scheduled.step(given)).toThrow(TensorError)
-      expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
-    },
-  )
+      }),
+    )
+    const { params, state, updates } = scheduled
+    const untouched = snapshot({ params, state, updates, rule: 0, grads: 0 })
+    expect(() => scheduled.step(given)).toThrow(TensorError)
+    expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
+  })
 
   test('are refused by stepAsync', async () => {
     const optimizer = make()
@@ -268,9 +265,9 @@ describe('a step', () => {
   })
 })
 
-describe('many tensors in one optimizer', () => {
+describe('a stepAsync call with many tensors', () => {
   test.each(['wasm', 'typescript'] as const)(
-    'are updated in slices by stepAsync in time proportional to the number of tensors: %s',
+    'takes time proportional to the number of tensors if the step runs in slices: %s',
     async (engine) => {
       const time = async (count: number) => {
         const gradients = Array.from({ length: count }, () => Float32Array.of(1))

@@ -68,7 +68,7 @@ describe.each(engineNames)('gradients on the engine %s', (engine) => {
     for (const step of ['step', 'stepAsync'] as const) expect(await run(false, step)).toBe(expected)
   })
 
-  test("are copied correctly if they are instances of a Float32Array subclass in the optimizer's memory", () => {
+  test('are copied correctly if they belong to a subclass of Float32Array', () => {
     class Lying extends Float32Array {
       override slice(): Anything {
         throw new EvalError('mine')

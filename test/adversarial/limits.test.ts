@@ -190,7 +190,7 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
     'equations with functions': `defineRule('attacked', ${depth})()`,
   }
   test.each(Object.entries(rules))(
-    'succeeds or leaves the optimizer unchanged with the rule %s',
+    'succeeds, or leaves the optimizer unchanged, with the rule %s',
     (_, rule) => {
       const body = `
       const params = { a: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), b: Float32Array.of(1, 2, 3, 4) }
@@ -211,10 +211,10 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
   )
 })
 
-describe.each(engineNames)('the memory of user arrays on the engine %s', (engine) => {
+describe.each(engineNames)("a user's array on the engine %s", (engine) => {
   const Resizable = ArrayBuffer as Anything
 
-  test('is copied even if the buffers are shared, resizable or length-tracking', () => {
+  test("is copied even if the array's buffer is shared, resizable or length-tracking", () => {
     const values = Float32Array.of(1, 2, 3, 4)
     const tracking = new Resizable(16, { maxByteLength: 64 })
     const arrays = [new SharedArrayBuffer(16), new Resizable(16, { maxByteLength: 64 }), tracking].map(
@@ -244,7 +244,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
 
   const everything2 = (optimizer: Anything) => inBits([optimizer.save(), optimizer.report()])
 
-  test('is read within bounds if sparse rows report a wrong length', () => {
+  test('is read within bounds even if sparse rows report a wrong length', () => {
     class Lying extends Float32Array {
       override get length() {
         return 1
@@ -264,7 +264,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(optimizer.report().tensors[0]).toMatchObject({ length: 10, shape: [5, 2] })
   })
 
-  test("may be the optimizer's own memory, passed as rows, tensors or gradients", () => {
+  test("may lie in the optimizer's memory", () => {
     const run = (copy: (view: Anything) => Anything) => {
       const optimizer: Anything = underWay(engine)
       const { cold } = optimizer.params
@@ -287,7 +287,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(run((view) => view)).toBe(run((view) => view.slice()))
   })
 
-  test('does not include old views of moved tensors, which are filled with NaN', () => {
+  test('does not affect a moved tensor, even if the array is an old view of the tensor', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const old = [optimizer.params.w, optimizer.average.w, optimizer.grads.w]
     for (const each of [optimizer, untouched]) each.appendRows('w', Float32Array.of(1, 2))

@@ -207,34 +207,28 @@ describe('an object that the library returns', () => {
   })
 })
 
-describe.each(engineNames)(
-  'the tensor description that a match function receives on the engine %s',
-  (engine) => {
-    test('is frozen, and does not give access to the optimizer', () => {
-      const [optimizer, untouched] = [underWay(engine), underWay(engine)]
-      const told: Anything[] = []
-      for (const each of [optimizer, untouched])
-        each.freeze((tensor) => told.push(tensor) > 0 && tensor.name === 'w')
-      for (const tensor of told) {
-        expect(Object.isFrozen(tensor)).toBe(true)
-        if (tensor.shape !== undefined) expect(Object.isFrozen(tensor.shape)).toBe(true)
-      }
-      expect(later(optimizer)).toBe(later(untouched))
-    })
+describe.each(engineNames)('the tensor description for a match function on the engine %s', (engine) => {
+  test('is frozen, and does not give access to the optimizer', () => {
+    const [optimizer, untouched] = [underWay(engine), underWay(engine)]
+    const told: Anything[] = []
+    for (const each of [optimizer, untouched])
+      each.freeze((tensor) => told.push(tensor) > 0 && tensor.name === 'w')
+    for (const tensor of told) {
+      expect(Object.isFrozen(tensor)).toBe(true)
+      if (tensor.shape !== undefined) expect(Object.isFrozen(tensor.shape)).toBe(true)
+    }
+    expect(later(optimizer)).toBe(later(untouched))
+  })
 
-    test('may describe a tensor whose memory the function transfers', () => {
-      const optimizer = underWay(engine)
-      const before = everything(optimizer)
-      const z = Float32Array.of(1, 2)
-      const match = () => {
-        structuredClone(null, { transfer: [z.buffer] })
-        return true
-      }
-      refusal(
-        () => optimizer.add({ z }, { shapes: { z: [2] }, groups: [{ match, frozen: true }] }),
-        'params.z',
-      )
-      expect(everything(optimizer)).toBe(before)
-    })
-  },
-)
+  test('may describe a tensor whose memory the function transfers', () => {
+    const optimizer = underWay(engine)
+    const before = everything(optimizer)
+    const z = Float32Array.of(1, 2)
+    const match = () => {
+      structuredClone(null, { transfer: [z.buffer] })
+      return true
+    }
+    refusal(() => optimizer.add({ z }, { shapes: { z: [2] }, groups: [{ match, frozen: true }] }), 'params.z')
+    expect(everything(optimizer)).toBe(before)
+  })
+})

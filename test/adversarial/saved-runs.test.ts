@@ -65,7 +65,7 @@ describe('the structure of a saved run', () => {
     } else refused(changed(change))
   })
 
-  test('is refused if the structure is 100,000 levels deep or repeats an object many times', () => {
+  test('is refused if the structure is 100,000 levels deep or contains an object many times', () => {
     let deep: Anything = 'w'
     for (let k = 0; k < 100_000; k++) deep = [deep]
     let wide: Anything = []
@@ -276,7 +276,7 @@ describe('the arrays of a saved run', () => {
         tensors.w.slow = resizable
       })
 
-    test('are refused if a later getter or a warning callback changes an array', () => {
+    test('are refused if a later getter or warning callback changes an array', () => {
       const before = prepared()
       spoil(before.tensors.w.slow)
       refused(before, 'slow')
@@ -302,27 +302,30 @@ describe('the arrays of a saved run', () => {
     })
   })
 
-  test.each(engineNames)("may be the optimizer's own state views, assigned to other fields: %s", (engine) => {
-    const optimizer = underWay(engine)
-    const copied = underWay(engine)
-    const swapped = (copy: (view: Anything) => Anything) =>
-      changed(({ tensors }) => {
-        const { params, average, state } = optimizer as Anything
-        tensors.w.params = copy(average.w)
-        tensors.w.average.values = copy(params.w)
-        tensors.w.state.m = copy(state.w.v)
-        tensors.w.state.v = copy(state.w.m)
-        tensors.cold.params = copy(params.body.b)
-        tensors['body.b'].params = copy(params.cold)
-        // The tensor is unfrozen, and so moves.
-        tensors.cold = { ...tensors.cold, frozen: false, clock: tensors.w.clock }
-        tensors.cold.state = { m: copy(params.cold), v: copy(params.body.b) }
-      })
-    copied.restore(swapped((view) => view.slice()))
-    optimizer.restore(swapped((view) => view))
-    expect(everything(optimizer)).toBe(everything(copied))
-    expect(later(optimizer)).toBe(later(copied))
-  })
+  test.each(engineNames)(
+    'may be state views of the same optimizer, assigned to other fields: %s',
+    (engine) => {
+      const optimizer = underWay(engine)
+      const copied = underWay(engine)
+      const swapped = (copy: (view: Anything) => Anything) =>
+        changed(({ tensors }) => {
+          const { params, average, state } = optimizer as Anything
+          tensors.w.params = copy(average.w)
+          tensors.w.average.values = copy(params.w)
+          tensors.w.state.m = copy(state.w.v)
+          tensors.w.state.v = copy(state.w.m)
+          tensors.cold.params = copy(params.body.b)
+          tensors['body.b'].params = copy(params.cold)
+          // The tensor is unfrozen, and so moves.
+          tensors.cold = { ...tensors.cold, frozen: false, clock: tensors.w.clock }
+          tensors.cold.state = { m: copy(params.cold), v: copy(params.body.b) }
+        })
+      copied.restore(swapped((view) => view.slice()))
+      optimizer.restore(swapped((view) => view))
+      expect(everything(optimizer)).toBe(everything(copied))
+      expect(later(optimizer)).toBe(later(copied))
+    },
+  )
 })
 
 describe('a warning callback', () => {

@@ -67,7 +67,7 @@ describe('an invalid line of a custom rule', () => {
     }
   })
 
-  test('is refused if the line uses an elementwise value in place of a value per tensor', () => {
+  test('is refused if the line uses an elementwise value instead of a value per tensor', () => {
     const { error } = refusal(() => make('theta = theta - g\np = g', { scalars: { p: 1 } }))
     expect(error.position).toBe(18)
     expect(error.message).toContain('p: one number per tensor, got one number per element')
@@ -128,7 +128,7 @@ describe('an invalid declaration of a custom rule', () => {
     expect(error.message).toContain('defineRule: name')
   })
 
-  test('is read with one call per getter, and exceptions from getters are propagated', () => {
+  test("is read with one call per getter, and a getter's exception is propagated", () => {
     let count = 0
     const given = {
       get step() {
@@ -240,7 +240,7 @@ describe('a large definition of a custom rule', () => {
 })
 
 describe('the scalar states of a custom rule', () => {
-  test('that are not finite cause an error at every step, before any change', () => {
+  test('that are not finite cause an error before any change', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
@@ -262,7 +262,7 @@ describe('the scalar states of a custom rule', () => {
     }
   })
 
-  test('that are not finite in one tensor cause an error that leaves all tensors unchanged', () => {
+  test('that are not finite in one tensor cause an error before any tensor changes', () => {
     const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })
@@ -274,7 +274,7 @@ describe('the scalar states of a custom rule', () => {
     expect(optimizer.updates).toBe(3)
   })
 
-  test('are replaced with 0 if and only if their absolute value is below 1e-300', () => {
+  test('are replaced with 0 if and only if the absolute value is below 1e-300', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 1e-299, s: -1e-299, kept: 1e-299 },
       step: `q = q*0.05; s = s*0.05; kept = kept*0.11
@@ -288,7 +288,7 @@ describe('the scalar states of a custom rule', () => {
   })
 
   // A scalar that begins at 1 need not be a decreasing product.
-  test.each([0, 1])('are saved and restored even if the scalars are negative, NaN or infinite, case %d', (p) => {
+  test.each([0, 1])('are saved and restored even if negative, NaN or infinite, case %d', (p) => {
     for (const [g, step] of [
       [1, 'q = q - norm(g); p = p - 2; theta = theta - (p + q)*g'],
       [Number.NaN, 'q = q - norm(g); p = p - 2; theta = theta - p*g'],
@@ -374,7 +374,7 @@ describe('a saved run of a custom rule', () => {
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test("is refused by the method restore if the rule's equations differ, even if all array sizes match", () => {
+  test('is refused by the method restore if the equations differ, even for equal array sizes', () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',

@@ -16,7 +16,7 @@ const params = { a: Float32Array.of(1, 2, 3), b: Float32Array.of(4, 5) }
 const gradients = { a: Float32Array.of(0.5, 0.25, -1), b: Float32Array.of(3, 2) }
 const UPDATES = 3
 
-describe.each(variants)('sums over all tensors in a custom rule on $name', ({ name: _, ...engine }) => {
+describe.each(variants)("a custom rule's sums over all tensors on $name", ({ name: _, ...engine }) => {
   /** The result of a tensor that uses the rule alone. */
   const alone = (name: 'a' | 'b') => {
     const optimizer = new Optimizer({ [name]: params[name] }, rule, engine)
@@ -34,7 +34,7 @@ describe.each(variants)('sums over all tensors in a custom rule on $name', ({ na
     expect(inBits(loaded.params)).toBe(inBits(optimizer.params))
   })
 
-  test('treat tensors without elements as 0, at any position among the tensors', () => {
+  test('treat tensors without elements as 0', () => {
     const rule = defineRule('counted', {
       options: { lr: { default: 0.1 } },
       scalars: { p: 0, q: 0 },

@@ -180,7 +180,7 @@ describe.each(variants)('custom rules on $name', (variant) => {
       },
     )
 
-    test('compute the same bits as the built-in rules with a delayed start and with sparse gradients', () => {
+    test('compute the same bits as the built-in rules with delayed starts and sparse gradients', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const values = (...numbers: number[]) => array(dtype, numbers)
@@ -216,7 +216,7 @@ describe.each(variants)('custom rules on $name', (variant) => {
       },
     )
 
-    test('compute the same bits as the built-in rules after save and load, and after a call of `set`', () => {
+    test('compute the same bits as the built-in rules after save, load and `set`', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const again = (one: Optimizer<Tensors>) => Optimizer.load<Tensors>(structuredClone(one.save()), engine)

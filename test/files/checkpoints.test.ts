@@ -291,7 +291,7 @@ describe('the value `extra` of a checkpoint', () => {
     expect((await kept.latest())?.extra).toStrictEqual({ list: [1], epoch: 1 })
   })
 
-  test('can store the state of a random generator, so that a resumed run draws the same numbers', async () => {
+  test("can store a random generator's state, so that a resumed run draws the same numbers", async () => {
     const losses: number[] = []
     const train = (optimizer: ReturnType<typeof fresh>, draw: ReturnType<typeof random>, until: number) => {
       while (optimizer.updates < until) {
@@ -399,7 +399,7 @@ describe('the value `extra` of a checkpoint', () => {
 
 const KILLS = Number(process.env.ANTIGRAD_TEST_KILLS ?? 12)
 
-test(`the previous or the new checkpoint is intact if the process is killed after a random number of bytes, ${KILLS} times`, async () => {
+test(`the previous or the new checkpoint is intact if the process is killed during a save, ${KILLS} times`, async () => {
   const draw = random(7)
   let last = 0
   for (let kill = 0; kill < KILLS; kill++) {

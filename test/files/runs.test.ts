@@ -54,8 +54,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 let count = 0
 const fresh = () => join(folder, `${count++}.safetensors`)
 
-describe.each(variants)("a file of an optimizer's run on $name", ({ name: _, ...engine }) => {
-  test.each(dtypes)('continues a run that uses all features, with the same bits, %s', async (dtype) => {
+describe.each(variants)("a run's file on $name", ({ name: _, ...engine }) => {
+  test.each(dtypes)('continues a run that uses all features with the same bits, %s', async (dtype) => {
     const run = longRun(dtype, engine)
     goOn(run, 0, 33)
     const path = fresh()
@@ -369,7 +369,7 @@ describe('a step during a file write copies', () => {
   })
 })
 
-test('a file whose pieces are written concurrently contains the correct tensors', async () => {
+test('a file whose parts are written concurrently contains the correct tensors', async () => {
   const sizes = [5_000_001, 1, 3, 70_000, 0x100000, 2, 300_000]
   const params = Object.fromEntries(sizes.map((size, k) => [`p${k}`, numbers(k + 1, size)]))
   const optimizer = new Optimizer(params, sgd({ lr: 0.1 }))
@@ -386,7 +386,7 @@ test('a file whose pieces are written concurrently contains the correct tensors'
   }
 })
 
-test("two files that are written at the same time each contain the optimizer's state at the time of the write call", async () => {
+test('two files that are written at the same time each contain the state at the write call', async () => {
   const optimizer = large()
   const [first, second] = [fresh(), fresh()]
   const one = [digest(optimizer.save()), writeFile(first, optimizer)] as const
@@ -452,7 +452,7 @@ test('an existing file is kept until the new file is complete, and no temporary 
 })
 
 test.skipIf(process.platform === 'win32')(
-  'a symbolic link remains a link when the linked file is replaced, and the new file has the same permissions',
+  'a symbolic link remains a link when the linked file is replaced',
   async () => {
     const [path, link] = [fresh(), fresh()]
     await writeFile(path, large())
@@ -515,7 +515,7 @@ test('an impossible file name causes a file-system error before anything is writ
 })
 
 test.skipIf(process.platform === 'win32')(
-  'a write does not replace a special file such as a device',
+  'a write does not replace special files, such as devices',
   async () => {
     const pipe = fresh()
     spawnSync('mkfifo', [pipe])

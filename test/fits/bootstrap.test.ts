@@ -64,7 +64,7 @@ describe('the random draws of a bootstrap', () => {
   const many = fitManySync(decay, data, { start, sigma })
 
   test.each(kinds)(
-    'are equal on every engine, on every instruction set and for every number of threads: %s',
+    'are equal on every engine and instruction set, and for every number of threads: %s',
     (kind) => {
       const ways = waysToRun(1, 3)
       const told = ways.map((way) => {
@@ -85,25 +85,22 @@ describe('the random draws of a bootstrap', () => {
     },
   )
 
-  test.each(kinds)(
-    'are equal in synchronous and asynchronous calls, in a single fit and in a part of a batch: %s',
-    async (kind) => {
-      const options = { kind, count: 30, seed: 7 }
-      const whole = bootstrapSync(many, options)
-      const fits = lengths.map((_, i) => all(whole.at(i)))
-      const later = await bootstrap(many, options)
-      expect(lengths.map((_, i) => all(later.at(i)))).toEqual(fits)
-      expect(lengths.map((_, i) => all(bootstrap(many.at(i), options)))).toEqual(fits)
-      const part = { t: data.t.slice(2), y: data.y.slice(2) }
-      const other = fitManySync(decay, part, { start, sigma: sigma.slice(2) })
-      const elsewhere = bootstrapSync(other, { ...options, fitOffset: 2 })
-      expect(Array.from({ length: 4 }, (_, i) => all(elsewhere.at(i)))).toEqual(fits.slice(2))
-      expect(all(bootstrap(other.at(1), { ...options, fitOffset: 2 }))).toBe(fits[3])
-    },
-  )
+  test.each(kinds)('are equal in synchronous, asynchronous, single and batched calls: %s', async (kind) => {
+    const options = { kind, count: 30, seed: 7 }
+    const whole = bootstrapSync(many, options)
+    const fits = lengths.map((_, i) => all(whole.at(i)))
+    const later = await bootstrap(many, options)
+    expect(lengths.map((_, i) => all(later.at(i)))).toEqual(fits)
+    expect(lengths.map((_, i) => all(bootstrap(many.at(i), options)))).toEqual(fits)
+    const part = { t: data.t.slice(2), y: data.y.slice(2) }
+    const other = fitManySync(decay, part, { start, sigma: sigma.slice(2) })
+    const elsewhere = bootstrapSync(other, { ...options, fitOffset: 2 })
+    expect(Array.from({ length: 4 }, (_, i) => all(elsewhere.at(i)))).toEqual(fits.slice(2))
+    expect(all(bootstrap(other.at(1), { ...options, fitOffset: 2 }))).toBe(fits[3])
+  })
 
   test.each(kinds)(
-    'do not change when replicates are added, and differ between seeds and fits: %s',
+    'do not depend on the number of replicates, but differ between seeds and fits: %s',
     (kind) => {
       const found = one()
       const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
@@ -128,7 +125,7 @@ describe('the random draws of a bootstrap', () => {
     expect(Array.from(values.b.slice(37))).toEqual(expected)
   })
 
-  test('need memory only for the rows in use, even if the fits of a batch have very different lengths', () => {
+  test('need memory only for the rows in use, even for fits of very different lengths', () => {
     const [short, long] = [dataOf(1, 9), dataOf(2, 150_000)]
     const two = fitManySync(decay, { t: [short.t, long.t], y: [short.y, long.y] }, { start })
     const before = process.memoryUsage().arrayBuffers
@@ -164,7 +161,7 @@ describe('a bootstrap replicate', () => {
     expect(both).toBeLessThan(130)
   })
 
-  test('with the kind `residuals` is a fit to the curve plus resampled residuals that are centered and scaled', () => {
+  test('with the kind `residuals` is a fit to the curve plus resampled residuals, centered and scaled', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
     const { values } = bootstrap(found, { count: 400 })
@@ -470,7 +467,7 @@ describe('bootstrap calls', () => {
     [{ fitOffset: -1 }, 'fitOffset'],
     [{ cuont: 5 }, 'options'],
   ]
-  test.each(wrong)('are refused if they are invalid: %j', async (options, argument) => {
+  test.each(wrong)('are refused if invalid: %j', async (options, argument) => {
     const isRight = (error: unknown) => error instanceof OptionError && error.argument === argument
     const caught = (call: () => unknown) => {
       try {
@@ -484,7 +481,7 @@ describe('bootstrap calls', () => {
     await expect(bootstrap(many, options as BootstrapOptions)).rejects.toSatisfy(isRight)
   })
 
-  test('are refused for residuals of counts, for invalid levels and methods, and for values that are not fits', () => {
+  test('are refused for residuals of counts, invalid levels and methods, and invalid fits', () => {
     const counts = fitOne(models.line(), { x: [0, 1, 2, 3], y: [3, 5, 9, 9] }, { loss: 'poisson' })
     expect(() => bootstrap(counts)).toThrow(/^kind: expected 'cases' or 'parametric' for counts/)
     const refits = bootstrap(found, { count: 5 })

@@ -76,7 +76,7 @@ describe('the function compare', () => {
     expect(pValue).toBe(fSurvival(statistic, 1, Infinity))
   })
 
-  test('detects that a sum of two exponentials contains one exponential, and contains a line only as a limit', () => {
+  test('treats a line as a limit of an exponential, and an exponential as a part of two exponentials', () => {
     const { test, degreesOfFreedom, pValue, message } = compare(one, two)
     expect([test, degreesOfFreedom, message]).toEqual(['F', [2, 26], ''])
     expect(pValue).toBeLessThan(1e-15)
@@ -147,7 +147,7 @@ test('the function compare accepts fits with derived, positive and fixed paramet
 })
 
 describe('for unsuitable fits, the function compare', () => {
-  test('reports AICc but omits the test for two models with the same number of parameters', () => {
+  test('omits the test but reports AICc if the models have equally many parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)
     expect([straight.fullModel, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
@@ -197,7 +197,7 @@ describe('for unsuitable fits, the function compare', () => {
     expect(message).toMatch(/^b has more parameters and a larger χ²/)
   })
 
-  test('adds a remark to the test result if the reduced model lies at a bound of the full model', () => {
+  test('adds a remark if the reduced model lies at a bound of the full model', () => {
     const model = expression('a*exp(-b*t) + c')
     const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
     const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }
@@ -225,7 +225,7 @@ describe('the function compare for fits of groups', () => {
   ]
   const own = fitManySync(model, data)
 
-  test('computes one F test over all groups for local, shared and partly shared parameters', () => {
+  test('computes one F test over all groups for local and shared parameters', () => {
     for (const [reduced, full, above, chiSquared, below] of [
       [plateaus, own, 10, own.chiSquared.reduce((sum, x) => sum + x), 24],
       [three, plateaus, 5, plateaus.chiSquared, plateaus.degreesOfFreedom],

@@ -204,19 +204,16 @@ describe('a fit of a function supports', () => {
     )
   })
 
-  test.each([0, 1e-9])(
-    'two bounds that differ by %f',
-    (width) => {
-      const found = fitOne(decay, data, {
-        start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
-      })
-      const wanted = fitOne(text, data, {
-        start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
-      })
-      expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
-      expect(found.errors.b / wanted.errors.b).toBeCloseTo(1, 5)
-    },
-  )
+  test.each([0, 1e-9])('two bounds that differ by %f', (width) => {
+    const found = fitOne(decay, data, {
+      start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
+    })
+    const wanted = fitOne(text, data, {
+      start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
+    })
+    expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
+    expect(found.errors.b / wanted.errors.b).toBeCloseTo(1, 5)
+  })
 
   test('a function that returns residuals, without data', () => {
     const rosenbrock: ResidualModel<'x' | 'y'> = {
@@ -375,7 +372,7 @@ describe("a user's model function", () => {
     for (const row of found.residuals) expect(Math.abs(row)).toBeLessThan(1)
   })
 
-  test('with a NaN result causes an error message at the start, or a shorter step in a later iteration', () => {
+  test('with a NaN result causes an error at the start, or a shorter step later', () => {
     const lost = fitOne((p: Decay, x: number) => (x === 3 ? Number.NaN : decay(p, x)), data, { start })
     expect(lost.reason).toBe('not-finite')
     expect(lost.message).toBe('row 3, where t = 3: the model is NaN where the fit starts')

@@ -25,7 +25,7 @@ function peaks(count: number, isLinear: boolean) {
 }
 
 describe('an expression with many parameters', () => {
-  test('has the same fit with 17 parameters as with 16 parameters and a fixed parameter', () => {
+  test('has the same fit with 17 parameters as with 16 parameters and a constant', () => {
     const { x, y, text, start } = peaks(8, false)
     const found = fitOne(expression(text), { x, y }, { start })
     expect([found.reason, found.free.length]).toEqual(['converged', 17])
@@ -87,7 +87,7 @@ describe('an expression with many parameters', () => {
     expect(() => contour(found, 'h1', 'h2')).toThrow('at most 32')
   }, 120_000)
 
-  test('can be fitted to many data sets, one after the other', async () => {
+  test('can be fitted to many data sets in succession', async () => {
     const { x, y, text, start, heights } = peaks(16, true)
     const others = y.map((value) => 2 * value)
     const all = await fitMany(expression(text), { x, y: [y, others] }, { start: start as never })

@@ -79,7 +79,7 @@ describe.each(cases)('for missing data in a fit of the kind “%s”,', (_, opti
   const left = { t: t.filter(stays), y: y.filter(stays) }
   const alone = fitOne(decay, left, options)
 
-  test('no bit of the fit depends on the contents of rows with weight 0', () => {
+  test('the contents of rows with weight 0 affect no bit of the fit', () => {
     const weights = t.map((_, row) => (out.includes(row) ? 0 : 1))
     for (const data of [
       { t, y: spoiled(y) },
@@ -113,7 +113,7 @@ describe.each(cases)('for missing data in a fit of the kind “%s”,', (_, opti
     expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
-  test("the fit ends with the reason 'not-finite' without the option missing: 'drop', even if the model ignores NaN", () => {
+  test("the fit ends with the reason 'not-finite' unless the option missing is 'drop'", () => {
     for (const data of [
       { t, y: spoiled(y, [null, 1, 1]) },
       { t: spoiled(t, [NaN, 1, 1]), y },

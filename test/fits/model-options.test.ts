@@ -69,7 +69,7 @@ describe('a frequency range of the sinusoid model', () => {
   const wave = (frequency: number) =>
     x.map((at) => Math.sin(2 * Math.PI * frequency * at + 0.3) + 0.05 * normal())
 
-  test('limits the search for the frequency, and a message reports an equally good frequency in the range', () => {
+  test('limits the search for the frequency, and a message reports another equally good frequency', () => {
     const y = wave(0.8)
     const high = fitOne(models.sinusoid({ frequency: [0.6, 1] }), { x, y })
     near(high.values.frequency, 0.8, high.errors.frequency)
@@ -86,7 +86,7 @@ describe('a frequency range of the sinusoid model', () => {
     expect([found.reason, found.message]).toEqual(['converged', ''])
   })
 
-  test('causes a message if another frequency in the range fits better than the result', () => {
+  test('causes a message if another frequency in the range fits better', () => {
     const y = wave(0.13)
     const found = fitOne(models.sinusoid(), { x, y }, { start: { frequency: 0.3 } })
     expect(found.reason).toBe('converged')

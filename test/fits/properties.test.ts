@@ -160,7 +160,7 @@ describe('parameters of a fit', () => {
     })
   })
 
-  test('have the same estimates, up to rounding, for fixed values per fit as for common fixed values', () => {
+  test('have the same values, up to rounding, for fixed values per fit and for common fixed values', () => {
     const offsets = [-0.2, 0, 0.1, 0.4]
     const of = dataOf(3, 30)
     const many = fitManySync(decay, of, {
@@ -174,7 +174,7 @@ describe('parameters of a fit', () => {
     }
   })
 
-  test('with expressions give the same bits as the expressions within the model, and have standard errors', () => {
+  test('with expressions give the same bits as a model that contains the expressions', () => {
     check(data, (of) => {
       const one = tight(of, { start: { a: 1, b: 1, c: { expr: 'a/4 + b^2' } } })
       const other = fitOne(expression('a*exp(-b*t) + (a/4 + b^2)'), of, {
@@ -314,7 +314,7 @@ describe('parameters of a fit', () => {
     expect(one.reducedChiSquared).toBe(one.chiSquared / 12)
   })
 
-  test('have standard errors if there are as many rows as parameters and one parameter is at a bound', () => {
+  test('have standard errors if a parameter at a bound leaves a degree of freedom', () => {
     const [t, y] = [
       [0, 1, 2],
       [3, 1.5, 1.2],
@@ -387,7 +387,7 @@ describe('parameters that the data do not determine', () => {
     expect(one.rSquared).toBeNaN()
   })
 
-  test('do not include a decay rate of 0 or a slope of 0', () => {
+  test('exclude a decay rate of 0 and a slope of 0', () => {
     const y = x.map(() => 2)
     const line = fitOne(expression('a*t + c'), { t: x, y }, { start: { a: 0, c: 0 } })
     const growth = fitOne(expression('c*exp(b*t)'), { t: x, y }, { start: { c: 1, b: 1 } })

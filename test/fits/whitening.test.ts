@@ -37,7 +37,7 @@ describe('a covariance of y', () => {
     expect([degreesOfFreedom, observations]).toEqual([10, 12])
   })
 
-  test('gives the same fit of a curve with known errors in float64 as in 40-digit arithmetic', () => {
+  test('gives the same fit of a nonlinear curve in float64 as in 40-digit arithmetic', () => {
     const options = { start, covariance, absoluteSigma: true, tolerance: 1e-14 }
     const { values, errors, chiSquared, reason } = fitOne(decay, { t, y }, options)
     expect(reason).toBe('converged')

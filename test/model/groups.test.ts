@@ -95,7 +95,7 @@ describe('the match of a group of tensors', () => {
     expect(picked('line*', params)).toEqual(['line\nbreak'])
   })
 
-  test('refers to a single array by the empty name, and to an array of tensors by indices', () => {
+  test("refers to a single array by the empty name, and to an array's tensors by indices", () => {
     const match = (params: unknown, match: Match) => picked(match, params as never)
     expect(match(one(), '')).toEqual([''])
     expect(match(one(), '**')).toEqual([''])
@@ -173,7 +173,7 @@ test("layerDecay keeps the last layer's learning rate, and multiplies the rate b
 })
 
 describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
-  test('uses the last group that sets an option, and resets all options if a group sets another rule', () => {
+  test("uses the last group that sets an option, and a group's rule resets all options", () => {
     const params = { a: one(), b: one(), c: one(), d: one() }
     const optimizer = new Optimizer(params, sgd({ lr: 1, weightDecay: 0.25 }), {
       groups: [
@@ -196,7 +196,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(optimizer.report().tensors.map(({ rule }) => rule.name)).toEqual(['sgd', 'sgd', 'momentum', 'sgd'])
   })
 
-  test('applies `set` with a match only to current tensors, and `set` without a match to future tensors too', () => {
+  test('applies `set` with a match only to current tensors', () => {
     const params = { w: one(), bias: one() }
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), engine)
     optimizer.set('**.bias', { lr: 0.25 })

@@ -49,7 +49,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
       },
     )
 
-    test('reports the tensors and the number of consecutive skips in lastStep', () => {
+    test('reports the tensors and the consecutive skips in lastStep', () => {
       const optimizer = new Optimizer(start(), gradientDescent(), { onNonFinite: 'skip', ...engine })
       optimizer.step(bad)
       expect(optimizer.lastStep).toMatchObject({
@@ -78,7 +78,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
       expect(optimizer.step()).toBe(true)
     })
 
-    test("throws an error that names the tensors under 'throw', and changes nothing", async () => {
+    test("throws an error under 'throw' that names the tensors, and changes nothing", async () => {
       const optimizer = new Optimizer(start(), adam(), { onNonFinite: 'throw', accumulate: 2, ...engine })
       optimizer.step(good)
       const before = known(optimizer)
@@ -117,7 +117,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
     })
   })
 
-  test('clips gradients of 1e200 by their norm although their squares overflow', () => {
+  test('clips gradients of 1e200 by norm although the squares overflow', () => {
     const start = { a: Float64Array.of(0, 0), b: Float64Array.of(0) }
     const g = { a: Float64Array.of(3e200, -4e200), b: Float64Array.of(12e200) }
     for (const accumulate of [1, 2]) {

@@ -50,7 +50,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       },
     )
 
-    test('takes the mean if accumulate is a number, and measures the norm of the mean', () => {
+    test("takes the mean and the mean's norm if accumulate is a number", () => {
       const optimizer = new Optimizer(array(dtype, [1, 2]), gradientDescent({ lr: 0.5 }), {
         accumulate: 3,
         recordNorms: true,
@@ -111,7 +111,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     }
   }
 
-  describe.each(dtypes)('with additional arrays in %s', (dtype) => {
+  describe.each(dtypes)('with averages in %s', (dtype) => {
     const f = roundOf[dtype]
     /** e + w·(θ − e) with rounding to the dtype. */
     const toward = (e: FloatArray, theta: FloatArray, weight: number) => {
@@ -119,12 +119,12 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       return e
     }
 
-    test('computes the average ema as e ← e + (1 − β)(θ − e), starting from the initial parameters', () => {
+    test('computes the average ema as e ← e + (1 − β)(θ − e)', () => {
       const e = noise(1, LENGTH, dtype)
       beside(dtype, { average: ema(0.9) }, (theta) => toward(e, theta, 1 - 0.9))
     })
 
-    test('computes the bias-corrected average ema as the weighted mean of the visited points', () => {
+    test('computes the bias-corrected ema as the weighted mean of the visited points', () => {
       const visited: FloatArray[] = []
       const theta = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(theta, gradientDescent({ lr: 0.125 }), {
@@ -144,7 +144,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       }
     })
 
-    test('computes the average swa as the mean of the points after updates 5, 7, …', () => {
+    test('computes swa as the mean of the points after updates 5, 7, …', () => {
       const points: FloatArray[] = []
       const first = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(first, gradientDescent({ lr: 0.125 }), {
@@ -180,7 +180,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       })
     })
 
-    test('counts updates rather than calls for averages and lookahead, and skips frozen tensors', () => {
+    test('counts updates rather than calls, and skips frozen tensors', () => {
       const params = { a: noise(1, 5, dtype), b: noise(2, 5, dtype) }
       const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), {
         average: ema(0),

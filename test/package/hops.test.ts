@@ -92,7 +92,7 @@ const inBun: Place = async (leg, round) => {
 const places = [here('native', 2), here('wasm'), here('typescript'), inChromium, inBun]
 
 test.each(dtypes)(
-  'a run that moves between Chromium, Node and Bun computes the same bits as a run that stays in Node, in %s',
+  'a run that moves between Chromium, Node and Bun computes the same bits as in Node, in %s',
   async (dtype) => {
     const start = 7
     const still = longRun(dtype, { engine: 'typescript' })

@@ -188,7 +188,7 @@ describe.runIf(all)('the runtime workerd', () => {
   }, 300_000)
 })
 
-describe.runIf(all)('a program in a zip archive without symbolic links, as for AWS Lambda,', () => {
+describe.runIf(all)('a program in a zip archive for AWS Lambda', () => {
   /** Packs a project's folder with its links replaced by files, and returns the folder in which it is unpacked. */
   const unpacked = (project: string) => {
     const [files, folder] = [used(freshFolder()), used(freshFolder())]

@@ -97,7 +97,7 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
   })
 })
 
-describe('the package in Deno with limited permissions', () => {
+describe('the package in restricted Deno', () => {
   let path: string
   const flags = ['run', '--no-prompt', '--no-lock']
   beforeAll(async () => {
@@ -126,7 +126,7 @@ describe('the package in Deno with limited permissions', () => {
     [['--allow-ffi'], 'read'],
     [['--allow-read'], 'ffi'],
   ])(
-    'does not load the addon if the permissions are %j, and reports the missing --allow-%s',
+    'does not load the addon with the permissions %j, and reports the missing --allow-%s',
     (allowed, missing) => {
       expect(withFlags(...allowed)).toEqual({
         reasons: [expect.stringMatching(`^antigrad-.* does not load: .* with the --allow-${missing} flag$`)],

@@ -42,7 +42,7 @@ describe('the pieces of a basins image', () => {
   })
 })
 
-describe('the outcomes of runs in a basins image', () => {
+describe('the outcomes in a basins image', () => {
   const [first, second] = cut()
   const ends = (count: number, of: (k: number) => readonly [x: number, y: number, kind: number]) => ({
     x: Array.from({ length: count }, (_, k) => of(k)[0]),
@@ -101,7 +101,7 @@ describe('the outcomes of runs in a basins image', () => {
   })
 })
 
-describe('expressions for the functions of the race page', () => {
+describe("expressions for the race page's functions", () => {
   const points = Array.from({ length: 20 }, (_, i) => [2 * Math.sin(7 * i + 1), 2 * Math.cos(5 * i)])
 
   test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
@@ -151,7 +151,7 @@ describe('expressions for the functions of the race page', () => {
   }
 })
 
-describe('basins of attraction on the race page in Chromium', () => {
+describe('basins of attraction in Chromium', () => {
   let site: SiteInChromium
   let visits: Visit[] = []
 
@@ -308,7 +308,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     expect(await logOf(page)).toEqual(log)
   })
 
-  test('are not computed while the view is closed or the speed of engines is measured', async () => {
+  test('are not computed while the view is closed or engines are measured', async () => {
     const page = await open('f=rosenbrock&maxIterations=200000&rmsprop=lr:0.01')
     const last = async () => (await logOf(page)).findLast(([kind]) => kind !== 'answer')?.[0]
     await expect.poll(last).toBe('order')

@@ -58,7 +58,7 @@ describe('a table pasted into the fit page', () => {
   })
 })
 
-describe('rows of a table pasted into the fit page', () => {
+describe('rows of a pasted table', () => {
   const text = 't,y,s,who\n1,2,1,a\nx,3,1,b\n4,,1,c\n5,6,0,d\n6,7,n/a,e\n7,8,1,f,9\n8,NaN,1,g\n9,10,2,h'
   const of = (changed: Partial<FitPageState>) => {
     const table = readTable(text)
@@ -108,7 +108,7 @@ describe('rows of a table pasted into the fit page', () => {
   })
 })
 
-describe('settings for weights, losses and derived quantities on the fit page', () => {
+describe('the settings on the fit page', () => {
   const table = readTable('t,y,w\n1,2,1\n2,3,-1\n3,4,0\n4,5,2')
   const of = (changed: Partial<FitPageState>) => {
     const state = { ...initial, ...changed }
@@ -139,7 +139,7 @@ describe('settings for weights, losses and derived quantities on the fit page', 
     })
   })
 
-  test('may refer to positive and derived parameters, including parameters that occur only in expressions', () => {
+  test('may refer to positive and derived parameters, even those only in expressions', () => {
     const state = {
       ...initial,
       expression: 'a*exp(-b*t) + c',
@@ -164,7 +164,7 @@ describe('settings for weights, losses and derived quantities on the fit page', 
     expect(fromHash(toHash(odd)).state.parameters).toEqual(odd.parameters)
   })
 
-  test('are reported if they are invalid', () => {
+  test('are reported if invalid', () => {
     expect(() => of({ derive: 'half; q = 1' })).toThrow(
       'Derived quantities: expected a definition such as half = log(2)/b, got “half”.',
     )
@@ -179,7 +179,7 @@ describe('a model on the fit page', () => {
   const chosen = choose(table, initial)
   const taskWith = (changed: Partial<FitPageState>) => makeTask(table, chosen, { ...initial, ...changed })
 
-  test('may have a parameter with the name of a column if the model is built in', () => {
+  test("may have a parameter with a column's name if the model is built in", () => {
     const task = taskWith({ model: 'line' })
     expect(task).toMatchObject({ text: 'slope*x + intercept', parameters: ['slope', 'intercept'] })
     const state = { ...initial, model: 'line', parameters: { slope: { min: 0 } } } as const
@@ -189,7 +189,7 @@ describe('a model on the fit page', () => {
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
-  test('uses the columns that occur in the model if the visitor typed the model', () => {
+  test('uses the columns that occur in a typed model', () => {
     expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })

@@ -195,7 +195,7 @@ describe('data pasted into the fit page', () => {
     expect(off(other, other.band, [...wide.low, ...wide.high.reverse()])).toBeLessThan(0.3)
   })
 
-  test('can be fitted with weights, another loss, derived quantities and profiles, which the address stores', async () => {
+  test('can be fitted with weights, another loss, derived quantities and profiles', async () => {
     const page = await open()
     await chosen(page, 'weights').selectOption('1/f')
     await chosen(page, 'loss').selectOption('softL1')
@@ -421,7 +421,7 @@ describe('data pasted into the fit page', () => {
     await expect.poll(() => hashOf(page)).toMatch(/logX=true&logY=true/)
   })
 
-  test('may contain rows with invalid numbers, and the page lists and drops these rows', async () => {
+  test('may contain rows with invalid numbers, which the page lists and drops', async () => {
     const page = await open()
     const lines = example().split('\n')
     const broken = [...lines.slice(0, 5), 'soon,1', '3,', ...lines.slice(5), '1,2,3']
@@ -475,7 +475,7 @@ describe('a file on the fit page', () => {
     expect(await page.getByLabel('prediction band').isDisabled()).toBe(true)
   })
 
-  test('can be opened, and is refused if the file is too large or not UTF-8', async () => {
+  test('can be opened, and is refused if too large or not UTF-8', async () => {
     const page = await open('model=line')
     const choose = (name: string, text: string, encoding: BufferEncoding = 'utf8') =>
       page
@@ -493,7 +493,7 @@ describe('a file on the fit page', () => {
 })
 
 describe('a model on the fit page', () => {
-  test('can be typed, and an invalid model is reported until the visitor corrects the model', async () => {
+  test('can be typed, and is reported if invalid', async () => {
     const page = await open()
     await typed(page).fill('a*exq(-b*t)')
     await page.getByText('at character 3').waitFor()
@@ -518,7 +518,7 @@ describe('a model on the fit page', () => {
     await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*t) + c')
   })
 
-  test('is shown with the sum of squares if σ is unknown, and with χ² if σ is known', async () => {
+  test('is shown with the sum of squares, or with χ² if σ is known', async () => {
     const page = await open('model=line')
     const whole = page.getByRole('region', { name: 'Fit statistics', exact: true })
     await data(page).fill('x,y,s\n1,2,1\n2,4.1,1\n3,6,2\n4,8.2,1')
@@ -529,7 +529,7 @@ describe('a model on the fit page', () => {
     expect(await whole.getByText('Residual sum of squares').count()).toBe(0)
   })
 
-  test('is plotted as values instead of a curve if the model uses no column or several columns', async () => {
+  test('is plotted as values instead of a curve unless the model uses exactly one column', async () => {
     const page = await open()
     await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
     await chosen(page, 'y').selectOption('y')
@@ -610,7 +610,7 @@ describe('many small changes on the fit page', () => {
     Object.assign(globalThis, { counts })
   }
 
-  test('cause only one fit per frame, which uses the newest state and reuses memory', async () => {
+  test('cause only one fit per frame, which uses the newest state', async () => {
     const page = await open()
     await page.getByText('Converged').waitFor()
     await page.evaluate(counting)
@@ -657,7 +657,7 @@ describe('many small changes on the fit page', () => {
 })
 
 describe('the result on the fit page', () => {
-  test('can be saved with the same bits as a fit in Node, and the plot can be saved as an image', async () => {
+  test('can be saved with the same bits as in Node, and the plot as an image', async () => {
     const page = await open('start.c=0.5')
     const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: starts })
     await expectFit(page, expected)
@@ -698,7 +698,7 @@ describe('the result on the fit page', () => {
     expect(await other.getByLabel('intercept: min').inputValue()).toBe('0.5')
   })
 
-  test('is replaced by a request for the columns in the link if the data are missing', async () => {
+  test("is replaced by a request for the link's columns if the data are missing", async () => {
     const page = await open('model=own&expression=k*dose&x=dose&y=rate&sigma=e&min.k=0')
     expect(await page.getByLabel('k: min').inputValue()).toBe('0')
     const asked = 'paste, drop or open a table with the columns “dose”, “rate”, “e”.'

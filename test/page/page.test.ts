@@ -96,7 +96,7 @@ const mixture = [
 ].join('&')
 
 describe('a race on the race page', () => {
-  test('has a draggable starting point, and visits exactly the same points as the function minimize in Node', async () => {
+  test('has a draggable start, and visits the same points as the function minimize in Node', async () => {
     const page = await open(mixture)
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
@@ -142,7 +142,7 @@ describe('a race on the race page', () => {
     expect(await count.textContent()).toBe('0 updates')
   })
 
-  test('ranks the optimizers by arrival and states why each run ended, even if optimizers diverge', async () => {
+  test('ranks the optimizers by arrival, and states why each run ended', async () => {
     const page = await open(
       'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
         'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true&adagrad=lr:1e-9',
@@ -220,7 +220,7 @@ describe('the race page', () => {
     await expect.poll(async () => (await cells())[0]).toContain("m' = β₁·m + (1−β₁)·g")
   })
 
-  test('updates the race while a slider moves, and stores the value of the slider in the link', async () => {
+  test("updates the race while a slider moves, and stores the slider's value in the link", async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&maxIterations=300')
     await page.getByLabel('rate of optimizer 1').fill('-2')
     await expect.poll(() => hashOf(page)).toContain('momentum=lr:0.01')
@@ -350,7 +350,7 @@ describe('a schedule on the race page', () => {
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 
-  test('causes a message if the code for schedules cannot be loaded, and the race continues', async () => {
+  test('causes a message if the code for schedules cannot be loaded', async () => {
     const page = await site.browser.newPage()
     await page.route(/schedules-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:constant(0.1)&momentum=lr:0.01&maxIterations=50`)
@@ -362,7 +362,7 @@ describe('a schedule on the race page', () => {
 })
 
 describe("the visitor's own function on the race page", () => {
-  test('can be typed, and is reported if invalid until the visitor corrects the function', async () => {
+  test('can be typed, and is reported if invalid', async () => {
     const page = await open('f=rosenbrock&adam=lr:0.1&maxIterations=200')
     await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('own')
     const field = page.getByLabel('F(x, y) =')
@@ -442,7 +442,7 @@ describe('a custom rule on the race page', () => {
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
 
-  test('is shown even if the code for custom rules loads slowly, unless the visitor follows another link', async () => {
+  test('is shown even if the code for custom rules loads slowly', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -462,7 +462,7 @@ describe('a custom rule on the race page', () => {
     expect(await other.locator('[aria-current="true"]').textContent()).toBe('A ravine')
   })
 
-  test('is shown even if the previous race is late in updating the address', async () => {
+  test('is shown even if the previous race updates the address late', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.evaluate((hash) => {
       location.hash = hash
@@ -472,7 +472,7 @@ describe('a custom rule on the race page', () => {
     await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
   })
 
-  test('causes a message if the code for custom rules cannot be loaded, and the race continues', async () => {
+  test('causes a message if the code for custom rules cannot be loaded', async () => {
     const page = await site.browser.newPage()
     await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)
@@ -495,7 +495,7 @@ describe('the address of the race page', () => {
     expect(await page.getByLabel('start x').inputValue()).toBe('-1.5')
   })
 
-  test('selects the default function, with a message, if the function in the address is invalid', async () => {
+  test('selects the default function, with a message, if the named function is invalid', async () => {
     const page = await open('f=own&expression=sin(x&adam=lr:0.1')
     await page.getByText('The expression is invalid').first().waitFor()
     await button(page, 'Step').click()
@@ -510,7 +510,7 @@ describe('the address of the race page', () => {
 })
 
 describe('keyboard input on the race page', () => {
-  test('can add optimizers, move the start, play the race, turn the surface, and open the engine view', async () => {
+  test('can add optimizers, move the start, play the race, and open the engine view', async () => {
     const page = await open('f=booth&from=-7,-4&adam=lr:0.5&maxIterations=100&distance=5')
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
     const tabTo = async (isThere: () => Promise<boolean>) => {
@@ -567,7 +567,7 @@ describe('keyboard input on the race page', () => {
 })
 
 describe('the engines on the race page', () => {
-  test('are measured with a progress display, a chart and a report, and the visitor can cancel the measurement', async () => {
+  test('are measured with a chart and a report until the visitor cancels the measurement', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     const report = page.locator('.report tbody tr')

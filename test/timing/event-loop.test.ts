@@ -96,7 +96,7 @@ describe.skipIf(!existsSync('/proc/self/schedstat'))(
   },
 )
 
-describe.each(['wasm', 'typescript'])('a long fit or minimization on the engine %s', (engine) => {
+describe.each(['wasm', 'typescript'])('a long call on the engine %s', (engine) => {
   const runs = engine === 'wasm' ? 60_000 : 20_000
   const call = `minimizeMany(valley, startsOf(${runs}), adam({ lr: 1e-5 }), { ...options, engine: '${engine}', maxIterations: 1_000_000 })`
 

@@ -81,7 +81,7 @@ test('adding a tensor takes constant time, even after ten thousand tensors', () 
 })
 
 test.each([adamw(), lamb()])(
-  'tensors that were added one by one are updated as fast as initial tensors, and to the same bits: $name',
+  'tensors added one by one are updated as fast as initial tensors, and to the same bits: $name',
   (rule) => {
     const params = named(1_000)
     const together = new Optimizer(params, rule)
