@@ -67,7 +67,7 @@ function long(options: object, rule: Rule = adam({ lr: 0.1 })) {
 
 const gradients = () => ({ w: noise(3, LONG, 'float32'), b: noise(4, 7, 'float32') })
 
-describe.each(engineNames)('during stepAsync on %s', (engine) => {
+describe.each(engineNames)('during stepAsync on %s,', (engine) => {
   test.each<[string, (gradient: Float32Array) => unknown]>([
     ['written', (gradient) => gradient.fill(NaN)],
     ['transferred', (gradient) => structuredClone(gradient, { transfer: [gradient.buffer as ArrayBuffer] })],

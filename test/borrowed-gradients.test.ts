@@ -92,7 +92,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
     expect(inBits(given)).toBe(inBits(gradients(1)))
   })
 
-  test("keep their values from before the step, even if the step overwrites the user's array", () => {
+  test("are read before the step overwrites the user's array", () => {
     const [optimizer, expected] = [
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),

@@ -38,7 +38,7 @@ test('`import` in Node loads the same file as `require`, without scanning the fi
   for (const entry of entries) expect(import.meta.resolve(entry)).toMatch(/\/dist\/node\/(\w+\/)?load\.mjs$/)
 })
 
-test('file errors are instances of AntigradError, by import and by require', async () => {
+test('file errors are instances of AntigradError with both import and require', async () => {
   const { AntigradError, Optimizer, adam } = require('antigrad')
   const { FileError, openFile, toBlob } = require('antigrad/files')
   const bad = readFileSync(join(home, 'test/data/safetensors/bad-hole.safetensors'))

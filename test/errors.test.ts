@@ -856,7 +856,7 @@ describe('a memory error', () => {
   })
 })
 
-test('every error of the library is an AntigradError, and its `name` is the name of its class', () => {
+test('every error of the library is an AntigradError whose `name` is the class name', () => {
   const kinds = [ArgumentError, OptionError, TensorError, EngineError, antigrad.MemoryError]
   for (const Kind of kinds) {
     expect(Kind.prototype).toBeInstanceOf(AntigradError)

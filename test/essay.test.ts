@@ -322,7 +322,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(bits(decays.params)).toBe(bits(lossHasIt.params))
     })
 
-    test('multiplies parameters by 1 − η·λ in AdamW, but causes full steps in Adam, if gradients are 0', () => {
+    test('with gradients of 0 multiplies parameters by 1 − η·λ in AdamW, and causes full steps in Adam', () => {
       const theta = arrayOf[dtype].of(100, 1)
       const zero = new arrayOf[dtype](2)
       const apart = new Optimizer(theta, adamw(options), { engine })
@@ -420,7 +420,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       })
     }
 
-    test('increases the rate to the final value from the fraction 1/steps or from a given number', () => {
+    test('increases the rate to the final value from 1/steps or from a given number', () => {
       const by = (lr: Scheduled) => steps(gradientDescent({ lr }))
       expect(by(warmup(0.3, { steps: 4 }))).toEqual([0.25, 0.5, 0.75, 1, 1, 1].map((part) => f(0.3 * part)))
       expect(by(warmup(0.3, { steps: 4, from: 0 }))).toEqual(

@@ -279,7 +279,7 @@ describe('the JSON output of antigrad fit', () => {
     )
   })
 
-  test('is correct for models with two columns, renamed columns, or a named response', () => {
+  test('is correct for two columns, renamed columns, and a response whose name occurs in the model', () => {
     const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
     write(
       'two.csv',
@@ -699,7 +699,7 @@ describe('the table of antigrad fit', () => {
 describe('the command-line option', () => {
   const half = 'half=log(2)/b'
 
-  test('gives the same results as the API: --derive, --positive and --profile', () => {
+  test('--derive, like --positive and --profile, gives the same results as the API', () => {
     const args = `decay.csv --x t ${STARTS} --derive ${half} --positive a,b --profile`
     const [found] = lines(args)
     const positive = (one: number) => ({ start: one, positive: true })

@@ -95,7 +95,7 @@ describe('the memory object that owns an arena', () => {
     expect(inChildOfModules(body, { flags: ['--expose-gc'] })).toBe('done')
   })
 
-  test('may be an ArrayBuffer, which each call checks and no call passes to another thread', () => {
+  test('may be an ArrayBuffer, which no call passes to another thread', () => {
     const body = `${prepared}
       const { region, words } = made()
       const buffer = region.buffer.slice(region.byteOffset, region.byteOffset + region.byteLength)

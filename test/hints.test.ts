@@ -92,7 +92,7 @@ describe('a suggestion in an error message', () => {
         adam({ lr: any({ schedule: 'warmup', value: { schedule: 'cosin', value: 1, steps: 9 }, steps: 3 }) }),
       'cosine',
     ],
-  ])('is printed for %s', (name, call, meant) => {
+  ])('appears for %s', (name, call, meant) => {
     expect(messageOf(call)).toMatch(new RegExp(`, got "${name}" \\(did you mean ${meant}\\?\\)$`))
   })
 
@@ -139,7 +139,7 @@ describe('a suggestion in an error message', () => {
   test.each([
     ['cosin(1, { steps: 9 })', 1],
     ['warmup(cosin(1, { steps: 9 }), { steps: 3 })', 8],
-  ])('is printed for a misspelled schedule name in a string: %s', (text, at) => {
+  ])('appears for a misspelled schedule name in a string: %s', (text, at) => {
     const message = messageOf(() => parseSchedule(text, 'lr'))
     expect(message).toMatch(new RegExp(` at character ${at}, got "cosin" \\(did you mean cosine\\?\\)$`))
   })
@@ -148,11 +148,11 @@ describe('a suggestion in an error message', () => {
     ['sqrtt(x)', 'got sqrtt (did you mean sqrt?): '],
     ['x + sqr(x)', 'expected x^2 for a square, or sqrt(x) for a root at character 5, got sqr'],
     ['ln(x)', 'expected log, the natural logarithm at character 1, got ln'],
-  ])('is printed for an unknown function in an expression: %s', (text, message) => {
+  ])('appears for an unknown function in an expression: %s', (text, message) => {
     expect(messageOf(() => expression(text))).toContain(message)
   })
 
-  test('is printed if the user passes a model function without calling the function', () => {
+  test('appears if the user passes a model function without calling the function', () => {
     expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
       /\(called, as in models\.line\(\)\), or a function with a start, got a function$/,
     )

@@ -281,7 +281,7 @@ describe('a minimize run', () => {
     expect(calls).toBe(0)
   })
 
-  test('applies the options that minimize passes to the optimizer', () => {
+  test('applies optimizer options such as clip', () => {
     const { x } = minimize(bowl(), [1000], gradientDescent({ lr: 1 }), {
       clip: { norm: 2 },
       maxIterations: 3,
@@ -328,7 +328,7 @@ describe('the bounds of minimize', () => {
     expect([...x]).toEqual([Math.fround(0.7), 0])
   })
 
-  test('fix a parameter whose two bounds are equal, also with central differences', () => {
+  test('fix a parameter whose two bounds are equal, even with central differences', () => {
     const { x, reason } = minimize(inside(0, 1).value, [0.5, 0.5], adam({ lr: 0.1 }), {
       bounds: [[0.25, 0.25], box[1]],
     })

@@ -120,7 +120,7 @@ describe.each(engines)('gradient noise on $name', ({ name: _, ...engine }) => {
     }
   })
 
-  test('does not depend on the order, the shapes or the addition of tensors', () => {
+  test('does not depend on the order, shapes or later addition of tensors', () => {
     const clip = { noise: noise({ gamma: 0, seed: 5 }) }
     const zeros = named((length) => new Float32Array(length))
     const straight = descend(zeros, clip)

@@ -115,7 +115,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(optimizer.state).toBe(optimizer.state)
     })
 
-    test('are cloned by structuredClone with the whole buffer, and by slice() alone', () => {
+    test('are copied with the whole buffer by structuredClone, but without the buffer by slice()', () => {
       const optimizer = new Optimizer(noise(1, 32, 'float32'), adam(), { engine })
       expect(structuredClone(optimizer.params).buffer.byteLength).toBeGreaterThanOrEqual(131_072)
       const copy = structuredClone(optimizer.params.slice())
@@ -522,7 +522,7 @@ describe('rule objects', () => {
     )
   })
 
-  test('that are not frozen can be modified later without an effect on the optimizer', () => {
+  test('can be modified later if not frozen, without an effect on the optimizer', () => {
     const mine = { ...gradientDescent({ lr: 1 }) } as { lr: number } & Rule
     const optimizer = new Optimizer(ones(), mine)
     mine.lr = 100

@@ -338,8 +338,8 @@ test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
   },
 )
 
-describe('failed runs in a plot', () => {
-  test('are cut off at the frame and noted in the legend if a run diverges', () => {
+describe('a failed run in a plot', () => {
+  test('is cut off at the frame and noted in the legend if the run diverges', () => {
     const svg = plotted('--rule gradient-descent --lr 1')
     expect(svg).not.toMatch(/NaN|Infinity/)
     const root = parse(svg)
@@ -350,16 +350,16 @@ describe('failed runs in a plot', () => {
     for (const point of drawn) expect(isInside(point, 0.05)).toBe(true)
   })
 
-  test('are reported as out of view if a run leaves the view permanently', () => {
+  test('is reported as out of view if the run leaves the view permanently', () => {
     const all = texts(parse(plotted('--rule adam --function saddle --max-iterations 100')))
     expect(all).toContain('not converged, out of view')
   })
 
-  test('are reported as stalled if a run makes no progress', () => {
+  test('is reported as stalled if the run makes no progress', () => {
     expect(texts(parse(plotted('--rule gradient-descent --lr 0')))).toContain('stalled, F = 12.5')
   })
 
-  test('have paths with gaps at non-finite points', () => {
+  test('has a path with gaps at non-finite points', () => {
     const view = [0, 10, 0, 10] as const
     const walk = [1, 1, 2, 2, NaN, 3, 4, 4, 5, 5, Infinity, 5, 6, 6, 6, 1e308, 7, 7, -1e308, 1e308]
     const parts = clip(walk, view)
@@ -375,7 +375,7 @@ describe('failed runs in a plot', () => {
     expect(clip([NaN, NaN, NaN, NaN], view)).toEqual([])
   })
 
-  test('can be drawn even if a run makes no update or does not move', () => {
+  test('can be drawn even if the run makes no update or does not move', () => {
     const root = parse(plotted('--rule adam --start 1,1 --max-iterations 5'))
     expect(texts(root)).toContain('converged, F = 0')
     expect(texts(parse(plotted('--rule adam --max-iterations 0')))).toContain('not converged, F = 12.5')

@@ -232,7 +232,7 @@ describe('a run that reports convergence', () => {
   })
 })
 
-describe('the fields value and gradientNorm of a result', () => {
+describe('the fields `value` and `gradientNorm` of a result', () => {
   test('are the value at the last point and the norm of the last gradient', () => {
     const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ weightDecay: 0.1 }), {
       clip: { value: 1 },

@@ -444,7 +444,7 @@ describe('the option perRow', () => {
   })
 })
 
-describe('sparse gradients with other options', () => {
+describe('sparse gradients', () => {
   const indices = [3, 11]
   const values = () => wave('float32', 2 * 4, 9)
   const gradient = () => ({ before: wave('float32', 5, 4), embed: sparseRows(indices, values()) })

@@ -492,7 +492,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('has doubled values after multiplication by a factor of 2', () => {
+  test('has exactly doubled values if scaled by a factor of 2', () => {
     check((schedule) => {
       const values = valuesOf(schedule)
       const twice = valuesOf(scaled(schedule, 2))
@@ -870,7 +870,7 @@ describe('the function evaluateSchedule', () => {
     expect(evaluateSchedule(JSON.parse(JSON.stringify(plain)) as Schedule, 1)).toBe(0.15)
   })
 
-  test('gives the same run in `set` before each step as the schedule in the rule', () => {
+  test('gives the same run through `set` as the schedule in the rule', () => {
     const rate = warmup((t) => Math.cos(t / 10), { steps: 3, from: 0.01 })
     const scheduled = new Optimizer(Float32Array.of(1, -2), adam({ lr: rate }))
     const set = new Optimizer(Float32Array.of(1, -2), adam())

@@ -55,7 +55,7 @@ describe('the grid of starting points', () => {
     expect(x).toEqual(Float32Array.from(wide.x))
   })
 
-  test('has the middle of a range as a single point, and constants for empty ranges', () => {
+  test('has the middle of a range as a single point, and constants for equal endpoints', () => {
     expect(gridStarts({ x: [1, 4], y: [7, 7], z: [0, 1] }, { x: 1, y: 2, z: 2 })).toEqual({
       x: Float64Array.of(2.5, 2.5, 2.5, 2.5),
       y: Float64Array.of(7, 7, 7, 7),

@@ -154,7 +154,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         return text
       }
 
-      test.each(kernelNames)(`${set}, ${dtype}: vectorizes %s`, (kernel) => {
+      test.each(kernelNames)(`vectorizes %s with ${set} in ${dtype}`, (kernel) => {
         const text = find(`${set}::run<${vector}, ${kernel}, false>`)
         const packed = packedIn(text)
         expectEvaluations(packed, kernel)
@@ -162,13 +162,13 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(text, 'what is called gets vectors through memory').not.toMatch(/^call/m)
       })
 
-      test.each(decaying)(`${set}, ${dtype}: vectorizes %s with λ·θ added to gradients`, (kernel) => {
+      test.each(decaying)(`vectorizes %s with ${set} in ${dtype}, with λ·θ added to gradients`, (kernel) => {
         const text = find(`${set}::run<${vector}, ${kernel}, true>`)
         expectEvaluations(packedIn(text), kernel, { ...none, add: 1, mul: 1 })
         expect(text).not.toMatch(/^call/m)
       })
 
-      test(`${set}, ${dtype}: vectorizes the operations of custom rules, except for rare functions`, () => {
+      test(`vectorizes the operations of custom rules with ${set} in ${dtype}, except for rare functions`, () => {
         // A closure that is passed to the standard library is not compiled for the set, and calls each instruction.
         const named = (start: string) =>
           [...code].filter(([name]) => name.startsWith(`${set}::${start}<${vector},`))
@@ -185,7 +185,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(calls.filter((call) => !isRare(call))).toEqual([])
       })
 
-      test(`${set}, ${dtype}: vectorizes the preparation of gradients`, () => {
+      test(`vectorizes the preparation of gradients with ${set} in ${dtype}`, () => {
         const text = find(`${set}::prepare<${vector}>`)
         const packed = packedIn(text)
         expect(packed).toMatchObject({ mul: expect.any(Number), div: 0, sqrt: 0 })
@@ -193,7 +193,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(anyIn(text)).toEqual(packed)
       })
 
-      test(`${set}, ${dtype}: vectorizes products of matrices`, () => {
+      test(`vectorizes products of matrices with ${set} in ${dtype}`, () => {
         // A tile has six rows of sums, each of as many vectors as registers hold. The end of a tile may have any width.
         const packed = packedIn(
           find(`${set}::piece<${vector}, Product<${dtype === 'float32' ? 'f32' : 'f64'}>>`),
@@ -202,7 +202,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(packed.add).toBeGreaterThanOrEqual(set === 'avx512' ? 24 : 12)
       })
 
-      test(`${set}, ${dtype}: vectorizes sums of squares`, () => {
+      test(`vectorizes sums of squares with ${set} in ${dtype}`, () => {
         // Sums use float64 for both dtypes. The last additions of the tree may be scalar.
         const packed = packedIn(find(`${set}::squares<${vector}>`), 'd')
         expect(packed.mul).toBeGreaterThanOrEqual(1)
@@ -247,20 +247,20 @@ describe.each(Object.entries({ core, catalogue }))('the WebAssembly module %s', 
     const scalarIn = (text: string) => count(text, (name) => new RegExp(`\\(f(32|64)\\.${name}\\b`, 'g'))
     const packedIn = (text: string) => count(text, (name) => new RegExp(`\\(${shape}\\.${name}\\b`, 'g'))
 
-    test.each(isCore ? coreNames : kernelNames)(`${dtype}: vectorizes %s`, (kernel) => {
+    test.each(isCore ? coreNames : kernelNames)(`vectorizes %s in ${dtype}`, (kernel) => {
       const text = find(`simd128::run<${vector}, ${kernel}, false>`)
       expectEvaluations(packedIn(text), kernel)
       expect(scalarIn(text)).toEqual(none)
     })
 
     if (isCore) {
-      test(`${dtype}: contains none of the kernels that belong to the catalogue module`, () => {
+      test(`contains, in ${dtype}, none of the kernels that belong to the catalogue module`, () => {
         const ran = [...code.keys()].filter((key) => key.startsWith(`simd128::run<${vector}`))
         expect(ran.length).toBe(coreNames.length)
         expect([...code.keys()].filter((key) => /matrices|piece/i.test(key))).toEqual([])
       })
     } else {
-      test(`${dtype}: vectorizes products of matrices`, () => {
+      test(`vectorizes products of matrices in ${dtype}`, () => {
         // Binaryen moves a piece into the only function that calls it.
         const texts = [...code].filter(([name]) => name.includes(`Product<${scalar}>`))
         const text = texts.map(([, text]) => text).join()
@@ -271,13 +271,13 @@ describe.each(Object.entries({ core, catalogue }))('the WebAssembly module %s', 
       })
     }
 
-    test(`${dtype}: vectorizes the preparation of gradients`, () => {
+    test(`vectorizes the preparation of gradients in ${dtype}`, () => {
       const text = find(`simd128::prepare<${vector}>`)
       expect(packedIn(text).mul).toBeGreaterThanOrEqual(2)
       expect(scalarIn(text)).toEqual(none)
     })
 
-    test(`${dtype}: vectorizes sums of squares`, () => {
+    test(`vectorizes sums of squares in ${dtype}`, () => {
       const text = find(`simd128::squares<${vector}>`)
       expect(text.match(/\(f64x2\.mul\b/g)?.length ?? 0).toBeGreaterThanOrEqual(1)
     })

@@ -345,7 +345,7 @@ test('a step on a transferred ArrayBuffer throws an error, even if built-in func
 })
 
 describe.runIf(process.platform === 'linux')('idle threads', () => {
-  test('are not started for a step in three pieces, which needs at most two helper threads', () => {
+  test('are not started for a step that needs at most two helper threads', () => {
     const body = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const optimizer = new antigrad.Optimizer(new Float32Array(3 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 256 })

@@ -267,7 +267,7 @@ describe('a step', () => {
 
 describe('a stepAsync call with many tensors', () => {
   test.each(['wasm', 'typescript'] as const)(
-    'takes time proportional to the number of tensors if the step runs in slices: %s',
+    'takes time proportional to the number of tensors, even in slices: %s',
     async (engine) => {
       const time = async (count: number) => {
         const gradients = Array.from({ length: count }, () => Float32Array.of(1))

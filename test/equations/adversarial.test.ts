@@ -240,7 +240,7 @@ describe('a large definition of a custom rule', () => {
 })
 
 describe('the scalar states of a custom rule', () => {
-  test('that are not finite cause an error before any change', () => {
+  test('cause an error before any change if a scalar is not finite', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
@@ -262,7 +262,7 @@ describe('the scalar states of a custom rule', () => {
     }
   })
 
-  test('that are not finite in one tensor cause an error before any tensor changes', () => {
+  test('cause an error before any tensor changes if a scalar of one tensor is not finite', () => {
     const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })

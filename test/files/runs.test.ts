@@ -536,7 +536,7 @@ describe("damage to a run's file", () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
   optimizer.step({ w: noise(2, 40, 'float32') })
 
-  test('is detected in each byte of the file', async () => {
+  test('is detected at every byte of the file', async () => {
     const bytes = new Uint8Array(await (await toBlob(optimizer)).arrayBuffer())
     const saved = encode(optimizer.save())
     for (let at = 0; at < bytes.length; at++) {
@@ -604,7 +604,7 @@ describe("damage to a run's file", () => {
 describe('the recorded file of the current version', () => {
   const checkpoint = JSON.parse(readFileSync(new URL('../data/checkpoint-3.json', import.meta.url), 'utf8'))
 
-  test.each(dtypes)('is read back as the checkpoint of the current version, %s', async (dtype) => {
+  test.each(dtypes)('is read back as the recorded checkpoint, %s', async (dtype) => {
     const file = new URL(`../data/run-3-${dtype}.safetensors`, import.meta.url)
     const saved = decode(JSON.stringify(checkpoint[dtype].saved))
     if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file))

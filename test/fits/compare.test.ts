@@ -76,7 +76,7 @@ describe('the function compare', () => {
     expect(pValue).toBe(fSurvival(statistic, 1, Infinity))
   })
 
-  test('treats a line as a limit of an exponential, and an exponential as a part of two exponentials', () => {
+  test('detects that one exponential is nested in two exponentials, and that a line is only a limit', () => {
     const { test, degreesOfFreedom, pValue, message } = compare(one, two)
     expect([test, degreesOfFreedom, message]).toEqual(['F', [2, 26], ''])
     expect(pValue).toBeLessThan(1e-15)

@@ -174,7 +174,7 @@ describe('a parameter with the option positive', () => {
     expect(down.reason).toBe('converged')
   })
 
-  test('has multiStart values that are distributed uniformly in the logarithm', () => {
+  test('has multiStart starting values with uniformly distributed logarithms', () => {
     const { t, y } = dataOf(7)
     const box = { min: 1e-6, max: 1e6, positive: true }
     const found = fitOne(

@@ -64,7 +64,7 @@ describe('the npm tarball', () => {
     expect(readFileSync(tarball).length).toBeLessThan(1_800_000)
   })
 
-  test("has the size that docs/everywhere.md states, and so does the addon's tarball", () => {
+  test('has the size that docs/everywhere.md states, for the package and for the addon', () => {
     const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
     const kilobytes = Number(/about (\d+) kB/.exec(text)?.[1])
     expect(Math.abs(readFileSync(tarball).length / 1000 - kilobytes)).toBeLessThan(15)

@@ -67,7 +67,7 @@ describe('rows of a pasted table', () => {
     return selectRows(table, chosen, makeTask(table, chosen, state))
   }
 
-  test('are dropped with a reason if they contain invalid numbers', () => {
+  test('are dropped with a reason if a number is invalid', () => {
     const { x, y, leftOut } = of({})
     expect([...x]).toEqual([1, 5, 6, 9])
     expect([...y]).toEqual([2, 6, 7, 10])
@@ -139,7 +139,7 @@ describe('the settings on the fit page', () => {
     })
   })
 
-  test('may refer to positive and derived parameters, even those only in expressions', () => {
+  test('may refer to positive and derived parameters that occur only in expressions', () => {
     const state = {
       ...initial,
       expression: 'a*exp(-b*t) + c',
@@ -189,7 +189,7 @@ describe('a model on the fit page', () => {
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
-  test('uses the columns that occur in a typed model', () => {
+  test('uses the columns whose names the visitor typed', () => {
     expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })

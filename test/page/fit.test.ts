@@ -657,7 +657,7 @@ describe('many small changes on the fit page', () => {
 })
 
 describe('the result on the fit page', () => {
-  test('can be saved with the same bits as in Node, and the plot as an image', async () => {
+  test('can be saved with the same bits as in Node, and as an image', async () => {
     const page = await open('start.c=0.5')
     const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: starts })
     await expectFit(page, expected)

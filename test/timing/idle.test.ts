@@ -22,7 +22,7 @@ describe('an idle native optimizer', () => {
     expect(inChild(body)).toBeLessThan(50)
   })
 
-  describe.runIf(process.platform === 'linux')('according to the CPU time per thread', () => {
+  describe.runIf(process.platform === 'linux')('with CPU time measured per thread', () => {
     const times = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
