@@ -1,6 +1,7 @@
 /**
- * Adafactor: PyTorch's and Optax's trajectories from `data/adafactor.json` with fourteen gradients each. Matrices have
- * the same bits on every engine. Row and column statistics survive when tensors are added, extended, frozen and saved.
+ * Adafactor follows the trajectories of PyTorch and Optax in `data/adafactor.json`, each with fourteen gradients.
+ * Matrices have the same bits on every engine. Row and column statistics survive when tensors are added, extended,
+ * frozen and saved.
  */
 
 import { readFileSync } from 'node:fs'
@@ -40,8 +41,8 @@ describe.each(variants)('Adafactor on $name', ({ name: _, ...engine }) => {
 })
 
 /**
- * Matrices with one row, one column, less than a vector, several pieces, several per unit and no elements; and a
- * vector.
+ * A vector, and matrices: with one row, one column, several pieces, several units per piece, few elements and no
+ * elements.
  */
 const shapes = [
   ...[
@@ -93,7 +94,7 @@ function bits(optimizer: Optimizer): string {
   return digest([...arrays, ...numbers].map(withOneNaN))
 }
 
-/** Parameters with a nonzero root mean square; the last gradients are of all kinds. */
+/** Parameters with a nonzero root mean square. The last gradients have values of all kinds. */
 function tensors(dtype: Dtype, seed: number): Data {
   const data = makeData(dtype, lengths, seed, true)
   return { ...data, initial: data.initial.map((values) => values.map((x) => (Math.abs(x) < 100 ? x : 1))) }

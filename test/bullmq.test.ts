@@ -1,6 +1,6 @@
 /**
- * antigrad/bullmq with a real Redis on a socket in a temporary folder. Processes are killed or suspended, and the queue
- * is deleted; the merge still has the bytes of a single process. `npm run test:faults` runs more such tests.
+ * antigrad/bullmq with a real Redis server on a socket in a temporary folder. Processes are killed or suspended, and
+ * the queue is deleted. The merge still has the bytes of a single process. `npm run test:faults` runs more such tests.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -174,10 +174,10 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     for (const data of [...hostile, ...more]) {
       const options = { lifo: true, removeOnFail: true }
       await queue.add('chunk', data, options)
-      // With many attempts, in front of all others.
+      // The entry has many attempts, and precedes all other entries.
       await queue.add('another', data, { ...options, attempts: 1e6 })
     }
-    // Not added by BullMQ: an entry that is not JSON, and an id without an entry.
+    // Entries that BullMQ has not added: an entry that is not JSON, and an id without an entry.
     await connection.hset(`bull:${name}:torn`, { name: 'chunk', data: '{', opts: '{' })
     await connection.rpush(`bull:${name}:wait`, 'torn', 'nothing')
     await ended(worker.child)
@@ -220,7 +220,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     }
     const spans = exporter.getFinishedSpans()
     const names = spans.map(({ name }) => name.split(' ')[0])
-    // A chunk that is processed while the queue is filled is queued once more.
+    // A chunk that is processed while the queue is filled is queued a second time.
     expect(names.filter((name) => name === 'process').length).toBeGreaterThanOrEqual(24)
     expect(names).toContain('addBulk')
     const said = JSON.stringify(spans.map(({ name, attributes, events }) => ({ name, attributes, events })))
@@ -239,7 +239,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 20_000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
     writeFileSync(join(folder, 'stopped.json'), JSON.stringify(long))
-    // The library and the command line end alike; nothing remains that would keep the process alive.
+    // The library and the command line end in the same way. Nothing keeps the process alive.
     const store = newStore()
     const script = `
       import { readFileSync } from 'node:fs'
@@ -331,7 +331,7 @@ test.each(['http://me:secret@host:6379', 'rediz://host', 'unix:///run/redis.sock
 
 describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () => {
   test('even if workers are killed 50 times', async () => {
-    // Enough chunks that some remain at the last kill.
+    // The number of chunks is large enough that some chunks remain at the last kill.
     const lr = Array.from({ length: 160 }, (_, k) => 1e-4 * (k + 1))
     const asked = { options: { lr }, starts: 4096, maxIterations: 4000, tolerance: 0 }
     const { plan: long } = await planSweep(asked, { chunkSize: 1 })

@@ -1,4 +1,4 @@
-/** Attacks and unlucky programs against the public API. */
+/** Attacks and unusual programs against the public API. */
 
 import {
   adam,
@@ -90,7 +90,7 @@ describe.each(engineNames)('gradients that change after validation on the engine
   const transfer = (array: Float32Array<ArrayBuffer>) =>
     structuredClone(array.buffer, { transfer: [array.buffer] })
 
-  /** Node 20 supports resizable buffers, which TypeScript's ES2023 types lack. */
+  /** Node 20 supports resizable buffers, which are missing from TypeScript's ES2023 types. */
   const Resizable = ArrayBuffer as unknown as new (
     length: number,
     options: { maxByteLength: number },
@@ -216,7 +216,7 @@ describe('gradientPoint', () => {
       zeroGrads: true,
     })
     optimizer.gradientPoint()
-    // An arena of this size has its own memory, in which it begins here.
+    // An arena of this size has its own memory, and begins here.
     const header = new Uint32Array(optimizer.params.buffer, 65_536, 10)
     const whole = header.slice()
     header.fill(0xffffffff)

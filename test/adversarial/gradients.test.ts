@@ -1,5 +1,6 @@
 /**
- * Gradients that are overwritten after `stepAsync` has received them, and views of the optimizer in exchanged places.
+ * Gradients that are overwritten after the `stepAsync` call, and gradients that are the optimizer's views in exchanged
+ * places.
  */
 
 import { adam, ema, Optimizer, type OptimizerOptions } from 'antigrad'
@@ -12,7 +13,7 @@ const make = (engine: (typeof engineNames)[number], options: OptimizerOptions = 
   return new Optimizer(params, adam({ lr: 0.1 }), { engine, average: ema(0.5), ...(options as object) })
 }
 
-/** Excludes `grads`, whose values are unspecified after a step. */
+/** Excludes `grads`, because a step leaves the values of `grads` unspecified. */
 const seen = (optimizer: Anything) =>
   inBits([
     optimizer.save(),

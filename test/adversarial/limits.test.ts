@@ -1,4 +1,4 @@
-/** Memory and stack limits, and memory that other objects share. */
+/** Memory limits, stack limits, and memory that is shared with other objects. */
 
 import { adam, Optimizer } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { inChild } from '../children.js'
 import { engineNames, inBits } from '../helpers.js'
 import { type Anything, everything, gradients, refusal, underWay } from './subject.js'
 
-/** For a child process: an optimizer whose tensors need memory of their own, and its visible state. */
+/** For a child process: an optimizer whose tensors have a separate memory, and the visible state of the optimizer. */
 const large = (engine: string) => `
   const { createHash } = await import('node:crypto')
   const length = 300_000
@@ -60,7 +60,7 @@ describe.each(engineNames)('memory exhaustion on the engine %s', (engine) => {
       })`
     const [first, ...others] = inChild(body, { before }) as unknown[]
     expect(first).toEqual(['MemoryError', true, true])
-    // A second allocation may be unnecessary.
+    // The call may need no second allocation.
     for (const other of others) if (other !== null) expect(other).toEqual(first)
   })
 })
@@ -68,7 +68,7 @@ describe.each(engineNames)('memory exhaustion on the engine %s', (engine) => {
 test.each(engineNames)(
   'memory exhaustion in save() or restore() on the engine %s ends only the current call',
   (engine) => {
-    // Views need no memory.
+    // Views allocate no memory.
     const stub = `
     let left = Infinity
     for (const name of ['Float32Array', 'Float64Array']) {

@@ -1,4 +1,4 @@
-/** Attacks with arrays, prototypes and results: large, shared and later modified values. */
+/** Attacks with arrays, prototypes and results: large values, shared values, and values that change later. */
 
 import { adam, adamw, ema, layerDecay, type Match, noDecay, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -57,7 +57,7 @@ describe('the match of a group', () => {
 test('an optimizer supports more tensors than a call can have arguments', () => {
   const many = () => Array.from({ length: 150_000 }, () => Float64Array.of(1))
   const optimizer = new Optimizer(many(), sgd({ lr: 1 }), { clip: { norm: 1 }, engine: 'typescript' })
-  // The square overflows.
+  // The square of the value overflows.
   optimizer.step(many().map(() => Float64Array.of(1e200)))
   expect(optimizer.lastStep.norm / (1e200 * Math.sqrt(150_000))).toBeCloseTo(1, 6)
   optimizer.add(many())
@@ -79,7 +79,7 @@ test('a group refuses an option value that no rule accepts, even if the group ma
     () => make({ lr: { schedule: 'warmup', value: NaN, steps: 1, from: null } }),
     'groups[0]: lr: warmup: value',
   )
-  // Each value belongs to some rule.
+  // Each value is valid for some rule.
   for (const form of ['torch', 'optax', 'essay']) make({ form })
   make({ lr: () => 1, weightDecay: { schedule: 'warmup', value: 1, steps: 1, from: null } })
 })
@@ -148,7 +148,7 @@ test('properties of Object.prototype are not read as options', () => {
 })
 
 describe('an object that the library returns', () => {
-  /** Overwrites everything that is writable, recursively. */
+  /** Overwrites everything writable, recursively. */
   function spoil(value: Anything): void {
     if (typeof value !== 'object' || value === null) return
     if (ArrayBuffer.isView(value)) return void (value as Float32Array).fill(77)

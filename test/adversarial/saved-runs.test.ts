@@ -57,7 +57,7 @@ describe('the structure of a saved run', () => {
     ],
     ['__proto__ in place of one', (saved: Anything) => (saved.tensors = JSON.parse('{ "__proto__": {} }'))],
   ])('is refused: %s', (name, change) => {
-    // `restore` copies its input, so one array may serve two tensors.
+    // `restore` copies the input, so two tensors may share one array.
     if (name === 'an array for two tensors') refusal(() => load(changed(change)))
     else if (name === 'no tensor') {
       refusal(() => load(changed(change)))
@@ -200,7 +200,7 @@ test('a saved run with an arbitrary value in any field is refused, or the loaded
           expect(everything(optimizer)).toBe(before)
           continue
         }
-        // An option may have become a function, which returns arbitrary values.
+        // An option may have become a function that returns arbitrary values.
         try {
           for (let k = 0; k < 2; k++) went.step()
           load(went.save())
@@ -316,7 +316,7 @@ describe('the arrays of a saved run', () => {
           tensors.w.state.v = copy(state.w.m)
           tensors.cold.params = copy(params.body.b)
           tensors['body.b'].params = copy(params.cold)
-          // The tensor is unfrozen, and so moves.
+          // The tensor is unfrozen, and therefore moves.
           tensors.cold = { ...tensors.cold, frozen: false, clock: tensors.w.clock }
           tensors.cold.state = { m: copy(params.cold), v: copy(params.body.b) }
         })
