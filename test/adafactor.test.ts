@@ -40,10 +40,7 @@ describe.each(variants)('Adafactor on $name', ({ name: _, ...engine }) => {
   )
 })
 
-/**
- * A vector, and matrices: with one row, one column, several pieces, several units per piece, few elements and no
- * elements.
- */
+/** A vector, and matrices with one row, with one column, with few elements, of several pieces and without elements. */
 const shapes = [
   ...[
     [1, 200],

@@ -24,7 +24,7 @@ test.each(Object.keys(corpus) as Target[])(
     const { found, inputs, taken } = await fuzzBytes(file, target, { seed: 1, runs, seconds: 600 })
     expect(found).toBeNull()
     expect(inputs).toBeGreaterThanOrEqual(runs)
-    // The unmodified corpus and some mutants are accepted; mutants that are refused at once test little.
+    // The unmodified corpus and some mutants are accepted. Mutants that are refused at once test little.
     expect(taken).toBeGreaterThan(corpus[target].length)
   },
   700_000,

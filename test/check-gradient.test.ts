@@ -26,7 +26,7 @@ const waves: Whole = {
   },
 }
 
-/** An objective of one variable. */
+/** An objective with one variable. */
 const single = (value: (x: number) => number, slope: (x: number) => number): Whole => ({
   value: (x) => value(x[0]),
   gradient(x, out) {
@@ -34,7 +34,7 @@ const single = (value: (x: number) => number, slope: (x: number) => number): Who
   },
 })
 
-/** The same objective with a different gradient. */
+/** The same objective with another gradient. */
 const changed = (objective: Whole, change: (out: { [i: number]: number }) => void): Whole => ({
   ...objective,
   gradient(x, out) {
@@ -161,7 +161,7 @@ describe('checkGradient with a wrong gradient', () => {
 })
 
 describe('checkGradient during finite differences', () => {
-  /** The points of evaluation. */
+  /** The points at which the objective was evaluated. */
   const points = (x: ArrayLike<number>, options = {}) => {
     const seen: ArrayLike<number>[] = []
     const value = (x: ArrayLike<number>) => {

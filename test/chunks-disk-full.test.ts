@@ -1,6 +1,6 @@
 /**
- * Stores on a full and on a read-only file system. Both are real file systems in memory, which only root can mount. A
- * run ends with an error, loses nothing, and continues when space is available.
+ * Stores on a full file system and on a read-only file system. Both are real file systems in memory, which only root
+ * can mount. A run ends with an error, loses no results, and continues when space is available.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -24,7 +24,7 @@ const filler = join(mounted, 'filler')
 let plan: Plan
 let direct: string
 
-/** Leaves this number of bytes free. */
+/** Fills the disk except for a number of bytes. */
 const fill = (left: number) => {
   rmSync(filler, { force: true })
   const { bavail, bsize } = statfsSync(mounted)
@@ -48,7 +48,7 @@ async function merged(store: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  // Results of about 14 kB each.
+  // Each result has about 14 kB.
   const lr = Array.from({ length: 480 }, (_, k) => 1e-4 * (k + 1))
   const asked = { options: { lr }, starts: 4, maxIterations: 10 }
   plan = (await planSweep(asked, { chunkSize: 60 })).plan
@@ -66,7 +66,7 @@ afterAll(() => {
 describe.skipIf(!isThere)('a store on a small disk', () => {
   test('keeps only complete results when the disk is full, and lets a later run continue', async () => {
     await runChunks(plan, { store, shard: { index: 0, count: 4 } })
-    // Enough space for the write test, but not for a result.
+    // The space suffices for the write test, but not for a result.
     fill(8192)
     const told = run('run', 'plan.json', '--store', store)
     expect({ ...told, status: told.status }).toMatchObject({ status: 2, stdout: '' })

@@ -1,6 +1,6 @@
 /**
- * Chunks of tables in other formats: NDJSON, and columns of safetensors files. Their fits have the bytes of the CSV
- * file's fits.
+ * Chunks of tables in other formats: NDJSON, and columns of safetensors files. The fits have the same bytes as the fits
+ * of the CSV file.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -50,7 +50,7 @@ function safetensors(
   return Buffer.concat([encodeHeader({ metadata: new Map(), tensors }), ...parts])
 }
 const columns = () => ({
-  // An unused column of another length with single bytes, so that later columns start at odd offsets.
+  // An unused column of single bytes with another length, so that later columns start at odd offsets.
   note: { dtype: 'U8', values: Uint8Array.of(1, 2, 3) },
   y: { dtype: 'F64', values: Float64Array.from(rows, ({ y }) => y) },
   well: { dtype: 'I64', values: BigInt64Array.from(rows, ({ well }) => BigInt(well)) },
@@ -72,7 +72,7 @@ let direct: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'antigrad-tables-'))
   writeFileSync(at('wells.csv'), `well,t,y\n${rows.map(({ well, t, y }) => `${well},${t},${y}\n`).join('')}`)
-  // Keys in any order, additional keys, blank lines, and both kinds of line ends.
+  // Rows with keys in any order, additional keys, blank lines, and both kinds of line ends.
   const lines = rows.map(({ well, t, y }, k) =>
     JSON.stringify(k % 3 === 0 ? { y, é: ['€'], t, well: `${well}` } : { well, t, y }),
   )

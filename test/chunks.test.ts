@@ -1,5 +1,5 @@
 /**
- * Plans, chunks and stores: whatever happens to workers and results, the merge has the bytes of a single process, or
+ * Plans, chunks and stores. Whatever happens to workers and results, the merge has the bytes of a single process, or
  * reports the problem.
  */
 
@@ -60,7 +60,7 @@ function printed(...args: string[]): string {
   return stdout
 }
 
-/** Names and row numbers with various lengths in bytes, and quoted cells with line ends. */
+/** Names and row numbers of various lengths in bytes, and quoted cells that contain line ends. */
 const next = random(3)
 const GROUPS = 40
 const rowsOf = (k: number) =>
@@ -308,7 +308,7 @@ describe('the shards of a plan', () => {
     await expect(runChunks(plan, { store, shard: { index: 3, count: 3 } })).rejects.toThrow(
       'shard: expected k from 0 to 2, got 3',
     )
-    // More shards than chunks.
+    // The number of shards exceeds the number of chunks.
     expect(await runChunks(plan, { store, shard: { index: 99, count: 100 } })).toEqual([])
   })
 
@@ -408,7 +408,7 @@ describe('a store of results', () => {
     const files = filesIn(store)
     truncateSync(files[0], statSync(files[0]).size - 70)
     writeFileSync(files[1], readFileSync(files[1]).fill(32, 5, 6))
-    // Stored under the name of another result.
+    // The result is stored under the name of another result.
     rmSync(files[3])
     renameSync(files[2], files[3])
     const before = await status(plan, { store })
@@ -453,7 +453,7 @@ describe('the data file of a plan', () => {
       const there = (await planFits(address, asked, { group: 'well', chunkSize: 20, name: 'wells.csv' })).plan
       expect(there.chunks).toEqual(plan.chunks)
       const store = newStore()
-      // Kept connections fail like this after the server has closed them.
+      // Kept connections fail in this way after the server has closed the connections.
       breaks = 2
       await runChunks(plan, { store, data: address })
       expect(await merged(plan, store)).toBe(direct)

@@ -1,4 +1,4 @@
-/** The built command line, in separate processes. */
+/** The built command line in separate processes. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ const cli = fileURLToPath(new URL('../dist/command-line/cli.js', import.meta.url
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 const available = Object.entries(engines()).flatMap(([name, { available }]) => (available ? [name] : []))
 
-/** Runs the command line, after some code of the test. */
+/** Runs the command line after some code of the test. */
 function antigrad(args: string[], { before = '', engine = '', threads = '' } = {}) {
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', preload, cli, ...args], {
@@ -64,7 +64,7 @@ describe('a race of all rules', () => {
       expect(reason, name).toBe(oscillates ? 'max-iterations' : 'converged')
       if (oscillates) expect(iterations).toBe(50_000)
       else expect(iterations, name).toBeLessThan(50_000)
-      // Decay in the gradient moves the minimum.
+      // Decay that is added to the gradient moves the minimum.
       const about = oscillates || name === 'adam-l2' ? 2e-3 : 1e-5
       expect(distance, name).toBeLessThan(rule === 'signSgd' ? 0.12 : about)
       expect(distance).toBe(Math.sqrt((x[0] - 1) * (x[0] - 1) + (x[1] - 1) * (x[1] - 1)))
@@ -253,7 +253,7 @@ describe('an invalid antigrad command', () => {
     const { status, stdout, stderr } = antigrad(['race', '--engine', 'wasm'], { before })
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: the engine wasm .*forbidden here\n$/)
-    // Without a request, the other engines run, and the report explains the missing one.
+    // Without a requested engine, the other engines run, and the report explains the missing engine.
     const { raced, engines: report } = json('--rule adam', { before })
     expect(raced).toEqual(available.filter((name) => name !== 'wasm'))
     expect(report.wasm).toMatchObject({
@@ -271,8 +271,8 @@ describe('an invalid antigrad command', () => {
 })
 
 test('antigrad race ends with exit status 1 if engines disagree, and names the first update that differs', () => {
-  // RMSProp takes two roots per update here, after one for the distance of momentum. This engine's root number 102 is
-  // slightly wrong.
+  // Each update of RMSProp takes two roots, and the distance of momentum takes one root. The test's engine changes root
+  // number 102 slightly.
   const before = `
     const { sqrt } = Math
     let calls = 0
@@ -371,7 +371,7 @@ describe('the command `rules`', () => {
     })
     expect(lion.beta2.default).toBe(0.99)
     expect(antigrad(['rules', 'adamw']).stdout).toMatch(/^ {2}weightDecay +0\.01 +weight decay λ ≥ 0/m)
-    // A default that is a rule has a table of its own.
+    // A default that is a rule has a separate table.
     expect(antigrad(['rules', 'muon']).stdout).toMatch(/^ {2}fallback +adamw\(\) /m)
   })
 

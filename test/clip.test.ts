@@ -27,7 +27,7 @@ const threads = [1, 2, 3].map((threads) => ({
   threads,
 }))
 
-/** Awkward lengths, and one beyond two block boundaries. */
+/** Irregular lengths, one of which exceeds two block boundaries. */
 const lengths = [0, 1, 3, 4, 15, 16, 17, 33, 255, 256, 257, 40_003]
 
 /** Numbers whose squares have exact sums in any order. */
@@ -87,7 +87,7 @@ const clips: Record<string, Clip> = {
 const rule = adam({ lr: 0.1, weightDecay: 0.1 })
 const startsOf = remembered((dtype: Dtype) => lengths.map((length, i) => exact(i, length, dtype)))
 
-/** A step's gradients, and its result. */
+/** The gradients of a step, and the result of the step. */
 const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
   const f = roundOf[dtype]
   const [clip, start] = [clips[name], startsOf(dtype)]
@@ -215,7 +215,7 @@ describe.each([...variants, ...threads])('clipping per tensor on $name', ({ name
 })
 
 /**
- * Matrices with several rows, one row, one column, three dimensions and no elements; a vector; and a tensor without a
+ * Matrices with several rows, one row, one column, three dimensions and no elements, a vector, and a tensor without a
  * shape.
  */
 const shapes = [[7, 5], [1, 40_003], [300, 1], [3, 4, 6], [0, 5], [300, 70], [33], undefined]
@@ -382,7 +382,7 @@ describe('clips of groups', () => {
     const loaded = Optimizer.load<typeof start>(saved)
     loaded.step(gradients)
     expect(moved(loaded)).toEqual({ body: 0.5, head: 1, extra: 0.5 })
-    // The optimizer's own clip is unchanged.
+    // The optimizer's own clip stays unchanged.
     const restored = new Optimizer(start, rule, { clip: { tensorNorm: 0.5 } })
     restored.restore(saved)
     restored.step(gradients)

@@ -1,4 +1,4 @@
-/** docs/coming-from.md: the output of the other library and the output of our lines are the same numbers. */
+/** docs/coming-from.md: the code for the other library and the code for antigrad print the same numbers. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -23,13 +23,13 @@ const sections = text
 const numbersIn = (line: string) =>
   [...line.matchAll(/-?\d+(?:\.\d+)?(?:e[-+]?\d+)?/g)].map(([number]) => Number(number))
 
-/** The output of a block. If it cannot run here, a comment in its last line contains the output. */
+/** The output of a block. If the block cannot run here, a comment in the last line contains the output. */
 async function printed({ language, code }: { language: string; code: string }): Promise<number[]> {
   const last = code.trim().split('\n').at(-1) as string
   if (/^(#|\/\/) /.test(last)) return numbersIn(last)
   const { outputFiles } = await build({
     stdin: { contents: code, resolveDir: home, loader: language as 'js' | 'ts' },
-    // fmin's own entry for Node does not load there.
+    // The entry point of fmin for Node does not load in the tests.
     mainFields: ['jsnext:main', 'module', 'main'],
     ...{ bundle: true, platform: 'node', format: 'cjs', write: false, logLevel: 'error' },
     alias: {
@@ -46,7 +46,7 @@ async function printed({ language, code }: { language: string; code: string }): 
   return lines.flat().filter((value): value is number => typeof value === 'number')
 }
 
-/** The precision of both outputs, if the other library has fewer digits: relative to the largest number. */
+/** The relative precision of both outputs, if the other library is less precise. The largest number is the unit. */
 const tolerances: Record<string, number> = {
   'ml-levenberg-marquardt': 3e-4,
   fmin: 1e-4,

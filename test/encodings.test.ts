@@ -1,4 +1,4 @@
-/** Tables in UTF-8 are accepted. Tables in other encodings are refused with the position of the byte. */
+/** Tables in UTF-8 are accepted. Tables in other encodings are refused with the position of the first invalid byte. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ const run = (...args: string[]) =>
     cwd: folder,
   })
 
-/** Bytes in parts of the given size. */
+/** Bytes, divided into parts of the given size. */
 const inParts = (bytes: Uint8Array, size: number) =>
   Readable.from(
     Array.from({ length: Math.ceil(bytes.length / size) }, (_, k) =>
@@ -122,7 +122,7 @@ describe('a table in UTF-8', () => {
       const message = await messageOf(readCsv(inParts(all, size), request))
       const [, offset] = /got the byte .* at offset (\d+)[;:]/.exec(message) ?? []
       expect(offset !== undefined).toBe(!isText)
-      // Everything before this byte is valid, and the sequence with it is not.
+      // All bytes before the position are valid, and the sequence at the position is invalid.
       if (offset !== undefined)
         expect(
           Buffer.from(all.subarray(0, Number(offset)).toString()).equals(all.subarray(0, Number(offset))),
@@ -167,7 +167,7 @@ describe('chunks of a UTF-8 table', () => {
       const seen: number[] = []
       const onRow = (_: number, begin: number) => void seen.push(begin)
       await readCsv(inParts(Buffer.concat(all), size), { ...request, dropsInvalid: true, onRow })
-      // A row before blank lines ends after or before them.
+      // A row before blank lines may end before or after the blank lines.
       const expected = list.flatMap(({ isBad }, k) => (isBad ? [] : [begins[k + 1]]))
       expect(
         seen.map((begin, k) => Buffer.concat(all).subarray(expected[k], begin).toString().trim()),

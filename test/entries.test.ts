@@ -1,4 +1,4 @@
-/** The entries of the package in Node by the exports of package.json; `import` and `require` share one library. */
+/** The entry points of the package in Node, as package.json exports them. `import` and `require` share one library. */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ test.each(entries)('import, require and the ES modules provide the same exports 
   const path = require.resolve(entry)
   const module = await import(pathToFileURL(path.replace('/dist/node/', '/dist/')).href)
   expect(Object.keys(required).sort()).toEqual(Object.keys(module).sort())
-  // Node's file, and the file for bundlers.
+  // The file for Node, and the file for bundlers.
   for (const file of ['load.mjs', 'index.mjs']) {
     const imported = await import(pathToFileURL(path.replace(/index\.js$/, file)).href)
     expect(Object.keys(imported).sort()).toEqual(Object.keys(required).sort())
@@ -51,7 +51,7 @@ test('file errors are instances of AntigradError with both import and require', 
   )
 })
 
-/** Files of dist/node, and the module folders that each contains. */
+/** The files of dist/node, each with the module folders that the file contains. */
 const folders = {
   expressions: ['equations', 'expressions'],
   many: ['many'],
@@ -80,7 +80,7 @@ test.each(Object.entries(folders))(
       const modules = createRequire(file)(path)[Symbol.for(symbol)]
       expect(Object.keys(modules[module]).length, module).toBeGreaterThan(0)
     }
-    // No module of the library occurs twice.
+    // No module of the library occurs in two files.
     const found = [...text.matchAll(/^\/\/ dist\/([^/\n]+)\//gm)].map(([, folder]) => folder)
     expect([...new Set(found)].sort()).toEqual(own)
   },

@@ -53,14 +53,14 @@ function refusal(call: () => unknown, Kind: typeof ArgumentError, argument?: str
     // Only a suggestion may follow.
     expect(message.slice(said.length)).toMatch(/^( \((did you mean .*\?|.* is for .*)\))?$/)
     expect(message.length).toBeLessThan(600)
-    // The error may name a part of the argument, as for schedules.
+    // The error may name a part of the argument, as it does for schedules.
     if (argument !== undefined) expect(`${named}: `.startsWith(`${argument}: `), named).toBe(true)
     return error as ArgumentError
   }
   throw new Error('nothing was thrown')
 }
 
-/** An optimizer in the middle of a run, with clipping, a skipped tensor and therefore two update counts. */
+/** An optimizer in the middle of a run with clipping and a skipped tensor, and therefore with two update counts. */
 function underWay(rule: Rule = adam({ lr: 0.1 }), options: OptimizerOptions = { clip: { norm: 1 } }) {
   const optimizer = new Optimizer(
     { w: Float32Array.of(1, -0, 3), nested: { list: [Float32Array.of(4, 5)] } },
@@ -77,7 +77,7 @@ function underWay(rule: Rule = adam({ lr: 0.1 }), options: OptimizerOptions = { 
 
 type UnderWay = ReturnType<typeof underWay>
 
-/** Expects that the call throws and changes nothing visible, including later steps. */
+/** Expects that the call throws an error, and that no later step can detect a change. */
 function changesNothing(
   call: (optimizer: UnderWay) => unknown,
   Kind: typeof ArgumentError,
@@ -103,7 +103,7 @@ function detached(array: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   return array
 }
 
-/** An array nested `depth` times. */
+/** An array that is nested `depth` levels deep. */
 function nest(depth: number): unknown {
   let node: unknown = Float32Array.of(1)
   for (let i = 0; i < depth; i++) node = [node]
@@ -283,7 +283,7 @@ describe('an optimizer refuses', () => {
         const argument = `${name}: ${option}`
         for (const value of examplesOf(definition, antigrad).refused) {
           const error = refusal(() => rule({ [option]: value }), OptionError, argument)
-          // If an object is read, the message may refer to a part of it.
+          // If the value is an object, the message may refer to a part of the object.
           const isRead = Object(value) === value || (definition.read !== undefined && !definition.schedulable)
           expect(isRead || error.expected.startsWith(definition.expected), error.message).toBe(true)
           refusal(() => new Optimizer(shared, forged({ [option]: value })), OptionError, argument)
@@ -326,7 +326,7 @@ describe('an optimizer refuses', () => {
               lr = 1e-3
             }
           }
-          // As a matrix, because some rules accept only matrices.
+          // The tensor is a matrix, because some rules accept only matrices.
           const begin = () => underWay(rule({ lr: () => lr }), { shapes: { w: [1, 3] } })
           changesNothing(step, OptionError, `${name}: lr at t = 2`, begin)
         }
@@ -667,7 +667,7 @@ describe('an unavailable engine', () => {
     { engine: 'native' }))`
   const addonFile = readdirSync(join(home, 'native')).find((name) => name.endsWith('.node')) as string
 
-  /** A copy of the package with this file instead of the addon. */
+  /** A copy of the package with a file of the given text instead of the addon. */
   const withAddon = <T>(text: string | null, use: (folder: string) => T): T =>
     withCopy((folder) => {
       if (text !== null) {
@@ -847,7 +847,7 @@ describe('a memory error', () => {
   test('is not caused by an attempt to transfer WebAssembly memory', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), gradientDescent({ lr: 1 }))
     const { buffer } = optimizer.params
-    // Node 20 clones it; later versions refuse.
+    // Node 20 clones the object, and later versions refuse to clone the object.
     try {
       structuredClone(buffer, { transfer: [buffer] })
     } catch {}

@@ -1,4 +1,4 @@
-/** Malicious or mistaken equations lead to a typed error with a position, within little time, and change nothing. */
+/** Malicious or mistaken equations quickly cause a typed error with a position, and change nothing. */
 
 import { ArgumentError, adam, defineRule, describeRule, EquationError, Optimizer } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ const engine = 'typescript'
 const make = (step: string, rest: object = {}) => defineRule('attacked', { step, ...rest } as Given)
 const F = Float64Array.of.bind(Float64Array) as (...numbers: number[]) => Float64Array
 
-/** The exception, and the milliseconds until it was thrown. */
+/** The exception, and the time in milliseconds until the exception was thrown. */
 function refusal(call: () => unknown): { error: EquationError; took: number } {
   const begin = performance.now()
   try {

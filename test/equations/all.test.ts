@@ -1,4 +1,4 @@
-/** Sums over all tensors include only tensors that use the rule with the same options and clips. */
+/** Sums over all tensors include only tensors that use the same rule with the same options and clips. */
 
 import { defineRule, Optimizer } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -17,7 +17,7 @@ const gradients = { a: Float32Array.of(0.5, 0.25, -1), b: Float32Array.of(3, 2) 
 const UPDATES = 3
 
 describe.each(variants)("a custom rule's sums over all tensors on $name", ({ name: _, ...engine }) => {
-  /** The result of a tensor that uses the rule alone. */
+  /** The result of a tensor in an optimizer without other tensors. */
   const alone = (name: 'a' | 'b') => {
     const optimizer = new Optimizer({ [name]: params[name] }, rule, engine)
     for (let k = 0; k < UPDATES; k++) optimizer.step({ [name]: gradients[name] })
@@ -46,7 +46,7 @@ describe.each(variants)("a custom rule's sums over all tensors on $name", ({ nam
     const lengths = [0, 1, 0, 0, 1, 0]
     const ones = lengths.map((length) => new Float32Array(length).fill(1))
     const optimizer = new Optimizer(ones, rule(), { ...engine, onNonFinite: 'skip' })
-    // Tensors with gradients are separated from now on, although the step is skipped.
+    // From the skipped step on, tensors with gradients are separate from all other tensors.
     optimizer.step(ones.map((one, i) => (i % 3 === 1 ? one.map(() => NaN) : null)))
     for (let k = 1; k <= UPDATES; k++) {
       optimizer.step(ones)
