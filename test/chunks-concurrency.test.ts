@@ -73,7 +73,7 @@ const stateOf = (pid: number | undefined) =>
   spawnSync('ps', ['-o', 'stat=', '-p', `${pid}`], { encoding: 'utf8' }).stdout
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** The removal includes files that are written meanwhile. */
+/** Removes a store, including files that are written during the removal. */
 function remove(store: string): void {
   try {
     rmSync(store, { recursive: true })

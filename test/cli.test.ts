@@ -271,8 +271,8 @@ describe('an invalid antigrad command', () => {
 })
 
 test('antigrad race ends with exit status 1 if engines disagree, and names the first update that differs', () => {
-  // Each update of RMSProp takes two roots, and the distance of momentum takes one root. The test's engine changes root
-  // number 102 slightly.
+  // The distance of momentum takes one root, and each update of RMSProp takes two roots. The changed root number 102
+  // belongs to update 51.
   const before = `
     const { sqrt } = Math
     let calls = 0

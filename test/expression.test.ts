@@ -171,14 +171,14 @@ describe('an expression', () => {
 const names = ['x', 'y', 'z']
 const tree = treeOf({ names, literal: fc.integer({ min: 1, max: 9 }) })
 /**
- * Three numbers that no simple formula relates to each other or to an integer. At a tie such as `x == 2`, the chosen
- * branch has a derivative that differs from its neighborhood, and min and max have two derivatives.
+ * Three numbers that no simple formula relates to each other or to an integer. At a tie such as `x == 2`, the
+ * derivative of the chosen branch differs from the derivatives nearby, and min and max have two derivatives.
  */
 const point = fc
   .array(fc.double({ min: 0.5, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 })
   .map(([x, y, z]) => [(x * Math.PI) / 3, (y * Math.E) / 3, z * Math.SQRT1_2])
 
-/** Lists all three names in order, without a change of the value. */
+/** Lists all three names in order, without changing the value. */
 const withAll = (text: string) => `(0 < 1 ? ${text} : x + y + z)`
 
 describe('random expressions', () => {

@@ -1,4 +1,4 @@
-/** `antigrad fit` as built, in separate processes, and its plots. */
+/** The built command `antigrad fit` in separate processes, and the plots of the command. */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -37,7 +37,7 @@ const write = (name: string, text: string | Buffer) => writeFileSync(join(folder
 const csv = (names: readonly string[], rows: readonly (readonly unknown[])[]) =>
   [names, ...rows].map((row) => `${row.join()}\n`).join('')
 
-/** Rows of two groups, first in sequence and then interleaved. */
+/** Rows of two groups, first one group after the other and then interleaved. */
 const next = random(7)
 const decay = Array.from({ length: 60 }, (_, i) => {
   const group = i < 10 || i % 2 === 0 ? 'A' : 'B'
@@ -52,7 +52,7 @@ const STARTS = '--start a=1,b=1,c=1'
 interface Setting {
   readonly input?: string
   readonly before?: string
-  /** Flags for Node. */
+  /** Flags of Node. */
   readonly flags?: readonly string[]
 }
 
@@ -419,13 +419,13 @@ describe('input files of antigrad fit', () => {
     const row = (i: number) => `some words;${i % 1000},5;${(i % 1000) + 1}\n`
     const thousand = Array.from({ length: 1000 }, (_, i) => row(i)).join('')
     const input = `words;x;y\n${thousand.repeat(1500)}`
-    // A delayed garbage collector would otherwise leave 35 MB more.
+    // Without the flag, delayed garbage collection would leave another 35 MB.
     const flags = ['--max-semi-space-size=1']
     const used = (text: string) => Number(run('-', 'line', { before, flags, input: text }).stderr)
     const [many, few] = [used(input), used(`words;x;y\n${thousand}`)]
     expect(few).toBeGreaterThan(10)
-    // Two columns take 24 MB. They grow, are copied for the fit, and again for the engine. Arrays of arrays took 260 to
-    // 330.
+    // Two columns take 24 MB. Columns grow, and are copied for the fit and for the engine. Arrays of arrays took 260 to
+    // 330 MB.
     expect(many - few).toBeLessThan(210)
   })
 
@@ -788,11 +788,11 @@ describe('the command-line option', () => {
     expect(stdout).toMatch(/^a +a\*exp\(-b\*t\) \+ c +3 /m)
     expect(stdout).toMatch(/^b +a\*exp\(-b\*t\) +2 /m)
     expect(stdout).toMatch(/^a is the full model: F\(1, 57\) = [\d.]+, p = \S+$/m)
-    // A line per group, equal to that of each group alone.
+    // One line per group, equal to the line of the group alone.
     const groups = lines(`${args} --group g`)
     expect(groups.map(({ compare }) => compare.test)).toEqual(['F', 'F'])
     expect(run(`${args} --group g`).stdout.split('\n')[0]).toMatch(/p +AICc b − a +reason$/)
-    // A built-in model guesses its starts; a constant needs no column.
+    // A built-in model guesses the starting values. A constant needs no column.
     const [{ compare: line }] = lines('decay.csv --x t --compare level --start level=1', 'line')
     expect([line.fullModel, line.models[1]]).toEqual(['a', 'level'])
   })
@@ -895,7 +895,7 @@ describe('the plot of antigrad fit', () => {
   interface Element {
     readonly name: string
     readonly attributes: Record<string, string>
-    /** The ids of the ancestors, joined. */
+    /** The ids of the ancestors as one string. */
     readonly path: string
     text: string
   }
@@ -929,7 +929,7 @@ describe('the plot of antigrad fit', () => {
     return Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i], numbers[2 * i + 1]])
   }
 
-  /** Converts pixels to numbers, using the first and the last tick of an axis. */
+  /** Converts pixels to numbers by the first and the last tick of an axis. */
   function scale(elements: Element[], panel: string, axis: 'x' | 'y'): (pixel: number) => number {
     const anchor = axis === 'x' ? 'middle' : 'end'
     const marks = elements.filter(
@@ -980,7 +980,7 @@ describe('the plot of antigrad fit', () => {
     const at = { t: line.map(([x]) => toX(x)) }
     for (const [i, f] of found.predict(at).entries()) near(toY(line[i][1]), f, dy)
 
-    // The upper edge from left to right, and the lower edge back.
+    // The upper edge from left to right, and the lower edge from right to left.
     const shape = pointsOf(band.attributes.d)
     const ends = found.band({ t: shape.map(([x]) => toX(x)) })
     for (const [i, [, py]] of shape.entries()) {

@@ -1,9 +1,11 @@
-/** Direct calls of the addon with arguments that the package never passes. They lead to errors, never to signals. */
+/**
+ * Direct calls of the addon with arguments that the package never passes. Such calls cause errors, but never signals.
+ */
 
 import { describe, expect, test } from 'vitest'
 import { inChildOfModules } from './children.js'
 
-/** For a child process: the addon, and an arena of one tensor whose steps subtract its gradient. */
+/** For a child process: the addon, and an arena of one tensor. A step subtracts the tensor's gradient. */
 const prepared = `
   antigrad.engines()
   const { createRequire } = await import('node:module')
@@ -134,7 +136,7 @@ describe('the memory object that owns an arena', () => {
 })
 
 describe('a forged batch of runs', () => {
-  /** A batch in progress as words, in a copy surrounded by `GAP` unused bytes. */
+  /** The words of a batch in progress, in a copy that `GAP` unused bytes surround. */
   const batches = `${prepared}
     const GAP = 1 << 16
     const batches = []

@@ -1,4 +1,4 @@
-/** Gradients in common forms, on the fast path and before it. */
+/** Gradients in common forms, before the fast path and on the fast path. */
 
 import { adam, lion, Optimizer, sgd, sparseRows } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -12,7 +12,7 @@ describe.each(engineNames)('the gradients of a step on the engine %s', (engine) 
     const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
     const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })
     const [given, expected] = [make(), make()]
-    /** The same numbers in the middle of another buffer. */
+    /** The same numbers within another buffer. */
     const inside = new Float32Array(n + 2)
     const { buffer, byteOffset } = given.grads
     for (let k = 0; k < 8; k++) {
@@ -136,7 +136,7 @@ describe.each(engineNames)(
   (engine) => {
     const names = ['d', 'b', 'c', 'a']
     const each = <T>(make: (name: string) => T) => Object.fromEntries(names.map((name) => [name, make(name)]))
-    /** The number of elements from which gradients are lent. */
+    /** The number of elements from which gradients are borrowed. */
     const columns = 3000
     const detached = () => {
       const gradient = new Float32Array(2 * columns)
@@ -156,12 +156,12 @@ describe.each(engineNames)(
       rows: () => sparseRows([1], new Float32Array(columns).fill(1)),
     }
 
-    /** The same tensors in another memory order: one was frozen, and the run was loaded. */
+    /** The same tensors in another order in memory, because one tensor was frozen and the run was loaded. */
     const inAnyOrder = () => {
       const make = () => {
         const params = each(() => new Float32Array(2 * columns).fill(1))
         const shapes = each(() => [2, columns])
-        // A rule without sparse gradients, for which they are invalid.
+        // A rule that does not support sparse gradients.
         const groups = [{ match: 'b', rule: lion() }]
         return new Optimizer(params, sgd({ lr: 1 }), { engine, shapes, groups })
       }

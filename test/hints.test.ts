@@ -296,7 +296,7 @@ describe('an invalid objective', () => {
   })
 })
 
-/** Values that are not numbers; each is new, because some are writable. */
+/** Values that are not numbers. Each value is new, because some values are writable. */
 const strangers = {
   bigint: () => 1n,
   symbol: () => Symbol('s'),
@@ -306,7 +306,7 @@ const strangers = {
   record: () => ({}),
   function: () => (x: number) => x,
 }
-/** Arrays with such values; null in a column is a missing value. */
+/** Arrays that contain non-numeric values. In a column, null is a missing value. */
 const lists = {
   bigints: () => [1n, 2n],
   symbols: () => [Symbol('s'), Symbol('s')],
@@ -349,7 +349,7 @@ describe('a non-numeric value in fit data', () => {
 
   test.each(Object.entries(singles))('causes an error of the library: %s', async (place, call) => {
     for (const [name, make] of Object.entries(strangers)) {
-      // An object as output, and an object without columns: missing names are reported instead.
+      // An object as the output, and an object without columns. The errors for both report missing names.
       if (name === 'record' && place.startsWith('a gradient')) continue
       await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
     }
@@ -359,7 +359,7 @@ describe('a non-numeric value in fit data', () => {
     'causes an error of the library even within an array: %s',
     async (place, call) => {
       for (const [name, make] of Object.entries(lists)) {
-        // A hole is a missing value there, like NaN.
+        // A hole in an array is a missing value, like NaN.
         if (name === 'holes' && place.startsWith('data')) continue
         await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
       }

@@ -1,4 +1,4 @@
-/** Huge pages: only large arenas request them, and early enough. */
+/** Huge pages: large arenas request huge pages early enough, and small arenas request none. */
 
 import { readFileSync } from 'node:fs'
 import { adam, engines, Optimizer } from 'antigrad'
@@ -9,7 +9,7 @@ const MIB = 1 << 20
 /** Optimizers whose memory must not be collected between two measurements. */
 const alive: unknown[] = []
 
-/** Bytes of this process for which huge pages were requested (`hg` in their flags). */
+/** The bytes of the process for which huge pages were requested (`hg` in the flags of the mapping). */
 function asked(): number {
   let [bytes, size] = [0, 0]
   for (const line of readFileSync('/proc/self/smaps', 'utf8').split('\n')) {

@@ -46,7 +46,7 @@ const make = (Floats: Floats, numbers: readonly number[]) =>
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 
-/** Starting points spread over the plane, the same in every test. */
+/** Starting points that are spread over the plane, and are equal in all tests. */
 function startsOf(Floats: Floats, count: number) {
   const spread = (i: number, step: number) => 4 * ((i * step) % 1) - 2
   const column = (step: number) => {
@@ -56,10 +56,10 @@ function startsOf(Floats: Floats, count: number) {
   return { x: column(0.6180339887), y: column(0.7548776662) }
 }
 
-/** Every engine in each of its modes. */
+/** Every engine in all modes of the engine. */
 const ways = waysToRun(2)
 
-/** Results as numbers, in which all NaNs are equal and 0 differs from −0. */
+/** Results as numbers. All NaNs are equal, and 0 differs from −0. */
 const numbersOf = (result: MinimizeManyResult) =>
   [...Object.values(result.x), result.value, result.gradientNorm, result.maxChange].map((column) => [
     ...column,
@@ -160,7 +160,8 @@ describe.each([
     if (name === 'diverging') expect(results[0].reason).toContain(minimizeReasons.indexOf('diverged'))
   })
 
-  // Similar arguments in 64 lanes, with one unusual lane after the other, and then unusual ones in all lanes.
+  // Similar arguments in 64 lanes, with an unusual argument in each lane in turn, and then unusual arguments in all
+  // lanes.
   const strange = [3217.5, -1.6e6, 1e38, -1e300, 1e-45, Infinity, NaN, -0]
   const near = Array.from({ length: 64 }, (_, lane) => 0.1 + lane / 16)
   const u = strange.flatMap((x) => [
@@ -193,7 +194,7 @@ describe.each([
   test.each([...functions, 'u^v', 'v^u', 'atan2(u, v)', 'atan2(v, u)'])(
     'computes the function %s correctly in one SIMD lane and in all lanes',
     (text) => {
-      // The gradient is the function's value, and so is F if x stays 1.
+      // The gradient is the value of the function, and so is F if x stays at 1.
       const f = expression(`x*${text}`)
       const start = { x: make(Floats, new Array(u.length).fill(1)) }
       const data = { u: u.map((x) => [x]), ...(f.names.includes('v') && { v: v.map((x) => [x]) }) }
@@ -361,7 +362,7 @@ describe.each([
     })
 
     test('supports more runs than one batch can contain', () => {
-      // 16 MiB or 8 of float64 each.
+      // The data take 16 MiB or 8 MiB of float64 numbers each.
       const rows = 1 << 21
       const sum = expression('(x - t)^2')
       const t = Array.from({ length: 11 }, (_, run) => new Float32Array(rows).fill(2 ** run))
@@ -424,11 +425,11 @@ describe('the bounds of minimizeMany', () => {
 
   test('cause a run to stall if the parameters stay at a point that is not a minimum', () => {
     const rule = gradientDescent({ lr: 1e-12 })
-    // At one bound, and far from the minimum in the other direction.
+    // The run starts at one bound, and far from the minimum in the other direction.
     const [[x0, y0, reason0]] = endsOf({ x: [2], y: [5] }, rule, { bounds: { x: { max: 2 } } })
     expect(y0).toBeGreaterThan(4.99)
     expect([x0, reason0]).toEqual([2, 'stalled'])
-    // At a bound that does not block the gradient.
+    // The run starts at a bound that does not block the gradient.
     const [[x, , reason]] = endsOf({ x: [0], y: [-1] }, rule, { bounds: { x: { min: 0 } } })
     expect(x).toBeLessThan(1e-8)
     expect(reason).toBe('stalled')
@@ -472,7 +473,7 @@ describe('the bounds of minimizeMany', () => {
   })
 
   test('contain all points at which the objective is evaluated', () => {
-    // The slope there is as steep as that of a minimum next to 1.
+    // The slope at the point is as steep as the slope of a minimum next to 1.
     const f = expression('x < 1 ? 1e12*x : -x^2')
     const starts = { x: Float64Array.of(1) }
     const rule = gradientDescent({ lr: 1e-14 })
@@ -782,7 +783,7 @@ test.each(['native', 'wasm', 'typescript'] as const)(
     ])
     expect(Math.min(...expected.iterations)).toBeGreaterThan(100)
     for (const most of [2 ** 32, 2 ** 33 + 5, 2 ** 53 - 1]) expect(run(most)).toEqual(expected)
-    // As in `minimize`.
+    // The delay works as in `minimize`.
     for (const most of [Infinity, -1, 1.5]) {
       expect(() => run(most)).toThrow(/^maxIterations: expected an integer ≥ 0/)
       expect(() => minimize(valley, [0, 0], adam(), { maxIterations: most })).toThrow(OptionError)

@@ -127,7 +127,7 @@ describe('the gradients that minimize uses', () => {
     const rule = gradientDescent({ lr: 0.1 })
     const differences = minimize(counts, [3, -2, 1], rule, options)
     const given = minimize(bowl({ condition: 10 }), [3, -2, 1], rule, options)
-    // One more gradient nearby shows that the run has converged.
+    // One more gradient near the point confirms that the run has converged.
     expect(calls).toBe(6 * (differences.iterations + 1) + 1)
     expect(differences.evaluations).toEqual({ values: calls, gradients: 0 })
     expect(given.evaluations).toEqual({ values: 1, gradients: given.iterations + 1 })
@@ -232,7 +232,7 @@ describe('a minimize run', () => {
   })
 
   test('never converges if the tolerance is 0, and ends sooner if the tolerance is larger', () => {
-    // Nothing moves, and the run still continues.
+    // No parameter moves, but the run continues.
     const still = minimize(bowl(), [0], gradientDescent(), { tolerance: 0, maxIterations: 50 })
     expect(still).toMatchObject({ reason: 'max-iterations', maxChange: 0 })
     const iterations = [1e-3, 1e-6, 1e-9].map((tolerance) => run({ tolerance }).iterations)
@@ -292,7 +292,7 @@ describe('a minimize run', () => {
 })
 
 describe('the bounds of minimize', () => {
-  /** Refuses evaluations outside its box. */
+  /** An objective that refuses evaluations outside of its box. */
   const inside = (min: number, max: number) => ({
     value(x: ArrayLike<number>) {
       for (const xi of Array.from(x)) if (!(xi >= min && xi <= max)) throw new Error(`asked at ${xi}`)
@@ -391,7 +391,7 @@ describe('an object of the class Minimization', () => {
       const ran = { engine, engineReasons }
       const same = { x: params, value, gradientNorm, ...counts, reason, maxChange, gradientSource, ...ran }
       expect(inBits(same)).toBe(inBits(result))
-      // The run stays where it has stopped.
+      // The run remains at the point at which the run has stopped.
       expect(minimization.step()).toBe(false)
       expect(minimization.iterations).toBe(result.iterations)
     },
@@ -424,7 +424,7 @@ describe.each(dtypes)('a call of minimize with %s', (dtype) => {
     rosenbrock().gradient(x, g)
     const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
     expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
-    // A rest of the rule alone is not convergence.
+    // If only the rule is at rest, the run has not converged.
     expect(reason).not.toBe('converged')
   })
 })

@@ -1,4 +1,7 @@
-/** Checkpoints: the newest intact one is found, whatever happened to the others and whenever a process was killed. */
+/**
+ * Checkpoints: a search finds the newest intact checkpoint, even if other checkpoints are damaged or a process was
+ * killed at any time.
+ */
 
 import { spawn } from 'node:child_process'
 import {
@@ -91,7 +94,7 @@ test('a search for the newest checkpoint skips a damaged file and prints a warni
   expect(onWarning.mock.calls[0][0]).toContain(`${paths[2]} is damaged and was skipped: tensor state/v/w`)
   writeFileSync(paths[0], 'x')
   expect(await kept.latest()).toBeNull()
-  // Other files stay, and files of a killed process are removed.
+  // Other files remain, and files of a killed process are removed.
   const left = join(folder, '000009-step-9.safetensors.01234567.tmp')
   writeFileSync(left, 'x')
   await kept.save(optimizer)
@@ -109,7 +112,7 @@ test('each flipped bit in a checkpoint file is detected or has no effect', async
   const expected = JSON.stringify({ ...whole, path: '' })
   const silent: number[] = []
   const harmless: number[] = []
-  // Several folders, because most of the time is spent waiting for the disk.
+  // The test uses several folders, because most of the time is spent waiting for the disk.
   const LANES = 8
   const lane = async (k: number) => {
     const kept = checkpoints(join(folder, `${k}`), { onWarning() {} })
@@ -136,7 +139,7 @@ test('the newest intact checkpoint is found while another process saves', async 
   await kept.save(fresh(), { step: 1 })
   const { readdir } = promises
   let saves = 0
-  // The folder changes after every listing.
+  // The folder changes after each listing.
   const other = async () => {
     const names = await readdir(folder)
     if (++saves <= 3) renameSync(join(folder, names[0]), join(folder, `00000${saves + 1}-step-1.safetensors`))
@@ -229,7 +232,7 @@ describe('the value `extra` of a checkpoint', () => {
     await checkpoints<unknown>(folder).save(fresh(), { extra })
     return (await checkpoints<unknown>(folder).latest())?.extra
   }
-  /** A checkpoint whose checksums are correct, with any text as extra. */
+  /** A checkpoint with any text as `extra` and correct checksums. */
   const fileWith = async (text: string) => {
     const metadata = { 'checkpoint.step': '1', 'checkpoint.metrics': '{}', 'checkpoint.extra': text }
     mkdirSync(folder, { recursive: true })
@@ -403,7 +406,7 @@ test(`the previous or the new checkpoint is intact if the process is killed duri
   const draw = random(7)
   let last = 0
   for (let kill = 0; kill < KILLS; kill++) {
-    // A checkpoint has 25 kB, and a process writes several.
+    // A checkpoint has 25 kB, and a process writes several checkpoints.
     const bytes = Math.floor(draw() * 80_000)
     const child = spawn(process.execPath, [join(home, 'test/files/killed-process.mjs'), folder, `${bytes}`], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -414,7 +417,7 @@ test(`the previous or the new checkpoint is intact if the process is killed duri
     })
     const signal = await new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)))
     expect(signal).toBe('SIGKILL')
-    // A reported checkpoint is on disk, and the next one may be.
+    // A reported checkpoint is on disk, and the next checkpoint may also be on disk.
     const done = Number(told.trim().split('\n').at(-1) || last)
     const found = await checkpoints(folder, { onWarning: (message) => expect(message).toBe('') }).latest()
     const step = found?.step ?? 0

@@ -1,4 +1,4 @@
-/** Runs as files: a file contains the state at the moment of the call, whatever happens meanwhile. */
+/** Runs as files: a file contains the state at the moment of the call, whatever happens during the write. */
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -206,7 +206,7 @@ test.each(changes)(
     await change(optimizer, before)
     await writing
     expect(digest(await readFile(path))).toEqual(expected)
-    // A later save, halfway.
+    // A later save in the middle of the run.
     const later = digest(optimizer.save())
     const again = writeFile(path, optimizer)
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -255,7 +255,7 @@ const around: readonly (readonly [string, object])[] = [
 test.each(around)('steps during a file write do not affect the written file: %s', async (_, options) => {
   const rules = new Map(savable.map(({ rule }) => [rule.name, rule]))
   for (const rule of rules.values()) {
-    // Rules with their own averages exclude lookahead.
+    // Rules with a built-in average exclude lookahead.
     if ('lookahead' in options && JSON.stringify(rule).includes('scheduleFree')) continue
     const w = noise(1, 12, 'float32')
     const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32'), c: noise(3, 5, 'float32') }, rule, {
@@ -285,7 +285,7 @@ const byRow: readonly (readonly [string, Rule, object])[] = [
   ['sgd with sums', sgd({ lr: 0.1, momentum: 0.9 }), { accumulate: 3 }],
 ]
 
-/** Rows that cross piece boundaries, unsorted and partly repeated. */
+/** Rows that cross piece boundaries, in random order and partly repeated. */
 test.each(byRow)(
   'steps with sparse gradients during a file write do not affect the written file: %s',
   async (_, rule, options) => {
@@ -475,7 +475,7 @@ test.skipIf(process.platform === 'win32')(
     mkdirSync(join(inner, 'deep'), { recursive: true })
     const [first, second, through] = [fresh(), fresh(), join(folder, 'through')]
     symlinkSync(join(inner, 'deep'), through)
-    // Through another link, whose `..` refers to the folder that contains it.
+    // The path leads through another link. The `..` in the path refers to the folder that contains the target.
     symlinkSync('../target.safetensors', join(inner, 'deep', 'next'))
     symlinkSync(join(through, 'next'), first)
     symlinkSync(first, second)
@@ -544,7 +544,7 @@ describe("damage to a run's file", () => {
         bytes[at] ^= bit
         const read = await readFile(new Blob([bytes])).catch((error) => error)
         if (!(read instanceof FileError)) {
-          // Spaces after the header, and redundant digits, may change.
+          // Spaces after the header and redundant digits may change.
           expect(encode(read), `byte ${at}`).toBe(saved)
         }
         bytes[at] ^= bit
