@@ -1,6 +1,6 @@
 /**
- * Gradients that the native engine reads directly in the caller's memory. The results equal those with copied gradients
- * for any kind of memory. The engine never writes to borrowed gradients.
+ * Gradients that the native engine reads directly in the caller's memory. The results equal the results of copied
+ * gradients for any kind of memory. The engine never writes to borrowed gradients.
  */
 
 import { createRequire } from 'node:module'

@@ -1,5 +1,5 @@
 /**
- * Plans, chunks and stores. Whatever happens to workers and results, the merge has the bytes of a single process, or
+ * Plans, chunks and stores. For any fate of workers and results, the merge has the bytes of a single process, or
  * reports the problem.
  */
 

@@ -53,7 +53,7 @@ function refusal(call: () => unknown, Kind: typeof ArgumentError, argument?: str
     // Only a suggestion may follow.
     expect(message.slice(said.length)).toMatch(/^( \((did you mean .*\?|.* is for .*)\))?$/)
     expect(message.length).toBeLessThan(600)
-    // The error may name a part of the argument, as it does for schedules.
+    // The error may name a part of the argument, for example in schedules.
     if (argument !== undefined) expect(`${named}: `.startsWith(`${argument}: `), named).toBe(true)
     return error as ArgumentError
   }

@@ -153,7 +153,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
         if (Number.isNaN(g[i]) || g[i] === Infinity) {
           expect(after).toBeNaN()
         } else if (square === 0 || square === Infinity) {
-          // The square has underflowed or overflowed, so the parameter stays the same, including the sign of zero.
+          // The square is 0 or infinite, so the parameter stays the same, including the sign of zero.
           expect(after).toBe(theta[i])
           seen.stays++
         } else if (square >= smallestNormal) {

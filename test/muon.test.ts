@@ -1,6 +1,7 @@
 /**
  * Muon equals PyTorch's version bit for bit, except for the final subtraction, which PyTorch computes in bfloat16. In
- * the precision of the parameters it equals plain loops over whole matrices. `data/muon.json` contains PyTorch's runs.
+ * the precision of the parameters, Muon equals plain loops over whole matrices. `data/muon.json` contains PyTorch's
+ * runs.
  */
 
 import { readFileSync } from 'node:fs'
@@ -133,7 +134,7 @@ const known: Readonly<Record<string, Rows>> = {
   ],
 }
 
-/** One update by the paper's equations on whole matrices. */
+/** An update by the paper's equations for whole matrices. */
 function plainStep(rule: Muon, theta: number[], b: number[], gradient: number[], rows: number): void {
   const [lr, momentum, weightDecay] = [rule.lr, rule.momentum, rule.weightDecay] as number[]
   const columns = theta.length / rows
@@ -286,7 +287,7 @@ describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
       optimizer.step()
       expect(optimizer.grads.w).toEqual(new Float32Array(20))
       plain.step({ w: gradient })
-      // The parameters stay at first, but the momentum changes.
+      // At first, the parameters stay the same, but the momentum changes.
       if (t === 0) {
         expect(optimizer.params.w).toEqual(filled(20))
         plain.params.w.set(filled(20))
@@ -375,7 +376,7 @@ describe('the rule Muon for tensors without any shape', () => {
     expect(optimizer.report().tensors.map(({ name }) => name)).toEqual(['w'])
     const more = optimizer.add({ v }, { groups, shapes: { v: [2, 3] } })
     expect(more.report().tensors.map(({ rule }) => rule.name)).toEqual(['adamw', 'muon'])
-    // Now one tensor has a shape.
+    // From now on, one tensor has a shape.
     const last = more.add({ b: { v } }, { groups: [{ match: 'b.v', rule: muon() }] as never })
     expect(last.report().tensors.at(-1)?.rule).toEqual(adamw())
   })
@@ -394,7 +395,7 @@ describe('the rule Muon for tensors without any shape', () => {
       ['scalar', 'sgd'],
       ['cold', 'sgd'],
     ])
-    // A shape with one dimension is explicit, so the fallback is intended.
+    // A shape with one dimension is explicit, so the user wants the fallback.
     expect(new Optimizer(params(), muon(), { shapes: { bias: [2] } }).report().tensors[0].rule).toEqual(
       adamw(),
     )
@@ -421,7 +422,7 @@ describe('the rule Muon for tensors without any shape', () => {
       new Optimizer(params(), adamw(), { groups: [{ match: 'w', rule: adamw() }] }).save(),
     )
     expect(() => Optimizer.load({ ...ofGroup, groups: [{ match: 'w', rule: muon() }] })).toThrow(wanted)
-    // The intended group is unknown, so no error claims that it was Muon's.
+    // The intended group is unknown, so no error names Muon's group.
     const unknown = new Optimizer(params(), muon(), { groups: [{ match: () => true, rule: adamw() }] })
     expect(Optimizer.load(unknown.save()).report().tensors[0].rule).toEqual(adamw())
     const known = [{ match: () => true, lrScale: 2 }]

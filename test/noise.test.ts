@@ -1,4 +1,4 @@
-/** Gradient noise (Neelakantan et al., 2015), on every engine, compared with its formula in integers. */
+/** Gradient noise (Neelakantan et al., 2015) on every engine, compared with the formula in integers. */
 
 import { execFileSync } from 'node:child_process'
 import {
@@ -67,7 +67,7 @@ const named = (make: (length: number, i: number) => FloatArray) =>
   Object.fromEntries(lengths.map((length, i) => [names[i], make(length, i)]))
 
 test('gradient noise uses the published generator Philox, with normal numbers accurate to 1e-14', () => {
-  // The known answers of Philox's authors.
+  // The results that Philox's authors published.
   expect(philox([0n, 0n, 0n, 0n], [0n, 0n])).toEqual([0x6627e8d5n, 0xe169c58dn, 0xbc57ac4cn, 0x9b00dbd8n])
   const ones = 0xffffffffn
   expect(philox([ones, ones, ones, ones], [ones, ones])).toEqual([

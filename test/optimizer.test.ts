@@ -1,4 +1,7 @@
-/** The facade: structures, views, skipped tensors, counts, options between steps, and the choice of engine. */
+/**
+ * The public classes: structures, views, skipped tensors, update counts, options between steps, and the choice of
+ * engine.
+ */
 
 import { availableParallelism } from 'node:os'
 import {
@@ -656,7 +659,7 @@ describe('the types of the library', () => {
       // @ts-expect-error delayed twice
       () => delayedStart(1, delayedStart(1, adam())),
     ]
-    // JavaScript calls are refused, too.
+    // JavaScript calls are also refused.
     for (const call of wrong) expect(call).toThrow()
     expect(() => {
       // @ts-expect-error views cannot be replaced

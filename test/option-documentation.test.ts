@@ -1,4 +1,4 @@
-/** Comments on options, extracted from sources in other styles than the current rules. */
+/** Comments on options, extracted from sources in styles that the current rules do not use. */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** The options read from these files, next to a `define.ts`. */
+/** The options that are read from the given files, next to a `define.ts`. */
 function read(files: Readonly<Record<string, string>>) {
   mkdirSync(join(folder, 'rules'))
   writeFileSync(

@@ -1,6 +1,6 @@
 /**
- * Exits in the middle of each asynchronous call, by anything that can end a worker or a process. The rest continues,
- * and the exit has the requested status. ANTIGRAD_TEST_LARGE=1 runs longer.
+ * Exits during each asynchronous call, for every reason that can end a worker or a process. Other work continues, and
+ * the exit has the requested status. ANTIGRAD_TEST_LARGE=1 runs longer.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ const place = `
     const { threadId } = require('node:worker_threads')
     const place = () => ${JSON.stringify(`${folder}/`)} + [process.pid, threadId, count++].join('-')`
 
-/** Calls that are long enough to be interrupted. */
+/** Calls that take long enough to be interrupted. */
 const calls = {
   stepAsync: 'const optimizer = await make(); const call = () => optimizer.stepAsync()',
   minimizeMany: `

@@ -1,6 +1,6 @@
 /**
- * Prodigy matches its authors' package prodigyopt and Optax: trajectories with d after each update. Unlike in other
- * rules, tensors share d.
+ * Prodigy matches the authors' package prodigyopt and Optax: trajectories with d after each update. In contrast to
+ * other rules, tensors share the estimate d.
  */
 
 import { readFileSync } from 'node:fs'
@@ -69,7 +69,7 @@ interface Plain {
   readonly d0: number
 }
 
-/** The authors' equations over several tensors, some without a gradient. */
+/** The authors' equations for several tensors, some of which have no gradient. */
 function* equations(
   initial: readonly number[][],
   { lr, beta1, beta2, weightDecay, d0 }: Plain,
@@ -356,7 +356,7 @@ test.each(variants)(
     const weightDecay = 0.03
     const initial = noise(7, 1003, 'float32', 2)
     const optimizer = new Optimizer(initial, prodigy({ weightDecay }), engine)
-    // Decay acts alone where the gradient is 0, and γ is d₀.
+    // Where the gradient is 0, only decay acts, and γ is d₀.
     optimizer.step(initial.map((_, i) => (i === 0 ? 1 : 0)))
     expect(distances(optimizer as never)).toEqual([1e-6])
     const right = initial.map((x) => x * (1 - weightDecay * 1e-6))
@@ -365,7 +365,7 @@ test.each(variants)(
 )
 
 describe('the rule Prodigy computes the same bits as in TypeScript', () => {
-  // Lengths beyond borders of blocks. Each block is summed separately.
+  // Lengths beyond block boundaries. Each block is summed separately.
   const lengths = [40_003, 1, 0, 17, 16_384, 50_000]
 
   function* runs(engine: object, dtype: Dtype, rule: Prodigy, isAsync = false) {

@@ -1,4 +1,7 @@
-/** Changes of a model during a run: tensors are frozen, unfrozen, extended and added, with results computed by hand. */
+/**
+ * Changes of a model during a run: tensors are frozen, unfrozen, extended and added. The results are compared with
+ * results by hand.
+ */
 
 import { adagrad, adam, ema, gradientDescent, momentum, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -29,7 +32,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect(optimizer.lastStep).toMatchObject({ norm: 5, norms: { a: 5 }, skipped: [] })
 
       optimizer.unfreeze('b')
-      // The tensor had room for its state, so its views stay valid.
+      // The tensor had room for the state, so the tensor's views stay valid.
       expect(optimizer.params.b).toEqual(b)
       expect([...optimizer.state.b.v]).toEqual([0])
       optimizer.step(g)
@@ -141,7 +144,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   test('includes added tensors in the memory size that the optimizer reports', () => {
     const optimizer = new Optimizer({ a: new Float64Array(1000) }, adam(), engine)
     const before = optimizer.bytes
-    // Parameters, gradients, m and v.
+    // The parameters, the gradients, m and v.
     optimizer.add({ b: new Float64Array(1000) })
     expect(optimizer.bytes - before).toBeGreaterThanOrEqual(32_000)
     expect(optimizer.bytes - before).toBeLessThan(40_000)

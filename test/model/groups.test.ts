@@ -1,4 +1,4 @@
-/** Matches of tensors, settings by groups, and the report about them. */
+/** Matches of tensors, options of groups, and the report about groups. */
 
 import {
   adam,
@@ -30,7 +30,7 @@ const network = () => ({
   bias: one(),
 })
 
-/** The names that a match selects, in a group of its own. */
+/** The names that a match selects in a single group. */
 function picked(match: Match, params: Readonly<Record<string, unknown>> = network()): string[] {
   const optimizer = new Optimizer(params as never, base(), { groups: [{ match, lr: 0.5 }] } as never)
   return optimizer
@@ -124,7 +124,7 @@ test('patterns with stars select the same names as regular expressions', () => {
       { length: 1 + Math.floor(longest * next()) },
       () => signs[Math.floor(signs.length * next())],
     ).join('')
-  /** The documented meaning of a pattern; `**.` can match nothing if it is a whole part. */
+  /** The documented meaning of a pattern. `**.` can match an empty string at the start of a part. */
   const toRegExp = (pattern: string) => {
     const parts = pattern.match(/(?<![^.])\*\*\.|\*\*|\*|[^*]+/g) ?? []
     const texts = parts.map(

@@ -98,7 +98,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
       expect(() => optimizer.step(bad)).toThrow(new NonFiniteError(['b'], 2))
       expect(() => optimizer.step(bad)).toThrow(message)
       expect(known(optimizer)).toBe(before)
-      // The count is saved with the run.
+      // The saved run contains the count.
       expect(() => Optimizer.load<typeof good>(optimizer.save(), engine).step(bad)).toThrow(message)
       expect(optimizer.step(good)).toBe(true)
       expect(optimizer.step(bad)).toBe(false)

@@ -34,7 +34,7 @@ const first = () => ({
 const gradients = (params: Record<string, Float32Array>, k: number) =>
   Object.fromEntries(Object.keys(params).map((name, i) => [name, params[name].map((x) => x + k + i)]))
 
-/** Renames as in TensorFlow.js, where each process continues counting its layers. */
+/** New names as in TensorFlow.js, where each process continues the count of layers. */
 const renamed = (name: string) => name.replace('dense_1', 'dense_7')
 const byName = { 'dense_1/kernel': 'dense_7/kernel', 'dense_1/bias': 'dense_7/bias' }
 

@@ -1,7 +1,4 @@
-/**
- * Options of a step compared with loops of a few lines: accumulation, averages, lookahead, and the report of the last
- * step.
- */
+/** Options of a step compared with short loops: accumulation, averages, lookahead, and the report of the last step. */
 
 import { adam, ema, gradientDescent, Optimizer, type OptimizerOptions, sgd, swa, warmup } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -30,7 +27,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
           const sum = { a: zero.slice(), b: zero.slice() }
           for (let k = 0; k < batches; k++) {
             const { a, b } = gradientsOf(update * batches + k)
-            // b has no gradient in some batches, which count as 0, and none at all for update 1.
+            // Tensor b has no gradient in some batches, which count as 0, and no gradient at all for update 1.
             const isMissing = update === 1 || k === 2
             expect(many.step({ a, b: isMissing ? null : b })).toBe(k === batches - 1)
             expect(many.lastStep.reason).toBe(k === batches - 1 ? null : 'accumulating')
@@ -92,7 +89,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     })
   })
 
-  /** Runs a rule with known updates next to a loop of the test. */
+  /** Runs a rule with known updates next to a loop in the test. */
   function beside(
     dtype: Dtype,
     options: OptimizerOptions,
@@ -113,7 +110,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
 
   describe.each(dtypes)('with averages in %s', (dtype) => {
     const f = roundOf[dtype]
-    /** e + w·(θ − e) with rounding to the dtype. */
+    /** e + w·(θ − e), rounded to the dtype. */
     const toward = (e: FloatArray, theta: FloatArray, weight: number) => {
       for (let i = 0; i < LENGTH; i++) e[i] = f(e[i] + f(f(weight) * f(theta[i] - e[i])))
       return e
@@ -240,7 +237,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     })
     const expected = { norm: 13, norms: { a: 5, c: 12 }, skipped: ['b'] }
     expect(said()).toEqual(expected)
-    // b was alone in its partition, so the other tensors get new places.
+    // Tensor b was the only tensor of its partition, so the other tensors move.
     optimizer.appendRows('b', Float64Array.of(1))
     expect(said()).toEqual(expected)
     optimizer.freeze(['a', 'b'])

@@ -1,6 +1,6 @@
 /**
- * The installed package in hosts that bundle, trace or restrict programs, each with the host's own tool from npm. The
- * tools take 700 MB, so only ANTIGRAD_ALL_RUNTIMES=1 runs these tests.
+ * The installed package in hosts that bundle, trace or restrict programs. Each test uses the host's own tool from npm.
+ * The tools take 700 MB, so the tests run only with ANTIGRAD_ALL_RUNTIMES=1.
  */
 
 import { spawn } from 'node:child_process'
@@ -33,7 +33,7 @@ async function projectWith(...packages: string[]): Promise<string> {
   return folder
 }
 
-/** Runs a program that has to succeed. */
+/** Runs a program that must succeed. */
 function must(folder: string, name: string, ...args: string[]): void {
   const { status, stdout, stderr } = run(folder, name, ...args)
   if (status !== 0) throw new Error(`${name} ${args.join(' ')} ended with ${status}: ${stderr}${stdout}`)
@@ -47,14 +47,14 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** The JSON that a server answers, which is started for this request. */
+/** Starts a server for one request, and returns the JSON of the response. */
 async function answerOf(
   folder: string,
   name: string,
   argumentsFor: (port: string) => string[],
 ): Promise<Json> {
   const port = `${await freePort()}`
-  // The server and its own child processes are a group, which ends as a whole.
+  // The server and the server's child processes are a group that ends as a whole.
   const child = spawn(name, argumentsFor(port), {
     cwd: folder,
     env: { ...env, PORT: port, HOSTNAME: '127.0.0.1' },
@@ -106,7 +106,7 @@ describe.runIf(all)('an application in Next.js', { timeout: 300_000 }, () => {
     for (const name of Object.keys(environment)) delete env[name]
   })
 
-  /** Builds the app, and returns a copy of what a container has. */
+  /** Builds the app, and returns a copy with the files of a container. */
   const standalone = (settings: string) => {
     remove(join(project, '.next'))
     writeFileSync(join(project, 'next.config.js'), `export default { output: 'standalone', ${settings} }`)
@@ -189,7 +189,7 @@ describe.runIf(all)('the runtime workerd', () => {
 })
 
 describe.runIf(all)('a program in a zip archive for AWS Lambda', () => {
-  /** Packs a project's folder with its links replaced by files, and returns the folder in which it is unpacked. */
+  /** Packs a project's folder with links replaced by files, and returns the folder in which the archive is unpacked. */
   const unpacked = (project: string) => {
     const [files, folder] = [used(freshFolder()), used(freshFolder())]
     writeFileSync(join(project, 'index.mjs'), `${use}console.log(JSON.stringify(report()))`)

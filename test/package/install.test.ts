@@ -258,7 +258,7 @@ describe('the package without a usable addon', () => {
     ['nothing.node', /^ANTIGRAD_ADDON=nothing\.node does not load: /],
     ['package.json', /^the addon has another version: its kernels differ$/],
   ])('reports an invalid setting ANTIGRAD_ADDON=%s', (ANTIGRAD_ADDON, reason) => {
-    // No other addon replaces the requested one, although native/ contains one.
+    // No other addon replaces the requested addon, although native/ contains an addon.
     const { available, reasons } = inChild('return antigrad.engines().native', {
       env: { ANTIGRAD_ADDON },
     }) as Json
@@ -278,7 +278,7 @@ describe('the package without a usable addon', () => {
 
   test('reports the addon of another platform', async () => {
     const other: Damage = (_, addon) => {
-      // The machine field of ELF's header, or an equally vital byte of other formats.
+      // The machine field of ELF's header, or an equally important byte of other formats.
       addon[18] ^= 0xff
       return addon
     }

@@ -1,6 +1,6 @@
 /**
- * The package in other runtimes: the oldest and the newest Node, Bun and Deno. ANTIGRAD_ALL_RUNTIMES=1 adds the
- * versions in between.
+ * The package in other runtimes: the oldest and the newest Node, Bun and Deno. ANTIGRAD_ALL_RUNTIMES=1 adds all
+ * intermediate versions.
  */
 
 import { cpSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ import { program } from './runtimes.js'
 const all = process.env.ANTIGRAD_ALL_RUNTIMES === '1'
 const chosen = Object.entries(runtimes).filter(([, { always }]) => all || always)
 
-/** A folder for bundles and their addon. */
+/** A folder for bundles and the addon of the bundles. */
 const alone = freshFolder()
 const bundles = { 'app.mjs': 'esm', 'app.cjs': 'cjs' } as const
 let folder: string

@@ -1,4 +1,4 @@
-/** The image of basins in Chromium, pixel by pixel, and its parts without a browser. */
+/** The basins image in Chromium, pixel by pixel, and parts of the image without a browser. */
 
 import { expression, himmelblau, minimizeManySync, minimizeReasons, momentum, objectives } from 'antigrad'
 import type { Page } from 'playwright-core'
@@ -67,7 +67,7 @@ describe('the outcomes in a basins image', () => {
     expect(Array.from(first.starts.slice(0, 4), (start) => outcomes.kinds[start])).toEqual([
       ...[FIRST, FIRST, UNFINISHED, DIVERGED],
     ])
-    // Until finer starts are available, a start represents its surroundings.
+    // Until finer starting points are available, a starting point represents its surroundings.
     expect(outcomes.shown[15 * SIDE + 15]).toBe(0)
     expect(outcomes.shown[16 * SIDE + 16]).toBe(16 * SIDE + 16)
     outcomes.take(
@@ -171,7 +171,7 @@ describe('basins of attraction in Chromium', () => {
     await site?.close()
   })
 
-  /** Records the requests and responses of its workers. */
+  /** Records the requests to the page's workers and the responses. */
   const watch = () => {
     const log: unknown[] = []
     globalThis.Worker = class extends Worker {
@@ -274,7 +274,7 @@ describe('basins of attraction in Chromium', () => {
   })
 
   test('are no longer computed once the settings have changed', async () => {
-    // No run converges, so each piece takes all updates. The first job searches for minima.
+    // No run converges, so each piece needs all updates. The first job searches for minima.
     const page = await open('f=rosenbrock&maxIterations=20000&rmsprop=lr:0.01')
     const isAnswered = async () => (await logOf(page)).some(([kind, job]) => kind === 'answer' && job === 2)
     await expect.poll(isAnswered, { timeout: 60_000 }).toBe(true)
@@ -301,7 +301,7 @@ describe('basins of attraction in Chromium', () => {
     expect(await page.locator('.picture').getAttribute('aria-label')).toContain(
       'Basins of rmsprop 0.02 on Himmelblau',
     )
-    // Finished pieces are not computed again, wherever the race starts.
+    // Finished pieces are not computed again, even if the race starts at another point.
     await page.locator('.picture').click({ position: { x: 100, y: 100 } })
     await expect.poll(() => new URL(page.url()).hash).toContain('from=')
     await page.waitForTimeout(200)

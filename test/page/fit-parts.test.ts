@@ -1,4 +1,4 @@
-/** Parts of the fit page that need no browser. */
+/** Parts of the fit page that do not need a browser. */
 
 import { profileIntervals } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
@@ -185,7 +185,7 @@ describe('a model on the fit page', () => {
     const state = { ...initial, model: 'line', parameters: { slope: { min: 0 } } } as const
     const rows = selectRows(table, chosen, task)
     expect(rows.data).toEqual({ x: new Float64Array([1, 3]), y: new Float64Array([2, 4]) })
-    // Omitted starts are guessed.
+    // Omitted starting values are guessed.
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 

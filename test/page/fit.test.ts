@@ -82,7 +82,7 @@ async function saved(page: Page, name: string): Promise<string> {
   return readFileSync(await download.path(), 'utf8')
 }
 
-/** The contents of the tables for a fit: names, values and intervals, and then the statistics. */
+/** The contents of the tables for a fit: names, values and intervals, followed by the statistics. */
 function told(fit: Fit): { parameters: string[][]; whole: string[] } {
   const { values, errors, free } = fit
   const intervals = fit.intervals()
@@ -117,14 +117,14 @@ async function seen(page: Page): Promise<ReturnType<typeof told>> {
   }
 }
 
-/** Expects that the page shows this fit as soon as it is computed. */
+/** Expects that the page shows the given fit as soon as the fit is computed. */
 const expectFit = (page: Page, expected: Fit) => expect.poll(() => seen(page)).toEqual(told(expected))
 
 /** The points of a path in pixels. */
 const placesIn = (d: string) =>
   [...d.matchAll(/[ML](\S+) ([^MLVZh]+)/g)].map(([, x, y]) => [Number(x), Number(y)] as const)
 
-/** Paths in drawing order, by their distinguishing attributes. */
+/** The paths in drawing order. Each path has a distinguishing attribute. */
 async function drawn(page: Page) {
   const d = (selector: string) =>
     page
@@ -151,7 +151,7 @@ describe('data pasted into the fit page', () => {
       Number((3 / (1 + Math.exp(4 - 1.3 * t)) + 0.1 * Math.sin(7 * i)).toFixed(3)),
     )
     await paste(page, ['time (s)\tv', ...Array.from(at, (t, i) => `${t}\t${numbers[i]}`)].join('\n'))
-    // The model uses the name of the column.
+    // The model contains the name of the column.
     await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*time_s) + c')
     await typed(page).fill('top/(1 + exp(k*(mid - time_s)))')
     await page.getByLabel('mid: start').fill('3')
@@ -168,7 +168,7 @@ describe('data pasted into the fit page', () => {
     const places = placesIn(picture.curve)
     const t = Float64Array.from(places, (_, i) => (i * at[rows - 1]) / (places.length - 1))
     const [f, { low, high }] = [expected.predict({ t }), expected.band({ t })]
-    // Two points of the curve determine the axis, and all other points must agree with it.
+    // Two points of the curve determine the axis, and all other points must match the axis.
     const off = ({ curve }: { curve: string }, path: string, values: ArrayLike<number>) => {
       const [first, last] = [0, -1].map((i) => placesIn(curve).at(i)?.[1] as number)
       const up = (value: number) => first + ((value - f[0]) / (f[f.length - 1] - f[0])) * (last - first)
@@ -178,11 +178,11 @@ describe('data pasted into the fit page', () => {
     expect(off(picture, picture.curve, f)).toBeLessThan(0.3)
     expect(off(picture, picture.band, [...low, ...high.reverse()])).toBeLessThan(0.3)
     expect(off(picture, picture.points, numbers)).toBeLessThan(0.3)
-    // Residuals have their own axis.
+    // Residuals have a separate axis.
     const below = placesIn(picture.residuals).map(([, y]) => y)
     const r = [...expected.residuals]
     const scale = (below[1] - below[0]) / (r[1] - r[0])
-    // Greater values are drawn higher.
+    // Greater values have higher positions.
     expect(scale).toBeLessThan(0)
     expect((places[places.length - 1][1] - places[0][1]) / (f[f.length - 1] - f[0])).toBeLessThan(0)
     for (const [i, y] of below.entries())
@@ -349,7 +349,7 @@ describe('data pasted into the fit page', () => {
     await expect.poll(() => seen(page)).toEqual(toldOf(0))
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320)
     expect(await violationsIn(page)).toEqual([])
-    // Only the code for shared fits is loaded now.
+    // Only the code for shared fits is loaded.
     const opened = visits[visits.length - 1]
     expect(
       opened.visit.requests.slice(opened.atFirst).every((url) => /\/fit-shared-[^/]*\.js$/.test(url)),
@@ -392,7 +392,7 @@ describe('data pasted into the fit page', () => {
     await expect.poll(async () => (await seen(linked)).whole).toEqual(whole)
     expect(await linked.getByLabel('b: shared').isChecked()).toBe(true)
     visits[visits.length - 1].atFirst = visits[visits.length - 1].visit.requests.length
-    // Without groups, nothing is shared.
+    // Without groups, no parameter is shared.
     await chosen(linked, 'group').selectOption('')
     await expect.poll(async () => (await seen(linked)).whole[0]).not.toBe(whole[0])
     expect(await linked.getByLabel('b: shared').isDisabled()).toBe(true)
@@ -498,7 +498,7 @@ describe('a model on the fit page', () => {
     await typed(page).fill('a*exq(-b*t)')
     await page.getByText('at character 3').waitFor()
     expect(await typed(page).getAttribute('aria-invalid')).toBe('true')
-    // The data are still displayed, without any fit.
+    // The page still displays the data, without a fit.
     expect(placesIn((await drawn(page)).points)).toHaveLength(40)
     expect((await drawn(page)).curve).toBe('')
     await typed(page).fill('a*exp(-b*t')
@@ -681,7 +681,7 @@ describe('the result on the fit page', () => {
     await data(page).fill('a,b,secret\n1,3,1\n2,5.1,1\n3,7,2\n4,8.9,1')
     await chosen(page, 'model').selectOption('line')
     await page.getByLabel('intercept: min').fill('0.5')
-    // Before the fit of the new selection.
+    // The page has not yet computed the fit of the new selection.
     const copy = await button(page, 'Copy the link').elementHandle()
     await chosen(page, 'y').evaluate((select: HTMLSelectElement, copy) => {
       select.value = 'b'
@@ -712,7 +712,7 @@ describe('the result on the fit page', () => {
     })
     await expectFit(page, fitted)
     expect(await page.getByText(asked).count()).toBe(0)
-    // Another table has other columns, and the previous columns are no longer requested.
+    // The new table has other columns, and the page no longer requests the previous columns.
     await data(page).fill('t,y\n1,2\n2,4.1\n3,6')
     const others = fitInNode(
       expression('k*t'),
@@ -729,7 +729,7 @@ describe('the result on the fit page', () => {
     expect(await page.getByLabel('a: start').inputValue()).toBe('2')
     await page.evaluate(() => {
       location.replace('#model=line')
-      // Simulates a fit that ends at that moment.
+      // Simulates a fit that ends at the same moment.
       history.replaceState(null, '', '#model=lime')
     })
     await page.getByText('y = slope*t + intercept').waitFor()

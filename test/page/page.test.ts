@@ -1,4 +1,4 @@
-/** The race page in Chromium, by mouse and by keyboard, bit by bit. */
+/** The race page in Chromium, by mouse and by keyboard. Results are compared bit by bit. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -58,7 +58,7 @@ async function race(page: Page): Promise<void> {
   await page.getByText('The race is over').waitFor()
 }
 
-/** The lines of the saved file, by racer. */
+/** The lines of the saved file, grouped by racer. */
 async function points(page: Page): Promise<string[][]> {
   const [download] = await Promise.all([
     page.waitForEvent('download'),
@@ -67,7 +67,10 @@ async function points(page: Page): Promise<string[][]> {
   return pointsIn(readFileSync(await download.path(), 'utf8'))
 }
 
-/** Saves the points and compares them with the race in the address, which is updated when the race stops. */
+/**
+ * Saves the points and compares the points with the race in the address. The page updates the address when the race
+ * stops.
+ */
 async function expectPoints(page: Page): Promise<string[][]> {
   const found = await points(page)
   await expect.poll(() => expectedPoints(hashOf(page))).toEqual(found)
@@ -163,7 +166,7 @@ describe('a race on the race page', () => {
       'momentum 0.05': 'diverged: values are no longer finite',
       'adagrad 1e-9': 'stalled: steps below 1e−7, although the gradient is 155',
     })
-    // The map shows the start whatever happens to the racers.
+    // The map shows the starting point, whatever the racers do.
     expect(await handle(page).isVisible()).toBe(true)
   })
 
@@ -188,7 +191,7 @@ describe('the race page', () => {
     await page.mouse.move(x + width / 2, y + height / 2)
     await page.mouse.down()
     await page.mouse.move(x + 90, y + 120, { steps: 4 })
-    // The button is still pressed and the race is not played, but the end is visible.
+    // The button is still pressed and the race is not playing, but the final result is visible.
     await expect
       .poll(() => page.locator('.ranking tbody td.why').allTextContents())
       .toEqual([expect.stringMatching(/converged|limit/), expect.stringMatching(/converged|limit/)])
@@ -540,7 +543,7 @@ describe('keyboard input on the race page', () => {
     await page.keyboard.press('Enter')
     await tabTo(async () => (await focused()) === 'Surface (3D view)')
     await page.keyboard.press('Enter')
-    // The surface is created when its drawer is opened.
+    // The page creates the surface when the visitor opens the drawer.
     await page.locator('.surface canvas[data-engine]').waitFor()
     await tabTo(isFocused('.surface canvas'))
     await page.keyboard.press('ArrowLeft')
@@ -578,7 +581,7 @@ describe('the engines on the race page', () => {
       'available',
       'available',
     ])
-    // The page cancels at the first progress, because a click from outside may come too late.
+    // The page cancels at the first progress report, because a click of the test may come too late.
     await page.locator('progress').evaluate((progress) => {
       const [measure, cancel] = ['Measure', 'Cancel'].map((name) =>
         [...document.querySelectorAll('button')].find(({ textContent }) => textContent === name),
@@ -614,7 +617,7 @@ describe('the engines on the race page', () => {
     const [wasm, typescript] = await page
       .locator('.bench .results table:first-child tr:last-child td')
       .allTextContents()
-    // The time of matrix products: a vector's update takes a nanosecond or less.
+    // The time of matrix products. The update of a vector takes at most a nanosecond.
     expect(Number(wasm)).toBeGreaterThan(20)
     expect(Number(typescript)).toBeGreaterThan(20)
   }, 150_000)
@@ -687,7 +690,7 @@ describe('on the race page,', () => {
         return before === shot()
       })
     expect(await isStill()).toBe(true)
-    // A small viewport, because a large rotating surface may leave a busy machine no time for the test.
+    // The viewport is small, because a large rotating surface may leave a busy machine no time for the test.
     const viewport = { width: 360, height: 480 }
     const moving = await open('', { reducedMotion: 'no-preference', viewport })
     await openSurface(moving)

@@ -1,4 +1,4 @@
-/** Parts of the race page that need no browser. */
+/** Parts of the race page that do not need a browser. */
 
 import {
   lbfgs as antigradLbfgs,
@@ -406,7 +406,7 @@ describe('the height field of a function', () => {
       expect(marks.length).toBeGreaterThan(2)
       for (const [i, [value, height]] of marks.entries()) {
         expect(height).toBe(heightOf(value))
-        // Ticks lie within the range, whose ends also stand for clipped values, and are not crowded.
+        // Ticks are not crowded and lie within the range. The endpoints of the range also represent clipped values.
         if (i > 0) {
           expect(value).toBeGreaterThan(marks[i - 1][0])
           expect(height - marks[i - 1][1]).toBeGreaterThan(0.1)
@@ -453,14 +453,14 @@ describe.each([
     for (const color of racers) {
       expect(contrast(color, surface), color).toBeGreaterThan(3)
       expect(contrast(color, low), color).toBeGreaterThan(3)
-      // Few paths reach high regions, and they are dashed or marked.
+      // Few paths reach high regions, and such paths are dashed or marked.
       expect(contrast(color, high), color).toBeGreaterThan(1.7)
     }
     expect(contrast(text, surface)).toBeGreaterThan(7)
     expect(contrast(muted, surface)).toBeGreaterThan(4.5)
   })
 
-  // Viénot, Brettel and Mollon, 1999: linear RGB as seen without one type of cone.
+  // Viénot, Brettel and Mollon, 1999: linear RGB without one type of cone.
   const vision: Record<string, number[][]> = {
     usual: [
       [1, 0, 0],
@@ -493,7 +493,7 @@ describe.each([
 
 const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, i) => sum + x * b[i], 0)
 
-/** OKLab (Ottosson, 2020) of linear RGB. */
+/** Linear RGB in the color space OKLab (Ottosson, 2020). */
 function lab(rgb: readonly number[]): number[] {
   const [l, m, s] = [
     [0.4122214708, 0.5363325363, 0.0514459929],
