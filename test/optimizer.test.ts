@@ -1,5 +1,5 @@
 /**
- * The public classes: structures, views, skipped tensors, update counts, options between steps, and the choice of
+ * The class Optimizer: structures, views, skipped tensors, update counts, options between steps, and the choice of
  * engine.
  */
 

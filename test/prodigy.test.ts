@@ -356,7 +356,7 @@ test.each(variants)(
     const weightDecay = 0.03
     const initial = noise(7, 1003, 'float32', 2)
     const optimizer = new Optimizer(initial, prodigy({ weightDecay }), engine)
-    // Where the gradient is 0, only decay acts, and γ is d₀.
+    // If the gradient is 0, only decay acts, and γ is d₀.
     optimizer.step(initial.map((_, i) => (i === 0 ? 1 : 0)))
     expect(distances(optimizer as never)).toEqual([1e-6])
     const right = initial.map((x) => x * (1 - weightDecay * 1e-6))

@@ -1,4 +1,4 @@
-/** The reasons that minimize() reports for the end of a run, and whether they are correct. */
+/** The reasons that minimize() reports for the end of a run, and the correctness of the reasons. */
 
 import {
   adagrad,
@@ -174,7 +174,7 @@ describe('a run that reports convergence', () => {
   test.each(dtypes)('is possible with every rule at a minimum, %s', (dtype) => {
     for (const [title, rule] of rules) {
       const { reason, maxChange } = minimize(bowl(), [0, 0], rule, { dtype })
-      // Yogi's m starts at 1e-6, which moves the point.
+      // Yogi's m starts at 1e-6, and therefore moves the point.
       if (rule.name !== 'yogi') expect([title, reason, maxChange]).toEqual([title, 'converged', 0])
     }
   })

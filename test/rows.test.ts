@@ -1,4 +1,6 @@
-/** Sparse gradients. PyTorch's trajectories are in data/rows.json, with a note on how they were made. */
+/**
+ * Sparse gradients. data/rows.json contains PyTorch's trajectories, with a note on how the trajectories were computed.
+ */
 
 import { readFileSync } from 'node:fs'
 import {
@@ -56,7 +58,7 @@ function make(rule: Anything, dtype: Dtype, columns: number, options: OptimizerO
   return new Optimizer(params, rule, { shapes, ...options } as Anything) as Anything
 }
 
-/** The same value with one kind of NaN, so that NaNs are equal. */
+/** A value in which all NaNs have the same bits, so that NaNs are equal. */
 function withOneNaN<T>(value: T): T {
   if (ArrayBuffer.isView(value)) {
     const numbers = value as unknown as Float64Array
@@ -65,7 +67,7 @@ function withOneNaN<T>(value: T): T {
   return value
 }
 
-/** The same gradient in complete form. */
+/** The same gradient as a dense array. */
 function dense(dtype: Dtype, columns: number, indices: readonly number[], values: ArrayLike<number>) {
   const whole = new arrays[dtype](ROWS * columns)
   indices.forEach((index, k) => {
@@ -204,7 +206,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s
             [b, a],
           ])
             expect(run(...others)).toBe(given)
-          // Computes norms as if all other rows were 0.
+          // Computes norms as if all rows outside of the list were 0.
           const isExact = { ...options, engine }
           const [some, all] = [0, 1].map(() =>
             make(gradientDescent({ lr: 0.1 }), dtype, columns, isExact as Anything),
@@ -383,7 +385,7 @@ describe('the option perRow', () => {
     const byRow = make(rule({ perRow: true }))
     const tensors = new Optimizer(split(start), rule({}))
     for (let t = 0; t < 60; t++) {
-      // Row 4 occurs for the first time after many updates of the other rows.
+      // Row 4 first occurs after many updates of the other rows.
       const indices = t < 40 ? [t % 4, (t * 7 + 1) % 4 === t % 4 ? 3 - (t % 4) : (t * 7 + 1) % 4] : [4, t % 3]
       const values = Float64Array.from({ length: 2 * columns }, (_, i) => Math.sin(t + i))
       byRow.step({ embed: sparseRows(indices, values) })
@@ -605,7 +607,7 @@ describe('sparse gradients', () => {
     const skipper = make(lazy.adam, 'float32', 4, { onNonFinite: 'skip', average: ema(0.5) })
     expect(skipper.step({ embed: bad })).toBe(false)
     expect(skipper.lastStep.nonFinite).toEqual(['embed'])
-    // The square overflows.
+    // The square of the value overflows.
     expect(skipper.step({ embed: sparseRows([5], Float32Array.of(1e30, 1, 1, 1)) })).toBe(true)
     const found = engineNames.map((engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, average: ema(0.5), zeroGrads: true })
@@ -741,7 +743,7 @@ describe('sparse gradients', () => {
     ['clipped by norm', { clip: { norm: 0.1 } }],
     ['clipped by tensor, one of two batches each', { clip: { tensorNorm: 0.1 }, accumulate: 2 }],
   ])('with many values and “%s”', (_, options) => {
-    // The rows do not fill whole lines, and are long enough to be lent.
+    // The rows do not fill complete cache lines, and are long enough for borrowing.
     const columns = 257
     const indices = [17, 3, 8, 19, 0, 5, 12, 1, 11, 4, 14, 2, 9, 7, 16, 13, 10, 6]
     const step = (engine: Anything, isInPlace: boolean) => {

@@ -1,4 +1,4 @@
-/** Rules as values: read once, validated and frozen, including their schedules. */
+/** Rules as values: the options are read once, validated and frozen, including their schedules. */
 
 import { readFileSync } from 'node:fs'
 import * as antigrad from 'antigrad'
@@ -31,7 +31,7 @@ const scheduleFor = (rule: Rule) => {
   return schedule
 }
 
-/** An object with a property that is 1 at first and NaN later. */
+/** An object with a property that is 1 at the first read and NaN at later reads. */
 function fickle(name: string): object {
   let reads = 0
   return Object.defineProperty({}, name, { enumerable: true, get: () => (reads++ === 0 ? 0.5 : NaN) })
@@ -152,7 +152,7 @@ describe.each(Object.values(definitions))(
         expect(words).toEqual(expect.arrayContaining([...state, ...lines]))
     })
 
-    // errors.test.ts tests refused values.
+    // errors.test.ts tests the refused values.
     test.each(Object.entries(options))(
       'accepts values in the range of the option %s',
       (option, definition) => {
@@ -167,7 +167,9 @@ describe.each(Object.values(definitions))(
   },
 )
 
-/** Options that other options require, if their defaults are not valid for all values. */
+/**
+ * Options that require another option, because their default values are not valid for all values of the other option.
+ */
 const beside: Readonly<Record<string, object>> = {
   'sgd: nesterov': { momentum: 0.9 },
   'rprop: minStep': { maxStep: Number.MAX_VALUE },

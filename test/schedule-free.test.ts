@@ -1,6 +1,6 @@
 /**
- * The Schedule-Free rules match their authors' package schedulefree. Its parameters are y during training, and ours are
- * x. These rules alone require gradients at `gradientPoint()`.
+ * The Schedule-Free rules match the authors' package schedulefree. During training, the package's parameters are y, and
+ * antigrad's parameters are x. Only Schedule-Free rules require gradients at `gradientPoint()`.
  */
 
 import { readFileSync } from 'node:fs'

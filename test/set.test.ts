@@ -1,4 +1,4 @@
-/** `set` with groups: options of groups stay, unless the call has a match. */
+/** The method `set` with groups: options of groups stay unchanged, unless the call has a match. */
 
 import {
   adamw,
@@ -87,7 +87,7 @@ test('a call of `set` ignores weightDecay 0 for a rule without decay, and refuse
   )
 })
 
-/** Without changes between them, steps only read gradients. */
+/** Without changes between the steps, steps only read gradients. */
 describe.each(engineNames)('a call of `set` on the fast path of the engine %s', (engine) => {
   const make = () =>
     new Optimizer({ a: Float32Array.of(1, 2), b: Float32Array.of(3) }, adamw({ lr: 0.25 }), { engine })

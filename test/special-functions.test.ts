@@ -21,7 +21,7 @@ const within: Record<string, number> = {
 const float = new Float64Array(1)
 const bits = new BigInt64Array(float.buffer)
 
-/** The distance to the next number away from 0. */
+/** The distance from a number to the next number of greater magnitude. */
 function unit(x: number): number {
   float[0] = Math.abs(x)
   bits[0]++
@@ -29,7 +29,7 @@ function unit(x: number): number {
   return next === Infinity ? 2 ** 971 : next - Math.abs(x)
 }
 
-/** The magnitude of the largest terms whose difference is the value, because the error is relative to them. */
+/** The magnitude of the largest terms whose difference is the value. The error is relative to these terms. */
 const terms: Record<string, (x: number, value: number) => number> = {
   lgamma: (x, value) => (x < 0 ? Math.max(1, Math.abs(value)) : value),
   digamma: (x, value) => (x < 0 || Math.abs(x - 1.46) < 0.2 ? Math.max(1, Math.abs(value)) : value),

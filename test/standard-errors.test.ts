@@ -15,7 +15,7 @@ const t = [0, 1, 2, 3, 4, 5, 6, 7]
 const y = [5, 3.1, 2, 1.6, 1.2, 1.1, 0.9, 1.1]
 const logL = { kind: 'negative-log-likelihood' } as const
 
-/** Three kinds of objectives from an exact one: itself, its gradient, and its values only. */
+/** Three kinds of an exact objective: the objective itself, with its gradient only, and with its values only. */
 const ways = (exact: ReturnType<typeof expression>) => ({
   exact,
   'gradient-differences': {

@@ -18,7 +18,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { integerBelow, random, WordStream } from '../dist/random/random.js'
 
-/** Written by starts.py in the same folder. */
+/** The script starts.py in the same folder writes the data. */
 const golden = JSON.parse(readFileSync(new URL('data/starts.json', import.meta.url), 'utf8'))
 
 const unit = (dimensions: number): Box =>
@@ -83,7 +83,7 @@ describe('the 32-bit words of the random generator', () => {
 })
 
 describe('integers of the random generator', () => {
-  // For 3e9, three words in ten are rejected.
+  // For 3e9, three in ten words are rejected.
   test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
     'are the same in one call as in separate calls, below %d',
     (count) => {

@@ -1,4 +1,4 @@
-/** Text tables: their format, and the values of cells. */
+/** Text tables: the format of a table, and the values of the cells. */
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

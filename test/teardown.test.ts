@@ -1,6 +1,6 @@
 /**
- * Exits in the middle of a step: whatever ends first, the process survives or exits as requested, never by a signal.
- * Each case runs several times in a separate process.
+ * Exits during a step. For any order of events, the process continues or exits as requested, and no signal ends the
+ * process. Each case runs several times in a separate process.
  */
 
 import { createRequire } from 'node:module'
@@ -8,7 +8,7 @@ import { engines } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { built, run, well, worker } from './nodes.js'
 
-/** Takes steps until it is stopped, and reports its start. */
+/** Makes steps until the worker is stopped, and reports the first step. */
 const stepping = {
   stepAsync: `
     const all = await Promise.all([make(), make(1), make(2)])

@@ -1,4 +1,4 @@
-/** Threads of the native engine: they change no bit, and share work evenly. */
+/** Threads of the native engine change no bit, and share work evenly. */
 
 import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'

@@ -124,7 +124,7 @@ test('patterns with stars select the same names as regular expressions', () => {
       { length: 1 + Math.floor(longest * next()) },
       () => signs[Math.floor(signs.length * next())],
     ).join('')
-  /** The documented meaning of a pattern. `**.` can match an empty string at the start of a part. */
+  /** The documented meaning of a pattern. A `**.` that begins a part of the pattern may match an empty string. */
   const toRegExp = (pattern: string) => {
     const parts = pattern.match(/(?<![^.])\*\*\.|\*\*|\*|[^*]+/g) ?? []
     const texts = parts.map(

@@ -681,7 +681,7 @@ describe('the result on the fit page', () => {
     await data(page).fill('a,b,secret\n1,3,1\n2,5.1,1\n3,7,2\n4,8.9,1')
     await chosen(page, 'model').selectOption('line')
     await page.getByLabel('intercept: min').fill('0.5')
-    // The page has not yet computed the fit of the new selection.
+    // The link is copied before the fit of the new selection.
     const copy = await button(page, 'Copy the link').elementHandle()
     await chosen(page, 'y').evaluate((select: HTMLSelectElement, copy) => {
       select.value = 'b'

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 
-/** The documented milliseconds, plus half for a busy machine. */
+/** The documented limit in milliseconds, plus half of the limit for a busy machine. */
 const LONGEST = 50 * 1.5
 
 const setUp = `

@@ -1,4 +1,4 @@
-/** Names of parameters, inferred from literal strings and models. All code must compile and is never run. */
+/** Names of parameters, inferred from literal strings and models. All code must compile, and is never run. */
 
 import {
   adam,
