@@ -66,7 +66,7 @@ describe('checkGradient with a correct gradient', () => {
     }
   })
 
-  test('reports no errors for a large objective value, or for an objective of value and gradient 0', () => {
+  test('reports no errors for a large objective value, or for a value of 0 with gradient 0', () => {
     const large = single(
       (x) => 1e9 + x * x,
       (x) => 2 * x,

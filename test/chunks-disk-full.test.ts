@@ -64,7 +64,7 @@ afterAll(() => {
 })
 
 describe.skipIf(!isThere)('a store on a small disk', () => {
-  test('keeps only complete results when the disk is full, and lets a later run continue', async () => {
+  test('keeps only complete results when full, and lets a later run continue', async () => {
     await runChunks(plan, { store, shard: { index: 0, count: 4 } })
     // The space suffices for the write test, but not for a result.
     fill(8192)

@@ -434,7 +434,7 @@ describe('the data file of a plan', () => {
     await expect(runChunk(plan, 1, { store })).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('can be read by byte ranges from a URL whose credentials appear in no message', async () => {
+  test('can be read by byte ranges from a URL, and the credentials appear in no message', async () => {
     const bytes = Buffer.from(wells)
     let isWhole = false
     let breaks = 0

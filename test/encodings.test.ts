@@ -55,7 +55,7 @@ const table = `g,t,y\n${rows.join('\n')}\n`
 const asked = { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }
 
 describe('a table file in the Latin-1 encoding', () => {
-  test('is refused with the position of the error and a command that converts the file', () => {
+  test('is refused with the position of the error and a conversion command', () => {
     writeFileSync(at('latin1.csv'), Buffer.from(table, 'latin1'))
     const fit = ['fit', 'latin1.csv', '--model', asked.model, '--x', 't', '--group', 'g', '--json']
     for (const more of [[], ['--plan', 'plan.json']]) {

@@ -217,7 +217,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       }
     })
 
-    test('with the learning rate η/√t divides by the root of summed squared gradients, as in PyTorch', () => {
+    test("with the learning rate η/√t matches PyTorch's division by the root of summed squares", () => {
       const essay = optimize([1, 2, 3], adagrad({ form: 'essay', lr: (t) => 0.5 / Math.sqrt(t + 1) }))
       const torch = optimize([1, 2, 3], adagrad({ lr: 0.5, eps: 0 }))
       for (let t = 1; t <= 200; t++) {
@@ -322,7 +322,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(bits(decays.params)).toBe(bits(lossHasIt.params))
     })
 
-    test('with gradients of 0 multiplies parameters by 1 − η·λ in AdamW, and causes full steps in Adam', () => {
+    test('at gradients of 0 multiplies parameters by 1 − η·λ in AdamW, and causes full steps in Adam', () => {
       const theta = arrayOf[dtype].of(100, 1)
       const zero = new arrayOf[dtype](2)
       const apart = new Optimizer(theta, adamw(options), { engine })
@@ -420,7 +420,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       })
     }
 
-    test('increases the rate to the final value from 1/steps or from a given number', () => {
+    test('increases the rate from 1/steps, or from a given number', () => {
       const by = (lr: Scheduled) => steps(gradientDescent({ lr }))
       expect(by(warmup(0.3, { steps: 4 }))).toEqual([0.25, 0.5, 0.75, 1, 1, 1].map((part) => f(0.3 * part)))
       expect(by(warmup(0.3, { steps: 4, from: 0 }))).toEqual(

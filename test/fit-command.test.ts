@@ -269,7 +269,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
-  test("is replaced by an error that mentions --x if the model's data column is not named", () => {
+  test('is replaced by an error that mentions --x if no data column is named', () => {
     const model = 'a*exp(-b*t)'
     expect(run('decay.csv', model).stderr).toBe(
       'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
@@ -279,7 +279,7 @@ describe('the JSON output of antigrad fit', () => {
     )
   })
 
-  test('is correct for two columns, renamed columns, and a response whose name occurs in the model', () => {
+  test('is correct for two columns, renamed columns, and a response in the model', () => {
     const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
     write(
       'two.csv',

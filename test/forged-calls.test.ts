@@ -78,7 +78,7 @@ describe('the memory object that owns an arena', () => {
     expect(inChildOfModules(body)).toEqual([growing, growing, 'function'])
   })
 
-  test('stays alive as long as the step function, even after the buffer is replaced', () => {
+  test('stays alive as long as the step function, even if the buffer is replaced', () => {
     const body = `${prepared}
       const held = () => {
         const { memory, attach } = inMemory(2)

@@ -229,7 +229,7 @@ describe('an error in the equations of a custom rule', () => {
     )
   })
 
-  test('is not reported for a state that is assigned but never read', () => {
+  test('is not reported for a state that is never read', () => {
     const step = 'm = g; theta = theta - lr*g'
     expect(defineRule('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
   })

@@ -340,7 +340,7 @@ describe.each([
       if (count > 30) expect(new Set(results[0].iterations).size).toBeGreaterThan(5)
     })
 
-    test('supports several cohorts, a common column, and separate bounds and options', () => {
+    test('supports several cohorts, a common column, and separate options', () => {
       const { data, starts } = fitsOf(700, () => 90)
       const t = data.t[0]
       const perRun = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
@@ -423,7 +423,7 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('cause a run to stall if the parameters stay at a point that is not a minimum', () => {
+  test('cause a run to stall if the parameters rest at a point without a minimum', () => {
     const rule = gradientDescent({ lr: 1e-12 })
     // The run starts at one bound, and far from the minimum in the other direction.
     const [[x0, y0, reason0]] = endsOf({ x: [2], y: [5] }, rule, { bounds: { x: { max: 2 } } })

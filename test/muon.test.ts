@@ -223,7 +223,7 @@ describe('a non-matrix tensor under the rule Muon', () => {
     ).toThrow(/bias.*nsSteps/s)
   })
 
-  test('cannot have Muon as the fallback rule, and cannot be restored as a matrix', () => {
+  test('cannot have Muon as the fallback rule or be restored as a matrix', () => {
     for (const fallback of [muon(), delayedStart(1, muon()), {}, 'adamw', null]) {
       expect(() => muon({ fallback: fallback as never })).toThrow(OptionError)
     }

@@ -118,7 +118,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(optimizer.state).toBe(optimizer.state)
     })
 
-    test('are copied with the whole buffer by structuredClone, but without the buffer by slice()', () => {
+    test('are copied with the whole buffer by structuredClone, and without the buffer by slice()', () => {
       const optimizer = new Optimizer(noise(1, 32, 'float32'), adam(), { engine })
       expect(structuredClone(optimizer.params).buffer.byteLength).toBeGreaterThanOrEqual(131_072)
       const copy = structuredClone(optimizer.params.slice())
@@ -267,7 +267,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe('an optimizer with gradients in place', () => {
-    test('sets the gradients to 0 in zeroGrad and with the option zeroGrads', () => {
+    test('sets the gradients to 0 in zeroGrad and with zeroGrads', () => {
       const keeps = new Optimizer([ones(), ones()], plain, { engine })
       keeps.grads[1].set([3, 4])
       keeps.zeroGrad()
@@ -287,7 +287,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(zeroes.grads[1]).toEqual(Float32Array.of(5, 6))
     })
 
-    test('keeps the gradients during gradientPoint, which returns params for most rules', () => {
+    test('keeps the gradients during gradientPoint', () => {
       const shifted = new Optimizer(ones(), nesterov({ form: 'shifted' }), { engine, zeroGrads: true })
       shifted.step(ones())
       shifted.grads.set([3, 4])
@@ -419,7 +419,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       ])
     })
 
-    test('reports the norm NaN, and changes the parameters to NaN, for a NaN gradient', () => {
+    test('changes the parameters and the reported norm to NaN for a NaN gradient', () => {
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { norm: 1 })).toEqual([NaN, NaN, NaN])
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { value: 1 })).toEqual([NaN, 1, 1])
     })

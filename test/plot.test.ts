@@ -251,7 +251,7 @@ describe('the surface plot of antigrad plot', () => {
     expect(lift(0.75, 0.5) / lift(1, 1)).toBeCloseTo(height(0.75, 0.5) / height(1, 1), 10)
   })
 
-  test('has axes along two edges of the floor and a vertical axis on the left', () => {
+  test('has axes along two floor edges and a vertical axis on the left', () => {
     const dome = {
       ...objectives.saddle(),
       view: [-1, 1, -1, 1] as const,
@@ -298,7 +298,7 @@ describe('the surface plot of antigrad plot', () => {
     expect([seen.length, hidden.length]).toEqual([2, 1])
   })
 
-  test('contains the path of Adam from the ring at the start to the star at the end', () => {
+  test("contains Adam's path from the ring at the start to the star at the end", () => {
     const root = parse(plotted('--rule adam'))
     const panel = one(root, 'id', 'surface')
     const drawn = lines(one(panel, 'data-rule', 'adam').children[0]).flat()
@@ -339,7 +339,7 @@ test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
 )
 
 describe('a failed run in a plot', () => {
-  test('is cut off at the frame and noted in the legend if the run diverges', () => {
+  test('is cut off at the frame, with a note in the legend, if the run diverges', () => {
     const svg = plotted('--rule gradient-descent --lr 1')
     expect(svg).not.toMatch(/NaN|Infinity/)
     const root = parse(svg)

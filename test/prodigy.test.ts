@@ -183,7 +183,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     }
   })
 
-  test('do not affect tensors with other rules, even if all gradients for Prodigy are 0', () => {
+  test("do not affect tensors with other rules, even while Prodigy's gradients are 0", () => {
     const beside = make(start, { groups: [{ match: 'b', rule: adam() }] })
     const alone = new Optimizer({ b: ones(5) }, adam())
     const zero = { a: ones().fill(0), b: ones(5) }
@@ -311,7 +311,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(d).not.toBe(other)
     expect(run(false)).toEqual(run(true))
   })
-  test('stay separate if the histories of tensors differ, even if the options become equal', () => {
+  test('stay separate if the histories differ, even if the options become equal', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)

@@ -131,7 +131,7 @@ describe('the sparse gradients of PyTorch', () => {
 describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s', (dtype) => {
   describe.each(Object.entries(lazy))('with the rule %s', (name, rule) => {
     test.each([1, 3, 16, 17, 40])(
-      'change only the listed rows of %i columns, to the same values as dense gradients',
+      'change only the listed rows of %i columns, like dense gradients',
       (columns) => {
         const indices = [7, 0, 19, 8]
         const values = wave(dtype, indices.length * columns, 9)
@@ -544,7 +544,7 @@ describe('sparse gradients', () => {
       }
     })
 
-    test('cause an error on load if a saved run contains invalid row lists', () => {
+    test('cause an error on load if a saved run has invalid row lists', () => {
       const optimizer = accumulating()
       optimizer.step({ embed: sparseRows([3, 11], a) })
       for (const present of [[11, 3], [3, 3], [20], [-1], [0.5], ['3'], 3, null]) {

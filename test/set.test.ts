@@ -121,7 +121,7 @@ describe.each(engineNames)('a call of `set` on the fast path of the engine %s', 
     expect(inBits(stepped(optimizer).params)).toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('accepts a schedule function, but the function cannot call step', () => {
+  test('accepts a schedule function, which cannot call step', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), adamw(), { engine })
     for (let k = 0; k < 3; k++) optimizer.step(gradients.a)
     const before = inBits(optimizer.params)

@@ -191,7 +191,7 @@ describe.each(Object.entries(makers))('starting points of the kind %s', (name, m
     if (name !== 'sobolStarts') expect(make(box, 10)).toEqual(make(box, 10, { seed: 0 }))
   })
 
-  test('begin with the same points if more points are requested, except in a Latin hypercube', () => {
+  test('begin with the same points if more points are requested, unless in a Latin hypercube', () => {
     const few = lists(make(unit(3), 10, { seed: 1 }))
     const begin = lists(make(unit(3), 100, { seed: 1 })).map((column) => column.slice(0, 10))
     if (name === 'latinHypercubeStarts') expect(begin).not.toEqual(few)

@@ -419,7 +419,7 @@ describe('the plot of antigrad sweep', () => {
     return svg
   }
 
-  test('has a line in both panels for each combination of the options that are not on the x axis', () => {
+  test('has a line in both panels for each combination of options that are not on the x axis', () => {
     const svg = draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))
     expect(svg.match(/data-line="beta1 0\.5"/g)).toHaveLength(2)
     expect(svg.match(/data-line="beta1 0\.9"/g)).toHaveLength(2)

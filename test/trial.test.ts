@@ -165,7 +165,7 @@ describe.each(['float32', 'float64'] as const)('a rule with a two-stage update, 
     expect(digests(sliced as never)).toEqual(digests(whole as never))
   })
 
-  test('computes the same bits with a schedule and with gradients that the last stage clears', () => {
+  test('computes the same bits with a schedule and with cleared gradients', () => {
     const { optimizer, params } = run(dtype, trial({ lr: () => 1 }), { zeroGrads: true })
     expect(params.map(digest)).toEqual(expected.params)
     const grads = optimizer.grads as unknown as readonly FloatArray[]

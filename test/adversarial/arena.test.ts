@@ -81,7 +81,7 @@ describe('arbitrary writes to an arena', () => {
     // WebAssembly reads tables in its memory. The other engines keep copies that cannot be overwritten.
     const expected = engine === 'wasm' ? ['refused', 'unchanged'] : ['done', 'as ever']
     test.each(corruptions)(
-      `cause the outcome “${expected[0]}” in step and stepAsync within a short time: %s`,
+      `have the outcome “${expected[0]}” in step and stepAsync within a short time: %s`,
       (_, at, value) => {
         const body = `${made(engine)}
         const ends = []

@@ -287,7 +287,7 @@ describe.each(engineNames)("a user's array on the engine %s", (engine) => {
     expect(run((view) => view)).toBe(run((view) => view.slice()))
   })
 
-  test('does not affect a moved tensor, even if the array is an old view of the tensor', () => {
+  test('does not affect a moved tensor, even as an old view of the tensor', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const old = [optimizer.params.w, optimizer.average.w, optimizer.grads.w]
     for (const each of [optimizer, untouched]) each.appendRows('w', Float32Array.of(1, 2))

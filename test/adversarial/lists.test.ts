@@ -208,7 +208,7 @@ describe('an object that the library returns', () => {
 })
 
 describe.each(engineNames)('the tensor description for a match function on the engine %s', (engine) => {
-  test('is frozen, and does not give access to the optimizer', () => {
+  test('is frozen, and gives no access to the optimizer', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const told: Anything[] = []
     for (const each of [optimizer, untouched])

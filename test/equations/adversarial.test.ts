@@ -67,7 +67,7 @@ describe('an invalid line of a custom rule', () => {
     }
   })
 
-  test('is refused if the line uses an elementwise value instead of a value per tensor', () => {
+  test('is refused for an elementwise value in place of a value per tensor', () => {
     const { error } = refusal(() => make('theta = theta - g\np = g', { scalars: { p: 1 } }))
     expect(error.position).toBe(18)
     expect(error.message).toContain('p: one number per tensor, got one number per element')
@@ -262,7 +262,7 @@ describe('the scalar states of a custom rule', () => {
     }
   })
 
-  test('cause an error before any tensor changes if a scalar of one tensor is not finite', () => {
+  test("cause an error before any tensor changes if one tensor's scalar is not finite", () => {
     const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })
@@ -274,7 +274,7 @@ describe('the scalar states of a custom rule', () => {
     expect(optimizer.updates).toBe(3)
   })
 
-  test('are replaced with 0 if and only if the absolute value is below 1e-300', () => {
+  test('are replaced with 0 if and only if smaller than 1e-300 in magnitude', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 1e-299, s: -1e-299, kept: 1e-299 },
       step: `q = q*0.05; s = s*0.05; kept = kept*0.11
@@ -374,7 +374,7 @@ describe('a saved run of a custom rule', () => {
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test('is refused by the method restore if the equations differ, even for equal array sizes', () => {
+  test('is refused by restore if the equations differ, even for equal array sizes', () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',

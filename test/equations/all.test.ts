@@ -24,7 +24,7 @@ describe.each(variants)("a custom rule's sums over all tensors on $name", ({ nam
     return optimizer.params[name]
   }
 
-  test.each([{}, { tensorNorm: 1e9 }])('include only the tensors of one group if the clip is %o', (clip) => {
+  test.each([{}, { tensorNorm: 1e9 }])("include only one group's tensors if the clip is %o", (clip) => {
     const make = () => new Optimizer(params, rule, { ...engine, groups: [{ match: 'b', clip }] })
     const [optimizer, other] = [make(), make()]
     for (let k = 0; k < UPDATES; k++) optimizer.step(gradients)

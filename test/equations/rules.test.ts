@@ -170,13 +170,13 @@ test('Adam as a custom rule compiles to four operations, and the kernels load sh
 })
 
 describe.each(variants)('custom rules on $name', (variant) => {
-  describe.each(dtypes)('with parameters in %s', (dtype) => {
+  describe.each(dtypes)('in %s', (dtype) => {
     test.each(twins)('compute the same bits as the built-in rule $name', (twin) => {
       expect(compare(twin, variant, dtype)).toBeNull()
     })
 
     test.each(settings)(
-      'compute the same bits as the built-in rules with the options “%s”: %s',
+      'compute the same bits as the built-in rules with “%s”: %s',
       (_, name, more, given) => {
         expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
       },

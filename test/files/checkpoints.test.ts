@@ -267,7 +267,7 @@ describe('the value `extra` of a checkpoint', () => {
     expect(await extraOf(deep)).toStrictEqual(deep)
   })
 
-  test('is undefined if the file contains no such value, as in files of earlier releases', async () => {
+  test('is undefined in a file without the value, as in earlier releases', async () => {
     expect(await extraOf(undefined)).toBeUndefined()
     const file = await openFile(join(folder, '000001-step-0.safetensors'))
     expect([...file.metadata.keys()].filter((key) => key.startsWith('checkpoint.'))).toEqual([
@@ -294,7 +294,7 @@ describe('the value `extra` of a checkpoint', () => {
     expect((await kept.latest())?.extra).toStrictEqual({ list: [1], epoch: 1 })
   })
 
-  test("can store a random generator's state, so that a resumed run draws the same numbers", async () => {
+  test("can store a random generator's state, which a resumed run continues", async () => {
     const losses: number[] = []
     const train = (optimizer: ReturnType<typeof fresh>, draw: ReturnType<typeof random>, until: number) => {
       while (optimizer.updates < until) {

@@ -178,7 +178,7 @@ describe('for unsuitable fits, the function compare', () => {
     ])
   })
 
-  test('omits the test for a full model without degrees of freedom, and AICc for too few rows', () => {
+  test('omits the test if the full model has no degrees of freedom', () => {
     const few = { x: [0, 1, 2], y: [1, 2, 4] }
     const { test, message } = compare(
       fitOne(models.line(), few),
@@ -197,7 +197,7 @@ describe('for unsuitable fits, the function compare', () => {
     expect(message).toMatch(/^b has more parameters and a larger χ²/)
   })
 
-  test('adds a remark if the reduced model lies at a bound of the full model', () => {
+  test('adds a remark if the reduced model lies at a bound', () => {
     const model = expression('a*exp(-b*t) + c')
     const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
     const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }

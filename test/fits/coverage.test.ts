@@ -48,7 +48,7 @@ describe.each(cases)('for the model $name,', (one) => {
     expect(others).toBeLessThanOrEqual(1)
   })
 
-  test('profile intervals contain the true value in at least nine of ten data sets, even if Wald intervals do not', () => {
+  test('profile intervals contain the true value in at least nine of ten data sets', () => {
     const { wald, profile, failed } = coverageOf(one, ours)
     expect(failed).toBeLessThan(SETS / 50)
     // Three standard deviations for 400 draws.

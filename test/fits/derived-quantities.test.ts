@@ -127,7 +127,7 @@ describe('a derived quantity', () => {
     expect(typeof intervals).toBe('function')
   })
 
-  test('has the standard error NaN in each group of a shared fit in which the quantity is NaN', () => {
+  test('has the standard error NaN in each group in which the quantity is NaN', () => {
     const data = { x: dose, y: [curve(1), curve(2)] }
     const derived = { none: 'sqrt(-1)', negative: 'sqrt(-top)', two: '2' }
     const found = fitSharedSync(hill, data, { shared: ['bottom'], start, derive: derived })

@@ -75,7 +75,7 @@ const cases: readonly (readonly [string, FitOptions])[] = [
   ['a first-order rule', { start, method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 500 }],
 ]
 
-describe.each(cases)('for missing data in a fit of the kind “%s”,', (_, options) => {
+describe.each(cases)('for missing data in the fit “%s”,', (_, options) => {
   const left = { t: t.filter(stays), y: y.filter(stays) }
   const alone = fitOne(decay, left, options)
 

@@ -69,7 +69,7 @@ describe('a frequency range of the sinusoid model', () => {
   const wave = (frequency: number) =>
     x.map((at) => Math.sin(2 * Math.PI * frequency * at + 0.3) + 0.05 * normal())
 
-  test('limits the search for the frequency, and a message reports another equally good frequency', () => {
+  test('limits the search, and a message reports another equally good frequency', () => {
     const y = wave(0.8)
     const high = fitOne(models.sinusoid({ frequency: [0.6, 1] }), { x, y })
     near(high.values.frequency, 0.8, high.errors.frequency)

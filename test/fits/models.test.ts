@@ -406,7 +406,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test(`finds the same fit from the guess as from the true parameters in at least 99% of ${SETS} noisy data sets`, () => {
+  test(`finds the same fit from the guess as from the truth in at least 99% of ${SETS} data sets`, () => {
     const draw = drawing(3)
     const sets = Array.from({ length: SETS }, () => measured(own, draw))
     const data = { x: sets.map(({ x }) => x), y: sets.map(({ y }) => y) }

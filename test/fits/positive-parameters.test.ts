@@ -23,8 +23,8 @@ const seeds = fc.nat(1e6)
 const check = (hold: (seed: number) => void, numRuns = 40) =>
   fc.assert(fc.property(seeds, hold), { numRuns, seed: 5 })
 
-describe('a parameter with the option positive', () => {
-  test('takes the same steps, bit for bit, as the logarithm of the parameter in a rewritten model', () => {
+describe('a positive parameter', () => {
+  test("takes the same steps as the parameter's logarithm in a rewritten model, bit for bit", () => {
     const other = expression('exp(a)*exp(-exp(b)*t) + c')
     check((seed) => {
       const one = fitOne(decay, dataOf(seed), { start })

@@ -270,7 +270,7 @@ describe('a lower local minimum that a profile finds', () => {
     expect(Object.keys(f.lowerMinimum?.values ?? {}).sort()).toEqual(['a', 'b', 'f'])
   })
 
-  test('becomes the start of a new fit if the option `restart` is set', () => {
+  test('is the start of a new fit if the option `restart` is set', () => {
     const plain = fitOne(model, { t, y: wave }, { start, intervals: profileIntervals() })
     expect(plain.chiSquared).toBeGreaterThan(20)
     expect(plain.intervals().f).toEqual([NaN, NaN])

@@ -160,7 +160,7 @@ describe('parameters of a fit', () => {
     })
   })
 
-  test('have the same values, up to rounding, whether other parameters are fixed per fit or in common', () => {
+  test('have the same values, up to rounding, if other parameters are fixed per fit or in common', () => {
     const offsets = [-0.2, 0, 0.1, 0.4]
     const of = dataOf(3, 30)
     const many = fitManySync(decay, of, {

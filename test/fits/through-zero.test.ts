@@ -80,7 +80,7 @@ const SETS = 20
 
 describe.each(families)('a profile interval of the model $model', ({ model, of, from, others, curve }) => {
   test.each([2, 5])(
-    'has endpoints near 0 at which constrained fits reach the χ² threshold, with %d degrees of freedom',
+    'ends near 0 where constrained fits reach the χ² threshold, with %d degrees of freedom',
     (freedom) => {
       const next = random(freedom)
       const normal = () => Math.sqrt(-2 * log(1 - next())) * Math.cos(2 * Math.PI * next())

@@ -95,7 +95,7 @@ describe('the match of a group of tensors', () => {
     expect(picked('line*', params)).toEqual(['line\nbreak'])
   })
 
-  test("refers to a single array by the empty name, and to an array's tensors by indices", () => {
+  test('refers to a single array by the empty name, and to arrays by indices', () => {
     const match = (params: unknown, match: Match) => picked(match, params as never)
     expect(match(one(), '')).toEqual([''])
     expect(match(one(), '**')).toEqual([''])

@@ -12,13 +12,13 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   /** Numbers with few digits, so that sums and means over powers of 2 are exact. */
   const short = (dtype: Dtype, seed: number) => noise(seed, LENGTH, dtype).map((x) => Math.round(x * 32) / 32)
 
-  describe.each(dtypes)('with the option accumulate in %s', (dtype) => {
+  describe.each(dtypes)('that accumulates gradients in %s', (dtype) => {
     const zero = array(dtype, LENGTH)
     const start = () => ({ a: short(dtype, 1), b: short(dtype, 2) })
     const gradientsOf = (t: number) => ({ a: short(dtype, 10 + t), b: short(dtype, 50 + t) })
 
     test.each(['mean', 'sum'] as const)(
-      'computes the same update as a single step with the %s of the gradients',
+      'computes the same update as a step with the %s of the gradients',
       (reduce) => {
         const batches = 4
         const one = new Optimizer(start(), adam({ lr: 0.1 }), engine)
@@ -47,7 +47,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       },
     )
 
-    test('computes the mean gradient and the norm of the mean if accumulate is a number', () => {
+    test('computes the mean and the norm of the mean if accumulate is a number', () => {
       const optimizer = new Optimizer(array(dtype, [1, 2]), gradientDescent({ lr: 0.5 }), {
         accumulate: 3,
         recordNorms: true,

@@ -214,7 +214,7 @@ describe.runIf(all)('a program in a zip archive for AWS Lambda', () => {
     expect(json(unpacked(used(await installed())), process.execPath, 'index.mjs')).toEqual(native)
   })
 
-  test('loads the addon from the folder .pnpm if pnpm installed the package', async () => {
+  test('loads the addon from the folder .pnpm after an installation by pnpm', async () => {
     const project = used(freshFolder())
     writeFileSync(join(project, 'package.json'), '{}')
     const pnpm = [join(tools, 'node_modules/pnpm/bin/pnpm.mjs'), 'add', '--store-dir', join(tools, 'store')]

@@ -236,7 +236,7 @@ describe('the package without a usable addon', () => {
   })
 
   test.skipIf(process.platform !== 'linux').each([100, 0.5, -1])(
-    'reports an addon file in native/ that is truncated to %s of the full length',
+    'reports an addon in native/ that is truncated to %s of the full length',
     (part) => {
       withCopy((folder) => {
         const [name] = readdirSync(join(home, 'native'))

@@ -247,7 +247,7 @@ describe('data pasted into the fit page', () => {
     await page.getByText('derive: half: expected parameters among a, b, c').waitFor()
   })
 
-  test('may contain groups with separate fits, and the page shows one group at a time', async () => {
+  test('may contain groups with separate fits, of which the page shows one', async () => {
     const page = await open()
     const { t, rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -510,7 +510,7 @@ describe('a model on the fit page', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
-  test("can be a library model with a visible formula, or the visitor's previous custom model", async () => {
+  test('can be a library model with a visible formula', async () => {
     const page = await open()
     await chosen(page, 'model').selectOption('line')
     await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
@@ -529,7 +529,7 @@ describe('a model on the fit page', () => {
     expect(await whole.getByText('Residual sum of squares').count()).toBe(0)
   })
 
-  test('is plotted as values instead of a curve unless the model uses exactly one column', async () => {
+  test('is plotted as values unless the model uses exactly one column', async () => {
     const page = await open()
     await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
     await chosen(page, 'y').selectOption('y')
@@ -722,7 +722,7 @@ describe('the result on the fit page', () => {
     await expectFit(page, others)
   })
 
-  test('depends only on the valid parts of an address, and a message names the invalid parts', async () => {
+  test('depends only on the valid parts of an address', async () => {
     const page = await open('model=lime&start.a=2')
     const [problem] = await page.locator('#problems li').allTextContents()
     expect(problem).toContain('The model “lime”')

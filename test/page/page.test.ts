@@ -99,7 +99,7 @@ const mixture = [
 ].join('&')
 
 describe('a race on the race page', () => {
-  test('has a draggable start, and visits the same points as the function minimize in Node', async () => {
+  test('has a draggable start, and visits the same points as minimize in Node', async () => {
     const page = await open(mixture)
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')

@@ -30,7 +30,7 @@ describe('an idle native optimizer', () => {
       const helpers = () => readdirSync('/proc/self/task').filter((task) => read(task, 'comm') === 'antigrad\\n')
       const times = () => helpers().map((task) => Number(read(task, 'schedstat').split(' ')[0]) / 1000)`
 
-    test('waits actively for 50 µs after a step, and then sleeps', () => {
+    test('spins for 50 µs after a step, and then sleeps', () => {
       const body = `${made(200_000)} ${times}
         const optimizer = made(4)
         optimizer.step()
