@@ -12,7 +12,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   /** Numbers with few digits, so that sums and means over powers of 2 are exact. */
   const short = (dtype: Dtype, seed: number) => noise(seed, LENGTH, dtype).map((x) => Math.round(x * 32) / 32)
 
-  describe.each(dtypes)('that accumulates gradients in %s', (dtype) => {
+  describe.each(dtypes)('during accumulation in %s', (dtype) => {
     const zero = array(dtype, LENGTH)
     const start = () => ({ a: short(dtype, 1), b: short(dtype, 2) })
     const gradientsOf = (t: number) => ({ a: short(dtype, 10 + t), b: short(dtype, 50 + t) })
