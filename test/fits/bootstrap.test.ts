@@ -63,49 +63,58 @@ describe('the random draws of a bootstrap', () => {
   const sigma = each.map(({ t }) => t.map((at) => 0.1 + at / 50))
   const many = fitManySync(decay, data, { start, sigma })
 
-  test.each(kinds)('are equal on every engine and for every number of threads: %s', (kind) => {
-    const ways = waysToRun(1, 3)
-    const told = ways.map((way) => {
-      const result = bootstrapSync(fitManySync(decay, data, { start, sigma, ...way }), { kind, count: 40 })
-      const fits = lengths.map((_, i) => result.at(i))
-      const { errors, failed } = result
-      const band = fits[0].band({ t: [0, 1, 9] })
-      return inBits([
-        errors,
-        failed,
-        result.intervals(),
-        result.intervals(0.5, 'percentile'),
-        band,
-        fits.map(all),
-      ])
-    })
-    expect(new Set(told).size).toBe(1)
-  })
+  test.each(kinds)(
+    'are equal on every engine, on every instruction set and for every number of threads: %s',
+    (kind) => {
+      const ways = waysToRun(1, 3)
+      const told = ways.map((way) => {
+        const result = bootstrapSync(fitManySync(decay, data, { start, sigma, ...way }), { kind, count: 40 })
+        const fits = lengths.map((_, i) => result.at(i))
+        const { errors, failed } = result
+        const band = fits[0].band({ t: [0, 1, 9] })
+        return inBits([
+          errors,
+          failed,
+          result.intervals(),
+          result.intervals(0.5, 'percentile'),
+          band,
+          fits.map(all),
+        ])
+      })
+      expect(new Set(told).size).toBe(1)
+    },
+  )
 
-  test.each(kinds)('are equal in synchronous, asynchronous, single and batched calls: %s', async (kind) => {
-    const options = { kind, count: 30, seed: 7 }
-    const whole = bootstrapSync(many, options)
-    const fits = lengths.map((_, i) => all(whole.at(i)))
-    const later = await bootstrap(many, options)
-    expect(lengths.map((_, i) => all(later.at(i)))).toEqual(fits)
-    expect(lengths.map((_, i) => all(bootstrap(many.at(i), options)))).toEqual(fits)
-    const part = { t: data.t.slice(2), y: data.y.slice(2) }
-    const other = fitManySync(decay, part, { start, sigma: sigma.slice(2) })
-    const elsewhere = bootstrapSync(other, { ...options, fitOffset: 2 })
-    expect(Array.from({ length: 4 }, (_, i) => all(elsewhere.at(i)))).toEqual(fits.slice(2))
-    expect(all(bootstrap(other.at(1), { ...options, fitOffset: 2 }))).toBe(fits[3])
-  })
+  test.each(kinds)(
+    'are equal in synchronous and asynchronous calls, in single fits and in parts of batches: %s',
+    async (kind) => {
+      const options = { kind, count: 30, seed: 7 }
+      const whole = bootstrapSync(many, options)
+      const fits = lengths.map((_, i) => all(whole.at(i)))
+      const later = await bootstrap(many, options)
+      expect(lengths.map((_, i) => all(later.at(i)))).toEqual(fits)
+      expect(lengths.map((_, i) => all(bootstrap(many.at(i), options)))).toEqual(fits)
+      const part = { t: data.t.slice(2), y: data.y.slice(2) }
+      const other = fitManySync(decay, part, { start, sigma: sigma.slice(2) })
+      const elsewhere = bootstrapSync(other, { ...options, fitOffset: 2 })
+      expect(Array.from({ length: 4 }, (_, i) => all(elsewhere.at(i)))).toEqual(fits.slice(2))
+      expect(all(bootstrap(other.at(1), { ...options, fitOffset: 2 }))).toBe(fits[3])
+    },
+  )
 
-  test.each(kinds)('do not depend on the number of replicates, but on the seed and fit: %s', (kind) => {
-    const found = one()
-    const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
-    expect(inBits(few.a)).toBe(inBits(more.a.slice(0, 10)))
-    expect(new Set(more.a).size).toBe(25)
-    for (const other of [{ seed: 1 }, { fitOffset: 1 }]) {
-      const { a } = bootstrap(found, { kind, count: 10, ...other }).values
-      expect(Array.from(a).filter((x) => few.a.includes(x))).toEqual([])
-    }
-  })
+  test.each(kinds)(
+    'do not depend on the number of replicates, but differ between seeds and between fits: %s',
+    (kind) => {
+      const found = one()
+      const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
+      expect(inBits(few.a)).toBe(inBits(more.a.slice(0, 10)))
+      expect(new Set(more.a).size).toBe(25)
+      for (const other of [{ seed: 1 }, { fitOffset: 1 }]) {
+        const { a } = bootstrap(found, { kind, count: 10, ...other }).values
+        expect(Array.from(a).filter((x) => few.a.includes(x))).toEqual([])
+      }
+    },
+  )
 
   // Replicates published with a seed must be reproducible. These values come from the version before resampling in
   // place.

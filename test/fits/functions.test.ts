@@ -204,16 +204,19 @@ describe('a fit of a function supports', () => {
     )
   })
 
-  test.each([0, 1e-9])('two bounds that differ by %f', (width) => {
-    const found = fitOne(decay, data, {
-      start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
-    })
-    const wanted = fitOne(text, data, {
-      start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
-    })
-    expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
-    expect(found.errors.b / wanted.errors.b).toBeCloseTo(1, 5)
-  })
+  test.each([0, 1e-9])(
+    'two bounds that differ by %f, and reports that the parameter is at a bound',
+    (width) => {
+      const found = fitOne(decay, data, {
+        start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
+      })
+      const wanted = fitOne(text, data, {
+        start: { ...start, c: { start: 0.2, min: 0.2, max: 0.2 + width } },
+      })
+      expect([found.reason, found.atBound, found.unidentifiable]).toEqual([wanted.reason, wanted.atBound, []])
+      expect(found.errors.b / wanted.errors.b).toBeCloseTo(1, 5)
+    },
+  )
 
   test('a function that returns residuals, without data', () => {
     const rosenbrock: ResidualModel<'x' | 'y'> = {

@@ -34,18 +34,21 @@ describe('model-dependent weights in a fit', () => {
     ['1/f', (f) => 1 / f],
     ['1/(4 + (0.1*f)^2)', (f) => 1 / (4 + (0.1 * f) ** 2)],
     ['t < 3 ? 1 : 1/(t*f)', (f, t) => (t < 3 ? 1 : 1 / (t * f))],
-  ])('give the same fit as constant weights that are computed at the final point: %s', (weights, weigh) => {
-    const found = fitOne(decay, data, { start, weights, tolerance: 1e-14 })
-    const other = byHand(weigh, 60)
-    expect(found.reason).toBe('converged')
-    for (const name of ['a', 'b', 'c'] as const) {
-      expect(found.values[name] / other.values[name]).toBeCloseTo(1, 8)
-      expect(found.errors[name] / other.errors[name]).toBeCloseTo(1, 7)
-    }
-    expect(found.chiSquared / other.chiSquared).toBeCloseTo(1, 7)
-    expect(found.rSquared).toBeCloseTo(other.rSquared, 7)
-    expect(found.aic).toBeCloseTo(other.aic, 6)
-  })
+  ])(
+    'give the same fit as constant weights whose values are computed at the final point: %s',
+    (weights, weigh) => {
+      const found = fitOne(decay, data, { start, weights, tolerance: 1e-14 })
+      const other = byHand(weigh, 60)
+      expect(found.reason).toBe('converged')
+      for (const name of ['a', 'b', 'c'] as const) {
+        expect(found.values[name] / other.values[name]).toBeCloseTo(1, 8)
+        expect(found.errors[name] / other.errors[name]).toBeCloseTo(1, 7)
+      }
+      expect(found.chiSquared / other.chiSquared).toBeCloseTo(1, 7)
+      expect(found.rSquared).toBeCloseTo(other.rSquared, 7)
+      expect(found.aic).toBeCloseTo(other.aic, 6)
+    },
+  )
 
   test('can be specified by a formula for σ, and then equal 1/σ²', () => {
     const weights = fitOne(decay, data, { start, weights: '1/f^2' })
