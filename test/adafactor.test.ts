@@ -1,6 +1,7 @@
 /**
- * Adafactor: PyTorch's and Optax's trajectories from `data/adafactor.json` with fourteen gradients each. Matrices have
- * the same bits on every engine. Row and column statistics survive when tensors are added, extended, frozen and saved.
+ * Adafactor follows the trajectories of PyTorch and Optax in `data/adafactor.json`, each with fourteen gradients.
+ * Matrices have the same bits on every engine. Row and column statistics survive when tensors are added, extended,
+ * frozen and saved.
  */
 
 import { readFileSync } from 'node:fs'
@@ -39,10 +40,7 @@ describe.each(variants)('Adafactor on $name', ({ name: _, ...engine }) => {
   )
 })
 
-/**
- * Matrices with one row, one column, less than a vector, several pieces, several per unit and no elements; and a
- * vector.
- */
+/** A vector, and matrices with one row, with one column, with few elements, of several pieces and without elements. */
 const shapes = [
   ...[
     [1, 200],
@@ -93,14 +91,14 @@ function bits(optimizer: Optimizer): string {
   return digest([...arrays, ...numbers].map(withOneNaN))
 }
 
-/** Parameters with a nonzero root mean square; the last gradients are of all kinds. */
+/** Parameters with a nonzero root mean square. The last gradients have values of all kinds. */
 function tensors(dtype: Dtype, seed: number): Data {
   const data = makeData(dtype, lengths, seed, true)
   return { ...data, initial: data.initial.map((values) => values.map((x) => (Math.abs(x) < 100 ? x : 1))) }
 }
 
 describe.each(Object.entries(rules))('Adafactor matrices with the options "%s"', (_, rule) => {
-  test.each(dtypes)('are updated to bit-identical values on every engine: %s', (dtype) => {
+  test.each(dtypes)('are updated to the same bits on every engine: %s', (dtype) => {
     const data = tensors(dtype, 5)
     const [expected, ...optimizers] = [reference, ...others].map((variant) => begin(rule, variant, data))
     data.gradients.forEach((gradients, step) => {
@@ -115,7 +113,7 @@ describe.each(Object.entries(rules))('Adafactor matrices with the options "%s"',
 })
 
 test.each(dtypes)(
-  'Adafactor computes bit-identical results with step, stepAsync, gradients in place and borrowed gradients: %s',
+  'Adafactor computes the same bits in step and stepAsync, for borrowed gradients and gradients in place: %s',
   async (dtype) => {
     const data = tensors(dtype, 6)
     const rule = rules['torch decay maximize clip']
@@ -152,7 +150,7 @@ describe('row and column statistics of Adafactor', () => {
   const step = (optimizer: ReturnType<typeof made>, seed: number) =>
     optimizer.step({ w: filled(optimizer.params.w.length, seed), b: filled(7, seed + 1) })
 
-  test('are the state arrays `r` and `c` of a matrix, while any other tensor has the state array `v`', () => {
+  test('are stored in the state arrays `r` and `c`, which only matrices have', () => {
     const { state, report } = made()
     expect(Object.keys(state.w)).toEqual(['r', 'c', 'updates'])
     expect([state.w.r?.length, state.w.c?.length, state.b.v?.length]).toEqual([10, 12, 7])
@@ -173,7 +171,7 @@ describe('row and column statistics of Adafactor', () => {
     expect(c[8] / mean(Float64Array.from([32, 38, 44, 50, 56], (i) => g[i]))).toBeCloseTo(1, 12)
   })
 
-  test('are saved on one engine, and loaded and restored on another engine', () => {
+  test('can be saved on one engine and loaded on another engine', () => {
     for (const rule of [adafactor(), adafactor({ beta1: 0.9 })]) {
       const optimizer = made(rule)
       for (const seed of [3, 5]) step(optimizer, seed)
@@ -190,7 +188,7 @@ describe('row and column statistics of Adafactor', () => {
   test.each([
     ['r', 60, 'state: r: a Float64Array of length 10'],
     ['c', 10, 'state: c: a Float64Array of length 12'],
-  ])('are refused if the length is wrong: %s', (name, length, message) => {
+  ])('are refused if an array has the wrong length: %s', (name, length, message) => {
     const saved = structuredClone(made().save())
     ;(saved.tensors.w.state as Record<string, Float64Array>)[name] = new Float64Array(length)
     expect(() => Optimizer.load(saved)).toThrow(message)
@@ -210,7 +208,7 @@ describe('row and column statistics of Adafactor', () => {
     expect(optimizer.params.w.every(Number.isFinite)).toBe(true)
   })
 
-  test('keep the lengths that the options require, and options that would change the lengths are refused', () => {
+  test('keep their lengths, because options that would change the lengths are refused', () => {
     const optimizer = new Optimizer(filled(60, 1), adafactor({ minFactored: 6 }), {
       shapes: [5, 12],
       ...engine,
@@ -227,7 +225,7 @@ describe('row and column statistics of Adafactor', () => {
     expect(loaded.rule).toMatchObject({ factored: true, minFactored: 6 })
   })
 
-  test('restart at 0 when a tensor is unfrozen, in place or after a move in memory', () => {
+  test('restart at 0 when a tensor is unfrozen or moved in memory', () => {
     const optimizer = made(adafactor(), { groups: [{ match: 'b', frozen: true }] })
     optimizer.step({ w: filled(60, 3) })
     optimizer.freeze('w')
@@ -243,7 +241,7 @@ describe('row and column statistics of Adafactor', () => {
     expect(optimizer.state.w.c).toEqual(other.state.w.c)
   })
 
-  test('are computed with the new options for each tensor whose options `set` changes', () => {
+  test('are computed with new options after `set` changes the options of a tensor', () => {
     const [one, two] = [made(), made(adafactor({ lr: 1e-4 }))]
     one.set('**', { lr: 1e-4 })
     for (const optimizer of [one, two]) step(optimizer, 3)

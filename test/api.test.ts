@@ -1,5 +1,5 @@
 /**
- * docs/api.txt lists the public API. It reveals breaking changes, such as a removed option, a narrower type or a
+ * docs/api.txt lists the public API. The list reveals breaking changes, such as a removed option, a narrower type or a
  * different default.
  */
 
@@ -12,7 +12,7 @@ import { home } from './children.js'
 
 const [exported, defaults] = readFileSync(join(home, 'docs/api.txt'), 'utf8').split(/(?<=\n)(?=# defaults\n)/)
 
-/** The API listing of a copy of a folder with replaced words in some files. */
+/** The API listing of a copy of a folder in which some words are replaced. */
 function changed(
   folder: string,
   edits: Record<string, [from: string, to: string]>,
@@ -32,7 +32,7 @@ function changed(
   }
 }
 
-/** Lines of one string that the other lacks. */
+/** The lines that occur in only one of two strings. */
 const missing = (from: string, to: string) => {
   const there = new Set(to.split('\n'))
   return from.split('\n').filter((line) => !there.has(line))

@@ -1,4 +1,4 @@
-/** stepAsync: the bits of step, off the main thread or in slices, with exclusive access. */
+/** stepAsync computes the bits of step, off the main thread or in slices, with exclusive access to the optimizer. */
 
 import { setImmediate as turn } from 'node:timers/promises'
 import {
@@ -25,7 +25,7 @@ const variants: readonly Variant[] = [
   { name: 'native, 3 threads', engine: 'native', threads: 3 },
 ]
 
-/** More than two slices of 2¹⁷ elements. */
+/** A length of more than two slices, which have 2¹⁷ elements. */
 const LONG = 300_001
 
 const short = dtypes.map((dtype) => makeData(dtype, [130, 0, 16, 1, 33, 16_385], 7, true))
@@ -59,7 +59,7 @@ describe.each(variants)('stepAsync on $name computes the same bits as step', (va
   })
 })
 
-/** A long optimizer whose norm and update both take several slices. */
+/** A large optimizer whose norm and update each need several slices. */
 function long(options: object, rule: Rule = adam({ lr: 0.1 })) {
   const params = { w: noise(1, LONG, 'float32'), b: noise(2, 7, 'float32') }
   return new Optimizer(params, rule, { clip: { norm: 1 }, ...options })
@@ -67,7 +67,7 @@ function long(options: object, rule: Rule = adam({ lr: 0.1 })) {
 
 const gradients = () => ({ w: noise(3, LONG, 'float32'), b: noise(4, 7, 'float32') })
 
-describe.each(engineNames)('during stepAsync on %s', (engine) => {
+describe.each(engineNames)('during stepAsync on %s,', (engine) => {
   test.each<[string, (gradient: Float32Array) => unknown]>([
     ['written', (gradient) => gradient.fill(NaN)],
     ['transferred', (gradient) => structuredClone(gradient, { transfer: [gradient.buffer as ArrayBuffer] })],
@@ -118,7 +118,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     for (const make of Object.values(refused)) expect(make).not.toThrow()
   })
 
-  test('an invalid call is rejected, changes nothing, and does not leave the optimizer busy', async () => {
+  test('an invalid call is rejected, and the optimizer stays unchanged and usable', async () => {
     const rule = sgd({ lr: (t) => (t === 1 ? -1 : 0.1) })
     const optimizer = long({ engine }, rule)
     await optimizer.stepAsync(gradients())
@@ -198,7 +198,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
     })
     optimizer.step()
     let turns = 0
-    // Ten steps, because a single one may be shorter than the time slice of another process.
+    // Ten steps are used, because a single step may be shorter than the time slice of another process.
     const steps = 10
     for (let step = 0; step < steps; step++) {
       let isDone = false
@@ -211,7 +211,7 @@ describe.each(engineNames)('during stepAsync on %s', (engine) => {
       }
       await promise
     }
-    // In slices: about eleven turns for the norm and as many for the update.
+    // In slices, the norm and the update each take about eleven turns.
     expect(turns / steps).toBeGreaterThan(engine === 'native' ? 3 : 20)
   })
 })
@@ -220,7 +220,7 @@ test('the addon runs stepAsync outside the main thread', async () => {
   const optimizer = new Optimizer(new Float32Array(LONG), adam({ lr: 0.1 }), { engine: 'native' })
   const step = optimizer.stepAsync(new Float32Array(LONG).fill(1))
   const deadline = Date.now() + 10_000
-  // The main thread never yields, yet the last parameter changes.
+  // The main thread never yields, but the last parameter changes.
   while (optimizer.params[LONG - 1] === 0 && Date.now() < deadline) {}
   expect(Date.now()).toBeLessThan(deadline)
   await step
@@ -236,7 +236,7 @@ describe("an optimizer's arena in an ArrayBuffer", () => {
     const gradient = new Float32Array(1e6).fill(3)`
 
   test.each(['native', 'typescript'])(
-    'is updated to the same bits in slices as in one call: %s',
+    'is updated to the same bits in slices and in one call: %s',
     (engine) => {
       const body = `${made}
       const [optimizer, expected] = [made('${engine}'), made('${engine}')]
@@ -273,7 +273,7 @@ test("an optimizer's arena in a WebAssembly memory cannot be transferred", async
   try {
     structuredClone(null, { transfer })
   } catch (error) {
-    // Node 20 ignores the transfer instead.
+    // Node 20 ignores the transfer.
     expect(error).toMatchObject({ name: 'DataCloneError' })
   }
   await step

@@ -1,4 +1,4 @@
-/** This version supports every measurement of `npm run bench -- --against`. */
+/** The current version supports every measurement of `npm run bench -- --against`. */
 
 import * as core from 'antigrad'
 import * as fits from 'antigrad/fit'
@@ -15,6 +15,6 @@ test('the benchmark subjects have unique names', () => {
 
 test.each(small)('the benchmark subject "$name" runs without an error', ({ make }) => {
   const call = make(antigrad)
-  // A completed step returns true, and all other calls return a result.
+  // A completed step returns true. All other calls return a result.
   for (let i = 0; i < 2; i++) expect(call() || undefined).toBeDefined()
 })

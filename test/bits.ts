@@ -1,4 +1,4 @@
-/** Numbers and their bits. This file imports nothing of the tested code. */
+/** Numbers and their bits. The module imports none of the tested code. */
 
 import { random } from '../scripts/lib/random.mjs'
 
@@ -33,9 +33,9 @@ export function digest(list: Iterable<Uint32Array>): string {
   return [...halves].map((half) => (half >>> 0).toString(16)).join('-')
 }
 
-/** Adds words to a hash of two halves, each by MurmurHash3. */
+/** Adds words to a hash of two halves. Each half is computed by MurmurHash3. */
 function mix(halves: Int32Array, words: Uint32Array): void {
-  // Local variables, because this loop takes most of the time of bit tests.
+  // Local variables are fast, and this loop takes most of the time of bit tests.
   let [a, b] = halves
   for (let i = 0; i < words.length; i++) {
     let k = Math.imul(words[i], 0xcc9e2d51)
@@ -49,7 +49,7 @@ function mix(halves: Int32Array, words: Uint32Array): void {
   halves[1] = b
 }
 
-/** An array's words, with a single bit pattern for NaN. */
+/** An array's words. All NaNs have the same bits. */
 export function withOneNaN(array: FloatArray): Uint32Array {
   const copy = array.slice()
   const bits = bitsOf(copy)

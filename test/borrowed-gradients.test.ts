@@ -1,6 +1,6 @@
 /**
- * Gradients that the native engine reads in the caller's memory. The results equal the results with copied
- * gradients, whatever the kind of memory. Borrowed gradients are never written to.
+ * Gradients that the native engine reads directly in the caller's memory. The results equal the results of copied
+ * gradients for any kind of memory. The engine never writes to borrowed gradients.
  */
 
 import { createRequire } from 'node:module'
@@ -18,7 +18,10 @@ import {
 import { describe, expect, test } from 'vitest'
 import { arrayOf, bits, dtypes, type FloatArray, inBits, noise } from './helpers.js'
 
-/** The average length is large enough to borrow. Several tensors end within a line, and one fits into a line. */
+/**
+ * The average length is large enough for borrowing. Several tensors end within a cache line, and one tensor fits into a
+ * line.
+ */
 const lengths = [1023, 5, 70_001, 256, 0, 1, 40_000]
 
 const rules: [string, Rule, OptimizerOptions][] = [
@@ -44,11 +47,11 @@ const outcome = ({ params, state }: { params: unknown; state: unknown }) => inBi
 describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
   const gradients = (t: number) => lengths.map((length, i) => noise(100 * t + i, length, dtype))
 
-  test.each(rules)('lead to the same bits as copied gradients: %s', (_, rule, options) => {
+  test.each(rules)('give the same bits as copied gradients: %s', (_, rule, options) => {
     const expected = make(dtype, rule, { ...options, engine: 'typescript' })
     const lent = [1, 2, 3].map((threads) => make(dtype, rule, { ...options, engine: 'native', threads }))
     for (let t = 0; t < 4; t++) {
-      // Some gradients are missing at the second step, so these tensors have their own clocks from then on.
+      // Some gradients are missing at the second step, so the clocks of these tensors differ from then on.
       const given = gradients(t).map((gradient, i) => (t === 1 && i % 3 === 0 ? null : gradient))
       const before = inBits(given)
       expected.step(given)
@@ -57,7 +60,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
         const untouched = inBits(optimizer.grads)
         optimizer.step(given)
         expect(outcome(optimizer)).toBe(outcome(expected))
-        // The gradients were borrowed rather than copied, which is the subject of this test.
+        // The gradients must have been borrowed for the test to be meaningful.
         expect(inBits(optimizer.grads)).toBe(untouched)
       }
       expect(inBits(given)).toBe(before)
@@ -79,23 +82,20 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test.each([{}, { norm: 0.5 }])(
-    'with the clip %o are copied before a clip per row overwrites the values',
-    (clip) => {
-      const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
-      const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
-      const [optimizer, expected] = (['native', 'typescript'] as const).map((engine) =>
-        make(dtype, sgd({ lr: 0.1 }), { ...options, engine }),
-      )
-      const given = gradients(1)
-      expected.step(given)
-      optimizer.step(given)
-      expect(outcome(optimizer)).toBe(outcome(expected))
-      expect(inBits(given)).toBe(inBits(gradients(1)))
-    },
-  )
+  test.each([{}, { norm: 0.5 }])('are copied if the clip %o overwrites rows of the gradients', (clip) => {
+    const shapes = lengths.map((length) => (length === 40_000 ? [200, 200] : [length]))
+    const options = { shapes, clip: { ...clip, adaptive: unitwise({ factor: 0.01 }) } }
+    const [optimizer, expected] = (['native', 'typescript'] as const).map((engine) =>
+      make(dtype, sgd({ lr: 0.1 }), { ...options, engine }),
+    )
+    const given = gradients(1)
+    expected.step(given)
+    optimizer.step(given)
+    expect(outcome(optimizer)).toBe(outcome(expected))
+    expect(inBits(given)).toBe(inBits(gradients(1)))
+  })
 
-  test("lead to an update with the values from before the step if the step overwrites the user's array", () => {
+  test("are read before the step overwrites the user's array", () => {
     const [optimizer, expected] = [
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
       make(dtype, gradientDescent({ lr: 1 }), { engine: 'native' }),
@@ -103,14 +103,14 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
     const first = optimizer.params[2] as FloatArray
     const within = (length: number | undefined) =>
       new arrayOf[dtype](first.buffer as ArrayBuffer, first.byteOffset, length)
-    // The second tensor's gradient is memory that the first update writes.
+    // The first update writes to the memory of the second tensor's gradient.
     const overlapping = lengths.map((length, i) => (i === 2 || i === 6 ? within(length) : null))
     expected.step(overlapping.map((gradient) => gradient?.slice() ?? null))
     optimizer.step(overlapping)
     expect(outcome(optimizer)).toBe(outcome(expected))
   })
 
-  test('can be combined with the option `zeroGrads`, which sets the array `grads` to 0', () => {
+  test('can be combined with the option `zeroGrads`, which clears only the array `grads`', () => {
     const optimizer = make(dtype, adam(), { engine: 'native', zeroGrads: true })
     for (const gradient of optimizer.grads) gradient.fill(1)
     optimizer.step(gradients(1))
@@ -118,7 +118,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
   })
 })
 
-/** The same numbers in another buffer. */
+/** The same numbers, copied to another buffer. */
 function moved(gradient: FloatArray, buffer: ArrayBufferLike, byteOffset = 0): FloatArray {
   const Typed = gradient.constructor as typeof Float32Array
   const there = new Typed(buffer as ArrayBuffer, byteOffset, gradient.length)
@@ -140,7 +140,7 @@ test('the addon refuses invalid gradients and leaves the optimizer unchanged', a
   )
   const arena = new Arena('float32', [100, 50], [{ tensors: 2, state: [], byTensor: [], coefficients: 1 }])
   arena.setSegment(0, 0, 1, arena.firstArrays[0], 0, 0, [GradientDescentKernel.number, 0, 0, 0])
-  // No scaling, no limit, no decay; and the learning rate.
+  // The row has no scaling, no limit and no decay, followed by the learning rate.
   arena.row(0).set([1, Infinity, 0, 1, 1])
   arena.segmentCount = 1
   const { memory, byteOffset, byteLength } = arena.region
@@ -173,7 +173,7 @@ test.each([
   const params = Array.from({ length: count }, () => new Float32Array(length))
   const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { engine: 'native' })
   optimizer.step(params.map((_, i) => new Float32Array(length).fill(i + 1)))
-  // Borrowed gradients leave these values unchanged.
+  // Borrowed gradients do not change these values.
   expect([optimizer.grads[0][0], optimizer.grads[count - 1][length - 1]]).toEqual([1, count])
   expect(optimizer.params[count - 1][0]).toBe(-count)
 })

@@ -1,11 +1,13 @@
-/** The engines of a browser and their results by `step` and `stepAsync`, in a page or in a worker. */
+/** The engines of a browser, and their results of `step` and `stepAsync`, in a page or in a worker. */
 
 import { engines } from 'antigrad'
 import { cases } from './cases.js'
 import { functionDigests } from './function-digests.js'
 import { asyncDigests, digests, rastriginAlongView, sample, variants } from './support.js'
 
-/** Digests of one rule per module, which suffice for workers and policies if a page has tested all rules. */
+/**
+ * Digests of one rule per module. A smaller selection suffices for workers and policies, because pages test all rules.
+ */
 async function report(chosen = sample) {
   const steps: Record<string, unknown> = {}
   const asyncSteps: Record<string, unknown> = {}

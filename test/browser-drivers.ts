@@ -1,4 +1,4 @@
-/** Drivers for Firefox and WebKit as distributions ship them, which Playwright cannot drive. */
+/** Drivers for Firefox and WebKit from Linux distributions, which Playwright cannot control. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,11 +10,11 @@ import { launch as launchFirefox } from 'puppeteer-core'
 
 /** A tab of a browser. */
 export interface Driven {
-  /** Opens an address and waits until it has loaded. */
+  /** Opens an address and waits until the page has loaded. */
   open(address: string): Promise<void>
-  /** The value of an expression in the page, which must be JSON. Promises are awaited. */
+  /** Evaluates an expression in the page. The value must be JSON, and promises are awaited. */
   evaluate<T>(expression: string): Promise<T>
-  /** Errors of the tab so far, if the browser reports them. */
+  /** The errors of the tab so far, if the browser reports errors. */
   readonly errors: readonly string[]
   close(): Promise<void>
 }
@@ -26,7 +26,8 @@ export interface Browser {
 }
 
 /**
- * The timeout for browser actions in milliseconds. At the lowest priority, three minutes did not suffice to start one.
+ * The timeout for browser actions in milliseconds. At the lowest process priority, three minutes were too short for a
+ * start.
  */
 export const PATIENCE = 600_000
 
@@ -37,7 +38,7 @@ async function firefox(executablePath: string): Promise<Driven> {
     timeout: PATIENCE,
     protocolTimeout: PATIENCE,
   })
-  // The first tab never has the focus.
+  // The first tab never receives the focus.
   const page = await browser.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(String(error)))
@@ -51,8 +52,8 @@ async function firefox(executablePath: string): Promise<Driven> {
 }
 
 /**
- * Starts MiniBrowser on its own virtual screen, driven through WebDriver. The locale of containers makes its language
- * 'C'.
+ * Starts MiniBrowser on a separate virtual screen, controlled by WebDriver. In containers, the language of the browser
+ * is 'C'.
  */
 async function webkit(driver: string): Promise<Driven> {
   const home = mkdtempSync(join(tmpdir(), 'antigrad-webkit-'))
@@ -136,7 +137,7 @@ const paths = {
 
 const hasXvfb = () => spawnSync('Xvfb', ['-help']).error === undefined
 
-/** The set-up installs both browsers if possible. A missing browser is skipped and reported. */
+/** The setup installs both browsers if possible. A missing browser is skipped and reported. */
 export const otherBrowsers: readonly Browser[] = [
   { name: 'Firefox', isThere: existsSync(paths.Firefox), launch: () => firefox(paths.Firefox) },
   { name: 'WebKit', isThere: existsSync(paths.WebKit) && hasXvfb(), launch: () => webkit(paths.WebKit) },

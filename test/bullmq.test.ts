@@ -1,6 +1,6 @@
 /**
- * antigrad/bullmq with a real Redis on a socket in a temporary folder. Processes are killed or suspended, and the queue
- * is deleted; the merge still has the bytes of a single process. `npm run test:faults` runs more such tests.
+ * antigrad/bullmq with a real Redis server on a socket in a temporary folder. Processes are killed or suspended, and
+ * the queue is deleted. The merge still has the bytes of a single process. `npm run test:faults` runs more such tests.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -125,7 +125,7 @@ afterAll(() => {
 })
 
 describe.skipIf(!isThere)('BullMQ queue workers', () => {
-  test('complete a plan despite a killed worker, a suspended worker whose lock expires, and a deleted queue', async () => {
+  test('complete a plan despite killed workers, expired locks and a deleted queue', async () => {
     const store = newStore()
     const [killed, still, last] = [startWorker(store), startWorker(store), startWorker(store)]
     await until(() => killed.said.length > 0 && still.said.length > 0)
@@ -174,10 +174,10 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     for (const data of [...hostile, ...more]) {
       const options = { lifo: true, removeOnFail: true }
       await queue.add('chunk', data, options)
-      // With many attempts, in front of all others.
+      // The entry has many attempts, and precedes all other entries.
       await queue.add('another', data, { ...options, attempts: 1e6 })
     }
-    // Not added by BullMQ: an entry that is not JSON, and an id without an entry.
+    // Entries that BullMQ has not added: an entry that is not JSON, and an id without an entry.
     await connection.hset(`bull:${name}:torn`, { name: 'chunk', data: '{', opts: '{' })
     await connection.rpush(`bull:${name}:wait`, 'torn', 'nothing')
     await ended(worker.child)
@@ -220,7 +220,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     }
     const spans = exporter.getFinishedSpans()
     const names = spans.map(({ name }) => name.split(' ')[0])
-    // A chunk that is processed while the queue is filled is queued once more.
+    // A chunk that is processed while the queue is filled is queued a second time.
     expect(names.filter((name) => name === 'process').length).toBeGreaterThanOrEqual(24)
     expect(names).toContain('addBulk')
     const said = JSON.stringify(spans.map(({ name, attributes, events }) => ({ name, attributes, events })))
@@ -239,7 +239,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 20_000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
     writeFileSync(join(folder, 'stopped.json'), JSON.stringify(long))
-    // The library and the command line end alike; nothing remains that would keep the process alive.
+    // The library and the command line end in the same way. Nothing keeps the process alive.
     const store = newStore()
     const script = `
       import { readFileSync } from 'node:fs'
@@ -284,7 +284,7 @@ describe.skipIf(!isThere)('BullMQ queue workers', () => {
     }
   })
 
-  test('lose a chunk within the documented time after being killed, and another worker reports the loss', async () => {
+  test('report the lost chunk of a killed worker within the documented time', async () => {
     const lockSeconds = 8
     const work = { options: { lr: [0.1] }, starts: 4096, maxIterations: 4000, tolerance: 0 }
     const { plan: long } = await planSweep(work, { chunkSize: 1 })
@@ -330,8 +330,8 @@ test.each(['http://me:secret@host:6379', 'rediz://host', 'unix:///run/redis.sock
 )
 
 describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () => {
-  test('if workers are killed 50 times', async () => {
-    // Enough chunks that some remain at the last kill.
+  test('even if workers are killed 50 times', async () => {
+    // The number of chunks is large enough that some chunks remain at the last kill.
     const lr = Array.from({ length: 160 }, (_, k) => 1e-4 * (k + 1))
     const asked = { options: { lr }, starts: 4096, maxIterations: 4000, tolerance: 0 }
     const { plan: long } = await planSweep(asked, { chunkSize: 1 })
@@ -353,7 +353,7 @@ describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () 
     expect(await merged(store, long)).toBe(await merged(alone, long))
   }, 1_200_000)
 
-  test('if a computing process is suspended until its lock expires', async () => {
+  test("even if a computing process is suspended until the process's lock expires", async () => {
     const store = newStore()
     const hands = [startWorker(store), startWorker(store)]
     await until(() => hands.every(({ said }) => said.length > 0))
@@ -368,7 +368,7 @@ describe.skipIf(!isThere || !isLong)('BullMQ queue workers complete a plan', () 
   })
 
   test.each([true, false])(
-    'if Redis is killed and restarted, with or without its data file: %s',
+    'even if Redis is killed and restarted, with or without the data file: %s',
     async (hasFile) => {
       const store = newStore()
       const hands = [startWorker(store), startWorker(store)]

@@ -24,13 +24,13 @@ test.each(Object.keys(corpus) as Target[])(
     const { found, inputs, taken } = await fuzzBytes(file, target, { seed: 1, runs, seconds: 600 })
     expect(found).toBeNull()
     expect(inputs).toBeGreaterThanOrEqual(runs)
-    // The unmodified corpus and some mutants are accepted; mutants that are refused at once test little.
+    // The unmodified corpus and some mutants are accepted. Mutants that are refused at once test little.
     expect(taken).toBeGreaterThan(corpus[target].length)
   },
   700_000,
 )
 
-test('the fuzz test ends at its time limit even if inputs of the corpus remain', async () => {
+test('the fuzz test ends at its time limit even if untested inputs remain in the corpus', async () => {
   const { found, inputs } = await fuzzBytes(file, 'expressions', { seed: 1, runs: 1e9, seconds: 1 })
   expect(found).toBeNull()
   expect(inputs).toBeGreaterThan(corpus.expressions.length)

@@ -1,4 +1,4 @@
-/** The single table of rules and their option forms, which every parametrized test runs. */
+/** The table of rules and of the option forms of rules. Every parametrized test runs all cases of the table. */
 
 import {
   adabelief,
@@ -48,7 +48,7 @@ export interface Case {
   readonly options: Pick<OptimizerOptions, 'clip' | 'zeroGrads'>
 }
 
-/** Naming sparseRows includes its modules in a bundle. */
+/** The use of the name sparseRows includes the modules of sparse gradients in a bundle. */
 const perRow = sparseRows.length > 0
 
 /** A user-defined schedule that rises and falls. */
@@ -198,7 +198,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     nadam.optax({ lr: 0.01, weightDecay: 10, maxLr: 0.02, cautiousWeightDecay: true, grams: true }),
   ],
 
-  // With the default β₂, the first five updates are unrectified and the next five are rectified.
+  // With the default β₂, the first five updates are not rectified, and the next five updates are rectified.
   ['radam', radam({ lr: 0.01 })],
   ['radam optax', radam.optax({ lr: 0.01 })],
   ['radam threshold 4', radam({ lr: 0.01, threshold: 4 })],
@@ -334,7 +334,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
     'stableAdamW betas maximize',
     stableAdamW({ lr: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.5, eps: 0, maximize: true }),
   ],
-  // Matrices of one column. test/muon-bits.test.ts covers other matrices.
+  // Matrices of one column. test/muon-bits.test.ts covers all other matrices.
   ['muon', muon()],
   [
     'muon all options',
@@ -415,7 +415,7 @@ const table: readonly (readonly [name: string, rule: Rule, options?: Case['optio
   ['clip norm out of reach', sgd({ lr: 0.05, momentum: 0.9 }), { clip: { norm: 1e300 } }],
   ['clip value nesterov', nesterov({ lr: 0.05 }), { clip: { value: 0.5 } }],
   ['clip value radam', radam({ lr: 0.01 }), { clip: { value: 0.5 } }],
-  // This limit is rounded to 0 in float32.
+  // In float32, the limit is rounded to 0.
   ['clip value of nothing', gradientDescent({ lr: 0.05 }), { clip: { value: 1e-60 } }],
   ['clip tensorNorm adam', adam({ lr: 0.01 }), { clip: { tensorNorm: 1 } }],
   ['clip rms nesterov shifted', nesterov({ lr: 0.05, form: 'shifted' }), { clip: { rms: 0.5 } }],

@@ -30,7 +30,7 @@ const threads = [1, 2, 3].map((threads) => ({
 const options = { lr: 0.05, cautious: true }
 const decays = { lr: 0.05, weightDecay: 0.5, cautiousWeightDecay: true }
 
-/** Rules whose directions depend on the gradient alone, and the factor by which each scales the parameters. */
+/** Rules whose directions depend only on the gradient, each with the factor of the parameters. */
 const rules: Record<string, readonly [rule: Rule, decay: number]> = {
   adamw: [adamw({ ...options, weightDecay: 0.5 }), 1 - 0.05 * 0.5],
   'adamw grams': [adamw({ lr: 0.05, weightDecay: 0.5, grams: true }), 1 - 0.05 * 0.5],
@@ -47,7 +47,7 @@ const rules: Record<string, readonly [rule: Rule, decay: number]> = {
   radam: [radam({ ...options, beta2: 0.9 }), 1],
 }
 
-/** Awkward lengths, and one beyond two block boundaries. */
+/** Irregular lengths, one of which exceeds two block boundaries. */
 const lengths = [0, 1, 3, 4, 15, 16, 17, 33, 255, 256, 257, 40_003]
 
 const gradientsAt = (t: number, dtype: Dtype) => lengths.map((n, i) => noise(100 * t + i, n, dtype))
@@ -55,7 +55,7 @@ const gradientsAt = (t: number, dtype: Dtype) => lengths.map((n, i) => noise(100
 const GRADIENTS = 5
 const startsOf = (dtype: Dtype) => lengths.map((length, i) => noise(i, length, dtype))
 
-/** The parameters by the equation, and the state without a modifier. */
+/** The parameters by the documented equation, and the state without a modifier. */
 const courseOf = remembered((name: string, dtype: Dtype) => {
   const [rule, decay] = rules[name]
   const f = roundOf[dtype]
@@ -66,7 +66,7 @@ const courseOf = remembered((name: string, dtype: Dtype) => {
   let [masked, spared] = [0, 0]
   const points = Array.from({ length: GRADIENTS }, (_, t) => {
     const gradients = gradientsAt(t, dtype)
-    // Starting from 0, the parameters become −u.
+    // The parameters start at 0, and become −u.
     for (const params of twin.params) params.fill(0)
     twin.step(gradients)
     theta = gradients.map((gradient, i) => {
@@ -94,7 +94,7 @@ const courseOf = remembered((name: string, dtype: Dtype) => {
 
 describe.each([...variants, ...threads])('a cautious optimizer on $name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(rules))('with the rule %s', (name, [rule]) => {
-    test.each(dtypes)('updates each element by the equation of the cautious rule, in %s', (dtype) => {
+    test.each(dtypes)('applies the cautious equation to each element, in %s', (dtype) => {
       const optimizer = new Optimizer(startsOf(dtype), rule, engine)
       const { points, state } = courseOf(name, dtype)
       for (const [t, { gradients, theta }] of points.entries()) {
@@ -119,14 +119,14 @@ describe.each([...variants, ...threads])('a cautious optimizer on $name', ({ nam
     expect([...optimizer.params[0]]).toEqual([-3, 5, 1, 1, 1, NaN, NaN, NaN])
     // b = 3, and no element agrees.
     expect([...optimizer.params[1]]).toEqual(Array(8).fill(1))
-    // A mean of 1/2000 is raised to 1/1000.
+    // A mean of 1/2000 is increased to 1/1000.
     const long = new Optimizer(array(dtype, 2000), rule, engine)
     long.step(array(dtype, 2000).fill(1, 0, 1))
     expect(long.params[0]).toBe(-500)
   })
 
   test.each(dtypes)(
-    'computes the same bits with other rules in the optimizer, in batches, asynchronously, and after load, in %s',
+    'computes the same bits in mixed, batched, asynchronous and loaded runs, in %s',
     async (dtype) => {
       const make = (forced: object) =>
         new Optimizer(
@@ -161,7 +161,7 @@ describe.each([...variants, ...threads])('a cautious optimizer on $name', ({ nam
   )
 })
 
-test('a cautious optimizer equals an ordinary optimizer if updates and gradients have equal signs', () => {
+test('a cautious optimizer computes the results of an ordinary optimizer if updates and gradients have equal signs', () => {
   const step = (rule: Rule) => {
     const optimizer = new Optimizer(noise(1, 100, 'float64'), rule)
     for (let t = 0; t < 5; t++) optimizer.step(noise(2, 100, 'float64'))
@@ -195,7 +195,7 @@ test('a rule accepts only one option that modifies the update direction', () => 
       else expect(() => optimizer.set(change)).toThrow(/set: options: expected options that keep the state/)
     }
   }
-  // This option is only a number of the second stage.
+  // The option only changes a number of the second stage.
   const optimizer = new Optimizer(new Float32Array(3), adamw({ cautious: true }))
   optimizer.set({ cautiousWeightDecay: true, maxLr: 1 })
 })
@@ -204,6 +204,6 @@ test.each(dtypes)('cautious weight decay handles 0 and NaN as documented, in %s'
   const rule = sgd({ ...{ lr: 1, weightDecay: 0.5, decoupledWeightDecay: true }, cautiousWeightDecay: true })
   const optimizer = new Optimizer(array(dtype, [4, 4, 4, -4, -4, 4]), rule)
   optimizer.step(array(dtype, [1, 0, -1, -1, 1, NaN]))
-  // Decay applies if nothing else moves; it spares only elements that a step enlarges.
+  // Decay also applies if nothing else moves. Decay excludes only elements that a step enlarges.
   expect([...optimizer.params]).toEqual([1, 2, 5, -1, -5, NaN])
 })

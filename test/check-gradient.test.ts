@@ -26,7 +26,7 @@ const waves: Whole = {
   },
 }
 
-/** An objective of one variable. */
+/** An objective with one variable. */
 const single = (value: (x: number) => number, slope: (x: number) => number): Whole => ({
   value: (x) => value(x[0]),
   gradient(x, out) {
@@ -34,7 +34,7 @@ const single = (value: (x: number) => number, slope: (x: number) => number): Who
   },
 })
 
-/** The same objective with a different gradient. */
+/** The same objective with another gradient. */
 const changed = (objective: Whole, change: (out: { [i: number]: number }) => void): Whole => ({
   ...objective,
   gradient(x, out) {
@@ -56,7 +56,7 @@ describe('checkGradient with a correct gradient', () => {
     expect(check.relativeError).toBeLessThan(1e-8)
   })
 
-  test('accepts gradients with many elements, in both dtypes, at points with large and small values', () => {
+  test('reports no errors for many elements in both dtypes, at large and small values', () => {
     for (const dtype of ['float32', 'float64'] as const) {
       for (const scale of [1e-3, 1, 30]) {
         expect(checkGradient(waves, noise(1, 60, dtype, scale)), `${dtype} ${scale}`).toMatchObject({
@@ -66,7 +66,7 @@ describe('checkGradient with a correct gradient', () => {
     }
   })
 
-  test('accepts a large objective value, and an objective with value 0 and gradient 0', () => {
+  test('reports no errors for a large objective value, or for a value of 0 with gradient 0', () => {
     const large = single(
       (x) => 1e9 + x * x,
       (x) => 2 * x,
@@ -123,7 +123,7 @@ describe('checkGradient with a wrong gradient', () => {
     }
   })
 
-  test('reports the element with the largest error, and the first of several such elements', () => {
+  test('reports the element with the largest error, or the first of several such elements', () => {
     const linear = (...slopes: number[]): Whole => ({
       value: (x) => Array.from(x).reduce((sum, xi) => sum + xi, 0),
       gradient: (_, out) => slopes.forEach((slope, i) => void Object.assign(out, { [i]: slope })),
@@ -161,7 +161,7 @@ describe('checkGradient with a wrong gradient', () => {
 })
 
 describe('checkGradient during finite differences', () => {
-  /** The points of evaluation. */
+  /** The points at which the objective was evaluated. */
   const points = (x: ArrayLike<number>, options = {}) => {
     const seen: ArrayLike<number>[] = []
     const value = (x: ArrayLike<number>) => {
@@ -174,7 +174,7 @@ describe('checkGradient during finite differences', () => {
     return { first, type: live.constructor.name, others }
   }
 
-  test('evaluates the objective at x and on both sides of each element, in the dtype of x', () => {
+  test('evaluates the objective at x and at both neighbors of x along each axis', () => {
     const exact = points([1, -8], { step: 2 ** -10 })
     const others = [
       ...[1 + 2 ** -10, 1 - 2 ** -10].map((x) => [x, -8]),
@@ -221,7 +221,7 @@ describe('checkGradient with user objects', () => {
     expect(seen.includes(x)).toBe(false)
   })
 
-  test('returns a plain frozen report', () => {
+  test('returns a frozen plain object as its report', () => {
     const check: GradientCheck = checkGradient(waves, [1])
     expect(Object.isFrozen(check)).toBe(true)
     expect(JSON.parse(JSON.stringify(check))).toEqual(check)

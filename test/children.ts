@@ -1,4 +1,4 @@
-/** The built package, copies of it to modify, and Node processes that use it. */
+/** The built package, modifiable copies of the package, and Node processes that use the package. */
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-/** For `before`: simulates a runtime without memory for WebAssembly, so that arenas are `ArrayBuffer`s. */
+/** A value of `before` that simulates a runtime without WebAssembly memory, so that arenas are `ArrayBuffer`s. */
 export const noWasmMemory =
   "WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory') } }"
 
@@ -20,8 +20,8 @@ const copied = [
 export const home = fileURLToPath(new URL('..', import.meta.url))
 
 /**
- * Copies the files that `import` and `require` load, without the addon, for a test to break. Removes the copy after
- * `use`.
+ * Copies the files that `import` and `require` load, without the addon, so that a test can modify the files. Removes
+ * the copy after `use`.
  */
 export function withCopy<T>(use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
@@ -38,13 +38,13 @@ interface ChildOptions {
   before?: string
   /** The folder of a copy. */
   folder?: string
-  /** Whether the package is loaded module by module. By default it is loaded like in Node. */
+  /** Whether the package is loaded module by module. By default, the package is loaded as in Node. */
   isOfModules?: boolean
   flags?: string[]
-  /** Timeout in milliseconds, by default none. */
+  /** The timeout in milliseconds. By default, no timeout applies. */
   timeout?: number
   env?: Record<string, string>
-  /** Whether output on stderr fails the call, by default false. */
+  /** Whether output on stderr makes the call fail. By default, such output is allowed. */
   isQuiet?: boolean
 }
 
@@ -80,6 +80,6 @@ export function inChild(body: string, options: ChildOptions = {}): unknown {
   return JSON.parse(stdout)
 }
 
-/** The same with the package loaded module by module, for bodies that import internals from `antigradUrl`. */
+/** Runs a body with the package loaded module by module, for bodies that import internal modules from `antigradUrl`. */
 export const inChildOfModules: typeof inChild = (body, options) =>
   inChild(body, { ...options, isOfModules: true })

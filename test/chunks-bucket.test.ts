@@ -1,6 +1,6 @@
 /**
- * Stores in buckets: a local moto server behind a proxy that makes writes collide, loses responses and lets servers
- * fail.
+ * Stores in buckets: a local moto server behind a proxy. The proxy makes writes collide, loses responses, and lets
+ * servers fail.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -25,12 +25,15 @@ const hasRedis = spawnSync('redis-server', ['--version']).status === 0
 const cli = join(home, 'dist/command-line/cli.js')
 const secrets = { AWS_ACCESS_KEY_ID: 'AKIDforTests', AWS_SECRET_ACCESS_KEY: 'verySecretOfTests' }
 
-/** The proxy's behavior for the next requests: none, a status, or a missing response before or after moto has acted. */
+/**
+ * The proxy's behavior for the next requests: no change, an error status, or a lost response before or after moto has
+ * acted.
+ */
 type Fault = 'none' | 'unconditional' | 'lost' | 'unheard' | number
 const faults: Fault[] = []
 /** The behavior for all other requests. */
 let always: Fault = 'none'
-/** The maximum number of names per page of a listing. */
+/** The maximum number of names per page of a bucket's listing. */
 let page = 1000
 
 function proxyTo(port: number): Server {
@@ -118,7 +121,7 @@ const client = () => new S3Client({ endpoint: address, region: 'us-east-1', forc
 const run = (...args: string[]) =>
   spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd: folder, maxBuffer: 1 << 26 })
 
-/** Runs the command line while the proxy in this process responds. */
+/** Runs the command line while the proxy in the current process responds. */
 function begin(...args: string[]): Promise<{ status: number | null; printed: string; said: string }> {
   const child = spawn(process.execPath, [cli, ...args], { cwd: folder })
   let said = ''
@@ -141,7 +144,7 @@ const result = { bytes: Buffer.from('{"a":1}\n'), producedBy }
 const name = 'a'.repeat(64)
 
 describe.skipIf(!isThere)('a store of results in an object-storage bucket', () => {
-  test('receives the same bytes from two concurrent runs as from a single process, and no secrets', async () => {
+  test('receives the same bytes from two concurrent runs as from one process', async () => {
     const store = newStore()
     const runs = [1, 2].map(() => begin('run', 'plan.json', '--store', store, '--workers', '1', '--json'))
     const said = await Promise.all(runs)
@@ -160,7 +163,7 @@ describe.skipIf(!isThere)('a store of results in an object-storage bucket', () =
     for (const secret of Object.values(secrets)) expect(all.join('')).not.toContain(secret)
   })
 
-  test('lets a second run continue after the first run has stopped', async () => {
+  test('lets a second run continue the work of a stopped run', async () => {
     const store = newStore()
     await runChunks(plan, { store, shard: { index: 1, count: 3 } })
     expect((await status(plan, { store })).missing).toEqual([0, 2, 3, 5, 6])

@@ -1,5 +1,5 @@
 /**
- * Interference with a run: its plan is edited, its processes are suspended and killed, clocks are changed, results are
+ * Interference with a run: the plan is edited, processes are suspended and killed, clocks are changed, results are
  * merged too early, and the store is removed. No completed work is lost, and the merge has the bytes of a single
  * process.
  */
@@ -42,7 +42,7 @@ interface Began {
   readonly child: ChildProcess
   /** The exit status. */
   readonly ended: Promise<number | null>
-  /** All output of the process and its children, after they have ended. */
+  /** All output of the process and its child processes, after all of them have ended. */
   readonly said: Promise<string>
 }
 
@@ -68,12 +68,12 @@ const processesOf = ({ pid }: ChildProcess): number[] =>
     .filter(([, parent]) => parent === pid)
     .map(([child]) => child)
 
-/** The state that `ps` reports: T if suspended; empty if the process does not exist. */
+/** The state that `ps` reports: T for a suspended process, and an empty string for a process that does not exist. */
 const stateOf = (pid: number | undefined) =>
   spawnSync('ps', ['-o', 'stat=', '-p', `${pid}`], { encoding: 'utf8' }).stdout
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** Also removes files that are written during the removal. */
+/** Removes a store, including files that are written during the removal. */
 function remove(store: string): void {
   try {
     rmSync(store, { recursive: true })
@@ -117,7 +117,7 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('a run of a plan', () => {
-  test('uses the plan that was read at the start, even if the plan file changes later', async () => {
+  test('uses the plan as read at the start, even if the plan file changes', async () => {
     for (const change of [
       () => writeFileSync(at('other.json'), '{"format":1}'),
       () => rmSync(at('other.json')),
@@ -137,7 +137,7 @@ describe('a run of a plan', () => {
     while (!stateOf(began.child.pid).startsWith('T')) await pause(10)
     const before = (await status(plan, { store })).completed.length
     await pause(1000)
-    // The current chunks of its two processes are completed, and no new ones start.
+    // The current chunks of both processes are completed, and no further chunks start.
     const after = (await status(plan, { store })).completed.length
     expect(after).toBeLessThanOrEqual(before + 2)
     expect(after).toBeLessThan(CHUNKS)
@@ -159,7 +159,7 @@ describe('a run of a plan', () => {
     await ended
     process.kill(hands[0], 'SIGCONT')
     while (hands.some((hand) => /^[^Z]/.test(stateOf(hand)))) await pause(100)
-    // A file that a process was writing when it ended is kept for a day and then ignored.
+    // A file that a process was writing when the process ended is kept for a day, and is then ignored.
     for (const name of readdirSync(join(store, 'aside'))) rmSync(join(store, 'aside', name))
     await expectWhole(await begun(store), store)
   })
@@ -175,7 +175,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     for (const clock of ['clock.mjs', 'ahead.mjs']) {
       const store = newStore()
       mkdirSync(join(store, 'aside'), { recursive: true })
-      // A file that another machine is writing, and one abandoned two days ago.
+      // A file that another machine is writing, and a file that was abandoned two days ago.
       for (const name of ['now', 'old']) writeFileSync(join(store, 'aside', name), '')
       const old = Date.now() / 1000 - 2 * 86_400
       utimesSync(join(store, 'aside', 'old'), old, old)
@@ -188,7 +188,7 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     }
   })
 
-  test('cannot be merged before all chunks are complete, and an early attempt writes no file', async () => {
+  test('cannot be merged before all chunks are complete', async () => {
     const store = newStore()
     const began = await begun(store)
     const tries: string[] = []
@@ -215,12 +215,12 @@ Date.now = () => now() + (turn++ % 2 ? -1 : 1) * ${36_000_000}`,
     await expectWhole(began, store)
   })
 
-  test('ends if the store of results is removed, and the next run computes the results again', async () => {
+  test('ends if the store of results is removed, and can be repeated', async () => {
     const store = newStore()
     const { ended, said } = await begun(store)
     remove(store)
     const code = await ended
-    // The store was removed between two steps of one result.
+    // The store may have been removed between two steps of one result.
     if (code !== 0)
       expect({ code, said: await said }).toEqual({ code: 2, said: expect.stringMatching(/ENOENT|ENOTEMPTY/) })
     await expect(merged(store)).rejects.toThrow(/results are missing/)

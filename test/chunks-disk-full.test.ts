@@ -1,6 +1,6 @@
 /**
- * Stores on a full and on a read-only file system. Both are real file systems in memory, which only root can mount. A
- * run ends with an error, loses nothing, and continues when space is available.
+ * Stores on a full file system and on a read-only file system. Both are real file systems in memory, which only root
+ * can mount. A run ends with an error, loses no results, and continues when space is available.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -24,7 +24,7 @@ const filler = join(mounted, 'filler')
 let plan: Plan
 let direct: string
 
-/** Leaves this number of bytes free. */
+/** Fills the disk except for a number of bytes. */
 const fill = (left: number) => {
   rmSync(filler, { force: true })
   const { bavail, bsize } = statfsSync(mounted)
@@ -48,7 +48,7 @@ async function merged(store: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  // Results of about 14 kB each.
+  // Each result has about 14 kB.
   const lr = Array.from({ length: 480 }, (_, k) => 1e-4 * (k + 1))
   const asked = { options: { lr }, starts: 4, maxIterations: 10 }
   plan = (await planSweep(asked, { chunkSize: 60 })).plan
@@ -63,10 +63,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-describe.skipIf(!isThere)('a store of results on a small disk', () => {
-  test('ends a run when the disk is full, keeps only complete results, and lets a run continue once space is free', async () => {
+describe.skipIf(!isThere)('a store on a small disk', () => {
+  test('keeps only complete results when full, and lets a later run continue', async () => {
     await runChunks(plan, { store, shard: { index: 0, count: 4 } })
-    // Enough space for the write test, but not for a result.
+    // The space suffices for the write test, but not for a result.
     fill(8192)
     const told = run('run', 'plan.json', '--store', store)
     expect({ ...told, status: told.status }).toMatchObject({ status: 2, stdout: '' })
@@ -88,7 +88,7 @@ describe.skipIf(!isThere)('a store of results on a small disk', () => {
     expect(await merged(store)).toBe(direct)
   })
 
-  test('cannot be merged if the disk is full, and no partial file remains', () => {
+  test('cannot be merged if the disk is full, and contains no partial file', () => {
     const output = 'mounted/out.ndjson'
     writeFileSync(join(folder, output), 'what was there')
     fill(8192)
@@ -103,7 +103,7 @@ describe.skipIf(!isThere)('a store of results on a small disk', () => {
     rmSync(join(folder, output))
   })
 
-  test('does not change if the disk is read-only, and can still be merged', async () => {
+  test('remains unchanged if the disk is read-only, and can still be merged', async () => {
     expect(mount('remount', 'ro')).toBe(true)
     for (const command of [['status'], ['merge']]) {
       const { status, stderr } = run(...command, 'plan.json', '--store', store)

@@ -1,4 +1,4 @@
-/** Stores on file systems that differ from a local disk: without links, or with lost responses. */
+/** Stores on unusual file systems: file systems without links, and file systems that lose responses. */
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import fs from 'node:fs/promises'
@@ -9,10 +9,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { folderStore } from '../dist/chunks/stores/folder.js'
 import { storeResult, unseal } from '../dist/chunks/stores/store.js'
 
-/** The behavior of `link`: it succeeds, succeeds but reports an error, is not supported, or the disk is full. */
+/** The behavior of `link`: success, success with a reported error, no support, or a full disk. */
 let fails: 'never' | 'afterwards' | 'always' = 'never'
 let code = 'EPERM'
-/** Whether writing bytes under a result's name fails. */
+/** Whether writing bytes under the name of a result fails. */
 let isFull = false
 
 const { link, open } = fs
@@ -33,7 +33,7 @@ const changed = {
     return file
   },
 }
-/** Also affects modules that have imported the functions. */
+/** The replacement also affects modules that have imported the functions. */
 const change = (functions: Partial<typeof fs>) => {
   Object.assign(fs, functions)
   syncBuiltinESMExports()

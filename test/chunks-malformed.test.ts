@@ -1,4 +1,4 @@
-/** Runs of chunks with untrusted servers, results and addresses, and killed runs. */
+/** Runs of chunks with untrusted servers, results and addresses, and runs that are killed. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -40,7 +40,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const run = (...args: string[]) =>
   spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd: folder, timeout: 100_000 })
 
-/** Runs `work` while a local server responds with the listener. */
+/** Runs `work` while a local server responds by the listener. */
 async function served<T>(listener: RequestListener, work: (address: string) => Promise<T>): Promise<T> {
   const server = createServer(listener).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -52,7 +52,7 @@ async function served<T>(listener: RequestListener, work: (address: string) => P
   }
 }
 
-/** The output of a process after it and its children have ended. */
+/** The output of a process after the process and its child processes have ended. */
 function started(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -67,7 +67,7 @@ function started(
 }
 
 describe('a data server', () => {
-  /** Responds to ranges, and sends without end. */
+  /** Responds to range requests, and then sends data without end. */
   const endless = (bytes: Buffer, sent: { bytes: number; isCanceled: boolean }): RequestListener => {
     return ({ headers: { range = '' } }, response) => {
       const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) ?? []
@@ -80,7 +80,7 @@ describe('a data server', () => {
         sent.isCanceled = true
       })
       const send = () => {
-        // More than a socket buffers, and less than a test should take.
+        // More bytes than a socket buffers, and fewer than would make the test slow.
         while (!response.destroyed && sent.bytes < 1 << 28) {
           sent.bytes += part.length
           if (!response.write(part)) return response.once('drain', send)
@@ -148,7 +148,7 @@ describe('URLs of data and queues', () => {
     })
   })
 
-  test('are shown without secrets in the error for a queue address that cannot be parsed', () => {
+  test('are shown without secrets if the queue address cannot be parsed', () => {
     const { status, stderr } = run(
       'run',
       'plan.json',
@@ -164,7 +164,7 @@ describe('URLs of data and queues', () => {
     })
   })
 
-  test('appear without password and query string in the resume command that is printed after Ctrl-C', async () => {
+  test('appear without secrets in the resume command that Ctrl-C prints', async () => {
     // The server reports the size, and then sends nothing.
     let isAsked = () => {}
     const asked = new Promise<void>((resolve) => {
@@ -220,7 +220,7 @@ describe('control characters', () => {
   })
 
   test.skipIf(spawnSync('script', ['--version']).status !== 0)(
-    'in a forged result are printed as � when the result is merged on a terminal',
+    'in a forged result appear as � if the merged result is printed on a terminal',
     async () => {
       const store = at('merged')
       const producedBy = { host: 'node', engine: 'native', instructionSet: '', version: '0.1.0' }
@@ -233,7 +233,7 @@ describe('control characters', () => {
       const merge = `'${process.execPath}' '${cli}' merge plan.json --store merged`
       const { stdout } = spawnSync('script', ['-qec', merge, '/dev/null'], { encoding: 'utf8', cwd: folder })
       expect(stdout.replaceAll('\r\n', '\n')).toBe('{"group":"�[2J�]0;owned��31m�"}\n'.repeat(3))
-      // A file receives the original bytes.
+      // The file receives the original bytes.
       run('merge', 'plan.json', '--store', store, '-o', 'merged.ndjson')
       expect(readFileSync(at('merged.ndjson'), 'utf8')).toBe(bytes.toString().repeat(3))
     },
@@ -242,7 +242,7 @@ describe('control characters', () => {
 
 describe('a killed run', () => {
   test('leaves only child processes that end without output', async () => {
-    // Killed at the moment when a child responds.
+    // The run is killed when a child process responds.
     writeFileSync(
       at('killing.mjs'),
       `const { send, ppid } = process

@@ -1,6 +1,6 @@
 /**
- * Chunks of tables in other formats: NDJSON, and columns of safetensors files. Their fits have the bytes of the CSV
- * file's fits.
+ * Chunks of tables in other formats: NDJSON, and columns of safetensors files. The fits have the same bytes as the fits
+ * of the CSV file.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -50,7 +50,7 @@ function safetensors(
   return Buffer.concat([encodeHeader({ metadata: new Map(), tensors }), ...parts])
 }
 const columns = () => ({
-  // An unused column of another length with single bytes, so that later columns start at odd offsets.
+  // An unused column of single bytes with another length, so that later columns start at odd offsets.
   note: { dtype: 'U8', values: Uint8Array.of(1, 2, 3) },
   y: { dtype: 'F64', values: Float64Array.from(rows, ({ y }) => y) },
   well: { dtype: 'I64', values: BigInt64Array.from(rows, ({ well }) => BigInt(well)) },
@@ -72,7 +72,7 @@ let direct: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'antigrad-tables-'))
   writeFileSync(at('wells.csv'), `well,t,y\n${rows.map(({ well, t, y }) => `${well},${t},${y}\n`).join('')}`)
-  // Keys in any order, additional keys, blank lines, and both kinds of line ends.
+  // Rows with keys in any order, additional keys, blank lines, and both kinds of line ends.
   const lines = rows.map(({ well, t, y }, k) =>
     JSON.stringify(k % 3 === 0 ? { y, é: ['€'], t, well: `${well}` } : { well, t, y }),
   )
@@ -88,7 +88,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 describe.each(['ndjson', 'safetensors'])('the table file wells.%s', (kind) => {
   const file = `wells.${kind}`
 
-  test('leads to the same result bytes as the CSV file, both in a direct fit and in a merged run of a plan', async () => {
+  test('gives the same result bytes as the CSV file', async () => {
     expect(direct.split('\n')).toHaveLength(GROUPS + 1)
     expect(run('fit', file, ...FIT, '--json')).toMatchObject({ status: 0, stdout: direct, stderr: '' })
     const told = run('fit', file, ...FIT, '--plan', `${kind}.json`, '--chunk-size', '5')
@@ -128,7 +128,7 @@ describe.each(['ndjson', 'safetensors'])('the table file wells.%s', (kind) => {
     }
   })
 
-  test('is refused if it has changed since the plan was made', async () => {
+  test('is refused if the file has changed since the plan was made', async () => {
     const plan = await planned(file)
     const bytes = readFileSync(at(file))
     bytes[bytes.length - 2] ^= 1
@@ -140,7 +140,7 @@ describe.each(['ndjson', 'safetensors'])('the table file wells.%s', (kind) => {
     await expect(runChunk(plan, 0, options)).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('leads to a plan file, and each field of the plan file is validated', async () => {
+  test('is described by a plan file whose fields are all validated', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(file))) as Plan & {
       specification: { table: { columns: { from: number; dtype: string; name: string }[] } }
     }
@@ -205,7 +205,7 @@ describe('an NDJSON table', () => {
     expect(stderr.length).toBeLessThan(2000)
   })
 
-  test('can be fitted without the rows that lack numbers, even if a chunk starts with an incomplete row', async () => {
+  test('can be fitted without incomplete rows, even if a chunk starts with an incomplete row', async () => {
     const lines = rows.map(({ well, t, y }) => JSON.stringify(t === 0 ? { well, t: null } : { well, t, y }))
     writeFileSync(at('holes.ndjson'), `${JSON.stringify(rows[0])}\n${lines.join('\n')}`)
     const fit = run('fit', 'holes.ndjson', ...FIT, '--drop-invalid', '--json')

@@ -1,5 +1,5 @@
 /**
- * Plans, chunks and stores: whatever happens to workers and results, the merge has the bytes of a single process, or
+ * Plans, chunks and stores. For any fate of workers and results, the merge has the bytes of a single process, or
  * reports the problem.
  */
 
@@ -60,7 +60,7 @@ function printed(...args: string[]): string {
   return stdout
 }
 
-/** Names and row numbers with various lengths in bytes, and quoted cells with line ends. */
+/** Names and row numbers of various lengths in bytes, and quoted cells that contain line ends. */
 const next = random(3)
 const GROUPS = 40
 const rowsOf = (k: number) =>
@@ -120,7 +120,7 @@ beforeAll(() => {
 })
 
 describe('the command line', () => {
-  test('continues a killed run, and merges the results to the same bytes as a single process', async () => {
+  test('continues a killed run to the same merged bytes as a single process', async () => {
     expect(printed(...FIT, '--plan', 'plan.json', '--chunk-size', '1')).toMatch(
       /^40 chunks of 40 groups, [\d,]+ bytes of data\n$/,
     )
@@ -219,7 +219,7 @@ describe('the command line', () => {
       ['run', 'plan.json', '--store', 's', '--data', 'plan.json'],
       /plan.json: expected \d+ bytes as the plan says/,
     ],
-  ])('refuses the arguments %j, and creates no files', (args, message) => {
+  ])('refuses the arguments %j, and creates no file', (args, message) => {
     const { status, stdout, stderr } = run(...args)
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(message)
@@ -308,11 +308,11 @@ describe('the shards of a plan', () => {
     await expect(runChunks(plan, { store, shard: { index: 3, count: 3 } })).rejects.toThrow(
       'shard: expected k from 0 to 2, got 3',
     )
-    // More shards than chunks.
+    // The number of shards exceeds the number of chunks.
     expect(await runChunks(plan, { store, shard: { index: 99, count: 100 } })).toEqual([])
   })
 
-  test('are selected by the environment variables of job schedulers, and list missing chunks for the next job array', async () => {
+  test('are selected by the environment variables of job schedulers', async () => {
     writeFileSync(at('eight.json'), JSON.stringify(await planned(5)))
     const store = newStore()
     // The commands that the docs page recommends, except for paths and the number of shards.
@@ -367,7 +367,7 @@ describe('a store of results', () => {
     )
   })
 
-  test('keeps two conflicting results with their provenance, and cannot be merged', async () => {
+  test('keeps two conflicting results with their provenance, and refuses a merge', async () => {
     const plan = await planned(20)
     const store = newStore()
     await runChunks(plan, { store })
@@ -408,7 +408,7 @@ describe('a store of results', () => {
     const files = filesIn(store)
     truncateSync(files[0], statSync(files[0]).size - 70)
     writeFileSync(files[1], readFileSync(files[1]).fill(32, 5, 6))
-    // Stored under the name of another result.
+    // The result is stored under the name of another result.
     rmSync(files[3])
     renameSync(files[2], files[3])
     const before = await status(plan, { store })
@@ -423,7 +423,7 @@ describe('a store of results', () => {
 })
 
 describe('the data file of a plan', () => {
-  test('is refused before being read if the file has changed since the plan was made', async () => {
+  test('is refused before any read if the file has changed since the planning', async () => {
     writeFileSync(at('changing.csv'), wells)
     const { plan } = await planFits(at('changing.csv'), asked, { group: 'well', chunkSize: 20 })
     writeFileSync(at('changing.csv'), wells.replace(',0,', ',9,'))
@@ -434,7 +434,7 @@ describe('the data file of a plan', () => {
     await expect(runChunk(plan, 1, { store })).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
   })
 
-  test('can be read by byte ranges from a URL, whose credentials appear in no message', async () => {
+  test('can be read by byte ranges from a URL, and the credentials appear in no message', async () => {
     const bytes = Buffer.from(wells)
     let isWhole = false
     let breaks = 0
@@ -453,7 +453,7 @@ describe('the data file of a plan', () => {
       const there = (await planFits(address, asked, { group: 'well', chunkSize: 20, name: 'wells.csv' })).plan
       expect(there.chunks).toEqual(plan.chunks)
       const store = newStore()
-      // Kept connections fail like this after the server has closed them.
+      // Kept connections fail in this way after the server has closed the connections.
       breaks = 2
       await runChunks(plan, { store, data: address })
       expect(await merged(plan, store)).toBe(direct)
@@ -473,7 +473,7 @@ describe('the data file of a plan', () => {
 })
 
 describe('a plan', () => {
-  test("names each chunk by a hash of exactly those inputs that determine the chunk's result", async () => {
+  test("names each chunk by a hash of exactly the inputs that determine the chunk's result", async () => {
     const plan = await planned(20)
     const name = chunkName(plan, 0)
     expect(name).toMatch(/^[\da-f]{64}$/)
@@ -494,7 +494,7 @@ describe('a plan', () => {
       await expect(openWorker(other, { store: newStore() })).rejects.toThrow(/of this package/)
   })
 
-  test('from an untrusted source is validated field by field in little time', async () => {
+  test('from an untrusted source is validated field by field within a short time', async () => {
     const plan = JSON.parse(JSON.stringify(await planned(20)))
     const sweep = JSON.parse(
       JSON.stringify((await planSweep({ options: { lr: [0.1, 0.2] } }, { chunkSize: 1 })).plan),

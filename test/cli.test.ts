@@ -1,4 +1,4 @@
-/** The built command line, in separate processes. */
+/** The built command line in separate processes. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ const cli = fileURLToPath(new URL('../dist/command-line/cli.js', import.meta.url
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 const available = Object.entries(engines()).flatMap(([name, { available }]) => (available ? [name] : []))
 
-/** Runs the command line, after some code of the test. */
+/** Runs the command line after some code of the test. */
 function antigrad(args: string[], { before = '', engine = '', threads = '' } = {}) {
   const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', preload, cli, ...args], {
@@ -27,7 +27,7 @@ function json(args: string, more: Parameters<typeof antigrad>[1] = {}): any {
   return JSON.parse(stdout)
 }
 
-describe('a race of all rules on all engines', () => {
+describe('a race of all rules', () => {
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
   let whole: any
   // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
@@ -58,13 +58,13 @@ describe('a race of all rules on all engines', () => {
     })
   })
 
-  test('ends near the minimum for all rules except RMSProp and signSGD, which oscillate', () => {
+  test('ends near the minimum for all rules except RMSProp and signSGD', () => {
     for (const { name, rule, iterations, reason, x, value, distance } of whole.rules) {
       const oscillates = rule === 'rmsprop' || rule === 'signSgd'
       expect(reason, name).toBe(oscillates ? 'max-iterations' : 'converged')
       if (oscillates) expect(iterations).toBe(50_000)
       else expect(iterations, name).toBeLessThan(50_000)
-      // Decay in the gradient moves the minimum.
+      // Decay that is added to the gradient moves the minimum.
       const about = oscillates || name === 'adam-l2' ? 2e-3 : 1e-5
       expect(distance, name).toBeLessThan(rule === 'signSgd' ? 0.12 : about)
       expect(distance).toBe(Math.sqrt((x[0] - 1) * (x[0] - 1) + (x[1] - 1) * (x[1] - 1)))
@@ -72,7 +72,7 @@ describe('a race of all rules on all engines', () => {
     }
   })
 
-  test('moves gradient descent to the same points as a plain loop in the test', () => {
+  test('visits the same points with gradient descent as a plain loop', () => {
     let [x, y, iterations, change] = [-1.5, 2, 0, 1]
     while (change >= 1e-9) {
       const off = y - x * x
@@ -85,12 +85,12 @@ describe('a race of all rules on all engines', () => {
     expect(of('gradient-descent')).toMatchObject({ iterations, x: [x, y] })
   })
 
-  test('moves Adam to the same points as the function minimize', () => {
+  test('visits the same points with Adam as the function minimize', () => {
     const { x, iterations, value } = minimize(rosenbrock(), [-1.5, 2], adam({ lr: 0.1 }))
     expect(of('adam')).toMatchObject({ x: [...x], iterations, value, options: { lr: 0.1, eps: 1e-8 } })
   })
 
-  test('takes the same number of updates for two rules with the same equation', () => {
+  test('makes the same number of updates with two rules that have the same equation', () => {
     expect(of('sgd-momentum').iterations).toBe(of('momentum').iterations)
     expect(of('sgd-nesterov').iterations).toBe(of('nesterov').iterations)
     expect(Math.abs(of('nesterov-shifted').iterations - of('nesterov').iterations)).toBeLessThanOrEqual(1)
@@ -105,7 +105,7 @@ describe('a race of all rules on all engines', () => {
   })
 })
 
-test("the table of a race has a line per rule, and confirms that the engines' bits are equal", () => {
+test('the table of a race has one line per rule, and states that all engines compute the same bits', () => {
   const args = ['race', '--rule', 'adam', 'rmsprop', 'clip-norm', '--max-iterations', '3000']
   const { status, stdout, stderr } = antigrad(args)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -121,7 +121,7 @@ test("the table of a race has a line per rule, and confirms that the engines' bi
 })
 
 describe('the options of antigrad race', () => {
-  test('include --rule with several names or several times, and the race runs the rules in a fixed order', () => {
+  test('select several rules with --rule, and the rules run in a fixed order', () => {
     const { rules } = json('--rule radam adam --rule momentum --max-iterations 3')
     expect(rules.map(({ name }: { name: string }) => name)).toEqual(['momentum', 'adam', 'radam'])
   })
@@ -172,7 +172,7 @@ describe('the options of antigrad race', () => {
     }
   })
 
-  test('include --engine, which selects a single engine like the variable ANTIGRAD_ENGINE', () => {
+  test('include --engine, which selects one engine, as the variable ANTIGRAD_ENGINE does', () => {
     for (const alone of [json('--rule adam --engine wasm'), json('--rule adam', { engine: 'wasm' })]) {
       expect(Object.keys(alone.rules[0].engines)).toEqual(['wasm'])
       expect(alone.raced).toEqual(['wasm'])
@@ -185,7 +185,7 @@ describe('the options of antigrad race', () => {
     )
   })
 
-  test('may let a run diverge, and the table shows the divergence', () => {
+  test('can let a run diverge, and the table shows the divergence', () => {
     const { rules, sameBits } = json('--rule gradient-descent --lr 1')
     expect(sameBits).toBe(true)
     expect(json('--rule gradient-descent --lr 0').rules[0].reason).toBe('stalled')
@@ -194,7 +194,7 @@ describe('the options of antigrad race', () => {
   })
 })
 
-describe('a call of antigrad with an invalid command line', () => {
+describe('an invalid antigrad command', () => {
   test.each([
     ['race --rule bogus', 'nesterov-shifted'],
     ['race --engine gpu', 'native, wasm, typescript'],
@@ -253,7 +253,7 @@ describe('a call of antigrad with an invalid command line', () => {
     const { status, stdout, stderr } = antigrad(['race', '--engine', 'wasm'], { before })
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toMatch(/^antigrad: the engine wasm .*forbidden here\n$/)
-    // Without a request, the other engines run, and the report explains the missing one.
+    // Without a requested engine, the other engines run, and the report explains the missing engine.
     const { raced, engines: report } = json('--rule adam', { before })
     expect(raced).toEqual(available.filter((name) => name !== 'wasm'))
     expect(report.wasm).toMatchObject({
@@ -271,8 +271,8 @@ describe('a call of antigrad with an invalid command line', () => {
 })
 
 test('antigrad race ends with exit status 1 if engines disagree, and names the first update that differs', () => {
-  // RMSProp takes two roots per update here, after one for the distance of momentum. This engine's root number 102 is
-  // slightly wrong.
+  // The distance of momentum takes one root, and each update of RMSProp takes two roots. The changed root number 102
+  // belongs to update 51.
   const before = `
     const { sqrt } = Math
     let calls = 0
@@ -304,7 +304,7 @@ test('an antigrad command ends without an error if the reader of its output clos
 })
 
 describe('the command doctor', () => {
-  test('prints the data that a bug report needs, and checks that all engines compute the same bits', () => {
+  test('prints the data for a bug report, and checks that all engines compute the same bits', () => {
     const { status, stdout, stderr } = antigrad(['doctor'], { engine: 'wasm' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/^antigrad +\d+\.\d+\.\d+$/m)
@@ -347,7 +347,7 @@ describe('the command doctor', () => {
   })
 })
 
-test('the command doctor --json prints the data of doctor as JSON', () => {
+test('the command doctor --json prints the same data as doctor, in JSON', () => {
   const { status, stdout } = antigrad(['doctor', '--json'])
   expect(status).toBe(0)
   const { differences, engines: seen, runtime } = JSON.parse(stdout)
@@ -371,7 +371,7 @@ describe('the command `rules`', () => {
     })
     expect(lion.beta2.default).toBe(0.99)
     expect(antigrad(['rules', 'adamw']).stdout).toMatch(/^ {2}weightDecay +0\.01 +weight decay λ ≥ 0/m)
-    // A default that is a rule has a table of its own.
+    // A default that is a rule has a separate table.
     expect(antigrad(['rules', 'muon']).stdout).toMatch(/^ {2}fallback +adamw\(\) /m)
   })
 

@@ -27,7 +27,7 @@ const threads = [1, 2, 3].map((threads) => ({
   threads,
 }))
 
-/** Awkward lengths, and one beyond two block boundaries. */
+/** Irregular lengths, one of which exceeds two block boundaries. */
 const lengths = [0, 1, 3, 4, 15, 16, 17, 33, 255, 256, 257, 40_003]
 
 /** Numbers whose squares have exact sums in any order. */
@@ -87,7 +87,7 @@ const clips: Record<string, Clip> = {
 const rule = adam({ lr: 0.1, weightDecay: 0.1 })
 const startsOf = remembered((dtype: Dtype) => lengths.map((length, i) => exact(i, length, dtype)))
 
-/** A step's gradients, and its result. */
+/** The gradients of a step, and the result of the step. */
 const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
   const f = roundOf[dtype]
   const [clip, start] = [clips[name], startsOf(dtype)]
@@ -100,9 +100,9 @@ const stepOf = remembered((name: string, dtype: Dtype, t: number) => {
   return { gradients, params: twin.params, norm, clipped: factors.filter((factor) => factor !== 1).length }
 })
 
-describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _, ...engine }) => {
+describe.each([...variants, ...threads])('clipping per tensor on $name', ({ name: _, ...engine }) => {
   describe.each(Object.entries(clips))('with the clip %s', (name, clip) => {
-    test.each(dtypes)('compute the documented formula, in %s', (dtype) => {
+    test.each(dtypes)('follows the documented formula, in %s', (dtype) => {
       let clipped = 0
       for (let t = 0; t < 4; t++) {
         const optimizer = new Optimizer(startsOf(dtype), rule, { clip, ...engine })
@@ -124,7 +124,7 @@ describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _
     })
   })
 
-  test.each(dtypes)('handle 0, NaN and infinity as documented, in %s', (dtype) => {
+  test.each(dtypes)('handles 0, NaN and infinity as documented, in %s', (dtype) => {
     const step = (clip: Clip, gradients: number[][], start = gradients.map((g) => g.map(() => 1))) => {
       const [params, given] = [start, gradients].map((all) => all.map((values) => array(dtype, values)))
       const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), { clip, ...engine })
@@ -171,7 +171,7 @@ describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _
     expect(step({ tensorNorm: 1, norm: 1 }, [[NaN], [3]])).toEqual([[NaN], [NaN]])
   })
 
-  test('compute a finite norm even if squared gradients overflow', () => {
+  test('computes a finite norm even if squared gradients overflow', () => {
     const start = [Float64Array.of(0, 0), Float64Array.of(0)]
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip: { tensorNorm: 1 }, ...engine })
     optimizer.step([Float64Array.of(3e200, 4e200), Float64Array.of(0.5)])
@@ -181,7 +181,7 @@ describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _
   })
 
   test.each(dtypes)(
-    'compute the same bits in groups, in batches, asynchronously, and after load, in %s',
+    'computes the same bits in grouped, batched, asynchronous and loaded runs, in %s',
     async (dtype) => {
       const make = (forced: object) =>
         new Optimizer(
@@ -215,19 +215,19 @@ describe.each([...variants, ...threads])('clips per tensor on $name', ({ name: _
 })
 
 /**
- * Matrices with several rows, one row, one column, three dimensions and no elements; a vector; and a tensor without a
+ * Matrices with several rows, one row, one column, three dimensions and no elements, a vector, and a tensor without a
  * shape.
  */
 const shapes = [[7, 5], [1, 40_003], [300, 1], [3, 4, 6], [0, 5], [300, 70], [33], undefined]
 const sizes = shapes.map((shape) => shape?.reduce((product, n) => product * n, 1) ?? 20)
 
-describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, ...engine }) => {
+describe.each([...variants, ...threads])('clipping per row on $name', ({ name: _, ...engine }) => {
   const make = (dtype: Dtype, clip: Clip, options: object = {}, forced: object = engine) => {
     const start = sizes.map((length, i) => exact(i, length, dtype))
     return new Optimizer(start, adam({ lr: 0.1, weightDecay: 0.1 }), { clip, shapes, ...forced, ...options })
   }
 
-  test.each(dtypes)('clip each row of a matrix as documented, in %s', (dtype) => {
+  test.each(dtypes)('limits each row of a matrix as documented, in %s', (dtype) => {
     const f = roundOf[dtype]
     for (const [factor, eps] of [
       [0.5, 1e-3],
@@ -266,7 +266,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     }
   })
 
-  test.each(dtypes)('center each row of a matrix as documented, in %s', (dtype) => {
+  test.each(dtypes)('can center each row of a matrix as documented, in %s', (dtype) => {
     const f = roundOf[dtype]
     const factor = 0.5
     for (const adaptive of [undefined, unitwise({ factor })]) {
@@ -300,7 +300,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     }
   })
 
-  test('are applied before clips by tensor norm and global norm, in batches, asynchronously, and after load', async () => {
+  test('precedes clipping by norm in batched, asynchronous and loaded runs', async () => {
     const groups = [
       { match: '5', clip: {} },
       { match: '2', clip: { centralized: centralized(), adaptive: 0.1 } },
@@ -322,7 +322,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     expect(tensors[0] === tensors[1]).toBe(true)
   })
 
-  test('do not affect the reported gradient norms', () => {
+  test('does not affect the reported gradient norms', () => {
     const optimizer = make('float64', { adaptive: unitwise({ factor: 0.01 }), norm: 0.5, tensorNorm: 1 })
     const gradients = sizes.map((length, i) => exact(50 + i, length, 'float64'))
     optimizer.step(gradients)
@@ -331,7 +331,7 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     expect(Object.values(optimizer.lastStep.norms)).toEqual(norms)
   })
 
-  test('compute a finite norm if squared gradients overflow, and an infinite norm if a gradient is infinite', () => {
+  test('computes a finite norm for gradients whose squares overflow, unless a gradient is infinite', () => {
     const start = Float64Array.of(0, 0, 0, 0, 0, 0)
     const clip = { adaptive: unitwise({ factor: 0.5, eps: 2 }) }
     const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [3, 2], ...engine })
@@ -341,17 +341,14 @@ describe.each([...variants, ...threads])('clips per unit on $name', ({ name: _, 
     expect([...optimizer.params.slice(2)]).toEqual([-0.25, -0.5, NaN, 0])
   })
 
-  test.each(dtypes)(
-    'preserve −0 without gradient noise, although the addition of 0 would turn −0 into 0, in %s',
-    (dtype) => {
-      const start = array(dtype, Array(16).fill(-0))
-      const clip = { adaptive: unitwise({ factor: 0.5 }) }
-      const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [4, 4], ...engine })
-      optimizer.step(array(dtype, Array(16).fill(-0)))
-      // −0 − −0.
-      expect([...optimizer.params]).toEqual(Array(16).fill(0))
-    },
-  )
+  test.each(dtypes)('preserves gradients of −0 if no gradient noise is added, in %s', (dtype) => {
+    const start = array(dtype, Array(16).fill(-0))
+    const clip = { adaptive: unitwise({ factor: 0.5 }) }
+    const optimizer = new Optimizer(start, gradientDescent({ lr: 1 }), { clip, shapes: [4, 4], ...engine })
+    optimizer.step(array(dtype, Array(16).fill(-0)))
+    // −0 − −0.
+    expect([...optimizer.params]).toEqual(Array(16).fill(0))
+  })
 })
 
 describe('clips of groups', () => {
@@ -376,7 +373,7 @@ describe('clips of groups', () => {
     expect(moved(alone)).toEqual({ body: 1, head: 0.5, extra: 1 })
   })
 
-  test('are saved, and apply in loaded runs, in restored optimizers and to added tensors', () => {
+  test('are saved, and apply in loaded and restored optimizers and to added tensors', () => {
     const optimizer = make({ tensorNorm: 1 }, {})
     const saved: SavedRun = structuredClone(optimizer.save())
     expect(saved.options).toMatchObject({ clip: { tensorNorm: 1 } })
@@ -385,7 +382,7 @@ describe('clips of groups', () => {
     const loaded = Optimizer.load<typeof start>(saved)
     loaded.step(gradients)
     expect(moved(loaded)).toEqual({ body: 0.5, head: 1, extra: 0.5 })
-    // The optimizer's own clip is unchanged.
+    // The optimizer's own clip stays unchanged.
     const restored = new Optimizer(start, rule, { clip: { tensorNorm: 0.5 } })
     restored.restore(saved)
     restored.step(gradients)
@@ -461,7 +458,7 @@ describe('an invalid clip', () => {
   })
 
   test.each([undefined, null, 0.01, 'row', { factor: 0 }])(
-    'is refused as the clip unitwise(%j)',
+    'is refused in the form unitwise(%j)',
     (options) => {
       expect(() => unitwise(options as never)).toThrow(OptionError)
     },

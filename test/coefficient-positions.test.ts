@@ -1,6 +1,6 @@
 /**
- * A rule's coefficients are written at the positions that its kernels define, in any order; each Rust file defines its
- * own.
+ * A rule's coefficients are written at the positions that the rule's kernels define, in any order. Each Rust file
+ * defines its own positions.
  */
 
 import { expect, test } from 'vitest'
@@ -14,7 +14,7 @@ type Positions = Record<string, number>
 const forms = rules.map(([title, rule]) => ({ title, resolved: resolve(rule) }))
 type Resolved = (typeof forms)[number]['resolved']
 
-/** The kernels of the rule's steps, which share a row. */
+/** The kernels of a rule's steps. All of them share a row of coefficients. */
 const stagesOf = ({ definition, rule }: Resolved): readonly Kernel[] => {
   const point = definition.point(rule as never)
   return [...definition.stages(rule as never), ...(point ? [point] : [])]
@@ -22,7 +22,7 @@ const stagesOf = ({ definition, rule }: Resolved): readonly Kernel[] => {
 const positionsOf = (kernels: readonly Kernel[]): Positions =>
   Object.assign({}, ...kernels.map(({ row }) => row))
 
-/** The kernels of the rule and of its other forms in which the same names have the same positions. */
+/** The kernels of a rule and of the rule's other forms, if the same names have the same positions. */
 function kernelsOf(resolved: Resolved): Kernel[] {
   const stages = stagesOf(resolved)
   const positions = positionsOf(stages)
@@ -43,7 +43,7 @@ function writtenBy(resolved: Resolved) {
   )
 }
 
-/** Runs work while the kernels have their coefficients in another order, the same for all. */
+/** Runs work while all kernels have their coefficients in another common order. */
 function whileRotated<T>(kernels: readonly Kernel[], work: () => T): T {
   const names = Object.entries(positionsOf(kernels)).sort(([, a], [, b]) => a - b)
   const next = Object.fromEntries(names.map(([name], i) => [name, names[(i + 1) % names.length][1]]))

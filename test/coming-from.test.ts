@@ -1,4 +1,4 @@
-/** The samples of docs/coming-from.md and docs/coming-from-fits.md: both libraries print the same numbers. */
+/** docs/coming-from.md and docs/coming-from-fits.md: the code for both libraries prints the same numbers. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -25,13 +25,13 @@ const sections = ['coming-from', 'coming-from-fits']
 const numbersIn = (line: string) =>
   [...line.matchAll(/-?\d+(?:\.\d+)?(?:e[-+]?\d+)?/g)].map(([number]) => Number(number))
 
-/** The output of a block. If it cannot run here, a comment in its last line contains the output. */
+/** The output of a block. If the block cannot run here, a comment in the last line contains the output. */
 async function printed({ language, code }: { language: string; code: string }): Promise<number[]> {
   const last = code.trim().split('\n').at(-1) as string
   if (/^(#|\/\/) /.test(last)) return numbersIn(last)
   const { outputFiles } = await build({
     stdin: { contents: code, resolveDir: home, loader: language as 'js' | 'ts' },
-    // fmin's own entry for Node does not load there.
+    // The entry point of fmin for Node does not load in the tests.
     mainFields: ['jsnext:main', 'module', 'main'],
     ...{ bundle: true, platform: 'node', format: 'cjs', write: false, logLevel: 'error' },
     alias: {
@@ -48,7 +48,7 @@ async function printed({ language, code }: { language: string; code: string }): 
   return lines.flat().filter((value): value is number => typeof value === 'number')
 }
 
-/** The precision of both outputs, if the other library has fewer digits: relative to the largest number. */
+/** The relative precision of both outputs, if the other library is less precise. The largest number is the unit. */
 const tolerances: Record<string, number> = {
   'ml-levenberg-marquardt': 3e-4,
   fmin: 1e-4,
@@ -68,9 +68,9 @@ const tolerances: Record<string, number> = {
 }
 
 describe.each(sections.filter(({ title }) => title in tolerances))(
-  'code in the docs pages for users of $title',
+  'the antigrad code for users of $title',
   ({ title, blocks }) => {
-    test('prints the same numbers as the code with the other library', async () => {
+    test('prints the same numbers as the equivalent code with the other library', async () => {
       const shared = title === 'd3-regression' ? 'regression' : 'torch.optim'
       const ours =
         blocks.find(({ language }) => language === 'ts') ??
@@ -85,7 +85,7 @@ describe.each(sections.filter(({ title }) => title in tolerances))(
   },
 )
 
-test('the docs pages for users of other libraries cover every library, TensorFlow.js and training loops', () => {
+test('the docs pages for users of other libraries have a section for each library and for training loops', () => {
   const titles = [...Object.keys(tolerances), 'TensorFlow.js', 'Training loops']
   expect(sections.map(({ title }) => title).sort()).toEqual(titles.sort())
 })

@@ -1,4 +1,4 @@
-/** Tables that compare antigrad with other libraries agree with the results of the bench. */
+/** Tables that compare antigrad with other libraries agree with the results of the benchmark. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

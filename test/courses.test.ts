@@ -12,15 +12,15 @@ import type { ModelProgram } from './programs/models.js'
 
 interface Kept {
   readonly program: ModelProgram
-  /** For each call, its place and a hash of its visible results. */
+  /** For each call, the place of the call and a hash of the visible results. */
   came: readonly string[]
 }
 
-/** Errors by their kinds and arguments; other tests check their words. */
+/** Errors are recorded with their kinds and arguments, because other tests check the messages. */
 const withoutWords = (seen: string) =>
   seen.replaceAll(/("error":"\w+(?: of [^:"]*)?)(?::(?:\\.|[^"\\])*)?"/g, '$1"')
 
-/** Kernel hashes change with every comment in the sources. */
+/** Kernel hashes are excluded, because the hashes change with every comment in the sources. */
 const withoutHashes = (saved: string) => saved.replace(/"equations":\{(?:"\w+":\d+,?)*\}/, '')
 
 const hash = (text: string) =>

@@ -1,4 +1,4 @@
-/** The table in contributing/dependencies.md lists each dependency with its purpose, and nothing else. */
+/** The table in contributing/dependencies.md lists exactly the dependencies, each with a purpose. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { home } from './children.js'
 
 const read = (...path: string[]) => readFileSync(join(home, ...path), 'utf8')
 
-/** Names in the dependency sections, without packages of this workspace. */
+/** The names in the dependency sections, except for packages of the workspace. */
 function crates(manifest: string): string[] {
   const sections = manifest
     .split(/^(?=\[)/m)

@@ -1,6 +1,6 @@
 /**
- * Prints the engines of a runtime and digests of their results. package/ runs it in all runtimes, including Bun's
- * JavaScriptCore next to V8.
+ * Prints the engines of a runtime and digests of their results. The tests in package/ run the program in all runtimes,
+ * including Bun with JavaScriptCore.
  */
 
 import { engines } from 'antigrad'
@@ -9,7 +9,7 @@ import { functionDigests } from './function-digests.js'
 import { manyDigests } from './many-digests.js'
 import { digests, sample, variants } from './support.js'
 
-// Bundles and workers run one rule of each module. The page's address can request all rules.
+// Bundles and workers run one rule of each module. The address of a page can request all rules.
 const isAll = globalThis.location === undefined || globalThis.location.search.includes('all')
 const chosen = isAll ? cases : sample
 

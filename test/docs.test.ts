@@ -1,4 +1,7 @@
-/** Docs that run: the worked rule in contributing/extending.md, applied to a copy of the tree, and samples of pages. */
+/**
+ * Docs that run: the example rule in contributing/extending.md, applied to a copy of the tree, and code samples of
+ * pages.
+ */
 
 import { type SpawnOptions, spawnSync } from 'node:child_process'
 import {
@@ -43,7 +46,7 @@ interface Block {
   readonly text: string
 }
 
-/** The code blocks of a text, each with the path that was named last before it. */
+/** The code blocks of a text. Each block has the path that the preceding text named last. */
 function blocksOf(markdown: string): Block[] {
   let file = ''
   return markdown.split(/^```/m).flatMap((part, i) => {
@@ -56,7 +59,7 @@ function blocksOf(markdown: string): Block[] {
   })
 }
 
-/** Writes a new file, or applies a diff whose replaced lines occur exactly once. */
+/** Writes a new file, or applies a diff. The replaced lines of the diff must occur exactly once. */
 function apply(folder: string, { file, language, text }: Block): void {
   if (language !== 'diff') {
     if (existsSync(join(folder, file))) throw new Error(`${file} exists`)
@@ -74,7 +77,7 @@ function apply(folder: string, { file, language, text }: Block): void {
 describe('the example rule in contributing/extending.md', () => {
   let folder: string
   let changed: string[]
-  // The existing engines were built from other kernels than the copy's.
+  // The kernels of the existing engines differ from the kernels of the copy.
   const env = {
     ...{ ...process.env, ANTIGRAD_ENGINE: 'typescript' },
     ...{ CARGO_TARGET_DIR: join(home, 'target/docs'), CARGO_PROFILE_DEV_DEBUG: '0' },
@@ -116,8 +119,8 @@ describe('the example rule in contributing/extending.md', () => {
     'compiles in Rust, and computes the same results on every instruction set',
     () => {
       expect(run('cargo', 'fmt', '--check', '-p', 'antigrad-kernels')).toBe('')
-      // Only the tests that run each kernel and the manifest, compiled without optimization; the Rust checks run the
-      // others.
+      // Only the tests of kernels and of the manifest run, compiled without optimization. The Rust checks run all other
+      // tests.
       const quick = ['--config', 'profile.test.package.antigrad-kernels.opt-level=0']
       const tests = ['--test', 'arena', '--', 'kernels::', 'manifest::']
       expect(run('cargo', 'test', '--quiet', '-p', 'antigrad-kernels', ...quick, ...tests)).toBe('')
@@ -125,7 +128,7 @@ describe('the example rule in contributing/extending.md', () => {
     SLOW,
   )
 
-  test('compiles in TypeScript in the package, the tests and the page, and passes the formatter', () => {
+  test('compiles in TypeScript in the package, the tests and the page', () => {
     expect(node('scripts/build-ts.mjs')).toBe('')
     expect(tsc('tsconfig.test.json')).toBe('')
     expect(tsc('page/tsconfig.json')).toBe('')
@@ -154,7 +157,7 @@ describe('the example rule in contributing/extending.md', () => {
     expect(node('--input-type=module', '-e', script)).toBe('')
   })
 
-  test('appears in the table of test cases, and passes the tests that cover all rules', () => {
+  test('appears in the table of test cases, and passes the tests of all rules', () => {
     const tables =
       'the table of cases|Qhm has its equation|qhm with (lr|beta|nu|weightDecay|maximize) out of range'
     expect(
@@ -190,18 +193,18 @@ describe('code samples in the docs', () => {
       for (const [i, text] of texts.entries()) writeFileSync(join(folder, `sample${i}.mts`), text)
     }
     const options = { strict: true, module: 'NodeNext', target: 'ES2022', noEmit: true, types: ['node'] }
-    // The declarations of other libraries have errors. test/types.test.ts checks ours.
+    // The declarations of other libraries contain errors. test/types.test.ts checks the declarations of antigrad.
     const compilerOptions = { ...options, moduleDetection: 'force', skipLibCheck: true }
     writeFileSync(join(root, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
   })
 
-  // All samples at once, because reading the library's types takes longer than checking them.
+  // All samples are checked at once, because reading the library's types takes longer than checking the samples.
   test('compile without errors', () => {
     const tsc = join(home, 'node_modules/typescript/bin/tsc')
     expect(complaint({}, process.execPath, tsc, '--project', root)).toBe('')
   })
 
-  // One after the other in one process, because loading the library takes longer than most samples.
+  // The samples run one after the other in one process, because loading the library takes longer than most samples.
   test.each(samples)('on the page $page run without errors', async ({ folder, texts }) => {
     for (const [i, text] of texts.entries()) {
       const { code } = await transform(text, { loader: 'ts' })
@@ -228,7 +231,7 @@ describe('code samples in the docs', () => {
 
 const withoutCode = (text: string) => text.replace(/^ *```[\s\S]*?^ *```/gm, '')
 
-test('the tests run all TypeScript samples in the docs, and the few other fragments are JavaScript', () => {
+test('the docs have only a few code samples in languages other than TypeScript', () => {
   // Other tests run the code for other libraries.
   const own = pages.filter(
     (page) => !['docs/coming-from.md', 'docs/coming-from-fits.md', 'docs/charts.md'].includes(page),

@@ -8,18 +8,18 @@ import { home } from './children.js'
 import { wordsOnOptions } from './types/hover.mjs'
 
 test('every option of every function has a comment, and the comments on rule options match the table of options', () => {
-  // The options of errors belong to the language.
+  // The language defines the options of errors.
   const { AntigradError: _, ...words } = wordsOnOptions(join(home, 'dist/index.d.ts'))
   const bare = Object.entries(words).flatMap(([name, options]) =>
     Object.keys(options).flatMap((option) => (options[option] === '' ? [`${name}: ${option}`] : [])),
   )
   expect(bare).toEqual([])
   expect(Object.values(words).flatMap(Object.keys).length).toBeGreaterThan(450)
-  // Additions of a rule are on a separate line in declarations, and after a semicolon in tables.
+  // A rule's additions are on a separate line in declarations, and after a semicolon in tables.
   const plain = (text: string) => text.replaceAll(/[;\s]+/g, ' ')
   for (const [rule, options] of Object.entries(documentation)) {
     for (const [option, text] of Object.entries(options)) {
-      // The build adds the range and the default.
+      // The build adds the range and the default value.
       const [own] = words[rule][option].split('\nRange: ')
       expect(plain(own), `${rule}: ${option}`).toBe(plain(text))
     }
@@ -40,7 +40,7 @@ test('every exported function is on a page of the docs', () => {
   expect(functions.filter((name) => !words.has(name))).toEqual([])
 })
 
-test('the API reference covers every entry point, and the site excludes all folders with build results', () => {
+test('the API reference covers every entry point, and the website excludes folders of build results', () => {
   const { exports } = JSON.parse(read('package.json'))
   const entries = Object.entries<{ default: { default: string } }>(exports)
     .filter(([name]) => /^\.(\/\w+)?$/.test(name))
@@ -52,7 +52,7 @@ test('the API reference covers every entry point, and the site excludes all fold
   const isExcluded = (folder: string) =>
     folder.split('/').some((_, i, all) => config.includes(`'${all.slice(0, i + 1).join('/')}/**'`))
   const inside = folders.map((folder) => folder.replace(/^\//, ''))
-  // The site contains the API reference, and has a cache of its own.
+  // The website contains the API reference, and has a separate cache.
   const ours = ['docs/api', 'docs/.vitepress/cache', 'docs/.vitepress/.temp']
   expect(inside).toContain('npm')
   expect(

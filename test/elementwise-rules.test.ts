@@ -1,6 +1,6 @@
 /**
- * Elementwise rules compared with their equations for one element in float64, for rules without trajectories in
- * test/golden.test.ts, and edge cases of their papers.
+ * Elementwise rules without trajectories in test/golden.test.ts are compared with equations for one element in float64.
+ * Further tests cover edge cases from the papers.
  */
 
 import { readFileSync } from 'node:fs'
@@ -156,7 +156,7 @@ describe('the rule Rprop', () => {
     expect(more.params.b[0]).toBe(-0.25)
   })
 
-  test('treats a gradient whose sign has changed as 0, and stores this 0 for the next update', () => {
+  test('treats a gradient as 0 after a change of sign, and stores the 0', () => {
     const optimizer = new Optimizer(Float64Array.of(0), rprop({ lr: 0.5 }))
     const steps = [1, -1, -1, -1].map((g) => {
       const before = optimizer.params[0]
@@ -187,7 +187,7 @@ describe("centered RMSProp with momentum in float32 is as close to the float64 r
   const options = { lr: 0.01, momentum: 0.9, centered: true, eps: 1e-5 }
   const f = Math.fround
   const [lr, alpha, beta, mu, eps] = [0.01, 0.99, 1 - 0.99, 0.9, 1e-5].map(f)
-  /** Rounds like PyTorch's kernels for AVX2 and AVX-512; products of two float32 are exact in float64. */
+  /** Rounds like PyTorch's kernels for AVX2 and AVX-512. Products of two float32 numbers are exact in float64. */
   const fma = (a: number, b: number, c: number) => f(a * b + c)
   function byTorch(start: number, gradients: readonly number[]): number {
     let [theta, v, a, b] = [start, 0, 0, 0]

@@ -1,4 +1,4 @@
-/** The rules that update each element independently and measure no tensor. */
+/** The rules that update each element independently, and compute no sums over tensors. */
 
 import type { Rule } from 'antigrad'
 import { definitions } from '../dist/rules/definitions.js'
@@ -11,7 +11,7 @@ export function isElementwise(rule: Rule): boolean {
   return !isCautious && !wantsShapes && kernels.every(({ sums }) => sums.length === 0)
 }
 
-/** Rules that treat each tensor as if it had an optimizer of its own. */
+/** Rules that treat each tensor like the only tensor of an optimizer. */
 export const separateRules = rules.filter(([, rule]) => definitions[rule.name].estimateShared === undefined)
 
 export const elementwiseRules = rules.filter(([, rule]) => isElementwise(rule))

@@ -1,4 +1,4 @@
-/** Tables in UTF-8 are accepted. Tables in other encodings are refused with the position of the byte. */
+/** Tables in UTF-8 are accepted. Tables in other encodings are refused with the position of the first invalid byte. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ const run = (...args: string[]) =>
     cwd: folder,
   })
 
-/** Bytes in parts of the given size. */
+/** Bytes, divided into parts of the given size. */
 const inParts = (bytes: Uint8Array, size: number) =>
   Readable.from(
     Array.from({ length: Math.ceil(bytes.length / size) }, (_, k) =>
@@ -55,7 +55,7 @@ const table = `g,t,y\n${rows.join('\n')}\n`
 const asked = { model: 'a*exp(-b*t) + c', x: { t: 't' }, start: { a: 1, b: 1, c: 0 } }
 
 describe('a table file in the Latin-1 encoding', () => {
-  test('is refused on the command line with the position and a conversion command', () => {
+  test('is refused with the position of the error and a conversion command', () => {
     writeFileSync(at('latin1.csv'), Buffer.from(table, 'latin1'))
     const fit = ['fit', 'latin1.csv', '--model', asked.model, '--x', 't', '--group', 'g', '--json']
     for (const more of [[], ['--plan', 'plan.json']]) {
@@ -68,7 +68,7 @@ describe('a table file in the Latin-1 encoding', () => {
     }
   })
 
-  test('cannot be planned, because chunks would end in the middle of table rows', async () => {
+  test('cannot be divided into chunks for a plan', async () => {
     writeFileSync(at('chunks.csv'), Buffer.from(table, 'latin1'))
     const options = { group: 'g', chunkSize: 1, dropInvalid: true }
     expect(await messageOf(planFits(at('chunks.csv'), asked, options))).toMatch(
@@ -97,7 +97,7 @@ describe('a table in UTF-8', () => {
     ['cut off by the end', [0x41, 0xf0, 0x9f, 0x98], 1],
     ['UTF-16', [0xff, 0xfe, 0x41, 0x00], 0],
   ])(
-    'is refused if the table contains %s, for any division of the bytes into chunks',
+    'is refused if the table contains %s, wherever the bytes are divided into chunks',
     async (_, bytes, offset) => {
       const all = Buffer.concat([Buffer.from(`g,t,y\né,1,2\n`), Buffer.from(bytes)])
       const place = all.length - bytes.length + offset
@@ -122,7 +122,7 @@ describe('a table in UTF-8', () => {
       const message = await messageOf(readCsv(inParts(all, size), request))
       const [, offset] = /got the byte .* at offset (\d+)[;:]/.exec(message) ?? []
       expect(offset !== undefined).toBe(!isText)
-      // Everything before this byte is valid, and the sequence with it is not.
+      // All bytes before the position are valid, and the sequence at the position is invalid.
       if (offset !== undefined)
         expect(
           Buffer.from(all.subarray(0, Number(offset)).toString()).equals(all.subarray(0, Number(offset))),
@@ -145,8 +145,8 @@ describe('a table in UTF-8', () => {
   })
 })
 
-describe('plan chunks of a UTF-8 table', () => {
-  test('begin and end at row boundaries, for any division of the file into reads', async () => {
+describe('chunks of a UTF-8 table', () => {
+  test('begin and end at row boundaries, however the file is divided into reads', async () => {
     const character = fc.constantFrom('a', 'é', '€', '😀', '\ufeff', '"x,""y\r\n"', '\u2028', ' ')
     const row = fc.record({
       group: fc.nat(3),
@@ -167,7 +167,7 @@ describe('plan chunks of a UTF-8 table', () => {
       const seen: number[] = []
       const onRow = (_: number, begin: number) => void seen.push(begin)
       await readCsv(inParts(Buffer.concat(all), size), { ...request, dropsInvalid: true, onRow })
-      // A row before blank lines ends after or before them.
+      // A row before blank lines may end before or after the blank lines.
       const expected = list.flatMap(({ isBad }, k) => (isBad ? [] : [begins[k + 1]]))
       expect(
         seen.map((begin, k) => Buffer.concat(all).subarray(expected[k], begin).toString().trim()),
@@ -180,7 +180,7 @@ describe('plan chunks of a UTF-8 table', () => {
     )
   })
 
-  test('lead to the same fits as a single process, with dropped rows and labels of any length', async () => {
+  test('give the same fits as the whole table, with dropped rows and labels of any length', async () => {
     const text = rows.map((line, k) => (k % 5 === 2 ? line.replace(/[^,]*$/, 'x €😀') : line)).join('\n')
     writeFileSync(at('names.csv'), `\ufeffg,t,y\n${text}`)
     const { plan } = await planFits(at('names.csv'), asked, { group: 'g', chunkSize: 1, dropInvalid: true })

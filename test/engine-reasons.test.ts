@@ -11,7 +11,7 @@ const valley = expression('(x - 1)^2 + 2*(y + 1)^2')
 const data = { t: [0, 1, 2, 3], y: [1, 3, 5, 7.5] }
 const start = { a: 1, b: 1 }
 
-/** The reports of each call, in the order of the results below. */
+/** The reports of each call, in the same order as the results below. */
 const said = `
   const valley = antigrad.expression('(x - 1)^2 + 2*(y + 1)^2')
   const line = antigrad.expression('a*t + b')

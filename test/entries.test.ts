@@ -1,4 +1,4 @@
-/** The entries of the package in Node by the exports of package.json; `import` and `require` share one library. */
+/** The entry points of the package in Node, as package.json exports them. `import` and `require` share one library. */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ test.each(entries)('import, require and the ES modules provide the same exports 
   const path = require.resolve(entry)
   const module = await import(pathToFileURL(path.replace('/dist/node/', '/dist/')).href)
   expect(Object.keys(required).sort()).toEqual(Object.keys(module).sort())
-  // Node's file, and the file for bundlers.
+  // The file for Node, and the file for bundlers.
   for (const file of ['load.mjs', 'index.mjs']) {
     const imported = await import(pathToFileURL(path.replace(/index\.js$/, file)).href)
     expect(Object.keys(imported).sort()).toEqual(Object.keys(required).sort())
@@ -38,7 +38,7 @@ test('`import` in Node loads the same file as `require`, without scanning the fi
   for (const entry of entries) expect(import.meta.resolve(entry)).toMatch(/\/dist\/node\/(\w+\/)?load\.mjs$/)
 })
 
-test('file errors are instances of AntigradError, by import and by require', async () => {
+test('file errors are instances of AntigradError with both import and require', async () => {
   const { AntigradError, Optimizer, adam } = require('antigrad')
   const { FileError, openFile, toBlob } = require('antigrad/files')
   const bad = readFileSync(join(home, 'test/data/safetensors/bad-hole.safetensors'))
@@ -51,7 +51,7 @@ test('file errors are instances of AntigradError, by import and by require', asy
   )
 })
 
-/** Files of dist/node, and the module folders that each contains. */
+/** The files of dist/node, each with the module folders that the file contains. */
 const folders = {
   expressions: ['equations', 'expressions'],
   many: ['many'],
@@ -80,7 +80,7 @@ test.each(Object.entries(folders))(
       const modules = createRequire(file)(path)[Symbol.for(symbol)]
       expect(Object.keys(modules[module]).length, module).toBeGreaterThan(0)
     }
-    // No module of the library occurs twice.
+    // No module of the library occurs in two files.
     const found = [...text.matchAll(/^\/\/ dist\/([^/\n]+)\//gm)].map(([, folder]) => folder)
     expect([...new Set(found)].sort()).toEqual(own)
   },
@@ -92,7 +92,7 @@ test('the core entry point contains no module of other entry points', () => {
   )
 })
 
-test('the modules for expressions and batches are loaded by the first call that needs the modules', () => {
+test('the modules for expressions and batches are loaded when first used', () => {
   const script = `
     const antigrad = require('antigrad')
     const loaded = () => Object.keys(require.cache).flatMap((path) => /node\\W(\\w+)\\Windex.js$/.exec(path)?.[1] ?? [])

@@ -4,7 +4,7 @@ import { parseSync } from 'oxc-parser'
 import { expect, test } from 'vitest'
 import { equationsOf } from '../scripts/lib/equations.mjs'
 
-/** The equations of a loop with these statements per element. */
+/** The equations of a loop with the given statements per element. */
 function equations(statements: string, before = '') {
   const loop = `(f) => (theta, g, { m, v }, { decay, beta1, oneMinusBeta1, eps }, from, to, { rate }, direction) => {
     ${before}

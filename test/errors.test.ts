@@ -53,14 +53,14 @@ function refusal(call: () => unknown, Kind: typeof ArgumentError, argument?: str
     // Only a suggestion may follow.
     expect(message.slice(said.length)).toMatch(/^( \((did you mean .*\?|.* is for .*)\))?$/)
     expect(message.length).toBeLessThan(600)
-    // The error may name a part of the argument, as for schedules.
+    // The error may name a part of the argument, for example in schedules.
     if (argument !== undefined) expect(`${named}: `.startsWith(`${argument}: `), named).toBe(true)
     return error as ArgumentError
   }
   throw new Error('nothing was thrown')
 }
 
-/** An optimizer in the middle of a run, with clipping, a skipped tensor and therefore two update counts. */
+/** An optimizer in the middle of a run with clipping and a skipped tensor, and therefore with two update counts. */
 function underWay(rule: Rule = adam({ lr: 0.1 }), options: OptimizerOptions = { clip: { norm: 1 } }) {
   const optimizer = new Optimizer(
     { w: Float32Array.of(1, -0, 3), nested: { list: [Float32Array.of(4, 5)] } },
@@ -77,7 +77,7 @@ function underWay(rule: Rule = adam({ lr: 0.1 }), options: OptimizerOptions = { 
 
 type UnderWay = ReturnType<typeof underWay>
 
-/** Expects that the call throws and changes nothing visible, including later steps. */
+/** Expects that the call throws an error, and that no later step can detect a change. */
 function changesNothing(
   call: (optimizer: UnderWay) => unknown,
   Kind: typeof ArgumentError,
@@ -103,7 +103,7 @@ function detached(array: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   return array
 }
 
-/** An array nested `depth` times. */
+/** An array that is nested `depth` levels deep. */
 function nest(depth: number): unknown {
   let node: unknown = Float32Array.of(1)
   for (let i = 0; i < depth; i++) node = [node]
@@ -176,7 +176,7 @@ describe('invalid parameters of an optimizer', () => {
     )
   })
 
-  test("cause an error that explains how to create a typed array from the user's value", () => {
+  test('cause an error that explains how to convert the value to a typed array', () => {
     const tensor = { dataSync: () => f32 }
     const hint = (type: string) => ` (${type}.from(list) makes one)`
     const wanted = 'a Float32Array or Float64Array, or an array or object of them'
@@ -283,7 +283,7 @@ describe('an optimizer refuses', () => {
         const argument = `${name}: ${option}`
         for (const value of examplesOf(definition, antigrad).refused) {
           const error = refusal(() => rule({ [option]: value }), OptionError, argument)
-          // If an object is read, the message may refer to a part of it.
+          // If the value is an object, the message may refer to a part of the object.
           const isRead = Object(value) === value || (definition.read !== undefined && !definition.schedulable)
           expect(isRead || error.expected.startsWith(definition.expected), error.message).toBe(true)
           refusal(() => new Optimizer(shared, forged({ [option]: value })), OptionError, argument)
@@ -326,7 +326,7 @@ describe('an optimizer refuses', () => {
               lr = 1e-3
             }
           }
-          // As a matrix, because some rules accept only matrices.
+          // The tensor is a matrix, because some rules accept only matrices.
           const begin = () => underWay(rule({ lr: () => lr }), { shapes: { w: [1, 3] } })
           changesNothing(step, OptionError, `${name}: lr at t = 2`, begin)
         }
@@ -451,7 +451,7 @@ describe('invalid warm-ups', () => {
     refusal(() => warmup(value as number, options as Anything), OptionError, argument)
   })
 
-  test('are refused if the warm-up contains itself', () => {
+  test('are refused if a warm-up contains itself', () => {
     const circular: Anything = { schedule: 'warmup', steps: 2, from: null }
     circular.value = circular
     refusal(() => adam({ lr: circular }), OptionError, 'adam: lr')
@@ -490,7 +490,7 @@ describe('invalid constructor options of an optimizer', () => {
     refusal(() => new Optimizer(shared, adam(), options as Anything), OptionError, argument)
   })
 
-  test('lead to an error that lists the available instruction sets', () => {
+  test('cause an error that lists the available instruction sets', () => {
     const { expected } = refusal(
       () => new Optimizer(shared, adam(), { engine: 'native', instructionSet: 'mmx' }),
       OptionError,
@@ -648,7 +648,7 @@ describe('unusual but valid parameters', () => {
     expect(optimizer.params.w[0]).toBe(0)
   })
 
-  test('may have getters that throw an exception, and the constructor propagates the exception', () => {
+  test('may have getters that throw exceptions, which the constructor propagates', () => {
     const optimizer = underWay()
     const before = snapshot(optimizer)
     const gradients = {
@@ -667,7 +667,7 @@ describe('an unavailable engine', () => {
     { engine: 'native' }))`
   const addonFile = readdirSync(join(home, 'native')).find((name) => name.endsWith('.node')) as string
 
-  /** A copy of the package with this file instead of the addon. */
+  /** A copy of the package with a file of the given text instead of the addon. */
   const withAddon = <T>(text: string | null, use: (folder: string) => T): T =>
     withCopy((folder) => {
       if (text !== null) {
@@ -716,7 +716,7 @@ describe('an unavailable engine', () => {
     })
   })
 
-  test('may be a corrupted addon', () => {
+  test('causes an error if the addon is corrupted', () => {
     const error = withAddon('no addon', (folder) => inChild(force, { folder }))
     expect(error).toMatchObject({
       is: 'EngineError',
@@ -726,7 +726,7 @@ describe('an unavailable engine', () => {
     })
   })
 
-  test('may be an addon of another version', () => {
+  test('causes an error if the addon has another version', () => {
     const error = withAddon(null, (folder) => {
       const stub = join(folder, 'stub.cjs')
       writeFileSync(stub, 'exports.hash = () => 7')
@@ -747,7 +747,7 @@ describe('an unavailable engine', () => {
       noWasmMemory,
       'the arena is not in a WebAssembly memory: could not allocate memory',
     ],
-  ])('may be the WebAssembly engine: %s', (_, before, reason) => {
+  ])('is replaced or reported if WebAssembly cannot run: %s', (_, before, reason) => {
     const body = `const params = Float32Array.of(1, 2), rule = antigrad.gradientDescent({ lr: 1 })
       const error = thrownBy(() => new antigrad.Optimizer(params, rule, { engine: 'wasm' }))
       const optimizer = new antigrad.Optimizer(params, rule)
@@ -770,7 +770,7 @@ describe('an unavailable engine', () => {
   })
 
   test.each(['rust', 'WASM', 'native '])(
-    'causes an error if the environment variable contains the unknown engine name %j',
+    'causes an error if the environment variable contains the invalid name %j',
     (name) => {
       const body = `return thrownBy(() => new antigrad.Optimizer(new Float32Array(3), antigrad.adam()))`
       const error = inChild(body, { env: { ANTIGRAD_ENGINE: name } })
@@ -847,7 +847,7 @@ describe('a memory error', () => {
   test('is not caused by an attempt to transfer WebAssembly memory', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), gradientDescent({ lr: 1 }))
     const { buffer } = optimizer.params
-    // Node 20 clones it; later versions refuse.
+    // Node 20 clones the object, and later versions refuse to clone the object.
     try {
       structuredClone(buffer, { transfer: [buffer] })
     } catch {}
@@ -856,7 +856,7 @@ describe('a memory error', () => {
   })
 })
 
-test('every error of the library is an AntigradError, and its `name` is the name of its class', () => {
+test('every error of the library is an AntigradError whose `name` is the class name', () => {
   const kinds = [ArgumentError, OptionError, TensorError, EngineError, antigrad.MemoryError]
   for (const Kind of kinds) {
     expect(Kind.prototype).toBeInstanceOf(AntigradError)

@@ -1,6 +1,6 @@
 /**
- * The statements of the essay "Run Away From the Gradient!" about its methods, as tests. The symbols are the essay's:
- * θ, g, η, σ, α, β; t counts updates from 1.
+ * The statements of the essay "Run Away From the Gradient!" about optimization methods, as tests. The symbols are the
+ * symbols of the essay: θ, g, η, σ, α, β. The updates t count from 1.
  */
 
 import {
@@ -63,12 +63,12 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     const points = path(gradientDescent({ lr: 1e-3 }), 1000)
     const moved = points.slice(1).map(([x, y], t) => Math.hypot(x - points[t][0], y - points[t][1]))
 
-    test("reaches the valley of Rosenbrock's function within a few updates, and then moves slowly along the valley", () => {
+    test("reaches the valley of Rosenbrock's function quickly, and then moves slowly along the valley", () => {
       const beside = points.map(([x, y]) => Math.abs(y - x * x))
       expect(beside[0]).toBe(0.25)
       expect(Math.max(...beside.slice(12))).toBeLessThan(0.03)
       expect(Math.max(...moved.slice(50))).toBeLessThan(moved[0] / 50)
-      // After a thousand updates the point is still far from (1, 1).
+      // After a thousand updates, the point is still far from (1, 1).
       expect(points[1000][0]).toBeLessThan(0)
     })
 
@@ -103,7 +103,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
 
     test.each([0, 0.5, 0.9, 0.99])(
-      "visits the same points in the two forms of Nesterov's method with α = %d",
+      "visits the same points in both forms of Nesterov's method with α = %d",
       (alpha) => {
         const options = { lr: 2e-4, momentum: alpha }
         const shifted = optimize(start, nesterov({ ...options, form: 'shifted' }))
@@ -115,7 +115,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
           u.step()
           const ahead = shifted.gradientPoint()
           for (let i = 0; i < 2; i++) {
-            // u = θ + α·v, computed here and by gradientPoint().
+            // u = θ + α·v, computed in the test and by gradientPoint().
             expect(ahead[i]).toBe(shifted.params[i] + alpha * shifted.state.v[i])
             expect(Math.abs(u.params[i] - ahead[i])).toBeLessThan(1e-11)
           }
@@ -153,14 +153,14 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
         if (Number.isNaN(g[i]) || g[i] === Infinity) {
           expect(after).toBeNaN()
         } else if (square === 0 || square === Infinity) {
-          // The square has under- or overflowed, so the parameter stays, including the sign of zero.
+          // The square is 0 or infinite, so the parameter stays the same, including the sign of zero.
           expect(after).toBe(theta[i])
           seen.stays++
         } else if (square >= smallestNormal) {
           expect(after).toBe(f(theta[i] - f(f(lr) * Math.sign(g[i]))))
           seen.exact++
         } else {
-          // A subnormal square has lost bits: it is between 2/3 and 2 times the true square.
+          // A subnormal square has lost bits, and lies between 2/3 and 2 times the true square.
           const step = (theta[i] - after) * Math.sign(g[i])
           expect(step).toBeGreaterThan(0.7 * lr)
           expect(step).toBeLessThan(1.23 * lr)
@@ -217,7 +217,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       }
     })
 
-    test('with the learning rate η/√t divides by the square root of the sum of squared gradients, as in PyTorch', () => {
+    test("with the learning rate η/√t matches PyTorch's division by the root of summed squares", () => {
       const essay = optimize([1, 2, 3], adagrad({ form: 'essay', lr: (t) => 0.5 / Math.sqrt(t + 1) }))
       const torch = optimize([1, 2, 3], adagrad({ lr: 0.5, eps: 0 }))
       for (let t = 1; t <= 200; t++) {
@@ -236,7 +236,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
         optimizer.params.fill(0)
         optimizer.step(Float64Array.of(1, t % 25 === 0 ? 1 : 0))
       }
-      // Every update had a gradient on the left, and one in 25 on the right.
+      // Every update had a gradient on the left, and one update in 25 had a gradient on the right.
       expect(optimizer.params[0]).toBeCloseTo(-1, 12)
       expect(optimizer.params[1]).toBeCloseTo(-5, 12)
     })
@@ -322,7 +322,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(bits(decays.params)).toBe(bits(lossHasIt.params))
     })
 
-    test('multiplies parameters with gradient 0 by 1 − η·λ in AdamW, but causes full steps in Adam', () => {
+    test('at gradients of 0 multiplies parameters by 1 − η·λ in AdamW, and causes full steps in Adam', () => {
       const theta = arrayOf[dtype].of(100, 1)
       const zero = new arrayOf[dtype](2)
       const apart = new Optimizer(theta, adamw(options), { engine })
@@ -331,14 +331,14 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       within.step(zero)
       expect([...apart.params]).toEqual([f(100 * f(1 - 3e-3)), f(1 - 3e-3)])
       expect(bits(apart.state.m) + bits(apart.state.v)).toMatch(/^0+$/)
-      // However large the parameter is, it moves by η, because the decay is divided by its own root.
+      // A parameter of any size moves by η, because the decay is divided by its own root.
       expect(100 - within.params[0]).toBeCloseTo(1e-2, 5)
       expect(1 - within.params[1]).toBeCloseTo(1e-2, 5)
     })
   })
 
   describe('RAdam', () => {
-    /** ρₜ by the paper's formula. */
+    /** ρₜ by the formula of the paper. */
     const rho = (t: number, beta2: number) => 2 / (1 - beta2) - 1 - (2 * t * beta2 ** t) / (1 - beta2 ** t)
 
     test.each([
@@ -354,7 +354,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       const lr = 0.01
       const optimizer = optimize([0], radam({ lr, beta2, threshold, eps: 0 }))
       for (let t = 1; t <= 60; t++) {
-        // Gradients for which √v̂ differs from 1, and a rectified update from a plain one.
+        // Gradients for which √v̂ differs from 1, and for which a rectified update differs from a plain update.
         optimizer.params[0] = 0
         optimizer.step(Float64Array.of(100 + (t % 7)))
         const { m, v } = optimizer.state
@@ -395,7 +395,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
           plain.gradientPoint()
           delayed.step(g)
           plain.step(g)
-          // After a reset of its parameters, the plain run continues as if it had only updated its state.
+          // After a reset of the parameters, the plain run continues like a run that has only updated the state.
           if (t <= 4) {
             plain.params.set(theta)
             expect(bits(delayed.params)).toBe(bits(theta))
@@ -420,7 +420,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       })
     }
 
-    test('increases the rate to its final value, starting from the fraction 1/steps or from a given number', () => {
+    test('increases the rate from 1/steps, or from a given number', () => {
       const by = (lr: Scheduled) => steps(gradientDescent({ lr }))
       expect(by(warmup(0.3, { steps: 4 }))).toEqual([0.25, 0.5, 0.75, 1, 1, 1].map((part) => f(0.3 * part)))
       expect(by(warmup(0.3, { steps: 4, from: 0 }))).toEqual(
@@ -461,7 +461,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       const run = minimize(bowl({ condition: 2 }), [1, 1], rule, options)
       expect(run.reason).toBe('converged')
       expect(run.value).toBeLessThan(1e-8)
-      // At the minimum the run stops at the first update that is tested.
+      // At the minimum, the run stops at the first tested update.
       const still = minimize(bowl({ condition: 2 }), [0, 0], rule, options)
       expect(still).toMatchObject({ reason: 'converged', iterations: settling + 1, maxChange: 0 })
     })
@@ -475,8 +475,8 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       adam(),
       adamw(),
       radam(),
-    ] as Rule[])('lets the rule %o converge to the minimum of a quadratic bowl', (rule) => {
-      // Rules whose step is η for any slope converge as η decreases.
+    ] as Rule[])('lets the rule %o converge to the minimum of a quadratic function', (rule) => {
+      // Rules whose step is η for any slope converge if η decreases.
       const falling = { ...rule, lr: (t: number) => 0.1 / (1 + t / 20) } as Rule
       const { reason, x } = minimize(bowl({ condition: 4 }), [1, -2, 3], falling, { engine, tolerance: 1e-6 })
       expect(reason).toBe('converged')
@@ -506,6 +506,6 @@ test("the Hessian of Rosenbrock's function has very different eigenvalues at the
   const [large, small] = [half + root, half - root]
   expect(large).toBeCloseTo(1001.6, 1)
   expect(small).toBeCloseTo(0.3994, 3)
-  // Quoted from the essay: "even hundreds of times larger".
+  // The essay states "even hundreds of times larger".
   expect(large / small).toBeGreaterThan(100)
 })

@@ -52,7 +52,7 @@ describe('the example train.mjs', () => {
 
   const epochs = ({ lines }: Run) => lines.flatMap((line) => /^epoch (\d+)/.exec(line)?.[1] ?? []).map(Number)
 
-  test('resumes a run, killed twice, on other engines, and computes the bits of an uninterrupted run', async () => {
+  test('resumes a killed run on other engines, and computes the same bits as an uninterrupted run', async () => {
     const whole = await train('whole', 'native')
     expect(whole).toMatchObject({ status: 0, errors: '' })
     expect(epochs(whole)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
@@ -65,7 +65,7 @@ describe('the example train.mjs', () => {
 
     const first = await train('killed', 'wasm', 2)
     expect([first.signal, epochs(first)[0]]).toEqual(['SIGKILL', 1])
-    // A damaged file, which the next run skips with a warning.
+    // The damaged file, which the next run skips with a warning.
     writeFileSync(join(folder, 'killed/000009-step-90.safetensors'), 'half of')
     const second = await train('killed', 'typescript', 5)
     expect([second.signal, epochs(second)[0]]).toEqual(['SIGKILL', epochs(first).length + 1])
@@ -124,7 +124,7 @@ test('the example word-vectors.mjs computes the same bits on every engine', () =
 })
 
 test.each<[string, Record<string, number>]>([
-  // The influenza outbreak in a boarding school, for which textbooks estimate β near 1.7 and γ near 0.45 per day.
+  // The influenza outbreak in a boarding school. Textbooks estimate β near 1.7 and γ near 0.45 per day.
   ['sir.mjs', { beta: 1.8, gamma: 0.46, reproduction: 3.9 }],
   ['doses.mjs', { volume: 10.8, k: 0.131, clearance: 1.41 }],
 ])('the example %s fits a model function that integrates an equation', (name, expected) => {

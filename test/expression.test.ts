@@ -49,7 +49,7 @@ describe('an expression', () => {
     expect(at(text)).toBe(value)
   })
 
-  test('has its variable names as parameters in order of first appearance, in any alphabet', () => {
+  test('has its variables as parameters, in order of first appearance and in any alphabet', () => {
     const f = expression('b*θ_1 - a + b')
     expect(f.names).toEqual(['b', 'θ_1', 'a'])
     expect(f.value([2, 3, 5])).toBe(3)
@@ -62,7 +62,7 @@ describe('an expression', () => {
     expect(at('x^n', 0.1, 3)).toBe(functions.pow(0.1, 3))
   })
 
-  test('propagates NaN through min and max, and compares NaN as unequal to every number', () => {
+  test('propagates NaN through min and max, and treats NaN as unequal to every number', () => {
     for (const text of ['min(x, 1)', 'min(1, x)', 'max(x, 1)', 'max(1, x)']) {
       expect(at(text, Number.NaN), text).toBeNaN()
     }
@@ -123,7 +123,7 @@ describe('an expression', () => {
     },
   )
 
-  test('treats letters as names, π as a constant, and e as a constant or as the base of a power', () => {
+  test('treats letters as names, π as a constant, and e as a constant or an exponential', () => {
     expect(expression('α*µ + x₁ + e*E + pow(e, 2) + (e)^2 + pi_1').names).toEqual([
       'α',
       'µ',
@@ -149,7 +149,7 @@ describe('an expression', () => {
     ['signs', `${'-'.repeat(10_000)}x`],
     ['powers', Array(5_000).fill('x').join('^')],
     ['conditionals', 'x<1?1:'.repeat(3_000)],
-  ])('is refused if it has too many %s', (_, text) => {
+  ])('is refused if the expression has too many %s', (_, text) => {
     const start = performance.now()
     expect(() => expression(text)).toThrow(ExpressionError)
     expect(performance.now() - start).toBeLessThan(1_000)
@@ -171,14 +171,14 @@ describe('an expression', () => {
 const names = ['x', 'y', 'z']
 const tree = treeOf({ names, literal: fc.integer({ min: 1, max: 9 }) })
 /**
- * Three numbers that no simple formula relates to each other or to an integer. At a tie such as `x == 2`, the chosen
- * branch has a derivative that differs from its neighborhood, and min and max have two derivatives.
+ * Three numbers that no simple formula relates to each other or to an integer. At a tie such as `x == 2`, the
+ * derivative of the chosen branch differs from the derivatives nearby, and min and max have two derivatives.
  */
 const point = fc
   .array(fc.double({ min: 0.5, max: 2, noNaN: true }), { minLength: 3, maxLength: 3 })
   .map(([x, y, z]) => [(x * Math.PI) / 3, (y * Math.E) / 3, z * Math.SQRT1_2])
 
-/** Lists all three names in order, without a change of the value. */
+/** Lists all three names in order, without changing the value. */
 const withAll = (text: string) => `(0 < 1 ? ${text} : x + y + z)`
 
 describe('random expressions', () => {
@@ -307,13 +307,13 @@ describe('the data rows of an expression', () => {
     [{ t: 'text' }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
     [{ t: [1, '2'] }, /data: t: expected an array, Float32Array or Float64Array of numbers/],
     [null, /data: expected an object/],
-  ])('are refused if they are invalid: %j', (data, message) => {
+  ])('are refused if invalid: %j', (data, message) => {
     expect(() => f.with(data as never)).toThrow(message)
   })
 })
 
 test.each(['typescript', 'wasm', 'native'] as const)(
-  'an expression (a − b)·c is not compiled to the difference of two products on %s',
+  'the expression (a − b)·c is not compiled to the difference of two products on %s',
   (engine) => {
     const start = { a: [2], b: [3], c: [4], d: [5] }
     const valueAt = (text: string) =>

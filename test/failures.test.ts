@@ -1,7 +1,6 @@
 /**
- * Bugs in Rust: a panic, or a trap in WebAssembly, ends the call with an error, but not the process. The affected
- * object is unusable from then on, and others still work. (The set-up for tests builds an addon with a kernel that
- * panics.)
+ * Bugs in Rust: a panic, or a trap in WebAssembly, ends the call with an error, and the process continues. Only the
+ * affected object becomes unusable. (The setup for tests builds an addon with a kernel that panics.)
  */
 
 import { existsSync, readdirSync } from 'node:fs'
@@ -9,7 +8,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { home, inChildOfModules, noWasmMemory } from './children.js'
 
-/** For a child process: a rule of that kernel, which panics for a gradient of 1e31, and the calls of an optimizer. */
+/** For a child process: a rule of the kernel that panics for a gradient of 1e31, and the calls of an optimizer. */
 const prepared = `
   const part = (name) => import(new URL(name, antigradUrl))
   const { define } = await part('rules/define.js')
@@ -106,7 +105,7 @@ describe('a panic in the Rust kernels', () => {
     expect(rest).toEqual({ isUntouched: true, isLoaded: true, report: 1, length })
   })
 
-  test('on one of several threads is reported after all threads have finished, and the threads remain usable', () => {
+  test('on one of several threads is reported after all threads have finished', () => {
     const body = `${prepared}
       length = 1_000_000
       const ends = new Set()
@@ -153,7 +152,7 @@ describe('a panic in the Rust kernels', () => {
     ['minimizeManySync', 2],
     ['minimizeMany', 1],
     ['minimizeMany', 2],
-  ])('ends only the current call in %s on %i threads, and the next call succeeds', (call, threads) => {
+  ])('ends only the current call in %s on %i threads', (call, threads) => {
     const body = `${prepared}
       const objective = antigrad.expression('x^2')
       const run = (last) => {
@@ -173,7 +172,7 @@ describe('a panic in the Rust kernels', () => {
 })
 
 describe('a trap in a WebAssembly kernel', () => {
-  // Overwritten data of the module, including its function tables, lead to a trap.
+  // Overwritten data of the module, including the function tables, cause a trap.
   const trapped = /^it has trapped: /
 
   test.each(['step()', 'step(gradients())', 'stepAsync()'])(
@@ -242,7 +241,7 @@ describe('a trap in a WebAssembly kernel', () => {
     },
   )
 
-  test('is not caused by a stack overflow, because a stack overflow throws a RangeError', () => {
+  test('is not caused by a stack overflow, which throws a RangeError', () => {
     const body = `
       const optimizer = new antigrad.Optimizer(new Float32Array(8), antigrad.sgd({ lr: 1 }), { engine: 'wasm' })
       optimizer.step(new Float32Array(8).fill(1))

@@ -1,4 +1,4 @@
-/** `antigrad fit` as built, in separate processes, and its plots. */
+/** The built command `antigrad fit` in separate processes, and the plots of the command. */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -37,7 +37,7 @@ const write = (name: string, text: string | Buffer) => writeFileSync(join(folder
 const csv = (names: readonly string[], rows: readonly (readonly unknown[])[]) =>
   [names, ...rows].map((row) => `${row.join()}\n`).join('')
 
-/** Rows of two groups, first in sequence and then interleaved. */
+/** Rows of two groups, first one group after the other and then interleaved. */
 const next = random(7)
 const decay = Array.from({ length: 60 }, (_, i) => {
   const group = i < 10 || i % 2 === 0 ? 'A' : 'B'
@@ -52,7 +52,7 @@ const STARTS = '--start a=1,b=1,c=1'
 interface Setting {
   readonly input?: string
   readonly before?: string
-  /** Flags for Node. */
+  /** Flags of Node. */
   readonly flags?: readonly string[]
 }
 
@@ -112,7 +112,7 @@ describe('the JSON output of antigrad fit', () => {
     expect({ others, reason }).toEqual({ others: [], reason: 'converged' })
   })
 
-  test("contains the results of fitMany for the table's groups, in the order of the groups", () => {
+  test('contains the results of fitMany for the groups of the table, in order', () => {
     write(
       'turned.csv',
       csv(
@@ -155,7 +155,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(stdout).toMatch(/^shared +value +error\nb +1\.\d+ +0\.\d+\n\ng +rows +a +± +c +± +χ²\nA +35 /)
   })
 
-  test('supports derived quantities, derived parameters, model-dependent weights and plots with --shared', () => {
+  test('covers derived quantities, derived parameters and model-dependent weights with --shared', () => {
     const args =
       'decay.csv --x t --group g --shared b --derive half=log(2)/b --expr c=a/9 --weights =1/f --start a=3,b=1'
     const [, ...groups] = lines(`${args} --plot together.svg`)
@@ -176,7 +176,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(run(args).stdout).toMatch(/\ng +rows +a +± +c +± +half +± +χ²\nA /)
   })
 
-  test('supports parameters per label in a column, and profiles of shared parameters, with --shared', () => {
+  test('contains profiles of shared parameters, and parameters per label, with --shared', () => {
     const plateOf = (label: unknown) => (label === 'A' ? 'P 1' : 'P 2')
     const rows = [...decay, ...decay.map(([t, y, g]) => [t, (y as number) + 0.01 * (t as number), `${g}2`])]
     write(
@@ -269,7 +269,7 @@ describe('the JSON output of antigrad fit', () => {
     expect(lines('decay.csv --x t', 'line(x=t)')[0].values).toEqual(values)
   })
 
-  test('is replaced by an error that mentions --x if the data column of the model is not named', () => {
+  test('is replaced by an error that mentions --x if no data column is named', () => {
     const model = 'a*exp(-b*t)'
     expect(run('decay.csv', model).stderr).toBe(
       'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
@@ -279,7 +279,7 @@ describe('the JSON output of antigrad fit', () => {
     )
   })
 
-  test('supports models with two columns, renamed columns, and a response variable whose name occurs in the model', () => {
+  test('is correct for two columns, renamed columns, and a response in the model', () => {
     const [u, v] = [t.map((t) => t * t), t.map((t) => 1 - t)]
     write(
       'two.csv',
@@ -318,7 +318,7 @@ describe('the JSON output of antigrad fit', () => {
     }
   })
 
-  test('supports arrays as model options, and models with more columns than x', () => {
+  test('is correct for array options and for models with more columns than x', () => {
     const at = Array.from({ length: 40 }, (_, i) => i / 10)
     const wave = at.map((x) => 2 * Math.sin(2 * Math.PI * 0.7 * x + 0.3) + 1 + (next() - 0.5) / 10)
     write(
@@ -419,13 +419,13 @@ describe('input files of antigrad fit', () => {
     const row = (i: number) => `some words;${i % 1000},5;${(i % 1000) + 1}\n`
     const thousand = Array.from({ length: 1000 }, (_, i) => row(i)).join('')
     const input = `words;x;y\n${thousand.repeat(1500)}`
-    // A delayed garbage collector would otherwise leave 35 MB more.
+    // Without the flag, delayed garbage collection would leave another 35 MB.
     const flags = ['--max-semi-space-size=1']
     const used = (text: string) => Number(run('-', 'line', { before, flags, input: text }).stderr)
     const [many, few] = [used(input), used(`words;x;y\n${thousand}`)]
     expect(few).toBeGreaterThan(10)
-    // Two columns take 24 MB. They grow, are copied for the fit, and again for the engine. Arrays of arrays took 260 to
-    // 330.
+    // Two columns take 24 MB. Columns grow, and are copied for the fit and for the engine. Arrays of arrays took 260 to
+    // 330 MB.
     expect(many - few).toBeLessThan(210)
   })
 
@@ -454,8 +454,8 @@ describe('input files of antigrad fit', () => {
   })
 })
 
-describe('table rows with invalid numbers in antigrad fit', () => {
-  test('are dropped with --drop-invalid, and a message reports the line and column', () => {
+describe('table rows with invalid numbers', () => {
+  test('are dropped by --drop-invalid, and a message reports the line and column', () => {
     const text =
       'x,"the y",n\n1,2,\nNaN,1,\n"\r\n",5,\n3,Infinity,\n2,4,\n5,,\n6\n7,8,9,10\n0x10,1,\n1 2,3,\n3,7,\n4,1e999,\n'
     write('holes.csv', text)
@@ -601,7 +601,7 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
 })
 
 describe('the table of antigrad fit', () => {
-  test('lists the values, standard errors and intervals of the parameters, and the statistics of the fit', () => {
+  test("lists the values, standard errors and intervals of the parameters, and the fit's statistics", () => {
     const { status, stdout, stderr } = run('decay.csv --x t --start b=1 --fixed c=0.5')
     expect({ status, stderr }).toEqual({
       status: 0,
@@ -625,7 +625,7 @@ describe('the table of antigrad fit', () => {
     expect(text.slice(6)).toEqual([`60 rows, 2 parameters; converged after ${evaluations} evaluations`, ''])
   })
 
-  test('has a line per group with the reason for a failed fit, and a failed fit causes exit status 1', () => {
+  test('has one line per group, which states why a fit failed', () => {
     write(
       'groups.csv',
       csv(['t', 'y', 'the g'], [...decay, [1, 2, 'C,"'].map((cell) => (cell === 'C,"' ? '"C,"""' : cell))]),
@@ -699,7 +699,7 @@ describe('the table of antigrad fit', () => {
 describe('the command-line option', () => {
   const half = 'half=log(2)/b'
 
-  test('--derive, --positive and --profile lead to the same results as the API', () => {
+  test('--derive, like --positive and --profile, gives the same results as the API', () => {
     const args = `decay.csv --x t ${STARTS} --derive ${half} --positive a,b --profile`
     const [found] = lines(args)
     const positive = (one: number) => ({ start: one, positive: true })
@@ -788,11 +788,11 @@ describe('the command-line option', () => {
     expect(stdout).toMatch(/^a +a\*exp\(-b\*t\) \+ c +3 /m)
     expect(stdout).toMatch(/^b +a\*exp\(-b\*t\) +2 /m)
     expect(stdout).toMatch(/^a is the full model: F\(1, 57\) = [\d.]+, p = \S+$/m)
-    // A line per group, equal to that of each group alone.
+    // One line per group, equal to the line of the group alone.
     const groups = lines(`${args} --group g`)
     expect(groups.map(({ compare }) => compare.test)).toEqual(['F', 'F'])
     expect(run(`${args} --group g`).stdout.split('\n')[0]).toMatch(/p +AICc b − a +reason$/)
-    // A built-in model guesses its starts; a constant needs no column.
+    // A built-in model guesses the starting values. A constant needs no column.
     const [{ compare: line }] = lines('decay.csv --x t --compare level --start level=1', 'line')
     expect([line.fullModel, line.models[1]]).toEqual(['a', 'level'])
   })
@@ -895,7 +895,7 @@ describe('the plot of antigrad fit', () => {
   interface Element {
     readonly name: string
     readonly attributes: Record<string, string>
-    /** The ids of the ancestors, joined. */
+    /** The ids of the ancestors as one string. */
     readonly path: string
     text: string
   }
@@ -929,7 +929,7 @@ describe('the plot of antigrad fit', () => {
     return Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i], numbers[2 * i + 1]])
   }
 
-  /** Converts pixels to numbers, using the first and the last tick of an axis. */
+  /** Converts pixels to numbers by the first and the last tick of an axis. */
   function scale(elements: Element[], panel: string, axis: 'x' | 'y'): (pixel: number) => number {
     const anchor = axis === 'x' ? 'middle' : 'end'
     const marks = elements.filter(
@@ -980,7 +980,7 @@ describe('the plot of antigrad fit', () => {
     const at = { t: line.map(([x]) => toX(x)) }
     for (const [i, f] of found.predict(at).entries()) near(toY(line[i][1]), f, dy)
 
-    // The upper edge from left to right, and the lower edge back.
+    // The upper edge from left to right, and the lower edge from right to left.
     const shape = pointsOf(band.attributes.d)
     const ends = found.band({ t: shape.map(([x]) => toX(x)) })
     for (const [i, [, py]] of shape.entries()) {
@@ -1047,7 +1047,7 @@ describe('the plot of antigrad fit', () => {
     ])
   })
 
-  test('shows each group in a separate color, and identical commands write identical files', () => {
+  test('shows each group in a separate color, and is identical for identical commands', () => {
     const args = `decay.csv --x t --group g ${STARTS}`
     const svg = drawn('groups.svg', args)
     expect(drawn('again.svg', `${args} --engine typescript`)).toBe(svg)
@@ -1063,7 +1063,7 @@ describe('the plot of antigrad fit', () => {
     expect(legend.map(({ text }) => text.slice(0, 7))).toEqual(['g A, a ', 'g B, a '])
   })
 
-  test('omits the curve where the model is undefined, and shows the data even if the fit failed', () => {
+  test('omits the curve where the model is undefined, and shows the data of failed fits', () => {
     write(
       'log.csv',
       csv(

@@ -1,9 +1,11 @@
-/** Direct calls of the addon with arguments that the package never passes. They lead to errors, never to signals. */
+/**
+ * Direct calls of the addon with arguments that the package never passes. Such calls cause errors, but never signals.
+ */
 
 import { describe, expect, test } from 'vitest'
 import { inChildOfModules } from './children.js'
 
-/** For a child process: the addon, and an arena of one tensor whose steps subtract its gradient. */
+/** For a child process: the addon, and an arena of one tensor. A step subtracts the tensor's gradient. */
 const prepared = `
   antigrad.engines()
   const { createRequire } = await import('node:module')
@@ -76,7 +78,7 @@ describe('the memory object that owns an arena', () => {
     expect(inChildOfModules(body)).toEqual([growing, growing, 'function'])
   })
 
-  test('stays alive as long as the step function, even if the buffer of the memory is replaced', () => {
+  test('stays alive as long as the step function, even if the buffer is replaced', () => {
     const body = `${prepared}
       const held = () => {
         const { memory, attach } = inMemory(2)
@@ -95,7 +97,7 @@ describe('the memory object that owns an arena', () => {
     expect(inChildOfModules(body, { flags: ['--expose-gc'] })).toBe('done')
   })
 
-  test('may be an ArrayBuffer, which each call checks and no call passes to another thread', () => {
+  test('may be an ArrayBuffer, which no call passes to another thread', () => {
     const body = `${prepared}
       const { region, words } = made()
       const buffer = region.buffer.slice(region.byteOffset, region.byteOffset + region.byteLength)
@@ -134,7 +136,7 @@ describe('the memory object that owns an arena', () => {
 })
 
 describe('a forged batch of runs', () => {
-  /** A batch in progress as words, in a copy surrounded by `GAP` unused bytes. */
+  /** The words of a batch in progress, in a copy that `GAP` unused bytes surround. */
   const batches = `${prepared}
     const GAP = 1 << 16
     const batches = []

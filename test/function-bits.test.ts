@@ -1,6 +1,6 @@
 /**
- * Elementary functions have the same bits as their Rust counterparts, in both dtypes. crates/kernels/tests/functions.rs
- * uses the same arguments and the same digests in test/data/function-bits.json.
+ * Elementary functions have the same bits in TypeScript and in Rust, in both dtypes. crates/kernels/tests/functions.rs
+ * uses the same arguments, and the same digests from test/data/function-bits.json.
  */
 
 import { readFileSync } from 'node:fs'
@@ -52,7 +52,7 @@ const SQRT_3_2 = 1.224744871391589
 
 const view = new DataView(new ArrayBuffer(8))
 
-/** A number of any kind, from one word or two. */
+/** A number of any kind, made from one word or from two words. */
 function any(high: number, low: number): number {
   view.setUint32(0, high)
   view.setUint32(4, low)
@@ -63,7 +63,9 @@ function any32(word: number): number {
   return view.getFloat32(0)
 }
 
-/** Arguments of all kinds, as pairs. A third argument is the second of the pair at the same distance from the end. */
+/**
+ * Pairs of arguments of all kinds. A third argument is the second number of the pair at the same distance from the end.
+ */
 function pairs(): (readonly [number, number])[] {
   let state = 2463534242
   const word = () => {
@@ -91,7 +93,7 @@ function pairs(): (readonly [number, number])[] {
   return [...special.flatMap((x) => special.map((y) => [x, y] as const)), ...random, ...border]
 }
 
-/** FNV-1a of all bits, with one pattern for all NaNs. */
+/** FNV-1a of all bits. All NaNs have the same bits. */
 function digest(values: Float32Array | Float64Array): string {
   let hash = 0x811c9dc5
   for (const value of values) {
@@ -120,7 +122,7 @@ describe.each(dtypes)('mathematical functions in %s', (dtype) => {
     (name) => {
       const values = x.map((xi, i) => functions[name](xi, y[i], z[i]))
       expect(digest(values)).toBe(expected[name])
-      // Storing the values would hide a missing rounding.
+      // Stored values would hide a missing rounding.
       const rounded = new arrayOf[dtype](1)
       for (let i = 0; i < x.length; i += 7) {
         rounded[0] = functions[name](x[i], y[i], z[i])

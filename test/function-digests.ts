@@ -1,4 +1,7 @@
-/** Hashes values of elementary functions (of 100,000 numbers, and of arrays) and random numbers. This module also runs in browsers. */
+/**
+ * Hashes values of elementary functions of 100,000 numbers and of arrays, and hashes random numbers. The module also
+ * runs in browsers.
+ */
 
 import * as math from 'antigrad/math'
 import { cos, exp, log, pow, sin } from '../dist/functions/index.js'
@@ -6,13 +9,13 @@ import { digest, type FloatArray, random, withOneNaN } from './bits.js'
 
 const COUNT = 100_000
 
-/** Numbers of all magnitudes, including infinities and NaN, and as many small ones. */
+/** Numbers of all magnitudes, including infinities and NaN, and an equal number of small numbers. */
 function argumentsOf(seed: number): Float64Array {
   const next = random(seed)
   const word = () => next() * 2 ** 32
   const anything = new Float64Array(Uint32Array.from({ length: COUNT }, word).buffer)
   const small = Float64Array.from({ length: COUNT / 2 }, () => 20 * next() - 10)
-  // A loop, because a worker's stack is too small for all values as arguments.
+  // A loop is necessary, because a worker's stack is too small for all values as arguments.
   const all = new Float64Array(COUNT)
   all.set(anything)
   all.set(small, COUNT / 2)

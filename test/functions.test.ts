@@ -1,4 +1,4 @@
-/** Elementary functions: errors, special values and symmetries, and no use of Math's functions. */
+/** Elementary functions: errors, special values and symmetries. The sources do not use Math's functions. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,13 +10,13 @@ import { home } from './children.js'
 import { functionDigests } from './function-digests.js'
 
 type Name = 'exp' | 'log' | 'sin' | 'cos' | 'pow'
-/** Arguments, the correctly rounded value, and the excess of the exact value in ulp. */
+/** Arguments, the correctly rounded value, and the difference to the exact value in ulp. */
 type Row = readonly number[]
 const functions: Record<Name, (...x: number[]) => number> = { exp, log, sin, cos, pow } as never
 const names = Object.keys(functions) as Name[]
 const table: Record<Name, Row[]> = JSON.parse(readFileSync(join(home, 'test/data/functions.json'), 'utf8'))
 
-/** The errors stated in docs/numerics.md. */
+/** The errors that docs/numerics.md states. */
 const within: Record<Name, number> = { exp: 0.91, log: 0.85, sin: 0.83, cos: 0.84, pow: 0.94 }
 
 /** Digests of bits, which must not change unnoticed. */
@@ -31,14 +31,14 @@ const digests: Record<Name, string> = {
 const float = new Float64Array(1)
 const word = new BigInt64Array(float.buffer)
 
-/** The number `steps` ulp after x ≠ 0 in magnitude. */
+/** The number whose magnitude is `steps` ulp after the magnitude of x ≠ 0. */
 function neighbor(x: number, steps: number): number {
   float[0] = x
   word[0] += BigInt(steps)
   return float[0]
 }
 
-/** An ulp at the exact value; below a power of two it is half of that above. */
+/** An ulp at the exact value. Below a power of two, the ulp is half the ulp above. */
 function ulp(rounded: number, excess: number): number {
   const isSmaller = rounded > 0 === excess < 0
   return Math.abs(rounded - neighbor(rounded, isSmaller ? -1 : 1))
@@ -59,7 +59,7 @@ describe.each(names)('the mathematical function %s', (name) => {
       worst = Math.max(worst, error)
     }
     expect(table[name].length).toBeGreaterThan(300)
-    // The table contains hard arguments.
+    // The table contains difficult arguments.
     expect(worst).toBeGreaterThan(within[name] - 0.02)
   })
 
@@ -147,7 +147,7 @@ test.each([
   [Infinity, -0.5, 0],
   [Infinity, 0.5, Infinity],
   [-Infinity, -Infinity, 0],
-  // Out of range, by little and by much.
+  // The arguments are slightly or far out of range.
   [2, 1024, Infinity],
   [-2, 1025, -Infinity],
   [2, -1075, 0],
@@ -241,11 +241,12 @@ test('only plots use Math functions that differ between JavaScript engines', asy
 })
 
 /**
- * A file's use of further functions of `Math`. Powers by ** count, because esbuild replaces them by `Math.pow` here.
+ * The further functions of `Math` that a file uses. Powers by ** count, because esbuild replaces `**` by `Math.pow`
+ * here.
  */
 async function inexact(file: string): Promise<string[]> {
   const source = readFileSync(join(home, 'ts', file), 'utf8')
-  // This removes comments.
+  // The expression removes comments.
   const { code } = await transform(source, { loader: 'ts', supported: { 'exponent-operator': false } })
   return [...code.matchAll(/\bMath\b(?:\.(\w+))?/g)]
     .map(([, name = 'Math']) => name)

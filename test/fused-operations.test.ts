@@ -1,4 +1,4 @@
-/** Fused operations of programs: each intermediate result is rounded, as if the operations ran one after the other. */
+/** Fused operations of programs: each intermediate result is rounded, as in a sequence of separate operations. */
 
 import { describe, expect, test } from 'vitest'
 import { OPERATIONS } from '../dist/arena/manifest.js'
@@ -9,7 +9,7 @@ import { compile } from '../dist/expressions/program.js'
 import { dtypes } from './helpers.js'
 
 const numbers = [0, -0, 1, -3, 0.1, 1 / 3, -7e-5, 1e-45, 1e-310, 1e30, -1e200, Infinity, NaN]
-/** Indexed by digits, so that all numbers meet all others. */
+/** The digits of an index select the numbers, so that all combinations occur. */
 const draws = Array.from({ length: numbers.length ** 3 }, (_, k) =>
   [k, k / 13, k / 169, k / 7].map((at) => numbers[Math.floor(at) % numbers.length]),
 )
@@ -53,7 +53,7 @@ test.each([
   ['a*b + x*y', ['blend']],
   ['a*b - x*y', ['multiplySubtractMultiply']],
   ['a*b + x*x', ['blend']],
-  // A product that is used elsewhere is not fused.
+  // A product with another use is not fused.
   ['a*b + x*y + exp(x*y)', ['multiply', 'multiplyAdd', 'exp', 'add']],
   ['exp(a) + x*y', ['exp', 'multiplyAdd']],
   ['a*b + x/y', ['divide', 'multiplyAdd']],

@@ -1,37 +1,34 @@
-/** Gradients in common forms, on the fast path and before it. */
+/** Gradients in common forms, before the fast path and on the fast path. */
 
 import { adam, lion, Optimizer, sgd, sparseRows } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import type { Anything } from './adversarial/subject.js'
 import { engineNames, inBits } from './helpers.js'
 
-describe.each(engineNames)('the gradients of a step on the engine %s', (engine) => {
+describe.each(engineNames)("a step's gradients on the engine %s", (engine) => {
   const lengths = [1, 2, 7, 12, 13, 31, 33, 300]
 
-  test.each(lengths)(
-    'lead to the same result at any position in memory, as one array of %i elements',
-    (n) => {
-      const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
-      const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })
-      const [given, expected] = [make(), make()]
-      /** The same numbers in the middle of another buffer. */
-      const inside = new Float32Array(n + 2)
-      const { buffer, byteOffset } = given.grads
-      for (let k = 0; k < 8; k++) {
-        inside.set(gradient, 1)
-        // A view that begins one element before or after the optimizer's own gradient.
-        const overlapping = new Float32Array(buffer, byteOffset + (k % 2 === 0 ? -4 : 4), n)
-        const own = k < 2 ? gradient : k < 4 ? inside.subarray(1, n + 1) : k < 6 ? given.grads : overlapping
-        if (k >= 4) own.set(gradient)
-        const copy = new Float32Array(own)
-        expect(given.step(own)).toBe(true)
-        expect(expected.step(copy)).toBe(true)
-        expect(inBits([given.params, given.state])).toBe(inBits([expected.params, expected.state]))
-      }
-    },
-  )
+  test.each(lengths)('give the same result at any position in memory, as one array of %i elements', (n) => {
+    const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
+    const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })
+    const [given, expected] = [make(), make()]
+    /** The same numbers within another buffer. */
+    const inside = new Float32Array(n + 2)
+    const { buffer, byteOffset } = given.grads
+    for (let k = 0; k < 8; k++) {
+      inside.set(gradient, 1)
+      // A view that begins one element before or after the optimizer's own gradient.
+      const overlapping = new Float32Array(buffer, byteOffset + (k % 2 === 0 ? -4 : 4), n)
+      const own = k < 2 ? gradient : k < 4 ? inside.subarray(1, n + 1) : k < 6 ? given.grads : overlapping
+      if (k >= 4) own.set(gradient)
+      const copy = new Float32Array(own)
+      expect(given.step(own)).toBe(true)
+      expect(expected.step(copy)).toBe(true)
+      expect(inBits([given.params, given.state])).toBe(inBits([expected.params, expected.state]))
+    }
+  })
 
-  test('are refused or used completely if the array is a proxy, is detached, or differs in type, length or realm', () => {
+  test('are used completely or refused if the array is unusual, such as a proxy', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), sgd({ lr: 1 }), { engine })
     const gradient = Float32Array.of(0.5, 0.25)
     const detached = Float32Array.of(3, 3)
@@ -50,7 +47,7 @@ describe.each(engineNames)('the gradients of a step on the engine %s', (engine) 
   })
 })
 
-describe('an object with a gradient per tensor name', () => {
+describe('an object of gradients', () => {
   const names = ['b', 'a', 'c.d', 'e']
   const make = () => {
     const params = Object.fromEntries(names.map((name, k) => [name, Float32Array.of(k, -k)]))
@@ -73,13 +70,13 @@ describe('an object with a gradient per tensor name', () => {
     }
   })
 
-  test('may inherit properties, and the inherited properties are neither read nor used', () => {
+  test('may inherit properties, which are not used as gradients', () => {
     const { a, ...rest } = full() as Anything
     const heir = Object.assign(Object.create({ a, other: 1 }), rest)
     expect(stepped(heir)).toBe(stepped(rest))
   })
 
-  test('may have getters, but a name that a getter deletes is missing, and an added name is ignored', () => {
+  test('may have getters, and a name that a getter deletes counts as missing', () => {
     const trap = () => {
       const gradients = full() as Anything
       const { b } = gradients
@@ -98,7 +95,7 @@ describe('an object with a gradient per tensor name', () => {
     expect(() => stepped(Object.assign(trap(), { zzz: null }))).toThrow(/a parameter name: b, .*got "zzz"/)
   })
 
-  test('may be a proxy that lists its names in any order, and each name is read', () => {
+  test('may be a proxy that lists the names in any order', () => {
     let turn = 0
     const shuffling = new Proxy(full(), {
       ownKeys: (target) => (turn++ % 2 === 0 ? Reflect.ownKeys(target) : Reflect.ownKeys(target).reverse()),
@@ -134,82 +131,77 @@ test('views of tensors in separate memory areas can be passed as gradients of ot
   expect(run((view) => view)).toBe(run((view) => view.slice()))
 })
 
-describe.each(engineNames)(
-  "on the engine %s, the error names the first invalid gradient in the user's order",
-  (engine) => {
-    const names = ['d', 'b', 'c', 'a']
-    const each = <T>(make: (name: string) => T) => Object.fromEntries(names.map((name) => [name, make(name)]))
-    /** The number of elements from which gradients are lent. */
-    const columns = 3000
-    const detached = () => {
-      const gradient = new Float32Array(2 * columns)
-      structuredClone(null, { transfer: [gradient.buffer] })
-      return gradient
-    }
-    const wrong: Record<string, () => unknown> = {
-      'another length': () => new Float32Array(1),
-      'another type': () => new Float64Array(2 * columns),
-      detached,
-      'no array': () => 0,
-      'values of rows': () => sparseRows([1], new Float32Array(1)),
-      'indices of rows': () => sparseRows([0, 2], new Float32Array(2 * columns)),
-    }
-    const right: Record<string, () => unknown> = {
-      arrays: () => new Float32Array(2 * columns).fill(1),
-      rows: () => sparseRows([1], new Float32Array(columns).fill(1)),
-    }
+describe.each(engineNames)('on the engine %s, the error names the first invalid gradient', (engine) => {
+  const names = ['d', 'b', 'c', 'a']
+  const each = <T>(make: (name: string) => T) => Object.fromEntries(names.map((name) => [name, make(name)]))
+  /** The number of elements from which gradients are borrowed. */
+  const columns = 3000
+  const detached = () => {
+    const gradient = new Float32Array(2 * columns)
+    structuredClone(null, { transfer: [gradient.buffer] })
+    return gradient
+  }
+  const wrong: Record<string, () => unknown> = {
+    'another length': () => new Float32Array(1),
+    'another type': () => new Float64Array(2 * columns),
+    detached,
+    'no array': () => 0,
+    'values of rows': () => sparseRows([1], new Float32Array(1)),
+    'indices of rows': () => sparseRows([0, 2], new Float32Array(2 * columns)),
+  }
+  const right: Record<string, () => unknown> = {
+    arrays: () => new Float32Array(2 * columns).fill(1),
+    rows: () => sparseRows([1], new Float32Array(columns).fill(1)),
+  }
 
-    /** The same tensors in another memory order: one was frozen, and the run was loaded. */
-    const inAnyOrder = () => {
-      const make = () => {
-        const params = each(() => new Float32Array(2 * columns).fill(1))
-        const shapes = each(() => [2, columns])
-        // A rule without sparse gradients, for which they are invalid.
-        const groups = [{ match: 'b', rule: lion() }]
-        return new Optimizer(params, sgd({ lr: 1 }), { engine, shapes, groups })
-      }
-      return [null, ...names].map((frozen) => {
-        const optimizer = make()
-        if (frozen === null) return optimizer
-        optimizer.freeze(frozen)
-        return Optimizer.load<Record<string, Float32Array>>(optimizer.save(), { engine })
-      })
+  /** The same tensors in another order in memory, because one tensor was frozen and the run was loaded. */
+  const inAnyOrder = () => {
+    const make = () => {
+      const params = each(() => new Float32Array(2 * columns).fill(1))
+      const shapes = each(() => [2, columns])
+      // A rule that does not support sparse gradients.
+      const groups = [{ match: 'b', rule: lion() }]
+      return new Optimizer(params, sgd({ lr: 1 }), { engine, shapes, groups })
     }
-    const optimizers = inAnyOrder()
+    return [null, ...names].map((frozen) => {
+      const optimizer = make()
+      if (frozen === null) return optimizer
+      optimizer.freeze(frozen)
+      return Optimizer.load<Record<string, Float32Array>>(optimizer.save(), { engine })
+    })
+  }
+  const optimizers = inAnyOrder()
 
-    test.each(Object.keys(wrong))('for %s', async (kind) => {
-      for (const from of names.keys()) {
-        for (const make of Object.values(right)) {
-          const isWrong = (name: string) => names.indexOf(name) >= from
-          const gradients = each((name) =>
-            (isWrong(name) ? wrong[kind] : name === 'b' ? right.arrays : make)(),
-          )
-          for (const optimizer of optimizers as Anything[]) {
-            const message = new RegExp(`^gradients\\.${names[from]}:`)
-            const before = inBits([optimizer.params, optimizer.report()])
-            expect(() => optimizer.step(gradients)).toThrow(message)
-            await expect(optimizer.stepAsync(gradients)).rejects.toThrow(message)
-            expect(inBits([optimizer.params, optimizer.report()])).toBe(before)
-          }
+  test.each(Object.keys(wrong))('for %s', async (kind) => {
+    for (const from of names.keys()) {
+      for (const make of Object.values(right)) {
+        const isWrong = (name: string) => names.indexOf(name) >= from
+        const gradients = each((name) => (isWrong(name) ? wrong[kind] : name === 'b' ? right.arrays : make)())
+        for (const optimizer of optimizers as Anything[]) {
+          const message = new RegExp(`^gradients\\.${names[from]}:`)
+          const before = inBits([optimizer.params, optimizer.report()])
+          expect(() => optimizer.step(gradients)).toThrow(message)
+          await expect(optimizer.stepAsync(gradients)).rejects.toThrow(message)
+          expect(inBits([optimizer.params, optimizer.report()])).toBe(before)
         }
       }
-    })
+    }
+  })
 
-    test('even if a schedule function detaches the gradients', () => {
-      const gradients = each(() => Float32Array.of(1, 1))
-      let isOver = false
-      const lr = () => {
-        const { d: _, ...others } = gradients
-        if (isOver) structuredClone(null, { transfer: Object.values(others).map(({ buffer }) => buffer) })
-        return 1
-      }
-      // These tensors come after tensors with less state.
-      const groups = ['b', 'c'].map((match) => ({ match, rule: adam() }))
-      const params = each(() => Float32Array.of(1, 1))
-      const optimizer = new Optimizer(params, sgd({ lr }), { engine, groups })
-      optimizer.step(gradients)
-      isOver = true
-      expect(() => optimizer.step(gradients)).toThrow(/^gradients\.b: .*a detached one/)
-    })
-  },
-)
+  test('even if a schedule function detaches the gradients', () => {
+    const gradients = each(() => Float32Array.of(1, 1))
+    let isOver = false
+    const lr = () => {
+      const { d: _, ...others } = gradients
+      if (isOver) structuredClone(null, { transfer: Object.values(others).map(({ buffer }) => buffer) })
+      return 1
+    }
+    // These tensors come after tensors with less state.
+    const groups = ['b', 'c'].map((match) => ({ match, rule: adam() }))
+    const params = each(() => Float32Array.of(1, 1))
+    const optimizer = new Optimizer(params, sgd({ lr }), { engine, groups })
+    optimizer.step(gradients)
+    isOver = true
+    expect(() => optimizer.step(gradients)).toThrow(/^gradients\.b: .*a detached one/)
+  })
+})

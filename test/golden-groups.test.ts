@@ -1,7 +1,7 @@
 /**
- * Groups match PyTorch's parameter groups. `data/groups.json` contains PyTorch runs with two groups, a third group
- * added later, missing gradients and a decreasing learning rate. One optimizer follows each run to the last digits,
- * with a save and load on the way.
+ * Groups match PyTorch's parameter groups. `data/groups.json` contains PyTorch runs with two groups, a third group that
+ * is added later, missing gradients and a decreasing learning rate. One optimizer follows each run to the last digits,
+ * and is saved and loaded during the run.
  */
 
 import { readFileSync } from 'node:fs'
@@ -29,7 +29,7 @@ type Options = Readonly<Record<string, unknown>>
 interface Run {
   readonly system: string
   readonly options: Options
-  /** The options of the second and the third group. */
+  /** The options of the second group and of the third group. */
   readonly second: Options
   readonly third: Options
   readonly addedBefore: number
@@ -38,7 +38,7 @@ interface Run {
   readonly missing: readonly number[]
   readonly lrs: readonly (readonly number[])[]
   readonly initial: readonly (readonly number[])[]
-  /** Gradients by update and tensor, like the parameters after each update. */
+  /** Gradients by update and tensor, in the same order as the parameters after each update. */
   readonly gradients: readonly (readonly (readonly number[])[])[]
   readonly parameters: readonly (readonly (readonly number[])[])[]
 }

@@ -1,7 +1,7 @@
 /**
- * The rules match PyTorch and Optax: their trajectories are reproduced on every engine. `data/golden.json` contains
- * open loops with fourteen given gradients (some zero, late, tiny or oscillating) and the parameters after each. It
- * also contains closed loops on Rosenbrock's function with every hundredth point of 5000 updates.
+ * The rules match PyTorch and Optax on every engine. `data/golden.json` contains open loops: fourteen given gradients
+ * (some zero, late, tiny or oscillating) and the parameters after each gradient. The file also contains closed loops on
+ * Rosenbrock's function, with every hundredth point of 5000 updates.
  */
 
 import { readFileSync } from 'node:fs'
@@ -113,8 +113,8 @@ const rules: Readonly<Record<string, MakeRule>> = {
 }
 
 /**
- * The essay's forms visit the same points as PyTorch's SGD while the learning rate is constant. They round v instead of
- * b, so they are only compared in float64.
+ * The essay's forms visit the same points as PyTorch's SGD while the learning rate is constant. The essay's forms round
+ * v instead of b, and are therefore compared only in float64.
  */
 const essayRules: Readonly<Record<string, readonly MakeRule[]>> = {
   gradientDescent: [gradientDescent],
@@ -143,7 +143,7 @@ const newNames: Readonly<Record<string, string>> = {
 
 /** The corresponding rules of the library, and the clip of the entry. */
 function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; clip: Clip } {
-  // timm's LAMB includes clipping; here the optimizer clips.
+  // timm's LAMB includes clipping. In antigrad, the optimizer clips.
   const {
     betas,
     max_norm: norm = name === 'lamb+globalClip' ? 1 : undefined,
@@ -168,16 +168,16 @@ function translated({ system, name, options, dtype }: Entry): { ours: Rule[]; cl
 }
 
 /**
- * Larger differences are allowed for these rules in float32. Optax includes the norms of an adaptive clip, and the others
- * round θ, or a larger momentum, at other places. Both sides differ from float64 by up to 7 units.
+ * In float32, larger differences are allowed for some rules. Optax includes the norms of an adaptive clip, and other
+ * rules round θ or a larger momentum at other places. Both libraries differ from float64 by up to 7 units.
  */
 const far = ['optax adamw+agc', 'optax nadamw', 'optax rmsprop+momentum'].concat(
   ['NAdam nadam', 'NAdam nadam+decoupled', 'ASGD asgd'].map((name) => `torch.optim.${name}`),
 )
-/** Optax adds Lion's decay to the direction, so it does not round d = 1 − ηλ. */
+/** Optax adds Lion's decay to the direction, and does not round d = 1 − ηλ. */
 const wide: Readonly<Record<string, number>> = { adan: 8, lion: 12 }
 
-/** The difference between valid implementations, given the largest |θᵢ| so far. */
+/** The allowed difference between valid implementations, given the largest |θᵢ| so far. */
 function tolerance(
   { dtype, system, name }: { dtype: Dtype; system: string; name: string },
   largest: number,
@@ -195,7 +195,7 @@ describe.each(variants)('recorded trajectories of other libraries on $name', ({ 
   test.each(golden.openLoop)('are reproduced for recorded gradients: $system $name $dtype', (entry) => {
     const { ours, clip } = translated(entry)
     for (const rule of ours) {
-      // Optax clips the columns of a matrix as units; here they are tensors.
+      // Optax clips the columns of a matrix. In the test, the columns are tensors.
       const columns = clip.adaptive === undefined ? 1 : (entry.shape?.at(-1) as number)
       const units = (values: readonly number[]) =>
         Array.from({ length: columns }, (_, c) =>

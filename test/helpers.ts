@@ -1,4 +1,4 @@
-/** Helpers of several test files. This module also runs in browsers. */
+/** Helpers of several test files. The module also runs in browsers. */
 
 import type { BuiltInRule } from 'antigrad'
 import type { FloatArray } from './bits.js'
@@ -21,7 +21,7 @@ export function inBits(value: unknown): string {
   })
 }
 
-/** Memoizes a function of plain arguments, for reference results that all engines are compared with. */
+/** Memoizes a function of plain arguments, for reference results that are compared with all engines. */
 export function remembered<Given extends readonly unknown[], Found>(
   compute: (...given: Given) => Found,
 ): (...given: Given) => Found {
@@ -45,13 +45,13 @@ export function snapshot(optimizer: {
   return inBits({ updates, rule, params, grads, state })
 }
 
-/** The same without `grads`, whose content is unspecified after `step(gradients)`. */
+/** The contents of an optimizer without `grads`, because `step(gradients)` leaves the values of `grads` unspecified. */
 export function outcome(optimizer: { updates: number; rule: unknown; params: unknown; state: unknown }) {
   const { updates, rule, params, state } = optimizer
   return inBits({ updates, rule, params, state })
 }
 
-/** Cases that are a rule with numeric options: no delay, schedule, clip or zeroGrads. */
+/** Cases of rules with numeric options only: no delay, schedule, clip or zeroGrads. */
 export const rules = cases.flatMap(({ name, rule, options }): [name: string, rule: BuiltInRule][] => {
   const values = [...Object.values(options), ...Object.values(rule)]
   const isPlain = values.every((value) => typeof value !== 'object' && typeof value !== 'function')

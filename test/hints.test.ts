@@ -92,7 +92,7 @@ describe('a suggestion in an error message', () => {
         adam({ lr: any({ schedule: 'warmup', value: { schedule: 'cosin', value: 1, steps: 9 }, steps: 3 }) }),
       'cosine',
     ],
-  ])('is made for %s', (name, call, meant) => {
+  ])('appears for %s', (name, call, meant) => {
     expect(messageOf(call)).toMatch(new RegExp(`, got "${name}" \\(did you mean ${meant}\\?\\)$`))
   })
 
@@ -139,7 +139,7 @@ describe('a suggestion in an error message', () => {
   test.each([
     ['cosin(1, { steps: 9 })', 1],
     ['warmup(cosin(1, { steps: 9 }), { steps: 3 })', 8],
-  ])('is made for a misspelled schedule name in a string: %s', (text, at) => {
+  ])('appears for a misspelled schedule name in a string: %s', (text, at) => {
     const message = messageOf(() => parseSchedule(text, 'lr'))
     expect(message).toMatch(new RegExp(` at character ${at}, got "cosin" \\(did you mean cosine\\?\\)$`))
   })
@@ -148,18 +148,18 @@ describe('a suggestion in an error message', () => {
     ['sqrtt(x)', 'got sqrtt (did you mean sqrt?): '],
     ['x + sqr(x)', 'expected x^2 for a square, or sqrt(x) for a root at character 5, got sqr'],
     ['ln(x)', 'expected log, the natural logarithm at character 1, got ln'],
-  ])('is made for an unknown function in an expression: %s', (text, message) => {
+  ])('appears for an unknown function in an expression: %s', (text, message) => {
     expect(messageOf(() => expression(text))).toContain(message)
   })
 
-  test('is made if the user passes a model function without calling the function', () => {
+  test('appears if the user passes a model function without calling the function', () => {
     expect(messageOf(() => fitOne(any(models.fourPL), data))).toMatch(
       /\(called, as in models\.line\(\)\), or a function with a start, got a function$/,
     )
   })
 })
 
-describe('a suggestion on the command line', () => {
+describe('a command-line suggestion', () => {
   const folder = join(home, 'target/hints')
   mkdirSync(folder, { recursive: true })
   const doses = [0.5, 1, 2, 4, 8, 16, 32]
@@ -196,7 +196,7 @@ describe('a suggestion on the command line', () => {
     expect(stdout).toContain('\n7 rows, 1 parameter; converged after ')
   })
 
-  test('is unnecessary for a model with its API name or its former name', () => {
+  test('is not printed for a model with the API name or the former name', () => {
     const [api, before] = ['fourPL', 'four-p-l'].map((name) => run(`fit doses.csv --json --model ${name}`))
     expect(api).toMatchObject({ status: 0, stderr: '' })
     expect(JSON.parse(api.stdout).values.ec50).toBeCloseTo(3, 6)
@@ -215,7 +215,7 @@ describe('an error in the equations of a custom rule', () => {
     ['theta = theta - lr*g\n  m += g', 'line 2, character 3: expected m = m + …, got m +=: '],
     ['theta = theta - lr*sqr(g)', 'expected x^2 for a square, or sqrt(x) for a root, got sqr'],
     ['theta = theta - lr*sqrtt(g)', 'got sqrtt (did you mean sqrt?): '],
-  ])('leads to an explanation: %s', (step, message, more) => {
+  ])('is reported with an explanation: %s', (step, message, more) => {
     expect(rule(step, more)).toContain(message)
   })
 
@@ -223,18 +223,18 @@ describe('an error in the equations of a custom rule', () => {
     ['options: beta', { options: { lr: 0.1, beta: 0.9 } }],
     ['state: m', { state: { m: 0 } }],
     ['scalars: p', { scalars: { p: 1 } }],
-  ])('leads to a list of unused names: %s', (place, more) => {
+  ])('is reported with a list of unused names: %s', (place, more) => {
     expect(rule('theta = theta - lr*g', more)).toBe(
       `equations own: ${place}: expected a line that uses it, got none`,
     )
   })
 
-  test('is not reported for a state that is assigned but never read', () => {
+  test('is not reported for a state that is never read', () => {
     const step = 'm = g; theta = theta - lr*g'
     expect(defineRule('own', { options: { lr: 0.1 }, state: { m: 0 }, step })().name).toBe('own')
   })
 
-  test('leads to an explanation of how to declare an option that accepts schedules', () => {
+  test('is reported with an explanation of options that accept schedules', () => {
     const own = defineRule('own', {
       options: { lr: { default: 0.1, min: 0 } },
       step: 'theta = theta - lr*g',
@@ -255,7 +255,7 @@ describe('an invalid objective', () => {
   const gradient = (_: unknown, out: Anything) => out.fill(1)
   const methods = [adam(), lbfgs()] as const
 
-  test('leads to an error that mentions `expression` if the objective is a string, or a function in a batch', async () => {
+  test('causes an error that mentions `expression` for a string, and for a function in a batch', async () => {
     const message = (kind: string) => `objective: expected ${kind}, got `
     const one = message('a function, { value, gradient } or expression(…)')
     for (const rule of methods) {
@@ -296,7 +296,7 @@ describe('an invalid objective', () => {
   })
 })
 
-/** Values that are not numbers; each is new, because some are writable. */
+/** Values that are not numbers. Each value is new, because some values are writable. */
 const strangers = {
   bigint: () => 1n,
   symbol: () => Symbol('s'),
@@ -306,7 +306,7 @@ const strangers = {
   record: () => ({}),
   function: () => (x: number) => x,
 }
-/** Arrays with such values; null in a column is a missing value. */
+/** Arrays that contain non-numeric values. In a column, null is a missing value. */
 const lists = {
   bigints: () => [1n, 2n],
   symbols: () => [Symbol('s'), Symbol('s')],
@@ -316,7 +316,7 @@ const lists = {
   words: () => BigInt64Array.of(1n, 2n),
 }
 
-describe('a non-numeric value in the data of a fit', () => {
+describe('a non-numeric value in fit data', () => {
   const line = expression('a*x + b')
   const found = fitOne(line, data, { start: { a: 1, b: 0 } })
   const bound = expression('(a*t + b)^2').with({ t: [1, 2] })
@@ -349,24 +349,24 @@ describe('a non-numeric value in the data of a fit', () => {
 
   test.each(Object.entries(singles))('causes an error of the library: %s', async (place, call) => {
     for (const [name, make] of Object.entries(strangers)) {
-      // An object as output, and an object without columns: missing names are reported instead.
+      // An object as the output, and an object without columns. The errors for both report missing names.
       if (name === 'record' && place.startsWith('a gradient')) continue
       await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
     }
   })
 
   test.each(Object.entries(places))(
-    'causes an error of the library if the value lies within an array: %s',
+    'causes an error of the library even within an array: %s',
     async (place, call) => {
       for (const [name, make] of Object.entries(lists)) {
-        // A hole is a missing value there, like NaN.
+        // A hole in an array is a missing value, like NaN.
         if (name === 'holes' && place.startsWith('data')) continue
         await expect(awaited(call, make()), name).rejects.toBeInstanceOf(AntigradError)
       }
     },
   )
 
-  test('counts as missing in predict if the value is null or NaN, and the prediction is NaN', () => {
+  test('gives the prediction NaN if the value is null or NaN', () => {
     expect([...found.predict({ x: any([null, Number.NaN]) })]).toEqual([Number.NaN, Number.NaN])
     expect([...found.predict({ x: Int32Array.of(1) })]).toEqual([...found.predict({ x: [1] })])
     expect(valley.value(Int32Array.of(1, 1))).toBe(0)

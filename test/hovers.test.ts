@@ -49,7 +49,10 @@ found.predict({ x: [1] })
 optimizer.step({ w: Float32Array.of(1) })
 `
 
-/** Options and their expected details: the range and the default where the published declarations state both. */
+/**
+ * Options and the expected details of their hovers: the range and the default, where the published declarations state
+ * both.
+ */
 const options: readonly (readonly [name: string, details: RegExp])[] = [
   ['beta1', /Range: a number in \[0, 1\)\. Default: 0\.9\./],
   ['beta2', /Default: 0\.999\./],
@@ -98,7 +101,7 @@ const options: readonly (readonly [name: string, details: RegExp])[] = [
   ['points', /default/i],
 ]
 
-/** Functions, classes and methods, with words of their description. */
+/** Functions, classes and methods, each with words of its description. */
 const functions: readonly (readonly [name: string, words: string])[] = [
   ['Optimizer', 'Makes an optimizer of one model'],
   ['adamw', 'weight decay is not part of the gradient'],

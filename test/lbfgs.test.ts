@@ -1,4 +1,4 @@
-/** minimize() by L-BFGS, compared with PyTorch's, with its documented properties and refused calls. */
+/** The method L-BFGS of minimize(), compared with PyTorch's L-BFGS, with documented properties and refused calls. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -63,7 +63,7 @@ const bounded = (
 
 describe.each(bounded)('the method L-BFGS on %s', (name, objective) => {
   test.each(dtypes)('converges from every starting point in %s', (dtype) => {
-    // Half of the view of Beale's function leads to plateaus that decrease forever.
+    // From half of the view, runs on Beale's function reach plateaus that decrease forever.
     const view = name === 'beale' ? ([1.5, 4.5, -1, 0.9] as const) : objective.view
     for (const start of startsIn(view, 50)) {
       const { reason, evaluations, iterations } = minimize(objective, start, lbfgs(), { dtype })
@@ -111,7 +111,7 @@ const scaled = (factor: number, { value, gradient }: Required<Objective> = rosen
   },
 })
 
-test('the points of L-BFGS have the same bits if the objective is multiplied by a power of two', () => {
+test('L-BFGS visits the same points if the objective is multiplied by a power of two', () => {
   const from = (factor: number) => minimize(scaled(factor), [-1.5, 2], lbfgs())
   const { x, iterations, evaluations } = from(1)
   for (const power of [-300, -40, -1, 1, 40, 300]) {
@@ -127,7 +127,7 @@ test('adding a constant to the objective changes the result of L-BFGS only by ro
     const raised = { value: (x: ArrayLike<number>) => value(x) + constant, gradient }
     const { x, reason } = minimize(raised, [-1.5, 2], lbfgs())
     expect(reason).toBe('converged')
-    // Far below the distance of 1e-5 at which values are equal up to rounding.
+    // The distance is far below 1e-5, at which values are equal up to rounding.
     for (const xi of x) expect(Math.abs(xi - 1)).toBeLessThan(1e-10)
   }
 })
@@ -151,9 +151,9 @@ test('the objective values of L-BFGS never increase, except by rounding', () => 
   )
 })
 
-describe("the method L-BFGS at the limit of an objective's domain", () => {
+describe('the method L-BFGS at the limit of a domain', () => {
   test('evaluates only points within the domain in the line search', () => {
-    // The first step leads to the logarithm of a negative number.
+    // The first step requires the logarithm of a negative number.
     const objective: Objective = {
       value: (x) => x[0] - Math.log(x[0]),
       gradient: (x, out) => {
@@ -197,7 +197,7 @@ describe("the method L-BFGS at the limit of an objective's domain", () => {
     ],
     ['a gradient of 0', of(0), [1], 'converged'],
     ['the minimum itself', rosenbrock(), [1, 1], 'converged'],
-  ])('ends with the reason for the end: %s', (_, objective, start, reason) => {
+  ])('reports why the run ended: %s', (_, objective, start, reason) => {
     for (const tolerance of [1e-9, 0]) {
       const { x, ...result } = minimize(objective, start, lbfgs(), { tolerance, maxIterations: 2000 })
       expect(result.reason).toBe(reason)
@@ -270,7 +270,7 @@ describe('a call of minimize with lbfgs', () => {
     }
   })
 
-  test('throws the exception of the objective, and a Minimization object can continue after the exception', () => {
+  test('throws the exception of the objective, after which a Minimization object can continue', () => {
     const { value, gradient } = rosenbrock()
     let fails = false
     const objective = {
@@ -308,7 +308,7 @@ describe('a call of minimize with lbfgs', () => {
 })
 
 describe('a line search of L-BFGS', () => {
-  /** A quartic that first decreases and finally increases, and its number of evaluations. */
+  /** A quartic that first decreases and finally increases, and the number of evaluations. */
   const lines = fc
     .record({
       a: fc.double({ min: -5, max: 5, noNaN: true }),
@@ -348,7 +348,7 @@ describe('a line search of L-BFGS', () => {
     )
   })
 
-  test('respects the limit of evaluations, and never ends at a higher value than the start value', () => {
+  test('respects the limit of evaluations, and never ends above the start value', () => {
     fc.assert(
       fc.property(lines, fc.integer({ min: 1, max: 5 }), ({ at, c1, c2 }, maxTrials) => {
         let asked = 0

@@ -1,6 +1,6 @@
 /**
- * Promise 2: an optimizer owns its memory, and users need not free it. Dropped optimizers must not accumulate, even in
- * a loop without turns of the event loop.
+ * Promise 2: an optimizer owns its memory, and users need not free the memory. Dropped optimizers must not accumulate,
+ * even in a loop without turns of the event loop.
  */
 
 import { describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { engineNames } from './helpers.js'
 
 const MiB = 2 ** 20
 
-/** Counts the memories that are created. */
+/** Counts the created memories. */
 const counting = `
   const { Memory } = WebAssembly
   globalThis.memories = 0
@@ -35,15 +35,15 @@ const runner = (engine: string, before: string) => (body: string) =>
         return { rss, outside: external + arrayBuffers }
       }
       ${body}`,
-    // Otherwise glibc moves large buffers into its heap after freeing one, and keeps freed memory there: between −50
-    // and 70 MiB of unused resident memory.
+    // Without the setting, glibc moves large buffers into the heap after freeing a buffer, and keeps freed memory in
+    // the heap. The unused resident memory would vary between −50 and 70 MiB.
     { before, flags: ['--expose-gc'], env: { MALLOC_MMAP_THRESHOLD_: `${MiB}` } },
   )
 
 describe.each(engineNames)('the memory of optimizers on the engine %s', (engine) => {
   const run = runner(engine, counting)
 
-  test('is sufficient for ten thousand simultaneous optimizers with separate values', () => {
+  test('contains separate values for ten thousand simultaneous optimizers', () => {
     const result = run(`
       const ones = new Float32Array(20).fill(1)
       const rule = gradientDescent({ lr: 1 })
@@ -55,11 +55,12 @@ describe.each(engineNames)('the memory of optimizers on the engine %s', (engine)
       const stepped = alive.every(({ params }, i) => params.every((x) => x === (i % 3 === 0 ? i - 1 : i)))
       return { fresh, stepped, engines: [...new Set(alive.map(({ engine }) => engine))], memories }`)
     expect(result).toEqual({ fresh: true, stepped: true, engines: [engine], memories: expect.any(Number) })
-    // Browsers allow about a hundred memories; these optimizers share some slabs.
+    // Browsers allow about a hundred memories, so optimizers share some slabs.
     expect((result as { memories: number }).memories).toBeLessThan(20)
   })
 
-  // With a few more optimizers, 32 memories would exist before a turn of the event loop, and larger ones from then on.
+  // With slightly more optimizers, 32 memories would exist before a turn of the event loop, and later memories would be
+  // larger.
   test('does not accumulate when ninety thousand small optimizers are created', () => {
     const { early, late } = run(`
       const ones = new Float32Array(20).fill(1)
@@ -72,8 +73,8 @@ describe.each(engineNames)('the memory of optimizers on the engine %s', (engine)
         return measure()
       }
       return { early: make(20_000), late: make(70_000) }`) as Record<string, Record<string, number>>
-    // Node releases handles in turns of the event loop, which do not occur here. Natively each optimizer keeps its
-    // tables and plan, 0.7 kB.
+    // Node releases handles in turns of the event loop, which do not occur here. On the native engine, each optimizer
+    // keeps tables and a plan of 0.7 kB.
     expect((late.rss - early.rss) / MiB).toBeLessThan(engine === 'native' ? 128 : 64)
     expect((late.outside - early.outside) / MiB).toBeLessThan(16)
   })
@@ -86,7 +87,7 @@ describe.each([
 ])('the memory of large optimizers on the engine %s%s', (engine, _, before) => {
   const run = runner(engine, before)
 
-  test('does not accumulate when three hundred optimizers of 16 MB are created', () => {
+  test('does not accumulate when three hundred optimizers are created', () => {
     const { early, late } = run(`
       const ones = new Float32Array(${MiB}).fill(1)
       const make = (count) => {
@@ -99,12 +100,12 @@ describe.each([
         return measure()
       }
       return { early: make(30), late: make(270) }`) as Record<string, Record<string, number>>
-    // A few memories of 4 GB in total await their release to the system.
+    // A few memories of 4 GB in total have not been returned to the system yet.
     expect((late.rss - early.rss) / MiB).toBeLessThan(128)
     expect((late.outside - early.outside) / MiB).toBeLessThan(16)
   })
 
-  test('remains valid while a view exists, even after the optimizer is garbage-collected', () => {
+  test('remains valid while a view exists, even without the optimizer', () => {
     const intact = run(`
       const views = Array.from({ length: 2000 }, (_, i) => {
         const optimizer = new Optimizer(new Float64Array(50).fill(i), adam(), options)
@@ -149,7 +150,7 @@ test.each(engineNames)(
   },
 )
 
-test('a worker that ends releases only the optimizers of this worker', () => {
+test('the end of a worker releases only the optimizers of that worker', () => {
   const result = inChild(`
     const { Worker } = await import('node:worker_threads')
     const make = ({ Optimizer, adam }, engine) => Array.from({ length: 500 }, (_, i) => {

@@ -14,7 +14,7 @@ import { fitManySync } from 'antigrad/fit'
 import { arrayOf, digest, dtypes, noise, withOneNaN } from './bits.js'
 import type { Variant } from './support.js'
 
-/** More than a block of lanes, and not a multiple of a vector. */
+/** The number exceeds a block of lanes, and is not a multiple of a vector. */
 const RUNS = 301
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2 + sin(3*x)*exp(-y^2)')

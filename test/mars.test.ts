@@ -1,5 +1,5 @@
 /**
- * MARS (Yuan et al., 2024) by its formula, element by element, on every engine. test/golden.test.ts has timm's
+ * MARS (Yuan et al., 2024) computed by the formula element by element, on every engine. test/golden.test.ts has timm's
  * trajectories, and test/same-bits.test.ts covers all forms.
  */
 
@@ -20,7 +20,7 @@ describe.each(variants)('the rule MARS on $name with', ({ name: _, ...engine }) 
       const theta = start.map((values) => Array.from(values))
       const [m, v, previous] = [0, 1, 2].map(() => lengths.map((length): number[] => Array(length).fill(0)))
       for (let t = 1; t <= 5; t++) {
-        // The last gradients are small and not clipped.
+        // The last gradients are small, and are not clipped.
         const scale = t < 4 ? 1 : 1e-4
         const gradients = lengths.map((length, i) => noise(10 * t + i, length, dtype).map((x) => x * scale))
         optimizer.step(gradients)
@@ -43,7 +43,7 @@ describe.each(variants)('the rule MARS on $name with', ({ name: _, ...engine }) 
       const worst = optimizer.params.map((params: FloatArray, i) =>
         Math.max(0, ...theta[i].map((x, j) => Math.abs(params[j] - x))),
       )
-      // In float32 a sign may differ if m is only rounding error.
+      // In float32, a sign may differ if m is only a rounding error.
       expect(Math.max(...worst)).toBeLessThan(dtype === 'float64' ? 1e-12 : 2e-5)
     })
   })
@@ -51,7 +51,7 @@ describe.each(variants)('the rule MARS on $name with', ({ name: _, ...engine }) 
 
 test.each(dtypes)('the rule MARS clips each tensor by the norm of that tensor, in %s', (dtype) => {
   const optimizer = new Optimizer([array(dtype, 9), array(dtype, 9)], mars({ eps: 1 }))
-  // ‖c‖ is 12, and 1.5: both become 1.
+  // ‖c‖ is 12 and 1.5. Both norms become 1.
   optimizer.step([array(dtype, 9).fill(4), array(dtype, 9).fill(0.5)])
   const [first, second] = optimizer.params
   expect(inBits([first])).toBe(inBits([second]))

@@ -1,4 +1,7 @@
-/** antigrad/math: the bits of expressions on every engine and at every length, wrong arguments, and golden random numbers. */
+/**
+ * antigrad/math: bits of expressions on every engine and at every length, invalid arguments, and recorded random
+ * numbers.
+ */
 
 import { ArgumentError, EngineError, engines, OptionError } from 'antigrad'
 import * as math from 'antigrad/math'
@@ -17,7 +20,7 @@ const functions = Object.fromEntries(
 const names = Object.keys(functions) as (keyof typeof functions)[]
 const countOf = (name: string) => (name === 'voigt' ? 3 : /^(pow|atan2)$/.test(name) ? 2 : 1)
 
-/** Every engine here, natively with each instruction set. */
+/** Every engine that is available, and every instruction set of the native engine. */
 const choices = [
   ...engines().native.instructionSets.map(
     (instructionSet) => ({ engine: 'native', instructionSet }) as const,
@@ -31,11 +34,11 @@ const special = [
   ...[0, -0, 1, -1, 0.5, -0.5, 2, -3, Infinity, -Infinity, NaN, 5e-324, -1e-310, 1e-45, 2.3e-308, 1.2e-38],
   ...[3e38, -3e38, 1.7e308, -1.7e308, 709.75, -745.1, 88.75, -103.9, 1e22, -1647100.5, 5.319372648326541e255],
 ]
-/** More numbers than fit into a block of the WebAssembly engine, in both dtypes. */
+/** The arrays exceed a block of the WebAssembly engine in both dtypes. */
 const LENGTH = 4200
 const lengths = [0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 127, 2047, 2048, 2049, 4096, LENGTH]
 
-/** Special values in all combinations, then numbers of all magnitudes and small ones. */
+/** Special values in all combinations, then numbers of all magnitudes, and small numbers. */
 function argumentsOf(dtype: 'float32' | 'float64', seed: number): FloatArray {
   const next = random(seed)
   return new arrayOf[dtype](LENGTH).map((_, i) => {
@@ -46,11 +49,11 @@ function argumentsOf(dtype: 'float32' | 'float64', seed: number): FloatArray {
   })
 }
 
-/** Whether all numbers have the same bits, where a NaN equals a NaN. */
+/** Whether all numbers have the same bits. All NaNs are equal. */
 const areSame = (a: FloatArray, b: FloatArray) =>
   a.length === b.length && a.every((x, i) => Object.is(x, b[i]))
 
-/** A copy at an address that is a multiple of the number's size alone. */
+/** A copy at an address that is only a multiple of the number's size. */
 function unaligned(values: FloatArray): FloatArray {
   const copy = new (values.constructor as Float64ArrayConstructor)(values.length + 1).subarray(1)
   copy.set(values)
@@ -326,7 +329,7 @@ describe('the function chooseEngine', () => {
   })
 })
 
-/** xoshiro128** by the authors' text, in integers of any size, from the seeds as this library expands them. */
+/** xoshiro128** in the authors' form, with integers of any size, from the seeds as the library expands them. */
 function* goldenWords(...seeds: readonly number[]): Generator<number> {
   const word = (x: bigint) => BigInt.asUintN(32, x)
   const mix = (x: bigint) => {

@@ -32,7 +32,7 @@ function antigrad(...args: string[]) {
   return { status, stdout, stderr }
 }
 
-/** The polylines of each curve, alternating x and y in pixels. */
+/** The polylines of each curve. The numbers alternate between x and y in pixels. */
 function curves(svg: string): number[][][] {
   const parser = new SaxesParser()
   parser.on('error', (error) => {
@@ -131,7 +131,7 @@ describe('the function drawMetrics', () => {
     const [[loss], [val]] = curves(svg)
     const [x0, y0, x1, y1, x2, y2] = loss
     expect(x1 - x0).toBeCloseTo(x2 - x1, 6)
-    // The values 4, 0 and 2 on a linear axis, within the rounding to tenths of a pixel.
+    // The values 4, 0 and 2 on a linear axis, with an error of at most a tenth of a pixel.
     expect(Math.abs((y1 - y2) / (y1 - y0) - 0.5)).toBeLessThan(1e-3)
     expect([val[0], val[2]]).toEqual([x0, x2])
     expect(Math.abs(val[3] - val[1] - (y1 - y0) / 2)).toBeLessThan(0.2)
@@ -148,7 +148,7 @@ describe('the function drawMetrics', () => {
 
   test('uses a logarithmic axis if all values are positive and span more than two decades', () => {
     const decades = (...losses: unknown[]) => lines(...losses.map((loss, step) => ({ step, loss })))
-    /** Whether the third of the values is in the middle of the first and the second. */
+    /** Whether the third value lies in the middle between the first value and the second value. */
     const isInTheMiddle = (svg: string) => {
       const [[[, high, , low, , middle]]] = curves(svg)
       return Math.abs((middle - low) / (high - low) - 0.5) < 1e-3
@@ -159,14 +159,14 @@ describe('the function drawMetrics', () => {
     expect(isInTheMiddle(draw(decades(101, 1, Math.sqrt(101))))).toBe(true)
     expect(isInTheMiddle(draw(decades(100, 1, 10), true))).toBe(true)
     expect(isInTheMiddle(draw(decades(1000, 0.1, 10), false))).toBe(false)
-    // Values that have no logarithm leave a gap.
+    // Values without a logarithm leave a gap.
     expect(curves(draw(decades(100, 10, 0, 1, -1, 3, 2), true))[0].map(({ length }) => length)).toEqual([
       4, 4, 4,
     ])
     expect(() => draw(decades(-1, 0), true)).toThrow('no value is positive, as --log requires')
   })
 
-  test('interrupts a curve at null and before repeated steps of a resumed run, and draws single values as dots', () => {
+  test('interrupts a curve at null and at repeated steps of a resumed run', () => {
     const steps = [0, 1, 2, 3, 2, 3, 4]
     const svg = draw(lines(...steps.map((step, i) => ({ step, loss: i === 1 ? null : (7 * i) % 5 }))))
     expect(curves(svg)[0].map(({ length }) => length / 2)).toEqual([2, 2, 3])
@@ -174,7 +174,7 @@ describe('the function drawMetrics', () => {
     expect([x1, y1]).toEqual([x0, y0])
   })
 
-  test('draws a million values as an image file of moderate size, with the extreme values in each pixel column', () => {
+  test('draws a million values as a small image file with the extreme values per pixel column', () => {
     const count = 1_000_000
     const y = Array.from({ length: count }, (_, i) => Math.sin(i * i) + (i === 777_777 ? 9 : 0))
     const metrics = [{ name: 'loss', x: y.map((_, i) => i), y }]

@@ -46,7 +46,7 @@ const make = (Floats: Floats, numbers: readonly number[]) =>
 
 const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 
-/** Starting points spread over the plane, the same in every test. */
+/** Starting points that are spread over the plane, and are equal in all tests. */
 function startsOf(Floats: Floats, count: number) {
   const spread = (i: number, step: number) => 4 * ((i * step) % 1) - 2
   const column = (step: number) => {
@@ -56,10 +56,10 @@ function startsOf(Floats: Floats, count: number) {
   return { x: column(0.6180339887), y: column(0.7548776662) }
 }
 
-/** Every engine in each of its modes. */
+/** Every engine in all modes of the engine. */
 const ways = waysToRun(2)
 
-/** Results as numbers, in which all NaNs are equal and 0 differs from −0. */
+/** Results as numbers. All NaNs are equal, and 0 differs from −0. */
 const numbersOf = (result: MinimizeManyResult) =>
   [...Object.values(result.x), result.value, result.gradientNorm, result.maxChange].map((column) => [
     ...column,
@@ -160,7 +160,8 @@ describe.each([
     if (name === 'diverging') expect(results[0].reason).toContain(minimizeReasons.indexOf('diverged'))
   })
 
-  // Similar arguments in 64 lanes, with one unusual lane after the other, and then unusual ones in all lanes.
+  // Similar arguments in 64 lanes, with an unusual argument in each lane in turn, and then unusual arguments in all
+  // lanes.
   const strange = [3217.5, -1.6e6, 1e38, -1e300, 1e-45, Infinity, NaN, -0]
   const near = Array.from({ length: 64 }, (_, lane) => 0.1 + lane / 16)
   const u = strange.flatMap((x) => [
@@ -191,9 +192,9 @@ describe.each([
   ].map((name) => `${name}(u)`)
 
   test.each([...functions, 'u^v', 'v^u', 'atan2(u, v)', 'atan2(v, u)'])(
-    'computes the function %s correctly for any argument, in one SIMD lane or in all lanes',
+    'computes the function %s correctly in one SIMD lane and in all lanes',
     (text) => {
-      // The gradient is the function's value, and so is F if x stays 1.
+      // The gradient is the value of the function, and so is F if x stays at 1.
       const f = expression(`x*${text}`)
       const start = { x: make(Floats, new Array(u.length).fill(1)) }
       const data = { u: u.map((x) => [x]), ...(f.names.includes('v') && { v: v.map((x) => [x]) }) }
@@ -245,7 +246,7 @@ describe.each([
     },
   )
 
-  test('supports constant bounds, maximization with decay, and more runs than one cohort contains', () => {
+  test('supports constant bounds, maximization with decay, and several cohorts of runs', () => {
     const many = startsOf(Floats, 5000)
     const hill = expression('cos(x)*exp(-y^2)')
     const rule = sgd({ lr: 0.1, weightDecay: 0.05, maximize: true })
@@ -262,7 +263,7 @@ describe.each([
     ).toBeGreaterThan(40)
   })
 
-  test('supports clipping by value, maximization, and more runs than one cohort contains', () => {
+  test('supports clipping by value, maximization, and several cohorts of runs', () => {
     const many = startsOf(Floats, 5000)
     const hill = expression('cos(x)*exp(-y^2)')
     const rule = adam({ lr: 0.1, maximize: true })
@@ -339,7 +340,7 @@ describe.each([
       if (count > 30) expect(new Set(results[0].iterations).size).toBeGreaterThan(5)
     })
 
-    test('supports more runs than one cohort contains, a common column, and separate bounds and options', () => {
+    test('supports several cohorts, a common column, and separate options', () => {
       const { data, starts } = fitsOf(700, () => 90)
       const t = data.t[0]
       const perRun = { lr: starts.a.map((_, run) => 0.02 + (run % 2) / 20) }
@@ -361,7 +362,7 @@ describe.each([
     })
 
     test('supports more runs than one batch can contain', () => {
-      // 16 MiB or 8 of float64 each.
+      // The data take 16 MiB or 8 MiB of float64 numbers each.
       const rows = 1 << 21
       const sum = expression('(x - t)^2')
       const t = Array.from({ length: 11 }, (_, run) => new Float32Array(rows).fill(2 ** run))
@@ -393,7 +394,7 @@ describe.each([
   })
 })
 
-test('minimizeMany reports why each run ended, and every possible reason occurs in the test', () => {
+test('minimizeMany reports each possible reason for the end of a run', () => {
   const f = expression('x < 0 ? 1/x^2 : (x < 2 ? (x - 1)^2 : sqrt(5 - x))')
   const x = Float64Array.of(-1, -0.5, 0.5, 1.5, 4.9, 3)
   const options = { maxIterations: 400, tolerance: 1e-6 }
@@ -422,13 +423,13 @@ describe('the bounds of minimizeMany', () => {
     }
   })
 
-  test('cause a run to stall if the parameters do not move and are not at the minimum', () => {
+  test('cause a run to stall if the parameters rest at a point without a minimum', () => {
     const rule = gradientDescent({ lr: 1e-12 })
-    // At one bound, and far from the minimum in the other direction.
+    // The run starts at one bound, and far from the minimum in the other direction.
     const [[x0, y0, reason0]] = endsOf({ x: [2], y: [5] }, rule, { bounds: { x: { max: 2 } } })
     expect(y0).toBeGreaterThan(4.99)
     expect([x0, reason0]).toEqual([2, 'stalled'])
-    // At a bound that does not block the gradient.
+    // The run starts at a bound that does not block the gradient.
     const [[x, , reason]] = endsOf({ x: [0], y: [-1] }, rule, { bounds: { x: { min: 0 } } })
     expect(x).toBeLessThan(1e-8)
     expect(reason).toBe('stalled')
@@ -472,7 +473,7 @@ describe('the bounds of minimizeMany', () => {
   })
 
   test('contain all points at which the objective is evaluated', () => {
-    // The slope there is as steep as that of a minimum next to 1.
+    // The slope at the point is as steep as the slope of a minimum next to 1.
     const f = expression('x < 1 ? 1e12*x : -x^2')
     const starts = { x: Float64Array.of(1) }
     const rule = gradientDescent({ lr: 1e-14 })
@@ -573,7 +574,7 @@ describe('the recorded paths of minimizeMany', () => {
     for (const [k, x] of [...(result.paths?.x.x ?? [])].entries()) expect(x).toBeCloseTo(steps[k], 12)
   })
 
-  test('are returned only on request, and contain only the starting point if no update is made', () => {
+  test('are returned only on request, and contain only the starting point without updates', () => {
     expect(minimizeManySync(valley, [1, 2], adam(), { maxIterations: 1 }).paths).toBeNull()
     const { paths } = minimizeManySync(valley, [3, 4], adam(), { maxIterations: 0, recordEvery: 1 })
     expect(paths).toEqual({
@@ -595,7 +596,7 @@ describe('the recorded paths of minimizeMany', () => {
   })
 })
 
-test('the starting points of minimizeMany may be one column per parameter or one array of all points in sequence', () => {
+test('the starting points of minimizeMany may be one column per parameter or one array of consecutive points', () => {
   const { x, y } = startsOf(Float32Array, 5)
   const flat = Float32Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? x : y)[Math.floor(i / 2)])
   const options = { maxIterations: 10 }
@@ -782,7 +783,7 @@ test.each(['native', 'wasm', 'typescript'] as const)(
     ])
     expect(Math.min(...expected.iterations)).toBeGreaterThan(100)
     for (const most of [2 ** 32, 2 ** 33 + 5, 2 ** 53 - 1]) expect(run(most)).toEqual(expected)
-    // As in `minimize`.
+    // The delay works as in `minimize`.
     for (const most of [Infinity, -1, 1.5]) {
       expect(() => run(most)).toThrow(/^maxIterations: expected an integer ≥ 0/)
       expect(() => minimize(valley, [0, 0], adam(), { maxIterations: most })).toThrow(OptionError)

@@ -117,7 +117,7 @@ describe('the gradients that minimize uses', () => {
     )
   })
 
-  test('require 2n objective values per update if central differences are used, and lead to the same point', () => {
+  test('require 2n objective values per update if computed by central differences', () => {
     let calls = 0
     const counts = (x: ArrayLike<number>) => {
       calls++
@@ -127,7 +127,7 @@ describe('the gradients that minimize uses', () => {
     const rule = gradientDescent({ lr: 0.1 })
     const differences = minimize(counts, [3, -2, 1], rule, options)
     const given = minimize(bowl({ condition: 10 }), [3, -2, 1], rule, options)
-    // One more gradient nearby shows that the run has converged.
+    // One more gradient near the point confirms that the run has converged.
     expect(calls).toBe(6 * (differences.iterations + 1) + 1)
     expect(differences.evaluations).toEqual({ values: calls, gradients: 0 })
     expect(given.evaluations).toEqual({ values: 1, gradients: given.iterations + 1 })
@@ -171,7 +171,7 @@ describe('the starting points of minimize', () => {
   const once = (x: ArrayLike<number>, options: MinimizeOptions = {}) =>
     minimize(bowl(), x, adam(), { maxIterations: 1, ...options }).x
 
-  test('are converted to float64 from plain arrays, and otherwise keep their type', () => {
+  test('are converted to float64 if given as plain arrays, and otherwise keep their type', () => {
     expect(once([1, 2])).toBeInstanceOf(Float64Array)
     expect(once([1, 2], { dtype: 'float32' })).toBeInstanceOf(Float32Array)
     expect(once(Float32Array.of(1, 2))).toBeInstanceOf(Float32Array)
@@ -194,7 +194,7 @@ describe('the starting points of minimize', () => {
     }
   })
 
-  test('cause the run to compute in float32 if the starting point is float32', () => {
+  test('determine whether the run computes in float32', () => {
     const single = minimize(rosenbrock(), [-1.5, 2.1], adam({ lr: 0.02 }), {
       dtype: 'float32',
       maxIterations: 20_000,
@@ -232,7 +232,7 @@ describe('a minimize run', () => {
   })
 
   test('never converges if the tolerance is 0, and ends sooner if the tolerance is larger', () => {
-    // Nothing moves, and the run still continues.
+    // No parameter moves, but the run continues.
     const still = minimize(bowl(), [0], gradientDescent(), { tolerance: 0, maxIterations: 50 })
     expect(still).toMatchObject({ reason: 'max-iterations', maxChange: 0 })
     const iterations = [1e-3, 1e-6, 1e-9].map((tolerance) => run({ tolerance }).iterations)
@@ -258,7 +258,7 @@ describe('a minimize run', () => {
     expect(other.reason).toBe('max-iterations')
   })
 
-  test('ends if the callback or the objective throws an exception, and minimize throws the same exception', () => {
+  test('ends with the exception that the callback or the objective throws', () => {
     const mine = new Error('mine')
     const fails = () => {
       throw mine
@@ -281,7 +281,7 @@ describe('a minimize run', () => {
     expect(calls).toBe(0)
   })
 
-  test('applies the options that minimize passes to the optimizer', () => {
+  test('applies optimizer options such as clip', () => {
     const { x } = minimize(bowl(), [1000], gradientDescent({ lr: 1 }), {
       clip: { norm: 2 },
       maxIterations: 3,
@@ -292,7 +292,7 @@ describe('a minimize run', () => {
 })
 
 describe('the bounds of minimize', () => {
-  /** Refuses evaluations outside its box. */
+  /** An objective that refuses evaluations outside of its box. */
   const inside = (min: number, max: number) => ({
     value(x: ArrayLike<number>) {
       for (const xi of Array.from(x)) if (!(xi >= min && xi <= max)) throw new Error(`asked at ${xi}`)
@@ -328,7 +328,7 @@ describe('the bounds of minimize', () => {
     expect([...x]).toEqual([Math.fround(0.7), 0])
   })
 
-  test('fix a parameter whose two bounds are equal, also with central differences', () => {
+  test('fix a parameter whose two bounds are equal, even with central differences', () => {
     const { x, reason } = minimize(inside(0, 1).value, [0.5, 0.5], adam({ lr: 0.1 }), {
       bounds: [[0.25, 0.25], box[1]],
     })
@@ -366,7 +366,7 @@ describe('an object of the class Minimization', () => {
     ['diverged', gradientDescent({ lr: 1 }), {}],
     ['callback', adam(), { callback: (_: unknown, iteration: number) => iteration === 7 }],
   ] as const)(
-    'visits the same points as the function minimize, and ends for the same reason: %s',
+    'visits the same points as the function minimize, and reports the same reason: %s',
     (reason, rule, options) => {
       const visited: string[] = []
       const { callback } = { callback: undefined, ...options }
@@ -391,7 +391,7 @@ describe('an object of the class Minimization', () => {
       const ran = { engine, engineReasons }
       const same = { x: params, value, gradientNorm, ...counts, reason, maxChange, gradientSource, ...ran }
       expect(inBits(same)).toBe(inBits(result))
-      // The run stays where it has stopped.
+      // The run remains at the point at which the run has stopped.
       expect(minimization.step()).toBe(false)
       expect(minimization.iterations).toBe(result.iterations)
     },
@@ -418,18 +418,15 @@ describe.each(dtypes)('a call of minimize with %s', (dtype) => {
     expect(new Set(results).size).toBe(1)
   })
 
-  test.each(rules)(
-    'reports the norm of the gradient before an update overwrites the gradient: %s',
-    (_, rule) => {
-      const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
-      const g = array(dtype, x)
-      rosenbrock().gradient(x, g)
-      const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
-      expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
-      // A rest of the rule alone is not convergence.
-      expect(reason).not.toBe('converged')
-    },
-  )
+  test.each(rules)('reports the norm that the gradient has before an update: %s', (_, rule) => {
+    const x = array(dtype, [-1.2, 1, 0.5, 1.5, -0.3])
+    const g = array(dtype, x)
+    rosenbrock().gradient(x, g)
+    const { gradientNorm, reason } = minimize(rosenbrock(), x, rule, { dtype, maxIterations: 1 })
+    expect(gradientNorm).toBe(Math.max(...g.map(Math.abs)))
+    // If only the rule is at rest, the run has not converged.
+    expect(reason).not.toBe('converged')
+  })
 })
 
 test('the function minimize selects the engine based on the number of parameters', () => {

@@ -1,6 +1,6 @@
 /**
- * One arena with two rules. Tensors are sorted by rule, have their own state arrays and kernels, and the bits of
- * separate optimizers. (Optimizers with groups rely on this.)
+ * One arena with two rules. Tensors are sorted by rule, have separate state arrays and kernels, and have the bits of
+ * separate optimizers. (Optimizers with groups rely on mixed arenas.)
  */
 
 import { adam, nesterov, Optimizer, type Rule } from 'antigrad'

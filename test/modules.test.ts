@@ -13,13 +13,13 @@ const filesIn = (path: string): string[] =>
     ? readdirSync(join(home, path)).flatMap((name) => filesIn(`${path}/${name}`))
     : [path]
 
-/** The paths that a file imports from `ts`, including types. */
+/** The paths that a file imports from `ts`, including imports of types. */
 const importsOfTypeScript = (file: string, source: string) =>
   [...source.matchAll(/(?:from |import |import\()'(\.[^']*)\.js'/g)].map(([, path]) =>
     normalize(`${dirname(file)}/${path}.ts`),
   )
 
-/** The paths of its crate that a Rust file names, without comments. */
+/** The paths that a Rust file imports from its own crate, without comments. */
 function importsOfRust(_: string, source: string): string[] {
   const code = source.replaceAll(/\/\/.*/g, '')
   const names = [...code.matchAll(/\bcrate::(\w+)/g)].map(([, name]) => name)
@@ -44,7 +44,7 @@ describe.each([
   const rows = tables.matchAll(new RegExp(`^\\| \`${folder}/([\\w./-]+)\` \\|`, 'gm'))
   const modules = [...rows].map(([, name]) => name)
   const files = filesIn(folder).filter((file) => file !== `${folder}/${root}`)
-  /** The module with the longest name that starts the path. */
+  /** The module with the longest name that begins the path. */
   const moduleOf = (path: string) =>
     modules
       .filter((name) => `${path}/`.startsWith(`${folder}/${name}/`))

@@ -9,7 +9,10 @@ const threaded: readonly Variant[] = [2, 3].map((threads) => ({
   ...{ name: `native, ${threads} threads`, engine: 'native', threads },
 }))
 
-/** Sizes one below, equal to and above each block, panel and vector; deeper than a panel; empty; not a matrix. */
+/**
+ * Sizes one below, equal to and one above each block, panel and vector, sizes deeper than a panel, empty matrices, and
+ * tensors that are not matrices.
+ */
 const small: Readonly<Record<string, readonly number[]>> = {
   ...{ one: [1, 1], row: [1, 37], column: [37, 1], little: [3, 5], odd: [17, 33], block: [64, 64] },
   ...{
@@ -22,7 +25,7 @@ const small: Readonly<Record<string, readonly number[]>> = {
   },
   ...{ bias: [20], scalar: [], edge: [68, 132] },
 }
-/** Matrices large enough to use threads. */
+/** Matrices that are large enough for threads. */
 const large: Readonly<Record<string, readonly number[]>> = { w: [200, 150], v: [150, 270], b: [70] }
 
 const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1)
@@ -45,7 +48,7 @@ interface Setting {
 
 const rules = ({ precision }: Setting) => ({
   rule: muon({ lr: 0.05, precision, coefficients: 'polarExpress' }),
-  // Other rules with one or several stages, and a second Muon.
+  // Other rules with one or several stages, and a second Muon rule.
   groups: [
     { match: ['odd', 'empty'], rule: lamb({ lr: 0.1 }) },
     { match: 'little', rule: adamw() },
@@ -72,7 +75,7 @@ function begin(
 
 type AnyOptimizer = ReturnType<typeof begin>
 
-/** The gradients of a step: some are missing, and late ones are not finite. */
+/** The gradients of a step. Some gradients are missing, and late gradients are not finite. */
 function gradients({ shapes, dtype }: Setting, t: number) {
   const all: Record<string, FloatArray | undefined> = values(shapes, dtype, t + 7)
   if (t === 1) for (const name of ['odd', 'wide', 'w']) delete all[name]

@@ -1,6 +1,7 @@
 /**
  * Muon equals PyTorch's version bit for bit, except for the final subtraction, which PyTorch computes in bfloat16. In
- * the precision of the parameters it equals plain loops over whole matrices. `data/muon.json` contains PyTorch's runs.
+ * the precision of the parameters, Muon equals plain loops over whole matrices. `data/muon.json` contains PyTorch's
+ * runs.
  */
 
 import { readFileSync } from 'node:fs'
@@ -133,7 +134,7 @@ const known: Readonly<Record<string, Rows>> = {
   ],
 }
 
-/** One update by the paper's equations on whole matrices. */
+/** An update by the paper's equations for whole matrices. */
 function plainStep(rule: Muon, theta: number[], b: number[], gradient: number[], rows: number): void {
   const [lr, momentum, weightDecay] = [rule.lr, rule.momentum, rule.weightDecay] as number[]
   const columns = theta.length / rows
@@ -164,7 +165,7 @@ function plainStep(rule: Muon, theta: number[], b: number[], gradient: number[],
 
 const distance = (a: Float32Array, b: Float32Array) => Math.max(...a.map((x, i) => Math.abs(x - b[i])))
 
-describe('a tensor that is not a matrix under Muon', () => {
+describe('a non-matrix tensor under the rule Muon', () => {
   const values = (length: number, seed = length) => {
     const next = random(seed)
     return Float32Array.from({ length }, () => next() - 0.5)
@@ -222,7 +223,7 @@ describe('a tensor that is not a matrix under Muon', () => {
     ).toThrow(/bias.*nsSteps/s)
   })
 
-  test('cannot have Muon as the fallback rule, and cannot be restored as a matrix', () => {
+  test('cannot have Muon as the fallback rule or be restored as a matrix', () => {
     for (const fallback of [muon(), delayedStart(1, muon()), {}, 'adamw', null]) {
       expect(() => muon({ fallback: fallback as never })).toThrow(OptionError)
     }
@@ -233,7 +234,7 @@ describe('a tensor that is not a matrix under Muon', () => {
     }
   })
 
-  test('is clipped by the norm of all tensors, including the matrices', () => {
+  test('is clipped by the norm of all tensors, including matrices', () => {
     const clip = { norm: 0.1 }
     const groups = [{ match: 'w', rule: adamw({ lr: 0.1 }) }]
     const whole = { w: values(12), v: values(20), bias: values(4) }
@@ -257,7 +258,7 @@ describe('a tensor that is not a matrix under Muon', () => {
 describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
   const filled = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i + 1))
 
-  test('can be extended by rows, and can be unfrozen if the matrix was initially frozen', () => {
+  test('can be extended by rows, and can be unfrozen after an initial freeze', () => {
     const options = { shapes: { w: [2, 3], f: [6, 5] }, groups: [{ match: 'f', frozen: true }], ...engine }
     const optimizer = new Optimizer({ w: filled(6), f: filled(30) }, muon(), options)
     optimizer.appendRows('w', filled(24))
@@ -273,7 +274,7 @@ describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
     expect(optimizer.params).toEqual(other.params)
   })
 
-  test('supports zeroGrads, clipping, a delayed start and averages in the same way as with other rules', () => {
+  test('supports zeroGrads, clipping, a delayed start and averages', () => {
     const options = { shapes: { w: [4, 5] }, zeroGrads: true, clip: { value: 0.5 }, ...engine }
     const optimizer = new Optimizer({ w: filled(20) }, delayedStart(1, muon()), {
       ...options,
@@ -286,7 +287,7 @@ describe.each(variants)('a Muon matrix on $name', ({ name: _, ...engine }) => {
       optimizer.step()
       expect(optimizer.grads.w).toEqual(new Float32Array(20))
       plain.step({ w: gradient })
-      // The parameters stay at first, but the momentum changes.
+      // At first, the parameters stay the same, but the momentum changes.
       if (t === 0) {
         expect(optimizer.params.w).toEqual(filled(20))
         plain.params.w.set(filled(20))
@@ -375,12 +376,12 @@ describe('the rule Muon for tensors without any shape', () => {
     expect(optimizer.report().tensors.map(({ name }) => name)).toEqual(['w'])
     const more = optimizer.add({ v }, { groups, shapes: { v: [2, 3] } })
     expect(more.report().tensors.map(({ rule }) => rule.name)).toEqual(['adamw', 'muon'])
-    // Now one tensor has a shape.
+    // From now on, one tensor has a shape.
     const last = more.add({ b: { v } }, { groups: [{ match: 'b.v', rule: muon() }] as never })
     expect(last.report().tensors.at(-1)?.rule).toEqual(adamw())
   })
 
-  test('uses the fallback rule if another tensor has a shape, and report() names the fallback rule', () => {
+  test('uses the fallback rule if another tensor has a shape', () => {
     const all = { ...params(), scalar: new Float32Array(1), cold: new Float32Array(2) }
     const optimizer = new Optimizer(all, muon({ fallback: sgd() }), {
       shapes: { w: [2, 3], scalar: [] },
@@ -394,7 +395,7 @@ describe('the rule Muon for tensors without any shape', () => {
       ['scalar', 'sgd'],
       ['cold', 'sgd'],
     ])
-    // A shape with one dimension is explicit, so the fallback is intended.
+    // A shape with one dimension is explicit, so the user wants the fallback.
     expect(new Optimizer(params(), muon(), { shapes: { bias: [2] } }).report().tensors[0].rule).toEqual(
       adamw(),
     )
@@ -421,7 +422,7 @@ describe('the rule Muon for tensors without any shape', () => {
       new Optimizer(params(), adamw(), { groups: [{ match: 'w', rule: adamw() }] }).save(),
     )
     expect(() => Optimizer.load({ ...ofGroup, groups: [{ match: 'w', rule: muon() }] })).toThrow(wanted)
-    // The intended group is unknown, so no error claims that it was Muon's.
+    // The intended group is unknown, so no error names Muon's group.
     const unknown = new Optimizer(params(), muon(), { groups: [{ match: () => true, rule: adamw() }] })
     expect(Optimizer.load(unknown.save()).report().tensors[0].rule).toEqual(adamw())
     const known = [{ match: () => true, lrScale: 2 }]

@@ -1,6 +1,6 @@
 /**
- * A mutation hunt tries mutants one after the other in one process, and is sound even if a mutant breaks the process
- * permanently.
+ * A mutation test tries mutants one after the other in one process. The results are valid even if a mutant breaks the
+ * process permanently.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -56,10 +56,10 @@ test('the mutation test reports the surviving mutants, and the caught mutants wi
     expect(left.sort()).toEqual([4, 5])
     expect(told).toEqual({
       1: 'found by test/a.test.mjs: case 2 > with 3',
-      // Damage by a mutant persists in that process only.
+      // The damage by a mutant persists only in the mutant's process.
       2: expect.stringMatching(/^found by test\/a\.test\.mjs: case \d > with 3$/),
       3: 'found by test/a.test.mjs: 7',
-      // Values that are created when a module loads need a separate process.
+      // A separate process is needed for values that are created when a module loads.
       6: expect.stringMatching(/^found by test\/a\.test\.mjs: case \d > with 3$/),
       7: 'found by test/a.test.mjs: 0',
     })
@@ -68,7 +68,7 @@ test('the mutation test reports the surviving mutants, and the caught mutants wi
   }
 })
 
-test('the mutation test selects mutants from the sources of a given commit, in the file order of the working tree', () => {
+test('the mutation test selects mutants from a given commit, in the file order of the working tree', () => {
   const folder = mkdtempSync(join(tmpdir(), 'antigrad-'))
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'ignore' })
   const names = ['src/a/x.ts', 'src/a-b.ts', 'src/c.ts']

@@ -1,11 +1,12 @@
 /**
- * Mutants of a hunt: each is behind a switch in a single source, which keeps its meaning while all switches are off.
+ * Mutants of a mutation test: each mutant is behind a switch in a single source. The source keeps its meaning while all
+ * switches are off.
  */
 
 import { expect, test } from 'vitest'
 import { switched } from '../scripts/lib/mutant-schemata.mjs'
 
-/** A source with mutants, each given as a line number and its replacement. */
+/** A source with mutants. Each mutant is a line number and a replacement. */
 function withMistakes(file: string, text: string, mistakes: readonly (readonly [number, string])[]) {
   const lines = text.split('\n')
   const list = mistakes.map(([line, after], i) => ({ number: i + 1, line, before: lines[line - 1], after }))
@@ -19,7 +20,7 @@ for (let i = 0; i < given.length; i++) {
 }
 return total + seen.length`
 
-test('a program with embedded mutants behaves like the original program if no mutant is selected, and otherwise like the mutant', () => {
+test('a program with embedded mutants behaves like the original program, or like the selected mutant', () => {
   const mistakes = [
     [2, 'for (let i = 1; i < given.length; i++) {'],
     [3, '  if (given[i] > 2 || i > 0) total += given[i] * 2'],

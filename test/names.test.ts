@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { parseSync } from 'oxc-parser'
 import { describe, expect, test } from 'vitest'
 
-// Names follow CONTRIBUTING.md ("Style"): types and files are nouns, constants say what they limit.
+// Names follow CONTRIBUTING.md ("Style"): types and files are nouns, and constants state what they limit.
 
 const home = join(import.meta.dirname, '..')
 const tracked = execFileSync(
@@ -18,7 +18,7 @@ const tracked = execFileSync(
   .split('\n')
   .filter((file) => /\.(ts|mjs|rs)$/.test(file))
 
-/** Participles, prepositions, adverbs and words for people, which do not describe a type or file. */
+/** Participles, prepositions, adverbs and words for people, none of which describes a type or file. */
 const forbidden = new Set(
   (
     'about again alone alike apart around asked at beside begun below between beyond by called caught chosen done drawn elsewhere ' +
@@ -26,7 +26,7 @@ const forbidden = new Set(
     'own ran said seen shown solved somebody sought taken there told tried under wanted what where who whole with without'
   ).split(' '),
 )
-/** Participles that are terms. */
+/** Participles that are technical terms. */
 const terms = new Set(['chained', 'joined', 'scheduled', 'shared', 'orthogonal', 'centralized', 'fixed'])
 
 const isForbidden = (name: string) => {
@@ -110,7 +110,7 @@ describe('naming rules', () => {
   })
 })
 
-/** Types that several modules declare for one idea, with the reason. */
+/** Types that several modules declare for one concept, each with the reason. */
 const sameIdea = new Map([
   ['Schedules', 'each schedule adds itself to one interface'],
   ['Methods', 'each method adds itself to one interface'],

@@ -1,4 +1,4 @@
-/** Node processes that end in the middle of work. */
+/** Node processes that end during their work. */
 
 import { spawn } from 'node:child_process'
 import { pathToFileURL } from 'node:url'
@@ -44,7 +44,7 @@ function script(body: string): string {
 /** An expression that creates a worker, which runs the body of an async function. */
 export const worker = (body: string) => `new Worker(${JSON.stringify(script(body))}, { eval: true })`
 
-/** Runs a body in a Node process, and returns its exit status and output. */
+/** Runs a body in a Node process, and returns the exit status and the output. */
 export function run(body: string, flags: string[] = []) {
   const child = spawn(process.execPath, [...flags, '-e', script(body)], {
     timeout: 100_000,

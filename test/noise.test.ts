@@ -1,4 +1,4 @@
-/** Gradient noise (Neelakantan et al., 2015), on every engine, compared with its formula in integers. */
+/** Gradient noise (Neelakantan et al., 2015) on every engine, compared with the formula in integers. */
 
 import { execFileSync } from 'node:child_process'
 import {
@@ -66,8 +66,8 @@ const names = lengths.map((length) => `a.${length}`)
 const named = (make: (length: number, i: number) => FloatArray) =>
   Object.fromEntries(lengths.map((length, i) => [names[i], make(length, i)]))
 
-test('gradient noise uses the published generator Philox, and its normal numbers are accurate to 1e-14', () => {
-  // The known answers of Philox's authors.
+test('gradient noise uses the published generator Philox, with normal numbers accurate to 1e-14', () => {
+  // The results that Philox's authors published.
   expect(philox([0n, 0n, 0n, 0n], [0n, 0n])).toEqual([0x6627e8d5n, 0xe169c58dn, 0xbc57ac4cn, 0x9b00dbd8n])
   const ones = 0xffffffffn
   expect(philox([ones, ones, ones, ones], [ones, ones])).toEqual([
@@ -120,7 +120,7 @@ describe.each(engines)('gradient noise on $name', ({ name: _, ...engine }) => {
     }
   })
 
-  test('does not depend on the order and shapes of tensors, or on the time when a tensor was added', () => {
+  test('does not depend on the order, shapes or later addition of tensors', () => {
     const clip = { noise: noise({ gamma: 0, seed: 5 }) }
     const zeros = named((length) => new Float32Array(length))
     const straight = descend(zeros, clip)
@@ -136,7 +136,7 @@ describe.each(engines)('gradient noise on $name', ({ name: _, ...engine }) => {
     }
   })
 
-  test('is added after clips per unit and before clips by norm, even with batches, in stepAsync and after load', async () => {
+  test('is added after clipping per row and before clipping by norm', async () => {
     const make = (forced: object) =>
       new Optimizer(
         named((length, i) => new Float32Array(length).fill(i)),
@@ -257,7 +257,7 @@ test.each([
   expect(make).toThrow(`clip: ${message}`)
 })
 
-test('the options of gradient noise are a plain frozen object, and eta 0 adds no noise', () => {
+test('the options of gradient noise are a frozen plain object, and eta = 0 adds no noise', () => {
   const given = noise({ eta: 0, seed: -0 })
   expect(given).toEqual({ eta: 0, gamma: 0.55, seed: 0 })
   expect(Object.isFrozen(given)).toBe(true)

@@ -24,7 +24,9 @@ const known: Record<ObjectiveName, { at: [x: number, y: number, value: number]; 
   bowl: { at: [1, 1, 50.5], least: 0 },
 }
 
-/** Ranges from the literature, or a part around the minima. docs/objectives.md chooses its starts there. */
+/**
+ * Ranges from the literature, or a part around the minima. docs/objectives.md selects starting points from the ranges.
+ */
 const views: Record<ObjectiveName, readonly number[]> = {
   rosenbrock: [-2, 2, -1, 3],
   beale: [-4.5, 4.5, -4.5, 4.5],
@@ -108,7 +110,7 @@ describe.each(names)('the built-in objective %s', (name) => {
     for (const minimum of objective.minima(2)) {
       expect(Math.hypot(start[0] - minimum[0], start[1] - minimum[1])).toBeGreaterThan((x1 - x0) / 20)
     }
-    // Griewank's slopes are barely above 1 in the view.
+    // In the view, Griewank's slopes barely exceed 1.
     expect(Math.hypot(...gradientAt(start))).toBeGreaterThan(name === 'griewank' ? 0.4 : 1)
   })
 })

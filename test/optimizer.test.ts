@@ -1,4 +1,7 @@
-/** The facade: structures, views, skipped tensors, counts, options between steps, and the choice of engine. */
+/**
+ * The class Optimizer: structures, views, skipped tensors, update counts, options between steps, and the choice of
+ * engine.
+ */
 
 import { availableParallelism } from 'node:os'
 import {
@@ -80,7 +83,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(alone.updates).toBe(1)
     })
 
-    test('are in the order of object keys, with integer indices before names in the order of insertion', () => {
+    test('are in the order of object keys, with integer indices first', () => {
       const params = { b: ones(), 10: ones(), a: ones(), 2: ones() }
       const optimizer = new Optimizer(params, plain, { engine })
       for (const views of [optimizer.params, optimizer.grads, optimizer.state]) {
@@ -115,7 +118,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(optimizer.state).toBe(optimizer.state)
     })
 
-    test('are cloned with the whole buffer by structuredClone, while slice() copies only the view', () => {
+    test('are copied with the whole buffer by structuredClone, and without the buffer by slice()', () => {
       const optimizer = new Optimizer(noise(1, 32, 'float32'), adam(), { engine })
       expect(structuredClone(optimizer.params).buffer.byteLength).toBeGreaterThanOrEqual(131_072)
       const copy = structuredClone(optimizer.params.slice())
@@ -193,8 +196,8 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
   })
 
-  describe('an optimizer with tensors without a gradient', () => {
-    test('leaves these tensors and their update counts unchanged, even after complete steps', () => {
+  describe('an optimizer with missing gradients', () => {
+    test('leaves tensors without a gradient and their update counts unchanged', () => {
       const optimizer = new Optimizer({ x: ones(), y: ones() }, plain, { engine })
       optimizer.step({ x: ones(), y: ones() })
       optimizer.step({ x: ones() })
@@ -225,7 +228,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
 
     test.each([...separateRules, ['delayedStart', delayedStart(3, adam({ lr: 0.1 }))] as const])(
-      'computes the same bits as separate optimizers for any pattern of missing gradients: %s',
+      'computes the same bits as separate optimizers: %s',
       (_, rule) => {
         for (const dtype of dtypes) {
           const lengths = [3, 16, 1, 20, 5]
@@ -264,7 +267,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
   })
 
   describe('an optimizer with gradients in place', () => {
-    test('sets the gradients to 0 in the method zeroGrad and with the option zeroGrads', () => {
+    test('sets the gradients to 0 in zeroGrad and with zeroGrads', () => {
       const keeps = new Optimizer([ones(), ones()], plain, { engine })
       keeps.grads[1].set([3, 4])
       keeps.zeroGrad()
@@ -284,7 +287,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(zeroes.grads[1]).toEqual(Float32Array.of(5, 6))
     })
 
-    test('keeps the gradients during a call of gradientPoint, which returns params for most rules', () => {
+    test('keeps the gradients during gradientPoint', () => {
       const shifted = new Optimizer(ones(), nesterov({ form: 'shifted' }), { engine, zeroGrads: true })
       shifted.step(ones())
       shifted.grads.set([3, 4])
@@ -298,7 +301,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     })
   })
 
-  describe('an optimizer whose options change between steps', () => {
+  describe('an optimizer with changing options', () => {
     test('applies the changes of `set` at the next step', () => {
       const rule = adamw({ lr: 0.1 })
       const changed = new Optimizer(noise(1, 9, 'float32'), rule, { engine })
@@ -367,7 +370,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(seen).toEqual({ lr: [0, 1, 2], weightDecay: [0, 1, 2], momentum: [0, 1, 2] })
     })
 
-    test('treats a schedule object like the schedule function that the object describes', () => {
+    test('treats a schedule object like the function that the object describes', () => {
       const described = warmup(warmup(0.3, { steps: 3 }), { steps: 5, from: 0.01 })
       const inner = (t: number) => (t + 1 < 3 ? 0.3 * ((t + 1) / 3) : 0.3)
       const written = (t: number) => (t < 5 ? 0.01 + (inner(t) - 0.01) * (t / 5) : inner(t))
@@ -416,7 +419,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       ])
     })
 
-    test('reports the norm NaN, and changes the parameters to NaN, if a gradient is NaN', () => {
+    test('changes the parameters and the reported norm to NaN for a NaN gradient', () => {
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { norm: 1 })).toEqual([NaN, NaN, NaN])
       expect(seenBy([Float64Array.of(NaN, 1), Float64Array.of(4)], { value: 1 })).toEqual([NaN, 1, 1])
     })
@@ -512,7 +515,7 @@ describe('rule objects', () => {
     },
   )
 
-  test('are equal for equal options, including omitted ones', () => {
+  test('are equal for equal options, even if default options are omitted', () => {
     expect(adam({ lr: 1e-3 })).toEqual(adam())
     expect(adam({ beta1: undefined } as object)).toEqual(adam())
     expect(rmsprop({ form: 'essay' }).eps).toBe(0)
@@ -522,7 +525,7 @@ describe('rule objects', () => {
     )
   })
 
-  test('can be modified later if the objects are not frozen, and the optimizer stays unchanged', () => {
+  test('can be modified later if not frozen, without an effect on the optimizer', () => {
     const mine = { ...gradientDescent({ lr: 1 }) } as { lr: number } & Rule
     const optimizer = new Optimizer(ones(), mine)
     mine.lr = 100
@@ -656,7 +659,7 @@ describe('the types of the library', () => {
       // @ts-expect-error delayed twice
       () => delayedStart(1, delayedStart(1, adam())),
     ]
-    // JavaScript calls are refused, too.
+    // JavaScript calls are also refused.
     for (const call of wrong) expect(call).toThrow()
     expect(() => {
       // @ts-expect-error views cannot be replaced

@@ -1,4 +1,4 @@
-/** Comments on options, extracted from sources in other styles than the current rules. */
+/** Comments on options, extracted from sources in styles that the current rules do not use. */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** The options read from these files, next to a `define.ts`. */
+/** The options that are read from the given files, next to a `define.ts`. */
 function read(files: Readonly<Record<string, string>>) {
   mkdirSync(join(folder, 'rules'))
   writeFileSync(
@@ -27,7 +27,7 @@ function read(files: Readonly<Record<string, string>>) {
   return optionDocumentation(join(folder, 'rules'))
 }
 
-test('the option documentation includes options that rules share through names, imports, properties and functions', () => {
+test('the generated option documentation includes options that rules share by name, import, property or function', () => {
   const documentation = read({
     'shared.ts': `
       /** not an option: { lr: 1 } */
@@ -61,7 +61,7 @@ test('the option documentation includes options that rules share through names, 
   expect(Object.keys(documentation.one)).toEqual(['lr', 'beta', 'last', 'also'])
 })
 
-test("the option documentation includes shared options by name, and a rule can change an option's comment or kind", () => {
+test('the generated option documentation includes shared options with the comments and kinds that a rule changes', () => {
   const definition = (name: string, options: string) =>
     `import { define } from './define.js'\nexport const definition = define('${name}', { options: ${options} })`
   const documentation = read({
@@ -79,7 +79,7 @@ test.each([
   ['a spread of an unknown object', '{ ...somewhere }', /one\.ts: cannot resolve \.\.\.somewhere$/],
   ['a computed options object', 'make()', /one\.ts: not an object: make\(\)$/],
   ['a syntax error in the source', '{', /one\.ts: /],
-])('the option documentation refuses %s', (_, options, message) => {
+])('the generator of the option documentation refuses %s', (_, options, message) => {
   const text = `import { define } from './define.js'\nexport const definition = define('one', { options: ${options} })`
   expect(() => read({ 'rules/one.ts': text })).toThrow(message)
 })

@@ -1,6 +1,6 @@
 /**
- * The memory passes of the benchmark, which calibrate its figures, read and write what they claim. They are
- * disassembled as the local compilers build them, and executed.
+ * The memory passes of the benchmark calibrate the figures of the benchmark. The tests disassemble the passes as local
+ * compilers build them, execute the passes, and verify which arrays are read and written.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -51,7 +51,8 @@ function loopOf(code: Instruction[]): string[] {
 }
 
 /**
- * The number of vectors that a loop loads and stores. Memory operands have brackets, and the destination comes last.
+ * The number of vectors that a loop loads and stores. Memory operands are in brackets, and the destination is the last
+ * operand.
  */
 function moved(loop: string[], register: string): { loads: number; stores: number } {
   const withMemory = loop.filter((text) => text.includes(register) && text.includes('('))
@@ -97,9 +98,9 @@ describe.runIf(isTakenApart)('the disassembled memory passes,', () => {
 })
 
 describe.runIf(compilers.includes('cc'))('the memory passes, when executed,', () => {
-  test.each(passes)('read %i arrays and write %i arrays without a change of any bit', (reads, writes) => {
+  test.each(passes)('read %i arrays and write %i arrays without changing any value', (reads, writes) => {
     const { limits } = loadLimits()
-    // The last line is part of a vector, as in a padded tensor.
+    // The last cache line contains only a part of a vector, like a padded tensor.
     const memory = new Uint8Array(limits.memory(MOST_READ * 8192, 0))
     randomFillSync(memory)
     const before = Uint8Array.from(memory)

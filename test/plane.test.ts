@@ -1,6 +1,6 @@
 /**
- * Passes over the whole plane of an arena: accumulation, averages and lookahead, compared with a plain loop. They have
- * the same bits on every engine, as a whole and by ranges.
+ * Passes over the whole plane of an arena: accumulation, averages and lookahead, compared with a plain loop. The bits
+ * are the same on every engine, in one pass and in ranges.
  */
 
 import fc from 'fast-check'
@@ -78,7 +78,7 @@ const agree = (a: Arena, b: Arena) =>
     a.lengths.every((_, i) => firstDifference(a.view(array, i), b.view(array, i)) === -1),
   )
 
-/** The equations of the stages, written independently. */
+/** The equations of the stages, written independently of the library. */
 function plain(arena: Arena, stage: number, stays: readonly boolean[], weight: number): void {
   const f = roundOf[arena.dtype]
   const w = f(weight)
@@ -129,7 +129,7 @@ describe.each(variants)(
         for (const isWhole of [true, false]) {
           const [arena, expected] = [make(dtype, lengths, stays, weight), make(dtype, lengths, stays, weight)]
           const runner = attach(arena)
-          // The passes run one after the other, so that each starts from the results of the others.
+          // The passes run one after the other, so each pass starts from the results of the previous passes.
           for (const stage of [...stages, ...stages]) {
             if (isWhole) runner.run(stage)
             else runBackwards(arena, runner, stage)

@@ -57,7 +57,7 @@ function antigrad(args: string, { before = '', engine = '' } = {}) {
   return { status, stdout, stderr }
 }
 
-/** Runs `antigrad plot` and returns the file. */
+/** Runs `antigrad plot`, and returns the contents of the file. */
 function plotted(args: string, more: Parameters<typeof antigrad>[1] = {}): string {
   expect(antigrad(`plot ${args} -o plotted.svg`, more)).toEqual({ status: 0, stdout: '', stderr: '' })
   return readFileSync(join(folder, 'plotted.svg'), 'utf8')
@@ -90,7 +90,7 @@ function parse(svg: string): Element {
   return stack[0].children[0]
 }
 
-/** All descendants of an element whose attribute has this value, or any value if none is given. */
+/** All descendants of an element that have the attribute with the given value, or with any value by default. */
 function all(element: Element, attribute: string, value?: string): Element[] {
   const below = element.children.flatMap((child) => all(child, attribute, value))
   const own = element.attributes[attribute]
@@ -177,7 +177,7 @@ describe('the contour plot of antigrad plot', () => {
     ['adam', 'rosenbrock', adam({ lr: 0.1 }), [-0.5, 2], 300],
     ['adagrad', 'himmelblau', adagrad({ lr: 0.5 }), [0.5, -4], 20],
   ] as const)(
-    'contains a path of %s on %s through the points that the function minimize visits',
+    'contains a path of %s on %s through the points that minimize visits',
     (name, f, rule, from, updates) => {
       const objective = objectives[f]()
       const args = `--rule ${name} --function ${f} --start=${from} --max-iterations ${updates}`
@@ -185,7 +185,7 @@ describe('the contour plot of antigrad plot', () => {
       const { toPixels } = frame(root, objective.view)
       const path = visited(objective, [...from], rule, updates).map(toPixels)
       const drawn = lines(one(one(root, 'id', 'contour'), 'data-rule', name).children[0])
-      // Every corner is a visited point, and every visited point is close to the line.
+      // Every corner is a visited point, and every visited point is near the line.
       for (const corner of drawn.flat()) {
         expect(Math.min(...path.map((point) => distance(point, corner)))).toBeLessThan(0.08)
       }
@@ -207,7 +207,7 @@ describe('the contour plot of antigrad plot', () => {
     const bands = one(root, 'id', 'levels').children
     expect(bands).toHaveLength(25)
     const colors = bands.map(({ attributes }) => Number.parseInt(attributes.fill.slice(1), 16))
-    // Colors become darker. The lowest are white up to a few steps.
+    // Levels become darker with height. The lowest levels are white up to a few steps.
     expect(new Set(colors).size).toBeGreaterThan(20)
     expect([...colors].sort((a, b) => b - a)).toEqual(colors)
     const { toPoint, isInside } = frame(root, view)
@@ -217,7 +217,7 @@ describe('the contour plot of antigrad plot', () => {
         .flat()
         .filter((point) => isInside(point, -1))
       expect(points.length).toBeGreaterThan(0)
-      // A tenth of a pixel across the valley changes F a lot, but not at a typical position.
+      // Across the valley, a tenth of a pixel changes F a lot. At typical positions, the change is small.
       const off = points.map((point) => Math.abs(Math.log(objective.value(toPoint(point)) / levels[i])))
       expect(off.sort((a, b) => a - b)[off.length >> 1], `level ${i}`).toBeLessThan(0.1)
     }
@@ -235,23 +235,23 @@ describe('the surface plot of antigrad plot', () => {
     const land = landscape(objectives.bowl({ condition: 1 }), [0, 0])
     const { place } = surface(land, [0, 0], 100)
     const at = (u: number, v: number) => place([u, v])
-    // In a round bowl in the middle of its view, these four points have equal heights and form a parallelogram.
+    // In a round bowl centered in the view, the four points have equal heights and form a parallelogram.
     const [a, b, c, d] = [at(0.25, 0.25), at(0.75, 0.25), at(0.25, 0.75), at(0.75, 0.75)]
     expect(a.x + d.x).toBeCloseTo(b.x + c.x, 10)
     expect(a.y + d.y).toBeCloseTo(b.y + c.y, 10)
     expect(b.x).toBeGreaterThan(a.x)
     expect(c.y).toBeLessThan(a.y)
-    // The middle lies on the floor. The other points are drawn higher in proportion to their heights.
+    // The middle lies on the floor. The other points are drawn higher in proportion to the height.
     const lift = (u: number, v: number) => at(0.5, 0.5).y - (at(u, v).y + at(1 - u, 1 - v).y) / 2
     const height = (u: number, v: number) => land.height((6 * u - 3) ** 2 / 2 + (4 * v - 2) ** 2 / 2)
     expect(lift(1, 1)).toBeGreaterThan(10)
     expect(lift(0.25, 0.25) / lift(1, 1)).toBeCloseTo(height(0.25, 0.25) / height(1, 1), 10)
-    // Rounding may exceed the edge.
+    // Rounding may slightly exceed the edge.
     expect(at(-1e-17, -1e-17)).toEqual(at(0, 0))
     expect(lift(0.75, 0.5) / lift(1, 1)).toBeCloseTo(height(0.75, 0.5) / height(1, 1), 10)
   })
 
-  test('consists of small cells, and has axes along two edges of the floor and a vertical axis on the left', () => {
+  test('has axes along two floor edges and a vertical axis on the left', () => {
     const dome = {
       ...objectives.saddle(),
       view: [-1, 1, -1, 1] as const,
@@ -298,7 +298,7 @@ describe('the surface plot of antigrad plot', () => {
     expect([seen.length, hidden.length]).toEqual([2, 1])
   })
 
-  test('contains the path of Adam from the ring at the start to the star at the end', () => {
+  test("contains Adam's path from the ring at the start to the star at the end", () => {
     const root = parse(plotted('--rule adam'))
     const panel = one(root, 'id', 'surface')
     const drawn = lines(one(panel, 'data-rule', 'adam').children[0]).flat()
@@ -338,8 +338,8 @@ test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
   },
 )
 
-describe('failed runs in a plot', () => {
-  test('are cut off at the frame if the run diverges, with a note in the legend', () => {
+describe('a failed run in a plot', () => {
+  test('is cut off at the frame, with a note in the legend, if the run diverges', () => {
     const svg = plotted('--rule gradient-descent --lr 1')
     expect(svg).not.toMatch(/NaN|Infinity/)
     const root = parse(svg)
@@ -350,20 +350,20 @@ describe('failed runs in a plot', () => {
     for (const point of drawn) expect(isInside(point, 0.05)).toBe(true)
   })
 
-  test('are reported as out of view if the run leaves the view permanently', () => {
+  test('is reported as out of view if the run leaves the view permanently', () => {
     const all = texts(parse(plotted('--rule adam --function saddle --max-iterations 100')))
     expect(all).toContain('not converged, out of view')
   })
 
-  test('are reported as stalled if the run makes no progress', () => {
+  test('is reported as stalled if the run makes no progress', () => {
     expect(texts(parse(plotted('--rule gradient-descent --lr 0')))).toContain('stalled, F = 12.5')
   })
 
-  test('have paths with gaps at non-finite points', () => {
+  test('has a path with gaps at non-finite points', () => {
     const view = [0, 10, 0, 10] as const
     const walk = [1, 1, 2, 2, NaN, 3, 4, 4, 5, 5, Infinity, 5, 6, 6, 6, 1e308, 7, 7, -1e308, 1e308]
     const parts = clip(walk, view)
-    // The entry point is lost to rounding, because the start is so far away.
+    // The entry point is lost to rounding, because the starting point is very far away.
     const expected = [
       [1, 1, 2, 2],
       [4, 4, 5, 5],
@@ -405,7 +405,7 @@ describe('the polylines of a plot', () => {
     expect(short.length).toBeLessThan(line.length)
     const drawn = lines({ name: '', text: '', children: [], attributes: { d: `M${short.join(' ')}` } })[0]
     for (const point of line) expect(toLine(point, drawn)).toBeLessThan(0.17)
-    // In other units the result is the same.
+    // In other units, the result is the same.
     const halved = simplify(
       line.flat().map((x) => x / 2),
       2,
@@ -432,7 +432,7 @@ test('the command antigrad plot writes the same bytes on every engine', () => {
   }
 })
 
-test('the legend of a plot has one line per rule, and 22 rules are drawn in 22 distinct line styles', () => {
+test('the legend of a plot has one line per rule, and 22 rules have 22 distinct line styles', () => {
   const picture = new PathPlot('Rosenbrock', rosenbrock(), [-1.5, 2])
   for (const [i, name] of entrantNames.entries()) {
     const path = [-1.5, 2, i / 20, 1]
@@ -462,7 +462,7 @@ test('the command antigrad plot supports options of the function bowl and option
   )
   expect(all[0]).toContain('Bowl of condition 7')
   expect(all).toContain('lr 0.02, beta1 0.8')
-  // Six rules by default.
+  // The default is six rules.
   const legend = one(parse(plotted('--max-iterations 9')), 'id', 'legend')
   for (const name of ['gradient-descent', 'momentum', 'adagrad', 'rmsprop', 'adam', 'radam']) {
     expect(texts(legend)).toContain(name)
@@ -477,7 +477,7 @@ test('the view of a plot is enlarged if the starting point is outside the defaul
 })
 
 describe('schedules in antigrad plot', () => {
-  /** x and y of each line's points, for t from 0 to `updates` − 1. */
+  /** The coordinates x and y of each line's points, for t from 0 to `updates` − 1. */
   const linesOf = (svg: string) =>
     [...svg.matchAll(/<path data-line="(\d)"[^>]* d="M([^"]+)"/g)]
       .sort(([, a], [, b]) => Number(a) - Number(b))
@@ -507,7 +507,7 @@ describe('schedules in antigrad plot', () => {
     expect(rise).toHaveLength(4)
     expect([left, right]).toEqual([74, 800])
     expect(top).toBeLessThan(bottom)
-    // 1 up to t = 49, ½ up to t = 99, then ¼.
+    // The rate is 1 up to t = 49, ½ up to t = 99, and then ¼.
     const x = (t: number) => left + ((right - left) * t) / 100
     const y = (value: number) => bottom + (top - bottom) * value
     const corners = [
@@ -556,7 +556,7 @@ describe('the command antigrad race --plot', () => {
     const withoutTimes = (text: string) => text.replace(/"nanosecondsPerUpdate": [\d.]+/g, '')
     expect(withoutTimes(both.stdout)).toBe(withoutTimes(plain.stdout))
     expect(JSON.parse(both.stdout).rules).toHaveLength(2)
-    // The image equals that of `plot`, in the order of the race.
+    // The image equals the image of `plot`, in the order of the race.
     const race = readFileSync(join(folder, 'race.svg'), 'utf8')
     expect(race).toBe(plotted('--rule gradient-descent adam --start=-0.5,2 --max-iterations 2000'))
   })
@@ -569,7 +569,7 @@ describe('the command antigrad race --plot', () => {
 })
 
 describe('a PNG image of a plot', () => {
-  test('has twice as many pixels per axis, in many colors', () => {
+  test('has twice the width and height of the SVG image in pixels', () => {
     expect(antigrad('plot --rule adam -o a.PNG')).toEqual({ status: 0, stdout: '', stderr: '' })
     const png = readFileSync(join(folder, 'a.PNG'))
     expect(png.subarray(0, 8).toString('hex')).toBe('89504e470d0a1a0a')
@@ -594,7 +594,7 @@ describe('a PNG image of a plot', () => {
     const source = ${JSON.stringify(code)}
     register('data:text/javascript,' + encodeURIComponent(source))`
 
-  test('requires a rendering library, and an error before any run names the library if the library is missing', () => {
+  test('is refused before any run if the rendering library is missing', () => {
     const missing = `export async function resolve(name, context, next) {
       if (name.startsWith('@resvg')) throw new Error('Cannot find it')
       return next(name, context)
@@ -605,7 +605,7 @@ describe('a PNG image of a plot', () => {
       expect(stderr).toMatch(/^antigrad: PNG needs .*npm install @resvg\/resvg-js.*\n$/)
     }
     expect(existsSync(join(folder, 'b.png'))).toBe(false)
-    // SVG does not need the library.
+    // An SVG image does not need the library.
     plotted('--rule adam --max-iterations 9', { before: hook(missing) })
   })
 
@@ -622,7 +622,7 @@ describe('a PNG image of a plot', () => {
 })
 
 describe('an invalid plot command', () => {
-  // Every run first compiles this engine's module, or the module that unpacks it.
+  // Every run first compiles the engine's module, or the module that unpacks the engine's module.
   const tell = `
     const { Module } = WebAssembly
     WebAssembly.Module = class extends Module {
@@ -633,7 +633,7 @@ describe('an invalid plot command', () => {
     }`
   const quietly = (args: string) => antigrad(args, { before: tell, engine: 'wasm' })
 
-  test('differs from a valid plot command, after which the test detects a run', () => {
+  test('is distinguishable from a valid plot command, which starts a run', () => {
     expect(quietly('plot --rule adam -o told.svg')).toEqual({
       status: 0,
       stdout: '',
@@ -687,19 +687,16 @@ describe('an invalid plot command', () => {
     ['plot -o a.svg --schedule 1 --updates 1', 'an integer from 2 to 1000000'],
     ['plot -o a.svg --updates 9', 'no value without --schedule'],
     ['plot -o a.svg --rule adam rmsprop --alpha 0.9', 'adam: options: expected one of lr, '],
-  ])(
-    'ends with exit status 2 and one line on stderr, without a file or a run: antigrad %s',
-    (args, expected) => {
-      const before = readdirSync(folder)
-      const { status, stdout, stderr } = quietly(args)
-      expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
-      expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
-      expect(stderr).toContain(expected)
-      expect(readdirSync(folder)).toEqual(before)
-    },
-  )
+  ])('ends with exit status 2 and one line on stderr, and starts no run: antigrad %s', (args, expected) => {
+    const before = readdirSync(folder)
+    const { status, stdout, stderr } = quietly(args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(/^antigrad: [^\n]+\n$/)
+    expect(stderr).toContain(expected)
+    expect(readdirSync(folder)).toEqual(before)
+  })
 
-  // A race first looks at its engines, which compiles modules.
+  // A race first determines the available engines, which compiles modules.
   test.each([
     ['race --plot a.gif', 'a name that ends in .svg or .png'],
     ['race --plot nowhere/a.png', 'The folder nowhere does not exist.'],

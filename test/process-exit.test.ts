@@ -1,6 +1,6 @@
 /**
- * Exits in the middle of each asynchronous call, by anything that can end a worker or a process. The rest continues,
- * and the exit has the requested status. ANTIGRAD_TEST_LARGE=1 runs longer.
+ * Exits during each asynchronous call, for every reason that can end a worker or a process. Other work continues, and
+ * the exit has the requested status. ANTIGRAD_TEST_LARGE=1 runs longer.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ const place = `
     const { threadId } = require('node:worker_threads')
     const place = () => ${JSON.stringify(`${folder}/`)} + [process.pid, threadId, count++].join('-')`
 
-/** Calls that are long enough to be interrupted. */
+/** Calls that take long enough to be interrupted. */
 const calls = {
   stepAsync: 'const optimizer = await make(); const call = () => optimizer.stepAsync()',
   minimizeMany: `
@@ -83,7 +83,7 @@ const endings = ['', 'process.exit(5)', 'throw new Error("mine")', 'await new Pr
 
 const names = Object.keys(calls) as (keyof typeof calls)[]
 test.each([[names.slice(0, 5)], [names.slice(5)]])(
-  'a worker can be terminated, can exit and can throw an exception during %j',
+  'a worker can end by termination, exit or exception during %j',
   async (names) => {
     const workers = names.flatMap((name) =>
       endings.map((ending) => worker(`${forever(calls[name])}; await pause(20 * Math.random()); ${ending}`)),
@@ -132,7 +132,7 @@ const ends = {
 } as const
 
 test.each(Object.entries(calls))(
-  'the process can end for any reason in the middle of %s',
+  'the process can end for any reason during %s',
   async (_, call) => {
     for (let round = 0; round < rounds; round++) {
       const found = Object.entries(ends).map(async ([name, [ending, expected]]) => {

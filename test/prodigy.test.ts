@@ -1,6 +1,6 @@
 /**
- * Prodigy matches its authors' package prodigyopt and Optax: trajectories with d after each update. Unlike in other
- * rules, tensors share d.
+ * Prodigy matches the authors' package prodigyopt and Optax: trajectories with d after each update. In contrast to
+ * other rules, tensors share the estimate d.
  */
 
 import { readFileSync } from 'node:fs'
@@ -69,7 +69,7 @@ interface Plain {
   readonly d0: number
 }
 
-/** The authors' equations over several tensors, some without a gradient. */
+/** The authors' equations for several tensors, some of which have no gradient. */
 function* equations(
   initial: readonly number[][],
   { lr, beta1, beta2, weightDecay, d0 }: Plain,
@@ -105,7 +105,7 @@ function* equations(
   }
 }
 
-describe('tensors that the rule Prodigy updates share the estimate d', () => {
+describe('tensors under the rule Prodigy share the estimate d', () => {
   const lengths = [3, 1, 20]
   const initial = lengths.map((length, i) => [...noise(i + 1, length, 'float64', 2)])
   const gradients = Array.from({ length: 16 }, (_, t) =>
@@ -119,7 +119,7 @@ describe('tensors that the rule Prodigy updates share the estimate d', () => {
     { lr: 0.5, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, d0: 1e-4 },
     { lr: 1, beta1: 0, beta2: 0.99, weightDecay: 0.01, d0: 1e-3 },
   ])(
-    'as in the documented equations, even if some tensors have no gradient: $lr $beta1 $beta2 $weightDecay',
+    'as in the documented equations, even with missing gradients: $lr $beta1 $beta2 $weightDecay',
     (options) => {
       const optimizer = new Optimizer(
         initial.map((x) => Float64Array.from(x)),
@@ -157,7 +157,7 @@ const make = (rule: Prodigy, options = {}) => new Optimizer({ a: ones(), b: ones
 const start = prodigy({ d0: 1e-3 })
 
 describe("the tensors that share Prodigy's estimate d", () => {
-  test('are all tensors with the same rule, while tensors with other rules have separate estimates', () => {
+  test('are all tensors with the same rule, and exclude tensors with other rules', () => {
     const groups = [{ match: 'b', rule: prodigy({ d0: 0.01 }) }]
     const both = go(make(start, { groups }), 20)
     const [a, b] = distances(both as never) as number[]
@@ -168,7 +168,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(distances(alone as never)).toEqual([a])
   })
 
-  test('share one estimate again after a call of `set` makes the options of two groups equal', () => {
+  test('share one estimate again after `set` makes the options of two groups equal', () => {
     const sets = [
       (optimizer: Named) => optimizer.set({ lr: 0.5 } as never),
       (optimizer: Named) => optimizer.set('**', { lr: 0.5 } as never),
@@ -183,7 +183,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     }
   })
 
-  test('do not affect tensors with other rules, even while the gradients of all tensors with Prodigy are 0', () => {
+  test("do not affect tensors with other rules, even while Prodigy's gradients are 0", () => {
     const beside = make(start, { groups: [{ match: 'b', rule: adam() }] })
     const alone = new Optimizer({ b: ones(5) }, adam())
     const zero = { a: ones().fill(0), b: ones(5) }
@@ -204,7 +204,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(late.save().tensors).toEqual(punctual.save().tensors)
   })
 
-  test('continue a saved run with the same bits, even with missing gradients and a new tensor', () => {
+  test('continue a saved run with the same bits, even with missing gradients', () => {
     const run = (half: (optimizer: Named) => Named) => {
       const optimizer = half(go(go(make(start), 6), 3, ['a']))
       go(optimizer, 4)
@@ -238,7 +238,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     )
   })
 
-  test('keep the estimate when tensors are frozen, saved, added or temporarily updated by another rule', () => {
+  test('keep the estimate when tensors are frozen, saved or added', () => {
     const some = (optimizer: unknown) => optimizer as Optimizer
     const rows: Record<string, (optimizer: Named) => unknown> = {
       'all frozen': (optimizer) => optimizer.freeze('*'),
@@ -286,7 +286,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     }
   })
 
-  test('keep the same value of the estimate when another tensor is added', () => {
+  test('keep the value of the estimate when another tensor is added', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -296,7 +296,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(distances(optimizer as never)[2]).toBe(a)
   })
 
-  test('are not affected by rules without tensors, so that `set` has the same effect as in a loaded run', () => {
+  test('are not affected by rules without tensors', () => {
     const run = (isLoaded: boolean) => {
       const of = (...x: number[]) => x.map((each) => Float64Array.of(each))
       let optimizer = new Optimizer(of(1, 0.5, -1), prodigy({ d0: 1e-3 }))
@@ -311,7 +311,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(d).not.toBe(other)
     expect(run(false)).toEqual(run(true))
   })
-  test('stay separate if the histories of tensors differ, even if their options become equal again', () => {
+  test('stay separate if the histories differ, even if the options become equal', () => {
     const optimizer = go(make(start), 3)
     ;(optimizer as Optimizer).set('b', { lr: 0.25 } as never)
     go(optimizer, 5)
@@ -324,7 +324,7 @@ describe("the tensors that share Prodigy's estimate d", () => {
     expect(again.save().tensors).toEqual(optimizer.save().tensors)
   })
 
-  test('do not include frozen tensors, and all become NaN if one gradient is NaN', () => {
+  test('exclude frozen tensors, and all become NaN if one gradient is NaN', () => {
     const frozen = make(start)
     frozen.freeze('b')
     const alone = new Optimizer({ a: ones() }, start)
@@ -356,7 +356,7 @@ test.each(variants)(
     const weightDecay = 0.03
     const initial = noise(7, 1003, 'float32', 2)
     const optimizer = new Optimizer(initial, prodigy({ weightDecay }), engine)
-    // Decay acts alone where the gradient is 0, and γ is d₀.
+    // If the gradient is 0, only decay acts, and γ is d₀.
     optimizer.step(initial.map((_, i) => (i === 0 ? 1 : 0)))
     expect(distances(optimizer as never)).toEqual([1e-6])
     const right = initial.map((x) => x * (1 - weightDecay * 1e-6))
@@ -365,7 +365,7 @@ test.each(variants)(
 )
 
 describe('the rule Prodigy computes the same bits as in TypeScript', () => {
-  // Lengths beyond borders of blocks. Each block is summed separately.
+  // Lengths beyond block boundaries. Each block is summed separately.
   const lengths = [40_003, 1, 0, 17, 16_384, 50_000]
 
   function* runs(engine: object, dtype: Dtype, rule: Prodigy, isAsync = false) {

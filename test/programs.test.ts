@@ -1,7 +1,7 @@
 /**
- * After each call of a random program, every engine must have the same bits and throw the same errors, and a rejected
- * call must have changed nothing. ANTIGRAD_TEST_RUNS sets the count of programs, ANTIGRAD_TEST_SEED sets the seed. `npm
- * run fuzz` runs further programs.
+ * After each call of a random program, every engine must have the same bits and must throw the same errors, and a
+ * rejected call must have changed no state. ANTIGRAD_TEST_RUNS sets the number of programs, and ANTIGRAD_TEST_SEED sets
+ * the seed. `npm run fuzz` runs further programs.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -60,7 +60,7 @@ test(
       ),
       ...['step', 'stepAsync', 'set', 'freeze', 'add', 'restore'].map((call) => `${call}: interrupted`),
     ]
-    // A smaller number may not reach every call.
+    // A smaller number of programs may not reach every call.
     const missing = expected.filter((call) => !random.reached.has(call))
     if (programs >= 160) expect(missing).toEqual([])
   },

@@ -1,4 +1,4 @@
-/** Properties of Object.prototype are not options: runs have the same bits with and without them. */
+/** Properties of Object.prototype are not options: runs have the same bits with the properties and without them. */
 
 import {
   adam,
@@ -47,7 +47,7 @@ const y = [3.1, 2.2, 1.6, 1.3, 1.05, 0.95]
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 2, b: 0.5, c: { start: 0.5 } }
 
-/** Three steps, and their visible results. */
+/** The visible results of three steps. */
 function trained(optimizer: unknown): unknown {
   const one = optimizer as Optimizer<ReturnType<typeof params>>
   for (let k = 1; k < 4; k++) {
@@ -61,7 +61,7 @@ function trained(optimizer: unknown): unknown {
 const run = (rule: unknown, options?: object) =>
   trained(new Optimizer(params(), rule as never, options as never))
 
-/** Calls that leave out some of their options. */
+/** Calls that omit some options. */
 const calls: Readonly<Record<string, () => unknown>> = {
   'every rule': () =>
     Object.keys(definitions).map((name) =>
@@ -310,7 +310,7 @@ const ofSchedules = [...kinds.values()].flatMap((kind) =>
 )
 const names = [...new Set([...others, ...ofRules, ...ofSchedules])].sort()
 
-/** The result or the error of a call. */
+/** The result of a call, or the error. */
 function outcome(call: () => unknown): unknown {
   try {
     return call()
@@ -322,7 +322,7 @@ function outcome(call: () => unknown): unknown {
 describe('options that a program adds to Object.prototype', () => {
   const expected = Object.entries(calls).map(([, call]) => outcome(call))
 
-  test('do not exist during the reference calls, and the reference calls succeed', () => {
+  test('do not exist during the reference calls, which succeed', () => {
     const thrown = Object.keys(calls).filter((_, k) => typeof expected[k] === 'string')
     expect(thrown).toEqual([
       ...[
@@ -335,7 +335,7 @@ describe('options that a program adds to Object.prototype', () => {
     ])
   })
 
-  // Several at once, because each of them is invalid.
+  // Several properties are added at once, because each property is invalid.
   const some = Array.from({ length: 12 }, (_, k) => names.filter((_, i) => i % 12 === k))
 
   test.each(some.map((names) => [names.join(), names] as const))(

@@ -1,4 +1,4 @@
-/** The packages as published: links, and where they come from. */
+/** The published packages: the links, and the sources of the packages. */
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
@@ -56,7 +56,7 @@ describe('all packages', () => {
   let folder = ''
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('name the same repository, and the main package comes last and requires exact versions of the addons', async () => {
+  test('name the same repository, and the main package requires exact versions of the addons', async () => {
     folder = await mkdtemp(join(tmpdir(), 'antigrad-published-'))
     for (const target of ['linux-x64-gnu', 'darwin-arm64']) {
       mkdirSync(join(folder, target))
@@ -72,7 +72,7 @@ describe('all packages', () => {
       'antigrad-darwin-arm64': version,
       'antigrad-linux-x64-gnu': version,
     })
-    // A script of the clone would run at publication, without its files.
+    // At publication, npm would run a script of the clone without the files of the script.
     expect(main).not.toHaveProperty('scripts')
     expect(main).not.toHaveProperty('devDependencies')
     const { exports, files } = readJson(join(home, 'package.json'))

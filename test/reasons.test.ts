@@ -1,4 +1,4 @@
-/** The reasons that minimize() reports for the end of a run, and whether they are correct. */
+/** The reasons that minimize() reports for the end of a run, and the correctness of the reasons. */
 
 import {
   adagrad,
@@ -82,7 +82,7 @@ describe('a run that only seems to have converged', () => {
     expect(result.gradientNorm).toBeGreaterThan(1)
   })
 
-  test('continues during a warm-up from 0 that is given as a function', () => {
+  test('continues during a warm-up function that starts at 0', () => {
     for (const steps of [100, 2000]) {
       const lr = (t: number) => 0.1 * Math.min(1, t / steps)
       const { reason, x } = minimize(rosenbrock(), [-1.2, 1], adam({ lr }))
@@ -106,7 +106,7 @@ describe('a run that only seems to have converged', () => {
     for (const xi of x) expect(Math.abs(xi)).toBeLessThan(1e-4)
   })
 
-  test('can occur if Adam takes tiny steps for thousands of updates after a steep cliff', () => {
+  test('can occur if Adam takes tiny steps after a steep cliff', () => {
     let calls = 0
     const cliff: Objective = {
       value: (x) => x[0],
@@ -171,15 +171,15 @@ describe('a run that reports convergence', () => {
     if (name !== 'saddle') expect(converged).toBeGreaterThan(5)
   })
 
-  test.each(dtypes)('occurs with every rule at a minimum, %s', (dtype) => {
+  test.each(dtypes)('is possible with every rule at a minimum, %s', (dtype) => {
     for (const [title, rule] of rules) {
       const { reason, maxChange } = minimize(bowl(), [0, 0], rule, { dtype })
-      // Yogi's m starts at 1e-6, which moves the point.
+      // Yogi's m starts at 1e-6, and therefore moves the point.
       if (rule.name !== 'yogi') expect([title, reason, maxChange]).toEqual([title, 'converged', 0])
     }
   })
 
-  test.each(dtypes)('occurs if the decay and the gradient cancel each other, %s', (dtype) => {
+  test.each(dtypes)('is possible if the decay and the gradient cancel each other, %s', (dtype) => {
     const decayed: Rule[] = [
       adam({ lr: 0.1, weightDecay: 0.01 }),
       sgd({ lr: 0.01, momentum: 0.9, weightDecay: 0.1 }),
@@ -232,7 +232,7 @@ describe('a run that reports convergence', () => {
   })
 })
 
-describe('the fields value and gradientNorm of a result', () => {
+describe('the fields `value` and `gradientNorm` of a result', () => {
   test('are the value at the last point and the norm of the last gradient', () => {
     const minimization = new Minimization(rosenbrock(), [-1.5, 2], adam({ weightDecay: 0.1 }), {
       clip: { value: 1 },
@@ -248,14 +248,14 @@ describe('the fields value and gradientNorm of a result', () => {
     expect(minimize(bowl(), [1], adam(), { maxIterations: 0 }).gradientNorm).toBeNaN()
   })
 
-  test.each([NaN, Infinity, -Infinity])('prevent reported convergence if the value is %d', (value) => {
+  test.each([NaN, Infinity, -Infinity])('prevent a report of convergence if the value is %d', (value) => {
     const flat: Objective = { ...ramp(0), value: () => value }
     expect(minimize(flat, [1], adam())).toMatchObject({ reason: 'diverged', iterations: 1, value })
     const options = { tolerance: 0, maxIterations: 5 }
     expect(minimize(flat, [1], adam(), options)).toMatchObject({ reason: 'diverged', iterations: 5 })
   })
 
-  test('reveal divergence if the state is infinite, even if the tolerance is 0', () => {
+  test('reveal divergence if the state is infinite, even with the tolerance 0', () => {
     const options = { tolerance: 0, maxIterations: 5 }
     expect(minimize(ramp(1e160), [1], adam(), options).reason).toBe('diverged')
     expect(minimize(ramp(1), [1], adam(), options).reason).toBe('max-iterations')
@@ -275,12 +275,12 @@ describe('the fields value and gradientNorm of a result', () => {
   })
 })
 
-describe('a gradient function that should fill the array `out`', () => {
+describe('a gradient function with the argument `out`', () => {
   const value = (x: ArrayLike<number>) => x[0] * x[0] + x[1] * x[1]
   const run = (gradient: unknown, dtype: 'float32' | 'float64', size = 2) =>
     minimize({ value, gradient } as Objective, Array(size).fill(3), adam(), { dtype, maxIterations: 200 })
 
-  test.each(dtypes)('is refused if the function leaves elements of the array unset, %s', (dtype) => {
+  test.each(dtypes)('is refused if the function leaves elements of `out` unset, %s', (dtype) => {
     const message = 'objective: gradient: expected all of out to be filled, got a call that did not set out'
     expect(() => run(() => {}, dtype)).toThrow(`${message}[0]`)
     const returns = (x: ArrayLike<number>) => [2 * x[0], 2 * x[1]]
@@ -295,14 +295,14 @@ describe('a gradient function that should fill the array `out`', () => {
     expect(calls).toBeLessThan(100)
   })
 
-  test('leaves the Minimization object unchanged if the gradient function is refused', () => {
+  test('leaves the Minimization object unchanged if refused', () => {
     const minimization = new Minimization({ value, gradient: () => {} }, [3, 3], adam())
     expect(() => minimization.step()).toThrow('did not set out[0]')
     expect(minimization).toMatchObject({ iterations: 0, reason: null, maxChange: NaN })
     expect([...minimization.params]).toEqual([3, 3])
   })
 
-  test.each(dtypes)('may return the filled array `out`, and may write NaN into `out`: %s', (dtype) => {
+  test.each(dtypes)('may return the array `out`, and may write NaN into `out`: %s', (dtype) => {
     const both = (x: ArrayLike<number>, out: number[]) => {
       for (let i = 0; i < x.length; i++) out[i] = 2 * x[i]
       return out

@@ -103,7 +103,7 @@ test('the example worker.mjs trains in a worker, and the main thread continues t
   expect(numbersIn(accuracy)[0]).toBeGreaterThan(0.8)
 })
 
-test('the example service.mjs answers a request while it fits 1,000 curves for another request', () => {
+test('the example service.mjs answers a request during the fits of 1,000 curves for another request', () => {
   const [fits, other, away, wrong, many] = linesOf('service.mjs')
   expect(fits).toMatch(/^1000 of 1000 fits converged; first EC50: 0\.45\d* ± 0\.0\d+$/)
   expect(other).toBe('another request was answered in the meantime: well')

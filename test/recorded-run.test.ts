@@ -1,4 +1,4 @@
-/** A release requires a record of a complete test run with AVX-512 of exactly the released sources. */
+/** A release requires the record of a complete test run. The run must use AVX-512 and exactly the released sources. */
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,6 @@
-/** The current learning rate: of the optimizer's rule in `lastStep`, and of each tensor in `report()`. */
+/**
+ * The current learning rate: the rate of the optimizer's rule in `lastStep`, and the rate of each tensor in `report()`.
+ */
 
 import { adadelta, adam, cosine, delayedStart, linear, Optimizer, sgd, warmup } from 'antigrad'
 import { expect, test } from 'vitest'
@@ -19,7 +21,7 @@ test('the property lastStep reports the learning rate even if groups set a sched
     expect(optimizer.lastStep.lr).toBeCloseTo(at(t), 14)
     for (const lr of rates(optimizer)) expect(lr).toBe(optimizer.lastStep.lr)
   }
-  // A loaded run reports the same.
+  // A loaded run reports the same rates.
   const again = Optimizer.load(optimizer.save())
   expect([again.lastStep.lr, ...rates(again)]).toEqual([optimizer.lastStep.lr, ...rates(optimizer)])
 })

@@ -1,4 +1,6 @@
-/** Continues a saved run elsewhere: in a page as `hop`, or in a runtime that receives it on standard input. */
+/**
+ * Continues a saved run in another place: in a page as `hop`, or in a runtime that receives the run on standard input.
+ */
 
 import { type EngineName, Optimizer } from 'antigrad'
 import { brought } from './model/long-run.js'

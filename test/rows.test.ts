@@ -1,4 +1,6 @@
-/** Sparse gradients. PyTorch's trajectories are in data/rows.json, with a note on how they were made. */
+/**
+ * Sparse gradients. data/rows.json contains PyTorch's trajectories, with a note on how the trajectories were computed.
+ */
 
 import { readFileSync } from 'node:fs'
 import {
@@ -56,7 +58,7 @@ function make(rule: Anything, dtype: Dtype, columns: number, options: OptimizerO
   return new Optimizer(params, rule, { shapes, ...options } as Anything) as Anything
 }
 
-/** The same value with one kind of NaN, so that NaNs are equal. */
+/** A value in which all NaNs have the same bits, so that NaNs are equal. */
 function withOneNaN<T>(value: T): T {
   if (ArrayBuffer.isView(value)) {
     const numbers = value as unknown as Float64Array
@@ -65,7 +67,7 @@ function withOneNaN<T>(value: T): T {
   return value
 }
 
-/** The same gradient in complete form. */
+/** The same gradient as a dense array. */
 function dense(dtype: Dtype, columns: number, indices: readonly number[], values: ArrayLike<number>) {
   const whole = new arrays[dtype](ROWS * columns)
   indices.forEach((index, k) => {
@@ -87,7 +89,7 @@ describe('the sparse gradients of PyTorch', () => {
     `${given.name} ${JSON.stringify(given.options)}`,
     given,
   ])
-  test.each(named)('lead to the same trajectory in antigrad as in PyTorch: %s', (_, given) => {
+  test.each(named)('give the same trajectory in antigrad as in PyTorch: %s', (_, given) => {
     const { dtype, shape, initial, updates, parameters, state, options, optimizer: name } = given
     const columns = shape[1]
     const tolerance = dtype === 'float64' ? 5e-13 : name === 'SGD' ? 1e-4 : 1e-5
@@ -129,7 +131,7 @@ describe('the sparse gradients of PyTorch', () => {
 describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s', (dtype) => {
   describe.each(Object.entries(lazy))('with the rule %s', (name, rule) => {
     test.each([1, 3, 16, 17, 40])(
-      'change only the listed rows of %i columns, to the same values as dense gradients',
+      'change only the listed rows of %i columns, like dense gradients',
       (columns) => {
         const indices = [7, 0, 19, 8]
         const values = wave(dtype, indices.length * columns, 9)
@@ -204,7 +206,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s
             [b, a],
           ])
             expect(run(...others)).toBe(given)
-          // Computes norms as if all other rows were 0.
+          // Computes norms as if all rows outside of the list were 0.
           const isExact = { ...options, engine }
           const [some, all] = [0, 1].map(() =>
             make(gradientDescent({ lr: 0.1 }), dtype, columns, isExact as Anything),
@@ -236,7 +238,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s
     expect(inBits(many.save())).toBe(inBits(once.save()))
   })
 
-  test('lead to the same bits with repeated rows as with summed rows, at every position in the list', () => {
+  test('give the same bits with repeated rows as with summed rows', () => {
     const [large, huge] = dtype === 'float32' ? [1e30, 3e38] : [1e200, 1e308]
     const ways = [
       ...engineNames.map((engine) => ({ engine })),
@@ -352,7 +354,7 @@ describe.each(Object.keys(arrays) as Dtype[])('sparse gradients on the engine %s
     expect(found).toEqual(found.map(() => true))
   })
 
-  test('are supported if the first tensor has one element and the second tensor is divided between threads', () => {
+  test('are supported if the second of two tensors is divided between threads', () => {
     const [length, first] = [300_000, wave(dtype, 1, 1)]
     const found = [{ engine: 'typescript' }, { engine: 'native', threads: 2 }].map((way) => {
       const start = { first, large: wave(dtype, length, 2) }
@@ -383,7 +385,7 @@ describe('the option perRow', () => {
     const byRow = make(rule({ perRow: true }))
     const tensors = new Optimizer(split(start), rule({}))
     for (let t = 0; t < 60; t++) {
-      // Row 4 occurs for the first time after many updates of the other rows.
+      // Row 4 first occurs after many updates of the other rows.
       const indices = t < 40 ? [t % 4, (t * 7 + 1) % 4 === t % 4 ? 3 - (t % 4) : (t * 7 + 1) % 4] : [4, t % 3]
       const values = Float64Array.from({ length: 2 * columns }, (_, i) => Math.sin(t + i))
       byRow.step({ embed: sparseRows(indices, values) })
@@ -400,7 +402,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test('leads to a first update of size η for a row that first occurs late, instead of 3.16 η', () => {
+  test('gives a first update of size η, not 3.16 η, for a row that first occurs late', () => {
     const first = (perRow: boolean) => {
       const optimizer = make(adam({ lr: 1e-3, perRow }))
       for (let t = 0; t < 10_000; t++) optimizer.step({ embed: sparseRows([0], Float64Array.of(1, 1, 1)) })
@@ -422,7 +424,7 @@ describe('the option perRow', () => {
     })
   })
 
-  test('adds a typed state array that is saved, loaded and extended, and cannot be combined with amsgrad', () => {
+  test('adds a typed state array that is saved, loaded and extended', () => {
     const optimizer = new Optimizer({ embed: start }, adamw({ perRow: true }), {
       shapes: { embed: [5, columns] },
     })
@@ -444,7 +446,7 @@ describe('the option perRow', () => {
   })
 })
 
-describe('sparse gradients with other options', () => {
+describe('sparse gradients', () => {
   const indices = [3, 11]
   const values = () => wave('float32', 2 * 4, 9)
   const gradient = () => ({ before: wave('float32', 5, 4), embed: sparseRows(indices, values()) })
@@ -464,7 +466,7 @@ describe('sparse gradients with other options', () => {
   })
 
   test.each(engineNames)(
-    'cause no invalid memory access if the list of rows is overwritten in the middle of a step: %s',
+    "cause no invalid memory access if a step's list of rows is overwritten: %s",
     async (engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, clip: { norm: 0.5 } })
       const step = optimizer.stepAsync({ embed: sparseRows([13, 11], values()) })
@@ -515,7 +517,7 @@ describe('sparse gradients with other options', () => {
       for (const row of untouched) expect(many.state.embed.m[row * 4]).toBe(0)
     })
 
-    test('can be saved between batches, continued with the same bits, and mixed with complete gradients', () => {
+    test('can be saved between batches and continued with the same bits', () => {
       const whole = { embed: wave('float32', ROWS * 4, 6) }
       for (const batches of [
         [
@@ -542,7 +544,7 @@ describe('sparse gradients with other options', () => {
       }
     })
 
-    test('cause an error on load if a saved run contains invalid row lists', () => {
+    test('cause an error on load if a saved run has invalid row lists', () => {
       const optimizer = accumulating()
       optimizer.step({ embed: sparseRows([3, 11], a) })
       for (const present of [[11, 3], [3, 3], [20], [-1], [0.5], ['3'], 3, null]) {
@@ -562,7 +564,7 @@ describe('sparse gradients with other options', () => {
     })
   })
 
-  test('lead to correct results if sparse and dense steps alternate', () => {
+  test('give correct results if sparse and dense steps alternate', () => {
     const whole = () => ({ ...gradient(), embed: wave('float32', ROWS * 4, 6) })
     const run = (engine: (typeof engineNames)[number], looks: boolean) => {
       const optimizer = make(lazy.adamw, 'float32', 4, { engine })
@@ -598,14 +600,14 @@ describe('sparse gradients with other options', () => {
     expect(optimizer.params.embed[84]).toBeCloseTo(-0.1)
   })
 
-  test('can be combined with non-finite gradients, averages, delayed starts and the flushing of subnormal numbers', () => {
+  test('can be combined with non-finite gradients, averages and delayed starts', () => {
     const bad = sparseRows([5], Float32Array.of(1, NaN, 1, 1))
     const thrower = make(lazy.adam, 'float32', 4, { onNonFinite: 'throw' })
     expect(() => thrower.step({ embed: bad })).toThrow(NonFiniteError)
     const skipper = make(lazy.adam, 'float32', 4, { onNonFinite: 'skip', average: ema(0.5) })
     expect(skipper.step({ embed: bad })).toBe(false)
     expect(skipper.lastStep.nonFinite).toEqual(['embed'])
-    // The square overflows.
+    // The square of the value overflows.
     expect(skipper.step({ embed: sparseRows([5], Float32Array.of(1e30, 1, 1, 1)) })).toBe(true)
     const found = engineNames.map((engine) => {
       const optimizer = make(lazy.adam, 'float32', 4, { engine, average: ema(0.5), zeroGrads: true })
@@ -705,7 +707,7 @@ describe('sparse gradients with other options', () => {
     expect(() => optimizer.step(sparseRows([1], four()) as Anything)).toThrow(TensorError)
   })
 
-  test('are unaffected or refused if user code runs between the validation of the gradients and the update', () => {
+  test('are unaffected or refused if user code runs before the update', () => {
     const which = Uint8Array.of(3, 11)
     const given = values()
     let strike = () => {}
@@ -726,7 +728,7 @@ describe('sparse gradients with other options', () => {
     expect(inBits([optimizer.save === undefined, optimizer.params, optimizer.state])).toBe(before)
   })
 
-  test("are read before the update overwrites the values if the values are stored in the optimizer's views", () => {
+  test("are read before the update if the values are stored in the optimizer's views", () => {
     const [own, apart] = [0, 1].map(() => make(lazy.adam, 'float32', 4))
     for (const one of [own, apart]) one.grads.embed.set(wave('float32', ROWS * 4, 8))
     const part = own.grads.embed.subarray(4, 12)
@@ -740,8 +742,8 @@ describe('sparse gradients with other options', () => {
     ['plain', {}],
     ['clipped by norm', { clip: { norm: 0.1 } }],
     ['clipped by tensor, one of two batches each', { clip: { tensorNorm: 0.1 }, accumulate: 2 }],
-  ])('with many values and the options “%s”', (_, options) => {
-    // The rows do not fill whole lines, and are long enough to be lent.
+  ])('with many values and “%s”', (_, options) => {
+    // The rows do not fill complete cache lines, and are long enough for borrowing.
     const columns = 257
     const indices = [17, 3, 8, 19, 0, 5, 12, 1, 11, 4, 14, 2, 9, 7, 16, 13, 10, 6]
     const step = (engine: Anything, isInPlace: boolean) => {
@@ -764,7 +766,7 @@ describe('sparse gradients with other options', () => {
     }
     const expected = step('typescript', false)
 
-    test.each(engineNames)('lead to the same bits in user memory as in optimizer memory: %s', (engine) => {
+    test.each(engineNames)('give the same bits in user memory as in optimizer memory: %s', (engine) => {
       expect(step(engine, false)).toEqual(expected)
       expect(step(engine, true)).toEqual(expected)
     })

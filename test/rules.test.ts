@@ -1,4 +1,4 @@
-/** Rules as values: read once, validated and frozen, including their schedules. */
+/** Rules as values: the options are read once, validated and frozen, including their schedules. */
 
 import { readFileSync } from 'node:fs'
 import * as antigrad from 'antigrad'
@@ -31,7 +31,7 @@ const scheduleFor = (rule: Rule) => {
   return schedule
 }
 
-/** An object with a property that is 1 at first and NaN later. */
+/** An object with a property that is 1 at the first read and NaN at later reads. */
 function fickle(name: string): object {
   let reads = 0
   return Object.defineProperty({}, name, { enumerable: true, get: () => (reads++ === 0 ? 0.5 : NaN) })
@@ -75,7 +75,7 @@ describe('a rule object', () => {
     }
   })
 
-  test('has ε = 0 by default in the forms that follow the essay, even if the rule is read from JSON', () => {
+  test('has ε = 0 by default in the forms that follow the essay', () => {
     expect(adagrad({ form: 'essay' }).eps).toBe(0)
     expect(adagrad({ form: 'essay', eps: 1e-3 }).eps).toBe(1e-3)
     expect(resolve({ name: 'rmsprop', form: 'essay' }).rule.eps).toBe(0)
@@ -152,7 +152,7 @@ describe.each(Object.values(definitions))(
         expect(words).toEqual(expect.arrayContaining([...state, ...lines]))
     })
 
-    // errors.test.ts tests refused values.
+    // errors.test.ts tests the refused values.
     test.each(Object.entries(options))(
       'accepts values in the range of the option %s',
       (option, definition) => {
@@ -167,7 +167,9 @@ describe.each(Object.values(definitions))(
   },
 )
 
-/** Options that other options require, if their defaults are not valid for all values. */
+/**
+ * Options that require another option, because their default values are not valid for all values of the other option.
+ */
 const beside: Readonly<Record<string, object>> = {
   'sgd: nesterov': { momentum: 0.9 },
   'rprop: minStep': { maxStep: Number.MAX_VALUE },
@@ -256,7 +258,7 @@ describe('a schedule', () => {
     expect(makeRuleSchedule(definitions.adam, resolve(adam()).rule)).toBe(null)
   })
 
-  test('causes an error at an update if the value is out of range, and no parameter changes', () => {
+  test('causes an error before any change of the parameters if the value is out of range', () => {
     const schedule = scheduleFor(
       adam({ lr: (t) => t + 1, weightDecay: warmup((t) => (t === 3 ? ('2' as never) : 2), { steps: 1 }) }),
     )

@@ -1,4 +1,4 @@
-/** Other runtimes than this Node. npm packages install them into target/runtimes, where they stay. */
+/** Runtimes other than the current Node. npm packages install the runtimes into target/runtimes, where they stay. */
 
 import { join } from 'node:path'
 
@@ -14,9 +14,9 @@ export interface Runtime {
   readonly source: string
   readonly program: string
   readonly options: readonly string[]
-  /** The expected `process.versions`. */
+  /** The expected contents of `process.versions`. */
   readonly versions: Readonly<Record<string, string>>
-  /** Whether every `npm test` runs this runtime. */
+  /** Whether every run of `npm test` uses the runtime. */
   readonly always: boolean
 }
 
@@ -53,6 +53,6 @@ export const runtimes = {
 export const folderOf = (home: string, { source }: Runtime) =>
   join(home, 'target/runtimes', source.replaceAll('/', '-'))
 
-/** The path of the program, if it is installed. */
+/** The path of the runtime's program, if the program is installed. */
 export const pathOf = (home: string, runtime: Runtime) =>
   join(folderOf(home, runtime), 'node_modules', runtime.program)

@@ -1,7 +1,7 @@
 /**
- * Bit identity: every rule and option form on every engine at every instruction set equals the TypeScript engine. Each
- * kernel is tested with all lengths around a vector's width. Other options of the same kernels change numbers rather
- * than loops, and are tested with six lengths.
+ * Bit identity: on every engine and at every instruction set, every rule and option form computes the bits of the
+ * TypeScript engine. Each kernel is tested with all lengths around a vector's width. Further options of the same
+ * kernels change numbers rather than loops, and are tested with six lengths.
  */
 
 import { adam, engines, gradientDescent, Optimizer } from 'antigrad'
@@ -26,8 +26,8 @@ import {
 const others = variants.filter((variant) => variant !== reference)
 
 /**
- * Up to four of the widest vectors plus one element, and lengths beyond two block boundaries of a norm, at multiples of
- * 16384.
+ * Lengths up to four of the widest vectors plus one element, and lengths beyond two block boundaries of a norm, which
+ * are multiples of 16384.
  */
 const lengths: Record<Dtype, readonly number[]> = {
   float32: [...Array(66).keys(), 40_003],
@@ -44,7 +44,10 @@ const dataOf = (lengths: Record<Dtype, readonly number[]>) =>
 const data = dataOf(lengths)
 const fewData = dataOf({ float32: few, float64: few })
 
-/** Identifies the loops of a case: its kernels, and the operations on gradients before and after them. */
+/**
+ * Identifies the loops of a case: the kernels of the case, and the operations on gradients before and after the
+ * kernels.
+ */
 function loopsOf({ rule, options: { clip = {}, zeroGrads } }: Case): string[] {
   const { name, ...values } = rule.name === 'delayedStart' ? rule.rule : rule
   const { stages, point, flags } = definitions[name]
@@ -135,20 +138,17 @@ test.each(dtypes)(
 )
 
 describe.each(variants)('NaN and −0 on $name', ({ name: _, ...engine }) => {
-  test.each(dtypes)(
-    'are treated by AMSGrad as documented, which keeps a NaN in v and replaces a NaN in the maximum: %s',
-    (dtype) => {
-      const ones = array(dtype, 40).fill(1)
-      const optimizer = new Optimizer(ones, adam({ amsgrad: true }), engine)
-      const { v, largest } = optimizer.state
-      largest?.fill(NaN)
-      optimizer.step(ones)
-      expect(largest).toEqual(v)
-      expect(v.every((x) => x > 0)).toBe(true)
-      optimizer.step(array(dtype, 40).fill(NaN))
-      expect(largest?.every(Number.isNaN)).toBe(true)
-    },
-  )
+  test.each(dtypes)('are treated by AMSGrad as documented: %s', (dtype) => {
+    const ones = array(dtype, 40).fill(1)
+    const optimizer = new Optimizer(ones, adam({ amsgrad: true }), engine)
+    const { v, largest } = optimizer.state
+    largest?.fill(NaN)
+    optimizer.step(ones)
+    expect(largest).toEqual(v)
+    expect(v.every((x) => x > 0)).toBe(true)
+    optimizer.step(array(dtype, 40).fill(NaN))
+    expect(largest?.every(Number.isNaN)).toBe(true)
+  })
 
   test.each(dtypes)('stay unchanged if gradients are clipped by value: %s', (dtype) => {
     const params = array(dtype, 40).fill(-0)
@@ -186,7 +186,7 @@ test('the division of elements into tensors does not affect any bit of the resul
   fc.assert(property, { numRuns: 300, seed: 1 })
 })
 
-/** The same data as one tensor. */
+/** The same data in one tensor. */
 function joined({ dtype, initial, wild, gradients }: Data): Data {
   let offset = 0
   const moved = wild.flatMap((elements, tensor) => {

@@ -1,6 +1,6 @@
 /**
- * The Schedule-Free rules match their authors' package schedulefree. Its parameters are y during training, and ours are
- * x. These rules alone require gradients at `gradientPoint()`.
+ * The Schedule-Free rules match the authors' package schedulefree. During training, the package's parameters are y, and
+ * antigrad's parameters are x. Only Schedule-Free rules require gradients at `gradientPoint()`.
  */
 
 import { readFileSync } from 'node:fs'
@@ -80,7 +80,7 @@ const expectBlind = (step: () => unknown) => {
 }
 
 describe('a Schedule-Free step without gradientPoint()', () => {
-  test('is an error that changes nothing', async () => {
+  test('causes an error before any change', async () => {
     const optimizer = new Optimizer(ones(), free)
     expectBlind(() => optimizer.step(ones()))
     expectBlind(() => optimizer.step())
@@ -112,7 +112,7 @@ describe('a Schedule-Free step without gradientPoint()', () => {
     expectBlind(() => optimizer.step(ones()))
   })
 
-  test('is an error if any unfrozen tensor has a Schedule-Free rule', () => {
+  test('causes an error if any unfrozen tensor has a Schedule-Free rule', () => {
     const groups = [{ match: 'free', rule: free }]
     const optimizer = new Optimizer({ free: ones(), other: ones() }, adam(), { groups })
     expectBlind(() => optimizer.step({ other: ones() }))
@@ -129,7 +129,7 @@ describe('a Schedule-Free step without gradientPoint()', () => {
     expect(optimizer.step()).toBe(false)
   })
 
-  test('is an error if the parameters have changed since the last gradientPoint()', () => {
+  test('causes an error if the parameters have changed since the last gradientPoint()', () => {
     const optimizer = new Optimizer(ones(), free)
     const saved = optimizer.save()
     optimizer.gradientPoint()
@@ -152,7 +152,7 @@ test.each([
   scheduleFreeSgd({ warmupSteps: 8, r: 1 }),
   scheduleFreeAdamW({ lr: 0.1 }),
   scheduleFreeRAdam({ lr: 0.1 }),
-])('the Schedule-Free rule $name continues a saved run to the same bits', (rule) => {
+])('the Schedule-Free rule $name continues a saved run with the same bits', (rule) => {
   const make = () => new Optimizer({ a: ones(), b: ones() }, rule) as never as Parameters<typeof go>[0]
   const whole = make()
   go(whole, 20)

@@ -1,4 +1,6 @@
-/** Schedules compared with PyTorch's and Optax's, their documented properties, and refused values. */
+/**
+ * Schedules compared with the schedules of PyTorch and Optax, documented properties of schedules, and refused values.
+ */
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -46,7 +48,7 @@ import { findConstantStart, scaled, warmupSteps } from '../dist/schedules/schedu
 import { home } from './children.js'
 import { bits } from './helpers.js'
 
-/** The user's form of each schedule in the data: PyTorch's names, then Optax's. */
+/** The user's form of each schedule in the data: first PyTorch's names, then Optax's names. */
 const golden: Record<string, Schedule> = {
   'StepLR step': step(0.1, { stepSize: 10, gamma: 0.5 }),
   'MultiStepLR multiStep': multiStep(0.1, { milestones: [5, 20, 45] }),
@@ -115,7 +117,7 @@ describe('the schedule values of PyTorch and Optax', () => {
   )
 })
 
-/** Formulas of the schedules that the data do not contain. `Math` is accurate enough. */
+/** Formulas of the schedules that the data do not contain. The accuracy of `Math` suffices. */
 const formulas: Record<string, readonly [Schedule, (t: number) => number]> = {
   'a constant': [constant(0.3), () => 0.3],
   'ConstantLR’s factor': [constant(0.3, { steps: 3 }), (t) => (t < 3 ? 0.1 : 0.3)],
@@ -344,7 +346,7 @@ const kinds: Record<string, fc.Arbitrary<Drawn>> = {
       }),
     )
     .map(([value, options]) => {
-      // The shortest phase takes an eleventh of the schedule, or an update.
+      // The shortest phase takes an eleventh of the schedule, or one update.
       const slope = (value * Math.PI) / 2 / Math.max(1, options.steps * 0.15 - 1)
       return drawn(oneCycle(value, options), [value / 25 / 1e4, value], 0, slope)
     }),
@@ -449,7 +451,7 @@ describe.each(Object.entries(kinds))('the schedule %s', (_, arbitrary) => {
 
   test('increases until the last update of the warm-up, and does not increase afterward', () => {
     check(({ schedule }) => {
-      // A schedule that decreases meanwhile, and a schedule that restarts.
+      // A schedule that decreases during the warm-up, and a schedule that restarts.
       if (schedule.schedule === 'cyclic' && schedule.mode === 'expRange') return
       if (schedule.schedule === 'cosineRestarts') return
       const steps = warmupSteps(schedule)
@@ -492,7 +494,7 @@ describe('any schedule', () => {
     })
   })
 
-  test('has doubled values after multiplication by a factor of 2', () => {
+  test('has exactly doubled values if scaled by a factor of 2', () => {
     check((schedule) => {
       const values = valuesOf(schedule)
       const twice = valuesOf(scaled(schedule, 2))
@@ -622,7 +624,7 @@ describe('a schedule with metrics', () => {
     expect(JSON.parse(JSON.stringify(schedule))).toEqual(schedule)
   })
 
-  test('receives metrics even if other schedules contain the schedule, and the outer schedules are copied', () => {
+  test('receives metrics even if other schedules contain the schedule', () => {
     const plateau = reduceOnPlateau(1, { patience: 0 })
     const constantly = constant(2)
     const inner = joined([constantly, warmup(plateau, { steps: 2 })], { boundaries: [3] })
@@ -803,7 +805,7 @@ describe('a schedule refuses', () => {
       boundaries: [4],
     })
     expect(() => sgd({ lr: negative })).toThrow('linear: endValue: expected a finite number ≥ 0, got -0.1')
-    // In a product, only the product itself must be in range.
+    // In a product of schedules, only the product itself must be in range.
     const product = chained([0.1, linear(1, { endValue: -1, steps: 4 })])
     const optimizer = new Optimizer(Float64Array.of(1), sgd({ lr: product }))
     for (let t = 0; t < 3; t++) optimizer.step(Float64Array.of(1))
@@ -870,7 +872,7 @@ describe('the function evaluateSchedule', () => {
     expect(evaluateSchedule(JSON.parse(JSON.stringify(plain)) as Schedule, 1)).toBe(0.15)
   })
 
-  test('leads to the same run as a schedule in the rule if `set` receives the returned value before each step', () => {
+  test('gives the same run through `set` as the schedule in the rule', () => {
     const rate = warmup((t) => Math.cos(t / 10), { steps: 3, from: 0.01 })
     const scheduled = new Optimizer(Float32Array.of(1, -2), adam({ lr: rate }))
     const set = new Optimizer(Float32Array.of(1, -2), adam())

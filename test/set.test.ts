@@ -1,4 +1,4 @@
-/** `set` with groups: options of groups stay, unless the call has a match. */
+/** The method `set` with groups: options of groups stay unchanged, unless the call has a match. */
 
 import {
   adamw,
@@ -87,8 +87,8 @@ test('a call of `set` ignores weightDecay 0 for a rule without decay, and refuse
   )
 })
 
-/** Without changes between them, steps only read gradients. */
-describe.each(engineNames)('a call of `set` between steps on the fast path of the engine %s', (engine) => {
+/** Without changes between the steps, steps only read gradients. */
+describe.each(engineNames)('a call of `set` on the fast path of the engine %s', (engine) => {
   const make = () =>
     new Optimizer({ a: Float32Array.of(1, 2), b: Float32Array.of(3) }, adamw({ lr: 0.25 }), { engine })
   const gradients = { a: Float32Array.of(1, -2), b: Float32Array.of(0.5) }
@@ -115,13 +115,13 @@ describe.each(engineNames)('a call of `set` between steps on the fast path of th
     expect(inBits(straight.params)).not.toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('changes nothing if the call is refused', () => {
+  test('changes nothing if refused', () => {
     const optimizer = stepped(make())
     expect(() => optimizer.set({ lr: 0.5, eps: -1 })).toThrow(OptionError)
     expect(inBits(stepped(optimizer).params)).toBe(inBits(stepped(stepped(make())).params))
   })
 
-  test('accepts a schedule function, but the function cannot call step', () => {
+  test('accepts a schedule function, which cannot call step', () => {
     const optimizer = new Optimizer(Float32Array.of(1, 2), adamw(), { engine })
     for (let k = 0; k < 3; k++) optimizer.step(gradients.a)
     const before = inBits(optimizer.params)

@@ -1,4 +1,4 @@
-/** The setup script's compilations of cargo programs, with a fake cargo that the test writes. */
+/** The setup script compiles cargo programs. The test replaces cargo with a script. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { home } from './children.js'
 const folder = mkdtempSync(join(tmpdir(), 'antigrad-setup-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Installs a tool with a cargo whose attempts end with these statuses, with locked versions and without. */
+/** Installs a tool with a fake cargo. The attempts, with and without locked versions, end with the given statuses. */
 function install(locked: number, unlocked: number) {
   const path = mkdtempSync(join(folder, 'cargo-'))
   mkdirSync(join(path, 'bin'))

@@ -1,4 +1,7 @@
-/** Expensive fixtures for several files (the package, an installation, a page), made once per run. */
+/**
+ * Expensive fixtures that several files share (the package, an installation, a page). Each fixture is built once per
+ * run.
+ */
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,14 +16,14 @@ declare module 'vitest' {
   }
 }
 
-/** Vitest's `globalSetup`: a folder of the run, which all workers know. */
+/** Vitest's `globalSetup`: a folder for the run, which all workers know. */
 export default function setup(project: TestProject): () => void {
   const made = mkdtempSync(join(tmpdir(), 'antigrad-made-'))
   project.provide('made', made)
   return () => rmSync(made, { recursive: true, force: true })
 }
 
-/** The folder of that name, for reading only. The first caller fills it, and the others wait. */
+/** The folder of the given name, for reading only. The first caller fills the folder, and other callers wait. */
 export async function once(name: string, fill: (folder: string) => unknown): Promise<string> {
   const folder = join(inject('made'), name)
   const [done, failed] = [`${folder}.done`, `${folder}.failed`]
@@ -40,7 +43,7 @@ export async function once(name: string, fill: (folder: string) => unknown): Pro
   return folder
 }
 
-/** Only one process can create a folder. */
+/** Only one process succeeds in creating a folder. */
 function isFirst(folder: string): boolean {
   try {
     mkdirSync(folder)

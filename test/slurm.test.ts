@@ -1,6 +1,7 @@
 /**
- * Runs a plan as an array job of a real Slurm: munged, slurmctld and slurmd on this machine, as root, in a new folder.
- * No task repeats canceled work automatically: `status --missing` submits it again. Part of `npm run test:faults`.
+ * Runs a plan as a job array of a real Slurm installation: munged, slurmctld and slurmd on the current machine, as
+ * root, in a new folder. Canceled work is not repeated automatically, and `status --missing` submits the work again.
+ * The test is a part of `npm run test:faults`.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -98,7 +99,7 @@ PartitionName=all Nodes=${host} Default=YES MaxTime=INFINITE State=UP
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('runs a plan as a job array, and completes canceled tasks if the array is submitted again', () => {
+  test('runs a plan as a job array, and completes canceled tasks in a second submission', () => {
     const sweep = ['sweep', '--lr', '1e-3..0.1:log:16', '--starts', '512', '--max-iterations', '2000']
     const direct = antigrad(...sweep, '--json').stdout
     expect(antigrad(...sweep, '--plan', 'plan.json', '--chunk-size', '1').status).toBe(0)
@@ -108,7 +109,7 @@ exec ${process.execPath} ${cli} run plan.json --store results --shard "$SLURM_AR
 `
     writeFileSync(join(folder, 'job.sh'), script)
     const [, job] = /batch job (\d+)/.exec(run('sbatch', 'job.sh').stdout) ?? []
-    // There is one processor, so these tasks wait for two others.
+    // The machine has one processor, so two tasks wait for other tasks.
     expect(run('scancel', `${job}_2`, `${job}_3`).status).toBe(0)
     while (run('squeue', '-h').stdout !== '') spawnSync('sleep', ['0.5'])
     const { status, stdout } = antigrad(

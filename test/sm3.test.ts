@@ -1,5 +1,6 @@
 /**
- * SM3: Optax's trajectories from `data/sm3.json`, the paper's cover, element by element, and bit identity of matrices.
+ * SM3: Optax's trajectories from `data/sm3.json`, the cover of the paper element by element, and bit-identical results
+ * for matrices.
  */
 
 import { readFileSync } from 'node:fs'
@@ -22,7 +23,7 @@ describe.each(variants)('the rule SM3 on $name', ({ name: _, ...engine }) => {
   })
 })
 
-/** Matrices of one row, of one column, smaller than a vector, of several pieces and empty, and vectors. */
+/** Vectors, and matrices with one row, with one column, with few elements, of several pieces and without elements. */
 const shapes = [
   ...[
     [1, 200],
@@ -48,7 +49,7 @@ const threads = [1, 2, 3].map(
 const others = [...variants.filter((variant) => variant !== reference), ...threads]
 
 describe.each(Object.entries(rules))('SM3 matrices with the options "%s"', (_, [rule, options]) => {
-  test.each(dtypes)('are updated to bit-identical values: %s', (dtype) => {
+  test.each(dtypes)('are updated to the same bits on every engine: %s', (dtype) => {
     const data = makeData(dtype, lengths, 5, true)
     const begin = ({ name: _, ...engine }: Variant) =>
       new Optimizer(data.initial, rule, { ...options, shapes: [...shapes], ...engine })
@@ -87,7 +88,8 @@ describe('row and column statistics of SM3', () => {
       expect([...(optimizer.state.b.v ?? [])]).toEqual([9, 0])
       expect([...optimizer.params.b]).toEqual([-1, 0])
       optimizer.step({ w: Float64Array.of(4, 0, 0, 3, 0, 0), b: Float64Array.of(4, 0) })
-      // ν is min(9, 16) + 16 and min(36, 16) + 9 for two elements, and the minimum of row and column for the others.
+      // For two elements, ν is min(9, 16) + 16 and min(36, 16) + 9. For all other elements, ν is the minimum of row and
+      // column.
       expect([...(optimizer.state.w.r ?? [])]).toEqual([25, 36])
       expect([...(optimizer.state.w.c ?? [])]).toEqual([25, 25, 36])
       expect([optimizer.params.w[0], optimizer.params.w[3]]).toEqual([-1 - 4 / 5, -1 - 3 / 5])

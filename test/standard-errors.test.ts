@@ -15,7 +15,7 @@ const t = [0, 1, 2, 3, 4, 5, 6, 7]
 const y = [5, 3.1, 2, 1.6, 1.2, 1.1, 0.9, 1.1]
 const logL = { kind: 'negative-log-likelihood' } as const
 
-/** Three kinds of objectives from an exact one: itself, its gradient, and its values only. */
+/** Three kinds of an exact objective: the objective itself, with its gradient only, and with its values only. */
 const ways = (exact: ReturnType<typeof expression>) => ({
   exact,
   'gradient-differences': {
@@ -51,7 +51,7 @@ describe('the results of standardErrors', () => {
     expect(standardErrors(half, x, logL).errors[1] / known.errors.b).toBeCloseTo(1, 8)
   })
 
-  test('equal the known formulas for a Poisson rate and for the parameters of a normal distribution', () => {
+  test('equal the known formulas for a Poisson rate and for a normal distribution', () => {
     const counts = [3, 5, 4, 9, 8, 2]
     const rate = expression('m - n*log(m)').with({ n: counts })
     const mean = counts.reduce((sum, n) => sum + n) / counts.length
@@ -178,7 +178,7 @@ describe('standard errors that are NaN', () => {
     ])
   })
 
-  test('do not occur at a point near the minimum, and the distance to the minimum is reported', () => {
+  test('do not occur near the minimum, and the distance to the minimum is reported', () => {
     for (const { reason, distance, errors } of errorsOf('(x - 3)^2/2 + y^2', [2.9, 0])) {
       expect(reason).toBe('not-at-minimum')
       expect(distance).toBeCloseTo(0.1, 6)

@@ -18,7 +18,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { integerBelow, random, WordStream } from '../dist/random/random.js'
 
-/** Written by starts.py in the same folder. */
+/** The script starts.py in the same folder writes the data. */
 const golden = JSON.parse(readFileSync(new URL('data/starts.json', import.meta.url), 'utf8'))
 
 const unit = (dimensions: number): Box =>
@@ -55,7 +55,7 @@ describe('the grid of starting points', () => {
     expect(x).toEqual(Float32Array.from(wide.x))
   })
 
-  test('has the middle of a range as a single point, and a constant parameter if both ends are equal', () => {
+  test('has the middle of a range as a single point, and constants for equal endpoints', () => {
     expect(gridStarts({ x: [1, 4], y: [7, 7], z: [0, 1] }, { x: 1, y: 2, z: 2 })).toEqual({
       x: Float64Array.of(2.5, 2.5, 2.5, 2.5),
       y: Float64Array.of(7, 7, 7, 7),
@@ -83,9 +83,9 @@ describe('the 32-bit words of the random generator', () => {
 })
 
 describe('integers of the random generator', () => {
-  // For 3e9, three words in ten are rejected.
+  // For 3e9, three in ten words are rejected.
   test.each([1, 2, 7, 40, 2 ** 31 + 1, 3e9, 2 ** 32 - 1, 2 ** 32])(
-    'are the same whether generated in one call or one by one, below %d',
+    'are the same in one call as in separate calls, below %d',
     (count) => {
       const next = random(1, 2, 3)
       const words = new WordStream().seed(1, 2, 3)
@@ -191,7 +191,7 @@ describe.each(Object.entries(makers))('starting points of the kind %s', (name, m
     if (name !== 'sobolStarts') expect(make(box, 10)).toEqual(make(box, 10, { seed: 0 }))
   })
 
-  test('begin with the same points if more points are requested, except in the Latin hypercube', () => {
+  test('begin with the same points if more points are requested, unless in a Latin hypercube', () => {
     const few = lists(make(unit(3), 10, { seed: 1 }))
     const begin = lists(make(unit(3), 100, { seed: 1 })).map((column) => column.slice(0, 10))
     if (name === 'latinHypercubeStarts') expect(begin).not.toEqual(few)

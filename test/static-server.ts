@@ -1,4 +1,4 @@
-/** Serves folders on this machine only, and starts a Chromium that visits them. */
+/** Serves folders on the local machine only, and starts a Chromium that visits the folders. */
 
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -14,11 +14,11 @@ const types: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 }
 
-/** A folder of some host in which pages must work without knowing its name. */
+/** A folder of some host. Pages must work without the name of the folder. */
 export const FOLDER = '/some/folder/'
 
 export interface Site {
-  /** The page's folder on disk. */
+  /** The folder of the page on disk. */
   readonly folder: string
   readonly address: string
   close(): Promise<void>

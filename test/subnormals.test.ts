@@ -34,8 +34,8 @@ function settles(rule: Rule, dtype: Dtype): boolean {
 }
 
 /**
- * Rules that count updates with zero gradients and need no shapes. Rules that combine all tensors and rules for
- * matrices have their own tests.
+ * Rules that count updates with zero gradients, and that need no shapes. Other tests cover rules for matrices and rules
+ * that combine all tensors.
  */
 const counting = rules.filter(([, { name }]) => {
   const { estimateShared, wantsShapes } = definitions[name]
@@ -44,14 +44,14 @@ const counting = rules.filter(([, { name }]) => {
 
 type State = Readonly<Record<string, FloatArray>>
 
-/** An optimizer of one tensor, and its state arrays. */
+/** An optimizer with one tensor, and the state arrays of the optimizer. */
 function begin({ name: _, ...engine }: Variant, rule: Rule, initial: FloatArray) {
   const optimizer = new Optimizer(initial, rule, engine)
   const arrays = Object.entries(optimizer.state).filter(([, value]) => ArrayBuffer.isView(value))
   return { optimizer, state: Object.fromEntries(arrays) as unknown as State }
 }
 
-/** Numbers around the subnormal limit, around 0, ordinary and not finite. */
+/** Numbers around the subnormal limit, numbers around 0, ordinary numbers and non-finite numbers. */
 function numbers(dtype: Dtype, length: number): FloatArray {
   const [normal, least] = [smallestNormal[dtype], smallest[dtype]]
   const border = [
@@ -68,7 +68,7 @@ function numbers(dtype: Dtype, length: number): FloatArray {
   return array(dtype, length).map((_, i) => both[i % both.length])
 }
 
-/** Longer than a block of the Rust loops, and not a multiple of a vector. */
+/** The length exceeds a block of the Rust loops, and is not a multiple of a vector. */
 const LENGTH = 1109
 
 /** An optimizer after an update with random parameters, state and gradients, many of which are 0 or small. */
@@ -103,7 +103,7 @@ function expectedAfter(update: number, rule: Rule, dtype: Dtype) {
   return result
 }
 
-/** The state arrays of an update that do not depend on t, and do not belong to gradientPoint. */
+/** The state arrays of an update that are independent of t and do not belong to gradientPoint. */
 function timeless(rule: Rule, dtype: Dtype): string[] {
   const { definition, rule: checked } = resolve(rule)
   const written = new Set<string>(
@@ -181,11 +181,11 @@ describe.each(variants)('flushing of subnormal numbers on $name', (variant) => {
       ['radam', radam({ beta1: 0.8, beta2: 0.8 })],
       ['delayed adam', delayedStart(1e6, adam({ beta1: 0.8, beta2: 0.8 }))],
     ]
-    test.each(dying)('leads to moments of 0 if the gradient stays 0: %s', (_, rule) => {
+    test.each(dying)('produces moments of 0 if the gradient stays 0: %s', (_, rule) => {
       const { optimizer, state } = begin(variant, rule, array(dtype, 5).fill(1))
       for (let t = 0; t < 10; t++) optimizer.step(array(dtype, [1, -2, 0.1, 3, 1e-5]))
       const zero = array(dtype, 5)
-      // 0.8 to this power is below the smallest normal number.
+      // The power of 0.8 is below the smallest normal number.
       const updates = dtype === 'float32' ? 400 : 3300
       for (let t = 0; t < updates + PERIOD; t++) optimizer.step(zero)
       for (const moments of Object.values(state)) expect([...moments]).toEqual([0, 0, 0, 0, 0])
@@ -263,7 +263,10 @@ test.each(dtypes)(
   },
 )
 
-/** Rules with a divisor that contains ε. Rules that use only a sign, such as cautious decay, distinguish 0. */
+/**
+ * Rules with a divisor that contains ε. Rules that use only a sign, such as cautious decay, distinguish 0 from small
+ * numbers.
+ */
 const dividing = counting.filter(
   ([, rule]) => 'eps' in rule && !('cautiousWeightDecay' in rule && rule.cautiousWeightDecay),
 )
@@ -280,7 +283,7 @@ describe.each(dtypes)('the flushing of subnormal numbers does not affect divisor
       optimizer.step()
       return optimizer.params
     })
-    // Differences that are not finite come from state that is not finite.
+    // Non-finite differences result from non-finite state.
     const differences = params.map((x, i) => (Number.isFinite(expected[i]) ? Math.abs(x - expected[i]) : 0))
     expect(Math.max(...differences)).toBeLessThan(1e-6)
   })

@@ -1,4 +1,4 @@
-/** Sums of gradients from several workers: the bits depend on the list, not on the order of arrival. */
+/** Sums of gradients from several workers. The bits depend on the list, and not on the order of arrival. */
 
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
@@ -16,18 +16,18 @@ const dtypes = Object.keys(arrays) as (keyof typeof arrays)[]
 const partsOf = ({ indices, values }: Anything) => ({ indices: [...indices], values: [...values] })
 
 test('sumGradients adds neighboring pairs of gradients, and then adds the rounded sums of the pairs', () => {
-  // 2²⁴ + 1 is not a float32, and 2²⁴ + 2 is.
+  // 2²⁴ + 1 is not a float32 number, but 2²⁴ + 2 is.
   const [large, one] = [2 ** 24, 1]
   const sum = (...numbers: number[]) => sumGradients(numbers.map((x) => Float32Array.of(x)))[0]
   expect(sum(large, one, one, one)).toBe(large + 2)
   expect(sum(large, one, one)).toBe(large)
   expect(sum(one, one, large)).toBe(large + 2)
-  // In ((0 + 1) + (2 + 3)) + 4, the sum 2²⁴ + 3 lies between two numbers and rounds to the even one.
+  // In ((0 + 1) + (2 + 3)) + 4, the sum 2²⁴ + 3 lies between two float32 numbers and is rounded to the even number.
   expect(sum(large, one, one, one, one)).toBe(large + 4)
   expect(sum(large, one, one, one, one, one)).toBe(large + 4)
   expect(sum(one, one, one, one, large)).toBe(large + 4)
   expect(sumGradients([Float64Array.of(large), Float64Array.of(one)])[0]).toBe(large + 1)
-  // Within one part, in the order given.
+  // Within one part, rows are added in list order.
   expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(large, one, one))]).values[0]).toBe(large)
   expect(sumGradients([sparseRows([4, 4, 4], Float32Array.of(one, one, large))]).values[0]).toBe(large + 2)
 })
@@ -86,7 +86,7 @@ describe.each(dtypes)('the sums of sumGradients in %s', (dtype) => {
     inner: { list: [body && Typed.from(body)] },
   })
 
-  test('do not depend on the order of the gradients, on sparse or dense form, or on intermediate sums', () => {
+  test('do not depend on the order or the sparsity of gradients, or on intermediate sums', () => {
     fc.assert(
       fc.property(
         fc
@@ -101,7 +101,7 @@ describe.each(dtypes)('the sums of sumGradients in %s', (dtype) => {
           const text = (one: Anything) => inBits([one.embed.indices, one.embed.values, one.inner])
           expect(text(sumGradients(placed))).toBe(text(sum))
 
-          // A repeated row of a part is first added up in list order.
+          // The occurrences of a repeated row in a part are first added in list order.
           const whole = (one: Anything) => {
             const array = new Typed(ROWS * COLUMNS)
             const { indices, values } = one.embed
@@ -111,7 +111,7 @@ describe.each(dtypes)('the sums of sumGradients in %s', (dtype) => {
             return array
           }
           const dense = sumGradients(parts.map((one) => whole(given(one))))
-          // 0 and −0 compare as equal here: without another part, −0 is kept.
+          // In the comparison, 0 equals −0, because −0 is kept without another part.
           expect([...whole(sum)].map((x) => x + 0)).toEqual([...dense].map((x) => x + 0))
           const { indices } = sum.embed as Anything
           expect([...indices]).toEqual([...new Set([...indices])].sort((a, b) => a - b))
@@ -221,7 +221,7 @@ describe('a training run of four workers', () => {
           const { bits, arrivals } = await together(rule, made)
           expect(bits).toBe(alone(rule))
           expect(arrivals).toHaveLength(24)
-          // The parts did not arrive in the order of the workers.
+          // The parts arrived in another order than the order of the workers.
           expect(arrivals.join()).not.toBe('0,1,2,3,'.repeat(6).slice(0, -1))
         }
       } finally {

@@ -19,7 +19,7 @@ export interface Variant {
 
 export const reference: Variant = { name: 'typescript', engine: 'typescript' }
 
-/** All variants that can be forced here. The first is the reference. */
+/** All variants that the tests can request on the current machine. The first variant is the reference. */
 export const variants: readonly Variant[] = [
   reference,
   ...(engines().wasm.available ? [{ name: 'wasm', engine: 'wasm' } as const] : []),
@@ -54,8 +54,8 @@ export interface Trajectory {
 }
 
 /**
- * Takes the same steps and compares the points. In float64 they may differ by `exact` times the largest value so far,
- * and in float32 by 4 units.
+ * Takes the same steps and compares the points. In float64, the points may differ by `exact` times the largest value so
+ * far, and in float32 by 4 units.
  */
 export function expectTrajectory(
   rule: Rule,
@@ -76,7 +76,9 @@ export function expectTrajectory(
   })
 }
 
-/** Zeros, subnormal numbers and squares that underflow. The wild ones overflow, are infinite or NaN. */
+/**
+ * Zeros, subnormal numbers, and numbers whose squares underflow. Wild values also overflow, are infinite or are NaN.
+ */
 const specials: Record<Dtype, { tame: readonly number[]; wild: readonly number[] }> = {
   float32: {
     tame: [0, -0, 1e-45, -3e-40, 1e-23, -4e-23, 2e-38, 1e6],
@@ -92,9 +94,9 @@ const specials: Record<Dtype, { tame: readonly number[]; wild: readonly number[]
 export interface Data {
   readonly dtype: Dtype
   readonly initial: readonly FloatArray[]
-  /** Initial state of some elements, which overrides the rule's initial state. */
+  /** The initial state of some elements, which overrides the initial state of the rule. */
   readonly wild: readonly ReadonlyMap<number, number>[]
-  /** Gradients by step and tensor. */
+  /** Gradients, indexed by step and tensor. */
   readonly gradients: readonly (readonly (FloatArray | null | undefined)[])[]
 }
 
@@ -137,19 +139,19 @@ function dataFrom(dtype: Dtype, lengths: readonly number[], seed = 1, gaps = fal
 
 export const makeData = remembered(dataFrom)
 
-/** Arrays with their names, and the update counts of the tensors. */
+/** The arrays with their names, and the update counts of the tensors. */
 export interface Snapshot {
   readonly arrays: readonly (readonly [name: string, array: FloatArray])[]
   readonly updates: readonly number[]
 }
 
-/** Each tensor is a column for rules that require matrices. */
+/** For rules that require matrices, each tensor is a column. */
 function shapesFor(rule: Case['rule'], { initial }: Data) {
   const name = rule.name === 'delayedStart' ? rule.rule.name : rule.name
   return definitions[name]?.wantsShapes && { shapes: initial.map(({ length }) => [length, 1]) }
 }
 
-/** An optimizer of a case on a given engine, with all kinds of state. */
+/** An optimizer for a case on the given engine, with all kinds of state. */
 function begin(variant: Variant, { rule, options }: Case, data: Data) {
   const { name: _, ...forced } = variant
   const optimizer = new Optimizer(data.initial, rule, { ...shapesFor(rule, data), ...options, ...forced })
@@ -170,7 +172,7 @@ function begin(variant: Variant, { rule, options }: Case, data: Data) {
   const params = optimizer.params as unknown as readonly FloatArray[]
   const grads = optimizer.grads as unknown as readonly FloatArray[]
   const always = [...named('params', params), ...state.map(([name, array]) => [name, array] as const)]
-  // Every third step reads all gradients in place. A missing gradient keeps its previous values.
+  // In every third step, the gradients are read in place. A missing gradient keeps the previous values.
   const isInPlace = (step: number) => step % 3 === 2
   return {
     optimizer,
@@ -204,7 +206,7 @@ export function* run(variant: Variant, testCase: Case, data: Data): Generator<Sn
   }
 }
 
-/** Like `run`, with `stepAsync`. */
+/** Like `run`, but with `stepAsync`. */
 export async function* runAsync(variant: Variant, testCase: Case, data: Data): AsyncGenerator<Snapshot> {
   const { optimizer, gradients, snapshot } = begin(variant, testCase, data)
   for (const step of data.gradients.keys()) {
@@ -258,17 +260,17 @@ export function differenceAmong(others: readonly Variant[], testCase: Case, data
   return null
 }
 
-/** A rule of the core, one of the catalogue, and one with sums. */
+/** A rule of the core module, a rule of the catalogue module, and a rule with sums. */
 export const sample: readonly Case[] = cases.filter(({ name }) => ['adam', 'adamax', 'lamb'].includes(name))
 
-/** Hashes of all bits of all steps per case and dtype. All NaNs have the same bit pattern. */
+/** Hashes of all bits of all steps, by case and dtype. All NaNs have the same bits. */
 export function digests(variant: Variant, chosen: readonly Case[] = cases): Record<string, string> {
   return Object.fromEntries(
     digested(chosen).map(({ name, testCase, data }) => [name, digest(wordsOf(run(variant, testCase, data)))]),
   )
 }
 
-/** Like `digests`, with `stepAsync`. */
+/** Like `digests`, but with `stepAsync`. */
 export async function asyncDigests(
   variant: Variant,
   chosen: readonly Case[] = cases,
@@ -283,7 +285,7 @@ export async function asyncDigests(
 }
 
 function digested(chosen: readonly Case[]) {
-  // Long enough for the optimizing compiler of a JavaScript engine, with short and empty tensors.
+  // The run is long enough for the optimizing compiler of a JavaScript engine, and includes short and empty tensors.
   const lengths = [5003, 1, 0, 17, 65]
   return dtypes.flatMap((dtype) => {
     const data = makeData(dtype, lengths, 3, true)

@@ -1,4 +1,4 @@
-/** `antigrad sweep` as built, in separate processes, and its parts. */
+/** The built command `antigrad sweep` in separate processes, and parts of the command. */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -74,7 +74,7 @@ describe('option values of antigrad sweep', () => {
     expect(parseValues('--lr', text)).toEqual(values)
   })
 
-  test('are distinct even if the values are close together, and include the exact ends of the range', () => {
+  test('are distinct even if close together, and include the exact ends of the range', () => {
     const values = parseValues('--lr', '0.123456789..0.2:log:9999') as number[]
     expect(new Set(values).size).toBe(9999)
     expect([values[0], values[9998]]).toEqual([0.123456789, 0.2])
@@ -212,7 +212,7 @@ describe('the JSON output of antigrad sweep', () => {
     ['--starts 16 --dtype float32', () => sobolStarts({ x: [-2, 2], y: [-1, 3] }, 16, { dtype: 'float32' })],
   ])('contains the runs from the starting points of %s', (args, make) => {
     const starts = make()
-    // Without updates, runs end at their starts.
+    // Without updates, runs end at their starting points.
     const [{ runs, best, endings }] = lines(`${args} --max-iterations 0`)
     const values = Array.from(starts.x, (x, i) =>
       expression(objectiveText('rosenbrock')).value(
@@ -234,7 +234,7 @@ describe('the JSON output of antigrad sweep', () => {
       JSON.parse(sweep(...args, ...more).stdout),
     )
     expect(plain.reached).toBe(null)
-    // The direction of descent from 0 is undefined. All other starts descend.
+    // At 0, the direction of descent is undefined. From all other starting points, runs descend.
     expect(aimed.reached).toBeGreaterThanOrEqual(31)
     expect(Math.abs(plain.best.x.x)).toBeCloseTo(Math.SQRT1_2, 5)
   })
@@ -293,7 +293,7 @@ describe('the table of antigrad sweep', () => {
     )
   })
 
-  test('contains percentages that add up to 100, including the share of runs that reach the limit of updates', () => {
+  test('contains percentages that add up to 100, including runs that reach the limit of updates', () => {
     const args = '--function himmelblau --lr 0.02,0.1 --starts 47 --max-iterations 500'
     const rows = sweep(...words(args))
       .stdout.split('\n')
@@ -333,7 +333,9 @@ describe('the table of antigrad sweep', () => {
 })
 
 describe('Ctrl-C during antigrad sweep', () => {
-  /** Runs a sweep after preloading code of the test. Without code, the sweep is interrupted after its first output. */
+  /**
+   * Runs a sweep with preloaded code of the test. Without such code, the sweep is interrupted after the first output.
+   */
   async function interrupted(args: string, before = '') {
     const preload = `data:text/javascript;base64,${Buffer.from(before).toString('base64')}`
     const options = ['--import', preload, cli, 'sweep', ...words(args)]
@@ -351,7 +353,7 @@ describe('Ctrl-C during antigrad sweep', () => {
   }
 
   test('prints the completed lines, and ends the command with exit status 130', async () => {
-    // Without a tolerance, each set takes the same time.
+    // Without a tolerance, each set of options takes the same time.
     const args =
       '--lr 1e-4..1:log:2000 --starts 2048 --tolerance 0 --max-iterations 2000 --json -o stopped.svg'
     const { status, stdout, stderr } = await interrupted(args)
@@ -370,7 +372,7 @@ describe('Ctrl-C during antigrad sweep', () => {
   })
 
   test('reports the completed runs of an incomplete set of options', async () => {
-    // Nothing is printed before the end, which occurs in a column of numbers after two parts.
+    // The sweep prints nothing before the end, which occurs in a column of numbers after two parts.
     const before = `
       const { subarray } = Float64Array.prototype
       let parts = 0
@@ -417,14 +419,14 @@ describe('the plot of antigrad sweep', () => {
     return svg
   }
 
-  test('has a line in both panels for each combination of the options that are not on the x axis', () => {
+  test('has a line in both panels for each combination of options that are not on the x axis', () => {
     const svg = draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))
     expect(svg.match(/data-line="beta1 0\.5"/g)).toHaveLength(2)
     expect(svg.match(/data-line="beta1 0\.9"/g)).toHaveLength(2)
     expect(svg).toContain('adam on Rosenbrock, from 32 starts (sobol)')
     expect(svg).toContain('reached the target')
     for (const tick of ['0.001', '0.01', '0.1', '1', '100%']) expect(svg).toContain(`>${tick}</text>`)
-    // The same command draws the same plot.
+    // The same command gives the same plot.
     expect(draw(...words('--lr 1e-3..1:log:7 --beta1 0.5,0.9 --starts 32'))).toBe(svg)
   })
 
@@ -432,7 +434,7 @@ describe('the plot of antigrad sweep', () => {
     const args = words('--function booth --lr 1e-9,0.1 --starts 16')
     const svg = draw(...args)
     const first = /id="panel0"[\s\S]*?data-line="[^"]*"[^>]*><path d="M([\d. ]+)"/.exec(svg)?.[1]
-    // From 0% on the lower line to 100%.
+    // The heights range from 0% on the lower line to 100%.
     expect(first).toBe('88 250 786 66')
   })
 

@@ -1,4 +1,4 @@
-/** Text tables: their format, and the values of cells. */
+/** Text tables: the format of a table, and the values of the cells. */
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -91,13 +91,13 @@ describe('numbers in a table', () => {
     expect(numbersOf('t;y\n0,5;1.234', { decimal })[1]).toEqual(expected)
   })
 
-  test('are invalid if commas are ambiguous and decimal points also occur', () => {
+  test('are invalid if the table contains both ambiguous commas and decimal points', () => {
     expect(numbersOf('t;y\n1,234;1.234')[1]).toEqual([1.234, NaN])
   })
 })
 
 describe('rows of a table', () => {
-  test('are recorded with the first and the last line number of each row', () => {
+  test('are recorded with the numbers of their first and last lines', () => {
     const text = '# one\r\n"a\r\nb",c\r\n\n1,"2\n\n"\r"x""y",5" pipe,"a"b\n , \n7,8'
     const rows: Row[] = [
       [['a\r\nb', 'c'], 2, 3],

@@ -1,6 +1,6 @@
 /**
- * Exits in the middle of a step: whatever ends first, the process survives or exits as requested, never by a signal.
- * Each case runs several times in a separate process.
+ * Exits during a step. For any order of events, the process continues or exits as requested, and no signal ends the
+ * process. Each case runs several times in a separate process.
  */
 
 import { createRequire } from 'node:module'
@@ -8,7 +8,7 @@ import { engines } from 'antigrad'
 import { describe, expect, test } from 'vitest'
 import { built, run, well, worker } from './nodes.js'
 
-/** Takes steps until it is stopped, and reports its start. */
+/** Makes steps until the worker is stopped, and reports the first step. */
 const stepping = {
   stepAsync: `
     const all = await Promise.all([make(), make(1), make(2)])
@@ -23,7 +23,7 @@ const stepping = {
 
 describe('a call of worker.terminate()', () => {
   test.each(Object.entries(stepping))(
-    'causes no crash if no other thread uses the addon, during %s',
+    'causes no crash during %s if no other thread uses the addon',
     async (_, body) => {
       const end = await run(`
       for (let round = 0; round < 10; round++) {
@@ -39,7 +39,7 @@ describe('a call of worker.terminate()', () => {
   )
 
   test.each(Object.entries(stepping))(
-    'causes no crash while the main thread steps, during %s',
+    'causes no crash during %s while the main thread steps',
     async (_, body) => {
       const end = await run(`
       const [optimizer, expected] = [await make(), await make(1)]
@@ -85,7 +85,7 @@ describe('the end of a worker', () => {
   })
 })
 
-describe('the process can end without a crash during', () => {
+describe('the process ends without a crash during', () => {
   const scenes = {
     'a stepAsync': 'const optimizer = await make(); const step = optimizer.stepAsync()',
     'its second stepAsync': `
@@ -110,14 +110,14 @@ describe('the process can end without a crash during', () => {
   }
 
   describe.each(Object.entries(scenes))('%s', (_, scene) => {
-    test('through process.exit()', async () => {
+    test('if the program calls process.exit()', async () => {
       const ends = [0, 1, 2].map((time) =>
         run(`${scene}\n ${time > 0 ? `await pause(${time})` : ''}\n console.log('well'); process.exit(7)`),
       )
       for (const end of ends) expect(await end).toEqual({ ...well(), code: 7 })
     })
 
-    test('after an uncaught exception', async () => {
+    test('if the program throws an uncaught exception', async () => {
       const ends = [0, 1].map((time) =>
         run(`${scene}\n setTimeout(() => { console.log('well'); throw new Error('mine') }, ${time})`),
       )
@@ -129,7 +129,7 @@ describe('the process can end without a crash during', () => {
     })
   })
 
-  test('stepAsync, and a normal exit of the process waits until the step is complete', async () => {
+  test('stepAsync, and a normal exit waits until the step is complete', async () => {
     const end = await run("(await make()).stepAsync().then(() => console.log('well'))")
     expect(end).toEqual(well())
   })

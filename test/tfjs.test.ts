@@ -1,4 +1,4 @@
-/** antigrad/tfjs: the bits of an Optimizer on each backend, resumed elsewhere, without leaked tensors. */
+/** antigrad/tfjs: the bits of an Optimizer on each backend, resumed in another process, without leaked tensors. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -151,7 +151,7 @@ describe.each(['cpu', 'wasm'])('an optimizer in TensorFlow.js on %s', (backend) 
     },
   )
 
-  test('continues a saved model to the same bits while the original model still exists', async () => {
+  test('continues a saved model with the same bits while the original model exists', async () => {
     const none = tf.memory().numTensors
     const model = network()
     const rule = scheduleFreeAdamW({ lr: warmup(0.05, { steps: 3 }) })
@@ -171,7 +171,7 @@ describe.each(['cpu', 'wasm'])('an optimizer in TensorFlow.js on %s', (backend) 
     expect(tf.memory().numTensors).toBe(before)
     await trained(model, 2)
     expect(weightsOf(loaded)).toEqual(weightsOf(model))
-    // The tensors that a save lent to the writer were released in the next step.
+    // The next step released the tensors that a save had lent to the writer.
     expect(tf.memory().numTensors).toBe(none + 8)
     optimizer.show('average')
     expect(weightsOf(loaded)).not.toEqual(weightsOf(model))

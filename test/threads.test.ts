@@ -1,4 +1,4 @@
-/** Threads of the native engine: they change no bit, and share work evenly. */
+/** Threads of the native engine change no bit, and share work evenly. */
 
 import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'
@@ -27,7 +27,7 @@ describe('the number of threads', () => {
   })
 
   describe.each(data)(
-    'does not affect any bit of the result for several tensors, including tensors without a gradient: %s',
+    'affects no bit of the result for several tensors, including tensors without a gradient: %s',
     (_, several) => {
       test.each(cases)('$name', (testCase) => {
         expect(differenceAmong(variants, testCase, several)).toBeNull()
@@ -40,7 +40,7 @@ describe('the number of threads', () => {
   const lengths = [BLOCK, PIECE, 2 * PIECE].flatMap((border) => [border - 1, border, border + 1])
 
   test.each(dtypes)(
-    'does not affect any bit of the result for a tensor that ends at a boundary between pieces: %s',
+    'affects no bit of the result for a tensor that ends at a piece boundary: %s',
     (dtype) => {
       expect(sample).toHaveLength(names.length)
       for (const length of lengths) {
@@ -65,7 +65,7 @@ describe('the number of threads of an optimizer', () => {
     expect(withBytes(2 ** 25).threads).toBe(Math.min(8, cores))
   })
 
-  test('can be set by an option, whatever the memory size, even to more than the number of cores', () => {
+  test('can be set by an option, even above the number of cores', () => {
     expect(withBytes(2 ** 25, { threads: 1 }).threads).toBe(1)
     expect(withBytes(2 ** 10, { threads: 3 }).threads).toBe(3)
     expect(withBytes(2 ** 10, { threads: 256 }).threads).toBe(256)
@@ -86,7 +86,7 @@ describe('the number of threads of an optimizer', () => {
     },
   )
 
-  test('follows the environment variable unless the option is set, and an invalid variable causes an error', () => {
+  test('follows the environment variable unless the option is set', () => {
     const body = `
       const { adam, Optimizer } = antigrad
       const made = (options) => new Optimizer(new Float32Array(1e6), adam(), { engine: 'native', ...options })

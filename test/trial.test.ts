@@ -1,6 +1,6 @@
 /**
- * A test-only rule of two stages: sums per tensor, a scalar per tensor in between, and a second pass. The rule
- * crates/kernels/src/rules/trial.rs is its twin. Both must have the bits of test/data/trial.json.
+ * A rule of two stages for tests only: sums per tensor, then a scalar per tensor, and then a second pass. The Rust rule
+ * crates/kernels/src/rules/trial.rs has the same equations. Both rules must have the bits in test/data/trial.json.
  */
 
 import { readFileSync } from 'node:fs'
@@ -43,7 +43,7 @@ const definition = define('trial', {
   kernels: [kernel(Measure, MeasureLoop), kernel(Move, MoveLoop)],
   stages: () => [Measure, Move],
   clock: { halved: 2 },
-  // ½, ½/2, ½/3, …: a field of the clock, which tensors of a cohort share.
+  // ½, ½/2, ½/3, …: a field of the clock. The tensors of a cohort share the clock.
   advance(clock, _, next) {
     next.halved = clock.t === 0 ? 2 : clock.halved + 2
   },
@@ -61,7 +61,7 @@ const definition = define('trial', {
   decay: ({ decay }) => decay,
 })
 
-/** The optimizer's types know only the built-in rules. */
+/** The types of the optimizer know only the built-in rules. */
 const trial = rule<RuleOf<typeof definition>>(definition) as unknown as (options?: object) => Rule
 
 const lengths = [3, 20_000, 0, 40, 2 * BLOCK, 1]
@@ -84,7 +84,7 @@ function data(dtype: keyof typeof dtypes) {
   return { params: tensors(), gradients: [tensors(), tensors(), tensors()] }
 }
 
-/** A tensor's first bits, and FNV-1a of all bits. */
+/** The first bits of a tensor, and FNV-1a of all bits. */
 function digest(values: FloatArray): string {
   const { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT: size } = values
   const view = new DataView(buffer, byteOffset, byteLength)
@@ -111,7 +111,7 @@ interface State {
   readonly m: FloatArray
 }
 
-/** Three steps. One tensor lacks its gradient in the second step, so there are two cohorts in the third. */
+/** Three steps. One tensor has no gradient in the second step, so the third step has two cohorts. */
 function run(dtype: keyof typeof dtypes, by = trial(), options = {}) {
   const { params, gradients } = data(dtype)
   const optimizer = new Optimizer(params, by, { engine: 'typescript', clip: { norm: 1 }, ...options })
@@ -132,7 +132,7 @@ function run(dtype: keyof typeof dtypes, by = trial(), options = {}) {
   return { optimizer, params: optimizer.params as unknown as readonly FloatArray[], state, initial: params }
 }
 
-describe.each(['float32', 'float64'] as const)('a rule whose update has two stages, %s,', (dtype) => {
+describe.each(['float32', 'float64'] as const)('a rule with a two-stage update, %s,', (dtype) => {
   const expected = JSON.parse(readFileSync(new URL('data/trial.json', import.meta.url), 'utf8'))[dtype]
 
   test('computes the same bits as the equivalent Rust code', () => {
@@ -165,7 +165,7 @@ describe.each(['float32', 'float64'] as const)('a rule whose update has two stag
     expect(digests(sliced as never)).toEqual(digests(whole as never))
   })
 
-  test('computes the same bits with a learning-rate schedule and with gradients that the last stage sets to 0', () => {
+  test('computes the same bits with a schedule and with cleared gradients', () => {
     const { optimizer, params } = run(dtype, trial({ lr: () => 1 }), { zeroGrads: true })
     expect(params.map(digest)).toEqual(expected.params)
     const grads = optimizer.grads as unknown as readonly FloatArray[]

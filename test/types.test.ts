@@ -1,4 +1,4 @@
-/** The published declarations, with the oldest supported TypeScript and with the newest. */
+/** The published declarations, compiled by the oldest supported TypeScript and by the newest TypeScript. */
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const compilers = [
 ] as const
 
 describe.each(compilers)('the TypeScript version "%s"', (_, folder) => {
-  // The option skipLibCheck hides errors in declarations and adds none, so one run suffices.
+  // The option skipLibCheck hides errors in declarations, and adds no errors. Therefore, one run suffices.
   test("compiles a program with the package's declarations", () => {
     const tsc = join(home, folder, 'bin/tsc')
     const { status, stdout, stderr } = spawnSync(

@@ -1,6 +1,6 @@
 /**
- * Vectorization is verified by disassembly of the addon and the module. At each instruction set, each kernel's loop
- * must consist of exactly the packed instructions that its equation needs.
+ * Disassembly of the addon and of the module verifies the vectorization. At each instruction set, each kernel's loop
+ * must consist of exactly the packed instructions that the kernel's equation needs.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -23,7 +23,7 @@ const operations = ['add', 'sub', 'mul', 'div', 'sqrt'] as const
 type Operation = (typeof operations)[number]
 type Counts = Record<Operation, number>
 
-/** Counts operations, given a function from an operation to the pattern of its instruction. */
+/** Counts operations by a function from an operation to the pattern of the instruction. */
 function count(code: string, pattern: (operation: Operation) => RegExp): Counts {
   return Object.fromEntries(
     operations.map((name) => [name, code.match(pattern(name))?.length ?? 0]),
@@ -34,18 +34,18 @@ const sum = (counts: Counts): number => Object.values(counts).reduce((a, b) => a
 
 const none: Counts = { add: 0, sub: 0, mul: 0, div: 0, sqrt: 0 }
 
-/** Operators in JavaScript. Signs and `++` have no space after them. */
+/** Operators in JavaScript. Signs and `++` are not followed by a space. */
 const written = { add: / \+\s/g, sub: / -\s/g, mul: / \*\s/g, div: / \/\s/g, sqrt: /Math\.sqrt\(/g }
 
-/** Kernels that compute nothing and pass on the prepared gradient. */
+/** Kernels that compute nothing, and pass on the prepared gradient. */
 const copying = ['Prepared', 'BothNorms', 'GradientNorm']
 
 const kernels = Object.values(manifest).flatMap((entry) =>
   typeof entry === 'object' && 'number' in entry && !copying.includes(entry.name) ? [entry] : [],
 )
-/** Kernels that are a pass over elements. */
+/** Kernels that are a pass over all elements. */
 const kernelNames = kernels.filter((kernel) => !('isMatrix' in kernel)).map(({ name }) => name)
-/** Some kernels whose decay may be the only change of gradients. */
+/** Some kernels for which decay may be the only change of the gradients. */
 const decaying = [
   'GradientDescent',
   'SgdMomentum',
@@ -59,8 +59,8 @@ const decaying = [
 const coreNames = kernels.filter((kernel) => !('module' in kernel)).map(({ name }) => name)
 
 /**
- * The operations of each equation per element, from its loop in TypeScript. Both branches of a choice count, because a
- * vector computes both.
+ * The operations of each equation per element, counted in the TypeScript loop. Both branches of a choice count, because
+ * a vector computes both branches.
  */
 const equations = new Map(
   kernels.map(({ name, number }): [string, Counts] => {
@@ -75,8 +75,8 @@ test.each([...equations])('the kernel %s has an equation in the TypeScript sourc
 })
 
 /**
- * Each vector of an unrolled loop, and of its remainder, is one evaluation of the equation. All packed counts must be
- * the same multiple of the equation's counts and of the additional operations.
+ * Each vector of an unrolled loop and of the remainder of the loop is one evaluation of the equation. All packed counts
+ * must be the same multiple of the counts of the equation and of the additional operations.
  */
 function expectEvaluations(packed: Counts, kernel: string, beside = none): void {
   const own = equations.get(kernel) as Counts
@@ -117,7 +117,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
     const addresses = Float64Array.from(instructions, ({ address }) => address)
     /** The number of instructions before an address. */
     const before = (address: number) => firstWhere(addresses, (at) => at >= address)
-    // Uses the symbol table, because functions with the same code share an address.
+    // The function uses the symbol table, because functions with the same code share an address.
     for (const [, from, size, name] of objdump('-t', '-C', file).stdout.matchAll(
       /^([0-9a-f]+) .*\.text\t([0-9a-f]+) +(antigrad_kernels::dispatch::.+|antigrad_native::bound::call::<.+)$/gm,
     )) {
@@ -128,7 +128,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
   })
 
   test('repeats a planned step without access to thread-local storage', () => {
-    // The lookup takes 10 ns, a fifth of a small step.
+    // The lookup takes 10 ns, which is a fifth of a small step.
     const calls = [...code].filter(([name]) => name.includes('bound::call<Steps>'))
     expect(calls).toHaveLength(1)
     expect(calls[0][1]).toMatch(/napi_get_cb_info/)
@@ -154,7 +154,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         return text
       }
 
-      test.each(kernelNames)(`${set}, ${dtype}: vectorizes %s`, (kernel) => {
+      test.each(kernelNames)(`vectorizes %s with ${set} in ${dtype}`, (kernel) => {
         const text = find(`${set}::run<${vector}, ${kernel}, false>`)
         const packed = packedIn(text)
         expectEvaluations(packed, kernel)
@@ -162,14 +162,15 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(text, 'what is called gets vectors through memory').not.toMatch(/^call/m)
       })
 
-      test.each(decaying)(`${set}, ${dtype}: vectorizes %s with λ·θ added to gradients`, (kernel) => {
+      test.each(decaying)(`vectorizes %s with ${set} in ${dtype}, with λ·θ added to gradients`, (kernel) => {
         const text = find(`${set}::run<${vector}, ${kernel}, true>`)
         expectEvaluations(packedIn(text), kernel, { ...none, add: 1, mul: 1 })
         expect(text).not.toMatch(/^call/m)
       })
 
-      test(`${set}, ${dtype}: vectorizes the operations of custom rules, except for rare functions`, () => {
-        // A closure that is passed to the standard library is not compiled for the set, and calls each instruction.
+      test(`vectorizes the operations of custom rules with ${set} in ${dtype}, except for rare functions`, () => {
+        // A closure that is passed to the standard library is not compiled for the instruction set, and calls a
+        // function for each instruction.
         const named = (start: string) =>
           [...code].filter(([name]) => name.startsWith(`${set}::${start}<${vector},`))
         const [alone, both] = ['operate', 'both'].map(named)
@@ -185,7 +186,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(calls.filter((call) => !isRare(call))).toEqual([])
       })
 
-      test(`${set}, ${dtype}: vectorizes the preparation of gradients`, () => {
+      test(`vectorizes the preparation of gradients with ${set} in ${dtype}`, () => {
         const text = find(`${set}::prepare<${vector}>`)
         const packed = packedIn(text)
         expect(packed).toMatchObject({ mul: expect.any(Number), div: 0, sqrt: 0 })
@@ -193,8 +194,9 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(anyIn(text)).toEqual(packed)
       })
 
-      test(`${set}, ${dtype}: vectorizes products of matrices`, () => {
-        // A tile has six rows of sums, each of as many vectors as registers hold. The end of a tile may have any width.
+      test(`vectorizes products of matrices with ${set} in ${dtype}`, () => {
+        // A tile has six rows of sums. Each row has as many vectors as the registers can hold. The end of a tile may
+        // have any width.
         const packed = packedIn(
           find(`${set}::piece<${vector}, Product<${dtype === 'float32' ? 'f32' : 'f64'}>>`),
         )
@@ -202,7 +204,7 @@ describe.skipIf(reason !== null)(`the addon${reason === null ? '' : ` (skipped: 
         expect(packed.add).toBeGreaterThanOrEqual(set === 'avx512' ? 24 : 12)
       })
 
-      test(`${set}, ${dtype}: vectorizes sums of squares`, () => {
+      test(`vectorizes sums of squares with ${set} in ${dtype}`, () => {
         // Sums use float64 for both dtypes. The last additions of the tree may be scalar.
         const packed = packedIn(find(`${set}::squares<${vector}>`), 'd')
         expect(packed.mul).toBeGreaterThanOrEqual(1)
@@ -218,7 +220,7 @@ describe.each(Object.entries({ core, catalogue }))('the WebAssembly module %s', 
   const code = new Map<string, string>()
 
   beforeAll(() => {
-    // The set-up writes the same code again, with names.
+    // The setup writes the same code a second time, with names.
     const named = readFileSync(file)
     const shipped = Buffer.from(decodeModule(source))
     expect(codeOf(named).equals(codeOf(shipped)), 'named.wasm has the code of the module').toBe(true)
@@ -247,21 +249,21 @@ describe.each(Object.entries({ core, catalogue }))('the WebAssembly module %s', 
     const scalarIn = (text: string) => count(text, (name) => new RegExp(`\\(f(32|64)\\.${name}\\b`, 'g'))
     const packedIn = (text: string) => count(text, (name) => new RegExp(`\\(${shape}\\.${name}\\b`, 'g'))
 
-    test.each(isCore ? coreNames : kernelNames)(`${dtype}: vectorizes %s`, (kernel) => {
+    test.each(isCore ? coreNames : kernelNames)(`vectorizes %s in ${dtype}`, (kernel) => {
       const text = find(`simd128::run<${vector}, ${kernel}, false>`)
       expectEvaluations(packedIn(text), kernel)
       expect(scalarIn(text)).toEqual(none)
     })
 
     if (isCore) {
-      test(`${dtype}: contains none of the kernels that belong to the catalogue module`, () => {
+      test(`contains, in ${dtype}, none of the kernels that belong to the catalogue module`, () => {
         const ran = [...code.keys()].filter((key) => key.startsWith(`simd128::run<${vector}`))
         expect(ran.length).toBe(coreNames.length)
         expect([...code.keys()].filter((key) => /matrices|piece/i.test(key))).toEqual([])
       })
     } else {
-      test(`${dtype}: vectorizes products of matrices`, () => {
-        // Binaryen moves a piece into the only function that calls it.
+      test(`vectorizes products of matrices in ${dtype}`, () => {
+        // Binaryen moves a piece of code into the only function that calls the code.
         const texts = [...code].filter(([name]) => name.includes(`Product<${scalar}>`))
         const text = texts.map(([, text]) => text).join()
         expect(text).not.toMatch(/relaxed/)
@@ -271,13 +273,13 @@ describe.each(Object.entries({ core, catalogue }))('the WebAssembly module %s', 
       })
     }
 
-    test(`${dtype}: vectorizes the preparation of gradients`, () => {
+    test(`vectorizes the preparation of gradients in ${dtype}`, () => {
       const text = find(`simd128::prepare<${vector}>`)
       expect(packedIn(text).mul).toBeGreaterThanOrEqual(2)
       expect(scalarIn(text)).toEqual(none)
     })
 
-    test(`${dtype}: vectorizes sums of squares`, () => {
+    test(`vectorizes sums of squares in ${dtype}`, () => {
       const text = find(`simd128::squares<${vector}>`)
       expect(text.match(/\(f64x2\.mul\b/g)?.length ?? 0).toBeGreaterThanOrEqual(1)
     })

@@ -1,6 +1,6 @@
 /**
- * Two WebAssembly modules: an optimizer starts with the core module, and a rule of the catalogue registers the other
- * one.
+ * Two WebAssembly modules: an optimizer starts with the core module, and a rule of the catalogue registers the second
+ * module.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ import { home } from './children.js'
 
 const LENGTH = 101
 
-// A local generator, because the shared one imports everything, including the catalogue.
+// A local generator, because the shared generator imports all rules, including the catalogue.
 const noise = (length: number, seed: number) =>
   Float32Array.from({ length }, (_, i) => Math.sin(seed * 1e3 + i))
 /** The build output of a module. */
@@ -77,7 +77,7 @@ test('a rule that is imported later registers its WebAssembly module, and existi
 
   const { lamb } = await import('../dist/rules/lamb.js')
   expect(registeredModule).toBe(catalogue)
-  // In the same slab, whose memory now belongs to the other module.
+  // The optimizer is in the same slab, whose memory now belongs to the other module.
   const late = twins(lamb({ lr: 0.1 }) as never)
   for (let seed = 2; seed < 6; seed++) {
     for (const pair of [late, early, other]) pair.step(seed)

@@ -1,4 +1,4 @@
-/** Node without WebAssembly: code that needs its memories runs in TypeScript. */
+/** Node without WebAssembly: code that needs WebAssembly memory runs in TypeScript. */
 
 import { describe, expect, test } from 'vitest'
 import { home, inChild } from './children.js'

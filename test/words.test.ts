@@ -9,7 +9,7 @@ import { blocksOf, checkWords, problemsOf, sentencesOf, wordsIn } from '../scrip
 
 const problemsIn = (text: string) => problemsOf(text).map(({ problem }) => problem)
 
-/** Sentences that the check must find, with the problem that it names. */
+/** Sentences that the check must find, each with the problem that the check names. */
 const wrong: readonly [text: string, problem: string][] = [
   ['Who has engines do what fits call for.', 'opens with "Who"'],
   ['What a stage runs, found once.', 'opens with "What"'],
@@ -48,7 +48,7 @@ const wrong: readonly [text: string, problem: string][] = [
   [`${'word '.repeat(31)}.`, '31 words'],
 ]
 
-/** Sentences that the check must leave alone. */
+/** Sentences that the check must accept. */
 const right = [
   'Whether the row is used',
   'By default the step size is 1.',
@@ -126,7 +126,7 @@ export const rgb = 'what-is none'
       '10: "whoever" (name the caller or the user)',
       '10: "is none" (name what is missing)',
     ])
-    // Strings in tests are inputs and expectations, and only titles are prose.
+    // Strings in tests are inputs and expected outputs. Only titles are prose.
     expect(lines('test/x.ts')).toEqual([
       ...comments,
       '10: opens with "whoever"',

@@ -1,4 +1,4 @@
-/** Hashes of the results of batches and fits, and their reports of workers, in Node and in a page with workers. */
+/** Hashes of the results of batches and fits, and the reports of workers, in Node and in a page with workers. */
 
 import {
   adam,
@@ -34,7 +34,7 @@ const inRun = ({ x, value, gradientNorm, maxChange, iterations, reason, paths }:
   ...(paths === null ? [] : [paths.offsets, ...Object.values(paths.x)]),
 ]
 
-/** Hashes by name, and all reports about workers. */
+/** The hashes by name, and all reports about workers. */
 export async function workerDigests(running: Running) {
   const said = new Set<string>()
   const hashes: Record<string, string> = {}
@@ -84,7 +84,7 @@ export async function workerDigests(running: Running) {
     const intervals = [0, 1, FITS - 1].flatMap((fit) => Object.values(result.at(fit).intervals()))
     found(`fits, ${name}`, [...columns, ...intervals], result.engineReasons)
     if (name === 'squares') {
-      // Concurrent calls: each ends or is aborted while others continue.
+      // Concurrent calls. Each call ends or is aborted while other calls continue.
       const given = [0, 3, 6, 9, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150].map((milliseconds) =>
         profile(result, 'a', { signal: AbortSignal.timeout(milliseconds) }).catch(() => {}),
       )

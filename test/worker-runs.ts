@@ -30,7 +30,7 @@ Object.assign(globalThis, {
   digests: (threads: number, url?: string) =>
     workerDigests({ threads, workers: workers(url === undefined ? {} : { url }) }),
 
-  /** Short runs with their reports. */
+  /** Short runs with the reports of their workers. */
   async short(options: antigrad.MinimizeManyOptions = {}, url?: string) {
     const running = { workers: workers(url === undefined ? {} : { url }), threads: 2, ...options }
     return outcome(async () => {

@@ -1,6 +1,6 @@
 /**
- * The yardstick of `npm run bench -- --targets` covers every rule, and counts the memory passes and operations of its
- * stages.
+ * The yardstick of `npm run bench -- --targets` covers every rule, and counts the memory passes and the operations of
+ * the rule's stages.
  */
 
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { all, needsOf } from '../bench/lib/yardstick.mjs'
 import type { Kernel } from '../dist/arena/kernel.js'
 import { definitions } from '../dist/rules/definitions.js'
 
-/** limits.c has no pass that reads more. */
+/** The maximum number of arrays that a pass in limits.c reads. */
 const MOST_READ = 6
 
 const kernels = new Map<string, Kernel>(
@@ -45,7 +45,7 @@ test.each([
   ['ScheduleFreePoint', ['point'], ['params', 'z'], 0, 0],
   ['NewtonSchulz', ['grads'], [], 0, 0],
   ['Factored', ['params', 'grads'], [], 0, 0],
-  // A matrix has these arrays per element, too.
+  // Per element, a matrix also has the following arrays.
   ['Sm3Covered', ['grads'], [], 1, 1],
 ])(
   'the kernel %s writes %j, reads %j, and computes %i divisions and %i square roots',

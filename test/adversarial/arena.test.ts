@@ -1,4 +1,4 @@
-/** Attacks and mistakes from JavaScript: they may corrupt numbers, but never reach memory outside the arena. */
+/** Attacks and mistakes from JavaScript may corrupt numbers, but never reach memory outside the arena. */
 
 import { adamw, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -11,7 +11,7 @@ import { inChildOfModules, noWasmMemory } from '../children.js'
 import { bits, engineNames, noise } from '../helpers.js'
 
 describe('arbitrary writes to an arena', () => {
-  /** Indices of words: the header is followed by ten arrays, the tensors, and as many segments. */
+  /** Word indices: the header is followed by ten arrays, the tensors, and one segment per tensor. */
   const arrays = Array.from({ length: layout.ROW_LISTS + 1 }, (_, k) => layout.HEADER + k * layout.ARRAY)
   const TENSOR_AT = layout.HEADER + arrays.length * layout.ARRAY
   const segmentAt = (tensors: number) => TENSOR_AT + tensors * layout.TENSOR
@@ -24,7 +24,7 @@ describe('arbitrary writes to an arena', () => {
     ...[TENSOR_AT + layout.TENSOR_OFFSET, segmentAt(1) + layout.SEGMENT_OFFSET],
   ]
 
-  /** Overwrites an optimizer's whole arena during a step; the child process must end normally. */
+  /** Overwrites an optimizer's whole arena during a step. The child process must end normally. */
   test.each([
     ['zeros', 'words.fill(0)'],
     ['ones', 'words.fill(0xffffffff)'],
@@ -81,7 +81,7 @@ describe('arbitrary writes to an arena', () => {
     // WebAssembly reads tables in its memory. The other engines keep copies that cannot be overwritten.
     const expected = engine === 'wasm' ? ['refused', 'unchanged'] : ['done', 'as ever']
     test.each(corruptions)(
-      `lead to the outcome “${expected[0]}” in step and stepAsync, within a short time: %s`,
+      `have the outcome “${expected[0]}” in step and stepAsync within a short time: %s`,
       (_, at, value) => {
         const body = `${made(engine)}
         const ends = []
@@ -114,7 +114,7 @@ describe('arbitrary writes to an arena', () => {
       ['the length of a tensor', TENSOR_AT + layout.TENSOR_LENGTH, 0xffffffff],
       ['the offset of a tensor', TENSOR_AT + layout.TENSOR_OFFSET, 0xfffffff0],
       ['everything', 0, 0xffffffff],
-    ])('cause no crash in the middle of stepAsync: %s', (_, at, value) => {
+    ])('cause no crash during stepAsync: %s', (_, at, value) => {
       const body = `${made(engine)}
         const optimizer = make()
         const neighbor = make()
@@ -138,7 +138,7 @@ test('arbitrary contents of a WebAssembly arena never give access to another are
   const [victim, attacker] = [make(), make()]
   const { buffer, byteOffset } = attacker.params
   expect(buffer).toBe(victim.params.buffer)
-  // The library's data in front of the planes, changed to refer to the other arena.
+  // The library's data in front of the planes, changed so that the data refer to the other arena.
   const own = new Uint32Array(buffer as ArrayBuffer, byteOffset - 256, 64)
   const distance = byteOffset - victim.params.byteOffset
   victim.grads.fill(1)
@@ -189,7 +189,7 @@ describe('a stack overflow in a WebAssembly module', () => {
       expect(wanting.params.buffer).toBe(neighbor.params.buffer)
       const gradient = noise(2, 600, 'float32')
       const step = wanting.step as (...all: unknown[]) => void
-      /** A step with the stack reduced by `words` words, which unused arguments occupy. */
+      /** A step with less stack: unused arguments occupy `words` words. */
       const fits = (words: number) => {
         try {
           step.apply(wanting, [gradient, ...Array(words)])
@@ -205,7 +205,7 @@ describe('a stack overflow in a WebAssembly module', () => {
         if (fits(words)) most = words
         else least = words
       }
-      // In this range the stack is just sufficient for the JavaScript part.
+      // Within this range, the stack just suffices for the JavaScript code.
       for (let words = most; words < most + 500; words++) fits(words)
       const fresh = make(options)
       for (let t = 0; t < 3; t++) for (const one of [neighbor, fresh, expected]) one.step(gradient)
@@ -253,7 +253,7 @@ const addonInChild = `
   }`
 
 describe('the addon, called without the library,', () => {
-  test('keeps an arena alive while its step function exists', () => {
+  test("keeps an arena alive as long as the arena's step function exists", () => {
     const body = `${addonInChild}
       const step = attached(made())
       const lost = ['handle', 'owner', 'bytes'].filter((name) => Object.hasOwn(step, name)).filter((name) =>
@@ -345,7 +345,7 @@ test('a step on a transferred ArrayBuffer throws an error, even if built-in func
 })
 
 describe.runIf(process.platform === 'linux')('idle threads', () => {
-  test('are not started for a step in three pieces, because the step needs at most two helper threads', () => {
+  test('are not started for a step that needs at most two helper threads', () => {
     const body = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const optimizer = new antigrad.Optimizer(new Float32Array(3 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 256 })
@@ -357,7 +357,7 @@ describe.runIf(process.platform === 'linux')('idle threads', () => {
   })
 })
 
-/** Takes 7 GiB for several seconds. */
+/** This test needs 7 GiB for several seconds. */
 test.runIf(process.env.ANTIGRAD_TEST_LARGE)('the native engine supports arenas larger than 4 GiB', () => {
   const body = `
     const length = 2 ** 29 + 2 ** 20

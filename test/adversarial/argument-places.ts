@@ -41,7 +41,7 @@ export interface Place {
   readonly good: unknown
 }
 
-/** All places in the arguments by name; `says` precedes the names in messages. */
+/** All places in the arguments by name. Names in messages begin with `says`. */
 export function placesOf(args: Readonly<Record<string, unknown>>, says = ''): Place[] {
   const start = says === '' ? '' : `${says}: `
   return Object.entries(args).flatMap(([key, node]) => {
@@ -66,10 +66,10 @@ function places(node: unknown, path: string[], name: string | null, inside: stri
   })
 }
 
-/** A path and the property definition that replaces it. */
+/** A path, and a property definition that replaces the value at the path. */
 export type Attack = readonly [path: readonly string[], property: PropertyDescriptor]
 
-/** Builds fresh arguments without marks. In an attack, the value at its path is replaced. */
+/** Builds fresh arguments without marks. In an attack, the value at the attack's path is replaced. */
 export function build(node: unknown, attack?: Attack): Anything {
   if (node instanceof Mark) return build(node.good, attack)
   if (ArrayBuffer.isView(node)) return (node as Float32Array).slice()
@@ -85,7 +85,7 @@ export function build(node: unknown, attack?: Attack): Anything {
   )
 }
 
-/** A copy with mapped values; the property at `defined` is replaced. */
+/** Copies a value with mapped contents. The property at `defined` is replaced. */
 function mapped<T extends object>(
   node: T,
   of: (inner: unknown, key: string) => unknown,
@@ -137,12 +137,12 @@ export const word =
 export const callback: Kind = (x) => typeof x === 'function'
 export const no: Kind = () => false
 export const any: Kind = () => true
-/** Accepts values with these titles. */
+/** Accepts values that have one of the titles. */
 export const only =
   (...titles: readonly string[]): Kind =>
   (_, title) =>
     titles.includes(title)
-/** Accepts the values of any of the kinds. */
+/** Accepts all values of the given kinds. */
 export const or =
   (...kinds: readonly Kind[]): Kind =>
   (...given) =>
@@ -153,7 +153,7 @@ export const scheduled = (kind: Kind) => or(optional(kind), callback)
 /** An object with names. */
 export const names: Kind = (x) =>
   typeof x === 'object' && x !== null && !Array.isArray(x) && !ArrayBuffer.isView(x) && !(x instanceof String)
-/** An object without own names counts as empty. */
+/** An object without properties of its own counts as empty. */
 export const record: Kind = (x, ...rest) =>
   x === undefined || (names(x, ...rest) && Object.keys(x).length === 0)
 export const tensor: Kind = (x) => x instanceof Float32Array || x instanceof Float64Array

@@ -42,14 +42,14 @@ const antigrad = { ...core, ...fits }
 
 export interface Call {
   /**
-   * Exports, such as 'minimize', 'models.line' and 'Optimizer.load', or methods of a subject, such as 'Optimizer#step'.
+   * Exports such as 'minimize', 'models.line' and 'Optimizer.load', or methods of a subject such as 'Optimizer#step'.
    */
   readonly of: readonly string[]
   /** Arguments by name, in order. */
   readonly args: Readonly<Record<string, Anything>>
-  /** The beginning of all messages. */
+  /** The beginning of all messages of the call. */
   readonly says: string
-  /** A subject other than the usual one of the class. */
+  /** A subject that replaces the usual subject of the class. */
   readonly subject?: () => Anything
 }
 
@@ -105,17 +105,17 @@ const calls: Call[] = []
 const add = (of: string, says: string, args: Call['args'], subject?: Call['subject']) =>
   calls.push({ of: of.split(' '), args, says, ...(subject && { subject }) })
 
-// Rules: each declared option, in the function, in `set`, and in a rule as data.
+// Each declared option of a rule: in the rule's function, in `set`, and in a rule that is plain data.
 
 for (const { name, options } of Object.values(definitions)) {
   const ofRule = Object.fromEntries(
     Object.entries(options).map(([key, { accepts, read, schedulable, default: good }]) => {
-      // Conflicts between options, and options with a reader, are decided by the call.
+      // The call itself decides conflicts between options, and options with a reader.
       const kind: Kind = (x) => x === undefined || accepts(x) || (read !== undefined && typeof x === 'object')
       return [key, at(schedulable ? or(kind, callback) : kind, good)]
     }),
   )
-  // Presets of other systems.
+  // Presets for other libraries.
   const presets = Object.keys((antigrad as Anything)[name]).map((preset) => `${name}.${preset}`)
   add([name, ...presets].join(' '), name, { options: at(record, ofRule) })
 }
@@ -126,7 +126,7 @@ const ofAdam = {
   beta2: at(scheduled(fraction), 0.999, 'adam: beta2'),
   amsgrad: at(optional(flag), false, 'adam: amsgrad'),
 }
-/** The inner rule has another name. */
+/** The inner rule has a different name. */
 const aRule = only('rules, 100,000 deep')
 const rule = at(aRule, ofAdam, 'rule')
 add('delayedStart', 'delayedStart', {
@@ -256,7 +256,7 @@ add('TestObjective#value', 'beale', { x: point })
 add('TestObjective#gradient', 'beale', { x: point, out: [0, 0] })
 add('TestObjective#minima', 'beale', { dimensions: at(any, 2) })
 
-// Options outside rules
+// Options outside of rules
 
 const noises = {
   eta: at(optional(from(0)), 0.01),
@@ -376,7 +376,7 @@ add('uniformStarts latinHypercubeStarts sobolStarts', '', {
 
 const t = [0, 1, 2, 3, 4, 5]
 const y = [5, 3.2, 2.3, 1.7, 1.4, 1.2]
-/** Numbers, or an array of them per fit. */
+/** Numbers, or one array of numbers per fit. */
 const ofEach = (good: number[]) =>
   at(
     or(
@@ -519,7 +519,7 @@ add('Bootstrap#band', '', {
   at: columns,
   options: at(record, { level: at(optional(anyNumber), 0.9), method: byMethod }),
 })
-/** The name of the only parameter, or an array of such names. */
+/** The name of the only parameter, or an array that contains the name. */
 const ofIts: Kind = (x) =>
   x === undefined || x === 'a' || (Array.isArray(x) && (x.length === 0 || (x.length === 1 && x[0] === 'a')))
 add('profile', '', {
@@ -727,7 +727,7 @@ const own: Kind = (x, title, good) => {
   if (typeof good === 'number') return from(0)(x, title, good)
   return typeof good === 'string' ? x === good : typeof x === typeof good
 }
-/** Values that a rule has measured can be any number. */
+/** Values that a rule has measured may be any number. */
 const measured = ['byTensor', 'd', 'dMax', 'numerator']
 const counts = ['version', 'updates', 'batches', 'count', 't']
 const counted: Kind = (x, title, good) =>
@@ -738,7 +738,7 @@ const parts = Object.entries(rest).map(([key, part]) => {
   const kindAt = (path: readonly string[]) => {
     if (path.some((name) => settings.includes(name))) return small
     if (path.some((name) => measured.includes(name))) return or(anyNumber, own)
-    // A list of rows is accepted, too.
+    // A list of rows is also accepted.
     if (path.at(-1) === 'present')
       return or(own, only('an empty list', 'a list of one number', 'a proxy of a list'))
     return counts.includes(path.at(-1) ?? '') ? counted : own

@@ -1,6 +1,6 @@
 /**
- * Memory or stack exhaustion during calls with sparse rows, plans, equations, files, chunks, fits, profiles, contours,
- * replicates, derived quantities and comparisons. The call must end with an error, and nothing may be lost.
+ * Memory or stack exhaustion during calls with sparse rows, plans, equations, files, chunks and fits, and during the
+ * analysis of fits. The call must end with an error, and no data may be lost.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { home, inChild } from '../children.js'
 
-/** For a child process: ingredients of the calls, and a string of all bits of any value. */
+/** For a child process: the inputs of the calls, and a function that returns all bits of a value as a string. */
 const prepared = `
   const { readPlan } = await import(new URL('chunks/load.mjs', antigradUrl))
   const { adam, bootstrap, bootstrapSync, compare, contour, defineRule, expression, fit, fitManySync, minimizeManySync, models, Optimizer, profile, profileIntervals, profileSync, sparseRows } = antigrad
@@ -95,12 +95,12 @@ const names = [
   ...['bootstrap', 'bootstraps', 'compare', 'many runs', 'equations', 'runs by equations', 'plan of chunks'],
 ]
 /**
- * Calls that allocate no arrays. Near the stack limit, V8 terminates the process if it must compile a regular
- * expression, and the reader of plans uses some.
+ * Calls that allocate no arrays. Near the stack limit, V8 terminates the process if a regular expression must be
+ * compiled. The reader of plans uses regular expressions.
  */
 const plain = ['plan of chunks']
 
-/** Runs before the package is loaded. Each allocation in turn fails, together with all later ones. */
+/** Code that runs before the package is loaded. Each allocation in turn fails, together with all later allocations. */
 const limits = `
   let left = Infinity
   const limited = (where, name) => {
@@ -240,7 +240,7 @@ test('a call near the stack limit succeeds or throws a stack overflow error, and
   expect(counts.done).toBeGreaterThan(names.length)
 }, 320_000)
 
-/** Runs Node under `ulimit -v`, in kB. */
+/** Runs Node under `ulimit -v` with a limit in kB. */
 function limited(kilobytes: number, body: string) {
   const script = `
     const antigradUrl = ${JSON.stringify(pathToFileURL(`${home}dist/node/load.mjs`).href)}
@@ -264,7 +264,7 @@ function limited(kilobytes: number, body: string) {
 }
 
 describe.skipIf(process.platform !== 'linux')('under a memory limit,', () => {
-  // A WebAssembly memory reserves 10 GB of addresses, and fits need one.
+  // A WebAssembly memory reserves 10 GB of addresses, and fits need one memory.
   test('steps continue, and failed allocations throw typed errors', () => {
     const body = `
       globalThis.engineNames = ['native', 'typescript']
@@ -299,7 +299,7 @@ describe.skipIf(process.platform !== 'linux')('under a memory limit,', () => {
     expect(ends).toEqual(['typed', 'typed', 'typed'])
   })
 
-  test('a heap of 24 MB suffices for fits of 50,000 rows and their analyses', () => {
+  test('fits of 50,000 rows and their analyses succeed in a heap of 24 MB', () => {
     const body = `
       const { bootstrap, compare, expression, fit, models, profile } = antigrad
       const n = 50_000

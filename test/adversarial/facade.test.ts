@@ -1,4 +1,4 @@
-/** Attacks and unlucky programs against the public API. */
+/** Attacks and unusual programs against the public API. */
 
 import {
   adam,
@@ -90,7 +90,7 @@ describe.each(engineNames)('gradients that change after validation on the engine
   const transfer = (array: Float32Array<ArrayBuffer>) =>
     structuredClone(array.buffer, { transfer: [array.buffer] })
 
-  /** Node 20 supports resizable buffers, which TypeScript's ES2023 types lack. */
+  /** Node 20 supports resizable buffers, which are missing from TypeScript's ES2023 types. */
   const Resizable = ArrayBuffer as unknown as new (
     length: number,
     options: { maxByteLength: number },
@@ -103,36 +103,33 @@ describe.each(engineNames)('gradients that change after validation on the engine
       () => new Float32Array(new Resizable(4 * length, { maxByteLength: 4 * length })),
       ({ buffer }: Float32Array) => (buffer as InstanceType<typeof Resizable>).resize(4),
     ],
-  ] as const)(
-    'are refused if a getter or a schedule function changes the gradients: %s',
-    (_, gradient, spoil) => {
-      const optimizer = make()
-      const before = snapshot(optimizer)
-      const a = gradient()
-      const gradients = {
-        a,
-        get b() {
-          spoil(a)
-          return new Float32Array(length)
+  ] as const)('are refused if a getter or schedule function made the change: %s', (_, gradient, spoil) => {
+    const optimizer = make()
+    const before = snapshot(optimizer)
+    const a = gradient()
+    const gradients = {
+      a,
+      get b() {
+        spoil(a)
+        return new Float32Array(length)
+      },
+    }
+    expect(() => optimizer.step(gradients)).toThrow(TensorError)
+    expect(snapshot(optimizer)).toBe(before)
+    const given = { a: gradient(), b: gradient() }
+    const scheduled = make(
+      gradientDescent({
+        lr: () => {
+          spoil(given.b)
+          return 1
         },
-      }
-      expect(() => optimizer.step(gradients)).toThrow(TensorError)
-      expect(snapshot(optimizer)).toBe(before)
-      const given = { a: gradient(), b: gradient() }
-      const scheduled = make(
-        gradientDescent({
-          lr: () => {
-            spoil(given.b)
-            return 1
-          },
-        }),
-      )
-      const { params, state, updates } = scheduled
-      const untouched = snapshot({ params, state, updates, rule: 0, grads: 0 })
-      expect(() => scheduled.step(given)).toThrow(TensorError)
-      expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
-    },
-  )
+      }),
+    )
+    const { params, state, updates } = scheduled
+    const untouched = snapshot({ params, state, updates, rule: 0, grads: 0 })
+    expect(() => scheduled.step(given)).toThrow(TensorError)
+    expect(snapshot({ params, state, updates: scheduled.updates, rule: 0, grads: 0 })).toBe(untouched)
+  })
 
   test('are refused by stepAsync', async () => {
     const optimizer = make()
@@ -151,35 +148,32 @@ describe.each(engineNames)('gradients that change after validation on the engine
 
 describe.each(engineNames)('gradients that are parameter views on the engine %s', (engine) => {
   const lengths = [3, 300]
-  test.each(lengths)(
-    'may be passed in an order other than the order of the tensors, with %i elements each',
-    async (length) => {
-      const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
-      const make = () => {
-        const params = { a: noise32(1), b: noise32(2) }
-        const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), { engine, clip: { norm: 1 } })
-        optimizer.grads.a.set(noise32(3))
-        optimizer.grads.b.set(noise32(4))
-        return optimizer
-      }
-      type Made = ReturnType<typeof make>
-      type Copy = (view: Float32Array) => Float32Array
-      const steps = [
-        ({ grads: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
-        ({ params: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
-      ]
-      for (const gradients of steps) {
-        const expected = make()
-        expected.step(gradients(expected, (view) => view.slice()))
-        const optimizer = make()
-        optimizer.step(gradients(optimizer, (view) => view))
-        expect(inBits(optimizer.params)).toBe(inBits(expected.params))
-        const later = make()
-        await later.stepAsync(gradients(later, (view) => view))
-        expect(inBits(later.params)).toBe(inBits(expected.params))
-      }
-    },
-  )
+  test.each(lengths)('may be in another order than the tensors, with %i elements each', async (length) => {
+    const noise32 = (seed: number) => noise(seed, length, 'float32') as Float32Array
+    const make = () => {
+      const params = { a: noise32(1), b: noise32(2) }
+      const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), { engine, clip: { norm: 1 } })
+      optimizer.grads.a.set(noise32(3))
+      optimizer.grads.b.set(noise32(4))
+      return optimizer
+    }
+    type Made = ReturnType<typeof make>
+    type Copy = (view: Float32Array) => Float32Array
+    const steps = [
+      ({ grads: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
+      ({ params: { a, b } }: Made, copy: Copy) => ({ a: copy(b), b: copy(a) }),
+    ]
+    for (const gradients of steps) {
+      const expected = make()
+      expected.step(gradients(expected, (view) => view.slice()))
+      const optimizer = make()
+      optimizer.step(gradients(optimizer, (view) => view))
+      expect(inBits(optimizer.params)).toBe(inBits(expected.params))
+      const later = make()
+      await later.stepAsync(gradients(later, (view) => view))
+      expect(inBits(later.params)).toBe(inBits(expected.params))
+    }
+  })
 })
 
 describe('gradientPoint', () => {
@@ -213,13 +207,13 @@ describe('gradientPoint', () => {
     },
   )
 
-  test('does not change the setting zeroGrads if an exception is thrown', () => {
+  test('keeps the option `zeroGrads` unchanged if an exception is thrown', () => {
     const optimizer = new Optimizer(new Float32Array(300_000), nesterov({ form: 'shifted' }), {
       engine: 'wasm',
       zeroGrads: true,
     })
     optimizer.gradientPoint()
-    // An arena of this size has its own memory, in which it begins here.
+    // An arena of this size has its own memory, and begins here.
     const header = new Uint32Array(optimizer.params.buffer, 65_536, 10)
     const whole = header.slice()
     header.fill(0xffffffff)
@@ -268,9 +262,9 @@ describe('a step', () => {
   })
 })
 
-describe('many tensors in one optimizer', () => {
+describe('a stepAsync call with many tensors', () => {
   test.each(['wasm', 'typescript'] as const)(
-    'take time proportional to the number of tensors if stepAsync runs in slices: %s',
+    'takes time proportional to the number of tensors, even in slices: %s',
     async (engine) => {
       const time = async (count: number) => {
         const gradients = Array.from({ length: count }, () => Float32Array.of(1))

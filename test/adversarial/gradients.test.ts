@@ -1,5 +1,6 @@
 /**
- * Gradients that are overwritten after `stepAsync` has received them, and views of the optimizer in exchanged places.
+ * Gradients that are overwritten after the `stepAsync` call, and gradients that are the optimizer's views in exchanged
+ * places.
  */
 
 import { adam, ema, Optimizer, type OptimizerOptions } from 'antigrad'
@@ -12,7 +13,7 @@ const make = (engine: (typeof engineNames)[number], options: OptimizerOptions = 
   return new Optimizer(params, adam({ lr: 0.1 }), { engine, average: ema(0.5), ...(options as object) })
 }
 
-/** Excludes `grads`, whose values are unspecified after a step. */
+/** Excludes `grads`, because a step leaves the values of `grads` unspecified. */
 const seen = (optimizer: Anything) =>
   inBits([
     optimizer.save(),
@@ -68,7 +69,7 @@ describe.each(engineNames)('gradients on the engine %s', (engine) => {
     for (const step of ['step', 'stepAsync'] as const) expect(await run(false, step)).toBe(expected)
   })
 
-  test("are copied correctly if they are instances of a Float32Array subclass in the optimizer's memory", () => {
+  test('are copied correctly if they belong to a subclass of Float32Array', () => {
     class Lying extends Float32Array {
       override slice(): Anything {
         throw new EvalError('mine')

@@ -1,4 +1,4 @@
-/** Memory and stack limits, and memory that other objects share. */
+/** Memory limits, stack limits, and memory that is shared with other objects. */
 
 import { adam, Optimizer } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { inChild } from '../children.js'
 import { engineNames, inBits } from '../helpers.js'
 import { type Anything, everything, gradients, refusal, underWay } from './subject.js'
 
-/** For a child process: an optimizer whose tensors need memory of their own, and its visible state. */
+/** For a child process: an optimizer whose tensors have a separate memory, and the visible state of the optimizer. */
 const large = (engine: string) => `
   const { createHash } = await import('node:crypto')
   const length = 300_000
@@ -60,15 +60,15 @@ describe.each(engineNames)('memory exhaustion on the engine %s', (engine) => {
       })`
     const [first, ...others] = inChild(body, { before }) as unknown[]
     expect(first).toEqual(['MemoryError', true, true])
-    // A second allocation may be unnecessary.
+    // The call may need no second allocation.
     for (const other of others) if (other !== null) expect(other).toEqual(first)
   })
 })
 
 test.each(engineNames)(
-  'memory exhaustion during a copy ends only the call of save() or restore() on the engine %s',
+  'memory exhaustion in save() or restore() on the engine %s ends only the current call',
   (engine) => {
-    // Views need no memory.
+    // Views allocate no memory.
     const stub = `
     let left = Infinity
     for (const name of ['Float32Array', 'Float64Array']) {
@@ -190,7 +190,7 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
     'equations with functions': `defineRule('attacked', ${depth})()`,
   }
   test.each(Object.entries(rules))(
-    'succeeds or leaves the optimizer unchanged with the rule %s',
+    'succeeds, or leaves the optimizer unchanged, with the rule %s',
     (_, rule) => {
       const body = `
       const params = { a: Float32Array.from({ length: 40 }, (_, i) => Math.sin(i)), b: Float32Array.of(1, 2, 3, 4) }
@@ -211,10 +211,10 @@ describe.each(engineNames)('a step near the stack limit on the engine %s', (engi
   )
 })
 
-describe.each(engineNames)('the memory of user arrays on the engine %s', (engine) => {
+describe.each(engineNames)("a user's array on the engine %s", (engine) => {
   const Resizable = ArrayBuffer as Anything
 
-  test('is copied if parameters and sparse rows lie in shared, resizable or length-tracking buffers', () => {
+  test("is copied even if the array's buffer is shared, resizable or length-tracking", () => {
     const values = Float32Array.of(1, 2, 3, 4)
     const tracking = new Resizable(16, { maxByteLength: 64 })
     const arrays = [new SharedArrayBuffer(16), new Resizable(16, { maxByteLength: 64 }), tracking].map(
@@ -244,7 +244,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
 
   const everything2 = (optimizer: Anything) => inBits([optimizer.save(), optimizer.report()])
 
-  test('is read within bounds if sparse rows report a wrong length', () => {
+  test('is read within bounds even if sparse rows report a wrong length', () => {
     class Lying extends Float32Array {
       override get length() {
         return 1
@@ -264,7 +264,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(optimizer.report().tensors[0]).toMatchObject({ length: 10, shape: [5, 2] })
   })
 
-  test("may be the optimizer's memory if views of that memory are passed as rows, tensors or gradients", () => {
+  test("may lie in the optimizer's memory", () => {
     const run = (copy: (view: Anything) => Anything) => {
       const optimizer: Anything = underWay(engine)
       const { cold } = optimizer.params
@@ -287,7 +287,7 @@ describe.each(engineNames)('the memory of user arrays on the engine %s', (engine
     expect(run((view) => view)).toBe(run((view) => view.slice()))
   })
 
-  test('excludes old views of moved tensors, which are filled with NaN and have no effect', () => {
+  test('does not affect a moved tensor, even as an old view of the tensor', () => {
     const [optimizer, untouched] = [underWay(engine), underWay(engine)]
     const old = [optimizer.params.w, optimizer.average.w, optimizer.grads.w]
     for (const each of [optimizer, untouched]) each.appendRows('w', Float32Array.of(1, 2))

@@ -1,4 +1,4 @@
-/** Attacks with arrays, prototypes and results: large, shared and later modified values. */
+/** Attacks with arrays, prototypes and results: large values, shared values, and values that change later. */
 
 import { adam, adamw, ema, layerDecay, type Match, noDecay, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -57,7 +57,7 @@ describe('the match of a group', () => {
 test('an optimizer supports more tensors than a call can have arguments', () => {
   const many = () => Array.from({ length: 150_000 }, () => Float64Array.of(1))
   const optimizer = new Optimizer(many(), sgd({ lr: 1 }), { clip: { norm: 1 }, engine: 'typescript' })
-  // The square overflows.
+  // The square of the value overflows.
   optimizer.step(many().map(() => Float64Array.of(1e200)))
   expect(optimizer.lastStep.norm / (1e200 * Math.sqrt(150_000))).toBeCloseTo(1, 6)
   optimizer.add(many())
@@ -79,12 +79,12 @@ test('a group refuses an option value that no rule accepts, even if the group ma
     () => make({ lr: { schedule: 'warmup', value: NaN, steps: 1, from: null } }),
     'groups[0]: lr: warmup: value',
   )
-  // Each value belongs to some rule.
+  // Each value is valid for some rule.
   for (const form of ['torch', 'optax', 'essay']) make({ form })
   make({ lr: () => 1, weightDecay: { schedule: 'warmup', value: 1, steps: 1, from: null } })
 })
 
-test('an average of the parameters refuses the options of other kinds of averages', () => {
+test('a parameter average refuses the options of other kinds of averages', () => {
   refusal(() => ema(0.5, { decay: 0.1 } as Anything), 'ema: options')
   refusal(() => ema(0.5, { average: 'swa', start: 0, every: 1 } as Anything), 'ema: options')
   const mixed: Anything = { ...ema(0.5), start: 3 }
@@ -148,7 +148,7 @@ test('properties of Object.prototype are not read as options', () => {
 })
 
 describe('an object that the library returns', () => {
-  /** Overwrites everything that is writable, recursively. */
+  /** Overwrites everything writable, recursively. */
   function spoil(value: Anything): void {
     if (typeof value !== 'object' || value === null) return
     if (ArrayBuffer.isView(value)) return void (value as Float32Array).fill(77)
@@ -165,7 +165,7 @@ describe('an object that the library returns', () => {
     ['report()', (optimizer: Anything) => optimizer.report()],
     ['last.norms', (optimizer: Anything) => optimizer.lastStep.norms],
     ['last.skipped', (optimizer: Anything) => optimizer.lastStep.skipped],
-  ])('does not give access to the optimizer: %s', (_, resultOf) => {
+  ])('gives no access to the optimizer: %s', (_, resultOf) => {
     const [optimizer, untouched] = [underWay(), underWay()]
     const before = everything(optimizer)
     spoil(resultOf(optimizer))
@@ -173,7 +173,7 @@ describe('an object that the library returns', () => {
     expect(later(optimizer)).toBe(later(untouched))
   })
 
-  test('does not change during later steps if the object is a saved run', () => {
+  test('stays unchanged during later steps, changes of options and appended rows', () => {
     const optimizer = underWay()
     const saved = optimizer.save()
     const before = inBits(saved)
@@ -207,34 +207,28 @@ describe('an object that the library returns', () => {
   })
 })
 
-describe.each(engineNames)(
-  'the tensor description that a match function receives on the engine %s',
-  (engine) => {
-    test('is frozen, and does not give access to the optimizer', () => {
-      const [optimizer, untouched] = [underWay(engine), underWay(engine)]
-      const told: Anything[] = []
-      for (const each of [optimizer, untouched])
-        each.freeze((tensor) => told.push(tensor) > 0 && tensor.name === 'w')
-      for (const tensor of told) {
-        expect(Object.isFrozen(tensor)).toBe(true)
-        if (tensor.shape !== undefined) expect(Object.isFrozen(tensor.shape)).toBe(true)
-      }
-      expect(later(optimizer)).toBe(later(untouched))
-    })
+describe.each(engineNames)('the tensor description for a match function on the engine %s', (engine) => {
+  test('is frozen, and gives no access to the optimizer', () => {
+    const [optimizer, untouched] = [underWay(engine), underWay(engine)]
+    const told: Anything[] = []
+    for (const each of [optimizer, untouched])
+      each.freeze((tensor) => told.push(tensor) > 0 && tensor.name === 'w')
+    for (const tensor of told) {
+      expect(Object.isFrozen(tensor)).toBe(true)
+      if (tensor.shape !== undefined) expect(Object.isFrozen(tensor.shape)).toBe(true)
+    }
+    expect(later(optimizer)).toBe(later(untouched))
+  })
 
-    test('may describe a tensor whose memory the function transfers', () => {
-      const optimizer = underWay(engine)
-      const before = everything(optimizer)
-      const z = Float32Array.of(1, 2)
-      const match = () => {
-        structuredClone(null, { transfer: [z.buffer] })
-        return true
-      }
-      refusal(
-        () => optimizer.add({ z }, { shapes: { z: [2] }, groups: [{ match, frozen: true }] }),
-        'params.z',
-      )
-      expect(everything(optimizer)).toBe(before)
-    })
-  },
-)
+  test('may describe a tensor whose memory the function transfers', () => {
+    const optimizer = underWay(engine)
+    const before = everything(optimizer)
+    const z = Float32Array.of(1, 2)
+    const match = () => {
+      structuredClone(null, { transfer: [z.buffer] })
+      return true
+    }
+    refusal(() => optimizer.add({ z }, { shapes: { z: [2] }, groups: [{ match, frozen: true }] }), 'params.z')
+    expect(everything(optimizer)).toBe(before)
+  })
+})

@@ -1,6 +1,6 @@
 /** Replacements for any argument: one value of each class that has broken, or might break, a reader. */
 
-/** The maximum length of an array, whose holes take no memory. */
+/** The maximum length of an array. The holes of a sparse array need no memory. */
 const LONGEST = 2 ** 32 - 1
 
 const cycle: unknown[] = ['w']
@@ -28,7 +28,7 @@ class Lying extends Float32Array {
 const detached = Float32Array.of(1)
 structuredClone(null, { transfer: [detached.buffer] })
 
-/** An object with valid names plus many unknown ones, which only a list of known names can detect. */
+/** An object with valid names plus many unknown names, which only a list of known names can detect. */
 const strange = { batches: 2, steps: 2, maxRank: 1, match: 'w', average: 'swa', lr: 1, value: 1, start: 1 }
 
 const letters = 'n'.repeat(1e5)
@@ -43,7 +43,7 @@ const rules = nest(100_000, null, (rule) => ({ name: 'delayedStart', updates: 1,
 const numbers = [NaN, Infinity, -Infinity, -1, -0, 0, 5e-324, 0.5, 1, 1.5, 2 ** 32, 2 ** 53, 1e300]
 const texts = ['', 'x', '1', 'constructor', '__proto__']
 
-/** Values by title; small ones are created again each time. */
+/** Values by title. Small values are created again for each use. */
 const values: Readonly<Record<string, () => unknown>> = {
   ...Object.fromEntries(
     [undefined, null, true, false, ...numbers].map((x) => [Object.is(x, -0) ? '-0' : `${x}`, () => x]),

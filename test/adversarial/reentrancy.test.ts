@@ -1,4 +1,4 @@
-/** User code that calls back during a call, and calls during `stepAsync`. */
+/** User code that calls the library during a call, and calls during `stepAsync`. */
 
 import { BusyError, NonFiniteError, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -12,7 +12,7 @@ const methods = calls.flatMap(({ of, args }) =>
   of.filter((name) => name.startsWith('Optimizer#')).map((name) => [name, args] as const),
 )
 
-/** All calls that change something, or read what is being changed. */
+/** All calls that change an optimizer, or read contents that are being changed. */
 const inner: readonly (readonly [name: string, call: (optimizer: Anything) => unknown])[] = [
   ...methods
     .filter(([name]) => !/#(report|toJSON|stepAsync|restore)$/.test(name))
@@ -71,7 +71,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       const [optimizer, untouched] = [underWay(engine), underWay(engine)]
       const before = everything(optimizer)
       let ran = 0
-      // If the exception escapes, it ends the call, and nothing has changed.
+      // If the exception escapes, the exception ends the call, and nothing has changed.
       expect(
         () =>
           way(optimizer, () => {
@@ -88,7 +88,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       expect(ran).toBe(1)
       expect(everything(optimizer)).toBe(before)
       expect(later(optimizer)).toBe(later(untouched))
-      // If it is caught, the call continues as if nothing had happened.
+      // If the exception is caught, the call continues undisturbed.
       const [tried, quiet] = [underWay(engine), underWay(engine)]
       way(tried, () => expect(() => call(tried), name).toThrow(BusyError))
       way(quiet, () => {})
@@ -106,7 +106,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
     for (const [name, call] of inner) {
       code = () => call(optimizer)
       expect(() => optimizer.step(gradients()), name).toThrow(BusyError)
-      // A report may call the schedule, too.
+      // A report may also call the schedule.
       code = () => {}
       expect(states()).toBe(before)
     }
@@ -120,7 +120,7 @@ describe.each(engineNames)('on the engine %s,', (engine) => {
       const step = optimizer.stepAsync(gradients())
       for (const [name, call] of inner) expect(() => call(optimizer), name).toThrow(BusyError)
       await expect(optimizer.stepAsync(gradients())).rejects.toThrow(BusyError)
-      // These properties can be read.
+      // These properties remain readable.
       optimizer.report()
       optimizer.average
       expect(optimizer.lastStep.consecutiveSkips).toBe(0)

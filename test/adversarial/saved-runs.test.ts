@@ -57,7 +57,7 @@ describe('the structure of a saved run', () => {
     ],
     ['__proto__ in place of one', (saved: Anything) => (saved.tensors = JSON.parse('{ "__proto__": {} }'))],
   ])('is refused: %s', (name, change) => {
-    // `restore` copies its input, so one array may serve two tensors.
+    // `restore` copies the input, so two tensors may share one array.
     if (name === 'an array for two tensors') refusal(() => load(changed(change)))
     else if (name === 'no tensor') {
       refusal(() => load(changed(change)))
@@ -65,7 +65,7 @@ describe('the structure of a saved run', () => {
     } else refused(changed(change))
   })
 
-  test('is refused if its nesting is 100,000 levels deep or repeats an object many times', () => {
+  test('is refused if 100,000 levels deep or with many references to one object', () => {
     let deep: Anything = 'w'
     for (let k = 0; k < 100_000; k++) deep = [deep]
     let wide: Anything = []
@@ -99,7 +99,7 @@ describe('the structure of a saved run', () => {
     expect(refusal(() => load({ ...saved, ...deeper }))).toBeInstanceOf(CheckpointError)
   })
 
-  test('can contain a tensor named __proto__, and an error lists a limited number of differences', () => {
+  test('can contain tensors named __proto__ and constructor', () => {
     const params = JSON.parse('{ "__proto__": [0], "constructor": [0] }', (_, inner) =>
       Array.isArray(inner) ? Float32Array.of(1) : inner,
     )
@@ -200,7 +200,7 @@ test('a saved run with an arbitrary value in any field is refused, or the loaded
           expect(everything(optimizer)).toBe(before)
           continue
         }
-        // An option may have become a function, which returns arbitrary values.
+        // An option may have become a function that returns arbitrary values.
         try {
           for (let k = 0; k < 2; k++) went.step()
           load(went.save())
@@ -276,7 +276,7 @@ describe('the arrays of a saved run', () => {
         tensors.w.slow = resizable
       })
 
-    test('are refused if a later getter or a warning callback changes an array', () => {
+    test('are refused if a later getter or warning callback changes an array', () => {
       const before = prepared()
       spoil(before.tensors.w.slow)
       refused(before, 'slow')
@@ -302,33 +302,36 @@ describe('the arrays of a saved run', () => {
     })
   })
 
-  test.each(engineNames)("may be the optimizer's state views in another order: %s", (engine) => {
-    const optimizer = underWay(engine)
-    const copied = underWay(engine)
-    const swapped = (copy: (view: Anything) => Anything) =>
-      changed(({ tensors }) => {
-        const { params, average, state } = optimizer as Anything
-        tensors.w.params = copy(average.w)
-        tensors.w.average.values = copy(params.w)
-        tensors.w.state.m = copy(state.w.v)
-        tensors.w.state.v = copy(state.w.m)
-        tensors.cold.params = copy(params.body.b)
-        tensors['body.b'].params = copy(params.cold)
-        // The tensor is unfrozen, and so moves.
-        tensors.cold = { ...tensors.cold, frozen: false, clock: tensors.w.clock }
-        tensors.cold.state = { m: copy(params.cold), v: copy(params.body.b) }
-      })
-    copied.restore(swapped((view) => view.slice()))
-    optimizer.restore(swapped((view) => view))
-    expect(everything(optimizer)).toBe(everything(copied))
-    expect(later(optimizer)).toBe(later(copied))
-  })
+  test.each(engineNames)(
+    'may be state views of the same optimizer, assigned to other fields: %s',
+    (engine) => {
+      const optimizer = underWay(engine)
+      const copied = underWay(engine)
+      const swapped = (copy: (view: Anything) => Anything) =>
+        changed(({ tensors }) => {
+          const { params, average, state } = optimizer as Anything
+          tensors.w.params = copy(average.w)
+          tensors.w.average.values = copy(params.w)
+          tensors.w.state.m = copy(state.w.v)
+          tensors.w.state.v = copy(state.w.m)
+          tensors.cold.params = copy(params.body.b)
+          tensors['body.b'].params = copy(params.cold)
+          // The tensor is unfrozen, and therefore moves.
+          tensors.cold = { ...tensors.cold, frozen: false, clock: tensors.w.clock }
+          tensors.cold.state = { m: copy(params.cold), v: copy(params.body.b) }
+        })
+      copied.restore(swapped((view) => view.slice()))
+      optimizer.restore(swapped((view) => view))
+      expect(everything(optimizer)).toBe(everything(copied))
+      expect(later(optimizer)).toBe(later(copied))
+    },
+  )
 })
 
 describe('a warning callback', () => {
   const old = () => ({ ...underWay().save(), equations: {} })
 
-  test('can end load and restore before any change by throwing an exception', () => {
+  test('can throw an exception, which ends load and restore before any change', () => {
     const onWarning = () => {
       throw new EvalError('mine')
     }

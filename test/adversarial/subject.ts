@@ -1,4 +1,4 @@
-/** An optimizer with all options around its rule, and the checks of what a call must not change. */
+/** An optimizer with all possible options, and checks that a call leaves the optimizer unchanged. */
 
 import {
   AntigradError,
@@ -33,7 +33,9 @@ export const gradients = () => ({
 
 export const shapes = { w: [3, 2], body: { b: [2], list: [[1]] }, cold: [2] }
 
-/** An optimizer in the middle of a run: one batch of the third update is accumulated, and clocks differ. */
+/**
+ * An optimizer in the middle of a run. One batch of the third update is accumulated, and the clocks of tensors differ.
+ */
 export function underWay(engine?: (typeof engineNames)[number], options: OptimizerOptions = {}) {
   const params = {
     w: Float32Array.of(1, -0, 3, 4, 5, 6),
@@ -66,7 +68,7 @@ export type UnderWay = ReturnType<typeof underWay>
 
 type Seen = 'lastStep' | 'params' | 'average' | 'grads' | 'save' | 'report'
 
-/** All contents of an optimizer, to the bit. */
+/** All contents of an optimizer as bits. */
 export function everything(optimizer: Pick<Optimizer, Seen>): string {
   const { norm, norms, reason, skipped, consecutiveSkips, lr } = optimizer.lastStep
   const { params, average, grads } = optimizer
@@ -74,7 +76,7 @@ export function everything(optimizer: Pick<Optimizer, Seen>): string {
   return inBits({ saved: optimizer.save(), report: optimizer.report(), last, params, average, grads })
 }
 
-/** The result of further steps of an optimizer. */
+/** The result of further steps with an optimizer. */
 export function later(optimizer: UnderWay): string {
   for (let k = 0; k < 4; k++) optimizer.step(gradients())
   return everything(optimizer)
@@ -89,7 +91,7 @@ export function refusal(call: () => unknown, argument?: string): AntigradError {
     const { message } = error as AntigradError
     expect(message.length).toBeLessThan(5000)
     if (error instanceof ArgumentError) {
-      // A hint may follow.
+      // A suggestion may follow.
       expect(message.startsWith(`${error.argument}: expected ${error.expected}, got ${error.received}`)).toBe(
         true,
       )
@@ -112,14 +114,17 @@ export function changesNothing(call: (optimizer: UnderWay) => unknown, argument?
 
 export const load = (saved: Anything): UnderWay => Optimizer.load(saved) as unknown as UnderWay
 
-/** A modified save. */
+/** A modified copy of the saved run. */
 export function changed(change: (saved: Anything) => unknown): Anything {
   const saved = underWay().save()
   change(saved)
   return saved
 }
 
-/** Expects that `load` and `restore` refuse the save and name the error, and then accept the original. */
+/**
+ * Expects that `load` and `restore` refuse the saved run with an error that names the place, and then accept the
+ * original.
+ */
 export function refused(saved: Anything, argument?: string): void {
   const error = refusal(() => load(saved), argument)
   expect(changesNothing((optimizer) => optimizer.restore(saved), argument).message).toBe(error.message)
@@ -131,19 +136,19 @@ export function refused(saved: Anything, argument?: string): void {
   expect(later(optimizer)).toBe(later(load(saved2)))
 }
 
-/** All paths in a save. */
+/** All paths in a saved run. */
 export function places(value: Anything, path: string[] = []): string[][] {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [path]
   return [path, ...Object.keys(value).flatMap((key) => places(value[key], [...path, key]))]
 }
 
-/** The object that contains the last name of the path, and that name. */
+/** The object that contains the last name of the path, and the last name. */
 export const at = (saved: Anything, path: readonly string[]): [Anything, string] => [
   path.slice(0, -1).reduce((inner, name) => inner[name], saved),
   path.at(-1) as string,
 ]
 
-/** An optimizer whose save contains everything possible: schedules with lists, nested rules, matches, sums … */
+/** An optimizer whose saved run has all possible contents: schedules with lists, nested rules, matches, sums … */
 export function rich() {
   const params = {
     w: Float32Array.of(1, 2, 3, 4, 5, 6),

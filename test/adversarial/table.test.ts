@@ -41,13 +41,13 @@ async function outcomeOf(call: () => unknown): Promise<Outcome> {
   return { error, value, seconds: (user + system) / 1e6, megabytes: (allocated() - before) / 2 ** 20 }
 }
 
-/** Allocated bytes. `process.memoryUsage` also reads the resident size, which takes longer than most calls. */
+/** Allocated bytes. `process.memoryUsage` would also read the resident size, which takes longer than most calls. */
 function allocated(): number {
   const { used_heap_size, external_memory } = getHeapStatistics()
   return used_heap_size + external_memory
 }
 
-/** The complaint about an outcome; null if it is correct. */
+/** The complaint about an outcome, or null if the outcome is correct. */
 function complaint({ error }: Outcome, { name }: Place, mayBeRight: boolean): string | null {
   if (error === null) return mayBeRight ? null : 'was taken'
   if (!(error instanceof AntigradError)) return `threw ${error}`
@@ -55,7 +55,7 @@ function complaint({ error }: Outcome, { name }: Place, mayBeRight: boolean): st
   if (message.length > 2000) return `has a message of ${message.length} letters`
   if (!(error instanceof ArgumentError)) return null
   const { argument, expected, received } = error
-  // A hint may follow.
+  // A suggestion may follow.
   if (!message.startsWith(`${argument}: expected ${expected}, got ${received}`)) return `says ${message}`
   if (mayBeRight || name === null) return null
   // The error may name a part of the place.
@@ -64,8 +64,8 @@ function complaint({ error }: Outcome, { name }: Place, mayBeRight: boolean): st
 }
 
 /**
- * In a call with hundreds of places, each place receives some of the values, and the next place the next ones. The full
- * product takes minutes and has a separate command.
+ * In a call with hundreds of places, the values are distributed over the places in sequence. All combinations would
+ * take minutes, and have a separate command.
  */
 const turnsOf = (places: readonly Place[]) =>
   process.env.ANTIGRAD_TEST_LARGE === '1' ? 1 : Math.ceil(places.length / 60)
@@ -76,7 +76,7 @@ test.each(calls.map((call) => [title(call), call] as const))('%s', async (_, cal
   const wrong: string[] = []
   const messages = new Map<string, string>()
   for (const name of call.of) {
-    // A single subject receives all calls that must be refused.
+    // All refused calls share a single subject.
     const steadfast = subjectOf(call, name)
     const before = seen(steadfast)
     const places = placesOf(call.args, call.says)
@@ -96,10 +96,10 @@ test.each(calls.map((call) => [title(call), call] as const))('%s', async (_, cal
           return outcomeOf(() => run(name, subject, args))
         }
         let outcome = await attempt()
-        // The first call may include compilation.
+        // The time of the first call may include compilation.
         if (!mayBeRight && isDear(outcome)) outcome = await attempt()
         const { error, seconds, megabytes } = outcome
-        // Valid values may take the time that their size requires.
+        // Valid values may take time in proportion to their size.
         if (!mayBeRight && isDear(outcome)) tell(`took ${seconds} s and ${megabytes} MB`)
         const said = complaint(outcome, place, mayBeRight)
         if (said !== null) tell(said)
@@ -118,14 +118,14 @@ test.each(calls.map((call) => [title(call), call] as const))('%s', async (_, cal
   expect(wrong.slice(0, 100)).toEqual([])
 })
 
-/** The result and the effects of a call without an attack. */
+/** The result and the effects of the original call. */
 async function ordinary(call: Call, name: string, args: readonly unknown[]): Promise<string> {
   const subject = subjectOf(call, name)
   const { error, value } = await outcomeOf(() => run(name, subject, args))
   return `${error} ${seen(value)} ${seen(subject)}`
 }
 
-/** Whether a call returns a promise: `profile` and `bootstrap` do so for all results except the results of `fit`. */
+/** Whether a call returns a promise: `profile` and `bootstrap` do, except for results of `fit`. */
 const givesPromise = (name: string, call: Call) =>
   /Async|Many$|fitShared$/.test(name) ||
   (/^(profile|bootstrap)$/.test(name) && (argsOf(call)[0] as object).constructor.name !== 'Fit')
@@ -215,7 +215,7 @@ test('the table of adversarial function calls contains every public function', (
     if (value === AntigradError || value.prototype instanceof AntigradError) continue
     if (isCallable(value)) found.add(name)
     if (/^class\b/.test(String(value))) methods(`${name}.`, value)
-    // The objectives are exports, too.
+    // The objectives are also exports.
     else if (name !== 'objectives') methods(`${name}.`, value)
   }
   for (const [name, make] of Object.entries(subjects)) {

@@ -17,7 +17,7 @@ export interface Found {
 export interface Answer {
   readonly inputs: number
   readonly bytes: number
-  /** The number of accepted inputs, which led to no error and were relevant for the reader. */
+  /** The number of accepted inputs, which caused no error and were relevant to the reader. */
   readonly taken: number
   readonly found: Found | null
 }
@@ -32,7 +32,7 @@ const [, , target, seed, runs, seconds, last] = process.argv as [
   string,
 ]
 
-/** The time limit per input in milliseconds on a busy machine, and the memory limit including garbage. */
+/** The time limit per input in milliseconds on a busy machine, and the memory limit, which includes garbage. */
 const LONGEST = 10_000
 const LARGEST = 400 * 2 ** 20
 
@@ -59,7 +59,7 @@ function edited(text: string, { kind, at, to, word }: Edit): string {
     case 'delete':
       return head + tail
     case 'repeat':
-      // Repetition is limited, because repeated doubling would make the text too long to read.
+      // The number of repetitions is limited, because repeated doubling would make the text too long to read.
       return text.length > 1e5 ? text : head + middle.repeat(2 + (word % 40)) + tail
     case 'insert':
       return head + piece + middle + tail
@@ -77,7 +77,7 @@ function edited(text: string, { kind, at, to, word }: Edit): string {
   }
 }
 
-/** Edits a value within a JSON text, so that most of it stays JSON. */
+/** Edits a value within a JSON text, so that most mutants remain JSON. */
 function editedWithin(text: string, given: Edit): string {
   let whole: unknown
   try {
@@ -128,7 +128,7 @@ const values = [
   'F16',
 ]
 const isJson = ['saved runs', 'JSON', 'chunk plans', 'safetensors files'].includes(target)
-/** One in six edits of JSON changes its text. */
+/** One in six edits of JSON changes the text of the file. */
 const mutated = (text: string, given: Edit) =>
   isJson && given.word % 6 > 0 ? editedWithin(text, given) : edited(text, given)
 
@@ -156,9 +156,9 @@ const property = fc.asyncProperty(
   },
 )
 
-// Every input of the corpus is read unmodified first, except for former failures, which must be refused.
+// Every input of the corpus is first read unmodified. Former failures are excluded, because readers must refuse them.
 const { failed, counterexample, errorInstance } = await fc.check(property, {
-  // Stops drawing when the time is over, because skipped inputs take time as well.
+  // The search for inputs also stops when the time is over, because skipped inputs take time.
   ...{ seed: Number(seed), numRuns: Number(runs), interruptAfterTimeLimit: Number(seconds) * 1000 },
   examples: corpus[target].map((sample) => [sample, []] as [string, Edit[]]),
 })

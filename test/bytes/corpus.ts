@@ -1,4 +1,4 @@
-/** Valid inputs of the byte readers, and inputs that once exposed a bug. Fuzzers start with them. */
+/** Valid inputs of the byte readers, and inputs that once exposed a bug. Fuzzers start from this corpus. */
 
 import {
   adam,
@@ -26,7 +26,7 @@ import { encode } from '../model/resume.js'
 /** A safetensors file as JSON: its header, and its bytes as characters (see `readers.ts`). */
 const fileOf = (header: object, data: string, isSound = false) => JSON.stringify({ header, data, isSound })
 
-/** A run as `antigrad/files` writes it. Its checksums are recomputed after edits. */
+/** A run as `antigrad/files` writes the run. The checksums are recomputed after edits. */
 async function savedFile(rule: Rule, options: object = {}): Promise<string> {
   const params = { w: Float32Array.of(1, 2, 3, 4), b: Float32Array.of(5) }
   const optimizer = new Optimizer(params, rule, { shapes: { w: [2, 2] }, ...options } as never)
@@ -44,7 +44,7 @@ async function savedFile(rule: Rule, options: object = {}): Promise<string> {
   return fileOf(header, bytes.toString('latin1', end), true)
 }
 
-/** An optimizer of PyTorch with one parameter, in which all numbers are 0. */
+/** A PyTorch optimizer with one parameter. All numbers are 0. */
 const torchFile = (optim: string, group: object, state: readonly string[]) => {
   const names = ['params/0', ...state.map((key) => `${key}/0`)]
   const tensors = names.map((name, k) => [
@@ -137,7 +137,7 @@ export const corpus = {
       },
       '\0\x01\x02\xff'.repeat(6).slice(0, 23),
     ),
-    // An input that is not JSON is the bytes themselves.
+    // An input that is not JSON consists of plain bytes.
     '\x02\0\0\0\0\0\0\0{}',
     '\x39\0\0\0\0\0\0\0{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}    abc',
     await savedFile(adam({ lr: 0.1 })),
@@ -191,7 +191,7 @@ export const corpus = {
 
 export type Target = keyof typeof corpus
 
-/** Fragments that are meaningful to a reader. */
+/** Fragments that have a meaning for some reader. */
 export const words: Readonly<Record<Target, readonly string[]>> = {
   'saved runs': [
     ...[

@@ -1,4 +1,4 @@
-/** Fuzzing of byte readers, each in a process of its own that reads random inputs. */
+/** Fuzzing of byte readers. Each reader reads random inputs in a separate process. */
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +13,7 @@ export interface Amount {
   readonly seconds: number
 }
 
-/** The result of a reader. If its process dies or hangs, the last input has failed. */
+/** The result of a reader. If the process dies or hangs, the last input has failed. */
 export async function fuzzBytes(
   file: string,
   target: Target,

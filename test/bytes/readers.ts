@@ -1,4 +1,4 @@
-/** Readers of untrusted bytes: they accept an input, or refuse it with a typed error. */
+/** Readers of untrusted bytes, which accept an input or refuse the input with a typed error. */
 
 import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
@@ -18,7 +18,7 @@ import type { Target } from './corpus.js'
 
 readEquations()
 
-/** Parses like a user. Invalid JSON returns null. */
+/** Parses JSON like a program of a user. Invalid JSON gives null. */
 function parsed<T>(parse: () => T): T | null {
   try {
     return parse()
@@ -46,7 +46,7 @@ function isStable<State>(
   return again.state
 }
 
-/** Performs a step of a loaded optimizer: accepted state must not cause a failure. */
+/** Makes a step with a loaded optimizer, because an accepted state must not cause a failure. */
 function step(optimizer: Optimizer<never>): void {
   const gradients = structuredClone(optimizer.gradientPoint())
   optimizer.step(gradients as never)
@@ -59,7 +59,7 @@ const options = {
 const state = { m: 0, v: 0, b: 0, largest: 0, previous: 'gradient' as const }
 const scalars = { p1: 1, p2: 1 }
 
-/** Declares the names of the corpus that the lines use, because unused names are errors. */
+/** Declares the names of the corpus that occur in the lines, because unused names are errors. */
 function declared(step: string) {
   const words = new Set(step.match(/\w+/g))
   const used = <T extends object>(table: T) =>
@@ -79,7 +79,7 @@ function bytesOf(text: string): Uint8Array {
   return Buffer.concat([length, front, bytes])
 }
 
-/** Writes the correct checksums into a header, so that only other errors remain. */
+/** Writes the correct checksums into a header, so that a reader finds only other errors. */
 function makeSound(header: unknown, bytes: Uint8Array): void {
   const tensors = Object(header) as Record<string, { data_offsets?: unknown } | undefined>
   const metadata = Object(tensors.__metadata__) as Record<string, unknown>
@@ -112,7 +112,7 @@ async function taken<T>(work: () => Promise<T>): Promise<T | null> {
   }
 }
 
-/** Each reader throws only library errors, and returns false if the input was irrelevant. */
+/** Each reader throws only errors of the library, and returns false if the input was irrelevant. */
 export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
   'saved runs'(text) {
     const saved = parsed(() => decode(text))
@@ -166,7 +166,7 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
     try {
       readTable(text)
     } catch (error) {
-      // The page throws plain errors with a message for the user.
+      // The page throws ordinary errors with a message for the user.
       if ((error as Error).constructor !== Error) throw error
     }
     const request = {
@@ -211,7 +211,7 @@ export const readers: Readonly<Record<Target, (text: string) => unknown>> = {
   'chunk plans'(text) {
     const plan = readPlan(text)
     for (const k of plan.chunks.keys()) chunkName(plan, k)
-    // A plan survives a round trip.
+    // A plan must survive a round trip.
     const again = readPlan(JSON.parse(JSON.stringify(plan)))
     if (chunkName(again, 0) !== chunkName(plan, 0)) throw new Error('another name when it is read again')
   },

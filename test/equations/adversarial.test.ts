@@ -1,4 +1,4 @@
-/** Malicious or mistaken equations lead to a typed error with a position, within little time, and change nothing. */
+/** Malicious or mistaken equations quickly cause a typed error with a position, and change nothing. */
 
 import { ArgumentError, adam, defineRule, describeRule, EquationError, Optimizer } from 'antigrad'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ const engine = 'typescript'
 const make = (step: string, rest: object = {}) => defineRule('attacked', { step, ...rest } as Given)
 const F = Float64Array.of.bind(Float64Array) as (...numbers: number[]) => Float64Array
 
-/** The exception, and the milliseconds until it was thrown. */
+/** The exception, and the time in milliseconds until the exception was thrown. */
 function refusal(call: () => unknown): { error: EquationError; took: number } {
   const begin = performance.now()
   try {
@@ -55,7 +55,7 @@ describe('an invalid line of a custom rule', () => {
     ],
     ['theta = allǃmean(g)', 11, 'a different letter', 'ǃ'],
     ['theta = lr*g*(sum(g) + sum(theta) + norm(g*theta))', undefined, 'at most 2 sums in a stage', '3'],
-  ])('is refused with its position: %j', (step, position, expected, received) => {
+  ])('is refused with the position of the error: %j', (step, position, expected, received) => {
     const { error } = refusal(() => make(step, { options }))
     expect(error).toBeInstanceOf(EquationError)
     expect(error.message).toContain(expected)
@@ -67,7 +67,7 @@ describe('an invalid line of a custom rule', () => {
     }
   })
 
-  test('is refused if the line uses a value per element but must use a value per tensor', () => {
+  test('is refused for an elementwise value in place of a value per tensor', () => {
     const { error } = refusal(() => make('theta = theta - g\np = g', { scalars: { p: 1 } }))
     expect(error.position).toBe(18)
     expect(error.message).toContain('p: one number per tensor, got one number per element')
@@ -128,7 +128,7 @@ describe('an invalid declaration of a custom rule', () => {
     expect(error.message).toContain('defineRule: name')
   })
 
-  test('is read with one call per getter, and throws the exceptions of getters', () => {
+  test("is read with one call per getter, and a getter's exception is propagated", () => {
     let count = 0
     const given = {
       get step() {
@@ -147,7 +147,7 @@ describe('an invalid declaration of a custom rule', () => {
     expect(refusal(() => defineRule('attacked', throwing)).error).toBe(thrown)
   })
 
-  test("does not arise if the user changes the declaration's objects later", () => {
+  test("cannot result from later changes of the declaration's objects", () => {
     const given = { options: { lr: 1 }, state: { m: 0 }, step: 'm = g; theta = theta - lr*m' }
     const rule = defineRule('attacked', given)()
     given.options.lr = 7
@@ -208,14 +208,14 @@ describe('a large definition of a custom rule', () => {
       'at most',
     ],
     ['constants', `theta = g${many(100, (i) => ` + ${i + 1}*g`).replaceAll('\n', '')}`, 'at most'],
-  ])('is compiled in little time: %s', (_, step, expected) => {
+  ])('compiles quickly: %s', (_, step, expected) => {
     const { error, took } = refusal(() => make(step))
     expect(error).toBeInstanceOf(EquationError)
     expect(error.message).toContain(expected)
     expect(took).toBeLessThan(2000)
   })
 
-  test('is compiled in little time if the definition consists of comments and spaces', () => {
+  test('compiles quickly if the definition consists of comments and spaces', () => {
     for (const text of [';', '\n', ' ', '# x', 'a'].map((piece) => piece.repeat(5_000_000))) {
       const { error, took } = refusal(() => make(`${text}\ntheta = g`))
       expect(error).toBeInstanceOf(ArgumentError)
@@ -223,7 +223,7 @@ describe('a large definition of a custom rule', () => {
     }
   })
 
-  test('is compiled in little time if the definition repeats the same text', () => {
+  test('compiles quickly if the definition repeats the same text', () => {
     const rule = make(`a = lr\n${many(60, () => 'a = a*a + a')}\ntheta = theta - a*g`, {
       options: { lr: 1e-9 },
     })
@@ -232,7 +232,7 @@ describe('a large definition of a custom rule', () => {
     expect(performance.now() - begin).toBeLessThan(2000)
   })
 
-  test('is compiled to few operations if the definition contains nested powers', () => {
+  test('compiles to few operations if the definition contains nested powers', () => {
     const begin = performance.now()
     make(`a = g\n${many(30, () => 'a = a^64')}\ntheta = a`)
     expect(performance.now() - begin).toBeLessThan(2000)
@@ -240,7 +240,7 @@ describe('a large definition of a custom rule', () => {
 })
 
 describe('the scalar states of a custom rule', () => {
-  test('cause an error at every step, before any change, if a scalar is not finite', () => {
+  test('cause an error before any change if a scalar is not finite', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 0 },
       state: { m: 0 },
@@ -262,7 +262,7 @@ describe('the scalar states of a custom rule', () => {
     }
   })
 
-  test('cause an error that leaves all tensors unchanged if the scalar of one tensor is not finite', () => {
+  test("cause an error before any tensor changes if one tensor's scalar is not finite", () => {
     const rule = defineRule('attacked', { scalars: { q: 0 }, step: 'q = 1/(3 - t); theta = theta - q*g' })
     const optimizer = new Optimizer({ a: F(1), b: F(5) }, rule(), { engine })
     optimizer.step({ a: F(1) })
@@ -274,7 +274,7 @@ describe('the scalar states of a custom rule', () => {
     expect(optimizer.updates).toBe(3)
   })
 
-  test('are replaced with 0 if and only if their absolute value is below 1e-300', () => {
+  test('are replaced with 0 if and only if smaller than 1e-300 in magnitude', () => {
     const rule = defineRule('attacked', {
       scalars: { q: 1e-299, s: -1e-299, kept: 1e-299 },
       step: `q = q*0.05; s = s*0.05; kept = kept*0.11
@@ -288,7 +288,7 @@ describe('the scalar states of a custom rule', () => {
   })
 
   // A scalar that begins at 1 need not be a decreasing product.
-  test.each([0, 1])('are saved and restored if sums make a scalar of %d negative, NaN or infinite', (p) => {
+  test.each([0, 1])('are saved and restored even if negative, NaN or infinite, case %d', (p) => {
     for (const [g, step] of [
       [1, 'q = q - norm(g); p = p - 2; theta = theta - (p + q)*g'],
       [Number.NaN, 'q = q - norm(g); p = p - 2; theta = theta - p*g'],
@@ -362,7 +362,7 @@ describe('a saved run of a custom rule', () => {
     expect(error.name).toMatch(/^(CheckpointError|EquationError|ArgumentError|OptionError)$/)
   })
 
-  test('continues after a call of load if the saved run is valid', () => {
+  test('continues after a call of load', () => {
     const optimizer = spoiled(() => {})()
     expect(optimizer.updates).toBe(1)
   })
@@ -374,7 +374,7 @@ describe('a saved run of a custom rule', () => {
     expect(other.params.a).toEqual(optimizer.params.a)
   })
 
-  test("is refused by the method restore if the rule's equations differ, even if all array sizes match", () => {
+  test('is refused by restore if the equations differ, even for equal array sizes', () => {
     const steps = [
       'm = m + norm(g); theta = theta - m*g',
       'm = m + g; theta = theta - m',

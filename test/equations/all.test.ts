@@ -1,4 +1,4 @@
-/** Sums over all tensors include only tensors that use the rule with the same options and clips. */
+/** Sums over all tensors include only tensors that use the same rule with the same options and clips. */
 
 import { defineRule, Optimizer } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -16,15 +16,15 @@ const params = { a: Float32Array.of(1, 2, 3), b: Float32Array.of(4, 5) }
 const gradients = { a: Float32Array.of(0.5, 0.25, -1), b: Float32Array.of(3, 2) }
 const UPDATES = 3
 
-describe.each(variants)('sums over all tensors in a custom rule on $name', ({ name: _, ...engine }) => {
-  /** The result of a tensor that uses the rule alone. */
+describe.each(variants)("a custom rule's sums over all tensors on $name", ({ name: _, ...engine }) => {
+  /** The result of a tensor in an optimizer without other tensors. */
   const alone = (name: 'a' | 'b') => {
     const optimizer = new Optimizer({ [name]: params[name] }, rule, engine)
     for (let k = 0; k < UPDATES; k++) optimizer.step({ [name]: gradients[name] })
     return optimizer.params[name]
   }
 
-  test.each([{}, { tensorNorm: 1e9 }])('include only the tensors of one group if the clip is %o', (clip) => {
+  test.each([{}, { tensorNorm: 1e9 }])("include only one group's tensors if the clip is %o", (clip) => {
     const make = () => new Optimizer(params, rule, { ...engine, groups: [{ match: 'b', clip }] })
     const [optimizer, other] = [make(), make()]
     for (let k = 0; k < UPDATES; k++) optimizer.step(gradients)
@@ -34,7 +34,7 @@ describe.each(variants)('sums over all tensors in a custom rule on $name', ({ na
     expect(inBits(loaded.params)).toBe(inBits(optimizer.params))
   })
 
-  test('treat tensors without elements as 0, at any position among the tensors', () => {
+  test('treat tensors without elements as 0', () => {
     const rule = defineRule('counted', {
       options: { lr: { default: 0.1 } },
       scalars: { p: 0, q: 0 },
@@ -46,7 +46,7 @@ describe.each(variants)('sums over all tensors in a custom rule on $name', ({ na
     const lengths = [0, 1, 0, 0, 1, 0]
     const ones = lengths.map((length) => new Float32Array(length).fill(1))
     const optimizer = new Optimizer(ones, rule(), { ...engine, onNonFinite: 'skip' })
-    // Tensors with gradients are separated from now on, although the step is skipped.
+    // From the skipped step on, tensors with gradients are separate from all other tensors.
     optimizer.step(ones.map((one, i) => (i % 3 === 1 ? one.map(() => NaN) : null)))
     for (let k = 1; k <= UPDATES; k++) {
       optimizer.step(ones)

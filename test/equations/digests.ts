@@ -1,6 +1,6 @@
 /**
- * Prints digests of rules by equations on each engine. `npm run test:arm` compares them with the digests of
- * another processor.
+ * Prints digests of custom rules on each engine. `npm run test:arm` compares the digests with the digests of another
+ * processor.
  */
 
 import { digests, variants } from '../support.js'

@@ -1,6 +1,6 @@
 /**
  * Random rules on every engine, compared with an interpreter that ignores slots, fused operations, stages and blocks.
- * It evaluates operation by operation, as docs/equations.md specifies.
+ * The interpreter evaluates operation by operation, as docs/equations.md specifies.
  */
 
 import { defineRule, Optimizer } from 'antigrad'
@@ -21,7 +21,7 @@ const shortened = (x: number) => (Math.abs(x) < 1e-300 ? 0 : x)
 
 type Tensors = Record<string, FloatArray>
 
-/** The updates by the interpreter, or undefined if a scalar is not finite. */
+/** The updates that the interpreter computes, or undefined if a scalar is not finite. */
 function said(
   program: readonly Line[],
   lr: number,
@@ -69,7 +69,7 @@ const element = fc.oneof(
   { weight: 3, arbitrary: fc.double({ min: -3, max: 3 }) },
   { weight: 1, arbitrary: special },
 )
-/** Includes numbers that float32 lacks or rounds, and the midpoint between its largest number and infinity. */
+/** Includes numbers that float32 lacks or rounds, and the midpoint between the largest float32 number and infinity. */
 const rate = fc.oneof(
   { weight: 2, arbitrary: fc.constant(0.1) },
   {
@@ -87,7 +87,7 @@ const tensors = (dtype: Dtype) =>
     ),
   ) as fc.Arbitrary<Tensors>
 
-/** Undefined if the program exceeds a limit of rules. */
+/** The rule, or undefined if the program exceeds a limit of rules. */
 function made(program: readonly Line[]) {
   try {
     return defineRule('drawn', declared(program))

@@ -20,7 +20,7 @@ interface Golden {
 
 const golden: Golden = JSON.parse(readFileSync(join(home, 'test/data/equations.json'), 'utf8'))
 
-/** Options of the runs that differ from the rules' defaults. */
+/** Options of the runs that differ from the default values of the rules. */
 const options: Readonly<Record<string, object>> = {
   madgrad: { lr: 0.05 },
   acprop: { lr: 0.05, beta2: 0.99, eps: 1e-8, epsRoot: 1e-8 },

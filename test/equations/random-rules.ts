@@ -1,4 +1,4 @@
-/** Random rules of equations with an interpretation, operation by operation. */
+/** Random rules as equations, and an interpreter that evaluates the equations operation by operation. */
 
 import fc from 'fast-check'
 
@@ -15,7 +15,7 @@ export interface Names {
   readonly tensors: readonly Names[]
 }
 
-/** Applies an operation per element if an operand is one, and otherwise in float64. */
+/** Applies an operation per element if an operand has elements, and otherwise once in float64. */
 function apply(
   f: (x: number) => number,
   make: (...numbers: number[]) => number,
@@ -34,7 +34,7 @@ const operation = (text: string, make: (...numbers: number[]) => number, ...part
 const name = (text: string): Part => ({ text, of: ({ values }) => values[text] })
 const number = (x: number): Part => ({ text: `${x}`, of: () => x })
 
-/** Sixteen sums by the index modulo 16, added as a tree. Tensors here are shorter than a block. */
+/** Sixteen sums by the index modulo 16, added as a tree. The tensors in the tests are shorter than a block. */
 function added(numbers: readonly number[]): number {
   const sums = new Array(16).fill(0)
   numbers.forEach((x, i) => {
@@ -50,7 +50,7 @@ type Combine = (numbers: readonly number[]) => number
 const squares: Combine = (numbers) => added(numbers.map((x) => x * x))
 const largest: Combine = (numbers) => numbers.map(Math.abs).reduce(larger, 0)
 
-/** A sum over this tensor, or over all tensors. */
+/** A sum over one tensor, or over all tensors. */
 function sum(kind: string, isOfAll: boolean, part: Part): Part {
   const combine = kind === 'max' ? largest : kind === 'norm' ? squares : added
   const inside = kind === 'max' ? `abs(${part.text})` : part.text
@@ -86,7 +86,7 @@ const compared: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   '==': (a, b) => a === b,
 }
 
-/** Random expressions over these names. */
+/** Random expressions with the given names. */
 function parts(names: readonly string[], depth = 4): fc.Arbitrary<Part> {
   const leaf = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...names).map(name) },
@@ -103,7 +103,7 @@ function parts(names: readonly string[], depth = 4): fc.Arbitrary<Part> {
         .tuple(fc.constantFrom('+', '-', '*', '*', '/'), pair)
         .map(([sign, [a, b]]) => operation(`(${a.text} ${sign} ${b.text})`, binary[sign], a, b)),
     },
-    // Shapes of expressions that engines fuse.
+    // Shapes of expressions that engines compile to fused operations.
     {
       weight: 3,
       arbitrary: fc
@@ -155,7 +155,7 @@ const line = (target: string) => (part: Part) => ({ target, part })
 const lines = (...targets: readonly (readonly [string, fc.Arbitrary<Part>])[]) =>
   fc.tuple(...targets.map(([target, part]) => part.map(line(target))))
 
-/** A random value per element, or one derived from sums. */
+/** A random value per element, or a value derived from sums. */
 const elements = (
   names: readonly string[],
   depth?: number,
@@ -173,8 +173,8 @@ const sums = (isOfAll: fc.Arbitrary<boolean>, names = ELEMENTS) =>
     })
 
 /**
- * Copies of the previous values. Some of the last lines assign them to other names, so an early write must not lose
- * them.
+ * Copies of the previous values. Some of the last lines assign the copies to other names, so an early write must not
+ * overwrite the values.
  */
 const before = [
   { target: 'm0', part: name('m') },
@@ -189,7 +189,7 @@ const swaps = fc.oneof(
   fc.tuple(swap('theta'), swap('v'), swap('m')),
 )
 
-/** The lines of a rule: without sums, with some, and with sums of these. */
+/** The lines of a rule: without sums, with some sums, and with sums of other sums. */
 export const drawn: fc.Arbitrary<readonly Line[]> = fc
   .constantFrom(0, 0, 1, 2)
   .chain((stages) => {
@@ -214,7 +214,7 @@ export const drawn: fc.Arbitrary<readonly Line[]> = fc
   .chain((lines) => swaps.map((swapped) => [...before, ...lines, ...swapped]))
   .filter((lines) => lines.map(({ part }) => part.text).join('').length < 4000)
 
-/** The declaration of such a rule: the options, state and scalars that its lines name. */
+/** The declaration of a random rule: the options, the state and the scalars that occur in the lines. */
 export function declared(program: readonly Line[], flush = false) {
   const lines = program.map(({ target, part }) => `${target} = ${part.text}`).join('\n')
   const step = lines.includes('lr') ? lines : `${lines}\nrate = lr`

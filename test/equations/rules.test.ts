@@ -1,5 +1,6 @@
 /**
- * Built-in rules and their equations have the same bits on every engine, in parameters and state, for all gradients.
+ * Built-in rules and the equivalent equations have the same bits on every engine, in parameters and in state, for all
+ * gradients.
  */
 
 import {
@@ -20,7 +21,7 @@ import { array, firstDifference, type Variant, variants } from '../support.js'
 import { type Twin, twins } from './rules.js'
 
 const UPDATES = 300
-/** Lengths around the blocks of programs, and shorter and longer than vectors. */
+/** Lengths near the block lengths of programs, and lengths shorter and longer than vectors. */
 const LENGTHS = { long: 261, longer: 790, odd: 17, short: 3, one: 1, none: 0 }
 
 const tame: Record<Dtype, readonly number[]> = {
@@ -35,8 +36,9 @@ const wild: Record<Dtype, readonly number[]> = {
 type Tensors = Record<string, FloatArray>
 
 /**
- * Elements whose gradients are always special, some that are special at times, and some that are not finite. The last
- * kind occurs in `longer` and `odd` in the last updates only, so sums are finite for most of the run.
+ * Elements whose gradients are always special, elements whose gradients are special at times, and elements whose
+ * gradients may be non-finite. The last kind occurs only in the last updates of `longer` and `odd`, so sums are finite
+ * for most of the run.
  */
 function* gradients(dtype: Dtype): Generator<Tensors> {
   const next = random(5)
@@ -55,7 +57,7 @@ function* gradients(dtype: Dtype): Generator<Tensors> {
         Array.from({ length }, (_, i) => elementOf(name, i)),
       ),
     ])
-    // One tensor is skipped, and has its own clock from then on.
+    // One tensor is skipped, and has a separate clock from then on.
     yield Object.fromEntries(t % 50 === 7 ? all.slice(1) : all)
   }
 }
@@ -112,7 +114,7 @@ function compare({ own, built, options }: Twin, variant: Variant, dtype: Dtype, 
   for (const [t, gradient] of made[dtype].entries()) {
     a.step(gradient)
     b.step(gradient)
-    // Compares every number in every array, also at the updates of flushes.
+    // Compares all numbers in all arrays, even at the updates that flush subnormal numbers.
     const found = t % 16 < 2 || t > UPDATES - 20 ? difference(arraysOf(b), arraysOf(a)) : null
     if (found !== null) return `update ${t + 1}: ${found}`
   }
@@ -123,7 +125,7 @@ const valley = expression('(1 - x)^2 + 100*(y - x^2)^2')
 
 const adamOf = (name: string) => twins.find((twin) => twin.name === name) as Twin
 
-/** Options of the optimizer around the rule. */
+/** Options of the optimizer in addition to the rule. */
 const settings: readonly (readonly [name: string, twin: string, more: object, given: Given])[] = [
   [
     'schedules',
@@ -168,19 +170,19 @@ test('Adam as a custom rule compiles to four operations, and the kernels load sh
 })
 
 describe.each(variants)('custom rules on $name', (variant) => {
-  describe.each(dtypes)('with parameters in %s', (dtype) => {
+  describe.each(dtypes)('in %s', (dtype) => {
     test.each(twins)('compute the same bits as the built-in rule $name', (twin) => {
       expect(compare(twin, variant, dtype)).toBeNull()
     })
 
     test.each(settings)(
-      'compute the same bits as the built-in rules with the options “%s”: %s',
+      'compute the same bits as the built-in rules with “%s”: %s',
       (_, name, more, given) => {
         expect(compare(adamOf(name), variant, dtype, more, given)).toBeNull()
       },
     )
 
-    test('compute the same bits as the built-in rules with a delayed start and with sparse gradients', () => {
+    test('compute the same bits as the built-in rules with delayed starts and sparse gradients', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const values = (...numbers: number[]) => array(dtype, numbers)
@@ -216,7 +218,7 @@ describe.each(variants)('custom rules on $name', (variant) => {
       },
     )
 
-    test('compute the same bits as the built-in rules after save and load, and after a call of `set`', () => {
+    test('compute the same bits as the built-in rules after save, load and `set`', () => {
       const { own, built, options } = adamOf('own-adam')
       const { name: _, ...engine } = variant
       const again = (one: Optimizer<Tensors>) => Optimizer.load<Tensors>(structuredClone(one.save()), engine)

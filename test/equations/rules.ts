@@ -1,4 +1,4 @@
-/** Built-in rules written as equations, which have the bits of the built-in rule of the same name. */
+/** Built-in rules written as equations. The equations have the same bits as the built-in rule of the same name. */
 
 import {
   adabelief,
@@ -33,13 +33,13 @@ import {
 
 type Options = Readonly<Record<string, unknown>>
 
-/** Equations, and the options that they share with a built-in rule. */
+/** Equations, and the options that the equations share with a built-in rule. */
 export interface Twin {
   readonly name: string
   readonly own: (options?: Options) => Rule
   readonly built: (options?: Options) => Rule
   readonly options: Options
-  /** Whether the elements of a tensor depend on each other. */
+  /** Whether an element's update depends on other elements of the tensor. */
   readonly sums: boolean
 }
 
@@ -54,7 +54,7 @@ const moments = {
   scalars: { p1: 1, p2: 1 },
 } as const
 
-/** The pipeline does not add 0·θ, so a gradient of −0 stays −0. */
+/** The pipeline does not add 0·θ, so a gradient of −0 remains −0. */
 const coupled = 'g = weightDecay > 0 ? g + weightDecay*theta : g'
 const products = `p1 = p1*beta1
   p2 = p2*beta2`

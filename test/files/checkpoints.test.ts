@@ -1,4 +1,7 @@
-/** Checkpoints: the newest intact one is found, whatever happened to the others and whenever a process was killed. */
+/**
+ * Checkpoints: a search finds the newest intact checkpoint, even if other checkpoints are damaged or a process was
+ * killed at any time.
+ */
 
 import { spawn } from 'node:child_process'
 import {
@@ -91,7 +94,7 @@ test('a search for the newest checkpoint skips a damaged file and prints a warni
   expect(onWarning.mock.calls[0][0]).toContain(`${paths[2]} is damaged and was skipped: tensor state/v/w`)
   writeFileSync(paths[0], 'x')
   expect(await kept.latest()).toBeNull()
-  // Other files stay, and files of a killed process are removed.
+  // Other files remain, and files of a killed process are removed.
   const left = join(folder, '000009-step-9.safetensors.01234567.tmp')
   writeFileSync(left, 'x')
   await kept.save(optimizer)
@@ -109,7 +112,7 @@ test('each flipped bit in a checkpoint file is detected or has no effect', async
   const expected = JSON.stringify({ ...whole, path: '' })
   const silent: number[] = []
   const harmless: number[] = []
-  // Several folders, because most of the time is spent waiting for the disk.
+  // The test uses several folders, because most of the time is spent waiting for the disk.
   const LANES = 8
   const lane = async (k: number) => {
     const kept = checkpoints(join(folder, `${k}`), { onWarning() {} })
@@ -136,7 +139,7 @@ test('the newest intact checkpoint is found while another process saves', async 
   await kept.save(fresh(), { step: 1 })
   const { readdir } = promises
   let saves = 0
-  // The folder changes after every listing.
+  // The folder changes after each listing.
   const other = async () => {
     const names = await readdir(folder)
     if (++saves <= 3) renameSync(join(folder, names[0]), join(folder, `00000${saves + 1}-step-1.safetensors`))
@@ -229,7 +232,7 @@ describe('the value `extra` of a checkpoint', () => {
     await checkpoints<unknown>(folder).save(fresh(), { extra })
     return (await checkpoints<unknown>(folder).latest())?.extra
   }
-  /** A checkpoint whose checksums are correct, with any text as extra. */
+  /** A checkpoint with any text as `extra` and correct checksums. */
   const fileWith = async (text: string) => {
     const metadata = { 'checkpoint.step': '1', 'checkpoint.metrics': '{}', 'checkpoint.extra': text }
     mkdirSync(folder, { recursive: true })
@@ -264,7 +267,7 @@ describe('the value `extra` of a checkpoint', () => {
     expect(await extraOf(deep)).toStrictEqual(deep)
   })
 
-  test('is undefined if the file contains no such value, as in files of earlier releases', async () => {
+  test('is undefined in a file without the value, as in earlier releases', async () => {
     expect(await extraOf(undefined)).toBeUndefined()
     const file = await openFile(join(folder, '000001-step-0.safetensors'))
     expect([...file.metadata.keys()].filter((key) => key.startsWith('checkpoint.'))).toEqual([
@@ -291,7 +294,7 @@ describe('the value `extra` of a checkpoint', () => {
     expect((await kept.latest())?.extra).toStrictEqual({ list: [1], epoch: 1 })
   })
 
-  test('can store the state of a random generator, so that a resumed run draws the same numbers', async () => {
+  test("can store a random generator's state, which a resumed run continues", async () => {
     const losses: number[] = []
     const train = (optimizer: ReturnType<typeof fresh>, draw: ReturnType<typeof random>, until: number) => {
       while (optimizer.updates < until) {
@@ -381,7 +384,7 @@ describe('the value `extra` of a checkpoint', () => {
       'checkpoint.extra: expected another key than __proto__',
     ],
     ['a number that overflows', '[1e999]', 'checkpoint.extra[0]: expected null'],
-  ])('is reported as damaged if the file contains %s', async (_, text, reason) => {
+  ])('is reported as damaged if the file stores %s', async (_, text, reason) => {
     const path = await fileWith(text)
     const found = await checkpoints(folder, {
       onWarning: (message) => expect(message).toContain(reason),
@@ -399,11 +402,11 @@ describe('the value `extra` of a checkpoint', () => {
 
 const KILLS = Number(process.env.ANTIGRAD_TEST_KILLS ?? 12)
 
-test(`the previous or the new checkpoint is intact if the process is killed after a random number of bytes, ${KILLS} times`, async () => {
+test(`the previous or the new checkpoint is intact if the process is killed during a save, ${KILLS} times`, async () => {
   const draw = random(7)
   let last = 0
   for (let kill = 0; kill < KILLS; kill++) {
-    // A checkpoint has 25 kB, and a process writes several.
+    // A checkpoint has 25 kB, and a process writes several checkpoints.
     const bytes = Math.floor(draw() * 80_000)
     const child = spawn(process.execPath, [join(home, 'test/files/killed-process.mjs'), folder, `${bytes}`], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -414,7 +417,7 @@ test(`the previous or the new checkpoint is intact if the process is killed afte
     })
     const signal = await new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)))
     expect(signal).toBe('SIGKILL')
-    // A reported checkpoint is on disk, and the next one may be.
+    // A reported checkpoint is on disk, and the next checkpoint may also be on disk.
     const done = Number(told.trim().split('\n').at(-1) || last)
     const found = await checkpoints(folder, { onWarning: (message) => expect(message).toBe('') }).latest()
     const step = found?.step ?? 0

@@ -32,7 +32,7 @@ interface Contents {
 }
 const { files, malformed, odd }: Contents = JSON.parse(`${bytesOf('contents.json')}`)
 
-/** Numbers as in contents.json, including values that JSON lacks. */
+/** Numbers as in contents.json, including values that JSON cannot represent. */
 const shown = (value: number | bigint, dtype: string): unknown =>
   dtype === 'BOOL'
     ? value === 1
@@ -44,7 +44,7 @@ const shown = (value: number | bigint, dtype: string): unknown =>
           ? value
           : `${value}`.replace('Infinity', 'inf').replace('NaN', 'nan')
 
-/** From a path, and as a page reads them. */
+/** Opens a file from a path, and in the way of a web page. */
 const ways = [
   ['a path', (file: string) => openFile(new URL(file, folder))],
   ['a Blob', (file: string) => openFile(new Blob([bytesOf(file)]))],
@@ -137,7 +137,7 @@ test.each([
     expect(stderr).toBe('')
     const [name, mib] = stdout.trim().split(' ')
     expect(name).toBe('FileError')
-    // The bytes, the decoded text, and Node's own memory.
+    // The memory contains the bytes, the decoded text, and Node's own data.
     expect(Number(mib)).toBeLessThan(500)
   },
 )
@@ -170,7 +170,7 @@ test("the function openFile returns a tensor as bytes if no typed array matches 
 })
 
 describe('half-precision formats', () => {
-  /** All float16 values by definition. */
+  /** All float16 values by the definition of the format. */
   const all = Array.from({ length: 0x7c01 }, (_, bits) =>
     bits < 0x400
       ? bits / 2 ** 24

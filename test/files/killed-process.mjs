@@ -1,6 +1,6 @@
-// A process that resumes from the newest checkpoint and writes further ones, until it has written a given number of
-// bytes. It is then killed while writing, or between writing, syncing and renaming, each of which counts as 4,000
-// bytes.
+// A process that resumes from the newest checkpoint and writes further checkpoints, until a given number of bytes has
+// been written. The process is then killed during or between writing, syncing and renaming. Syncing and renaming each
+// count as 4,000 bytes.
 import { mkdirSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { adam, Optimizer } from 'antigrad'

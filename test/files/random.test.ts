@@ -1,6 +1,6 @@
 /**
- * Files of random runs that continue while they are written. A file contains the state at the call, including averages
- * and slow weights. ANTIGRAD_TEST_FILES sets the number of runs, and ANTIGRAD_TEST_SEED the seed.
+ * Files of random runs that continue while the files are written. A file contains the state at the call, including
+ * averages and slow weights. ANTIGRAD_TEST_FILES sets the number of runs, and ANTIGRAD_TEST_SEED sets the seed.
  */
 
 import {
@@ -155,7 +155,7 @@ class Run {
       case 'set':
         return optimizer.set({ lr: 0.05 } as never)
       case 'restore':
-        // An extended model differs from the saved one.
+        // The extended model differs from the saved model.
         if (this.#before !== undefined) optimizer.restore(this.#before, { partial: true })
         return
       case 'freeze':
@@ -182,7 +182,7 @@ test(`a file contains the optimizer's state at the time of the write call, in ${
     around,
     commands,
     async (rule, { average, lookahead, ...others }, commands) => {
-      // Rules that average already accept no other average.
+      // Rules with a built-in average accept no other average.
       const hasOwn = rule.name === 'scheduleFreeSgd'
       const run = new Run(rule, (hasOwn ? others : { average, lookahead, ...others }) as OptimizerOptions)
       for (const command of commands) {

@@ -1,4 +1,4 @@
-/** Runs as files: a file contains the state at the moment of the call, whatever happens meanwhile. */
+/** Runs as files: a file contains the state at the moment of the call, whatever happens during the write. */
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -54,7 +54,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 let count = 0
 const fresh = () => join(folder, `${count++}.safetensors`)
 
-describe.each(variants)("a file of an optimizer's run on $name", ({ name: _, ...engine }) => {
+describe.each(variants)("a run's file on $name", ({ name: _, ...engine }) => {
   test.each(dtypes)('continues a run that uses all features with the same bits, %s', async (dtype) => {
     const run = longRun(dtype, engine)
     goOn(run, 0, 33)
@@ -75,7 +75,7 @@ const savable = cases.filter(
 )
 
 test.each(savable)(
-  'a run with $name is unchanged after a save to a file and a load from the file',
+  'a run with $name is unchanged after being saved to a file and loaded again',
   async ({ rule, options }) => {
     const w = noise(1, 12, 'float32')
     const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32') }, rule, {
@@ -206,7 +206,7 @@ test.each(changes)(
     await change(optimizer, before)
     await writing
     expect(digest(await readFile(path))).toEqual(expected)
-    // A later save, halfway.
+    // A later save in the middle of the run.
     const later = digest(optimizer.save())
     const again = writeFile(path, optimizer)
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -255,7 +255,7 @@ const around: readonly (readonly [string, object])[] = [
 test.each(around)('steps during a file write do not affect the written file: %s', async (_, options) => {
   const rules = new Map(savable.map(({ rule }) => [rule.name, rule]))
   for (const rule of rules.values()) {
-    // Rules with their own averages exclude lookahead.
+    // Rules with a built-in average exclude lookahead.
     if ('lookahead' in options && JSON.stringify(rule).includes('scheduleFree')) continue
     const w = noise(1, 12, 'float32')
     const optimizer = new Optimizer({ w, b: noise(2, 3, 'float32'), c: noise(3, 5, 'float32') }, rule, {
@@ -285,7 +285,7 @@ const byRow: readonly (readonly [string, Rule, object])[] = [
   ['sgd with sums', sgd({ lr: 0.1, momentum: 0.9 }), { accumulate: 3 }],
 ]
 
-/** Rows that cross piece boundaries, unsorted and partly repeated. */
+/** Rows that cross piece boundaries, in random order and partly repeated. */
 test.each(byRow)(
   'steps with sparse gradients during a file write do not affect the written file: %s',
   async (_, rule, options) => {
@@ -369,7 +369,7 @@ describe('a step during a file write copies', () => {
   })
 })
 
-test('a file whose pieces are written concurrently contains the correct tensors', async () => {
+test('a file whose parts are written concurrently contains the correct tensors', async () => {
   const sizes = [5_000_001, 1, 3, 70_000, 0x100000, 2, 300_000]
   const params = Object.fromEntries(sizes.map((size, k) => [`p${k}`, numbers(k + 1, size)]))
   const optimizer = new Optimizer(params, sgd({ lr: 0.1 }))
@@ -386,7 +386,7 @@ test('a file whose pieces are written concurrently contains the correct tensors'
   }
 })
 
-test("two files that are written at the same time each contain the optimizer's state at the time of the write call", async () => {
+test('two files that are written at the same time each contain the state at the write call', async () => {
   const optimizer = large()
   const [first, second] = [fresh(), fresh()]
   const one = [digest(optimizer.save()), writeFile(first, optimizer)] as const
@@ -452,7 +452,7 @@ test('an existing file is kept until the new file is complete, and no temporary 
 })
 
 test.skipIf(process.platform === 'win32')(
-  'a symbolic link remains a link when the linked file is replaced, and the new file has the same permissions',
+  'a symbolic link remains a link when the linked file is replaced',
   async () => {
     const [path, link] = [fresh(), fresh()]
     await writeFile(path, large())
@@ -475,7 +475,7 @@ test.skipIf(process.platform === 'win32')(
     mkdirSync(join(inner, 'deep'), { recursive: true })
     const [first, second, through] = [fresh(), fresh(), join(folder, 'through')]
     symlinkSync(join(inner, 'deep'), through)
-    // Through another link, whose `..` refers to the folder that contains it.
+    // The path leads through another link. The `..` in the path refers to the folder that contains the target.
     symlinkSync('../target.safetensors', join(inner, 'deep', 'next'))
     symlinkSync(join(through, 'next'), first)
     symlinkSync(first, second)
@@ -515,7 +515,7 @@ test('an impossible file name causes a file-system error before anything is writ
 })
 
 test.skipIf(process.platform === 'win32')(
-  'a write does not replace a special file such as a device',
+  'a write does not replace special files, such as devices',
   async () => {
     const pipe = fresh()
     spawnSync('mkfifo', [pipe])
@@ -536,7 +536,7 @@ describe("damage to a run's file", () => {
   const optimizer = new Optimizer({ w: noise(1, 40, 'float32') }, sgd({ lr: 0.1, momentum: 0.9 }))
   optimizer.step({ w: noise(2, 40, 'float32') })
 
-  test('is detected in each byte of the file', async () => {
+  test('is detected at every byte of the file', async () => {
     const bytes = new Uint8Array(await (await toBlob(optimizer)).arrayBuffer())
     const saved = encode(optimizer.save())
     for (let at = 0; at < bytes.length; at++) {
@@ -544,7 +544,7 @@ describe("damage to a run's file", () => {
         bytes[at] ^= bit
         const read = await readFile(new Blob([bytes])).catch((error) => error)
         if (!(read instanceof FileError)) {
-          // Spaces after the header, and redundant digits, may change.
+          // Spaces after the header and redundant digits may change.
           expect(encode(read), `byte ${at}`).toBe(saved)
         }
         bytes[at] ^= bit
@@ -604,7 +604,7 @@ describe("damage to a run's file", () => {
 describe('the recorded file of the current version', () => {
   const checkpoint = JSON.parse(readFileSync(new URL('../data/checkpoint-3.json', import.meta.url), 'utf8'))
 
-  test.each(dtypes)('is read back as the checkpoint of the current version, %s', async (dtype) => {
+  test.each(dtypes)('is read back as the recorded checkpoint, %s', async (dtype) => {
     const file = new URL(`../data/run-3-${dtype}.safetensors`, import.meta.url)
     const saved = decode(JSON.stringify(checkpoint[dtype].saved))
     if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file))

@@ -1,6 +1,7 @@
 /**
- * Optimizers of PyTorch. `data/torch` contains each rule's state after the update `savedAfter` of the runs in
- * `data/groups.json`, as the Python lines in docs/files.md write it. The runs continue here and back in PyTorch.
+ * PyTorch optimizers. `data/torch` contains each rule's state after the update `savedAfter` of the runs in
+ * `data/groups.json`, as the Python lines in docs/files.md write the state. The runs continue in antigrad and again in
+ * PyTorch.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -42,7 +43,7 @@ describe.each(runs)('a PyTorch optimizer from $system', (run) => {
   test('continues in antigrad with an accuracy of 1e-12', async () => {
     const optimizer = await load()
     const updates = names.map((name) => optimizer.state[name].updates)
-    // PyTorch's SGD has no count.
+    // PyTorch's SGD has no update count.
     expect(updates).toEqual(run.system === 'torch.optim.SGD' ? [1, 1, 1] : [8, 6, 3])
     const largest = run.parameters[0].map((values) => values.map(() => 0))
     run.parameters.forEach((all, t) => {
@@ -69,7 +70,7 @@ describe.each(runs)('a PyTorch optimizer from $system', (run) => {
     })
   })
 
-  test("is the same in tensors and parameter groups after antigrad writes the optimizer back to PyTorch's format", async () => {
+  test("keeps its tensors and parameter groups when antigrad writes PyTorch's format", async () => {
     const path = join(folder, 'back.safetensors')
     await toTorch(path, await load())
     const [back, given] = [await openFile(path), await openFile(fileOf(run))]
@@ -86,7 +87,7 @@ describe.each(runs)('a PyTorch optimizer from $system', (run) => {
     })
     expect(back.metadata.get('torch.optim')).toBe(given.metadata.get('torch.optim'))
     await Promise.all([back.close(), given.close()])
-    // The file contains the names by now.
+    // The file now contains the names.
     const again = Optimizer.load<Record<string, Float64Array>>(await fromTorch(path))
     expect(Object.keys(again.params)).toEqual(names)
   })
@@ -134,7 +135,7 @@ test.each<[string, unknown]>([
   await expect(fromTorch(fileOf(runs[0]), { names: given as never })).rejects.toThrow(OptionError)
 })
 
-/** A file of one parameter with this metadata. */
+/** A file with one parameter and the given metadata. */
 async function written(metadata: Readonly<Record<string, string>>): Promise<Blob> {
   const optimizer = new Optimizer({ 'params/0': Float32Array.of(1) }, adam())
   return toBlob(optimizer, { content: 'params', metadata })

@@ -327,7 +327,7 @@ function thrownBy(error: Error): never {
   throw error
 }
 
-test('a fit reads options, starting values and parameter entries once', () => {
+test('a fit reads each option, starting value and parameter entry once', () => {
   const reads = new Map<string, number>()
   const watched = <T extends object>(name: string, object: T): T =>
     new Proxy(object, {
@@ -422,7 +422,7 @@ describe('a fit with difficult input', () => {
     expect(fitReasons[many.reason[1]]).not.toBe('not-finite')
   })
 
-  test('reports parameters whose effects the data do not distinguish', () => {
+  test('reports parameters that the data cannot distinguish', () => {
     const one = fitOne(expression('(a + d)*exp(-b*t) + c'), data, { start: { ...start, d: 1 } })
     expect(one.reason).toBe('singular')
     expect([one.errors.a, one.errors.d]).toEqual([NaN, NaN])
@@ -442,7 +442,7 @@ describe('a fit with difficult input', () => {
     expect([one.reducedChiSquared, ...Object.values(one.intervals()).flat()].every(Number.isNaN)).toBe(true)
   })
 
-  test('reports that there are too few rows if weights of 0 exclude rows', () => {
+  test('reports too few rows if weights of 0 exclude rows', () => {
     expect(fitOne(decay, data, { start, weights: [1, 1, 0, 0, 0, 0] }).reason).toBe('too-few-points')
   })
 
@@ -486,7 +486,7 @@ describe('a method of a fit result', () => {
   })
 })
 
-test('a batch of fits needs little memory even if the first data array is much longer than the other arrays', () => {
+test('a batch of fits needs little memory even if one data array is much longer than the other arrays', () => {
   const [count, long] = [20_000, 5000]
   const list = (length: number) => Float64Array.from({ length }, (_, k) => k + 1)
   const columns = ['x', 'y'].map(() => Array.from({ length: count }, (_, fit) => list(fit === 0 ? long : 2)))
@@ -505,7 +505,7 @@ test('a batch of fits needs little memory even if the first data array is much l
   expect(most - before).toBeLessThan(64 * 1024 * 1024)
 })
 
-test('a fit moves a starting value to the nearest bound, and the message of a batch names the affected fit', () => {
+test('a fit moves a starting value to the nearest bound, and a message names the affected fit', () => {
   const beyond = { ...start, a: { start: 12, max: 9 }, b: { start: [1, 5], min: 0, max: 2 } }
   const fits = fitManySync(decay, { t, y: [y, y] }, { start: beyond })
   expect(fits.at(0).message).toBe('start a = 12 is out of bounds: moved to the bound')

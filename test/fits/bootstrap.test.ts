@@ -86,7 +86,7 @@ describe('the random draws of a bootstrap', () => {
   )
 
   test.each(kinds)(
-    'are equal in synchronous and asynchronous calls, in a single fit and in a part of a batch: %s',
+    'are equal in synchronous and asynchronous calls, in single fits and in parts of batches: %s',
     async (kind) => {
       const options = { kind, count: 30, seed: 7 }
       const whole = bootstrapSync(many, options)
@@ -103,7 +103,7 @@ describe('the random draws of a bootstrap', () => {
   )
 
   test.each(kinds)(
-    'do not change when replicates are added, and differ between seeds and between fits: %s',
+    'do not depend on the number of replicates, but differ between seeds and between fits: %s',
     (kind) => {
       const found = one()
       const [few, more] = [10, 25].map((count) => bootstrap(found, { kind, count }).values)
@@ -128,7 +128,7 @@ describe('the random draws of a bootstrap', () => {
     expect(Array.from(values.b.slice(37))).toEqual(expected)
   })
 
-  test('need memory only for the rows in use if a batch contains fits with few rows and with very many rows', () => {
+  test('need memory only for the rows in use', () => {
     const [short, long] = [dataOf(1, 9), dataOf(2, 150_000)]
     const two = fitManySync(decay, { t: [short.t, long.t], y: [short.y, long.y] }, { start })
     const before = process.memoryUsage().arrayBuffers
@@ -164,7 +164,7 @@ describe('a bootstrap replicate', () => {
     expect(both).toBeLessThan(130)
   })
 
-  test('with the kind `residuals` is a fit to the curve plus resampled residuals that are centered and scaled', () => {
+  test('with the kind `residuals` is a fit to the curve plus resampled residuals, centered and scaled', () => {
     const found = fitOne(models.line(), { x: [0, 1, 2, 3], y: [0, 1.5, 1.5, 3] })
     const pool = Array.from(found.residuals, (r) => r * Math.sqrt(4 / 2))
     const { values } = bootstrap(found, { count: 400 })
@@ -192,7 +192,7 @@ describe('a bootstrap replicate', () => {
   })
 
   test.each([...kinds, 'counts'] as const)(
-    'leads to the theoretical standard errors of a straight line: %s',
+    'reproduces the theoretical standard errors of a straight line: %s',
     (kind) => {
       const next = random(3)
       const x = Array.from({ length: 60 }, (_, k) => k / 10)
@@ -470,7 +470,7 @@ describe('bootstrap calls', () => {
     [{ fitOffset: -1 }, 'fitOffset'],
     [{ cuont: 5 }, 'options'],
   ]
-  test.each(wrong)('are refused if they are invalid: %j', async (options, argument) => {
+  test.each(wrong)('are refused if invalid: %j', async (options, argument) => {
     const isRight = (error: unknown) => error instanceof OptionError && error.argument === argument
     const caught = (call: () => unknown) => {
       try {
@@ -484,7 +484,7 @@ describe('bootstrap calls', () => {
     await expect(bootstrap(many, options as BootstrapOptions)).rejects.toSatisfy(isRight)
   })
 
-  test('are refused for residuals of counts, for invalid levels and methods, and for values that are not fits', () => {
+  test('are refused for residuals of counts, invalid levels and methods, and invalid fits', () => {
     const counts = fitOne(models.line(), { x: [0, 1, 2, 3], y: [3, 5, 9, 9] }, { loss: 'poisson' })
     expect(() => bootstrap(counts)).toThrow(/^kind: expected 'cases' or 'parametric' for counts/)
     const refits = bootstrap(found, { count: 5 })
@@ -495,7 +495,7 @@ describe('bootstrap calls', () => {
     expect(() => bootstrapSync(many, { count: 5 }).at(1)).toThrow(/^fit: expected an integer from 0 to 0/)
   })
 
-  test('are refused if the replicates would exceed the memory', () => {
+  test('are refused if the replicates would exceed the available memory', () => {
     const y = Array.from({ length: 2000 }, () => dataOf(5, 9).y)
     const wide = fitManySync(decay, { t: dataOf(5, 9).t, y }, { start })
     expect(() => bootstrapSync(wide, { count: 100_000 })).toThrow(

@@ -76,7 +76,7 @@ describe('the function compare', () => {
     expect(pValue).toBe(fSurvival(statistic, 1, Infinity))
   })
 
-  test('detects that one exponential is nested in a sum of two exponentials, and a line only as a limit', () => {
+  test('detects that one exponential is nested in two exponentials, and that a line is only a limit', () => {
     const { test, degreesOfFreedom, pValue, message } = compare(one, two)
     expect([test, degreesOfFreedom, message]).toEqual(['F', [2, 26], ''])
     expect(pValue).toBeLessThan(1e-15)
@@ -146,8 +146,8 @@ test('the function compare accepts fits with derived, positive and fixed paramet
   expect(pValue).toBeLessThan(1e-9)
 })
 
-describe('in special cases, the function compare', () => {
-  test('reports AICc but omits the test for two models with the same number of parameters', () => {
+describe('for unsuitable fits, the function compare', () => {
+  test('omits the test but reports AICc if the models have equally many parameters', () => {
     const data = { t, y: decays }
     const straight = compare(fitOne(models.line({ x: 't' }), data), one)
     expect([straight.fullModel, straight.test, straight.statistic]).toEqual([null, null, Number.NaN])
@@ -166,7 +166,7 @@ describe('in special cases, the function compare', () => {
     expect([Number.isFinite(aicc[0]), aicc[1]]).toEqual([true, Number.NaN])
   })
 
-  test('omits the test for a reduced model whose residuals are rounding errors', () => {
+  test('omits the test if the residuals of the reduced model are rounding errors', () => {
     const exact = { x, y: x.map((at) => 3 * at + 0.1) }
     const { test, message } = compare(
       fitOne(models.line(), exact),
@@ -178,7 +178,7 @@ describe('in special cases, the function compare', () => {
     ])
   })
 
-  test('omits the test for a full model without degrees of freedom, and omits AICc if there are too few rows', () => {
+  test('omits the test if the full model has no degrees of freedom', () => {
     const few = { x: [0, 1, 2], y: [1, 2, 4] }
     const { test, message } = compare(
       fitOne(models.line(), few),
@@ -187,7 +187,7 @@ describe('in special cases, the function compare', () => {
     expect([test, message]).toEqual([null, 'b has no degrees of freedom; too few rows for AICc'])
   })
 
-  test('omits the test for a full model in another local minimum', () => {
+  test('omits the test if the full model converged to another local minimum', () => {
     const valley = noisy((at) => Math.sin(3 * at), 5)
     const data = { t, y: valley }
     const simple = fitOne(expression('sin(w*t)'), data, { start: { w: 3 } })
@@ -197,7 +197,7 @@ describe('in special cases, the function compare', () => {
     expect(message).toMatch(/^b has more parameters and a larger χ²/)
   })
 
-  test('adds a remark to the test result if the reduced model lies at a bound of the full model', () => {
+  test('adds a remark if the reduced model lies at a bound', () => {
     const model = expression('a*exp(-b*t) + c')
     const start = { a: 4, b: 1, c: { start: 1, min: 0 } }
     const data = { t, y: noisy((at) => 4 * Math.exp(-at) + 1, 2) }
@@ -225,7 +225,7 @@ describe('the function compare for fits of groups', () => {
   ]
   const own = fitManySync(model, data)
 
-  test('computes one F test over all groups for local, shared and partly shared parameters', () => {
+  test('computes one F test over all groups for local and shared parameters', () => {
     for (const [reduced, full, above, chiSquared, below] of [
       [plateaus, own, 10, own.chiSquared.reduce((sum, x) => sum + x), 24],
       [three, plateaus, 5, plateaus.chiSquared, plateaus.degreesOfFreedom],

@@ -20,7 +20,7 @@ describe.each([
   ['known', true, (chiSquared: number, level: number) => chiSquared - 2 * Math.log(1 - level)],
 ] as const)('with %s σ,', (_, absoluteSigma, limit) => {
   test.each([0.5, 0.95, 0.999])(
-    'a fit with both parameters fixed on the contour has the χ² of the confidence level %d',
+    'a fit with both parameters fixed on the contour reaches the χ² of the level %d',
     (level) => {
       const found = decay({ absoluteSigma })
       const { points, reasons, message, lowerMinimum } = contour(found, 'k', 'a', { level, points: 16 })

@@ -29,7 +29,7 @@ describe.each(cases)('for the model $name,', (one) => {
   const y = simulate(one, SETS)
   const ours = fitted(one, y)
 
-  test('a profile interval contains the true parameter if and only if χ² at the true parameter is below the threshold', () => {
+  test('χ² at the true value decides whether a profile interval contains the value', () => {
     const { model, of, x, isKnown } = one
     const truth: Readonly<Record<string, number>> = one.truth
     const sigma = sigmaOf(one)
@@ -48,7 +48,7 @@ describe.each(cases)('for the model $name,', (one) => {
     expect(others).toBeLessThanOrEqual(1)
   })
 
-  test('profile intervals contain the true value in at least nine of ten data sets, even if Wald intervals do not', () => {
+  test('profile intervals contain the true value in at least nine of ten data sets', () => {
     const { wald, profile, failed } = coverageOf(one, ours)
     expect(failed).toBeLessThan(SETS / 50)
     // Three standard deviations for 400 draws.

@@ -44,7 +44,7 @@ describe('a derived quantity', () => {
     )
   })
 
-  test('has a standard error computed from the covariance matrix, and may be constant or depend on other derived quantities', () => {
+  test('has a standard error from the covariance matrix, and may depend on other derived quantities', () => {
     const { values, errors, covariance, free } = fitOne(hill, { x: dose, y: curve(1) }, options)
     const [top, bottom] = [free.indexOf('top'), free.indexOf('bottom')]
     const variance = covariance[top][top] + covariance[bottom][bottom] - 2 * covariance[top][bottom]
@@ -127,7 +127,7 @@ describe('a derived quantity', () => {
     expect(typeof intervals).toBe('function')
   })
 
-  test('in a shared fit has the standard error NaN in each group in which the quantity is NaN', () => {
+  test('has the standard error NaN in each group in which the quantity is NaN', () => {
     const data = { x: dose, y: [curve(1), curve(2)] }
     const derived = { none: 'sqrt(-1)', negative: 'sqrt(-top)', two: '2' }
     const found = fitSharedSync(hill, data, { shared: ['bottom'], start, derive: derived })

@@ -121,7 +121,7 @@ describe('a large batch of sinusoid fits', () => {
       { start: { a: 1, b: 1, c: 0 }, method: ruleMethod(gradientDescent({ lr: 2 })), maxIterations: 40 },
     ],
   ] satisfies [string, FitManyOptions][])(
-    'leads to bit-identical results on all engines with %s',
+    'has bit-identical results on all engines with %s',
     (_, options) => {
       for (const name of ['sin', 'cos', 'tan']) {
         const wave = expression(`a*${name}(b*t) + c`)
@@ -251,7 +251,7 @@ describe('an asynchronous call of fitMany', () => {
   })
 })
 
-test('memory use grows with the number of fits only because of the inputs and results', () => {
+test('memory use grows with the number of fits only by the memory of inputs and results', () => {
   // The peak memory of a separate process. Both counts fill a batch.
   const program = (count: number) => `
     import { fitManySync } from ${JSON.stringify(new URL('../../dist/fits/index.js', import.meta.url))}

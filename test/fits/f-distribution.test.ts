@@ -55,7 +55,7 @@ describe('a tail probability of the F distribution', () => {
     }
   })
 
-  test('equals 1 minus the central probability of the t distribution for one numerator degree of freedom', () => {
+  test('equals a two-sided probability of the t distribution for one numerator degree of freedom', () => {
     for (const f of [1e-9, 0.1, 3.9, 4, 4.1, 30]) {
       for (const below of [1, 4, 2000, Infinity]) {
         expect(fProbability(f, below) + fSurvival(f, 1, below)).toBeCloseTo(1, 14)

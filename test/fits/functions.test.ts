@@ -77,7 +77,7 @@ describe('a function model', () => {
     }),
   }
 
-  test.each(Object.entries(forms))('leads to the same fit as an equivalent expression: %s', (name, found) => {
+  test.each(Object.entries(forms))('gives the same fit as an equivalent expression: %s', (name, found) => {
     expectSame(found, wanted)
     expect(found.values.half).toBeCloseTo(wanted.values.half, 7)
     expect(found.errors.half).toBeCloseTo(wanted.errors.half, 6)
@@ -104,7 +104,7 @@ describe('a function model', () => {
     expect(count('a function of a row')).toBe(count('a function of all rows'))
   })
 
-  test('leads to the same curve, band and residuals as an equivalent expression', () => {
+  test('gives the same curve, band and residuals as an equivalent expression', () => {
     const found = forms['a function of a row']
     expect(found.predict({ t: [0, null as never, 2.5] })[1]).toBeNaN()
     for (const at of [undefined, { t: [0, 2.5] }]) {
@@ -375,7 +375,7 @@ describe("a user's model function", () => {
     for (const row of found.residuals) expect(Math.abs(row)).toBeLessThan(1)
   })
 
-  test('with a NaN result causes an error message at the start, or a shorter step in a later iteration', () => {
+  test('with a NaN result causes an error at the start, or a shorter step later', () => {
     const lost = fitOne((p: Decay, x: number) => (x === 3 ? Number.NaN : decay(p, x)), data, { start })
     expect(lost.reason).toBe('not-finite')
     expect(lost.message).toBe('row 3, where t = 3: the model is NaN where the fit starts')

@@ -35,7 +35,7 @@ describe('model-dependent weights in a fit', () => {
     ['1/(4 + (0.1*f)^2)', (f) => 1 / (4 + (0.1 * f) ** 2)],
     ['t < 3 ? 1 : 1/(t*f)', (f, t) => (t < 3 ? 1 : 1 / (t * f))],
   ])(
-    'lead to the same fit as constant weights that are computed at the final point: %s',
+    'give the same fit as constant weights whose values are computed at the final point: %s',
     (weights, weigh) => {
       const found = fitOne(decay, data, { start, weights, tolerance: 1e-14 })
       const other = byHand(weigh, 60)
@@ -62,7 +62,7 @@ describe('model-dependent weights in a fit', () => {
     expect(sigma.chiSquared / weights.chiSquared).toBeCloseTo(100, 8)
   })
 
-  test('lead to the same fit as constant weights if the formula is constant', () => {
+  test('give the same fit as constant weights if the formula is constant', () => {
     const plain = fitOne(decay, data, { start, weights: t.map(() => 4), tolerance: 1e-14 })
     const same = fitOne(decay, data, { start, weights: '4', tolerance: 1e-14 })
     expect(same.values.b / plain.values.b).toBeCloseTo(1, 10)
@@ -70,7 +70,7 @@ describe('model-dependent weights in a fit', () => {
     expect(same.chiSquared / plain.chiSquared).toBeCloseTo(1, 12)
   })
 
-  test('lead to the correct standard errors for repeated measurements, unlike equal weights', () => {
+  test('give the correct standard errors for repeated measurements, unlike equal weights', () => {
     const sets = Array.from({ length: 1500 }, (_, k) => measured(10 + k))
     const found = fitManySync(decay, { t, y: sets }, { start, weights: '1/f^2' })
     const plain = fitManySync(decay, { t, y: sets }, { start })
@@ -89,7 +89,7 @@ describe('model-dependent weights in a fit', () => {
     }
   })
 
-  test('lead to the same fits in batches, in single calls, in asynchronous calls and on every engine', async () => {
+  test('give the same fits in batched, single and asynchronous calls on every engine', async () => {
     const sets = Array.from({ length: 20 }, (_, k) => measured(30 + k).slice(0, 20 + (k % 3)))
     const options = { start, weights: '1/f^2' } as const
     const all = { t: sets.map(({ length }) => t.slice(0, length)), y: sets }

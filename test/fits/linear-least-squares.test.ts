@@ -71,7 +71,7 @@ describe.each([true, false])('the function bestOf with hasOffset = %s', (hasOffs
     fc.assert(fc.property(seed, fc.integer({ min: 1, max: 3 }), fc.constantFrom(0, 1, 20), check))
   })
 
-  test('selects the first of several equally good candidates, and selects a candidate in every case', () => {
+  test('selects the first of several equally good candidates, and always selects a candidate', () => {
     const candidates = [1, 2, -3]
     const fill = (factor: number, [to]: readonly Float64Array[]) => to.set(column(5).map((x) => factor * x))
     for (const y of [column(6), column(5), constant, new Float64Array(rows)]) {
@@ -88,7 +88,7 @@ test('the function finiteRows returns the finite rows in sorted order, and at le
   expect(finiteRows([-1, 2, 3], [1, 1, 1], (at) => at > 0).x).toEqual(Float64Array.of(2, 3))
 })
 
-test('sorting in slices is stable and leads to the same order as sorting in one call', () => {
+test('sorting in slices is stable and gives the same order as sorting in one call', () => {
   const check = (seed: number, length: number) => {
     const keys = noise(seed, length, 'float64').map((x) => Math.round(20 * x))
     const places = Uint32Array.from({ length }, (_, place) => place)
@@ -107,7 +107,7 @@ test('sorting in slices is stable and leads to the same order as sorting in one 
     check(length, length)
 })
 
-test('guesses of starting values are equal if the computation runs in one slice or in several slices', () => {
+test('guesses of starting values are the same in one slice and in several slices', () => {
   const length = 2 * ROWS_PER_SLICE + 5
   const x = Array.from({ length }, (_, row) => row / length)
   const { slope, intercept } =

@@ -25,7 +25,7 @@ function peaks(count: number, isLinear: boolean) {
 }
 
 describe('an expression with many parameters', () => {
-  test('leads to the same fit with 17 parameters as with 16 parameters and a fixed parameter', () => {
+  test('has the same fit with 17 parameters as with 16 parameters and a constant', () => {
     const { x, y, text, start } = peaks(8, false)
     const found = fitOne(expression(text), { x, y }, { start })
     expect([found.reason, found.free.length]).toEqual(['converged', 17])
@@ -48,7 +48,7 @@ describe('an expression with many parameters', () => {
     expect(bootstrap(found, { count: 5 }).failed).toBe(0)
   })
 
-  test('has a bit-identical fit with 17 parameters on every engine and for every number of threads', () => {
+  test('has a bit-identical fit with 17 parameters on every engine', () => {
     const { x, y, text, start } = peaks(8, false)
     // Enough rows for two threads, and for more than one chunk.
     const repeated = (numbers: readonly number[]) => Array.from({ length: 600 }, () => numbers).flat()
@@ -87,7 +87,7 @@ describe('an expression with many parameters', () => {
     expect(() => contour(found, 'h1', 'h2')).toThrow('at most 32')
   }, 120_000)
 
-  test('can be fitted to many data sets, one after the other', async () => {
+  test('can be fitted to many data sets in succession', async () => {
     const { x, y, text, start, heights } = peaks(16, true)
     const others = y.map((value) => 2 * value)
     const all = await fitMany(expression(text), { x, y: [y, others] }, { start: start as never })
@@ -98,7 +98,7 @@ describe('an expression with many parameters', () => {
     }
   })
 
-  test('leads to a singular fit if the data do not determine all parameters', () => {
+  test('has a singular fit if the data do not determine all parameters', () => {
     const { x, y, text, start } = peaks(16, true)
     const unseen = fitOne(
       expression(`${text} + 0*nothing`),

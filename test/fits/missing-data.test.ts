@@ -75,11 +75,11 @@ const cases: readonly (readonly [string, FitOptions])[] = [
   ['a first-order rule', { start, method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 500 }],
 ]
 
-describe.each(cases)('for missing data in a fit of the kind “%s”,', (_, options) => {
+describe.each(cases)('for missing data in the fit “%s”,', (_, options) => {
   const left = { t: t.filter(stays), y: y.filter(stays) }
   const alone = fitOne(decay, left, options)
 
-  test('no bit of the fit depends on the contents of rows with weight 0', () => {
+  test('the contents of rows with weight 0 affect no bit of the fit', () => {
     const weights = t.map((_, row) => (out.includes(row) ? 0 : 1))
     for (const data of [
       { t, y: spoiled(y) },
@@ -113,7 +113,7 @@ describe.each(cases)('for missing data in a fit of the kind “%s”,', (_, opti
     expect([mixed.observations, mixed.droppedRows]).toEqual([12, 2])
   })
 
-  test("the fit ends with the reason 'not-finite' without the option missing: 'drop', even if the model ignores NaN", () => {
+  test("the fit ends with the reason 'not-finite' unless the option missing is 'drop'", () => {
     for (const data of [
       { t, y: spoiled(y, [null, 1, 1]) },
       { t: spoiled(t, [NaN, 1, 1]), y },
@@ -209,7 +209,7 @@ describe('a batch with missing data', () => {
       'by a first-order rule',
       { missing: 'drop', method: ruleMethod(adam({ lr: 0.05 })), maxIterations: 200 },
     ],
-  ])('leads to the same results as single fits on every engine and instruction set: %s', (_, options) => {
+  ])('gives the same results as single fits on every engine and instruction set: %s', (_, options) => {
     const many = fitManySync(decay, { t, y: wells }, { start, ...options })
     for (const [i, column] of wells.entries()) {
       const own = options.weights === weights ? { weights: weights[i] } : {}
@@ -229,7 +229,7 @@ describe('a batch with missing data', () => {
     for (const engine of ['wasm', 'typescript'] as const) expect(all({ ...options, engine })).toBe(first)
   })
 
-  test('leads to the same results if the rows that all fits drop are removed beforehand', () => {
+  test('gives the same results after the removal of rows that every fit drops', () => {
     const full = wells.map((column) => column.map((value) => value ?? 1).map((value) => value || 1))
     const left = (column: readonly number[]) => column.filter((_, row) => shared[row] > 0)
     const one = fitManySync(decay, { t, y: full }, { start, weights: shared })
@@ -237,7 +237,7 @@ describe('a batch with missing data', () => {
     for (let i = 0; i < count; i++) expect(found(one.at(i))).toBe(found(other.at(i)))
   })
 
-  test('leads to the same results in an asynchronous call', async () => {
+  test('gives the same results in synchronous and asynchronous calls', async () => {
     const many = await fitMany(decay, { t, y: wells }, { start, missing: 'drop' })
     expect(Array.from(many.reason, (_, i) => found(many.at(i)))).toEqual(
       wells.map((column) => found(fitOne(decay, { t, y: column }, { start, missing: 'drop' }))),

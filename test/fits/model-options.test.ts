@@ -38,7 +38,7 @@ describe('the origin of a model', () => {
     expect(fitOne(models.exponential(), { x: years, y: decay }).values.amplitude).toBeGreaterThan(1e170)
   })
 
-  test('can lie in the middle of a parabola over milliseconds, and then all digits are preserved', () => {
+  test('can lie in the middle of a parabola over milliseconds, which preserves all digits', () => {
     const far = fitOne(models.polynomial({ origin: 'auto' }), { x: stamps, y: parabola })
     const here = fitOne(models.polynomial(), { x: stamps.map((x) => x - far.values.origin), y: parabola })
     expect([far.reason, far.values.origin]).toEqual(['converged', 1.7e12 + 5e7])
@@ -69,7 +69,7 @@ describe('a frequency range of the sinusoid model', () => {
   const wave = (frequency: number) =>
     x.map((at) => Math.sin(2 * Math.PI * frequency * at + 0.3) + 0.05 * normal())
 
-  test('limits the search for the frequency, and the message reports an equally good frequency in the range', () => {
+  test('limits the search, and a message reports another equally good frequency', () => {
     const y = wave(0.8)
     const high = fitOne(models.sinusoid({ frequency: [0.6, 1] }), { x, y })
     near(high.values.frequency, 0.8, high.errors.frequency)
@@ -78,7 +78,7 @@ describe('a frequency range of the sinusoid model', () => {
     expect(both.message).toMatch(/^the frequency (0\.8|0\.2)\d* fits as well or nearly so$/)
   })
 
-  test('lets the fit find frequencies above half of the usual sampling rate for irregularly sampled data', () => {
+  test('permits frequencies above half of the usual sampling rate for irregular samples', () => {
     const at = Array.from({ length: 60 }, () => 10 * next())
     const y = at.map((x) => Math.sin(2 * Math.PI * 7.3 * x) + 0.1 * normal())
     const found = fitOne(models.sinusoid({ frequency: [5, 10], origin: 'auto' }), { x: at, y })
@@ -86,7 +86,7 @@ describe('a frequency range of the sinusoid model', () => {
     expect([found.reason, found.message]).toEqual(['converged', ''])
   })
 
-  test('leads to a message if another frequency in the range fits better than the result', () => {
+  test('causes a message if another frequency in the range fits better', () => {
     const y = wave(0.13)
     const found = fitOne(models.sinusoid(), { x, y }, { start: { frequency: 0.3 } })
     expect(found.reason).toBe('converged')

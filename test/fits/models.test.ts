@@ -406,7 +406,7 @@ describe.each(all)('the model %s', (_, own) => {
     }
   })
 
-  test(`converges from the guess to the same fit as from the true parameters in at least 99% of ${SETS} noisy data sets`, () => {
+  test(`finds the same fit from the guess as from the truth in at least 99% of ${SETS} data sets`, () => {
     const draw = drawing(3)
     const sets = Array.from({ length: SETS }, () => measured(own, draw))
     const data = { x: sets.map(({ x }) => x), y: sets.map(({ y }) => y) }
@@ -566,7 +566,7 @@ function guessOf({ guess }: FitModel, x: ArrayLike<number>, y: ArrayLike<number>
 }
 
 test.each([1.5, -1.5])(
-  'the guess of logEC50 is the logarithm of the dose at half height of an asymmetric curve with slope %d',
+  'the guess of logEC50 is the logarithm of the dose at half height, with slope %d',
   (steep) => {
     const x = evenly(25, -2, 2).map((log) => 10 ** log)
     const y = x.map((dose) => 1 + 4 * (1 + (0.7 / dose) ** steep) ** -0.5)

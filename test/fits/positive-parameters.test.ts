@@ -23,8 +23,8 @@ const seeds = fc.nat(1e6)
 const check = (hold: (seed: number) => void, numRuns = 40) =>
   fc.assert(fc.property(seeds, hold), { numRuns, seed: 5 })
 
-describe('a parameter with the option positive', () => {
-  test("takes the same steps, bit for bit, as a model in terms of the parameter's logarithm", () => {
+describe('a positive parameter', () => {
+  test("takes the same steps as the parameter's logarithm in a rewritten model, bit for bit", () => {
     const other = expression('exp(a)*exp(-exp(b)*t) + c')
     check((seed) => {
       const one = fitOne(decay, dataOf(seed), { start })
@@ -48,7 +48,7 @@ describe('a parameter with the option positive', () => {
     })
   })
 
-  test('leads to the same value, standard error, covariances, bands and replicates as without the option', () => {
+  test('has the same value, covariances, bands and replicates as without the option', () => {
     check((seed) => {
       const one = tight(seed)
       const other = tight(seed, { start: { a: 1, b: 1, c: 0 } })
@@ -115,7 +115,7 @@ describe('a parameter with the option positive', () => {
     }
   })
 
-  test("can end exactly at a bound, unaffected by the rounding of the parameter's logarithm", () => {
+  test("can end exactly at a bound despite the rounding of the parameter's logarithm", () => {
     for (let k = 0; k < 20; k++) {
       const { t, y } = dataOf(7)
       const min = 1.5 + k / 7
@@ -124,7 +124,7 @@ describe('a parameter with the option positive', () => {
     }
   })
 
-  test('can be fixed, even per fit, and can be used in expressions of other parameters', () => {
+  test('can be fixed, even per fit, and can occur in expressions of other parameters', () => {
     const { t, y } = dataOf(7)
     const one = fitOne(
       decay,
@@ -174,7 +174,7 @@ describe('a parameter with the option positive', () => {
     expect(down.reason).toBe('converged')
   })
 
-  test('has starting values that multiStart samples uniformly in the logarithm', () => {
+  test('has multiStart starting values with uniformly distributed logarithms', () => {
     const { t, y } = dataOf(7)
     const box = { min: 1e-6, max: 1e6, positive: true }
     const found = fitOne(

@@ -86,7 +86,7 @@ function* endsOf(golden: Golden, options: FitOptions = {}) {
 const reasonOf = { none: 'unbounded', bound: 'bound' } as const
 
 describe('profile endpoints in 40-digit arithmetic', () => {
-  test('include 856 endpoints of 34 cases, of which 24 endpoints are bounds or missing', () => {
+  test('include 856 endpoints of 34 cases, and 24 endpoints are bounds or missing', () => {
     const ends = cases.flatMap((golden) => [...endsOf(golden)])
     expect(cases).toHaveLength(34)
     expect(ends.filter(({ mark }) => mark === undefined).length).toBeGreaterThan(830)
@@ -205,7 +205,7 @@ describe('a missing profile endpoint', () => {
     })
   })
 
-  test('has the reason `unbounded` for a steep curve whose χ² stays constant up to the largest numbers', () => {
+  test('has the reason `unbounded` for a curve whose χ² stays constant up to the largest numbers', () => {
     const dose = [0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
     const response = [0.5, 7.9, 11.5, 46.4, 84.4, 95.2, 87.4, 98.3]
     const model = expression('bottom + (top - bottom)/(1 + (ec50/x)^slope)')
@@ -270,7 +270,7 @@ describe('a lower local minimum that a profile finds', () => {
     expect(Object.keys(f.lowerMinimum?.values ?? {}).sort()).toEqual(['a', 'b', 'f'])
   })
 
-  test('becomes the start of a new fit if the option `restart` is set', () => {
+  test('is the start of a new fit if the option `restart` is set', () => {
     const plain = fitOne(model, { t, y: wave }, { start, intervals: profileIntervals() })
     expect(plain.chiSquared).toBeGreaterThan(20)
     expect(plain.intervals().f).toEqual([NaN, NaN])
@@ -349,7 +349,7 @@ describe('profiles of a batch of fits', () => {
   const start = { a: 1, b: 1, c: 0 }
   const options = { start, derive: { half: 'log(2)/b' } }
 
-  test('equal profiles of single fits on every engine and for every number of threads, even if computed later', async () => {
+  test('equal profiles of single fits on every engine and for every number of threads', async () => {
     const first = fitManySync(model, { t, y }, options)
     const columns = profileSync(first)
     expect(Object.keys(columns)).toEqual(['a', 'b', 'c', 'half'])

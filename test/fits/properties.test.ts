@@ -146,7 +146,7 @@ describe('fits of transformed data', () => {
 })
 
 describe('parameters of a fit', () => {
-  test('with fixed values lead to the same bits as a model with these values as constants', () => {
+  test('with fixed values give the same bits as constants in the model', () => {
     check(fc.tuple(data, fc.double({ min: -0.5, max: 1, noNaN: true })), ([of, c]) => {
       const one = tight(of, { start: { ...start, c: { start: c, fixed: true } } })
       const other = fitOne(expression(`a*exp(-b*t) + (${c})`), of, {
@@ -160,7 +160,7 @@ describe('parameters of a fit', () => {
     })
   })
 
-  test('lead to the same fit up to rounding if the fixed values are given per fit or once for all fits', () => {
+  test('have the same values, up to rounding, if other parameters are fixed per fit or in common', () => {
     const offsets = [-0.2, 0, 0.1, 0.4]
     const of = dataOf(3, 30)
     const many = fitManySync(decay, of, {
@@ -174,7 +174,7 @@ describe('parameters of a fit', () => {
     }
   })
 
-  test('with expressions lead to the same bits as a model that contains the expressions, and have standard errors', () => {
+  test('with expressions give the same bits as a model that contains the expressions', () => {
     check(data, (of) => {
       const one = tight(of, { start: { a: 1, b: 1, c: { expr: 'a/4 + b^2' } } })
       const other = fitOne(expression('a*exp(-b*t) + (a/4 + b^2)'), of, {
@@ -240,7 +240,7 @@ describe('parameters of a fit', () => {
     expect(held).toBeGreaterThan(75)
   })
 
-  test('at a bound lead to the same values of the other parameters as fixed parameters', () => {
+  test('at a bound have the same effect on all values as fixed parameters', () => {
     check(data, (of) => {
       const free = tight(of)
       const max = free.values.a - 3 * free.errors.a
@@ -257,7 +257,7 @@ describe('parameters of a fit', () => {
     })
   })
 
-  test('at a bound lead to the same standard errors and statistics as fixed parameters', () => {
+  test('at a bound have the same effect on standard errors and statistics as fixed parameters', () => {
     const losses = ['squared', 'huber', 'softL1', 'cauchy'] as const
     let compared = 0
     check(
@@ -314,7 +314,7 @@ describe('parameters of a fit', () => {
     expect(one.reducedChiSquared).toBe(one.chiSquared / 12)
   })
 
-  test('have standard errors if there are as many rows as parameters and one parameter is at a bound', () => {
+  test('have standard errors if a parameter at a bound leaves a degree of freedom', () => {
     const [t, y] = [
       [0, 1, 2],
       [3, 1.5, 1.2],
@@ -387,7 +387,7 @@ describe('parameters that the data do not determine', () => {
     expect(one.rSquared).toBeNaN()
   })
 
-  test('do not include a decay rate of 0 or a slope of 0', () => {
+  test('exclude a decay rate of 0 and a slope of 0', () => {
     const y = x.map(() => 2)
     const line = fitOne(expression('a*t + c'), { t: x, y }, { start: { a: 0, c: 0 } })
     const growth = fitOne(expression('c*exp(b*t)'), { t: x, y }, { start: { c: 1, b: 1 } })
@@ -429,7 +429,7 @@ describe('a batch of fits', () => {
     for (let i = 0; i < 40; i++) expect(found(one.at(i))).toBe(found(other.at(39 - i)))
   })
 
-  test('reports reasons for impossible fits, and no bit of the other fits changes', () => {
+  test('reports reasons for impossible fits without an effect on other fits', () => {
     const good = dataOf(1, 20)
     const broken: readonly (readonly [Data, string])[] = [
       [{ t: good.t.slice(0, 2), y: good.y.slice(0, 2) }, 'too-few-points'],
@@ -481,7 +481,7 @@ describe('fits from several starts', () => {
     },
   )
 
-  test('lead to the same bits in a batch as in a single call', () => {
+  test('give the same bits in a batch as in a single call', () => {
     const other = y.map((value, k) => value * 0.9 + Math.cos(k))
     const options = { start: box, multiStart: 20 }
     const many = fitManySync(wave, { t, y: [y, other, y] }, options)

@@ -67,7 +67,7 @@ describe.each(kinds)('in the shared bootstrap of %s,', (kind) => {
     expect(all.bias.shared.k).toBe(ours.bias.k)
   })
 
-  test('all engines and asynchronous calls compute the same bits, and each replicate has its own random draws', async () => {
+  test('all engines and calls compute the same bits', async () => {
     const { x, y } = decays(5, 9, 3)
     const of = (more: Partial<SharedOptions>) =>
       fitSharedSync(decay, { x, y }, { shared: ['k'], start, ...more })

@@ -395,7 +395,7 @@ describe('a shared fit', () => {
   })
 })
 
-test('model-dependent weights in a shared fit are reported if a weight is not finite, and are NaN for dropped rows', () => {
+test('model-dependent weights in a shared fit are reported if not finite, and are NaN for dropped rows', () => {
   const data = {
     x: [0, 1, 2, 3],
     y: [
@@ -453,7 +453,7 @@ test('a shared fit supports fixed parameters, derived parameters and derived qua
   }
 })
 
-test('a shared fit reports a group whose data do not determine the parameters, and other groups are unaffected', () => {
+test('a shared fit reports groups that do not determine the parameters, without an effect on other groups', () => {
   const { x, y, group } = decays(6, 8)
   // c and a determine no slope: a group with one row has two parameters.
   const keep = group.map((label, row) => label !== 'g3' || x[row] === 0)
@@ -492,7 +492,7 @@ test("a shared fit drops rows with missing values if the option missing is 'drop
   expect([found.reason, found.droppedRows, found.observations]).toEqual(['converged', 1, 44])
 })
 
-test('a shared fit does not treat a missing dose as 0, even if a comparison in the model treats NaN like 0', () => {
+test('a shared fit does not treat a missing dose as 0, even if the model compares doses', () => {
   const next = random(8)
   const x = [0.01, 0.1, 1, 10, 100]
   const y = [1, 2, 3].map((k) => x.map((at) => 2 + 98 / (1 + k / at) + next()))
@@ -606,7 +606,7 @@ test('a shared fit from several starts returns the best result', () => {
   )
 })
 
-test('a shared fit uses the total gain of all models to judge a step that the bounds of one model shorten', () => {
+test("a shared fit judges a step that one model's bounds shorten by the total gain of all models", () => {
   const x = [0, 1, 2, 3, 4, 5]
   const next = random(9)
   const of = (f: (at: number) => number) => x.map((at) => f(at) + 0.05 * (next() - 0.5))

@@ -80,7 +80,7 @@ const SETS = 20
 
 describe.each(families)('a profile interval of the model $model', ({ model, of, from, others, curve }) => {
   test.each([2, 5])(
-    'has endpoints near 0 at which constrained fits reach the χ² threshold, with %d degrees of freedom',
+    'ends near 0 where constrained fits reach the χ² threshold, with %d degrees of freedom',
     (freedom) => {
       const next = random(freedom)
       const normal = () => Math.sqrt(-2 * log(1 - next())) * Math.cos(2 * Math.PI * next())
@@ -145,7 +145,7 @@ describe.each(families)('a profile interval of the model $model', ({ model, of, 
 const data = { x: [0, 0.5, 1, 2, 3, 5], y: [3.44947, 2.78157, 2.08174, 1.78019, 0.532067, 0.7831] }
 const start = { a: 3, k: 0.5, c: 0.5 }
 
-test('the profile of a decay rate passes through 0, in agreement with lmfit, MINOS and a shared fit of one group', () => {
+test('the profile of a decay rate passes through 0, as in lmfit, MINOS and a shared fit', () => {
   const decay = expression('a*exp(-k*x) + c')
   const { k } = profile(fitOne(decay, data, { start }), 'k')
   expect([k.lowReason, k.highReason]).toEqual(['found', 'found'])

@@ -22,7 +22,7 @@ const decay = expression('a*exp(-b*t) + c')
 const start = { a: 3, b: 0.8, c: 0.5 }
 
 describe('a covariance of y', () => {
-  test('leads to the same fit of a line as 40-digit arithmetic', () => {
+  test('gives the same fit of a line in float64 as in 40-digit arithmetic', () => {
     const { values, errors, chiSquared, rSquared, degreesOfFreedom, observations } = fitOne(
       models.line({ x: 't' }),
       { t, y },
@@ -37,7 +37,7 @@ describe('a covariance of y', () => {
     expect([degreesOfFreedom, observations]).toEqual([10, 12])
   })
 
-  test('leads to the same fit of a curve with known errors as 40-digit arithmetic', () => {
+  test('gives the same fit of a nonlinear curve in float64 as in 40-digit arithmetic', () => {
     const options = { start, covariance, absoluteSigma: true, tolerance: 1e-14 }
     const { values, errors, chiSquared, reason } = fitOne(decay, { t, y }, options)
     expect(reason).toBe('converged')
@@ -78,7 +78,7 @@ describe('a covariance of y', () => {
     expect(found.errors.half / found.values.half).toBeCloseTo(found.errors.b / b, 12)
   })
 
-  test('leads to correct standard errors, profiles, replicates and tests in a batch of fits', () => {
+  test('gives correct standard errors, profiles, replicates and tests in a batch of fits', () => {
     const lower = covariance.map(() => new Float64Array(n))
     for (let i = 0; i < n; i++) {
       for (let j = 0; j <= i; j++) {
@@ -116,7 +116,7 @@ describe('a covariance of y', () => {
     expect((b.high - b.low) / (2 * 1.96 * one.errors.b)).toBeCloseTo(1, 1)
   })
 
-  test('leads to bit-identical fits on every engine', () => {
+  test('gives bit-identical fits on every engine', () => {
     const all = (['native', 'wasm', 'typescript'] as const).map((engine) => {
       const { values, errors, chiSquared } = fitOne(decay, { t, y }, { start, covariance, engine })
       return inBits({ values, errors, chiSquared })

@@ -1,4 +1,7 @@
-/** Changes of a model during a run: tensors are frozen, unfrozen, extended and added, with results computed by hand. */
+/**
+ * Changes of a model during a run: tensors are frozen, unfrozen, extended and added. The results are compared with
+ * results by hand.
+ */
 
 import { adagrad, adam, ema, gradientDescent, momentum, Optimizer, sgd } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -9,7 +12,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   describe.each(dtypes)('in %s', (dtype) => {
     const of = (...values: number[]) => array(dtype, values)
 
-    test('gives no state to a frozen tensor, excludes the tensor from norms, and restarts the tensor after unfreeze', () => {
+    test('keeps no state for a frozen tensor, and restarts the tensor after unfreeze', () => {
       const params = { a: of(1, 2), b: of(3) }
       const optimizer = new Optimizer(params, momentum({ lr: 1, momentum: 0.5 }), {
         recordNorms: true,
@@ -29,7 +32,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect(optimizer.lastStep).toMatchObject({ norm: 5, norms: { a: 5 }, skipped: [] })
 
       optimizer.unfreeze('b')
-      // The tensor had room for its state, so its views stay valid.
+      // The tensor had room for the state, so the tensor's views stay valid.
       expect(optimizer.params.b).toEqual(b)
       expect([...optimizer.state.b.v]).toEqual([0])
       optimizer.step(g)
@@ -38,7 +41,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect(optimizer.lastStep.norm).toBe(13)
     })
 
-    test('moves an initially frozen tensor to another place in memory when the tensor is unfrozen', () => {
+    test('moves a tensor in memory when the tensor is unfrozen for the first time', () => {
       const optimizer = new Optimizer({ a: of(1), b: of(2) }, adam({ lr: 1 }), {
         ...{ groups: [{ match: 'b', frozen: true }], average: ema(0.5), ...engine },
       })
@@ -68,7 +71,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect(optimizer.params.flatMap((view) => [...view])).toEqual([1, 2])
     })
 
-    test('appends rows to a tensor without changing the existing values, state and update count', () => {
+    test('appends rows to a tensor without changing existing values, state and update count', () => {
       const params = { table: of(1, 2, 3, 4), w: of(5) }
       const optimizer = new Optimizer(params, adagrad({ lr: 1, initialAccumulator: 4, eps: 0 }), {
         ...{ shapes: { table: [2, 2] }, average: ema(0.5), lookahead: { steps: 9 }, ...engine },
@@ -98,7 +101,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect([optimizer.state.table.updates, optimizer.params.w[0]]).toEqual([2, 5])
     })
 
-    test('starts an added tensor at update 0 with options changed by set, and keeps old views valid', () => {
+    test('starts an added tensor at update 0 with the current options', () => {
       const optimizer = new Optimizer({ a: of(1), inner: { b: of(2) } }, gradientDescent({ lr: 1 }), {
         ...{ groups: [{ match: '**.bias', lr: 0.25 }], recordNorms: true, ...engine },
       })
@@ -126,7 +129,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       expect(more.updates).toBe(2)
     })
 
-    test('appends added tensors to arrays of tensors, and refuses an existing name without changes', () => {
+    test('appends added tensors to arrays of tensors, and refuses names that already exist', () => {
       const optimizer = new Optimizer([of(1)], gradientDescent({ lr: 1 }), engine)
       const two = optimizer.add([of(2), of(3)])
       two.step([null, of(1), of(1)])
@@ -141,7 +144,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   test('includes added tensors in the memory size that the optimizer reports', () => {
     const optimizer = new Optimizer({ a: new Float64Array(1000) }, adam(), engine)
     const before = optimizer.bytes
-    // Parameters, gradients, m and v.
+    // The parameters, the gradients, m and v.
     optimizer.add({ b: new Float64Array(1000) })
     expect(optimizer.bytes - before).toBeGreaterThanOrEqual(32_000)
     expect(optimizer.bytes - before).toBeLessThan(40_000)

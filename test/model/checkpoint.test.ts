@@ -19,7 +19,7 @@ const file = new URL(`../data/checkpoint-${VERSION}.json`, import.meta.url)
 /** Encoded runs by dtype. */
 type Checkpoints = Readonly<Record<Dtype, { readonly saved: object; readonly end: object }>>
 
-/** Parameters and averages, which depend on everything else by then. */
+/** The parameters and the averages, which depend on all other contents. */
 const endOf = (optimizer: { save(): SavedRun }): object =>
   Object.entries(optimizer.save().tensors).map(([name, { params, average }]) => [
     name,
@@ -45,11 +45,11 @@ if (process.env.ANTIGRAD_WRITE_CHECKPOINT && !existsSync(file)) {
 const checkpoints: Checkpoints = JSON.parse(readFileSync(file, 'utf8'))
 const savedOf = (dtype: Dtype) => decode(JSON.stringify(checkpoints[dtype].saved))
 
-/** Changed comments or names change hashes, too. The bits show whether the equations are different. */
+/** Changes of comments or names also change the hashes. The bits reveal whether the equations differ. */
 const onWarning = () => {}
 
 describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
-  test.each(dtypes)('continues a loaded checkpoint to the recorded bits, %s', (dtype) => {
+  test.each(dtypes)('continues a loaded checkpoint with the recorded bits, %s', (dtype) => {
     const optimizer = Optimizer.load(savedOf(dtype), { ...engine, onWarning })
     expect(optimizer.engine).toBe(engine.engine)
     goOn(optimizer as never, SAVED, END)
@@ -57,7 +57,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   })
 
   test.each(dtypes)(
-    'continues a checkpoint that is restored into an equal optimizer to the same bits, %s',
+    'continues with the same bits after a checkpoint is restored into an equal optimizer, %s',
     (dtype) => {
       const optimizer = longRun(dtype, engine as never)
       expect(optimizer.restore(savedOf(dtype), { onWarning })).toEqual([])
@@ -97,7 +97,7 @@ const saved = (): SavedRun => {
   return structuredClone(optimizer.save())
 }
 
-test('a saved run from other kernels causes a warning, and can be continued', () => {
+test('a saved run from other versions of the kernels causes a warning, and can be continued', () => {
   const told: string[] = []
   const onWarning = (message: string) => told.push(message)
   Optimizer.load(saved(), { onWarning })
@@ -123,7 +123,7 @@ test('a saved run from other kernels causes a warning, and can be continued', ()
   expect(inBits(optimizer.save().equations)).toBe(inBits(before.equations))
 })
 
-/** A saved run with other state arrays. */
+/** A saved run with different state arrays. */
 function withState(change: (state: SavedRun['tensors'][string]['state']) => object) {
   const whole = saved()
   return {

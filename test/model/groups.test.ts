@@ -1,4 +1,4 @@
-/** Matches of tensors, settings by groups, and the report about them. */
+/** Matches of tensors, options of groups, and the report about groups. */
 
 import {
   adam,
@@ -30,7 +30,7 @@ const network = () => ({
   bias: one(),
 })
 
-/** The names that a match selects, in a group of its own. */
+/** The names that a match selects in a single group. */
 function picked(match: Match, params: Readonly<Record<string, unknown>> = network()): string[] {
   const optimizer = new Optimizer(params as never, base(), { groups: [{ match, lr: 0.5 }] } as never)
   return optimizer
@@ -95,7 +95,7 @@ describe('the match of a group of tensors', () => {
     expect(picked('line*', params)).toEqual(['line\nbreak'])
   })
 
-  test('refers to a single array by the empty name, and to an array of tensors by indices', () => {
+  test('refers to a single array by the empty name, and to arrays by indices', () => {
     const match = (params: unknown, match: Match) => picked(match, params as never)
     expect(match(one(), '')).toEqual([''])
     expect(match(one(), '**')).toEqual([''])
@@ -124,7 +124,7 @@ test('patterns with stars select the same names as regular expressions', () => {
       { length: 1 + Math.floor(longest * next()) },
       () => signs[Math.floor(signs.length * next())],
     ).join('')
-  /** The documented meaning of a pattern; `**.` can match nothing if it is a whole part. */
+  /** The documented meaning of a pattern. A `**.` that begins a part of the pattern may match an empty string. */
   const toRegExp = (pattern: string) => {
     const parts = pattern.match(/(?<![^.])\*\*\.|\*\*|\*|[^*]+/g) ?? []
     const texts = parts.map(
@@ -164,7 +164,7 @@ test('noDecay selects biases, one-dimensional tensors, and the tensors of additi
   expect(decays(noDecay('embed'))).toMatchObject({ embed: 0, 'norm.scale': 0, 'head.weight': 0.1 })
 })
 
-test("layerDecay keeps the last layer's learning rate, and multiplies the rate by decay for each earlier layer", () => {
+test("layerDecay keeps the last layer's learning rate, and multiplies the rate by the decay for each earlier layer", () => {
   const params = { embed: one(), blocks: [{ w: one() }, { w: one() }], head: one(), other: one() }
   const groups = layerDecay(['embed', 'blocks.0.**', 'blocks.1.**', 'head'], 0.5)
   const optimizer = new Optimizer(params, adam({ lr: 0.8 }), { groups })
@@ -173,7 +173,7 @@ test("layerDecay keeps the last layer's learning rate, and multiplies the rate b
 })
 
 describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
-  test('uses the last group that sets an option, and resets all options if a group sets another rule', () => {
+  test("uses the last group that sets an option, and a group's rule resets all options", () => {
     const params = { a: one(), b: one(), c: one(), d: one() }
     const optimizer = new Optimizer(params, sgd({ lr: 1, weightDecay: 0.25 }), {
       groups: [
@@ -196,7 +196,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     expect(optimizer.report().tensors.map(({ rule }) => rule.name)).toEqual(['sgd', 'sgd', 'momentum', 'sgd'])
   })
 
-  test('applies `set` with a match to matching current tensors, and `set` without a match to all current and future tensors', () => {
+  test('applies `set` with a match only to current tensors', () => {
     const params = { w: one(), bias: one() }
     const optimizer = new Optimizer(params, gradientDescent({ lr: 1 }), engine)
     optimizer.set('**.bias', { lr: 0.25 })

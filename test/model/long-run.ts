@@ -1,6 +1,6 @@
 /**
- * A run with everything that a save must contain. `checkpoint.test.ts` and `package/hops.test.ts` continue it, also in
- * browsers.
+ * A run with all contents that a saved run must preserve. `checkpoint.test.ts` and `package/hops.test.ts` continue the
+ * run, also in browsers.
  */
 
 import {
@@ -19,7 +19,9 @@ import {
 import { type Dtype, noise } from '../helpers.js'
 import { BATCHES, goOn, type Run } from './resume.js'
 
-/** The functions that a program must import if it only loads the run, because bundles leave out unused functions. */
+/**
+ * The functions that a program must import if the program only loads the run, because bundles omit unused functions.
+ */
 export const brought = [adamw, delayedStart, nesterov, radam, rmsprop, sgd, warmup]
 
 interface Forced {

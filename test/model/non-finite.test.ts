@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { dtypes, inBits } from '../helpers.js'
 import { array, variants } from '../support.js'
 
-describe.each(variants)('an optimizer with non-finite gradients on $name', ({ name: _, ...engine }) => {
+describe.each(variants)('an optimizer on $name with non-finite gradients', ({ name: _, ...engine }) => {
   describe.each(dtypes)('in %s', (dtype) => {
     const of = (...values: number[]) => array(dtype, values)
     const start = () => ({ a: of(1, 2, 3), b: of(4) })
@@ -22,7 +22,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
     })
 
     test.each(['step', 'stepAsync'] as const)(
-      "changes nothing under 'skip', not even the update count of schedules: %s",
+      "changes nothing under 'skip', not even the update count: %s",
       async (call) => {
         const rule = adam({ lr: warmup(0.1, { steps: 5 }) })
         const options = {
@@ -49,7 +49,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
       },
     )
 
-    test('reports the tensors and the number of consecutive skips in lastStep', () => {
+    test('reports the tensors and the consecutive skips in lastStep', () => {
       const optimizer = new Optimizer(start(), gradientDescent(), { onNonFinite: 'skip', ...engine })
       optimizer.step(bad)
       expect(optimizer.lastStep).toMatchObject({
@@ -78,7 +78,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
       expect(optimizer.step()).toBe(true)
     })
 
-    test("throws an error that names the tensors under 'throw', and changes nothing", async () => {
+    test("throws an error that names the tensors under 'throw'", async () => {
       const optimizer = new Optimizer(start(), adam(), { onNonFinite: 'throw', accumulate: 2, ...engine })
       optimizer.step(good)
       const before = known(optimizer)
@@ -89,7 +89,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
       expect(optimizer.step(good)).toBe(true)
     })
 
-    test('throws after maxConsecutiveSkips skipped steps, and restarts the count after a good step', () => {
+    test('throws after maxConsecutiveSkips skips, and restarts the count after a good step', () => {
       const options = { onNonFinite: 'skip', maxConsecutiveSkips: 2, ...engine } as const
       const optimizer = new Optimizer(start(), gradientDescent(), options)
       for (const gradients of [bad, bad, good, bad, bad]) optimizer.step(gradients)
@@ -98,7 +98,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
       expect(() => optimizer.step(bad)).toThrow(new NonFiniteError(['b'], 2))
       expect(() => optimizer.step(bad)).toThrow(message)
       expect(known(optimizer)).toBe(before)
-      // The count is saved with the run.
+      // The saved run contains the count.
       expect(() => Optimizer.load<typeof good>(optimizer.save(), engine).step(bad)).toThrow(message)
       expect(optimizer.step(good)).toBe(true)
       expect(optimizer.step(bad)).toBe(false)
@@ -117,7 +117,7 @@ describe.each(variants)('an optimizer with non-finite gradients on $name', ({ na
     })
   })
 
-  test('computes and clips the norm of gradients of 1e200 although their squares overflow', () => {
+  test('clips gradients of 1e200 by norm although the squares overflow', () => {
     const start = { a: Float64Array.of(0, 0), b: Float64Array.of(0) }
     const g = { a: Float64Array.of(3e200, -4e200), b: Float64Array.of(12e200) }
     for (const accumulate of [1, 2]) {

@@ -34,7 +34,7 @@ const first = () => ({
 const gradients = (params: Record<string, Float32Array>, k: number) =>
   Object.fromEntries(Object.keys(params).map((name, i) => [name, params[name].map((x) => x + k + i)]))
 
-/** Renames as in TensorFlow.js, where each process continues counting its layers. */
+/** New names as in TensorFlow.js, where each process continues the count of layers. */
 const renamed = (name: string) => name.replace('dense_1', 'dense_7')
 const byName = { 'dense_1/kernel': 'dense_7/kernel', 'dense_1/bias': 'dense_7/bias' }
 
@@ -57,7 +57,7 @@ describe.each([
   ['an object', byName],
   ['a Map', new Map(Object.entries(byName))],
 ])('renaming the tensors of a saved run by %s', (_, rename) => {
-  test('lets a loaded run continue to the same bits', () => {
+  test('lets a loaded run continue with the same bits', () => {
     const before = inTheMiddle()
     const after = Optimizer.load<Record<string, Float32Array>>(before.save(), { rename })
     expect(Object.keys(after.params)).toEqual(['dense_7/kernel', 'dense_7/bias', 'last/kernel'])
@@ -71,7 +71,7 @@ describe.each([
     )
   })
 
-  test('lets a restored run continue to the same bits', () => {
+  test('lets a restored run continue with the same bits', () => {
     const before = inTheMiddle()
     const params = Object.fromEntries(
       Object.entries(first()).map(([name, values]) => [renamed(name), new Float32Array(values.length)]),
@@ -115,7 +115,7 @@ test('renaming the tensors of a saved run keeps nested arrays and objects, and c
   expect(Optimizer.load(one, { rename: {} }).params).toEqual(f32(1, 2))
 })
 
-test('the option rename refuses duplicate, unknown and invalid names, and nothing changes', () => {
+test('the option rename refuses duplicate, unknown and invalid names before any change', () => {
   const optimizer = inTheMiddle()
   const saved = optimizer.save()
   const before = structuredClone(saved)

@@ -24,7 +24,7 @@ test('restore refuses a saved run of another rule, even if a group sets the rule
   )
 })
 
-test("restore keeps a tensor frozen if the tensor's state does not fit", () => {
+test('restore keeps a tensor frozen if the saved state does not match the tensor', () => {
   const make = (rule: Rule, groups: { match: string; frozen: boolean }[]) =>
     new Optimizer({ a: f64(1), b: f64(2) }, rule, { groups })
   const optimizer = make(lion(), [{ match: 'b', frozen: true }])
@@ -34,7 +34,7 @@ test("restore keeps a tensor frozen if the tensor's state does not fit", () => {
   expect(optimizer.params.b).toEqual(f64(2))
 })
 
-test('restore refuses a shape that is not a matrix for a matrix rule', () => {
+test('restore refuses a tensor that is not a matrix for a rule that requires matrices', () => {
   const saved = structuredClone(
     new Optimizer({ a: new Float64Array(4) }, muon(), { shapes: { a: [2, 2] } }).save(),
   )
@@ -56,7 +56,7 @@ test("restore requires that the average's product of rates lies in [0, 1]", () =
   for (const product of [-0.5, 1.5, NaN]) expect(() => load(product)).toThrow(/a number in \[0, 1\]/)
 })
 
-test('encode converts all numbers of a saved run, including NaN and infinity, and nothing else', () => {
+test('encode converts only the numbers of a saved run, including NaN and infinity', () => {
   const all = { numbers: [0, -0, 1, -1, NaN, Infinity, -Infinity, 5e-324], name: 'a', is: true, none: null }
   expect(fromText(toText(all, []), [])).toEqual(all)
 })

@@ -1,5 +1,5 @@
 /**
- * Resumes runs in another process or runtime: saves as strings, and further steps. This file imports nothing of the
+ * Resumes runs in another process or runtime: saved runs as strings, and further steps. The module imports none of the
  * tested code.
  */
 
@@ -12,14 +12,15 @@ export type Run = Optimizer<unknown, Rule, never>
 export const BATCHES = 2
 
 /**
- * Steps from one index to another. The gradients pull toward 0 and are noisy. Some of them are missing or not finite.
+ * Makes the steps from one index to another. The gradients pull toward 0 and are noisy. Some gradients are missing or
+ * not finite.
  */
 export function goOn(optimizer: Run, from: number, to: number): void {
   for (let t = from; t < to; t++) {
     let tensor = 0
     const gradientOf = (theta: FloatArray): FloatArray | null => {
       tensor++
-      // Missing in one batch of an update, or in both.
+      // The gradient is missing in one batch of an update, or in both batches.
       if ((t * 7 + tensor) % 11 === 0 || (Math.floor(t / BATCHES) + tensor) % 9 === 0) return null
       const g = noise(
         1000 * t + tensor,
@@ -42,8 +43,8 @@ function mapped(node: unknown, leaf: (view: FloatArray) => unknown): unknown {
 }
 
 /**
- * A saved run as JSON, with each array as hexadecimal bytes. All NaNs are written alike: their bits are unspecified,
- * and JavaScriptCore drops their sign.
+ * A saved run as JSON. Each array is written as hexadecimal bytes. All NaNs are written in the same way, because the
+ * bits of NaN are unspecified, and JavaScriptCore drops the sign.
  */
 export function encode(saved: SavedRun): string {
   return JSON.stringify(saved, (_, value) => {

@@ -1,4 +1,4 @@
-/** A saved run can be read again in any state that a run can reach, and continues to the same bits. */
+/** In any state that a run can reach, the saved run can be read again and continues with the same bits. */
 
 import * as antigrad from 'antigrad'
 import { ema, Optimizer, type Rule, swa } from 'antigrad'

@@ -1,7 +1,4 @@
-/**
- * Options of a step compared with loops of a few lines: accumulation, averages, lookahead, and the report of the last
- * step.
- */
+/** Options of a step compared with short loops: accumulation, averages, lookahead, and the report of the last step. */
 
 import { adam, ema, gradientDescent, Optimizer, type OptimizerOptions, sgd, swa, warmup } from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -15,13 +12,13 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
   /** Numbers with few digits, so that sums and means over powers of 2 are exact. */
   const short = (dtype: Dtype, seed: number) => noise(seed, LENGTH, dtype).map((x) => Math.round(x * 32) / 32)
 
-  describe.each(dtypes)('with accumulate in %s', (dtype) => {
+  describe.each(dtypes)('during accumulation in %s', (dtype) => {
     const zero = array(dtype, LENGTH)
     const start = () => ({ a: short(dtype, 1), b: short(dtype, 2) })
     const gradientsOf = (t: number) => ({ a: short(dtype, 10 + t), b: short(dtype, 50 + t) })
 
     test.each(['mean', 'sum'] as const)(
-      'computes the same update as a single step with the %s of the gradients',
+      'computes the same update as a step with the %s of the gradients',
       (reduce) => {
         const batches = 4
         const one = new Optimizer(start(), adam({ lr: 0.1 }), engine)
@@ -30,7 +27,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
           const sum = { a: zero.slice(), b: zero.slice() }
           for (let k = 0; k < batches; k++) {
             const { a, b } = gradientsOf(update * batches + k)
-            // b has no gradient in some batches, which count as 0, and none at all for update 1.
+            // Tensor b has no gradient in some batches, which count as 0, and no gradient at all for update 1.
             const isMissing = update === 1 || k === 2
             expect(many.step({ a, b: isMissing ? null : b })).toBe(k === batches - 1)
             expect(many.lastStep.reason).toBe(k === batches - 1 ? null : 'accumulating')
@@ -50,7 +47,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       },
     )
 
-    test('takes the mean if accumulate is a number, and measures the norm of the mean', () => {
+    test('computes the mean and the norm of the mean if accumulate is a number', () => {
       const optimizer = new Optimizer(array(dtype, [1, 2]), gradientDescent({ lr: 0.5 }), {
         accumulate: 3,
         recordNorms: true,
@@ -92,7 +89,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     })
   })
 
-  /** Runs a rule with known updates next to a loop of the test. */
+  /** Runs a rule with known updates next to a loop in the test. */
   function beside(
     dtype: Dtype,
     options: OptimizerOptions,
@@ -111,20 +108,20 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     }
   }
 
-  describe.each(dtypes)('with additional arrays in %s', (dtype) => {
+  describe.each(dtypes)('with averages in %s', (dtype) => {
     const f = roundOf[dtype]
-    /** e + w·(θ − e) with rounding to the dtype. */
+    /** e + w·(θ − e), rounded to the dtype. */
     const toward = (e: FloatArray, theta: FloatArray, weight: number) => {
       for (let i = 0; i < LENGTH; i++) e[i] = f(e[i] + f(f(weight) * f(theta[i] - e[i])))
       return e
     }
 
-    test('computes the average ema as e ← e + (1 − β)(θ − e), starting from the initial parameters', () => {
+    test('computes the average ema as e ← e + (1 − β)(θ − e)', () => {
       const e = noise(1, LENGTH, dtype)
       beside(dtype, { average: ema(0.9) }, (theta) => toward(e, theta, 1 - 0.9))
     })
 
-    test('computes the bias-corrected average ema as the weighted mean of the visited points', () => {
+    test('computes the bias-corrected ema as the weighted mean of the visited points', () => {
       const visited: FloatArray[] = []
       const theta = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(theta, gradientDescent({ lr: 0.125 }), {
@@ -144,7 +141,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       }
     })
 
-    test('computes the average swa as the mean of the points after updates 5, 7, …', () => {
+    test('computes swa as the mean of the points after updates 5, 7, …', () => {
       const points: FloatArray[] = []
       const first = noise(1, LENGTH, dtype)
       const optimizer = new Optimizer(first, gradientDescent({ lr: 0.125 }), {
@@ -180,7 +177,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
       })
     })
 
-    test('counts updates rather than calls for averages and lookahead, and skips frozen tensors', () => {
+    test('counts updates rather than calls, and skips frozen tensors', () => {
       const params = { a: noise(1, 5, dtype), b: noise(2, 5, dtype) }
       const optimizer = new Optimizer(params, gradientDescent({ lr: 0.5 }), {
         average: ema(0),
@@ -240,7 +237,7 @@ describe.each(variants)('an optimizer on $name', ({ name: _, ...engine }) => {
     })
     const expected = { norm: 13, norms: { a: 5, c: 12 }, skipped: ['b'] }
     expect(said()).toEqual(expected)
-    // b was alone in its partition, so the other tensors get new places.
+    // Tensor b was the only tensor of its partition, so the other tensors move.
     optimizer.appendRows('b', Float64Array.of(1))
     expect(said()).toEqual(expected)
     optimizer.freeze(['a', 'b'])

@@ -1,4 +1,4 @@
-/** The package in Chromium, through four bundlers and without a bundler. */
+/** The package in Chromium, with four bundlers and without a bundler. */
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -107,7 +107,7 @@ afterAll(async () => {
   if (folder) remove(folder)
 })
 
-/** Opens a page, and passes on the page, its requests, and the JSON that it printed. */
+/** Opens a page, and passes the page, the page's requests, and the JSON that the page printed. */
 async function open<T>(path: string, use: (page: Page, printed: Promise<string>) => Promise<T>) {
   const page = await browser.newPage()
   try {
@@ -129,12 +129,12 @@ async function open<T>(path: string, use: (page: Page, printed: Promise<string>)
 
 const report = async (_: Page, printed: Promise<string>) => JSON.parse(await printed)
 
-test('a browser saves a run as a Blob with the same bytes as the file in Node, and can load the Blob', async () => {
+test('a browser saves a run as a Blob with the same bytes as a file in Node', async () => {
   expect((await open('files/', report)).result).toEqual(files)
 })
 
 test.each(Object.keys(bundlers))(
-  'a browser bundle is a single file, and computes the same bits in a browser as TypeScript in Node: %s',
+  'a browser bundle is a single file, and computes the same bits as TypeScript in Node: %s',
   async (name) => {
     expect(readdirSync(join(folder, name))).toEqual(['app.js'])
     const { result, requests } = await open(`${name}/`, report)
@@ -228,7 +228,7 @@ test('a browser can keep 10,000 small and 200 large optimizers in WebAssembly me
         grads.fill(i % 2 === 0 ? 1 : -1)
       }
       for (const optimizer of alive) optimizer.step()
-      // Each optimizer has its own numbers, so none overlaps another.
+      // Each optimizer has different numbers, so an overlap would be detected.
       for (const [i, { params }] of alive.entries()) {
         if (!params.every((x) => Math.abs(x - (i % 2 === 0 ? -0.5 : 0.5)) < 1e-6)) wrong++
       }

@@ -14,7 +14,7 @@ import { freshFolder, npm, packed, remove } from './pack.js'
 
 const isRequested = process.env.ANTIGRAD_TEST_CHARTS === '1'
 
-/** Packages by the headings of the page. */
+/** Packages by the headings of the docs page. */
 const libraries = {
   'Observable Plot 0.6': ['@observablehq/plot@0.6.17'],
   'Plotly 4': ['plotly.js-dist-min@4.1.2'],
@@ -53,7 +53,7 @@ test('the docs page on charts has two recipes for each chart library, and no rec
   }
 })
 
-/** Counts what the last frame of each canvas contains: points, segments of lines, and areas. */
+/** Counts the contents of the last frame of each canvas: points, segments of lines, and areas. */
 const counters = `
   globalThis.canvases = new Map()
   const before = (prototype, name, act) => {
@@ -114,7 +114,7 @@ describe.skipIf(!isRequested)('in Chromium, the chart library', () => {
     const count = async (selector: string) => page.locator(selector).count()
     const drawn = async () =>
       page.evaluate(() => [...(globalThis as unknown as { canvases: Map<unknown, Frame> }).canvases.values()])
-    /** Numbers of commands in the paths that a selector matches. */
+    /** The numbers of commands in the paths that match a selector. */
     const commands = async (selector: string) =>
       page
         .locator(selector)

@@ -1,6 +1,7 @@
 /**
- * A run of a thousand updates that is saved about every fifty updates, also in the middle of batches, and continued
- * elsewhere: native, WebAssembly, TypeScript, Chromium, Bun, and so on. It ends with the bits of an uninterrupted run.
+ * A run of a thousand updates that is saved about every fifty updates, even between batches, and continued in another
+ * runtime: native, WebAssembly, TypeScript, Chromium, Bun, and so on. The run ends with the bits of an uninterrupted
+ * run.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -61,7 +62,7 @@ const refuse = (message: string): never => {
   throw new Error(message)
 }
 
-/** The current Node, in which a file contains the output of `v8.serialize`. */
+/** The current Node process. A file contains the output of `v8.serialize`. */
 const here =
   (engine: EngineName, threads = 1): Place =>
   async ({ saved, from, to }) => {
@@ -92,7 +93,7 @@ const inBun: Place = async (leg, round) => {
 const places = [here('native', 2), here('wasm'), here('typescript'), inChromium, inBun]
 
 test.each(dtypes)(
-  'a run that moves between Chromium, Node and Bun computes the same bits as a run that stays in Node, in %s',
+  'a run that moves between Chromium, Node and Bun computes the same bits as in Node, in %s',
   async (dtype) => {
     const start = 7
     const still = longRun(dtype, { engine: 'typescript' })
@@ -119,7 +120,7 @@ test.each(dtypes)(
     )
     expect(still.updates).toBeGreaterThanOrEqual(1000)
     const { clock } = decode(saved).tensors.embed
-    // Some of the tensor's state has been flushed by then, which depends on its clock.
+    // Some of the tensor's state has already been flushed, which depends on the tensor's clock.
     expect(clock?.t).toBeGreaterThan(512)
   },
 )

@@ -1,6 +1,6 @@
 /**
- * The installed package in hosts that bundle, trace or restrict programs, each with the host's own tool from npm. The
- * tools take 700 MB, so only ANTIGRAD_ALL_RUNTIMES=1 runs these tests.
+ * The installed package in hosts that bundle, trace or restrict programs. Each test uses the host's own tool from npm.
+ * The tools take 700 MB, so the tests run only with ANTIGRAD_ALL_RUNTIMES=1.
  */
 
 import { spawn } from 'node:child_process'
@@ -33,7 +33,7 @@ async function projectWith(...packages: string[]): Promise<string> {
   return folder
 }
 
-/** Runs a program that has to succeed. */
+/** Runs a program that must succeed. */
 function must(folder: string, name: string, ...args: string[]): void {
   const { status, stdout, stderr } = run(folder, name, ...args)
   if (status !== 0) throw new Error(`${name} ${args.join(' ')} ended with ${status}: ${stderr}${stdout}`)
@@ -47,14 +47,14 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** The JSON that a server answers, which is started for this request. */
+/** Starts a server for one request, and returns the JSON of the response. */
 async function answerOf(
   folder: string,
   name: string,
   argumentsFor: (port: string) => string[],
 ): Promise<Json> {
   const port = `${await freePort()}`
-  // The server and its own child processes are a group, which ends as a whole.
+  // The server and the server's child processes are a group that ends as a whole.
   const child = spawn(name, argumentsFor(port), {
     cwd: folder,
     env: { ...env, PORT: port, HOSTNAME: '127.0.0.1' },
@@ -106,7 +106,7 @@ describe.runIf(all)('an application in Next.js', { timeout: 300_000 }, () => {
     for (const name of Object.keys(environment)) delete env[name]
   })
 
-  /** Builds the app, and returns a copy of what a container has. */
+  /** Builds the app, and returns a copy with the files of a container. */
   const standalone = (settings: string) => {
     remove(join(project, '.next'))
     writeFileSync(join(project, 'next.config.js'), `export default { output: 'standalone', ${settings} }`)
@@ -118,14 +118,14 @@ describe.runIf(all)('an application in Next.js', { timeout: 300_000 }, () => {
   const external = "serverExternalPackages: ['antigrad'],"
   const start = (port: string) => [next, 'start', '-H', '127.0.0.1', '-p', port]
 
-  test('loads the addon if serverExternalPackages lists antigrad, even from a standalone copy that includes the addon', async () => {
+  test('loads the addon if serverExternalPackages lists antigrad, even in a standalone copy', async () => {
     const addons = "outputFileTracingIncludes: { '/*': ['./node_modules/antigrad-*/**'] }"
     const copy = standalone(`${external} ${addons}`)
     expect(await answerOf(project, process.execPath, start)).toEqual(native)
     expect(await answerOf(copy, process.execPath, () => ['server.js'])).toEqual(native)
   })
 
-  test('uses WebAssembly in a standalone copy without the addon, and reports which package to list', async () => {
+  test('uses WebAssembly in a standalone copy without the addon, and names the package to list', async () => {
     const { engine, reasons } = await answerOf(standalone(external), process.execPath, () => ['server.js'])
     expect(engine).toBe('wasm')
     expect(reasons).toEqual([
@@ -134,7 +134,7 @@ describe.runIf(all)('an application in Next.js', { timeout: 300_000 }, () => {
     ])
   })
 
-  test('uses WebAssembly if the package is bundled, and the reported reasons name the setting serverExternalPackages', async () => {
+  test('uses WebAssembly if the package is bundled, and the report names the setting serverExternalPackages', async () => {
     const { engine, reasons } = await answerOf(standalone(''), process.execPath, () => ['server.js'])
     expect(engine).toBe('wasm')
     expect(reasons).toEqual([
@@ -188,8 +188,8 @@ describe.runIf(all)('the runtime workerd', () => {
   }, 300_000)
 })
 
-describe.runIf(all)('a program in a zip archive without symbolic links, as for AWS Lambda,', () => {
-  /** Packs a project's folder with its links replaced by files, and returns the folder in which it is unpacked. */
+describe.runIf(all)('a program in a zip archive for AWS Lambda', () => {
+  /** Packs a project's folder with links replaced by files, and returns the folder in which the archive is unpacked. */
   const unpacked = (project: string) => {
     const [files, folder] = [used(freshFolder()), used(freshFolder())]
     writeFileSync(join(project, 'index.mjs'), `${use}console.log(JSON.stringify(report()))`)
@@ -214,7 +214,7 @@ describe.runIf(all)('a program in a zip archive without symbolic links, as for A
     expect(json(unpacked(used(await installed())), process.execPath, 'index.mjs')).toEqual(native)
   })
 
-  test('loads the addon from the folder .pnpm if pnpm installed the package', async () => {
+  test('loads the addon from the folder .pnpm after an installation by pnpm', async () => {
     const project = used(freshFolder())
     writeFileSync(join(project, 'package.json'), '{}')
     const pnpm = [join(tools, 'node_modules/pnpm/bin/pnpm.mjs'), 'add', '--store-dir', join(tools, 'store')]

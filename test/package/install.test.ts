@@ -64,7 +64,7 @@ describe('the npm tarball', () => {
     expect(readFileSync(tarball).length).toBeLessThan(1_800_000)
   })
 
-  test("has the size that docs/everywhere.md states, and so does the addon's tarball", () => {
+  test('has the size that docs/everywhere.md states, for the package and for the addon', () => {
     const text = readFileSync(join(home, 'docs/everywhere.md'), 'utf8')
     const kilobytes = Number(/about (\d+) kB/.exec(text)?.[1])
     expect(Math.abs(readFileSync(tarball).length / 1000 - kilobytes)).toBeLessThan(15)
@@ -94,7 +94,7 @@ describe('the npm tarball', () => {
     expect(packed().stderr).toMatch(/antigrad: dist\/ has version 0\.0\.9, but package\.json has \d/)
   })
 
-  test('contains the licenses of third-party code in the command line', () => {
+  test('contains the licenses of the third-party code that the command line includes', () => {
     const licenses = execFileSync('tar', ['-xzOf', tarball, 'package/dist/LICENSES.md'], { encoding: 'utf8' })
     const sections = licenses.split(/^## /m).slice(1)
     const names = sections.map((section) => section.split(' ')[0])
@@ -136,7 +136,7 @@ describe('the package in a browser', () => {
     expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_500)
     expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(21_500)
   })
-  test('has the size that docs/rules.md states for a program with one rule, for every fifth rule', async () => {
+  test('has the size per rule that docs/rules.md states, for every fifth rule', async () => {
     const said = sizesIn(readFileSync(join(home, 'docs/rules.md'), 'utf8'))
     // Code that all rules share dominates the sizes. `npm run table:options` measures every rule.
     const some = Object.keys(said).filter((_, i) => i % 5 === 0)
@@ -154,7 +154,7 @@ describe('the package with the addon', () => {
     folder = used(await installed())
   })
 
-  test('provides all engines, and runs the race on them', () => {
+  test('runs the race on all engines', () => {
     expect(report(folder)).toMatchObject({
       native: { available: true },
       wasm: { available: true, reasons: [] },
@@ -209,7 +209,7 @@ test('npm installs no other packages along with antigrad', async () => {
   expect(names).toEqual(['antigrad', expect.stringMatching(/^antigrad-/)])
 })
 
-describe('the package without the addon', () => {
+describe('the package without a usable addon', () => {
   const withoutNative = (folder: string, ...reasons: RegExp[]) => {
     const { native, wasm } = report(folder)
     expect(native).toMatchObject({
@@ -236,7 +236,7 @@ describe('the package without the addon', () => {
   })
 
   test.skipIf(process.platform !== 'linux').each([100, 0.5, -1])(
-    "reports an addon file in native/ that is truncated to %s of the file's length",
+    'reports an addon in native/ that is truncated to %s of the full length',
     (part) => {
       withCopy((folder) => {
         const [name] = readdirSync(join(home, 'native'))
@@ -258,7 +258,7 @@ describe('the package without the addon', () => {
     ['nothing.node', /^ANTIGRAD_ADDON=nothing\.node does not load: /],
     ['package.json', /^the addon has another version: its kernels differ$/],
   ])('reports an invalid setting ANTIGRAD_ADDON=%s', (ANTIGRAD_ADDON, reason) => {
-    // No other addon replaces the requested one, although native/ contains one.
+    // No other addon replaces the requested addon, although native/ contains an addon.
     const { available, reasons } = inChild('return antigrad.engines().native', {
       env: { ANTIGRAD_ADDON },
     }) as Json
@@ -278,7 +278,7 @@ describe('the package without the addon', () => {
 
   test('reports the addon of another platform', async () => {
     const other: Damage = (_, addon) => {
-      // The machine field of ELF's header, or an equally vital byte of other formats.
+      // The machine field of ELF's header, or an equally important byte of other formats.
       addon[18] ^= 0xff
       return addon
     }

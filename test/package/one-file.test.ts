@@ -1,4 +1,4 @@
-/** The package in Chromium as one file with `<script type="module">`, on a server of plain files. */
+/** The package in Chromium as a single file with `<script type="module">`, on a server of static files. */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { freshFolder, remove } from './pack.js'
 
 const file = (name: string) => readFileSync(join(home, 'dist/browser', name))
 
-/** The program that the page and this Node process run. `library` is the imported module. */
+/** The program that both the page and the current Node process run. `library` is the imported module. */
 const program = `async (library) => {
   const { adamw, cosine, Optimizer, engines } = library
   const optimizer = new Optimizer({ w: Float32Array.of(1, 2, 3), b: Float32Array.of(0.5) }, adamw({ lr: cosine(0.1, { steps: 9 }) }))

@@ -1,4 +1,4 @@
-/** The package as `npm pack` makes it, in new folders, and programs that use it. */
+/** The package that `npm pack` creates, in new folders, and programs that use the package. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { inject } from 'vitest'
 import { home } from '../children.js'
 import { once } from '../shared-setup.js'
 
-/** The environment of programs in these tests. */
+/** The environment of programs in the tests. */
 export const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
 
 // biome-ignore lint/suspicious/noExplicitAny: what JSON.parse gives
@@ -24,7 +24,7 @@ export function freshFolder(): string {
 export const remove = (folder: string) => rmSync(folder, { recursive: true, force: true })
 
 export function npm(folder: string, ...args: string[]): string {
-  // The repository's .npmrc silences npm, but errors matter here.
+  // The repository's .npmrc silences npm, but the tests need error messages.
   const options = ['--loglevel=error', '--no-audit', '--no-fund', '--prefer-offline']
   return execFileSync('npm', [...args, ...options], { cwd: folder, env, encoding: 'utf8', stdio: 'pipe' })
 }
@@ -90,7 +90,7 @@ export async function installed({ addon = true } = {}): Promise<string> {
   return folder
 }
 
-/** The name of the addon's package in such a folder, its folder, and the addon file. */
+/** The name of the addon's package in an installation folder, the folder of the package, and the addon file. */
 export function addonIn(folder: string) {
   const modules = join(folder, 'node_modules')
   const name = readdirSync(modules).find((name) => name.startsWith('antigrad-')) as string
@@ -116,7 +116,10 @@ export function json(folder: string, program: string, ...args: string[]): Json {
   return JSON.parse(stdout)
 }
 
-/** Writes the script that prints a runtime's engines and digests: one JavaScript file that imports the package. */
+/**
+ * Writes the script that prints the engines and digests of a runtime. The script is one JavaScript file that imports
+ * the package.
+ */
 export async function addDigestScript(folder: string): Promise<string> {
   await build({
     entryPoints: [join(home, 'test/digests.ts')],

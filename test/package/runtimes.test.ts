@@ -1,6 +1,6 @@
 /**
- * The package in other runtimes: the oldest and the newest Node, Bun and Deno. ANTIGRAD_ALL_RUNTIMES=1 adds the
- * versions in between.
+ * The package in other runtimes: the oldest and the newest Node, Bun and Deno. ANTIGRAD_ALL_RUNTIMES=1 adds all
+ * intermediate versions.
  */
 
 import { cpSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ import { program } from './runtimes.js'
 const all = process.env.ANTIGRAD_ALL_RUNTIMES === '1'
 const chosen = Object.entries(runtimes).filter(([, { always }]) => all || always)
 
-/** A folder for bundles and their addon. */
+/** A folder for bundles and the addon of the bundles. */
 const alone = freshFolder()
 const bundles = { 'app.mjs': 'esm', 'app.cjs': 'cjs' } as const
 let folder: string
@@ -86,7 +86,7 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
     expect(is).toBe('function')
   })
 
-  test('writes files with the same bytes as Node, reads the files back, and finds the newest intact checkpoint', () => {
+  test('writes the same files as Node, reads the files, and finds the newest intact checkpoint', () => {
     expect(json(folder, path, ...runtime.options, 'files-on-disk.js')).toEqual(files)
   })
 
@@ -97,7 +97,7 @@ describe.each(chosen)('the runtime %s', (_, runtime) => {
   })
 })
 
-describe('the package in Deno with limited permissions', () => {
+describe('the package in restricted Deno', () => {
   let path: string
   const flags = ['run', '--no-prompt', '--no-lock']
   beforeAll(async () => {
@@ -126,7 +126,7 @@ describe('the package in Deno with limited permissions', () => {
     [['--allow-ffi'], 'read'],
     [['--allow-read'], 'ffi'],
   ])(
-    'does not load the addon if the permissions are %j, and reports the missing --allow-%s as the only reason',
+    'does not load the addon with the permissions %j, and reports the missing --allow-%s',
     (allowed, missing) => {
       expect(withFlags(...allowed)).toEqual({
         reasons: [expect.stringMatching(`^antigrad-.* does not load: .* with the --allow-${missing} flag$`)],
@@ -135,7 +135,7 @@ describe('the package in Deno with limited permissions', () => {
     },
   )
 
-  test('runs the command antigrad doctor even if no permission is granted', () => {
+  test('runs the command antigrad doctor without any permission', () => {
     const cli = 'node_modules/antigrad/dist/command-line/cli.js'
     const report = json(folder, path, ...flags, cli, 'doctor', '--json')
     expect(report).toMatchObject({ processor: 'unknown', environment: 'nothing set', differences: [] })

@@ -1,5 +1,6 @@
 /**
- * Batches and fits on workers in browsers: they have the same bits as without workers, also if calls cannot use them.
+ * Batches and fits on workers in browsers. The results have the same bits with workers and without workers, and also in
+ * calls that cannot use workers.
  */
 
 import { readFileSync } from 'node:fs'
@@ -76,7 +77,7 @@ const ofChromium = {
 const strict = (...others: string[]) =>
   `/?policy=${encodeURIComponent(["default-src 'none'", ...others, 'img-src data:'].join('; '))}`
 
-// WebKit dies when memory is short, which says nothing about antigrad. The browser is restarted once.
+// WebKit ends when memory is short, which is not an error of antigrad. The browser is restarted once.
 describe.each([ofChromium, ...otherBrowsers])(
   'web workers in $name',
   { retry: 1 },
@@ -95,7 +96,7 @@ describe.each([ofChromium, ...otherBrowsers])(
 
     afterAll(() => tab?.close())
 
-    // The number of workers changes nothing that is specific to a browser.
+    // The number of workers affects no part that depends on the browser.
     test.skipIf(!isThere).each(name === 'Chromium' ? [1, 2, 3] : [2])(
       'compute the same bits with %i workers',
       { timeout: 120_000 },
@@ -116,7 +117,7 @@ describe.each([ofChromium, ...otherBrowsers])(
         expect(told.map(([, total]) => total)).toEqual(told.map(() => 150_000))
         const done = told.map(([done]) => done)
         expect(done).toEqual([...done].sort((a, b) => a - b))
-        // The end of each batch is reported. A timer reports progress within a batch.
+        // The end of each batch is reported. Within a batch, a timer reports progress.
         expect(done).toEqual(expect.arrayContaining([65_536, 131_072, 150_000]))
         expect(await tab.evaluate('short({ tolerance: -1 })')).toMatchObject({
           name: 'OptionError',
@@ -134,7 +135,7 @@ describe.each([ofChromium, ...otherBrowsers])(
         'aborted()',
       )
       expect(result).toMatchObject({ message: 'enough', isOurs: false })
-      // Progress is reported by time, and no run ends without a call.
+      // A timer reports progress, and no run ends without a call.
       expect(told.filter((done) => done > 0)).toEqual([])
       expect(waited).toBeLessThan(2_000)
       expect(await tab.evaluate('short()')).toMatchObject({ value: { isSame: true, said: ['workers: 2'] } })

@@ -1,4 +1,4 @@
-/** The image of basins in Chromium, pixel by pixel, and its parts without a browser. */
+/** The basins image in Chromium, pixel by pixel, and parts of the image without a browser. */
 
 import { expression, himmelblau, minimizeManySync, minimizeReasons, momentum, objectives } from 'antigrad'
 import type { Page } from 'playwright-core'
@@ -42,7 +42,7 @@ describe('the pieces of a basins image', () => {
   })
 })
 
-describe('the outcomes of runs in a basins image', () => {
+describe('the outcomes in a basins image', () => {
   const [first, second] = cut()
   const ends = (count: number, of: (k: number) => readonly [x: number, y: number, kind: number]) => ({
     x: Array.from({ length: count }, (_, k) => of(k)[0]),
@@ -67,7 +67,7 @@ describe('the outcomes of runs in a basins image', () => {
     expect(Array.from(first.starts.slice(0, 4), (start) => outcomes.kinds[start])).toEqual([
       ...[FIRST, FIRST, UNFINISHED, DIVERGED],
     ])
-    // Until finer starts are available, a start represents its surroundings.
+    // Until finer starting points are available, a starting point represents its surroundings.
     expect(outcomes.shown[15 * SIDE + 15]).toBe(0)
     expect(outcomes.shown[16 * SIDE + 16]).toBe(16 * SIDE + 16)
     outcomes.take(
@@ -101,7 +101,7 @@ describe('the outcomes of runs in a basins image', () => {
   })
 })
 
-describe('expressions for the functions of the race page', () => {
+describe("expressions for the race page's functions", () => {
   const points = Array.from({ length: 20 }, (_, i) => [2 * Math.sin(7 * i + 1), 2 * Math.cos(5 * i)])
 
   test.each(Object.keys(objectives) as (keyof typeof objectives)[])(
@@ -151,7 +151,7 @@ describe('expressions for the functions of the race page', () => {
   }
 })
 
-describe('basins of attraction on the race page in Chromium', () => {
+describe('basins of attraction in Chromium', () => {
   let site: SiteInChromium
   let visits: Visit[] = []
 
@@ -171,7 +171,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     await site?.close()
   })
 
-  /** Records the requests and responses of its workers. */
+  /** Records the requests to the page's workers and the responses. */
   const watch = () => {
     const log: unknown[] = []
     globalThis.Worker = class extends Worker {
@@ -273,8 +273,8 @@ describe('basins of attraction on the race page in Chromium', () => {
     }
   })
 
-  test('stop unfinished work after a change of settings, and ignore its results', async () => {
-    // No run converges, so each piece takes all updates. The first job searches for minima.
+  test('are no longer computed once the settings have changed', async () => {
+    // No run converges, so each piece needs all updates. The first job searches for minima.
     const page = await open('f=rosenbrock&maxIterations=20000&rmsprop=lr:0.01')
     const isAnswered = async () => (await logOf(page)).some(([kind, job]) => kind === 'answer' && job === 2)
     await expect.poll(isAnswered, { timeout: 60_000 }).toBe(true)
@@ -301,14 +301,14 @@ describe('basins of attraction on the race page in Chromium', () => {
     expect(await page.locator('.picture').getAttribute('aria-label')).toContain(
       'Basins of rmsprop 0.02 on Himmelblau',
     )
-    // Finished pieces are not computed again, wherever the race starts.
+    // Finished pieces are not computed again, even if the race starts at another point.
     await page.locator('.picture').click({ position: { x: 100, y: 100 } })
     await expect.poll(() => new URL(page.url()).hash).toContain('from=')
     await page.waitForTimeout(200)
     expect(await logOf(page)).toEqual(log)
   })
 
-  test('are not computed while the view is closed or the speed of engines is measured', async () => {
+  test('are not computed while the view is closed or engines are measured', async () => {
     const page = await open('f=rosenbrock&maxIterations=200000&rmsprop=lr:0.01')
     const last = async () => (await logOf(page)).findLast(([kind]) => kind !== 'answer')?.[0]
     await expect.poll(last).toBe('order')
@@ -322,7 +322,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     await expect.poll(last).toBe('order')
   })
 
-  test('start a race when the visitor clicks, and have a slider for the learning rate', async () => {
+  test('have a slider for the learning rate, and a click starts a race', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=2000&momentum=lr:0.01')
     await done(page, 'momentum 0.01')
     expect(await page.locator('.basins .hint').textContent()).toMatch(
@@ -348,7 +348,7 @@ describe('basins of attraction on the race page in Chromium', () => {
     expect(await page.locator('.basins .count').first().textContent()).toBe('a schedule')
   })
 
-  test('are replaced by an explanation if no image is possible, until the visitor selects another optimizer', async () => {
+  test('are replaced by an explanation if the selected optimizer permits no image', async () => {
     const page = await open(
       'f=booth&maxIterations=300&lamb=lr:0.01&adam=lr:0.1,clipNorm:1&nesterov=lr:0.001,form:shifted&adam=lr:0.5',
     )

@@ -1,4 +1,4 @@
-/** The documentation site, built as by `npm run docs`, in Chromium. */
+/** The documentation website, built like the output of `npm run docs`, in Chromium. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,7 +14,7 @@ import { once } from '../shared-setup.js'
 import { FOLDER, type SiteInChromium, serveFolder, toChromium } from '../static-server.js'
 import { violationsIn } from './site.js'
 
-/** Timeout in milliseconds: the build may install packages first. */
+/** The timeout in milliseconds. The build may first install packages. */
 const SLOW = 600_000
 
 let site: SiteInChromium
@@ -26,7 +26,7 @@ afterAll(() => site.close())
 
 interface Visit {
   readonly page: Page
-  /** Errors of the page, and its requests to other hosts. */
+  /** Errors of the page, and the page's requests to other hosts. */
   readonly wrong: string[]
 }
 
@@ -92,7 +92,7 @@ describe('the documentation website contains', () => {
     const page = html('docs/rules/adam')
     for (const part of ['Kingma and Ba', '<mfrac>', 'amsgradMoment', 'adam.tfjs', '<polyline', ' kB', ' ns<'])
       expect(page).toContain(part)
-    // The fraction of the last equation: m' above, and the root of v' below.
+    // The fraction of the last equation. The numerator is m', and the denominator contains the root of v'.
     const [, above, below] = /<mfrac><mrow>(.*?)<\/mrow><mrow>(.*?)<\/mfrac>/.exec(page) as RegExpExecArray
     expect([above.includes('<mi>m</mi>'), below.includes('<msqrt>')]).toEqual([true, true])
   })
@@ -169,7 +169,7 @@ test('the search of the documentation finds pages by names of torch.optim, Optax
   await page.close()
 })
 
-/** Queries of newcomers, and the page that must be among the first three hits. */
+/** Queries of newcomers, each with the page that must be among the first three hits. */
 const everydayQueries: readonly [query: string, page: string][] = [
   ['install', 'everywhere'],
   ['Next.js', 'everywhere'],
@@ -227,7 +227,7 @@ const everydayQueries: readonly [query: string, page: string][] = [
 describe("the search of the documentation finds the right page for a newcomer's query:", () => {
   let index: { search(query: string): { id: string }[] }
   beforeAll(async () => {
-    // The search index of the built site, loaded in the same way as by the search box.
+    // The search index of the built website, loaded like in the search box.
     const chunks = join(site.folder, 'assets/chunks')
     const file = readdirSync(chunks).find((name) => name.startsWith('@localSearchIndex')) as string
     const { default: json } = await import(pathToFileURL(join(chunks, file)).href)
@@ -240,7 +240,7 @@ describe("the search of the documentation finds the right page for a newcomer's 
     })
   })
 
-  test.each(everydayQueries)('“%s” leads to %s', (query, name) => {
+  test.each(everydayQueries)('“%s” finds %s', (query, name) => {
     const first = index.search(query).slice(0, 3)
     const pages = first.map(({ id }) => /docs\/([\w-]+)\.html/.exec(id)?.[1])
     expect(pages).toContain(name)
@@ -282,7 +282,7 @@ test("a rule's docs page runs a race, and the docs page on curve fitting fits ty
   const { page, wrong } = await visit('docs/rules/lion.html')
   await page.getByRole('button', { name: 'Race it here' }).click()
   const race = page.frameLocator('iframe.live')
-  // The numbers of an update are also shown as a table.
+  // A table also shows the numbers of an update.
   const names = race.locator('.ranking tbody th')
   await names.nth(1).waitFor()
   expect((await names.allTextContents()).join()).toMatch(/lion.*,adam/)

@@ -1,4 +1,4 @@
-/** Parts of the fit page that need no browser. */
+/** Parts of the fit page that do not need a browser. */
 
 import { profileIntervals } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
@@ -53,12 +53,12 @@ describe('a table pasted into the fit page', () => {
     )
   })
 
-  test('is read, and the number of the first line of each row is recorded', () => {
+  test('is read together with the line number of each row', () => {
     expect(readTable('# x\n"t\n(s)",y\n1,2\n\n3,"4\n"\n5,6').lines).toEqual([4, 6, 8])
   })
 })
 
-describe('rows of a table pasted into the fit page', () => {
+describe('rows of a pasted table', () => {
   const text = 't,y,s,who\n1,2,1,a\nx,3,1,b\n4,,1,c\n5,6,0,d\n6,7,n/a,e\n7,8,1,f,9\n8,NaN,1,g\n9,10,2,h'
   const of = (changed: Partial<FitPageState>) => {
     const table = readTable(text)
@@ -67,7 +67,7 @@ describe('rows of a table pasted into the fit page', () => {
     return selectRows(table, chosen, makeTask(table, chosen, state))
   }
 
-  test('are dropped with a reason if they contain invalid numbers', () => {
+  test('are dropped with a reason if a number is invalid', () => {
     const { x, y, leftOut } = of({})
     expect([...x]).toEqual([1, 5, 6, 9])
     expect([...y]).toEqual([2, 6, 7, 10])
@@ -108,7 +108,7 @@ describe('rows of a table pasted into the fit page', () => {
   })
 })
 
-describe('settings for weights, losses and derived quantities on the fit page', () => {
+describe('the settings on the fit page', () => {
   const table = readTable('t,y,w\n1,2,1\n2,3,-1\n3,4,0\n4,5,2')
   const of = (changed: Partial<FitPageState>) => {
     const state = { ...initial, ...changed }
@@ -139,7 +139,7 @@ describe('settings for weights, losses and derived quantities on the fit page', 
     })
   })
 
-  test('may refer to positive and derived parameters, including parameters that occur only in expressions', () => {
+  test('may refer to positive and derived parameters that occur only in expressions', () => {
     const state = {
       ...initial,
       expression: 'a*exp(-b*t) + c',
@@ -164,7 +164,7 @@ describe('settings for weights, losses and derived quantities on the fit page', 
     expect(fromHash(toHash(odd)).state.parameters).toEqual(odd.parameters)
   })
 
-  test('are reported if they are invalid', () => {
+  test('are reported if invalid', () => {
     expect(() => of({ derive: 'half; q = 1' })).toThrow(
       'Derived quantities: expected a definition such as half = log(2)/b, got “half”.',
     )
@@ -179,17 +179,17 @@ describe('a model on the fit page', () => {
   const chosen = choose(table, initial)
   const taskWith = (changed: Partial<FitPageState>) => makeTask(table, chosen, { ...initial, ...changed })
 
-  test('may have a parameter with the name of a column if the model is built in', () => {
+  test("may have a parameter with a column's name if the model is built in", () => {
     const task = taskWith({ model: 'line' })
     expect(task).toMatchObject({ text: 'slope*x + intercept', parameters: ['slope', 'intercept'] })
     const state = { ...initial, model: 'line', parameters: { slope: { min: 0 } } } as const
     const rows = selectRows(table, chosen, task)
     expect(rows.data).toEqual({ x: new Float64Array([1, 3]), y: new Float64Array([2, 4]) })
-    // Omitted starts are guessed.
+    // Omitted starting values are guessed.
     expect(fitOptions(task, state, rows)).toEqual({ start: { slope: { min: 0 }, intercept: {} }, y: 'y' })
   })
 
-  test('uses the columns whose names occur in the model if the model is typed by the visitor', () => {
+  test('uses the columns whose names the visitor typed', () => {
     expect(taskWith({ expression: 'a*slope + b' })).toMatchObject({
       ...{ columns: ['slope'], parameters: ['a', 'b'], isCurve: true },
     })
@@ -220,7 +220,7 @@ describe('the address of the fit page', () => {
     expect(fromHash(toHash(initial))).toEqual({ state: initial, problems: [] })
   })
 
-  test('is reported with the invalid parts of the address', () => {
+  test('causes a message that names the invalid parts of the address', () => {
     const { state, problems } = fromHash('#model=lime&band=wide&start.a=much&min.=1&speed=3&max.a=2&x')
     expect(problems).toHaveLength(5)
     expect(problems[0]).toMatch(/^The model “lime”: expected own, .*line/)

@@ -82,7 +82,7 @@ async function saved(page: Page, name: string): Promise<string> {
   return readFileSync(await download.path(), 'utf8')
 }
 
-/** The contents of the tables for a fit: names, values and intervals, and then the statistics. */
+/** The contents of the tables for a fit: names, values and intervals, followed by the statistics. */
 function told(fit: Fit): { parameters: string[][]; whole: string[] } {
   const { values, errors, free } = fit
   const intervals = fit.intervals()
@@ -117,14 +117,14 @@ async function seen(page: Page): Promise<ReturnType<typeof told>> {
   }
 }
 
-/** Expects that the page shows this fit as soon as it is computed. */
+/** Expects that the page shows the given fit as soon as the fit is computed. */
 const expectFit = (page: Page, expected: Fit) => expect.poll(() => seen(page)).toEqual(told(expected))
 
 /** The points of a path in pixels. */
 const placesIn = (d: string) =>
   [...d.matchAll(/[ML](\S+) ([^MLVZh]+)/g)].map(([, x, y]) => [Number(x), Number(y)] as const)
 
-/** Paths in drawing order, by their distinguishing attributes. */
+/** The paths in drawing order. Each path has a distinguishing attribute. */
 async function drawn(page: Page) {
   const d = (selector: string) =>
     page
@@ -143,7 +143,7 @@ const decay = () => {
 const starts = { a: 1, b: 1, c: 0.5 }
 
 describe('data pasted into the fit page', () => {
-  test('are fitted immediately, and the tables, curve, band and residuals are the same as in Node', async () => {
+  test('are fitted immediately, with the same tables, curve, band and residuals as in Node', async () => {
     const page = await open()
     const rows = 30
     const at = Float64Array.from({ length: rows }, (_, i) => i / 3)
@@ -151,7 +151,7 @@ describe('data pasted into the fit page', () => {
       Number((3 / (1 + Math.exp(4 - 1.3 * t)) + 0.1 * Math.sin(7 * i)).toFixed(3)),
     )
     await paste(page, ['time (s)\tv', ...Array.from(at, (t, i) => `${t}\t${numbers[i]}`)].join('\n'))
-    // The model uses the name of the column.
+    // The model contains the name of the column.
     await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*time_s) + c')
     await typed(page).fill('top/(1 + exp(k*(mid - time_s)))')
     await page.getByLabel('mid: start').fill('3')
@@ -168,7 +168,7 @@ describe('data pasted into the fit page', () => {
     const places = placesIn(picture.curve)
     const t = Float64Array.from(places, (_, i) => (i * at[rows - 1]) / (places.length - 1))
     const [f, { low, high }] = [expected.predict({ t }), expected.band({ t })]
-    // Two points of the curve determine the axis, and all other points must agree with it.
+    // Two points of the curve determine the axis, and all other points must match the axis.
     const off = ({ curve }: { curve: string }, path: string, values: ArrayLike<number>) => {
       const [first, last] = [0, -1].map((i) => placesIn(curve).at(i)?.[1] as number)
       const up = (value: number) => first + ((value - f[0]) / (f[f.length - 1] - f[0])) * (last - first)
@@ -178,11 +178,11 @@ describe('data pasted into the fit page', () => {
     expect(off(picture, picture.curve, f)).toBeLessThan(0.3)
     expect(off(picture, picture.band, [...low, ...high.reverse()])).toBeLessThan(0.3)
     expect(off(picture, picture.points, numbers)).toBeLessThan(0.3)
-    // Residuals have their own axis.
+    // Residuals have a separate axis.
     const below = placesIn(picture.residuals).map(([, y]) => y)
     const r = [...expected.residuals]
     const scale = (below[1] - below[0]) / (r[1] - r[0])
-    // Greater values are drawn higher.
+    // Greater values have higher positions.
     expect(scale).toBeLessThan(0)
     expect((places[places.length - 1][1] - places[0][1]) / (f[f.length - 1] - f[0])).toBeLessThan(0)
     for (const [i, y] of below.entries())
@@ -195,7 +195,7 @@ describe('data pasted into the fit page', () => {
     expect(off(other, other.band, [...wide.low, ...wide.high.reverse()])).toBeLessThan(0.3)
   })
 
-  test('can be fitted with weights, another loss, derived quantities and profiles, which the address stores', async () => {
+  test('can be fitted with weights, another loss, derived quantities and profiles', async () => {
     const page = await open()
     await chosen(page, 'weights').selectOption('1/f')
     await chosen(page, 'loss').selectOption('softL1')
@@ -247,7 +247,7 @@ describe('data pasted into the fit page', () => {
     await page.getByText('derive: half: expected parameters among a, b, c').waitFor()
   })
 
-  test('may contain groups with separate fits, and the page shows one group at a time', async () => {
+  test('may contain groups with separate fits, of which the page shows one', async () => {
     const page = await open()
     const { t, rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -314,7 +314,7 @@ describe('data pasted into the fit page', () => {
     opened.atFirst = opened.visit.requests.length
   })
 
-  test('may contain groups with shared parameters, which the keyboard can select and the link stores', async () => {
+  test('may contain groups with shared parameters, which the link to the page stores', async () => {
     const page = await open('', { viewport: { width: 320, height: 800 } })
     const { rows } = ofTwo()
     await data(page).fill(['who,t,y', ...rows.map((row) => row.join())].join('\n'))
@@ -349,7 +349,7 @@ describe('data pasted into the fit page', () => {
     await expect.poll(() => seen(page)).toEqual(toldOf(0))
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320)
     expect(await violationsIn(page)).toEqual([])
-    // Only the code for shared fits is loaded now.
+    // Only the code for shared fits is loaded.
     const opened = visits[visits.length - 1]
     expect(
       opened.visit.requests.slice(opened.atFirst).every((url) => /\/fit-shared-[^/]*\.js$/.test(url)),
@@ -392,7 +392,7 @@ describe('data pasted into the fit page', () => {
     await expect.poll(async () => (await seen(linked)).whole).toEqual(whole)
     expect(await linked.getByLabel('b: shared').isChecked()).toBe(true)
     visits[visits.length - 1].atFirst = visits[visits.length - 1].visit.requests.length
-    // Without groups, nothing is shared.
+    // Without groups, no parameter is shared.
     await chosen(linked, 'group').selectOption('')
     await expect.poll(async () => (await seen(linked)).whole[0]).not.toBe(whole[0])
     expect(await linked.getByLabel('b: shared').isDisabled()).toBe(true)
@@ -421,7 +421,7 @@ describe('data pasted into the fit page', () => {
     await expect.poll(() => hashOf(page)).toMatch(/logX=true&logY=true/)
   })
 
-  test('may contain rows with invalid numbers, and the page lists and drops these rows', async () => {
+  test('may contain rows with invalid numbers, which the page lists and drops', async () => {
     const page = await open()
     const lines = example().split('\n')
     const broken = [...lines.slice(0, 5), 'soon,1', '3,', ...lines.slice(5), '1,2,3']
@@ -435,7 +435,7 @@ describe('data pasted into the fit page', () => {
     await expectFit(page, fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: { a: 1, b: 1, c: 1 } }))
   })
 
-  test('lead to an error message if the text is not a table, and the next table is fitted', async () => {
+  test('cause an error message if the text is not a table', async () => {
     const page = await open()
     await data(page).fill('hello')
     await page.getByText('Expected a table with at least two numeric columns, got none.').waitFor()
@@ -458,7 +458,7 @@ describe('a file on the fit page', () => {
   }
   const sigma = [0.1, 0.2, 0.1, 0.3, 0.1]
 
-  test('can be dropped anywhere on the page, and a column of σ in the file weights the rows', async () => {
+  test('can be dropped anywhere on the page, and can contain a column of σ', async () => {
     const page = await open('model=line')
     const dropped = await page.evaluateHandle((csv) => {
       const transfer = new DataTransfer()
@@ -475,7 +475,7 @@ describe('a file on the fit page', () => {
     expect(await page.getByLabel('prediction band').isDisabled()).toBe(true)
   })
 
-  test('can be opened, and is refused if the file is too large or not UTF-8', async () => {
+  test('can be opened, and is refused if too large or not UTF-8', async () => {
     const page = await open('model=line')
     const choose = (name: string, text: string, encoding: BufferEncoding = 'utf8') =>
       page
@@ -493,12 +493,12 @@ describe('a file on the fit page', () => {
 })
 
 describe('a model on the fit page', () => {
-  test('can be typed, and an invalid model is reported until the visitor corrects the model', async () => {
+  test('can be typed, and is reported if invalid', async () => {
     const page = await open()
     await typed(page).fill('a*exq(-b*t)')
     await page.getByText('at character 3').waitFor()
     expect(await typed(page).getAttribute('aria-invalid')).toBe('true')
-    // The data are still displayed, without any fit.
+    // The page still displays the data, without a fit.
     expect(placesIn((await drawn(page)).points)).toHaveLength(40)
     expect((await drawn(page)).curve).toBe('')
     await typed(page).fill('a*exp(-b*t')
@@ -510,7 +510,7 @@ describe('a model on the fit page', () => {
     expect(await typed(page).getAttribute('aria-invalid')).toBe(null)
   })
 
-  test('can be a library model with a visible formula, and the custom model is restored when the visitor selects it', async () => {
+  test('can be a library model with a visible formula', async () => {
     const page = await open()
     await chosen(page, 'model').selectOption('line')
     await expect.poll(() => typed(page).inputValue()).toBe('slope*t + intercept')
@@ -518,7 +518,7 @@ describe('a model on the fit page', () => {
     await expect.poll(() => typed(page).inputValue()).toBe('a*exp(-b*t) + c')
   })
 
-  test('is shown with the sum of squares if σ is unknown, and with χ² if σ is known', async () => {
+  test('is shown with the sum of squares, or with χ² if σ is known', async () => {
     const page = await open('model=line')
     const whole = page.getByRole('region', { name: 'Fit statistics', exact: true })
     await data(page).fill('x,y,s\n1,2,1\n2,4.1,1\n3,6,2\n4,8.2,1')
@@ -529,7 +529,7 @@ describe('a model on the fit page', () => {
     expect(await whole.getByText('Residual sum of squares').count()).toBe(0)
   })
 
-  test('is plotted as values instead of a curve if the model uses no column or several columns', async () => {
+  test('is plotted as values unless the model uses exactly one column', async () => {
     const page = await open()
     await data(page).fill('u,v,y\n1,2,3\n2,1,4\n3,5,8.1\n4,4,9\n5,1,7')
     await chosen(page, 'y').selectOption('y')
@@ -546,14 +546,14 @@ describe('a model on the fit page', () => {
     await expectFit(page, fitInNode(expression('a'), { y }, { start: { a: 1 } }))
   })
 
-  test('leads to a message if the parameters are unidentifiable', async () => {
+  test('causes a message if the parameters are unidentifiable', async () => {
     const page = await open()
     await typed(page).fill('a + b + c*t')
     await page.getByText('Singular').waitFor()
     await page.getByText('the data determine some parameters only together').waitFor()
   })
 
-  test('leads to a message that names an unidentifiable constant', async () => {
+  test('causes a message that names an unidentifiable constant', async () => {
     const page = await open()
     await data(page).fill('t,y\n0,2\n1,2\n2,2\n3,2\n4,2\n5,2\n')
     await typed(page).fill('a*exp(-b*t) + c')
@@ -564,7 +564,7 @@ describe('a model on the fit page', () => {
 })
 
 describe('parameters on the fit page', () => {
-  test('can be given starting values and bounds, and can be fixed, by use of the keyboard alone', async () => {
+  test('can be fixed, or given starting values and bounds, by keyboard alone', async () => {
     const page = await open()
     await page.getByLabel('a: start').focus()
     await page.keyboard.type('2')
@@ -583,7 +583,7 @@ describe('parameters on the fit page', () => {
     await expect.poll(() => hashOf(page)).toContain('start.a=2&max.a=2.4')
   })
 
-  test('are refused with a message if the parameters are invalid, and the previous fit stays visible', async () => {
+  test('cause a message if invalid, and the previous fit stays visible', async () => {
     const page = await open()
     const start = page.getByLabel('b: start')
     await start.fill('much')
@@ -610,7 +610,7 @@ describe('many small changes on the fit page', () => {
     Object.assign(globalThis, { counts })
   }
 
-  test('cause only one fit per frame, which uses the newest state and reuses memory', async () => {
+  test('cause only one fit per frame, which uses the newest state', async () => {
     const page = await open()
     await page.getByText('Converged').waitFor()
     await page.evaluate(counting)
@@ -657,7 +657,7 @@ describe('many small changes on the fit page', () => {
 })
 
 describe('the result on the fit page', () => {
-  test('can be saved with the same bits as a fit in Node, and the plot can be saved as an image', async () => {
+  test('can be saved with the same bits as in Node, and as an image', async () => {
     const page = await open('start.c=0.5')
     const expected = fitInNode(expression('a*exp(-b*t) + c'), decay(), { start: starts })
     await expectFit(page, expected)
@@ -681,7 +681,7 @@ describe('the result on the fit page', () => {
     await data(page).fill('a,b,secret\n1,3,1\n2,5.1,1\n3,7,2\n4,8.9,1')
     await chosen(page, 'model').selectOption('line')
     await page.getByLabel('intercept: min').fill('0.5')
-    // Before the fit of the new selection.
+    // The link is copied before the fit of the new selection.
     const copy = await button(page, 'Copy the link').elementHandle()
     await chosen(page, 'y').evaluate((select: HTMLSelectElement, copy) => {
       select.value = 'b'
@@ -698,7 +698,7 @@ describe('the result on the fit page', () => {
     expect(await other.getByLabel('intercept: min').inputValue()).toBe('0.5')
   })
 
-  test('is replaced by a request for the columns in the link if the data are missing', async () => {
+  test("is replaced by a request for the link's columns if the data are missing", async () => {
     const page = await open('model=own&expression=k*dose&x=dose&y=rate&sigma=e&min.k=0')
     expect(await page.getByLabel('k: min').inputValue()).toBe('0')
     const asked = 'paste, drop or open a table with the columns “dose”, “rate”, “e”.'
@@ -712,7 +712,7 @@ describe('the result on the fit page', () => {
     })
     await expectFit(page, fitted)
     expect(await page.getByText(asked).count()).toBe(0)
-    // Another table has other columns, and the previous columns are no longer requested.
+    // The new table has other columns, and the page no longer requests the previous columns.
     await data(page).fill('t,y\n1,2\n2,4.1\n3,6')
     const others = fitInNode(
       expression('k*t'),
@@ -722,14 +722,14 @@ describe('the result on the fit page', () => {
     await expectFit(page, others)
   })
 
-  test('depends only on the valid parts of an invalid address, and the page reports the invalid parts', async () => {
+  test('depends only on the valid parts of an address', async () => {
     const page = await open('model=lime&start.a=2')
     const [problem] = await page.locator('#problems li').allTextContents()
     expect(problem).toContain('The model “lime”')
     expect(await page.getByLabel('a: start').inputValue()).toBe('2')
     await page.evaluate(() => {
       location.replace('#model=line')
-      // Simulates a fit that ends at that moment.
+      // Simulates a fit that ends at the same moment.
       history.replaceState(null, '', '#model=lime')
     })
     await page.getByText('y = slope*t + intercept').waitFor()

@@ -1,4 +1,4 @@
-/** The pages in Firefox and WebKit, whose language is 'C' here. */
+/** The pages in Firefox and WebKit. The language of both browsers is 'C' in the tests. */
 
 import { expression } from 'antigrad'
 import { fit as fitInNode } from 'antigrad/fit'

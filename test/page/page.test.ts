@@ -1,4 +1,4 @@
-/** The race page in Chromium, by mouse and by keyboard, bit by bit. */
+/** The race page in Chromium, by mouse and by keyboard. Results are compared bit by bit. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -58,7 +58,7 @@ async function race(page: Page): Promise<void> {
   await page.getByText('The race is over').waitFor()
 }
 
-/** The lines of the saved file, by racer. */
+/** The lines of the saved file, grouped by racer. */
 async function points(page: Page): Promise<string[][]> {
   const [download] = await Promise.all([
     page.waitForEvent('download'),
@@ -67,7 +67,10 @@ async function points(page: Page): Promise<string[][]> {
   return pointsIn(readFileSync(await download.path(), 'utf8'))
 }
 
-/** Saves the points and compares them with the race in the address, which is updated when the race stops. */
+/**
+ * Saves the points and compares the points with the race in the address. The page updates the address when the race
+ * stops.
+ */
 async function expectPoints(page: Page): Promise<string[][]> {
   const found = await points(page)
   await expect.poll(() => expectedPoints(hashOf(page))).toEqual(found)
@@ -96,7 +99,7 @@ const mixture = [
 ].join('&')
 
 describe('a race on the race page', () => {
-  test('has a draggable starting point, and visits exactly the same points as the function minimize in Node', async () => {
+  test('has a draggable start, and visits the same points as minimize in Node', async () => {
     const page = await open(mixture)
     await drag(page, '.handle', 120, 60)
     await expect.poll(() => hashOf(page)).not.toContain('from=-1.5,2')
@@ -142,7 +145,7 @@ describe('a race on the race page', () => {
     expect(await count.textContent()).toBe('0 updates')
   })
 
-  test('ranks the optimizers by arrival and states why each run ended, even if optimizers diverge', async () => {
+  test('ranks the optimizers by arrival, and states why each run ended', async () => {
     const page = await open(
       'f=rosenbrock&maxIterations=3000&tolerance=1e-7&gradientDescent=lr:1e300&momentum=lr:0.05&' +
         'sgd=lr:0.001&adam=lr:0.1&adam=lr:0.05&nesterov=lr:0.001,maximize:true&adagrad=lr:1e-9',
@@ -163,7 +166,7 @@ describe('a race on the race page', () => {
       'momentum 0.05': 'diverged: values are no longer finite',
       'adagrad 1e-9': 'stalled: steps below 1e−7, although the gradient is 155',
     })
-    // The map shows the start whatever happens to the racers.
+    // The map shows the starting point, whatever the racers do.
     expect(await handle(page).isVisible()).toBe(true)
   })
 
@@ -178,7 +181,7 @@ describe('the race page', () => {
   const count = (page: Page) => page.locator('.transport output').textContent()
   const over = (page: Page) => page.getByText('The race is over').waitFor()
 
-  test('moves the starting point and runs the race after a click, and shows complete paths during a drag', async () => {
+  test('starts the race at a clicked point, and shows complete paths during a drag', async () => {
     const page = await open('f=booth&adam=lr:0.5&momentum=lr:0.02&maxIterations=400')
     await page.locator('.contour').click({ position: { x: 200, y: 100 } })
     await expect.poll(() => button(page, 'Pause').isVisible()).toBe(true)
@@ -188,7 +191,7 @@ describe('the race page', () => {
     await page.mouse.move(x + width / 2, y + height / 2)
     await page.mouse.down()
     await page.mouse.move(x + 90, y + 120, { steps: 4 })
-    // The button is still pressed and the race is not played, but the end is visible.
+    // The button is still pressed and the race is not playing, but the final result is visible.
     await expect
       .poll(() => page.locator('.ranking tbody td.why').allTextContents())
       .toEqual([expect.stringMatching(/converged|limit/), expect.stringMatching(/converged|limit/)])
@@ -220,7 +223,7 @@ describe('the race page', () => {
     await expect.poll(async () => (await cells())[0]).toContain("m' = β₁·m + (1−β₁)·g")
   })
 
-  test('updates the race while a slider moves, and stores the value of the slider in the link', async () => {
+  test("updates the race while a slider moves, and stores the slider's value in the link", async () => {
     const page = await open('f=booth&from=-7,-4&momentum=lr:0.02&maxIterations=300')
     await page.getByLabel('rate of optimizer 1').fill('-2')
     await expect.poll(() => hashOf(page)).toContain('momentum=lr:0.01')
@@ -233,7 +236,7 @@ describe('the race page', () => {
     await expectPoints(page)
   })
 
-  test('can show a scene by use of the keyboard alone, and announces the end of the race', async () => {
+  test('can show a scene by keyboard alone, and announces the end of the race', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const link = page.getByRole('link', { name: 'Too large a learning rate' })
     for (let i = 0; i < 20 && !(await link.evaluate((it) => it === document.activeElement)); i++)
@@ -321,7 +324,7 @@ describe('a schedule on the race page', () => {
   const lr = (page: Page) => page.locator('[data-option="lr"]')
   const picture = (page: Page) => page.locator('.schedule')
 
-  test('is plotted while the visitor types, leads to the same race as in Node, and is stored in the link', async () => {
+  test('is plotted while the visitor types, and gives the same race as in Node', async () => {
     const page = await open('f=rosenbrock&from=-1.5,2&maxIterations=300&adam=lr:0.1')
     expect(await picture(page).count()).toBe(0)
     await lr(page).fill('warmup(cosine(0.2, { steps: 180, endValue: 0.01 }), { steps: 20 })')
@@ -340,7 +343,7 @@ describe('a schedule on the race page', () => {
     await expect.poll(() => picture(page).count()).toBe(0)
   })
 
-  test('is refused with a message if the schedule is invalid, and the previous race stays visible', async () => {
+  test('causes a message if invalid, and the previous race stays visible', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await lr(page).fill('cosine(1, { steps: 9 }')
     await lr(page).press('Enter')
@@ -350,7 +353,7 @@ describe('a schedule on the race page', () => {
     expect(hashOf(page)).toContain('adam=lr:0.5')
   })
 
-  test('leads to a message if the required code cannot be loaded, and the race continues', async () => {
+  test('causes a message if the code for schedules cannot be loaded', async () => {
     const page = await site.browser.newPage()
     await page.route(/schedules-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&adam=lr:constant(0.1)&momentum=lr:0.01&maxIterations=50`)
@@ -362,7 +365,7 @@ describe('a schedule on the race page', () => {
 })
 
 describe("the visitor's own function on the race page", () => {
-  test('can be typed, and is reported if invalid until the visitor corrects the function', async () => {
+  test('can be typed, and is reported if invalid', async () => {
     const page = await open('f=rosenbrock&adam=lr:0.1&maxIterations=200')
     await page.getByRole('combobox', { name: 'Function', exact: true }).selectOption('own')
     const field = page.getByLabel('F(x, y) =')
@@ -386,7 +389,7 @@ describe('a custom rule on the race page', () => {
   const field = (page: Page) => page.getByLabel('Equations of optimizer 1')
   const scene = scenes.find(({ title }) => title === 'Custom rule')?.hash ?? ''
 
-  test('can be typed, changed by sliders, shared and saved, and leads to the same race as in Node', async () => {
+  test('can be typed, shared and saved, and gives the same race as in Node', async () => {
     const page = await open('f=booth&from=-7,-4&maxIterations=200&adam=lr:0.5')
     await page.getByLabel('Rule of optimizer 1').selectOption('own')
     await field(page).waitFor()
@@ -442,7 +445,7 @@ describe('a custom rule on the race page', () => {
     await page.getByText('Done: 250,000 starts of tiger').waitFor({ timeout: 60_000 })
   })
 
-  test('is shown even if the code for custom rules loads slowly, unless the visitor follows another link', async () => {
+  test('is shown even if the code for custom rules loads slowly', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.route(/custom-rule-.*\.js$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -462,7 +465,7 @@ describe('a custom rule on the race page', () => {
     expect(await other.locator('[aria-current="true"]').textContent()).toBe('A ravine')
   })
 
-  test('is shown even if the previous race is late in updating the address', async () => {
+  test('is shown even if the previous race updates the address late', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.evaluate((hash) => {
       location.hash = hash
@@ -472,7 +475,7 @@ describe('a custom rule on the race page', () => {
     await expect.poll(() => page.evaluate(() => location.hash)).toContain('tiger')
   })
 
-  test('leads to a message if the required code cannot be loaded, and the race continues', async () => {
+  test('causes a message if the code for custom rules cannot be loaded', async () => {
     const page = await site.browser.newPage()
     await page.route(/custom-rule-.*\.js$/, (route) => route.abort())
     await page.goto(`${site.address}#f=booth&equations=a&own=&momentum=lr:0.01&maxIterations=50`)
@@ -485,7 +488,7 @@ describe('a custom rule on the race page', () => {
 })
 
 describe('the address of the race page', () => {
-  test('determines the race by the valid parts, and the page reports the invalid parts', async () => {
+  test('determines the race, except for invalid parts, which a message names', async () => {
     const page = await open('f=rosenbrok&from=1&adam=lr:-1&adam=lr:0.5&steps=3')
     const problems = await page.locator('#problems li').allTextContents()
     expect(problems).toHaveLength(4)
@@ -495,22 +498,22 @@ describe('the address of the race page', () => {
     expect(await page.getByLabel('start x').inputValue()).toBe('-1.5')
   })
 
-  test('leads to a message and to the default function if the function cannot be parsed', async () => {
+  test('selects the default function, with a message, if the named function is invalid', async () => {
     const page = await open('f=own&expression=sin(x&adam=lr:0.1')
     await page.getByText('The expression is invalid').first().waitFor()
     await button(page, 'Step').click()
     expect(await page.locator('.transport output').textContent()).toBe('1 update')
   })
 
-  test('leads to the default race if the address has no parameters', async () => {
+  test('selects the default race if the address has no parameters', async () => {
     const page = await open('')
     expect(await page.locator('#problems').isVisible()).toBe(false)
     expect(await page.locator('.ranking tbody tr').count()).toBe(initial.entries.length)
   })
 })
 
-describe('the keyboard alone, on the race page,', () => {
-  test('can add and change optimizers, move the start, play the race, turn the surface, and open the engine view', async () => {
+describe('keyboard input on the race page', () => {
+  test('can add optimizers, move the start, play the race, and open the engine view', async () => {
     const page = await open('f=booth&from=-7,-4&adam=lr:0.5&maxIterations=100&distance=5')
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
     const tabTo = async (isThere: () => Promise<boolean>) => {
@@ -540,7 +543,7 @@ describe('the keyboard alone, on the race page,', () => {
     await page.keyboard.press('Enter')
     await tabTo(async () => (await focused()) === 'Surface (3D view)')
     await page.keyboard.press('Enter')
-    // The surface is created when its drawer is opened.
+    // The page creates the surface when the visitor opens the drawer.
     await page.locator('.surface canvas[data-engine]').waitFor()
     await tabTo(isFocused('.surface canvas'))
     await page.keyboard.press('ArrowLeft')
@@ -551,7 +554,7 @@ describe('the keyboard alone, on the race page,', () => {
     await page.locator('#race').waitFor()
   })
 
-  test('can enter an invalid value, and the page refuses the value with a message', async () => {
+  test('is refused with a message if a value is invalid', async () => {
     const page = await open('f=booth&adam=lr:0.5')
     const lr = page.locator('[data-option="lr"]')
     await lr.fill('much')
@@ -567,7 +570,7 @@ describe('the keyboard alone, on the race page,', () => {
 })
 
 describe('the engines on the race page', () => {
-  test('are measured with a progress display, a chart and a report, and the visitor can cancel the measurement', async () => {
+  test('are measured with a chart and a report until the visitor cancels the measurement', async () => {
     const page = await open('')
     await page.getByRole('tab', { name: 'Engines' }).click()
     const report = page.locator('.report tbody tr')
@@ -578,7 +581,7 @@ describe('the engines on the race page', () => {
       'available',
       'available',
     ])
-    // The page cancels at the first progress, because a click from outside may come too late.
+    // The page cancels at the first progress report, because a click of the test may come too late.
     await page.locator('progress').evaluate((progress) => {
       const [measure, cancel] = ['Measure', 'Cancel'].map((name) =>
         [...document.querySelectorAll('button')].find(({ textContent }) => textContent === name),
@@ -614,7 +617,7 @@ describe('the engines on the race page', () => {
     const [wasm, typescript] = await page
       .locator('.bench .results table:first-child tr:last-child td')
       .allTextContents()
-    // The time of matrix products: a vector's update takes a nanosecond or less.
+    // The time of matrix products. The update of a vector takes at most a nanosecond.
     expect(Number(wasm)).toBeGreaterThan(20)
     expect(Number(typescript)).toBeGreaterThan(20)
   }, 150_000)
@@ -659,7 +662,7 @@ describe('on the race page,', () => {
     }
   })
 
-  test('the surface can be turned with arrow keys, also with reduced motion, and has an axis along F', async () => {
+  test('the surface can be turned with arrow keys, even with reduced motion', async () => {
     const page = await open('f=bowl&adam=lr:0.5')
     await openSurface(page)
     await page.locator('.surface canvas[data-engine]').waitFor()
@@ -687,7 +690,7 @@ describe('on the race page,', () => {
         return before === shot()
       })
     expect(await isStill()).toBe(true)
-    // A small viewport, because a large rotating surface may leave a busy machine no time for the test.
+    // The viewport is small, because a large rotating surface may leave a busy machine no time for the test.
     const viewport = { width: 360, height: 480 }
     const moving = await open('', { reducedMotion: 'no-preference', viewport })
     await openSurface(moving)

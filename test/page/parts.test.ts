@@ -1,4 +1,4 @@
-/** Parts of the race page that need no browser. */
+/** Parts of the race page that do not need a browser. */
 
 import {
   lbfgs as antigradLbfgs,
@@ -38,7 +38,7 @@ import { readSchedules } from '../../page/src/schedules.js'
 import { fromHash, initial, type RaceState, toHash } from '../../page/src/state.js'
 import { formula, line, symbols } from '../../page/src/substitute.js'
 
-describe('a function that a visitor types on the race page', () => {
+describe('a function typed on the race page', () => {
   test.each([
     ['(1 - x)^2 + 100 (y - x^2)^2', [-1.2, 1], 24.2],
     ['x y', [3, 4], 12],
@@ -169,7 +169,7 @@ describe('the address of the race page', () => {
     expect(state).toEqual(initial)
   })
 
-  test('contains at most as many racers as the page can distinguish by color and dash', () => {
+  test('contains only as many racers as the page can distinguish', () => {
     const { state, problems } = fromHash(Array(20).fill('adam=lr:0.1').join('&'))
     expect(state.entries).toHaveLength(12)
     expect(problems).toHaveLength(8)
@@ -217,7 +217,7 @@ describe('schedules in the address of the race page', () => {
   })
 })
 
-describe('custom rules in the address of the race page', () => {
+describe("custom rules in the race page's address", () => {
   const entry: RaceState['entries'][number] = {
     ...{ rule: 'own', equations: TIGER },
     options: { lr: 'cosine(0.1,{steps:9})', beta: 0.5, clipNorm: 2 },
@@ -234,7 +234,7 @@ describe('custom rules in the address of the race page', () => {
     expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
   })
 
-  test('are parsed once for several racers, and are restored even if characters of the address are escaped', () => {
+  test('are parsed once for several racers, and are restored from escaped characters', () => {
     readEquations()
     readSchedules()
     expect(hash.match(/equations=/g)).toHaveLength(1)
@@ -248,7 +248,7 @@ describe('custom rules in the address of the race page', () => {
     })
   })
 
-  test('have sliders for suitable options, and do not need a learning rate', () => {
+  test('have sliders for suitable options, and need no learning rate', () => {
     const equations = `defineRule('few', {
       options: { a: { default: 3, min: 0 }, b: { default: 0.5, below: 1 }, eps: 1e-9, zero: 0, flag: true },
       step: 'theta = theta - a*b*(flag == 1 ? g : zero + eps)',
@@ -386,7 +386,7 @@ test.each([
 })
 
 describe('the height field of a function', () => {
-  test('maps the lowest value to 0 and the highest value to 1, and keeps invalid numbers', async () => {
+  test('maps the lowest value to 0 and the highest to 1, and keeps invalid numbers', async () => {
     for (const objective of ['rosenbrock', 'saddle', 'styblinskiTang', 'own'] as const) {
       const expression = 'log(x) + y'
       const { heights } = sampleHeights(await makeLandscape({ ...initial, objective, expression }))
@@ -406,7 +406,7 @@ describe('the height field of a function', () => {
       expect(marks.length).toBeGreaterThan(2)
       for (const [i, [value, height]] of marks.entries()) {
         expect(height).toBe(heightOf(value))
-        // Ticks lie within the range, whose ends also stand for clipped values, and are not crowded.
+        // Ticks are not crowded and lie within the range. The endpoints of the range also represent clipped values.
         if (i > 0) {
           expect(value).toBeGreaterThan(marks[i - 1][0])
           expect(height - marks[i - 1][1]).toBeGreaterThan(0.1)
@@ -449,18 +449,18 @@ describe.each([
     return (light + 0.05) / (dark + 0.05)
   }
 
-  test('contrast with their background', () => {
+  test('contrast with the background', () => {
     for (const color of racers) {
       expect(contrast(color, surface), color).toBeGreaterThan(3)
       expect(contrast(color, low), color).toBeGreaterThan(3)
-      // Few paths reach high regions, and they are dashed or marked.
+      // Few paths reach high regions, and such paths are dashed or marked.
       expect(contrast(color, high), color).toBeGreaterThan(1.7)
     }
     expect(contrast(text, surface)).toBeGreaterThan(7)
     expect(contrast(muted, surface)).toBeGreaterThan(4.5)
   })
 
-  // Viénot, Brettel and Mollon, 1999: linear RGB as seen without one type of cone.
+  // Viénot, Brettel and Mollon, 1999: linear RGB without one type of cone.
   const vision: Record<string, number[][]> = {
     usual: [
       [1, 0, 0],
@@ -493,7 +493,7 @@ describe.each([
 
 const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, i) => sum + x * b[i], 0)
 
-/** OKLab (Ottosson, 2020) of linear RGB. */
+/** Linear RGB in the color space OKLab (Ottosson, 2020). */
 function lab(rgb: readonly number[]): number[] {
   const [l, m, s] = [
     [0.4122214708, 0.5363325363, 0.0514459929],
@@ -517,40 +517,31 @@ describe('measurements of engine speed on the race page', () => {
   })
 
   // The test simulates the time, so a busy machine cannot make it fail.
-  test.each([0.1, 1, 50 / 3])(
-    'are correct even if the clock has a resolution of only %f ms',
-    async (tick) => {
-      const milliseconds = (size: number) => 1e-3 + 1e-6 * size
-      let time = 0
-      Object.assign(performance, {
-        now() {
-          time += 1e-3
-          return Math.floor(time / tick) * tick
-        },
-      })
-      Object.assign(Optimizer.prototype, {
-        step(this: Optimizer<{ w: Float32Array }>) {
-          time += milliseconds(this.params.w.length)
-        },
-      })
-      const page = () => {
-        time += 0.37 * tick
-      }
-      const found = await measure(
-        gradientDescent(),
-        false,
-        ['typescript'],
-        page,
-        new AbortController().signal,
-      )
-      expect(found.map(({ size }) => size)).toEqual(selectSizes(false))
-      for (const { size, nanosecondsPerStep } of found) {
-        const ratio = nanosecondsPerStep / (milliseconds(size) * 1e6)
-        expect(ratio, `${size} numbers`).toBeGreaterThan(0.9)
-        expect(ratio, `${size} numbers`).toBeLessThan(1.2)
-      }
-    },
-  )
+  test.each([0.1, 1, 50 / 3])('are correct even if the clock has a resolution of %f ms', async (tick) => {
+    const milliseconds = (size: number) => 1e-3 + 1e-6 * size
+    let time = 0
+    Object.assign(performance, {
+      now() {
+        time += 1e-3
+        return Math.floor(time / tick) * tick
+      },
+    })
+    Object.assign(Optimizer.prototype, {
+      step(this: Optimizer<{ w: Float32Array }>) {
+        time += milliseconds(this.params.w.length)
+      },
+    })
+    const page = () => {
+      time += 0.37 * tick
+    }
+    const found = await measure(gradientDescent(), false, ['typescript'], page, new AbortController().signal)
+    expect(found.map(({ size }) => size)).toEqual(selectSizes(false))
+    for (const { size, nanosecondsPerStep } of found) {
+      const ratio = nanosecondsPerStep / (milliseconds(size) * 1e6)
+      expect(ratio, `${size} numbers`).toBeGreaterThan(0.9)
+      expect(ratio, `${size} numbers`).toBeLessThan(1.2)
+    }
+  })
 })
 
 test.each([
@@ -568,7 +559,7 @@ test.each([
   expect(formatWithError(x, error)).toBe(text)
 })
 
-describe('labels next to points in a plot', () => {
+describe('labels near points in a plot', () => {
   const box = { left: 38, top: 8, width: 320, height: 300 }
   const apart = (a: readonly number[], b: readonly number[], width: number, height: number) =>
     Math.abs(a[0] - b[0]) >= width || Math.abs(a[1] - b[1]) >= height
@@ -596,7 +587,7 @@ describe('labels next to points in a plot', () => {
     }
   })
 
-  test('keep the same positions over time, and are omitted if the image has no room', () => {
+  test('keep their positions over time, and are omitted without room in the image', () => {
     const [corner] = placeLabels([{ x: 100, y: 100, width: 50, height: 16, before: [-30, 20] }], box)
     expect(corner).toEqual([70, 120])
     expect(
@@ -604,7 +595,7 @@ describe('labels next to points in a plot', () => {
     ).toEqual([null])
   })
 
-  test('show the name of the rule, and also the options if the rule occurs twice', () => {
+  test('show the name of the rule, and the options if the rule occurs twice', () => {
     expect(shortNames(['adam 0.1', 'sgd 0.1', 'adam 0.2 amsgrad'])).toEqual([
       'adam 0.1',
       'sgd',
@@ -621,7 +612,7 @@ test('plot axes with equal units show at least the previous range', () => {
   }
 })
 
-describe('a race that is computed in advance', () => {
+describe('a precomputed race', () => {
   const state: RaceState = {
     ...initial,
     objective: 'booth',
@@ -630,7 +621,7 @@ describe('a race that is computed in advance', () => {
   }
   const begun = async () => new Race(state, await makeLandscape(state))
 
-  test('can be displayed forward and backward, with the results at the displayed time', async () => {
+  test('can be displayed forward and backward, with the results at each time', async () => {
     const race = await begun()
     race.make(Infinity, Infinity)
     expect([race.isMade, race.isOver, race.time]).toEqual([true, false, 0])
@@ -645,7 +636,7 @@ describe('a race that is computed in advance', () => {
     expect([adam.iterations, adam.reason, adam.arrivedAt, lbfgs.iterations]).toEqual([0, null, null, 0])
   })
 
-  test('shows a method such as L-BFGS at each point where the method evaluates a gradient', async () => {
+  test('shows L-BFGS at each point at which the method evaluates a gradient', async () => {
     const race = await begun()
     race.advance(6, Infinity)
     const lbfgs = race.racers[1]

@@ -1,4 +1,4 @@
-/** The pages of examples/ on a server of plain files, without a bundler and without other hosts. */
+/** The pages of examples/ on a server of static files, without a bundler and without other hosts. */
 
 import * as core from 'antigrad'
 import * as fits from 'antigrad/fit'
@@ -17,7 +17,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => site?.close())
 
-/** An open page, which must not use other hosts, and must end without errors. */
+/** An open page. The page must not use other hosts, and must end without errors. */
 async function open(name: string) {
   const page = await site.browser.newPage({ viewport: { width: 390, height: 844 } })
   const wrong: string[] = []
@@ -65,7 +65,7 @@ test('the example digits.html trains a network, responds during the training, an
   expect(Number.parseFloat(await output(page, 'progress'))).toBeGreaterThan(90)
   const box = await page.locator('#drawing').boundingBox()
   if (box === null) throw new Error('there is no place to draw')
-  // The digit one, drawn downwards.
+  // A drawing of the digit one, from top to bottom.
   await page.mouse.move(box.x + 98, box.y + 35)
   await page.mouse.down()
   await page.mouse.move(box.x + 98, box.y + 160, { steps: 10 })

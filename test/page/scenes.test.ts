@@ -1,4 +1,4 @@
-/** The statements of the gallery's scenes, verified by the library in Node. */
+/** The statements about the gallery's scenes, verified by the library in Node. */
 
 import * as all from 'antigrad'
 import { describe, expect, test } from 'vitest'
@@ -59,7 +59,7 @@ describe('the sentences on the race page are true', () => {
     expect(usual).toBeLessThan(Infinity)
     expect(large).toBeLessThan(Infinity)
     expect(tooLarge).toBe(Infinity)
-    // At each step before convergence.
+    // The points at each step before convergence.
     expect(crossings(pathOf(race, 1).slice(0, large), 1)).toBe(large - 1)
     const { values, made } = race.racers[2]
     for (let i = 40; i < made; i++) expect(values[i + 1]).toBeGreaterThan(values[i])
@@ -128,7 +128,7 @@ describe('the sentences on the race page are true', () => {
     const [lbfgs, adam, momentum] = reachedAt(race)
     expect(lbfgs).toBeLessThan(0.2 * Math.min(adam, momentum))
     expect(Math.max(adam, momentum)).toBeLessThan(Infinity)
-    // The target is reached after a number of gradients, because some updates need several.
+    // The target is reached after a number of gradients. Some updates need several gradients.
     expect(race.racers[0].reach).toBeGreaterThan(race.racers[0].made)
   })
 

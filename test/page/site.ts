@@ -1,4 +1,4 @@
-/** The race page as served in production: built once, in a folder of a host. */
+/** The race page as in production: built once, in a folder of a host. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -19,7 +19,7 @@ import { type Site, type SiteInChromium, serveFolder, toChromium } from '../stat
 readSchedules()
 readEquations()
 
-// No resources from other hosts, and no code from strings.
+// The policy permits no resources from other hosts, and no code from strings.
 const policy =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 
@@ -33,8 +33,7 @@ export const serveToChromium = (): Promise<SiteInChromium> => toChromium(serve)
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
 /**
- * The violations that axe finds. The policy forbids scripts in the page, so axe is injected by the debugger, like an
- * extension.
+ * The violations that axe finds. The policy forbids scripts in the page, so the debugger injects axe like an extension.
  */
 export async function violationsIn(page: Page): Promise<readonly unknown[]> {
   await page.evaluate(readFileSync(axeFile, 'utf8'))
@@ -54,7 +53,7 @@ export interface Visit {
 }
 
 export async function visit(site: SiteInChromium, hash: string, options: PageOptions = {}): Promise<Visit> {
-  // Without a graphics card, a rotating surface uses a full processor.
+  // Without a graphics card, a rotating surface occupies a full processor core.
   const still = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const
   const page = await site.browser.newPage({ ...still, ...options })
   page.setDefaultTimeout(20_000)
@@ -68,7 +67,7 @@ export async function visit(site: SiteInChromium, hash: string, options: PageOpt
   return { page, requests, errors }
 }
 
-/** The lines of a saved file, by racer. */
+/** The lines of a saved file, grouped by racer. */
 export function pointsIn(csv: string): string[][] {
   const [, ...lines] = csv.trim().split('\n')
   const racers: string[][] = []
@@ -80,7 +79,7 @@ export function pointsIn(csv: string): string[][] {
   return racers
 }
 
-/** The same lines by `minimize` in Node, for the race of an address. */
+/** The same lines, computed by `minimize` in Node for the race of an address. */
 export async function expectedPoints(hash: string): Promise<string[][]> {
   const { state, problems } = fromHash(hash)
   expect(problems).toEqual([])
@@ -101,7 +100,7 @@ export async function expectedPoints(hash: string): Promise<string[][]> {
   })
 }
 
-/** Counts frames, and images of the surface, for two seconds. */
+/** Counts frames, and images of the surface, during two seconds. */
 export const frames = `new Promise((resolve) => {
   const { prototype } = WebGL2RenderingContext
   const { clear } = prototype

@@ -1,4 +1,4 @@
-/** The outcome of a call of a batch or fit in one place. */
+/** The outcome of a call of a batch or fit in one place of a program. */
 
 import type { MinimizeManyOptions, Rule } from 'antigrad'
 import type { Fit, FitManyOptions, FitModel } from 'antigrad/fit'
@@ -11,10 +11,10 @@ import { revive } from './plain.js'
 
 type Program = RunsProgram | FitsProgram
 
-/** An object without prototype, because Object.prototype may be polluted. */
+/** An object without a prototype, because Object.prototype may be polluted. */
 const own = (given: object): Record<string, unknown> => ({ __proto__: null, ...given })
 
-/** Options that may be read only once each: a second read returns something else. */
+/** Options that may be read only once. A second read of an option returns a different value. */
 function fickle<T extends object>(options: T): T {
   const seen = new Set<PropertyKey>()
   return new Proxy(options, {
@@ -26,11 +26,11 @@ function fickle<T extends object>(options: T): T {
   })
 }
 
-/** A list of `count` elements, by repetition. */
+/** A list of `count` elements, filled by repetition. */
 const inTurns = <T>(list: readonly T[], count: number): T[] =>
   Array.from({ length: count }, (_, i) => list[i % list.length])
 
-/** Cycles per-run arrays to the count of runs. Shared data stay unchanged. */
+/** Repeats the elements of arrays per run, up to the number of runs. Shared data stay unchanged. */
 const byRun = <T>(data: Readonly<Record<string, T>>, count: number) =>
   Object.fromEntries(
     Object.entries(data).map(([name, column]) => [
@@ -71,7 +71,7 @@ function optionsOf(program: Program): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Runs a call. The reference place calls without a promise and with plain options. */
+/** Runs a call. The reference place makes the call without a promise and with plain options. */
 export async function callIn(
   program: Program,
   { name: _, ...forced }: Variant,

@@ -1,4 +1,4 @@
-/** Random calls of many runs, minimizations and fits. Each call is a program. */
+/** Random calls of batches of runs, minimizations and fits. Each call is a program. */
 
 import fc from 'fast-check'
 import { type Dtype, dtypes } from '../bits.js'
@@ -10,30 +10,30 @@ import { coreNames, OWN, type PlainRule, ruleAmong } from './rules.js'
 interface Call {
   readonly places: readonly PlaceName[]
   readonly pollution: Pollution | null
-  /** Whether all places but the reference call by a promise. */
+  /** Whether all places except for the reference make the call with a promise. */
   readonly isAsync: boolean
-  /** Whether the options are a proxy that returns false values after the first read. */
+  /** Whether the options are a proxy that returns wrong values after the first read. */
   readonly isFickle: boolean
-  /** When a signal aborts the call: before it, or on the first progress report. */
+  /** The time at which a signal aborts the call: before the call, or at the first progress report. */
   readonly abort: 'before' | 'progress' | null
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** `minimizeMany` and `minimize` of an expression. */
+/** Calls of `minimizeMany` and `minimize` with an expression. */
 export interface RunsProgram extends Call {
   readonly kind: 'runs'
   readonly text: string
   readonly dtype: Dtype
   /** The number of runs. Values per run are repeated. */
   readonly runs: number
-  /** Starts per run, for the parameters in the order of the expression. */
+  /** The starting points of each run. The parameters have the same order as in the expression. */
   readonly starts: readonly (readonly number[])[]
   readonly rule: PlainRule
-  /** Whether only one of the runs is used. */
+  /** Whether the call uses only one of the runs. */
   readonly isOne: boolean
 }
 
-/** `fit` and `fitMany`. */
+/** Calls of `fit` and `fitMany`. */
 export interface FitsProgram extends Call {
   readonly kind: 'fits'
   readonly fits: number
@@ -51,7 +51,7 @@ const count = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 5 }) },
   { weight: 1, arbitrary: fc.constantFrom(17, 33, 67) },
 )
-/** The number of distinct runs. */
+/** The number of different runs. */
 const DIFFERENT = 5
 
 const NAMES = ['a', 'b', 'c', 't', 'y']
@@ -66,7 +66,7 @@ const call = {
 
 type Options = Record<string, fc.Arbitrary<unknown>>
 
-/** A few options, so that most options keep their defaults. Occasionally an option is invalid. */
+/** A few options, so that most options keep their default values. Sometimes, an option is invalid. */
 const some = (good: Options, bad: readonly object[]): fc.Arbitrary<Readonly<Record<string, unknown>>> =>
   fc
     .tuple(fc.subarray(Object.keys(good), { maxLength: 3 }), record(good), rarely(8, fc.constantFrom(...bad)))
@@ -85,7 +85,7 @@ const wrong: readonly object[] = [
 
 const rowsOf = (rows: number) => fc.array(anyNumber, { minLength: rows, maxLength: rows })
 
-/** Columns of equal length for all runs, or per run. */
+/** Columns of equal length, either common to all runs or separate for each run. */
 const columnsOf = (names: readonly string[], isOne: boolean): fc.Arbitrary<Data> => {
   const shared = fc
     .integer({ min: 1, max: 6 })
@@ -101,7 +101,7 @@ const columnsOf = (names: readonly string[], isOne: boolean): fc.Arbitrary<Data>
 
 const different = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 1, maxLength: DIFFERENT })
 
-/** Limits from one number to another, equal ones, or none. */
+/** Limits from one number to another number, equal limits, or no limits. */
 const limits = fc
   .tuple(fc.oneof(anyNumber, fc.constantFrom(-1, 0, 1)), fc.oneof(anyNumber, fc.constantFrom(0, 1, 2)))
   .map(([a, b]) => (Number.isNaN(a + b) ? { min: 0, max: 0 } : { min: Math.min(a, b), max: Math.max(a, b) }))
@@ -115,7 +115,7 @@ export const runsProgram: fc.Arbitrary<RunsProgram> = fc
   })
   .chain(({ tree: { text }, runs, isOne, columns }) => {
     const named = [...new Set(text.match(/\b[abcty]\b/g))]
-    // At least one name is a parameter.
+    // At least one of the names is a parameter.
     const given = columns.filter((name) => named.includes(name) && named.length > columns.length)
     const parameters = named.filter((name) => !given.includes(name))
     return record<RunsProgram>({
@@ -185,13 +185,13 @@ const model = fc.oneof<fc.Arbitrary<FitsProgram['model']>[]>(
   ),
 )
 
-/** Rows near a curve, as in realistic fits. */
+/** Rows near a curve, like realistic data. */
 const sensible = fc.tuple(fc.integer({ min: 3, max: 12 }), fc.nat(1000)).map(([rows, seed]) => {
   const t = Array.from({ length: rows }, (_, k) => k / 2)
   return { t, y: t.map((at, k) => 3 * Math.exp(-at / 2) + 1 + 0.05 * Math.sin(seed + 7 * k)) }
 })
 
-/** Several starts require bounds. */
+/** Several starting points require bounds. */
 const box = (start: object) =>
   Object.fromEntries(Object.keys(start).map((name) => [name, { start: 1, min: -1, max: 4 }]))
 

@@ -1,6 +1,6 @@
 /**
- * The process that runs one program per line, or the page in which `answer` runs it. Its death is detected by the
- * caller.
+ * The process that runs one program per line, or the page in which `answer` runs a program. The caller detects the
+ * death of the process.
  */
 
 import { type Arrival, agree, Course } from './engine-agreement.js'

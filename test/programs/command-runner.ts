@@ -1,4 +1,4 @@
-/** An optimizer on one engine that executes the commands of a program, and its visible state. */
+/** An optimizer on one engine that executes the commands of a program, and the visible state of the optimizer. */
 
 import type { Gradients, Optimizer as OptimizerOf, OptimizerOptions, Rule, SavedRun } from 'antigrad'
 import { arrayOf, type FloatArray, random } from '../bits.js'
@@ -13,11 +13,11 @@ import { matchOf, refuse, revive, wildValues } from './plain.js'
 import type { PlainRule } from './rules.js'
 import { build, type Nested, namesOf, shapeOf, structureOf } from './structures.js'
 
-/** The current model, which is the same in all worlds. */
+/** The current model, which is equal in all worlds. */
 export interface Plan {
   structure: Nested
   tensors: { length: number; shape: readonly number[] | undefined }[]
-  /** Groups with the program's rules and the tensors that matched when the group was added. */
+  /** Groups with the program's rules, each with the tensors that matched when the group was added. */
   groups: {
     readonly match: { readonly picker: Picker; readonly names: readonly string[] } | readonly string[]
     readonly [key: string]: unknown
@@ -30,7 +30,7 @@ export interface Plan {
 type Any = OptimizerOf<any, Rule, never>
 
 export function planOf({ specs, structure, groups }: ModelProgram): Plan {
-  // A maxRank match requires known ranks.
+  // A match with maxRank requires known ranks.
   const isRanked = groups.some(({ picker }) => picker.kind === 'rank')
   const nested = structureOf(structure, specs.length)
   const names = namesOf(nested)
@@ -47,7 +47,7 @@ const tensorOf = (spec: Spec, isRanked: boolean) => ({
   shape: shapeOf(spec) ?? (isRanked ? [spec.length] : undefined),
 })
 
-/** The key of an added tensor, and its position. */
+/** The key of an added tensor, and the position of the tensor. */
 function added(plan: Plan, { specs, inner, frozen, change }: Command & { call: 'add' }) {
   const { structure, tensors } = plan
   const first = tensors.length
@@ -69,7 +69,7 @@ function added(plan: Plan, { specs, inner, frozen, change }: Command & { call: '
   }
 }
 
-/** Hashes of kernel sources change with every comment, and are excluded from a run. */
+/** Hashes of kernel sources change with every comment. The comparison therefore excludes the hashes. */
 const withoutHashes = <S extends object>(saved: S) => ({ ...saved, equations: null })
 
 function values(dtype: ModelProgram['dtype'], length: number, seed: number): FloatArray {
@@ -91,7 +91,7 @@ export function follow(plan: Plan, command: Command): void {
   }
 }
 
-/** Gradients of some rows, possibly with duplicates. A tensor without rows receives its dense gradient. */
+/** Gradients of some rows, possibly with duplicate rows. A tensor without rows receives a dense gradient. */
 function someRows(gradient: FloatArray | null, { shape, length }: Plan['tensors'][number], seed: number) {
   if (gradient === null || shape === undefined || shape.length < 2 || length === 0) return gradient
   const columns = length / shape[0]
@@ -104,12 +104,14 @@ export class World {
   variant: Variant
   readonly #program: ModelProgram
   readonly #variants: readonly Variant[]
-  /** The reference world is never loaded or interrupted, and so reveals what these operations lose elsewhere. */
+  /**
+   * The reference world is never loaded or interrupted. A comparison reveals what other worlds lose by such operations.
+   */
   readonly #isSteady: boolean
   readonly #intrusions: Intrusions
   readonly #others: OptimizerOf<FloatArray, Rule>[] = []
   #remembered: SavedRun | null = null
-  /** Whether a saved run omitted its groups, because one contains a function. */
+  /** Whether a saved run omitted the groups because a group contains a function. */
   #hasNoGroups = false
 
   constructor(
@@ -156,7 +158,10 @@ export class World {
     return matchOf(picker, names, this.#intrusions.onFunction)
   }
 
-  /** Whether tensors may have state in another form than new tensors of their shapes: a grown tensor keeps its form. */
+  /**
+   * Whether tensors may have state in another form than new tensors of the same shape: a tensor with appended rows
+   * keeps its form.
+   */
   #keepsForms({ hasGrown }: Plan): boolean {
     return hasGrown && inText(this.#program).includes('adafactor')
   }
@@ -166,7 +171,7 @@ export class World {
     this.variant = this.#variants[(this.#variants.indexOf(this.variant) + shift) % length]
   }
 
-  /** Makes a call in the middle of another call. */
+  /** Makes a call during another call. */
   #intrude(call: Intruder): unknown {
     const { optimizer } = this
     const more = this.#program.dtype === 'float32' ? Float32Array.of(1) : Float64Array.of(1)
@@ -190,7 +195,7 @@ export class World {
   }
 
   /**
-   * Executes a command and returns its outcome with the log of interruptions. `first` is the outcome in the reference
+   * Executes a command, and returns the outcome with the log of interruptions. `first` is the outcome in the reference
    * world.
    */
   async obey(command: Command, plan: Plan, first?: Outcome): Promise<Outcome> {
@@ -240,7 +245,7 @@ export class World {
         const size = plan.tensors[number].shape?.slice(1).reduce((product, n) => product * n, 1) ?? 1
         return optimizer.appendRows(names[number], values(dtype, command.rows * size, 7))
       }
-      // A loaded optimizer must call gradientPoint() again.
+      // A loaded optimizer must call gradientPoint() again before a step.
       case 'load':
       case 'fresh': {
         const saved = structuredClone(optimizer.save())
@@ -250,7 +255,7 @@ export class World {
           this.optimizer = Optimizer.load(saved, { ...forced, onWarning: refuse }) as unknown as Any
           this.#hasNoGroups = saved.groups === null
         } else if (!this.#isSteady) {
-          // Nothing may remain of the previous optimizer.
+          // No data of the previous optimizer may remain.
           const other = this.#make(plan, (i) => values(dtype, plan.tensors[i].length, 99 + i))
           other.gradientPoint()
           const gradients = build(plan.structure, (i) => values(dtype, plan.tensors[i].length, 98 + i))
@@ -282,7 +287,7 @@ export class World {
     }
   }
 
-  /** Consecutive steps use the fast path. In the reference world, a read in between prevents it. */
+  /** Consecutive steps use the fast path. In the reference world, a read between the steps prevents the fast path. */
   #step(given: Gradients<never> | undefined, times = 1): unknown {
     const steps: unknown[] = [this.optimizer.step(given)]
     while (steps.length < times) {
@@ -290,7 +295,7 @@ export class World {
       try {
         steps.push(this.optimizer.step(given))
       } catch (thrown) {
-        // The steps before the exception have changed something.
+        // The steps before the exception have changed the state.
         return [...steps, String(thrown)]
       }
     }
@@ -302,7 +307,8 @@ export class World {
     const promise = optimizer.stepAsync(given)
     // The error is reported at the end.
     promise.catch(() => {})
-    // An intrusion during a step requires that a step has started, which the reference world only knows afterwards.
+    // An intrusion during a step requires that a step has started. The reference world detects the start only after the
+    // step.
     if (!this.#isSteady && first?.log?.length) this.#intrusions.later()
     const settle = () => {
       if (this.#isSteady) this.#intrusions.later()
@@ -328,7 +334,7 @@ export class World {
     return this.#others.map(({ params, updates }) => ({ params, updates }))
   }
 
-  /** Gradients per tensor. */
+  /** The gradients by tensor. */
   #gradients({ inPlace, seed, holes, wild }: Command & { call: 'step' | 'stepAsync' }, plan: Plan) {
     const { dtype } = this.#program
     return plan.tensors.map(({ length }, i) => {
@@ -361,7 +367,7 @@ export class World {
     return undefined
   }
 
-  /** Everything that must be equal in all worlds after any call. */
+  /** All data that must be equal in all worlds after any call. */
   get seen(): string {
     const { updates, rule, params, state, engine, threads } = this.optimizer
     const average = this.#program.around.average === undefined ? null : this.optimizer.average
@@ -372,7 +378,7 @@ export class World {
     return inText({ updates, rule, params, state, average, tensors: reported, unmatched: unmatchedTensors })
   }
 
-  /** The run as a string, or null if a function prevents saving. */
+  /** The saved run as a string, or null if a function prevents saving. */
   get saved(): string | null {
     try {
       return encode(this.optimizer.save())
@@ -384,7 +390,7 @@ export class World {
   /** The report after a step. */
   told(command: Command): string {
     if (command.call !== 'step' && command.call !== 'stepAsync') return ''
-    // Excludes lr: without updated tensors of the base rule it is an old value, or NaN after loading.
+    // The report without lr: if no tensor of the base rule was updated, lr is an old value, or NaN after loading.
     const { norm, norms, reason, skipped, nonFinite, consecutiveSkips } = this.optimizer.lastStep
     const grads = this.#program.around.zeroGrads === true && command.inPlace && this.optimizer.grads
     return inText({ norm, norms, reason, skipped, nonFinite, skips: consecutiveSkips, grads })

@@ -1,6 +1,6 @@
-// For `npm run fuzz -- --spoil`: each call of the addon is first made on a copy of its arena or batch with some
-// corrupted words. The copies are ArrayBuffers that end with their bytes, so that a sanitizer detects access beyond
-// them.
+// For `npm run fuzz -- --spoil`: each call of the addon is first made on a copy of the call's arena or batch in which
+// some words are corrupted. Each copy is an ArrayBuffer that ends with the data, so that a sanitizer detects access
+// beyond the data.
 
 const { dlopen } = process
 process.dlopen = (module, file, ...flags) => {
@@ -17,7 +17,7 @@ function random(below) {
   return ((x ^ (x >>> 14)) >>> 0) % below
 }
 
-/** Numbers that are likely to be misinterpreted. */
+/** Numbers that code is likely to misinterpret. */
 const words = [
   () => random(40),
   () => random(200) * 16,
@@ -30,8 +30,8 @@ const words = [
 const word = () => words[random(words.length)]() >>> 0
 
 /**
- * Replaces some of the first `count` words. The first two, a hash and a dtype, are rarely replaced, because such calls
- * are refused at once.
+ * Replaces some of the first `count` words. The first two words, a hash and a dtype, are rarely replaced, because the
+ * addon refuses such calls at once.
  */
 function spoil(list, count = list.length) {
   if (count < 3) return
@@ -53,7 +53,7 @@ function tried(call) {
   }
 }
 
-/** Larger copies take long, and test nothing new. */
+/** Larger copies take long, and test no further cases. */
 const LARGEST = 1 << 20
 const STAGES = 10
 
@@ -61,7 +61,7 @@ function spoiling(addon) {
   /** The arguments of attach, for functions that receive a handle. */
   const attached = new WeakMap()
 
-  /** Makes calls of all kinds on a copy with corrupted tables. */
+  /** Makes calls of all kinds on a copy that has corrupted tables. */
   function tryTables(own, [owner, offset, length, , threads, set], isKept) {
     if (length > LARGEST || random(4) > 0) return
     const copy = copied(owner, offset, length)
@@ -73,7 +73,7 @@ function spoiling(addon) {
       spoil(tables)
       tried(() => addon.keep(run.handle, tables))
     }
-    // Rows of coefficients and numbers, which the addon reads in place.
+    // Rows of coefficients and numbers. The addon reads the rows in place.
     if (random(2) === 0) spoil(new Uint32Array(copy, 0, length >> 2))
     const lent = () =>
       Array.from(

@@ -1,4 +1,4 @@
-/** Runs a program on the TypeScript engine and on others, and compares all bits and errors after each call. */
+/** Runs a program on the TypeScript engine and on other engines, and compares all bits and errors after each call. */
 
 import { digest } from '../bits.js'
 import { decode, encode, goOn } from '../model/resume.js'
@@ -15,7 +15,7 @@ import type { Program } from './program.js'
 
 const reference: Variant = { name: 'typescript', engine: 'typescript' }
 
-/** Variants for the places of a program. The best available engine replaces a place that this machine lacks. */
+/** Variants for the places of a program. If the machine lacks a place, the best available engine replaces the place. */
 function variantsOf(places: readonly PlaceName[]): Variant[] {
   const { native, wasm } = engines()
   return places.map((name): Variant => {
@@ -33,8 +33,8 @@ const everything = { kind: 'all', tensor: 0 } as const
 const whole = { inPlace: false, holes: 0, wild: null }
 
 /**
- * The final commands of every program, which reveal latent differences. In half of the programs, everything but the
- * rules is reset first.
+ * The final commands of every program, which reveal latent differences. Half of the programs first reset everything
+ * except for the rules.
  */
 const epilogue = ({ seed }: ModelProgram): readonly Command[] => [
   ...(seed % 2 === 1 ? [{ call: 'freeze', picker: everything } as const] : []),
@@ -50,15 +50,15 @@ const epilogue = ({ seed }: ModelProgram): readonly Command[] => [
 /** The maximum length of a string that is recorded in full. */
 const SHORT = 400
 
-/** The outcomes of a program, which are the same wherever it runs. */
+/** The outcomes of a program, which must be equal in all places. */
 export class Course {
-  /** Calls with their outcomes, such as 'freeze: threw', to test that all are reached. */
+  /** Calls with their outcomes, such as 'freeze: threw'. A test checks that all calls and outcomes occur. */
   readonly reached = new Set<string>()
-  /** Each place in the program with its visible result: a string, or the hash of a long one. */
+  /** Each place in the program with the visible result: a string, or the hash of a long string. */
   readonly trail: [place: string, seen: string][] = []
   /** The number of compared outcomes. */
   comparisons = 0
-  /** The saved run at the end, if it can be saved. */
+  /** The saved run at the end of the program, if the run can be saved. */
   saved: string | null = null
 
   /**
@@ -110,7 +110,7 @@ async function call(program: RunsProgram | FitsProgram, course: Course): Promise
   course.outcome(program.kind, expected)
 }
 
-/** A saved run from elsewhere as a string, and the place where it continues. */
+/** A saved run from another process as a string, and the place in which the run continues. */
 export interface Arrival {
   readonly kind: 'arrival'
   readonly saved: string

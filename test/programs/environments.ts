@@ -73,9 +73,9 @@ async function serve(home: string): Promise<Server> {
     entryPoints: [join(home, 'test/programs/child.ts')],
     ...{ bundle: true, format: 'esm', target: 'es2022', write: false, logLevel: 'warning' },
     alias: moduleAliases(home),
-    // The initial rules are imported only for their effect.
+    // The initial rules are imported only for their side effects.
     ignoreAnnotations: true,
-    // Otherwise errors contain no suggestions.
+    // Without the import, errors contain no suggestions.
     conditions: ['development'],
   })
   const page = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="app.js"></script>'

@@ -1,10 +1,10 @@
-/** Random expressions: their strings, and their values by a plain evaluation. */
+/** Random expressions: the strings of the expressions, and their values by a simple evaluation. */
 
 import fc from 'fast-check'
 import * as functions from '../../dist/functions/index.js'
 import { anyLiteral } from './numbers.js'
 
-/** An expression tree with its string, and its value by independent code. */
+/** An expression tree with a string, and with a value that independent code computes. */
 export interface Plain {
   readonly text: string
   /** Whether the tree contains no names. */
@@ -57,7 +57,7 @@ const power = (x: number, n: number) =>
 
 const wholePowers = fc.constantFrom(-2, -1, 0, 1, 2, 3, 7)
 
-/** Repeated squaring from the lowest digit, the definition of an integer power. */
+/** Repeated squaring that starts with the lowest digit, which defines integer powers. */
 function wholePower(x: number, n: number): number {
   let product = 1
   let square = x
@@ -74,7 +74,7 @@ export interface TreeOptions {
   readonly maxDepth?: number
 }
 
-/** Trees of all operators and functions over names. */
+/** Trees of all operators and functions with the given names. */
 export function treeOf({ names, literal = anyLiteral, maxDepth = 5 }: TreeOptions): fc.Arbitrary<Plain> {
   const leaf: fc.Arbitrary<Plain> = fc.oneof(
     {

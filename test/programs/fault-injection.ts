@@ -1,14 +1,14 @@
-/** User code that runs in the middle of a call. */
+/** User code that runs during a call. */
 
 import type { Intruder, Intrusion } from './models.js'
 import { inWords, Mine } from './outcome.js'
 
-/** The error of any intruding call. */
+/** The error of any call that user code makes during another call. */
 const refusalOf = (call: Intruder) =>
   `BusyError: ${call}: a step of this optimizer is under way; await the promise of stepAsync first`
 
 export class Intrusions {
-  /** The reference world does not make refused calls, and so shows the expected result. */
+  /** The reference world does not make refused calls, and thus yields the expected result. */
   readonly #isSteady: boolean
   readonly #call: (intruder: Intruder) => unknown
   #armed: Intrusion | null = null
@@ -33,13 +33,13 @@ export class Intrusions {
     this.#log = []
   }
 
-  /** Ends the intrusion and returns the outcomes. */
+  /** Ends the interruption and returns the outcomes. */
   async disarm(): Promise<readonly string[]> {
     this.#armed = null
     return Promise.all(this.#log)
   }
 
-  /** Returns the same value with an interrupting getter or proxy. */
+  /** Returns an equal value with a getter or proxy that interrupts the call. */
   read<T>(given: T): T {
     const by = this.#armed?.by
     if (typeof given !== 'object' || given === null || ArrayBuffer.isView(given)) return given
@@ -67,19 +67,19 @@ export class Intrusions {
     return copy as T
   }
 
-  /** Intrudes after the call has returned its promise. */
+  /** Interrupts after the call has returned a promise. */
   later(): void {
     if (this.#armed?.by === 'later') this.strike()
   }
 
-  /** Interrupts once. A second read is not interrupted. */
+  /** Interrupts only once. The second read is undisturbed. */
   strike(): void {
     const armed = this.#armed
     if (armed === null || this.#spared++ < (armed.spared ?? 0)) return
     this.#armed = null
     for (const call of armed.calls) this.#log.push(this.#isSteady ? refusalOf(call) : this.#attempt(call))
     if (armed.end === 'transfers') {
-      // Only one array, because the reported one of several depends on the tensors' locations.
+      // Only one array is changed, because the array that the error names would depend on the locations of the tensors.
       const array = this.#arrays.find((one) => one !== null)
       if (array) structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] })
     }

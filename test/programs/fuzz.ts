@@ -1,6 +1,6 @@
 /**
- * npm run fuzz: programs of successive seeds for the requested time, or the program of a failure. npm run soak: also in
- * other runtimes and browsers.
+ * npm run fuzz: programs of successive seeds for the requested time, or the program of a failure. npm run soak: the
+ * same programs also in other runtimes and browsers.
  */
 
 import { join } from 'node:path'
@@ -75,7 +75,7 @@ export async function fuzz(args: readonly string[], home: string, node: readonly
   return 1
 }
 
-/** Fuzzes each reader of bytes for the same time. */
+/** Fuzzes each reader of bytes for an equal time. */
 async function readBytes(home: string, seed: number, seconds: number): Promise<number> {
   const file = await bundle(home, 'bytes')
   const targets = Object.keys(words) as Target[]

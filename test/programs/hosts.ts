@@ -1,4 +1,4 @@
-/** Processes that run programs, each for a limited number of programs. */
+/** Processes that run programs. Each process runs a limited number of programs. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -12,8 +12,8 @@ import type { Arrival } from './engine-agreement.js'
 import type { Program } from './program.js'
 
 /**
- * The time limit of a program in milliseconds of CPU time, or of wall-clock time without CPU use. A program of seconds
- * may take minutes by the clock on a busy machine.
+ * The time limit of a program in milliseconds of CPU time, or of wall-clock time without CPU use. On a busy machine, a
+ * program of seconds may take minutes of wall-clock time.
  */
 const LONGEST = 300_000
 /** The number of programs per process, which limits its memory. */
@@ -25,7 +25,7 @@ export const sourceOf = (program: unknown) =>
     ...{ depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity, breakLength: 110 },
   })
 
-/** Runs programs one after the other. A process that died is restarted for the next program. */
+/** Runs programs one after the other. If a process died, a new process runs the next program. */
 export abstract class Host {
   readonly name: string
   protected readonly longest: number
@@ -77,7 +77,7 @@ export abstract class Host {
     return Date.now()
   }
 
-  /** Starts the host if it is not running. The time to start does not count for a program. */
+  /** Starts the host unless the host is running. The start is not part of the time of a program. */
   protected abstract begin(): Promise<void>
   protected abstract answer(source: string): Promise<Answer>
   protected abstract close(): Promise<void>
@@ -108,11 +108,11 @@ export class ProcessHost extends Host {
     if (process.platform !== 'linux') return super.spent()
     try {
       const stat = readFileSync(`/proc/${this.#child?.pid}/stat`, 'utf8')
-      // The fields after the name in parentheses, in hundredths of a second.
+      // The fields after the name in parentheses. The unit is a hundredth of a second.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
       return (Number(fields[11]) + Number(fields[12])) * 10
     } catch {
-      // The process has ended, which its answer reports.
+      // The process has ended, and the answer reports the end.
       return 0
     }
   }
@@ -151,7 +151,7 @@ export class ProcessHost extends Host {
   }
 }
 
-/** Bundles the child program on top of `dist` into one file. `name` is its folder here. */
+/** Bundles the child program on top of `dist` into one file. `name` is the folder in which the file is written. */
 export async function bundle(home: string, name: string): Promise<string> {
   const outfile = join(home, `target/${name}/child.mjs`)
   await build({
@@ -159,7 +159,7 @@ export async function bundle(home: string, name: string): Promise<string> {
     ...{ outfile, bundle: true, format: 'esm', platform: 'node', target: 'es2022', logLevel: 'warning' },
     alias: moduleAliases(home),
     external: [join(home, 'dist/*')],
-    // Keeps modules that `library.ts` imports for their effect.
+    // Keeps modules that `library.ts` imports for their side effects.
     treeShaking: false,
   })
   return outfile

@@ -1,5 +1,6 @@
 /**
- * The package as a process loads it: at first a few rules and the smaller WebAssembly module, and the rest on demand.
+ * The package as a process loads the package: first a few rules and the smaller WebAssembly module, and all other
+ * modules on demand.
  */
 
 import type * as Antigrad from 'antigrad'
@@ -23,12 +24,12 @@ type Whole = typeof Antigrad & typeof Fits
 
 let whole: Whole | undefined
 
-/** Imports the rest, whose rules load the larger module into existing memories. */
+/** Imports the remaining modules, whose rules load the larger WebAssembly module into existing memories. */
 export async function bring(): Promise<void> {
   whole ??= { ...(await import('antigrad')), ...(await import('antigrad/fit')) }
 }
 
-/** The complete package, after it has loaded. */
+/** The complete package, once the package has loaded. */
 export function antigrad(): Whole {
   if (whole === undefined) throw new Error('not before bring()')
   return whole

@@ -6,7 +6,7 @@ import { optional, rarely, record } from './numbers.js'
 import { type Picker, type PlaceName, type Pollution, picker, places, pollution } from './parts.js'
 import { coreNames, type PlainRule, ruleAmong } from './rules.js'
 
-/** A tensor and its shape among the possible shapes (see `shapeOf`). */
+/** A tensor, and the index of the tensor's shape among the possible shapes (see `shapeOf`). */
 export interface Spec {
   readonly length: number
   readonly form: number
@@ -17,36 +17,39 @@ export interface GroupSpec {
   readonly change: Readonly<Record<string, unknown>>
 }
 
-/** Calls by user code in the middle of another call, which are refused and change nothing. */
+/** Calls that user code makes during another call. The calls are refused and change nothing. */
 export const intruders = [
   ...(['step', 'stepAsync', 'set', 'freeze', 'unfreeze', 'add', 'appendRows', 'save', 'restore'] as const),
   ...(['state', 'zeroGrad', 'gradientPoint'] as const),
 ]
 export type Intruder = (typeof intruders)[number]
 
-/** An interruption by a getter or a proxy of the arguments, or by schedules, match functions and `onWarning`. */
+/** An interruption by a getter or proxy of the arguments, by a schedule, by a match function or by `onWarning`. */
 export interface Intrusion {
-  /** `later` means after `stepAsync` has returned. */
+  /** `later` is the time after `stepAsync` has returned. */
   readonly by: 'getter' | 'proxy' | 'function' | 'later'
   readonly calls: readonly Intruder[]
-  /** The final action: throwing its own error, or transferring the memory of a gradient. */
+  /** The final action: throwing an error, or transferring the memory of a gradient. */
   readonly end: 'throws' | 'transfers' | null
-  /** The number of reads that are not interrupted, 0 by default, so that a later tensor or step can be hit. */
+  /**
+   * The number of reads before the interruption, 0 by default, so that the interruption can affect a later tensor or
+   * step.
+   */
   readonly spared?: number
 }
 
 export type Command = { readonly intrusion?: Intrusion | null } & (
   | {
       readonly call: 'step' | 'stepAsync'
-      /** Whether gradients are passed in `grads`, without an argument. */
+      /** Whether `grads` contains the gradients, and the call has no argument. */
       readonly inPlace: boolean
       readonly seed: number
-      /** Bits of the tensors without a gradient. */
+      /** A bit mask of the tensors without a gradient. */
       readonly holes: number
       readonly wild: number | null
-      /** Bit mask of the tensors with sparse gradients, by default 0. */
+      /** A bit mask of the tensors with sparse gradients, 0 by default. */
       readonly byRow?: number
-      /** Count of consecutive calls without a read of the state in between, 1 by default. */
+      /** The number of consecutive calls without a read of the state between the calls, 1 by default. */
       readonly times?: number
     }
   | {
@@ -66,11 +69,14 @@ export type Command = { readonly intrusion?: Intrusion | null } & (
   | { readonly call: 'load' | 'fresh'; readonly shift: number }
   | { readonly call: 'restore'; readonly partial: boolean }
   | { readonly call: 'remember' | 'zeroGrad' | 'gradientPoint' | 'bring' }
-  /** Another optimizer is created, steps and stays alive, in the same memory if it is small. */
+  /** Another optimizer is created, makes steps and stays alive. Small optimizers share a memory. */
   | { readonly call: 'other'; readonly rule: PlainRule; readonly length: number }
 )
 
-/** An optimizer and its commands. The reference world stays in TypeScript, and the others move between places. */
+/**
+ * An optimizer and the commands of the optimizer. The reference world stays in TypeScript, and other worlds move
+ * between places.
+ */
 export interface ModelProgram {
   readonly kind: 'model'
   readonly places: readonly PlaceName[]
@@ -90,7 +96,7 @@ export interface ModelProgram {
 const length = fc.oneof(
   { weight: 60, arbitrary: fc.constantFrom(1, 3, 17, 65, 6, 0) },
   { weight: 10, arbitrary: fc.nat(600) },
-  // Beyond two boundaries of the blocks that threads share.
+  // The length exceeds two boundaries of the blocks that threads share.
   { weight: 1, arbitrary: fc.constant(40_003) },
 )
 const spec: fc.Arbitrary<Spec> = record({ length, form: fc.nat(3) })
@@ -107,7 +113,7 @@ const tensorClip = {
 const sparse = <T>(fields: Record<string, fc.Arbitrary<T>>) =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constant({}) },
-    // One or two of the options.
+    // One or two of the given options.
     {
       weight: 2,
       arbitrary: fc
@@ -163,7 +169,7 @@ const intrusion = rarely(
   }),
 )
 
-/** The ingredients of a program: few rules, so that tensors share them. */
+/** The ingredients of a program. The number of rules is small, so that tensors share rules. */
 interface Pool {
   readonly rule: fc.Arbitrary<PlainRule>
   readonly isLate: boolean
@@ -251,7 +257,7 @@ export const modelProgram: fc.Arbitrary<ModelProgram> = fc
   )
   .chain(([rules, early]) => {
     const pool: Pool = { rule: fc.constantFrom(...rules), isLate: early !== null }
-    // Commands come first, because shrinking should reduce them first.
+    // The commands come first, because shrinking should first reduce the commands.
     return record<ModelProgram>({
       commands: fc.array(commandOf(pool), { minLength: 1, maxLength: 20, size: 'max' }),
       kind: fc.constant('model' as const),

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 
 const tame = fc.double({ min: -3, max: 3, noNaN: true })
-/** ±2ᵏ times a number of a few digits: as likely near 1e-300 as near 1. */
+/** ±2ᵏ times a number of a few digits. Magnitudes near 1e-300 and near 1 are equally likely. */
 const scaled = fc
   .tuple(fc.integer({ min: -1074, max: 1023 }), fc.integer({ min: 8, max: 15 }), fc.boolean())
   .map(([power, digits, isNegative]) => (isNegative ? -1 : 1) * (digits / 8) * 2 ** power)
@@ -27,7 +27,7 @@ export const anyLiteral = anyNumber.map((x) => (Number.isFinite(x) ? Math.abs(x)
 
 export const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined })
 
-/** A value once in `times` programs, and otherwise null. */
+/** A value in one of `times` programs, and null in all other programs. */
 export const rarely = <T>(times: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
   fc.oneof({ weight: times - 1, arbitrary: fc.constant(null) }, { weight: 1, arbitrary })
 

@@ -1,9 +1,9 @@
-/** The outcome of a call as a string that shows all bits, except for NaN bits. */
+/** The outcome of a call as a string that contains all bits, except for the bits of NaN. */
 
 import { digest, withOneNaN } from '../bits.js'
 import { AntigradError, ArgumentError } from './library.js'
 
-/** An error that user code throws in the middle of a call. */
+/** An error that user code throws during a call. */
 export class Mine extends Error {
   override name = 'Mine'
 }
@@ -11,7 +11,7 @@ export class Mine extends Error {
 export interface Outcome {
   readonly value: string | null
   readonly error: string | null
-  /** The outcomes of intruding calls. */
+  /** The outcomes of calls that user code made during a call. */
   readonly log?: readonly string[]
 }
 
@@ -20,7 +20,7 @@ export interface Outcome {
  */
 export function inWords(error: unknown): string {
   if (error instanceof ArgumentError) return `${error.name} of ${error.argument}: ${error.message}`
-  // If several scalars are not finite, the error names the first one in memory, so the name is removed.
+  // If several scalars are not finite, the error names the first scalar in memory, so the name is removed.
   const shown = (message: string) => message.replace(/: \w+ at t = .*/, ': a scalar that is not finite')
   if (error instanceof AntigradError || error instanceof Mine) return `${error.name}: ${shown(error.message)}`
   throw error
@@ -35,7 +35,7 @@ export async function outcomeOf(call: () => unknown): Promise<Outcome> {
   }
 }
 
-/** A string that is equal if and only if all bits are, except for NaN bits and the order of keys. */
+/** A string that is equal if and only if all bits are equal, except for the bits of NaN and the order of keys. */
 export function inText(value: unknown): string {
   return JSON.stringify(value, (_, inner) => {
     if (ArrayBuffer.isView(inner)) {
@@ -50,7 +50,7 @@ export function inText(value: unknown): string {
   })
 }
 
-/** The first difference of two strings, with some context. */
+/** The first difference of two strings, with some surrounding text. */
 export function difference(expected: string, received: string): string {
   let at = 0
   while (at < expected.length && expected[at] === received[at]) at++

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { rarely, record } from './numbers.js'
 
-/** Places in which a program runs. A machine skips places that it lacks. */
+/** Places in which a program runs. Each machine skips the places that the machine lacks. */
 export const placeNames = [
   ...([
     'typescript',
@@ -22,7 +22,7 @@ export const places: fc.Arbitrary<PlaceName[]> = fc.uniqueArray(fc.constantFrom(
   maxLength: 3,
 })
 
-/** A property on Object.prototype, which must not act as an option. */
+/** A property on Object.prototype, which must not act like an option. */
 export interface Pollution {
   readonly key: string
   readonly value: unknown
@@ -67,7 +67,7 @@ export const pollution: fc.Arbitrary<Pollution | null> = rarely(
   }),
 )
 
-/** A match of a group or a call: a tensor's exact name by its index, or one of `matchOf`. */
+/** The match of a group or a call: the exact name of a tensor by index, or a match of `matchOf`. */
 export interface Picker {
   readonly kind: 'name' | 'all' | 'top' | 'bias' | 'rank' | 'function' | 'list'
   readonly tensor: number

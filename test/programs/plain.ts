@@ -1,19 +1,19 @@
 /**
- * Converts a program's plain data where it runs. This file imports nothing of the package, so that a process starts
- * with the modules of `library.ts`, and no generators.
+ * Converts the plain data of a program in the process that runs the program. The module imports no part of the package
+ * and no generators, so that a process starts with the modules of `library.ts`.
  */
 
 import type { Match } from 'antigrad'
 import type { Dtype } from '../bits.js'
 import type { Picker, Pollution } from './parts.js'
 
-/** Values of gradients that are not tame: not finite, or finite with infinite squares. */
+/** Values of gradients that are not tame: non-finite values, and finite values with infinite squares. */
 export const wildValues: Readonly<Record<Dtype, readonly number[]>> = {
   float32: [NaN, Infinity, -Infinity, 3e38, 1e-45, 1e-30],
   float64: [NaN, Infinity, -Infinity, 1e200, 5e-324, 1e-200],
 }
 
-/** Runs work while Object.prototype has the property. */
+/** Runs work while Object.prototype has the given property. */
 export async function whilePolluted<T>(given: Pollution | null, work: () => Promise<T>): Promise<T> {
   if (given === null) return work()
   const { key, value } = given
@@ -30,7 +30,7 @@ export async function whilePolluted<T>(given: Pollution | null, work: () => Prom
   }
 }
 
-/** A new match for each use, so that modifications of one are not visible in another. */
+/** A new match for each use, so that a modification of one match is not visible in another match. */
 export function matchOf({ kind, tensor }: Picker, names: readonly string[], onCall = () => {}): Match {
   const name = names[tensor % names.length]
   if (kind === 'name') return name
@@ -60,7 +60,7 @@ export function revive(rule: unknown, onCall: () => void): unknown {
   return Object.fromEntries(entries.map(([key, value]) => [key, revive(value, onCall)]))
 }
 
-/** For `onWarning`, which must not be called. */
+/** A value of `onWarning` that must not be called. */
 export function refuse(warning: string): never {
   throw new Error(warning)
 }

@@ -1,4 +1,6 @@
-/** All kinds of programs: plain data that fast-check can shrink, and that can be sent to another process. */
+/**
+ * All kinds of programs. A program is plain data that fast-check can shrink and that can be sent to another process.
+ */
 
 import fc from 'fast-check'
 import { type FitsProgram, fitsProgram, type RunsProgram, runsProgram } from './calls.js'

@@ -1,4 +1,4 @@
-/** Programs that have found bugs. Add new ones as `npm run fuzz` prints them. */
+/** Programs that have found bugs. Add new programs in the form that `npm run fuzz` prints. */
 
 import type { FitsProgram, RunsProgram } from './calls.js'
 import type { Command, ModelProgram } from './models.js'

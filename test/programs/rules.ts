@@ -1,4 +1,4 @@
-/** Rules as plain data, in which a function is represented by its first values. */
+/** Rules as plain data. The first values of a function represent the function. */
 
 import fc from 'fast-check'
 import { defineRule } from '../../dist/equations/equations.js'
@@ -26,7 +26,7 @@ function plainOf(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainOf(inner)]))
 }
 
-/** Such a rule prevents saving. */
+/** A rule with a function of t prevents saving. */
 const hasFunction = (rule: PlainRule) => JSON.stringify(rule).includes('"values"')
 
 const byName = new Map<string, PlainRule[]>()
@@ -49,14 +49,14 @@ const schedules: readonly object[] = [
   },
   { schedule: 'warmup', value: 0.05, steps: 3, from: 0 },
   { values: [0.05, 0.025, 0.1, 0] },
-  // Outside the range of a learning rate: an error in the middle of a run.
+  // The value is outside the range of a learning rate, and causes an error during a run.
   { values: [0.05, 0.025, 0.1, -1] },
 ]
 
-/** The name of rules by equations. */
+/** The name of custom rules. */
 export const OWN = 'equations'
 
-/** All names with equal weight, except for Prodigy, whose tensors share values, and for equations. */
+/** All names with equal weight, except for Prodigy, whose tensors share values, and for custom rules. */
 const names = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...byName.keys()) },
   { weight: 1, arbitrary: fc.constant('prodigy') },
@@ -68,7 +68,7 @@ const formOf = (name: string) => fc.constantFrom(...(byName.get(name) as PlainRu
 const withSchedule = (rule: PlainRule, lr: object | null): PlainRule =>
   lr === null || !('lr' in rule) ? rule : { ...rule, lr }
 
-/** Alternative values of an option. If a value is invalid, the rule stays unchanged. */
+/** Alternative values of an option. An invalid value leaves the rule unchanged. */
 const numbers = [0, Number.MIN_VALUE, 1e-8, 0.1, 0.5, 0.9, 0.999, 1 - 2 ** -53, 1, 2, 5, 1e8]
 
 function withNumber(rule: PlainRule, change: readonly [option: number, x: number] | null): PlainRule {
@@ -83,7 +83,7 @@ function withNumber(rule: PlainRule, change: readonly [option: number, x: number
   }
 }
 
-/** A rule by equations: a random one, or the equations of a built-in rule. */
+/** A custom rule: a random rule, or the equations of a built-in rule. */
 const own: fc.Arbitrary<PlainRule> = fc.oneof(
   fc.constantFrom(...twins.map(({ own, options }) => plainOf(own(options)) as PlainRule)),
   fc
@@ -99,7 +99,7 @@ const own: fc.Arbitrary<PlainRule> = fc.oneof(
     .filter((rule) => rule !== null),
 )
 
-/** A rule of the table. One in four has another number, one in five has another schedule. */
+/** A rule of the table. One rule in four has another number, and one rule in five has another schedule. */
 export const ruleAmong = (among: fc.Arbitrary<string> = names): fc.Arbitrary<PlainRule> =>
   fc
     .tuple(
@@ -109,7 +109,7 @@ export const ruleAmong = (among: fc.Arbitrary<string> = names): fc.Arbitrary<Pla
     )
     .map(([rule, number, lr]) => withSchedule(withNumber(rule, number), lr))
 
-/** The rules that are available before the larger module is loaded. */
+/** The rules that are available before the larger WebAssembly module is loaded. */
 export const coreNames = [
   'gradientDescent',
   'momentum',

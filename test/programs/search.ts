@@ -12,11 +12,11 @@ import { type Program, program } from './program.js'
 /** The number of programs per seed. */
 const BATCH = 50
 
-/** Runs programs here, and in turn in one of the other hosts, with the same outcome. */
+/** Runs programs in the current process and alternately in one of the other hosts, and expects equal outcomes. */
 export class Runner {
   readonly reached = new Set<string>()
   programs = 0
-  /** The number of compared outcomes, between engines and between hosts. */
+  /** The number of outcomes that were compared, between engines and between hosts. */
   comparisons = 0
   /** The other host that failed. */
   failedIn: Host | null = null
@@ -34,7 +34,7 @@ export class Runner {
   /** The error of a program, or null if it passes. */
   async run(program: Program): Promise<string | null> {
     const { length } = this.#others
-    // A shrunk program must fail in the same host.
+    // A shrunk program must also fail in the host of the original program.
     const other = this.failedIn ?? (length > 0 ? this.#others[this.programs % length] : null)
     this.programs++
     const [here, there] = [await this.#ask(this.#here, program), other && (await this.#ask(other, program))]
@@ -47,7 +47,7 @@ export class Runner {
   }
 
   async #ask(host: Host, program: Program | Arrival): Promise<Answer> {
-    // It changes its process permanently.
+    // The program changes the process permanently.
     const answer = await host.ask(program, program.kind === 'model' && program.isLate)
     this.comparisons += answer.comparisons
     return answer
@@ -63,7 +63,7 @@ export class Runner {
     return `${place}: ${difference(seen, there.trail[at]?.[1] ?? 'nothing')}`
   }
 
-  /** Continues a run that was saved here in another host, with the same result. */
+  /** Continues a run that the current process saved in another host, and expects the same result. */
   async #hop(saved: string | null, program: Program, other: Host): Promise<string | null> {
     if (saved === null) return null
     const arrival: Arrival = { kind: 'arrival', saved, places: program.places }
@@ -79,29 +79,29 @@ export class Runner {
 export interface Failure {
   readonly seed: number
   readonly path: string
-  /** The failing host, if it is another one. */
+  /** The host that failed, unless the current process failed. */
   readonly host: string | null
-  /** The smallest failing program, as a string that `regressions.ts` accepts. */
+  /** The smallest program that fails, as a string that `regressions.ts` accepts. */
   readonly program: string
   readonly message: string
-  /** The milliseconds and the number of programs until the first failure. */
+  /** The time in milliseconds and the number of programs until the first failure. */
   readonly after: number
   readonly programs: number
 }
 
 export interface Search {
   readonly seed: number
-  /** The path to a single program, as a failure reports it. */
+  /** The path to a single program, in the form that a failure reports. */
   readonly path?: string
-  /** Limits on the number of programs and on the milliseconds. */
+  /** Limits on the number of programs and on the time in milliseconds. */
   readonly programs?: number
   readonly time?: number
-  /** The milliseconds for shrinking a failure. */
+  /** The time limit for shrinking a failure, in milliseconds. */
   readonly shrinking?: number
   readonly onProgress?: (seed: number) => void
 }
 
-/** The first failure among programs of this seed and its successors, shrunk, or null if all programs pass. */
+/** The first failure among programs of the given seed and later seeds, shrunk, or null if all programs pass. */
 export async function search(runner: Runner, given: Search): Promise<Failure | null> {
   const { programs = Infinity, time = Infinity, shrinking = 60_000, path, onProgress } = given
   const start = Date.now()

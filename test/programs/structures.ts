@@ -1,4 +1,4 @@
-/** Parameters in several structures: the names and positions of a program's tensors. */
+/** Parameters in several structures, with the names and positions of a program's tensors. */
 
 import type { Spec } from './models.js'
 
@@ -20,7 +20,7 @@ export function structureOf(kind: number, count: number): Nested {
   return nested
 }
 
-/** A structure with other values in place of tensors. */
+/** A structure in which other values replace the tensors. */
 export function build(structure: Nested, leaf: (tensor: number) => unknown): unknown {
   if (typeof structure === 'number') return leaf(structure)
   if (Array.isArray(structure)) return structure.map((child) => build(child, leaf))

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 
-/** The documented milliseconds, plus half for a busy machine. */
+/** The documented limit in milliseconds, plus half of the limit for a busy machine. */
 const LONGEST = 50 * 1.5
 
 const setUp = `
@@ -96,7 +96,7 @@ describe.skipIf(!existsSync('/proc/self/schedstat'))(
   },
 )
 
-describe.each(['wasm', 'typescript'])('a long fit or minimization on the engine %s', (engine) => {
+describe.each(['wasm', 'typescript'])('a long call on the engine %s', (engine) => {
   const runs = engine === 'wasm' ? 60_000 : 20_000
   const call = `minimizeMany(valley, startsOf(${runs}), adam({ lr: 1e-5 }), { ...options, engine: '${engine}', maxIterations: 1_000_000 })`
 

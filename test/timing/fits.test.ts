@@ -1,11 +1,11 @@
-/** The event loop during fits with guessed starts. */
+/** The event loop during fits with guessed starting values. */
 
 import { type FitData, type FitModel, fitMany, fitManySync, fit as fitOne, models } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
 import { random } from '../helpers.js'
 
-/** A factor over the documented times of 20 ms, 60 ms and 100 ms for an abort, because other processes may run. */
+/** A factor of the documented times of 20 ms, 60 ms and 100 ms for an abort, because other processes may run. */
 const ALLOWANCE = 3
 
 const next = random(26)
@@ -64,7 +64,7 @@ describe.each(cases)('fits of the kind “%s”', (_, make) => {
     const controller = new AbortController()
     let aborted = Number.NaN
     let reports = 0
-    // The first report comes while start values are guessed.
+    // The first progress report comes while starting values are guessed.
     const onProgress = () => {
       reports++
       if (reports !== report) return
@@ -77,7 +77,7 @@ describe.each(cases)('fits of the kind “%s”', (_, make) => {
   })
 })
 
-/** The minimum of several rounds in milliseconds, by a clock. */
+/** The minimum time of several rounds in milliseconds of wall-clock time. */
 function least(rounds: number, work: () => unknown, clock = () => performance.now()): number {
   const times = Array.from({ length: rounds }, () => {
     const began = clock()
@@ -87,7 +87,7 @@ function least(rounds: number, work: () => unknown, clock = () => performance.no
   return Math.min(...times)
 }
 
-/** CPU time in milliseconds, which other processes do not affect, for single-threaded work. */
+/** CPU time in milliseconds for single-threaded work. Other processes do not affect CPU time. */
 function processor(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
@@ -173,13 +173,13 @@ test('a fit of a model function takes at most 100 µs longer than the calls of t
   const fits = () => {
     for (let k = 0; k < count; k++) fitOne(called, { t, y }, { start })
   }
-  // The code is compiled by then. The time includes the calls, which take a few µs.
+  // The code has been compiled before. The time includes the calls, which take a few µs.
   expect(least(40, fits, processor) / count).toBeLessThan(0.1 * ALLOWANCE)
 })
 
 test('fits to bootstrap replicates take less time than an equal number of separate fits', () => {
-  // The calls alternate because the CPU frequency changes, in a separate process without other garbage. The ratio is
-  // 0.85. Without drawing the data in the programs' layout, it would exceed 1.
+  // The calls alternate, because the CPU frequency changes. They run in a separate process without other garbage. The
+  // ratio is 0.85, and would exceed 1 if the data were not drawn in the programs' layout.
   const ratio = inChild(`
     let state = 26
     const next = () => (state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 32

@@ -1,8 +1,8 @@
-/** The growth of execution time with size. */
+/** The growth of execution time with the size of the work. */
 
 import { expect } from 'vitest'
 
-/** CPU time in milliseconds, which other processes do not affect. */
+/** CPU time in milliseconds. Other processes do not affect CPU time. */
 export async function processorTime(work: () => unknown): Promise<number> {
   const began = process.cpuUsage()
   await work()
@@ -20,7 +20,7 @@ export async function expectProportional(n: number, prepare: (n: number) => () =
   const sizes = [n, 2 * n, 4 * n]
   const least = sizes.map(() => Infinity)
   const ratios = () => least.slice(1).map((time, k) => time / least[k])
-  // Other work on the machine lengthens some rounds, and shortens none.
+  // Other work on the machine makes some rounds longer, but no round shorter.
   for (let turn = 0; turn < 8 && !(turn > 1 && ratios().every((ratio) => ratio < 2.5)); turn++) {
     for (const [k, size] of sizes.entries()) {
       least[k] = Math.min(least[k], await processorTime(prepare(size)))

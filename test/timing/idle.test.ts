@@ -1,4 +1,4 @@
-/** Threads of the native engine sleep when they are idle. */
+/** Idle threads of the native engine sleep. */
 
 import { describe, expect, test } from 'vitest'
 import { inChild } from '../children.js'
@@ -18,11 +18,11 @@ describe('an idle native optimizer', () => {
       await pause(500)
       const { user, system } = process.cpuUsage(before)
       return (user + system) / 1000`
-    // The measurement takes 500 milliseconds, which a spinning thread would use completely.
+    // The measurement takes 500 milliseconds. A spinning thread would use the full time.
     expect(inChild(body)).toBeLessThan(50)
   })
 
-  describe.runIf(process.platform === 'linux')('according to the CPU time per thread', () => {
+  describe.runIf(process.platform === 'linux')('with CPU time measured per thread', () => {
     const times = `
       const { readdirSync, readFileSync } = await import('node:fs')
       const sleep = (time) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
@@ -30,7 +30,7 @@ describe('an idle native optimizer', () => {
       const helpers = () => readdirSync('/proc/self/task').filter((task) => read(task, 'comm') === 'antigrad\\n')
       const times = () => helpers().map((task) => Number(read(task, 'schedstat').split(' ')[0]) / 1000)`
 
-    test('waits actively for 50 µs after a step, and then sleeps', () => {
+    test('spins for 50 µs after a step, and then sleeps', () => {
       const body = `${made(200_000)} ${times}
         const optimizer = made(4)
         optimizer.step()
@@ -44,13 +44,13 @@ describe('an idle native optimizer', () => {
         return times().map((time, i) => (time - before[i]) / 40)`
       const each = inChild(body) as number[]
       expect(each).toHaveLength(3)
-      // Work and spinning take some tens of microseconds. A thread that never sleeps would take 5,000 µs.
+      // Work and spinning take some tens of microseconds. A thread that never sleeps would use 5,000 µs.
       for (const time of each) expect(time).toBeLessThan(500)
       expect(Math.max(...each)).toBeGreaterThan(25)
     })
 
     test('does not wake a thread that later steps do not need', () => {
-      // Four pieces, or two: less than the time for which threads spin.
+      // The step has four pieces or two pieces, and takes less time than threads spin.
       const body = `${made(33_000)} ${times}
         const two = made(2)
         const four = new antigrad.Optimizer(new Float32Array(4 * 2 ** 15), antigrad.sgd(), { engine: 'native', threads: 4 })

@@ -1,4 +1,4 @@
-/** Optimizers of many small tensors: no call takes time proportional to the square of their number. */
+/** Optimizers of many small tensors. No call takes time proportional to the square of the number of tensors. */
 
 import { adamw, lamb, Optimizer, prodigy, type SavedRun } from 'antigrad'
 import { expect, test } from 'vitest'
@@ -12,7 +12,7 @@ function timed(work: () => void): number {
   return performance.now() - start
 }
 
-/** CPU time, which other processes do not affect. */
+/** CPU time. Other processes do not affect CPU time. */
 function busy(work: () => void): number {
   const start = process.cpuUsage()
   work()
@@ -52,7 +52,8 @@ function times(count: number, rule: ReturnType<typeof adamw> | ReturnType<typeof
   }
 }
 
-// On an idle machine, 100,000 tensors take at most 3 s, and 13 times as long as 10,000. Three times that is a failure.
+// On an idle machine, 100,000 tensors take at most 3 s, and 13 times as long as 10,000 tensors. The test fails at three
+// times these values.
 test.each([adamw(), prodigy()])(
   'a step of 100,000 tensors takes about ten times as long as a step of 10,000: $name',
   (rule) => {
@@ -75,13 +76,13 @@ test('adding a tensor takes constant time, even after ten thousand tensors', () 
       for (let k = 0; k < 1_000; k++) optimizer.add(named(1, count++))
     })
   const [, second, third, ...others] = Array.from({ length: 10 }, thousand)
-  // Quadratic growth would make it several times as long.
+  // If the time grew quadratically, the ratio would be several times as large.
   expect(Math.min(...others.slice(-3))).toBeLessThan(3 * Math.min(second, third))
   expect(optimizer.bytes).toBeLessThan(2 * new Optimizer(named(count), adamw()).bytes)
 })
 
 test.each([adamw(), lamb()])(
-  'tensors that were added one by one are updated as fast as initial tensors, and to the same bits: $name',
+  'tensors added one by one are updated as fast as initial tensors, and to the same bits: $name',
   (rule) => {
     const params = named(1_000)
     const together = new Optimizer(params, rule)

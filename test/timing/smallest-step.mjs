@@ -1,11 +1,11 @@
-// Nanoseconds per step of Adam with two parameters, and of the same step by a plain loop: the minima of alternating
-// rounds. It runs in a separate process, whose compiler has seen no other code.
+// The nanoseconds of a step of Adam with two parameters, and of the same step in a plain loop: the minima of
+// alternating rounds. The program runs in a separate process, whose compiler has seen no other code.
 import { adam, Optimizer } from '../../dist/index.js'
 
 const ROUNDS = 40
 const STEPS = 20_000
 
-/** Adam in float64 with its own clock: the products of β, which become 0 when they no longer matter. */
+/** Adam in float64 with a separate clock: the products of β, which become 0 when they no longer have an effect. */
 function plainAdam(theta, g, { lr, beta1, beta2, eps }) {
   const m = new Float64Array(theta.length)
   const v = new Float64Array(theta.length)

@@ -1,4 +1,4 @@
-/** A step of two parameters keeps its speed. This test measures time and must run alone. */
+/** A step of two parameters keeps its speed. The test measures time, and must run alone. */
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -7,8 +7,8 @@ import { compileAtOnce } from '../../bench/lib/node-flags.mjs'
 import { home } from '../children.js'
 
 /**
- * The maximum ratio to the plain loop: 4.22, the median of ten runs, plus 15%. Lower it when steps become faster.
- * docs/performance.md lists the measurements and processors.
+ * The maximum ratio to the plain loop: 4.22, the median of ten runs, plus 15%. Lower the maximum when steps become
+ * faster. docs/performance.md lists the measurements and the processors.
  */
 const LIMIT = 4.9
 

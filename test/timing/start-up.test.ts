@@ -6,13 +6,16 @@ import { expect, test } from 'vitest'
 import { home } from '../children.js'
 
 const ROUNDS = 15
-/** Half, plus a margin for a busy machine: 0.40 and 0.48 were measured for `require` and `import`. */
+/**
+ * Half of the time, plus a margin for a busy machine. The measured fractions are 0.40 for `require` and 0.48 for
+ * `import`.
+ */
 const LIMIT = 0.5 + 0.05
 
 const worker = (code: string) =>
   `new (require('node:worker_threads').Worker)(${JSON.stringify(code)}, { eval: true })`
 
-/** The arguments of a process, and of the same process without the package. */
+/** The arguments of a process with the package, and of a process without the package. */
 const starts: Record<string, readonly [readonly string[], readonly string[]]> = {
   require: [
     ['-e', "require('antigrad')"],

@@ -1,4 +1,4 @@
-/** Readers of tables take time proportional to the table, however it is written. */
+/** Readers of tables take time proportional to the size of the table, whatever the format. */
 
 import { Readable } from 'node:stream'
 import { test } from 'vitest'
@@ -15,7 +15,7 @@ const request = {
   ...{ dropsInvalid: true, onProgress() {} },
 }
 
-/** In parts, as from a file. */
+/** The table arrives in parts, like a file. */
 const inParts = (text: string) => {
   const bytes = Buffer.from(text)
   const size = 1 << 16
@@ -27,10 +27,10 @@ const inParts = (text: string) => {
 }
 const csv = (text: string) => readCsv(inParts(text), request)
 const matrix = (text: string) => readMatrix(inParts(text), 'cov.csv', {})
-/** With the byte offset of each row, as for plans. */
+/** The reader also returns the byte offset of each row, as for plans. */
 const places = (text: string) => readCsv(inParts(text), { ...request, onRow() {} })
 
-/** In one part, as from memory: 1 MB and more. */
+/** The table is one part in memory of at least 1 MB. */
 const asOne = (text: string) => Readable.from([Buffer.from(text)])
 const atOnce = (text: string) => readCsv(asOne(text), request)
 const placesAtOnce = (text: string) => readCsv(asOne(text), { ...request, onRow() {} })

@@ -1,4 +1,4 @@
-/** Generic functions and classes over parameters of any shape. All code must compile and is never run. */
+/** Generic functions and classes for parameters of any shape. All code must compile, and is never run. */
 
 import {
   type Adam,
@@ -30,7 +30,7 @@ export function descend<P extends Record<string, Float32Array>>(params: P, gradi
   return optimizer
 }
 
-/** Functions that are not generic accept them, too. */
+/** Functions that are not generic accept the same parameters. */
 export function shown<P extends Record<string, Float32Array>>(params: P, show: (of: Params) => void): number {
   const { params: views, grads } = new Optimizer(params, adam())
   show(views)
@@ -51,7 +51,7 @@ export class Trainer<P extends Params, R extends Rule> {
   }
 }
 
-/** Interfaces and classes are accepted, too. */
+/** Interfaces and classes are also accepted. */
 export function both<P, Q extends Params>(params: P & Tree<P>, others: Q, use: (of: Views<P>) => void) {
   const optimizer = new Optimizer<P, Adam>(params, adam())
   use(optimizer.params)

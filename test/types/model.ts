@@ -111,11 +111,11 @@ export const savedState = saved.tensors.embed.state.m
 export const refused = (never: false) => {
   if (!never) return
   const params = parameters()
-  // @ts-expect-error no such option of any rule
+  // @ts-expect-error no rule has the option
   new Optimizer(params, adamw(), { groups: [{ match: 'embed', learningRate: 1 }] })
-  // @ts-expect-error gradient descent has no beta1, and no other rule is here
+  // @ts-expect-error the only rule, gradient descent, has no beta1
   new Optimizer(params, gradientDescent(), { groups: [{ match: 'embed', beta1: 0.5 }] })
-  // @ts-expect-error nothing is matched
+  // @ts-expect-error the match is missing
   new Optimizer(params, adamw(), { groups: [{ frozen: true }] })
   // @ts-expect-error not a rule
   new Optimizer(params, adamw(), { groups: [{ match: 'embed', rule: { name: 'adams' } }] })
@@ -125,25 +125,25 @@ export const refused = (never: false) => {
   new Optimizer(params, adamw(), { groups: [{ match: 'embed', lrScale: warmup(1, { steps: 2 }) }] })
   // @ts-expect-error no tensor of that name
   new Optimizer(params, adamw(), { shapes: { head: [2] } })
-  // @ts-expect-error dimensions are a list
+  // @ts-expect-error a shape must be a list
   new Optimizer(params, adamw(), { shapes: { embed: 4 } })
-  // @ts-expect-error no average
+  // @ts-expect-error a number is not an average
   new Optimizer(params, adamw(), { average: 0.99 })
-  // @ts-expect-error no such answer
+  // @ts-expect-error 'ignore' is not a valid value
   new Optimizer(params, adamw(), { onNonFinite: 'ignore' })
-  // @ts-expect-error neither a mean nor a sum
+  // @ts-expect-error only 'mean' and 'sum' are valid
   new Optimizer(params, adamw(), { accumulate: { batches: 2, reduce: 'max' } })
   // @ts-expect-error momentum has no m
   ofWeight.m
-  // @ts-expect-error not of AdamW
+  // @ts-expect-error AdamW has no option momentum
   mixed.set({ momentum: 0.5 })
-  // @ts-expect-error of neither AdamW nor momentum
+  // @ts-expect-error neither AdamW nor momentum has the option
   mixed.set('embed', { dampening: 0.5 })
-  // @ts-expect-error nobody says of what
+  // @ts-expect-error the match is missing
   mixed.freeze()
-  // @ts-expect-error no gradient of that name yet
+  // @ts-expect-error the tensor has not been added yet
   mixed.step({ head: Float32Array.of(1) })
-  // @ts-expect-error shapes of what is added
+  // @ts-expect-error the shapes must belong to added tensors
   mixed.add({ head: Float32Array.of(1) }, { shapes: { embed: [2, 2] } })
   // @ts-expect-error plain numbers
   mixed.add({ head: [1] })
@@ -151,11 +151,11 @@ export const refused = (never: false) => {
   mixed.appendRows('embed', [1, 2])
   // @ts-expect-error an optimizer is no saved run
   Optimizer.load(mixed)
-  // @ts-expect-error only where it runs
+  // @ts-expect-error clip is not an option of load
   Optimizer.load(saved, { clip: { norm: 1 } })
-  // @ts-expect-error what is saved is not to be written to
+  // @ts-expect-error saved runs are read-only
   saved.updates = 1
-  // @ts-expect-error not of Adam
+  // @ts-expect-error Adam has no option momentum
   Optimizer.load<Model, Adam>(saved).set({ momentum: 1 })
   // @ts-expect-error AdamW is not gradient descent
   const other: Optimizer<Model, GradientDescent> = Optimizer.load<Model, AdamW>(saved)
@@ -177,6 +177,6 @@ const { b } = several.state
 export const buffer = 'b' in b && (b.b satisfies Float32Array | undefined | false)
 several.set('a', { momentum: 0.5 })
 export const wrong = () => {
-  // @ts-expect-error: none of these rules has it
+  // @ts-expect-error: none of the rules has the option
   several.set('a', { alpha: 0.5 })
 }

@@ -1,4 +1,4 @@
-/** Names of parameters, inferred from literal strings and models. All code must compile and is never run. */
+/** Names of parameters, inferred from literal strings and models. All code must compile, and is never run. */
 
 import {
   adam,
@@ -116,7 +116,7 @@ export const refused = (never: false) => {
   fitOne(line, { x, y }, { start: { slpoe: 1, intercept: 0 } })
   // @ts-expect-error a column
   fitOne(line, { x, y }, { start: { slope: 1, intercept: 0, x: 1 } })
-  // @ts-expect-error not in the text of another
+  // @ts-expect-error the expression does not contain j
   fitOne(line, { x, y }, { start: { slope: { expr: '2*k' as const }, intercept: 0, j: 1 } })
   // @ts-expect-error no such option
   fitOne(line, { x, y }, { start: free, tolerence: 1 })
@@ -130,7 +130,7 @@ export const refused = (never: false) => {
   all.values.zzz
   // @ts-expect-error not derived
   derived.values.one
-  // @ts-expect-error no text
+  // @ts-expect-error an expression must be a string
   fitOne(line, { x, y }, { start: free, derive: { zero: 1 } })
   // @ts-expect-error no such parameter
   ended.x.z

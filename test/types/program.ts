@@ -101,7 +101,7 @@ export const refused = (never: false) => {
   lbfgs({ lr: 1 })
   // @ts-expect-error no such option
   ofList.set({ learningRate: 1 })
-  // @ts-expect-error not of gradient descent
+  // @ts-expect-error gradient descent has no beta1
   ofModel.set({ beta1: 0.5 })
   // @ts-expect-error not a number
   delayed.set({ lr: '1' })

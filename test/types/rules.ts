@@ -64,11 +64,11 @@ export const states = (sgd: State<Rules['sgd']>, nesterov: State<Rules['nesterov
   const b: Float32Array | undefined = sgd.b
   const v: Float32Array = nesterov.v
   const point: Float32Array | undefined = nesterov.point
-  // @ts-expect-error it need not be there
+  // @ts-expect-error the state may be undefined
   const always: Float32Array = sgd.b
   // @ts-expect-error SGD has no v
   sgd.v
-  // @ts-expect-error nobody knows of which rule
+  // @ts-expect-error the rule is unknown
   any.v
   return [b, v, point, always]
 }
@@ -93,17 +93,17 @@ export const refused = (row: Float64Array) => {
   adam({ name: 'adam' })
   // @ts-expect-error betas cannot be scheduled
   adam({ beta1: warmup(0.9, { steps: 1 }) })
-  // @ts-expect-error a cosine has steps
+  // @ts-expect-error a cosine requires steps
   cosine(1e-3)
-  // @ts-expect-error a cosine has steps
+  // @ts-expect-error a cosine requires steps
   cosine(1e-3, {})
-  // @ts-expect-error a step has a size
+  // @ts-expect-error a step schedule requires a size
   step(1e-3, {})
-  // @ts-expect-error and no power
+  // @ts-expect-error a cosine has no power
   cosine(1e-3, { steps: 10, power: 2 })
-  // @ts-expect-error of which there are two
+  // @ts-expect-error the strategy is not valid
   oneCycle(1e-3, { steps: 10, annealStrategy: 'cosine' })
-  // @ts-expect-error its value is a number
+  // @ts-expect-error the value must be a number
   linear(cosine(1e-3, { steps: 10 }), { endValue: 0, steps: 10 })
   // @ts-expect-error no schedule has that name
   adam({ lr: { schedule: 'zigzag', value: 1 } })
@@ -111,7 +111,7 @@ export const refused = (row: Float64Array) => {
   nesterov({ form: 'torch' })
   // @ts-expect-error delayed twice
   delayedStart(1, delayed)
-  // @ts-expect-error no rule has it
+  // @ts-expect-error no rule has the option
   const unknown: OptionsOf<Rule> = { learningRate: 1 }
   // @ts-expect-error descriptions are frozen
   rules.adam.lr = 1
@@ -133,7 +133,7 @@ export const optimizerOfTiger = new Optimizer({ w: array }, own, { groups: [{ ma
 export const ownMoment: Float32Array = optimizerOfTiger.state.w.m
 // @ts-expect-error there is no such option
 tiger({ rate: 1 })
-// @ts-expect-error it is no flag
+// @ts-expect-error beta is not a flag
 tiger({ beta: true })
-// @ts-expect-error it cannot be a schedule
+// @ts-expect-error beta cannot be a schedule
 tiger({ beta: cosine(1, { steps: 3 }) })

@@ -43,7 +43,7 @@ export async function hoversIn(home, file, text, positions) {
   }
 }
 
-/** Sends requests and answers the server's own ones. */
+/** Sends requests, and answers the requests of the server. */
 function client(server) {
   const waiting = new Map()
   let count = 0

@@ -1,4 +1,4 @@
-/** Readers of untrusted input take time proportional to its size, not to its square. */
+/** Readers of untrusted input take time proportional to the size of the input, not to the square of the size. */
 
 import { Readable } from 'node:stream'
 import { adam, defineRule, expression, Optimizer, type SavedRun } from 'antigrad'
@@ -13,7 +13,7 @@ import { corpus } from '../corpus.js'
 /** Prepares an input of a given size, and returns the function to measure. */
 type Reader = (size: number) => (() => unknown) | Promise<() => unknown>
 
-/** The maximum ratio of times for twice the size. */
+/** The maximum ratio of times if the size doubles. */
 const GROWTH = 2.5
 /** Times below this number of milliseconds are unreliable. */
 const LEAST = 4
@@ -22,7 +22,7 @@ const list = <T>(length: number, of: (k: number) => T): T[] => Array.from({ leng
 const tensors = (count: number) => Object.fromEntries(list(count, (k) => [`t${k}`, Float32Array.of(1)]))
 const rates = (k: number) => ({ lr: 1 / (k + 1) })
 
-/** A run with a number of tensors, each with its own rule. */
+/** A run with a number of tensors. Each tensor has its own rule. */
 function savedRun(count: number): SavedRun {
   const groups = list(count, (k) => ({ match: `t${k}`, ...rates(k) }))
   return new Optimizer(tensors(count), adam(), { groups }).save() as SavedRun
@@ -39,7 +39,7 @@ const request = {
     { option: '--y', column: 'y' },
   ],
 }
-/** A stream of pieces, like a file or the network. */
+/** A stream that delivers pieces, like a file or the network. */
 function stream(text: string): Readable {
   const bytes = Buffer.from(text)
   const size = 2 ** 16
@@ -149,7 +149,7 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
       return () => readCsv(stream(text), request)
     },
   ],
-  // For `--covariance` and `--correlation`.
+  // The input of `--covariance` and `--correlation`.
   'a matrix': [
     20_000,
     (size) => {
@@ -207,7 +207,7 @@ const readers: Readonly<Record<string, readonly [size: number, reader: Reader]>>
   ],
 }
 
-/** The minimum CPU time of several rounds in milliseconds, which other work on the machine hardly affects. */
+/** The minimum CPU time of several rounds in milliseconds. Other work on the machine hardly affects the minimum. */
 async function timeOf(read: () => unknown, rounds: number): Promise<number> {
   let least = Infinity
   for (let round = 0; round < rounds; round++) {
@@ -223,8 +223,9 @@ test.each(Object.entries(readers))(
   "the time to read an input of the kind %s is proportional to the input's length",
   async (_, [size, reader]) => {
     const reads = await Promise.all([1, 2, 4].map((factor) => reader(factor * size)))
-    // The first rounds include compilation, and some rounds include garbage collection, so the minimum counts. Another
-    // machine on the same hardware may occupy the caches for seconds. A failure requires about 75 slow rounds.
+    // The minimum counts, because the first rounds include compilation, and some rounds include garbage collection.
+    // Another virtual machine on the same hardware may occupy the caches for seconds. A failure requires about 75 slow
+    // rounds.
     const times = reads.map(() => Infinity)
     for (let attempt = 0, last = false; !last; attempt++) {
       last = attempt === 24

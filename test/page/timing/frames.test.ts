@@ -92,12 +92,12 @@ describe.each(otherBrowsers)('in the browser $name,', ({ isThere, launch }) => {
       const either = async () => [...(await sentence()), ...(await surface())]
       await expect.poll(either).toHaveLength(1)
       const [why] = await sentence()
-      // Firefox without a screen has no WebGL.
+      // Firefox does not support WebGL without a screen.
       if (why) return expect(why).toContain('does not provide WebGL')
       await new Promise((resolve) => setTimeout(resolve, 1000))
       const found = await tab.evaluate<{ frames: number; pictures: number }>(frames)
       expect(found.pictures).toBeGreaterThan(0)
-      // Alternatively, images are so fast that all frames are shown: most screens have 120 in these two seconds.
+      // Alternatively, the images are fast enough for all frames: most screens show 120 frames in the two seconds.
       expect(found.frames, JSON.stringify(found)).toBeGreaterThan(Math.min(2 * found.pictures, 80))
     },
   )
