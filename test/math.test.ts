@@ -272,7 +272,7 @@ describe('invalid arguments of the module antigrad/math are refused:', () => {
     [() => RandomGenerator.load(null as never), 'saved: expected the result of save(), got null'],
     [
       () => RandomGenerator.load({ generator: 'xoshiro128**', state: [0, 0, 0, 0] }),
-      'saved: expected the result of save(), got an object with the keys generator, state',
+      'saved.state: expected four integers from 0 to 4294967295, not all 0, got an array of length 4',
     ],
   ]
   test.each(cases)('%s', (call, message) => {
