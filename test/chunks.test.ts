@@ -431,7 +431,9 @@ describe('the data file of a plan', () => {
     await expect(runChunk(plan, 0, { store })).rejects.toThrow(DataError)
     expect(await runChunk(plan, 1, { store })).toMatchObject({ outcome: 'stored' })
     writeFileSync(at('changing.csv'), `${wells}more`)
-    await expect(runChunk(plan, 1, { store })).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
+    await expect(runChunk(plan, 1, { store })).rejects.toThrow(
+      /expected \d+ bytes, the size stated in the plan, got \d+/,
+    )
   })
 
   test('can be read by byte ranges from a URL, whose credentials appear in no message', async () => {

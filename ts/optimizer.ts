@@ -541,7 +541,7 @@ export class Optimizer<
   toJSON(): never {
     throw new OptionError(
       'JSON.stringify',
-      'what save() returns, by structuredClone or v8.serialize',
+      'save() with structuredClone or v8.serialize',
       'a whole optimizer',
     )
   }

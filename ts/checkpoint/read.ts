@@ -83,7 +83,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   for (const name of Object.keys(bag)) {
     const to = nameOf(name)
     if (typeof to !== 'string' || tensors.has(to))
-      throw new OptionError(`rename: ${name}`, 'a name of its own', to)
+      throw new OptionError(`rename: ${name}`, 'a unique name', to)
     renames.set(name, to)
     tensors.set(to, readTensor(name, bag[name], dtype, around, rules, uses))
   }
@@ -316,7 +316,7 @@ function readStructure(
       front ??= rest
       const isPlaced = path === '' || (parts.length > 0 && front === rest)
       if (keepsNests && (!isPlaced || (isList ? own !== key : Object.hasOwn(params, own))))
-        throw new OptionError(`rename: ${inner}`, 'a name in the same lists and records', name)
+        throw new OptionError(`rename: ${inner}`, 'a name with the prefix of its siblings', name)
       setOwn(params, own, value)
     }
     return [params, front ?? path]

@@ -165,7 +165,7 @@ function plainOptions({
 /** @throws OptionError if a value is a function; the error names the option */
 function checkPlain(value: unknown, path = 'save'): void {
   if (typeof value === 'function') {
-    throw new OptionError(path, 'a number or a schedule, as a function cannot be saved', value)
+    throw new OptionError(path, 'a number or a schedule (functions cannot be saved)', value)
   }
   if (!isObject(value)) return
   const name = (value as { name?: unknown }).name

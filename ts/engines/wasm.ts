@@ -101,7 +101,7 @@ export function start<E extends HashedExports>(module: WebAssembly.Module, memor
   } catch (thrown) {
     throw new Error(`the module does not start: ${getMessage(thrown)}`)
   }
-  if (exports.hash() >>> 0 !== HASH) throw new Error('its version differs')
+  if (exports.hash() >>> 0 !== HASH) throw new Error("the module's version differs")
   return exports
 }
 

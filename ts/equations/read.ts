@@ -137,7 +137,7 @@ function checkAllUsed(
   for (const [kind, table] of Object.entries(tables)) {
     const unused = Object.keys(table).find((name) => !used.has(name))
     if (unused !== undefined)
-      throw new EquationError(`equations ${rule}: ${kind}: ${unused}`, 'a line that uses it', 'none')
+      throw new EquationError(`equations ${rule}: ${kind}: ${unused}`, 'a line that uses this name', 'none')
   }
 }
 

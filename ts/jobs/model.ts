@@ -58,7 +58,7 @@ export function readModel(options: ModelSelection): ModelInput {
   if (stranger !== undefined)
     throw new OptionError(
       '--x',
-      `names in the model: ${names.join(', ')}${options.x ? '' : ' (without --x it is x)'}`,
+      `names that the model uses: ${names.join(', ')}${options.x ? '' : ' (the default of --x is x)'}`,
       stranger,
     )
   const entries = new Map<string, FitParameter>()
@@ -71,7 +71,8 @@ export function readModel(options: ModelSelection): ModelInput {
   }
   for (const name of positive) tell(name, { positive: true })
   for (const [name, text] of Object.entries(expr)) {
-    if (entries.has(name)) throw new OptionError('--expr', `no other option for ${name}`, name)
+    if (entries.has(name))
+      throw new OptionError('--expr', `${name} to have no start, limit or other option`, name)
     tell(name, { expr: text })
   }
   // Parameters that only occur in expressions of other parameters need a starting value, too.
@@ -103,7 +104,7 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
   ]) {
     const stranger = names.find((name) => uses.every((used) => !used.has(name)))
     if (stranger === undefined || (option === 'x' && names.length === 1)) continue
-    throw new OptionError(`--${option}`, `names in one of the models: ${texts.join('; ')}`, stranger)
+    throw new OptionError(`--${option}`, `names that one of the models uses: ${texts.join('; ')}`, stranger)
   }
   const [first, second] = texts.map((model, k) => {
     const only = <T>(given: Readonly<Record<string, T>> = {}) =>

@@ -71,10 +71,11 @@ function readBox({ names }: Expression, own: Box, given: Box = {}): Box {
   if (names.length === 0) throw new OptionError('--expression', 'an expression with parameters', 'a constant')
   const box = { ...own, ...given }
   const stranger = Object.keys(box).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new OptionError('--box', `ranges of ${names.join(', ')}`, stranger)
+  if (stranger !== undefined)
+    throw new OptionError('--box', `one range for each of ${names.join(', ')}`, stranger)
   const missing = names.find((name) => !Object.hasOwn(box, name))
   if (missing !== undefined)
-    throw new OptionError('--box', `ranges of ${names.join(', ')}`, `a box without ${missing}`)
+    throw new OptionError('--box', `one range for each of ${names.join(', ')}`, `a box without ${missing}`)
   return box
 }
 

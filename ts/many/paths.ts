@@ -30,7 +30,7 @@ export class Recorder {
     const numbers = runs * parameters * (Math.floor(maxIterations / every) + 1)
     if (numbers > MAX_RECORDED) {
       const expected = `at most ${MAX_RECORDED} numbers in all points of ${runs} runs with ${maxIterations} updates`
-      throw new OptionError('recordEvery', expected, `${every}, for ${numbers}`)
+      throw new OptionError('recordEvery', expected, `${every}, which records ${numbers} numbers`)
     }
     this.every = every
   }

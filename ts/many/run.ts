@@ -334,11 +334,12 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
     return { columns, count, dtype: findDtype([flat]) }
   }
   if (!isObject(starts)) {
-    throw new OptionError('starts', `columns ${parameters.join(', ')}`, starts)
+    throw new OptionError('starts', `an object with the columns ${parameters.join(', ')}`, starts)
   }
   const given = ownProperties(starts) as Readonly<Record<string, ArrayLike<number>>>
   const stranger = Object.keys(given).find((name) => !parameters.includes(name))
-  if (stranger !== undefined) throw new OptionError('starts', `columns ${parameters.join(', ')}`, stranger)
+  if (stranger !== undefined)
+    throw new OptionError('starts', `an object with the columns ${parameters.join(', ')}`, stranger)
   const columns = parameters.map((name) => {
     const column = given[name]
     if (!isFloatArray(column) && !Array.isArray(column)) {

@@ -87,7 +87,7 @@ export function begin(given: Method, problem: MinimizationProblem): Descent {
   const kind = kinds.get(method as string)
   if (kind === undefined) {
     const names = [...kinds.keys()].join(', ') || 'none'
-    throw new OptionError('method', `a method imported from antigrad (so far: ${names})`, method)
+    throw new OptionError('method', `a method imported from antigrad (imported so far: ${names})`, method)
   }
   return kind.begin(read(kind, options), problem)
 }

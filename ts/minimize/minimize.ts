@@ -343,7 +343,11 @@ function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table
   const stranger = Object.keys(omitUndefined(options)).find((name) => !Object.hasOwn(methodOptions, name))
   if (stranger === undefined) return options
   const names = Object.keys(methodOptions).join(', ')
-  throw new OptionError('options', `one of ${names} (others need a rule, not a method)`, stranger)
+  throw new OptionError(
+    'options',
+    `one of ${names} (other options need a rule instead of a method)`,
+    stranger,
+  )
 }
 
 /**

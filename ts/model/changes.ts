@@ -25,7 +25,7 @@ export function selectTensors(call: string, given: unknown, model: Model): Tenso
   const picked = tensors.filter((tensor) => matches(match, tensor))
   if (picked.length > 0) return picked
   const expected = `a match for some of ${joinFirst(tensors, ({ name }) => name)}`
-  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'a match for none')
+  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'an empty match')
 }
 
 /**
@@ -100,7 +100,7 @@ export function appendTensorRows(model: Model, name: unknown, rows: unknown): ()
   const isRows = isFloatArray(rows) && getTypeName(rows) === type && !isDetached(rows)
   const length = isRows ? readLength(rows) : 0
   if (!isRows || length === 0 || length % size !== 0) {
-    throw new TensorError('appendRows: rows', `a ${type} of whole rows of ${size}`, rows)
+    throw new TensorError('appendRows: rows', `a ${type} of rows of length ${size}`, rows)
   }
   return () => model.appendRows(tensor, Object.freeze([count + length / size, ...inner]), rows)
 }

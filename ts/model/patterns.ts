@@ -67,7 +67,7 @@ export function matches(match: Match, tensor: TensorDescription): boolean {
     const { name, shape, length } = tensor
     const isPicked: unknown = match(Object.freeze({ name, shape, length }))
     if (typeof isPicked === 'boolean') return isPicked
-    throw new OptionError(`match of ${tensor.name}`, 'true or false from the function', isPicked)
+    throw new OptionError(`match of ${tensor.name}`, 'a boolean as the result', isPicked)
   }
   if (isList(match)) return match.some((one) => matches(one, tensor))
   if (tensor.shape !== undefined) return tensor.shape.length <= match.maxRank

@@ -22,7 +22,7 @@ export function requireWritten(
     words.fill(UNWRITTEN)
     const returned: unknown = gradient(x, out)
     if (isPromise(returned)) {
-      throw new OptionError(`objective: ${name}`, 'all of out to be filled when it returns', returned)
+      throw new OptionError(`objective: ${name}`, 'all of out to be filled synchronously', returned)
     }
     for (let i = 0; i < out.length; i++) {
       if (!Number.isNaN(out[i]) || words[size * i] !== UNWRITTEN) continue

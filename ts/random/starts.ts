@@ -203,7 +203,11 @@ function readBox(box: Box, Floats: typeof Float32Array | typeof Float64Array) {
     const isNumber = typeof low === 'number' && typeof high === 'number'
     // Both ends of a range and their difference must be finite in the dtype.
     if (!isNumber || !(low <= high) || !Floats.of(low, high, high - low).every(Number.isFinite)) {
-      throw new OptionError(`box: ${name}`, '[low, high], finite, low ≤ high', describeRange(range))
+      throw new OptionError(
+        `box: ${name}`,
+        '[low, high] with finite numbers low ≤ high',
+        describeRange(range),
+      )
     }
     return [low, high] as const
   })

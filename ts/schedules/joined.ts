@@ -44,7 +44,7 @@ const kind = declare(
     },
     check({ schedules, boundaries }, what) {
       if (boundaries.length === schedules.length - 1) return
-      const expected = `one for each of the ${schedules.length} schedules but the first`
+      const expected = `one boundary for each of the ${schedules.length} schedules except the first`
       throw new OptionError(`${what}: boundaries`, expected, boundaries)
     },
   },

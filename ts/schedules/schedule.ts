@@ -73,7 +73,7 @@ export function readSchedule(what: string, given: unknown, range: ScheduleRange,
   if (range.accepts(given)) return given as number
   if (!isSchedule(given)) throw new OptionError(what, range.expected + SCHEDULES, given)
   if (rest.left-- === 0)
-    throw new OptionError(what, `at most ${MAX_NESTED_SCHEDULES} schedules in one`, given)
+    throw new OptionError(what, `at most ${MAX_NESTED_SCHEDULES} nested schedules`, given)
   const copy: Readonly<Record<string, unknown>> = ownProperties(given)
   const kind = kinds.get(copy.schedule as string)
   if (kind === undefined) {

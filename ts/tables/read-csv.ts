@@ -168,7 +168,7 @@ export class TableRows {
       if (this.#rows === 0 && format === undefined) {
         for (const { option, column } of [...columns, ...told]) {
           if (!keys.includes(column))
-            throw new OptionError(option, `a name in ${name}: ${listNames(keys)}`, column)
+            throw new OptionError(option, `one of the names in ${name}: ${listNames(keys)}`, column)
         }
       }
       this.take(cells, line)
@@ -195,7 +195,11 @@ export class TableRows {
     const find = ({ option, column }: ColumnRequest): number => {
       const at = findColumn(names, column)
       if (at < 0)
-        throw new OptionError(option, `a column of ${this.#request.name}: ${listNames(names)}`, column)
+        throw new OptionError(
+          option,
+          `one of the columns of ${this.#request.name}: ${listNames(names)}`,
+          column,
+        )
       if (names.includes(names[at], at + 1)) {
         throw new OptionError(option, `a column name that occurs once in ${this.#request.name}`, column)
       }
@@ -273,7 +277,7 @@ export class TableRows {
     const name = toPrintable([...this.#groups.keys()][group])
     throw new OptionError(
       option,
-      `the same ${toPrintable(column)} in all rows of ${name} (${list[group]} at first)`,
+      `the same ${toPrintable(column)} in all rows of ${name} (${list[group]} in the first row)`,
       label,
     )
   }

@@ -71,7 +71,7 @@ export function optimizerClass<T extends Tfjs>(
 ): TfjsOptimizerClass<InstanceType<T['Optimizer']>> {
   const used = tf as unknown as TfjsModule | null | undefined
   if (typeof used?.Optimizer !== 'function' || typeof used.engine !== 'function') {
-    throw new OptionError('tf', "TensorFlow.js, as import * as tf from '@tensorflow/tfjs' gives it", tf)
+    throw new OptionError('tf', "TensorFlow.js (import * as tf from '@tensorflow/tfjs')", tf)
   }
   const made = classes.get(used.Optimizer) ?? makeClass(used)
   classes.set(used.Optimizer, made)

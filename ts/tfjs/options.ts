@@ -23,7 +23,7 @@ const UNAVAILABLE_OPTIONS = {
 export function checkAvailable(options: Readonly<Record<string, unknown>>): void {
   for (const [name, why] of Object.entries(UNAVAILABLE_OPTIONS)) {
     const value = options[name]
-    if (value !== undefined) throw new OptionError(`options: ${name}`, `none, because ${why}`, value)
+    if (value !== undefined) throw new OptionError(`options: ${name}`, `no value, because ${why}`, value)
   }
 }
 

@@ -30,13 +30,13 @@ export function variableOf(tf: TfjsModule, name: string): Variable {
   const variable = tf.engine().registeredVariables[name]
   if (variable === undefined) throw new TensorError(name, 'the name of a variable', 'an unknown name')
   if (variable.dtype === 'float32') return variable
-  throw new TensorError(name, 'a variable in float32', `one in ${variable.dtype}`)
+  throw new TensorError(name, 'a variable in float32', `a variable in ${variable.dtype}`)
 }
 
 export function toNamedTensors(given: unknown): readonly NamedTensor[] {
   if (Array.isArray(given)) return given
   if (isObject(given)) return Object.entries(given).map(([name, tensor]) => ({ name, tensor }))
-  throw new TensorError('gradients', 'tensors by name, or a list of them with names', given)
+  throw new TensorError('gradients', 'an object of tensors, or an array of named tensors', given)
 }
 
 export const toRecord = <T>(
@@ -58,6 +58,6 @@ export function checkGradient({ name, tensor }: NamedTensor, { size }: Variable)
   throw new TensorError(
     name,
     `a gradient of ${size} numbers in float32`,
-    `one of ${tensor.size} in ${tensor.dtype}`,
+    `${tensor.size} numbers in ${tensor.dtype}`,
   )
 }

@@ -62,8 +62,8 @@ export class VariableRun {
     if (this.#shown === 'gradientPoint') return
     throw new OptionError(
       call,
-      "variables as show('gradientPoint') leaves them",
-      `what show('${this.#shown}') wrote`,
+      "variables that contain the result of show('gradientPoint')",
+      `variables written by show('${this.#shown}')`,
     )
   }
 
@@ -88,7 +88,7 @@ export class VariableRun {
   }
 
   show(what: VariableContent): void {
-    if (this.#optimizer === null) throw new OptionError('show', 'a step before', 'none')
+    if (this.#optimizer === null) throw new OptionError('show', 'at least one earlier step', 'none')
     if (what !== 'params' && what !== 'gradientPoint' && what !== 'average') {
       throw new OptionError('show', "'params', 'gradientPoint' or 'average'", what)
     }
@@ -118,7 +118,7 @@ export class VariableRun {
     const config = { rule: this.#rule, options: Object.fromEntries(options) }
     const text = JSON.stringify(config, (key, value) => {
       if (typeof value !== 'function') return value
-      throw new OptionError(`getConfig: ${key}`, 'plain data, as a function cannot be saved', value)
+      throw new OptionError(`getConfig: ${key}`, 'plain data (functions cannot be saved)', value)
     })
     // When loading, TensorFlow.js converts each _x to X, also in values. Escaping underscores prevents that.
     return { antigrad: text.replaceAll('_', '\\u005f') }

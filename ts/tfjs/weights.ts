@@ -27,10 +27,10 @@ export function toWeights(saved: SavedRun, tf: TfjsModule): NamedTensor[] {
  * @throws TensorError if the tensors do not form a saved run
  */
 export async function fromWeights(weights: readonly NamedTensor[]): Promise<SavedRun> {
-  const expected = 'the weights of an optimizer of antigrad, as model.save writes them'
+  const expected = "weights of antigrad's optimizer, written by model.save"
   const [first, ...others] = weights
   if (first?.name !== WEIGHT_PREFIX || first.tensor.dtype !== 'string') {
-    throw new TensorError('setWeights', expected, `a first one named ${first?.name}`)
+    throw new TensorError('setWeights', expected, `a first tensor named ${first?.name}`)
   }
   const text = `${(await first.tensor.data())[0]}`
   const arrays = await Promise.all(others.map(({ tensor }) => copyTensor(tensor)))

@@ -233,7 +233,7 @@ async function scanTable(
       ? await readCsv(Readable.from(counted()), request)
       : await toTable(readBlocks(file, source), source.columns, request)
   const count = found.groups.length
-  if (count === 0) throw new DataError(`${displayName(file)}: there are no rows left to fit`)
+  if (count === 0) throw new DataError(`${displayName(file)}: no rows are left to fit`)
   const boundaries = findBoundaries(firsts, lasts, { to: count, end: source?.rows ?? bytes })
   return { found, source, bytes: source?.bytes ?? bytes, header: source ? 0 : firsts[0], boundaries }
 }
@@ -336,6 +336,6 @@ async function hashChunks(file: string, header: number, cut: readonly ChunkBound
     }
     at += part.length
   }
-  if (chunks.length < cut.length) throw new DataError(`${displayName(file)} became shorter while it was read`)
+  if (chunks.length < cut.length) throw new DataError(`${displayName(file)} became shorter during reading`)
   return chunks
 }

@@ -50,7 +50,7 @@ function groupLines(
     const lines = await fitLines(specification, read, displayName(file), parts, { ...means, signal })
     if (lines.length === to - from) return lines
     throw new DataError(
-      `${displayName(file)}: chunk ${index} has ${lines.length} groups, but ${to - from} in the plan`,
+      `${displayName(file)}: chunk ${index} has ${lines.length} groups, but the plan states ${to - from} groups`,
     )
   }
 }

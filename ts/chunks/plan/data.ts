@@ -24,7 +24,7 @@ export async function checkData({ bytes }: PlanData, file: string): Promise<void
   const there = await dataSize(file)
   if (there === bytes) return
   throw new DataError(
-    `${displayName(file)}: expected ${bytes} bytes as the plan says, got ${there} (not the same data)`,
+    `${displayName(file)}: expected ${bytes} bytes, the size stated in the plan, got ${there}`,
   )
 }
 
@@ -62,7 +62,7 @@ export async function readChunkData(plan: Plan, index: number, file: string): Pr
   const { begin, end } = chunkRange(plan, index)
   const what = plan.data?.rows === undefined ? 'bytes' : 'rows'
   throw new DataError(
-    `${displayName(file)}: ${what} ${begin} to ${end} differ from the data that the plan was made from`,
+    `${displayName(file)}: ${what} ${begin} to ${end} differ from the data for which the plan was made`,
   )
 }
 

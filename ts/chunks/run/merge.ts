@@ -42,7 +42,7 @@ async function readChunk(plan: Plan, store: Store, index: number): Promise<Uint8
   const result = there && unseal(name, there)
   if (result) return result.bytes
   throw new StoreError(
-    `${store.location}: the result of chunk ${index} has disappeared or become corrupted since it was checked`,
+    `${store.location}: the result of chunk ${index} has disappeared or become corrupted since the check`,
   )
 }
 

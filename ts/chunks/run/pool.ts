@@ -58,7 +58,7 @@ class WorkerProcess {
     this.#process.on('error', ({ message }) => this.#end(message))
     this.begun = this.#request(beginning).catch(({ message }) => {
       this.end()
-      throw new AntigradError(`a worker does not start: ${message}`)
+      throw new AntigradError(`a worker cannot start: ${message}`)
     })
     // Prevents an unhandled rejection. `run` reports the error.
     this.begun.catch(() => {})

@@ -123,7 +123,8 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
   }
   const file = data ?? read.data?.file
   if (read.data !== undefined) await checkData(read.data, file as string)
-  else if (data !== undefined) throw new OptionError('data', 'none (the plan has no data)', displayName(data))
+  else if (data !== undefined)
+    throw new OptionError('data', 'no file, because the plan has no data', displayName(data))
   const to = toStore(store)
   await to.check()
   const compute = createCompute(read, file, { engine, threads })

@@ -87,7 +87,7 @@ export function unseal(chunk: string, sealed: Uint8Array): SealedResult | null {
   const { format, chunk: name, bytes, producedBy } = said as Readonly<Record<string, unknown>>
   if (format !== STORE_FORMAT)
     throw new StoreError(
-      `${truncate(chunk)}: expected a result in format version ${STORE_FORMAT} (this release reads no other), got ${shown(format)}`,
+      `${truncate(chunk)}: expected a result in format version ${STORE_FORMAT} (the only version that this release reads), got ${shown(format)}`,
     )
   if (from < 0 || name !== chunk || bytes !== from || !isRecord(producedBy)) return null
   const word = (name: string) =>
@@ -141,5 +141,5 @@ export async function storeResult(store: Store, chunk: string, result: SealedRes
       return 'conflict'
     }
   }
-  throw new StoreError(`${store.location}: ${chunk} was corrupted after every attempt to store it`)
+  throw new StoreError(`${store.location}: ${chunk} was corrupted after every attempt to store this result`)
 }

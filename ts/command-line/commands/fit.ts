@@ -226,7 +226,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   })
   showProgress('')
   reportDroppedRows(name, table)
-  if (table.groups.length === 0) throw new AntigradError(`${name}: there are no rows left to fit`)
+  if (table.groups.length === 0) throw new AntigradError(`${name}: no rows are left to fit`)
   draw?.check(table)
   reportDefaultedStarts(read)
   if (options.shared !== undefined) return fitTogether(table, model, options, draw)
@@ -487,7 +487,7 @@ async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<S
 function checkShared(options: FitCommandOptions): void {
   const { group, correlations, compare, covariance } = options
   if (group === undefined)
-    throw new OptionError('--shared', '--group as well (its groups share the parameters)', 'none')
+    throw new OptionError('--shared', '--group as well (the groups share the parameters)', 'none')
   const others = { correlations, compare, covariance }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'no value with --shared', value)

@@ -71,7 +71,7 @@ export function computeRange(numbers: Iterable<number>): AxisRange {
 export function widened([low, high]: AxisRange, share: number): AxisRange {
   const room = high > low ? share * (high - low) : Math.abs(low) / 10 || 1
   if (Number.isFinite(high - low + 2 * room)) return [low - room, high + room]
-  throw new AntigradError(`numbers from ${low} to ${high} are too far apart to draw`)
+  throw new AntigradError(`the numbers from ${low} to ${high} are too far apart to draw`)
 }
 
 /** Maps values to pixels. */

@@ -41,7 +41,7 @@ export function drawMetrics({ title, x: name, metrics, isLogarithmic }: MetricsP
   const scaleY = getScale(isLogarithmic ?? (low > 0 && high / low > LOGARITHMIC_RATIO))
   const x = widened(rangeOf(metrics.map(({ x }) => x)), 0.02)
   const positions = rangeOf(metrics.map(({ y }) => y.map(scaleY.position)))
-  if (!(positions[0] <= positions[1])) throw new AntigradError('no value is positive, as --log requires')
+  if (!(positions[0] <= positions[1])) throw new AntigradError('--log requires at least one positive value')
   const y = widened(positions, 0.04)
   const [atX, atY] = [axis(x, LEFT, RIGHT, scaleX), axis(y, BOTTOM, PANEL[0], scaleY)]
   const lines = metrics.map((metric, i) => {

@@ -51,9 +51,13 @@ export function readMetrics(file: string, columns: MetricColumns): Metrics {
   const chosen = columns.y ?? known.filter((name) => name !== x && !PROGRESS.includes(name))
   for (const [flag, name] of [['--x', columns.x] as const, ...chosen.map((name) => ['--y', name] as const)])
     if (name !== undefined && !names.has(name))
-      throw new OptionError(flag, `a column with numbers: ${listNames(known) || 'the file has none'}`, name)
+      throw new OptionError(
+        flag,
+        `one of the columns with numbers: ${listNames(known) || 'the file has none'}`,
+        name,
+      )
   if (chosen.length === 0)
-    throw new AntigradError(`${file}: expected a column with numbers besides ${PROGRESS.join(', ')}`)
+    throw new AntigradError(`${file}: expected a numeric column other than ${PROGRESS.join(', ')}`)
   const metrics = chosen.map((name) => readMetric(file, rows, x, name))
   return { x: x ?? 'line', metrics, isCut }
 }

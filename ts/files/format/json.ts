@@ -9,7 +9,9 @@ const RUN = { deepest: 1000 }
 
 /** @throws FileError if the text is not valid JSON, or if it is nested too deeply */
 export const readJson = (what: string, text: string | undefined, nesting: Nesting): unknown =>
-  parsed(what, text, `JSON, nested at most ${nesting.deepest} deep`, (text) => parseJson(text, nesting))
+  parsed(what, text, `JSON with at most ${nesting.deepest} levels of nesting`, (text) =>
+    parseJson(text, nesting),
+  )
 
 /**
  * Parses the JSON text of a run or of metrics, and inserts the given arrays.

@@ -201,7 +201,7 @@ function createTarget(name: string, info: TensorInfo): ReadTarget<TensorData> {
   if (reader === undefined)
     throw new FileError(
       `tensor ${name}`,
-      'a dtype with an array of its own; bytes() reads others',
+      'a dtype that has a typed array; use bytes() for other dtypes',
       info.dtype,
     )
   const widen = findWidener(info.dtype)

@@ -114,7 +114,7 @@ export function checkpoints<Extra = JsonValue>(
     await writing(async () => {
       old = await all()
       const number = old.length === 0 ? 1 : fileNumber(old[0]) + 1
-      if (number > MAX_NUMBER) throw new FileError(old[0], 'a number that another one can follow', MAX_NUMBER)
+      if (number > MAX_NUMBER) throw new FileError(old[0], `a number below ${MAX_NUMBER}`, MAX_NUMBER)
       for (const name of await folder.names())
         if (name.endsWith(TEMPORARY_SUFFIX) && /^\d{6,15}-step-/.test(name)) await folder.remove(name)
       path = folder.pathOf(fileName(number, step))

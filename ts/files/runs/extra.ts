@@ -125,6 +125,6 @@ export function readExtra(what: string, text: string): JsonValue {
   } catch (error) {
     if (error instanceof OptionError) throw new FileError(error.argument, error.expected, error.received)
     if (!(error instanceof SyntaxError)) throw error
-    throw new FileError(what, `JSON, nested at most ${MAX_DEPTH} deep`, text)
+    throw new FileError(what, `JSON with at most ${MAX_DEPTH} levels of nesting`, text)
   }
 }

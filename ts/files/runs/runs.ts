@@ -89,7 +89,7 @@ type WriteTo = (open: () => Promise<Sink>) => Promise<void>
 export function beginWrite(optimizer: unknown, options: unknown): WriteTo {
   const { content, dtype, metadata } = readOptions('options', options, optionTable)
   if (content === 'run' && dtype !== undefined)
-    throw new OptionError('dtype', "no dtype with content: 'run', whose values stay exact", dtype)
+    throw new OptionError('dtype', "no dtype with content: 'run', because runs are stored exactly", dtype)
   const given = readMetadata(metadata)
   const snapshot = new RunSnapshot(optimizer)
   return writeSnapshot(snapshot, () => {
@@ -157,7 +157,7 @@ function readMetadata(given: unknown): ReadonlyMap<string, string> {
   if (!isRecord(given)) throw new OptionError('metadata', 'an object of strings', given)
   const texts = new Map(Object.entries(ownProperties(given)))
   for (const [name, text] of texts) {
-    if (typeof text !== 'string') throw new OptionError(`metadata: ${name}`, 'a text', text)
+    if (typeof text !== 'string') throw new OptionError(`metadata: ${name}`, 'a string', text)
     if (name.startsWith(KEY_PREFIX))
       throw new OptionError('metadata', `names that do not begin with ${KEY_PREFIX}`, name)
   }
@@ -222,16 +222,16 @@ function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string
   const version = metadata.get(KEYS.version)
   const text = metadata.get(KEYS.run)
   if (version === undefined || text === undefined)
-    throw new FileError('metadata', 'a run, as writeFile writes it', `${[...metadata.keys()]}`)
+    throw new FileError('metadata', 'a run that writeFile has written', `${[...metadata.keys()]}`)
   if (version !== VERSION)
     throw new FileError(
       `metadata: ${KEYS.version}`,
       `${VERSION}, the only version that this release reads`,
       version,
     )
-  if (!metadata.has(TEXTS)) throw new FileError(`metadata: ${TEXTS}`, "each text's checksum", 'none')
+  if (!metadata.has(TEXTS)) throw new FileError(`metadata: ${TEXTS}`, 'the checksum of each string', 'none')
   const names = [...readChecksums({ metadata, tensors }).keys()]
-  if (names.length < tensors.size) throw new FileError('metadata', "tensors' checksums", 'none')
+  if (names.length < tensors.size) throw new FileError('metadata', 'the checksums of the tensors', 'none')
   const list = names.map((name) => arrays.get(name))
   return parseRun(`metadata: ${KEYS.run}`, text, list) as SavedRun
 }

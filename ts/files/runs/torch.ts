@@ -138,7 +138,7 @@ function toRule(name: string, group: TorchOptions): Rule {
   for (const [key, value] of Object.entries(group)) {
     if (IGNORED_OPTIONS.includes(key) || (isAdam && key === decoupled)) continue
     if (!port.options.includes(key))
-      throw new FileError('metadata: param_groups', `options that ${name} has here`, key)
+      throw new FileError('metadata: param_groups', `options of ${name} that antigrad supports`, key)
     const names = toOurName(key)
     if (typeof names === 'string') options[names] = value
     else for (const k of [0, 1]) options[names[k]] = toBoundedArray(value)?.[k]
@@ -160,7 +160,7 @@ function readGroups({ metadata }: TensorFile): TorchGroup[] {
   return (list ?? []).map((options) => {
     const indices = isRecord(options) ? toBoundedArray((options as TorchOptions).params) : undefined
     if (!indices?.every((index): index is number => isCount(index) && index === next++))
-      throw new FileError(what, 'groups of parameters in order, as state_dict() has them', options)
+      throw new FileError(what, 'groups of parameters in the order of state_dict()', options)
     return { options: options as TorchOptions, indices }
   })
 }
@@ -201,7 +201,7 @@ function readNames(given: unknown): readonly string[] {
   const names = toBoundedArray(given)
   const isRight = names?.every((name): name is string => typeof name === 'string' && !name.includes('*'))
   if (!isRight || new Set(names).size < (names as []).length)
-    throw new OptionError('names', 'a list of names without *, each once', given)
+    throw new OptionError('names', 'an array of distinct names without *', given)
   return names as string[]
 }
 
@@ -240,7 +240,7 @@ async function readTensors(file: TensorFile, given: readonly string[] | undefine
 async function readFloats(file: TensorFile, name: string): Promise<FloatArray> {
   const values = await file.read(name)
   if (values instanceof Float32Array || values instanceof Float64Array) return values
-  throw new FileError(`tensor ${name}`, 'floats', file.tensors.get(name)?.dtype)
+  throw new FileError(`tensor ${name}`, 'a tensor of floats', file.tensors.get(name)?.dtype)
 }
 
 /**
@@ -262,7 +262,7 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
   const t = isSgd ? 1 : await scalar('step')
   if (!isCount(t)) throw new FileError(`tensor step/${index}`, 'an integer', t)
   if (has('mu') && (await scalar('mu')) !== 1)
-    throw new FileError(`tensor mu/${index}`, '1, as the average of ASGD is not read', await scalar('mu'))
+    throw new FileError(`tensor mu/${index}`, "1, because ASGD's average is not read", await scalar('mu'))
   const { beta1, beta2 } = tensor.rule as { beta1?: number; beta2?: number }
   const clock = tensor.clock as Record<string, number>
   clock.t = t
@@ -323,7 +323,8 @@ function describeSnapshot(snapshot: RunSnapshot): {
     groups.set(key, group)
     group.names.push(name)
   }
-  if (optimizer === undefined) throw new OptionError('optimizer', 'tensors that are updated', 'none')
+  if (optimizer === undefined)
+    throw new OptionError('optimizer', 'at least one tensor that is not frozen', 'none')
   const names = [...groups.values()].flatMap((group) => group.names)
   let next = 0
   const described = [...groups.values()].map(({ options, names }) => ({
@@ -356,7 +357,7 @@ function describeSnapshot(snapshot: RunSnapshot): {
 /** @throws OptionError if PyTorch lacks the rule or one of its options */
 function toTorchOptions({ rule, lrScale }: SavedTensor): [torch: string, options: TorchOptions] {
   const known = Object.entries(rulePorts).find(([, port]) => port.rule({} as never).name === rule.name)
-  if (known === undefined) throw new OptionError('optimizer', 'a rule that Torch has', rule.name)
+  if (known === undefined) throw new OptionError('optimizer', 'a rule that Torch supports', rule.name)
   const [torch, port] = known
   const given = rule as unknown as TorchOptions
   const options: Record<string, unknown> = {}
@@ -366,11 +367,11 @@ function toTorchOptions({ rule, lrScale }: SavedTensor): [torch: string, options
   }
   for (const value of Object.values(options)) {
     if (typeof value === 'object' && !Array.isArray(value))
-      throw new OptionError('optimizer', 'numbers, not schedules: set({ lr }) before', value)
+      throw new OptionError('optimizer', 'numbers instead of schedules; call set({ lr }) first', value)
   }
   const plain = JSON.stringify(rule)
   if (JSON.stringify(toRule(torch, options)) !== plain)
-    throw new OptionError('optimizer', `options that Torch's ${torch} has`, plain)
+    throw new OptionError('optimizer', `options that Torch's ${torch} supports`, plain)
   return [torch, { ...options, lr: (given.lr as number) * lrScale }]
 }
 

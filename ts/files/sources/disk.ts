@@ -62,7 +62,7 @@ async function resolveTarget(path: string): Promise<{ readonly path: string; rea
     if (found.isFile()) return { path: await realpath(path), mode: found.mode & 0o777 }
     throw new FileError(
       'path',
-      'a file, or a name that is free',
+      'a file or an unused name',
       found.isDirectory() ? 'a folder' : 'a device or a pipe',
     )
   } catch (thrown) {

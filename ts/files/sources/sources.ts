@@ -33,7 +33,7 @@ export const blobSource = (blob: Blob): Source => ({
   async close() {},
 })
 
-export const endedError = () => new FileError('file', 'all of its bytes', 'a file that became shorter')
+export const endedError = () => new FileError('file', 'all bytes of the file', 'a file that became shorter')
 
 /** Collects the pieces of a Blob. The browser decides where the Blob is stored. */
 export class BlobSink implements Sink {

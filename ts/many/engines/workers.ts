@@ -173,7 +173,7 @@ class WorkerThread {
   }
 
   #next<T>(): Promise<T> {
-    if (this.isDead) return Promise.reject(new Error('it has ended'))
+    if (this.isDead) return Promise.reject(new Error('the worker has ended'))
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 }
