@@ -18,9 +18,9 @@ import { extensions } from '../extensions.js'
 export const RESERVED_BYTES = 65536
 const PAGE = 65536
 const FIRST_SLAB_BYTES = 1 << 16
-/** The maximum size of a slab, in bytes. Arenas of at least a quarter of this size have a memory of their own. */
+/** The maximum size of a slab, in bytes. An arena of at least a quarter of this size gets a separate memory. */
 const MAX_SLAB_BYTES = 1 << 22
-/** The number of memories from which slabs are 16 times larger. */
+/** The number of memories above which slabs are 16 times larger. */
 const MIN_MANY_MEMORIES = 32
 const MAX_SLAB_BYTES_WITH_MANY = 1 << 26
 /** The size of the 32-bit address space, minus one page of memory. */
@@ -113,7 +113,7 @@ export function allocateAlone(byteLength: number): Region {
   }
 }
 
-/** WebAssembly is missing, for example in `node --jitless`. */
+/** `WebAssembly` is undefined, for example in `node --jitless`. */
 export const hasWebAssembly = () => typeof WebAssembly !== 'undefined'
 
 function allocateBuffer(byteLength: number, reason: string): Region {
@@ -129,7 +129,7 @@ function fixedMemory(bytes: number): WebAssembly.Memory & { readonly buffer: Arr
   // All options are set explicitly, so that no option is read from Object.prototype.
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: false })
   memories++
-  // Registers the buffer and not the memory object, because views can outlive the memory object.
+  // The buffer is registered instead of the memory object, because views can outlive the memory object.
   collected.register(memory.buffer, undefined)
   return memory as WebAssembly.Memory & { readonly buffer: ArrayBuffer }
 }

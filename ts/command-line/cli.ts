@@ -75,7 +75,8 @@ const program = new Command('antigrad')
     subcommandTerm: (command) => `${command.name()} ${commands[command.name()]?.usage ?? '[command]'}`,
   })
 
-// Only the commands named in the arguments are loaded. The help needs their summaries alone, completion needs them all.
+// Only the commands named in the arguments are loaded. The help needs only the summaries of commands. Completion needs
+// all commands.
 const needsAll = process.argv.includes('completion')
 for (const [name, { summary, load }] of Object.entries(commands)) {
   const command = program.command(name).summary(summary)

@@ -4,7 +4,7 @@ import { isObject } from './untrusted-input.js'
 
 /**
  * Base class of all errors that antigrad throws on purpose. A call that throws an AntigradError has not changed
- * anything, unless an engine itself failed; see {@link EngineError}.
+ * anything, unless an engine failed; see {@link EngineError}.
  */
 export class AntigradError extends Error {
   override name = 'AntigradError'
@@ -175,7 +175,7 @@ function describeValue(value: unknown): string {
   if (typeof value === 'string')
     return /^(an?|one) /.test(value) ? value : JSON.stringify(value.slice(0, 101))
   if (typeof value === 'function') return 'a function'
-  // Formatting the digits of a huge bigint would be slow.
+  // Formatting the digits of a huge `bigint` would be slow.
   if (typeof value === 'bigint') return value === BigInt.asIntN(64, value) ? `${value}n` : 'a long bigint'
   if (!isObject(value)) return String(value)
   const array = getTypeName(value)

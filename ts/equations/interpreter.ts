@@ -31,10 +31,10 @@ import * as layout from './layout.js'
 type ScalarOperation = (a: number, b: number, c: number, d: number) => number
 const scalarOperations: { [D in Dtype]?: readonly ScalarOperation[] } = {}
 
-/** Interprets a program of a row, element by element. */
+/** Interprets a program in a row, element by element. */
 class RowProgram {
   readonly slots: FloatArray
-  /** The slots to sum, each with its kind of sum. */
+  /** The slots to sum, each with a kind of sum. */
   readonly sums: readonly (readonly [slot: number, kind: number])[]
   readonly #operations: readonly ScalarOperation[]
   readonly #instructions: readonly Instruction[]

@@ -11,7 +11,7 @@ export type Node =
   /** The sum of a value over the rows of the data. */
   | { readonly kind: 'sum'; readonly operand: number }
   /**
-   * A value that is carried from row to row, starting with 0, and its final value; `next` is the node of the carried
+   * A value that is carried from row to row, starting with 0, and the final value. `next` is the node of the carried
    * value after a row.
    */
   | { readonly kind: 'carried'; readonly index: number }

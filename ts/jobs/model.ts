@@ -26,7 +26,7 @@ export interface ModelSelection {
   readonly max?: NumbersByName
   /** The value of a parameter is null if it is fixed at its starting value. */
   readonly fixed?: Readonly<Record<string, number | null>>
-  /** Expressions that define derived parameters, by parameter name. */
+  /** Expressions by the names of the parameters that they define. */
   readonly expr?: ColumnNames
   readonly positive?: readonly string[]
 }
@@ -45,7 +45,7 @@ export interface ModelInput {
 }
 
 /**
- * @throws OptionError if an option does not fit the model; ExpressionError if an expression is invalid
+ * @throws OptionError if an option does not match the model; ExpressionError if an expression is invalid
  */
 export function readModel(options: ModelSelection): ModelInput {
   const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
@@ -127,7 +127,7 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
 /** The names that occur in a model, including the expressions of its parameters. */
 function findUsedNames(text: string, expr: ColumnNames): Set<string> {
   const used = new Set(expression(parseModelName(text)?.text ?? text).names)
-  // Iteration over a set includes names that are added meanwhile.
+  // The iteration over a set includes names that are added during the iteration.
   for (const name of used) {
     if (!Object.hasOwn(expr, name)) continue
     for (const other of expression(expr[name]).names) used.add(other)
@@ -135,7 +135,7 @@ function findUsedNames(text: string, expr: ColumnNames): Set<string> {
   return used
 }
 
-/** The data columns of a built-in model. A single name that the model does not know is the data column for its x. */
+/** The data columns of a built-in model. A single name that the model does not use is the data column for x. */
 function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): ColumnNames {
   const columns = Object.fromEntries(extraColumns.map((name) => [name, name]))
   for (const [name, column] of Object.entries(given)) {

@@ -1,4 +1,4 @@
-/** Reads the function of a sweep, its box and its starting points from the options of the command line. */
+/** Reads the function, the box and the starting points of a sweep from the options of the command line. */
 
 import { OptionError } from '../core/errors.js'
 import { toCamelCase, toTitle } from '../core/text.js'
@@ -36,7 +36,7 @@ export interface SweepInputOptions {
 
 export interface SweepInput {
   readonly objective: Expression
-  /** The name that is displayed for the function. */
+  /** The displayed name of the function. */
   readonly title: string
   readonly starts: StartColumns
   readonly target: number | undefined

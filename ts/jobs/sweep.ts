@@ -30,7 +30,7 @@ export interface SweepRequest extends SweepInputOptions {
 /**
  * Prepares a sweep, but does not start it; see {@link prepare}.
  *
- * @throws OptionError, ExpressionError, EngineError if the request is invalid or cannot run
+ * @throws OptionError or ExpressionError if the request is invalid; EngineError if the engine cannot run
  */
 export function startSweep(asked: SweepRequest, { engine, threads }: ExecutionOptions) {
   const { rule, options, tolerance, maxIterations, clip } = asked
@@ -46,7 +46,7 @@ interface SweepSettings {
   /** Values for each option; every combination of values is an option set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
   readonly starts: StartColumns
-  /** The value of F at which the target counts as reached. */
+  /** The target value of F. */
   readonly target: number | undefined
   readonly tolerance: number
   readonly maxIterations: number
@@ -57,7 +57,7 @@ interface SweepSettings {
 
 /** The results of one option set. */
 export interface SetResult extends RunSummary {
-  /** Index of the option set, counted from 0; the last option varies fastest. */
+  /** Index of the option set, counted from 0. The last option varies fastest. */
   readonly set: number
   readonly rule: RuleName
   /** All options of the rule in this set. */

@@ -15,7 +15,7 @@ import { type ColumnRequest, collectColumnNames } from '../../tables/read-csv.js
 import { type BinaryColumn, byteRangesOfRows, DTYPES, rowBytes } from './columns.js'
 import { sha256 } from './hash.js'
 
-/** How the table for the fits is read. */
+/** Options for reading the table of the fits. */
 export interface PlanTable {
   /** The column that contains the group labels. */
   readonly group: string
@@ -39,13 +39,13 @@ export interface PlanData {
   /** A path relative to the folder of the plan, or a URL. */
   readonly file: string
   readonly bytes: number
-  /** Number of bytes before the first row, which hold the header of a text table. */
+  /** Number of bytes before the first row, such as the header of a text table. */
   readonly header: number
   /** Number of rows; only for binary columns. */
   readonly rows?: number | undefined
 }
 
-/** A range of groups or option sets that begins at the end of the previous chunk. */
+/** A range of groups or option sets. The range begins at the end of the previous chunk. */
 export interface PlanChunk {
   /** Index of the first group or option set after this chunk. */
   readonly to: number
@@ -74,7 +74,7 @@ export interface Plan {
 /** Maximum number of chunks in a plan. */
 export const MAX_CHUNKS = 1_000_000
 
-/** Maximum number of data bytes per chunk, because a worker holds them in memory. */
+/** Maximum number of data bytes per chunk. A worker holds these bytes in memory. */
 export const MAX_PLAN_BYTES = 1 << 28
 
 export const kernelHash = HASH.toString(16).padStart(8, '0')
@@ -183,7 +183,7 @@ function readSpecification(given: unknown): Specification {
   readOption(`${what}: kind`, choice('fits', 'sweep'), kind)
   if (kind === 'fits') {
     const read = readFitsRequest(`${what}: asked`, asked)
-    // An invalid request fails when the plan is read, not in every chunk.
+    // An invalid request causes one error when the plan is read, instead of an error in every chunk.
     const { columns } = readFits(read)
     return { kind, asked: read, table: readTable(`${what}: table`, table, columns) }
   }
@@ -248,7 +248,7 @@ function readChunks(given: unknown, source: PlanData | undefined, specification:
   })
 }
 
-/** @throws OptionError if the last chunk does not end at the end of the data or of the option sets */
+/** @throws OptionError if data or option sets remain after the last chunk */
 function checkEnd({ to, end }: PlanChunk, specification: Specification, source: PlanData | undefined): void {
   const { kind, asked } = specification
   const [last] = specifiedExtent(specification, source)
@@ -259,7 +259,7 @@ function checkEnd({ to, end }: PlanChunk, specification: Specification, source: 
   if (to !== sets) throw new OptionError('plan: chunks', `a last chunk that ends with option set ${sets}`, to)
 }
 
-/** The end of the data, in the unit of the chunk ends (bytes or rows), and the number of bytes per unit. */
+/** The end of the data, in bytes or rows like the ends of the chunks, and the number of bytes per byte or row. */
 function specifiedExtent(
   specification: Specification,
   source: PlanData | undefined,
@@ -307,8 +307,8 @@ export function chunkName(plan: Plan, index: number): string {
 const planTexts = new WeakMap<Plan, string>()
 
 /**
- * The part of the hashed text that all chunks share. `readPlan` has sorted the property names that antigrad defines;
- * the order of user-defined names affects results.
+ * The part of the hashed text that all chunks share. `readPlan` has sorted the property names that antigrad defines.
+ * User-defined names are not sorted, because the order of these names affects results.
  */
 function planText(plan: Plan): string {
   const { version, kernels, specification } = plan

@@ -53,7 +53,10 @@ import { checkGiven, choice, makeParser, parseFile, parseMaxIterations, parseTol
 /** Exit status if a fit has not converged. */
 const NOT_CONVERGED = 1
 
-/** Parameters with one value for all groups (`all`), and parameters with one value per label of a column. */
+/**
+ * The shared parameters: parameters with one value for all groups (`all`), and parameters with one value per label of
+ * a column.
+ */
 interface Sharing {
   readonly all: readonly string[]
   readonly sharedBy: Readonly<Record<string, string>>
@@ -278,7 +281,7 @@ async function printFits(
   }
 }
 
-/** The file's name in messages: URLs appear without credentials. */
+/** The file's name for messages. URLs contain no credentials. */
 const named = (file: string) => (isUrl(file) ? displayName(file) : file)
 
 async function readTable(file: string, request: TableRequest): Promise<Table> {
@@ -347,7 +350,7 @@ async function writeChunkPlan(file: string, plan: string, options: FitCommandOpt
   await writePlan(plan, made, 'groups')
 }
 
-/** The options that determine the fits, without the options of their presentation. */
+/** The options that determine the fits, without the options that determine the output. */
 function readRequest(options: FitCommandOptions): FitsRequest {
   const { model, x, start, min, max, fixed, expr, positive, y, sigma, weights, absoluteSigma } = options
   const { loss, lossScale, compare, derive, profile, multiStart, tolerance, maxIterations } = options
@@ -369,7 +372,7 @@ function readRequest(options: FitCommandOptions): FitsRequest {
   }
 }
 
-/** Runs all fits as one batch. After Ctrl-C, only completed fits have a reason. */
+/** Runs all fits as one batch. After Ctrl-C, only completed fits have an end reason. */
 async function fitTable(
   source: FitColumns,
   model: ModelInput,
@@ -393,7 +396,7 @@ async function fitTable(
   return isDone ? fits.result() : new FitManyResult(fits.done())
 }
 
-/** Fits the `--compare` model and compares it with the given fits; undefined if Ctrl-C stopped it. */
+/** Fits the `--compare` model and compares the results with the given fits. The result is undefined after Ctrl-C. */
 async function fitsBeside(
   source: FitColumns,
   found: FitManyResult,
@@ -414,7 +417,7 @@ function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
   return [...new Set(Object.values(shared?.sharedBy ?? {}))]
 }
 
-/** Runs one fit of all groups with shared parameters. After Ctrl-C the function returns no result. */
+/** Runs one fit of all groups with shared parameters. The result is undefined after Ctrl-C. */
 async function fitTogether(
   table: Table,
   model: ModelInput,
@@ -494,9 +497,9 @@ function checkShared(options: FitCommandOptions): void {
   }
 }
 
-/** Runs the work and returns its result, or undefined if Ctrl-C stops it. */
+/** Runs the work and returns the result, or undefined if Ctrl-C stops the work. */
 async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): Promise<T | undefined> {
-  // Only the first Ctrl-C is handled: a second one ends the process at once.
+  // Only the first Ctrl-C is handled. A second Ctrl-C ends the process at once.
   const end = () => stop.abort()
   process.once('SIGINT', end)
   try {
@@ -510,7 +513,7 @@ async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): P
   }
 }
 
-/** Prepares drawing fits into a file. Errors that would prevent the drawing are reported before any fit runs. */
+/** Prepares the plot of the fits. Errors that would prevent the plot are reported before any fit runs. */
 async function drawing(
   output: string,
   model: ModelInput,
@@ -577,7 +580,7 @@ function collectColumn(text: string, before: Record<string, string> = {}): Recor
   return { ...before, [name]: column ?? name }
 }
 
-/** Adds the text behind the first `=` under the name in front of it; an expression may contain further `=`. */
+/** Adds the text after the first `=` under the name before this `=`. The text may contain further `=`. */
 function collectText(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^\s*([^=\s]+)\s*=(.*)$/s.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError('Expected name=expression.')
@@ -585,7 +588,7 @@ function collectText(text: string, before: Record<string, string> = {}): Record<
   return { ...before, [name]: value }
 }
 
-/** Parses names; a name with `:column` is shared by the labels of that column. */
+/** Parses names of parameters. A parameter with `:column` has one value per label of this column. */
 function parseSharing(text: string): Sharing {
   const parts = parseNames(text).map((part) => part.split(/:(.*)/s))
   const subsets = parts.filter(([, column]) => column !== undefined)

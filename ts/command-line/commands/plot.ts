@@ -23,7 +23,7 @@ const STDOUT = '-'
 /** Maximum number of updates in a plot of schedules. */
 const MAX_UPDATES = 1_000_000
 
-/** Options of objectives and rules, which plots of other things do not have. */
+/** Options that only plots of rules on an objective have. */
 const pathOptions = ['function', 'condition', 'start', 'rule', ...runOptions, ...ruleOptions.keys()]
 /** Options of plots of metrics. */
 const metricsOptions = ['x', 'y', 'log', 'linear']

@@ -91,7 +91,7 @@ export function configureSweep(command: Command): void {
   command.optionsGroup('Options of the rule, as lists and ranges:')
   for (const [name, rules] of ruleOptions) {
     const having = sweepable.filter((rule) => rules.has(rule))
-    // These three options are excluded because minimizeMany supports none of them.
+    // These three options are excluded because `minimizeMany` does not support them.
     if (having.length === 0 || ['cautious', 'grams', 'cautiousWeightDecay'].includes(name)) continue
     const option = new Option(`--${toKebabCase(name)} <values>`, describeOption(name, having))
     command.addOption(option.argParser((text) => parseValues(`--${toKebabCase(name)}`, text)))
@@ -127,7 +127,7 @@ async function run(options: SweepCommandOptions): Promise<void> {
 
   const stop = new AbortController()
   let isInterrupted = false
-  // Only the first Ctrl-C is handled: a second one ends the process at once.
+  // Only the first Ctrl-C is handled. A second Ctrl-C ends the process at once.
   process.once('SIGINT', () => {
     isInterrupted = true
     stop.abort()
@@ -150,7 +150,7 @@ async function run(options: SweepCommandOptions): Promise<void> {
   process.exitCode = STOPPED
 }
 
-/** The options of the sweep itself, without the options of the rule. */
+/** The options of the sweep, without the options of the rule. */
 function readInput(options: SweepCommandOptions) {
   const { function: name, expression, condition, box, target, starts, sample, seed, dtype } = options
   const { tolerance, maxIterations, clip } = options
@@ -176,7 +176,7 @@ function sweptNames(values: OptionLists): string[] {
 }
 
 /**
- * Prepares drawing the results into a file. Errors that would prevent the drawing are reported before any run starts.
+ * Prepares the plot of the results. Errors that would prevent the plot are reported before any run starts.
  */
 async function drawing(output: string, title: string, values: OptionLists) {
   const write = await writer(output)

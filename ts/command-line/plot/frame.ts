@@ -1,4 +1,4 @@
-/** The frame of a panel: axes, ticks and ranges, which plots of fits and of metrics share. */
+/** The frame of a panel: axes, ticks and ranges. Plots of fits and plots of metrics use the same frame. */
 
 import { ticks } from 'd3-array'
 import { type AxisScale, makeScales } from '../../axes/scale.js'
@@ -64,7 +64,7 @@ export function computeRange(numbers: Iterable<number>): AxisRange {
 }
 
 /**
- * The range with a margin on both sides, also if it is a single value.
+ * The range with a margin on both sides. A single value also gets margins.
  *
  * @throws AntigradError if the values are too far apart to draw
  */

@@ -20,11 +20,11 @@ export interface Metrics {
   /** Name of the column on the horizontal axis. */
   readonly x: string
   readonly metrics: readonly Metric[]
-  /** Whether the last line is incomplete, as while a program writes it. */
+  /** Whether the last line is incomplete, because a program is still writing the line. */
   readonly isCut: boolean
 }
 
-/** The columns to read. Undefined ones are chosen from the file. */
+/** The columns to read. If a column is undefined, columns of the file are chosen. */
 export interface MetricColumns {
   readonly x?: string | undefined
   readonly y?: readonly string[] | undefined
@@ -37,7 +37,8 @@ interface MetricsRow {
 
 /**
  * Reads metrics. By default the horizontal axis is a column that counts progress, or else the line number, and metrics
- * are all other columns with numbers. A line without a metric leaves no gap in it, but null does.
+ * are all other columns with numbers. A line without the metric leaves no gap in the curve, but the value null leaves a
+ * gap.
  *
  * @throws AntigradError if the file cannot be read or a line is not an object; OptionError if a column is missing
  */

@@ -10,8 +10,8 @@ import type { FileHeader } from './header.js'
 import { readJson } from './json.js'
 
 /**
- * Metadata key of the list of tensor names with their checksums. Other metadata may refer to tensors by their index in
- * this list.
+ * Metadata key of the list of tensor names and checksums. Other metadata may refer to tensors by the index in this
+ * list.
  */
 const CHECKSUMS_KEY = 'antigrad.tensors'
 /** Metadata key of the checksums of all other metadata texts, including the text with the checksums of the tensors. */

@@ -1,6 +1,7 @@
 /**
- * The header of a safetensors file: its length in 8 bytes, followed by JSON with the dtype, shape and byte range of
- * each tensor. Every violation of the format throws an error, because a file with a violation cannot be trusted.
+ * The header of a safetensors file. The length of the header (8 bytes) is followed by JSON with the dtype, shape and
+ * byte range of each tensor. Every violation of the format causes an error, because a file with a violation cannot be
+ * trusted.
  */
 
 import { truncate } from '../../core/errors.js'
@@ -29,10 +30,10 @@ export interface FileHeader {
 }
 
 const LENGTH_BYTES = 8
-/** Maximum length of a header that other readers of safetensors files accept. */
+/** Maximum length of the header. Other readers of safetensors files accept no longer headers. */
 export const MAX_HEADER_BYTES = 100_000_000
 const METADATA = '__metadata__'
-/** Nesting depth of the header's JSON: the header, a tensor, and the tensor's shape. */
+/** Nesting depth of the header's JSON, for the header, a tensor, and the tensor's shape. */
 const NESTING = { deepest: 3, areNamed: true }
 
 /**

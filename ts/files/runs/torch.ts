@@ -1,7 +1,7 @@
 /**
- * Exchange of optimizers with PyTorch, in the file format that the Python code in docs/files.md uses. A tensor is
- * called `params/<index>`, or `<key>/<index>` for an entry of `state_dict()`. The metadata contain the keys
- * `torch.optim` and `param_groups`.
+ * Exchange of optimizers with PyTorch, in the file format of the Python code in docs/files.md. A tensor is called
+ * `params/<index>`, or `<key>/<index>` for an entry of `state_dict()`. The metadata contain the keys `torch.optim` and
+ * `param_groups`.
  */
 
 import { openSink } from '#disk'
@@ -112,7 +112,7 @@ const toOurName = (name: string) =>
     ? renamedOptions[name]
     : name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 
-/** PyTorch options that only affect how PyTorch computes, and values that PyTorch's schedulers store. */
+/** PyTorch options that only affect PyTorch's implementation, and values that PyTorch's schedulers store. */
 const IGNORED_OPTIONS = [
   'params',
   'foreach',
@@ -165,24 +165,24 @@ function readGroups({ metadata }: TensorFile): TorchGroup[] {
   })
 }
 
-/** Nesting depth of the JSON of the groups: the array of groups, a group, and its betas or parameters. */
+/** Nesting depth of the JSON of the groups, for the array of groups, a group, and the group's betas or parameters. */
 const NESTING = { deepest: 3 }
 
 /** Names for the parameters of PyTorch, which have only indices. */
 export interface FromTorchOptions {
   /**
-   * The names follow the order of PyTorch's groups. By default the names that `toTorch` has written are used, otherwise
+   * The names follow the order of PyTorch's groups. The default names are the names that `toTorch` has written, or else
    * the indices.
    */
   readonly names?: readonly string[]
 }
 
 /**
- * Reads a PyTorch optimizer that the Python code in docs/files.md has written: its parameters, groups and state, for
- * `Optimizer.load` or `optimizer.restore`. The following rules are supported: SGD, Adam, AdamW, RMSprop, Adagrad,
- * RAdam, NAdam, Adamax, Adadelta, Rprop and ASGD (until its averaging begins).
+ * Reads the parameters, groups and state of a PyTorch optimizer, for `Optimizer.load` or `optimizer.restore`. The
+ * Python code in docs/files.md writes the file. The supported rules are SGD, Adam, AdamW, RMSprop, Adagrad, RAdam,
+ * NAdam, Adamax, Adadelta, Rprop, and ASGD until the averaging begins.
  *
- * @param place a path, or in a browser a Blob
+ * @param place a path, or a Blob (browsers support only Blobs)
  * @throws (rejects with) FileError if the file has another format, or contains an unsupported rule or option;
  * OptionError if the names are invalid
  */
@@ -274,11 +274,11 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
   }
 }
 
-/** Number of factors that are multiplied one by one, within about a millisecond. */
+/** Number of factors that are multiplied one by one. The multiplications take about a millisecond. */
 const MULTIPLIED = 0x100000
 
 /**
- * Computes x^t by one multiplication per update, as a run does. After about 1 million factors, the remaining power is
+ * Computes x^t by one multiplication per update, as in a run. After about 1 million factors, the remaining power is
  * computed by squaring.
  */
 function computePower(x: number, t: number): number {
@@ -293,9 +293,9 @@ function computePower(x: number, t: number): number {
 }
 
 /**
- * Writes the parameters, groups and state of an optimizer for PyTorch; the Python code in docs/files.md reads the file.
- * Like {@link writeFile}, `toTorch` writes the state that the optimizer has at the time of the call. Frozen tensors are
- * not written. Clipping and averages are not written, because in PyTorch they are part of the user's code.
+ * Writes the parameters, groups and state of an optimizer for PyTorch. The Python code in docs/files.md reads the file.
+ * Like {@link writeFile}, `toTorch` writes the optimizer's state at the time of the call. Frozen tensors are not
+ * written. Clipping and averages are not written, because both are part of the user's code in PyTorch.
  *
  * @throws (rejects with) OptionError if PyTorch lacks the rule, an option or a schedule, or if the optimizer has
  * several rules
