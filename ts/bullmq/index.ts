@@ -87,7 +87,8 @@ const queued = {
 }
 
 /**
- * Number of workers that may die during a chunk before the chunk counts as failed. BullMQ's default is 1.
+ * Number of workers that may be lost during a chunk, for example by preemption, before the job fails. BullMQ's default
+ * is 1.
  */
 const MAX_STALLS = 50
 

@@ -54,8 +54,8 @@ export interface RuleStep {
 const SUM_FUNCTIONS = ['sum', 'mean', 'norm', 'max'] as const
 type SumName = (typeof SUM_FUNCTIONS)[number]
 /**
- * This letter replaces `all.` before the name of a sum, because names contain no dots. Spaces keep the length
- * unchanged. A step must not contain this letter.
+ * This letter replaces the dot of `all.` before the name of a sum, because names contain no dots. A step must not
+ * contain this letter.
  */
 const TOTAL_MARK = '\u01c3'
 const TOTAL_PREFIX = `all${TOTAL_MARK}`

@@ -75,8 +75,8 @@ export const quarterTurns = twice((f, dtype) => {
 
 /**
  * Computes x·2/π by long multiplication, and multiplies the fraction of x·2/π by π/2 (Payne and Hanek, 1983). The long
- * multiplication begins with the digits that matter modulo 4. It keeps 144 bits of the fraction, because a number can
- * be as close as 2⁻⁶¹ to a multiple of π/2.
+ * multiplication begins with the digits that matter modulo 4. The product keeps 144 bits of the fraction, because a
+ * number can be as close as 2⁻⁶¹ to a multiple of π/2.
  */
 function multiplyByDigits(x: number, r: Float64Array): number {
   // x = 2^(24·shift)·Σ factorₐ·BASEᵃ.

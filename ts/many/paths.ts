@@ -36,8 +36,8 @@ export class Recorder {
   }
 
   /**
-   * Records the points of a batch, which has completed the given count of updates. The array `runs` maps positions in
-   * the batch to indices of runs.
+   * Records the points of a batch that has completed the given count of updates. The array `runs` maps positions in the
+   * batch to indices of runs.
    */
   *record(batch: Batch, runs: Uint32Array, updates: number): Slices<void> {
     if (updates % this.every !== 0) return
@@ -53,7 +53,7 @@ export class Recorder {
     }
   }
 
-  /** Combines all recorded points, from the starting points of the runs to their end points. */
+  /** Combines all recorded points, from the starting points to the end points of the runs. */
   *paths(names: readonly string[], starts: readonly FloatArray[], { x, iterations }: RunEnds): Slices<Paths> {
     const { every } = this
     const offsets = new Uint32Array(iterations.length + 1)

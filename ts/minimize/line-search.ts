@@ -1,11 +1,11 @@
 /** A line search for a step that satisfies the strong Wolfe conditions. */
 
-/** Value and slope of the function along a line, at the step length t. */
+/** Value and slope of the function along a line, at step length t. */
 export interface Trial {
   readonly t: number
   /**
-   * The value is Infinity if the value or the gradient is not finite; the step length then counts as too long. A value
-   * of −Infinity is kept.
+   * The value; Infinity if the value or the gradient is not finite, so that the step counts as too long. A value of
+   * −Infinity is kept.
    */
   readonly value: number
   readonly slope: number
@@ -27,7 +27,7 @@ export interface LineSearchLimits {
 /** Limits of the next longer step: a multiple of the last extension, and a multiple of the whole step. */
 const MIN_GROWTH = 0.01
 const MAX_GROWTH = 10
-/** The second consecutive trial near an end of the bracket is moved inwards. */
+/** The second consecutive trial near the same end of the bracket is moved inwards. */
 const BRACKET_MARGIN = 0.1
 
 /**
@@ -67,7 +67,8 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
       trial = at(t)
     }
   }
-  // The lower end satisfies the first condition, and its slope leads into the bracket, which shrinks.
+  // The lower end satisfies the first condition, and the slope at the lower end leads into the bracket. The bracket
+  // shrinks.
   let wasOuter = false
   while (trials++ < maxTrials && Math.abs(high.t - low.t) >= closest) {
     const [from, to] = low.t < high.t ? [low.t, high.t] : [high.t, low.t]

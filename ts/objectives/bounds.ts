@@ -37,7 +37,7 @@ export function project(x: FloatArray, { min, max }: BoundsBox): void {
 }
 
 interface BoundsContext {
-  /** Names of the parameters, if they have names, and the count of parameters. */
+  /** Names of the parameters, if the parameters have names, and the count of parameters. */
   readonly names: readonly string[] | null
   readonly length: number
   readonly dtype: 'float32' | 'float64'

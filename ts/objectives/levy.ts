@@ -27,7 +27,7 @@ export function levy(): TestObjective {
     },
     gradient(x, out) {
       const last = x.length - 1
-      // The derivative with respect to wᵢ is divided by 4, because xᵢ changes four times as much.
+      // The derivative with respect to wᵢ is divided by 4, because xᵢ changes four times as much as wᵢ.
       for (let i = 0; i <= last; i++) {
         const away = (x[i] - 1) / 4
         const [depth, rate, phase] = i < last ? [10, Math.PI, 1] : [1, 2 * Math.PI, 0]

@@ -2,9 +2,9 @@ import { TensorError } from '../core/errors.js'
 import { isObject } from '../core/untrusted-input.js'
 
 /**
- * A function to minimize: the value F(x), and its gradient. The gradient fills all of `out`, an array as long as x, and
- * returns nothing. (A return type of `void` alone would allow returning the array.) Neither function may keep or change
- * x, which is the optimizer's own memory.
+ * A function to minimize: the value F(x), and its gradient. The gradient fills `out`, an array as long as x, and
+ * returns nothing. (A return type of `void` alone would allow returning the array.) Both functions must not keep or
+ * change x, because x is the optimizer's memory.
  */
 export interface Objective {
   value(x: ArrayLike<number>): number

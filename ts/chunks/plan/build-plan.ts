@@ -96,7 +96,7 @@ const planOptions = {
 /** Number of bytes after which a chunk with few items ends. */
 const MAX_COLUMN_BYTES = 1 << 26
 
-/** Minimum duration of a time measurement, in milliseconds. */
+/** Minimum duration of a time measurement. */
 const MIN_MEASURED_SECONDS = 0.5
 
 const begun = { format: PLAN_FORMAT, version, kernels: kernelHash }
