@@ -57,7 +57,7 @@ export const definition = defineDirection('adan', {
     weightDecay: 0,
     /**
      * divides the parameters by 1 + η·λ after the step, as in the paper; false multiplies by 1 − η·λ before the step,
-     * as AdamW does
+     * as in AdamW
      */
     proximal: true,
     maximize: false,

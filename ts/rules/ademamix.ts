@@ -94,8 +94,8 @@ export interface AdEMAMix extends RuleOf<typeof definition> {}
  * η·λ)·θ − η·(m̂₁ + α·m₂)/(√v̂ + ε). During a warm-up of T updates α(t) = α·t/T, and β₃(t) = exp(log β₁·log β₃ /
  * ((1−t/T)·log β₃ + (t/T)·log β₁)), at most β₃.
  *
- * The default α of 5 is Optax's default; the authors' code uses 2, and the paper uses 4 to 10. The
- * count t is the number of the tensor's updates from 1, whereas Optax's schedules count from 0.
+ * The default α of 5 is Optax's default. The authors' code uses 2, and the paper uses 4 to 10. The count t of the
+ * tensor's updates starts at 1, whereas Optax's schedules count from 0.
  *
  * State: m1, m2, v. @throws OptionError if an option is unknown or out of its range
  */

@@ -1,5 +1,5 @@
 /**
- * Passes that compute norms of whole tensors, shared by several rules; the Rust counterpart is
+ * Passes that compute norms of whole tensors. Several rules share these passes. The Rust counterpart is
  * crates/kernels/src/rules/norms.rs.
  */
 

@@ -9,14 +9,17 @@ export interface NamedVariable {
   readonly variable: Variable
 }
 
-/** The values of a tensor, valid until the next operation of TensorFlow.js: its WebAssembly backend returns a view. */
+/**
+ * The values of a tensor. The values are valid until the next operation of TensorFlow.js, because TensorFlow.js's
+ * WebAssembly backend returns a view.
+ */
 export function valuesOf(tf: TfjsModule, tensor: TfjsTensor): Float32Array {
   return tf.backend().typedArrayFromHeap?.(tensor) ?? (tensor.dataSync() as Float32Array)
 }
 
 /**
- * Assigns a new tensor to a variable. Tensors are never overwritten, because kernels cache data derived from them (such
- * as packed matrices), and users may hold results of `dataSync`.
+ * Assigns a new tensor to a variable. Tensors are never overwritten, because kernels cache derived data (such as packed
+ * matrices), and users may keep results of `dataSync`.
  */
 export function assign(tf: TfjsModule, variable: Variable, values: Float32Array): void {
   const isCopied = tf.backend().typedArrayFromHeap !== undefined

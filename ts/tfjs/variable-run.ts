@@ -22,7 +22,8 @@ import { fromWeights, toWeights } from './weights.js'
 /** A variable that the optimizer updates. */
 interface KnownVariable {
   /**
-   * The variable's name in the optimizer: its name when it was added. After loading, variables may have other names.
+   * The variable's name in the optimizer, which is the name at the time of the addition. After loading, variables may
+   * have other names.
    */
   readonly name: string
   variable: Variable
@@ -43,7 +44,7 @@ export class VariableRun {
   #loaded = new Map<string, readonly number[] | null>()
   #shown: VariableContent = 'gradientPoint'
 
-  /** @throws the errors of the constructor of `Optimizer`, so that they occur when the model is compiled */
+  /** @throws the errors of the constructor of `Optimizer`, when the model is compiled */
   constructor(tf: TfjsModule, rule: Rule | CustomRule, options: TfjsOptions) {
     this.#tf = tf
     this.#rule = rule
@@ -57,7 +58,7 @@ export class VariableRun {
     return this.#optimizer
   }
 
-  /** @throws OptionError if the variables do not hold the point at which the rule needs its gradient */
+  /** @throws OptionError if the variables do not contain the point at which the rule needs the gradient */
   checkPoint(call: string): void {
     if (this.#shown === 'gradientPoint') return
     throw new OptionError(
@@ -67,7 +68,7 @@ export class VariableRun {
     )
   }
 
-  /** Reads gradients by the optimizer's names of their variables, and adds unknown variables. */
+  /** Reads gradients by the optimizer's names of the variables, and adds unknown variables. */
   readGradients(given: unknown): Tensors {
     const named = toNamedTensors(given)
     const variables = named.map(({ name }) => variableOf(this.#tf, name))
@@ -83,7 +84,7 @@ export class VariableRun {
 
   /** Makes a step with the result of {@link readGradients}. */
   step(gradients: Tensors): void {
-    // There is no optimizer if there is no variable.
+    // Without variables, no optimizer exists.
     if (this.#optimizer?.step(gradients)) this.#write(this.#optimizer, 'gradientPoint')
   }
 
@@ -120,11 +121,11 @@ export class VariableRun {
       if (typeof value !== 'function') return value
       throw new OptionError(`getConfig: ${key}`, 'plain data (functions cannot be saved)', value)
     })
-    // When loading, TensorFlow.js converts each _x to X, also in values. Escaping underscores prevents that.
+    // When loading, TensorFlow.js converts each _x to X, even in values. Escaped underscores prevent this conversion.
     return { antigrad: text.replaceAll('_', '\\u005f') }
   }
 
-  /** Adds unknown variables, and reads the changed values of known ones. */
+  /** Adds unknown variables, and reads the changed values of known variables. */
   #meet(variables: readonly NamedVariable[]): void {
     const strangers = variables.filter(({ name }) => !this.#known.has(name))
     if (strangers.length > 0) {
@@ -149,7 +150,8 @@ export class VariableRun {
     } else this.#optimizer.add(values, { shapes })
     for (const { name, variable } of strangers)
       this.#known.set(name, { name, variable, dataId: variable.dataId })
-    // These gradients were computed at the values of the variables, where the rule expects its first gradients.
+    // These gradients were computed at the values of the variables, which is the point at which the rule expects the
+    // first gradients.
     this.#optimizer.gradientPoint()
   }
 
@@ -183,7 +185,8 @@ export class VariableRun {
       const { name, variable, dataId } = known
       if (variable.dataId === dataId || variable.isDisposed) continue
       const values = valuesOf(this.#tf, variable)
-      // Variables of a loaded model hold the saved gradient point, which for some rules differs from the parameters.
+      // Variables of a loaded model contain the saved gradient point. For some rules, this point differs from the
+      // parameters.
       const shown = this.#viewsOf(optimizer, this.#shown)[name]
       if (!isSame(values, shown)) optimizer.params[name].set(values)
       known.dataId = variable.dataId

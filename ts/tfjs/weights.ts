@@ -8,7 +8,9 @@ import type { NamedTensor, TfjsModule, TfjsTensor } from './types.js'
 /** Prefix that distinguishes optimizer weights from model weights, which share one list in the file. */
 const WEIGHT_PREFIX = 'antigrad'
 
-/** Converts a saved run to tensors: first a string tensor with everything except the arrays, then the arrays. */
+/**
+ * Converts a saved run to tensors. The first tensor is a string with everything except the arrays. The arrays follow.
+ */
 export function toWeights(saved: SavedRun, tf: TfjsModule): NamedTensor[] {
   const arrays: Float32Array[] = []
   const text = toText(saved, arrays)
@@ -37,7 +39,7 @@ export async function fromWeights(weights: readonly NamedTensor[]): Promise<Save
   try {
     return fromText(text, arrays) as SavedRun
   } catch {
-    // The text is not JSON, or its nesting exceeds the call stack.
+    // The text is not JSON, or the nesting of the JSON exceeds the call stack.
     throw new TensorError('setWeights', expected, text)
   }
 }
