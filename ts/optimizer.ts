@@ -592,7 +592,7 @@ const reading = {
     console.warn(message),
   ),
   rename: passThrough(),
-  // The call does not use `rules` and `schedules`, because the names alone import the functions.
+  // The values of `rules` and `schedules` are unused, because a program that names the functions imports them.
   rules: passThrough(),
   schedules: passThrough(),
 }

@@ -61,7 +61,8 @@ extensions.adviseMemory = (memory) => {
 }
 
 /**
- * Number of arena bytes per thread. In smaller arenas, waking a second thread takes as much time as the thread saves.
+ * Number of arena bytes per thread. In an arena below twice this size, waking a second thread takes as much time as the
+ * thread saves.
  */
 const BYTES_PER_THREAD = 1 << 22
 

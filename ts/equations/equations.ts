@@ -10,14 +10,14 @@
  *
  * 1. declaration.ts reads and checks the user's definition: options, states, scalars and the string of lines.
  * 2. statements.ts splits the string into assignments, and read.ts parses them into a graph. In the graph, each name
- * stands for its latest value. Equal subexpressions are therefore one node.
+ *    stands for its latest value. Equal subexpressions are therefore one node.
  * 3. read.ts classifies each node: one number for all tensors with the same update counter, one number per tensor, or
  *    one number per element. Sums over elements separate the step into at most three stages.
  * 4. program.ts orders the elementwise operations of each stage, fuses multiply-add and similar patterns, and assigns
  *    slots. layout.ts encodes the program in a row.
  * 5. scalars.ts evaluates all other nodes in float64: once per update, and once per tensor between stages.
  * 6. define.ts combines these parts into a rule definition (ts/rules/define.ts). describe.ts formats the definition as
- * a string.
+ *    a string.
  *
  * Example: the heavy ball. `lr` and `alpha` are numbers of an update, and `v` and `theta` are arrays. The step is one
  * stage of two operations: the fused alpha·v − lr·g, and a sum.
@@ -67,9 +67,10 @@ extensions.defineFromEquations = (name, options) => {
  *
  * In the lines of `step`, `theta` is the parameter and `g` is the gradient after the pipeline. Options, states and
  * scalars appear under their names, and `t` counts the updates of the tensor from 1. A line uses the values that
- * earlier lines have assigned. The last values of `theta`, of states and of scalars are stored. A subexpression without
- * arrays is computed as one float64 number, which is rounded to the dtype once. Every operation with arrays is rounded
- * to the dtype. Results are bit-identical on all engines.
+ * earlier lines have assigned. The last values of `theta`, of states and of scalars are stored. Operators of equal
+ * precedence are grouped from left to right. The largest subexpressions without arrays are computed as float64 numbers,
+ * which are rounded to the dtype once. Every operation with arrays is rounded to the dtype. Results are bit-identical
+ * on all engines.
  *
  * ```ts
  * const tiger = defineRule('tiger', {

@@ -2,9 +2,9 @@
  * The Faddeeva function w(z) = e^(−z²)·erfc(−i·z) for z = x + i·y with y ≥ 0, in float64. This file computes the real
  * part, which defines the Voigt profile, and the derivatives of the real part.
  *
- * w is i/π·∫ e^(−t²)/(z − t). The integral is computed by the trapezoidal rule on the farther of two grids from x. The
- * contribution of the pole close to the axis is added (Hunter and Regan, 1972; Al Azah and Chandler-Wilde, 2021). For
- * the real part all terms of the sum have the same sign. Therefore no digits cancel, even if y is tiny.
+ * w is i/π·∫ e^(−t²)/(z − t). The trapezoidal rule computes the integral on two grids: the grid that is farther from x
+ * is used. The contribution of the pole close to the axis is added (Hunter and Regan, 1972; Al Azah and Chandler-Wilde,
+ * 2021). For the real part all terms of the sum have the same sign. Therefore no digits cancel, even if y is tiny.
  */
 
 import { exp } from './exp.js'
@@ -51,8 +51,8 @@ const { sin, cos } = trigonometric.float64
 
 /**
  * 2·e^(−z²)·q/(1 + q) and its logarithmic derivative, each as real and imaginary part. The last element is the index of
- * the grid, 0 or 1. q is e^(2π·i·z/STEP) on one grid and −e^(2π·i·z/STEP) on the other grid, so that the real part of q
- * is positive.
+ * the grid, 0 or 1. The number q is e^(2π·i·z/STEP) on one grid and −e^(2π·i·z/STEP) on the other grid, so that the
+ * real part of q is positive.
  */
 const pole = new Float64Array(5)
 function findPole(x: number, y: number): void {

@@ -27,7 +27,7 @@ export interface LineSearchLimits {
 /** Limits of the next longer step: a multiple of the last extension, and a multiple of the whole step. */
 const MIN_GROWTH = 0.01
 const MAX_GROWTH = 10
-/** The second consecutive trial near the same end of the bracket is moved inwards. */
+/** The second consecutive trial near an end of the bracket is moved inwards. */
 const BRACKET_MARGIN = 0.1
 
 /**

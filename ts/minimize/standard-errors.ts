@@ -60,9 +60,10 @@ export interface StandardErrors {
   readonly direction: Float64Array | null
   /**
    * - 'minimum': the Hessian is positive definite, and the minimum is at most a hundredth of a standard error away
-   * - 'not-at-minimum': the minimum is more than a hundredth of a standard error away; standard errors belong to the quadratic approximation
-   * - 'singular': along some direction the curvature is only rounding error, so some parameters are not determined
-   * separately
+   * - 'not-at-minimum': the minimum is more than a hundredth of a standard error away; standard errors belong to the
+   *   quadratic approximation
+   * - 'singular': along some direction the curvature is only rounding error, so some parameters are known only jointly
+   *   or not at all
    * - 'saddle': along some direction the value has a maximum, so standard errors do not exist
    * - 'not-finite': the value, a first derivative or a second derivative is infinite or NaN
    * - 'no-degrees-of-freedom': a sum of squares has no more observations than parameters, so σ cannot be estimated

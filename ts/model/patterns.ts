@@ -17,9 +17,9 @@ export interface TensorDescription {
 /**
  * Selects tensors:
  * - a pattern for dotted names: `*` matches any characters except dots, and `**` matches any characters; `**.bias` also
- * matches `bias`
+ *   matches `bias`
  * - `{ maxRank }`, which selects tensors with at most this number of dimensions; `shapes` must list the dimensions of
- * the tensors
+ *   the tensors
  * - a function that receives a tensor and returns whether it is selected
  * - an array of matches, which selects all tensors that at least one match selects
  */
@@ -42,8 +42,7 @@ const MAX_DEPTH = 10
  */
 export function readMatch(what: string, given: unknown, depth = 0, lists = new Set<unknown>()): Match {
   if (typeof given === 'string' || typeof given === 'function') return given as Match
-  // A repeated array selects no further tensors. Without the repeated array, nested arrays do not take exponential
-  // time.
+  // A repeated array selects no further tensors. It is skipped, because nested repetitions would take exponential time.
   if (lists.has(given)) return NO_DIMENSIONS
   const elements = depth < MAX_DEPTH ? toBoundedArray(given) : undefined
   if (elements !== undefined) {

@@ -11,7 +11,8 @@ type OptionValues = Record<string, unknown>
  * Reads an options object and adds the defaults of omitted options. Only own properties count. Each property is read
  * once. Names that are not in the table cause errors.
  *
- * @param what the name of the argument, for messages; a name that ends in `options` is omitted before option names
+ * @param what the name of the argument, for messages; if the name ends in `options`, messages about an option omit this
+ * word
  * @param expected the expected value in words; by default an object with the names in the table
  * @param context further arguments for the `read` functions of the options
  * @throws OptionError if the value is not an object, or an option is unknown or invalid

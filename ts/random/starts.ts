@@ -108,7 +108,7 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
   readOption('count', countOption, count)
   const made = columns(count)
   const next = random(seed)
-  // The fraction has so few bits that the sum of a part's index and the fraction is exact.
+  // The sum of a part's index and the fraction is exact, because the fraction is short.
   let fine = FRACTION_COUNT
   for (let rest = count - 1; rest > 0; rest >>= 1) fine /= 2
   const parts = new Uint32Array(count)

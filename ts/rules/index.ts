@@ -11,10 +11,9 @@
  *   (crates/kernels/src/rules), and in TypeScript as `twice((f) => loop)`, where f rounds to the dtype. The Rust kernel
  *   and the TypeScript kernel perform the same operations in the same order, so their results are bit-identical.
  * - `stages`: the kernels that run in one step, in order. An elementwise rule has one stage. A rule that needs norms or
- * other sums has
- *   several stages, and `between` computes one rate per tensor from the sums of the previous stage.
+ *   other sums has several stages, and `between` computes one rate per tensor from the sums of the previous stage.
  * - `coefficients` and `corrections` fill a row of float64 coefficients, which the kernels read. `advance` updates the
- * counters on which the coefficients depend, such as the products of β₁ and β₂ (moments.ts).
+ *   counters on which the coefficients depend, such as the products of β₁ and β₂ (moments.ts).
  *
  * A step uses a rule as follows. `resolve` validates the user's rule, and `RuleInUse` (active-rule.ts) stores the
  * validated rule for a group of tensors. A step evaluates the schedules (values.ts), writes the row of coefficients,

@@ -39,7 +39,7 @@ export const definition = define('lars', {
     lr: 1e-3,
     /** factor μ ≥ 0 of the momentum; may be scheduled */
     momentum: scheduled(nonNegative, 0.9),
-    /** ≥ 0: factor 1 − dampening of each new step in the momentum */
+    /** ≥ 0: each new step is multiplied by 1 − dampening before it enters the momentum */
     dampening: nonNegative(0),
     /** Nesterov's momentum, θ ← θ − η·(u + μ·b) */
     nesterov: false,

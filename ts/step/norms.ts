@@ -15,8 +15,8 @@ export const clipsAfterUnits = ({ clips }: Model, { clip }: StepOptions): boolea
   clips || clip.norm < Infinity
 
 /**
- * Computes the gradient norm from the sums that the engine has stored. If a gradient is not finite and `onNonFinite`
- * requires it, the phase ends the step.
+ * Computes the gradient norm from the sums that the engine has stored. The phase ends the step if a gradient is not
+ * finite and `onNonFinite` is not 'propagate'.
  */
 export const checkGradients: Phase = (progress) => {
   progress.norm = gradientNorm(progress) * progress.scale

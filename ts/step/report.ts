@@ -85,7 +85,7 @@ export interface TensorReport {
   readonly engine: EngineName
   /**
    * The learning rate η of the tensor under the current options. For a schedule, the learning rate is the value at the
-   * last update, like PyTorch's `get_last_lr` before `scheduler.step()`; before any step, the learning rate is the
+   * last update, like PyTorch's `get_last_lr` before `scheduler.step()`. Before any step, the learning rate is the
    * value at the first update. The learning rate is null if the tensor is frozen or the rule has no learning rate.
    */
   readonly lr: number | null

@@ -6,9 +6,9 @@
  *
  * The sequence of phases depends on the model and the options. The sequence of phases is rebuilt only if the model
  * changes, and has three parts:
- * - batch.ts accumulates gradients, and ends the step unless the batch is the last one of an update.
+ * - batch.ts accumulates gradients, and ends the step unless the batch is the last batch of an update.
  * - phases.ts performs the update. An update builds segments, measures norms, checks and clips gradients (norms.ts),
- * writes the coefficients, runs the stages of the rule, and advances the clocks.
+ *   writes the coefficients, runs the stages of the rule, and advances the clocks.
  * - post-update.ts synchronizes the slow weights of lookahead, and updates averages.
  *
  * A phase that finds a reason not to update sets `progress.reason`, which ends the step before any clock has advanced.
@@ -22,8 +22,8 @@
  *
  * There are three ways to run the phases and stages. `run` runs each stage at once. `runAsync` runs each stage off the
  * main thread or in slices. `runStraight` is a fast path that does not rebuild segments. The fast path is used if
- * nothing has changed since the previous step and no user code can run. If the engine supports it, `run` reads
- * gradients in the caller's memory. Otherwise `run` first copies the gradients into the arenas.
+ * nothing has changed since the previous step and no user code can run. If the engine can read gradients in the
+ * caller's memory, `run` does not copy the gradients. Otherwise `run` first copies the gradients into the arenas.
  */
 
 import { POINT } from '../arena/manifest.js'
@@ -52,8 +52,8 @@ export class Steps {
   /** The fast path for the current version of the model; null if each step needs checks. */
   #short: FastPath | null = null
   /**
-   * The fast path; null if the next step cannot use the fast path, because something may have changed since the last
-   * step, a user function may run, or a file is being written.
+   * The fast path; null if the next step must not use it. Reasons are changes since the last step, user functions that
+   * may run, and a file that is being written.
    */
   straight: FastPath | null = null
 
@@ -192,8 +192,8 @@ function runAll(phases: readonly Phase[], progress: Progress): void {
 }
 
 /**
- * Runs one stage of the step. If the engine supports it, the engine reads gradients in the caller's memory. Otherwise
- * the gradients are first copied into the arena.
+ * Runs one stage of the step. If possible, the engine reads gradients in the caller's memory. Otherwise the gradients
+ * are first copied into the arena.
  */
 function run(stage: Stage, progress: Progress): void {
   const { number, parts, isPass } = stage
