@@ -23,7 +23,7 @@ export interface Kernel {
   /** The sums per tensor that are computed after a pass and stored as the first values per tensor. */
   readonly sums: readonly Sum[]
   /**
-   * Whether the kernel processes each tensor as a stack of matrices. If so, the kernel's loop receives the dimensions
+   * Whether the kernel processes each tensor as a stack of matrices. The loop of such a kernel receives the dimensions
    * of the matrices.
    */
   readonly isMatrix?: true

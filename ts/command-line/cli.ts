@@ -15,7 +15,8 @@ interface CommandEntry {
 const commands: Readonly<Record<string, CommandEntry>> = {
   doctor: {
     usage: '[options]',
-    summary: 'show the available engines, why others are unavailable, and whether all compute the same bits',
+    summary:
+      'show the available engines, reasons for missing engines, and whether all results are bit-identical',
     load: async () => (await import('./commands/doctor.js')).configureDoctor,
   },
   race: {
@@ -50,7 +51,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   },
   merge: {
     usage: '[options] <plan>',
-    summary: 'write all results of a plan, byte for byte as one process would',
+    summary: 'write all results of a plan, exactly as a single process would write them',
     load: async () => (await import('./commands/status.js')).configureMerge,
   },
   rules: {

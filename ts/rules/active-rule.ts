@@ -132,7 +132,7 @@ export class RuleInUse {
     return matrix === null ? 0 : matrix[line] * matrix[2]
   }
 
-  /** Whether a schedule may still change. If so, `evaluate` must be called. */
+  /** Whether a schedule may still change, which requires a call of `evaluate`. */
   get isScheduled(): boolean {
     return !this.#isConstant
   }

@@ -154,7 +154,7 @@ export function configureFit(command: Command): void {
     )
     .option(
       '--loss-scale <number>',
-      'residual, in units of σ, at which a robust loss departs from the square (default: 1)',
+      'residual, in units of σ, beyond which a robust loss is not quadratic (default: 1)',
       parseScale,
     )
     .option(
@@ -173,7 +173,7 @@ export function configureFit(command: Command): void {
     .option('--threads <number>', 'number of threads', makeParser(integerBetween(1, 256)))
     .option(
       '--delimiter <character>',
-      'field delimiter, or tab (default: whichever of tab, semicolon, space and comma makes most cells numbers)',
+      'field delimiter, or tab (default: the one of tab, semicolon, space and comma that yields the most numeric cells)',
       parseDelimiter,
     )
     .addOption(

@@ -64,7 +64,7 @@ export function configurePlot(command: Command): void {
     )
     .option(
       '--updates <number>',
-      'number of updates of schedules to draw (default: until all schedules are constant, or 1000 if one never is)',
+      'number of updates of schedules to draw (default: until all schedules are constant, or 1000 if a schedule is never constant)',
       makeParser(integerBetween(2, MAX_UPDATES)),
     )
     .option(

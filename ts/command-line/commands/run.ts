@@ -57,8 +57,9 @@ interface RunCommandOptions {
 export function configureRun(command: Command): void {
   command
     .description(
-      'Computes the chunks of a plan, which fit --plan or sweep --plan wrote, and stores their results. The command can be stopped ' +
-        'at any moment and started again, and can run on many machines at once. Chunks in the store are not recomputed.',
+      'Computes the chunks of a plan made by fit --plan or sweep --plan, and stores the results. The command can be ' +
+        'stopped and restarted at any moment, and can run on many machines at once. Chunks in the store are not ' +
+        'recomputed.',
     )
     .argument('<plan>', 'plan file')
     .requiredOption(
@@ -172,7 +173,7 @@ class RunReport {
     this.done++
     if (outcome === 'conflict') {
       this.conflicts++
-      say(`chunk ${index} has conflicting results: the store keeps both, and merge names their workers`)
+      say(`chunk ${index} has conflicting results: the store keeps both results, and merge names the workers`)
     }
     this.#tell(index, outcome)
   }

@@ -42,11 +42,11 @@ type OptionLists = Readonly<Record<string, readonly unknown[]>>
 export function configureSweep(command: Command): void {
   command
     .description(
-      'Minimizes a function with every combination of option values (a set) from every starting point. An option ' +
-        'of the rule takes a list of values and ranges: 0.9,0.99 or 0..1:lin:11 or 1e-4..1:log:100, both ends ' +
-        'included. The result is one line per set: how many runs converged, stalled, reached the limit of updates ' +
-        'and diverged, the best and the median value, and the ' +
-        'median number of updates of the converged runs.',
+      'Minimizes a function from every starting point with every combination of option values. A combination is ' +
+        'called a set. The values of a rule option are a list of values and ranges: 0.9,0.99 or 0..1:lin:11 or ' +
+        '1e-4..1:log:100, including both ends. The result is one line per set: the numbers of runs that converged, ' +
+        'stalled, reached the limit of updates or diverged, the best and the median value, and the median number ' +
+        'of updates of the converged runs.',
     )
     .addOption(
       choice('--function <name>', 'function to minimize', Object.keys(objectives).map(toKebabCase)).conflicts(
