@@ -231,7 +231,7 @@ describe('custom rules in the address of the race page', () => {
 
   test('cause a message if the page cannot load the required code', () => {
     const { problems } = fromHash(linked(TIGER))
-    expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
+    expect(problems).toEqual(['custom rule: the part of the page that reads equations could not be loaded.'])
   })
 
   test('are parsed once for several racers, and are restored even if characters of the address are escaped', () => {
