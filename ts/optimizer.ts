@@ -44,7 +44,7 @@ import { Steps } from './step/step.js'
 
 type CachedView = 'params' | 'grads' | 'state' | 'average' | 'point'
 
-/** Saves a run with another copy function: `antigrad/files` copies an array only when it is about to change. */
+/** Saves a run with another copy function. `antigrad/files` copies an array only before the array changes. */
 export let saveWith: <P, R extends Rule | CustomRule, N extends Rule['name']>(
   optimizer: Optimizer<P, R, N>,
   copy: CopyArray,
@@ -247,10 +247,11 @@ export class Optimizer<
    * reason.
    * @throws TensorError if a gradient has a wrong name, type or length. OptionError if a schedule returns a value
    * outside its option's range, or if a rule needs gradients at `gradientPoint()` and `gradientPoint()` was not called
-   * since the last update. NonFiniteError if `onNonFinite` or `maxConsecutiveSkips` requests it. BusyError if a getter
-   * or schedule calls this optimizer during the step. All of these errors leave the optimizer unchanged. EngineError if
-   * the engine failed because of a bug in antigrad. After the failure of an engine, this optimizer is unusable: every
-   * call that changes or saves the optimizer throws the same error. Other optimizers still work after the failure.
+   * since the last update. NonFiniteError if `onNonFinite` or `maxConsecutiveSkips` requires an error. BusyError if a
+   * getter or schedule calls this optimizer during the step. All of these errors leave the optimizer unchanged.
+   * EngineError if the engine failed because of a bug in antigrad. After the failure of an engine, this optimizer is
+   * unusable: every call that changes or saves the optimizer throws the same error. Other optimizers still work after
+   * the failure.
    */
   step(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): boolean {
     const steps = this.#steps
@@ -384,9 +385,9 @@ export class Optimizer<
   }
 
   /**
-   * Unfreezes tensors. Unfrozen tensors are updated again, and start with the state of a new tensor. A tensor that was
-   * frozen when it was added moves, because its old place has no room for state. Read the views of moved tensors from
-   * `params` again.
+   * Unfreezes tensors. Unfrozen tensors are updated again, and start with the state of a new tensor. A tensor that has
+   * been frozen since its addition moves, because its old place has no room for state. Read the views of moved tensors
+   * from `params` again.
    *
    * @throws OptionError if the match is invalid, TensorError if no tensor matches, MemoryError if memory cannot be
    * allocated, BusyError during a step

@@ -1,7 +1,8 @@
 /**
- * An arena is a block of memory that belongs to one optimizer: tables that describe it, followed by arrays. The first
- * arrays of an arena are the parameters and their gradients. Sums per tensor follow, and then the state arrays of each
- * family. crates/kernels/src/arena/layout.rs defines each field, and table.rs in the same folder reads the fields.
+ * An arena is a block of memory that belongs to one optimizer. It consists of tables that describe the arena, followed
+ * by arrays. The first arrays of an arena are the parameters and their gradients. Sums per tensor follow, and then the
+ * state arrays of each family. crates/kernels/src/arena/layout.rs defines each field, and table.rs in the same folder
+ * reads the fields.
  */
 
 import { EngineError, TensorError } from '../core/errors.js'
@@ -317,8 +318,8 @@ export class Arena {
   }
 
   /**
-   * The list of the rows of a tensor that have gradients: their count, their indices, and the index of the gradient of
-   * each row.
+   * The list of the rows of a tensor that have gradients: the count of the rows, the indices of the rows, and the index
+   * of each row's gradient.
    */
   list(tensor: number): Uint32Array {
     const at = this.#arrays[layout.ROW_LISTS].byteOffset + this.#lists[tensor] * 4

@@ -1,11 +1,11 @@
 /**
  * Allocation of the memory of arenas. An arena is part of a `WebAssembly.Memory` that never grows, so that views stay
- * valid. Only arenas refer to the memory, so that the garbage collector can free it.
+ * valid. Only arenas refer to the memory, so that the garbage collector can free the memory.
  *
  * Runtimes limit the number of memories (browsers to about a hundred), so small arenas share memories, which are called
- * slabs. A slab is filled from the front, its parts are never reused, and it is collected after its last arena. If
- * there are already many memories, large arenas share larger slabs. If no WebAssembly memory is available, an arena is
- * an `ArrayBuffer`.
+ * slabs. A slab is filled from the front, and its parts are never reused. The garbage collector frees a slab after the
+ * last arena of the slab. If there are already many memories, large arenas share larger slabs. If no WebAssembly memory
+ * is available, an arena is an `ArrayBuffer`.
  */
 
 import { getMessage, MemoryError } from '../core/errors.js'
@@ -48,7 +48,7 @@ const MIN_HUGE_PAGE_BYTES = 1 << 22
 let memories = 0
 const collected = new FinalizationRegistry(() => memories--)
 
-/** The slab from which small arenas are allocated. Only the arenas in a full slab refer to it. */
+/** The slab from which small arenas are allocated. When a slab is full, only its arenas refer to the slab. */
 let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: FIRST_SLAB_BYTES / 2 }
 
 /**

@@ -28,7 +28,7 @@ import { equationHashes, VERSION } from './write.js'
 /** A validated saved run. */
 export interface RestoredRun {
   readonly dtype: Dtype
-  /** The parameters in the structure in which the user passed them. */
+  /** The parameters in the user's structure. */
   readonly params: unknown
   readonly rule: object
   readonly shared: CounterFields

@@ -58,7 +58,8 @@ const entrants: readonly Entrant[] = [
   // With more weight decay or longer steps, weight decay and gradient cause oscillations around the minimum.
   { name: 'adamw', rule: adamw, options: { lr: 3e-4, weightDecay: 1e-4 } },
   { name: 'amsgrad', rule: adam, options: { lr: 0.1, amsgrad: true } },
-  // RAdam's first steps are not rectified. Such steps are proportional to the gradient, which is large at the start.
+  // RAdam's first steps are not rectified. Steps without rectification are proportional to the gradient, which is large
+  // at the start.
   { name: 'radam', rule: radam, options: { lr: 2e-3 } },
   { name: 'delayed-start', rule: adam, options: { lr: 0.1 }, delay: 10 },
   { name: 'warm-up', rule: adam, options: { lr: warmup(0.1, { steps: 100 }) } },

@@ -10,7 +10,7 @@ export class AntigradError extends Error {
   override name = 'AntigradError'
 }
 
-// `declare` emits no code for the fields below. Constructors assign them, so bundles stay smaller.
+// `declare` emits no code for the fields below. Constructors assign the fields. Bundles are therefore smaller.
 
 /**
  * The error of an invalid argument. The error message names the argument, the expected value and the received value.
@@ -103,7 +103,7 @@ export class BusyError extends AntigradError {
   }
 }
 
-/** The error of infinite or NaN gradients, thrown if `onNonFinite` or `maxConsecutiveSkips` requests it. */
+/** The error of infinite or NaN gradients, thrown if `onNonFinite` or `maxConsecutiveSkips` requires an error. */
 export class NonFiniteError extends AntigradError {
   override name = 'NonFiniteError'
   /** The names of the tensors whose gradients are not finite. */

@@ -19,7 +19,7 @@ export function checkStack(): void {
 
 /**
  * Checks the stack in code that runs per element and may call further functions. The test makes half as many nested
- * calls as {@link checkStack}, so it never fails after {@link checkStack} has passed.
+ * calls as {@link checkStack}. The test therefore never fails after {@link checkStack} has passed.
  *
  * @throws RangeError if the stack is almost exhausted
  */

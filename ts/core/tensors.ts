@@ -325,8 +325,8 @@ export function shapeHint(value: unknown, type = 'Float64Array'): string {
 }
 
 /**
- * Whether the value is a nested array or a plain object. Maps and promises look like objects without keys, so a user
- * who passes them has made a mistake.
+ * Whether the value is a nested array or a plain object. Maps and promises look like objects without keys. A user who
+ * passes a Map or promise has made a mistake.
  */
 export function isNestedParams(node: unknown): node is object {
   if (!isObject(node) || ArrayBuffer.isView(node) || node instanceof String) return false

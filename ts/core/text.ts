@@ -23,7 +23,7 @@ export function withoutCredentials(address: string): string {
 
 export const quote = (text: string): string => `"${toPrintable(text)}"`
 
-/** Quotes names and joins them for a sentence; a long list is shortened. */
+/** Quotes names and joins the names for a sentence. A long list is shortened. */
 export function listNames(names: readonly string[]): string {
   const more = names.length - MAX_LISTED_NAMES
   return (

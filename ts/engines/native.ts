@@ -51,7 +51,7 @@ declare module '../extensions.js' {
   }
 }
 
-// The WebAssembly engine gains more from huge pages than the other engines.
+// The WebAssembly engine gains more from huge pages than all other engines.
 extensions.adviseMemory = (memory) => {
   try {
     load().addon?.advise(memory)

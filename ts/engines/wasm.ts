@@ -106,7 +106,7 @@ export function start<E extends HashedExports>(module: WebAssembly.Module, memor
   return exports
 }
 
-/** Whether the module trapped; the other possible failure is a stack overflow. */
+/** Whether the module trapped. The only other possible failure is a stack overflow. */
 export function isTrap(thrown: unknown): thrown is WebAssembly.RuntimeError {
   return thrown instanceof WebAssembly.RuntimeError
 }
@@ -133,8 +133,8 @@ class WasmRunner implements Runner {
   readonly #address: number
   readonly #bytes: number
   /**
-   * The plan of stage 0: its address, its number (0 if there is no plan), the exports that made the plan, and the
-   * version of the tables.
+   * The plan of stage 0: the address and the number of the plan (0 without a plan), the exports that made the plan, and
+   * the version of the tables.
    */
   readonly #plan: number
   #number = 0

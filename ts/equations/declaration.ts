@@ -41,7 +41,7 @@ const RESERVED_EVERYWHERE = [
 const EXTRA_FUNCTIONS = ['over', 'sum', 'mean', 'norm']
 const WORD = new RegExp(`^${NAME}$`, 'u')
 
-/** Maximum number of options and of scalars, maximum length of a name, and maximum length of a step. */
+/** Maximum number of options, maximum number of scalars, maximum length of a name, and maximum length of a step. */
 const MAX_ENTRIES = 64
 const MAX_NAME_LENGTH = 100
 const MAX_STEP_LENGTH = 100_000

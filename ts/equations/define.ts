@@ -111,7 +111,9 @@ function makeOptionTable(name: string, declared: ResolvedRuleDefinition): Option
   return { ...table, maximize: false, equations } as never
 }
 
-/** Rejects a schedule for an option that is not declared as schedulable; the message explains how to declare it. */
+/**
+ * Rejects a schedule for an option that is not declared as schedulable. The message explains the required declaration.
+ */
 function refuseSchedule(own: EquationOption): ReadOption<number> {
   return (what, given) => {
     if (own.scheduled || !(isSchedule(given) || typeof given === 'function')) return undefined

@@ -95,7 +95,7 @@ const update =
     }
   }
 
-/** Stores the gradient after it has passed the pipeline, so that later stages can read it. */
+/** Stores the gradient after the pipeline, so that later stages can read the gradient. */
 const keepGradient: Loop = (_theta, g, _state, _row, from, to, _tensor, direction) => {
   if (g !== direction) direction.set(g.subarray(from, to), from)
 }
@@ -158,7 +158,7 @@ function makeSumStage(arena: Arena, array: number, states: number, program: numb
   }
 }
 
-/** The maximum of two numbers; NaN if one of them is NaN. */
+/** The maximum of two numbers; NaN if one number is NaN. */
 export const maxOrNaN = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a)
 
 function combineSums(kind: number, numbers: FloatArray): number {

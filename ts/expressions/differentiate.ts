@@ -131,7 +131,7 @@ const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
 const ERF_SLOPE_AT_0 = 1.1283791670955126
 const SQRT_HALF_PI = 1.2533141373155003
 
-/** Computes √(1 − x²) as a product of factors, which are exact if they are small. */
+/** Computes √(1 − x²) as a product of factors. Small factors are exact. */
 const complementaryRoot = (b: Builder, x: number): number =>
   b.operation('sqrt', b.multiply(b.subtract(b.one, x), b.add(b.one, x)))
 

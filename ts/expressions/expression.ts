@@ -17,7 +17,7 @@ export interface ExpressionPrograms {
   readonly value: Program
   /** A program that computes the gradient, with one output per parameter. */
   readonly gradient: Program
-  /** Compiles the lower triangle of the second derivatives, row by row, when it is first needed. */
+  /** Compiles the lower triangle of the second derivatives, row by row, at the first request. */
   readonly hessian: () => Program
 }
 

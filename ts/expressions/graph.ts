@@ -45,8 +45,8 @@ export class Graph {
   }
 
   /**
-   * The value that a carried value has after all rows. This node must be created after all nodes that use the carried
-   * value.
+   * The value that a carried value has after all rows. The node of the final value must be created after all nodes that
+   * use the carried value.
    */
   end(operand: number, next: number): number {
     return this.#number(`end ${operand} ${next}`, { kind: 'end', operand, next })

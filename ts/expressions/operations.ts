@@ -64,7 +64,7 @@ const expressionOperations = {
   lgamma: [1, (_, { lgamma }) => lgamma],
   digamma: [1, (_, { digamma }) => digamma],
   trigamma: [1, (_, { trigamma }) => trigamma],
-  /** Derivatives of `erf` and `trigamma`. These operations occur only in derivatives. */
+  /** Derivatives of `erf` and `trigamma`. The two operations occur only in derivatives. */
   erfSlope: [1, (_, { erfSlope }) => erfSlope],
   tetragamma: [1, (_, { tetragamma }) => tetragamma],
   voigt: [3, (_, { voigt }) => voigt],

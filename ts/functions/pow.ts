@@ -17,7 +17,7 @@ const TWO_THIRDS_LOW: PerDtype<number> = {
   float64: 3.700743415417188e-17,
 }
 
-/** The largest number below 1, raised to this exponent, is 0. Larger exponents have the same result. */
+/** The largest number below 1, raised to this exponent, is 0. All larger exponents also yield 0. */
 const MAX_EXPONENT: PerDtype<number> = { float32: 1e10, float64: 1e20 }
 /** The power of e with this exponent is 0 or ∞. */
 const OUT_OF_RANGE: PerDtype<number> = { float32: 110, float64: 750 }

@@ -13,7 +13,7 @@ import { extensions } from '../extensions.js'
 
 /** A validated gradient of listed rows of a tensor. */
 export class RowGradient {
-  /** The user's object. It is read again if user code has run since the first read. */
+  /** The user's object. The object is read again if user code has run since the first read. */
   readonly given: unknown
   /**
    * The values of the gradient, one row of values per entry of the list. If a row is listed repeatedly, its values are
@@ -152,8 +152,8 @@ export interface GradientOwner {
  * runs in this function.
  *
  * @returns whether some of the gradients are sparse
- * @throws TensorError if the type or length of a gradient differs from its tensor's; the error names the first such
- * gradient in the user's order
+ * @throws TensorError if a gradient and its tensor differ in type or length; the error names the first invalid gradient
+ * in the user's order
  */
 export function check(found: unknown[], model: GradientOwner): boolean {
   const type = getTypeName(model.gradients[0])

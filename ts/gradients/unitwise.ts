@@ -112,7 +112,7 @@ export function unitwise(options: Pick<Unitwise, 'factor'> & Partial<Pick<Unitwi
 
 /**
  * Centers gradients, for `clip: { centralized: centralized() }`: g ← g − mean(g) in each row, before all other clips
- * (Yong, Huang, Hua and Zhang, 2020). Rows are the same as for `unitwise`. Tensors that are not matrices stay
+ * (Yong, Huang, Hua and Zhang, 2020). The rows are the rows of `unitwise`. Tensors that are not matrices stay
  * unchanged.
  */
 export function centralized(): true {

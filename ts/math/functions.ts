@@ -39,8 +39,8 @@ import {
 import { applyToArrays } from './arrays.js'
 
 /**
- * A function of a number, or of each element of an array. `out` receives the values of an array, and may be the same
- * array. By default, the values are written to a new array. All arrays must have the same dtype and length.
+ * A function of a number, or of each element of an array. `out` receives the values of an array, and may be the
+ * argument itself. By default, the values are written to a new array. All arrays must have the same dtype and length.
  *
  * @throws ArgumentError if an argument is neither a number nor a Float32Array or Float64Array, or if the dtype or
  * length of `out` is wrong

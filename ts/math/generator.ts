@@ -88,7 +88,7 @@ export class RandomGenerator {
   /**
    * The next number of the standard normal distribution (Box and Muller, 1958), computed in float64 from two numbers of
    * `uniform`. The magnitude of the numbers is at most 8.58. If an array is given, the array is filled with the next
-   * numbers and returned. A Float32Array receives the same numbers, rounded.
+   * numbers and returned. In a Float32Array, the numbers are rounded to float32.
    *
    * @throws ArgumentError if the argument is neither a Float32Array nor a Float64Array
    * @throws OptionError, EngineError like the functions of arrays

@@ -34,10 +34,10 @@ export const PATIENCE = 100
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
 /**
- * Whether the gradient is negligible for steps of the size of the tolerance. The gradient is negligible if, within 100
- * tolerances of x, it changes by as much as its own size. If the rounding errors of x exceed the tolerance, the
- * rounding errors replace the tolerance. The result does not depend on the scale of the objective, on the rule, or on
- * the cause of short steps.
+ * Whether the gradient is negligible for steps of the size of the tolerance. The gradient is negligible if a move by at
+ * most 100 tolerances changes the gradient by as much as its size. If the rounding errors of x exceed the tolerance,
+ * the rounding errors replace the tolerance. The result does not depend on the scale of the objective, on the rule, or
+ * on the cause of short steps.
  *
  * With bounds, a gradient component that points out of the bounds counts as 0, and all probed points lie within the
  * bounds.

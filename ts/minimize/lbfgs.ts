@@ -177,7 +177,8 @@ class LbfgsDescent implements Descent {
   #move(start: LineTrial, { t, value, grads }: LineTrial): number | undefined {
     const point = this.#pointAt(t)
     const s = difference(point, this.params)
-    // The line search has found no better point. If correction pairs exist, the search is repeated without them.
+    // The line search has found no better point. If correction pairs exist, the search is repeated without correction
+    // pairs.
     if (t === 0 || largest(s) === 0) {
       if (this.#pairs.length === 0) return this.#end(start.value)
       this.#pairs.length = 0

@@ -1,6 +1,6 @@
 /**
- * Cohorts: groups of tensors that are updated in the same way. Tensors with the same rule and the same update counts
- * form a cohort, which has one clock and one row of coefficients.
+ * Cohorts, which are groups of tensors that are updated in the same way. Tensors with the same rule and the same update
+ * counts form a cohort, which has one clock and one row of coefficients.
  */
 
 import type { Arena } from '../arena/arena.js'
@@ -62,7 +62,7 @@ export class Cohorts {
   /** The number of stages in a step. */
   stages = 0
   readonly #arena: Arena
-  /** Coefficient rows, which are created when they are first needed. */
+  /** Coefficient rows, which are created on demand. */
   readonly #rows: Float64Array[] = []
   readonly #limit: number
   readonly #clip: TensorLimits

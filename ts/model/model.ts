@@ -1,4 +1,4 @@
-/** The tensors of an optimizer: their partitions in memory, and the structure in which the user passed them. */
+/** The tensors of an optimizer: the partitions in memory, and the user's structure. */
 
 import { CLIPPED_PER_TENSOR, GRADIENTS, PARAMETERS, PER_UNIT } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'

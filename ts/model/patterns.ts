@@ -42,7 +42,8 @@ const MAX_DEPTH = 10
  */
 export function readMatch(what: string, given: unknown, depth = 0, lists = new Set<unknown>()): Match {
   if (typeof given === 'string' || typeof given === 'function') return given as Match
-  // A repeated array selects no further tensors. It is skipped, because nested repetitions would take exponential time.
+  // A repeated array selects no further tensors. Repeated arrays are skipped, because nested repetitions would take
+  // exponential time.
   if (lists.has(given)) return NO_DIMENSIONS
   const elements = depth < MAX_DEPTH ? toBoundedArray(given) : undefined
   if (elements !== undefined) {

@@ -1,4 +1,4 @@
-/** Gradients as `minimize` calls them. */
+/** Gradients in the form that `minimize` calls. */
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
@@ -13,7 +13,10 @@ import type { Objective } from './objective.js'
  */
 const UNWRITTEN = 0x7ff8dead
 
-/** Wraps a gradient so that it throws an OptionError if it does not write all of `out`. */
+/**
+ * Wraps a gradient function. The result throws an OptionError if the gradient function does not write all elements of
+ * `out`.
+ */
 export function requireWritten(
   gradient: Required<Objective>['gradient'],
   out: FloatArray,

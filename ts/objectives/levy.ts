@@ -3,7 +3,7 @@ import type { TestObjective } from './objective.js'
 
 /**
  * Levy's function in n dimensions (Levy and Montalvo, 1985; in two dimensions number 13 of Surjanovic and Bingham,
- * 2013). With wᵢ = 1 + (xᵢ − 1)/4 the function is F(x) = sin²(π·w₁) + Σᵢ (wᵢ − 1)²·(1 + 10·sin²(π·wᵢ + 1)) + (wₙ −
+ * 2013). With wᵢ = 1 + (xᵢ − 1)/4, the function is F(x) = sin²(π·w₁) + Σᵢ (wᵢ − 1)²·(1 + 10·sin²(π·wᵢ + 1)) + (wₙ −
  * 1)²·(1 + sin²(2π·wₙ)), with the sum over i < n. Levy's function has parallel valleys. The global minimum is 0 at (1,
  * …, 1).
  */

@@ -1,4 +1,4 @@
-/** Reads options and validates them against a table. */
+/** Reads options, and validates the options against a table. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'

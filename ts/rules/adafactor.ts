@@ -177,9 +177,9 @@ const UnfactoredMomentumLoop = twice<typeof UnfactoredMomentumKernel>(
 )
 
 /**
- * β₂ = 1 − t^τ. With `epsPlacement: 'square'` added = ε₁, floor = 0 and cap = ∞. With `'floor'` added = 0, floor = ε₁
+ * β₂ = 1 − t^τ. With `epsPlacement: 'square'`, added = ε₁, floor = 0 and cap = ∞. With `'floor'`, added = 0, floor = ε₁
  * and cap = 1/ε₁. rate = ρ·max(ε₂, √(Σθ²/N))/max(1, √(ΣU²/N)/D), where D is the option d and ρ = min(η, 1/√t). d = 1 −
- * λ·η; with `decayScale: 'rate'` d = 1 − λ·ρ·max(ε₂, √(Σθ²/N)), with `'none'` d = 1 − λ.
+ * λ·η; with `decayScale: 'rate'`, d = 1 − λ·ρ·max(ε₂, √(Σθ²/N)); with `'none'`, d = 1 − λ.
  */
 export const definition = define('adafactor', {
   options: {

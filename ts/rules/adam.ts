@@ -28,8 +28,8 @@ function correctLargest(
 }
 
 /**
- * c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), h = 1. With `amsgradMoment: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. With `epsMoment:
- * 'raw'` c₁ = η·√(1−∏β₂)/(1−∏β₁) and c₂ = 1.
+ * c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), h = 1. With `amsgradMoment: 'corrected'`, h = 1/(1−∏β₂) and c₂ = 1. With `epsMoment:
+ * 'raw'`, c₁ = η·√(1−∏β₂)/(1−∏β₁) and c₂ = 1.
  */
 export const definition = defineDirection('adam', {
   options: {

@@ -30,8 +30,8 @@ export const AdoptLoop = twice<typeof AdoptKernel>(
 )
 
 /**
- * high = (t−1)ᵏ, where k is `clipExponent`, and low = −high. d = 1, or 1 − η·λ with `decoupledWeightDecay`. At t = 1 η,
- * 1−β₁ and β₂ are 0, and d = 1.
+ * high = (t−1)ᵏ, where k is `clipExponent`, and low = −high. d = 1, or 1 − η·λ with `decoupledWeightDecay`. At t = 1,
+ * the coefficients η, 1−β₁ and β₂ are 0, and d = 1.
  */
 export const definition = defineDirection('adopt', {
   options: {

@@ -7,8 +7,8 @@ import { GradientDescentLoop } from './gradient-descent.js'
 import { type RuleOf, rule } from './rule.js'
 
 /**
- * The rate η is `lr` at t = 1, and afterwards η/(1 + λ′·η·t)^α with the values of η and t at the previous update. The
- * term (λ + λ′)·θ is added to the gradient g.
+ * The rate η is `lr` at t = 1. At later updates, the rate is η/(1 + λ′·η·t)^α with the values of η and t at the
+ * previous update. The term (λ + λ′)·θ is added to the gradient g.
  */
 export const definition = defineDirection('asgd', {
   options: {

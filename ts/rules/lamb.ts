@@ -27,8 +27,8 @@ const LambLoop = twice<typeof LambKernel>(
 )
 
 /**
- * c₁ = 1/(1−∏β₁), c₂ = 1/√(1−∏β₂). taken₁ = 1−β₁, or 1 without `gradAveraging`. With `decoupled` λ = 0 and d = 1 − η·λ.
- * rate = η·(d·√Σθ²/√Σu²).
+ * c₁ = 1/(1−∏β₁), c₂ = 1/√(1−∏β₂). taken₁ = 1−β₁, or 1 without `gradAveraging`. With `decoupled`, λ = 0 and d = 1 −
+ * η·λ. rate = η·(d·√Σθ²/√Σu²).
  */
 export const definition = define('lamb', {
   options: {
@@ -83,8 +83,8 @@ export const definition = define('lamb', {
 export interface Lamb extends RuleOf<typeof definition> {}
 
 /**
- * LAMB (You et al., 2020, algorithm 2): Adam's direction u = m̂/(√v̂ + ε) + λ·θ, scaled per tensor by the ratio of
- * norms ‖θ‖/‖u‖: θ ← θ − η·(‖θ‖/‖u‖)·u. LAMB's ratio is 1 if one of the norms is 0.
+ * LAMB (You et al., 2020, algorithm 2) scales Adam's direction u = m̂/(√v̂ + ε) + λ·θ per tensor by the ratio of norms
+ * ‖θ‖/‖u‖: θ ← θ − η·(‖θ‖/‖u‖)·u. LAMB's ratio is 1 if one of the norms is 0.
  *
  * The defaults are Optax's defaults. `lamb.timm` uses timm's defaults: λ is 0.01, and the ratio is 1 if λ is 0. timm
  * also clips the global norm to 1 before the step, like the optimizer's option `clip: { norm: 1 }`.

@@ -31,8 +31,8 @@ const LarsNesterovLoop = twice<typeof LarsNesterovKernel>(
 
 /**
  * undampened is 1 − dampening, and 1 at t = 1. g includes λ·θ, and the coefficient for λ is 0. With `denominator:
- * 'sum'` g does not include λ·θ. ratio = (τ·√Σθ²)/(√Σg² + ε), with `'sum'` (τ·√Σθ²)/((√Σg² + λ·√Σθ²) + ε). rate =
- * η·ratio and the coefficient for η is 1; with `lrPlacement: 'outside'` rate = ratio.
+ * 'sum'`, g does not include λ·θ. ratio = (τ·√Σθ²)/(√Σg² + ε); with `'sum'`, ratio = (τ·√Σθ²)/((√Σg² + λ·√Σθ²) + ε).
+ * rate = η·ratio and the coefficient for η is 1; with `lrPlacement: 'outside'`, rate = ratio.
  */
 export const definition = define('lars', {
   options: {

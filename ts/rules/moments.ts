@@ -1,4 +1,4 @@
-/** Code that rules with moments share: running products of β₁ and β₂, and the bias corrections that use them. */
+/** Code that rules with moments share: running products of β₁ and β₂, and bias corrections. */
 
 import { AmsGradKernel } from '../arena/manifest.js'
 import type { CounterOf } from './define.js'

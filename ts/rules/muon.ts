@@ -68,7 +68,7 @@ const squares = ([rows, columns]: Matrix) => {
 }
 
 /**
- * X = u/max(√Σu², ε), transposed if it has more rows than columns. Each iteration computes P = X·Xᵀ, Q = c·(P·P) + b·P,
+ * X = u/max(√Σu², ε), transposed if u has more rows than columns. Each iteration computes P = X·Xᵀ, Q = c·(P·P) + b·P,
  * X' = Q·X + a·X, each sum with k ascending. Finally u = X.
  */
 const NewtonSchulzLoop = twice(
@@ -173,8 +173,8 @@ export const definition = define('muon', {
     nsSteps: integerBetween(1, 100, 5),
     /**
      * a, b and c of X ← a·X + (b·P + c·P·P)·X: `'original'` (Jordan), `'quintic'` (Dion's five triples),
-     * `'polarExpress'` (Amsel et al., 2025), or an array of up to eight triples, one per iteration; the last triple is
-     * used for all further iterations
+     * `'polarExpress'` (Amsel et al., 2025), or an array of up to eight triples, one per iteration; all further
+     * iterations use the last triple
      */
     coefficients: coefficients(),
     /**
@@ -236,8 +236,8 @@ export const definition = define('muon', {
 export interface Muon extends RuleOf<typeof definition> {}
 
 /**
- * Muon (Jordan, 2024): momentum b ← μ·b + (1−μ)·g, made orthogonal per matrix by the Newton-Schulz iteration
- * X ← a·X + (b·P + c·P·P)·X with P = X·Xᵀ. The step is θ ← (1 − η·λ)·θ − η·s·X.
+ * Muon (Jordan, 2024) makes the momentum b ← μ·b + (1−μ)·g of each matrix orthogonal by the Newton-Schulz iteration X ←
+ * a·X + (b·P + c·P·P)·X with P = X·Xᵀ. The step is θ ← (1 − η·λ)·θ − η·s·X.
  *
  * A tensor whose shape in `shapes` has at least two dimensions is a matrix. The rows of the matrix are the first
  * dimension, and the columns are the product of all other dimensions. Tensors that are not matrices use the rule

@@ -59,7 +59,7 @@ export const definition = define('nesterov', {
 export interface Nesterov extends RuleOf<typeof definition> {}
 
 /**
- * Nesterov's momentum (Nesterov, 1983, in the form of Sutskever et al., 2013, equations 3 and 4), in terms of u = θ +
+ * Nesterov's momentum (Nesterov, 1983) in the form of Sutskever et al. (2013, equations 3 and 4), in terms of u = θ +
  * α·v: v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'. With `form: 'shifted'`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v.
  *
  * State: v; in the shifted form also the last `point`.

@@ -152,10 +152,10 @@ export const definition = define('prodigy', {
 export interface Prodigy extends RuleOf<typeof definition> {}
 
 /**
- * Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam with an estimated learning rate γ = d·η. d is the largest
- * estimate N/D so far of the distance to the solution. N ← β₃·N + (d/d₀)·γ·⟨g, θ₀−θ⟩ and s ← β₃·s + (d/d₀)·γ·g, D =
- * Σ|s|, summed over **all tensors that use this rule with the same options**. m and v are Adam's moments of d·g, and θ
- * ← θ + θ·(−λγ) − γ·m/(√v + d·ε).
+ * Prodigy (Mishchenko and Defazio, 2023, algorithm 4) is Adam with an estimated learning rate γ = d·η. The factor d is
+ * the largest estimate N/D so far of the distance to the solution. N ← β₃·N + (d/d₀)·γ·⟨g, θ₀−θ⟩ and s ← β₃·s +
+ * (d/d₀)·γ·g, D = Σ|s|, summed over **all tensors that use this rule with the same options**. The moments m and v are
+ * Adam's moments of d·g, and θ ← θ + θ·(−λγ) − γ·m/(√v + d·ε).
  *
  * If all gradients have been 0, D is 0, and an update changes nothing, not even the number of updates. A tensor without
  * a gradient does not contribute to an update's sums. A tensor that is added later starts with the current d. A NaN or

@@ -66,15 +66,15 @@ export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumK
 )
 
 /**
- * With `epsPlacement: 'inside'` inside = ε and outside = 0, with `'outside'` inside = 0 and outside = ε. With momentum,
- * `lrPlacement` decides whether the coefficient inner or the coefficient η equals η; the other coefficient is 1. In the
- * essay's form α = 0 at t = 1.
+ * With `epsPlacement: 'inside'`, inside = ε and outside = 0. With `'outside'`, inside = 0 and outside = ε. With
+ * momentum, `lrPlacement` decides whether the coefficient `inner` or the coefficient for η equals η; the other
+ * coefficient is 1. In the essay's form, α = 0 at t = 1.
  */
 export const definition = defineDirection('rmsprop', {
   options: {
     /**
      * `'torch'`, the default, starts v at 0; `'essay'` starts v at the square of the first gradient and has a default ε
-     * of 0, so that the first step is η·sign(g)
+     * of 0, so the first step is η·sign(g)
      */
     form: choice('torch', 'essay'),
     lr: 1e-2,

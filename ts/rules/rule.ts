@@ -5,7 +5,7 @@ import type { ValuesOf } from '../options/kinds.js'
 import { overlay } from '../options/read.js'
 import type { Definition } from './define.js'
 
-/** A property that exists only in the type. It contains the names of a rule's state arrays. */
+/** A property that exists only in the type. The property contains the names of a rule's state arrays. */
 declare const state: unique symbol
 
 interface StateNames<Always extends string, Sometimes extends string> {

@@ -35,7 +35,7 @@ export const definition = defineDirection('sgd', {
     lr: 1e-3,
     /** factor μ ≥ 0 of the momentum; may be scheduled */
     momentum: scheduled(nonNegative, 0),
-    /** dampening τ ≥ 0: each gradient after the first is multiplied by 1−τ before it enters b */
+    /** dampening τ ≥ 0: each gradient after the first gradient is multiplied by 1−τ and added to b */
     dampening: nonNegative(0),
     /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,

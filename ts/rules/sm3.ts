@@ -48,7 +48,7 @@ const covered =
 
 /** ν = min(rᵢ, cⱼ) + g·g; u = g/√(ν + ε); rᵢ' = maxⱼ ν; cⱼ' = maxᵢ ν. A NaN propagates through min and max. */
 const Sm3CoveredLoop = twice(covered)
-/** The kernels with `momentum` use the same equations. */
+/** The kernels with `momentum` compute the same equations. */
 const Sm3CoveredMomentumLoop = twice(covered)
 
 /** Without `factored`. */
@@ -132,12 +132,12 @@ export const definition = define('sm3', {
 export interface Sm3 extends RuleOf<typeof definition> {}
 
 /**
- * SM3-II (Anil, Gupta, Koren and Singer, 2019) is Adagrad with little memory. It stores only the largest ν of each row
- * and column of a matrix, where ν = min(rᵢ, cⱼ) + g². Then u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ − η·m. A tensor
- * with two or more dimensions is a matrix. The rows of the matrix are the first dimension, and the columns are the
- * product of all other dimensions. For a vector, or a tensor without a shape in `shapes`, all values of ν are stored.
- * The defaults are Optax's defaults. Optax stores one number per index of each dimension. For matrices, this state is
- * the same as antigrad's state.
+ * SM3-II (Anil, Gupta, Koren and Singer, 2019) is Adagrad with little memory. The rule stores only the largest ν of
+ * each row and column of a matrix, where ν = min(rᵢ, cⱼ) + g². Then u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ − η·m. A
+ * tensor with two or more dimensions is a matrix. The rows of the matrix are the first dimension, and the columns are
+ * the product of all other dimensions. For a vector, or a tensor without a shape in `shapes`, all values of ν are
+ * stored. The defaults are Optax's defaults. Optax stores one number per index of each dimension. For matrices, Optax
+ * and antigrad store the same state.
  *
  * State: r and c, or v; if momentum is used, also m.
  * @throws OptionError if an option is unknown or out of its range

@@ -45,7 +45,7 @@ export class RuleSchedule {
   }
 
   /**
-   * The rule at update t, counted from 0. Every call returns the same object. The caller must therefore read the object
+   * The rule at update t, counted from 0. All calls return the same object. The caller must therefore read the object
    * before calling user code that may step this optimizer.
    *
    * @throws OptionError if a schedule returns a value outside its option's range, and any exception of a user function.

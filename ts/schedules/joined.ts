@@ -52,8 +52,7 @@ const kind = declare(
 
 /**
  * Several consecutive schedules. Each schedule after the first schedule begins at an element of `boundaries`, and
- * counts t from 0. The same schedule is called `join_schedules` in Optax, and `SequentialLR` with `milestones` in
- * PyTorch.
+ * counts t from 0. The schedule is called `join_schedules` in Optax, and `SequentialLR` (with `milestones`) in PyTorch.
  *
  * @param schedules 1 to 100 numbers, schedules or functions
  * @throws OptionError if an element is not a number, a schedule or a function. OptionError also if `boundaries` are not

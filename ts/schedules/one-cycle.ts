@@ -27,8 +27,8 @@ const fields = {
   /** > 0: the final value is the initial value divided by finalDivFactor */
   finalDivFactor: positive(1e4),
   /**
-   * only with `form: 'torch'`: the value falls to the initial value in as many updates as it rises, and then falls to
-   * the final value
+   * only with `form: 'torch'`: the fall to the initial value takes as many updates as the rise; a fall to the final
+   * value follows
    */
   threePhase: flag(false),
   /**

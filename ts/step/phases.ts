@@ -88,7 +88,8 @@ function unitPhases(model: Model, measuresAgain: boolean): readonly Phase[] {
   const units = makeStage(model.parts, UNITS)
   const again = makeStage(model.parts, NORM)
   const clipUnits: Phase = (progress) => {
-    // Clipping overwrites the gradients. The gradients are copied first, because they may lie in the user's memory.
+    // Clipping overwrites the gradients. The gradients are copied first, because the gradients may lie in the user's
+    // memory.
     progress.takeIn()
     if (measuresAgain) progress.before = model.parts.map(({ squares }) => squares.slice())
     for (const { cohorts, tensors } of model.parts) cohorts.prepareUnits(progress.scale, tensors)

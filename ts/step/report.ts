@@ -80,7 +80,7 @@ export interface TensorReport {
   /** The number of updates of the tensor. */
   readonly updates: number
   readonly frozen: boolean
-  /** Indices of the groups that matched the tensor when it was added. */
+  /** Indices of the groups that matched the tensor at its addition. */
   readonly groups: readonly number[]
   readonly engine: EngineName
   /**

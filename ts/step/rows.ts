@@ -52,8 +52,8 @@ interface RowParts {
 }
 
 /**
- * A sparse gradient, made by {@link sparseRows}. It contains the gradients of some rows instead of a complete gradient.
- * A structured clone of a sparse gradient is not a valid sparse gradient. To use a sparse gradient in a worker or
+ * A sparse gradient, made by {@link sparseRows}. A sparse gradient contains the gradients of some rows instead of all
+ * rows. A structured clone of a sparse gradient is not a valid sparse gradient. To use a sparse gradient in a worker or
  * process, send `{ indices, values }` and call `sparseRows` in the worker or process.
  */
 export class SparseRows<T extends FloatArray = FloatArray> {
@@ -299,7 +299,7 @@ function findOrder(
 }
 
 /**
- * Validates row indices for callers that sort unsorted lists anyway, so that repeats do not matter. The function also
+ * Validates row indices for callers that sort all unsorted lists, so that repeats do not matter. The function also
  * counts the digits for the sort.
  */
 function countInOrder(

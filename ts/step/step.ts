@@ -20,10 +20,10 @@
  * - `scaled` writes the clip factor and the coefficients. Stage 0 updates θ, m and v.
  * - `commit` advances the clocks.
  *
- * There are three ways to run the phases and stages. `run` runs each stage at once. `runAsync` runs each stage off the
- * main thread or in slices. `runStraight` is a fast path that does not rebuild segments. The fast path is used if
- * nothing has changed since the previous step and no user code can run. If the engine can read gradients in the
- * caller's memory, `run` does not copy the gradients. Otherwise `run` first copies the gradients into the arenas.
+ * Three functions run the phases and stages. `run` runs each stage at once. `runAsync` runs each stage off the main
+ * thread or in slices. `runStraight` is a fast path that does not rebuild segments. The fast path is used if nothing
+ * has changed since the previous step and no user code can run. If the engine can read gradients in the caller's
+ * memory, `run` does not copy the gradients. Otherwise `run` first copies the gradients into the arenas.
  */
 
 import { POINT } from '../arena/manifest.js'
@@ -52,8 +52,8 @@ export class Steps {
   /** The fast path for the current version of the model; null if each step needs checks. */
   #short: FastPath | null = null
   /**
-   * The fast path; null if the next step must not use it. Reasons are changes since the last step, user functions that
-   * may run, and a file that is being written.
+   * The fast path; null if the next step must not use the fast path. Reasons are changes since the last step, user
+   * functions that may run, and a file that is being written.
    */
   straight: FastPath | null = null
 

@@ -49,8 +49,8 @@ export interface TfjsOptimizerClass<O> {
 const classes = new WeakMap<object, unknown>()
 
 /**
- * Creates the class of antigrad's optimizers for a copy of TensorFlow.js and registers it for loading saved models.
- * Call this function before `loadLayersModel`. The function does not import TensorFlow.js, so that your program
+ * Creates the class of antigrad's optimizers for a copy of TensorFlow.js, and registers the class for loading saved
+ * models. Call this function before `loadLayersModel`. The function does not import TensorFlow.js, so that your program
  * contains only one copy of TensorFlow.js.
  *
  * Parameters and state are stored in an `Optimizer`. Each step reads the gradients and writes new values to the
@@ -88,7 +88,7 @@ function makeClass(tf: TfjsModule): unknown {
     }
 
     readonly #run: VariableRun
-    /** Tensors that were returned for saving. These tensors are disposed at the next step. */
+    /** Tensors that were returned for saving. The next step disposes these tensors. */
     #lent: NamedTensor[] = []
 
     constructor(rule: Rule | CustomRule, options: TfjsOptions = {}) {

@@ -76,7 +76,7 @@ export class VariableRun {
     this.#meet(named.map(({ name }, i) => ({ name, variable: variables[i] })))
     const gradients: Record<string, Float32Array> = {}
     for (const { name, tensor } of named) {
-      // A variable has no gradient if the loss does not depend on it.
+      // A variable has no gradient if the loss does not depend on the variable.
       if (tensor) gradients[(this.#known.get(name) as KnownVariable).name] = valuesOf(this.#tf, tensor)
     }
     return gradients
@@ -150,7 +150,7 @@ export class VariableRun {
     } else this.#optimizer.add(values, { shapes })
     for (const { name, variable } of strangers)
       this.#known.set(name, { name, variable, dataId: variable.dataId })
-    // These gradients were computed at the values of the variables, which is the point at which the rule expects the
+    // The gradients were computed at the values of the variables, which is the point at which the rule expects the
     // first gradients.
     this.#optimizer.gradientPoint()
   }

@@ -259,7 +259,7 @@ function checkEnd({ to, end }: PlanChunk, specification: Specification, source: 
   if (to !== sets) throw new OptionError('plan: chunks', `a last chunk that ends with option set ${sets}`, to)
 }
 
-/** The end of the data, in bytes or rows like the ends of the chunks, and the number of bytes per byte or row. */
+/** The end of the data, in the unit of the chunks' ends (bytes or rows), and the number of bytes per unit. */
 function specifiedExtent(
   specification: Specification,
   source: PlanData | undefined,

@@ -8,8 +8,8 @@ import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
 /**
- * Name of the AWS SDK package. The SDK is an optional package. It is imported at run time by this name, so that
- * bundlers do not resolve the package.
+ * Name of the AWS SDK package. The SDK is an optional package. The package is imported at run time by this name, so
+ * that bundlers do not resolve the package.
  */
 const PACKAGE = '@aws-sdk/client-s3'
 type Sdk = typeof import('@aws-sdk/client-s3')

@@ -44,7 +44,7 @@ export function describeFit(
   ].join('\n')
 }
 
-/** A table of both models, and the test that compares them. */
+/** A table of both models, followed by the test that compares the models. */
 function compared(fit: Fit, { comparison, fit: other, texts }: ModelComparison): string[] {
   const { aicc, akaikeWeights, message } = comparison
   const rows = [fit, other].map((each, k) => [

@@ -187,7 +187,7 @@ function computeCurve({ x, fit }: DrawnGroup, column: string, scale: AxisScale):
   return { x: at, f: fit.predict({ [column]: at }), ...fit.band({ [column]: at }) }
 }
 
-/** The vertical range. It contains all data, all error bars, and curves up to one data range beyond the data. */
+/** The vertical range. The range contains all data, all error bars, and curves up to one data range beyond the data. */
 function computeView(all: readonly DrawnGroup[], curves: readonly FitCurve[], scale: AxisScale): AxisRange {
   const ends = ({ y, bars }: DrawnGroup) =>
     bars ? y.flatMap((at, row) => [at - bars[row], at + bars[row]]) : y

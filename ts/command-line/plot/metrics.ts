@@ -83,8 +83,8 @@ function split({ x, y }: Metric, atX: (x: number) => number, atY: (y: number) =>
 }
 
 /**
- * Keeps the first, lowest, highest and last point of each half pixel column. These points draw the same line (M4;
- * Jugel, Jerzak, Hackenbroich and Markl, 2014).
+ * Keeps the first, lowest, highest and last point of each half pixel column. The line through these points looks the
+ * same (M4; Jugel, Jerzak, Hackenbroich and Markl, 2014).
  */
 function thin(points: readonly number[]): number[] {
   const kept: number[] = []

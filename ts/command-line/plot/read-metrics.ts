@@ -6,7 +6,7 @@ import { listNames, quote } from '../../core/text.js'
 import { describeBadRow, parseRow } from '../../tables/read-ndjson.js'
 import { decodeUtf8 } from '../../tables/utf8.js'
 
-/** Columns that count progress, in the order in which they are chosen for the horizontal axis. */
+/** Columns that count progress, in the order of preference for the horizontal axis. */
 const PROGRESS = ['step', 'iteration', 'update', 'epoch', 'time', 'timestamp']
 
 /** A metric. A value that is not a finite number, such as null, is NaN. */
@@ -36,8 +36,8 @@ interface MetricsRow {
 }
 
 /**
- * Reads metrics. By default the horizontal axis is a column that counts progress, or else the line number, and metrics
- * are all other columns with numbers. A line without the metric leaves no gap in the curve, but the value null leaves a
+ * Reads metrics. By default, the horizontal axis is a column that counts progress, or else the line number. Metrics are
+ * all other columns with numbers. A line without the metric leaves no gap in the curve, but the value null leaves a
  * gap.
  *
  * @throws AntigradError if the file cannot be read or a line is not an object; OptionError if a column is missing

@@ -51,8 +51,8 @@ export interface CheckpointsOptions {
 /** Checkpoints in a folder that contains no other files. */
 export interface Checkpoints<Extra = JsonValue> {
   /**
-   * Writes a checkpoint of the current state like `writeFile`, and then removes old checkpoints. Concurrent calls run
-   * one after the other, in order.
+   * Writes a checkpoint of the current state like `writeFile`, and then removes old checkpoints. Concurrent calls are
+   * executed in order.
    *
    * @returns path of the checkpoint
    * @throws (rejects with) OptionError if an option is invalid, before anything is written; the errors of `writeFile`

@@ -18,7 +18,10 @@ export type JsonValue =
 
 /** Maximum nesting of arrays and objects. */
 const MAX_DEPTH = 100
-/** Maximum number of characters of the JSON text. In UTF-8 they fit into a file's header of at most 100 MB. */
+/**
+ * Maximum number of characters of the JSON text. In UTF-8, this number of characters fits into a file's header of at
+ * most 100 MB.
+ */
 const MAX_CHARACTERS = 30_000_000
 
 const EXPECTED = 'null, a boolean, a finite number, a string, an array or a plain object'

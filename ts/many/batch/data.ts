@@ -23,7 +23,7 @@ export interface DataColumn {
   readonly offsets: Float64Array | null
   /** Count of rows per run, if all runs are known to have the same count. */
   readonly perRun?: number | undefined
-  /** Generates the numbers of a run on demand and writes them to an array with the given stride. */
+  /** Generates the numbers of a run on demand, and writes the numbers to an array with the given stride. */
   write?(run: number, to: FloatArray, from: number, stride: number): void
 }
 
@@ -247,7 +247,7 @@ export function groupByRows(columns: readonly DataColumn[], runs: Uint32Array): 
 
 export type NumberArray = FloatArray | Uint8Array | Uint32Array
 
-/** Minimum count of consecutive runs whose data are worth copying in a single call. */
+/** Minimum count of consecutive runs for which one call copies the data faster than a loop. */
 const MIN_TOGETHER = 64
 
 /** Whether the runs have consecutive indices, and are enough runs to copy their data in one call. */

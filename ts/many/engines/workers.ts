@@ -48,9 +48,9 @@ const optionTable = {
 
 /**
  * The value of the option `workers` of `minimizeMany` and `fitMany`. In browsers, runs then use all cores, or `threads`
- * workers, with bit-identical results. Workers start with the first call that needs them, and end two seconds after the
- * last such call. If no worker starts, the call runs on the main thread, and `engineReasons` in the result states the
- * reason. The option has no effect with the native engine or in synchronous calls.
+ * workers, with bit-identical results. Workers start with the first call that needs workers, and end two seconds after
+ * the last such call. If no worker starts, the call runs on the main thread, and `engineReasons` in the result states
+ * the reason. The option has no effect with the native engine or in synchronous calls.
  *
  * @throws OptionError if an option is unknown or the URL is invalid
  * @example
