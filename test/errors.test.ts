@@ -172,7 +172,7 @@ describe('invalid parameters of an optimizer', () => {
       TensorError,
     )
     expect(error.message).toBe(
-      'params.deep.b: expected a Float32Array like w (one dtype per optimizer), got a Float64Array of length 1',
+      'params.deep.b: expected a Float32Array (the dtype of w), got a Float64Array of length 1',
     )
   })
 

@@ -560,7 +560,7 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
       MODEL,
       '--x: expected names that the model uses: a, b, t, c (the default of --x is x), got "x"',
     ],
-    ['decay.csv --x t --x t', MODEL, 'Expected each name once'],
+    ['decay.csv --x t --x t', MODEL, 'Expected distinct names'],
     ['decay.csv --x =t', MODEL, 'Expected a name, or name=column'],
     ['decay.csv --x t --y z', MODEL, '--y: expected one of the columns of decay.csv: "t", "y", "g", got "z"'],
     ['decay.csv --x t --group z', MODEL, '--group: expected a column'],
@@ -575,7 +575,7 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
     [`decay.csv --x t --group g ${STARTS} --shared q`, MODEL, 'shared: expected names among'],
     ['decay.csv --x t --sigma y --weights y', MODEL, 'cannot be used with'],
     ['decay.csv --x t --start a=1,b', MODEL, '--start: expected a list such as a=1,b=0.5'],
-    ['decay.csv --x t --start a=1,a=2', MODEL, '--start: expected each name once'],
+    ['decay.csv --x t --start a=1,a=2', MODEL, '--start: expected distinct names'],
     ['decay.csv --x t --min a=NaN', MODEL, '--min: expected a list such as a=1,b=0.5'],
     [`decay.csv --x t ${STARTS} --max z=1`, MODEL, 'start: expected names among a, b, c, got "z"'],
     [`decay.csv --x t ${STARTS} --max a=1 --min a=2`, MODEL, 'start: a: expected min ≤ max'],
@@ -844,10 +844,10 @@ describe('the command-line option', () => {
 
   test.each([
     ['--derive half', 'Expected name=expression.'],
-    ['--derive q=b --derive q=a', 'Expected each name once.'],
+    ['--derive q=b --derive q=a', 'Expected distinct names.'],
     ['--derive q=zz*2', 'derive: q: expected parameters among a, b, c'],
     ['--derive a=b', 'derive: expected unused names'],
-    ['--expr a=2*b --min a=0', '--expr: expected a to have no start, limit or other option'],
+    ['--expr a=2*b --min a=0', '--expr: expected a parameter without start, limits or other options'],
     ['--positive zz', 'start: expected names among a, b, c'],
     ['--weights =1/g', 'weights: expected an expression of f, t'],
   ])('is refused with an error message: %s', (args, message) => {

@@ -135,11 +135,7 @@ export function flatten(parameters: unknown): Flat {
       if (isDetached(node)) throw new TensorError(name, 'an attached tensor', 'a detached one')
       const [first] = values
       if (first !== undefined && getTypeName(node) !== getTypeName(first)) {
-        throw new TensorError(
-          name,
-          `a ${getTypeName(first)} like ${names[0]} (one dtype per optimizer)`,
-          node,
-        )
+        throw new TensorError(name, `a ${getTypeName(first)} (the dtype of ${names[0]})`, node)
       }
       const twin = numbers.get(node)
       if (twin !== undefined) {

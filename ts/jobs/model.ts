@@ -72,7 +72,7 @@ export function readModel(options: ModelSelection): ModelInput {
   for (const name of positive) tell(name, { positive: true })
   for (const [name, text] of Object.entries(expr)) {
     if (entries.has(name))
-      throw new OptionError('--expr', `${name} to have no start, limit or other option`, name)
+      throw new OptionError('--expr', 'a parameter without start, limits or other options', name)
     tell(name, { expr: text })
   }
   // Parameters that only occur in expressions of other parameters need a starting value, too.
@@ -189,7 +189,7 @@ export function parseList<Value>(
     return [name, read(value)] as const
   })
   if (new Set(entries.map(([name]) => name)).size < entries.length) {
-    throw new OptionError(option, 'each name once', text)
+    throw new OptionError(option, 'distinct names', text)
   }
   return Object.fromEntries(entries)
 }

@@ -32,7 +32,7 @@ export function applyToArrays(
     const array = checkArray(names[k], value, first, true)
     first ??= array
   }
-  if (first === undefined) throw new ArgumentError('out', 'an array only if an argument is one', out)
+  if (first === undefined) throw new ArgumentError('out', 'an array only if an argument is an array', out)
   const dtype = getTypeName(first) === 'Float32Array' ? 'float32' : 'float64'
   const to = out === undefined ? allocate(dtype, readLength(first)) : checkArray('out', out, first)
   const operands = given.map((value) => {

@@ -26,7 +26,7 @@ export function prepareTensors(
 ): () => void {
   const { values, dtype } = flat
   if (dtype !== model.settings.dtype) {
-    throw new TensorError('params', `${model.settings.dtype} tensors like the others`, `a ${dtype} tensor`)
+    throw new TensorError('params', `only ${model.settings.dtype} tensors`, `a ${dtype} tensor`)
   }
   const dimensions = readShapes(flat.shape, shapes, (number) => readLength(values[number]))
   const names: string[] = []

@@ -217,7 +217,11 @@ function checkTable({ table: { columns } }: FitsSpecification, { bytes, header, 
   if (columns === undefined || rows === undefined) return
   if (header !== 0) throw new OptionError('plan: data: header', '0, because columns have no header', header)
   if (byteRangesOfRows(columns, 0, rows).some(([, end]) => end > bytes))
-    throw new OptionError('plan: data: rows', `columns that fit into the ${bytes} bytes of the file`, rows)
+    throw new OptionError(
+      'plan: data: rows',
+      `a count of rows that fits into the ${bytes} bytes of the file`,
+      rows,
+    )
 }
 
 function readChunks(given: unknown, source: PlanData | undefined, specification: Specification): PlanChunk[] {

@@ -576,7 +576,7 @@ async function drawing(
 function collectColumn(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, column] = /^([^=]+)(?:=(.+))?$/.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError('Expected a name, or name=column.')
-  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected each name once.')
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected distinct names.')
   return { ...before, [name]: column ?? name }
 }
 
@@ -584,7 +584,7 @@ function collectColumn(text: string, before: Record<string, string> = {}): Recor
 function collectText(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^\s*([^=\s]+)\s*=(.*)$/s.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError('Expected name=expression.')
-  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected each name once.')
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected distinct names.')
   return { ...before, [name]: value }
 }
 
@@ -593,7 +593,7 @@ function parseSharing(text: string): Sharing {
   const parts = parseNames(text).map((part) => part.split(/:(.*)/s))
   const subsets = parts.filter(([, column]) => column !== undefined)
   if (new Set(subsets.map(([name]) => name.trim())).size < subsets.length)
-    throw new InvalidArgumentError('Expected each name once.')
+    throw new InvalidArgumentError('Expected distinct names.')
   return {
     all: parts.filter(([, column]) => column === undefined).map(([name]) => name),
     sharedBy: Object.fromEntries(subsets.map(([name, column]) => [name.trim(), column.trim()])),

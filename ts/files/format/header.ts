@@ -82,7 +82,7 @@ export function parseHeader(bytes: Uint8Array, size: number): FileHeader {
     } else tensors.push([name, readInfo(name, value)])
   }
   // JSON.parse keeps the last of duplicate keys, so the keys are counted in the text.
-  if (readKeys(text) !== keys) throw new FileError('header', 'each name once', 'a name twice')
+  if (readKeys(text) !== keys) throw new FileError('header', 'distinct names', 'a repeated name')
   tensors.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
   let end = 0
   for (const [name, { begin, end: to }] of tensors) {

@@ -317,7 +317,8 @@ function describeSnapshot(snapshot: RunSnapshot): {
     if (tensor.frozen) continue
     const [torch, options] = toTorchOptions(tensor)
     optimizer ??= torch
-    if (torch !== optimizer) throw new OptionError('optimizer', `one rule: ${optimizer}`, torch)
+    if (torch !== optimizer)
+      throw new OptionError('optimizer', `${optimizer}, the same rule for all tensors`, torch)
     const key = JSON.stringify(options)
     const group = groups.get(key) ?? { options, names: [] }
     groups.set(key, group)

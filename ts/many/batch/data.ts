@@ -70,7 +70,7 @@ function refuseColumn(argument: string, column: unknown, takesNull: boolean): ne
         throw new OptionError(`${argument}[${run}]`, expected, list)
     }
   }
-  throw new OptionError(argument, `${expected}, or one of these per run`, column)
+  throw new OptionError(argument, `${expected}, or an array with one of these per run`, column)
 }
 
 /** Count of offsets that are allocated before any array is read. */
