@@ -217,7 +217,7 @@ describe('the command line', () => {
     ],
     [
       ['run', 'plan.json', '--store', 's', '--data', 'plan.json'],
-      /plan.json: expected \d+ bytes as the plan says/,
+      /plan.json: expected \d+ bytes, the size stated in the plan/,
     ],
   ])('refuses the arguments %j, and creates no files', (args, message) => {
     const { status, stdout, stderr } = run(...args)

@@ -81,7 +81,7 @@ describe('the function readMetrics', () => {
     const names = lines(JSON.parse('{"step":1,"__proto__":2,"constructor":3}'), { step: 2 })
     expect(read(names).metrics.map(({ name }) => name)).toEqual(['__proto__', 'constructor'])
     expect(() => read(lines({ step: 1, loss: 2 }), { y: ['toString'] })).toThrow(
-      '--y: expected a column with numbers',
+      '--y: expected one of the columns with numbers',
     )
   })
 

@@ -109,7 +109,7 @@ test.each<[string, Rule, object, string]>([
   ['a rule that Torch lacks', lion(), {}, 'a rule that Torch supports'],
   ['an option that Torch lacks', adam({ cautious: true }), {}, "options that Torch's Adam supports"],
   ['a form that Torch lacks', rmsprop({ form: 'essay' }), {}, "options that Torch's RMSprop supports"],
-  ['a schedule', adamw({ lr: cosine(0.1, { steps: 9 }) }), {}, 'numbers, not schedules'],
+  ['a schedule', adamw({ lr: cosine(0.1, { steps: 9 }) }), {}, 'numbers instead of schedules'],
   ['two rules', adam(), { groups: [{ match: 'b', rule: sgd() }] }, 'one rule: Adam'],
   [
     'a model without updated tensors',

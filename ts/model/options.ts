@@ -46,7 +46,7 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
    * tensor has one dimension.
    */
   readonly shapes?: Shapes<P>
-  /** Clips gradients per tensor, by the global norm and by value. By default, gradients are not clipped. */
+  /** Clips gradients per tensor, by the global norm and by value; no clipping by default. */
   readonly clip?: Clip
   /** Whether each update also sets the user's `grads` to zero; false by default. */
   readonly zeroGrads?: boolean
@@ -70,7 +70,7 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
    */
   readonly onNonFinite?: 'propagate' | 'skip' | 'throw'
   /**
-   * The maximum number of consecutive skipped steps, ≥ 0; unlimited by default. A further skipped step throws a
+   * The maximum number of consecutive skipped steps, ≥ 0, unlimited by default. A further skipped step throws a
    * NonFiniteError.
    */
   readonly maxConsecutiveSkips?: number
@@ -89,8 +89,8 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
    */
   readonly instructionSet?: string
   /**
-   * The number of threads of the native engine, 1 to 256. The environment variable ANTIGRAD_THREADS also sets the
-   * number of threads. By default, the number of parameters decides, up to the number of cores. Results are
+   * The number of threads of the native engine, 1 to 256. By default, the number of parameters decides, up to the
+   * number of cores. The environment variable ANTIGRAD_THREADS also sets the number of threads. Results are
    * bit-identical for any number of threads.
    */
   readonly threads?: number

@@ -41,7 +41,7 @@ export const definition = defineDirection('adamw', {
 export interface AdamW extends RuleOf<typeof definition> {}
 
 /**
- * AdamW (Loshchilov and Hutter, 2019, algorithm 2) is Adam with weight decay that is not part of the gradient: θ ← (1 −
+ * AdamW (Loshchilov and Hutter, 2019, algorithm 2) is Adam whose weight decay is not part of the gradient: θ ← (1 −
  * η·λ)·θ − η·m̂/(√v̂ + ε).
  *
  * The essay adds λ'·‖θ‖² to the loss. The gradient of this term is 2·λ'·θ, so pass `weightDecay: 2·λ'`. The defaults
