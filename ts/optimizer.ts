@@ -246,12 +246,12 @@ export class Optimizer<
    * `accumulate` needs further batches, or if `onNonFinite` skips the update. `lastStep.reason` then contains the
    * reason.
    * @throws TensorError if a gradient has a wrong name, type or length. OptionError if a schedule returns a value
-   * outside its option's range, or if a rule needs gradients at `gradientPoint()` and `gradientPoint()` was not called
-   * since the last update. NonFiniteError if `onNonFinite` or `maxConsecutiveSkips` requires an error. BusyError if a
-   * getter or schedule calls this optimizer during the step. All of these errors leave the optimizer unchanged.
-   * EngineError if the engine failed because of a bug in antigrad. After the failure of an engine, this optimizer is
-   * unusable: every call that changes or saves the optimizer throws the same error. Other optimizers still work after
-   * the failure.
+   * outside its option's range. OptionError also if a rule needs gradients at `gradientPoint()`, and `gradientPoint()`
+   * was not called since the last update. NonFiniteError if `onNonFinite` or `maxConsecutiveSkips` requires an error.
+   * BusyError if a getter or schedule calls this optimizer during the step. All of these errors leave the optimizer
+   * unchanged. EngineError if the engine failed because of a bug in antigrad. After the failure of an engine, this
+   * optimizer is unusable: every call that changes or saves the optimizer throws the same error. Other optimizers still
+   * work after the failure.
    */
   step(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): boolean {
     const steps = this.#steps
@@ -447,9 +447,9 @@ export class Optimizer<
   }
 
   /**
-   * The points at which the next gradients must be computed, in the structure of the parameters: θ + α·v for Nesterov's
-   * shifted form, y for Schedule-Free rules, and `params` for all other rules. Each call computes the points again, and
-   * writes the points to the same views.
+   * The points at which the next gradients must be computed, in the structure of the parameters. The points are θ + α·v
+   * for Nesterov's shifted form, y for Schedule-Free rules, and `params` for all other rules. Each call computes the
+   * points again, and writes the points to the same views.
    */
   gradientPoint(): Views<P> {
     this.#checkFree('gradientPoint')

@@ -40,7 +40,7 @@ export interface MatrixTensor<K extends Kernel> {
 }
 
 /**
- * The scratch arrays that a kernel needs for a tensor: their lengths by name, with elements in the tensor's dtype or in
+ * The lengths of the scratch arrays that a kernel needs for a tensor, by name. Elements have the tensor's dtype or are
  * float64.
  */
 export type ScratchSizes = (shape: Matrix) => Readonly<Record<string, number | { readonly float64: number }>>

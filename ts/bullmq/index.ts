@@ -109,7 +109,7 @@ const hand = new URL('../chunks/worker-process.js', import.meta.url)
 
 /**
  * Computes the chunks of a plan, together with other runs, until the store contains all results. Runs can join and
- * leave at any time: each run adds the missing chunks to the queue, and BullMQ reassigns a chunk whose worker is lost.
+ * leave at any time. Each run adds the missing chunks to the queue, and BullMQ reassigns a chunk whose worker is lost.
  * Chunks are computed in separate processes, so that this process can renew the locks of the jobs with every engine.
  *
  * @param plan a plan, as JSON text or as the parsed object (see `readPlan`)

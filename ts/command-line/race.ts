@@ -163,8 +163,8 @@ const objective = rosenbrock()
  * Runs the race.
  *
  * @param onProgress called with the name of the next rule
- * @param onFinish called with each path on the first engine (alternating x and y, from the starting point on), whose
- * memory the next rule reuses
+ * @param onFinish called with each path on the first engine: alternating x and y, from the starting point on; the next
+ * rule reuses the memory of the path
  * @throws OptionError if a rule does not have an option or does not accept its value, or if `maxIterations` is too
  * large; EngineError if an engine cannot run
  */

@@ -55,8 +55,8 @@ function compile(name: string, declared: ResolvedRuleDefinition, text: string): 
   })
   const constantsAt = row[layout.ROW_POSITIONS.constants] + PIPELINE
   const states = Object.entries(state)
-  // The rule is registered under a name that no rule can have, because two custom rules may have the same name and
-  // different equations.
+  // Two custom rules may have the same name and different equations. The rule is therefore registered under a name that
+  // no rule can have.
   const definition = define('a rule of equations', {
     options: makeOptionTable(name, declared),
     kernels,

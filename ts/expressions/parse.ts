@@ -36,8 +36,7 @@ const infix: Readonly<Record<string, readonly [binding: number, takes: OperatorK
 const CONDITIONAL = 1
 const COMPARISON = 4
 /**
- * The precedence of a unary sign is higher than the precedence of a product and lower than the precedence of a power,
- * so −x² is −(x²).
+ * The precedence of a unary sign is between the precedences of a product and of a power, so −x² is −(x²).
  */
 const UNARY_PRECEDENCE = 7
 

@@ -175,8 +175,8 @@ export function placeSteps(
 ): Instruction[] {
   return order.map(({ number, code, operands }, step) => {
     const from = operands.map((operand) => places.get(operand) as number)
-    // The result may use the slot of an operand that is not needed later, because each element is read before the
-    // element is written.
+    // The result may use the slot of an operand that is not needed later, because elements are read before they are
+    // written.
     for (const operand of new Set(operands)) {
       if (lastUse.get(operand) === step) slots.free(places.get(operand) as number)
     }

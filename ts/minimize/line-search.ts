@@ -36,8 +36,8 @@ const BRACKET_MARGIN = 0.1
  * equation 3.59. Growth factors and margins are the same as in Torch's `strong_wolfe`. If no trial satisfies the
  * conditions, the trial with the lowest value is returned, or `start` if no trial is lower.
  *
- * Close to a minimum, values differ only by rounding: a value within the noise of F(0) is accepted, and slopes decide
- * (Hager and Zhang, 2005, section 2).
+ * Close to a minimum, values differ only by rounding. A value within the noise of F(0) is therefore accepted, and
+ * slopes decide (Hager and Zhang, 2005, section 2).
  *
  * @param start the trial at t = 0, with a negative slope
  * @param at evaluates a trial at t > 0

@@ -206,7 +206,7 @@ export class Model {
 
   /**
    * Computes the values that are derived from the tensors and their rules. The derived values are computed at the next
-   * step instead of at each change, because a program may make thousands of changes between two steps.
+   * step. A program may make thousands of changes between two steps.
    */
   settle(): void {
     if (this.#isSettled) return

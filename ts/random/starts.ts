@@ -128,13 +128,13 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
 }
 
 /**
- * Starting points from the Sobol sequence (1967) with the direction numbers of Joe and Kuo (2008): low discrepancy in
- * the box and in each pair of parameters. A larger `count` adds points to the sequence without changing the first
- * points. Use a power of two as `count`, and do not drop the first point. Otherwise, the halves, quarters and smaller
- * parts of a range contain unequal numbers of points (Owen, 2020, On dropping the first Sobol' point).
+ * Starting points from the Sobol sequence (1967) with the direction numbers of Joe and Kuo (2008). The points have low
+ * discrepancy in the box and in each pair of parameters. A larger `count` adds points to the sequence without changing
+ * the first points. Use a power of two as `count`, and do not drop the first point. Otherwise, the halves, quarters and
+ * smaller parts of a range contain unequal numbers of points (Owen, 2020, On dropping the first Sobol' point).
  *
- * Without a seed, the first point is the lower corner of the box. A seed applies a random digital shift to all points,
- * which keeps the discrepancy low and makes each point uniform in the box. Each coordinate has 32 bits before the
+ * Without a seed, the first point is the lower corner of the box. A seed applies a random digital shift to all points.
+ * The shift keeps the discrepancy low and makes each point uniform in the box. Each coordinate has 32 bits before the
  * scaling to the range.
  *
  * @param box ranges by parameter, as for `gridStarts`; at most 40 parameters

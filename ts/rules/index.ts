@@ -16,8 +16,8 @@
  *   counters on which the coefficients depend, such as the products of β₁ and β₂ (moments.ts).
  *
  * A step uses a rule as follows. `resolve` validates the user's rule, and `RuleInUse` (active-rule.ts) stores the
- * validated rule for a group of tensors. A step evaluates the schedules (values.ts), writes the row of coefficients,
- * and lets the engine run the stages over the segments of the flat parameter array.
+ * validated rule for a group of tensors. A step evaluates the schedules (values.ts) and writes the row of coefficients.
+ * The engine then runs the stages over the segments of the flat parameter array.
  *
  * The following example is a minimal declaration. In the example, the kernel reads η from the coefficient `lr`, and the
  * pipeline multiplies θ by `decay`.

@@ -157,8 +157,8 @@ function otherRule(value: object): Option<object> {
 }
 
 /**
- * nesterov = 1−μ, or 0 without `nesterov`. a, b and c depend on the iteration. d = 1 − η·λ, rate = η·s, where `scale`
- * determines s.
+ * nesterov = 1−μ, or 0 without `nesterov`. The coefficients a, b and c depend on the iteration. d = 1 − η·λ, rate =
+ * η·s, where `scale` determines s.
  */
 export const definition = define('muon', {
   options: {

@@ -6,8 +6,8 @@
 import { cos } from '../functions/trigonometric.js'
 
 /**
- * Interpolates from a to b for p from 0 to 1. The result is never beyond b, because a p below 1 reduces the difference
- * b − a by at least as much as rounding can have increased the difference.
+ * Interpolates from a to b for p from 0 to 1. The result is never beyond b. A p below 1 reduces the difference b − a by
+ * at least as much as rounding can have increased the difference.
  */
 export const between = (a: number, b: number, p: number): number => (p >= 1 ? b : a + (b - a) * p)
 

@@ -53,8 +53,8 @@ interface RowParts {
 
 /**
  * A sparse gradient, made by {@link sparseRows}. A sparse gradient contains the gradients of some rows instead of all
- * rows. A structured clone of a sparse gradient is not a valid sparse gradient. To use a sparse gradient in a worker or
- * process, send `{ indices, values }` and call `sparseRows` in the worker or process.
+ * rows. A structured clone of a sparse gradient is not a valid sparse gradient. To use a sparse gradient in a worker,
+ * send `{ indices, values }` and call `sparseRows` in the worker.
  */
 export class SparseRows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>

@@ -59,7 +59,7 @@ const classes = new WeakMap<object, unknown>()
  *
  * @param tf the module, as in `import * as tf from '@tensorflow/tfjs'`
  * @param _imports `rules` and `schedules` that loaded models may contain and that the program does not call otherwise,
- * as in `Optimizer.load`; the names in this call import the functions
+ * as in `Optimizer.load`
  * @throws OptionError if `tf` is not TensorFlow.js
  * @example
  * const TfjsOptimizer = optimizerClass(tf)

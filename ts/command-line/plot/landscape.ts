@@ -32,8 +32,8 @@ const KNEE = 1e-2
 const SIZE = 241
 
 /**
- * The landscape of an objective in its `view`, which is enlarged if necessary to contain a point, usually the start of
- * the paths.
+ * The landscape of an objective in its `view`. If necessary, the view is enlarged to contain a point, usually the start
+ * of the paths.
  */
 export function landscape(objective: TestObjective, shown: Point = objective.start): Landscape {
   const minima = objective.minima(2).map(([x, y]): Point => [x, y])

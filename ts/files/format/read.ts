@@ -32,8 +32,9 @@ export interface TensorFile {
   /** Tensors by name, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /**
-   * Reads one tensor: F32, F16 and BF16 as a Float32Array, F64 as a Float64Array, integers as the corresponding typed
-   * array, BOOL as a Uint8Array of 0 and 1. If antigrad has written the file, the checksum is verified.
+   * Reads one tensor. F32, F16 and BF16 become a Float32Array, F64 becomes a Float64Array, and integers become the
+   * corresponding typed array. BOOL becomes a Uint8Array of 0 and 1. If antigrad has written the file, the checksum is
+   * verified.
    *
    * @throws FileError if the tensor does not exist, if its checksum differs, or if JavaScript has no typed array for
    * its dtype (in this case, use {@link bytes})

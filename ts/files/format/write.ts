@@ -21,7 +21,7 @@ export interface WritableTensor {
 }
 
 /**
- * Number of bytes per piece, and number of pieces: one piece is copied and its checksum is computed while the other
+ * Number of bytes per piece, and number of pieces. One piece is copied, and its checksum is computed, while all other
  * pieces are written.
  */
 const MAX_PIECE_BYTES = 1 << 20

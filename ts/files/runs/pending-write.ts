@@ -22,8 +22,8 @@ export class PendingWrite {
   #values: FloatArray
   #start = 0
   /**
-   * If only individual rows have been copied: the copies, the length of a row, and one bit per row, which is set if the
-   * row has been copied.
+   * If only individual rows have been copied: the copies, the length of a row, and one bit per row. The bits of copied
+   * rows are set.
    */
   #keptRows: KeptRows[] = []
   #width = 0

@@ -299,8 +299,8 @@ export class Batch {
   }
 
   /**
-   * Copies the data of a row-parallel batch: first the shared columns, one after the other, and then all other columns,
-   * run by run.
+   * Copies the data of a row-parallel batch. The shared columns come first, one after the other. All other columns
+   * follow, run by run.
    */
   *#fillRows(data: readonly DataColumn[], runs: Uint32Array): Slices<void> {
     const { shared } = this.shape

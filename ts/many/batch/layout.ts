@@ -8,8 +8,8 @@ import { type DataColumn, rowsInRun } from './data.js'
 const MAX_RUNS = 1 << 16
 const MAX_LANES = 4096
 /**
- * Maximum number of bytes of data that differ between runs, per batch and per cohort, unless a single vector of runs
- * exceeds the limit.
+ * Maximum number of bytes of data that differ between runs, per batch and per cohort. A single vector of runs may
+ * exceed the limit.
  */
 const MAX_DATA_BYTES = 1 << 26
 const CACHE_BYTES = 1 << 19

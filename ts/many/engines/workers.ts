@@ -146,7 +146,7 @@ class WorkerThread {
   }
 
   /**
-   * Takes a returned buffer with at least this many bytes, because the allocation of a new buffer takes more time than
+   * Takes a returned buffer with at least this many bytes. The allocation of a new buffer would take more time than
    * filling a buffer.
    *
    * @throws MemoryError if no memory is available
