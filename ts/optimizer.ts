@@ -248,10 +248,10 @@ export class Optimizer<
    * @throws TensorError if a gradient has a wrong name, type or length. OptionError if a schedule returns a value
    * outside its option's range. OptionError also if a rule needs gradients at `gradientPoint()`, and `gradientPoint()`
    * was not called since the last update. NonFiniteError if `onNonFinite` or `maxConsecutiveSkips` requires an error.
-   * BusyError if a getter or schedule calls this optimizer during the step. All of these errors leave the optimizer
-   * unchanged. EngineError if the engine failed because of a bug in antigrad. After the failure of an engine, this
-   * optimizer is unusable: every call that changes or saves the optimizer throws the same error. Other optimizers still
-   * work after the failure.
+   * BusyError if a getter or schedule calls this optimizer during the step. Every error except EngineError leaves the
+   * optimizer unchanged. EngineError if the engine failed because of a bug in antigrad. After the failure of an engine,
+   * this optimizer is unusable: every call that changes or saves the optimizer throws the same error. Other optimizers
+   * still work after the failure.
    */
   step(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): boolean {
     const steps = this.#steps
@@ -356,7 +356,7 @@ export class Optimizer<
    * @throws OptionError if the match is invalid, or if an option is out of range or unknown to a rule that the call
    * changes. OptionError also if an option would change the state arrays, the kernels or the initial state (amsgrad,
    * cautious, grams, momentum from or to 0, Nesterov's form, initialAccumulator). TensorError if the match selects no
-   * tensor. BusyError during a step. All of these errors leave the optimizer unchanged.
+   * tensor. BusyError during a step. Every error leaves the optimizer unchanged.
    */
   set(options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | RuleByName<N>>): void
@@ -404,8 +404,8 @@ export class Optimizer<
    *
    * @param options `shapes` of the new tensors, and `groups` that are appended for these and later tensors
    * @returns this optimizer, typed with the new tensors
-   * @throws the errors of the constructor, TensorError if a name already exists, BusyError during a step. All of these
-   * errors leave the optimizer unchanged.
+   * @throws the errors of the constructor, TensorError if a name already exists, BusyError during a step. Every error
+   * leaves the optimizer unchanged.
    */
   add<const Q>(
     params: Q & Params,
@@ -469,7 +469,7 @@ export class Optimizer<
    * gradients in `grads`, the engine, or the number of threads.
    *
    * @throws OptionError if a rule has a function as a schedule (the message names the option), MemoryError if the
-   * copies cannot be allocated, BusyError during a step. After these errors, the optimizer stays usable.
+   * copies cannot be allocated, BusyError during a step. The optimizer stays usable after every error.
    */
   save(): SavedRun {
     return saveWith(this, copyArray)
@@ -516,8 +516,8 @@ export class Optimizer<
    * @param options `partial: true` restores matching tensors and skips all other tensors; all other options are the
    * options of `load`
    * @returns the differences that are the reason for skipped tensors; empty unless `partial` is true
-   * @throws CheckpointError with all differences of names, shapes, dtypes and rules, BusyError during a step. All of
-   * these errors leave the optimizer unchanged.
+   * @throws CheckpointError with all differences of names, shapes, dtypes and rules, BusyError during a step. Every
+   * error leaves the optimizer unchanged.
    */
   restore(
     saved: SavedRun,

@@ -42,7 +42,7 @@ export function readEngineRequest(options: {
   return { requested, forced: { instructionSet, threads: requestedThreads(options.threads) } }
 }
 
-/** The engine that the option requests. Without the option, the engine that the environment variable requests. */
+/** The engine that the option or the environment variable requests. The option takes precedence. */
 export function requestedEngine(option: unknown): RequestedEngine | null {
   const [name, by] = readOptionOrVariable(option, 'the option engine', 'ANTIGRAD_ENGINE')
   if (name === undefined) return null
@@ -53,8 +53,7 @@ export function requestedEngine(option: unknown): RequestedEngine | null {
 }
 
 /**
- * The number of threads that the option requests. Without the option, the number that the environment variable
- * requests.
+ * The number of threads that the option or the environment variable requests. The option takes precedence.
  */
 export function requestedThreads(option: unknown): number | undefined {
   const [given, by] = readOptionOrVariable(option, 'threads', 'ANTIGRAD_THREADS')

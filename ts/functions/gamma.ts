@@ -52,7 +52,7 @@ const HALF_LOG_LOW = -3.8782941580672414e-17
 
 /** Arguments below this limit are shifted by 10 into the range of the series. */
 const SHIFT = 10
-/** x·(x + 9) plus these numbers are the products of x + j and x + 9 − j. */
+/** Numbers whose sums with x·(x + 9) are the products of x + j and x + 9 − j. */
 const PRODUCTS = [0, 8, 14, 18, 20]
 /** Below this limit, 2⁻⁶⁰, only the pole at 0 matters. */
 const TINY = powerOfTwo(-60)

@@ -51,7 +51,7 @@ export interface MinimizeManyOptions<D = PerRunData> {
   readonly instructionSet?: string
   /**
    * Count of threads of the native engine, or count of workers. The default is the count of cores. The results do not
-   * depend on this count.
+   * depend on the count of threads or workers.
    */
   readonly threads?: number
   /** Runs the WebAssembly engine on workers in browsers. The value is the result of `workers()`. */

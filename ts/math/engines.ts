@@ -198,9 +198,9 @@ export interface ChosenEngine {
 /**
  * Chooses the engine that applies the functions to arrays, for all later calls in this program. Results do not depend
  * on the engine, because the results of all engines are bit-identical. If the program never calls `chooseEngine`, the
- * first function call with an array chooses the engine. This engine is the engine in the environment variable
- * ANTIGRAD_ENGINE, or the first available engine. Arrays of fewer than 64 numbers are computed in TypeScript, unless
- * the engine is forced.
+ * first function call with an array chooses the engine. The environment variable ANTIGRAD_ENGINE, or else the first
+ * available engine, is then decisive. Arrays of fewer than 64 numbers are computed in TypeScript, unless the engine is
+ * forced.
  *
  * @returns the engine, and the reasons for its choice
  * @throws OptionError if an option is invalid

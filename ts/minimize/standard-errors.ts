@@ -90,8 +90,8 @@ const MAX_DISTANCE_IN_ERRORS = 0.01
  *
  * @param objective the minimized objective
  * @param x the point, as in the result's `x`; copied and converted to float64
- * @throws OptionError for invalid arguments. If the Hessian is not positive definite, `reason` in the result states
- * this.
+ * @throws OptionError for invalid arguments. If the Hessian is not positive definite, `reason` in the result explains
+ * the problem.
  * @example
  * const objective = expression('(y - a*exp(-b*t))^2').with({ t, y })
  * const { x } = minimize(objective, [1, 1], lbfgs())

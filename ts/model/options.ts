@@ -51,8 +51,8 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
   /** Whether each update also sets the user's `grads` to zero; false by default. */
   readonly zeroGrads?: boolean
   /**
-   * The number of `step` calls per update, at least 1. Default: 1. The update uses the mean of the gradients of these
-   * calls. All calls except the last call return false. If a batch has no gradient for a tensor, the gradient counts as
+   * The number of `step` calls per update, at least 1. Default: 1. The update uses the mean gradient of all its calls.
+   * All calls except the last call return false. If a batch has no gradient for a tensor, the gradient counts as
    * 0. A tensor that has no gradient in any batch is skipped.
    */
   readonly accumulate?: number | Accumulation
@@ -81,7 +81,7 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
   readonly recordNorms?: boolean
   /**
    * Forces an engine by name. The environment variable ANTIGRAD_ENGINE also forces an engine. By default, the number of
-   * parameters decides.
+   * parameters determines the engine.
    */
   readonly engine?: EngineName
   /**
@@ -89,9 +89,9 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
    */
   readonly instructionSet?: string
   /**
-   * The number of threads of the native engine, 1 to 256. By default, the number of parameters decides, up to the
-   * number of cores. The environment variable ANTIGRAD_THREADS also sets the number of threads. Results are
-   * bit-identical for any number of threads.
+   * The number of threads of the native engine, 1 to 256. By default, the number of parameters determines the number of
+   * threads, up to the number of cores. The environment variable ANTIGRAD_THREADS also sets the number of threads.
+   * Results are bit-identical for any number of threads.
    */
   readonly threads?: number
 }

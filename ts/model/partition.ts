@@ -131,7 +131,7 @@ export class Partition {
   /** The coefficients of passes over all tensors. */
   readonly planeRow: Float64Array
   readonly #settings: PartitionSettings
-  /** The progress of averaging, which these tensors share. */
+  /** The progress of averaging, which the tensors of the partition share. */
   readonly averaged: AverageProgress = { count: 0, product: 1 }
 
   /**

@@ -1,6 +1,6 @@
 /**
- * Suggestions for misspelled or unknown option names. Node and development bundles include these suggestions.
- * Production bundles omit the suggestions to stay small. Messages then list only the valid names.
+ * Suggestions for misspelled or unknown option names. Node and development bundles include the suggestions. Production
+ * bundles omit the suggestions to stay small. Messages then list only the valid names.
  */
 
 /**

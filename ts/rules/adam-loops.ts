@@ -54,7 +54,7 @@ type AdamKernels = readonly [typeof AdamKernel, typeof AmsGradKernel, typeof Ada
 
 /**
  * The kernels of Adam and AdamW. The type includes the kernel for `perRow`, because the types of the state need this
- * kernel. The program may not import the kernel.
+ * kernel. A program need not import the kernel.
  */
 export const kernels = [
   kernel(AdamKernel, AdamLoop),

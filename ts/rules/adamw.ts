@@ -44,8 +44,8 @@ export interface AdamW extends RuleOf<typeof definition> {}
  * AdamW (Loshchilov and Hutter, 2019, algorithm 2) is Adam whose weight decay is not part of the gradient: θ ← (1 −
  * η·λ)·θ − η·m̂/(√v̂ + ε).
  *
- * The essay adds λ'·‖θ‖² to the loss. The gradient of this term is 2·λ'·θ, so pass `weightDecay: 2·λ'`. The defaults
- * are PyTorch's defaults. `adamw.optax` uses Optax's λ of 1e-4.
+ * The essay adds λ'·‖θ‖² to the loss. The gradient of λ'·‖θ‖² is 2·λ'·θ, so pass `weightDecay: 2·λ'`. The defaults are
+ * PyTorch's defaults. `adamw.optax` uses Optax's λ of 1e-4.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError if an option is unknown or out of its range

@@ -21,7 +21,7 @@ export type Rule = BuiltInRule | DelayedStart<BuiltInRule>
 export type CustomRule = EquationRule | DelayedStart<EquationRule>
 
 /**
- * A union of the types of the rules with the given names. TypeScript infers this type for an array of several rules.
+ * A union of the types of the rules with the given names, which TypeScript infers for an array of several rules.
  */
 export type RuleByName<N extends Rule['name']> = Extract<Rule, { readonly name: N }>
 

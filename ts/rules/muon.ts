@@ -69,7 +69,7 @@ const squares = ([rows, columns]: Matrix) => {
 
 /**
  * X = u/max(√Σu², ε), transposed if u has more rows than columns. Each iteration computes P = X·Xᵀ, Q = c·(P·P) + b·P,
- * X' = Q·X + a·X, each sum with k ascending. Finally u = X.
+ * X' = Q·X + a·X, each sum with k ascending. After the last iteration, u = X.
  */
 const NewtonSchulzLoop = twice(
   (f): MatrixLoopOf<typeof NewtonSchulzKernel, typeof squares> =>

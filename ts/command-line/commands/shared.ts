@@ -19,7 +19,7 @@ export function choice(flags: string, description: string, names: readonly strin
   })
 }
 
-/** Fails without a required option. (Commander's own check would hide its message about a misspelled option.) */
+/** Fails without a required option. (Commander's check would hide the message about a misspelled option.) */
 export function checkGiven(command: Command, flags: string, value: unknown): void {
   if (value === undefined) command.error(`error: required option '${flags}' not specified`)
 }

@@ -55,8 +55,8 @@ const KEYS = { version: `${KEY_PREFIX}version`, run: `${KEY_PREFIX}run` }
 
 /**
  * Writes an optimizer as a safetensors file. The file contains the state at the time of the call. The optimizer can
- * continue during the call. The file appears under its name when the file is complete on disk. Until then, a previous
- * file with this name stays. Writing needs 4 MiB of additional memory. If a call such as `step`, `restore` or
+ * continue during the call. The file appears under its name when the file is complete on disk. A previous file stays
+ * until the new file is complete. Writing needs 4 MiB of additional memory. If a call such as `step`, `restore` or
  * `appendRows` changes the optimizer during the write, unwritten values are copied first. Until the promise resolves,
  * do not write to `params` or `state` directly.
  *

@@ -75,8 +75,8 @@ async function resolveTarget(path: string): Promise<{ readonly path: string; rea
 }
 
 /**
- * Opens a file for writing under a temporary name. The file gets its final name when the file is complete on disk.
- * Until then, a previous file with the final name stays.
+ * Opens a file for writing under a temporary name. The file gets its final name when the file is complete on disk. A
+ * previous file stays until the new file is complete.
  *
  * @throws FileError if the path exists but is not a regular file
  */
