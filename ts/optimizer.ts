@@ -67,13 +67,11 @@ export interface RestoreOptions {
     | ReadonlyMap<string, string>
     | ((name: string) => string)
   /**
-   * Rule functions that the program never calls, such as `[adamw]`. Without this option, a bundle would omit these
-   * functions.
+   * Rule functions that the program never calls, such as `[adamw]`. Listed functions become part of a bundle.
    */
   readonly rules?: readonly ((...options: never) => Rule | CustomRule)[]
   /**
-   * Schedule functions that the program never calls, such as `[cosine]`. Without this option, a bundle would omit
-   * these functions.
+   * Schedule functions that the program never calls, such as `[cosine]`. Listed functions become part of a bundle.
    */
   readonly schedules?: readonly ((...options: never) => Schedule)[]
 }

@@ -428,8 +428,8 @@ const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple)
 const modulo = (x: number, period: number): number => ((x % period) + period) % period
 
 /**
- * The distance between the start addresses of two planes, modulo the period. With this distance, the planes do not
- * collide. The distance is 0 for small arenas.
+ * The distance between the start addresses of two planes, modulo the period. The distance avoids collisions between the
+ * planes, and is 0 for small arenas.
  */
 function staggered(bytes: number, planes: number): number {
   return bytes * planes <= ADDRESS_PERIOD ? 0 : roundUp(ADDRESS_PERIOD / planes, layout.LINE)

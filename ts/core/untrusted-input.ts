@@ -31,7 +31,7 @@ export function omitUndefined<T>(record: Readonly<Record<string, T | undefined>>
 
 /**
  * Returns the own properties of an object, each read once; properties of Object.prototype are not included. Arrays,
- * typed arrays and `String` objects may have billions of elements. For these objects, the result has only a property
+ * typed arrays and `String` objects may have billions of elements. The result for an indexed object has only a property
  * `0`, which no reader accepts.
  */
 export function ownProperties(value: object): Record<string, unknown> {

@@ -36,7 +36,7 @@ function computeAngle(n: number, nLow: number, d: number, dLow: number, isObtuse
   const product = u * denominator
   const missing = numerator - product - productError(u, denominator, product)
   const low = (missing + (numeratorLow - u * denominatorLow)) / denominator
-  // With these small quotients, the error of the product underflows and is ignored.
+  // If the quotient is this small, the error of the product underflows and is ignored.
   const rest = u + (remainder(u, at) + (quotient < SMALL ? 0 : low))
   const base = bases[at]
   if (!isObtuse) return base + rest

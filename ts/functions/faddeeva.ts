@@ -2,8 +2,8 @@
  * The Faddeeva function w(z) = e^(−z²)·erfc(−i·z) for z = x + i·y with y ≥ 0, in float64. This file computes the real
  * part, which defines the Voigt profile, and the derivatives of the real part.
  *
- * w is i/π·∫ e^(−t²)/(z − t). The trapezoidal rule computes the integral. Two grids exist, and the rule uses the grid
- * that is farther from x. The contribution of the pole close to the axis is added (Hunter and Regan, 1972; Al Azah and
+ * w is i/π·∫ e^(−t²)/(z − t). The trapezoidal rule computes the integral on one of two grids, namely the grid that is
+ * farther from x. The contribution of the pole close to the axis is added (Hunter and Regan, 1972; Al Azah and
  * Chandler-Wilde, 2021). For the real part, all terms of the sum have the same sign. Therefore no digits cancel, even
  * if y is tiny.
  */

@@ -10,7 +10,7 @@ const texts: Readonly<Record<ObjectiveName, string>> = {
   booth: '(x + 2*y - 7)^2 + (2*x + y - 5)^2',
   rastrigin: '(10 + x^2 - 10*cos(2*pi*x)) + (10 + y^2 - 10*cos(2*pi*y))',
   styblinskiTang: '((x^4 - 16*x^2 + 5*x) + (y^4 - 16*y^2 + 5*y))/2',
-  // Without this condition, the slope of the root would be infinite at 0.
+  // The condition avoids the infinite slope of the root at 0.
   ackley:
     '20 - 20*exp(-0.2*((x^2 + y^2)/2 == 0 ? 0 : sqrt((x^2 + y^2)/2)))' +
     ' + (exp(1) - exp((cos(2*pi*x) + cos(2*pi*y))/2))',

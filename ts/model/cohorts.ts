@@ -42,7 +42,10 @@ interface RuleCohort {
   /** The index of the coefficient row, and the coefficient row itself. */
   row: number
   numbers: Float64Array
-  /** The state for which the row and the segments were last written. Both are rewritten only if this state changes. */
+  /**
+   * The state for which the row and the segments were last written. The row and the segments are rewritten only if the
+   * state changes.
+   */
   version: number
   scale: number
   flags: number

@@ -3,7 +3,7 @@ import { isObject } from '../core/untrusted-input.js'
 
 /**
  * A function to minimize: the value F(x), and its gradient. The gradient fills `out`, an array as long as x, and
- * returns nothing. (A return type of `void` alone would allow returning the array.) Both functions must not keep or
+ * returns nothing. (A return type of `void` alone would allow returning the array.) The functions must not keep or
  * change x, because x is the optimizer's memory.
  */
 export interface Objective {

@@ -29,8 +29,8 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
   point?(rule: ValuesOf<O>): K[number] | undefined
   /**
    * Whether a step throws an error unless `gradientPoint()` was called before the step. A rule that requires
-   * `gradientPoint()` keeps a second sequence in addition to the parameters. Such a rule supports neither a delayed
-   * start nor lookahead.
+   * `gradientPoint()` keeps a second sequence in addition to the parameters, and supports neither a delayed start nor
+   * lookahead.
    */
   readonly wantsPoint?: boolean
   /** Initial values of the rule's counter fields, in addition to t. */

@@ -133,11 +133,11 @@ export interface Sm3 extends RuleOf<typeof definition> {}
 
 /**
  * SM3-II (Anil, Gupta, Koren and Singer, 2019) is Adagrad with little memory. The rule stores only the largest ν of
- * each row and column of a matrix, where ν = min(rᵢ, cⱼ) + g². Then u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ − η·m. A
- * tensor with two or more dimensions is a matrix. The rows of the matrix are the first dimension, and the columns are
- * the product of all other dimensions. For a vector, or a tensor without a shape in `shapes`, all values of ν are
- * stored. The defaults are Optax's defaults. Optax stores one number per index of each dimension. For matrices, Optax
- * and antigrad store the same state.
+ * each row and column of a matrix, where ν = min(rᵢ, cⱼ) + g². The update is u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ
+ * − η·m. A tensor with two or more dimensions is a matrix. The rows of the matrix are the first dimension, and the
+ * columns are the product of all other dimensions. For a vector, or a tensor without a shape in `shapes`, all values of
+ * ν are stored. The defaults are Optax's defaults. Optax stores one number per index of each dimension. For matrices,
+ * Optax and antigrad store the same state.
  *
  * State: r and c, or v; if momentum is used, also m.
  * @throws OptionError if an option is unknown or out of its range

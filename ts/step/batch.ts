@@ -7,7 +7,7 @@ import { areFinite, gradientNorm } from './norms.js'
 import { makeStage, type Phase, type Progress } from './progress.js'
 
 /**
- * The phases that accumulate the gradients of a batch. These phases end the step, unless the batch is the last batch of
+ * The phases that accumulate the gradients of a batch. The phases end the step, unless the batch is the last batch of
  * an update. If each batch is an update, the list of phases is empty.
  */
 export function accumulateBatch({ model, around }: Progress): readonly Phase[] {

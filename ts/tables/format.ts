@@ -6,7 +6,7 @@ export interface Format extends CsvSyntax {
   readonly decimal: Decimal
   /** Whether the sign that is not the decimal sign (comma or point) can separate groups of thousands. */
   readonly isGrouped: boolean
-  /** Whether each row is a JSON object. For such rows, all other properties of the format are unused. */
+  /** Whether each row is a JSON object, so that all other properties of the format are unused. */
   readonly isJson?: true | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Types of the used parts of TensorFlow.js. These types do not require an installation of TensorFlow.js. */
+/** Types of the used parts of TensorFlow.js, which do not require an installation of TensorFlow.js. */
 
 export interface TfjsTensor {
   readonly shape: number[]

@@ -33,7 +33,7 @@ export interface WorkerInit {
 export interface ChunkReply {
   readonly outcome?: StoreOutcome
   readonly failed?: string
-  /** Whether the error concerns the result store. In this case, no chunk can be stored. */
+  /** Whether the error concerns the result store. If the store fails, no chunk can be stored. */
   readonly isStore?: boolean
 }
 

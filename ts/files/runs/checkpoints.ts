@@ -91,8 +91,8 @@ const fileName = (number: number, step: number) =>
  *
  * The process may be killed at any moment, because an intact file is removed only after the new file is on the disk.
  *
- * @typeParam Extra type of `extra`. `latest` does not check this type, although another program may have written the
- * file.
+ * @typeParam Extra type of `extra`. `latest` does not check the type of `extra`, although another program may have
+ * written the file.
  * @throws OptionError if an option is invalid; always in browsers, which have no folders
  */
 export function checkpoints<Extra = JsonValue>(

@@ -362,7 +362,7 @@ function computeLayout(shape: BatchShape) {
   const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
   const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
   const inLanes = inVectors(each)
-  // With this padding, rows start in different cache sets, so that rows do not evict each other.
+  // Padding makes rows start in different cache sets, so that rows do not evict each other.
   const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
   const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
   const parameters = value.parameters.length

@@ -199,7 +199,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
         step(t, rowsOf[k], box)
         change = 0
         for (let p = 0; p < parameters; p++) change = Math.max(change, Math.abs(f(theta[p] - before[p])))
-        // Most updates are not short and not the last update. For these updates, no function that may pause is called.
+        // Most updates are not short and not the last update, and call no function that may pause.
         if (change < Infinity && !isShort(t, change) && t < maxUpdates) began[BATCH_SHORT.since] = 0
         else reason = yield* judge(t, change, rowsOf[k], began, box)
         if (spending.isDue(operations)) yield
