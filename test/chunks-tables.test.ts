@@ -137,7 +137,9 @@ describe.each(['ndjson', 'safetensors'])('the table file wells.%s', (kind) => {
     expect(await runChunk(plan, 0, options)).toMatchObject({ outcome: 'stored' })
     await expect(runChunk(plan, 4, options)).rejects.toThrow(DataError)
     writeFileSync(at(`changed.${kind}`), bytes.subarray(1))
-    await expect(runChunk(plan, 0, options)).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
+    await expect(runChunk(plan, 0, options)).rejects.toThrow(
+      /expected \d+ bytes, the size stated in the plan, got \d+/,
+    )
   })
 
   test('is described by a plan file whose fields are all validated', async () => {
@@ -183,7 +185,7 @@ describe.each(['ndjson', 'safetensors'])('the table file wells.%s', (kind) => {
 
 describe('an NDJSON table', () => {
   test.each([
-    ['{"well":1,"t":0}\n', /--y: expected a name in rows.ndjson: "well", "t", got "y"/],
+    ['{"well":1,"t":0}\n', /--y: expected one of the names in rows.ndjson: "well", "t", got "y"/],
     ['{"well":1,"t":0,"y":1}\n{"well":1,"t":\n', /line 2: expected an object in JSON, got /],
     ['{"well":1,"t":0,"y":1}\n[1,2,3]\n', /line 2: expected an object in JSON, got \[1,2,3\]/],
     ['{"well":1,"t":0,"y":1}\n7\n', /line 2: expected an object/],
@@ -195,7 +197,7 @@ describe('an NDJSON table', () => {
     ['{"well":1,"t":0,"y":[1]}\n', /line 1: y is an object or an array/],
     ['{"well":12345678901234567890,"t":0,"y":1}\n', /line 1: well has more digits than a number can hold/],
     ['{"well":"","t":0,"y":1}\n', /line 1: well is empty/],
-    ['{"__proto__":{"y":1},"well":1,"t":0}\n', /--y: expected a name in rows.ndjson/],
+    ['{"__proto__":{"y":1},"well":1,"t":0}\n', /--y: expected one of the names in rows.ndjson/],
     [`{"well":1,"t":0,"y":1,"z":"${'x'.repeat(2 ** 25 + 2 ** 18)}"}\n`, /expected a row of at most 32 MiB/],
   ])('is refused if a row is invalid, case %#', (text, message) => {
     writeFileSync(at('rows.ndjson'), text)
@@ -233,10 +235,10 @@ describe('columns of binary tables', () => {
     const all = columns()
     const { y: _, ...others } = all
     expect(refused(safetensors(others))).toMatch(
-      /--y: expected a tensor of some.safetensors: "note", "well", "t", got "y"/,
+      /--y: expected one of the tensors in some.safetensors: "note", "well", "t", got "y"/,
     )
     expect(refused(safetensors({ ...all, y: F64([1]) }))).toMatch(
-      /expected \d+ values, as in the columns before/,
+      /expected \d+ values, as many as in the first column/,
     )
     expect(refused(safetensors({ ...all, well: F64(rows.map(({ well }) => well)) }))).toMatch(
       /--group: expected one of .*I64.*, got "well of F64"/,
@@ -248,7 +250,7 @@ describe('columns of binary tables', () => {
       /row 4: y is too large/,
     )
     const none = { y: F64([]), t: F64([]), well: { dtype: 'I64', values: new BigInt64Array(0) } }
-    expect(refused(safetensors(none))).toMatch(/some.safetensors: expected rows, got none/)
+    expect(refused(safetensors(none))).toMatch(/some.safetensors: expected at least one row, got none/)
     const whole = safetensors(all)
     for (const length of [0, 7, 8, 30, whole.length - 1]) {
       expect(refused(whole.subarray(0, length))).toMatch(/some.safetensors: (file|header): expected /)

@@ -217,7 +217,7 @@ describe('the command line', () => {
     ],
     [
       ['run', 'plan.json', '--store', 's', '--data', 'plan.json'],
-      /plan.json: expected \d+ bytes as the plan says/,
+      /plan.json: expected \d+ bytes, the size stated in the plan/,
     ],
   ])('refuses the arguments %j, and creates no file', (args, message) => {
     const { status, stdout, stderr } = run(...args)
@@ -431,7 +431,9 @@ describe('the data file of a plan', () => {
     await expect(runChunk(plan, 0, { store })).rejects.toThrow(DataError)
     expect(await runChunk(plan, 1, { store })).toMatchObject({ outcome: 'stored' })
     writeFileSync(at('changing.csv'), `${wells}more`)
-    await expect(runChunk(plan, 1, { store })).rejects.toThrow(/expected \d+ bytes as the plan says, got \d+/)
+    await expect(runChunk(plan, 1, { store })).rejects.toThrow(
+      /expected \d+ bytes, the size stated in the plan, got \d+/,
+    )
   })
 
   test('can be read by byte ranges from a URL, and the credentials appear in no message', async () => {

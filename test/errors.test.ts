@@ -172,7 +172,7 @@ describe('invalid parameters of an optimizer', () => {
       TensorError,
     )
     expect(error.message).toBe(
-      'params.deep.b: expected a Float32Array like w (one dtype per optimizer), got a Float64Array of length 1',
+      'params.deep.b: expected a Float32Array (the dtype of w), got a Float64Array of length 1',
     )
   })
 
@@ -423,7 +423,7 @@ describe('an optimizer refuses', () => {
 test('conversion of an optimizer to JSON throws an error', () => {
   const { message } = changesNothing((o) => JSON.stringify({ o }), OptionError, 'JSON.stringify')
   expect(message).toBe(
-    'JSON.stringify: expected what save() returns, by structuredClone or v8.serialize, got a whole optimizer',
+    'JSON.stringify: expected save() with structuredClone or v8.serialize, got a whole optimizer',
   )
 })
 

@@ -272,10 +272,10 @@ describe('the JSON output of antigrad fit', () => {
   test('is replaced by an error that mentions --x if no data column is named', () => {
     const model = 'a*exp(-b*t)'
     expect(run('decay.csv', model).stderr).toBe(
-      'antigrad: --x: expected names in the model: a, b, t (without --x it is x), got "x"\n',
+      'antigrad: --x: expected names that the model uses: a, b, t (the default of --x is x), got "x"\n',
     )
     expect(run('decay.csv --x q', model).stderr).toBe(
-      'antigrad: --x: expected names in the model: a, b, t, got "q"\n',
+      'antigrad: --x: expected names that the model uses: a, b, t, got "q"\n',
     )
   })
 
@@ -343,7 +343,7 @@ describe('the JSON output of antigrad fit', () => {
     }
     expect(lines('inhibited.csv --x s --x i --y rate', model)[0].values).toEqual(values)
     expect(run('inhibited.csv --x s --x k --y rate', model).stderr).toContain(
-      '--x: expected names in the model',
+      '--x: expected names that the model uses',
     )
   })
 
@@ -410,7 +410,7 @@ describe('input files of antigrad fit', () => {
     expect(status).toBe(2)
     expect(stderr.length).toBeLessThan(400)
     expect(stderr).toMatch(
-      /^antigrad: --x: expected a column of wide.csv: "c0", .* and 999,980 more, got "x"\n$/,
+      /^antigrad: --x: expected one of the columns of wide.csv: "c0", .* and 999,980 more, got "x"\n$/,
     )
   })
 
@@ -505,7 +505,7 @@ describe('table rows with invalid numbers', () => {
     write('some.csv', 'x,y\na,1\nb,2\n')
     const { status, stdout, stderr } = run('some.csv --drop-invalid', 'line')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
-    expect(stderr).toMatch(/line 2: .*\n.*line 3: .*\nantigrad: some.csv: there are no rows left to fit\n$/)
+    expect(stderr).toMatch(/line 2: .*\n.*line 3: .*\nantigrad: some.csv: no rows are left to fit\n$/)
   })
 })
 
@@ -516,9 +516,12 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
     ['x,y\n', 'expected rows below the header, got none'],
     ['x,y', 'expected rows below the header, got none'],
     ['1,2\n3,4\n', 'expected a header with names of columns, got "1", "2"'],
-    ['x;z\n1;2\n', '--y: expected a column of bad.csv: "x", "z", got "y"'],
-    ['x z\n1 2\n', '--y: expected a column of bad.csv: "x", "z", got "y"'],
-    ['x (s),x [ms],y\n1,2,3\n', '--x: expected a column of bad.csv: "x (s)", "x [ms]", "y", got "x"'],
+    ['x;z\n1;2\n', '--y: expected one of the columns of bad.csv: "x", "z", got "y"'],
+    ['x z\n1 2\n', '--y: expected one of the columns of bad.csv: "x", "z", got "y"'],
+    [
+      'x (s),x [ms],y\n1,2,3\n',
+      '--x: expected one of the columns of bad.csv: "x (s)", "x [ms]", "y", got "x"',
+    ],
     ['x,y,x\n1,2,3\n', '--x: expected a column name that occurs once in bad.csv, got "x"'],
     ['x,y\n1,2\n2,"3,5"\n', 'bad.csv: line 3: y is "3,5", not a number with a decimal point (--decimal ,)'],
     [
@@ -552,10 +555,14 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
     ['decay.csv --x t', null, "required option '--model <model>' not specified"],
     ['decay.csv --x t', 'a*exp(', 'expected a number, a name or ( at character 7'],
     ['decay.csv --x t', 'lime', '--model: expected an expression or one of line'],
-    ['decay.csv', MODEL, '--x: expected names in the model: a, b, t, c (without --x it is x), got "x"'],
-    ['decay.csv --x t --x t', MODEL, 'Expected each name once'],
+    [
+      'decay.csv',
+      MODEL,
+      '--x: expected names that the model uses: a, b, t, c (the default of --x is x), got "x"',
+    ],
+    ['decay.csv --x t --x t', MODEL, 'Expected distinct names'],
     ['decay.csv --x =t', MODEL, 'Expected a name, or name=column'],
-    ['decay.csv --x t --y z', MODEL, '--y: expected a column of decay.csv: "t", "y", "g", got "z"'],
+    ['decay.csv --x t --y z', MODEL, '--y: expected one of the columns of decay.csv: "t", "y", "g", got "z"'],
     ['decay.csv --x t --group z', MODEL, '--group: expected a column'],
     ['decay.csv --x t --shared b', MODEL, '--shared: expected --group as well'],
     [
@@ -568,7 +575,7 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
     [`decay.csv --x t --group g ${STARTS} --shared q`, MODEL, 'shared: expected names among'],
     ['decay.csv --x t --sigma y --weights y', MODEL, 'cannot be used with'],
     ['decay.csv --x t --start a=1,b', MODEL, '--start: expected a list such as a=1,b=0.5'],
-    ['decay.csv --x t --start a=1,a=2', MODEL, '--start: expected each name once'],
+    ['decay.csv --x t --start a=1,a=2', MODEL, '--start: expected distinct names'],
     ['decay.csv --x t --min a=NaN', MODEL, '--min: expected a list such as a=1,b=0.5'],
     [`decay.csv --x t ${STARTS} --max z=1`, MODEL, 'start: expected names among a, b, c, got "z"'],
     [`decay.csv --x t ${STARTS} --max a=1 --min a=2`, MODEL, 'start: a: expected min ≤ max'],
@@ -798,7 +805,7 @@ describe('the command-line option', () => {
   })
 
   test.each([
-    ['--start zz=1', '--start: expected names in one of the models'],
+    ['--start zz=1', '--start: expected names that one of the models uses'],
     ['--weights =1/f^2', '--compare: expected a column for sigma or weights'],
     ['--loss huber', '--compare: expected the loss squared or poisson'],
   ])('--compare with %s is refused', (args, message) => {
@@ -837,10 +844,10 @@ describe('the command-line option', () => {
 
   test.each([
     ['--derive half', 'Expected name=expression.'],
-    ['--derive q=b --derive q=a', 'Expected each name once.'],
+    ['--derive q=b --derive q=a', 'Expected distinct names.'],
     ['--derive q=zz*2', 'derive: q: expected parameters among a, b, c'],
     ['--derive a=b', 'derive: expected unused names'],
-    ['--expr a=2*b --min a=0', '--expr: expected no other option for a'],
+    ['--expr a=2*b --min a=0', '--expr: expected a parameter without start, limits or other options'],
     ['--positive zz', 'start: expected names among a, b, c'],
     ['--weights =1/g', 'weights: expected an expression of f, t'],
   ])('is refused with an error message: %s', (args, message) => {
@@ -1097,7 +1104,7 @@ describe('the plot of antigrad fit', () => {
     write('huge.csv', 'x,y\n-1e308,1\n0,2\n1e308,3\n')
     const { status, stderr } = run('huge.csv --plot huge.svg', 'line')
     expect(status).toBe(2)
-    expect(stderr).toContain('numbers from -1e+308 to 1e+308 are too far apart to draw')
+    expect(stderr).toContain('the numbers from -1e+308 to 1e+308 are too far apart to draw')
     expect(existsSync(join(folder, 'huge.svg'))).toBe(false)
   })
 

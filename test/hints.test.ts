@@ -225,7 +225,7 @@ describe('an error in the equations of a custom rule', () => {
     ['scalars: p', { scalars: { p: 1 } }],
   ])('is reported with a list of unused names: %s', (place, more) => {
     expect(rule('theta = theta - lr*g', more)).toBe(
-      `equations own: ${place}: expected a line that uses it, got none`,
+      `equations own: ${place}: expected a line that uses this name, got none`,
     )
   })
 
@@ -291,7 +291,7 @@ describe('an invalid objective', () => {
     }
     const later = (x: unknown, out: Anything) => Promise.resolve(gradient(x, out))
     expect(() => minimize(any({ value: () => 1, gradient: later }), [1], any(rule), quick)).toThrow(
-      'objective: gradient: expected all of out to be filled when it returns, got a Promise',
+      'objective: gradient: expected all of out to be filled synchronously, got a Promise',
     )
   })
 })

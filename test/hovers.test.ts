@@ -103,7 +103,7 @@ const options: readonly (readonly [name: string, details: RegExp])[] = [
 
 /** Functions, classes and methods, each with words of its description. */
 const functions: readonly (readonly [name: string, words: string])[] = [
-  ['Optimizer', 'Makes an optimizer of one model'],
+  ['Optimizer', 'Makes an optimizer for one model'],
   ['adamw', 'weight decay is not part of the gradient'],
   ['adam', 'Kingma'],
   ['sgd', 'SGD'],

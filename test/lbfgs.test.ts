@@ -301,7 +301,9 @@ describe('a call of minimize with lbfgs', () => {
     'refuses the option %s',
     (name) => {
       const run = (value: unknown) => minimize(bowl(), [1, 2], lbfgs(), { [name]: value } as Anything)
-      expect(refusal(() => run([[0, 1]]), 'options').message).toMatch(/others need a rule, not a method/)
+      expect(refusal(() => run([[0, 1]]), 'options').message).toMatch(
+        /other options need a rule instead of a method/,
+      )
       expect(run(undefined).reason).toBe('converged')
     },
   )

@@ -222,7 +222,7 @@ describe('invalid arguments of the module antigrad/math are refused:', () => {
     [() => exp(detached), 'x: expected a number, a Float32Array or a Float64Array, got a detached one'],
     [
       () => (exp as (...given: unknown[]) => unknown)(1, x),
-      'out: expected an array only if an argument is one, got a Float64Array of length 3',
+      'out: expected an array only if an argument is an array, got a Float64Array of length 3',
     ],
     [
       () => exp(x, new Float64Array(2)),

@@ -81,7 +81,7 @@ describe('the function readMetrics', () => {
     const names = lines(JSON.parse('{"step":1,"__proto__":2,"constructor":3}'), { step: 2 })
     expect(read(names).metrics.map(({ name }) => name)).toEqual(['__proto__', 'constructor'])
     expect(() => read(lines({ step: 1, loss: 2 }), { y: ['toString'] })).toThrow(
-      '--y: expected a column with numbers',
+      '--y: expected one of the columns with numbers',
     )
   })
 
@@ -99,19 +99,19 @@ describe('the function readMetrics', () => {
     ['an array', '{"a":1}\n[1]\n', {}, 'line 2: expected an object in JSON, got [1]'],
     ['NaN', '{"a":1}\n{"a":NaN}\n{"a":1}\n', {}, 'line 2: expected an object in JSON'],
     ['deep nesting', `${'['.repeat(1e6)}\n`, {}, 'line 1: expected an object in JSON'],
-    ['nothing', '', {}, 'expected a column with numbers besides step'],
-    ['only steps', lines({ step: 1 }), {}, 'expected a column with numbers besides step'],
+    ['nothing', '', {}, 'expected a numeric column other than step'],
+    ['only steps', lines({ step: 1 }), {}, 'expected a numeric column other than step'],
     [
       'strings',
       lines({ step: 1, loss: '2' }),
       { y: ['loss'] },
-      '--y: expected a column with numbers: "step", got "loss"',
+      '--y: expected one of the columns with numbers: "step", got "loss"',
     ],
     [
       'no such column',
       lines({ loss: 1 }),
       { x: 'epoch' },
-      '--x: expected a column with numbers: "loss", got "epoch"',
+      '--x: expected one of the columns with numbers: "loss", got "epoch"',
     ],
     [
       'a step that is missing',
@@ -163,7 +163,7 @@ describe('the function drawMetrics', () => {
     expect(curves(draw(decades(100, 10, 0, 1, -1, 3, 2), true))[0].map(({ length }) => length)).toEqual([
       4, 4, 4,
     ])
-    expect(() => draw(decades(-1, 0), true)).toThrow('no value is positive, as --log requires')
+    expect(() => draw(decades(-1, 0), true)).toThrow('--log requires at least one positive value')
   })
 
   test('interrupts a curve at null and at repeated steps of a resumed run', () => {

@@ -227,7 +227,7 @@ describe('a schedule', () => {
     }
     expect(() => adam({ lr: nested(100) })).not.toThrow()
     expect(() => adam({ lr: nested(1e5) })).toThrow(OptionError)
-    expect(() => warmup(nested(1e5), { steps: 1 })).toThrow('at most 100 schedules in one')
+    expect(() => warmup(nested(1e5), { steps: 1 })).toThrow('at most 100 nested schedules')
     const circle = { schedule: 'warmup', value: 1, steps: 1, from: null } as { value: Scheduled }
     circle.value = circle as Warmup
     expect(() => adam({ lr: circle as Warmup })).toThrow(OptionError)

@@ -826,7 +826,7 @@ describe('a schedule refuses', () => {
     expect(() => {
       for (let k = 0; k < 60; k++) wide = { schedule: 'chained', schedules: [wide, wide] } as Schedule
       sgd({ lr: wide })
-    }).toThrow('at most 100 schedules in one')
+    }).toThrow('at most 100 nested schedules')
   })
 })
 

@@ -211,7 +211,7 @@ describe('the function standardErrors refuses', () => {
       { kind: 'chi-squared', observations: 5 },
       /^observations: expected none with kind: 'chi-squared', got 5/,
     ],
-    [{ ...logL, bounds: { z: [0, 1] } }, /bounds: expected names among x/],
+    [{ ...logL, bounds: { z: [0, 1] } }, /bounds: expected names of parameters: x/],
     [{ ...logL, rowes: 1 }, /expected one of/],
   ])('the arguments %j', (options, message) => {
     expect(() => standardErrors(expression('x^2'), [0], options as never)).toThrow(OptionError)

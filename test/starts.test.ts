@@ -219,7 +219,7 @@ describe('invalid calls that generate starting points', () => {
   test.each(Object.keys(all) as (keyof typeof all)[])('are refused: %s', (name) => {
     const make = all[name] as (box: unknown, count: unknown, options?: unknown) => unknown
     const what = name === 'gridStarts' ? 'counts' : 'count'
-    const range = 'box: x: expected [low, high], finite, low ≤ high, got '
+    const range = 'box: x: expected [low, high] with finite numbers low ≤ high, got '
     const cases: [unknown, unknown, unknown, string][] = [
       [{ x: [1, 0] }, 1, {}, `${range}a range from 1 to 0`],
       [{ x: [0, Infinity] }, 1, {}, `${range}a range from 0 to Infinity`],

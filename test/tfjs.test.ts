@@ -230,7 +230,7 @@ describe('the module antigrad/tfjs refuses', () => {
   test('options that have no effect', () => {
     const make = (options: object) => new TfjsOptimizer(adamw(), options)
     expect(() => make({ shapes: { w: [2] } })).toThrow(
-      'options: shapes: expected none, because variables have their own shapes',
+      'options: shapes: expected no value, because variables have their own shapes',
     )
     expect(() => make({ zeroGrads: true })).toThrow('options: zeroGrads: expected none')
     expect(() => make({ shapes: undefined, clip: { norm: 1 } })).not.toThrow()

@@ -2,7 +2,7 @@
  * Extensions: code that becomes part of the core only if a program imports it.
  *
  * A page that never calls `sparseRows` should not load the code for sparse gradients. The core therefore calls such
- * code through {@link extensions}, and the module of an extension assigns the extension when the module is loaded:
+ * code through {@link extensions}. The module of an extension assigns the extension when the module is loaded:
  *
  * ```ts
  * extensions.rows = { read(value, index, model) { … }, … } // ts/step/rows.ts

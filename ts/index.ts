@@ -1,10 +1,10 @@
 // Bundlers order the modules by the order of these imports. The engines come first, so that the text of the WebAssembly
-// module precedes all code. Gzip then finds repetitions in the code within its window of 32 KiB, which saves 300 bytes
-// in a page with one rule.
+// module precedes all code. The code then fits into gzip's window of 32 KiB, which saves 300 bytes in a page with one
+// rule.
 
 export { engines } from './engines/index.js'
 
-// Errors and rules follow the engines.
+// Errors and rules come after the engines.
 
 export {
   AntigradError,

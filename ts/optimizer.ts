@@ -44,7 +44,7 @@ import { Steps } from './step/step.js'
 
 type CachedView = 'params' | 'grads' | 'state' | 'average' | 'point'
 
-/** Saves a run with another copy function: `antigrad/files` copies an array only when it is about to change. */
+/** Saves a run with another copy function. `antigrad/files` copies an array only before the array changes. */
 export let saveWith: <P, R extends Rule | CustomRule, N extends Rule['name']>(
   optimizer: Optimizer<P, R, N>,
   copy: CopyArray,
@@ -54,21 +54,25 @@ export let saveWith: <P, R extends Rule | CustomRule, N extends Rule['name']>(
 export interface RestoreOptions {
   /**
    * Receives a warning if equations have changed since the run was saved. The callback runs before anything is
-   * restored; if it throws an exception, the call ends. By default, warnings go to `console.warn`.
+   * restored. An exception of the callback ends the call. By default, `console.warn` prints warnings.
    */
   readonly onWarning?: (message: string) => void
   /**
    * New names of tensors: an object or Map from saved names to new names, or a function that maps a saved name to a new
-   * name. Two tensors with the same new name, or an old name that was not saved, cause an OptionError. For `load`, a
-   * name that would move a tensor into a different array or object also causes an OptionError.
+   * name. Two equal new names, or an old name that was not saved, cause an OptionError. With `load`, a new name that
+   * would move a tensor into a different array or object also causes an OptionError.
    */
   readonly rename?:
     | Readonly<Record<string, string>>
     | ReadonlyMap<string, string>
     | ((name: string) => string)
-  /** Rule functions that the program never calls, so that a bundle would omit them, for example `[adamw]`. */
+  /**
+   * Rule functions that the program never calls, such as `[adamw]`. Listed functions become part of a bundle.
+   */
   readonly rules?: readonly ((...options: never) => Rule | CustomRule)[]
-  /** Schedule functions that the program never calls, so that a bundle would omit them, for example `[cosine]`. */
+  /**
+   * Schedule functions that the program never calls, such as `[cosine]`. Listed functions become part of a bundle.
+   */
   readonly schedules?: readonly ((...options: never) => Schedule)[]
 }
 
@@ -80,8 +84,8 @@ export interface LoadOptions
 /**
  * Updates parameters in place by an update rule.
  *
- * The optimizer **copies** the arrays that you pass in. Read and write the live views in `params`, not your own arrays.
- * Parameters, gradients and state share memory that is garbage-collected with the optimizer and its views.
+ * The optimizer **copies** the arrays that you pass in. Read and write the live views in `params` instead of your own
+ * arrays. Parameters, gradients and state share memory that is garbage-collected with the optimizer and its views.
  *
  * @example
  * const optimizer = new Optimizer({ weight, bias }, adamw({ lr: 1e-3 }), { groups: [noDecay()], shapes })
@@ -96,7 +100,7 @@ export class Optimizer<
   readonly #model: Model
   readonly #steps: Steps
   readonly #around: StepOptions
-  /** The groups are null if some groups of a loaded run could not be saved. */
+  /** The groups; null if some groups of a loaded run could not be saved. */
   #groups: Groups | null
   #isBusy = false
   readonly #last: StepReport
@@ -105,14 +109,14 @@ export class Optimizer<
   #madeOf = -1
 
   /**
-   * Makes an optimizer of one model. It copies the arrays, and `params` has live views of the current values.
+   * Makes an optimizer for one model. The optimizer copies the arrays, and `params` has live views of the current
+   * values.
    *
    * @param params one Float32Array or Float64Array, or arrays and objects of such arrays, nested up to 100 levels. All
    * tensors have the same dtype, and each array and each dotted name occurs only once. The values of the arrays are
    * copied.
    * @param rule an update rule, such as `adam({ lr: 1e-3 })`; its options are validated again
-   * @param options groups, clipping, averages, what a step does with gradients that are not finite; default: none of
-   * them
+   * @param options groups, clipping, averages, and further options; by default, no option is set
    * @throws TensorError for invalid parameters or shapes, OptionError for invalid options or an invalid rule,
    * EngineError if the requested engine cannot run in this runtime, MemoryError if memory cannot be allocated
    */
@@ -147,9 +151,9 @@ export class Optimizer<
 
   /**
    * Live views of the parameters, in the structure that was passed in. The buffer of these views also contains other
-   * data, possibly of other optimizers. `structuredClone` and `postMessage` copy the whole buffer of a view, so pass
-   * `view.slice()` to these functions. Views stay valid for the optimizer's lifetime, unless `appendRows` or `unfreeze`
-   * moves their tensor. Old views of a moved tensor contain NaN, and this property returns the new views.
+   * data, possibly of other optimizers. Pass `view.slice()` to `structuredClone` and `postMessage`, because these
+   * functions copy the whole buffer of a view. Views stay valid for the optimizer's lifetime, unless `appendRows` or
+   * `unfreeze` moves their tensor. Old views of a moved tensor contain NaN, and this property returns the new views.
    */
   get params(): Views<P> {
     return this.#make('params', () => this.#model.views((tensor) => tensor.view(PARAMETERS))) as Views<P>
@@ -164,8 +168,8 @@ export class Optimizer<
   }
 
   /**
-   * Live views of the state of each tensor, and its update count, in the structure of the parameters. The views of the
-   * state share a buffer with `params`. A frozen tensor has no state.
+   * Live views of the state of each tensor, and the update count of each tensor, in the structure of the parameters.
+   * The views of the state share a buffer with `params`. A frozen tensor has no state.
    */
   get state(): States<P, R | RuleByName<N>> {
     this.#checkFree('state')
@@ -183,7 +187,7 @@ export class Optimizer<
     return this.#make('average', () => this.#model.views((tensor) => tensor.view(AVERAGE))) as Views<P>
   }
 
-  /** Live report of the last step: the gradient norm before clipping, and the reason if the update was skipped. */
+  /** Live report of the last step, such as the gradient norm before clipping, or the reason for a skipped update. */
   get lastStep(): StepReport {
     return this.#last
   }
@@ -199,8 +203,8 @@ export class Optimizer<
   }
 
   /**
-   * The name of the engine that updates the first tensors: 'native', 'wasm' or 'typescript'. All engines compute the
-   * same bits.
+   * The name of the engine that updates the first tensors: 'native', 'wasm' or 'typescript'. The results of all engines
+   * are bit-identical.
    */
   get engine(): EngineName {
     return this.#model.parts[0].choice.engine
@@ -232,19 +236,20 @@ export class Optimizer<
   /**
    * Performs one update of the parameters in place.
    *
-   * @param gradients gradients in the structure of the parameters. The arrays of the gradients are not changed, and no
-   * reference to them is kept. A tensor whose gradient is missing or null is skipped, and its update count stays the
+   * @param gradients gradients in the structure of the parameters. The optimizer does not change the arrays and keeps
+   * no reference to the arrays. A tensor whose gradient is missing or null is skipped, and its update count stays the
    * same. A gradient from `sparseRows` updates only the listed rows. If the argument is omitted, the step uses the
-   * gradients in `grads` and does not copy them.
+   * gradients in `grads` without a copy.
    * @returns Whether the step has updated a tensor. The step updates no tensor if all gradients are missing, if
    * `accumulate` needs further batches, or if `onNonFinite` skips the update. `lastStep.reason` then contains the
    * reason.
    * @throws TensorError if a gradient has a wrong name, type or length. OptionError if a schedule returns a value
-   * outside its option's range, or if a rule needs gradients at `gradientPoint()` and this method was not called since
-   * the last update. NonFiniteError if `onNonFinite` or `maxConsecutiveSkips` requests it. BusyError if a getter or
-   * schedule calls this optimizer during the step. All of these errors leave the optimizer unchanged. EngineError if
-   * the engine itself failed, because of a bug in antigrad. After the failure of an engine this optimizer is unusable,
-   * and every call that changes or saves it throws the same error. Other optimizers still work after the failure.
+   * outside its option's range. OptionError also if a rule needs gradients at `gradientPoint()`, and `gradientPoint()`
+   * was not called since the last update. NonFiniteError if `onNonFinite` or `maxConsecutiveSkips` requires an error.
+   * BusyError if a getter or schedule calls this optimizer during the step. Every error except EngineError leaves the
+   * optimizer unchanged. EngineError if the engine failed because of a bug in antigrad. After the failure of an engine,
+   * this optimizer is unusable: every call that changes or saves the optimizer throws the same error. Other optimizers
+   * still work after the failure.
    */
   step(gradients?: Gradients<P, SparseRowsFor<R | RuleByName<N>>>): boolean {
     const steps = this.#steps
@@ -258,13 +263,13 @@ export class Optimizer<
   }
 
   /**
-   * Performs one update off the main thread. `stepAsync` computes the same bits as `step`, while the event loop stays
-   * free.
+   * Performs one update off the main thread. The results are bit-identical to the results of `step`, and the event loop
+   * stays free.
    *
-   * Gradients passed as the argument are copied before this method returns, so you can reuse or transfer their arrays
-   * at once. Until the promise resolves, `params` and `grads` can be read (with partly updated values) but must not be
-   * written. The update runs in slices on the main thread if the addon is missing or the arena is outside WebAssembly
-   * memory.
+   * Gradients that are passed as the argument are copied before this method returns. You can therefore reuse or
+   * transfer the arrays at once. Until the promise resolves, `params` and `grads` can be read (with partly updated
+   * values) but must not be written. If the addon is missing or the arena is outside WebAssembly memory, the update
+   * runs in slices on the main thread.
    *
    * @returns the value that `step` would return
    * @throws The promise rejects with the errors of `step`, and with BusyError if another `stepAsync` is in progress.
@@ -290,7 +295,7 @@ export class Optimizer<
     if (live.length === 0) return NO_GRADIENTS
     if (this.#model.wantsPoint && !this.#steps.progress.hasLooked && call !== 'gradientPoint')
       throw this.#blind(call)
-    // A separate method, so that the compiler can inline the rest of a step.
+    // This code is a separate method, so that the compiler can inline all other code of a step.
     return given === undefined && scheduled.length === 0 ? ALL_GRADIENTS : this.#ask(given, scheduled)
   }
 
@@ -303,7 +308,7 @@ export class Optimizer<
 
   #ask(given: unknown, scheduled: readonly RuleInUse[]): StepGradients {
     let present = ALL_GRADIENTS
-    // While gradients are read, a getter or schedule must not change this optimizer or call its `step`.
+    // While gradients are read, a getter or schedule must not change this optimizer or call `step`.
     this.#isBusy = true
     try {
       if (given !== undefined) {
@@ -341,15 +346,15 @@ export class Optimizer<
 
   /**
    * Changes options of rules for future steps. `set({ lr: 1e-4 })` changes the optimizer's own rule, and therefore
-   * applies to all current and future tensors. Rules and options that groups assign are kept, and an `lrScale` still
+   * applies to all current and future tensors. Rules and options that groups assign stay unchanged, and `lrScale` still
    * multiplies the learning rate. With a match, as in `set('**.bias', { lr: 1e-5 })`, the call changes the matching
-   * current tensors, even if their groups set other options. If several calls set the same option, the latest call
+   * current tensors, even if groups have set other options. If several calls set the same option, the latest call
    * applies.
    *
    * @throws OptionError if the match is invalid, or if an option is out of range or unknown to a rule that the call
    * changes. OptionError also if an option would change the state arrays, the kernels or the initial state (amsgrad,
    * cautious, grams, momentum from or to 0, Nesterov's form, initialAccumulator). TensorError if the match selects no
-   * tensor. BusyError during a step. All of these errors leave the optimizer unchanged.
+   * tensor. BusyError during a step. Every error leaves the optimizer unchanged.
    */
   set(options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | RuleByName<N>>): void
@@ -362,13 +367,13 @@ export class Optimizer<
       if (given.length === 1) return setAll(model, given[0] as object)
       return setSelected(model, selectTensors('set', given[0], model), given[1] as object)
     })()
-    // A change of values alone needs no new checks.
+    // If only values change, no new checks are necessary.
     if (model.version === version && model.isPlain) this.#steps.straight = straight
   }
 
   /**
-   * Freezes tensors: they are no longer updated, do not count in norms, and lose their state. (To pause a tensor and
-   * keep its state, leave out its gradient.)
+   * Freezes tensors. Frozen tensors are not updated, do not count in norms, and lose their state. (To pause a tensor
+   * without losing its state, omit its gradient.)
    *
    * @throws OptionError if the match is invalid, TensorError if no tensor matches, BusyError during a step
    */
@@ -378,8 +383,9 @@ export class Optimizer<
   }
 
   /**
-   * Unfreezes tensors: they are updated again, and they start with the state of a new tensor. A tensor that was frozen
-   * when it was added moves, because it has no room for its state. Read the views of moved tensors from `params` again.
+   * Unfreezes tensors. Unfrozen tensors are updated again, and start with the state of a new tensor. A tensor that has
+   * been frozen since its addition moves, because its old place has no room for state. Read the views of moved tensors
+   * from `params` again.
    *
    * @throws OptionError if the match is invalid, TensorError if no tensor matches, MemoryError if memory cannot be
    * allocated, BusyError during a step
@@ -390,14 +396,14 @@ export class Optimizer<
   }
 
   /**
-   * Adds tensors: objects are merged with existing objects, and elements of arrays are appended. All existing views
-   * stay valid. New tensors use the current rule, including changes by `set`, and the options of the groups that match
-   * them. New tensors start at update 0, while schedules continue at the optimizer's count.
+   * Adds tensors. Objects are merged with existing objects, and elements of arrays are appended. All existing views
+   * stay valid. New tensors use the current rule, including changes by `set`, and the options of matching groups. New
+   * tensors start at update 0, while schedules continue at the optimizer's count.
    *
    * @param options `shapes` of the new tensors, and `groups` that are appended for these and later tensors
    * @returns this optimizer, typed with the new tensors
-   * @throws the errors of the constructor, TensorError if a name already exists, BusyError during a step. All of these
-   * errors leave the optimizer unchanged.
+   * @throws the errors of the constructor, TensorError if a name already exists, BusyError during a step. Every error
+   * leaves the optimizer unchanged.
    */
   add<const Q>(
     params: Q & Params,
@@ -425,13 +431,13 @@ export class Optimizer<
 
   /**
    * Appends rows to a tensor whose shape is known, for example an embedding. Existing rows keep their values, state and
-   * update count; new rows start with the state of a new tensor. The tensor moves and its old views are filled with
-   * NaN, so read its views from `params` again.
+   * update count. New rows start with the state of a new tensor. The tensor moves, and its old views are filled with
+   * NaN. Read the new views from `params`.
    *
    * @param name the dotted name of the tensor
    * @param rows the values of the new rows in row-major order, in the optimizer's dtype
-   * @throws TensorError if the tensor does not exist, or if its shape or the rows do not fit; MemoryError if memory
-   * cannot be allocated; BusyError during a step
+   * @throws TensorError if the tensor does not exist or has no rows, or if the given rows are invalid; MemoryError if
+   * memory cannot be allocated; BusyError during a step
    */
   appendRows(name: string, rows: Float32Array | Float64Array): void {
     this.#checkFree('appendRows')
@@ -439,9 +445,9 @@ export class Optimizer<
   }
 
   /**
-   * The points at which to compute the next gradients, in the structure of the parameters: θ + α·v for Nesterov's
-   * shifted form, y for Schedule-Free rules, and `params` for all other rules. Each call computes the points again, and
-   * writes them to the same views.
+   * The points at which the next gradients must be computed, in the structure of the parameters. The points are θ + α·v
+   * for Nesterov's shifted form, y for Schedule-Free rules, and `params` for all other rules. Each call computes the
+   * points again, and writes the points to the same views.
    */
   gradientPoint(): Views<P> {
     this.#checkFree('gradientPoint')
@@ -455,13 +461,13 @@ export class Optimizer<
   }
 
   /**
-   * Returns everything that is needed to continue a run with the same bits on any engine, as one plain object of typed
-   * arrays and JSON values. All arrays in the object are copies. The object can be passed to structuredClone,
-   * postMessage and IndexedDB, or written to a file with v8.serialize. The object contains neither the gradients in
-   * `grads`, nor the engine, nor the number of threads.
+   * Returns a saved run, which is one plain object of typed arrays and JSON values. The run can continue with
+   * bit-identical results on any engine. All arrays in the object are copies. The object can be passed to
+   * structuredClone, postMessage and IndexedDB, or written to a file with v8.serialize. The object does not contain the
+   * gradients in `grads`, the engine, or the number of threads.
    *
    * @throws OptionError if a rule has a function as a schedule (the message names the option), MemoryError if the
-   * copies cannot be allocated, BusyError during a step. After these errors, the optimizer stays usable.
+   * copies cannot be allocated, BusyError during a step. The optimizer stays usable after every error.
    */
   save(): SavedRun {
     return saveWith(this, copyArray)
@@ -475,8 +481,8 @@ export class Optimizer<
   }
 
   /**
-   * Creates an optimizer that continues where {@link save} was called, with the saved options. The type arguments state
-   * what was saved: the type of the parameters, of the rule, and of other rules in groups.
+   * Creates an optimizer that continues from a saved run of {@link save}, with the saved options. The type arguments
+   * describe the saved run: the type of the parameters, the type of the rule, and the types of other rules in groups.
    *
    * @param saved the object that `save` returned, or a structured clone of it; copied
    * @param options the engine and threads, which are not saved, and options for reading, such as `rename` for new
@@ -502,19 +508,19 @@ export class Optimizer<
   }
 
   /**
-   * Restores a saved run of the same tensors: parameters, state, counts, averages, options of rules, and which tensors
-   * are frozen. The optimizer keeps its own options, such as clip and onNonFinite.
+   * Restores the parameters, state, counts, averages, rule options and frozen tensors of a saved run of the same
+   * tensors. The optimizer keeps its own options, such as `clip` and `onNonFinite`.
    *
-   * @param options `partial: true` restores the tensors that fit and skips all others; the other options are the same as in
-   * `load`
-   * @returns the differences because of which tensors were skipped; empty unless `partial` is true
-   * @throws CheckpointError with all differences of names, shapes, dtypes and rules, BusyError during a step. All of
-   * these errors leave the optimizer unchanged.
+   * @param options `partial: true` restores matching tensors and skips all other tensors; all other options are the
+   * options of `load`
+   * @returns the differences that are the reason for skipped tensors; empty unless `partial` is true
+   * @throws CheckpointError with all differences of names, shapes, dtypes and rules, BusyError during a step. Every
+   * error leaves the optimizer unchanged.
    */
   restore(
     saved: SavedRun,
     options: {
-      /** Whether to restore the tensors that fit and to skip all others; false by default. */
+      /** Whether matching tensors are restored and all other tensors are skipped; false by default. */
       readonly partial?: boolean
     } & RestoreOptions = {},
   ): readonly CheckpointDifference[] {
@@ -541,7 +547,7 @@ export class Optimizer<
   toJSON(): never {
     throw new OptionError(
       'JSON.stringify',
-      'what save() returns, by structuredClone or v8.serialize',
+      'save() with structuredClone or v8.serialize',
       'a whole optimizer',
     )
   }
@@ -558,7 +564,7 @@ export class Optimizer<
     for (const { arena } of this.#model.parts) arena.checkUsable()
   }
 
-  /** Runs work that may call user code, which must not change this optimizer in the meantime. */
+  /** Runs work that may call user code. The user code must not change this optimizer. */
   #guarded<T>(work: () => T): T {
     this.#isBusy = true
     try {
@@ -585,7 +591,7 @@ const reading = {
     console.warn(message),
   ),
   rename: passThrough(),
-  // Passing `rules` and `schedules` is sufficient, because naming a function imports it.
+  // The values of `rules` and `schedules` are unused, because a program that names the functions imports them.
   rules: passThrough(),
   schedules: passThrough(),
 }

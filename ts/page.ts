@@ -1,6 +1,6 @@
 /**
- * Modules that the project's pages share with the command line and the documentation, beyond the public API: texts,
- * tables, plots, and the declarations of rules. This file is not part of the package.
+ * Internal modules that the project's pages share with the command line and the documentation: texts, tables, plots,
+ * and the declarations of rules. This file is not part of the package.
  */
 
 export { type AxisScale, makeScales } from './axes/scale.js'

@@ -21,7 +21,7 @@ export async function copyLink(hash: string, what: string): Promise<string> {
   history.replaceState(null, '', `#${hash}`)
   try {
     await navigator.clipboard.writeText(location.href)
-    return `The link to this ${what} is copied.`
+    return `The link to this ${what} has been copied.`
   } catch {
     return 'The browser does not allow copying: copy the link from the address bar.'
   }

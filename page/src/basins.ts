@@ -90,7 +90,7 @@ export class Basins {
           h(
             'figcaption',
             {},
-            'Each starting point has the color of the minimum that a run from it reaches; a click starts a race at that point',
+            'Each starting point has the color of the minimum that a run from this point reaches; a click starts a race at the point',
           ),
           this.#map,
           this.#readout,
@@ -187,7 +187,7 @@ export class Basins {
     if (key === this.#key) return
     this.#restart(key, entry)
     if (build(entry).clip.norm !== undefined) {
-      this.#refuse(`basins support clipping by value, not by norm, which ${this.#name} uses`)
+      this.#refuse(`${this.#name} clips gradients by norm, but basins support only clipping by value`)
       return
     }
     let text: string
@@ -253,8 +253,8 @@ export class Basins {
     if (part < 0.05) return ''
     const { maxIterations, distance } = (this.#race as Race).state
     return (
-      ` ${percent(part)} have not converged: after ${formatCount(maxIterations)} updates these runs still move, and no minimum is within ` +
-      `${formatNumber(distance)}. A larger learning rate, more updates or a larger success radius may help.`
+      ` ${percent(part)} have not converged: after ${formatCount(maxIterations)} updates, these runs are still moving, and are farther than ` +
+      `${formatNumber(distance)} from every minimum. A larger learning rate, more updates or a larger success radius may help.`
     )
   }
 

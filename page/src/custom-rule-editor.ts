@@ -19,7 +19,7 @@ export function makeEditor(
   const about = h(
     'p',
     { className: 'help', id: uniqueId('help') },
-    'Write options, state per element, scalars per tensor, and the lines of a step, where theta is the parameter, g the gradient and t the update count.',
+    'Write options, state per element, scalars per tensor, and the lines of a step, where theta is the parameter, g is the gradient, and t is the update count.',
   )
   field.value = entry.equations ?? ''
   field.rows = Math.min(16, field.value.split('\n').length + 1)

@@ -26,7 +26,7 @@ export function withoutEffect(entry: RuleEntry, race: Race): Map<string, string>
       }
     })
     if (changes) continue
-    const said = isTried ? `changing it alters no bit of the first ${UPDATES} updates` : refusal
+    const said = isTried ? `other values do not change the first ${UPDATES} updates` : refusal
     if (said !== '') found.set(field.name, said)
   }
   return found

@@ -185,7 +185,7 @@ export interface CustomRuleEntry {
 }
 
 let readOwn = (_text: string): CustomRuleEntry => {
-  throw new Error('own: the part of the page that reads equations could not be loaded')
+  throw new Error('custom rule: the part of the page that reads equations could not be loaded')
 }
 
 /** Sets the reader of custom rules, which is loaded on demand (see custom-rule.ts). */

@@ -63,7 +63,7 @@ export const scenes: readonly Scene[] = [
     hash: 'f=bowl&from=-2.7,1.4&condition=10&noise=2&tolerance=0&maxIterations=2000&distance=0.05&sgd=lr:0.15&scheduleFreeSgd=lr:0.15',
     says: [
       'Both optimizers receive the same noise in every gradient, and plain SGD never stops moving around the minimum.',
-      'The displayed point of schedule-free SGD is an average, at less than a third of plain SGD’s distance from the minimum.',
+      'The displayed point of schedule-free SGD is an average. Its distance from the minimum is less than a third of plain SGD’s distance.',
     ],
   },
   {
@@ -71,7 +71,7 @@ export const scenes: readonly Scene[] = [
     hash: 'f=himmelblau&from=-1,-0.5&gradientDescent=lr:0.01&momentum=lr:0.01&adam=lr:0.3&rmsprop=lr:0.05',
     says: [
       'Himmelblau’s function has four equally low minima, and optimizers from the same start reach different minima.',
-      'Open the basins below: each starting point has the color of the minimum that a run from it reaches.',
+      'Open the basins below: each starting point has the color of the minimum that a run from this point reaches.',
     ],
   },
   {

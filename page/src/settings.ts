@@ -19,7 +19,7 @@ export class Settings {
   readonly #noiseHelp = h(
     'small',
     { className: 'help', id: uniqueId('help') },
-    'noise: standard deviation of the normal noise in each gradient component, the same for all optimizers',
+    'noise: standard deviation of the normal noise in each gradient component; all optimizers receive the same noise',
   )
   readonly #noiseText = h('output', { className: 'count' })
   readonly #onlyOwn: HTMLElement

@@ -195,7 +195,7 @@ test('a save is refused before anything is written if the last possible file num
   renameSync(path, join(folder, last.replace('9-', '8-')))
   expect(await kept.save(optimizer, { step: 1 })).toBe(join(folder, last))
   await expect(kept.save(optimizer)).rejects.toThrow(
-    `${last}: expected a number that another one can follow, got 999999999999999`,
+    `${last}: expected a number below 999999999999999, got 999999999999999`,
   )
   expect(readdirSync(folder)).toEqual([last])
   expect(await kept.latest()).toMatchObject({ step: 1, skipped: [] })
@@ -368,11 +368,15 @@ describe('the value `extra` of a checkpoint', () => {
   })
 
   test.each<[string, string, string]>([
-    ['no JSON', '{"a":', 'expected JSON, nested at most 100 deep'],
-    ['nothing', '', 'expected JSON, nested at most 100 deep'],
-    ['NaN', 'NaN', 'expected JSON, nested at most 100 deep'],
-    ['deep nesting', '['.repeat(200_000), 'expected JSON, nested at most 100 deep'],
-    ['101 levels', `${'['.repeat(101)}${']'.repeat(101)}`, 'expected JSON, nested at most 100 deep'],
+    ['no JSON', '{"a":', 'expected JSON with at most 100 levels of nesting'],
+    ['nothing', '', 'expected JSON with at most 100 levels of nesting'],
+    ['NaN', 'NaN', 'expected JSON with at most 100 levels of nesting'],
+    ['deep nesting', '['.repeat(200_000), 'expected JSON with at most 100 levels of nesting'],
+    [
+      '101 levels',
+      `${'['.repeat(101)}${']'.repeat(101)}`,
+      'expected JSON with at most 100 levels of nesting',
+    ],
     [
       '__proto__',
       '{"a":{"__proto__":{"polluted":1}}}',

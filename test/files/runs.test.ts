@@ -524,7 +524,7 @@ test.skipIf(process.platform === 'win32')(
       [pipe, 'a device or a pipe'],
       [folder, 'a folder'],
     ]) {
-      const expected = `path: expected a file, or a name that is free, got ${what}`
+      const expected = `path: expected a file or an unused name, got ${what}`
       await expect(writeFile(path, large())).rejects.toThrow(expected)
     }
     expect(lstatSync(pipe).isFIFO()).toBe(true)
@@ -569,7 +569,7 @@ describe("damage to a run's file", () => {
     const bytes = Buffer.from(await (await toBlob(optimizer)).arrayBuffer())
     bytes[bytes.indexOf('"antigrad.texts"') + 1] ^= 2
     await expect(readFile(new Blob([bytes]))).rejects.toThrow(
-      "metadata: antigrad.texts: expected each text's",
+      'metadata: antigrad.texts: expected the checksum of each string',
     )
   })
 

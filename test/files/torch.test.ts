@@ -107,16 +107,16 @@ test('the function toTorch writes the state at the time of the call', async () =
 })
 
 test.each<[string, Rule, object, string]>([
-  ['a rule that Torch lacks', lion(), {}, 'a rule that Torch has'],
-  ['an option that Torch lacks', adam({ cautious: true }), {}, "options that Torch's Adam has"],
-  ['a form that Torch lacks', rmsprop({ form: 'essay' }), {}, "options that Torch's RMSprop has"],
-  ['a schedule', adamw({ lr: cosine(0.1, { steps: 9 }) }), {}, 'numbers, not schedules'],
+  ['a rule that Torch lacks', lion(), {}, 'a rule that Torch supports'],
+  ['an option that Torch lacks', adam({ cautious: true }), {}, "options that Torch's Adam supports"],
+  ['a form that Torch lacks', rmsprop({ form: 'essay' }), {}, "options that Torch's RMSprop supports"],
+  ['a schedule', adamw({ lr: cosine(0.1, { steps: 9 }) }), {}, 'numbers instead of schedules'],
   ['two rules', adam(), { groups: [{ match: 'b', rule: sgd() }] }, 'one rule: Adam'],
   [
     'a model without updated tensors',
     adam(),
     { groups: [{ match: '*', frozen: true }] },
-    'tensors that are updated',
+    'at least one tensor that is not frozen',
   ],
 ])('the function toTorch refuses an optimizer with %s', async (_, rule, options, message) => {
   const optimizer = new Optimizer({ a: Float32Array.of(1), b: Float32Array.of(2) }, rule, options as never)

@@ -105,7 +105,7 @@ test('renaming the tensors of a saved run keeps nested arrays and objects, and c
     (name: string) => name.replace('body.', ''),
   ]
   for (const rename of elsewhere)
-    expect(() => load(rename)).toThrow(/^rename: .*: expected a name in the same lists and records, got /)
+    expect(() => load(rename)).toThrow(/^rename: .*: expected a name with the prefix of its siblings, got /)
   // Restored tensors have the structure of the current optimizer.
   const flat = { w: f32(0), 'deep.0': f32(0), 'deep.1.x.y': f32(0), head: f32(0) }
   const after = new Optimizer(flat, adam())
@@ -120,8 +120,8 @@ test('the option rename refuses duplicate, unknown and invalid names before any 
   const saved = optimizer.save()
   const before = structuredClone(saved)
   const wrong: [unknown, RegExp][] = [
-    [() => 'a', /^rename: dense_1\/bias: expected a name of its own, got "a"$/],
-    [{ 'dense_1/bias': 'last/kernel' }, /^rename: last\/kernel: expected a name of its own/],
+    [() => 'a', /^rename: dense_1\/bias: expected a unique name, got "a"$/],
+    [{ 'dense_1/bias': 'last/kernel' }, /^rename: last\/kernel: expected a unique name/],
     [{ dense_1: 'a' }, /^rename: expected one of dense_1\/kernel, .*, got "dense_1"$/],
     [new Map([[1, 'a']]), /^rename: expected one of .*, got 1$/],
     [() => undefined, /^rename: dense_1\/kernel: expected a name .*, got undefined$/],

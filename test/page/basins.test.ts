@@ -356,7 +356,7 @@ describe('basins of attraction in Chromium', () => {
     const says = (text: string) => expect.poll(() => status(page).textContent()).toContain(text)
     await says('No basins: basins support only elementwise rules of one stage, and lamb 0.01 is not one.')
     await of.selectOption({ index: 1 })
-    await says('No basins: basins support clipping by value, not by norm')
+    await says('clips gradients by norm, but basins support only clipping by value')
     await of.selectOption({ index: 2 })
     await says('elementwise rules of one stage, and nesterov 0.001 form shifted is not one.')
     await of.selectOption({ index: 3 })

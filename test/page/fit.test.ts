@@ -689,7 +689,7 @@ describe('the result on the fit page', () => {
       ;(copy as HTMLButtonElement).click()
     }, copy)
     await expectFit(page, fitInNode(models.line(), ofB, options))
-    await page.getByText('The link to this fit (without the data) is copied.').waitFor()
+    await page.getByText('The link to this fit (without the data) has been copied.').waitFor()
     const { hash } = new URL(await page.evaluate(() => navigator.clipboard.readText()))
     expect(hash).toBe('#model=line&y=b&min.intercept=0.5')
     const other = await open(hash.slice(1))

@@ -274,7 +274,7 @@ describe('the race page', () => {
     const page = await open('f=booth&adam=lr:0.5')
     await page.locator('.entries summary').click()
     const field = page.locator('.field', { has: page.locator('[data-option="amsgradMoment"]') })
-    await field.getByText('This option has no effect: changing it alters no bit').waitFor()
+    await field.getByText('This option has no effect: other values do not change').waitFor()
     await page.locator('[data-option="amsgrad"]').check()
     await expect.poll(() => field.locator('.why').count()).toBe(0)
   })

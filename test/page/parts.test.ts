@@ -231,7 +231,7 @@ describe("custom rules in the race page's address", () => {
 
   test('cause a message if the page cannot load the required code', () => {
     const { problems } = fromHash(linked(TIGER))
-    expect(problems).toEqual(['own: the part of the page that reads equations could not be loaded.'])
+    expect(problems).toEqual(['custom rule: the part of the page that reads equations could not be loaded.'])
   })
 
   test('are parsed once for several racers, and are restored from escaped characters', () => {
@@ -695,7 +695,7 @@ describe('options that have no effect on a race', () => {
       expect(idle.has(name), name).toBe(false)
     const amsgrad = { rule: 'adam', options: { lr: 0.1, amsgrad: true } } as const
     expect(withoutEffect(amsgrad, race).has('amsgradMoment')).toBe(false)
-    expect(idle.get('amsgradMoment')).toMatch(/^changing it alters no bit of the first 60 updates$/)
+    expect(idle.get('amsgradMoment')).toMatch(/^other values do not change the first 60 updates$/)
   })
 })
 

@@ -1,7 +1,8 @@
 /**
- * An arena is a block of memory that belongs to one optimizer: tables that describe it, followed by arrays. The first
- * arrays of an arena are the parameters and their gradients. Sums per tensor follow, and then the state arrays of each
- * family. crates/kernels/src/arena/layout.rs defines each field, and table.rs in the same folder reads the fields.
+ * An arena is a block of memory that belongs to one optimizer. It consists of tables that describe the arena, followed
+ * by arrays. The first arrays of an arena are the parameters and their gradients. Sums per tensor follow, and then the
+ * state arrays of each family. crates/kernels/src/arena/layout.rs defines each field, and table.rs in the same folder
+ * reads the fields.
  */
 
 import { EngineError, TensorError } from '../core/errors.js'
@@ -10,11 +11,12 @@ import * as layout from './layout.js'
 import { HASH } from './manifest.js'
 import { allocate, type Region } from './memory.js'
 
-// Re-exported for the engines. This places the file before theirs in a bundle, which saves 100 bytes after gzip.
+// Re-exported for the engines. The re-export places this file before the files of the engines in a bundle, which saves
+// 100 bytes after gzip.
 export { allocate, RESERVED_BYTES, type Region } from './memory.js'
 
 /**
- * Period in bytes: a processor's load and store units confuse two addresses that are equal modulo this period.
+ * Period in bytes. The load and store units of a processor confuse two addresses that are equal modulo this period.
  */
 const ADDRESS_PERIOD = 4096
 /** The number of arrays that every arena has. */
@@ -24,13 +26,13 @@ const MAX_PLANNED_PASSES = 16
 /** The maximum number of coefficients of stages outside the rule, besides the pipeline's coefficients. */
 const MAX_PLANE_COEFFICIENTS = 6
 
-/** A family: adjacent tensors that have the same state arrays. */
+/** Adjacent tensors that have the same state arrays. */
 export interface Family {
   readonly tensors: number
   /** The names of the state arrays, and of the arrays with one value per tensor. */
   readonly state: readonly string[]
   readonly byTensor: readonly string[]
-  /** The number of state arrays, at the end of the list, that have values per row or per column; 0 by default. */
+  /** The number of state arrays with values per row or per column, which come last in the list; 0 by default. */
   readonly lines?: number
   /** The largest number of coefficients of a kernel in the family, besides the pipeline's coefficients. */
   readonly coefficients: number
@@ -58,7 +60,7 @@ export class Arena {
   /** The matrix dimensions of each tensor; zeros if the tensor is not a matrix. */
   readonly matrices: Matrix[]
   /**
-   * The number of rows of each tensor that can be centralized or clipped; 0, the default, if the tensor is not a
+   * The number of rows of each tensor that can be centralized or clipped. The default 0 means that the tensor is not a
    * matrix.
    */
   readonly units: number[]
@@ -81,7 +83,7 @@ export class Arena {
    */
   readonly words: Uint32Array
   readonly #written: Uint32Array
-  /** Version number of the tables, which increases at each change. */
+  /** Version number of the tables, which increases whenever the tables change. */
   version = 0
   /** The position of an engine's plan in the arena, and the number of passes for which there is room. */
   readonly plan: number
@@ -124,7 +126,7 @@ export class Arena {
     const blockCount = lengths.reduce((sum, n) => sum + countBlocks(n), spare)
     this.length = length
     const all = Array.from({ length: count })
-    // Tensors that do not exist yet are placed behind all others.
+    // Tensors that do not exist yet are placed behind all existing tensors.
     this.offsets = all.map(() => length)
     this.lengths = all.map(() => 0)
     this.matrices = all.map(() => NO_MATRIX)
@@ -278,15 +280,15 @@ export class Arena {
     return new TensorError('optimizer', 'an intact arena', 'an overwritten one')
   }
 
-  /** Records that an engine failed, so that the arena's contents are undefined, and builds the error. */
+  /** Records that an engine failed and left undefined contents in the arena, and builds the error. */
   fail(engine: string, reason: string): EngineError {
     this.#failure = [engine, reason]
     return new EngineError(engine, [reason], 'has failed, and this optimizer is unusable')
   }
 
   /**
-   * A whole array of elements, including padding, indexed by the offset in the plane. If the family begins in the
-   * middle of the plane, elements before the family belong to other arrays.
+   * A whole array of elements, including padding, indexed by the offset in the plane. If a family begins in the middle
+   * of the plane, the elements before the family belong to other arrays.
    */
   elements(array: number): FloatArray {
     const { byteOffset, first, length } = this.#arrays[array]
@@ -316,8 +318,8 @@ export class Arena {
   }
 
   /**
-   * The list of the rows of a tensor that have gradients: their count, their indices, and the index of the gradient of
-   * each row.
+   * The list of the rows of a tensor that have gradients: the count of the rows, the indices of the rows, and the index
+   * of each row's gradient.
    */
   list(tensor: number): Uint32Array {
     const at = this.#arrays[layout.ROW_LISTS].byteOffset + this.#lists[tensor] * 4
@@ -326,7 +328,7 @@ export class Arena {
   }
 
   /**
-   * One row of the table of coefficients. The table has one row per tensor, and a last row for passes over the whole
+   * One row of the table of coefficients. The table has one row per tensor. The last row is for passes over the whole
    * plane.
    */
   row(number: number): Float64Array {
@@ -426,8 +428,8 @@ const roundUp = (x: number, multiple: number): number => Math.ceil(x / multiple)
 const modulo = (x: number, period: number): number => ((x % period) + period) % period
 
 /**
- * The distance between the start addresses of two planes modulo the period, chosen so that the planes do not collide; 0
- * for small arenas.
+ * The distance between the start addresses of two planes, modulo the period. The distance avoids collisions between the
+ * planes, and is 0 for small arenas.
  */
 function staggered(bytes: number, planes: number): number {
   return bytes * planes <= ADDRESS_PERIOD ? 0 : roundUp(ADDRESS_PERIOD / planes, layout.LINE)

@@ -5,7 +5,7 @@ import type { Sum } from '../core/sums.js'
 import type { WasmModule } from '../webassembly/module.js'
 import { PIPELINE_DECAY } from './manifest.js'
 
-/** A kernel, as the manifest describes it. */
+/** A kernel, as described by the manifest. */
 export interface Kernel {
   readonly number: number
   readonly name: string
@@ -23,8 +23,8 @@ export interface Kernel {
   /** The sums per tensor that are computed after a pass and stored as the first values per tensor. */
   readonly sums: readonly Sum[]
   /**
-   * Whether the kernel processes each tensor as a stack of matrices. The loop of a matrix kernel receives the
-   * dimensions of the matrices.
+   * Whether the kernel processes each tensor as a stack of matrices. The loop of such a kernel receives the dimensions
+   * of the matrices.
    */
   readonly isMatrix?: true
   /**
@@ -60,8 +60,8 @@ export interface LoopFactories<L> {
 }
 
 /**
- * A loop that supports both dtypes. JavaScript compilers specialize a function for the types that it has received, and
- * a function that has received both dtypes is nine times slower. The build therefore copies the source of `make` to a
+ * A loop that supports both dtypes. JavaScript compilers specialize a function for the types of its arguments. A
+ * function that has received both dtypes is nine times slower. The build therefore copies the source of `make` to a
  * second function, `again`.
  */
 export function twice<K extends Kernel, L = LoopOf<K>>(

@@ -32,13 +32,15 @@ export interface MatrixTensor<K extends Kernel> {
   readonly state: { readonly [N in K['state'][number] | LineStateNames<K>]: FloatArray }
   /** The hash of the tensor's name, which is the seed of the tensor's noise. */
   readonly key: number
-  /** Flags for what the pipeline does around a pass: keep the parameters unchanged, and set the gradients to 0. */
+  /**
+   * Flags of the pipeline for a pass: whether the parameters stay unchanged, and whether the gradients are set to 0.
+   */
   readonly holds: boolean
   readonly zeroes: boolean
 }
 
 /**
- * The scratch arrays that a kernel needs for a tensor: their lengths by name, with elements in the tensor's dtype or in
+ * The lengths of the scratch arrays that a kernel needs for a tensor, by name. Elements have the tensor's dtype or are
  * float64.
  */
 export type ScratchSizes = (shape: Matrix) => Readonly<Record<string, number | { readonly float64: number }>>
@@ -50,7 +52,7 @@ export type MatrixLoopOf<K extends Kernel, S extends ScratchSizes> = (
   scratch: { readonly [N in keyof ReturnType<S>]: FloatArray },
 ) => void
 
-/** The current segment, in the form that a stage receives. */
+/** The current segment, as the argument of a stage. */
 export interface MatrixSegment {
   readonly stage: number
   /** Whether this stage is the last stage of the rule. */
@@ -107,8 +109,8 @@ function makeStage(arena: Arena, array: number, kernel: Kernel, scratch: Scratch
 }
 
 /**
- * Rows and columns of a tensor's units, and the number of units. A tensor that is not a matrix becomes one row, and its
- * number of units is 0.
+ * Rows and columns of a tensor's units, and the number of units. A tensor that is not a matrix counts as one row with 0
+ * units.
  */
 function unitsMatrix(units: number, length: number): Matrix {
   const rows = Math.max(units, 1)

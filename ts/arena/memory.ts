@@ -1,11 +1,11 @@
 /**
  * Allocation of the memory of arenas. An arena is part of a `WebAssembly.Memory` that never grows, so that views stay
- * valid. Only arenas refer to the memory, so that the garbage collector can free it.
+ * valid. Only arenas refer to the memory, so that the garbage collector can free the memory.
  *
  * Runtimes limit the number of memories (browsers to about a hundred), so small arenas share memories, which are called
- * slabs. A slab is filled from the front, its parts are never reused, and it is collected after its last arena. If
- * there are already many memories, large arenas share larger slabs. If no WebAssembly memory is available, an arena is
- * an `ArrayBuffer`.
+ * slabs. A slab is filled from the front, and its parts are never reused. The garbage collector frees a slab after the
+ * last arena of the slab. If there are already many memories, large arenas share larger slabs. If no WebAssembly memory
+ * is available, an arena is an `ArrayBuffer`.
  */
 
 import { getMessage, MemoryError } from '../core/errors.js'
@@ -18,9 +18,9 @@ import { extensions } from '../extensions.js'
 export const RESERVED_BYTES = 65536
 const PAGE = 65536
 const FIRST_SLAB_BYTES = 1 << 16
-/** The maximum size of a slab, in bytes. Arenas of at least a quarter of this size have a memory of their own. */
+/** The maximum size of a slab, in bytes. An arena of at least a quarter of this size gets a separate memory. */
 const MAX_SLAB_BYTES = 1 << 22
-/** The number of memories from which slabs are 16 times larger. */
+/** The number of memories above which slabs are 16 times larger. */
 const MIN_MANY_MEMORIES = 32
 const MAX_SLAB_BYTES_WITH_MANY = 1 << 26
 /** The size of the 32-bit address space, minus one page of memory. */
@@ -48,7 +48,7 @@ const MIN_HUGE_PAGE_BYTES = 1 << 22
 let memories = 0
 const collected = new FinalizationRegistry(() => memories--)
 
-/** The slab from which small arenas are allocated. Only the arenas in a full slab refer to it. */
+/** The slab from which small arenas are allocated. When a slab is full, only its arenas refer to the slab. */
 let slab = { memory: null as WebAssembly.Memory | null, next: 0, end: 0, size: FIRST_SLAB_BYTES / 2 }
 
 /**
@@ -113,7 +113,7 @@ export function allocateAlone(byteLength: number): Region {
   }
 }
 
-/** WebAssembly is missing, for example in `node --jitless`. */
+/** `WebAssembly` is undefined, for example in `node --jitless`. */
 export const hasWebAssembly = () => typeof WebAssembly !== 'undefined'
 
 function allocateBuffer(byteLength: number, reason: string): Region {
@@ -129,7 +129,7 @@ function fixedMemory(bytes: number): WebAssembly.Memory & { readonly buffer: Arr
   // All options are set explicitly, so that no option is read from Object.prototype.
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: false })
   memories++
-  // Registers the buffer and not the memory object, because views can outlive the memory object.
+  // The buffer is registered instead of the memory object, because views can outlive the memory object.
   collected.register(memory.buffer, undefined)
   return memory as WebAssembly.Memory & { readonly buffer: ArrayBuffer }
 }

@@ -11,7 +11,7 @@ export interface AxisScale {
   ticks(low: number, high: number, count: number): number[]
 }
 
-/** Returns about `count` round numbers between two numbers, as d3's ticks do. */
+/** Returns about `count` round numbers between two numbers, like d3's `ticks`. */
 type Ticks = AxisScale['ticks']
 
 const linear = (ticks: Ticks): AxisScale => ({ position: (x) => x, invert: (x) => x, ticks })

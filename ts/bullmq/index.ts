@@ -1,6 +1,6 @@
 /**
  * `antigrad/bullmq`: computes chunks from a BullMQ queue on the user's Redis server. Only the result store decides
- * which chunks are done. If a job is lost, it is added to the queue again while the store lacks its result.
+ * which chunks are done. A lost job is added to the queue again, unless the store contains its result.
  */
 
 import { type Job, Queue, type Telemetry, UnrecoverableError, WaitingError, Worker } from 'bullmq'
@@ -87,8 +87,8 @@ const queued = {
 }
 
 /**
- * Number of workers that a chunk may lose for reasons that have nothing to do with the chunk. The default of BullMQ is
- * 1.
+ * Number of workers that may be lost during a chunk, for example by preemption, before the job fails. BullMQ's default
+ * is 1.
  */
 const MAX_STALLS = 50
 
@@ -97,7 +97,7 @@ const MIN_POLL_MILLISECONDS = 200
 /** The longest interval between two polls of the queue. */
 const MAX_POLL_MILLISECONDS = 10_000
 
-/** Number of milliseconds within which the Redis server must answer when a run ends. */
+/** Time limit for the Redis server's answer at the end of a run, in milliseconds. */
 const LEAVING = 2000
 
 /** The content of a job in the queue. The queue contains neither data nor results. */
@@ -109,13 +109,13 @@ const hand = new URL('../chunks/worker-process.js', import.meta.url)
 
 /**
  * Computes the chunks of a plan, together with other runs, until the store contains all results. Runs can join and
- * leave at any time: each run adds the missing chunks to the queue, and BullMQ reassigns a chunk whose worker is lost.
+ * leave at any time. Each run adds the missing chunks to the queue, and BullMQ reassigns a chunk whose worker is lost.
  * Chunks are computed in separate processes, so that this process can renew the locks of the jobs with every engine.
  *
  * @param plan a plan, as JSON text or as the parsed object (see `readPlan`)
  * @returns the status of the plan when all results are in the store
  * @throws (rejects with) OptionError, EngineError, DataError, StoreError (see `openWorker`); AntigradError if no Redis
- * server answers at the start (later the run waits for it); the reason of the signal
+ * server answers at the start (later, the run waits for the server); the reason of the signal
  */
 export async function runQueued(plan: unknown, options: QueueOptions): Promise<PlanStatus> {
   const given = readOptions('options', options, queued)
@@ -139,7 +139,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     concurrency: workers,
     ...lockOptions(lockSeconds),
   })
-  // If the Redis server disappears, the clients reconnect. The results in the store are safe.
+  // If the Redis server disappears, the clients reconnect. No results are lost, because the store contains the results.
   worker.on('error', () => {})
   queue.on('error', () => {})
   connection.on('error', () => {})
@@ -170,7 +170,7 @@ export async function runQueued(plan: unknown, options: QueueOptions): Promise<P
     fail(new AntigradError('the run has ended'))
     const closed = worker.close(true)
     pool.end()
-    // Chunks in progress return to the queue, if the Redis server answers.
+    // If the Redis server answers, chunks in progress return to the queue.
     await within(LEAVING, Promise.all([closed, ...work.running]))
     connection.disconnect()
     await within(LEAVING, queue.close())
@@ -186,8 +186,7 @@ function requireStoreName(store: unknown): string {
 }
 
 /**
- * Locks expire after half of the time `lockSeconds`. The workers look for expired locks once per quarter of the time
- * `lockSeconds`.
+ * Locks expire after lockSeconds/2 seconds. The workers look for expired locks every lockSeconds/4 seconds.
  */
 function lockOptions(lockSeconds: number) {
   const stalledInterval = Math.ceil(lockSeconds * 250)
@@ -247,8 +246,8 @@ class QueueWork {
     // UnrecoverableError prevents retries, even if the untrusted job requests further attempts.
     if (index === null) throw new UnrecoverableError('expected the index of a chunk')
     try {
-      // The computation is outside of the call's parentheses, because an optional call without a callback would skip
-      // it.
+      // The computation is not an argument of the optional call, because without a callback the call would skip its
+      // arguments.
       const outcome = await this.#pool.run(index)
       this.#onStored?.(index, outcome)
     } catch (thrown) {
@@ -279,7 +278,7 @@ interface Filling {
   readonly failed: Promise<never>
 }
 
-/** Continues computing until the store contains all results and no result is corrupted. */
+/** Computes chunks until the store contains all results and no result is corrupted. */
 async function complete(filling: Filling): Promise<PlanStatus> {
   const { plan, store } = filling
   for (;;) {
@@ -307,7 +306,7 @@ async function fill({ plan, store, queue, window, worker, failed }: Filling): Pr
     })
     if (open.length === 0) return
     wait = open.length < before ? MIN_POLL_MILLISECONDS : Math.min(2 * wait, MAX_POLL_MILLISECONDS)
-    // Without a Redis server this waits, and other runs may still add results to the store.
+    // If the Redis server is missing, the call waits. Meanwhile, other runs may add results to the store.
     const adding = add(plan, queue, open, window).catch(() => {})
     await within(MAX_POLL_MILLISECONDS, Promise.race([failed, adding]))
     if (await isDrainedWithin(wait, worker, failed)) wait = MIN_POLL_MILLISECONDS
@@ -328,8 +327,8 @@ async function add(
   const jobs = open.slice(0, window).map((index) => ({
     name: 'chunk',
     data: { index },
-    // BullMQ ignores a job whose id it already has. Finished and failed jobs are removed, so that they can be added
-    // again.
+    // BullMQ ignores a job with an existing id. Finished and failed jobs are therefore removed, so that the same chunk
+    // can be added again.
     opts: {
       jobId: jobId(plan, index),
       attempts: MAX_TRIES,
@@ -389,7 +388,7 @@ async function isDrainedWithin(
   return isDrained
 }
 
-/** Waits for work, for at most the given time. */
+/** Waits for a job until the time limit. */
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const over = new Promise<void>((resolve) => {

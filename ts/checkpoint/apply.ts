@@ -15,7 +15,7 @@ import type { Progress } from '../step/progress.js'
 import type { RestoredRun } from './read.js'
 
 /**
- * The differences between a saved run and a model, and the tensors that can be restored (with or without their state).
+ * The differences between a saved run and a model, and the tensors that can be restored, with or without state.
  */
 export interface CheckpointComparison {
   readonly differences: readonly CheckpointDifference[]
@@ -105,12 +105,12 @@ export function applySaved(
       if (other.clock !== null) part.setClock(tensor, other.clock)
     }
     writeTensor(tensor, other, hasState, isWhole)
-    // State that started as a copy of the previous parameters does not fit the restored parameters.
+    // State that was initialized with the previous parameters is invalid for the restored parameters.
     if (!hasState && !tensor.isFrozen && followsParameters(tensor)) part.unfreeze(tensor)
     if (isWhole && other.averaged !== null) tensor.averaged = { ...other.averaged }
     tensor.gathered = isWhole && other.gathered
   }
-  // Tensors with equal rules and options share a rule object again.
+  // Tensors with equal rules and options share a rule object.
   for (const tensor of left) tensor.part.assign(tensor, model.used(tensor.use.resolved))
   progress.updates = restored.updates
   progress.batches = isWhole ? restored.batches : 0
@@ -119,7 +119,10 @@ export function applySaved(
   model.update()
 }
 
-/** Copies arrays that lie in the memory of the model, because they could be overwritten before they are read. */
+/**
+ * Copies all arrays in the model's memory, because the restored values could overwrite these arrays before the arrays
+ * are read.
+ */
 function copyOverlapping(saved: RestoredTensor, own: ReadonlySet<unknown>): RestoredTensor {
   // Reading the property `buffer` of a short array would allocate a buffer. Arrays of a model never have the byte
   // offset 0.

@@ -28,7 +28,7 @@ import { equationHashes, VERSION } from './write.js'
 /** A validated saved run. */
 export interface RestoredRun {
   readonly dtype: Dtype
-  /** The parameters in the structure in which the user passed them. */
+  /** The parameters in the user's structure. */
   readonly params: unknown
   readonly rule: object
   readonly shared: CounterFields
@@ -55,8 +55,8 @@ function open(given: unknown, tensor: string | null, what: string): UntrustedObj
 }
 
 /**
- * Reads a saved run. User code (getters) can run during this call. After the call, `confirm` checks whether the arrays
- * are unchanged.
+ * Reads a saved run. Getters, which are user code, can run during this call. After the call, `confirm` checks whether
+ * the arrays are unchanged.
  *
  * @param rename new names of the tensors, as in `LoadOptions`
  * @param keepsNests whether new names must keep the structure of the arrays and objects
@@ -83,7 +83,7 @@ export function readSaved(given: unknown, rename: unknown, keepsNests: boolean):
   for (const name of Object.keys(bag)) {
     const to = nameOf(name)
     if (typeof to !== 'string' || tensors.has(to))
-      throw new OptionError(`rename: ${name}`, 'a name of its own', to)
+      throw new OptionError(`rename: ${name}`, 'a unique name', to)
     renames.set(name, to)
     tensors.set(to, readTensor(name, bag[name], dtype, around, rules, uses))
   }
@@ -154,8 +154,8 @@ function readTensor(
   const byTensor = exact('byTensor', use.byTensor, numberReader(name))
   const readClock = (value: unknown, what: string, key: string) => {
     if (key === 't') return count(value, `${truncate(name)}: ${what}`)
-    // Products start at 1 and stay nonnegative. Counters that start at 0 and counters of custom rules can be any
-    // number.
+    // A product starts at 1 and stays nonnegative. A counter that starts at 0, or that belongs to a custom rule, can be
+    // any number.
     const isFree = use.definition.clock[key] !== 1 || (use.rule as { equations?: object }).equations
     if (isFree && typeof value === 'number') return value
     return isNonNegative(value) ? value : throwMismatch(name, `${what}: a finite number ≥ 0`, shown(value))
@@ -169,7 +169,7 @@ function readTensor(
       ? null
       : throwMismatch(name, `no ${what}, as the options do not ask for it`, shown(saved[what]))
   }
-  /** Reads another array of a tensor, given as a property of an object. */
+  /** Reads an array of a tensor from a property of an object. */
   const inBag = (plane: number, what: string) => (value: unknown) => {
     const bag = open(value, name, what)
     planes.push([plane, array(bag.values, `${what}: values`, length)])
@@ -227,7 +227,7 @@ function readNumbers(given: unknown, name: string): readonly number[] {
 }
 
 /**
- * Reads the values that all tensors of a rule share. The shared values are computed from gradients, so they may be NaN.
+ * Reads the values that all tensors of a rule share. Values that were computed from gradients may be NaN.
  */
 function readShared(given: unknown, name: string | null, { definition }: ResolvedRule): CounterFields {
   return readExactFields(given, name, 'shared', Object.keys(definition.shared), numberReader(name))
@@ -279,7 +279,7 @@ function readShape(given: unknown, name: string, length: number): readonly numbe
  * Builds the parameters in the structure of the tensor names. Each tensor name must occur exactly once. Renaming
  * changes the keys of arrays and objects, but does not change their structure.
  *
- * @param keepsNests whether a new name that requires another structure causes an error
+ * @param keepsNests whether an error is thrown if the new names require another structure
  */
 function readStructure(
   structure: unknown,
@@ -301,7 +301,7 @@ function readStructure(
     const isList = children !== given
     const isNest = isObject(given) && (isList || !isArrayLike(given))
     if (depth > 99 || !isNest) throwMismatch(null, 'a structure of names', shown(given))
-    // Without this check, arrays that contain each other twice per level would take exponential time.
+    // Without this check, nested arrays that contain the same array twice per level would take exponential time.
     if (seen.has(given)) throwMismatch(null, 'a tree', 'a part twice')
     seen.add(given)
     const params: Record<string, unknown> = isList ? ([] as never) : {}
@@ -310,13 +310,13 @@ function readStructure(
       const inner = path === '' ? key : `${path}.${key}`
       const [value, name] = walk(child, inner, depth + 1)
       const parts = name.split('.')
-      // A key may contain dots. At the top level, the key is the whole name.
+      // A key may contain dots. A key at the top level is the whole name.
       const own = parts.splice(path === '' ? 0 : -key.split('.').length).join('.')
       const rest = parts.join('.')
       front ??= rest
       const isPlaced = path === '' || (parts.length > 0 && front === rest)
       if (keepsNests && (!isPlaced || (isList ? own !== key : Object.hasOwn(params, own))))
-        throw new OptionError(`rename: ${inner}`, 'a name in the same lists and records', name)
+        throw new OptionError(`rename: ${inner}`, 'a name with the prefix of its siblings', name)
       setOwn(params, own, value)
     }
     return [params, front ?? path]

@@ -30,8 +30,8 @@ export function fromText(
 ): unknown {
   return parse(text, (_, value) => {
     const { [ARRAY_KEY]: array, [NUMBER_KEY]: number } = Object(value)
-    // A tensor may have the same name as a marker. In the structure, the value of this tensor is a string that ends
-    // with the marker, and not an index.
+    // A tensor may have the same name as a marker. The structure then contains a string that ends with the marker,
+    // instead of an index.
     return array >= 0 ? arrays[array] : NUMBERS.test(number) ? Number(number) : value
   })
 }

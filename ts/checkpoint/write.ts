@@ -30,8 +30,7 @@ export interface SavedTensor {
   /** Indices of the groups that matched the tensor. */
   readonly groups: readonly number[]
   /**
-   * The update counter t of the tensor, and the other counters of its rule. The counters are null if the tensor is
-   * frozen.
+   * The update counter t of the tensor, and all other counters of the tensor's rule; null for a frozen tensor.
    */
   readonly clock: Readonly<Record<string, number>> | null
   /** Values that all tensors of the rule share, such as d of Prodigy. */
@@ -66,7 +65,7 @@ export interface SavedRun {
   /** Values that all tensors with the default rule share. */
   readonly shared: Readonly<Record<string, number>>
   /**
-   * The groups, which also apply to tensors that are added later. The groups are null if a group matches by a function.
+   * The groups, which also apply to tensors that are added later; null if a group selects tensors by a function.
    */
   readonly groups: readonly object[] | null
   /** Options of the optimizer besides its rules, such as clipping and averages. */
@@ -137,13 +136,13 @@ function saveTensor(tensor: Tensor, progress: Progress, keep: CopyArray): SavedT
   }
 }
 
-/** Hashes of all equations that the rules use. */
+/** Hashes of the equations of all rules. */
 export function equationHashes(uses: readonly RuleInUse[]): Record<string, number> {
   const kernels = uses.flatMap(({ stages, point }) => stages.concat(point ?? []))
   return Object.fromEntries(kernels.map(({ name, source }) => [name, source]))
 }
 
-/** The options in the form in which users pass them; unlimited and absent options are omitted. */
+/** The options as users pass them. Options without a value or with an infinite limit are omitted. */
 function plainOptions({
   clip,
   maxConsecutiveSkips,
@@ -165,7 +164,7 @@ function plainOptions({
 /** @throws OptionError if a value is a function; the error names the option */
 function checkPlain(value: unknown, path = 'save'): void {
   if (typeof value === 'function') {
-    throw new OptionError(path, 'a number or a schedule, as a function cannot be saved', value)
+    throw new OptionError(path, 'a number or a schedule (functions cannot be saved)', value)
   }
   if (!isObject(value)) return
   const name = (value as { name?: unknown }).name

@@ -15,7 +15,7 @@ import {
 // The callback ignores errors, because nothing waits for the reply if the parent process was killed.
 const answer = (said: ChunkReply) => process.send?.(said, undefined, undefined, () => {})
 
-// Ctrl-C reaches the worker and its parent process, and the parent process decides when to end.
+// Ctrl-C reaches both the worker and the parent process. The parent process decides when the worker ends.
 process.on('SIGINT', () => {})
 process.on('disconnect', () => process.exit())
 

@@ -41,7 +41,7 @@ async function openStream(path: string): Promise<Sink> {
   return { write: (bytes) => file.writeFile(bytes), finish: close, abort: close }
 }
 
-/** @throws (rejects with) OptionError if the output file is the input file, also under another name (a hard link) */
+/** @throws (rejects with) OptionError if the output file is the input file, even if the names differ (hard links) */
 export async function checkElsewhere(option: string, path: string, read: string): Promise<void> {
   const [to, from] = await Promise.all([path, read].map((path) => stat(path).catch(() => undefined)))
   if (to === undefined || from === undefined || to.dev !== from.dev || to.ino !== from.ino) return

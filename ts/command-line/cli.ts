@@ -15,7 +15,8 @@ interface CommandEntry {
 const commands: Readonly<Record<string, CommandEntry>> = {
   doctor: {
     usage: '[options]',
-    summary: 'show the available engines, why others are unavailable, and whether all compute the same bits',
+    summary:
+      'show the available engines, reasons for missing engines, and whether all results are bit-identical',
     load: async () => (await import('./commands/doctor.js')).configureDoctor,
   },
   race: {
@@ -50,7 +51,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   },
   merge: {
     usage: '[options] <plan>',
-    summary: 'write all results of a plan, byte for byte as one process would',
+    summary: 'write all results of a plan, exactly as a single process would write them',
     load: async () => (await import('./commands/status.js')).configureMerge,
   },
   rules: {
@@ -75,7 +76,8 @@ const program = new Command('antigrad')
     subcommandTerm: (command) => `${command.name()} ${commands[command.name()]?.usage ?? '[command]'}`,
   })
 
-// Only the commands named in the arguments are loaded. The help needs their summaries alone, completion needs them all.
+// Only the commands named in the arguments are loaded. The help needs only the summaries of commands. Completion needs
+// all commands.
 const needsAll = process.argv.includes('completion')
 for (const [name, { summary, load }] of Object.entries(commands)) {
   const command = program.command(name).summary(summary)

@@ -1,4 +1,6 @@
-/** The facts for a bug report: available engines, why others are unavailable, and whether results are bit-identical. */
+/**
+ * The facts for a bug report: available engines, reasons for missing engines, and whether results are bit-identical.
+ */
 
 import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, release } from 'node:os'
@@ -27,7 +29,7 @@ export interface Diagnosis {
   readonly processor: string
   readonly memory: string
   readonly environment: string
-  /** Invalid environment variables; each of them makes the `Optimizer` constructor throw. */
+  /** Invalid environment variables. With each of these variables, the `Optimizer` constructor throws an error. */
   readonly problems: readonly string[]
   /** Number of rules in the self-test. */
   readonly rules: number
@@ -64,7 +66,7 @@ function readPermitted<T>(read: () => T): T | undefined {
   }
 }
 
-/** Describes which memory gets transparent huge pages from the system. */
+/** Describes for which memory the system provides transparent huge pages. */
 function hugePages(): string {
   try {
     const modes = readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8')
@@ -77,7 +79,7 @@ function hugePages(): string {
   }
 }
 
-/** The message that a reader of an environment variable throws if no option overrides the variable. */
+/** The error message for an environment variable that no option overrides. */
 function findProblem(read: (option: undefined) => unknown): string[] {
   try {
     read(undefined)
@@ -87,7 +89,7 @@ function findProblem(read: (option: undefined) => unknown): string[] {
   }
 }
 
-/** Several vectors of each width, plus a remainder. */
+/** The length is a multiple of several vectors of each width, plus a remainder. */
 const LENGTH = 77
 const STEPS = 5
 

@@ -38,8 +38,8 @@ interface Entrant {
 
 const entrants: readonly Entrant[] = [
   { name: 'gradient-descent', rule: gradientDescent, options: { lr: 1e-3 } },
-  // signSGD has steps of constant length. Longer steps of signSGD oscillate farther from the minimum, and shorter steps
-  // do not reach the minimum.
+  // signSGD has steps of constant length. With longer steps, signSGD oscillates farther from the minimum. With shorter
+  // steps, signSGD does not reach the minimum.
   { name: 'sign-sgd', rule: signSgd, options: { lr: 1e-4 } },
   { name: 'momentum', rule: momentum, options: { lr: 1e-3 } },
   { name: 'nesterov', rule: nesterov, options: { lr: 1e-3 } },
@@ -48,7 +48,7 @@ const entrants: readonly Entrant[] = [
   { name: 'sgd-nesterov', rule: sgd, options: { lr: 1e-3, momentum: 0.9, nesterov: true } },
   { name: 'adagrad-essay', rule: adagrad, options: { lr: 3e-3, form: 'essay' } },
   { name: 'adagrad', rule: adagrad, options: { lr: 0.5 } },
-  // RMSProp's steps do not shrink with the gradient, so it does not converge with any learning rate.
+  // RMSProp's steps do not shrink with the gradient, so RMSProp converges with no learning rate.
   { name: 'rmsprop-essay', rule: rmsprop, options: { lr: 1e-3, form: 'essay' } },
   { name: 'rmsprop', rule: rmsprop, options: { lr: 1e-3 } },
   { name: 'rmsprop-momentum', rule: rmsprop, options: { lr: 1e-3, momentum: 0.9 } },
@@ -58,7 +58,8 @@ const entrants: readonly Entrant[] = [
   // With more weight decay or longer steps, weight decay and gradient cause oscillations around the minimum.
   { name: 'adamw', rule: adamw, options: { lr: 3e-4, weightDecay: 1e-4 } },
   { name: 'amsgrad', rule: adam, options: { lr: 0.1, amsgrad: true } },
-  // RAdam's first steps are not rectified. They are proportional to the gradient, which is large at the start.
+  // RAdam's first steps are not rectified. Steps without rectification are proportional to the gradient, which is large
+  // at the start.
   { name: 'radam', rule: radam, options: { lr: 2e-3 } },
   { name: 'delayed-start', rule: adam, options: { lr: 0.1 }, delay: 10 },
   { name: 'warm-up', rule: adam, options: { lr: warmup(0.1, { steps: 100 }) } },
@@ -87,7 +88,7 @@ export function enter(names = entrantNames, overrides: RaceRunSettings['override
     .map((entrant) => ({ name: entrant.name, rule: make(entrant, overrides), clip: entrant.clip ?? {} }))
 }
 
-/** Every option of any rule, with its definition in each rule that has the option. */
+/** Every option of all rules, with the option's definition in each rule. */
 export const ruleOptions: ReadonlyMap<string, ReadonlyMap<string, Option>> = (() => {
   const options = new Map<string, Map<string, Option>>()
   for (const [rule, definition] of Object.entries(definitions)) {
@@ -102,8 +103,8 @@ export interface RaceRunSettings {
   /** Names of entrants. */
   readonly rules: readonly string[]
   /**
-   * Options that replace the options of every rule. If the old learning rate is a warm-up, the new one is a warm-up to
-   * the new value.
+   * Options that replace the options of every rule. If the old learning rate is a warm-up, the new learning rate is a
+   * warm-up to the new value.
    */
   readonly overrides: Readonly<Record<string, unknown>>
   /** The engines of the race. All engines are compared with the first engine. */
@@ -121,8 +122,8 @@ export interface Lap {
   readonly iterations: number
   readonly reason: MinimizeReason
   /**
-   * First update after which the parameters differ in any bit from the first engine's parameters; null if they never
-   * differ.
+   * First update after which a bit of the parameters differs from the first engine's parameters; null if no bit ever
+   * differs.
    */
   readonly differsAt: number | null
 }
@@ -162,8 +163,8 @@ const objective = rosenbrock()
  * Runs the race.
  *
  * @param onProgress called with the name of the next rule
- * @param onFinish called with each path on the first engine (alternating x and y, from the starting point on), whose
- * memory the next rule reuses
+ * @param onFinish called with each path on the first engine: alternating x and y, from the starting point on; the next
+ * rule reuses the memory of the path
  * @throws OptionError if a rule does not have an option or does not accept its value, or if `maxIterations` is too
  * large; EngineError if an engine cannot run
  */
@@ -212,7 +213,7 @@ function run(entry: RaceEntry, settings: RaceRunSettings, path: Float64Array): F
     }
     const limits = { tolerance, maxIterations, dtype }
     const result = minimize(objective, start, rule, { ...limits, clip, engine, callback: visit })
-    // The callback does not see a last point that is not finite.
+    // The callback does not receive a last point that is not finite.
     if (result.iterations > 0) visit(result.x, result.iterations)
     return { ...result, differsAt: differsAt as number | null }
   })
@@ -242,7 +243,7 @@ const WARM_UP = 5
 const ROUNDS = 15
 const UPDATES = 4000
 
-/** Nanoseconds per update on each engine: the median over rounds in which the engines take turns. */
+/** Nanoseconds per update on each engine: the median over rounds. The engines take turns in each round. */
 function timed(rule: Rule, clip: Clip, { engines, start: from, dtype }: RaceRunSettings): number[] {
   const optimizers = engines.map((engine) => {
     const start = dtype === 'float32' ? Float32Array.from(from) : Float64Array.from(from)

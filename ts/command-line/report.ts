@@ -6,7 +6,7 @@ import { isWarmup } from '../schedules/warmup.js'
 import type { Diagnosis } from './doctor.js'
 import type { EngineProfile, Finish } from './race.js'
 
-/** A table of aligned columns without borders, which suits terminals, `less` and `grep`. */
+/** A table of aligned columns without borders, for terminals, `less` and `grep`. */
 export function columns(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string {
   const lines = rows.flatMap((row) => {
     const parts = row.map((cell) => cell.split('\n'))
@@ -59,7 +59,7 @@ ${verdict}
 Times are per update: gradientPoint() and step(), without the evaluation of the gradient.`
 }
 
-/** The learning rate and all options that differ from the rule's defaults. */
+/** The learning rate, and all options that differ from the rule's defaults. */
 export function describeOptions({ rule, options, clip, delayedStart }: EngineProfile): string {
   const defaults = definitions[rule].defaults as Readonly<Record<string, unknown>>
   const told = Object.entries(options)

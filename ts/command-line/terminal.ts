@@ -7,7 +7,9 @@ export const MISUSE = 2
 /** Exit status after Ctrl-C, as in shells: 128 plus the number of SIGINT. */
 export const STOPPED = 130
 
-/** Control characters, which untrusted text could use to manipulate a terminal. Line feeds and tabs are allowed. */
+/**
+ * Control characters, which could manipulate a terminal if untrusted text is printed. Line feeds and tabs are allowed.
+ */
 const steered = /[^\P{Cc}\n\t]/gu
 
 export const say = (line: string) => process.stderr.write(`antigrad: ${line.replace(steered, '�')}\n`)
@@ -31,8 +33,8 @@ export function reporter<Given extends unknown[]>(
 }
 
 /**
- * Prints text and waits until it is written, so that unread output does not accumulate. The result is false if writing
- * fails.
+ * Prints text and waits until the text is written, so that unread output does not accumulate. The result is false if
+ * writing fails.
  */
 export function print(text: string | Uint8Array): Promise<boolean> {
   const shown = process.stdout.isTTY ? Buffer.from(text).toString().replace(steered, '�') : text

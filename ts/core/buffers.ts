@@ -1,6 +1,6 @@
 /**
  * Reads the buffer and offset of typed arrays. This code is a separate file, so that bundles that only read type names
- * omit it.
+ * omit the code.
  */
 
 import { getter } from './typed-arrays.js'

@@ -4,13 +4,13 @@ import { isObject } from './untrusted-input.js'
 
 /**
  * Base class of all errors that antigrad throws on purpose. A call that throws an AntigradError has not changed
- * anything, unless an engine itself failed; see {@link EngineError}.
+ * anything, unless an engine failed; see {@link EngineError}.
  */
 export class AntigradError extends Error {
   override name = 'AntigradError'
 }
 
-// `declare` emits no code for the fields below. Constructors assign them, so bundles stay smaller.
+// `declare` emits no code for the fields below. Constructors assign the fields. Bundles are therefore smaller.
 
 /**
  * The error of an invalid argument. The error message names the argument, the expected value and the received value.
@@ -103,7 +103,7 @@ export class BusyError extends AntigradError {
   }
 }
 
-/** The error of infinite or NaN gradients, thrown if `onNonFinite` or `maxConsecutiveSkips` requests it. */
+/** The error of infinite or NaN gradients, thrown if `onNonFinite` or `maxConsecutiveSkips` requires an error. */
 export class NonFiniteError extends AntigradError {
   override name = 'NonFiniteError'
   /** The names of the tensors whose gradients are not finite. */
@@ -175,7 +175,7 @@ function describeValue(value: unknown): string {
   if (typeof value === 'string')
     return /^(an?|one) /.test(value) ? value : JSON.stringify(value.slice(0, 101))
   if (typeof value === 'function') return 'a function'
-  // Formatting the digits of a huge bigint would be slow.
+  // Formatting the digits of a huge `bigint` would be slow.
   if (typeof value === 'bigint') return value === BigInt.asIntN(64, value) ? `${value}n` : 'a long bigint'
   if (!isObject(value)) return String(value)
   const array = getTypeName(value)

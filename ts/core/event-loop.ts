@@ -4,7 +4,7 @@ export function nextTurn(): Promise<void> {
     if (typeof setImmediate === 'function') {
       setImmediate(resolve)
     } else {
-      // Browsers delay nested timeouts by 4 ms, so this avoids setTimeout.
+      // `setTimeout` is not used, because browsers delay nested timeouts by 4 ms.
       const { port1, port2 } = new MessageChannel()
       port1.onmessage = () => {
         port1.close()

@@ -8,7 +8,7 @@ type Reviver = (key: string, value: unknown) => unknown
 /** Limits on the nesting of arrays and objects. */
 export interface Nesting {
   readonly deepest: number
-  /** Whether arrays may contain no arrays or objects, so that every nested value must be a property of an object. */
+  /** Whether arrays must not contain arrays or objects. Every nested value must then be a property of an object. */
   readonly areNamed?: boolean
 }
 

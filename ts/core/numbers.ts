@@ -5,7 +5,7 @@ export type FloatArray = Float32Array | Float64Array
 export type Dtype = 'float32' | 'float64'
 
 /**
- * The smallest normal numbers, 2⁻¹²⁶ and 2⁻¹⁰²². Numbers below these limits are subnormal, and have fewer significant
+ * The smallest normal numbers, 2⁻¹²⁶ and 2⁻¹⁰²². Numbers below these limits are subnormal and have fewer significant
  * bits.
  */
 export const smallestNormal: Readonly<Record<Dtype, number>> = {
@@ -14,8 +14,7 @@ export const smallestNormal: Readonly<Record<Dtype, number>> = {
 }
 
 /**
- * Sets the subnormal numbers of a state array to +0, for the reasons that crates/kernels/src/kernel/pipeline.rs
- * explains.
+ * Sets the subnormal numbers of a state array to +0; crates/kernels/src/kernel/pipeline.rs gives the reasons.
  */
 export function flush(array: FloatArray, from: number, to: number, minNormal: number): void {
   for (let i = from; i < to; i++) {

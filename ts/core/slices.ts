@@ -3,7 +3,7 @@
 /** A generator that performs work and can pause at every `yield`. */
 export type Slices<T> = Generator<undefined, T>
 
-/** Number of array elements per slice, which take a fraction of a millisecond. */
+/** Number of array elements per slice. A slice takes a fraction of a millisecond. */
 export const ROWS_PER_SLICE = 1 << 14
 
 /** Visits the range from 0 to `length` in slices. */
@@ -43,8 +43,8 @@ export function runToEnd<T>(work: Slices<T>): T {
 }
 
 /**
- * Sorts an array stably, with pauses: sorts each slice, and then merges sorted runs, whose size doubles each time. The
- * function may overwrite the array `numbers`.
+ * Sorts an array stably, with pauses. Each slice is sorted first. Sorted runs are then merged into runs of twice the
+ * size. The function may overwrite the array `numbers`.
  *
  * @param compare comparison function; by default numbers are sorted in ascending order, with −0 before 0
  */

@@ -9,7 +9,7 @@ const probeStack = (calls: number, _a: 0, _b: 0, _c: 0, _d: 0, _e: 0, _f: 0, _g:
   calls === 0 ? 0 : probeStack(calls - 1, 0, 0, 0, 0, 0, 0, 0, 0) + 1
 
 /**
- * Checks that enough stack is left before any change is made, because a partial change cannot be undone.
+ * Checks that enough stack is left. The check comes before any change, because a partial change cannot be undone.
  *
  * @throws RangeError if the stack is almost exhausted
  */
@@ -18,8 +18,8 @@ export function checkStack(): void {
 }
 
 /**
- * Checks the stack in code that runs per element and may call further functions. This function tests half as many
- * nested calls, so it never fails after {@link checkStack} has passed.
+ * Checks the stack in code that runs per element and may call further functions. The test makes half as many nested
+ * calls as {@link checkStack}. The test therefore never fails after {@link checkStack} has passed.
  *
  * @throws RangeError if the stack is almost exhausted
  */

@@ -19,7 +19,7 @@ function computeTerm(kind: Sum, x: number): number {
 }
 
 /**
- * The sum Σ x², Σ x, Σ |x| or Σ [|x| > 0] over a block. The stripes of the sum restart at each row of `columns`
+ * The sum Σ x², Σ x, Σ |x| or Σ [|x| > 0] over a block. The stripes of the sum start again at each row of `columns`
  * elements.
  */
 export function sumColumn(kind: Sum, values: FloatArray, columns = STRIPES): number {

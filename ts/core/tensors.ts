@@ -14,16 +14,16 @@ export const MAX_DEPTH = 100
 /** The parameters: one typed array, or arrays and objects of typed arrays, nested up to 100 levels. */
 export type Params = FloatArray | readonly Params[] | { readonly [name: string]: Params }
 
-// TypeScript 5.7 made typed arrays generic. These types resolve to Float32Array before 5.7 and to
-// Float32Array<ArrayBuffer> since, so declarations need to name neither.
+// Typed arrays are generic since TypeScript 5.7. These types resolve to Float32Array before 5.7, and to
+// Float32Array<ArrayBuffer> since 5.7.
 type View32 = ReturnType<typeof Float32Array.of>
 type View64 = ReturnType<typeof Float64Array.of>
 
 /** Methods of a class belong to the prototype, which is not read. */
 type AnyFunction = (...args: never) => unknown
 
-// Arrays of unknown length are compared as `E[]`, which TypeScript maps lazily. It would otherwise map them at once,
-// and without end if `P` can be any parameters.
+// Arrays of unknown length are compared as `E[]`, because TypeScript maps `E[]` lazily. Other array types would be
+// mapped at once, without end if `P` can be any parameters.
 
 /**
  * The type that `P` must have to be valid parameters. Interfaces and classes are not assignable to {@link Params},
@@ -41,7 +41,7 @@ export type Tree<P> = P extends FloatArray
         : { readonly [K in keyof P as P[K] extends AnyFunction ? never : K]: Tree<P[K]> }
       : never
 
-/** The structure of the parameters with a live view per tensor; `view.slice()` copies a view to a separate buffer. */
+/** The structure of the parameters, with a live view per tensor. `view.slice()` copies a view to a separate buffer. */
 export type Views<P> = P extends Float32Array
   ? View32
   : P extends Float64Array
@@ -121,7 +121,7 @@ const describePath = (path: string) => (path === '' ? 'params' : `params.${path}
  *
  * @throws TensorError if a value is not a Float32Array or Float64Array, or if its memory is detached. TensorError also
  * if there is no tensor, if dtypes are mixed, or if two tensors have the same name, as with the keys 'a.b' and b in a.
- * Cycles and repeated arrays or objects are also errors, because their copies would no longer be the same object.
+ * TensorError also for cycles, and for repeated arrays or objects, whose copies would no longer be the same object.
  */
 export function flatten(parameters: unknown): Flat {
   const names: string[] = []
@@ -135,11 +135,7 @@ export function flatten(parameters: unknown): Flat {
       if (isDetached(node)) throw new TensorError(name, 'an attached tensor', 'a detached one')
       const [first] = values
       if (first !== undefined && getTypeName(node) !== getTypeName(first)) {
-        throw new TensorError(
-          name,
-          `a ${getTypeName(first)} like ${names[0]} (one dtype per optimizer)`,
-          node,
-        )
+        throw new TensorError(name, `a ${getTypeName(first)} (the dtype of ${names[0]})`, node)
       }
       const twin = numbers.get(node)
       if (twin !== undefined) {
@@ -173,8 +169,8 @@ export function flatten(parameters: unknown): Flat {
 }
 
 /**
- * The dotted names of the tensors by index, in the order of the structure. The names of appended array elements
- * continue the numbers of the existing elements.
+ * The dotted names of the tensors by index, in the order of the structure. The numbers of appended array elements
+ * follow the numbers of the existing elements.
  *
  * @throws TensorError if a tensor with the same name already exists
  */
@@ -293,8 +289,8 @@ export function unflatten(
 }
 
 /**
- * Sets a property of an object. If every object inherits a property with this name, such as __proto__, the property is
- * defined and not assigned.
+ * Sets a property of an object. A property that every object inherits, such as `__proto__`, is defined instead of
+ * assigned.
  */
 export function setOwn<T>(record: Record<string, T>, key: string, value: T): void {
   if (!(key in record)) record[key] = value
@@ -303,7 +299,7 @@ export function setOwn<T>(record: Record<string, T>, key: string, value: T): voi
 
 /**
  * The tensors sorted by name; elements of arrays are sorted by index. The order of object keys does not matter, because
- * conversion to JSON may change it.
+ * conversion to JSON may change the order.
  */
 export function sortByName(shape: Shape): number[] {
   if (typeof shape === 'number') return [shape]
@@ -317,7 +313,7 @@ function hasValues(node: unknown): boolean {
   return typeof (node as { dataSync?: unknown } | null)?.dataSync === 'function'
 }
 
-/** A hint on how to convert the value to a typed array. */
+/** A hint that explains how to convert the value to a typed array. */
 export function shapeHint(value: unknown, type = 'Float64Array'): string {
   if (hasValues(value)) return ' (dataSync() gives the numbers of such a tensor)'
   const isNumber = typeof value === 'number' || (Array.isArray(value) && typeof value[0] === 'number')
@@ -325,8 +321,8 @@ export function shapeHint(value: unknown, type = 'Float64Array'): string {
 }
 
 /**
- * Whether the value is a nested array or a plain object. Maps and promises look like objects without keys, so a user
- * who passes them has made a mistake.
+ * Whether the value is a nested array or a plain object. Maps and promises look like objects without keys. A user who
+ * passes a Map or promise has made a mistake.
  */
 export function isNestedParams(node: unknown): node is object {
   if (!isObject(node) || ArrayBuffer.isView(node) || node instanceof String) return false

@@ -14,7 +14,7 @@ export function toPrintable(text: string): string {
 /** Replaces control characters, which could control a terminal. */
 export const withoutControls = (text: string): string => text.replace(/\p{Cc}/gu, '�')
 
-/** An address as messages show it, without user name, password and query (which may contain a signature). */
+/** An address for messages, without user name, password and query (which may contain a signature). */
 export function withoutCredentials(address: string): string {
   if (!URL.canParse(address)) return address.replace(/:\/\/.*$/s, '://…')
   const { protocol, host, pathname } = new URL(address)
@@ -23,7 +23,7 @@ export function withoutCredentials(address: string): string {
 
 export const quote = (text: string): string => `"${toPrintable(text)}"`
 
-/** Quotes names and joins them for a sentence; a long list is shortened. */
+/** Quotes names and joins the names for a sentence. A long list is shortened. */
 export function listNames(names: readonly string[]): string {
   const more = names.length - MAX_LISTED_NAMES
   return (
@@ -37,7 +37,7 @@ export function formatCount(count: number): string {
   return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-/** Formats a count with its noun: 1 row, 2 rows. */
+/** Formats a count and a noun, such as "1 row" and "2 rows". */
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -31,8 +31,8 @@ export function omitUndefined<T>(record: Readonly<Record<string, T | undefined>>
 
 /**
  * Returns the own properties of an object, each read once; properties of Object.prototype are not included. Arrays,
- * typed arrays and String objects may have billions of elements, so for them the result has only a property 0, which no
- * reader accepts.
+ * typed arrays and `String` objects may have billions of elements. The result for an indexed object has only a property
+ * `0`, which no reader accepts.
  */
 export function ownProperties(value: object): Record<string, unknown> {
   return { __proto__: null, ...(isArrayLike(value) ? [0] : value) }
@@ -68,8 +68,8 @@ export function toBoundedArray(value: unknown, longest = MAX_LIST_LENGTH): unkno
 const MIN_ROOM = 1 << 16
 
 /**
- * Copies an array of numbers, reading each element once; undefined if the value is not an array of numbers. Reading
- * ends at the first hole, so long sparse arrays cost no time.
+ * Copies an array of numbers and reads each element once. The result is undefined if the value is not an array of
+ * numbers. Reading ends at the first hole, so long sparse arrays take no time.
  *
  * @param takesNull whether null is accepted as a missing value and stored as NaN
  */

@@ -18,14 +18,14 @@ interface PackageManifest {
 
 /**
  * Loads the addon from the path in ANTIGRAD_ADDON. Without this variable, loads the local build, the addon next to the
- * bundle of this file, or the package for this platform. If none loads, the last reason says what to do, if anything
- * can be done.
+ * bundle of this file, or the package for this platform. If no file loads, the last reason states the remedy, if there
+ * is a remedy.
  */
 export function loadAddon(): LoadedAddon {
   const reasons: string[] = []
   const none = (...more: string[]): LoadedAddon => ({ addon: null, reasons: [...reasons, ...more] })
   // The location of this file or its bundle, by the name that the module format provides. Bundlers may replace both
-  // names by something that is not a path, or by a path on the build machine.
+  // names by a value that is not a path, or by a path on the build machine.
   const locations = [() => __filename, () => fileURLToPath(import.meta.url), () => process.argv[1] ?? '']
     .map((find) => tryFind(find) ?? '')
     .filter((path) => isAbsolute(path))
@@ -61,7 +61,7 @@ export function loadAddon(): LoadedAddon {
   if (process.versions.webcontainer) return none('WebContainers load no native addons')
   if (!platforms.includes(target)) return none(`there is no addon for ${target}`)
   const name = `antigrad-${target}`
-  // With pnpm, files that were copied without symbolic links have the package only in the second place.
+  // If files of pnpm were copied without symbolic links, only the second location contains the package.
   for (const request of [name, `.pnpm/node_modules/${name}`]) {
     const manifest = findManifest(`${request}/package.json`)
     if (manifest === null) continue
@@ -106,7 +106,7 @@ function thisPlatform(): string {
   const { platform, arch } = process
   if (platform === 'win32') return `${platform}-${arch}-msvc`
   if (platform !== 'linux') return `${platform}-${arch}`
-  // The libraries loaded into this process decide, because a machine may have both.
+  // The libraries loaded into this process determine the C library, because a machine may have both libraries.
   const maps = tryFind(() => readFileSync('/proc/self/maps', 'utf8'))
   return `${platform}-${arch}-${maps?.includes('/ld-musl-') ? 'musl' : 'gnu'}`
 }

@@ -1,7 +1,10 @@
 import type { Arena } from '../arena/arena.js'
 import type { FloatArray } from '../core/numbers.js'
 
-/** Name of an engine: Rust as a Node addon, Rust as WebAssembly, or TypeScript. All engines compute the same bits. */
+/**
+ * Name of an engine: Rust as a Node addon, Rust as WebAssembly, or TypeScript. The results of all engines are
+ * bit-identical.
+ */
 export type EngineName = 'native' | 'wasm' | 'typescript'
 
 /** Gradients by tensor, in the caller's memory. */
@@ -18,13 +21,13 @@ export interface Runner {
   runRange(stage: number, from: number, to: number): void
   gather(stage: number): void
   /**
-   * Like `run`, with gradients outside the arena; present if the engine can read such gradients and reading them is
-   * faster than a copy. If the gradients overlap the arena, the function returns false without any work.
+   * Like `run`, with gradients outside the arena. The function is present if the engine can read such gradients faster
+   * than copy them. If the gradients overlap the arena, the function does nothing and returns false.
    */
   readonly runBorrowed?: ((stage: number, gradients: BorrowedGradients) => boolean) | undefined
   /**
-   * Like `run`, but off the main thread; present if the engine supports threads. The arena must not be used in the
-   * meantime.
+   * Like `run`, but outside the main thread. The function is present if the engine supports threads. The arena must not
+   * be used until the promise resolves.
    */
   readonly runAsync?: ((stage: number) => Promise<void>) | undefined
   /** The number of threads that the engine uses. */

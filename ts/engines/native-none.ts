@@ -11,8 +11,7 @@ const fail = (): never => {
 }
 
 /**
- * The native engine in runtimes other than Node. This native engine is a stub, so that it adds nothing to a page's
- * bundle.
+ * A stub of the native engine for runtimes other than Node. The stub keeps the native engine out of a page's bundle.
  */
 export const native: Engine = { name: 'native', attach: fail }
 
@@ -23,7 +22,7 @@ export const report = (): EngineReport => ({
   threads: 0,
 })
 
-/** A request for the native engine reports the error. */
+/** The error appears if the native engine is requested. */
 export function checkInstructionSet(_name: string): void {}
 
 export const loadOrThrow: () => Addon = fail

@@ -51,7 +51,7 @@ declare module '../extensions.js' {
   }
 }
 
-// The WebAssembly engine gains more from huge pages than the other engines.
+// The WebAssembly engine gains more from huge pages than all other engines.
 extensions.adviseMemory = (memory) => {
   try {
     load().addon?.advise(memory)
@@ -61,18 +61,18 @@ extensions.adviseMemory = (memory) => {
 }
 
 /**
- * Number of arena bytes per thread. If the arena is smaller than twice this size, waking a second thread takes as much
- * time as the thread saves.
+ * Number of arena bytes per thread. In an arena below twice this size, waking a second thread takes as much time as the
+ * thread saves.
  */
 const BYTES_PER_THREAD = 1 << 22
 
-/** Number of scratch elements of matrix kernels from which a step is long enough to use all threads. */
+/** Minimum number of scratch elements of matrix kernels for which a step uses all threads. */
 const MIN_MATRIX_ELEMENTS_FOR_THREADS = 3 * 128 * 128
 
 /** Minimum average tensor length for which reading gradients in place is faster than a copy. */
 const MIN_BORROWED_LENGTH = 256
 
-/** Borrowed gradients are passed as arguments of a call, and the number of arguments is limited. */
+/** Borrowed gradients are arguments of a call, and the number of arguments is limited. */
 const MAX_BORROWED_TENSORS = 1 << 14
 
 /** The capabilities that the native engine has in this process. */
@@ -96,7 +96,9 @@ export function checkInstructionSet(name: string): void {
     throw new OptionError('instructionSet', `one of ${instructionSets.join(', ')}`, name)
 }
 
-/** The Rust engine in Node, compiled for several instruction sets, of which the best supported one is used. */
+/**
+ * The Rust engine in Node, compiled for several instruction sets. The engine uses the best supported instruction set.
+ */
 export const native: Engine = {
   name: 'native',
   attach(arena: Arena, forced: EngineSettings) {
@@ -104,7 +106,7 @@ export const native: Engine = {
     const isLong = arena.elements(SCRATCH).length >= MIN_MATRIX_ELEMENTS_FOR_THREADS
     const worthwhile = isLong ? Infinity : Math.max(1, Math.floor(arena.region.byteLength / BYTES_PER_THREAD))
     const threads = forced.threads ?? (worthwhile === 1 ? 1 : Math.min(worthwhile, addon.cores()))
-    // The buffer is passed instead of a typed array, because Node 20 cannot create one above 4 GiB.
+    // The buffer is passed instead of a typed array, because Node 20 cannot create a typed array above 4 GiB.
     const { buffer, byteOffset, byteLength, memory } = arena.region
     const run = addon.attach(
       memory ?? buffer,
@@ -139,7 +141,7 @@ class NativeRunner implements Runner {
     this.runBorrowed = isLendable
       ? (stage, gradients) => this.#isDone(this.#bound(stage, ...gradients))
       : undefined
-    // A plain ArrayBuffer can be transferred and freed at any time, so it is never passed to another thread.
+    // A plain `ArrayBuffer` is never passed to another thread, because it can be transferred and freed at any time.
     if (arena.region.memory !== null) {
       this.runAsync = async (stage) => this.#check(await addon.runAsync(this.#bound.handle, stage))
     }

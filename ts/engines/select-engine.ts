@@ -1,4 +1,4 @@
-/** Selects the requested engine, or else the first working engine, and records the reasons. */
+/** Selects the requested engine or the first working engine, and records the reasons. */
 
 import { checkInstructionSet, environmentVariable } from '#native'
 import { EngineError, getMessage, OptionError } from '../core/errors.js'
@@ -8,7 +8,7 @@ export const engineNames: readonly EngineName[] = ['native', 'wasm', 'typescript
 
 const MAX_THREADS = 256
 
-/** A requested engine, and where the request comes from. */
+/** A requested engine, and the source of the request. */
 export interface RequestedEngine {
   readonly name: EngineName
   readonly source: string
@@ -16,7 +16,7 @@ export interface RequestedEngine {
 
 /** Validated engine settings from the user. */
 export interface EngineRequest {
-  /** The requested engine is null if any engine is acceptable. */
+  /** The requested engine; null if any engine is acceptable. */
   readonly requested: RequestedEngine | null
   readonly forced: EngineSettings
 }
@@ -42,7 +42,7 @@ export function readEngineRequest(options: {
   return { requested, forced: { instructionSet, threads: requestedThreads(options.threads) } }
 }
 
-/** The engine that the option requests, or else the engine that the environment variable requests. */
+/** The engine that the option or the environment variable requests. The option takes precedence. */
 export function requestedEngine(option: unknown): RequestedEngine | null {
   const [name, by] = readOptionOrVariable(option, 'the option engine', 'ANTIGRAD_ENGINE')
   if (name === undefined) return null
@@ -52,7 +52,9 @@ export function requestedEngine(option: unknown): RequestedEngine | null {
   return { name: name as EngineName, source: by }
 }
 
-/** The number of threads that the option requests, or else the number that the environment variable requests. */
+/**
+ * The number of threads that the option or the environment variable requests. The option takes precedence.
+ */
 export function requestedThreads(option: unknown): number | undefined {
   const [given, by] = readOptionOrVariable(option, 'threads', 'ANTIGRAD_THREADS')
   const threads = option === undefined && given !== undefined ? Number(given) : given
@@ -63,7 +65,7 @@ export function requestedThreads(option: unknown): number | undefined {
   return threads as number
 }
 
-/** The requested value, and where the request comes from. An empty environment variable counts as not set. */
+/** The requested value, and the source of the request. An empty environment variable counts as not set. */
 function readOptionOrVariable(option: unknown, name: string, other: string): [given: unknown, by: string] {
   return option === undefined
     ? [environmentVariable(other), `the environment variable ${other}`]
@@ -79,9 +81,9 @@ export interface EngineChoice<R> {
 }
 
 /**
- * Starts the requested engine, or else the first working engine. TypeScript is the last engine that is tried.
+ * Starts the requested engine or the first working engine. TypeScript is the last engine that is tried.
  *
- * @param begin starts an engine; if it throws an error, the error is the reason why the engine cannot run
+ * @param begin starts an engine; an error from `begin` is the reason why the engine cannot run
  * @param order the engines besides TypeScript, in order of preference
  * @param why the reason for this order of preference
  * @throws EngineError if the requested engine cannot run in this runtime

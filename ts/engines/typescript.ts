@@ -1,4 +1,4 @@
-/** The TypeScript engine: a readable reference, and the fallback if WebAssembly is forbidden. */
+/** The TypeScript engine, which is a readable reference, and the fallback if WebAssembly is forbidden. */
 
 import type { Arena } from '../arena/arena.js'
 import { BY_ROW, CLIPPED_PER_TENSOR, NORM, UNITS } from '../arena/manifest.js'
@@ -32,7 +32,7 @@ export const typescript: Engine = {
     }
 
     const gatherOne: typeof tensors.gather = (job, from, to) => {
-      // The stage itself completes a sum over listed rows, so nothing is left to add.
+      // The stage itself completes a sum over listed rows, so no partial sums remain.
       if ((job.flags & BY_ROW) === 0) tensors.gather(job, from, to)
     }
 

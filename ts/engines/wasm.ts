@@ -33,9 +33,9 @@ class Instance {
   }
 
   /**
-   * Hands out the exports until `release`. If a call did not return (stack overflow or trap), the instance has lost its
-   * stack position and is replaced. The instance is also replaced if a rule has registered a larger module in the
-   * meantime.
+   * Provides the exports until `release`. If a call did not return (stack overflow or trap), the instance has lost its
+   * stack position and is replaced. The instance is also replaced if a rule has registered a larger module since the
+   * last call.
    */
   acquire(): ArenaExports {
     const isCurrent = this.#source === currentModule()
@@ -52,7 +52,8 @@ class Instance {
     const source = currentModule()
     // The module is compiled before any change is made, because compilation may fail.
     const module = compile(source)
-    // A module assumes that memory outside its data is zero, so the leftovers of the previous instance are erased.
+    // A module assumes zeros in the memory outside its data. The bytes that the previous instance has left are
+    // therefore erased.
     if (this.#source !== undefined) new Uint8Array(this.#memory.buffer, 0, RESERVED_BYTES).fill(0)
     const exports = start<ArenaExports>(module, this.#memory)
     this.#source = source
@@ -69,7 +70,7 @@ interface HashedExports {
 const compiled = new Map<WasmModule, WebAssembly.Module | Error>()
 
 /**
- * Compiles a module once and synchronously. Modules are small, so the whole API can be synchronous.
+ * Compiles a module once and synchronously. Because modules are small, the whole API can be synchronous.
  *
  * @throws Error if the module does not compile
  */
@@ -93,7 +94,7 @@ export function compile(source: WasmModule): WebAssembly.Module {
  * @throws Error if the module does not start, or was built from other sources
  */
 export function start<E extends HashedExports>(module: WebAssembly.Module, memory: WebAssembly.Memory): E {
-  // The import name that wasm-bindgen generates for its JavaScript file, which is not needed.
+  // The import name that wasm-bindgen generates for its JavaScript file. The JavaScript file is not needed.
   const imports = { './antigrad_wasm_bg.js': { memory } }
   let exports: E
   try {
@@ -101,11 +102,11 @@ export function start<E extends HashedExports>(module: WebAssembly.Module, memor
   } catch (thrown) {
     throw new Error(`the module does not start: ${getMessage(thrown)}`)
   }
-  if (exports.hash() >>> 0 !== HASH) throw new Error('its version differs')
+  if (exports.hash() >>> 0 !== HASH) throw new Error("the module's version differs")
   return exports
 }
 
-/** Whether the module trapped; the other possible failure is a stack overflow. */
+/** Whether the module trapped. The only other possible failure is a stack overflow. */
 export function isTrap(thrown: unknown): thrown is WebAssembly.RuntimeError {
   return thrown instanceof WebAssembly.RuntimeError
 }
@@ -132,8 +133,8 @@ class WasmRunner implements Runner {
   readonly #address: number
   readonly #bytes: number
   /**
-   * The plan of stage 0: its address, its number (0 if there is no plan), the exports that made the plan, and the
-   * version of the tables.
+   * The plan of stage 0: the address and the number of the plan (0 without a plan), the exports that made the plan, and
+   * the version of the tables.
    */
   readonly #plan: number
   #number = 0
@@ -152,7 +153,7 @@ class WasmRunner implements Runner {
     if (stage !== 0 || !this.#runAgain()) this.runRange(stage, 0, this.#arena.length)
   }
 
-  /** Repeats the previous call from its plan. The result is false if the tables have changed or if no plan exists. */
+  /** Repeats the previous call with its plan. The result is false if the tables have changed or no plan exists. */
   #runAgain(): boolean {
     const { version, planned } = this.#arena
     if (this.#version !== version) return false
@@ -211,7 +212,7 @@ class WasmRunner implements Runner {
 /** The capabilities that the WebAssembly engine has in this runtime. */
 export function report(): EngineReport {
   try {
-    // Creates an instance, because WebKit under a strict content policy compiles modules but refuses instances.
+    // An instance is created, because WebKit under a strict content policy compiles modules but refuses instances.
     getInstance(allocate(0, 0))
     return { available: true, reasons: [], instructionSets: ['simd128'], threads: 1 }
   } catch (thrown) {

@@ -1,6 +1,6 @@
 /**
- * Reads each property of a user's rule definition once, and checks it. The result is a frozen object that rules and
- * saved runs contain.
+ * Reads each property of a user's rule definition once, and validates the definition. The result is a frozen object
+ * that rules and saved runs contain.
  */
 
 import { ArgumentError } from '../core/errors.js'
@@ -41,12 +41,12 @@ const RESERVED_EVERYWHERE = [
 const EXTRA_FUNCTIONS = ['over', 'sum', 'mean', 'norm']
 const WORD = new RegExp(`^${NAME}$`, 'u')
 
-/** Maximum number of options and of scalars, maximum length of a name, and maximum length of a step. */
+/** Maximum number of options, maximum number of scalars, maximum length of a name, and maximum length of a step. */
 const MAX_ENTRIES = 64
 const MAX_NAME_LENGTH = 100
 const MAX_STEP_LENGTH = 100_000
 
-/** @throws ArgumentError if the definition is malformed, or a name is invalid or taken */
+/** @throws ArgumentError if the definition is malformed, or if a name is invalid or taken */
 export function readDeclaration(name: unknown, given: unknown): ResolvedRuleDefinition {
   const what = 'defineRule'
   if (typeof name !== 'string' || !/^[\p{L}_][\p{L}\p{N}_-]*$/u.test(name) || name.length > MAX_NAME_LENGTH)
@@ -126,7 +126,7 @@ function readOption(what: string, given: unknown): EquationOption {
     { default: withoutNegativeZero(value), ...limits },
     scheduled && { scheduled },
   )
-  // `lr` is a number even if its default is a boolean, because groups may scale it.
+  // `lr` is a number even if the default is a boolean, because groups may scale `lr`.
   const isFlag = typeof value === 'boolean' && !what.endsWith(': lr')
   if (isFlag && Object.keys(option).length > 1)
     throw new ArgumentError(what, 'no limits for a boolean option', Object.keys(option)[1])
@@ -165,5 +165,5 @@ function readScalar(what: string, given: unknown): number {
   return withoutNegativeZero(given)
 }
 
-/** Replaces −0 with 0, because JSON has no −0: definitions that are equal as JSON are one rule. */
+/** Replaces −0 with 0, because JSON has no −0 and definitions that are equal as JSON are the same rule. */
 const withoutNegativeZero = <T>(x: T): T => (x === 0 ? (0 as T) : x)

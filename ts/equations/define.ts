@@ -1,4 +1,4 @@
-/** Turns a user's rule definition into a rule's definition (see `ts/rules/define.ts`). */
+/** Converts the user's definition of a rule to the internal definition (see `ts/rules/define.ts`). */
 
 import { wasmModule } from '#webassembly/equations'
 import type { Kernel } from '../arena/kernel.js'
@@ -16,7 +16,7 @@ import { compileStages, type StagePrograms } from './program.js'
 import { type RuleStep, readStep } from './read.js'
 import { Scalars } from './scalars.js'
 
-/** A rule's definition with its intermediate results. */
+/** A rule's definition, with intermediate results of the compilation. */
 export interface CompiledRule {
   readonly name: string
   readonly declared: ResolvedRuleDefinition
@@ -25,7 +25,7 @@ export interface CompiledRule {
   readonly definition: Definition
 }
 
-/** Compiled rules by name and definition: equal equations are one rule. */
+/** Compiled rules by name and definition. Rules with equal equations are the same rule. */
 const compiledRules = new Map<string, CompiledRule>()
 const MAX_COMPILED_RULES = 256
 
@@ -50,13 +50,13 @@ function compile(name: string, declared: ResolvedRuleDefinition, text: string): 
   const kernels = makeKernels(name, text, programs, {
     state: Object.keys(state),
     tensor: scalars.names,
-    // The position `all` is the last position of the whole row, so that rows have room for the program.
+    // The position `all` is the last position of the row, so that rows have room for the program.
     row: { all: row.length - 1 },
   })
   const constantsAt = row[layout.ROW_POSITIONS.constants] + PIPELINE
   const states = Object.entries(state)
-  // The rule is registered under a name that no rule can have, because two custom rules may have the same name and
-  // different equations.
+  // Two custom rules may have the same name and different equations. The rule is therefore registered under a name that
+  // no rule can have.
   const definition = define('a rule of equations', {
     options: makeOptionTable(name, declared),
     kernels,
@@ -81,7 +81,7 @@ function compile(name: string, declared: ResolvedRuleDefinition, text: string): 
     }),
     starts: () =>
       Object.fromEntries(states.map(([name, { start }]) => [name, start === 'gradient' ? 0 : start])),
-    // Flushing affects all states or none.
+    // Flushing affects either all states or no state.
     flushes: () => states.every(([, { flush }]) => flush),
   } as never) as unknown as Definition
   const defaults = Object.freeze({ ...definition.defaults, name })
@@ -111,7 +111,9 @@ function makeOptionTable(name: string, declared: ResolvedRuleDefinition): Option
   return { ...table, maximize: false, equations } as never
 }
 
-/** Rejects a schedule for an option that is not declared as schedulable; the message explains how to declare it. */
+/**
+ * Rejects a schedule for an option that is not declared as schedulable. The message explains the required declaration.
+ */
 function refuseSchedule(own: EquationOption): ReadOption<number> {
   return (what, given) => {
     if (own.scheduled || !(isSchedule(given) || typeof given === 'function')) return undefined

@@ -1,4 +1,4 @@
-/** Formats a custom rule as a string that `defineRule` reads as the same equations. */
+/** Formats a custom rule as a string. `defineRule` can read the string. */
 
 import { OPERATIONS } from '../arena/manifest.js'
 import { ArgumentError } from '../core/errors.js'
@@ -11,7 +11,7 @@ import type { EquationStage } from './program.js'
 
 /**
  * The lines of a rule, followed by comments about the compiled program: its stages, the operations of each stage in
- * order, and the bytes of state per parameter. `defineRule` reads the string as the same rule.
+ * order, and the bytes of state per parameter. `defineRule` makes an equal rule from the string.
  *
  * @throws ArgumentError if the rule was not made with {@link defineRule}
  */

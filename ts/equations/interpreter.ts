@@ -31,10 +31,10 @@ import * as layout from './layout.js'
 type ScalarOperation = (a: number, b: number, c: number, d: number) => number
 const scalarOperations: { [D in Dtype]?: readonly ScalarOperation[] } = {}
 
-/** Interprets a program of a row, element by element. */
+/** Interprets a program in a row, element by element. */
 class RowProgram {
   readonly slots: FloatArray
-  /** The slots to sum, each with its kind of sum. */
+  /** The slots to sum, each with a kind of sum. */
   readonly sums: readonly (readonly [slot: number, kind: number])[]
   readonly #operations: readonly ScalarOperation[]
   readonly #instructions: readonly Instruction[]
@@ -95,7 +95,7 @@ const update =
     }
   }
 
-/** Stores the gradient after it has passed the pipeline, so that later stages can read it. */
+/** Stores the gradient after the pipeline, so that later stages can read the gradient. */
 const keepGradient: Loop = (_theta, g, _state, _row, from, to, _tensor, direction) => {
   if (g !== direction) direction.set(g.subarray(from, to), from)
 }
@@ -158,7 +158,7 @@ function makeSumStage(arena: Arena, array: number, states: number, program: numb
   }
 }
 
-/** The maximum of two numbers; NaN if one of them is NaN. */
+/** The maximum of two numbers; NaN if one number is NaN. */
 export const maxOrNaN = (a: number, b: number): number => (b > a || Number.isNaN(b) ? b : a)
 
 function combineSums(kind: number, numbers: FloatArray): number {

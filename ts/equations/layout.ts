@@ -8,7 +8,7 @@ import { type Code, operations } from '../expressions/operations.js'
 import type { Instruction } from '../expressions/steps.js'
 
 export const MAX_STATES = 6
-/** Maximum number of sums of a stage, and maximum number of per-tensor numbers in a stage. */
+/** Maximum number of sums in a stage, and maximum number of per-tensor numbers in a stage. */
 export const MAX_SUMS = 2
 export const MAX_VALUES = 4
 
@@ -22,8 +22,8 @@ export const kernelNumber = (kind: number, states: number): number =>
   manifest.EQUATIONS + kind * (MAX_STATES + 1) + states
 
 /**
- * Positions in the row of the programs' offsets (0 if absent), of the constants' offset and count, and of the mask of
- * flushed states.
+ * Positions of four entries in the row: the programs' offsets (0 if absent), the constants' offset, the constants'
+ * count, and the mask of flushed states.
  */
 const rowSlot = (place: number): number => manifest.PIPELINE + place
 export const ROW_POSITIONS = {
@@ -35,7 +35,7 @@ export const ROW_POSITIONS = {
 } as const
 export const HEADER_LENGTH = manifest.EQUATION
 
-/** Slots of the inputs. The slots of the constants follow the inputs, and then the temporary slots. */
+/** Slots of the inputs. The slots of the constants follow the inputs. The temporary slots come last. */
 export const THETA = 0
 export const GRADIENT = 1
 export const FIRST_STATE = 2

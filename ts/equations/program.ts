@@ -16,7 +16,7 @@ import {
 /** The program of one stage. */
 export interface EquationStage {
   readonly instructions: readonly steps.Instruction[]
-  /** The sums of the stage with the slots of their operands; empty for the last stage. */
+  /** The sums of the stage, each with the slot of the operand; empty for the last stage. */
   readonly sums: readonly { readonly slot: number; readonly sum: StepSum }[]
   /** Nodes of the per-tensor numbers in use, in slot order. */
   readonly values: readonly number[]
@@ -68,7 +68,7 @@ interface StageOrder {
   readonly sums: readonly StepSum[]
   readonly changed: readonly PersistentVariable[]
   readonly order: readonly steps.ProgramStep[]
-  /** Inputs that are not per element, grouped by sort. */
+  /** Inputs that are not per element, grouped by sort of node. */
   readonly leaves: readonly (readonly number[])[]
 }
 
@@ -83,7 +83,7 @@ function orderStages(
   const all = graph.nodes.flatMap((node, number): steps.ProgramStep[] => {
     if (uses[number] === 0 || sorts[number] !== PER_ELEMENT || node.kind !== 'operation') return []
     const { operation: code, operands } = node
-    // Places a number that is the same for all elements first, so that kernels load it once.
+    // Makes a number that all elements share the first operand, so that kernels load the number once.
     const isTurned = symmetric.has(code) && sorts[operands[1]] < PER_ELEMENT
     return [{ number, code, operands: isTurned ? operands.toReversed() : operands, section: 0 }]
   })
@@ -94,7 +94,7 @@ function orderStages(
 }
 
 /**
- * Orders operations so that an operand directly precedes its use, longest path first, because kernels fuse consecutive
+ * Orders operations by the longest path. An operand directly precedes its use, because kernels fuse consecutive
  * operations.
  */
 function orderByCriticalPath(
@@ -155,7 +155,7 @@ function makeStage(
 
   const instructions = steps.placeSteps(order, lastUse, places, slots)
   const copy = (node: number, to: number) => instructions.push(steps.instruction('copy', to, [place(node)]))
-  // Saves values that are still needed before they are overwritten.
+  // Copies values that are still needed before the values are overwritten.
   const to = left.map(({ leaf }) => place(leaf))
   for (const node of new Set(left.map(({ final }) => final))) {
     if (!left.some(({ leaf }) => leaf === node)) continue

@@ -1,4 +1,4 @@
-/** Parses the lines of a step into a graph. Each name stands for the value that was assigned to it last. */
+/** Parses the lines of a step into a graph. Each name stands for its latest value. */
 
 import { hintFor } from '#hints'
 import { EquationError } from '../core/errors.js'
@@ -10,7 +10,10 @@ import { makeEquationError } from './error.js'
 import { MAX_ABS, SQUARES, VALUES } from './layout.js'
 import { type MakeError, parseStatements, type Statement, withoutComments } from './statements.js'
 
-/** Sorts of nodes: one number for all tensors with the same number of updates, one per tensor, or one per element. */
+/**
+ * Sorts of nodes: one number for all tensors with the same number of updates, one number per tensor, or one number per
+ * element.
+ */
 export const COMMON_VALUE = 0
 export const PER_TENSOR = 1
 export const PER_ELEMENT = 2
@@ -51,7 +54,7 @@ export interface RuleStep {
 const SUM_FUNCTIONS = ['sum', 'mean', 'norm', 'max'] as const
 type SumName = (typeof SUM_FUNCTIONS)[number]
 /**
- * Replaces `all.` before a sum's name, because names contain no point; the length stays the same. A step must not
+ * This letter replaces the dot of `all.` before the name of a sum, because names contain no dots. A step must not
  * contain this letter.
  */
 const TOTAL_MARK = '\u01c3'
@@ -137,7 +140,7 @@ function checkAllUsed(
   for (const [kind, table] of Object.entries(tables)) {
     const unused = Object.keys(table).find((name) => !used.has(name))
     if (unused !== undefined)
-      throw new EquationError(`equations ${rule}: ${kind}: ${unused}`, 'a line that uses it', 'none')
+      throw new EquationError(`equations ${rule}: ${kind}: ${unused}`, 'a line that uses this name', 'none')
   }
 }
 
@@ -156,7 +159,7 @@ function readStatements(text: string, fail: MakeError): Statement[] {
   return statements
 }
 
-/** The value of a state that starts as the first gradient: g at the first update, the state itself afterwards. */
+/** The value of a state that starts as the first gradient: g at the first update, and the state at later updates. */
 function applyFirstUpdate(graph: Graph, t: number, first: number, later: number): number {
   return graph.operation('select', graph.operation('equal', t, graph.constant(1)), first, later)
 }
@@ -200,7 +203,7 @@ function makeCalls(
     if (name === 'norm') return graph.operation('sqrt', node)
     return name === 'sum' ? node : graph.operation('divide', node, leaf(isOfAll ? ALL_LENGTH : LENGTH))
   }
-  /** Sums products of a node with itself as squares, in float64 like norms. */
+  /** The product of a node with itself is summed as a square, in float64 like norms. */
   const sumOf = (operand: number, isOfAll: boolean, at: number): number => {
     const node = graph.nodes[operand]
     const [a, b] = node.kind === 'operation' && node.operation === 'multiply' ? node.operands : []
@@ -217,8 +220,8 @@ function makeCalls(
 }
 
 /**
- * Finds the sort and the stage of each node. A scalar whose new value is per tensor makes more nodes per tensor, hence
- * the loop.
+ * Finds the sort and the stage of each node. The loop is necessary, because a scalar with a new value per tensor
+ * changes the sort of further nodes.
  */
 function classifyNodes({ graph, scalars, states, sums, leaves }: Omit<RuleStep, 'sorts' | 'levels'>) {
   const elements = new Set(['theta', 'g', ...states.map(({ name }) => name)].map((name) => leaves.get(name)))

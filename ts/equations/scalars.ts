@@ -20,11 +20,11 @@ type Counter = Readonly<Record<string, number>>
 type TensorColumns = Readonly<Record<string, Float64Array>>
 
 /**
- * Name of a tensor's value `k`: a sum of the last stage, later an input of the next stage. Users' names contain no
- * spaces.
+ * Name of the value `k` of a tensor, which is a sum of the last stage and an input of the next stage. Users' names
+ * contain no spaces.
  */
 export const valueName = (k: number): string => `value ${k}`
-/** Prefix of the names under which the first sums are kept if a second summing stage follows. */
+/** Prefix of the names of the first sums, which are saved if a second summing stage follows. */
 const FIRST_SUM_PREFIX = 'first '
 
 /** Replaces positive and negative numbers near 0 with 0. */
@@ -45,7 +45,7 @@ export class Scalars {
   /** Scalars that are equal for all tensors with the same number of updates, and scalars with one value per tensor. */
   readonly common: readonly PersistentVariable[]
   readonly byTensor: readonly PersistentVariable[]
-  /** Names of all values per tensor, including these scalars. */
+  /** Names of all values per tensor, including scalars. */
   readonly names: readonly string[]
   readonly #name: string
   readonly #step: RuleStep
@@ -55,7 +55,7 @@ export class Scalars {
   readonly #t: number
   readonly #options: readonly { readonly name: string; readonly node: number }[]
   readonly #computed: ComputeScalars
-  /** Per stage, the computation that follows its sums. */
+  /** The computation that follows the sums of each stage. */
   readonly #between: readonly ComputeScalars[]
   /** The values of all nodes by update counter. */
   readonly #values = new WeakMap<object, Float64Array>()
@@ -108,7 +108,7 @@ export class Scalars {
     }
     const options = this.#options
     const common = this.common
-    // Loops by index, because every small step runs this code.
+    // The loop uses an index, because this code is part of every small step.
     values[this.#t] = next.t
     for (let k = 0; k < options.length; k++) values[options[k].node] = Number(numbers[options[k].name])
     for (let k = 0; k < common.length; k++) {
@@ -199,7 +199,7 @@ type TensorPositions = Readonly<Record<string, number>>
 type ScalarInstruction = readonly [number: number, operation: Code, ...operands: number[]]
 
 /**
- * Evaluates without arrays and, for the usual operations, without function calls: this code dominates the time of a
+ * Evaluates without arrays and, for the usual operations, without function calls. This code dominates the time of a
  * small step.
  */
 function compileScalars(lines: readonly ScalarInstruction[]): ComputeScalars {

@@ -1,4 +1,4 @@
-/** Splits a step into statements, before their contents are parsed. */
+/** Splits a step into statements, which are parsed later. */
 
 import type { EquationError } from '../core/errors.js'
 import { NAME } from '../expressions/names.js'

@@ -6,8 +6,8 @@ import type { Graph } from './graph.js'
 import type { Operation } from './operations.js'
 
 /**
- * Returns the derivative with respect to each operand (null if it has none), from the incoming derivative d, the
- * operands and the value y of the operation.
+ * Returns the derivative with respect to each operand. A missing derivative is null. The arguments are the incoming
+ * derivative d, the operands and the value y of the operation.
  */
 type DerivativeRule = (
   b: Builder,
@@ -93,7 +93,7 @@ const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
   erfSlope: (b, d, [x], y) => [b.multiply(d, b.multiply(b.constant(-2), b.multiply(x, y)))],
   normpdf: (b, d, [x], y) => [b.negate(b.multiply(d, b.multiply(x, y)))],
   normcdf: (b, d, [x]) => [b.multiply(d, b.operation('normpdf', x))],
-  // 1/density would lose bits for distant quantiles. The ratio erfcx/tail does not, because the tail is p itself.
+  // 1/density would lose bits for distant quantiles. The ratio erfcx/tail does not lose bits, because the tail is p.
   norminv: (b, d, [p], z) => {
     const size = b.multiply(b.constant(Math.SQRT1_2), b.operation('abs', z))
     const ratio = b.multiply(b.constant(SQRT_HALF_PI), b.operation('erfcx', size))
@@ -131,7 +131,7 @@ const derivativeRules: Readonly<Record<Operation, DerivativeRule>> = {
 const ERF_SLOPE_AT_0 = 1.1283791670955126
 const SQRT_HALF_PI = 1.2533141373155003
 
-/** Computes √(1 − x²) as a product of factors, which are exact if they are small. */
+/** Computes √(1 − x²) as a product of factors. Small factors are exact. */
 const complementaryRoot = (b: Builder, x: number): number =>
   b.operation('sqrt', b.multiply(b.subtract(b.one, x), b.add(b.one, x)))
 
@@ -149,7 +149,7 @@ const choices: { readonly [O in Operation]?: (b: Builder, operands: readonly num
 /** Operations whose derivatives are 0 if the incoming derivative is 0, even if an operand is infinite or NaN. */
 const keepsZero: readonly Operation[] = ['add', 'subtract', 'negate', 'abs', 'min', 'max', 'select']
 
-/** Creates nodes. Factors of 1 are omitted and signs are moved outwards, which does not change a bit of the result. */
+/** Creates nodes. Factors of 1 are omitted, and signs are moved outwards. The result stays bit-identical. */
 export class Builder {
   readonly zero: number
   readonly one: number
@@ -234,7 +234,7 @@ export class Builder {
     return this.operation('select', condition, yes, no)
   }
 
-  /** A condition and its negation. */
+  /** A condition, and the negation of the condition. */
   eitherWay(condition: number): number[] {
     return [condition, this.subtract(this.one, condition)]
   }
@@ -265,8 +265,8 @@ export function differentiate(
   // For each node, derivative contributions from nodes that depend on the row, and contributions from all other nodes.
   const byRow = new Map<number, number>()
   const whole = new Map<number, number>()
-  // Condition under which a node counts; null for always. An operand that is not selected may be infinite or NaN
-  // without an effect.
+  // Condition under which a node counts; null if the node always counts. An operand that is not selected may be
+  // infinite or NaN without changing the result.
   const guards = new Map<number, number | null>()
   const add = (number: number, d: number, isFromRow: boolean, guard: number | null) => {
     const to = isFromRow ? byRow : whole

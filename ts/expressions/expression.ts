@@ -17,7 +17,7 @@ export interface ExpressionPrograms {
   readonly value: Program
   /** A program that computes the gradient, with one output per parameter. */
   readonly gradient: Program
-  /** Compiles the lower triangle of the second derivatives, row by row, when it is first needed. */
+  /** Compiles the lower triangle of the second derivatives, row by row, at the first request. */
   readonly hessian: () => Program
 }
 
@@ -43,7 +43,7 @@ export class Expression<Names extends string = string> {
   }
 
   /**
-   * Evaluates the expression at a point. The point x has one number per name, in the order of `names`; all names are
+   * Evaluates the expression at a point. The point x has one number per name, in the order of `names`. All names are
    * parameters. If x is a Float32Array, the expression is evaluated in float32.
    */
   value(x: ArrayLike<number>): number {
@@ -61,16 +61,16 @@ export class Expression<Names extends string = string> {
   }
 
   /**
-   * Creates an objective for `minimize`: the sum of the expression over all rows of data. Names that occur in the data
-   * are columns, and all other names are parameters.
+   * Creates an objective for `minimize`, which is the sum of the expression over all rows of data. Names that occur in
+   * the data are columns, and all other names are parameters.
    *
    * @param data columns of equal length; copied
    * @throws OptionError if a column is not an array of numbers, differs in length from the first column, or does not
    * occur in the expression
    */
   with<N extends string, D extends Data>(
-    // A `this` parameter, because a method that depends on `Names` would make expressions of known names incompatible
-    // with expressions of any names.
+    // The method has a `this` parameter. If the method depended on `Names`, expressions with known names would be
+    // incompatible with expressions of any names.
     this: Expression<N>,
     data: D & OnlyNames<N, D>,
   ): BoundExpression<NamesBeside<N, D>> {
@@ -233,10 +233,11 @@ export function readColumns<Column>(
 }
 
 /**
- * Creates a function of named numbers, with exact derivatives, from its text. The text may contain `+ − * / ^`,
- * parentheses, comparisons, `&& || !`, `condition ? a : b`, `pi` or `π`, and the functions `sqrt exp log sin cos tan
- * tanh atan abs min max pow`. The following names are functions only before a parenthesis: `expm1 log1p log2 log10 sinh
- * cosh cbrt asin acos atan2 floor sign erf erfc erfcx normpdf normcdf norminv gamma lgamma digamma trigamma voigt`.
+ * Creates a function of named numbers from text. Derivatives of the function are exact. The text may contain `+ − * /
+ * ^`, parentheses, comparisons, `&& || !`, `condition ? a : b`, `pi` or `π`, and the functions `sqrt exp log sin cos
+ * tan tanh atan abs min max pow`. The names in the following list are functions only before a parenthesis: `expm1 log1p
+ * log2 log10 sinh cosh cbrt asin acos atan2 floor sign erf erfc erfcx normpdf normcdf norminv gamma lgamma digamma
+ * trigamma voigt`.
  *
  * The text −x^2 means −(x²), and 2^3^2 means 2⁹. Integer powers up to 64 are computed as products. Every other name is
  * a parameter or a column of data. The name `e` is also a parameter; write e^x as exp(x).

@@ -11,7 +11,7 @@ export type Node =
   /** The sum of a value over the rows of the data. */
   | { readonly kind: 'sum'; readonly operand: number }
   /**
-   * A value that is carried from row to row, starting with 0, and its final value; `next` is the node of the carried
+   * A value that is carried from row to row, starting with 0, and the final value. `next` is the node of the carried
    * value after a row.
    */
   | { readonly kind: 'carried'; readonly index: number }
@@ -45,8 +45,8 @@ export class Graph {
   }
 
   /**
-   * The value that a carried value has after all rows. This node must be created after all nodes that use the carried
-   * value.
+   * The value that a carried value has after all rows. The node of the final value must be created after all nodes that
+   * use the carried value.
    */
   end(operand: number, next: number): number {
     return this.#number(`end ${operand} ${next}`, { kind: 'end', operand, next })

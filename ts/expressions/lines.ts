@@ -20,10 +20,11 @@ type NamedNodes = Readonly<Record<string, number>>
 
 /**
  * Defines lines such as `gain = (before - cost)/predicted`. A line may use the names of earlier lines, constants, and
- * names that the caller supplies. Text that does not begin with a name and `=` continues the line before. The character
- * `#` begins a comment.
+ * names that the caller supplies. Text that does not begin with a name and `=` continues the previous line. The
+ * character `#` begins a comment.
  *
- * @returns a function that adds the lines to a program: it takes nodes by name, and returns the nodes of the lines
+ * @returns a function that adds the lines to a program; its argument contains nodes by name, and its result contains
+ * the nodes of the lines
  */
 export function defineLines(
   text: string,

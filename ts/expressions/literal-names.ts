@@ -49,7 +49,7 @@ type SplitByAll<T, Signs> = Signs extends [infer Sign extends string, ...infer O
   ? SplitByAll<T extends unknown ? Split<T, Sign> : never, Others>
   : T
 
-/** First characters of numbers, which ensure that the e of 1e-3 is not read as a name. */
+/** First characters of numbers, because the e of 1e-3 must not be read as a name. */
 type Digit = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '.'
 
 /**

@@ -25,8 +25,8 @@ export const functions = [
 ] as const
 
 /**
- * Names that are functions before a parenthesis, and ordinary names elsewhere, because `gamma`, for example, is a
- * common parameter name.
+ * Names that are functions before a parenthesis, and ordinary names elsewhere. An example is `gamma`, which is a common
+ * parameter name.
  */
 export const functionNames = [
   ...(['expm1', 'log1p', 'log2', 'log10', 'sinh', 'cosh', 'cbrt', 'asin', 'acos', 'atan2'] as const),
@@ -83,7 +83,7 @@ const SUPERSCRIPT_PATTERN = new RegExp(`[${SUPERSCRIPTS}]+`, 'uy')
 /** Printable ASCII characters except for the space and the dot, which could be part of an ellipsis. */
 const PLAIN = /^[!-\-/-~]+$/
 
-/** An invalid character of an expression, with a valid spelling of its meaning if such a spelling exists. */
+/** An invalid character of an expression, with a valid spelling of the same meaning if such a spelling exists. */
 export function suggestName(text: string, at: number): { readonly sign: string; readonly spelling?: string } {
   SUPERSCRIPT_PATTERN.lastIndex = at
   const raised = SUPERSCRIPT_PATTERN.exec(text)?.[0]

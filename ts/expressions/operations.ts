@@ -27,7 +27,7 @@ const expressionOperations = {
   /** The second operand if both operands are equal; NaN if either operand is NaN. */
   min: [2, () => (a, b) => (a < b || Number.isNaN(a) ? a : b)],
   max: [2, () => (a, b) => (a > b || Number.isNaN(a) ? a : b)],
-  /** The value of a condition is 1 if it is true, otherwise 0. Comparisons with NaN are 0 (false). */
+  /** The value of a condition is 1 if the condition is true, otherwise 0. Comparisons with NaN are 0 (false). */
   less: [2, () => (a, b) => (a < b ? 1 : 0)],
   lessOrEqual: [2, () => (a, b) => (a <= b ? 1 : 0)],
   equal: [2, () => (a, b) => (a === b ? 1 : 0)],
@@ -64,11 +64,11 @@ const expressionOperations = {
   lgamma: [1, (_, { lgamma }) => lgamma],
   digamma: [1, (_, { digamma }) => digamma],
   trigamma: [1, (_, { trigamma }) => trigamma],
-  /** Derivatives of erf and of trigamma. These operations occur only in derivatives. */
+  /** Derivatives of `erf` and `trigamma`. The two operations occur only in derivatives. */
   erfSlope: [1, (_, { erfSlope }) => erfSlope],
   tetragamma: [1, (_, { tetragamma }) => tetragamma],
   voigt: [3, (_, { voigt }) => voigt],
-  /** Parts of the derivatives of voigt. */
+  /** Parts of the derivatives of `voigt`. */
   faddeevaByX: [2, (_, { faddeevaByX }) => faddeevaByX],
   faddeevaByY: [2, (_, { faddeevaByY }) => faddeevaByY],
 } as const satisfies Operations
@@ -139,7 +139,7 @@ const programOperations = {
   copy: [1, () => (a) => a],
 } as const satisfies Operations<[ReductionTree?]>
 
-/** A tree of operations; its leaves are operand indices. */
+/** A tree of operations. The leaves of the tree are operand indices. */
 export type ReductionTree = readonly [Operation, ...(ReductionTree | number)[]]
 
 export const operations = { ...expressionOperations, ...programOperations }

@@ -6,7 +6,7 @@ import { Graph } from './graph.js'
 import { constants, foreign, functionNames, functions, NAME, suggestName } from './names.js'
 import { type Operation, operations } from './operations.js'
 
-/** Limits on the size of an expression, so that malicious input costs little time. */
+/** Limits on the size of an expression, so that malicious input takes little time. */
 const MAX_TEXT_LENGTH = 20_000
 const MAX_NAMES = 1000
 const MAX_DEPTH = 200
@@ -35,7 +35,9 @@ const infix: Readonly<Record<string, readonly [binding: number, takes: OperatorK
   }
 const CONDITIONAL = 1
 const COMPARISON = 4
-/** A unary sign has a higher precedence than a product and a lower precedence than a power, so −x² is −(x²). */
+/**
+ * The precedence of a unary sign is between the precedences of a product and of a power, so −x² is −(x²).
+ */
 const UNARY_PRECEDENCE = 7
 
 /** Functions that expressions can call, by name. */
@@ -82,7 +84,7 @@ export interface ParsedExpression {
   readonly names: readonly string[]
 }
 
-/** Resolves a name at a position to a node; undefined if the name stands for itself. */
+/** Returns the node of a name at a position; undefined if the name stands for itself. */
 export type Resolve = (name: string, at: number) => number | undefined
 
 /** The functions of a language, and the error that the language throws for invalid text. */
@@ -100,7 +102,7 @@ const expressionOperations: Language = {
 
 /**
  * @param graph graph to which the nodes are added
- * @throws ExpressionError if the text is not a valid expression, or is too large
+ * @throws ExpressionError if the text is not a valid expression or is too large
  */
 export function parse(
   text: string,

@@ -63,7 +63,7 @@ export function compile(
     const isOver = (step: number) => order[step].number === node.next && order[step].section === 1
     const end = lastUse.get(node.operand)
     lastUse.delete(node.operand)
-    // The next value may overwrite the carried one at once, if nothing reads the carried value afterwards.
+    // If nothing reads the carried value afterwards, the next value may overwrite the carried value at once.
     if (end === undefined || !isOver(end) || places.has(node.next)) continue
     places.set(node.next, places.get(node.operand) as number)
     lastUse.delete(node.next)

@@ -1,4 +1,4 @@
-/** Runs programs in TypeScript: the readable reference implementation of the engines. */
+/** Runs programs in TypeScript. This code is the readable reference implementation of the engines. */
 
 import { BLOCK_OF_RUNS, MAX_PIECES, MIN_BLOCKS, OPERATIONS } from '../arena/manifest.js'
 import type { FloatArray } from '../core/numbers.js'
@@ -7,7 +7,7 @@ import { toScalarOperation } from './operations.js'
 import type { Program } from './program.js'
 import type { Instruction } from './steps.js'
 
-/** Number of operations between two pauses, which take about a millisecond. */
+/** Number of operations between two pauses. The operations take about a millisecond. */
 export const OPERATIONS_OF_SLICE = 1 << 15
 
 type RoundedOperation = (a: number, b: number, c: number, d: number) => number
@@ -139,7 +139,7 @@ export function rowsOfPiece(rows: number): number {
   return BLOCK_OF_RUNS * Math.max(MIN_BLOCKS, Math.ceil(blocks / MAX_PIECES))
 }
 
-/** Sums lanes by adding the second half to the first half until one lane is left. */
+/** Sums lanes: the second half is added to the first half until one lane is left. */
 function sumByHalves(lanes: FloatArray): number {
   for (let half = lanes.length / 2; half >= 1; half /= 2) {
     for (let k = 0; k < half; k++) lanes[k] += lanes[half + k]

@@ -51,7 +51,7 @@ export function fused(
     const { number, section } = step
     const innerAt = (node: number) => {
       const inner = own[node]
-      // A sum is an operand of the step that adds to it, so it is not an inner step.
+      // A sum is an operand of the step that adds to the sum. A sum is therefore not an inner step.
       return node !== number && uses[node] === 1 && inner?.section === section ? inner : undefined
     }
     let least = Infinity
@@ -88,7 +88,7 @@ const listShapes = new Map<Code, typeof shapes>(
   shapes.map(([, [last]]) => [last, shapes.filter(([, shape]) => shape[0] === last)]),
 )
 
-/** The nodes for the operand indices of a tree; undefined if a step does not match the tree. */
+/** The nodes of the operand indices of a tree; undefined if a step does not match the tree. */
 function collectOperands(
   shape: ReductionTree,
   step: ProgramStep | undefined,
@@ -134,7 +134,7 @@ export function lastUses(order: readonly ProgramStep[], kept: readonly number[])
   const endOfBody = order.findLastIndex(({ section }) => section === 1)
   for (const [step, { operands, section }] of order.entries()) {
     for (const operand of operands) {
-      // The next row needs the node again.
+      // The next row reads the node again.
       const isKept = sections.get(operand) === 0 && section === 1
       lastUse.set(operand, isKept ? endOfBody : step)
     }
@@ -164,8 +164,8 @@ export class Slots {
 }
 
 /**
- * Converts steps to instructions. The result of a step goes to the slot that `places` lists for its node, or to a free
- * slot.
+ * Converts steps to instructions. The result of a step goes to the slot that `places` lists for the step's node, or to
+ * a free slot.
  */
 export function placeSteps(
   order: readonly ProgramStep[],
@@ -175,7 +175,8 @@ export function placeSteps(
 ): Instruction[] {
   return order.map(({ number, code, operands }, step) => {
     const from = operands.map((operand) => places.get(operand) as number)
-    // The result may take the slot of an operand that ends here, because each element is read before it is written.
+    // The result may use the slot of an operand that is not needed later, because elements are read before they are
+    // written.
     for (const operand of new Set(operands)) {
       if (lastUse.get(operand) === step) slots.free(places.get(operand) as number)
     }

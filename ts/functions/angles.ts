@@ -20,8 +20,8 @@ const { sumError, productError } = numbers.float64
 const { bases, nearestTo: roundToNearest, restOf: remainder } = atans.float64
 
 /**
- * atan((n + nLow)/(d + dLow)), or π minus this angle if it is obtuse. Numerator and denominator are ≥ 0, neither huge
- * nor tiny, and not both 0.
+ * atan((n + nLow)/(d + dLow)), or π minus this angle if it is obtuse. Numerator and denominator are ≥ 0, not huge, not
+ * tiny, and not both 0.
  */
 function computeAngle(n: number, nLow: number, d: number, dLow: number, isObtuse: boolean): number {
   const quotient = n / d
@@ -36,7 +36,7 @@ function computeAngle(n: number, nLow: number, d: number, dLow: number, isObtuse
   const product = u * denominator
   const missing = numerator - product - productError(u, denominator, product)
   const low = (missing + (numeratorLow - u * denominatorLow)) / denominator
-  // With such small quotients, the product error underflows and is ignored.
+  // If the quotient is this small, the error of the product underflows and is ignored.
   const rest = u + (remainder(u, at) + (quotient < SMALL ? 0 : low))
   const base = bases[at]
   if (!isObtuse) return base + rest

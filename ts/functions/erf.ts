@@ -22,13 +22,13 @@ const OTHERS = [
   7.74606863568198e-8, 1.1025271999000152e-7, -2.05545313698593e-8, -1.4806988146925795e-8,
   3.1672611119361695e-9, 1.825695118953907e-9, -2.655726616312575e-10, -1.4311318470928162e-10,
 ]
-/** Approximate derivative of the series with respect to t, to correct the rounding error of t. */
+/** Approximate derivative of the series with respect to t. The derivative corrects the rounding error of t. */
 const SLOPE_IN_T = [-0.138, 0.204, 0.0875, -1.06, 0.871]
 /** 2/√π and 1/√(2π) as sums of two numbers. */
 const SLOPE = [1.1283791670955126, 1.533545961316588e-17] as const
 const DENSITY = [0.3989422804014327, -2.49232720227773e-17] as const
 
-/** √½ as a sum of two numbers, √2 and √(2π). */
+/** √½ as a sum of two numbers; √2; √(2π). */
 const SQRT_HALF = Math.SQRT1_2
 const SQRT_HALF_LOW = -4.833646656726457e-17
 const SQRT_2 = Math.SQRT2
@@ -75,7 +75,10 @@ function scaledTail(x: number, xLow: number, to: Float64Array): void {
   to[1] = d > LARGE ? 0 : 0.5 * (missing / d)
 }
 
-/** e^(−x²)·(factor + factorLow), or with e^(−x²/2) if `half` is ½. x must not be far from 0. */
+/**
+ * e^(−x²)·(factor + factorLow), or e^(−x²/2)·(factor + factorLow) if `half` is ½. The argument x must not be far from
+ * 0.
+ */
 function bell(x: number, half: number, factor: number, factorLow: number, k: number): number {
   const square = x * x
   return timesExp(-half * square, -half * productError(x, x, square), factor, factorLow, k)
@@ -154,8 +157,8 @@ export function normcdf(x: number): number {
 }
 
 /**
- * The quantile function of the standard normal distribution. An approximation with seven correct digits is refined by
- * one step (Halley, 1694). Differences are computed from sums of two numbers.
+ * The quantile function of the standard normal distribution. One step (Halley, 1694) refines an approximation with
+ * seven correct digits. Differences are computed from sums of two numbers.
  */
 export function norminv(p: number): number {
   if (!(p > 0 && p < 1)) return p === 0 ? -Infinity : p === 1 ? Infinity : NaN

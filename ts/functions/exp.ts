@@ -34,7 +34,8 @@ export const exps = twice((f, dtype) => {
   }
 
   /**
-   * e^(x + tail) = 2ᵏ·(1 + p₀ + p₁). k·log 2 is subtracted as a sum of two numbers (Cody and Waite, 1980, ch. 6).
+   * e^(x + tail) = 2ᵏ·(1 + p₀ + p₁). The product k·log 2 is subtracted as a sum of two numbers (Cody and Waite, 1980,
+   * ch. 6).
    *
    * @returns k
    */

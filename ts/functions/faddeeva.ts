@@ -1,10 +1,11 @@
 /**
- * The Faddeeva function w(z) = e^(−z²)·erfc(−i·z) for z = x + i·y with y ≥ 0, in float64: its real part, which defines
- * the Voigt profile, and the derivatives of the real part.
+ * The Faddeeva function w(z) = e^(−z²)·erfc(−i·z) for z = x + i·y with y ≥ 0, in float64. This file computes the real
+ * part, which defines the Voigt profile, and the derivatives of the real part.
  *
- * w is i/π·∫ e^(−t²)/(z − t). The integral is computed by the trapezoidal rule, on whichever of two grids is farther
- * from x, plus the contribution of the pole close to the axis (Hunter and Regan, 1972; Al Azah and Chandler-Wilde,
- * 2021). For the real part all terms of the sum have the same sign. Therefore no digits cancel, however small y is.
+ * w is i/π·∫ e^(−t²)/(z − t). The trapezoidal rule computes the integral on one of two grids, namely the grid that is
+ * farther from x. The contribution of the pole close to the axis is added (Hunter and Regan, 1972; Al Azah and
+ * Chandler-Wilde, 2021). For the real part, all terms of the sum have the same sign. Therefore no digits cancel, even
+ * if y is tiny.
  */
 
 import { exp } from './exp.js'
@@ -50,8 +51,9 @@ const { nearest, productError } = numbers.float64
 const { sin, cos } = trigonometric.float64
 
 /**
- * 2·e^(−z²)·q/(1 + q) and its logarithmic derivative, each as real and imaginary part. The last element is the index
- * of the grid, 0 or 1. q is e^(2π·i·z/STEP), or its negative on the other grid, so that its real part is positive.
+ * 2·e^(−z²)·q/(1 + q) and its logarithmic derivative, each as real and imaginary part. The last element is the index of
+ * the grid, 0 or 1. The number q is e^(2π·i·z/STEP) on one grid and −e^(2π·i·z/STEP) on the other grid, so that the
+ * real part of q is positive.
  */
 const pole = new Float64Array(5)
 function findPole(x: number, y: number): void {
@@ -92,7 +94,7 @@ function sumOfGrid(x: number, y: number, term: Term): number {
   return sum
 }
 
-/** x and y ≥ 0 divided by the larger of them, the sum of the squares of both quotients, and the larger one. */
+/** x and y ≥ 0 divided by max(x, y), the sum of the squares of both quotients, and max(x, y). */
 const far = { a: 0, b: 0, square: 0, larger: 0 }
 function isFar(x: number, y: number): boolean {
   const u = x > Number.MAX_VALUE ? Number.MAX_VALUE : x

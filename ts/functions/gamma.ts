@@ -52,7 +52,7 @@ const HALF_LOG_LOW = -3.8782941580672414e-17
 
 /** Arguments below this limit are shifted by 10 into the range of the series. */
 const SHIFT = 10
-/** x·(x + 9) plus these numbers are the products of x + j and x + 9 − j. */
+/** Numbers whose sums with x·(x + 9) are the products of x + j and x + 9 − j. */
 const PRODUCTS = [0, 8, 14, 18, 20]
 /** Below this limit, 2⁻⁶⁰, only the pole at 0 matters. */
 const TINY = powerOfTwo(-60)
@@ -141,7 +141,7 @@ function computeFactor(x: number, size: number): void {
   }
 }
 
-/** Multiplies the factor by a sum of two numbers. */
+/** Multiplies `factor` by a sum of two numbers. */
 function times(a: number, aLow: number): void {
   const product = factor[0] * a
   factor[1] = productError(factor[0], a, product) + (factor[0] * aLow + factor[1] * a)
@@ -215,7 +215,7 @@ export function lgamma(x: number): number {
   return (total[0] + total[1]) * (isLarge ? LARGER : 1)
 }
 
-/** Adds the signed sum of 1/(x + j), or of its squares, for j from 0 to 9 to the total; x is below 10. */
+/** Adds the signed sum of 1/(x + j) or 1/(x + j)², for j from 0 to 9, to the total; x is below 10. */
 function addReciprocals(x: number, power: 1 | 2, sign: number): void {
   const d = x + 9
   const s = x * d

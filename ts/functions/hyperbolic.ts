@@ -3,7 +3,10 @@
 import { exps } from './exp.js'
 import { numbers, powerOfTwo } from './numbers.js'
 
-/** Range in which a quarter of eˣ can be computed. Beyond this range, all results equal the results at its limits. */
+/**
+ * Range in which a quarter of eˣ can be computed. Beyond this range, all results equal the results at the limits of
+ * the range.
+ */
 const LOW = -40
 const HIGH = 710.6
 /** Below this limit the result is x. */

@@ -1,9 +1,9 @@
 /**
- * Elementary functions with bit-identical results in every JavaScript engine, which `Math` does not guarantee. The
- * functions are composed of + − × ÷ √, comparisons and operations on the bits of numbers. The functions exported by
- * name compute in float64. crates/kernels/src/functions implements the same functions in Rust, with the same order of
- * operations. Stated errors are the largest observed errors, as described in docs/numerics.md. The constants come from
- * scripts/coefficients.py.
+ * Elementary functions with bit-identical results in every JavaScript engine. `Math` does not guarantee bit-identical
+ * results. The functions are composed of + − × ÷ √, comparisons and operations on the bits of numbers. The functions
+ * exported by name compute in float64. crates/kernels/src/functions implements the same functions in Rust, with the
+ * same order of operations. Stated errors are the largest observed errors, as described in docs/numerics.md. The
+ * constants come from scripts/coefficients.py.
  */
 
 import type { Dtype } from '../core/numbers.js'

@@ -1,4 +1,4 @@
-/** Operations that the functions share: exponents, exact errors of sums and products, polynomials, log 2. */
+/** Operations that the functions share: exponents, exact errors of sums and products, polynomials, and log 2. */
 
 import { type PerDtype, twice } from './twice.js'
 
@@ -20,7 +20,7 @@ export const LN2_LOW: PerDtype<number> = {
 
 /**
  * Splits a finite x > 0 exactly into 2ᵏ·m with c ≤ m < 2·c. The caller passes the high word of c. The function also
- * serves float32.
+ * supports float32.
  *
  * @param m receives m
  * @returns k
@@ -47,15 +47,14 @@ export const numbers = twice((f, dtype) => {
   const UPPER = { float32: 4097, float64: 134217729 }[dtype]
 
   /**
-   * x·2ᵏ for |k| ≤ 2044, or 252 in float32. Subnormal results are rounded only once, because the first product is
-   * exact.
+   * x·2ᵏ for |k| ≤ 2044 (252 in float32). Subnormal results are rounded only once, because the first product is exact.
    */
   function scale(x: number, k: number): number {
     const half = k >> 1
     return f(x * powerOfTwo(half) * powerOfTwo(k - half))
   }
 
-  /** The nearest integer, with halves to even, for |x| ≤ 2⁵¹, or 2²² in float32. */
+  /** The nearest integer, with halves to even, for |x| ≤ 2⁵¹ (2²² in float32). */
   function nearest(x: number): number {
     return f(f(x + TO_WHOLE) - TO_WHOLE)
   }
@@ -66,7 +65,7 @@ export const numbers = twice((f, dtype) => {
     return f(f(a - f(sum - ofB)) + f(b - ofB))
   }
 
-  /** Rounding error of product = a·b (Dekker, 1971), for |a| and |b| below 2⁹⁹⁶, or 2¹¹⁵ in float32. */
+  /** Rounding error of product = a·b (Dekker, 1971), for |a| and |b| below 2⁹⁹⁶ (2¹¹⁵ in float32). */
   function productError(a: number, b: number, product: number): number {
     const aHigh = upperHalf(a)
     const bHigh = upperHalf(b)
@@ -75,7 +74,7 @@ export const numbers = twice((f, dtype) => {
     return f(f(f(f(f(aHigh * bHigh) - product) + f(aHigh * bLow)) + f(aLow * bHigh)) + f(aLow * bLow))
   }
 
-  /** The upper 26 bits of x, or 12 in float32 (Veltkamp, 1968). */
+  /** The upper 26 bits of x, or the upper 12 bits in float32 (Veltkamp, 1968). */
   function upperHalf(x: number): number {
     const wide = f(x * UPPER)
     return f(wide - f(wide - x))

@@ -17,9 +17,9 @@ const TWO_THIRDS_LOW: PerDtype<number> = {
   float64: 3.700743415417188e-17,
 }
 
-/** The largest number below 1, raised to this exponent, is 0, so larger exponents change nothing. */
+/** The largest number below 1, raised to this exponent, is 0. All larger exponents also yield 0. */
 const MAX_EXPONENT: PerDtype<number> = { float32: 1e10, float64: 1e20 }
-/** e raised to this exponent is 0 or ∞. */
+/** The power of e with this exponent is 0 or ∞. */
 const OUT_OF_RANGE: PerDtype<number> = { float32: 110, float64: 750 }
 
 /** (log((1 + s)/(1 − s))/s − 2 − ⅔·s²)/s⁴ in powers of s², for (1 + s)/(1 − s) between √⅔ and √1.5. */
@@ -35,8 +35,8 @@ const fraction = new Float64Array(1)
 const logs = new Float64Array(2)
 
 /**
- * Powers with the special values of C99, annex F. Therefore 1 to any power is 1, even to NaN, and (−1)^±∞ is 1, while
- * `Math.pow` returns NaN.
+ * Powers with the special values of C99, annex F. Therefore 1^NaN, 1^±∞ and (−1)^±∞ are 1, while `Math.pow` returns
+ * NaN.
  */
 export const pows = twice((f, dtype) => {
   const { polynomial, productError } = numbers[dtype]
@@ -70,9 +70,9 @@ export const pows = twice((f, dtype) => {
   }
 
   /**
-   * log x for finite x > 0 as a sum of two numbers, with about 15 bits more than one number holds. The logarithm is
-   * k·log 2 + log b + log(m/b), where b is 1 or 1.5 as in fdlibm. The leading terms of log(m/b) are sums of two numbers
-   * (Dekker, 1971).
+   * log x for finite x > 0 as a sum of two numbers, with about 15 bits more than one number. The logarithm is k·log 2 +
+   * log b + log(m/b), where b is 1 or 1.5 as in fdlibm. The leading terms of log(m/b) are sums of two numbers (Dekker,
+   * 1971).
    */
   function logInTwo(x: number, to: Float64Array): void {
     const k = split(x, SQRT_3_4, fraction)

@@ -38,7 +38,7 @@ const product = new Float64Array(8)
 const { productError, scale } = numbers.float64
 
 /**
- * Count of quarter turns closest to x, modulo 4. The remainder |r| ≤ π/4 is written as a sum of two numbers: r[0],
+ * Number of quarter turns closest to x, modulo 4. The remainder |r| ≤ π/4 is written as a sum of two numbers: r[0],
  * correct to half an ulp, and r[1].
  */
 export const quarterTurns = twice((f, dtype) => {
@@ -62,7 +62,7 @@ export const quarterTurns = twice((f, dtype) => {
 
   return (x: number, r: Float64Array): number => {
     const size = Math.abs(x)
-    // An infinite x gives NaN here.
+    // If x is infinite, this remainder is NaN.
     if (!(size > medium && size < Infinity)) return subtractTurns(x, r)
     const turns = multiplyByDigits(size, r)
     const sign = x > 0 ? 1 : -1
@@ -74,9 +74,9 @@ export const quarterTurns = twice((f, dtype) => {
 })
 
 /**
- * Computes x·2/π by long multiplication, and its fraction times π/2 (Payne and Hanek, 1983). The multiplication begins
- * with the digits that matter modulo 4. The multiplication keeps 144 bits of the fraction, because a number can be as
- * close as 2⁻⁶¹ to a multiple of π/2.
+ * Computes x·2/π by long multiplication, and multiplies the fraction of x·2/π by π/2 (Payne and Hanek, 1983). The long
+ * multiplication begins with the digits that matter modulo 4. The product keeps 144 bits of the fraction, because a
+ * number can be as close as 2⁻⁶¹ to a multiple of π/2.
  */
 function multiplyByDigits(x: number, r: Float64Array): number {
   // x = 2^(24·shift)·Σ factorₐ·BASEᵃ.

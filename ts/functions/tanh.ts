@@ -39,7 +39,7 @@ export const tanhs = twice((f, dtype) => {
     const d = f(power + 1)
     const t = f(2 / d)
     // The rounding error of d makes t too large by `excess`, which follows from 1/d = t/2. The rounding error of 1 − t
-    // is added as well.
+    // is also added.
     const lost = f(f(1 - f(d - power)) + f(low * factor))
     const excess = f(f(t * t) * f(0.5 * lost))
     const difference = f(1 - t)

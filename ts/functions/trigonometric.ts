@@ -18,7 +18,7 @@ const COS: PerDtype<readonly number[]> = {
   ],
 }
 
-/** x minus a multiple of π/2, its sine and its cosine, each as a sum of two numbers. */
+/** The remainder r of x modulo π/2, the sine of r, and the cosine of r, each as a sum of two numbers. */
 const r = new Float64Array(2)
 const s = new Float64Array(2)
 const c = new Float64Array(2)
@@ -31,7 +31,7 @@ export const trigonometric = twice((f, dtype) => {
 
   /** The sine of any finite x in radians. */
   function sin(x: number): number {
-    // −0 is returned directly, because the reduction loses its sign.
+    // −0 is returned directly, because the reduction loses the sign of −0.
     return x === 0 ? x : sinOfTurns(turnsOf(x, r))
   }
 
@@ -41,8 +41,8 @@ export const trigonometric = twice((f, dtype) => {
   }
 
   /**
-   * The tangent of any finite x in radians. The sine and the cosine of r are sums of two numbers, and so is their
-   * quotient.
+   * The tangent of any finite x in radians. The sine and the cosine of r, and the quotient of both, are sums of two
+   * numbers.
    */
   function tan(x: number): number {
     if (x === 0) return x
@@ -86,7 +86,7 @@ export const trigonometric = twice((f, dtype) => {
     c[1] = f(f(f(1 - c[0]) - half) + f(f(f(z * z) * polynomial(z, cosines)) - f(high * low)))
   }
 
-  /** The sine and the cosine of high + low as sums of two numbers. */
+  /** The sine and the cosine of high + low, as sums of two numbers. */
   function inTwo(high: number, low: number): readonly [sin: Float64Array, cos: Float64Array] {
     sinOfR(high, low)
     cosOfR(high, low)

@@ -4,8 +4,8 @@ import type { Dtype, Round } from '../core/numbers.js'
 export type PerDtype<T> = Readonly<Record<Dtype, T>>
 
 /**
- * Creates functions for both dtypes, where f rounds after each operation. JavaScript engines optimize a function for
- * the types that it has seen. Therefore the build copies the source text of `make` to the second argument `again`. The
+ * Creates functions for both dtypes, in which f rounds after each operation. JavaScript engines optimize a function for
+ * the types of earlier calls. Therefore the build copies the source text of `make` to the second argument `again`. The
  * build also copies the source text of kernels.
  */
 export function twice<T>(make: (f: Round, dtype: Dtype) => T, again = make): PerDtype<T> {

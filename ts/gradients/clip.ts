@@ -1,4 +1,4 @@
-/** Gradient clipping, which happens before weight decay and before the rule reads the gradients. */
+/** Gradient clipping. Gradients are clipped before weight decay, and before the rule reads the gradients. */
 
 import type { Arena } from '../arena/arena.js'
 import { CLIPPED_PER_TENSOR, NEEDS_PARAM_NORM, PER_UNIT } from '../arena/manifest.js'
@@ -31,13 +31,13 @@ export interface TensorClip {
   readonly tensorNorm?: number
   /**
    * The maximum root mean square of the gradient of a tensor, > 0: g ← g/max(1, RMS(g)/rms), like Optax's
-   * clip_by_block_rms.
+   * `clip_by_block_rms`.
    */
   readonly rms?: number
   /**
    * The maximum ratio κ > 0 of the gradient norm to the parameter norm (AGC; Brock, De, Smith and Simonyan, 2021, with
-   * whole tensors as units). If ‖g‖ exceeds κ·max(‖θ‖, ε), g is scaled down to a norm of κ·max(‖θ‖, ε). Pass `{ factor:
-   * κ, eps: ε }` to set ε > 0, which is 1e-3 by default. `unitwise({ factor: κ })` clips each row of a matrix instead.
+   * whole tensors as units). If ‖g‖ exceeds κ·max(‖θ‖, ε), g is scaled to a norm of κ·max(‖θ‖, ε). Pass `{ factor: κ,
+   * eps: ε }` to set ε > 0, which is 1e-3 by default. `unitwise({ factor: κ })` clips each row of a matrix instead.
    */
   readonly adaptive?: number | { readonly factor: number; readonly eps?: number } | Unitwise
   /**
@@ -46,15 +46,14 @@ export interface TensorClip {
    */
   readonly centralized?: true
   /**
-   * Adds noise to the gradient, after `centralized` and before the clips per tensor: `noise()` (Neelakantan et al.,
+   * Adds noise to the gradient, after `centralized` and before clipping per tensor: `noise()` (Neelakantan et al.,
    * 2015).
    */
   readonly noise?: Noise
 }
 
 /**
- * Gradients are clipped in this order: first per unit and per tensor, then by the global norm of the result, and
- * finally by value.
+ * Gradients are clipped first per unit and per tensor, then by the global norm of the result, and finally by value.
  */
 export interface Clip extends TensorClip {
   /**
@@ -89,7 +88,7 @@ export interface PlacedTensor {
   readonly part: { readonly arena: Arena }
 }
 
-/** A placeholder for options that work only after the import of the named functions. */
+/** A placeholder for an option that works only after the import of its function. */
 const missingImport = optional<never>(option('unitwise(), centralized() or noise()', undefined, () => false))
 
 export const adaptive = {
@@ -131,8 +130,7 @@ const readLimits = (limits: Readonly<Record<string, unknown>>): TensorLimits =>
 export const NO_LIMITS = readClip('', {})
 
 /**
- * Segment flags of tensors that are clipped separately, clipped by unit or centralized, or whose gradients receive
- * noise.
+ * Segment flags of tensors whose gradients are clipped per tensor, clipped by unit, centralized, or noisy.
  */
 export function clipFlags({ tensorNorm, rms, adaptive, centralized, noise }: TensorLimits): number {
   const byUnit = adaptive?.unit !== undefined
@@ -141,7 +139,10 @@ export function clipFlags({ tensorNorm, rms, adaptive, centralized, noise }: Ten
   return weighs | clips | (byUnit || centralized || noise ? PER_UNIT : 0)
 }
 
-/** The maximum norm of a gradient with `length` elements; `squares` is Σ θ² of the parameters. NaN if Σ θ² is NaN. */
+/**
+ * The maximum norm of a gradient with `length` elements; `squares` is Σ θ² of the parameters. The result is NaN if Σ
+ * θ² is NaN.
+ */
 export function normLimit(
   { tensorNorm = Infinity, rms, adaptive }: TensorLimits,
   length: number,

@@ -96,8 +96,8 @@ clipOptions.noise = optional(customOption(read))
 
 /**
  * Adds noise to gradients, for `clip: { noise: noise({ eta: 0.01 }) }` (Neelakantan et al., 2015): g ← g + N(0, σ²), σ²
- * = η/(1+t)^γ, like Optax's add_noise. t counts a tensor's updates from 0. Noise is added after `centralized` and
- * clipping by unit. Clipping by norm and by value follows, and so limits the noisy gradient.
+ * = η/(1+t)^γ, like Optax's `add_noise`. The counter t counts a tensor's updates from 0. Noise is added after
+ * `centralized` and clipping by unit. Clipping by norm and by value comes later and limits the noisy gradient.
  *
  * The bits of the noise depend only on the seed, t, the tensor's name and the element's index in the tensor.
  *

@@ -1,14 +1,14 @@
 /**
- * Norms of gradients whose sums of squares overflow. Sums of squares rarely overflow, so plain loops in TypeScript
- * suffice.
+ * Norms of gradients whose sums of squares overflow. Plain loops in TypeScript suffice, because sums of squares rarely
+ * overflow.
  */
 
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
 
 /**
- * The 2-norm of all arrays together, computed without overflow of squares. The norm is NaN if an element is NaN;
- * otherwise the norm is infinite if an element is infinite.
+ * The 2-norm of all arrays together, computed without overflow of squares. If an element is NaN, the norm is NaN.
+ * Otherwise the norm is infinite if an element is infinite.
  */
 export function safeNorm(arrays: readonly FloatArray[]): number {
   let most = 0

@@ -1,6 +1,6 @@
 /**
- * Reads the gradients that a user passes to a step. Each property of the gradients is read once and validated before it
- * is used.
+ * Reads the gradients that a user passes to a step. Each property of the gradients is read once, and validated before
+ * use.
  */
 
 import { readBuffer, readByteOffset } from '../core/buffers.js'
@@ -13,11 +13,11 @@ import { extensions } from '../extensions.js'
 
 /** A validated gradient of listed rows of a tensor. */
 export class RowGradient {
-  /** The user's object, which is read again if user code has run in the meantime. */
+  /** The user's object. The object is read again if user code has run since the first read. */
   readonly given: unknown
   /**
-   * The values of the gradient, one row of values per entry of the list. The values of a row that is listed repeatedly
-   * are added up.
+   * The values of the gradient, one row of values per entry of the list. If a row is listed repeatedly, its values are
+   * added up.
    */
   readonly values: FloatArray
   /** The number of elements of `values`. */
@@ -34,14 +34,14 @@ export class RowGradient {
 export type StepGradients = readonly (FloatArray | RowGradient | undefined)[]
 /** Gradients of a step in which no gradient is sparse. */
 export type DenseGradients = readonly (FloatArray | undefined)[]
-/** The gradients of a step if all of them are in the arena. */
+/** The gradients of a step if all gradients are in the arena. */
 export const ALL_GRADIENTS: StepGradients = []
 /** The gradients of a step if no tensor has a gradient. */
 export const NO_GRADIENTS: StepGradients = []
 
 /**
  * A structure of tensors, prepared for reading gradients in the same structure. The keys of an object are stored in
- * order, because comparing keys is faster than looking them up.
+ * order, because a comparison of keys is faster than a lookup.
  */
 export type ShapeReader = number | readonly ShapeReader[] | ObjectShapeReader
 
@@ -85,14 +85,14 @@ export function read(reader: ShapeReader, given: unknown, found: unknown[], path
   const record = given as Record<string, unknown>
   const keys = Object.keys(record)
   let k = 0
-  // In a for-in loop, the JavaScript compiler knows where the values are stored. Inherited keys come last in the loop
-  // and end it.
+  // In a for-in loop, the JavaScript compiler knows the positions of the values. Inherited keys come last and end the
+  // loop.
   for (const key in record) {
     if (key !== keys[k]) break
     const child = findChild(reader, key, k++, path)
     readChild(child, record[key], found, path, key)
   }
-  // The remaining keys, which getters have deleted or hidden meanwhile.
+  // The remaining keys, which getters have deleted or hidden during the loop.
   for (; k < keys.length; k++) {
     const child = findChild(reader, keys[k], k, path)
     readChild(child, record[keys[k]], found, path, keys[k])
@@ -113,8 +113,8 @@ function findChild(
 }
 
 /**
- * Reads a child of the structure. The path of the child is built only if needed, because there can be thousands of
- * tensors.
+ * Reads a child of the structure. The path of the child is built only if necessary, because a model can have thousands
+ * of tensors.
  */
 function readChild(
   reader: ShapeReader,
@@ -128,8 +128,8 @@ function readChild(
 }
 
 /**
- * Copies a gradient that is a single array. If the value is not a gradient of the right type and length, the result is
- * false, and nothing is copied.
+ * Copies a gradient that is a single array. The result is false, without a copy, if the value is not a gradient of the
+ * right type and length.
  */
 export function takeSingle(given: unknown, own: FloatArray): boolean {
   if (!hasShape(given, getTypeName(own), own.length)) return false
@@ -139,7 +139,7 @@ export function takeSingle(given: unknown, own: FloatArray): boolean {
   return true
 }
 
-/** The tensors that the gradients belong to. */
+/** The tensors to which the gradients belong. */
 export interface GradientOwner {
   readonly gradients: readonly FloatArray[]
   readonly tensors: readonly { readonly name: string }[]
@@ -152,8 +152,8 @@ export interface GradientOwner {
  * runs in this function.
  *
  * @returns whether some of the gradients are sparse
- * @throws TensorError if the type or length of a gradient differs from its tensor's; the error names the first such
- * gradient in the user's order
+ * @throws TensorError if a gradient and its tensor differ in type or length; the error names the first invalid gradient
+ * in the user's order
  */
 export function check(found: unknown[], model: GradientOwner): boolean {
   const type = getTypeName(model.gradients[0])
@@ -235,8 +235,8 @@ const isElsewhere = (gradient: FloatArray, { length }: FloatArray): boolean =>
   length <= MAX_LENGTH_BELOW_TABLES && readByteOffset(gradient) === 0
 
 /**
- * The gradient itself, or a copy if it lies in the memory of an arena; undefined if it already lies where the arena
- * stores it.
+ * The gradient, or a copy if the gradient lies in the memory of an arena; undefined if the gradient already lies in its
+ * place in the arena.
  */
 function copyIfInArena(
   gradient: FloatArray | undefined,

@@ -1,5 +1,5 @@
 /**
- * Centralization, clipping by unit, and noise; the Rust counterparts are unitwise.rs and noise.rs in
+ * Centralization, clipping by unit, and noise. The Rust counterparts are unitwise.rs and noise.rs in
  * crates/kernels/src/rules.
  */
 
@@ -42,7 +42,7 @@ const UnitwiseLoop = twice(
         }
         if (kappa === Infinity) continue
         const [ofTheta, ofG] = [theta, g].map((values) => norm(values.subarray(start, end)))
-        // A NaN norm of θ makes the limit NaN, which does not clip.
+        // If the norm of θ is NaN, the limit is NaN, and nothing is clipped.
         const limit = kappa * (eps > ofTheta ? eps : ofTheta)
         if (!(ofG > limit)) continue
         const factor = f(limit / ofG)
@@ -97,9 +97,9 @@ extensions.writeUnitClips = (row, { adaptive, centralized, noise }, scale, t, te
 
 /**
  * Clips each row of a matrix, for `clip: { adaptive: unitwise({ factor: 0.01 }) }`: AGC (Brock, De, Smith and Simonyan,
- * 2021). The units are rows along the first dimension in `shapes`, each including all other dimensions, as in timm. If
- * ‖g‖ of a row exceeds κ·max(‖θ‖, ε), the row of g is scaled down to a norm of κ·max(‖θ‖, ε). A tensor that is not a
- * matrix is one unit.
+ * 2021). The units are rows along the first dimension in `shapes`, as in timm. A row includes all other dimensions. If
+ * ‖g‖ of a row exceeds κ·max(‖θ‖, ε), the row of g is scaled to a norm of κ·max(‖θ‖, ε). A tensor that is not a matrix
+ * is one unit.
  *
  * @throws OptionError if an option is unknown or invalid
  */
@@ -112,7 +112,7 @@ export function unitwise(options: Pick<Unitwise, 'factor'> & Partial<Pick<Unitwi
 
 /**
  * Centers gradients, for `clip: { centralized: centralized() }`: g ← g − mean(g) in each row, before all other clips
- * (Yong, Huang, Hua and Zhang, 2020). Rows are the same as for `unitwise`. Tensors that are not matrices stay
+ * (Yong, Huang, Hua and Zhang, 2020). The rows are the rows of `unitwise`. Tensors that are not matrices stay
  * unchanged.
  */
 export function centralized(): true {

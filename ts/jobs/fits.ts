@@ -1,4 +1,4 @@
-/** Fits of a table: requests for fits, and the fits that these requests produce. */
+/** Fits of a table, and requests for such fits. */
 
 import { OptionError } from '../core/errors.js'
 import { toCamelCase } from '../core/text.js'
@@ -32,7 +32,7 @@ export interface FitsRequest extends ModelSelection {
   readonly maxIterations: number
 }
 
-/** The engine that performs the work; all engines compute the same bits. */
+/** The engine that performs the work. The results of all engines are bit-identical. */
 export interface ExecutionOptions {
   readonly engine?: EngineName | undefined
   readonly threads?: number | undefined
@@ -42,7 +42,7 @@ export interface ExecutionOptions {
 export interface ResolvedFits {
   readonly model: ModelInput
   readonly other: ModelInput | undefined
-  /** The distinct columns of both models in the request. */
+  /** The distinct columns that the models of the request use. */
   readonly x: readonly string[]
   /** Columns in reading order: first the columns of the models, then y, and then σ or weights. */
   readonly columns: readonly ColumnRequest[]
@@ -97,7 +97,7 @@ export function isColumn(given: string | undefined): given is string {
   return given?.startsWith('=') === false
 }
 
-/** Options of a call, which are not part of the request. */
+/** Options of a call that are not part of the request. */
 export interface FitCallOptions extends ExecutionOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -113,7 +113,7 @@ export function startFits(
 ) {
   const { multiStart, derive, profile } = asked
   const { columns, covariance } = source
-  // A single fit passes plain columns instead of lists of one column, because copies are smaller.
+  // A single fit passes plain columns instead of arrays of one column, because copies of plain columns are smaller.
   const given = columns.map((lists) => (lists.length === 1 ? lists[0] : lists))
   const { data, settings } = makeFitSettings(given, x, model, asked, call)
   return createFits(model.model, data as PerRunData, {
@@ -164,7 +164,7 @@ export function compareModels(
 /**
  * Runs the fits of a table, one fit per group, and returns lines of JSON.
  *
- * @throws The promise rejects with OptionError if the data are invalid, or with the signal's reason.
+ * @throws (rejects with) OptionError if the data are invalid; the reason of the signal
  */
 export async function fitsAsJsonLines(
   { columns, groups }: Pick<Table, 'columns' | 'groups'>,
@@ -183,7 +183,7 @@ export async function fitsAsJsonLines(
   return groups.map((group, k) => toJson(found.at(k), group, asked.profile === true, beside?.[k]))
 }
 
-/** Derived quantities belong to the first model only. */
+/** Only the first model has derived quantities. */
 export const withoutDerived = ({ derive: _, ...rest }: FitsRequest): FitsRequest => rest
 
 /** The JSON fields of a fit, and the JSON fields of the compared model's fit. */

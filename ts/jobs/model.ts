@@ -26,7 +26,7 @@ export interface ModelSelection {
   readonly max?: NumbersByName
   /** The value of a parameter is null if it is fixed at its starting value. */
   readonly fixed?: Readonly<Record<string, number | null>>
-  /** Expressions that define derived parameters, by parameter name. */
+  /** Expressions by the names of the parameters that they define. */
   readonly expr?: ColumnNames
   readonly positive?: readonly string[]
 }
@@ -45,7 +45,7 @@ export interface ModelInput {
 }
 
 /**
- * @throws OptionError if an option does not fit the model; ExpressionError if an expression is invalid
+ * @throws OptionError if an option does not match the model; ExpressionError if an expression is invalid
  */
 export function readModel(options: ModelSelection): ModelInput {
   const { start = {}, min = {}, max = {}, fixed = {}, expr = {}, positive = [] } = options
@@ -58,7 +58,7 @@ export function readModel(options: ModelSelection): ModelInput {
   if (stranger !== undefined)
     throw new OptionError(
       '--x',
-      `names in the model: ${names.join(', ')}${options.x ? '' : ' (without --x it is x)'}`,
+      `names that the model uses: ${names.join(', ')}${options.x ? '' : ' (the default of --x is x)'}`,
       stranger,
     )
   const entries = new Map<string, FitParameter>()
@@ -71,7 +71,8 @@ export function readModel(options: ModelSelection): ModelInput {
   }
   for (const name of positive) tell(name, { positive: true })
   for (const [name, text] of Object.entries(expr)) {
-    if (entries.has(name)) throw new OptionError('--expr', `no other option for ${name}`, name)
+    if (entries.has(name))
+      throw new OptionError('--expr', 'a parameter without start, limits or other options', name)
     tell(name, { expr: text })
   }
   // Parameters that only occur in expressions of other parameters need a starting value, too.
@@ -103,7 +104,7 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
   ]) {
     const stranger = names.find((name) => uses.every((used) => !used.has(name)))
     if (stranger === undefined || (option === 'x' && names.length === 1)) continue
-    throw new OptionError(`--${option}`, `names in one of the models: ${texts.join('; ')}`, stranger)
+    throw new OptionError(`--${option}`, `names that one of the models uses: ${texts.join('; ')}`, stranger)
   }
   const [first, second] = texts.map((model, k) => {
     const only = <T>(given: Readonly<Record<string, T>> = {}) =>
@@ -126,7 +127,7 @@ export function readModels(options: ModelSelection, other: string): readonly [Mo
 /** The names that occur in a model, including the expressions of its parameters. */
 function findUsedNames(text: string, expr: ColumnNames): Set<string> {
   const used = new Set(expression(parseModelName(text)?.text ?? text).names)
-  // Iteration over a set includes names that are added meanwhile.
+  // The iteration over a set includes names that are added during the iteration.
   for (const name of used) {
     if (!Object.hasOwn(expr, name)) continue
     for (const other of expression(expr[name]).names) used.add(other)
@@ -134,7 +135,7 @@ function findUsedNames(text: string, expr: ColumnNames): Set<string> {
   return used
 }
 
-/** The data columns of a built-in model. A single name that the model does not know is the data column for its x. */
+/** The data columns of a built-in model. A single name that the model does not use is the data column for x. */
 function modelColumns({ x, extraColumns = [] }: FitModel, given: ColumnNames): ColumnNames {
   const columns = Object.fromEntries(extraColumns.map((name) => [name, name]))
   for (const [name, column] of Object.entries(given)) {
@@ -188,7 +189,7 @@ export function parseList<Value>(
     return [name, read(value)] as const
   })
   if (new Set(entries.map(([name]) => name)).size < entries.length) {
-    throw new OptionError(option, 'each name once', text)
+    throw new OptionError(option, 'distinct names', text)
   }
   return Object.fromEntries(entries)
 }

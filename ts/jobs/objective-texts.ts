@@ -2,7 +2,7 @@
 
 import type { ObjectiveName } from '../objectives/index.js'
 
-/** Expressions in x and y, with the same order of operations as in the files of the objectives. */
+/** Expressions in x and y. The order of operations is the same as in the files of the objectives. */
 const texts: Readonly<Record<ObjectiveName, string>> = {
   rosenbrock: '(1 - x)^2 + 100*(y - x^2)^2',
   beale: '(1.5 - x + x*y)^2 + (2.25 - x + x*y*y)^2 + (2.625 - x + x*y*y*y)^2',
@@ -10,7 +10,7 @@ const texts: Readonly<Record<ObjectiveName, string>> = {
   booth: '(x + 2*y - 7)^2 + (2*x + y - 5)^2',
   rastrigin: '(10 + x^2 - 10*cos(2*pi*x)) + (10 + y^2 - 10*cos(2*pi*y))',
   styblinskiTang: '((x^4 - 16*x^2 + 5*x) + (y^4 - 16*y^2 + 5*y))/2',
-  // The slope of the root would be infinite at 0.
+  // The condition avoids the infinite slope of the root at 0.
   ackley:
     '20 - 20*exp(-0.2*((x^2 + y^2)/2 == 0 ? 0 : sqrt((x^2 + y^2)/2)))' +
     ' + (exp(1) - exp((cos(2*pi*x) + cos(2*pi*y))/2))',

@@ -107,7 +107,7 @@ const sweep = {
   maxIterations: integerBetween(0, MAX_ITERATIONS, 10_000),
 } satisfies Record<keyof SweepRequest, Option>
 
-/** A request for fits, as a user writes it. Omitted options take the defaults of the command line. */
+/** A request for fits, as written by a user. Omitted options take the defaults of the command line. */
 export type FitsRequestInput = Pick<FitsRequest, 'model'> & Partial<FitsRequest>
 export type SweepRequestInput = Partial<SweepRequest>
 

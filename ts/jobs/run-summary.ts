@@ -15,17 +15,17 @@ export interface RunSummary {
   readonly endings: Readonly<Record<RunEnding, number>>
   /** The number of runs that reached the target or a lower value; null if no target is set. */
   readonly reached: number | null
-  /** The lowest value of F, with the point and the starting point of its run; null if all runs diverged. */
+  /** The lowest value of F, with the last point and the starting point of the run; null if all runs diverged. */
   readonly best: { readonly value: number; readonly x: NamedPoint; readonly from: NamedPoint } | null
-  /** The median of F over all runs; a diverged run counts as ∞. */
+  /** The median of F over all runs. A diverged run counts as ∞. */
   readonly medianValue: number
   /** The median number of updates of converged runs; null if no run converged. */
   readonly medianIterations: number | null
 }
 
 /**
- * Accumulates the results of runs, which arrive in parts. The summary's memory, 12 bytes per run, is reused for the
- * next option set.
+ * Accumulates the results of runs, which arrive in parts. The memory of 12 bytes per run is reused for the next option
+ * set.
  */
 export class RunTally {
   readonly #starts: StartColumns
@@ -100,7 +100,7 @@ const emptyEndings = (): Record<RunEnding, number> => ({
   diverged: 0,
 })
 
-/** Returns the median of numbers that are not NaN, and sorts the numbers in place. */
+/** Returns the median of numbers and sorts the numbers in place. No number may be NaN. */
 function median(numbers: Float64Array | Uint32Array): number {
   const { length } = numbers.sort()
   const middle = numbers[length >> 1]

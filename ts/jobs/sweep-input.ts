@@ -1,4 +1,4 @@
-/** Reads the function of a sweep, its box and its starting points from the options of the command line. */
+/** Reads the function, the box and the starting points of a sweep from the options of the command line. */
 
 import { OptionError } from '../core/errors.js'
 import { toCamelCase, toTitle } from '../core/text.js'
@@ -36,7 +36,7 @@ export interface SweepInputOptions {
 
 export interface SweepInput {
   readonly objective: Expression
-  /** The name that is displayed for the function. */
+  /** The displayed name of the function. */
   readonly title: string
   readonly starts: StartColumns
   readonly target: number | undefined
@@ -71,10 +71,11 @@ function readBox({ names }: Expression, own: Box, given: Box = {}): Box {
   if (names.length === 0) throw new OptionError('--expression', 'an expression with parameters', 'a constant')
   const box = { ...own, ...given }
   const stranger = Object.keys(box).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new OptionError('--box', `ranges of ${names.join(', ')}`, stranger)
+  if (stranger !== undefined)
+    throw new OptionError('--box', `one range for each of ${names.join(', ')}`, stranger)
   const missing = names.find((name) => !Object.hasOwn(box, name))
   if (missing !== undefined)
-    throw new OptionError('--box', `ranges of ${names.join(', ')}`, `a box without ${missing}`)
+    throw new OptionError('--box', `one range for each of ${names.join(', ')}`, `a box without ${missing}`)
   return box
 }
 

@@ -30,7 +30,7 @@ export interface SweepRequest extends SweepInputOptions {
 /**
  * Prepares a sweep, but does not start it; see {@link prepare}.
  *
- * @throws OptionError, ExpressionError, EngineError if the request is invalid or cannot run
+ * @throws OptionError or ExpressionError if the request is invalid; EngineError if the engine cannot run
  */
 export function startSweep(asked: SweepRequest, { engine, threads }: ExecutionOptions) {
   const { rule, options, tolerance, maxIterations, clip } = asked
@@ -46,7 +46,7 @@ interface SweepSettings {
   /** Values for each option; every combination of values is an option set. */
   readonly options: Readonly<Record<string, readonly unknown[]>>
   readonly starts: StartColumns
-  /** The value of F at which the target counts as reached. */
+  /** The target value of F. */
   readonly target: number | undefined
   readonly tolerance: number
   readonly maxIterations: number
@@ -57,7 +57,7 @@ interface SweepSettings {
 
 /** The results of one option set. */
 export interface SetResult extends RunSummary {
-  /** Index of the option set, counted from 0; the last option varies fastest. */
+  /** Index of the option set, counted from 0. The last option varies fastest. */
   readonly set: number
   readonly rule: RuleName
   /** All options of the rule in this set. */
@@ -79,12 +79,11 @@ export const countSets = ({ options }: Pick<SweepRequest, 'options'>): number =>
   Object.values(options).reduce((product, values) => product * values.length, 1)
 
 /**
- * Number of runs per call, which is enough for all cores. If the sweep is canceled, the runs of the current call are
- * lost.
+ * Number of runs per call, which occupies all cores. If the sweep is canceled, the runs of the current call are lost.
  */
 const RUNS_PER_CALL = 1 << 14
 
-/** Rules that batches of runs support, at least with their default options. */
+/** Rules that batches of runs support, at least with default options. */
 export const sweepable = Object.values(definitions)
   .filter(({ stages, point, defaults }) => {
     const [first, ...others] = stages(defaults as never)
@@ -93,8 +92,8 @@ export const sweepable = Object.values(definitions)
   .map(({ name }) => name as RuleName)
 
 /**
- * Validates all option sets, and returns a generator that runs them one after the other. Memory holds the starting
- * points, 12 bytes per run of one set, and one call of 16,384 runs; results go directly to the caller.
+ * Validates all option sets, and returns a generator that runs the sets one after the other. The memory contains the
+ * starting points, 12 bytes per run of one set, and one call of 16,384 runs. Results go directly to the caller.
  *
  * @throws OptionError if an option set is invalid or not supported in batches of runs; EngineError if the engine cannot
  * run
@@ -130,8 +129,8 @@ class PreparedSweep {
   }
 
   /**
-   * Validates each option set. Batch support never depends on a combination of options, so each option value is tested
-   * only once.
+   * Validates each option set. The support of batches never depends on a combination of options, so each option value
+   * is tested only once.
    */
   check(): void {
     for (let set = 0; set < this.sets; set++) resolve(this.#setOf(set))
@@ -147,7 +146,7 @@ class PreparedSweep {
     if (this.#options.length === 0) minimizeManySync(objective, first, this.#setOf(0), limits)
   }
 
-  /** Runs the option sets from `from` to `to` − 1; all sets by default. */
+  /** Runs the option sets from `from` to `to` − 1. By default all option sets run. */
   async *run(
     signal: AbortSignal | undefined,
     onProgress: (progress: SweepProgress) => void = () => {},

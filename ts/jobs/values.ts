@@ -1,4 +1,4 @@
-/** Parses the values of an option on the command line: a list of values and ranges. */
+/** Parses the values of an option on the command line, given as values and ranges separated by commas. */
 
 import { OptionError } from '../core/errors.js'
 import { exp, log } from '../functions/index.js'
@@ -8,7 +8,7 @@ const EXPECTED_VALUES = 'values such as 0.1,0.2, 0..1:lin:11 or 1e-4..1:log:100'
 /** The maximum number of values of one option. */
 const MAX_VALUES = 10_000
 
-/** Converts a string to a number, a boolean or null if possible; the rule validates the result. */
+/** Converts a string to a number, a boolean or null if possible. The rule validates the result. */
 export function parseValue(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true'
   if (text === 'null') return null
@@ -45,7 +45,7 @@ function range(option: string, item: string): number[] {
     throw new OptionError(option, `a range of 2 to ${MAX_VALUES} values`, item)
   }
   const last = (count as number) - 1
-  // Values are rounded to few digits, so that a user can retype them.
+  // Values are rounded to few digits, so that a user can retype the values.
   const digits = isLog && Math.abs(log(high) - log(low)) / last > 1e-3 ? 6 : 12
   return Array.from({ length: last + 1 }, (_, i) => {
     if (i === 0 || i === last) return i === 0 ? low : high

@@ -4,18 +4,17 @@
  * sets. `antigrad/fit` uses the same batches and engines for its own programs.
  *
  * 1. The expression is compiled to two programs: one for its value and one for its gradient (ts/expressions).
- * `ManyRuns` (run.ts) reads
- *    and copies all arguments.
+ *    `ManyRuns` (run.ts) reads and copies all arguments.
  * 2. Runs with the same rule options (option-sets.ts) and the same count of data rows form batches. A batch is one
- *    block of memory. A batch is divided into cohorts, and a cohort has one lane per run (batch/). Each array holds one
- *    quantity of all lanes, so that one vector instruction updates several runs.
+ *    block of memory, divided into cohorts. A cohort has one lane per run (batch/). Each array holds one quantity of
+ *    all lanes, so that one vector instruction updates several runs.
  * 3. Each engine call advances a batch by up to 256 updates (engines/). The native engine distributes the cohorts of a
- * batch over threads. The WebAssembly engine distributes the cohorts over workers if `workers()` is set. The TypeScript
- * engine is the
- *    readable reference. All engines perform the same operations in the same order, so the results are bit-identical.
+ *    batch over threads. The WebAssembly engine distributes the cohorts over workers if `workers()` is set. The
+ *    TypeScript engine is the readable reference. All engines perform the same operations in the same order, so the
+ *    results are bit-identical.
  * 4. A run ends by the same criteria as a call of `minimize`. When a run ends, its results are stored, and the last
- * lane of the cohort moves into the free lane.
- * 5. Between engine calls the event loop gets a turn, progress is reported, and points are recorded (paths.ts).
+ *    lane of the cohort moves into the free lane.
+ * 5. Between engine calls, the event loop gets a turn, progress is reported, and points are recorded (paths.ts).
  *
  * The result consists of columns: one array per quantity, with one element per run.
  *

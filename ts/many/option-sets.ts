@@ -25,7 +25,7 @@ export function readOptionSets(
   count: number,
 ): Slices<OptionSet[]> {
   if (perRun !== undefined && !isRecord(perRun)) {
-    throw new OptionError('perRun', 'options by name, with a number per run', perRun)
+    throw new OptionError('perRun', 'an object that contains an array of numbers per option', perRun)
   }
   const columns = Object.entries(perRun ?? {}).map(([name, column]) => {
     const numbers = toFloat64Array(column)

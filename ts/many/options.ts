@@ -18,16 +18,16 @@ import { WorkerPlacement } from './engines/engines.js'
 
 export interface MinimizeManyOptions<D = PerRunData> {
   /**
-   * Data columns by name; the objective is the sum of the expression over their rows. All names in the expression that
-   * are not data columns are parameters. Pass an array with one set of columns per run to give each run its own data,
-   * of any length.
+   * Data columns by name. The objective is the sum of the expression over the rows of the data. All names in the
+   * expression that are not data columns are parameters. To give each run separate data, of any length, pass one array
+   * per run for a column.
    */
   readonly data?: D
-  /** Rule options that differ between runs, each an array with one number per run. */
+  /** Rule options that differ between runs. Each option is an array with one number per run. */
   readonly perRun?: Readonly<Record<string, ArrayLike<number>>>
   /**
-   * Bounds by name or in the order of the parameters, as for `minimize`; each is a number, or an array with one number
-   * per run.
+   * Bounds by name or in the order of the parameters, as for `minimize`. Each limit is a number, or an array with one
+   * number per run.
    */
   readonly bounds?: Bounds<PerRunLimit>
   /** Convergence tolerance as for `minimize`; default 1e-9. */
@@ -37,29 +37,30 @@ export interface MinimizeManyOptions<D = PerRunData> {
   /**
    * Number of updates between two recorded points of each run. The result's `paths` contain the starting point of each
    * run, and the point after every `recordEvery` updates. All recorded points together may contain up to 2²⁷ numbers,
-   * even if every run takes `maxIterations` updates. Sorting the recorded points temporarily doubles their memory.
+   * even if every run takes `maxIterations` updates. Sorting the recorded points temporarily doubles the memory of
+   * these points.
    */
   readonly recordEvery?: number
-  /** Dtype of the computation; by default the dtype of the starts, or float64 for plain numbers. */
+  /** Dtype of the computation. The default is the dtype of the starts, or float64 for plain numbers. */
   readonly dtype?: 'float32' | 'float64'
-  /** Clips each element of the gradients to a range, before the rule. */
+  /** Clips each element of the gradients to a range, before the rule reads the gradients. */
   readonly clip?: { readonly value?: number }
-  /** Forces an engine; by default the first available engine of native, WebAssembly and TypeScript. */
+  /** Forces an engine. The default is the first available engine of native, WebAssembly and TypeScript. */
   readonly engine?: EngineName
   /** Forces an instruction set of the native engine. */
   readonly instructionSet?: string
   /**
-   * Count of threads of the native engine, or count of workers; by default the count of cores. The results do not
-   * depend on the number of threads.
+   * Count of threads of the native engine, or count of workers. The default is the count of cores. The results do not
+   * depend on the count of threads or workers.
    */
   readonly threads?: number
-  /** Runs the WebAssembly engine on workers in browsers; the value is the result of `workers()`. */
+  /** Runs the WebAssembly engine on workers in browsers. The value is the result of `workers()`. */
   readonly workers?: WorkerPlacement
-  /** AbortSignal for the call: if the signal aborts, the promise is rejected with its reason. */
+  /** AbortSignal for the call. If the signal aborts, the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
   /**
-   * Progress callback, called with the count of completed runs and the count of all runs, at least four times per
-   * second and at the end.
+   * Progress callback. The arguments are the count of completed runs and the count of all runs. The callback is called
+   * at least four times per second, and at the end.
    */
   readonly onProgress?: (done: number, total: number) => void
 }

@@ -30,14 +30,14 @@ export class Recorder {
     const numbers = runs * parameters * (Math.floor(maxIterations / every) + 1)
     if (numbers > MAX_RECORDED) {
       const expected = `at most ${MAX_RECORDED} numbers in all points of ${runs} runs with ${maxIterations} updates`
-      throw new OptionError('recordEvery', expected, `${every}, for ${numbers}`)
+      throw new OptionError('recordEvery', expected, `${every}, which records ${numbers} numbers`)
     }
     this.every = every
   }
 
   /**
-   * Records the points of a batch, which has completed the given count of updates. The array `runs` maps positions in
-   * the batch to indices of runs.
+   * Records the points of a batch that has completed the given count of updates. The array `runs` maps positions in the
+   * batch to indices of runs.
    */
   *record(batch: Batch, runs: Uint32Array, updates: number): Slices<void> {
     if (updates % this.every !== 0) return
@@ -53,7 +53,7 @@ export class Recorder {
     }
   }
 
-  /** Combines all recorded points, from the starting points of the runs to their end points. */
+  /** Combines all recorded points, from the starting points to the end points of the runs. */
   *paths(names: readonly string[], starts: readonly FloatArray[], { x, iterations }: RunEnds): Slices<Paths> {
     const { every } = this
     const offsets = new Uint32Array(iterations.length + 1)

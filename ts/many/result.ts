@@ -2,25 +2,25 @@ import type { FloatArray } from '../core/numbers.js'
 import type { EngineName } from '../engines/engine.js'
 
 /**
- * Recorded points of each run: its starting point, and the point after every `recordEvery` updates. The end point is
+ * Recorded points of each run: the starting point, and the point after every `recordEvery` updates. The end point is
  * included only if the number of updates is a multiple of `recordEvery`.
  */
 export interface Paths<Names extends string = string> {
   /** The points of run i have the indices from `offsets[i]` up to, but not including, `offsets[i + 1]`. */
   readonly offsets: Uint32Array
-  /** Recorded coordinates by parameter, one run after the other, in the dtype of the runs. */
+  /** Recorded coordinates by parameter, run by run, in the dtype of the runs. */
   readonly x: Readonly<Record<Names, FloatArray>>
 }
 
-/** Results of all runs: one column per quantity, with one element per run. */
+/** Results of all runs. Each quantity is a column with one element per run. */
 export interface MinimizeManyResult<Names extends string = string> {
   /** Coordinates of the end points by parameter, in the dtype of the runs. */
   readonly x: Readonly<Record<Names, FloatArray>>
   /** Values of the objective at the end points. */
   readonly value: Float64Array
   /**
-   * Largest |gᵢ| at the last update of each run, before clipping and decay. If a parameter is at a bound, the gradient
-   * need not be small.
+   * Largest |gᵢ| at the last update of each run, before clipping and decay. The value can be large if a parameter is at
+   * a bound.
    */
   readonly gradientNorm: Float64Array
   /** Largest absolute change of a parameter in the last update of each run. */
@@ -31,7 +31,7 @@ export interface MinimizeManyResult<Names extends string = string> {
   readonly reason: Uint8Array
   /** Recorded points, if `recordEvery` is set. */
   readonly paths: Paths<Names> | null
-  /** Name of the engine that ran. */
+  /** Name of the engine that performed the runs. */
   readonly engine: EngineName
   /** Reasons for the choice of the engine. */
   readonly engineReasons: readonly string[]

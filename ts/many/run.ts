@@ -49,11 +49,11 @@ interface FoundRuns extends Omit<MinimizeManyResult, 'engine' | 'engineReasons' 
   readonly reason: NumberArray
 }
 
-/** A copy of the starts as the user passed them. */
+/** A copy of the user's starts. */
 interface StartValues {
   readonly count: number
   readonly dtype: 'float32' | 'float64'
-  /** For each parameter, the positions of its values in `list`. */
+  /** The positions of each parameter's values in `list`. */
   readonly columns: readonly { readonly list: FloatArray; readonly first: number; readonly stride: number }[]
 }
 
@@ -82,14 +82,14 @@ export class ManyRuns {
   #placed = 0
   readonly #box: BoundsBox<number | FloatArray> | null
   readonly #count: number
-  /** Groups of runs with the same options; each group lists the indices of its runs in order. */
+  /** Groups of runs with the same options. Each group lists the indices of its runs in order. */
   readonly #sets: Slices<OptionSet[]>
   readonly options: ManyValues
   readonly #dtype: 'float32' | 'float64'
   readonly #recorder: Recorder | null
   #result: FoundRuns = NO_RESULTS
   #paths: Paths | null = null
-  /** Memory of the previous batch, kept for reuse. */
+  /** Memory of the previous batch, which is kept for reuse. */
   #resting: Region | undefined
   /** Count of runs in finished batches, and the current batch. */
   #done = 0
@@ -151,8 +151,8 @@ export class ManyRuns {
   }
 
   /**
-   * Yields batches to advance, one after the other. After each engine call, the results of the runs that have ended
-   * are stored.
+   * Yields batches one after the other, so that the caller advances each batch. After each engine call, the results of
+   * finished runs are stored.
    */
   *calls(): Generator<EngineCall> {
     yield* this.#begin()
@@ -277,7 +277,7 @@ export class ManyRuns {
       putRuns(to[name], runs, found[name], together)
   }
 
-  /** Stores the starting points as results, if no update is allowed. */
+  /** Stores the starting points as results if no update is allowed. */
   *#storePoints(runs: Uint32Array, points: readonly FloatArray[]): Slices<void> {
     const machine = new ProgramRunner(this.#programs.value, this.#dtype)
     const value = new Float64Array(runs.length)
@@ -334,11 +334,12 @@ function readStarts(starts: Starts, parameters: readonly string[]): StartValues 
     return { columns, count, dtype: findDtype([flat]) }
   }
   if (!isObject(starts)) {
-    throw new OptionError('starts', `columns ${parameters.join(', ')}`, starts)
+    throw new OptionError('starts', `an object with the columns ${parameters.join(', ')}`, starts)
   }
   const given = ownProperties(starts) as Readonly<Record<string, ArrayLike<number>>>
   const stranger = Object.keys(given).find((name) => !parameters.includes(name))
-  if (stranger !== undefined) throw new OptionError('starts', `columns ${parameters.join(', ')}`, stranger)
+  if (stranger !== undefined)
+    throw new OptionError('starts', `an object with the columns ${parameters.join(', ')}`, stranger)
   const columns = parameters.map((name) => {
     const column = given[name]
     if (!isFloatArray(column) && !Array.isArray(column)) {

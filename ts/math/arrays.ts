@@ -1,4 +1,4 @@
-/** Calls of functions with arrays: their validation, and results that overlap arguments. */
+/** Calls of functions with arrays: validation of the arrays, and results that overlap arguments. */
 
 import { readBuffer, readByteOffset } from '../core/buffers.js'
 import { copyArray } from '../core/copy.js'
@@ -7,7 +7,7 @@ import type { Dtype, FloatArray } from '../core/numbers.js'
 import { getTypeName, isDetached, isFloatArray, readLength } from '../core/typed-arrays.js'
 import { type ArrayFunction, getRunner } from './engines.js'
 
-/** The implementations of a function; functions that are computed in float64 have only one. */
+/** The implementations of a function. A function that is always computed in float64 has only one implementation. */
 type Implementation = (dtype: Dtype) => ArrayFunction['compute']
 
 /**
@@ -15,8 +15,8 @@ type Implementation = (dtype: Dtype) => ArrayFunction['compute']
  *
  * @param names names of the arguments, for messages
  * @param given numbers or arrays, at least one of them an array
- * @param out the array for the values; a new one if undefined
- * @throws ArgumentError if an argument is no number and no array, or arrays differ in dtype or length
+ * @param out the array for the values; a new array if undefined
+ * @throws ArgumentError if an argument is neither a number nor an array, or if arrays differ in dtype or length
  * @throws MemoryError if the result cannot be allocated
  */
 export function applyToArrays(
@@ -32,7 +32,7 @@ export function applyToArrays(
     const array = checkArray(names[k], value, first, true)
     first ??= array
   }
-  if (first === undefined) throw new ArgumentError('out', 'an array only if an argument is one', out)
+  if (first === undefined) throw new ArgumentError('out', 'an array only if an argument is an array', out)
   const dtype = getTypeName(first) === 'Float32Array' ? 'float32' : 'float64'
   const to = out === undefined ? allocate(dtype, readLength(first)) : checkArray('out', out, first)
   const operands = given.map((value) => {
@@ -81,7 +81,7 @@ function allocate(dtype: Dtype, length: number): FloatArray {
   }
 }
 
-/** Whether two arrays of one dtype and length share memory without being at the same place. */
+/** Whether two arrays of the same dtype and length overlap without being at the same place. */
 function overlaps(array: FloatArray, to: FloatArray): boolean {
   if (array === to || readBuffer(array) !== readBuffer(to)) return false
   const distance = Math.abs(readByteOffset(array) - readByteOffset(to))

@@ -1,4 +1,7 @@
-/** The engines that apply functions to arrays, and the choice among them. All of them compute the same bits. */
+/**
+ * The engines that apply functions to arrays, and the choice of the engine. The results of all engines are
+ * bit-identical.
+ */
 
 import { loadOrThrow } from '#native'
 import { LINE } from '../arena/layout.js'
@@ -16,17 +19,17 @@ import { type Option, option, optional, passThrough } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
 import { wasmModule } from '../webassembly/functions.js'
 
-/** A function to apply: its operation in programs, and its TypeScript implementation for the dtype of the arrays. */
+/** A function to apply: the operation in programs, and the TypeScript implementation for the dtype of the arrays. */
 export interface ArrayFunction {
   readonly operation: (typeof OPERATIONS)[number]
   readonly compute: (x: number, y: number, z: number) => number
 }
 
-/** Arrays of one dtype and length, and numbers that are rounded to this dtype. */
+/** Arrays of the same dtype and length, and numbers that are rounded to this dtype. */
 export type Operands = readonly (number | FloatArray)[]
 
 interface ArrayRunner {
-  /** Writes the values to an array, which may be an operand but must not overlap one otherwise. */
+  /** Writes the values to an array. The array may be an operand, but must not overlap an operand in any other way. */
   apply(what: ArrayFunction, to: FloatArray, operands: Operands): void
 }
 
@@ -63,7 +66,7 @@ const runnerFactories: Readonly<Record<EngineName, (forced: EngineSettings) => A
     return {
       apply(what, to, operands) {
         const own = instance ?? new WasmInstance()
-        // The instance is kept only if the call returns. Otherwise its stack pointer is lost.
+        // The instance is kept only if the call returns, because otherwise the stack pointer of the instance is lost.
         instance = undefined
         try {
           own.apply(numberOf(what), to, operands)
@@ -97,11 +100,11 @@ interface FunctionExports {
 const BLOCK_BYTES = 16384
 const MAX_OPERANDS = 3
 
-/** An instance with a memory for a block of each operand, and of the result. */
+/** An instance with a memory for one block per operand, and one block for the result. */
 class WasmInstance {
   readonly #exports: FunctionExports
   readonly #address: number
-  /** Views of the blocks for each dtype; the last one is the result. */
+  /** Views of the blocks for each dtype. The last block is the result. */
   readonly #blocks: PerDtype<readonly FloatArray[]>
 
   constructor() {
@@ -146,7 +149,7 @@ class WasmInstance {
   }
 }
 
-/** The length from which calls of an engine are worth their cost, unless the user has forced the engine. */
+/** The minimum length of arrays for which an engine is called, unless the user has forced the engine. */
 const MIN_LENGTH = 64
 
 interface Choice extends EngineChoice<ArrayRunner> {
@@ -174,9 +177,9 @@ function choose(options: Parameters<typeof readEngineRequest>[0]): Choice {
 }
 
 export interface ChooseEngineOptions {
-  /** Forces an engine. Default: the first available of native, WebAssembly and TypeScript. */
+  /** Forces an engine. Default: the first available engine of native, WebAssembly and TypeScript. */
   readonly engine?: EngineName
-  /** Forces an instruction set of the native engine, such as 'avx2'. Default: the best that the processor supports. */
+  /** Forces an instruction set of the native engine, such as `'avx2'`. Default: the best supported instruction set. */
   readonly instructionSet?: string
 }
 
@@ -185,20 +188,21 @@ const optionTable = {
   instructionSet: optional(option<string, undefined>('a string', undefined, (x) => typeof x === 'string')),
 } satisfies Record<keyof ChooseEngineOptions, Option>
 
-/** An engine, and why it was chosen. */
+/** An engine, and the reasons for the choice of the engine. */
 export interface ChosenEngine {
   readonly engine: EngineName
-  /** Why this engine was chosen, in the order in which engines were considered. */
+  /** Reasons for the choice of this engine, in the order in which engines were considered. */
   readonly engineReasons: readonly string[]
 }
 
 /**
  * Chooses the engine that applies the functions to arrays, for all later calls in this program. Results do not depend
- * on it, because all engines compute the same bits. Without a call, the first array chooses the engine as
- * `chooseEngine()` does: the environment variable ANTIGRAD_ENGINE, or the first available engine. Arrays of fewer than 64
- * numbers are computed in TypeScript, unless the engine is forced.
+ * on the engine, because the results of all engines are bit-identical. If the program never calls `chooseEngine`, the
+ * first function call with an array chooses the engine. The environment variable ANTIGRAD_ENGINE, or else the first
+ * available engine, is then decisive. Arrays of fewer than 64 numbers are computed in TypeScript, unless the engine is
+ * forced.
  *
- * @returns the engine, and why it was chosen
+ * @returns the engine, and the reasons for its choice
  * @throws OptionError if an option is invalid
  * @throws EngineError if the requested engine is not available; the previous engine stays
  */

@@ -1,7 +1,8 @@
 /**
  * Elementary and special functions of numbers and of arrays. Numbers are computed in float64. Arrays are computed in
- * their dtype, with the bits of expressions. Errors are the largest ones found, in units in the last place (ulp) of
- * float64. In float32, functions without an error of their own are computed in float64 and rounded once more.
+ * their dtype, with the same bits as in expressions. Stated errors are the largest observed errors, in units in the
+ * last place (ulp) of float64. Functions without a stated error for float32 are computed in float64 and then rounded to
+ * float32.
  */
 
 import type { FloatArray } from '../core/numbers.js'
@@ -38,23 +39,24 @@ import {
 import { applyToArrays } from './arrays.js'
 
 /**
- * A function of a number, or of each element of an array. `out` receives the values of an array, and may be the array
- * itself; by default they go to a new array. Arrays have one dtype and one length.
+ * A function of a number, or of each element of an array. `out` receives the values of an array, and may be the
+ * argument itself. By default, the values are written to a new array. All arrays must have the same dtype and length.
  *
- * @throws ArgumentError if an argument is neither a number nor a Float32Array or Float64Array, or `out` does not fit
+ * @throws ArgumentError if an argument is neither a number nor a Float32Array or Float64Array, or if the dtype or
+ * length of `out` is wrong
  * @throws MemoryError if a new array cannot be allocated
  */
 export interface UnaryFunction {
   (x: Float64Array, out?: Float64Array): Float64Array
   (x: Float32Array, out?: Float32Array): Float32Array
   (x: FloatArray, out?: FloatArray): FloatArray
-  // The last one, which TypeScript takes for `numbers.map(exp)`.
+  // TypeScript uses the last overload for `numbers.map(exp)`.
   (x: number): number
 }
 
 /**
- * A function of two numbers, or of the elements of arrays. A number next to an array counts for each element, rounded
- * to the array's dtype. `out` and errors are as for {@link UnaryFunction}.
+ * A function of two numbers, or of the elements of arrays. A number in a call with arrays is rounded to the arrays'
+ * dtype and used for each element. For `out` and errors, see {@link UnaryFunction}.
  */
 export interface BinaryFunction {
   (x: number, y: number): number
@@ -81,10 +83,10 @@ export interface TernaryFunction {
   (x: FloatArray | number, y: FloatArray | number, z: FloatArray | number, out?: FloatArray): FloatArray
 }
 
-// Each function is an arrow function and not made by a call, so that bundles omit unused ones. An `out` that is no object
-// is ignored with numbers, because `Array.prototype.map` passes an index.
+// Each function is an arrow function instead of the result of a call, so that bundles omit unused functions. If all
+// arguments are numbers, an `out` that is not an object is ignored, because `Array.prototype.map` passes an index.
 
-/** eˣ, to 0.91 ulp, and 0.93 in float32. */
+/** eˣ, to 0.91 ulp, or to 0.93 ulp in float32. */
 export const exp = ((x: unknown, out?: unknown) =>
   typeof x === 'number' && typeof out !== 'object'
     ? expNumber(x)
@@ -96,7 +98,7 @@ export const expm1 = ((x: unknown, out?: unknown) =>
     ? expm1Number(x)
     : applyToArrays('expm1', () => expm1Number, ['x'], [x], out)) as UnaryFunction
 
-/** The natural logarithm, to 0.85 ulp: −∞ at zeros, NaN below. */
+/** The natural logarithm, to 0.85 ulp; −∞ at ±0, NaN for negative x. */
 export const log = ((x: unknown, out?: unknown) =>
   typeof x === 'number' && typeof out !== 'object'
     ? logNumber(x)
@@ -108,20 +110,21 @@ export const log1p = ((x: unknown, out?: unknown) =>
     ? log1pNumber(x)
     : applyToArrays('log1p', () => log1pNumber, ['x'], [x], out)) as UnaryFunction
 
-/** The logarithm in base 2, to 1 ulp, exact for powers of 2. */
+/** The logarithm in base 2, to 1 ulp; exact for powers of 2. */
 export const log2 = ((x: unknown, out?: unknown) =>
   typeof x === 'number' && typeof out !== 'object'
     ? log2Number(x)
     : applyToArrays('log2', () => log2Number, ['x'], [x], out)) as UnaryFunction
 
-/** The logarithm in base 10, to 1 ulp, exact for powers of 10. */
+/** The logarithm in base 10, to 1 ulp; exact for powers of 10. */
 export const log10 = ((x: unknown, out?: unknown) =>
   typeof x === 'number' && typeof out !== 'object'
     ? log10Number(x)
     : applyToArrays('log10', () => log10Number, ['x'], [x], out)) as UnaryFunction
 
 /**
- * xʸ, to 0.94 ulp. Special values follow C99, annex F: `pow(1, NaN)` and `pow(-1, Infinity)` are 1, and NaN in `Math`.
+ * xʸ, to 0.94 ulp. Special values follow C99, annex F: `pow(1, NaN)` and `pow(-1, Infinity)` are 1, while `Math.pow`
+ * returns NaN.
  */
 export const pow = ((x: unknown, y: unknown, out?: unknown) =>
   typeof x === 'number' && typeof y === 'number' && typeof out !== 'object'
@@ -206,7 +209,7 @@ export const erfc = ((x: unknown, out?: unknown) =>
     ? erfcNumber(x)
     : applyToArrays('erfc', () => erfcNumber, ['x'], [x], out)) as UnaryFunction
 
-/** e^(x²)·erfc x, to 2 ulp. It does not underflow where `erfc` does. */
+/** e^(x²)·erfc x, to 2 ulp. The product does not underflow if `erfc` underflows. */
 export const erfcx = ((x: unknown, out?: unknown) =>
   typeof x === 'number' && typeof out !== 'object'
     ? erfcxNumber(x)
@@ -224,20 +227,21 @@ export const normcdf = ((x: unknown, out?: unknown) =>
     ? normcdfNumber(x)
     : applyToArrays('normcdf', () => normcdfNumber, ['x'], [x], out)) as UnaryFunction
 
-/** The quantile of the standard normal distribution, to 2 ulp: ∓∞ at 0 and 1, NaN beyond. */
+/** The quantile of the standard normal distribution, to 2 ulp; ∓∞ at 0 and 1, NaN outside [0, 1]. */
 export const norminv = ((p: unknown, out?: unknown) =>
   typeof p === 'number' && typeof out !== 'object'
     ? norminvNumber(p)
     : applyToArrays('norminv', () => norminvNumber, ['p'], [p], out)) as UnaryFunction
 
-/** Γ(x), to 2 ulp: ±∞ at ±0, NaN at negative integers. */
+/** Γ(x), to 2 ulp; ±∞ at ±0, NaN at negative integers. */
 export const gamma = ((x: unknown, out?: unknown) =>
   typeof x === 'number' && typeof out !== 'object'
     ? gammaNumber(x)
     : applyToArrays('gamma', () => gammaNumber, ['x'], [x], out)) as UnaryFunction
 
 /**
- * log|Γ(x)|: ∞ at 0 and negative integers. The error is at most 2 ulp, and below 0 at most 4·max(1, |value|) ulp of 1.
+ * log|Γ(x)|; ∞ at 0 and negative integers. The error is at most 2 ulp for x > 0, and at most 4·max(1, |value|) ulp of 1
+ * for x < 0.
  */
 export const lgamma = ((x: unknown, out?: unknown) =>
   typeof x === 'number' && typeof out !== 'object'
@@ -245,15 +249,15 @@ export const lgamma = ((x: unknown, out?: unknown) =>
     : applyToArrays('lgamma', () => lgammaNumber, ['x'], [x], out)) as UnaryFunction
 
 /**
- * ψ(x), the derivative of `lgamma`: ∓∞ at ±0, NaN at negative integers. The error is at most 2 ulp; below 0, and near
- * the zero 1.4616…, at most 4·max(1, |value|) ulp of 1.
+ * ψ(x), the derivative of `lgamma`; ∓∞ at ±0, NaN at negative integers. The error is at most 2 ulp. For x < 0, and near
+ * the zero 1.4616…, the error is at most 4·max(1, |value|) ulp of 1.
  */
 export const digamma = ((x: unknown, out?: unknown) =>
   typeof x === 'number' && typeof out !== 'object'
     ? digammaNumber(x)
     : applyToArrays('digamma', () => digammaNumber, ['x'], [x], out)) as UnaryFunction
 
-/** ψ′(x), to 2 ulp: ∞ at 0 and negative integers. */
+/** ψ′(x), to 2 ulp; ∞ at 0 and negative integers. */
 export const trigamma = ((x: unknown, out?: unknown) =>
   typeof x === 'number' && typeof out !== 'object'
     ? trigammaNumber(x)
@@ -261,8 +265,8 @@ export const trigamma = ((x: unknown, out?: unknown) =>
 
 /**
  * The Voigt profile of area 1: the convolution of a Gaussian (standard deviation sigma > 0) and a Lorentzian (half
- * width at half maximum gamma ≥ 0); NaN if gamma is negative. The error is at most 4 ulp, 10 beyond 2·sigma, and 10 +
- * 2·(x/sigma)² in a Gaussian tail with gamma below sigma/100.
+ * width at half maximum gamma ≥ 0); NaN if gamma is negative. The error is at most 4 ulp, or 10 ulp for |x| > 2·sigma.
+ * If gamma is below sigma/100, the error in a Gaussian tail is at most 10 + 2·(x/sigma)² ulp.
  */
 export const voigt = ((x: unknown, sigma: unknown, gamma: unknown, out?: unknown) =>
   typeof x === 'number' && typeof sigma === 'number' && typeof gamma === 'number' && typeof out !== 'object'

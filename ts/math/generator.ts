@@ -1,4 +1,4 @@
-/** A seeded generator of random numbers, with the same numbers in every JavaScript engine. */
+/** A seeded generator of random numbers, which are the same in every JavaScript engine. */
 
 import { readBuffer, readByteOffset } from '../core/buffers.js'
 import { ArgumentError } from '../core/errors.js'
@@ -19,9 +19,9 @@ export interface SavedGenerator {
 }
 
 const ALGORITHM = 'xoshiro128**'
-/** Numbers that are generated at once for an array. */
+/** Count of the numbers that are generated at once for an array. */
 const CHUNK = 1024
-/** Count of fractions for float32. With more of them, some would be rounded to 1. */
+/** Count of fractions for float32. With more fractions, some fractions would be rounded to 1. */
 const FLOAT32_FRACTIONS = 0x100_0000
 
 const one = new Uint32Array(1)
@@ -33,7 +33,7 @@ const isWord = (x: unknown): x is number => isCount(x) && x < WORD_COUNT
 
 /**
  * A seeded generator of random numbers: xoshiro128** (Blackman and Vigna, 2018). Equal seeds yield equal numbers in
- * every JavaScript engine, one by one or in arrays. It is unsuitable for cryptography.
+ * every JavaScript engine, one by one or in arrays. The generator is unsuitable for cryptography.
  *
  * @example
  * const generator = new RandomGenerator(1)
@@ -45,8 +45,9 @@ export class RandomGenerator {
 
   /**
    * @param seed an integer from 0 to 2³² − 1
-   * @param stream further such integers, which select a stream of its own: the number of a player, for example
-   * @throws ArgumentError if one of them is not such an integer
+   * @param stream further integers from 0 to 2³² − 1, which select an independent stream, such as the number of a
+   * player
+   * @throws ArgumentError if an argument is not an integer from 0 to 2³² − 1
    */
   constructor(seed: number, ...stream: readonly number[]) {
     const seeds = [seed, ...stream]
@@ -58,8 +59,8 @@ export class RandomGenerator {
   }
 
   /**
-   * The next number in [0, 1), uniformly distributed: a multiple of 2⁻⁵³. With an array, fills it with the next numbers
-   * and returns it. A Float32Array receives the same numbers, rounded down to multiples of 2⁻²⁴.
+   * The next uniformly distributed number in [0, 1), a multiple of 2⁻⁵³. If an array is given, the array is filled with
+   * the next numbers and returned. A Float32Array receives the same numbers, rounded down to multiples of 2⁻²⁴.
    *
    * @throws ArgumentError if the argument is neither a Float32Array nor a Float64Array
    */
@@ -86,11 +87,11 @@ export class RandomGenerator {
 
   /**
    * The next number of the standard normal distribution (Box and Muller, 1958), computed in float64 from two numbers of
-   * `uniform`. Its magnitude is at most 8.58. With an array, fills it with the next numbers and returns it; a
-   * Float32Array receives the same numbers, rounded.
+   * `uniform`. The magnitude of the numbers is at most 8.58. If an array is given, the array is filled with the next
+   * numbers and returned. In a Float32Array, the numbers are rounded to float32.
    *
    * @throws ArgumentError if the argument is neither a Float32Array nor a Float64Array
-   * @throws OptionError, EngineError as the functions of arrays
+   * @throws OptionError, EngineError like the functions of arrays
    */
   normal(): number
   normal<A extends FloatArray>(out: A): A
@@ -98,7 +99,7 @@ export class RandomGenerator {
     if (out === undefined) return toNormal(this.uniform(), this.uniform())
     const array = checkArray('out', out)
     const length = readLength(array)
-    // If there is no engine, this throws before the state changes.
+    // If no engine is available, the error is thrown before the state changes.
     getRunner(length)
     for (let from = 0; from < length; from += CHUNK) {
       const count = Math.min(CHUNK, length - from)
@@ -118,8 +119,8 @@ export class RandomGenerator {
   }
 
   /**
-   * The next integer from 0 to `count` − 1, uniformly distributed. With a Uint32Array, fills it with the next integers
-   * and returns it.
+   * The next uniformly distributed integer from 0 to `count` − 1. If a Uint32Array is given, the array is filled with
+   * the next integers and returned.
    *
    * @param count an integer from 1 to 2³²
    * @throws ArgumentError if an argument is invalid
@@ -143,7 +144,10 @@ export class RandomGenerator {
     return out === one ? one[0] : out
   }
 
-  /** The state, as plain data for JSON. `RandomGenerator.load` continues with the same numbers. */
+  /**
+   * The state, as plain data for JSON. `RandomGenerator.load` restores a generator that continues with the same
+   * numbers.
+   */
   save(): SavedGenerator {
     return Object.freeze({
       generator: ALGORITHM,
@@ -152,7 +156,7 @@ export class RandomGenerator {
   }
 
   /**
-   * A generator that continues where another one was saved.
+   * A generator that continues from the state of a saved generator.
    *
    * @throws ArgumentError if the value is not the result of `save`
    */

@@ -1,6 +1,6 @@
 /**
  * The entry `antigrad/math`: elementary and special functions of numbers and arrays, and a seeded generator of random
- * numbers, with the same bits in every browser and in Node.
+ * numbers. Results are bit-identical in every browser and in Node.
  */
 
 export { type ChooseEngineOptions, type ChosenEngine, chooseEngine } from './engines.js'

@@ -11,7 +11,7 @@ export interface DecayTerms {
   readonly l2: number
   /** Fraction by which decoupled weight decay shrinks a parameter per step: η·λ, or 0. */
   readonly decoupled: number
-  /** Sign of the objective: −1 to maximize, otherwise 1. */
+  /** Sign of the objective: −1 if the objective is maximized, otherwise 1. */
   readonly sign: number
 }
 
@@ -26,7 +26,7 @@ export interface RestConditions {
 const MAX_DISTANCE_IN_TOLERANCES = 100
 /**
  * Count of directions in which the curvature is measured. Each direction is the gradient change along the previous
- * direction, so it approaches the strongest curvature.
+ * direction. The directions therefore approach the strongest curvature.
  */
 const PROBE_COUNT = 3
 /** Number of consecutive short steps without convergence after which a run has stalled. */
@@ -34,10 +34,10 @@ export const PATIENCE = 100
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
 /**
- * Whether the gradient is negligible for steps of the size of the tolerance. The gradient is negligible if, within 100
- * tolerances of x, it changes by as much as its own size. If the rounding errors of x exceed the tolerance, the
- * rounding errors are used in its place. The result does not depend on the scale of the objective, on the rule, or on
- * the cause of short steps.
+ * Whether the gradient is negligible for steps of the size of the tolerance. The gradient is negligible if a move by at
+ * most 100 tolerances changes the gradient by as much as its size. If the rounding errors of x exceed the tolerance,
+ * the rounding errors replace the tolerance. The result does not depend on the scale of the objective, on the rule, or
+ * on the cause of short steps.
  *
  * With bounds, a gradient component that points out of the bounds counts as 0, and all probed points lie within the
  * bounds.
@@ -55,8 +55,8 @@ export function* hasConverged(
   const rounding = epsilon[x.BYTES_PER_ELEMENT]
   const finest = Float64Array.from(x, (xi) => Math.max(tolerance, rounding * Math.abs(xi)))
   const held = Array.from(x, (_, i) => isAtBound(x, g, i, decay, box))
-  // If decoupled decay alone would move a parameter and it does not move, the gradient balances the decay. This is the
-  // parameter's equilibrium.
+  // If decoupled decay alone would move a parameter, but the parameter does not move, the gradient balances the decay.
+  // The parameter is then in equilibrium.
   const pull = (at: FloatArray, gAt: FloatArray, i: number) =>
     decoupled * Math.abs(x[i]) >= finest[i] || held[i] ? 0 : sign * gAt[i] + l2 * at[i]
   const pulls = Float64Array.from(g, (_, i) => pull(x, g, i))
@@ -79,7 +79,7 @@ export function* hasConverged(
   return false
 }
 
-/** Whether a parameter is at a bound and its gradient component points out of the bounds. */
+/** Whether a parameter is at a bound and the gradient component points out of the bounds. */
 function isAtBound(
   x: FloatArray,
   g: FloatArray,

@@ -7,11 +7,11 @@ import { search, type Trial } from './line-search.js'
 import { type Descent, type MinimizationProblem, method } from './method.js'
 
 const options = {
-  /** m ≥ 1: count of past steps that are kept with their gradient changes, in two arrays per step; default 10 */
+  /** m ≥ 1: count of past steps and gradient changes that are kept, in two arrays per step; default 10 */
   history: integerAtLeast(1, 10),
-  /** c1 in (0, c2): a step must achieve this fraction of the decrease that the slope predicts */
+  /** c1 in (0, c2): a step must achieve at least this fraction of the decrease that the slope predicts */
   c1: fraction(1e-4),
-  /** c2 in (c1, 1): a step must reduce the absolute slope to this fraction of its initial value */
+  /** c2 in (c1, 1): a step must reduce the absolute slope to at most this fraction of the initial slope */
   c2: fraction(0.9),
   /** ≥ 1: maximum number of trial points per line search */
   maxLineSearch: integerAtLeast(1, 25),
@@ -86,7 +86,7 @@ class LbfgsDescent implements Descent {
   update(): number | undefined {
     const start = this.#start()
     const { value, slope } = start
-    // This also ends the run if the gradient is 0 or NaN.
+    // The condition also ends the run if the gradient is 0 or NaN.
     if (!(slope < 0 && Number.isFinite(value))) return this.#end(undefined)
     const { c1, c2, maxLineSearch } = this.#values
     const found = search(start, (t) => this.#ask(t), {
@@ -121,7 +121,7 @@ class LbfgsDescent implements Descent {
     const { grads } = this
     this.#direction = this.#descent()
     let slope = dot(grads, this.#direction)
-    // The correction pairs do not give a descent direction, so they are discarded.
+    // Correction pairs that do not yield a descent direction are discarded.
     if (!(slope < 0)) {
       this.#pairs.length = 0
       this.#direction = this.#descent()
@@ -177,7 +177,8 @@ class LbfgsDescent implements Descent {
   #move(start: LineTrial, { t, value, grads }: LineTrial): number | undefined {
     const point = this.#pointAt(t)
     const s = difference(point, this.params)
-    // The line search has found no better point. If correction pairs exist, the search is repeated without them.
+    // The line search has found no better point. If correction pairs exist, the search is repeated without correction
+    // pairs.
     if (t === 0 || largest(s) === 0) {
       if (this.#pairs.length === 0) return this.#end(start.value)
       this.#pairs.length = 0
@@ -197,7 +198,7 @@ class LbfgsDescent implements Descent {
     this.#idle = value < this.#least || size < this.#flattest ? 0 : this.#idle + 1
     this.#least = Math.min(this.#least, value)
     this.#flattest = Math.min(this.#flattest, size)
-    // If the value is −∞, the run ends as well.
+    // The run also ends if the value is −∞.
     return this.#idle === MAX_IDLE_UPDATES || value === -Infinity ? this.#end(value) : value
   }
 
@@ -229,15 +230,15 @@ function add(a: Float64Array, factor: number, b: Float64Array): void {
 
 /**
  * L-BFGS, a quasi-Newton method for {@link minimize}. The direction is d = −H·g. The two-loop recursion forms H from
- * the last `history` steps s and gradient changes y. The update is θ ← θ + t·d, where a line search satisfies the
- * strong Wolfe conditions (Liu and Nocedal, 1989; Nocedal and Wright, 2006, algorithms 7.4 and 7.5). The implementation
- * follows `torch.optim.LBFGS` with `line_search_fn: 'strong_wolfe'`, but the first step is −g/Σ|gᵢ| even for a small
- * gradient. Because of this first step, scaling the objective does not change the path.
+ * the last `history` steps s and gradient changes y. The update is θ ← θ + t·d. A line search finds a t that satisfies
+ * the strong Wolfe conditions (Liu and Nocedal, 1989; Nocedal and Wright, 2006, algorithms 7.4 and 7.5). The
+ * implementation follows `torch.optim.LBFGS` with `line_search_fn: 'strong_wolfe'`, but the first step is −g/Σ|gᵢ| even
+ * for a small gradient. Because of this first step, scaling the objective does not change the path.
  *
- * L-BFGS is not an update rule, because a line search needs values, which an `Optimizer` does not receive. L-BFGS
- * requires a smooth function with an exact gradient. L-BFGS needs no learning rate, and usually far fewer gradient
- * evaluations than an update rule. L-BFGS runs in TypeScript with bit-identical results everywhere: in float64, with
- * parameters and gradients rounded to their dtype.
+ * L-BFGS is not an update rule, because a line search needs values, and an `Optimizer` does not receive values. L-BFGS
+ * requires a smooth function with an exact gradient. L-BFGS needs no learning rate, and usually needs far fewer
+ * gradient evaluations than an update rule. L-BFGS runs in TypeScript, in float64, with parameters and gradients
+ * rounded to their dtype. The results are bit-identical everywhere.
  *
  * @throws OptionError if an option is unknown or out of its range
  * @example

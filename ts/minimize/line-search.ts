@@ -1,11 +1,11 @@
 /** A line search for a step that satisfies the strong Wolfe conditions. */
 
-/** Value and slope of the function along a line, at the step length t. */
+/** Value and slope of the function along a line, at step length t. */
 export interface Trial {
   readonly t: number
   /**
-   * The value is Infinity if the value or the gradient is not finite; the step length then counts as too long. A value
-   * of −Infinity is kept.
+   * The value; Infinity if the value or the gradient is not finite, so that the step counts as too long. A value of
+   * −Infinity is kept.
    */
   readonly value: number
   readonly slope: number
@@ -36,8 +36,8 @@ const BRACKET_MARGIN = 0.1
  * equation 3.59. Growth factors and margins are the same as in Torch's `strong_wolfe`. If no trial satisfies the
  * conditions, the trial with the lowest value is returned, or `start` if no trial is lower.
  *
- * Close to a minimum, values differ only by rounding: a value within the noise of F(0) is accepted, and slopes decide
- * (Hager and Zhang, 2005, section 2).
+ * Close to a minimum, values differ only by rounding. A value within the noise of F(0) is therefore accepted, and
+ * slopes decide (Hager and Zhang, 2005, section 2).
  *
  * @param start the trial at t = 0, with a negative slope
  * @param at evaluates a trial at t > 0
@@ -67,7 +67,8 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
       trial = at(t)
     }
   }
-  // The lower end satisfies the first condition, and its slope leads into the bracket, which shrinks.
+  // The lower end satisfies the first condition, and the slope at the lower end leads into the bracket. The bracket
+  // shrinks.
   let wasOuter = false
   while (trials++ < maxTrials && Math.abs(high.t - low.t) >= closest) {
     const [from, to] = low.t < high.t ? [low.t, high.t] : [high.t, low.t]

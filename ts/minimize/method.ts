@@ -1,6 +1,6 @@
 /**
- * Methods: minimizers that use the function's values as well as its gradient. An update rule receives gradients only,
- * so these methods are not rules. Each method has its own module, and is registered when its function is imported.
+ * Methods: minimizers that use the function's values as well as its gradient. Methods are not update rules, because an
+ * update rule receives only gradients. Each method has its own module, and is registered when its function is imported.
  */
 
 import { OptionError } from '../core/errors.js'
@@ -13,7 +13,8 @@ import { readOptions } from '../options/read.js'
 import type { DecayTerms } from './convergence.js'
 
 /**
- * Descriptions of methods by name. Each method's module adds its own entry, so that this module depends on no method.
+ * Descriptions of methods by name. The module of each method adds an entry, so that this module does not depend on any
+ * method.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: see above
 export interface Methods {}
@@ -28,7 +29,7 @@ export interface MinimizationProblem extends Required<Objective> {
   readonly tolerance: number
 }
 
-/** Performs the updates of a minimization, by a rule in an optimizer or by a method. */
+/** Performs the updates of a minimization. An optimizer with a rule, or a method, computes the updates. */
 export interface Descent {
   readonly engine: EngineName
   readonly engineReasons: readonly string[]
@@ -38,9 +39,9 @@ export interface Descent {
   readonly grads: FloatArray
   /** Count of initial updates in which short steps do not count as convergence. */
   readonly exempt: number
-  /** Whether the last update changed no parameter, and no further update would change one. */
+  /** Whether the last update changed no parameter, and no further update would change a parameter. */
   readonly isStuck: boolean
-  /** Performs one update. Returns the value at `params` if it is known. */
+  /** Performs one update. Returns the value at `params` if the value is known. */
   update(): number | undefined
   /** Gradient at `params`, or at a point at most one step away. */
   gradsHere(): FloatArray
@@ -87,7 +88,7 @@ export function begin(given: Method, problem: MinimizationProblem): Descent {
   const kind = kinds.get(method as string)
   if (kind === undefined) {
     const names = [...kinds.keys()].join(', ') || 'none'
-    throw new OptionError('method', `a method imported from antigrad (so far: ${names})`, method)
+    throw new OptionError('method', `a method imported from antigrad (imported so far: ${names})`, method)
   }
   return kind.begin(read(kind, options), problem)
 }

@@ -25,7 +25,7 @@ import { begin, type Descent, isMethod, type Method } from './method.js'
 import type { MinimizeReason } from './reasons.js'
 import { RuleDescent } from './rule-method.js'
 
-/** Options of a minimization: stopping criteria, dtype and bounds, in addition to some options of an `Optimizer`. */
+/** Options of a minimization: stopping criteria, dtype, bounds, and some options of an `Optimizer`. */
 export interface MinimizeOptions
   extends Pick<OptimizerOptions, 'clip' | 'engine' | 'instructionSet' | 'threads'> {
   /**
@@ -38,19 +38,19 @@ export interface MinimizeOptions
   /** Dtype of the run if x is a plain array of numbers; default float64. */
   readonly dtype?: 'float32' | 'float64'
   /**
-   * Lower and upper bound of each parameter, in the order of x, or by name if the objective has `parameters`, as an
-   * expression does. The starting point and the result of each update are moved to the closest point within the bounds.
-   * The objective is never evaluated outside of the bounds.
+   * Lower and upper bound of each parameter, in the order of x. If the objective has `parameters`, like an expression,
+   * bounds can also be given by name. The starting point and the result of each update are moved to the closest point
+   * within the bounds. The objective is never evaluated outside of the bounds.
    */
   readonly bounds?: Bounds
   /**
    * Callback, called after each update with the live parameters and the count of updates. Returning `true` stops the
-   * run. If an update is not finite, the run ends without a call of the callback.
+   * run. If an update is not finite, the run ends without calling the callback.
    */
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
 
-/** Options for a method such as `lbfgs()`, which runs in TypeScript and without bounds. */
+/** Options for a method such as `lbfgs()`. Methods run in TypeScript and without bounds. */
 export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
 
 /** Counts of value and gradient evaluations. Evaluations for central differences count as evaluations of the value. */
@@ -67,7 +67,7 @@ export interface MinimizeResult {
   readonly value: number
   /**
    * Largest |gᵢ| at the last update, before clipping and decay; NaN if no update was performed, or if an element is
-   * NaN. If a parameter is at a bound, its gradient component need not be small.
+   * NaN. The value can be large if a parameter is at a bound.
    */
   readonly gradientNorm: number
   /** Count of updates that were performed. */
@@ -76,11 +76,11 @@ export interface MinimizeResult {
   readonly evaluations: Evaluations
   /** Reason why the run stopped; see {@link MinimizeReason}. */
   readonly reason: MinimizeReason
-  /** Largest |θ_{t+1} − θ_t| of the last update, after applying bounds; NaN if no update was performed. */
+  /** Largest |θ_{t+1} − θ_t| of the last update, within the bounds; NaN if no update was performed. */
   readonly maxChange: number
-  /** Whether the gradient comes from the objective, or from central differences. */
+  /** Source of the gradient: the objective, or central differences. */
   readonly gradientSource: 'analytic' | 'central-differences'
-  /** Name of the engine that ran. */
+  /** Name of the engine that performed the run. */
   readonly engine: EngineName
   /** Reasons for the choice of the engine. */
   readonly engineReasons: readonly string[]
@@ -92,10 +92,10 @@ export interface MinimizeResult {
  * A run converges if an update changes every parameter by less than the tolerance, and the gradient is small.
  * Convergence is not tested during the warm-up or the delayed start of a rule. Short steps do not count as convergence
  * if the gradient is not small. To decide whether the gradient is small, the gradient is also evaluated at up to three
- * points nearby.
+ * nearby points.
  *
- * @param objective an object `{ value, gradient }`, or a function of x alone. For a function alone, the gradient is
- * computed by central differences with step ∛ε·max(1, |xᵢ|), with 2n values per update.
+ * @param objective an object `{ value, gradient }`, or a function of x alone. For a function, the gradient is computed
+ * by central differences with step ∛ε·max(1, |xᵢ|), which take 2n values per update.
  * @param x starting point of any length ≥ 1; copied. A typed array keeps its dtype.
  * @param rule an update rule such as `adam({ lr: 1e-2 })`, or the method `lbfgs()`, which accepts no `bounds`, `clip`
  * or engine options
@@ -132,7 +132,7 @@ export function minimize(
 }
 
 /**
- * Performs {@link minimize} one update at a time, for animations, or to pause and resume a run. `Minimization` takes
+ * Performs {@link minimize} one update at a time, for animations or for runs that can be paused. `Minimization` takes
  * the same arguments as `minimize` and visits the same points.
  *
  * @example
@@ -143,7 +143,7 @@ export function minimize(
 export class Minimization {
   /** Current point: the live parameters, read-only. */
   readonly params: FloatArray
-  /** Whether the gradient comes from the objective, or from central differences. */
+  /** Source of the gradient: the objective, or central differences. */
   readonly gradientSource: MinimizeResult['gradientSource']
   /** Name of the engine that runs. */
   readonly engine: EngineName
@@ -166,11 +166,11 @@ export class Minimization {
   /** Value of the objective at the current parameters, or undefined if the value is unknown. */
   #valueHere: number | undefined
   /**
-   * Update since which steps have been short although the gradient is not small; null if the last step was not short.
+   * Update at which steps became short although the gradient is not small; null if the last step was not short.
    */
   #shortSince: { iterations: number; change: number; gradientNorm: number } | null = null
 
-  /** Takes the arguments of {@link minimize} and throws the same errors. */
+  /** Accepts the arguments of {@link minimize} and throws the errors of {@link minimize}. */
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
@@ -256,7 +256,7 @@ export class Minimization {
     return this.#change
   }
 
-  /** Reason why the run stopped; null while it continues. */
+  /** Reason why the run stopped; null while the run continues. */
   get reason(): MinimizeReason | null {
     return this.#reason
   }
@@ -332,8 +332,7 @@ const table = {
 } satisfies Record<keyof MinimizeOptions, Option>
 
 /**
- * @throws OptionError if the options are not an object, or if an option is unknown, invalid, or unavailable for a
- * method
+ * @throws OptionError if the options are not an object, or if an option is unknown, invalid or unavailable for a method
  */
 function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table> {
   if (!isForMethod) return readOptionsOf('options', given, table)
@@ -343,7 +342,11 @@ function readOptions(given: object, isForMethod: boolean): ValuesOf<typeof table
   const stranger = Object.keys(omitUndefined(options)).find((name) => !Object.hasOwn(methodOptions, name))
   if (stranger === undefined) return options
   const names = Object.keys(methodOptions).join(', ')
-  throw new OptionError('options', `one of ${names} (others need a rule, not a method)`, stranger)
+  throw new OptionError(
+    'options',
+    `one of ${names} (other options need a rule instead of a method)`,
+    stranger,
+  )
 }
 
 /**

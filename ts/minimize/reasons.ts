@@ -1,12 +1,11 @@
 /**
  * Reason why a minimization stopped:
  * - 'converged': an update changed every parameter by less than the tolerance, because the gradient is small. The
- * measured curvature shows that the gradient vanishes within 100 tolerances of the point. For a converged run, all
- * values are finite. A
- *   gradient component that pushes a parameter out of its bounds counts as 0.
+ *   measured curvature shows that the gradient vanishes within 100 tolerances of the point. For a converged run, all
+ *   values are finite. A gradient component that points out of the bounds counts as 0.
  * - 'stalled': 100 consecutive updates changed every parameter by less than the tolerance, although the gradient is not
- * small. The (scheduled) learning rate may be too low, or steps may be lost to rounding. A rule such as Adam may still
- * be dividing by earlier, larger gradients, or its momentum may push a parameter against its bound.
+ *   small. The (scheduled) learning rate may be too low, or steps may be lost to rounding. A rule such as Adam may
+ *   still be dividing by earlier, larger gradients. Momentum may also push a parameter against a bound.
  * - 'max-iterations': the parameters were still moving after the last update
  * - 'diverged': a parameter, the value, the gradient or the rule's state is infinite or NaN
  * - 'callback': the callback returned true

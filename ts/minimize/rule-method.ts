@@ -32,11 +32,11 @@ export class RuleDescent implements Descent {
   readonly #gradient: MinimizationProblem['gradient']
   readonly #fillingGradient: MinimizationProblem['gradient']
   readonly #box: BoundsBox | null
-  /** Point of the next gradient, with the same views at each call; for most rules the point equals the parameters. */
+  /** Point of the next gradient, with the same views at each call. For most rules, the point equals the parameters. */
   readonly #point: FloatArray
   /**
-   * The point of the next gradient, moved into the bounds: a copy if parameters are bounded and the point differs from
-   * the parameters.
+   * The point of the next gradient, moved into the bounds. If parameters are bounded and the point differs from the
+   * parameters, the point is a copy.
    */
   readonly #pointInside: FloatArray
   #updates = 0

@@ -1,6 +1,6 @@
 /**
- * Second derivatives by finite differences. The steps of these differences are fractions of standard errors, the
- * natural length scale at a minimum.
+ * Second derivatives by finite differences. The steps of the finite differences are fractions of standard errors, which
+ * are the natural length scale at a minimum.
  */
 
 import { type BoundsBox, clamp } from '../objectives/bounds.js'
@@ -31,7 +31,7 @@ export interface SecondDifferences {
 
 /**
  * Computes central differences of the gradient if the objective has a gradient, otherwise of the values. Next to a
- * bound the differences are one-sided.
+ * bound, the differences are one-sided.
  *
  * @param unit twice the increase of the value within one standard error: 1 for −log L
  */
@@ -48,7 +48,7 @@ export function secondDifferences(
     : differencesOfGradients(gradient, new Neighborhood(x, box), part)
 }
 
-/** A point within bounds that can be moved along one or two parameters, and moved back. */
+/** A point within bounds. The point can be moved along one or two parameters, and moved back. */
 class Neighborhood {
   readonly point: Float64Array
   readonly x: Float64Array
@@ -149,7 +149,7 @@ function chooseStep(x: number, part: number, curvatureOf: (step: number) => numb
   for (let trial = 0; trial < MAX_TRIALS; trial++) {
     const curvature = Math.abs(curvatureOf(step))
     // An infinite curvature means that the step has left the function's domain. A curvature of 0 means that the step
-    // was too short to have an effect.
+    // was too short to change the value.
     const wanted = !(curvature < Infinity)
       ? step / STEP_FACTOR
       : curvature === 0

@@ -39,11 +39,11 @@ export type StandardErrorsReason =
 
 export interface StandardErrors {
   /**
-   * Standard errors by parameter; NaN for a parameter at a bound. All standard errors are NaN unless the Hessian is
-   * usable.
+   * Standard errors by parameter; NaN for a parameter at a bound. If the Hessian is not usable, all standard errors are
+   * NaN.
    */
   readonly errors: Float64Array
-  /** Covariance matrix as an array of rows; NaN where the standard errors are NaN. */
+  /** Covariance matrix as an array of rows. Entries of parameters whose standard errors are NaN are NaN. */
   readonly covariance: readonly Float64Array[]
   /** Matrix of second derivatives. */
   readonly hessian: readonly Float64Array[]
@@ -60,22 +60,23 @@ export interface StandardErrors {
   readonly direction: Float64Array | null
   /**
    * - 'minimum': the Hessian is positive definite, and the minimum is at most a hundredth of a standard error away
-   * - 'not-at-minimum': the minimum is more than a hundredth of a standard error away; standard errors belong to the quadratic approximation
-   * - 'singular': along some direction the curvature is only rounding error, so some parameters are known only jointly,
-   * or not at all
+   * - 'not-at-minimum': the minimum is more than a hundredth of a standard error away; standard errors belong to the
+   *   quadratic approximation
+   * - 'singular': along some direction the curvature is only rounding error, so some parameters are known only jointly
+   *   or not at all
    * - 'saddle': along some direction the value has a maximum, so standard errors do not exist
    * - 'not-finite': the value, a first derivative or a second derivative is infinite or NaN
    * - 'no-degrees-of-freedom': a sum of squares has no more observations than parameters, so σ cannot be estimated
    */
   readonly reason: StandardErrorsReason
   /**
-   * Explanation in words, empty for 'minimum'; parameters appear by name if the objective has `parameters`, otherwise
-   * by index.
+   * Explanation in words, empty for 'minimum'; the text names parameters by the objective's `parameters`, or else by
+   * index.
    */
   readonly message: string
 }
 
-/** Limits by kind of derivatives: in a matrix scaled to a diagonal of 1, a smaller pivot is rounding error. */
+/** Limits by kind of derivatives. In a matrix that is scaled to a diagonal of 1, a smaller pivot is rounding error. */
 const MIN_PIVOT = { exact: 1e-13, 'gradient-differences': 1e-7, 'value-differences': 1e-4 }
 /** Distances from the minimum up to this limit, in standard errors, count as 0. */
 const MAX_DISTANCE_IN_ERRORS = 0.01
@@ -89,7 +90,8 @@ const MAX_DISTANCE_IN_ERRORS = 0.01
  *
  * @param objective the minimized objective
  * @param x the point, as in the result's `x`; copied and converted to float64
- * @throws OptionError for invalid arguments. If the Hessian is not positive definite, the result's `reason` says so.
+ * @throws OptionError for invalid arguments. If the Hessian is not positive definite, `reason` in the result explains
+ * the problem.
  * @example
  * const objective = expression('(y - a*exp(-b*t))^2').with({ t, y })
  * const { x } = minimize(objective, [1, 1], lbfgs())
@@ -115,7 +117,7 @@ export function standardErrors(
       : kind === 'chi-squared'
         ? 2
         : (2 * here) / ((observations as number) - count)
-  // This unit ignores parameters at bounds, which are not known yet. The difference hardly affects the steps.
+  // This unit ignores that some parameters may be at bounds, which are not known yet. The steps change only slightly.
   const found = second
     ? exactHessian(second, slopes ?? ((x, out) => centralDifferences(value, x.slice())(x, out)), at)
     : secondDifferences(value, slopes, at, positiveUnit(unitOf(at.length)), box)
@@ -147,7 +149,7 @@ export function standardErrors(
   return { ...known, ...computeErrors(factored, found, free, unitOf(free.length), isExact) }
 }
 
-/** Reads the objective in float64, its available derivatives, and the point, moved into its bounds. */
+/** Reads the objective in float64, the available derivatives, and the point, which is moved into the bounds. */
 function readPoint(
   objective: TwiceDifferentiable | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
@@ -244,7 +246,7 @@ function positiveUnit(unit: number): number {
   return unit > 0 && unit < Infinity ? unit : 1
 }
 
-/** The factors of a positive definite matrix, or a direction which proves that the matrix is not positive definite. */
+/** The factors of a positive definite matrix, or a direction that proves that the matrix is not positive definite. */
 interface Factorization {
   readonly solve: (right: readonly number[]) => number[]
   /** A direction v with vᵀ·H·v ≤ 0. */
@@ -252,12 +254,12 @@ interface Factorization {
   readonly isFlat: boolean
 }
 
-/** Factors L·D·Lᵀ of a matrix, scaled to a diagonal of 1. */
+/** Factors L·D·Lᵀ of a matrix that is scaled to a diagonal of 1. */
 function factorize(matrix: readonly (readonly number[])[], least: number): Factorization {
   const scales = matrix.map((row, i) => (row[i] === 0 ? 1 : 1 / Math.sqrt(Math.abs(row[i]))))
   const lower: number[][] = []
   const diagonal: number[] = []
-  /** Solves Lᵀ·x = right for the leading rows. */
+  /** Solves Lᵀ·x = `right` for the leading rows. */
   const back = (right: number[]) => {
     for (let i = right.length - 1; i >= 0; i--)
       for (let k = i + 1; k < right.length; k++) right[i] -= lower[k][i] * right[k]

@@ -37,7 +37,7 @@ export interface Swa extends ValuesOf<typeof swas> {
 export type Average = Ema | Swa
 
 export const lookahead = {
-  /** Fast updates between two synchronizations, ≥ 1; 6 by default. */
+  /** Number of fast updates between two synchronizations, ≥ 1; 6 by default. */
   steps: integerAtLeast(1, 6),
   /** Step size of the slow weights toward the fast weights, in (0, 1]; 0.5 by default. */
   alpha: positiveFraction(0.5),
@@ -48,9 +48,9 @@ export interface Lookahead extends Partial<ValuesOf<typeof lookahead>> {}
 
 /**
  * An exponential moving average of the parameters, for the option `average`. After each update e ← e + (1−β)·(θ − e),
- * starting with the initial parameters, as in timm and in PyTorch's AveragedModel. With `corrected`, only visited
- * points count, as in Adam's m̂: the weight is (1−β)/(1−βᵗ), so the average equals θ after the first update. (Polyak
- * and Juditsky, 1992)
+ * starting with the initial parameters, as in timm and PyTorch's `AveragedModel`. If `corrected` is true, only visited
+ * points count, as in Adam's m̂. The weight is then (1−β)/(1−βᵗ), so the average equals θ after the first update.
+ * (Polyak and Juditsky, 1992)
  *
  * @param decay β in [0, 1); 0.999 by default
  * @param options `corrected`, false by default
@@ -100,6 +100,6 @@ export function averageWeight(
   const { decay, corrected } = average
   const left = product * decay
   const weight = corrected ? (1 - decay) / (1 - left) : 1 - decay
-  // The product x is set to 0 once it no longer affects 1 − x, because subnormal numbers are slow.
+  // When the product x no longer affects 1 − x, x is set to 0, because subnormal numbers are slow.
   return { weight, averaged: { count: nextCount(count), product: left < 1e-300 ? 0 : left } }
 }

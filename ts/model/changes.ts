@@ -14,18 +14,18 @@ import { exactName, matches, readMatch } from './patterns.js'
 /**
  * Selects the tensors that a match describes. The match may call user functions.
  *
- * @throws OptionError if the match is invalid, TensorError if it matches no tensor
+ * @throws OptionError if the match is invalid, TensorError if the match selects no tensor
  */
 export function selectTensors(call: string, given: unknown, model: Model): Tensor[] {
   const match = readMatch(`${call}: match`, given)
-  // A shortcut for exact names, because thousands of calls may each name one tensor.
+  // A shortcut for exact names, because thousands of calls may each name a tensor.
   const named = model.named(exactName(match) as string)
   if (named !== undefined) return [named]
   const tensors = model.all()
   const picked = tensors.filter((tensor) => matches(match, tensor))
   if (picked.length > 0) return picked
   const expected = `a match for some of ${joinFirst(tensors, ({ name }) => name)}`
-  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'a match for none')
+  throw new TensorError(`${call}: match`, expected, typeof given === 'string' ? given : 'an empty match')
 }
 
 /**
@@ -36,7 +36,7 @@ export function selectTensors(call: string, given: unknown, model: Model): Tenso
  */
 export function setAll(model: Model, given: object): () => void {
   const { base, uses } = model
-  // Reads each property once, so that each getter runs once.
+  // Each property is read once, so that each getter runs once.
   const options = uses.length > 1 && isObject(given) ? ownProperties(given) : given
   const after = changedRule(base, options)
   const rules = new Map([[base, after]])
@@ -52,7 +52,7 @@ export function setAll(model: Model, given: object): () => void {
     for (const [use, rule] of rules) use.change(rule)
     model.settle()
     if (uses.some((use) => use !== base && use.definition.estimateShared)) {
-      // Rules with equal options are merged. Their tensors then share one estimate, as in a loaded run.
+      // Rules with equal options are merged. The tensors of merged rules share one estimate, as in a loaded run.
       model.restart(uses)
       for (const tensor of model.tensors) tensor.part.assign(tensor, model.used(tensor.use.resolved))
       model.update()
@@ -61,7 +61,7 @@ export function setAll(model: Model, given: object): () => void {
   }
 }
 
-/** Changes options of the selected tensors, even if their groups set other values; otherwise like {@link setAll}. */
+/** Like {@link setAll}, but changes options of the selected tensors, even if groups have set other values. */
 export function setSelected(model: Model, picked: readonly Tensor[], given: object): () => void {
   const before = [...new Set(picked.map(({ use }) => use))]
   const options = before.length > 1 && isObject(given) ? ownProperties(given) : given
@@ -69,7 +69,7 @@ export function setSelected(model: Model, picked: readonly Tensor[], given: obje
   return () => {
     for (const tensor of picked) tensor.part.assign(tensor, model.used(after.get(tensor.use) as ResolvedRule))
     model.update()
-    // Rules without tensors must not be found again, because their shared estimate is outdated.
+    // Rules without tensors must not be found again, because the shared estimate of such a rule is outdated.
     if (before.some((use) => use.definition.estimateShared)) model.reschedule()
   }
 }
@@ -84,8 +84,8 @@ function changedRule(use: RuleInUse, options: object): AnyRule {
 /**
  * Appends rows to a tensor. The returned function applies the change.
  *
- * @throws TensorError if the tensor does not exist, or if its shape or the rows do not fit; MemoryError if memory
- * cannot be allocated
+ * @throws TensorError if the tensor does not exist or has no rows, or if the given rows are invalid; MemoryError if
+ * memory cannot be allocated
  */
 export function appendTensorRows(model: Model, name: unknown, rows: unknown): () => void {
   const tensor = typeof name === 'string' ? model.named(name) : undefined
@@ -100,7 +100,7 @@ export function appendTensorRows(model: Model, name: unknown, rows: unknown): ()
   const isRows = isFloatArray(rows) && getTypeName(rows) === type && !isDetached(rows)
   const length = isRows ? readLength(rows) : 0
   if (!isRows || length === 0 || length % size !== 0) {
-    throw new TensorError('appendRows: rows', `a ${type} of whole rows of ${size}`, rows)
+    throw new TensorError('appendRows: rows', `a ${type} of rows of length ${size}`, rows)
   }
   return () => model.appendRows(tensor, Object.freeze([count + length / size, ...inner]), rows)
 }

@@ -1,6 +1,6 @@
 /**
- * Cohorts: groups of tensors that are updated in the same way. Tensors with the same rule and the same update counts
- * form a cohort, which has one clock and one row of coefficients.
+ * Cohorts, which are groups of tensors that are updated in the same way. Tensors with the same rule and the same update
+ * counts form a cohort, which has one clock and one row of coefficients.
  */
 
 import type { Arena } from '../arena/arena.js'
@@ -13,8 +13,8 @@ import type { RuleInUse } from '../rules/active-rule.js'
 import type { CounterFields, CounterOf, SharedMember } from '../rules/define.js'
 
 /**
- * Number of updates of a tensor after which its subnormal state values are set to +0. A flush costs less than an
- * update, so rare flushes cost almost nothing.
+ * Number of updates of a tensor after which its subnormal state values are set to +0. A flush takes less time than an
+ * update, so rare flushes take almost no time.
  */
 export const FLUSH_INTERVAL = 256
 
@@ -42,7 +42,10 @@ interface RuleCohort {
   /** The index of the coefficient row, and the coefficient row itself. */
   row: number
   numbers: Float64Array
-  /** The state for which the row and the segments were last written; they are rewritten only if this state changes. */
+  /**
+   * The state for which the row and the segments were last written. The row and the segments are rewritten only if the
+   * state changes.
+   */
   version: number
   scale: number
   flags: number
@@ -53,8 +56,8 @@ interface RuleCohort {
 }
 
 /**
- * Returns the next count of updates. The count stops at 2⁵³ − 1. Beyond this number, adding 1 would have no effect, and
- * a saved count would be invalid.
+ * Returns the next count of updates. The count stops at 2⁵³ − 1, because a larger count would be invalid in a saved
+ * run.
  */
 export const nextCount = (count: number): number => (count < Number.MAX_SAFE_INTEGER ? count + 1 : count)
 
@@ -62,7 +65,7 @@ export class Cohorts {
   /** The number of stages in a step. */
   stages = 0
   readonly #arena: Arena
-  /** Coefficient rows, which are created when they are first needed. */
+  /** Coefficient rows, which are created on demand. */
   readonly #rows: Float64Array[] = []
   readonly #limit: number
   readonly #clip: TensorLimits
@@ -71,7 +74,7 @@ export class Cohorts {
   readonly #cohortOf: (RuleCohort | null)[] = []
   /** The kind of gradient per tensor for which the current segments were built; null if they must be rebuilt. */
   #laidOut: readonly number[] | null = null
-  /** Whether the segments cover all updated tensors completely; this stays true in most runs. */
+  /** Whether the segments cover all updated tensors completely. In most runs, the value is always true. */
   #isComplete = false
   #active: RuleCohort[] = []
 
@@ -119,7 +122,7 @@ export class Cohorts {
     }
     if (time !== undefined) use.adopt(time)
     const clock = copyCounter(use, time)
-    // Usually the neighbor's cohort matches. Matching cohorts farther away are joined when segments are made.
+    // Usually the cohort of the neighbor matches. Matching cohorts farther away are merged when segments are built.
     const neighbor = this.#cohortOf[tensor - 1]
     const isLike = neighbor?.use === use && hasSameCounts(neighbor.clock, clock)
     this.#cohortOf[tensor] = isLike ? neighbor : this.#cohort(use, clock)
@@ -148,7 +151,7 @@ export class Cohorts {
    * continue with a copy of the clock.
    */
   layOut(presence: GradientPresence | null): void {
-    // A separate method, because functions with closures slow down every call.
+    // This code is a separate method, because functions with closures slow down every call.
     if (presence !== null || !this.#isComplete) this.#layOut(presence)
   }
 
@@ -228,8 +231,8 @@ export class Cohorts {
   }
 
   /**
-   * Writes the coefficients of the next update; `scale` is the factor by which gradients are multiplied. The clocks
-   * advance later, in `commit`.
+   * Writes the coefficients of the next update; `scale` is the factor by which gradients are multiplied. The method
+   * `commit` advances the clocks later.
    */
   prepare(scale: number): void {
     const active = this.#active
@@ -251,7 +254,7 @@ export class Cohorts {
 
   /**
    * Sets the flags of a cohort for update t, and determines the next update at which the flags may change. The loop is
-   * a separate function, because this makes `prepare` faster.
+   * a separate function, which makes `prepare` faster.
    */
   #flagFor(cohort: RuleCohort, t: number): void {
     const { use, always } = cohort
@@ -282,7 +285,7 @@ export class Cohorts {
     for (const { use, tensors, next } of this.#active) {
       const { between } = use.definition
       if (between === undefined || stage + 1 >= use.stages.length || tensors.length === 0) continue
-      // Tensors of a partition with the same rule use the same arrays.
+      // Tensors of one partition with the same rule use the same arrays.
       const first = this.#firstArrays[tensors[0]] + use.state.length
       const arrays = createRecord(use.byTensor, (_, k) => this.#arena.numbers(first + k))
       for (const i of tensors)
@@ -290,7 +293,7 @@ export class Cohorts {
     }
   }
 
-  /** A tensor, in the form that rules receive if they combine sums over all of their tensors. */
+  /** A tensor, as the argument of rules that combine sums over all their tensors. */
   member(tensor: number): SharedMember {
     const cohort = this.#cohortOf[tensor] as RuleCohort
     const { use, clock, next, numbers } = cohort

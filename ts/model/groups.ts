@@ -1,4 +1,4 @@
-/** Groups: tensors with their own rule options, with another rule, or without updates. */
+/** Groups of tensors with separate rule options, with another rule, or without updates. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
@@ -21,22 +21,22 @@ import { readSchedule, type Scheduled, scaled } from '../schedules/schedule.js'
 import { exactName, type Match, matches, readMatch, type TensorDescription } from './patterns.js'
 
 /**
- * Settings for the tensors of a group: options of their rule, another rule, a learning-rate factor, or freezing. If the
- * settings of two groups conflict, the later group applies.
+ * Settings for the tensors of a group: rule options, another rule, a learning-rate factor, or freezing. If the settings
+ * of two groups conflict, the later group applies.
  */
 export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
   /** The tensors of the group: a pattern on dotted names such as `'**.bias'`, or another {@link Match}. */
   readonly match: Match
   /**
-   * Whether the tensors are frozen until `unfreeze`: frozen tensors are not updated, have no state and do not count in
-   * norms. Tensors are not frozen by default.
+   * Whether the tensors are frozen until `unfreeze`. Frozen tensors are not updated, have no state, and do not count in
+   * norms. By default, tensors are not frozen.
    */
   readonly frozen?: boolean | undefined
   /**
-   * Factor that multiplies the rule's lr until `set` assigns another value. The factor must be > 0; it is 1 by default.
+   * Factor of the rule's `lr`, until `set` assigns another value. The factor must be > 0; the default is 1.
    */
   readonly lrScale?: number | undefined
-  /** Clipping of each tensor on its own, in place of the optimizer's `clip`; `{}` turns clipping off. */
+  /** Separate clipping of each tensor, which replaces the optimizer's `clip`. The value `{}` turns clipping off. */
   readonly clip?: TensorClip | undefined
 } & (
   | ({ readonly rule?: undefined } & OptionsOf<R | RuleByName<N>>)
@@ -58,7 +58,7 @@ interface ResolvedGroup {
 
 type RuleDefinitionHolder = Pick<ResolvedRule, 'definition'>
 
-/** The rule that a tensor receives, whether it is frozen, and its groups. */
+/** The rule of a tensor, whether the tensor is frozen, and the tensor's groups. */
 export interface Assignment {
   readonly resolved: ResolvedRule
   readonly isFrozen: boolean
@@ -70,13 +70,13 @@ export class Groups {
   readonly #list: readonly ResolvedGroup[]
   /**
    * Resolved rules by the indices of matching groups, because most tensors match the same groups. The cache of resolved
-   * rules is valid for a single base rule.
+   * rules is valid for only one base rule.
    */
   readonly #resolved = new Map<string, ResolvedRule>()
   #base: ResolvedRule | undefined
 
   /**
-   * Indices of the groups that match an exact name, by this name. Groups that match anything else are listed under
+   * Indices of the groups that match an exact name, by this name. Groups with any other match are listed under the key
    * undefined.
    */
   readonly #byName: ReadonlyMap<string | undefined, readonly number[]>
@@ -112,7 +112,8 @@ export class Groups {
   }
 
   /**
-   * Returns the rule of a tensor, whether it is frozen, and its groups. Matching a tensor may call user functions.
+   * Returns the rule of a tensor, whether the tensor is frozen, and the tensor's groups. Matching a tensor may call
+   * user functions.
    *
    * @throws OptionError if a rule lacks an option, TensorError if a required rank is unknown
    */
@@ -134,7 +135,7 @@ export class Groups {
     return { resolved, isFrozen, groups: Object.freeze(groups) }
   }
 
-  /** The name of a matrix rule all of whose tensors lack a shape; undefined if no rule is affected. */
+  /** The name of a matrix rule without any tensor that has a shape; undefined if no rule is affected. */
   shapeless(
     base: ResolvedRule,
     tensors: Iterable<
@@ -149,7 +150,7 @@ export class Groups {
     return [...found].find(([, hasShape]) => !hasShape)?.[0].name
   }
 
-  /** The rule that a tensor would have if its shape were known; undefined if its groups are not known. */
+  /** The rule that a tensor with a known shape would have; undefined if the tensor's groups are unknown. */
   #meant(base: ResolvedRule, groups: readonly number[]): ResolvedRule | undefined {
     if (groups.some((k) => k >= this.#list.length)) return undefined
     return groups.flatMap((k) => this.#list[k].resolved ?? []).at(-1) ?? base
@@ -232,8 +233,8 @@ function read(given: unknown, what: string): ResolvedGroup {
 }
 
 /**
- * Reads an option of a group. The option may belong to a rule that the group does not match yet, but an option that no
- * imported rule has is an error.
+ * Reads an option of a group. The option may belong to a rule whose tensors the group does not match yet. An option
+ * that no imported rule has is an error.
  */
 function readOfRules(what: string, key: string, given: unknown): unknown {
   const known = importedDefinitions().flatMap(({ options }) =>
@@ -257,14 +258,14 @@ function readOfRules(what: string, key: string, given: unknown): unknown {
   if (!known.some(({ schedulable }) => schedulable)) {
     throw new OptionError(`${what}: ${key}`, expected, given)
   }
-  // The schedule is read once; each rule validates its values later.
+  // The schedule is read once. Each rule validates the values of the schedule later.
   return readSchedule(`${what}: ${key}`, given, { expected, accepts: (x) => isObject && Number.isFinite(x) })
 }
 
 /**
- * A group without weight decay, as in timm: it matches biases, tensors of at most one dimension (including
- * normalization scales) and the given matches, like Keras' exclude_from_weight_decay. `shapes` must list the dimensions
- * of all tensors that are not called bias.
+ * A group without weight decay, as in timm and in Keras' `exclude_from_weight_decay`. The group contains biases,
+ * tensors of at most one dimension (such as normalization scales), and the tensors of the given matches. `shapes` must
+ * list the dimensions of all tensors that are not called bias.
  *
  * @example
  * new Optimizer(params, adamw({ lr: 1e-3 }), { shapes, groups: [noDecay('embed')] })
@@ -274,9 +275,9 @@ export function noDecay(...also: readonly Match[]): { readonly match: Match; rea
 }
 
 /**
- * Groups whose learning rates decrease from the last layer to the first, like timm's layer_decay. The last layer uses
- * the rule's learning rate, and each earlier layer uses `decay` times the learning rate of the next layer. (Clark et
- * al., 2020; Bao et al., 2021)
+ * Groups whose learning rates decrease from the last layer to the first layer, like timm's `layer_decay`. The last
+ * layer uses the rule's learning rate, and each earlier layer uses `decay` times the learning rate of the next layer.
+ * (Clark et al., 2020; Bao et al., 2021)
  *
  * @param layers a match for each layer, from input to output
  * @param decay a factor in (0, 1], for example 0.75

@@ -1,4 +1,4 @@
-/** The tensors of an optimizer: their partitions in memory, and the structure in which the user passed them. */
+/** The tensors of an optimizer: the partitions in memory, and the user's structure. */
 
 import { CLIPPED_PER_TENSOR, GRADIENTS, PARAMETERS, PER_UNIT } from '../arena/manifest.js'
 import { groupBy } from '../core/group-by.js'
@@ -19,7 +19,8 @@ import {
 } from './partition.js'
 
 /**
- * Minimum and maximum number of spare cache lines that a partition reserves for later tensors; more lines save nothing.
+ * Minimum and maximum number of spare cache lines that a partition reserves for later tensors. More lines would save
+ * nothing.
  */
 const MIN_SPARE_LINES = 64
 const MAX_SPARE_LINES = 4096
@@ -42,9 +43,9 @@ export class Model {
   scheduled: RuleInUse[] = []
   /** Whether a call of `gradientPoint` must precede each step. */
   wantsPoint = false
-  /** Whether a tensor is clipped on its own, and whether gradient norms are measured for any purpose. */
+  /** Whether a tensor is clipped separately, and whether gradient norms are measured for any purpose. */
   clips = false
-  /** Whether the rows of a tensor are clipped on their own. */
+  /** Whether the rows of a tensor are clipped separately. */
   clipsUnits = false
   measures = false
   /** The largest number of stages of any rule. */
@@ -53,7 +54,7 @@ export class Model {
   version = 0
   #isSettled = false
   #uses: RuleInUse[] | null = null
-  /** An index of current and former rules; null if rules have changed since the index was built. */
+  /** An index of current and former rules; null if rules have changed after the index was built. */
   #found: Uses | null = null
   readonly #byName = new Map<string, Tensor>()
   /** All tensor indices in the order of the names; null if tensors have been added since the last sort. */
@@ -69,11 +70,11 @@ export class Model {
   /**
    * Adds tensors that already have rules; the leaves of `shape` are indices into the list.
    *
-   * @throws EngineError or MemoryError, both without changing the model
+   * @throws EngineError or MemoryError; in both cases, the model is unchanged
    */
   add(tensors: readonly Tensor[], values: TensorValues, shape: Shape): void {
     this.#house(tensors, values)
-    // Gradients that are lent to an engine follow the order of its arena.
+    // Gradients that an engine reads in place follow the order of the arena.
     const isFirst = this.tensors.length === 0
     const ordered = isFirst ? (this.parts[0].tensors as Tensor[]) : tensors
     for (const tensor of ordered) {
@@ -92,7 +93,7 @@ export class Model {
   /**
    * Appends rows to a tensor. The tensor receives new views, and the old views are filled with NaN.
    *
-   * @throws EngineError or MemoryError, both without changing the model
+   * @throws EngineError or MemoryError; in both cases, the model is unchanged
    */
   appendRows(tensor: Tensor, shape: readonly number[], rows: FloatArray): void {
     const { name, length, use, isFrozen, groups } = tensor
@@ -109,7 +110,7 @@ export class Model {
   /**
    * Unfreezes tensors. A tensor that was frozen from the start moves, because it has no room for state.
    *
-   * @throws EngineError or MemoryError, both without changing the model
+   * @throws EngineError or MemoryError; in both cases, the model is unchanged
    */
   unfreeze(tensors: readonly Tensor[]): void {
     const frozen = tensors.filter(({ isFrozen }) => isFrozen)
@@ -189,7 +190,7 @@ export class Model {
     return this.#uses
   }
 
-  /** Rebuilds the index of rules. */
+  /** Builds the index of rules again. */
   restart(uses: readonly RuleInUse[]): void {
     this.#found = new Map()
     for (const use of uses) findOrAddRule(use.resolved, this.#found, use)
@@ -205,7 +206,7 @@ export class Model {
 
   /**
    * Computes the values that are derived from the tensors and their rules. The derived values are computed at the next
-   * step and not at each change, because thousands of changes may follow one another.
+   * step. A program may make thousands of changes between two steps.
    */
   settle(): void {
     if (this.#isSettled) return
@@ -262,8 +263,8 @@ export class Model {
   }
 
   /**
-   * Tensors in the order of the user's structure, which a saved run keeps. After loading a run, the indices of the
-   * tensors may be in another order.
+   * Tensors in the order of the user's structure, which a saved run keeps. In a loaded run, the indices of the tensors
+   * may be in another order.
    */
   all(): Tensor[] {
     const found: Tensor[] = []

@@ -26,7 +26,7 @@ export function prepareTensors(
 ): () => void {
   const { values, dtype } = flat
   if (dtype !== model.settings.dtype) {
-    throw new TensorError('params', `${model.settings.dtype} tensors like the others`, `a ${dtype} tensor`)
+    throw new TensorError('params', `only ${model.settings.dtype} tensors`, `a ${dtype} tensor`)
   }
   const dimensions = readShapes(flat.shape, shapes, (number) => readLength(values[number]))
   const names: string[] = []
@@ -46,7 +46,7 @@ export function prepareTensors(
     const { resolved, isFrozen, groups: numbers } = saved ?? groups.assign(base, described)
     return new Tensor(described, model.used(resolved), isFrozen, numbers)
   })
-  // If no new tensor has a shape, an existing tensor may still have a shape.
+  // Even if no new tensor has a shape, an existing tensor may have a shape.
   const shapeless = groups.shapeless(base, tensors) && groups.shapeless(base, [...model.tensors, ...tensors])
   if (shapeless !== undefined) throw new TensorError('shapes', shapesExpected(shapeless), undefined)
   if (model.settings.planes.includes(SLOW)) {
@@ -57,7 +57,7 @@ export function prepareTensors(
     if (free !== undefined) throw new OptionError('lookahead', expected, free.definition.name)
   }
   tensors.forEach(({ name, length }, number) => {
-    // A match function may have run any code, so the optimizer may have changed.
+    // The optimizer may have changed, because a match function may run any code.
     const isThere = readLength(values[number]) === length && !isDetached(values[number])
     if (!isThere) throw new TensorError(`params.${name}`, 'an attached tensor', 'a detached one')
   })

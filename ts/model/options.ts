@@ -1,4 +1,4 @@
-/** Options of an optimizer: additions to the rule in each step, and the choice of the engine. */
+/** Options of an optimizer: processing in addition to the rule, and the choice of the engine. */
 
 import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
@@ -34,23 +34,26 @@ const accumulation = {
 /** Accumulation of the gradients of several batches. */
 export interface Accumulation extends GivenOf<typeof accumulation> {}
 
-/** Options of an optimizer: additions to the rule in each step, and the choice of the engine. */
+/** Options of an optimizer: processing in addition to the rule, and the choice of the engine. */
 export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] = never> {
-  /** Tensors with other options, another rule, or no updates; later groups win. No groups by default. */
+  /**
+   * Groups of tensors with other options, another rule, or no updates. Later groups override earlier groups. No groups
+   * by default.
+   */
   readonly groups?: readonly Group<R, N>[]
   /**
    * Dimensions of tensors, in the structure of the parameters, such as `{ body: { weight: [512, 256] } }`. By default a
    * tensor has one dimension.
    */
   readonly shapes?: Shapes<P>
-  /** Clips gradients per tensor, by their global norm and by value; off by default. */
+  /** Clips gradients per tensor, by the global norm and by value; no clipping by default. */
   readonly clip?: Clip
-  /** Whether the pass that updates the parameters also sets the user's `grads` to zero; false by default. */
+  /** Whether each update also sets the user's `grads` to zero; false by default. */
   readonly zeroGrads?: boolean
   /**
-   * The number of `step` calls per update, at least 1. Default: 1. The update uses the mean of the gradients of these calls, and all calls
-   * except for the last one return false. If a batch has no gradient for a tensor, the gradient counts as 0. A tensor
-   * that has no gradient in any batch is skipped.
+   * The number of `step` calls per update, at least 1. Default: 1. The update uses the mean gradient of all its calls.
+   * All calls except the last call return false. If a batch has no gradient for a tensor, the gradient counts as
+   * 0. A tensor that has no gradient in any batch is skipped.
    */
   readonly accumulate?: number | Accumulation
   /** Maintains an average of the parameters in `optimizer.average`: `ema()` or `swa()`. No average by default. */
@@ -61,35 +64,34 @@ export interface OptimizerOptions<P = unknown, R = Rule, N extends Rule['name'] 
    */
   readonly lookahead?: Lookahead
   /**
-   * How gradients that are not finite are handled: 'propagate' (no check), 'skip' (nothing changes, and no clock
-   * advances) or 'throw' (NonFiniteError). The default is 'propagate', because a check costs a pass over the gradients.
-   * With `accumulate`, the gradients of each batch are checked.
+   * The reaction to gradients that are not finite: `'propagate'` (no check), `'skip'` (nothing changes, and no clock
+   * advances) or `'throw'` (NonFiniteError). The default is 'propagate', because a check takes a pass over the
+   * gradients. With `accumulate`, the gradients of each batch are checked.
    */
   readonly onNonFinite?: 'propagate' | 'skip' | 'throw'
   /**
-   * The number of consecutive skipped steps after which the next skipped step throws a NonFiniteError; ≥ 0, unlimited
-   * by default.
+   * The maximum number of consecutive skipped steps, ≥ 0, unlimited by default. A further skipped step throws a
+   * NonFiniteError.
    */
   readonly maxConsecutiveSkips?: number
   /**
    * Whether the gradient norm of each tensor is recorded in `optimizer.lastStep`. The norms are not recorded by
-   * default, because computing them costs a pass over the gradients.
+   * default, because the computation takes a pass over the gradients.
    */
   readonly recordNorms?: boolean
   /**
-   * Forces an engine by name. By default the number of parameters decides; the environment variable ANTIGRAD_ENGINE
-   * also forces an engine.
+   * Forces an engine by name. The environment variable ANTIGRAD_ENGINE also forces an engine. By default, the number of
+   * parameters determines the engine.
    */
   readonly engine?: EngineName
   /**
-   * Forces an instruction set of the native engine (see `engines()`); by default the best supported instruction set is
-   * used.
+   * Forces an instruction set of the native engine (see `engines()`). Default: the best supported instruction set.
    */
   readonly instructionSet?: string
   /**
-   * The number of threads of the native engine, 1 to 256. By default the number of parameters decides, up to the number
-   * of cores; the environment variable ANTIGRAD_THREADS also sets the number of threads. Results are bit-identical for
-   * any number of threads.
+   * The number of threads of the native engine, 1 to 256. By default, the number of parameters determines the number of
+   * threads, up to the number of cores. The environment variable ANTIGRAD_THREADS also sets the number of threads.
+   * Results are bit-identical for any number of threads.
    */
   readonly threads?: number
 }
@@ -123,16 +125,16 @@ const optimizerOptions = { ...placementOptions, ...stepOptions, ...engineOptions
   Option
 >
 
-/** Options of a step, in addition to the rule. */
+/** Options of a step that do not belong to the rule. */
 export interface StepOptions extends ValuesOf<typeof stepOptions> {}
 
 /**
- * Validated options, completed with their defaults. Validated options are an instance of a class, so that an object
- * from the user is never mistaken for them.
+ * Validated options, completed with defaults. Validated options are instances of a class, so that a user's object never
+ * counts as validated.
  */
 export class ResolvedOptions {
   readonly around!: StepOptions
-  /** The groups are null if the groups of a saved run are unknown. */
+  /** The groups; null if the groups of a saved run are unknown. */
   readonly groups!: Groups | null
   readonly shapes: unknown
   readonly asked!: EngineRequest

@@ -37,7 +37,7 @@ export class Tensor implements TensorDescription {
   isFrozen!: boolean
   /** Indices of the groups that match the tensor. */
   readonly groups!: readonly number[]
-  /** The part of the tensor for which accumulated batches had a gradient. */
+  /** The part of the tensor for which accumulated batches contained a gradient. */
   gathered: AccumulatedRows = false
   /** The tensor's location: its partition and its index in the partition. */
   part!: Partition
@@ -94,7 +94,7 @@ export interface PartitionSettings {
   readonly dtype: Dtype
   /** The maximum absolute value of a gradient element. */
   readonly limit: number
-  /** The default clipping of each tensor, unless a group sets another clipping. */
+  /** The clipping of each tensor for which no group sets another clipping. */
   readonly clip: TensorLimits
   readonly zeroGrads: boolean
   /** Whether gradient norms are measured. */
@@ -104,7 +104,7 @@ export interface PartitionSettings {
   readonly asked: EngineRequest
 }
 
-/** The number of averaged points, and the weight that the initial parameters still have. */
+/** The number of averaged points, and the current weight of the initial parameters. */
 export interface AverageProgress {
   count: number
   /** The product of all β so far. */
@@ -131,7 +131,7 @@ export class Partition {
   /** The coefficients of passes over all tensors. */
   readonly planeRow: Float64Array
   readonly #settings: PartitionSettings
-  /** The progress of averaging, which these tensors share. */
+  /** The progress of averaging, which the tensors of the partition share. */
   readonly averaged: AverageProgress = { count: 0, product: 1 }
 
   /**
@@ -226,7 +226,7 @@ export class Partition {
     begin(tensor, false)
   }
 
-  /** Assigns another rule with the same state arrays. Values that several tensors share are kept under the new rule. */
+  /** Assigns another rule with the same state arrays. The new rule keeps values that several tensors share. */
   assign(tensor: Tensor, use: RuleInUse): void {
     use.adopt(tensor.use.shared)
     if (!tensor.isFrozen) this.cohorts.assign(tensor.place, use, this.cohorts.clockOf(tensor.place))
@@ -259,15 +259,15 @@ export class Partition {
 export type TensorValues = ReadonlyMap<Tensor, readonly FloatArray[]>
 
 /**
- * The kind of a tensor, as a string. Tensors of one kind can later be added to the same partition, unless their rule
- * uses matrices.
+ * The kind of a tensor, as a string. Tensors of one kind can later be added to the same partition, unless the rule uses
+ * matrices.
  */
 export const partitionKey = (tensor: Tensor): string =>
   `${tensor.use.definition.coefficientCount} ${arrayKey(tensor)}`
 
 export const areMatrices = ({ use }: Tensor): boolean => use.stages.some(({ isMatrix }) => isMatrix)
 
-/** The number of rows that can be centralized or clipped on their own. */
+/** The number of rows that can be centralized or clipped separately. */
 const countUnits = ({ shape, length }: Tensor): number => (isMatrix(shape) && length ? shape[0] : 0)
 
 /** The state arrays that a tensor needs. */
@@ -300,7 +300,7 @@ function begin(tensor: Tensor, isZero: boolean): void {
   const starts = ownProperties(definition.starts(rule as never))
   tensor.use.state.forEach((name, k) => {
     const start = starts[name] ?? 0
-    // Memory that is never touched costs nothing, so zeros are not written.
+    // Zeros are not written, because memory that was never written takes no space.
     if (start === 0 && isZero) return
     const state = tensor.view(tensor.part.firstArrays[tensor.place] + k)
     if (start === 'parameters') state.set(tensor.view(PARAMETERS))

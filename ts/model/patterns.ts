@@ -8,7 +8,7 @@ import { isObject, ownProperties, toBoundedArray } from '../core/untrusted-input
 export interface TensorDescription {
   /** The dotted name, such as 'body.weight' or 'layers.0.bias'; '' if the parameters are a single array. */
   readonly name: string
-  /** The dimensions from `shapes`; undefined if they are unknown. */
+  /** The dimensions from `shapes`; undefined if the dimensions are unknown. */
   readonly shape: readonly number[] | undefined
   /** The number of elements of the tensor. */
   readonly length: number
@@ -17,10 +17,11 @@ export interface TensorDescription {
 /**
  * Selects tensors:
  * - a pattern for dotted names: `*` matches any characters except dots, and `**` matches any characters; `**.bias` also
- * matches `bias`
- * - `{ maxRank }`, which selects tensors with at most this number of dimensions; `shapes` must list their dimensions
+ *   matches `bias`
+ * - `{ maxRank }`, which selects tensors with at most this number of dimensions; `shapes` must list the dimensions of
+ *   the tensors
  * - a function that receives a tensor and returns whether it is selected
- * - an array of matches, which selects the tensors that any of its elements selects
+ * - an array of matches, which selects all tensors that at least one match selects
  */
 export type Match =
   | string
@@ -41,7 +42,8 @@ const MAX_DEPTH = 10
  */
 export function readMatch(what: string, given: unknown, depth = 0, lists = new Set<unknown>()): Match {
   if (typeof given === 'string' || typeof given === 'function') return given as Match
-  // A repeated array selects nothing new. Skipping it avoids exponential time for nested arrays.
+  // A repeated array selects no further tensors. Repeated arrays are skipped, because nested repetitions would take
+  // exponential time.
   if (lists.has(given)) return NO_DIMENSIONS
   const elements = depth < MAX_DEPTH ? toBoundedArray(given) : undefined
   if (elements !== undefined) {
@@ -67,7 +69,7 @@ export function matches(match: Match, tensor: TensorDescription): boolean {
     const { name, shape, length } = tensor
     const isPicked: unknown = match(Object.freeze({ name, shape, length }))
     if (typeof isPicked === 'boolean') return isPicked
-    throw new OptionError(`match of ${tensor.name}`, 'true or false from the function', isPicked)
+    throw new OptionError(`match of ${tensor.name}`, 'a boolean as the result', isPicked)
   }
   if (isList(match)) return match.some((one) => matches(one, tensor))
   if (tensor.shape !== undefined) return tensor.shape.length <= match.maxRank
@@ -77,16 +79,16 @@ export function matches(match: Match, tensor: TensorDescription): boolean {
 
 const isList = (match: Match): match is readonly Match[] => Array.isArray(match)
 
-/** The only name that a match selects; undefined if it can select several names. */
+/** The only name that a match selects; undefined if the match can select several names. */
 export const exactName = (match: Match): string | undefined =>
   typeof match === 'string' && !match.includes('*') ? match : undefined
 
 /**
- * Matches a name against a pattern, in time proportional to the sum of their lengths. (Only a section between two `**`
+ * Matches a name against a pattern, in time proportional to the total length of both. (Only a section between two `**`
  * that contains dots and stars may be tried at each part of the name.)
  */
 export function matchesPattern(pattern: string, name: string): boolean {
-  // With a leading dot on both strings, `**.` always follows a dot and is a whole part.
+  // If both strings start with a dot, `**.` always follows a dot and is a whole part.
   const text = `.${name}`
   const pieces = `.${pattern}`.split(/(\*\*\.?|\*)/)
   /** The last matched piece after a `**` and the start of this piece, the end of the match so far, and the next dot. */
@@ -95,7 +97,7 @@ export function matchesPattern(pattern: string, name: string): boolean {
     const stars = pieces[k - 1] ?? ''
     const isAny = stars[1] !== undefined
     const piece = stars.slice(2) + pieces[k]
-    // Searches for the next dot once, instead of once per star up to the end of the name.
+    // The next dot is searched once, instead of once per star up to the end of the name.
     if (dot < end) dot = text.indexOf('.', end)
     if (dot < 0) dot = text.length
     /** The range of possible start positions; the last piece must end at the end of the name. */
@@ -109,8 +111,8 @@ export function matchesPattern(pattern: string, name: string): boolean {
       // as the dot of `**.`.
       if (pieces[k + 1] === '**.' && pieces[k].endsWith('.')) end--
     } else {
-      // The first match after a `**` is the best match within its part of the name, so the search continues in the next
-      // part.
+      // The first match after a `**` is the best match within this part of the name. The search therefore continues in
+      // the next part.
       end = text.indexOf('.', start) + 1
       if (anchor === 0 || isAny || end === 0) return false
       k = anchor - 2

@@ -9,7 +9,7 @@ import type { AccumulatedRows, AverageProgress } from './partition.js'
 export interface RestoredTensor extends Assignment {
   readonly shape: readonly number[] | undefined
   readonly length: number
-  /** One object for each distinct rule with its options; the clocks of this object are unused. */
+  /** The rule and its options, as one object for each distinct rule. The clocks of this object are unused. */
   readonly use: RuleInUse
   readonly clock: UpdateCounter | null
   readonly shared: CounterFields
@@ -19,7 +19,7 @@ export interface RestoredTensor extends Assignment {
   /** Initial contents of the arrays of elements; the first array holds the parameters. */
   readonly planes: readonly (readonly [array: number, values: FloatArray])[]
   readonly averaged: AverageProgress | null
-  /** All arrays of the tensor, with the lengths that they had when they were read. */
+  /** All arrays of the tensor, with the lengths at the time of reading. */
   readonly arrays: readonly (readonly [array: FloatArray, length: number])[]
   readonly gathered: AccumulatedRows
 }

@@ -3,7 +3,7 @@ import type { Views } from '../core/tensors.js'
 import type { StateOf } from '../rules/rule.js'
 import type { Model } from './model.js'
 
-/** The state of a tensor: live views of its arrays, and its update count. */
+/** The state of a tensor: live views of the state arrays, and the update count. */
 export type TensorState<R, T> = { readonly updates: number } & StateOf<R, T>
 
 /** The state of each tensor, in the structure of the parameters. */

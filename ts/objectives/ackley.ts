@@ -4,8 +4,8 @@ import type { TestObjective } from './objective.js'
 /**
  * Ackley's function in n dimensions (Ackley, 1987; Surjanovic and Bingham, 2013): F(x) = 20 + e − 20·exp(−0.2·√(Σᵢ
  * xᵢ²/n)) − exp(Σᵢ cos(2π·xᵢ)/n). Ackley's function is a funnel, almost flat far from the origin, with a local minimum
- * near every point of integers. The global minimum is 0 at 0, the tip of a cone, so the gradient does not vanish on the
- * way to the minimum. At 0 itself the gradient is defined as 0.
+ * near every point of integers. The global minimum is 0 at 0, the tip of a cone. The gradient therefore does not vanish
+ * on the way to the minimum. At 0, the gradient is defined as 0.
  */
 export function ackley(): TestObjective {
   return {

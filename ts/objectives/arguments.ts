@@ -9,14 +9,15 @@ import type { Objective } from './objective.js'
 /**
  * The functions of an objective, each read once and bound to the objective.
  *
- * @throws OptionError if the objective is invalid or async; a call of `value` throws if it returns a promise
+ * @throws OptionError if the objective is invalid or async; a call of `value` throws an error if the result is a
+ * promise
  */
 export function readObjective(objective: unknown): {
   readonly value: Objective['value']
   readonly gradient: Objective['gradient'] | undefined
-  /** Second derivatives, if the objective has them, as expressions do; read on demand. */
+  /** Second derivatives of an objective that has second derivatives, such as an expression; read on demand. */
   readonly hessian: () => Objective['gradient'] | undefined
-  /** Names of the parameters if the objective has them, as expressions do. */
+  /** Names of the parameters, if the objective has `parameters`, like an expression. */
   readonly names: readonly string[] | null
 } {
   const given = typeof objective === 'function' ? ownProperties({ value: objective }) : objective

@@ -37,7 +37,7 @@ export function project(x: FloatArray, { min, max }: BoundsBox): void {
 }
 
 interface BoundsContext {
-  /** Names of the parameters, if they have names, and the count of parameters. */
+  /** Names of the parameters, if the parameters have names, and the count of parameters. */
   readonly names: readonly string[] | null
   readonly length: number
   readonly dtype: 'float32' | 'float64'
@@ -106,7 +106,7 @@ function listEntries(bounds: unknown, { names, length }: BoundsContext): [number
   }
   return Object.entries(bounds).map(([name, bound]) => {
     const i = names?.indexOf(name) ?? -1
-    if (i < 0) throw new OptionError('bounds', `names among ${names?.join(', ')}`, name)
+    if (i < 0) throw new OptionError('bounds', `names of parameters: ${names?.join(', ')}`, name)
     return [i, name, bound]
   })
 }
@@ -138,5 +138,9 @@ function readLimit(argument: string, limit: unknown, { dtype, runs }: BoundsCont
     )
     if (isNumbers) return dtype === 'float32' ? Float32Array.from(limit) : Float64Array.from(limit)
   }
-  throw new OptionError(argument, runs === undefined ? 'a number' : 'a number, or one per run', limit)
+  throw new OptionError(
+    argument,
+    runs === undefined ? 'a number' : 'a number, or an array with one per run',
+    limit,
+  )
 }

@@ -12,21 +12,24 @@ const table = {
   rtol: optional(nonNegative()),
   /**
    * Absolute tolerance, ≥ 0; default 1e-8·max(1, |F(x)|), or 1e-3·max(1, |F(x)|) in float32. The default covers the
-   * rounding error of the differences.
+   * rounding error of the finite differences.
    */
   atol: optional(nonNegative()),
-  /** Step h of the differences at xᵢ ± h·max(1, |xᵢ|), > 0; default ∛ε of the dtype: 6.1e-6, or 4.9e-3 in float32. */
+  /**
+   * Step h > 0 of the finite differences, between the points xᵢ ± h·max(1, |xᵢ|). The default is ∛ε of the dtype:
+   * 6.1e-6, or 4.9e-3 in float32.
+   */
   step: optional(positive()),
 }
 
-/** Tolerances of the comparison, and the step of the differences. */
+/** Tolerances of the comparison, and the step of the finite differences. */
 export interface CheckGradientOptions extends GivenOf<typeof table> {}
 
-/** Comparison of a gradient with differences, at the element that deviates most relative to its tolerance. */
+/** Comparison of a gradient with finite differences, at the element that deviates most in relation to the tolerance. */
 export interface GradientCheck {
-  /** Whether all elements are within their tolerance, and all values are finite. */
+  /** Whether all elements are within tolerance, and all values are finite. */
   readonly ok: boolean
-  /** Count of elements that are not within their tolerance. */
+  /** Count of elements that are not within tolerance. */
   readonly failures: number
   /** The objective at x. */
   readonly value: number
@@ -36,7 +39,7 @@ export interface GradientCheck {
   readonly analytic: number
   /** The element of the central differences. */
   readonly numeric: number
-  /** |analytic − numeric|; Infinity if either is not finite. */
+  /** |analytic − numeric|; Infinity if one of the two values is not finite. */
   readonly absoluteError: number
   /** Absolute error divided by the larger absolute value; 0 if both values are 0. */
   readonly relativeError: number
@@ -52,13 +55,13 @@ const tolerances = { 4: { rtol: 1e-2, atol: 1e-3 }, 8: { rtol: 1e-5, atol: 1e-8 
  * |numeric|). The check takes 2n + 1 evaluations of the value.
  *
  * Check in float64 if possible. In float32 the central differences are also inaccurate, and elements below the
- * tolerance `atol` are not checked. At a kink of the function, as of ReLU at 0, central differences lie between the two
- * one-sided derivatives and do not match the gradient.
+ * tolerance `atol` are not checked. At a kink, such as 0 for ReLU, central differences lie between the two one-sided
+ * derivatives and do not match the gradient.
  *
  * @param objective `{ value, gradient }`, as for `minimize`
  * @param x the point, copied. A Float32Array selects float32; a Float64Array or an array of numbers selects float64.
  * @throws OptionError for invalid arguments; if the value is not a number, if the gradient does not fill all of `out`,
- * or if either function changes x. Errors of the functions themselves are passed on.
+ * or if either function changes x. Errors thrown by the objective's functions are passed on.
  * @example
  * const { ok, index, analytic, numeric } = checkGradient(objective, [0.5, -1])
  */
@@ -107,7 +110,7 @@ function compare(analytic: FloatArray, numeric: FloatArray, rtol: number, atol: 
     const a = analytic[index]
     const n = numeric[index]
     const size = Math.max(Math.abs(a), Math.abs(n))
-    // size is NaN if either value is NaN.
+    // `size` is NaN if one of the values is NaN.
     const areFinite = size < Infinity
     const absoluteError = areFinite ? Math.abs(a - n) : Infinity
     const relativeError = !areFinite ? Infinity : size === 0 ? 0 : absoluteError / size

@@ -2,9 +2,9 @@ import { planar, type TestObjective } from './objective.js'
 
 /**
  * Goldstein and Price's function in two dimensions (Goldstein and Price, 1971; Surjanovic and Bingham, 2013). With u =
- * x + y and v = 2·x − 3·y it is a product of two quartics: F = (1 + (u + 1)²·(19 − 14·u + 3·u²))·(30 + v²·(18 − 16·v +
- * 3·v²)). Goldstein and Price's function is computed in this form. Within its view the function ranges from 3 at (0,
- * −1), the global minimum, to 1 million. The function has three further local minima.
+ * x + y and v = 2·x − 3·y, the function is a product of two quartics: F = (1 + (u + 1)²·(19 − 14·u + 3·u²))·(30 +
+ * v²·(18 − 16·v + 3·v²)). Goldstein and Price's function is computed in this form. Within the view, values range from 3
+ * at the global minimum (0, −1) to 1 million. The function has three further local minima.
  */
 export function goldsteinPrice(): TestObjective {
   const left = (u: number) => 1 + (u + 1) * (u + 1) * (19 - 14 * u + 3 * u * u)

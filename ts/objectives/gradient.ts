@@ -1,4 +1,4 @@
-/** Gradients as `minimize` calls them. */
+/** Gradients in the form that `minimize` calls. */
 
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
@@ -7,10 +7,16 @@ import { isPromise } from './arguments.js'
 import { type BoundsBox, clamp } from './bounds.js'
 import type { Objective } from './objective.js'
 
-/** A NaN that no computation returns. This NaN consists of two such words in float64, and of one word in float32. */
+/**
+ * A word of a NaN that no computation returns. The NaN consists of two such words in float64, and of one word in
+ * float32.
+ */
 const UNWRITTEN = 0x7ff8dead
 
-/** Wraps a gradient so that it throws an OptionError if it does not write all of `out`. */
+/**
+ * Wraps a gradient function. The result throws an OptionError if the gradient function does not write all elements of
+ * `out`.
+ */
 export function requireWritten(
   gradient: Required<Objective>['gradient'],
   out: FloatArray,
@@ -22,7 +28,7 @@ export function requireWritten(
     words.fill(UNWRITTEN)
     const returned: unknown = gradient(x, out)
     if (isPromise(returned)) {
-      throw new OptionError(`objective: ${name}`, 'all of out to be filled when it returns', returned)
+      throw new OptionError(`objective: ${name}`, 'all of out to be filled synchronously', returned)
     }
     for (let i = 0; i < out.length; i++) {
       if (!Number.isNaN(out[i]) || words[size * i] !== UNWRITTEN) continue
@@ -37,13 +43,13 @@ export function requireWritten(
 }
 
 /**
- * ∛ε by bytes per element, which balances the two errors of a central difference. The values are constants, because
- * engines differ in cbrt.
+ * ∛ε by bytes per element, which balances the two errors of a central difference. The values are constants, because the
+ * results of `Math.cbrt` differ between engines.
  */
 const RELATIVE_STEP = { 4: 4.921566601151848e-3, 8: 6.055454452393343e-6 } as Readonly<Record<number, number>>
 
 /**
- * The gradient by central differences. `point` is a work array of the length of x, and is overwritten. Next to a bound
+ * The gradient by central differences. `point` is a work array of the length of x, and is overwritten. Next to a bound,
  * the differences are one-sided.
  */
 export function centralDifferences(
@@ -58,7 +64,7 @@ export function centralDifferences(
     for (let i = 0; i < point.length; i++) {
       const center = point[i]
       const step = factor * Math.max(1, Math.abs(center))
-      // The actual difference is used, because adding the step to x rounds it.
+      // The actual difference is used, because the sum of x and the step is rounded.
       point[i] = inBox(center + step, i)
       const right = point[i]
       const above = value(point)

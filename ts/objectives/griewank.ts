@@ -3,8 +3,8 @@ import type { TestObjective } from './objective.js'
 
 /**
  * Griewank's function in n dimensions (Griewank, 1981; Surjanovic and Bingham, 2013): F(x) = 1 + Σᵢ xᵢ²/4000 − Πᵢ
- * cos(xᵢ/√i), where i counts from 1. Griewank's function is a wide bowl covered with small waves. From afar only the
- * bowl is visible. The global minimum is 0 at 0.
+ * cos(xᵢ/√i), where i counts from 1. Griewank's function is a wide bowl covered with small waves. From a distance, only
+ * the bowl is visible. The global minimum is 0 at 0.
  */
 export function griewank(): TestObjective {
   return {

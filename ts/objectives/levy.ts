@@ -3,7 +3,7 @@ import type { TestObjective } from './objective.js'
 
 /**
  * Levy's function in n dimensions (Levy and Montalvo, 1985; in two dimensions number 13 of Surjanovic and Bingham,
- * 2013). With wᵢ = 1 + (xᵢ − 1)/4 the function is F(x) = sin²(π·w₁) + Σᵢ (wᵢ − 1)²·(1 + 10·sin²(π·wᵢ + 1)) + (wₙ −
+ * 2013). With wᵢ = 1 + (xᵢ − 1)/4, the function is F(x) = sin²(π·w₁) + Σᵢ (wᵢ − 1)²·(1 + 10·sin²(π·wᵢ + 1)) + (wₙ −
  * 1)²·(1 + sin²(2π·wₙ)), with the sum over i < n. Levy's function has parallel valleys. The global minimum is 0 at (1,
  * …, 1).
  */
@@ -27,7 +27,7 @@ export function levy(): TestObjective {
     },
     gradient(x, out) {
       const last = x.length - 1
-      // The derivative with respect to wᵢ is divided by 4, because xᵢ changes four times as much.
+      // The derivative with respect to wᵢ is divided by 4, because xᵢ changes four times as much as wᵢ.
       for (let i = 0; i <= last; i++) {
         const away = (x[i] - 1) / 4
         const [depth, rate, phase] = i < last ? [10, Math.PI, 1] : [1, 2 * Math.PI, 0]

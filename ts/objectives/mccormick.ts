@@ -3,8 +3,8 @@ import { planar, type TestObjective } from './objective.js'
 
 /**
  * McCormick's function in two dimensions (McCormick, 1976; Surjanovic and Bingham, 2013): F(x, y) = sin(x + y) + (x −
- * y)² − 1.5·x + 2.5·y + 1. Within its view, the usual search domain, the minimum is −√3/2 − π/3 at (½ − π/3, −½ − π/3).
- * Outside of the view, each further valley toward −∞ is lower by π.
+ * y)² − 1.5·x + 2.5·y + 1. Within the view, which is the usual search domain, the minimum is −√3/2 − π/3 at (½ − π/3,
+ * −½ − π/3). Outside of the view, each further valley toward −∞ is lower by π.
  */
 export function mccormick(): TestObjective {
   return planar({

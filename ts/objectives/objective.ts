@@ -2,9 +2,9 @@ import { TensorError } from '../core/errors.js'
 import { isObject } from '../core/untrusted-input.js'
 
 /**
- * A function to minimize: the value F(x), and its gradient. The gradient fills all of `out`, an array as long as x, and
- * returns nothing. (A return type of `void` alone would allow returning the array.) Neither function may keep or change
- * x, which is the optimizer's own memory.
+ * A function to minimize: the value F(x), and its gradient. The gradient fills `out`, an array as long as x, and
+ * returns nothing. (A return type of `void` alone would allow returning the array.) The functions must not keep or
+ * change x, because x is the optimizer's memory.
  */
 export interface Objective {
   value(x: ArrayLike<number>): number
@@ -14,8 +14,8 @@ export interface Objective {
 /** An objective that may also have second derivatives. */
 export interface TwiceDifferentiable extends Objective {
   /**
-   * Fills `out`, an array of length n·n, with the second derivatives by rows. The same conditions hold as for
-   * `gradient`.
+   * Fills `out`, an array of length n·n, with the second derivatives by rows. The conditions for x and `out` are the
+   * same as for `gradient`.
    */
   hessian?(x: ArrayLike<number>, out: { [i: number]: number }): void | undefined
 }
@@ -28,14 +28,14 @@ export interface TestObjective extends Required<Objective> {
   minima(dimensions: number): readonly Float64Array[]
   /** A starting point whose path to the minimum is worth plotting. */
   readonly start: Point
-  /** Range of a plot: x from the first to the second number, y from the third to the fourth. */
+  /** Range of a plot: x from the first to the second number, and y from the third to the fourth number. */
   readonly view: View
 }
 
 export type Point = readonly [x: number, y: number]
 export type View = readonly [x0: number, x1: number, y0: number, y1: number]
 
-/** An objective that is defined in two dimensions only. */
+/** An objective that is defined only in two dimensions. */
 interface Planar {
   readonly name: string
   readonly value: (x: number, y: number) => number

@@ -17,7 +17,7 @@ export interface RosenbrockOptions extends GivenOf<typeof table> {}
  * − xᵢ²)². In two dimensions the only minimum of Rosenbrock's function is 0 at (a, a²). In more dimensions, with a = 1,
  * a minimum of Rosenbrock's function is 0 at (1, …, 1).
  *
- * @throws OptionError if an option is not a finite number, or is unknown
+ * @throws OptionError if an option is unknown or not a finite number
  */
 export function rosenbrock(options: RosenbrockOptions = {}): TestObjective {
   const { a, b } = readOptions('rosenbrock: options', options, table)
@@ -46,7 +46,7 @@ export function rosenbrock(options: RosenbrockOptions = {}): TestObjective {
     minima(dimensions) {
       if (b < 0) return []
       if (dimensions === 2) return [Float64Array.of(a, a * a)]
-      // In more dimensions the minimum is known only if a is its own square.
+      // In more dimensions, the minimum is known only if a = a².
       return a === 1 || a === 0 ? [new Float64Array(dimensions).fill(a)] : []
     },
   }

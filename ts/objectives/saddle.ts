@@ -2,8 +2,8 @@ import { planar, type TestObjective } from './objective.js'
 
 /**
  * The saddle F(x, y) = x² − y² in two dimensions. The saddle's gradient is 0 at the origin, but the function has no
- * minimum. From a start close to y = 0, paths stay near the origin for a while. From a start with y = 0, paths never
- * leave it.
+ * minimum. Paths that start close to y = 0 stay near the origin for a while. Paths that start at y = 0 never leave the
+ * origin.
  */
 export function saddle(): TestObjective {
   return planar({

@@ -5,7 +5,8 @@ const LOWEST = -2.903534027771177
 
 /**
  * Styblinski and Tang's function in n dimensions (Styblinski and Tang, 1990): F(x) = ½·Σᵢ xᵢ⁴ − 16·xᵢ² + 5·xᵢ.
- * Styblinski and Tang's function has 2ⁿ minima. The global minimum is about −39.166·n, where all xᵢ are −2.9035…
+ * Styblinski and Tang's function has 2ⁿ minima. The global minimum is about −39.166·n, at the point at which all xᵢ are
+ * −2.9035…
  */
 export function styblinskiTang(): TestObjective {
   return {

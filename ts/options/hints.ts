@@ -1,11 +1,10 @@
 /**
- * Suggestions for misspelled or unknown option names. Node and development bundles include these suggestions.
- * Production bundles omit the suggestions to stay small; their messages list only the valid names.
+ * Suggestions for misspelled or unknown option names. Node and development bundles include the suggestions. Production
+ * bundles omit the suggestions to stay small. Messages then list only the valid names.
  */
 
 /**
- * Names that other libraries use for options and that do not resemble antigrad's names, in lower case and without
- * punctuation.
+ * Other libraries' names of options that do not resemble antigrad's names, in lower case and without punctuation.
  */
 const foreignNames: ReadonlyMap<string, string> = new Map([
   ['learningrate', 'lr'],

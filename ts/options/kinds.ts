@@ -1,4 +1,4 @@
-/** Kinds of options, such as numbers in a range: the allowed values in words and as a test, and the default. */
+/** Kinds of options, such as numbers in a range. */
 
 import { type Dtype, isCount, isNonNegative, isPositive } from '../core/numbers.js'
 
@@ -7,11 +7,14 @@ export interface Option<T = unknown, D extends T | undefined = T | undefined> {
   readonly expected: string
   /** Whether a value is valid without conversion. */
   readonly accepts: (value: unknown) => boolean
-  /** The default is undefined if the option is required or can be omitted. */
+  /** The default; undefined if the option is required or can be omitted. */
   readonly default: D
-  /** Whether the option also accepts a schedule or a function of t, each of whose values is validated. */
+  /**
+   * Whether the option also accepts a schedule or a function of t. Each value of the schedule or function is
+   * validated.
+   */
   readonly schedulable: boolean
-  /** Converts a value that is not valid as it is, such as an object; undefined if no conversion exists. */
+  /** Converts a value that is invalid without conversion, such as an object; undefined if no conversion exists. */
   readonly read: ReadOption<T> | undefined
 }
 
@@ -36,12 +39,12 @@ export type GivenOf<O, But = never> = {
 type RequiredOr<O, Yes, No> = O extends Option<infer T, undefined> ? (undefined extends T ? No : Yes) : No
 
 /**
- * The given type, which TypeScript infers from the other arguments alone. Without this type, TypeScript would infer a
+ * The given type, which TypeScript infers only from other arguments. Without this type, TypeScript would infer a
  * missing default from the table.
  */
 export type Exactly<D> = [D][D extends unknown ? 0 : never]
 
-// Kinds are functions, so that bundles omit unused ones.
+// Kinds are functions, so that bundles omit unused kinds.
 
 export function option<T, D extends T | undefined>(
   expected: string,
@@ -60,7 +63,7 @@ export function customOption<T, D extends T | undefined = undefined>(
   return option('', value, () => false, read)
 }
 
-/** An option that its reader passes on for validation by the caller. */
+/** An option that the caller of the reader validates. */
 export function passThrough<T>(): Option<T | undefined, undefined> {
   return option('', undefined, () => true)
 }
@@ -135,7 +138,7 @@ export function integerAtLeast<D extends Default<number> = undefined>(
 }
 
 /**
- * @param words the upper limit, as messages show it
+ * @param words the upper limit in messages
  */
 export function integerBetween<D extends Default<number> = undefined>(
   least: number,

@@ -1,2 +1,2 @@
-/** The replacement for hints.ts in production bundles, which suggest no names. */
+/** The replacement for hints.ts in production bundles. Production bundles suggest no names. */
 export function hintFor(_given: unknown, _names: () => readonly string[]): undefined {}

@@ -1,4 +1,4 @@
-/** Reads options and validates them against a table. */
+/** Reads options, and validates the options against a table. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'
@@ -8,10 +8,10 @@ import { customOption, type Option, type OptionTable, type ValuesOf } from './ki
 type OptionValues = Record<string, unknown>
 
 /**
- * Reads an options object and adds the defaults of omitted options. Only own properties count, each property is read
- * once, and names that are not in the table are errors.
+ * Reads an options object and adds the defaults of omitted options. Only own properties count. Each property is read
+ * once. Names that are not in the table cause errors.
  *
- * @param what the name of the argument, for messages; if it ends in `options`, messages show option names without that
+ * @param what the name of the argument, for messages; if the name ends in `options`, messages about an option omit this
  * word
  * @param expected the expected value in words; by default an object with the names in the table
  * @param context further arguments for the `read` functions of the options
@@ -41,7 +41,7 @@ export function makeDefaults(table: OptionTable): Readonly<OptionValues> {
   return known
 }
 
-/** Reads the options that are set, and replaces the defaults with their values. */
+/** Reads the options that are set, and replaces the defaults. */
 export function overlay(
   values: OptionValues,
   what: string,
@@ -53,7 +53,7 @@ export function overlay(
   if (!isObject(given)) {
     throw new OptionError(what, expected ?? `{ ${Object.keys(table).join(', ')} }`, given)
   }
-  // An array may have billions of elements.
+  // Arrays are excluded, because an array may have billions of elements.
   for (const name of isArrayLike(given) ? ['0'] : Object.keys(given)) {
     if (!Object.hasOwn(table, name)) {
       const names = Object.keys(table)
@@ -81,7 +81,7 @@ function read(
   return readOption(place + name, option, given, ...context)
 }
 
-/** Validates one value and returns it, or returns its converted copy. @throws OptionError if the value is invalid */
+/** Validates one value, and returns the value or a converted copy. @throws OptionError if the value is invalid */
 export function readOption<T>(what: string, option: Option<T>, given: unknown, ...context: unknown[]): T {
   if (option.accepts(given)) return given as T
   const copy = option.read?.(what, given, ...(context as never[]))
@@ -93,7 +93,7 @@ export function readOption<T>(what: string, option: Option<T>, given: unknown, .
  * An option whose value is itself an object of options.
  *
  * @param short the nested option that is set if the value is a plain number
- * @param unless the default, as a user would write it
+ * @param unless the default, written as a user would write the option
  */
 export function nestedOptions<O extends OptionTable, D extends number | object | undefined = undefined>(
   table: O,

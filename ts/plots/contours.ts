@@ -1,9 +1,9 @@
 /**
- * Contour lines of heights on a grid, and star-shaped markers for minima. The module computes the corners of these
- * shapes for any renderer.
+ * Contour lines of heights on a grid, and star-shaped markers for minima. This module computes the corners of the
+ * shapes, for any renderer.
  */
 
-/** The type of the part of d3-contour's generator that is used. */
+/** The type of the methods of d3-contour's generator that this module uses. */
 interface ContourGenerator {
   size(size: [number, number]): this
   thresholds(levels: number[]): (heights: number[]) => { value: number; coordinates: number[][][][] }[]
@@ -14,12 +14,15 @@ type Corner = readonly [u: number, v: number]
 /** The region in which heights exceed a level, as closed rings of points. Inner rings are holes in the region. */
 export interface ContourLevel {
   readonly value: number
-  /** Coordinates of the corners as fractions of the grid's width and height, measured from its first point. */
+  /**
+   * Coordinates of the corners, as fractions of the grid's width and height, measured from the first point of the
+   * grid.
+   */
   readonly rings: readonly (readonly Corner[])[]
 }
 
 /**
- * @param contours generator of d3-contour, which is not a part of the library
+ * @param contours generator of d3-contour (the library does not include d3-contour)
  * @param heights heights at `size` × `size` points, row by row
  */
 export function findContours(

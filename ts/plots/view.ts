@@ -2,7 +2,7 @@
 
 import type { Point, View } from '../objectives/index.js'
 
-/** Position of a point relative to the lower left corner of the view: 0 to 1 within the view. */
+/** Position of a point relative to the lower left corner of the view. Coordinates within the view are from 0 to 1. */
 export function toFractions([x, y]: Point, [x0, x1, y0, y1]: View): Point {
   return [(x - x0) / (x1 - x0), (y - y0) / (y1 - y0)]
 }
@@ -11,7 +11,8 @@ export const isInside = ([x, y]: Point, [x0, x1, y0, y1]: View): boolean =>
   x >= x0 && x <= x1 && y >= y0 && y <= y1
 
 /**
- * Values of the function at `size` × `size` points, row by row; x varies fastest. The edges of the view are included.
+ * Values of the function at `size` × `size` points, including the edges of the view. The values are stored row by row,
+ * and x varies fastest.
  */
 export function sampleGrid(value: (point: Point) => number, view: View, size: number): Float64Array {
   const [x0, x1, y0, y1] = view

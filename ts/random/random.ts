@@ -7,7 +7,7 @@ const BLOCK_WORDS = 32
 
 /**
  * Starts a generator of reproducible 32-bit random words: xoshiro128** 1.1 (Blackman and Vigna, 2018,
- * https://prng.di.unimi.it/xoshiro128starstar.c), in integer arithmetic only. The seeds are expanded into the state as
+ * https://prng.di.unimi.it/xoshiro128starstar.c), with integer arithmetic only. The seeds are expanded to the state as
  * in SplitMix (Steele, Lea and Flood, 2014), with the 32-bit finalizer of MurmurHash3 (Appleby, 2011) instead of
  * SplitMix's 64-bit finalizer.
  *
@@ -15,8 +15,8 @@ const BLOCK_WORDS = 32
  * @param seeds integers from 0 to 2³² − 1: the seed, and optionally the indices of the stream
  */
 export function seedState(state: Int32Array, seeds: readonly number[]): void {
-  // The finalizer is a bijection. With one seed the four words of the state cannot all be 0; with several the
-  // probability is 2⁻¹²⁸.
+  // The finalizer is a bijection. With one seed, the four words of the state cannot all be 0. With several seeds, the
+  // probability of four zeros is 2⁻¹²⁸.
   let a = 0
   let b = 0
   let c = 0
@@ -34,13 +34,15 @@ export function seedState(state: Int32Array, seeds: readonly number[]): void {
 }
 
 /**
- * Fills `to` with the next integers from 0 to `count` − 1, uniformly distributed. With a `count` of 2³² they are the
- * words. Filling an array takes a fraction of the time of single words, because the state is kept in local variables.
+ * Fills `to` with the next uniformly distributed integers from 0 to `count` − 1. If `count` is 2³², the integers are
+ * the random words. Filling an array takes a fraction of the time of drawing single words, because local variables hold
+ * the state.
  */
 export function fillIntegers(state: Int32Array, to: Uint32Array, count = WORD_COUNT): void {
-  // Rejects words beyond the last whole multiple of `count`, which would make some integers more likely.
+  // Words beyond the last whole multiple of `count` are rejected, because such words would make some integers more
+  // likely.
   const limit = WORD_COUNT - (WORD_COUNT % count)
-  // A 32-bit unsigned integer, because % of other numbers takes ten times as long.
+  // The number is a 32-bit unsigned integer, because the operator % takes ten times as long for other numbers.
   const divisor = count >>> 0
   let a = state[0]
   let b = state[1]
@@ -66,8 +68,8 @@ export function fillIntegers(state: Int32Array, to: Uint32Array, count = WORD_CO
 /** A stream of reproducible random words, one by one or in arrays. */
 export class WordStream {
   /**
-   * Returns the next random word. The method generates words in advance, so {@link fill} must not be used after it
-   * until the next call of `seed`.
+   * Returns the next random word. The method generates words in advance. After a call of `next`, {@link fill} must not
+   * be called before the next call of `seed`.
    */
   readonly next: () => number
   readonly #state = new Int32Array(4)
@@ -108,14 +110,15 @@ export function toFraction(first: number, second: number): number {
   return ((first >>> 5) * 0x400_0000 + (second >>> 6)) / FRACTION_COUNT
 }
 
-/** A random integer from 0 to `count` − 1, uniformly distributed; `count` is at most 2³². */
+/** A uniformly distributed random integer from 0 to `count` − 1; `count` is at most 2³². */
 export function integerBelow(count: number, next: () => number): number {
   for (;;) {
     const word = next()
-    // Computes the remainder without %, which is slow except for small integers. The quotient of these integers is
-    // exact, because they are short.
+    // Computes the remainder without the operator %, which is slow except for small integers. The quotient is exact,
+    // because both integers have few bits.
     const rest = word - count * Math.floor(word / count)
-    // Words beyond the last whole multiple of `count` are rejected, because they would make some integers more likely.
+    // Words beyond the last whole multiple of `count` are rejected, because such words would make some integers more
+    // likely.
     if (word - rest + count <= WORD_COUNT) return rest
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Sobol sequence (1967) in the Gray-code order of Antonov and Saleev (1979), with 32 bits per coordinate. The primitive
- * polynomials and initial direction numbers are the first numbers of `new-joe-kuo-6.21201` (Joe and Kuo, 2008,
+ * polynomials and the initial direction numbers are the first entries of `new-joe-kuo-6.21201` (Joe and Kuo, 2008,
  * Constructing Sobol sequences with better two-dimensional projections, SIAM J. Sci. Comput. 30, 2635–2654;
  * https://web.maths.unsw.edu.au/~fkuo/sobol/).
  */
@@ -55,7 +55,7 @@ export const SOBOL_DIMENSIONS = TABLE.length + 1
 /** The direction numbers v₁, v₂, … of a dimension (counted from 0), as words whose highest bit stands for ½. */
 export function directions(dimension: number): Uint32Array {
   const v = new Uint32Array(BITS)
-  // The first dimension has no polynomial; all of its m are 1.
+  // The first dimension has no polynomial, and all its mᵢ are 1.
   if (dimension === 0) return v.map((_, k) => 1 << (BITS - 1 - k))
   const [polynomial, ...m] = TABLE[dimension - 1].split(' ').map(Number)
   const degree = m.length

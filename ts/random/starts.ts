@@ -6,11 +6,11 @@ import { readOption, readOptions } from '../options/read.js'
 import { FRACTION_COUNT, fraction, integerBelow, random, WORD_COUNT } from './random.js'
 import { SOBOL_DIMENSIONS, visitSobol } from './sobol.js'
 
-/** A range for each parameter, both ends included: `{ x: [-2, 2], y: [-1, 3] }`. */
+/** A range for each parameter, including both ends: `{ x: [-2, 2], y: [-1, 3] }`. */
 export type Box = Readonly<Record<string, readonly [low: number, high: number]>>
 
 export interface GridOptions<D extends Dtype = Dtype> {
-  /** Dtype of the columns, and therefore of the arithmetic of `minimizeMany`; 'float64' by default. */
+  /** Dtype of the columns, which is also the dtype of the computation of `minimizeMany`; 'float64' by default. */
   readonly dtype?: D
 }
 
@@ -32,14 +32,14 @@ const countOption = integerBetween(1, MAX_STARTS, undefined, '2^30')
 const commonOptions = { seed: optional(integerBetween(0, WORD_COUNT - 1)), dtype: dtype() }
 
 /**
- * Starting points on a grid: all combinations of evenly spaced values. The outermost points lie exactly at the ends of
- * the ranges, and the last parameter varies fastest. If an axis has only one point, the point lies in the middle of the
- * range.
+ * Starting points on a grid, which are all combinations of evenly spaced values. The outermost points lie exactly at
+ * the ends of the ranges. The last parameter varies fastest. The only point of an axis with one point lies in the
+ * middle of the range.
  *
- * @param box ranges by parameter: finite, from low to high; a range with equal ends fixes the parameter
+ * @param box finite ranges [low, high] by parameter; a range with equal ends fixes the parameter
  * @param counts number of points per axis, ≥ 1, or an object with one number per parameter; the product of all numbers
  * is at most 2³⁰
- * @throws OptionError if an argument is out of its range, or an option is unknown
+ * @throws OptionError if an argument is out of range or an option is unknown
  */
 export function gridStarts<const B extends Box, D extends Dtype = 'float64'>(
   box: B,
@@ -66,13 +66,13 @@ export function gridStarts<const B extends Box, D extends Dtype = 'float64'>(
 }
 
 /**
- * Independent starting points, distributed uniformly in the box. A larger `count` adds points to the sequence without
- * changing its first points.
+ * Independent starting points, uniformly distributed in the box. A larger `count` adds points to the sequence without
+ * changing the first points.
  *
  * @param box ranges by parameter, as for `gridStarts`
  * @param count number of points, from 1 to 2³⁰
  * @param options options: `seed`, 0 by default, and `dtype`, 'float64' by default
- * @throws OptionError if an argument is out of its range, or an option is unknown
+ * @throws OptionError if an argument is out of range or an option is unknown
  */
 export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
   box: B,
@@ -91,13 +91,13 @@ export function uniformStarts<const B extends Box, D extends Dtype = 'float64'>(
 
 /**
  * Starting points on a Latin hypercube (McKay, Beckman and Conover, 1979): each range has `count` equal parts, and each
- * part contains exactly one start, at a random place. Another `count` yields entirely different points. Rounding to
- * float32 may move a start to the border of its part.
+ * part contains exactly one start, at a random position. Another `count` yields entirely different points. Rounding to
+ * float32 may move a start to the border of a part.
  *
  * @param box ranges by parameter, as for `gridStarts`
  * @param count number of points, from 1 to 2³⁰
  * @param options options: `seed`, 0 by default, and `dtype`, 'float64' by default
- * @throws OptionError if an argument is out of its range, or an option is unknown
+ * @throws OptionError if an argument is out of range or an option is unknown
  */
 export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'float64'>(
   box: B,
@@ -108,7 +108,7 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
   readOption('count', countOption, count)
   const made = columns(count)
   const next = random(seed)
-  // The fraction is fine enough that the index of a part plus the fraction is one number without rounding.
+  // The sum of a part's index and the fraction is exact, because the fraction is short.
   let fine = FRACTION_COUNT
   for (let rest = count - 1; rest > 0; rest >>= 1) fine /= 2
   const parts = new Uint32Array(count)
@@ -128,20 +128,19 @@ export function latinHypercubeStarts<const B extends Box, D extends Dtype = 'flo
 }
 
 /**
- * Starting points from the Sobol sequence (1967) with the direction numbers of Joe and Kuo (2008): low discrepancy in
- * the box and in each pair of parameters. A larger `count` adds points to the sequence without changing its first
- * points. For a Sobol sequence, use a power of two as `count`, and do not drop the first point. Otherwise the halves,
- * quarters and smaller parts of a range contain unequal numbers of points (Owen, 2020, On dropping the first Sobol'
- * point).
+ * Starting points from the Sobol sequence (1967) with the direction numbers of Joe and Kuo (2008). The points have low
+ * discrepancy in the box and in each pair of parameters. A larger `count` adds points to the sequence without changing
+ * the first points. Use a power of two as `count`, and do not drop the first point. Otherwise, the halves, quarters and
+ * smaller parts of a range contain unequal numbers of points (Owen, 2020, On dropping the first Sobol' point).
  *
- * Without a seed, the first point is the lower corner of the box. A seed applies a random digital shift to all points,
- * which keeps the discrepancy low and makes each point uniform in the box. Each coordinate has 32 bits before it is
- * scaled to its range.
+ * Without a seed, the first point is the lower corner of the box. A seed applies a random digital shift to all points.
+ * The shift keeps the discrepancy low and makes each point uniform in the box. Each coordinate has 32 bits before the
+ * scaling to the range.
  *
  * @param box ranges by parameter, as for `gridStarts`; at most 40 parameters
  * @param count number of points, from 1 to 2³⁰, preferably a power of two
  * @param options options: `seed`, none by default, and `dtype`, 'float64' by default
- * @throws OptionError if an argument is out of its range, or an option is unknown
+ * @throws OptionError if an argument is out of range or an option is unknown
  */
 export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
   box: B,
@@ -164,7 +163,10 @@ export function sobolStarts<const B extends Box, D extends Dtype = 'float64'>(
   return made.all as StartColumns<B, D>
 }
 
-/** Reads and validates all arguments, each once. Returns a copy of the box, and functions that make the columns. */
+/**
+ * Reads each argument once, and validates all arguments. Returns a copy of the box, and functions that make the
+ * columns.
+ */
 function prepareColumns(
   box: Box,
   options: StartsOptions,
@@ -177,7 +179,7 @@ function prepareColumns(
     names,
     seed,
     /**
-     * The point at the fraction `part` / `whole` between low and high. The results for both ends of the range are
+     * The point at the fraction `part` / `whole` between `low` and `high`. The results for both ends of the range are
      * exact.
      */
     place(p: number, part: number, whole: number): number {
@@ -203,7 +205,11 @@ function readBox(box: Box, Floats: typeof Float32Array | typeof Float64Array) {
     const isNumber = typeof low === 'number' && typeof high === 'number'
     // Both ends of a range and their difference must be finite in the dtype.
     if (!isNumber || !(low <= high) || !Floats.of(low, high, high - low).every(Number.isFinite)) {
-      throw new OptionError(`box: ${name}`, '[low, high], finite, low ≤ high', describeRange(range))
+      throw new OptionError(
+        `box: ${name}`,
+        '[low, high] with finite numbers low ≤ high',
+        describeRange(range),
+      )
     }
     return [low, high] as const
   })

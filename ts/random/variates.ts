@@ -11,7 +11,7 @@ export function toNormal(u: number, v: number): number {
   return Math.sqrt(-2 * log(1 - u)) * cos(2 * Math.PI * v)
 }
 
-/** Inversion is used for means below this limit, because the counts are then small. */
+/** Means below this limit use inversion, because the counts are then small. */
 const MAX_INVERSION_MEAN = 10
 
 /** A Poisson random variate. @param mean the mean, finite and ≥ 0 */
@@ -23,7 +23,7 @@ function poissonByInversion(mean: number, next: () => number): number {
   let rest = fraction(next)
   let chance = exp(-mean)
   let count = 0
-  // Stops when the probability underflows to 0, because rounding may leave a rest.
+  // The loop stops when the probability underflows to 0, because the rounded probabilities may not add up to 1.
   while (rest >= chance && chance > 0) {
     rest -= chance
     count++

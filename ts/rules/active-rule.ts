@@ -1,4 +1,4 @@
-/** A rule that groups of tensors use, with the values of its options at the current update. */
+/** A rule that groups of tensors use, with the values of the options at the current update. */
 
 import type { Kernel } from '../arena/kernel.js'
 import { PIPELINE_DECAY, PIPELINE_L2, PIPELINE_LIMIT, PIPELINE_SCALE, POINT } from '../arena/manifest.js'
@@ -10,7 +10,7 @@ import { addDelay, isMatrix, type ResolvedRule } from './resolve.js'
 import type { AnyRule } from './rule.js'
 import { makeRuleSchedule, type RuleNumbers, type RuleSchedule } from './values.js'
 
-/** Counter that provides the numbers of rules and functions. */
+/** Counter for the numbers of rules and functions. */
 let count = 0
 
 export class RuleInUse {
@@ -30,7 +30,7 @@ export class RuleInUse {
   declare readonly clip: TensorLimits | null
   /** The kernels of a step, in the order in which they run. */
   declare readonly stages: readonly Kernel[]
-  /** Positions of the coefficients of the first stage in a row of coefficients. */
+  /** Positions of the first stage's coefficients in a row of coefficients. */
   declare readonly positions: Kernel['row']
   declare readonly point: Kernel | undefined
   /** Kernel numbers by stage; a stage without a kernel is a hole in the array. */
@@ -48,7 +48,7 @@ export class RuleInUse {
   /** The options, including schedules. The method `set` replaces the object of options. */
   rule!: AnyRule
   numbers!: RuleNumbers
-  /** The counter fields that all tensors of the rule share; undefined while they have their initial values. */
+  /** The counter fields that all tensors of the rule share; undefined while the fields have their initial values. */
   shared: CounterFields
   /** The update t at which the schedules were last evaluated; −1 before the first evaluation. */
   evaluated = -1
@@ -75,11 +75,12 @@ export class RuleInUse {
     this.state = stateNames(definition, rule as never)
     this.lines = lineStateNames(this.stages)
     this.byTensor = [...new Set(this.stages.flatMap(({ tensor }) => tensor))]
-    // A copy, because `numbers` identifies the sums over all tensors: groups with different clips use the same rule.
+    // The array is a copy, because `numbers` identifies the sums over all tensors, and groups with different clips use
+    // the same rule.
     this.change(rule, { ...rule })
   }
 
-  /** The frozen rule, as users see it. */
+  /** The frozen rule that users receive. */
   get value(): unknown {
     this.#value ??= addDelay(this)
     return this.#value
@@ -131,7 +132,7 @@ export class RuleInUse {
     return matrix === null ? 0 : matrix[line] * matrix[2]
   }
 
-  /** Whether a schedule may still change, so that `evaluate` must be called. */
+  /** Whether a schedule may still change, which requires a call of `evaluate`. */
   get isScheduled(): boolean {
     return !this.#isConstant
   }
@@ -142,7 +143,8 @@ export class RuleInUse {
   }
 
   /**
-   * Evaluates the schedules at update t, counted from 0. User functions may run during the evaluation and may throw.
+   * Evaluates the schedules at update t, counted from 0. User functions may run during the evaluation, and may throw
+   * exceptions.
    */
   evaluate(t: number): void {
     const schedule = this.#schedule
@@ -184,8 +186,8 @@ export class RuleInUse {
 const keys = new WeakMap<object, string>()
 
 /**
- * A key that is equal for equal values: schedules are compared by content, functions by identity, and 0 differs from
- * −0.
+ * A key that is equal for equal values. Schedules are compared by content, functions are compared by identity, and 0
+ * differs from −0.
  */
 function makeKey(value: unknown): string {
   if (Object(value) !== value)

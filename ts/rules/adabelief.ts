@@ -60,7 +60,7 @@ export const definition = defineDirection('adabelief', {
 export interface AdaBelief extends RuleOf<typeof definition> {}
 
 /**
- * AdaBelief (Zhuang et al., 2020, algorithm 2): AdamW with a second moment of g − m instead of g, v ← β₂·v +
+ * AdaBelief (Zhuang et al., 2020, algorithm 2) is AdamW with a second moment of g − m instead of g: v ← β₂·v +
  * (1−β₂)·(g−m)² + ε', where m is the new first moment. The authors of AdaBelief use one option for both ε and ε'.
  * AdaBelief's optional rectification is not implemented.
  *

@@ -21,8 +21,8 @@ import { preset, type RuleOf, rule } from './rule.js'
 const ROWS = 64
 
 /**
- * Number of pieces of a matrix, rows per piece, and rows per partial sum of squares.
- * crates/kernels/src/rules/adafactor.rs explains these sizes.
+ * Number of pieces of a matrix, rows per piece, and rows per partial sum of squares;
+ * crates/kernels/src/rules/adafactor.rs explains these numbers.
  */
 function cuts(height: number, columns: number) {
   const least = Math.max(ROWS, Math.ceil(BLOCK / columns))
@@ -65,7 +65,7 @@ function clipped(full: number, rms: number, d: number): number {
 const factored =
   (f: Round): MatrixLoopOf<typeof FactoredKernel, typeof sumsAndFactors> =>
   ({ theta, g, state, shape: [height, columns, count], holds, zeroes }, row, scratch) => {
-    // The array m exists only if momentum is used.
+    // The array m exists only if `beta1` is above 0.
     const { r, c, m }: { readonly [N in 'r' | 'c']: FloatArray } & { readonly m?: FloatArray } = state
     const { rowFactors, columnFactors } = scratch
     const { least, pieces, some } = cuts(height, columns)
@@ -177,9 +177,9 @@ const UnfactoredMomentumLoop = twice<typeof UnfactoredMomentumKernel>(
 )
 
 /**
- * β₂ = 1 − t^τ. With `epsPlacement: 'square'` added = ε₁, floor = 0 and cap = ∞. With `'floor'` added = 0, floor = ε₁
+ * β₂ = 1 − t^τ. With `epsPlacement: 'square'`, added = ε₁, floor = 0 and cap = ∞. With `'floor'`, added = 0, floor = ε₁
  * and cap = 1/ε₁. rate = ρ·max(ε₂, √(Σθ²/N))/max(1, √(ΣU²/N)/D), where D is the option d and ρ = min(η, 1/√t). d = 1 −
- * λ·η; with `decayScale: 'rate'` d = 1 − λ·ρ·max(ε₂, √(Σθ²/N)), with `'none'` d = 1 − λ.
+ * λ·η; with `decayScale: 'rate'`, d = 1 − λ·ρ·max(ε₂, √(Σθ²/N)); with `'none'`, d = 1 − λ.
  */
 export const definition = define('adafactor', {
   options: {
@@ -190,21 +190,20 @@ export const definition = define('adafactor', {
     /** ε₁ ≥ 0; null stands for the machine epsilon of the dtype, 2⁻²³ or 2⁻⁵² */
     eps1: nullable(nonNegative(), null),
     /**
-     * use of ε₁:  `'floor'`, the default, makes ε₁ a lower bound for mean(r) and for √V̂; `'square'` adds ε₁ to
-     * g²
+     * use of ε₁: `'floor'`, the default, makes ε₁ a lower bound of mean(r) and √V̂; `'square'` adds ε₁ to g²
      */
     epsPlacement: choice('floor', 'square'),
     /** ε₂ ≥ 0, lower bound of RMS(θ) */
     eps2: nonNegative(1e-3),
     /**
-     * upper limit d of the RMS of the step U: U is divided by RMS(U)/d if that quotient is above 1; null does not clip
+     * upper limit d of the RMS of the step U: if RMS(U)/d is above 1, U is divided by RMS(U)/d; null sets no limit
      */
     d: nullable(nonNegative(), 1),
     /** uses the step size ρ = min(η, 1/√t) instead of η */
     relativeStep: true,
     /** uses the rate ρ·max(ε₂, RMS(θ)) instead of ρ */
     scaleParameter: true,
-    /** whether matrices store only row means r and column means c; false stores v at full size for all tensors */
+    /** stores only row means r and column means c for matrices; false stores v at full size for all tensors */
     factored: true,
     /** a tensor has factored state only if each of its last two dimensions is at least this large */
     minFactored: atLeast(1, 1),
@@ -213,7 +212,7 @@ export const definition = define('adafactor', {
     /** decoupled weight decay, with the factor that `decayScale` selects */
     weightDecay: 0,
     /**
-     * factor of the weight decay λ·θ: `'lr'`, the default, is η; `'rate'` is the tensor's own rate before clipping;
+     * factor of the weight decay λ·θ: `'lr'`, the default, is η; `'rate'` is the tensor's rate before clipping;
      * `'none'` is 1
      */
     decayScale: choice('lr', 'rate', 'none'),
@@ -277,17 +276,17 @@ export interface Adafactor extends RuleOf<typeof definition> {}
 const square = { eps1: 1e-30, epsPlacement: 'square' } as const
 
 /**
- * Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5): stores only the row means r and column means c of g² for a
- * matrix, V̂ = r·c/mean(r). U = g/√V̂ is divided by max(1, RMS(U)/d), and θ ← θ − ρ·max(ε₂, RMS(θ))·U. The last two
- * dimensions of a tensor form matrices. A tensor with fewer than two dimensions, or without a shape in `shapes`, stores
- * v at full size.
+ * Adafactor (Shazeer and Stern, 2018, algorithms 4 and 5) stores only the row means r and the column means c of g² for
+ * a matrix, with V̂ = r·c/mean(r). U = g/√V̂ is divided by max(1, RMS(U)/d), and θ ← θ − ρ·max(ε₂, RMS(θ))·U. The last
+ * two dimensions of a tensor form matrices. A tensor with fewer than two dimensions, or without a shape in `shapes`,
+ * stores v at full size.
  *
  * The defaults are PyTorch's defaults. `adafactor.optax` uses Optax's defaults: η is not reduced over time, and λ·θ is
  * not multiplied by η. `adafactor.keras` uses the defaults of Keras, and `adafactor.timm` uses the defaults of timm,
  * MLX and fairseq. If you pass a learning rate to `adafactor.keras` or `adafactor.timm`, also pass `relativeStep:
  * false`.
  *
- * State: r and c, or v; with beta1 > 0 also m.
+ * State: r and c, or v; if beta1 > 0, also m.
  * @throws OptionError if an option is unknown or out of its range
  */
 export const adafactor = Object.assign(rule<Adafactor>(definition), {

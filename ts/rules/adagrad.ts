@@ -20,8 +20,7 @@ export const AdagradLoop = twice<typeof AdagradKernel>(
 export const definition = defineDirection('adagrad', {
   options: {
     /**
-     * `'torch'`, the default, uses the sum s of the squares; `'essay'` uses their mean, √(s/t), and has a default ε of
-     * 0
+     * `'torch'`, the default, divides by √s + ε; `'essay'` divides by √(s/t) + ε and has a default ε of 0
      */
     form: choice('torch', 'essay'),
     /** the `'essay'` form with η/√t equals the `'torch'` form with η */
@@ -58,8 +57,8 @@ export interface Adagrad extends RuleOf<typeof definition> {}
 /**
  * Adagrad (Duchi, Hazan and Singer, 2011): s ← s + g·g, θ ← θ − η·g/(√s + ε).
  *
- * The defaults are PyTorch's defaults. `adagrad.optax` starts the sum at 0.1 as Optax does, and adds Optax's 1e-7 under
- * the root.
+ * The defaults are PyTorch's defaults. `adagrad.optax` uses Optax's defaults: the sum starts at 0.1, and 1e-7 is added
+ * under the root.
  *
  * State: s. @throws OptionError if an option is unknown or out of its range
  */

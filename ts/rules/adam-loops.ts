@@ -1,6 +1,6 @@
 /**
- * Code that the rules Adam and AdamW share. This code is a separate module, so that a bundle with only Adam or only
- * AdamW does not include the other rule.
+ * Code that the rules Adam and AdamW share. This code is a separate module, so that a bundle with only Adam does not
+ * include AdamW, and vice versa.
  */
 
 import { kernel, twice } from '../arena/kernel.js'
@@ -53,8 +53,8 @@ interface AdamForms {
 type AdamKernels = readonly [typeof AdamKernel, typeof AmsGradKernel, typeof AdamPerRowKernel]
 
 /**
- * The kernels of Adam and AdamW. The type includes the kernel for `perRow`, which may not be imported, because the
- * types of the state need it.
+ * The kernels of Adam and AdamW. The type includes the kernel for `perRow`, because the types of the state need this
+ * kernel. A program need not import the kernel.
  */
 export const kernels = [
   kernel(AdamKernel, AdamLoop),
@@ -66,8 +66,8 @@ export const stages = ({ amsgrad, perRow }: AdamForms): AdamKernels[number][] =>
 ]
 
 /**
- * Does the same as `multiplyBetas`, but the products are 0 with `perRow`, because each row corrects its own bias.
- * (Calling `multiplyBetas` from this function would cost 5 ns.)
+ * Like `multiplyBetas`, but with `perRow` the products are 0, because each row corrects its own bias. (A call of
+ * `multiplyBetas` from this function would take 5 ns.)
  */
 export function advance(
   clock: CounterOf<typeof products>,

@@ -1,4 +1,4 @@
-/** Adam and AdamW with the option `perRow`; the Rust counterpart is crates/kernels/src/rules/adam_per_row.rs. */
+/** Adam and AdamW with the option `perRow`. The Rust counterpart is crates/kernels/src/rules/adam_per_row.rs. */
 
 import { kernel, twice } from '../arena/kernel.js'
 import { AdamPerRowKernel } from '../arena/manifest.js'
@@ -27,7 +27,7 @@ const AdamPerRowLoop = twice<typeof AdamPerRowKernel>(
 )
 
 /**
- * In addition to the moments m and v, Adam with `perRow` stores w1 and w2, the same moments of a constant gradient of
- * 1.
+ * In addition to the moments m and v, Adam with `perRow` stores w1 and w2, which are the moments of a constant gradient
+ * of 1.
  */
 export const AdamPerRow = kernel(AdamPerRowKernel, AdamPerRowLoop)

@@ -17,7 +17,7 @@ function correctTogether(
   row[positions.c2] = 1
 }
 
-/** Coefficients if AMSGrad takes the maximum of the corrected v: h = 1/(1−∏β₂) and c₂ = 1. */
+/** Coefficients if AMSGrad uses the maximum of the corrected v: h = 1/(1−∏β₂) and c₂ = 1. */
 function correctLargest(
   { product2 }: CounterOf<typeof products>,
   row: Float64Array,
@@ -28,8 +28,8 @@ function correctLargest(
 }
 
 /**
- * c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), h = 1. With `amsgradMoment: 'corrected'` h = 1/(1−∏β₂) and c₂ = 1. With `epsMoment:
- * 'raw'` c₁ = η·√(1−∏β₂)/(1−∏β₁) and c₂ = 1.
+ * c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂), h = 1. With `amsgradMoment: 'corrected'`, h = 1/(1−∏β₂) and c₂ = 1. With `epsMoment:
+ * 'raw'`, c₁ = η·√(1−∏β₂)/(1−∏β₁) and c₂ = 1.
  */
 export const definition = defineDirection('adam', {
   options: {
@@ -51,8 +51,8 @@ export const definition = defineDirection('adam', {
     /** the root to which ε is added: `'corrected'`, the default, is √v̂; `'raw'` is √v, as in PyTorch's SparseAdam */
     epsMoment: choice('corrected', 'raw'),
     /**
-     * corrects the bias with each row's own number of updates, for gradients from `sparseRows`, which the program must
-     * import
+     * corrects the bias of each row by the row's number of updates; only for gradients from `sparseRows`, which the
+     * program must import
      */
     perRow: false,
     maximize: false,
@@ -87,8 +87,8 @@ export interface Adam extends RuleOf<typeof definition> {}
 
 /**
  * Adam (Kingma and Ba, 2015, algorithm 1): m ← β₁·m + (1−β₁)·g, v ← β₂·v + (1−β₂)·g², θ ← θ − η·m̂/(√v̂ + ε), with m̂ =
- * m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` uses an ε of 1e-7, as TensorFlow.js does. `adam.sparse` adds ε to √v, as
- * PyTorch's SparseAdam does, for gradients from `sparseRows`.
+ * m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). `adam.tfjs` uses the ε of TensorFlow.js, 1e-7. `adam.sparse` adds ε to √v, like
+ * PyTorch's SparseAdam, for gradients from `sparseRows`.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError if an option is unknown or out of its range

@@ -62,8 +62,8 @@ export const definition = defineDirection('adamax', {
 export interface Adamax extends RuleOf<typeof definition> {}
 
 /**
- * Adamax (Kingma and Ba, 2015, algorithm 2), Adam with a decaying maximum of |g| instead of the root mean square, as in
- * `torch.optim.Adamax`: m ← β₁·m + (1−β₁)·g, n ← max(β₂·n, |g| + ε), θ ← θ − η·m̂/n, with m̂ = m/(1−β₁ᵗ).
+ * Adamax (Kingma and Ba, 2015, algorithm 2) is Adam with a decaying maximum of |g| instead of the root mean square, as
+ * in `torch.optim.Adamax`: m ← β₁·m + (1−β₁)·g, n ← max(β₂·n, |g| + ε), θ ← θ − η·m̂/n, with m̂ = m/(1−β₁ᵗ).
  *
  * `adamax.tfjs` uses the form and the defaults of TensorFlow.js: n ← max(β₂·n, |g|), θ ← θ − η·m̂/(n + ε).
  *

@@ -19,8 +19,8 @@ export const definition = defineDirection('adamw', {
     ...decayOptions,
     amsgrad: false,
     /**
-     * corrects the bias with each row's own number of updates, for gradients from `sparseRows`, which the program must
-     * import
+     * corrects the bias of each row by the row's number of updates; only for gradients from `sparseRows`, which the
+     * program must import
      */
     perRow: false,
     maximize: false,
@@ -41,11 +41,11 @@ export const definition = defineDirection('adamw', {
 export interface AdamW extends RuleOf<typeof definition> {}
 
 /**
- * AdamW (Loshchilov and Hutter, 2019, algorithm 2): Adam whose weight decay is not part of the gradient, θ ← (1 −
+ * AdamW (Loshchilov and Hutter, 2019, algorithm 2) is Adam whose weight decay is not part of the gradient: θ ← (1 −
  * η·λ)·θ − η·m̂/(√v̂ + ε).
  *
- * The essay adds λ'·‖θ‖² to the loss; the gradient of this term is 2·λ'·θ, so pass `weightDecay: 2·λ'`. The defaults
- * are PyTorch's defaults; `adamw.optax` uses Optax's λ of 1e-4.
+ * The essay adds λ'·‖θ‖² to the loss. The gradient of λ'·‖θ‖² is 2·λ'·θ, so pass `weightDecay: 2·λ'`. The defaults are
+ * PyTorch's defaults. `adamw.optax` uses Optax's λ of 1e-4.
  *
  * State: m, v, and `largest` with AMSGrad.
  * @throws OptionError if an option is unknown or out of its range

@@ -40,7 +40,7 @@ const computeDecay = ({ lr, weightDecay, proximal }: Decay) =>
   proximal ? 1 / (1 + lr * weightDecay) : 1 - lr * weightDecay
 
 /**
- * ahead = β₂; at t = 1 both ahead and 1−β₂ are 0. d = 1/(1 + η·λ) and r = η·d; without `proximal` d = 1 − η·λ and r =
+ * ahead = β₂; at t = 1, both ahead and 1−β₂ are 0. d = 1/(1 + η·λ) and r = η·d; without `proximal`, d = 1 − η·λ and r =
  * η. c₁ = r/(1−∏β₁), c₂ = (r·β₂)/(1−∏β₂), c₃ = 1/√(1−∏β₃).
  */
 export const definition = defineDirection('adan', {
@@ -57,7 +57,7 @@ export const definition = defineDirection('adan', {
     weightDecay: 0,
     /**
      * divides the parameters by 1 + η·λ after the step, as in the paper; false multiplies by 1 − η·λ before the step,
-     * as AdamW does
+     * as in AdamW
      */
     proximal: true,
     maximize: false,
@@ -96,8 +96,9 @@ export const definition = defineDirection('adan', {
 export interface Adan extends RuleOf<typeof definition> {}
 
 /**
- * Adan (Xie et al., 2022, algorithm 1): Adam with Nesterov's momentum from the change of the gradient, δ = g − gₜ₋₁ (0
- * at first). m averages g, n averages δ, and q averages (g + β₂·δ)²: θ ← (θ − η·(m̂ + β₂·n̂)/(√q̂ + ε)) / (1 + η·λ).
+ * Adan (Xie et al., 2022, algorithm 1) is Adam with Nesterov's momentum from the change of the gradient, δ = g − gₜ₋₁
+ * (0 at the first update). The moment m averages g, n averages δ, and q averages (g + β₂·δ)²: θ ← (θ − η·(m̂ +
+ * β₂·n̂)/(√q̂ + ε)) / (1 + η·λ).
  *
  * Each of Adan's β is a decay rate, as in the authors' code. In Adan's paper, β is 1 minus the decay rate, and ε is
  * inside the root. Optax 0.2.8 implements a different Adan, with 1 − β₂ instead of β₂ in the step and in q. Adan's

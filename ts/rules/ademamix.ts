@@ -38,8 +38,8 @@ function warmed(beta1: number, beta3: number, part: number): number {
 }
 
 /**
- * d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). c₃ = η·α; during its warm-up of T updates c₃ = η·((α·t)/T). During the
- * warm-up β₃ is replaced with min(exp(1/((1−s)/log β₁ + s/log β₃)), β₃), where s = t/T.
+ * d = 1 − η·λ, c₁ = η/(1−∏β₁), c₂ = 1/√(1−∏β₂). c₃ = η·α; during the warm-up of T updates, c₃ = η·((α·t)/T). During the
+ * warm-up, β₃ is replaced by min(exp(1/((1−s)/log β₁ + s/log β₃)), β₃), where s = t/T.
  */
 export const definition = defineDirection('ademamix', {
   options: {
@@ -90,12 +90,12 @@ export const definition = defineDirection('ademamix', {
 export interface AdEMAMix extends RuleOf<typeof definition> {}
 
 /**
- * AdEMAMix (Pagliardini, Ablin and Grangier, 2024, algorithm 1): AdamW with a second, much slower momentum m₂: θ ← (1 −
- * η·λ)·θ − η·(m̂₁ + α·m₂)/(√v̂ + ε). During a warm-up of T updates α(t) = α·t/T, and β₃(t) = exp(log β₁·log β₃ /
+ * AdEMAMix (Pagliardini, Ablin and Grangier, 2024, algorithm 1) is AdamW with a second, much slower momentum m₂: θ ← (1
+ * − η·λ)·θ − η·(m̂₁ + α·m₂)/(√v̂ + ε). During a warm-up of T updates, α(t) = α·t/T, and β₃(t) = exp(log β₁·log β₃ /
  * ((1−t/T)·log β₃ + (t/T)·log β₁)), at most β₃.
  *
- * The default α of 5 is Optax's default; the authors' code uses 2, and the paper uses 4 to 10. The
- * count t is the number of the tensor's updates from 1, whereas Optax's schedules count from 0.
+ * The default α of 5 is Optax's default. The authors' code uses 2, and the paper uses 4 to 10. The count t of the
+ * tensor's updates starts at 1, whereas Optax's schedules count from 0.
  *
  * State: m1, m2, v. @throws OptionError if an option is unknown or out of its range
  */

@@ -30,8 +30,8 @@ export const AdoptLoop = twice<typeof AdoptKernel>(
 )
 
 /**
- * high = (t−1)ᵏ, where k is `clipExponent`, and low = −high. d = 1, or 1 − η·λ with `decoupledWeightDecay`. At t = 1 η,
- * 1−β₁ and β₂ are 0, and d = 1.
+ * high = (t−1)ᵏ, where k is `clipExponent`, and low = −high. d = 1, or 1 − η·λ with `decoupledWeightDecay`. At t = 1,
+ * the coefficients η, 1−β₁ and β₂ are 0, and d = 1.
  */
 export const definition = defineDirection('adopt', {
   options: {
@@ -42,7 +42,7 @@ export const definition = defineDirection('adopt', {
     beta2: 0.9999,
     /** lower bound of the divisor √v; if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-6,
-    /** ≥ 0: exponent k; the quotient is clipped to ± (t−1)ᵏ; null does not clip */
+    /** exponent k ≥ 0: the quotient is clipped to ± (t−1)ᵏ; null does not clip */
     clipExponent: nullable(nonNegative(), 0.25),
     /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
@@ -78,11 +78,11 @@ export const definition = defineDirection('adopt', {
 export interface Adopt extends RuleOf<typeof definition> {}
 
 /**
- * ADOPT (Taniguchi et al., 2024, algorithm 2): divides the gradient by the root of the previous v and clips the
+ * ADOPT (Taniguchi et al., 2024, algorithm 2) divides the gradient by the root of the previous v and clips the
  * quotient: m ← β₁·m + (1−β₁)·clip(g/max(√v, ε), ±(t−1)^¼), θ ← θ − η·m, then v ← β₂·v + (1−β₂)·g². The first update
  * only sets v ← g².
  *
- * The defaults are the defaults of the authors and of Optax; `adopt.timm` uses timm's exponent, 0.333.
+ * The defaults are the defaults of the authors and of Optax. `adopt.timm` uses timm's exponent, 0.333.
  *
  * State: m, v. @throws OptionError if an option is unknown or out of its range
  */

@@ -7,8 +7,8 @@ import { GradientDescentLoop } from './gradient-descent.js'
 import { type RuleOf, rule } from './rule.js'
 
 /**
- * The rate η is `lr` at t = 1, and afterwards η/(1 + λ′·η·t)^α with the values of η and t at the previous update. The
- * term (λ + λ′)·θ is added to the gradient g.
+ * The rate η is `lr` at t = 1. At later updates, the rate is η/(1 + λ′·η·t)^α with the values of η and t at the
+ * previous update. The term (λ + λ′)·θ is added to the gradient g.
  */
 export const definition = defineDirection('asgd', {
   options: {
@@ -24,7 +24,7 @@ export const definition = defineDirection('asgd', {
   },
   kernels: [kernel(GradientDescentKernel, GradientDescentLoop)],
   stages: () => [GradientDescentKernel],
-  /** The learning rate of the current update, and the learning rate of the next update, which is already fixed. */
+  /** The learning rate of the current update, and the known learning rate of the next update. */
   clock: { rate: 0, nextRate: 0 },
   advance(clock, { lr, lambda, alpha }, next) {
     next.rate = clock.t === 0 ? lr : clock.nextRate
@@ -44,9 +44,9 @@ export interface Asgd extends RuleOf<typeof definition> {}
  * Averaged SGD (Polyak and Juditsky, 1992), as in `torch.optim.ASGD`: gradient descent θ ← θ − ηₜ·(g + λ′·θ) with a
  * decreasing rate ηₜ = η/(1 + λ′·η·(t−1))^α, where η is the value at the previous update.
  *
- * The optimizer computes the average: with `average: swa({ start: t0 + 1 })` it equals PyTorch's `ax` with `t0`, from
- * update t0 + 2 on. (Before update t0 + 2, PyTorch's `ax` equals the parameters. PyTorch's default t0 of 1 million
- * disables the average for most runs.)
+ * The optimizer computes the average. With `average: swa({ start: t0 + 1 })`, the average equals PyTorch's `ax` from
+ * update t0 + 2 on. (Before update t0 + 2, PyTorch's `ax` equals the parameters. In most runs, PyTorch's default `t0`
+ * of 1 million disables the average.)
  *
  * No state. @throws OptionError if an option is unknown or out of its range
  */

@@ -48,9 +48,9 @@ export function decoupledDecay({
 }
 
 /**
- * Defines a rule that consists of one stage θ ← d·θ − u, whose direction u can be modified. If `cautious` or `grams` is
- * set, the first stage passes the direction to a second stage. (The second stage has no state, so it does not change
- * the types of state that K declares.)
+ * Defines a rule with one stage θ ← d·θ − u. The direction u can be modified. If `cautious` or `grams` is set, the
+ * first stage passes the direction to a second stage. (The second stage has no state, so the types of state that K
+ * declares do not change.)
  */
 export function defineDirection<
   const N extends string,

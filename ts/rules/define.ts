@@ -10,10 +10,10 @@ import type { NumbersOf } from '../schedules/option.js'
 import { registerModule } from '../webassembly/module.js'
 import { makeOptionTable, type RuleOptionTable, type TableOf } from './options.js'
 
-/** The rule's own counter fields with their initial values. */
+/** The rule's additional counter fields with their initial values. */
 export type CounterFields = Readonly<Record<string, number>>
 
-/** The update counter of tensors with equal numbers of updates; the field t is the current update, counted from 1. */
+/** The update counter of tensors with equal numbers of updates. The field t is the current update, counted from 1. */
 export type CounterOf<C> = { -readonly [K in keyof C]: number } & { t: number }
 
 /**
@@ -29,8 +29,8 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
   point?(rule: ValuesOf<O>): K[number] | undefined
   /**
    * Whether a step throws an error unless `gradientPoint()` was called before the step. A rule that requires
-   * `gradientPoint()` keeps a second sequence in addition to the parameters. A rule with two sequences supports neither
-   * a delayed start nor lookahead.
+   * `gradientPoint()` keeps a second sequence in addition to the parameters, and supports neither a delayed start nor
+   * lookahead.
    */
   readonly wantsPoint?: boolean
   /** Initial values of the rule's counter fields, in addition to t. */
@@ -55,9 +55,9 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
     positions: K[number]['row'],
   ): void
   /**
-   * This function runs between two stages. The function computes the per-tensor values of tensor `i` from its sums; the
-   * tensor has `length` elements. The argument `tensor` contains the tensor's arrays by name. The argument `rows` is
-   * the number of rows of each matrix in the tensor, or 0 if the tensor is not a matrix.
+   * This function runs between two stages. The function computes the per-tensor values of tensor `i` from the tensor's
+   * sums. The tensor has `length` elements. The argument `tensor` contains the tensor's arrays by name. The argument
+   * `rows` is the number of rows of each matrix in the tensor, or 0 if the tensor is not a matrix.
    */
   between?(
     rule: NumbersOf<O>,
@@ -70,7 +70,8 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
   ): void
   /**
    * This function runs after the first stage. The function computes the quantities that all tensors of the rule share,
-   * from the sums of all tensors in the order of their names; `tensors` are the tensors of `members`.
+   * from the sums of all tensors in the order of the tensors' names. The argument `tensors` contains the tensors of
+   * `members`.
    */
   estimateShared?(
     rule: NumbersOf<O>,
@@ -80,18 +81,18 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
   /** The rule for tensors whose shape this rule does not support; undefined if the rule supports the shape. */
   fallback?(rule: ValuesOf<O>, shape: readonly number[] | undefined): object | undefined
   /**
-   * Whether the rule supports matrices only. An optimizer throws an error if none of such a rule's tensors has a shape,
+   * Whether the rule supports only matrices. If no tensor of a matrix rule has a shape, the optimizer throws an error,
    * because only the fallback would run.
    */
   readonly wantsShapes?: boolean
   /**
-   * Rows and columns of each matrix in a tensor of this shape. By default, a tensor is one matrix: its rows are the
-   * first dimension, and its columns are the product of the other dimensions.
+   * Rows and columns of each matrix in a tensor of this shape. By default, a tensor is one matrix. The rows of the
+   * matrix are the first dimension, and the columns are the product of all other dimensions.
    */
   matrix?(shape: readonly number[]): readonly [rows: number, columns: number]
   /**
-   * Whether the rule supports sparse gradients: the update of a row depends on no other row, and on no step without the
-   * row.
+   * Whether the rule supports sparse gradients. The update of a row must not depend on other rows, or on steps without
+   * the row.
    */
   readonly takesRows?: boolean
   /** Options that `set` cannot change, because the layout of a tensor's state depends on these options. */
@@ -112,7 +113,7 @@ export interface Declaration<O, K extends readonly Kernel[], C extends CounterFi
   check?(rule: ValuesOf<O>): void
 }
 
-/** A tensor, as seen by a rule that computes quantities over all of its tensors. */
+/** A tensor, as the argument of a rule that computes quantities over all tensors of the rule. */
 export interface SharedMember<C extends CounterFields = CounterFields> {
   /** Counter of the current update, or counter of the last update if the tensor has no gradient in this step. */
   readonly clock: CounterOf<C>
@@ -147,8 +148,8 @@ export interface Definition<
   /** Maximum number of coefficients in a row of the rule, without the coefficients of the pipeline. */
   readonly coefficientCount: number
   /**
-   * Name of the rule in messages, if it differs from the rule's name; a run that was saved with one variant does not
-   * load into another variant.
+   * Name of the rule in messages, if the name differs from the rule's name. A run of one variant cannot be loaded into
+   * another variant.
    */
   readonly variant?: string
 }
@@ -185,7 +186,8 @@ export function define<
     flushes: () => true,
     implied: () => ({}),
     check: () => {},
-    // Own properties, even if undefined, so that a `fallback` on Object.prototype is not mistaken for the rule's.
+    // The properties are own properties, even if undefined, so that a `fallback` on `Object.prototype` does not count
+    // as the rule's fallback.
     advance: undefined,
     corrections: undefined,
     between: undefined,
@@ -225,8 +227,8 @@ export const lineStateNames = (stages: readonly Kernel[]): readonly string[] =>
   stages.flatMap(({ lines = [] }) => lines)
 
 /**
- * Whether ε is so much larger than the root of a subnormal number that their sum is ε. With a smaller ε, flushing a
- * subnormal number in the state to 0 would change the step.
+ * Whether ε is so large that the sum of ε and the root of any subnormal number is ε. With a smaller ε, the step would
+ * change if subnormal numbers in the state were set to 0.
  */
 export function maskedByEps({ eps }: { readonly eps: number }, smallestNormal: number): boolean {
   return eps * eps >= smallestNormal

@@ -14,13 +14,15 @@ export type BuiltInRule = {
   [K in keyof RuleFunctions]: RuleFunctions[K] extends (...options: never) => infer R ? R : never
 }[keyof RuleFunctions]
 
-/** A rule: a plain, frozen description that its `name` identifies. */
+/** A rule, which is a plain, frozen description with a `name`. */
 export type Rule = BuiltInRule | DelayedStart<BuiltInRule>
 
 /** A custom rule, made with `defineRule`. */
 export type CustomRule = EquationRule | DelayedStart<EquationRule>
 
-/** The types of the rules with these names. TypeScript infers this union type for an array of several rules. */
+/**
+ * A union of the types of the rules with the given names, which TypeScript infers for an array of several rules.
+ */
 export type RuleByName<N extends Rule['name']> = Extract<Rule, { readonly name: N }>
 
 /** Definitions of all built-in rules by name. */

@@ -6,10 +6,10 @@ import { resolveInner } from './resolve.js'
 import type { DelayedStart } from './rule.js'
 
 /**
- * A rule with a delayed start: during the first `updates` updates of a tensor, the rule collects statistics (moments,
- * sums, velocity), and the parameters keep their values. The delayed updates also count for schedules and bias
- * corrections. (Liu et al., 2020, section 3.1, try a delay of 2,000 updates as a remedy for Adam's large first steps.
- * In their version, Adam's first moment also remains 0 during the delay.)
+ * A rule with a delayed start. During the first `updates` updates of a tensor, the rule updates moments, sums and
+ * velocities, and the parameters keep their values. The delayed updates also count for schedules and bias corrections.
+ * (Liu et al., 2020, section 3.1, try a delay of 2,000 updates as a remedy for Adam's large first steps. In their
+ * version, Adam's first moment also remains 0 during the delay.)
  *
  * @throws OptionError if `updates` is not an integer ≥ 0, if `rule` is not a rule, or if an option of the rule is out
  * of range

@@ -1,4 +1,4 @@
-/** Types of custom rules, which are written as equations; `ts/equations` compiles them. */
+/** Types of custom rules, which are written as equations. `ts/equations` compiles the equations. */
 
 import type { Scheduled } from '../schedules/schedule.js'
 import type { WithState } from './rule.js'
@@ -25,25 +25,25 @@ export type EquationStart = number | 'parameters' | 'gradient'
 export interface EquationState {
   readonly start: EquationStart
   /**
-   * Whether subnormal numbers in this array may be set to 0 at every 256th update, because they slow down arithmetic;
-   * true by default. Subnormal numbers are set to 0 only if all state arrays of the rule allow this.
+   * Whether subnormal numbers in this array may be set to 0 at every 256th update, because subnormal numbers slow down
+   * arithmetic; true by default. Subnormal numbers are set to 0 only if all state arrays of the rule allow this.
    */
   readonly flush?: boolean
 }
 
-/** A custom rule, as the user writes it. */
+/** A custom rule, as written by the user. */
 export interface RuleDefinition {
-  /** Options by name; a number or a boolean stands for an option without limits. */
+  /** Options by name. A number or a boolean stands for an option without limits. */
   readonly options?: Readonly<Record<string, EquationOption | number | boolean>>
   /** State arrays by name, at most six. */
   readonly state?: Readonly<Record<string, EquationState | EquationStart>>
-  /** Scalars by name, with their initial values; each tensor has one float64 number per scalar. */
+  /** Scalars by name, with initial values. Each tensor has one float64 number per scalar. */
   readonly scalars?: Readonly<Record<string, number>>
   /** The equations, one per line. */
   readonly step: string
 }
 
-/** A rule definition with all defaults filled in. */
+/** A rule definition, completed with all defaults. */
 export interface ResolvedRuleDefinition {
   readonly options: Readonly<Record<string, EquationOption>>
   readonly state: Readonly<Record<string, Required<EquationState>>>
@@ -58,7 +58,7 @@ export type OptionValue<O> = O extends { readonly scheduled: true }
     ? boolean
     : number
 
-/** A custom rule: its name, its equations and its options. */
+/** A custom rule: the name, the equations and the options. */
 export type EquationRule<N extends string = string, E extends RuleDefinition | null = null> = {
   readonly name: N
   readonly equations: ResolvedRuleDefinition

@@ -1,8 +1,8 @@
 /**
- * Update rules, which define how one step changes the parameters, given their gradient. Every function in this module
+ * Update rules. A rule defines how one step changes the parameters, given the gradient. Every function in this module
  * makes a rule, for example `adam({ lr: 1e-3 })`.
  *
- * A rule is a plain, frozen object: its `name` and a value for each option. A rule can be compared, stored as JSON or
+ * A rule is a plain, frozen object with a `name` and a value for each option. A rule can be compared, stored as JSON or
  * sent to a worker. The behavior of a rule follows from its declaration, which `define` (define.ts) registers by the
  * name of the rule:
  *
@@ -11,16 +11,15 @@
  *   (crates/kernels/src/rules), and in TypeScript as `twice((f) => loop)`, where f rounds to the dtype. The Rust kernel
  *   and the TypeScript kernel perform the same operations in the same order, so their results are bit-identical.
  * - `stages`: the kernels that run in one step, in order. An elementwise rule has one stage. A rule that needs norms or
- * other sums has
- *   several stages, and `between` computes one rate per tensor from the sums of the previous stage.
+ *   other sums has several stages, and `between` computes one rate per tensor from the sums of the previous stage.
  * - `coefficients` and `corrections` fill a row of float64 coefficients, which the kernels read. `advance` updates the
- *   counters that the coefficients depend on, such as the products of β₁ and β₂ (moments.ts).
+ *   counters on which the coefficients depend, such as the products of β₁ and β₂ (moments.ts).
  *
  * A step uses a rule as follows. `resolve` validates the user's rule, and `RuleInUse` (active-rule.ts) stores the
- * validated rule for a group of tensors. A step evaluates the schedules (values.ts), writes the row of coefficients,
- * and lets the engine run the stages over the segments of the flat parameter array.
+ * validated rule for a group of tensors. A step evaluates the schedules (values.ts) and writes the row of coefficients.
+ * The engine then runs the stages over the segments of the flat parameter array.
  *
- * The following example is a minimal declaration. The kernel of the example reads η from the coefficient `lr`, and the
+ * The following example is a minimal declaration. In the example, the kernel reads η from the coefficient `lr`, and the
  * pipeline multiplies θ by `decay`.
  *
  * ```ts

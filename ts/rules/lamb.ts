@@ -27,8 +27,8 @@ const LambLoop = twice<typeof LambKernel>(
 )
 
 /**
- * c₁ = 1/(1−∏β₁), c₂ = 1/√(1−∏β₂). taken₁ = 1−β₁, or 1 without `gradAveraging`. With `decoupled` λ = 0 and d = 1 − η·λ.
- * rate = η·(d·√Σθ²/√Σu²).
+ * c₁ = 1/(1−∏β₁), c₂ = 1/√(1−∏β₂). taken₁ = 1−β₁, or 1 without `gradAveraging`. With `decoupled`, λ = 0 and d = 1 −
+ * η·λ. rate = η·(d·√Σθ²/√Σu²).
  */
 export const definition = define('lamb', {
   options: {
@@ -43,9 +43,9 @@ export const definition = define('lamb', {
     weightDecay: 0,
     /** subtracts η·λ·θ from the parameters before their norm is computed, instead of adding λ·θ to the direction */
     decoupled: false,
-    /** scales the step by the ratio of norms even if λ is 0; with false, the ratio is 1 if λ is 0 */
+    /** scales the step by the ratio of norms even if λ is 0; false uses a ratio of 1 if λ is 0 */
     alwaysAdapt: true,
-    /** limits the ratio of norms to at most 1 */
+    /** limits the ratio of norms to 1 */
     trustClip: false,
     /** m averages the gradients with the factor 1−β₁; false adds g instead of (1−β₁)·g */
     gradAveraging: true,
@@ -68,14 +68,14 @@ export const definition = define('lamb', {
     row[LambKernel.row.c2] = 1 / Math.sqrt(1 - product2)
   },
   between({ lr, weightDecay, decoupled, alwaysAdapt, trustClip }, _, { parameters, direction, rate }, i) {
-    // Weight decay that precedes the step also scales the norm of the parameters.
+    // Weight decay before the step also scales the norm of the parameters.
     const norm = Math.sqrt(parameters[i]) * (decoupled ? Math.abs(1 - lr * weightDecay) : 1)
     const adapts = (alwaysAdapt || weightDecay !== 0) && norm > 0 && direction[i] > 0
     const ratio = adapts ? norm / Math.sqrt(direction[i]) : 1
     rate[i] = lr * (trustClip && ratio > 1 ? 1 : ratio)
   },
   decay: ({ lr, weightDecay, decoupled }) => (decoupled ? 1 - lr * weightDecay : 1),
-  // The ratio of norms scales up even the smallest u, so no subnormal number may be flushed.
+  // No subnormal number may be flushed to 0, because the ratio of norms enlarges even the smallest u.
   flushes: () => false,
 })
 
@@ -83,12 +83,11 @@ export const definition = define('lamb', {
 export interface Lamb extends RuleOf<typeof definition> {}
 
 /**
- * LAMB (You et al., 2020, algorithm 2): Adam's direction u = m̂/(√v̂ + ε) + λ·θ, scaled per tensor by the ratio of
- * norms ‖θ‖/‖u‖: θ ← θ − η·(‖θ‖/‖u‖)·u. LAMB's ratio is 1 if one of the norms is 0.
+ * LAMB (You et al., 2020, algorithm 2) scales Adam's direction u = m̂/(√v̂ + ε) + λ·θ per tensor by the ratio of norms
+ * ‖θ‖/‖u‖: θ ← θ − η·(‖θ‖/‖u‖)·u. LAMB's ratio is 1 if one of the norms is 0.
  *
  * The defaults are Optax's defaults. `lamb.timm` uses timm's defaults: λ is 0.01, and the ratio is 1 if λ is 0. timm
- * also clips the global norm to 1 before the step. The optimizer's option `clip: { norm: 1 }` clips the gradients in
- * the same way as timm.
+ * also clips the global norm to 1 before the step, like the optimizer's option `clip: { norm: 1 }`.
  *
  * State: m, v.
  * @throws OptionError if an option is unknown or out of its range

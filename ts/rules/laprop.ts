@@ -65,12 +65,12 @@ export const definition = defineDirection('laprop', {
 export interface LaProp extends RuleOf<typeof definition> {}
 
 /**
- * LaProp (Ziyin, Wang and Ueda, 2020, algorithm 1): normalizes the gradient before averaging it, m ← β₁·m +
- * η(1−β₁)·g/(√v̂ + ε), θ ← (1 − η·λ)·(θ − m·η/η̄). The average η̄ of η has the same decay rate as m. If η is constant,
- * the factor η/η̄ is Adam's bias correction.
+ * LaProp (Ziyin, Wang and Ueda, 2020, algorithm 1) averages normalized gradients: m ← β₁·m + η(1−β₁)·g/(√v̂ + ε), θ ←
+ * (1 − η·λ)·(θ − m·η/η̄). The average η̄ of η has the same decay rate as m. If η is constant, the factor η/η̄ is Adam's
+ * bias correction.
  *
- * The defaults are the defaults of the authors and of timm. If η is exactly 0, the implementations of the authors and
- * of timm change θ by m, but antigrad does not change θ. In the authors' code, λ is not multiplied by η.
+ * The defaults are the defaults of the authors and of timm. If η is exactly 0, θ stays unchanged; the implementations
+ * of the authors and timm change θ by m. In the authors' code, λ is not multiplied by η.
  *
  * State: m, v. @throws OptionError if an option is unknown or out of its range
  */

@@ -31,15 +31,15 @@ const LarsNesterovLoop = twice<typeof LarsNesterovKernel>(
 
 /**
  * undampened is 1 − dampening, and 1 at t = 1. g includes λ·θ, and the coefficient for λ is 0. With `denominator:
- * 'sum'` g does not include λ·θ. ratio = (τ·√Σθ²)/(√Σg² + ε), with `'sum'` (τ·√Σθ²)/((√Σg² + λ·√Σθ²) + ε). rate =
- * η·ratio and the coefficient for η is 1; with `lrPlacement: 'outside'` rate = ratio.
+ * 'sum'`, g does not include λ·θ. ratio = (τ·√Σθ²)/(√Σg² + ε); with `'sum'`, ratio = (τ·√Σθ²)/((√Σg² + λ·√Σθ²) + ε).
+ * rate = η·ratio and the coefficient for η is 1; with `lrPlacement: 'outside'`, rate = ratio.
  */
 export const definition = define('lars', {
   options: {
     lr: 1e-3,
     /** factor μ ≥ 0 of the momentum; may be scheduled */
     momentum: scheduled(nonNegative, 0.9),
-    /** ≥ 0: each new step enters the momentum with the factor 1 − dampening */
+    /** ≥ 0: each new step is multiplied by 1 − dampening before it enters the momentum */
     dampening: nonNegative(0),
     /** Nesterov's momentum, θ ← θ − η·(u + μ·b) */
     nesterov: false,
@@ -47,7 +47,7 @@ export const definition = define('lars', {
     weightDecay: 0,
     /** factor τ ≥ 0 of the ratio of norms */
     trustCoefficient: nonNegative(1e-3),
-    /** added to the norm in the denominator of the ratio */
+    /** ε, which is added to the norm in the denominator of the ratio */
     eps: 0,
     /**
      * denominator of the ratio of norms: `'update'`, the default, is ‖g + λ·θ‖; `'sum'` is ‖g‖ + λ·‖θ‖, as in the paper
@@ -58,7 +58,7 @@ export const definition = define('lars', {
      * Optax; `'outside'` multiplies the momentum
      */
     lrPlacement: choice('inside', 'outside'),
-    /** scales the step by the ratio of norms even if λ is 0; with false, the ratio is 1 if λ is 0 */
+    /** scales the step by the ratio of norms even if λ is 0; false uses a ratio of 1 if λ is 0 */
     alwaysAdapt: true,
     /** limits the rate to at most η (LARC) */
     trustClip: false,
@@ -94,12 +94,13 @@ export const definition = define('lars', {
 export interface Lars extends RuleOf<typeof definition> {}
 
 /**
- * LARS (You, Gitman and Ginsburg, 2017): momentum that scales the gradient u = g + λ·θ of each tensor by r = τ·‖θ‖/‖u‖:
- * b ← μ·b + η·r·u, θ ← θ − b. r is 1 if one of the norms is 0. Biases and the scales of normalization layers are
- * usually excluded from weight decay and from the ratio: `groups: [{ ...noDecay(), rule: sgd(…) }]`.
+ * LARS (You, Gitman and Ginsburg, 2017) is momentum with a rate per tensor: the gradient u = g + λ·θ of each tensor is
+ * scaled by r = τ·‖θ‖/‖u‖, b ← μ·b + η·r·u, θ ← θ − b. The ratio r is 1 if one of the norms is 0. Biases and the scales
+ * of normalization layers are usually excluded from weight decay and from the ratio: `groups: [{ ...noDecay(), rule:
+ * sgd(…) }]`.
  *
  * The defaults are Optax's defaults. `lars.timm` uses timm's defaults: the denominator is the paper's sum of norms, η
- * is outside of the momentum, the momentum is 0, and the ratio is 1 if λ is 0.
+ * multiplies the momentum, μ is 0, and the ratio is 1 if λ is 0.
  *
  * State: b.
  * @throws OptionError if an option is unknown or out of its range

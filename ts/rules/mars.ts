@@ -57,7 +57,7 @@ const MarsLionLoop = twice<typeof MarsLionKernel>(
  */
 export const definition = define('mars', {
   options: {
-    /** rule that uses the corrected gradient c: `'adamw'`, the default, or `'lion'`, which uses the sign of m */
+    /** rule that uses the corrected gradient c: `'adamw'`, the default, or `'lion'`, whose step is η·sign(m) */
     form: choice('adamw', 'lion'),
     lr: 3e-3,
     /** decay rate of the first moment m */
@@ -114,12 +114,14 @@ export const definition = define('mars', {
 export interface Mars extends RuleOf<typeof definition> {}
 
 /**
- * MARS (Yuan et al., 2024, algorithms 2 and 3): reduces the variance of the gradient by adding its change, c = g +
- * γ·β₁/(1−β₁)·(g − gₜ₋₁), and c = g at first. Each tensor's c is divided by max(1, ‖c‖). AdamW then uses c as its
- * gradient; with `form: 'lion'` the update is m ← β₁·m + (1−β₁)·c, θ ← (1 − η·λ)·θ − η·sign(m).
+ * MARS (Yuan et al., 2024, algorithms 2 and 3) reduces the variance of the gradient by adding the change of the
+ * gradient: c = g + γ·β₁/(1−β₁)·(g − gₜ₋₁), and c = g at the first update. Each tensor's c is divided by max(1, ‖c‖).
+ * AdamW then uses c as the gradient. With `form: 'lion'`, the update is m ← β₁·m + (1−β₁)·c, θ ← (1 − η·λ)·θ −
+ * η·sign(m).
  *
- * gₜ₋₁ is the gradient of the previous batch (MARS-approx). The authors apply MARS to matrices only, and AdamW to all
- * other tensors: use `groups` for this. The defaults are the authors' defaults; `mars.timm` uses timm's β₁ of 0.9.
+ * gₜ₋₁ is the gradient of the previous batch (MARS-approx). The authors apply MARS only to matrices, and AdamW to all
+ * other tensors; `groups` can assign the two rules. The defaults are the authors' defaults. `mars.timm` uses timm's β₁
+ * of 0.9.
  *
  * State: previous, m, and with `form: 'adamw'` v.
  * @throws OptionError if an option is unknown or out of its range

@@ -1,4 +1,4 @@
-/** Code that rules with moments share: running products of β₁ and β₂, and the bias corrections that use them. */
+/** Code that rules with moments share: running products of β₁ and β₂, and bias corrections. */
 
 import { AmsGradKernel } from '../arena/manifest.js'
 import type { CounterOf } from './define.js'
@@ -8,7 +8,7 @@ export interface Betas {
   readonly beta2: number
 }
 
-/** The products ∏β₁ and ∏β₂ so far. The products of β₁ and β₂ stay correct if a β changes during the run. */
+/** The products ∏β₁ and ∏β₂ so far. The products stay correct if β₁ or β₂ changes during the run. */
 export const products = { product1: 1, product2: 1 }
 
 /** Multiplies the products in the counter by β₁ and β₂ of the next update. */
@@ -54,7 +54,7 @@ export function correctBias(
   row[positions.c2] = 1 / Math.sqrt(1 - product2)
 }
 
-/** Writes c₁ and c₂ as in `correctBias`, and h = 1 with AMSGrad. */
+/** Writes c₁ and c₂ like `correctBias`; with AMSGrad also h = 1. */
 export function correctAmsgrad(
   rule: { readonly lr: number; readonly amsgrad: boolean },
   clock: CounterOf<typeof products>,

@@ -34,7 +34,7 @@ export const definition = defineDirection('momentum', {
 export interface Momentum extends RuleOf<typeof definition> {}
 
 /**
- * Momentum, also called the heavy ball (Polyak, 1964, in the form of Sutskever et al., 2013, equations 1 and 2), with
+ * Momentum, also called the heavy ball (Polyak, 1964), in the form of Sutskever et al. (2013, equations 1 and 2), with
  * the learning rate inside the velocity: v ← α·v − η·g, θ ← θ + v. (PyTorch's form is `sgd({ momentum })`.)
  *
  * State: v. @throws OptionError if an option is unknown or out of its range

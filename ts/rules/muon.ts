@@ -16,8 +16,7 @@ import { preset, type RuleOf, rule } from './rule.js'
 type Triples = readonly (readonly [a: number, b: number, c: number])[]
 
 /**
- * Maximum number of triples in a row of coefficients. The last triple of coefficients is used for all further
- * iterations.
+ * Maximum number of triples in a row of coefficients. All further iterations use the last triple.
  */
 const TRIPLES = 8
 
@@ -69,8 +68,8 @@ const squares = ([rows, columns]: Matrix) => {
 }
 
 /**
- * X = u/max(√Σu², ε), transposed if it has more rows than columns. Each iteration computes P = X·Xᵀ, Q = c·(P·P) + b·P,
- * X' = Q·X + a·X, each sum with k ascending. Finally u = X.
+ * X = u/max(√Σu², ε), transposed if u has more rows than columns. Each iteration computes P = X·Xᵀ, Q = c·(P·P) + b·P,
+ * X' = Q·X + a·X, each sum with k ascending. After the last iteration, u = X.
  */
 const NewtonSchulzLoop = twice(
   (f): MatrixLoopOf<typeof NewtonSchulzKernel, typeof squares> =>
@@ -81,7 +80,7 @@ const NewtonSchulzLoop = twice(
       const isRounded = row.bfloat16 !== 0
       const round = (x: number) => (isRounded ? toBfloat16(x) : x)
 
-      /** Computes C ← α·A·B + β·D, or A·B if there is no D. Each element of C is one sum, with k ascending. */
+      /** Computes C ← α·A·B + β·D, or C ← A·B without D. Each element of C is one sum, with k ascending. */
       const multiply = (
         a: FloatArray,
         b: FloatArray,
@@ -158,15 +157,15 @@ function otherRule(value: object): Option<object> {
 }
 
 /**
- * nesterov = 1−μ, or 0 without `nesterov`. a, b and c depend on the iteration. d = 1 − η·λ, rate = η·s, where `scale`
- * determines s.
+ * nesterov = 1−μ, or 0 without `nesterov`. The coefficients a, b and c depend on the iteration. d = 1 − η·λ, rate =
+ * η·s, where `scale` determines s.
  */
 export const definition = define('muon', {
   options: {
     lr: 1e-3,
     /** decay rate μ in [0, 1) of the momentum; may be scheduled */
     momentum: scheduled(fraction, 0.95),
-    /** Nesterov's momentum: the direction is μ·b + (1−μ)·g and not b */
+    /** Nesterov's momentum: the direction is μ·b + (1−μ)·g instead of b */
     nesterov: true,
     /** decoupled: η·λ·θ is subtracted from the parameters */
     weightDecay: 0.1,
@@ -174,8 +173,8 @@ export const definition = define('muon', {
     nsSteps: integerBetween(1, 100, 5),
     /**
      * a, b and c of X ← a·X + (b·P + c·P·P)·X: `'original'` (Jordan), `'quintic'` (Dion's five triples),
-     * `'polarExpress'` (Amsel et al., 2025), or an array of up to eight triples, one per iteration; the last triple is
-     * used for all further iterations
+     * `'polarExpress'` (Amsel et al., 2025), or an array of up to eight triples, one per iteration; all further
+     * iterations use the last triple
      */
     coefficients: coefficients(),
     /**
@@ -187,9 +186,12 @@ export const definition = define('muon', {
      * lower bound of the norm by which the matrix is divided; if the divisor is exactly 0, the quotient is 0
      */
     eps: 1e-7,
-    /** precision of X: `'parameters'`, the default, or `'bfloat16'`, which is slower and rounds where PyTorch rounds */
+    /**
+     * precision of X: `'parameters'`, the default, is the precision of the parameters; `'bfloat16'` is slower and
+     * rounds like PyTorch
+     */
     precision: choice('parameters', 'bfloat16'),
-    /** rule for tensors that are not matrices, because they have no shape or fewer than two dimensions */
+    /** rule for tensors that are not matrices: tensors without a shape, or with fewer than two dimensions */
     fallback: otherRule(adamw()),
     maximize: false,
   },
@@ -234,14 +236,14 @@ export const definition = define('muon', {
 export interface Muon extends RuleOf<typeof definition> {}
 
 /**
- * Muon (Jordan, 2024): momentum b ← μ·b + (1−μ)·g, made orthogonal per matrix by the Newton-Schulz iteration
- * X ← a·X + (b·P + c·P·P)·X with P = X·Xᵀ. The step is θ ← (1 − η·λ)·θ − η·s·X.
+ * Muon (Jordan, 2024) makes the momentum b ← μ·b + (1−μ)·g of each matrix orthogonal by the Newton-Schulz iteration X ←
+ * a·X + (b·P + c·P·P)·X with P = X·Xᵀ. The step is θ ← (1 − η·λ)·θ − η·s·X.
  *
  * A tensor whose shape in `shapes` has at least two dimensions is a matrix. The rows of the matrix are the first
- * dimension, and its columns are the product of the other dimensions. Tensors that are not matrices use the rule
+ * dimension, and the columns are the product of all other dimensions. Tensors that are not matrices use the rule
  * `fallback`. `set(match, …)` changes the options of the fallback, and `report()` names the fallback. If `shapes`
- * contains none of the rule's tensors, as in `minimize`, a TensorError is thrown. Embeddings and the last layer usually
- * also get another rule: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
+ * contains no tensor of the rule, as in `minimize`, a TensorError is thrown. Embeddings and the last layer usually get
+ * another rule: `groups: [{ match: ['embed', 'head'], rule: adamw() }]`.
  *
  * The defaults are PyTorch's defaults, except for `precision`. `muon.torch` also uses PyTorch's precision.
  * `muon.kellerJordan`, `muon.timm` and `muon.keras` use the defaults of Jordan's code, of timm and of Keras.

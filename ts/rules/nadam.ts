@@ -81,8 +81,8 @@ export const definition = defineDirection('nadam', {
 export interface NAdam extends RuleOf<typeof definition> {}
 
 /**
- * NAdam (Dozat, 2016), Adam with Nesterov's momentum, as in `torch.optim.NAdam`: with μₜ = β₁·(1 − ½·0.96^(t·ψ)), θ ← θ
- * − η·m̂/(√v̂ + ε), where m̂ = (1−μₜ)·g/(1−∏μ) + μₜ₊₁·m/(1−μₜ₊₁·∏μ).
+ * NAdam (Dozat, 2016) is Adam with Nesterov's momentum, as in `torch.optim.NAdam`: μₜ = β₁·(1 − ½·0.96^(t·ψ)), θ ← θ −
+ * η·m̂/(√v̂ + ε), where m̂ = (1−μₜ)·g/(1−∏μ) + μₜ₊₁·m/(1−μₜ₊₁·∏μ).
  *
  * `nadam.optax` uses the form of Optax: μₜ = β₁, and decoupled weight decay. Optax's `nadamw` uses a λ of 1e-4.
  *

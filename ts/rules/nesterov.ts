@@ -17,7 +17,7 @@ export const NesterovLoop = twice<typeof NesterovKernel>(
     },
 )
 
-/** Computes no update, but only the point at which the shifted form needs the gradient. */
+/** Computes only the point at which the shifted form needs the gradient, without an update. */
 export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point }, { alpha }, from, to) => {
   for (let i = from; i < to; i++) {
     point[i] = f(theta[i] + f(alpha * v[i]))
@@ -25,7 +25,7 @@ export const PointLoop = twice<typeof PointKernel>((f) => (theta, _, { v, point 
 })
 
 /**
- * The coefficient ahead is 1 + α. The first equations define the reparametrized form, and the second equations define
+ * The coefficient `ahead` is 1 + α. The first equations define the reparametrized form, and the second equations define
  * the shifted form.
  */
 export const definition = define('nesterov', {
@@ -36,7 +36,7 @@ export const definition = define('nesterov', {
     /**
      * `'reparametrized'`, the default, evaluates the gradient at the parameters u: v' = α·v − η·∇F(u), u ← u − α·v +
      * (1+α)·v'. `'shifted'` evaluates the gradient at `optimizer.gradientPoint()`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v.
-     * Both forms of Nesterov's momentum visit the same points, with u = θ + α·v
+     * Both forms visit the same points, with u = θ + α·v
      */
     form: choice('reparametrized', 'shifted'),
     maximize: false,
@@ -59,7 +59,7 @@ export const definition = define('nesterov', {
 export interface Nesterov extends RuleOf<typeof definition> {}
 
 /**
- * Nesterov's momentum (Nesterov, 1983, in the form of Sutskever et al., 2013, equations 3 and 4), in terms of u = θ +
+ * Nesterov's momentum (Nesterov, 1983) in the form of Sutskever et al. (2013, equations 3 and 4), in terms of u = θ +
  * α·v: v' = α·v − η·∇F(u), u ← u − α·v + (1+α)·v'. With `form: 'shifted'`: v ← α·v − η·∇F(θ + α·v), θ ← θ + v.
  *
  * State: v; in the shifted form also the last `point`.

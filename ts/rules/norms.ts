@@ -1,24 +1,24 @@
 /**
- * Passes that compute norms of whole tensors, shared by several rules; the Rust counterpart is
+ * Passes that compute norms of whole tensors. Several rules share these passes. The Rust counterpart is
  * crates/kernels/src/rules/norms.rs.
  */
 
 import { kernel, twice } from '../arena/kernel.js'
 import { BothNormsKernel, GradientNormKernel, PreparedKernel, ScaledKernel } from '../arena/manifest.js'
 
-/** Stores the gradient after the pipeline has scaled, clipped and decayed it. */
+/** Stores the scaled, clipped and decayed gradient. */
 const PreparedLoop = twice<typeof PreparedKernel>(() => (_theta, g, _state, _row, from, to, _, direction) => {
   for (let i = from; i < to; i++) direction[i] = g[i]
 })
 
-/** Stores the gradient after the pipeline has scaled, clipped and decayed it, and sums θ² and g². */
+/** Stores the scaled, clipped and decayed gradient, and sums θ² and g². */
 const BothNormsLoop = twice<typeof BothNormsKernel>(
   () => (_theta, g, _state, _row, from, to, _, direction) => {
     for (let i = from; i < to; i++) direction[i] = g[i]
   },
 )
 
-/** Stores the gradient after the pipeline has scaled, clipped and decayed it, and sums g². */
+/** Stores the scaled, clipped and decayed gradient, and sums g². */
 const GradientNormLoop = twice<typeof GradientNormKernel>(
   () => (_theta, g, _state, _row, from, to, _, direction) => {
     for (let i = from; i < to; i++) direction[i] = g[i]

@@ -28,7 +28,7 @@ export const definition = define('novograd', {
     eps: 1e-6,
     /** λ·θ is added to the normalized gradient, before the momentum */
     weightDecay: 0,
-    /** m averages the normalized gradients with the factor 1−β₁; false adds all of g/(√v + ε) + λ·θ */
+    /** multiplies each normalized gradient g/(√v + ε) + λ·θ by 1−β₁ before adding it to m; false uses the factor 1 */
     gradAveraging: false,
     maximize: false,
   },
@@ -51,10 +51,10 @@ export const definition = define('novograd', {
 export interface NovoGrad extends RuleOf<typeof definition> {}
 
 /**
- * NovoGrad (Ginsburg et al., 2019): keeps one second moment per tensor, v ← β₂·v + (1−β₂)·‖g‖². The second moment
- * starts at the first ‖g‖² that is not 0. m ← β₁·m + g/(√v + ε) + λ·θ, θ ← θ − η·m.
+ * NovoGrad (Ginsburg et al., 2019) stores one second moment per tensor, v ← β₂·v + (1−β₂)·‖g‖². The second moment
+ * starts at the first ‖g‖² that is not 0. The update is m ← β₁·m + g/(√v + ε) + λ·θ, θ ← θ − η·m.
  *
- * The defaults are Optax's defaults; `novograd.timm` uses timm's defaults.
+ * The defaults are Optax's defaults. `novograd.timm` uses timm's defaults.
  *
  * State: m.
  * @throws OptionError if an option is unknown or out of its range

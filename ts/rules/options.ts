@@ -1,6 +1,6 @@
 /**
- * Options that many rules share. Each shared option is declared in this module, and a rule includes the option by name
- * with its own default.
+ * Options that many rules share. Each shared option is declared in this module. A rule includes the option by name,
+ * with the rule's default.
  */
 
 import { createRecord, isObject } from '../core/untrusted-input.js'
@@ -20,12 +20,12 @@ const numbers = {
   eps: nonNegative,
   /** weight decay λ ≥ 0; may be scheduled */
   weightDecay: rate,
-  /** η_max ≥ 0; if it is above 0, the decay is (η²/η_max)·λ·θ instead of η·λ·θ (Defazio, 2025) */
+  /** η_max ≥ 0; if η_max > 0, the weight decay is (η²/η_max)·λ·θ instead of η·λ·θ (Defazio, 2025) */
   maxLr: nonNegative,
 }
 
 interface Flags {
-  /** subtracts η·λ·θ from the parameters, as AdamW does */
+  /** subtracts η·λ·θ from the parameters, as in AdamW */
   readonly decoupledWeightDecay: Option<boolean>
   /** skips the weight decay of elements that the step moves away from 0 (Chen et al., 2025) */
   readonly cautiousWeightDecay: Option<boolean>
@@ -34,19 +34,22 @@ interface Flags {
   /** maximizes the objective instead of minimizing it */
   readonly maximize: Option<boolean>
   /**
-   * drops the elements of the step whose sign disagrees with the gradient, and scales up the other elements (Liang et
+   * drops the elements of the step whose sign disagrees with the gradient, and enlarges all other elements (Liang et
    * al., 2024)
    */
   readonly cautious: Option<boolean>
-  /** takes the signs of the gradient and the absolute values of the step (Cao et al., 2024); excludes `cautious` */
+  /** replaces the signs of the step by the signs of the gradient (Cao et al., 2024); excludes `cautious` */
   readonly grams: Option<boolean>
 }
 
 type OptionMakers = typeof numbers
-/** Types of the shared options; editors show the comments on these options. */
+/** Types of the shared options. Editors show the comments on these options. */
 type SharedOptionTable = Flags & { readonly [K in keyof OptionMakers]: ReturnType<OptionMakers[K]> }
 
-/** Options in the declaration of a rule: its own options with their kind, and shared options with their default. */
+/**
+ * Options in the declaration of a rule: the rule's own options, each with a kind, and shared options, each with a
+ * default.
+ */
 export type RuleOptionTable<G> = {
   readonly [K in keyof G]: Option | (K extends keyof OptionMakers ? number : boolean)
 }

@@ -6,7 +6,7 @@ import { type CounterOf, define, maskedByEps, type SharedMember } from './define
 import { multiplyBetas, products } from './moments.js'
 import { preset, type RuleOf, rule } from './rule.js'
 
-/** The sums Σu and Σ|s| in the equations are taken over all tensors. */
+/** The sums Σu and Σ|s| in the equations include all tensors. */
 const ProdigyMomentsLoop = twice<typeof ProdigyMomentsKernel>(
   (f) =>
     (theta, g, { s, m, v, start }, { beta1, taken1, beta2, taken2, beta3, pull }, from, to, _, direction) => {
@@ -29,7 +29,7 @@ const ProdigyLoop = twice<typeof ProdigyKernel>(
     },
 )
 
-/** The estimate d, the largest estimate so far, and N; all are 0 before the first update. */
+/** The estimate d, the largest estimate so far, and N; all three are 0 before the first update. */
 const shared = { d: 0, dMax: 0, numerator: 0 }
 const clock = { ...products, ...shared }
 type ProdigyCounter = CounterOf<typeof clock>
@@ -46,7 +46,7 @@ interface ProdigyOptions {
   readonly useBiasCorrection: boolean
 }
 
-/** γ = d·η, multiplied by Adam's bias correction with `useBiasCorrection`. */
+/** γ = d·η. With `useBiasCorrection`, γ is multiplied by Adam's bias correction. */
 function effectiveRate(
   { lr, useBiasCorrection }: ProdigyOptions,
   { d, product1, product2 }: ProdigyCounter,
@@ -76,7 +76,7 @@ function estimate(rule: ProdigyOptions, members: readonly SharedMember<typeof cl
     // Without momentum, m is d·g with the new d.
     row[ProdigyKernel.row.rate] = rates[k] * (beta1 === 0 ? next / d : 1)
     row[ProdigyKernel.row.eps] = next * eps
-    // +0 instead of −0: adding −0·θ would turn a θ of −0 into +0.
+    // The value is +0 instead of −0, because adding −0·θ would change a θ of −0 to +0.
     row[ProdigyKernel.row.shrink] = 0 - weightDecay * rates[k]
   })
   for (const { clock } of members) Object.assign(clock, { d: next, dMax: nextMax, numerator: nextNumerator })
@@ -89,7 +89,7 @@ function estimate(rule: ProdigyOptions, members: readonly SharedMember<typeof cl
  */
 export const definition = define('prodigy', {
   options: {
-    /** factor of the estimated step size d: keep 1, or pass a schedule */
+    /** factor of the estimated step size d; keep 1 or pass a schedule */
     lr: 1,
     /** decay rate of the first moment m */
     beta1: 0.9,
@@ -101,13 +101,13 @@ export const definition = define('prodigy', {
     eps: 1e-8,
     /** decoupled: γ·λ·θ is subtracted from the parameters */
     weightDecay: 0,
-    /** initial value d₀ > 0 of d; must be less than the distance to the solution */
+    /** initial value d₀ > 0 of d, which must be less than the distance to the solution */
     d0: positive(1e-6),
-    /** factor > 0 of the estimate of d: try 0.5 or 2 before you tune any other option */
+    /** factor > 0 of the estimate of d; try 0.5 or 2 before you tune any other option */
     dCoef: positive(1),
     /** largest factor ≥ 1 by which d grows per update; unlimited by default */
     growthRate: atLeast(1, Number.MAX_VALUE),
-    /** multiplies the steps by √(1−β₂ᵗ)/(1−β₁ᵗ), as Adam does */
+    /** multiplies the steps by √(1−β₂ᵗ)/(1−β₁ᵗ), as in Adam */
     useBiasCorrection: false,
     /** omits η from the denominator of the estimate, for schedules with a warm-up */
     safeguardWarmup: false,
@@ -136,8 +136,8 @@ export const definition = define('prodigy', {
     row[ProdigyKernel.row.pull] = (d / d0) * (safeguardWarmup ? d : effectiveRate(rule, clock))
   },
   estimateShared(rule, members) {
-    // After `set` or a load, tensors of one rule may have different values of d, so each set of equal values is
-    // estimated separately.
+    // After `set` or `load`, tensors of one rule may have different values of d. Tensors with equal values share one
+    // estimate.
     const groups = groupBy(members, ({ clock: { d, dMax, numerator } }) =>
       [d || rule.d0, dMax || rule.d0, numerator].join(' '),
     )
@@ -152,14 +152,14 @@ export const definition = define('prodigy', {
 export interface Prodigy extends RuleOf<typeof definition> {}
 
 /**
- * Prodigy (Mishchenko and Defazio, 2023, algorithm 4): Adam with an estimated learning rate γ = d·η. d is the largest
- * estimate N/D so far of the distance to the solution. N ← β₃·N + (d/d₀)·γ·⟨g, θ₀−θ⟩ and s ← β₃·s + (d/d₀)·γ·g, D =
- * Σ|s|, summed over **all tensors that use this rule with the same options**. m and v are Adam's moments of d·g, and θ
- * ← θ + θ·(−λγ) − γ·m/(√v + d·ε).
+ * Prodigy (Mishchenko and Defazio, 2023, algorithm 4) is Adam with an estimated learning rate γ = d·η. The factor d is
+ * the largest estimate N/D so far of the distance to the solution. N ← β₃·N + (d/d₀)·γ·⟨g, θ₀−θ⟩ and s ← β₃·s +
+ * (d/d₀)·γ·g, D = Σ|s|, summed over **all tensors that use this rule with the same options**. The moments m and v are
+ * Adam's moments of d·g, and θ ← θ + θ·(−λγ) − γ·m/(√v + d·ε).
  *
- * While D is 0 because all gradients have been 0, an update changes nothing, not even the number of updates. A tensor
- * without a gradient does not contribute to an update's sums. A tensor that is added later starts with the current d. A
- * NaN or infinity in one gradient enters d, and through d all tensors. The defaults are the authors' defaults;
+ * If all gradients have been 0, D is 0, and an update changes nothing, not even the number of updates. A tensor without
+ * a gradient does not contribute to an update's sums. A tensor that is added later starts with the current d. A NaN or
+ * infinity in one gradient affects d, and therefore all tensors. The defaults are the authors' defaults.
  * `prodigy.optax` uses Optax's defaults, including the bias correction.
  *
  * State: m, v, s, and `start`, the initial parameters θ₀. @throws OptionError if an option is unknown or out of its

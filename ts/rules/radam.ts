@@ -26,8 +26,8 @@ export const RAdamLoop = twice<typeof RAdamKernel>(
 )
 
 /**
- * The rectification rₜ; null if ρₜ is not above the threshold. With `reaches`, the rectification also applies if ρₜ
- * equals the threshold.
+ * The rectification rₜ; null if ρₜ is not above the threshold. If `reaches` is true, the rectification also applies if
+ * ρₜ equals the threshold.
  */
 export function rectification(
   { t, product2 }: CounterOf<typeof products>,
@@ -54,7 +54,7 @@ export const definition = defineDirection('radam', {
     lr: 1e-3,
     /** decay rate of the first moment m */
     beta1: 0.9,
-    /** decay rate of the second moment v; with 0.6 or less, steps are never rectified */
+    /** decay rate of the second moment v; at 0.6 or less, no step is rectified */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
@@ -63,7 +63,7 @@ export const definition = defineDirection('radam', {
     decoupledWeightDecay: false,
     ...decayOptions,
     /**
-     * threshold ≥ 4: steps are rectified if ρₜ is above the threshold; PyTorch and Optax use 5, and the paper uses 4
+     * threshold ≥ 4: a step is rectified if ρₜ is above the threshold; PyTorch and Optax use 5, and the paper uses 4
      */
     threshold: atLeast(4, 5),
     maximize: false,
@@ -77,7 +77,7 @@ export const definition = defineDirection('radam', {
     const bias1 = 1 - clock.product1
     const bias2 = 1 - clock.product2
     const r = rectification(clock, beta2, threshold, form === 'optax')
-    // PyTorch adds ε to √v, Optax to √v̂.
+    // PyTorch adds ε to √v, and Optax adds ε to √v̂.
     const uncorrected = r !== null && form === 'torch'
     row[RAdamKernel.row.c1] = (lr * (r ?? 1) * (uncorrected ? Math.sqrt(bias2) : 1)) / bias1
     row[RAdamKernel.row.c2] = uncorrected ? 1 : 1 / Math.sqrt(bias2)

@@ -6,7 +6,7 @@ import { readOptions } from '../options/read.js'
 import { type Definition, definitionNamed, importedDefinitions } from './define.js'
 import { type AnyRule, describeRuleOptions } from './rule.js'
 
-/** A rule, as the optimizer uses it. */
+/** A rule, as used by the optimizer. */
 export interface ResolvedRule {
   /** The validated, frozen rule without its delayed start. */
   readonly rule: AnyRule
@@ -15,18 +15,18 @@ export interface ResolvedRule {
   readonly delay: number
   readonly isDelayed: boolean
   /**
-   * Names of the options that a group sets and that the optimizer's options therefore do not override; null if a group
-   * sets the whole rule.
+   * Names of the options that a group sets. The optimizer's options do not override these options. The value is null if
+   * a group sets the whole rule.
    */
   readonly groupOptions: readonly string[] | null
-  /** Factor by which groups multiply the learning rate. */
+  /** Factor of the learning rate that groups set. */
   readonly lrScale: number
   /** Per-tensor clipping that a group sets; null if the optimizer's clipping applies. */
   readonly clip: TensorLimits | null
 }
 
 /**
- * Validates a rule that may not come from its function, for example a rule from JSON.
+ * Validates a rule, which may come from JSON instead of the rule's function.
  *
  * @throws OptionError if the value is not a rule, if the rule was not imported, or if an option is out of its range
  */
@@ -40,19 +40,21 @@ export function isMatrix(shape: readonly number[] | undefined): shape is readonl
   return (shape?.length as number) > 1
 }
 
-/** The rule for a tensor of this shape: the rule itself, or its fallback if it does not support the shape. */
+/**
+ * The rule for a tensor of this shape: the given rule, or the rule's fallback if the rule does not support the shape.
+ */
 export function selectForShape(resolved: ResolvedRule, shape: readonly number[] | undefined): ResolvedRule {
   const { definition, rule } = resolved
   const fallback = definition.fallback?.(rule as never, shape)
   if (fallback === undefined) return resolved
-  // The fallback is another form of the same rule.
+  // The fallback may be another form of the same rule.
   if ((fallback as AnyRule).name === rule.name) return { ...resolved, rule: fallback as AnyRule }
   const { delay, isDelayed } = resolved
   const other = resolve(fallback)
   return { ...other, ...(!other.isDelayed && { delay, isDelayed }), groupOptions: null }
 }
 
-/** Resolves a rule that must not be a delayed start itself. */
+/** Resolves a rule that must not have a delayed start. */
 export function resolveInner(given: unknown): ResolvedRule {
   const resolved = resolveRule('delayedStart: rule', given, false)
   const { name, wantsPoint } = resolved.definition
@@ -66,8 +68,8 @@ export function resolveInner(given: unknown): ResolvedRule {
 function resolveRule(what: string, given: unknown, mayBeDelayed: boolean): ResolvedRule {
   const expected = `a rule such as adam()${mayBeDelayed ? '' : ' without a delay'}`
   if (!isObject(given)) throw new OptionError(what, expected, given)
-  // A copy, so that each property is read once. (`const { name, ...rest }` would copy again, and took longer than the
-  // rest of this function.)
+  // The object is copied, so that each property is read once. (A second copy by `const { name, ...rest }` took longer
+  // than all other code of this function.)
   const options = ownProperties(given)
   const { name } = options
   delete options.name

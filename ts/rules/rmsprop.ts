@@ -66,15 +66,15 @@ export const RmsPropCenteredMomentumLoop = twice<typeof RmsPropCenteredMomentumK
 )
 
 /**
- * With `epsPlacement: 'inside'` inside = ε and outside = 0, with `'outside'` inside = 0 and outside = ε. With momentum,
- * `lrPlacement` decides whether the coefficient inner or the coefficient η equals η; the other coefficient is 1. In the
- * essay's form α = 0 at t = 1.
+ * With `epsPlacement: 'inside'`, inside = ε and outside = 0. With `'outside'`, inside = 0 and outside = ε. With
+ * momentum, `lrPlacement` decides whether the coefficient `inner` or the coefficient for η equals η; the other
+ * coefficient is 1. In the essay's form, α = 0 at t = 1.
  */
 export const definition = defineDirection('rmsprop', {
   options: {
     /**
      * `'torch'`, the default, starts v at 0; `'essay'` starts v at the square of the first gradient and has a default ε
-     * of 0, so that the first step is η·sign(g)
+     * of 0, so the first step is η·sign(g)
      */
     form: choice('torch', 'essay'),
     lr: 1e-2,
@@ -91,8 +91,8 @@ export const definition = defineDirection('rmsprop', {
     /** factor μ ≥ 0 of the momentum; may be scheduled */
     momentum: scheduled(nonNegative, 0),
     /**
-     * position of η with momentum:  `'outside'`, the default, multiplies b, as in PyTorch; `'inside'` multiplies
-     * the quotients that b sums
+     * position of η with momentum: `'outside'`, the default, multiplies b by η, as in PyTorch; `'inside'` multiplies
+     * the quotients in b by η
      */
     lrPlacement: choice('outside', 'inside'),
     maximize: false,
@@ -130,15 +130,15 @@ export const definition = defineDirection('rmsprop', {
 export interface RmsProp extends RuleOf<typeof definition> {}
 
 /**
- * RMSProp (Hinton, Coursera lecture 6e, 2012): v ← α·v + (1−α)·g², θ ← θ − η·g/(√v + ε). With momentum b ← μ·b + g/(√v
- * + ε) and θ ← θ − η·b, as in `torch.optim.RMSprop`. With `centered` (Graves, 2013) the root is taken of max(v − a², 0)
- * instead of v, and a ← α·a + (1−α)·g.
+ * RMSProp (Hinton, Coursera lecture 6e, 2012): v ← α·v + (1−α)·g², θ ← θ − η·g/(√v + ε). With momentum, b ← μ·b + g/(√v
+ * + ε) and θ ← θ − η·b, as in `torch.optim.RMSprop`. With `centered` (Graves, 2013), max(v − a², 0) replaces v under
+ * the root, and a ← α·a + (1−α)·g.
  *
  * `rmsprop.optax` uses the form and the defaults of Optax: √(v + ε) and b ← μ·b + η·g/√(v + ε), θ ← θ − b.
  * `rmsprop.tfjs` uses the form and the defaults of TensorFlow.js, except that TensorFlow.js subtracts ε in the centered
  * form.
  *
- * State: v, with `centered` also a, and with momentum also b.
+ * State: v; with `centered` also a, and with momentum also b.
  * @throws OptionError if an option is unknown or out of its range
  */
 export const rmsprop = Object.assign(rule<RmsProp>(definition), {

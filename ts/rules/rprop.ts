@@ -23,12 +23,12 @@ export const RpropLoop = twice<typeof RpropKernel>(
 )
 
 /**
- * The coefficients plus and minus are η⁺ and η⁻; least and most are the limits of h; first is η at t = 1, and 0
- * afterwards.
+ * The coefficients `plus` and `minus` are η⁺ and η⁻. The coefficients `least` and `most` are the limits of h. The
+ * coefficient `first` is η at t = 1, and 0 afterwards.
  */
 export const definition = defineDirection('rprop', {
   options: {
-    /** η ≥ 0, the size of a tensor's first step; only the first update of a tensor reads η */
+    /** η ≥ 0, the size of a tensor's first step; later steps do not use η */
     lr: nonNegative(1e-2),
     /** factor η⁻ in [0, 1) of the step size h if the gradient has changed its sign */
     etaMinus: fraction(0.5),
@@ -61,9 +61,9 @@ export interface Rprop extends RuleOf<typeof definition> {}
 
 /**
  * Rprop (Riedmiller and Braun, 1993) without weight-backtracking, as in `torch.optim.Rprop` and Optax, for gradients of
- * the full data set. Each element has its own step size h: θ ← θ − h·sign(g). h is multiplied by η⁺ if the gradient has
- * kept its sign. If the sign has changed, h is multiplied by η⁻ and the gradient counts as 0. h always stays between
- * minStep and maxStep.
+ * the full data set. Each element has a separate step size h: θ ← θ − h·sign(g). If the gradient has kept its sign, h
+ * is multiplied by η⁺. If the sign has changed, h is multiplied by η⁻ and the gradient counts as 0. The step size
+ * always stays between `minStep` and `maxStep`.
  *
  * State: `before`, the last gradient, and h. @throws OptionError if an option is unknown or out of its range
  */

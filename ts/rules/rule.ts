@@ -5,7 +5,7 @@ import type { ValuesOf } from '../options/kinds.js'
 import { overlay } from '../options/read.js'
 import type { Definition } from './define.js'
 
-/** A property that exists only in the type: the names of a rule's state. */
+/** A property that exists only in the type. The property contains the names of a rule's state arrays. */
 declare const state: unique symbol
 
 interface StateNames<Always extends string, Sometimes extends string> {
@@ -17,7 +17,7 @@ interface StateNames<Always extends string, Sometimes extends string> {
 type AnyState<K extends Kernel> =
   | K['state'][number]
   | (K extends { readonly lines: readonly (infer L extends string)[] } ? L : never)
-/** Names of the state arrays that every kernel uses. The intersection results from inference of function parameters. */
+/** Names of the state arrays that every kernel uses. TypeScript infers the intersection from function parameters. */
 type EveryState<K extends Kernel> = (K extends unknown ? (name: AnyState<K>) => void : never) extends (
   name: infer Name extends string,
 ) => void
@@ -34,7 +34,7 @@ export type RuleOf<D> =
     ? { readonly name: N } & ValuesOf<O> & { readonly [state]?: KernelStateNames<K[number]> }
     : never
 
-/** The options of a rule as users pass them, all of which are optional. */
+/** The options of a rule in the form that users pass. All options are optional. */
 export type Options<R> = {
   readonly [K in keyof R as K extends 'name' ? never : K & string]?: R[K] | undefined
 }
@@ -59,7 +59,7 @@ export type StateOf<R, T> =
         : { readonly [N in Always]: T } & { readonly [N in Sometimes]?: T }
       : unknown
 
-/** Any rule that is not delayed, for code that works with every rule. */
+/** Any rule without a delayed start, for code that works with every rule. */
 export type AnyRule = { readonly name: string } & Readonly<Record<string, unknown>>
 
 /** Returns the function that makes the descriptions of a rule. */
@@ -92,8 +92,8 @@ export function describeRuleOptions(definition: Definition, given: object, prese
 }
 
 /**
- * A copy of the rule in which some options are changed; undefined options keep their values. For speed the copy is not
- * frozen, so the copy must not reach users.
+ * A copy of the rule with some changed options. Undefined options keep their values. For speed, the copy is not frozen,
+ * so the copy must not reach users.
  *
  * @throws OptionError if an option is unknown or out of its range
  */

@@ -58,9 +58,9 @@ export interface ScheduleFreeAdamW extends RuleOf<typeof definition> {}
 
 /**
  * Schedule-Free AdamW (Defazio et al., 2024, algorithm 1): v ← β₂·v + (1−β₂)·g², z ← z − γ·(g/(√v̂ + ε) + λ·y) and x ←
- * (1−c)·x + c·z, with the gradient g at y = (1−β₁)·z + β₁·x. The parameters are the average x, which is the point to
- * evaluate and save. **Evaluate the gradient at `optimizer.gradientPoint()`**, which is y; a step without a call of
- * this method is an error. c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up, without bias correction.
+ * (1−c)·x + c·z, with the gradient g at y = (1−β₁)·z + β₁·x. The parameters are the average x, which is the result of
+ * the run. **Evaluate the gradient at `optimizer.gradientPoint()`**, which is y. A step without a call of this method
+ * throws an error. The weight is c = w/Σw with w = tʳ·γₘₐₓᵖ. After the warm-up, γ is η, without bias correction.
  *
  * State: z, which starts from the parameters, v, and the last `point`.
  * @throws OptionError if an option is unknown or out of its range

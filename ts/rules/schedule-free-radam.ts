@@ -12,7 +12,7 @@ interface Rates {
   readonly silentSgdPhase: boolean
 }
 
-/** The rate γ and the rectification r, which is null if the update is not rectified. */
+/** The rate γ, and the rectification r; r is null if the update is not rectified. */
 function computeRate(clock: CounterOf<typeof products>, { lr, beta2, silentSgdPhase }: Rates) {
   const r = rectification(clock, beta2)
   return { r, gamma: r === null ? (silentSgdPhase ? 0 : lr) : lr * r }
@@ -28,7 +28,7 @@ export const definition = define('scheduleFreeRAdam', {
     lr: 0.0025,
     /** weight of x in the gradient point y = (1−β₁)·z + β₁·x */
     beta1: 0.9,
-    /** decay rate of the second moment v; with 0.6 or less, steps are never rectified */
+    /** decay rate of the second moment v; at 0.6 or less, no step is rectified */
     beta2: 0.999,
     /** if the divisor is exactly 0, the quotient is 0 */
     eps: 1e-8,
@@ -39,8 +39,7 @@ export const definition = define('scheduleFreeRAdam', {
     /** exponent p ≥ 0 of the largest γ so far in the weights tʳ·γₘₐₓᵖ of the average */
     weightLrPower: nonNegative(2),
     /**
-     * keeps the parameters unchanged during the first updates, which are not rectified; with false, these updates are
-     * SGD steps
+     * keeps the parameters unchanged during the first updates, which are not rectified; false makes SGD steps instead
      */
     silentSgdPhase: true,
     maximize: false,
@@ -70,9 +69,9 @@ export interface ScheduleFreeRAdam extends RuleOf<typeof definition> {}
 
 /**
  * Schedule-Free RAdam (Defazio et al., 2024), from the authors' package: {@link scheduleFreeAdamW} with RAdam's
- * rectification as its warm-up. If ρₜ > 4, γ = η·rₜ (see {@link radam}). Otherwise the parameters keep their values,
- * or, without `silentSgdPhase`, g itself is the step. **Evaluate the gradient at `optimizer.gradientPoint()`**; a step
- * without a call of this method is an error.
+ * rectification as the warm-up. If ρₜ > 4, γ = η·rₜ (see {@link radam}). Otherwise the parameters keep their values or,
+ * without `silentSgdPhase`, the step is η·g. **Evaluate the gradient at `optimizer.gradientPoint()`**. A step without a
+ * call of this method throws an error.
  *
  * State: z, which starts from the parameters, v, and the last `point`.
  * @throws OptionError if an option is unknown or out of its range

@@ -45,9 +45,9 @@ export interface ScheduleFreeSgd extends RuleOf<typeof definition> {}
 
 /**
  * Schedule-Free SGD (Defazio et al., 2024): z ← z − γ·(g + λ·y) and x ← (1−c)·x + c·z, with the gradient g at y =
- * (1−β)·z + β·x. The parameters are the average x, which is the point to evaluate and save. **Evaluate the gradient at
- * `optimizer.gradientPoint()`**, which is y; a step without a call of this method is an error. Neither a schedule nor
- * the length of the run is needed: c = w/Σw with w = tʳ·γₘₐₓᵖ, and γ is η after the warm-up.
+ * (1−β)·z + β·x. The parameters are the average x, which is the result of the run. **Evaluate the gradient at
+ * `optimizer.gradientPoint()`**, which is y. A step without a call of this method throws an error. The rule needs
+ * neither a schedule nor the length of the run, because c = w/Σw with w = tʳ·γₘₐₓᵖ. After the warm-up, γ is η.
  *
  * State: z, which starts from the parameters, and the last `point`.
  * @throws OptionError if an option is unknown or out of its range

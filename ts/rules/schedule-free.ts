@@ -1,4 +1,4 @@
-/** Code that the Schedule-Free rules share; crates/kernels/src/rules/schedule_free.rs states the equations. */
+/** Code that the Schedule-Free rules share. crates/kernels/src/rules/schedule_free.rs states the equations. */
 
 import { kernel, twice } from '../arena/kernel.js'
 import {
@@ -121,7 +121,7 @@ interface AdaptiveOptions {
   readonly weightDecay: number
 }
 
-/** Writes the coefficients that are constant during a run, for a rule with v. */
+/** Writes the constant coefficients of a rule with the state v. */
 export function writeAdaptive({ beta1, beta2, eps, weightDecay }: AdaptiveOptions, row: Float64Array): void {
   row[ScheduleFreeAdamKernel.row.oneMinusBeta] = 1 - beta1
   row[ScheduleFreeAdamKernel.row.lambda] = weightDecay

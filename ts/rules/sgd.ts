@@ -35,14 +35,14 @@ export const definition = defineDirection('sgd', {
     lr: 1e-3,
     /** factor μ ≥ 0 of the momentum; may be scheduled */
     momentum: scheduled(nonNegative, 0),
-    /** dampening τ ≥ 0: each gradient after the first one enters b with the factor 1−τ */
+    /** dampening τ ≥ 0: each gradient after the first gradient is multiplied by 1−τ and added to b */
     dampening: nonNegative(0),
     /** λ·θ is added to the gradient, unless `decoupledWeightDecay` is true */
     weightDecay: 0,
     /** uses SGDW (Loshchilov and Hutter, 2019, algorithm 1), which subtracts η·λ·θ from the parameters */
     decoupledWeightDecay: false,
     ...decayOptions,
-    /** Nesterov's momentum, θ ← θ − η·(g + μ·b); requires a momentum > 0 and no dampening */
+    /** Nesterov's momentum, θ ← θ − η·(g + μ·b); requires `momentum` > 0 and no dampening */
     nesterov: false,
     maximize: false,
   },
@@ -80,12 +80,11 @@ export const definition = defineDirection('sgd', {
 export interface Sgd extends RuleOf<typeof definition> {}
 
 /**
- * SGD (Robbins and Monro, 1951) as `torch.optim.SGD` defines it: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first update b
- * ← g), θ ← θ − η·b, or with `nesterov` θ ← θ − η·(g + μ·b). With `decoupledWeightDecay` the rule is SGDW (Loshchilov and
- * Hutter, 2019, algorithm 1): θ ← (1 − η·λ)·θ replaces g ← g
- * + λ·θ.
+ * SGD (Robbins and Monro, 1951), as defined by `torch.optim.SGD`: g ← g + λ·θ, b ← μ·b + (1−τ)·g (at the first update b
+ * ← g), θ ← θ − η·b. With `nesterov`, θ ← θ − η·(g + μ·b). With `decoupledWeightDecay`, the rule is SGDW (Loshchilov
+ * and Hutter, 2019, algorithm 1): θ ← (1 − η·λ)·θ replaces g ← g + λ·θ.
  *
- * State: b, with momentum.
+ * State: b, if momentum is used.
  * @throws OptionError if an option is unknown or out of its range
  */
 export const sgd = rule<Sgd>(definition)

@@ -43,10 +43,10 @@ export const definition = defineDirection('signSgd', {
 export interface SignSgd extends RuleOf<typeof definition> {}
 
 /**
- * The sign of the gradient (signSGD: Bernstein et al., 2018, algorithm 1): θ ← θ − η·sign(g). With momentum the rule is
- * Signum (algorithm 2): m ← β·m + (1−β)·g, θ ← θ − η·sign(m). If g or m is 0, the parameter keeps its value.
+ * The sign of the gradient (signSGD: Bernstein et al., 2018, algorithm 1): θ ← θ − η·sign(g). With momentum, the rule
+ * is Signum (algorithm 2): m ← β·m + (1−β)·g, θ ← θ − η·sign(m). If g or m is 0, the parameter keeps its value.
  *
- * State: m, with momentum.
+ * State: m, if momentum is used.
  * @throws OptionError if an option is unknown or out of its range
  */
 export const signSgd = rule<SignSgd>(definition)

@@ -48,7 +48,7 @@ const covered =
 
 /** ν = min(rᵢ, cⱼ) + g·g; u = g/√(ν + ε); rᵢ' = maxⱼ ν; cⱼ' = maxᵢ ν. A NaN propagates through min and max. */
 const Sm3CoveredLoop = twice(covered)
-/** The kernels with `momentum` use the same equations. */
+/** The kernels with `momentum` compute the same equations. */
 const Sm3CoveredMomentumLoop = twice(covered)
 
 /** Without `factored`. */
@@ -91,7 +91,7 @@ export const definition = define('sm3', {
     eps: 1e-8,
     /** λ·θ is added to the gradient */
     weightDecay: 0,
-    /** whether matrices store only row maxima r and column maxima c; false stores v at full size for all tensors */
+    /** stores only row maxima r and column maxima c for matrices; false stores v at full size for all tensors */
     factored: true,
     maximize: false,
   },
@@ -124,7 +124,7 @@ export const definition = define('sm3', {
     if (momentum === 0) rate[i] = lr
   },
   l2: ({ weightDecay }) => weightDecay,
-  // The values under the root never decay, so subnormal numbers only arise in m.
+  // The values under the root never decay, so subnormal numbers occur only in m.
   flushes: ({ momentum, eps }, smallestNormal) => momentum > 0 && eps >= smallestNormal,
 })
 
@@ -132,13 +132,14 @@ export const definition = define('sm3', {
 export interface Sm3 extends RuleOf<typeof definition> {}
 
 /**
- * SM3-II (Anil, Gupta, Koren and Singer, 2019), Adagrad with little memory: stores only the largest ν of each row and
- * column of a matrix, ν = min(rᵢ, cⱼ) + g². u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ − η·m. A tensor with two or more
- * dimensions is a matrix: its rows are the first dimension, and its columns are the product of the other dimensions. A
- * vector, or a tensor without a shape in `shapes`, stores ν itself. The defaults are Optax's defaults. Optax stores one
- * number per index of each dimension, which for matrices is the same state.
+ * SM3-II (Anil, Gupta, Koren and Singer, 2019) is Adagrad with little memory. The rule stores only the largest ν of
+ * each row and column of a matrix, where ν = min(rᵢ, cⱼ) + g². The update is u = g/√(ν + ε), m ← β₁·m + (1−β₁)·u, θ ← θ
+ * − η·m. A tensor with two or more dimensions is a matrix. The rows of the matrix are the first dimension, and the
+ * columns are the product of all other dimensions. For a vector, or a tensor without a shape in `shapes`, all values of
+ * ν are stored. The defaults are Optax's defaults. Optax stores one number per index of each dimension. For matrices,
+ * Optax and antigrad store the same state.
  *
- * State: r and c, or v; with momentum also m.
+ * State: r and c, or v; if momentum is used, also m.
  * @throws OptionError if an option is unknown or out of its range
  */
 export const sm3 = rule<Sm3>(definition)

@@ -11,8 +11,8 @@ import type { AnyRule } from './rule.js'
 export type RuleNumbers = NumbersOf<OptionTable>
 
 /**
- * The frequently changing numbers have their own class, so that JavaScript engines store the numbers inside its
- * objects.
+ * Frequently changing numbers are properties of a separate class, so that JavaScript engines store the numbers inside
+ * the class's objects.
  */
 class ScheduledValues {
   [option: string]: unknown
@@ -45,8 +45,8 @@ export class RuleSchedule {
   }
 
   /**
-   * The rule at update t, counted from 0. Every call returns the same object, so the caller must read it before calling
-   * user code that may step this optimizer.
+   * The rule at update t, counted from 0. All calls return the same object. The caller must therefore read the object
+   * before calling user code that may step this optimizer.
    *
    * @throws OptionError if a schedule returns a value outside its option's range, and any exception of a user function.
    * After either exception, the values of the last successful call remain.
@@ -56,7 +56,7 @@ export class RuleSchedule {
     return this.#values as RuleNumbers
   }
 
-  /** Calls all functions before it writes any value, because the functions may call `at` themselves. */
+  /** All functions are called before any value is written, because the functions may call `at`. */
   #write(number: number, t: number): void {
     const { key, option, at } = this.#entries[number]
     const x = at(t)
@@ -69,7 +69,7 @@ export class RuleSchedule {
 const isValue = (value: unknown): boolean =>
   value === null || (typeof value !== 'object' && typeof value !== 'function')
 
-/** The schedules of a validated rule; null if the rule has no schedules and its options are its values. */
+/** The schedules of a validated rule; null if the rule has no schedules. */
 export function makeRuleSchedule({ options, schedulable }: Definition, rule: AnyRule): RuleSchedule | null {
   const keys = schedulable.filter((key) => !isValue(rule[key]))
   if (keys.length === 0) return null

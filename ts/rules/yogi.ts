@@ -52,8 +52,8 @@ export const definition = defineDirection('yogi', {
 export interface Yogi extends RuleOf<typeof definition> {}
 
 /**
- * Yogi (Zaheer et al., 2018, algorithm 2): AdamW with a second moment that changes by at most (1−β₂)·g² per update: v ←
- * v − (1−β₂)·sign(v − g²)·g². As in Optax, m and v start at 1e-6 and are bias-corrected like Adam's.
+ * Yogi (Zaheer et al., 2018, algorithm 2) is AdamW with a second moment that changes by at most (1−β₂)·g² per update: v
+ * ← v − (1−β₂)·sign(v − g²)·g². As in Optax, m and v start at 1e-6, with the same bias correction as in Adam.
  *
  * State: m, v. @throws OptionError if an option is unknown or out of its range
  */

@@ -31,8 +31,8 @@ const kind = declare(
 )
 
 /**
- * The product of several schedules at the same t, like PyTorch's `ChainedScheduler`. One of the schedules gives the
- * values, and the others are factors. Only the product of the schedules must be in the option's range.
+ * The product of several schedules at the same t, like PyTorch's `ChainedScheduler`. One schedule provides the values,
+ * and all other schedules are factors. Only the product must be in the option's range.
  *
  * @param schedules 1 to 100 numbers, schedules or functions
  * @throws OptionError if an element is not a number, a schedule or a function

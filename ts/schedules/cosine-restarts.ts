@@ -8,7 +8,7 @@ const kind = declare(
     value: level(),
     /** ≥ 1: length of the first cycle in updates; PyTorch's `T_0` */
     steps: integerAtLeast(1),
-    /** ≥ 1: length of each cycle relative to the cycle before; PyTorch's `T_mult` */
+    /** ≥ 1: ratio of the lengths of consecutive cycles; PyTorch's `T_mult` */
     factor: integerAtLeast(1, 1),
     /** value at the end of each cycle */
     endValue: level(0),

@@ -9,7 +9,7 @@ const kind = declare(
     value: level(),
     /** ≥ 1: number of updates until the value is `endValue` */
     steps: integerAtLeast(1),
-    /** final value, or the turning point if `periodic`: PyTorch's `eta_min`, value·alpha in Optax */
+    /** final value, or the lower turning point if `periodic` is true; `eta_min` in PyTorch, value·alpha in Optax */
     endValue: level(0),
     /** ≥ 0: exponent of the half cosine */
     exponent: nonNegative(1),
@@ -38,8 +38,8 @@ declare module './schedule.js' {
 }
 
 /**
- * endValue + (value − endValue)·(½·(1 + cos(π·t/steps)))^exponent (Loshchilov and Hutter, 2017): Optax's
- * `cosine_decay_schedule`, and with `periodic` PyTorch's `CosineAnnealingLR`.
+ * endValue + (value − endValue)·(½·(1 + cos(π·t/steps)))^exponent (Loshchilov and Hutter, 2017): like Optax's
+ * `cosine_decay_schedule`; if `periodic` is true, like PyTorch's `CosineAnnealingLR`.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

@@ -19,7 +19,7 @@ const kind = declare(
      * by γᵗ with `'expRange'`
      */
     mode: choice('triangular', 'triangular2', 'expRange'),
-    /** factor γ ≥ 0, used with `'expRange'` */
+    /** factor γ ≥ 0, used only with `'expRange'` */
     gamma: nonNegative(1),
   },
   {
@@ -31,7 +31,7 @@ const kind = declare(
         const share = rest <= stepSizeUp ? rest / stepSizeUp : (length - rest) / down
         const height =
           mode === 'triangular2' ? pow(0.5, Math.floor(t / length)) : mode === 'expRange' ? pow(gamma, t) : 1
-        // An infinite height times 0 would be NaN.
+        // The product of an infinite height and 0 would be NaN.
         if (share === 0) return value
         if (height > 1) return value + (maxValue - value) * share * height
         return between(value, maxValue, share * height)
@@ -52,8 +52,8 @@ declare module './schedule.js' {
 }
 
 /**
- * Linear cycles between `value` and `maxValue` (Smith, 2017), like PyTorch's `CyclicLR`. The schedule does not cycle
- * the momentum, unlike PyTorch's default; pass a separate schedule for the momentum.
+ * Linear cycles between `value` and `maxValue` (Smith, 2017), like PyTorch's `CyclicLR`. Unlike PyTorch's default, the
+ * schedule does not cycle the momentum. Pass a separate schedule for the momentum.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

@@ -14,7 +14,7 @@ const kind = declare(
     begin: integerAtLeast(0, 0),
     /** rounds the exponent down to an integer */
     staircase: flag(false),
-    /** bound of the value: a lower bound if γ < 1, otherwise an upper bound; null sets no bound */
+    /** lower bound of the value if γ < 1, otherwise upper bound of the value; null sets no bound */
     endValue: nullable(level()),
   },
   {
@@ -41,8 +41,8 @@ declare module './schedule.js' {
 }
 
 /**
- * value·γ^(t/steps), like Optax's `exponential_decay`; with `steps: 1` like PyTorch's `ExponentialLR`. `endValue` does
- * not limit the initial value.
+ * value·γ^(t/steps), like Optax's `exponential_decay`. With `steps: 1`, the schedule equals PyTorch's `ExponentialLR`.
+ * `endValue` does not limit the initial value.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

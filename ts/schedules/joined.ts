@@ -32,7 +32,7 @@ const kind = declare(
       const last = boundaries.at(-1) ?? 0
       return last + findConstantStart(schedules[schedules.length - 1])
     },
-    /** The warm-up of one schedule continues in the next schedule if it lasts until the next schedule begins. */
+    /** A warm-up that lasts until the next schedule begins continues in the next schedule. */
     warmupSteps({ schedules, boundaries }) {
       let steps = 0
       for (let k = 0; k < schedules.length; k++) {
@@ -44,20 +44,19 @@ const kind = declare(
     },
     check({ schedules, boundaries }, what) {
       if (boundaries.length === schedules.length - 1) return
-      const expected = `one for each of the ${schedules.length} schedules but the first`
+      const expected = `one boundary for each of the ${schedules.length} schedules except the first`
       throw new OptionError(`${what}: boundaries`, expected, boundaries)
     },
   },
 )
 
 /**
- * Several schedules that follow one another. Each schedule after the first one begins at its element of `boundaries`,
- * and each schedule counts t from 0. Optax calls this schedule `join_schedules`, and PyTorch `SequentialLR` with
- * `milestones`.
+ * Several consecutive schedules. Each schedule after the first schedule begins at an element of `boundaries`, and
+ * counts t from 0. The schedule is called `join_schedules` in Optax, and `SequentialLR` (with `milestones`) in PyTorch.
  *
  * @param schedules 1 to 100 numbers, schedules or functions
  * @throws OptionError if an element is not a number, a schedule or a function. OptionError also if `boundaries` are not
- * strictly ascending integers ≥ 1, one fewer than the schedules
+ * strictly ascending integers ≥ 1, or if their count is not one less than the count of schedules
  */
 export const joined: (schedules: readonly Scheduled[], options: Pick<Joined, 'boundaries'>) => Joined =
   schedule(kind)

@@ -31,14 +31,15 @@ import {
  * may still be nested.
  */
 export interface ScheduleField<T = unknown, D extends T | undefined = T | undefined> extends Option<T, D> {
-  // Methods, whose parameters TypeScript checks less strictly, so that tables may contain fields of any type.
+  // The functions are declared as methods, because TypeScript checks the parameters of methods less strictly. Tables
+  // may therefore contain fields of any type.
   /**
    * The value of the field after the whole schedule is multiplied by a factor. The function is absent if the factor
    * does not affect the field.
    */
   scaled?(value: T, factor: number): T
   /**
-   * For a field that contains schedules, returns the schedules after they have observed a metric. Returns the unchanged
+   * For a field that contains schedules, returns the schedules after the observation of a metric. Returns the unchanged
    * value if no schedule accepts metrics.
    */
   observed?(value: T, metric: number): T
@@ -53,7 +54,7 @@ export interface ScheduleBehavior<F> {
   constantFrom(schedule: ValuesOf<F>): number
   /** Number of updates at the beginning of the schedule during which the value rises; 0 by default. */
   warmupSteps?(schedule: ValuesOf<F>): number
-  /** The schedule after it has observed a metric. The function is present only for schedules that accept metrics. */
+  /** The schedule after the observation of a metric. The function is present only for schedules that accept metrics. */
   observed?(schedule: ValuesOf<F>, metric: number): ValuesOf<F>
   /** Checks combinations of fields and throws an OptionError. */
   check?(schedule: ValuesOf<F>, what: string): void
@@ -69,7 +70,7 @@ export interface DeclaredSchedule<N extends string, F> extends ScheduleKind {
 export type ScheduleOf<D> =
   D extends DeclaredSchedule<infer N, infer F> ? { readonly schedule: N } & ValuesOf<F> : never
 
-/** Registers a kind of schedule by its name. A kind of schedule is known only if its function is imported. */
+/** Registers a kind of schedule by its name. A kind is known only if its function is imported. */
 export function declare<const N extends string, F extends ScheduleFields>(
   name: N,
   fields: F,
@@ -110,8 +111,8 @@ export function declare<const N extends string, F extends ScheduleFields>(
 }
 
 /**
- * Returns the function that makes schedules of a kind: the first field is the first argument, and all further fields
- * are options.
+ * Returns the function that makes schedules of a kind. The first field is the first argument of the function, and all
+ * further fields are options.
  */
 export function schedule<S>({ name, fields, read }: DeclaredSchedule<string, ScheduleFields>) {
   const [first, ...others] = Object.keys(fields)
@@ -140,7 +141,7 @@ export function level<D extends number | undefined = undefined>(
     if (accepts(x)) return x as number
     throw new OptionError(what, expected, x)
   }
-  // The value may also be null.
+  // The value of the field may also be null.
   return { ...customOption(read, value), scaled: (x, factor) => x && x * factor }
 }
 
@@ -151,7 +152,7 @@ export function inner(): ScheduleField<Scheduled, undefined> {
 
 const MAX_SCHEDULES_IN_LIST = 10_000
 
-/** Reads each element of an array once; `expected` describes the elements in messages. */
+/** Reads each element of an array once. The argument `expected` describes the elements in messages. */
 function readList(
   what: string,
   given: unknown,

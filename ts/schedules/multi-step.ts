@@ -8,7 +8,7 @@ const kind = declare(
   {
     value: level(),
     /**
-     * ascending integers ≥ 0: updates at which the value is multiplied by γ; a repeated milestone multiplies repeatedly
+     * ascending integers ≥ 0: updates at which the value is multiplied by γ, once per occurrence of the milestone
      */
     milestones: updates(0, false),
     /** γ ≥ 0 */

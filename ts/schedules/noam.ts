@@ -31,8 +31,8 @@ declare module './schedule.js' {
 }
 
 /**
- * value·d^−½·min(n^−½, n·w^−1½) with n = t + 1 (Vaswani et al., 2017, section 5.3, where `value` is 1). n is the
- * paper's number of the update. The maximum value/√(d·w) occurs at n = w.
+ * value·d^−½·min(n^−½, n·w^−1½) with n = t + 1 (Vaswani et al., 2017, section 5.3, where `value` is 1). In the paper, n
+ * is the number of the update. The maximum, value/√(d·w), occurs at n = w.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

@@ -14,8 +14,8 @@ import { firstRise, pieces } from './shapes.js'
 const fields = {
   value: level(),
   /**
-   * ≥ 1: length of the cycle in updates, after which the value is constant. PyTorch's `total_steps`, Optax's
-   * `transition_steps`
+   * ≥ 1: length of the cycle in updates, after which the value is constant; `total_steps` in PyTorch,
+   * `transition_steps` in Optax
    */
   steps: integerAtLeast(1),
   /** in [0, 1]: fraction of the updates during which the value rises */
@@ -27,7 +27,7 @@ const fields = {
   /** > 0: the final value is the initial value divided by finalDivFactor */
   finalDivFactor: positive(1e4),
   /**
-   * only with `form: 'torch'`: the fall to the initial value takes as many updates as the rise, and a fall to the final
+   * only with `form: 'torch'`: the fall to the initial value takes as many updates as the rise; a fall to the final
    * value follows
    */
   threePhase: flag(false),
@@ -98,8 +98,8 @@ declare module './schedule.js' {
 
 /**
  * Rises from value/divFactor to `value` and falls to value/divFactor/finalDivFactor within `steps` updates (Smith and
- * Topin, 2018), like PyTorch's `OneCycleLR`. With `form: 'optax'` the schedule equals Optax's
- * `cosine_onecycle_schedule` or `linear_onecycle_schedule`. The schedule does not cycle the momentum; pass a separate
+ * Topin, 2018), like PyTorch's `OneCycleLR`. With `form: 'optax'`, the schedule equals Optax's
+ * `cosine_onecycle_schedule` or `linear_onecycle_schedule`. The schedule does not cycle the momentum. Pass a separate
  * schedule for the momentum.
  *
  * @throws OptionError if an option is missing, unknown or out of its range, or if a phase has no updates

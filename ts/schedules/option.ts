@@ -3,7 +3,7 @@
 import type { NumberOption, Option } from '../options/kinds.js'
 import { readSchedule, type Scheduled } from './schedule.js'
 
-/** The values of options at one update: numbers instead of schedules. */
+/** The values of options at one update, with numbers instead of schedules. */
 export type NumbersOf<O> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? (Scheduled extends T ? number : T) : never
 }

@@ -24,7 +24,7 @@ declare module './schedule.js' {
 
 /**
  * `value`, multiplied by an element of `scales` at each of `boundaries`, like Optax's `piecewise_constant_schedule`.
- * Optax takes one dictionary instead of the two arrays.
+ * Optax uses one dictionary instead of the two arrays.
  *
  * @throws OptionError if an option is missing, unknown or out of its range, or if the arrays differ in length
  */

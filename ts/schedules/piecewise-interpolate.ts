@@ -30,7 +30,7 @@ declare module './schedule.js' {
 }
 
 /**
- * Interpolates from `value` to scales[0]·value at boundaries[0], then to scales[1] times that value at boundaries[1],
+ * Interpolates from `value` to scales[0]·value at boundaries[0], then to scales[1]·scales[0]·value at boundaries[1],
  * and so on, like Optax's `piecewise_interpolate_schedule`.
  *
  * @throws OptionError if an option is missing, unknown or out of its range, or if the arrays differ in length

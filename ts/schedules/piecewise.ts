@@ -26,5 +26,9 @@ export function computeValues({ value, scales }: Piecewise): number[] {
 
 export function check({ boundaries, scales }: Piecewise, what: string): void {
   if (boundaries.length === scales.length) return
-  throw new OptionError(`${what}: scales`, `one for each of ${boundaries.length} boundaries`, scales)
+  throw new OptionError(
+    `${what}: scales`,
+    `one scale for each of the ${boundaries.length} boundaries`,
+    scales,
+  )
 }

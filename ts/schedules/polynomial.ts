@@ -37,7 +37,7 @@ declare module './schedule.js' {
 
 /**
  * endValue + (value − endValue)·(1 − t/steps)^power, like Optax's `polynomial_schedule`. PyTorch's `PolynomialLR` is
- * the same schedule with an `endValue` of 0; PyTorch's default for `steps` is 5.
+ * the same schedule with an `endValue` of 0 and a default of 5 for `steps`.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

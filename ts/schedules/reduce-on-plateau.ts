@@ -16,9 +16,9 @@ const fields = {
   value: level(),
   /** in [0, 1]: factor by which a reduction multiplies the value */
   factor: unitInterval(0.1),
-  /** ≥ 0: number of consecutive metrics without improvement after which there is still no reduction */
+  /** ≥ 0: maximum number of consecutive metrics without improvement that do not cause a reduction */
   patience: integerAtLeast(0, 10),
-  /** ≥ 0: minimum difference to the best metric that counts as an improvement */
+  /** ≥ 0: minimum difference from the best metric that counts as an improvement */
   threshold: nonNegative(1e-4),
   /** whether `threshold` is relative to the best metric or absolute */
   thresholdMode: choice('rel', 'abs'),
@@ -78,8 +78,8 @@ declare module './schedule.js' {
 
 /**
  * A value that {@link observeMetric} multiplies by `factor` after more than `patience` consecutive metrics without
- * improvement: PyTorch's `ReduceLROnPlateau`. The fields `best`, `badCount` and `cooldownCounter` are the state of this
- * schedule. A saved rule contains the state of the schedule, and a loaded run continues with this state.
+ * improvement, like PyTorch's `ReduceLROnPlateau`. The fields `best`, `badCount` and `cooldownCounter` are the state of
+ * this schedule. A saved rule contains the state of the schedule, and a loaded run continues with this state.
  *
  * @throws OptionError if an option is unknown or out of its range, or if `minValue` is above the value
  * @example

@@ -1,6 +1,6 @@
 /**
- * Schedules as plain objects. Each kind of schedule has its own module in ts/schedules, and is known if its function is
- * imported.
+ * Schedules as plain objects. Each kind of schedule has a separate module in ts/schedules. A kind is known if its
+ * function is imported.
  */
 
 import { hintFor } from '#hints'
@@ -8,7 +8,7 @@ import { OptionError } from '../core/errors.js'
 import { isCount } from '../core/numbers.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
 
-/** Schedules by name. The module of each kind adds its own entry, so this module does not depend on any kind. */
+/** Schedules by name. The module of each kind adds an entry, so this module does not depend on any kind. */
 // biome-ignore lint/suspicious/noEmptyInterface: see above
 export interface Schedules {}
 
@@ -18,7 +18,7 @@ export type Schedule = Schedules[keyof Schedules]
 /** A number, a schedule, or a function of t. A rule with a function cannot be saved or sent to a worker. */
 export type Scheduled = number | Schedule | ((t: number) => number)
 
-/** A range of numbers, in words and as a test. */
+/** A range of numbers: a description in words, and a test. */
 export interface ScheduleRange {
   readonly expected: string
   readonly accepts: (value: unknown) => boolean
@@ -29,7 +29,7 @@ export interface ScheduleBudget {
   left: number
 }
 
-/** The functions of a schedule kind; `schedules/kind.ts` makes them. */
+/** The functions of a kind of schedules, made by `schedules/kind.ts`. */
 export interface ScheduleKind {
   /** Validates a copy without a prototype, and returns a frozen schedule. */
   read(
@@ -43,13 +43,13 @@ export interface ScheduleKind {
   warmupSteps(schedule: never): number
   scaled(schedule: never, factor: number): Schedule
   /**
-   * Returns the schedule after it has observed a metric. Returns the same object if no schedule in the object accepts
-   * metrics.
+   * Returns the schedule after the observation of a metric. Returns the same object if no schedule in the object
+   * accepts metrics.
    */
   observed(schedule: never, metric: number): Schedule
 }
 
-/** Kinds of schedules by name, for the imported functions. */
+/** Kinds of schedules whose functions are imported, by name. */
 export const kinds = new Map<string, ScheduleKind>()
 
 export const FINITE: ScheduleRange = { expected: 'a finite number', accepts: Number.isFinite }
@@ -63,7 +63,7 @@ const MAX_NESTED_SCHEDULES = 100
 export const budget = (): ScheduleBudget => ({ left: MAX_NESTED_SCHEDULES })
 
 /**
- * Reads a number, a schedule or a function; reads each property once and returns a frozen copy.
+ * Reads a number, a schedule or a function. Each property is read once, and the result is a frozen copy.
  *
  * @throws OptionError if the value or a nested value is not a schedule, if a schedule's function is not imported, or if
  * a number is out of the range
@@ -73,7 +73,7 @@ export function readSchedule(what: string, given: unknown, range: ScheduleRange,
   if (range.accepts(given)) return given as number
   if (!isSchedule(given)) throw new OptionError(what, range.expected + SCHEDULES, given)
   if (rest.left-- === 0)
-    throw new OptionError(what, `at most ${MAX_NESTED_SCHEDULES} schedules in one`, given)
+    throw new OptionError(what, `at most ${MAX_NESTED_SCHEDULES} nested schedules`, given)
   const copy: Readonly<Record<string, unknown>> = ownProperties(given)
   const kind = kinds.get(copy.schedule as string)
   if (kind === undefined) {
@@ -109,7 +109,7 @@ export function evaluateSchedule(schedule: Scheduled, t: number): number {
 }
 
 /**
- * Returns a new schedule, which has observed one more metric. Every nested schedule that accepts metrics, such as
+ * Returns a new schedule after the observation of one more metric. Every nested schedule that accepts metrics, such as
  * `reduceOnPlateau`, observes the metric.
  *
  * @param metric the quantity to monitor, such as the validation loss of an epoch. A metric that is not finite is never
@@ -127,7 +127,9 @@ export function observeMetric<S extends Scheduled>(schedule: S, metric: number):
   return after as S
 }
 
-/** Returns the schedule after it has observed a metric, or the same object if the schedule does not accept metrics. */
+/**
+ * Returns the schedule after the observation of a metric, or the same object if the schedule does not accept metrics.
+ */
 export function afterMetric(scheduled: Scheduled, metric: number): Scheduled {
   return isSchedule(scheduled) ? getKind(scheduled).observed(scheduled as never, metric) : scheduled
 }

@@ -6,8 +6,8 @@
 import { cos } from '../functions/trigonometric.js'
 
 /**
- * Interpolates from a to b for p from 0 to 1. Rounding never leads beyond b: a p below 1 reduces the difference b − a
- * by at least as much as rounding can have increased this difference.
+ * Interpolates from a to b for p from 0 to 1. The result is never beyond b. A p below 1 reduces the difference b − a by
+ * at least as much as rounding can have increased the difference.
  */
 export const between = (a: number, b: number, p: number): number => (p >= 1 ? b : a + (b - a) * p)
 
@@ -29,7 +29,9 @@ export function reached(list: readonly number[], t: number): number {
   return from
 }
 
-/** Interpolates linearly or by half cosines between consecutive values; `values[k]` is the value at `borders[k]`. */
+/**
+ * Interpolates linearly or by half cosines between consecutive values, where `values[k]` is the value at `borders[k]`.
+ */
 export function pieces(borders: readonly number[], values: readonly number[], isCosine: boolean) {
   const last = borders.length - 1
   return (t: number): number => {

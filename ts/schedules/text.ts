@@ -1,4 +1,4 @@
-/** Schedules in the notation of the command line and the page: JSON, or function calls as in a program. */
+/** Schedules in the notations of the command line and the page: JSON, or function calls as in a program. */
 
 import { hintFor } from '#hints'
 import { OptionError } from '../core/errors.js'

@@ -46,8 +46,8 @@ declare module './schedule.js' {
 
 /**
  * value·t/warmupSteps, then `value`, then a decay to `endValue` (WSD; Hu et al., 2024), like Hugging Face's
- * `get_wsd_schedule`, whose warm-up begins at the minimum. For a warm-up that does not begin at 0, wrap the schedule in
- * `warmup`.
+ * `get_wsd_schedule`. (Hugging Face's warm-up begins at the minimum.) For a warm-up that does not begin at 0, wrap the
+ * schedule in `warmup`.
  *
  * @throws OptionError if an option is missing, unknown or out of its range
  */

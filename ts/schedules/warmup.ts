@@ -6,8 +6,8 @@ interface WarmupOptions {
   /** ≥ 1: length of the warm-up in updates */
   readonly steps: number
   /**
-   * null: the value at update t (from 0) is value·(t+1)/steps; a number: the initial value, from + (value −
-   * from)·t/steps, like Optax's `linear_schedule`
+   * a number is the initial value: from + (value − from)·t/steps, like Optax's `linear_schedule`; null uses
+   * value·(t+1)/steps, where t counts from 0
    */
   readonly from: number | null
 }
@@ -46,13 +46,13 @@ function rising(reached: number, steps: number, from: number | null, t: number):
 }
 
 /**
- * A learning rate (or weight decay, or momentum) that rises linearly to `value` within `steps` updates. By default the
- * first update of the warm-up uses value/steps, and update number `steps` uses the full value. With `from: 0`, the
- * first update of the warm-up uses the value 0, as in Optax. (Goyal et al., 2017, section 2.2.)
+ * A learning rate (or weight decay, or momentum) that rises linearly to `value` within `steps` updates. By default, the
+ * first update uses value/steps, and update number `steps` uses the full value. With `from: 0`, the first update of the
+ * warm-up uses the value 0, as in Optax. (Goyal et al., 2017, section 2.2.)
  *
- * The argument `value` may be another schedule, whose t also advances during the warm-up.
+ * The argument `value` may be another schedule. The t of this schedule also advances during the warm-up.
  *
- * @throws OptionError if `steps` is not an integer ≥ 1 or `from` is not a finite number
+ * @throws OptionError if `steps` is not an integer ≥ 1, or if `from` is not a finite number
  */
 export const warmup: (
   value: Scheduled,

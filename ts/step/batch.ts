@@ -7,8 +7,8 @@ import { areFinite, gradientNorm } from './norms.js'
 import { makeStage, type Phase, type Progress } from './progress.js'
 
 /**
- * The phases that accumulate the gradients of a batch. These phases end the step, unless the batch is the last one of
- * an update. The list of phases is empty if each batch is an update.
+ * The phases that accumulate the gradients of a batch. The phases end the step, unless the batch is the last batch of
+ * an update. If each batch is an update, the list of phases is empty.
  */
 export function accumulateBatch({ model, around }: Progress): readonly Phase[] {
   const { batches } = around.accumulate

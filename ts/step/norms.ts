@@ -10,13 +10,13 @@ import type { Model } from '../model/model.js'
 import type { StepOptions } from '../model/options.js'
 import type { Phase, Progress } from './progress.js'
 
-/** Whether other clips need the norms that result from clipping by unit. */
+/** Whether other clips need the norms after clipping by unit. */
 export const clipsAfterUnits = ({ clips }: Model, { clip }: StepOptions): boolean =>
   clips || clip.norm < Infinity
 
 /**
  * Computes the gradient norm from the sums that the engine has stored. The phase ends the step if a gradient is not
- * finite and `onNonFinite` requires the end.
+ * finite and `onNonFinite` is not 'propagate'.
  */
 export const checkGradients: Phase = (progress) => {
   progress.norm = gradientNorm(progress) * progress.scale
@@ -34,16 +34,16 @@ export function gradientNorm(progress: Progress): number {
     sum += part.squares[place]
   }
   if (sum < Infinity) return Math.sqrt(sum)
-  // The square of a finite number may overflow, so the norm is computed again. The gradients are available now, but may
-  // be overwritten later.
+  // The norm is computed again, because the square of a finite number may overflow. At this point, the gradients are
+  // still available.
   const gradients = collectGradients(progress)
   progress.large = new Map(live.map((tensor, k) => [tensor, normOfArrays([gradients[k]])]))
   return normOfArrays(gradients)
 }
 
 /**
- * The gradients of a step, which are read from the caller's arrays if they are not in the arenas. Accumulation may have
- * changed the gradients in the arenas.
+ * The gradients of a step, which are read from the caller's arrays if the gradients are not in the arenas. Accumulation
+ * may have changed the gradients in the arenas.
  */
 function collectGradients(progress: Progress): FloatArray[] {
   const { outside, present, model } = progress

@@ -1,6 +1,6 @@
 /**
  * The phases of a step. A phase computes values on the main thread, and the engine runs stages between the phases. The
- * sequence of phases is the same if the engine runs at once, off the main thread, or in slices.
+ * sequence of phases is the same whether the engine runs at once, outside the main thread, or in slices.
  */
 
 import { NORM, UNITS } from '../arena/manifest.js'
@@ -19,7 +19,7 @@ export function makePhases(progress: Progress): readonly Phase[] {
   return [...accumulateBatch(progress), ...update(progress), ...postUpdatePhases(progress)]
 }
 
-/** The stages of a step without checks, which is possible if nothing has changed since the previous step. */
+/** The stages of a step without checks. Checks are unnecessary if nothing has changed since the previous step. */
 export interface FastPath {
   /** The gradient array in the arena, if the model is a single array whose gradients the engine reads there. */
   readonly only: FloatArray | null
@@ -27,8 +27,8 @@ export interface FastPath {
   readonly norm: Stage | null
   readonly first: Stage
   /**
-   * Phases between the first stage and `commit`, and phases after `commit`. This field is null if both lists of phases
-   * are empty, as in most models.
+   * Phases between the first stage and `commit`, and phases after `commit`; null if both lists are empty, as in most
+   * models.
    */
   readonly more: { readonly between: readonly Phase[]; readonly afterwards: readonly Phase[] } | null
 }
@@ -88,7 +88,8 @@ function unitPhases(model: Model, measuresAgain: boolean): readonly Phase[] {
   const units = makeStage(model.parts, UNITS)
   const again = makeStage(model.parts, NORM)
   const clipUnits: Phase = (progress) => {
-    // Clipping overwrites the gradients, which may lie in the user's memory, so they are copied first.
+    // Clipping overwrites the gradients. The gradients are copied first, because the gradients may lie in the user's
+    // memory.
     progress.takeIn()
     if (measuresAgain) progress.before = model.parts.map(({ squares }) => squares.slice())
     for (const { cohorts, tensors } of model.parts) cohorts.prepareUnits(progress.scale, tensors)
@@ -97,7 +98,7 @@ function unitPhases(model: Model, measuresAgain: boolean): readonly Phase[] {
   return measuresAgain ? [clipUnits, () => again] : [clipUnits]
 }
 
-/** Prepares the values that rules need between two of their stages. */
+/** Prepares the values that rules need between two stages. */
 function betweenStages(model: Model, stage: number): Phase {
   const next = makeStage(model.parts, stage + 1)
   return (progress) => {

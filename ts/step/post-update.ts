@@ -6,7 +6,7 @@ import { averageWeight } from '../model/averages.js'
 import type { AverageProgress, Partition, Tensor } from '../model/partition.js'
 import { makeStage, type Phase, type Progress } from './progress.js'
 
-/** Lookahead runs before averaging, so that the average is taken over the parameters that the user sees. */
+/** Lookahead runs before averaging, so that the average includes the parameters that the user sees. */
 export function postUpdatePhases({ model, around }: Progress): readonly Phase[] {
   const { average, lookahead } = around
   const phases: Phase[] = []
@@ -47,7 +47,7 @@ export function postUpdatePhases({ model, around }: Progress): readonly Phase[] 
 type AverageGroup = readonly [part: Partition, averaged: AverageProgress, tensors: ReadonlySet<Tensor> | null]
 
 /**
- * Groups the tensors of a partition by the progress of their averages; each group shares one progress object. The list
+ * Groups the tensors of a partition by the progress of their averages. Each group shares one progress object. The list
  * `tensors` is null if all tensors have the same progress.
  */
 function groupByAverage(part: Partition): readonly AverageGroup[] {

@@ -1,4 +1,4 @@
-/** The progress of an optimizer, and what its current or last step has found. */
+/** The progress of an optimizer, and the findings of the current or last step. */
 
 import { extensions } from '../extensions.js'
 import {
@@ -18,7 +18,7 @@ import type { Partition, Tensor } from '../model/partition.js'
 export interface Stage {
   readonly number: number
   readonly parts: readonly Partition[]
-  /** Whether the stage is a pass over all elements, and not only over the current segments. */
+  /** Whether the stage is a pass over all elements instead of the current segments. */
   readonly isPass: boolean
 }
 
@@ -29,14 +29,14 @@ export const makeStage = (parts: readonly Partition[], number: number, isPass = 
 })
 
 /**
- * Computes the values of the next stage and returns that stage; null if no stage is needed. Setting `reason` ends
- * the step without an update.
+ * Computes the values of the next stage and returns the next stage, or null if no stage is necessary. Setting `reason`
+ * ends the step without an update.
  */
 export type Phase = (progress: Progress) => Stage | null
 
 /**
- * Why a step updated nothing: no tensor had a gradient, the batch was not the last one of `accumulate`, or gradients
- * were not finite with `onNonFinite: 'skip'`.
+ * The reason why a step updated nothing: no tensor had a gradient, the batch was not the last batch of `accumulate`, or
+ * gradients were not finite with `onNonFinite: 'skip'`.
  */
 export type SkipReason = 'no gradient' | 'accumulating' | 'non-finite'
 
@@ -53,7 +53,7 @@ export class Progress {
   hasLooked = false
   /** The number of consecutive skipped steps. */
   skips = 0
-  /** Why the step updated nothing; null if the step made an update. */
+  /** The reason why the step updated nothing; null if the step made an update. */
   reason: SkipReason | null = null
   /** The gradients of the step, and the tensors that were unfrozen in the step, which may move or be frozen later. */
   present: StepGradients = NO_GRADIENTS
@@ -74,8 +74,8 @@ export class Progress {
   /** The names of tensors with non-finite gradients. */
   nonFinite = NO_LISTENER
   /**
-   * Preserves data that a pending file write still needs. The function is called before each change of the optimizer,
-   * and before each update, with the gradients of the update.
+   * Preserves data that a pending file write still needs. The function is called before each change of the optimizer.
+   * Before an update, the argument contains the gradients of the update.
    */
   declare keep?: (change: string | StepGradients) => void
 
@@ -89,7 +89,7 @@ export class Progress {
     this.present = present
     this.live = this.model.live
     this.reason = null
-    // Most steps leave no other findings.
+    // Most steps have no further findings.
     if (this.model.measures || this.isMeasured) this.forget()
   }
 

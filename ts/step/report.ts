@@ -8,7 +8,7 @@ import { compile, type Scheduled } from '../schedules/schedule.js'
 import type { Progress, SkipReason } from './progress.js'
 
 /**
- * A live report of the last call of `step` or `stepAsync`. The report's values are computed when they are read.
+ * A live report of the last call of `step` or `stepAsync`. A value of the report is computed when the value is read.
  */
 export class StepReport {
   readonly #step: Progress
@@ -42,14 +42,15 @@ export class StepReport {
   }
 
   /**
-   * The names of unfrozen tensors that were not updated, because they had no gradient or the whole step was skipped.
+   * The names of unfrozen tensors that were not updated, because a tensor had no gradient or the whole step was
+   * skipped.
    */
   get skipped(): readonly string[] {
     const updated = new Set(this.#step.reason === null ? this.#step.presentTensors() : [])
     return this.#step.live.filter((tensor) => !updated.has(tensor)).map(({ name }) => name)
   }
 
-  /** The names of tensors with non-finite gradients, if `onNonFinite` checks for them. */
+  /** The names of tensors with non-finite gradients, if `onNonFinite` requires a check. */
   get nonFinite(): readonly string[] {
     return this.#step.nonFinite
   }
@@ -60,32 +61,32 @@ export class StepReport {
   }
 
   /**
-   * The learning rate of the optimizer's own rule, even if no tensor uses the rule. The report contains the learning
-   * rate of the last update or, before any step, the learning rate of the first update. The learning rate is NaN if the
-   * rule has no learning rate. `report()` lists the learning rate of each tensor.
+   * The learning rate of the optimizer's rule at the last update, even if no tensor uses the rule. Before any step, the
+   * value is the learning rate of the first update. The value is NaN if the rule has no learning rate. `report()` lists
+   * the learning rate of each tensor.
    */
   get lr(): number {
     return getLearningRate(this.#step, this.#step.model.base) ?? NaN
   }
 }
 
-/** A tensor as the optimizer treats it. */
+/** The description of a tensor in the report. */
 export interface TensorReport {
   readonly name: string
-  /** The dimensions from `shapes`; null if they are unknown. */
+  /** The dimensions from `shapes`; null if the dimensions are unknown. */
   readonly shape: readonly number[] | null
   readonly length: number
   readonly rule: Rule
-  /** The number of updates that the tensor has had. */
+  /** The number of updates of the tensor. */
   readonly updates: number
   readonly frozen: boolean
-  /** Indices of the groups that matched the tensor when it was added. */
+  /** Indices of the groups that matched the tensor at its addition. */
   readonly groups: readonly number[]
   readonly engine: EngineName
   /**
    * The learning rate η of the tensor under the current options. For a schedule, the learning rate is the value at the
-   * last update, like PyTorch's `get_last_lr` before `scheduler.step()`; before any step, it is the value at the first
-   * update. The learning rate is null if the tensor is frozen or its rule has no learning rate.
+   * last update, like PyTorch's `get_last_lr` before `scheduler.step()`. Before any step, the learning rate is the
+   * value at the first update. The learning rate is null if the tensor is frozen or the rule has no learning rate.
    */
   readonly lr: number | null
 }
@@ -100,8 +101,9 @@ export interface OptimizerReport {
 }
 
 /**
- * The learning rate of a rule at the last update; null if the rule has no learning rate. A user's schedule function may
- * be called if its value is not cached: before the first update, and for rules without tensors.
+ * The learning rate of a rule at the last update; null if the rule has no learning rate. If the value of a schedule is
+ * not cached, a user's function may be called. Values are not cached before the first update, and for rules without
+ * tensors.
  */
 function getLearningRate({ updates }: Progress, { rule, numbers, evaluated }: RuleInUse): number | null {
   if (!Object.hasOwn(rule, 'lr')) return null

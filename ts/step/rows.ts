@@ -1,6 +1,6 @@
 /**
  * Sparse gradients, which are gradients of some rows of a tensor, such as an embedding. A sparse gradient updates only
- * its rows.
+ * the listed rows.
  */
 
 import { wasmModule as catalogue } from '#webassembly/catalogue'
@@ -52,9 +52,9 @@ interface RowParts {
 }
 
 /**
- * A sparse gradient, as {@link sparseRows} returns it: the gradients of some rows, in place of a complete gradient. A
- * structured clone of a sparse gradient is not a valid sparse gradient. To use a worker or process, send `{ indices,
- * values }` to it and call `sparseRows` there.
+ * A sparse gradient, made by {@link sparseRows}. A sparse gradient contains the gradients of some rows instead of all
+ * rows. A structured clone of a sparse gradient is not a valid sparse gradient. To use a sparse gradient in a worker,
+ * send `{ indices, values }` and call `sparseRows` in the worker.
  */
 export class SparseRows<T extends FloatArray = FloatArray> {
   readonly #indices: ArrayLike<number | bigint>
@@ -103,10 +103,10 @@ export type SparseRowsFor<R> =
 
 /**
  * A sparse gradient for {@link Optimizer.step}: `step({ embed: sparseRows(indices, values), body })`. Rows that are not
- * listed keep their values and state, and cost no time.
+ * listed keep their values and state, and take no time.
  *
  * A row that is listed several times receives one update with the sum of its gradients, added in the order of the list.
- * The arrays are not copied; the step reads them and validates `indices`.
+ * The arrays are not copied. The step reads the arrays and validates `indices`.
  *
  * @param indices row indices along the first dimension of a tensor whose shape is known
  * @param values the gradients of these rows in row-major order, in the optimizer's dtype
@@ -143,16 +143,16 @@ interface Reading {
   readonly rows: number
   readonly columns: number
   /**
-   * The number of listed rows, stored in the arena. No other code uses this number, so it is written before the list is
-   * validated.
+   * The number of listed rows, stored in the arena. This number is written before the list is validated, because no
+   * other code uses the number.
    */
   readonly listed: Uint32Array
-  /** The indices of the listed rows, and the index of the gradient of each row; both arrays have room for all rows. */
+  /** The indices of the listed rows, and the index of the gradient of each row. Both arrays have room for all rows. */
   readonly numbers: Uint32Array
   readonly places: Uint32Array
   /** The number of leading gradient indices that are 0, 1, 2, …; sorting a list resets this number. */
   inOrder: number
-  /** For each row, the number of the reading in which the row last occurred. */
+  /** The number of the last reading in which each row occurred. */
   readonly met: Uint32Array
   readings: number
 }
@@ -206,8 +206,8 @@ function read(given: unknown, number: number, model: Model): RowGradient | null 
     const kind = `a ${getTypeName(gradients[0])} of length ${length}`
     throw new TensorError(name, `values of ${count} rows of ${state.columns}: ${kind}`, values)
   }
-  // A list that contains repeated rows may be longer than the buffers. This buffer receives the sums of the values of
-  // repeated rows.
+  // A list with repeated rows may be longer than the buffers. This buffer receives the sums of the values of repeated
+  // rows.
   const numbers = count > state.rows ? new Uint32Array(count) : state.numbers
   if (isWords(indices)) numbers.set(indices)
   else for (let k = 0; k < count; k++) numbers[k] = toWord(indices[k])
@@ -225,7 +225,10 @@ function read(given: unknown, number: number, model: Model): RowGradient | null 
   return new RowGradient(given, listed)
 }
 
-/** Copies values that overlap another part of an arena and would be overwritten before they are read. */
+/**
+ * Copies values that overlap another part of an arena, because the step would overwrite such values before reading the
+ * values.
+ */
 function copyIfOverlapping(values: FloatArray, own: FloatArray, parts: ArenaBuffers): FloatArray {
   const buffer = readBuffer(values)
   return !isArenaBuffer(buffer, parts) || isInPlace(values, own) ? values : copyArray(values)
@@ -235,7 +238,8 @@ const isInPlace = (values: FloatArray, own: FloatArray): boolean =>
   readBuffer(values) === own.buffer && readByteOffset(values) === own.byteOffset
 
 /**
- * Reason why a tensor cannot have sparse gradients with its rule and clips; undefined if it can have sparse gradients.
+ * Reason why a tensor cannot have sparse gradients with its rule and clips; undefined if sparse gradients are
+ * supported.
  */
 function unsupportedReason(
   { definition, stages, flags, clip }: RuleInUse,
@@ -261,7 +265,7 @@ const MANY = 2
 const isWords = (indices: object): indices is ArrayLike<number> =>
   ArrayBuffer.isView(indices) && !getTypeName(indices)?.startsWith('Big')
 
-/** An index as a 32-bit word; an invalid row index if the index does not fit. */
+/** An index as a 32-bit word. An index that needs more bits becomes an invalid row index. */
 const toWord = (index: number | bigint): number =>
   index >= 0 && index <= 0xffff_ffff ? Number(index) : 0xffff_ffff
 
@@ -295,7 +299,7 @@ function findOrder(
 }
 
 /**
- * Validates row indices for callers that sort unsorted lists anyway, so that repeats do not matter. The function also
+ * Validates row indices for callers that sort all unsorted lists, so that repeats do not matter. The function also
  * counts the digits for the sort.
  */
 function countInOrder(
@@ -329,8 +333,8 @@ function list(count: number, state: Reading): void {
 }
 
 /**
- * Merges repeated rows: stores distinct rows in the order of their first occurrence, and adds each row's gradients in
- * list order, in the dtype.
+ * Merges repeated rows. Distinct rows are stored in the order of their first occurrence. The gradients of each row are
+ * added in list order, in the dtype.
  */
 export function addedByRow(
   { indices, count, values }: RowParts,
@@ -359,7 +363,10 @@ function merged(parts: RowParts, state: Reading): FloatArray {
 /** The number of bits per digit of the radix sort, and the largest digit. */
 const DIGIT_BITS = 8
 const MAX_DIGIT = (1 << DIGIT_BITS) - 1
-/** The number of entries per digit, for two adjacent digits; later the next position for an entry with this digit. */
+/**
+ * The number of entries per digit, for two adjacent digits. Later, the arrays contain the next position of an entry
+ * with each digit.
+ */
 const lowStarts = new Int32Array(MAX_DIGIT + 1)
 const highStarts = new Int32Array(MAX_DIGIT + 1)
 
@@ -369,7 +376,7 @@ let sparePlaces = new Uint32Array(0)
 
 /**
  * Sorts the first `count` of `numbers` by row, together with their gradient indices, and keeps the order of equal rows.
- * This is a radix sort from the lowest digit, with two digits per round.
+ * The algorithm is a radix sort from the lowest digit, with two digits per round.
  *
  * @param isCounted whether entries have been counted by the two lowest digits
  */
@@ -467,7 +474,7 @@ function copyToArena(gradients: StepGradients, { gradients: own, parts }: Model)
   }
 }
 
-/** The number of elements from which passing a sparse gradient to the engine in place is faster than copying it. */
+/** The minimum number of elements for which the engine reads a sparse gradient in place faster than a copy is made. */
 const LENT_FROM = 4096
 
 function lend(gradients: StepGradients): DenseGradients | null {
@@ -523,7 +530,7 @@ interface RowExtension {
   readonly adamKernel: typeof AdamPerRow
   /**
    * @returns the validated sparse gradient of the tensor with this index; null if `value` is not a sparse gradient
-   * @throws TensorError or OptionError if the gradient does not fit the tensor
+   * @throws TensorError or OptionError if the gradient is invalid for the tensor
    */
   read(value: unknown, index: number, model: GradientOwner): RowGradient | null
   /**
@@ -537,7 +544,7 @@ interface RowExtension {
   listed(tensor: Tensor): Uint32Array
   /** Copies dense and sparse gradients into the arenas of their tensors. */
   copyToArena(gradients: StepGradients, model: Model): void
-  /** Accumulates a sparse gradient by expanding it to a dense gradient, in which all other rows are 0. */
+  /** Accumulates a sparse gradient by converting it to a dense gradient, in which all unlisted rows are 0. */
   scatter(tensor: Tensor, gradient: FloatArray): void
   /** Converts the rows of an accumulated dense gradient to a sparse gradient. */
   gather(tensor: Tensor, rows: readonly number[], gradient: FloatArray): RowGradient

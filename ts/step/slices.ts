@@ -5,14 +5,14 @@ import { BLOCK } from '../arena/manifest.js'
 import { nextTurn } from '../core/event-loop.js'
 import type { Runner } from '../engines/engine.js'
 
-/** Number of elements per slice, which takes a fraction of a millisecond in WebAssembly. */
+/** Number of elements per slice. A slice takes a fraction of a millisecond in WebAssembly. */
 const SLICE_ELEMENTS = 8 * BLOCK
 
 /**
- * Runs one stage in slices. The result has the same bits as without slices, and other tasks of the event loop run
+ * Runs one stage in slices. The result is bit-identical to the result without slices. Other tasks of the event loop run
  * between the slices.
  *
- * @throws The promise rejects with TensorError if the buffer of the arena is transferred in the meantime.
+ * @throws (rejects with) TensorError if the buffer of the arena is transferred before the end
  */
 export async function runInSlices(arena: Arena, runner: Runner, stage: number): Promise<void> {
   for (let from = 0; from < arena.length; from += SLICE_ELEMENTS) {

@@ -6,9 +6,9 @@
  *
  * The sequence of phases depends on the model and the options. The sequence of phases is rebuilt only if the model
  * changes, and has three parts:
- * - batch.ts accumulates gradients, and ends the step unless the batch is the last one of an update.
+ * - batch.ts accumulates gradients, and ends the step unless the batch is the last batch of an update.
  * - phases.ts performs the update. An update builds segments, measures norms, checks and clips gradients (norms.ts),
- * writes the coefficients, runs the stages of the rule, and advances the clocks.
+ *   writes the coefficients, runs the stages of the rule, and advances the clocks.
  * - post-update.ts synchronizes the slow weights of lookahead, and updates averages.
  *
  * A phase that finds a reason not to update sets `progress.reason`, which ends the step before any clock has advanced.
@@ -20,10 +20,10 @@
  * - `scaled` writes the clip factor and the coefficients. Stage 0 updates θ, m and v.
  * - `commit` advances the clocks.
  *
- * There are three ways to run the phases and stages. `run` runs each stage at once. `runAsync` runs each stage off the
- * main thread or in slices. `runStraight` is a fast path that does not rebuild segments. The fast path is used if
- * nothing has changed since the previous step and no user code can run. `run` reads gradients in the caller's memory if
- * the engine supports this. Otherwise the gradients are first copied into the arenas.
+ * Three functions run the phases and stages. `run` runs each stage at once. `runAsync` runs each stage off the main
+ * thread or in slices. `runStraight` is a fast path that does not rebuild segments. The fast path is used if nothing
+ * has changed since the previous step and no user code can run. If the engine can read gradients in the caller's
+ * memory, `run` does not copy the gradients. Otherwise `run` first copies the gradients into the arenas.
  */
 
 import { POINT } from '../arena/manifest.js'
@@ -52,8 +52,8 @@ export class Steps {
   /** The fast path for the current version of the model; null if each step needs checks. */
   #short: FastPath | null = null
   /**
-   * The fast path if the next step can use it: nothing has changed since the last step, no user function runs, and no
-   * file is being written. Code that may change the optimizer sets the fast path to null.
+   * The fast path; null if the next step must not use the fast path. Reasons are changes since the last step, user
+   * functions that may run, and a file that is being written.
    */
   straight: FastPath | null = null
 
@@ -82,8 +82,8 @@ export class Steps {
   }
 
   /**
-   * Copies a gradient that is a single array into the arena, if the fast path allows the copy, and returns whether it
-   * was copied.
+   * Copies a gradient that is a single array into the arena, if the fast path allows the copy. Returns whether the
+   * gradient was copied.
    */
   take(given: unknown): boolean {
     const only = this.straight?.only ?? null
@@ -92,7 +92,7 @@ export class Steps {
 
   /**
    * Performs one update on the fast path, with the gradients in the arenas. The method is short, so that the JavaScript
-   * compiler can inline all of it. Inlining halves the duration of a step with two parameters.
+   * compiler can inline all calls. Inlining halves the duration of a step with two parameters.
    */
   runStraight(): boolean {
     const straight = this.straight as FastPath
@@ -102,7 +102,7 @@ export class Steps {
       this.#model.evaluate(progress.updates)
       return this.#runStraight(straight)
     }
-    // After an exception the fast path stays off, because the optimizer may have changed.
+    // After an exception, the fast path stays off, because the optimizer may have changed.
     this.straight = null
     const { parts } = straight.first
     prepare(parts, 1)
@@ -192,8 +192,8 @@ function runAll(phases: readonly Phase[], progress: Progress): void {
 }
 
 /**
- * Runs one stage of the step. The engine reads gradients in the caller's memory if it supports this; otherwise the
- * gradients are first copied into the arena.
+ * Runs one stage of the step. If possible, the engine reads gradients in the caller's memory. Otherwise the gradients
+ * are first copied into the arena.
  */
 function run(stage: Stage, progress: Progress): void {
   const { number, parts, isPass } = stage
@@ -205,8 +205,8 @@ function run(stage: Stage, progress: Progress): void {
 }
 
 /**
- * Runs the stage with gradients in the caller's memory, and returns true. If the engine cannot read the gradients in
- * the caller's memory, they are copied into the arenas, and the result is false.
+ * Runs the stage with gradients in the caller's memory, and returns true. If the engine cannot read these gradients,
+ * the gradients are copied into the arenas, and the result is false.
  */
 function runWithGradients({ number, parts, isPass }: Stage, progress: Progress): boolean {
   const [part] = parts

@@ -1,4 +1,7 @@
-/** Sums of gradients from several workers, added in an order that does not depend on which worker is first. */
+/**
+ * Sums of gradients from several workers. The order of the additions does not depend on the order in which the workers
+ * finish.
+ */
 
 import { copyArray } from '../core/copy.js'
 import { TensorError } from '../core/errors.js'
@@ -21,12 +24,12 @@ const MAX_ROW_INDEX = 0xffffffff
 
 /**
  * Adds the gradients that several workers have computed, for a single {@link Optimizer.step}. The result depends only
- * on the order of the list, so store each part at the index of its worker and not in order of arrival.
+ * on the order of the list. Store each part at the index of the worker, instead of in the order of arrival.
  *
- * Neighboring parts are added first, and then their sums: ((0 + 1) + (2 + 3)) + 4. Each sum is rounded to the dtype.
- * Missing gradients contribute nothing to the sum. Gradients by {@link sparseRows} remain sparse: the result contains
- * each row that occurs in a part once, in ascending order. The arguments are not changed, and no reference to them is
- * kept.
+ * Neighboring parts are added first, and then the sums of neighbors: ((0 + 1) + (2 + 3)) + 4. Each sum is rounded to
+ * the dtype. Missing gradients contribute nothing to the sum. Gradients by {@link sparseRows} remain sparse: the result
+ * contains each row of any part once, in ascending order. The function does not change the arguments and keeps no
+ * references.
  *
  * @param parts the gradients of each worker in the structure of the parameters: arrays, results of `sparseRows`, and
  * nested arrays and objects of these values. The gradient of a tensor can be null or missing, but every worker needs a
@@ -77,7 +80,7 @@ function addGradients(
     )
   }
   if (depth === MAX_DEPTH) refuse(first, `nesting up to ${MAX_DEPTH} levels`)
-  // Repeated objects could be nested to represent 2¹⁰⁰ tensors.
+  // Nested objects that repeat could represent 2¹⁰⁰ tensors.
   nodes.forEach((node, k) => {
     if (seen[k].has(node)) refuse(k, 'a tree', 'a cycle, or a repeated array or object')
     if (!isMissing(node)) seen[k].add(node)

@@ -1,12 +1,12 @@
-/** The format of a text table: field delimiter, decimal sign and comment prefix, and their detection. */
+/** The format of a text table (field delimiter, decimal sign and comment prefix), and the detection of the format. */
 
 import { type CsvSyntax, Splitter } from './split.js'
 
 export interface Format extends CsvSyntax {
   readonly decimal: Decimal
-  /** Whether the other sign (comma or point) can separate groups of thousands. */
+  /** Whether the sign that is not the decimal sign (comma or point) can separate groups of thousands. */
   readonly isGrouped: boolean
-  /** Whether each row is a JSON object; the format's other properties are then unused. */
+  /** Whether each row is a JSON object, so that all other properties of the format are unused. */
   readonly isJson?: true | undefined
 }
 
@@ -29,7 +29,8 @@ export interface FormatOptions {
 }
 
 /**
- * Field delimiters that can be detected. If several delimiters fit equally well, the first of these delimiters is used.
+ * Field delimiters that can be detected. If several delimiters match equally well, the first of these delimiters is
+ * used.
  */
 const DELIMITERS = ['\t', ';', ' ', ',']
 const DECIMALS = ['.', ','] as const
@@ -75,7 +76,8 @@ export function findFormat(sample: string, { delimiter, decimal, comment = '#' }
   const found = delimiter ?? detectDelimiter(sample, decimal, comment)
   const cells = splitRows(sample, { delimiter: found, comment }).flat()
   if (decimal !== undefined) return { delimiter: found, decimal, isGrouped: true, comment }
-  // Cells that are numbers with only one of the decimal signs decide. A cell such as 1,234 is ambiguous.
+  // The decision depends on cells that are numbers with only one of the decimal signs. A cell such as 1,234 is
+  // ambiguous.
   const [points, commas] = DECIMALS.map((sign) => {
     const other = patterns[sign === '.' ? ',' : '.'].grouped
     return cells.findIndex((cell) => patterns[sign].grouped.test(cell) && !other.test(cell))
@@ -97,7 +99,7 @@ function splitRows(sample: string, signs: CsvSyntax): string[][] {
     splitter.write(sample)
     splitter.end()
   } catch {
-    // The sample ends within a row, or has more rows than needed.
+    // The sample ends within a row, or has more rows than necessary.
   }
   return rows
 }

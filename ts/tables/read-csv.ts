@@ -17,7 +17,7 @@ export interface ColumnRequest {
 }
 
 export interface TableRequest {
-  /** Name of the file, as messages show it. */
+  /** Name of the file, for messages. */
   readonly name: string
   readonly columns: readonly ColumnRequest[]
   /** The column that contains the group labels. */
@@ -35,8 +35,8 @@ export interface TableRequest {
   /** The known format of the table, which replaces the detection. */
   readonly format?: Format
   /**
-   * Callback, called with the group index of each row and the row's offset in bytes (or rows). If this callback is set,
-   * the numbers are not stored in a table.
+   * Callback, called for each row with the group index of the row and the row's offset in bytes (or rows). If this
+   * callback is set, the numbers are not stored in a table.
    */
   readonly onRow?: (group: number, begin: number) => void
 }
@@ -56,7 +56,7 @@ export const collectColumnNames = (asked: Pick<TableRequest, 'columns' | 'group'
 ]
 
 export interface Table {
-  /** For each requested column, one array of numbers per group. */
+  /** One array of numbers per requested column and group. */
   readonly columns: readonly (readonly Float64Array[])[]
   /**
    * Group labels, in the order of their first appearance. Without a column of group labels, the array contains one
@@ -164,11 +164,11 @@ export class TableRows {
     const names = collectColumnNames(this.#request)
     this.columns(names)
     const onRow = (cells: readonly Cell[], line: number, keys: readonly string[]) => {
-      // Column names are checked in the first row, but not if only a part of a file is read.
+      // Column names are checked in the first row, unless only a part of a file is read.
       if (this.#rows === 0 && format === undefined) {
         for (const { option, column } of [...columns, ...told]) {
           if (!keys.includes(column))
-            throw new OptionError(option, `a name in ${name}: ${listNames(keys)}`, column)
+            throw new OptionError(option, `one of the names in ${name}: ${listNames(keys)}`, column)
         }
       }
       this.take(cells, line)
@@ -195,7 +195,11 @@ export class TableRows {
     const find = ({ option, column }: ColumnRequest): number => {
       const at = findColumn(names, column)
       if (at < 0)
-        throw new OptionError(option, `a column of ${this.#request.name}: ${listNames(names)}`, column)
+        throw new OptionError(
+          option,
+          `one of the columns of ${this.#request.name}: ${listNames(names)}`,
+          column,
+        )
       if (names.includes(names[at], at + 1)) {
         throw new OptionError(option, `a column name that occurs once in ${this.#request.name}`, column)
       }
@@ -273,7 +277,7 @@ export class TableRows {
     const name = toPrintable([...this.#groups.keys()][group])
     throw new OptionError(
       option,
-      `the same ${toPrintable(column)} in all rows of ${name} (${list[group]} at first)`,
+      `the same ${toPrintable(column)} in all rows of ${name} (${list[group]} in the first row)`,
       label,
     )
   }
@@ -314,7 +318,7 @@ export class TableRows {
  * order. The conversion is exact, because the decoder refuses invalid bytes.
  */
 class Bytes {
-  /** Pieces of text from the current position on, and the current position in characters and in bytes. */
+  /** Pieces of text that begin at the current position, and the current position in characters and in bytes. */
   #texts: string[] = []
   #character = 0
   #bytes = 0
@@ -356,8 +360,8 @@ class Numbers {
 }
 
 /**
- * Finds a column by its name. A column with a unit, such as `t (s)` or `t [s]`, is also found by its name without the
- * unit if that name is unique.
+ * Finds a column by its name. A column with a unit, such as `t (s)` or `t [s]`, is also found by the name without the
+ * unit, if this name is unique.
  */
 function findColumn(names: readonly string[], column: string): number {
   const at = names.indexOf(column)

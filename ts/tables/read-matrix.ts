@@ -7,7 +7,7 @@ import { type FormatOptions, findFormat, numberReader } from './format.js'
 import { Splitter } from './split.js'
 import { Utf8Decoder } from './utf8.js'
 
-/** Maximum number of characters, which allows thousands per row of the largest matrix that a fit supports. */
+/** Maximum number of characters. The largest matrix that a fit supports may have thousands of characters per row. */
 const MAX_MATRIX_LENGTH = 1 << 25
 
 /**

@@ -101,7 +101,7 @@ export class ObjectReader {
       this.#fail(`line ${this.#line}: ${toPrintable(name)} is an object or an array, not a single value`)
     }
     if (typeof value !== 'number') return String(value)
-    // Long numeric labels that differ only in their last digits would be rounded to the same number.
+    // Without this check, long numeric labels that differ only in the last digits would be rounded to the same number.
     if (this.#labels.has(name) && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
       this.#fail(
         `line ${this.#line}: ${toPrintable(name)} has more digits than a number can hold: write it as a string`,

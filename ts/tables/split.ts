@@ -1,6 +1,6 @@
 /**
- * Streaming splitter, which divides text tables into rows and cells. Existing libraries lack runs of spaces as
- * delimiters, line numbers, or quotes within cells, or they are too large for a web page.
+ * Streaming splitter, which divides text tables into rows and cells. Existing libraries lack a feature (runs of spaces
+ * as delimiters, line numbers, or quotes within cells) or are too large for a web page.
  */
 
 /** Field delimiter and comment prefix of the text. */
@@ -10,7 +10,7 @@ export interface CsvSyntax {
 }
 
 /**
- * Callback that receives the cells of a row, trimmed and unquoted, with the numbers of the row's first and last line.
+ * Callback that receives the trimmed and unquoted cells of a row, and the numbers of the row's first and last line.
  */
 export type OnRow = (cells: string[], first: number, last: number) => void
 
@@ -123,7 +123,7 @@ export class Splitter {
       this.#stop.lastIndex = to
       const stop = this.#stop.exec(text)?.index ?? text.length
       if (stop === text.length && !isEnd) return -1
-      // If text follows a closing quote, the whole cell is taken literally, including its quotes.
+      // If text follows a closing quote, the whole cell is literal text, including the quotes.
       const isQuoted = cell !== null && text.slice(to, stop).trim() === ''
       cells.push((isQuoted ? (cell as string).replaceAll('""', '"') : text.slice(from, stop)).trim())
       at = stop
@@ -153,7 +153,10 @@ function find(text: string, what: string, from: number): number {
   return at < 0 ? Infinity : at
 }
 
-/** The position of a line's end; −1 if the end has not arrived yet, or is a final CR that an LF may follow. */
+/**
+ * The position of a line's end; −1 if the end has not arrived yet, or if the text ends in a CR, which an LF may
+ * follow.
+ */
 function findLineEnd(text: string, from: number, isEnd: boolean): number {
   END.lastIndex = from
   const at = END.exec(text)?.index ?? -1
@@ -165,7 +168,7 @@ function pastEnd(text: string, end: number): number {
   return text.startsWith('\r\n', end) ? end + 2 : end + 1
 }
 
-/** Skips spaces, but no delimiter, unless the delimiter is a run of spaces. */
+/** Skips spaces that are not delimiters, or all spaces if the delimiter is a run of spaces. */
 function skip(text: string, from: number, delimiter = ''): number {
   const blanks = delimiter === '\t' ? SPACES : BLANKS
   blanks.lastIndex = from

@@ -12,12 +12,12 @@ export class Utf8Decoder {
   #offset = 0
   #begin = 0
 
-  /** Number of bytes before the text: the length of the byte order mark, if the file has one. */
+  /** Number of bytes before the text, which is the length of the byte order mark, or 0. */
   get begin(): number {
     return this.#begin
   }
 
-  /** @throws TypeError whose message names the invalid byte and explains how to convert the file */
+  /** @throws TypeError; its message states the invalid byte and explains how to convert the file */
   write(chunk: Uint8Array): string {
     const bytes = joined(this.#rest, chunk)
     const length = bytes.length - unfinished(bytes)

@@ -10,7 +10,7 @@ import { type InnerOptimizer, VariableRun } from './variable-run.js'
 export type { TfjsOptions, VariableContent } from './options.js'
 export type { NamedTensor, Tfjs, TfjsTensor, Variable } from './types.js'
 
-/** Members of the optimizer in addition to the members of every TensorFlow.js optimizer. */
+/** Members of the optimizer that other TensorFlow.js optimizers do not have. */
 export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rule['name'] = never> {
   /**
    * The underlying optimizer, whose tensors have the names of the variables; null before the first step. You can use
@@ -20,10 +20,10 @@ export interface TfjsOptimizer<R extends Rule | CustomRule = Rule, N extends Rul
   readonly optimizer: Optimizer<Readonly<Record<string, Float32Array>>, R, N> | null
 
   /**
-   * Writes parameters into the variables. During training, the variables hold the point at which the rule needs its
-   * next gradient. This point equals the parameters except for Schedule-Free rules and Nesterov's shifted form. Call
-   * `show('params')` or `show('average')` to evaluate a model, and `show('gradientPoint')` before resuming training or
-   * saving the model with its optimizer.
+   * Writes parameters into the variables. During training, the variables contain the point at which the rule needs the
+   * next gradient. For all rules except Schedule-Free rules and Nesterov's shifted form, this point equals the
+   * parameters. Call `show('params')` or `show('average')` to evaluate a model, and `show('gradientPoint')` before
+   * resuming training or saving the model with its optimizer.
    *
    * @throws OptionError if no step has been made yet, if `what` is invalid, or if the optimizer has no average
    */
@@ -49,17 +49,17 @@ export interface TfjsOptimizerClass<O> {
 const classes = new WeakMap<object, unknown>()
 
 /**
- * Creates the class of antigrad's optimizers for a copy of TensorFlow.js and registers it for loading saved models.
- * Call this function before `loadLayersModel`. The function does not import TensorFlow.js, so that your program
- * contains only one copy of it.
+ * Creates the class of antigrad's optimizers for a copy of TensorFlow.js, and registers the class for loading saved
+ * models. Call this function before `loadLayersModel`. The function does not import TensorFlow.js, so that your program
+ * contains only one copy of TensorFlow.js.
  *
  * Parameters and state are stored in an `Optimizer`. Each step reads the gradients and writes new values to the
  * variables. No tensor outlives a step. Other assignments to variables are detected, and training continues from the
  * assigned values.
  *
  * @param tf the module, as in `import * as tf from '@tensorflow/tfjs'`
- * @param _imports `rules` and `schedules` that loaded models may contain and that the program does not call otherwise
- * (as for `Optimizer.load`): naming them here imports them
+ * @param _imports `rules` and `schedules` that loaded models may contain and that the program does not call otherwise,
+ * as in `Optimizer.load`
  * @throws OptionError if `tf` is not TensorFlow.js
  * @example
  * const TfjsOptimizer = optimizerClass(tf)
@@ -71,7 +71,7 @@ export function optimizerClass<T extends Tfjs>(
 ): TfjsOptimizerClass<InstanceType<T['Optimizer']>> {
   const used = tf as unknown as TfjsModule | null | undefined
   if (typeof used?.Optimizer !== 'function' || typeof used.engine !== 'function') {
-    throw new OptionError('tf', "TensorFlow.js, as import * as tf from '@tensorflow/tfjs' gives it", tf)
+    throw new OptionError('tf', "TensorFlow.js (import * as tf from '@tensorflow/tfjs')", tf)
   }
   const made = classes.get(used.Optimizer) ?? makeClass(used)
   classes.set(used.Optimizer, made)
@@ -88,7 +88,7 @@ function makeClass(tf: TfjsModule): unknown {
     }
 
     readonly #run: VariableRun
-    /** Tensors that were returned for saving. These tensors are disposed at the next step. */
+    /** Tensors that were returned for saving. The next step disposes these tensors. */
     #lent: NamedTensor[] = []
 
     constructor(rule: Rule | CustomRule, options: TfjsOptions = {}) {

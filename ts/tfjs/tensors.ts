@@ -9,14 +9,17 @@ export interface NamedVariable {
   readonly variable: Variable
 }
 
-/** The values of a tensor, valid until the next operation of TensorFlow.js: its WebAssembly backend returns a view. */
+/**
+ * The values of a tensor. The values are valid until the next operation of TensorFlow.js, because TensorFlow.js's
+ * WebAssembly backend returns a view.
+ */
 export function valuesOf(tf: TfjsModule, tensor: TfjsTensor): Float32Array {
   return tf.backend().typedArrayFromHeap?.(tensor) ?? (tensor.dataSync() as Float32Array)
 }
 
 /**
- * Assigns a new tensor to a variable. Tensors are never overwritten, because kernels cache data derived from them (such
- * as packed matrices), and users may hold results of `dataSync`.
+ * Assigns a new tensor to a variable. Tensors are never overwritten, because kernels cache derived data (such as packed
+ * matrices), and users may keep results of `dataSync`.
  */
 export function assign(tf: TfjsModule, variable: Variable, values: Float32Array): void {
   const isCopied = tf.backend().typedArrayFromHeap !== undefined
@@ -30,13 +33,13 @@ export function variableOf(tf: TfjsModule, name: string): Variable {
   const variable = tf.engine().registeredVariables[name]
   if (variable === undefined) throw new TensorError(name, 'the name of a variable', 'an unknown name')
   if (variable.dtype === 'float32') return variable
-  throw new TensorError(name, 'a variable in float32', `one in ${variable.dtype}`)
+  throw new TensorError(name, 'a variable in float32', `a variable in ${variable.dtype}`)
 }
 
 export function toNamedTensors(given: unknown): readonly NamedTensor[] {
   if (Array.isArray(given)) return given
   if (isObject(given)) return Object.entries(given).map(([name, tensor]) => ({ name, tensor }))
-  throw new TensorError('gradients', 'tensors by name, or a list of them with names', given)
+  throw new TensorError('gradients', 'an object of tensors, or an array of named tensors', given)
 }
 
 export const toRecord = <T>(
@@ -58,6 +61,6 @@ export function checkGradient({ name, tensor }: NamedTensor, { size }: Variable)
   throw new TensorError(
     name,
     `a gradient of ${size} numbers in float32`,
-    `one of ${tensor.size} in ${tensor.dtype}`,
+    `${tensor.size} numbers in ${tensor.dtype}`,
   )
 }

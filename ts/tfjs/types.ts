@@ -1,4 +1,4 @@
-/** Types of the used parts of TensorFlow.js, so that these types do not require its installation. */
+/** Types of the used parts of TensorFlow.js, which do not require an installation of TensorFlow.js. */
 
 export interface TfjsTensor {
   readonly shape: number[]
@@ -21,7 +21,7 @@ export interface NamedTensor {
   readonly tensor: TfjsTensor
 }
 
-/** `@tensorflow/tfjs`, or `@tensorflow/tfjs-core` if the models use the same copy of it. */
+/** `@tensorflow/tfjs`, or `@tensorflow/tfjs-core` if the models use the same copy of `@tensorflow/tfjs-core`. */
 export interface Tfjs {
   readonly Optimizer: abstract new () => object
   // biome-ignore lint/suspicious/noExplicitAny: TensorFlow.js has types of its own for all of these
@@ -33,7 +33,7 @@ export interface TfjsModule {
   readonly Optimizer: new () => object
   tensor(values: Float32Array | string[], shape: number[], dtype: string): TfjsTensor
   backend(): {
-    /** Returns a view of a tensor's values in WebAssembly memory, which is valid until that memory grows. */
+    /** Returns a view of a tensor's values in WebAssembly memory. The view is valid until the memory grows. */
     typedArrayFromHeap?(tensor: TfjsTensor): Float32Array
   }
   engine(): { readonly registeredVariables: Record<string, Variable | undefined> }

@@ -22,7 +22,8 @@ import { fromWeights, toWeights } from './weights.js'
 /** A variable that the optimizer updates. */
 interface KnownVariable {
   /**
-   * The variable's name in the optimizer: its name when it was added. After loading, variables may have other names.
+   * The variable's name in the optimizer, which is the name at the time of the addition. After loading, variables may
+   * have other names.
    */
   readonly name: string
   variable: Variable
@@ -43,7 +44,7 @@ export class VariableRun {
   #loaded = new Map<string, readonly number[] | null>()
   #shown: VariableContent = 'gradientPoint'
 
-  /** @throws the errors of the constructor of `Optimizer`, so that they occur when the model is compiled */
+  /** @throws the errors of the constructor of `Optimizer`, when the model is compiled */
   constructor(tf: TfjsModule, rule: Rule | CustomRule, options: TfjsOptions) {
     this.#tf = tf
     this.#rule = rule
@@ -57,17 +58,17 @@ export class VariableRun {
     return this.#optimizer
   }
 
-  /** @throws OptionError if the variables do not hold the point at which the rule needs its gradient */
+  /** @throws OptionError if the variables do not contain the point at which the rule needs the gradient */
   checkPoint(call: string): void {
     if (this.#shown === 'gradientPoint') return
     throw new OptionError(
       call,
-      "variables as show('gradientPoint') leaves them",
-      `what show('${this.#shown}') wrote`,
+      "variables that contain the result of show('gradientPoint')",
+      `variables written by show('${this.#shown}')`,
     )
   }
 
-  /** Reads gradients by the optimizer's names of their variables, and adds unknown variables. */
+  /** Reads gradients by the optimizer's names of the variables, and adds unknown variables. */
   readGradients(given: unknown): Tensors {
     const named = toNamedTensors(given)
     const variables = named.map(({ name }) => variableOf(this.#tf, name))
@@ -75,7 +76,7 @@ export class VariableRun {
     this.#meet(named.map(({ name }, i) => ({ name, variable: variables[i] })))
     const gradients: Record<string, Float32Array> = {}
     for (const { name, tensor } of named) {
-      // A variable has no gradient if the loss does not depend on it.
+      // A variable has no gradient if the loss does not depend on the variable.
       if (tensor) gradients[(this.#known.get(name) as KnownVariable).name] = valuesOf(this.#tf, tensor)
     }
     return gradients
@@ -83,12 +84,12 @@ export class VariableRun {
 
   /** Makes a step with the result of {@link readGradients}. */
   step(gradients: Tensors): void {
-    // There is no optimizer if there is no variable.
+    // Without variables, no optimizer exists.
     if (this.#optimizer?.step(gradients)) this.#write(this.#optimizer, 'gradientPoint')
   }
 
   show(what: VariableContent): void {
-    if (this.#optimizer === null) throw new OptionError('show', 'a step before', 'none')
+    if (this.#optimizer === null) throw new OptionError('show', 'at least one earlier step', 'none')
     if (what !== 'params' && what !== 'gradientPoint' && what !== 'average') {
       throw new OptionError('show', "'params', 'gradientPoint' or 'average'", what)
     }
@@ -118,13 +119,13 @@ export class VariableRun {
     const config = { rule: this.#rule, options: Object.fromEntries(options) }
     const text = JSON.stringify(config, (key, value) => {
       if (typeof value !== 'function') return value
-      throw new OptionError(`getConfig: ${key}`, 'plain data, as a function cannot be saved', value)
+      throw new OptionError(`getConfig: ${key}`, 'plain data (functions cannot be saved)', value)
     })
-    // When loading, TensorFlow.js converts each _x to X, also in values. Escaping underscores prevents that.
+    // When loading, TensorFlow.js converts each _x to X, even in values. Escaped underscores prevent this conversion.
     return { antigrad: text.replaceAll('_', '\\u005f') }
   }
 
-  /** Adds unknown variables, and reads the changed values of known ones. */
+  /** Adds unknown variables, and reads the changed values of known variables. */
   #meet(variables: readonly NamedVariable[]): void {
     const strangers = variables.filter(({ name }) => !this.#known.has(name))
     if (strangers.length > 0) {
@@ -149,7 +150,8 @@ export class VariableRun {
     } else this.#optimizer.add(values, { shapes })
     for (const { name, variable } of strangers)
       this.#known.set(name, { name, variable, dataId: variable.dataId })
-    // These gradients were computed at the values of the variables, where the rule expects its first gradients.
+    // The gradients were computed at the values of the variables, which is the point at which the rule expects the
+    // first gradients.
     this.#optimizer.gradientPoint()
   }
 
@@ -183,7 +185,8 @@ export class VariableRun {
       const { name, variable, dataId } = known
       if (variable.dataId === dataId || variable.isDisposed) continue
       const values = valuesOf(this.#tf, variable)
-      // Variables of a loaded model hold the saved gradient point, which for some rules differs from the parameters.
+      // Variables of a loaded model contain the saved gradient point. For some rules, this point differs from the
+      // parameters.
       const shown = this.#viewsOf(optimizer, this.#shown)[name]
       if (!isSame(values, shown)) optimizer.params[name].set(values)
       known.dataId = variable.dataId

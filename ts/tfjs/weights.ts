@@ -8,7 +8,9 @@ import type { NamedTensor, TfjsModule, TfjsTensor } from './types.js'
 /** Prefix that distinguishes optimizer weights from model weights, which share one list in the file. */
 const WEIGHT_PREFIX = 'antigrad'
 
-/** Converts a saved run to tensors: first a string tensor with everything except the arrays, then the arrays. */
+/**
+ * Converts a saved run to tensors. The first tensor is a string with everything except the arrays. The arrays follow.
+ */
 export function toWeights(saved: SavedRun, tf: TfjsModule): NamedTensor[] {
   const arrays: Float32Array[] = []
   const text = toText(saved, arrays)
@@ -27,17 +29,17 @@ export function toWeights(saved: SavedRun, tf: TfjsModule): NamedTensor[] {
  * @throws TensorError if the tensors do not form a saved run
  */
 export async function fromWeights(weights: readonly NamedTensor[]): Promise<SavedRun> {
-  const expected = 'the weights of an optimizer of antigrad, as model.save writes them'
+  const expected = "weights of antigrad's optimizer, written by model.save"
   const [first, ...others] = weights
   if (first?.name !== WEIGHT_PREFIX || first.tensor.dtype !== 'string') {
-    throw new TensorError('setWeights', expected, `a first one named ${first?.name}`)
+    throw new TensorError('setWeights', expected, `a first tensor named ${first?.name}`)
   }
   const text = `${(await first.tensor.data())[0]}`
   const arrays = await Promise.all(others.map(({ tensor }) => copyTensor(tensor)))
   try {
     return fromText(text, arrays) as SavedRun
   } catch {
-    // The text is not JSON, or its nesting exceeds the call stack.
+    // The text is not JSON, or the nesting of the JSON exceeds the call stack.
     throw new TensorError('setWeights', expected, text)
   }
 }

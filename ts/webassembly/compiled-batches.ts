@@ -1,4 +1,6 @@
-/** The module of many runs and of fits, compiled by the host: the condition `workerd` of package.json selects it. */
+/**
+ * The module for many runs and fits, compiled by the host. The condition `workerd` in package.json selects this file.
+ */
 
 import compiled from './many.wasm?module'
 import type { WasmModule } from './module.js'

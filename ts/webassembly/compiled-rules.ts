@@ -1,4 +1,4 @@
-/** The module with all kernels, compiled by the host: the condition `workerd` of package.json selects it. */
+/** The module with all kernels, compiled by the host. The condition `workerd` in package.json selects this file. */
 
 import compiled from './equations.wasm?module'
 import { registerModule, type WasmModule } from './module.js'
@@ -11,5 +11,5 @@ export const wasmModule: WasmModule = {
   },
 }
 
-// Rules register modules that this host cannot compile. This one is never replaced.
+// Rules register modules that this host cannot compile. This module is therefore never replaced.
 registerModule(wasmModule)

@@ -1,20 +1,20 @@
 /**
- * The registry of the WebAssembly module to use. Some modules are large, so code that needs more than the core
- * registers its own module.
+ * The registry of the WebAssembly module to use. Code that needs more than the core registers a separate module,
+ * because some modules are large.
  */
 
-/** A module in the form that scripts/setup.mjs writes, or compiled by the host. */
+/** A module, as written by scripts/setup.mjs or compiled by the host. */
 export interface WasmModule {
   readonly text: string
   /** The compiled module, in hosts that refuse to compile bytes. */
   readonly compiled?: WebAssembly.Module
   /** Decodes the text into bytes; present only for packed modules. */
   readonly unpack?: (text: string) => ArrayBuffer
-  /** The module itself if it contains all code of the other modules; otherwise undefined. */
+  /** The module, if it contains all code of all other modules; otherwise undefined. */
   readonly most?: WasmModule
 }
 
-/** The number of characters that encode a byte on their own. All other characters begin a pair of characters. */
+/** The number of characters that each encode a byte. All other characters begin a pair of characters. */
 const SINGLE_BYTE_CHARACTERS = 81
 /** A shift that places 253, the first byte of vector instructions, among the single-character bytes. */
 const BYTE_SHIFT = 3
@@ -41,8 +41,8 @@ export function decodeModule({ text, unpack }: WasmModule): ArrayBuffer {
 }
 
 /**
- * The index of a character in the alphabet from ( to ~ without <, \\ and `, which some contexts do not allow, minus the
- * shift.
+ * The index of a character in the alphabet, minus the shift. The alphabet is the range from ( to ~ without <, \\ and `,
+ * which some contexts do not allow.
  */
 function characterIndex(code: number): number {
   return code - (40 + BYTE_SHIFT) - Number(code > 60) - Number(code > 92) - Number(code > 96)
@@ -52,7 +52,7 @@ function characterIndex(code: number): number {
 export let registeredModule: WasmModule | undefined
 
 /**
- * Registers a module that contains the core's kernels and more. A module that contains all code of the other modules is
+ * Registers a module that contains the core's kernels and more. A module that contains all code of all other modules is
  * never replaced.
  */
 export function registerModule(module: WasmModule): void {

@@ -1,4 +1,6 @@
-/** Packed modules: LZMA in base64, which gzip compresses to about the LZMA size. */
+/**
+ * Packed modules, which are LZMA data in base64. Gzip compresses the base64 text to about the size of the LZMA data.
+ */
 
 import { decodeModule } from './module.js'
 import { wasmModule as unpacker } from './unpack.js'
@@ -10,7 +12,7 @@ const PAGE = 65536
  */
 export function unpack(text: string): ArrayBuffer {
   const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-  // In the LZMA header, the size follows a byte and the dictionary size.
+  // In the LZMA header, the size comes after a byte and the dictionary size.
   const size = new DataView(packed.buffer).getUint32(5, true)
   // The first page of the memory belongs to the unpacker.
   const to = PAGE + packed.length

@@ -42,10 +42,13 @@ import { findColumns, hasColumns, readBlocks, readRanges, toTable } from './read
 export interface PlanSweepOptions {
   /** Approximate computing time of a chunk on one core of this machine, in seconds. Default 5. */
   readonly chunkSeconds?: number | undefined
-  /** Number of groups or option sets per chunk. This number replaces `chunkSeconds`, and then no time is measured. */
+  /**
+   * Number of groups or option sets per chunk. If this number is set, `chunkSeconds` is ignored and no time is
+   * measured.
+   */
   readonly chunkSize?: number | undefined
   /**
-   * Progress callback, called occasionally with the name of the items (such as rows) and the count of processed items.
+   * Progress callback. The arguments are the name of the items (such as rows) and the count of processed items.
    */
   readonly onProgress?: ((what: string, done: number) => void) | undefined
 }
@@ -70,7 +73,7 @@ export interface PlannedWork {
   readonly plan: Plan
   /** Number of groups or option sets. */
   readonly items: number
-  /** Estimated seconds on one core of this machine; undefined if no time was measured. */
+  /** Estimated computing time on one core of this machine, in seconds; undefined if no time was measured. */
   readonly seconds: number | undefined
 }
 
@@ -90,7 +93,7 @@ const planOptions = {
   ...sizeOptions,
 } satisfies Record<keyof PlanFitsOptions, Option>
 
-/** Number of bytes after which a chunk ends even if it has few items. */
+/** Number of bytes after which a chunk with few items ends. */
 const MAX_COLUMN_BYTES = 1 << 26
 
 /** Minimum duration of a time measurement. */
@@ -102,7 +105,8 @@ const begun = { format: PLAN_FORMAT, version, kernels: kernelHash }
  * Plans a sweep over option sets. Each chunk is a range of consecutive option sets.
  *
  * @param given the options of `antigrad sweep`, by their names
- * @throws (rejects with) OptionError, ExpressionError if the sweep is invalid; EngineError if no engine can run it
+ * @throws (rejects with) OptionError, ExpressionError if the sweep is invalid; EngineError if no engine can run the
+ * sweep
  */
 export async function planSweep(
   given: SweepRequestInput,
@@ -233,7 +237,7 @@ async function scanTable(
       ? await readCsv(Readable.from(counted()), request)
       : await toTable(readBlocks(file, source), source.columns, request)
   const count = found.groups.length
-  if (count === 0) throw new DataError(`${displayName(file)}: there are no rows left to fit`)
+  if (count === 0) throw new DataError(`${displayName(file)}: no rows are left to fit`)
   const boundaries = findBoundaries(firsts, lasts, { to: count, end: source?.rows ?? bytes })
   return { found, source, bytes: source?.bytes ?? bytes, header: source ? 0 : firsts[0], boundaries }
 }
@@ -278,7 +282,8 @@ async function measureSeconds(all: number, run: (count: number) => Promise<numbe
 type ChunkBoundary = Pick<PlanChunk, 'to'> & { readonly end: number }
 
 /**
- * Chooses the boundaries at which chunks end: a chunk ends at the first boundary where it has enough items or bytes.
+ * Chooses the boundaries at which chunks end. A chunk ends at the first boundary after it has received enough items or
+ * bytes.
  */
 function cutIntoChunks(
   borders: readonly ChunkBoundary[],
@@ -316,7 +321,7 @@ async function hashColumnChunks(
 }
 
 /**
- * Builds the chunks of a text file, with the hash of each chunk's bytes. The chunks are hashed in a second pass over
+ * Builds the chunks of a text file, with the hash of each chunk's bytes. The hashes are computed in a second pass over
  * the file.
  */
 async function hashChunks(file: string, header: number, cut: readonly ChunkBoundary[]): Promise<PlanChunk[]> {
@@ -336,6 +341,6 @@ async function hashChunks(file: string, header: number, cut: readonly ChunkBound
     }
     at += part.length
   }
-  if (chunks.length < cut.length) throw new DataError(`${displayName(file)} became shorter while it was read`)
+  if (chunks.length < cut.length) throw new DataError(`${displayName(file)} became shorter during reading`)
   return chunks
 }

@@ -19,7 +19,7 @@ import { toTable } from './read-columns.js'
 export type Compute = (index: number, signal?: AbortSignal) => Promise<Uint8Array>
 
 /**
- * Makes a function that computes the chunks of a plan. The work that all chunks share is done only once.
+ * Makes a function that computes the chunks of a plan. All chunks share the work that does not depend on a chunk.
  *
  * @param file location of the data, if the plan refers to data
  */
@@ -50,14 +50,14 @@ function groupLines(
     const lines = await fitLines(specification, read, displayName(file), parts, { ...means, signal })
     if (lines.length === to - from) return lines
     throw new DataError(
-      `${displayName(file)}: chunk ${index} has ${lines.length} groups, but ${to - from} in the plan`,
+      `${displayName(file)}: chunk ${index} has ${lines.length} groups, but the plan states ${to - from} groups`,
     )
   }
 }
 
 /**
- * Fits the groups in one chunk of a table: its header and consecutive rows, or parts of its columns. The result
- * contains one line per group.
+ * Fits the groups in one chunk of a table. The chunk consists of a header and consecutive rows, or of parts of columns.
+ * The result contains one line per group.
  *
  * @param name name of the data file in messages
  */

@@ -11,7 +11,7 @@ import { chunkBytes, chunkRange, type Plan, type PlanData } from './plan.js'
 
 export const isUrl = (file: string) => /^https?:\/\//i.test(file)
 
-/** A path or URL as messages show it, without credentials. */
+/** A path or URL for messages, without credentials. */
 export const displayName = (file: string): string =>
   toPrintable(isUrl(file) ? withoutCredentials(file) : file)
 
@@ -24,7 +24,7 @@ export async function checkData({ bytes }: PlanData, file: string): Promise<void
   const there = await dataSize(file)
   if (there === bytes) return
   throw new DataError(
-    `${displayName(file)}: expected ${bytes} bytes as the plan says, got ${there} (not the same data)`,
+    `${displayName(file)}: expected ${bytes} bytes, the size stated in the plan, got ${there}`,
   )
 }
 
@@ -52,17 +52,17 @@ async function urlSize(address: string): Promise<number> {
 /**
  * Reads the bytes of a chunk: the header and the chunk's rows, or a range of each column.
  *
- * @throws (rejects with) DataError if the bytes differ from the data that the plan was made for
+ * @throws (rejects with) DataError if the bytes differ from the data for which the plan was made
  */
 export async function readChunkData(plan: Plan, index: number, file: string): Promise<readonly Uint8Array[]> {
   const parts: Uint8Array[] = []
   for (const [begin, end] of chunkBytes(plan, index)) parts.push(await readPart(file, begin, end))
-  // The hash is checked before the bytes are parsed, so that no message can quote bytes of an unrelated file.
+  // The hash is checked before the bytes are parsed. Otherwise, a message could quote bytes of an unrelated file.
   if (sha256(...parts) === plan.chunks[index].sha256) return parts
   const { begin, end } = chunkRange(plan, index)
   const what = plan.data?.rows === undefined ? 'bytes' : 'rows'
   throw new DataError(
-    `${displayName(file)}: ${what} ${begin} to ${end} differ from the data that the plan was made from`,
+    `${displayName(file)}: ${what} ${begin} to ${end} differ from the data for which the plan was made`,
   )
 }
 
@@ -128,7 +128,7 @@ async function readUrl(address: string, begin: number, end: number): Promise<Uin
   return bytes
 }
 
-/** Maximum number of requests for a byte range, because the server may have closed a kept-alive connection. */
+/** Maximum number of requests for a byte range. A request fails if the server has closed a kept-alive connection. */
 const MAX_TRIES = 3
 
 async function requestRange(address: string, range?: string, triesLeft = MAX_TRIES): Promise<Response> {
@@ -150,8 +150,8 @@ const connectionError = (address: string, thrown: unknown) =>
   new DataError(`${displayName(address)}: ${getMessage((thrown as Error).cause ?? 'no answer')}`)
 
 /**
- * Requests a byte range. A response with more than the requested range is refused, because memory is reserved for one
- * chunk only.
+ * Requests a byte range. A response with more bytes than the requested range is refused, because memory is reserved for
+ * only one chunk.
  */
 async function readAnswer(address: string, begin: number, end: number): Promise<Response> {
   const response = await requestRange(address, `bytes=${begin}-${end - 1}`)

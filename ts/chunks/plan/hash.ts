@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** SHA-256 hash of the concatenated parts, in hexadecimal digits. */
+/** SHA-256 hash of the concatenated parts, as hexadecimal digits. */
 export function sha256(...parts: readonly (string | Uint8Array)[]): string {
   return createHasher(...parts).digest('hex')
 }

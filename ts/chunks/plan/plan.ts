@@ -15,7 +15,7 @@ import { type ColumnRequest, collectColumnNames } from '../../tables/read-csv.js
 import { type BinaryColumn, byteRangesOfRows, DTYPES, rowBytes } from './columns.js'
 import { sha256 } from './hash.js'
 
-/** How the table for the fits is read. */
+/** Options for reading the table of the fits. */
 export interface PlanTable {
   /** The column that contains the group labels. */
   readonly group: string
@@ -39,13 +39,13 @@ export interface PlanData {
   /** A path relative to the folder of the plan, or a URL. */
   readonly file: string
   readonly bytes: number
-  /** Number of bytes before the first row, which hold the header of a text table. */
+  /** Number of bytes before the first row, such as the header of a text table. */
   readonly header: number
   /** Number of rows; only for binary columns. */
   readonly rows?: number | undefined
 }
 
-/** A range of groups or option sets that begins at the end of the previous chunk. */
+/** A range of groups or option sets. The range begins at the end of the previous chunk. */
 export interface PlanChunk {
   /** Index of the first group or option set after this chunk. */
   readonly to: number
@@ -74,7 +74,7 @@ export interface Plan {
 /** Maximum number of chunks in a plan. */
 export const MAX_CHUNKS = 1_000_000
 
-/** Maximum number of data bytes per chunk, because a worker holds them in memory. */
+/** Maximum number of data bytes per chunk. A worker holds these bytes in memory. */
 export const MAX_PLAN_BYTES = 1 << 28
 
 export const kernelHash = HASH.toString(16).padStart(8, '0')
@@ -150,7 +150,11 @@ export function readPlan(given: unknown): Plan {
   const { format, version, kernels, data: source } = all
   const specification = readSpecification(all.specification)
   if (source && source.header >= source.bytes)
-    throw new OptionError('plan: data: header', 'less than bytes', source.header)
+    throw new OptionError(
+      'plan: data: header',
+      `an integer below ${source.bytes}, the size of the file`,
+      source.header,
+    )
   if ((specification.kind === 'fits') !== (source !== undefined)) {
     throw new OptionError(
       'plan: data',
@@ -179,18 +183,19 @@ function readSpecification(given: unknown): Specification {
   readOption(`${what}: kind`, choice('fits', 'sweep'), kind)
   if (kind === 'fits') {
     const read = readFitsRequest(`${what}: asked`, asked)
-    // An invalid request fails when the plan is read, not in every chunk.
+    // An invalid request causes one error when the plan is read, instead of an error in every chunk.
     const { columns } = readFits(read)
     return { kind, asked: read, table: readTable(`${what}: table`, table, columns) }
   }
-  if (table !== undefined) throw new OptionError(`${what}: table`, 'none (a sweep has no data)', table)
+  if (table !== undefined)
+    throw new OptionError(`${what}: table`, 'no table, because a sweep has no data', table)
   return { kind: 'sweep', asked: readSweepRequest(`${what}: asked`, asked) }
 }
 
 function readTable(what: string, given: unknown, wanted: readonly ColumnRequest[]): PlanTable {
   const { columns: list, ...table } = readOptions(what, given, tableRequest)
   if ((list === undefined) === (table.format === undefined))
-    throw new OptionError(what, 'either a text format or columns', given)
+    throw new OptionError(what, 'either a text format or an array of columns', given)
   if (list === undefined) return table
   const names = collectColumnNames({ columns: wanted, group: { option: '--group', column: table.group } })
   const columns = (toBoundedArray(list, names.length) ?? []).map((one, k) =>
@@ -206,13 +211,17 @@ function checkTable({ table: { columns } }: FitsSpecification, { bytes, header, 
   if ((columns !== undefined) !== (rows !== undefined))
     throw new OptionError(
       'plan: data: rows',
-      columns === undefined ? 'none' : 'the number of rows of the columns',
+      columns === undefined ? 'no count of rows for a text format' : 'the number of rows of the columns',
       rows,
     )
   if (columns === undefined || rows === undefined) return
-  if (header !== 0) throw new OptionError('plan: data: header', '0 (columns have no header)', header)
+  if (header !== 0) throw new OptionError('plan: data: header', '0, because columns have no header', header)
   if (byteRangesOfRows(columns, 0, rows).some(([, end]) => end > bytes))
-    throw new OptionError('plan: data: rows', `columns that end before ${bytes} bytes do`, rows)
+    throw new OptionError(
+      'plan: data: rows',
+      `a count of rows that fits into the ${bytes} bytes of the file`,
+      rows,
+    )
 }
 
 function readChunks(given: unknown, source: PlanData | undefined, specification: Specification): PlanChunk[] {
@@ -226,32 +235,35 @@ function readChunks(given: unknown, source: PlanData | undefined, specification:
   return list.map((one, k) => {
     const what = `plan: chunks[${k}]`
     const { to, end, sha256 } = readOptions(what, one, chunk)
-    if (to <= before) throw new OptionError(`${what}: to`, `more than ${before}`, to)
+    if (to <= before) throw new OptionError(`${what}: to`, `an integer above ${before}`, to)
     before = to
     if (source === undefined) {
-      if (end !== undefined || sha256 !== undefined) throw new OptionError(what, 'no end and no sha256', one)
+      if (end !== undefined || sha256 !== undefined)
+        throw new OptionError(what, 'a chunk without `end` and `sha256`', one)
       return { to }
     }
-    if (end === undefined || sha256 === undefined) throw new OptionError(what, 'an end and a sha256', one)
+    if (end === undefined || sha256 === undefined)
+      throw new OptionError(what, 'a chunk with `end` and `sha256`', one)
     const most = Math.min(last, begin + Math.floor(MAX_PLAN_BYTES / width))
     if (!(end > begin && end <= most))
-      throw new OptionError(`${what}: end`, `more than ${begin}, and at most ${most}`, end)
+      throw new OptionError(`${what}: end`, `an integer above ${begin} and at most ${most}`, end)
     begin = end
     return { to, end, sha256 }
   })
 }
 
-/** @throws OptionError if the last chunk does not end at the end of the data or of the option sets */
+/** @throws OptionError if data or option sets remain after the last chunk */
 function checkEnd({ to, end }: PlanChunk, specification: Specification, source: PlanData | undefined): void {
   const { kind, asked } = specification
   const [last] = specifiedExtent(specification, source)
-  if (source !== undefined && end !== last) throw new OptionError('plan: chunks', `an end at ${last}`, end)
+  if (source !== undefined && end !== last)
+    throw new OptionError('plan: chunks', `a last chunk whose end is ${last}`, end)
   if (kind === 'fits') return
   const sets = countSets(asked)
-  if (to !== sets) throw new OptionError('plan: chunks', `an end at ${sets}, the number of sets`, to)
+  if (to !== sets) throw new OptionError('plan: chunks', `a last chunk that ends with option set ${sets}`, to)
 }
 
-/** The end of the data, in the unit of the chunk ends (bytes or rows), and the number of bytes per unit. */
+/** The end of the data, in the unit of the chunks' ends (bytes or rows), and the number of bytes per unit. */
 function specifiedExtent(
   specification: Specification,
   source: PlanData | undefined,
@@ -299,8 +311,8 @@ export function chunkName(plan: Plan, index: number): string {
 const planTexts = new WeakMap<Plan, string>()
 
 /**
- * The part of the hashed text that all chunks share. `readPlan` has sorted the property names that antigrad defines;
- * the order of user-defined names affects results.
+ * The part of the hashed text that all chunks share. `readPlan` has sorted the property names that antigrad defines.
+ * User-defined names are not sorted, because the order of these names affects results.
  */
 function planText(plan: Plan): string {
   const { version, kernels, specification } = plan

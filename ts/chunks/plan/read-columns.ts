@@ -47,7 +47,7 @@ export async function findColumns(
     if (info === undefined)
       throw new OptionError(
         option,
-        `a tensor of ${displayName(file)}: ${listNames([...tensors.keys()])}`,
+        `one of the tensors in ${displayName(file)}: ${listNames([...tensors.keys()])}`,
         column,
       )
     if (info.shape.length !== 1)
@@ -58,8 +58,8 @@ export async function findColumns(
     if (info.shape[0] !== rows)
       throw new OptionError(
         option,
-        `${rows} values, as in the columns before`,
-        `${info.shape[0]} of ${column}`,
+        `${rows} values, as many as in the first column`,
+        `${info.shape[0]} values of ${column}`,
       )
     return { name: column, dtype: info.dtype, from: from + info.begin }
   }
@@ -68,7 +68,7 @@ export async function findColumns(
   const optionOf = (name: string) =>
     [...wanted, ...told].find(({ column }) => column === name)?.option as string
   const columns = collectColumnNames(request).map((name) => find(optionOf(name), name, DTYPES))
-  if (!rows) throw new DataError(`${displayName(file)}: expected rows, got none`)
+  if (!rows) throw new DataError(`${displayName(file)}: expected at least one row, got none`)
   return { bytes, rows, columns }
 }
 
@@ -123,7 +123,7 @@ export async function toTable(
     const values = columns.map(({ name, dtype }, k) => {
       const { buffer, byteOffset, length } = parts[k]
       const size = sizeOfDtype(dtype)
-      if (length % size !== 0) throw new AntigradError(`${request.name}: ${toPrintable(name)} is cut off`)
+      if (length % size !== 0) throw new AntigradError(`${request.name}: ${toPrintable(name)} is incomplete`)
       const own = buffer.slice(byteOffset, byteOffset + length) as ArrayBuffer
       return (findReader(dtype) as (buffer: ArrayBuffer) => ArrayLike<number | bigint>)(own)
     })

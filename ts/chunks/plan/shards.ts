@@ -1,4 +1,4 @@
-/** Shards: sets of chunks, one set per task of a scheduler. */
+/** Shards, which are sets of chunks. Each task of a scheduler computes one shard. */
 
 import { OptionError } from '../../core/errors.js'
 import { isCount } from '../../core/numbers.js'

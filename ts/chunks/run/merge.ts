@@ -23,7 +23,7 @@ export async function status(plan: unknown, options: StoreOptions): Promise<Plan
  * Yields, chunk by chunk, the bytes that a single process would write. All results are checked before the first chunk
  * is yielded.
  *
- * @throws (rejects with) OptionError; StoreError if results are missing, corrupted or conflicting (its message names
+ * @throws (rejects with) OptionError; StoreError if results are missing, corrupted or conflicting (the message lists
  * the chunks)
  * @example
  * for await (const bytes of merge(plan, { store: 'results/' })) await file.write(bytes)
@@ -42,7 +42,7 @@ async function readChunk(plan: Plan, store: Store, index: number): Promise<Uint8
   const result = there && unseal(name, there)
   if (result) return result.bytes
   throw new StoreError(
-    `${store.location}: the result of chunk ${index} has disappeared or become corrupted since it was checked`,
+    `${store.location}: the result of chunk ${index} has disappeared or become corrupted since the check`,
   )
 }
 

@@ -8,8 +8,7 @@ import type { StoreOutcome } from '../stores/store.js'
 import type { WorkerOptions } from './run.js'
 
 /**
- * Maximum number of attempts per chunk. A chunk counts as failed after it has failed, or killed its worker, this number
- * of times.
+ * Maximum number of attempts per chunk. A chunk counts as failed after this number of errors or killed workers.
  */
 export const MAX_TRIES = 3
 
@@ -27,11 +26,14 @@ export interface WorkerInit {
   readonly options: WorkerOptions
 }
 
-/** The reply of a worker process that is ready for a chunk: the outcome or the error of the previous message. */
+/**
+ * The reply of a worker process that is ready for a chunk. The reply contains the outcome or the error of the previous
+ * message.
+ */
 export interface ChunkReply {
   readonly outcome?: StoreOutcome
   readonly failed?: string
-  /** Whether the error concerns the result store, so that no other chunk can be stored either. */
+  /** Whether the error concerns the result store. If the store fails, no chunk can be stored. */
   readonly isStore?: boolean
 }
 
@@ -58,7 +60,7 @@ class WorkerProcess {
     this.#process.on('error', ({ message }) => this.#end(message))
     this.begun = this.#request(beginning).catch(({ message }) => {
       this.end()
-      throw new AntigradError(`a worker does not start: ${message}`)
+      throw new AntigradError(`a worker cannot start: ${message}`)
     })
     // Prevents an unhandled rejection. `run` reports the error.
     this.begun.catch(() => {})
@@ -69,7 +71,7 @@ class WorkerProcess {
     return this.#request(index) as Promise<StoreOutcome>
   }
 
-  /** Kills the process. Killing the process loses only its current chunk. */
+  /** Kills the process. Only the current chunk of the process is lost. */
   end(): void {
     this.#process.kill('SIGKILL')
   }
@@ -96,7 +98,7 @@ export class ProcessPool {
   readonly #processes: (WorkerProcess | undefined)[]
   readonly #idle: number[]
   readonly #waiting: ((place: number) => void)[] = []
-  /** Whether the pool has ended. An error after the end of the pool is not caused by a chunk. */
+  /** Whether the pool has ended. Errors after the end of the pool are not caused by chunks. */
   isEnded = false
 
   /**
@@ -145,7 +147,7 @@ export class ProcessPool {
 }
 
 export interface PoolJob {
-  /** The process pool, which the job ends when it finishes. */
+  /** The process pool. The job ends the pool when all chunks are finished. */
   readonly pool: ProcessPool
   readonly indices: readonly number[]
   readonly signal: AbortSignal

@@ -1,4 +1,4 @@
-/** A worker computes chunks and stores their results. */
+/** Workers, which compute chunks and store the results. */
 
 import { hostname } from 'node:os'
 import { wasmModule } from '#webassembly/fits'
@@ -36,7 +36,7 @@ export interface WorkerOptions extends StoreOptions {
   readonly data?: string | undefined
   /** The engine that computes the chunks. Default: the first available engine. */
   readonly engine?: EngineName | undefined
-  /** Number of threads per chunk. By default one thread, because usually one worker runs per core. */
+  /** Number of threads per chunk. The default is one thread, because usually one worker runs per core. */
   readonly threads?: number | undefined
 }
 
@@ -123,7 +123,8 @@ export async function openWorker(plan: unknown, options: WorkerOptions): Promise
   }
   const file = data ?? read.data?.file
   if (read.data !== undefined) await checkData(read.data, file as string)
-  else if (data !== undefined) throw new OptionError('data', 'none (the plan has no data)', displayName(data))
+  else if (data !== undefined)
+    throw new OptionError('data', 'no file, because the plan has no data', displayName(data))
   const to = toStore(store)
   await to.check()
   const compute = createCompute(read, file, { engine, threads })

@@ -8,8 +8,8 @@ import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
 /**
- * Name of the AWS SDK package. The SDK is an optional package that is imported at run time by this name, so that
- * bundlers do not resolve it.
+ * Name of the AWS SDK package. The SDK is an optional package. The package is imported at run time by this name, so
+ * that bundlers do not resolve the package.
  */
 const PACKAGE = '@aws-sdk/client-s3'
 type Sdk = typeof import('@aws-sdk/client-s3')
@@ -92,7 +92,8 @@ class BucketObjects {
         } catch (thrown) {
           const status = httpStatus(thrown)
           if (status === 412) return false
-          // Status 409: another process is writing the same object. Its outcome is known after a delay.
+          // Status 409 means that another process is writing the same object. The outcome of the other write is known
+          // after a delay.
           if (status !== 409 || turn === MAX_TRIES) throw thrown
           await pause(wait)
         }
@@ -162,7 +163,7 @@ async function open(): Promise<readonly [Sdk, Client]> {
   })
   const { AWS_ENDPOINT_URL_S3: own, AWS_ENDPOINT_URL: any, AWS_REGION: region } = process.env
   const client = new sdk.S3Client({
-    // S3-compatible services put the bucket into the path and have no regions.
+    // URLs of S3-compatible services contain the bucket in the path, and no region.
     ...((own ?? any) && { forcePathStyle: true, region: region ?? 'us-east-1' }),
     // Results have their own checksums, and some S3-compatible services do not support the newer AWS checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
@@ -180,8 +181,7 @@ const httpStatus = (thrown: unknown) =>
   (thrown as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode
 
 /**
- * Describes a failure by the name and the status of the service's reply. The text of the reply is untrusted and is not
- * shown.
+ * Describes a failure by the name and the status of the service's reply. The untrusted text of the reply is not shown.
  */
 function describeFailure(thrown: unknown): string {
   const status = httpStatus(thrown)

@@ -10,7 +10,10 @@ import { toPrintable } from '../../core/text.js'
 import { StoreError } from '../plan/errors.js'
 import type { Store } from './store.js'
 
-/** Count of the leading digits of a name that form the subfolder, so that no folder contains a million files. */
+/**
+ * Number of leading digits of a result's name that form the name of a subfolder. Subfolders avoid folders with a
+ * million files.
+ */
 const PREFIX_DIGITS = 2
 /** Subfolder that contains temporary files. Temporary files of workers that have died are removed after a day. */
 const QUARANTINE = 'aside'
@@ -21,9 +24,9 @@ const errorCode = (thrown: unknown) => (thrown as NodeJS.ErrnoException).code
 /**
  * A store whose results are files in a folder, which is created if it does not exist.
  *
- * A result is written to a temporary file, synced and hard-linked to its name, so that each name has a complete result,
- * even on NFS. On file systems without hard links, the result is written directly under its name. The checksum marks
- * such a result as corrupted until the file is complete.
+ * A result is written to a temporary file, which is synced and hard-linked to the result's name. Each name therefore
+ * has a complete result, even on NFS. On file systems without hard links, a result is written directly under its name.
+ * The checksum then marks the result as corrupted until the file is complete.
  */
 export function folderStore(folder: string): Store {
   const pathOf = (name: string) => join(folder, name.slice(0, PREFIX_DIGITS), name)
@@ -40,8 +43,8 @@ export function folderStore(folder: string): Store {
     check: () =>
       explained(async () => {
         const first = await writeAside(folder, new Uint8Array(4096))
-        // The time of a new file comes from the file server's clock, so a machine with a wrong clock removes no new
-        // files.
+        // The time of a new file comes from the file server's clock. A machine with a wrong clock therefore removes no
+        // new files.
         const now = await modificationTime(first)
         await unlink(first)
         await removeOld(join(folder, QUARANTINE), now)
@@ -102,11 +105,11 @@ async function linkFile(temporary: string, path: string, bytes: Uint8Array): Pro
     await link(temporary, path)
     return true
   } catch (thrown) {
-    // NFS repeats the request if a reply is lost. The repeated request then fails, although the first request has
-    // created the link.
+    // If a reply is lost, NFS repeats the request. The repeated request fails, although the first request has created
+    // the link.
     if ((await stat(temporary)).nlink === 2) return true
     if (errorCode(thrown) === 'EEXIST') return false
-    // Other errors, such as a full disk, occur again in this write.
+    // All other errors, such as a full disk, occur again in this write.
     return await writeExclusively(path, bytes)
   }
 }

@@ -1,4 +1,4 @@
-/** The status of the chunks of a plan, as found in a result store. */
+/** The status of a plan's chunks in a result store. */
 
 import { withoutControls } from '../../core/text.js'
 import { chunkName, type Plan } from '../plan/plan.js'
@@ -19,7 +19,7 @@ export interface PlanStatus {
   /** Number of chunks in the plan. */
   readonly total: number
   readonly completed: readonly number[]
-  /** Chunks without a valid result: corrupted chunks are included, failed chunks are not. */
+  /** Chunks without a valid result, including corrupted chunks but excluding failed chunks. */
   readonly missing: readonly number[]
   readonly corrupted: readonly number[]
   readonly conflicts: readonly Conflict[]

@@ -11,7 +11,7 @@ import { sha256 } from '../plan/hash.js'
 
 /** A result store, such as a folder or a bucket. Names in a store consist of letters, digits, dots and hyphens. */
 export interface Store {
-  /** Location of the store, as messages show it. */
+  /** Location of the store, for messages. */
   readonly location: string
   /** Checks that the store can be written. @throws (rejects with) StoreError */
   check(): Promise<void>
@@ -64,8 +64,8 @@ export function parseStoreName(
 }
 
 /**
- * The stored form of a result: its bytes, a line with the chunk and the producer, and a line with the hash of both
- * parts.
+ * The stored form of a result: the result's bytes, a line with the chunk and the producer, and a line with the hash of
+ * both parts.
  */
 export function seal(chunk: string, { bytes, producedBy }: SealedResult): Uint8Array {
   const line = `\n${JSON.stringify({ format: STORE_FORMAT, chunk, bytes: bytes.length, producedBy })}\n`
@@ -87,7 +87,7 @@ export function unseal(chunk: string, sealed: Uint8Array): SealedResult | null {
   const { format, chunk: name, bytes, producedBy } = said as Readonly<Record<string, unknown>>
   if (format !== STORE_FORMAT)
     throw new StoreError(
-      `${truncate(chunk)}: expected a result in format version ${STORE_FORMAT} (this release reads no other), got ${shown(format)}`,
+      `${truncate(chunk)}: expected a result in format version ${STORE_FORMAT} (the only version that this release reads), got ${shown(format)}`,
     )
   if (from < 0 || name !== chunk || bytes !== from || !isRecord(producedBy)) return null
   const word = (name: string) =>
@@ -111,16 +111,16 @@ function parseSeal(text: string): unknown {
   }
 }
 
-/** Quarantines a corrupted result: renames it, so that the chunk counts as missing. */
+/** Quarantines a corrupted result by renaming the entry, so that the chunk counts as missing. */
 export const discard = (store: Store, chunk: string, damaged: Uint8Array): Promise<void> =>
   store.rename(chunk, `${chunk}${CORRUPTED}${sha256(damaged).slice(0, SUFFIX_DIGITS)}`)
 
-/** Maximum number of attempts to store a result while other workers change the same name. */
+/** Maximum number of attempts to store a result while other workers write under the same name. */
 const MAX_TRIES = 5
 
 /**
- * Stores the result of a chunk. If a corrupted result exists, it is quarantined. If a different result exists, it is
- * kept, and the new result is stored next to it as a conflict.
+ * Stores the result of a chunk. An existing corrupted result is quarantined. If a different valid result exists, the
+ * new result is stored as a conflict, in addition to the existing result.
  *
  * @throws (rejects with) StoreError if the store cannot be written
  */
@@ -141,5 +141,5 @@ export async function storeResult(store: Store, chunk: string, result: SealedRes
       return 'conflict'
     }
   }
-  throw new StoreError(`${store.location}: ${chunk} was corrupted after every attempt to store it`)
+  throw new StoreError(`${store.location}: ${chunk} was corrupted after every attempt to store this result`)
 }

@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander'
 import { print } from '../terminal.js'
 
-/** The words that may follow a command: its options, and the choices of its options and arguments. */
+/** The words that may follow a command: options, and the choices of options and arguments. */
 const collectWords = ({ options, registeredArguments }: Command): string[] => [
   ...options.flatMap(({ long, short }) => [long, short].filter((flag) => typeof flag === 'string')),
   ...[...options, ...registeredArguments].flatMap(({ argChoices }) => argChoices ?? []),

@@ -8,8 +8,8 @@ import { DISAGREEMENT } from '../terminal.js'
 export function configureDoctor(command: Command): void {
   command
     .description(
-      'Shows the facts for a bug report: versions, the machine, the available engines with their instruction ' +
-        'sets, why other engines are unavailable, and whether each rule computes the same bits on all engines.',
+      'Shows the facts for a bug report: versions, the machine, the available engines and their instruction sets, ' +
+        'reasons for missing engines, and whether the results of each rule are bit-identical on all engines.',
     )
     .option('--json', 'print only JSON')
     .addHelpText(

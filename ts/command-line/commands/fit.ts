@@ -53,7 +53,10 @@ import { checkGiven, choice, makeParser, parseFile, parseMaxIterations, parseTol
 /** Exit status if a fit has not converged. */
 const NOT_CONVERGED = 1
 
-/** Parameters with one value for all groups (`all`), and parameters with one value per label of a column. */
+/**
+ * The shared parameters: parameters with one value for all groups (`all`), and parameters with one value per label of
+ * a column.
+ */
 interface Sharing {
   readonly all: readonly string[]
   readonly sharedBy: Readonly<Record<string, string>>
@@ -151,7 +154,7 @@ export function configureFit(command: Command): void {
     )
     .option(
       '--loss-scale <number>',
-      'residual, in units of σ, at which a robust loss departs from the square (default: 1)',
+      'residual, in units of σ, beyond which a robust loss is not quadratic (default: 1)',
       parseScale,
     )
     .option(
@@ -170,7 +173,7 @@ export function configureFit(command: Command): void {
     .option('--threads <number>', 'number of threads', makeParser(integerBetween(1, 256)))
     .option(
       '--delimiter <character>',
-      'field delimiter, or tab (default: whichever of tab, semicolon, space and comma makes most cells numbers)',
+      'field delimiter, or tab (default: the one of tab, semicolon, space and comma that yields the most numeric cells)',
       parseDelimiter,
     )
     .addOption(
@@ -226,7 +229,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   })
   showProgress('')
   reportDroppedRows(name, table)
-  if (table.groups.length === 0) throw new AntigradError(`${name}: there are no rows left to fit`)
+  if (table.groups.length === 0) throw new AntigradError(`${name}: no rows are left to fit`)
   draw?.check(table)
   reportDefaultedStarts(read)
   if (options.shared !== undefined) return fitTogether(table, model, options, draw)
@@ -278,7 +281,7 @@ async function printFits(
   }
 }
 
-/** The file's name in messages: URLs appear without credentials. */
+/** The file's name for messages. URLs contain no credentials. */
 const named = (file: string) => (isUrl(file) ? displayName(file) : file)
 
 async function readTable(file: string, request: TableRequest): Promise<Table> {
@@ -347,7 +350,7 @@ async function writeChunkPlan(file: string, plan: string, options: FitCommandOpt
   await writePlan(plan, made, 'groups')
 }
 
-/** The options that determine the fits, without the options of their presentation. */
+/** The options that determine the fits, without the options that determine the output. */
 function readRequest(options: FitCommandOptions): FitsRequest {
   const { model, x, start, min, max, fixed, expr, positive, y, sigma, weights, absoluteSigma } = options
   const { loss, lossScale, compare, derive, profile, multiStart, tolerance, maxIterations } = options
@@ -369,7 +372,7 @@ function readRequest(options: FitCommandOptions): FitsRequest {
   }
 }
 
-/** Runs all fits as one batch. After Ctrl-C, only completed fits have a reason. */
+/** Runs all fits as one batch. After Ctrl-C, only completed fits have an end reason. */
 async function fitTable(
   source: FitColumns,
   model: ModelInput,
@@ -393,7 +396,7 @@ async function fitTable(
   return isDone ? fits.result() : new FitManyResult(fits.done())
 }
 
-/** Fits the `--compare` model and compares it with the given fits; undefined if Ctrl-C stopped it. */
+/** Fits the `--compare` model and compares the results with the given fits. The result is undefined after Ctrl-C. */
 async function fitsBeside(
   source: FitColumns,
   found: FitManyResult,
@@ -414,7 +417,7 @@ function columnsOfSubsets({ shared }: FitCommandOptions): string[] {
   return [...new Set(Object.values(shared?.sharedBy ?? {}))]
 }
 
-/** Runs one fit of all groups with shared parameters. After Ctrl-C the function returns no result. */
+/** Runs one fit of all groups with shared parameters. The result is undefined after Ctrl-C. */
 async function fitTogether(
   table: Table,
   model: ModelInput,
@@ -487,16 +490,16 @@ async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<S
 function checkShared(options: FitCommandOptions): void {
   const { group, correlations, compare, covariance } = options
   if (group === undefined)
-    throw new OptionError('--shared', '--group as well (its groups share the parameters)', 'none')
+    throw new OptionError('--shared', '--group as well (the groups share the parameters)', 'none')
   const others = { correlations, compare, covariance }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'no value with --shared', value)
   }
 }
 
-/** Runs the work and returns its result, or undefined if Ctrl-C stops it. */
+/** Runs the work and returns the result, or undefined if Ctrl-C stops the work. */
 async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): Promise<T | undefined> {
-  // Only the first Ctrl-C is handled: a second one ends the process at once.
+  // Only the first Ctrl-C is handled. A second Ctrl-C ends the process at once.
   const end = () => stop.abort()
   process.once('SIGINT', end)
   try {
@@ -510,7 +513,7 @@ async function untilStopped<T>(stop: AbortController, work: () => Promise<T>): P
   }
 }
 
-/** Prepares drawing fits into a file. Errors that would prevent the drawing are reported before any fit runs. */
+/** Prepares the plot of the fits. Errors that would prevent the plot are reported before any fit runs. */
 async function drawing(
   output: string,
   model: ModelInput,
@@ -573,24 +576,24 @@ async function drawing(
 function collectColumn(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, column] = /^([^=]+)(?:=(.+))?$/.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError('Expected a name, or name=column.')
-  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected each name once.')
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected distinct names.')
   return { ...before, [name]: column ?? name }
 }
 
-/** Adds the text behind the first `=` under the name in front of it; an expression may contain further `=`. */
+/** Adds the text after the first `=` under the name before this `=`. The text may contain further `=`. */
 function collectText(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^\s*([^=\s]+)\s*=(.*)$/s.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError('Expected name=expression.')
-  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected each name once.')
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('Expected distinct names.')
   return { ...before, [name]: value }
 }
 
-/** Parses names; a name with `:column` is shared by the labels of that column. */
+/** Parses names of parameters. A parameter with `:column` has one value per label of this column. */
 function parseSharing(text: string): Sharing {
   const parts = parseNames(text).map((part) => part.split(/:(.*)/s))
   const subsets = parts.filter(([, column]) => column !== undefined)
   if (new Set(subsets.map(([name]) => name.trim())).size < subsets.length)
-    throw new InvalidArgumentError('Expected each name once.')
+    throw new InvalidArgumentError('Expected distinct names.')
   return {
     all: parts.filter(([, column]) => column === undefined).map(([name]) => name),
     sharedBy: Object.fromEntries(subsets.map(([name, column]) => [name.trim(), column.trim()])),

@@ -34,7 +34,7 @@ export function addPlanOptions(command: Command, items: string): Command {
     )
 }
 
-/** @throws OptionError if one of the options `others` is set, because the results of a plan are always lines of JSON */
+/** @throws OptionError if one of the options `others` is set. The results of a plan are always lines of JSON. */
 export function checkPlanOptions(options: object, others: readonly string[]): void {
   for (const name of others) {
     const value = (options as Readonly<Record<string, unknown>>)[name]
@@ -47,7 +47,7 @@ export function readSizing({ chunkSeconds, chunkSize }: PlanOptions): PlanSweepO
   return { chunkSeconds, chunkSize, onProgress }
 }
 
-/** The file's path as a plan stores it: relative to the folder of the plan. */
+/** The file's path in the plan, relative to the folder of the plan. */
 export function planTitle(plan: string, file: string): string {
   return isUrl(file) ? file : relative(resolve(plan, '..'), resolve(file))
 }

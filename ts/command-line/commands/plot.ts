@@ -23,7 +23,7 @@ const STDOUT = '-'
 /** Maximum number of updates in a plot of schedules. */
 const MAX_UPDATES = 1_000_000
 
-/** Options of objectives and rules, which plots of other things do not have. */
+/** Options that only plots of rules on an objective have. */
 const pathOptions = ['function', 'condition', 'start', 'rule', ...runOptions, ...ruleOptions.keys()]
 /** Options of plots of metrics. */
 const metricsOptions = ['x', 'y', 'log', 'linear']
@@ -64,7 +64,7 @@ export function configurePlot(command: Command): void {
     )
     .option(
       '--updates <number>',
-      'number of updates of schedules to draw (default: until all schedules are constant, or 1000 if one never is)',
+      'number of updates of schedules to draw (default: until all schedules are constant, or 1000 if a schedule is never constant)',
       makeParser(integerBetween(2, MAX_UPDATES)),
     )
     .option(

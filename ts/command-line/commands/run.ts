@@ -57,8 +57,9 @@ interface RunCommandOptions {
 export function configureRun(command: Command): void {
   command
     .description(
-      'Computes the chunks of a plan, which fit --plan or sweep --plan wrote, and stores their results. The command can be stopped ' +
-        'at any moment and started again, and can run on many machines at once. Chunks in the store are not recomputed.',
+      'Computes the chunks of a plan made by fit --plan or sweep --plan, and stores the results. The command can be ' +
+        'stopped and restarted at any moment, and can run on many machines at once. Chunks in the store are not ' +
+        'recomputed.',
     )
     .argument('<plan>', 'plan file')
     .requiredOption(
@@ -172,7 +173,7 @@ class RunReport {
     this.done++
     if (outcome === 'conflict') {
       this.conflicts++
-      say(`chunk ${index} has conflicting results: the store keeps both, and merge names their workers`)
+      say(`chunk ${index} has conflicting results: the store keeps both results, and merge names the workers`)
     }
     this.#tell(index, outcome)
   }
@@ -226,7 +227,7 @@ async function compute(
   }
   const report = new RunReport(scope, retryFailed ? [] : failed, before.conflicts.length, json ?? false)
   const stop = new AbortController()
-  // Only the first Ctrl-C is handled: a second one ends the process at once.
+  // Only the first Ctrl-C is handled. A second Ctrl-C ends the process at once.
   const end = () => stop.abort()
   process.once('SIGINT', end)
   let whole: number | undefined
@@ -294,7 +295,7 @@ async function computeQueued(
 
 type QueueRunner = (plan: string, options: Omit<QueueOptions, 'url'>) => Promise<PlanStatus>
 
-/** Prepares computing chunks from the queue at a URL. */
+/** Prepares the computation of chunks from the queue at a URL. */
 async function openQueue(given: string): Promise<QueueRunner> {
   const url = given.startsWith('env:') ? process.env[given.slice(4)] : given
   if (!url)
@@ -315,7 +316,7 @@ function locateData(file: string, { data }: Plan, given: string | undefined): st
   return isUrl(data.file) ? data.file : resolve(file, '..', data.file)
 }
 
-/** This command as shell input, with the credentials of its URLs removed. */
+/** This command as shell input, without the credentials in URLs. */
 function commandLine(): string {
   const quoted = (word: string) =>
     /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`

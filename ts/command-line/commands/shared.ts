@@ -1,4 +1,4 @@
-/** Options that commands share, and parsers of their values. */
+/** Options that commands share, and the parsers of option values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { closestMatch } from 'leven'
@@ -19,12 +19,12 @@ export function choice(flags: string, description: string, names: readonly strin
   })
 }
 
-/** Fails without a required option. (Commander's own check would hide its message about a misspelled option.) */
+/** Fails without a required option. (Commander's check would hide the message about a misspelled option.) */
 export function checkGiven(command: Command, flags: string, value: unknown): void {
   if (value === undefined) command.error(`error: required option '${flags}' not specified`)
 }
 
-/** Describes the option per rule; rules with the same description are listed together. */
+/** Describes an option per rule. Rules with the same description are listed together. */
 export function describeOption(name: string, rules: readonly string[]): string {
   const byText = new Map<string, string[]>()
   for (const rule of rules) {
@@ -40,7 +40,7 @@ export function parseFile(text: string): string {
   throw new InvalidArgumentError(problem)
 }
 
-/** Makes a parser of a kind of values, whose error message is the library's own. */
+/** Makes a parser of a kind of values. The parser's error messages are the library's error messages. */
 export function makeParser<T>({ accepts, expected }: Kind<T>): (text: string) => T {
   return (text) => {
     const value = parseValue(text)

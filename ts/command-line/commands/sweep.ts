@@ -42,11 +42,11 @@ type OptionLists = Readonly<Record<string, readonly unknown[]>>
 export function configureSweep(command: Command): void {
   command
     .description(
-      'Minimizes a function with every combination of option values (a set) from every starting point. An option ' +
-        'of the rule takes a list of values and ranges: 0.9,0.99 or 0..1:lin:11 or 1e-4..1:log:100, both ends ' +
-        'included. The result is one line per set: how many runs converged, stalled, reached the limit of updates ' +
-        'and diverged, the best and the median value, and the ' +
-        'median number of updates of the converged runs.',
+      'Minimizes a function from every starting point with every combination of option values. A combination is ' +
+        'called a set. The values of a rule option are a list of values and ranges: 0.9,0.99 or 0..1:lin:11 or ' +
+        '1e-4..1:log:100, including both ends. The result is one line per set: the numbers of runs that converged, ' +
+        'stalled, reached the limit of updates or diverged, the best and the median value, and the median number ' +
+        'of updates of the converged runs.',
     )
     .addOption(
       choice('--function <name>', 'function to minimize', Object.keys(objectives).map(toKebabCase)).conflicts(
@@ -91,7 +91,7 @@ export function configureSweep(command: Command): void {
   command.optionsGroup('Options of the rule, as lists and ranges:')
   for (const [name, rules] of ruleOptions) {
     const having = sweepable.filter((rule) => rules.has(rule))
-    // These three options are excluded because minimizeMany supports none of them.
+    // These three options are excluded because `minimizeMany` does not support them.
     if (having.length === 0 || ['cautious', 'grams', 'cautiousWeightDecay'].includes(name)) continue
     const option = new Option(`--${toKebabCase(name)} <values>`, describeOption(name, having))
     command.addOption(option.argParser((text) => parseValues(`--${toKebabCase(name)}`, text)))
@@ -127,7 +127,7 @@ async function run(options: SweepCommandOptions): Promise<void> {
 
   const stop = new AbortController()
   let isInterrupted = false
-  // Only the first Ctrl-C is handled: a second one ends the process at once.
+  // Only the first Ctrl-C is handled. A second Ctrl-C ends the process at once.
   process.once('SIGINT', () => {
     isInterrupted = true
     stop.abort()
@@ -150,7 +150,7 @@ async function run(options: SweepCommandOptions): Promise<void> {
   process.exitCode = STOPPED
 }
 
-/** The options of the sweep itself, without the options of the rule. */
+/** The options of the sweep, without the options of the rule. */
 function readInput(options: SweepCommandOptions) {
   const { function: name, expression, condition, box, target, starts, sample, seed, dtype } = options
   const { tolerance, maxIterations, clip } = options
@@ -176,7 +176,7 @@ function sweptNames(values: OptionLists): string[] {
 }
 
 /**
- * Prepares drawing the results into a file. Errors that would prevent the drawing are reported before any run starts.
+ * Prepares the plot of the results. Errors that would prevent the plot are reported before any run starts.
  */
 async function drawing(output: string, title: string, values: OptionLists) {
   const write = await writer(output)

@@ -6,7 +6,10 @@ import type { SharedProfile } from '../../fits/shared-solve/profile.js'
 import { columns } from '../report.js'
 import { short } from './describe.js'
 
-/** Profiles of shared parameters by name, in the order of the fit's `shared`, and of local parameters per group. */
+/**
+ * Profiles of shared parameters by name, in the order of the fit's `shared`, and profiles of local parameters per
+ * group.
+ */
 export interface SharedProfiles {
   readonly shared: Map<string, SharedProfile>
   readonly local: readonly ReadonlyMap<string, SharedProfile>[]
@@ -41,7 +44,8 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
   })
   const names = Object.keys(values.local)
   const first = fit.at(0)
-  // Parameters defined by expressions, and derived quantities. Fixed parameters are omitted: the user chose their values.
+  // Parameters defined by expressions, and derived quantities. Fixed parameters are omitted, because the user chose
+  // their values.
   const rest = Object.keys(first.values).filter(
     (name) => !first.free.includes(name) && first.errors[name] !== 0,
   )
@@ -85,7 +89,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
   ].join('\n')
 }
 
-/** One line of JSON for the shared results and one per group. NaN and infinities become null. */
+/** One line of JSON for the shared results, and one line per group. NaN and infinities become null. */
 export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Generator<string> {
   const { reason, message, shared, covariance, atBound, unidentifiable } = fit
   const all = [...collectShared(fit)]

@@ -44,7 +44,7 @@ export function describeFit(
   ].join('\n')
 }
 
-/** A table of both models, and the test that compares them. */
+/** A table of both models, followed by the test that compares the models. */
 function compared(fit: Fit, { comparison, fit: other, texts }: ModelComparison): string[] {
   const { aicc, akaikeWeights, message } = comparison
   const rows = [fit, other].map((each, k) => [
@@ -75,7 +75,7 @@ function tested({
   return [`${fullModel} is the full model: ${what} = ${short(statistic)}, p = ${short(pValue, 3)}`]
 }
 
-/** The lower triangle of correlations. */
+/** The lower triangle of the correlation matrix. */
 function correlated({ free, correlation }: Fit): string[] {
   const rows = free.map((name, i) => [name, ...correlation[i].slice(0, i + 1).map((r) => short(r, 3))])
   return [
@@ -87,7 +87,7 @@ function correlated({ free, correlation }: Fit): string[] {
   ]
 }
 
-/** Reasons for which profile intervals lack an endpoint. */
+/** Reasons why profile intervals lack an endpoint. */
 function endsInWords(fit: Fit): string[] {
   const messages = Object.values(profile(fit)).map(({ message }) => message)
   return [...new Set(messages)].filter((message) => message !== '')
@@ -125,7 +125,7 @@ export function describeGroups(
     ...(beside ? differences(beside[k].comparison) : []),
     [fit.reason, fit.message, beside?.[k].comparison.message].filter(Boolean).join(': '),
   ])
-  // The group names and the reasons are left-aligned.
+  // Group names and reasons are left-aligned.
   const numbers = head.map((_, i) => i).slice(1, -1)
   return columns([head, ...lines], numbers)
 }

@@ -11,7 +11,7 @@ import { type Polyline, pathData, px, simplify } from './polyline.js'
 /** Number of grid points per side of the contour plot. Contours are linear between grid points. */
 const SIZE = 361
 
-/** The square of the contour plot, in pixels. */
+/** The position and size of the contour plot's square, in pixels. */
 export interface Frame {
   readonly left: number
   readonly top: number

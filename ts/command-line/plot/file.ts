@@ -7,7 +7,7 @@ import { AntigradError, getMessage } from '../../core/errors.js'
 /** PNG pixels per SVG pixel. */
 const ZOOM = 2
 
-/** The reason why a plot cannot be written to this file, or null. The check opens no file. */
+/** The reason why a plot cannot be written to this file; null without a reason. The check does not open the file. */
 export function obstacle(file: string): string | null {
   if (!['.svg', '.png'].includes(extname(file).toLowerCase()))
     return 'Expected a name that ends in .svg or .png.'

@@ -21,7 +21,7 @@ import { COLORS, FONTS, lineStyle } from './picture.js'
 import { clip, pathData, px, simplify } from './polyline.js'
 import { escapeXml } from './sweep.js'
 
-/** Top and height of the upper panel and of the lower panel. */
+/** Top and height of the upper panel, and of the lower panel. */
 const CURVES = [62, 300] as const
 const RESIDUALS = [404, 120] as const
 /** Bottom of the upper and of the lower panel. */
@@ -98,7 +98,7 @@ ${drawResiduals(all, view)}
 `
 }
 
-/** The lower panel; residual 0 lies in its middle. */
+/** The lower panel. Residual 0 lies in the middle of the panel. */
 function drawResiduals(all: readonly DrawnGroup[], view: FitPlotView): string {
   const residuals = all.map(({ fit }) => fit.residuals)
   const [least, greatest] = computeRange(residuals.flatMap(computeRange))
@@ -112,7 +112,7 @@ ${all.map((drawn, i) => points(drawn, residuals[i], [view.atX, at], i)).join('\n
 </g>`
 }
 
-/** Dots, drawn as the round caps of zero-length lines; one dot per pixel. */
+/** Dots, at most one per pixel. A dot is drawn as a line of length 0 with round caps. */
 function points(
   drawn: DrawnGroup,
   y: ArrayLike<number>,
@@ -126,7 +126,7 @@ function points(
   return `<path class="data" stroke="${getColor(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
 }
 
-/** Error bars of one standard deviation. On a logarithmic axis, ends at or below 0 are drawn at the frame. */
+/** Error bars of one standard deviation. On a logarithmic axis, error bars that end at or below 0 reach the frame. */
 function bars({ atX, atY }: FitPlotView, { x, y, bars }: DrawnGroup, i: number): string {
   if (bars === null) return ''
   const within = (value: number) => {
@@ -187,7 +187,7 @@ function computeCurve({ x, fit }: DrawnGroup, column: string, scale: AxisScale):
   return { x: at, f: fit.predict({ [column]: at }), ...fit.band({ [column]: at }) }
 }
 
-/** The vertical range: all data and error bars, and curves up to one data range beyond them. */
+/** The vertical range. The range contains all data, all error bars, and curves up to one data range beyond the data. */
 function computeView(all: readonly DrawnGroup[], curves: readonly FitCurve[], scale: AxisScale): AxisRange {
   const ends = ({ y, bars }: DrawnGroup) =>
     bars ? y.flatMap((at, row) => [at - bars[row], at + bars[row]]) : y

@@ -1,4 +1,4 @@
-/** The frame of a panel: axes, ticks and ranges, which plots of fits and of metrics share. */
+/** The frame of a panel: axes, ticks and ranges. Plots of fits and plots of metrics use the same frame. */
 
 import { ticks } from 'd3-array'
 import { type AxisScale, makeScales } from '../../axes/scale.js'
@@ -64,14 +64,14 @@ export function computeRange(numbers: Iterable<number>): AxisRange {
 }
 
 /**
- * The range with a margin on both sides, also if it is a single value.
+ * The range with a margin on both sides. A single value also gets margins.
  *
  * @throws AntigradError if the values are too far apart to draw
  */
 export function widened([low, high]: AxisRange, share: number): AxisRange {
   const room = high > low ? share * (high - low) : Math.abs(low) / 10 || 1
   if (Number.isFinite(high - low + 2 * room)) return [low - room, high + room]
-  throw new AntigradError(`numbers from ${low} to ${high} are too far apart to draw`)
+  throw new AntigradError(`the numbers from ${low} to ${high} are too far apart to draw`)
 }
 
 /** Maps values to pixels. */

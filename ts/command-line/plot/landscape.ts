@@ -10,9 +10,9 @@ export interface Landscape {
   readonly minima: readonly Point[]
   /** The value of F at height 0: the minimum of F, or 0 if F has no minimum. */
   readonly base: number
-  /** Values of F at equal logarithmic distances from `base`, also below `base` if F has values below it. */
+  /** Values of F at equal logarithmic distances from `base`, on both sides if F has values below `base`. */
   readonly levels: readonly number[]
-  /** F on a scale that is linear near `base` and logarithmic beyond: 0 at `base`, 1 at the largest |F − base|. */
+  /** F on a scale that is linear near `base` and logarithmic elsewhere: 0 at `base`, 1 at the largest |F − base|. */
   height(value: number): number
   /** Heights at `size` × `size` points including the edges of the view, in row-major order (x varies fastest). */
   grid(size: number): Float64Array
@@ -24,16 +24,16 @@ export interface Landscape {
 const DEPTH = 1e-4
 const LEVELS = 25
 /**
- * The fraction of the largest value below which heights become linear. Without the linear range, the surface would be a
- * deep chasm.
+ * Heights below this fraction of the largest value are on a linear scale. Without the linear range, the surface would
+ * be a deep chasm.
  */
 const KNEE = 1e-2
-/** Points per side of the grid on which the extreme values are searched. */
+/** Points per side of the grid for the search of the extreme values. */
 const SIZE = 241
 
 /**
- * The landscape of an objective in its `view`, which is enlarged if necessary to contain a point, usually the start of
- * the paths.
+ * The landscape of an objective in its `view`. If necessary, the view is enlarged to contain a point, usually the start
+ * of the paths.
  */
 export function landscape(objective: TestObjective, shown: Point = objective.start): Landscape {
   const minima = objective.minima(2).map(([x, y]): Point => [x, y])
@@ -46,7 +46,7 @@ export function landscape(objective: TestObjective, shown: Point = objective.sta
     throw new OptionError('start', 'a point around which the function can be drawn', shown.join(','))
   }
   const ups = Array.from({ length: LEVELS }, (_, i) => largest * DEPTH ** (1 - i / LEVELS))
-  // If F goes below the base, fewer levels are enough, on both sides of the base.
+  // If F has values below the base, each side of the base has fewer levels.
   const all = low < 0 ? ups.filter((up) => up > KNEE * largest).flatMap((up) => [-up, up]) : ups
   const knee = KNEE * largest
   const height = (value: number) => {
@@ -67,7 +67,7 @@ export function landscape(objective: TestObjective, shown: Point = objective.sta
   }
 }
 
-/** The view, enlarged just enough to contain the point with a margin. */
+/** The view, enlarged only as far as necessary to contain the point with a margin. */
 function widened(view: View, [x, y]: Point): View {
   if (isInside([x, y], view)) return view
   const [x0, x1, y0, y1] = view

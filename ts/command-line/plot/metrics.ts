@@ -1,4 +1,4 @@
-/** Metrics as SVG: curves of losses and of other numbers over the steps of a run. */
+/** Metrics as SVG: curves of losses and other numbers over the steps of a run. */
 
 import { AntigradError, OptionError } from '../../core/errors.js'
 import { toPrintable } from '../../core/text.js'
@@ -23,13 +23,13 @@ export interface MetricsPlot {
   /** Name of the horizontal axis. */
   readonly x: string
   readonly metrics: readonly Metric[]
-  /** Whether the y axis is logarithmic; undefined lets the values decide. */
+  /** Whether the y axis is logarithmic; if undefined, the values decide. */
   readonly isLogarithmic?: boolean | undefined
 }
 
 /**
- * Draws metrics. Values that are not finite, or not positive on a logarithmic axis, leave a gap. So does a step back,
- * as after a run was resumed.
+ * Draws metrics. Values that are not finite, or not positive on a logarithmic axis, leave a gap. A decreasing step, as
+ * after a run was resumed, also leaves a gap.
  *
  * @throws OptionError if there are too many metrics; AntigradError if no value can be drawn, or if values are too far
  * apart
@@ -41,11 +41,11 @@ export function drawMetrics({ title, x: name, metrics, isLogarithmic }: MetricsP
   const scaleY = getScale(isLogarithmic ?? (low > 0 && high / low > LOGARITHMIC_RATIO))
   const x = widened(rangeOf(metrics.map(({ x }) => x)), 0.02)
   const positions = rangeOf(metrics.map(({ y }) => y.map(scaleY.position)))
-  if (!(positions[0] <= positions[1])) throw new AntigradError('no value is positive, as --log requires')
+  if (!(positions[0] <= positions[1])) throw new AntigradError('--log requires at least one positive value')
   const y = widened(positions, 0.04)
   const [atX, atY] = [axis(x, LEFT, RIGHT, scaleX), axis(y, BOTTOM, PANEL[0], scaleY)]
   const lines = metrics.map((metric, i) => {
-    // A part of one point becomes a line of length 0, which the round caps make a dot.
+    // A single point becomes a line of length 0, which round caps show as a dot.
     const parts = split(metric, atX, atY).map((part) => simplify(thin(part), 1))
     return `<path data-line="${i}" ${lineStyle(i)} d="${pathData(parts)}"/>`
   })
@@ -83,8 +83,8 @@ function split({ x, y }: Metric, atX: (x: number) => number, atY: (y: number) =>
 }
 
 /**
- * Keeps the first, the lowest, the highest and the last point of each half pixel column, which draws the same line
- * (M4; Jugel, Jerzak, Hackenbroich and Markl, 2014).
+ * Keeps the first, lowest, highest and last point of each half pixel column. The line through these points looks the
+ * same (M4; Jugel, Jerzak, Hackenbroich and Markl, 2014).
  */
 function thin(points: readonly number[]): number[] {
   const kept: number[] = []

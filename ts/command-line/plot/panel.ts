@@ -13,7 +13,7 @@ export interface ScreenPoint {
   readonly isHidden: boolean
 }
 
-/** A panel of the plot. Points are given as fractions of the view's width and height, from the lower left. */
+/** A panel of the plot. Points are fractions of the view's width and height, from the lower left corner. */
 export interface Panel {
   readonly name: 'contour' | 'surface'
   /** The background of the paths, as SVG. */
@@ -23,12 +23,12 @@ export interface Panel {
   trace(parts: readonly Polyline[]): { seen: Polyline[]; hidden: Polyline[] }
 }
 
-/** The color of a height. Low heights have light colors, so that paths stand out where they end. */
+/** The color of a height. Low heights have light colors, so that the ends of paths stand out. */
 export function heightColor(height: number, { heights: [low, high] }: Landscape): string {
   const share = (height - low) / (high - low)
   const [red, green, blue] = interpolateBlues(0.04 + 0.66 * share).match(/\d+/g) as string[]
   return `#${[red, green, blue].map((part) => Number(part).toString(16).padStart(2, '0')).join('')}`
 }
 
-/** A number with up to six digits and a typographic minus sign. */
+/** Formats a number with up to six digits and a typographic minus sign. */
 export const label = (x: number): string => `${Number(x.toPrecision(6))}`.replace('-', '−')

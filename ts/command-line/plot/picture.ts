@@ -10,7 +10,7 @@ import { label, type Panel, type ScreenPoint } from './panel.js'
 import { clip, type Polyline, pathData, px, simplify, withoutRepeats } from './polyline.js'
 import { surface } from './surface.js'
 
-/** A run of a rule, as input of the plot. */
+/** A run of a rule that will be drawn. */
 export interface DrawnRun {
   readonly name: string
   /** The rule's options as text for the legend. */
@@ -25,10 +25,10 @@ export interface DrawnRun {
   readonly path: Polyline
 }
 
-/** The drawable form of a run. */
+/** A run, converted to lines in pixels. */
 interface Track extends Omit<DrawnRun, 'path'> {
   readonly lines: readonly { seen: Polyline[]; hidden: Polyline[] }[]
-  /** Positions after 1, 10, 100, … updates, one array per panel. */
+  /** Positions after 1, 10, 100, … updates; one array per panel. */
   readonly dots: readonly ScreenPoint[][]
   readonly leaves: boolean
 }
@@ -38,7 +38,7 @@ const FRAME = { left: 54, top: 48, size: 340 }
 const LEGEND = 450
 const ROW = 20
 
-/** Font names without quotes: after a quoted name, resvg ignores all further names. */
+/** The font names have no quotes, because resvg ignores all names after a quoted name. */
 export const FONTS = 'Arial, Liberation Sans, DejaVu Sans, sans-serif'
 
 /** Colors for color-blind readers (Okabe and Ito, 2008). The colors that stand out on blue come first. */
@@ -52,7 +52,7 @@ export const MAX_LINES = COLORS.length * DASHES.length
 export const lineStyle = (i: number) =>
   `stroke="${COLORS[i % COLORS.length]}"${DASHES[Math.floor(i / COLORS.length) % DASHES.length]}`
 
-/** Paths that are drawn first are wider, so that all paths are visible if they coincide, for example in a valley. */
+/** Paths that are drawn earlier are wider. All paths are therefore visible, even if paths coincide in a valley. */
 const lineWidth = (i: number, count: number) => px(1.4 + (4 * i) / Math.max(5, count - 1))
 
 /** A plot of an objective to which runs can be added. */

@@ -19,7 +19,7 @@ export interface PlotSettings extends Omit<RaceSettings, 'engines'> {
  * Draws the path of each rule as SVG. The optimizer chooses the engine, because every engine takes the same path.
  *
  * @param onProgress called with the name of the next rule
- * @throws OptionError, before any rule runs, if a rule does not have an option or does not accept its value
+ * @throws OptionError, before any rule runs, if a rule lacks an option or does not accept the option's value
  * @throws OptionError if `maxIterations` is too large, or if the starting point is too far away to be drawn
  */
 export function plot(settings: PlotSettings, onProgress: (what: string) => void = () => {}): string {

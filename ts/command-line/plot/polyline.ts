@@ -6,15 +6,15 @@ import type { View } from '../../objectives/index.js'
 export type Polyline = ArrayLike<number>
 
 /**
- * Clips a path to a rectangle (Liang and Barsky, 1984) and returns its visible parts. A point that is not finite or
- * causes an overflow ends a part of the path.
+ * Clips a path to a rectangle (Liang and Barsky, 1984) and returns its visible parts. A part of the path ends before a
+ * point that is not finite or causes an overflow.
  */
 export function clip(path: Polyline, [x0, x1, y0, y1]: View): number[][] {
   const parts: number[][] = []
   let part: number[] | null = null
   for (let i = 2; i < path.length; i += 2) {
     const [ax, ay, dx, dy] = [path[i - 2], path[i - 1], path[i] - path[i - 2], path[i + 1] - path[i - 1]]
-    // The fractions of the segment at which the segment enters and leaves the rectangle.
+    // The fractions at which the segment enters and leaves the rectangle.
     let [enters, leaves] = [0, 1]
     for (const [distance, speed] of [
       [ax - x0, dx],
@@ -48,12 +48,12 @@ export function clip(path: Polyline, [x0, x1, y0, y1]: View): number[][] {
 
 /**
  * Tolerances of `simplify`, in pixels. Including rounding, drawn lines deviate by less than a quarter of a pixel on the
- * contour. On the surface, lines are simplified twice and deviate by less than half a pixel.
+ * contour. On the surface, lines are simplified twice, and deviate by less than half a pixel.
  */
 const NEAR = 0.05
 const FLAT = 0.12
 
-/** Maximum number of points that one segment replaces, which bounds the running time. */
+/** Maximum number of points that one segment replaces. The maximum bounds the running time. */
 const WINDOW = 500
 
 /**
@@ -85,7 +85,7 @@ function withoutNeighbors(line: Polyline, near: number): number[] {
   return kept
 }
 
-/** Whether all points between two points are close to the segment that joins the two. */
+/** Whether all points between two given points are close to the segment that joins the given points. */
 function isFlat(points: readonly number[], from: number, to: number, flat: number): boolean {
   const [ax, ay, dx, dy] = [
     points[from],
@@ -103,8 +103,8 @@ function isFlat(points: readonly number[], from: number, to: number, flat: numbe
 }
 
 /**
- * Removes repeated segments, in either direction and rounded to a tenth of a pixel. An endlessly oscillating path keeps
- * few segments.
+ * Removes repeated segments, in either direction, rounded to a tenth of a pixel. Few segments of an endlessly
+ * oscillating path remain.
  *
  * @param scale pixels per unit of the lines
  */

@@ -1,4 +1,7 @@
-/** Parallel projection of the surface: the positions of its points in the plot, and whether the surface hides them. */
+/**
+ * Parallel projection of the surface: the positions of the surface's points in the plot, and whether the surface hides
+ * these points.
+ */
 
 import type { Point } from '../../objectives/index.js'
 import type { Landscape } from './landscape.js'
@@ -54,17 +57,17 @@ export class Projection {
     return { x, y, isHidden: this.#isHidden(u, v, w) }
   }
 
-  /** Height of the drawn surface: bilinear interpolation between grid points. */
+  /** Height of the drawn surface, by bilinear interpolation between grid points. */
   #heightAt(u: number, v: number): number {
     const { grid } = this
     const [x, y] = [u * (SIZE - 1), v * (SIZE - 1)]
-    // A point on the edge, or just beyond it by rounding, belongs to the last cell.
+    // A point on the edge, or slightly beyond the edge by rounding, belongs to the last cell.
     const [i, j] = [x, y].map((at) => Math.max(0, Math.min(SIZE - 2, Math.floor(at))))
     const row = (j: number) => grid[j * SIZE + i] * (1 - (x - i)) + grid[j * SIZE + i + 1] * (x - i)
     return this.raise(row(j) * (1 - (y - j)) + row(j + 1) * (y - j))
   }
 
-  /** Whether the surface hides one of its points, by rising above the line from this point to the viewer. */
+  /** Whether the surface hides one of its points: the surface rises above the line from this point to the viewer. */
   #isHidden(u: number, v: number, w: number): boolean {
     const [du, dv] = [SIN, -COS]
     for (let t = 0.5 / SIZE; ; t += 0.5 / SIZE) {

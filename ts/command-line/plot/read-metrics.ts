@@ -6,7 +6,7 @@ import { listNames, quote } from '../../core/text.js'
 import { describeBadRow, parseRow } from '../../tables/read-ndjson.js'
 import { decodeUtf8 } from '../../tables/utf8.js'
 
-/** Columns that count progress, in the order in which they are chosen for the horizontal axis. */
+/** Columns that count progress, in the order of preference for the horizontal axis. */
 const PROGRESS = ['step', 'iteration', 'update', 'epoch', 'time', 'timestamp']
 
 /** A metric. A value that is not a finite number, such as null, is NaN. */
@@ -20,11 +20,11 @@ export interface Metrics {
   /** Name of the column on the horizontal axis. */
   readonly x: string
   readonly metrics: readonly Metric[]
-  /** Whether the last line is incomplete, as while a program writes it. */
+  /** Whether the last line is incomplete, because a program is still writing the line. */
   readonly isCut: boolean
 }
 
-/** The columns to read. Undefined ones are chosen from the file. */
+/** The columns to read. If a column is undefined, columns of the file are chosen. */
 export interface MetricColumns {
   readonly x?: string | undefined
   readonly y?: readonly string[] | undefined
@@ -36,8 +36,9 @@ interface MetricsRow {
 }
 
 /**
- * Reads metrics. By default the horizontal axis is a column that counts progress, or else the line number, and metrics
- * are all other columns with numbers. A line without a metric leaves no gap in it, but null does.
+ * Reads metrics. By default, the horizontal axis is a column that counts progress, or else the line number. Metrics are
+ * all other columns with numbers. A line without the metric leaves no gap in the curve, but the value null leaves a
+ * gap.
  *
  * @throws AntigradError if the file cannot be read or a line is not an object; OptionError if a column is missing
  */
@@ -51,9 +52,13 @@ export function readMetrics(file: string, columns: MetricColumns): Metrics {
   const chosen = columns.y ?? known.filter((name) => name !== x && !PROGRESS.includes(name))
   for (const [flag, name] of [['--x', columns.x] as const, ...chosen.map((name) => ['--y', name] as const)])
     if (name !== undefined && !names.has(name))
-      throw new OptionError(flag, `a column with numbers: ${listNames(known) || 'the file has none'}`, name)
+      throw new OptionError(
+        flag,
+        `one of the columns with numbers: ${listNames(known) || 'the file has none'}`,
+        name,
+      )
   if (chosen.length === 0)
-    throw new AntigradError(`${file}: expected a column with numbers besides ${PROGRESS.join(', ')}`)
+    throw new AntigradError(`${file}: expected a numeric column other than ${PROGRESS.join(', ')}`)
   const metrics = chosen.map((name) => readMetric(file, rows, x, name))
   return { x: x ?? 'line', metrics, isCut }
 }

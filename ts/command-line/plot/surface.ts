@@ -10,7 +10,7 @@ import { Projection, SIZE } from './projection.js'
 
 const SHADES = 40
 
-/** A polygon in the shortest SVG notation; corners are in tenths of a pixel. */
+/** A polygon in the shortest SVG notation, with corners in tenths of a pixel. */
 function outline(corners: readonly number[][]): string {
   const steps = corners.slice(1).flatMap(([x, y], i) => [x - corners[i][0], y - corners[i][1]])
   const text = steps.map((step) => `${step / 10}`.replace(/^(-?)0\./, '$1.')).join(' ')
@@ -21,7 +21,9 @@ function outline(corners: readonly number[][]): string {
 const isFront = ([[ax, ay], [bx, by], [cx, cy], [dx, dy]]: readonly number[][]) =>
   (cx - ax) * (dy - by) < (cy - ay) * (dx - bx)
 
-/** Candidate marks on the axis of F, as distances from its base. If marks overlap, the earlier candidate is drawn. */
+/**
+ * Candidate marks on the axis of F, as distances from the base. If candidates overlap, the earlier candidate is drawn.
+ */
 const MARKS = [0, ...Array.from({ length: 24 }, (_, i) => [10 ** (12 - i), -(10 ** (12 - i))]).flat()]
 
 /**

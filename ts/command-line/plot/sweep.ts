@@ -21,7 +21,7 @@ interface SweepAxis {
   readonly ticks: readonly (readonly [at: number, text: string])[]
 }
 
-/** A line of the plot: the sets that differ only in the option on the horizontal axis. */
+/** A line of the plot, which consists of option sets that differ only in the option on the horizontal axis. */
 interface SweepLine {
   readonly name: string
   readonly sets: readonly SetResult[]
@@ -35,7 +35,7 @@ export function alongAxis(options: Readonly<Record<string, readonly unknown[]>>)
   return all.sort(([, a], [, b]) => b.length - a.length)[0]?.[0]
 }
 
-/** Number of lines in a plot of these options. */
+/** Number of lines in the plot of the given options. */
 export function wrapLines(options: Readonly<Record<string, readonly unknown[]>>, along: string): number {
   return Object.entries(options).reduce((n, [name, { length }]) => (name === along ? n : n * length), 1)
 }
@@ -45,11 +45,11 @@ interface SweepPlot {
   readonly along: string
   readonly lines: readonly SweepLine[]
   readonly x: SweepAxis
-  /** Whether lines join their points, which only makes sense on a numeric axis. */
+  /** Whether lines join the points; true only on a numeric axis. */
   readonly isContinuous: boolean
 }
 
-/** A panel: its position from the top, its title, its vertical axis and the quantity that it shows per set. */
+/** A panel: the position from the top, the title, the vertical axis, and the quantity that the panel shows per set. */
 interface SweepPanel {
   readonly number: number
   readonly name: string
@@ -162,7 +162,10 @@ function orderOf(along: string, values: readonly unknown[]): (set: SetResult) =>
   return ({ options }) => order.get(options[along]) ?? 0
 }
 
-/** Groups sets into lines, in the order of the lines' first sets. The sets of a line are sorted from left to right. */
+/**
+ * Groups option sets into lines, in the order of each line's first set. The sets of a line are sorted from left to
+ * right.
+ */
 function group(
   sets: readonly SetResult[],
   by: readonly string[],

@@ -66,7 +66,7 @@ function describeWinner(winner: SetResult, swept: readonly string[]): string {
 }
 
 /**
- * Percentages of counts, rounded to a tenth by the largest-remainder method. The percentages add up to 100, and every
+ * Percentages of counts, rounded to a tenth by the largest-remainder method. The percentages add up to 100. Every
  * positive count has at least 0.1%.
  */
 export function percentages(counts: readonly number[]): string[] {

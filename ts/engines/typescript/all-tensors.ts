@@ -68,7 +68,7 @@ export function makePlanePass(arena: Arena): (stage: number, from: number, to: n
   })
   return (stage, from, to) => {
     const job = jobs[stage - layout.ACCUMULATE]
-    // The stage number is checked before any change, even if all tensors are excluded.
+    // The stage number is checked first, even if all tensors are excluded.
     if (job === undefined || job.updated.length < arena.length) throw arena.broken()
     const { state, row, loop } = job
     for (let i = 0; i < lengths.length && offsets[i] < to; i++) {

@@ -69,7 +69,7 @@ const sumsOnly = (...sums: Sum[]): Kernel => ({
 const squares = sumsOnly('gradients')
 const bothSquares = sumsOnly('gradients', 'parameters')
 
-/** Calls `visit` for each segment that takes part in the stage, with the part of the range that lies in the segment. */
+/** Calls `visit` for each segment of the stage, with the intersection of the range and the segment. */
 type ForEachJob = (
   stage: number,
   from: number,

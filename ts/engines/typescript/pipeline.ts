@@ -44,7 +44,7 @@ export const makePass = (arena: Arena): SegmentPass =>
 export function makePassOver(arena: Arena, theta: FloatArray, g: FloatArray): SegmentPass {
   const f = rounding[arena.dtype]
   const least = smallestNormal[arena.dtype]
-  // All buffers are allocated here, so that a step cannot run out of memory halfway.
+  // All buffers are allocated at this point, so that a step cannot run out of memory later.
   const [prepared, held] = [g.slice(), theta.slice()]
 
   /** Prepares the gradients for the first stage: prepared ← clamp(scale·g), then prepared ← prepared + λ·θ. */
@@ -52,7 +52,7 @@ export function makePassOver(arena: Arena, theta: FloatArray, g: FloatArray): Se
     const scale = f(coefficients[PIPELINE_SCALE] * factor)
     const limit = f(coefficients[PIPELINE_LIMIT])
     const l2 = f(coefficients[PIPELINE_L2])
-    // If the limit is rounded to 0, −limit would be −0, but both bounds must be +0.
+    // If the limit is rounded to 0, both bounds must be +0, but −limit would be −0.
     const low = 0 - limit
     for (let i = from; i < to; i++) {
       const scaled = f(scale * g[i])
@@ -69,7 +69,7 @@ export function makePassOver(arena: Arena, theta: FloatArray, g: FloatArray): Se
     const masks = (flags & MASKED) !== 0
     const holds = (flags & HOLD_PARAMS) !== 0
     if (holds) held.set(theta.subarray(from, to), from)
-    // With θ = 0, d·0 − u is −u.
+    // If θ = 0, d·θ − u is −u.
     if (masks) held.fill(0, from, to)
     loop?.(holds || masks ? held : theta, gradient, state, row.byName, from, to, tensor, g)
     if (masks) mask(held, gradient, g, flags, from, to, f)

@@ -40,7 +40,7 @@ export function runRows(arena: Arena, job: SegmentJob, from: number, to: number)
   }
 }
 
-/** The distinct rows, in the order of the list. */
+/** The distinct rows, in the order of the list of rows. */
 function collectRows(arena: Arena, i: number, columns: number): readonly SparseRow[] {
   const [list, { [i]: units }] = [arena.list(i), arena.units]
   const [count] = list
@@ -50,7 +50,7 @@ function collectRows(arena: Arena, i: number, columns: number): readonly SparseR
   const named: SparseRow[] = []
   for (let k = 0; k < count; k++) {
     const [row, place] = [list[1 + k], list[1 + units + k]]
-    // The list was overwritten by other code.
+    // Other code has overwritten the list.
     if (row >= units || place >= count) throw arena.broken()
     const entry = g.subarray(place * columns, (place + 1) * columns)
     const last = named.at(-1)
@@ -67,12 +67,12 @@ function addedUp([first, ...others]: readonly FloatArray[]): FloatArray {
   return sum
 }
 
-/** Computes Σ g² in the block order of a complete gradient whose other rows are 0. The rows must be sorted. */
+/** Computes Σ g² in the block order of a complete gradient whose unlisted rows are 0. The rows must be sorted. */
 function sumRowSquares(named: readonly SparseRow[], columns: number): number {
   const stripes = new Float64Array(STRIPES)
   let [total, block] = [0, 0]
   const end = () => {
-    // Each stripe of the sum holds a single value at this point, so the order of additions is fixed.
+    // Each stripe of the sum holds a single value at this point. The order of the additions is therefore fixed.
     total += sumColumn('values', stripes)
     stripes.fill(0)
   }

@@ -10,8 +10,8 @@ import type { FileHeader } from './header.js'
 import { readJson } from './json.js'
 
 /**
- * Metadata key of the list of tensor names with their checksums. Other metadata may refer to tensors by their index in
- * this list.
+ * Metadata key of the list of tensor names and checksums. Other metadata may refer to tensors by the index in this
+ * list.
  */
 const CHECKSUMS_KEY = 'antigrad.tensors'
 /** Metadata key of the checksums of all other metadata texts, including the text with the checksums of the tensors. */
@@ -48,7 +48,11 @@ export function readChecksums({ metadata, tensors }: FileHeader): ReadonlyMap<st
   if (sums === undefined) return new Map()
   const isWhole = sums.size === tensors.size && [...tensors.keys()].every((name) => sums.has(name))
   if (!isWhole)
-    throw new FileError(`metadata: ${CHECKSUMS_KEY}`, "each tensor's checksum", `those of ${sums.size} names`)
+    throw new FileError(
+      `metadata: ${CHECKSUMS_KEY}`,
+      'the checksums of all tensors',
+      `the checksums of ${sums.size} names`,
+    )
   return sums
 }
 
@@ -60,6 +64,6 @@ function readPairs(metadata: FileHeader['metadata'], key: string): ReadonlyMap<s
     (pair) => toBoundedArray(pair) ?? [],
   )
   const isRight = pairs.every(([name, sum]) => typeof name === 'string' && typeof sum === 'string')
-  if (!isRight) throw new FileError(`metadata: ${key}`, 'pairs of a name and a checksum', text)
+  if (!isRight) throw new FileError(`metadata: ${key}`, 'an array of pairs [name, checksum]', text)
   return new Map(pairs as [string, string][])
 }

@@ -75,7 +75,9 @@ export const FILE_DTYPES = { float32: 'F32', float64: 'F64', float16: 'F16', bfl
 
 export type FileDtype = keyof typeof FILE_DTYPES
 
-/** Converts numbers to the bytes of a dtype. Numbers are rounded to a narrower dtype to nearest, ties to even. */
+/**
+ * Converts numbers to the bytes of a dtype. For a narrower dtype, numbers are rounded to nearest, with ties to even.
+ */
 export function toBytes(values: FloatArray, dtype: FileDtype): Uint8Array {
   const numbers = convert(values, dtype)
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)

@@ -6,9 +6,9 @@ const float = new Float32Array(1)
 const word = new Uint32Array(float.buffer)
 
 /**
- * The bits of a number as float32, rounded to odd: truncated toward 0, with the last bit set if the truncation is
- * inexact. Rounding to nearest twice would be wrong, because a number just above a midpoint would first be rounded to
- * the midpoint.
+ * The bits of a number as float32, rounded to odd: the number is truncated toward 0, and the last bit is set if the
+ * truncation is inexact. Rounding to nearest twice would be wrong, because a number slightly above a midpoint would
+ * first be rounded to the midpoint.
  */
 function toBits(x: number): number {
   float[0] = x

@@ -1,6 +1,7 @@
 /**
- * The header of a safetensors file: its length in 8 bytes, followed by JSON with the dtype, shape and byte range of
- * each tensor. Every violation of the format throws an error, because a file with a violation cannot be trusted.
+ * The header of a safetensors file. The length of the header (8 bytes) is followed by JSON with the dtype, shape and
+ * byte range of each tensor. Every violation of the format causes an error, because a file with a violation cannot be
+ * trusted.
  */
 
 import { truncate } from '../../core/errors.js'
@@ -29,10 +30,10 @@ export interface FileHeader {
 }
 
 const LENGTH_BYTES = 8
-/** Maximum length of a header that other readers of safetensors files accept. */
+/** Maximum length of the header. Other readers of safetensors files accept no longer headers. */
 export const MAX_HEADER_BYTES = 100_000_000
 const METADATA = '__metadata__'
-/** Nesting depth of the header's JSON: the header, a tensor, and the tensor's shape. */
+/** Nesting depth of the header's JSON, for the header, a tensor, and the tensor's shape. */
 const NESTING = { deepest: 3, areNamed: true }
 
 /**
@@ -63,7 +64,7 @@ export function headerLength(first: Uint8Array, size: number): number {
  */
 export function parseHeader(bytes: Uint8Array, size: number): FileHeader {
   const text = decodeText(bytes)
-  if (!text.startsWith('{')) throw new FileError('header', 'an object, from the first byte on', text)
+  if (!text.startsWith('{')) throw new FileError('header', 'an object that begins at the first byte', text)
   const given = readJson('header', text, NESTING) as object
   const metadata = new Map<string, string>()
   const tensors: [string, TensorInfo][] = []
@@ -74,22 +75,26 @@ export function parseHeader(bytes: Uint8Array, size: number): FileHeader {
     keys += Object.keys(value).length
     if (name === METADATA) {
       for (const [key, text] of Object.entries(value)) {
-        if (typeof text !== 'string') throw new FileError(describeTensor(`metadata: ${key}`), 'a text', text)
+        if (typeof text !== 'string')
+          throw new FileError(describeTensor(`metadata: ${key}`), 'a string', text)
         metadata.set(key, text)
       }
     } else tensors.push([name, readInfo(name, value)])
   }
   // JSON.parse keeps the last of duplicate keys, so the keys are counted in the text.
-  if (readKeys(text) !== keys) throw new FileError('header', 'each name once', 'a name twice')
+  if (readKeys(text) !== keys) throw new FileError('header', 'distinct names', 'a repeated name')
   tensors.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
   let end = 0
   for (const [name, { begin, end: to }] of tensors) {
     if (begin !== end)
-      throw new FileError(describeTensor(name), `bytes from ${end} on (the end of the tensor before)`, begin)
+      throw new FileError(
+        describeTensor(name),
+        `bytes from ${end} on (the end of the previous tensor)`,
+        begin,
+      )
     end = to
   }
-  if (end !== size)
-    throw new FileError('file', `${end} bytes after the header (the bytes of the tensors)`, size)
+  if (end !== size) throw new FileError('file', `${end} bytes of tensors after the header`, size)
   return { metadata, tensors: new Map(tensors) }
 }
 
@@ -127,12 +132,12 @@ function readInfo(name: string, given: object): TensorInfo {
     )
   const lengths = toBoundedArray(shape)
   if (!lengths?.every((length): length is number => isCount(length, 0)))
-    throw new FileError(describeTensor(`${truncate(name)}: shape`), 'a list of integers ≥ 0', shape)
+    throw new FileError(describeTensor(`${truncate(name)}: shape`), 'an array of integers ≥ 0', shape)
   const [from, to, ...rest] = toBoundedArray(data_offsets) ?? []
   if (!isCount(from, 0) || !isCount(to, 0) || from > to || rest.length > 0)
     throw new FileError(
       describeTensor(`${truncate(name)}: data_offsets`),
-      'where its bytes begin and end',
+      '[begin, end], the byte range of the tensor',
       data_offsets,
     )
   const bits = lengths.reduce((product, length) => product * length, BITS[dtype])
@@ -154,14 +159,14 @@ function readInfo(name: string, given: object): TensorInfo {
  */
 export function encodeHeader({ metadata, tensors }: FileHeader): Uint8Array {
   const entries = [...tensors].map(([name, { dtype, shape, begin, end }]) => {
-    if (name === METADATA) throw new FileError('tensor', `another name than ${METADATA}`, name)
+    if (name === METADATA) throw new FileError('tensor', `a name other than ${METADATA}`, name)
     return [name, { dtype, shape, data_offsets: [begin, end] }] as const
   })
   const texts = metadata.size > 0 ? [[METADATA, Object.fromEntries(metadata)] as const] : []
   const text = JSON.stringify(Object.fromEntries<object>([...texts, ...entries]))
   // JSON.stringify escapes lone surrogates, which other readers refuse.
   const lone = /(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/.exec(text)
-  if (lone !== null) throw new FileError('tensor', 'a name in Unicode', lone[0])
+  if (lone !== null) throw new FileError('tensor', 'a name of valid Unicode characters', lone[0])
   const bytes = new TextEncoder().encode(text)
   if (bytes.length > MAX_HEADER_BYTES)
     throw new FileError('header', `at most ${MAX_HEADER_BYTES} bytes of names and metadata`, bytes.length)

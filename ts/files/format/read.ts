@@ -1,4 +1,4 @@
-/** Reader of safetensors files. The reader reads the header of the file at once, and each tensor on request. */
+/** Reader of safetensors files. The header is read at once, and each tensor is read on request. */
 
 import { crc32, openSource } from '#disk'
 import { withMemoryError } from '../../core/copy.js'
@@ -32,14 +32,15 @@ export interface TensorFile {
   /** Tensors by name, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /**
-   * Reads one tensor: F32, F16 and BF16 as a Float32Array, F64 as a Float64Array, integers as the corresponding typed
-   * array, BOOL as a Uint8Array of 0 and 1. If antigrad has written the file, the checksum is verified.
+   * Reads one tensor. F32, F16 and BF16 become a Float32Array, F64 becomes a Float64Array, and integers become the
+   * corresponding typed array. BOOL becomes a Uint8Array of 0 and 1. If antigrad has written the file, the checksum is
+   * verified.
    *
-   * @throws FileError if the tensor does not exist, its checksum differs, or JavaScript has no typed array for its
-   * dtype (then use {@link bytes})
+   * @throws FileError if the tensor does not exist, if its checksum differs, or if JavaScript has no typed array for
+   * its dtype (in this case, use {@link bytes})
    */
   read(name: string): Promise<TensorData>
-  /** Reads the bytes of one tensor without conversion; for errors see {@link read}. */
+  /** Reads the bytes of one tensor without conversion. The errors are the errors of {@link read}. */
   bytes(name: string): Promise<ArrayBuffer>
   /** Closes the file. Arrays that were read from the file stay valid. */
   close(): Promise<void>
@@ -126,7 +127,7 @@ export class OpenTensorFile implements TensorFile {
         }
         done += bytes.length
         if (done < MAX_WIDENED_BYTES) continue
-        // Pieces that have already arrived would otherwise be processed without a pause.
+        // Without this wait, pieces that have already arrived would be processed without a pause.
         done = 0
         await nextTurn()
       }
@@ -201,7 +202,7 @@ function createTarget(name: string, info: TensorInfo): ReadTarget<TensorData> {
   if (reader === undefined)
     throw new FileError(
       `tensor ${name}`,
-      'a dtype with an array of its own; bytes() reads others',
+      'a dtype that has a typed array; use bytes() for other dtypes',
       info.dtype,
     )
   const widen = findWidener(info.dtype)
@@ -211,7 +212,7 @@ function createTarget(name: string, info: TensorInfo): ReadTarget<TensorData> {
   }
   const size = info.end - info.begin
   const result = withMemoryError(2 * size, () => new Float32Array(size / 2))
-  // One piece is widened while the others are read.
+  // One piece is widened while further pieces are read.
   const pieces = Array.from(
     { length: MAX_PIECES + 1 },
     () => new Uint8Array(Math.min(MAX_WIDENED_BYTES, size)),
@@ -246,7 +247,7 @@ export async function openSafetensors(place: FileSource): Promise<OpenTensorFile
 /**
  * Opens a safetensors file, and reads and validates its header.
  *
- * @param place a path, or in a browser a Blob, such as a File
+ * @param place a path, or a Blob such as a File (browsers support only Blobs)
  * @throws FileError if the file is not a safetensors file; the file system's error if the file cannot be opened
  */
 export function openFile(place: FileSource): Promise<TensorFile> {

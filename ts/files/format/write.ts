@@ -16,17 +16,17 @@ export interface WritableTensor {
   readonly length: number
   /** Returns a range of the tensor's values. Ranges are requested in ascending order. */
   values(from: number, to: number): FloatArray
-  /** The caller announces that it will request no earlier values. */
+  /** The caller announces that all further requests concern later values. */
   release?(to: number): void
 }
 
 /**
- * Number of bytes per piece, and number of pieces: one piece is copied and its checksum is computed while the other
+ * Number of bytes per piece, and number of pieces. One piece is copied, and its checksum is computed, while all other
  * pieces are written.
  */
 const MAX_PIECE_BYTES = 1 << 20
 const MAX_PIECES = 4
-/** Maximum number of values that are converted at once, which takes up to 2 ms, before the event loop continues. */
+/** Maximum number of values that are converted before the event loop continues. The conversion takes up to 2 ms. */
 const MAX_CONVERTED = 1 << 17
 
 /** Lays out the tensors contiguously and prepares the header, before any byte is written. */
@@ -89,7 +89,7 @@ export async function writeAll(sink: Sink, { tensors, header, start }: ReturnTyp
     await flush()
     await Promise.all(writing)
   } finally {
-    // When this function fails, no write may be in progress any more.
+    // If this function fails, all writes must have ended before.
     await Promise.allSettled(writing)
   }
   await sink.write(header(sums), 0)

@@ -1,4 +1,4 @@
-/** Checkpoints of a run: its latest files in a folder, and the search for the newest intact file. */
+/** Checkpoints of a run: the latest files in a folder, and the search for the newest intact file. */
 
 import { openFolder, openSink, TEMPORARY_SUFFIX } from '#disk'
 import { toText } from '../../checkpoint/text.js'
@@ -17,14 +17,14 @@ import { beginWrite, readRun, type Saveable } from './runs.js'
 
 /** Information that is stored with a checkpoint. */
 export interface CheckpointOptions<Extra = JsonValue> {
-  /** Progress of the run, in a count that the caller chooses. Default: the number of updates. */
+  /** Progress of the run, such as a number of epochs. Default: the number of updates. */
   readonly step?: number
-  /** Metrics by name, which may be NaN or infinite. */
+  /** Metrics by name. Metrics may be NaN or infinite. */
   readonly metrics?: Readonly<Record<string, number>>
   /**
-   * Other state that training needs to resume: the epoch, the state of a random generator, the loss curve. The value
-   * is copied at the call. Any JSON value is valid, with finite numbers, at most 100 levels of nesting and at most 30
-   * million characters. Typed arrays, class instances and functions are errors.
+   * Further state that a resumed training needs, such as the epoch, the state of a random generator, or the loss curve.
+   * The value is copied at the call. Any JSON value is valid, with finite numbers, at most 100 levels of nesting and at
+   * most 30 million characters. Typed arrays, class instances and functions are errors.
    */
   readonly extra?: Extra
 }
@@ -35,9 +35,9 @@ export interface Checkpoint<Extra = JsonValue> {
   readonly saved: SavedRun
   readonly step: number
   readonly metrics: Readonly<Record<string, number>>
-  /** A copy of the value that was saved as `extra`, with the same bits; undefined if none was saved. */
+  /** A bit-identical copy of the value that was saved as `extra`; undefined if no value was saved. */
   readonly extra: Extra | undefined
-  /** Newer checkpoints that were skipped because they are damaged, with the reason for each. */
+  /** Newer checkpoints that were skipped because of damage, each with the reason. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
 }
 
@@ -48,11 +48,11 @@ export interface CheckpointsOptions {
   readonly onWarning?: (message: string) => void
 }
 
-/** Checkpoints in a folder that is used for nothing else. */
+/** Checkpoints in a folder that contains no other files. */
 export interface Checkpoints<Extra = JsonValue> {
   /**
-   * Writes a checkpoint of the current state, like `writeFile`, and then removes old checkpoints. Concurrent calls are
-   * executed in order, one after the other.
+   * Writes a checkpoint of the current state like `writeFile`, and then removes old checkpoints. Concurrent calls are
+   * executed in order.
    *
    * @returns path of the checkpoint
    * @throws (rejects with) OptionError if an option is invalid, before anything is written; the errors of `writeFile`
@@ -89,10 +89,11 @@ const fileName = (number: number, step: number) =>
 /**
  * Manages checkpoints in a folder, which is created if it does not exist.
  *
- * The process may be killed at any moment: an intact file is removed only after the new file is on the disk.
+ * The process may be killed at any moment, because an intact file is removed only after the new file is on the disk.
  *
- * @typeParam Extra type of `extra`, which `latest` does not check: a file may have been written by another program
- * @throws OptionError if an option is invalid, or in a browser, which has no folders
+ * @typeParam Extra type of `extra`. `latest` does not check the type of `extra`, although another program may have
+ * written the file.
+ * @throws OptionError if an option is invalid; always in browsers, which have no folders
  */
 export function checkpoints<Extra = JsonValue>(
   directory: string | URL,
@@ -114,7 +115,7 @@ export function checkpoints<Extra = JsonValue>(
     await writing(async () => {
       old = await all()
       const number = old.length === 0 ? 1 : fileNumber(old[0]) + 1
-      if (number > MAX_NUMBER) throw new FileError(old[0], 'a number that another one can follow', MAX_NUMBER)
+      if (number > MAX_NUMBER) throw new FileError(old[0], `a number below ${MAX_NUMBER}`, MAX_NUMBER)
       for (const name of await folder.names())
         if (name.endsWith(TEMPORARY_SUFFIX) && /^\d{6,15}-step-/.test(name)) await folder.remove(name)
       path = folder.pathOf(fileName(number, step))
@@ -181,7 +182,7 @@ export async function readCheckpoint(place: FileSource): Promise<CheckpointConte
       throw new FileError(`metadata: ${STEP}`, 'an integer ≥ 0', step)
     const found = parseRun(`metadata: ${METRICS}`, metrics, [])
     if (!isMetrics(found)) throw new FileError(`metadata: ${METRICS}`, 'an object of numbers', metrics)
-    // Files of earlier releases have no such text.
+    // Files of earlier releases do not contain this text.
     const text = file.metadata.get(EXTRA)
     const extra = text === undefined ? undefined : readExtra(`metadata: ${EXTRA}`, text)
     return { saved: await readRun(file), step: Number(step), metrics: found, extra }

@@ -18,14 +18,17 @@ export type JsonValue =
 
 /** Maximum nesting of arrays and objects. */
 const MAX_DEPTH = 100
-/** Maximum number of characters of the JSON text. In UTF-8 they fit into a file's header of at most 100 MB. */
+/**
+ * Maximum number of characters of the JSON text. In UTF-8, this number of characters fits into a file's header of at
+ * most 100 MB.
+ */
 const MAX_CHARACTERS = 30_000_000
 
 const EXPECTED = 'null, a boolean, a finite number, a string, an array or a plain object'
 
 /**
- * Writes a value as JSON. Each property is read once. Unlike `JSON.stringify`, the function keeps −0, and values that
- * JSON cannot represent are errors.
+ * Writes a value as JSON. Each property is read once. Unlike `JSON.stringify`, the function keeps −0 and throws an
+ * error for values that JSON cannot represent.
  *
  * @param what name of the value in messages
  * @throws OptionError that names the part of the value
@@ -74,7 +77,7 @@ export function writeExtra(what: string, given: unknown): string {
 
   const writeArray = (values: readonly unknown[]) => {
     const { length } = values
-    // Each element takes at least two characters. A sparse array may have billions of elements.
+    // Each element takes at least two characters of JSON, and a sparse array may have billions of elements.
     checkLength(text.length + 2 * length)
     for (let i = 0; i < length; i++) {
       emit(i === 0 ? '[' : ',')
@@ -88,7 +91,7 @@ export function writeExtra(what: string, given: unknown): string {
     for (const key of Object.keys(values)) {
       const value = (values as Readonly<Record<string, unknown>>)[key]
       if (value === undefined) continue
-      // Code that copies properties by assignment would set the prototype.
+      // If other code copied this property by assignment, the prototype would change.
       if (key === '__proto__') fail('another key than __proto__', key)
       checkLength(text.length + key.length)
       emit(`${front}${JSON.stringify(key)}:`)
@@ -115,16 +118,16 @@ function adviceFor(value: unknown): string {
   return typeof value === 'bigint' ? ': String converts a bigint' : ''
 }
 
-/** Reads the text of {@link writeExtra}. @throws FileError if {@link writeExtra} cannot have written it */
+/** Reads the text of {@link writeExtra}. @throws FileError if {@link writeExtra} cannot have written the text */
 export function readExtra(what: string, text: string): JsonValue {
   try {
     const value = parseJson(text, { deepest: MAX_DEPTH })
-    // A text may have numbers that overflow, or keys that an object must not have.
+    // A text may contain numbers that overflow, or keys that objects must not have.
     writeExtra(what, value)
     return value as JsonValue
   } catch (error) {
     if (error instanceof OptionError) throw new FileError(error.argument, error.expected, error.received)
     if (!(error instanceof SyntaxError)) throw error
-    throw new FileError(what, `JSON, nested at most ${MAX_DEPTH} deep`, text)
+    throw new FileError(what, `JSON with at most ${MAX_DEPTH} levels of nesting`, text)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * An array that may change while it is being written. A pending write combines the live view of the array with copies
- * of previous values.
+ * An array that may change while it is being written. A pending write combines the live view of an array with copies of
+ * previous values.
  */
 
 import { copyArray } from '../../core/copy.js'
@@ -22,8 +22,8 @@ export class PendingWrite {
   #values: FloatArray
   #start = 0
   /**
-   * If only individual rows have been copied: the copies, the length of a row, and one bit per row that tells whether
-   * it is copied.
+   * If only individual rows have been copied: the copies, the length of a row, and one bit per row. The bits of copied
+   * rows are set.
    */
   #keptRows: KeptRows[] = []
   #width = 0
@@ -93,7 +93,7 @@ export class PendingWrite {
     }
   }
 
-  /** The caller announces that it will not request values before `to` again. */
+  /** The caller announces that no further request concerns values before `to`. */
   release(to: number): void {
     this.#written = to
     const { length } = this.#keptRows
@@ -102,7 +102,7 @@ export class PendingWrite {
   }
 }
 
-/** Index of the first element of a sorted array that is at least `least`. */
+/** Index of the first element ≥ `least` in a sorted array. */
 function firstAtLeast(numbers: Uint32Array, least: number): number {
   let [from, to] = [0, numbers.length]
   while (from < to) {

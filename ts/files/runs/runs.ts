@@ -1,7 +1,7 @@
 /**
  * Saved runs as safetensors files. The names of the tensors are `params/<name>`, `state/<symbol>/<name>`,
- * `average/<name>`, `slow/<name>` and `accumulated/<name>`. Everything else in a saved run is JSON in the metadata,
- * where an array is represented by its index in the list of checksums.
+ * `average/<name>`, `slow/<name>` and `accumulated/<name>`. All other contents of a saved run are JSON in the metadata,
+ * which represents an array by its index in the list of checksums.
  */
 
 import { openSink } from '#disk'
@@ -29,13 +29,13 @@ export interface Saveable {
 /** Options that choose what is written to a file. */
 export interface WriteOptions {
   /**
-   * 'run' saves everything that is needed to resume; 'params' or 'average' saves only parameters or averages by name,
-   * for other programs. Default 'run'.
+   * `'run'` saves a run that can be resumed. `'params'` and `'average'` save only the parameters or the averages by
+   * name, for other programs. Default `'run'`.
    */
   readonly content?: 'run' | 'params' | 'average'
   /**
-   * Dtype of the written parameters or averages. Default: the optimizer's dtype. If this dtype differs from the
-   * optimizer's dtype, values are rounded to nearest.
+   * Dtype of the written parameters or averages. Default: the optimizer's dtype. Values are rounded to nearest if this
+   * dtype is not the optimizer's dtype.
    */
   readonly dtype?: FileDtype
   /** Additional metadata strings. */
@@ -54,11 +54,11 @@ const KEY_PREFIX = 'antigrad.'
 const KEYS = { version: `${KEY_PREFIX}version`, run: `${KEY_PREFIX}run` }
 
 /**
- * Writes an optimizer as a safetensors file. The file contains the state at the time of the call, while the optimizer
- * can continue. The file appears under its name only when it is complete on disk; until then a previous file with this
- * name stays. Writing needs 4 MiB of additional memory. If a call such as `step`, `restore` or `appendRows` changes the
- * optimizer in the meantime, unwritten values are copied first. Do not write to `params` or `state` directly until the
- * promise resolves.
+ * Writes an optimizer as a safetensors file. The file contains the state at the time of the call. The optimizer can
+ * continue during the call. The file appears under its name when the file is complete on disk. A previous file stays
+ * until the new file is complete. Writing needs 4 MiB of additional memory. If a call such as `step`, `restore` or
+ * `appendRows` changes the optimizer during the write, unwritten values are copied first. Until the promise resolves,
+ * do not write to `params` or `state` directly.
  *
  * @param path path of the file, in an existing folder
  * @throws (rejects with) the errors of `save()` and of the file system; no partial file remains
@@ -75,7 +75,10 @@ export async function writeFile(
   await writing(() => openSink(path))
 }
 
-/** Returns the file of {@link writeFile} as a Blob, which a web page can offer for download or write to a file. */
+/**
+ * Returns the file of {@link writeFile} as a Blob. A web page can offer the Blob for download or write the Blob to a
+ * file.
+ */
 export async function toBlob(optimizer: Saveable, options: WriteOptions = {}): Promise<Blob> {
   const writing = beginWrite(optimizer, options)
   const sink = new BlobSink()
@@ -89,7 +92,7 @@ type WriteTo = (open: () => Promise<Sink>) => Promise<void>
 export function beginWrite(optimizer: unknown, options: unknown): WriteTo {
   const { content, dtype, metadata } = readOptions('options', options, optionTable)
   if (content === 'run' && dtype !== undefined)
-    throw new OptionError('dtype', "no dtype with content: 'run', whose values stay exact", dtype)
+    throw new OptionError('dtype', "no dtype with content: 'run', because runs are stored exactly", dtype)
   const given = readMetadata(metadata)
   const snapshot = new RunSnapshot(optimizer)
   return writeSnapshot(snapshot, () => {
@@ -157,7 +160,7 @@ function readMetadata(given: unknown): ReadonlyMap<string, string> {
   if (!isRecord(given)) throw new OptionError('metadata', 'an object of strings', given)
   const texts = new Map(Object.entries(ownProperties(given)))
   for (const [name, text] of texts) {
-    if (typeof text !== 'string') throw new OptionError(`metadata: ${name}`, 'a text', text)
+    if (typeof text !== 'string') throw new OptionError(`metadata: ${name}`, 'a string', text)
     if (name.startsWith(KEY_PREFIX))
       throw new OptionError('metadata', `names that do not begin with ${KEY_PREFIX}`, name)
   }
@@ -195,8 +198,8 @@ function selectContent({ tensors }: SavedRun, what: 'params' | 'average'): Named
 }
 
 /**
- * The shape of an array in the file. One-dimensional arrays: state per row or column, and the arrays of tensors without
- * a shape.
+ * The shape of an array in the file. State per row or column, and the arrays of tensors without a shape, are
+ * one-dimensional.
  */
 const fileShape = ({ shape, params }: SavedTensor, { length }: FloatArray): readonly number[] =>
   shape === null || length !== params.length ? [length] : shape
@@ -204,7 +207,7 @@ const fileShape = ({ shape, params }: SavedTensor, { length }: FloatArray): read
 /**
  * Reads a saved run for `Optimizer.load` or `optimizer.restore`.
  *
- * @param place a path, or in a browser a Blob, such as a File
+ * @param place a path, or a Blob such as a File (browsers support only Blobs)
  * @throws (rejects with) FileError if the file is not a safetensors file, is not a saved run, or is damaged; the file
  * system's error if the file cannot be opened
  */
@@ -217,28 +220,28 @@ export async function readFile(place: FileSource): Promise<SavedRun> {
   }
 }
 
-/** Reads the run in the metadata of a file; its arrays are given by their names in the file. */
+/** Reads the run in the metadata of a file. Names of tensors in the file represent the arrays. */
 function described({ metadata, tensors }: TensorFile, arrays: ReadonlyMap<string, unknown>): SavedRun {
   const version = metadata.get(KEYS.version)
   const text = metadata.get(KEYS.run)
   if (version === undefined || text === undefined)
-    throw new FileError('metadata', 'a run, as writeFile writes it', `${[...metadata.keys()]}`)
+    throw new FileError('metadata', 'a run that writeFile has written', `${[...metadata.keys()]}`)
   if (version !== VERSION)
     throw new FileError(
       `metadata: ${KEYS.version}`,
       `${VERSION}, the only version that this release reads`,
       version,
     )
-  if (!metadata.has(TEXTS)) throw new FileError(`metadata: ${TEXTS}`, "each text's checksum", 'none')
+  if (!metadata.has(TEXTS)) throw new FileError(`metadata: ${TEXTS}`, 'the checksum of each string', 'none')
   const names = [...readChecksums({ metadata, tensors }).keys()]
-  if (names.length < tensors.size) throw new FileError('metadata', "tensors' checksums", 'none')
+  if (names.length < tensors.size) throw new FileError('metadata', 'the checksums of the tensors', 'none')
   const list = names.map((name) => arrays.get(name))
   return parseRun(`metadata: ${KEYS.run}`, text, list) as SavedRun
 }
 
-/** @throws FileError if the file is not a saved run, or is damaged */
+/** @throws FileError if the file is not a saved run or is damaged */
 export async function readRun(file: OpenTensorFile): Promise<SavedRun> {
-  // No tensor is read before the metadata prove that the file is a run whose tensors have the right dtype.
+  // Tensors are read only after the metadata have proved that the file is a run whose tensors have the right dtype.
   const { dtype } = described(file, new Map())
   const expected = dtype === 'float32' ? FILE_DTYPES.float32 : FILE_DTYPES.float64
   const arrays = new Map<string, unknown>()

@@ -39,7 +39,7 @@ function unsubscribe(progress: Progress, listener: ChangeListener): void {
   if (all?.size === 0) delete progress.keep
 }
 
-/** The rows of an array that are about to change: none (false), all (true), or the listed rows. */
+/** The rows of an array that are about to change: no rows (false), all rows (true), or the listed rows. */
 type ChangedRows = boolean | Uint32Array
 
 /** An array that has not been completely written yet. */
@@ -110,7 +110,7 @@ export class RunSnapshot {
     for (const view of this.#pending.keys()) if (!views.has(view)) this.#pending.delete(view)
   }
 
-  /** The caller announces that it will not request values before `to` again. */
+  /** The caller announces that no further request concerns values before `to`. */
   release(view: FloatArray, to: number): void {
     this.#findPending(view).release(to)
     if (to === view.length) this.#pending.delete(view)

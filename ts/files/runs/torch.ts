@@ -1,7 +1,7 @@
 /**
- * Exchange of optimizers with PyTorch, in the file format that the Python code in docs/files.md uses. A tensor is
- * called `params/<index>`, or `<key>/<index>` for an entry of `state_dict()`. The metadata contain the keys
- * `torch.optim` and `param_groups`.
+ * Exchange of optimizers with PyTorch, in the file format of the Python code in docs/files.md. A tensor is called
+ * `params/<index>`, or `<key>/<index>` for an entry of `state_dict()`. The metadata contain the keys `torch.optim` and
+ * `param_groups`.
  */
 
 import { openSink } from '#disk'
@@ -112,7 +112,7 @@ const toOurName = (name: string) =>
     ? renamedOptions[name]
     : name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 
-/** PyTorch options that only affect how PyTorch computes, and values that PyTorch's schedulers store. */
+/** PyTorch options that only affect PyTorch's implementation, and values that PyTorch's schedulers store. */
 const IGNORED_OPTIONS = [
   'params',
   'foreach',
@@ -138,7 +138,7 @@ function toRule(name: string, group: TorchOptions): Rule {
   for (const [key, value] of Object.entries(group)) {
     if (IGNORED_OPTIONS.includes(key) || (isAdam && key === decoupled)) continue
     if (!port.options.includes(key))
-      throw new FileError('metadata: param_groups', `options that ${name} has here`, key)
+      throw new FileError('metadata: param_groups', `options of ${name} that antigrad supports`, key)
     const names = toOurName(key)
     if (typeof names === 'string') options[names] = value
     else for (const k of [0, 1]) options[names[k]] = toBoundedArray(value)?.[k]
@@ -160,29 +160,29 @@ function readGroups({ metadata }: TensorFile): TorchGroup[] {
   return (list ?? []).map((options) => {
     const indices = isRecord(options) ? toBoundedArray((options as TorchOptions).params) : undefined
     if (!indices?.every((index): index is number => isCount(index) && index === next++))
-      throw new FileError(what, 'groups of parameters in order, as state_dict() has them', options)
+      throw new FileError(what, 'groups of parameters in the order of state_dict()', options)
     return { options: options as TorchOptions, indices }
   })
 }
 
-/** Nesting depth of the JSON of the groups: the array of groups, a group, and its betas or parameters. */
+/** Nesting depth of the JSON of the groups, for the array of groups, a group, and the group's betas or parameters. */
 const NESTING = { deepest: 3 }
 
 /** Names for the parameters of PyTorch, which have only indices. */
 export interface FromTorchOptions {
   /**
-   * The names follow the order of PyTorch's groups. By default the names that `toTorch` has written are used, otherwise
+   * The names follow the order of PyTorch's groups. The default names are the names that `toTorch` has written, or else
    * the indices.
    */
   readonly names?: readonly string[]
 }
 
 /**
- * Reads a PyTorch optimizer that the Python code in docs/files.md has written: its parameters, groups and state, for
- * `Optimizer.load` or `optimizer.restore`. The following rules are supported: SGD, Adam, AdamW, RMSprop, Adagrad,
- * RAdam, NAdam, Adamax, Adadelta, Rprop and ASGD (until its averaging begins).
+ * Reads the parameters, groups and state of a PyTorch optimizer, for `Optimizer.load` or `optimizer.restore`. The
+ * Python code in docs/files.md writes the file. The supported rules are SGD, Adam, AdamW, RMSprop, Adagrad, RAdam,
+ * NAdam, Adamax, Adadelta, Rprop, and ASGD until the averaging begins.
  *
- * @param place a path, or in a browser a Blob
+ * @param place a path, or a Blob (browsers support only Blobs)
  * @throws (rejects with) FileError if the file has another format, or contains an unsupported rule or option;
  * OptionError if the names are invalid
  */
@@ -201,7 +201,7 @@ function readNames(given: unknown): readonly string[] {
   const names = toBoundedArray(given)
   const isRight = names?.every((name): name is string => typeof name === 'string' && !name.includes('*'))
   if (!isRight || new Set(names).size < (names as []).length)
-    throw new OptionError('names', 'a list of names without *, each once', given)
+    throw new OptionError('names', 'an array of distinct names without *', given)
   return names as string[]
 }
 
@@ -240,7 +240,7 @@ async function readTensors(file: TensorFile, given: readonly string[] | undefine
 async function readFloats(file: TensorFile, name: string): Promise<FloatArray> {
   const values = await file.read(name)
   if (values instanceof Float32Array || values instanceof Float64Array) return values
-  throw new FileError(`tensor ${name}`, 'floats', file.tensors.get(name)?.dtype)
+  throw new FileError(`tensor ${name}`, 'a tensor of floats', file.tensors.get(name)?.dtype)
 }
 
 /**
@@ -262,7 +262,7 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
   const t = isSgd ? 1 : await scalar('step')
   if (!isCount(t)) throw new FileError(`tensor step/${index}`, 'an integer', t)
   if (has('mu') && (await scalar('mu')) !== 1)
-    throw new FileError(`tensor mu/${index}`, '1, as the average of ASGD is not read', await scalar('mu'))
+    throw new FileError(`tensor mu/${index}`, "1, because ASGD's average is not read", await scalar('mu'))
   const { beta1, beta2 } = tensor.rule as { beta1?: number; beta2?: number }
   const clock = tensor.clock as Record<string, number>
   clock.t = t
@@ -274,11 +274,11 @@ async function readState(file: TensorFile, index: number, port: RulePort, tensor
   }
 }
 
-/** Number of factors that are multiplied one by one, within about a millisecond. */
+/** Number of factors that are multiplied one by one. The multiplications take about a millisecond. */
 const MULTIPLIED = 0x100000
 
 /**
- * Computes x^t by one multiplication per update, as a run does. After about 1 million factors, the remaining power is
+ * Computes x^t by one multiplication per update, as in a run. After about 1 million factors, the remaining power is
  * computed by squaring.
  */
 function computePower(x: number, t: number): number {
@@ -293,9 +293,9 @@ function computePower(x: number, t: number): number {
 }
 
 /**
- * Writes the parameters, groups and state of an optimizer for PyTorch; the Python code in docs/files.md reads the file.
- * Like {@link writeFile}, `toTorch` writes the state that the optimizer has at the time of the call. Frozen tensors are
- * not written. Clipping and averages are not written, because in PyTorch they are part of the user's code.
+ * Writes the parameters, groups and state of an optimizer for PyTorch. The Python code in docs/files.md reads the file.
+ * Like {@link writeFile}, `toTorch` writes the optimizer's state at the time of the call. Frozen tensors are not
+ * written. Clipping and averages are not written, because both are part of the user's code in PyTorch.
  *
  * @throws (rejects with) OptionError if PyTorch lacks the rule, an option or a schedule, or if the optimizer has
  * several rules
@@ -317,13 +317,15 @@ function describeSnapshot(snapshot: RunSnapshot): {
     if (tensor.frozen) continue
     const [torch, options] = toTorchOptions(tensor)
     optimizer ??= torch
-    if (torch !== optimizer) throw new OptionError('optimizer', `one rule: ${optimizer}`, torch)
+    if (torch !== optimizer)
+      throw new OptionError('optimizer', `${optimizer}, the same rule for all tensors`, torch)
     const key = JSON.stringify(options)
     const group = groups.get(key) ?? { options, names: [] }
     groups.set(key, group)
     group.names.push(name)
   }
-  if (optimizer === undefined) throw new OptionError('optimizer', 'tensors that are updated', 'none')
+  if (optimizer === undefined)
+    throw new OptionError('optimizer', 'at least one tensor that is not frozen', 'none')
   const names = [...groups.values()].flatMap((group) => group.names)
   let next = 0
   const described = [...groups.values()].map(({ options, names }) => ({
@@ -356,7 +358,7 @@ function describeSnapshot(snapshot: RunSnapshot): {
 /** @throws OptionError if PyTorch lacks the rule or one of its options */
 function toTorchOptions({ rule, lrScale }: SavedTensor): [torch: string, options: TorchOptions] {
   const known = Object.entries(rulePorts).find(([, port]) => port.rule({} as never).name === rule.name)
-  if (known === undefined) throw new OptionError('optimizer', 'a rule that Torch has', rule.name)
+  if (known === undefined) throw new OptionError('optimizer', 'a rule that Torch supports', rule.name)
   const [torch, port] = known
   const given = rule as unknown as TorchOptions
   const options: Record<string, unknown> = {}
@@ -366,11 +368,11 @@ function toTorchOptions({ rule, lrScale }: SavedTensor): [torch: string, options
   }
   for (const value of Object.values(options)) {
     if (typeof value === 'object' && !Array.isArray(value))
-      throw new OptionError('optimizer', 'numbers, not schedules: set({ lr }) before', value)
+      throw new OptionError('optimizer', 'numbers instead of schedules; call set({ lr }) first', value)
   }
   const plain = JSON.stringify(rule)
   if (JSON.stringify(toRule(torch, options)) !== plain)
-    throw new OptionError('optimizer', `options that Torch's ${torch} has`, plain)
+    throw new OptionError('optimizer', `options that Torch's ${torch} supports`, plain)
   return [torch, { ...options, lr: (given.lr as number) * lrScale }]
 }
 

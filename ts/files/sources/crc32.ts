@@ -1,9 +1,9 @@
-/** CRC-32 (IEEE 802.3) for runtimes without a built-in implementation; the code processes eight bytes at a time. */
+/** CRC-32 (IEEE 802.3) for runtimes without a built-in implementation. The code processes eight bytes at a time. */
 
 const TABLE_COUNT = 8
 let tables: readonly Uint32Array[] | undefined
 
-/** @param before checksum of the bytes before these bytes */
+/** @param before checksum of all preceding bytes */
 export function crc32(bytes: Uint8Array, before = 0): number {
   tables ??= makeTables()
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables

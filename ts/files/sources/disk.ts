@@ -11,19 +11,19 @@ import { endedError, type Sink, type Source } from './sources.js'
 
 type Crc32 = (bytes: Uint8Array, before?: number) => number
 
-// zlib.crc32 is available from Node 20.15 on.
+// `zlib.crc32` is available since Node 20.15.
 export const crc32: Crc32 = (zlib as { crc32?: Crc32 }).crc32 ?? slow
 
 /**
- * Number of written bytes after which a sync to disk starts, while writing continues. Early syncs make the final sync
- * short.
+ * Number of written bytes after which a sync to disk starts. Writing continues during the sync. Early syncs make the
+ * final sync short.
  */
 const BYTES_PER_SYNC = 1 << 25
 
 /** Suffix of the name of a file that is not complete. */
 export const TEMPORARY_SUFFIX = '.tmp'
 /**
- * Number of characters of the original name that a temporary name keeps (4 bytes each), so that there is room for the
+ * Number of characters of the original name (up to 4 bytes each) in a temporary name. The limit leaves room for the
  * suffix.
  */
 const FRONT = 48
@@ -62,21 +62,21 @@ async function resolveTarget(path: string): Promise<{ readonly path: string; rea
     if (found.isFile()) return { path: await realpath(path), mode: found.mode & 0o777 }
     throw new FileError(
       'path',
-      'a file, or a name that is free',
+      'a file or an unused name',
       found.isDirectory() ? 'a folder' : 'a device or a pipe',
     )
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
     const target = await readlink(path).catch(() => null)
     if (target === null) return { path }
-    // The path is not normalized, because `..` after a link does not mean the folder that precedes it in the text.
+    // The path is not normalized, because `..` after a symbolic link does not mean the folder before the link.
     return resolveTarget(isAbsolute(target) ? target : `${dirname(path)}${sep}${target}`)
   }
 }
 
 /**
- * Opens a file for writing under a temporary name. The file gets its final name only when it is complete on disk. Until
- * the file is complete, a previous file with its name stays.
+ * Opens a file for writing under a temporary name. The file gets its final name when the file is complete on disk. A
+ * previous file stays until the new file is complete.
  *
  * @throws FileError if the path exists but is not a regular file
  */
@@ -122,7 +122,7 @@ export async function openSink(place: string | URL): Promise<Sink> {
 
 /**
  * Syncs a folder, so that the name of a new file survives a power failure. On Windows, folders cannot be opened, and
- * names are written automatically.
+ * need not be synced.
  */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return
@@ -134,7 +134,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** A folder that contains files, and is created if it does not exist. */
+/** A folder for files. A missing folder is created. */
 export interface DiskFolder {
   /** The path of a file in this folder. */
   readonly pathOf: (name: string) => string

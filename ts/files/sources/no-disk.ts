@@ -9,7 +9,7 @@ export { crc32 } from './crc32.js'
 export const TEMPORARY_SUFFIX = '.tmp'
 
 const fail = (place: string | URL): never => {
-  throw new OptionError('place', 'a Blob, or in Node, Bun and Deno a path', `${place}`)
+  throw new OptionError('place', 'a Blob (Node, Bun and Deno also accept a path)', `${place}`)
 }
 
 export const openSource: (place: string | URL) => Promise<Source> = async (place) => fail(place)

@@ -1,4 +1,4 @@
-/** Interfaces for reading and writing bytes, independent of where the bytes are stored. */
+/** Interfaces for reading and writing bytes, for all kinds of storage. */
 
 import { nextTurn } from '../../core/event-loop.js'
 import { FileError } from './errors.js'
@@ -14,7 +14,7 @@ export interface Source {
 /** A writable file with random access. The caller may reuse the array when the promise of a write resolves. */
 export interface Sink {
   write(bytes: Uint8Array, at: number): Promise<void>
-  /** Completes the file, which becomes visible at this moment. */
+  /** Completes the file and makes the file visible. */
   finish(): Promise<void>
   /** Discards all bytes that were written. */
   abort(): Promise<void>
@@ -33,7 +33,7 @@ export const blobSource = (blob: Blob): Source => ({
   async close() {},
 })
 
-export const endedError = () => new FileError('file', 'all of its bytes', 'a file that became shorter')
+export const endedError = () => new FileError('file', 'all bytes of the file', 'a file that became shorter')
 
 /** Collects the pieces of a Blob. The browser decides where the Blob is stored. */
 export class BlobSink implements Sink {
@@ -55,7 +55,7 @@ export class BlobSink implements Sink {
   }
 }
 
-/** Number of bytes that a single read fetches if tensors are small. */
+/** Number of bytes per read if tensors are small. */
 const WINDOW_BYTES = 1 << 20
 
 /** Combines reads of small pieces, because a single file-system call takes as long as reading thousands of bytes. */

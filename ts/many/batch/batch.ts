@@ -29,8 +29,7 @@ export interface BatchShape {
   readonly value: Program
   readonly gradient: Program
   /**
-   * Kernel of the rule. The kernel is null for a program that computes the next parameters itself and decides whether
-   * the run stops.
+   * Kernel of the rule; null for a program that computes the next parameters itself and decides whether the run stops.
    */
   readonly kernel: Kernel | null
   /** Count of the runs in the batch. */
@@ -49,7 +48,7 @@ export interface BatchShape {
   readonly scratches: number
   /** Whether parameters have bounds. */
   readonly isBounded: boolean
-  /** Whether the arrays of the cohorts are read after each call, in addition to the results. */
+  /** Whether the cohorts' arrays, in addition to the results, are read after each call. */
   readonly isRecorded?: boolean
 }
 
@@ -66,7 +65,7 @@ export interface BatchResults {
 /** Count of the entries in a table with consecutive indices. */
 const countEntries = (table: Readonly<Record<string, number>>) => Object.keys(table).length
 
-/** The values of a table, ordered by the indices of their entries. */
+/** The values of a table, in the order of the entries' indices. */
 const toOrderedArray = <T extends string>(table: Readonly<Record<T, number>>, numbers: Record<T, number>) =>
   Object.keys(table).map((name) => numbers[name as T])
 
@@ -89,9 +88,9 @@ export class Batch {
   readonly #settings: Float64Array
   /** Count of running runs in each cohort. */
   readonly counts: Uint32Array
-  /** Count of runs per cohort; the last cohorts may contain fewer runs. */
+  /** Count of runs per cohort. The last cohorts may contain fewer runs. */
   readonly perRun: number
-  /** Start of each array, counted in cache lines, and its length in bytes. */
+  /** Start of each array in cache lines, and length of each array in bytes. */
   readonly #places: Readonly<Record<string, number>>
   readonly #lengths: Readonly<Record<string, number>>
   /**
@@ -137,7 +136,7 @@ export class Batch {
 
   /**
    * Whether a batch of the given shape has the same layout, so that the memory of this batch can be reused. Reusing a
-   * batch saves time, because creating its views takes as long as a few runs.
+   * batch saves time, because creating the views of a batch takes as long as a few runs.
    */
   isLike(shape: BatchShape): boolean {
     return (Object.keys(shape) as (keyof BatchShape)[]).every((name) => shape[name] === this.shape[name])
@@ -162,7 +161,7 @@ export class Batch {
     this.coefficients.copyWithin(0, updates * this.rowLength)
   }
 
-  /** Calls a function while only the runs of one cohort count as running. */
+  /** Calls a function. During the call, only the runs of one cohort count as running. */
   only(cohort: number, act: (batch: this) => void): void {
     const { counts } = this
     const all = counts.slice()
@@ -266,7 +265,7 @@ export class Batch {
     return new Uint8Array(buffer, byteOffset, this.#places[array] * LINE)
   }
 
-  /** A view of the bytes that hold a cohort's data and its lanes. */
+  /** A view of the bytes that contain a cohort's data and lanes. */
   bytesOf(cohort: number): Uint8Array[] {
     return ['laneData', 'planes'].map((array) => {
       const bytes = this.#lengths[array] / this.shape.cohorts
@@ -300,8 +299,8 @@ export class Batch {
   }
 
   /**
-   * Copies the data of a row-parallel batch: first the shared columns, one after the other, then the other columns run
-   * by run.
+   * Copies the data of a row-parallel batch. The shared columns come first, one after the other. All other columns
+   * follow, run by run.
    */
   *#fillRows(data: readonly DataColumn[], runs: Uint32Array): Slices<void> {
     const { shared } = this.shape
@@ -314,12 +313,15 @@ export class Batch {
     }
   }
 
-  /** Data that all runs share, stored row by row; each row contains one number per column. */
+  /** Data that all runs share, stored row by row. Each row contains one number per column. */
   get #shared(): FloatArray {
     return this.#numbers(this.#offsetOf('data'), this.shape.shared * (this.#rowLanes || this.shape.rows))
   }
 
-  /** Data that differ between runs, in row-parallel batches: stored run by run, and column by column within a run. */
+  /**
+   * Data that differ between runs, in row-parallel batches. The data are stored run by run, and column by column
+   * within a run.
+   */
   get #perRunColumns(): FloatArray {
     const { columns, shared } = this.shape
     return this.#numbers(this.#offsetOf('laneData'), (columns - shared) * this.#dataLanes * this.#rowLanes)
@@ -360,7 +362,7 @@ function computeLayout(shape: BatchShape) {
   const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
   const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
   const inLanes = inVectors(each)
-  // The padding starts rows in different cache sets, so that rows do not evict each other.
+  // Padding makes rows start in different cache sets, so that rows do not evict each other.
   const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
   const dataLanes = rowLanes > 0 ? cohorts * each : inLanes + apart
   const parameters = value.parameters.length
@@ -370,7 +372,7 @@ function computeLayout(shape: BatchShape) {
   const planes = planeCount(shape)
   const cohortBytes = lanes * (planes * size + MIN_LANE_BYTES) + planes * GAP_OF_RUNS
   const words = { value: programWords(value), gradient: programWords(gradient) }
-  // The order is: data that each call replaces, data that cohorts share, data of the cohorts.
+  // Data that each call replaces come first. Data that cohorts share follow, and the data of the cohorts come last.
   const lengths: Record<string, number> = {
     settings: countEntries(BATCH_SETTINGS) * 8,
     coefficients: updates * rowLength * 8,

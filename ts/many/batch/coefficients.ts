@@ -21,7 +21,7 @@ export class CoefficientRows {
     this.#next = { ...this.#clock }
   }
 
-  /** Writes the coefficients of the next updates, one row after the other. */
+  /** Writes the coefficients of the next updates row by row. */
   write(to: Float64Array, updates: number, length: number): void {
     const { use } = this
     for (let k = 0; k < updates; k++) {

@@ -1,4 +1,4 @@
-/** A cohort of a batch: runs with the same count of completed updates, one run per lane. */
+/** A cohort of a batch. A cohort consists of runs with the same count of completed updates, one run per lane. */
 
 import { BATCH_SHORT } from '../../arena/manifest.js'
 import type { FloatArray } from '../../core/numbers.js'
@@ -11,17 +11,17 @@ interface CohortLayout {
   /** Count of running runs. */
   readonly count: Uint32Array
   /**
-   * One array per parameter, then one per parameter and state, then the bounds of each parameter, if the run has
+   * One array per parameter, one array per parameter and state, and then the bounds of each parameter, if the run has
    * bounds.
    */
   readonly planes: readonly FloatArray[]
   /** Columns that track short steps, in the order of BATCH_SHORT. */
   readonly short: readonly Float64Array[]
   readonly runs: Uint32Array
-  /** Data that all runs share: row by row, and within a row column by column. */
+  /** Data that all runs share, stored row by row, and column by column within a row. */
   readonly shared: FloatArray
   /**
-   * Data of the cohort's runs, stored row by row; each row contains the columns in order, with one number per lane. The
+   * Data of the cohort's runs, stored row by row. Each row contains the columns in order, with one number per lane. The
    * data of row-parallel batches are described at `Batch`.
    */
   readonly data: FloatArray
@@ -47,7 +47,7 @@ export interface RunInit {
   readonly runs: Uint32Array
   /** Data columns in the order of the programs. Shared columns come first. */
   readonly data: readonly DataColumn[]
-  /** Starting points: for each parameter a column, or one number for all runs. */
+  /** Starting points: a column per parameter, or a number per parameter for all runs. */
   readonly x: readonly (FloatArray | number)[]
   /** Initial values of the state, in the order of the kernel's state arrays. */
   readonly starts: readonly (number | 'parameters')[]
@@ -85,7 +85,7 @@ export class Cohort {
   /** Assigns consecutive runs to the lanes, starting with the run `first`. */
   fill(first: number, live: number, { x, starts, box }: RunInit): void {
     const { planes, short, runs, count } = this.#layout
-    // Incomplete vectors are filled up.
+    // Incomplete vectors are padded.
     const filled = Math.ceil(live / LANES_PER_PASS) * LANES_PER_PASS
     for (const [p, column] of x.entries()) {
       const theta = planes[p]
@@ -113,7 +113,7 @@ export class Cohort {
   *fillData(columns: readonly DataColumn[], runs: ArrayLike<number>): Slices<void> {
     const { data } = this.#layout
     const { rows, dataLanes } = this.#counts
-    // A few lanes are copied at once, so that the data stay in the first-level cache.
+    // Only a few lanes are copied at once, so that the data stay in the first-level cache.
     const from = new Uint32Array(LANES_PER_PASS)
     for (let first = 0; first < runs.length; first += LANES_PER_PASS) {
       const count = Math.min(runs.length - first, LANES_PER_PASS)
@@ -191,7 +191,7 @@ export class Cohort {
     for (const column of [...planes, ...short, runs]) column[lane] = column[last]
     count[0] = last
     const { dataLanes, rowLanes } = this.#counts
-    // Row-parallel data are stored by run and therefore stay in place.
+    // Row-parallel data are stored by run, and therefore stay in place.
     for (let from = 0; from < data.length && rowLanes === 0; from += dataLanes) {
       data[from + lane] = data[from + last]
     }

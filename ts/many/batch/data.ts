@@ -1,4 +1,4 @@
-/** Data of many runs: shared by all runs, or separate for each run. */
+/** Data of many runs. The data are shared by all runs or separate for each run. */
 
 import { OptionError } from '../../core/errors.js'
 import type { FloatArray } from '../../core/numbers.js'
@@ -7,14 +7,13 @@ import { isObject, toFloat64Array } from '../../core/untrusted-input.js'
 import { type Expression, readColumns } from '../../expressions/expression.js'
 
 /**
- * Starting points of the runs: one column per parameter, or one array with all parameters of the first run, then of the
- * second run, and so on.
+ * Starting points of the runs: one column per parameter, or one array with the parameters of one run after the other.
  */
 export type Starts = Readonly<Record<string, ArrayLike<number>>> | FloatArray | readonly number[]
 
 /**
- * Data columns by name, each an array of numbers for all runs, or one array per run. All columns of a run have the same
- * length.
+ * Data columns by name. A column is an array of numbers for all runs, or contains one array per run. All columns of a
+ * run have the same length.
  */
 export type PerRunData = Readonly<Record<string, ArrayLike<number> | readonly ArrayLike<number>[]>>
 
@@ -22,9 +21,9 @@ export interface DataColumn {
   readonly numbers: Float64Array
   /** Offsets at which the rows of each run begin, followed by the total count; null if all runs share the numbers. */
   readonly offsets: Float64Array | null
-  /** Count of rows per run, if this count is known to be the same for all runs. */
+  /** Count of rows per run, if all runs are known to have the same count. */
   readonly perRun?: number | undefined
-  /** Generates the numbers of a run on demand and writes them to an array with the given stride. */
+  /** Generates the numbers of a run on demand, and writes the numbers to an array with the given stride. */
   write?(run: number, to: FloatArray, from: number, stride: number): void
 }
 
@@ -34,15 +33,16 @@ export function readPerRunData(expression: Expression, data: PerRunData): Map<st
 }
 
 /**
- * Copies a data column: numbers for all runs, or one array per run. With `takesNull`, null stands for a missing value.
+ * Copies a data column, which contains numbers for all runs, or one array per run. If `takesNull` is true, null stands
+ * for a missing value.
  */
 export function readColumn(argument: string, column: unknown, takesNull = false): DataColumn {
   const shared = toFloat64Array(column, takesNull)
   if (shared !== undefined) return { numbers: shared, offsets: null }
   if (!Array.isArray(column)) refuseColumn(argument, column, takesNull)
   const { length: count } = column
-  // A sparse array may claim billions of elements. Memory therefore grows only with the number of elements that have
-  // been read.
+  // A sparse array may claim billions of elements. The memory therefore grows only with the number of elements that
+  // have been read.
   let offsets: Float64Array = new Float64Array(Math.min(count, MIN_GROWTH) + 1)
   const lists = new ListBuffer()
   let isEven = true
@@ -50,7 +50,7 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
     if (!lists.add(column[run], takesNull)) refuseColumn(argument, column, takesNull)
     if (run + 1 === offsets.length) offsets = enlarge(offsets, Math.min(count, 2 * run) + 1)
     offsets[run + 1] = lists.length
-    // The other arrays usually have the same length.
+    // All further arrays usually have the same length as the first array.
     if (run === 0) lists.expect(count * lists.length)
     else isEven &&= lists.length - offsets[run] === offsets[1]
   }
@@ -70,7 +70,7 @@ function refuseColumn(argument: string, column: unknown, takesNull: boolean): ne
         throw new OptionError(`${argument}[${run}]`, expected, list)
     }
   }
-  throw new OptionError(argument, `${expected}, or one of these per run`, column)
+  throw new OptionError(argument, `${expected}, or an array with one of these per run`, column)
 }
 
 /** Count of offsets that are allocated before any array is read. */
@@ -82,9 +82,12 @@ function enlarge(numbers: Float64Array, length: number): Float64Array {
   return more
 }
 
-/** Maximum count of numbers for which memory is allocated before they arrive, unless `GROWTH_FACTOR` allows more. */
+/**
+ * Maximum count of numbers for which memory is allocated before the numbers arrive, unless `GROWTH_FACTOR` allows
+ * more.
+ */
 const MAX_EXPECTED_LENGTH = 1 << 21
-/** Memory may be allocated for this multiple of the count of numbers that have arrived. */
+/** Memory may be allocated for this multiple of the numbers that have arrived. */
 const GROWTH_FACTOR = 4
 
 /** Concatenates copies of arrays. */
@@ -131,7 +134,7 @@ class ListBuffer {
 }
 
 export function containsNaN(numbers: Float64Array, from = 0, end = numbers.length): boolean {
-  // A multiple of NaN or ∞ by 0 is not 0. Adding is faster than testing each number.
+  // The product of 0 and NaN or ∞ is not 0. Adding such products is faster than testing each number.
   let [a, b] = [0, 0]
   let k = from
   for (; k + 1 < end; k += 2) {
@@ -152,7 +155,7 @@ function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = fa
   }
 }
 
-/** Data columns in the order that batches use: shared columns come first. */
+/** Data columns in the order of batches, with shared columns first. */
 export function sharedFirst(columns: ReadonlyMap<string, DataColumn>): Map<string, DataColumn> {
   const isShared = ([, { offsets }]: readonly [string, DataColumn]) => offsets === null
   const entries = [...columns]
@@ -164,7 +167,7 @@ export function sharedColumns(columns: readonly DataColumn[]): number {
   return columns.filter(({ offsets }) => offsets === null).length
 }
 
-/** Count of rows per run in a column, if this count is known to be the same for all runs. */
+/** Count of rows per run in a column, if all runs are known to have the same count. */
 export function rowsPerRun({ numbers, offsets, perRun }: DataColumn): number | undefined {
   return offsets === null ? numbers.length : perRun
 }
@@ -244,10 +247,10 @@ export function groupByRows(columns: readonly DataColumn[], runs: Uint32Array): 
 
 export type NumberArray = FloatArray | Uint8Array | Uint32Array
 
-/** Minimum count of consecutive runs whose data are worth copying in a single call. */
+/** Minimum count of consecutive runs for which one call copies the data faster than a loop. */
 const MIN_TOGETHER = 64
 
-/** Whether the runs have consecutive indices, and there are enough of them to copy their data in one call. */
+/** Whether the runs have consecutive indices, and are enough runs to copy their data in one call. */
 export function areContiguous(runs: Uint32Array): boolean {
   if (runs.length < MIN_TOGETHER) return false
   const [first] = runs

@@ -8,12 +8,12 @@ import { type DataColumn, rowsInRun } from './data.js'
 const MAX_RUNS = 1 << 16
 const MAX_LANES = 4096
 /**
- * Maximum number of bytes of data that differ between runs, per batch and per cohort, unless a single vector of runs
- * exceeds the limit.
+ * Maximum number of bytes of data that differ between runs, per batch and per cohort. A single vector of runs may
+ * exceed the limit.
  */
 const MAX_DATA_BYTES = 1 << 26
 const CACHE_BYTES = 1 << 19
-/** Maximum count of operations per call; they take some hundredths of a second. */
+/** Maximum count of operations per call. The operations take some hundredths of a second. */
 const MAX_WORK = 4e8
 
 /** Bytes of the data that belong to a single run. */
@@ -32,7 +32,7 @@ export function runsPerBatch(
   return Math.max(LINE / size, Math.min(maxRuns, Math.floor(MAX_DATA_BYTES / dataBytes(data, run, size))))
 }
 
-/** Count of the cohorts in a batch, and of the lanes per cohort. */
+/** Count of the cohorts in a batch, and count of the lanes per cohort. */
 export function cohortCount(
   runs: Uint32Array,
   data: readonly DataColumn[],
@@ -55,7 +55,7 @@ export function isRowParallel({ carries }: Program, rows: number): boolean {
   return rows >= BLOCK_OF_RUNS && !carries
 }
 
-/** Estimated operations of an update. A SIMD vector takes the same time for a single run as for many runs. */
+/** Estimated operations of an update. A SIMD vector takes the same time for one run as for several runs. */
 export function estimateWork({ head, body, tail }: Program, rows: number, runs: number): number {
   return (head.length + tail.length + body.length * rows + 16) * Math.max(runs, LINE / 8)
 }

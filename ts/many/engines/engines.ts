@@ -13,7 +13,7 @@ import { advanceInSlices } from './slices.js'
 import { advanceInTypeScript } from './typescript.js'
 
 /**
- * If the event loop should get a turn, the function returns a promise.
+ * The function returns a promise if the event loop should get a turn.
  *
  * @throws the reason of the abort, once the call is aborted
  */
@@ -29,9 +29,9 @@ export interface BatchRunner {
    * may change the pending updates of the batch after the call.
    */
   advanceAsync(batch: Batch, pause: Pause): Promise<void>
-  /** A runner for a single call; its `release` does not affect other calls. */
+  /** A runner for a single call. Its method `release` does not affect other calls. */
   withoutWorkers?(): BatchRunner
-  /** A function that the caller calls when it needs no further batch. */
+  /** A function that the caller calls after the last batch. */
   release?(): void
 }
 
@@ -39,7 +39,7 @@ export interface BatchRunner {
 export abstract class WorkerPlacement {
   /** URL of the worker code, unless the inlined code is used. */
   abstract readonly url: string | undefined
-  /** Returns the same engine choice, run on workers if the engine supports workers. */
+  /** Returns the same engine, but on workers if the engine supports workers. */
   abstract share(
     choice: EngineChoice<BatchRunner>,
     threads: number | undefined,
@@ -67,8 +67,8 @@ const runnerFactories: Readonly<
     }
   },
   wasm(_, module) {
-    // This tests all that a batch needs: under a strict content security policy, WebKit compiles modules but refuses
-    // instances.
+    // The test covers everything that a batch needs. Under a strict content security policy, WebKit compiles modules
+    // but refuses instances.
     if (!started.has(module))
       start<ModuleExports>(compile(module), new WebAssembly.Memory({ initial: 1, maximum: 1, shared: false }))
     started.add(module)
@@ -120,8 +120,8 @@ interface ModuleExports {
 }
 
 /**
- * WebAssembly modules that have already been started and tested. A tested module is not tested again, because a test
- * takes a WebAssembly memory, and browsers allow only a few memories.
+ * WebAssembly modules that have already been started and tested. A module is tested only once, because a test needs a
+ * WebAssembly memory and browsers allow only a few memories.
  */
 const started = new Set<WasmModule>()
 
@@ -148,7 +148,7 @@ function call(
 ): number {
   const owner = memory as WebAssembly.Memory
   const exports = instances.get(owner) ?? start<ModuleExports>(compile(module), owner)
-  // The instance is kept only if the call returns. Otherwise its stack pointer is lost.
+  // The instance is kept only if the call returns, because otherwise the stack pointer of the instance is lost.
   instances.delete(owner)
   try {
     const outcome = make(exports, byteOffset, byteLength)

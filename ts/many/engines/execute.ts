@@ -1,4 +1,4 @@
-/** Runs the batches that fits or calls with many runs request on an engine, asynchronously or synchronously. */
+/** Runs batches on an engine, asynchronously or synchronously. Fits and calls with many runs request the batches. */
 
 import { nextTurn, orAbort } from '../../core/event-loop.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
@@ -6,8 +6,8 @@ import type { Batch } from '../batch/batch.js'
 import type { BatchRunner } from './engines.js'
 
 /**
- * A request: advance a batch; give the event loop a turn (undefined); or follow several generators concurrently, so
- * that one is prepared while an engine works for another.
+ * A request: advance a batch; give the event loop a turn (undefined); or follow several generators concurrently. With
+ * several generators, one generator prepares work while an engine works for another generator.
  */
 export type EngineCall = Batch | undefined | readonly Generator<EngineCall, void>[]
 
@@ -17,7 +17,7 @@ const MIN_TURN_MS = 5
 const PROGRESS_INTERVAL_MS = 200
 
 /**
- * Progress of a call. A change of the progress is reported at once; without a change, `execute` repeats the report at
+ * Progress of a call. A change of the progress is reported at once. Without a change, `execute` repeats the report at
  * intervals.
  */
 export class CallProgress {
@@ -85,7 +85,7 @@ export async function execute<T>(
 class Execution {
   readonly #runner: BatchRunner
   readonly #signal: AbortSignal
-  /** The event loop has had no turn since the work before the call. */
+  /** The event loop has had no turn since the start of the work before the call. */
   #began = -Infinity
   #hasFailed = false
   readonly #underWay = new Set<Promise<void>>()
@@ -112,8 +112,8 @@ class Execution {
   }
 
   /**
-   * Waits until the engines have finished their current work. A failure of this work means that the memory is
-   * corrupted; a pause never does.
+   * Waits until the engines have finished their current work. If this work fails, the memory is corrupted. A pause
+   * never corrupts the memory.
    */
   async whenEnded(): Promise<void> {
     const ends = Array.from(this.#underWay, (work) =>

@@ -21,8 +21,8 @@ interface EngineCalls {
   advance(batch: Batch): void
   /**
    * Performs the work units of one update between `from` and `to`, after all earlier units. Work units are rows, or
-   * blocks of rows if the batch is row-parallel. The last work unit completes the update. The result is true if further
-   * parts of the update remain.
+   * blocks of rows if the batch is row-parallel. The last work unit completes the update. The result is true if the
+   * update has further work units.
    */
   advancePart(batch: Batch, from: number, to: number): boolean
 }
@@ -58,7 +58,7 @@ export function* advanceInSlices(batch: Batch, { advance, advancePart }: EngineC
       }
       const began = performance.now()
       batch.only(cohort, advance)
-      // If most runs have stopped, the time of the updates is not known.
+      // The time of the updates is unknown if most runs have stopped.
       if (2 * counts[cohort] >= live) notePace(gradient, began, updates * work)
       yield
     }
@@ -73,8 +73,8 @@ const countPerSlice = (program: Program, work: number) =>
   Math.floor(TARGET_SLICE_MS / (getPace(program) * work))
 
 /**
- * Updates the measured time per operation of a program. The clock may be coarse, so the time per operation is at most
- * halved, and no slice is more than twice as long as the previous one.
+ * Updates the measured time per operation of a program. Because the clock may be coarse, the time per operation is at
+ * most halved. Therefore no slice is more than twice as long as the previous slice.
  */
 function notePace(program: Program, began: number, work: number): void {
   paces.set(program, Math.max((performance.now() - began) / work, getPace(program) / 2))

@@ -46,7 +46,8 @@ const countOperations = ({ head, body, tail }: Program, rows: number) =>
   OTHERS + head.length + tail.length + body.length * rows
 
 /**
- * Runs a program repeatedly: its outputs become the next parameters, and its last output decides whether the run stops.
+ * Runs a program repeatedly. The outputs of the program become the next parameters, and the last output decides whether
+ * the run stops.
  */
 function* iterate(batch: Batch): Slices<void> {
   const { shape, done, updates, isByRun, isByRows } = batch
@@ -145,8 +146,8 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
   }
 
   /**
-   * Returns the reason why the run stops, or 0 if the run continues. The array `began` contains the update since which
-   * the steps of the run have been short.
+   * Returns the reason why the run stops, or 0 if the run continues. The array `began` contains the update at which the
+   * steps of the run became short.
    */
   function* judge(
     t: number,
@@ -198,7 +199,7 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
         step(t, rowsOf[k], box)
         change = 0
         for (let p = 0; p < parameters; p++) change = Math.max(change, Math.abs(f(theta[p] - before[p])))
-        // Most updates are neither short nor last, so they call no function that may pause.
+        // Most updates are not short and not the last update, and call no function that may pause.
         if (change < Infinity && !isShort(t, change) && t < maxUpdates) began[BATCH_SHORT.since] = 0
         else reason = yield* judge(t, change, rowsOf[k], began, box)
         if (spending.isDue(operations)) yield

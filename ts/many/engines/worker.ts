@@ -1,7 +1,7 @@
 /**
  * Code of a worker, which advances batches of many runs in its own memory. The worker contains no update rules.
- * workers.ts sends messages to the worker, and contains its code as a string. The package also contains the code of the
- * worker as a file.
+ * workers.ts sends messages to the worker, and contains the worker's code as a string. The package also contains this
+ * code as a file.
  */
 
 import { version } from '../../core/package.js'
@@ -21,7 +21,7 @@ export interface NewBatch {
   readonly bytes: number
   /** Count of running runs in each cohort; 0 for the cohorts of other workers. */
   readonly counts: ByteRange
-  /** Byte ranges that are read after each call, and ranges that are read once all runs have ended. */
+  /** Byte ranges that are read after each call, and byte ranges that are read after all runs have ended. */
   readonly read: readonly ByteRange[]
   readonly results: readonly ByteRange[]
 }
@@ -46,7 +46,7 @@ export interface ReleaseBatch {
 
 export interface WorkerReply {
   /**
-   * The counts of running runs and the ranges to read, followed by the results once all runs have ended, concatenated.
+   * The counts of running runs, followed by the ranges to read. After all runs have ended, the results follow.
    */
   readonly buffer: ArrayBuffer
   readonly isOver: boolean
@@ -88,7 +88,7 @@ const handleMessage = (reply: Partial<WorkerReply>) => {
 const instantiate = () => {
   const { module, reserved } = begun
   const [{ module: name }] = WebAssembly.Module.imports(module)
-  // The module expects uninitialized memory to be zero.
+  // The module expects zeros in uninitialized memory.
   new Uint8Array(memory.buffer, 0, reserved).fill(0)
   return new WebAssembly.Instance(module, { [name]: { memory } }).exports as unknown as Exports
 }

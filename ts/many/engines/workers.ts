@@ -1,4 +1,4 @@
-/** Workers that advance batches of many runs. Each worker has its own memory and communicates by messages. */
+/** Workers that advance batches of many runs. Each worker has a separate memory and communicates by messages. */
 
 import { RESERVED_BYTES } from '../../arena/memory.js'
 import { withMemoryError } from '../../core/copy.js'
@@ -21,20 +21,21 @@ import {
 import type { BatchWorkerInit, ByteRange, ReleaseBatch, Task, WorkerReply } from './worker.js'
 import { text } from './worker-text.js'
 
-/** Time limits in milliseconds: a worker must start within the first, and an idle worker ends after the second. */
+/** Time limits in milliseconds, for the start of a worker, and for the end of an idle worker. */
 const REPLY_TIMEOUT_MS = 10_000
 const IDLE_TIMEOUT_MS = 2_000
 /** Number of buffers that are kept per worker. Two batches of one call may be in progress at the same time. */
 const MAX_SPARE_BUFFERS = 2
 /**
- * Minimum number of operations for which a call uses workers: they take half a millisecond, as long as the messages.
+ * Minimum number of operations for which a call uses workers. The operations take half a millisecond, as long as the
+ * messages.
  */
 const MIN_SHARED_WORK = 1e6
 
 export interface WorkersOptions {
   /**
    * URL of `antigrad/dist/browser/worker.js`, for pages whose content security policy forbids workers from `blob:`. By
-   * default workers use the code that is inlined in the library.
+   * default, workers use the code that is inlined in the library.
    */
   readonly url?: string | URL
 }
@@ -47,9 +48,9 @@ const optionTable = {
 
 /**
  * The value of the option `workers` of `minimizeMany` and `fitMany`. In browsers, runs then use all cores, or `threads`
- * workers, with bit-identical results. Workers start with the first call that needs them, and end two seconds after the
- * last such call. If no worker starts, the call runs on the main thread, and its `engineReasons` say why. The option
- * has no effect with the native engine or in synchronous calls.
+ * workers, with bit-identical results. Workers start with the first call that needs workers, and end two seconds after
+ * the last such call. If no worker starts, the call runs on the main thread, and `engineReasons` in the result states
+ * the reason. The option has no effect with the native engine or in synchronous calls.
  *
  * @throws OptionError if an option is unknown or the URL is invalid
  * @example
@@ -92,7 +93,7 @@ class ImportedWorkers extends Shared {
 
 const coreCount = () => Math.min(globalThis.navigator?.hardwareConcurrency || 1, 32)
 
-/** URL of the inlined code. The URL is never revoked, because the code is short. */
+/** URL of the inlined code, which is never revoked because the code is short. */
 let inlineWorkerUrl: string | undefined
 
 /** A worker and its message queue. */
@@ -145,8 +146,8 @@ class WorkerThread {
   }
 
   /**
-   * Takes a returned buffer with at least this many bytes, because allocating a new buffer costs more time than filling
-   * it.
+   * Takes a returned buffer with at least this many bytes. The allocation of a new buffer would take more time than
+   * filling a buffer.
    *
    * @throws MemoryError if no memory is available
    */
@@ -155,7 +156,7 @@ class WorkerThread {
     return k < 0 ? withMemoryError(bytes, () => new ArrayBuffer(bytes)) : this.#spare.splice(k, 1)[0]
   }
 
-  /** Returns a buffer to the worker's list. The largest of the returned buffers are kept. */
+  /** Returns a buffer to the worker's list. The list keeps the largest buffers. */
   give(buffer: ArrayBuffer): void {
     this.#spare.push(buffer)
     this.#spare.sort((a, b) => a.byteLength - b.byteLength)
@@ -173,7 +174,7 @@ class WorkerThread {
   }
 
   #next<T>(): Promise<T> {
-    if (this.isDead) return Promise.reject(new Error('it has ended'))
+    if (this.isDead) return Promise.reject(new Error('the worker has ended'))
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 }
@@ -185,7 +186,7 @@ class WorkerPool {
   #threads: WorkerThread[] = []
   #users = 0
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** The reason why no worker starts, kept until all calls have left the pool. */
+  /** The reason why no worker starts. The reason is kept until all calls have left the pool. */
   #failed: Error | undefined
 
   constructor(url: string | undefined, module: WasmModule) {
@@ -207,8 +208,8 @@ class WorkerPool {
   }
 
   /**
-   * Returns `count` ready workers with the least load, or fewer if some cannot start. The pool has at most `most`
-   * workers.
+   * Returns the `count` ready workers with the least load, or fewer workers if some workers cannot start. The pool has
+   * at most `most` workers.
    *
    * @throws (rejects with) Error if no worker can start
    */
@@ -242,7 +243,7 @@ interface BatchShare {
   readonly thread: WorkerThread
   readonly batch: number
   /**
-   * Indices of the worker's cohorts, ranges that are read after each call, and ranges that are read once all runs have
+   * Indices of the worker's cohorts, ranges that are read after each call, and ranges that are read after all runs have
    * ended.
    */
   readonly cohorts: readonly number[]
@@ -251,7 +252,7 @@ interface BatchShare {
   isOver: boolean
 }
 
-/** Count of all batches so far, from which the next batch takes its number. */
+/** Count of all batches so far, which is the number of the next batch. */
 let batches = 0
 
 class WorkerRunner implements BatchRunner {
@@ -259,7 +260,7 @@ class WorkerRunner implements BatchRunner {
   readonly #fallback: BatchRunner
   readonly #pool: WorkerPool
   readonly #reasons: string[]
-  /** The workers' shares of each batch of the runner; null while the runner does not use the pool. */
+  /** Each worker's part of each batch; null while the runner does not use the pool. */
   #shares: Map<Batch, readonly BatchShare[]> | null = null
 
   /** @param without fallback runner that is used if no worker starts */
@@ -327,7 +328,7 @@ class WorkerRunner implements BatchRunner {
   }
 }
 
-/** Cohorts are dealt out to the workers in turn, because adjacent cohorts may end at about the same time. */
+/** Cohorts are assigned to the workers in turn, because adjacent cohorts may end at about the same time. */
 function createShare(
   batch: Batch,
   thread: WorkerThread,
@@ -393,7 +394,9 @@ async function advanceShare(share: BatchShare, batch: Batch, isNew: boolean): Pr
   if (isOver) endShare(share)
 }
 
-/** Ends a worker's share of a batch; repeated calls have no effect. A reply may arrive after the call has ended. */
+/**
+ * Ends a worker's part of a batch. Repeated calls have no effect, because a reply may arrive after the call has ended.
+ */
 function endShare(share: BatchShare): void {
   if (share.isOver) return
   share.isOver = true
