@@ -1,8 +1,8 @@
-// npm run table:options: writes docs/rules.md from the rules, and measures their bundle sizes.
+// npm run table:options: writes docs/rules.md and docs/rules-*.md from the rules, and measures their bundle sizes.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sizesOf } from './lib/bundle.mjs'
-import { rulesPage } from './lib/rules-page.mjs'
+import { rulesPages } from './lib/rules-page.mjs'
 import { root, script } from './lib/run.mjs'
 import { setup } from './setup.mjs'
 
@@ -14,5 +14,6 @@ script(async () => {
   const { documentation } = await import('../dist/rules/documentation.js')
 
   const sizes = await sizesOf(Object.keys(definitions))
-  writeFileSync(join(root, 'docs/rules.md'), rulesPage(antigrad, definitions, documentation, sizes))
+  for (const [file, text] of Object.entries(rulesPages(antigrad, definitions, documentation, sizes)))
+    writeFileSync(join(root, 'docs', file), text)
 })

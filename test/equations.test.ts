@@ -1,4 +1,4 @@
-/** The equations in docs/rules.md match the loops, operation by operation. */
+/** The equations in docs/rules-*.md match the loops, operation by operation. */
 
 import { parseSync } from 'oxc-parser'
 import { expect, test } from 'vitest'

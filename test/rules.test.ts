@@ -20,7 +20,7 @@ import { findConstantStart, type Scheduled } from '../dist/schedules/schedule.js
 import { type Warmup, warmup } from '../dist/schedules/warmup.js'
 
 import { examplesOf } from '../scripts/lib/option-examples.mjs'
-import { aboutRules, rulesPage, sizesIn } from '../scripts/lib/rules-page.mjs'
+import { aboutRules, rulesPages, sizesIn } from '../scripts/lib/rules-page.mjs'
 
 const about = aboutRules()
 
@@ -176,9 +176,12 @@ const beside: Readonly<Record<string, object>> = {
   'rprop: maxStep': { minStep: Number.MIN_VALUE },
 }
 
-test('the page docs/rules.md matches the declarations of the rules', () => {
-  const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
-  expect(page).toBe(rulesPage(antigrad, definitions, documentation, sizesIn(page)))
+const readPage = (file: string) => readFileSync(new URL(`../docs/${file}`, import.meta.url), 'utf8')
+const pages = rulesPages(antigrad, definitions, documentation, sizesIn(readPage('rules.md')))
+
+test.each(Object.entries(pages))('the page docs/%s matches the declarations of the rules', (file, text) => {
+  expect(readPage(file)).toBe(text)
+  expect(text.split('\n').length).toBeLessThan(400)
 })
 
 test('the README states the correct number of rules', () => {
@@ -296,8 +299,8 @@ interface PresetFunction extends Readonly<Record<string, () => Readonly<Record<s
 }
 
 describe('the presets of rules', () => {
-  test('are listed with the changed options in a column of docs/rules.md', () => {
-    const page = readFileSync(new URL('../docs/rules.md', import.meta.url), 'utf8')
+  test('are listed with the changed options in a column of the rule in docs', () => {
+    const page = Object.values(pages).join('\n')
     const functions = antigrad as unknown as Readonly<Record<string, PresetFunction>>
     for (const name of Object.keys(definitions)) {
       const own = functions[name]()

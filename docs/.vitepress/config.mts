@@ -11,7 +11,17 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** Every page of docs/, by topic. A page that is missing here is an error. */
 const sections: Readonly<Record<string, readonly string[]>> = {
   Begin: ['start', 'which', 'coming-from', 'coming-from-fits', 'recipes', 'charts', 'not-here'],
-  Optimizers: ['optimizer', 'models', 'rows', 'schedules', 'rules', 'equations'],
+  Optimizers: [
+    'optimizer',
+    'models',
+    'rows',
+    'schedules',
+    'rules',
+    'rules-a-f',
+    'rules-g-n',
+    'rules-o-z',
+    'equations',
+  ],
   'Functions to minimize': ['minimize', 'objectives', 'expressions', 'sweep'],
   Fits: [
     'fits',

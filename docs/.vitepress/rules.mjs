@@ -1,4 +1,4 @@
-// Pages for the rules: description and options as in docs/rules.md, equations, convergence and cost.
+// Pages for the rules: description and options as in docs/rules-*.md, equations, convergence and cost.
 import { readFileSync } from 'node:fs'
 import { definitions } from '../../dist/rules/definitions.js'
 import { documentation } from '../../dist/rules/documentation.js'
@@ -59,4 +59,4 @@ export const rulePages = () =>
   })
 
 const MORE =
-  '[All rules](../rules.md) on one page, with [their common properties](../rules.md#common-to-all-rules).'
+  '[A table of all rules](../rules.md), and [their common properties](../rules.md#common-to-all-rules).'

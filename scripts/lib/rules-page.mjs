@@ -1,4 +1,5 @@
-// Writes docs/rules.md from the declarations of the rules and the comments on the rules and their options.
+// Writes docs/rules.md and the pages of its sections from the declarations of the rules and the comments on the rules
+// and their options.
 import { join } from 'node:path'
 import { ruleDocumentation } from './option-documentation.mjs'
 import { examplesOf } from './option-examples.mjs'
@@ -19,20 +20,41 @@ export function sizesIn(page) {
   return Object.fromEntries([...rows].map(([, name, ...sizes]) => [name, sizes.map((kB) => 1000 * kB)]))
 }
 
+/** Pages with the sections of the rules, by the first letter of a rule's name. */
+const sectionPages = { 'rules-a-f': /^[a-f]/, 'rules-g-n': /^[g-n]/, 'rules-o-z': /^[o-z]/ }
+
+/** The file name of the page with a rule's section. */
+const pageOf = (name) => `${Object.keys(sectionPages).find((page) => sectionPages[page].test(name))}.md`
+
 /**
  * @param sizes bytes of each rule's bundle, alone and in addition to a bundle with the reference rule
- * @returns the page's text
+ * @returns the text of each page, by file name
  */
-export function rulesPage(antigrad, definitions, documentation, sizes) {
+export function rulesPages(antigrad, definitions, documentation, sizes) {
+  const pages = { 'rules.md': overview(antigrad, definitions, sizes) }
+  for (const definition of Object.values(definitions)) {
+    const { name } = definition
+    const page = pageOf(name)
+    const [, first, last] = page.split(/[-.]/)
+    pages[page] ??= `# Rules ${first.toUpperCase()} to ${last.toUpperCase()}\n\n${SECTIONS}`
+    pages[page] += `\n## ${name}\n\n${rulePage(antigrad, definition, documentation)}\n`
+  }
+  return pages
+}
+
+const SECTIONS = `This page contains the update rules with their sources, equations, states and options. The page
+[Rules](rules.md) lists all rules, and explains the notation and [what all rules have in
+common](rules.md#common-to-all-rules).
+`
+
+/** The text of docs/rules.md. */
+function overview(antigrad, definitions, sizes) {
   const kB = (bytes) => (bytes / 1000).toFixed(1)
   const rows = Object.keys(definitions).map((name) => {
     const presets = Object.keys(antigrad[name]).map((system) => `\`${system}\``)
     const cells = [summary(name), presets.join(', '), ...sizes[name].map(kB)]
-    return `| [\`${name}\`](#${name.toLowerCase()}) | ${cells.join(' | ')} |`
+    return `| [\`${name}\`](${pageOf(name)}#${name.toLowerCase()}) | ${cells.join(' | ')} |`
   })
-  const sections = Object.values(definitions).map(
-    (definition) => `## ${definition.name}\n\n${rulePage(antigrad, definition, documentation)}\n`,
-  )
   return `${introduction(antigrad, definitions, sizes)}
 | rule | update | presets | kB | more |
 |---|---|---|---|---|
@@ -47,8 +69,7 @@ ${examples(antigrad, definitions)}
 | range | valid, for example | invalid, for example |
 |---|---|---|
 ${exampleRows(antigrad, definitions).join('\n')}
-
-${sections.join('\n')}`
+`
 }
 
 /**
@@ -98,8 +119,8 @@ function introduction(antigrad, definitions, sizes) {
   const [beside] = Object.entries(sizes).find(([, [, more]]) => more === 0)
   return `# Rules
 
-This page lists every update rule with its source, its equations, its state and its options.
-\`npm run table:options\` writes the page from the rules' declarations and comments.
+This page lists every update rule. The links in the table lead to the equations, the state and the options of
+each rule. \`npm run table:options\` writes these pages from the rules' declarations and comments.
 [numerics.md](numerics.md#where-systems-differ) lists the differences between libraries.
 
 A *preset* is a rule with the defaults of another library: \`${name}.${system}({ lr: 1e-2 })\` returns a plain
