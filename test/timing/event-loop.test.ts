@@ -69,6 +69,13 @@ const works = {
     const two = expression('a*exp(-b*t) + c*exp(-d*t)')
     const y = t.map((_, row) => fraction(row + 1))
     return longestTurn(() => fitMany(two, { t, y }, { start: { ...start, d: 2 }, engine, maxIterations: 3 }))`,
+  'a fit of many parameters to many rows': `
+    const { t } = curve(engine === 'typescript' ? 10_000 : 50_000, 1)
+    const names = Array.from({ length: 40 }, (_, k) => 'p' + k)
+    const waves = expression(names.map((name, k) => name + '*cos(' + k + '*t + q)').join(' + '))
+    const y = t.map((at, row) => Math.cos(7 * at) + fraction(row + 1))
+    const near = Object.fromEntries([...names, 'q'].map((name) => [name, 0.1]))
+    return longestTurn(() => fitMany(waves, { t, y }, { start: near, engine, loss: 'huber', maxIterations: 4 }))`,
   'weights by the model': `
     const data = curves(engine === 'typescript' ? 500 : 3000, 100)
     return longestTurn(() => fitMany(decay, data, { start, engine, weights: '1/f^2' }))`,

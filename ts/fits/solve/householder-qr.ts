@@ -4,6 +4,8 @@
  * All sums have a fixed order.
  */
 
+import { ROWS_PER_SLICE, type Slices } from '../../core/slices.js'
+
 /** The triangle R of a matrix, and Qᵀ·b of a right-hand side b. */
 export interface PivotedTriangle {
   /**
@@ -57,15 +59,15 @@ const TALL_RATIO = 2
 const LEADING_TOLERANCE = 1e-3
 
 /** Reduces a matrix with at least as many rows as columns to a triangle. The function overwrites the columns and b. */
-export function triangularize(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
+export function* triangularize(columns: readonly Float64Array[], b: Float64Array): Slices<PivotedTriangle> {
   const size = columns.length
-  if (b.length < TALL_RATIO * size) return triangularizeWithPivots(columns, b)
-  const shorter = reduceRows(columns, b)
+  if (b.length < TALL_RATIO * size) return yield* triangularizeWithPivots(columns, b)
+  const shorter = yield* reduceRows(columns, b)
   const right = b.subarray(0, size)
   if (
     shorter.some((column, k) => !(Math.abs(column[k]) > LEADING_TOLERANCE * Math.sqrt(dot(column, column))))
   )
-    return triangularizeWithPivots(shorter, right)
+    return yield* triangularizeWithPivots(shorter, right)
   return {
     columns: shorter.map((column, k) => column.subarray(0, k + 1)),
     right,
@@ -73,7 +75,11 @@ export function triangularize(columns: readonly Float64Array[], b: Float64Array)
   }
 }
 
-function triangularizeWithPivots(columns: readonly Float64Array[], b: Float64Array): PivotedTriangle {
+function* triangularizeWithPivots(
+  columns: readonly Float64Array[],
+  b: Float64Array,
+): Slices<PivotedTriangle> {
+  const isLong = b.length * columns.length > ROWS_PER_SLICE
   const order = [...columns]
   const pivots = [...columns.keys()]
   const rests = order.map((column) => dot(column, column))
@@ -90,6 +96,7 @@ function triangularizeWithPivots(columns: readonly Float64Array[], b: Float64Arr
     const norm = makeReflection(v, k)
     diagonal.push(-norm)
     if (norm === 0) continue
+    if (isLong) yield
     reflect(v, b, k)
     let j = k + 1
     for (; j + 1 < order.length; j += 2) reflectTwo(v, order[j], order[j + 1], k)
@@ -135,8 +142,9 @@ const BLOCK_COLUMNS = 4
  * Reduces a matrix to a square matrix with the same RᵀR. The function overwrites all columns. Only the first elements
  * of b are valid afterward.
  */
-function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64Array[] {
+function* reduceRows(columns: readonly Float64Array[], b: Float64Array): Slices<Float64Array[]> {
   const [size, rows] = [columns.length, b.length]
+  const isLong = rows > ROWS_PER_SLICE
   const none = new Float64Array(rows)
   const v = Array.from({ length: BLOCK_COLUMNS }, () => new Float64Array(rows))
   // Dot products of the reflection vectors below the diagonal, and the inverse divisors on the diagonal.
@@ -158,7 +166,11 @@ function reduceRows(columns: readonly Float64Array[], b: Float64Array): Float64A
       gram[BLOCK_COLUMNS * i + i] = norm === 0 ? 0 : 1 / own[at]
     }
     const rest = [...columns.slice(k + BLOCK_COLUMNS), b]
-    for (let j = 0; j < rest.length; j += 2) reflectByFour(v, gram, rest[j], rest[j + 1] ?? none, k)
+    for (let j = 0; j < rest.length; j += 2) {
+      if (isLong) yield
+      reflectByFour(v, gram, rest[j], rest[j + 1] ?? none, k)
+    }
+    if (!isLong && rows * size > ROWS_PER_SLICE) yield
   }
   return columns.map((column, k) => column.slice(0, size).fill(0, k + 1))
 }

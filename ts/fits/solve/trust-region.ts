@@ -6,6 +6,7 @@
  * All values are scaled as in givens-qr.ts, so no square underflows or overflows.
  */
 
+import { pauseAfterNumbers, type Slices, visitInSlices } from '../../core/slices.js'
 import { Graph } from '../../expressions/graph.js'
 import { compile } from '../../expressions/program.js'
 import { ProgramRunner } from '../../expressions/run.js'
@@ -202,7 +203,7 @@ class TrustRegionFit {
   *diagnose(x: Float64Array): Generator<EngineCall, FitEnd> {
     const first = yield* this.#initialize(x)
     const at = first && (yield* this.#slopesAt(first))
-    return at ? this.#describeEnd(at, CONVERGED) : this.#noUsablePoint(x)
+    return at ? yield* this.#describeEnd(at, CONVERGED) : this.#noUsablePoint(x)
   }
 
   *solve(start: Float64Array, most: number): Generator<EngineCall, FitEnd> {
@@ -217,11 +218,11 @@ class TrustRegionFit {
       const { triangle, places } = at
       const sound = triangle.right.subarray(0, this.#numericalRank(at))
       if (dot(sound, sound) <= Math.max(tolerance * at.cost, this.#radiusLimit(at).least))
-        return this.#describeEnd(at, CONVERGED)
+        return yield* this.#describeEnd(at, CONVERGED)
       const scale = fillArray(places.length, (k) => this.#scale[places[k]] || 1)
       let next: PointDerivatives | undefined
       while (next === undefined) {
-        if (tries >= most) return this.#describeEnd(at, MAX_ITERATIONS)
+        if (tries >= most) return yield* this.#describeEnd(at, MAX_ITERATIONS)
         const made = stepWithin(triangle, scale, radius, damping)
         damping = made.damping
         const x = this.#movedPoint(at, made.step)
@@ -233,7 +234,7 @@ class TrustRegionFit {
         const f = yield* this.#curve.evaluate(x)
         tries++
         yield
-        const point = { x, f, cost: this.#costs.costAt(f, this.#unit) }
+        const point = { x, f, cost: yield* this.#costs.costAt(f, this.#unit) }
         const along = multiplyUpper(triangle.columns, taken)
         // Half the initial derivative of the linear model along the step, and the total predicted gain of the step.
         const slope = dot(along, triangle.right)
@@ -256,7 +257,7 @@ class TrustRegionFit {
         // The fit ends, because the remaining gain is below rounding error, unless a bound limited the step.
         const isOver =
           radius <= tolerance * this.#stepLength(at.x) || Math.abs(predicted) <= EPSILON * at.cost
-        if (next === undefined && isOver) return this.#describeEnd(at, STALLED)
+        if (next === undefined && isOver) return yield* this.#describeEnd(at, STALLED)
       }
       at = next
     }
@@ -265,8 +266,8 @@ class TrustRegionFit {
   /** Evaluates the starting point. The result is undefined if the cost is not finite. */
   *#initialize(x: Float64Array): Generator<EngineCall, TrialPoint | undefined> {
     const f = yield* this.#curve.evaluate(x)
-    this.#unit = this.#costs.unitFor(f)
-    const cost = this.#costs.costAt(f, this.#unit)
+    this.#unit = yield* this.#costs.unitFor(f)
+    const cost = yield* this.#costs.costAt(f, this.#unit)
     return cost < Infinity ? { x, f, cost } : undefined
   }
 
@@ -275,16 +276,16 @@ class TrustRegionFit {
     const { x, f, cost } = point
     const { min, max } = this.#problem
     const slopes = yield* this.#curve.slopes({ x, f, min, max, sizes: this.#sizes })
-    if (!slopes.every(areFinite)) return undefined
+    if ((yield* mapInSlices(slopes, areFinite)).includes(false)) return undefined
     if (this.#units.length === 0) {
-      this.#units = slopes.map((slope) => {
+      this.#units = yield* mapInSlices(slopes, (slope) => {
         let most = 0
         for (let row = 0; row < slope.length; row++) most = Math.max(most, Math.abs(slope[row]))
         return powerOfTwoUnit(most * this.#unit)
       })
     }
-    let { right, columns } = this.#weighted(f, slopes, 'weight')
-    const lengths = columns.map((column) => Math.sqrt(dot(column, column)))
+    let { right, columns } = yield* this.#weighted(f, slopes, 'weight')
+    const lengths = yield* mapInSlices(columns, (column) => Math.sqrt(dot(column, column)))
     if (!lengths.every((length) => length < Infinity)) return undefined
     for (let i = 0; i < lengths.length; i++) {
       const length = lengths[i]
@@ -294,18 +295,18 @@ class TrustRegionFit {
       const most = 10 * Math.max(Math.abs(x[i]), Math.abs(this.#start[i])) || Infinity
       this.#sizes[i] = Math.min((Math.sqrt(cost) / length) * this.#units[i], most)
     }
-    const moves = columns.map((column, i) => {
+    const moves = yield* mapInSlices(columns, (column, i) => {
       const gradient = dot(column, right)
       return lengths[i] > 0 && !this.#leavesBox(x, i, -gradient)
     })
     // The loop repeats, because a step of the free parameters may drive another parameter across its bound.
     for (;;) {
-      const { triangle, places } = reduceToMoving(columns, right, moves)
+      const { triangle, places } = yield* reduceToMoving(columns, right, moves)
       const step = solveUpper(triangle.columns, triangle.right)
       const isAtBound = places.filter((i, k) => this.#leavesBox(x, i, -step[k]))
       if (isAtBound.length === 0) return { x, f, cost, slopes, lengths, moves, triangle, places }
       for (const i of isAtBound) moves[i] = false
-      ;({ right, columns } = this.#weighted(f, slopes, 'weight'))
+      ;({ right, columns } = yield* this.#weighted(f, slopes, 'weight'))
     }
   }
 
@@ -318,10 +319,14 @@ class TrustRegionFit {
   /**
    * The matrix W^½·J and the right-hand side in scaled units, with the row weights of one kind of second derivatives.
    */
-  #weighted(f: Float64Array, slopes: readonly Float64Array[], second: 'weight' | 'curvature') {
-    const { roots, right } = this.#costs.weights(f, this.#unit, second)
+  *#weighted(
+    f: Float64Array,
+    slopes: readonly Float64Array[],
+    second: 'weight' | 'curvature',
+  ): Slices<{ right: Float64Array; columns: Float64Array[] }> {
+    const { roots, right } = yield* this.#costs.weights(f, this.#unit, second)
     const unit = this.#unit
-    const columns = slopes.map((slope, i) => {
+    const columns = yield* mapInSlices(slopes, (slope, i) => {
       const by = this.#units[i]
       const column = zeros(slope.length)
       for (let row = 0; row < column.length; row++) column[row] = slope[row] * unit * by * roots[row]
@@ -374,7 +379,7 @@ class TrustRegionFit {
    * Describes the end point of a fit. The remaining step is taken if an evaluation could not show its effect on the
    * cost.
    */
-  #describeEnd(at: PointDerivatives, reason: number): FitEnd {
+  *#describeEnd(at: PointDerivatives, reason: number): Slices<FitEnd> {
     const { x, lengths } = at
     const { least, most } = this.#radiusLimit(at)
     const { min, max } = this.#problem
@@ -387,7 +392,9 @@ class TrustRegionFit {
     })
     const isAtBound = at.moves.map((is, i) => !is && !isUnidentifiable[i])
     const moves = at.moves.map((is, i) => is && !isUnidentifiable[i])
-    const { triangle, places } = isUnidentifiable.includes(true) ? this.#reduce(at, moves, 'weight') : at
+    const { triangle, places } = isUnidentifiable.includes(true)
+      ? yield* this.#reduce(at, moves, 'weight')
+      : at
     const isSound = this.#numericalRank({ triangle, places, lengths }) === places.length
     const gain = dot(triangle.right, triangle.right)
     const isClose = isSound && gain <= Math.max(2 * this.#tolerance * at.cost, least)
@@ -399,7 +406,11 @@ class TrustRegionFit {
     const freedom = this.#degreesOfFreedom + isAtBound.filter((is) => is).length
     // For the squared loss, steps and standard errors use the same second derivatives.
     const isSame = this.#problem.loss === 'squared'
-    const ofErrors = !isSound ? null : isSame ? { triangle, places } : this.#reduce(at, moves, 'curvature')
+    const ofErrors = !isSound
+      ? null
+      : isSame
+        ? { triangle, places }
+        : yield* this.#reduce(at, moves, 'curvature')
     // Standard deviation of a row, in scaled units.
     const ofRows = this.#isAbsolute ? this.#unit : freedom > 0 ? Math.sqrt(cost / freedom) : NaN
     const { covariance, errors } = this.#errors(ofErrors, ofRows)
@@ -414,13 +425,13 @@ class TrustRegionFit {
     }
   }
 
-  #reduce(
+  *#reduce(
     { f, slopes }: PointDerivatives,
     moves: readonly boolean[],
     second: 'weight' | 'curvature',
-  ): ReducedSystem {
-    const { right, columns } = this.#weighted(f, slopes, second)
-    return reduceToMoving(columns, right, moves)
+  ): Slices<ReducedSystem> {
+    const { right, columns } = yield* this.#weighted(f, slopes, second)
+    return yield* reduceToMoving(columns, right, moves)
   }
 
   /** @param system the reduced system, or null if the reduced system is unknown */
@@ -459,14 +470,28 @@ class TrustRegionFit {
 
 const EPSILON = Number.EPSILON
 
+/** Maps columns to values, with pauses between long columns. */
+function* mapInSlices<T>(
+  columns: readonly Float64Array[],
+  map: (column: Float64Array, i: number) => T,
+): Slices<T[]> {
+  const isPauseDue = pauseAfterNumbers()
+  const made: T[] = []
+  for (const [i, column] of columns.entries()) {
+    if (isPauseDue(column.length)) yield
+    made.push(map(column, i))
+  }
+  return made
+}
+
 /** Matrix R of the parameters that may move. The function overwrites all columns. */
-function reduceToMoving(
+function* reduceToMoving(
   columns: readonly Float64Array[],
   right: Float64Array,
   moves: readonly boolean[],
-): ReducedSystem {
+): Slices<ReducedSystem> {
   const own = [...columns.keys()].filter((i) => moves[i])
-  const triangle = triangularize(
+  const triangle = yield* triangularize(
     own.map((i) => columns[i]),
     right,
   )
@@ -499,26 +524,30 @@ class CostEvaluator {
   }
 
   /** The power of 2 that scales the largest residual to about 1. */
-  unitFor(f: Float64Array): number {
+  *unitFor(f: Float64Array): Slices<number> {
     if (this.#problem.loss === 'poisson') return 1
     let most = 0
-    for (let row = 0; row < f.length; row++) {
-      const weight = this.#weight === null ? 1 : this.#weight[row]
-      most = Math.max(most, Math.abs(f[row] - this.#y[row]) * Math.sqrt(weight))
-    }
+    yield* visitInSlices(f.length, (from, to) => {
+      for (let row = from; row < to; row++) {
+        const weight = this.#weight === null ? 1 : this.#weight[row]
+        most = Math.max(most, Math.abs(f[row] - this.#y[row]) * Math.sqrt(weight))
+      }
+    })
     return powerOfTwoUnit(most)
   }
 
   /** Sum of the row losses in squared units, or ∞ if the sum is NaN. */
-  costAt(f: Float64Array, unit: number): number {
+  *costAt(f: Float64Array, unit: number): Slices<number> {
     let sum = 0
-    for (let row = 0; row < f.length; row++) {
-      const weight = this.#weight === null ? 1 : this.#weight[row]
-      if (this.#machine === null) {
-        const off = unit * (f[row] - this.#y[row])
-        sum += weight * off * off
-      } else sum += this.#terms(this.#machine, f[row], row, weight, unit)[0]
-    }
+    yield* visitInSlices(f.length, (from, to) => {
+      for (let row = from; row < to; row++) {
+        const weight = this.#weight === null ? 1 : this.#weight[row]
+        if (this.#machine === null) {
+          const off = unit * (f[row] - this.#y[row])
+          sum += weight * off * off
+        } else sum += this.#terms(this.#machine, f[row], row, weight, unit)[0]
+      }
+    })
     return sum < Infinity ? sum : Infinity
   }
 
@@ -526,7 +555,11 @@ class CostEvaluator {
    * Two values per row: the square root of half the second derivative of the loss, and the first derivative divided by
    * this root.
    */
-  weights(f: Float64Array, unit: number, second: 'weight' | 'curvature') {
+  *weights(
+    f: Float64Array,
+    unit: number,
+    second: 'weight' | 'curvature',
+  ): Slices<{ roots: Float64Array; right: Float64Array }> {
     const right = zeros(f.length)
     const machine = this.#machine
     if (machine === null) {
@@ -535,12 +568,14 @@ class CostEvaluator {
       return { roots, right }
     }
     const roots = zeros(f.length)
-    for (let row = 0; row < f.length; row++) {
-      const weight = this.#weight === null ? 1 : this.#weight[row]
-      const terms = this.#terms(machine, f[row], row, weight, unit)
-      roots[row] = Math.sqrt(terms[second === 'weight' ? 2 : 3])
-      right[row] = terms[1] / roots[row]
-    }
+    yield* visitInSlices(f.length, (from, to) => {
+      for (let row = from; row < to; row++) {
+        const weight = this.#weight === null ? 1 : this.#weight[row]
+        const terms = this.#terms(machine, f[row], row, weight, unit)
+        roots[row] = Math.sqrt(terms[second === 'weight' ? 2 : 3])
+        right[row] = terms[1] / roots[row]
+      }
+    })
     return { roots, right }
   }
 
