@@ -6,12 +6,12 @@ import { home } from './children.js'
 import { hoversIn } from './types/server.mjs'
 
 const program = `
-import { adam, adamw, cosine, ema, expression, lbfgs, linear, lion, minimize, minimizeMany } from 'antigrad'
+import { adam, adamw, cosine, delayedStart, ema, expression, lbfgs, linear, lion, minimize, minimizeMany } from 'antigrad'
 import { momentum, muon, noDecay, Optimizer, oneCycle, rosenbrock, sgd, standardErrors, warmup } from 'antigrad'
 import { bootstrap, compare, contour, fit, fitMany, fitShared, models, profile } from 'antigrad/fit'
 
 const optimizer = new Optimizer({ w: Float32Array.of(1) }, adamw({ beta1: 0.9, beta2: 0.99, weightDecay: 0 }), {
-  groups: [noDecay()],
+  groups: [noDecay(), { match: '**.bias', weightDecay: 0, beta1: 0.5, lrScale: 2 }],
   shapes: {},
   clip: { norm: 1 },
   zeroGrads: true,
@@ -23,6 +23,9 @@ const optimizer = new Optimizer({ w: Float32Array.of(1) }, adamw({ beta1: 0.9, b
   recordNorms: true,
   threads: 1,
 })
+optimizer.set({ lr: 1e-4, eps: 1e-6, cautious: true, maximize: false })
+const mixed = new Optimizer({ w: Float32Array.of(1) }, delayedStart(9, sgd()), { groups: [{ match: 'w', rule: lion() }] })
+mixed.set('w', { dampening: 0, momentum: 0.9 })
 adam({ lr: 1e-3, eps: 1e-8, amsgrad: true })
 sgd({ nesterov: true, dampening: 0, decoupledWeightDecay: false })
 lion({ cautious: true, maximize: false })
@@ -101,6 +104,20 @@ const options: readonly (readonly [name: string, details: RegExp])[] = [
   ['points', /default/i],
 ]
 
+/** Options in groups and in calls of `set`, which follow the given text, and their expected details. */
+const changed: readonly (readonly [after: string, name: string, details: RegExp])[] = [
+  ['groups: [', 'match', /pattern on dotted names/],
+  ['groups: [', 'weightDecay', /a schedule or a function\. Default: 0\.01; 0\.0001 in adamw\.optax\./],
+  ['groups: [', 'beta1', /Range: a number in \[0, 1\)\. Default: 0\.9\./],
+  ['groups: [', 'lrScale', /1 by default/],
+  ['optimizer.set(', 'lr', /Range: a finite number ≥ 0, a schedule or a function\. Default: 0\.001\./],
+  ['optimizer.set(', 'eps', /Range: a finite number ≥ 0\. Default: 1e-8\./],
+  ['optimizer.set(', 'cautious', /Range: true or false\. Default: false\./],
+  ['optimizer.set(', 'maximize', /Range: true or false\. Default: false\./],
+  ['mixed.set(', 'dampening', /Range: a finite number ≥ 0\. Default: 0\./],
+  ['mixed.set(', 'momentum', /Range: .*\. Default: 0\./],
+]
+
 /** Functions, classes and methods, each with words of its description. */
 const functions: readonly (readonly [name: string, words: string])[] = [
   ['Optimizer', 'Makes an optimizer for one model'],
@@ -134,8 +151,10 @@ beforeAll(async () => {
     const uses = [...program.matchAll(new RegExp(`(?<![\\w'])${name}\\b(?=[:({])`, 'g'))]
     return uses.at(-1)?.index ?? -1
   })
-  const texts = await hoversIn(home, join(home, 'test/types/hovers.ts'), program, positions)
+  const later = changed.map(([after, name]) => program.indexOf(`${name}: `, program.indexOf(after)))
+  const texts = await hoversIn(home, join(home, 'test/types/hovers.ts'), program, [...positions, ...later])
   names.forEach((name, i) => void hovers.set(name, texts[i]))
+  changed.forEach(([after, name], i) => void hovers.set(`${after}${name}`, texts[names.length + i]))
 })
 
 test('the hover test reads at least 60 names', () => {
@@ -147,6 +166,10 @@ test.each(options)('the option %s has a description and its default: %s', (name,
   const [, description] = text.split('```\n')
   expect(description?.trim().length, text).toBeGreaterThan(10)
   expect(text).toMatch(details)
+})
+
+test.each(changed)('after %s the option %s has a description and its default: %s', (after, name, details) => {
+  expect(hovers.get(`${after}${name}`)).toMatch(details)
 })
 
 test.each(functions)('the hover of %s contains a description: %s', (name, words) => {

@@ -357,6 +357,8 @@ export class Optimizer<
    * tensor. BusyError during a step. Every error leaves the optimizer unchanged.
    */
   set(options: OptionsOf<R>): void
+  // Before the next overload, because editors show no comment on an option of several rules.
+  set(match: Match, options: OptionsOf<R>): void
   set(match: Match, options: OptionsOf<R | RuleByName<N>>): void
   set(...given: [unknown] | [match: unknown, options: unknown]): void {
     const model = this.#model

@@ -1,5 +1,5 @@
 /** Results of the bench, as read from `bench/results`. */
-export type Results = Readonly<Record<'peers' | 'fits' | 'sizes', unknown>>
+export type Results = Readonly<Record<'peers' | 'fits' | 'single' | 'sizes', unknown>>
 export function results(): Results
 /** The README's figures. */
 export function figures(results: Results): string

@@ -8,7 +8,12 @@ import { wrapped } from './wrap.mjs'
 const read = (name) => JSON.parse(readFileSync(join(root, 'bench/results', `${name}.json`), 'utf8'))
 
 /** All results that the tables use. */
-export const results = () => ({ peers: read('peers'), fits: read('fits'), sizes: read('sizes') })
+export const results = () => ({
+  peers: read('peers'),
+  fits: read('fits'),
+  single: read('single'),
+  sizes: read('sizes'),
+})
 
 /** The row of a result table; a row that was renamed is an error, because a table must not lose it in silence. */
 function rowOf({ rows }, what) {
@@ -68,8 +73,50 @@ const shown = (inMicroseconds) => (inMicroseconds === undefined ? NOT_MEASURED :
 const table = (titles, rows) =>
   [titles, titles.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
+/** The tables of one fit per call, and of whole calls of `model.fit`. */
+function singleTables({ machine, rounds, fits, training, versions }) {
+  const row = (rows, id) => {
+    const found = rows.find((one) => one.id === id)
+    if (found === undefined) throw new Error(`bench/results/single.json has no row ${id}`)
+    return found
+  }
+  const timeOf = (rows, id) => time(row(rows, id).nanoseconds / 1e3)
+  const range = ({ ratio: { median, low, high } }) =>
+    [median, low, high].map((value) => value.toPrecision(2)).map(Number)
+  const ratioOf = (rows, id) => {
+    const [median, low, high] = range(row(rows, id))
+    return `${median}× (${low} to ${high})`
+  }
+  const libraries = [
+    ['antigrad, `fit`', 'antigrad'],
+    ['regression, `exponential`', 'regression'],
+    ["SciPy's `curve_fit`", 'scipy'],
+    ['lmfit, `Model.fit`', 'lmfit'],
+    ['Ceres, with covariance', 'ceres'],
+  ]
+  const fitRows = libraries.map(([name, id]) => [name, timeOf(fits, id), ratioOf(fits, id)])
+  const trainingRows = ['wasm', 'cpu'].map((backend) => [
+    backend,
+    timeOf(training, `tfjs-${backend}`),
+    timeOf(training, `tfjs-${backend}+antigrad`),
+    ratioOf(training, `tfjs-${backend}`),
+  ])
+  const method = `Medians of ${rounds} alternating rounds of processor time (\`npm run bench:single\`), with the 95% interval of the median ratio. ${machine.date}, ${machineOf({ machine })}. Load before: ${machine.load}.`
+  return {
+    fits: `${table(['library, one fit per call', 'time per fit', 'ratio to antigrad'], fitRows)}
+
+${wrapped(`${method} SciPy ${versions.scipy}, lmfit ${versions.lmfit}, regression ${versions.regression}, Ceres 2.1. regression fits a·exp(b·t) by a line through logarithms, without a constant. Ceres has an analytic Jacobian. SciPy in Pyodide could not be measured: Pyodide's server, the only source of its build of SciPy, is not reachable from the machine of the bench.`)}`,
+    training: `${wrapped('The next table shows whole calls of `model.fit`, which also compute the gradients, for a network with 1,002 parameters and batches of 32 rows.')}
+
+${table(['backend', 'its own Adam, per batch', 'Adam of `antigrad/tfjs`, per batch', 'ratio'], trainingRows)}
+
+${wrapped(`${method} TensorFlow.js ${versions.tfjs}.`)}`,
+  }
+}
+
 /** The tables of docs/rivals.md. */
-export function comparison({ peers, fits, sizes }) {
+export function comparison({ peers, fits, single: calls, sizes }) {
+  const tables = singleTables(calls)
   const size = (library) => {
     const row = sizes.rows.find((one) => one.library === library)
     return row === undefined ? NOT_MEASURED : `${(row.bytes / 1000).toFixed(1)} kB`
@@ -96,15 +143,15 @@ export function comparison({ peers, fits, sizes }) {
     ['antigrad, `fitMany` of 20,000', 'yes', 'yes', size('antigrad: fit'), time(ours)],
     ['antigrad, `fitMany` in WebAssembly', 'yes', 'yes', size('antigrad: fit'), time(wasm)],
     ['antigrad, `fit` in a loop', 'yes', 'yes', size('antigrad: fit'), time(single)],
-    ['regression (a line through logarithms)', 'no', 'no', size('regression'), NOT_MEASURED],
+    ['regression (a line through logarithms)', 'no', 'no', size('regression'), 'next table'],
     ['ml-levenberg-marquardt, default', 'no', 'yes', size('ml-levenberg-marquardt'), time(ml)],
     ['ml-levenberg-marquardt, 10 iterations', 'no', 'yes', size('ml-levenberg-marquardt'), time(shortMl)],
     ['fmin, `nelderMead`', 'no', 'no', size('fmin'), time(fmin)],
     ['fmin, `conjugateGradient`', 'no', 'no', size('fmin'), time(gradients)],
     ["SciPy's `curve_fit`, natively", 'yes', 'yes', python, time(scipy)],
     ["SciPy's `curve_fit` in Pyodide", 'yes', 'yes', NOT_MEASURED, NOT_MEASURED],
-    ['lmfit', 'yes', 'yes', python, NOT_MEASURED],
-    ['Ceres', 'yes', 'yes', python, NOT_MEASURED],
+    ['lmfit', 'yes', 'yes', python, 'next table'],
+    ['Ceres', 'yes', 'yes', python, 'next table'],
   ]
   const largerRows = [
     ['profile intervals of 3 parameters', "lmfit's `conf_interval`", time(profiles), time(lmfit)],
@@ -122,10 +169,9 @@ export function comparison({ peers, fits, sizes }) {
   const trainRows = libraries.map(([name, id, bytes]) => [
     ...[name, bytes],
     ...['1000', '1000000'].map((count) => shown(stepOf(peers, id, count))),
-    id.startsWith('tfjs') ? NOT_MEASURED : 'no such call',
   ])
   const fitTitles = ['library', 'standard errors', 'bounds', 'size, gzipped', 'time per fit']
-  const trainTitles = ['library', 'size, gzipped', 'step, 1,000', 'step, 1 million', 'whole `model.fit`']
+  const trainTitles = ['library', 'size, gzipped', 'step, 1,000', 'step, 1 million']
   const { versions } = peers.machine
   const tfjs = versions['tfjs-cpu'].version
   return `### Fits
@@ -140,6 +186,8 @@ ${wrapped(
   `${fits.machine.date}, ${machineOf(fits)}, SciPy ${fits.versions.scipy}. With bounds, \`curve_fit\` uses another method than the measured one. After 10 iterations, the sum of squares of ml-levenberg-marquardt is up to 1.8 larger than the minimum.`,
 )}
 
+${tables.fits}
+
 ### Training
 
 One step of Adam with 1,000 and with 1 million float32 parameters, on one thread.
@@ -147,8 +195,10 @@ One step of Adam with 1,000 and with 1 million float32 parameters, on one thread
 ${table(trainTitles, trainRows)}
 
 ${wrapped(
-  `${peers.machine.date}, ${machineOf(peers)}, TensorFlow.js ${tfjs}, jax-js ${versions['jax-js'].version}, Torch ${versions.torch.version}, Optax ${versions.optax.version}. The step of TensorFlow.js is \`applyGradients\`; a whole \`model.fit\` also computes gradients.`,
+  `${peers.machine.date}, ${machineOf(peers)}, TensorFlow.js ${tfjs}, jax-js ${versions['jax-js'].version}, Torch ${versions.torch.version}, Optax ${versions.optax.version}. The step of TensorFlow.js is \`applyGradients\`.`,
 )}
+
+${tables.training}
 
 ${wrapped(
   `Sizes: ${sizes.date}, independent of the machine, minified by esbuild ${sizes.esbuild} (\`npm run bench:sizes\`). TensorFlow.js is its core, layers and cpu backend. "Not measured" means that no saved run of the bench has the figure.`,

@@ -25,6 +25,8 @@ export function explainOptions(dist, entries, optionOf) {
     ...{ module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext },
   })
   const checker = program.getTypeChecker()
+  /** The names of the interfaces in front of functions. */
+  const made = new Set()
   const visible = new Set(
     entries.flatMap((entry) => filesOf(program.getSourceFile(join(dist, `${entry}.d.ts`)))),
   )
@@ -35,6 +37,7 @@ export function explainOptions(dist, entries, optionOf) {
       ...(ts.isVariableStatement(statement) ? inFunction(statement) : []),
       ...(ts.isTypeAliasDeclaration(statement) ? inAlias(statement) : []),
     ])
+    edits.push(...source.statements.filter(ts.isInterfaceDeclaration).flatMap(inRule))
     const text = readFileSync(file, 'utf8')
     if (edits.length > 0) writeFileSync(file, edited(text, edits))
     // No editor shows the comments of internal modules, and they are a tenth of the package. Tables of options are
@@ -82,8 +85,8 @@ export function explainOptions(dist, entries, optionOf) {
       const isDerived =
         ts.isParameter(node) && node.name.getText() === 'options' && DERIVED.test(node.type?.getText() ?? '')
       if (!isDerived) return ts.forEachChild(node, visit)
-      const made = node.parent.type.getText()
-      const name = `${made}Options`
+      const name = `${node.parent.type.getText()}Options`
+      made.add(name)
       const text = node.type.getText().replace(/ \| undefined$/, '')
       if (edits.length === 0) {
         const [declaration] = statement.declarationList.declarations
@@ -98,6 +101,15 @@ export function explainOptions(dist, entries, optionOf) {
     }
     visit(statement)
     return edits
+  }
+
+  /** Gives the type of a rule the interface of its options, which `set` and groups accept. */
+  function inRule(node) {
+    const type = node.heritageClauses?.[0].types.find((type) => /^RuleOf<[^,]*>$/.test(type.getText()))
+    const name = `${node.name.text}Options`
+    return type !== undefined && made.has(name)
+      ? [{ begin: type.end - 1, end: type.end - 1, text: `, ${name}` }]
+      : []
   }
 
   /** Replaces an alias of some of the options of an interface by an interface. */

@@ -28,10 +28,19 @@ type KernelStateNames<K extends Kernel> = StateNames<EveryState<K>, Exclude<AnyS
 /** The state of a rule, limited to arrays that always exist. */
 export type WithState<Names extends string> = { readonly [state]?: StateNames<Names, never> }
 
-/** The type of a rule, derived from its declaration: a name, and a value for each option. */
-export type RuleOf<D> =
+/** A property that exists only in the type: the options of a rule. */
+declare const options: unique symbol
+
+/**
+ * The type of a rule, derived from its declaration: a name, and a value for each option. In published types, `Given` is
+ * the interface of the rule's options, whose comments editors show.
+ */
+export type RuleOf<D, Given = unknown> =
   D extends Definition<infer N, infer O, infer K, infer _>
-    ? { readonly name: N } & ValuesOf<O> & { readonly [state]?: KernelStateNames<K[number]> }
+    ? { readonly name: N } & ValuesOf<O> & {
+          readonly [state]?: KernelStateNames<K[number]>
+          readonly [options]?: Given
+        }
     : never
 
 /** The options of a rule in the form that users pass. All options are optional. */
@@ -47,7 +56,14 @@ export interface DelayedStart<R = unknown> {
 }
 
 /** The options of a rule, or of the inner rule if its start is delayed. */
-export type OptionsOf<R> = R extends DelayedStart<infer Inner> ? OptionsOf<Inner> : Options<R>
+export type OptionsOf<R> =
+  R extends DelayedStart<infer Inner>
+    ? OptionsOf<Inner>
+    : R extends { readonly [options]?: infer Given }
+      ? unknown extends Given
+        ? Options<R>
+        : NonNullable<Given>
+      : Options<R>
 
 /** The state arrays of a rule for each tensor, named like the symbols in the rule's equations. */
 export type StateOf<R, T> =
