@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
 import { expect, test } from 'vitest'
 import * as manifest from '../dist/arena/manifest.js'
 import { Optimizer } from '../dist/optimizer.js'
@@ -137,4 +138,24 @@ test("the catalogue module contains the core module's kernels under the same num
   const isCore = kernels.map((kernel) => !('module' in kernel))
   expect(isCore).toEqual(isCore.toSorted((a, b) => Number(b) - Number(a)))
   expect(new Set(isCore).size).toBe(2)
+})
+
+test('a bundle with the condition workerd contains no WebAssembly module as text', async () => {
+  const { metafile } = await build({
+    stdin: {
+      contents: "import * as antigrad from './index.js'; console.log(antigrad)",
+      resolveDir: join(home, 'dist'),
+    },
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: 'esm',
+    conditions: ['workerd'],
+    external: ['*.wasm?module'],
+  })
+  const [output] = Object.values(metafile.outputs)
+  const texts = Object.entries(output.inputs).filter(
+    ([file, { bytesInOutput }]) => file.includes('/webassembly/') && bytesInOutput > 2000,
+  )
+  expect(texts.map(([file]) => file)).toEqual([])
 })

@@ -176,7 +176,7 @@ fn numbers() -> String {
 /// The kernels, and what else has names at run time.
 fn tables() -> String {
     let mut text = String::from(HEAD);
-    text += "\nimport { wasmModule as catalogue } from '../webassembly/catalogue.js'\n";
+    text += "\nimport { wasmModule as catalogue } from '#webassembly/catalogue'\n";
     text += "\nexport * from './layout.js'\n";
     let _ = write!(
         text,
