@@ -22,6 +22,7 @@ import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import { adam, Optimizer, OptionError, sgd } from 'antigrad'
 import { checkpoints, openFile, toBlob } from 'antigrad/files'
+import { RandomGenerator } from 'antigrad/math'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { home } from '../children.js'
 import { random } from '../helpers.js'
@@ -340,6 +341,7 @@ describe('the value `extra` of a checkpoint', () => {
     ['a Map', { map: new Map([[1, 2]]) }, 'extra.map: expected null'],
     ['a Date', new Date(0), 'extra: expected null'],
     ['an instance of a class', { state: new State() }, 'extra.state: expected null'],
+    ['a random generator', { draw: new RandomGenerator(1) }, ': pass the result of save()'],
     ['a boxed number', Object(1), 'extra: expected null'],
     ['toJSON', { toJSON: () => 1 }, 'extra.toJSON: expected null'],
     ['a cycle', { cycle }, 'extra.cycle[1].back: expected a value without cycles'],

@@ -2,7 +2,7 @@
 
 import { OptionError, truncate } from '../../core/errors.js'
 import { parseJson } from '../../core/json.js'
-import { isObject } from '../../core/untrusted-input.js'
+import { isObject, readMember } from '../../core/untrusted-input.js'
 import { FileError } from '../sources/errors.js'
 
 /**
@@ -114,6 +114,7 @@ function isPlain(value: unknown): value is object {
 
 function adviceFor(value: unknown): string {
   if (ArrayBuffer.isView(value)) return ': Array.from converts a typed array'
+  if (isObject(value) && typeof readMember(value, 'save') === 'function') return ': pass the result of save()'
   if (typeof value === 'number') return ': only metrics may be NaN or infinite; null stands for no number'
   return typeof value === 'bigint' ? ': String converts a bigint' : ''
 }
