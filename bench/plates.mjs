@@ -77,7 +77,9 @@ function fitWells({ wells, noise }, loss) {
 
 /** Cost, reason and message of a plate whose wells share their plateaus. */
 function fitPlate({ wells, noise }, loss) {
-  const rows = wells.filter(({ x }) => x.length >= 2).flatMap(({ label, x, y }) => x.map((at, k) => [label, at, y[k]]))
+  const rows = wells
+    .filter(({ x }) => x.length >= 2)
+    .flatMap(({ label, x, y }) => x.map((at, k) => [label, at, y[k]]))
   const [well, x, y] = [0, 1, 2].map((k) => rows.map((row) => row[k]))
   const shared = { shared: ['bottom', 'top'], group: 'well', loss, lossScale: noise, ...options }
   const { chiSquared, reason, message } = fitSharedSync(models.fourPL(), { well, x, y }, shared)
@@ -101,12 +103,15 @@ for (const loss of LOSSES) {
       const excess = fit.cost / (least[i] ?? Infinity) - 1
       all++
       if (excess <= TOLERANCE) reached++
-      else if (values.list) console.error(`${loss}, plate ${k}, ${fit.label}: +${excess}, ${fit.reason}, ${fit.message()}`)
+      else if (values.list)
+        console.error(`${loss}, plate ${k}, ${fit.label}: +${excess}, ${fit.reason}, ${fit.message()}`)
       if (excess < -TOLERANCE) lower++
       if (fit.reason === 'converged') converged++
     }
   }
   const percent = ((100 * reached) / all).toFixed(2)
-  lines.push(`| ${loss} | ${all} | ${reached} (${percent}%) | ${lower} | ${converged} | ${((user + system) / 1000).toFixed(0)} |`)
+  lines.push(
+    `| ${loss} | ${all} | ${reached} (${percent}%) | ${lower} | ${converged} | ${((user + system) / 1000).toFixed(0)} |`,
+  )
 }
 console.log(lines.join('\n'))
