@@ -82,6 +82,8 @@ function describeLimit(of: Transition): Remark {
 /** Positions of starting centers, and products of starting slopes and the range, as fractions of the range of x. */
 const POSITIONS = [0.125, 0.375, 0.625, 0.875]
 const STEEPNESSES = [10, 40]
+/** Positions of the centers of starting curves with known plateaus. */
+const PLATEAU_POSITIONS = [0.25, 0.5, 0.75]
 /** Positions and steepness of starting curves whose center lies outside the data. */
 const OUTER_POSITIONS = [-1, 2]
 const OUTER_STEEPNESS = 5
@@ -89,6 +91,10 @@ const OUTER_STEEPNESS = 5
 const STEP_STEEPNESS = 30
 /** Number of steps among the starting curves: the steps with the smallest sums of squares. */
 const STEPS = 3
+
+/** Starting curves that are a power of x: steepness, and product of the slope and the distance of the center. */
+const POWER_STEEPNESSES = [0.5, 1, 2, 4, 8, 16]
+const POWER_DISTANCE = 12
 
 /** A starting point, and its sum of squared residuals. */
 interface Candidate {
@@ -116,7 +122,16 @@ function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve
     return [at[k] + gap / 2, here].map((position) => fit(position, STEP_STEEPNESS / gap))
   })
   const best = steps.sort((a, b) => a.cost - b.cost).slice(0, STEPS)
-  return [...inner, ...outer, ...best].map(({ start }) => start)
+  // Far from its center, the curve is a power of x, or an exponential if it is a function of x.
+  const powers = [-1, 1].flatMap((side) => {
+    const end = side < 0 ? low : low + range
+    const some = POWER_STEEPNESSES.map((steepness) => {
+      const slope = steepness / range
+      return fit(end + (side * POWER_DISTANCE) / slope, slope)
+    })
+    return some.sort((a, b) => a.cost - b.cost).slice(0, 1)
+  })
+  return [...inner, ...outer, ...best, ...powers].map(({ start }) => start)
 }
 
 /** Sums of a curve c and y, for linear least squares. */
@@ -140,7 +155,8 @@ const doseShape = (x: number, center: number, slope: number) =>
 export function* doseStarts(...[xs, ys]: GuessArguments): Slices<StartList> {
   const { x, y } = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
   const shape = zeros(x.length)
-  return curveStarts(distinctDoses(x), false, (ec50, slope) => {
+  const doses = distinctDoses(x)
+  const list = curveStarts(doses, false, (ec50, slope) => {
     for (let row = 0; row < x.length; row++) shape[row] = doseShape(x[row], ec50, slope)
     const { c, cc, sum, cy, yy } = computeSums(y, shape)
     const determinant = y.length * cc - c * c
@@ -153,6 +169,20 @@ export function* doseStarts(...[xs, ys]: GuessArguments): Slices<StartList> {
         ? { bottom: offset + factor, top: offset, ec50, slope: -slope }
         : { bottom: offset, top: offset + factor, ec50, slope }
     return { start, cost }
+  })
+  return [...list, ...plateauStarts(doses, y)]
+}
+
+/** Starting points whose plateaus are the second smallest and the second largest y, which are less often outliers. */
+function plateauStarts(doses: readonly number[], y: Float64Array): StartList {
+  if (doses.length < 2) return []
+  const sorted = y.slice().sort()
+  const [bottom, top] = [sorted[1], sorted[sorted.length - 2]]
+  const range = log(doses[doses.length - 1] / doses[0])
+  return PLATEAU_POSITIONS.flatMap((position) => {
+    const ec50 = doses[0] * exp(position * range)
+    const slope = STEEPNESSES[0] / range
+    return [slope, -slope].map((signed) => ({ bottom, top, ec50, slope: signed }))
   })
 }
 
