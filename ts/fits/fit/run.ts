@@ -298,11 +298,12 @@ export class FitRun {
   *#initialize(fits: Uint32Array): Slices<void> {
     if (this.#open.length === 0) return
     const guess = this.#guess as Guess
+    const dataOf = this.#guessArguments()
     const open = this.#open.map(
       (parameter) => [parameter, this.#starts.get(parameter.name) as Float64Array] as const,
     )
     for (const fit of fits) {
-      const steps = guess(...this.#guessArguments(fit))
+      const steps = guess(...dataOf(fit))
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Progress is reported before the first fit ends, because there may be only one fit.
@@ -314,10 +315,15 @@ export class FitRun {
     }
   }
 
-  #guessArguments(fit: number): GuessArguments {
+  /** Function that returns the columns of a fit for the model's guess: x, y and the extra columns. */
+  #guessArguments(): (fit: number) => GuessArguments {
     const { columns } = this.#selection
-    const data = this.#followers.map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
-    return data as Float64Array[] as [Float64Array, Float64Array]
+    const [x, y, ...others] = this.#followers.map((name) => columns.get(name) as DataColumn)
+    return (fit) => [
+      numbersInRun(x, fit),
+      numbersInRun(y, fit),
+      ...others.map((column) => numbersInRun(column, fit)),
+    ]
   }
 
   #reportProgress(): void {
@@ -491,13 +497,15 @@ export class FitRun {
   #searchable(data: readonly DataColumn[], hand: BatchWorker): SearchableRun {
     const run = this
     const { loss, maxIterations = 1000 } = this.options
+    const x = this.#selection.columns.get(this.#followers[0]) as DataColumn
     return {
       free: this.problem.free,
       names: this.#free.filter((one) => this.#open.includes(one)).map(({ name }) => name),
       isRobust: loss !== 'squared' && loss !== 'poisson',
       solved: this.#found,
       starts: this.#starts,
-      dataOf: (fit) => this.#guessArguments(fit),
+      dataOf: this.#guessArguments(),
+      xOf: (fit) => numbersInRun(x, fit),
       *solve(runs, starts, isQuick) {
         const pick = (name: string) => {
           const parameter = run.#free.find((one) => one.name === name)

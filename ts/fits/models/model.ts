@@ -77,7 +77,9 @@ export interface SearchableRun {
     readonly isImproved: Uint8Array
   }
   readonly starts: ReadonlyMap<string, Float64Array>
+  /** Functions that return the columns of a fit for the model's guess, and only the column x. */
   readonly dataOf: (fit: number) => GuessArguments
+  readonly xOf: (fit: number) => ArrayLike<number>
   /**
    * Solves runs of fits. All fits have equal row counts.
    *

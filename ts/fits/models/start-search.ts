@@ -36,7 +36,7 @@ export function startSearch(
       const { solved, isRobust } = run
       const isOdd = isImplausible?.(run)
       const isDoubtful = (fit: number) =>
-        isRobust || solved.reason[fit] !== CONVERGED || isOdd?.(fit, run.dataOf(fit)[0]) === true
+        isRobust || solved.reason[fit] !== CONVERGED || isOdd?.(fit, run.xOf(fit)) === true
       const doubtful = fits.filter(isDoubtful)
       if (doubtful.length === 0) return
       const pool = new RunPool(run.names)
