@@ -31,7 +31,7 @@ def transform(loss, c, r):
     if loss == "huber":
         root = np.sqrt(np.where(a > 1, 2 * a - 1, 1))
         return np.where(a > 1, np.sign(r) * c * root, r), np.where(a > 1, 1 / root, 1)
-    h = np.sqrt(1 + a * a)
+    h = np.hypot(1, a)
     # sqrt(2*(h - 1)) = a*sqrt(2/(h + 1)), without cancellation
     root = np.sqrt(2 / (h + 1))
     return r * root, 1 / (root * h)
