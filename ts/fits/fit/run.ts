@@ -164,7 +164,7 @@ export class FitRun {
     this.#parameters = readParameters(options, known, parameters, columns.keys())
     this.#count = countFits(columns, this.#parameters)
     this.progress.total = this.#count
-    checkRows(columns, this.#count)
+    checkRows(columns, this.#count, true)
     this.#data = columns
     this.#ordered = weight === null ? columns : orderWeightsFirst(columns, y)
     // A bound model function keeps the data columns to which the function was bound.
