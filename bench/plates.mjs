@@ -1,12 +1,12 @@
 // npm run bench:plates -- --python <a Python with SciPy>: fits of simulated plates next to the least costs that SciPy
 // finds from the true values and from random starts.
 //
-// --seed 1 --plates 20 --starts 20: the simulated plates, and the number of SciPy's random starts
-// --shared: the wells of a plate share their plateaus
-// --reference file.json: reads SciPy's costs from the file, or writes the file if it does not exist
-// --dist folder: another build of antigrad
-// --write file.json: writes the wells whose cost is above the reference, and every 60th well, for test/data/plates.json
-// --list: names the wells whose cost is above the reference
+// --seed 1 --plates 20 --starts 20 select the simulated plates, and the number of SciPy's random starts.
+// --shared fits all wells of a plate with common plateaus.
+// --reference file.json reads SciPy's costs from the file, or writes the file if it does not exist.
+// --dist folder fits with another build of antigrad.
+// --write file.json writes the wells above the reference, and every 60th well, as in test/data/plates.json.
+// --list names the wells whose cost is above the reference.
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'

@@ -120,7 +120,7 @@ describe('a fit of a built-in model', () => {
 /** Costs of fits from a grid of starting points. */
 function gridOfStarts(model: FitModel, y: readonly number[], names: readonly [string, string], rest: object) {
   const costs = doses.flatMap((center) =>
-    [0.5, 1, 2, 5, -0.5, -1, -2, -5].map((slope) => {
+    [1, 4, -1, -4].map((slope) => {
       const start = { ...rest, [names[0]]: center, [names[1]]: slope }
       return fitOne(model, { x: doses, y }, { start, loss: 'huber', lossScale: 0.1 }).chiSquared
     }),
@@ -132,10 +132,9 @@ test.each([
   ['hill', models.hill(), ['k', 'n'], { vmax: 9 }],
   ['fivePL', models.fivePL(), ['ec50', 'slope'], { bottom: 1, top: 10, asymmetry: 1 }],
   ['fourPL with logEC50', models.fourPL({ logEC50: true }), ['logEC50', 'slope'], { bottom: 1, top: 10 }],
-] as const)('a fit of the model %s reaches the least cost of 80 starts', (_, model, names, rest) => {
+] as const)('a fit of the model %s reaches the least cost of 40 starts', (_, model, names, rest) => {
   for (const [row, by] of [
     [0, 9],
-    [4, -7],
     [8, -9],
   ]) {
     const y = withOutlier(curve(0.8, 1.4), row, by).map((value) => value - 1)
@@ -261,7 +260,7 @@ describe('a fit without rows', () => {
 
   test('may be every fit, with every loss, weight and model', () => {
     for (const model of [models.fourPL(), models.line(), models.sinusoid(), models.peaks({ count: 2 })]) {
-      const found = fitManySync(model, { x: [[], []], y: [[], []] }, { loss: 'huber' })
+      const found = fitManySync(model as FitModel, { x: [[], []], y: [[], []] }, { loss: 'huber' })
       expect(reasonsOf(found)).toEqual(['too-few-points', 'too-few-points'])
     }
     const weighted = fitManySync(

@@ -82,7 +82,7 @@ function describeLimit(of: Transition): Remark {
 
 /** Positions of starting centers, and products of starting slopes and the range, as fractions of the range of x. */
 const POSITIONS = [0.125, 0.375, 0.625, 0.875]
-const STEEPNESSES = [10, 40]
+const STEEPNESS_GRID = [10, 40]
 /** Positions of the centers of starting curves with known plateaus. */
 const PLATEAU_POSITIONS = [0.25, 0.5, 0.75]
 /** Positions and steepness of starting curves whose center lies outside the data. */
@@ -94,7 +94,7 @@ const STEP_STEEPNESS = 30
 const STEPS = 3
 
 /** Starting curves that are a power of x: steepness, and product of the slope and the distance of the center. */
-const POWER_STEEPNESSES = [0.5, 1, 2, 4, 8, 16]
+const POWER_STEEPNESS_GRID = [0.5, 1, 2, 4, 8, 16]
 const POWER_DISTANCE = 12
 
 /** A starting point, and its sum of squared residuals. */
@@ -114,7 +114,7 @@ function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve
   const curve = (position: number, slope: number) => fitCurve(isLinear ? position : exp(position), slope)
   const place = (position: number) => low + position * range
   const inner = POSITIONS.flatMap((position) =>
-    STEEPNESSES.map((steepness) => curve(place(position), steepness / range)),
+    STEEPNESS_GRID.map((steepness) => curve(place(position), steepness / range)),
   )
   const outer = OUTER_POSITIONS.map((position) => curve(place(position), OUTER_STEEPNESS / range))
   const steps = at.slice(1).flatMap((here, k) => {
@@ -125,7 +125,7 @@ function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve
   // Far from its center, the curve is a power of x, or an exponential if it is a function of x.
   const powers = [-1, 1].flatMap((side) => {
     const end = side < 0 ? low : low + range
-    const some = POWER_STEEPNESSES.map((steepness) => {
+    const some = POWER_STEEPNESS_GRID.map((steepness) => {
       const slope = steepness / range
       return curve(end + (side * POWER_DISTANCE) / slope, slope)
     })
@@ -181,7 +181,7 @@ function plateauStarts(doses: readonly number[], y: Float64Array): StartList {
   const range = log(doses[doses.length - 1] / doses[0])
   return PLATEAU_POSITIONS.flatMap((position) => {
     const ec50 = doses[0] * exp(position * range)
-    const slope = STEEPNESSES[0] / range
+    const slope = STEEPNESS_GRID[0] / range
     return [slope, -slope].map((signed) => ({ bottom, top, ec50, slope: signed }))
   })
 }
