@@ -29,22 +29,22 @@ function changingRange({ isLinear }: Transition, center: number, slope: number):
 }
 
 /** Whether at least one x lies in the range in which the curve changes, and the slope is not too large. */
-function isPlausible(of: Transition, center: number, slope: number, x: ArrayLike<number>): boolean {
-  if (!(of.isLinear || Math.abs(slope) <= MAX_SLOPE)) return false
-  const [low, high] = changingRange(of, center, slope)
+function isPlausible(transition: Transition, center: number, slope: number, x: ArrayLike<number>): boolean {
+  if (!(transition.isLinear || Math.abs(slope) <= MAX_SLOPE)) return false
+  const [low, high] = changingRange(transition, center, slope)
   for (let row = 0; row < x.length; row++) if (x[row] > low && x[row] < high) return true
   return false
 }
 
-function plausibilityCheck(of: Transition): PlausibilityCheck {
-  const { center, slope, toX = (x) => x } = of
+function plausibilityCheck(transition: Transition): PlausibilityCheck {
+  const { center, slope, toX = (x) => x } = transition
   return ({ free, solved, starts }: SearchableRun) => {
     const column = (name: string) =>
       solved.free[free.findIndex((one) => one.name === name)] ?? starts.get(name)
     const [centers, slopes] = [column(center), column(slope)]
     // A parameter that an expression defines has no column.
     if (centers === undefined || slopes === undefined) return () => false
-    return (fit, x) => !isPlausible(of, toX(centers[fit]), slopes[fit], x)
+    return (fit, x) => !isPlausible(transition, toX(centers[fit]), slopes[fit], x)
   }
 }
 
@@ -52,14 +52,14 @@ function plausibilityCheck(of: Transition): PlausibilityCheck {
 const STEP_RATIO = 100
 
 /** Describes the limit curve that a sigmoid curve without a proper minimum approaches. */
-function describeLimit(of: Transition): Remark {
-  const { toX = (x: number) => x } = of
+function describeLimit(transition: Transition): Remark {
+  const { toX = (x: number) => x } = transition
   return (context, ...[xs]) => {
     const given = context.values()
-    const [center, slope] = [toX(given[of.center]), given[of.slope]]
+    const [center, slope] = [toX(given[transition.center]), given[transition.slope]]
     const x = [...new Set(Array.from(xs))].filter((at) => Number.isFinite(at)).sort((a, b) => a - b)
     if (!(Number.isFinite(center) && Number.isFinite(slope)) || x.length < 2) return ''
-    const [low, high] = changingRange(of, center, slope)
+    const [low, high] = changingRange(transition, center, slope)
     const inside = x.filter((at) => at > low && at < high)
     const last = x.length - 1
     if (inside.length > 1) return ''
@@ -72,11 +72,11 @@ function describeLimit(of: Transition): Remark {
     if (above > 0) return between(above - 1)
     // The center is outside the data: the curve is a power of x (an exponential if it is a function of x).
     const [near, next] = above === 0 ? [0, 1] : [last, last - 1]
-    const ratio = of.isLinear
+    const ratio = transition.isLinear
       ? exp(Math.abs(slope * (x[near] - x[next])))
       : pow(Math.max(x[near] / x[next], x[next] / x[near]), Math.abs(slope))
     if (!(ratio < STEP_RATIO)) return between(Math.min(near, next))
-    return of.isLinear ? 'an exponential' : 'a power law'
+    return transition.isLinear ? 'an exponential' : 'a power law'
   }
 }
 
@@ -104,10 +104,10 @@ interface Candidate {
 }
 
 /** Fits the remaining parameters of a curve with the given center and slope. */
-type FitCurve = (center: number, slope: number) => Candidate
+type CandidateFit = (center: number, slope: number) => Candidate
 
 /** Starting curves: a grid of centers and slopes, curves with a center outside the data, and the best steps. */
-function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve): StartList {
+function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: CandidateFit): StartList {
   if (x.length < 2) return []
   const at = isLinear ? x : x.map(log)
   const [low, range] = [at[0], at[at.length - 1] - at[0]]
@@ -265,14 +265,14 @@ export function refinePower(
 
 /** The search of a sigmoid model. */
 export const sigmoidSearch = (
-  of: Transition,
+  transition: Transition,
   starts: StartSearch['starts'],
   refine?: SearchOptions['refine'],
 ): StartSearch =>
   startSearch({
     starts,
-    positions: of.isLinear ? [of.center] : [],
-    describe: describeLimit(of),
-    isImplausible: plausibilityCheck(of),
+    positions: transition.isLinear ? [transition.center] : [],
+    describe: describeLimit(transition),
+    isImplausible: plausibilityCheck(transition),
     ...(refine && { refine }),
   })

@@ -35,8 +35,8 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
     (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`,
     guessLogistic,
   )
-  const of = { center: 'center', slope: 'rate', isLinear: true }
-  setSearch(model.guess as GuessAtOnce, sigmoidSearch(of, logisticStarts))
+  const transition = { center: 'center', slope: 'rate', isLinear: true }
+  setSearch(model.guess as GuessAtOnce, sigmoidSearch(transition, logisticStarts))
   return model
 }
 
@@ -133,7 +133,7 @@ const STARTING_ASYMMETRIES = [1, 0.4, 2.5]
  */
 function doseSearch(logEC50: boolean, asymmetries: readonly number[] = [1]): StartSearch {
   const toX = (log: number) => pow(10, log)
-  const of = logEC50 ? { center: 'logEC50', slope: 'slope', toX } : { center: 'ec50', slope: 'slope' }
+  const transition = logEC50 ? { center: 'logEC50', slope: 'slope', toX } : { center: 'ec50', slope: 'slope' }
   const complete = (list: StartList): StartList =>
     list.map((start, k) => {
       const { ec50, slope, asymmetry = asymmetries[k % asymmetries.length] } = start
@@ -141,7 +141,7 @@ function doseSearch(logEC50: boolean, asymmetries: readonly number[] = [1]): Sta
       return { ...start, ec50: center, asymmetry, logEC50: log10(ec50) }
     })
   return sigmoidSearch(
-    of,
+    transition,
     function* (...data) {
       return complete(yield* doseStarts(...data))
     },
