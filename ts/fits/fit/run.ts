@@ -558,7 +558,7 @@ export class FitRun {
     const { min, max } = this.#compiled.problemInSteps
     const isSampled = isBounded(min[at], max[at])
     const parameter = this.#free[at]
-    const x = this.#positions?.includes(name) ? this.#guessArguments() : null
+    const x = this.#positions?.().includes(name) ? this.#guessArguments() : null
     for (let run = 0; run < runs.length; run++) {
       if (run % count === 0) continue
       const part = others[(run % count) - 1]

@@ -131,8 +131,8 @@ export interface StartSearch {
    * string means no description.
    */
   readonly describe: Remark
-  /** Names of the parameters that are positions on the axis of x. */
-  readonly positions: readonly string[]
+  /** Returns the names of the parameters that are positions on the axis of x. */
+  readonly positions: () => readonly string[]
   /** Repeats fits that may have missed the lowest minimum. */
   readonly improve: (run: SearchableRun, fits: Uint32Array) => Generator<EngineCall, void>
 }

@@ -28,10 +28,21 @@ function changingRange({ isLinear }: Transition, center: number, slope: number):
   return isLinear ? [center - width, center + width] : [center * exp(-width), center * exp(width)]
 }
 
+/** A curve with the slope `MAX_SLOPE` changes between the center divided and multiplied by this factor. */
+const NARROW_FACTOR = 1.58
+
 /** Whether at least one x lies in the range in which the curve changes, and the slope is not too large. */
 function isPlausible(transition: Transition, center: number, slope: number, x: ArrayLike<number>): boolean {
-  if (!(transition.isLinear || Math.abs(slope) <= MAX_SLOPE)) return false
+  if (transition.isLinear !== true) {
+    if (!(Math.abs(slope) <= MAX_SLOPE)) return false
+    // In nearly all fits a dose is close to the center, and no range needs to be computed.
+    if (hasValueBetween(x, center / NARROW_FACTOR, center * NARROW_FACTOR)) return true
+  }
   const [low, high] = changingRange(transition, center, slope)
+  return hasValueBetween(x, low, high)
+}
+
+function hasValueBetween(x: ArrayLike<number>, low: number, high: number): boolean {
   for (let row = 0; row < x.length; row++) if (x[row] > low && x[row] < high) return true
   return false
 }
@@ -271,7 +282,7 @@ export const sigmoidSearch = (
 ): StartSearch =>
   startSearch({
     starts,
-    positions: transition.isLinear ? [transition.center] : [],
+    positions: () => (transition.isLinear ? [transition.center] : []),
     describe: describeLimit(transition),
     isImplausible: plausibilityCheck(transition),
     ...(refine && { refine }),
