@@ -19,7 +19,16 @@ import { runsPerBatch } from '../../many/batch/layout.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
-import { bindRemark, type FitModel, type Guess, readModel } from '../models/model.js'
+import {
+  bindRemark,
+  type FitModel,
+  type Guess,
+  type GuessArguments,
+  readModel,
+  type SearchableRun,
+  type SolvedRuns,
+  type StartSearch,
+} from '../models/model.js'
 import {
   checkCounts,
   countFits,
@@ -29,7 +38,7 @@ import {
   readData,
 } from '../problem/columns.js'
 import { BoundFunctionModel } from '../problem/function-model.js'
-import { distinctMinima, sampleStarts } from '../problem/multi-start.js'
+import { distinctMinima, isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
 import {
   type FitParameter,
@@ -119,6 +128,9 @@ export class FitRun {
   readonly #open: readonly Parameter[]
   readonly #guess: Guess | undefined
   readonly #remark: FitContext['remark']
+  /** Further starting points of the model, unless the user has chosen the starting points or the method. */
+  readonly #search: StartSearch | undefined
+  readonly #positions: StartSearch['positions'] | undefined
   /** Names of the columns that the guess function receives. */
   readonly #followers: readonly string[]
   readonly #count: number
@@ -139,7 +151,7 @@ export class FitRun {
     this.options = options
     this.progress = new CallProgress(options.onProgress)
     const { start, method, finiteDifferences } = options
-    const { text, functionModel, parameters, guess, x, extraColumns, remark } = readModel(
+    const { text, functionModel, parameters, guess, x, extraColumns, remark, search } = readModel(
       model,
       start !== undefined,
     )
@@ -152,7 +164,7 @@ export class FitRun {
     this.#parameters = readParameters(options, known, parameters, columns.keys())
     this.#count = countFits(columns, this.#parameters)
     this.progress.total = this.#count
-    checkRows(columns, this.#count)
+    checkRows(columns, this.#count, true)
     this.#data = columns
     this.#ordered = weight === null ? columns : orderWeightsFirst(columns, y)
     // A bound model function keeps the data columns to which the function was bound.
@@ -163,7 +175,12 @@ export class FitRun {
     this.#compiled = this.#compile(bound ?? text, y, weight)
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
-    this.#samples = sampleStarts(this.problem, this.#compiled.problemInSteps, options.multiStart)
+    this.#samples = sampleStarts(
+      this.problem,
+      this.#compiled.problemInSteps,
+      options.multiStart,
+      guess !== undefined,
+    )
     if (method && functionModel) refuseOption('method', method, 'none if the model is a function')
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
@@ -171,6 +188,9 @@ export class FitRun {
     this.#followers = [x, y, ...extraColumns]
     const areThere = this.#followers.every((name) => columns.has(name))
     this.#remark = remark && areThere ? bindRemark(remark, this.#followers) : null
+    const isOneStart = options.multiStart.count === 1 && method === undefined
+    this.#search = isOneStart && this.#open.length > 0 ? search : undefined
+    this.#positions = search?.positions
     if (this.#open.length > 0 && !(guess && areThere))
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one per fit', undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
@@ -250,6 +270,7 @@ export class FitRun {
       unidentifiable: words.map(() => new Uint32Array(count)),
       evaluations: new Uint32Array(count),
       reason,
+      starts: new Uint32Array(count),
       minima: [],
     }
   }
@@ -273,25 +294,32 @@ export class FitRun {
   *#initialize(fits: Uint32Array): Slices<void> {
     if (this.#open.length === 0) return
     const guess = this.#guess as Guess
-    const [x, y, ...others] = this.#followers.map((name) => this.#selection.columns.get(name) as DataColumn)
+    const dataOf = this.#guessArguments()
     const open = this.#open.map(
       (parameter) => [parameter, this.#starts.get(parameter.name) as Float64Array] as const,
     )
     for (const fit of fits) {
-      const beside = others.map((column) => numbersInRun(column, fit))
-      const steps = guess(numbersInRun(x, fit), numbersInRun(y, fit), ...beside)
+      const steps = guess(...dataOf(fit))
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Progress is reported before the first fit ends, because there may be only one fit.
         if (!this.#hasReported) this.#reportProgress()
         yield
       }
-      for (const [{ name, min, max, isLogarithmic }, column] of open) {
-        const guessed = isLogarithmic ? Math.abs(step.value[name]) || 1 : step.value[name]
-        column[fit] = Math.min(Math.max(guessed, min), max)
-      }
+      for (const [parameter, column] of open) column[fit] = moveInside(parameter, step.value[parameter.name])
       yield
     }
+  }
+
+  /** Function that returns the columns of a fit for the model's guess: x, y and the extra columns. */
+  #guessArguments(): (fit: number) => GuessArguments {
+    const { columns } = this.#selection
+    const [x, y, ...others] = this.#followers.map((name) => columns.get(name) as DataColumn)
+    return (fit) => [
+      numbersInRun(x, fit),
+      numbersInRun(y, fit),
+      ...others.map((column) => numbersInRun(column, fit)),
+    ]
   }
 
   #reportProgress(): void {
@@ -381,6 +409,7 @@ export class FitRun {
     for (const part of parts) {
       yield* this.#initialize(part)
       yield* this.#batch(part, data, this.#starts, hand)
+      if (this.#search) yield* this.#search.improve(this.#searchable(data, hand), part)
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
       putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
       this.#done += part.length
@@ -406,37 +435,71 @@ export class FitRun {
     fits: Uint32Array,
     data: readonly DataColumn[],
     starts: ReadonlyMap<string, Float64Array>,
-    { solver }: BatchWorker,
+    hand: BatchWorker,
   ): Generator<EngineCall> {
     const { count } = this.options.multiStart
     // The runs of one fit, one per start, are adjacent.
     const runs = new Uint32Array(fits.length * count)
+    for (let run = 0; run < runs.length; run++) runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
+    const { maxIterations = 1000 } = this.options
+    const pick = (name: string) => this.#startsOf(starts.get(name) as Float64Array, name, runs)
+    const solved = yield* this.#solve(data, hand, runs, pick, [maxIterations, count === 1])
+    this.#store(fits, solved, count === 1 ? null : this.#keepBest(fits, solved))
+    const { starts: counts } = this.#found
+    for (let k = 0; k < fits.length; k++) counts[fits[k]] += count
+  }
+
+  /**
+   * Solves runs of fits.
+   *
+   * @param pick returns the starting values of the runs, in internal units, by parameter name
+   * @param limits maximum number of evaluations, and whether runs may restart
+   */
+  *#solve(
+    data: readonly DataColumn[],
+    { solver }: BatchWorker,
+    runs: Uint32Array,
+    pick: (name: string) => Float64Array,
+    [maxIterations, mayRestart]: readonly [number, boolean],
+  ): Generator<EngineCall, SolverResult> {
     const degreesOfFreedom = new Float64Array(runs.length)
     const { observations } = this.#selection
-    const size = this.problem.free.length
-    for (let run = 0; run < runs.length; run++) {
-      runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
-      degreesOfFreedom[run] = observations[runs[run]] - size
-    }
-    const { method, maxIterations = 1000 } = this.options
+    const { method } = this.options
     const { free, fixed } = this.problem
-    const columns = (names: readonly string[]) =>
-      names.map((name) => this.#startsOf(starts.get(name) as Float64Array, name, runs))
-    const some: SolverBatch = { runs, data, starts: columns(free), fixed: columns(fixed), degreesOfFreedom }
+    for (let run = 0; run < runs.length; run++) degreesOfFreedom[run] = observations[runs[run]] - free.length
+    const some = { runs, data, starts: free.map(pick), fixed: fixed.map(pick), degreesOfFreedom }
     const solved =
       method === undefined
-        ? yield* solver.solve(some, maxIterations, count === 1, this.#isWarmStart)
+        ? yield* solver.solve(some, maxIterations, mayRestart, this.#isWarmStart)
         : yield* solver.diagnose(some, yield* method.minimize(this.#requestOf(some)))
     fromInternal(this.#free, solved.free, solved.covariance, solved.errors)
-    const best = count === 1 ? null : this.#keepBest(fits, solved)
+    const { evaluations } = this.#found
+    for (let run = 0; run < runs.length; run++) evaluations[runs[run]] += solved.evaluations[run]
+    return solved
+  }
+
+  /** Stores one run of each fit: the run at the same index, or the listed runs. */
+  #store(fits: Uint32Array, solved: SolvedRuns, some: Uint32Array | null): void {
     const to = this.#found
-    const compute = (column: FloatArray) => (best === null ? column : pickRuns(column, best))
+    const compute = (column: FloatArray) => (some === null ? column : pickRuns(column, some))
     for (const name of ['free', 'covariance', 'errors', 'atBound', 'unidentifiable'] as const) {
       for (const [i, column] of to[name].entries()) putRuns(column, fits, compute(solved[name][i]))
     }
     for (const name of ['cost', 'reason'] as const) putRuns(to[name], fits, compute(solved[name]))
-    for (let run = 0; run < runs.length; run++) {
-      to.evaluations[fits[count === 1 ? run : Math.floor(run / count)]] += solved.evaluations[run]
+  }
+
+  /** The run of fits, for the search with further starting points of the model. */
+  #searchable(data: readonly DataColumn[], hand: BatchWorker): SearchableRun {
+    return {
+      free: this.#free,
+      open: this.#open,
+      solved: this.#found,
+      starts: this.#starts,
+      dataOf: this.#guessArguments(),
+      x: this.#selection.columns.get(this.#followers[0]) as DataColumn,
+      options: this.options,
+      solve: (...request) => this.#solve(data, hand, ...request),
+      store: (...runs) => this.#store(...runs),
     }
   }
 
@@ -491,10 +554,18 @@ export class FitRun {
     const points = at < 0 ? own : toInternal(this.#free[at], own)
     const others = this.#samples[at]
     const { count } = this.options.multiStart
-    if (others !== undefined) {
-      for (let run = 0; run < runs.length; run++) if (run % count > 0) points[run] = others[(run % count) - 1]
+    if (others === undefined || count === 1) return points
+    const { min, max } = this.#compiled.problemInSteps
+    const isSampled = isBounded(min[at], max[at])
+    const parameter = this.#free[at]
+    const x = this.#positions?.().includes(name) ? this.#guessArguments() : null
+    for (let run = 0; run < runs.length; run++) {
+      if (run % count === 0) continue
+      const part = others[(run % count) - 1]
+      if (isSampled) points[run] = part
+      else own[run] = moveInside(parameter, sampleAround(own[run], part, x?.(runs[run])[0] as Float64Array))
     }
-    return points
+    return isSampled ? points : toInternal(parameter, own)
   }
 
   #requestOf({ runs, data, starts, fixed }: SolverBatch): MethodRequest {

@@ -6,17 +6,19 @@ import { log10 } from '../../functions/logarithms.js'
 import { powerOfTwo } from '../../functions/numbers.js'
 import { flag } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { commonOptions, define } from './define.js'
+import { commonOptions, define, setSearch } from './define.js'
 import { finiteRows, firstWhere, type SortedRows, sortedRows, zeros } from './linear-least-squares.js'
-import {
-  type FitModel,
-  type Guess,
-  type GuessArguments,
-  type GuessAtOnce,
-  type ModelOptions,
-  remarks,
+import type {
+  FitModel,
+  Guess,
+  GuessArguments,
+  GuessAtOnce,
+  ModelOptions,
+  StartList,
+  StartSearch,
 } from './model.js'
 import { CandidateShapes, centerColumn, columnMean, type LeastSquaresMatch } from './shapes.js'
+import { doseStarts, hillStarts, logisticStarts, refinePower, sigmoidSearch } from './sigmoid-search.js'
 
 /** Expression of the logistic function 1/(1 + e^(−t)) that cannot overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
@@ -28,7 +30,14 @@ type DoseParameters = 'bottom' | 'top' | 'ec50' | 'slope'
  * the amplitude if rate < 0.
  */
 export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'center'> {
-  return define(options, (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`, guessLogistic)
+  const model = define<'amplitude' | 'rate' | 'center'>(
+    options,
+    (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`,
+    guessLogistic,
+  )
+  const transition = { center: 'center', slope: 'rate', isLinear: true }
+  setSearch(model.guess as GuessAtOnce, sigmoidSearch(transition, logisticStarts))
+  return model
 }
 
 /**
@@ -36,7 +45,8 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
  * n < 0, the Hill curve falls from vmax to 0.
  */
 export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
-  return defineDoseModel(
+  return defineDoseModel<'vmax' | 'k' | 'n'>(
+    sigmoidSearch({ center: 'k', slope: 'n' }, hillStarts),
     options,
     // The dose 0 is a separate case, because 0 has no logarithm.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
@@ -48,14 +58,19 @@ export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
  * Defines a model whose fits warn about negative doses. The curve treats negative doses as 0, but negative doses may be
  * logarithms that the user passed by mistake.
  */
-function defineDoseModel<Names extends string>(...given: Parameters<typeof define<Names>>): FitModel<Names> {
+function defineDoseModel<Names extends string>(
+  search: StartSearch,
+  ...given: Parameters<typeof define<Names>>
+): FitModel<Names> {
   const model = define(...given)
-  remarks.set(model.guess as GuessAtOnce, (_, x) => {
-    const below = Array.from(x).filter((dose) => dose < 0).length
-    if (below === 0) return ''
-    return `${below} ${below === 1 ? 'row has a dose' : 'rows have doses'} below 0, treated as 0: are they logarithms?`
-  })
+  setSearch(model.guess as GuessAtOnce, search, (_, x) => describeNegativeDoses(x))
   return model
+}
+
+function describeNegativeDoses(x: ArrayLike<number>): string {
+  const below = Array.from(x).filter((dose) => dose < 0).length
+  if (below === 0) return ''
+  return `${below} ${below === 1 ? 'row has a dose' : 'rows have doses'} below 0, treated as 0: are they logarithms?`
 }
 
 /** Options of dose-response models. */
@@ -78,6 +93,7 @@ export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'lo
   const { logEC50, ...rest } = readOptions('options', options, table)
   const t = (x: string) => (logEC50 ? `slope*(log(${x}) - log(10)*logEC50)` : `slope*log(${x}/ec50)`)
   return defineDoseModel<DoseParameters | 'logEC50'>(
+    doseSearch(logEC50),
     rest,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(t(x))} : slope > 0 ? bottom : top`,
     logEC50 ? guessLogarithms(guessFourPL) : (guessFourPL as Guess<DoseParameters | 'logEC50'>),
@@ -93,6 +109,7 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
   type SigmoidParameter = DoseParameters | 'asymmetry' | 'logEC50'
   const { logEC50, ...rest } = readOptions('options', options, table)
   return defineDoseModel<SigmoidParameter>(
+    doseSearch(logEC50, STARTING_ASYMMETRIES),
     rest,
     (x) => {
       const t = logEC50
@@ -103,6 +120,32 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
       return `${x} > 0 ? bottom + (top - bottom)*exp(-asymmetry*${rise}) : slope > 0 ? bottom : top`
     },
     logEC50 ? guessLogarithms(guessFivePL) : (guessFivePL as Guess<SigmoidParameter>),
+  )
+}
+
+/** Asymmetries of the further starting points of a five-parameter logistic, in turns. */
+const STARTING_ASYMMETRIES = [1, 0.4, 2.5]
+
+/**
+ * Further starting points of a dose-response model.
+ *
+ * @param asymmetries asymmetries of the starting points, in turns
+ */
+function doseSearch(logEC50: boolean, asymmetries: readonly number[] = [1]): StartSearch {
+  const toX = (log: number) => pow(10, log)
+  const transition = logEC50 ? { center: 'logEC50', slope: 'slope', toX } : { center: 'ec50', slope: 'slope' }
+  const complete = (list: StartList): StartList =>
+    list.map((start, k) => {
+      const { ec50, slope, asymmetry = asymmetries[k % asymmetries.length] } = start
+      const center = ec50 * pow(halfMaximumOdds(asymmetry), 1 / slope)
+      return { ...start, ec50: center, asymmetry, logEC50: log10(ec50) }
+    })
+  return sigmoidSearch(
+    transition,
+    function* (...data) {
+      return complete(yield* doseStarts(...data))
+    },
+    (...solution) => complete(refinePower(...solution)),
   )
 }
 

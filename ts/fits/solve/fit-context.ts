@@ -30,6 +30,10 @@ export interface SolvedFits {
   readonly unidentifiable: readonly Uint32Array[]
   readonly evaluations: Uint32Array
   readonly reason: Uint8Array
+  /** Number of starting points. */
+  readonly starts: Uint32Array
+  /** Array with 1 for each fit that a further starting point of the model has improved. */
+  isImproved?: Uint8Array
   /** Minima of fits with several starting points. */
   readonly minima: (readonly FitMinimum[] | undefined)[]
 }
