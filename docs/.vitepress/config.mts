@@ -20,6 +20,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'fits-functions',
     'fits-shared',
     'fits-compare',
+    'fits-unknowns',
     'fits-command-line',
     'fits-method',
   ],

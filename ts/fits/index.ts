@@ -38,6 +38,7 @@
 export { bootstrap, bootstrapSync } from './analysis/bootstrap.js'
 export { type CompareOptions, type Comparison, compare } from './analysis/compare.js'
 export { contour } from './analysis/contour.js'
+export { type InverseEstimate, type InverseOptions, type InverseReason, inverse } from './analysis/inverse.js'
 export { profile, profileSync } from './analysis/profile.js'
 export { fit, fitMany, fitManySync } from './fit/fit-many.js'
 export type { FitManyOptions, FitOptions } from './fit/options.js'

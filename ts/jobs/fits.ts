@@ -5,6 +5,7 @@ import { toCamelCase } from '../core/text.js'
 import { createRecord, omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import { type Comparison, compare } from '../fits/analysis/compare.js'
+import type { InverseEstimate } from '../fits/analysis/inverse.js'
 import { profile } from '../fits/analysis/profile.js'
 import { createFits } from '../fits/fit/fit-many.js'
 import type { Fit, FitManyResult } from '../fits/fit/result.js'
@@ -207,6 +208,7 @@ export function toJson(
   group: string | undefined,
   isProfiled: boolean,
   beside: ModelComparison | undefined,
+  unknowns?: readonly InverseEstimate[],
 ): string {
   return JSON.stringify({
     group,
@@ -220,5 +222,6 @@ export function toJson(
         b: createRecord(COMPARED_FIELDS, (name) => beside.fit[name]),
       },
     }),
+    ...omitUndefined({ unknowns }),
   })
 }

@@ -36,6 +36,13 @@ import { readMatrix } from '../../tables/read-matrix.js'
 import { checkElsewhere } from '../atomic-write.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
 import { describeShared, type SharedProfiles, sharedInJson } from '../fits/describe-shared.js'
+import {
+  checkGroups,
+  describeUnknowns,
+  estimateUnknowns,
+  requestUnknowns,
+  type UnknownTable,
+} from '../fits/unknowns.js'
 import { writer } from '../plot/file.js'
 import type { DrawableFit } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
@@ -67,6 +74,8 @@ interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
   readonly comment: string
   readonly dropInvalid?: true
   readonly covariance?: string
+  readonly unknown?: string
+  readonly sample?: string
   readonly json?: boolean
   readonly correlations?: true
   readonly plot?: string
@@ -144,6 +153,14 @@ export function configureFit(command: Command): void {
     .option('--derive <name=text>', "a derived quantity, such as 'half=log(2)/b'; repeatable", collectText)
     .option('--compare <model>', 'also fit this model, and compare the two models by F test and AICc')
     .option('--profile', 'print profile-likelihood intervals instead of value ± t·error')
+    .option(
+      '--unknown <file>',
+      'a table of new responses in the column of --y: print the x of each response on the fitted curve',
+    )
+    .option(
+      '--sample <column>',
+      'column of the --unknown table whose equal labels mark replicates of one unknown',
+    )
     .addOption(
       choice('--loss <name>', 'loss function of the residuals', Object.keys(losses).map(toKebabCase)).default(
         'squared',
@@ -210,6 +227,10 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   if (options.shared !== undefined) checkShared(options)
   const read = readFits(options)
   const { model, other, x, columns } = read
+  if (file === '-' && options.unknown === '-')
+    throw new OptionError('--unknown', 'another file (the fits read standard input)', '-')
+  if (options.sample !== undefined && options.unknown === undefined)
+    throw new OptionError('--sample', '--unknown as well (the samples are its rows)', 'none')
   if (options.plan !== undefined) return writeChunkPlan(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
@@ -226,6 +247,8 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   })
   showProgress('')
   reportDroppedRows(name, table)
+  const asked = options.unknown === undefined ? undefined : await readUnknowns(options.unknown, x, options)
+  checkGroups(asked, table.groups)
   if (table.groups.length === 0) throw new AntigradError(`${name}: there are no rows left to fit`)
   draw?.check(table)
   reportDefaultedStarts(read)
@@ -242,7 +265,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   }
   const beside = isStopped ? undefined : await fitsBeside(source, found, read, options)
   if (isStopped && other !== undefined) say('the comparison (--compare) was skipped')
-  await printFits(fits, groups, beside, options)
+  await printFits(fits, groups, { beside, unknowns: asked && estimateUnknowns(asked, groups, fits) }, options)
   if (fits.length > 0)
     draw?.now({ ...table, groups, columns: table.columns.map((values) => done.map((k) => values[k])) }, fits)
   const failed = fits.filter(({ reason }) => reason !== 'converged').length
@@ -257,17 +280,24 @@ function reportStop(done: number, total: number): void {
   process.exitCode = STOPPED
 }
 
-/** @param beside the comparison with the `--compare` model, per fit */
+interface PrintedExtras {
+  /** The comparison with the `--compare` model, per fit. */
+  readonly beside: readonly ModelComparison[] | undefined
+  /** The unknowns of each fit. */
+  readonly unknowns: ReturnType<typeof estimateUnknowns> | undefined
+}
+
 async function printFits(
   fits: readonly Fit[],
   groups: readonly string[],
-  beside: readonly ModelComparison[] | undefined,
+  { beside, unknowns }: PrintedExtras,
   { group, json, profile, correlations }: FitCommandOptions,
 ): Promise<void> {
   const isProfiled = profile === true
   if (json) {
     for (const [k, fit] of fits.entries()) {
-      await print(`${toJson(fit, group === undefined ? undefined : groups[k], isProfiled, beside?.[k])}\n`)
+      const label = group === undefined ? undefined : groups[k]
+      await print(`${toJson(fit, label, isProfiled, beside?.[k], unknowns?.[k])}\n`)
     }
   } else if (fits.length > 0) {
     const text =
@@ -275,6 +305,7 @@ async function printFits(
         ? describeFit(fits[0], isProfiled, correlations === true, beside?.[0])
         : describeGroups(group, groups, fits, isProfiled, beside)
     await print(`${text}\n`)
+    if (unknowns) await print(`\n${describeUnknowns(unknowns, group, groups)}\n`)
   }
 }
 
@@ -312,10 +343,27 @@ async function readCovariance({ covariance: file, delimiter, decimal, comment }:
   return await readMatrix(await openStream(file), named(file), { delimiter, decimal, comment })
 }
 
+/** The table of unknowns, which has the format options of the first table. */
+async function readUnknowns(
+  file: string,
+  x: readonly string[],
+  options: FitCommandOptions,
+): Promise<UnknownTable> {
+  const { delimiter, decimal, comment, dropInvalid } = options
+  const name = named(file)
+  const columns = requestUnknowns(x, options)
+  const format = { delimiter, decimal, comment, dropsInvalid: dropInvalid === true }
+  const table = await readTable(file, { name, ...columns, ...format, onProgress: () => {} })
+  reportDroppedRows(name, table)
+  return { ...table, name, options }
+}
+
 /** Options that exclude `--plan`. A shared fit and a covariance matrix cannot be divided into chunks. */
 const UNPLANNED_OPTIONS = [
   'shared',
   'covariance',
+  'unknown',
+  'sample',
   'plot',
   'logX',
   'logY',
@@ -485,10 +533,10 @@ async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<S
 
 /** @throws OptionError if an option cannot be combined with --shared */
 function checkShared(options: FitCommandOptions): void {
-  const { group, correlations, compare, covariance } = options
+  const { group, correlations, compare, covariance, unknown, sample } = options
   if (group === undefined)
     throw new OptionError('--shared', '--group as well (its groups share the parameters)', 'none')
-  const others = { correlations, compare, covariance }
+  const others = { correlations, compare, covariance, unknown, sample }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'no value with --shared', value)
   }
