@@ -1,12 +1,13 @@
-/** `antigrad fit --unknown` as built: the x of new responses on fitted curves. */
+/** `antigrad fit --unknown` and `--outliers` as built: new responses on fitted curves, and marked rows. */
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fit as fitOne, inverse, models } from 'antigrad/fit'
+import { fit as fitOne, inverse, models, rout } from 'antigrad/fit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { home } from './children.js'
+import reference from './data/outliers.json' with { type: 'json' }
 
 const cli = join(home, 'dist/command-line/cli.js')
 const { ANTIGRAD_ENGINE: _, NODE_OPTIONS: __, ...env } = process.env
@@ -26,11 +27,16 @@ beforeAll(() => {
     'y,plate,who,err\n0.5,A,s1,0.1\n1.7,B,s2,0.1\n0.55,A,s1,0.2\n3,B,s3,0.1\n',
   )
   writeFileSync(join(folder, 'strangers.csv'), 'y,plate\n1,C\n')
+  const { x, y } = reference[2]
+  writeFileSync(
+    join(folder, 'spoiled.csv'),
+    `dose,y\n${x.map((dose, row) => `${dose},${y[row]}\n`).join('')}`,
+  )
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-function run(args: string) {
-  const command = [cli, 'fit', 'standards.csv', '--model', 'fourPL', '--x', 'dose', ...args.split(' ')]
+function run(args: string, file = 'standards.csv') {
+  const command = [cli, 'fit', file, '--model', 'fourPL', '--x', 'dose', ...args.split(' ')]
   const { status, stdout, stderr } = spawnSync(process.execPath, command, {
     encoding: 'utf8',
     env,
@@ -93,6 +99,46 @@ describe('the option --unknown of antigrad fit', () => {
     ['--group plate --shared slope --unknown samples.csv', '--unknown: expected no value with --shared'],
   ])('ends with exit status 2 for %s', (args, message) => {
     const { status, stdout, stderr } = run(args)
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(message)
+  })
+})
+
+describe('the option --outliers of antigrad fit', () => {
+  const { x, y } = reference[2]
+
+  test.each(['', ' --drop-outliers'])(
+    'returns the rows that the library marks, and the fit (--outliers 0.01%s)',
+    (more) => {
+      const { status, stdout } = run(`--outliers 0.01${more} --json`, 'spoiled.csv')
+      expect(status).toBe(0)
+      const { values, outliers, message } = JSON.parse(stdout)
+      const fitted = fitOne(models.fourPL(), { x, y }, { outliers: rout({ refit: more !== '' }) })
+      expect([values, outliers, message]).toEqual([fitted.values, fitted.outliers, fitted.message])
+      expect(outliers).toHaveLength(2)
+    },
+  )
+
+  test('draws the marked rows as open circles in both panels', () => {
+    expect(run('--outliers 0.01 --plot marked.svg --log-x', 'spoiled.csv').status).toBe(0)
+    expect(run('--plot plain.svg --log-x', 'spoiled.csv').status).toBe(0)
+    const [marked, plain] = ['marked.svg', 'plain.svg'].map((name) =>
+      readFileSync(join(folder, name), 'utf8'),
+    )
+    const circles = marked.match(/<g class="outliers" fill="none" stroke="#\w+">(<circle [^>]*\/>){2}<\/g>/g)
+    expect(circles).toHaveLength(2)
+    expect(plain).not.toContain('circle')
+    const dots = (text: string) => text.match(/h0/g)?.length ?? 0
+    expect(dots(plain) - dots(marked)).toBe(4)
+  })
+
+  test.each([
+    ['--drop-outliers', '--drop-outliers: expected --outliers as well'],
+    ['--outliers 1', 'Expected a number between 0 and 1'],
+    ['--outliers 0.01 --loss huber', "loss: expected 'squared' if outliers is set"],
+    ['--outliers 0.01 --drop-outliers --compare line', '--drop-outliers: expected none with --compare'],
+  ])('ends with exit status 2 for %s', (args, message) => {
+    const { status, stdout, stderr } = run(args, 'spoiled.csv')
     expect([status, stdout]).toEqual([2, ''])
     expect(stderr).toContain(message)
   })

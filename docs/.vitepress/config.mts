@@ -21,6 +21,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'fits-shared',
     'fits-compare',
     'fits-unknowns',
+    'fits-outliers',
     'fits-command-line',
     'fits-method',
   ],

@@ -8,6 +8,7 @@ import { omitUndefined } from '../../core/untrusted-input.js'
 import { engineNames } from '../../engines/select-engine.js'
 import { profile } from '../../fits/analysis/profile.js'
 import { type Fit, FitManyResult } from '../../fits/fit/result.js'
+import { rout } from '../../fits/fit/rout.js'
 import { losses } from '../../fits/problem/loss.js'
 import { fitReasons } from '../../fits/problem/reasons.js'
 import { SharedFit } from '../../fits/shared/result.js'
@@ -16,6 +17,7 @@ import { SharedRun } from '../../fits/shared-solve/run.js'
 import {
   compareModels,
   type ExecutionOptions,
+  type FitCallOptions,
   type FitColumns,
   type FitsRequest,
   isColumn,
@@ -74,6 +76,8 @@ interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
   readonly comment: string
   readonly dropInvalid?: true
   readonly covariance?: string
+  readonly outliers?: number
+  readonly dropOutliers?: true
   readonly unknown?: string
   readonly sample?: string
   readonly json?: boolean
@@ -154,6 +158,12 @@ export function configureFit(command: Command): void {
     .option('--compare <model>', 'also fit this model, and compare the two models by F test and AICc')
     .option('--profile', 'print profile-likelihood intervals instead of value ± t·error')
     .option(
+      '--outliers <q>',
+      'mark outliers by the ROUT method at the false discovery rate q, such as 0.01; plots draw them as open circles',
+      parseFraction,
+    )
+    .option('--drop-outliers', 'repeat fits without the outliers (--outliers)')
+    .option(
       '--unknown <file>',
       'a table of new responses in the column of --y: print the x of each response on the fitted curve',
     )
@@ -227,10 +237,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   if (options.shared !== undefined) checkShared(options)
   const read = readFits(options)
   const { model, other, x, columns } = read
-  if (file === '-' && options.unknown === '-')
-    throw new OptionError('--unknown', 'another file (the fits read standard input)', '-')
-  if (options.sample !== undefined && options.unknown === undefined)
-    throw new OptionError('--sample', '--unknown as well (the samples are its rows)', 'none')
+  checkCombinations(file, options)
   if (options.plan !== undefined) return writeChunkPlan(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
@@ -254,7 +261,9 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   reportDefaultedStarts(read)
   if (options.shared !== undefined) return fitTogether(table, model, options, draw)
   const source = { ...table, covariance: await readCovariance(options) }
-  const found = await fitTable(source, model, x, options, options)
+  const { outliers: q, dropOutliers } = options
+  const outliers = q === undefined ? undefined : rout({ q, refit: dropOutliers === true })
+  const found = await fitTable(source, model, x, options, { ...options, outliers })
   const done = [...table.groups.keys()].filter((k) => fitReasons[found.reason[k]] !== null)
   const isStopped = done.length < table.groups.length
   const fits = done.map((k) => found.at(k))
@@ -362,6 +371,8 @@ async function readUnknowns(
 const UNPLANNED_OPTIONS = [
   'shared',
   'covariance',
+  'outliers',
+  'dropOutliers',
   'unknown',
   'sample',
   'plot',
@@ -423,7 +434,7 @@ async function fitTable(
   model: ModelInput,
   x: readonly string[],
   asked: FitsRequest,
-  means: ExecutionOptions,
+  means: ExecutionOptions & Pick<FitCallOptions, 'outliers'>,
 ): Promise<FitManyResult> {
   const stop = new AbortController()
   const fits = startFits(source, model, x, asked, {
@@ -449,7 +460,8 @@ async function fitsBeside(
   options: FitCommandOptions,
 ): Promise<ModelComparison[] | undefined> {
   if (other === undefined) return undefined
-  const others = await fitTable(source, other, x, withoutDerived(options), options)
+  const means = { ...options, outliers: undefined }
+  const others = await fitTable(source, other, x, withoutDerived(options), means)
   const beside = compareModels(found, others, [model.text, other.text])
   if (beside !== undefined) return beside
   say('stopped during --compare: the comparison was skipped')
@@ -474,6 +486,7 @@ async function fitTogether(
   const { all, sharedBy } = shared as Sharing
   const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
     ...options,
+    outliers: undefined,
     signal: stop.signal,
   })
   // The columns are renamed, so that their names in the file cannot collide with other data.
@@ -531,12 +544,28 @@ async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<S
   return { shared, local }
 }
 
+/** @throws OptionError if an option lacks another option, or cannot be combined with another option */
+function checkCombinations(file: string, options: FitCommandOptions): void {
+  if (file === '-' && options.unknown === '-')
+    throw new OptionError('--unknown', 'another file (the fits read standard input)', '-')
+  if (options.sample !== undefined && options.unknown === undefined)
+    throw new OptionError('--sample', '--unknown as well (the samples are its rows)', 'none')
+  if (options.dropOutliers && options.outliers === undefined)
+    throw new OptionError('--drop-outliers', '--outliers as well', 'none')
+  if (options.dropOutliers && options.compare !== undefined)
+    throw new OptionError(
+      '--drop-outliers',
+      'none with --compare (both models must have the same rows)',
+      true,
+    )
+}
+
 /** @throws OptionError if an option cannot be combined with --shared */
 function checkShared(options: FitCommandOptions): void {
-  const { group, correlations, compare, covariance, unknown, sample } = options
+  const { group, correlations, compare, covariance, outliers, unknown, sample } = options
   if (group === undefined)
     throw new OptionError('--shared', '--group as well (its groups share the parameters)', 'none')
-  const others = { correlations, compare, covariance, unknown, sample }
+  const others = { correlations, compare, covariance, outliers, unknown, sample }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'no value with --shared', value)
   }
@@ -653,6 +682,12 @@ function parseScale(text: string): number {
   const x = Number(text)
   if (text.trim() !== '' && x > 0 && x < Infinity) return x
   throw new InvalidArgumentError('Expected a number > 0.')
+}
+
+function parseFraction(text: string): number {
+  const x = Number(text)
+  if (text.trim() !== '' && x > 0 && x < 1) return x
+  throw new InvalidArgumentError('Expected a number between 0 and 1.')
 }
 
 function parseDelimiter(text: string): string {
