@@ -36,8 +36,15 @@
  */
 
 export { bootstrap, bootstrapSync } from './analysis/bootstrap.js'
-export { type CompareOptions, type Comparison, compare } from './analysis/compare.js'
+export { type CompareOptions, type Comparison, compare, type RankedModel } from './analysis/compare.js'
+export {
+  type CompareSharingOptions,
+  compareSharing,
+  compareSharingSync,
+  type SharingComparison,
+} from './analysis/compare-sharing.js'
 export { contour } from './analysis/contour.js'
+export { type DerivedQuantity, type DeriveOptions, derive } from './analysis/derive.js'
 export { type InverseEstimate, type InverseOptions, type InverseReason, inverse } from './analysis/inverse.js'
 export { profile, profileSync } from './analysis/profile.js'
 export { type StudentizedResiduals, studentizedResiduals } from './analysis/studentized-residuals.js'
