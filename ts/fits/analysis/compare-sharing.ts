@@ -38,8 +38,8 @@ export interface SharingComparison extends Comparison {
  * @param found a result of `fitShared`, whose data must not have changed since
  * @param name name of a free parameter
  * @returns (a promise of) the comparison, in which a shares the parameter and b does not
- * @throws (rejects with) ArgumentError if the name is not a free parameter, if the data have changed, or if the fits
- * cannot be compared; the reason of the AbortSignal if the call is aborted
+ * @throws (rejects with) ArgumentError if the name is not a free parameter, or if the data have changed; the reason of the
+ * AbortSignal if the call is aborted
  * @example
  * const { pValue, aicc } = await compareSharing(await fitShared(model, data, { shared: ['slope'] }), 'slope')
  */
