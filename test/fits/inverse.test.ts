@@ -104,6 +104,16 @@ describe('the function inverse', () => {
     expect(mean.y).toBeCloseTo((1 / 0.01 ** 2 + 1.3 / 0.1 ** 2) / (1 / 0.01 ** 2 + 1 / 0.1 ** 2), 14)
   })
 
+  test('needs σ for the intervals of a fit with a covariance', () => {
+    const covariance = x.map((_, i) => x.map((_, j) => (i === j ? 0.0004 : 0.0001)))
+    const found = fitOne(models.fourPL(), { x, y }, { covariance, absoluteSigma: true })
+    const [none] = inverse(found, [1.2])
+    expect([none.reason, none.low, none.high, none.error]).toEqual(['found', NaN, NaN, NaN])
+    const [{ value, low, high }] = inverse(found, [1.2], { sigma: 0.02 })
+    expect(low).toBeLessThan(value)
+    expect(high).toBeGreaterThan(value)
+  })
+
   test('uses the formula of σ, and the variance of counts', () => {
     const byFormula = fitOne(models.fourPL(), { x, y }, { sigma: '0.05*f' })
     const [low, high] = inverse(byFormula, [0.4, 1.7], { range: [0.01, 100] })

@@ -4,6 +4,7 @@ import { OptionError } from 'antigrad'
 import {
   bootstrap,
   compare,
+  fitMany,
   fitManySync,
   fit as fitOne,
   fitSharedSync,
@@ -175,6 +176,18 @@ describe('the option outliers: rout()', () => {
     const found = fitOne(model, { x: dose, y: spoiled }, { outliers: rout({ refit: true }) })
     expect([rowsOf(found), found.reason, found.observations]).toEqual([[5], 'converged', 8])
     expect(found.values.ec50).toBeCloseTo(1.8, 0)
+  })
+
+  test('reports increasing progress, and stops if the signal aborts', async () => {
+    const sets = Array.from({ length: 40 }, (_, k) => reference[k % 4])
+    const data = { x: sets.map(({ x }) => x), y: sets.map(({ y }) => y) }
+    const done: number[] = []
+    const found = await fitMany(model, data, { outliers: rout(), onProgress: (n) => void done.push(n) })
+    expect(found.at(39).outliers).toHaveLength(3)
+    expect(done).toEqual(done.toSorted((a, b) => a - b))
+    expect(done.at(-1)).toBe(40)
+    const signal = AbortSignal.abort(new Error('stopped'))
+    await expect(fitMany(model, data, { outliers: rout(), signal })).rejects.toThrow('stopped')
   })
 
   test('throws errors before any fit', () => {

@@ -79,11 +79,11 @@ interface Reference {
 /** The estimates of a result, for the parameters of an expression. */
 interface EstimateSource {
   /** Values, covariance and degrees of freedom of the parameters. A fixed parameter has the covariance 0. */
-  readonly read: (argument: string, references: readonly Reference[]) => Estimates
+  readonly read: (argument: string, references: readonly Reference[]) => ReferencedEstimates
   readonly isAbsolute: boolean
 }
 
-interface Estimates {
+interface ReferencedEstimates {
   readonly values: readonly number[]
   readonly covariance: readonly (readonly number[])[]
   /** Degrees of freedom of a variance, from the derivatives of the quantity. */

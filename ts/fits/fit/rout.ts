@@ -4,7 +4,7 @@
  */
 
 import { OptionError } from '../../core/errors.js'
-import { runToEnd } from '../../core/slices.js'
+import { pauseAfterNumbers, runToEnd, type Slices } from '../../core/slices.js'
 import { concatenate, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { flag, type GivenOf, option, type ValuesOf } from '../../options/kinds.js'
@@ -45,6 +45,8 @@ const SCALE_TOLERANCE = 1e-4
 /** Convergence tolerance of the robust fits, whose points only determine residuals. */
 const ROBUST_TOLERANCE = 1e-8
 const MAX_ROUNDS = 50
+/** Time to evaluate one row, as a multiple of the time of an array element between two pauses. */
+const EVALUATION_COST = 16
 /** Maximum number of outliers that a message lists. */
 const MAX_LISTED = 5
 
@@ -112,6 +114,13 @@ class RobustFits {
   }
 }
 
+/** A series of robust fits: where the results go, and which half of the call's progress the series is. */
+interface RobustRun {
+  readonly to: RobustFits
+  readonly half: 0 | 1
+  readonly sideBySide: boolean
+}
+
 /** A run of fits that marks outliers. */
 class RoutFits implements OutlierFits {
   // `declare` emits no fields, which keeps bundles small.
@@ -150,7 +159,11 @@ class RoutFits implements OutlierFits {
     yield* this.#first.calls(sideBySide)
     const { observations } = this.#context
     yield* this.#fitRobustly(sideBySide)
-    for (const fit of observations.keys()) this.#outliers.push(this.#mark(fit))
+    const isPauseDue = pauseAfterNumbers()
+    for (const [fit, rows] of observations.entries()) {
+      this.#outliers.push(this.#mark(fit))
+      if (isPauseDue(EVALUATION_COST * rows)) yield
+    }
     if (this.#settings.refit) yield* this.#refit(sideBySide)
     this.progress.advance(observations.length)
   }
@@ -190,14 +203,16 @@ class RoutFits implements OutlierFits {
       new RobustFits(problem.free.map((name) => [name, read(name).slice()]))
     this.#robust = points((name) => parameterColumn(context, name))
     const others = points((name) => starts.get(name) as Float64Array)
+    const isPauseDue = pauseAfterNumbers()
     for (const fit of live) {
       const first = this.#evaluate(fit, context, fit)
+      if (isPauseDue(EVALUATION_COST * first.residuals.length)) yield
       this.#robust.fits.set(fit, first)
       others.fits.set(fit, { ...first, deviation: NARROW_SCALE * first.deviation })
     }
     const scattered = live.filter((fit) => this.#hasScatter(fit, this.#robust))
-    yield* this.#settle(scattered, this.#robust, sideBySide)
-    yield* this.#settle(scattered, others, sideBySide)
+    yield* this.#settle(scattered, { to: this.#robust, half: 0, sideBySide })
+    yield* this.#settle(scattered, { to: others, half: 1, sideBySide })
     for (const fit of scattered) {
       if (others.deviation(fit) < MAX_RATIO * this.#robust.deviation(fit)) this.#robust.take(fit, others)
     }
@@ -206,12 +221,12 @@ class RoutFits implements OutlierFits {
   /**
    * Minimizes the cost Σ log(1 + r²/RSDR²), and repeats the fits with the RSDR of their residuals until RSDR settles.
    */
-  *#settle(fits: readonly number[], to: RobustFits, sideBySide: boolean): Generator<EngineCall> {
+  *#settle(fits: readonly number[], { to, half, sideBySide }: RobustRun): Generator<EngineCall> {
     const context = this.#context
     const { observations, problem, refit } = context
     let live = fits
     for (let round = 0; round < MAX_ROUNDS && live.length > 0; round++) {
-      this.progress.advance(observations.length - live.length)
+      this.progress.advance(Math.floor(((half + 1) * observations.length - live.length) / 2))
       const weights = live.map((fit) => {
         const { deviation } = to.fits.get(fit) as RobustFit
         return this.#weights(fit).map((w) => w / deviation / deviation)
@@ -224,26 +239,31 @@ class RoutFits implements OutlierFits {
       }) as FitRun
       yield* run.calls(sideBySide)
       run.release()
-      live = this.#takeRound(live, run.ingredients(), to)
+      live = yield* this.#takeRound(live, run.ingredients(), to)
     }
     for (const fit of live) to.failed.add(fit)
   }
 
   /** Stores the robust fits of one round. The function returns the fits whose RSDR has not settled. */
-  #takeRound(live: readonly number[], context: FitContext, to: RobustFits): number[] {
+  *#takeRound(live: readonly number[], context: FitContext, to: RobustFits): Slices<number[]> {
     const { solved, problem } = context
-    return live.filter((fit, k) => {
+    const isPauseDue = pauseAfterNumbers()
+    const unsettled: number[] = []
+    for (const [k, fit] of live.entries()) {
       if (!hasUsablePoint(solved.reason[k])) {
         to.failed.add(fit)
-        return false
+        continue
       }
       for (const [i, name] of problem.free.entries())
         (to.values.get(name) as Float64Array)[fit] = solved.free[i][k]
       const before = (to.fits.get(fit) as RobustFit).deviation
       const now = this.#evaluate(fit, context, k)
       to.fits.set(fit, now)
-      return this.#hasScatter(fit, to) && !(Math.abs(now.deviation - before) <= SCALE_TOLERANCE * before)
-    })
+      const hasSettled = Math.abs(now.deviation - before) <= SCALE_TOLERANCE * before
+      if (this.#hasScatter(fit, to) && !hasSettled) unsettled.push(fit)
+      if (isPauseDue(EVALUATION_COST * now.residuals.length)) yield
+    }
+    return unsettled
   }
 
   /** The residuals of a fit, at a solution in another context. */
