@@ -44,6 +44,8 @@ export interface RoutOptions extends GivenOf<typeof table> {}
 const SCALE_TOLERANCE = 1e-4
 /** Convergence tolerance of the robust fits, whose points only determine residuals. */
 const ROBUST_TOLERANCE = 1e-8
+/** Maximum number of evaluations of one robust fit. The next round continues a fit that reaches the limit. */
+const ROBUST_EVALUATIONS = 250
 const MAX_ROUNDS = 50
 /** Time to evaluate one row, as a multiple of the time of an array element between two pauses. */
 const EVALUATION_COST = 16
@@ -236,6 +238,7 @@ class RoutFits implements OutlierFits {
         loss: 'cauchy',
         lossScale: 1,
         tolerance: ROBUST_TOLERANCE,
+        maxIterations: ROBUST_EVALUATIONS,
       }) as FitRun
       yield* run.calls(sideBySide)
       run.release()
