@@ -30,6 +30,8 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'fits-functions',
     'fits-shared',
     'fits-compare',
+    'fits-unknowns',
+    'fits-outliers',
     'fits-command-line',
     'fits-method',
   ],

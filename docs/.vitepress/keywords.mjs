@@ -29,6 +29,8 @@ export const keywords = {
     'global fit simultaneous fitting shared local parameters variable projection varpro TOMS 741',
   'fits-compare':
     'F test ftest anova AICc akaike weights GLS generalized least squares ODR IRLS model selection',
+  'fits-outliers': 'ROUT rlm nlrob get_influence hat_matrix_diag resid_studentized rstudent rstandard',
+  'fits-unknowns': 'drc ED invest calibrate investr inverse.predict chemCal inversion Fieller',
   engines: 'device backend cuda compile jit foreach fused',
   numerics: 'determinism reproducibility use_deterministic_algorithms manual_seed float16 bfloat16 eps',
   'same-bits':

@@ -45,6 +45,10 @@ const everydayWords = {
   'fits-shared': 'global fit shared parameters replicates groups batch of data sets simultaneous',
   'fits-compare':
     'model selection AIC BIC F-test p-value likelihood ratio overfitting which model heteroscedastic correlated noise covariance',
+  'fits-outliers':
+    'outlier detection remove outliers studentized residual leverage hat matrix robust regression false discovery rate Grubbs',
+  'fits-unknowns':
+    'standard curve calibration curve interpolate unknown samples ELISA inverse regression concentration back-calculate quantification',
   engines: 'native addon WebAssembly WASM SIMD backend force engine fallback doctor slow',
   'same-bits':
     'deterministic lockstep multiplayer netcode rollback game physics simulation replay drift floating point cross-browser Math.sin Math.exp different random seed PRNG normal Gaussian noise error function gamma',

@@ -36,12 +36,23 @@
  */
 
 export { bootstrap, bootstrapSync } from './analysis/bootstrap.js'
-export { type CompareOptions, type Comparison, compare } from './analysis/compare.js'
+export { type CompareOptions, type Comparison, compare, type RankedModel } from './analysis/compare.js'
+export {
+  type CompareSharingOptions,
+  compareSharing,
+  compareSharingSync,
+  type SharingComparison,
+} from './analysis/compare-sharing.js'
 export { contour } from './analysis/contour.js'
+export { type DerivedQuantity, type DeriveOptions, derive } from './analysis/derive.js'
+export { type InverseEstimate, type InverseOptions, type InverseReason, inverse } from './analysis/inverse.js'
 export { profile, profileSync } from './analysis/profile.js'
+export { type StudentizedResiduals, studentizedResiduals } from './analysis/studentized-residuals.js'
 export { fit, fitMany, fitManySync } from './fit/fit-many.js'
 export type { FitManyOptions, FitOptions } from './fit/options.js'
+export type { OutlierMethod } from './fit/outlier-method.js'
 export type { Fit, FitManyResult } from './fit/result.js'
+export { type RoutOptions, rout } from './fit/rout.js'
 export { ruleMethod } from './fit/rule-method.js'
 export type { OriginOptions } from './models/define.js'
 export { type ModelName, models } from './models/index.js'
@@ -64,6 +75,7 @@ export type {
 export type { Loss } from './problem/loss.js'
 export type { FitMinimum, MultiStart } from './problem/multi-start.js'
 export type { FitColumn, FitData } from './problem/options.js'
+export type { Outlier } from './problem/outlier.js'
 export type { FitDerivedQuantities, FitParameter, FitParameters } from './problem/parameters.js'
 export {
   type FitReason,

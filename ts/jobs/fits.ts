@@ -5,8 +5,10 @@ import { toCamelCase } from '../core/text.js'
 import { createRecord, omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import { type Comparison, compare } from '../fits/analysis/compare.js'
+import type { InverseEstimate } from '../fits/analysis/inverse.js'
 import { profile } from '../fits/analysis/profile.js'
 import { createFits } from '../fits/fit/fit-many.js'
+import type { OutlierMethod } from '../fits/fit/outlier-method.js'
 import type { Fit, FitManyResult } from '../fits/fit/result.js'
 import type { Loss } from '../fits/problem/loss.js'
 import { fitReasons } from '../fits/problem/reasons.js'
@@ -99,6 +101,7 @@ export function isColumn(given: string | undefined): given is string {
 
 /** Options of a call that are not part of the request. */
 export interface FitCallOptions extends ExecutionOptions {
+  readonly outliers?: OutlierMethod | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
@@ -118,7 +121,8 @@ export function startFits(
   const { data, settings } = makeFitSettings(given, x, model, asked, call)
   return createFits(model.model, data as PerRunData, {
     ...settings,
-    ...omitUndefined({ multiStart, derive, covariance, onProgress: call.onProgress }),
+    ...omitUndefined<unknown>({ multiStart, derive, covariance }),
+    ...omitUndefined<unknown>({ onProgress: call.onProgress, outliers: call.outliers }),
     ...(profile && { intervals: profileIntervals() }),
   })
 }
@@ -207,11 +211,13 @@ export function toJson(
   group: string | undefined,
   isProfiled: boolean,
   beside: ModelComparison | undefined,
+  unknowns?: readonly InverseEstimate[],
 ): string {
   return JSON.stringify({
     group,
     ...createRecord(FIT_FIELDS, (name) => fit[name]),
     ...(fit.minima.length > 0 && { minima: fit.minima }),
+    ...(fit.outliers.length > 0 && { outliers: fit.outliers }),
     ...(isProfiled && { profile: profile(fit) }),
     ...(beside && {
       compare: {
@@ -220,5 +226,6 @@ export function toJson(
         b: createRecord(COMPARED_FIELDS, (name) => beside.fit[name]),
       },
     }),
+    ...omitUndefined({ unknowns }),
   })
 }

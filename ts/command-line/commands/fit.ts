@@ -8,6 +8,7 @@ import { omitUndefined } from '../../core/untrusted-input.js'
 import { engineNames } from '../../engines/select-engine.js'
 import { profile } from '../../fits/analysis/profile.js'
 import { type Fit, FitManyResult } from '../../fits/fit/result.js'
+import { rout } from '../../fits/fit/rout.js'
 import { losses } from '../../fits/problem/loss.js'
 import { fitReasons } from '../../fits/problem/reasons.js'
 import { SharedFit } from '../../fits/shared/result.js'
@@ -16,6 +17,7 @@ import { SharedRun } from '../../fits/shared-solve/run.js'
 import {
   compareModels,
   type ExecutionOptions,
+  type FitCallOptions,
   type FitColumns,
   type FitsRequest,
   isColumn,
@@ -36,6 +38,13 @@ import { readMatrix } from '../../tables/read-matrix.js'
 import { checkElsewhere } from '../atomic-write.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
 import { describeShared, type SharedProfiles, sharedInJson } from '../fits/describe-shared.js'
+import {
+  checkGroups,
+  describeUnknowns,
+  estimateUnknowns,
+  requestUnknowns,
+  type UnknownTable,
+} from '../fits/unknowns.js'
 import { writer } from '../plot/file.js'
 import type { DrawableFit } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
@@ -70,6 +79,10 @@ interface FitCommandOptions extends FitsRequest, ExecutionOptions, PlanOptions {
   readonly comment: string
   readonly dropInvalid?: true
   readonly covariance?: string
+  readonly outliers?: number
+  readonly dropOutliers?: true
+  readonly unknown?: string
+  readonly sample?: string
   readonly json?: boolean
   readonly correlations?: true
   readonly plot?: string
@@ -147,6 +160,20 @@ export function configureFit(command: Command): void {
     .option('--derive <name=text>', "a derived quantity, such as 'half=log(2)/b'; repeatable", collectText)
     .option('--compare <model>', 'also fit this model, and compare the two models by F test and AICc')
     .option('--profile', 'print profile-likelihood intervals instead of value ± t·error')
+    .option(
+      '--outliers <q>',
+      'mark outliers by the ROUT method at the false discovery rate q, such as 0.01; plots draw them as open circles',
+      parseFraction,
+    )
+    .option('--drop-outliers', 'repeat fits without the outliers (--outliers)')
+    .option(
+      '--unknown <file>',
+      'a table of new responses in the column of --y: print the x of each response on the fitted curve',
+    )
+    .option(
+      '--sample <column>',
+      'column of the --unknown table whose equal labels mark replicates of one unknown',
+    )
     .addOption(
       choice('--loss <name>', 'loss function of the residuals', Object.keys(losses).map(toKebabCase)).default(
         'squared',
@@ -213,6 +240,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   if (options.shared !== undefined) checkShared(options)
   const read = readFits(options)
   const { model, other, x, columns } = read
+  checkCombinations(file, options)
   if (options.plan !== undefined) return writeChunkPlan(file, options.plan, options)
   const draw = options.plot === undefined ? null : await drawing(options.plot, model, x, options)
   const name = file === '-' ? 'standard input' : named(file)
@@ -229,12 +257,16 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   })
   showProgress('')
   reportDroppedRows(name, table)
+  const asked = options.unknown === undefined ? undefined : await readUnknowns(options.unknown, x, options)
+  checkGroups(asked, table.groups)
   if (table.groups.length === 0) throw new AntigradError(`${name}: no rows are left to fit`)
   draw?.check(table)
   reportDefaultedStarts(read)
   if (options.shared !== undefined) return fitTogether(table, model, options, draw)
   const source = { ...table, covariance: await readCovariance(options) }
-  const found = await fitTable(source, model, x, options, options)
+  const { outliers: q, dropOutliers } = options
+  const outliers = q === undefined ? undefined : rout({ q, refit: dropOutliers === true })
+  const found = await fitTable(source, model, x, options, { ...options, outliers })
   const done = [...table.groups.keys()].filter((k) => fitReasons[found.reason[k]] !== null)
   const isStopped = done.length < table.groups.length
   const fits = done.map((k) => found.at(k))
@@ -245,7 +277,7 @@ async function run(file: string, options: FitCommandOptions, command: Command): 
   }
   const beside = isStopped ? undefined : await fitsBeside(source, found, read, options)
   if (isStopped && other !== undefined) say('the comparison (--compare) was skipped')
-  await printFits(fits, groups, beside, options)
+  await printFits(fits, groups, { beside, unknowns: asked && estimateUnknowns(asked, groups, fits) }, options)
   if (fits.length > 0)
     draw?.now({ ...table, groups, columns: table.columns.map((values) => done.map((k) => values[k])) }, fits)
   const failed = fits.filter(({ reason }) => reason !== 'converged').length
@@ -260,17 +292,24 @@ function reportStop(done: number, total: number): void {
   process.exitCode = STOPPED
 }
 
-/** @param beside the comparison with the `--compare` model, per fit */
+interface PrintedExtras {
+  /** The comparison with the `--compare` model, per fit. */
+  readonly beside: readonly ModelComparison[] | undefined
+  /** The unknowns of each fit. */
+  readonly unknowns: ReturnType<typeof estimateUnknowns> | undefined
+}
+
 async function printFits(
   fits: readonly Fit[],
   groups: readonly string[],
-  beside: readonly ModelComparison[] | undefined,
+  { beside, unknowns }: PrintedExtras,
   { group, json, profile, correlations }: FitCommandOptions,
 ): Promise<void> {
   const isProfiled = profile === true
   if (json) {
     for (const [k, fit] of fits.entries()) {
-      await print(`${toJson(fit, group === undefined ? undefined : groups[k], isProfiled, beside?.[k])}\n`)
+      const label = group === undefined ? undefined : groups[k]
+      await print(`${toJson(fit, label, isProfiled, beside?.[k], unknowns?.[k])}\n`)
     }
   } else if (fits.length > 0) {
     const text =
@@ -278,6 +317,7 @@ async function printFits(
         ? describeFit(fits[0], isProfiled, correlations === true, beside?.[0])
         : describeGroups(group, groups, fits, isProfiled, beside)
     await print(`${text}\n`)
+    if (unknowns) await print(`\n${describeUnknowns(unknowns, group, groups)}\n`)
   }
 }
 
@@ -315,10 +355,29 @@ async function readCovariance({ covariance: file, delimiter, decimal, comment }:
   return await readMatrix(await openStream(file), named(file), { delimiter, decimal, comment })
 }
 
+/** The table of unknowns, which has the format options of the first table. */
+async function readUnknowns(
+  file: string,
+  x: readonly string[],
+  options: FitCommandOptions,
+): Promise<UnknownTable> {
+  const { delimiter, decimal, comment, dropInvalid } = options
+  const name = named(file)
+  const columns = requestUnknowns(x, options)
+  const format = { delimiter, decimal, comment, dropsInvalid: dropInvalid === true }
+  const table = await readTable(file, { name, ...columns, ...format, onProgress: () => {} })
+  reportDroppedRows(name, table)
+  return { ...table, name, options }
+}
+
 /** Options that exclude `--plan`. A shared fit and a covariance matrix cannot be divided into chunks. */
 const UNPLANNED_OPTIONS = [
   'shared',
   'covariance',
+  'outliers',
+  'dropOutliers',
+  'unknown',
+  'sample',
   'plot',
   'logX',
   'logY',
@@ -378,7 +437,7 @@ async function fitTable(
   model: ModelInput,
   x: readonly string[],
   asked: FitsRequest,
-  means: ExecutionOptions,
+  means: ExecutionOptions & Pick<FitCallOptions, 'outliers'>,
 ): Promise<FitManyResult> {
   const stop = new AbortController()
   const fits = startFits(source, model, x, asked, {
@@ -404,7 +463,8 @@ async function fitsBeside(
   options: FitCommandOptions,
 ): Promise<ModelComparison[] | undefined> {
   if (other === undefined) return undefined
-  const others = await fitTable(source, other, x, withoutDerived(options), options)
+  const means = { ...options, outliers: undefined }
+  const others = await fitTable(source, other, x, withoutDerived(options), means)
   const beside = compareModels(found, others, [model.text, other.text])
   if (beside !== undefined) return beside
   say('stopped during --compare: the comparison was skipped')
@@ -429,6 +489,7 @@ async function fitTogether(
   const { all, sharedBy } = shared as Sharing
   const { data, settings } = makeFitSettings(table.columns, Object.values(model.x), model, options, {
     ...options,
+    outliers: undefined,
     signal: stop.signal,
   })
   // The columns are renamed, so that their names in the file cannot collide with other data.
@@ -486,12 +547,28 @@ async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<S
   return { shared, local }
 }
 
+/** @throws OptionError if an option lacks another option, or cannot be combined with another option */
+function checkCombinations(file: string, options: FitCommandOptions): void {
+  if (file === '-' && options.unknown === '-')
+    throw new OptionError('--unknown', 'another file (the fits read standard input)', '-')
+  if (options.sample !== undefined && options.unknown === undefined)
+    throw new OptionError('--sample', '--unknown as well (the samples are its rows)', 'none')
+  if (options.dropOutliers && options.outliers === undefined)
+    throw new OptionError('--drop-outliers', '--outliers as well', 'none')
+  if (options.dropOutliers && options.compare !== undefined)
+    throw new OptionError(
+      '--drop-outliers',
+      'none with --compare (both models must have the same rows)',
+      true,
+    )
+}
+
 /** @throws OptionError if an option cannot be combined with --shared */
 function checkShared(options: FitCommandOptions): void {
-  const { group, correlations, compare, covariance } = options
+  const { group, correlations, compare, covariance, outliers, unknown, sample } = options
   if (group === undefined)
     throw new OptionError('--shared', '--group as well (the groups share the parameters)', 'none')
-  const others = { correlations, compare, covariance }
+  const others = { correlations, compare, covariance, outliers, unknown, sample }
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw new OptionError(`--${toKebabCase(name)}`, 'no value with --shared', value)
   }
@@ -608,6 +685,12 @@ function parseScale(text: string): number {
   const x = Number(text)
   if (text.trim() !== '' && x > 0 && x < Infinity) return x
   throw new InvalidArgumentError('Expected a number > 0.')
+}
+
+function parseFraction(text: string): number {
+  const x = Number(text)
+  if (text.trim() !== '' && x > 0 && x < 1) return x
+  throw new InvalidArgumentError('Expected a number between 0 and 1.')
 }
 
 function parseDelimiter(text: string): string {

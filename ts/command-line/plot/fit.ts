@@ -33,7 +33,8 @@ const ROW = 18
 const POINTS = 600
 
 /** The properties of a fit, or of a group of a shared fit, that the plot uses. */
-export type DrawableFit = Pick<Fit, 'values' | 'errors' | 'reason' | 'residuals' | 'predict' | 'band'>
+export type DrawableFit = Pick<Fit, 'values' | 'errors' | 'reason' | 'residuals' | 'predict' | 'band'> &
+  Partial<Pick<Fit, 'outliers'>>
 
 /** A fit with its data. */
 export interface DrawnGroup {
@@ -112,18 +113,25 @@ ${all.map((drawn, i) => points(drawn, residuals[i], [view.atX, at], i)).join('\n
 </g>`
 }
 
-/** Dots, at most one per pixel. A dot is drawn as a line of length 0 with round caps. */
+/** Dots, at most one per pixel. A dot is drawn as a line of length 0 with round caps. Outliers are open circles. */
 function points(
   drawn: DrawnGroup,
   y: ArrayLike<number>,
   [atX, at]: readonly [AxisPosition, AxisPosition],
   i: number,
 ): string {
-  const places = drawn.x.flatMap((x, row) =>
-    Number.isFinite(at(y[row]) + atX(x)) ? [`M${Math.round(atX(x))} ${Math.round(at(y[row]))}h0`] : [],
-  )
-  const d = [...new Set(places)].join('')
-  return `<path class="data" stroke="${getColor(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
+  const outliers = new Set(drawn.fit.outliers?.map(({ row }) => row))
+  const placesOf = (isMarked: boolean) =>
+    drawn.x.flatMap((x, row) =>
+      outliers.has(row) === isMarked && Number.isFinite(at(y[row]) + atX(x))
+        ? [[Math.round(atX(x)), Math.round(at(y[row]))] as const]
+        : [],
+    )
+  const d = [...new Set(placesOf(false).map(([x, y]) => `M${x} ${y}h0`))].join('')
+  const dots = `<path class="data" stroke="${getColor(i)}" stroke-width="4.4" stroke-linecap="round" stroke-opacity=".6" d="${d}"/>`
+  const circles = placesOf(true).map(([x, y]) => `<circle cx="${x}" cy="${y}" r="3.5"/>`)
+  if (circles.length === 0) return dots
+  return `${dots}\n<g class="outliers" fill="none" stroke="${getColor(i)}">${circles.join('')}</g>`
 }
 
 /** Error bars of one standard deviation. On a logarithmic axis, error bars that end at or below 0 reach the frame. */

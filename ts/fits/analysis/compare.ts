@@ -1,7 +1,7 @@
-/** `compare`: model comparison by F test, likelihood-ratio test and AICc. */
+/** `compare`: model comparison by F test, likelihood-ratio test and AICc, and rankings of several models. */
 
 import { ArgumentError } from '../../core/errors.js'
-import { createRecord, isObject } from '../../core/untrusted-input.js'
+import { createRecord, isObject, toBoundedArray } from '../../core/untrusted-input.js'
 import { type Expression, expression } from '../../expressions/expression.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { flag, type GivenOf } from '../../options/kinds.js'
@@ -22,9 +22,10 @@ import {
   orderByModel,
 } from '../uncertainty/comparison.js'
 import { isNestedIn, type JointFit, jointFits } from '../uncertainty/joint-fit.js'
+import { type RankedModel, rankModels } from '../uncertainty/model-ranking.js'
 import { reduceChiSquared } from '../uncertainty/statistics.js'
 
-export type { Comparison }
+export type { Comparison, RankedModel }
 
 const table = {
   /**
@@ -42,6 +43,8 @@ export interface CompareOptions extends GivenOf<typeof table> {}
  * limit is a fraction of the reduced model's own χ².
  */
 const EQUALITY_TOLERANCE = 1e-6
+/** Maximum number of models in one ranking. */
+const MAX_MODELS = 256
 const NOT_NESTED = "does not reproduce the other fit's curve"
 
 /**
@@ -69,12 +72,61 @@ export function compare(a: FitManyResult, b: FitManyResult, options?: CompareOpt
  */
 export function compare(a: SharedFit, b: SharedFit | FitManyResult, options?: CompareOptions): Comparison
 export function compare(a: FitManyResult, b: SharedFit, options?: CompareOptions): Comparison
+/**
+ * Ranks any number of fits of the same data by AICc. The first model of the result has the lowest AICc. Every model is
+ * tested against the first model, if one of the two is nested in the other.
+ *
+ * @param fits results of `fit`, or joint fits of the same groups: results of `fitShared` or `fitMany`
+ * @example
+ * const [best, ...others] = compare([fit(models.fourPL(), data), fit(models.fivePL(), data), fit(models.line(), data)])
+ */
+export function compare(fits: readonly Fit[] | readonly SharedFit[], options?: CompareOptions): RankedModel[]
+/** Ranks the models of each group: the fits at the same index in results of `fitMany` of equal length. */
+export function compare(fits: readonly FitManyResult[], options?: CompareOptions): RankedModel[][]
+/** Ranks joint fits of all groups, of which some share parameters. */
+export function compare(fits: readonly (SharedFit | FitManyResult)[], options?: CompareOptions): RankedModel[]
 export function compare(
-  a: Fit | FitManyResult | SharedFit,
-  b: Fit | FitManyResult | SharedFit,
+  a: AnyFit | readonly AnyFit[],
+  b?: AnyFit | CompareOptions,
   options: CompareOptions = {},
-): Comparison | Comparison[] {
+): Comparison | Comparison[] | RankedModel[] | RankedModel[][] {
+  if (Array.isArray(a)) return rankAll(a, readOptions('options', b ?? {}, table).nested)
   const { nested } = readOptions('options', options, table)
+  return compareTwo(a as AnyFit, b as AnyFit, nested)
+}
+
+type AnyFit = Fit | FitManyResult | SharedFit
+
+function rankAll(given: readonly unknown[], nested: boolean): RankedModel[] | RankedModel[][] {
+  const fits = toBoundedArray(given, MAX_MODELS) ?? []
+  if (fits.length < 2) throw new ArgumentError('fits', `an array of 2 to ${MAX_MODELS} fits`, given.length)
+  const rank = (own: readonly AnyFit[], asCompared: (fit: AnyFit) => ComparedFit | undefined) => {
+    const compared = own.map((fit, k) => {
+      const one = asCompared(fit)
+      if (one === undefined) throw new ArgumentError(`fits[${k}]`, 'a result like fits[0]', fit)
+      return one
+    })
+    return rankModels(compared, (i, j) => compareTwo(own[i], own[j], nested) as Comparison)
+  }
+  const ofFit = (fit: unknown) => (isFit(fit) ? toCompared(fit) : undefined)
+  if (isFit(fits[0])) return rank(fits as Fit[], ofFit)
+  if (!fits.every(isFitManyResult)) return rank(fits as AnyFit[], findJointFit)
+  const other = fits.findIndex(({ length }) => length !== fits[0].length)
+  if (other >= 0)
+    throw new ArgumentError(
+      `fits[${other}]`,
+      `${fits[0].length} fits, like fits[0]`,
+      `${fits[other].length} fits`,
+    )
+  return Array.from({ length: fits[0].length }, (_, k) =>
+    rank(
+      fits.map((result) => result.at(k)),
+      ofFit,
+    ),
+  )
+}
+
+function compareTwo(a: AnyFit, b: AnyFit, nested: boolean): Comparison | Comparison[] {
   if (isFit(a)) {
     if (!isFit(b)) throw new ArgumentError('b', 'a result of fit, like a', b)
     return compareAll([a], [b], nested)[0]
@@ -94,12 +146,12 @@ const isFit = (given: unknown): given is Fit => isObject(given) && fitSources.ha
 const isFitManyResult = (given: unknown): given is FitManyResult =>
   isObject(given) && fitManySources.has(given)
 const getSource = (fit: Fit) => fitSources.get(fit) as FitSource
+const toCompared = (fit: Fit): ComparedFit => ({ result: fit, parts: [getSource(fit)] })
 const toFits = (result: FitManyResult) => Array.from({ length: result.length }, (_, fit) => result.at(fit))
 
 function compareAll(a: readonly Fit[], b: readonly Fit[], isNested: boolean): Comparison[] {
   for (const [k, fit] of a.entries())
     checkComparable(getSource(fit), getSource(b[k]), a.length === 1 ? '' : ` in fit ${k}`)
-  const toCompared = (fit: Fit): ComparedFit => ({ result: fit, parts: [getSource(fit)] })
   const pairs = a.map((fit, k) => makePair(toCompared(fit), toCompared(b[k])))
   const nests: NestingCheck[] = []
   // All fits of one result have the same model.

@@ -13,6 +13,7 @@ import type {
 import { weightExpression } from '../solve/model-weights.js'
 import { IterativeReweighting } from './irls.js'
 import type { FitManyOptions, FitOptions } from './options.js'
+import type { OutlierFits } from './outlier-method.js'
 import type { Fit, FitManyResult } from './result.js'
 import { FitRun } from './run.js'
 import { WhitenedFit } from './whitening.js'
@@ -136,7 +137,7 @@ function createRun(
   model: AnyModel,
   data: FitData,
   options: object,
-): FitRun | IterativeReweighting | WhitenedFit {
+): FitRun | IterativeReweighting | WhitenedFit | OutlierFits {
   const fits = createFits(model, data, options)
   executeSync(fits.choice, fits.calls())
   return fits
@@ -147,8 +148,9 @@ export function createFits(
   model: AnyModel,
   data: FitData,
   options: object,
-): FitRun | IterativeReweighting | WhitenedFit {
+): FitRun | IterativeReweighting | WhitenedFit | OutlierFits {
   const fits = new FitRun(model, data, options)
+  if (fits.options.outliers) return fits.options.outliers.wrap(fits)
   if (fits.options.covariance !== undefined) return new WhitenedFit(fits)
   return weightExpression(fits.options) === undefined ? fits : new IterativeReweighting(fits)
 }

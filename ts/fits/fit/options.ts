@@ -5,6 +5,7 @@ import { type CommonFitOptions, commonOptionTable } from '../problem/options.js'
 import type { FitDerivedQuantities, FitParameters } from '../problem/parameters.js'
 import { type FitMethod, fitMethod } from '../solve/fit-method.js'
 import { type IntervalMethod, intervalMethod } from '../solve/interval-method.js'
+import { type OutlierMethod, outlierMethod } from './outlier-method.js'
 
 /** Options of `fitMany`. */
 export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuantities>
@@ -18,6 +19,11 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
    * First-order update rule that replaces the Levenberg-Marquardt algorithm, as in `ruleMethod(adam({ lr: 0.05 }))`.
    */
   readonly method?: FitMethod
+  /**
+   * How outliers are marked, as in `rout({ q: 0.01, refit: true })`. Default: no rows are marked. The option needs the
+   * loss 'squared', and σ or weights that are numbers.
+   */
+  readonly outliers?: OutlierMethod
 }
 
 /** Options of `fit`: all options of `fitMany` except `signal`, `onProgress`, `threads` and `workers`. */
@@ -30,6 +36,7 @@ export const fitOptionTable = {
   ...commonOptionTable,
   intervals: intervalMethod,
   method: fitMethod,
+  outliers: outlierMethod,
 } satisfies Record<keyof FitManyOptions, Option>
 
 /** The validated options of a fit. */

@@ -4,6 +4,7 @@ import type { EngineName } from '../../engines/engine.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { ZEROS } from '../problem/function-model.js'
 import type { FitMinimum } from '../problem/multi-start.js'
+import type { Outlier } from '../problem/outlier.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
 import { modelColumns } from '../programs/function-curve.js'
 import { computeDegreesOfFreedom, type FitContext, hasBit } from '../solve/fit-context.js'
@@ -148,6 +149,8 @@ export class Fit<Names extends string = string> extends FitView<Names> {
    * `multiStart`.
    */
   declare readonly minima: readonly FitMinimum[]
+  /** Rows that the option `outliers` marked. The array is empty without the option. */
+  declare readonly outliers: readonly Outlier[]
   /** The engine that ran the fit. */
   declare readonly engine: EngineName
   /** Reasons for the choice of the engine. */
@@ -199,6 +202,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
     this.atBound = all.free.filter((_, i) => hasBit(solved.atBound, fit, i))
     this.unidentifiable = all.free.filter((_, i) => hasBit(solved.unidentifiable, fit, i))
     this.minima = solved.minima[fit] ?? []
+    this.outliers = ingredients.outliers?.[fit] ?? []
     this.engine = all.engine
     this.engineReasons = all.engineReasons
   }

@@ -621,7 +621,7 @@ export class FitRun {
       isAbsolute: this.#isAbsolute,
       computeIntervals: this.options.intervals?.compute,
       profiled: this.#intervals?.columns,
-      refit: (columns, start) => this.#refitFrom(columns, start),
+      refit: (...given) => this.#refitFrom(...given),
       warmStart: (columns, start) => this.#warmStartFrom(columns, start),
       invalidWeights: new Map(),
       whitened: null,
@@ -630,10 +630,10 @@ export class FitRun {
     }
   }
 
-  #refitFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters): FitRun {
+  #refitFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters, others: object = {}): FitRun {
     const { sigma, weights, missing, multiStart, intervals, signal, onProgress, ...same } = this.options
     const weight = [...columns.keys()].find(isWeight) ?? null
-    return new FitRun(this.#model, {}, { ...same, start }, { columns, y: this.problem.y, weight })
+    return new FitRun(this.#model, {}, { ...same, ...others, start }, { columns, y: this.problem.y, weight })
   }
 
   /**

@@ -21,6 +21,12 @@ import { type ParsedSharedFit, readShared, selectGroupRows, sharedName } from '.
 import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 
+export interface SharedRequest {
+  readonly model: unknown
+  readonly data: unknown
+  readonly options: object
+}
+
 export class SharedRun {
   readonly choice: EngineChoice<BatchRunner>
   readonly options: SharedValues
@@ -29,11 +35,14 @@ export class SharedRun {
   /** The solver of the fit, or of the last round of fits if weights depend on the model. */
   solver: ArrowheadSolver
   readonly isAbsolute: boolean
+  /** The arguments of the call, from which `compareSharing` makes fits with other shared parameters. */
+  readonly request: SharedRequest
   readonly #tolerance: number
   /** Additional starting points, one column per shared parameter. */
   readonly #samples: readonly Float64Array[]
 
   constructor(model: unknown, data: unknown, given: object) {
+    this.request = { model, data, options: given }
     this.options = readOptions('options', given, sharedOptionTable)
     this.progress = new CallProgress(this.options.onProgress)
     this.progress.total = 1

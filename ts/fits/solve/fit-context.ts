@@ -6,6 +6,7 @@ import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { BoundRemark } from '../models/model.js'
 import type { FitMinimum } from '../problem/multi-start.js'
+import type { Outlier } from '../problem/outlier.js'
 import type { FitParameter, FitParameters, Parameter } from '../problem/parameters.js'
 import type { Problem } from '../problem/problem.js'
 import { triangleIndex } from '../programs/ldlt.js'
@@ -98,6 +99,8 @@ export interface FitContext {
   readonly errorScale?: ErrorScale
   /** Remarks of the model on the estimates. */
   readonly remark: BoundRemark | null
+  /** Rows that the option `outliers` marked, per fit. */
+  readonly outliers?: readonly (readonly Outlier[])[]
 }
 
 /** Function that computes the intervals of one fit, by name of the free parameter. */
@@ -131,8 +134,13 @@ export interface WhiteningColumns {
 
 /**
  * Creates fits of the same model with the same settings, for other columns of the same names and other starting values.
+ * `others` replaces settings.
  */
-export type RefitFactory = (columns: ReadonlyMap<string, DataColumn>, start: FitParameters) => PendingFits
+export type RefitFactory = (
+  columns: ReadonlyMap<string, DataColumn>,
+  start: FitParameters,
+  others?: object,
+) => PendingFits
 
 /** Fits that have not finished yet. */
 export interface PendingFits {

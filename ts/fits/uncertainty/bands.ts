@@ -47,8 +47,8 @@ export interface ErrorDistribution {
  * Quantile of Student's t, or of the normal distribution if σ is known. The quantile is NaN if the fit has no degrees
  * of freedom.
  */
-function confidenceQuantile(
-  { isAbsolute, degreesOfFreedom }: Omit<ErrorDistribution, 'variance'>,
+export function confidenceQuantile(
+  { isAbsolute, degreesOfFreedom }: Pick<ErrorDistribution, 'isAbsolute' | 'degreesOfFreedom'>,
   level: number,
 ): number {
   if (isAbsolute) return studentQuantile(level, Infinity)

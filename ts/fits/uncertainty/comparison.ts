@@ -93,9 +93,14 @@ export interface NestingCheck {
 }
 
 /** @throws ArgumentError if two fits have different rows, or different measures of goodness of fit */
-export function checkComparable(a: ComparedPart, b: ComparedPart, where: string): void {
+export function checkComparable(
+  a: ComparedPart,
+  b: ComparedPart,
+  where: string,
+  names: readonly [a: string, b: string] = ['a', 'b'],
+): void {
   const [one, other] = [selectData(a), selectData(b)]
-  for (const [name, { loss }] of [['a', one] as const, ['b', other] as const]) {
+  for (const [name, { loss }] of [[names[0], one] as const, [names[1], other] as const]) {
     if (loss === 'squared' || loss === 'poisson') continue
     throw new ArgumentError(
       name,
@@ -103,7 +108,7 @@ export function checkComparable(a: ComparedPart, b: ComparedPart, where: string)
       loss,
     )
   }
-  const expected = (what: string, by: unknown) => new ArgumentError('b', `${what}, like a`, by)
+  const expected = (what: string, by: unknown) => new ArgumentError(names[1], `${what}, like ${names[0]}`, by)
   if (other.loss !== one.loss) throw expected(`the loss '${one.loss}'`, other.loss)
   if (other.isAbsolute !== one.isAbsolute) {
     throw expected(one.isAbsolute ? 'known σ' : 'estimated σ', other.isAbsolute ? 'known' : 'estimated')
@@ -147,7 +152,7 @@ export function orderByModel<T>({
   return fullModel === 'a' ? { full: a, reduced: b } : { full: b, reduced: a }
 }
 
-const parameterCount = ({ result }: ComparedFit) => result.observations - result.degreesOfFreedom
+export const parameterCount = ({ result }: ComparedFit) => result.observations - result.degreesOfFreedom
 
 const isAbsolute = ({ parts }: ComparedFit) => parts[0].context.isAbsolute
 
@@ -234,7 +239,7 @@ export function comparison(
 }
 
 /** AICc of a fit. See {@link Comparison.aicc}. */
-function computeAicc(fit: ComparedFit): number {
+export function computeAicc(fit: ComparedFit): number {
   const { observations, chiSquared, reason } = fit.result
   if (reason !== 'converged' && reason !== 'singular') return NaN
   const count = parameterCount(fit)
