@@ -91,7 +91,7 @@ describe('the option --unknown of antigrad fit', () => {
   test.each([
     ['--unknown none.csv', 'none.csv: ENOENT'],
     ['--sample who', '--sample: expected --unknown as well'],
-    ['--unknown samples.csv --sample nobody', '--sample: expected a column of samples.csv'],
+    ['--unknown samples.csv --sample nobody', '--sample: expected one of the columns of samples.csv'],
     [
       '--group plate --unknown strangers.csv',
       '--unknown: expected labels of fitted groups in the column plate of str',
