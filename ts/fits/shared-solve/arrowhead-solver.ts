@@ -9,7 +9,7 @@ import type { Parameter } from '../problem/parameters.js'
 import { EXACT_FIT_RATIO, OFFSET_TOLERANCE } from '../programs/diagnostics.js'
 import type { EvaluationInput } from '../programs/group-evaluation.js'
 import { type DenseFactors, factorizeDense, solveDense } from '../solve/dense-ldlt.js'
-import { type EvaluationTotals, type GroupBatch, type LocalIndex, makeTotals } from './group-batch.js'
+import { type EvaluationTotals, type GroupBatch, getIndex, type LocalIndex, makeTotals } from './group-batch.js'
 
 /** Values of the shared parameters, and of the local parameters per batch. */
 export interface ArrowheadPoint {
@@ -66,7 +66,12 @@ export class ArrowheadSolver {
   readonly max: Float64Array
   readonly tolerance: number
   readonly isBounded: boolean
+  /** Counts of the rows and of the free parameters of all groups with enough rows. */
+  readonly observations: number
+  readonly varying: number
   readonly degreesOfFreedom: number
+  /** The number 1 for each shared parameter of a group with enough rows. */
+  readonly isUsed: Uint8Array
   /** Whether each shared parameter is nonlinear, so that it stays fixed while only the linear parameters move. */
   readonly #waits: Uint8Array
   /** Whether the models are linear in some parameters, and nonlinear in others. */
@@ -85,11 +90,17 @@ export class ArrowheadSolver {
     this.isBounded = families.some(({ isBounded }) => isBounded)
     const count = (compute: (family: GroupBatch) => number) =>
       families.reduce((all, family) => all + compute(family), 0)
-    const rows = count((family) => family.rows.reduce((all, more) => all + more, 0))
-    this.degreesOfFreedom = Math.max(
-      1,
-      rows - this.size - count(({ local, groups }) => local * groups.length),
+    this.observations = count(({ rows, active }) =>
+      rows.subarray(0, active).reduce((all, more) => all + more, 0),
     )
+    this.isUsed = new Uint8Array(this.size)
+    for (const { sharedPlaces, active } of families) {
+      for (let at = 0; at < active; at++)
+        for (const place of sharedPlaces) this.isUsed[getIndex(place, at)] = 1
+    }
+    this.varying =
+      this.isUsed.reduce((sum, is) => sum + is, 0) + count(({ local, active }) => local * active)
+    this.degreesOfFreedom = Math.max(1, this.observations - this.varying)
     this.#waits = new Uint8Array(this.size)
     for (const { local, sharedPlaces, waits } of families) {
       for (const [k, place] of sharedPlaces.entries()) {

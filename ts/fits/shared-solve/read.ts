@@ -429,7 +429,8 @@ function readOutput(
     if (offsets !== null && offsets.length - 1 !== count)
       throw new OptionError(`data: ${name}`, `${count} arrays, one per group`, `${offsets.length - 1}`)
   }
-  checkRows(read.columns, count)
+  // Groups without rows have results of their own.
+  checkRows(read.columns, count, 0)
   const byModel = weightExpression(settings)
   const { columns: all, weight } = byModel === undefined ? read : addOnes(read.columns, y, count)
   const columns = sharedFirst(all)

@@ -19,6 +19,7 @@ import { GroupBatch, type GroupBatchInput, getIndex } from './group-batch.js'
 import { type SharedValues, sharedOptionTable } from './options.js'
 import { type ParsedSharedFit, readShared, selectGroupRows, sharedName } from './read.js'
 import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
+import { SharedRestarts } from './restarts.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 
 export class SharedRun {
@@ -30,6 +31,7 @@ export class SharedRun {
   solver: ArrowheadSolver
   readonly isAbsolute: boolean
   readonly #tolerance: number
+  readonly #guesses: Float64Array[][] = []
   /** Additional starting points, one column per shared parameter. */
   readonly #samples: readonly Float64Array[]
 
@@ -92,6 +94,17 @@ export class SharedRun {
       isAlone && this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
     const stop = yield* descend(this.solver, start, first)
     const ended = yield* this.#finish(isAlone ? stop : yield* this.#best(start, stop))
+    const isOpen = this.options.loss !== 'squared' || ended.reason !== CONVERGED || ended.localStates.some((l) => l.some((s) => s.includes(2)))
+    if (isAlone && isOpen && this.parsed.batches.every(({ outputs }) => outputs.length === 1)) {
+      const restarts = new SharedRestarts({
+        solver: this.solver, parsed: this.parsed.batches, threads: this.choice.runner.threads, maxIterations: this.maxIterations, isRobust: this.options.loss !== 'squared', guesses: this.#guesses,
+      })
+      const now = yield* restarts.improve(start, ended.stop)
+      restarts.release()
+      const found = yield* this.#finish(now)
+      this.progress.advance(1)
+      return found
+    }
     const again = isAlone && ended.reason !== CONVERGED ? yield* this.#restart(start, ended) : null
     const found = yield* this.#reweight(again ?? ended)
     this.progress.advance(1)
@@ -163,7 +176,7 @@ export class SharedRun {
     const guesses = shared.map((): number[] => [])
     const local: Float64Array[][] = []
     for (const [f, family] of this.solver.batches.entries()) {
-      const { free, groups, outputs, problem, sharedPlaces } = family
+      const { free, groups, active, outputs, problem, sharedPlaces } = family
       const begin = ({ start }: Parameter) =>
         typeof start === 'object' && start !== null
           ? family.readParameter(start)
@@ -172,7 +185,7 @@ export class SharedRun {
       const { guess, x, extraColumns } = read[f]
       const open = [...free.keys()].filter((i) => free[i].start === null)
       if (guess !== undefined && open.length > 0) {
-        for (const [at, group] of groups.entries()) {
+        for (const [at, group] of groups.subarray(0, active).entries()) {
           const compute = (name: string) => selectGroupRows(outputs[0], name, group)
           const steps = guess(compute(x), compute(problem.y), ...extraColumns.map(compute))
           let step = steps.next()
@@ -185,15 +198,16 @@ export class SharedRun {
       for (const i of open) {
         const place = sharedPlaces[i - family.local]
         if (place === undefined) continue
-        for (const [at, x] of columns[i].entries()) guesses[getIndex(place, at)].push(x)
+        for (const [at, x] of columns[i].subarray(0, active).entries()) guesses[getIndex(place, at)].push(x)
       }
       local.push(columns.slice(0, family.local))
+      this.#guesses.push(columns)
     }
     const point = Float64Array.from(guesses, (values, k) => {
       const { parameter } = shared[k]
       return values.length > 0
         ? median(values)
-        : toInternalColumn(parameter, Float64Array.of(parameter.start as number))[0]
+        : toInternalColumn(parameter, Float64Array.of((parameter.start ?? 0) as number))[0]
     })
     const { min, max } = this.solver
     return { shared: point.map((x, k) => Math.min(Math.max(x, min[k]), max[k])), local }

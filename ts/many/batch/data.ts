@@ -203,8 +203,11 @@ export function dataArgument(name: string): string {
   return name.startsWith('@') ? name.slice(1) : `data: ${name}`
 }
 
-/** @throws OptionError if the columns of a run differ in length or have no rows */
-export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number): void {
+/**
+ * @param minRows smallest count of rows of a run
+ * @throws OptionError if the columns of a run differ in length or have too few rows
+ */
+export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number, minRows = 1): void {
   const [first] = columns.values()
   for (const [name, column] of columns) {
     const argument = dataArgument(name)
@@ -217,7 +220,7 @@ export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number
     for (let run = 0; run < (isEven ? 1 : runs); run++) {
       const rows = rowsInRun(column, run)
       const expected = rowsInRun(first, run)
-      if (rows === expected && rows > 0) continue
+      if (rows === expected && rows >= minRows) continue
       const name = isShared ? '' : ` in run ${run}`
       if (rows !== expected)
         throw new OptionError(argument, `${expected} rows per column${name}`, `${rows} rows`)
