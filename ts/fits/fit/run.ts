@@ -19,7 +19,15 @@ import { runsPerBatch } from '../../many/batch/layout.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
-import { bindRemark, type FitModel, type Guess, readModel } from '../models/model.js'
+import {
+  bindRemark,
+  type FitModel,
+  type Guess,
+  type GuessArguments,
+  readModel,
+  type SearchableRun,
+  type StartSearch,
+} from '../models/model.js'
 import {
   checkCounts,
   countFits,
@@ -71,6 +79,14 @@ const TOO_FEW_POINTS = fitReasons.indexOf('too-few-points')
 /** Maximum number of restarts of a fit from lower minima. */
 const MAX_RESTARTS = 8
 
+/** Maximum number of evaluations from a further starting point of the model. */
+const QUICK_ITERATIONS = 100
+
+/** Moves a starting value that a model has chosen between the bounds of its parameter. */
+function moveInside({ isLogarithmic, min, max }: Parameter, start: number): number {
+  return Math.min(Math.max(isLogarithmic ? Math.abs(start) || 1 : start, min), max)
+}
+
 /** A worker that solves batches of fits one after another. */
 interface BatchWorker {
   readonly iterations: Iterations
@@ -119,6 +135,9 @@ export class FitRun {
   readonly #open: readonly Parameter[]
   readonly #guess: Guess | undefined
   readonly #remark: FitContext['remark']
+  readonly #describe: FitContext['describe']
+  /** Further starting points of the model, unless the user has chosen the starting points or the method. */
+  readonly #search: StartSearch | undefined
   /** Names of the columns that the guess function receives. */
   readonly #followers: readonly string[]
   readonly #count: number
@@ -139,7 +158,7 @@ export class FitRun {
     this.options = options
     this.progress = new CallProgress(options.onProgress)
     const { start, method, finiteDifferences } = options
-    const { text, functionModel, parameters, guess, x, extraColumns, remark } = readModel(
+    const { text, functionModel, parameters, guess, x, extraColumns, remark, search } = readModel(
       model,
       start !== undefined,
     )
@@ -170,7 +189,11 @@ export class FitRun {
     this.#guess = guess
     this.#followers = [x, y, ...extraColumns]
     const areThere = this.#followers.every((name) => columns.has(name))
-    this.#remark = remark && areThere ? bindRemark(remark, this.#followers) : null
+    const bind = (some: typeof remark) => (some && areThere ? bindRemark(some, this.#followers) : null)
+    this.#remark = bind(remark)
+    this.#describe = bind(search?.describe)
+    const isOneStart = options.multiStart.count === 1 && method === undefined
+    this.#search = isOneStart && this.#open.length > 0 ? search : undefined
     if (this.#open.length > 0 && !(guess && areThere))
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one per fit', undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
@@ -250,6 +273,8 @@ export class FitRun {
       unidentifiable: words.map(() => new Uint32Array(count)),
       evaluations: new Uint32Array(count),
       reason,
+      starts: new Uint32Array(count),
+      isImproved: new Uint8Array(count),
       minima: [],
     }
   }
@@ -273,25 +298,26 @@ export class FitRun {
   *#initialize(fits: Uint32Array): Slices<void> {
     if (this.#open.length === 0) return
     const guess = this.#guess as Guess
-    const [x, y, ...others] = this.#followers.map((name) => this.#selection.columns.get(name) as DataColumn)
     const open = this.#open.map(
       (parameter) => [parameter, this.#starts.get(parameter.name) as Float64Array] as const,
     )
     for (const fit of fits) {
-      const beside = others.map((column) => numbersInRun(column, fit))
-      const steps = guess(numbersInRun(x, fit), numbersInRun(y, fit), ...beside)
+      const steps = guess(...this.#guessArguments(fit))
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Progress is reported before the first fit ends, because there may be only one fit.
         if (!this.#hasReported) this.#reportProgress()
         yield
       }
-      for (const [{ name, min, max, isLogarithmic }, column] of open) {
-        const guessed = isLogarithmic ? Math.abs(step.value[name]) || 1 : step.value[name]
-        column[fit] = Math.min(Math.max(guessed, min), max)
-      }
+      for (const [parameter, column] of open) column[fit] = moveInside(parameter, step.value[parameter.name])
       yield
     }
+  }
+
+  #guessArguments(fit: number): GuessArguments {
+    const { columns } = this.#selection
+    const data = this.#followers.map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
+    return data as Float64Array[] as [Float64Array, Float64Array]
   }
 
   #reportProgress(): void {
@@ -381,6 +407,7 @@ export class FitRun {
     for (const part of parts) {
       yield* this.#initialize(part)
       yield* this.#batch(part, data, this.#starts, hand)
+      if (this.#search) yield* this.#search.improve(this.#searchable(data, hand), part)
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
       putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
       this.#done += part.length
@@ -406,37 +433,81 @@ export class FitRun {
     fits: Uint32Array,
     data: readonly DataColumn[],
     starts: ReadonlyMap<string, Float64Array>,
-    { solver }: BatchWorker,
+    hand: BatchWorker,
   ): Generator<EngineCall> {
     const { count } = this.options.multiStart
     // The runs of one fit, one per start, are adjacent.
     const runs = new Uint32Array(fits.length * count)
+    for (let run = 0; run < runs.length; run++) runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
+    const { maxIterations = 1000 } = this.options
+    const pick = (name: string) => this.#startsOf(starts.get(name) as Float64Array, name, runs)
+    const solved = yield* this.#solve(runs, data, pick, hand, [maxIterations, count === 1])
+    this.#store(fits, solved, count === 1 ? null : this.#keepBest(fits, solved))
+    const { starts: counts } = this.#found
+    for (let k = 0; k < fits.length; k++) counts[fits[k]] += count
+  }
+
+  /**
+   * Solves runs of fits.
+   *
+   * @param pick returns the starting values of the runs, in internal units, by parameter name
+   * @param limits maximum number of evaluations, and whether runs may restart
+   */
+  *#solve(
+    runs: Uint32Array,
+    data: readonly DataColumn[],
+    pick: (name: string) => Float64Array,
+    { solver }: BatchWorker,
+    [maxIterations, mayRestart]: readonly [number, boolean],
+  ): Generator<EngineCall, SolverResult> {
     const degreesOfFreedom = new Float64Array(runs.length)
     const { observations } = this.#selection
-    const size = this.problem.free.length
-    for (let run = 0; run < runs.length; run++) {
-      runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
-      degreesOfFreedom[run] = observations[runs[run]] - size
-    }
-    const { method, maxIterations = 1000 } = this.options
+    const { method } = this.options
     const { free, fixed } = this.problem
-    const columns = (names: readonly string[]) =>
-      names.map((name) => this.#startsOf(starts.get(name) as Float64Array, name, runs))
-    const some: SolverBatch = { runs, data, starts: columns(free), fixed: columns(fixed), degreesOfFreedom }
+    for (let run = 0; run < runs.length; run++)
+      degreesOfFreedom[run] = observations[runs[run]] - free.length
+    const some = { runs, data, starts: free.map(pick), fixed: fixed.map(pick), degreesOfFreedom }
     const solved =
       method === undefined
-        ? yield* solver.solve(some, maxIterations, count === 1, this.#isWarmStart)
+        ? yield* solver.solve(some, maxIterations, mayRestart, this.#isWarmStart)
         : yield* solver.diagnose(some, yield* method.minimize(this.#requestOf(some)))
     fromInternal(this.#free, solved.free, solved.covariance, solved.errors)
-    const best = count === 1 ? null : this.#keepBest(fits, solved)
+    const { evaluations } = this.#found
+    for (let run = 0; run < runs.length; run++) evaluations[runs[run]] += solved.evaluations[run]
+    return solved
+  }
+
+  /** Stores one run of each fit: the run at the same index, or the listed runs. */
+  #store(fits: Uint32Array, solved: SolverResult, some: Uint32Array | null): void {
     const to = this.#found
-    const compute = (column: FloatArray) => (best === null ? column : pickRuns(column, best))
+    const compute = (column: FloatArray) => (some === null ? column : pickRuns(column, some))
     for (const name of ['free', 'covariance', 'errors', 'atBound', 'unidentifiable'] as const) {
       for (const [i, column] of to[name].entries()) putRuns(column, fits, compute(solved[name][i]))
     }
     for (const name of ['cost', 'reason'] as const) putRuns(to[name], fits, compute(solved[name]))
-    for (let run = 0; run < runs.length; run++) {
-      to.evaluations[fits[count === 1 ? run : Math.floor(run / count)]] += solved.evaluations[run]
+  }
+
+  /** The run of fits, for the search with further starting points of the model. */
+  #searchable(data: readonly DataColumn[], hand: BatchWorker): SearchableRun {
+    const run = this
+    const { loss, maxIterations = 1000 } = this.options
+    return {
+      free: this.problem.free,
+      names: this.#free.filter((one) => this.#open.includes(one)).map(({ name }) => name),
+      isRobust: loss !== 'squared' && loss !== 'poisson',
+      solved: this.#found,
+      starts: this.#starts,
+      dataOf: (fit) => this.#guessArguments(fit),
+      *solve(runs, starts, isQuick) {
+        const pick = (name: string) => {
+          const parameter = run.#free.find((one) => one.name === name)
+          const own = starts.get(name) ?? pickRuns(run.#starts.get(name) as Float64Array, runs)
+          return parameter ? toInternal(parameter, own.map((x) => moveInside(parameter, x))) : own
+        }
+        const limits = [isQuick ? Math.min(maxIterations, QUICK_ITERATIONS) : maxIterations, !isQuick] as const
+        const solved = yield* run.#solve(runs, data, pick, hand, limits)
+        return { ...solved, store: (fits, some) => run.#store(fits, solved, some) }
+      },
     }
   }
 
@@ -556,6 +627,7 @@ export class FitRun {
       whitened: null,
       weightAt: null,
       remark: this.#remark,
+      describe: this.#describe,
     }
   }
 

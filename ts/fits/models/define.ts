@@ -6,7 +6,8 @@ import { Expression, isName } from '../../expressions/expression.js'
 import { option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { column, finiteRows } from './linear-least-squares.js'
-import { type FitModel, type Guess, type ModelOptions, slicedGuesses } from './model.js'
+import { type FitModel, type Guess, type ModelOptions, slicedGuesses, startSearches } from './model.js'
+import { leaveOut, startSearch } from './start-search.js'
 
 /** Options of every built-in model. */
 export const commonOptions = {
@@ -84,5 +85,6 @@ export function define<Names extends string>(
   if (names.includes(x)) throw new OptionError('x', `a name other than ${[...new Set(names)].join(', ')}`, x)
   const guess: FitModel['guess'] = (...data) => runToEnd(guessInSlices(...data))
   slicedGuesses.set(guess, guessInSlices)
+  startSearches.set(guess, startSearch(leaveOut(guessInSlices)))
   return { text, x, parameters, guess, ...(extraColumns.length > 0 && { extraColumns }) }
 }

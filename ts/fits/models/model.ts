@@ -7,6 +7,7 @@ import type { Slices } from '../../core/slices.js'
 import { isObject, isRecord, readMember, toBoundedArray } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
+import type { EngineCall } from '../../many/engines/execute.js'
 import { type FunctionModelSpec, readFunctionModel } from '../problem/function-model.js'
 import type { FitParameter } from '../problem/parameters.js'
 
@@ -60,6 +61,63 @@ export const slicedGuesses = new WeakMap<GuessAtOnce, Guess>()
 export type Remark = (values: () => Readonly<Record<string, number>>, ...data: GuessArguments) => string
 export const remarks = new WeakMap<GuessAtOnce, Remark>()
 
+/** The run of fits that a {@link StartSearch} repeats from further starting points. */
+export interface SearchableRun {
+  /** Names of the free parameters, and of the free parameters whose starting values the model guesses. */
+  readonly free: readonly string[]
+  readonly names: readonly string[]
+  /** Whether the loss is robust, so that a fit may have several minima. */
+  readonly isRobust: boolean
+  /** The solutions so far, and the starting values by name. */
+  readonly solved: {
+    readonly free: readonly Float64Array[]
+    readonly cost: Float64Array
+    readonly reason: Uint8Array
+    readonly starts: Uint32Array
+    readonly isImproved: Uint8Array
+  }
+  readonly starts: ReadonlyMap<string, Float64Array>
+  readonly dataOf: (fit: number) => GuessArguments
+  /**
+   * Solves runs of fits. All fits have equal row counts.
+   *
+   * @param runs the fit of each run
+   * @param starts starting values of each run, by the name of the free parameter
+   * @param isQuick whether runs may end early, without convergence
+   */
+  readonly solve: (
+    runs: Uint32Array,
+    starts: ReadonlyMap<string, Float64Array>,
+    isQuick: boolean,
+  ) => Generator<EngineCall, SolvedRuns>
+}
+
+/** Solved runs, whose results can replace the solutions of fits. */
+export interface SolvedRuns {
+  readonly free: readonly ArrayLike<number>[]
+  readonly cost: ArrayLike<number>
+  readonly reason: ArrayLike<number>
+  /** Replaces the solutions of fits by the listed runs. */
+  readonly store: (fits: Uint32Array, runs: Uint32Array) => void
+}
+
+/** Starting points of one fit, by parameter name. */
+export type StartList = readonly Readonly<Record<string, number>>[]
+
+/** Further starting points of a model, stored under the model's guess function. */
+export interface StartSearch {
+  /** Further starting points for one data set. The generator pauses between slices of work. */
+  readonly starts: (...data: GuessArguments) => Slices<StartList>
+  /**
+   * Description of the limit curve of a fit without a proper minimum, such as 'a step between 0.17 and 0.6'. An empty
+   * string means no description.
+   */
+  readonly describe: Remark
+  /** Repeats fits that may have missed the lowest minimum. */
+  readonly improve: (run: SearchableRun, fits: Uint32Array) => Generator<EngineCall, void>
+}
+export const startSearches = new WeakMap<GuessAtOnce, StartSearch>()
+
 /** A remark on the estimates of the fit at the index `fit` in the columns. */
 export type BoundRemark = (
   values: () => Readonly<Record<string, number>>,
@@ -90,6 +148,7 @@ export function registerMakers<Makers extends Readonly<Record<string, object>>>(
 type ParsedModel = Required<Omit<FitModel, 'guess' | typeof names>> & {
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
+  readonly search: StartSearch | undefined
   /** The function model, if the model is a function. */
   readonly functionModel: FunctionModelSpec | undefined
 }
@@ -107,6 +166,7 @@ export function readModel(given: unknown, hasStart?: boolean): ParsedModel {
     parameters: {},
     guess: undefined,
     remark: undefined,
+    search: undefined,
     functionModel: undefined,
     extraColumns: [],
   }
@@ -136,6 +196,7 @@ export function readModel(given: unknown, hasStart?: boolean): ParsedModel {
     extraColumns,
     functionModel: undefined,
     remark: guess && remarks.get(guess),
+    search: guess && startSearches.get(guess),
     guess: guess && (slicedGuesses.get(guess) ?? toOneSlice(guess)),
   }
 }

@@ -15,7 +15,10 @@ import {
   type GuessAtOnce,
   type ModelOptions,
   remarks,
+  type StartSearch,
+  startSearches,
 } from './model.js'
+import { doseStarts, hillStarts, logisticStarts, sigmoidSearch, type Transition } from './sigmoid-search.js'
 import { CandidateShapes, centerColumn, columnMean, type LeastSquaresMatch } from './shapes.js'
 
 /** Expression of the logistic function 1/(1 + e^(−t)) that cannot overflow. */
@@ -28,7 +31,22 @@ type DoseParameters = 'bottom' | 'top' | 'ec50' | 'slope'
  * the amplitude if rate < 0.
  */
 export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'rate' | 'center'> {
-  return define(options, (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`, guessLogistic)
+  const model = define<'amplitude' | 'rate' | 'center'>(
+    options,
+    (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`,
+    guessLogistic,
+  )
+  return setSearch(model, { center: 'center', slope: 'rate', isLinear: true }, logisticStarts)
+}
+
+/** Replaces the further starting points of a model. */
+function setSearch<Names extends string>(
+  model: FitModel<Names>,
+  of: Transition,
+  starts: StartSearch['starts'],
+): FitModel<Names> {
+  startSearches.set(model.guess as GuessAtOnce, sigmoidSearch(of, starts))
+  return model
 }
 
 /**
@@ -36,12 +54,13 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
  * n < 0, the Hill curve falls from vmax to 0.
  */
 export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
-  return defineDoseModel(
+  const model = defineDoseModel<'vmax' | 'k' | 'n'>(
     options,
     // The dose 0 is a separate case, because 0 has no logarithm.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
     guessHill,
   )
+  return setSearch(model, { center: 'k', slope: 'n' }, hillStarts)
 }
 
 /**
@@ -77,11 +96,12 @@ const table = { ...commonOptions, logEC50: flag(false) }
 export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'logEC50'> {
   const { logEC50, ...rest } = readOptions('options', options, table)
   const t = (x: string) => (logEC50 ? `slope*(log(${x}) - log(10)*logEC50)` : `slope*log(${x}/ec50)`)
-  return defineDoseModel<DoseParameters | 'logEC50'>(
+  const model = defineDoseModel<DoseParameters | 'logEC50'>(
     rest,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(t(x))} : slope > 0 ? bottom : top`,
     logEC50 ? guessLogarithms(guessFourPL) : (guessFourPL as Guess<DoseParameters | 'logEC50'>),
   )
+  return setDoseSearch(model, logEC50)
 }
 
 /**
@@ -92,7 +112,7 @@ export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'lo
 export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'asymmetry' | 'logEC50'> {
   type SigmoidParameter = DoseParameters | 'asymmetry' | 'logEC50'
   const { logEC50, ...rest } = readOptions('options', options, table)
-  return defineDoseModel<SigmoidParameter>(
+  const model = defineDoseModel<SigmoidParameter>(
     rest,
     (x) => {
       const t = logEC50
@@ -104,6 +124,17 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
     },
     logEC50 ? guessLogarithms(guessFivePL) : (guessFivePL as Guess<SigmoidParameter>),
   )
+  return setDoseSearch(model, logEC50)
+}
+
+/** Sets the further starting points of a dose-response model. An asymmetry is 1 at every starting point. */
+function setDoseSearch<Names extends string>(model: FitModel<Names>, logEC50: boolean): FitModel<Names> {
+  const toX = (log: number) => pow(10, log)
+  const of = logEC50 ? { center: 'logEC50', slope: 'slope', toX } : { center: 'ec50', slope: 'slope' }
+  return setSearch(model, of, function* (...data) {
+    const list = yield* doseStarts(...data)
+    return list.map((start) => ({ ...start, asymmetry: 1, logEC50: log10(start.ec50) }))
+  })
 }
 
 /** Replaces ec50 in a guess by log10 of the half-maximal dose. */

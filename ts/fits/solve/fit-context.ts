@@ -30,6 +30,9 @@ export interface SolvedFits {
   readonly unidentifiable: readonly Uint32Array[]
   readonly evaluations: Uint32Array
   readonly reason: Uint8Array
+  /** Number of starting points, and whether a further starting point of the model led to the solution. */
+  readonly starts: Uint32Array
+  readonly isImproved: Uint8Array
   /** Minima of fits with several starting points. */
   readonly minima: (readonly FitMinimum[] | undefined)[]
 }
@@ -92,8 +95,9 @@ export interface FitContext {
   readonly weightAt: ((f: number, row: ArrayLike<number>) => number) | null
   /** Error scale of all groups together, for a group of a shared fit. */
   readonly errorScale?: ErrorScale
-  /** Remarks of the model on the estimates. */
+  /** Remarks of the model on the estimates, and descriptions of fits without a proper minimum. */
   readonly remark: BoundRemark | null
+  readonly describe: BoundRemark | null
 }
 
 /** Function that computes the intervals of one fit, by name of the free parameter. */

@@ -1,0 +1,229 @@
+/** Further starting points of sigmoid curves, and the limit curves that sigmoid curves approach. */
+
+import type { Slices } from '../../core/slices.js'
+import { exp, log, pow } from '../../functions/index.js'
+import { finiteRows, type SortedRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
+import type { GuessArguments, Remark, SearchableRun, StartList, StartSearch } from './model.js'
+import { type PlausibilityCheck, startSearch } from './start-search.js'
+
+/** The parameters of a sigmoid curve that determine its shape. */
+export interface Transition {
+  /** Names of the parameters for the center and for the steepness. */
+  readonly center: string
+  readonly slope: string
+  /** Center in the unit of x, from the value of the parameter. */
+  readonly toX?: (center: number) => number
+  /** Whether the curve is a function of x instead of log x. */
+  readonly isLinear?: boolean
+}
+
+/** A sigmoid curve is nearly constant at arguments |t| above this limit: 1/(1 + e^t) = 0.01. */
+const SATURATION = 4.6
+/** Dose-response curves with a larger slope are implausible. */
+const MAX_SLOPE = 10
+
+/** The range of x in which the curve changes. */
+function changingRange({ isLinear }: Transition, center: number, slope: number): readonly [number, number] {
+  const width = SATURATION / Math.abs(slope)
+  return isLinear ? [center - width, center + width] : [center * exp(-width), center * exp(width)]
+}
+
+/** Whether at least one x lies in the range in which the curve changes, and the slope is not too large. */
+function isPlausible(of: Transition, center: number, slope: number, x: ArrayLike<number>): boolean {
+  if (!(of.isLinear || Math.abs(slope) <= MAX_SLOPE)) return false
+  const [low, high] = changingRange(of, center, slope)
+  for (let row = 0; row < x.length; row++) if (x[row] > low && x[row] < high) return true
+  return false
+}
+
+function plausibilityCheck(of: Transition): PlausibilityCheck {
+  const { center, slope, toX = (x) => x } = of
+  return ({ free, solved, starts }: SearchableRun) => {
+    const column = (name: string) => solved.free[free.indexOf(name)] ?? starts.get(name)
+    const [centers, slopes] = [column(center), column(slope)]
+    // A parameter that an expression defines has no column.
+    if (centers === undefined || slopes === undefined) return () => false
+    return (fit, x) => !isPlausible(of, toX(centers[fit]), slopes[fit], x)
+  }
+}
+
+/** The difference of a curve at two neighboring x that makes the curve a step. */
+const STEP_RATIO = 100
+
+/** Describes the limit curve that a sigmoid curve without a proper minimum approaches. */
+function describeLimit(of: Transition): Remark {
+  const { toX = (x: number) => x } = of
+  return (values, ...[xs]) => {
+    const given = values()
+    const [center, slope] = [toX(given[of.center]), given[of.slope]]
+    const x = [...new Set(Array.from(xs))].filter((at) => Number.isFinite(at)).sort((a, b) => a - b)
+    if (!(Number.isFinite(center) && Number.isFinite(slope)) || x.length < 2) return ''
+    const [low, high] = changingRange(of, center, slope)
+    const inside = x.filter((at) => at > low && at < high)
+    const last = x.length - 1
+    if (inside.length > 1) return ''
+    const between = (k: number) => `a step between ${x[k]} and ${x[k + 1]}`
+    if (inside.length === 1) {
+      const k = x.indexOf(inside[0])
+      return k === 0 ? between(0) : k === last ? between(last - 1) : `a step at ${x[k]}`
+    }
+    const above = x.findIndex((at) => at > center)
+    if (above > 0) return between(above - 1)
+    // The center is outside the data: the curve is a power of x (an exponential if it is a function of x).
+    const [near, next] = above === 0 ? [0, 1] : [last, last - 1]
+    const ratio = of.isLinear
+      ? exp(Math.abs(slope * (x[near] - x[next])))
+      : pow(Math.max(x[near] / x[next], x[next] / x[near]), Math.abs(slope))
+    if (!(ratio < STEP_RATIO)) return between(Math.min(near, next))
+    return of.isLinear ? 'an exponential' : 'a power law'
+  }
+}
+
+/** Positions of starting centers, and products of starting slopes and the range, as fractions of the range of x. */
+const POSITIONS = [0.125, 0.375, 0.625, 0.875]
+const STEEPNESSES = [10, 40]
+/** Positions of the centers of starting curves with known plateaus. */
+const PLATEAU_POSITIONS = [0.25, 0.5, 0.75]
+/** Positions and steepness of starting curves whose center lies outside the data. */
+const OUTER_POSITIONS = [-1, 2]
+const OUTER_STEEPNESS = 5
+/** Product of the slope of a step and the distance of neighboring x. */
+const STEP_STEEPNESS = 30
+/** Number of steps among the starting curves: the steps with the smallest sums of squares. */
+const STEPS = 3
+
+/** Starting curves that are a power of x: steepness, and product of the slope and the distance of the center. */
+const POWER_STEEPNESSES = [0.5, 1, 2, 4, 8, 16]
+const POWER_DISTANCE = 12
+
+/** A starting point, and its sum of squared residuals. */
+interface Candidate {
+  readonly start: Readonly<Record<string, number>>
+  readonly cost: number
+}
+
+/** Fits the remaining parameters of a curve with the given center and slope. */
+type FitCurve = (center: number, slope: number) => Candidate
+
+/** Starting curves: a grid of centers and slopes, curves with a center outside the data, and the best steps. */
+function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve): StartList {
+  if (x.length < 2) return []
+  const at = isLinear ? x : x.map(log)
+  const [low, range] = [at[0], at[at.length - 1] - at[0]]
+  const fit = (position: number, slope: number) =>
+    fitCurve(isLinear ? position : exp(position), slope)
+  const place = (position: number) => low + position * range
+  const inner = POSITIONS.flatMap((position) =>
+    STEEPNESSES.map((steepness) => fit(place(position), steepness / range)),
+  )
+  const outer = OUTER_POSITIONS.map((position) => fit(place(position), OUTER_STEEPNESS / range))
+  const steps = at.slice(1).flatMap((here, k) => {
+    const gap = here - at[k]
+    return [at[k] + gap / 2, here].map((position) => fit(position, STEP_STEEPNESS / gap))
+  })
+  const best = steps.sort((a, b) => a.cost - b.cost).slice(0, STEPS)
+  // Far from its center, the curve is a power of x, or an exponential if it is a function of x.
+  const powers = [-1, 1].flatMap((side) => {
+    const end = side < 0 ? low : low + range
+    const some = POWER_STEEPNESSES.map((steepness) => {
+      const slope = steepness / range
+      return fit(end + (side * POWER_DISTANCE) / slope, slope)
+    })
+    return some.sort((a, b) => a.cost - b.cost).slice(0, 1)
+  })
+  return [...inner, ...outer, ...best, ...powers].map(({ start }) => start)
+}
+
+/** Sums of a curve c and y, for linear least squares. */
+function computeSums(y: Float64Array, shape: Float64Array) {
+  let [c, cc, sum, cy, yy] = [0, 0, 0, 0, 0]
+  for (let row = 0; row < y.length; row++) {
+    c += shape[row]
+    cc += shape[row] * shape[row]
+    sum += y[row]
+    cy += shape[row] * y[row]
+    yy += y[row] * y[row]
+  }
+  return { c, cc, sum, cy, yy }
+}
+
+/** Fraction of the range between both plateaus at a dose. */
+const doseShape = (x: number, center: number, slope: number) =>
+  x > 0 ? 1 / (1 + pow(center / x, slope)) : slope > 0 ? 0 : 1
+
+/** Starting points of dose-response curves with two plateaus. */
+export function* doseStarts(...[xs, ys]: GuessArguments): Slices<StartList> {
+  const { x, y } = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  const shape = zeros(x.length)
+  const doses = distinctDoses(x)
+  const list = curveStarts(doses, false, (ec50, slope) => {
+    for (let row = 0; row < x.length; row++) shape[row] = doseShape(x[row], ec50, slope)
+    const { c, cc, sum, cy, yy } = computeSums(y, shape)
+    const determinant = y.length * cc - c * c
+    const factor = determinant > TIE_TOLERANCE * y.length * cc ? (y.length * cy - c * sum) / determinant : 0
+    const offset = (sum - factor * c) / y.length
+    const cost = yy - offset * sum - factor * cy
+    // A falling curve has a negative slope, as in the guess.
+    const start =
+      factor < 0
+        ? { bottom: offset + factor, top: offset, ec50, slope: -slope }
+        : { bottom: offset, top: offset + factor, ec50, slope }
+    return { start, cost }
+  })
+  return [...list, ...plateauStarts(doses, y)]
+}
+
+/** Starting points whose plateaus are the second smallest and the second largest y, which are less often outliers. */
+function plateauStarts(doses: readonly number[], y: Float64Array): StartList {
+  if (doses.length < 2) return []
+  const sorted = y.slice().sort()
+  const [bottom, top] = [sorted[1], sorted[sorted.length - 2]]
+  const range = log(doses[doses.length - 1] / doses[0])
+  return PLATEAU_POSITIONS.flatMap((position) => {
+    const ec50 = doses[0] * exp(position * range)
+    const slope = STEEPNESSES[0] / range
+    return [slope, -slope].map((signed) => ({ bottom, top, ec50, slope: signed }))
+  })
+}
+
+const distinctDoses = (x: Float64Array) => [...new Set(x)].filter((dose) => dose > 0)
+
+/** Starting points of curves between 0 and one plateau, which can rise or fall. */
+function onePlateau(
+  { x, y }: SortedRows,
+  isLinear: boolean,
+  shapeAt: (x: number, center: number, slope: number) => number,
+  name: (factor: number, center: number, slope: number) => Readonly<Record<string, number>>,
+): StartList {
+  const shape = zeros(x.length)
+  return curveStarts(isLinear ? [...new Set(x)] : distinctDoses(x), isLinear, (center, slope) => {
+    const [a, b] = [slope, -slope].map((signed) => {
+      for (let row = 0; row < x.length; row++) shape[row] = shapeAt(x[row], center, signed)
+      const { cc, cy, yy } = computeSums(y, shape)
+      const factor = cc > 0 ? cy / cc : 0
+      return { start: name(factor, center, signed), cost: yy - factor * cy }
+    })
+    return b.cost < a.cost ? b : a
+  })
+}
+
+/** Starting points of the Hill equation. */
+export function* hillStarts(...[xs, ys]: GuessArguments): Slices<StartList> {
+  const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  return onePlateau(rows, false, doseShape, (vmax, k, n) => ({ vmax, k, n }))
+}
+
+/** Starting points of logistic growth. */
+export function* logisticStarts(...[xs, ys]: GuessArguments): Slices<StartList> {
+  const rows = sortedRows(xs, ys) ?? (yield* finiteRows(xs, ys))
+  return onePlateau(
+    rows,
+    true,
+    (x, center, rate) => 1 / (1 + exp(rate * (center - x))),
+    (amplitude, center, rate) => ({ amplitude, center, rate }),
+  )
+}
+
+/** The search of a sigmoid model. */
+export const sigmoidSearch = (of: Transition, starts: StartSearch['starts']): StartSearch =>
+  startSearch(starts, describeLimit(of), plausibilityCheck(of))

@@ -1,0 +1,148 @@
+/**
+ * Further starting points of the built-in models. A fit is repeated if it has not converged, if its curve is
+ * implausible, or if its loss is robust. All repeated fits run in lanes next to each other.
+ */
+
+import { sortInSlices } from '../../core/slices.js'
+import type { EngineCall } from '../../many/engines/execute.js'
+import { CONVERGED } from '../problem/reasons.js'
+import type { Guess, SearchableRun, SolvedRuns, StartList, StartSearch } from './model.js'
+
+/** Maximum number of runs per batch, and maximum number of rows of all runs of a batch together. */
+const MAX_RUNS = 2048
+const MAX_ROWS = 1 << 19
+/** A solution replaces another one only if χ² is lower by more than this fraction, which exceeds rounding errors. */
+const MIN_GAIN = 1e-9
+/** Two values of χ² that differ by at most this factor may belong to the same minimum. */
+const EQUALITY_RATIO = 1 + 1e-6
+/** A run that ended early continues if its χ² exceeds the best χ² by at most this factor. */
+const PROMISING_RATIO = 1.02
+
+/** Whether the curve of a solution is implausible, so that the fit needs further starting points. */
+export type PlausibilityCheck = (
+  run: SearchableRun,
+) => (fit: number, x: ArrayLike<number>) => boolean
+
+/** Creates the search of a model. */
+export function startSearch(
+  starts: StartSearch['starts'],
+  describe: StartSearch['describe'] = () => '',
+  isImplausible?: PlausibilityCheck,
+): StartSearch {
+  return {
+    starts,
+    describe,
+    *improve(run, fits) {
+      const { solved, isRobust } = run
+      const isOdd = isImplausible?.(run)
+      const isDoubtful = (fit: number) =>
+        isRobust || solved.reason[fit] !== CONVERGED || isOdd?.(fit, run.dataOf(fit)[0]) === true
+      const doubtful = fits.filter(isDoubtful)
+      if (doubtful.length === 0) return
+      const pool = new RunPool(run.names)
+      for (const fit of doubtful) {
+        const data = run.dataOf(fit)
+        const list = yield* starts(...data)
+        pool.add(fit, list)
+        if (pool.size >= Math.min(MAX_RUNS, MAX_ROWS / data[0].length)) yield* repeat(run, pool)
+        else yield
+      }
+      yield* repeat(run, pool)
+    },
+  }
+}
+
+/** The runs of one batch. */
+class RunPool {
+  #names: readonly string[]
+  #fits: number[] = []
+  #columns: number[][]
+
+  constructor(names: readonly string[]) {
+    this.#names = names
+    this.#columns = names.map(() => [])
+  }
+
+  get size(): number {
+    return this.#fits.length
+  }
+
+  add(fit: number, starts: StartList): void {
+    for (const start of starts) {
+      this.#fits.push(fit)
+      for (const [i, name] of this.#names.entries()) this.#columns[i].push(start[name])
+    }
+  }
+
+  /** Removes all runs. */
+  take() {
+    const runs = Uint32Array.from(this.#fits)
+    const starts = new Map(this.#names.map((name, i) => [name, Float64Array.from(this.#columns[i])]))
+    this.#fits = []
+    this.#columns = this.#names.map(() => [])
+    return { runs, starts }
+  }
+}
+
+/** Solves the runs of the pool, and replaces the solutions of fits by better runs. */
+function* repeat(run: SearchableRun, pool: RunPool): Generator<EngineCall, void> {
+  const { runs, starts } = pool.take()
+  if (runs.length === 0) return
+  const { solved, free, solve } = run
+  const ends = yield* solve(runs, starts, true)
+  // The best converged run and the best other run of each fit.
+  const best = [new Map<number, number>(), new Map<number, number>()]
+  for (const [at, fit] of runs.entries()) {
+    solved.starts[fit]++
+    if (!(ends.cost[at] < Infinity)) continue
+    const some = best[ends.reason[at] === CONVERGED ? 0 : 1]
+    const known = some.get(fit)
+    if (known === undefined || ends.cost[at] < ends.cost[known]) some.set(fit, at)
+  }
+  replace(solved, ends, [...best[0]])
+  const isPromising = (fit: number, at: number) => !(ends.cost[at] > PROMISING_RATIO * solved.cost[fit])
+  const open = [...best[1]].filter(([fit, at]) => isPromising(fit, at))
+  if (open.length === 0) return
+  const points = free.map((name, i) => [name, Float64Array.from(open, ([, at]) => ends.free[i][at])] as const)
+  const again = yield* solve(Uint32Array.from(open, ([fit]) => fit), new Map(points), false)
+  replace(solved, again, open.map(([fit], k) => [fit, k] as const))
+}
+
+/** Replaces the solutions of fits by the runs that are better. */
+function replace(
+  solved: SearchableRun['solved'],
+  ends: SolvedRuns,
+  pairs: readonly (readonly [fit: number, run: number])[],
+): void {
+  const better = pairs.filter(([fit, run]) => {
+    const [cost, known] = [ends.cost[run], solved.cost[fit]]
+    const isLower = cost < known - MIN_GAIN * known || (cost < Infinity && Number.isNaN(known))
+    const hasConverged = ends.reason[run] === CONVERGED && solved.reason[fit] !== CONVERGED
+    return isLower || (hasConverged && cost <= EQUALITY_RATIO * known)
+  })
+  for (const [fit] of better) solved.isImproved[fit] = 1
+  const [fits, runs] = [0, 1].map((k) => Uint32Array.from(better, (pair) => pair[k]))
+  ends.store(fits, runs)
+}
+
+/** Number of parts of the rows, each of which is left out of one guess. */
+const PARTS = 5
+
+/** Starting points of any model: guesses from the rows without every fifth row. */
+export function leaveOut(guess: Guess): StartSearch['starts'] {
+  return function* (...data) {
+    const [x] = data
+    const rows = Uint32Array.from({ length: x.length }, (_, row) => row)
+    const order = yield* sortInSlices(rows, (a, b) => {
+      for (const column of data) if (column[a] !== column[b]) return column[a] - column[b]
+      return 0
+    })
+    const list: Readonly<Record<string, number>>[] = []
+    for (let part = 0; part < PARTS && order.length > PARTS; part++) {
+      const kept = order.filter((_, k) => k % PARTS !== part)
+      const [xs, ys, ...others] = data.map((column) => Float64Array.from(kept, (row) => column[row]))
+      list.push(yield* guess(xs, ys, ...others))
+    }
+    return list
+  }
+}
