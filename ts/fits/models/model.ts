@@ -101,6 +101,11 @@ export interface SolvedRuns {
   readonly store: (fits: Uint32Array, runs: Uint32Array) => void
 }
 
+/** Whether the curve of a solution is implausible, so that the fit needs further starting points. */
+export type PlausibilityCheck = (
+  run: Pick<SearchableRun, 'free' | 'starts'> & { readonly solved: Pick<SearchableRun['solved'], 'free'> },
+) => (fit: number, x: ArrayLike<number>) => boolean
+
 /** Starting points of one fit, by parameter name. */
 export type StartList = readonly Readonly<Record<string, number>>[]
 
@@ -113,6 +118,7 @@ export interface StartSearch {
    * string means no description.
    */
   readonly describe: Remark
+  readonly isImplausible: PlausibilityCheck | undefined
   /** Repeats fits that may have missed the lowest minimum. */
   readonly improve: (run: SearchableRun, fits: Uint32Array) => Generator<EngineCall, void>
 }

@@ -3,8 +3,8 @@
 import type { Slices } from '../../core/slices.js'
 import { exp, log, pow } from '../../functions/index.js'
 import { finiteRows, type SortedRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
-import type { GuessArguments, Remark, SearchableRun, StartList, StartSearch } from './model.js'
-import { type PlausibilityCheck, startSearch } from './start-search.js'
+import type { GuessArguments, PlausibilityCheck, Remark, StartList, StartSearch } from './model.js'
+import { startSearch } from './start-search.js'
 
 /** The parameters of a sigmoid curve that determine its shape. */
 export interface Transition {
@@ -38,7 +38,7 @@ function isPlausible(of: Transition, center: number, slope: number, x: ArrayLike
 
 function plausibilityCheck(of: Transition): PlausibilityCheck {
   const { center, slope, toX = (x) => x } = of
-  return ({ free, solved, starts }: SearchableRun) => {
+  return ({ free, solved, starts }) => {
     const column = (name: string) => solved.free[free.indexOf(name)] ?? starts.get(name)
     const [centers, slopes] = [column(center), column(slope)]
     // A parameter that an expression defines has no column.

@@ -6,7 +6,7 @@
 import { sortInSlices } from '../../core/slices.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { CONVERGED } from '../problem/reasons.js'
-import type { Guess, SearchableRun, SolvedRuns, StartList, StartSearch } from './model.js'
+import type { Guess, PlausibilityCheck, SearchableRun, SolvedRuns, StartList, StartSearch } from './model.js'
 
 /** Maximum number of runs per batch, and maximum number of rows of all runs of a batch together. */
 const MAX_RUNS = 2048
@@ -18,11 +18,6 @@ const EQUALITY_RATIO = 1 + 1e-6
 /** A run that ended early continues if its χ² exceeds the best χ² by at most this factor. */
 const PROMISING_RATIO = 1.02
 
-/** Whether the curve of a solution is implausible, so that the fit needs further starting points. */
-export type PlausibilityCheck = (
-  run: SearchableRun,
-) => (fit: number, x: ArrayLike<number>) => boolean
-
 /** Creates the search of a model. */
 export function startSearch(
   starts: StartSearch['starts'],
@@ -32,6 +27,7 @@ export function startSearch(
   return {
     starts,
     describe,
+    isImplausible,
     *improve(run, fits) {
       const { solved, isRobust } = run
       const isOdd = isImplausible?.(run)

@@ -4,6 +4,9 @@ import type { FloatArray } from '../../core/numbers.js'
 import { pickRuns, putRuns } from '../../many/batch/data.js'
 import { runsPerBatch } from '../../many/batch/layout.js'
 import type { EngineCall } from '../../many/engines/execute.js'
+import { exp, log } from '../../functions/index.js'
+import type { Parameter } from '../problem/parameters.js'
+import { scaleParameters } from '../problem/problem.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'
@@ -31,6 +34,8 @@ export class LocalFits {
   readonly #threads: number
   readonly #compiled: ModelPrograms
   readonly #iterations: Iterations
+  /** Whether the fits use the logarithm of a local parameter of which the joint fit uses the value. */
+  readonly #isScale: readonly boolean[]
 
   /** @param isLocal whether the shared parameters stay fixed */
   constructor(
@@ -44,11 +49,16 @@ export class LocalFits {
     this.#threads = threads
     const [{ compiled }] = batch.outputs
     const joint = batch.free.slice(batch.local)
-    const parameters = compiled.parameters.map((parameter) =>
-      joint.some(({ name }) => name === parameter.name)
-        ? { ...parameter, isFixed: true, isLogarithmic: false, start: PER_GROUP }
-        : parameter,
-    )
+    const scales = isLocal ? scaleParameters(compiled.problem) : []
+    const isScale = ({ name, max, isLogarithmic }: Parameter) =>
+      scales.includes(name) && max > 0 && !isLogarithmic
+    this.#isScale = batch.free.slice(0, isLocal ? batch.local : 0).map(isScale)
+    const parameters = compiled.parameters.map((parameter) => {
+      if (joint.some(({ name }) => name === parameter.name))
+        return { ...parameter, isFixed: true, isLogarithmic: false, start: PER_GROUP }
+      const isLogarithmic = parameter.isLogarithmic || (!parameter.isFixed && isScale(parameter))
+      return { ...parameter, isLogarithmic, min: isLogarithmic ? Math.max(parameter.min, 0) : parameter.min }
+    })
     this.#compiled = isLocal ? loadPrograms(compiled.model, parameters, compiled.settings) : compiled
     this.#iterations = new Iterations(this.#compiled, this.#threads)
   }
@@ -73,7 +83,11 @@ export class LocalFits {
       const most = runsPerBatch(data, runs[0], 8, MAX_RUNS)
       for (let from = 0; from < fits.length; from += most) {
         const some = fits.subarray(from, from + most)
-        const columns = [...x.map((column) => pickRuns(column, some)), ...this.#fixed(groups, some, shared)]
+        const starts = x.map((column, i) => {
+          const picked = pickRuns(column, some)
+          return this.#isScale[i] ? picked.map(log) : picked
+        })
+        const columns = [...starts, ...this.#fixed(groups, some, shared)]
         const rest = state.starts.slice(columns.length) as readonly number[]
         const begin: (FloatArray | number)[] = [...columns, ...rest]
         const ended = yield* this.#iterations.run(
@@ -83,7 +97,10 @@ export class LocalFits {
           begin,
           maxEvaluations,
         )
-        for (const [i, at] of state.best.entries()) putRuns(solved.x[i], some, ended.x[at])
+        for (const [i, at] of state.best.entries()) {
+          const column = ended.x[at]
+          putRuns(solved.x[i], some, this.#isScale[i] ? column.map(exp) : column)
+        }
         putRuns(solved.cost, some, ended.x[state.cost])
         putRuns(solved.reason, some, Uint8Array.from(ended.reason))
       }

@@ -12,6 +12,7 @@ import {
 } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
+import { log } from '../../functions/index.js'
 import {
   checkRows,
   type DataColumn,
@@ -27,6 +28,7 @@ import {
   type Guess,
   type Remark,
   readModel,
+  type StartSearch,
 } from '../models/model.js'
 import { checkCounts, readData } from '../problem/columns.js'
 import type { FitColumn, FitData, FitValues } from '../problem/options.js'
@@ -60,6 +62,7 @@ interface ParsedOutput {
   readonly names: readonly string[]
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
+  readonly search: StartSearch | undefined
   /** Further columns that the model's guess function reads. */
   readonly extraColumns: readonly string[]
   readonly x: string
@@ -80,8 +83,11 @@ export interface ParsedBatch extends GroupBatchInput {
   readonly extraColumns: readonly string[]
   readonly x: string
   readonly droppedRows: number
-  /** Remarks of the model on its values, per output. */
+  /** Further starting points of the model. */
+  readonly search: StartSearch | undefined
+  /** Remarks of the model on its values, and descriptions of curves without a proper minimum, per output. */
   readonly remarks: readonly (BoundRemark | null)[]
+  readonly descriptions: readonly (BoundRemark | null)[]
   /** Weight function of each output, or null if the weights of the output do not depend on the model. */
   readonly hasModelWeights: readonly (WeightFunction | null)[]
 }
@@ -192,7 +198,7 @@ function createBatch(
   parameters: readonly Parameter[],
   read: readonly ReturnType<typeof readOutput>[],
 ) {
-  const [{ guess, x, extraColumns }] = outputs
+  const [{ guess, search, x, extraColumns }] = outputs
   const constants = parameters.flatMap(({ name, isFixed, start }) =>
     isFixed && isObject(start) ? [[name, start] as const] : [],
   )
@@ -203,8 +209,10 @@ function createBatch(
     data: read.map(({ given }) => given),
     hasModelWeights: read.map(({ weigh }) => weigh),
     remarks: read.map(({ remark }) => remark),
+    descriptions: read.map(({ description }) => description),
     constants: new Map(constants),
     guess: outputs.length === 1 ? guess : undefined,
+    search: outputs.length === 1 ? search : undefined,
     x,
     extraColumns,
     droppedRows: read.reduce(
@@ -231,9 +239,9 @@ function readOne(argument: string, given: unknown): ParsedGroupModel {
   const defaults: Record<string, FitParameter> = {}
   const outputs = entries.map(([y, one]) => {
     if (y !== null && !isObject(one)) throw new OptionError(`${argument}: ${y}`, 'an expression', one)
-    const { text, parameters, guess, x, extraColumns, remark } = readModel(one)
+    const { text, parameters, guess, x, extraColumns, remark, search } = readModel(one)
     Object.assign(defaults, parameters)
-    return { y, text, names: parse(text).names, guess, x, extraColumns, remark }
+    return { y, text, names: parse(text).names, guess, x, extraColumns, remark, search }
   })
   return { outputs, defaults }
 }
@@ -406,7 +414,7 @@ function checkUnknownColumns(
 }
 
 function readOutput(
-  { text, names, remark, x, extraColumns }: ParsedOutput,
+  { text, names, remark, search, x, extraColumns }: ParsedOutput,
   y: string,
   { columns: known, lists, labels }: GroupedData,
   parameters: readonly Parameter[],
@@ -456,6 +464,8 @@ function readOutput(
     isIncomplete: counted.isIncomplete,
   }
   const beside = [x, y, ...extraColumns]
+  const bind = (some: Remark | undefined) =>
+    some && beside.every((name) => columns.has(name)) ? bindRemark(some, beside) : null
   const by = typeof sigma === 'string' ? 'sigma' : 'weights'
   const weigh = byModel === undefined ? null : compileWeights(made.problem, byModel, by)
   return {
@@ -463,7 +473,8 @@ function readOutput(
     given: columns,
     missing: counted.droppedRows,
     weigh,
-    remark: remark && beside.every((name) => columns.has(name)) ? bindRemark(remark, beside) : null,
+    remark: bind(remark),
+    description: bind(search?.describe),
   }
 }
 
@@ -478,4 +489,21 @@ function addOnes(columns: ReadonlyMap<string, DataColumn>, y: string, count: num
 export function selectGroupRows({ columns, rows }: GroupOutput, name: string, group: number): Float64Array {
   const column = columns.get(name) as DataColumn
   return rowsInRun(column, group) === rows[group] ? numbersInRun(column, group) : new Float64Array(0)
+}
+
+/** Clamps a column of parameter values to the bounds and converts the column to internal values, in place. */
+export function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
+  for (let at = 0; at < column.length; at++) {
+    const x = column[at]
+    const guess = isLogarithmic ? Math.abs(x) || 1 : x
+    const inside = Math.min(Math.max(guess, min), max)
+    column[at] = isLogarithmic ? log(inside) : inside
+  }
+  return column
+}
+
+/** The median of an array, or the lower one of two middle values. */
+export function median(numbers: readonly number[]): number {
+  const sorted = Float64Array.from(numbers).sort()
+  return sorted[(sorted.length - 1) >> 1]
 }

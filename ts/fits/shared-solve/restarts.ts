@@ -1,200 +1,261 @@
-/** Searches the lowest minimum of a shared fit from several starts. */
+/**
+ * Further starts of a shared fit. At given shared parameters, the groups are independent of each other. Each group
+ * therefore restarts alone, from many local starting points, in lanes. The best local parameters of all groups are the
+ * start of the next joint fit. A group whose local fit has no proper minimum does not move in the joint fit.
+ */
 
+import { runToEnd } from '../../core/slices.js'
 import type { EngineCall } from '../../many/engines/execute.js'
+import type { Parameter } from '../problem/parameters.js'
 import { CONVERGED, NOT_FINITE } from '../problem/reasons.js'
 import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
 import { type ArrowheadPoint, type ArrowheadSolver, NO_FIXED } from './arrowhead-solver.js'
+import { findDoubtful } from './doubtful-groups.js'
 import { type GroupBatch, getIndex } from './group-batch.js'
-import { runToEnd } from '../../core/slices.js'
-import { log } from '../../functions/index.js'
-import { LocalFits } from './local-fits.js'
-import { type ParsedBatch, selectGroupRows } from './read.js'
+import { type GroupFits, LocalFits, type SolvedGroupFits } from './local-fits.js'
+import { LocalStarts } from './local-starts.js'
+import { median, type ParsedBatch } from './read.js'
+import type { SharedStatistics } from './shared-statistics.js'
 
-const E = (n: string, d: number) => Number(process.env[n] ?? d)
-const MAX_POOL = E('POOL', 24)
+/** Maximum number of joint fits. */
 const MAX_ROUNDS = 12
-const SHORT = E('SHORT', 8)
-const KEPT = E('KEPT', 3)
+/** Maximum number of groups that all restart; of more groups only doubtful ones do. */
+const MAX_RESTARTED = 1024
+/** Evaluations of a first look at each local starting point, and number of points per group that continue. */
+const FIRST_EVALUATIONS = 12
+const MAX_CONTINUED = 6
+const MAX_EVALUATIONS = 200
+/** A lower cost counts if it is lower by more than this fraction, which exceeds rounding errors. */
+const MIN_GAIN = 1e-9
+/** Two costs of a group that differ by at most this fraction may belong to the same minimum. */
+const SAME_COST = 1e-6
 
-export interface RestartOptions {
+/** Inputs of the search. */
+export interface RestartInput {
   readonly solver: ArrowheadSolver
-  readonly parsed: readonly ParsedBatch[]
+  readonly batches: readonly ParsedBatch[]
   readonly threads: number
-  readonly maxIterations: number
+  /** Maximum number of evaluations of all groups together. */
+  readonly maxEvaluations: number
   readonly isRobust: boolean
-  /** Starting values of all parameters per group. */
+  /** Starting point of the first fit, and starting values of all parameters per group. */
+  readonly start: ArrowheadPoint
   readonly guesses: readonly (readonly Float64Array[])[]
+  readonly first: SharedStatistics
 }
 
-const debug = typeof process !== 'undefined' && process.env.DEBUG ? console.log : () => {}
+/** The end of the best joint fit, and the count of starting points. */
+export interface RestartOutcome {
+  readonly stop: ArrowheadStop
+  readonly starts: number
+  /** Whether the end of the first fit is not the best one. */
+  readonly isImproved: boolean
+}
 
-export class SharedRestarts {
-  readonly #o: RestartOptions
-  readonly #locals: LocalFits[]
-  starts = 1
-  #evaluations = 0
+/** The best local parameters of all groups at given shared parameters. */
+interface LocalSolution {
+  readonly point: ArrowheadPoint
+  readonly cost: number
+  /** Reasons of the fits per batch, or 0 for groups that have not been fitted. */
+  readonly reasons: readonly Uint8Array[]
+}
 
-  constructor(options: RestartOptions) {
-    this.#o = options
-    const { solver, parsed, threads } = options
-    this.#locals = solver.batches.map((b, f) => new LocalFits(b, parsed[f].constants, threads, true))
+/** Restarts a fit. The solver is at the end of the best fit afterwards. */
+export function* restart(input: RestartInput): Generator<EngineCall, RestartOutcome> {
+  const restarts = new Restarts(input)
+  const outcome = yield* restarts.run()
+  restarts.release()
+  return outcome
+}
+
+class Restarts {
+  readonly #input: RestartInput
+  readonly #fits: readonly LocalFits[]
+  readonly #starts: readonly LocalStarts[]
+  /** Starting points of each group from its data, which are the same in all rounds. */
+  readonly #fromData = new Map<string, (readonly ArrayLike<number>[])[]>()
+  /** Groups that restart, and solutions of the groups alone. */
+  #groups: readonly Uint32Array[] = []
+  #alone: readonly (readonly Float64Array[])[] = []
+
+  constructor(input: RestartInput) {
+    this.#input = input
+    const { solver, batches, threads } = input
+    this.#fits = solver.batches.map((batch, f) => new LocalFits(batch, batches[f].constants, threads, true))
+    this.#starts = solver.batches.map((batch, f) => new LocalStarts(batch, batches[f]))
   }
 
-  *improve(start: ArrowheadPoint, first: ArrowheadStop): Generator<EngineCall, ArrowheadStop> {
-    const { solver, parsed, threads } = this.#o
-    // Single fits
-    const singles: (readonly Float64Array[])[] = []
-    const values: number[][] = Array.from({ length: solver.size }, () => [])
+  *run(): Generator<EngineCall, RestartOutcome> {
+    const { solver, batches, first, start, isRobust } = this.#input
+    const hasConverged = first.reason === CONVERGED
+    const count = solver.batches.reduce((sum, { active }) => sum + active, 0)
+    const isWhole = !hasConverged || (isRobust && count <= MAX_RESTARTED)
+    const all = solver.batches.map(({ active }) => Uint32Array.from({ length: active }, (_, at) => at))
+    this.#groups = isWhole ? all : findDoubtful(solver, batches, first)
+    if (this.#groups.every(({ length }) => length === 0))
+      return { stop: first.stop, starts: 1, isImproved: false }
+    const medians = yield* this.#fitAlone(all)
+    const points = isWhole ? [first.stop.point.shared, start.shared, medians] : [first.stop.point.shared]
+    let best: LocalSolution | null = null
+    for (const shared of points) {
+      if (!shared.every(Number.isFinite)) continue
+      const found = yield* this.#fitLocals({ shared, local: first.stop.point.local }, first.costs)
+      if (best === null || found.cost < best.cost) best = found
+    }
+    return yield* this.#alternate(best, points.length)
+  }
+
+  /** Alternates between joint fits and fits of the local parameters alone, until no cost decreases. */
+  *#alternate(from: LocalSolution | null, starts: number): Generator<EngineCall, RestartOutcome> {
+    const { solver, maxEvaluations, first } = this.#input
+    let { evaluations } = first.stop
+    let best: ArrowheadStop = first.stop
+    let { costs } = first
+    let frozen: readonly (Uint8Array | null)[] = solver.batches.map(({ frozen }) => frozen)
+    let isImproved = false
+    let now = from
+    for (let round = 0; round < MAX_ROUNDS && now !== null && evaluations < maxEvaluations; round++) {
+      const isLower: boolean = now.cost < best.cost * (1 - MIN_GAIN)
+      if (!isLower && (isImproved || first.reason === CONVERGED)) break
+      const fixed = now.reasons.map((reasons) => reasons.map((reason) => Number(reason > CONVERGED)))
+      for (const [f, batch] of solver.batches.entries()) batch.freeze(fixed[f])
+      const stop = yield* descend(solver, now.point, maxEvaluations - evaluations, NO_FIXED, WARM_START)
+      evaluations += stop.evaluations
+      starts++
+      if (stop.cost <= best.cost || !isImproved) {
+        best = stop
+        frozen = fixed
+        costs = solver.batches.map((batch) => batch.costs())
+        isImproved = true
+      }
+      now = yield* this.#fitLocals(best.point, costs)
+    }
+    for (const [f, batch] of solver.batches.entries()) batch.freeze(frozen[f])
+    solver.setPoint(best.point.local, NO_FIXED, 'weight')
+    return { stop: { ...best, evaluations, end: null }, starts, isImproved }
+  }
+
+  /** Fits all parameters of each group alone, and returns the medians of the shared parameters. */
+  *#fitAlone(all: readonly Uint32Array[]): Generator<EngineCall, Float64Array> {
+    const { solver, batches, threads, guesses, start } = this.#input
+    const values = Array.from(start.shared, (): number[] => [])
+    const alone: Float64Array[][] = []
     for (const [f, batch] of solver.batches.entries()) {
-      const fits = new LocalFits(batch, parsed[f].constants, threads, false)
-      const groups = Uint32Array.from({ length: batch.active }, (_, k) => k).filter(
-        (at) => batch.rows[at] > batch.free.length,
-      )
-      const x = this.#o.guesses[f].map((c) => Float64Array.from(groups, (at) => c[at]))
-      const solved = yield* fits.minimize({ groups, x }, start.shared, 100)
-      fits.release()
       const columns = batch.free.map(() => new Float64Array(batch.groups.length).fill(NaN))
+      alone.push(columns)
+      const groups = all[f].filter((at) => batch.rows[at] >= batch.free.length)
+      const x = guesses[f].map((column) => Float64Array.from(groups, (at) => column[at]))
+      const fits = new LocalFits(batch, batches[f].constants, threads, false)
+      const solved = yield* fits.minimize({ groups, x }, start.shared, MAX_EVALUATIONS)
+      fits.release()
       for (const [k, at] of groups.entries()) {
         if (solved.reason[k] !== CONVERGED) continue
         for (const [i, column] of columns.entries()) column[at] = solved.x[i][k]
         for (const [i, place] of batch.sharedPlaces.entries())
           values[getIndex(place, at)].push(solved.x[batch.local + i][k])
       }
-      singles.push(columns)
     }
-    const medians = Float64Array.from(values, (list, k) => (list.length > 0 ? median(list) : start.shared[k]))
-    debug('start', start.shared, 'first', first.point.shared, first.cost, first.reason, 'singles', medians)
-    const all = solver.batches.map((b) => Uint32Array.from({ length: b.active }, (_, k) => k))
-    let best: { point: ArrowheadPoint; cost: number; reasons: Uint8Array[] } | null = null
-    for (const shared of [first.point.shared, start.shared, medians]) {
-      if (!shared.every(Number.isFinite)) continue
-      const made = yield* this.#solve({ shared, local: first.point.local }, all, singles)
-      debug('theta', shared, made.cost)
-      if (best === null || made.cost < best.cost) best = made
-    }
-    if (best === null) return first
-    let now = best
-    let stop: ArrowheadStop = first
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      for (const [f, b] of solver.batches.entries()) b.freeze(now.reasons[f].map((r) => Number(r !== CONVERGED)))
-      const frozen = solver.batches.reduce((s, b) => s + (b.frozen?.reduce((a, x) => a + x, 0) ?? 0), 0)
-      stop = yield* descend(solver, now.point, 100, NO_FIXED, WARM_START)
-      this.#evaluations += stop.evaluations
-      const next = yield* this.#solve(stop.point, all, singles)
-      debug('round', round, 'frozen', frozen, 'from', now.cost, 'joint', stop.cost, stop.reason, stop.evaluations, 'locals', next.cost)
-      const before = stop.cost
-      now = next
-      if (!(next.cost < before * (1 - 1e-10))) break
-    }
-    return { ...stop, evaluations: first.evaluations + this.#evaluations }
+    this.#alone = alone
+    return Float64Array.from(values, (list, k) => (list.length > 0 ? median(list) : start.shared[k]))
   }
 
-  *#solve(
+  /**
+   * Fits the local parameters of the groups that restart.
+   *
+   * @param costs costs of all groups, which the other groups keep
+   */
+  *#fitLocals(
     { shared, local }: ArrowheadPoint,
-    all: readonly Uint32Array[],
-    singles: readonly (readonly Float64Array[])[],
-  ): Generator<EngineCall, { point: ArrowheadPoint; cost: number; reasons: Uint8Array[] }> {
-    const { solver, guesses } = this.#o
-    let cost = 0
+    costs: readonly Float64Array[],
+  ): Generator<EngineCall, LocalSolution> {
+    const { batches } = this.#input.solver
+    const found: Float64Array[][] = []
     const reasons: Uint8Array[] = []
-    const points: Float64Array[][] = []
-    for (const [f, batch] of solver.batches.entries()) {
-      const columns = local[f].map((c) => c.slice())
-      const reason = new Uint8Array(batch.groups.length).fill(NOT_FINITE)
-      const costs = new Float64Array(batch.groups.length)
-      const groups: number[] = []
-      const x = columns.map((): number[] => [])
-      const add = (at: number, from: readonly ArrayLike<number>[], k: number) => {
-        if (!columns.every((_, i) => Number.isFinite(from[i][k]))) return
-        groups.push(at)
-        for (const [i, list] of x.entries()) list.push(from[i][k])
-      }
-      const step = Math.max(1, batch.active / MAX_POOL)
-      for (const at of all[f]) {
-        add(at, local[f], at)
-        add(at, guesses[f], at)
-        add(at, singles[f], at)
-        for (let k = 0; k < batch.active; k += step) add(at, local[f], Math.floor(k))
-        const steps = this.#steps(f, at)
-        for (let k = 0; k < steps[0].length; k++) add(at, steps, k)
-      }
-      const fits = { groups: Uint32Array.from(groups), x: x.map((list) => Float64Array.from(list)) }
-      const short = yield* this.#locals[f].minimize(fits, shared, SHORT)
-      // The best of each group
-      const kept: number[] = []
-      for (let from = 0; from < groups.length; ) {
-        let end = from
-        while (end < groups.length && groups[end] === groups[from]) end++
-        const order = Array.from({ length: end - from }, (_, k) => from + k)
-          .filter((k) => Number.isFinite(short.cost[k]))
-          .sort((a, b) => short.cost[a] - short.cost[b] || a - b)
-        const few: number[] = []
-        for (const k of order) {
-          if (few.length === KEPT) break
-          if (few.some((j) => Math.abs(short.cost[k] - short.cost[j]) <= 1e-6 * short.cost[j])) continue
-          few.push(k)
+    let cost = 0
+    for (const [f, batch] of batches.entries()) {
+      const columns = local[f].map((column) => column.slice())
+      const own = costs[f].slice(0, batch.active)
+      const ends = batch.frozen?.map((is) => is * NOT_FINITE) ?? new Uint8Array(batch.groups.length)
+      const groups = this.#groups[f]
+      if (groups.length > 0) {
+        for (const at of groups) own[at] = Infinity
+        const solved = yield* this.#fitBest(f, shared, local[f])
+        for (const [k, at] of solved.groups.entries()) {
+          if (!(solved.cost[k] < own[at])) continue
+          own[at] = solved.cost[k]
+          ends[at] = solved.reason[k]
+          for (const [i, column] of columns.entries()) column[at] = solved.x[i][k]
         }
-        kept.push(...few)
-        from = end
       }
-      const again = {
-        groups: Uint32Array.from(kept, (k) => groups[k]),
-        x: short.x.map((column) => Float64Array.from(kept, (k) => column[k])),
-      }
-      const solved = yield* this.#locals[f].minimize(again, shared, 200)
-      costs.fill(Infinity)
-      for (const [k, at] of again.groups.entries()) {
-        if (!(solved.cost[k] < costs[at])) continue
-        costs[at] = solved.cost[k]
-        reason[at] = solved.reason[k]
-        for (const [i, column] of columns.entries()) column[at] = solved.x[i][k]
-      }
-      for (const at of all[f]) cost += costs[at]
-      reasons.push(reason)
-      points.push(columns)
+      for (const one of own) cost += one
+      found.push(columns)
+      reasons.push(ends)
     }
-    return { point: { shared, local: points }, cost, reasons }
+    return { point: { shared, local: found }, cost, reasons }
   }
 
-  readonly #made = new Map<string, number[][]>()
-  #steps(f: number, at: number): number[][] {
-    const { solver, parsed } = this.#o
-    const batch = solver.batches[f]
-    const { guess, x: name, extraColumns } = parsed[f]
-    const none = batch.free.slice(0, batch.local).map((): number[] => [])
-    if (guess === undefined || extraColumns.length > 0) return none
-    const x = selectGroupRows(batch.outputs[0], name, batch.groups[at])
-    const key = `${f}:${x.join()}`
-    const known = this.#made.get(key)
-    if (known) return known
-    const y = selectGroupRows(batch.outputs[0], batch.problem.y, batch.groups[at])
-    const [low, high] = [Math.min(...y), Math.max(...y)]
-    const sorted = [...new Set(x)].sort((a, b) => a - b)
-    const add = (yy: Float64Array) => {
-      const made = runToEnd(guess(x, yy))
-      for (const [i, list] of none.entries()) {
-        const p = batch.free[i]
-        list.push(p.isLogarithmic ? log(Math.abs(made[p.name]) || 1) : made[p.name])
-      }
+  /** Fits groups from all local starting points for a few evaluations, and continues the best fits of each group. */
+  *#fitBest(
+    f: number,
+    shared: Float64Array,
+    local: readonly Float64Array[],
+  ): Generator<EngineCall, SolvedGroupFits> {
+    const fits = yield* this.#collectStarts(f, local)
+    const looks = yield* this.#fits[f].minimize(fits, shared, FIRST_EVALUATIONS)
+    const some = selectBest(looks)
+    const continued = {
+      groups: some.map((k) => looks.groups[k]),
+      x: looks.x.map((column) => Float64Array.from(some, (k) => column[k])),
     }
-    for (let j = 1; j < sorted.length; j++) {
-      add(x.map((v) => (v >= sorted[j] ? high : low)))
-      add(x.map((v) => (v >= sorted[j] ? low : high)))
-    }
-    for (let j = 0; j < sorted.length; j++) {
-      add(x.map((v) => (v > sorted[j] ? high : v === sorted[j] ? (low + high) / 2 : low)))
-      add(x.map((v) => (v > sorted[j] ? low : v === sorted[j] ? (low + high) / 2 : high)))
-    }
-    this.#made.set(key, none)
-    return none
+    return yield* this.#fits[f].minimize(continued, shared, MAX_EVALUATIONS)
   }
 
+  /** Starting points of the groups: their own values, values of other groups, and guesses from their data. */
+  *#collectStarts(f: number, local: readonly Float64Array[]): Generator<EngineCall, GroupFits> {
+    const { guesses } = this.#input
+    const starts = this.#starts[f]
+    const groups: number[] = []
+    const x = local.map((): number[] => [])
+    const add = (at: number, columns: readonly ArrayLike<number>[], k: number) => {
+      if (!x.every((_, i) => Number.isFinite(columns[i][k]))) return
+      groups.push(at)
+      for (const [i, list] of x.entries()) list.push(columns[i][k])
+    }
+    const neighbors = starts.neighbors()
+    for (const at of this.#groups[f]) {
+      add(at, local, at)
+      add(at, guesses[f], at)
+      add(at, this.#alone[f], at)
+      for (const other of neighbors) if (other !== at) add(at, local, other)
+      const key = `${f},${at}`
+      const known = this.#fromData.get(key) ?? (yield* starts.fromData(at))
+      this.#fromData.set(key, known)
+      for (const columns of known) for (let k = 0; k < columns[0].length; k++) add(at, columns, k)
+    }
+    return { groups: Uint32Array.from(groups), x: x.map((list) => Float64Array.from(list)) }
+  }
+
+  /** Releases the memory of all lanes. No engine may still use the memory. */
   release(): void {
-    for (const l of this.#locals) l.release()
+    for (const fits of this.#fits) fits.release()
   }
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = Float64Array.from(numbers).sort()
-  return sorted[(sorted.length - 1) >> 1]
+/** Indices of the best fits of each group, without fits that seem to reach the same minimum. */
+function selectBest({ groups, cost }: SolvedGroupFits): Uint32Array {
+  const selected: number[] = []
+  for (let from = 0, end = 0; from < groups.length; from = end) {
+    while (end < groups.length && groups[end] === groups[from]) end++
+    const order = Array.from({ length: end - from }, (_, k) => from + k)
+      .filter((k) => Number.isFinite(cost[k]))
+      .sort((a, b) => cost[a] - cost[b] || a - b)
+    const some: number[] = []
+    for (const k of order) {
+      if (some.length === MAX_CONTINUED) break
+      const last = some[some.length - 1]
+      if (last === undefined || cost[k] - cost[last] > SAME_COST * cost[last]) some.push(k)
+    }
+    selected.push(...some)
+  }
+  return Uint32Array.from(selected)
 }

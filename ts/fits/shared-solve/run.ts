@@ -3,7 +3,6 @@
 import { wasmModule } from '#webassembly/fits'
 import { OptionError } from '../../core/errors.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
-import { log } from '../../functions/index.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
@@ -17,9 +16,9 @@ import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
 import { type ArrowheadPoint, ArrowheadSolver, NO_FIXED } from './arrowhead-solver.js'
 import { GroupBatch, type GroupBatchInput, getIndex } from './group-batch.js'
 import { type SharedValues, sharedOptionTable } from './options.js'
-import { type ParsedSharedFit, readShared, selectGroupRows, sharedName } from './read.js'
+import { type ParsedSharedFit, readShared, median, selectGroupRows, sharedName, toInternalColumn } from './read.js'
 import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
-import { SharedRestarts } from './restarts.js'
+import { restart } from './restarts.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 
 export class SharedRun {
@@ -31,6 +30,10 @@ export class SharedRun {
   solver: ArrowheadSolver
   readonly isAbsolute: boolean
   readonly #tolerance: number
+  /** Count of starting points of all groups together, and whether the first starting point was not the best one. */
+  starts = 1
+  isImproved = false
+  /** Starting values of all parameters per batch, as columns over groups. */
   readonly #guesses: Float64Array[][] = []
   /** Additional starting points, one column per shared parameter. */
   readonly #samples: readonly Float64Array[]
@@ -77,6 +80,8 @@ export class SharedRun {
     const isBounded = values.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
     const { runner } = this.choice
     const families = values.map((family) => new GroupBatch(family, isBounded, runner))
+    for (const [f, { groups, frozen }] of (this.solver?.batches ?? []).entries())
+      if (families[f]?.groups.length === groups.length) families[f].freeze(frozen)
     const shared = this.parsed.shared.map(({ parameter }) => parameter)
     return new ArrowheadSolver(families, shared, this.#tolerance)
   }
@@ -94,21 +99,39 @@ export class SharedRun {
       isAlone && this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
     const stop = yield* descend(this.solver, start, first)
     const ended = yield* this.#finish(isAlone ? stop : yield* this.#best(start, stop))
-    const isOpen = this.options.loss !== 'squared' || ended.reason !== CONVERGED || ended.localStates.some((l) => l.some((s) => s.includes(2)))
-    if (isAlone && isOpen && this.parsed.batches.every(({ outputs }) => outputs.length === 1)) {
-      const restarts = new SharedRestarts({
-        solver: this.solver, parsed: this.parsed.batches, threads: this.choice.runner.threads, maxIterations: this.maxIterations, isRobust: this.options.loss !== 'squared', guesses: this.#guesses,
-      })
-      const now = yield* restarts.improve(start, ended.stop)
-      restarts.release()
-      const found = yield* this.#finish(now)
-      this.progress.advance(1)
-      return found
-    }
-    const again = isAlone && ended.reason !== CONVERGED ? yield* this.#restart(start, ended) : null
-    const found = yield* this.#reweight(again ?? ended)
+    const found = yield* this.#reweight(isAlone ? yield* this.#repeat(start, ended) : ended)
     this.progress.advance(1)
     return found
+  }
+
+  /** Repeats a fit that has not converged or may have missed the lowest minimum. */
+  *#repeat(start: ArrowheadPoint, first: SharedStatistics): Generator<EngineCall, SharedStatistics> {
+    const { batches } = this.parsed
+    const hasConverged = first.reason === CONVERGED
+    const canRestart =
+      first.reason !== NOT_FINITE &&
+      this.solver.batches.some(({ local, active }) => local * active > 0) &&
+      batches.every(({ outputs }) => outputs.length === 1)
+    const hasGuess = batches.some(({ guess }) => guess !== undefined)
+    const again = hasConverged || (canRestart && hasGuess) ? null : yield* this.#restart(start, first)
+    const ended = again ?? first
+    if (!canRestart || (ended.reason === CONVERGED && !hasGuess)) return ended
+    const outcome = yield* restart({
+      solver: this.solver,
+      batches,
+      threads: this.choice.runner.threads,
+      maxEvaluations: this.maxIterations,
+      isRobust: !['squared', 'poisson'].includes(this.options.loss),
+      start,
+      guesses: this.#guesses,
+      first: ended,
+    })
+    this.starts = outcome.starts
+    this.isImproved = outcome.isImproved
+    if (outcome.starts === 1) return ended
+    return outcome.isImproved
+      ? yield* this.#finish(outcome.stop)
+      : { ...ended, stop: { ...ended.stop, evaluations: outcome.stop.evaluations } }
   }
 
   /** Repeats the fit with weights that are computed from the previous fit, until the weights no longer change. */
@@ -226,21 +249,4 @@ function makeUnusableStatistics(ended: SharedStatistics, invalidWeight: InvalidW
     localErrors,
     variance: NaN,
   }
-}
-
-/** Clamps a column of parameter values to the bounds and converts the column to internal values, in place. */
-function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
-  for (let at = 0; at < column.length; at++) {
-    const x = column[at]
-    const guess = isLogarithmic ? Math.abs(x) || 1 : x
-    const inside = Math.min(Math.max(guess, min), max)
-    column[at] = isLogarithmic ? log(inside) : inside
-  }
-  return column
-}
-
-/** The median of an array, or the lower one of two middle values. */
-function median(numbers: readonly number[]): number {
-  const sorted = Float64Array.from(numbers).sort()
-  return sorted[(sorted.length - 1) >> 1]
 }
