@@ -113,6 +113,8 @@ export type StartList = readonly Readonly<Record<string, number>>[]
 export interface StartSearch {
   /** Further starting points for one data set. The generator pauses between slices of work. */
   readonly starts: (...data: GuessArguments) => Slices<StartList>
+  /** Starting points of nearly constant curves, for curves whose levels a shared fit determines. */
+  readonly constantStarts?: (x: ArrayLike<number>) => StartList
   /**
    * Description of the limit curve of a fit without a proper minimum, such as 'a step between 0.17 and 0.6'. An empty
    * string means no description.

@@ -13,6 +13,8 @@ export interface Transition {
   readonly slope: string
   /** Center in the unit of x, from the value of the parameter. */
   readonly toX?: (center: number) => number
+  /** Value of the parameter for the center, from the center in the unit of x. */
+  readonly fromX?: (x: number) => number
   /** Whether the curve is a function of x instead of log x. */
   readonly isLinear?: boolean
 }
@@ -224,6 +226,33 @@ export function* logisticStarts(...[xs, ys]: GuessArguments): Slices<StartList> 
   )
 }
 
+/** Distances of far centers in units of 1/slope, and products of their slopes and the range of x. */
+const FAR_DISTANCES = [2, 4]
+const FAR_STEEPNESSES = [0.3, 1.5, 6]
+
+/** Starting points of curves whose center lies so far outside the data that the curves are nearly constant. */
+function constantStarts({ center, slope, fromX = (x) => x, isLinear }: Transition) {
+  return (given: ArrayLike<number>): StartList => {
+    const x = Array.from(given).filter((at) => isLinear || at > 0)
+    if (x.length < 2) return []
+    const at = isLinear ? x : x.map(log)
+    const [low, high] = [at.reduce((a, b) => Math.min(a, b)), at.reduce((a, b) => Math.max(a, b))]
+    if (!(high > low)) return []
+    return FAR_DISTANCES.flatMap((distance) =>
+      FAR_STEEPNESSES.flatMap((steepness) => {
+        const steep = steepness / (high - low)
+        return [low - distance / steep, high + distance / steep].flatMap((far) =>
+          [steep, -steep].map((signed) => ({
+            [center]: fromX(isLinear ? far : exp(far)),
+            [slope]: signed,
+            asymmetry: 1,
+          })),
+        )
+      }),
+    )
+  }
+}
+
 /** The search of a sigmoid model. */
 export const sigmoidSearch = (of: Transition, starts: StartSearch['starts']): StartSearch =>
-  startSearch(starts, describeLimit(of), plausibilityCheck(of))
+  startSearch(starts, describeLimit(of), plausibilityCheck(of), constantStarts(of))

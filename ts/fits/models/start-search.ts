@@ -23,11 +23,13 @@ export function startSearch(
   starts: StartSearch['starts'],
   describe: StartSearch['describe'] = () => '',
   isImplausible?: PlausibilityCheck,
+  constantStarts?: StartSearch['constantStarts'],
 ): StartSearch {
   return {
     starts,
     describe,
     isImplausible,
+    ...(constantStarts && { constantStarts }),
     *improve(run, fits) {
       const { solved, isRobust } = run
       const isOdd = isImplausible?.(run)

@@ -1,7 +1,7 @@
 /** Fits of single groups, one per lane: the local parameters at given shared parameters, or all parameters. */
 
 import type { FloatArray } from '../../core/numbers.js'
-import { pickRuns, putRuns } from '../../many/batch/data.js'
+import { type DataColumn, pickRuns, putRuns } from '../../many/batch/data.js'
 import { runsPerBatch } from '../../many/batch/layout.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { exp, log } from '../../functions/index.js'
@@ -10,6 +10,7 @@ import { scaleParameters } from '../problem/problem.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'
+import { Solver } from '../solve/solver.js'
 import { type GroupBatch, getIndex } from './group-batch.js'
 
 /** Fits of groups of one batch, as columns with one number per fit. */
@@ -23,6 +24,22 @@ export interface GroupFits {
 export interface SolvedGroupFits extends GroupFits {
   readonly cost: Float64Array
   readonly reason: Uint8Array
+}
+
+/** Fits of one batch of lanes, whose groups have equal row counts. */
+interface LaneBatch {
+  readonly groups: Uint32Array
+  readonly runs: Uint32Array
+  readonly data: readonly DataColumn[]
+  readonly starts: readonly Float64Array[]
+  readonly fixed: readonly Float64Array[]
+}
+
+/** End points of the fits of one batch of lanes. */
+interface LaneResults {
+  readonly best: readonly FloatArray[]
+  readonly cost: FloatArray
+  readonly reason: ArrayLike<number>
 }
 
 /** Marks a parameter that has one value per group. */
@@ -63,13 +80,29 @@ export class LocalFits {
     this.#iterations = new Iterations(this.#compiled, this.#threads)
   }
 
-  /** Minimizes the cost of each group, at most as many evaluations as given. */
+  /** Minimizes the cost of each group, with at most the given number of evaluations. */
   *minimize(
-    { groups, x }: GroupFits,
+    fits: GroupFits,
     shared: Float64Array,
     maxEvaluations: number,
   ): Generator<EngineCall, SolvedGroupFits> {
-    const { outputs, rows } = this.#batch
+    const iterations = this.#iterations
+    const { iteration, state } = this.#compiled.byNormalEquations
+    return yield* this.#inBatches(fits, shared, function* ({ runs, data, starts, fixed }) {
+      const columns = [...starts, ...fixed]
+      const begin = [...columns, ...(state.starts.slice(columns.length) as readonly number[])]
+      const { x, reason } = yield* iterations.run(iteration, runs, data, begin, maxEvaluations)
+      return { best: state.best.map((at) => x[at]), cost: x[state.cost], reason }
+    })
+  }
+
+  /** Solves fits in batches of groups with equal row counts. */
+  *#inBatches(
+    { groups, x }: GroupFits,
+    shared: Float64Array,
+    solve: (some: LaneBatch) => Generator<EngineCall, LaneResults>,
+  ): Generator<EngineCall, SolvedGroupFits> {
+    const { outputs, rows, groups: indices } = this.#batch
     const data = [...outputs[0].columns.values()]
     const solved = {
       groups,
@@ -77,47 +110,47 @@ export class LocalFits {
       cost: new Float64Array(groups.length),
       reason: new Uint8Array(groups.length),
     }
-    const { iteration, state } = this.#compiled.byNormalEquations
-    for (const fits of partition(groups, rows)) {
-      const runs = pickRuns(this.#batch.groups, pickRuns(groups, fits))
-      const most = runsPerBatch(data, runs[0], 8, MAX_RUNS)
-      for (let from = 0; from < fits.length; from += most) {
-        const some = fits.subarray(from, from + most)
+    for (const alike of partition(groups, rows)) {
+      const most = runsPerBatch(data, indices[groups[alike[0]]], 8, MAX_RUNS)
+      for (let from = 0; from < alike.length; from += most) {
+        const fits = alike.subarray(from, from + most)
+        const own = pickRuns(groups, fits)
         const starts = x.map((column, i) => {
-          const picked = pickRuns(column, some)
+          const picked = pickRuns(column, fits)
           return this.#isScale[i] ? picked.map(log) : picked
         })
-        const columns = [...starts, ...this.#fixed(groups, some, shared)]
-        const rest = state.starts.slice(columns.length) as readonly number[]
-        const begin: (FloatArray | number)[] = [...columns, ...rest]
-        const ended = yield* this.#iterations.run(
-          iteration,
-          runs.subarray(from, from + most),
-          data,
-          begin,
-          maxEvaluations,
-        )
-        for (const [i, at] of state.best.entries()) {
-          const column = ended.x[at]
-          putRuns(solved.x[i], some, this.#isScale[i] ? column.map(exp) : column)
-        }
-        putRuns(solved.cost, some, ended.x[state.cost])
-        putRuns(solved.reason, some, Uint8Array.from(ended.reason))
+        const fixed = this.#fixed(own, shared)
+        const ended = yield* solve({ groups: own, runs: pickRuns(indices, own), data, starts, fixed })
+        for (const [i, column] of ended.best.entries())
+          putRuns(solved.x[i], fits, this.#isScale[i] ? column.map(exp) : column)
+        putRuns(solved.cost, fits, ended.cost)
+        putRuns(solved.reason, fits, Uint8Array.from(ended.reason))
       }
     }
     return solved
   }
 
+  /** Solves fits that have not converged again, by QR if necessary, and diagnoses the fits. */
+  *refine(fits: GroupFits, shared: Float64Array, maxEvaluations: number): Generator<EngineCall, SolvedGroupFits> {
+    const solver = new Solver(this.#compiled, this.#iterations)
+    const { rows } = this.#batch
+    return yield* this.#inBatches(fits, shared, function* (some) {
+      const size = some.starts.length
+      const degreesOfFreedom = Float64Array.from(some.groups, (at) => rows[at] - size)
+      const solved = yield* solver.solve({ ...some, degreesOfFreedom }, maxEvaluations, true, false)
+      return { best: solved.free, cost: solved.cost, reason: solved.reason }
+    })
+  }
+
   /** Columns of the parameters that a fit does not change. */
-  #fixed(groups: Uint32Array, fits: Uint32Array, shared: Float64Array): Float64Array[] {
-    const { free, local, sharedPlaces, groups: indices } = this.#batch
+  #fixed(own: Uint32Array, shared: Float64Array): Float64Array[] {
+    const { free, local, sharedPlaces, groups } = this.#batch
     return this.#compiled.problem.fixed.map((name) => {
       const constants = this.#constants.get(name)
-      if (constants !== undefined) return Float64Array.from(fits, (fit) => constants[indices[groups[fit]]])
+      if (constants !== undefined) return Float64Array.from(own, (at) => constants[groups[at]])
       const k = free.findIndex((parameter, i) => i >= local && parameter.name === name)
       const toExternal = fromInternalInterval(free[k])
-      const place = sharedPlaces[k - local]
-      return Float64Array.from(fits, (fit) => toExternal(shared[getIndex(place, groups[fit])]))
+      return Float64Array.from(own, (at) => toExternal(shared[getIndex(sharedPlaces[k - local], at)]))
     })
   }
 

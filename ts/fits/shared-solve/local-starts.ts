@@ -43,7 +43,7 @@ export class LocalStarts {
     const key = Array.from(x).join()
     let steps = this.#steps.get(key)
     if (steps === undefined && others.length === 0) {
-      const made = []
+      const made = [...(search?.constantStarts?.(x) ?? [])]
       for (const step of stepsOf(x as Float64Array, y as Float64Array)) made.push(yield* guess(x, step))
       steps = this.#toColumns(made)
       this.#steps.set(key, steps)

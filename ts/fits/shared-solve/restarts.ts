@@ -19,6 +19,8 @@ import type { SharedStatistics } from './shared-statistics.js'
 
 /** Maximum number of joint fits. */
 const MAX_ROUNDS = 12
+/** Maximum number of evaluations of one joint fit, after which groups restart that may prevent its convergence. */
+export const JOINT_EVALUATIONS = 100
 /** Maximum number of groups that all restart; of more groups only doubtful ones do. */
 const MAX_RESTARTED = 1024
 /** Evaluations of a first look at each local starting point, and number of points per group that continue. */
@@ -119,7 +121,8 @@ class Restarts {
       if (!isLower && (isImproved || first.reason === CONVERGED)) break
       const fixed = now.reasons.map((reasons) => reasons.map((reason) => Number(reason > CONVERGED)))
       for (const [f, batch] of solver.batches.entries()) batch.freeze(fixed[f])
-      const stop = yield* descend(solver, now.point, maxEvaluations - evaluations, NO_FIXED, WARM_START)
+      const most = Math.min(maxEvaluations - evaluations, JOINT_EVALUATIONS)
+      const stop = yield* descend(solver, now.point, most, NO_FIXED, WARM_START)
       evaluations += stop.evaluations
       starts++
       if (stop.cost <= best.cost || !isImproved) {
@@ -180,12 +183,19 @@ class Restarts {
       if (groups.length > 0) {
         for (const at of groups) own[at] = Infinity
         const solved = yield* this.#fitBest(f, shared, local[f])
-        for (const [k, at] of solved.groups.entries()) {
-          if (!(solved.cost[k] < own[at])) continue
-          own[at] = solved.cost[k]
-          ends[at] = solved.reason[k]
-          for (const [i, column] of columns.entries()) column[at] = solved.x[i][k]
+        const keep = (some: SolvedGroupFits) => {
+          for (const [k, at] of some.groups.entries()) {
+            const isSame = some.reason[k] === CONVERGED && some.cost[k] <= own[at] * (1 + SAME_COST)
+            if (!(some.cost[k] < own[at] || (isSame && ends[at] !== CONVERGED))) continue
+            own[at] = some.cost[k]
+            ends[at] = some.reason[k]
+            for (const [i, column] of columns.entries()) column[at] = some.x[i][k]
+          }
         }
+        keep(solved)
+        const open = groups.filter((at) => ends[at] > CONVERGED)
+        const x = columns.map((column) => Float64Array.from(open, (at) => column[at]))
+        keep(yield* this.#fits[f].refine({ groups: open, x }, shared, MAX_EVALUATIONS))
       }
       for (const one of own) cost += one
       found.push(columns)

@@ -18,7 +18,7 @@ import { GroupBatch, type GroupBatchInput, getIndex } from './group-batch.js'
 import { type SharedValues, sharedOptionTable } from './options.js'
 import { type ParsedSharedFit, readShared, median, selectGroupRows, sharedName, toInternalColumn } from './read.js'
 import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
-import { restart } from './restarts.js'
+import { JOINT_EVALUATIONS, restart } from './restarts.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 
 export class SharedRun {
@@ -94,25 +94,33 @@ export class SharedRun {
     const start = yield* this.#start()
     const { multiStart } = this.options
     const isAlone = multiStart.count === 1
-    // If the option `multiStart` requests several starting points, no fit is restarted.
-    const first =
-      isAlone && this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
-    const stop = yield* descend(this.solver, start, first)
+    const stop = yield* descend(this.solver, start, this.#firstEvaluations(isAlone))
     const ended = yield* this.#finish(isAlone ? stop : yield* this.#best(start, stop))
     const found = yield* this.#reweight(isAlone ? yield* this.#repeat(start, ended) : ended)
     this.progress.advance(1)
     return found
   }
 
+  /**
+   * Maximum number of evaluations of the first fit. If the option `multiStart` requests several starting points, no fit
+   * is restarted.
+   */
+  #firstEvaluations(isAlone: boolean): number {
+    if (!isAlone) return this.maxIterations
+    if (this.parsed.batches.some(({ guess }) => guess !== undefined))
+      return Math.min(this.maxIterations, JOINT_EVALUATIONS)
+    return this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
+  }
+
   /** Repeats a fit that has not converged or may have missed the lowest minimum. */
   *#repeat(start: ArrowheadPoint, first: SharedStatistics): Generator<EngineCall, SharedStatistics> {
     const { batches } = this.parsed
     const hasConverged = first.reason === CONVERGED
-    const canRestart =
-      first.reason !== NOT_FINITE &&
-      this.solver.batches.some(({ local, active }) => local * active > 0) &&
-      batches.every(({ outputs }) => outputs.length === 1)
     const hasGuess = batches.some(({ guess }) => guess !== undefined)
+    const canRestart =
+      (hasGuess || first.reason !== NOT_FINITE) &&
+      this.solver.batches.some(({ local, active }) => local * active > 0) &&
+      batches.every(({ outputs }) => outputs.length === 1 && !outputs[0].isIncomplete.includes(true))
     const again = hasConverged || (canRestart && hasGuess) ? null : yield* this.#restart(start, first)
     const ended = again ?? first
     if (!canRestart || (ended.reason === CONVERGED && !hasGuess)) return ended
