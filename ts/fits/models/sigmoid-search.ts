@@ -112,8 +112,7 @@ function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve
   if (x.length < 2) return []
   const at = isLinear ? x : x.map(log)
   const [low, range] = [at[0], at[at.length - 1] - at[0]]
-  const fit = (position: number, slope: number) =>
-    fitCurve(isLinear ? position : exp(position), slope)
+  const fit = (position: number, slope: number) => fitCurve(isLinear ? position : exp(position), slope)
   const place = (position: number) => low + position * range
   const inner = POSITIONS.flatMap((position) =>
     STEEPNESSES.map((steepness) => fit(place(position), steepness / range)),

@@ -130,7 +130,9 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
 /** Sets the further starting points of a dose-response model. An asymmetry is 1 at every starting point. */
 function setDoseSearch<Names extends string>(model: FitModel<Names>, logEC50: boolean): FitModel<Names> {
   const toX = (log: number) => pow(10, log)
-  const of = logEC50 ? { center: 'logEC50', slope: 'slope', toX, fromX: log10 } : { center: 'ec50', slope: 'slope' }
+  const of = logEC50
+    ? { center: 'logEC50', slope: 'slope', toX, fromX: log10 }
+    : { center: 'ec50', slope: 'slope' }
   return setSearch(model, of, function* (...data) {
     const list = yield* doseStarts(...data)
     return list.map((start) => ({ ...start, asymmetry: 1, logEC50: log10(start.ec50) }))

@@ -102,8 +102,16 @@ function* repeat(run: SearchableRun, pool: RunPool): Generator<EngineCall, void>
   const open = [...best[1]].filter(([fit, at]) => isPromising(fit, at))
   if (open.length === 0) return
   const points = free.map((name, i) => [name, Float64Array.from(open, ([, at]) => ends.free[i][at])] as const)
-  const again = yield* solve(Uint32Array.from(open, ([fit]) => fit), new Map(points), false)
-  replace(solved, again, open.map(([fit], k) => [fit, k] as const))
+  const again = yield* solve(
+    Uint32Array.from(open, ([fit]) => fit),
+    new Map(points),
+    false,
+  )
+  replace(
+    solved,
+    again,
+    open.map(([fit], k) => [fit, k] as const),
+  )
 }
 
 /** Replaces the solutions of fits by the runs that are better. */

@@ -9,7 +9,13 @@ import type { Parameter } from '../problem/parameters.js'
 import { EXACT_FIT_RATIO, OFFSET_TOLERANCE } from '../programs/diagnostics.js'
 import type { EvaluationInput } from '../programs/group-evaluation.js'
 import { type DenseFactors, factorizeDense, solveDense } from '../solve/dense-ldlt.js'
-import { type EvaluationTotals, type GroupBatch, getIndex, type LocalIndex, makeTotals } from './group-batch.js'
+import {
+  type EvaluationTotals,
+  type GroupBatch,
+  getIndex,
+  type LocalIndex,
+  makeTotals,
+} from './group-batch.js'
 
 /** Values of the shared parameters, and of the local parameters per batch. */
 export interface ArrowheadPoint {
@@ -98,8 +104,7 @@ export class ArrowheadSolver {
       for (let at = 0; at < active; at++)
         for (const place of sharedPlaces) this.isUsed[getIndex(place, at)] = 1
     }
-    this.varying =
-      this.isUsed.reduce((sum, is) => sum + is, 0) + count(({ local, active }) => local * active)
+    this.varying = this.isUsed.reduce((sum, is) => sum + is, 0) + count(({ local, active }) => local * active)
     this.degreesOfFreedom = Math.max(1, this.observations - this.varying)
     this.#waits = new Uint8Array(this.size)
     for (const { local, sharedPlaces, waits } of families) {

@@ -213,7 +213,8 @@ export class GroupBatch implements EliminationSize {
   #heldParameters(held: Pick<LocalIndex, 'parameter' | 'index'> | null): Float64Array | number {
     if (held === null && this.#frozen === null) return 0
     const fixed = new Float64Array(this.groups.length)
-    if (this.#frozen !== null) for (const [at, is] of this.#frozen.entries()) fixed[at] = is * (this.local + 1)
+    if (this.#frozen !== null)
+      for (const [at, is] of this.#frozen.entries()) fixed[at] = is * (this.local + 1)
     if (held !== null) fixed[held.index] = held.parameter + 1
     return fixed
   }

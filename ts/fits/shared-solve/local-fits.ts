@@ -6,6 +6,7 @@ import { runsPerBatch } from '../../many/batch/layout.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { exp, log } from '../../functions/index.js'
 import type { Parameter } from '../problem/parameters.js'
+import { CONVERGED, SINGULAR } from '../problem/reasons.js'
 import { scaleParameters } from '../problem/problem.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
@@ -42,6 +43,10 @@ interface LaneResults {
   readonly reason: ArrayLike<number>
 }
 
+/** Limit of the scale parameters, whose derivatives would overflow otherwise. */
+const MAX_SCALE = 1e130
+const LOG_MAX_SCALE = 299
+
 /** Marks a parameter that has one value per group. */
 const PER_GROUP = new Float64Array(0)
 
@@ -68,13 +73,14 @@ export class LocalFits {
     const joint = batch.free.slice(batch.local)
     const scales = isLocal ? scaleParameters(compiled.problem) : []
     const isScale = ({ name, max, isLogarithmic }: Parameter) =>
-      scales.includes(name) && max > 0 && !isLogarithmic
+      scales.includes(name) && max > 1 / MAX_SCALE && !isLogarithmic
     this.#isScale = batch.free.slice(0, isLocal ? batch.local : 0).map(isScale)
     const parameters = compiled.parameters.map((parameter) => {
       if (joint.some(({ name }) => name === parameter.name))
         return { ...parameter, isFixed: true, isLogarithmic: false, start: PER_GROUP }
-      const isLogarithmic = parameter.isLogarithmic || (!parameter.isFixed && isScale(parameter))
-      return { ...parameter, isLogarithmic, min: isLogarithmic ? Math.max(parameter.min, 0) : parameter.min }
+      if (parameter.isFixed || !isScale(parameter)) return parameter
+      const [min, max] = [Math.max(parameter.min, 1 / MAX_SCALE), Math.min(parameter.max, MAX_SCALE)]
+      return { ...parameter, isLogarithmic: true, min, max }
     })
     this.#compiled = isLocal ? loadPrograms(compiled.model, parameters, compiled.settings) : compiled
     this.#iterations = new Iterations(this.#compiled, this.#threads)
@@ -124,14 +130,25 @@ export class LocalFits {
         for (const [i, column] of ended.best.entries())
           putRuns(solved.x[i], fits, this.#isScale[i] ? column.map(exp) : column)
         putRuns(solved.cost, fits, ended.cost)
-        putRuns(solved.reason, fits, Uint8Array.from(ended.reason))
+        const isLimit = (k: number) =>
+          ended.best.some((column, i) => this.#isScale[i] && Math.abs(column[k]) >= LOG_MAX_SCALE)
+        const reasons = Uint8Array.from(ended.reason)
+        putRuns(
+          solved.reason,
+          fits,
+          reasons.map((reason, k) => (reason === CONVERGED && isLimit(k) ? SINGULAR : reason)),
+        )
       }
     }
     return solved
   }
 
   /** Solves fits that have not converged again, by QR if necessary, and diagnoses the fits. */
-  *refine(fits: GroupFits, shared: Float64Array, maxEvaluations: number): Generator<EngineCall, SolvedGroupFits> {
+  *refine(
+    fits: GroupFits,
+    shared: Float64Array,
+    maxEvaluations: number,
+  ): Generator<EngineCall, SolvedGroupFits> {
     const solver = new Solver(this.#compiled, this.#iterations)
     const { rows } = this.#batch
     return yield* this.#inBatches(fits, shared, function* (some) {

@@ -63,9 +63,12 @@ export class LocalStarts {
 
   #toColumns(list: readonly Readonly<Record<string, number>>[]): LocalColumns {
     const { free, local } = this.#batch
-    return free
-      .slice(0, local)
-      .map((parameter) => toInternalColumn(parameter, Float64Array.from(list, (start) => start[parameter.name])))
+    return free.slice(0, local).map((parameter) =>
+      toInternalColumn(
+        parameter,
+        Float64Array.from(list, (start) => start[parameter.name]),
+      ),
+    )
   }
 }
 

@@ -17,6 +17,7 @@ import { LocalStarts } from './local-starts.js'
 import { median, type ParsedBatch } from './read.js'
 import type { SharedStatistics } from './shared-statistics.js'
 
+const E = (n: string, d: number) => Number(process.env[n] ?? d)
 /** Maximum number of joint fits. */
 const MAX_ROUNDS = 12
 /** Maximum number of evaluations of one joint fit, after which groups restart that may prevent its convergence. */
@@ -27,6 +28,8 @@ const MAX_RESTARTED = 1024
 const FIRST_EVALUATIONS = 12
 const MAX_CONTINUED = 6
 const MAX_EVALUATIONS = 200
+/** A group is slow if its part of the remaining gain of all groups is at least this large. */
+const MIN_SLOW_PART = 0.02
 /** A lower cost counts if it is lower by more than this fraction, which exceeds rounding errors. */
 const MIN_GAIN = 1e-9
 /** Two costs of a group that differ by at most this fraction may belong to the same minimum. */
@@ -54,6 +57,13 @@ export interface RestartOutcome {
   readonly isImproved: boolean
 }
 
+/** A fit of all groups together, the groups that did not move, and the costs of the groups. */
+interface JointFit {
+  readonly stop: ArrowheadStop
+  readonly frozen: readonly (Uint8Array | null)[]
+  readonly costs: readonly Float64Array[]
+}
+
 /** The best local parameters of all groups at given shared parameters. */
 interface LocalSolution {
   readonly point: ArrowheadPoint
@@ -79,10 +89,14 @@ class Restarts {
   /** Groups that restart, and solutions of the groups alone. */
   #groups: readonly Uint32Array[] = []
   #alone: readonly (readonly Float64Array[])[] = []
+  /** Evaluations of all groups together, and count of joint fits. */
+  #evaluations: number
+  #count = 0
 
   constructor(input: RestartInput) {
     this.#input = input
     const { solver, batches, threads } = input
+    this.#evaluations = input.first.stop.evaluations
     this.#fits = solver.batches.map((batch, f) => new LocalFits(batch, batches[f].constants, threads, true))
     this.#starts = solver.batches.map((batch, f) => new LocalStarts(batch, batches[f]))
   }
@@ -98,44 +112,85 @@ class Restarts {
       return { stop: first.stop, starts: 1, isImproved: false }
     const medians = yield* this.#fitAlone(all)
     const points = isWhole ? [first.stop.point.shared, start.shared, medians] : [first.stop.point.shared]
-    let best: LocalSolution | null = null
+    const found: LocalSolution[] = []
     for (const shared of points) {
-      if (!shared.every(Number.isFinite)) continue
-      const found = yield* this.#fitLocals({ shared, local: first.stop.point.local }, first.costs)
-      if (best === null || found.cost < best.cost) best = found
+      if (shared.every(Number.isFinite))
+        found.push(yield* this.#fitLocals({ shared, local: first.stop.point.local }, first.costs))
     }
-    return yield* this.#alternate(best, points.length)
+    found.sort((a, b) => a.cost - b.cost)
+    const unfitted = { ...first.stop, cost: hasConverged ? first.stop.cost : Infinity }
+    const begin = { stop: unfitted, frozen: solver.batches.map(({ frozen }) => frozen), costs: first.costs }
+    let best: JointFit = begin
+    for (const one of found.slice(0, E('NS', 3))) {
+      const end = yield* this.#alternate(one, hasConverged ? begin : { ...begin, stop: unfitted })
+      if (end.stop.cost < best.stop.cost) best = end
+    }
+    const isImproved = best !== begin
+    if (!isImproved) best = { ...begin, stop: first.stop }
+    for (const [f, batch] of solver.batches.entries()) batch.freeze(best.frozen[f])
+    solver.setPoint(best.stop.point.local, NO_FIXED, 'weight')
+    const stop = { ...best.stop, evaluations: this.#evaluations, end: null }
+    return { stop, starts: 1 + this.#count, isImproved }
   }
 
   /** Alternates between joint fits and fits of the local parameters alone, until no cost decreases. */
-  *#alternate(from: LocalSolution | null, starts: number): Generator<EngineCall, RestartOutcome> {
-    const { solver, maxEvaluations, first } = this.#input
-    let { evaluations } = first.stop
-    let best: ArrowheadStop = first.stop
-    let { costs } = first
-    let frozen: readonly (Uint8Array | null)[] = solver.batches.map(({ frozen }) => frozen)
-    let isImproved = false
+  *#alternate(from: LocalSolution, best: JointFit): Generator<EngineCall, JointFit> {
+    const { batches } = this.#input.solver
+    const slow = batches.map(({ groups }) => new Uint8Array(groups.length))
     let now = from
-    for (let round = 0; round < MAX_ROUNDS && now !== null && evaluations < maxEvaluations; round++) {
-      const isLower: boolean = now.cost < best.cost * (1 - MIN_GAIN)
-      if (!isLower && (isImproved || first.reason === CONVERGED)) break
-      const fixed = now.reasons.map((reasons) => reasons.map((reason) => Number(reason > CONVERGED)))
-      for (const [f, batch] of solver.batches.entries()) batch.freeze(fixed[f])
-      const most = Math.min(maxEvaluations - evaluations, JOINT_EVALUATIONS)
-      const stop = yield* descend(solver, now.point, most, NO_FIXED, WARM_START)
-      evaluations += stop.evaluations
-      starts++
-      if (stop.cost <= best.cost || !isImproved) {
-        best = stop
-        frozen = fixed
-        costs = solver.batches.map((batch) => batch.costs())
-        isImproved = true
-      }
-      now = yield* this.#fitLocals(best.point, costs)
+    for (let round = 0; round < MAX_ROUNDS && this.#left > 0; round++) {
+      const isLower = now.cost < best.stop.cost * (1 - MIN_GAIN)
+      if (!isLower && best.stop.reason === CONVERGED) break
+      const open = now.reasons.map((reasons) => reasons.map((reason) => Number(reason > CONVERGED)))
+      const frozen = open.map((column, f) => column.map((is, at) => is | slow[f][at]))
+      const fitted = yield* this.#fitJointly(now.point, frozen)
+      const hasConverged = fitted.stop.reason === CONVERGED
+      const isNew = hasConverged || this.#markSlow(slow, frozen)
+      if (!(fitted.stop.cost <= best.stop.cost * (1 + (hasConverged ? MIN_GAIN : 0)))) break
+      best = fitted
+      now = yield* this.#fitLocals(best.stop.point, best.costs)
+      if (!isNew && !(now.cost < best.stop.cost * (1 - MIN_GAIN))) break
     }
+    if (!slow.some((column) => column.includes(1)) || this.#left <= 0) return best
+    // Groups that were only slow move again.
+    const frozen = best.frozen.map((column, f) => (column ?? slow[f]).map((is, at) => is & (1 - slow[f][at])))
+    const fitted = yield* this.#fitJointly(best.stop.point, frozen)
+    return fitted.stop.reason === CONVERGED && fitted.stop.cost <= best.stop.cost * (1 + MIN_GAIN)
+      ? fitted
+      : best
+  }
+
+  /** Fits all groups together, except for the local parameters of some groups. */
+  *#fitJointly(point: ArrowheadPoint, frozen: readonly Uint8Array[]): Generator<EngineCall, JointFit> {
+    const { solver } = this.#input
     for (const [f, batch] of solver.batches.entries()) batch.freeze(frozen[f])
-    solver.setPoint(best.point.local, NO_FIXED, 'weight')
-    return { stop: { ...best, evaluations, end: null }, starts, isImproved }
+    const stop = yield* descend(solver, point, Math.min(this.#left, JOINT_EVALUATIONS), NO_FIXED, WARM_START)
+    this.#evaluations += stop.evaluations
+    this.#count++
+    return { stop, frozen, costs: solver.batches.map((batch) => batch.costs()) }
+  }
+
+  get #left(): number {
+    return this.#input.maxEvaluations - this.#evaluations
+  }
+
+  /**
+   * Marks the groups that prevent the convergence of a joint fit: the groups with the largest remaining gains.
+   *
+   * @returns whether a group is new
+   */
+  #markSlow(slow: readonly Uint8Array[], frozen: readonly Uint8Array[]): boolean {
+    const { batches } = this.#input.solver
+    const gains = batches.map((batch) => batch.read('decrement')[0].subarray(0, batch.active))
+    const list = gains.flatMap((column, f) =>
+      Array.from(column, (gain, at) => ({ f, at, gain })).filter(
+        ({ at, gain }) => gain > 0 && !frozen[f][at],
+      ),
+    )
+    const total = list.reduce((sum, { gain }) => sum + gain, 0)
+    const some = list.filter(({ gain }) => gain >= MIN_SLOW_PART * total)
+    for (const { f, at } of some) slow[f][at] = 1
+    return some.length > 0
   }
 
   /** Fits all parameters of each group alone, and returns the medians of the shared parameters. */

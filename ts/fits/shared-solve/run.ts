@@ -16,7 +16,14 @@ import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
 import { type ArrowheadPoint, ArrowheadSolver, NO_FIXED } from './arrowhead-solver.js'
 import { GroupBatch, type GroupBatchInput, getIndex } from './group-batch.js'
 import { type SharedValues, sharedOptionTable } from './options.js'
-import { type ParsedSharedFit, readShared, median, selectGroupRows, sharedName, toInternalColumn } from './read.js'
+import {
+  type ParsedSharedFit,
+  readShared,
+  median,
+  selectGroupRows,
+  sharedName,
+  toInternalColumn,
+} from './read.js'
 import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
 import { JOINT_EVALUATIONS, restart } from './restarts.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
