@@ -227,7 +227,7 @@ export function* logisticStarts(...[xs, ys]: GuessArguments): Slices<StartList> 
 
 /** Distances of far centers in units of 1/slope, and products of their slopes and the range of x. */
 const FAR_DISTANCES = [2, 4]
-const FAR_STEEPNESSES = [0.3, 1.5, 6]
+const FAR_STEEPNESSES = [0.3, 1.5, 6, 150]
 
 /** Starting points of curves whose center lies so far outside the data that the curves are nearly constant. */
 function constantStarts({ center, slope, fromX = (x) => x, isLinear }: Transition) {

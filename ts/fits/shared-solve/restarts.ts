@@ -17,9 +17,10 @@ import { LocalStarts } from './local-starts.js'
 import { median, type ParsedBatch } from './read.js'
 import type { SharedStatistics } from './shared-statistics.js'
 
-const E = (n: string, d: number) => Number(process.env[n] ?? d)
 /** Maximum number of joint fits. */
 const MAX_ROUNDS = 12
+/** Maximum number of starts of the shared parameters from which groups alternate with joint fits. */
+const MAX_CANDIDATES = 2
 /** Maximum number of evaluations of one joint fit, after which groups restart that may prevent its convergence. */
 export const JOINT_EVALUATIONS = 100
 /** Maximum number of groups that all restart; of more groups only doubtful ones do. */
@@ -121,7 +122,7 @@ class Restarts {
     const unfitted = { ...first.stop, cost: hasConverged ? first.stop.cost : Infinity }
     const begin = { stop: unfitted, frozen: solver.batches.map(({ frozen }) => frozen), costs: first.costs }
     let best: JointFit = begin
-    for (const one of found.slice(0, E('NS', 3))) {
+    for (const one of found.slice(0, MAX_CANDIDATES)) {
       const end = yield* this.#alternate(one, hasConverged ? begin : { ...begin, stop: unfitted })
       if (end.stop.cost < best.stop.cost) best = end
     }

@@ -95,6 +95,9 @@ export function* computeStatistics(
   const isThere = stop.reason === CONVERGED || stop.reason === STALLED
   const isOpen = states.sharedStates.some((state, k) => state === UNIDENTIFIABLE && arrow.isUsed[k] === 1)
   const ifThere = isOpen ? SINGULAR : CONVERGED
+  // If most groups do not move, the end point says little about the shared parameters.
+  const fixed = batches.reduce((sum, { frozen }) => sum + (frozen?.reduce((all, is) => all + is, 0) ?? 0), 0)
+  const isMostlyFixed = 2 * fixed > batches.reduce((sum, { active }) => sum + active, 0)
   return {
     ...states,
     stop,
@@ -108,7 +111,7 @@ export function* computeStatistics(
     localErrors,
     values,
     invalidWeight: null,
-    reason: !isThere ? stop.reason : isMinimum ? ifThere : STALLED,
+    reason: !isThere ? stop.reason : isMinimum && !isMostlyFixed ? ifThere : STALLED,
   }
 }
 
