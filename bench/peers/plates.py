@@ -17,7 +17,10 @@ from scipy.special import expit
 
 task = json.load(sys.stdin)
 random = np.random.default_rng(task["seed"])
-TIGHT = {"ftol": 1e-14, "xtol": 1e-14, "gtol": 1e-14, "maxfev": 1000}
+LOOSE = {"ftol": 1e-5, "xtol": 1e-5, "gtol": 0, "maxfev": 60}
+TIGHT = {"ftol": 1e-14, "xtol": 1e-14, "gtol": 0, "maxfev": 1000}
+# Number of the best ends of the loose fits, each a different cost, from which tight fits continue
+CONTINUED = 4
 
 
 def transform(loss, c, r):
@@ -28,7 +31,7 @@ def transform(loss, c, r):
     if loss == "huber":
         root = np.sqrt(np.where(a > 1, 2 * a - 1, 1))
         return np.where(a > 1, np.sign(r) * c * root, r), np.where(a > 1, 1 / root, 1)
-    h = np.sqrt(1 + a * a)
+    h = np.hypot(1, a)
     # sqrt(2*(h - 1)) = a*sqrt(2/(h + 1)), without cancellation
     root = np.sqrt(2 / (h + 1))
     return r * root, 1 / (root * h)
@@ -68,9 +71,23 @@ def well_cost(well, loss, c):
         return slopes * transform(loss, c, f - y)[1]
 
     starts = [true_values(well)] + [start_near(well, x, y, 0.5) for _ in range(task["starts"])]
-    found = [leastsq(residuals, start, Dfun=derivatives, col_deriv=1, **TIGHT)[0] for start in starts]
-    costs = [np.sum(residuals(p) ** 2) for p in found]
-    return min(cost for cost in costs if np.isfinite(cost))
+    return least_cost(residuals, derivatives, starts, TIGHT)
+
+
+def least_cost(residuals, derivatives, starts, tight):
+    """Least cost from the starts: a loose fit from each start, and tight fits from the best ends."""
+
+    def fit(start, options):
+        end = leastsq(residuals, start, Dfun=derivatives, col_deriv=1, full_output=True, **options)[0]
+        cost = np.sum(residuals(end) ** 2)
+        return (cost if np.isfinite(cost) else np.inf), end
+
+    ends = sorted((fit(start, LOOSE) for start in starts), key=lambda found: found[0])
+    kept = []
+    for cost, end in ends:
+        if len(kept) < CONTINUED and all(cost > 1.001 * other for other, _ in kept):
+            kept.append((cost, end))
+    return min([cost for cost, _ in kept] + [fit(end, tight)[0] for _, end in kept])
 
 
 def plate_cost(plate, loss, c):
@@ -105,9 +122,7 @@ def plate_cost(plate, loss, c):
         start = np.concatenate([truth[:2], np.ravel(local)])
         start[3::2] = signs * np.abs(start[3::2])
         starts.append(start)
-    tight = TIGHT | {"maxfev": 500}
-    found = [leastsq(residuals, start, Dfun=derivatives, col_deriv=1, **tight)[0] for start in starts]
-    return min(np.sum(residuals(p) ** 2) for p in found)
+    return least_cost(residuals, derivatives, starts, TIGHT | {"maxfev": 500})
 
 
 np.seterr(all="ignore")

@@ -37,6 +37,11 @@ export class FitManyResult<Names extends string = string> {
   declare readonly droppedRows: Uint32Array
   /** Number of evaluations of the model. Each evaluation computes all rows. */
   declare readonly evaluations: Uint32Array
+  /**
+   * Number of starting points of each fit. A built-in model adds starting points to its guess if a fit has not
+   * converged or ends at an implausible curve, and for every robust loss.
+   */
+  declare readonly starts: Uint32Array
   /** Reasons why the fits ended, as indices into `fitReasons`. */
   declare readonly reason: Uint8Array
   /** Names of the free parameters, in the order of the rows and columns of covariances. */
@@ -59,6 +64,7 @@ export class FitManyResult<Names extends string = string> {
       observations,
       droppedRows: ingredients.droppedRows,
       evaluations: solved.evaluations,
+      starts: solved.starts,
       reason: solved.reason,
       engine: choice.engine,
       engineReasons: choice.reasons,
@@ -124,6 +130,8 @@ export class Fit<Names extends string = string> extends FitView<Names> {
   declare readonly degreesOfFreedom: number
   /** Number of evaluations of the model. Each evaluation computes all rows. */
   declare readonly evaluations: number
+  /** Number of starting points. See {@link FitManyResult.starts}. */
+  declare readonly starts: number
   /**
    * Names of the free parameters that ended at a bound because χ² would be smaller beyond the bound. The standard error
    * of a parameter at a bound is NaN. Degrees of freedom, other standard errors and bands are computed as if these
@@ -187,6 +195,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
     this.droppedRows = all.droppedRows[fit]
     this.degreesOfFreedom = degreesOfFreedom
     this.evaluations = all.evaluations[fit]
+    this.starts = all.starts[fit]
     this.atBound = all.free.filter((_, i) => hasBit(solved.atBound, fit, i))
     this.unidentifiable = all.free.filter((_, i) => hasBit(solved.unidentifiable, fit, i))
     this.minima = solved.minima[fit] ?? []
@@ -210,15 +219,14 @@ export class Fit<Names extends string = string> extends FitView<Names> {
       return given !== null && (given < min || given > max) ? [[name, given]] : []
     })
     const about = { index, isByRule, isAbsolute, moved, varies: varies(y) || problem.y === ZEROS }
-    const said = describeFit(this, about)
-    return [said, this.#remark()].filter((text) => text !== '').join('; ')
+    return [describeFit(this, about), this.#remark()].filter((text) => text !== '').join('; ')
   }
 
   /** The remark of the model about the estimates of this fit. */
   #remark(): string {
-    const { remark, columns } = this.#rows
+    const { remark, columns, solved } = this.#rows
     if (remark === null || this.reason === 'not-finite' || this.reason === 'too-few-points') return ''
-    return remark(() => this.values, columns, this.#fit)
+    return remark(() => this.values, columns, this.#fit, solved)
   }
 
   /**

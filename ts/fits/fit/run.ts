@@ -26,6 +26,7 @@ import {
   type GuessArguments,
   readModel,
   type SearchableRun,
+  type SolvedRuns,
   type StartSearch,
 } from '../models/model.js'
 import {
@@ -37,7 +38,7 @@ import {
   readData,
 } from '../problem/columns.js'
 import { BoundFunctionModel } from '../problem/function-model.js'
-import { distinctMinima, sampleStarts } from '../problem/multi-start.js'
+import { distinctMinima, isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
 import {
   type FitParameter,
@@ -78,14 +79,6 @@ const RUNS_PER_THREAD = 1024
 const TOO_FEW_POINTS = fitReasons.indexOf('too-few-points')
 /** Maximum number of restarts of a fit from lower minima. */
 const MAX_RESTARTS = 8
-
-/** Maximum number of evaluations from a further starting point of the model. */
-const QUICK_ITERATIONS = 100
-
-/** Moves a starting value that a model has chosen between the bounds of its parameter. */
-function moveInside({ isLogarithmic, min, max }: Parameter, start: number): number {
-  return Math.min(Math.max(isLogarithmic ? Math.abs(start) || 1 : start, min), max)
-}
 
 /** A worker that solves batches of fits one after another. */
 interface BatchWorker {
@@ -135,9 +128,9 @@ export class FitRun {
   readonly #open: readonly Parameter[]
   readonly #guess: Guess | undefined
   readonly #remark: FitContext['remark']
-  readonly #describe: FitContext['describe']
   /** Further starting points of the model, unless the user has chosen the starting points or the method. */
   readonly #search: StartSearch | undefined
+  readonly #positions: StartSearch['positions'] | undefined
   /** Names of the columns that the guess function receives. */
   readonly #followers: readonly string[]
   readonly #count: number
@@ -182,18 +175,22 @@ export class FitRun {
     this.#compiled = this.#compile(bound ?? text, y, weight)
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
-    this.#samples = sampleStarts(this.problem, this.#compiled.problemInSteps, options.multiStart)
+    this.#samples = sampleStarts(
+      this.problem,
+      this.#compiled.problemInSteps,
+      options.multiStart,
+      guess !== undefined,
+    )
     if (method && functionModel) refuseOption('method', method, 'none if the model is a function')
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
     this.#guess = guess
     this.#followers = [x, y, ...extraColumns]
     const areThere = this.#followers.every((name) => columns.has(name))
-    const bind = (some: typeof remark) => (some && areThere ? bindRemark(some, this.#followers) : null)
-    this.#remark = bind(remark)
-    this.#describe = bind(search?.describe)
+    this.#remark = remark && areThere ? bindRemark(remark, this.#followers) : null
     const isOneStart = options.multiStart.count === 1 && method === undefined
     this.#search = isOneStart && this.#open.length > 0 ? search : undefined
+    this.#positions = search?.positions
     if (this.#open.length > 0 && !(guess && areThere))
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one per fit', undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
@@ -274,7 +271,6 @@ export class FitRun {
       evaluations: new Uint32Array(count),
       reason,
       starts: new Uint32Array(count),
-      isImproved: new Uint8Array(count),
       minima: [],
     }
   }
@@ -298,11 +294,12 @@ export class FitRun {
   *#initialize(fits: Uint32Array): Slices<void> {
     if (this.#open.length === 0) return
     const guess = this.#guess as Guess
+    const dataOf = this.#guessArguments()
     const open = this.#open.map(
       (parameter) => [parameter, this.#starts.get(parameter.name) as Float64Array] as const,
     )
     for (const fit of fits) {
-      const steps = guess(...this.#guessArguments(fit))
+      const steps = guess(...dataOf(fit))
       let step = steps.next()
       for (; !step.done; step = steps.next()) {
         // Progress is reported before the first fit ends, because there may be only one fit.
@@ -314,10 +311,15 @@ export class FitRun {
     }
   }
 
-  #guessArguments(fit: number): GuessArguments {
+  /** Function that returns the columns of a fit for the model's guess: x, y and the extra columns. */
+  #guessArguments(): (fit: number) => GuessArguments {
     const { columns } = this.#selection
-    const data = this.#followers.map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
-    return data as Float64Array[] as [Float64Array, Float64Array]
+    const [x, y, ...others] = this.#followers.map((name) => columns.get(name) as DataColumn)
+    return (fit) => [
+      numbersInRun(x, fit),
+      numbersInRun(y, fit),
+      ...others.map((column) => numbersInRun(column, fit)),
+    ]
   }
 
   #reportProgress(): void {
@@ -441,7 +443,7 @@ export class FitRun {
     for (let run = 0; run < runs.length; run++) runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
     const { maxIterations = 1000 } = this.options
     const pick = (name: string) => this.#startsOf(starts.get(name) as Float64Array, name, runs)
-    const solved = yield* this.#solve(runs, data, pick, hand, [maxIterations, count === 1])
+    const solved = yield* this.#solve(data, hand, runs, pick, [maxIterations, count === 1])
     this.#store(fits, solved, count === 1 ? null : this.#keepBest(fits, solved))
     const { starts: counts } = this.#found
     for (let k = 0; k < fits.length; k++) counts[fits[k]] += count
@@ -454,18 +456,17 @@ export class FitRun {
    * @param limits maximum number of evaluations, and whether runs may restart
    */
   *#solve(
-    runs: Uint32Array,
     data: readonly DataColumn[],
-    pick: (name: string) => Float64Array,
     { solver }: BatchWorker,
+    runs: Uint32Array,
+    pick: (name: string) => Float64Array,
     [maxIterations, mayRestart]: readonly [number, boolean],
   ): Generator<EngineCall, SolverResult> {
     const degreesOfFreedom = new Float64Array(runs.length)
     const { observations } = this.#selection
     const { method } = this.options
     const { free, fixed } = this.problem
-    for (let run = 0; run < runs.length; run++)
-      degreesOfFreedom[run] = observations[runs[run]] - free.length
+    for (let run = 0; run < runs.length; run++) degreesOfFreedom[run] = observations[runs[run]] - free.length
     const some = { runs, data, starts: free.map(pick), fixed: fixed.map(pick), degreesOfFreedom }
     const solved =
       method === undefined
@@ -478,7 +479,7 @@ export class FitRun {
   }
 
   /** Stores one run of each fit: the run at the same index, or the listed runs. */
-  #store(fits: Uint32Array, solved: SolverResult, some: Uint32Array | null): void {
+  #store(fits: Uint32Array, solved: SolvedRuns, some: Uint32Array | null): void {
     const to = this.#found
     const compute = (column: FloatArray) => (some === null ? column : pickRuns(column, some))
     for (const name of ['free', 'covariance', 'errors', 'atBound', 'unidentifiable'] as const) {
@@ -489,25 +490,16 @@ export class FitRun {
 
   /** The run of fits, for the search with further starting points of the model. */
   #searchable(data: readonly DataColumn[], hand: BatchWorker): SearchableRun {
-    const run = this
-    const { loss, maxIterations = 1000 } = this.options
     return {
-      free: this.problem.free,
-      names: this.#free.filter((one) => this.#open.includes(one)).map(({ name }) => name),
-      isRobust: loss !== 'squared' && loss !== 'poisson',
+      free: this.#free,
+      open: this.#open,
       solved: this.#found,
       starts: this.#starts,
-      dataOf: (fit) => this.#guessArguments(fit),
-      *solve(runs, starts, isQuick) {
-        const pick = (name: string) => {
-          const parameter = run.#free.find((one) => one.name === name)
-          const own = starts.get(name) ?? pickRuns(run.#starts.get(name) as Float64Array, runs)
-          return parameter ? toInternal(parameter, own.map((x) => moveInside(parameter, x))) : own
-        }
-        const limits = [isQuick ? Math.min(maxIterations, QUICK_ITERATIONS) : maxIterations, !isQuick] as const
-        const solved = yield* run.#solve(runs, data, pick, hand, limits)
-        return { ...solved, store: (fits, some) => run.#store(fits, solved, some) }
-      },
+      dataOf: this.#guessArguments(),
+      x: this.#selection.columns.get(this.#followers[0]) as DataColumn,
+      options: this.options,
+      solve: (...request) => this.#solve(data, hand, ...request),
+      store: (...runs) => this.#store(...runs),
     }
   }
 
@@ -562,10 +554,18 @@ export class FitRun {
     const points = at < 0 ? own : toInternal(this.#free[at], own)
     const others = this.#samples[at]
     const { count } = this.options.multiStart
-    if (others !== undefined) {
-      for (let run = 0; run < runs.length; run++) if (run % count > 0) points[run] = others[(run % count) - 1]
+    if (others === undefined || count === 1) return points
+    const { min, max } = this.#compiled.problemInSteps
+    const isSampled = isBounded(min[at], max[at])
+    const parameter = this.#free[at]
+    const x = this.#positions?.includes(name) ? this.#guessArguments() : null
+    for (let run = 0; run < runs.length; run++) {
+      if (run % count === 0) continue
+      const part = others[(run % count) - 1]
+      if (isSampled) points[run] = part
+      else own[run] = moveInside(parameter, sampleAround(own[run], part, x?.(runs[run])[0] as Float64Array))
     }
-    return points
+    return isSampled ? points : toInternal(parameter, own)
   }
 
   #requestOf({ runs, data, starts, fixed }: SolverBatch): MethodRequest {
@@ -627,7 +627,6 @@ export class FitRun {
       whitened: null,
       weightAt: null,
       remark: this.#remark,
-      describe: this.#describe,
     }
   }
 

@@ -92,6 +92,7 @@ export class WhitenedFit {
     const now = this.#lastRun.ingredients().solved
     const fits = Uint32Array.from(solved.reason.keys())
     for (const fit of fits) now.evaluations[fit] += solved.evaluations[fit]
+    now.starts.set(solved.starts)
     const unusable = fits.filter((fit) => !hasUsablePoint(solved.reason[fit]))
     replaceFits(now, unusable, solved, unusable)
   }

@@ -6,8 +6,18 @@ import { Expression, isName } from '../../expressions/expression.js'
 import { option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { column, finiteRows } from './linear-least-squares.js'
-import { type FitModel, type Guess, type ModelOptions, slicedGuesses, startSearches } from './model.js'
-import { leaveOut, startSearch } from './start-search.js'
+import {
+  type FitModel,
+  type Guess,
+  type GuessAtOnce,
+  type ModelOptions,
+  type Remark,
+  remarks,
+  type StartSearch,
+  slicedGuesses,
+  startSearches,
+} from './model.js'
+import { leaveOut, searchRemark, startSearch } from './start-search.js'
 
 /** Options of every built-in model. */
 export const commonOptions = {
@@ -66,6 +76,15 @@ export function defineByOrigin<Names extends string>(
   )
 }
 
+/** Sets the further starting points of a model, and its remarks. */
+export function setSearch(guess: GuessAtOnce, search: StartSearch, remark: Remark = () => ''): void {
+  const ofSearch = searchRemark(search.describe)
+  startSearches.set(guess, search)
+  remarks.set(guess, (...outcome) =>
+    [remark(...outcome), ofSearch(...outcome)].filter((text) => text !== '').join('; '),
+  )
+}
+
 /**
  * Creates a built-in model.
  *
@@ -85,6 +104,8 @@ export function define<Names extends string>(
   if (names.includes(x)) throw new OptionError('x', `a name other than ${[...new Set(names)].join(', ')}`, x)
   const guess: FitModel['guess'] = (...data) => runToEnd(guessInSlices(...data))
   slicedGuesses.set(guess, guessInSlices)
-  startSearches.set(guess, startSearch(leaveOut(guessInSlices)))
+  // Parameters that are subtracted from x are positions.
+  const positions = [...write('x').matchAll(/\bx - (\w+)/g)].map(([, name]) => name)
+  setSearch(guess, startSearch({ starts: leaveOut(guessInSlices), positions, describe: () => '' }))
   return { text, x, parameters, guess, ...(extraColumns.length > 0 && { extraColumns }) }
 }

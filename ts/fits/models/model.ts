@@ -3,13 +3,15 @@
  */
 
 import { OptionError } from '../../core/errors.js'
+import type { FloatArray } from '../../core/numbers.js'
 import type { Slices } from '../../core/slices.js'
 import { isObject, isRecord, readMember, toBoundedArray } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { type FunctionModelSpec, readFunctionModel } from '../problem/function-model.js'
-import type { FitParameter } from '../problem/parameters.js'
+import type { Loss } from '../problem/loss.js'
+import type { FitParameter, Parameter } from '../problem/parameters.js'
 
 /** Parameter names of a model, as a property that exists in types only. */
 declare const names: unique symbol
@@ -54,57 +56,75 @@ export type Guess<Names extends string = string> = (
 /** Sliced guess functions of the built-in models. A guess function of a custom model runs without pauses. */
 export const slicedGuesses = new WeakMap<GuessAtOnce, Guess>()
 
+/** The outcome of a fit, for a model's remark. The field `solved` is missing for groups of shared fits. */
+export interface RemarkContext {
+  readonly values: () => Readonly<Record<string, number>>
+  readonly fit: number
+  readonly solved: SolutionColumns | undefined
+}
+
 /**
  * A model's remark on the estimates of a fit, stored under the model's guess function. An empty string means no
  * remark.
  */
-export type Remark = (values: () => Readonly<Record<string, number>>, ...data: GuessArguments) => string
+export type Remark = (context: RemarkContext, ...data: GuessArguments) => string
 export const remarks = new WeakMap<GuessAtOnce, Remark>()
+
+/** Solutions of fits, as columns with one number per fit. */
+export interface SolutionColumns {
+  readonly free: readonly Float64Array[]
+  readonly cost: Float64Array
+  readonly reason: Uint8Array
+  readonly starts: Uint32Array
+  isImproved?: Uint8Array
+  readonly minima: readonly unknown[]
+}
 
 /** The run of fits that a {@link StartSearch} repeats from further starting points. */
 export interface SearchableRun {
-  /** Names of the free parameters, and of the free parameters whose starting values the model guesses. */
-  readonly free: readonly string[]
-  readonly names: readonly string[]
-  /** Whether the loss is robust, so that a fit may have several minima. */
-  readonly isRobust: boolean
+  /** The free parameters, and the parameters whose starting values the model guesses. */
+  readonly free: readonly Parameter[]
+  readonly open: readonly Parameter[]
   /** The solutions so far, and the starting values by name. */
-  readonly solved: {
-    readonly free: readonly Float64Array[]
-    readonly cost: Float64Array
-    readonly reason: Uint8Array
-    readonly starts: Uint32Array
-    readonly isImproved: Uint8Array
-  }
+  readonly solved: SolutionColumns
   readonly starts: ReadonlyMap<string, Float64Array>
+  /** Function that returns the columns of a fit for the model's guess, and the column x of all fits. */
   readonly dataOf: (fit: number) => GuessArguments
+  readonly x: DataColumn
+  readonly options: { readonly loss: Loss; readonly maxIterations: number | undefined }
   /**
    * Solves runs of fits. All fits have equal row counts.
    *
    * @param runs the fit of each run
-   * @param starts starting values of each run, by the name of the free parameter
-   * @param isQuick whether runs may end early, without convergence
+   * @param pick returns the starting values of the runs, in internal units, by parameter name
+   * @param limits maximum number of evaluations, and whether runs may restart
    */
   readonly solve: (
     runs: Uint32Array,
-    starts: ReadonlyMap<string, Float64Array>,
-    isQuick: boolean,
+    pick: (name: string) => Float64Array,
+    limits: readonly [maxIterations: number, mayRestart: boolean],
   ) => Generator<EngineCall, SolvedRuns>
+  /** Replaces the solutions of fits by the listed runs. */
+  readonly store: (fits: Uint32Array, ends: SolvedRuns, runs: Uint32Array) => void
 }
 
-/** Solved runs, whose results can replace the solutions of fits. */
+/** Results of runs, as columns with one number per run. */
 export interface SolvedRuns {
-  readonly free: readonly ArrayLike<number>[]
-  readonly cost: ArrayLike<number>
-  readonly reason: ArrayLike<number>
-  /** Replaces the solutions of fits by the listed runs. */
-  readonly store: (fits: Uint32Array, runs: Uint32Array) => void
+  readonly free: readonly FloatArray[]
+  readonly covariance: readonly FloatArray[]
+  readonly errors: readonly FloatArray[]
+  readonly atBound: readonly FloatArray[]
+  readonly unidentifiable: readonly FloatArray[]
+  readonly cost: FloatArray
+  readonly reason: FloatArray
 }
 
 /** Whether the curve of a solution is implausible, so that the fit needs further starting points. */
-export type PlausibilityCheck = (
-  run: Pick<SearchableRun, 'free' | 'starts'> & { readonly solved: Pick<SearchableRun['solved'], 'free'> },
-) => (fit: number, x: ArrayLike<number>) => boolean
+export type PlausibilityCheck = (run: {
+  readonly free: readonly { readonly name: string }[]
+  readonly solved: Pick<SolutionColumns, 'free'>
+  readonly starts: SearchableRun['starts']
+}) => (fit: number, x: ArrayLike<number>) => boolean
 
 /** Starting points of one fit, by parameter name. */
 export type StartList = readonly Readonly<Record<string, number>>[]
@@ -113,14 +133,16 @@ export type StartList = readonly Readonly<Record<string, number>>[]
 export interface StartSearch {
   /** Further starting points for one data set. The generator pauses between slices of work. */
   readonly starts: (...data: GuessArguments) => Slices<StartList>
-  /** Starting points of nearly constant curves, for curves whose levels a shared fit determines. */
-  readonly constantStarts?: (x: ArrayLike<number>) => StartList
   /**
    * Description of the limit curve of a fit without a proper minimum, such as 'a step between 0.17 and 0.6'. An empty
    * string means no description.
    */
   readonly describe: Remark
-  readonly isImplausible: PlausibilityCheck | undefined
+  readonly isImplausible?: PlausibilityCheck
+  /** Starting points of nearly constant curves, for fits whose plateaus are known. */
+  readonly constantStarts?: (x: ArrayLike<number>) => StartList
+  /** Names of the parameters that are positions on the axis of x. */
+  readonly positions: readonly string[]
   /** Repeats fits that may have missed the lowest minimum. */
   readonly improve: (run: SearchableRun, fits: Uint32Array) => Generator<EngineCall, void>
 }
@@ -131,13 +153,14 @@ export type BoundRemark = (
   values: () => Readonly<Record<string, number>>,
   columns: ReadonlyMap<string, DataColumn>,
   fit: number,
+  solved?: SolutionColumns,
 ) => string
 
 /** @param names names of the columns that the remark needs: x, y and the extra columns */
 export function bindRemark(remark: Remark, names: readonly string[]): BoundRemark {
-  return (values, columns, fit) => {
+  return (values, columns, fit, solved) => {
     const [x, y, ...others] = names.map((name) => numbersInRun(columns.get(name) as DataColumn, fit))
-    return remark(values, x, y, ...others)
+    return remark({ values, fit, solved }, x, y, ...others)
   }
 }
 

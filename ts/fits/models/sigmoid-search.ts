@@ -2,9 +2,10 @@
 
 import type { Slices } from '../../core/slices.js'
 import { exp, log, pow } from '../../functions/index.js'
+import { constantCurves } from './constant-curves.js'
 import { finiteRows, type SortedRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
 import type { GuessArguments, PlausibilityCheck, Remark, StartList, StartSearch } from './model.js'
-import { startSearch } from './start-search.js'
+import { type SearchOptions, startSearch } from './start-search.js'
 
 /** The parameters of a sigmoid curve that determine its shape. */
 export interface Transition {
@@ -41,7 +42,8 @@ function isPlausible(of: Transition, center: number, slope: number, x: ArrayLike
 function plausibilityCheck(of: Transition): PlausibilityCheck {
   const { center, slope, toX = (x) => x } = of
   return ({ free, solved, starts }) => {
-    const column = (name: string) => solved.free[free.indexOf(name)] ?? starts.get(name)
+    const column = (name: string) =>
+      solved.free[free.findIndex((one) => one.name === name)] ?? starts.get(name)
     const [centers, slopes] = [column(center), column(slope)]
     // A parameter that an expression defines has no column.
     if (centers === undefined || slopes === undefined) return () => false
@@ -55,8 +57,8 @@ const STEP_RATIO = 100
 /** Describes the limit curve that a sigmoid curve without a proper minimum approaches. */
 function describeLimit(of: Transition): Remark {
   const { toX = (x: number) => x } = of
-  return (values, ...[xs]) => {
-    const given = values()
+  return (context, ...[xs]) => {
+    const given = context.values()
     const [center, slope] = [toX(given[of.center]), given[of.slope]]
     const x = [...new Set(Array.from(xs))].filter((at) => Number.isFinite(at)).sort((a, b) => a - b)
     if (!(Number.isFinite(center) && Number.isFinite(slope)) || x.length < 2) return ''
@@ -112,15 +114,15 @@ function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve
   if (x.length < 2) return []
   const at = isLinear ? x : x.map(log)
   const [low, range] = [at[0], at[at.length - 1] - at[0]]
-  const fit = (position: number, slope: number) => fitCurve(isLinear ? position : exp(position), slope)
+  const curve = (position: number, slope: number) => fitCurve(isLinear ? position : exp(position), slope)
   const place = (position: number) => low + position * range
   const inner = POSITIONS.flatMap((position) =>
-    STEEPNESSES.map((steepness) => fit(place(position), steepness / range)),
+    STEEPNESSES.map((steepness) => curve(place(position), steepness / range)),
   )
-  const outer = OUTER_POSITIONS.map((position) => fit(place(position), OUTER_STEEPNESS / range))
+  const outer = OUTER_POSITIONS.map((position) => curve(place(position), OUTER_STEEPNESS / range))
   const steps = at.slice(1).flatMap((here, k) => {
     const gap = here - at[k]
-    return [at[k] + gap / 2, here].map((position) => fit(position, STEP_STEEPNESS / gap))
+    return [at[k] + gap / 2, here].map((position) => curve(position, STEP_STEEPNESS / gap))
   })
   const best = steps.sort((a, b) => a.cost - b.cost).slice(0, STEPS)
   // Far from its center, the curve is a power of x, or an exponential if it is a function of x.
@@ -128,7 +130,7 @@ function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve
     const end = side < 0 ? low : low + range
     const some = POWER_STEEPNESSES.map((steepness) => {
       const slope = steepness / range
-      return fit(end + (side * POWER_DISTANCE) / slope, slope)
+      return curve(end + (side * POWER_DISTANCE) / slope, slope)
     })
     return some.sort((a, b) => a.cost - b.cost).slice(0, 1)
   })
@@ -225,33 +227,60 @@ export function* logisticStarts(...[xs, ys]: GuessArguments): Slices<StartList> 
   )
 }
 
-/** Distances of far centers in units of 1/slope, and products of their slopes and the range of x. */
-const FAR_DISTANCES = [2, 4]
-const FAR_STEEPNESSES = [0.3, 1.5, 6, 150]
+/** Steps of the slope in each round of refinement, as fractions, and number of steps in both directions. */
+const SLOPE_STEPS = [0.12, 0.02, 0.0033]
+const SLOPE_STEP_COUNT = 6
+/** Product of the slope and the distance of the center: the curve differs from a power of x by e^−16. */
+const REFINED_DISTANCE = 16
 
-/** Starting points of curves whose center lies so far outside the data that the curves are nearly constant. */
-function constantStarts({ center, slope, fromX = (x) => x, isLinear }: Transition) {
-  return (given: ArrayLike<number>): StartList => {
-    const x = Array.from(given).filter((at) => isLinear || at > 0)
-    if (x.length < 2) return []
-    const at = isLinear ? x : x.map(log)
-    const [low, high] = [at.reduce((a, b) => Math.min(a, b)), at.reduce((a, b) => Math.max(a, b))]
-    if (!(high > low)) return []
-    return FAR_DISTANCES.flatMap((distance) =>
-      FAR_STEEPNESSES.flatMap((steepness) => {
-        const steep = steepness / (high - low)
-        return [low - distance / steep, high + distance / steep].flatMap((far) =>
-          [steep, -steep].map((signed) => ({
-            [center]: fromX(isLinear ? far : exp(far)),
-            [slope]: signed,
-            asymmetry: 1,
-          })),
-        )
-      }),
-    )
-  }
+/**
+ * Starting points for a dose-response curve that is a power of x, because its center lies outside the data. Fits follow
+ * the valley of such curves slowly. The starting curves have other slopes and a center far away.
+ */
+export function refinePower(
+  values: Readonly<Record<string, number>>,
+  round: number,
+  ...[xs]: GuessArguments
+): StartList {
+  const { bottom, top, slope, ec50 = pow(10, values.logEC50), asymmetry } = values
+  const doses = Array.from(xs).filter((x) => x > 0)
+  const [low, high] = [doses.reduce((a, b) => Math.min(a, b)), doses.reduce((a, b) => Math.max(a, b))]
+  if (!(ec50 > high || ec50 < low) || !Number.isFinite(top - bottom)) return []
+  const isAbove = ec50 > high
+  const end = isAbove ? high : low
+  const distance = Math.abs(slope * log(ec50 / end))
+  // The plateau on the side of the data stays, and the difference at the last dose stays.
+  const change = (top - bottom) * exp(Math.min(REFINED_DISTANCE - distance, 600))
+  const staysBottom = slope > 0 === isAbove
+  const step = SLOPE_STEPS[round]
+  return Array.from({ length: 2 * SLOPE_STEP_COUNT + 1 }, (_, k) => {
+    const other = slope * (1 + step * (k - SLOPE_STEP_COUNT))
+    const away = REFINED_DISTANCE / Math.abs(other)
+    return {
+      bottom: staysBottom ? bottom : top - change,
+      top: staysBottom ? bottom + change : top,
+      ec50: end * exp(isAbove ? away : -away),
+      slope: other,
+      asymmetry,
+    }
+  })
 }
 
 /** The search of a sigmoid model. */
-export const sigmoidSearch = (of: Transition, starts: StartSearch['starts']): StartSearch =>
-  startSearch(starts, describeLimit(of), plausibilityCheck(of), constantStarts(of))
+export const sigmoidSearch = (
+  of: Transition,
+  starts: StartSearch['starts'],
+  refine?: SearchOptions['refine'],
+): StartSearch =>
+  startSearch({
+    starts,
+    positions: of.isLinear ? [of.center] : [],
+    describe: describeLimit(of),
+    isImplausible: plausibilityCheck(of),
+    constantStarts: (x) => {
+      const { center, slope, isLinear = false, fromX = (at: number) => at } = of
+      const name = (at: number, signed: number) => ({ [center]: fromX(at), [slope]: signed, asymmetry: 1 })
+      return constantCurves(x, isLinear, name)
+    },
+    ...(refine && { refine }),
+  })

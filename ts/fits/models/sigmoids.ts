@@ -6,20 +6,19 @@ import { log10 } from '../../functions/logarithms.js'
 import { powerOfTwo } from '../../functions/numbers.js'
 import { flag } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { commonOptions, define } from './define.js'
+import { commonOptions, define, setSearch } from './define.js'
 import { finiteRows, firstWhere, type SortedRows, sortedRows, zeros } from './linear-least-squares.js'
-import {
-  type FitModel,
-  type Guess,
-  type GuessArguments,
-  type GuessAtOnce,
-  type ModelOptions,
-  remarks,
-  type StartSearch,
-  startSearches,
+import type {
+  FitModel,
+  Guess,
+  GuessArguments,
+  GuessAtOnce,
+  ModelOptions,
+  StartList,
+  StartSearch,
 } from './model.js'
-import { doseStarts, hillStarts, logisticStarts, sigmoidSearch, type Transition } from './sigmoid-search.js'
 import { CandidateShapes, centerColumn, columnMean, type LeastSquaresMatch } from './shapes.js'
+import { doseStarts, hillStarts, logisticStarts, refinePower, sigmoidSearch } from './sigmoid-search.js'
 
 /** Expression of the logistic function 1/(1 + e^(−t)) that cannot overflow. */
 const sigmoid = (t: string) => `(0.5 + 0.5*tanh(0.5*${t}))`
@@ -36,16 +35,8 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
     (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`,
     guessLogistic,
   )
-  return setSearch(model, { center: 'center', slope: 'rate', isLinear: true }, logisticStarts)
-}
-
-/** Replaces the further starting points of a model. */
-function setSearch<Names extends string>(
-  model: FitModel<Names>,
-  of: Transition,
-  starts: StartSearch['starts'],
-): FitModel<Names> {
-  startSearches.set(model.guess as GuessAtOnce, sigmoidSearch(of, starts))
+  const of = { center: 'center', slope: 'rate', isLinear: true }
+  setSearch(model.guess as GuessAtOnce, sigmoidSearch(of, logisticStarts))
   return model
 }
 
@@ -54,27 +45,32 @@ function setSearch<Names extends string>(
  * n < 0, the Hill curve falls from vmax to 0.
  */
 export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
-  const model = defineDoseModel<'vmax' | 'k' | 'n'>(
+  return defineDoseModel<'vmax' | 'k' | 'n'>(
+    sigmoidSearch({ center: 'k', slope: 'n' }, hillStarts),
     options,
     // The dose 0 is a separate case, because 0 has no logarithm.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
     guessHill,
   )
-  return setSearch(model, { center: 'k', slope: 'n' }, hillStarts)
 }
 
 /**
  * Defines a model whose fits warn about negative doses. The curve treats negative doses as 0, but negative doses may be
  * logarithms that the user passed by mistake.
  */
-function defineDoseModel<Names extends string>(...given: Parameters<typeof define<Names>>): FitModel<Names> {
+function defineDoseModel<Names extends string>(
+  search: StartSearch,
+  ...given: Parameters<typeof define<Names>>
+): FitModel<Names> {
   const model = define(...given)
-  remarks.set(model.guess as GuessAtOnce, (_, x) => {
-    const below = Array.from(x).filter((dose) => dose < 0).length
-    if (below === 0) return ''
-    return `${below} ${below === 1 ? 'row has a dose' : 'rows have doses'} below 0, treated as 0: are they logarithms?`
-  })
+  setSearch(model.guess as GuessAtOnce, search, (_, x) => describeNegativeDoses(x))
   return model
+}
+
+function describeNegativeDoses(x: ArrayLike<number>): string {
+  const below = Array.from(x).filter((dose) => dose < 0).length
+  if (below === 0) return ''
+  return `${below} ${below === 1 ? 'row has a dose' : 'rows have doses'} below 0, treated as 0: are they logarithms?`
 }
 
 /** Options of dose-response models. */
@@ -96,12 +92,12 @@ const table = { ...commonOptions, logEC50: flag(false) }
 export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'logEC50'> {
   const { logEC50, ...rest } = readOptions('options', options, table)
   const t = (x: string) => (logEC50 ? `slope*(log(${x}) - log(10)*logEC50)` : `slope*log(${x}/ec50)`)
-  const model = defineDoseModel<DoseParameters | 'logEC50'>(
+  return defineDoseModel<DoseParameters | 'logEC50'>(
+    doseSearch(logEC50),
     rest,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(t(x))} : slope > 0 ? bottom : top`,
     logEC50 ? guessLogarithms(guessFourPL) : (guessFourPL as Guess<DoseParameters | 'logEC50'>),
   )
-  return setDoseSearch(model, logEC50)
 }
 
 /**
@@ -112,7 +108,8 @@ export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'lo
 export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'asymmetry' | 'logEC50'> {
   type SigmoidParameter = DoseParameters | 'asymmetry' | 'logEC50'
   const { logEC50, ...rest } = readOptions('options', options, table)
-  const model = defineDoseModel<SigmoidParameter>(
+  return defineDoseModel<SigmoidParameter>(
+    doseSearch(logEC50),
     rest,
     (x) => {
       const t = logEC50
@@ -124,19 +121,21 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
     },
     logEC50 ? guessLogarithms(guessFivePL) : (guessFivePL as Guess<SigmoidParameter>),
   )
-  return setDoseSearch(model, logEC50)
 }
 
-/** Sets the further starting points of a dose-response model. An asymmetry is 1 at every starting point. */
-function setDoseSearch<Names extends string>(model: FitModel<Names>, logEC50: boolean): FitModel<Names> {
+/** Further starting points of a dose-response model. An asymmetry is 1 at every starting point. */
+function doseSearch(logEC50: boolean): StartSearch {
   const toX = (log: number) => pow(10, log)
-  const of = logEC50
-    ? { center: 'logEC50', slope: 'slope', toX, fromX: log10 }
-    : { center: 'ec50', slope: 'slope' }
-  return setSearch(model, of, function* (...data) {
-    const list = yield* doseStarts(...data)
-    return list.map((start) => ({ ...start, asymmetry: 1, logEC50: log10(start.ec50) }))
-  })
+  const of = logEC50 ? { center: 'logEC50', slope: 'slope', toX, fromX: log10 } : { center: 'ec50', slope: 'slope' }
+  const complete = (list: StartList): StartList =>
+    list.map((start) => ({ ...start, asymmetry: start.asymmetry ?? 1, logEC50: log10(start.ec50) }))
+  return sigmoidSearch(
+    of,
+    function* (...data) {
+      return complete(yield* doseStarts(...data))
+    },
+    (...solution) => complete(refinePower(...solution)),
+  )
 }
 
 /** Replaces ec50 in a guess by log10 of the half-maximal dose. */

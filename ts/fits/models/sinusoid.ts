@@ -4,9 +4,9 @@ import { toBoundedArray } from '../../core/untrusted-input.js'
 import { atan, cos, sin } from '../../functions/index.js'
 import { customOption, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
-import { defineByOrigin, type OriginOptions, originOptions } from './define.js'
+import { defineByOrigin, type OriginOptions, originOptions, setSearch } from './define.js'
 import { finiteRows, type SortedRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
-import { type FitModel, type Guess, type GuessAtOnce, remarks } from './model.js'
+import { type FitModel, type Guess, type GuessAtOnce, type StartSearch, startSearches } from './model.js'
 import { CandidateShapes, centerColumn, columnMean, type DrawnShapes } from './shapes.js'
 
 type FrequencyBand = readonly [least: number, most: number]
@@ -50,7 +50,10 @@ export function sinusoid(
     makeGuess(band),
     band && { frequency: { min: band[0], max: band[1] } },
   )
-  remarks.set(model.guess as GuessAtOnce, (values, x, y) => contendersNear(values().frequency, x, y, band))
+  const guess = model.guess as GuessAtOnce
+  setSearch(guess, startSearches.get(guess) as StartSearch, ({ values }, x, y) =>
+    contendersNear(values().frequency, x, y, band),
+  )
   return model
 }
 

@@ -4,9 +4,20 @@
  */
 
 import { sortInSlices } from '../../core/slices.js'
+import { log } from '../../functions/index.js'
+import { numbersInRun, pickRuns } from '../../many/batch/data.js'
 import type { EngineCall } from '../../many/engines/execute.js'
+import { moveInside } from '../problem/multi-start.js'
 import { CONVERGED } from '../problem/reasons.js'
-import type { Guess, PlausibilityCheck, SearchableRun, SolvedRuns, StartList, StartSearch } from './model.js'
+import type {
+  Guess,
+  GuessArguments,
+  Remark,
+  SearchableRun,
+  SolvedRuns,
+  StartList,
+  StartSearch,
+} from './model.js'
 
 /** Maximum number of runs per batch, and maximum number of rows of all runs of a batch together. */
 const MAX_RUNS = 2048
@@ -18,35 +29,75 @@ const EQUALITY_RATIO = 1 + 1e-6
 /** A run that ended early continues if its χ² exceeds the best χ² by at most this factor. */
 const PROMISING_RATIO = 1.02
 
+/** Maximum number of evaluations from a further starting point. */
+const QUICK_ITERATIONS = 100
+
+/** Maximum number of times that a fit without convergence starts again close to its solution. */
+const REFINEMENTS = 3
+
+/** Parts of a search that differ between models. */
+export interface SearchOptions extends Omit<StartSearch, 'improve'> {
+  /**
+   * Starting points close to a solution that has not converged, if the model can follow the valley in which the
+   * solution lies.
+   *
+   * @param round number of earlier refinements; each refinement is closer to the solution
+   */
+  readonly refine?: (
+    values: Readonly<Record<string, number>>,
+    round: number,
+    ...data: GuessArguments
+  ) => StartList
+}
+
 /** Creates the search of a model. */
-export function startSearch(
-  starts: StartSearch['starts'],
-  describe: StartSearch['describe'] = () => '',
-  isImplausible?: PlausibilityCheck,
-  constantStarts?: StartSearch['constantStarts'],
-): StartSearch {
+export function startSearch(parts: SearchOptions): StartSearch {
+  const { refine, ...own } = parts
+  const { starts, isImplausible } = own
   return {
-    starts,
-    describe,
-    isImplausible,
-    ...(constantStarts && { constantStarts }),
+    ...own,
     *improve(run, fits) {
-      const { solved, isRobust } = run
+      const { solved, x, options } = run
+      const isRobust = options.loss !== 'squared' && options.loss !== 'poisson'
       const isOdd = isImplausible?.(run)
       const isDoubtful = (fit: number) =>
-        isRobust || solved.reason[fit] !== CONVERGED || isOdd?.(fit, run.dataOf(fit)[0]) === true
+        isRobust || solved.reason[fit] !== CONVERGED || isOdd?.(fit, numbersInRun(x, fit)) === true
       const doubtful = fits.filter(isDoubtful)
-      if (doubtful.length === 0) return
-      const pool = new RunPool(run.names)
+      const names = run.open.filter(({ isFixed }) => !isFixed).map(({ name }) => name)
+      if (doubtful.length === 0 || names.length === 0) return
+      const pool = new RunPool(names)
       for (const fit of doubtful) {
         const data = run.dataOf(fit)
         const list = yield* starts(...data)
         pool.add(fit, list)
-        if (pool.size >= Math.min(MAX_RUNS, MAX_ROWS / data[0].length)) yield* repeat(run, pool)
+        if (pool.size >= Math.min(MAX_RUNS, MAX_ROWS / data[0].length)) yield* repeat(run, pool, true)
         else yield
       }
-      yield* repeat(run, pool)
+      yield* repeat(run, pool, true)
+      for (let round = 0; refine !== undefined && round < REFINEMENTS; round++) {
+        for (const fit of doubtful.filter((fit) => solved.reason[fit] !== CONVERGED)) {
+          const values = Object.fromEntries(run.free.map(({ name }, i) => [name, solved.free[i][fit]]))
+          pool.add(fit, refine(values, round, ...run.dataOf(fit)))
+        }
+        yield* repeat(run, pool, false)
+      }
     },
+  }
+}
+
+/** Remark on the limit curve of a fit that has not converged, and on the number of starting points. */
+export function searchRemark(describe: StartSearch['describe']): Remark {
+  return (context, ...data) => {
+    const { solved, fit } = context
+    if (solved === undefined) return ''
+    const isOpen = solved.reason[fit] !== CONVERGED
+    const limit = isOpen ? describe(context, ...data) : ''
+    const starts = solved.starts[fit]
+    // The starting points of the option `multiStart` are listed in `minima`.
+    const hasSearched = starts > 1 && solved.minima[fit] === undefined
+    const isNews = hasSearched && (isOpen || solved.isImproved?.[fit] === 1)
+    const said = [limit && `the curve approaches ${limit}`, isNews ? `best of ${starts} starts` : '']
+    return said.filter((text) => text !== '').join('; ')
   }
 }
 
@@ -82,12 +133,27 @@ class RunPool {
   }
 }
 
-/** Solves the runs of the pool, and replaces the solutions of fits by better runs. */
-function* repeat(run: SearchableRun, pool: RunPool): Generator<EngineCall, void> {
+/**
+ * Solves the runs of the pool, and replaces the solutions of fits by better runs.
+ *
+ * @param continues whether promising runs that have not converged continue
+ */
+function* repeat(run: SearchableRun, pool: RunPool, continues: boolean): Generator<EngineCall, void> {
   const { runs, starts } = pool.take()
   if (runs.length === 0) return
-  const { solved, free, solve } = run
-  const ends = yield* solve(runs, starts, true)
+  const { solved, free, options } = run
+  const { maxIterations = 1000 } = options
+  const pick = (values: ReadonlyMap<string, Float64Array>, of: Uint32Array) => (name: string) => {
+    const own = values.get(name) ?? pickRuns(run.starts.get(name) as Float64Array, of)
+    const parameter = free.find((one) => one.name === name)
+    if (parameter === undefined) return own
+    return own.map((x) => {
+      const inside = moveInside(parameter, x)
+      return parameter.isLogarithmic ? log(inside) : inside
+    })
+  }
+  const limits = [Math.min(maxIterations, QUICK_ITERATIONS), false] as const
+  const ends = yield* run.solve(runs, pick(starts, runs), limits)
   // The best converged run and the best other run of each fit.
   const best = [new Map<number, number>(), new Map<number, number>()]
   for (const [at, fit] of runs.entries()) {
@@ -97,18 +163,18 @@ function* repeat(run: SearchableRun, pool: RunPool): Generator<EngineCall, void>
     const known = some.get(fit)
     if (known === undefined || ends.cost[at] < ends.cost[known]) some.set(fit, at)
   }
-  replace(solved, ends, [...best[0]])
+  replace(run, ends, [...best[0]])
+  if (!continues) return replace(run, ends, [...best[1]])
   const isPromising = (fit: number, at: number) => !(ends.cost[at] > PROMISING_RATIO * solved.cost[fit])
   const open = [...best[1]].filter(([fit, at]) => isPromising(fit, at))
   if (open.length === 0) return
-  const points = free.map((name, i) => [name, Float64Array.from(open, ([, at]) => ends.free[i][at])] as const)
-  const again = yield* solve(
-    Uint32Array.from(open, ([fit]) => fit),
-    new Map(points),
-    false,
+  const points = free.map(
+    ({ name }, i) => [name, Float64Array.from(open, ([, at]) => ends.free[i][at])] as const,
   )
+  const some = Uint32Array.from(open, ([fit]) => fit)
+  const again = yield* run.solve(some, pick(new Map(points), some), [maxIterations, true])
   replace(
-    solved,
+    run,
     again,
     open.map(([fit], k) => [fit, k] as const),
   )
@@ -116,7 +182,7 @@ function* repeat(run: SearchableRun, pool: RunPool): Generator<EngineCall, void>
 
 /** Replaces the solutions of fits by the runs that are better. */
 function replace(
-  solved: SearchableRun['solved'],
+  { solved, store }: SearchableRun,
   ends: SolvedRuns,
   pairs: readonly (readonly [fit: number, run: number])[],
 ): void {
@@ -126,9 +192,10 @@ function replace(
     const hasConverged = ends.reason[run] === CONVERGED && solved.reason[fit] !== CONVERGED
     return isLower || (hasConverged && cost <= EQUALITY_RATIO * known)
   })
+  solved.isImproved ??= new Uint8Array(solved.reason.length)
   for (const [fit] of better) solved.isImproved[fit] = 1
   const [fits, runs] = [0, 1].map((k) => Uint32Array.from(better, (pair) => pair[k]))
-  ends.store(fits, runs)
+  store(fits, ends, runs)
 }
 
 /** Number of parts of the rows, each of which is left out of one guess. */

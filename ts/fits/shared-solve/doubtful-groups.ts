@@ -49,7 +49,7 @@ function plausibility(
   )
   const columns = [...values.local[f].slice(0, local), ...joint]
   const check = search.isImplausible({
-    free: free.map(({ name }) => name),
+    free,
     solved: { free: columns },
     starts: new Map(),
   })

@@ -30,9 +30,10 @@ export interface SolvedFits {
   readonly unidentifiable: readonly Uint32Array[]
   readonly evaluations: Uint32Array
   readonly reason: Uint8Array
-  /** Number of starting points, and whether a further starting point of the model led to the solution. */
+  /** Number of starting points. */
   readonly starts: Uint32Array
-  readonly isImproved: Uint8Array
+  /** Array with 1 for each fit that a further starting point of the model has improved. */
+  isImproved?: Uint8Array
   /** Minima of fits with several starting points. */
   readonly minima: (readonly FitMinimum[] | undefined)[]
 }
@@ -95,9 +96,8 @@ export interface FitContext {
   readonly weightAt: ((f: number, row: ArrayLike<number>) => number) | null
   /** Error scale of all groups together, for a group of a shared fit. */
   readonly errorScale?: ErrorScale
-  /** Remarks of the model on the estimates, and descriptions of fits without a proper minimum. */
+  /** Remarks of the model on the estimates. */
   readonly remark: BoundRemark | null
-  readonly describe: BoundRemark | null
 }
 
 /** Function that computes the intervals of one fit, by name of the free parameter. */
