@@ -126,7 +126,9 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
 /** Further starting points of a dose-response model. An asymmetry is 1 at every starting point. */
 function doseSearch(logEC50: boolean): StartSearch {
   const toX = (log: number) => pow(10, log)
-  const of = logEC50 ? { center: 'logEC50', slope: 'slope', toX, fromX: log10 } : { center: 'ec50', slope: 'slope' }
+  const of = logEC50
+    ? { center: 'logEC50', slope: 'slope', toX, fromX: log10 }
+    : { center: 'ec50', slope: 'slope' }
   const complete = (list: StartList): StartList =>
     list.map((start) => ({ ...start, asymmetry: start.asymmetry ?? 1, logEC50: log10(start.ec50) }))
   return sigmoidSearch(

@@ -1,13 +1,13 @@
 /** Fits of single groups, one per lane: the local parameters at given shared parameters, or all parameters. */
 
 import type { FloatArray } from '../../core/numbers.js'
+import { exp, log } from '../../functions/index.js'
 import { type DataColumn, pickRuns, putRuns } from '../../many/batch/data.js'
 import { runsPerBatch } from '../../many/batch/layout.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import { exp, log } from '../../functions/index.js'
 import type { Parameter } from '../problem/parameters.js'
-import { CONVERGED, SINGULAR } from '../problem/reasons.js'
 import { scaleParameters } from '../problem/problem.js'
+import { CONVERGED, SINGULAR } from '../problem/reasons.js'
 import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'

@@ -4,14 +4,12 @@
  * start of the next joint fit. A group whose local fit has no proper minimum does not move in the joint fit.
  */
 
-import { runToEnd } from '../../core/slices.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import type { Parameter } from '../problem/parameters.js'
 import { CONVERGED, NOT_FINITE } from '../problem/reasons.js'
 import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
 import { type ArrowheadPoint, type ArrowheadSolver, NO_FIXED } from './arrowhead-solver.js'
 import { findDoubtful } from './doubtful-groups.js'
-import { type GroupBatch, getIndex } from './group-batch.js'
+import { getIndex } from './group-batch.js'
 import { type GroupFits, LocalFits, type SolvedGroupFits } from './local-fits.js'
 import { LocalStarts } from './local-starts.js'
 import { median, type ParsedBatch } from './read.js'
@@ -90,7 +88,7 @@ class Restarts {
   /** Groups that restart, and solutions of the groups alone. */
   #groups: readonly Uint32Array[] = []
   #alone: readonly (readonly Float64Array[])[] = []
-  /** Evaluations of all groups together, and count of joint fits. */
+  /** Evaluations of all groups together, and count of further starting points of all groups. */
   #evaluations: number
   #count = 0
 
@@ -115,6 +113,7 @@ class Restarts {
     const points = isWhole ? [first.stop.point.shared, start.shared, medians] : [first.stop.point.shared]
     const found: LocalSolution[] = []
     for (const shared of points) {
+      if (shared !== first.stop.point.shared) this.#count++
       if (shared.every(Number.isFinite))
         found.push(yield* this.#fitLocals({ shared, local: first.stop.point.local }, first.costs))
     }

@@ -17,15 +17,15 @@ import { type ArrowheadPoint, ArrowheadSolver, NO_FIXED } from './arrowhead-solv
 import { GroupBatch, type GroupBatchInput, getIndex } from './group-batch.js'
 import { type SharedValues, sharedOptionTable } from './options.js'
 import {
+  median,
   type ParsedSharedFit,
   readShared,
-  median,
   selectGroupRows,
   sharedName,
   toInternalColumn,
 } from './read.js'
-import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
 import { JOINT_EVALUATIONS, restart } from './restarts.js'
+import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 
 export class SharedRun {

@@ -93,6 +93,7 @@ export function* computeStatistics(
   )
   // The reason of a fit depends on the end point, not on the path to the end point.
   const isThere = stop.reason === CONVERGED || stop.reason === STALLED
+  const isEmpty = batches.every(({ active }) => active === 0)
   const isOpen = states.sharedStates.some((state, k) => state === UNIDENTIFIABLE && arrow.isUsed[k] === 1)
   const ifThere = isOpen ? SINGULAR : CONVERGED
   // If most groups do not move, the end point says little about the shared parameters.
@@ -111,7 +112,13 @@ export function* computeStatistics(
     localErrors,
     values,
     invalidWeight: null,
-    reason: !isThere ? stop.reason : isMinimum && !isMostlyFixed ? ifThere : STALLED,
+    reason: isEmpty
+      ? TOO_FEW_POINTS
+      : !isThere
+        ? stop.reason
+        : isMinimum && !isMostlyFixed
+          ? ifThere
+          : STALLED,
   }
 }
 

@@ -57,7 +57,7 @@ export class SharedGroup extends FitView {
     return this.free.filter((_, i) => this.#states[i] === AT_BOUND)
   }
 
-  /** Parameters in `free` that the data do not determine. */
+  /** Parameters in `free` that the data do not determine. Their errors are NaN. */
   get unidentifiable(): string[] {
     return this.free.filter((_, i) => this.#states[i] === UNIDENTIFIABLE)
   }
