@@ -101,8 +101,10 @@ export class ArrowheadSolver {
     )
     this.isUsed = new Uint8Array(this.size)
     for (const { sharedPlaces, active } of families) {
-      for (let at = 0; at < active; at++)
-        for (const place of sharedPlaces) this.isUsed[getIndex(place, at)] = 1
+      for (const place of active > 0 ? sharedPlaces : []) {
+        if (typeof place === 'number') this.isUsed[place] = 1
+        else for (const k of place.subarray(0, active)) this.isUsed[k] = 1
+      }
     }
     this.varying = this.isUsed.reduce((sum, is) => sum + is, 0) + count(({ local, active }) => local * active)
     this.degreesOfFreedom = Math.max(1, this.observations - this.varying)

@@ -2,7 +2,8 @@
 
 import type { ArrowheadSolver } from './arrowhead-solver.js'
 import { type GroupBatch, getIndex } from './group-batch.js'
-import { median, type ParsedBatch, selectGroupRows } from './read.js'
+import { median, selectGroupRows } from './group-columns.js'
+import type { ParsedBatch } from './read.js'
 import { type SharedStatistics, UNIDENTIFIABLE } from './shared-statistics.js'
 
 /** A group is doubtful if its cost per row exceeds the median of all groups by more than this factor. */

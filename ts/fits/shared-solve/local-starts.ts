@@ -4,7 +4,8 @@ import type { Slices } from '../../core/slices.js'
 import type { GuessArguments } from '../models/model.js'
 import { leaveOut } from '../models/start-search.js'
 import type { GroupBatch } from './group-batch.js'
-import { type ParsedBatch, selectGroupRows, toInternalColumn } from './read.js'
+import { selectGroupRows, toInternalColumn } from './group-columns.js'
+import type { ParsedBatch } from './read.js'
 
 /** Maximum and minimum number of groups whose local parameters other groups use as starting points. */
 const MAX_NEIGHBORS = 24

@@ -10,9 +10,10 @@ import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
 import { type ArrowheadPoint, type ArrowheadSolver, NO_FIXED } from './arrowhead-solver.js'
 import { findDoubtful } from './doubtful-groups.js'
 import { getIndex } from './group-batch.js'
+import { median } from './group-columns.js'
 import { type GroupFits, LocalFits, type SolvedGroupFits } from './local-fits.js'
 import { LocalStarts } from './local-starts.js'
-import { median, type ParsedBatch } from './read.js'
+import type { ParsedBatch } from './read.js'
 import type { SharedStatistics } from './shared-statistics.js'
 
 /** Maximum number of joint fits. */
@@ -73,8 +74,15 @@ interface LocalSolution {
 
 /** Restarts a fit. The solver is at the end of the best fit afterwards. */
 export function* restart(input: RestartInput): Generator<EngineCall, RestartOutcome> {
-  const restarts = new Restarts(input)
-  const outcome = yield* restarts.run()
+  const { solver, batches, first, isRobust } = input
+  const count = solver.batches.reduce((sum, { active }) => sum + active, 0)
+  const isWhole = first.reason !== CONVERGED || (isRobust && count <= MAX_RESTARTED)
+  const groups = isWhole
+    ? solver.batches.map(({ active }) => Uint32Array.from({ length: active }, (_, at) => at))
+    : findDoubtful(solver, batches, first)
+  if (groups.every(({ length }) => length === 0)) return { stop: first.stop, starts: 1, isImproved: false }
+  const restarts = new Restarts(input, groups)
+  const outcome = yield* restarts.run(isWhole)
   restarts.release()
   return outcome
 }
@@ -86,30 +94,27 @@ class Restarts {
   /** Starting points of each group from its data, which are the same in all rounds. */
   readonly #fromData = new Map<string, (readonly ArrayLike<number>[])[]>()
   /** Groups that restart, and solutions of the groups alone. */
-  #groups: readonly Uint32Array[] = []
+  readonly #groups: readonly Uint32Array[]
   #alone: readonly (readonly Float64Array[])[] = []
   /** Evaluations of all groups together, and count of further starting points of all groups. */
   #evaluations: number
   #count = 0
 
-  constructor(input: RestartInput) {
+  /** @param groups indices of the groups of each batch that restart */
+  constructor(input: RestartInput, groups: readonly Uint32Array[]) {
     this.#input = input
+    this.#groups = groups
     const { solver, batches, threads } = input
     this.#evaluations = input.first.stop.evaluations
     this.#fits = solver.batches.map((batch, f) => new LocalFits(batch, batches[f].constants, threads, true))
     this.#starts = solver.batches.map((batch, f) => new LocalStarts(batch, batches[f]))
   }
 
-  *run(): Generator<EngineCall, RestartOutcome> {
-    const { solver, batches, first, start, isRobust } = this.#input
+  /** @param isWhole whether the shared parameters also start at other points */
+  *run(isWhole: boolean): Generator<EngineCall, RestartOutcome> {
+    const { solver, first, start } = this.#input
     const hasConverged = first.reason === CONVERGED
-    const count = solver.batches.reduce((sum, { active }) => sum + active, 0)
-    const isWhole = !hasConverged || (isRobust && count <= MAX_RESTARTED)
-    const all = solver.batches.map(({ active }) => Uint32Array.from({ length: active }, (_, at) => at))
-    this.#groups = isWhole ? all : findDoubtful(solver, batches, first)
-    if (this.#groups.every(({ length }) => length === 0))
-      return { stop: first.stop, starts: 1, isImproved: false }
-    const medians = yield* this.#fitAlone(all)
+    const medians = yield* this.#fitAlone()
     const points = isWhole ? [first.stop.point.shared, start.shared, medians] : [first.stop.point.shared]
     const found: LocalSolution[] = []
     for (const shared of points) {
@@ -194,14 +199,14 @@ class Restarts {
   }
 
   /** Fits all parameters of each group alone, and returns the medians of the shared parameters. */
-  *#fitAlone(all: readonly Uint32Array[]): Generator<EngineCall, Float64Array> {
+  *#fitAlone(): Generator<EngineCall, Float64Array> {
     const { solver, batches, threads, guesses, start } = this.#input
     const values = Array.from(start.shared, (): number[] => [])
     const alone: Float64Array[][] = []
     for (const [f, batch] of solver.batches.entries()) {
       const columns = batch.free.map(() => new Float64Array(batch.groups.length).fill(NaN))
       alone.push(columns)
-      const groups = all[f].filter((at) => batch.rows[at] >= batch.free.length)
+      const groups = this.#groups[f].filter((at) => batch.rows[at] >= batch.free.length)
       const x = guesses[f].map((column) => Float64Array.from(groups, (at) => column[at]))
       const fits = new LocalFits(batch, batches[f].constants, threads, false)
       const solved = yield* fits.minimize({ groups, x }, start.shared, MAX_EVALUATIONS)

@@ -15,15 +15,9 @@ import { EQUALITY_RATIO, firstIterations } from '../solve/solver.js'
 import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
 import { type ArrowheadPoint, ArrowheadSolver, NO_FIXED } from './arrowhead-solver.js'
 import { GroupBatch, type GroupBatchInput, getIndex } from './group-batch.js'
+import { median, selectGroupRows, toInternalColumn } from './group-columns.js'
 import { type SharedValues, sharedOptionTable } from './options.js'
-import {
-  median,
-  type ParsedSharedFit,
-  readShared,
-  selectGroupRows,
-  sharedName,
-  toInternalColumn,
-} from './read.js'
+import { type ParsedSharedFit, readShared, sharedName } from './read.js'
 import { JOINT_EVALUATIONS, restart } from './restarts.js'
 import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'

@@ -41,9 +41,8 @@ export class SharedFit {
   /** Number of evaluations of all groups together. */
   readonly evaluations: number
   /**
-   * Number of starting points of all groups together. Fits of models with a guess have more than one starting point if
-   * they have not converged, if groups are unidentifiable, have a large χ² or an implausible curve, and for robust
-   * losses.
+   * Number of starting points of all groups together. A built-in model adds starting points if the fit has not
+   * converged, if a group is doubtful, and for robust losses.
    */
   readonly starts: number
   /**
