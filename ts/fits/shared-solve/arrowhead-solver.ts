@@ -9,13 +9,7 @@ import type { Parameter } from '../problem/parameters.js'
 import { EXACT_FIT_RATIO, OFFSET_TOLERANCE } from '../programs/diagnostics.js'
 import type { EvaluationInput } from '../programs/group-evaluation.js'
 import { type DenseFactors, factorizeDense, solveDense } from '../solve/dense-ldlt.js'
-import {
-  type EvaluationTotals,
-  type GroupBatch,
-  getIndex,
-  type LocalIndex,
-  makeTotals,
-} from './group-batch.js'
+import { type EvaluationTotals, type GroupBatch, type LocalIndex, makeTotals } from './group-batch.js'
 
 /** Values of the shared parameters, and of the local parameters per batch. */
 export interface ArrowheadPoint {

@@ -12,14 +12,7 @@ import {
 } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
-import {
-  checkRows,
-  type DataColumn,
-  numbersInRun,
-  rowOffsets,
-  rowsInRun,
-  sharedFirst,
-} from '../../many/batch/data.js'
+import { checkRows, type DataColumn, rowOffsets, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import {
   type BoundRemark,
   bindRemark,

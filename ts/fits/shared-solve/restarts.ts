@@ -156,13 +156,23 @@ class Restarts {
       now = yield* this.#fitLocals(best.stop.point, best.costs)
       if (!isNew && !(now.cost < best.stop.cost * (1 - MIN_GAIN))) break
     }
-    if (!slow.some((column) => column.includes(1)) || this.#left <= 0) return best
-    // Groups that were only slow move again.
+    if (!slow.some((column) => column.includes(1)) || best.stop.reason !== CONVERGED) return best
     const frozen = best.frozen.map((column, f) => (column ?? slow[f]).map((is, at) => is & (1 - slow[f][at])))
-    const fitted = yield* this.#fitJointly(best.stop.point, frozen)
-    return fitted.stop.reason === CONVERGED && fitted.stop.cost <= best.stop.cost * (1 + MIN_GAIN)
-      ? fitted
+    return (yield* this.#isMinimum(now.point, frozen))
+      ? { ...best, frozen, stop: { ...best.stop, point: now.point, cost: now.cost } }
       : best
+  }
+
+  /** Whether a point is a minimum, if only the given groups do not move. */
+  *#isMinimum(
+    { shared, local }: ArrowheadPoint,
+    frozen: readonly Uint8Array[],
+  ): Generator<EngineCall, boolean> {
+    const { solver } = this.#input
+    for (const [f, batch] of solver.batches.entries()) batch.freeze(frozen[f])
+    solver.setPoint(local, NO_FIXED, 'weight')
+    const end = yield* solver.evaluateAtEnd(shared)
+    return solver.isMinimum(shared, end, solver.lastStep(shared, end).decrement)
   }
 
   /** Fits all groups together, except for the local parameters of some groups. */
