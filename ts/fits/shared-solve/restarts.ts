@@ -58,7 +58,7 @@ export interface RestartOutcome {
 }
 
 /** A fit of all groups together, the groups that did not move, and the costs of the groups. */
-interface JointFit {
+interface JointEnd {
   readonly stop: ArrowheadStop
   readonly frozen: readonly (Uint8Array | null)[]
   readonly costs: readonly Float64Array[]
@@ -125,7 +125,7 @@ class Restarts {
     found.sort((a, b) => a.cost - b.cost)
     const unfitted = { ...first.stop, cost: hasConverged ? first.stop.cost : Infinity }
     const begin = { stop: unfitted, frozen: solver.batches.map(({ frozen }) => frozen), costs: first.costs }
-    let best: JointFit = begin
+    let best: JointEnd = begin
     for (const one of found.slice(0, MAX_CANDIDATES)) {
       const end = yield* this.#alternate(one, hasConverged ? begin : { ...begin, stop: unfitted })
       if (end.stop.cost < best.stop.cost) best = end
@@ -139,7 +139,7 @@ class Restarts {
   }
 
   /** Alternates between joint fits and fits of the local parameters alone, until no cost decreases. */
-  *#alternate(from: LocalSolution, best: JointFit): Generator<EngineCall, JointFit> {
+  *#alternate(from: LocalSolution, best: JointEnd): Generator<EngineCall, JointEnd> {
     const { batches } = this.#input.solver
     const slow = batches.map(({ groups }) => new Uint8Array(groups.length))
     let now = from
@@ -176,7 +176,7 @@ class Restarts {
   }
 
   /** Fits all groups together, except for the local parameters of some groups. */
-  *#fitJointly(point: ArrowheadPoint, frozen: readonly Uint8Array[]): Generator<EngineCall, JointFit> {
+  *#fitJointly(point: ArrowheadPoint, frozen: readonly Uint8Array[]): Generator<EngineCall, JointEnd> {
     const { solver } = this.#input
     for (const [f, batch] of solver.batches.entries()) batch.freeze(frozen[f])
     const stop = yield* descend(solver, point, Math.min(this.#left, JOINT_EVALUATIONS), NO_FIXED, WARM_START)
