@@ -1,11 +1,12 @@
 // npm run bench:plates -- --python <a Python with SciPy>: fits of simulated plates next to the least costs that SciPy
 // finds from the true values and from random starts.
 //
-// --seed 1 --plates 20 --starts 20: the simulated plates, and the number of SciPy's random starts
-// --shared: the wells of a plate share their plateaus
-// --reference file.json: reads SciPy's costs from the file, or writes the file if it does not exist
-// --dist folder: another build of antigrad
-// --list: names the wells whose cost is above the reference
+// --seed 1 --plates 20 --starts 20 select the simulated plates, and the number of SciPy's random starts.
+// --shared fits all wells of a plate with common plateaus.
+// --reference file.json reads SciPy's costs from the file, or writes the file if it does not exist.
+// --dist folder fits with another build of antigrad.
+// --write file.json writes the wells above the reference, and every 60th well, as in test/data/plates.json.
+// --list names the wells whose cost is above the reference.
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     reference: { type: 'string' },
     dist: { type: 'string' },
     shared: { type: 'boolean', default: false },
+    write: { type: 'string' },
     list: { type: 'boolean', default: false },
   },
 })
@@ -67,8 +69,9 @@ function fitWells({ wells, noise }, loss) {
   const full = wells.filter(({ x }) => x.length >= 4)
   const data = { x: full.map(({ x }) => x), y: full.map(({ y }) => y) }
   const fits = fitManySync(models.fourPL(), data, { loss, lossScale: noise, ...options })
-  return full.map(({ label, kind }, k) => ({
+  return full.map(({ label, kind, x, y }, k) => ({
     label: `${label} (${kind})`,
+    rows: { kind, loss, lossScale: noise, x, y },
     cost: fits.chiSquared[k],
     reason: fitReasons[fits.reason[k]],
     message: () => fits.at(k).message,
@@ -87,6 +90,7 @@ function fitPlate({ wells, noise }, loss) {
 }
 
 const reference = await readReference()
+const written = []
 const lines = [
   `| loss, ${count} plates of seed ${seed}${values.shared ? ', shared plateaus' : ''} | fits | at the reference | below it | converged | ms |`,
   '|---|---|---|---|---|---|',
@@ -106,6 +110,8 @@ for (const loss of LOSSES) {
       else if (values.list)
         console.error(`${loss}, plate ${k}, ${fit.label}: +${excess}, ${fit.reason}, ${fit.message()}`)
       if (excess < -TOLERANCE) lower++
+      if (excess > TOLERANCE || i % 60 === 0)
+        written.push({ ...fit.rows, chiSquared: Math.min(least[i], fit.cost) })
       if (fit.reason === 'converged') converged++
     }
   }
@@ -115,3 +121,7 @@ for (const loss of LOSSES) {
   )
 }
 console.log(lines.join('\n'))
+if (values.write !== undefined) {
+  const rows = written.map((one) => `    ${JSON.stringify(one)}`)
+  writeFileSync(values.write, `{\n  "seed": ${seed},\n  "wells": [\n${rows.join(',\n')}\n  ]\n}\n`)
+}

@@ -110,7 +110,6 @@ const wrong: readonly Wrong[] = [
   ['a fit whose columns have different lengths', of({ t, y: [y, y.slice(1)] }), 'data: y'],
   ['columns of different numbers of fits', of({ t: [t, t, t], y: [y, y] }), 'data: y'],
   ['empty columns', of({ t: [], y: [] }), 'data: t'],
-  ['a fit without rows', of({ t: [t, []], y: [y, []] }), 'data: t'],
   ['a column that is called as a number', of({ t, π: y }), 'data'],
   ['a column of the number in the model', of({ t, pi: t, y }), 'data'],
   ['counts below 0', of({ t, y: [3, 2, -1, 1, 1, 1] }, { start, loss: 'poisson' }), 'data: y'],

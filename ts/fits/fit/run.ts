@@ -164,7 +164,7 @@ export class FitRun {
     this.#parameters = readParameters(options, known, parameters, columns.keys())
     this.#count = countFits(columns, this.#parameters)
     this.progress.total = this.#count
-    checkRows(columns, this.#count)
+    checkRows(columns, this.#count, true)
     this.#data = columns
     this.#ordered = weight === null ? columns : orderWeightsFirst(columns, y)
     // A bound model function keeps the data columns to which the function was bound.
@@ -558,7 +558,7 @@ export class FitRun {
     const { min, max } = this.#compiled.problemInSteps
     const isSampled = isBounded(min[at], max[at])
     const parameter = this.#free[at]
-    const x = this.#positions?.includes(name) ? this.#guessArguments() : null
+    const x = this.#positions?.().includes(name) ? this.#guessArguments() : null
     for (let run = 0; run < runs.length; run++) {
       if (run % count === 0) continue
       const part = others[(run % count) - 1]

@@ -105,7 +105,7 @@ export function define<Names extends string>(
   const guess: FitModel['guess'] = (...data) => runToEnd(guessInSlices(...data))
   slicedGuesses.set(guess, guessInSlices)
   // Parameters that are subtracted from x are positions.
-  const positions = [...write('x').matchAll(/\bx - (\w+)/g)].map(([, name]) => name)
+  const positions = () => [...write('x').matchAll(/\bx - (\w+)/g)].map(([, name]) => name)
   setSearch(guess, startSearch({ starts: leaveOut(guessInSlices), positions, describe: () => '' }))
   return { text, x, parameters, guess, ...(extraColumns.length > 0 && { extraColumns }) }
 }

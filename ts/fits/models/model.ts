@@ -141,8 +141,8 @@ export interface StartSearch {
   readonly isImplausible?: PlausibilityCheck
   /** Starting points of nearly constant curves, for fits whose plateaus are known. */
   readonly constantStarts?: (x: ArrayLike<number>) => StartList
-  /** Names of the parameters that are positions on the axis of x. */
-  readonly positions: readonly string[]
+  /** Returns the names of the parameters that are positions on the axis of x. */
+  readonly positions: () => readonly string[]
   /** Repeats fits that may have missed the lowest minimum. */
   readonly improve: (run: SearchableRun, fits: Uint32Array) => Generator<EngineCall, void>
 }

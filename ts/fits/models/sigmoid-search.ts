@@ -31,23 +31,34 @@ function changingRange({ isLinear }: Transition, center: number, slope: number):
   return isLinear ? [center - width, center + width] : [center * exp(-width), center * exp(width)]
 }
 
+/** A curve with the slope `MAX_SLOPE` changes between the center divided and multiplied by this factor. */
+const NARROW_FACTOR = 1.58
+
 /** Whether at least one x lies in the range in which the curve changes, and the slope is not too large. */
-function isPlausible(of: Transition, center: number, slope: number, x: ArrayLike<number>): boolean {
-  if (!(of.isLinear || Math.abs(slope) <= MAX_SLOPE)) return false
-  const [low, high] = changingRange(of, center, slope)
+function isPlausible(transition: Transition, center: number, slope: number, x: ArrayLike<number>): boolean {
+  if (transition.isLinear !== true) {
+    if (!(Math.abs(slope) <= MAX_SLOPE)) return false
+    // In nearly all fits a dose is close to the center, and no range needs to be computed.
+    if (hasValueBetween(x, center / NARROW_FACTOR, center * NARROW_FACTOR)) return true
+  }
+  const [low, high] = changingRange(transition, center, slope)
+  return hasValueBetween(x, low, high)
+}
+
+function hasValueBetween(x: ArrayLike<number>, low: number, high: number): boolean {
   for (let row = 0; row < x.length; row++) if (x[row] > low && x[row] < high) return true
   return false
 }
 
-function plausibilityCheck(of: Transition): PlausibilityCheck {
-  const { center, slope, toX = (x) => x } = of
+function plausibilityCheck(transition: Transition): PlausibilityCheck {
+  const { center, slope, toX = (x) => x } = transition
   return ({ free, solved, starts }) => {
     const column = (name: string) =>
       solved.free[free.findIndex((one) => one.name === name)] ?? starts.get(name)
     const [centers, slopes] = [column(center), column(slope)]
     // A parameter that an expression defines has no column.
     if (centers === undefined || slopes === undefined) return () => false
-    return (fit, x) => !isPlausible(of, toX(centers[fit]), slopes[fit], x)
+    return (fit, x) => !isPlausible(transition, toX(centers[fit]), slopes[fit], x)
   }
 }
 
@@ -55,14 +66,14 @@ function plausibilityCheck(of: Transition): PlausibilityCheck {
 const STEP_RATIO = 100
 
 /** Describes the limit curve that a sigmoid curve without a proper minimum approaches. */
-function describeLimit(of: Transition): Remark {
-  const { toX = (x: number) => x } = of
+function describeLimit(transition: Transition): Remark {
+  const { toX = (x: number) => x } = transition
   return (context, ...[xs]) => {
     const given = context.values()
-    const [center, slope] = [toX(given[of.center]), given[of.slope]]
+    const [center, slope] = [toX(given[transition.center]), given[transition.slope]]
     const x = [...new Set(Array.from(xs))].filter((at) => Number.isFinite(at)).sort((a, b) => a - b)
     if (!(Number.isFinite(center) && Number.isFinite(slope)) || x.length < 2) return ''
-    const [low, high] = changingRange(of, center, slope)
+    const [low, high] = changingRange(transition, center, slope)
     const inside = x.filter((at) => at > low && at < high)
     const last = x.length - 1
     if (inside.length > 1) return ''
@@ -75,17 +86,17 @@ function describeLimit(of: Transition): Remark {
     if (above > 0) return between(above - 1)
     // The center is outside the data: the curve is a power of x (an exponential if it is a function of x).
     const [near, next] = above === 0 ? [0, 1] : [last, last - 1]
-    const ratio = of.isLinear
+    const ratio = transition.isLinear
       ? exp(Math.abs(slope * (x[near] - x[next])))
       : pow(Math.max(x[near] / x[next], x[next] / x[near]), Math.abs(slope))
     if (!(ratio < STEP_RATIO)) return between(Math.min(near, next))
-    return of.isLinear ? 'an exponential' : 'a power law'
+    return transition.isLinear ? 'an exponential' : 'a power law'
   }
 }
 
 /** Positions of starting centers, and products of starting slopes and the range, as fractions of the range of x. */
 const POSITIONS = [0.125, 0.375, 0.625, 0.875]
-const STEEPNESSES = [10, 40]
+const STEEPNESS_GRID = [10, 40]
 /** Positions of the centers of starting curves with known plateaus. */
 const PLATEAU_POSITIONS = [0.25, 0.5, 0.75]
 /** Positions and steepness of starting curves whose center lies outside the data. */
@@ -97,7 +108,7 @@ const STEP_STEEPNESS = 30
 const STEPS = 3
 
 /** Starting curves that are a power of x: steepness, and product of the slope and the distance of the center. */
-const POWER_STEEPNESSES = [0.5, 1, 2, 4, 8, 16]
+const POWER_STEEPNESS_GRID = [0.5, 1, 2, 4, 8, 16]
 const POWER_DISTANCE = 12
 
 /** A starting point, and its sum of squared residuals. */
@@ -107,17 +118,17 @@ interface Candidate {
 }
 
 /** Fits the remaining parameters of a curve with the given center and slope. */
-type FitCurve = (center: number, slope: number) => Candidate
+type CandidateFit = (center: number, slope: number) => Candidate
 
 /** Starting curves: a grid of centers and slopes, curves with a center outside the data, and the best steps. */
-function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve): StartList {
+function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: CandidateFit): StartList {
   if (x.length < 2) return []
   const at = isLinear ? x : x.map(log)
   const [low, range] = [at[0], at[at.length - 1] - at[0]]
   const curve = (position: number, slope: number) => fitCurve(isLinear ? position : exp(position), slope)
   const place = (position: number) => low + position * range
   const inner = POSITIONS.flatMap((position) =>
-    STEEPNESSES.map((steepness) => curve(place(position), steepness / range)),
+    STEEPNESS_GRID.map((steepness) => curve(place(position), steepness / range)),
   )
   const outer = OUTER_POSITIONS.map((position) => curve(place(position), OUTER_STEEPNESS / range))
   const steps = at.slice(1).flatMap((here, k) => {
@@ -128,7 +139,7 @@ function curveStarts(x: readonly number[], isLinear: boolean, fitCurve: FitCurve
   // Far from its center, the curve is a power of x, or an exponential if it is a function of x.
   const powers = [-1, 1].flatMap((side) => {
     const end = side < 0 ? low : low + range
-    const some = POWER_STEEPNESSES.map((steepness) => {
+    const some = POWER_STEEPNESS_GRID.map((steepness) => {
       const slope = steepness / range
       return curve(end + (side * POWER_DISTANCE) / slope, slope)
     })
@@ -184,7 +195,7 @@ function plateauStarts(doses: readonly number[], y: Float64Array): StartList {
   const range = log(doses[doses.length - 1] / doses[0])
   return PLATEAU_POSITIONS.flatMap((position) => {
     const ec50 = doses[0] * exp(position * range)
-    const slope = STEEPNESSES[0] / range
+    const slope = STEEPNESS_GRID[0] / range
     return [slope, -slope].map((signed) => ({ bottom, top, ec50, slope: signed }))
   })
 }
@@ -268,17 +279,17 @@ export function refinePower(
 
 /** The search of a sigmoid model. */
 export const sigmoidSearch = (
-  of: Transition,
+  transition: Transition,
   starts: StartSearch['starts'],
   refine?: SearchOptions['refine'],
 ): StartSearch =>
   startSearch({
     starts,
-    positions: of.isLinear ? [of.center] : [],
-    describe: describeLimit(of),
-    isImplausible: plausibilityCheck(of),
+    positions: () => (transition.isLinear ? [transition.center] : []),
+    describe: describeLimit(transition),
+    isImplausible: plausibilityCheck(transition),
     constantStarts: (x) => {
-      const { center, slope, isLinear = false, fromX = (at: number) => at } = of
+      const { center, slope, isLinear = false, fromX = (at: number) => at } = transition
       const name = (at: number, signed: number) => ({ [center]: fromX(at), [slope]: signed, asymmetry: 1 })
       return constantCurves(x, isLinear, name)
     },

@@ -35,8 +35,8 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
     (x) => `amplitude*${sigmoid(`rate*(${x} - center)`)}`,
     guessLogistic,
   )
-  const of = { center: 'center', slope: 'rate', isLinear: true }
-  setSearch(model.guess as GuessAtOnce, sigmoidSearch(of, logisticStarts))
+  const transition = { center: 'center', slope: 'rate', isLinear: true }
+  setSearch(model.guess as GuessAtOnce, sigmoidSearch(transition, logisticStarts))
   return model
 }
 
@@ -109,7 +109,7 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
   type SigmoidParameter = DoseParameters | 'asymmetry' | 'logEC50'
   const { logEC50, ...rest } = readOptions('options', options, table)
   return defineDoseModel<SigmoidParameter>(
-    doseSearch(logEC50),
+    doseSearch(logEC50, STARTING_ASYMMETRIES),
     rest,
     (x) => {
       const t = logEC50
@@ -123,16 +123,27 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
   )
 }
 
-/** Further starting points of a dose-response model. An asymmetry is 1 at every starting point. */
-function doseSearch(logEC50: boolean): StartSearch {
+/** Asymmetries of the further starting points of a five-parameter logistic, in turns. */
+const STARTING_ASYMMETRIES = [1, 0.4, 2.5]
+
+/**
+ * Further starting points of a dose-response model.
+ *
+ * @param asymmetries asymmetries of the starting points, in turns
+ */
+function doseSearch(logEC50: boolean, asymmetries: readonly number[] = [1]): StartSearch {
   const toX = (log: number) => pow(10, log)
-  const of = logEC50
+  const transition = logEC50
     ? { center: 'logEC50', slope: 'slope', toX, fromX: log10 }
     : { center: 'ec50', slope: 'slope' }
   const complete = (list: StartList): StartList =>
-    list.map((start) => ({ ...start, asymmetry: start.asymmetry ?? 1, logEC50: log10(start.ec50) }))
+    list.map((start, k) => {
+      const { ec50, slope, asymmetry = asymmetries[k % asymmetries.length] } = start
+      const center = ec50 * pow(halfMaximumOdds(asymmetry), 1 / slope)
+      return { ...start, ec50: center, asymmetry, logEC50: log10(ec50) }
+    })
   return sigmoidSearch(
-    of,
+    transition,
     function* (...data) {
       return complete(yield* doseStarts(...data))
     },

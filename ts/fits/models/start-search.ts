@@ -143,8 +143,8 @@ function* repeat(run: SearchableRun, pool: RunPool, continues: boolean): Generat
   if (runs.length === 0) return
   const { solved, free, options } = run
   const { maxIterations = 1000 } = options
-  const pick = (values: ReadonlyMap<string, Float64Array>, of: Uint32Array) => (name: string) => {
-    const own = values.get(name) ?? pickRuns(run.starts.get(name) as Float64Array, of)
+  const pick = (values: ReadonlyMap<string, Float64Array>, fits: Uint32Array) => (name: string) => {
+    const own = values.get(name) ?? pickRuns(run.starts.get(name) as Float64Array, fits)
     const parameter = free.find((one) => one.name === name)
     if (parameter === undefined) return own
     return own.map((x) => {

@@ -5,7 +5,7 @@ import { isCount } from '../../core/numbers.js'
 import { type Slices, visitInSlices } from '../../core/slices.js'
 import { isObject, isRecord, toFloat64Array } from '../../core/untrusted-input.js'
 import { checkName } from '../../expressions/names.js'
-import { type DataColumn, dataArgument, readColumn, sharedFirst } from '../../many/batch/data.js'
+import { concatenate, type DataColumn, dataArgument, readColumn, sharedFirst } from '../../many/batch/data.js'
 import { addRowColumns, type FunctionModelSpec, ZEROS } from './function-model.js'
 import type { FitValues } from './options.js'
 import type { Parameter } from './parameters.js'
@@ -63,7 +63,7 @@ export function readData(
   const weight = readWeights(sigma, weights, missing === 'drop')
   const named = weights === undefined ? SIGMA : WEIGHTS
   if (weight !== null) all.set(named, weight)
-  return { columns: sharedFirst(all), y, weight: weight === null ? null : named }
+  return { columns: sharedFirst(emptySharedColumns(all)), y, weight: weight === null ? null : named }
 }
 
 /**
@@ -76,6 +76,19 @@ export function orderWeightsFirst(
 ): Map<string, DataColumn> {
   const others = [...columns].filter(([name]) => name !== y)
   return sharedFirst(new Map([...others, [y, columns.get(y) as DataColumn]]))
+}
+
+/** Removes the rows of shared columns from the fits whose own columns are empty. */
+function emptySharedColumns(columns: Map<string, DataColumn>): Map<string, DataColumn> {
+  const own = [...columns.values()].find(({ offsets }) => offsets)?.offsets
+  const rowCounts = [...(own ?? [])].slice(1).map((end, fit) => end - (own as Float64Array)[fit])
+  if (!rowCounts.includes(0)) return columns
+  for (const [name, { numbers, offsets }] of columns) {
+    // A fit that has rows takes the rows from index 0 on.
+    if (!offsets)
+      columns.set(name, concatenate(rowCounts.map((n) => numbers.subarray(n ? 0 : numbers.length))))
+  }
+  return columns
 }
 
 /** Name of the response column. */

@@ -98,8 +98,9 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
   readonly maxIterations?: number
   /**
    * Number of starting points per fit, or `{ count, sample, seed }`. The first point is the fit's own start. Further
-   * points are sampled between the finite `min` and `max` of all free parameters. The fit keeps the best minimum, and
-   * `minima` lists all minima. Default 1.
+   * points are sampled between the finite `min` and `max` of the free parameters. If the model guesses starting values,
+   * a parameter without finite bounds is sampled around the guess. The fit keeps the best minimum, and `minima` lists
+   * all minima. Default 1, but built-in models add starting points to doubtful fits.
    */
   readonly multiStart?: number | MultiStart
   /** Engine to use. Default: the first available engine of native, WebAssembly and TypeScript. */

@@ -430,7 +430,7 @@ function readOutput(
       throw new OptionError(`data: ${name}`, `${count} arrays, one per group`, `${offsets.length - 1}`)
   }
   // Groups without rows have results of their own.
-  checkRows(read.columns, count, 0)
+  checkRows(read.columns, count, true)
   const byModel = weightExpression(settings)
   const { columns: all, weight } = byModel === undefined ? read : addOnes(read.columns, y, count)
   const columns = sharedFirst(all)

@@ -204,10 +204,10 @@ export function dataArgument(name: string): string {
 }
 
 /**
- * @param minRows smallest count of rows of a run
- * @throws OptionError if the columns of a run differ in length or have too few rows
+ * @param allowsEmpty whether a run with its own columns may have no rows
+ * @throws OptionError if the columns of a run differ in length or have no rows
  */
-export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number, minRows = 1): void {
+export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number, allowsEmpty = false): void {
   const [first] = columns.values()
   for (const [name, column] of columns) {
     const argument = dataArgument(name)
@@ -220,7 +220,7 @@ export function checkRows(columns: ReadonlyMap<string, DataColumn>, runs: number
     for (let run = 0; run < (isEven ? 1 : runs); run++) {
       const rows = rowsInRun(column, run)
       const expected = rowsInRun(first, run)
-      if (rows === expected && rows >= minRows) continue
+      if (rows === expected && (rows > 0 || (allowsEmpty && offsets !== null))) continue
       const name = isShared ? '' : ` in run ${run}`
       if (rows !== expected)
         throw new OptionError(argument, `${expected} rows per column${name}`, `${rows} rows`)
