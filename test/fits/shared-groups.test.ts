@@ -155,6 +155,13 @@ describe('groups with fewer rows than local parameters', () => {
   })
 })
 
+test("the reason of a fit is 'singular' if no group is identifiable", () => {
+  const flat = [5, 5, 5, 5, 5, 5, 5, 5]
+  const found = fitSharedSync(models.fourPL(), { x: [doses, doses], y: [flat, flat] }, options)
+  expect(found.reason).toBe('singular')
+  expect(found.message).toContain('0 of 2 groups are identifiable')
+})
+
 describe('a group without a minimum', () => {
   const wells = plate(12, 7)
   const step = [2, 4, 3, -4, 108, 101, 98, 100]

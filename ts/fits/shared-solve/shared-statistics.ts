@@ -95,7 +95,7 @@ export function* computeStatistics(
   const isThere = stop.reason === CONVERGED || stop.reason === STALLED
   const isEmpty = batches.every(({ active }) => active === 0)
   const isOpen = states.sharedStates.some((state, k) => state === UNIDENTIFIABLE && arrow.isUsed[k] === 1)
-  const ifThere = isOpen ? SINGULAR : CONVERGED
+  const ifThere = isOpen || !hasIdentifiableGroup(batches, states) ? SINGULAR : CONVERGED
   // If most groups do not move, the end point says little about the shared parameters.
   const fixed = batches.reduce((sum, { frozen }) => sum + (frozen?.reduce((all, is) => all + is, 0) ?? 0), 0)
   const isMostlyFixed = 2 * fixed > batches.reduce((sum, { active }) => sum + active, 0)
@@ -145,6 +145,15 @@ function parameterStates(
   })
   return { localStates, sharedStates: moves.map((is, k) => stateOf(is, factors[k * size + k])) }
 }
+
+/** Whether the data of at least one group determine all local parameters of the group. */
+const hasIdentifiableGroup = (batches: readonly GroupBatch[], { localStates }: ParameterStates) =>
+  batches.some(({ active }, f) => {
+    const columns = localStates[f]
+    for (let at = 0; at < active; at++)
+      if (columns.every((states) => states[at] !== UNIDENTIFIABLE)) return true
+    return false
+  })
 
 function countStates({ sharedStates, localStates }: ParameterStates, state: number): number {
   let all = 0

@@ -155,7 +155,7 @@ export class SharedFit {
       'max-iterations': 'no minimum within the limit of evaluations; try other starts',
       'not-finite': this.#nonFinite(),
       'too-few-points': 'no group has enough rows',
-      singular: `the data do not determine ${list(open)}`,
+      singular: open.length > 0 ? `the data do not determine ${list(open)}` : '',
     }
     return [
       words[this.reason] ?? '',
