@@ -95,10 +95,11 @@ export function* computeStatistics(
   const isThere = stop.reason === CONVERGED || stop.reason === STALLED
   const isEmpty = batches.every(({ active }) => active === 0)
   const isOpen = states.sharedStates.some((state, k) => state === UNIDENTIFIABLE && arrow.isUsed[k] === 1)
-  const ifThere = isOpen || !hasIdentifiableGroup(batches, states) ? SINGULAR : CONVERGED
   // If most groups do not move, the end point says little about the shared parameters.
   const fixed = batches.reduce((sum, { frozen }) => sum + (frozen?.reduce((all, is) => all + is, 0) ?? 0), 0)
   const isMostlyFixed = 2 * fixed > batches.reduce((sum, { active }) => sum + active, 0)
+  const isSingular = isOpen || !hasIdentifiableGroup(batches, states)
+  const ifThere = isSingular ? SINGULAR : isMostlyFixed ? STALLED : CONVERGED
   return {
     ...states,
     stop,
@@ -112,13 +113,7 @@ export function* computeStatistics(
     localErrors,
     values,
     invalidWeight: null,
-    reason: isEmpty
-      ? TOO_FEW_POINTS
-      : !isThere
-        ? stop.reason
-        : isMinimum && !isMostlyFixed
-          ? ifThere
-          : STALLED,
+    reason: isEmpty ? TOO_FEW_POINTS : !isThere ? stop.reason : isMinimum ? ifThere : STALLED,
   }
 }
 
