@@ -119,6 +119,13 @@ export interface SolvedRuns {
   readonly reason: FloatArray
 }
 
+/** Whether the curve of a solution is implausible, so that the fit needs further starting points. */
+export type PlausibilityCheck = (run: {
+  readonly free: readonly { readonly name: string }[]
+  readonly solved: Pick<SolutionColumns, 'free'>
+  readonly starts: SearchableRun['starts']
+}) => (fit: number, x: ArrayLike<number>) => boolean
+
 /** Starting points of one fit, by parameter name. */
 export type StartList = readonly Readonly<Record<string, number>>[]
 
@@ -131,6 +138,9 @@ export interface StartSearch {
    * string means no description.
    */
   readonly describe: Remark
+  readonly isImplausible?: PlausibilityCheck
+  /** Starting points of nearly constant curves, for fits whose plateaus are known. */
+  readonly constantStarts?: (x: ArrayLike<number>) => StartList
   /** Returns the names of the parameters that are positions on the axis of x. */
   readonly positions: () => readonly string[]
   /** Repeats fits that may have missed the lowest minimum. */

@@ -2,9 +2,10 @@
 
 import type { Slices } from '../../core/slices.js'
 import { exp, log, pow } from '../../functions/index.js'
+import { constantCurves } from './constant-curves.js'
 import { finiteRows, type SortedRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
-import type { GuessArguments, Remark, SearchableRun, StartList, StartSearch } from './model.js'
-import { type PlausibilityCheck, type SearchOptions, startSearch } from './start-search.js'
+import type { GuessArguments, PlausibilityCheck, Remark, StartList, StartSearch } from './model.js'
+import { type SearchOptions, startSearch } from './start-search.js'
 
 /** The parameters of a sigmoid curve that determine its shape. */
 export interface Transition {
@@ -13,6 +14,8 @@ export interface Transition {
   readonly slope: string
   /** Center in the unit of x, from the value of the parameter. */
   readonly toX?: (center: number) => number
+  /** Value of the parameter for the center, from the center in the unit of x. */
+  readonly fromX?: (x: number) => number
   /** Whether the curve is a function of x instead of log x. */
   readonly isLinear?: boolean
 }
@@ -49,7 +52,7 @@ function hasValueBetween(x: ArrayLike<number>, low: number, high: number): boole
 
 function plausibilityCheck(transition: Transition): PlausibilityCheck {
   const { center, slope, toX = (x) => x } = transition
-  return ({ free, solved, starts }: SearchableRun) => {
+  return ({ free, solved, starts }) => {
     const column = (name: string) =>
       solved.free[free.findIndex((one) => one.name === name)] ?? starts.get(name)
     const [centers, slopes] = [column(center), column(slope)]
@@ -285,5 +288,10 @@ export const sigmoidSearch = (
     positions: () => (transition.isLinear ? [transition.center] : []),
     describe: describeLimit(transition),
     isImplausible: plausibilityCheck(transition),
+    constantStarts: (x) => {
+      const { center, slope, isLinear = false, fromX = (at: number) => at } = transition
+      const name = (at: number, signed: number) => ({ [center]: fromX(at), [slope]: signed, asymmetry: 1 })
+      return constantCurves(x, isLinear, name)
+    },
     ...(refine && { refine }),
   })

@@ -133,7 +133,9 @@ const STARTING_ASYMMETRIES = [1, 0.4, 2.5]
  */
 function doseSearch(logEC50: boolean, asymmetries: readonly number[] = [1]): StartSearch {
   const toX = (log: number) => pow(10, log)
-  const transition = logEC50 ? { center: 'logEC50', slope: 'slope', toX } : { center: 'ec50', slope: 'slope' }
+  const transition = logEC50
+    ? { center: 'logEC50', slope: 'slope', toX, fromX: log10 }
+    : { center: 'ec50', slope: 'slope' }
   const complete = (list: StartList): StartList =>
     list.map((start, k) => {
       const { ec50, slope, asymmetry = asymmetries[k % asymmetries.length] } = start

@@ -35,12 +35,8 @@ const QUICK_ITERATIONS = 100
 /** Maximum number of times that a fit without convergence starts again close to its solution. */
 const REFINEMENTS = 3
 
-/** Whether the curve of a solution is implausible, so that the fit needs further starting points. */
-export type PlausibilityCheck = (run: SearchableRun) => (fit: number, x: ArrayLike<number>) => boolean
-
 /** Parts of a search that differ between models. */
 export interface SearchOptions extends Omit<StartSearch, 'improve'> {
-  readonly isImplausible?: PlausibilityCheck
   /**
    * Starting points close to a solution that has not converged, if the model can follow the valley in which the
    * solution lies.
@@ -56,11 +52,10 @@ export interface SearchOptions extends Omit<StartSearch, 'improve'> {
 
 /** Creates the search of a model. */
 export function startSearch(parts: SearchOptions): StartSearch {
-  const { starts, positions, describe, isImplausible, refine } = parts
+  const { refine, ...own } = parts
+  const { starts, isImplausible } = own
   return {
-    starts,
-    positions,
-    describe,
+    ...own,
     *improve(run, fits) {
       const { solved, x, options } = run
       const isRobust = options.loss !== 'squared' && options.loss !== 'poisson'

@@ -29,6 +29,7 @@ export const STALLED = 2
 export const MAX_ITERATIONS = 3
 export const NOT_FINITE = 4
 export const SINGULAR = 5
+export const TOO_FEW_POINTS = 6
 
 /**
  * Reasons for the position of a profile endpoint. Results store indices into this array. Index 0 means that

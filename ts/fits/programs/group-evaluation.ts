@@ -67,7 +67,10 @@ const laneFields = ({ local, shared }: EliminationSize, isBounded: boolean) => (
   curvature: isBounded ? triangleIndex(local + shared, 0) : 0,
   /** Whether each local parameter may move. */
   free: isBounded ? local : 0,
-  /** The index of the fixed local parameter plus 1, or 0 if all parameters are free. */
+  /**
+   * The index of the fixed local parameter plus 1, 0 if all parameters are free, or the count of local parameters plus 1
+   * if all local parameters are fixed.
+   */
   held: 1,
 })
 
@@ -118,8 +121,9 @@ export function compileEvaluation(
   const before = scale.map((d) => b.select(fresh, b.zero, d))
   const raised = before.map((d, i) => b.operation('max', d, diagonal[i]))
   const own = { ...problem, min: min.slice(0, local), max: max.slice(0, local) }
+  const isFrozen = b.operation('equal', held, b.constant(local + 1))
   const isFree = freeDirections(b, own, trial, gradient).map((is, i) => {
-    const isHeld = b.operation('equal', held, b.constant(i + 1))
+    const isHeld = b.operation('max', isFrozen, b.operation('equal', held, b.constant(i + 1)))
     const later = waits[i] ? b.multiply(is, b.subtract(b.one, first)) : is
     return b.multiply(later, b.subtract(b.one, isHeld))
   })

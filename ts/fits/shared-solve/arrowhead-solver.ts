@@ -66,7 +66,12 @@ export class ArrowheadSolver {
   readonly max: Float64Array
   readonly tolerance: number
   readonly isBounded: boolean
+  /** Counts of the rows and of the free parameters of all groups with enough rows. */
+  readonly observations: number
+  readonly varying: number
   readonly degreesOfFreedom: number
+  /** The number 1 for each shared parameter of a group with enough rows. */
+  readonly isUsed: Uint8Array
   /** Whether each shared parameter is nonlinear, so that it stays fixed while only the linear parameters move. */
   readonly #waits: Uint8Array
   /** Whether the models are linear in some parameters, and nonlinear in others. */
@@ -85,11 +90,18 @@ export class ArrowheadSolver {
     this.isBounded = families.some(({ isBounded }) => isBounded)
     const count = (compute: (family: GroupBatch) => number) =>
       families.reduce((all, family) => all + compute(family), 0)
-    const rows = count((family) => family.rows.reduce((all, more) => all + more, 0))
-    this.degreesOfFreedom = Math.max(
-      1,
-      rows - this.size - count(({ local, groups }) => local * groups.length),
+    this.observations = count(({ rows, active }) =>
+      rows.subarray(0, active).reduce((all, more) => all + more, 0),
     )
+    this.isUsed = new Uint8Array(this.size)
+    for (const { sharedPlaces, active } of families) {
+      for (const place of active > 0 ? sharedPlaces : []) {
+        if (typeof place === 'number') this.isUsed[place] = 1
+        else for (const k of place.subarray(0, active)) this.isUsed[k] = 1
+      }
+    }
+    this.varying = this.isUsed.reduce((sum, is) => sum + is, 0) + count(({ local, active }) => local * active)
+    this.degreesOfFreedom = Math.max(1, this.observations - this.varying)
     this.#waits = new Uint8Array(this.size)
     for (const { local, sharedPlaces, waits } of families) {
       for (const [k, place] of sharedPlaces.entries()) {

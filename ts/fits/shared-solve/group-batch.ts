@@ -106,8 +106,13 @@ export class GroupBatch implements EliminationSize {
   readonly local: number
   readonly shared: number
   readonly sharedPlaces: readonly (number | Uint32Array)[]
-  /** Indices of the groups, in the order of all columns. Groups with equal row counts are adjacent. */
+  /**
+   * Indices of the groups, in the order of all columns. Groups with equal row counts are adjacent. Groups with fewer rows
+   * than local parameters come last.
+   */
   readonly groups: Uint32Array
+  /** Count of the groups with enough rows. The other groups take no part in the fit, and their results are NaN. */
+  readonly active: number
   /** The problem in internal parameters. */
   readonly problem: Problem
   readonly outputs: readonly GroupOutput[]
@@ -127,6 +132,8 @@ export class GroupBatch implements EliminationSize {
     SecondDerivative,
     { readonly lanes: GroupLanes; readonly look: EvaluationProgram }
   >()
+  /** The number 1 for each group whose local parameters stay fixed, or null if all groups move. */
+  #frozen: Uint8Array | null = null
   /** Kind of second derivatives that the lanes currently use. */
   #second: SecondDerivative = 'weight'
 
@@ -146,7 +153,12 @@ export class GroupBatch implements EliminationSize {
     this.#runner = runner
     const alike = new Map<number, number[]>()
     const rowsOf = (group: number) => outputs.reduce((sum, { rows }) => sum + rows[group], 0)
+    const idle: number[] = []
     for (const group of groups) {
+      if (rowsOf(group) < Math.max(local, 1)) {
+        idle.push(group)
+        continue
+      }
       const others = alike.get(rowsOf(group))
       if (others === undefined) alike.set(rowsOf(group), [group])
       else others.push(group)
@@ -159,6 +171,8 @@ export class GroupBatch implements EliminationSize {
       firstRow += some.length
       return stretch
     })
+    this.active = firstRow
+    this.groups.set(idle, firstRow)
     this.sharedPlaces = sharedPlaces.map((place) =>
       typeof place === 'number' ? place : this.readParameter(place),
     )
@@ -166,7 +180,7 @@ export class GroupBatch implements EliminationSize {
     const hasGaps = outputs.some(({ isIncomplete }) => isIncomplete.includes(true))
     this.#incomplete = !hasGaps
       ? []
-      : [...this.groups.keys()].filter((at) =>
+      : [...this.groups.subarray(0, this.active).keys()].filter((at) =>
           outputs.some(({ isIncomplete }) => isIncomplete[this.groups[at]]),
         )
     this.#fixed = this.problem.fixed.map((name) => this.readParameter(constants.get(name) as Float64Array))
@@ -192,9 +206,27 @@ export class GroupBatch implements EliminationSize {
     this.#second = second
     const { lanes, look } = this.#loadLanes(second)
     for (const [i, parameter] of look.fieldOffsets.base.entries()) lanes.write(parameter, own[i])
-    const none = held === null ? 0 : new Float64Array(this.groups.length)
-    if (held !== null && typeof none !== 'number') none[held.index] = held.parameter + 1
-    lanes.write(look.fieldOffsets.held[0], none)
+    lanes.write(look.fieldOffsets.held[0], this.#heldParameters(held))
+  }
+
+  /** The field `held` of the lanes: a column, or 0 if no local parameter of any group is fixed. */
+  #heldParameters(held: Pick<LocalIndex, 'parameter' | 'index'> | null): Float64Array | number {
+    if (held === null && this.#frozen === null) return 0
+    const fixed = new Float64Array(this.groups.length)
+    if (this.#frozen !== null)
+      for (const [at, is] of this.#frozen.entries()) fixed[at] = is * (this.local + 1)
+    if (held !== null) fixed[held.index] = held.parameter + 1
+    return fixed
+  }
+
+  /** Fixes all local parameters of some groups, from the next call of `setPoint` on. */
+  freeze(groups: Uint8Array | null): void {
+    this.#frozen = groups?.includes(1) ? groups : null
+  }
+
+  /** Groups whose local parameters are fixed, or null. */
+  get frozen(): Uint8Array | null {
+    return this.#frozen
   }
 
   /** Evaluates all groups, and adds the results of the groups to the totals. */
@@ -238,7 +270,7 @@ export class GroupBatch implements EliminationSize {
   read(name: LaneField): Float64Array[] {
     const { lanes, look } = this.#loadLanes(this.#second)
     return look.fieldOffsets[name].map((parameter) =>
-      lanes.read(parameter, new Float64Array(this.groups.length)),
+      lanes.read(parameter, new Float64Array(this.groups.length).fill(NaN, this.active)),
     )
   }
 

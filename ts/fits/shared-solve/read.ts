@@ -12,14 +12,7 @@ import {
 } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
 import { parse } from '../../expressions/parse.js'
-import {
-  checkRows,
-  type DataColumn,
-  numbersInRun,
-  rowOffsets,
-  rowsInRun,
-  sharedFirst,
-} from '../../many/batch/data.js'
+import { checkRows, type DataColumn, rowOffsets, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import {
   type BoundRemark,
   bindRemark,
@@ -27,6 +20,7 @@ import {
   type Guess,
   type Remark,
   readModel,
+  type StartSearch,
 } from '../models/model.js'
 import { checkCounts, readData } from '../problem/columns.js'
 import type { FitColumn, FitData, FitValues } from '../problem/options.js'
@@ -60,6 +54,7 @@ interface ParsedOutput {
   readonly names: readonly string[]
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
+  readonly search: StartSearch | undefined
   /** Further columns that the model's guess function reads. */
   readonly extraColumns: readonly string[]
   readonly x: string
@@ -80,8 +75,11 @@ export interface ParsedBatch extends GroupBatchInput {
   readonly extraColumns: readonly string[]
   readonly x: string
   readonly droppedRows: number
-  /** Remarks of the model on its values, per output. */
+  /** Further starting points of the model. */
+  readonly search: StartSearch | undefined
+  /** Remarks of the model on its values, and descriptions of curves without a proper minimum, per output. */
   readonly remarks: readonly (BoundRemark | null)[]
+  readonly descriptions: readonly (BoundRemark | null)[]
   /** Weight function of each output, or null if the weights of the output do not depend on the model. */
   readonly hasModelWeights: readonly (WeightFunction | null)[]
 }
@@ -192,7 +190,7 @@ function createBatch(
   parameters: readonly Parameter[],
   read: readonly ReturnType<typeof readOutput>[],
 ) {
-  const [{ guess, x, extraColumns }] = outputs
+  const [{ guess, search, x, extraColumns }] = outputs
   const constants = parameters.flatMap(({ name, isFixed, start }) =>
     isFixed && isObject(start) ? [[name, start] as const] : [],
   )
@@ -203,8 +201,10 @@ function createBatch(
     data: read.map(({ given }) => given),
     hasModelWeights: read.map(({ weigh }) => weigh),
     remarks: read.map(({ remark }) => remark),
+    descriptions: read.map(({ description }) => description),
     constants: new Map(constants),
     guess: outputs.length === 1 ? guess : undefined,
+    search: outputs.length === 1 ? search : undefined,
     x,
     extraColumns,
     droppedRows: read.reduce(
@@ -231,9 +231,9 @@ function readOne(argument: string, given: unknown): ParsedGroupModel {
   const defaults: Record<string, FitParameter> = {}
   const outputs = entries.map(([y, one]) => {
     if (y !== null && !isObject(one)) throw new OptionError(`${argument}: ${y}`, 'an expression', one)
-    const { text, parameters, guess, x, extraColumns, remark } = readModel(one)
+    const { text, parameters, guess, x, extraColumns, remark, search } = readModel(one)
     Object.assign(defaults, parameters)
-    return { y, text, names: parse(text).names, guess, x, extraColumns, remark }
+    return { y, text, names: parse(text).names, guess, x, extraColumns, remark, search }
   })
   return { outputs, defaults }
 }
@@ -406,7 +406,7 @@ function checkUnknownColumns(
 }
 
 function readOutput(
-  { text, names, remark, x, extraColumns }: ParsedOutput,
+  { text, names, remark, search, x, extraColumns }: ParsedOutput,
   y: string,
   { columns: known, lists, labels }: GroupedData,
   parameters: readonly Parameter[],
@@ -429,7 +429,8 @@ function readOutput(
     if (offsets !== null && offsets.length - 1 !== count)
       throw new OptionError(`data: ${name}`, `${count} arrays, one per group`, `${offsets.length - 1}`)
   }
-  checkRows(read.columns, count)
+  // Groups without rows have results of their own.
+  checkRows(read.columns, count, true)
   const byModel = weightExpression(settings)
   const { columns: all, weight } = byModel === undefined ? read : addOnes(read.columns, y, count)
   const columns = sharedFirst(all)
@@ -455,6 +456,8 @@ function readOutput(
     isIncomplete: counted.isIncomplete,
   }
   const beside = [x, y, ...extraColumns]
+  const bind = (some: Remark | undefined) =>
+    some && beside.every((name) => columns.has(name)) ? bindRemark(some, beside) : null
   const by = typeof sigma === 'string' ? 'sigma' : 'weights'
   const weigh = byModel === undefined ? null : compileWeights(made.problem, byModel, by)
   return {
@@ -462,7 +465,8 @@ function readOutput(
     given: columns,
     missing: counted.droppedRows,
     weigh,
-    remark: remark && beside.every((name) => columns.has(name)) ? bindRemark(remark, beside) : null,
+    remark: bind(remark),
+    description: bind(search?.describe),
   }
 }
 
@@ -471,10 +475,4 @@ function addOnes(columns: ReadonlyMap<string, DataColumn>, y: string, count: num
   const offsets = rowOffsets(count, (group) => rowsInRun(columns.get(y) as DataColumn, group))
   const ones = { numbers: new Float64Array(offsets[count]).fill(1), offsets }
   return { columns: new Map([...columns, [WEIGHTS, ones]]), weight: WEIGHTS }
-}
-
-/** The values of a column in one group, at the rows in use. */
-export function selectGroupRows({ columns, rows }: GroupOutput, name: string, group: number): Float64Array {
-  const column = columns.get(name) as DataColumn
-  return rowsInRun(column, group) === rows[group] ? numbersInRun(column, group) : new Float64Array(0)
 }

@@ -3,7 +3,6 @@
 import { wasmModule } from '#webassembly/fits'
 import { OptionError } from '../../core/errors.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
-import { log } from '../../functions/index.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
@@ -16,8 +15,10 @@ import { EQUALITY_RATIO, firstIterations } from '../solve/solver.js'
 import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
 import { type ArrowheadPoint, ArrowheadSolver, NO_FIXED } from './arrowhead-solver.js'
 import { GroupBatch, type GroupBatchInput, getIndex } from './group-batch.js'
+import { median, selectGroupRows, toInternalColumn } from './group-columns.js'
 import { type SharedValues, sharedOptionTable } from './options.js'
-import { type ParsedSharedFit, readShared, selectGroupRows, sharedName } from './read.js'
+import { type ParsedSharedFit, readShared, sharedName } from './read.js'
+import { JOINT_EVALUATIONS, restart } from './restarts.js'
 import { computeStatistics, type InvalidWeight, type SharedStatistics } from './shared-statistics.js'
 import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 
@@ -38,6 +39,11 @@ export class SharedRun {
   /** The arguments of the call, from which `compareSharing` makes fits with other shared parameters. */
   readonly request: SharedRequest
   readonly #tolerance: number
+  /** Count of starting points of all groups together, and whether the first starting point was not the best one. */
+  starts = 1
+  isImproved = false
+  /** Starting values of all parameters per batch, as columns over groups. */
+  readonly #guesses: Float64Array[][] = []
   /** Additional starting points, one column per shared parameter. */
   readonly #samples: readonly Float64Array[]
 
@@ -84,6 +90,8 @@ export class SharedRun {
     const isBounded = values.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
     const { runner } = this.choice
     const families = values.map((family) => new GroupBatch(family, isBounded, runner))
+    for (const [f, { groups, frozen }] of (this.solver?.batches ?? []).entries())
+      if (families[f]?.groups.length === groups.length) families[f].freeze(frozen)
     const shared = this.parsed.shared.map(({ parameter }) => parameter)
     return new ArrowheadSolver(families, shared, this.#tolerance)
   }
@@ -96,15 +104,52 @@ export class SharedRun {
     const start = yield* this.#start()
     const { multiStart } = this.options
     const isAlone = multiStart.count === 1
-    // If the option `multiStart` requests several starting points, no fit is restarted.
-    const first =
-      isAlone && this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
-    const stop = yield* descend(this.solver, start, first)
+    const stop = yield* descend(this.solver, start, this.#firstEvaluations(isAlone))
     const ended = yield* this.#finish(isAlone ? stop : yield* this.#best(start, stop))
-    const again = isAlone && ended.reason !== CONVERGED ? yield* this.#restart(start, ended) : null
-    const found = yield* this.#reweight(again ?? ended)
+    const found = yield* this.#reweight(isAlone ? yield* this.#repeat(start, ended) : ended)
     this.progress.advance(1)
     return found
+  }
+
+  /**
+   * Maximum number of evaluations of the first fit. If the option `multiStart` requests several starting points, no fit
+   * is restarted.
+   */
+  #firstEvaluations(isAlone: boolean): number {
+    if (!isAlone) return this.maxIterations
+    if (this.parsed.batches.some(({ guess }) => guess !== undefined))
+      return Math.min(this.maxIterations, JOINT_EVALUATIONS)
+    return this.solver.isPartlyLinear ? firstIterations(this.maxIterations) : this.maxIterations
+  }
+
+  /** Repeats a fit that has not converged or may have missed the lowest minimum. */
+  *#repeat(start: ArrowheadPoint, first: SharedStatistics): Generator<EngineCall, SharedStatistics> {
+    const { batches } = this.parsed
+    const hasConverged = first.reason === CONVERGED
+    const hasGuess = batches.some(({ guess }) => guess !== undefined)
+    const canRestart =
+      (hasGuess || first.reason !== NOT_FINITE) &&
+      this.solver.batches.some(({ local, active }) => local * active > 0) &&
+      batches.every(({ outputs }) => outputs.length === 1 && !outputs[0].isIncomplete.includes(true))
+    const again = hasConverged || (canRestart && hasGuess) ? null : yield* this.#restart(start, first)
+    const ended = again ?? first
+    if (!canRestart || (ended.reason === CONVERGED && !hasGuess)) return ended
+    const outcome = yield* restart({
+      solver: this.solver,
+      batches,
+      threads: this.choice.runner.threads,
+      maxEvaluations: this.maxIterations,
+      isRobust: !['squared', 'poisson'].includes(this.options.loss),
+      start,
+      guesses: this.#guesses,
+      first: ended,
+    })
+    this.starts = outcome.starts
+    this.isImproved = outcome.isImproved
+    if (outcome.starts === 1) return ended
+    return outcome.isImproved
+      ? yield* this.#finish(outcome.stop)
+      : { ...ended, stop: { ...ended.stop, evaluations: outcome.stop.evaluations } }
   }
 
   /** Repeats the fit with weights that are computed from the previous fit, until the weights no longer change. */
@@ -172,7 +217,7 @@ export class SharedRun {
     const guesses = shared.map((): number[] => [])
     const local: Float64Array[][] = []
     for (const [f, family] of this.solver.batches.entries()) {
-      const { free, groups, outputs, problem, sharedPlaces } = family
+      const { free, groups, active, outputs, problem, sharedPlaces } = family
       const begin = ({ start }: Parameter) =>
         typeof start === 'object' && start !== null
           ? family.readParameter(start)
@@ -181,7 +226,7 @@ export class SharedRun {
       const { guess, x, extraColumns } = read[f]
       const open = [...free.keys()].filter((i) => free[i].start === null)
       if (guess !== undefined && open.length > 0) {
-        for (const [at, group] of groups.entries()) {
+        for (const [at, group] of groups.subarray(0, active).entries()) {
           const compute = (name: string) => selectGroupRows(outputs[0], name, group)
           const steps = guess(compute(x), compute(problem.y), ...extraColumns.map(compute))
           let step = steps.next()
@@ -194,15 +239,16 @@ export class SharedRun {
       for (const i of open) {
         const place = sharedPlaces[i - family.local]
         if (place === undefined) continue
-        for (const [at, x] of columns[i].entries()) guesses[getIndex(place, at)].push(x)
+        for (const [at, x] of columns[i].subarray(0, active).entries()) guesses[getIndex(place, at)].push(x)
       }
       local.push(columns.slice(0, family.local))
+      this.#guesses.push(columns)
     }
     const point = Float64Array.from(guesses, (values, k) => {
       const { parameter } = shared[k]
       return values.length > 0
         ? median(values)
-        : toInternalColumn(parameter, Float64Array.of(parameter.start as number))[0]
+        : toInternalColumn(parameter, Float64Array.of((parameter.start ?? 0) as number))[0]
     })
     const { min, max } = this.solver
     return { shared: point.map((x, k) => Math.min(Math.max(x, min[k]), max[k])), local }
@@ -221,21 +267,4 @@ function makeUnusableStatistics(ended: SharedStatistics, invalidWeight: InvalidW
     localErrors,
     variance: NaN,
   }
-}
-
-/** Clamps a column of parameter values to the bounds and converts the column to internal values, in place. */
-function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
-  for (let at = 0; at < column.length; at++) {
-    const x = column[at]
-    const guess = isLogarithmic ? Math.abs(x) || 1 : x
-    const inside = Math.min(Math.max(guess, min), max)
-    column[at] = isLogarithmic ? log(inside) : inside
-  }
-  return column
-}
-
-/** The median of an array, or the lower one of two middle values. */
-function median(numbers: readonly number[]): number {
-  const sorted = Float64Array.from(numbers).sort()
-  return sorted[(sorted.length - 1) >> 1]
 }

@@ -2,7 +2,7 @@
 
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { Loss } from '../problem/loss.js'
-import { CONVERGED, NOT_FINITE, SINGULAR, STALLED } from '../problem/reasons.js'
+import { CONVERGED, NOT_FINITE, SINGULAR, STALLED, TOO_FEW_POINTS } from '../problem/reasons.js'
 import {
   belowDiagonal,
   type EliminatedEquations,
@@ -75,10 +75,7 @@ export function* computeStatistics(
   const step = arrow.lastStep(point.shared, end)
   const eliminated = batches.map((family) => family.eliminated())
   const states = parameterStates(batches, step, eliminated)
-  const count = (compute: (family: GroupBatch) => number) =>
-    batches.reduce((all, family) => all + compute(family), 0)
-  const observations = count((family) => family.rows.reduce((all, more) => all + more, 0))
-  const varying = arrow.size + count(({ local, groups }) => local * groups.length)
+  const { observations, varying } = arrow
   const degreesOfFreedom = observations - varying + countStates(states, AT_BOUND)
   const variance = isAbsolute ? 1 : reduceChiSquared(cost, degreesOfFreedom)
   // If no value at a point is finite, the point has no statistics.
@@ -96,7 +93,13 @@ export function* computeStatistics(
   )
   // The reason of a fit depends on the end point, not on the path to the end point.
   const isThere = stop.reason === CONVERGED || stop.reason === STALLED
-  const ifThere = countStates(states, UNIDENTIFIABLE) > 0 ? SINGULAR : CONVERGED
+  const isEmpty = batches.every(({ active }) => active === 0)
+  const isOpen = states.sharedStates.some((state, k) => state === UNIDENTIFIABLE && arrow.isUsed[k] === 1)
+  // If most groups do not move, the end point says little about the shared parameters.
+  const fixed = batches.reduce((sum, { frozen }) => sum + (frozen?.reduce((all, is) => all + is, 0) ?? 0), 0)
+  const isMostlyFixed = 2 * fixed > batches.reduce((sum, { active }) => sum + active, 0)
+  const isSingular = isOpen || !hasIdentifiableGroup(batches, states)
+  const ifThere = isSingular ? SINGULAR : isMostlyFixed ? STALLED : CONVERGED
   return {
     ...states,
     stop,
@@ -110,7 +113,7 @@ export function* computeStatistics(
     localErrors,
     values,
     invalidWeight: null,
-    reason: !isThere ? stop.reason : isMinimum ? ifThere : STALLED,
+    reason: isEmpty ? TOO_FEW_POINTS : !isThere ? stop.reason : isMinimum ? ifThere : STALLED,
   }
 }
 
@@ -128,7 +131,9 @@ function parameterStates(
     return eliminated[f].inverse.map((inverse, i) => {
       const states = new Uint8Array(inverse.length)
       for (let g = 0; g < states.length; g++) {
-        if (inverse[g] === 0) states[g] = stateOf(free[i]?.[g] ?? 1, 0)
+        const isFixed = g >= family.active || family.frozen?.[g] === 1
+        if (isFixed) states[g] = UNIDENTIFIABLE
+        else if (inverse[g] === 0) states[g] = stateOf(free[i]?.[g] ?? 1, 0)
       }
       return states
     })
@@ -136,11 +141,36 @@ function parameterStates(
   return { localStates, sharedStates: moves.map((is, k) => stateOf(is, factors[k * size + k])) }
 }
 
+/** Whether the data of at least one group determine all local parameters of the group. */
+const hasIdentifiableGroup = (batches: readonly GroupBatch[], { localStates }: ParameterStates) =>
+  batches.some(({ active }, f) => {
+    const columns = localStates[f]
+    for (let at = 0; at < active; at++)
+      if (columns.every((states) => states[at] !== UNIDENTIFIABLE)) return true
+    return false
+  })
+
 function countStates({ sharedStates, localStates }: ParameterStates, state: number): number {
   let all = 0
   for (const states of [sharedStates, ...localStates.flat()])
     for (let k = 0; k < states.length; k++) if (states[k] === state) all++
   return all
+}
+
+/**
+ * Reason of one group. The reason of a group that the fit left out is 'too-few-points'. If the data of a group do not
+ * determine its local parameters, the reason of the group is 'singular'. Other groups have the reason of the fit.
+ */
+export function groupReason(
+  { active }: GroupBatch,
+  batch: number,
+  index: number,
+  { localStates, costs, reason }: SharedStatistics,
+): number {
+  if (index >= active) return TOO_FEW_POINTS
+  if (!Number.isFinite(costs[batch][index])) return NOT_FINITE
+  const isOpen = localStates[batch].some((states) => states[index] === UNIDENTIFIABLE)
+  return isOpen && (reason === CONVERGED || reason === STALLED) ? SINGULAR : reason
 }
 
 /** Covariance of the shared parameters, or NaN for a parameter that does not move. */
@@ -152,9 +182,9 @@ function sharedCovariance({ dense }: ArrowheadStep, states: Uint8Array, variance
 }
 
 /** Converts a point from internal to external values. */
-function toExternal({ batches, shared }: ArrowheadSolver, point: ArrowheadPoint): ArrowheadPoint {
+function toExternal({ batches, shared, isUsed }: ArrowheadSolver, point: ArrowheadPoint): ArrowheadPoint {
   return {
-    shared: point.shared.map((x, k) => fromInternalInterval(shared[k])(x)),
+    shared: point.shared.map((x, k) => (isUsed[k] === 0 ? NaN : fromInternalInterval(shared[k])(x))),
     local: batches.map(({ free }, f) =>
       point.local[f].map((x, i) => (free[i].isLogarithmic ? x.map(fromInternalInterval(free[i])) : x)),
     ),

@@ -22,7 +22,7 @@ export function* setWeights(
 ): Slices<InvalidWeight | null> {
   const isPauseDue = pauseAfterNumbers()
   for (const [f, { hasModelWeights, outputs, data, constants }] of read.entries()) {
-    const { groups, sharedPlaces } = families[f]
+    const { groups, active, sharedPlaces } = families[f]
     for (const [k, weigh] of hasModelWeights.entries()) {
       if (weigh === null) continue
       const { problem } = outputs[k].compiled
@@ -30,7 +30,7 @@ export function* setWeights(
       const names = [problem.y, ...modelColumns(problem)]
       const weightsOf = (columns: ReadonlyMap<string, DataColumn>, group: number) =>
         numbersInRun(columns.get(WEIGHTS) as DataColumn, group)
-      for (const [at, group] of groups.entries()) {
+      for (const [at, group] of groups.subarray(0, active).entries()) {
         const [y, ...columns] = names.map((name) => numbersInRun(data[k].get(name) as DataColumn, group))
         const point = [
           ...local[f].map((column) => column[at]),
@@ -74,6 +74,8 @@ export function areWeightsSettled(
   }
   return (
     shared &&
-    values.local.every((values, f) => values.every((own, i) => own.every((_, at) => isOwn(f, i, at))))
+    values.local.every((values, f) =>
+      values.every((own, i) => own.subarray(0, arrow.batches[f].active).every((_, at) => isOwn(f, i, at))),
+    )
   )
 }

@@ -9,6 +9,7 @@ import {
   AT_BOUND,
   groupCovariance,
   groupParameters,
+  groupReason,
   UNIDENTIFIABLE,
 } from '../shared-solve/shared-statistics.js'
 import { parameterColumns } from '../uncertainty/estimates.js'
@@ -30,6 +31,7 @@ export class SharedGroup extends FitView {
     const { solved, starts } = group
     const { free, rows, outputs } = solver.batches[batch]
     const { problem } = outputs[0].compiled
+    const reason = groupReason(solver.batches[batch], batch, index, statistics)
     const { values, errors } = parameterColumns({ parameters, problem, solved, starts }, 1)
     const contexts = () => toSingleFits(location, group)
     const estimates = {
@@ -38,7 +40,7 @@ export class SharedGroup extends FitView {
       free: free.map(({ name }) => name),
       chiSquared: solved.cost[0],
       observations: rows[index],
-      reason: fitReasons[statistics.reason] as FitReason,
+      reason: fitReasons[reason] as FitReason,
     }
     super(estimates, {
       covariance: () => groupCovariance(solver.batches[batch], batch, index, statistics),
@@ -55,7 +57,7 @@ export class SharedGroup extends FitView {
     return this.free.filter((_, i) => this.#states[i] === AT_BOUND)
   }
 
-  /** Parameters in `free` that the data do not determine. */
+  /** Parameters in `free` that the data do not determine. Their errors are NaN. */
   get unidentifiable(): string[] {
     return this.free.filter((_, i) => this.#states[i] === UNIDENTIFIABLE)
   }
@@ -83,7 +85,7 @@ function solveGroup({ run, statistics, batch, index }: GroupLocation) {
       covariance: triangle(found.length, (i, j) => one(covariance[i][j])),
       atBound: [Uint32Array.of(atBound)],
       cost: one(statistics.costs[batch][index]),
-      reason: Uint8Array.of(statistics.reason),
+      reason: Uint8Array.of(groupReason(family, batch, index, statistics)),
     },
   }
 }

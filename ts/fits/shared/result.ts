@@ -11,6 +11,7 @@ import { symmetricIntervals } from '../uncertainty/bands.js'
 import { type JointFit, jointFits } from '../uncertainty/joint-fit.js'
 import { informationCriteria, reduceChiSquared } from '../uncertainty/statistics.js'
 import { SharedGroup } from './group.js'
+import { describeGroups } from './group-message.js'
 import type { SharedParameterValues } from './parameter-values.js'
 import { type GroupLocation, type GroupSource, groupSources, sharedSources } from './result-source.js'
 
@@ -37,7 +38,17 @@ export class SharedFit {
   readonly droppedRows: number
   /** Count of observations minus count of free parameters that are not at a bound. */
   readonly degreesOfFreedom: number
+  /** Number of evaluations of all groups together. */
   readonly evaluations: number
+  /**
+   * Number of starting points of all groups together. A built-in model adds starting points if the fit has not
+   * converged, if a group is doubtful, and for robust losses.
+   */
+  readonly starts: number
+  /**
+   * Reason why the fit ended. The reason concerns the shared parameters and all groups that have a minimum. Groups that
+   * have no minimum have a `reason` of their own: see {@link SharedFit.at}.
+   */
   readonly reason: FitReason
   readonly engine: EngineName
   readonly engineReasons: readonly string[]
@@ -81,6 +92,7 @@ export class SharedFit {
     this.aic = criteria.aic
     this.bic = criteria.bic
     this.evaluations = stop.evaluations
+    this.starts = run.starts
     this.reason = fitReasons[ended.reason] as FitReason
     this.engine = choice.engine
     this.engineReasons = choice.reasons
@@ -118,8 +130,9 @@ export class SharedFit {
   }
 
   /**
-   * Names of the parameters that the data do not determine. Unidentifiable parameters keep their values, and the reason
-   * of the fit is 'singular'.
+   * Names of the parameters that the data do not determine. Unidentifiable parameters keep their values. If a shared
+   * parameter is unidentifiable, the reason of the fit is 'singular'. If only local parameters are unidentifiable, the
+   * reasons of their groups are 'singular'.
    */
   get unidentifiable(): string[] {
     return this.#namesInState(UNIDENTIFIABLE)
@@ -130,7 +143,9 @@ export class SharedFit {
    * warnings.
    */
   get message(): string {
-    const [held, open] = [this.atBound, this.unidentifiable]
+    const held = this.atBound
+    const { sharedStates } = this.#statistics
+    const open = this.shared.filter((_, k) => sharedStates[k] === UNIDENTIFIABLE)
     const list = (names: readonly string[]) => {
       const first = names.slice(0, 5).map(toPrintable).join(', ')
       return names.length <= 5 ? first : `${first} and ${names.length - 5} more`
@@ -139,14 +154,21 @@ export class SharedFit {
       stalled: 'no step lowers χ², but this is no minimum; try other starts or bounds',
       'max-iterations': 'no minimum within the limit of evaluations; try other starts',
       'not-finite': this.#nonFinite(),
-      singular: `the data do not determine ${list(open)}`,
+      'too-few-points': 'no group has enough rows',
+      singular: open.length > 0 ? `the data do not determine ${list(open)}` : '',
     }
     return [
       words[this.reason] ?? '',
       held.length > 0 ? `${list(held)} held at a bound, and counted as fixed` : '',
       this.droppedRows > 0 ? `${this.droppedRows} rows with missing values left out` : '',
       this.degreesOfFreedom <= 0 && !this.#run.isAbsolute ? 'no degree of freedom is left for errors' : '',
+      describeGroups(
+        this.groups,
+        (k) => this.#locate(k),
+        (k) => this.at(k).values,
+      ),
       this.#remark(),
+      this.#run.isImproved ? `best of ${this.starts} starts` : '',
     ]
       .filter((text) => text !== '')
       .join('; ')
@@ -276,8 +298,8 @@ export class SharedFit {
     if (invalidWeight !== null)
       return `the model-based weight is ${invalidWeight.value} in group ${called(invalidWeight.group)}`
     const { batches } = this.#run.solver
-    const groups = batches.flatMap(({ groups }, f) =>
-      [...groups].filter((_, at) => !Number.isFinite(this.#statistics.costs[f][at])),
+    const groups = batches.flatMap(({ groups, active }, f) =>
+      [...groups.subarray(0, active)].filter((_, at) => !Number.isFinite(this.#statistics.costs[f][at])),
     )
     const first = groups.reduce((first, group) => Math.min(first, group), Infinity)
     const where = groups.length === 0 ? '' : `, in group ${called(first)}`
