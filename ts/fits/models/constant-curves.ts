@@ -5,7 +5,7 @@ import type { StartList } from './model.js'
 
 /** Distances of far centers in units of 1/slope, and products of their slopes and the range of x. */
 const FAR_DISTANCES = [2, 4]
-const FAR_STEEPNESSES = [0.3, 1.5, 6, 150]
+const FAR_SLOPES = [0.3, 1.5, 6, 150]
 
 /**
  * Starting points of curves whose center lies outside the data. Shared fits, which know both plateaus, need such starts
@@ -25,7 +25,7 @@ export function constantCurves(
   const high = at.reduce((most, one) => Math.max(most, one), -Infinity)
   if (!(high > low)) return []
   return FAR_DISTANCES.flatMap((distance) =>
-    FAR_STEEPNESSES.flatMap((steepness) => {
+    FAR_SLOPES.flatMap((steepness) => {
       const slope = steepness / (high - low)
       return [low - distance / slope, high + distance / slope].flatMap((center) =>
         [slope, -slope].map((signed) => name(isLinear ? center : exp(center), signed)),
