@@ -98,10 +98,8 @@ function* triangularizeWithPivots(
     if (norm === 0) continue
     if (isLong) yield
     reflect(v, b, k)
-    let j = k + 1
-    for (; j + 1 < order.length; j += 2) reflectTwo(v, order[j], order[j + 1], k)
-    if (j < order.length) reflect(v, order[j], k)
-    for (j = k + 1; j < order.length; j++) {
+    for (let j = k + 1; j < order.length; j++) {
+      reflect(v, order[j], k)
       rests[j] -= order[j][k] * order[j][k]
       if (!(rests[j] > NORM_UPDATE_TOLERANCE * whole[j])) rests[j] = whole[j] = dot(order[j], order[j], k + 1)
     }
@@ -230,47 +228,6 @@ function reflectByFour(
 function reflect(v: Float64Array, x: Float64Array, k: number): void {
   const share = dot(v, x, k) / v[k]
   for (let row = k; row < v.length; row++) x[row] -= share * v[row]
-}
-
-/**
- * Reflects two columns at once. Reflecting two columns at once takes a quarter less time, because v is read only once.
- */
-function reflectTwo(v: Float64Array, x: Float64Array, y: Float64Array, k: number): void {
-  const { length } = v
-  let s = 0
-  let t = 0
-  let u = 0
-  let w = 0
-  let a = 0
-  let b = 0
-  let c = 0
-  let d = 0
-  let row = k
-  // The sums have the same order as in `dot`.
-  for (; row + 3 < length; row += 4) {
-    const first = v[row]
-    const second = v[row + 1]
-    const third = v[row + 2]
-    const fourth = v[row + 3]
-    s += first * x[row]
-    t += second * x[row + 1]
-    u += third * x[row + 2]
-    w += fourth * x[row + 3]
-    a += first * y[row]
-    b += second * y[row + 1]
-    c += third * y[row + 2]
-    d += fourth * y[row + 3]
-  }
-  for (; row < length; row++) {
-    s += v[row] * x[row]
-    a += v[row] * y[row]
-  }
-  const ofX = (s + t + (u + w)) / v[k]
-  const ofY = (a + b + (c + d)) / v[k]
-  for (row = k; row < length; row++) {
-    x[row] -= ofX * v[row]
-    y[row] -= ofY * v[row]
-  }
 }
 
 /** Solves R·x = b by back substitution. The elements of x are 0 from the first zero on the diagonal of R on. */
