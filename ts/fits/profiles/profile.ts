@@ -88,14 +88,14 @@ export function unavailableBecause(context: ProfileContext, fit: number): string
 /**
  * Computes the profiles of free parameters or derived quantities of fits.
  *
- * @param place index of a fit in the columns of `to`
+ * @param callbacks index of a fit in the columns of `to`, and the receiver of the count of completed fits
  */
 export function* profileParameters(
   context: ProfileContext,
   iterations: Iterations,
   fits: Uint32Array,
   to: ProfiledEndpoints,
-  place: (fit: number) => number = (fit) => fit,
+  { place, tell }: ProfileCallbacks = { place: (fit) => fit, tell: () => {} },
 ): Generator<EngineCall, void> {
   for (let from = 0; from < fits.length; from += FITS) {
     const some = fits.subarray(from, from + FITS)
@@ -105,8 +105,14 @@ export function* profileParameters(
     }
     const available = some.filter((fit) => unavailableBecause(context, fit) === undefined)
     yield* profileSome({ context, iterations, fits: available, to, place })
+    tell(Math.min(from + FITS, fits.length))
     yield
   }
+}
+
+interface ProfileCallbacks {
+  readonly place: (fit: number) => number
+  readonly tell: (done: number) => void
 }
 
 /** Fits whose profiles are computed, and the columns for the results. */

@@ -4,7 +4,6 @@
  */
 
 import { type DataColumn, numbersInRun, rowOffsets } from '../../many/batch/data.js'
-import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { Parameter } from '../problem/parameters.js'
 import type { Problem } from '../problem/problem.js'
@@ -23,7 +22,8 @@ import {
 } from '../programs/group-evaluation.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
-import { GroupLanes, type GroupRange } from '../solve/group-lanes.js'
+import type { GroupRange, Lanes } from '../solve/group-lanes.js'
+import type { CreateLanes } from '../solve/lane-slots.js'
 
 type SecondDerivative = 'weight' | 'curvature'
 
@@ -122,11 +122,8 @@ export class GroupBatch implements EliminationSize {
   readonly #fixed: readonly Float64Array[]
   /** Indices within the batch of the groups with missing values. Groups with missing values have no result. */
   readonly #incomplete: readonly number[]
-  readonly #runner: BatchRunner
-  readonly #lanes = new Map<
-    SecondDerivative,
-    { readonly lanes: GroupLanes; readonly look: EvaluationProgram }
-  >()
+  readonly #createLanes: CreateLanes
+  readonly #lanes = new Map<SecondDerivative, { readonly lanes: Lanes; readonly look: EvaluationProgram }>()
   /** Kind of second derivatives that the lanes currently use. */
   #second: SecondDerivative = 'weight'
 
@@ -134,7 +131,7 @@ export class GroupBatch implements EliminationSize {
   constructor(
     { free, local, sharedPlaces, groups, outputs, constants }: GroupBatchInput,
     isBounded: boolean,
-    runner: BatchRunner,
+    createLanes: CreateLanes,
   ) {
     this.free = free
     this.local = local
@@ -143,7 +140,7 @@ export class GroupBatch implements EliminationSize {
     this.problem = outputs[0].compiled.problemInSteps
     this.waits = findWaiting(this.problem, outputs)
     this.isBounded = isBounded
-    this.#runner = runner
+    this.#createLanes = createLanes
     const alike = new Map<number, number[]>()
     const rowsOf = (group: number) => outputs.reduce((sum, { rows }) => sum + rows[group], 0)
     for (const group of groups) {
@@ -276,14 +273,14 @@ export class GroupBatch implements EliminationSize {
     }
   }
 
-  #loadLanes(second: SecondDerivative): { readonly lanes: GroupLanes; readonly look: EvaluationProgram } {
+  #loadLanes(second: SecondDerivative): { readonly lanes: Lanes; readonly look: EvaluationProgram } {
     const known = this.#lanes.get(second)
     if (known !== undefined) return known
     const problems = this.outputs.map(({ compiled }) => compiled.problemInSteps)
     const look = loadEvaluation(problems, this, { waits: this.waits, isBounded: this.isBounded, second })
     const columns = this.outputs.length > 1 ? stackOutputs(this.outputs) : this.outputs[0].columns
     const data = look.program.columns.map((name) => columns.get(name) as DataColumn)
-    const lanes = new GroupLanes(look.program, this.#ranges, data, this.#runner)
+    const lanes = this.#createLanes(look.program, this.#ranges, data)
     for (const [k, parameter] of look.fieldOffsets.fixed.entries()) lanes.write(parameter, this.#fixed[k])
     const made = { lanes, look }
     this.#lanes.set(second, made)
