@@ -89,8 +89,8 @@ export function profile(
   options?: ProfileManyOptions,
 ): Promise<SharedProfile>
 /**
- * Computes the profile intervals of all shared and local parameters of a fit with shared parameters. The profiles run
- * side by side, and on workers if the fit has the option `workers`.
+ * Computes the profile intervals of all shared and local parameters of a fit with shared parameters. The searches for
+ * endpoints run side by side in lanes.
  *
  * @param found a result of `fitShared`
  * @throws (rejects with) OptionError if the level is not between 0 and 1; the reason of the AbortSignal if the call is
@@ -236,7 +236,7 @@ function prepareRun<T>(
   function* calls() {
     return toResult(yield* profiles.calls())
   }
-  return { choice: profiles.choice, calls: calls(), release: () => profiles.release(), progress }
+  return { choice: run.choice, calls: calls(), release: () => profiles.release(), progress }
 }
 
 /** The local parameters of a group. */

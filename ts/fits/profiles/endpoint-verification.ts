@@ -21,8 +21,9 @@ import {
   searchEndpoints,
 } from './endpoint-search.js'
 
-/** Number of sampled starting points per endpoint. */
-const START_COUNT = 24
+/** Number of sampled starting points per doubtful endpoint, and per endpoint that is verified for safety. */
+export const START_COUNT = 24
+export const FEW_STARTS = 6
 /** Maximum number of rounds of verification, because each new endpoint is verified again. */
 const MAX_ROUNDS = 4
 /** Starting points of positive parameters differ from the estimate at most by a factor of e to this power. */
@@ -63,16 +64,18 @@ export interface EndpointCandidate extends EndpointSearch {
  *
  * @param makeSolver creates a solver with the profiled parameter fixed and with a scale limit for positive
  * parameters
+ * @param startCount number of sampled starting points per endpoint, at most {@link START_COUNT}
  * @returns the new endpoint of each candidate, or null if the candidate remains
  */
 export function* verifyEndpoints(
   makeSolver: (most: number) => FixedParameterSolver,
   endpoints: readonly EndpointCandidate[],
+  startCount: number,
 ): Generator<EngineCall, (Endpoint | null)[]> {
   const ends = endpoints.map(({ endpoint }) => endpoint)
   const now = endpoints.map(({ value, endpoint }) => endpoint?.skippedValue ?? value)
   const held = makeSolver(SCALE_LIMITS[0])
-  const fan = startOffsets(held)
+  const fan = startOffsets(held, startCount)
   const atWall = new Map<number, SearchStart>()
   let open = [...endpoints.keys()]
   for (let round = 0; open.length > 0; round++) {
@@ -244,10 +247,10 @@ export const isNonlinear = (compiled: ModelPrograms, j: number) =>
   !compiled.isPartlyLinear || loadProfilePrograms(compiled).isNonlinear(j)
 
 /** Function that returns the sampled starting points around the point of a fit. */
-function startOffsets({
-  compiled,
-  parameter,
-}: FixedParameterSolver): (point: readonly number[]) => number[][] {
+function startOffsets(
+  { compiled, parameter }: FixedParameterSolver,
+  count: number,
+): (point: readonly number[]) => number[][] {
   const { free } = compiled.problem
   const { scales } = loadProfilePrograms(compiled)
   const bent = free.map((_, j) => j).filter((j) => j !== parameter && isNonlinear(compiled, j))
@@ -260,7 +263,7 @@ function startOffsets({
   )
   const factors = sobolStarts(box, START_COUNT)
   return (point) =>
-    Array.from({ length: START_COUNT }, (_, k) =>
+    Array.from({ length: count }, (_, k) =>
       point.map((x, j) => (bent.includes(j) ? x * exp(factors[free[j]][k]) : x)),
     )
 }

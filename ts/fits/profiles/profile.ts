@@ -48,7 +48,14 @@ import {
   FixedParameterSolver,
   searchEndpoints,
 } from './endpoint-search.js'
-import { isNonlinear, SCALE_LIMITS, signConstraints, verifyEndpoints } from './endpoint-verification.js'
+import {
+  FEW_STARTS,
+  isNonlinear,
+  SCALE_LIMITS,
+  START_COUNT,
+  signConstraints,
+  verifyEndpoints,
+} from './endpoint-verification.js'
 import { type ProfileTraces, type TraceEnds, type TraceRequest, traceProfiles } from './trace.js'
 
 /** Columns for profiles that have not been computed. */
@@ -162,15 +169,20 @@ function* searchRemaining(task: ProfileTask, k: number): Generator<EngineCall, v
   const { walked, turned } = yield* searchOpen(task, i, ends, holding)
   // If nuisance parameters returned from the opposite infinity, their signs have changed, and the endpoint is kept
   // without verification.
-  const isDoubtful = (side: BoundEndpoint) =>
-    !turned.has(side) && (walked.has(side) || needsVerification(context, side))
-  const doubtful = ends
-    .filter((side) => side.reason[side.at] === FOUND && isDoubtful(side))
-    .map((side) => ({ ...side, value: side.end[side.at], endpoint: walked.get(side) ?? null }))
+  const startCountOf = (side: BoundEndpoint) => {
+    if (turned.has(side) || side.reason[side.at] !== FOUND) return 0
+    return walked.has(side) ? START_COUNT : verificationStarts(context, side)
+  }
+  const doubtful = ends.flatMap((side) => {
+    const startCount = startCountOf(side)
+    const candidate = { ...side, startCount, value: side.end[side.at], endpoint: walked.get(side) ?? null }
+    return startCount === 0 ? [] : [candidate]
+  })
   const signsOf = ({ point }: BoundEndpoint) => signConstraints(context.compiled, i, point)
-  for (const some of groupBy(doubtful, (side) => signsOf(side).join()).values()) {
+  const alike = groupBy(doubtful, (side) => [side.startCount, ...signsOf(side)].join())
+  for (const some of alike.values()) {
     const inside = (most: number) => holding(most, signsOf(some[0]))
-    for (const [n, end] of (yield* verifyEndpoints(inside, some)).entries()) {
+    for (const [n, end] of (yield* verifyEndpoints(inside, some, some[0].startCount)).entries()) {
       if (end !== null) recordEndpoint(to, some[n], end)
     }
   }
@@ -237,33 +249,30 @@ function* searchOpen(
   return { walked, turned }
 }
 
-/**
- * Endpoints of a fit are verified if it has at most this many degrees of freedom and
- * `MAX_RELATIVE_HALF_WIDTH` is reached.
- */
-const MAX_VERIFIED_DEGREES = 6
+/** Endpoints of a fit are verified if the fit has at most this many degrees of freedom and wide intervals. */
+const MAX_VERIFIED_DEGREES = 20
 /**
  * Half width of the Wald interval (t·error) of a nonlinear parameter, relative to the parameter's value, at and above
  * which χ² often has several minima.
  */
 const MAX_RELATIVE_HALF_WIDTH = 0.5
+/** The same half width, at and above which χ² sometimes has several minima. */
+const MIN_RELATIVE_HALF_WIDTH = 0.2
 
 /**
- * Whether the endpoint of a trace needs verification, because χ² may have another minimum below the threshold at the
- * endpoint.
+ * Number of starting points for the verification of the endpoint of a trace, because χ² may have another minimum below
+ * the threshold at the endpoint. The number is 0 for endpoints that need no verification.
  */
-function needsVerification(
+function verificationStarts(
   context: ProfileContext,
   { fit, threshold, minimum, point, errors }: BoundEndpoint,
-): boolean {
+): number {
   const freedom = computeDegreesOfFreedom(context, fit)
   const t = Math.sqrt((threshold - minimum) / (context.isAbsolute ? 1 : minimum / freedom))
-  return (
-    freedom <= MAX_VERIFIED_DEGREES &&
-    point.some(
-      (x, j) => isNonlinear(context.compiled, j) && !(t * errors[j] < MAX_RELATIVE_HALF_WIDTH * Math.abs(x)),
-    )
-  )
+  const isWider = (width: number) =>
+    point.some((x, j) => isNonlinear(context.compiled, j) && !(t * errors[j] < width * Math.abs(x)))
+  if (freedom > MAX_VERIFIED_DEGREES || !isWider(MIN_RELATIVE_HALF_WIDTH)) return 0
+  return isWider(MAX_RELATIVE_HALF_WIDTH) ? START_COUNT : FEW_STARTS
 }
 
 /** Stores an endpoint. The result is false if the trace's endpoint remains valid. */

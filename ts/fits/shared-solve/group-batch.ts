@@ -48,6 +48,8 @@ export interface GroupBatchInput {
   readonly outputs: readonly GroupOutput[]
   /** Values of the fixed parameters per group, by name. */
   readonly constants: ReadonlyMap<string, Float64Array>
+  /** Name of the derived quantity that a penalty can hold near a target, for profiles of the quantity. */
+  readonly penalized?: string | undefined
 }
 
 /**
@@ -91,8 +93,8 @@ function loadEvaluation(
 ): EvaluationProgram {
   const made = evaluationPrograms.get(problems[0]) ?? new Map()
   evaluationPrograms.set(problems[0], made)
-  const { isBounded, second } = about
-  const key = [size.local, isBounded, second].join()
+  const { isBounded, second, penalized } = about
+  const key = [size.local, isBounded, second, penalized].join()
   const known = made.get(key)
   if (known?.problems.length === problems.length && problems.every((one, k) => one === known.problems[k]))
     return known.look
@@ -122,6 +124,7 @@ export class GroupBatch implements EliminationSize {
   readonly #fixed: readonly Float64Array[]
   /** Indices within the batch of the groups with missing values. Groups with missing values have no result. */
   readonly #incomplete: readonly number[]
+  readonly #penalized: string | undefined
   readonly #createLanes: CreateLanes
   readonly #lanes = new Map<SecondDerivative, { readonly lanes: Lanes; readonly look: EvaluationProgram }>()
   /** Kind of second derivatives that the lanes currently use. */
@@ -129,7 +132,7 @@ export class GroupBatch implements EliminationSize {
 
   /** @param isBounded whether parameters of any batch have bounds */
   constructor(
-    { free, local, sharedPlaces, groups, outputs, constants }: GroupBatchInput,
+    { free, local, sharedPlaces, groups, outputs, constants, penalized }: GroupBatchInput,
     isBounded: boolean,
     createLanes: CreateLanes,
   ) {
@@ -140,6 +143,7 @@ export class GroupBatch implements EliminationSize {
     this.problem = outputs[0].compiled.problemInSteps
     this.waits = findWaiting(this.problem, outputs)
     this.isBounded = isBounded
+    this.#penalized = penalized
     this.#createLanes = createLanes
     const alike = new Map<number, number[]>()
     const rowsOf = (group: number) => outputs.reduce((sum, { rows }) => sum + rows[group], 0)
@@ -192,6 +196,16 @@ export class GroupBatch implements EliminationSize {
     const none = held === null ? 0 : new Float64Array(this.groups.length)
     if (held !== null && typeof none !== 'number') none[held.index] = held.parameter + 1
     lanes.write(look.fieldOffsets.held[0], none)
+  }
+
+  get isPenalized(): boolean {
+    return this.#penalized !== undefined
+  }
+
+  /** Sets the penalty of each group: the target of the penalized quantity, and the weight of the squared distance. */
+  setPenalty(targets: Float64Array, weights: Float64Array): void {
+    const { lanes, look } = this.#loadLanes('weight')
+    for (const [k, column] of [targets, weights].entries()) lanes.write(look.fieldOffsets.penalty[k], column)
   }
 
   /** Evaluates all groups, and adds the results of the groups to the totals. */
@@ -277,7 +291,8 @@ export class GroupBatch implements EliminationSize {
     const known = this.#lanes.get(second)
     if (known !== undefined) return known
     const problems = this.outputs.map(({ compiled }) => compiled.problemInSteps)
-    const look = loadEvaluation(problems, this, { waits: this.waits, isBounded: this.isBounded, second })
+    const { waits, isBounded } = this
+    const look = loadEvaluation(problems, this, { waits, isBounded, second, penalized: this.#penalized })
     const columns = this.outputs.length > 1 ? stackOutputs(this.outputs) : this.outputs[0].columns
     const data = look.program.columns.map((name) => columns.get(name) as DataColumn)
     const lanes = this.#createLanes(look.program, this.#ranges, data)

@@ -1,6 +1,5 @@
 import { OptionError } from '../../core/errors.js'
 import { isRecord, toBoundedArray } from '../../core/untrusted-input.js'
-import type { WorkerPlacement } from '../../many/engines/engines.js'
 import {
   customOption,
   type Option,
@@ -61,11 +60,6 @@ export interface SharedOptions extends CommonOptions {
   readonly sigma?: FitColumn | string | Readonly<Record<string, FitColumn | string>>
   /** Weights of the squared residuals, instead of `sigma`. */
   readonly weights?: FitColumn | string | Readonly<Record<string, FitColumn | string>>
-  /**
-   * Workers for the WebAssembly engine in browsers, as returned by `workers()`. Profiles of the result use the workers.
-   * The fit itself runs on the calling thread.
-   */
-  readonly workers?: WorkerPlacement
 }
 
 const nameOption = option<string, undefined>('a name', undefined, (x) => typeof x === 'string')
@@ -94,7 +88,7 @@ const columnsByName = customOption<Readonly<Record<string, string>>>((argument, 
 
 const { start, derive, y, missing, absoluteSigma, loss, lossScale, tolerance, maxIterations } =
   commonOptionTable
-const { engine, instructionSet, threads, workers, signal, onProgress, multiStart } = commonOptionTable
+const { engine, instructionSet, threads, signal, onProgress, multiStart } = commonOptionTable
 
 export const sharedOptionTable = {
   start,
@@ -109,7 +103,6 @@ export const sharedOptionTable = {
   engine,
   instructionSet,
   threads,
-  workers,
   signal,
   onProgress,
   multiStart,

@@ -1,12 +1,12 @@
 /** Profiles of many parameters of a shared fit, side by side in lanes. */
 
-import type { EngineChoice } from '../../engines/select-engine.js'
-import type { BatchRunner } from '../../many/engines/engines.js'
+import { groupBy } from '../../core/group-by.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { LaneSlots, type SlotTask } from '../solve/lane-slots.js'
 import type { ArrowheadSolver } from './arrowhead-solver.js'
 import {
   type ProfiledParameter,
+  type ProfiledQuantity,
   prepareProfiles,
   type SharedEndpoint,
   type SharedProfile,
@@ -26,21 +26,19 @@ const MAX_ROWS = 1 << 18
 export interface ProfileRequest {
   readonly run: SharedRun
   readonly statistics: SharedStatistics
-  readonly parameters: readonly ProfiledParameter[]
+  readonly parameters: readonly (ProfiledParameter | ProfiledQuantity)[]
   readonly level: number
   readonly progress: CallProgress
 }
 
 /** A computation of profiles. */
 export class ProfileRun {
-  readonly choice: EngineChoice<BatchRunner>
   readonly #request: ProfileRequest
   /** Solvers and lanes whose memory must be released. */
   readonly #resources: { release(): void }[] = []
 
   constructor(request: ProfileRequest) {
     this.#request = request
-    this.choice = request.run.profileChoice
     request.progress.total = request.parameters.length
   }
 
@@ -56,35 +54,56 @@ export class ProfileRun {
       ends[k][side] = yield* searchEndpoint(solver, one, side === 0 ? -1 : 1)
       if (ends[k][1 - side] !== undefined) progress.advance(++done)
     }
-    const places = [...prepared.keys()].filter((k) => !('low' in prepared[k]))
-    yield* this.#run(
-      places.flatMap((k) => ([0, 1] as const).map((side) => (solver) => search(solver, k, side))),
-    )
-    if (places.length < prepared.length) progress.advance(done)
+    const open = [...prepared.keys()].filter((k) => !('low' in prepared[k]))
+    const nameOf = (k: number) => {
+      const one = parameters[k]
+      return 'compute' in one ? one.name : undefined
+    }
+    for (const [name, places] of groupBy(open, nameOf)) {
+      const sides = places.flatMap((k) => ([0, 1] as const).map((side) => ({ k, side })))
+      yield* this.#run(
+        name,
+        sides.map(({ k, side }) => (solver) => search(solver, k, side)),
+      )
+    }
+    if (open.length < prepared.length) progress.advance(done)
     return prepared.map((one, k) => ('low' in one ? one : toProfile(parameters[k], ends[k][0], ends[k][1])))
   }
 
-  /** Runs searches, each with a solver. */
-  *#run(searches: readonly ((solver: ArrowheadSolver) => SlotTask)[]): Generator<EngineCall, void> {
+  /**
+   * Runs searches, each with a solver.
+   *
+   * @param penalized name of the derived quantity that a penalty holds, or undefined for profiles of parameters
+   */
+  *#run(
+    penalized: string | undefined,
+    searches: readonly ((solver: ArrowheadSolver) => SlotTask)[],
+  ): Generator<EngineCall, void> {
     const { run, statistics } = this.#request
-    const groups = run.parsed.labels.length
+    const { batches, labels } = run.parsed
+    const values = batches.map((batch) => {
+      const isKnown = batch.outputs[0].compiled.problem.derived.has(penalized ?? '')
+      return isKnown ? { ...batch, penalized } : batch
+    })
     const count = Math.min(
       searches.length,
       MAX_SLOTS,
-      Math.floor(MAX_GROUPS / groups),
+      Math.floor(MAX_GROUPS / labels.length),
       Math.floor(MAX_ROWS / statistics.observations),
     )
     if (count <= 1) {
-      const solver = run.createSolver()
+      const solver = run.createSolver(values)
       this.#resources.push(solver)
       for (const search of searches) yield* search(solver)
       return
     }
-    const slots = new LaneSlots({ runner: this.choice.runner, count })
+    const slots = new LaneSlots({ runner: run.choice.runner, count })
     this.#resources.push(slots)
-    const solvers = Array.from({ length: count }, (_, slot) =>
-      run.createSolver(undefined, (batch) => slots.createLanes(slot, batch)),
-    )
+    const solvers: ArrowheadSolver[] = []
+    for (let slot = 0; slot < count; slot++) {
+      solvers.push(run.createSolver(values, (batch) => slots.createLanes(slot, batch)))
+      yield
+    }
     let next = 0
     yield* slots.run((slot) => searches[next++]?.(solvers[slot]))
   }

@@ -13,7 +13,7 @@ import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { isExact, sumOfSquares } from '../uncertainty/statistics.js'
 import { studentQuantile } from '../uncertainty/student-t.js'
 import { type ArrowheadStop, descend, type SolveMode, WARM_START } from './arrowhead-descent.js'
-import type { ArrowheadPoint, ArrowheadSolver, FixedParameters } from './arrowhead-solver.js'
+import { type ArrowheadPoint, type ArrowheadSolver, type FixedParameters, NO_FIXED } from './arrowhead-solver.js'
 import { FREE, type SharedStatistics } from './shared-statistics.js'
 
 export interface SharedProfileOptions extends GivenOf<typeof profileManyTable> {}
@@ -60,6 +60,11 @@ const PROFILE_DAMPING = 1e-6
 /** Fits along a profile end if the next step would lower χ² by at most this fraction of the rise to the threshold. */
 const GAIN_TOLERANCE = 1e-10
 
+/**
+ * Second derivative of the penalty that holds a quantity near a value, as a multiple of the second derivative of χ².
+ */
+const PENALTY_RATIO = 100
+
 /** Confidence level and error scale of a profile, and the limit of evaluations per profile point. */
 export interface SharedProfileLimits {
   readonly level: number
@@ -67,9 +72,19 @@ export interface SharedProfileLimits {
   readonly maxIterations: number
 }
 
+/** A derived quantity of one group: its value at the fit and its standard error, and its value at any point. */
+export interface ProfiledQuantity {
+  readonly name: string
+  readonly batch: number
+  readonly index: number
+  readonly value: number
+  readonly error: number
+  readonly compute: (point: ArrowheadPoint) => number
+}
+
 /** An interval whose endpoints must be searched for. */
 export interface ProfileSearch {
-  readonly profiled: ProfiledParameter
+  readonly profiled: ProfiledParameter | ProfiledQuantity
   readonly stop: ArrowheadStop
   readonly maxIterations: number
   /** Value of the parameter at the fit. All values are internal. */
@@ -89,7 +104,7 @@ export interface ProfileSearch {
 export function prepareProfiles(
   arrow: ArrowheadSolver,
   statistics: SharedStatistics,
-  parameters: readonly ProfiledParameter[],
+  parameters: readonly (ProfiledParameter | ProfiledQuantity)[],
   { level, isAbsolute, maxIterations }: SharedProfileLimits,
 ): (ProfileSearch | SharedProfile)[] {
   const { stop, variance, degreesOfFreedom, reason } = statistics
@@ -106,34 +121,31 @@ export function prepareProfiles(
     : NaN
   return parameters.map((profiled) => {
     if (!isUsable) return nothing(NaN, 'unavailable')
-    const { fixed, error, state } = profiled
-    const isHeld = state !== FREE && reason === CONVERGED
-    if ((state !== FREE || !(error > 0)) && !isHeld) return nothing(-Infinity, 'flat')
-    const center = readValue(stop.point, fixed)
+    const { error } = profiled
+    const isQuantity = 'compute' in profiled
+    const isHeld = !isQuantity && profiled.state !== FREE && reason === CONVERGED
+    const isFree = error > 0 && (isQuantity || profiled.state === FREE)
+    if (!isFree && !isHeld) return nothing(-Infinity, 'flat')
+    const center = isQuantity ? profiled.value : readValue(stop.point, profiled.fixed)
     const unit = error > 0 ? error : Math.max(Math.abs(center), 1) * 1e-3
     const length = goal * (unit / Math.sqrt(variance))
-    return {
-      profiled,
-      stop,
-      maxIterations,
-      center,
-      unit,
-      goal,
-      length,
-      bounds: parameterBounds(arrow, fixed),
-    }
+    const bounds = isQuantity ? ([-Infinity, Infinity] as const) : parameterBounds(arrow, profiled.fixed)
+    return { profiled, stop, maxIterations, center, unit, goal, length, bounds }
   })
 }
 
 /** The interval between two endpoints, in external values. */
 export function toProfile(
-  { parameter }: ProfiledParameter,
+  profiled: ProfiledParameter | ProfiledQuantity,
   low: SharedEndpoint,
   high: SharedEndpoint,
 ): SharedProfile {
+  const reasons = { lowReason: low.reason, highReason: high.reason }
+  if ('compute' in profiled) return { low: low.value, high: high.value, ...reasons }
+  const { parameter } = profiled
   const value = fromInternalInterval(parameter)
   const finite = (x: number) => (Number.isFinite(x) ? value(x) : parameter.isLogarithmic && x < 0 ? 0 : x)
-  return { low: finite(low.value), high: finite(high.value), lowReason: low.reason, highReason: high.reason }
+  return { low: finite(low.value), high: finite(high.value), ...reasons }
 }
 
 /** A point of a profile: the value of the profiled parameter, and all parameters after the fit. */
@@ -159,25 +171,60 @@ class ProfileWalk {
   }
 
   /**
-   * Signed distance of a point from the threshold, as a difference of √(rise of χ²); or the reason if the distance is
-   * unknown.
+   * Fits with the profiled parameter fixed. The height is the signed distance from the threshold, as a difference of
+   * √(rise of χ²); the result is a reason if the height is unknown.
    */
-  *heightAt(x: number): Generator<EngineCall, number | ProfileEndReason> {
+  *heightAt(x: number): Generator<EngineCall, BracketEnd | ProfileEndReason> {
     const { stop, goal } = this.#search
     const predicted = this.#predict(x)
     let there = yield* this.#fit(predicted ?? this.#last.point, x)
     if (predicted !== null && there.reason !== CONVERGED) there = yield* this.#fit(this.#last.point, x)
     if (there.reason !== CONVERGED) return 'failed'
-    if (there.cost < stop.cost * (1 - LOWER_MINIMUM_MARGIN)) return 'lower-minimum'
+    const { cost, value } = this.#readFit(there, x)
+    if (cost < stop.cost * (1 - LOWER_MINIMUM_MARGIN)) return 'lower-minimum'
     this.#before = this.#last
     this.#last = { x, point: there.point }
-    return Math.sqrt(Math.max(0, there.cost - stop.cost)) - goal
+    return { x, value, height: Math.sqrt(Math.max(0, cost - stop.cost)) - goal }
   }
 
   #fit(point: ArrowheadPoint, x: number): Generator<EngineCall, ArrowheadStop> {
     const { maxIterations, profiled } = this.#search
+    if ('compute' in profiled) {
+      this.#setPenalty(profiled, x)
+      return descend(this.#arrow, point, maxIterations, NO_FIXED, this.#mode)
+    }
     const { fixed } = profiled
     return descend(this.#arrow, writeValue(point, fixed, x), maxIterations, fixed, this.#mode)
+  }
+
+  /** Holds a quantity near x by a penalty, and releases the quantities of all other groups. */
+  #setPenalty({ batch, index }: ProfiledQuantity, x: number): void {
+    for (const [f, family] of this.#arrow.batches.entries()) {
+      if (!family.isPenalized) continue
+      const [targets, weights] = [x, this.#weight].map((number) => {
+        const column = new Float64Array(family.groups.length)
+        if (f === batch) column[index] = number
+        return column
+      })
+      family.setPenalty(targets, weights)
+    }
+  }
+
+  /** Weight of the penalty, as a multiple of the second derivative of χ² with respect to a quantity. */
+  get #weight(): number {
+    const { goal, length } = this.#search
+    return PENALTY_RATIO * (goal / length) * (goal / length)
+  }
+
+  /**
+   * The value of the parameter after a fit, and χ² without the penalty. A quantity ends near x. Its χ² is the smallest
+   * χ² for the value at which it ends, because the penalty depends on this value only.
+   */
+  #readFit({ cost, point }: ArrowheadStop, x: number): { readonly cost: number; readonly value: number } {
+    const { profiled } = this.#search
+    if (!('compute' in profiled)) return { cost, value: x }
+    const value = profiled.compute(point)
+    return { cost: cost - this.#weight * (value - x) * (value - x), value }
   }
 
   /** The point on the line through the last two points, or null if the line would be extrapolated too far. */
@@ -223,24 +270,27 @@ export function* searchEndpoint(
   const { center, goal, length, bounds } = search
   const bound = bounds[sign < 0 ? 0 : 1]
   const walk = new ProfileWalk(arrow, search)
-  let near: BracketEnd = { x: center, height: -goal }
+  let near: BracketEnd = { x: center, value: center, height: -goal }
   let far = near
   for (let k = 0, distance = length; far.height < 0; k++, distance *= 2) {
     if (near.x === bound) return { value: bound, reason: 'bound' }
     if (k === MAX_DOUBLINGS) return { value: sign * Infinity, reason: 'unbounded' }
     const next = center + sign * distance
-    const x = sign * (bound - next) < 0 ? bound : next
-    const height = yield* walk.heightAt(x)
-    if (typeof height === 'string') return { value: NaN, reason: height }
-    far = { x, height }
-    if (height < 0) near = far
+    const there = yield* walk.heightAt(sign * (bound - next) < 0 ? bound : next)
+    if (typeof there === 'string') return { value: NaN, reason: there }
+    far = there
+    if (there.height < 0) near = there
   }
   return yield* narrow(walk, search, near, far)
 }
 
-/** An end of a bracket, and the height of the profile above the threshold. */
+/** An end of a bracket. */
 interface BracketEnd {
+  /** Value of the parameter, or the target of a quantity. */
   readonly x: number
+  /** Value of the parameter or quantity after the fit. */
+  readonly value: number
+  /** Height of the profile above the threshold. */
   readonly height: number
 }
 
@@ -261,23 +311,20 @@ function* narrow(
     const chord = near.x - (below * (far.x - near.x)) / (above - below)
     const x = k > FIRST_BISECTION && k % 3 === 0 ? near.x + (far.x - near.x) / 2 : chord
     if (x === near.x || x === far.x) break
-    const height = yield* walk.heightAt(x)
-    if (typeof height === 'string') return { value: NaN, reason: height }
-    if (Math.abs(height) <= BRACKET_TOLERANCE * goal) return { value: x, reason: 'found' }
+    const there = yield* walk.heightAt(x)
+    if (typeof there === 'string') return { value: NaN, reason: there }
+    const { height } = there
+    if (Math.abs(height) <= BRACKET_TOLERANCE * goal) return { value: there.value, reason: 'found' }
     const bend = (before: number) => (height / before < 1 ? 1 - height / before : 0.5)
     if (height < 0) {
       above = side < 0 ? above * bend(below) : far.height
-      near = { x, height }
-      below = height
-      side = -1
+      ;[near, below, side] = [there, height, -1]
     } else {
       below = side > 0 ? below * bend(above) : near.height
-      far = { x, height }
-      above = height
-      side = 1
+      ;[far, above, side] = [there, height, 1]
     }
   }
-  return { value: far.x, reason: 'found' }
+  return { value: far.value, reason: 'found' }
 }
 
 /** Sum Σ w·y² over all rows of all groups. */

@@ -86,12 +86,6 @@ export class SharedRun {
     return new ArrowheadSolver(families, shared, this.#tolerance)
   }
 
-  /** The engine of profiles, which uses workers if the fit has the option `workers`. */
-  get profileChoice(): EngineChoice<BatchRunner> {
-    const { workers, threads } = this.options
-    return workers?.share(this.choice, threads, wasmModule) ?? this.choice
-  }
-
   get maxIterations(): number {
     return this.options.maxIterations ?? 1000
   }
