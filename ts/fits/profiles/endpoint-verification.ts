@@ -179,7 +179,12 @@ function classifyEndpoint(
   // If χ² is very steep, the search may have ended slightly below the threshold.
   const below = Math.min(threshold, end?.chiSquared ?? threshold) - slack
   const lower = stops.filter(({ chiSquared }) => chiSquared < below)
-  const sound = lower.filter(({ point }) => !isDominatedByNoise(solver, side, point))
+  // Beyond a jump, any χ² below the threshold shows that only the branch of the search has ended. A jump at 0 separates
+  // values of opposite sign.
+  const limit = end?.skippedValue === undefined || end.value === 0 ? below : threshold - slack
+  const sound = stops.filter(
+    ({ chiSquared, point }) => chiSquared < limit && !isDominatedByNoise(solver, side, point),
+  )
   if (sound.length > 0) return { status: 'lower', stop: lowestFit(sound) }
   if (lower.length === 0 && end?.skippedValue !== undefined)
     return { status: isAtScaleLimit(solver, end.point) ? 'wall' : 'found', stop: end }
