@@ -76,6 +76,7 @@ export function* verifyEndpoints(
   const now = endpoints.map(({ value, endpoint }) => endpoint?.skippedValue ?? value)
   const held = makeSolver(SCALE_LIMITS[0])
   const fan = startOffsets(held, startCount)
+  const isTrusted = startCount === FEW_STARTS
   const atWall = new Map<number, SearchStart>()
   let open = [...endpoints.keys()]
   for (let round = 0; open.length > 0; round++) {
@@ -98,6 +99,8 @@ export function* verifyEndpoints(
         ends[n],
         stops.slice(k * each, (k + 1) * each),
       )
+      // The endpoint of a trace is trusted unless a refit is lower. Refits may miss a nuisance parameter of either sign.
+      if (round === 0 && isTrusted && status !== 'lower') continue
       if (status === 'wall') atWall.set(n, { ...stop, value: now[n] })
       if (status === 'failed' || (round === MAX_ROUNDS && status !== 'found')) ends[n] = FAILED_ENDPOINT
       else if (status === 'lower' || status === 'unseen')

@@ -171,7 +171,7 @@ function* searchRemaining(task: ProfileTask, k: number): Generator<EngineCall, v
   // without verification.
   const startCountOf = (side: BoundEndpoint) => {
     if (turned.has(side) || side.reason[side.at] !== FOUND) return 0
-    return walked.has(side) ? START_COUNT : verificationStarts(context, side)
+    return walked.has(side) ? START_COUNT : verificationStarts(context, i, side)
   }
   const doubtful = ends.flatMap((side) => {
     const startCount = startCountOf(side)
@@ -249,14 +249,17 @@ function* searchOpen(
   return { walked, turned }
 }
 
-/** Endpoints of a fit are verified if the fit has at most this many degrees of freedom and wide intervals. */
-const MAX_VERIFIED_DEGREES = 20
+/**
+ * Endpoints are verified if the fit has at most this many degrees of freedom: from all starting points, or from a few.
+ */
+const MAX_DEGREES = 6
+const MAX_DEGREES_FOR_FEW = 20
 /**
  * Half width of the Wald interval (t·error) of a nonlinear parameter, relative to the parameter's value, at and above
  * which χ² often has several minima.
  */
 const MAX_RELATIVE_HALF_WIDTH = 0.5
-/** The same half width, at and above which χ² sometimes has several minima. */
+/** The same half width of a nuisance parameter, at and above which χ² sometimes has several minima. */
 const MIN_RELATIVE_HALF_WIDTH = 0.2
 
 /**
@@ -265,14 +268,18 @@ const MIN_RELATIVE_HALF_WIDTH = 0.2
  */
 function verificationStarts(
   context: ProfileContext,
+  i: number,
   { fit, threshold, minimum, point, errors }: BoundEndpoint,
 ): number {
   const freedom = computeDegreesOfFreedom(context, fit)
   const t = Math.sqrt((threshold - minimum) / (context.isAbsolute ? 1 : minimum / freedom))
-  const isWider = (width: number) =>
-    point.some((x, j) => isNonlinear(context.compiled, j) && !(t * errors[j] < width * Math.abs(x)))
-  if (freedom > MAX_VERIFIED_DEGREES || !isWider(MIN_RELATIVE_HALF_WIDTH)) return 0
-  return isWider(MAX_RELATIVE_HALF_WIDTH) ? START_COUNT : FEW_STARTS
+  const wide = (width: number) =>
+    point.flatMap((x, j) =>
+      isNonlinear(context.compiled, j) && !(t * errors[j] < width * Math.abs(x)) ? [j] : [],
+    )
+  if (freedom <= MAX_DEGREES && wide(MAX_RELATIVE_HALF_WIDTH).length > 0) return START_COUNT
+  const isNuisance = (j: number) => j !== i
+  return freedom <= MAX_DEGREES_FOR_FEW && wide(MIN_RELATIVE_HALF_WIDTH).some(isNuisance) ? FEW_STARTS : 0
 }
 
 /** Stores an endpoint. The result is false if the trace's endpoint remains valid. */
