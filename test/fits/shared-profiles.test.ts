@@ -3,6 +3,7 @@
 import { engines, expression } from 'antigrad'
 import {
   fitManySync,
+  fit as fitOne,
   fitShared,
   fitSharedSync,
   models,
@@ -186,6 +187,47 @@ describe('profiles of all parameters of a shared fit', () => {
     expect(Object.keys(own)).toEqual(group.free)
     for (const name of group.free) expect(inBits(own[name])).toEqual(inBits(profileSync(group, name)))
     expect(() => profileSync(found, ['top'] as never)).toThrow(/^name: expected one of/)
+  })
+
+  test('include derived quantities: functions of one parameter have the endpoints of the parameter', () => {
+    const derive = { pec50: '-log(ec50)/log(10)', span: 'top - bottom', total: 'ec50*slope' }
+    const found = plate({ derive })
+    const { local, derived } = profileSync(found)
+    expect(Object.keys(derived).sort()).toEqual(['pec50', 'span', 'total'])
+    for (const k of wells.keys()) {
+      const { low, high } = local.ec50
+      const half = (Math.log10(high[k]) - Math.log10(low[k])) / 2
+      expect(Math.abs(derived.pec50.low[k] + Math.log10(high[k])) / half).toBeLessThan(1e-7)
+      expect(Math.abs(derived.pec50.high[k] + Math.log10(low[k])) / half).toBeLessThan(1e-7)
+      // A quantity of shared parameters has the same interval in all groups.
+      expect(Math.abs(derived.span.low[k] / derived.span.low[0] - 1)).toBeLessThan(1e-8)
+    }
+    expect(profileSync(found.at(2), 'pec50').low).toBe(derived.pec50.low[2])
+    expect(profileSync(found.at(2)).pec50.low).toBe(derived.pec50.low[2])
+    const other = plate({ derive, engine: 'wasm' })
+    expect(inBits(profileSync(other).derived)).toEqual(inBits(derived))
+  })
+
+  test('include derived quantities: equal the profiles of a fit with indicator columns', () => {
+    const x = Array.from({ length: 8 }, (_, k) => k / 2)
+    const y = [4, 6].map((a) => x.map((at) => a * Math.exp(-0.7 * at) + 0.1 * normal()))
+    const found = fitSharedSync(
+      expression('a*exp(-k*x)'),
+      { x, y },
+      { shared: ['k'], start: { a: 4, k: 1 }, derive: { area: 'a/k' }, tolerance: 1e-13 },
+    )
+    const one = fitOne(
+      expression('(a*is + b*(1 - is))*exp(-k*x)'),
+      { x: [...x, ...x], y: y.flat(), is: [...x.map(() => 1), ...x.map(() => 0)] },
+      { start: { a: 4, b: 4, k: 1 }, derive: { first: 'a/k', second: 'b/k' }, tolerance: 1e-13 },
+    )
+    const golden = profile(one)
+    const { area } = profileSync(found).derived
+    for (const [k, name] of (['first', 'second'] as const).entries()) {
+      const { low, high } = golden[name]
+      expect(Math.abs(area.low[k] - low) / (high - low)).toBeLessThan(1e-7)
+      expect(Math.abs(area.high[k] - high) / (high - low)).toBeLessThan(1e-7)
+    }
   })
 
   test('end at bounds', () => {

@@ -19,20 +19,13 @@ import {
   toRecord,
 } from '../profiles/profile-result.js'
 import type { SharedGroup } from '../shared/group.js'
+import { groupQuantities, localParameters, quantityNames, toProfiled } from '../shared/profiled-parameters.js'
 import type { SharedFit } from '../shared/result.js'
-import {
-  type GroupLocation,
-  type GroupSource,
-  groupSources,
-  type SharedSource,
-  sharedSources,
-} from '../shared/result-source.js'
+import { type GroupSource, groupSources, type SharedSource, sharedSources } from '../shared/result-source.js'
 import { type SharedProfiles, toSharedProfiles } from '../shared/shared-profiles.js'
 import { getIndex } from '../shared-solve/group-batch.js'
-import type { ProfiledParameter, SharedProfile } from '../shared-solve/profile.js'
-import { ProfileRun } from '../shared-solve/profile-slots.js'
-import type { SharedRun } from '../shared-solve/run.js'
-import type { SharedStatistics } from '../shared-solve/shared-statistics.js'
+import type { SharedProfile } from '../shared-solve/profile.js'
+import { type ProfileRequest, ProfileRun } from '../shared-solve/profile-slots.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { fitManySources, fitSources } from '../solve/result-source.js'
 import { type Computation, checkResult, run, runSync } from './computation.js'
@@ -78,7 +71,7 @@ export function profile<Names extends string, Name extends Names = Names>(
  * other parameters of all groups.
  *
  * @param found a result of `fitShared` if the name is listed in the result's `shared`, or a group of the result if the
- * name is listed in the group's `free`
+ * name is listed in the group's `free` or is a derived quantity
  * @param name name of the parameter to profile
  * @throws (rejects with) OptionError if the name is unknown, or if the level is not between 0 and 1; the reason of the
  * AbortSignal if the call is aborted
@@ -89,7 +82,7 @@ export function profile(
   options?: ProfileManyOptions,
 ): Promise<SharedProfile>
 /**
- * Computes the profile intervals of all shared and local parameters of a fit with shared parameters. The searches for
+ * Computes the profile intervals of all shared, local and derived parameters of a fit with shared parameters. The searches for
  * endpoints run side by side in lanes.
  *
  * @param found a result of `fitShared`
@@ -104,7 +97,7 @@ export function profile(
   names?: undefined,
   options?: ProfileManyOptions,
 ): Promise<SharedProfiles>
-/** Computes the profile intervals of all parameters in `free` of a group of a fit with shared parameters. */
+/** Computes the profile intervals of all parameters in `free` of a group, and of its derived quantities. */
 export function profile(
   found: SharedGroup,
   names?: undefined,
@@ -204,8 +197,13 @@ function prepareShared(
     return prepareRun(source, [parameter], options, ([profile]) => profile)
   }
   const shared = run.parsed.shared.map((_, k) => toProfiled(run, statistics, k))
-  const local = found.groups.flatMap((_, group) => localParameters(source.locate(group)))
-  return prepareRun(source, [...shared, ...local], options, (profiles) => toSharedProfiles(source, profiles))
+  const ofGroups = found.groups.flatMap((_, group) => {
+    const location = source.locate(group)
+    return [...localParameters(location), ...groupQuantities(location, () => found.at(group))]
+  })
+  return prepareRun(source, [...shared, ...ofGroups], options, (profiles) =>
+    toSharedProfiles(source, profiles),
+  )
 }
 
 function prepareGroup(
@@ -219,15 +217,17 @@ function prepareGroup(
   const all = [
     ...localParameters(source),
     ...sharedPlaces.map((place) => toProfiled(run, statistics, getIndex(place, index))),
+    ...groupQuantities(source, () => group),
   ]
+  const names = [...group.free, ...quantityNames(source)]
   if (name !== undefined)
-    return prepareRun(source, [all[readName(name, group.free)]], options, ([profile]) => profile)
-  return prepareRun(source, all, options, (profiles) => createRecord(group.free, (_, i) => profiles[i]))
+    return prepareRun(source, [all[readName(name, names)]], options, ([profile]) => profile)
+  return prepareRun(source, all, options, (profiles) => createRecord(names, (_, i) => profiles[i]))
 }
 
 function prepareRun<T>(
   { run, statistics }: SharedSource | GroupSource,
-  parameters: readonly ProfiledParameter[],
+  parameters: ProfileRequest['parameters'],
   { level, onProgress }: ProfileManyValues,
   toResult: (profiles: readonly SharedProfile[]) => T,
 ): Computation<T> {
@@ -237,35 +237,6 @@ function prepareRun<T>(
     return toResult(yield* profiles.calls())
   }
   return { choice: run.choice, calls: calls(), release: () => profiles.release(), progress }
-}
-
-/** The local parameters of a group. */
-function localParameters({ run, statistics, batch, index }: GroupLocation): ProfiledParameter[] {
-  const { free, local } = run.solver.batches[batch]
-  return free.slice(0, local).map((parameter, i) => {
-    const slope = parameter.isLogarithmic ? statistics.values.local[batch][i][index] : 1
-    return {
-      fixed: { shared: null, local: { batch, parameter: i, index } },
-      parameter,
-      error: statistics.localErrors[batch][i][index] / slope,
-      state: statistics.localStates[batch][i][index],
-    }
-  })
-}
-
-/** The shared parameter with the given index among the shared parameters. */
-function toProfiled(
-  { parsed }: SharedRun,
-  { covariance, step, sharedStates }: SharedStatistics,
-  at: number,
-): ProfiledParameter {
-  const error = Math.sqrt(covariance[at * step.dense.size + at])
-  return {
-    fixed: { shared: at, local: null },
-    parameter: parsed.shared[at].parameter,
-    error,
-    state: sharedStates[at],
-  }
 }
 
 /** @returns the index of a validated name among the known names */

@@ -80,7 +80,10 @@ export interface EvaluationProgram {
    * constants, and of the penalty.
    */
   readonly fieldOffsets: Readonly<
-    Record<LaneField | 'shared' | 'delta' | 'fixed' | 'penalty' | (typeof broadcastInputs)[number], readonly number[]>
+    Record<
+      LaneField | 'shared' | 'delta' | 'fixed' | 'penalty' | (typeof broadcastInputs)[number],
+      readonly number[]
+    >
   >
 }
 

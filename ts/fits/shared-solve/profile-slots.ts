@@ -63,7 +63,11 @@ export class ProfileRun {
       const sides = places.flatMap((k) => ([0, 1] as const).map((side) => ({ k, side })))
       yield* this.#run(
         name,
-        sides.map(({ k, side }) => (solver) => search(solver, k, side)),
+        sides.map(
+          ({ k, side }) =>
+            (solver) =>
+              search(solver, k, side),
+        ),
       )
     }
     if (open.length < prepared.length) progress.advance(done)

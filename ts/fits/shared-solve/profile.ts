@@ -13,7 +13,12 @@ import { fromInternalInterval } from '../programs/internal-parameters.js'
 import { isExact, sumOfSquares } from '../uncertainty/statistics.js'
 import { studentQuantile } from '../uncertainty/student-t.js'
 import { type ArrowheadStop, descend, type SolveMode, WARM_START } from './arrowhead-descent.js'
-import { type ArrowheadPoint, type ArrowheadSolver, type FixedParameters, NO_FIXED } from './arrowhead-solver.js'
+import {
+  type ArrowheadPoint,
+  type ArrowheadSolver,
+  type FixedParameters,
+  NO_FIXED,
+} from './arrowhead-solver.js'
 import { FREE, type SharedStatistics } from './shared-statistics.js'
 
 export interface SharedProfileOptions extends GivenOf<typeof profileManyTable> {}

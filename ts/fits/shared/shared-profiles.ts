@@ -4,6 +4,7 @@ import { createRecord } from '../../core/untrusted-input.js'
 import { profileEndReasons } from '../problem/reasons.js'
 import type { ProfileColumns } from '../profiles/profile-result.js'
 import type { SharedProfile } from '../shared-solve/profile.js'
+import { quantityNames } from './profiled-parameters.js'
 import type { SharedSource } from './result-source.js'
 
 type NamedColumns = Readonly<Record<string, ProfileColumns>>
@@ -19,6 +20,8 @@ export interface SharedProfiles {
    * 'unavailable' if the model of a group lacks the parameter.
    */
   readonly local: NamedColumns
+  /** One interval per group for each derived quantity, in the order of `groups`. */
+  readonly derived: NamedColumns
 }
 
 const UNKNOWN: SharedProfile = {
@@ -37,7 +40,7 @@ function toColumns(profiles: readonly SharedProfile[]): ProfileColumns {
   }
 }
 
-/** @param profiles profiles of the shared parameters, and then of the local parameters group by group */
+/** @param profiles profiles of the shared parameters, and then of the local and derived parameters group by group */
 export function toSharedProfiles(
   { run, locate }: SharedSource,
   profiles: readonly SharedProfile[],
@@ -50,14 +53,22 @@ export function toSharedProfiles(
   const byName = labels.map(() => new Map<string, SharedProfile>())
   let next = shared.length
   for (const [group, own] of byName.entries()) {
-    const { free, local } = solver.batches[locate(group).batch]
+    const location = locate(group)
+    const { free, local } = solver.batches[location.batch]
     for (const { name } of free.slice(0, local)) own.set(name, profiles[next++])
+    for (const name of quantityNames(location)) own.set(name, profiles[next++])
   }
+  const toNamedColumns = (names: readonly string[]) =>
+    createRecord(names, (name) => toColumns(byName.map((own) => own.get(name) ?? UNKNOWN)))
+  const derived = new Set(
+    byName.flatMap((own) => [...own.keys()]).filter((name) => !parsed.local.includes(name)),
+  )
   return {
     shared: Object.fromEntries(joint.map(([name, k]) => [name, profiles[k]])),
     sharedBy: createRecord([...sharedBy.keys()], (name) =>
       toColumns(profiles.filter((_, k) => shared[k]?.label !== null && shared[k]?.parameter.name === name)),
     ),
-    local: createRecord(parsed.local, (name) => toColumns(byName.map((own) => own.get(name) ?? UNKNOWN))),
+    local: toNamedColumns(parsed.local),
+    derived: toNamedColumns([...derived]),
   }
 }
