@@ -1,7 +1,7 @@
 // Cases of coverage.mjs that resemble plates: outliers, counts, parameters that wells share, and endpoints at bounds.
-import { fitManySync, fitReasons, fitSharedSync, profileSync } from '../../dist/fits/index.js'
+import { fitReasons, fitSharedSync, profileSync } from '../../dist/fits/index.js'
 import { expression } from '../../dist/index.js'
-import { fitted, simulate } from './coverage.mjs'
+import { fitted, isInside, simulate } from './coverage.mjs'
 
 const doses = (count) => Array.from({ length: count }, (_, k) => 10 ** (-2 + (4 * k) / (count - 1)))
 const logistic = 'bottom + (top - bottom)/(1 + (ec50/x)^slope)'
@@ -20,7 +20,7 @@ const bounded = { model: 'a*exp(-k*x) + c', f: decay, x: times, noise: 0.15, bou
 const nearZero = { ...bounded, truth: { a: 4, k: 0.6, c: 0.1 } }
 const atZero = { ...bounded, truth: { a: 4, k: 0.6, c: 0 } }
 
-/** The cases, with the examined parameter. `expected` differs from 0.95 if docs/fits-errors.md explains why. */
+/** The cases, with the examined parameter. docs/fits-errors.md explains coverages that differ from 95%. */
 export const plateCases = [
   { ...plate, name: 'a well of 10 doses', of: 'ec50' },
   { ...plate, name: 'a well, 2% outliers', of: 'ec50', outliers },
@@ -74,4 +74,16 @@ function fitPlate({ model, x, shared, truth, of }, y) {
   const group = found.at(2)
   const { low, high } = shared.includes(of) ? profileSync(found, of) : profileSync(group, of)
   return { wald: group.intervals()[of], profile: [low, high], hasConverged: found.reason === 'converged' }
+}
+
+/** Coverage of Wald and profile intervals over the sets whose fit has converged. */
+export function plateCoverage({ truth, of }, all) {
+  const sets = all.filter(({ hasConverged }) => hasConverged)
+  const part = (kind) => sets.filter((one) => isInside(truth[of], ...one[kind])).length / sets.length
+  return {
+    wald: part('wald'),
+    profile: part('profile'),
+    endless: sets.filter(({ profile: [low, high] }) => !Number.isFinite(low + high)).length,
+    failed: all.length - sets.length,
+  }
 }
