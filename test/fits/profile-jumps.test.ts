@@ -1,6 +1,6 @@
 /**
  * Endpoints of steep dose-response curves, whose profiles have several branches and jump at doses. The expected values
- * are those of test/data/profile-jumps.py, which scans all slopes.
+ * are results of test/data/profile-jumps.py, which scans all slopes.
  */
 
 import { readFileSync } from 'node:fs'

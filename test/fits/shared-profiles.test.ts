@@ -180,7 +180,7 @@ describe('profiles of all parameters of a shared fit', () => {
     ])
   })
 
-  test('of a group contain the free parameters of the group', async () => {
+  test('contain the free parameters of a group if a group is profiled', async () => {
     const found = plate()
     const group = found.at(3)
     const own = await profile(group)
@@ -247,7 +247,7 @@ test('profiles of many fits call onProgress with the number of completed fits', 
   expect(calls.slice(-2)).toEqual([600, 600])
 })
 
-test('profiles of a shared fit from an asynchronous call equal those of a synchronous call', async () => {
+test('asynchronous and synchronous calls compute the same profiles of a shared fit', async () => {
   const found = await fitShared(models.fourPL(), data, { shared: ['top', 'bottom'] })
   expect(inBits(await profile(found))).toEqual(inBits(profileSync(plate())))
 })

@@ -36,7 +36,7 @@ import { readCsv, type Table, type TableRequest } from '../../tables/read-csv.js
 import { readMatrix } from '../../tables/read-matrix.js'
 import { checkElsewhere } from '../atomic-write.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
-import { describeShared, type SharedProfiles, sharedInJson } from '../fits/describe-shared.js'
+import { describeShared, type GroupProfileMaps, sharedInJson } from '../fits/describe-shared.js'
 import { writer } from '../plot/file.js'
 import type { DrawableFit } from '../plot/fit.js'
 import { describeRate } from '../sweep/progress.js'
@@ -466,7 +466,7 @@ async function fitTogether(
 }
 
 /** Profiles of the shared parameters, and of the local parameters and derived quantities of each group. */
-async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<SharedProfiles> {
+async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<GroupProfileMaps> {
   const onProgress = reporter((seconds, done: number, total: number) =>
     describeRate('profiles', done, total, seconds),
   )

@@ -7,7 +7,7 @@ import { columns } from '../report.js'
 import { short } from './describe.js'
 
 /** Profiles of shared parameters by name, in the order of the fit's `shared`, and of local parameters per group. */
-export interface SharedProfiles {
+export interface GroupProfileMaps {
   readonly shared: Map<string, SharedProfile>
   readonly local: readonly ReadonlyMap<string, SharedProfile>[]
 }
@@ -30,7 +30,7 @@ function collectShared({
 }
 
 /** A table of the shared parameters, a table with one line per group, and the statistics of the whole fit. */
-export function describeShared(by: string, fit: SharedFit, profiles?: SharedProfiles): string {
+export function describeShared(by: string, fit: SharedFit, profiles?: GroupProfileMaps): string {
   const { values, errors } = fit
   const held = new Set(fit.atBound)
   const errorOf = (name: string, error: number) => (held.has(name) ? 'at bound' : short(error, 3))
@@ -86,7 +86,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
 }
 
 /** One line of JSON for the shared results and one per group. NaN and infinities become null. */
-export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Generator<string> {
+export function* sharedInJson(fit: SharedFit, profiles?: GroupProfileMaps): Generator<string> {
   const { reason, message, shared, covariance, atBound, unidentifiable } = fit
   const all = [...collectShared(fit)]
   const { chiSquared, reducedChiSquared, aic, bic, observations, degreesOfFreedom, evaluations } = fit

@@ -70,8 +70,8 @@ export function profile<Names extends string, Name extends Names = Names>(
  * Computes the profile interval of one parameter of a fit with shared parameters. χ² is minimized over all
  * other parameters of all groups.
  *
- * @param found a result of `fitShared` if the name is listed in the result's `shared`, or a group of the result if the
- * name is listed in the group's `free` or is a derived quantity
+ * @param found a result of `fitShared` for a name in the result's `shared`. For a name in a group's `free` and for a
+ * derived quantity, a group of the result.
  * @param name name of the parameter to profile
  * @throws (rejects with) OptionError if the name is unknown, or if the level is not between 0 and 1; the reason of the
  * AbortSignal if the call is aborted

@@ -23,7 +23,7 @@ import {
 
 /** Number of sampled starting points per doubtful endpoint, and per endpoint that is verified for safety. */
 export const START_COUNT = 24
-export const FEW_STARTS = 6
+export const SAFETY_START_COUNT = 6
 /** Maximum number of rounds of verification, because each new endpoint is verified again. */
 const MAX_ROUNDS = 4
 /** Starting points of positive parameters differ from the estimate at most by a factor of e to this power. */
@@ -76,7 +76,7 @@ export function* verifyEndpoints(
   const now = endpoints.map(({ value, endpoint }) => endpoint?.skippedValue ?? value)
   const held = makeSolver(SCALE_LIMITS[0])
   const fan = startOffsets(held, startCount)
-  const isTrusted = startCount === FEW_STARTS
+  const isTrusted = startCount === SAFETY_START_COUNT
   const atWall = new Map<number, SearchStart>()
   let open = [...endpoints.keys()]
   for (let round = 0; open.length > 0; round++) {

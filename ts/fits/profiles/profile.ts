@@ -49,8 +49,8 @@ import {
   searchEndpoints,
 } from './endpoint-search.js'
 import {
-  FEW_STARTS,
   isNonlinear,
+  SAFETY_START_COUNT,
   SCALE_LIMITS,
   START_COUNT,
   signConstraints,
@@ -253,7 +253,7 @@ function* searchOpen(
  * Endpoints are verified if the fit has at most this many degrees of freedom: from all starting points, or from a few.
  */
 const MAX_DEGREES = 6
-const MAX_DEGREES_FOR_FEW = 20
+const MAX_SAFETY_DEGREES = 20
 /**
  * Half width of the Wald interval (t·error) of a nonlinear parameter, relative to the parameter's value, at and above
  * which χ² often has several minima.
@@ -279,7 +279,9 @@ function verificationStarts(
     )
   if (freedom <= MAX_DEGREES && wide(MAX_RELATIVE_HALF_WIDTH).length > 0) return START_COUNT
   const isNuisance = (j: number) => j !== i
-  return freedom <= MAX_DEGREES_FOR_FEW && wide(MIN_RELATIVE_HALF_WIDTH).some(isNuisance) ? FEW_STARTS : 0
+  return freedom <= MAX_SAFETY_DEGREES && wide(MIN_RELATIVE_HALF_WIDTH).some(isNuisance)
+    ? SAFETY_START_COUNT
+    : 0
 }
 
 /** Stores an endpoint. The result is false if the trace's endpoint remains valid. */

@@ -300,7 +300,7 @@ interface BracketEnd {
 }
 
 /**
- * Finds the root of the height in a bracket by a regula falsi that bends the chord if the same end moves twice
+ * Finds the root of the height in a bracket by false position, and bends the chord if the same end moves twice
  * (Anderson and Björck, 1973). Every third step bisects a bracket that a jump of χ² keeps wide.
  */
 function* narrow(

@@ -7,21 +7,21 @@ import type { SharedProfile } from '../shared-solve/profile.js'
 import { quantityNames } from './profiled-parameters.js'
 import type { SharedSource } from './result-source.js'
 
-type NamedColumns = Readonly<Record<string, ProfileColumns>>
+type ProfilesByName = Readonly<Record<string, ProfileColumns>>
 
 /** Profile intervals of all parameters, structured like `values` of the result. */
 export interface SharedProfiles {
   /** One interval per parameter that all groups share. */
   readonly shared: Readonly<Record<string, SharedProfile>>
   /** One interval per label for each parameter that the groups of a label share, in the order of `subsetLabels`. */
-  readonly sharedBy: NamedColumns
+  readonly sharedBy: ProfilesByName
   /**
    * One interval per group for each local parameter, in the order of `groups`. The endpoints are NaN and their reasons
    * 'unavailable' if the model of a group lacks the parameter.
    */
-  readonly local: NamedColumns
+  readonly local: ProfilesByName
   /** One interval per group for each derived quantity, in the order of `groups`. */
-  readonly derived: NamedColumns
+  readonly derived: ProfilesByName
 }
 
 const UNKNOWN: SharedProfile = {
@@ -58,7 +58,7 @@ export function toSharedProfiles(
     for (const { name } of free.slice(0, local)) own.set(name, profiles[next++])
     for (const name of quantityNames(location)) own.set(name, profiles[next++])
   }
-  const toNamedColumns = (names: readonly string[]) =>
+  const toColumnsByName = (names: readonly string[]) =>
     createRecord(names, (name) => toColumns(byName.map((own) => own.get(name) ?? UNKNOWN)))
   const derived = new Set(
     byName.flatMap((own) => [...own.keys()]).filter((name) => !parsed.local.includes(name)),
@@ -68,7 +68,7 @@ export function toSharedProfiles(
     sharedBy: createRecord([...sharedBy.keys()], (name) =>
       toColumns(profiles.filter((_, k) => shared[k]?.label !== null && shared[k]?.parameter.name === name)),
     ),
-    local: toNamedColumns(parsed.local),
-    derived: toNamedColumns([...derived]),
+    local: toColumnsByName(parsed.local),
+    derived: toColumnsByName([...derived]),
   }
 }
