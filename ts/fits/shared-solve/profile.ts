@@ -301,7 +301,7 @@ interface BracketEnd {
 
 /**
  * Finds the root of the height in a bracket by false position, and bends the chord if the same end moves twice
- * (Anderson and Björck, 1973). Every third step bisects a bracket that a jump of χ² keeps wide.
+ * (BIT 13:253, 1973). Every third step bisects a bracket that a jump of χ² keeps wide.
  */
 function* narrow(
   walk: ProfileWalk,
