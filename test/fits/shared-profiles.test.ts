@@ -34,13 +34,16 @@ function twoModels(options: object = {}): SharedFit {
   const x = Array.from({ length: 8 }, (_, k) => k / 2)
   const fall = (a: number) => x.map((at) => a * Math.exp(-0.7 * at) + 1 + 0.1 * normal())
   const rise = (b: number) => x.map((at) => b * (1 - Math.exp(-0.7 * at)) + 0.1 * normal())
+  // More endpoints than slots, so that searches end and begin while other searches wait for the second model.
+  const sizes = Array.from({ length: 36 }, (_, k) => 3 + (k % 5))
+  const modelOf = sizes.map((_, k) => k % 2)
   return fitSharedSync(
     [expression('a*exp(-k*x) + c'), expression('b*(1 - exp(-k*x))')],
     {
       x,
-      y: [fall(4), rise(3), fall(6), rise(5), fall(5)],
-      modelOf: [0, 1, 0, 1, 0],
-      side: ['l', 'l', 'r', 'r', 'r'],
+      y: sizes.map((size, k) => (modelOf[k] === 0 ? fall(size) : rise(size))),
+      modelOf,
+      side: sizes.map((_, k) => (k < 10 ? 'l' : 'r')),
     },
     { shared: ['k'], sharedBy: { c: 'side' }, start: { a: 4, b: 3, c: 1, k: 0.5 }, ...options },
   )
