@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cases, coverageOf, fitted, hasConverged, isInside, sigmaOf, simulate } from './lib/coverage.mjs'
+import { fitPlates, plateCases, plateCoverage, simulatePlates } from './lib/coverage-plates.mjs'
 
 const { values } = parseArgs({
   options: { sets: { type: 'string' }, python: { type: 'string' }, only: { type: 'string' } },
@@ -61,6 +62,13 @@ for (const one of cases.filter(({ name }) => name.includes(values.only ?? ''))) 
     others = `${good.filter(isOther).length}`
   }
   const row = [one.name, one.of, percent(wald), percent(profile), reference, others, endless, failed]
+  lines.push(`| ${row.join(' | ')} |`)
+  console.error(lines.at(-1))
+}
+// Plates: outliers, counts, shared parameters and bounds, for which SciPy has no profiles.
+for (const one of plateCases.filter(({ name }) => name.includes(values.only ?? ''))) {
+  const { wald, profile, endless, failed } = plateCoverage(one, fitPlates(one, simulatePlates(one, sets)))
+  const row = [one.name, one.of, percent(wald), percent(profile), '–', '–', endless, failed]
   lines.push(`| ${row.join(' | ')} |`)
   console.error(lines.at(-1))
 }

@@ -106,7 +106,7 @@ export const cases = [
 ]
 
 /** Simulated sets of y for a case. */
-export function simulate({ x, f, truth, noise }, sets, seed = 1) {
+export function simulate({ x, f, truth, noise, outliers }, sets, seed = 1) {
   const next = random(seed)
   const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())
   const counted = (mean) => {
@@ -116,8 +116,14 @@ export function simulate({ x, f, truth, noise }, sets, seed = 1) {
   }
   const curve = x.map((at) => f(at, truth))
   const sigma = sigmaOf({ x, noise })
+  /** The error of an outlier, in units of σ. Cases without outliers draw no further random numbers. */
+  const error = () => {
+    const own = normal()
+    if (outliers === undefined || !(next() < outliers.part)) return own
+    return own + (next() < 0.5 ? -outliers.size : outliers.size)
+  }
   return Array.from({ length: sets }, () =>
-    curve.map((mean, row) => (sigma === undefined ? counted(mean) : mean + sigma[row] * normal())),
+    curve.map((mean, row) => (sigma === undefined ? counted(mean) : mean + sigma[row] * error())),
   )
 }
 
@@ -127,10 +133,12 @@ export function sigmaOf({ x, noise }) {
 }
 
 /** Fits of all sets, starting at the true parameters. */
-export function fitted({ model, truth, x, noise, isKnown = false, of }, y, options = {}) {
+export function fitted({ model, truth, x, noise, isKnown = false, of, bounds = {}, loss }, y, options = {}) {
   const sigma = sigmaOf({ x, noise })
-  const errors = sigma === undefined ? { loss: 'poisson' } : { sigma, absoluteSigma: isKnown }
-  const fits = fitManySync(expression(model), { x, y }, { start: truth, ...errors, ...options })
+  const errors = sigma === undefined ? { loss: 'poisson' } : { sigma, absoluteSigma: isKnown, loss }
+  const begin = ([name, start]) => [name, bounds[name] ? { start, ...bounds[name] } : start]
+  const start = Object.fromEntries(Object.entries(truth).map(begin))
+  const fits = fitManySync(expression(model), { x, y }, { start, ...errors, ...options })
   return { fits, profile: profileSync(fits, of)[of] }
 }
 

@@ -96,6 +96,7 @@ export { fitShared, fitSharedSync, type SharedData } from './shared/fit-shared.j
 export type { SharedGroup } from './shared/group.js'
 export type { SharedParameterValues } from './shared/parameter-values.js'
 export type { SharedFit } from './shared/result.js'
+export type { SharedProfiles } from './shared/shared-profiles.js'
 export type { GroupLabel } from './shared-solve/groups.js'
 export type { SharedOptions } from './shared-solve/options.js'
 export type { SharedProfile } from './shared-solve/profile.js'

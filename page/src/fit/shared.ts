@@ -1,6 +1,15 @@
 /** One fit of all groups with shared parameters. This module is loaded on demand. */
 
-import { type FitOptions, fitShared, profile, type SharedFit } from 'antigrad/fit'
+import {
+  type FitOptions,
+  fitShared,
+  type ProfileEndReason,
+  profile,
+  profileEndReasons,
+  type SharedFit,
+  type SharedProfile,
+  type SharedProfiles,
+} from 'antigrad/fit'
 import type { GroupFit } from './displayed-fit.js'
 import type { FitTask, TaskRows } from './task.js'
 
@@ -45,9 +54,12 @@ export async function fitTogether(
   const found = all.groups.map((_, k) => selectGroup(all, k))
   if (intervals === undefined) return found
   // If there are too many groups, only the selected group gets profile intervals.
-  const some = found.length <= MAX_PROFILED_GROUPS ? found.keys() : [at]
-  for (const k of some) found[k] = await addProfiles(all, k, found[k], signal)
-  return found
+  if (found.length > MAX_PROFILED_GROUPS) {
+    found[at] = addProfiles(found[at], await profile(all.at(at), undefined, { signal }))
+    return found
+  }
+  const profiles = await profile(all, undefined, { signal })
+  return found.map((group, k) => addProfiles(group, selectProfiles(all, profiles, k, group.free)))
 }
 
 function selectGroup(all: SharedFit, k: number): GroupFit {
@@ -74,18 +86,34 @@ function selectGroup(all: SharedFit, k: number): GroupFit {
   }
 }
 
-/** Adds profile intervals of the group's free parameters. All other parameters are refitted along each profile. */
-async function addProfiles(
+/** The profiles of the free parameters of one group. */
+function selectProfiles(
   all: SharedFit,
+  { shared, local }: SharedProfiles,
   k: number,
-  found: GroupFit,
-  signal: AbortSignal,
-): Promise<GroupFit> {
-  const group = all.at(k)
+  free: readonly string[],
+): GroupProfiles {
+  const reasonOf = (codes: Uint8Array) => profileEndReasons[codes[k]] as ProfileEndReason
+  return Object.fromEntries(
+    free.map((name) => {
+      if (!(name in all.values.local)) return [name, shared[name]]
+      const { low, high, lowReason, highReason } = local[name]
+      return [
+        name,
+        { low: low[k], high: high[k], lowReason: reasonOf(lowReason), highReason: reasonOf(highReason) },
+      ]
+    }),
+  )
+}
+
+type GroupProfiles = Readonly<Record<string, SharedProfile>>
+
+/** Adds profile intervals of the group's free parameters. All other parameters are refitted along each profile. */
+function addProfiles(found: GroupFit, profiles: GroupProfiles): GroupFit {
   const ends = new Map<string, readonly [number, number]>()
   const said: string[] = []
   for (const name of found.free) {
-    const { low, high, lowReason, highReason } = await profile(group, name, { signal })
+    const { low, high, lowReason, highReason } = profiles[name]
     ends.set(name, [low, high])
     for (const [side, reason] of [
       ['lower', lowReason],

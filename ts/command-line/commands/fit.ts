@@ -10,7 +10,8 @@ import { profile } from '../../fits/analysis/profile.js'
 import { type Fit, FitManyResult } from '../../fits/fit/result.js'
 import { rout } from '../../fits/fit/rout.js'
 import { losses } from '../../fits/problem/loss.js'
-import { fitReasons } from '../../fits/problem/reasons.js'
+import { fitReasons, type ProfileEndReason, profileEndReasons } from '../../fits/problem/reasons.js'
+import type { ProfileColumns } from '../../fits/profiles/profile-result.js'
 import { SharedFit } from '../../fits/shared/result.js'
 import type { SharedProfile } from '../../fits/shared-solve/profile.js'
 import { SharedRun } from '../../fits/shared-solve/run.js'
@@ -37,7 +38,7 @@ import { readCsv, type Table, type TableRequest } from '../../tables/read-csv.js
 import { readMatrix } from '../../tables/read-matrix.js'
 import { checkElsewhere } from '../atomic-write.js'
 import { describeFit, describeGroups } from '../fits/describe.js'
-import { describeShared, type SharedProfiles, sharedInJson } from '../fits/describe-shared.js'
+import { describeShared, type GroupProfileMaps, sharedInJson } from '../fits/describe-shared.js'
 import {
   checkGroups,
   describeUnknowns,
@@ -528,23 +529,27 @@ async function fitTogether(
   process.exitCode ??= NOT_CONVERGED
 }
 
-/** Profiles of the shared parameters and of each group's local parameters. */
-async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<SharedProfiles> {
-  const shared: SharedProfiles['shared'] = new Map()
-  for (const name of found.shared) shared.set(name, await profile(found, name, { signal }))
-  const local: SharedProfiles['local'][number][] = []
-  const tell = reporter((seconds, done: number, total: number) =>
+/** Profiles of the shared parameters, and of the local parameters and derived quantities of each group. */
+async function computeProfiles(found: SharedFit, signal: AbortSignal): Promise<GroupProfileMaps> {
+  const onProgress = reporter((seconds, done: number, total: number) =>
     describeRate('profiles', done, total, seconds),
   )
-  for (const k of found.groups.keys()) {
-    const group = found.at(k)
-    const names = group.free.filter((name) => Object.hasOwn(found.values.local, name))
-    const ends = new Map<string, SharedProfile>()
-    for (const name of names) ends.set(name, await profile(group, name, { signal }))
-    local.push(ends)
-    tell(local.length, found.length)
+  const all = await profile(found, undefined, { signal, onProgress })
+  const pick = ({ low, high, lowReason, highReason }: ProfileColumns, k: number): SharedProfile => {
+    const reasonOf = (codes: Uint8Array) => profileEndReasons[codes[k]] as ProfileEndReason
+    return { low: low[k], high: high[k], lowReason: reasonOf(lowReason), highReason: reasonOf(highReason) }
   }
-  return { shared, local }
+  const subsets = Object.entries(found.subsetLabels).flatMap(([name, labels]) =>
+    labels.map((label, k) => [`${name}[${label}]`, pick(all.sharedBy[name], k)] as const),
+  )
+  const profiles = new Map([...Object.entries(all.shared), ...subsets])
+  const columns = Object.entries({ ...all.local, ...all.derived })
+  return {
+    shared: new Map(found.shared.map((name) => [name, profiles.get(name) as SharedProfile])),
+    local: found.groups.map(
+      (_, group) => new Map(columns.map(([name, column]) => [name, pick(column, group)])),
+    ),
+  }
 }
 
 /** @throws OptionError if an option lacks another option, or cannot be combined with another option */

@@ -10,7 +10,7 @@ import { short } from './describe.js'
  * Profiles of shared parameters by name, in the order of the fit's `shared`, and profiles of local parameters per
  * group.
  */
-export interface SharedProfiles {
+export interface GroupProfileMaps {
   readonly shared: Map<string, SharedProfile>
   readonly local: readonly ReadonlyMap<string, SharedProfile>[]
 }
@@ -33,7 +33,7 @@ function collectShared({
 }
 
 /** A table of the shared parameters, a table with one line per group, and the statistics of the whole fit. */
-export function describeShared(by: string, fit: SharedFit, profiles?: SharedProfiles): string {
+export function describeShared(by: string, fit: SharedFit, profiles?: GroupProfileMaps): string {
   const { values, errors } = fit
   const held = new Set(fit.atBound)
   const errorOf = (name: string, error: number) => (held.has(name) ? 'at bound' : short(error, 3))
@@ -90,7 +90,7 @@ export function describeShared(by: string, fit: SharedFit, profiles?: SharedProf
 }
 
 /** One line of JSON for the shared results, and one line per group. NaN and infinities become null. */
-export function* sharedInJson(fit: SharedFit, profiles?: SharedProfiles): Generator<string> {
+export function* sharedInJson(fit: SharedFit, profiles?: GroupProfileMaps): Generator<string> {
   const { reason, message, shared, covariance, atBound, unidentifiable } = fit
   const all = [...collectShared(fit)]
   const { chiSquared, reducedChiSquared, aic, bic, observations, degreesOfFreedom, evaluations } = fit

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { createRecord } from '../../core/untrusted-input.js'
-import { executeSync } from '../../many/engines/execute.js'
+import { CallProgress, executeSync } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
 import {
@@ -11,6 +11,7 @@ import {
   type Profile,
   type ProfileColumns,
   type ProfileManyOptions,
+  type ProfileManyValues,
   type ProfileOptions,
   profileManyTable,
   profileNames,
@@ -18,17 +19,19 @@ import {
   toRecord,
 } from '../profiles/profile-result.js'
 import type { SharedGroup } from '../shared/group.js'
+import { groupQuantities, localParameters, quantityNames, toProfiled } from '../shared/profiled-parameters.js'
 import type { SharedFit } from '../shared/result.js'
 import { type GroupSource, groupSources, type SharedSource, sharedSources } from '../shared/result-source.js'
+import { type SharedProfiles, toSharedProfiles } from '../shared/shared-profiles.js'
 import { getIndex } from '../shared-solve/group-batch.js'
-import { type ProfiledParameter, profileShared, type SharedProfile } from '../shared-solve/profile.js'
-import type { SharedRun } from '../shared-solve/run.js'
-import type { SharedStatistics } from '../shared-solve/shared-statistics.js'
+import type { SharedProfile } from '../shared-solve/profile.js'
+import { type ProfileRequest, ProfileRun } from '../shared-solve/profile-slots.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { fitManySources, fitSources } from '../solve/result-source.js'
 import { type Computation, checkResult, run, runSync } from './computation.js'
 
 type Profiles<Name extends string> = Readonly<Record<Name, Profile>>
+type GroupProfiles = Readonly<Record<string, SharedProfile>>
 type ManyProfiles<Name extends string> = Readonly<Record<Name, ProfileColumns>>
 
 /**
@@ -67,8 +70,8 @@ export function profile<Names extends string, Name extends Names = Names>(
  * Computes the profile interval of one parameter of a fit with shared parameters. χ² is minimized over all
  * other parameters of all groups.
  *
- * @param found a result of `fitShared` if the name is listed in the result's `shared`, or a group of the result if the
- * name is listed in the group's `free`
+ * @param found a result of `fitShared` for a name in the result's `shared`. For a name in a group's `free` and for a
+ * derived quantity, a group of the result.
  * @param name name of the parameter to profile
  * @throws (rejects with) OptionError if the name is unknown, or if the level is not between 0 and 1; the reason of the
  * AbortSignal if the call is aborted
@@ -78,11 +81,33 @@ export function profile(
   name: string,
   options?: ProfileManyOptions,
 ): Promise<SharedProfile>
+/**
+ * Computes the profile intervals of all shared, local and derived parameters of a fit with shared parameters. The searches for
+ * endpoints run side by side in lanes.
+ *
+ * @param found a result of `fitShared`
+ * @throws (rejects with) OptionError if the level is not between 0 and 1; the reason of the AbortSignal if the call is
+ * aborted
+ * @example
+ * const { shared, local } = await profile(found)
+ * local.ec50.low // one endpoint per group
+ */
+export function profile(
+  found: SharedFit,
+  names?: undefined,
+  options?: ProfileManyOptions,
+): Promise<SharedProfiles>
+/** Computes the profile intervals of all parameters in `free` of a group, and of its derived quantities. */
+export function profile(
+  found: SharedGroup,
+  names?: undefined,
+  options?: ProfileManyOptions,
+): Promise<GroupProfiles>
 export function profile(
   found: object,
   names?: string | readonly string[],
   options: ProfileManyOptions = {},
-): Profiles<string> | Promise<ManyProfiles<string> | SharedProfile> {
+): Profiles<string> | Promise<ManyProfiles<string> | SharedProfile | SharedProfiles | GroupProfiles> {
   const expected = 'a result of fit, fitMany or fitShared, or one of its groups'
   checkResult(found, expected, fitSources, fitManySources, sharedSources, groupSources)
   const source = fitSources.get(found)
@@ -105,88 +130,113 @@ export function profileSync(
   name: string,
   options?: ProfileManyOptions,
 ): SharedProfile
+export function profileSync(found: SharedFit, names?: undefined, options?: ProfileManyOptions): SharedProfiles
+export function profileSync(
+  found: SharedGroup,
+  names?: undefined,
+  options?: ProfileManyOptions,
+): GroupProfiles
 export function profileSync(
   found: object,
   names?: string | readonly string[],
   options: ProfileManyOptions = {},
-): ManyProfiles<string> | SharedProfile {
+): ManyProfiles<string> | SharedProfile | SharedProfiles | GroupProfiles {
   const expected = 'a result of fitMany or fitShared, or one of its groups'
   checkResult(found, expected, fitManySources, sharedSources, groupSources)
-  const { level } = readOptions('options', options, profileManyTable)
-  return runSync<ManyProfiles<string> | SharedProfile>(prepareProfile(found, names, level))
+  return runSync(prepareProfile(found, names, readOptions('options', options, profileManyTable)))
 }
 
 async function profileAsync(found: object, names: unknown, options: ProfileManyOptions) {
-  const { level, signal } = readOptions('options', options, profileManyTable)
-  return run<ManyProfiles<string> | SharedProfile>(prepareProfile(found, names, level), signal)
+  const read = readOptions('options', options, profileManyTable)
+  return run(prepareProfile(found, names, read), read.signal)
 }
 
 function prepareProfile(
   found: object,
   names: unknown,
-  level: number,
-): Computation<ManyProfiles<string>> | Computation<SharedProfile> {
+  options: ProfileManyValues,
+): Computation<ManyProfiles<string> | SharedProfile | SharedProfiles | GroupProfiles> {
   const context = fitManySources.get(found)
-  if (context) return prepareMany(context, profileNames(names, context.problem), level)
+  if (context) return prepareMany(context, profileNames(names, context.problem), options)
   const group = groupSources.get(found)
-  if (group) return prepareShared(group, findGroupParameter(found as SharedGroup, group, names), level)
-  const shared = sharedSources.get(found) as SharedSource
-  const at = readName(names, (found as SharedFit).shared)
-  return prepareShared(shared, toProfiled(shared.run, shared.statistics, at), level)
+  if (group) return prepareGroup(found as SharedGroup, group, names, options)
+  return prepareShared(found as SharedFit, sharedSources.get(found) as SharedSource, names, options)
 }
 
-function prepareMany(context: FitContext, names: readonly string[], level: number) {
+function prepareMany(
+  context: FitContext,
+  names: readonly string[],
+  { level, onProgress }: ProfileManyValues,
+): Computation<ManyProfiles<string>> {
+  const progress = new CallProgress(onProgress)
+  progress.total = context.observations.length
   function* calls() {
-    const { low, high, lowReason, highReason } = yield* createProfiles(context, undefined, names, level)
+    const { low, high, lowReason, highReason } = yield* createProfiles(
+      context,
+      undefined,
+      names,
+      level,
+      (done) => progress.advance(done),
+    )
     return createRecord(names, (_, k): ProfileColumns => {
       return { low: low[k], high: high[k], lowReason: lowReason[k], highReason: highReason[k] }
     })
   }
-  return { choice: context.choice, calls: calls() }
+  return { choice: context.choice, calls: calls(), progress }
 }
 
 function prepareShared(
-  { run, statistics }: SharedSource | GroupSource,
-  parameter: ProfiledParameter,
-  level: number,
-): Computation<SharedProfile> {
-  const { isAbsolute, maxIterations } = run
-  const solver = run.createSolver()
-  return {
-    choice: run.choice,
-    calls: profileShared(solver, statistics, parameter, { level, isAbsolute, maxIterations }),
-    release: () => solver.release(),
+  found: SharedFit,
+  source: SharedSource,
+  names: unknown,
+  options: ProfileManyValues,
+): Computation<SharedProfile | SharedProfiles> {
+  const { run, statistics } = source
+  if (names !== undefined) {
+    const parameter = toProfiled(run, statistics, readName(names, found.shared))
+    return prepareRun(source, [parameter], options, ([profile]) => profile)
   }
+  const shared = run.parsed.shared.map((_, k) => toProfiled(run, statistics, k))
+  const ofGroups = found.groups.flatMap((_, group) => {
+    const location = source.locate(group)
+    return [...localParameters(location), ...groupQuantities(location, () => found.at(group))]
+  })
+  return prepareRun(source, [...shared, ...ofGroups], options, (profiles) =>
+    toSharedProfiles(source, profiles),
+  )
 }
 
-function findGroupParameter(group: SharedGroup, source: GroupSource, name: unknown): ProfiledParameter {
+function prepareGroup(
+  group: SharedGroup,
+  source: GroupSource,
+  name: unknown,
+  options: ProfileManyValues,
+): Computation<SharedProfile | GroupProfiles> {
   const { run, statistics, batch, index } = source
-  const i = readName(name, group.free)
-  const { local, sharedPlaces, free } = run.solver.batches[batch]
-  if (i >= local) return toProfiled(run, statistics, getIndex(sharedPlaces[i - local], index))
-  const parameter = free[i]
-  const factor = parameter.isLogarithmic ? group.values[parameter.name] : 1
-  return {
-    fixed: { shared: null, local: { batch, parameter: i, index } },
-    parameter,
-    error: group.errors[parameter.name] / factor,
-    state: statistics.localStates[batch][i][index],
-  }
+  const { sharedPlaces } = run.solver.batches[batch]
+  const all = [
+    ...localParameters(source),
+    ...sharedPlaces.map((place) => toProfiled(run, statistics, getIndex(place, index))),
+    ...groupQuantities(source, () => group),
+  ]
+  const names = [...group.free, ...quantityNames(source)]
+  if (name !== undefined)
+    return prepareRun(source, [all[readName(name, names)]], options, ([profile]) => profile)
+  return prepareRun(source, all, options, (profiles) => createRecord(names, (_, i) => profiles[i]))
 }
 
-/** The shared parameter with the given index among the shared parameters. */
-function toProfiled(
-  { parsed }: SharedRun,
-  { covariance, step, sharedStates }: SharedStatistics,
-  at: number,
-): ProfiledParameter {
-  const error = Math.sqrt(covariance[at * step.dense.size + at])
-  return {
-    fixed: { shared: at, local: null },
-    parameter: parsed.shared[at].parameter,
-    error,
-    state: sharedStates[at],
+function prepareRun<T>(
+  { run, statistics }: SharedSource | GroupSource,
+  parameters: ProfileRequest['parameters'],
+  { level, onProgress }: ProfileManyValues,
+  toResult: (profiles: readonly SharedProfile[]) => T,
+): Computation<T> {
+  const progress = new CallProgress(onProgress)
+  const profiles = new ProfileRun({ run, statistics, parameters, level, progress })
+  function* calls() {
+    return toResult(yield* profiles.calls())
   }
+  return { choice: run.choice, calls: calls(), release: () => profiles.release(), progress }
 }
 
 /** @returns the index of a validated name among the known names */

@@ -21,8 +21,9 @@ import {
   searchEndpoints,
 } from './endpoint-search.js'
 
-/** Number of sampled starting points per endpoint. */
-const START_COUNT = 24
+/** Number of sampled starting points per doubtful endpoint, and per endpoint that is verified for safety. */
+export const START_COUNT = 24
+export const SAFETY_START_COUNT = 6
 /** Maximum number of rounds of verification, because each new endpoint is verified again. */
 const MAX_ROUNDS = 4
 /** Starting points of positive parameters differ from the estimate at most by a factor of e to this power. */
@@ -63,16 +64,19 @@ export interface EndpointCandidate extends EndpointSearch {
  *
  * @param makeSolver creates a solver with the profiled parameter fixed and with a scale limit for positive
  * parameters
+ * @param startCount number of sampled starting points per endpoint, at most {@link START_COUNT}
  * @returns the new endpoint of each candidate, or null if the candidate remains
  */
 export function* verifyEndpoints(
   makeSolver: (most: number) => FixedParameterSolver,
   endpoints: readonly EndpointCandidate[],
+  startCount: number,
 ): Generator<EngineCall, (Endpoint | null)[]> {
   const ends = endpoints.map(({ endpoint }) => endpoint)
   const now = endpoints.map(({ value, endpoint }) => endpoint?.skippedValue ?? value)
   const held = makeSolver(SCALE_LIMITS[0])
-  const fan = startOffsets(held)
+  const fan = startOffsets(held, startCount)
+  const isTrusted = startCount === SAFETY_START_COUNT
   const atWall = new Map<number, SearchStart>()
   let open = [...endpoints.keys()]
   for (let round = 0; open.length > 0; round++) {
@@ -95,6 +99,8 @@ export function* verifyEndpoints(
         ends[n],
         stops.slice(k * each, (k + 1) * each),
       )
+      // The endpoint of a trace is trusted unless a refit is lower. Refits may miss a nuisance parameter of either sign.
+      if (round === 0 && isTrusted && status !== 'lower') continue
       if (status === 'wall') atWall.set(n, { ...stop, value: now[n] })
       if (status === 'failed' || (round === MAX_ROUNDS && status !== 'found')) ends[n] = FAILED_ENDPOINT
       else if (status === 'lower' || status === 'unseen')
@@ -176,7 +182,12 @@ function classifyEndpoint(
   // If χ² is very steep, the search may have ended slightly below the threshold.
   const below = Math.min(threshold, end?.chiSquared ?? threshold) - slack
   const lower = stops.filter(({ chiSquared }) => chiSquared < below)
-  const sound = lower.filter(({ point }) => !isDominatedByNoise(solver, side, point))
+  // Beyond a jump, any χ² below the threshold shows that only the branch of the search has ended. A jump at 0 separates
+  // values of opposite sign.
+  const limit = end?.skippedValue === undefined || end.value === 0 ? below : threshold - slack
+  const sound = stops.filter(
+    ({ chiSquared, point }) => chiSquared < limit && !isDominatedByNoise(solver, side, point),
+  )
   if (sound.length > 0) return { status: 'lower', stop: lowestFit(sound) }
   if (lower.length === 0 && end?.skippedValue !== undefined)
     return { status: isAtScaleLimit(solver, end.point) ? 'wall' : 'found', stop: end }
@@ -244,10 +255,10 @@ export const isNonlinear = (compiled: ModelPrograms, j: number) =>
   !compiled.isPartlyLinear || loadProfilePrograms(compiled).isNonlinear(j)
 
 /** Function that returns the sampled starting points around the point of a fit. */
-function startOffsets({
-  compiled,
-  parameter,
-}: FixedParameterSolver): (point: readonly number[]) => number[][] {
+function startOffsets(
+  { compiled, parameter }: FixedParameterSolver,
+  count: number,
+): (point: readonly number[]) => number[][] {
   const { free } = compiled.problem
   const { scales } = loadProfilePrograms(compiled)
   const bent = free.map((_, j) => j).filter((j) => j !== parameter && isNonlinear(compiled, j))
@@ -260,7 +271,7 @@ function startOffsets({
   )
   const factors = sobolStarts(box, START_COUNT)
   return (point) =>
-    Array.from({ length: START_COUNT }, (_, k) =>
+    Array.from({ length: count }, (_, k) =>
       point.map((x, j) => (bent.includes(j) ? x * exp(factors[free[j]][k]) : x)),
     )
 }

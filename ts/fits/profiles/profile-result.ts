@@ -5,7 +5,7 @@ import { createRecord, toBoundedArray } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import { callOptions } from '../../many/options.js'
-import type { GivenOf } from '../../options/kinds.js'
+import type { GivenOf, ValuesOf } from '../../options/kinds.js'
 import { probability } from '../problem/confidence-level.js'
 import { checkProfiled, type Problem } from '../problem/problem.js'
 import { type ProfileEndReason, profileEndReasons } from '../problem/reasons.js'
@@ -22,12 +22,19 @@ export const profileManyTable = {
   ...profileTable,
   /** AbortSignal for the call. If the signal aborts, the promise is rejected with the reason of the signal. */
   signal: callOptions.signal,
+  /**
+   * Progress callback, called with the number of completed fits or parameters and the number of all fits or parameters.
+   * For a result of `fitMany` fits count, and for a result of `fitShared` parameters. The callback is called at least
+   * four times per second, and at the end.
+   */
+  onProgress: callOptions.onProgress,
 }
 
 /** Options of `profile` for a single fit. */
 export interface ProfileOptions extends GivenOf<typeof profileTable> {}
 /** Options of `profile` for results of `fitMany` and `fitShared`, and for groups. */
 export interface ProfileManyOptions extends GivenOf<typeof profileManyTable> {}
+export type ProfileManyValues = ValuesOf<typeof profileManyTable>
 
 /** Profile intervals of one parameter, with one interval per fit. */
 export interface ProfileColumns {
@@ -41,17 +48,23 @@ export interface ProfileColumns {
   readonly highReason: Uint8Array
 }
 
-/** Profiles of one fit, or of all fits. Profiles that were computed with the fits are reused. */
+/**
+ * Profiles of one fit, or of all fits. Profiles that were computed with the fits are reused.
+ *
+ * @param tell receives the count of completed fits
+ */
 export function* createProfiles(
   context: FitContext,
   fit: number | undefined,
   names: readonly string[],
   level: number,
+  tell: (done: number) => void = () => {},
 ): Generator<EngineCall, ProfiledEndpoints> {
   const known = context.profiled
   const count = context.observations.length
   const [from, to] = fit === undefined ? [0, count] : [fit, fit + 1]
   if (known?.level === level && names.every((name) => known.names.includes(name))) {
+    tell(to - from)
     const columns = <T extends Float64Array | Uint8Array>(all: readonly T[]) =>
       names.map((name) => all[known.names.indexOf(name)].slice(from, to) as T)
     return {
@@ -67,7 +80,7 @@ export function* createProfiles(
   const made = emptyProfiles(names, level, to - from)
   const iterations = new Iterations(context.compiled, context.choice.runner.threads)
   const fits = new Uint32Array(to - from).map((_, k) => from + k)
-  yield* profileParameters(context, iterations, fits, made, (fit) => fit - from)
+  yield* profileParameters(context, iterations, fits, made, { place: (fit) => fit - from, tell })
   iterations.release()
   return made
 }

@@ -48,7 +48,14 @@ import {
   FixedParameterSolver,
   searchEndpoints,
 } from './endpoint-search.js'
-import { isNonlinear, SCALE_LIMITS, signConstraints, verifyEndpoints } from './endpoint-verification.js'
+import {
+  isNonlinear,
+  SAFETY_START_COUNT,
+  SCALE_LIMITS,
+  START_COUNT,
+  signConstraints,
+  verifyEndpoints,
+} from './endpoint-verification.js'
 import { type ProfileTraces, type TraceEnds, type TraceRequest, traceProfiles } from './trace.js'
 
 /** Columns for profiles that have not been computed. */
@@ -88,14 +95,14 @@ export function unavailableBecause(context: ProfileContext, fit: number): string
 /**
  * Computes the profiles of free parameters or derived quantities of fits.
  *
- * @param place index of a fit in the columns of `to`
+ * @param callbacks index of a fit in the columns of `to`, and the receiver of the count of completed fits
  */
 export function* profileParameters(
   context: ProfileContext,
   iterations: Iterations,
   fits: Uint32Array,
   to: ProfiledEndpoints,
-  place: (fit: number) => number = (fit) => fit,
+  { place, tell }: ProfileCallbacks = { place: (fit) => fit, tell: () => {} },
 ): Generator<EngineCall, void> {
   for (let from = 0; from < fits.length; from += FITS) {
     const some = fits.subarray(from, from + FITS)
@@ -105,8 +112,14 @@ export function* profileParameters(
     }
     const available = some.filter((fit) => unavailableBecause(context, fit) === undefined)
     yield* profileSome({ context, iterations, fits: available, to, place })
+    tell(Math.min(from + FITS, fits.length))
     yield
   }
+}
+
+interface ProfileCallbacks {
+  readonly place: (fit: number) => number
+  readonly tell: (done: number) => void
 }
 
 /** Fits whose profiles are computed, and the columns for the results. */
@@ -156,15 +169,20 @@ function* searchRemaining(task: ProfileTask, k: number): Generator<EngineCall, v
   const { walked, turned } = yield* searchOpen(task, i, ends, holding)
   // If nuisance parameters returned from the opposite infinity, their signs have changed, and the endpoint is kept
   // without verification.
-  const isDoubtful = (side: BoundEndpoint) =>
-    !turned.has(side) && (walked.has(side) || needsVerification(context, side))
-  const doubtful = ends
-    .filter((side) => side.reason[side.at] === FOUND && isDoubtful(side))
-    .map((side) => ({ ...side, value: side.end[side.at], endpoint: walked.get(side) ?? null }))
+  const startCountOf = (side: BoundEndpoint) => {
+    if (turned.has(side) || side.reason[side.at] !== FOUND) return 0
+    return walked.has(side) ? START_COUNT : verificationStarts(context, i, side)
+  }
+  const doubtful = ends.flatMap((side) => {
+    const startCount = startCountOf(side)
+    const candidate = { ...side, startCount, value: side.end[side.at], endpoint: walked.get(side) ?? null }
+    return startCount === 0 ? [] : [candidate]
+  })
   const signsOf = ({ point }: BoundEndpoint) => signConstraints(context.compiled, i, point)
-  for (const some of groupBy(doubtful, (side) => signsOf(side).join()).values()) {
+  const alike = groupBy(doubtful, (side) => [side.startCount, ...signsOf(side)].join())
+  for (const some of alike.values()) {
     const inside = (most: number) => holding(most, signsOf(some[0]))
-    for (const [n, end] of (yield* verifyEndpoints(inside, some)).entries()) {
+    for (const [n, end] of (yield* verifyEndpoints(inside, some, some[0].startCount)).entries()) {
       if (end !== null) recordEndpoint(to, some[n], end)
     }
   }
@@ -232,32 +250,38 @@ function* searchOpen(
 }
 
 /**
- * Endpoints of a fit are verified if it has at most this many degrees of freedom and
- * `MAX_RELATIVE_HALF_WIDTH` is reached.
+ * Endpoints are verified if the fit has at most this many degrees of freedom: from all starting points, or from a few.
  */
-const MAX_VERIFIED_DEGREES = 6
+const MAX_DEGREES = 6
+const MAX_SAFETY_DEGREES = 20
 /**
  * Half width of the Wald interval (t·error) of a nonlinear parameter, relative to the parameter's value, at and above
  * which χ² often has several minima.
  */
 const MAX_RELATIVE_HALF_WIDTH = 0.5
+/** The same half width of a nuisance parameter, at and above which χ² sometimes has several minima. */
+const MIN_RELATIVE_HALF_WIDTH = 0.2
 
 /**
- * Whether the endpoint of a trace needs verification, because χ² may have another minimum below the threshold at the
- * endpoint.
+ * Number of starting points for the verification of the endpoint of a trace, because χ² may have another minimum below
+ * the threshold at the endpoint. The number is 0 for endpoints that need no verification.
  */
-function needsVerification(
+function verificationStarts(
   context: ProfileContext,
+  i: number,
   { fit, threshold, minimum, point, errors }: BoundEndpoint,
-): boolean {
+): number {
   const freedom = computeDegreesOfFreedom(context, fit)
   const t = Math.sqrt((threshold - minimum) / (context.isAbsolute ? 1 : minimum / freedom))
-  return (
-    freedom <= MAX_VERIFIED_DEGREES &&
-    point.some(
-      (x, j) => isNonlinear(context.compiled, j) && !(t * errors[j] < MAX_RELATIVE_HALF_WIDTH * Math.abs(x)),
+  const wide = (width: number) =>
+    point.flatMap((x, j) =>
+      isNonlinear(context.compiled, j) && !(t * errors[j] < width * Math.abs(x)) ? [j] : [],
     )
-  )
+  if (freedom <= MAX_DEGREES && wide(MAX_RELATIVE_HALF_WIDTH).length > 0) return START_COUNT
+  const isNuisance = (j: number) => j !== i
+  return freedom <= MAX_SAFETY_DEGREES && wide(MIN_RELATIVE_HALF_WIDTH).some(isNuisance)
+    ? SAFETY_START_COUNT
+    : 0
 }
 
 /** Stores an endpoint. The result is false if the trace's endpoint remains valid. */

@@ -4,13 +4,13 @@
  * between calls. Therefore the caller sends only the shared parameters and a few scalars.
  */
 
-import { Builder } from '../../expressions/differentiate.js'
+import { Builder, differentiate } from '../../expressions/differentiate.js'
 import { Graph } from '../../expressions/graph.js'
 import { compile, type Program } from '../../expressions/program.js'
 import type { Problem } from '../problem/problem.js'
 import { type EliminationSize, eliminateLocals } from './elimination.js'
 import { slopeNodes } from './function-curve.js'
-import { dot, product, triangleIndex, weightedSquares } from './ldlt.js'
+import { dot, product, triangle, triangleIndex, weightedSquares } from './ldlt.js'
 import {
   clampToBounds,
   findNonlinearParameters,
@@ -79,11 +79,14 @@ export type LaneField = keyof ReturnType<typeof laneFields>
 export interface EvaluationProgram {
   readonly program: Program
   /**
-   * Input positions of each lane field, of the shared parameters and their change, of the broadcast scalars, and of the
-   * constants.
+   * Input positions of each lane field, of the shared parameters and their change, of the broadcast scalars, of the
+   * constants, and of the penalty.
    */
   readonly fieldOffsets: Readonly<
-    Record<LaneField | 'shared' | 'delta' | 'fixed' | (typeof broadcastInputs)[number], readonly number[]>
+    Record<
+      LaneField | 'shared' | 'delta' | 'fixed' | 'penalty' | (typeof broadcastInputs)[number],
+      readonly number[]
+    >
   >
 }
 
@@ -96,26 +99,33 @@ export interface EvaluationOptions {
   /** Whether a step can end early at a bound. */
   readonly isBounded: boolean
   readonly second: 'weight' | 'curvature'
+  /** Name of the derived quantity that a penalty can hold near a target, for profiles of the quantity. */
+  readonly penalized: string | undefined
 }
 
 /** @param problems one problem per output of the model; the rows of several outputs are concatenated */
 export function compileEvaluation(
   problems: readonly Problem[],
   size: EliminationSize,
-  { waits, isBounded, second }: EvaluationOptions,
+  { waits, isBounded, second, penalized }: EvaluationOptions,
 ): EvaluationProgram {
   const [{ free, min, max }] = problems
   const { local } = size
   const graph = new Graph()
   const b = new Builder(graph)
   const fields = laneFields(size, isBounded)
-  const { names, places } = nameInputs(fields, size, problems[0])
+  const { names, places } = nameInputs(fields, size, problems[0], penalized !== undefined)
   const read = (name: string) => places[name].map((at) => b.name(names[at]))
   const [first, damping, least, held] = ['first', 'damping', 'least', 'held'].flatMap(read)
   const { base, scale, trial, delta, fresh } = moveLocals(b, problems[0], local, read)
   const taken = trial.map((x, i) => b.subtract(x, base[i]))
-  const { problem, slopes } = joinModels(graph, b, problems, [...trial, ...read('shared')])
-  const { cost, gradient, matrix } = sumRows(b, problem, slopes, second)
+  const point = [...trial, ...read('shared')]
+  const { problem, slopes } = joinModels(graph, b, problems, point)
+  const sumsOfRows = sumRows(b, problem, slopes, second)
+  const { cost, gradient, matrix } =
+    penalized === undefined
+      ? sumsOfRows
+      : addPenalty(b, sumsOfRows, copyQuantity(graph, problems[0], point, penalized), read('penalty'))
 
   const diagonal = free.map((_, i) => matrix[triangleIndex(i, i)])
   const before = scale.map((d) => b.select(fresh, b.zero, d))
@@ -162,7 +172,12 @@ export function compileEvaluation(
 }
 
 /** Names of all inputs, lane fields first, and their positions per field. */
-function nameInputs(fields: ReturnType<typeof laneFields>, { shared }: EliminationSize, { fixed }: Problem) {
+function nameInputs(
+  fields: ReturnType<typeof laneFields>,
+  { shared }: EliminationSize,
+  { fixed }: Problem,
+  isPenalized: boolean,
+) {
   const names: string[] = []
   const places: Record<string, number[]> = {}
   const put = (stem: string, list: readonly string[]) => {
@@ -172,6 +187,8 @@ function nameInputs(fields: ReturnType<typeof laneFields>, { shared }: Eliminati
     put(name, numberedNames(name, length))
   for (const name of broadcastInputs) put(name, numberedNames(name, 1))
   put('fixed', fixed)
+  // The target of the penalty, and the weight of the squared distance from the target.
+  put('penalty', numberedNames('penalty', isPenalized ? 2 : 0))
   return { names, places }
 }
 
@@ -214,6 +231,40 @@ function joinModels(graph: Graph, b: Builder, problems: readonly Problem[], poin
     : problems[0].columns
   const [model, ...slopes] = ofValues[0].map((_, i) => ofRow(ofValues.map((nodes) => nodes[i])))
   return { problem: { ...problems[0], graph, y, weight, columns, model }, slopes }
+}
+
+/** The nodes of a derived quantity and of its derivatives. */
+function copyQuantity(
+  graph: Graph,
+  problem: Problem,
+  point: readonly number[],
+  name: string,
+): readonly number[] {
+  const { free, derived } = problem
+  const node = derived.get(name) as number
+  const slopes = differentiate(problem.graph, node, free, () => false).gradient
+  const nodeOf = (other: string) => point[free.indexOf(other)] ?? graph.name(other)
+  return copyNodes(problem.graph, [node, ...slopes], graph, nodeOf)
+}
+
+/** Adds the penalty w·(q − v)² of a quantity q to the cost, half of its gradient, and w·∇q·∇qᵀ. */
+function addPenalty(
+  b: Builder,
+  { cost, gradient, matrix }: ReturnType<typeof sumRows>,
+  [quantity, ...slopes]: readonly number[],
+  [target, weight]: readonly number[],
+): ReturnType<typeof sumRows> {
+  // Without a weight, the quantity of a group may be NaN.
+  const isHeld = b.operation('less', b.zero, weight)
+  const distance = b.select(isHeld, b.subtract(quantity, target), b.zero)
+  const weighted = slopes.map((slope) => b.select(isHeld, b.multiply(weight, slope), b.zero))
+  return {
+    cost: b.add(cost, b.multiply(weight, b.multiply(distance, distance))),
+    gradient: gradient.map((node, i) => b.add(node, b.multiply(weighted[i], distance))),
+    matrix: triangle(slopes.length, (i, j) =>
+      b.add(matrix[triangleIndex(i, j)], b.select(isHeld, b.multiply(weighted[i], slopes[j]), b.zero)),
+    ),
+  }
 }
 
 export const hasBounds = ({ min, max }: Problem) => [...min, ...max].some(Number.isFinite)

@@ -38,6 +38,10 @@ export interface SolveMode {
    * ../programs/levenberg-marquardt.ts.
    */
   readonly alternates: boolean
+  /** Damping λ of the first step in all parameters. Default 1e-3. */
+  readonly damping?: number
+  /** Gain of an undamped step at or below which the minimization ends. By default the solver's tolerance decides. */
+  readonly gain?: number
 }
 
 const COLD_START: SolveMode = { isWarmStart: false, alternates: false }
@@ -88,6 +92,7 @@ class ArrowheadDescent {
   readonly #arrow: ArrowheadSolver
   readonly #held: FixedParameters
   readonly #alternates: boolean
+  readonly #gain: number
   /** Largest relative gains that count as small and as zero. */
   readonly #small: number
   readonly #least: number
@@ -113,6 +118,7 @@ class ArrowheadDescent {
     this.#arrow = arrow
     this.#held = held
     this.#alternates = mode.alternates
+    this.#gain = mode.gain ?? 0
     this.#small = Math.max(arrow.tolerance, NEGLIGIBLE_STEP)
     this.#least = Math.max(LAST_STEP_TOLERANCE * arrow.tolerance, MIN_DECREMENT)
     this.#shared = start.shared
@@ -121,7 +127,7 @@ class ArrowheadDescent {
     // With alternating steps, one evaluation must solve for the linear parameters. Stronger damping would stop nearly
     // collinear linear parameters before the solution.
     const waiting = mode.alternates ? NEGLIGIBLE_GAIN : ISOLATION_RATIO
-    this.#damping = this.#isFirst ? waiting : FIRST_DAMPING
+    this.#damping = this.#isFirst ? waiting : (mode.damping ?? FIRST_DAMPING)
   }
 
   *run(maxIterations: number): Generator<EngineCall, ArrowheadStop> {
@@ -134,7 +140,7 @@ class ArrowheadDescent {
       if (step === null) return this.#stop(STALLED)
       const { decrement } = step
       // After a step with such a small gain, no evaluation is needed, as in single fits.
-      if (this.#damping === 0 && decrement * this.#arrow.degreesOfFreedom <= this.#least * this.#now.cost) {
+      if (this.#damping === 0 && this.#isNegligible(decrement)) {
         const point = this.#arrow.movedPoint(this.#shared, step)
         return { ...this.#stop(CONVERGED), point, cost: this.#now.cost - decrement, end: this.#now }
       }
@@ -142,6 +148,11 @@ class ArrowheadDescent {
       if (reason !== 0) return this.#stop(reason)
     }
     return this.#stop(MAX_ITERATIONS)
+  }
+
+  #isNegligible(decrement: number): boolean {
+    const { degreesOfFreedom } = this.#arrow
+    return decrement <= this.#gain || decrement * degreesOfFreedom <= this.#least * this.#now.cost
   }
 
   /** The next step, or null after too many small damped steps. */

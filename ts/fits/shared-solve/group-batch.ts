@@ -4,7 +4,6 @@
  */
 
 import { type DataColumn, numbersInRun, rowOffsets } from '../../many/batch/data.js'
-import type { BatchRunner } from '../../many/engines/engines.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { Parameter } from '../problem/parameters.js'
 import type { Problem } from '../problem/problem.js'
@@ -23,7 +22,8 @@ import {
 } from '../programs/group-evaluation.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
-import { GroupLanes, type GroupRange } from '../solve/group-lanes.js'
+import type { GroupRange, Lanes } from '../solve/group-lanes.js'
+import type { CreateLanes } from '../solve/lane-slots.js'
 
 type SecondDerivative = 'weight' | 'curvature'
 
@@ -48,6 +48,8 @@ export interface GroupBatchInput {
   readonly outputs: readonly GroupOutput[]
   /** Values of the fixed parameters per group, by name. */
   readonly constants: ReadonlyMap<string, Float64Array>
+  /** Name of the derived quantity that a penalty can hold near a target, for profiles of the quantity. */
+  readonly penalized?: string | undefined
 }
 
 /**
@@ -91,8 +93,8 @@ function loadEvaluation(
 ): EvaluationProgram {
   const made = evaluationPrograms.get(problems[0]) ?? new Map()
   evaluationPrograms.set(problems[0], made)
-  const { isBounded, second } = about
-  const key = [size.local, isBounded, second].join()
+  const { isBounded, second, penalized } = about
+  const key = [size.local, isBounded, second, penalized].join()
   const known = made.get(key)
   if (known?.problems.length === problems.length && problems.every((one, k) => one === known.problems[k]))
     return known.look
@@ -127,11 +129,9 @@ export class GroupBatch implements EliminationSize {
   readonly #fixed: readonly Float64Array[]
   /** Indices within the batch of the groups with missing values. Groups with missing values have no result. */
   readonly #incomplete: readonly number[]
-  readonly #runner: BatchRunner
-  readonly #lanes = new Map<
-    SecondDerivative,
-    { readonly lanes: GroupLanes; readonly look: EvaluationProgram }
-  >()
+  readonly #penalized: string | undefined
+  readonly #createLanes: CreateLanes
+  readonly #lanes = new Map<SecondDerivative, { readonly lanes: Lanes; readonly look: EvaluationProgram }>()
   /** The number 1 for each group whose local parameters stay fixed, or null if all groups move. */
   #frozen: Uint8Array | null = null
   /** Kind of second derivatives that the lanes currently use. */
@@ -139,9 +139,9 @@ export class GroupBatch implements EliminationSize {
 
   /** @param isBounded whether parameters of any batch have bounds */
   constructor(
-    { free, local, sharedPlaces, groups, outputs, constants }: GroupBatchInput,
+    { free, local, sharedPlaces, groups, outputs, constants, penalized }: GroupBatchInput,
     isBounded: boolean,
-    runner: BatchRunner,
+    createLanes: CreateLanes,
   ) {
     this.free = free
     this.local = local
@@ -150,7 +150,8 @@ export class GroupBatch implements EliminationSize {
     this.problem = outputs[0].compiled.problemInSteps
     this.waits = findWaiting(this.problem, outputs)
     this.isBounded = isBounded
-    this.#runner = runner
+    this.#penalized = penalized
+    this.#createLanes = createLanes
     const alike = new Map<number, number[]>()
     const rowsOf = (group: number) => outputs.reduce((sum, { rows }) => sum + rows[group], 0)
     const idle: number[] = []
@@ -227,6 +228,16 @@ export class GroupBatch implements EliminationSize {
   /** Groups whose local parameters are fixed, or null. */
   get frozen(): Uint8Array | null {
     return this.#frozen
+  }
+
+  get isPenalized(): boolean {
+    return this.#penalized !== undefined
+  }
+
+  /** Sets the penalty of each group: the target of the penalized quantity, and the weight of the squared distance. */
+  setPenalty(targets: Float64Array, weights: Float64Array): void {
+    const { lanes, look } = this.#loadLanes('weight')
+    for (const [k, column] of [targets, weights].entries()) lanes.write(look.fieldOffsets.penalty[k], column)
   }
 
   /** Evaluates all groups, and adds the results of the groups to the totals. */
@@ -308,14 +319,15 @@ export class GroupBatch implements EliminationSize {
     }
   }
 
-  #loadLanes(second: SecondDerivative): { readonly lanes: GroupLanes; readonly look: EvaluationProgram } {
+  #loadLanes(second: SecondDerivative): { readonly lanes: Lanes; readonly look: EvaluationProgram } {
     const known = this.#lanes.get(second)
     if (known !== undefined) return known
     const problems = this.outputs.map(({ compiled }) => compiled.problemInSteps)
-    const look = loadEvaluation(problems, this, { waits: this.waits, isBounded: this.isBounded, second })
+    const { waits, isBounded } = this
+    const look = loadEvaluation(problems, this, { waits, isBounded, second, penalized: this.#penalized })
     const columns = this.outputs.length > 1 ? stackOutputs(this.outputs) : this.outputs[0].columns
     const data = look.program.columns.map((name) => columns.get(name) as DataColumn)
-    const lanes = new GroupLanes(look.program, this.#ranges, data, this.#runner)
+    const lanes = this.#createLanes(look.program, this.#ranges, data)
     for (const [k, parameter] of look.fieldOffsets.fixed.entries()) lanes.write(parameter, this.#fixed[k])
     const made = { lanes, look }
     this.#lanes.set(second, made)

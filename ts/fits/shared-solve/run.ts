@@ -10,6 +10,8 @@ import { sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
 import { CONVERGED, hasUsablePoint, MAX_ITERATIONS, NOT_FINITE } from '../problem/reasons.js'
 import { hasBounds } from '../programs/group-evaluation.js'
+import { GroupLanes } from '../solve/group-lanes.js'
+import type { CreateLanes } from '../solve/lane-slots.js'
 import { MAX_ROUNDS } from '../solve/model-weights.js'
 import { EQUALITY_RATIO, firstIterations } from '../solve/solver.js'
 import { type ArrowheadStop, descend, WARM_START } from './arrowhead-descent.js'
@@ -85,11 +87,16 @@ export class SharedRun {
   /**
    * Creates a separate solver. Each profile needs a separate solver, because two profiles may run at once. The
    * bootstrap needs a separate solver for the resampled data.
+   *
+   * @param lanesOf creates the lanes of each batch of groups
    */
-  createSolver(values: readonly GroupBatchInput[] = this.parsed.batches): ArrowheadSolver {
+  createSolver(
+    values: readonly GroupBatchInput[] = this.parsed.batches,
+    lanesOf: (batch: number) => CreateLanes = () => (program, stretches, data) =>
+      new GroupLanes(program, stretches, data, this.choice.runner),
+  ): ArrowheadSolver {
     const isBounded = values.some(({ outputs }) => hasBounds(outputs[0].compiled.problemInSteps))
-    const { runner } = this.choice
-    const families = values.map((family) => new GroupBatch(family, isBounded, runner))
+    const families = values.map((family, f) => new GroupBatch(family, isBounded, lanesOf(f)))
     for (const [f, { groups, frozen }] of (this.solver?.batches ?? []).entries())
       if (families[f]?.groups.length === groups.length) families[f].freeze(frozen)
     const shared = this.parsed.shared.map(({ parameter }) => parameter)
