@@ -139,7 +139,7 @@ describe('the JSON output of antigrad fit', () => {
     const rows = decay.map(([t, y]) => [t, y, 'A'])
     write('steering.csv', csv(['t', 'y', 'g'], [...rows, [0, 3, '\u001b[31mB']]))
     const { stdout } = run(`steering.csv --x t --group g --shared b ${STARTS}`)
-    expect(stdout).toContain('do not determine c[\ufffd[31mB]')
+    expect(stdout).toContain('not identifiable: \ufffd[31mB (1 row for 2 local parameters)')
     expect(stdout).not.toContain('\u001b')
   })
 
@@ -563,14 +563,14 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
     ['decay.csv --x t --x t', MODEL, 'Expected distinct names'],
     ['decay.csv --x =t', MODEL, 'Expected a name, or name=column'],
     ['decay.csv --x t --y z', MODEL, '--y: expected one of the columns of decay.csv: "t", "y", "g", got "z"'],
-    ['decay.csv --x t --group z', MODEL, '--group: expected a column'],
+    ['decay.csv --x t --group z', MODEL, '--group: expected one of the columns'],
     ['decay.csv --x t --shared b', MODEL, '--shared: expected --group as well'],
     [
       'decay.csv --x t --group g --shared b --correlations',
       MODEL,
       '--correlations: expected no value with --shared',
     ],
-    ['decay.csv --x t --group g --shared b:nobody', MODEL, '--shared: expected a column of decay.csv'],
+    ['decay.csv --x t --group g --shared b:nobody', MODEL, '--shared: expected one of the columns of decay.csv'],
     ['decay.csv --x t --group g --shared b:t', MODEL, '--shared: expected the same t in all rows of A'],
     [`decay.csv --x t --group g ${STARTS} --shared q`, MODEL, 'shared: expected names among'],
     ['decay.csv --x t --sigma y --weights y', MODEL, 'cannot be used with'],

@@ -472,11 +472,33 @@ for (const found of [subjects.SharedFit(), subjects.SharedGroup()]) {
   for (const name of ['profile', 'profileSync']) {
     add(name, '', {
       found: at(no, found),
-      name: at(word(), 'b'),
-      options: at(record, { level: at(optional(anyNumber), 0.9), signal }),
+      name: at(word(undefined), 'b'),
+      options: at(record, { level: at(optional(anyNumber), 0.9), signal, onProgress }),
     })
   }
 }
+for (const name of ['compareSharing', 'compareSharingSync'])
+  add(name, '', { found: at(no, subjects.SharedFit()), name: at(no, 'b') })
+const quantity = at(text, 'b + 1')
+add('derive', '', {
+  found: at(no, subjects.SharedFit()),
+  quantities: at(record, { double: quantity }),
+  options: at(record, { level: at(optional(anyNumber), 0.9) }),
+})
+add('inverse', '', {
+  found: at(no, subjects.Fit()),
+  y: at(or(numbers, only('an empty list', 'a list of null', 'a list of it')), [2, 3]),
+  options: at(record, {
+    level: at(optional(anyNumber), 0.9),
+    replicates: at(optional(count(1)), 2),
+    range: at(or(word(undefined), numbers), [1, 3]),
+    sigma: at(or(word(undefined), positive, numbers), 1),
+  }),
+})
+add('rout', '', {
+  options: at(record, { q: at(optional(anyNumber), 0.02), refit: at(optional(flag), true) }),
+})
+add('studentizedResiduals', '', { found: at(no, subjects.Fit()) })
 add('ruleMethod', '', { rule: at(aRule, ofAdam, 'rule') })
 add('profileIntervals', '', {
   options: at(record, { level: at(optional(anyNumber), 0.9), restart: at(optional(flag), true) }),

@@ -193,7 +193,7 @@ describe('the function inverse', () => {
       [() => inverse(curve, [1], { level: 1 }), OptionError, 'level: expected a number between 0 and 1'],
       [() => inverse(curve, [1], { replicates: 0 }), OptionError, 'replicates: expected an integer ≥ 1'],
       [() => inverse(curve, [1], { range: [2, 1] }), OptionError, 'range: expected two numbers [low, high]'],
-      [() => inverse(curve, [1], { sigma: 0 }), OptionError, 'sigma[0]: expected a finite number > 0'],
+      [() => inverse(curve, [1], { sigma: 0 }), OptionError, 'sigma: expected a finite number > 0'],
       [() => inverse(curve, [1], { sigma: [1, 2] }), OptionError, 'sigma: expected 1 numbers, like y'],
     ] as const
     for (const [call, Kind, message] of hostile) {

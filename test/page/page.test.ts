@@ -119,7 +119,7 @@ describe('a race on the race page', () => {
     await first.getByLabel('value clipping').fill('0.5')
     await first.getByLabel('value clipping').press('Enter')
     await button(page, 'Copy the link').click()
-    await page.getByText('The link to this race is copied').waitFor()
+    await page.getByText('The link to this race has been copied').waitFor()
     const link = await page.evaluate(() => navigator.clipboard.readText())
     expect(link).toContain('from=-0.3,2')
     expect(link).toContain('gradientDescent=lr:0.001,clipValue:0.5')

@@ -32,9 +32,7 @@ export type Group<R = Rule, N extends Rule['name'] = Rule['name']> = {
    * norms. By default, tensors are not frozen.
    */
   readonly frozen?: boolean | undefined
-  /**
-   * Factor of the rule's `lr`, until `set` assigns another value. The factor must be > 0; the default is 1.
-   */
+  /** Factor of the rule's `lr`, until `set` assigns another value. The factor must be > 0, and is 1 by default. */
   readonly lrScale?: number | undefined
   /** Separate clipping of each tensor, which replaces the optimizer's `clip`. The value `{}` turns clipping off. */
   readonly clip?: TensorClip | undefined

@@ -77,10 +77,9 @@ function prepare(found: SharedFit, name: string): SharedRun[] {
   const { values } = found
   const names = [values.shared, values.sharedBy, values.local].flatMap(Object.keys)
   if (!names.includes(name)) throw new ArgumentError('name', `one of ${names.join(', ')}`, name)
-  const { model, options } = run.request
-  const roles = changeRole(found, name, options as SharedOptions)
-  const start = startsAt(found, name, options as SharedOptions)
-  const { local: _, ...others } = options as SharedOptions
+  const { local: _, ...others } = run.options
+  const roles = changeRole(found, name, run.options as SharedOptions)
+  const start = startsAt(found, name, run.options as SharedOptions)
   const settings = {
     ...others,
     ...roles.options,
@@ -88,6 +87,7 @@ function prepare(found: SharedFit, name: string): SharedRun[] {
     signal: undefined,
     multiStart: undefined,
   }
+  const { model } = run.request
   const warm = new SharedRun(model, roles.columns, { ...settings, start })
   return [warm, new SharedRun(model, roles.columns, settings)]
 }

@@ -90,7 +90,11 @@ export function compare(
   b?: AnyFit | CompareOptions,
   options: CompareOptions = {},
 ): Comparison | Comparison[] | RankedModel[] | RankedModel[][] {
-  if (Array.isArray(a)) return rankAll(a, readOptions('options', b ?? {}, table).nested)
+  if (Array.isArray(a)) {
+    if (isFit(b) || isFitManyResult(b) || (isObject(b) && jointFits.has(b)))
+      throw new ArgumentError('a', 'a result of fit, fitMany or fitShared, as b is one', a)
+    return rankAll(a, readOptions('options', b ?? {}, table).nested)
+  }
   const { nested } = readOptions('options', options, table)
   return compareTwo(a as AnyFit, b as AnyFit, nested)
 }

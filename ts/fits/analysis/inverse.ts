@@ -219,6 +219,8 @@ function readMeans(given: unknown, sigma: unknown, replicates: number): Mean[] {
 }
 
 function readDeviations(lists: readonly Float64Array[], sigma: unknown): Float64Array[] {
+  if (typeof sigma === 'number' && !(sigma > 0 && sigma < Infinity))
+    throw new OptionError('sigma', 'a finite number > 0', sigma)
   if (sigma === undefined || typeof sigma === 'number')
     return lists.map((list) => new Float64Array(list.length).fill(sigma ?? 1))
   const own = readLists('sigma', sigma)

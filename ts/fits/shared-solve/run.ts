@@ -27,7 +27,6 @@ import { areWeightsSettled, hasModelWeights, setWeights } from './weights.js'
 export interface SharedRequest {
   readonly model: unknown
   readonly data: unknown
-  readonly options: object
 }
 
 export class SharedRun {
@@ -38,7 +37,7 @@ export class SharedRun {
   /** The solver of the fit, or of the last round of fits if weights depend on the model. */
   solver: ArrowheadSolver
   readonly isAbsolute: boolean
-  /** The arguments of the call, from which `compareSharing` makes fits with other shared parameters. */
+  /** The model and the data of the call, from which `compareSharing` makes fits with other shared parameters. */
   readonly request: SharedRequest
   readonly #tolerance: number
   /** Count of starting points of all groups together, and whether the first starting point was not the best one. */
@@ -50,7 +49,7 @@ export class SharedRun {
   readonly #samples: readonly Float64Array[]
 
   constructor(model: unknown, data: unknown, given: object) {
-    this.request = { model, data, options: given }
+    this.request = { model, data }
     this.options = readOptions('options', given, sharedOptionTable)
     this.progress = new CallProgress(this.options.onProgress)
     this.progress.total = 1
