@@ -570,7 +570,11 @@ describe('antigrad fit ends with exit status 2, one line on stderr and no output
       MODEL,
       '--correlations: expected no value with --shared',
     ],
-    ['decay.csv --x t --group g --shared b:nobody', MODEL, '--shared: expected one of the columns of decay.csv'],
+    [
+      'decay.csv --x t --group g --shared b:nobody',
+      MODEL,
+      '--shared: expected one of the columns of decay.csv',
+    ],
     ['decay.csv --x t --group g --shared b:t', MODEL, '--shared: expected the same t in all rows of A'],
     [`decay.csv --x t --group g ${STARTS} --shared q`, MODEL, 'shared: expected names among'],
     ['decay.csv --x t --sigma y --weights y', MODEL, 'cannot be used with'],
