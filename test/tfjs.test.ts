@@ -232,7 +232,7 @@ describe('the module antigrad/tfjs refuses', () => {
     expect(() => make({ shapes: { w: [2] } })).toThrow(
       'options: shapes: expected no value, because variables have their own shapes',
     )
-    expect(() => make({ zeroGrads: true })).toThrow('options: zeroGrads: expected none')
+    expect(() => make({ zeroGrads: true })).toThrow('options: zeroGrads: expected no value')
     expect(() => make({ shapes: undefined, clip: { norm: 1 } })).not.toThrow()
   })
 

@@ -111,7 +111,7 @@ test.each<[string, Rule, object, string]>([
   ['an option that Torch lacks', adam({ cautious: true }), {}, "options that Torch's Adam supports"],
   ['a form that Torch lacks', rmsprop({ form: 'essay' }), {}, "options that Torch's RMSprop supports"],
   ['a schedule', adamw({ lr: cosine(0.1, { steps: 9 }) }), {}, 'numbers instead of schedules'],
-  ['two rules', adam(), { groups: [{ match: 'b', rule: sgd() }] }, 'one rule: Adam'],
+  ['two rules', adam(), { groups: [{ match: 'b', rule: sgd() }] }, 'expected Adam, the same rule'],
   [
     'a model without updated tensors',
     adam(),
@@ -154,12 +154,16 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
   [
     'an unknown option',
     { param_groups: groups({ more: 1 }), 'torch.optim': 'Adam' },
-    'options that Adam has',
+    'options of Adam that antigrad supports',
   ],
   ['an option of another type', { param_groups: groups({ lr: '1' }), 'torch.optim': 'Adam' }, 'lr: expected'],
   ['invalid betas', { param_groups: groups({ betas: 7 }), 'torch.optim': 'Adam' }, ''],
-  ['wrong indices', { param_groups: '[{"params":[1]}]', 'torch.optim': 'Adam' }, 'in order'],
-  ['no indices', { param_groups: '[{}]', 'torch.optim': 'Adam' }, 'in order'],
+  [
+    'wrong indices',
+    { param_groups: '[{"params":[1]}]', 'torch.optim': 'Adam' },
+    'in the order of state_dict()',
+  ],
+  ['no indices', { param_groups: '[{}]', 'torch.optim': 'Adam' }, 'in the order of state_dict()'],
   ['no groups', { param_groups: '[]', 'torch.optim': 'Adam' }, 'names: expected 0 names'],
   [
     'more parameters',
