@@ -507,7 +507,7 @@ describe('the bounds of minimizeMany', () => {
     [{ x: [1, 0] }, /bounds: x: expected numbers with min ≤ max in float64, got "1 and 0"/],
     [{ x: [Infinity, Infinity] }, /bounds: x: expected numbers with min ≤ max/],
     [{ x: { max: [1, 2, 3] } }, /bounds: x: max: expected a number, or one per run \(2\)/],
-    [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or one per run/],
+    [{ x: { max: [1, NaN] } }, /bounds: x: max: expected a number, or an array with one per run/],
     [{ x: [0.5, [1, 0]] }, /bounds: x: expected numbers with min ≤ max in float64, got "0.5 and 0"/],
   ])('are refused if the arguments are invalid, case %#', (bounds, message) => {
     const call = () => minimizeManySync(valley, [1, 2, 3, 4], adam(), { bounds } as never)
