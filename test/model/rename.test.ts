@@ -124,7 +124,7 @@ test('the option rename refuses duplicate, unknown and invalid names before any 
     [{ 'dense_1/bias': 'last/kernel' }, /^rename: last\/kernel: expected a unique name/],
     [{ dense_1: 'a' }, /^rename: expected one of dense_1\/kernel, .*, got "dense_1"$/],
     [new Map([[1, 'a']]), /^rename: expected one of .*, got 1$/],
-    [() => undefined, /^rename: dense_1\/kernel: expected a name .*, got undefined$/],
+    [() => undefined, /^rename: dense_1\/kernel: expected a unique name.*, got undefined$/],
     [async () => 'a', /got a Promise$/],
     [{ 'dense_1/bias': 5 }, /got 5$/],
     ['dense', /^rename: expected new names by old ones, or a function, got "dense"$/],

@@ -257,7 +257,7 @@ const compileCurve = memoizeBy((problem: Problem) => {
 })
 
 /** Relative step of a central difference, about ε^⅓. */
-const RELATIVE_STEP = 2 ** -17
+const RELATIVE_STEP = 1 / (1 << 17)
 
 interface CurveScale {
   readonly name: string

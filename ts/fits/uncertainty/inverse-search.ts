@@ -120,13 +120,23 @@ export function invertBand(
   return [Number.isNaN(low) ? limitBelow(from, curve, to) : low, Number.isNaN(high) ? Infinity : high]
 }
 
+/** A number, and the results of applying a function repeatedly. */
+function repeatedly(count: number, first: number, next: (x: number) => number): number[] {
+  const list = [first]
+  while (list.length < count) list.push(next(list[list.length - 1]))
+  return list
+}
+
 /** Positions beyond an end, at distances that double. */
 const doublings = (from: number, span: number): number[] =>
-  Array.from({ length: MAX_DOUBLINGS }, (_, k) => from + span * 2 ** (k - 3)).filter(Number.isFinite)
+  repeatedly(MAX_DOUBLINGS, span / 8, (step) => 2 * step)
+    .map((step) => from + step)
+    .filter(Number.isFinite)
 
 /** Positions below the range. Below a positive end they approach 0 before they become negative. */
 function positionsBelow(from: number, to: number, curve: Curve): number[] {
-  const toZero = from > 0 ? Array.from({ length: 10 }, (_, k) => from / 2 ** (2 ** k)) : []
+  const toZero =
+    from > 0 ? repeatedly(10, 2, (divisor) => divisor * divisor).map((divisor) => from / divisor) : []
   const atZero = from > 0 ? [...toZero, 0] : []
   if (from >= 0 && endsAtZero(curve, to)) return atZero
   return [...atZero, ...doublings(-Math.min(from, 0), to - from).map((x) => -x)]
