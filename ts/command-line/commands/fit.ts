@@ -600,7 +600,7 @@ async function drawing(
   output: string,
   model: ModelInput,
   [x, ...others]: readonly string[],
-  { y, group, sigma, logX, logY }: FitCommandOptions,
+  { model: given, y, group, sigma, logX, logY }: FitCommandOptions,
 ) {
   const [column] = Object.keys(model.x)
   if (column === undefined || others.length > 0) {
@@ -643,7 +643,7 @@ async function drawing(
       })
       write(
         drawFits(all, {
-          title: `${toPrintable(y)} = ${model.text}`,
+          title: shorten(`${toPrintable(y)}${given === model.text ? ' = ' : ': '}${toPrintable(given)}`),
           x: toPrintable(x),
           y: toPrintable(y),
           column,
@@ -654,6 +654,11 @@ async function drawing(
     },
   }
 }
+
+/** Number of characters of a title that fit into the picture. */
+const MAX_TITLE = 90
+
+const shorten = (title: string) => (title.length > MAX_TITLE ? `${title.slice(0, MAX_TITLE - 1)}…` : title)
 
 function collectColumn(text: string, before: Record<string, string> = {}): Record<string, string> {
   const [, name, column] = /^([^=]+)(?:=(.+))?$/.exec(text) ?? []
