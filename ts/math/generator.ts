@@ -163,7 +163,8 @@ export class RandomGenerator {
   static load(saved: SavedGenerator): RandomGenerator {
     const { generator, state } = isObject(saved) ? (saved as Partial<SavedGenerator>) : {}
     const words = Array.isArray(state) ? [...state] : []
-    if (generator !== ALGORITHM) throw new ArgumentError('saved', 'the result of save()', saved)
+    if (generator === undefined) throw new ArgumentError('saved', 'the result of save()', saved)
+    if (generator !== ALGORITHM) throw new ArgumentError('saved.generator', `'${ALGORITHM}'`, generator)
     if (words.length !== 4 || !words.every(isWord) || words.every((x) => x === 0)) {
       const expected = `four integers from 0 to ${WORD_COUNT - 1}, not all 0`
       throw new ArgumentError('saved.state', expected, state)
