@@ -479,9 +479,9 @@ for (const found of [subjects.SharedFit(), subjects.SharedGroup()]) {
 }
 for (const name of ['compareSharing', 'compareSharingSync'])
   add(name, '', { found: at(no, subjects.SharedFit()), name: at(no, 'b') })
-const quantity = at(text, 'b + 1')
+const quantity = at(text, 'a + 1')
 add('derive', '', {
-  found: at(no, subjects.SharedFit()),
+  found: at(no, subjects.FitManyResult()),
   quantities: at(record, { double: quantity }),
   options: at(record, { level: at(optional(anyNumber), 0.9) }),
 })
