@@ -118,7 +118,7 @@ describe.each(dtypes)('borrowed gradients on the engine %s', (dtype) => {
   })
 })
 
-/** The same numbers, copied to another buffer. */
+/** Copies the numbers to another buffer. */
 function moved(gradient: FloatArray, buffer: ArrayBufferLike, byteOffset = 0): FloatArray {
   const Typed = gradient.constructor as typeof Float32Array
   const there = new Typed(buffer as ArrayBuffer, byteOffset, gradient.length)

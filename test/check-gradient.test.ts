@@ -34,7 +34,7 @@ const single = (value: (x: number) => number, slope: (x: number) => number): Who
   },
 })
 
-/** The same objective with another gradient. */
+/** Replaces the gradient of an objective. */
 const changed = (objective: Whole, change: (out: { [i: number]: number }) => void): Whole => ({
   ...objective,
   gradient(x, out) {

@@ -12,7 +12,7 @@ describe.each(engineNames)("a step's gradients on the engine %s", (engine) => {
     const gradient = Float32Array.from({ length: n }, (_, i) => Math.sin(i + 1))
     const make = () => new Optimizer(new Float32Array(n).fill(1), adam({ lr: 0.1 }), { engine })
     const [given, expected] = [make(), make()]
-    /** The same numbers within another buffer. */
+    /** A copy of the numbers in the middle of another buffer. */
     const inside = new Float32Array(n + 2)
     const { buffer, byteOffset } = given.grads
     for (let k = 0; k < 8; k++) {

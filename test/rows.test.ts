@@ -67,7 +67,7 @@ function withOneNaN<T>(value: T): T {
   return value
 }
 
-/** The same gradient as a dense array. */
+/** Converts a sparse gradient to a dense array. */
 function dense(dtype: Dtype, columns: number, indices: readonly number[], values: ArrayLike<number>) {
   const whole = new arrays[dtype](ROWS * columns)
   indices.forEach((index, k) => {

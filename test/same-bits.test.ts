@@ -186,7 +186,7 @@ test('the division of elements into tensors does not affect any bit of the resul
   fc.assert(property, { numRuns: 300, seed: 1 })
 })
 
-/** The same data in one tensor. */
+/** Joins the data in one tensor. */
 function joined({ dtype, initial, wild, gradients }: Data): Data {
   let offset = 0
   const moved = wild.flatMap((elements, tensor) => {

@@ -22,7 +22,7 @@ const options = { shared: ['bottom', 'top', 'slope'], tolerance: 1e-14 }
 const shared = fitSharedSync(model, data, options)
 const many = fitManySync(model, data)
 const labels = ['A01', 'B06', 'C12']
-/** The same rows in columns with labels. */
+/** The rows of all groups as columns, with a column of labels. */
 const long = {
   x: y.flatMap(() => x),
   y: y.flat(),

@@ -79,7 +79,7 @@ export function pointsIn(csv: string): string[][] {
   return racers
 }
 
-/** The same lines, computed by `minimize` in Node for the race of an address. */
+/** Lines computed by `minimize` in Node for the race of an address. */
 export async function expectedPoints(hash: string): Promise<string[][]> {
   const { state, problems } = fromHash(hash)
   expect(problems).toEqual([])

@@ -23,6 +23,10 @@ export function withoutCredentials(address: string): string {
 
 export const quote = (text: string): string => `"${toPrintable(text)}"`
 
+/** Joins the texts of a message by semicolons, without empty texts. */
+export const joinTexts = (...texts: readonly string[]): string =>
+  texts.filter((text) => text !== '').join('; ')
+
 /** Quotes names and joins the names for a sentence. A long list is shortened. */
 export function listNames(names: readonly string[]): string {
   const more = names.length - MAX_LISTED_NAMES

@@ -68,8 +68,6 @@ export function compareSharingSync(found: SharedFit, name: string): SharingCompa
   return summarize(found, name, others)
 }
 
-const isShared = (found: SharedFit, name: string) => Object.hasOwn(found.values.shared, name)
-
 /** The fits with the other role of the parameter: from the solution, and from the starts of the original call. */
 function prepare(found: SharedFit, name: string): SharedRun[] {
   checkResult(found, 'a result of fitShared', sharedSources)
@@ -145,9 +143,7 @@ function mean(column: Float64Array): number {
 
 function summarize(found: SharedFit, name: string, others: readonly SharedFit[]): SharingComparison {
   const best = others.reduce((best, one) => (isBetter(one, best) ? one : best))
-  const [shared, separate] = isShared(found, name) ? [found, best] : [best, found]
-  if (Object.hasOwn(found.values.sharedBy, name))
-    return { ...compare(found, best), shared: found, separate: best }
+  const [shared, separate] = Object.hasOwn(found.values.local, name) ? [best, found] : [found, best]
   return { ...compare(shared, separate), shared, separate }
 }
 

@@ -1,4 +1,5 @@
 import { checkIndex } from '../../core/errors.js'
+import { joinTexts } from '../../core/text.js'
 import { isObject, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
@@ -223,7 +224,7 @@ export class Fit<Names extends string = string> extends FitView<Names> {
       return given !== null && (given < min || given > max) ? [[name, given]] : []
     })
     const about = { index, isByRule, isAbsolute, moved, varies: varies(y) || problem.y === ZEROS }
-    return [describeFit(this, about), this.#remark()].filter((text) => text !== '').join('; ')
+    return joinTexts(describeFit(this, about), this.#remark())
   }
 
   /** The remark of the model about the estimates of this fit. */

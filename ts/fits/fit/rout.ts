@@ -5,6 +5,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { pauseAfterNumbers, runToEnd, type Slices } from '../../core/slices.js'
+import { joinTexts } from '../../core/text.js'
 import { concatenate, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { flag, type GivenOf, option, type ValuesOf } from '../../options/kinds.js'
@@ -186,8 +187,7 @@ class RoutFits implements OutlierFits {
     return new FitManyResult<Names>({
       ...context,
       outliers: this.#outliers,
-      remark: (values, columns, fit) =>
-        [remark?.(values, columns, fit) ?? '', this.#describe(fit)].filter((text) => text !== '').join('; '),
+      remark: (values, columns, fit) => joinTexts(remark?.(values, columns, fit) ?? '', this.#describe(fit)),
     })
   }
 

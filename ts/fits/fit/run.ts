@@ -47,7 +47,7 @@ import {
   readParameters,
 } from '../problem/parameters.js'
 import type { Problem } from '../problem/problem.js'
-import { fitReasons, NOT_FINITE } from '../problem/reasons.js'
+import { NOT_FINITE, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import { triangleIndex } from '../programs/ldlt.js'
@@ -76,7 +76,6 @@ const RUN_GROWTH = 8
  * Maximum number of runs per batch and thread. The limit keeps a concurrent batch from waiting long for the other one.
  */
 const RUNS_PER_THREAD = 1024
-const TOO_FEW_POINTS = fitReasons.indexOf('too-few-points')
 /** Maximum number of restarts of a fit from lower minima. */
 const MAX_RESTARTS = 8
 

@@ -2,6 +2,7 @@
 
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
+import { joinTexts } from '../../core/text.js'
 import { Expression, isName } from '../../expressions/expression.js'
 import { option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
@@ -80,9 +81,7 @@ export function defineByOrigin<Names extends string>(
 export function setSearch(guess: GuessAtOnce, search: StartSearch, remark: Remark = () => ''): void {
   const ofSearch = searchRemark(search.describe)
   startSearches.set(guess, search)
-  remarks.set(guess, (...outcome) =>
-    [remark(...outcome), ofSearch(...outcome)].filter((text) => text !== '').join('; '),
-  )
+  remarks.set(guess, (...outcome) => joinTexts(remark(...outcome), ofSearch(...outcome)))
 }
 
 /**

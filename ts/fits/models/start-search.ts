@@ -4,10 +4,11 @@
  */
 
 import { sortInSlices } from '../../core/slices.js'
-import { log } from '../../functions/index.js'
+import { joinTexts } from '../../core/text.js'
 import { numbersInRun, pickRuns } from '../../many/batch/data.js'
 import type { EngineCall } from '../../many/engines/execute.js'
-import { moveInside } from '../problem/multi-start.js'
+import { isRobust } from '../problem/loss.js'
+import { toInternalStart } from '../problem/multi-start.js'
 import { CONVERGED } from '../problem/reasons.js'
 import type {
   Guess,
@@ -58,10 +59,11 @@ export function startSearch(parts: SearchOptions): StartSearch {
     ...own,
     *improve(run, fits) {
       const { solved, x, options } = run
-      const isRobust = options.loss !== 'squared' && options.loss !== 'poisson'
       const isOdd = isImplausible?.(run)
       const isDoubtful = (fit: number) =>
-        isRobust || solved.reason[fit] !== CONVERGED || isOdd?.(fit, numbersInRun(x, fit)) === true
+        isRobust(options.loss) ||
+        solved.reason[fit] !== CONVERGED ||
+        isOdd?.(fit, numbersInRun(x, fit)) === true
       const doubtful = fits.filter(isDoubtful)
       const names = run.open.filter(({ isFixed }) => !isFixed).map(({ name }) => name)
       if (doubtful.length === 0 || names.length === 0) return
@@ -96,8 +98,7 @@ export function searchRemark(describe: StartSearch['describe']): Remark {
     // The starting points of the option `multiStart` are listed in `minima`.
     const hasSearched = starts > 1 && solved.minima[fit] === undefined
     const isNews = hasSearched && (isOpen || solved.isImproved?.[fit] === 1)
-    const said = [limit && `the curve approaches ${limit}`, isNews ? `best of ${starts} starts` : '']
-    return said.filter((text) => text !== '').join('; ')
+    return joinTexts(limit && `the curve approaches ${limit}`, isNews ? `best of ${starts} starts` : '')
   }
 }
 
@@ -146,11 +147,7 @@ function* repeat(run: SearchableRun, pool: RunPool, continues: boolean): Generat
   const pick = (values: ReadonlyMap<string, Float64Array>, fits: Uint32Array) => (name: string) => {
     const own = values.get(name) ?? pickRuns(run.starts.get(name) as Float64Array, fits)
     const parameter = free.find((one) => one.name === name)
-    if (parameter === undefined) return own
-    return own.map((x) => {
-      const inside = moveInside(parameter, x)
-      return parameter.isLogarithmic ? log(inside) : inside
-    })
+    return parameter === undefined ? own : own.map((x) => toInternalStart(parameter, x))
   }
   const limits = [Math.min(maxIterations, QUICK_ITERATIONS), false] as const
   const ends = yield* run.solve(runs, pick(starts, runs), limits)

@@ -105,6 +105,9 @@ export const losses = {
 /** Name of a loss. See {@link losses}. */
 export type Loss = keyof typeof losses
 
+/** Whether a loss limits the influence of outliers. A robust loss is not a likelihood, and may have several minima. */
+export const isRobust = (loss: Loss): boolean => loss !== 'squared' && loss !== 'poisson'
+
 /** Graph, nodes and column names from which the cost of a row is built. */
 export interface LossInputs {
   readonly graph: Graph

@@ -1,7 +1,7 @@
 /** Multi-start fits: sampling of the starting points, and the distinct minima that the fits reach. */
 
 import { OptionError } from '../../core/errors.js'
-import { pow } from '../../functions/index.js'
+import { log, pow } from '../../functions/index.js'
 import { type GivenOf, integerBetween, keyOption, type ValuesOf } from '../../options/kinds.js'
 import { latinHypercubeStarts, sobolStarts, uniformStarts } from '../../random/starts.js'
 import type { Parameter } from './parameters.js'
@@ -74,6 +74,12 @@ export const isBounded = (min: number, max: number) => max - min < Infinity
 /** Moves a starting value that a model has chosen between the bounds of its parameter. */
 export function moveInside({ isLogarithmic, min, max }: Parameter, start: number): number {
   return Math.min(Math.max(isLogarithmic ? Math.abs(start) || 1 : start, min), max)
+}
+
+/** The internal value of a starting value that a model has chosen, between the bounds of its parameter. */
+export function toInternalStart(parameter: Parameter, start: number): number {
+  const inside = moveInside(parameter, start)
+  return parameter.isLogarithmic ? log(inside) : inside
 }
 
 /**

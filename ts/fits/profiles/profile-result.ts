@@ -1,6 +1,7 @@
 /** Results of `profile`. */
 
 import { OptionError } from '../../core/errors.js'
+import { joinTexts } from '../../core/text.js'
 import { createRecord, toBoundedArray } from '../../core/untrusted-input.js'
 import { differentiate } from '../../expressions/differentiate.js'
 import type { EngineCall } from '../../many/engines/execute.js'
@@ -185,7 +186,7 @@ export function createProfile(
     high,
     lowReason,
     highReason,
-    message: [...said].filter((text) => text !== '').join('; '),
+    message: joinTexts(...said),
     lowerMinimum: toLowerMinimum(context.problem, lower),
   }
 }

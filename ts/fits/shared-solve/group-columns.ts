@@ -1,7 +1,7 @@
 /** Columns of groups: the rows of one group, and starting values of parameters. */
 
-import { log } from '../../functions/index.js'
 import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.js'
+import { toInternalStart } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
 import type { GroupOutput } from './group-batch.js'
 
@@ -12,13 +12,8 @@ export function selectGroupRows({ columns, rows }: GroupOutput, name: string, gr
 }
 
 /** Clamps a column of parameter values to the bounds and converts the column to internal values, in place. */
-export function toInternalColumn({ min, max, isLogarithmic }: Parameter, column: Float64Array): Float64Array {
-  for (let at = 0; at < column.length; at++) {
-    const x = column[at]
-    const guess = isLogarithmic ? Math.abs(x) || 1 : x
-    const inside = Math.min(Math.max(guess, min), max)
-    column[at] = isLogarithmic ? log(inside) : inside
-  }
+export function toInternalColumn(parameter: Parameter, column: Float64Array): Float64Array {
+  for (let at = 0; at < column.length; at++) column[at] = toInternalStart(parameter, column[at])
   return column
 }
 

@@ -6,6 +6,7 @@ import type { EngineChoice } from '../../engines/select-engine.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
+import { isRobust } from '../problem/loss.js'
 import { sampleStarts } from '../problem/multi-start.js'
 import type { Parameter } from '../problem/parameters.js'
 import { CONVERGED, hasUsablePoint, MAX_ITERATIONS, NOT_FINITE } from '../problem/reasons.js'
@@ -145,7 +146,7 @@ export class SharedRun {
       batches,
       threads: this.choice.runner.threads,
       maxEvaluations: this.maxIterations,
-      isRobust: !['squared', 'poisson'].includes(this.options.loss),
+      isRobust: isRobust(this.options.loss),
       start,
       guesses: this.#guesses,
       first: ended,

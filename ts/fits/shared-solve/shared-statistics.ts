@@ -1,7 +1,7 @@
 /** Statistics at the end point of a shared fit: standard errors, covariances and degrees of freedom. */
 
 import type { EngineCall } from '../../many/engines/execute.js'
-import type { Loss } from '../problem/loss.js'
+import { isRobust, type Loss } from '../problem/loss.js'
 import { CONVERGED, NOT_FINITE, SINGULAR, STALLED, TOO_FEW_POINTS } from '../problem/reasons.js'
 import {
   belowDiagonal,
@@ -64,7 +64,7 @@ export function* computeStatistics(
   const { batches } = arrow
   const { point, cost } = stop
   // For robust losses, standard errors and steps use different second derivatives.
-  const isSame = loss === 'squared' || loss === 'poisson' || stop.reason === NOT_FINITE
+  const isSame = !isRobust(loss) || stop.reason === NOT_FINITE
   let end = stop.end ?? (yield* arrow.evaluateAtEnd(point.shared))
   const costs = batches.map((family) => family.costs())
   const isMinimum = arrow.isMinimum(point.shared, end, arrow.lastStep(point.shared, end).decrement)

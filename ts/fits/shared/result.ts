@@ -1,5 +1,5 @@
 import { checkIndex } from '../../core/errors.js'
-import { toPrintable } from '../../core/text.js'
+import { joinTexts, toPrintable } from '../../core/text.js'
 import { createRecord, mapRecord } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { type FitReason, fitReasons } from '../problem/reasons.js'
@@ -157,7 +157,7 @@ export class SharedFit {
       'too-few-points': 'no group has enough rows',
       singular: open.length > 0 ? `the data do not determine ${list(open)}` : '',
     }
-    return [
+    return joinTexts(
       words[this.reason] ?? '',
       held.length > 0 ? `${list(held)} held at a bound, and counted as fixed` : '',
       this.droppedRows > 0 ? `${this.droppedRows} rows with missing values left out` : '',
@@ -169,9 +169,7 @@ export class SharedFit {
       ),
       this.#remark(),
       this.#run.isImproved ? `best of ${this.starts} starts` : '',
-    ]
-      .filter((text) => text !== '')
-      .join('; ')
+    )
   }
 
   /** First remark of a model on the estimates of a group, with the label of the group. */

@@ -1,7 +1,7 @@
 /** Messages that explain why a fit ended, and the search for non-finite values at the start of a fit. */
 
 import { runToEnd } from '../../core/slices.js'
-import { plural } from '../../core/text.js'
+import { joinTexts, plural } from '../../core/text.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import type { Problem } from '../problem/problem.js'
 import type { FitReason } from '../problem/reasons.js'
@@ -155,5 +155,5 @@ export function describeFit(fit: FitOutcome, about: MessageContext): string {
     [droppedRows > 0, `${plural(droppedRows, 'row')} with missing values left out`],
   ] as const
   const said = remarks.filter(([is]) => is).map(([, text]) => text)
-  return [reasonTexts[reason](fit, about), ...said].filter((text) => text !== '').join('; ')
+  return joinTexts(reasonTexts[reason](fit, about), ...said)
 }

@@ -1,8 +1,10 @@
 /** Compares two models by fits of both models to the same data. */
 
 import { ArgumentError } from '../../core/errors.js'
+import { joinTexts } from '../../core/text.js'
 import { elementary } from '../../functions/index.js'
 import { numbersInRun } from '../../many/batch/data.js'
+import { isRobust } from '../problem/loss.js'
 import type { FitReason } from '../problem/reasons.js'
 import type { FitContext } from '../solve/fit-context.js'
 import { fSurvival } from './f-distribution.js'
@@ -101,7 +103,7 @@ export function checkComparable(
 ): void {
   const [one, other] = [selectData(a), selectData(b)]
   for (const [name, { loss }] of [[names[0], one] as const, [names[1], other] as const]) {
-    if (loss === 'squared' || loss === 'poisson') continue
+    if (!isRobust(loss)) continue
     throw new ArgumentError(
       name,
       "a fit with the loss 'squared' or 'poisson' (only these are likelihoods)",
@@ -202,8 +204,7 @@ export function comparison(
   const remark = few > 0 ? 'too few rows for AICc' : ''
   const none = { test: null, statistic: NaN, degreesOfFreedom: [NaN, NaN], pValue: NaN } as const
   const rest = { fullModel, aicc, akaikeWeights: [first, second] } as const
-  const withMessage = (...said: readonly string[]) => said.filter((text) => text !== '').join('; ')
-  if (nest === undefined) return { ...rest, ...none, message: withMessage(pair.unavailableBecause, remark) }
+  if (nest === undefined) return { ...rest, ...none, message: joinTexts(pair.unavailableBecause, remark) }
 
   const { full, reduced } = orderByModel(pair)
   const [more, less] = [full.result, reduced.result]
@@ -215,12 +216,12 @@ export function comparison(
     return {
       ...rest,
       ...none,
-      message: withMessage(`${fullModel} has more parameters and a larger χ²: it ${why}`, remark),
+      message: joinTexts(`${fullModel} has more parameters and a larger χ²: it ${why}`, remark),
     }
   }
   if (!nest.isNested && !isNestingAsserted) {
     const why = `${fullModel} ${nest.explanation}: nesting is unknown; set { nested: true } to assert it`
-    return { ...rest, ...none, message: withMessage(why, remark) }
+    return { ...rest, ...none, message: joinTexts(why, remark) }
   }
   const isKnown = isAbsolute(full)
   const above = less.degreesOfFreedom - more.degreesOfFreedom
@@ -234,7 +235,7 @@ export function comparison(
     statistic: isKnown ? lowered : f,
     degreesOfFreedom: [above, below],
     pValue: fSurvival(f, above, below),
-    message: withMessage(bounds, remark),
+    message: joinTexts(bounds, remark),
   }
 }
 
