@@ -119,6 +119,16 @@ describe('the function derive', () => {
     )
   })
 
+  test('returns NaN for a parameter of a subset without data', () => {
+    const dose = [0.01, 0.1, 1, 10, 100]
+    const y = [0.5, 2].map((ec50, k) => dose.map((x, i) => 100 / (1 + ec50 / x) + ((7 * i + 3 * k) % 5) - 2))
+    const data = { x: [dose, dose, [], []], y: [...y, [], []], plate: ['p', 'p', 'q', 'q'] }
+    const found = fitSharedSync(models.fourPL(), data, { shared: ['bottom'], sharedBy: { top: 'plate' } })
+    const { known, none } = derive(found, { known: 'top[p]', none: 'top[q]' })
+    expect(known.value).toBe(found.values.sharedBy.top[0])
+    expect([none.value, none.error]).toEqual([NaN, NaN])
+  })
+
   test('uses logarithms, fixed parameters and parameters at bounds', () => {
     const start = { ec50: { positive: true, start: 1 }, bottom: { fixed: true, start: 2 }, top: { max: 95 } }
     const found = fitSharedSync(model, data, { shared: ['top', 'slope'], start })

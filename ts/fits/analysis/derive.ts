@@ -14,6 +14,8 @@ import { probability } from '../problem/confidence-level.js'
 import type { SharedFit } from '../shared/result.js'
 import { type SharedSource, sharedSources } from '../shared/result-source.js'
 import { crossCovariance, type ParameterLocation } from '../shared-solve/cross-covariance.js'
+import { getIndex } from '../shared-solve/group-batch.js'
+import { sharedName } from '../shared-solve/read.js'
 import { computeDegreesOfFreedom, type FitContext, hasBit } from '../solve/fit-context.js'
 import { fitManySources } from '../solve/result-source.js'
 import { confidenceQuantile } from '../uncertainty/bands.js'
@@ -166,8 +168,11 @@ function sharedEstimates(found: SharedFit): EstimateSource {
       const subset = found.subsetLabels[name].map(String).indexOf(label ?? '')
       if (subset < 0)
         throw unknownReference(argument, reference, `${name}[label] with a label of its subsets`)
-      const value = sharedBy[name][subset]
-      return found.groups.findIndex((_, group) => has(group) && found.at(group).values[name] === value)
+      const own = run.parsed.shared.findIndex((one) => sharedName(one) === `${name}[${label}]`)
+      return found.groups.findIndex((_, group) => {
+        const { batch, index } = locate(group)
+        return batches[batch].sharedPlaces.some((place) => getIndex(place, index) === own)
+      })
     }
     if (run.parsed.parameters.some((one) => one.name === name && one.expr !== null))
       refuseDerived(argument, name)
