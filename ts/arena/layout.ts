@@ -108,6 +108,9 @@ export const BLOCK_OF_RUNS = 256
 /** Gap between the arrays of runs in bytes. */
 export const GAP_OF_RUNS = 320
 
+/** Bytes per decoded instruction. */
+export const STEP_OF_RUNS = 128
+
 /** Minimum number of blocks per piece if lanes are rows. */
 export const MIN_BLOCKS = 16
 

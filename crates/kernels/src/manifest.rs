@@ -113,6 +113,7 @@ fn numbers() -> String {
         ("PARTS", "Maximum number of sums per block.", MAX_TENSOR),
         ("BLOCK_OF_RUNS", "Number of runs per block.", many::BLOCK),
         ("GAP_OF_RUNS", "Gap between the arrays of runs in bytes.", many::GAP),
+        ("STEP_OF_RUNS", "Bytes per decoded instruction.", many::STEP),
         ("MIN_BLOCKS", "Minimum number of blocks per piece if lanes are rows.", many::MIN_BLOCKS),
         (
             "MAX_PIECES",

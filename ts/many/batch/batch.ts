@@ -15,6 +15,7 @@ import {
   NO_KERNEL,
   PIECES,
   PIPELINE,
+  STEP_OF_RUNS,
 } from '../../arena/manifest.js'
 import { allocateAlone, type Region } from '../../arena/memory.js'
 import type { FloatArray } from '../../core/numbers.js'
@@ -369,6 +370,7 @@ function computeLayout(shape: BatchShape) {
   const slots = Math.max(value.slots, gradient.slots)
   const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))
   const constants = value.constants.length
+  const gradientSteps = countInstructions(gradient)
   const planes = planeCount(shape)
   const cohortBytes = lanes * (planes * size + MIN_LANE_BYTES) + planes * GAP_OF_RUNS
   const words = { value: programWords(value), gradient: programWords(gradient) }
@@ -386,7 +388,9 @@ function computeLayout(shape: BatchShape) {
     results: cohorts * lanes * (parameters * size + MIN_RESULT_BYTES),
     scratch:
       scratches *
-      ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) + (2 * slots + parameters) * LINE),
+      ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) +
+        (2 * slots + parameters) * LINE +
+        (gradientSteps + Math.max(gradientSteps, countInstructions(value))) * STEP_OF_RUNS),
     pieces: rowLanes > 0 ? scratches * PIECES * gradient.sums.length * size : 0,
   }
   const { places, lines } = placeArrays(lengths)
@@ -410,6 +414,8 @@ function computeLayout(shape: BatchShape) {
   }
   return { header, places, lengths, words, perRun: each, bytes: lines * LINE }
 }
+
+const countInstructions = ({ head, body, tail }: Program) => head.length + body.length + tail.length
 
 /** Count of arrays with one number per lane. */
 function planeCount({ value, kernel, isBounded }: BatchShape): number {

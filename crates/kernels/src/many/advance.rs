@@ -1,8 +1,8 @@
 //! Cohorts of runs, all at the same update: gradient, rule, and the test whether a run has stopped.
 
 use super::batch::Batch;
-use super::layout::{BLOCK, GAP, Header, Settings, Short};
-use super::program::{Lanes, Routine, Slots};
+use super::layout::{BLOCK, GAP, Header, STEP, Settings, Short};
+use super::program::{Lanes, Routine, Slots, Step};
 use super::results::{Reason, Run};
 use super::rows::RowTeam;
 use crate::arena::{ArenaError, LINE};
@@ -26,6 +26,10 @@ const FLUSHING: u64 = 256;
 /// one.
 const CLOSING: usize = 4;
 
+/// Bytes of a second-level cache that slots may fill, and the least number of lanes that are computed together.
+const CACHE: usize = 1 << 19;
+const MIN_LANES: usize = 32;
+
 /// Workspace of a thread: blocks, followed by slots of one vector.
 #[derive(Clone, Copy)]
 pub struct Scratch {
@@ -44,6 +48,9 @@ pub struct Scratch {
     pub single: *mut u8,
     /// Directions in which a single run explores, in float64.
     pub directions: *mut u8,
+    /// Steps of the block's gradient, and of one other routine at a time.
+    pub steps: *mut Step,
+    pub other_steps: *mut Step,
     pub number: usize,
 }
 
@@ -210,16 +217,26 @@ impl Batch {
         if live > self.header.lanes || (self.has_own_lanes() && live > self.header.data_lanes) {
             return Err(ArenaError::new(&"a cohort has too many runs"));
         }
+        if live == 0 {
+            return Ok(true);
+        }
         let all = self.header.updates;
+        // Parts of an update leave their slots to the next part, so they are of one block.
+        let most = if *rows == (0..usize::MAX) { self.block_lanes() } else { BLOCK };
         let mut done = 0;
+        let slots = self.block_slots(&cohort, &scratch, 0);
+        // SAFETY: the caller guarantees that no other thread uses the scratch, whose first steps are only used here.
+        let mut gradient = unsafe { Routine::new(self, &self.gradient, slots, scratch.steps)? };
         while done < all {
             let live = cohort.live.get();
-            let now = if self.entry.is_none() && live > BLOCK { CLOSING.min(all - done) } else { all - done };
+            let now = if self.entry.is_none() && live > most { CLOSING.min(all - done) } else { all - done };
             // In reverse order of blocks: runs that replace stopped runs have already made these updates.
-            for first in (0..live).step_by(BLOCK).rev() {
-                // SAFETY: `live` does not exceed the number of lanes, and the caller guarantees that no other thread
-                // uses the cohort and the scratch.
-                if !unsafe { self.block::<T>(&cohort, &scratch, first, done..done + now, rows, team)? } {
+            for first in (0..live).step_by(most).rev() {
+                gradient.move_to(self.block_slots(&cohort, &scratch, first));
+                // SAFETY: `live` does not exceed the number of lanes.
+                let block = unsafe { Block::new(&cohort, &scratch, &gradient, first, most) };
+                // SAFETY: the caller guarantees that no other thread uses the cohort and the scratch.
+                if !unsafe { self.block::<T>(block, done..done + now, rows, team)? } {
                     return Ok(false);
                 }
             }
@@ -233,22 +250,16 @@ impl Batch {
     /// Makes some updates of this call for the runs in a block of lanes. Returns whether all rows are done.
     ///
     /// # Safety
-    /// Same as for `advance_as`. The cohort must have living lanes from the first one on, not more than it has lanes.
+    /// Same as for `advance_as`, of the block's cohort and scratch.
     unsafe fn block<T: Scalar>(
         &self,
-        cohort: &Cohort,
-        scratch: &Scratch,
-        first: usize,
+        mut block: Block,
         updates: Range<usize>,
         rows: &Range<usize>,
         team: RowTeam,
     ) -> Result<bool, ArenaError> {
-        let begun = BLOCK.min(cohort.live.get() - first);
-        let slots = self.block_slots(cohort, scratch, first);
-        let gradient = Routine::new(self, &self.gradient, slots)?;
-        let mut block = Block { cohort, scratch, gradient: &gradient, first, count: begun, is_short: false };
-        // SAFETY: these lanes live, and `Batch::new` found since when the steps of each are short.
-        block.is_short = (first..first + begun).any(|lane| unsafe { *cohort.short_since(lane) } != 0.0);
+        let Block { cohort, scratch, gradient, first, count: begun, .. } = block;
+        let slots = gradient.slots();
         for update in updates {
             if block.count == 0 {
                 break;
@@ -263,7 +274,7 @@ impl Batch {
                 unsafe { gradient.head(block.count) }?;
                 let numbers = cohort.run(first);
                 // SAFETY: as above, the numbers of these runs too; the caller guarantees the team.
-                unsafe { self.sum_rows::<T>(&gradient, &slots, numbers, block.count, scratch, team) }?;
+                unsafe { self.sum_rows::<T>(gradient, &slots, numbers, block.count, scratch, team) }?;
                 // SAFETY: see above.
                 unsafe { gradient.tail(block.count) }?;
             }
@@ -313,7 +324,9 @@ impl Batch {
         let mut values = None;
         if t >= most_updates {
             let slots = self.block_slots(cohort, scratch, first);
-            let value = Routine::new(self, &self.value, Slots { computed: scratch.values, ..slots })?;
+            let slots = Slots { computed: scratch.values, ..slots };
+            // SAFETY: no other routine uses these steps now.
+            let value = unsafe { Routine::new(self, &self.value, slots, scratch.other_steps) }?;
             // SAFETY: as above, of the slots.
             unsafe { value.run::<T>(block.count) }?;
             values = Some(value.output(0)?.cast::<T>());
@@ -448,6 +461,16 @@ impl Batch {
         Ok(())
     }
 
+    /// How many lanes are computed together: fewer if the slots of a whole block do not fit the cache.
+    fn block_lanes(&self) -> usize {
+        let Header { slots, size, .. } = self.header;
+        let mut lanes = BLOCK;
+        while lanes > MIN_LANES && slots * lanes * size > CACHE {
+            lanes /= 2;
+        }
+        lanes
+    }
+
     fn block_slots(&self, cohort: &Cohort, scratch: &Scratch, first: usize) -> Slots {
         let Header { size, lanes, .. } = self.header;
         Slots {
@@ -480,6 +503,8 @@ impl Batch {
             columns: take(slots * LINE),
             single: take(slots * LINE),
             directions: take(parameters * LINE),
+            steps: take(self.gradient.instructions() * STEP).cast(),
+            other_steps: take(self.steps_of_others() * STEP).cast(),
             number,
         }
     }
@@ -604,4 +629,23 @@ pub struct Block<'a> {
     count: usize,
     /// Whether steps of some of them are short.
     is_short: bool,
+}
+
+impl<'a> Block<'a> {
+    /// The living lanes of a block, at most this many.
+    ///
+    /// # Safety
+    /// The cohort must have living lanes from the first one on, not more than it has lanes.
+    unsafe fn new(
+        cohort: &'a Cohort<'a>,
+        scratch: &'a Scratch,
+        gradient: &'a Routine<'a>,
+        first: usize,
+        most: usize,
+    ) -> Self {
+        let count = most.min(cohort.live.get() - first);
+        // SAFETY: these lanes live, and `Batch::new` found since when the steps of each are short.
+        let is_short = (first..first + count).any(|lane| unsafe { *cohort.short_since(lane) } != 0.0);
+        Self { cohort, scratch, gradient, first, count, is_short }
+    }
 }

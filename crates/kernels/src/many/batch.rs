@@ -198,11 +198,19 @@ impl Batch {
 
     /// Number of scratch bytes. Blocks need slots for both programs, the parameters before a step, the largest change of
     /// the step, its sum, and a prepared gradient. Slots of one vector are needed for a single run, columns and
-    /// directions.
+    /// directions. Steps follow, of the block's gradient and of another routine.
     pub fn scratch_bytes(&self) -> u64 {
         let Header { parameters, slots, size, .. } = self.header;
         let blocks = 2 * slots as u64 + parameters as u64 + 3;
-        blocks * (BLOCK * size + GAP) as u64 + (2 * slots as u64 + parameters as u64) * LINE as u64
+        let steps = self.gradient.instructions() + self.steps_of_others();
+        blocks * (BLOCK * size + GAP) as u64
+            + (2 * slots as u64 + parameters as u64) * LINE as u64
+            + steps as u64 * STEP as u64
+    }
+
+    /// Steps of a routine other than the gradient of a block. Of such routines one exists at a time.
+    pub fn steps_of_others(&self) -> usize {
+        self.gradient.instructions().max(self.value.instructions())
     }
 
     /// Coefficients of an update of this call.

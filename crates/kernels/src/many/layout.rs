@@ -9,6 +9,9 @@ pub const BLOCK: usize = 256;
 /// processor's load and store units, which compare the last 12 bits.
 pub const GAP: usize = 5 * LINE;
 
+/// Bytes for an instruction whose slots have been looked up.
+pub const STEP: usize = 128;
+
 /// Without a kernel the gradient's program makes the updates itself: its outputs are what the parameters become,
 /// and then a number, with which a run stops unless it is 0.
 pub const NO_KERNEL: usize = u32::MAX as usize;

@@ -1,12 +1,11 @@
 //! Programs: straight lines of instructions on slots, which run over all lanes of a block at once.
 
 use super::batch::Batch;
-use super::layout::{Counts, Header, Instruction};
+use super::layout::{Counts, Header, Instruction, STEP};
 use crate::arena::{ArenaError, LINE};
 use crate::memory;
 use crate::programs::operations::{Operand, Operands, Operate};
 use crate::vector::Scalar;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Address of a program's words, all of which exist.
@@ -86,7 +85,7 @@ impl Program {
         self.bytes
     }
 
-    fn instructions(&self) -> usize {
+    pub fn instructions(&self) -> usize {
         let Counts { head, body, tail, .. } = self.counts;
         head + body + tail
     }
@@ -119,46 +118,71 @@ impl Program {
 
 /// An instruction whose slots have been looked up.
 #[derive(Clone, Copy)]
-struct Step {
+pub struct Step {
     operation: Operate,
     to: *mut u8,
     operands: Operands,
     /// Bytes from row to row.
     strides: [usize; 4],
+    /// Whether an operand is in a plane of the cohort, and moves with the first lane of the block.
+    moves: [bool; 4],
 }
 
-/// Instructions of the body that are looked up once for many runs of a routine; the others are looked up each time.
-/// (WebAssembly's stack is small.)
-const LOOKED_UP: usize = if cfg!(target_arch = "wasm32") { 64 } else { 256 };
+const _: () = assert!(size_of::<Step>() <= STEP && STEP.is_multiple_of(align_of::<Step>()));
 
 /// A program on slots.
 pub struct Routine<'a> {
     batch: &'a Batch,
     program: &'a Program,
     slots: Slots,
-    /// The first instruction that is looked up.
+    /// The instructions from the first one that this routine runs on. They are looked up once.
+    steps: &'a mut [Step],
     first: usize,
-    steps: [MaybeUninit<Step>; LOOKED_UP],
 }
 
 impl<'a> Routine<'a> {
-    pub fn new(batch: &'a Batch, program: &'a Program, slots: Slots) -> Result<Self, ArenaError> {
+    /// # Safety
+    /// `steps` must have room for a step per instruction of the program, without other users as long as the routine
+    /// exists.
+    pub unsafe fn new(
+        batch: &'a Batch,
+        program: &'a Program,
+        slots: Slots,
+        steps: *mut Step,
+    ) -> Result<Self, ArenaError> {
+        let mut routine = Self { batch, program, slots, first: 0, steps: &mut [] };
         let Counts { head, body, .. } = program.counts;
-        let is_of_runs = slots.lanes != Lanes::Rows;
-        // The body for each row comes first, unless rows are in lanes and another routine has the body.
-        let first = match batch.header.row_lanes {
-            0 if body == 0 => 0,
-            1.. if is_of_runs => head + body,
-            _ => head,
-        };
-        let mut routine = Self { batch, program, slots, first, steps: [MaybeUninit::uninit(); LOOKED_UP] };
-        if !is_of_runs {
+        let mut wanted = 0..program.instructions();
+        if slots.lanes == Lanes::Rows {
             routine.mark()?;
+            // Another routine runs the head and the tail.
+            wanted = head..head + body;
         }
-        for number in first..program.instructions().min(first + LOOKED_UP) {
-            routine.steps[number - first].write(routine.look_up(number)?);
+        routine.first = wanted.start;
+        for number in wanted.clone() {
+            let step = routine.look_up(number)?;
+            // SAFETY: the caller guarantees room for all instructions.
+            unsafe { steps.add(number - wanted.start).write(step) };
         }
+        // SAFETY: the caller guarantees the memory, and these steps were just written.
+        routine.steps = unsafe { std::slice::from_raw_parts_mut(steps, wanted.len()) };
         Ok(routine)
+    }
+
+    /// Where its slots are.
+    pub fn slots(&self) -> Slots {
+        self.slots
+    }
+
+    /// Moves the routine to another block of lanes.
+    pub fn move_to(&mut self, slots: Slots) {
+        let distance = (slots.parameters as usize).wrapping_sub(self.slots.parameters as usize);
+        self.slots = slots;
+        for Step { operands, moves, .. } in self.steps.iter_mut() {
+            for (operand, moves) in operands.iter_mut().zip(moves) {
+                operand.at = operand.at.wrapping_add(if *moves { distance } else { 0 });
+            }
+        }
     }
 
     /// Runs the routine over all rows of the data, for some of the lanes.
@@ -291,13 +315,9 @@ impl<'a> Routine<'a> {
         moves: impl Fn(usize) -> usize,
         count: usize,
     ) -> Result<(), ArenaError> {
-        for number in numbers {
-            let step = match self.steps.get(number.wrapping_sub(self.first)) {
-                // SAFETY: `new` has written it.
-                Some(step) => unsafe { step.assume_init_ref() },
-                None => &self.look_up(number)?,
-            };
-            let Step { operation, to, operands, strides } = step;
+        let steps = self.steps.get(numbers.start - self.first..numbers.end - self.first);
+        for step in steps.ok_or(ArenaError::new(&"there is no such instruction"))? {
+            let Step { operation, to, operands, strides, .. } = step;
             if self.slots.lanes == Lanes::Runs {
                 // SAFETY: `look_up` has found the slots. The caller guarantees that `count` lanes of them exist, and
                 // the batch's creator guarantees the instruction set.
@@ -321,7 +341,15 @@ impl<'a> Routine<'a> {
             to: self.target(to)?,
             operands: slots.map(|slot| slot.0),
             strides: slots.map(|slot| slot.1),
+            moves: [a, b, c, d].map(|slot| self.moves(slot)),
         })
+    }
+
+    /// Whether a slot has a number per lane in the cohort: a parameter, or a column that differs by run.
+    fn moves(&self, number: usize) -> bool {
+        let Header { parameters, columns, shared, .. } = self.batch.header;
+        let own = parameters + if self.slots.lanes == Lanes::OwnData { shared } else { columns };
+        number < parameters || (own..parameters + columns).contains(&number)
     }
 
     /// Address of a slot in the first row, and its distance to the next row.

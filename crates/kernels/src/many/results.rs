@@ -307,7 +307,8 @@ impl Run<'_> {
             // SAFETY: a scratch has a line for each slot of a single run.
             unsafe { self.near::<T>(p).write(x) };
         });
-        let value = self.single(&self.batch.value)?;
+        // SAFETY: the routine is dropped at the end of this function.
+        let value = unsafe { self.single(&self.batch.value) }?;
         // SAFETY: as above, which is as much as one lane takes.
         unsafe { value.run::<T>(1) }?;
         let at = value.output(0)?.cast::<T>();
@@ -323,7 +324,10 @@ impl Run<'_> {
     }
 
     /// A program for that run.
-    fn single<'a>(&'a self, program: &'a Program) -> Result<Routine<'a>, ArenaError> {
+    ///
+    /// # Safety
+    /// The routine must be dropped before another one is made.
+    unsafe fn single<'a>(&'a self, program: &'a Program) -> Result<Routine<'a>, ArenaError> {
         let Header { parameters, columns, constants, .. } = self.batch.header;
         let Scratch { single, columns: column_slots, .. } = *self.block.scratch;
         let slots = Slots {
@@ -335,7 +339,8 @@ impl Run<'_> {
             data: self.block.cohort.data(self.lane),
             lanes: Lanes::Runs,
         };
-        Routine::new(self.batch, program, slots)
+        // SAFETY: the caller uses one routine of a single run at a time, and no other routine uses these steps.
+        unsafe { Routine::new(self.batch, program, slots, self.block.scratch.other_steps) }
     }
 
     /// Whether the gradient is as good as zero: see `isAtRest` in `ts/minimize/convergence.ts`.
@@ -370,7 +375,8 @@ impl Run<'_> {
             // SAFETY: a scratch has a line of directions for each parameter.
             unsafe { direction(p).write(if here(p)? > 0.0 { -1.0 } else { 1.0 }) };
         }
-        let gradient = self.single(&self.batch.gradient)?;
+        // SAFETY: no value is computed as long as this routine exists.
+        let gradient = unsafe { self.single(&self.batch.gradient) }?;
         for _ in 0..PROBES {
             for p in 0..parameters {
                 // SAFETY: just written.

@@ -123,7 +123,8 @@ impl Work<'_> {
             data: self.batch.lane_data(0),
             lanes: Lanes::Rows,
         };
-        let body = Routine::new(self.batch, &self.batch.gradient, slots)?;
+        // SAFETY: the scratch is this thread's; its steps of other routines are not in use, because no run is judged.
+        let body = unsafe { Routine::new(self.batch, &self.batch.gradient, slots, scratch.other_steps) }?;
         let sums = self.batch.gradient.sums();
         for number in numbers {
             let (lane, piece) = (number / self.pieces, number % self.pieces);
