@@ -8,7 +8,7 @@ use antigrad_kernels::layout::EQUATIONS;
 use antigrad_kernels::manifest::{HASH, kernels};
 use antigrad_kernels::many::{
     BLOCK, Batch, Counts, GAP, Header, Instruction, LINE, MAX_PIECES, MIN_BLOCKS, NO_KERNEL, OPERATIONS,
-    Outcome, PIECES, Reason, Settings, Short,
+    Outcome, PIECES, Reason, STEP, Settings, Short,
 };
 use proptest::{prelude::*, test_runner::RngSeed};
 
@@ -24,6 +24,11 @@ const CANARY: u64 = 0xA5A5_A5A5_A5A5_A5A5;
 const ROWS: usize = 4;
 const LANES: usize = 2 * BLOCK;
 const PLANES: usize = 3;
+
+/// Bytes of a scratch for one parameter.
+fn scratch_bytes(size: usize, slots: usize, steps: usize) -> usize {
+    (2 * slots + 1 + 3) * (BLOCK * size + GAP) + (2 * slots + 1) * LINE + steps * STEP
+}
 
 /// Runs of gradient descent on Σ (x − t)² with half its gradient, each with bounds and four t of its own.
 struct Memory {
@@ -63,12 +68,15 @@ impl Memory {
             ("live", 4),
             ("planes", LANES * (PLANES * size + Short::SIZE * 8 + 4) + PLANES * GAP),
             ("results", LANES * (size + Outcome::SIZE * 8 + 4)),
-            ("scratch", (2 * 4 + 1 + 3) * (BLOCK * size + GAP) + (2 * 4 + 1) * LINE),
+            // The programs of `in_rows` have three instructions each.
+            ("scratch", scratch_bytes(size, 4, if row_lanes > 0 { 6 } else { 5 })),
         ] {
             memory.places.push((name, lines));
             memory.rooms.push(bytes);
             lines += bytes.max(1).div_ceil(LINE);
         }
+        // Other programs have up to six instructions more.
+        lines += 6 * STEP / LINE;
         memory.bytes = lines * LINE;
         memory.words = vec![0; memory.bytes / 8];
         memory.words.extend([CANARY; 64]);
@@ -139,10 +147,21 @@ impl Memory {
 
     /// One whose only sum is in slot 2.
     fn program_with(&mut self, name: &str, body: &[[u32; 6]], tail: &[[u32; 6]], outputs: &[u32]) {
-        Counts { head: 0, body: body.len(), tail: tail.len(), sums: 1 }
+        self.program_with_loops(name, [body, tail], &[], outputs);
+    }
+
+    fn program_with_loops(
+        &mut self,
+        name: &str,
+        [body, tail]: [&[[u32; 6]]; 2],
+        loops: &[[u32; 4]],
+        outputs: &[u32],
+    ) {
+        Counts { head: 0, body: body.len(), tail: tail.len(), loops: loops.len(), sums: 1 }
             .write(|k, count| self.word(name, k, count as u32));
         let instructions = body.iter().chain(tail).flatten().copied();
-        let words = instructions.chain([2]).chain(outputs.iter().copied());
+        let words = instructions.chain(loops.iter().flatten().copied()).chain([2]);
+        let words = words.chain(outputs.iter().copied());
         (Counts::SIZE..).zip(words).for_each(|(k, word)| self.word(name, k, word));
     }
 
@@ -289,7 +308,9 @@ fn an_update_in_parts_is_the_update_in_one() {
             for row in 0..ROWS {
                 assert_eq!(parts.advance_part(set, row..row + 1), row + 1 < ROWS);
             }
-            assert!(whole.words == parts.words, "{} {size} {runs}", set.name());
+            // Steps have addresses.
+            let words = (whole.line("scratch") * LINE + scratch_bytes(size, 4, 0)) / 8;
+            assert!(whole.words[..words] == parts.words[..words], "{} {size} {runs}", set.name());
         }
     }
 }
@@ -493,6 +514,95 @@ fn a_program_without_a_kernel_has_a_reason_beside_its_parameters() {
         let mut memory = counting(size, 40);
         memory.set("kernel", NO_KERNEL - 1);
         assert!(!memory.advance(InstructionSet::best()));
+    }
+}
+
+/// Without a kernel: x becomes x minus multiples of the sum of the data as long as it is greater. The tail has the
+/// instructions 1 to 5, of which 2 to 4 subtract once.
+fn subtracting(size: usize, runs: usize, loops: &[[u32; 4]]) -> Memory {
+    let mut memory = Memory::new(size, runs);
+    memory.set("kernel", NO_KERNEL);
+    memory.set("slots", 6);
+    let copy = [operation("Copy"), 3, 0, 0, 0, 0];
+    let is_greater = [operation("Less"), 4, 2, 3, 0, 0];
+    let part = [operation("Multiply"), 5, 4, 2, 0, 0];
+    let subtract = [operation("Subtract"), 3, 3, 5, 0, 0];
+    let one = [operation("Equal"), 5, 0, 0, 0, 0];
+    // The programs, which are longer than their places, and the scratch lie behind all else.
+    for (name, bytes) in
+        [("value", 8 * LINE), ("gradient", 8 * LINE), ("scratch", scratch_bytes(size, 6, 12))]
+    {
+        let at = memory.places.iter().position(|(known, _)| *known == name).unwrap();
+        memory.places[at].1 = memory.bytes / LINE;
+        memory.set(name, memory.bytes / LINE);
+        memory.bytes = (memory.bytes + bytes).next_multiple_of(LINE);
+        memory.words.resize(memory.bytes / 8, 0);
+    }
+    memory.words.extend([CANARY; 64]);
+    let sum = [operation("Add"), 2, 1, 2, 0, 0];
+    memory.program("value", &[sum]);
+    let tail = [copy, is_greater, part, subtract, one];
+    memory.program_with_loops("gradient", [&[sum], &tail], loops, &[3, 5]);
+    for run in 0..runs {
+        memory.number("planes", run, (run * run % 97) as f64 + 0.5);
+        for row in 0..ROWS {
+            memory.number("lane_data", row * memory.data_lanes + run, (run % 3 + 1) as f64);
+        }
+    }
+    memory
+}
+
+#[test]
+fn instructions_repeat_until_no_lane_needs_them() {
+    // A loop; the same with few passes; and one in another one.
+    for (loops, most) in [
+        (&[[2, 5, 4, 1000_u32]][..], 1000),
+        (&[[2, 5, 4, 3]][..], 3),
+        (&[[2, 5, 4, 0]][..], 0),
+        (&[[2, 5, 4, 3], [2, 5, 4, 2]][..], 6),
+        (&[[1, 5, 4, 3], [2, 5, 4, 2]][..], 2),
+    ] {
+        for set in sets() {
+            for (size, runs) in shapes() {
+                let mut memory = subtracting(size, runs, loops);
+                assert!(memory.advance(set));
+                for run in 0..runs {
+                    let (start, part) = ((run * run % 97) as f64 + 0.5, ((run % 3 + 1) * ROWS) as f64);
+                    let mut left = start;
+                    for _ in 0..most {
+                        left -= if part < left { part } else { 0.0 };
+                    }
+                    let found = memory.result(run);
+                    assert_eq!(found, (left, 1.0, 1), "{} {size} {runs} {run} {loops:?}", set.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn loops_that_do_not_fit_are_a_fault() {
+    let runs = |loops: &[[u32; 4]]| subtracting(8, 40, loops).advance(InstructionSet::best());
+    assert!(runs(&[[2, 5, 4, 9]]));
+    assert!(runs(&[[1, 6, 4, 1], [1, 6, 4, 1], [1, 6, 4, 1], [1, 6, 4, 1]]));
+    for loops in [
+        // Empty, backwards, too long, in two sections.
+        &[[2, 2, 4, 9_u32]][..],
+        &[[3, 2, 4, 9]],
+        &[[2, 7, 4, 9]],
+        &[[2, u32::MAX, 4, 9]],
+        &[[u32::MAX, 5, 4, 9]],
+        &[[0, 2, 4, 9]],
+        // Slots of a parameter, of a column, and none.
+        &[[2, 5, 0, 9]],
+        &[[2, 5, 1, 9]],
+        &[[2, 5, 6, 9]],
+        // Half in another one, in the wrong order, and too deep.
+        &[[1, 3, 4, 9], [2, 5, 4, 9]],
+        &[[2, 5, 4, 9], [1, 6, 4, 9]],
+        &[[1, 6, 4, 1]; 5],
+    ] {
+        assert!(!runs(loops), "{loops:?}");
     }
 }
 

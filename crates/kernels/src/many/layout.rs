@@ -69,12 +69,23 @@ tables! {
         pieces,
     }
 
-    /// Counts at the beginning of a program: instructions of the head, body and tail, and sums, whose slots follow.
+    /// Counts at the beginning of a program: instructions of the head, body and tail, loops, and sums. The instructions,
+    /// the loops, the slots of the sums and the slots of the outputs follow.
     Counts of usize {
         head,
         body,
         tail,
+        loops,
         sums,
+    }
+
+    /// Instructions that repeat as long as a slot is not 0 in some lane, but at most so many times. Loops are in the
+    /// order of their first instructions, an outer loop before its inner loops.
+    Loop of usize {
+        start,
+        end,
+        again,
+        most,
     }
 
     /// Number of the operation, slot of the result, and slots of four operands.

@@ -1,7 +1,7 @@
 //! Programs: straight lines of instructions on slots, which run over all lanes of a block at once.
 
 use super::batch::Batch;
-use super::layout::{Counts, Header, Instruction, STEP};
+use super::layout::{Counts, Header, Instruction, Loop, STEP};
 use crate::arena::{ArenaError, LINE};
 use crate::memory;
 use crate::programs::operations::{Operand, Operands, Operate};
@@ -44,6 +44,9 @@ pub enum Lanes {
     Rows,
 }
 
+/// The greatest number of loops inside each other, plus one.
+const MAX_DEPTH: usize = 5;
+
 pub const SHARED: u8 = 1;
 pub const BY_ROW: u8 = 2;
 
@@ -70,14 +73,53 @@ impl Program {
         let words = base.wrapping_add(line * LINE).cast::<u32>();
         // SAFETY: the caller guarantees the bytes, and the counts end within them; this was just checked.
         let counts = Counts::read(|at| unsafe { memory::read(words, at) as usize });
-        let Counts { head, body, tail, sums } = counts;
+        let Counts { head, body, tail, loops, sums } = counts;
         let instructions = head as u64 + body as u64 + tail as u64;
-        let all =
-            Counts::SIZE as u64 + instructions * Instruction::SIZE as u64 + sums as u64 + outputs as u64;
+        let all = Counts::SIZE as u64
+            + instructions * Instruction::SIZE as u64
+            + loops as u64 * Loop::SIZE as u64
+            + sums as u64
+            + outputs as u64;
         if !end(all) {
             return Err(short);
         }
-        Ok(Self { words: words.wrapping_add(Counts::SIZE), counts, bytes: all * 4 })
+        let program = Self { words: words.wrapping_add(Counts::SIZE), counts, bytes: all * 4 };
+        if !program.has_proper_loops() {
+            return Err(ArenaError::new(&"a program's loops are wrong"));
+        }
+        Ok(program)
+    }
+
+    /// Whether each loop is in one section, and inside of a loop or behind it, and few are inside each other.
+    fn has_proper_loops(&self) -> bool {
+        let Counts { head, body, loops, .. } = self.counts;
+        let mut ends = [self.instructions(); MAX_DEPTH];
+        let (mut depth, mut before) = (0, 0);
+        (0..loops).all(|number| {
+            let Loop { start, end, .. } = self.repeated(number);
+            while depth > 0 && ends[depth] <= start {
+                depth -= 1;
+            }
+            let section = if start < head {
+                head
+            } else if start < head + body {
+                head + body
+            } else {
+                ends[0]
+            };
+            let is_proper = before <= start && start < end && end <= section.min(ends[depth]);
+            before = start;
+            depth += 1;
+            ends.get_mut(depth).is_some_and(|last| {
+                *last = end;
+                is_proper
+            })
+        })
+    }
+
+    fn repeated(&self, number: usize) -> Loop {
+        let first = self.instructions() * Instruction::SIZE + number * Loop::SIZE;
+        Loop::read(|at| self.word(first + at))
     }
 
     /// Bytes of all its words.
@@ -97,7 +139,7 @@ impl Program {
 
     /// The slot of a sum.
     fn sum(&self, number: usize) -> usize {
-        self.word(self.instructions() * Instruction::SIZE + number)
+        self.word(self.instructions() * Instruction::SIZE + self.counts.loops * Loop::SIZE + number)
     }
 
     /// The word at a place that `new` has found to be there.
@@ -307,6 +349,8 @@ impl<'a> Routine<'a> {
         Ok(self.slot(number)?.0.at.cast_mut())
     }
 
+    /// Runs some instructions, and repeats loops among them.
+    ///
     /// # Safety
     /// Same as for `run`; by what `moves` says operands must be there too.
     unsafe fn each(
@@ -315,7 +359,84 @@ impl<'a> Routine<'a> {
         moves: impl Fn(usize) -> usize,
         count: usize,
     ) -> Result<(), ArenaError> {
-        let steps = self.steps.get(numbers.start - self.first..numbers.end - self.first);
+        if self.program.counts.loops == 0 {
+            // SAFETY: the caller guarantees the slots and the operands.
+            return unsafe { self.straight(numbers, &moves, count) };
+        }
+        // SAFETY: see above.
+        unsafe { self.with_loops(numbers, 0, &moves, count) }.map(|_| ())
+    }
+
+    /// Same as `each`, from loop `number` on. Returns the first loop behind these instructions.
+    ///
+    /// # Safety
+    /// Same as for `each`.
+    unsafe fn with_loops(
+        &self,
+        numbers: Range<usize>,
+        mut number: usize,
+        moves: &impl Fn(usize) -> usize,
+        count: usize,
+    ) -> Result<usize, ArenaError> {
+        let mut at = numbers.start;
+        while number < self.program.counts.loops {
+            let Loop { start, end, again, most } = self.program.repeated(number);
+            number += 1;
+            if start < at {
+                continue;
+            }
+            if start >= numbers.end {
+                number -= 1;
+                break;
+            }
+            // SAFETY: the caller guarantees the slots and the operands.
+            unsafe { self.straight(at..start, moves, count) }?;
+            let again = self.target(again)?;
+            let inner = number;
+            for _ in 0..most {
+                // SAFETY: as above; loops inside each other are few, as `Program::new` found.
+                number = unsafe { self.with_loops(start..end, inner, moves, count) }?;
+                // SAFETY: the caller guarantees `count` lanes of the slot.
+                if !unsafe { self.is_some(again, count) } {
+                    break;
+                }
+            }
+            at = end;
+        }
+        // SAFETY: see above.
+        unsafe { self.straight(at..numbers.end, moves, count) }?;
+        Ok(number)
+    }
+
+    /// Whether a lane is not 0.
+    ///
+    /// # Safety
+    /// There must be `count` lanes.
+    unsafe fn is_some(&self, lanes: *const u8, count: usize) -> bool {
+        let is_single = self.batch.header.size == 4;
+        (0..count).any(|lane| {
+            if is_single {
+                // SAFETY: the caller guarantees the lanes, which are float32 numbers.
+                unsafe { memory::read(lanes.cast::<f32>(), lane) != 0.0 }
+            } else {
+                // SAFETY: as above, but float64 numbers.
+                unsafe { memory::read(lanes.cast::<f64>(), lane) != 0.0 }
+            }
+        })
+    }
+
+    /// Runs some instructions once.
+    ///
+    /// # Safety
+    /// Same as for `each`.
+    unsafe fn straight(
+        &self,
+        numbers: Range<usize>,
+        moves: &impl Fn(usize) -> usize,
+        count: usize,
+    ) -> Result<(), ArenaError> {
+        let steps =
+            self.steps.get(numbers.start.wrapping_sub(self.first)..numbers.end.wrapping_sub(self.first));
         for step in steps.ok_or(ArenaError::new(&"there is no such instruction"))? {
             let Step { operation, to, operands, strides, .. } = step;
             if self.slots.lanes == Lanes::Runs {
