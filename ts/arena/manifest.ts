@@ -5,7 +5,7 @@ import { wasmModule as catalogue } from '#webassembly/catalogue'
 export * from './layout.js'
 
 /** Hash of the sources of the engines. An engine with another hash is refused. */
-export const HASH = 0x9749bbe2
+export const HASH = 0x33c8285e
 
 /** Hash of the interpreter of custom rules, like the hash of each kernel. */
 export const EQUATIONS_SOURCE = 0x6015c4a5
@@ -54,10 +54,13 @@ export const BATCH_SHORT = { change: 0, gradientNorm: 1, since: 2 } as const
 export const BATCH_OUTCOME = { value: 0, gradientNorm: 1, change: 2, updates: 3 } as const
 
 /** Indices of the words at the beginning of a program. */
-export const COUNTS = { head: 0, body: 1, tail: 2, sums: 3 } as const
+export const COUNTS = { head: 0, body: 1, tail: 2, loops: 3, sums: 4 } as const
 
 /** Indices of the words of an instruction. */
 export const INSTRUCTION = { operation: 0, to: 1, a: 2, b: 3, c: 4, d: 5 } as const
+
+/** Indices of the words of a loop. */
+export const LOOP = { start: 0, end: 1, again: 2, most: 3 } as const
 
 /** Operations of programs, by number. */
 export const OPERATIONS = [

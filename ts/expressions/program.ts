@@ -31,8 +31,24 @@ export interface Program {
   readonly sums: readonly number[]
   /** Slots of the program's outputs. All outputs are computed values, and no output is in the slot of a parameter. */
   readonly outputs: readonly number[]
+  /**
+   * Sections that repeat. Loops are in the order of their first instructions, and an outer loop precedes its inner
+   * loops.
+   */
+  readonly loops: readonly ProgramLoop[]
   /** Whether rows depend on earlier rows through carried values, in addition to sums. */
   readonly carries: boolean
+}
+
+/**
+ * Instructions that repeat until the slot `again` is 0 in all lanes, or until they have run `most` times. The
+ * instructions are counted over head, body and tail.
+ */
+export interface ProgramLoop {
+  readonly start: number
+  readonly end: number
+  readonly again: number
+  readonly most: number
 }
 
 /** Compiles the given output nodes. */
@@ -93,6 +109,7 @@ export function compile(
     tail,
     sums: sums.map(place),
     outputs: results,
+    loops: [],
     carries: nodes.some(({ kind }, number) => kind === 'carried' && uses[number] > 0),
   }
 }

@@ -39,7 +39,7 @@ export class ProgramRunner {
     this.#begin(x)
     for (const sum of program.sums) slots[sum] = 0
     for (let row = 0; row < rows; row++) this.#visit(data, row)
-    this.#execute(program.tail)
+    this.#execute('tail')
   }
 
   /** Runs the program with pauses, either row by row or row-parallel. */
@@ -59,7 +59,7 @@ export class ProgramRunner {
         this.#visit(data, row)
         if (row % few === few - 1) yield
       }
-      this.#execute(program.tail)
+      this.#execute('tail')
     }
   }
 
@@ -103,27 +103,65 @@ export class ProgramRunner {
       for (let k = 0; k < sums.length; k++) totals[k] += sumByHalves(lanes[k])
     }
     for (let k = 0; k < sums.length; k++) slots[sums[k]] = totals[k]
-    this.#execute(program.tail)
+    this.#execute('tail')
   }
 
   #begin(x: ArrayLike<number>): void {
     const { slots, program } = this
     for (let i = 0; i < program.parameters.length; i++) slots[i] = x[i]
-    this.#execute(program.head)
+    this.#execute('head')
   }
 
   #visit(data: readonly ArrayLike<number>[], row: number): void {
     const { slots, program } = this
     const first = program.parameters.length
     for (let k = 0; k < data.length; k++) slots[first + k] = data[k][row]
-    this.#execute(program.body)
+    this.#execute('body')
   }
 
-  #execute(instructions: readonly Instruction[]): void {
+  #execute(section: 'head' | 'body' | 'tail'): void {
+    const { loops, head, body } = this.program
+    const instructions = this.program[section]
+    if (loops.length === 0) {
+      this.#straight(instructions, 0, instructions.length)
+      return
+    }
+    const first = section === 'head' ? 0 : head.length + (section === 'body' ? 0 : body.length)
+    this.#repeat(instructions, first, { from: 0, to: instructions.length, loop: 0 })
+  }
+
+  /**
+   * Runs some instructions of a section that starts at instruction `first` of the program, and repeats the loops among
+   * them. Returns the index of the first loop behind these instructions.
+   */
+  #repeat(
+    instructions: readonly Instruction[],
+    first: number,
+    { from, to, loop }: { readonly from: number; readonly to: number; readonly loop: number },
+  ): number {
+    const { loops } = this.program
+    let at = from
+    let next = loop
+    while (next < loops.length && loops[next].start < first + to) {
+      const { start, end, again, most } = loops[next++]
+      if (start < first + at) continue
+      this.#straight(instructions, at, start - first)
+      const inner = { from: start - first, to: end - first, loop: next }
+      for (let passes = 0; passes < most; passes++) {
+        next = this.#repeat(instructions, first, inner)
+        if (this.slots[again] === 0) break
+      }
+      at = end - first
+    }
+    this.#straight(instructions, at, to)
+    return next
+  }
+
+  #straight(instructions: readonly Instruction[], from: number, to: number): void {
     const slots = this.slots
     const scalars = this.#scalars
     // Elements are read by index, because destructuring an instruction would take longer than executing it.
-    for (let k = 0; k < instructions.length; k++) {
+    for (let k = from; k < to; k++) {
       const one = instructions[k]
       slots[one[1]] = scalars[one[0]](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
     }

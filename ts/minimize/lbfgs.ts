@@ -1,8 +1,10 @@
 import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { largest } from '../core/numbers.js'
+import { type BoundsBox, isHeld, project } from '../objectives/bounds.js'
 import { requireWritten } from '../objectives/gradient.js'
 import { fraction, integerAtLeast, type ValuesOf } from '../options/kinds.js'
+import { BoxPath } from './box-path.js'
 import { search, type Trial } from './line-search.js'
 import { type Descent, type MinimizationProblem, method } from './method.js'
 
@@ -51,6 +53,10 @@ const ROUNDING_FACTOR = 100
  * Number of consecutive steps without improvement of the value or the gradient after which only rounding noise is left.
  */
 const MAX_IDLE_UPDATES = 10
+/** Maximum number of directions that are computed for one step, each with more held variables. */
+const MAX_ROUNDS = 5
+/** Least cosine between the free parts of a step and of its gradient change. */
+const MIN_CURVATURE = 1e-10
 const epsilon = { 4: 1.1920928955078125e-7, 8: 2.220446049250313e-16 } as Readonly<Record<number, number>>
 
 class LbfgsDescent implements Descent {
@@ -66,7 +72,12 @@ class LbfgsDescent implements Descent {
   readonly #pairs: CorrectionPair[] = []
   /** Point at which the line search evaluates the objective. */
   readonly #point: FloatArray
+  readonly #box: BoundsBox | null
+  /** The variables that stay at their bound during the line search, marked by 1. */
+  readonly #held: Uint8Array
   #direction: Float64Array
+  /** The way from `params` to the points of the line search, if there are bounds. */
+  #path: BoxPath | null = null
   #value: number | undefined
   #asked = 0
   /** Lowest value and smallest gradient so far. */
@@ -79,6 +90,9 @@ class LbfgsDescent implements Descent {
     this.grads = this.params.slice()
     this.#point = this.params.slice()
     this.#direction = new Float64Array(this.params.length)
+    this.#held = new Uint8Array(this.params.length)
+    this.#box = problem.box
+    if (problem.box !== null) project(this.params, problem.box)
     this.#values = values
     this.#problem = problem
   }
@@ -95,6 +109,7 @@ class LbfgsDescent implements Descent {
       maxTrials: maxLineSearch,
       noise: ROUNDING_FACTOR * epsilon[this.params.BYTES_PER_ELEMENT] * Math.abs(value),
       closest: this.#problem.tolerance / largest(this.#direction),
+      longest: this.#path?.longest ?? Infinity,
     })
     return this.#move(start, found)
   }
@@ -118,37 +133,68 @@ class LbfgsDescent implements Descent {
       this.#value = value
       this.grads = grads
     }
-    const { grads } = this
-    this.#direction = this.#descent()
-    let slope = dot(grads, this.#direction)
+    let slope = this.#turn()
     // Correction pairs that do not yield a descent direction are discarded.
     if (!(slope < 0)) {
       this.#pairs.length = 0
-      this.#direction = this.#descent()
-      slope = dot(grads, this.#direction)
+      slope = this.#turn()
     }
-    return { t: 0, value: this.#value, slope, grads }
+    return { t: 0, value: this.#value, slope, grads: this.grads }
   }
 
-  /** The direction −H·g, by the two-loop recursion over the correction pairs; −g/Σ|gᵢ| if no pairs exist. */
+  /**
+   * Chooses a direction, and returns the slope along it. With bounds, a variable is held if it is at a bound and the
+   * gradient or the direction pushes it out. (A direction of the other variables may push another variable out.)
+   */
+  #turn(): number {
+    const { grads, params } = this
+    const box = this.#box
+    const held = this.#held
+    if (box !== null)
+      for (let i = 0; i < held.length; i++) held[i] = isHeld(params[i], grads[i], i, box) ? 1 : 0
+    this.#direction = this.#descent()
+    if (box !== null) {
+      for (let round = 0; round < MAX_ROUNDS; round++) {
+        const d = this.#direction
+        let hasChanged = false
+        for (let i = 0; i < held.length; i++) {
+          if (held[i] === 1 || !isHeld(params[i], -d[i], i, box)) continue
+          held[i] = 1
+          hasChanged = true
+        }
+        if (!hasChanged) break
+        this.#direction = this.#descent()
+      }
+      this.#path = new BoxPath(params, this.#direction, grads, box)
+      this.#direction = this.#path.direction
+    }
+    return dot(grads, this.#direction)
+  }
+
+  /**
+   * The direction −H·g of the variables that are not held, by the two-loop recursion over the correction pairs;
+   * −g/Σ|gᵢ| if no pairs exist. Held variables take no part in any product.
+   */
   #descent(): Float64Array {
     const { grads } = this
-    const d = new Float64Array(grads.length)
-    const [newest] = this.#pairs
-    let size = 0
-    for (let i = 0; i < d.length; i++) size += Math.abs(grads[i])
-    const scale = newest === undefined ? size : 1
-    for (let i = 0; i < d.length; i++) d[i] = -grads[i] / scale
-    if (newest === undefined) return d
-    const alphas = this.#pairs.map(({ s, y, rho }) => {
+    const held = this.#held
+    const d = Float64Array.from(grads, (g, i) => (held[i] === 1 ? 0 : -g))
+    const pairs = held.includes(1) ? this.#pairs.flatMap((pair) => withoutHeld(pair, held)) : this.#pairs
+    const [newest] = pairs
+    if (newest === undefined) {
+      let size = 0
+      for (let i = 0; i < d.length; i++) size += Math.abs(d[i])
+      return d.map((x) => x / size)
+    }
+    const alphas = pairs.map(({ s, y, rho }) => {
       const alpha = rho * dot(s, d)
       add(d, -alpha, y)
       return alpha
     })
     const gamma = 1 / (newest.rho * dot(newest.y, newest.y))
     for (let i = 0; i < d.length; i++) d[i] *= gamma
-    for (let k = this.#pairs.length - 1; k >= 0; k--) {
-      const { s, y, rho } = this.#pairs[k]
+    for (let k = pairs.length - 1; k >= 0; k--) {
+      const { s, y, rho } = pairs[k]
       add(d, alphas[k] - rho * dot(y, d), s)
     }
     return d
@@ -157,6 +203,7 @@ class LbfgsDescent implements Descent {
   /** Writes θ + t·d, rounded to the dtype, to `#point`. */
   #pointAt(t: number): FloatArray {
     const { params } = this
+    if (this.#path !== null) return this.#path.pointAt(t, this.#point)
     for (let i = 0; i < params.length; i++) this.#point[i] = params[i] + t * this.#direction[i]
     return this.#point
   }
@@ -207,6 +254,14 @@ class LbfgsDescent implements Descent {
     this.isStuck = true
     return value
   }
+}
+
+/** A correction pair without the held variables; none if the pair then shows no curvature. */
+function withoutHeld({ s, y }: CorrectionPair, held: Uint8Array): CorrectionPair[] {
+  const own = { s: s.map((x, i) => (held[i] === 1 ? 0 : x)), y: y.map((x, i) => (held[i] === 1 ? 0 : x)) }
+  const curvature = dot(own.s, own.y)
+  const isUseful = curvature > MIN_CURVATURE * Math.sqrt(dot(own.s, own.s) * dot(own.y, own.y))
+  return isUseful ? [{ ...own, rho: 1 / curvature }] : []
 }
 
 /** The dot product Σ aᵢ·bᵢ, summed in order and in float64. */

@@ -22,6 +22,8 @@ export interface LineSearchLimits {
   readonly noise: number
   /** The search ends when the bracket is narrower than this width. */
   readonly closest: number
+  /** Longest step, at least 1. At this step the slope may remain negative. */
+  readonly longest: number
 }
 
 /** Limits of the next longer step: a multiple of the last extension, and a multiple of the whole step. */
@@ -43,7 +45,7 @@ const BRACKET_MARGIN = 0.1
  * @param at evaluates a trial at t > 0
  */
 export function search<T extends Trial>(start: T, at: (t: number) => T, limits: LineSearchLimits): T {
-  const { c1, c2, maxTrials, noise, closest } = limits
+  const { c1, c2, maxTrials, noise, closest, longest } = limits
   const isLow = ({ t, value }: T) =>
     value <= start.value + c1 * t * start.slope || Math.abs(value - start.value) <= noise
   const isFlat = ({ slope }: T) => Math.abs(slope) <= -c2 * start.slope
@@ -57,12 +59,12 @@ export function search<T extends Trial>(start: T, at: (t: number) => T, limits: 
   while (high === undefined) {
     if (trial.value === -Infinity) return trial
     if (!isLow(trial) || trial.value > low.value + noise) high = trial
-    else if (isFlat(trial)) return trial
+    else if (isFlat(trial) || (trial.t >= longest && trial.slope < 0)) return trial
     else if (trial.slope >= 0) [low, high] = [trial, low]
     else if (trials++ === maxTrials) return trial
     else {
       const least = trial.t + MIN_GROWTH * (trial.t - low.t)
-      const t = minimizeCubic(low, trial, least, MAX_GROWTH * trial.t)
+      const t = Math.min(longest, minimizeCubic(low, trial, least, MAX_GROWTH * trial.t))
       low = trial
       trial = at(t)
     }

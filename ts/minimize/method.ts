@@ -7,6 +7,7 @@ import { OptionError } from '../core/errors.js'
 import type { FloatArray } from '../core/numbers.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
+import type { BoundsBox } from '../objectives/bounds.js'
 import type { Objective } from '../objectives/index.js'
 import type { OptionTable, ValuesOf } from '../options/kinds.js'
 import { readOptions } from '../options/read.js'
@@ -27,6 +28,8 @@ export interface MinimizationProblem extends Required<Objective> {
   /** Starting point of the run; copied. */
   readonly start: FloatArray
   readonly tolerance: number
+  /** Bounds of the variables; null if none is bounded. */
+  readonly box: BoundsBox | null
 }
 
 /** Performs the updates of a minimization. An optimizer with a rule, or a method, computes the updates. */

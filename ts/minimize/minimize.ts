@@ -212,7 +212,7 @@ export class Minimization {
             evaluations.gradients++
             return gradient(at, out)
           }
-    const problem = { start: from, value, gradient: this.#gradient, tolerance }
+    const problem = { start: from, value, gradient: this.#gradient, tolerance, box }
     this.#descent = isMethod(rule)
       ? begin(rule, problem)
       : new RuleDescent(rule, problem, around as OptimizerOptions, box)
@@ -318,13 +318,13 @@ export const stoppingOptions = { tolerance: nonNegative(1e-9), maxIterations: in
 
 const methodOptions = {
   ...stoppingOptions,
+  bounds: passThrough(),
   dtype: dtype(),
   callback: optional(callback<NonNullable<MinimizeOptions['callback']>>()),
 }
 
 const table = {
   ...methodOptions,
-  bounds: passThrough(),
   clip: passThrough(),
   engine: passThrough(),
   instructionSet: passThrough(),

@@ -36,6 +36,11 @@ export function project(x: FloatArray, { min, max }: BoundsBox): void {
   for (let i = 0; i < x.length; i++) x[i] = clamp(x[i], min[i], max[i])
 }
 
+/** Whether a variable is at a bound, and its pull (the gradient, for descent) points out of the bounds. */
+export function isHeld(x: number, pull: number, i: number, { min, max }: BoundsBox): boolean {
+  return min[i] === max[i] || (pull > 0 && x <= min[i]) || (pull < 0 && x >= max[i])
+}
+
 interface BoundsContext {
   /** Names of the parameters, if the parameters have names, and the count of parameters. */
   readonly names: readonly string[] | null

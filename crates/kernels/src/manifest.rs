@@ -193,6 +193,7 @@ fn tables() -> String {
         ("BATCH_OUTCOME", "Indices of the words that describe a stopped run.", many::Outcome::NAMES),
         ("COUNTS", "Indices of the words at the beginning of a program.", many::Counts::NAMES),
         ("INSTRUCTION", "Indices of the words of an instruction.", many::Instruction::NAMES),
+        ("LOOP", "Indices of the words of a loop.", many::Loop::NAMES),
     ] {
         let names: Vec<_> = names.iter().map(|name| camel(name)).collect();
         let _ =

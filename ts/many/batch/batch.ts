@@ -12,6 +12,7 @@ import {
   HASH,
   INSTRUCTION,
   LINE,
+  LOOP,
   NO_KERNEL,
   PIECES,
   PIPELINE,
@@ -426,15 +427,24 @@ const wordsByProgram = new WeakMap<Program, Uint32Array>()
 
 /** A program, encoded as 32-bit words. */
 function programWords(program: Program): Uint32Array {
-  const { head, body, tail, sums, outputs } = program
+  const { head, body, tail, loops, sums, outputs } = program
   const before = wordsByProgram.get(program)
   if (before !== undefined) return before
-  const lengths = { head: head.length, body: body.length, tail: tail.length, sums: sums.length }
+  const lengths = {
+    head: head.length,
+    body: body.length,
+    tail: tail.length,
+    loops: loops.length,
+    sums: sums.length,
+  }
   const counts = toOrderedArray(COUNTS, lengths)
   const instructions = [...head, ...body, ...tail].flatMap(([operation, to, a, b, c, d]) =>
     toOrderedArray(INSTRUCTION, { operation, to, a, b, c, d }),
   )
-  const words = Uint32Array.from([...counts, ...instructions, ...sums, ...outputs])
+  const repeats = loops.flatMap(({ start, end, again, most }) =>
+    toOrderedArray(LOOP, { start, end, again, most }),
+  )
+  const words = Uint32Array.from([...counts, ...instructions, ...repeats, ...sums, ...outputs])
   wordsByProgram.set(program, words)
   return words
 }
