@@ -297,7 +297,7 @@ describe('a call of minimize with lbfgs', () => {
     refusal(() => minimize(objective, [1, 2], lbfgs()), 'objective: gradient')
   })
 
-  test.each(['bounds', 'clip', 'engine', 'instructionSet', 'threads', 'iterations'])(
+  test.each(['clip', 'engine', 'instructionSet', 'threads', 'iterations'])(
     'refuses the option %s',
     (name) => {
       const run = (value: unknown) => minimize(bowl(), [1, 2], lbfgs(), { [name]: value } as Anything)
@@ -340,7 +340,14 @@ describe('a line search of L-BFGS', () => {
           return at(t)
         }
         const start = at(0)
-        const { t, value, slope } = search(start, counted, { c1, c2, maxTrials: 50, noise: 0, closest: 0 })
+        const { t, value, slope } = search(start, counted, {
+          c1,
+          c2,
+          maxTrials: 50,
+          noise: 0,
+          closest: 0,
+          longest: Infinity,
+        })
         expect(t).toBeGreaterThan(0)
         expect(value).toBeLessThanOrEqual(start.value + c1 * t * start.slope)
         expect(Math.abs(slope)).toBeLessThanOrEqual(-c2 * start.slope)
@@ -358,7 +365,14 @@ describe('a line search of L-BFGS', () => {
           asked++
           return at(t)
         }
-        const { value } = search(at(0), counted, { c1, c2, maxTrials, noise: 0, closest: 0 })
+        const { value } = search(at(0), counted, {
+          c1,
+          c2,
+          maxTrials,
+          noise: 0,
+          closest: 0,
+          longest: Infinity,
+        })
         expect(value).toBeLessThanOrEqual(0)
         expect(asked).toBeLessThanOrEqual(maxTrials)
       }),
