@@ -259,13 +259,9 @@ impl Batch {
                     return Ok(false);
                 }
             } else {
-                // SAFETY: see above.
-                unsafe { gradient.head(block.count) }?;
                 let numbers = cohort.run(first);
                 // SAFETY: as above, the numbers of these runs too; the caller guarantees the team.
-                unsafe { self.sum_rows::<T>(&gradient, &slots, numbers, block.count, scratch, team) }?;
-                // SAFETY: see above.
-                unsafe { gradient.tail(block.count) }?;
+                unsafe { self.run_by_rows::<T>(&gradient, numbers, block.count, scratch, team) }?;
             }
             if cfg!(feature = "rules")
                 && let Some(entry) = self.entry
@@ -309,9 +305,9 @@ impl Batch {
         if !found && !all {
             return Ok(());
         }
-        // If all runs end here, their values are computed together.
+        // If all runs end here, their values are computed together, unless rows are in lanes.
         let mut values = None;
-        if t >= most_updates {
+        if t >= most_updates && self.header.row_lanes == 0 {
             let slots = self.block_slots(cohort, scratch, first);
             let value = Routine::new(self, &self.value, Slots { computed: scratch.values, ..slots })?;
             // SAFETY: as above, of the slots.

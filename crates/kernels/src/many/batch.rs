@@ -64,9 +64,7 @@ impl Batch {
         }
         let vector = LINE / header.size;
         let is_by_rows = header.row_lanes > 0;
-        if is_by_rows
-            && (entry.is_some() || header.row_lanes < header.rows || !header.row_lanes.is_multiple_of(vector))
-        {
+        if is_by_rows && (header.row_lanes < header.rows || !header.row_lanes.is_multiple_of(vector)) {
             return Err(ArenaError::new(&"its rows do not fit"));
         }
         if columns > shared
@@ -188,7 +186,7 @@ impl Batch {
     pub fn pieces_bytes(&self) -> u64 {
         let Header { row_lanes, size, .. } = self.header;
         let pieces = if row_lanes > 0 { PIECES } else { 0 };
-        (pieces * size) as u64 * self.gradient.sums() as u64
+        (pieces * size) as u64 * self.gradient.sums().max(self.value.sums()) as u64
     }
 
     /// A point, and the rest of a result.

@@ -134,8 +134,8 @@ const LOOKED_UP: usize = if cfg!(target_arch = "wasm32") { 64 } else { 256 };
 /// A program on slots.
 pub struct Routine<'a> {
     batch: &'a Batch,
-    program: &'a Program,
-    slots: Slots,
+    pub program: &'a Program,
+    pub slots: Slots,
     /// The first instruction that is looked up.
     first: usize,
     steps: [MaybeUninit<Step>; LOOKED_UP],
