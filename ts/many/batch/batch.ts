@@ -20,9 +20,9 @@ import { allocateAlone, type Region } from '../../arena/memory.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { type Slices, visitInSlices } from '../../core/slices.js'
 import type { Program } from '../../expressions/program.js'
+import { isRowParallel } from '../../expressions/run.js'
 import { Cohort, type RunInit } from './cohort.js'
 import { type DataColumn, numbersInRun } from './data.js'
-import { isRowParallel } from './layout.js'
 
 export interface BatchShape {
   readonly dtype: 'float32' | 'float64'
@@ -360,7 +360,7 @@ function computeLayout(shape: BatchShape) {
   const vector = LINE / size
   const each = Math.ceil(shape.runs / cohorts)
   const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
-  const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
+  const rowLanes = isRowParallel(gradient, rows) ? inVectors(rows) : 0
   const inLanes = inVectors(each)
   // Padding makes rows start in different cache sets, so that rows do not evict each other.
   const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
@@ -387,7 +387,7 @@ function computeLayout(shape: BatchShape) {
     scratch:
       scratches *
       ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) + (2 * slots + parameters) * LINE),
-    pieces: rowLanes > 0 ? scratches * PIECES * gradient.sums.length * size : 0,
+    pieces: rowLanes > 0 ? scratches * PIECES * Math.max(gradient.sums.length, value.sums.length) * size : 0,
   }
   const { places, lines } = placeArrays(lengths)
   const header = {
