@@ -66,13 +66,15 @@ const last = [ways[0], ways.find(({ engine }) => engine === 'wasm') ?? ways[0]]
 describe.each(['float32', 'float64'] as const)('%s', (dtype) => {
   const tolerance = dtype === 'float32' ? 1e-5 : 1e-9
 
-  test.each(cases.filter(({ options }) => !options.zeroGrads).map(({ name, rule }) => [name, rule] as const))(
-    '%s has the bits of calls',
-    (_, rule) => {
-      const starts = { x: 'maximize' in rule && rule.maximize ? 1 : -1.5 }
-      compare(valley, [starts.x, 2], rule, { dtype, tolerance, maxIterations: 700 }, last)
-    },
-  )
+  // muon needs matrices.
+  test.each(
+    cases
+      .filter(({ options, rule }) => !options.zeroGrads && rule.name !== 'muon')
+      .map(({ name, rule }) => [name, rule] as const),
+  )('%s has the bits of calls', (_, rule) => {
+    const starts = { x: 'maximize' in rule && rule.maximize ? 1 : -1.5 }
+    compare(valley, [starts.x, 2], rule, { dtype, tolerance, maxIterations: 700 }, last)
+  })
 
   test('runs end for the same reasons with the same counts of evaluations', () => {
     const reasons = new Set<string>()
@@ -82,15 +84,13 @@ describe.each(['float32', 'float64'] as const)('%s', (dtype) => {
       [valley, [-1.5, 2], adam({ lr: 0.05 }), { tolerance: 0, maxIterations: 65 }],
       [valley, [-1.5, 2], adam({ lr: 1e-9 }), { tolerance: 1e-6 }],
       [valley, [-1.5, 2], adam({ lr: warmup(1e-9, { steps: 30 }) }), { tolerance: 1e-6 }],
-      [valley, [-1.5, 2], delayedStart(momentum({ lr: 1e-3 }), { delay: 100 }), {}],
+      [valley, [-1.5, 2], delayedStart(100, momentum({ lr: 1e-3 })), {}],
       [valley, [-1.5, 2], sgd({ lr: 1e-3, momentum: 0.8, weightDecay: 0.1 }), {}],
       [valley, [-1.5, 2], adamw({ lr: 0.05, weightDecay: 0.1 }), {}],
       [expression('x^4 - y*x'), [1, 1], gradientDescent({ lr: 1e-2 }), {}],
       [expression('x + y'), [1, 1], gradientDescent({ lr: 1e300 }), { maxIterations: 3000 }],
-      [expression('sqrt(1 - x)'), [-1], gradientDescent({ lr: -0.01 } as never), {}],
     ]
     for (const [f, start, rule, options] of runs) {
-      if ((rule as { lr?: number }).lr === -0.01) continue
       const { reason } = compare(f, start, rule, { tolerance, dtype, ...options })
       reasons.add(reason)
     }
@@ -111,9 +111,9 @@ describe.each(['float32', 'float64'] as const)('%s', (dtype) => {
 })
 
 test('many rows have the same bits with every number of threads', () => {
-  const f = curve.with(columns(60_000))
+  const f = curve.with(columns(12_000))
   const runs = [1, 2, 3].map((threads) =>
-    minimize(f, [1, 1, 1], adam({ lr: 0.02 }), { engine: 'native', threads, maxIterations: 80 }),
+    minimize(f, [1, 1, 1], adam({ lr: 0.02 }), { engine: 'native', threads, maxIterations: 70 }),
   )
   expect(new Set(runs.map(inBits)).size).toBe(1)
   expect(continued()).toBe(3)

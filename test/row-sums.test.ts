@@ -1,10 +1,16 @@
 /** Sums over rows: fits, evaluations, `minimize`, `minimizeMany` and `standardErrors` add rows in one order. */
 
 import { adam, expression, minimize, minimizeManySync, standardErrors } from 'antigrad'
-import { fit as fitOne } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { BLOCK_OF_RUNS } from '../dist/arena/manifest.js'
+import { runToEnd } from '../dist/core/slices.js'
+import { parse } from '../dist/expressions/parse.js'
+import { compile } from '../dist/expressions/program.js'
 import { rowsOfPiece } from '../dist/expressions/run.js'
+import { programShape } from '../dist/fits/solve/batch-pool.js'
+import { Batch } from '../dist/many/batch/batch.js'
+import { selectRunner } from '../dist/many/engines/engines.js'
+import { wasmModule } from '../dist/webassembly/many.js'
 import { arrayOf, type Dtype, inBits, random, roundOf } from './helpers.js'
 import { waysToRun } from './support.js'
 
@@ -47,6 +53,25 @@ function squares(rows: number, [a, b]: ArrayLike<number>, round: (x: number) => 
   })
 }
 
+/** The sum, computed as by the programs of fits, whose outputs become the next parameters. */
+function inProgram(rows: number, at: readonly number[], way: (typeof ways)[number]): number {
+  const { graph, root } = parse(text.text)
+  const columns = Object.entries(data.get(rows) ?? {}).map(([, numbers]) => ({ numbers, offsets: null }))
+  const [parameters, names] = [
+    ['a', 'b'],
+    ['t', 'y'],
+  ]
+  const sum = graph.sum(root)
+  const program = compile(graph, [sum, sum, graph.constant(1)], parameters, names)
+  const runs = Uint32Array.of(0)
+  const one = { cohorts: 1, lanes: BLOCK_OF_RUNS, updates: 1, maxUpdates: 1, scratches: 1 }
+  const batch = new Batch(programShape(program, { ...one, runs, data: columns, rows }))
+  runToEnd(batch.fill({ runs, data: columns, x: at, starts: [], box: null }))
+  batch.set('updates', 1)
+  selectRunner(way, wasmModule).runner.advance(batch)
+  return batch.results().x[0][0]
+}
+
 describe.each(lengths)('%i rows', (rows) => {
   const bound = text.with(data.get(rows) as ReturnType<typeof columns>)
 
@@ -81,11 +106,10 @@ describe.each(lengths)('%i rows', (rows) => {
     },
   )
 
-  test('have the same order in fits and in standard errors', () => {
+  test('have the same order in programs of solvers and in standard errors', () => {
     const { t, y } = data.get(rows) as ReturnType<typeof columns>
-    const found = fitOne(expression('a + b*t'), { t, y }, { start: { a: 0, b: 0 } })
-    const at = [found.values.a, found.values.b]
-    expect(bound.value(at)).toBe(found.chiSquared)
+    const at = [0.7, 1.3]
+    for (const way of ways) expect(inProgram(rows, at, way)).toBe(bound.value(at))
     const sum = (terms: Iterable<number>) => sumOf([...terms], (x) => x)
     const hessian = (_: unknown, out: { [i: number]: number }) => {
       out[0] = 2 * rows

@@ -88,6 +88,8 @@ export interface MinimizeResult {
   readonly engineReasons: readonly string[]
 }
 
+type RunNumbers = Omit<MinimizeResult, 'gradientSource' | 'engine' | 'engineReasons'>
+
 /**
  * Minimizes a function from a starting point by an update rule, or by a method such as `lbfgs()`.
  *
@@ -287,21 +289,24 @@ export class Minimization {
 
   /** @internal Performs all remaining updates. */
   finish(): MinimizeResult {
-    for (let k = 0; k < MIN_UPDATES && this.step(); k++);
-    const numbers = this.#continue() ?? this.#runToEnd()
     const { gradientSource, engine, engineReasons } = this
-    return { ...numbers, gradientSource, engine, engineReasons }
+    let end: RunNumbers | undefined
+    // In Node, the engine may not be loaded at the first request.
+    for (let wanted = MIN_UPDATES; this.#reason === null && end === undefined; wanted *= 2) {
+      while (this.#iterations < wanted && this.step());
+      end = this.#continue()
+    }
+    return { ...(end ?? this.#end()), gradientSource, engine, engineReasons }
   }
 
-  #runToEnd() {
-    while (this.step());
+  #end(): RunNumbers {
     const { params, value, gradientNorm, iterations, evaluations, maxChange } = this
     const reason = this.#reason as MinimizeReason
     return { x: params.slice(), value, gradientNorm, iterations, evaluations, reason, maxChange }
   }
 
   /** Performs the remaining updates on an engine; undefined if no engine supports the run. */
-  #continue() {
+  #continue(): RunNumbers | undefined {
     const descent = this.#descent
     if (this.#reason !== null || this.#continuable === null || !(descent instanceof RuleDescent)) return
     const end = extensions.continueRun?.({
