@@ -14,7 +14,7 @@ const nodes = aliases((entry) => fileURLToPath(import.meta.resolve(entry)))
 /** Tests that use the modules, because they import internals in addition to the package. */
 const ofInternals = [
   ...['coefficient-positions', 'courses', 'hints', 'mixed-rules', 'rules', 'schedules', 'subnormals'],
-  ...['adversarial/table', 'fits/engines', 'objectives', 'errors', 'chunks', 'bullmq'],
+  ...['adversarial/table', 'fits/engines', 'minimize-text', 'objectives', 'errors', 'chunks', 'bullmq'],
 ].map((name) => `test/${name}.test.ts`)
 /** Tests that run on both. Together with `ofInternals` they test each export as a module too. */
 const ofBoth = ['test/files/*.test.ts', 'test/tfjs.test.ts']

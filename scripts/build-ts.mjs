@@ -154,6 +154,16 @@ const libraries = {
 }
 /** Libraries that the core loads at the first call of one of their functions. They take a third of the import time. */
 const deferred = ['expressions', 'many', 'starts', 'derivatives']
+/**
+ * Extensions of deferred libraries, as in ts/extensions.ts. Loading the library of `continueRun` takes as long as
+ * `continueRun` saves in about 10,000 updates of runs. The library is therefore loaded after about half as many updates.
+ */
+const lazyExtensions = {
+  continueRun: {
+    module: 'many/continue-run.js',
+    isEarly: 'let updates = 0; const isEarly = (run) => (updates += run.iterations) < 4096',
+  },
+}
 const listed = (module) =>
   Object.keys(libraries).find((name) => libraries[name].some((path) => `${module}/`.startsWith(`${path}/`)))
 const libraryOf = (module) => listed(module) ?? (needed.has(module) ? 'core' : 'shared')
@@ -209,6 +219,8 @@ const deferredLibraries = {
       if (relative('dist', importer) !== 'index.js') throw new Error(`${importer} imports ${module}`)
       return { path: module, namespace: 'deferred' }
     })
+    const files = new RegExp(`^\\./(${deferred.join('|')})/index\\.js$`)
+    onResolve({ filter: files }, ({ path }) => ({ path, external: true }))
     onResolve({ filter: /./, namespace: 'deferred' }, ({ path }) => ({ path, external: true }))
     onLoad({ filter: /./, namespace: 'deferred' }, async ({ path }) => {
       const exported = Object.entries(await import(`../dist/${path}`))
@@ -305,6 +317,7 @@ for (const [entry, options] of Object.entries(furtherEntries)) {
 
 /** Libraries that users import. */
 const publicLibraries = ['core', 'files', 'fits', 'math', 'chunks']
+for (const { module } of Object.values(lazyExtensions)) taken.add(module)
 for (const [, module] of readFileSync('dist/index.js', 'utf8').matchAll(/ from '\.\/(.+)'/g)) {
   if (deferred.includes(libraryOf(module))) taken.add(module)
 }
@@ -322,11 +335,19 @@ for (const name of Object.keys(libraries).reverse()) {
     // Created on request: creating all of them at once would take a tenth of the import time.
     members.push(`get '${module}'() { return { ${names.map((name) => `${name}: ${name}_${i}`)} } }`)
   }
+  if (name === 'core') imports.push("import { extensions } from './extensions.js'")
+  const lazy = Object.entries(name === 'core' ? lazyExtensions : {}).map(
+    ([extension, { module, isEarly }]) => `{
+      ${isEarly}
+      extensions.${extension} = (run) => isEarly(run) ? undefined : ${moduleFrom('node', module)}.${extension}(run)
+    }`,
+  )
   await build({
     ...node,
     stdin: {
       contents: `${publicLibraries.includes(name) ? `export * from './${libraryEntry(name)}'` : ''}
         ${imports.join('\n')}
+        ${lazy.join('\n')}
         Object.defineProperty(module.exports, Symbol.for('${symbol}'), { value: { ${members} } })`,
       resolveDir: 'dist',
     },

@@ -51,11 +51,18 @@ function problemOf({ expression: text, data, start, lower, upper }: Case): Probl
     value: (x) => objective.value(pick(x)),
     gradient(x, out) {
       objective.gradient(pick(x), own)
-      for (let i = 0; i < out.length; i++) out[i] = 0
+      for (const i of start.keys()) out[i] = 0
       for (const [k, place] of places.entries()) out[place] = own[k]
     },
   }
 }
+
+/** A gradient whose components are equal. */
+const fillWith =
+  (component: (x: ArrayLike<number>) => number): Problem['gradient'] =>
+  (x, out) => {
+    for (let i = 0; i < x.length; i++) out[i] = component(x)
+  }
 
 /** Largest change of x by a step of length 1 against the gradient, within the bounds. */
 function projectedNorm({ gradient, bounds }: Problem, x: ArrayLike<number>): number {
@@ -184,7 +191,10 @@ describe('bounds of the method L-BFGS', () => {
   })
 
   test('bound a function that decreases forever', () => {
-    const falling: Objective = { value: (x) => -x[0] - x[1], gradient: (_, out) => void out.fill(-1) }
+    const falling: Objective = {
+      value: (x) => -x[0] - x[1],
+      gradient: fillWith(() => -1),
+    }
     expect(
       minimize(falling, [0, 0], lbfgs(), {
         bounds: [
@@ -228,7 +238,7 @@ describe('bounds of the method L-BFGS', () => {
   test.each([NaN, Infinity, -Infinity])('do not make a run converge whose values are %s', (value) => {
     const objective: Objective = {
       value: (x) => (x[0] > 0.5 ? value : x[0] ** 2),
-      gradient: (x, out) => void out.fill(x[0] > 0.5 ? value : 2 * x[0]),
+      gradient: fillWith((x) => (x[0] > 0.5 ? value : 2 * x[0])),
     }
     const { reason } = minimize(objective, [1], lbfgs(), { bounds: [[0.6, 2]] })
     expect(reason).toBe('diverged')

@@ -19,6 +19,7 @@
  * | `noise` | `ts/gradients/noise.ts` | `noise` |
  * | `adviseMemory` | `ts/engines/native.ts` | the native engine |
  * | `defineFromEquations` | `ts/equations/equations.ts` | `defineRule` |
+ * | `continueRun` | `ts/many/minimize-many.ts` | `minimizeMany` |
  */
 
 // biome-ignore lint/suspicious/noEmptyInterface: other modules add members

@@ -93,8 +93,8 @@ export const refused = (never: false) => {
   minimizeMany(expression('x^2'), [1], lbfgs())
   // @ts-expect-error a method is no rule
   delayedStart(1, lbfgs())
-  // @ts-expect-error no bounds for a method
-  minimize(rosenbrock(), [0, 0], lbfgs(), { bounds: [null, null] })
+  // @ts-expect-error no clipping for a method
+  minimize(rosenbrock(), [0, 0], lbfgs(), { bounds: [null, null], clip: { norm: 1 } })
   // @ts-expect-error no engine for what may be a method
   minimize(rosenbrock(), [0, 0], ruleOrMethod as Rule | Method, { engine: 'wasm' })
   // @ts-expect-error no such option

@@ -6,6 +6,7 @@ export * from './layout.js'
 
 /** Hash of the sources of the engines. An engine with another hash is refused. */
 export const HASH = 0x33c8285e
+export const HASH = 0x34b0a278
 
 /** Hash of the interpreter of custom rules, like the hash of each kernel. */
 export const EQUATIONS_SOURCE = 0x6015c4a5
@@ -48,7 +49,7 @@ export const BATCH = {
 export const BATCH_SETTINGS = { tolerance: 0, done: 1, mostUpdates: 2, exempt: 3, delay: 4 } as const
 
 /** Indices of the words of a lane that count its short steps. */
-export const BATCH_SHORT = { change: 0, gradientNorm: 1, since: 2 } as const
+export const BATCH_SHORT = { change: 0, gradientNorm: 1, since: 2, steps: 3, probes: 4 } as const
 
 /** Indices of the words that describe a stopped run. */
 export const BATCH_OUTCOME = { value: 0, gradientNorm: 1, change: 2, updates: 3 } as const

@@ -6,7 +6,7 @@ import type { NamesBeside, NamesOf, OnlyNames } from './literal-names.js'
 import { checkName } from './names.js'
 import { type ParsedExpression, parse } from './parse.js'
 import { compile, type Program } from './program.js'
-import { ProgramRunner } from './run.js'
+import { isRowParallel, ProgramRunner } from './run.js'
 
 /** Columns of numbers by name, all of the same length. */
 export type Data = Readonly<Record<string, ArrayLike<number>>>
@@ -78,6 +78,11 @@ export class Expression<Names extends string = string> {
   }
 
   /** @internal */
+  source(): ObjectivePrograms {
+    return this.#bound.source()
+  }
+
+  /** @internal */
   programs(columns: readonly string[]): ExpressionPrograms {
     const key = columns.join(' ')
     let programs = this.#programs.get(key)
@@ -124,6 +129,12 @@ export function isName(text: unknown): boolean {
   } catch {
     return false
   }
+}
+
+/** The programs of an objective, with the data of the programs' columns. */
+export interface ObjectivePrograms {
+  readonly programs: ExpressionPrograms
+  readonly data: readonly Float64Array[]
 }
 
 /** An expression with data, used as an objective function of its parameters. */
@@ -180,6 +191,11 @@ export class BoundExpression<Names extends string = string> {
     }
   }
 
+  /** @internal */
+  source(): ObjectivePrograms {
+    return { programs: this.#programs, data: this.#data }
+  }
+
   #run(what: 'value' | 'gradient' | 'hessian', x: ArrayLike<number>): ProgramRunner {
     const { length } = this.parameters
     const count = x?.length
@@ -198,7 +214,8 @@ export class BoundExpression<Names extends string = string> {
       machine = new ProgramRunner(program, dtype)
       this.#machines.set(key, machine)
     }
-    machine.run(x, this.#data, this.#rows)
+    if (isRowParallel(machine.program, this.#rows)) machine.runInLanes(x, this.#data, this.#rows)
+    else machine.run(x, this.#data, this.#rows)
     return machine
   }
 }

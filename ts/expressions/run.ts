@@ -82,20 +82,16 @@ export class ProgramRunner {
     let spent = 0
     for (let begin = 0; begin < rows; begin += size) {
       const lanes = sums.map(() => make(BLOCK_OF_RUNS))
-      const visit = (row: number, lane: number) => {
-        for (let k = 0; k < sums.length; k++) slots[sums[k]] = lanes[k][lane]
-        this.#visit(data, row)
-        for (let k = 0; k < sums.length; k++) lanes[k][lane] = slots[sums[k]]
-      }
       const end = Math.min(rows, begin + size)
-      // The rows of the incomplete block are processed first.
       const rest = (end - begin) % BLOCK_OF_RUNS
-      for (let lane = 0; lane < rest; lane++) visit(end - rest + lane, lane)
-      for (let row = begin; row < end - rest; row++) {
-        const lane = (row - begin) % BLOCK_OF_RUNS
-        visit(row, lane)
-        spent += program.body.length
-        if (lane === BLOCK_OF_RUNS - 1 && spent > OPERATIONS_OF_SLICE) {
+      for (let lane = 0; lane < BLOCK_OF_RUNS && begin + lane < end; lane++) {
+        for (let k = 0; k < sums.length; k++) slots[sums[k]] = 0
+        // The row of the incomplete block is processed first.
+        if (lane < rest) this.#visit(data, end - rest + lane)
+        for (let row = begin + lane; row < end - rest; row += BLOCK_OF_RUNS) this.#visit(data, row)
+        for (let k = 0; k < sums.length; k++) lanes[k][lane] = slots[sums[k]]
+        spent += program.body.length * Math.ceil((end - begin) / BLOCK_OF_RUNS)
+        if (spent > OPERATIONS_OF_SLICE) {
           spent = 0
           yield
         }
@@ -166,6 +162,14 @@ export class ProgramRunner {
       slots[one[1]] = scalars[one[0]](slots[one[2]], slots[one[3]], slots[one[4]], slots[one[5]])
     }
   }
+}
+
+/**
+ * Whether execution is row-parallel. Row-parallel execution requires enough rows, and rows that do not depend on
+ * earlier rows. The order of sums depends on whether execution is row-parallel.
+ */
+export function isRowParallel({ carries }: Program, rows: number): boolean {
+  return rows >= BLOCK_OF_RUNS && !carries
 }
 
 /**

@@ -78,10 +78,13 @@ function* sortedSets(
   return sets
 }
 
-function checkElementwise({ rule, definition }: ResolvedRule): void {
+/** Whether a batch supports the rule: it must be elementwise and have one stage. */
+export function isElementwise({ rule, definition }: ResolvedRule): boolean {
   const stages = definition.stages(rule as never)
-  const point = definition.point(rule as never)
-  if (stages.length !== 1 || stages[0].tensor.length > 0 || point !== undefined) {
-    throw new OptionError('rule', 'an elementwise rule of one stage, such as adam()', definition.name)
-  }
+  return stages.length === 1 && stages[0].tensor.length === 0 && definition.point(rule as never) === undefined
+}
+
+function checkElementwise(resolved: ResolvedRule): void {
+  if (isElementwise(resolved)) return
+  throw new OptionError('rule', 'an elementwise rule of one stage, such as adam()', resolved.definition.name)
 }

@@ -11,7 +11,7 @@ import { isFloatArray } from '../core/typed-arrays.js'
 import { isObject, ownProperties } from '../core/untrusted-input.js'
 import type { EngineChoice } from '../engines/select-engine.js'
 import { Expression, type ExpressionPrograms } from '../expressions/expression.js'
-import { ProgramRunner } from '../expressions/run.js'
+import { isRowParallel, ProgramRunner } from '../expressions/run.js'
 import { minimizeReasons } from '../minimize/reasons.js'
 import { type BoundsBox, clamp, readBounds, selectLimit } from '../objectives/bounds.js'
 import { readOptions } from '../options/read.js'
@@ -35,7 +35,7 @@ import {
   sharedColumns,
   sharedFirst,
 } from './batch/data.js'
-import { cohortCount, runsPerBatch, updatesPerCall } from './batch/layout.js'
+import { cohortCount, runsPerBatch, scratchCount, updatesPerCall } from './batch/layout.js'
 import { type BatchRunner, selectRunner } from './engines/engines.js'
 import type { EngineCall } from './engines/execute.js'
 import { type OptionSet, readOptionSets } from './option-sets.js'
@@ -236,7 +236,7 @@ export class ManyRuns {
       maxUpdates: maxIterations,
       tolerance,
       delay: use.delay,
-      scratches: Math.min(threads, cohorts),
+      scratches: scratchCount(gradient, { rows, runs: runs.length, cohorts }, threads),
       isBounded: this.#box !== null,
       isRecorded: this.#recorder !== null,
       exempt: Math.max(use.delay, ...Object.values(resolved.rule).map(warmupSteps)),
@@ -284,7 +284,8 @@ export class ManyRuns {
     for (const [k, run] of runs.entries()) {
       const data = this.#data.map((column) => numbersInRun(column, run))
       const point = points.map((column) => column[k])
-      yield* machine.runInSlices(point, data, data[0]?.length ?? 0, false)
+      const rows = data[0]?.length ?? 0
+      yield* machine.runInSlices(point, data, rows, isRowParallel(machine.program, rows))
       value[k] = machine.slots[machine.program.outputs[0]]
       if (k % VALUES_PER_SLICE === 0) yield
     }

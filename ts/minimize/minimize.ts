@@ -3,6 +3,7 @@ import { type Dtype, type FloatArray, largest } from '../core/numbers.js'
 import { runToEnd } from '../core/slices.js'
 import { createRecord, omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
+import { extensions } from '../extensions.js'
 import type { OptimizerOptions } from '../model/options.js'
 import { readObjective, readStart } from '../objectives/arguments.js'
 import { type Bounds, type BoundsBox, readBounds } from '../objectives/bounds.js'
@@ -20,6 +21,7 @@ import {
 } from '../options/kinds.js'
 import { readOptions as readOptionsOf } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
+import type { RunInProgress, ShortSteps } from './continuation.js'
 import { freeNorm, hasConverged, PATIENCE } from './convergence.js'
 import { begin, type Descent, isMethod, type Method } from './method.js'
 import type { MinimizeReason } from './reasons.js'
@@ -86,6 +88,8 @@ export interface MinimizeResult {
   readonly engineReasons: readonly string[]
 }
 
+type RunNumbers = Omit<MinimizeResult, 'gradientSource' | 'engine' | 'engineReasons'>
+
 /**
  * Minimizes a function from a starting point by an update rule, or by a method such as `lbfgs()`.
  *
@@ -122,14 +126,14 @@ export function minimize(
   rule: Rule | CustomRule | Method,
   options?: MinimizeOptions,
 ): MinimizeResult {
-  const minimization = new Minimization(objective, x, rule as Rule, options)
-  while (minimization.step());
-  const { params, value, gradientNorm, iterations, evaluations, maxChange, gradientSource } = minimization
-  const { engine, engineReasons } = minimization
-  const reason = minimization.reason as MinimizeReason
-  const numbers = { x: params.slice(), value, gradientNorm, iterations, evaluations }
-  return { ...numbers, reason, maxChange, gradientSource, engine, engineReasons }
+  return new Minimization(objective, x, rule as Rule, options).finish()
 }
+
+/**
+ * Count of updates before a run continues on an engine. The preparation of the engine takes as long as about this many
+ * updates.
+ */
+const MIN_UPDATES = 64
 
 /**
  * Performs {@link minimize} one update at a time, for animations or for runs that can be paused. `Minimization` takes
@@ -160,6 +164,8 @@ export class Minimization {
   readonly #before: FloatArray
   readonly #isSingle: boolean
   readonly #evaluations = { values: 0, gradients: 0 }
+  /** Arguments for the extension `continueRun`; null if the extension does not support the arguments. */
+  readonly #continuable: Pick<RunInProgress, 'objective' | 'settings'> | null
   #iterations = 0
   #change = NaN
   #reason: MinimizeReason | null = null
@@ -168,7 +174,7 @@ export class Minimization {
   /**
    * Update at which steps became short although the gradient is not small; null if the last step was not short.
    */
-  #shortSince: { iterations: number; change: number; gradientNorm: number } | null = null
+  #shortSince: ShortSteps | null = null
 
   /** Accepts the arguments of {@link minimize} and throws the errors of {@link minimize}. */
   constructor(
@@ -221,6 +227,8 @@ export class Minimization {
     this.engineReasons = this.#descent.engineReasons
     this.gradientSource = gradient ? 'analytic' : 'central-differences'
     this.#callback = callback
+    const isContinuable = callback === undefined && clip === undefined && gradient !== undefined
+    this.#continuable = isContinuable ? { objective, settings: { instructionSet, threads } } : null
     this.#tolerance = tolerance
     this.#box = box
     this.#maxIterations = maxIterations
@@ -277,6 +285,45 @@ export class Minimization {
       this.#reason = this.#isFinite() ? 'max-iterations' : 'diverged'
     else this.#shortSince = null
     return this.#reason === null
+  }
+
+  /** @internal Performs all remaining updates. */
+  finish(): MinimizeResult {
+    const { gradientSource, engine, engineReasons } = this
+    let end: RunNumbers | undefined
+    // In Node, the engine may not be loaded at the first request.
+    for (let wanted = MIN_UPDATES; this.#reason === null && end === undefined; wanted *= 2) {
+      while (this.#iterations < wanted && this.step());
+      end = this.#continue()
+    }
+    return { ...(end ?? this.#end()), gradientSource, engine, engineReasons }
+  }
+
+  #end(): RunNumbers {
+    const { params, value, gradientNorm, iterations, evaluations, maxChange } = this
+    const reason = this.#reason as MinimizeReason
+    return { x: params.slice(), value, gradientNorm, iterations, evaluations, reason, maxChange }
+  }
+
+  /** Performs the remaining updates on an engine; undefined if no engine supports the run. */
+  #continue(): RunNumbers | undefined {
+    const descent = this.#descent
+    if (this.#reason !== null || this.#continuable === null || !(descent instanceof RuleDescent)) return
+    const end = extensions.continueRun?.({
+      ...this.#continuable,
+      ...descent.position(),
+      iterations: this.#iterations,
+      maxIterations: this.#maxIterations,
+      tolerance: this.#tolerance,
+      box: this.#box,
+      shortSince: this.#shortSince,
+      engine: this.engine,
+    })
+    if (end === undefined) return
+    const { x, value, gradientNorm, iterations, values, gradients, reason, maxChange } = end
+    const before = this.#evaluations
+    const evaluations = { values: before.values + values, gradients: before.gradients + gradients }
+    return { x, value, gradientNorm, iterations, evaluations, reason, maxChange }
   }
 
   /** Decides whether the run ends after a step that is shorter than the tolerance. */

@@ -10,6 +10,7 @@ import type { CustomRule, Rule } from '../rules/definitions.js'
 import { resolve } from '../rules/resolve.js'
 import { makeRuleSchedule } from '../rules/values.js'
 import { warmupSteps } from '../schedules/schedule.js'
+import type { RunInProgress } from './continuation.js'
 import type { DecayTerms } from './convergence.js'
 import type { Descent, MinimizationProblem } from './method.js'
 
@@ -94,8 +95,14 @@ export class RuleDescent implements Descent {
   }
 
   state(): readonly FloatArray[] {
-    const { updates: _, ...state } = this.#optimizer.state as unknown as Record<string, FloatArray>
-    return Object.values(state)
+    return Object.values(this.position().state)
+  }
+
+  /** The rule, the parameters, and the state of the rule by name. */
+  position(): Pick<RunInProgress, 'rule' | 'params' | 'state'> {
+    const { rule, state: all } = this.#optimizer
+    const { updates: _, ...state } = all as unknown as Record<string, FloatArray>
+    return { rule, params: this.params, state }
   }
 
   decay(): DecayTerms {

@@ -69,7 +69,7 @@ impl Memory {
             ("planes", LANES * (PLANES * size + Short::SIZE * 8 + 4) + PLANES * GAP),
             ("results", LANES * (size + Outcome::SIZE * 8 + 4)),
             // The programs of `in_rows` have three instructions each.
-            ("scratch", scratch_bytes(size, 4, if row_lanes > 0 { 6 } else { 5 })),
+            ("scratch", scratch_bytes(size, 4, if row_lanes > 0 { 9 } else { 5 })),
         ] {
             memory.places.push((name, lines));
             memory.rooms.push(bytes);
@@ -231,6 +231,14 @@ impl Memory {
             };
             (x, updates.read(), reasons.add(run).read())
         }
+    }
+
+    /// A run's value where it has ended.
+    fn value(&self, run: usize) -> f64 {
+        let at =
+            self.words.as_ptr().cast::<u8>().wrapping_add(self.line("results") * LINE + LANES * self.size);
+        // SAFETY: that is where results are.
+        unsafe { at.cast::<f64>().add(Outcome::AT.value as usize * LANES + run).read() }
     }
 }
 
@@ -631,8 +639,13 @@ fn t_of(run: usize, row: usize) -> f64 {
 
 /// Its sum in the order that is promised, over the data of a run.
 fn sum_in_order(size: usize, run: usize, data: usize, rows: usize) -> f64 {
+    sum_from(size, run as f64 / 3.0, data, rows)
+}
+
+/// Same for any x.
+fn sum_from(size: usize, x: f64, data: usize, rows: usize) -> f64 {
     let round = |x: f64| if size == 4 { f64::from(x as f32) } else { x };
-    let x = round(run as f64 / 3.0);
+    let x = round(x);
     let piece = BLOCK * MIN_BLOCKS.max(rows.div_ceil(BLOCK).div_ceil(MAX_PIECES));
     (0..rows).step_by(piece).fold(0.0, |total, begin| {
         let end = rows.min(begin + piece);
@@ -663,6 +676,36 @@ fn rows_are_lanes_with_one_order_of_sums() {
                     let expected = (sum_in_order(size, run, run, rows), 1.0, 1);
                     assert_eq!(memory.result(run), expected, "{} {size} {rows} {run}", set.name());
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rule_moves_runs_whose_rows_are_lanes() {
+    let kernel = kernels().iter().find(|kernel| kernel.name == "GradientDescent").unwrap().number;
+    for set in sets() {
+        for (size, rows) in [4, 8].into_iter().flat_map(|size| [256, 300, 8193].map(|rows| (size, rows))) {
+            let round = |x: f64| if size == 4 { f64::from(x as f32) } else { x };
+            let mut memory = in_rows(size, 3, rows);
+            memory.set("kernel", kernel as usize);
+            memory.set("updates", 1);
+            memory.double("settings", Settings::AT.most_updates as usize, 1.0);
+            let difference = [operation("Subtract"), 3, 0, 1, 0, 0];
+            let sum = [operation("MultiplyAdd"), 2, 3, 1, 2, 0];
+            memory.program("value", &[difference, sum]);
+            let start = |run: usize| run as f64 / 3.0;
+            (0..3).for_each(|run| memory.unbounded(run, start(run)));
+            assert!(memory.advance(set));
+            for run in 0..3 {
+                let x = round(round(start(run)) - round(0.25 * sum_in_order(size, run, run, rows)));
+                assert_eq!(memory.result(run), (x, 1.0, Reason::MaxIterations as u32), "{size} {rows}");
+                assert_eq!(
+                    memory.value(run),
+                    sum_from(size, x, run, rows),
+                    "{} {size} {rows} {run} {x}",
+                    set.name()
+                );
             }
         }
     }
@@ -725,9 +768,7 @@ fn rows_in_lanes_that_do_not_fit_are_a_fault() {
     assert!(fails(&|memory| memory.set("data_lanes", 1000)));
     assert!(fails(&|memory| memory.set("pieces", memory.bytes / LINE - 1)));
     assert!(fails(&|memory| memory.set("pieces", memory.line("planes"))));
-    // Rules have no lanes of rows; slots that there are not.
-    let kernel = kernels().iter().find(|kernel| kernel.name == "GradientDescent").unwrap().number;
-    assert!(fails(&|memory| memory.set("kernel", kernel as usize)));
+    // Slots that there are not.
     for slot in [4, u32::MAX] {
         assert!(fails(&|memory| memory.program_with("gradient", &[[0, slot, 0, 1, 0, 0]], &[], &[2, 3])));
         assert!(fails(&|memory| memory.program_with("gradient", &[[0, 2, 0, slot, 2, 0]], &[], &[2, 3])));

@@ -2,10 +2,15 @@
 
 import type { FloatArray } from '../../core/numbers.js'
 import type { Program } from '../../expressions/program.js'
-import { rowsOfPiece } from '../../expressions/run.js'
 import { Batch } from '../../many/batch/batch.js'
 import { type DataColumn, rowsInRun } from '../../many/batch/data.js'
-import { cohortCount, estimateWork, isRowParallel, updatesPerCall } from '../../many/batch/layout.js'
+import {
+  cohortCount,
+  estimateWork,
+  MIN_WORK_PER_THREAD,
+  scratchCount,
+  updatesPerCall,
+} from '../../many/batch/layout.js'
 import type { EngineCall } from '../../many/engines/execute.js'
 import type { ModelPrograms } from '../programs/program-cache.js'
 import { acquire, programShape, release } from './batch-pool.js'
@@ -13,8 +18,6 @@ import { type IterationResults, iterateFunctionModel } from './function-model-it
 
 /** Number of iterations per engine call. Nearly all runs end within one call. */
 const UPDATES_PER_CALL = 64
-/** If the work is below this limit, a single thread finishes before a second thread could start. */
-const MIN_ROWS_PER_THREAD = 1 << 18
 /**
  * Maximum number of runs per batch. The memory of one batch is reused for the next batch, and stays in the CPU caches.
  */
@@ -56,12 +59,10 @@ export class Iterations {
     if (functionModel !== null)
       return yield* iterateFunctionModel(problem, functionModel, program, { runs, data, x, maxUpdates })
     const rows = data.length === 0 ? 0 : rowsInRun(data[0], runs[0])
-    const threads = estimateWork(program, rows, runs.length) > MIN_ROWS_PER_THREAD ? this.#threads : 1
+    const threads = estimateWork(program, rows, runs.length) > MIN_WORK_PER_THREAD ? this.#threads : 1
     const { cohorts, lanes } = cohortCount(runs, data, 8, threads)
     const updates = updatesPerCall(program, rows, runs.length, Math.min(UPDATES_PER_CALL, maxUpdates))
-    // The batch has one scratch area for each thread that has work.
-    const pieces = isRowParallel(program, rows) ? Math.ceil((runs.length * rows) / rowsOfPiece(rows)) : 1
-    const scratches = Math.min(threads, Math.max(cohorts, pieces))
+    const scratches = scratchCount(program, { rows, runs: runs.length, cohorts }, threads)
     const shape = programShape(program, { runs, data, rows, cohorts, lanes, updates, maxUpdates, scratches })
     const left = this.#batches.get(program) ?? acquire(program)
     const batch = left?.isLike(shape) ? left : new Batch(shape, left?.region)

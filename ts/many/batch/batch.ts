@@ -22,9 +22,9 @@ import { allocateAlone, type Region } from '../../arena/memory.js'
 import type { FloatArray } from '../../core/numbers.js'
 import { type Slices, visitInSlices } from '../../core/slices.js'
 import type { Program } from '../../expressions/program.js'
+import { isRowParallel } from '../../expressions/run.js'
 import { Cohort, type RunInit } from './cohort.js'
 import { type DataColumn, numbersInRun } from './data.js'
-import { isRowParallel } from './layout.js'
 
 export interface BatchShape {
   readonly dtype: 'float32' | 'float64'
@@ -362,7 +362,7 @@ function computeLayout(shape: BatchShape) {
   const vector = LINE / size
   const each = Math.ceil(shape.runs / cohorts)
   const inVectors = (lanes: number) => Math.ceil(lanes / vector) * vector
-  const rowLanes = kernel === null && isRowParallel(gradient, rows) ? inVectors(rows) : 0
+  const rowLanes = isRowParallel(gradient, rows) ? inVectors(rows) : 0
   const inLanes = inVectors(each)
   // Padding makes rows start in different cache sets, so that rows do not evict each other.
   const apart = (inLanes * size) % CACHE_SET_BYTES === 0 ? vector : 0
@@ -371,7 +371,6 @@ function computeLayout(shape: BatchShape) {
   const slots = Math.max(value.slots, gradient.slots)
   const rowLength = 1 + Math.max(PIPELINE - 1, ...Object.values(kernel?.row ?? {}))
   const constants = value.constants.length
-  const gradientSteps = countInstructions(gradient)
   const planes = planeCount(shape)
   const cohortBytes = lanes * (planes * size + MIN_LANE_BYTES) + planes * GAP_OF_RUNS
   const words = { value: programWords(value), gradient: programWords(gradient) }
@@ -391,8 +390,8 @@ function computeLayout(shape: BatchShape) {
       scratches *
       ((2 * slots + parameters + 3) * (BLOCK_OF_RUNS * size + GAP_OF_RUNS) +
         (2 * slots + parameters) * LINE +
-        (gradientSteps + Math.max(gradientSteps, countInstructions(value))) * STEP_OF_RUNS),
-    pieces: rowLanes > 0 ? scratches * PIECES * gradient.sums.length * size : 0,
+        countSteps(value, gradient, rowLanes) * STEP_OF_RUNS),
+    pieces: rowLanes > 0 ? scratches * PIECES * Math.max(gradient.sums.length, value.sums.length) * size : 0,
   }
   const { places, lines } = placeArrays(lengths)
   const header = {
@@ -417,6 +416,13 @@ function computeLayout(shape: BatchShape) {
 }
 
 const countInstructions = ({ head, body, tail }: Program) => head.length + body.length + tail.length
+
+/** Count of the decoded instructions that a scratch has room for. */
+function countSteps(value: Program, gradient: Program, rowLanes: number): number {
+  const block = countInstructions(gradient)
+  const other = Math.max(block, countInstructions(value))
+  return block + (rowLanes > 0 ? 2 : 1) * other
+}
 
 /** Count of arrays with one number per lane. */
 function planeCount({ value, kernel, isBounded }: BatchShape): number {

@@ -104,7 +104,8 @@ export class Cohort {
         for (let lane = 0; lane < live; lane++) bound[lane] = selectLimit(limits[p], first + lane)
       }
     }
-    short[BATCH_SHORT.since].fill(0, 0, filled)
+    const { since, steps, probes } = BATCH_SHORT
+    for (const column of [since, steps, probes]) short[column].fill(0, 0, filled)
     for (let lane = 0; lane < live; lane++) runs[lane] = first + lane
     count[0] = live
   }

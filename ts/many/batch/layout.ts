@@ -2,6 +2,7 @@
 
 import { BLOCK_OF_RUNS, LINE } from '../../arena/manifest.js'
 import type { Program } from '../../expressions/program.js'
+import { isRowParallel, rowsOfPiece } from '../../expressions/run.js'
 import { type DataColumn, rowsInRun } from './data.js'
 
 /** Maximum count of runs in memory at a time, apart from starts and results. */
@@ -47,12 +48,18 @@ export function cohortCount(
   return { cohorts: Math.ceil(runs.length / lanes), lanes }
 }
 
-/**
- * Whether execution is row-parallel. Row-parallel execution requires enough rows, and rows that do not depend on
- * earlier rows. The order of sums depends on whether execution is row-parallel.
- */
-export function isRowParallel({ carries }: Program, rows: number): boolean {
-  return rows >= BLOCK_OF_RUNS && !carries
+/** If the work of an update is below this limit, a single thread finishes before a second thread could start. */
+export const MIN_WORK_PER_THREAD = 1 << 18
+
+/** Count of scratch areas in a batch: one for each thread that has work. Threads share pieces of rows. */
+export function scratchCount(
+  program: Program,
+  { rows, runs, cohorts }: { readonly rows: number; readonly runs: number; readonly cohorts: number },
+  threads: number,
+): number {
+  const isShared = isRowParallel(program, rows) && estimateWork(program, rows, runs) > MIN_WORK_PER_THREAD
+  const pieces = isShared ? Math.ceil((runs * rows) / rowsOfPiece(rows)) : 1
+  return Math.min(threads, Math.max(cohorts, pieces))
 }
 
 /** Estimated operations of an update. A SIMD vector takes the same time for one run as for several runs. */

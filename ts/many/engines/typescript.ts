@@ -90,7 +90,7 @@ function* iterate(batch: Batch): Slices<void> {
 }
 
 function* update(batch: Batch, kernel: Kernel): Slices<void> {
-  const { shape, done, updates } = batch
+  const { shape, done, updates, isByRows } = batch
   const { dtype, rows, tolerance, maxUpdates, exempt, delay } = shape
   const f = rounding[dtype]
   const gradient = new ProgramRunner(shape.gradient, dtype)
@@ -106,19 +106,20 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
   const operations = countOperations(shape.gradient, rows)
   const isLong = operations > OPERATIONS_OF_SLICE
   const spending = new Spending()
-  function* run(machine: ProgramRunner, x: FloatArray): Slices<void> {
-    if (isLong) yield* machine.runInSlices(x, data, rows, false)
+  function* runProgram(machine: ProgramRunner, x: FloatArray): Slices<void> {
+    if (isLong) yield* machine.runInSlices(x, data, rows, isByRows)
+    else if (isByRows) machine.runInLanes(x, data, rows)
     else machine.run(x, data, rows)
   }
   function* valueAt(x: FloatArray): Slices<number> {
-    yield* run(value, x)
+    yield* runProgram(value, x)
     return value.slots[value.program.outputs[0]]
   }
   const readGradient = (out: FloatArray) => {
     for (const [p, slot] of gradient.program.outputs.entries()) out[p] = gradient.slots[slot]
   }
   function* gradientAt(x: FloatArray, out: FloatArray): Slices<void> {
-    yield* run(gradient, x)
+    yield* runProgram(gradient, x)
     readGradient(out)
   }
 
@@ -193,7 +194,8 @@ function* update(batch: Batch, kernel: Kernel): Slices<void> {
       let t = done
       for (let k = 0; k < updates && reason === 0; k++) {
         t = done + k + 1
-        if (isLong) yield* gradient.runInSlices(theta, data, rows, false)
+        // Without data, a generator would take as long as the program.
+        if (isLong || isByRows) yield* runProgram(gradient, theta)
         else gradient.run(theta, data, rows)
         readGradient(g)
         step(t, rowsOf[k], box)

@@ -48,9 +48,10 @@ pub struct Scratch {
     pub single: *mut u8,
     /// Directions in which a single run explores, in float64.
     pub directions: *mut u8,
-    /// Steps of the block's gradient, and of one other routine at a time.
+    /// Steps of the block's gradient, of one other routine of runs at a time, and of rows in lanes.
     pub steps: *mut Step,
     pub other_steps: *mut Step,
+    pub row_steps: *mut Step,
     pub number: usize,
 }
 
@@ -259,7 +260,6 @@ impl Batch {
         team: RowTeam,
     ) -> Result<bool, ArenaError> {
         let Block { cohort, scratch, gradient, first, count: begun, .. } = block;
-        let slots = gradient.slots();
         for update in updates {
             if block.count == 0 {
                 break;
@@ -270,13 +270,9 @@ impl Batch {
                     return Ok(false);
                 }
             } else {
-                // SAFETY: see above.
-                unsafe { gradient.head(block.count) }?;
                 let numbers = cohort.run(first);
                 // SAFETY: as above, the numbers of these runs too; the caller guarantees the team.
-                unsafe { self.sum_rows::<T>(gradient, &slots, numbers, block.count, scratch, team) }?;
-                // SAFETY: see above.
-                unsafe { gradient.tail(block.count) }?;
+                unsafe { self.run_by_rows::<T>(gradient, numbers, block.count, scratch, team) }?;
             }
             if cfg!(feature = "rules")
                 && let Some(entry) = self.entry
@@ -320,9 +316,9 @@ impl Batch {
         if !found && !all {
             return Ok(());
         }
-        // If all runs end here, their values are computed together.
+        // If all runs end here, their values are computed together, unless rows are in lanes.
         let mut values = None;
-        if t >= most_updates {
+        if t >= most_updates && self.header.row_lanes == 0 {
             let slots = self.block_slots(cohort, scratch, first);
             let slots = Slots { computed: scratch.values, ..slots };
             // SAFETY: no other routine uses these steps now.
@@ -505,6 +501,7 @@ impl Batch {
             directions: take(parameters * LINE),
             steps: take(self.gradient.instructions() * STEP).cast(),
             other_steps: take(self.steps_of_others() * STEP).cast(),
+            row_steps: take(self.steps_of_rows() * STEP).cast(),
             number,
         }
     }

@@ -64,9 +64,7 @@ impl Batch {
         }
         let vector = LINE / header.size;
         let is_by_rows = header.row_lanes > 0;
-        if is_by_rows
-            && (entry.is_some() || header.row_lanes < header.rows || !header.row_lanes.is_multiple_of(vector))
-        {
+        if is_by_rows && (header.row_lanes < header.rows || !header.row_lanes.is_multiple_of(vector)) {
             return Err(ArenaError::new(&"its rows do not fit"));
         }
         if columns > shared
@@ -188,7 +186,7 @@ impl Batch {
     pub fn pieces_bytes(&self) -> u64 {
         let Header { row_lanes, size, .. } = self.header;
         let pieces = if row_lanes > 0 { PIECES } else { 0 };
-        (pieces * size) as u64 * self.gradient.sums() as u64
+        (pieces * size) as u64 * self.gradient.sums().max(self.value.sums()) as u64
     }
 
     /// A point, and the rest of a result.
@@ -198,17 +196,22 @@ impl Batch {
 
     /// Number of scratch bytes. Blocks need slots for both programs, the parameters before a step, the largest change of
     /// the step, its sum, and a prepared gradient. Slots of one vector are needed for a single run, columns and
-    /// directions. Steps follow, of the block's gradient and of another routine.
+    /// directions. Steps follow, of the block's gradient, of another routine and of rows.
     pub fn scratch_bytes(&self) -> u64 {
         let Header { parameters, slots, size, .. } = self.header;
         let blocks = 2 * slots as u64 + parameters as u64 + 3;
-        let steps = self.gradient.instructions() + self.steps_of_others();
+        let steps = self.gradient.instructions() + self.steps_of_others() + self.steps_of_rows();
         blocks * (BLOCK * size + GAP) as u64
             + (2 * slots as u64 + parameters as u64) * LINE as u64
             + steps as u64 * STEP as u64
     }
 
-    /// Steps of a routine other than the gradient of a block. Of such routines one exists at a time.
+    /// Steps of the body if rows are in lanes.
+    pub fn steps_of_rows(&self) -> usize {
+        if self.header.row_lanes > 0 { self.steps_of_others() } else { 0 }
+    }
+
+    /// Steps of a routine of runs other than the gradient of a block. Of such routines one exists at a time.
     pub fn steps_of_others(&self) -> usize {
         self.gradient.instructions().max(self.value.instructions())
     }

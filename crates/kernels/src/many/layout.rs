@@ -110,11 +110,13 @@ tables! {
     }
 
     /// Behind the planes of a cohort, a column each, then the runs' numbers: the change and the gradient's norm when
-    /// steps became short; the update then, or 0.
+    /// steps became short; the update then, or 0; how many short steps there were, and gradients at nearby points.
     Short of f64 {
         change,
         gradient_norm,
         since,
+        steps,
+        probes,
     }
 
     /// Behind the points where runs have ended, a column each, then why they have stopped.

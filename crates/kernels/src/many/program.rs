@@ -175,8 +175,8 @@ const _: () = assert!(size_of::<Step>() <= STEP && STEP.is_multiple_of(align_of:
 /// A program on slots.
 pub struct Routine<'a> {
     batch: &'a Batch,
-    program: &'a Program,
-    slots: Slots,
+    pub program: &'a Program,
+    pub slots: Slots,
     /// The instructions from the first one that this routine runs on. They are looked up once.
     steps: &'a mut [Step],
     first: usize,
@@ -209,11 +209,6 @@ impl<'a> Routine<'a> {
         // SAFETY: the caller guarantees the memory, and these steps were just written.
         routine.steps = unsafe { std::slice::from_raw_parts_mut(steps, wanted.len()) };
         Ok(routine)
-    }
-
-    /// Where its slots are.
-    pub fn slots(&self) -> Slots {
-        self.slots
     }
 
     /// Moves the routine to another block of lanes.

@@ -117,6 +117,8 @@ impl Run<'_> {
     unsafe fn when_short<T: Scalar>(&self, change: f64) -> Result<Option<Reason>, ArenaError> {
         let t = self.t();
         // SAFETY: the caller guarantees the run.
+        unsafe { self.count(Short::AT.steps) };
+        // SAFETY: see above.
         if !unsafe { self.is_finite::<T>() }? {
             return Ok(Some(Reason::Diverged));
         }
@@ -133,7 +135,7 @@ impl Run<'_> {
         // SAFETY: as above; `Batch::new` found such numbers for each lane.
         let began = Short::read(|column| unsafe { *cohort.short(column, self.lane) });
         if began.since == 0.0 || norm < 0.99 * began.gradient_norm || change > 1.01 * began.change {
-            let begins = Short { change, gradient_norm: norm, since: t };
+            let begins = Short { change, gradient_norm: norm, since: t, ..began };
             // SAFETY: see above.
             begins.write(|column, x| unsafe { *cohort.short(column, self.lane) = x });
         } else if t - began.since >= PATIENCE {
@@ -309,8 +311,8 @@ impl Run<'_> {
         });
         // SAFETY: the routine is dropped at the end of this function.
         let value = unsafe { self.single(&self.batch.value) }?;
-        // SAFETY: as above, which is as much as one lane takes.
-        unsafe { value.run::<T>(1) }?;
+        // SAFETY: see above.
+        unsafe { self.run::<T>(&value) }?;
         let at = value.output(0)?.cast::<T>();
         // SAFETY: see above.
         let value = unsafe { at.read() }.to_f64();
@@ -341,6 +343,34 @@ impl Run<'_> {
         };
         // SAFETY: the caller uses one routine of a single run at a time, and no other routine uses these steps.
         unsafe { Routine::new(self.batch, program, slots, self.block.scratch.other_steps) }
+    }
+
+    /// Runs such a program.
+    ///
+    /// # Safety
+    /// Same as for `judge`; the parameters must be written.
+    unsafe fn run<T: Scalar>(&self, routine: &Routine) -> Result<(), ArenaError> {
+        let Block { cohort, scratch, .. } = *self.block;
+        if self.batch.header.row_lanes == 0 {
+            // SAFETY: a scratch has a line for each slot of a single run, which is as much as one lane takes.
+            return unsafe { routine.run::<T>(1) };
+        }
+        let alone = |count: usize, piece: &(dyn Fn(usize, usize) + Sync)| {
+            (0..count).for_each(|number| piece(scratch.number, number));
+            true
+        };
+        // SAFETY: as above. The lines that rows share are those of this run, which do not change: each line is filled
+        // with its first number. No other thread uses the scratch.
+        unsafe { self.batch.run_by_rows::<T>(routine, cohort.run(self.lane), 1, scratch, &alone) }
+    }
+
+    /// Adds 1 to a count of [`Short`].
+    ///
+    /// # Safety
+    /// Same as for `judge`.
+    unsafe fn count(&self, column: f64) {
+        // SAFETY: the caller guarantees the run; `Batch::new` found such a number for each lane.
+        unsafe { *self.block.cohort.short(column as usize, self.lane) += 1.0 };
     }
 
     /// Whether the gradient is as good as zero: see `isAtRest` in `ts/minimize/convergence.ts`.
@@ -390,8 +420,10 @@ impl Run<'_> {
                 // SAFETY: a scratch has a line for each slot of a single run.
                 unsafe { self.near::<T>(p).write(T::from_f64(near)) };
             }
-            // SAFETY: as above, which is as much as one lane takes.
-            unsafe { gradient.run::<T>(1) }?;
+            // SAFETY: see above.
+            unsafe { self.run::<T>(&gradient) }?;
+            // SAFETY: see above.
+            unsafe { self.count(Short::AT.probes) };
             let answer = |p: usize| {
                 let at = gradient.output(p)?.cast::<T>();
                 // SAFETY: see above.

@@ -7,8 +7,8 @@
 
 use super::advance::Scratch;
 use super::batch::Batch;
-use super::layout::{BLOCK, Header};
-use super::program::{Lanes, Routine, SHARED, Slots};
+use super::layout::{BLOCK, GAP, Header};
+use super::program::{Lanes, Program, Routine, SHARED, Slots};
 use crate::arena::{ArenaError, LINE};
 use crate::memory;
 use crate::vector::Scalar;
@@ -28,6 +28,7 @@ pub const MAX_PIECES: usize = 256;
 /// The rows of a block of runs.
 struct Work<'a> {
     batch: &'a Batch,
+    program: &'a Program,
     /// Slots of the runs with the values that all rows share.
     runs: &'a Slots,
     /// Their numbers.
@@ -43,14 +44,34 @@ struct Work<'a> {
 unsafe impl Sync for Work<'_> {}
 
 impl Batch {
+    /// Runs a routine with runs in lanes, whose rows are in lanes in between.
+    ///
+    /// # Safety
+    /// Same as for [`Batch::sum_rows`].
+    pub unsafe fn run_by_rows<T: Scalar>(
+        &self,
+        routine: &Routine,
+        numbers: *const u32,
+        count: usize,
+        scratch: &Scratch,
+        team: RowTeam,
+    ) -> Result<(), ArenaError> {
+        // SAFETY: the caller guarantees the slots.
+        unsafe { routine.head(count) }?;
+        // SAFETY: see above.
+        unsafe { self.sum_rows::<T>(routine, numbers, count, scratch, team) }?;
+        // SAFETY: see above.
+        unsafe { routine.tail(count) }
+    }
+
     /// Writes the sums over the rows of `count` runs to the slots in which the routine with runs in lanes reads them.
     ///
     /// # Safety
-    /// Same as for [`Routine::run`]. `numbers` must be the runs' numbers, and the scratch the routine's.
-    pub unsafe fn sum_rows<T: Scalar>(
+    /// Same as for [`Routine::run`]. `numbers` must be the runs' numbers, and the scratch the routine's. The routine
+    /// must not compute in `values` of the scratch, where rows are computed.
+    unsafe fn sum_rows<T: Scalar>(
         &self,
         routine: &Routine,
-        runs: &Slots,
         numbers: *const u32,
         count: usize,
         scratch: &Scratch,
@@ -59,9 +80,10 @@ impl Batch {
         let rows = self.header.rows;
         let size = BLOCK * MIN_BLOCKS.max(rows.div_ceil(BLOCK).div_ceil(MAX_PIECES));
         let pieces = rows.div_ceil(size).max(1);
-        let sums = self.gradient.sums();
+        let program = routine.program;
+        let sums = program.sums();
         let to = self.place(self.header.pieces).wrapping_add(scratch.number * self.pieces_bytes() as usize);
-        let work = Work { batch: self, runs, numbers, sums: to, size, pieces };
+        let work = Work { batch: self, program, runs: &routine.slots, numbers, sums: to, size, pieces };
         // Runs of a few rows are done by one thread one after the other.
         let together = (size / rows.max(1)).max(1);
         for first in (0..count).step_by(PIECES / pieces) {
@@ -118,14 +140,14 @@ impl Work<'_> {
             parameters: scratch.single,
             stride: LINE,
             computed: scratch.values,
-            step: self.runs.step,
+            step: BLOCK * size + GAP,
             columns: scratch.columns,
             data: self.batch.lane_data(0),
             lanes: Lanes::Rows,
         };
-        // SAFETY: the scratch is this thread's; its steps of other routines are not in use, because no run is judged.
-        let body = unsafe { Routine::new(self.batch, &self.batch.gradient, slots, scratch.other_steps) }?;
-        let sums = self.batch.gradient.sums();
+        // SAFETY: the scratch is this thread's, and its steps of rows have no other user.
+        let body = unsafe { Routine::new(self.batch, self.program, slots, scratch.row_steps) }?;
+        let sums = self.program.sums();
         for number in numbers {
             let (lane, piece) = (number / self.pieces, number % self.pieces);
             // SAFETY: the caller guarantees the numbers of all runs, of which `lane` is one.
