@@ -47,6 +47,9 @@ export {
   type MinimizeOptions,
   type MinimizeResult,
   minimize,
+  type NamedMinimizeResult,
+  type NamedObjective,
+  type NamedStart,
 } from './minimize/minimize.js'
 export { type MinimizeReason, minimizeReasons } from './minimize/reasons.js'
 export {

@@ -5,8 +5,7 @@ import { wasmModule as catalogue } from '#webassembly/catalogue'
 export * from './layout.js'
 
 /** Hash of the sources of the engines. An engine with another hash is refused. */
-export const HASH = 0x33c8285e
-export const HASH = 0x34b0a278
+export const HASH = 0xe1d973ec
 
 /** Hash of the interpreter of custom rules, like the hash of each kernel. */
 export const EQUATIONS_SOURCE = 0x6015c4a5

@@ -1,12 +1,12 @@
 import { OptionError } from '../core/errors.js'
 import { type Dtype, type FloatArray, largest } from '../core/numbers.js'
 import { runToEnd } from '../core/slices.js'
-import { createRecord, omitUndefined } from '../core/untrusted-input.js'
+import { createRecord, isRecord, omitUndefined } from '../core/untrusted-input.js'
 import type { EngineName } from '../engines/engine.js'
 import { extensions } from '../extensions.js'
 import type { OptimizerOptions } from '../model/options.js'
-import { readObjective, readStart } from '../objectives/arguments.js'
-import { type Bounds, type BoundsBox, readBounds } from '../objectives/bounds.js'
+import { readNamedStart, readObjective, readStart } from '../objectives/arguments.js'
+import { type Bounds, type BoundsBox, clamp, readBounds } from '../objectives/bounds.js'
 import { centralDifferences } from '../objectives/gradient.js'
 import type { Objective } from '../objectives/index.js'
 import {
@@ -52,7 +52,7 @@ export interface MinimizeOptions
   readonly callback?: (x: FloatArray, iteration: number) => boolean | void
 }
 
-/** Options for a method such as `lbfgs()`. Methods run in TypeScript and without bounds. */
+/** Options for a method such as `lbfgs()`. Methods run in TypeScript. */
 export type MethodOptions = Pick<MinimizeOptions, keyof typeof methodOptions>
 
 /** Counts of value and gradient evaluations. Evaluations for central differences count as evaluations of the value. */
@@ -80,6 +80,18 @@ export interface MinimizeResult {
   readonly reason: MinimizeReason
   /** Largest |θ_{t+1} − θ_t| of the last update, within the bounds; NaN if no update was performed. */
   readonly maxChange: number
+  /**
+   * The parameters by name, if the objective has `parameters`, as an expression has; otherwise undefined.
+   */
+  readonly values: Readonly<Record<string, number>> | undefined
+  /** Indices of the parameters that are at a bound, in ascending order. */
+  readonly atBound: readonly number[]
+  /**
+   * Largest |P(xᵢ − gᵢ) − xᵢ|, where P moves a number into the bounds: 0 at a minimum within the bounds. With bounds,
+   * the gradient g is evaluated once more at x, which `evaluations` does not count. Without bounds the number is
+   * `gradientNorm`.
+   */
+  readonly projectedGradientNorm: number
   /** Source of the gradient: the objective, or central differences. */
   readonly gradientSource: 'analytic' | 'central-differences'
   /** Name of the engine that performed the run. */
@@ -88,7 +100,23 @@ export interface MinimizeResult {
   readonly engineReasons: readonly string[]
 }
 
-type RunNumbers = Omit<MinimizeResult, 'gradientSource' | 'engine' | 'engineReasons'>
+/** An objective whose parameters have names, such as an expression. */
+export interface NamedObjective<Names extends string> extends Objective {
+  readonly parameters: readonly Names[]
+}
+
+/** Result of a minimization whose parameters have names. */
+export interface NamedMinimizeResult<Names extends string> extends MinimizeResult {
+  readonly values: Readonly<Record<Names, number>>
+}
+
+/** A starting point by name. */
+export type NamedStart<Names extends string = string> = Readonly<Record<Names, number>>
+
+type RunNumbers = Pick<
+  MinimizeResult,
+  'x' | 'value' | 'gradientNorm' | 'iterations' | 'evaluations' | 'reason' | 'maxChange'
+>
 
 /**
  * Minimizes a function from a starting point by an update rule, or by a method such as `lbfgs()`.
@@ -100,14 +128,28 @@ type RunNumbers = Omit<MinimizeResult, 'gradientSource' | 'engine' | 'engineReas
  *
  * @param objective an object `{ value, gradient }`, or a function of x alone. For a function, the gradient is computed
  * by central differences with step ∛ε·max(1, |xᵢ|), which take 2n values per update.
- * @param x starting point of any length ≥ 1; copied. A typed array keeps its dtype.
- * @param rule an update rule such as `adam({ lr: 1e-2 })`, or the method `lbfgs()`, which accepts no `bounds`, `clip`
- * or engine options
+ * @param x starting point of any length ≥ 1; copied. A typed array keeps its dtype. If the objective has `parameters`,
+ * as an expression has, `x` may also be an object with a number per parameter.
+ * @param rule an update rule such as `adam({ lr: 1e-2 })`, or the method `lbfgs()`, which accepts no `clip` and no
+ * engine options
  * @throws OptionError, TensorError or EngineError like `new Optimizer`, before the first update; OptionError if the
  * gradient does not fill all of `out`
  * @example
  * minimize(rosenbrock(), [-1.5, 2], adam({ lr: 1e-2 }), { tolerance: 1e-9, maxIterations: 50_000 })
+ * minimize(expression('(x - 1)^2 + (y + x)^2'), { x: 0, y: 2 }, lbfgs(), { bounds: { y: [0, 3] } })
  */
+export function minimize<Names extends string>(
+  objective: NamedObjective<Names>,
+  x: ArrayLike<number> | NamedStart<Names>,
+  rule: Rule | CustomRule | Method,
+  options?: MethodOptions,
+): NamedMinimizeResult<Names>
+export function minimize<Names extends string>(
+  objective: NamedObjective<Names>,
+  x: ArrayLike<number> | NamedStart<Names>,
+  rule: Rule | CustomRule,
+  options?: MinimizeOptions,
+): NamedMinimizeResult<Names>
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
   x: ArrayLike<number>,
@@ -122,11 +164,11 @@ export function minimize(
 ): MinimizeResult
 export function minimize(
   objective: Objective | ((x: ArrayLike<number>) => number),
-  x: ArrayLike<number>,
+  x: ArrayLike<number> | NamedStart,
   rule: Rule | CustomRule | Method,
   options?: MinimizeOptions,
 ): MinimizeResult {
-  return new Minimization(objective, x, rule as Rule, options).finish()
+  return new Minimization(objective as NamedObjective<string>, x, rule as Rule, options).finish()
 }
 
 /**
@@ -160,6 +202,9 @@ export class Minimization {
   readonly #callback: MinimizeOptions['callback']
   readonly #tolerance: number
   readonly #box: BoundsBox | null
+  readonly #names: readonly string[] | null
+  /** The gradient, whose evaluations are not counted. */
+  readonly #plainGradient: Required<Objective>['gradient']
   readonly #maxIterations: number
   readonly #before: FloatArray
   readonly #isSingle: boolean
@@ -178,6 +223,18 @@ export class Minimization {
 
   /** Accepts the arguments of {@link minimize} and throws the errors of {@link minimize}. */
   constructor(
+    objective: NamedObjective<string>,
+    x: ArrayLike<number> | NamedStart,
+    rule: Rule | CustomRule | Method,
+    options?: MethodOptions,
+  )
+  constructor(
+    objective: NamedObjective<string>,
+    x: ArrayLike<number> | NamedStart,
+    rule: Rule | CustomRule,
+    options?: MinimizeOptions,
+  )
+  constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
     x: ArrayLike<number>,
     rule: Rule | CustomRule | Method,
@@ -191,7 +248,7 @@ export class Minimization {
   )
   constructor(
     objective: Objective | ((x: ArrayLike<number>) => number),
-    x: ArrayLike<number>,
+    x: ArrayLike<number> | NamedStart,
     rule: Rule | CustomRule | Method,
     options: MinimizeOptions = {},
   ) {
@@ -199,7 +256,7 @@ export class Minimization {
     const { tolerance, maxIterations, dtype, callback, bounds, clip, engine, instructionSet, threads } = read
     const around = { clip, engine, instructionSet, threads }
     const { value: given, gradient, names } = readObjective(objective)
-    const from = copyStart(x, dtype)
+    const from = copyStart(x, dtype, names)
     const box = readBounds(bounds, {
       names,
       length: from.length,
@@ -231,6 +288,8 @@ export class Minimization {
     this.#continuable = isContinuable ? { objective, settings: { instructionSet, threads } } : null
     this.#tolerance = tolerance
     this.#box = box
+    this.#names = names
+    this.#plainGradient = gradient ?? centralDifferences(given, new Float64Array(from.length), undefined, box)
     this.#maxIterations = maxIterations
     this.#before = this.params.slice()
     this.#isSingle = from instanceof Float32Array
@@ -296,7 +355,28 @@ export class Minimization {
       while (this.#iterations < wanted && this.step());
       end = this.#continue()
     }
-    return { ...(end ?? this.#end()), gradientSource, engine, engineReasons }
+    const numbers = end ?? this.#end()
+    const { x, gradientNorm } = numbers
+    const names = this.#names
+    const values = names === null ? undefined : createRecord(names, (_, i) => x[i])
+    const certificate = {
+      atBound: this.#atBound(x),
+      projectedGradientNorm: this.#projectedNorm(x, gradientNorm),
+    }
+    return { ...numbers, values, ...certificate, gradientSource, engine, engineReasons }
+  }
+
+  #atBound(x: FloatArray): number[] {
+    const box = this.#box
+    return box === null ? [] : [...x.keys()].filter((i) => x[i] <= box.min[i] || x[i] >= box.max[i])
+  }
+
+  #projectedNorm(x: FloatArray, gradientNorm: number): number {
+    const box = this.#box
+    if (box === null || this.#iterations === 0) return gradientNorm
+    const moved = x.slice()
+    this.#plainGradient(x, moved)
+    return largest(moved.map((g, i) => clamp(x[i] - g, box.min[i], box.max[i]) - x[i]))
   }
 
   #end(): RunNumbers {
@@ -411,7 +491,7 @@ function largestChange(x: FloatArray, before: FloatArray, isSingle: boolean): nu
   return largest
 }
 
-function copyStart(x: ArrayLike<number>, dtype: Dtype | undefined): FloatArray {
-  const read = readStart(x)
+function copyStart(x: unknown, dtype: Dtype | undefined, names: readonly string[] | null): FloatArray {
+  const read = readStart(names !== null && isRecord(x) ? readNamedStart(x, names) : x)
   return dtype === undefined ? read : dtype === 'float32' ? Float32Array.from(read) : Float64Array.from(read)
 }

@@ -72,3 +72,19 @@ export function readStart(x: unknown): FloatArray {
   }
   return read
 }
+
+/**
+ * A starting point by name, in the order of the names.
+ *
+ * @throws OptionError if a name is missing, or a name is unknown
+ */
+export function readNamedStart(x: object, names: readonly string[]): Float64Array {
+  const given = ownProperties(x)
+  const expected = `numbers for ${names.join(', ')}`
+  for (const name of Object.keys(given)) if (!names.includes(name)) throw new OptionError('x', expected, name)
+  return Float64Array.from(names, (name) => {
+    const number = given[name]
+    if (typeof number === 'number') return number
+    throw new OptionError(`x: ${name}`, `a number (${expected})`, number)
+  })
+}
