@@ -16,6 +16,7 @@ import { IterativeReweighting } from './irls.js'
 import type { FitManyOptions, FitOptions } from './options.js'
 import type { Fit, FitManyResult } from './result.js'
 import { FitRun } from './run.js'
+import { wasmModule } from './wasm-module.js'
 
 /**
  * Fits a model to many data sets at once by nonlinear least squares. The algorithm is Levenberg-Marquardt in float64.
@@ -140,7 +141,7 @@ function createRun(model: AnyModel, data: FitData, options: object): CallFits {
 
 /** Validates the arguments and creates the run, without starting it. */
 export function createFits(model: AnyModel, data: FitData, options: object): CallFits {
-  const fits = new FitRun(model, data, options)
+  const fits = new FitRun(wasmModule, model, data, options)
   const { outliers, covariance } = fits.options
   const first = outliers ?? covariance
   if (first !== undefined) return first.wrap(fits)

@@ -1,6 +1,5 @@
 /** Runs the fits of one call of `fit` or `fitMany`. */
 
-import { wasmModule } from '#webassembly/fits'
 import { OptionError } from '../../core/errors.js'
 import { type FloatArray, smallestNormal } from '../../core/numbers.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
@@ -19,6 +18,7 @@ import { runsPerBatch } from '../../many/batch/layout.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
+import type { WasmModule } from '../../webassembly/module.js'
 import {
   bindRemark,
   type FitModel,
@@ -97,11 +97,11 @@ function refuseOption(option: string, given: unknown, expected: string): void {
 }
 
 /** Selects the TypeScript engine, the only engine that can run model functions. */
-function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
+function forceTypeScript(options: FitManyValues, module: WasmModule): EngineChoice<BatchRunner> {
   const why = 'the model is a function'
   if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript' if ${why}`)
   const { instructionSet, threads } = options
-  const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads }, wasmModule)
+  const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads }, module)
   return { engine, runner, reasons: [`${why}: it runs in JavaScript`] }
 }
 
@@ -110,6 +110,7 @@ export class FitRun {
   declare readonly choice: EngineChoice<BatchRunner>
   declare readonly options: FitManyValues
   declare progress: CallProgress
+  readonly #module: WasmModule
   readonly #compiled: ModelPrograms
   /**
    * One or two batch workers. While the engine's threads run one batch, the second worker prepares another batch or
@@ -144,9 +145,13 @@ export class FitRun {
   /** Array with 1 for each completed fit, and 0 for each unfinished fit. */
   readonly #isDone: Uint8Array
 
-  /** @param read data columns that are already validated, if the run refits internal data */
-  constructor(model: unknown, data: FitData, given: object, read?: ParsedData) {
+  /**
+   * @param module the WebAssembly module of fits
+   * @param read data columns that are already validated, if the run refits internal data
+   */
+  constructor(module: WasmModule, model: unknown, data: FitData, given: object, read?: ParsedData) {
     const options = readOptions('options', given, fitOptionTable)
+    this.#module = module
     this.options = options
     this.progress = new CallProgress(options.onProgress)
     const { start, method, finiteDifferences } = options
@@ -194,8 +199,8 @@ export class FitRun {
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one per fit', undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = functionModel
-      ? forceTypeScript(options)
-      : selectRunner(options, method?.module ?? wasmModule)
+      ? forceTypeScript(options, module)
+      : selectRunner(options, method?.module ?? module)
     this.#isDone = new Uint8Array(this.#count)
     this.#intervals = this.#pendingIntervals()
   }
@@ -632,7 +637,8 @@ export class FitRun {
   #refitFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters, others: object = {}): FitRun {
     const { sigma, weights, missing, multiStart, intervals, signal, onProgress, ...same } = this.options
     const weight = [...columns.keys()].find(isWeight) ?? null
-    return new FitRun(this.#model, {}, { ...same, ...others, start }, { columns, y: this.problem.y, weight })
+    const read = { columns, y: this.problem.y, weight }
+    return new FitRun(this.#module, this.#model, {}, { ...same, ...others, start }, read)
   }
 
   /**

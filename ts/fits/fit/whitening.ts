@@ -24,6 +24,7 @@ import type { CallFits, FirstFits } from './call-fits.js'
 import { ResponseCovariance } from './response-covariance.js'
 import { FitManyResult } from './result.js'
 import { FitRun } from './run.js'
+import { wasmModule } from './wasm-module.js'
 
 /**
  * Maximum number of rows of a fit with a covariance matrix. With more rows, a compiled program would have tens of
@@ -191,7 +192,7 @@ class WhitenedFit implements CallFits {
       return `w${apart}${j}*(${text})`
     })
     const { covariance, missing, multiStart, signal, onProgress, ...same } = this.options
-    return new FitRun({ text: terms.join(' + '), x: '', parameters: {} }, data, {
+    return new FitRun(wasmModule, { text: terms.join(' + '), x: '', parameters: {} }, data, {
       ...same,
       y: problem.y,
       start,
