@@ -1,7 +1,7 @@
 /** Runs the fits of one call of `fit` or `fitMany`. */
 
 import { OptionError } from '../../core/errors.js'
-import { type FloatArray, smallestNormal } from '../../core/numbers.js'
+import type { FloatArray } from '../../core/numbers.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
@@ -41,7 +41,6 @@ import { BoundFunctionModel } from '../problem/function-model.js'
 import { distinctMinima, isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
 import {
-  type FitParameter,
   type FitParameters,
   type Parameter,
   readParameters,
@@ -52,19 +51,12 @@ import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
-import {
-  type FitContext,
-  keepFits,
-  type PendingFits,
-  type ProfiledEndpoints,
-  type SolvedFits,
-} from '../solve/fit-context.js'
+import { type FitContext, keepFits, type ProfiledEndpoints, type SolvedFits } from '../solve/fit-context.js'
 import type { MethodRequest } from '../solve/fit-method.js'
 import type { IntervalMethod } from '../solve/interval-method.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'
 import { Solver, type SolverBatch, type SolverResult } from '../solve/solver.js'
 import { TrustRegionSolver } from '../solve/trust-region.js'
-import { WarmStartedFits } from '../solve/warm-started-fits.js'
 import { type FitManyValues, fitOptionTable } from './options.js'
 import { FitManyResult } from './result.js'
 
@@ -76,8 +68,6 @@ const RUN_GROWTH = 8
  * Maximum number of runs per batch and thread. The limit keeps a concurrent batch from waiting long for the other one.
  */
 const RUNS_PER_THREAD = 1024
-/** Maximum number of restarts of a fit from lower minima. */
-const MAX_RESTARTS = 8
 
 /** A worker that solves batches of fits one after another. */
 interface BatchWorker {
@@ -283,6 +273,10 @@ export class FitRun {
     return this.#compiled.problem
   }
 
+  get #maxIterations(): number {
+    return this.options.maxIterations ?? 1000
+  }
+
   get #free(): Parameter[] {
     return this.#parameters.filter(({ isFixed }) => !isFixed)
   }
@@ -412,7 +406,7 @@ export class FitRun {
   ): Generator<EngineCall, void> {
     for (const part of parts) {
       yield* this.#initialize(part)
-      yield* this.#batch(part, data, this.#starts, hand)
+      yield* this.#batch(part, this.#starts, data, hand)
       if (this.#search) yield* this.#search.improve(this.#searchable(data, hand), part)
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
       putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
@@ -437,17 +431,16 @@ export class FitRun {
 
   *#batch(
     fits: Uint32Array,
-    data: readonly DataColumn[],
     starts: ReadonlyMap<string, Float64Array>,
+    data: readonly DataColumn[],
     hand: BatchWorker,
   ): Generator<EngineCall> {
     const { count } = this.options.multiStart
     // The runs of one fit, one per start, are adjacent.
     const runs = new Uint32Array(fits.length * count)
     for (let run = 0; run < runs.length; run++) runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
-    const { maxIterations = 1000 } = this.options
     const pick = (name: string) => this.#startsOf(starts.get(name) as Float64Array, name, runs)
-    const solved = yield* this.#solve(data, hand, runs, pick, [maxIterations, count === 1])
+    const solved = yield* this.#solve(data, hand, runs, pick, [this.#maxIterations, count === 1])
     this.#store(fits, solved, count === 1 ? null : this.#keepBest(fits, solved))
     const { starts: counts } = this.#found
     for (let k = 0; k < fits.length; k++) counts[fits[k]] += count
@@ -507,44 +500,23 @@ export class FitRun {
     }
   }
 
-  /**
-   * Computes the confidence intervals of the fits. If the interval method allows restarts, a fit restarts at a lower
-   * minimum that its profile found.
-   */
+  /** Computes the confidence intervals of the fits. The interval method may restart fits. */
   *#computeIntervals(
     fits: Uint32Array,
     data: readonly DataColumn[],
     { method, columns: to }: PendingIntervals,
     hand: BatchWorker,
   ): Generator<EngineCall> {
-    const about = {
+    const context = {
       compiled: this.#compiled,
       columns: this.#selection.columns,
       observations: this.#selection.observations,
-    }
-    const context = {
-      ...about,
       problem: this.problem,
       starts: this.#starts,
       solved: this.#found,
       isAbsolute: this.#isAbsolute,
     }
-    yield* method.run(context, hand.iterations, fits, to)
-    for (let some = fits, k = 0; method.restart && k < MAX_RESTARTS; k++) {
-      some = some.filter((fit) => to.lowerMinimum[fit] !== undefined)
-      if (some.length === 0) return
-      const starts = new Map([...this.#starts].map(([name, column]) => [name, column.slice()]))
-      for (const fit of some) {
-        for (const [i, { name, isLogarithmic }] of this.#free.entries()) {
-          const x = to.lowerMinimum[fit]?.x[i] as number
-          const column = starts.get(name) as Float64Array
-          column[fit] = isLogarithmic ? Math.max(x, smallestNormal.float64) : x
-        }
-        delete to.lowerMinimum[fit]
-      }
-      yield* this.#batch(some, data, starts, hand)
-      yield* method.run(context, hand.iterations, some, to)
-    }
+    yield* method.run(context, hand.iterations, fits, to, (...some) => this.#batch(...some, data, hand))
   }
 
   get #isAbsolute(): boolean {
@@ -626,7 +598,7 @@ export class FitRun {
       computeIntervals: this.options.intervals?.compute,
       profiled: this.#intervals?.columns,
       refit: (...given) => this.#refitFrom(...given),
-      warmStart: (columns, start) => this.#warmStartFrom(columns, start),
+      warmStart: { compiled: this.#compiled, maxIterations: this.#maxIterations },
       invalidWeights: new Map(),
       whitened: null,
       weightAt: null,
@@ -639,35 +611,5 @@ export class FitRun {
     const weight = [...columns.keys()].find(isWeight) ?? null
     const read = { columns, y: this.problem.y, weight }
     return new FitRun(this.#module, this.#model, {}, { ...same, ...others, start }, read)
-  }
-
-  /**
-   * Fits other data columns with the same compiled programs. `#refitFrom` reads and compiles the model again and takes
-   * about 1.5 times as long.
-   */
-  #warmStartFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters): PendingFits {
-    const parameters = this.#parameters
-    const { method, maxIterations = 1000 } = this.options
-    const own = this.problem.columns
-    const isSame = [...columns.keys()].every((name, k) => name === own[k])
-    const hasOthers = parameters.some(({ expr }) => expr !== null)
-    if (method !== undefined || this.#compiled.isDense || hasOthers || !isSame)
-      return this.#refitFrom(columns, start)
-    const starts = new Map(
-      Object.entries(start).map(([name, given]) => [name, (given as FitParameter).start as FloatArray]),
-    )
-    const [count] = Array.from(columns.values(), ({ offsets }) => (offsets?.length ?? 1) - 1).filter(
-      (some) => some > 0,
-    )
-    const { threads } = this.choice.runner
-    return new WarmStartedFits({
-      compiled: this.#compiled,
-      parameters,
-      threads,
-      columns,
-      starts,
-      count,
-      maxIterations,
-    })
   }
 }
