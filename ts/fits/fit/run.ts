@@ -40,11 +40,7 @@ import {
 import { BoundFunctionModel } from '../problem/function-model.js'
 import { distinctMinima, isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
-import {
-  type FitParameters,
-  type Parameter,
-  readParameters,
-} from '../problem/parameters.js'
+import { type FitParameters, type Parameter, readParameters } from '../problem/parameters.js'
 import type { Problem } from '../problem/problem.js'
 import { NOT_FINITE, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
