@@ -56,6 +56,17 @@ for (const emitted of [
   if (status !== 0) process.exit(status ?? 1)
 }
 
+// Programs of named lines (ts/expressions/lines.ts) need neither comments nor indentation.
+for (const name of readdirSync('dist/fits', { recursive: true })) {
+  if (!name.endsWith('.js')) continue
+  const file = join('dist/fits', name)
+  const text = readFileSync(file, 'utf8')
+  const shorter = text.replaceAll(/(?<=(?:defineLines|robustLoss)\(`)[^`]*/g, (lines) =>
+    lines.replaceAll(/^ +|#.*$/gm, ''),
+  )
+  if (shorter !== text) writeFileSync(file, shorter)
+}
+
 // Hosts that refuse to compile bytes import these two modules as files. They contain all kernels.
 for (const name of ['equations', 'many'])
   cpSync(`wasm/pkg/${name}/antigrad_wasm_bg.wasm`, `dist/webassembly/${name}.wasm`)

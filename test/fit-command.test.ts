@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { expression } from 'antigrad'
 import {
   compare,
+  covarianceMatrix,
   type FitManyOptions,
   fitManySync,
   fit as fitOne,
@@ -820,9 +821,10 @@ describe('the command-line option', () => {
 
   test('--covariance reads the covariance of y from a file', () => {
     const few = decay.slice(0, 8)
-    const covariance = few.map((_, i) => few.map((_, j) => (i === j ? 0.01 : 0) + 0.002))
+    const matrix = few.map((_, i) => few.map((_, j) => (i === j ? 0.01 : 0) + 0.002))
+    const covariance = covarianceMatrix(matrix)
     write('few.csv', csv(['t', 'y', 'g'], few))
-    write('cov.csv', `# of eight\n${covariance.map((row) => row.join(';')).join('\n')}\n`)
+    write('cov.csv', `# of eight\n${matrix.map((row) => row.join(';')).join('\n')}\n`)
     const args = `few.csv --x t ${STARTS} --absolute-sigma`
     const [found] = lines(`${args} --covariance cov.csv`)
     const data = { t: few.map(([t]) => t), y: few.map(([, y]) => y) }

@@ -8,7 +8,7 @@ import { hoversIn } from './types/server.mjs'
 const program = `
 import { adam, adamw, cosine, delayedStart, ema, expression, lbfgs, linear, lion, minimize, minimizeMany } from 'antigrad'
 import { momentum, muon, noDecay, Optimizer, oneCycle, rosenbrock, sgd, standardErrors, warmup } from 'antigrad'
-import { bootstrap, compare, contour, fit, fitMany, fitShared, models, profile } from 'antigrad/fit'
+import { bootstrap, compare, contour, covarianceMatrix, fit, fitMany, fitShared, models, profile } from 'antigrad/fit'
 
 const optimizer = new Optimizer({ w: Float32Array.of(1) }, adamw({ beta1: 0.9, beta2: 0.99, weightDecay: 0 }), {
   groups: [noDecay(), { match: '**.bias', weightDecay: 0, beta1: 0.5, lrScale: 2 }],
@@ -42,6 +42,7 @@ const found = fit(line, { x: [1, 2, 3], y: [1, 2, 4] }, {
   loss: 'cauchy',
   lossScale: 1,
   weights: [1, 1, 1],
+  covariance: covarianceMatrix([[1, 0, 0], [0, 1, 0], [0, 0, 1]]),
   derive: {},
   multiStart: 4,
 })
@@ -95,6 +96,7 @@ const options: readonly (readonly [name: string, details: RegExp])[] = [
   ['loss', /default/i],
   ['lossScale', /default/i],
   ['weights', /1 by default/],
+  ['covariance', /Default: independent errors/],
   ['derive', /Default: no derived quantities/],
   ['multiStart', /default/i],
   ['level', /default/i],

@@ -441,8 +441,12 @@ const shared = t.map((_, i) => t.map((_, j) => Number(i === j) + 1))
 add('fit fitMany fitManySync', '', {
   model: expression('a*exp(-b*t) + c'),
   data: { t, y },
-  options: { start: { a: 4, b: 1, c: 1 }, covariance: at(word(undefined), shared) },
+  options: {
+    start: { a: 4, b: 1, c: 1 },
+    covariance: at(word(undefined), fits.covarianceMatrix(shared)),
+  },
 })
+add('covarianceMatrix', '', { covariance: at(no, shared) })
 add('fitShared fitSharedSync', '', {
   model: at(only('holes with its names', 'a list of it'), expression('a*exp(-b*t) + c')),
   data: at(names, {

@@ -7,6 +7,7 @@ import {
   type BootstrapOptions,
   bootstrap,
   bootstrapSync,
+  covarianceMatrix,
   type FitManyOptions,
   fitMany,
   fitManySync,
@@ -224,13 +225,17 @@ describe('a bootstrap replicate', () => {
     for (const kind of kinds) {
       const [one, other] = [by, given].map((fit) => bootstrap(fit, { kind, count: 50 }).errors)
       expect(one.a / other.a).toBeCloseTo(1, 5)
-      const [alike, plain] = [{ covariance: apart }, {}].map((options) => {
+      const [alike, plain] = [{ covariance: covarianceMatrix(apart) }, {}].map((options) => {
         return bootstrap(fitOne(decay, { t, y }, { start, ...options }), { kind, count: 50 })
       })
       expect(alike.errors.b / plain.errors.b).toBeCloseTo(1, 5)
       expect(alike.band({ t: [1] }).low[0]).toBeCloseTo(plain.band({ t: [1] }).low[0], 5)
     }
-    const correlated = fitOne(decay, { t, y }, { start, covariance: shared, absoluteSigma: true })
+    const correlated = fitOne(
+      decay,
+      { t, y },
+      { start, covariance: covarianceMatrix(shared), absoluteSigma: true },
+    )
     const { errors } = bootstrap(correlated, { kind: 'parametric', count: 4000 })
     for (const name of ['a', 'b', 'c'] as const)
       expect(errors[name] / correlated.errors[name]).toBeCloseTo(1, 1)

@@ -11,7 +11,7 @@ import {
   ruleMethod,
 } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
-import { FitRun } from '../../dist/fits/fit/run.js'
+import { createFits } from '../../dist/fits/fit/fit-many.js'
 import { inBits, random } from '../helpers.js'
 import { waysToRun } from '../support.js'
 
@@ -278,7 +278,11 @@ test.skipIf(!engines().native.available)(
   () => {
     const t = [0, 1, 2, 3]
     const y = Array.from({ length: 5000 }, (_, fit) => t.map((at) => 2 * Math.exp(-at) + 1 + fit / 1e4))
-    const fits = new FitRun(expression('a*exp(-b*t) + c'), { t, y }, { start, engine: 'native', threads: 3 })
+    const fits = createFits(
+      expression('a*exp(-b*t) + c') as never,
+      { t, y },
+      { start, engine: 'native', threads: 3 },
+    )
     // After the pauses for row selection.
     let sideBySide: unknown
     for (sideBySide of fits.calls(true)) if (sideBySide !== undefined) break

@@ -8,6 +8,7 @@ import {
   bootstrapSync,
   compare,
   contour,
+  covarianceMatrix,
   type Fit,
   fitMany,
   fitManySync,
@@ -449,7 +450,7 @@ test('an invalid function model is refused before the function is called', () =>
     'method: expected none if the model is a function',
   )
   refused(
-    { covariance: y.map((_, i) => y.map((_, j) => Number(i === j))) },
+    { covariance: covarianceMatrix(y.map((_, i) => y.map((_, j) => Number(i === j)))) },
     'covariance: expected none for a function model',
   )
   refused({ finiteDifferences: 3 }, 'finiteDifferences')

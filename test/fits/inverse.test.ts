@@ -2,6 +2,7 @@
 
 import { ArgumentError, expression, OptionError } from 'antigrad'
 import {
+  covarianceMatrix,
   fitManySync,
   fit as fitOne,
   fitSharedSync,
@@ -106,7 +107,11 @@ describe('the function inverse', () => {
 
   test('needs σ for the intervals of a fit with a covariance', () => {
     const covariance = x.map((_, i) => x.map((_, j) => (i === j ? 0.0004 : 0.0001)))
-    const found = fitOne(models.fourPL(), { x, y }, { covariance, absoluteSigma: true })
+    const found = fitOne(
+      models.fourPL(),
+      { x, y },
+      { covariance: covarianceMatrix(covariance), absoluteSigma: true },
+    )
     const [none] = inverse(found, [1.2])
     expect([none.reason, none.low, none.high, none.error]).toEqual(['found', NaN, NaN, NaN])
     const [{ value, low, high }] = inverse(found, [1.2], { sigma: 0.02 })

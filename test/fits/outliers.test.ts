@@ -4,6 +4,7 @@ import { OptionError } from 'antigrad'
 import {
   bootstrap,
   compare,
+  covarianceMatrix,
   fitMany,
   fitManySync,
   fit as fitOne,
@@ -67,7 +68,7 @@ describe('the function studentizedResiduals', () => {
       'found: expected a fit with the loss \'squared\', got "huber"',
     )
     const unit = x.map((_, i) => x.map((_, j) => Number(i === j)))
-    const whitened = fitOne(model, { x, y }, { covariance: unit })
+    const whitened = fitOne(model, { x, y }, { covariance: covarianceMatrix(unit) })
     expect(() => studentizedResiduals(whitened)).toThrow('found: expected a fit without a covariance of y')
     expect(() => studentizedResiduals({} as never)).toThrow('found: expected a result of fit')
   })
@@ -211,7 +212,7 @@ describe('the option outliers: rout()', () => {
           fitOne(
             model,
             { x, y },
-            { outliers: rout(), covariance: x.map((_, i) => x.map((_, j) => +(i === j))) },
+            { outliers: rout(), covariance: covarianceMatrix(x.map((_, i) => x.map((_, j) => +(i === j)))) },
           ),
         'covariance: expected none if outliers is set',
       ],

@@ -3,12 +3,14 @@
 import { ArgumentError, expression, OptionError } from 'antigrad'
 import {
   compare,
+  covarianceMatrix,
   type FitOptions,
   fitManySync,
   fit as fitOne,
   models,
   profile,
   profileIntervals,
+  rout,
 } from 'antigrad/fit'
 import { describe, expect, test } from 'vitest'
 import { inBits, random } from '../helpers.js'
@@ -17,7 +19,8 @@ const n = 12
 const t = Array.from({ length: n }, (_, k) => k / 2)
 const y = t.map((at, k) => 4 * Math.exp(-at) + 1 + 0.1 * Math.sin(k * 77.7))
 /** A correlation between neighbors, plus a common part. */
-const covariance = t.map((_, i) => t.map((_, j) => 0.01 * 0.6 ** Math.abs(i - j) + 0.02))
+const matrix = t.map((_, i) => t.map((_, j) => 0.01 * 0.6 ** Math.abs(i - j) + 0.02))
+const covariance = covarianceMatrix(matrix)
 const decay = expression('a*exp(-b*t) + c')
 const start = { a: 3, b: 0.8, c: 0.5 }
 
@@ -54,7 +57,7 @@ describe('a covariance of y', () => {
     const sigma = t.map((at) => 0.1 + at / 20)
     const diagonal = sigma.map((s, i) => sigma.map((_, j) => (i === j ? s * s : 0)))
     const tolerance = 1e-14
-    const found = fitOne(decay, { t, y }, { start, covariance: diagonal, tolerance })
+    const found = fitOne(decay, { t, y }, { start, covariance: covarianceMatrix(diagonal), tolerance })
     const other = fitOne(decay, { t, y }, { start, sigma, tolerance })
     for (const name of ['a', 'b', 'c'] as const) {
       expect(found.values[name]).toBeCloseTo(other.values[name], 9)
@@ -79,10 +82,10 @@ describe('a covariance of y', () => {
   })
 
   test('gives correct standard errors, profiles, replicates and tests in a batch of fits', () => {
-    const lower = covariance.map(() => new Float64Array(n))
+    const lower = matrix.map(() => new Float64Array(n))
     for (let i = 0; i < n; i++) {
       for (let j = 0; j <= i; j++) {
-        let rest = covariance[i][j]
+        let rest = matrix[i][j]
         for (let k = 0; k < j; k++) rest -= lower[i][k] * lower[j][k]
         lower[i][j] = i === j ? Math.sqrt(rest) : rest / lower[j][j]
       }
@@ -135,6 +138,17 @@ describe('a covariance of y', () => {
     expect(derived.values.t__3).toBe(2 * derived.values.b)
   })
 
+  test('is a frozen copy of the matrix', () => {
+    const own = matrix.map((row) => Float64Array.from(row))
+    const copied = covarianceMatrix(own)
+    for (const row of own) row.fill(NaN)
+    const [one, other] = [copied, covariance].map((covariance) =>
+      fitOne(decay, { t, y }, { start, covariance }),
+    )
+    expect(inBits([one.values, one.errors])).toBe(inBits([other.values, other.errors]))
+    expect(Object.isFrozen(copied)).toBe(true)
+  })
+
   test('does not change how failed fits are reported', () => {
     const sets = [y, y.with(2, Number.NaN), y]
     const found = fitManySync(decay, { t, y: sets }, { start, covariance })
@@ -146,10 +160,10 @@ describe('a covariance of y', () => {
       { t: [0, 1], y: [1, 2] },
       {
         start,
-        covariance: [
+        covariance: covarianceMatrix([
           [1, 0],
           [0, 1],
-        ],
+        ]),
       },
     )
     expect(few.reason).toBe('too-few-points')
@@ -157,25 +171,17 @@ describe('a covariance of y', () => {
 })
 
 describe('an invalid covariance of y', () => {
-  const with_ = (covariance: unknown, options: object = {}) => {
+  const withOptions = (options: object) => {
     return () => fitOne(decay, { t, y }, { start, covariance, ...options } as FitOptions as never)
   }
   const changed = (i: number, j: number, x: number) =>
-    covariance.map((row, k) => (k === i ? row.with(j, x) : row))
+    matrix.map((row, k) => (k === i ? row.with(j, x) : row))
 
   test.each<[string, unknown, RegExp]>([
     ['a number', 5, /^covariance: expected an array of arrays, one per row and at most 512, got 5/],
     ['an empty array', [], /^covariance: expected an array of arrays/],
-    [
-      'of too few rows',
-      [
-        [1, 0],
-        [0, 1],
-      ],
-      /^covariance: expected 12 rows, like y, got "2"/,
-    ],
-    ['that is not square', covariance.with(3, [1, 2]), /^covariance\[3\]: expected 12 numbers, got "2"/],
-    ['with a text', covariance.with(1, 'one' as never), /^covariance\[1\]: expected 12 numbers/],
+    ['that is not square', matrix.with(3, [1, 2]), /^covariance\[3\]: expected 12 numbers, got "2"/],
+    ['with a text', matrix.with(1, 'one' as never), /^covariance\[1\]: expected 12 numbers/],
     [
       'that is not finite',
       changed(2, 2, Number.NaN),
@@ -198,15 +204,36 @@ describe('an invalid covariance of y', () => {
     ],
     ['that is too large', Array.from({ length: 600 }, () => [1]), /at most 512/],
   ])('is refused with an error message: %s', (_, given, message) => {
-    expect(with_(given)).toThrow(OptionError)
-    expect(with_(given)).toThrow(message)
+    const call = () => covarianceMatrix(given as number[][])
+    expect(call).toThrow(OptionError)
+    expect(call).toThrow(message)
+  })
+
+  test('is refused if the matrix has another number of rows than y', () => {
+    const two = covarianceMatrix([
+      [1, 0],
+      [0, 1],
+    ])
+    expect(withOptions({ covariance: two })).toThrow('covariance: expected 12 rows, like y, got "2"')
+  })
+
+  test.each<[string, unknown]>([
+    ['a plain matrix', matrix],
+    ['null', null],
+    ['outliers', rout()],
+    ['a proxy of a covariance', new Proxy(covariance, {})],
+    ['an object with the prototype of a covariance', Object.create(Object.getPrototypeOf(covariance))],
+  ])('is refused unless covarianceMatrix() returned the value: %s', (_, given) => {
+    expect(withOptions({ covariance: given })).toThrow(
+      'covariance: expected a result of covarianceMatrix(), got',
+    )
   })
 
   test('is refused if the fit also has σ, weights, counts or the option missing', () => {
-    expect(with_(covariance, { sigma: y })).toThrow('sigma: expected none if covariance is set')
-    expect(with_(covariance, { weights: '1/f' })).toThrow('weights: expected none if covariance is set')
-    expect(with_(covariance, { loss: 'poisson' })).toThrow('loss: expected none if covariance is set')
-    expect(with_(covariance, { missing: 'drop' })).toThrow('missing: expected none if covariance is set')
+    expect(withOptions({ sigma: y })).toThrow('sigma: expected none if covariance is set')
+    expect(withOptions({ weights: '1/f' })).toThrow('weights: expected none if covariance is set')
+    expect(withOptions({ loss: 'poisson' })).toThrow('loss: expected none if covariance is set')
+    expect(withOptions({ missing: 'drop' })).toThrow('missing: expected none if covariance is set')
   })
 
   test('is refused if the covariance matrices of two compared fits differ', () => {
@@ -214,7 +241,7 @@ describe('an invalid covariance of y', () => {
     const other = fitOne(
       decay,
       { t, y },
-      { start, covariance: covariance.map((row) => row.map((c) => 2 * c)) },
+      { start, covariance: covarianceMatrix(matrix.map((row) => row.map((c) => 2 * c))) },
     )
     expect(() => compare(one, other)).toThrow(ArgumentError)
     expect(() => compare(one, fitOne(decay, { t, y }, { start }))).toThrow(ArgumentError)

@@ -132,6 +132,9 @@ describe('the package in a browser', () => {
     ).toBeLessThan(1)
     expect(await bundledSize("export { adamw, Optimizer } from 'antigrad'")).toBeLessThan(40_000)
     expect(await bundledSize("export { adam } from 'antigrad'")).toBeLessThan(3_600)
+    const ofFits = "export { expression } from 'antigrad'; export { fit } from 'antigrad/fit'"
+    expect(await bundledSize(ofFits)).toBeLessThan(86_000)
+    expect(await bundledSize("export { expression, minimizeMany } from 'antigrad'")).toBeLessThan(73_000)
     expect(await bundledSize("export { rosenbrock } from 'antigrad'")).toBeLessThan(1_500)
     expect(await bundledSize("export * from 'antigrad/math'")).toBeLessThan(33_500)
     expect(await bundledSize("export { exp } from 'antigrad/math'")).toBeLessThan(21_500)

@@ -35,6 +35,9 @@
  * 8. `analysis` contains the functions that analyze the result of a fit.
  */
 
+// The import comes first, so that models precede the text of the WebAssembly module in bundles (fit/wasm-module.ts).
+import { models } from './models/index.js'
+
 export { bootstrap, bootstrapSync } from './analysis/bootstrap.js'
 export { type CompareOptions, type Comparison, compare, type RankedModel } from './analysis/compare.js'
 export {
@@ -51,11 +54,13 @@ export { type StudentizedResiduals, studentizedResiduals } from './analysis/stud
 export { fit, fitMany, fitManySync } from './fit/fit-many.js'
 export type { FitManyOptions, FitOptions } from './fit/options.js'
 export type { OutlierMethod } from './fit/outlier-method.js'
+export type { ResponseCovariance } from './fit/response-covariance.js'
 export type { Fit, FitManyResult } from './fit/result.js'
 export { type RoutOptions, rout } from './fit/rout.js'
 export { ruleMethod } from './fit/rule-method.js'
+export { covarianceMatrix } from './fit/whitening.js'
 export type { OriginOptions } from './models/define.js'
-export { type ModelName, models } from './models/index.js'
+export type { ModelName } from './models/index.js'
 export type { InhibitionKind, InhibitionOptions } from './models/inhibition.js'
 export type { FitModel, ModelOptions } from './models/model.js'
 export type { PeakShape } from './models/peak-shapes.js'
@@ -112,3 +117,4 @@ export type {
   BootstrapMany,
   BootstrapMethod,
 } from './uncertainty/bootstrap-result.js'
+export { models }

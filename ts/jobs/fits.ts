@@ -9,6 +9,7 @@ import type { InverseEstimate } from '../fits/analysis/inverse.js'
 import { profile } from '../fits/analysis/profile.js'
 import { createFits } from '../fits/fit/fit-many.js'
 import type { OutlierMethod } from '../fits/fit/outlier-method.js'
+import type { ResponseCovariance } from '../fits/fit/response-covariance.js'
 import type { Fit, FitManyResult } from '../fits/fit/result.js'
 import type { Loss } from '../fits/problem/loss.js'
 import { fitReasons } from '../fits/problem/reasons.js'
@@ -59,7 +60,7 @@ export interface ModelComparison {
 
 /** The columns of a table; the columns of the models come first. */
 export type FitColumns = Pick<Table, 'columns'> & {
-  readonly covariance?: readonly ArrayLike<number>[] | undefined
+  readonly covariance?: ResponseCovariance | undefined
 }
 
 /**

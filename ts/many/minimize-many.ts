@@ -36,6 +36,7 @@ import { execute, executeSync } from './engines/execute.js'
 import type { MinimizeManyOptions } from './options.js'
 import type { MinimizeManyResult } from './result.js'
 import { ManyRuns } from './run.js'
+import { wasmModule } from './wasm-module.js'
 
 /**
  * Minimizes an expression in many runs at once. Each run has bit-identical results on every engine and with any number
@@ -56,7 +57,7 @@ export async function minimizeMany<
   rule: Rule | CustomRule,
   options: MinimizeManyOptions<D> = {},
 ): Promise<MinimizeManyResult<NamesBeside<Names, D>>> {
-  const many = new ManyRuns(objective, starts, rule, options)
+  const many = new ManyRuns(objective, starts, rule, options, wasmModule)
   const { signal, onProgress } = many.options
   await execute(many.choice, many.calls(), signal, () => {}, onProgress && (() => many.tell()))
   return many.result()
@@ -75,7 +76,7 @@ export function minimizeManySync<
   rule: Rule | CustomRule,
   options: MinimizeManyOptions<D> = {},
 ): MinimizeManyResult<NamesBeside<Names, D>> {
-  const many = new ManyRuns(objective, starts, rule, options)
+  const many = new ManyRuns(objective, starts, rule, options, wasmModule)
   executeSync(many.choice, many.calls())
   return many.result()
 }

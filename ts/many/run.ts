@@ -1,6 +1,5 @@
 /** Reads the arguments of `minimizeMany`, forms batches, and collects the results. */
 
-import { wasmModule } from '#webassembly/many'
 import type { Kernel } from '../arena/kernel.js'
 import type { Region } from '../arena/memory.js'
 import { copyArray, withMemoryError } from '../core/copy.js'
@@ -18,6 +17,7 @@ import { readOptions } from '../options/read.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import type { ResolvedRule } from '../rules/resolve.js'
 import { warmupSteps } from '../schedules/schedule.js'
+import type { WasmModule } from '../webassembly/module.js'
 import { Batch, type BatchShape } from './batch/batch.js'
 import { CoefficientRows } from './batch/coefficients.js'
 import type { Starts } from './batch/data.js'
@@ -38,6 +38,7 @@ import {
 import { cohortCount, runsPerBatch, scratchCount, updatesPerCall } from './batch/layout.js'
 import { type BatchRunner, selectRunner } from './engines/engines.js'
 import type { EngineCall } from './engines/execute.js'
+import { updateInTypeScript } from './engines/typescript.js'
 import { type OptionSet, readOptionSets } from './option-sets.js'
 import { type ManyValues, optionTable } from './options.js'
 import { Recorder } from './paths.js'
@@ -95,7 +96,14 @@ export class ManyRuns {
   #done = 0
   #batch: Batch | undefined
 
-  constructor(objective: Expression, starts: Starts, rule: Rule | CustomRule, given: object) {
+  /** @param module the WebAssembly module of many runs */
+  constructor(
+    objective: Expression,
+    starts: Starts,
+    rule: Rule | CustomRule,
+    given: object,
+    module: WasmModule,
+  ) {
     if (!(objective instanceof Expression)) {
       const expected =
         'an expression, made by expression(…); functions and { value, gradient } are for minimize'
@@ -126,7 +134,7 @@ export class ManyRuns {
       ? columns.map(({ list }) => list)
       : withMemoryError(count * length * this.#size, () => parameters.map(() => this.#numbers(count)))
     this.#sets = readOptionSets(rule, options.perRun, this.#count)
-    this.choice = selectRunner(options, wasmModule)
+    this.choice = selectRunner(options, module)
     const { recordEvery, maxIterations } = options
     this.#recorder =
       recordEvery === undefined ? null : new Recorder(recordEvery, count, length, maxIterations)
@@ -226,6 +234,7 @@ export class ManyRuns {
       value,
       gradient,
       kernel,
+      loop: updateInTypeScript,
       runs: runs.length,
       rows,
       cohorts,

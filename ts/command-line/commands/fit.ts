@@ -9,6 +9,7 @@ import { engineNames } from '../../engines/select-engine.js'
 import { profile } from '../../fits/analysis/profile.js'
 import { type Fit, FitManyResult } from '../../fits/fit/result.js'
 import { rout } from '../../fits/fit/rout.js'
+import { covarianceMatrix } from '../../fits/fit/whitening.js'
 import { losses } from '../../fits/problem/loss.js'
 import { fitReasons, type ProfileEndReason, profileEndReasons } from '../../fits/problem/reasons.js'
 import type { ProfileColumns } from '../../fits/profiles/profile-result.js'
@@ -350,10 +351,12 @@ function reportDroppedRows(
   }
 }
 
-/** The matrix in the `--covariance` file. */
+/** The covariance of y in the `--covariance` file. */
 async function readCovariance({ covariance: file, delimiter, decimal, comment }: FitCommandOptions) {
   if (file === undefined) return undefined
-  return await readMatrix(await openStream(file), named(file), { delimiter, decimal, comment })
+  return covarianceMatrix(
+    await readMatrix(await openStream(file), named(file), { delimiter, decimal, comment }),
+  )
 }
 
 /** The table of unknowns, which has the format options of the first table. */

@@ -8,6 +8,7 @@ import { flag, type GivenOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { fitManySync } from '../fit/fit-many.js'
 import type { Fit, FitManyResult } from '../fit/result.js'
+import { covarianceMatrix } from '../fit/whitening.js'
 import { modelColumns } from '../programs/function-curve.js'
 import type { SharedFit } from '../shared/result.js'
 import { replaceStarts } from '../solve/fit-context.js'
@@ -247,7 +248,7 @@ function checkNesting(pairs: readonly { readonly full: Fit; readonly reduced: Fi
       y: problem.y,
       loss: problem.loss,
       engine: choice.engine,
-      ...(given.whitened && { covariance: given.whitened.covariance }),
+      ...(given.whitened && { covariance: covarianceMatrix(given.whitened.covariance) }),
       ...(functionModel && { finiteDifferences: functionModel.differences }),
       ...(dropsInvalid && { missing: 'drop' }),
       ...(problem.weight !== null && { weights: column(problem.weight) }),

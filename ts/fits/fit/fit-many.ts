@@ -11,12 +11,12 @@ import type {
   ParametersOf,
 } from '../problem/parameters.js'
 import { weightExpression } from '../solve/model-weights.js'
+import type { CallFits } from './call-fits.js'
 import { IterativeReweighting } from './irls.js'
 import type { FitManyOptions, FitOptions } from './options.js'
-import type { OutlierFits } from './outlier-method.js'
 import type { Fit, FitManyResult } from './result.js'
 import { FitRun } from './run.js'
-import { WhitenedFit } from './whitening.js'
+import { wasmModule } from './wasm-module.js'
 
 /**
  * Fits a model to many data sets at once by nonlinear least squares. The algorithm is Levenberg-Marquardt in float64.
@@ -133,24 +133,17 @@ export function fit(model: AnyModel, data: FitData, options: object = {}): Fit<s
 
 type AnyModel = Expression | FitModel | FunctionModel<never, never, never>
 
-function createRun(
-  model: AnyModel,
-  data: FitData,
-  options: object,
-): FitRun | IterativeReweighting | WhitenedFit | OutlierFits {
+function createRun(model: AnyModel, data: FitData, options: object): CallFits {
   const fits = createFits(model, data, options)
   executeSync(fits.choice, fits.calls())
   return fits
 }
 
 /** Validates the arguments and creates the run, without starting it. */
-export function createFits(
-  model: AnyModel,
-  data: FitData,
-  options: object,
-): FitRun | IterativeReweighting | WhitenedFit | OutlierFits {
-  const fits = new FitRun(model, data, options)
-  if (fits.options.outliers) return fits.options.outliers.wrap(fits)
-  if (fits.options.covariance !== undefined) return new WhitenedFit(fits)
+export function createFits(model: AnyModel, data: FitData, options: object): CallFits {
+  const fits = new FitRun(wasmModule, model, data, options)
+  const { outliers, covariance } = fits.options
+  const first = outliers ?? covariance
+  if (first !== undefined) return first.wrap(fits)
   return weightExpression(fits.options) === undefined ? fits : new IterativeReweighting(fits)
 }

@@ -6,7 +6,6 @@
 import { pauseAfterNumbers, ROWS_PER_SLICE, runToEnd, type Slices } from '../../core/slices.js'
 import { concatenate, type DataColumn, numbersInRun, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
-import type { FitValues } from '../problem/options.js'
 import { type FitReason, fitReasons, hasUsablePoint } from '../problem/reasons.js'
 import { selectRows } from '../problem/row-selection.js'
 import { modelColumns } from '../programs/function-curve.js'
@@ -30,14 +29,15 @@ import {
 } from '../solve/model-weights.js'
 import { parameterPoint } from '../uncertainty/estimates.js'
 import { evaluateModel } from '../uncertainty/linearize.js'
+import type { CallFits } from './call-fits.js'
 import { FitManyResult } from './result.js'
 import type { FitRun } from './run.js'
 
-/** A run of fits with model-based weights. The class implements the interface of {@link FitRun}. */
-export class IterativeReweighting {
+/** A run of fits with model-based weights. */
+export class IterativeReweighting implements CallFits {
   // `declare` emits no fields, which keeps bundles small.
-  declare readonly choice: FitRun['choice']
-  declare readonly options: FitValues
+  declare readonly choice: CallFits['choice']
+  declare readonly options: CallFits['options']
   declare readonly progress: CallProgress
   readonly #first: FitRun
   #firstContext: FitContext | undefined

@@ -6,6 +6,7 @@ import type { FitDerivedQuantities, FitParameters } from '../problem/parameters.
 import { type FitMethod, fitMethod } from '../solve/fit-method.js'
 import { type IntervalMethod, intervalMethod } from '../solve/interval-method.js'
 import { type OutlierMethod, outlierMethod } from './outlier-method.js'
+import { type ResponseCovariance, responseCovariance } from './response-covariance.js'
 
 /** Options of `fitMany`. */
 export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuantities>
@@ -15,6 +16,11 @@ export interface FitManyOptions<Start = FitParameters, Derive = FitDerivedQuanti
    * likelihoods. The default intervals are value ± t·error, with Student's t.
    */
   readonly intervals?: IntervalMethod
+  /**
+   * Covariance of y for correlated errors, instead of `sigma` and `weights`, as in `covarianceMatrix(matrix)`. Unless
+   * `absoluteSigma` is true, only the ratios of the covariances matter, as in SciPy. Default: independent errors.
+   */
+  readonly covariance?: ResponseCovariance
   /**
    * First-order update rule that replaces the Levenberg-Marquardt algorithm, as in `ruleMethod(adam({ lr: 0.05 }))`.
    */
@@ -35,6 +41,7 @@ export type FitOptions<Start = FitParameters, Derive = FitDerivedQuantities> = O
 export const fitOptionTable = {
   ...commonOptionTable,
   intervals: intervalMethod,
+  covariance: responseCovariance,
   method: fitMethod,
   outliers: outlierMethod,
 } satisfies Record<keyof FitManyOptions, Option>

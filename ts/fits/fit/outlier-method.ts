@@ -1,31 +1,8 @@
 /** The option `outliers` of fits. */
 
 import { isObject } from '../../core/untrusted-input.js'
-import type { EngineChoice } from '../../engines/select-engine.js'
-import type { BatchRunner } from '../../many/engines/engines.js'
-import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
 import { option } from '../../options/kinds.js'
-import type { FitValues } from '../problem/options.js'
-import type { FitContext } from '../solve/fit-context.js'
-import type { FitManyResult } from './result.js'
-
-/** Fits of one call, not started yet. */
-export interface OutlierFits {
-  readonly choice: EngineChoice<BatchRunner>
-  readonly options: FitValues
-  readonly progress: CallProgress
-  calls(sideBySide?: boolean): Generator<EngineCall>
-  release(): void
-  /** Context of an aborted run. */
-  done(): FitContext
-  result<Names extends string>(): FitManyResult<Names>
-}
-
-/** Fits of all rows, which an outlier method runs first. */
-export interface FirstFits extends OutlierFits {
-  ingredients(): FitContext
-  takeProgress(): CallProgress
-}
+import type { CallFits, FirstFits } from './call-fits.js'
 
 /**
  * Method that marks outliers: the object that `rout()` returns. The object contains the code of the method, so that
@@ -40,7 +17,7 @@ export abstract class OutlierMethod {
   }
 
   /** @internal Creates fits that mark outliers. */
-  abstract wrap(first: FirstFits): OutlierFits
+  abstract wrap(first: FirstFits): CallFits
 }
 
 export const outlierMethod = option<OutlierMethod | undefined, undefined>(

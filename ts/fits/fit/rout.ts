@@ -25,7 +25,8 @@ import { linearizeCached } from '../uncertainty/linearize.js'
 import { findOutliers, robustDeviation } from '../uncertainty/outlier-test.js'
 import { rowsInUse } from '../uncertainty/rows-in-use.js'
 import { isExact, readResponse, sumOfSquares } from '../uncertainty/statistics.js'
-import { type FirstFits, type OutlierFits, OutlierMethod } from './outlier-method.js'
+import type { CallFits, FirstFits } from './call-fits.js'
+import { OutlierMethod } from './outlier-method.js'
 import { FitManyResult } from './result.js'
 import type { FitRun } from './run.js'
 
@@ -62,7 +63,7 @@ class Rout extends OutlierMethod {
     Object.freeze(this)
   }
 
-  wrap(first: FirstFits): OutlierFits {
+  wrap(first: FirstFits): CallFits {
     return new RoutFits(first, this.#settings)
   }
 }
@@ -125,10 +126,10 @@ interface RobustRun {
 }
 
 /** A run of fits that marks outliers. */
-class RoutFits implements OutlierFits {
+class RoutFits implements CallFits {
   // `declare` emits no fields, which keeps bundles small.
-  declare readonly choice: OutlierFits['choice']
-  declare readonly options: OutlierFits['options']
+  declare readonly choice: CallFits['choice']
+  declare readonly options: CallFits['options']
   declare readonly progress: CallProgress
   readonly #first: FirstFits
   readonly #settings: ValuesOf<typeof table>

@@ -49,12 +49,13 @@ class RuleMethod extends FitMethod {
     )
     const named = columns.map((name, k) => [name, ofRuns(data[k])] as const)
     const starts = Object.fromEntries(free.map((name, i) => [name, request.starts[i]]))
-    const many = new ManyRuns(objective, starts, this.#rule, {
+    const settings = {
       ...options,
       data: Object.fromEntries([...named, ...constants]),
       dtype: 'float64',
       bounds: free.map((_, i) => [min[i], max[i]] as const),
-    })
+    }
+    const many = new ManyRuns(objective, starts, this.#rule, settings, wasmModule)
     yield* many.calls()
     const { x, iterations, reason } = many.result()
     return { best: free.map((name) => x[name]), iterations, reason: reason.map((number) => reasons[number]) }

@@ -1,8 +1,7 @@
 /** Runs the fits of one call of `fit` or `fitMany`. */
 
-import { wasmModule } from '#webassembly/fits'
 import { OptionError } from '../../core/errors.js'
-import { type FloatArray, smallestNormal } from '../../core/numbers.js'
+import type { FloatArray } from '../../core/numbers.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
@@ -19,6 +18,7 @@ import { runsPerBatch } from '../../many/batch/layout.js'
 import { type BatchRunner, selectRunner } from '../../many/engines/engines.js'
 import { CallProgress, type EngineCall } from '../../many/engines/execute.js'
 import { readOptions } from '../../options/read.js'
+import type { WasmModule } from '../../webassembly/module.js'
 import {
   bindRemark,
   type FitModel,
@@ -40,31 +40,19 @@ import {
 import { BoundFunctionModel } from '../problem/function-model.js'
 import { distinctMinima, isBounded, moveInside, sampleAround, sampleStarts } from '../problem/multi-start.js'
 import type { FitData } from '../problem/options.js'
-import {
-  type FitParameter,
-  type FitParameters,
-  type Parameter,
-  readParameters,
-} from '../problem/parameters.js'
+import { type FitParameters, type Parameter, readParameters } from '../problem/parameters.js'
 import type { Problem } from '../problem/problem.js'
 import { NOT_FINITE, TOO_FEW_POINTS } from '../problem/reasons.js'
 import { type RowSelection, selectRows } from '../problem/row-selection.js'
 import { fromInternal, toInternal } from '../programs/internal-parameters.js'
 import { triangleIndex } from '../programs/ldlt.js'
 import { loadPrograms, type ModelPrograms } from '../programs/program-cache.js'
-import {
-  type FitContext,
-  keepFits,
-  type PendingFits,
-  type ProfiledEndpoints,
-  type SolvedFits,
-} from '../solve/fit-context.js'
+import { type FitContext, keepFits, type ProfiledEndpoints, type SolvedFits } from '../solve/fit-context.js'
 import type { MethodRequest } from '../solve/fit-method.js'
 import type { IntervalMethod } from '../solve/interval-method.js'
 import { Iterations, MAX_RUNS } from '../solve/iterations.js'
 import { Solver, type SolverBatch, type SolverResult } from '../solve/solver.js'
 import { TrustRegionSolver } from '../solve/trust-region.js'
-import { WarmStartedFits } from '../solve/warm-started-fits.js'
 import { type FitManyValues, fitOptionTable } from './options.js'
 import { FitManyResult } from './result.js'
 
@@ -76,8 +64,6 @@ const RUN_GROWTH = 8
  * Maximum number of runs per batch and thread. The limit keeps a concurrent batch from waiting long for the other one.
  */
 const RUNS_PER_THREAD = 1024
-/** Maximum number of restarts of a fit from lower minima. */
-const MAX_RESTARTS = 8
 
 /** A worker that solves batches of fits one after another. */
 interface BatchWorker {
@@ -97,11 +83,11 @@ function refuseOption(option: string, given: unknown, expected: string): void {
 }
 
 /** Selects the TypeScript engine, the only engine that can run model functions. */
-function forceTypeScript(options: FitManyValues): EngineChoice<BatchRunner> {
+function forceTypeScript(options: FitManyValues, module: WasmModule): EngineChoice<BatchRunner> {
   const why = 'the model is a function'
   if (options.engine !== 'typescript') refuseOption('engine', options.engine, `'typescript' if ${why}`)
   const { instructionSet, threads } = options
-  const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads }, wasmModule)
+  const { engine, runner } = selectRunner({ engine: 'typescript', instructionSet, threads }, module)
   return { engine, runner, reasons: [`${why}: it runs in JavaScript`] }
 }
 
@@ -110,6 +96,7 @@ export class FitRun {
   declare readonly choice: EngineChoice<BatchRunner>
   declare readonly options: FitManyValues
   declare progress: CallProgress
+  readonly #module: WasmModule
   readonly #compiled: ModelPrograms
   /**
    * One or two batch workers. While the engine's threads run one batch, the second worker prepares another batch or
@@ -144,9 +131,13 @@ export class FitRun {
   /** Array with 1 for each completed fit, and 0 for each unfinished fit. */
   readonly #isDone: Uint8Array
 
-  /** @param read data columns that are already validated, if the run refits internal data */
-  constructor(model: unknown, data: FitData, given: object, read?: ParsedData) {
+  /**
+   * @param module the WebAssembly module of fits
+   * @param read data columns that are already validated, if the run refits internal data
+   */
+  constructor(module: WasmModule, model: unknown, data: FitData, given: object, read?: ParsedData) {
     const options = readOptions('options', given, fitOptionTable)
+    this.#module = module
     this.options = options
     this.progress = new CallProgress(options.onProgress)
     const { start, method, finiteDifferences } = options
@@ -194,8 +185,8 @@ export class FitRun {
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one per fit', undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
     this.choice = functionModel
-      ? forceTypeScript(options)
-      : selectRunner(options, method?.module ?? wasmModule)
+      ? forceTypeScript(options, module)
+      : selectRunner(options, method?.module ?? module)
     this.#isDone = new Uint8Array(this.#count)
     this.#intervals = this.#pendingIntervals()
   }
@@ -276,6 +267,10 @@ export class FitRun {
 
   get problem(): Problem {
     return this.#compiled.problem
+  }
+
+  get #maxIterations(): number {
+    return this.options.maxIterations ?? 1000
   }
 
   get #free(): Parameter[] {
@@ -407,7 +402,7 @@ export class FitRun {
   ): Generator<EngineCall, void> {
     for (const part of parts) {
       yield* this.#initialize(part)
-      yield* this.#batch(part, data, this.#starts, hand)
+      yield* this.#batch(part, this.#starts, data, hand)
       if (this.#search) yield* this.#search.improve(this.#searchable(data, hand), part)
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
       putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
@@ -432,17 +427,16 @@ export class FitRun {
 
   *#batch(
     fits: Uint32Array,
-    data: readonly DataColumn[],
     starts: ReadonlyMap<string, Float64Array>,
+    data: readonly DataColumn[],
     hand: BatchWorker,
   ): Generator<EngineCall> {
     const { count } = this.options.multiStart
     // The runs of one fit, one per start, are adjacent.
     const runs = new Uint32Array(fits.length * count)
     for (let run = 0; run < runs.length; run++) runs[run] = fits[count === 1 ? run : Math.floor(run / count)]
-    const { maxIterations = 1000 } = this.options
     const pick = (name: string) => this.#startsOf(starts.get(name) as Float64Array, name, runs)
-    const solved = yield* this.#solve(data, hand, runs, pick, [maxIterations, count === 1])
+    const solved = yield* this.#solve(data, hand, runs, pick, [this.#maxIterations, count === 1])
     this.#store(fits, solved, count === 1 ? null : this.#keepBest(fits, solved))
     const { starts: counts } = this.#found
     for (let k = 0; k < fits.length; k++) counts[fits[k]] += count
@@ -502,44 +496,23 @@ export class FitRun {
     }
   }
 
-  /**
-   * Computes the confidence intervals of the fits. If the interval method allows restarts, a fit restarts at a lower
-   * minimum that its profile found.
-   */
+  /** Computes the confidence intervals of the fits. The interval method may restart fits. */
   *#computeIntervals(
     fits: Uint32Array,
     data: readonly DataColumn[],
     { method, columns: to }: PendingIntervals,
     hand: BatchWorker,
   ): Generator<EngineCall> {
-    const about = {
+    const context = {
       compiled: this.#compiled,
       columns: this.#selection.columns,
       observations: this.#selection.observations,
-    }
-    const context = {
-      ...about,
       problem: this.problem,
       starts: this.#starts,
       solved: this.#found,
       isAbsolute: this.#isAbsolute,
     }
-    yield* method.run(context, hand.iterations, fits, to)
-    for (let some = fits, k = 0; method.restart && k < MAX_RESTARTS; k++) {
-      some = some.filter((fit) => to.lowerMinimum[fit] !== undefined)
-      if (some.length === 0) return
-      const starts = new Map([...this.#starts].map(([name, column]) => [name, column.slice()]))
-      for (const fit of some) {
-        for (const [i, { name, isLogarithmic }] of this.#free.entries()) {
-          const x = to.lowerMinimum[fit]?.x[i] as number
-          const column = starts.get(name) as Float64Array
-          column[fit] = isLogarithmic ? Math.max(x, smallestNormal.float64) : x
-        }
-        delete to.lowerMinimum[fit]
-      }
-      yield* this.#batch(some, data, starts, hand)
-      yield* method.run(context, hand.iterations, some, to)
-    }
+    yield* method.run(context, hand.iterations, fits, to, (...some) => this.#batch(...some, data, hand))
   }
 
   get #isAbsolute(): boolean {
@@ -621,7 +594,7 @@ export class FitRun {
       computeIntervals: this.options.intervals?.compute,
       profiled: this.#intervals?.columns,
       refit: (...given) => this.#refitFrom(...given),
-      warmStart: (columns, start) => this.#warmStartFrom(columns, start),
+      warmStart: { compiled: this.#compiled, maxIterations: this.#maxIterations },
       invalidWeights: new Map(),
       whitened: null,
       weightAt: null,
@@ -632,36 +605,7 @@ export class FitRun {
   #refitFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters, others: object = {}): FitRun {
     const { sigma, weights, missing, multiStart, intervals, signal, onProgress, ...same } = this.options
     const weight = [...columns.keys()].find(isWeight) ?? null
-    return new FitRun(this.#model, {}, { ...same, ...others, start }, { columns, y: this.problem.y, weight })
-  }
-
-  /**
-   * Fits other data columns with the same compiled programs. `#refitFrom` reads and compiles the model again and takes
-   * about 1.5 times as long.
-   */
-  #warmStartFrom(columns: ReadonlyMap<string, DataColumn>, start: FitParameters): PendingFits {
-    const parameters = this.#parameters
-    const { method, maxIterations = 1000 } = this.options
-    const own = this.problem.columns
-    const isSame = [...columns.keys()].every((name, k) => name === own[k])
-    const hasOthers = parameters.some(({ expr }) => expr !== null)
-    if (method !== undefined || this.#compiled.isDense || hasOthers || !isSame)
-      return this.#refitFrom(columns, start)
-    const starts = new Map(
-      Object.entries(start).map(([name, given]) => [name, (given as FitParameter).start as FloatArray]),
-    )
-    const [count] = Array.from(columns.values(), ({ offsets }) => (offsets?.length ?? 1) - 1).filter(
-      (some) => some > 0,
-    )
-    const { threads } = this.choice.runner
-    return new WarmStartedFits({
-      compiled: this.#compiled,
-      parameters,
-      threads,
-      columns,
-      starts,
-      count,
-      maxIterations,
-    })
+    const read = { columns, y: this.problem.y, weight }
+    return new FitRun(this.#module, this.#model, {}, { ...same, ...others, start }, read)
   }
 }

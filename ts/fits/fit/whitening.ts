@@ -9,7 +9,7 @@ import { toBoundedArray, toFloat64Array } from '../../core/untrusted-input.js'
 import { NAME } from '../../expressions/names.js'
 import { type DataColumn, numbersInRun, rowsInRun } from '../../many/batch/data.js'
 import type { CallProgress, EngineCall } from '../../many/engines/execute.js'
-import type { FitColumn, FitValues } from '../problem/options.js'
+import type { FitColumn } from '../problem/options.js'
 import type { FitParameter } from '../problem/parameters.js'
 import { hasUsablePoint } from '../problem/reasons.js'
 import { modelColumns } from '../programs/function-curve.js'
@@ -20,8 +20,11 @@ import {
   replaceFits,
   replaceStarts,
 } from '../solve/fit-context.js'
+import type { CallFits, FirstFits } from './call-fits.js'
+import { ResponseCovariance } from './response-covariance.js'
 import { FitManyResult } from './result.js'
 import { FitRun } from './run.js'
+import { wasmModule } from './wasm-module.js'
 
 /**
  * Maximum number of rows of a fit with a covariance matrix. With more rows, a compiled program would have tens of
@@ -34,30 +37,70 @@ const MAX_ROWS = 512
  */
 const SYMMETRY_TOLERANCE = 1e-12
 
-/** A run of fits with a covariance matrix of y. The class implements the interface of {@link FitRun}. */
-export class WhitenedFit {
+class CovarianceMatrix extends ResponseCovariance {
+  readonly #matrix: readonly Float64Array[]
+  /** Columns of the inverse Cholesky factor L⁻¹. */
+  readonly #inverse: readonly Float64Array[]
+
+  constructor(matrix: readonly Float64Array[]) {
+    super()
+    const lower = cholesky(matrix)
+    this.#matrix = matrix
+    this.#inverse = lower.map((_, j) =>
+      solveLower(
+        lower,
+        Float64Array.from(lower, (_, i) => Number(i === j)),
+      ),
+    )
+    Object.freeze(this)
+  }
+
+  wrap(first: FirstFits): CallFits {
+    return new WhitenedFit(first, this.#matrix, this.#inverse)
+  }
+}
+
+/**
+ * Lets `fit` and `fitMany` fit a response whose errors are correlated, by generalized least squares: the fit minimizes
+ * (y − f)ᵀ·C⁻¹·(y − f), as SciPy's `curve_fit` does if `sigma` is a matrix. All fits of the call have the same
+ * covariance. The matrix is copied and factorized once, so several calls may use the result.
+ *
+ * @param covariance covariance matrix C of y in the squared unit of y: at most 512 × 512, symmetric and positive
+ * definite, with one row per row of the data
+ * @throws OptionError if the matrix is not square, finite, symmetric and positive definite. The error names the entry.
+ * @example
+ * // Each row has an error of 0.1, and all rows share an error of 0.2.
+ * const shared = x.map((_, i) => x.map((_, j) => (i === j ? 0.01 : 0) + 0.04))
+ * fit(models.line(), { x, y }, { covariance: covarianceMatrix(shared), absoluteSigma: true })
+ */
+export function covarianceMatrix(covariance: readonly ArrayLike<number>[]): ResponseCovariance {
+  return new CovarianceMatrix(readCovariance(covariance))
+}
+
+/** A run of fits with a covariance matrix of y. */
+class WhitenedFit implements CallFits {
   // `declare` emits no fields, which keeps bundles small.
-  declare readonly choice: FitRun['choice']
-  declare readonly options: FitValues
+  declare readonly choice: CallFits['choice']
+  declare readonly options: FirstFits['options']
   declare readonly progress: CallProgress
-  readonly #first: FitRun
+  readonly #first: FirstFits
   readonly #context: FitContext
   readonly #covariance: readonly Float64Array[]
-  /** Columns of the inverse Cholesky factor L⁻¹. */
   readonly #inverse: readonly Float64Array[]
   #lastRun: FitRun | undefined
 
   /**
    * @param first the fits of the rows without covariance, not started yet; the whitened fits start at the solutions of
    * these fits
+   * @param inverse columns of the inverse Cholesky factor L⁻¹ of the covariance
    */
-  constructor(first: FitRun) {
+  constructor(first: FirstFits, covariance: readonly Float64Array[], inverse: readonly Float64Array[]) {
     this.#first = first
     this.#context = first.ingredients()
     this.choice = first.choice
     this.options = first.options
     this.progress = first.takeProgress()
-    const { covariance, loss, missing, sigma, weights, method } = first.options
+    const { loss, missing, sigma, weights, method } = first.options
     const others = { sigma, weights, missing, method, loss: loss === 'poisson' ? loss : undefined }
     if (this.#context.problem.functionModel !== null) {
       const expected = 'none for a function model (whiten its residuals instead)'
@@ -67,19 +110,13 @@ export class WhitenedFit {
       if (value !== undefined) throw new OptionError(name, 'none if covariance is set', value)
     }
     const { observations, data, problem } = this.#context
-    this.#covariance = readCovariance(covariance)
-    const lower = cholesky(this.#covariance)
     for (const fit of observations.keys()) {
       const count = rowsInRun(data.get(problem.y) as DataColumn, fit)
-      if (count !== lower.length)
-        throw new OptionError('covariance', `${count} rows, like y`, `${lower.length}`)
+      if (count !== covariance.length)
+        throw new OptionError('covariance', `${count} rows, like y`, `${covariance.length}`)
     }
-    this.#inverse = lower.map((_, j) =>
-      solveLower(
-        lower,
-        Float64Array.from(lower, (_, i) => Number(i === j)),
-      ),
-    )
+    this.#covariance = covariance
+    this.#inverse = inverse
   }
 
   *calls(sideBySide = false): Generator<EngineCall> {
@@ -155,7 +192,7 @@ export class WhitenedFit {
       return `w${apart}${j}*(${text})`
     })
     const { covariance, missing, multiStart, signal, onProgress, ...same } = this.options
-    return new FitRun({ text: terms.join(' + '), x: '', parameters: {} }, data, {
+    return new FitRun(wasmModule, { text: terms.join(' + '), x: '', parameters: {} }, data, {
       ...same,
       y: problem.y,
       start,

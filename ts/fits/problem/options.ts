@@ -55,11 +55,6 @@ export interface CommonFitOptions<Start = FitParameters, Derive = FitDerivedQuan
    */
   readonly weights?: FitColumn | string
   /**
-   * Covariance matrix of y for correlated errors, instead of `sigma` and `weights`: at most 512 × 512, symmetric and
-   * positive definite. Unless `absoluteSigma` is true, only the ratios of the covariances matter, as in SciPy.
-   */
-  readonly covariance?: readonly ArrayLike<number>[]
-  /**
    * The value 'drop' ignores rows in which a column, σ or weight is null or NaN. `droppedRows` counts the ignored rows.
    * Without the option `missing`, a fit with a missing number ends as 'not-finite', and a missing σ or weight is an
    * error.
@@ -132,7 +127,6 @@ export const commonOptionTable = {
   y: passThrough<string>(),
   sigma: passThrough<FitColumn | string>(),
   weights: passThrough<FitColumn | string>(),
-  covariance: passThrough<readonly ArrayLike<number>[]>(),
   missing: optional(choice('drop')),
   absoluteSigma: optional(flag()),
   loss: keyOption<Loss, 'squared'>(losses, 'squared'),

@@ -1,12 +1,19 @@
 /** Profile-likelihood intervals that the option `intervals` of fits requests. */
 
-import { executeSync } from '../../many/engines/execute.js'
+import { smallestNormal } from '../../core/numbers.js'
+import { type EngineCall, executeSync } from '../../many/engines/execute.js'
 import { flag, type GivenOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { probability } from '../problem/confidence-level.js'
 import type { Problem } from '../problem/problem.js'
-import type { ComputeIntervals } from '../solve/fit-context.js'
-import { IntervalMethod } from '../solve/interval-method.js'
+import type {
+  ComputeIntervals,
+  LowerMinimumColumns,
+  ProfileContext,
+  ProfiledEndpoints,
+} from '../solve/fit-context.js'
+import { IntervalMethod, type SolveAgain } from '../solve/interval-method.js'
+import type { Iterations } from '../solve/iterations.js'
 import { emptyProfiles, profileParameters } from './profile.js'
 import { createProfiles, profileNames, toRecord } from './profile-result.js'
 
@@ -29,21 +36,59 @@ const computeIntervals: ComputeIntervals = (context, fit, level) => {
   return toRecord(found, (k) => [found.low[k][0], found.high[k][0]] as const)
 }
 
+/** Maximum number of restarts of a fit from lower minima. */
+const MAX_RESTARTS = 8
+
+/** Starting values at the lower minima that profiles found. The function removes these minima from the columns. */
+function takeLowerMinima(
+  { compiled, starts: given }: ProfileContext,
+  fits: Uint32Array,
+  { lowerMinimum }: ProfiledEndpoints,
+): Map<string, Float64Array> {
+  const { free, isLogarithm } = compiled.problemInSteps
+  const starts = new Map([...given].map(([name, column]) => [name, column.slice()]))
+  for (const fit of fits) {
+    const minimum = lowerMinimum[fit] as LowerMinimumColumns
+    for (const [i, name] of free.entries()) {
+      const x = minimum.x[i]
+      const column = starts.get(name) as Float64Array
+      column[fit] = isLogarithm[i] ? Math.max(x, smallestNormal.float64) : x
+    }
+    delete lowerMinimum[fit]
+  }
+  return starts
+}
+
 class ProfileIntervals extends IntervalMethod {
   readonly level: number
-  readonly restart: boolean
-  readonly run = profileParameters
   readonly compute = computeIntervals
+  readonly #maxRestarts: number
 
   constructor(level: number, restart: boolean) {
     super()
     this.level = level
-    this.restart = restart
+    this.#maxRestarts = restart ? MAX_RESTARTS : 0
     Object.freeze(this)
   }
 
   createColumns(problem: Problem, count: number) {
     return emptyProfiles(profileNames(undefined, problem), this.level, count)
+  }
+
+  *run(
+    context: ProfileContext,
+    iterations: Iterations,
+    fits: Uint32Array,
+    to: ProfiledEndpoints,
+    solve: SolveAgain,
+  ): Generator<EngineCall, void> {
+    yield* profileParameters(context, iterations, fits, to)
+    for (let some = fits, k = 0; k < this.#maxRestarts; k++) {
+      some = some.filter((fit) => to.lowerMinimum[fit] !== undefined)
+      if (some.length === 0) return
+      yield* solve(some, takeLowerMinima(context, some, to))
+      yield* profileParameters(context, iterations, some, to)
+    }
   }
 }
 

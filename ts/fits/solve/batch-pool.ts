@@ -3,6 +3,7 @@
 import type { Program } from '../../expressions/program.js'
 import type { Batch, BatchShape } from '../../many/batch/batch.js'
 import { type DataColumn, sharedColumns } from '../../many/batch/data.js'
+import { iterateInTypeScript } from '../../many/engines/iterate.js'
 
 /** Size in bytes of the largest batch that is kept for reuse. */
 const MAX_BATCH_BYTES = 1 << 24
@@ -59,6 +60,7 @@ export function programShape(program: Program, batch: ProgramBatch): BatchShape 
     value: program,
     gradient: program,
     kernel: null,
+    loop: iterateInTypeScript,
     runs: runs.length,
     columns: data.length,
     shared: sharedColumns(data),

@@ -82,8 +82,8 @@ export interface FitContext {
   /** Profile endpoints that were computed together with the fits. */
   readonly profiled: ProfiledEndpoints | undefined
   readonly refit: RefitFactory
-  /** Creates warm-started fits, which return only their end points. */
-  readonly warmStart: RefitFactory
+  /** The first run's programs and limit of evaluations per start, for warm-started fits. */
+  readonly warmStart: { readonly compiled: ModelPrograms; readonly maxIterations: number }
   /**
    * First invalid model-based weight of each fit, by fit index. A weight is invalid if it is not positive and finite.
    */

@@ -15,8 +15,6 @@ export abstract class IntervalMethod {
   readonly #isOurs = true
   /** Confidence level of the intervals that are computed together with the fits. */
   abstract readonly level: number
-  /** Whether a fit restarts if χ² along a profile falls below the minimum of the fit. */
-  abstract readonly restart: boolean
   /** @internal */
   abstract readonly compute: ComputeIntervals
 
@@ -28,14 +26,21 @@ export abstract class IntervalMethod {
   /** @internal Columns for the endpoints of fits that have not been solved yet. */
   abstract createColumns(problem: Problem, count: number): ProfiledEndpoints
 
-  /** @internal Computes the endpoints of solved fits. */
+  /** @internal Computes the endpoints of solved fits. `solve` solves fits again from other starting values. */
   abstract run(
     context: ProfileContext,
     iterations: Iterations,
     fits: Uint32Array,
     to: ProfiledEndpoints,
+    solve: SolveAgain,
   ): Generator<EngineCall, void>
 }
+
+/** Solves some fits again. The solutions replace the solutions in the context. */
+export type SolveAgain = (
+  fits: Uint32Array,
+  starts: ReadonlyMap<string, Float64Array>,
+) => Generator<EngineCall, void>
 
 export const intervalMethod = option<IntervalMethod | undefined, undefined>(
   'a result of profileIntervals()',

@@ -25,6 +25,7 @@ import {
   replaceStarts,
   type SolvedFits,
 } from '../solve/fit-context.js'
+import { createWarmStartedFits } from '../solve/warm-started-fits.js'
 import { linearizeCached } from './linearize.js'
 import { readResponse } from './statistics.js'
 
@@ -197,7 +198,7 @@ function refitDraws(context: FitContext, runs: ReplicateRuns, draws: Resampler) 
     return [name, concatenate(Array.from(fits, (fit) => numbersInRun(column, fit)))]
   })
   const start = replaceStarts(context, (name) => pickRuns(parameterColumn(context, name), fits))
-  return context.warmStart(sharedFirst(new Map(made)), start)
+  return createWarmStartedFits(context, sharedFirst(new Map(made)), start)
 }
 
 /**

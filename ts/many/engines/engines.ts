@@ -10,7 +10,6 @@ import { compile, isTrap, start } from '../../engines/wasm.js'
 import type { WasmModule } from '../../webassembly/module.js'
 import type { Batch } from '../batch/batch.js'
 import { advanceInSlices } from './slices.js'
-import { advanceInTypeScript } from './typescript.js'
 
 /**
  * The function returns a promise if the event loop should get a turn.
@@ -75,7 +74,10 @@ const runnerFactories: Readonly<
     const calls = makeCalls(module)
     return createRunner(calls.advance, (batch) => advanceInSlices(batch, calls))
   },
-  typescript: () => createRunner((batch) => runToEnd(advanceInTypeScript(batch)), advanceInTypeScript),
+  typescript() {
+    const slices = (batch: Batch) => batch.shape.loop(batch)
+    return createRunner((batch) => runToEnd(slices(batch)), slices)
+  },
 }
 
 /**

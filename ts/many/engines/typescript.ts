@@ -1,4 +1,4 @@
-/** Advances a batch in TypeScript, run by run, as a readable reference for crates/kernels/src/many. */
+/** Advances a batch of runs with a rule in TypeScript, run by run: a readable reference for crates/kernels/src/many. */
 
 import { getLoop, type Kernel, Row } from '../../arena/kernel.js'
 import {
@@ -14,83 +14,17 @@ import {
 } from '../../arena/manifest.js'
 import { type FloatArray, flush, largest, rounding, smallestNormal } from '../../core/numbers.js'
 import type { Slices } from '../../core/slices.js'
-import type { Program } from '../../expressions/program.js'
 import { OPERATIONS_OF_SLICE, ProgramRunner } from '../../expressions/run.js'
 import { freeNorm, hasConverged, PATIENCE } from '../../minimize/convergence.js'
 import { FLUSH_INTERVAL } from '../../model/cohorts.js'
 import { type BoundsBox, project } from '../../objectives/bounds.js'
 import type { Batch } from '../batch/batch.js'
+import { countOperations, Spending } from './iterate.js'
 
-export function advanceInTypeScript(batch: Batch): Slices<void> {
-  const { kernel } = batch.shape
-  return kernel === null ? iterate(batch) : update(batch, kernel)
-}
-
-/** A counter of the operations in the current slice. */
-class Spending {
-  #spent = 0
-
-  /** Adds operations. The method returns whether the slice is complete. */
-  isDue(operations: number): boolean {
-    this.#spent += operations
-    if (this.#spent < OPERATIONS_OF_SLICE) return false
-    this.#spent = 0
-    return true
-  }
-}
-
-/** Number of operations that an update adds to the operations of the program. */
-const OTHERS = 64
-
-const countOperations = ({ head, body, tail }: Program, rows: number) =>
-  OTHERS + head.length + tail.length + body.length * rows
-
-/**
- * Runs a program repeatedly. The outputs of the program become the next parameters, and the last output decides whether
- * the run stops.
- */
-function* iterate(batch: Batch): Slices<void> {
-  const { shape, done, updates, isByRun, isByRows } = batch
-  const { gradient, dtype, rows, maxUpdates } = shape
-  const machine = new ProgramRunner(gradient, dtype)
-  const { outputs } = gradient
-  const count = outputs.length - 1
-  const theta = dtype === 'float32' ? new Float32Array(count) : new Float64Array(count)
-  const results = batch.results()
-  const operations = countOperations(gradient, rows)
-  const isLong = operations > OPERATIONS_OF_SLICE
-  const spending = new Spending()
-  for (const cohort of batch.cohorts()) {
-    let data = cohort.data(0)
-    for (let lane = cohort.live - 1; lane >= 0; lane--) {
-      const began = cohort.read(lane, theta, [])
-      if (isByRun) data = cohort.data(lane)
-      let reason = 0
-      let t = done
-      for (const last = done + updates; t < last && reason === 0; t++) {
-        if (isLong) yield* machine.runInSlices(theta, data, rows, isByRows)
-        else if (isByRows) machine.runInLanes(theta, data, rows)
-        else machine.run(theta, data, rows)
-        if (spending.isDue(operations)) yield
-        for (let p = 0; p < count; p++) theta[p] = machine.slots[outputs[p]]
-        reason = machine.slots[outputs[count]]
-      }
-      if (reason === 0 && t >= maxUpdates) reason = MAX_ITERATIONS
-      if (reason === 0) {
-        cohort.write(lane, theta, [], began)
-        continue
-      }
-      const run = cohort.runs[lane]
-      for (const [p, column] of results.x.entries()) column[run] = theta[p]
-      results.iterations[run] = t
-      results.reason[run] = reason
-      cohort.remove(lane)
-    }
-  }
-}
-
-function* update(batch: Batch, kernel: Kernel): Slices<void> {
+/** Advances the runs of a batch whose shape has the kernel of a rule. */
+export function* updateInTypeScript(batch: Batch): Slices<void> {
   const { shape, done, updates, isByRows } = batch
+  const kernel = shape.kernel as Kernel
   const { dtype, rows, tolerance, maxUpdates, exempt, delay } = shape
   const f = rounding[dtype]
   const gradient = new ProgramRunner(shape.gradient, dtype)
