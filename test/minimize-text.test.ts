@@ -3,6 +3,7 @@
  * called the objective at each update.
  */
 
+import { execFileSync } from 'node:child_process'
 import {
   adam,
   adamw,
@@ -16,8 +17,9 @@ import {
   sgd,
   warmup,
 } from 'antigrad'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { extensions } from '../dist/extensions.js'
+import { continueRun as original } from '../dist/many/continue-run.js'
 import { cases } from './cases.js'
 import { inBits, random } from './helpers.js'
 import { waysToRun } from './support.js'
@@ -41,7 +43,10 @@ const called = (f: Text) => ({
 
 const ways = waysToRun(2).filter(({ engine }) => engine !== 'typescript')
 
-const continueRun = vi.spyOn(extensions as Required<typeof extensions>, 'continueRun')
+const continueRun = vi.fn(original)
+beforeAll(() => {
+  extensions.continueRun = continueRun
+})
 afterEach(() => continueRun.mockClear())
 const continued = () => continueRun.mock.results.filter(({ value }) => value !== undefined).length
 
@@ -169,4 +174,15 @@ test('runs of several expressions and dtypes do not disturb one another', () => 
   const inTurn = Array.from({ length: 12 }, (_, k) => run(k % 4, texts[k % 3]))
   const alone = Array.from({ length: 12 }, (_, k) => run(k % 4, expression(texts[k % 3].text)))
   expect(inTurn).toEqual(alone)
+})
+
+test('in Node, long runs load the engine for expressions', () => {
+  const loads = (maxIterations: number) => {
+    const code = `
+      const { adam, expression, minimize } = require('./dist/node/index.js')
+      minimize(expression('x^2 + y^4'), [1, 2], adam(), { tolerance: 0, maxIterations: ${maxIterations} })
+      console.log(Object.keys(require.cache).some((file) => /node.many.index/.test(file)))`
+    return execFileSync(process.execPath, ['-e', code], { encoding: 'utf8' }).trim()
+  }
+  expect([loads(1000), loads(10_000)]).toEqual(['false', 'true'])
 })

@@ -107,7 +107,7 @@ describe.each(lengths)('%i rows', (rows) => {
   )
 
   test('have the same order in programs of solvers and in standard errors', () => {
-    const { t, y } = data.get(rows) as ReturnType<typeof columns>
+    const { t } = data.get(rows) as ReturnType<typeof columns>
     const at = [0.7, 1.3]
     for (const way of ways) expect(inProgram(rows, at, way)).toBe(bound.value(at))
     const sum = (terms: Iterable<number>) => sumOf([...terms], (x) => x)

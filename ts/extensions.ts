@@ -19,7 +19,7 @@
  * | `noise` | `ts/gradients/noise.ts` | `noise` |
  * | `adviseMemory` | `ts/engines/native.ts` | the native engine |
  * | `defineFromEquations` | `ts/equations/equations.ts` | `defineRule` |
- * | `continueRun` | `ts/many/minimize-many.ts` | `minimizeMany` |
+ * | `continueRun` | `ts/many/continue-run.ts` | Node's file of the package, after 4,096 updates of runs |
  */
 
 // biome-ignore lint/suspicious/noEmptyInterface: other modules add members

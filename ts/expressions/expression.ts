@@ -78,11 +78,6 @@ export class Expression<Names extends string = string> {
   }
 
   /** @internal */
-  source(): ObjectivePrograms {
-    return this.#bound.source()
-  }
-
-  /** @internal */
   programs(columns: readonly string[]): ExpressionPrograms {
     const key = columns.join(' ')
     let programs = this.#programs.get(key)

@@ -17,6 +17,7 @@ import { Batch, type BatchShape } from './batch/batch.js'
 import { CoefficientRows } from './batch/coefficients.js'
 import { scratchCount, updatesPerCall } from './batch/layout.js'
 import { type BatchRunner, selectRunner } from './engines/engines.js'
+import { updateInTypeScript } from './engines/typescript.js'
 import { isElementwise } from './option-sets.js'
 
 /** Maximum count of updates per engine call. */
@@ -56,13 +57,21 @@ export function continueRun(run: RunInProgress): RunEnd | undefined {
   return readEnd(batch, run, state.length)
 }
 
+declare module '../extensions.js' {
+  interface Extensions {
+    continueRun: typeof continueRun
+  }
+}
+
 /** The programs of an expression whose functions have not been replaced. */
 function programsOf(objective: unknown): ObjectivePrograms | undefined {
   const prototype = Object.getPrototypeOf(objective)
   const own = originals.find((one) => one.prototype === prototype)
   if (own === undefined || own.value !== prototype.value || own.gradient !== prototype.gradient) return
   if (Object.hasOwn(objective as object, 'value') || Object.hasOwn(objective as object, 'gradient')) return
-  return (objective as Expression | BoundExpression).source()
+  return objective instanceof Expression
+    ? { programs: objective.programs([]), data: [] }
+    : (objective as BoundExpression).source()
 }
 
 /** Functions of t are excluded, because rows of coefficients are computed before the updates. */
@@ -84,6 +93,7 @@ function makeBatch(
     value,
     gradient,
     kernel: use.stages[0],
+    loop: updateInTypeScript,
     runs: 1,
     rows,
     cohorts: 1,

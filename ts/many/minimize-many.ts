@@ -28,10 +28,8 @@
 
 import type { Expression } from '../expressions/expression.js'
 import type { NamesBeside, OnlyNames } from '../expressions/literal-names.js'
-import { extensions } from '../extensions.js'
 import type { CustomRule, Rule } from '../rules/definitions.js'
 import type { PerRunData, Starts } from './batch/data.js'
-import { continueRun } from './continue-run.js'
 import { execute, executeSync } from './engines/execute.js'
 import type { MinimizeManyOptions } from './options.js'
 import type { MinimizeManyResult } from './result.js'
@@ -62,8 +60,6 @@ export async function minimizeMany<
   await execute(many.choice, many.calls(), signal, () => {}, onProgress && (() => many.tell()))
   return many.result()
 }
-
-extensions.continueRun = continueRun
 
 /** Synchronous version of `minimizeMany`. */
 export function minimizeManySync<

@@ -1,7 +1,8 @@
 /**
  * Continues a run of `minimize` on an engine. An engine that performs many updates per call is several times faster
  * than calls of the objective from TypeScript. The extension `continueRun` (ts/many/continue-run.ts) contains the code
- * for objectives that are expressions.
+ * for objectives that are expressions. Only Node's file of the package loads the extension (scripts/build-ts.mjs),
+ * because the code would make a page of `minimize` larger by a quarter.
  */
 
 import type { FloatArray } from '../core/numbers.js'
@@ -43,11 +44,4 @@ export interface RunEnd {
   readonly reason: MinimizeReason
   readonly values: number
   readonly gradients: number
-}
-
-declare module '../extensions.js' {
-  interface Extensions {
-    /** Performs the remaining updates of a run; undefined if the engine cannot perform the updates. */
-    continueRun: (run: RunInProgress) => RunEnd | undefined
-  }
 }

@@ -11,6 +11,9 @@ export class CoefficientRows {
   readonly #dtype: Dtype
   #clock: CounterOf<CounterFields>
   #next: CounterOf<CounterFields>
+  /** Coefficients of the last update, and the version of the rule's options for which the row was written. */
+  #row = new Float64Array()
+  #version = -1
 
   /** @param limit largest accepted absolute value of a gradient element */
   constructor(resolved: ResolvedRule, limit: number, dtype: Dtype) {
@@ -21,17 +24,25 @@ export class CoefficientRows {
     this.#next = { ...this.#clock }
   }
 
-  /** Writes the coefficients of the next updates row by row. */
+  /** Writes the coefficients of the next updates row by row; all calls have the same `length` of a row. */
   write(to: Float64Array, updates: number, length: number): void {
     const { use } = this
-    for (let k = 0; k < updates; k++) {
-      const row = to.subarray(k * length, (k + 1) * length)
-      const [clock, next] = [this.#clock, this.#next]
-      use.evaluate(clock.t)
+    const { advance, corrections, positions } = use
+    if (this.#version < 0) this.#row = new Float64Array(length)
+    const row = this.#row
+    for (let k = 0, at = 0; k < updates; k++) {
+      const clock = this.#clock
+      const next = this.#next
+      if (use.isScheduled) use.evaluate(clock.t)
       next.t = clock.t + 1
-      use.advance?.(clock, use.numbers as never, next)
-      use.write(row, 1, this.#limit, this.#dtype)
-      use.corrections?.(use.numbers as never, next, row, use.stages[0].row)
+      advance?.(clock, use.numbers as never, next)
+      if (this.#version !== use.version) {
+        use.write(row, 1, this.#limit, this.#dtype)
+        this.#version = use.version
+      }
+      corrections?.(use.numbers as never, next, row, positions)
+      // The row is copied by a loop, because a view of a few numbers takes longer.
+      for (let i = 0; i < length; i++, at++) to[at] = row[i]
       this.#clock = next
       this.#next = clock
     }
