@@ -118,6 +118,20 @@ export function parse(
   return { graph, root, names: [...parser.names] }
 }
 
+/** Names in texts that are valid expressions, least recently used first. */
+const namesByText = new Map<string, readonly string[]>()
+const MAX_TEXTS = 32
+
+/** The names in an expression. Many fits in a loop use the same few texts, so that the last few texts are cached. */
+export function namesIn(text: string): readonly string[] {
+  const names = namesByText.get(text) ?? parse(text).names
+  namesByText.delete(text)
+  namesByText.set(text, names)
+  const [oldest] = namesByText.keys()
+  if (namesByText.size > MAX_TEXTS) namesByText.delete(oldest)
+  return names
+}
+
 /** An operator-precedence parser by recursive descent (Pratt, 1973). */
 class Parser {
   readonly graph: Graph

@@ -35,7 +35,7 @@ export function runSync<T>({ choice, calls, release }: Computation<T>): T {
 export function checkResult(
   found: unknown,
   expected: string,
-  ...kinds: readonly WeakMap<object, unknown>[]
+  ...kinds: readonly { readonly has: (found: object) => boolean }[]
 ): asserts found is object {
   if (isObject(found) && kinds.some((sources) => sources.has(found))) return
   throw new ArgumentError('found', expected, found)

@@ -54,12 +54,15 @@ export class FitManyResult<Names extends string = string> {
   declare readonly engineReasons: readonly string[]
   readonly #context: FitContext
 
+  static {
+    fitManySources.get = (found) => (#context in found ? found.#context : undefined)
+  }
+
   /** @internal */
   constructor(ingredients: FitContext) {
     const { problem, observations, solved, choice } = ingredients
     const { parameters } = ingredients.whitened?.plain ?? ingredients
     this.#context = ingredients
-    fitManySources.set(this, ingredients)
     Object.assign(this, parameterColumns({ ...ingredients, parameters }, observations.length), {
       free: problem.free,
       chiSquared: solved.cost,
@@ -164,6 +167,11 @@ export class Fit<Names extends string = string> extends FitView<Names> {
    */
   readonly #rows: FitContext
 
+  static {
+    fitSources.get = (found) =>
+      #context in found ? { context: found.#context, index: found.#fit } : undefined
+  }
+
   /** @internal */
   constructor(all: FitManyResult<Names>, fit: number, ingredients: FitContext) {
     const ofFit = (columns: OutputColumns<Names>) => mapRecord(columns, (numbers) => numbers[fit])
@@ -191,7 +199,6 @@ export class Fit<Names extends string = string> extends FitView<Names> {
     this.#fit = fit
     this.#context = ingredients
     this.#rows = rows
-    fitSources.set(this, { context: ingredients, index: fit })
     this.reducedChiSquared = statistics.reducedChiSquared
     this.rSquared = statistics.rSquared
     this.aic = statistics.aic

@@ -6,7 +6,7 @@ import { type FloatArray, smallestNormal } from '../../core/numbers.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
-import { parse } from '../../expressions/parse.js'
+import { namesIn } from '../../expressions/parse.js'
 import {
   checkRows,
   type DataColumn,
@@ -127,9 +127,10 @@ export class FitRun {
   readonly #open: readonly Parameter[]
   readonly #guess: Guess | undefined
   readonly #remark: FitContext['remark']
-  /** Further starting points of the model, unless the user has chosen the starting points or the method. */
-  readonly #search: StartSearch | undefined
-  readonly #positions: StartSearch['positions'] | undefined
+  /** The search for further starting points of the model, created on demand. */
+  readonly #search: (() => StartSearch) | undefined
+  /** Whether the model searches: the user has chosen neither the starting points nor the method. */
+  readonly #searches: boolean
   /** Names of the columns that the guess function receives. */
   readonly #followers: readonly string[]
   readonly #count: number
@@ -156,7 +157,7 @@ export class FitRun {
     )
     if (functionModel === undefined)
       refuseOption('finiteDifferences', finiteDifferences, 'none unless the model is a function')
-    const names = functionModel ? [] : parse(text).names
+    const names = functionModel ? [] : namesIn(text)
     const own = guess === undefined ? [] : [x, ...extraColumns]
     const { columns, y, weight } = read ?? readData(functionModel ?? names, data, options, own)
     const known = functionModel ? Object.keys(start ?? {}) : names.filter((name) => !columns.has(name))
@@ -188,8 +189,8 @@ export class FitRun {
     const areThere = this.#followers.every((name) => columns.has(name))
     this.#remark = remark && areThere ? bindRemark(remark, this.#followers) : null
     const isOneStart = options.multiStart.count === 1 && method === undefined
-    this.#search = isOneStart && this.#open.length > 0 ? search : undefined
-    this.#positions = search?.positions
+    this.#search = search
+    this.#searches = isOneStart && this.#open.length > 0
     if (this.#open.length > 0 && !(guess && areThere))
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one per fit', undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
@@ -408,7 +409,8 @@ export class FitRun {
     for (const part of parts) {
       yield* this.#initialize(part)
       yield* this.#batch(part, data, this.#starts, hand)
-      if (this.#search) yield* this.#search.improve(this.#searchable(data, hand), part)
+      if (this.#searches && this.#search)
+        yield* this.#search().improve(this.#searchable(data, hand), part)
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
       putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
       this.#done += part.length
@@ -494,7 +496,7 @@ export class FitRun {
       open: this.#open,
       solved: this.#found,
       starts: this.#starts,
-      dataOf: this.#guessArguments(),
+      dataOf: (fit) => this.#guessArguments()(fit),
       x: this.#selection.columns.get(this.#followers[0]) as DataColumn,
       options: this.options,
       solve: (...request) => this.#solve(data, hand, ...request),
@@ -557,7 +559,7 @@ export class FitRun {
     const { min, max } = this.#compiled.problemInSteps
     const isSampled = isBounded(min[at], max[at])
     const parameter = this.#free[at]
-    const x = this.#positions?.().includes(name) ? this.#guessArguments() : null
+    const x = this.#search?.().positions().includes(name) ? this.#guessArguments() : null
     for (let run = 0; run < runs.length; run++) {
       if (run % count === 0) continue
       const part = others[(run % count) - 1]

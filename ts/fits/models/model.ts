@@ -129,7 +129,7 @@ export type PlausibilityCheck = (run: {
 /** Starting points of one fit, by parameter name. */
 export type StartList = readonly Readonly<Record<string, number>>[]
 
-/** Further starting points of a model, stored under the model's guess function. */
+/** Further starting points of a model, created on demand and stored under the model's guess function. */
 export interface StartSearch {
   /** Further starting points for one data set. The generator pauses between slices of work. */
   readonly starts: (...data: GuessArguments) => Slices<StartList>
@@ -146,7 +146,7 @@ export interface StartSearch {
   /** Repeats fits that may have missed the lowest minimum. */
   readonly improve: (run: SearchableRun, fits: Uint32Array) => Generator<EngineCall, void>
 }
-export const startSearches = new WeakMap<GuessAtOnce, StartSearch>()
+export const startSearches = new WeakMap<GuessAtOnce, () => StartSearch>()
 
 /** A remark on the estimates of the fit at the index `fit` in the columns. */
 export type BoundRemark = (
@@ -179,7 +179,7 @@ export function registerMakers<Makers extends Readonly<Record<string, object>>>(
 type ParsedModel = Required<Omit<FitModel, 'guess' | typeof names>> & {
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
-  readonly search: StartSearch | undefined
+  readonly search: (() => StartSearch) | undefined
   /** The function model, if the model is a function. */
   readonly functionModel: FunctionModelSpec | undefined
 }

@@ -51,7 +51,7 @@ export function sinusoid(
     band && { frequency: { min: band[0], max: band[1] } },
   )
   const guess = model.guess as GuessAtOnce
-  setSearch(guess, startSearches.get(guess) as StartSearch, ({ values }, x, y) =>
+  setSearch(guess, startSearches.get(guess) as () => StartSearch, ({ values }, x, y) =>
     contendersNear(values().frequency, x, y, band),
   )
   return model

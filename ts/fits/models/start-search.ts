@@ -64,9 +64,11 @@ export function startSearch(parts: SearchOptions): StartSearch {
         isRobust(options.loss) ||
         solved.reason[fit] !== CONVERGED ||
         isOdd?.(fit, numbersInRun(x, fit)) === true
+      // In most calls, no fit is doubtful.
+      if (!fits.some(isDoubtful)) return
       const doubtful = fits.filter(isDoubtful)
       const names = run.open.filter(({ isFixed }) => !isFixed).map(({ name }) => name)
-      if (doubtful.length === 0 || names.length === 0) return
+      if (names.length === 0) return
       const pool = new RunPool(names)
       for (const fit of doubtful) {
         const data = run.dataOf(fit)

@@ -138,8 +138,8 @@ export class ModelPrograms {
   }
 }
 
-/** Cached problems, least recently used first. The key is the input from which the programs are compiled. */
-const cachedPrograms = new Map<string, ModelPrograms>()
+/** Cached problems, most recently used first. */
+const cachedPrograms: ModelPrograms[] = []
 
 export function loadPrograms(
   model: string | BoundFunctionModel,
@@ -149,19 +149,29 @@ export function loadPrograms(
   // Function models are not cached, because functions cannot be compared, and programs of function models compile
   // quickly.
   if (typeof model !== 'string') return new ModelPrograms(model, parameters, settings)
-  // A program does not contain the starting values of parameters, except for fixed parameters.
-  const parts = parameters.flatMap((parameter) => {
-    const { start, isFixed } = parameter
-    const kept = !isFixed ? null : typeof start === 'number' ? start : 'by fit'
-    return Object.values({ ...parameter, start: kept })
-  })
-  const exactly = (part: unknown) =>
-    typeof part === 'number' ? (Object.is(part, -0) ? '-0' : `${part}`) : part
-  const key = JSON.stringify([model, ...parts, ...Object.values(settings)].map(exactly))
-  const made = cachedPrograms.get(key) ?? new ModelPrograms(model, parameters, settings)
-  cachedPrograms.delete(key)
-  cachedPrograms.set(key, made)
-  const [oldest] = cachedPrograms.keys()
-  if (cachedPrograms.size > MAX_CACHED) cachedPrograms.delete(oldest)
+  const at = cachedPrograms.findIndex(
+    (made) =>
+      made.model === model &&
+      areEqual(made.parameters, parameters, isSameParameter) &&
+      areEqual(Object.values(made.settings), Object.values(settings), isSameSetting),
+  )
+  if (at === 0) return cachedPrograms[0]
+  const made = at < 0 ? new ModelPrograms(model, parameters, settings) : cachedPrograms[at]
+  cachedPrograms.splice(at < 0 ? MAX_CACHED - 1 : at, 1)
+  cachedPrograms.unshift(made)
   return made
+}
+
+const areEqual = <T>(some: readonly T[], others: readonly T[], is: (a: T, b: T) => boolean) =>
+  some.length === others.length && some.every((one, k) => is(one, others[k]))
+
+const isSameSetting = (a: unknown, b: unknown): boolean =>
+  Array.isArray(a) && Array.isArray(b) ? areEqual(a, b, Object.is) : Object.is(a, b)
+
+/** Whether the same program serves two parameters. A program contains only the values of fixed parameters. */
+function isSameParameter(a: Parameter, b: Parameter): boolean {
+  const names = ['name', 'min', 'max', 'isFixed', 'isLogarithmic', 'expr', 'isDerived'] as const
+  if (!names.every((name) => Object.is(a[name], b[name]))) return false
+  const [one, other] = [a.start, b.start]
+  return !a.isFixed || Object.is(one, other) || (typeof one !== 'number' && typeof other !== 'number')
 }

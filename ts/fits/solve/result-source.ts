@@ -11,6 +11,18 @@ export interface FitSource {
   readonly index: number
 }
 
-// A proxy of a result has no entry in `fitSources`, just as the proxy has no private fields.
-export const fitSources = new WeakMap<object, FitSource>()
-export const fitManySources = new WeakMap<object, FitContext>()
+/**
+ * Sources of results. The class of the results supplies `get`, which reads private fields. A `WeakMap` would keep the
+ * sources of all results alive until the next major garbage collection.
+ */
+class ResultSources<T> {
+  /** The source of a result, or undefined for any other object, such as a proxy of a result. */
+  get: (found: object) => T | undefined = () => undefined
+
+  has(found: object): boolean {
+    return this.get(found) !== undefined
+  }
+}
+
+export const fitSources = new ResultSources<FitSource>()
+export const fitManySources = new ResultSources<FitContext>()
