@@ -91,6 +91,13 @@ interface PendingIntervals {
   readonly columns: ProfiledEndpoints
 }
 
+/** Creates a list of equal parts. For few parts, `Array.from` takes several times as long. */
+function createList<T>(length: number, make: () => T): T[] {
+  const list: T[] = []
+  for (let k = 0; k < length; k++) list.push(make())
+  return list
+}
+
 /** @throws OptionError if an option is set that does not apply to the fit */
 function refuseOption(option: string, given: unknown, expected: string): void {
   if (given !== undefined) throw new OptionError(option, expected, given)
@@ -121,6 +128,7 @@ export class FitRun {
   readonly #ordered: ReadonlyMap<string, DataColumn>
   #selected: RowSelection | undefined
   readonly #parameters: readonly Parameter[]
+  readonly #free: readonly Parameter[]
   /** Starting values of each parameter, one per fit. Starting values are NaN until the model has guessed the values. */
   readonly #starts: ReadonlyMap<string, Float64Array>
   /** Parameters whose starting values the model guesses. */
@@ -162,6 +170,7 @@ export class FitRun {
     const { columns, y, weight } = read ?? readData(functionModel ?? names, data, options, own)
     const known = functionModel ? Object.keys(start ?? {}) : names.filter((name) => !columns.has(name))
     this.#parameters = readParameters(options, known, parameters, columns.keys())
+    this.#free = this.#parameters.filter(({ isFixed }) => !isFixed)
     this.#count = countFits(columns, this.#parameters)
     this.progress.total = this.#count
     checkRows(columns, this.#count, true)
@@ -255,19 +264,19 @@ export class FitRun {
   #markTooFewPoints(): SolvedFits {
     const { free } = this.problem
     const [count, size] = [this.#count, free.length]
-    const words = Array.from({ length: Math.ceil(size / 32) })
-    const make = () => new Float64Array(count).fill(NaN)
     const { observations } = this.#selection
+    const columns = (length: number) => createList(length, () => new Float64Array(count).fill(NaN))
+    const bits = () => createList(Math.ceil(size / 32), () => new Uint32Array(count))
     // Reasons for which fits cannot run: too few points or a missing number.
     const reason = new Uint8Array(count)
     for (let fit = 0; fit < count; fit++) reason[fit] = observations[fit] < size ? TOO_FEW_POINTS : NOT_FINITE
     return {
-      free: free.map(make),
-      covariance: Array.from({ length: triangleIndex(size, 0) }, make),
-      errors: free.map(make),
-      cost: make(),
-      atBound: words.map(() => new Uint32Array(count)),
-      unidentifiable: words.map(() => new Uint32Array(count)),
+      free: columns(size),
+      covariance: columns(triangleIndex(size, 0)),
+      errors: columns(size),
+      cost: columns(1)[0],
+      atBound: bits(),
+      unidentifiable: bits(),
       evaluations: new Uint32Array(count),
       reason,
       starts: new Uint32Array(count),
@@ -279,9 +288,6 @@ export class FitRun {
     return this.#compiled.problem
   }
 
-  get #free(): Parameter[] {
-    return this.#parameters.filter(({ isFixed }) => !isFixed)
-  }
 
   #startOf({ start, min, max }: Parameter): Float64Array {
     const column = isObject(start) ? start.slice() : new Float64Array(this.#count).fill(start ?? NaN)
@@ -344,7 +350,7 @@ export class FitRun {
     const { columns } = yield* this.#select()
     const [fits, others] = this.#sortByCost()
     this.#done = others.length
-    putRuns(this.#isDone, others, new Uint8Array(others.length).fill(1))
+    this.#markDone(others)
     const data = [...columns.values()]
     this.#workers = this.#workersFor(sideBySide && fits.length > this.#first)
     const parts = this.#partition(data, fits)
@@ -412,24 +418,29 @@ export class FitRun {
       if (this.#searches && this.#search)
         yield* this.#search().improve(this.#searchable(data, hand), part)
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
-      putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
+      this.#markDone(part)
       this.#done += part.length
       this.#reportProgress()
       yield
     }
   }
 
+  #markDone(fits: Uint32Array): void {
+    for (let k = 0; k < fits.length; k++) this.#isDone[fits[k]] = 1
+  }
+
   /** Separates the fits that can run from the fits with too few rows or a missing number. */
   #sortByCost(): readonly [Uint32Array, Uint32Array] {
     const size = this.problem.free.length
     const { observations, isIncomplete } = this.#selection
-    const [fits, others] = [new Uint32Array(this.#count), new Uint32Array(this.#count)]
-    let count = 0
+    const fits = new Uint32Array(this.#count)
+    const others: number[] = []
     for (let fit = 0; fit < this.#count; fit++) {
-      if (observations[fit] >= size && !isIncomplete[fit]) fits[count++] = fit
-      else others[fit - count] = fit
+      if (observations[fit] >= size && !isIncomplete[fit]) fits[fit - others.length] = fit
+      else others.push(fit)
     }
-    return [fits.subarray(0, count), others.subarray(0, this.#count - count)]
+    const able = others.length === 0 ? fits : fits.slice(0, this.#count - others.length)
+    return [able, new Uint32Array(others)]
   }
 
   *#batch(

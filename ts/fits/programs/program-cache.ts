@@ -149,12 +149,11 @@ export function loadPrograms(
   // Function models are not cached, because functions cannot be compared, and programs of function models compile
   // quickly.
   if (typeof model !== 'string') return new ModelPrograms(model, parameters, settings)
-  const at = cachedPrograms.findIndex(
-    (made) =>
-      made.model === model &&
-      areEqual(made.parameters, parameters, isSameParameter) &&
-      areEqual(Object.values(made.settings), Object.values(settings), isSameSetting),
-  )
+  const isSame = (made: ModelPrograms) =>
+    made.model === model &&
+    isSameList(made.parameters, parameters, isSameParameter) &&
+    isSameSettings(made.settings, settings)
+  const at = cachedPrograms.findIndex(isSame)
   if (at === 0) return cachedPrograms[0]
   const made = at < 0 ? new ModelPrograms(model, parameters, settings) : cachedPrograms[at]
   cachedPrograms.splice(at < 0 ? MAX_CACHED - 1 : at, 1)
@@ -162,16 +161,32 @@ export function loadPrograms(
   return made
 }
 
-const areEqual = <T>(some: readonly T[], others: readonly T[], is: (a: T, b: T) => boolean) =>
+const isSameList = <T>(some: readonly T[], others: readonly T[], is: (a: T, b: T) => boolean) =>
   some.length === others.length && some.every((one, k) => is(one, others[k]))
 
-const isSameSetting = (a: unknown, b: unknown): boolean =>
-  Array.isArray(a) && Array.isArray(b) ? areEqual(a, b, Object.is) : Object.is(a, b)
+function isSameSettings(a: ProgramSettings, b: ProgramSettings): boolean {
+  return (
+    isSameList(a.columns, b.columns, Object.is) &&
+    a.y === b.y &&
+    a.weight === b.weight &&
+    a.loss === b.loss &&
+    a.scale === b.scale &&
+    a.tolerance === b.tolerance &&
+    a.isAbsolute === b.isAbsolute
+  )
+}
 
 /** Whether the same program serves two parameters. A program contains only the values of fixed parameters. */
 function isSameParameter(a: Parameter, b: Parameter): boolean {
-  const names = ['name', 'min', 'max', 'isFixed', 'isLogarithmic', 'expr', 'isDerived'] as const
-  if (!names.every((name) => Object.is(a[name], b[name]))) return false
   const [one, other] = [a.start, b.start]
-  return !a.isFixed || Object.is(one, other) || (typeof one !== 'number' && typeof other !== 'number')
+  return (
+    a.name === b.name &&
+    Object.is(a.min, b.min) &&
+    Object.is(a.max, b.max) &&
+    a.isFixed === b.isFixed &&
+    a.isLogarithmic === b.isLogarithmic &&
+    a.expr === b.expr &&
+    a.isDerived === b.isDerived &&
+    (!a.isFixed || Object.is(one, other) || (typeof one !== 'number' && typeof other !== 'number'))
+  )
 }

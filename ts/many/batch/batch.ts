@@ -139,7 +139,10 @@ export class Batch {
    * batch saves time, because creating the views of a batch takes as long as a few runs.
    */
   isLike(shape: BatchShape): boolean {
-    return (Object.keys(shape) as (keyof BatchShape)[]).every((name) => shape[name] === this.shape[name])
+    for (const name in shape) {
+      if (shape[name as keyof BatchShape] !== this.shape[name as keyof BatchShape]) return false
+    }
+    return true
   }
 
   set(name: keyof typeof BATCH, number: number): void {
@@ -205,14 +208,15 @@ export class Batch {
     for (const [number, cohort] of this.cohorts().entries()) {
       const first = Math.min(runs.length, number * perRun)
       const live = Math.min(runs.length - first, perRun)
+      if (number > 0) yield
       cohort.fill(first, live, beginning)
-      yield
       if (!this.isByRows) yield* cohort.fillData(data.slice(shared), runs.subarray(first, first + live))
     }
     if (this.isByRows) {
       yield* this.#fillRows(data, runs)
       return
     }
+    if (shared === 0) return
     const to = this.#shared
     for (let k = 0; k < shared; k++) {
       const { numbers } = data[k]

@@ -268,7 +268,12 @@ export function pickRuns<Column extends FloatArray | Uint32Array>(
   together = areContiguous(runs),
 ): Column {
   if (together) return column.slice(runs[0], runs[0] + runs.length) as Column
-  const picked = new (column.constructor as new (length: number) => Column)(runs.length)
+  // A call of a known constructor is several times faster.
+  const picked = (
+    column instanceof Float64Array
+      ? new Float64Array(runs.length)
+      : new (column.constructor as new (length: number) => Column)(runs.length)
+  ) as Column
   for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
   return picked
 }
