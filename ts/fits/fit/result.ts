@@ -1,6 +1,6 @@
 import { checkIndex } from '../../core/errors.js'
 import { joinTexts } from '../../core/text.js'
-import { isObject, mapRecord } from '../../core/untrusted-input.js'
+import { isObject } from '../../core/untrusted-input.js'
 import type { EngineName } from '../../engines/engine.js'
 import { type DataColumn, numbersInRun } from '../../many/batch/data.js'
 import { ZEROS } from '../problem/function-model.js'
@@ -63,7 +63,8 @@ export class FitManyResult<Names extends string = string> {
     const { problem, observations, solved, choice } = ingredients
     const { parameters } = ingredients.whitened?.plain ?? ingredients
     this.#context = ingredients
-    Object.assign(this, parameterColumns({ ...ingredients, parameters }, observations.length), {
+    const { starts } = ingredients
+    Object.assign(this, parameterColumns({ problem, solved, starts, parameters }, observations.length), {
       free: problem.free,
       chiSquared: solved.cost,
       observations,
@@ -174,7 +175,12 @@ export class Fit<Names extends string = string> extends FitView<Names> {
 
   /** @internal */
   constructor(all: FitManyResult<Names>, fit: number, ingredients: FitContext) {
-    const ofFit = (columns: OutputColumns<Names>) => mapRecord(columns, (numbers) => numbers[fit])
+    // A copy whose properties are replaced takes a fraction of the time of a new record.
+    const ofFit = (columns: OutputColumns<Names>) => {
+      const record = { ...columns } as Record<string, unknown>
+      for (const name of Object.keys(record)) record[name] = columns[name as Names][fit]
+      return record as Readonly<Record<Names, number>>
+    }
     const rows = ingredients.whitened?.plain ?? ingredients
     const { solved, parameters, isAbsolute } = ingredients
     const degreesOfFreedom = computeDegreesOfFreedom(ingredients, fit)

@@ -184,12 +184,12 @@ export class FitRun {
     this.#compiled = this.#compile(bound ?? text, y, weight)
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
-    this.#samples = sampleStarts(
-      this.problem,
-      this.#compiled.problemInSteps,
-      options.multiStart,
-      guess !== undefined,
-    )
+    const { multiStart } = options
+    const { problemInSteps } = this.#compiled
+    this.#samples =
+      multiStart.count === 1
+        ? []
+        : sampleStarts(this.problem, problemInSteps, multiStart, guess !== undefined)
     if (method && functionModel) refuseOption('method', method, 'none if the model is a function')
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
@@ -395,7 +395,8 @@ export class FitRun {
       const most = runsPerBatch(data, some[0], 8, atOnce)
       let from = 0
       for (; few < most && from < some.length; few *= RUN_GROWTH) {
-        const part = some.subarray(from, from + Math.max(1, Math.floor(few / count)))
+        const size = Math.max(1, Math.floor(few / count))
+        const part = from === 0 && size >= some.length ? some : some.subarray(from, from + size)
         from += part.length
         yield part
       }
@@ -415,8 +416,7 @@ export class FitRun {
     for (const part of parts) {
       yield* this.#initialize(part)
       yield* this.#batch(part, data, this.#starts, hand)
-      if (this.#searches && this.#search)
-        yield* this.#search().improve(this.#searchable(data, hand), part)
+      if (this.#searches && this.#search) yield* this.#repeatDoubtful(part, data, hand, this.#search())
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
       this.#markDone(part)
       this.#done += part.length
@@ -500,19 +500,28 @@ export class FitRun {
     for (const name of ['cost', 'reason'] as const) putRuns(to[name], fits, compute(solved[name]))
   }
 
-  /** The run of fits, for the search with further starting points of the model. */
-  #searchable(data: readonly DataColumn[], hand: BatchWorker): SearchableRun {
-    return {
+  /** Repeats doubtful fits from further starting points of the model. */
+  *#repeatDoubtful(
+    fits: Uint32Array,
+    data: readonly DataColumn[],
+    hand: BatchWorker,
+    search: StartSearch,
+  ): Generator<EngineCall, void> {
+    const run = {
       free: this.#free,
-      open: this.#open,
       solved: this.#found,
       starts: this.#starts,
-      dataOf: (fit) => this.#guessArguments()(fit),
       x: this.#selection.columns.get(this.#followers[0]) as DataColumn,
       options: this.options,
-      solve: (...request) => this.#solve(data, hand, ...request),
-      store: (...runs) => this.#store(...runs),
     }
+    if (!search.hasDoubtful(run, fits)) return
+    const more = {
+      open: this.#open,
+      dataOf: this.#guessArguments(),
+      solve: (...request: Parameters<SearchableRun['solve']>) => this.#solve(data, hand, ...request),
+      store: (...runs: Parameters<SearchableRun['store']>) => this.#store(...runs),
+    }
+    yield* search.improve({ ...run, ...more }, fits)
   }
 
   /**

@@ -12,12 +12,12 @@ import {
   type FitModel,
   type Guess,
   type GuessAtOnce,
+  type GuessParts,
+  guessParts,
   type ModelOptions,
   type Remark,
-  remarks,
   type StartSearch,
-  slicedGuesses,
-  startSearches,
+  setParts,
 } from './model.js'
 import { leaveOut, searchRemark, startSearch } from './start-search.js'
 
@@ -89,9 +89,9 @@ export function setSearch(guess: GuessAtOnce, make: () => StartSearch, remark: R
     made ??= make()
     return made
   }
-  startSearches.set(guess, search)
-  const ofSearch: Remark = (...outcome) => searchRemark(search().describe)(...outcome)
-  remarks.set(guess, (...outcome) => joinTexts(remark(...outcome), ofSearch(...outcome)))
+  const all: Remark = (...outcome) =>
+    joinTexts(remark(...outcome), searchRemark(search().describe)(...outcome))
+  Object.assign(guessParts(guess) as GuessParts, { search, remark: all })
 }
 
 /**
@@ -112,7 +112,7 @@ export function define<Names extends string>(
   const names = [...namesIn(write('x')).filter((name) => name !== 'x'), ...extraColumns]
   if (names.includes(x)) throw new OptionError('x', `a name other than ${[...new Set(names)].join(', ')}`, x)
   const guess: FitModel['guess'] = (...data) => runToEnd(guessInSlices(...data))
-  slicedGuesses.set(guess, guessInSlices)
+  setParts(guess, { inSlices: guessInSlices })
   // Parameters that are subtracted from x are positions.
   const positions = () => [...write('x').matchAll(/\bx - (\w+)/g)].map(([, name]) => name)
   setSearch(guess, () => startSearch({ starts: leaveOut(guessInSlices), positions, describe: () => '' }))

@@ -73,7 +73,7 @@ export function readData(
 export function orderWeightsFirst(
   columns: ReadonlyMap<string, DataColumn>,
   y: string,
-): Map<string, DataColumn> {
+): ReadonlyMap<string, DataColumn> {
   const others = [...columns].filter(([name]) => name !== y)
   return sharedFirst(new Map([...others, [y, columns.get(y) as DataColumn]]))
 }

@@ -102,6 +102,7 @@ export class Batch {
   readonly #rowLanes: number
   #cohorts: readonly Cohort[] | undefined
   #results: BatchResults | undefined
+  #sharedNumbers: FloatArray | undefined
 
   /** @param left memory of an earlier batch, which this batch may overwrite */
   constructor(shape: BatchShape, left?: Region) {
@@ -319,7 +320,9 @@ export class Batch {
 
   /** Data that all runs share, stored row by row. Each row contains one number per column. */
   get #shared(): FloatArray {
-    return this.#numbers(this.#offsetOf('data'), this.shape.shared * (this.#rowLanes || this.shape.rows))
+    const { shared, rows } = this.shape
+    this.#sharedNumbers ??= this.#numbers(this.#offsetOf('data'), shared * (this.#rowLanes || rows))
+    return this.#sharedNumbers
   }
 
   /**

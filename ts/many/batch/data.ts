@@ -155,10 +155,11 @@ function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = fa
   }
 }
 
-/** Data columns in the order of batches, with shared columns first. */
-export function sharedFirst(columns: ReadonlyMap<string, DataColumn>): Map<string, DataColumn> {
+/** Data columns in the order of batches, with shared columns first. The result can be the same map. */
+export function sharedFirst(columns: ReadonlyMap<string, DataColumn>): ReadonlyMap<string, DataColumn> {
   const isShared = ([, { offsets }]: readonly [string, DataColumn]) => offsets === null
   const entries = [...columns]
+  if (entries.every(isShared)) return columns
   return new Map([...entries.filter(isShared), ...entries.filter((entry) => !isShared(entry))])
 }
 
