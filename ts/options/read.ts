@@ -26,34 +26,20 @@ export function readOptions<O extends OptionTable>(
 ): ValuesOf<O> {
   const values = { ...makeDefaults(table) }
   overlay(values, what, given, table, expected, context)
-  for (const name of readDefaults(table).required) {
+  for (const name of Object.keys(values)) {
     if (values[name] === undefined) values[name] = read(what, name, table[name], undefined, context)
   }
   return values as ValuesOf<O>
 }
 
-interface TableDefaults {
-  readonly values: Readonly<OptionValues>
-  /** Names of the options that have no default and cannot be omitted. */
-  readonly required: readonly string[]
-}
+const defaults = new WeakMap<OptionTable, Readonly<OptionValues>>()
 
-const defaults = new WeakMap<OptionTable, TableDefaults>()
-
-/** The defaults of a table, computed once per table. */
-function readDefaults(table: OptionTable): TableDefaults {
-  let known = defaults.get(table)
-  if (known === undefined) {
-    const values = mapRecord(table, (option) => option.default)
-    const isRequired = (name: string) => values[name] === undefined && !table[name].accepts(undefined)
-    known = { values, required: Object.keys(table).filter(isRequired) }
-    defaults.set(table, known)
-  }
+/** The default of each option, computed once per table. */
+export function makeDefaults(table: OptionTable): Readonly<OptionValues> {
+  const known = defaults.get(table) ?? mapRecord(table, (option) => option.default)
+  defaults.set(table, known)
   return known
 }
-
-/** The default of each option. */
-export const makeDefaults = (table: OptionTable): Readonly<OptionValues> => readDefaults(table).values
 
 /** Reads the options that are set, and replaces the defaults. */
 export function overlay(
