@@ -184,12 +184,12 @@ export class FitRun {
     this.#compiled = this.#compile(bound ?? text, y, weight)
     this.#model = bound ?? { text, x: '', parameters: {} }
     this.#isWarmStart = read !== undefined
-    const { multiStart } = options
-    const { problemInSteps } = this.#compiled
-    this.#samples =
-      multiStart.count === 1
-        ? []
-        : sampleStarts(this.problem, problemInSteps, multiStart, guess !== undefined)
+    this.#samples = sampleStarts(
+      this.problem,
+      this.#compiled.problemInSteps,
+      options.multiStart,
+      guess !== undefined,
+    )
     if (method && functionModel) refuseOption('method', method, 'none if the model is a function')
     const started = this.#parameters.filter(({ expr }) => expr === null)
     this.#open = started.filter(({ start }) => start === null)
@@ -287,7 +287,6 @@ export class FitRun {
   get problem(): Problem {
     return this.#compiled.problem
   }
-
 
   #startOf({ start, min, max }: Parameter): Float64Array {
     const column = isObject(start) ? start.slice() : new Float64Array(this.#count).fill(start ?? NaN)

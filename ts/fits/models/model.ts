@@ -154,35 +154,18 @@ export interface GuessParts {
   remark?: Remark
 }
 
-class Extended {
-  constructor(target: object) {
-    // biome-ignore lint/correctness/noConstructorReturn: the fields of a subclass are then fields of the target
-    return target as Extended
-  }
-}
-
 /**
- * Extends a guess function by a private field. A `WeakMap` takes longer, and keeps the guess functions of models that a
- * loop creates until the next major garbage collection.
+ * Property of a guess function with its parts. A `WeakMap` would take longer, and would keep the guess functions of
+ * models that a loop creates until the next major garbage collection.
  */
-class BuiltInGuess extends Extended {
-  readonly #parts: GuessParts
-
-  constructor(guess: GuessAtOnce, parts: GuessParts) {
-    super(guess)
-    this.#parts = parts
-  }
-
-  static partsOf(guess: object): GuessParts | undefined {
-    return #parts in guess ? guess.#parts : undefined
-  }
-}
+const PARTS = Symbol('parts')
 
 /** Parts of a built-in model, or undefined for the guess function of a custom model. */
-export const guessParts = (guess: GuessAtOnce): GuessParts | undefined => BuiltInGuess.partsOf(guess)
+export const guessParts = (guess: GuessAtOnce & { readonly [PARTS]?: GuessParts }): GuessParts | undefined =>
+  guess[PARTS]
 
 export function setParts(guess: GuessAtOnce, parts: GuessParts): void {
-  new BuiltInGuess(guess, parts)
+  Object.assign(guess, { [PARTS]: parts })
 }
 
 /** A remark on the estimates of the fit at the index `fit` in the columns. */

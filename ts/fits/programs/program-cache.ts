@@ -151,8 +151,9 @@ export function loadPrograms(
   if (typeof model !== 'string') return new ModelPrograms(model, parameters, settings)
   const isSame = (made: ModelPrograms) =>
     made.model === model &&
-    isSameList(made.parameters, parameters, isSameParameter) &&
-    isSameSettings(made.settings, settings)
+    made.parameters.length === parameters.length &&
+    made.parameters.every((parameter, k) => areSame(parameter, parameters[k])) &&
+    areSame(made.settings, settings)
   const at = cachedPrograms.findIndex(isSame)
   if (at === 0) return cachedPrograms[0]
   const made = at < 0 ? new ModelPrograms(model, parameters, settings) : cachedPrograms[at]
@@ -161,32 +162,15 @@ export function loadPrograms(
   return made
 }
 
-const isSameList = <T>(some: readonly T[], others: readonly T[], is: (a: T, b: T) => boolean) =>
-  some.length === others.length && some.every((one, k) => is(one, others[k]))
+type ProgramInput = Partial<Parameter & ProgramSettings>
 
-function isSameSettings(a: ProgramSettings, b: ProgramSettings): boolean {
-  return (
-    isSameList(a.columns, b.columns, Object.is) &&
-    a.y === b.y &&
-    a.weight === b.weight &&
-    a.loss === b.loss &&
-    a.scale === b.scale &&
-    a.tolerance === b.tolerance &&
-    a.isAbsolute === b.isAbsolute
-  )
-}
-
-/** Whether the same program serves two parameters. A program contains only the values of fixed parameters. */
-function isSameParameter(a: Parameter, b: Parameter): boolean {
-  const [one, other] = [a.start, b.start]
-  return (
-    a.name === b.name &&
-    Object.is(a.min, b.min) &&
-    Object.is(a.max, b.max) &&
-    a.isFixed === b.isFixed &&
-    a.isLogarithmic === b.isLogarithmic &&
-    a.expr === b.expr &&
-    a.isDerived === b.isDerived &&
-    (!a.isFixed || Object.is(one, other) || (typeof one !== 'number' && typeof other !== 'number'))
-  )
+/** Whether the same program serves two parameters, or two settings. */
+function areSame(a: ProgramInput, b: ProgramInput): boolean {
+  return (Object.keys(a) as (keyof ProgramInput)[]).every((name) => {
+    const [one, other] = [a[name], b[name]]
+    if (Object.is(one, other)) return true
+    if (name === 'columns') return JSON.stringify(one) === JSON.stringify(other)
+    // A program contains only the values of fixed parameters, unless the values differ between fits.
+    return name === 'start' && (!a.isFixed || [one, other].every((start) => typeof start !== 'number'))
+  })
 }

@@ -11,18 +11,12 @@ export interface FitSource {
   readonly index: number
 }
 
-/**
- * Sources of results. The class of the results supplies `get`, which reads private fields. A `WeakMap` would keep the
- * sources of all results alive until the next major garbage collection.
- */
-class ResultSources<T> {
-  /** The source of a result, or undefined for any other object, such as a proxy of a result. */
-  get: (found: object) => T | undefined = () => undefined
-
-  has(found: object): boolean {
-    return this.get(found) !== undefined
-  }
+/** Returns the source of a result, or undefined for any other object, such as a proxy of a result. */
+interface ResultSources<T> {
+  get: (found: object) => T | undefined
 }
 
-export const fitSources = new ResultSources<FitSource>()
-export const fitManySources = new ResultSources<FitContext>()
+// The classes of the results replace `get` by a function that reads private fields. A `WeakMap` would keep the sources
+// of all results alive until the next major garbage collection.
+export const fitSources: ResultSources<FitSource> = { get: () => undefined }
+export const fitManySources: ResultSources<FitContext> = { get: () => undefined }
