@@ -4,7 +4,7 @@ import { isObject, isRecord, toFloat64Array } from '../core/untrusted-input.js'
 import { differentiate, secondDerivatives } from './differentiate.js'
 import type { NamesBeside, NamesOf, OnlyNames } from './literal-names.js'
 import { checkName } from './names.js'
-import { type ParsedExpression, parse } from './parse.js'
+import { namesIn, type ParsedExpression, parse } from './parse.js'
 import { compile, type Program } from './program.js'
 import { isRowParallel, ProgramRunner } from './run.js'
 
@@ -29,17 +29,22 @@ export class Expression<Names extends string = string> {
   readonly names: readonly Names[]
   /** Names of the parameters of the expression. Without data, all names are parameters. */
   readonly parameters: readonly Names[]
-  readonly #parsed: ParsedExpression
+  #parsed: ParsedExpression | undefined
   readonly #programs = new Map<string, ExpressionPrograms>()
-  readonly #bound: BoundExpression
+  #unbound: BoundExpression | undefined
 
   /** @internal */
-  constructor(text: string, parsed = parse(text)) {
+  constructor(text: string, parsed?: ParsedExpression) {
     this.#parsed = parsed
     this.text = text
-    this.names = Object.freeze([...parsed.names] as Names[])
+    this.names = Object.freeze([...(parsed?.names ?? namesIn(text))] as Names[])
     this.parameters = this.names
-    this.#bound = new BoundExpression(this, {})
+  }
+
+  /** The expression without data. Fits do not need its programs, so the programs are compiled on demand. */
+  get #bound(): BoundExpression {
+    this.#unbound ??= new BoundExpression(this, {})
+    return this.#unbound
   }
 
   /**
@@ -82,6 +87,9 @@ export class Expression<Names extends string = string> {
     const key = columns.join(' ')
     let programs = this.#programs.get(key)
     if (programs === undefined) {
+      // Programs share one graph. If the programs without columns always come first, the other programs, and therefore
+      // their results, do not depend on earlier calls.
+      if (key !== '') this.programs([])
       programs = this.#compile(columns)
       this.#programs.set(key, programs)
     }
@@ -90,6 +98,7 @@ export class Expression<Names extends string = string> {
 
   #compile(columns: readonly string[]): ExpressionPrograms {
     const parameters = this.names.filter((name) => !columns.includes(name))
+    this.#parsed ??= parse(this.text)
     const { graph, root } = this.#parsed
     const byRow: boolean[] = []
     for (const [number, node] of graph.nodes.entries()) {
@@ -120,7 +129,7 @@ export class Expression<Names extends string = string> {
 export function isName(text: unknown): boolean {
   if (typeof text !== 'string') return false
   try {
-    return new Expression(text).names[0] === text
+    return namesIn(text)[0] === text
   } catch {
     return false
   }

@@ -118,6 +118,21 @@ export function parse(
   return { graph, root, names: [...parser.names] }
 }
 
+/** Names in texts that are valid expressions, oldest first. */
+const namesByText = new Map<string, readonly string[]>()
+const MAX_TEXTS = 64
+
+/** The names in an expression. Fits in a loop use the same few texts, so that the last few texts are cached. */
+export function namesIn(text: string): readonly string[] {
+  const known = namesByText.get(text)
+  if (known !== undefined) return known
+  const { names } = parse(text)
+  namesByText.set(text, names)
+  const [oldest] = namesByText.keys()
+  if (namesByText.size > MAX_TEXTS) namesByText.delete(oldest)
+  return names
+}
+
 /** An operator-precedence parser by recursive descent (Pratt, 1973). */
 class Parser {
   readonly graph: Graph

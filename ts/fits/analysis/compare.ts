@@ -147,9 +147,9 @@ function compareTwo(a: AnyFit, b: AnyFit, nested: boolean): Comparison | Compari
   return compareJointFits(one, other, nested)
 }
 
-const isFit = (given: unknown): given is Fit => isObject(given) && fitSources.has(given)
+const isFit = (given: unknown): given is Fit => isObject(given) && fitSources.get(given) !== undefined
 const isFitManyResult = (given: unknown): given is FitManyResult =>
-  isObject(given) && fitManySources.has(given)
+  isObject(given) && fitManySources.get(given) !== undefined
 const getSource = (fit: Fit) => fitSources.get(fit) as FitSource
 const toCompared = (fit: Fit): ComparedFit => ({ result: fit, parts: [getSource(fit)] })
 const toFits = (result: FitManyResult) => Array.from({ length: result.length }, (_, fit) => result.at(fit))

@@ -35,8 +35,8 @@ export function runSync<T>({ choice, calls, release }: Computation<T>): T {
 export function checkResult(
   found: unknown,
   expected: string,
-  ...kinds: readonly WeakMap<object, unknown>[]
+  ...kinds: readonly { readonly get: (found: object) => unknown }[]
 ): asserts found is object {
-  if (isObject(found) && kinds.some((sources) => sources.has(found))) return
+  if (isObject(found) && kinds.some((sources) => sources.get(found) !== undefined)) return
   throw new ArgumentError('found', expected, found)
 }

@@ -170,7 +170,7 @@ export class IterativeReweighting implements CallFits {
   }
 
   /** Columns of the given fits, reduced to the rows in use, with the current weights. */
-  *#selectColumns(fits: readonly number[]): Slices<Map<string, DataColumn>> {
+  *#selectColumns(fits: readonly number[]): Slices<ReadonlyMap<string, DataColumn>> {
     const selected = new Map<string, DataColumn>()
     for (const [name, column] of this.#context.columns) {
       const isShared = column.offsets === null

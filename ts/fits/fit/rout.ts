@@ -367,7 +367,7 @@ function selectFits(
   fits: readonly number[],
   weight: string,
   weights: readonly Float64Array[],
-): Map<string, DataColumn> {
+): ReadonlyMap<string, DataColumn> {
   const selected = new Map<string, DataColumn>()
   for (const [name, column] of columns) {
     const isShared = column.offsets === null

@@ -5,7 +5,7 @@ import type { FloatArray } from '../../core/numbers.js'
 import { runToEnd, type Slices } from '../../core/slices.js'
 import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
-import { parse } from '../../expressions/parse.js'
+import { namesIn } from '../../expressions/parse.js'
 import {
   checkRows,
   type DataColumn,
@@ -77,6 +77,13 @@ interface PendingIntervals {
   readonly columns: ProfiledEndpoints
 }
 
+/** Creates a list of equal parts. For few parts, `Array.from` takes several times as long. */
+function createList<T>(length: number, make: () => T): T[] {
+  const list: T[] = []
+  for (let k = 0; k < length; k++) list.push(make())
+  return list
+}
+
 /** @throws OptionError if an option is set that does not apply to the fit */
 function refuseOption(option: string, given: unknown, expected: string): void {
   if (given !== undefined) throw new OptionError(option, expected, given)
@@ -108,15 +115,17 @@ export class FitRun {
   readonly #ordered: ReadonlyMap<string, DataColumn>
   #selected: RowSelection | undefined
   readonly #parameters: readonly Parameter[]
+  readonly #free: readonly Parameter[]
   /** Starting values of each parameter, one per fit. Starting values are NaN until the model has guessed the values. */
   readonly #starts: ReadonlyMap<string, Float64Array>
   /** Parameters whose starting values the model guesses. */
   readonly #open: readonly Parameter[]
   readonly #guess: Guess | undefined
   readonly #remark: FitContext['remark']
-  /** Further starting points of the model, unless the user has chosen the starting points or the method. */
-  readonly #search: StartSearch | undefined
-  readonly #positions: StartSearch['positions'] | undefined
+  /** The search for further starting points of the model, created on demand. */
+  readonly #search: (() => StartSearch) | undefined
+  /** Whether the model searches: the user has chosen neither the starting points nor the method. */
+  readonly #searches: boolean
   /** Names of the columns that the guess function receives. */
   readonly #followers: readonly string[]
   readonly #count: number
@@ -147,11 +156,12 @@ export class FitRun {
     )
     if (functionModel === undefined)
       refuseOption('finiteDifferences', finiteDifferences, 'none unless the model is a function')
-    const names = functionModel ? [] : parse(text).names
+    const names = functionModel ? [] : namesIn(text)
     const own = guess === undefined ? [] : [x, ...extraColumns]
     const { columns, y, weight } = read ?? readData(functionModel ?? names, data, options, own)
     const known = functionModel ? Object.keys(start ?? {}) : names.filter((name) => !columns.has(name))
     this.#parameters = readParameters(options, known, parameters, columns.keys())
+    this.#free = this.#parameters.filter(({ isFixed }) => !isFixed)
     this.#count = countFits(columns, this.#parameters)
     this.progress.total = this.#count
     checkRows(columns, this.#count, true)
@@ -179,8 +189,8 @@ export class FitRun {
     const areThere = this.#followers.every((name) => columns.has(name))
     this.#remark = remark && areThere ? bindRemark(remark, this.#followers) : null
     const isOneStart = options.multiStart.count === 1 && method === undefined
-    this.#search = isOneStart && this.#open.length > 0 ? search : undefined
-    this.#positions = search?.positions
+    this.#search = search
+    this.#searches = isOneStart && this.#open.length > 0
     if (this.#open.length > 0 && !(guess && areThere))
       throw new OptionError(`start: ${this.#open[0].name}`, 'a number, or one per fit', undefined)
     this.#starts = new Map(started.map((parameter) => [parameter.name, this.#startOf(parameter)]))
@@ -245,19 +255,19 @@ export class FitRun {
   #markTooFewPoints(): SolvedFits {
     const { free } = this.problem
     const [count, size] = [this.#count, free.length]
-    const words = Array.from({ length: Math.ceil(size / 32) })
-    const make = () => new Float64Array(count).fill(NaN)
     const { observations } = this.#selection
+    const columns = (length: number) => createList(length, () => new Float64Array(count).fill(NaN))
+    const bits = () => createList(Math.ceil(size / 32), () => new Uint32Array(count))
     // Reasons for which fits cannot run: too few points or a missing number.
     const reason = new Uint8Array(count)
     for (let fit = 0; fit < count; fit++) reason[fit] = observations[fit] < size ? TOO_FEW_POINTS : NOT_FINITE
     return {
-      free: free.map(make),
-      covariance: Array.from({ length: triangleIndex(size, 0) }, make),
-      errors: free.map(make),
-      cost: make(),
-      atBound: words.map(() => new Uint32Array(count)),
-      unidentifiable: words.map(() => new Uint32Array(count)),
+      free: columns(size),
+      covariance: columns(triangleIndex(size, 0)),
+      errors: columns(size),
+      cost: columns(1)[0],
+      atBound: bits(),
+      unidentifiable: bits(),
       evaluations: new Uint32Array(count),
       reason,
       starts: new Uint32Array(count),
@@ -271,10 +281,6 @@ export class FitRun {
 
   get #maxIterations(): number {
     return this.options.maxIterations ?? 1000
-  }
-
-  get #free(): Parameter[] {
-    return this.#parameters.filter(({ isFixed }) => !isFixed)
   }
 
   #startOf({ start, min, max }: Parameter): Float64Array {
@@ -338,7 +344,7 @@ export class FitRun {
     const { columns } = yield* this.#select()
     const [fits, others] = this.#sortByCost()
     this.#done = others.length
-    putRuns(this.#isDone, others, new Uint8Array(others.length).fill(1))
+    this.#markDone(others)
     const data = [...columns.values()]
     this.#workers = this.#workersFor(sideBySide && fits.length > this.#first)
     const parts = this.#partition(data, fits)
@@ -383,7 +389,8 @@ export class FitRun {
       const most = runsPerBatch(data, some[0], 8, atOnce)
       let from = 0
       for (; few < most && from < some.length; few *= RUN_GROWTH) {
-        const part = some.subarray(from, from + Math.max(1, Math.floor(few / count)))
+        const size = Math.max(1, Math.floor(few / count))
+        const part = from === 0 && size >= some.length ? some : some.subarray(from, from + size)
         from += part.length
         yield part
       }
@@ -403,26 +410,31 @@ export class FitRun {
     for (const part of parts) {
       yield* this.#initialize(part)
       yield* this.#batch(part, this.#starts, data, hand)
-      if (this.#search) yield* this.#search.improve(this.#searchable(data, hand), part)
+      if (this.#searches && this.#search) yield* this.#repeatDoubtful(part, data, hand, this.#search())
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
-      putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
+      this.#markDone(part)
       this.#done += part.length
       this.#reportProgress()
       yield
     }
   }
 
+  #markDone(fits: Uint32Array): void {
+    for (let k = 0; k < fits.length; k++) this.#isDone[fits[k]] = 1
+  }
+
   /** Separates the fits that can run from the fits with too few rows or a missing number. */
   #sortByCost(): readonly [Uint32Array, Uint32Array] {
     const size = this.problem.free.length
     const { observations, isIncomplete } = this.#selection
-    const [fits, others] = [new Uint32Array(this.#count), new Uint32Array(this.#count)]
-    let count = 0
+    const fits = new Uint32Array(this.#count)
+    const others: number[] = []
     for (let fit = 0; fit < this.#count; fit++) {
-      if (observations[fit] >= size && !isIncomplete[fit]) fits[count++] = fit
-      else others[fit - count] = fit
+      if (observations[fit] >= size && !isIncomplete[fit]) fits[fit - others.length] = fit
+      else others.push(fit)
     }
-    return [fits.subarray(0, count), others.subarray(0, this.#count - count)]
+    const able = others.length === 0 ? fits : fits.slice(0, this.#count - others.length)
+    return [able, new Uint32Array(others)]
   }
 
   *#batch(
@@ -481,19 +493,28 @@ export class FitRun {
     for (const name of ['cost', 'reason'] as const) putRuns(to[name], fits, compute(solved[name]))
   }
 
-  /** The run of fits, for the search with further starting points of the model. */
-  #searchable(data: readonly DataColumn[], hand: BatchWorker): SearchableRun {
-    return {
+  /** Repeats doubtful fits from further starting points of the model. */
+  *#repeatDoubtful(
+    fits: Uint32Array,
+    data: readonly DataColumn[],
+    hand: BatchWorker,
+    search: StartSearch,
+  ): Generator<EngineCall, void> {
+    const run = {
       free: this.#free,
-      open: this.#open,
       solved: this.#found,
       starts: this.#starts,
-      dataOf: this.#guessArguments(),
       x: this.#selection.columns.get(this.#followers[0]) as DataColumn,
       options: this.options,
-      solve: (...request) => this.#solve(data, hand, ...request),
-      store: (...runs) => this.#store(...runs),
     }
+    if (!search.hasDoubtful(run, fits)) return
+    const more = {
+      open: this.#open,
+      dataOf: this.#guessArguments(),
+      solve: (...request: Parameters<SearchableRun['solve']>) => this.#solve(data, hand, ...request),
+      store: (...runs: Parameters<SearchableRun['store']>) => this.#store(...runs),
+    }
+    yield* search.improve({ ...run, ...more }, fits)
   }
 
   /** Computes the confidence intervals of the fits. The interval method may restart fits. */
@@ -530,7 +551,7 @@ export class FitRun {
     const { min, max } = this.#compiled.problemInSteps
     const isSampled = isBounded(min[at], max[at])
     const parameter = this.#free[at]
-    const x = this.#positions?.().includes(name) ? this.#guessArguments() : null
+    const x = this.#search?.().positions().includes(name) ? this.#guessArguments() : null
     for (let run = 0; run < runs.length; run++) {
       if (run % count === 0) continue
       const part = others[(run % count) - 1]

@@ -3,7 +3,8 @@
 import { OptionError } from '../../core/errors.js'
 import { runToEnd } from '../../core/slices.js'
 import { joinTexts } from '../../core/text.js'
-import { Expression, isName } from '../../expressions/expression.js'
+import { isName } from '../../expressions/expression.js'
+import { namesIn } from '../../expressions/parse.js'
 import { option, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { column, finiteRows } from './linear-least-squares.js'
@@ -11,12 +12,12 @@ import {
   type FitModel,
   type Guess,
   type GuessAtOnce,
+  type GuessParts,
+  guessParts,
   type ModelOptions,
   type Remark,
-  remarks,
   type StartSearch,
-  slicedGuesses,
-  startSearches,
+  setParts,
 } from './model.js'
 import { leaveOut, searchRemark, startSearch } from './start-search.js'
 
@@ -77,11 +78,20 @@ export function defineByOrigin<Names extends string>(
   )
 }
 
-/** Sets the further starting points of a model, and its remarks. */
-export function setSearch(guess: GuessAtOnce, search: StartSearch, remark: Remark = () => ''): void {
-  const ofSearch = searchRemark(search.describe)
-  startSearches.set(guess, search)
-  remarks.set(guess, (...outcome) => joinTexts(remark(...outcome), ofSearch(...outcome)))
+/**
+ * Sets the further starting points of a model, and its remarks.
+ *
+ * @param make creates the search, which few fits need
+ */
+export function setSearch(guess: GuessAtOnce, make: () => StartSearch, remark: Remark = () => ''): void {
+  let made: StartSearch | undefined
+  const search = () => {
+    made ??= make()
+    return made
+  }
+  const all: Remark = (...outcome) =>
+    joinTexts(remark(...outcome), searchRemark(search().describe)(...outcome))
+  Object.assign(guessParts(guess) as GuessParts, { search, remark: all })
 }
 
 /**
@@ -99,12 +109,12 @@ export function define<Names extends string>(
   const { x } = readOptions('options', options, commonOptions)
   const text = write(x)
   // The name x is not a parameter of the model.
-  const names = [...new Expression(write('x')).names.filter((name) => name !== 'x'), ...extraColumns]
+  const names = [...namesIn(write('x')).filter((name) => name !== 'x'), ...extraColumns]
   if (names.includes(x)) throw new OptionError('x', `a name other than ${[...new Set(names)].join(', ')}`, x)
   const guess: FitModel['guess'] = (...data) => runToEnd(guessInSlices(...data))
-  slicedGuesses.set(guess, guessInSlices)
+  setParts(guess, { inSlices: guessInSlices })
   // Parameters that are subtracted from x are positions.
   const positions = () => [...write('x').matchAll(/\bx - (\w+)/g)].map(([, name]) => name)
-  setSearch(guess, startSearch({ starts: leaveOut(guessInSlices), positions, describe: () => '' }))
+  setSearch(guess, () => startSearch({ starts: leaveOut(guessInSlices), positions, describe: () => '' }))
   return { text, x, parameters, guess, ...(extraColumns.length > 0 && { extraColumns }) }
 }

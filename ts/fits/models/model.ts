@@ -53,9 +53,6 @@ export type Guess<Names extends string = string> = (
   ...data: GuessArguments
 ) => Slices<Readonly<Record<Names, number>>>
 
-/** Sliced guess functions of the built-in models. A guess function of a custom model runs without pauses. */
-export const slicedGuesses = new WeakMap<GuessAtOnce, Guess>()
-
 /** The outcome of a fit, for a model's remark. The field `solved` is missing for groups of shared fits. */
 export interface RemarkContext {
   readonly values: () => Readonly<Record<string, number>>
@@ -63,12 +60,8 @@ export interface RemarkContext {
   readonly solved: SolutionColumns | undefined
 }
 
-/**
- * A model's remark on the estimates of a fit, stored under the model's guess function. An empty string means no
- * remark.
- */
+/** A model's remark on the estimates of a fit. An empty string means no remark. */
 export type Remark = (context: RemarkContext, ...data: GuessArguments) => string
-export const remarks = new WeakMap<GuessAtOnce, Remark>()
 
 /** Solutions of fits, as columns with one number per fit. */
 export interface SolutionColumns {
@@ -119,6 +112,9 @@ export interface SolvedRuns {
   readonly reason: FloatArray
 }
 
+/** Finished fits, which a {@link StartSearch} may repeat. */
+export type FinishedRun = Pick<SearchableRun, 'free' | 'solved' | 'starts' | 'x' | 'options'>
+
 /** Whether the curve of a solution is implausible, so that the fit needs further starting points. */
 export type PlausibilityCheck = (run: {
   readonly free: readonly { readonly name: string }[]
@@ -129,7 +125,7 @@ export type PlausibilityCheck = (run: {
 /** Starting points of one fit, by parameter name. */
 export type StartList = readonly Readonly<Record<string, number>>[]
 
-/** Further starting points of a model, stored under the model's guess function. */
+/** Further starting points of a model. */
 export interface StartSearch {
   /** Further starting points for one data set. The generator pauses between slices of work. */
   readonly starts: (...data: GuessArguments) => Slices<StartList>
@@ -143,10 +139,34 @@ export interface StartSearch {
   readonly constantStarts?: (x: ArrayLike<number>) => StartList
   /** Returns the names of the parameters that are positions on the axis of x. */
   readonly positions: () => readonly string[]
+  /** Whether at least one fit may have missed the lowest minimum. */
+  readonly hasDoubtful: (run: FinishedRun, fits: Uint32Array) => boolean
   /** Repeats fits that may have missed the lowest minimum. */
   readonly improve: (run: SearchableRun, fits: Uint32Array) => Generator<EngineCall, void>
 }
-export const startSearches = new WeakMap<GuessAtOnce, StartSearch>()
+
+/** Parts of a built-in model that belong to its guess function. */
+export interface GuessParts {
+  /** The guess function that pauses. The guess function of a custom model runs without pauses. */
+  readonly inSlices: Guess
+  /** Creates the search at the first call. Few fits need the search. */
+  search?: () => StartSearch
+  remark?: Remark
+}
+
+/**
+ * Property of a guess function with its parts. A `WeakMap` would take longer, and would keep the guess functions of
+ * models that a loop creates until the next major garbage collection.
+ */
+const PARTS = Symbol('parts')
+
+/** Parts of a built-in model, or undefined for the guess function of a custom model. */
+export const guessParts = (guess: GuessAtOnce & { readonly [PARTS]?: GuessParts }): GuessParts | undefined =>
+  guess[PARTS]
+
+export function setParts(guess: GuessAtOnce, parts: GuessParts): void {
+  Object.assign(guess, { [PARTS]: parts })
+}
 
 /** A remark on the estimates of the fit at the index `fit` in the columns. */
 export type BoundRemark = (
@@ -179,7 +199,7 @@ export function registerMakers<Makers extends Readonly<Record<string, object>>>(
 type ParsedModel = Required<Omit<FitModel, 'guess' | typeof names>> & {
   readonly guess: Guess | undefined
   readonly remark: Remark | undefined
-  readonly search: StartSearch | undefined
+  readonly search: (() => StartSearch) | undefined
   /** The function model, if the model is a function. */
   readonly functionModel: FunctionModelSpec | undefined
 }
@@ -220,15 +240,16 @@ export function readModel(given: unknown, hasStart?: boolean): ParsedModel {
   if (guess !== undefined && typeof guess !== 'function')
     throw new OptionError('model: guess', 'a function', guess)
   const extraColumns = readExtraColumns(readMember(given, 'extraColumns'))
+  const parts = guess && guessParts(guess)
   return {
     text,
     x,
     parameters,
     extraColumns,
     functionModel: undefined,
-    remark: guess && remarks.get(guess),
-    search: guess && startSearches.get(guess),
-    guess: guess && (slicedGuesses.get(guess) ?? toOneSlice(guess)),
+    remark: parts?.remark,
+    search: parts?.search,
+    guess: guess && (parts?.inSlices ?? toOneSlice(guess)),
   }
 }
 

@@ -36,7 +36,7 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
     guessLogistic,
   )
   const transition = { center: 'center', slope: 'rate', isLinear: true }
-  setSearch(model.guess as GuessAtOnce, sigmoidSearch(transition, logisticStarts))
+  setSearch(model.guess as GuessAtOnce, () => sigmoidSearch(transition, logisticStarts))
   return model
 }
 
@@ -46,7 +46,7 @@ export function logistic(options: ModelOptions = {}): FitModel<'amplitude' | 'ra
  */
 export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
   return defineDoseModel<'vmax' | 'k' | 'n'>(
-    sigmoidSearch({ center: 'k', slope: 'n' }, hillStarts),
+    () => sigmoidSearch({ center: 'k', slope: 'n' }, hillStarts),
     options,
     // The dose 0 is a separate case, because 0 has no logarithm.
     (x) => `${x} > 0 ? vmax*${sigmoid(`n*log(${x}/k)`)} : n > 0 ? 0 : vmax`,
@@ -59,7 +59,7 @@ export function hill(options: ModelOptions = {}): FitModel<'vmax' | 'k' | 'n'> {
  * logarithms that the user passed by mistake.
  */
 function defineDoseModel<Names extends string>(
-  search: StartSearch,
+  search: () => StartSearch,
   ...given: Parameters<typeof define<Names>>
 ): FitModel<Names> {
   const model = define(...given)
@@ -93,7 +93,7 @@ export function fourPL(options: DoseOptions = {}): FitModel<DoseParameters | 'lo
   const { logEC50, ...rest } = readOptions('options', options, table)
   const t = (x: string) => (logEC50 ? `slope*(log(${x}) - log(10)*logEC50)` : `slope*log(${x}/ec50)`)
   return defineDoseModel<DoseParameters | 'logEC50'>(
-    doseSearch(logEC50),
+    () => doseSearch(logEC50),
     rest,
     (x) => `${x} > 0 ? bottom + (top - bottom)*${sigmoid(t(x))} : slope > 0 ? bottom : top`,
     logEC50 ? guessLogarithms(guessFourPL) : (guessFourPL as Guess<DoseParameters | 'logEC50'>),
@@ -109,7 +109,7 @@ export function fivePL(options: DoseOptions = {}): FitModel<DoseParameters | 'as
   type SigmoidParameter = DoseParameters | 'asymmetry' | 'logEC50'
   const { logEC50, ...rest } = readOptions('options', options, table)
   return defineDoseModel<SigmoidParameter>(
-    doseSearch(logEC50, STARTING_ASYMMETRIES),
+    () => doseSearch(logEC50, STARTING_ASYMMETRIES),
     rest,
     (x) => {
       const t = logEC50

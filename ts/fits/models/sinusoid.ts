@@ -6,7 +6,7 @@ import { customOption, optional } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 import { defineByOrigin, type OriginOptions, originOptions, setSearch } from './define.js'
 import { finiteRows, type SortedRows, sortedRows, TIE_TOLERANCE, zeros } from './linear-least-squares.js'
-import { type FitModel, type Guess, type GuessAtOnce, type StartSearch, startSearches } from './model.js'
+import { type FitModel, type Guess, type GuessAtOnce, guessParts, type StartSearch } from './model.js'
 import { CandidateShapes, centerColumn, columnMean, type DrawnShapes } from './shapes.js'
 
 type FrequencyBand = readonly [least: number, most: number]
@@ -51,7 +51,7 @@ export function sinusoid(
     band && { frequency: { min: band[0], max: band[1] } },
   )
   const guess = model.guess as GuessAtOnce
-  setSearch(guess, startSearches.get(guess) as StartSearch, ({ values }, x, y) =>
+  setSearch(guess, guessParts(guess)?.search as () => StartSearch, ({ values }, x, y) =>
     contendersNear(values().frequency, x, y, band),
   )
   return model

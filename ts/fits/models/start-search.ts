@@ -11,6 +11,7 @@ import { isRobust } from '../problem/loss.js'
 import { toInternalStart } from '../problem/multi-start.js'
 import { CONVERGED } from '../problem/reasons.js'
 import type {
+  FinishedRun,
   Guess,
   GuessArguments,
   Remark,
@@ -37,7 +38,7 @@ const QUICK_ITERATIONS = 100
 const REFINEMENTS = 3
 
 /** Parts of a search that differ between models. */
-export interface SearchOptions extends Omit<StartSearch, 'improve'> {
+export interface SearchOptions extends Omit<StartSearch, 'hasDoubtful' | 'improve'> {
   /**
    * Starting points close to a solution that has not converged, if the model can follow the valley in which the
    * solution lies.
@@ -53,20 +54,22 @@ export interface SearchOptions extends Omit<StartSearch, 'improve'> {
 
 /** Creates the search of a model. */
 export function startSearch(parts: SearchOptions): StartSearch {
-  const { refine, ...own } = parts
-  const { starts, isImplausible } = own
-  return {
-    ...own,
+  const { starts, refine, isImplausible } = parts
+  const doubt = (run: FinishedRun) => {
+    const { solved, x, options } = run
+    const isOdd = isImplausible?.(run)
+    return (fit: number) =>
+      isRobust(options.loss) ||
+      solved.reason[fit] !== CONVERGED ||
+      isOdd?.(fit, numbersInRun(x, fit)) === true
+  }
+  const own: Pick<StartSearch, 'hasDoubtful' | 'improve'> = {
+    hasDoubtful: (run, fits) => fits.some(doubt(run)),
     *improve(run, fits) {
-      const { solved, x, options } = run
-      const isOdd = isImplausible?.(run)
-      const isDoubtful = (fit: number) =>
-        isRobust(options.loss) ||
-        solved.reason[fit] !== CONVERGED ||
-        isOdd?.(fit, numbersInRun(x, fit)) === true
-      const doubtful = fits.filter(isDoubtful)
+      const { solved } = run
+      const doubtful = fits.filter(doubt(run))
       const names = run.open.filter(({ isFixed }) => !isFixed).map(({ name }) => name)
-      if (doubtful.length === 0 || names.length === 0) return
+      if (names.length === 0) return
       const pool = new RunPool(names)
       for (const fit of doubtful) {
         const data = run.dataOf(fit)
@@ -85,6 +88,7 @@ export function startSearch(parts: SearchOptions): StartSearch {
       }
     },
   }
+  return Object.assign(parts, own)
 }
 
 /** Remark on the limit curve of a fit that has not converged, and on the number of starting points. */

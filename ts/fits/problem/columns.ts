@@ -73,7 +73,7 @@ export function readData(
 export function orderWeightsFirst(
   columns: ReadonlyMap<string, DataColumn>,
   y: string,
-): Map<string, DataColumn> {
+): ReadonlyMap<string, DataColumn> {
   const others = [...columns].filter(([name]) => name !== y)
   return sharedFirst(new Map([...others, [y, columns.get(y) as DataColumn]]))
 }
@@ -81,7 +81,8 @@ export function orderWeightsFirst(
 /** Removes the rows of shared columns from the fits whose own columns are empty. */
 function emptySharedColumns(columns: Map<string, DataColumn>): Map<string, DataColumn> {
   const own = [...columns.values()].find(({ offsets }) => offsets)?.offsets
-  const rowCounts = [...(own ?? [])].slice(1).map((end, fit) => end - (own as Float64Array)[fit])
+  if (!own) return columns
+  const rowCounts = [...own].slice(1).map((end, fit) => end - own[fit])
   if (!rowCounts.includes(0)) return columns
   for (const [name, { numbers, offsets }] of columns) {
     // A fit that has rows takes the rows from index 0 on.
@@ -182,19 +183,17 @@ export function countFits(
   columns: ReadonlyMap<string, DataColumn>,
   parameters: readonly Parameter[],
 ): number {
-  const counts = [
-    ...[...columns].map(
-      ([name, { offsets }]) => [dataArgument(name), offsets === null ? null : offsets.length - 1] as const,
-    ),
-    ...parameters.map(
-      ({ name, start }) =>
-        [`start: ${name}`, typeof start === 'object' ? (start?.length ?? null) : null] as const,
-    ),
-  ].filter(([, count]) => count !== null)
+  const counts: (readonly [argument: string, count: number])[] = []
+  for (const [name, { offsets }] of columns) {
+    if (offsets !== null) counts.push([dataArgument(name), offsets.length - 1])
+  }
+  for (const { name, start } of parameters) {
+    if (isObject(start)) counts.push([`start: ${name}`, start.length])
+  }
   const [, count = 1] = counts[0] ?? []
   const other = counts.find(([, another]) => another !== count)
   if (other !== undefined)
     throw new OptionError(other[0], `${count} fits, like ${counts[0][0]}`, `${other[1]}`)
   if (count === 0) throw new OptionError(counts[0][0], 'at least one fit', 'none')
-  return count as number
+  return count
 }

@@ -35,8 +35,9 @@ export interface FitMinimum {
 }
 
 /**
- * Additional starting points, one column per free parameter. The fit's own start is not among these points. The column
- * of a parameter without finite bounds has numbers from −1 to 1, for {@link sampleAround}.
+ * Additional starting points, one column per free parameter, or no columns if `count` is 1. The fit's own start is not
+ * among these points. The column of a parameter without finite bounds has numbers from −1 to 1, for
+ * {@link sampleAround}.
  *
  * @param problem the problem with the user's parameters
  * @param steps the problem whose parameters have internal units, such as logarithms; the returned columns have the same
@@ -50,7 +51,7 @@ export function sampleStarts(
   { count, sample, seed }: ValuesOf<typeof multiStart>,
   hasGuess = false,
 ): Float64Array[] {
-  if (count === 1) return free.map(() => new Float64Array(0))
+  if (count === 1) return []
   const isOpen = (i: number) => !isBounded(min[i], max[i])
   const open = free.findIndex((_, i) => isOpen(i))
   if (open >= 0 && !hasGuess) {

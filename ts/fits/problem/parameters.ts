@@ -7,7 +7,7 @@ import { isObject, isRecord, toFloat64Array } from '../../core/untrusted-input.j
 import { isName } from '../../expressions/expression.js'
 import type { NamesBeside, NamesOf, OnlyNames } from '../../expressions/literal-names.js'
 import { checkName } from '../../expressions/names.js'
-import { customOption, flag, type Option, option, optional } from '../../options/kinds.js'
+import { customOption, flag, type Option, option, optional, type ValuesOf } from '../../options/kinds.js'
 import { readOptions } from '../../options/read.js'
 
 /** A parameter of a fit: a starting value, bounds and a transformation, or an expression that defines the parameter. */
@@ -141,7 +141,7 @@ function readStarts(
     names.push(name)
   }
   return names.map((name) => {
-    return readParameter(name, entries.get(name), Object.hasOwn(defaults, name) ? defaults[name] : {})
+    return readParameter(name, entries.get(name), Object.hasOwn(defaults, name) ? defaults[name] : NO_FIELDS)
   })
 }
 
@@ -150,14 +150,22 @@ function collectNames(entry: FitParameters[string], name: string): boolean {
   return typeof expr === 'string' && expr.split(/[^\p{L}\p{N}_]+/u).includes(name)
 }
 
+type ParameterFields = Partial<ValuesOf<typeof parameterFields>>
+const NO_FIELDS: ParameterFields & FitParameter = {}
+
+function readFields(argument: string, entry: unknown): ParameterFields {
+  // In most fits, the starting values are numbers, or the model guesses the starting values.
+  if (entry === undefined) return NO_FIELDS
+  if (Number.isFinite(entry)) return { start: entry as number }
+  const isPlain = typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
+  const expected = 'a number, one per fit, or { start, min, max, positive, fixed, expr }'
+  return readOptions(argument, isPlain ? { start: entry } : entry, parameterFields, expected)
+}
+
 function readParameter(name: string, entry: unknown, defaults: FitParameter): Parameter {
   const argument = `start: ${name}`
-  const isPlain =
-    entry === undefined || typeof entry === 'number' || isFloatArray(entry) || Array.isArray(entry)
-  const whole = entry === undefined ? {} : isPlain ? { start: entry } : entry
-  const expected = 'a number, one per fit, or { start, min, max, positive, fixed, expr }'
-  const given = readOptions(argument, whole, parameterFields, expected)
-  const model = readOptions(argument, defaults, parameterFields)
+  const given = readFields(argument, entry)
+  const model = defaults === NO_FIELDS ? NO_FIELDS : readOptions(argument, defaults, parameterFields)
   const { start = model.start ?? null, max = model.max ?? Infinity } = given
   const { fixed = model.fixed ?? false, positive = model.positive ?? false, expr = model.expr } = given
   const least = given.min ?? model.min ?? -Infinity

@@ -138,8 +138,8 @@ export class ModelPrograms {
   }
 }
 
-/** Cached problems, least recently used first. The key is the input from which the programs are compiled. */
-const cachedPrograms = new Map<string, ModelPrograms>()
+/** Cached problems, most recently used first. */
+const cachedPrograms: ModelPrograms[] = []
 
 export function loadPrograms(
   model: string | BoundFunctionModel,
@@ -149,19 +149,28 @@ export function loadPrograms(
   // Function models are not cached, because functions cannot be compared, and programs of function models compile
   // quickly.
   if (typeof model !== 'string') return new ModelPrograms(model, parameters, settings)
-  // A program does not contain the starting values of parameters, except for fixed parameters.
-  const parts = parameters.flatMap((parameter) => {
-    const { start, isFixed } = parameter
-    const kept = !isFixed ? null : typeof start === 'number' ? start : 'by fit'
-    return Object.values({ ...parameter, start: kept })
-  })
-  const exactly = (part: unknown) =>
-    typeof part === 'number' ? (Object.is(part, -0) ? '-0' : `${part}`) : part
-  const key = JSON.stringify([model, ...parts, ...Object.values(settings)].map(exactly))
-  const made = cachedPrograms.get(key) ?? new ModelPrograms(model, parameters, settings)
-  cachedPrograms.delete(key)
-  cachedPrograms.set(key, made)
-  const [oldest] = cachedPrograms.keys()
-  if (cachedPrograms.size > MAX_CACHED) cachedPrograms.delete(oldest)
+  const isSame = (made: ModelPrograms) =>
+    made.model === model &&
+    made.parameters.length === parameters.length &&
+    made.parameters.every((parameter, k) => areSame(parameter, parameters[k])) &&
+    areSame(made.settings, settings)
+  const at = cachedPrograms.findIndex(isSame)
+  if (at === 0) return cachedPrograms[0]
+  const made = at < 0 ? new ModelPrograms(model, parameters, settings) : cachedPrograms[at]
+  cachedPrograms.splice(at < 0 ? MAX_CACHED - 1 : at, 1)
+  cachedPrograms.unshift(made)
   return made
+}
+
+type ProgramInput = Partial<Parameter & ProgramSettings>
+
+/** Whether the same program serves two parameters, or two settings. */
+function areSame(a: ProgramInput, b: ProgramInput): boolean {
+  return (Object.keys(a) as (keyof ProgramInput)[]).every((name) => {
+    const [one, other] = [a[name], b[name]]
+    if (Object.is(one, other)) return true
+    if (name === 'columns') return JSON.stringify(one) === JSON.stringify(other)
+    // A program contains only the values of fixed parameters, unless the values differ between fits.
+    return name === 'start' && (!a.isFixed || [one, other].every((start) => typeof start !== 'number'))
+  })
 }

@@ -11,7 +11,7 @@ import {
   toBoundedArray,
 } from '../../core/untrusted-input.js'
 import { Expression } from '../../expressions/expression.js'
-import { parse } from '../../expressions/parse.js'
+import { namesIn, parse } from '../../expressions/parse.js'
 import { checkRows, type DataColumn, rowOffsets, rowsInRun, sharedFirst } from '../../many/batch/data.js'
 import {
   type BoundRemark,
@@ -233,7 +233,7 @@ function readOne(argument: string, given: unknown): ParsedGroupModel {
     if (y !== null && !isObject(one)) throw new OptionError(`${argument}: ${y}`, 'an expression', one)
     const { text, parameters, guess, x, extraColumns, remark, search } = readModel(one)
     Object.assign(defaults, parameters)
-    return { y, text, names: parse(text).names, guess, x, extraColumns, remark, search }
+    return { y, text, names: namesIn(text), guess, x, extraColumns, remark, search: search?.() }
   })
   return { outputs, defaults }
 }

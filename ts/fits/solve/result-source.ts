@@ -11,6 +11,12 @@ export interface FitSource {
   readonly index: number
 }
 
-// A proxy of a result has no entry in `fitSources`, just as the proxy has no private fields.
-export const fitSources = new WeakMap<object, FitSource>()
-export const fitManySources = new WeakMap<object, FitContext>()
+/** Returns the source of a result, or undefined for any other object, such as a proxy of a result. */
+interface ResultSources<T> {
+  get: (found: object) => T | undefined
+}
+
+// The classes of the results replace `get` by a function that reads private fields. A `WeakMap` would keep the sources
+// of all results alive until the next major garbage collection.
+export const fitSources: ResultSources<FitSource> = { get: () => undefined }
+export const fitManySources: ResultSources<FitContext> = { get: () => undefined }

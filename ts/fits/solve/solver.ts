@@ -122,6 +122,7 @@ export class Solver {
     const isDoubtful = (reason: number, run: number) =>
       isThorough || reason !== CONVERGED || isFaint[run] === 1
     const doubtful = indicesWhere(solved.reason, (reason, run) => isDoubtful(reason, run) && !isSpent(reason))
+    if (doubtful.length === 0) return solved
     yield* this.#refine(solved, some, doubtful, Math.max(Math.ceil(maxIterations / 4), POLISHING_ITERATIONS))
 
     const lost = doubtful.filter((run) => solved.reason[run] !== CONVERGED)
@@ -239,10 +240,11 @@ export class Solver {
     const evaluations = new Float64Array(runs.length)
     for (let run = 0; run < runs.length; run++) evaluations[run] = iterations[run]
     const largest = state.scale.map((at) => (isCloser ? (ended ?? x)[at].slice() : (ended ?? x)[at]))
-    const solved = { ...(yield* this.#runDiagnostics(programs, some, x, largest, units)), evaluations }
+    const seen = yield* this.#runDiagnostics(programs, some, x, largest, units)
+    const solved = Object.assign(seen, { evaluations })
     // The remaining step has not been evaluated. If parameters are nearly collinear, the remaining step may lead far
     // away.
-    const isOpen = new Uint8Array(runs.length).fill(isCloser ? 1 : 0)
+    const isOpen = new Uint8Array(isCloser ? runs.length : 0).fill(1)
     let before = solved.remaining
     for (let k = 0; k < MAX_POLISHES && isOpen.includes(1); k++) {
       const { x: there } = yield* lookAt(solved.free)
@@ -387,5 +389,5 @@ function selectRuns(
 function indicesWhere(column: FloatArray | Uint32Array, is: (x: number, k: number) => boolean): Uint32Array {
   const found: number[] = []
   for (let k = 0; k < column.length; k++) if (is(column[k], k)) found.push(k)
-  return Uint32Array.from(found)
+  return new Uint32Array(found)
 }

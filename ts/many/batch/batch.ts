@@ -106,6 +106,7 @@ export class Batch {
   readonly #rowLanes: number
   #cohorts: readonly Cohort[] | undefined
   #results: BatchResults | undefined
+  #sharedNumbers: FloatArray | undefined
 
   /** @param left memory of an earlier batch, which this batch may overwrite */
   constructor(shape: BatchShape, left?: Region) {
@@ -143,7 +144,10 @@ export class Batch {
    * batch saves time, because creating the views of a batch takes as long as a few runs.
    */
   isLike(shape: BatchShape): boolean {
-    return (Object.keys(shape) as (keyof BatchShape)[]).every((name) => shape[name] === this.shape[name])
+    for (const name in shape) {
+      if (shape[name as keyof BatchShape] !== this.shape[name as keyof BatchShape]) return false
+    }
+    return true
   }
 
   set(name: keyof typeof BATCH, number: number): void {
@@ -209,14 +213,15 @@ export class Batch {
     for (const [number, cohort] of this.cohorts().entries()) {
       const first = Math.min(runs.length, number * perRun)
       const live = Math.min(runs.length - first, perRun)
+      if (number > 0) yield
       cohort.fill(first, live, beginning)
-      yield
       if (!this.isByRows) yield* cohort.fillData(data.slice(shared), runs.subarray(first, first + live))
     }
     if (this.isByRows) {
       yield* this.#fillRows(data, runs)
       return
     }
+    if (shared === 0) return
     const to = this.#shared
     for (let k = 0; k < shared; k++) {
       const { numbers } = data[k]
@@ -319,7 +324,9 @@ export class Batch {
 
   /** Data that all runs share, stored row by row. Each row contains one number per column. */
   get #shared(): FloatArray {
-    return this.#numbers(this.#offsetOf('data'), this.shape.shared * (this.#rowLanes || this.shape.rows))
+    const { shared, rows } = this.shape
+    this.#sharedNumbers ??= this.#numbers(this.#offsetOf('data'), shared * (this.#rowLanes || rows))
+    return this.#sharedNumbers
   }
 
   /**

@@ -89,10 +89,12 @@ export class Cohort {
     const filled = Math.ceil(live / LANES_PER_PASS) * LANES_PER_PASS
     for (const [p, column] of x.entries()) {
       const theta = planes[p]
-      if (typeof column === 'number') theta.fill(column, 0, filled)
+      // For few lanes, loops are faster than calls of `set` and `fill`.
+      if (typeof column === 'number') for (let lane = 0; lane < filled; lane++) theta[lane] = column
       else {
-        theta.set(column.subarray(first, first + live))
-        theta.fill(0, live, filled)
+        if (live > LANES_PER_PASS) theta.set(column.subarray(first, first + live))
+        else for (let lane = 0; lane < live; lane++) theta[lane] = column[first + lane]
+        for (let lane = live; lane < filled; lane++) theta[lane] = 0
       }
       for (const [k, start] of starts.entries()) {
         const state = planes[x.length + p * starts.length + k]

@@ -155,10 +155,11 @@ function checkNumbers(argument: string, list: ArrayLike<unknown>, takesNull = fa
   }
 }
 
-/** Data columns in the order of batches, with shared columns first. */
-export function sharedFirst(columns: ReadonlyMap<string, DataColumn>): Map<string, DataColumn> {
+/** Data columns in the order of batches, with shared columns first. The result can be the same map. */
+export function sharedFirst(columns: ReadonlyMap<string, DataColumn>): ReadonlyMap<string, DataColumn> {
   const isShared = ([, { offsets }]: readonly [string, DataColumn]) => offsets === null
   const entries = [...columns]
+  if (entries.every(isShared)) return columns
   return new Map([...entries.filter(isShared), ...entries.filter((entry) => !isShared(entry))])
 }
 
@@ -268,7 +269,12 @@ export function pickRuns<Column extends FloatArray | Uint32Array>(
   together = areContiguous(runs),
 ): Column {
   if (together) return column.slice(runs[0], runs[0] + runs.length) as Column
-  const picked = new (column.constructor as new (length: number) => Column)(runs.length)
+  // A call of a known constructor is several times faster.
+  const picked = (
+    column instanceof Float64Array
+      ? new Float64Array(runs.length)
+      : new (column.constructor as new (length: number) => Column)(runs.length)
+  ) as Column
   for (let k = 0; k < runs.length; k++) picked[k] = column[runs[k]]
   return picked
 }
