@@ -8,9 +8,11 @@ import { isObject } from '../../core/untrusted-input.js'
 import type { EngineChoice } from '../../engines/select-engine.js'
 import { parse } from '../../expressions/parse.js'
 import {
+  areContiguous,
   checkRows,
   type DataColumn,
   groupByRows,
+  type NumberArray,
   numbersInRun,
   pickRuns,
   putRuns,
@@ -58,6 +60,7 @@ import {
   type PendingFits,
   type ProfiledEndpoints,
   type SolvedFits,
+  solutionColumns,
 } from '../solve/fit-context.js'
 import type { MethodRequest } from '../solve/fit-method.js'
 import type { IntervalMethod } from '../solve/interval-method.js'
@@ -343,7 +346,7 @@ export class FitRun {
     const { columns } = yield* this.#select()
     const [fits, others] = this.#sortByCost()
     this.#done = others.length
-    putRuns(this.#isDone, others, new Uint8Array(others.length).fill(1))
+    for (const fit of others) this.#isDone[fit] = 1
     const data = [...columns.values()]
     this.#workers = this.#workersFor(sideBySide && fits.length > this.#first)
     const parts = this.#partition(data, fits)
@@ -410,7 +413,7 @@ export class FitRun {
       yield* this.#batch(part, data, this.#starts, hand)
       if (this.#search) yield* this.#search.improve(this.#searchable(data, hand), part)
       if (this.#intervals) yield* this.#computeIntervals(part, data, this.#intervals, hand)
-      putRuns(this.#isDone, part, new Uint8Array(part.length).fill(1))
+      for (let k = 0; k < part.length; k++) this.#isDone[part[k]] = 1
       this.#done += part.length
       this.#reportProgress()
       yield
@@ -421,13 +424,14 @@ export class FitRun {
   #sortByCost(): readonly [Uint32Array, Uint32Array] {
     const size = this.problem.free.length
     const { observations, isIncomplete } = this.#selection
-    const [fits, others] = [new Uint32Array(this.#count), new Uint32Array(this.#count)]
+    // The fits that can run fill the array from the front, and the other fits fill the array from the back.
+    const fits = new Uint32Array(this.#count)
     let count = 0
     for (let fit = 0; fit < this.#count; fit++) {
       if (observations[fit] >= size && !isIncomplete[fit]) fits[count++] = fit
-      else others[fit - count] = fit
+      else fits[this.#count - 1 - (fit - count)] = fit
     }
-    return [fits.subarray(0, count), others.subarray(0, this.#count - count)]
+    return [fits.subarray(0, count), fits.subarray(count).reverse()]
   }
 
   *#batch(
@@ -479,12 +483,10 @@ export class FitRun {
 
   /** Stores one run of each fit: the run at the same index, or the listed runs. */
   #store(fits: Uint32Array, solved: SolvedRuns, some: Uint32Array | null): void {
-    const to = this.#found
-    const compute = (column: FloatArray) => (some === null ? column : pickRuns(column, some))
-    for (const name of ['free', 'covariance', 'errors', 'atBound', 'unidentifiable'] as const) {
-      for (const [i, column] of to[name].entries()) putRuns(column, fits, compute(solved[name][i]))
-    }
-    for (const name of ['cost', 'reason'] as const) putRuns(to[name], fits, compute(solved[name]))
+    const from = solutionColumns(solved)
+    const together = areContiguous(fits)
+    for (const [k, column] of solutionColumns<NumberArray>(this.#found).entries())
+      putRuns(column, fits, some === null ? from[k] : pickRuns(from[k], some), together)
   }
 
   /** The run of fits, for the search with further starting points of the model. */
@@ -549,10 +551,14 @@ export class FitRun {
   /** Starting values of a parameter in each run, from the start of the fit and from the samples of `multiStart`. */
   #startsOf(starts: Float64Array, name: string, runs: Uint32Array): Float64Array {
     const at = this.problem.free.indexOf(name)
-    const own = pickRuns(starts, runs)
+    const { count } = this.options.multiStart
+    // Runs without samples read the starting values in place.
+    const own =
+      count === 1 && areContiguous(runs)
+        ? starts.subarray(runs[0], runs[0] + runs.length)
+        : pickRuns(starts, runs, false)
     const points = at < 0 ? own : toInternal(this.#free[at], own)
     const others = this.#samples[at]
-    const { count } = this.options.multiStart
     if (others === undefined || count === 1) return points
     const { min, max } = this.#compiled.problemInSteps
     const isSampled = isBounded(min[at], max[at])

@@ -73,7 +73,7 @@ export function* selectRows(
   const weights = weight === null ? undefined : columns.get(weight)
   const hasZero = weights !== undefined && (yield* hasZeros(weights.numbers))
   const hasGaps: DataColumn[] = []
-  for (const column of all) if (!column.isFinite && (yield* hasNaNs(column.numbers))) hasGaps.push(column)
+  for (const column of all) if (yield* hasNaNs(column.numbers)) hasGaps.push(column)
   if (hasGaps.length === 0 && !hasZero) return unchanged
 
   // If only shared columns have missing numbers or weights of 0, all fits drop the same rows.

@@ -23,8 +23,6 @@ export interface DataColumn {
   readonly offsets: Float64Array | null
   /** Count of rows per run, if all runs are known to have the same count. */
   readonly perRun?: number | undefined
-  /** Whether all numbers are known to be finite. */
-  readonly isFinite?: boolean
   /** Generates the numbers of a run on demand, and writes the numbers to an array with the given stride. */
   write?(run: number, to: FloatArray, from: number, stride: number): void
 }
@@ -57,7 +55,7 @@ export function readColumn(argument: string, column: unknown, takesNull = false)
     else isEven &&= lists.length - offsets[run] === offsets[1]
   }
   const perRun = isEven ? offsets[1] : undefined
-  return { numbers: lists.numbers(), offsets, perRun, isFinite: lists.isFinite }
+  return { numbers: lists.numbers(), offsets, perRun }
 }
 
 /** @throws OptionError for the first invalid number or array */
@@ -88,43 +86,13 @@ function enlarge(numbers: Float64Array, length: number): Float64Array {
  * Maximum count of numbers for which memory is allocated before the numbers arrive, unless `GROWTH_FACTOR` allows
  * more.
  */
-const MAX_EXPECTED_LENGTH = 1 << 21
+const MAX_EXPECTED_LENGTH = 1 << 22
 /** Memory may be allocated for this multiple of the numbers that have arrived. */
 const GROWTH_FACTOR = 4
-
-/** Maximum length of an array that a loop copies. The built-in copy has the cost of a call. */
-const MAX_LOOP_LENGTH = 256
-
-/** Copies numbers. The function returns 0 if all numbers are finite, and otherwise NaN. */
-function copyNumbers(from: ArrayLike<number>, to: Float64Array, at: number, length: number): number {
-  // The product of 0 and NaN or ∞ is not 0. Two sums do not wait for each other.
-  let a = 0
-  let b = 0
-  let k = 0
-  for (; k + 3 < length; k += 4) {
-    const p = from[k]
-    const q = from[k + 1]
-    const r = from[k + 2]
-    const s = from[k + 3]
-    to[at + k] = p
-    to[at + k + 1] = q
-    to[at + k + 2] = r
-    to[at + k + 3] = s
-    a += p * 0 + r * 0
-    b += q * 0 + s * 0
-  }
-  for (; k < length; k++) {
-    to[at + k] = from[k]
-    a += from[k] * 0
-  }
-  return a + b
-}
 
 /** Concatenates copies of arrays. */
 class ListBuffer {
   length = 0
-  /** Sum of the products of 0 and the numbers. */
-  #zero = 0
   /** Expected total count of concatenated numbers. */
   #expected = 0
   #numbers: Float64Array = new Float64Array(64)
@@ -142,31 +110,18 @@ class ListBuffer {
       const from = this.length
       this.length += length
       if (this.length > this.#numbers.length) this.#grow(Math.max(this.length, 2 * from))
-      if (length <= MAX_LOOP_LENGTH) this.#zero += copyNumbers(list, this.#numbers, from, length)
-      else {
-        this.#numbers.set(list, from)
-        this.#zero = NaN
-      }
+      this.#numbers.set(list, from)
       return true
     }
     if (!Array.isArray(list)) return false
     const { length } = list
-    let zero = 0
     for (let i = 0; i < length; i++) {
       const x: unknown = list[i]
       if (typeof x !== 'number' && !(x === null && takesNull)) return false
       if (this.length === this.#numbers.length) this.#grow(2 * this.length)
-      const number = x === null ? NaN : x
-      zero += number * 0
-      this.#numbers[this.length++] = number
+      this.#numbers[this.length++] = x === null ? NaN : x
     }
-    this.#zero += zero
     return true
-  }
-
-  /** Whether all numbers are known to be finite. Long arrays are not examined. */
-  get isFinite(): boolean {
-    return this.#zero === 0
   }
 
   numbers(): Float64Array {
