@@ -4,14 +4,7 @@
  */
 
 import { pauseAfterNumbers, type Slices, someInSlices, visitInSlices } from '../../core/slices.js'
-import {
-  containsNaN,
-  type DataColumn,
-  numbersInRun,
-  rowOffsets,
-  rowsInRun,
-  rowsPerRun,
-} from '../../many/batch/data.js'
+import { type DataColumn, numbersInRun, rowOffsets, rowsInRun, rowsPerRun } from '../../many/batch/data.js'
 
 export interface RowSelection {
   /** The columns, reduced to the rows in use. */
@@ -71,9 +64,10 @@ export function* selectRows(
   const isIncomplete = new Uint8Array(count)
   const unchanged = { columns, observations, droppedRows, isIncomplete }
   const weights = weight === null ? undefined : columns.get(weight)
-  const hasZero = weights !== undefined && (yield* hasZeros(weights.numbers))
+  const hasZero = weights !== undefined && (yield* contains(weights.numbers, 0))
   const hasGaps: DataColumn[] = []
-  for (const column of all) if (yield* hasNaNs(column.numbers)) hasGaps.push(column)
+  for (const column of all)
+    if (!column.isFinite && (yield* contains(column.numbers, NaN))) hasGaps.push(column)
   if (hasGaps.length === 0 && !hasZero) return unchanged
 
   // If only shared columns have missing numbers or weights of 0, all fits drop the same rows.
@@ -120,10 +114,8 @@ function* selectByRole(roles: Uint8Array, drops: boolean): Slices<{ rows: Uint32
   return { rows: rows.subarray(0, length), missing }
 }
 
-const hasZeros = (numbers: Float64Array) =>
-  someInSlices(numbers.length, (from, to) => numbers.subarray(from, to).includes(0))
-const hasNaNs = (numbers: Float64Array) =>
-  someInSlices(numbers.length, (from, to) => containsNaN(numbers, from, to))
+const contains = (numbers: Float64Array, x: number) =>
+  someInSlices(numbers.length, (from, to) => numbers.subarray(from, to).includes(x))
 
 /** A column with the kept rows of each fit. */
 function* compactColumn(
